@@ -1,0 +1,153 @@
+# harbord: GNU make. Two commands do everything: `make demo` and `make check`.
+#
+#   make            build/harbord and build/harborctl
+#   make deps       install what building and testing need (Debian; only what is missing)
+#   make check      deps, build, all tests; ends with "N passed, N failed"
+#   make demo       deps, build, a three-node game cluster with real clients (KEEP=1 leaves it running)
+#   make bench      the benchmark cases, see tests/bench
+#   make install    DESTDIR and prefix as in the GNU coding standards
+#
+#   SANITIZE=address,undefined | thread   build into build/SAN/ (also: make check-asan, check-tsan)
+#   FAULTS=1                              compile the named fault points in
+
+SHELL   := /bin/bash
+prefix  ?= /usr/local
+bindir  ?= $(prefix)/bin
+sbindir ?= $(prefix)/sbin
+datadir ?= $(prefix)/share/harbord
+INSTALL ?= install
+
+comma   := ,
+B       := build$(if $(SANITIZE),/san-$(subst $(comma),-,$(SANITIZE)))$(if $(FAULTS),/faults)
+VERSION := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md 2>/dev/null | head -1)
+
+PKGS    := lua5.4 yaml-0.1 libsystemd sqlite3 $(if $(SANITIZE),,jemalloc)
+# pkg-config runs only when something is compiled, so `make deps` works on a bare system.
+PCFLAGS  = $(eval PCFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PCFLAGS)
+PLIBS    = $(eval PLIBS := $$(shell pkg-config --libs $(PKGS)))$(PLIBS)
+
+CC      ?= gcc
+CFLAGS  ?= -O2 -g
+ALL     := -std=c11 -D_GNU_SOURCE -I. -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes \
+           -Wstrict-prototypes -Wno-unused-parameter -Wno-missing-field-initializers \
+           -fno-strict-aliasing -fno-omit-frame-pointer -pthread -MMD -MP \
+           -DHARBORD_VERSION='"$(or $(VERSION),0)"' $(if $(FAULTS),-DFAULTS=1) \
+           $(SANITIZE:%=-fsanitize=% -fno-sanitize-recover=all) \
+           $(if $(findstring thread,$(SANITIZE)),-Wno-tsan)
+LINK    := -pthread -rdynamic $(SANITIZE:%=-fsanitize=%)
+LIBS     = $(PLIBS) -lm -ldl
+
+objs     = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(1)/*.c)))
+# Files with a main() stay out of the archives.
+MAINS   := daemon/main.c daemon/ctl_main.c
+LAYERS  := core net conf harbor lua
+
+.PHONY: all deps check check-asan check-tsan check-quick demo bench bench-deps install uninstall clean \
+        distclean layers unit fuzz-replay fuzz compile_commands tests-bin
+all: $(B)/harbord $(B)/harborctl
+
+# ---- programs ----
+$(B)/harbord: $(B)/daemon/main.o $(B)/daemon.a $(B)/lua.a $(B)/harbor.a $(B)/net.a $(B)/conf.a $(B)/core.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/harborctl: $(B)/daemon/ctl_main.o $(B)/daemon.a $(B)/conf.a $(B)/core.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $(B)/daemon/ctl_main.o $(B)/conf.a $(B)/core.a $(LIBS)
+
+# ---- one archive a layer: a wrong arrow fails at link time too ----
+$(B)/core.a:   $(call objs,core)
+$(B)/net.a:    $(call objs,net)
+$(B)/conf.a:   $(call objs,conf)
+$(B)/harbor.a: $(call objs,harbor)
+$(B)/lua.a:    $(call objs,lua) $(call objs,lua/src)
+$(B)/daemon.a: $(filter-out $(MAINS:%.c=$(B)/%.o),$(call objs,daemon))
+$(B)/%.a:
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) rcs $@ $^
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL) $(CFLAGS) $(PCFLAGS) -c -o $@ $<
+
+# ---- unit tests: one binary a file, linked with its layer and what lies below ----
+UNIT     := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/unit/*/test_*.c)))
+unitrule  = $(B)/tests/unit/$(1)/test_%: $(B)/tests/unit/$(1)/test_%.o $(2); \
+            $$(CC) $$(LINK) $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(LIBS)
+$(eval $(call unitrule,core,$(B)/core.a))
+$(eval $(call unitrule,net,$(B)/net.a $(B)/core.a))
+$(eval $(call unitrule,conf,$(B)/conf.a $(B)/core.a))
+$(eval $(call unitrule,harbor,$(B)/harbor.a $(B)/net.a $(B)/core.a))
+$(eval $(call unitrule,lua,$(B)/lua.a $(B)/net.a $(B)/core.a))
+$(eval $(call unitrule,daemon,$(B)/daemon.a $(B)/lua.a $(B)/harbor.a $(B)/net.a $(B)/conf.a $(B)/core.a))
+
+# ---- fuzzers: tests/fuzz/fuzz_LAYER_NAME.c with LLVMFuzzerTestOneInput and a corpus folder NAME.in/.
+# replay: any compiler, walks the corpus. make fuzz TARGET=seri T=60: clang's libFuzzer.
+FUZZ     := $(patsubst tests/fuzz/fuzz_%.c,$(B)/tests/fuzz/replay_%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+ARCHIVES := $(B)/lua.a $(B)/harbor.a $(B)/net.a $(B)/conf.a $(B)/core.a
+$(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(ARCHIVES)
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
+FUZZSRC   = $(wildcard core/*.c net/*.c conf/*.c harbor/*.c lua/*.c lua/src/*.c)
+fuzz:
+	@mkdir -p build/fuzz
+	clang $(ALL) -O1 -g $(PCFLAGS) -fsanitize=fuzzer,address,undefined -MF /dev/null \
+	    tests/fuzz/fuzz_$(TARGET).c $(FUZZSRC) -o build/fuzz/$(TARGET) \
+	    $(shell pkg-config --libs lua5.4 yaml-0.1 libsystemd sqlite3) -lm -ldl
+	@mkdir -p build/fuzz/$(TARGET).new
+	build/fuzz/$(TARGET) -max_total_time=$(or $(T),60) -artifact_prefix=build/fuzz/ -print_final_stats=1 \
+	    build/fuzz/$(TARGET).new tests/fuzz/$(TARGET).in
+
+# ---- what make check needs besides the programs ----
+CMODS    := $(patsubst tests/lua/cmod/%.c,$(B)/tests/cmod/%.so,$(wildcard tests/lua/cmod/*.c))
+$(B)/tests/cmod/%.so: tests/lua/cmod/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL) $(CFLAGS) $(PCFLAGS) -fPIC -shared -o $@ $<
+tests-bin: all $(UNIT) $(FUZZ) $(CMODS)
+
+# ---- set-up ----
+DEPS       := gcc make pkg-config python3 liblua5.4-dev lua5.4 libjemalloc-dev libyaml-dev libsystemd-dev \
+              libsqlite3-dev libcmocka-dev
+BENCH_DEPS := erlang-base erlang-dev linux-perf valgrind
+FUZZ_DEPS  := clang libclang-rt-14-dev
+deps:
+	@deploy/install-deps.sh $(DEPS)
+bench-deps:
+	@deploy/install-deps.sh $(DEPS) $(BENCH_DEPS)
+fuzz-deps:
+	@deploy/install-deps.sh $(DEPS) $(FUZZ_DEPS)
+
+# ---- tests: tests/run.py runs the groups and prints the closing line ----
+JOBS := -j$(shell nproc)
+check: deps
+	@$(MAKE) --no-print-directory $(JOBS) tests-bin
+	@/usr/bin/python3 tests/run.py --build $(B)
+check-quick:
+	@$(MAKE) --no-print-directory $(JOBS) tests-bin
+	@/usr/bin/python3 tests/run.py --build $(B) layers unit fuzz lua
+check-asan:
+	@$(MAKE) --no-print-directory $(JOBS) SANITIZE=address,undefined tests-bin
+	@/usr/bin/python3 tests/run.py --build build/san-address-undefined layers unit fuzz lua cluster
+check-tsan:
+	@$(MAKE) --no-print-directory $(JOBS) SANITIZE=thread tests-bin
+	@/usr/bin/python3 tests/run.py --build build/san-thread unit lua cluster
+
+demo: deps
+	@$(MAKE) --no-print-directory $(JOBS) all
+	@/usr/bin/python3 deploy/demo/demo.py --build $(B) $(if $(KEEP),--keep)
+
+bench: all
+	@/usr/bin/python3 tests/bench/run.py $(B)/harbord $(if $(shell command -v erlc),--yardstick)
+
+# ---- installation ----
+install: all
+	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(datadir)
+	$(INSTALL) -m 755 $(B)/harbord $(DESTDIR)$(sbindir)/harbord
+	$(INSTALL) -m 755 $(B)/harborctl $(DESTDIR)$(bindir)/harborctl
+	cd lua && find lib service -name '*.lua' -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/lua/{} \;
+	cd conf && find . -name '*.yaml' -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/conf/{} \;
+uninstall:
+	rm -f $(DESTDIR)$(sbindir)/harbord $(DESTDIR)$(bindir)/harborctl
+	rm -rf $(DESTDIR)$(datadir)
+
+clean:
+	rm -rf build
+
+.SECONDARY:
+-include $(shell find build -name '*.d' 2>/dev/null)

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The only place that reads time. Two clocks that are never mixed: the monotonic one decides
+ * when things happen, the wall clock is only ever printed. Any thread, no locks.
+ */
+#include <stdint.h>
+
+#define NS_PER_SEC UINT64_C(1000000000)
+#define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_US UINT64_C(1000)
+#define NS_PER_CS UINT64_C(10000000) /* the skynet API counts centiseconds */
+
+/* Fixes the start time of the process; call once, before any other thread. */
+void clock_init(void);
+
+/* CLOCK_MONOTONIC, nanoseconds. */
+uint64_t clock_mono_ns(void);
+/* CLOCK_REALTIME, nanoseconds since 1970. For people, never for decisions. */
+uint64_t clock_wall_ns(void);
+/* Process start, whole seconds since 1970 (skynet.starttime). */
+uint32_t clock_start_seconds(void);
+/* Centiseconds since clock_start_seconds() (skynet.now): begins at the sub-second part of the
+ * wall clock at start, then follows the monotonic clock only. */
+uint64_t clock_now_cs(void);
+/* The same for a monotonic reading that the caller has already. */
+uint64_t clock_cs_at(uint64_t mono_ns);

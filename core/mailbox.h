@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * Mailbox: many senders, one owner (the worker that runs the service), one atomic operation a push.
+ *
+ *   inbox  -> m3 -> m2 -> m1      senders push here, newest first
+ *   local  -> n1 -> n2            the owner's: an inbox batch turned round, oldest first
+ *
+ * The inbox word holds a pointer (low 48 bits) and a count (high 16 bits, sticks at 65535), or one
+ * of the states below:
+ *
+ *   IDLE    nothing here and nobody runs the service; the push that finds it must make it runnable
+ *   0       nothing here, the service is runnable or running
+ *   CLOSED  the service is gone; pushes fail
+ *
+ * Roles       any thread pushes; only the owner pops, rests and closes. Ownership moves with the
+ *             service through the run queues, which order the old owner before the new one.
+ * Invariants  I1 the inbox list is complete at every moment: a message is linked before it is seen.
+ *             I2 between a push that returned MAILBOX_WOKEN and mailbox_rest() there is one owner.
+ * Ordering    M1 push: CAS release      <-> M2 take: exchange acquire: the owner sees the payload.
+ *             M3 rest: CAS 0 -> IDLE release <-> M1 CAS acquire when it finds IDLE: the next owner
+ *                sees everything the last one did.
+ * Progress    push is lock-free (a CAS loop that fails only if another push succeeded); pop is
+ *             wait-free. No ABA: the owner takes the whole list, so a push never depends on a node.
+ * Reclaim     a mailbox lives in type-stable memory (service.c): a late sender may push into the
+ *             mailbox of the *next* service of the same slot. The message names its receiver, and
+ *             the owner bounces what is not its own. So lookups need neither lock nor reference.
+ * Not given   an exact length; order between different senders beyond the order of their pushes.
+ * Test        tests/unit/core/test_mailbox.c, `make check-tsan`
+ */
+#include <stdalign.h>
+#include <stdatomic.h>
+#include "core/base.h"
+#include "core/msg.h"
+
+struct mailbox {
+	/* [any] */
+	alignas(CACHE_LINE) atomic_uintptr_t inbox;
+	/* [owner] */
+	alignas(CACHE_LINE) struct msg *local;
+	atomic_uint local_length; /* written by the owner only; relaxed, read for statistics */
+	uint32_t overload_at;     /* warn when the length passes this; doubles, back at rest */
+};
+
+enum mailbox_push {
+	MAILBOX_PUSHED, /* the owner will see it */
+	MAILBOX_WOKEN,  /* it was idle: the caller must make the service runnable */
+	MAILBOX_CLOSED, /* not taken */
+};
+
+#define MAILBOX_OVERLOAD 1024u
+
+/* A fresh or recycled mailbox, idle and empty. Before anybody can see the service. */
+void mailbox_open(struct mailbox *mb);
+
+/* senders, any thread: takes m unless the result is MAILBOX_CLOSED */
+enum mailbox_push mailbox_push(struct mailbox *mb, struct msg *m);
+/* Messages waiting, approximately. Any thread. */
+unsigned mailbox_length(const struct mailbox *mb);
+
+/* the owner */
+struct msg *mailbox_pop(struct mailbox *mb);      /* NULL: nothing just now */
+bool mailbox_rest(struct mailbox *mb);            /* true: idle and given up; false: go on popping */
+struct msg *mailbox_close(struct mailbox *mb);    /* closes; gives all that waited, oldest first */
+/* The length if it passed the overload threshold since the last time (which then doubles), or 0. */
+unsigned mailbox_overload(struct mailbox *mb);

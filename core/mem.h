@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * Memory that must be there. jemalloc is linked as the process's malloc; these wrappers end the
+ * process with one line on stderr when it has nothing left (the C contract says so; Lua states
+ * have their own allocator, which fails politely). Any thread.
+ */
+#include <stddef.h>
+
+void *mem_alloc(size_t n);              /* uninitialised, never NULL */
+void *mem_zalloc(size_t n);             /* zeroed, never NULL */
+void *mem_realloc(void *p, size_t n);   /* like realloc, never NULL */
+void mem_free(void *p);                 /* NULL is fine */
+char *mem_strdup(const char *s);        /* never NULL */
+char *mem_strndup(const char *s, size_t n);
+/* printf into fresh memory, never NULL; free with mem_free. */
+char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* For cleanup(): frees the pointed-to pointer. */
+void mem_freep(void *pp);
+
+/* Ends the process: "harbord: out of memory (N bytes)". */
+_Noreturn void mem_exhausted(size_t n);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The node: start and stop order of everything in core, as two lists (node.c).
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+struct node_config {
+	unsigned threads;      /* 0 = as many as the process may use */
+	unsigned harbor;       /* 0 = single node */
+	const char *cpath;     /* templates for C services, NULL = none */
+};
+
+/* Handle table, environment, modules, timers: everything that needs no thread. 0 or -errno. */
+int node_init(const struct node_config *c);
+/* Workers and overseer. */
+int node_start(void);
+/* Blocks until the last service is gone, or node_stop_waiting. The main thread. */
+void node_wait(void);
+/* Makes node_wait return; async-signal-safe. */
+void node_wake(void);
+/* Ends every service, waits for their teardown at most timeout_ns, joins the threads, frees all.
+ * The main thread. */
+void node_stop(uint64_t timeout_ns);
+/* Called by service.c when the last service is gone. */
+void node_empty(void);
+bool node_is_empty(void);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * "Not this node": the table through which core and lua reach the cluster without seeing it.
+ * harbor/ fills it, daemon/ connects it before the first service starts. With no table every
+ * remote handle is an error at once and global names live in this node alone (core/remote.c).
+ *
+ * Threads: every function from any thread unless said; none blocks.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/msg.h"
+
+/* Why a remote thing failed: payload text of the PTYPE_ERROR answer, and error text of calls. */
+#define REMOTE_NO_NODE "no such node"
+#define REMOTE_NODE_DOWN "node is down"
+#define REMOTE_LINK_LOST "link lost"
+#define REMOTE_QUEUE_FULL "send queue full"
+#define REMOTE_TOO_LARGE "message too large"
+#define REMOTE_NO_NAME "no such name"
+#define REMOTE_NAME_TAKEN "name is taken"
+
+struct remote_ops {
+	/* Sends m to the node in m->dest; takes m always. 0 = accepted; < 0 = refused: a session
+	 * gets its PTYPE_ERROR with the reason (from m->dest to m->source) anyway. */
+	int (*send)(struct msg *m_take);
+	/* Sends m to the owner of a global name, m->dest is filled in; waits (bounded) for an
+	 * unknown name. Takes m always. */
+	int (*send_name)(const char *name, struct msg *m_take);
+	/* 0 = unknown here just now. */
+	uint32_t (*find_name)(const char *name);
+	/* Registers name -> handle in the cluster. The answer goes to `from`: PTYPE_RESPONSE with this
+	 * session and no payload, or PTYPE_ERROR with a reason (REMOTE_NAME_TAKEN ...). Session 0: no answer,
+	 * a conflict is logged. */
+	void (*register_name)(uint32_t from, int32_t session, const char *name, uint32_t handle);
+	/* Gives the name up if `handle` owns it; the same answers. */
+	void (*release_name)(uint32_t from, int32_t session, const char *name, uint32_t handle);
+	/* Answers `from` with the handle (4 bytes, host order) once the name is known; after timeout_ms (0: never)
+	 * with PTYPE_ERROR, REMOTE_NO_NAME. */
+	void (*query_name)(uint32_t from, int32_t session, const char *name, uint32_t timeout_ms);
+	/* PTYPE_RESPONSE (no payload) to `from` when harbor `id` is connected / disconnected;
+	 * at once if it is already so. */
+	void (*wait_connected)(uint32_t from, int32_t session, unsigned id);
+	void (*wait_disconnected)(uint32_t from, int32_t session, unsigned id);
+	/* The same for the connection to the master. */
+	void (*wait_master_lost)(uint32_t from, int32_t session);
+	/* A local service ended: its global names go, waiting questions are forgotten. */
+	void (*service_ended)(uint32_t handle);
+};
+
+/* Before the first service; the table is not copied. NULL: back to the single node's own. */
+void remote_set(const struct remote_ops *ops);
+/* Never NULL. */
+const struct remote_ops *remote_get(void);
+/* Global names: 1 .. 15 bytes, no leading ':' or '.', not a number. */
+bool remote_name_valid(const char *name);

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * Service: an actor with a handle, a mailbox and a callback; and how messages reach it.
+ *
+ * Life:      service_launch -> module create/init -> callbacks, one at a time on whichever worker
+ *            owns the mailbox -> service_retire (by itself or by anybody) -> the owner finishes its
+ *            current callback, answers what is left with errors, calls release.
+ * Threads:   struct service is type-stable: never unmapped, recycled for later services. A thread
+ *            that found one may push into it without a reference (see mailbox.h); everything
+ *            else that outlives the lookup needs service_grab().
+ * Handles:   harbor id (8 bits) | index (24 bits). An index is reused only after the counter wrapped.
+ * Limits:    2^24 - 1 services per node.
+ */
+#include <stdalign.h>
+#include <stdatomic.h>
+#include "core/base.h"
+#include "core/mailbox.h"
+#include "core/msg.h"
+
+struct module;
+struct service;
+
+/* The C contract: 0 = the framework frees msg, other = the callee keeps it (payload_free later). */
+typedef int (*service_cb)(struct service *s, void *ud, int type, int session, uint32_t source,
+			  const void *msg, size_t size);
+
+/* The fast way for our own hosts: the whole message, which the callee must destroy or keep. */
+typedef void (*service_msg_cb)(struct service *s, void *ud, struct msg *m_take);
+
+struct service {
+	/* [any] read by senders */
+	struct mailbox mailbox;
+	alignas(CACHE_LINE) atomic_uint_least32_t handle; /* 0 = free slot */
+	atomic_uint refs;
+	atomic_bool retired;
+
+	/* [owner] the worker that runs it; readers of statistics use relaxed loads */
+	service_msg_cb on_message;
+	void *ud;
+	service_cb cb;
+	void *instance;
+	const struct module *module;
+	atomic_uint_least64_t cpu_ns;       /* time spent in callbacks */
+	atomic_uint_least64_t messages;     /* callbacks run */
+	atomic_uint_least64_t turn_began_ns; /* monotonic start of the current turn, 0 = none */
+	atomic_bool endless;                /* set by the monitor, read and cleared by STAT endless */
+	atomic_int_least32_t session;       /* last session given out */
+	atomic_size_t memory;               /* bytes the implementation accounts for (Lua heap) */
+
+	/* [queue] the run queue that holds it */
+	struct service *run_next;
+
+	/* set at launch, then constant until the slot is recycled */
+	uint64_t born_ns;
+	char *args;                         /* launch parameters, for people */
+	char *command_result;               /* last result of command_run, the service's own */
+
+	struct msg poison;                  /* wakes the owner for teardown */
+	struct service *free_next;
+	void *lock;                         /* guards instance against release: service_signal() */
+};
+
+/* ---- life ---- */
+
+/* Creates a service of module `name` and runs its init on the calling thread. Gives its handle, or
+ * 0 when the module is missing or init failed (both are logged). Any thread. */
+uint32_t service_launch(const char *module, const char *args);
+
+/* Removes the handle and its names at once; the rest happens on the owner (see above). false: no
+ * such service. Any thread. */
+bool service_retire(uint32_t handle);
+/* Retires every service (ABORT); the node ends when the last is gone. Any thread. */
+void service_retire_all(void);
+/* How many services there are. Any thread. */
+unsigned service_count(void);
+
+/* A reference to a live service, or NULL. Give it back with service_unref. Any thread. */
+struct service *service_grab(uint32_t handle);
+void service_unref(struct service *s);
+
+/* Calls f for every live service (a snapshot; holds a reference around each call). Any thread. */
+void service_foreach(void (*f)(struct service *s, void *ud), void *ud);
+
+/* The callback, by the service itself (usually in init). cb == NULL: messages are discarded. */
+void service_set_callback(struct service *s, void *ud, service_cb cb);
+void service_set_message_callback(struct service *s, void *ud, service_msg_cb cb);
+
+/* Calls the module's signal function in this thread; false: no such service or no function. */
+bool service_signal(uint32_t handle, int sig);
+
+uint32_t service_handle(const struct service *s);
+/* A new session id, 1 .. 2^31 - 1. The service's own thread of control. */
+int32_t service_new_session(struct service *s);
+
+/* ---- sending, any thread ---- */
+
+enum {
+	SEND_OK = 0,
+	SEND_NO_SERVICE = -1, /* no such local service; the contract's -1 */
+	SEND_TOO_LARGE = -2,
+	SEND_INVALID = -3,    /* destination 0 */
+};
+
+/* Delivers m to m->dest, local or remote; m is taken in every case. */
+int service_send(struct msg *m_take);
+/* By address: ":hex", ".name" (local) or a global name. m->dest is filled in. */
+int service_send_name(const char *address, struct msg *m_take);
+/* An error answer to whoever sent `session`; nothing when there is nobody to tell. `from` is
+ * reported as the source. */
+void service_send_error(uint32_t from, uint32_t to, int32_t session);
+/* The same with a reason for the caller ("killed", "link lost", ...): payload text. */
+void service_send_error_text(uint32_t from, uint32_t to, int32_t session, const char *why);
+
+/* ":hex", ".name" -> handle, 0 if unknown. Global names are not looked up here. Any thread. */
+uint32_t service_find(const char *address);
+
+/* The service whose callback runs on this thread, or NULL. */
+struct service *service_current(void);
+
+/* After `delay_ns` the service gets PTYPE_RESPONSE, source 0, this session, no payload. Never
+ * early. Result: for service_timeout_cancel, valid until that message was received. Any thread. */
+struct msg *service_timeout(uint32_t handle, int32_t session, uint64_t delay_ns);
+/* true: it will not come any more (and is freed). false: it is already in the mailbox.
+ * The service's own thread of control. */
+bool service_timeout_cancel(struct msg *timeout);
+
+/* Log in the name of a service. */
+void service_log(struct service *s, int level, const char *fmt, ...) printf_like(3, 4);
+
+/* The handle that hears about every EXIT and KILL (command MONITOR), 0 = none. */
+uint32_t service_exit_monitor(void);
+void service_set_exit_monitor(uint32_t handle);
+
+/* ---- for the scheduler ---- */
+
+/* Runs one bounded batch of messages. true: more is waiting. The owner. */
+bool service_run(struct service *s);
+/* Start and stop of the table. harbor: id of this node, 0 = single node. */
+int service_table_init(unsigned harbor);
+void service_table_fini(void);
+/* The harbor id of this node. An `auto` node learns it before its first service is launched: only
+ * then may it be set. */
+unsigned service_harbor(void);
+void service_table_set_harbor(unsigned harbor);

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The cluster: what daemon/ sees of harbor/. Fills core/remote.h.
+ *
+ * Threads: init and stop from the main thread; everything else runs on the net loop or, for the
+ * data plane, on the sending worker (see harbor/link.h).
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct harbor_config {
+	const char *node_name;       /* unique in the cluster; the master's ids stick to it */
+	unsigned harbor;             /* 1..255 = asked for; 0 = `auto`, the master chooses */
+	const char *cluster;         /* cluster name, checked in the handshake */
+	const char *listen;          /* where other nodes reach us, "ip:port" */
+	const char *advertise;       /* what we tell them; NULL = listen with the real port */
+	const char *const *masters;  /* NULL-terminated */
+	uint32_t heartbeat_ms;       /* 1000 */
+	uint32_t dead_ms;            /* 5000 */
+	uint64_t message_max;        /* bytes, 256 MiB */
+	uint64_t queue_max;          /* bytes a link may have unsent, 64 MiB + message_max */
+	uint32_t name_wait_ms;       /* how long a send to an unknown name waits */
+	/* this node is the master as well */
+	const char *master_listen;   /* NULL = it is not */
+	const char *state_dir;       /* registry.sqlite lives here */
+};
+
+enum harbor_state { HARBOR_OFF, HARBOR_JOINING, HARBOR_JOINED, HARBOR_MASTER_LOST, HARBOR_REFUSED };
+
+/* Binds the listeners (and the master's), opens the registry. Errors are text in ret_error (mem_free):
+ * result -EADDRINUSE, -EACCES, -EINVAL ... */
+int harbor_init(const struct harbor_config *c, char **ret_error);
+/* Starts joining; state changes are told by on_state on the net loop. After node_start. */
+int harbor_start(void (*on_state)(enum harbor_state st, const char *what, void *ud), void *ud);
+enum harbor_state harbor_state(void);
+/* Our harbor id once joined; 0 before. */
+unsigned harbor_id(void);
+/* Releases names, tells master and peers goodbye, flushes, closes; at most timeout_ns. Main thread. */
+void harbor_stop(uint64_t timeout_ns);
+void harbor_fini(void);
+
+/* ---- for harborctl; [any thread], answers are snapshots ---- */
+struct harbor_node_info {
+	unsigned id;
+	char name[64];
+	char address[128];
+	uint64_t incarnation;
+	const char *state;           /* "up", "connecting", "down", "self" */
+	bool master;
+	uint64_t since_wall_ns;
+	uint64_t rtt_ns;
+	uint64_t sent, received;     /* messages */
+	uint64_t queued_bytes;
+	uint64_t dropped;            /* sends refused */
+};
+void harbor_foreach_node(void (*f)(const struct harbor_node_info *n, void *ud), void *ud);
+struct harbor_name_info {
+	char name[16];
+	uint32_t handle;
+	uint64_t since_wall_ns;
+};
+void harbor_foreach_name(void (*f)(const struct harbor_name_info *n, void *ud), void *ud);
+/* Who waits for which name. */
+void harbor_foreach_waiting(void (*f)(const char *name, uint32_t handle, void *ud), void *ud);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * Socket server: all file descriptors of the node, one epoll set, one loop.
+ *
+ * The loop runs on whichever thread holds the scheduler's poll right (core/sched.h): normally an
+ * idle worker. Everything marked [loop] below runs there, one at a time, so state that only
+ * the loop touches needs no lock.
+ *
+ * A socket has an id: 31-bit, ever-increasing, slot = id mod NET_SOCKETS_MAX; a stale id is
+ * detected. Its owner is either a service, which gets PTYPE_SOCKET messages (struct
+ * socket_message), or a C handler, whose functions the loop calls (the harbor's links, the control socket).
+ *
+ * Semantics of ids, states, events, priorities and warnings: lua-net.md 1.1 to 1.4.
+ * Limits:  NET_SOCKETS_MAX sockets; per socket `limit` bytes queued (net_set_limit).
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include "core/base.h"
+
+#define NET_SOCKETS_MAX 65536
+
+/* Payload of PTYPE_SOCKET, the contract's struct skynet_socket_message. */
+struct socket_message {
+	int type;
+	int id;
+	int ud;
+	char *buffer; /* DATA, UDP: payload_alloc'ed, the receiver frees it; else NULL and text follows */
+};
+
+enum {
+	SOCKET_DATA = 1,
+	SOCKET_CONNECT = 2,
+	SOCKET_CLOSE = 3,
+	SOCKET_ACCEPT = 4,
+	SOCKET_ERROR = 5,
+	SOCKET_UDP = 6,
+	SOCKET_WARNING = 7,
+};
+
+/* A socket owned by C code. All functions [loop]; any may be NULL. */
+struct net_handler {
+	/* Bytes arrived; valid during the call. */
+	void (*on_data)(void *ud, int id, const void *data, size_t size);
+	/* connect finished (text: peer address), listener started (port: the real one), accepted socket
+	 * started. */
+	void (*on_open)(void *ud, int id, const char *text, int port);
+	/* A listener got a connection; call net_start_handler(new_id, ...) or net_close(new_id). */
+	void (*on_accept)(void *ud, int id, int new_id, const char *peer);
+	/* The peer ended, or the socket failed (why != NULL). Once; the id is still to be closed by
+	 * net_close, except after a failed connect. */
+	void (*on_close)(void *ud, int id, const char *why);
+	/* The write queue, which was over the low mark, is empty again. */
+	void (*on_drain)(void *ud, int id);
+};
+
+/* ---- life ---- */
+int net_init(void);   /* also plugs the poller into the scheduler */
+void net_fini(void);  /* after sched_stop: closes everything */
+
+/* Runs f(arg) on the loop, in order of posting. Any thread. */
+void net_post(void (*f)(void *arg), void *arg);
+/* A timer whose callback runs on the loop. Deadline in monotonic ns; re-arming moves it. [loop] */
+struct net_timer;
+struct net_timer *net_timer_create(void (*f)(void *ud), void *ud);
+void net_timer_set(struct net_timer *t, uint64_t deadline_ns);
+void net_timer_clear(struct net_timer *t);
+void net_timer_destroy(struct net_timer *t);
+
+/* ---- for services: asynchronous, results come as messages to `owner`. Any thread. ---- */
+
+/* Address: host and port, or port < 0 and host "host:port", "[v6]:port", "unix:/path".
+ * Result: id > 0, or -1 with *ret_error a text (may be NULL). */
+int net_listen(uint32_t owner, const char *host, int port, int backlog, const char **ret_error);
+int net_connect(uint32_t owner, const char *host, int port);
+int net_bind(uint32_t owner, int fd);
+void net_start(uint32_t owner, int id);
+void net_pause(uint32_t owner, int id);
+void net_close(int id);
+void net_shutdown(int id);
+void net_nodelay(int id);
+
+/* Sends size bytes of a payload_alloc'ed buffer, which is taken in every case. 0, or -1: no such
+ * socket, closing, or its queue is at its limit. Tries to write at once on this thread. */
+int net_send(int id, void *payload_take, size_t size);
+int net_send_low(int id, void *payload_take, size_t size);
+/* Most bytes a socket may have queued before sends are refused (and, for a service, the socket is shut
+ * down with SOCKET_ERROR "write queue limit"). 0 = the default, NET_QUEUE_DEFAULT. */
+#define NET_QUEUE_DEFAULT (UINT64_C(1) << 30)
+void net_set_limit(int id, uint64_t bytes);
+
+/* ---- for C owners ---- */
+int net_listen_handler(const struct net_handler *h, void *ud, const char *host, int port, int backlog,
+		       const char **ret_error);
+int net_connect_handler(const struct net_handler *h, void *ud, const char *host, int port);
+/* Adopts a listening or connected descriptor (socket activation). */
+int net_adopt_handler(const struct net_handler *h, void *ud, int fd);
+/* Starts an accepted id. [loop] */
+int net_start_handler(int id, const struct net_handler *h, void *ud);
+/* Gathers: writes as much as the kernel takes at once, queues a copy of the rest. Same results as net_send.
+ * Any thread; calls for one id are serialised by the socket's lock and keep their order. */
+int net_sendv(int id, const struct iovec *iov, int n);
+/* Bytes queued for writing, 0 for an unknown id. Any thread. */
+uint64_t net_queued(int id);
+/* The local address of a socket as "ip:port", false: unknown id. Any thread. */
+bool net_local_address(int id, char *ret_text, size_t size);
+/* Peer credentials of a unix socket: uid, or -1. Any thread. */
+long net_peer_uid(int id);
+
+/* ---- statistics ---- */
+struct net_info {
+	int id;
+	uint32_t owner;          /* 0: a C handler */
+	int type;                /* NET_INFO_* */
+	uint64_t read, write;    /* bytes; for a listener read counts accepts */
+	uint64_t rtime_cs, wtime_cs;
+	uint64_t queued;
+	bool reading, writing;
+	char address[128];       /* peer, or own for a listener */
+};
+enum { NET_INFO_UNKNOWN, NET_INFO_LISTEN, NET_INFO_TCP, NET_INFO_UDP, NET_INFO_BIND, NET_INFO_CLOSING };
+/* Calls f for each socket; a snapshot. Any thread. */
+void net_foreach(void (*f)(const struct net_info *i, void *ud), void *ud);
+unsigned net_count(void);
+
+/* Blocking getaddrinfo: calls f for each address text; 0 or an EAI_* code. Any thread. */
+int net_resolve(const char *host, void (*f)(const char *ip, void *ud), void *ud);

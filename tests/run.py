@@ -1,0 +1,98 @@
+#!/usr/bin/python3
+"""Runs the test groups and ends with the line `N passed, N failed`.
+
+usage: run.py [--build DIR] [--filter TEXT] [GROUP ...]
+
+A group is a list of commands that print TAP (`ok 1 - name`, `not ok 2 - name`, `... # SKIP why`).
+Every TAP line counts as one test; a command that ends with a status other than 0 and reported no
+failure of its own counts as one failed test. Output is shown only for failures.
+"""
+import argparse, glob, os, re, subprocess, sys, tempfile, time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+TAP = re.compile(r"^(\s*)(ok|not ok)\b(?:\s+\d+)?(?:\s*-?\s*(.*))?$")
+GROUPS = ["layers", "unit", "fuzz", "lua", "cluster", "demo"]
+TIMEOUT = {"unit": 120, "fuzz": 120, "lua": 180, "cluster": 300, "demo": 300, "layers": 60}
+
+
+def commands(group, build):
+    """The (name, argv) pairs of a group, in a fixed order."""
+    if group == "layers":
+        return [("layers", [os.path.join(HERE, "check-layers.sh")])]
+    if group == "unit":
+        return [(os.path.relpath(f, build), [f]) for f in sorted(glob.glob(build + "/tests/unit/*/test_*"))
+                if os.access(f, os.X_OK) and not f.endswith((".o", ".d"))]
+    if group == "fuzz":
+        return [(os.path.relpath(f, build), [f, f"{HERE}/fuzz/{os.path.basename(f)[7:]}.in"])
+                for f in sorted(glob.glob(build + "/tests/fuzz/replay_*")) if os.access(f, os.X_OK)]
+    if group == "lua":
+        return [(os.path.relpath(f, ROOT), ["/usr/bin/python3", f"{HERE}/lua/run.py", "--build", build, f])
+                for f in sorted(glob.glob(HERE + "/lua/test_*.lua"))]
+    if group == "cluster":
+        return [(os.path.relpath(f, ROOT), ["/usr/bin/python3", f, "--build", build])
+                for f in sorted(glob.glob(HERE + "/cluster/*/test.py"))]
+    if group == "demo":
+        return [("demo", ["/usr/bin/python3", f"{ROOT}/deploy/demo/demo.py", "--build", build])]
+    raise SystemExit(f"run.py: unknown group {group}; there are {' '.join(GROUPS)}")
+
+
+def run(group, name, argv):
+    """Runs one command; returns (passed, failed, skipped)."""
+    env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
+    env.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=0")
+    env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
+    env.setdefault("TSAN_OPTIONS", f"halt_on_error=0:exitcode=66:suppressions={HERE}/tsan.supp")
+    env["PYTHONPATH"] = HERE + "/cluster" + os.pathsep + env.get("PYTHONPATH", "")
+    start = time.monotonic()
+    with tempfile.TemporaryFile("w+", errors="replace") as out:
+        proc = subprocess.Popen(argv, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=env,
+                                cwd=ROOT, start_new_session=True)
+        try:
+            status = proc.wait(TIMEOUT[group])
+        except subprocess.TimeoutExpired:
+            os.killpg(proc.pid, 9)
+            proc.wait()
+            status = "timeout"
+        out.seek(0)
+        text = out.read()
+    passed = failed = skipped = 0
+    for line in text.splitlines():
+        m = TAP.match(line)
+        if not m:
+            continue
+        if m[2] == "not ok":
+            failed += 1
+        elif "# SKIP" in line:
+            skipped += 1
+        else:
+            passed += 1
+    if status != 0 and not failed:
+        failed += 1
+    if status == 0 and not passed + failed + skipped:
+        passed = 1
+    took = time.monotonic() - start
+    print(f"{'FAIL' if failed else 'ok  '} {name} ({passed} passed, {failed} failed, {took:.1f} s)", flush=True)
+    if failed:
+        print(f"---- {name}: status {status}\n{text[-12000:]}\n----", flush=True)
+    return passed, failed, skipped
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("--build", default=ROOT + "/build")
+    ap.add_argument("--filter", default="")
+    ap.add_argument("groups", nargs="*")
+    a = ap.parse_args()
+    total = [0, 0, 0]
+    for group in a.groups or GROUPS:
+        for name, argv in commands(group, os.path.abspath(a.build)):
+            if a.filter in name:
+                total = [x + y for x, y in zip(total, run(group, name, argv))]
+    skipped = f", {total[2]} skipped" if total[2] else ""
+    print(f"{total[0]} passed, {total[1]} failed{skipped}")
+    sys.exit(1 if total[1] or not total[0] else 0)
+
+
+if __name__ == "__main__":
+    main()
