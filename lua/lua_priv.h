@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * What the files of lua/ and lua/src share.
+ */
+#include <lua.h>
+#include <lauxlib.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct service;
+
+/* The service that this Lua state (or coroutine) belongs to; raises when there is none. */
+struct service *luahost_service(lua_State *L);
+
+/* C modules that `require` finds without a file: lua/modules.c holds the one table of them. */
+lua_CFunction luahost_find_module(const char *name);
+
+int luaopen_skynet(lua_State *L);              /* lua/api_skynet.c: the table most programs hold */
+int luaopen_skynet_core(lua_State *L);         /* lua/api_core.c */
+int luaopen_skynet_manager(lua_State *L);      /* lua/src/manager.c */
+int luaopen_skynet_harbor(lua_State *L);       /* lua/src/harbor.c */
+int luaopen_skynet_socketdriver(lua_State *L); /* lua/src/socketdriver.c */
+
+/* Answers of remote_ops arrive as responses: yields the running task until the answer to `session` is there,
+ * as the last thing a C function does (`return luahost_wait_answer(...)`). on_answer turns the payload into results
+ * (it pushes them and returns their number); an error answer is raised as "call failed: WHY". */
+typedef int (*luahost_answer)(lua_State *L, const void *data, size_t size);
+int luahost_wait_answer(lua_State *L, int32_t session, luahost_answer on_answer);
