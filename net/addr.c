@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* Addresses. The text is cut into host and port first; a host that is numeric becomes a sockaddr by
+ * getaddrinfo(AI_NUMERICHOST), which knows zones ("fe80::1%eth0") and never asks a server. */
+#include "net/addr.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool parse_port(const char *p, int *ret)
+{
+	int v = 0;
+
+	if (!*p)
+		return false;
+	for (; *p; p++) {
+		if (*p < '0' || *p > '9')
+			return false;
+		v = v * 10 + (*p - '0');
+		if (v > 65535)
+			return false;
+	}
+	*ret = v;
+	return true;
+}
+
+static const char *split_unix(const char *path, struct addr_text *ret)
+{
+	size_t n = strlen(path);
+
+	if (path[0] != '/' && path[0] != '@')
+		return "unix socket path must begin with / or @";
+	if (n >= sizeof(((struct sockaddr_un *)NULL)->sun_path) || n >= sizeof(ret->host))
+		return "unix socket path too long";
+	if (n < 2)
+		return "unix socket path is empty";
+	memcpy(ret->host, path, n + 1);
+	ret->port = 0;
+	ret->is_unix = true;
+	return NULL;
+}
+
+const char *addr_split(const char *text, int port, struct addr_text *ret)
+{
+	struct addr_text t = { .port = port };
+	const char *host = text ? text : "", *end, *why;
+
+	if (strncmp(host, "unix:", 5) == 0) {
+		why = split_unix(host + 5, &t);
+		if (!why)
+			*ret = t;
+		return why;
+	}
+	if (port > 65535)
+		return "invalid port";
+	end = host + strlen(host);
+	if (host[0] == '[') {
+		const char *close = strchr(host, ']');
+
+		if (!close || (port < 0 && close[1] != ':') || (port >= 0 && close[1]))
+			return "invalid address";
+		if (port < 0 && !parse_port(close + 2, &t.port))
+			return "invalid port";
+		host++;
+		end = close;
+		if (host == end || !memchr(host, ':', (size_t)(end - host)))
+			return "invalid address";
+	} else if (port < 0) {
+		const char *colon = strchr(host, ':');
+
+		if (!colon)
+			return "address has no port";
+		if (strchr(colon + 1, ':'))
+			return "an IPv6 address needs brackets";
+		if (!parse_port(colon + 1, &t.port))
+			return "invalid port";
+		end = colon;
+	}
+	if ((size_t)(end - host) >= sizeof(t.host))
+		return "host name too long";
+	memcpy(t.host, host, (size_t)(end - host));
+	*ret = t;
+	return NULL;
+}
+
+bool addr_numeric(const struct addr_text *t, struct addr *ret)
+{
+	struct addrinfo hints = { .ai_family = AF_UNSPEC,
+				  .ai_socktype = SOCK_STREAM,
+				  .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
+	struct addrinfo *ai;
+	struct addr a = { 0 };
+	char port[12];
+
+	if (t->is_unix) {
+		size_t n = strlen(t->host);
+
+		a.un.sun_family = AF_UNIX;
+		memcpy(a.un.sun_path, t->host, n);
+		a.size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
+		if (t->host[0] == '@')
+			a.un.sun_path[0] = 0;
+		else
+			a.size++;
+		*ret = a;
+		return true;
+	}
+	if (!t->host[0]) {
+		a.in.sin_family = AF_INET;
+		a.in.sin_port = htons((uint16_t)t->port);
+		a.size = sizeof(a.in);
+		*ret = a;
+		return true;
+	}
+	snprintf(port, sizeof(port), "%d", t->port);
+	if (getaddrinfo(t->host, port, &hints, &ai) != 0)
+		return false;
+	memcpy(&a.storage, ai->ai_addr, ai->ai_addrlen);
+	a.size = ai->ai_addrlen;
+	freeaddrinfo(ai);
+	*ret = a;
+	return true;
+}
+
+int addr_port(const struct addr *a)
+{
+	if (a->any.sa_family == AF_INET)
+		return ntohs(a->in.sin_port);
+	if (a->any.sa_family == AF_INET6)
+		return ntohs(a->in6.sin6_port);
+	return 0;
+}
+
+static char *format_unix(const struct addr *a, char *ret_text, size_t size)
+{
+	size_t head = offsetof(struct sockaddr_un, sun_path);
+	size_t n = a->size > head ? a->size - head : 0;
+
+	/* an abstract name begins with a NUL and need not end with one */
+	if (n && !a->un.sun_path[0])
+		snprintf(ret_text, size, "unix:@%.*s", (int)n - 1, a->un.sun_path + 1);
+	else
+		snprintf(ret_text, size, "unix:%.*s", (int)n, a->un.sun_path);
+	return ret_text;
+}
+
+char *addr_format_ip(const struct addr *a, char *ret_text, size_t size)
+{
+	char ip[INET6_ADDRSTRLEN] = "?";
+
+	if (a->any.sa_family == AF_UNIX)
+		return format_unix(a, ret_text, size);
+	if (a->any.sa_family == AF_INET)
+		inet_ntop(AF_INET, &a->in.sin_addr, ip, sizeof(ip));
+	else if (a->any.sa_family == AF_INET6)
+		inet_ntop(AF_INET6, &a->in6.sin6_addr, ip, sizeof(ip));
+	snprintf(ret_text, size, "%s", ip);
+	return ret_text;
+}
+
+char *addr_format(const struct addr *a, char *ret_text, size_t size)
+{
+	addr_format_ip(a, ret_text, size);
+	if (a->any.sa_family != AF_UNIX) {
+		size_t n = strlen(ret_text);
+
+		snprintf(ret_text + n, size - n, ":%d", addr_port(a));
+	}
+	return ret_text;
+}

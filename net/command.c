@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What owners ask of their sockets: start, pause, close, adopt. They act at once, on the caller's thread
+ * and under the socket's lock; epoll allows that. So one caller's commands keep their order
+ * among themselves and with his sends, and no pipe to the loop is needed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "net/net_priv.h"
+#include "net/socket.h"
+
+/* Starts it. NULL and in *ret_text what CONNECT shall say (NULL: nothing yet); or why it cannot be. */
+static const char *activate(struct socket *s, const char **ret_text)
+{
+	*ret_text = "start";
+	switch (s->state) {
+	case STATE_PRELISTEN:
+		s->state = STATE_LISTEN;
+		return NULL;
+	case STATE_PREACCEPT:
+		s->state = STATE_OPEN;
+		connect_set_options(s);
+		return NULL;
+	case STATE_LISTEN:
+	case STATE_OPEN:
+		*ret_text = "transfer";
+		return s->closing ? "invalid socket" : s->eof ? "socket closed" : NULL;
+	case STATE_RESOLVING:
+	case STATE_CONNECTING:
+		*ret_text = NULL; /* only its new owner is noted; CONNECT comes when it is connected */
+		return NULL;
+	default:
+		return "invalid socket";
+	}
+}
+
+void net_start(uint32_t owner, int id)
+{
+	struct socket *s = socket_lock(id);
+	const char *text, *why;
+
+	/* a C handler's socket is none of a service's business */
+	if (!s || !s->owner) {
+		if (s)
+			socket_unlock(s);
+		event_invalid(owner, id, "invalid socket");
+		return;
+	}
+	why = activate(s, &text);
+	if (why) {
+		event_invalid(owner, id, why);
+	} else {
+		s->owner = owner;
+		if (text) {
+			s->reading = true;
+			event_open(s, 0, text);
+			socket_watch_or_fail(s);
+		}
+	}
+	socket_unlock(s);
+}
+
+int net_start_handler(int id, const struct net_handler *h, void *ud)
+{
+	struct socket *s = socket_lock(id);
+	char text[ADDR_TEXT_MAX];
+	int r = -1;
+
+	if (!s)
+		return -1;
+	if (s->state == STATE_PREACCEPT) {
+		s->owner = 0;
+		s->handler = h;
+		s->ud = ud;
+		s->nodelay = true;
+		s->state = STATE_OPEN;
+		connect_set_options(s);
+		event_open(s, 0, socket_address(s, true, text, sizeof(text)));
+		r = 0;
+	}
+	socket_unlock(s);
+	return r;
+}
+
+void net_pause(uint32_t owner, int id)
+{
+	struct socket *s = socket_lock(id);
+
+	if (!s)
+		return;
+	if (s->state == STATE_OPEN || s->state == STATE_LISTEN) {
+		s->reading = false;
+		socket_watch_or_fail(s);
+	}
+	socket_unlock(s);
+}
+
+/* Writes what is left in the background: no events any more, no reading, and not for ever. */
+static void close_slowly(struct socket *s)
+{
+	if (s->owner)
+		event_close(s, NULL);
+	s->closing = true;
+	s->handler = NULL;
+	s->closing_ns = clock_mono_ns();
+	if (s->state == STATE_OPEN) {
+		if (s->is_socket && !s->borrowed)
+			shutdown(s->fd, SHUT_RD);
+		socket_watch_or_fail(s);
+	}
+	janitor_wake_in(0);
+}
+
+void net_close(int id)
+{
+	struct socket *s = socket_lock(id);
+
+	if (!s)
+		return;
+	if (s->closing)
+		; /* it is on its way out */
+	else if (sendq_empty(&s->out) || s->write_failed || s->state == STATE_FAILED)
+		event_shutdown(s);
+	else
+		close_slowly(s);
+	socket_unlock(s);
+}
+
+void net_shutdown(int id)
+{
+	struct socket *s = socket_lock(id);
+
+	if (!s)
+		return;
+	event_shutdown(s);
+	socket_unlock(s);
+}
+
+void net_nodelay(int id)
+{
+	struct socket *s = socket_lock(id);
+
+	if (!s)
+		return;
+	s->nodelay = true;
+	if (s->fd >= 0 && (s->state == STATE_OPEN || s->state == STATE_PREACCEPT))
+		connect_set_options(s);
+	socket_unlock(s);
+}
+
+/* ---- adopting descriptors ---- */
+
+static bool prepare_fd(int fd, bool *ret_is_socket, bool *ret_listens, sa_family_t *ret_family)
+{
+	int flags = fcntl(fd, F_GETFL), listens = 0, domain = AF_UNSPEC;
+	socklen_t size = sizeof(int);
+	struct stat st;
+
+	if (flags < 0 || fstat(fd, &st) < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return false;
+	*ret_is_socket = S_ISSOCK(st.st_mode);
+	if (*ret_is_socket) {
+		getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size);
+		size = sizeof(int);
+		getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
+	}
+	*ret_listens = listens != 0;
+	*ret_family = (sa_family_t)domain;
+	return true;
+}
+
+int net_bind(uint32_t owner, int fd)
+{
+	bool is_socket, listens;
+	sa_family_t family;
+	struct socket *s;
+	int id;
+
+	if (!prepare_fd(fd, &is_socket, &listens, &family))
+		return -1;
+	s = socket_create(owner, NULL, NULL);
+	if (!s)
+		return -1;
+	id = socket_id(s);
+	s->fd = fd;
+	s->borrowed = true;
+	s->is_socket = is_socket;
+	s->family = family;
+	s->state = STATE_OPEN;
+	s->reading = true;
+	event_open(s, 0, "binding");
+	socket_watch_or_fail(s);
+	socket_unlock(s);
+	return id;
+}
+
+int net_adopt_handler(const struct net_handler *h, void *ud, int fd)
+{
+	char text[ADDR_TEXT_MAX];
+	bool is_socket, listens;
+	sa_family_t family;
+	struct addr a = { 0 };
+	struct socket *s;
+	int id;
+
+	if (!prepare_fd(fd, &is_socket, &listens, &family))
+		return -1;
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	s = socket_create(0, h, ud);
+	if (!s)
+		return -1;
+	id = socket_id(s);
+	s->fd = fd;
+	s->is_socket = is_socket;
+	s->family = family;
+	s->state = listens ? STATE_LISTEN : STATE_OPEN;
+	if (listens)
+		own_address(fd, &a);
+	else
+		connect_set_options(s);
+	event_open(s, addr_port(&a), socket_address(s, !listens, text, sizeof(text)));
+	socket_unlock(s);
+	return id;
+}

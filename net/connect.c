@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Connecting: the addresses of a name one after the other, until one answers.
+ *
+ * A numeric address starts on the caller's thread; a name goes to a resolver thread first, which starts
+ * the connect when it has the addresses. Either way epoll says on the loop how it went, and a
+ * failure goes on with the next address; the last one's error is what the owner hears.
+ */
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/mem.h"
+#include "net/net_priv.h"
+#include "net/socket.h"
+
+static void fail(struct socket *s, const char *why)
+{
+	if (s->owner && !s->closing)
+		event_error(s, why);
+	if (s->handler) {
+		/* the id stays until on_close has been called with it */
+		s->state = STATE_FAILED;
+		event_close(s, why);
+	} else {
+		socket_free(s);
+	}
+}
+
+static int try_address(struct socket *s, const struct addr *a)
+{
+	int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int r;
+
+	if (fd < 0)
+		return errno;
+	if (connect(fd, &a->any, a->size) < 0 && errno != EINPROGRESS && errno != EINTR) {
+		r = errno;
+		close(fd);
+		return r;
+	}
+	s->fd = fd;
+	s->family = a->any.sa_family;
+	s->state = STATE_CONNECTING;
+	/* also a connect that is done already is reported by the loop: writable */
+	r = socket_watch(s);
+	if (r < 0) {
+		close(fd);
+		s->fd = -1;
+	}
+	return -r;
+}
+
+static void try_next(struct socket *s, int error)
+{
+	while (s->to->next < s->to->count) {
+		error = try_address(s, &s->to->at[s->to->next++]);
+		if (!error)
+			return;
+	}
+	fail(s, strerror(error));
+}
+
+void connect_resolved(int id, struct addr_list *to_take, const char *why)
+{
+	struct socket *s = socket_lock(id);
+
+	if (!s || s->state != STATE_RESOLVING) {
+		mem_free(to_take);
+	} else if (!to_take) {
+		fail(s, why);
+	} else {
+		s->to = to_take;
+		try_next(s, EADDRNOTAVAIL);
+	}
+	if (s)
+		socket_unlock(s);
+}
+
+void connect_set_options(struct socket *s)
+{
+	if (s->family != AF_INET && s->family != AF_INET6)
+		return;
+	/* both cannot fail on a TCP socket, and the connection works without them */
+	setsockopt(s->fd, SOL_SOCKET, SO_KEEPALIVE, &(int){ 1 }, sizeof(int));
+	if (s->nodelay)
+		setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+}
+
+void connect_ready(struct socket *s)
+{
+	char peer[ADDR_TEXT_MAX];
+	int error = 0;
+	socklen_t size = sizeof(error);
+
+	if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+		error = errno;
+	if (error) {
+		close(s->fd);
+		s->fd = -1;
+		s->events = 0;
+		try_next(s, error);
+		return;
+	}
+	mem_free(steal(s->to));
+	s->state = STATE_OPEN;
+	s->reading = s->owner != 0; /* a handler's reads begin with its on_open */
+	connect_set_options(s);
+	event_open(s, 0, socket_address(s, false, peer, sizeof(peer)));
+	write_ready(s);
+}
+
+static int start(uint32_t owner, const struct net_handler *h, void *ud, const char *host, int port)
+{
+	struct addr_text t;
+	struct addr a;
+	struct socket *s;
+	bool numeric;
+	int id;
+
+	if (addr_split(host, port, &t) || (!t.is_unix && t.port == 0))
+		return -1;
+	numeric = addr_numeric(&t, &a);
+	s = socket_create(owner, h, ud);
+	if (!s)
+		return -1;
+	id = socket_id(s);
+	if (numeric) {
+		s->to = mem_zalloc(sizeof(*s->to) + sizeof(a));
+		s->to->count = 1;
+		s->to->at[0] = a;
+		try_next(s, 0);
+	} else {
+		s->state = STATE_RESOLVING;
+	}
+	socket_unlock(s);
+	if (!numeric) {
+		int r = resolve_start(id, &t);
+
+		if (r < 0)
+			connect_resolved(id, NULL, strerror(-r));
+	}
+	return id;
+}
+
+int net_connect(uint32_t owner, const char *host, int port)
+{
+	return start(owner, NULL, NULL, host, port);
+}
+
+int net_connect_handler(const struct net_handler *h, void *ud, const char *host, int port)
+{
+	return start(0, h, ud, host, port);
+}

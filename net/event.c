@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Telling the owner.
+ *
+ * A service gets its message at once, under the socket's lock, from whichever thread saw the
+ * event. A handler's functions run on the loop and without the lock, so for them a small closure is
+ * posted: it finds the socket again by its id, and a socket that was closed meanwhile is silent. Only
+ * data and accepts, which are found on the loop, go to a handler directly (read.c, listen.c).
+ *
+ * A service that is dead leaves its sockets orphans; they are closed when the lock is given back.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "core/mem.h"
+#include "core/msg.h"
+#include "core/service.h"
+#include "net/net_priv.h"
+#include "net/socket.h"
+
+#define TEXT_MAX 128
+
+static bool deliver(uint32_t owner, struct socket_message head, const char *text)
+{
+	size_t n = text ? strnlen(text, TEXT_MAX) : 0;
+	struct msg *m = msg_create(sizeof(head) + n);
+
+	m->type = PTYPE_SOCKET;
+	m->dest = owner;
+	memcpy(msg_payload(m), &head, sizeof(head));
+	if (n)
+		memcpy((char *)msg_payload(m) + sizeof(head), text, n);
+	return service_send(m) == SEND_OK;
+}
+
+static void send_event(struct socket *s, int type, int ud, const char *text)
+{
+	struct socket_message head = { .type = type, .id = socket_id(s), .ud = ud };
+
+	if (s->owner && !s->orphan && !deliver(s->owner, head, text))
+		s->orphan = true;
+}
+
+/* What a handler is told later on the loop. */
+struct notice {
+	int id;
+	enum { NOTICE_OPEN, NOTICE_CLOSE, NOTICE_DRAIN } what;
+	int port;
+	bool has_text;
+	char text[TEXT_MAX];
+};
+
+static void notice_run(void *arg)
+{
+	cleanup(mem_freep) struct notice *n = arg;
+	struct socket *s = socket_lock(n->id);
+	const struct net_handler *h;
+	void *ud;
+
+	if (!s)
+		return;
+	h = s->handler;
+	ud = s->ud;
+	if (n->what == NOTICE_OPEN) {
+		/* from here on there may be data, and not before */
+		s->reading = true;
+		socket_watch_or_fail(s);
+	} else if (n->what == NOTICE_CLOSE && s->state == STATE_FAILED) {
+		socket_free(s);
+	}
+	socket_unlock(s);
+	if (!h)
+		return;
+	if (n->what == NOTICE_OPEN && h->on_open)
+		h->on_open(ud, n->id, n->text, n->port);
+	else if (n->what == NOTICE_CLOSE && h->on_close)
+		h->on_close(ud, n->id, n->has_text ? n->text : NULL);
+	else if (n->what == NOTICE_DRAIN && h->on_drain)
+		h->on_drain(ud, n->id);
+}
+
+static void notify(struct socket *s, int what, const char *text, int port)
+{
+	struct notice *n;
+
+	if (!s->handler)
+		return;
+	n = mem_zalloc(sizeof(*n));
+	n->id = socket_id(s);
+	n->what = what;
+	n->port = port;
+	n->has_text = text != NULL;
+	if (text)
+		snprintf(n->text, sizeof(n->text), "%s", text);
+	post_internal(notice_run, n, mem_free);
+}
+
+void event_open(struct socket *s, int port, const char *text)
+{
+	if (s->closing)
+		return; /* closed while it was connecting: only its data goes out */
+	send_event(s, SOCKET_CONNECT, port, text);
+	notify(s, NOTICE_OPEN, text, port);
+}
+
+void event_data(struct socket *s, void *payload_take, size_t size)
+{
+	struct socket_message head = {
+		.type = SOCKET_DATA, .id = socket_id(s), .ud = (int)size, .buffer = payload_take
+	};
+
+	if (s->orphan || !deliver(s->owner, head, NULL)) {
+		s->orphan = true;
+		payload_free(payload_take);
+	}
+}
+
+void event_close(struct socket *s, const char *why)
+{
+	if (s->told_close)
+		return;
+	s->told_close = true;
+	send_event(s, SOCKET_CLOSE, 0, NULL);
+	notify(s, NOTICE_CLOSE, why, 0);
+}
+
+void event_error(struct socket *s, const char *why)
+{
+	if (s->owner) {
+		send_event(s, SOCKET_ERROR, 0, why);
+	} else if (s->state == STATE_LISTEN) {
+		log_warning("socket %d: accept: %s", socket_id(s), why);
+	} else {
+		/* a link that lost one direction is of no use to C code: both end */
+		s->eof = true;
+		s->write_failed = true;
+		sendq_clear(&s->out);
+		event_close(s, why);
+		if (s->fd >= 0)
+			socket_watch(s);
+	}
+}
+
+void event_warning(struct socket *s, unsigned kib)
+{
+	send_event(s, SOCKET_WARNING, (int)kib, NULL);
+}
+
+void event_drain(struct socket *s)
+{
+	notify(s, NOTICE_DRAIN, NULL, 0);
+}
+
+bool event_accept(struct socket *s, int new_id, const char *peer)
+{
+	send_event(s, SOCKET_ACCEPT, new_id, peer);
+	return !s->orphan;
+}
+
+void event_invalid(uint32_t owner, int id, const char *why)
+{
+	deliver(owner, (struct socket_message){ .type = SOCKET_ERROR, .id = id }, why);
+}
+
+void event_shutdown(struct socket *s)
+{
+	/* a handler that gives its socket up hears nothing more about it */
+	if (s->owner)
+		event_close(s, NULL);
+	socket_free(s);
+}

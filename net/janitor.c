@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Janitor: looks after what no event will ever finish.
+ *
+ *   a closing socket whose peer takes nothing any more   given up after JANITOR_CLOSING_NS
+ *   a listener that rests because descriptors ran out    tried again after JANITOR_BACKOFF_NS
+ *
+ * It walks over all sockets, but only while there is such a one: who makes one wakes it, and a
+ * walk that finds none lets the timer rest.
+ */
+#include "core/clock.h"
+#include "core/mem.h"
+#include "net/net.h"
+#include "net/net_priv.h"
+#include "net/socket.h"
+
+#define CHECKS 6 /* looks at a closing socket that often before it is given up */
+
+/* [loop] */
+static struct {
+	struct net_timer *timer;
+	uint64_t deadline; /* 0 = rests */
+	uint64_t closing_ns;
+} janitor;
+
+struct walk {
+	uint64_t now;
+	uint64_t next_ns; /* look again after that */
+};
+
+static void look(struct socket *s, struct walk *w)
+{
+	if (s->closing && w->now > s->closing_ns && w->now - s->closing_ns >= janitor.closing_ns) {
+		socket_free(s);
+	} else if (s->closing) {
+		if (w->next_ns > janitor.closing_ns / CHECKS)
+			w->next_ns = janitor.closing_ns / CHECKS;
+	} else if (s->backoff) {
+		if (listen_reserve()) {
+			s->backoff = false;
+			socket_watch_or_fail(s);
+		} else {
+			w->next_ns = JANITOR_BACKOFF_NS;
+		}
+	}
+}
+
+static void set(uint64_t deadline)
+{
+	if (janitor.deadline && janitor.deadline <= deadline)
+		return;
+	janitor.deadline = deadline;
+	net_timer_set(janitor.timer, deadline);
+}
+
+static void tick(void *ud)
+{
+	struct walk w = { .now = clock_mono_ns(), .next_ns = UINT64_MAX };
+	struct socket *s;
+
+	janitor.deadline = 0;
+	for (unsigned slot = 0; (s = socket_next(&slot));) {
+		look(s, &w);
+		socket_unlock(s);
+	}
+	if (w.next_ns != UINT64_MAX)
+		set(w.now + w.next_ns);
+}
+
+static void wake(void *arg)
+{
+	const uint64_t *at = arg;
+
+	set(*at);
+	mem_free(arg);
+}
+
+void janitor_wake_in(uint64_t delay_ns)
+{
+	uint64_t *at = mem_alloc(sizeof(*at));
+
+	*at = clock_mono_ns() + delay_ns;
+	post_internal(wake, at, mem_free);
+}
+
+void janitor_set_closing_ns(uint64_t ns)
+{
+	janitor.closing_ns = ns;
+}
+
+void janitor_init(void)
+{
+	janitor.timer = net_timer_create(tick, NULL);
+	janitor.deadline = 0;
+	janitor.closing_ns = JANITOR_CLOSING_NS;
+}
+
+void janitor_fini(void)
+{
+	net_timer_destroy(steal(janitor.timer));
+}

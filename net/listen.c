@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Listening and accepting.
+ *
+ * When descriptors run out, a pending connection would make the listener readable for ever. One
+ * descriptor is held back for that: it is given up, the connection is accepted, closed at once (so the client
+ * learns it) and the descriptor taken back. When even that fails the listener rests for JANITOR_BACKOFF_NS.
+ *
+ * A unix path that nobody answers on is left over from a process that died, and is taken over.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/mem.h"
+#include "net/net_priv.h"
+#include "net/socket.h"
+
+#define ACCEPT_TURN 64
+
+/* [loop] */
+static int reserve = -1;
+
+bool listen_reserve(void)
+{
+	if (reserve < 0)
+		reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return reserve >= 0;
+}
+
+void listen_reserve_fini(void)
+{
+	if (reserve >= 0)
+		close(reserve);
+	reserve = -1;
+}
+
+bool own_address(int fd, struct addr *ret)
+{
+	struct addr a = { .size = sizeof(a.storage) };
+
+	if (getsockname(fd, &a.any, &a.size) < 0)
+		return false;
+	*ret = a;
+	return true;
+}
+
+char *socket_address(const struct socket *s, bool with_port, char *ret_text, size_t size)
+{
+	struct addr a = { .size = sizeof(a.storage) };
+	bool own = s->state == STATE_LISTEN || s->state == STATE_PRELISTEN;
+	int r = own ? getsockname(s->fd, &a.any, &a.size) : getpeername(s->fd, &a.any, &a.size);
+
+	ret_text[0] = 0;
+	if (r == 0)
+		(with_port ? addr_format : addr_format_ip)(&a, ret_text, size);
+	return ret_text;
+}
+
+static bool unix_is_stale(const struct addr *a)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct stat st;
+	bool stale;
+
+	if (fd < 0)
+		return false;
+	stale = connect(fd, &a->any, a->size) < 0 && errno == ECONNREFUSED;
+	close(fd);
+	return stale && lstat(a->un.sun_path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+static int bind_fd(int fd, const struct addr *a)
+{
+	if (a->any.sa_family != AF_UNIX) {
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+		return bind(fd, &a->any, a->size);
+	}
+	if (bind(fd, &a->any, a->size) == 0)
+		return 0;
+	if (errno != EADDRINUSE || !a->un.sun_path[0])
+		return -1;
+	if (!unix_is_stale(a)) {
+		errno = EADDRINUSE;
+		return -1;
+	}
+	unlink(a->un.sun_path);
+	return bind(fd, &a->any, a->size);
+}
+
+static int listen_fd(const struct addr *a, int backlog)
+{
+	int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (bind_fd(fd, a) < 0 || listen(fd, backlog) < 0) {
+		int r = -errno;
+
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+static int listen_text(const struct addr_text *t, int backlog, const char **ret_error)
+{
+	cleanup(mem_freep) struct addr_list *list = NULL;
+	struct addr a;
+	int fd = -EADDRNOTAVAIL;
+
+	if (addr_numeric(t, &a)) {
+		fd = listen_fd(&a, backlog);
+	} else {
+		*ret_error = resolve_list(t, true, &list);
+		if (*ret_error)
+			return -1;
+		for (unsigned i = 0; fd < 0 && i < list->count; i++)
+			fd = listen_fd(&list->at[i], backlog);
+	}
+	if (fd < 0)
+		*ret_error = strerror(-fd);
+	return fd;
+}
+
+static void remember_path(struct socket *s, const char *path)
+{
+	struct stat st;
+
+	if (path[0] == '/' && stat(path, &st) == 0) {
+		s->unix_path = mem_strdup(path);
+		s->unix_dev = st.st_dev;
+		s->unix_ino = st.st_ino;
+	}
+}
+
+void listen_forget_path(struct socket *s)
+{
+	cleanup(mem_freep) char *path = steal(s->unix_path);
+	struct stat st;
+
+	/* somebody else may have put his own socket there since */
+	if (path && stat(path, &st) == 0 && st.st_dev == s->unix_dev && st.st_ino == s->unix_ino)
+		unlink(path);
+}
+
+static int start_listen(uint32_t owner, const struct net_handler *h, void *ud, const char *host, int port,
+			int backlog, const char **ret_error)
+{
+	const char *ignored, **error = ret_error ? ret_error : &ignored;
+	char text[ADDR_TEXT_MAX];
+	struct addr_text t;
+	struct addr a = { 0 };
+	struct socket *s;
+	int fd, id;
+
+	*error = addr_split(host, port, &t);
+	if (*error)
+		return -1;
+	fd = listen_text(&t, backlog, error);
+	if (fd < 0)
+		return -1;
+	s = socket_create(owner, h, ud);
+	if (!s) {
+		close(fd);
+		*error = "too many sockets";
+		return -1;
+	}
+	id = socket_id(s);
+	s->fd = fd;
+	s->state = h ? STATE_LISTEN : STATE_PRELISTEN;
+	own_address(fd, &a);
+	s->family = a.any.sa_family;
+	if (t.is_unix)
+		remember_path(s, t.host);
+	event_open(s, addr_port(&a), addr_format_ip(&a, text, sizeof(text)));
+	socket_unlock(s);
+	return id;
+}
+
+int net_listen(uint32_t owner, const char *host, int port, int backlog, const char **ret_error)
+{
+	return start_listen(owner, NULL, NULL, host, port, backlog, ret_error);
+}
+
+int net_listen_handler(const struct net_handler *h, void *ud, const char *host, int port, int backlog,
+		       const char **ret_error)
+{
+	return start_listen(0, h, ud, host, port, backlog, ret_error);
+}
+
+/* ---- accepting ---- */
+
+static void rest(struct socket *s)
+{
+	s->backoff = true;
+	socket_watch_or_fail(s);
+	janitor_wake_in(JANITOR_BACKOFF_NS);
+}
+
+/* true: there may be more connections waiting. */
+static bool accept_failed(struct socket *s, int error)
+{
+	int fd;
+
+	switch (error) {
+	case EAGAIN:
+		return false;
+	case EINTR:
+	case ECONNABORTED:
+	case EPROTO:
+		return true;
+	case EMFILE:
+	case ENFILE:
+		event_error(s, strerror(error));
+		listen_reserve_fini();
+		fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC);
+		if (fd >= 0)
+			close(fd);
+		/* another thread may have been quicker to take the descriptor */
+		if (!listen_reserve() || fd < 0)
+			rest(s);
+		return false;
+	default:
+		event_error(s, strerror(error));
+		rest(s);
+		return false;
+	}
+}
+
+static struct socket *adopt_accepted(int fd, const struct addr *peer, uint32_t owner)
+{
+	struct socket *s = socket_create(owner, NULL, NULL);
+
+	if (!s) {
+		close(fd);
+		return NULL;
+	}
+	s->fd = fd;
+	s->state = STATE_PREACCEPT;
+	s->family = peer->any.sa_family;
+	return s;
+}
+
+static void drop(int id)
+{
+	struct socket *s = socket_lock(id);
+
+	if (s) {
+		socket_free(s);
+		socket_unlock(s);
+	}
+}
+
+/* Tells the listener's owner. No lock: the listener may have been closed in the meantime. */
+static bool announce(int id, int new_id, const char *peer)
+{
+	struct socket *s = socket_lock(id);
+	const struct net_handler *h;
+	void *ud;
+	bool ok;
+
+	if (!s)
+		return false;
+	h = s->handler;
+	ud = s->ud;
+	if (s->owner) {
+		ok = event_accept(s, new_id, peer);
+		socket_unlock(s);
+		return ok;
+	}
+	socket_unlock(s);
+	if (!h || !h->on_accept)
+		return false;
+	h->on_accept(ud, id, new_id, peer);
+	return true;
+}
+
+static bool accept_one(int id)
+{
+	struct addr peer = { .size = sizeof(peer.storage) };
+	struct socket *s = socket_lock(id), *n;
+	char text[ADDR_TEXT_MAX];
+	uint32_t owner;
+	int fd, new_id;
+
+	if (!s)
+		return false;
+	if (s->state != STATE_LISTEN || !s->reading || s->backoff) {
+		socket_unlock(s);
+		return false;
+	}
+	fd = accept4(s->fd, &peer.any, &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0) {
+		bool more = accept_failed(s, errno);
+
+		socket_unlock(s);
+		return more;
+	}
+	s->read_bytes++;
+	s->read_ns = clock_mono_ns();
+	owner = s->owner;
+	socket_unlock(s); /* one socket's lock at a time */
+
+	n = adopt_accepted(fd, &peer, owner);
+	if (!n) {
+		if (owner)
+			event_invalid(owner, id, "reach skynet socket number limit");
+		return true;
+	}
+	new_id = socket_id(n);
+	addr_format(&peer, text, sizeof(text));
+	socket_unlock(n);
+	if (!announce(id, new_id, text))
+		drop(new_id);
+	return true;
+}
+
+void accept_ready(int id)
+{
+	for (int i = 0; i < ACCEPT_TURN; i++)
+		if (!accept_one(id))
+			return;
+}

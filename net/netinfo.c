@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* What can be said about sockets from outside: statistics and addresses. Snapshots, any thread. */
+#include <string.h>
+
+#include "core/clock.h"
+#include "net/socket.h"
+
+static int info_type(const struct socket *s)
+{
+	if (s->state == STATE_LISTEN)
+		return NET_INFO_LISTEN;
+	if (s->closing || s->eof)
+		return NET_INFO_CLOSING;
+	return s->borrowed ? NET_INFO_BIND : NET_INFO_TCP;
+}
+
+static bool fill(const struct socket *s, struct net_info *i)
+{
+	/* not listed before they are what they shall be */
+	if (s->state != STATE_LISTEN && s->state != STATE_OPEN)
+		return false;
+	i->id = socket_id(s);
+	i->owner = s->owner;
+	i->type = info_type(s);
+	i->read = s->read_bytes;
+	i->write = s->write_bytes;
+	i->rtime_cs = s->read_ns ? clock_cs_at(s->read_ns) : 0;
+	i->wtime_cs = s->write_ns ? clock_cs_at(s->write_ns) : 0;
+	i->queued = s->out.bytes;
+	i->reading = s->reading && !s->eof && !s->closing;
+	i->writing = !sendq_empty(&s->out);
+	socket_address(s, true, i->address, sizeof(i->address));
+	return true;
+}
+
+/* f is called without any lock: it may ask for sockets, and a Lua binding may even jump out of it. */
+void net_foreach(void (*f)(const struct net_info *i, void *ud), void *ud)
+{
+	struct socket *s;
+
+	for (unsigned slot = 0; (s = socket_next(&slot));) {
+		struct net_info i = { 0 };
+		bool listed = fill(s, &i);
+
+		socket_unlock(s);
+		if (listed)
+			f(&i, ud);
+	}
+}
+
+bool net_local_address(int id, char *ret_text, size_t size)
+{
+	struct socket *s = socket_lock(id);
+	struct addr a;
+	bool ok;
+
+	if (!s)
+		return false;
+	ok = s->fd >= 0 && own_address(s->fd, &a);
+	socket_unlock(s);
+	if (ok)
+		addr_format(&a, ret_text, size);
+	return ok;
+}
+
+long net_peer_uid(int id)
+{
+	struct socket *s = socket_lock(id);
+	struct ucred c;
+	socklen_t size = sizeof(c);
+	long uid = -1;
+
+	if (!s)
+		return -1;
+	if (s->family == AF_UNIX && s->fd >= 0 &&
+	    getsockopt(s->fd, SOL_SOCKET, SO_PEERCRED, &c, &size) == 0)
+		uid = (long)c.uid;
+	socket_unlock(s);
+	return uid;
+}

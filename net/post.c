@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Closures for the loop: many threads post, the loop takes.
+ *
+ * Roles       any thread pushes on a stack; the loop takes the whole stack and turns it round.
+ * Ordering    P1 push: CAS release <-> P2 take: exchange acquire: the loop sees the closure.
+ * Waking      the push comes before net_interrupt(), whose exchange pairs with the poller's (see
+ *             poller.c): a poller that is about to sleep either sees the closure or does not sleep.
+ * Progress    push is lock-free. No ABA: the loop takes everything, a push depends on no node.
+ * Not given   order between different threads beyond the order of their CAS.
+ */
+#include <stdatomic.h>
+
+#include "core/mem.h"
+#include "net/net.h"
+#include "net/net_priv.h"
+
+struct post {
+	struct post *next;
+	void (*f)(void *arg);
+	void *arg;
+	void (*discard)(void *arg);
+};
+
+static _Atomic(struct post *) posted;
+
+/* A closure may post another; after that many rounds sockets get their turn. */
+#define ROUNDS_MAX 16
+
+void post_internal(void (*f)(void *arg), void *arg, void (*discard)(void *arg))
+{
+	struct post *p = mem_alloc(sizeof(*p));
+
+	*p = (struct post){ .f = f, .arg = arg, .discard = discard };
+	/* relaxed: only a value to begin the CAS with */
+	p->next = atomic_load_explicit(&posted, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak_explicit(&posted, &p->next, p, memory_order_release,
+						      memory_order_relaxed)) /* P1 */
+		;
+	net_interrupt();
+}
+
+void net_post(void (*f)(void *arg), void *arg)
+{
+	post_internal(f, arg, NULL);
+}
+
+static struct post *take_all(void)
+{
+	struct post *newest, *oldest = NULL;
+
+	/* relaxed: most turns find nothing; what comes later interrupts the poller */
+	if (!atomic_load_explicit(&posted, memory_order_relaxed))
+		return NULL;
+	newest = atomic_exchange_explicit(&posted, NULL, memory_order_acquire); /* P2 */
+	while (newest) {
+		struct post *p = newest;
+
+		newest = p->next;
+		p->next = oldest;
+		oldest = p;
+	}
+	return oldest;
+}
+
+void post_run(void)
+{
+	for (int round = 0; round < ROUNDS_MAX; round++) {
+		struct post *p = take_all();
+
+		if (!p)
+			return;
+		while (p) {
+			struct post *next = p->next;
+
+			p->f(p->arg);
+			mem_free(p);
+			p = next;
+		}
+	}
+}
+
+void post_fini(void)
+{
+	for (struct post *p = take_all(), *next; p; p = next) {
+		next = p->next;
+		if (p->discard)
+			p->discard(p->arg);
+		mem_free(p);
+	}
+}

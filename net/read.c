@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading a socket that epoll calls readable.
+ *
+ * For a service: one readv into a fresh message buffer of the size this socket needed lately, and into
+ * the loop's spare room behind it. So the common case is one system call and a buffer that fits;
+ * what overflows is appended with one copy and doubles the size for next time, and a buffer less than half used
+ * halves it. For a handler: straight into the loop's room, no allocation at all.
+ *
+ * A turn takes at most READ_MAX bytes from one socket; epoll is level-triggered, so the rest
+ * comes in the next turn, after the others had theirs.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "core/clock.h"
+#include "core/msg.h"
+#include "net/net_priv.h"
+#include "net/socket.h"
+
+#define SPARE (64u << 10)
+
+/* [loop] */
+static char room[READ_MAX];
+
+static void adapt(struct socket *s, size_t n)
+{
+	if (n >= s->read_size) {
+		while (s->read_size < n && s->read_size < READ_MAX)
+			s->read_size *= 2;
+		if (s->read_size < READ_MAX)
+			s->read_size *= 2;
+	} else if (n < s->read_size / 2 && s->read_size > READ_MIN) {
+		s->read_size /= 2;
+	}
+}
+
+/* The peer ended. */
+static void ended(struct socket *s)
+{
+	if (s->write_failed && s->owner) {
+		/* neither direction works any more */
+		event_shutdown(s);
+		return;
+	}
+	s->eof = true;
+	event_close(s, NULL);
+	socket_watch_or_fail(s);
+}
+
+static void failed(struct socket *s, int error)
+{
+	bool again = s->read_failed;
+
+	s->read_failed = true;
+	if (s->owner && again)
+		ended(s); /* it does not get better: not reported in every turn for ever */
+	else
+		event_error(s, strerror(error));
+}
+
+static void count_read(struct socket *s, size_t n)
+{
+	s->read_bytes += n;
+	s->read_ns = clock_mono_ns();
+	s->read_failed = false;
+}
+
+static void no_data(struct socket *s, ssize_t n, int error)
+{
+	if (n == 0)
+		ended(s);
+	else if (error != EAGAIN && error != EWOULDBLOCK && error != EINTR)
+		failed(s, error);
+}
+
+/* One read for a service. true: the socket may hold more. */
+static bool read_message(struct socket *s, size_t *ret_read)
+{
+	size_t size = s->read_size;
+	char *buffer = payload_alloc(size);
+	struct iovec iov[2] = { { buffer, size }, { room, SPARE } };
+	ssize_t n = readv(s->fd, iov, 2);
+
+	*ret_read = 0;
+	if (n <= 0) {
+		int error = errno;
+
+		payload_free(buffer);
+		no_data(s, n, error);
+		return false;
+	}
+	if ((size_t)n > size) {
+		buffer = payload_realloc(buffer, (size_t)n);
+		memcpy(buffer + size, room, (size_t)n - size);
+	}
+	adapt(s, (size_t)n);
+	count_read(s, (size_t)n);
+	event_data(s, buffer, (size_t)n);
+	*ret_read = (size_t)n;
+	return (size_t)n == size + SPARE && !s->orphan;
+}
+
+static void read_service(struct socket *s)
+{
+	size_t total = 0, n;
+
+	while (total < READ_MAX && read_message(s, &n))
+		total += n;
+}
+
+void read_ready(int id)
+{
+	struct socket *s = socket_lock(id);
+	const struct net_handler *h;
+	void *ud;
+	ssize_t n;
+
+	/* it may have been closed or paused between the event and now */
+	if (!s)
+		return;
+	if (s->state != STATE_OPEN || !s->reading || s->eof || s->closing) {
+		socket_unlock(s);
+		return;
+	}
+	if (s->owner) {
+		read_service(s);
+		socket_unlock(s);
+		return;
+	}
+	h = s->handler;
+	ud = s->ud;
+	do
+		n = readv(s->fd, &(struct iovec){ room, sizeof(room) }, 1);
+	while (n < 0 && errno == EINTR);
+	if (n > 0)
+		count_read(s, (size_t)n);
+	else
+		no_data(s, n, errno);
+	socket_unlock(s);
+	if (n > 0 && h && h->on_data)
+		h->on_data(ud, id, room, (size_t)n);
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Names to addresses without holding up the loop: a few threads that do nothing but getaddrinfo.
+ *
+ * They are started when there is a question and none of them is idle, up to THREADS_MAX, so one name
+ * whose server does not answer does not delay the others. getaddrinfo cannot be broken off: at the
+ * end a thread that is still inside is left behind. It belongs to an old generation then, and
+ * its answer is thrown away.
+ *
+ * Locks: resolver.lock, then a socket's.
+ */
+#include <errno.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/mem.h"
+#include "net/socket.h"
+
+#define THREADS_MAX 4
+#define STOP_WAIT_SEC 1
+
+struct question {
+	struct question *next;
+	int id;
+	struct addr_text text;
+};
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t asked;
+	/* everything below is guarded by lock */
+	struct question *first, **last;
+	unsigned generation, threads, idle;
+	pthread_t thread[THREADS_MAX];
+} resolver = { .lock = PTHREAD_MUTEX_INITIALIZER, .asked = PTHREAD_COND_INITIALIZER };
+
+const char *resolve_list(const struct addr_text *t, bool passive, struct addr_list **ret)
+{
+	struct addrinfo hints = { .ai_family = AF_UNSPEC,
+				  .ai_socktype = SOCK_STREAM,
+				  .ai_flags = AI_NUMERICSERV | (passive ? AI_PASSIVE : 0) };
+	struct addrinfo *list;
+	struct addr_list *l;
+	unsigned n = 0;
+	char port[12];
+	int r;
+
+	snprintf(port, sizeof(port), "%d", t->port);
+	r = getaddrinfo(t->host, port, &hints, &list);
+	if (r != 0)
+		return r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r);
+	for (struct addrinfo *ai = list; ai; ai = ai->ai_next)
+		n++;
+	l = mem_zalloc(sizeof(*l) + n * sizeof(l->at[0]));
+	for (struct addrinfo *ai = list; ai; ai = ai->ai_next) {
+		struct addr *a = &l->at[l->count++];
+
+		memcpy(&a->storage, ai->ai_addr, ai->ai_addrlen);
+		a->size = ai->ai_addrlen;
+	}
+	freeaddrinfo(list);
+	*ret = l;
+	return NULL;
+}
+
+static void answer_locked(struct question *q, unsigned generation)
+{
+	struct addr_list *list = NULL;
+	const char *why;
+
+	resolver.idle--;
+	pthread_mutex_unlock(&resolver.lock);
+	why = resolve_list(&q->text, false, &list);
+	pthread_mutex_lock(&resolver.lock);
+	if (resolver.generation == generation) {
+		connect_resolved(q->id, list, why);
+		resolver.idle++;
+	} else {
+		mem_free(list);
+	}
+	mem_free(q);
+}
+
+static void *resolver_main(void *arg)
+{
+	unsigned generation = (unsigned)(uintptr_t)arg;
+
+	pthread_mutex_lock(&resolver.lock);
+	while (resolver.generation == generation) {
+		struct question *q = resolver.first;
+
+		if (!q) {
+			pthread_cond_wait(&resolver.asked, &resolver.lock);
+			continue;
+		}
+		resolver.first = q->next;
+		if (!resolver.first)
+			resolver.last = &resolver.first;
+		answer_locked(q, generation);
+	}
+	pthread_mutex_unlock(&resolver.lock);
+	return NULL;
+}
+
+static int start_thread_locked(void)
+{
+	sigset_t all, old;
+	int r;
+
+	/* signals are for the threads that wait for them */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_create(&resolver.thread[resolver.threads], NULL, resolver_main,
+			   (void *)(uintptr_t)resolver.generation);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (r == 0) {
+		pthread_setname_np(resolver.thread[resolver.threads], "resolver");
+		resolver.threads++;
+		resolver.idle++;
+	}
+	return -r;
+}
+
+int resolve_start(int id, const struct addr_text *t)
+{
+	struct question *q;
+	unsigned waiting = 1;
+	int r = 0;
+
+	pthread_mutex_lock(&resolver.lock);
+	for (q = resolver.first; q; q = q->next)
+		waiting++;
+	if (waiting > resolver.idle && resolver.threads < THREADS_MAX)
+		r = start_thread_locked();
+	if (r == 0 || resolver.threads > 0) {
+		q = mem_alloc(sizeof(*q));
+		*q = (struct question){ .id = id, .text = *t };
+		if (!resolver.first)
+			resolver.last = &resolver.first;
+		*resolver.last = q;
+		resolver.last = &q->next;
+		pthread_cond_signal(&resolver.asked);
+		r = 0;
+	}
+	pthread_mutex_unlock(&resolver.lock);
+	return r;
+}
+
+void resolve_stop(void)
+{
+	pthread_t thread[THREADS_MAX];
+	struct timespec until;
+	unsigned n;
+
+	pthread_mutex_lock(&resolver.lock);
+	n = resolver.threads;
+	memcpy(thread, resolver.thread, sizeof(thread));
+	resolver.generation++;
+	resolver.threads = resolver.idle = 0;
+	for (struct question *q = resolver.first, *next; q; q = next) {
+		next = q->next;
+		mem_free(q);
+	}
+	resolver.first = NULL;
+	pthread_cond_broadcast(&resolver.asked);
+	pthread_mutex_unlock(&resolver.lock);
+
+	clock_gettime(CLOCK_REALTIME, &until); /* what pthread_timedjoin_np wants */
+	until.tv_sec += STOP_WAIT_SEC;
+	for (unsigned i = 0; i < n; i++)
+		if (pthread_timedjoin_np(thread[i], NULL, &until) != 0)
+			pthread_detach(thread[i]);
+}
+
+int net_resolve(const char *host, void (*f)(const char *ip, void *ud), void *ud)
+{
+	struct addrinfo hints = { .ai_family = AF_UNSPEC };
+	struct addrinfo *list;
+	int r = getaddrinfo(host, NULL, &hints, &list);
+
+	if (r != 0)
+		return r;
+	for (struct addrinfo *ai = list; ai; ai = ai->ai_next) {
+		char text[ADDR_TEXT_MAX];
+		struct addr a = { .size = ai->ai_addrlen };
+
+		memcpy(&a.storage, ai->ai_addr, ai->ai_addrlen);
+		f(addr_format_ip(&a, text, sizeof(text)), ud);
+	}
+	freeaddrinfo(list);
+	return 0;
+}

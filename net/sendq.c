@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* Write queue: two intrusive lists of payloads and one offset. See sendq.h for the picture. */
+#include "net/sendq.h"
+
+#include <assert.h>
+
+#include "core/msg.h"
+
+static void append(struct sendq_list *l, struct msg *m)
+{
+	m->next = NULL;
+	if (l->last)
+		l->last->next = m;
+	else
+		l->first = m;
+	l->last = m;
+}
+
+static struct msg *shift(struct sendq_list *l)
+{
+	struct msg *m = l->first;
+
+	l->first = m->next;
+	if (!l->first)
+		l->last = NULL;
+	return m;
+}
+
+void sendq_push(struct sendq *q, int priority, void *payload_take, size_t size)
+{
+	struct msg *m = msg_of(payload_take);
+
+	assert(size > 0);
+	m->size = size;
+	append(&q->list[priority], m);
+	q->bytes += size;
+}
+
+void sendq_push_rest(struct sendq *q, void *payload_take, size_t size, size_t sent)
+{
+	assert(sendq_empty(q) && sent < size);
+	sendq_push(q, SENDQ_HIGH, payload_take, size);
+	q->offset = sent;
+	q->bytes -= sent;
+}
+
+int sendq_gather(const struct sendq *q, struct iovec *ret_iov, int max)
+{
+	size_t skip = q->offset;
+	int n = 0;
+
+	for (int p = SENDQ_HIGH; p <= SENDQ_LOW; p++) {
+		for (struct msg *m = q->list[p].first; m && n < max; m = m->next) {
+			ret_iov[n].iov_base = (char *)msg_payload(m) + skip;
+			ret_iov[n].iov_len = m->size - skip;
+			skip = 0;
+			n++;
+		}
+	}
+	return n;
+}
+
+/* The head of low is partly out: nothing may come in between any more. */
+static void promote(struct sendq *q)
+{
+	struct msg *m = shift(&q->list[SENDQ_LOW]);
+
+	append(&q->list[SENDQ_HIGH], m);
+}
+
+void sendq_sent(struct sendq *q, size_t n)
+{
+	assert(n <= q->bytes);
+	q->bytes -= n;
+	while (n > 0) {
+		struct sendq_list *l = &q->list[q->list[SENDQ_HIGH].first ? SENDQ_HIGH : SENDQ_LOW];
+		size_t left = l->first->size - q->offset;
+
+		if (n < left) {
+			q->offset += n;
+			if (l == &q->list[SENDQ_LOW])
+				promote(q);
+			return;
+		}
+		n -= left;
+		q->offset = 0;
+		msg_destroy(shift(l));
+	}
+}
+
+void sendq_clear(struct sendq *q)
+{
+	for (int p = SENDQ_HIGH; p <= SENDQ_LOW; p++)
+		while (q->list[p].first)
+			msg_destroy(shift(&q->list[p]));
+	q->offset = 0;
+	q->bytes = 0;
+}
+
+unsigned sendq_warning(struct sendq *q)
+{
+	if (q->bytes < SENDQ_WARNING || q->bytes < q->warn_at)
+		return 0;
+	q->warn_at = q->warn_at ? q->warn_at * 2 : SENDQ_WARNING * 2;
+	return (unsigned)((q->bytes + 1023) / 1024);
+}
+
+bool sendq_calm(struct sendq *q)
+{
+	bool warned = q->warn_at != 0;
+
+	q->warn_at = 0;
+	return warned;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Table of sockets: id -> slot, slots in chunks of 256 that are made when first needed.
+ *
+ * Ids count up from 1 to 2^31 - 1 and begin again; the slot is the id modulo the table's size, and a
+ * slot in use is skipped. So an id comes back only after two thousand million others.
+ *
+ * Ordering    T1 store(chunk) release <-> T2 load(chunk) acquire: the chunk's locks are initialised.
+ * Locks       table.lock, then a socket's. The lock of a free slot is only ever held for a moment, by
+ *             somebody who finds that his id is stale, or who has just freed it.
+ */
+#include "net/socket.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "core/mem.h"
+#include "net/net_priv.h"
+
+#define CHUNK 256u
+#define CHUNKS (NET_SOCKETS_MAX / CHUNK)
+
+static struct {
+	pthread_mutex_t lock; /* creation: guards next_id and the making of chunks */
+	int next_id;
+	_Atomic(struct socket *) chunk[CHUNKS];
+	atomic_uint count;
+} table = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static struct socket *slot_peek(unsigned slot)
+{
+	struct socket *c = atomic_load_explicit(&table.chunk[slot / CHUNK], memory_order_acquire); /* T2 */
+
+	return c ? &c[slot % CHUNK] : NULL;
+}
+
+static struct socket *slot_get(unsigned slot)
+{
+	struct socket *c = atomic_load_explicit(&table.chunk[slot / CHUNK], memory_order_acquire);
+
+	if (!c) {
+		c = mem_zalloc(CHUNK * sizeof(*c));
+		for (unsigned i = 0; i < CHUNK; i++)
+			pthread_mutex_init(&c[i].lock, NULL);
+		atomic_store_explicit(&table.chunk[slot / CHUNK], c, memory_order_release); /* T1 */
+	}
+	return &c[slot % CHUNK];
+}
+
+static struct socket *find_free_locked(int *ret_id)
+{
+	for (unsigned tried = 0; tried < NET_SOCKETS_MAX; tried++) {
+		int id = table.next_id;
+		struct socket *s = slot_get((unsigned)id % NET_SOCKETS_MAX);
+
+		table.next_id = id == INT32_MAX ? 1 : id + 1;
+		/* relaxed: only creation makes a slot busy, and we hold its lock; who frees it keeps
+		 * the socket's lock until he is done */
+		if (atomic_load_explicit(&s->id, memory_order_relaxed) == 0) {
+			*ret_id = id;
+			return s;
+		}
+	}
+	return NULL;
+}
+
+struct socket *socket_create(uint32_t owner, const struct net_handler *h, void *ud)
+{
+	struct socket *s;
+	int id;
+
+	pthread_mutex_lock(&table.lock);
+	/* relaxed: a full table is found out without a walk; otherwise the walk decides */
+	if (atomic_load_explicit(&table.count, memory_order_relaxed) >= NET_SOCKETS_MAX)
+		s = NULL;
+	else
+		s = find_free_locked(&id);
+	if (!s) {
+		pthread_mutex_unlock(&table.lock);
+		return NULL;
+	}
+	pthread_mutex_lock(&s->lock);
+	s->fd = -1;
+	s->state = STATE_NEW;
+	s->events = 0;
+	s->owner = owner;
+	s->handler = h;
+	s->ud = ud;
+	s->reading = s->backoff = s->eof = s->read_failed = s->write_failed = false;
+	s->closing = s->told_close = s->orphan = s->borrowed = s->was_high = false;
+	s->is_socket = true;
+	s->nodelay = h != NULL; /* links and consoles wait for answers */
+	s->family = AF_UNSPEC;
+	s->out = (struct sendq){ 0 };
+	s->limit = NET_QUEUE_DEFAULT;
+	s->read_size = READ_MIN;
+	s->to = NULL;
+	s->unix_path = NULL;
+	s->read_bytes = s->write_bytes = s->read_ns = s->write_ns = 0;
+	atomic_fetch_add_explicit(&table.count, 1, memory_order_relaxed); /* a statistic */
+	/* relaxed: who reads it without the lock only wants to know whether it is worth locking */
+	atomic_store_explicit(&s->id, id, memory_order_relaxed);
+	pthread_mutex_unlock(&table.lock);
+	return s;
+}
+
+struct socket *socket_lock(int id)
+{
+	struct socket *s = id > 0 ? slot_peek((unsigned)id % NET_SOCKETS_MAX) : NULL;
+
+	/* relaxed: a stale answer only costs the lock, under which it is asked again */
+	if (!s || atomic_load_explicit(&s->id, memory_order_relaxed) != id)
+		return NULL;
+	pthread_mutex_lock(&s->lock);
+	if (socket_id(s) == id)
+		return s;
+	pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+void socket_unlock(struct socket *s)
+{
+	if (s->orphan && s->state != STATE_FREE)
+		socket_free(s);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void socket_free(struct socket *s)
+{
+	if (s->fd >= 0) {
+		/* a borrowed descriptor lives on, so epoll would not forget it by itself */
+		if (s->events)
+			poller_control(EPOLL_CTL_DEL, s->fd, 0, 0);
+		listen_forget_path(s);
+		if (!s->borrowed)
+			close(s->fd);
+	}
+	s->fd = -1;
+	s->events = 0;
+	sendq_clear(&s->out);
+	mem_free(steal(s->to));
+	s->state = STATE_FREE;
+	s->handler = NULL;
+	s->owner = 0;
+	/* relaxed both: see socket_create */
+	atomic_store_explicit(&s->id, 0, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&table.count, 1, memory_order_relaxed);
+}
+
+static uint32_t wanted_events(const struct socket *s)
+{
+	uint32_t events = 0;
+
+	switch (s->state) {
+	case STATE_CONNECTING:
+		return EPOLLOUT;
+	case STATE_LISTEN:
+		return s->reading && !s->backoff ? EPOLLIN : 0;
+	case STATE_OPEN:
+		if (s->reading && !s->eof && !s->closing)
+			events |= EPOLLIN;
+		if (!sendq_empty(&s->out) && !s->write_failed)
+			events |= EPOLLOUT;
+		return events;
+	default:
+		return 0;
+	}
+}
+
+/* A socket that waits for nothing is taken out of epoll: an error or hang-up would be reported in every
+ * turn, level-triggered as it is, and nobody would take it. */
+int socket_watch(struct socket *s)
+{
+	uint32_t events = wanted_events(s);
+	int op = !s->events ? EPOLL_CTL_ADD : events ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
+	int r;
+
+	if (events == s->events)
+		return 0;
+	r = poller_control(op, s->fd, events, socket_id(s));
+	if (r == 0)
+		s->events = events;
+	return r;
+}
+
+void socket_watch_or_fail(struct socket *s)
+{
+	bool write = wanted_events(s) & ~s->events & EPOLLOUT;
+
+	if (socket_watch(s) < 0) {
+		event_error(s, write ? "enable write failed" : "enable read failed");
+		if (s->owner)
+			event_shutdown(s);
+	}
+}
+
+struct socket *socket_next(unsigned *slot)
+{
+	while (*slot < NET_SOCKETS_MAX) {
+		struct socket *s = slot_peek(*slot);
+
+		if (!s) {
+			*slot += CHUNK - *slot % CHUNK;
+			continue;
+		}
+		++*slot;
+		/* relaxed: asked again under the lock */
+		if (!atomic_load_explicit(&s->id, memory_order_relaxed))
+			continue;
+		pthread_mutex_lock(&s->lock);
+		if (socket_id(s))
+			return s;
+		pthread_mutex_unlock(&s->lock);
+	}
+	return NULL;
+}
+
+unsigned net_count(void)
+{
+	return atomic_load_explicit(&table.count, memory_order_relaxed); /* a statistic */
+}
+
+void socket_table_init(void)
+{
+	table.next_id = 1;
+}
+
+void socket_table_fini(void)
+{
+	struct socket *s;
+
+	for (unsigned slot = 0; (s = socket_next(&slot));) {
+		socket_free(s);
+		socket_unlock(s);
+	}
+	for (unsigned i = 0; i < CHUNKS; i++) {
+		/* relaxed both: every other thread has ended */
+		struct socket *c = atomic_load_explicit(&table.chunk[i], memory_order_relaxed);
+
+		for (unsigned k = 0; c && k < CHUNK; k++)
+			pthread_mutex_destroy(&c[k].lock);
+		mem_free(c);
+		atomic_store_explicit(&table.chunk[i], NULL, memory_order_relaxed);
+	}
+}

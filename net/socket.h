@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * One socket and the table of all of them. For the files of net/ only.
+ *
+ *   listen  -> PRELISTEN -start-> LISTEN                          (C handlers: LISTEN when opened)
+ *   accept  -> PREACCEPT -start-> OPEN
+ *   connect -> RESOLVING -> CONNECTING -> OPEN                    numeric addresses skip RESOLVING
+ *                   \______________\____-> FREE (service), FAILED (handler, until it was told)
+ *   bind    -> OPEN
+ *
+ *   OPEN, by its flags:   eof           the peer ended: not read any more, still written
+ *                         write_failed  not written any more, still read
+ *                         closing       closed by its owner, the rest is being written; no events
+ *
+ * Threads:   any. Every field but `id` is guarded by the socket's lock; `id` is written under it
+ *            and read without it to skip free slots.
+ *            A thread holds at most one socket's lock. A service's messages are sent under the lock,
+ *            so their order is the order of the socket's states; a handler's functions are called
+ *            without it, on the loop.
+ * Ownership: slots live in chunks that are never given back before net_fini, so a late thread with
+ *            a stale id finds a valid lock and sees that the id is not its own.
+ * Limits:    NET_SOCKETS_MAX.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "net/addr.h"
+#include "net/net.h"
+#include "net/sendq.h"
+
+enum socket_state {
+	STATE_FREE,
+	STATE_NEW, /* being set up by its creator, who holds the lock or the only copy of the id */
+	STATE_RESOLVING,
+	STATE_CONNECTING,
+	STATE_FAILED,
+	STATE_PRELISTEN,
+	STATE_LISTEN,
+	STATE_PREACCEPT,
+	STATE_OPEN,
+};
+
+/* Where a connect may go: addresses are tried in turn. */
+struct addr_list {
+	unsigned count, next;
+	struct addr at[];
+};
+
+struct socket {
+	pthread_mutex_t lock;
+	atomic_int id; /* 0 = free */
+	int fd;        /* -1 = none yet */
+	enum socket_state state;
+	uint32_t events; /* what epoll watches for, 0 = not registered */
+
+	/* who hears about it: a service, or (owner 0) a handler, or (neither) nobody */
+	uint32_t owner;
+	const struct net_handler *handler;
+	void *ud;
+
+	bool reading;      /* the owner wants to read (or accept) */
+	bool backoff;      /* a listener that rests because descriptors ran out */
+	bool eof;
+	bool read_failed;  /* the last read gave an error */
+	bool write_failed;
+	bool closing;
+	bool told_close;   /* CLOSE was sent, or on_close is on its way */
+	bool orphan;       /* the owner is dead: freed at socket_unlock */
+	bool borrowed;     /* net_bind: the descriptor is not ours to close */
+	bool is_socket;    /* else a pipe or terminal: no send(), no shutdown() */
+	bool nodelay;
+	bool was_high;     /* over NET_LOW_MARK since the last on_drain */
+	sa_family_t family;
+
+	struct sendq out;
+	uint64_t limit;
+	uint64_t closing_ns; /* last progress of a closing socket */
+	uint32_t read_size;  /* the next read buffer, adapts */
+	struct addr_list *to;
+
+	char *unix_path; /* made by our bind: unlinked at the end, if it is still this inode */
+	dev_t unix_dev;
+	ino_t unix_ino;
+
+	uint64_t read_bytes, write_bytes; /* a listener counts accepts in read_bytes */
+	uint64_t read_ns, write_ns;       /* monotonic, 0 = never */
+};
+
+/* ---- table (socket.c) ---- */
+/* A fresh id in STATE_NEW with fd -1, locked; NULL: all are taken. */
+struct socket *socket_create(uint32_t owner, const struct net_handler *h, void *ud);
+/* The socket, locked, or NULL for a stale or foreign id. */
+struct socket *socket_lock(int id);
+/* Also frees a socket whose owner turned out to be dead. */
+void socket_unlock(struct socket *s);
+/* Closes the descriptor, frees the queue and the id; the lock stays held. */
+void socket_free(struct socket *s);
+/* Makes epoll watch for what state and flags ask for. 0 or -errno. */
+int socket_watch(struct socket *s);
+/* The same; a failure ends the socket and is told to its owner. */
+void socket_watch_or_fail(struct socket *s);
+static inline int socket_id(const struct socket *s)
+{
+	/* relaxed: under the lock */
+	return atomic_load_explicit(&s->id, memory_order_relaxed);
+}
+/* Walks over all: the next live socket from *slot on, locked, or NULL. Begin with 0. */
+struct socket *socket_next(unsigned *slot);
+void socket_table_init(void);
+void socket_table_fini(void);
+
+/* ---- telling the owner (event.c); the lock is held ---- */
+void event_open(struct socket *s, int port, const char *text);
+void event_data(struct socket *s, void *payload_take, size_t size);
+/* Once; later calls do nothing. why: NULL = the peer ended. A handler hears it, a service gets CLOSE. */
+void event_close(struct socket *s, const char *why);
+/* An error of an open socket: ERROR for a service; for a handler the same as event_close. */
+void event_error(struct socket *s, const char *why);
+void event_warning(struct socket *s, unsigned kib);
+void event_drain(struct socket *s);
+/* ACCEPT for a service. false: nobody is there. */
+bool event_accept(struct socket *s, int new_id, const char *peer);
+/* An ERROR for an id that does not exist (any more). No lock. */
+void event_invalid(uint32_t owner, int id, const char *why);
+/* The owner gives up the socket: closes now, CLOSE unless told. */
+void event_shutdown(struct socket *s);
+
+/* ---- reading and writing; the lock is held unless said otherwise ---- */
+/* [loop] takes the lock itself; gives it back around handler calls. */
+void read_ready(int id);
+void accept_ready(int id);
+void connect_ready(struct socket *s);
+void write_ready(struct socket *s);
+
+/* read.c: STATE_OPEN sockets begin small. */
+#define READ_MIN 64u
+#define READ_MAX (256u << 10)
+/* on_drain comes when a queue that held more than this is empty again. */
+#define NET_LOW_MARK (64u << 10)
+
+/* ---- connecting and listening ---- */
+/* Takes the list; NULL: `why` says what went wrong. Any thread, no lock. */
+void connect_resolved(int id, struct addr_list *to_take, const char *why);
+/* Options of every connected TCP socket. */
+void connect_set_options(struct socket *s);
+/* Looks t up on a resolver thread, which then calls connect_resolved. 0 or -errno. No lock. */
+int resolve_start(int id, const struct addr_text *t);
+void resolve_stop(void);
+/* Blocking; NULL, or what went wrong. The list is mem_free'd by the caller. */
+const char *resolve_list(const struct addr_text *t, bool passive, struct addr_list **ret);
+/* Address of the peer, or of a listener itself; "" if it has none. Gives ret_text. */
+char *socket_address(const struct socket *s, bool with_port, char *ret_text, size_t size);
+/* The descriptor's own address. */
+bool own_address(int fd, struct addr *ret);
+/* Unlinks the path that our bind has made. */
+void listen_forget_path(struct socket *s);
+/* [loop] Takes the descriptor that is held back for the day when there are none left. */
+bool listen_reserve(void);
+void listen_reserve_fini(void);

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writing: at once on the sender's thread when nothing waits, else through the queue.
+ *
+ * Most sends find an empty queue and a willing kernel, so the loop never hears of them. What the
+ * kernel does not take is queued and epoll asked for; then the loop writes many items with one
+ * call, at most WRITE_TURN bytes of one socket a turn.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/msg.h"
+#include "net/net_priv.h"
+#include "net/socket.h"
+
+#define WRITE_TURN (1u << 20)
+#define GATHER 64
+
+/* Bytes taken by the kernel, 0 if it is full, or -errno. */
+static ssize_t write_some(struct socket *s, const struct iovec *iov, int n)
+{
+	ssize_t r;
+
+	do {
+		if (s->is_socket) {
+			struct msghdr m = { .msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n };
+
+			r = n == 1 ? send(s->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
+				   : sendmsg(s->fd, &m, MSG_NOSIGNAL);
+		} else {
+			r = writev(s->fd, iov, n); /* net_init ignores SIGPIPE for these */
+		}
+	} while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
+	if (r > 0) {
+		s->write_bytes += (uint64_t)r;
+		s->write_ns = clock_mono_ns();
+	}
+	return r;
+}
+
+static void failed(struct socket *s, int error)
+{
+	sendq_clear(&s->out);
+	if (s->closing || (s->eof && s->owner)) {
+		/* nobody waits for anything from it: gone without a word */
+		socket_free(s);
+		return;
+	}
+	s->write_failed = true;
+	event_error(s, strerror(error));
+	if (s->state == STATE_OPEN)
+		socket_watch_or_fail(s);
+}
+
+static void drained(struct socket *s)
+{
+	if (s->closing) {
+		socket_free(s);
+		return;
+	}
+	if (sendq_calm(&s->out))
+		event_warning(s, 0);
+	if (s->was_high) {
+		s->was_high = false;
+		event_drain(s);
+	}
+	socket_watch_or_fail(s);
+}
+
+void write_ready(struct socket *s)
+{
+	struct iovec iov[GATHER];
+	size_t total = 0;
+
+	while (total < WRITE_TURN && !sendq_empty(&s->out)) {
+		size_t offered = 0;
+		int n = sendq_gather(&s->out, iov, GATHER);
+		ssize_t r = write_some(s, iov, n);
+
+		if (r < 0) {
+			failed(s, (int)-r);
+			return;
+		}
+		for (int i = 0; i < n; i++)
+			offered += iov[i].iov_len;
+		sendq_sent(&s->out, (size_t)r);
+		total += (size_t)r;
+		if (s->closing && r > 0)
+			s->closing_ns = s->write_ns;
+		if ((size_t)r < offered)
+			break;
+	}
+	if (sendq_empty(&s->out))
+		drained(s);
+	else
+		socket_watch_or_fail(s); /* a connect that just finished waits for nothing yet */
+}
+
+/* May bytes go out or wait on this socket? 1: yes. 0: dropped as the contract says. -1: refused. */
+static int admit(struct socket *s, size_t size)
+{
+	int dropped = s->owner ? 0 : -1; /* C code wants to know */
+
+	if (s->closing || s->state == STATE_FAILED || s->state == STATE_NEW)
+		return -1;
+	if (s->state == STATE_LISTEN || s->state == STATE_PRELISTEN) {
+		log_warning("socket %d: write to a listener dropped", socket_id(s));
+		return dropped;
+	}
+	if (s->write_failed || s->state == STATE_PREACCEPT)
+		return dropped;
+	if (s->out.bytes + size > s->limit) {
+		if (s->owner) {
+			event_error(s, "write queue limit");
+			event_shutdown(s);
+		}
+		return -1;
+	}
+	return 1;
+}
+
+static void queued(struct socket *s, bool behind)
+{
+	unsigned kib;
+
+	if (s->out.bytes > NET_LOW_MARK)
+		s->was_high = true;
+	kib = behind ? sendq_warning(&s->out) : 0;
+	if (kib)
+		event_warning(s, kib);
+	if (s->state == STATE_OPEN)
+		socket_watch_or_fail(s);
+}
+
+static bool may_write_now(const struct socket *s)
+{
+	return s->state == STATE_OPEN && sendq_empty(&s->out);
+}
+
+/* Takes the payload unless it gives false: then the rest from *sent on must be queued. */
+static bool write_now(struct socket *s, void *payload, size_t size, size_t *ret_sent)
+{
+	ssize_t r = write_some(s, &(struct iovec){ payload, size }, 1);
+
+	if (r >= 0 && (size_t)r < size) {
+		*ret_sent = (size_t)r;
+		return false;
+	}
+	payload_free(payload);
+	if (r < 0)
+		failed(s, (int)-r);
+	return true;
+}
+
+static int send_payload(int id, void *payload_take, size_t size, int priority)
+{
+	struct socket *s = socket_lock(id);
+	size_t sent = 0;
+	int r;
+
+	if (!s) {
+		payload_free(payload_take);
+		return -1;
+	}
+	r = admit(s, size);
+	if (r <= 0 || size == 0) {
+		payload_free(payload_take);
+		r = r < 0 ? -1 : 0;
+	} else if (may_write_now(s)) {
+		if (!write_now(s, payload_take, size, &sent)) {
+			sendq_push_rest(&s->out, payload_take, size, sent);
+			queued(s, false);
+		}
+		r = 0;
+	} else {
+		bool behind = !sendq_empty(&s->out);
+
+		sendq_push(&s->out, behind ? priority : SENDQ_HIGH, payload_take, size);
+		queued(s, behind);
+		r = 0;
+	}
+	socket_unlock(s);
+	return r;
+}
+
+int net_send(int id, void *payload_take, size_t size)
+{
+	return send_payload(id, payload_take, size, SENDQ_HIGH);
+}
+
+int net_send_low(int id, void *payload_take, size_t size)
+{
+	return send_payload(id, payload_take, size, SENDQ_LOW);
+}
+
+/* One payload with all bytes of iov from `skip` on. */
+static void *flatten(const struct iovec *iov, int n, size_t skip, size_t size)
+{
+	char *payload = payload_alloc(size), *at = payload;
+
+	for (int i = 0; i < n; i++) {
+		size_t from = skip < iov[i].iov_len ? skip : iov[i].iov_len;
+
+		skip -= from;
+		if (iov[i].iov_len > from)
+			memcpy(at, (char *)iov[i].iov_base + from, iov[i].iov_len - from);
+		at += iov[i].iov_len - from;
+	}
+	return payload;
+}
+
+int net_sendv(int id, const struct iovec *iov, int n)
+{
+	struct socket *s = socket_lock(id);
+	size_t total = 0;
+	ssize_t sent = 0;
+	int r;
+
+	if (!s)
+		return -1;
+	for (int i = 0; i < n; i++)
+		total += iov[i].iov_len;
+	r = admit(s, total);
+	if (r > 0 && total > 0) {
+		bool behind = !sendq_empty(&s->out);
+
+		if (may_write_now(s))
+			sent = write_some(s, iov, n > IOV_MAX ? IOV_MAX : n);
+		if (sent < 0) {
+			failed(s, (int)-sent);
+		} else if ((size_t)sent < total) {
+			size_t rest = total - (size_t)sent;
+
+			sendq_push(&s->out, SENDQ_HIGH, flatten(iov, n, (size_t)sent, rest), rest);
+			queued(s, behind);
+		}
+	}
+	socket_unlock(s);
+	return r < 0 ? -1 : 0;
+}
+
+uint64_t net_queued(int id)
+{
+	struct socket *s = socket_lock(id);
+	uint64_t bytes = 0;
+
+	if (s) {
+		bytes = s->out.bytes;
+		socket_unlock(s);
+	}
+	return bytes;
+}
+
+void net_set_limit(int id, uint64_t bytes)
+{
+	struct socket *s = socket_lock(id);
+
+	if (s) {
+		s->limit = bytes ? bytes : NET_QUEUE_DEFAULT;
+		socket_unlock(s);
+	}
+}
