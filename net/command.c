@@ -57,11 +57,11 @@ void net_start(uint32_t owner, int id)
 		event_invalid(owner, id, why);
 	} else {
 		s->owner = owner;
-		if (text) {
-			s->reading = true;
+		/* the lock keeps data behind CONNECT, so it may be watched before */
+		s->reading = s->reading || text;
+		socket_watch_or_fail(s);
+		if (text && s->state != STATE_FREE)
 			event_open(s, 0, text);
-			socket_watch_or_fail(s);
-		}
 	}
 	socket_unlock(s);
 }
@@ -194,8 +194,12 @@ int net_bind(uint32_t owner, int fd)
 	s->family = family;
 	s->state = STATE_OPEN;
 	s->reading = true;
-	event_open(s, 0, "binding");
-	socket_watch_or_fail(s);
+	if (socket_watch(s) == 0) {
+		event_open(s, 0, "binding");
+	} else { /* a plain file cannot be waited for */
+		event_error(s, "enable read failed");
+		socket_free(s);
+	}
 	socket_unlock(s);
 	return id;
 }

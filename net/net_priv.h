@@ -18,6 +18,9 @@ void poller_fini(void);
 /* epoll_ctl with the id as data. 0 or -errno. Any thread. */
 int poller_control(int op, int fd, uint32_t events, int id);
 
+/* For tests: do as on a kernel without epoll_pwait2. */
+void poller_set_coarse(bool coarse);
+
 /* post.c: like net_post, with a function that frees arg when the loop ends before it came. */
 void post_internal(void (*f)(void *arg), void *arg, void (*discard)(void *arg));
 /* [loop] Runs what was posted, also what these post, within bounds. */

@@ -70,6 +70,12 @@ void poller_fini(void)
 	if (loop.epoll >= 0)
 		close(loop.epoll);
 	loop.event = loop.epoll = -1;
+	loop.coarse = false;
+}
+
+void poller_set_coarse(bool coarse)
+{
+	loop.coarse = coarse;
 }
 
 void net_interrupt(void)
@@ -135,8 +141,7 @@ static void dispatch(int id, uint32_t events)
 	/* what write_ready did to the socket shows in events, 0 for a free slot */
 	if (s->state == STATE_OPEN && (s->events & EPOLLIN) &&
 	    (events & (EPOLLIN | EPOLLERR | EPOLLHUP))) {
-		socket_unlock(s);
-		read_ready(id);
+		read_ready(s);
 		return;
 	}
 	socket_unlock(s);

@@ -110,27 +110,18 @@ static void read_service(struct socket *s)
 		total += n;
 }
 
-void read_ready(int id)
+void read_ready(struct socket *s)
 {
-	struct socket *s = socket_lock(id);
-	const struct net_handler *h;
-	void *ud;
+	const struct net_handler *h = s->handler;
+	void *ud = s->ud;
+	int id = socket_id(s);
 	ssize_t n;
 
-	/* it may have been closed or paused between the event and now */
-	if (!s)
-		return;
-	if (s->state != STATE_OPEN || !s->reading || s->eof || s->closing) {
-		socket_unlock(s);
-		return;
-	}
 	if (s->owner) {
 		read_service(s);
 		socket_unlock(s);
 		return;
 	}
-	h = s->handler;
-	ud = s->ud;
 	do
 		n = readv(s->fd, &(struct iovec){ room, sizeof(room) }, 1);
 	while (n < 0 && errno == EINTR);

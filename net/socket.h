@@ -129,8 +129,9 @@ void event_invalid(uint32_t owner, int id, const char *why);
 void event_shutdown(struct socket *s);
 
 /* ---- reading and writing; the lock is held unless said otherwise ---- */
-/* [loop] takes the lock itself; gives it back around handler calls. */
-void read_ready(int id);
+/* [loop] Gives the lock back. */
+void read_ready(struct socket *s);
+/* [loop] Without the lock. */
 void accept_ready(int id);
 void connect_ready(struct socket *s);
 void write_ready(struct socket *s);

@@ -121,7 +121,7 @@ static void without_even_the_reserve_the_listener_rests_and_comes_back(void **st
 
 static const char *unix_address(char *ret, size_t size)
 {
-	snprintf(ret, size, "unix:/tmp/test_net.%d.sock", (int)getpid());
+	snprintf(ret, size, "unix:" P_tmpdir "/test_net.%d.sock", (int)getpid());
 	return ret;
 }
 
