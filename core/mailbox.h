@@ -52,6 +52,8 @@ enum mailbox_push {
 
 /* A fresh or recycled mailbox, idle and empty. Before anybody can see the service. */
 void mailbox_open(struct mailbox *mb);
+/* The same, but owned by the caller: pushes queue up and wake nobody until the owner rests. */
+void mailbox_open_owned(struct mailbox *mb);
 
 /* senders, any thread: takes m unless the result is MAILBOX_CLOSED */
 enum mailbox_push mailbox_push(struct mailbox *mb, struct msg *m);

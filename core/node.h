@@ -21,8 +21,9 @@ void node_wait(void);
 /* Makes node_wait return; async-signal-safe. */
 void node_wake(void);
 /* Ends every service, waits for their teardown at most timeout_ns, joins the threads, frees all.
- * The main thread. */
-void node_stop(uint64_t timeout_ns);
+ * false: a worker is stuck in a callback and was left running; nothing was freed, the caller should
+ * leave by _exit. The main thread. */
+bool node_stop(uint64_t timeout_ns);
 /* Called by service.c when the last service is gone. */
 void node_empty(void);
 bool node_is_empty(void);

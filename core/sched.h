@@ -37,8 +37,9 @@ void sched_set_poller(const struct poller_ops *ops, void *ud);
 /* n workers, 1 .. SCHED_WORKERS_MAX; 0: as many as the process may use. 0 or -errno. */
 #define SCHED_WORKERS_MAX 256
 int sched_start(unsigned n);
-/* Lets every worker finish its current turn and joins them. Not from a worker. */
-void sched_stop(void);
+/* Lets every worker finish its current turn and joins them; false: one did not within timeout_ns.
+ * Not from a worker. */
+bool sched_stop(uint64_t timeout_ns);
 unsigned sched_workers(void);
 
 /* The service has mail and no owner: queue it. Any thread. */

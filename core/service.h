@@ -58,7 +58,7 @@ struct service {
 
 	struct msg poison;                  /* wakes the owner for teardown */
 	struct service *free_next;
-	void *lock;                         /* guards instance against release: service_signal() */
+	atomic_bool instance_busy;          /* spin: service_signal() against release */
 };
 
 /* ---- life ---- */
@@ -134,8 +134,11 @@ void service_set_exit_monitor(uint32_t handle);
 
 /* ---- for the scheduler ---- */
 
-/* Runs one bounded batch of messages. true: more is waiting. The owner. */
-bool service_run(struct service *s);
+/* Runs one bounded batch of messages. *now is the monotonic time, in and out: one clock reading a
+ * turn. true: more is waiting; false: the service rests or is gone, do not touch it. The owner. */
+bool service_run(struct service *s, uint64_t *now);
+/* Called before each message; sched.c tells the overseer with it. */
+void sched_note_message(uint32_t handle, const struct msg *m);
 /* Start and stop of the table. harbor: id of this node, 0 = single node. */
 int service_table_init(unsigned harbor);
 void service_table_fini(void);

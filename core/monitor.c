@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* Overseer: see monitor.h.
+ *
+ * The thread ticks only while something runs. `resting` is the handshake with workers that leave
+ * idleness: the overseer sets it (seq_cst) and looks at the workers once more; a worker is counted
+ * awake (seq_cst, sched.c) before it reads `resting`. One of the two sees the other.
+ */
+#include "core/monitor.h"
+
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/sched.h"
+#include "core/service.h"
+
+#define TICK_MIN_NS (2 * NS_PER_MS)
+#define TICK_MAX_NS (10 * NS_PER_MS)
+/* A service that was killed while it runs is asked to leave its callback after so long. */
+#define KILL_GRACE_NS (100 * NS_PER_MS)
+
+struct watch {
+	uint64_t progress, since_ns, reported_ns;
+};
+
+static struct {
+	pthread_t thread;
+	bool started;
+	atomic_uint resting; /* futex: 1 = asleep */
+	atomic_bool stop;
+	atomic_uint stuck;
+	uint64_t check_ns;
+	struct watch watch[SCHED_WORKERS_MAX];
+} M = { .check_ns = MONITOR_CHECK_NS };
+
+void monitor_set_check_ns(uint64_t ns)
+{
+	M.check_ns = ns;
+}
+
+unsigned monitor_stuck(void)
+{
+	return atomic_load_explicit(&M.stuck, memory_order_relaxed); /* a statistic */
+}
+
+void monitor_wake(void)
+{
+	if (likely(!atomic_load_explicit(&M.resting, memory_order_seq_cst)))
+		return;
+	if (atomic_exchange_explicit(&M.resting, 0, memory_order_seq_cst))
+		(void)syscall(SYS_futex, &M.resting, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+static void report(unsigned worker, const struct worker_view *v, uint64_t stuck_ns)
+{
+	struct service *s = service_grab(v->handle);
+
+	log_warning("A message from [ :%08x ] to [ :%08x ] maybe in an endless loop "
+		    "(worker %u, %.1f s, type %d, session %d, %s)",
+		    v->source, v->handle, worker, (double)stuck_ns / NS_PER_SEC, v->type, v->session,
+		    s && s->args ? s->args : "ended service");
+	if (s) {
+		atomic_store_explicit(&s->endless, true, memory_order_relaxed);
+		service_unref(s);
+	}
+	sched_interrupt_worker(worker, v->handle);
+}
+
+static void check(uint64_t now)
+{
+	unsigned stuck = 0;
+
+	for (unsigned i = 0; i < sched_workers(); i++) {
+		struct watch *w = &M.watch[i];
+		struct worker_view v;
+
+		sched_view(i, &v);
+		if (v.progress != w->progress || !v.turn_began_ns || !v.handle) {
+			*w = (struct watch){ v.progress, now, now };
+			continue;
+		}
+		if (now - w->since_ns >= KILL_GRACE_NS) {
+			struct service *s = service_grab(v.handle);
+
+			/* Not to be found and still running: it was killed. */
+			if (!s)
+				sched_interrupt_worker(i, v.handle);
+			else
+				service_unref(s);
+		}
+		if (now - w->since_ns >= M.check_ns)
+			stuck++;
+		if (now - w->reported_ns >= M.check_ns) {
+			w->reported_ns = now;
+			report(i, &v, now - w->since_ns);
+		}
+	}
+	atomic_store_explicit(&M.stuck, stuck, memory_order_relaxed);
+}
+
+static void *overseer_main(void *arg)
+{
+	uint64_t tick = TICK_MIN_NS, idle_since = 0;
+
+	(void)arg;
+	(void)pthread_setname_np(pthread_self(), "overseer");
+	while (!atomic_load_explicit(&M.stop, memory_order_acquire)) {
+		struct timespec ts = { 0, (long)tick };
+		uint64_t now = clock_mono_ns();
+
+		if (sched_oversee(now)) {
+			check(now);
+			idle_since = idle_since ? idle_since : now;
+			tick = TICK_MAX_NS;
+			if (now - idle_since >= MONITOR_REST_NS) {
+				atomic_store_explicit(&M.resting, 1, memory_order_seq_cst);
+				if (sched_oversee(clock_mono_ns()) &&
+				    !atomic_load_explicit(&M.stop, memory_order_seq_cst))
+					(void)syscall(SYS_futex, &M.resting, FUTEX_WAIT_PRIVATE, 1,
+						      NULL, NULL, 0);
+				atomic_store_explicit(&M.resting, 0, memory_order_seq_cst);
+				idle_since = 0;
+				continue;
+			}
+		} else {
+			idle_since = 0;
+			check(now);
+			tick = TICK_MIN_NS;
+		}
+		nanosleep(&ts, NULL);
+	}
+	return NULL;
+}
+
+int monitor_start(void)
+{
+	int r;
+
+	atomic_store_explicit(&M.stop, false, memory_order_relaxed);
+	for (unsigned i = 0; i < SCHED_WORKERS_MAX; i++)
+		M.watch[i] = (struct watch){ 0 };
+	r = pthread_create(&M.thread, NULL, overseer_main, NULL);
+	M.started = r == 0;
+	return -r;
+}
+
+void monitor_stop(void)
+{
+	if (!M.started)
+		return;
+	atomic_store_explicit(&M.stop, true, memory_order_seq_cst);
+	monitor_wake();
+	pthread_join(M.thread, NULL);
+	M.started = false;
+}

@@ -1,0 +1,694 @@
+/* SPDX-License-Identifier: MIT */
+/* Scheduler: see sched.h for the idea.
+ *
+ * Run queue of a worker: one slot (the service it woke last: a call and its answer stay on one core)
+ * and a ring of 256. The ring has one producer (its worker) and many consumers (its worker and
+ * thieves), who claim entries by a CAS on head. Entries are type-stable services, so a thief that read
+ * an entry and then loses the CAS has read nothing that matters.
+ *
+ * Ordering  S1 ring: store(tail) release <-> load(tail) acquire: the entry is there.
+ *           S2 ring: CAS(head) acq_rel: an entry is claimed once, and its slot is free again.
+ *           S3 slot: exchange acq_rel in both directions: the owner of a service hands everything on.
+ *           S4 sleeping: a worker counts itself asleep (seq_cst), then looks at all queues again; a
+ *              waker queues first (S5), then reads `asleep` (seq_cst). One of them sees the other.
+ *           S5 the seq_cst fence in wake_one() after the queueing.
+ *           S6 deadlines: the poller stores poll_until (seq_cst), then reads timer_next() again; who
+ *              arms a timer publishes it (seq_cst), then reads poll_until (seq_cst).
+ */
+#include "core/sched.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdalign.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/mem.h"
+#include "core/monitor.h"
+#include "core/service.h"
+#include "core/timer.h"
+
+#define RING 256u
+/* After so many turns from the slot in a row the ring gets one. */
+#define SLOT_TURNS 16u
+/* Every so many turns the injection list comes first. */
+#define INJECT_TURNS 61u
+/* A busy worker looks at I/O when nobody did for so long. */
+#define POLL_EVERY_NS (100 * NS_PER_US)
+/* Work that waits behind a turn this long is offered to a sleeper. */
+#define LONG_TURN_NS NS_PER_MS
+
+struct worker {
+	/* set before start, then constant */
+	unsigned id;
+	pthread_t thread;
+
+	/* [self] */
+	struct turn_hook *hooks;
+	unsigned turns, slot_turns;
+	bool searching;
+	uint64_t rng;
+	struct worker *park_next; /* under park_lock */
+
+	/* [self] writes, thieves claim */
+	alignas(CACHE_LINE) _Atomic(struct service *) slot;
+	atomic_uint head, tail;
+	_Atomic(struct service *) ring[RING];
+
+	/* [any] */
+	alignas(CACHE_LINE) atomic_uint wake; /* futex: 1 = get up */
+	atomic_bool asleep;
+	/* [self] writes, the overseer reads; relaxed */
+	atomic_uint_least64_t progress, turn_began_ns;
+	atomic_uint handle, source;
+	atomic_int session, type;
+	atomic_uint interrupt_handle;
+};
+
+static struct {
+	struct worker *workers;
+	unsigned n;
+	atomic_bool stopping;
+	const struct poller_ops *poller;
+	void *poller_ud;
+	void (*interrupt)(struct service *s);
+
+	pthread_mutex_t inject_lock;
+	struct service *inject_first, **inject_last;
+	alignas(CACHE_LINE) atomic_uint inject_length;
+
+	pthread_mutex_t park_lock;
+	struct worker *parked;
+
+	alignas(CACHE_LINE) atomic_uint asleep;    /* workers parked or in a waiting poll */
+	atomic_uint searching;                     /* workers awake and looking for work */
+	alignas(CACHE_LINE) atomic_bool poll_right;
+	atomic_uint_least64_t poll_until;          /* 0 = no poll sleeps; else its deadline */
+	atomic_uint_least64_t last_poll;
+	atomic_uint poll_wake;                     /* futex of the built-in sleep */
+} S = {
+	.inject_lock = PTHREAD_MUTEX_INITIALIZER,
+	.park_lock = PTHREAD_MUTEX_INITIALIZER,
+};
+
+static _Thread_local struct worker *self;
+
+static void futex_wait(atomic_uint *word, unsigned expected, uint64_t timeout_ns)
+{
+	struct timespec ts = { .tv_sec = (time_t)(timeout_ns / NS_PER_SEC),
+			       .tv_nsec = (long)(timeout_ns % NS_PER_SEC) };
+
+	(void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected,
+		      timeout_ns == UINT64_MAX ? NULL : &ts, NULL, 0);
+}
+
+static void futex_wake(atomic_uint *word)
+{
+	(void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+/* ---- the poller when net/ is not there ---- */
+
+static void plain_poll(void *ud, uint64_t timeout_ns)
+{
+	(void)ud;
+	/* acquire: pairs with the release in plain_interrupt */
+	if (timeout_ns && atomic_exchange_explicit(&S.poll_wake, 0, memory_order_acquire) == 0)
+		futex_wait(&S.poll_wake, 0, timeout_ns);
+}
+
+static void plain_interrupt(void *ud)
+{
+	(void)ud;
+	atomic_store_explicit(&S.poll_wake, 1, memory_order_release);
+	futex_wake(&S.poll_wake);
+}
+
+static const struct poller_ops plain_poller = { plain_poll, plain_interrupt };
+
+void sched_set_poller(const struct poller_ops *ops, void *ud)
+{
+	S.poller = ops;
+	S.poller_ud = ud;
+}
+
+static const struct poller_ops *poller(void)
+{
+	return S.poller ? S.poller : &plain_poller;
+}
+
+/* ---- queues ---- */
+
+static void inject(struct service *s)
+{
+	s->run_next = NULL;
+	pthread_mutex_lock(&S.inject_lock);
+	if (!S.inject_first)
+		S.inject_last = &S.inject_first;
+	*S.inject_last = s;
+	S.inject_last = &s->run_next;
+	/* relaxed inside the lock; the fence S5 orders it for sleepers */
+	atomic_fetch_add_explicit(&S.inject_length, 1, memory_order_relaxed);
+	pthread_mutex_unlock(&S.inject_lock);
+}
+
+static struct service *inject_take(void)
+{
+	struct service *s;
+
+	/* relaxed: a hint; a sleeper looks again after S4 */
+	if (atomic_load_explicit(&S.inject_length, memory_order_relaxed) == 0)
+		return NULL;
+	pthread_mutex_lock(&S.inject_lock);
+	s = S.inject_first;
+	if (s) {
+		S.inject_first = s->run_next;
+		atomic_fetch_sub_explicit(&S.inject_length, 1, memory_order_relaxed);
+	}
+	pthread_mutex_unlock(&S.inject_lock);
+	return s;
+}
+
+/* Own worker only. */
+static void ring_push(struct worker *w, struct service *s)
+{
+	/* relaxed: only we write tail; acquire on head: the entry we overwrite was claimed (S2) */
+	unsigned tail = atomic_load_explicit(&w->tail, memory_order_relaxed);
+	unsigned head = atomic_load_explicit(&w->head, memory_order_acquire);
+
+	if (unlikely(tail - head == RING)) {
+		inject(s);
+		return;
+	}
+	atomic_store_explicit(&w->ring[tail % RING], s, memory_order_relaxed);
+	atomic_store_explicit(&w->tail, tail + 1, memory_order_release); /* S1 */
+}
+
+/* Any worker. */
+static struct service *ring_take(struct worker *w)
+{
+	unsigned head = atomic_load_explicit(&w->head, memory_order_acquire);
+
+	for (;;) {
+		unsigned tail = atomic_load_explicit(&w->tail, memory_order_acquire); /* S1 */
+
+		if (tail == head)
+			return NULL;
+		struct service *s =
+			atomic_load_explicit(&w->ring[head % RING], memory_order_relaxed);
+
+		if (atomic_compare_exchange_weak_explicit(&w->head, &head, head + 1,
+							  memory_order_acq_rel,
+							  memory_order_acquire)) /* S2 */
+			return s;
+	}
+}
+
+static bool ring_empty(struct worker *w)
+{
+	return atomic_load_explicit(&w->tail, memory_order_acquire) ==
+	       atomic_load_explicit(&w->head, memory_order_acquire);
+}
+
+static struct service *slot_take(struct worker *w)
+{
+	/* relaxed: saves the exchange when there is nothing */
+	if (!atomic_load_explicit(&w->slot, memory_order_relaxed))
+		return NULL;
+	return atomic_exchange_explicit(&w->slot, NULL, memory_order_acq_rel); /* S3 */
+}
+
+static bool any_work(void)
+{
+	if (atomic_load_explicit(&S.inject_length, memory_order_seq_cst))
+		return true;
+	for (unsigned i = 0; i < S.n; i++)
+		if (!ring_empty(&S.workers[i]))
+			return true;
+	return false;
+}
+
+/* ---- sleeping and waking ---- */
+
+static void get_up(struct worker *w)
+{
+	/* release: the waker's queueing comes before the sleeper's search */
+	atomic_store_explicit(&w->wake, 1, memory_order_release);
+	futex_wake(&w->wake);
+}
+
+/* Wakes one sleeper unless somebody is looking for work already (who will look again, S4). */
+static void wake_one(void)
+{
+	unsigned none = 0;
+
+	atomic_thread_fence(memory_order_seq_cst); /* S5 */
+	if (atomic_load_explicit(&S.asleep, memory_order_seq_cst) == 0 ||
+	    atomic_load_explicit(&S.searching, memory_order_seq_cst) != 0)
+		return;
+	/* acq_rel: one waker at a time; the woken worker gives the count back */
+	if (!atomic_compare_exchange_strong_explicit(&S.searching, &none, 1, memory_order_acq_rel,
+						     memory_order_relaxed))
+		return;
+	pthread_mutex_lock(&S.park_lock);
+	struct worker *w = S.parked;
+
+	if (w)
+		S.parked = w->park_next;
+	pthread_mutex_unlock(&S.park_lock);
+	if (w) {
+		w->searching = true; /* the futex word orders it */
+		get_up(w);
+		return;
+	}
+	/* Only the poller sleeps: it looks for work when it returns, whatever the count says. */
+	atomic_fetch_sub_explicit(&S.searching, 1, memory_order_seq_cst);
+	if (atomic_load_explicit(&S.poll_until, memory_order_seq_cst))
+		poller()->interrupt(S.poller_ud);
+}
+
+void sched_ready(struct service *s)
+{
+	struct worker *w = self;
+
+	if (unlikely(!w)) {
+		inject(s);
+		wake_one();
+		return;
+	}
+	s = atomic_exchange_explicit(&w->slot, s, memory_order_acq_rel); /* S3 */
+	if (s) {
+		ring_push(w, s);
+		wake_one();
+	}
+}
+
+void sched_deadline_moved(uint64_t deadline_ns)
+{
+	if (deadline_ns < atomic_load_explicit(&S.poll_until, memory_order_seq_cst)) /* S6 */
+		poller()->interrupt(S.poller_ud);
+}
+
+static void run_hooks(struct worker *w)
+{
+	while (w->hooks) {
+		struct turn_hook *h = w->hooks;
+
+		w->hooks = h->next;
+		h->next = NULL;
+		h->run(h);
+	}
+}
+
+bool sched_at_turn_end(struct turn_hook *h)
+{
+	struct worker *w = self;
+
+	if (!w)
+		return false;
+	h->next = w->hooks;
+	w->hooks = h;
+	return true;
+}
+
+static bool take_poll_right(void)
+{
+	/* relaxed first: most tries fail; acquire <-> release below: the loop's state moves with it */
+	return !atomic_load_explicit(&S.poll_right, memory_order_relaxed) &&
+	       !atomic_exchange_explicit(&S.poll_right, true, memory_order_acquire);
+}
+
+static void give_poll_right(void)
+{
+	atomic_store_explicit(&S.poll_right, false, memory_order_release);
+}
+
+/* A look between turns: I/O that nobody waits for, timers that are due. */
+static void glance(struct worker *w, uint64_t now)
+{
+	if (timer_next() <= now)
+		timer_run(now);
+	/* relaxed: a rate limit */
+	if (now - atomic_load_explicit(&S.last_poll, memory_order_relaxed) >= POLL_EVERY_NS &&
+	    take_poll_right()) {
+		atomic_store_explicit(&S.last_poll, now, memory_order_relaxed);
+		poller()->poll(S.poller_ud, 0);
+		give_poll_right();
+	}
+	if (w)
+		run_hooks(w);
+}
+
+static void poll_and_sleep(void)
+{
+	uint64_t next = timer_next();
+
+	atomic_store_explicit(&S.poll_until, next, memory_order_seq_cst); /* S6 */
+	next = timer_next();
+	if (!any_work() && !atomic_load_explicit(&S.stopping, memory_order_seq_cst)) {
+		uint64_t now = clock_mono_ns();
+
+		poller()->poll(S.poller_ud, next == UINT64_MAX ? next : next > now ? next - now : 0);
+	}
+	/* relaxed: late wakers only interrupt once too often */
+	atomic_store_explicit(&S.poll_until, 0, memory_order_relaxed);
+	uint64_t now = clock_mono_ns();
+
+	atomic_store_explicit(&S.last_poll, now, memory_order_relaxed);
+	give_poll_right();
+	if (timer_next() <= now)
+		timer_run(now);
+}
+
+static void park(struct worker *w)
+{
+	pthread_mutex_lock(&S.park_lock);
+	atomic_store_explicit(&w->wake, 0, memory_order_relaxed); /* the lock orders it */
+	w->park_next = S.parked;
+	S.parked = w;
+	pthread_mutex_unlock(&S.park_lock);
+
+	/* Once on the list we can be chosen: look again, and take ourselves off if there is work. */
+	atomic_thread_fence(memory_order_seq_cst); /* S4 */
+	if (any_work() || atomic_load_explicit(&S.stopping, memory_order_seq_cst) ||
+	    !atomic_load_explicit(&S.poll_right, memory_order_seq_cst)) {
+		bool found = false;
+
+		pthread_mutex_lock(&S.park_lock);
+		for (struct worker **p = &S.parked; *p; p = &(*p)->park_next)
+			if (*p == w) {
+				*p = w->park_next;
+				found = true;
+				break;
+			}
+		pthread_mutex_unlock(&S.park_lock);
+		if (found)
+			return;
+	}
+	while (!atomic_load_explicit(&w->wake, memory_order_acquire))
+		futex_wait(&w->wake, 0, UINT64_MAX);
+}
+
+/* Nothing to run: wait in the poller or on the futex. */
+static void idle(struct worker *w)
+{
+	if (w->searching) {
+		w->searching = false;
+		atomic_fetch_sub_explicit(&S.searching, 1, memory_order_seq_cst);
+	}
+	atomic_store_explicit(&w->asleep, true, memory_order_relaxed); /* a statistic */
+	atomic_fetch_add_explicit(&S.asleep, 1, memory_order_seq_cst); /* S4 */
+	if (!any_work()) {
+		if (take_poll_right())
+			poll_and_sleep();
+		else
+			park(w);
+	}
+	atomic_fetch_sub_explicit(&S.asleep, 1, memory_order_seq_cst);
+	atomic_store_explicit(&w->asleep, false, memory_order_relaxed);
+	run_hooks(w);
+	monitor_wake();
+}
+
+static struct service *steal(struct worker *w)
+{
+	/* xorshift: where to begin */
+	w->rng ^= w->rng << 13;
+	w->rng ^= w->rng >> 7;
+	w->rng ^= w->rng << 17;
+	for (unsigned i = 0, at = (unsigned)(w->rng % S.n); i < S.n; i++, at++) {
+		struct worker *victim = &S.workers[at % S.n];
+
+		if (victim == w)
+			continue;
+		struct service *first = ring_take(victim);
+
+		if (!first)
+			continue;
+		/* Half of what is left comes along. */
+		unsigned n = (atomic_load_explicit(&victim->tail, memory_order_acquire) -
+			      atomic_load_explicit(&victim->head, memory_order_acquire)) /
+			     2;
+
+		for (struct service *s; n-- > 0 && n < RING / 2 && (s = ring_take(victim));)
+			ring_push(w, s);
+		return first;
+	}
+	return NULL;
+}
+
+/* Work that a long turn holds back in a slot: only when the overseer found it (see sched_oversee). */
+static struct service *steal_slot(struct worker *w, uint64_t now)
+{
+	for (unsigned i = 0; i < S.n; i++) {
+		struct worker *v = &S.workers[i];
+		uint64_t began = atomic_load_explicit(&v->turn_began_ns, memory_order_relaxed);
+
+		if (v == w || !began || now - began < LONG_TURN_NS || now < began)
+			continue;
+		struct service *s = slot_take(v);
+
+		if (s)
+			return s;
+	}
+	return NULL;
+}
+
+static struct service *find_work(struct worker *w, uint64_t now)
+{
+	struct service *s;
+
+	if (w->turns++ % INJECT_TURNS == 0 && (s = inject_take()))
+		return s;
+	if (w->slot_turns < SLOT_TURNS && (s = slot_take(w))) {
+		w->slot_turns++;
+		return s;
+	}
+	w->slot_turns = 0;
+	if ((s = ring_take(w)) || (s = slot_take(w)) || (s = inject_take()))
+		return s;
+	if (S.n > 1 && ((s = steal(w)) || (s = steal_slot(w, now))))
+		return s;
+	return NULL;
+}
+
+void sched_note_message(uint32_t handle, const struct msg *m)
+{
+	struct worker *w = self;
+
+	if (!w)
+		return;
+	/* relaxed: read by the overseer for a report */
+	atomic_store_explicit(&w->source, m->source, memory_order_relaxed);
+	atomic_store_explicit(&w->session, m->session, memory_order_relaxed);
+	atomic_store_explicit(&w->type, m->type, memory_order_relaxed);
+	atomic_store_explicit(&w->progress,
+			      atomic_load_explicit(&w->progress, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+	uint64_t now = clock_mono_ns();
+	char name[16];
+
+	self = w;
+	snprintf(name, sizeof(name), "worker%u", w->id);
+	(void)pthread_setname_np(pthread_self(), name);
+	/* The kernel may delay a sleep by its slack: 50 us by default, half of our timer's tick. */
+	(void)prctl(PR_SET_TIMERSLACK, 1UL);
+
+	while (!atomic_load_explicit(&S.stopping, memory_order_acquire)) {
+		struct service *s = find_work(w, now);
+
+		if (!s) {
+			idle(w);
+			now = clock_mono_ns();
+			continue;
+		}
+		if (w->searching) {
+			w->searching = false;
+			atomic_fetch_sub_explicit(&S.searching, 1, memory_order_seq_cst);
+			/* There may be more than we can take: pass the search on. */
+			if (any_work())
+				wake_one();
+		}
+		/* relaxed: for the overseer */
+		atomic_store_explicit(&w->handle, service_handle(s), memory_order_relaxed);
+		atomic_store_explicit(&w->turn_began_ns, now, memory_order_relaxed);
+		if (service_run(s, &now)) {
+			ring_push(w, s);
+			if (!ring_empty(w) && atomic_load_explicit(&w->slot, memory_order_relaxed))
+				wake_one();
+		}
+		atomic_store_explicit(&w->turn_began_ns, 0, memory_order_relaxed);
+		atomic_store_explicit(&w->handle, 0, memory_order_relaxed);
+		run_hooks(w);
+		glance(w, now);
+	}
+	self = NULL;
+	return NULL;
+}
+
+/* ---- interrupting a long callback ---- */
+
+static void on_interrupt(int sig)
+{
+	struct worker *w = self;
+	struct service *s = service_current();
+	int saved = errno;
+
+	(void)sig;
+	/* relaxed: same thread as the turn; the handle says whether the request is still meant */
+	if (w && s && S.interrupt &&
+	    service_handle(s) == atomic_load_explicit(&w->interrupt_handle, memory_order_relaxed))
+		S.interrupt(s);
+	errno = saved;
+}
+
+void sched_set_interrupt(void (*f)(struct service *s))
+{
+	S.interrupt = f;
+}
+
+void sched_interrupt_worker(unsigned worker, uint32_t handle)
+{
+	if (worker >= S.n)
+		return;
+	atomic_store_explicit(&S.workers[worker].interrupt_handle, handle, memory_order_relaxed);
+	(void)pthread_kill(S.workers[worker].thread, SIGURG);
+}
+
+/* ---- life ---- */
+
+static unsigned usable_cpus(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) != 0)
+		return 1;
+	return CPU_COUNT(&set) ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+int sched_start(unsigned n)
+{
+	struct sigaction sa = { .sa_handler = on_interrupt, .sa_flags = SA_RESTART };
+
+	n = n ? n : usable_cpus();
+	if (n > SCHED_WORKERS_MAX)
+		return -EINVAL;
+	sigaction(SIGURG, &sa, NULL);
+	S.workers = aligned_alloc(CACHE_LINE, n * sizeof(*S.workers));
+	if (!S.workers)
+		return -ENOMEM;
+	memset(S.workers, 0, n * sizeof(*S.workers));
+	S.n = n;
+	atomic_store_explicit(&S.stopping, false, memory_order_relaxed);
+	atomic_store_explicit(&S.asleep, 0, memory_order_relaxed);
+	atomic_store_explicit(&S.searching, 0, memory_order_relaxed);
+	S.parked = NULL;
+	for (unsigned i = 0; i < n; i++) {
+		S.workers[i].id = i;
+		S.workers[i].rng = 0x9e3779b97f4a7c15u * (i + 1);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		int r = pthread_create(&S.workers[i].thread, NULL, worker_main, &S.workers[i]);
+
+		if (r) {
+			S.n = i;
+			(void)sched_stop(UINT64_MAX);
+			return -r;
+		}
+	}
+	return 0;
+}
+
+bool sched_stop(uint64_t timeout_ns)
+{
+	bool all = true;
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += (time_t)(timeout_ns > 3600 * NS_PER_SEC ? 3600 : timeout_ns / NS_PER_SEC + 1);
+	atomic_store_explicit(&S.stopping, true, memory_order_seq_cst);
+	for (unsigned i = 0; i < S.n; i++)
+		get_up(&S.workers[i]);
+	poller()->interrupt(S.poller_ud);
+	for (unsigned i = 0; i < S.n; i++)
+		if (pthread_timedjoin_np(S.workers[i].thread, NULL, &until) != 0)
+			all = false;
+	if (!all)
+		return false;
+	free(S.workers);
+	S.workers = NULL;
+	S.n = 0;
+	S.inject_first = NULL;
+	atomic_store_explicit(&S.inject_length, 0, memory_order_relaxed);
+	atomic_store_explicit(&S.poll_wake, 0, memory_order_relaxed);
+	return true;
+}
+
+unsigned sched_workers(void)
+{
+	return S.n;
+}
+
+bool sched_on_worker(void)
+{
+	return self != NULL;
+}
+
+void sched_view(unsigned worker, struct worker_view *ret_view)
+{
+	struct worker *w = &S.workers[worker];
+
+	*ret_view = (struct worker_view){
+		.progress = atomic_load_explicit(&w->progress, memory_order_relaxed),
+		.turn_began_ns = atomic_load_explicit(&w->turn_began_ns, memory_order_relaxed),
+		.handle = atomic_load_explicit(&w->handle, memory_order_relaxed),
+		.source = atomic_load_explicit(&w->source, memory_order_relaxed),
+		.session = atomic_load_explicit(&w->session, memory_order_relaxed),
+		.type = atomic_load_explicit(&w->type, memory_order_relaxed),
+		.sleeping = atomic_load_explicit(&w->asleep, memory_order_relaxed),
+	};
+}
+
+bool sched_oversee(uint64_t now)
+{
+	bool all_asleep = true, held_back = false;
+
+	for (unsigned i = 0; i < S.n; i++) {
+		struct worker *w = &S.workers[i];
+		uint64_t began = atomic_load_explicit(&w->turn_began_ns, memory_order_relaxed);
+
+		if (!atomic_load_explicit(&w->asleep, memory_order_relaxed))
+			all_asleep = false;
+		if (began && now > began + LONG_TURN_NS &&
+		    (atomic_load_explicit(&w->slot, memory_order_relaxed) || !ring_empty(w)))
+			held_back = true;
+	}
+	if (all_asleep)
+		return !any_work();
+	if (held_back)
+		wake_one();
+	if (now - atomic_load_explicit(&S.last_poll, memory_order_relaxed) > LONG_TURN_NS &&
+	    !atomic_load_explicit(&S.poll_right, memory_order_relaxed)) {
+		/* Nobody waits for I/O. A parked worker takes the poll right; if all are busy, we look. */
+		if (atomic_load_explicit(&S.asleep, memory_order_seq_cst))
+			wake_one();
+		else
+			glance(NULL, now);
+	}
+	return false;
+}

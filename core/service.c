@@ -1,0 +1,674 @@
+/* SPDX-License-Identifier: MIT */
+/* Services: the handle table, sending, and the life of a service.
+ *
+ * The table is an array of pointers, slot = index & (capacity - 1), doubled when three quarters are
+ * taken; old arrays are kept until the end (their sum is less than the current one), so
+ * a reader may hold any of them. A struct service is recycled but never unmapped. A reader
+ * therefore needs no lock: it loads the array, loads the slot, compares the handle, and pushes. What can
+ * go wrong in between is harmless: the service is gone (its mailbox is closed) or another one
+ * lives there now (its owner sees that msg->dest is not its own handle and bounces the message).
+ *
+ * Ordering  T1 store(table) release / load(table) acquire: the new array is filled.
+ *           T2 store(slot) release / load(slot) acquire: the service is set up.
+ *           T3 store(retired) release / load acquire by the owner: teardown sees what the killer did.
+ *           R1 refs: acquire-release on the last decrement, so that recycling comes after every use.
+ */
+#include "core/service.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "core/module.h"
+#include "core/names.h"
+#include "core/node.h"
+#include "core/remote.h"
+#include "core/sched.h"
+#include "core/timer.h"
+
+#define INDEX_MAX 0xffffffu
+#define INITIAL_CAPACITY 256u
+/* A turn ends after this many messages; then the others get theirs. */
+#define TURN_MESSAGES 64u
+
+struct table {
+	struct table *older;
+	uint32_t capacity;
+	_Atomic(struct service *) slots[];
+};
+
+static struct {
+	pthread_mutex_t lock; /* LOCK_HANDLES: everything below but the atomics' readers */
+	_Atomic(struct table *) table;
+	uint32_t count;
+	uint32_t next_index;
+	struct service *free;
+	atomic_uint live;         /* registered or in teardown */
+	atomic_uint exit_monitor;
+	uint32_t harbor;          /* high byte, shifted */
+} H = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static _Thread_local struct service *current;
+
+struct service *service_current(void)
+{
+	return current;
+}
+
+uint32_t service_handle(const struct service *s)
+{
+	/* relaxed: constant for as long as the caller may know s */
+	return atomic_load_explicit(&s->handle, memory_order_relaxed);
+}
+
+unsigned service_harbor(void)
+{
+	return H.harbor >> 24;
+}
+
+void service_table_set_harbor(unsigned harbor)
+{
+	H.harbor = (uint32_t)harbor << 24;
+}
+
+unsigned service_count(void)
+{
+	return atomic_load_explicit(&H.live, memory_order_acquire);
+}
+
+uint32_t service_exit_monitor(void)
+{
+	return atomic_load_explicit(&H.exit_monitor, memory_order_relaxed); /* a lone value */
+}
+
+void service_set_exit_monitor(uint32_t handle)
+{
+	atomic_store_explicit(&H.exit_monitor, handle, memory_order_relaxed);
+}
+
+/* ---- table ---- */
+
+static struct table *table_create(uint32_t capacity, struct table *older)
+{
+	struct table *t = mem_zalloc(sizeof(*t) + capacity * sizeof(t->slots[0]));
+
+	t->capacity = capacity;
+	t->older = older;
+	return t;
+}
+
+int service_table_init(unsigned harbor)
+{
+	H.harbor = (uint32_t)harbor << 24;
+	H.next_index = 1;
+	H.count = 0;
+	atomic_store_explicit(&H.table, table_create(INITIAL_CAPACITY, NULL), memory_order_release);
+	return 0;
+}
+
+void service_table_fini(void)
+{
+	struct table *t = atomic_load_explicit(&H.table, memory_order_acquire);
+
+	while (t) {
+		struct table *older = t->older;
+
+		mem_free(t);
+		t = older;
+	}
+	atomic_store_explicit(&H.table, NULL, memory_order_release);
+	while (H.free) {
+		struct service *s = H.free;
+
+		H.free = s->free_next;
+		free(s);
+	}
+	atomic_store_explicit(&H.exit_monitor, 0, memory_order_relaxed);
+}
+
+static struct service *lookup(uint32_t handle)
+{
+	struct table *t = atomic_load_explicit(&H.table, memory_order_acquire); /* T1 */
+	struct service *s;
+
+	if (unlikely(!t))
+		return NULL;
+	s = atomic_load_explicit(&t->slots[handle & INDEX_MAX & (t->capacity - 1)],
+				 memory_order_acquire); /* T2 */
+	/* acquire: a recycled slot's new handle comes after its set-up */
+	if (!s || atomic_load_explicit(&s->handle, memory_order_acquire) != handle)
+		return NULL;
+	return s;
+}
+
+static void grow_locked(struct table *old)
+{
+	struct table *t = table_create(old->capacity * 2, old);
+
+	for (uint32_t i = 0; i < old->capacity; i++) {
+		/* relaxed: slots change under the lock only */
+		struct service *s = atomic_load_explicit(&old->slots[i], memory_order_relaxed);
+
+		if (s)
+			atomic_store_explicit(&t->slots[service_handle(s) & (t->capacity - 1)], s,
+					      memory_order_relaxed);
+	}
+	atomic_store_explicit(&H.table, t, memory_order_release); /* T1 */
+}
+
+/* Gives s a handle and makes it findable. 0: the table is full. */
+static uint32_t register_service(struct service *s)
+{
+	uint32_t handle = 0;
+
+	pthread_mutex_lock(&H.lock);
+	struct table *t = atomic_load_explicit(&H.table, memory_order_relaxed);
+
+	if (H.count >= t->capacity / 4 * 3 && t->capacity <= INDEX_MAX / 2) {
+		grow_locked(t);
+		t = atomic_load_explicit(&H.table, memory_order_relaxed);
+	}
+	for (uint32_t tries = 0; tries <= t->capacity; tries++) {
+		uint32_t index = H.next_index;
+		_Atomic(struct service *) *slot = &t->slots[index & (t->capacity - 1)];
+
+		H.next_index = index == INDEX_MAX ? 1 : index + 1;
+		if (atomic_load_explicit(slot, memory_order_relaxed))
+			continue;
+		handle = H.harbor | index;
+		atomic_store_explicit(&s->handle, handle, memory_order_release);
+		atomic_store_explicit(slot, s, memory_order_release); /* T2 */
+		H.count++;
+		atomic_fetch_add_explicit(&H.live, 1, memory_order_acq_rel);
+		break;
+	}
+	pthread_mutex_unlock(&H.lock);
+	return handle;
+}
+
+/* true: this call took it out. */
+static bool unregister_service(uint32_t handle)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&H.lock);
+	struct table *t = atomic_load_explicit(&H.table, memory_order_relaxed);
+	_Atomic(struct service *) *slot = &t->slots[handle & INDEX_MAX & (t->capacity - 1)];
+	struct service *s = atomic_load_explicit(slot, memory_order_relaxed);
+
+	if (s && service_handle(s) == handle) {
+		/* Every older array as well, or a recycled struct would be found under two slots. */
+		for (; t; t = t->older) {
+			slot = &t->slots[handle & INDEX_MAX & (t->capacity - 1)];
+			if (atomic_load_explicit(slot, memory_order_relaxed) == s)
+				atomic_store_explicit(slot, NULL, memory_order_release);
+		}
+		H.count--;
+		found = true;
+	}
+	pthread_mutex_unlock(&H.lock);
+	return found;
+}
+
+/* ---- references ---- */
+
+static struct service *alloc_service(void)
+{
+	struct service *s;
+
+	pthread_mutex_lock(&H.lock);
+	s = H.free;
+	if (s)
+		H.free = s->free_next;
+	pthread_mutex_unlock(&H.lock);
+	if (!s) {
+		s = aligned_alloc(CACHE_LINE, (sizeof(*s) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+		if (!s)
+			mem_exhausted(sizeof(*s));
+		memset(s, 0, sizeof(*s));
+	}
+	return s;
+}
+
+static void recycle(struct service *s)
+{
+	atomic_store_explicit(&s->handle, 0, memory_order_release);
+	pthread_mutex_lock(&H.lock);
+	s->free_next = H.free;
+	H.free = s;
+	pthread_mutex_unlock(&H.lock);
+}
+
+struct service *service_grab(uint32_t handle)
+{
+	struct service *s = lookup(handle);
+	unsigned refs;
+
+	if (!s)
+		return NULL;
+	refs = atomic_load_explicit(&s->refs, memory_order_relaxed); /* the CAS decides */
+	do {
+		if (refs == 0)
+			return NULL;
+	} while (!atomic_compare_exchange_weak_explicit(&s->refs, &refs, refs + 1,
+							memory_order_acq_rel,
+							memory_order_relaxed)); /* R1 */
+	/* It may have been recycled before we had the reference. */
+	if (atomic_load_explicit(&s->handle, memory_order_acquire) != handle) {
+		service_unref(s);
+		return NULL;
+	}
+	return s;
+}
+
+void service_unref(struct service *s)
+{
+	if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1) /* R1 */
+		recycle(s);
+}
+
+void service_foreach(void (*f)(struct service *s, void *ud), void *ud)
+{
+	struct table *t = atomic_load_explicit(&H.table, memory_order_acquire);
+
+	for (uint32_t i = 0; t && i < t->capacity; i++) {
+		struct service *s = atomic_load_explicit(&t->slots[i], memory_order_acquire); /* T2 */
+		uint32_t handle = s ? atomic_load_explicit(&s->handle, memory_order_acquire) : 0;
+
+		s = handle ? service_grab(handle) : NULL;
+		if (s) {
+			f(s, ud);
+			service_unref(s);
+		}
+	}
+}
+
+/* ---- life ---- */
+
+static void take_instance(struct service *s)
+{
+	/* acquire/release: a tiny spin lock around calls into the instance from other threads */
+	while (atomic_exchange_explicit(&s->instance_busy, true, memory_order_acquire))
+		cpu_relax();
+}
+
+static void give_instance(struct service *s)
+{
+	atomic_store_explicit(&s->instance_busy, false, memory_order_release);
+}
+
+/* The owner's last act: nobody can find the service any more, some may still push. */
+static void teardown(struct service *s, const char *why)
+{
+	uint32_t handle = service_handle(s);
+	struct msg *m = mailbox_close(&s->mailbox);
+	void *instance;
+
+	while (m) {
+		struct msg *next = m->next;
+
+		if (!(m->flags & MSG_POISON)) {
+			if (m->type != PTYPE_RESPONSE && m->type != PTYPE_ERROR && m->session != 0)
+				service_send_error_text(m->dest, m->source, m->session, why);
+			msg_destroy(m);
+		}
+		m = next;
+	}
+	take_instance(s);
+	instance = s->instance;
+	s->instance = NULL;
+	give_instance(s);
+	if (instance && s->module->release) {
+		struct service *outer = current;
+
+		current = s;
+		s->module->release(instance);
+		current = outer;
+	}
+	remote_get()->service_ended(handle);
+	mem_free(s->args);
+	mem_free(s->command_result);
+	s->args = s->command_result = NULL;
+	service_unref(s);
+	/* acq_rel: whoever sees 0 sees every teardown done */
+	if (atomic_fetch_sub_explicit(&H.live, 1, memory_order_acq_rel) == 1)
+		node_empty();
+}
+
+uint32_t service_launch(const char *module, const char *args)
+{
+	const struct module *mod = module_find(module);
+	struct service *s;
+	uint32_t handle;
+
+	if (!mod)
+		return 0;
+	void *instance = mod->create ? mod->create() : (void *)~(uintptr_t)0;
+
+	if (!instance)
+		return 0;
+	s = alloc_service();
+	mailbox_open_owned(&s->mailbox); /* what arrives during init waits */
+	atomic_store_explicit(&s->retired, false, memory_order_relaxed);
+	atomic_store_explicit(&s->cpu_ns, 0, memory_order_relaxed);
+	atomic_store_explicit(&s->messages, 0, memory_order_relaxed);
+	atomic_store_explicit(&s->turn_began_ns, 0, memory_order_relaxed);
+	atomic_store_explicit(&s->endless, false, memory_order_relaxed);
+	atomic_store_explicit(&s->session, 0, memory_order_relaxed);
+	atomic_store_explicit(&s->memory, 0, memory_order_relaxed);
+	s->on_message = NULL;
+	s->cb = NULL;
+	s->ud = NULL;
+	s->instance = instance;
+	s->module = mod;
+	s->born_ns = clock_mono_ns();
+	s->args = mem_printf("%s%s%s", module, args && *args ? " " : "", args ? args : "");
+	s->command_result = NULL;
+	s->poison = (struct msg){ .flags = MSG_POISON };
+	/* release: whoever grabs it sees the fields above */
+	atomic_store_explicit(&s->refs, 1, memory_order_release);
+	handle = register_service(s);
+	if (!handle) {
+		log_error("handle table is full: %s not launched", s->args);
+		if (mod->release)
+			mod->release(instance);
+		mem_free(s->args);
+		s->args = NULL;
+		service_unref(s);
+		return 0;
+	}
+	if (mod->init(instance, s, args) != 0) {
+		log_printf(LOG_LEVEL_ERROR, handle, "FAILED launch %s", s->args);
+		names_remove_handle(handle);
+		if (unregister_service(handle))
+			teardown(s, "launch failed");
+		else
+			sched_ready(s); /* somebody retired it meanwhile: the owner's teardown is due */
+		return 0;
+	}
+	log_printf(LOG_LEVEL_INFO, handle, "LAUNCH %s", s->args);
+	/* We are the owner still: a turn looks for mail and rests, or finds the service retired. */
+	if (!mailbox_rest(&s->mailbox))
+		sched_ready(s);
+	return handle;
+}
+
+bool service_retire(uint32_t handle)
+{
+	struct service *s = service_grab(handle);
+	enum mailbox_push r;
+
+	if (!s)
+		return false;
+	if (!unregister_service(handle)) {
+		service_unref(s);
+		return false;
+	}
+	names_remove_handle(handle);
+	atomic_store_explicit(&s->retired, true, memory_order_release); /* T3 */
+	r = mailbox_push(&s->mailbox, &s->poison);
+	if (r == MAILBOX_WOKEN)
+		sched_ready(s);
+	service_unref(s);
+	return true;
+}
+
+static void retire_one(struct service *s, void *ud)
+{
+	(void)ud;
+	(void)service_retire(service_handle(s));
+}
+
+void service_retire_all(void)
+{
+	service_foreach(retire_one, NULL);
+}
+
+static void deliver_to_cb(struct service *s, void *ud, struct msg *m)
+{
+	service_cb cb = s->cb;
+
+	if (!cb) {
+		msg_destroy(m);
+		return;
+	}
+	if (cb(s, ud, m->type, m->session, m->source, m->size ? msg_payload(m) : NULL, m->size) == 0)
+		msg_destroy(m);
+}
+
+void service_set_callback(struct service *s, void *ud, service_cb cb)
+{
+	s->ud = ud;
+	s->cb = cb;
+	s->on_message = cb ? deliver_to_cb : NULL;
+}
+
+void service_set_message_callback(struct service *s, void *ud, service_msg_cb cb)
+{
+	s->ud = ud;
+	s->on_message = cb;
+}
+
+bool service_signal(uint32_t handle, int sig)
+{
+	struct service *s = service_grab(handle);
+	bool done = false;
+
+	if (!s)
+		return false;
+	take_instance(s);
+	if (s->instance && s->module->signal) {
+		s->module->signal(s->instance, sig);
+		done = true;
+	}
+	give_instance(s);
+	service_unref(s);
+	return done;
+}
+
+int32_t service_new_session(struct service *s)
+{
+	/* relaxed: a counter; atomic only because C services may send from their own threads */
+	uint32_t n = (uint32_t)atomic_fetch_add_explicit(&s->session, 1, memory_order_relaxed) + 1;
+
+	n &= 0x7fffffff;
+	return n ? (int32_t)n : service_new_session(s);
+}
+
+bool service_run(struct service *s, uint64_t *now)
+{
+	const uint32_t handle = service_handle(s);
+	const uint64_t began = *now;
+	uint64_t messages = 0;
+	bool more = true;
+
+	current = s;
+	/* relaxed, all of the statistics: the owner is the only writer */
+	atomic_store_explicit(&s->turn_began_ns, began, memory_order_relaxed);
+	for (;;) {
+		struct msg *m;
+
+		if (unlikely(atomic_load_explicit(&s->retired, memory_order_acquire))) { /* T3 */
+			*now = clock_mono_ns();
+			teardown(s, "service ended");
+			more = false;
+			goto out;
+		}
+		if (messages == TURN_MESSAGES)
+			break;
+		m = mailbox_pop(&s->mailbox);
+		if (!m) {
+			uint64_t t = clock_mono_ns();
+
+			atomic_store_explicit(&s->cpu_ns,
+					      atomic_load_explicit(&s->cpu_ns, memory_order_relaxed) +
+						      (t - *now),
+					      memory_order_relaxed);
+			atomic_store_explicit(
+				&s->messages,
+				atomic_load_explicit(&s->messages, memory_order_relaxed) + messages,
+				memory_order_relaxed);
+			messages = 0;
+			atomic_store_explicit(&s->turn_began_ns, 0, memory_order_relaxed);
+			*now = t;
+			if (mailbox_rest(&s->mailbox)) {
+				more = false;
+				goto out; /* not ours any more */
+			}
+			continue;
+		}
+		if (unlikely(m->flags & MSG_POISON))
+			continue;
+		if (unlikely(m->dest != handle)) {
+			/* for an earlier service of this slot */
+			if (m->type != PTYPE_RESPONSE && m->type != PTYPE_ERROR && m->session != 0)
+				service_send_error_text(m->dest, m->source, m->session,
+							"no such service");
+			msg_destroy(m);
+			continue;
+		}
+		unsigned length = mailbox_overload(&s->mailbox);
+
+		if (unlikely(length))
+			service_log(s, LOG_LEVEL_WARNING,
+				    "May overload, message queue length = %u (last from :%08x type %d)",
+				    length, m->source, m->type);
+		sched_note_message(handle, m);
+		messages++;
+		if (likely(s->on_message != NULL))
+			s->on_message(s, s->ud, m);
+		else
+			msg_destroy(m);
+	}
+	{
+		uint64_t t = clock_mono_ns();
+
+		atomic_store_explicit(&s->cpu_ns,
+				      atomic_load_explicit(&s->cpu_ns, memory_order_relaxed) + (t - *now),
+				      memory_order_relaxed);
+		atomic_store_explicit(&s->messages,
+				      atomic_load_explicit(&s->messages, memory_order_relaxed) + messages,
+				      memory_order_relaxed);
+		atomic_store_explicit(&s->turn_began_ns, 0, memory_order_relaxed);
+		*now = t;
+	}
+out:
+	current = NULL;
+	return more;
+}
+
+/* ---- sending ---- */
+
+int service_send(struct msg *m)
+{
+	const uint32_t dest = m->dest;
+	struct service *s;
+
+	if (unlikely((dest & 0xff000000u) != H.harbor && dest >> 24 != 0)) {
+		(void)remote_get()->send(m);
+		return SEND_OK;
+	}
+	if (unlikely(dest == 0)) {
+		msg_destroy(m);
+		return SEND_INVALID;
+	}
+	s = lookup(dest);
+	if (s) {
+		switch (mailbox_push(&s->mailbox, m)) {
+		case MAILBOX_PUSHED:
+			return SEND_OK;
+		case MAILBOX_WOKEN:
+			sched_ready(s);
+			return SEND_OK;
+		case MAILBOX_CLOSED:
+			break;
+		}
+	}
+	msg_destroy(m);
+	return SEND_NO_SERVICE;
+}
+
+uint32_t service_find(const char *address)
+{
+	if (address[0] == ':')
+		return (uint32_t)strtoul(address + 1, NULL, 16);
+	if (address[0] == '.')
+		return names_find(address + 1);
+	return 0;
+}
+
+int service_send_name(const char *address, struct msg *m)
+{
+	if (address[0] == ':' || address[0] == '.') {
+		m->dest = service_find(address);
+		if (m->dest == 0) {
+			msg_destroy(m);
+			return SEND_NO_SERVICE;
+		}
+		return service_send(m);
+	}
+	(void)remote_get()->send_name(address, m);
+	return SEND_OK;
+}
+
+void service_send_error_text(uint32_t from, uint32_t to, int32_t session, const char *why)
+{
+	struct msg *m;
+
+	if (to == 0)
+		return;
+	m = why ? msg_create_copy(why, strlen(why)) : msg_create(0);
+	m->source = from;
+	m->dest = to;
+	m->session = session;
+	m->type = PTYPE_ERROR;
+	(void)service_send(m);
+}
+
+void service_send_error(uint32_t from, uint32_t to, int32_t session)
+{
+	service_send_error_text(from, to, session, NULL);
+}
+
+/* ---- timeouts: the timer lies where the payload would be ---- */
+
+static void timeout_fire(struct timer *t)
+{
+	(void)service_send(msg_of(t));
+}
+
+struct msg *service_timeout(uint32_t handle, int32_t session, uint64_t delay_ns)
+{
+	struct msg *m = msg_create(sizeof(struct timer));
+	struct timer *t = msg_payload(m);
+
+	m->size = 0;
+	m->dest = handle;
+	m->session = session;
+	m->type = PTYPE_RESPONSE;
+	*t = (struct timer){ .fire = timeout_fire };
+	timer_arm(t, clock_mono_ns() + delay_ns);
+	return m;
+}
+
+bool service_timeout_cancel(struct msg *timeout)
+{
+	if (!timer_disarm(msg_payload(timeout)))
+		return false;
+	msg_destroy(timeout);
+	return true;
+}
+
+void service_log(struct service *s, int level, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_vprintf((enum log_level)level, s ? service_handle(s) : 0, fmt, ap);
+	va_end(ap);
+}
