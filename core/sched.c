@@ -420,7 +420,7 @@ static void idle(struct worker *w)
 	monitor_wake();
 }
 
-static struct service *steal(struct worker *w)
+static struct service *steal_half(struct worker *w)
 {
 	/* xorshift: where to begin */
 	w->rng ^= w->rng << 13;
@@ -477,7 +477,7 @@ static struct service *find_work(struct worker *w, uint64_t now)
 	w->slot_turns = 0;
 	if ((s = ring_take(w)) || (s = slot_take(w)) || (s = inject_take()))
 		return s;
-	if (S.n > 1 && ((s = steal(w)) || (s = steal_slot(w, now))))
+	if (S.n > 1 && ((s = steal_half(w)) || (s = steal_slot(w, now))))
 		return s;
 	return NULL;
 }
