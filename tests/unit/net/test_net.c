@@ -23,6 +23,7 @@ static void data_goes_both_ways(void **state)
 	assert_int_equal(send_text(server.id, "answer"), 0);
 	until(client.size == 6);
 	assert_string_equal(client.data, "answer");
+	assert_int_equal(client.drains, 0); /* five bytes waited: never over the low mark */
 	mem_free(server.data);
 	mem_free(client.data);
 }

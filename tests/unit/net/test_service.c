@@ -151,7 +151,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	ear_end(*state);
-	node_stop(UINT64_C(5) * NS_PER_SEC);
+	assert_true(node_stop(UINT64_C(10) * NS_PER_SEC));
 	net_fini();
 	ear_end(*state);
 	mem_free(*state);
@@ -211,6 +211,39 @@ static void an_accepted_connection_lives_from_accept_to_close(void **state)
 	assert_int_equal(send_text(id, "x"), -1);
 	expect_silence(ear); /* CLOSE was told before, not twice */
 	close(fd);
+}
+
+static void a_burst_arrives_whole_in_few_messages(void **state)
+{
+	struct ear *ear = *state;
+	enum { SIZE = 300000 };
+	int id, fd = connected(ear, &id), messages = 0;
+	char *sent = mem_alloc(SIZE);
+	size_t have = 0;
+
+	for (size_t i = 0; i < SIZE; i++)
+		sent[i] = (char)('a' + (i * 7 + i / 1000) % 26);
+	for (size_t n = 0; n < SIZE;) {
+		ssize_t r = send(fd, sent + n, SIZE - n, 0);
+
+		assert_true(r > 0);
+		n += (size_t)r;
+	}
+	while (have < SIZE) {
+		struct event *e = ear_next(ear, 20000);
+
+		assert_non_null(e);
+		assert_int_equal(e->type, SOCKET_DATA);
+		assert_true(have + (size_t)e->ud <= SIZE);
+		assert_memory_equal(e->data, sent + have, (size_t)e->ud);
+		have += (size_t)e->ud;
+		messages++;
+		event_destroy(e);
+	}
+	assert_true(messages <= 100); /* 64 bytes at a time it would be thousands */
+	mem_free(sent);
+	close(fd);
+	expect(ear, SOCKET_CLOSE, id, NULL);
 }
 
 static void an_accept_names_the_peer_with_its_port(void **state)
@@ -444,6 +477,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(an_accepted_connection_lives_from_accept_to_close),
+		T(a_burst_arrives_whole_in_few_messages),
 		T(an_accept_names_the_peer_with_its_port),
 		T(a_connect_tells_the_peers_ip_and_sends_what_was_queued),
 		T(a_refused_connect_is_an_error_and_the_id_is_gone),
