@@ -91,6 +91,21 @@ void service_set_exit_monitor(uint32_t handle)
 	atomic_store_explicit(&H.exit_monitor, handle, memory_order_relaxed);
 }
 
+static void (*on_drop)(const struct msg *m); /* set before any thread starts */
+
+void service_set_on_drop(void (*f)(const struct msg *m))
+{
+	on_drop = f;
+}
+
+/* Nobody will read it. */
+static void drop_message(struct msg *m)
+{
+	if (on_drop)
+		on_drop(m);
+	msg_destroy(m);
+}
+
 /* ---- table ---- */
 
 static struct table *table_create(uint32_t capacity, struct table *older)
@@ -315,7 +330,7 @@ static void teardown(struct service *s, const char *why)
 		if (!(m->flags & MSG_POISON)) {
 			if (m->type != PTYPE_RESPONSE && m->type != PTYPE_ERROR && m->session != 0)
 				service_send_error_text(m->dest, m->source, m->session, why);
-			msg_destroy(m);
+			drop_message(m);
 		}
 		m = next;
 	}
@@ -529,7 +544,7 @@ bool service_run(struct service *s, uint64_t *now)
 			if (m->type != PTYPE_RESPONSE && m->type != PTYPE_ERROR && m->session != 0)
 				service_send_error_text(m->dest, m->source, m->session,
 							"no such service");
-			msg_destroy(m);
+			drop_message(m);
 			continue;
 		}
 		unsigned length = mailbox_overload(&s->mailbox);
@@ -543,7 +558,7 @@ bool service_run(struct service *s, uint64_t *now)
 		if (likely(s->on_message != NULL))
 			s->on_message(s, s->ud, m);
 		else
-			msg_destroy(m);
+			drop_message(m);
 	}
 	{
 		uint64_t t = clock_mono_ns();

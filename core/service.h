@@ -132,6 +132,10 @@ void service_log(struct service *s, int level, const char *fmt, ...) printf_like
 uint32_t service_exit_monitor(void);
 void service_set_exit_monitor(uint32_t handle);
 
+/* f looks at each message that is freed unread because its service ended (or has no callback), and frees
+ * what the payload points to (net/: read buffers, sockets). Before the first launch; NULL = nobody. */
+void service_set_on_drop(void (*f)(const struct msg *m));
+
 /* ---- for the scheduler ---- */
 
 /* Runs one bounded batch of messages. *now is the monotonic time, in and out: one clock reading a

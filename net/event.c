@@ -7,7 +7,8 @@
  * posted: it finds the socket again by its id, and a socket that was closed meanwhile is silent. Only
  * data and accepts, which are found on the loop, go to a handler directly (read.c, listen.c).
  *
- * A service that is dead leaves its sockets orphans; they are closed when the lock is given back.
+ * A service that is dead leaves its sockets orphans; they are closed when the lock is given back. If it died
+ * with messages unread, core shows them to event_dropped: their buffers are freed, their sockets closed.
  */
 #include <stdio.h>
 #include <string.h>
@@ -40,6 +41,30 @@ static void send_event(struct socket *s, int type, int ud, const char *text)
 
 	if (s->owner && !s->orphan && !deliver(s->owner, head, text))
 		s->orphan = true;
+}
+
+static void close_if_owned(int id, uint32_t owner)
+{
+	struct socket *s = socket_lock(id);
+
+	if (!s)
+		return;
+	if (s->owner == owner) /* not when it was passed on */
+		event_shutdown(s);
+	socket_unlock(s);
+}
+
+void event_dropped(const struct msg *m)
+{
+	struct socket_message head;
+
+	if (m->type != PTYPE_SOCKET || m->source != 0 || m->size < sizeof(head))
+		return;
+	memcpy(&head, msg_payload(m), sizeof(head));
+	payload_free(head.buffer);
+	if (head.type == SOCKET_ACCEPT)
+		close_if_owned(head.ud, m->dest);
+	close_if_owned(head.id, m->dest);
 }
 
 /* What a handler is told later on the loop. */

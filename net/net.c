@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "core/sched.h"
+#include "core/service.h"
 #include "net/net.h"
 #include "net/net_priv.h"
 #include "net/socket.h"
@@ -31,6 +32,7 @@ int net_init(void)
 	janitor_init();
 	listen_reserve();
 	sched_set_poller(&ops, NULL);
+	service_set_on_drop(event_dropped);
 	return 0;
 }
 

@@ -13,6 +13,9 @@ void net_poll(uint64_t timeout_ns);
 /* Makes a waiting net_poll return soon. Any thread. */
 void net_interrupt(void);
 
+/* true: called from inside net_poll. */
+bool poller_here(void);
+
 int poller_init(void);
 void poller_fini(void);
 /* epoll_ctl with the id as data. 0 or -errno. Any thread. */
@@ -23,8 +26,8 @@ void poller_set_coarse(bool coarse);
 
 /* post.c: like net_post, with a function that frees arg when the loop ends before it came. */
 void post_internal(void (*f)(void *arg), void *arg, void (*discard)(void *arg));
-/* [loop] Runs what was posted, also what these post, within bounds. */
-void post_run(void);
+/* [loop] Runs what was posted, also what these post, within bounds. false: there was nothing. */
+bool post_run(void);
 /* Drops everything. After the loop has ended. */
 void post_fini(void);
 

@@ -41,6 +41,14 @@ static struct {
 	atomic_int state;
 } loop = { .epoll = -1, .event = -1 };
 
+/* This thread is inside net_poll. */
+static _Thread_local bool in_poll;
+
+bool poller_here(void)
+{
+	return in_poll;
+}
+
 int poller_control(int op, int fd, uint32_t events, int id)
 {
 	struct epoll_event e = { .events = events, .data.u64 = (uint64_t)id };
@@ -152,7 +160,10 @@ void net_poll(uint64_t timeout_ns)
 	struct epoll_event events[EVENTS_MAX];
 	int awake = AWAKE, n;
 
-	post_run();
+	in_poll = true;
+	/* a closure may have made a service runnable on this very worker: it must not wait for I/O */
+	if (post_run())
+		timeout_ns = 0;
 	if (timeout_ns && !atomic_compare_exchange_strong_explicit(&loop.state, &awake, SLEEPING,
 								   memory_order_acq_rel,
 								   memory_order_acquire)) /* I2 */
@@ -162,5 +173,6 @@ void net_poll(uint64_t timeout_ns)
 	for (int i = 0; i < n; i++)
 		if (events[i].data.u64)
 			dispatch((int)events[i].data.u64, events[i].events);
-	post_run();
+	post_run(); /* what it leaves is for the next poll, which will not sleep then */
+	in_poll = false;
 }

@@ -6,6 +6,7 @@
  * Ordering    P1 push: CAS release <-> P2 take: exchange acquire: the loop sees the closure.
  * Waking      the push comes before net_interrupt(), whose exchange pairs with the poller's (see
  *             poller.c): a poller that is about to sleep either sees the closure or does not sleep.
+ *             The loop's own closures need no interrupt: each poll begins with post_run().
  * Progress    push is lock-free. No ABA: the loop takes everything, a push depends on no node.
  * Not given   order between different threads beyond the order of their CAS.
  */
@@ -37,7 +38,9 @@ void post_internal(void (*f)(void *arg), void *arg, void (*discard)(void *arg))
 	while (!atomic_compare_exchange_weak_explicit(&posted, &p->next, p, memory_order_release,
 						      memory_order_relaxed)) /* P1 */
 		;
-	net_interrupt();
+	/* the loop itself looks again before it sleeps */
+	if (!poller_here())
+		net_interrupt();
 }
 
 void net_post(void (*f)(void *arg), void *arg)
@@ -63,13 +66,11 @@ static struct post *take_all(void)
 	return oldest;
 }
 
-void post_run(void)
+bool post_run(void)
 {
-	for (int round = 0; round < ROUNDS_MAX; round++) {
-		struct post *p = take_all();
+	int round = 0;
 
-		if (!p)
-			return;
+	for (struct post *p; round < ROUNDS_MAX && (p = take_all()); round++) {
 		while (p) {
 			struct post *next = p->next;
 
@@ -78,6 +79,7 @@ void post_run(void)
 			p = next;
 		}
 	}
+	return round > 0;
 }
 
 void post_fini(void)

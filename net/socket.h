@@ -31,6 +31,8 @@
 #include "net/net.h"
 #include "net/sendq.h"
 
+struct msg;
+
 enum socket_state {
 	STATE_FREE,
 	STATE_NEW, /* being set up by its creator, who holds the lock or the only copy of the id */
@@ -125,6 +127,8 @@ void event_drain(struct socket *s);
 bool event_accept(struct socket *s, int new_id, const char *peer);
 /* An ERROR for an id that does not exist (any more). No lock. */
 void event_invalid(uint32_t owner, int id, const char *why);
+/* core's service_set_on_drop. No lock. */
+void event_dropped(const struct msg *m);
 /* The owner gives up the socket: closes now, CLOSE unless told. */
 void event_shutdown(struct socket *s);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a service hears about its sockets, with real workers: every message, in its order. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 #include "tests/unit/net/probe.h"
 #include "core/module.h"
@@ -134,6 +135,27 @@ static void ear_end(struct ear *ear)
 	/* the service may still be in its last callback: the ear itself stays until the end */
 }
 
+/* A service that is kept in its first callback until `gate` opens, so that its mail piles up. */
+static atomic_bool gate;
+
+static int on_message_blocked(struct service *s, void *ud, int type, int session, uint32_t source,
+			      const void *msg, size_t size)
+{
+	if (type == PTYPE_TEXT)
+		/* acquire <-> the test's release; a condition would need a lock around a bool */
+		while (!atomic_load_explicit(&gate, memory_order_acquire))
+			usleep(1000);
+	return 0;
+}
+
+static int blocked_init(void *instance, struct service *s, const char *args)
+{
+	service_set_callback(s, NULL, on_message_blocked);
+	return 0;
+}
+
+static const struct module blocked_module = { .name = "blocked", .init = blocked_init };
+
 static int setup(void **state)
 {
 	struct node_config c = { .threads = 2 };
@@ -142,6 +164,7 @@ static int setup(void **state)
 	if (node_init(&c) < 0 || net_init() < 0)
 		return -1;
 	module_add(&ear_module);
+	module_add(&blocked_module);
 	if (node_start() < 0)
 		return -1;
 	*state = ear_launch();
@@ -273,7 +296,7 @@ static void an_accept_names_the_peer_with_its_port(void **state)
 static void a_connect_tells_the_peers_ip_and_sends_what_was_queued(void **state)
 {
 	struct ear *ear = *state;
-	int listener, port = listen_started(ear, &listener), id, server;
+	int listener, port = listen_started(ear, &listener), id, server = 0;
 
 	id = net_connect(ear->handle, "127.0.0.1", port);
 	assert_true(id > 0);
@@ -437,6 +460,30 @@ static void a_socket_of_a_dead_service_is_closed(void **state)
 	mem_free(other);
 }
 
+static void unread_messages_of_a_dead_service_close_their_sockets(void **state)
+{
+	struct ear *ear = *state;
+	int listener, port = listen_started(ear, &listener), fd;
+	struct msg *m = msg_create_copy("block", 5);
+	uint32_t blocked;
+	char c;
+
+	atomic_store_explicit(&gate, false, memory_order_relaxed);
+	blocked = service_launch("blocked", "");
+	m->dest = blocked;
+	assert_int_equal(service_send(m), SEND_OK);
+	net_start(blocked, listener);
+	fd = raw_connect(port);
+	while (net_count() < 2) /* accepted, and the message is on its way */
+		usleep(1000);
+	service_retire(blocked);
+	atomic_store_explicit(&gate, true, memory_order_release);
+	assert_true(recv(fd, &c, 1, 0) <= 0);
+	while (net_count())
+		usleep(1000);
+	close(fd);
+}
+
 static void a_bound_descriptor_is_read_and_survives_the_close(void **state)
 {
 	struct ear *ear = *state;
@@ -487,6 +534,7 @@ int main(void)
 		T(a_growing_queue_warns_and_says_when_it_is_empty),
 		T(a_queue_at_its_limit_ends_the_socket),
 		T(a_socket_of_a_dead_service_is_closed),
+		T(unread_messages_of_a_dead_service_close_their_sockets),
 		T(a_bound_descriptor_is_read_and_survives_the_close),
 		T(a_bound_file_that_cannot_be_polled_is_an_error),
 	};
