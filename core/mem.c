@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory that must be there: see mem.h. */
+#include "core/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void mem_exhausted(size_t n)
+{
+	fprintf(stderr, "harbord: out of memory (%zu bytes)\n", n);
+	abort();
+}
+
+void *mem_alloc(size_t n)
+{
+	void *p = malloc(n ? n : 1);
+
+	if (!p)
+		mem_exhausted(n);
+	return p;
+}
+
+void *mem_zalloc(size_t n)
+{
+	void *p = calloc(1, n ? n : 1);
+
+	if (!p)
+		mem_exhausted(n);
+	return p;
+}
+
+void *mem_realloc(void *p, size_t n)
+{
+	p = realloc(p, n ? n : 1);
+	if (!p)
+		mem_exhausted(n);
+	return p;
+}
+
+void mem_free(void *p)
+{
+	free(p);
+}
+
+void mem_freep(void *pp)
+{
+	free(*(void **)pp);
+}
+
+char *mem_strdup(const char *s)
+{
+	return mem_strndup(s, strlen(s));
+}
+
+char *mem_strndup(const char *s, size_t n)
+{
+	char *p;
+
+	n = strnlen(s, n);
+	p = mem_alloc(n + 1);
+	memcpy(p, s, n);
+	p[n] = 0;
+	return p;
+}
+
+char *mem_printf(const char *fmt, ...)
+{
+	va_list ap;
+	char *p;
+
+	va_start(ap, fmt);
+	if (vasprintf(&p, fmt, ap) < 0)
+		mem_exhausted(0);
+	va_end(ap);
+	return p;
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/* The single node's remote table: no other nodes, global names live here. See remote.h. */
+#include "core/remote.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/map.h"
+#include "core/mem.h"
+#include "core/service.h"
+#include "core/timer.h"
+
+/* Who may wait for names: a bound, because a service can ask without end. */
+#define QUESTIONS_MAX 65536u
+
+struct question {
+	struct timer timer; /* first: fired as a question */
+	struct question *next;
+	uint32_t from;
+	int32_t session;
+	bool timed;
+	char name[16];
+};
+
+static struct {
+	pthread_mutex_t lock; /* LOCK_REMOTE */
+	struct map names;
+	struct question *questions;
+	unsigned count;
+} R = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static const struct remote_ops *ops;
+
+bool remote_name_valid(const char *name)
+{
+	size_t n = strlen(name);
+	char *end;
+
+	if (n == 0 || n > 15 || name[0] == ':' || name[0] == '.')
+		return false;
+	(void)strtod(name, &end);
+	return *end != 0;
+}
+
+static void answer(uint32_t to, int32_t session, const void *data, size_t size)
+{
+	struct msg *m;
+
+	if (!session)
+		return;
+	m = msg_create_copy(data, size);
+	m->dest = to;
+	m->session = session;
+	m->type = PTYPE_RESPONSE;
+	(void)service_send(m);
+}
+
+static int single_send(struct msg *m)
+{
+	if (m->session && m->type != PTYPE_RESPONSE && m->type != PTYPE_ERROR)
+		service_send_error_text(m->dest, m->source, m->session, REMOTE_NO_NODE);
+	else
+		log_printf(LOG_LEVEL_WARNING, m->source, "Drop message to :%08x: " REMOTE_NO_NODE,
+			   m->dest);
+	msg_destroy(m);
+	return -1;
+}
+
+static uint32_t single_find_name(const char *name)
+{
+	struct map_item *i;
+	uint32_t handle;
+
+	pthread_mutex_lock(&R.lock);
+	i = map_find(&R.names, name);
+	handle = i ? i->number : 0;
+	pthread_mutex_unlock(&R.lock);
+	return handle;
+}
+
+static int single_send_name(const char *name, struct msg *m)
+{
+	m->dest = single_find_name(name);
+	if (m->dest)
+		return service_send(m);
+	if (m->session && m->type != PTYPE_RESPONSE && m->type != PTYPE_ERROR)
+		service_send_error_text(0, m->source, m->session, REMOTE_NO_NAME);
+	msg_destroy(m);
+	return -1;
+}
+
+static struct question *take_questions_locked(const char *name, uint32_t from)
+{
+	struct question *taken = NULL;
+
+	for (struct question **p = &R.questions; *p;) {
+		struct question *q = *p;
+
+		if ((name && strcmp(q->name, name) == 0) || (from && q->from == from)) {
+			/* A timer that is about to fire finds it gone from the list and frees it. */
+			*p = q->next;
+			R.count--;
+			q->next = taken;
+			taken = q;
+		} else {
+			p = &q->next;
+		}
+	}
+	return taken;
+}
+
+static void question_done(struct question *q)
+{
+	if (!q->timed || timer_disarm(&q->timer))
+		mem_free(q);
+}
+
+static void question_expired(struct timer *t)
+{
+	struct question *q = (struct question *)t;
+	bool waiting = false;
+
+	pthread_mutex_lock(&R.lock);
+	for (struct question **p = &R.questions; *p; p = &(*p)->next)
+		if (*p == q) {
+			*p = q->next;
+			R.count--;
+			waiting = true;
+			break;
+		}
+	pthread_mutex_unlock(&R.lock);
+	if (waiting)
+		service_send_error_text(0, q->from, q->session, REMOTE_NO_NAME);
+	mem_free(q);
+}
+
+static void single_register_name(uint32_t from, int32_t session, const char *name, uint32_t handle)
+{
+	struct question *q = NULL;
+	struct map_item *i;
+	bool taken = false;
+
+	pthread_mutex_lock(&R.lock);
+	i = map_find(&R.names, name);
+	if (i && i->number != handle) {
+		taken = true;
+	} else if (!i) {
+		map_add(&R.names, name)->number = handle;
+		q = take_questions_locked(name, 0);
+	}
+	pthread_mutex_unlock(&R.lock);
+	while (q) {
+		struct question *next = q->next;
+
+		answer(q->from, q->session, &handle, sizeof(handle));
+		question_done(q);
+		q = next;
+	}
+	if (!taken)
+		answer(from, session, NULL, 0);
+	else if (session)
+		service_send_error_text(0, from, session, REMOTE_NAME_TAKEN);
+	else
+		log_printf(LOG_LEVEL_WARNING, from, "global name %s is taken", name);
+}
+
+static void single_release_name(uint32_t from, int32_t session, const char *name, uint32_t handle)
+{
+	struct map_item *i;
+	bool mine;
+
+	pthread_mutex_lock(&R.lock);
+	i = map_find(&R.names, name);
+	mine = i && i->number == handle;
+	if (mine)
+		map_remove(&R.names, i);
+	pthread_mutex_unlock(&R.lock);
+	if (mine)
+		answer(from, session, NULL, 0);
+	else if (session)
+		service_send_error_text(0, from, session, REMOTE_NO_NAME);
+}
+
+static void single_query_name(uint32_t from, int32_t session, const char *name, uint32_t timeout_ms)
+{
+	struct map_item *i;
+	uint32_t handle = 0;
+	bool full = false;
+
+	pthread_mutex_lock(&R.lock);
+	i = map_find(&R.names, name);
+	if (i) {
+		handle = i->number;
+	} else if (R.count >= QUESTIONS_MAX) {
+		full = true;
+	} else {
+		struct question *q = mem_zalloc(sizeof(*q));
+
+		q->from = from;
+		q->session = session;
+		q->timed = timeout_ms != 0;
+		memcpy(q->name, name, strnlen(name, sizeof(q->name) - 1));
+		q->next = R.questions;
+		R.questions = q;
+		R.count++;
+		q->timer.fire = question_expired;
+		if (q->timed)
+			timer_arm(&q->timer, clock_mono_ns() + timeout_ms * NS_PER_MS);
+	}
+	pthread_mutex_unlock(&R.lock);
+	if (handle)
+		answer(from, session, &handle, sizeof(handle));
+	else if (full)
+		service_send_error_text(0, from, session, REMOTE_QUEUE_FULL);
+}
+
+static void single_wait_connected(uint32_t from, int32_t session, unsigned id)
+{
+	(void)id;
+	log_printf(LOG_LEVEL_ERROR, from, "Can't connect to other harbor in single node mode");
+	service_send_error_text(0, from, session, REMOTE_NO_NODE);
+}
+
+static void single_wait_disconnected(uint32_t from, int32_t session, unsigned id)
+{
+	(void)id;
+	answer(from, session, NULL, 0);
+}
+
+static void single_wait_master_lost(uint32_t from, int32_t session)
+{
+	service_send_error_text(0, from, session, "there is no master in single node mode");
+}
+
+static void single_service_ended(uint32_t handle)
+{
+	struct question *q;
+
+	pthread_mutex_lock(&R.lock);
+	for (size_t i = R.names.count; i-- > 0;)
+		if (R.names.items[i].number == handle)
+			map_remove(&R.names, &R.names.items[i]);
+	q = take_questions_locked(NULL, handle);
+	pthread_mutex_unlock(&R.lock);
+	while (q) {
+		struct question *next = q->next;
+
+		question_done(q);
+		q = next;
+	}
+}
+
+static const struct remote_ops single = {
+	.send = single_send,
+	.send_name = single_send_name,
+	.find_name = single_find_name,
+	.register_name = single_register_name,
+	.release_name = single_release_name,
+	.query_name = single_query_name,
+	.wait_connected = single_wait_connected,
+	.wait_disconnected = single_wait_disconnected,
+	.wait_master_lost = single_wait_master_lost,
+	.service_ended = single_service_ended,
+};
+
+void remote_set(const struct remote_ops *new_ops)
+{
+	ops = new_ops;
+}
+
+const struct remote_ops *remote_get(void)
+{
+	return ops ? ops : &single;
+}
