@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What owners ask of their sockets: start, pause, close, adopt. They act at once, on the caller's thread
- * and under the socket's lock; epoll allows that. So one caller's commands keep their order
+ * What owners ask of their sockets: start, pause, close, adopt. They act at once, on the caller's
+ * thread and under the socket's lock; epoll allows that. So one caller's commands keep their order
  * among themselves and with his sends, and no pipe to the loop is needed.
  */
 #include <errno.h>

@@ -2,9 +2,9 @@
 /*
  * Connecting: the addresses of a name one after the other, until one answers.
  *
- * A numeric address starts on the caller's thread; a name goes to a resolver thread first, which starts
- * the connect when it has the addresses. Either way epoll says on the loop how it went, and a
- * failure goes on with the next address; the last one's error is what the owner hears.
+ * A numeric address starts on the caller's thread; a name goes to a resolver thread first, which
+ * starts the connect when it has the addresses. Either way epoll says on the loop how it went, and
+ * a failure goes on with the next address; the last one's error is what the owner hears.
  */
 #include <errno.h>
 #include <netinet/tcp.h>

@@ -2,13 +2,14 @@
 /*
  * Telling the owner.
  *
- * A service gets its message at once, under the socket's lock, from whichever thread saw the
- * event. A handler's functions run on the loop and without the lock, so for them a small closure is
- * posted: it finds the socket again by its id, and a socket that was closed meanwhile is silent. Only
- * data and accepts, which are found on the loop, go to a handler directly (read.c, listen.c).
+ * A service gets its message at once, under the socket's lock, from whichever thread saw the event.
+ * A handler's functions run on the loop and without the lock, so for them a small closure is
+ * posted: it finds the socket again by its id, and a socket that was closed meanwhile is silent.
+ * Only data and accepts, which are found on the loop, go to a handler directly (read.c, listen.c).
  *
- * A service that is dead leaves its sockets orphans; they are closed when the lock is given back. If it died
- * with messages unread, core shows them to event_dropped: their buffers are freed, their sockets closed.
+ * A service that is dead leaves its sockets orphans; they are closed when the lock is given back.
+ * If it died with messages unread, core shows them to event_dropped: their buffers are freed, their
+ * sockets closed.
  */
 #include <stdio.h>
 #include <string.h>

@@ -3,8 +3,9 @@
  * Listening and accepting.
  *
  * When descriptors run out, a pending connection would make the listener readable for ever. One
- * descriptor is held back for that: it is given up, the connection is accepted, closed at once (so the client
- * learns it) and the descriptor taken back. When even that fails the listener rests for JANITOR_BACKOFF_NS.
+ * descriptor is held back for that: it is given up, the connection is accepted, closed at once (so
+ * the client learns it) and the descriptor taken back. When even that fails the listener rests for
+ * JANITOR_BACKOFF_NS.
  *
  * A unix path that nobody answers on is left over from a process that died, and is taken over.
  */

@@ -9,18 +9,21 @@
  *
  * A socket has an id: 31-bit, ever-increasing, slot = id mod NET_SOCKETS_MAX; a stale id is
  * detected. Its owner is either a service, which gets PTYPE_SOCKET messages (struct
- * socket_message), or a C handler, whose functions the loop calls (the harbor's links, the control socket).
+ * socket_message), or a C handler, whose functions the loop calls (the harbor's links, the control
+ * socket).
  *
- * Semantics of ids, states, events, priorities and warnings: lua-net.md 1.1 to 1.4. Ours differs where
- * the original leaks or gives up early: a socket whose owner is dead is closed when a message for it
- * cannot be delivered; a failed connect tries the next address of the name; a write queue has a
- * limit; a closed socket that cannot send its rest is given up after 60 s without progress.
+ * Semantics of ids, states, events, priorities and warnings: lua-net.md 1.1 to 1.4. Ours differs
+ * where the original leaks or gives up early: a socket whose owner is dead is closed when a message
+ * for it cannot be delivered; a failed connect tries the next address of the name; a write queue
+ * has a limit; a closed socket that cannot send its rest is given up after 60 s without progress.
  *
- * Threads:   a socket's lock orders what happens to it, so one caller's commands and sends keep their order
- *            and no DATA follows CLOSE. Handlers are called without any lock and may call anything.
- *            After net_close on the loop a handler hears nothing more of that id; after a net_close from
- *            another thread a call may just be under way, so free `ud` on the loop (net_post).
- * Failure:   results; a handler hears of failures on the loop, never inside the call that caused them.
+ * Threads:   a socket's lock orders what happens to it, so one caller's commands and sends keep
+ *            their order and no DATA follows CLOSE. Handlers are called without any lock and may
+ *            call anything. After net_close on the loop a handler hears nothing more of that id;
+ *            after a net_close from another thread a call may just be under way, so free `ud` on
+ *            the loop (net_post).
+ * Failure:   results; a handler hears of failures on the loop, never inside the call that caused
+ *            them.
  * Limits:  NET_SOCKETS_MAX sockets; per socket `limit` bytes queued (net_set_limit).
  */
 #include <stdbool.h>
@@ -67,9 +70,10 @@ struct net_handler {
 };
 
 /* ---- life ---- */
-int net_init(void);   /* also plugs the poller into the scheduler, so before sched_start. 0 or -errno */
-/* After sched_stop and before timer_fini: closes everything without telling anybody; closures that were
- * posted and did not run are dropped. */
+/* Also plugs the poller into the scheduler: after node_init, before node_start. 0 or -errno. */
+int net_init(void);
+/* After the workers have ended (node_stop): closes everything without telling anybody; closures that
+ * were posted and did not run are dropped. */
 void net_fini(void);
 
 /* Runs f(arg) on the loop, in order of posting. Any thread. */

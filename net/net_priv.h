@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /* One turn of the loop: posted closures, ready sockets, posted closures. Waits at most timeout_ns
- * (UINT64_MAX: for ever). It is what the scheduler calls with the poll right; a test without workers
- * calls it from one thread. */
+ * (UINT64_MAX: for ever). It is what the scheduler calls with the poll right; a test without
+ * workers calls it from one thread. */
 void net_poll(uint64_t timeout_ns);
 /* Makes a waiting net_poll return soon. Any thread. */
 void net_interrupt(void);

@@ -10,12 +10,12 @@
  *           SLEEPING     in epoll_wait, or on its way there
  *           INTERRUPTED  somebody wants a turn: the next poll does not sleep
  *
- * Ordering    I1 interrupt: exchange(INTERRUPTED) acq_rel <-> I2 CAS(AWAKE -> SLEEPING) acq_rel.
- *             If I2 comes first, I1 finds SLEEPING and writes the eventfd; if I1 comes first, I2
- *             fails and there is no sleep. Both are operations on one word, so one of them is first.
- *             What was published before I1 (a closure, a runnable service) is seen after I3.
- *             I3 wake: exchange(AWAKE) acquire <-> I1: takes the mark back; whoever comes after
- *             it leaves a new one.
+ * Ordering    I1 interrupt: exchange(INTERRUPTED) acq_rel <-> I2 CAS(AWAKE -> SLEEPING) acq_rel. If
+ *             I2 comes first, I1 finds SLEEPING and writes the eventfd; if I1 comes first, I2 fails
+ *             and there is no sleep. Both are operations on one word, so one of them is first. What
+ *             was published before I1 (a closure, a runnable service) is seen after I3.
+ *             I3 wake: exchange(AWAKE) acquire <-> I1: takes the mark back; whoever comes after it
+ *             leaves a new one.
  */
 #define EVENTS_MAX 128
 

@@ -2,10 +2,11 @@
 /*
  * Reading a socket that epoll calls readable.
  *
- * For a service: one readv into a fresh message buffer of the size this socket needed lately, and into
- * the loop's spare room behind it. So the common case is one system call and a buffer that fits;
- * what overflows is appended with one copy and doubles the size for next time, and a buffer less than half used
- * halves it. For a handler: straight into the loop's room, no allocation at all.
+ * For a service: one readv into a fresh message buffer of the size this socket needed lately, and
+ * into the loop's spare room behind it. So the common case is one system call and a buffer that
+ * fits; what overflows is appended with one copy and doubles the size for next time, and a buffer
+ * less than half used halves it. For a handler: straight into the loop's room, no allocation at
+ * all.
  *
  * A turn takes at most READ_MAX bytes from one socket; epoll is level-triggered, so the rest
  * comes in the next turn, after the others had theirs.

@@ -2,9 +2,9 @@
 /*
  * Names to addresses without holding up the loop: a few threads that do nothing but getaddrinfo.
  *
- * They are started when there is a question and none of them is idle, up to THREADS_MAX, so one name
- * whose server does not answer does not delay the others. getaddrinfo cannot be broken off: at the
- * end a thread that is still inside is left behind. It belongs to an old generation then, and
+ * They are started when there is a question and none of them is idle, up to THREADS_MAX, so one
+ * name whose server does not answer does not delay the others. getaddrinfo cannot be broken off: at
+ * the end a thread that is still inside is left behind. It belongs to an old generation then, and
  * its answer is thrown away.
  *
  * Locks: resolver.lock, then a socket's.

@@ -2,12 +2,13 @@
 /*
  * Table of sockets: id -> slot, slots in chunks of 256 that are made when first needed.
  *
- * Ids count up from 1 to 2^31 - 1 and begin again; the slot is the id modulo the table's size, and a
- * slot in use is skipped. So an id comes back only after two thousand million others.
+ * Ids count up from 1 to 2^31 - 1 and begin again; the slot is the id modulo the table's size, and
+ * a slot in use is skipped. So an id comes back only after two thousand million others.
  *
- * Ordering    T1 store(chunk) release <-> T2 load(chunk) acquire: the chunk's locks are initialised.
- * Locks       table.lock, then a socket's. The lock of a free slot is only ever held for a moment, by
- *             somebody who finds that his id is stale, or who has just freed it.
+ * Ordering    T1 store(chunk) release <-> T2 load(chunk) acquire: the chunk's locks are
+ *             initialised.
+ * Locks       table.lock, then a socket's. The lock of a free slot is only ever held for a moment,
+ *             by somebody who finds that his id is stale, or who has just freed it.
  */
 #include "net/socket.h"
 

@@ -14,10 +14,9 @@
  *                         closing       closed by its owner, the rest is being written; no events
  *
  * Threads:   any. Every field but `id` is guarded by the socket's lock; `id` is written under it
- *            and read without it to skip free slots.
- *            A thread holds at most one socket's lock. A service's messages are sent under the lock,
- *            so their order is the order of the socket's states; a handler's functions are called
- *            without it, on the loop.
+ *            and read without it to skip free slots. A thread holds at most one socket's lock. A
+ *            service's messages are sent under the lock, so their order is the order of the
+ *            socket's states; a handler's functions are called without it, on the loop.
  * Ownership: slots live in chunks that are never given back before net_fini, so a late thread with
  *            a stale id finds a valid lock and sees that the id is not its own.
  * Limits:    NET_SOCKETS_MAX.
