@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * Receive buffer of one socket: a queue of bytes, kept in the chunks they came in.
+ *
+ *   ring:  | chunk | chunk | chunk |        bytes are never moved; a chunk is freed when it is used up
+ *            ^ offset: used up to here
+ *
+ * A search remembers how far it came, so a long line that arrives in many pieces is looked at once.
+ *
+ * Threads:   none of its own; its owner's.
+ * Ownership: chunks are payload_alloc'ed and the queue's.
+ * Limits:    none; who pushes watches `size`.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sockbuf_chunk {
+	char *data;
+	size_t size;
+};
+
+#define SOCKBUF_INLINE 4 /* chunks without an allocation for the ring; a power of two */
+#define SOCKBUF_SEP_MAX 16 /* longer separators are searched from the beginning each time */
+
+struct sockbuf {
+	size_t size; /* bytes to be read */
+	size_t offset; /* of the first chunk, read already */
+	struct sockbuf_chunk *ring;
+	uint32_t capacity, head, count; /* capacity is a power of two */
+
+	/* what was searched already: everything before byte `base`, which is byte `at` of chunk `chunk` */
+	struct {
+		size_t base, at;
+		uint32_t chunk;
+		uint32_t sep_size; /* 0 = nothing was searched */
+		char sep[SOCKBUF_SEP_MAX];
+	} scan;
+
+	struct sockbuf_chunk first[SOCKBUF_INLINE];
+};
+
+void sockbuf_init(struct sockbuf *b);
+/* Frees all chunks; the buffer is empty and can be used on. */
+void sockbuf_clear(struct sockbuf *b);
+/* Appends; nothing when n is 0. */
+void sockbuf_push(struct sockbuf *b, void *payload_take, size_t n);
+
+/* Where the separator begins, n > 0 bytes of sep. false: it is not there (yet). */
+bool sockbuf_find(struct sockbuf *b, const char *sep, size_t n, size_t *ret_at);
+/* The first n <= size bytes if they lie in one piece, else NULL. */
+const char *sockbuf_peek(const struct sockbuf *b, size_t n);
+/* Copies the first n <= size bytes. */
+void sockbuf_copy(const struct sockbuf *b, char *ret, size_t n);
+/* Drops the first n <= size bytes. */
+void sockbuf_skip(struct sockbuf *b, size_t n);
