@@ -1,0 +1,420 @@
+-- SPDX-License-Identifier: MIT
+--
+-- skynet.socket: sockets for code that reads as if it waited.
+--
+-- Every id that this service has opened or started is an object in `sockets`. Its bytes lie in a buffer of the
+-- driver (C). A read that finds enough there returns at once; another leaves in `need` what it waits
+-- for and sleeps on the object. When data arrive, driver.feed appends them and reads for the
+-- sleeper in one call, so a waiting reader costs one wake-up and nothing is searched twice.
+--
+--   connecting  waits for CONNECT or ERROR         connected  until CLOSE or ERROR
+--   need        what the one reader waits for: a separator (string), a number of bytes, 0 for any
+--               arrival, UNTIL_END, true for whatever there is; nil = nobody reads
+--   result      what the driver read for it; nil when the wait ended otherwise
+--   high        bytes in the buffer that `on_high` is to hear of
+
+local skynet = require "skynet"
+local driver = require "skynet.socketdriver"
+
+local wait, wakeup = skynet.wait, skynet.wakeup
+local feed, pop, readall, readline = driver.feed, driver.pop, driver.readall, driver.readline
+
+local PAUSE_AT <const> = 128 * 1024
+local UNTIL_END <const> = -1
+
+local socket = {}
+local onclose = {} -- id -> function; may come before the id is started
+
+-- A service that ends leaves no socket open.
+local sockets = setmetatable({}, {
+	__gc = function(all)
+		for id in pairs(all) do
+			driver.close(id)
+		end
+	end,
+})
+
+local function log(fmt, ...)
+	skynet.error(string.format(fmt, ...))
+end
+
+-- ---- waking those who wait ----
+
+local function wake_reader(s)
+	if s.need ~= nil then
+		s.need = nil
+		wakeup(s)
+	end
+end
+
+local function end_connecting(s, err)
+	if s.connecting then
+		s.connecting = false
+		s.error = err
+		wakeup(s)
+	end
+end
+
+local function wake_closers(s)
+	local closers = s.closers
+	if closers then
+		s.closers = nil
+		for i = 1, #closers do
+			wakeup(closers[i])
+		end
+	end
+end
+
+-- ---- events ----
+
+-- The buffer is above `high`. need: what was waited for when the data came.
+local function on_high(s, size, need)
+	if s.overflow then
+		driver.clear(s.buffer)
+	elseif s.limit and size > s.limit and not (type(need) == "number" and need > 0) then
+		log("socket buffer overflow: fd=%d size=%d", s.id, size)
+		s.overflow, s.high = true, 0
+		driver.clear(s.buffer)
+		driver.close(s.id)
+	elseif size > PAUSE_AT and need == nil and not s.paused then
+		log("Pause socket (%d) size : %d", s.id, size)
+		s.paused = true
+		driver.pause(s.id)
+	end
+end
+
+local function on_data(id, size, data)
+	local s = sockets[id]
+	if not s then
+		log("socket: drop package from %d", id)
+		driver.drop(data, size)
+		return
+	end
+	local need = s.need
+	local result, left = feed(s.buffer, data, size, need)
+	if result then
+		s.need = nil
+		s.result = result
+		wakeup(s)
+	end
+	if left > s.high then
+		on_high(s, left, need)
+	end
+end
+
+local function on_connect(id, port, text)
+	local s = sockets[id]
+	-- what comes later than it was waited for is the echo of a resume
+	if s and s.connecting then
+		s.connected = true
+		s.address, s.port = text, port
+		end_connecting(s)
+	end
+end
+
+local function on_close(id)
+	local s = sockets[id]
+	if s then
+		s.connected = false
+		end_connecting(s, "socket closed")
+		wake_reader(s)
+		wake_closers(s)
+	else
+		driver.close(id)
+	end
+	local callback = onclose[id]
+	if callback then
+		onclose[id] = nil
+		callback(id)
+	end
+end
+
+local function on_accept(id, new_id, address)
+	local s = sockets[id]
+	if s and s.accept then
+		s.accept(new_id, address)
+	else
+		driver.close(new_id)
+	end
+end
+
+local function on_error(id, _, text)
+	local s = sockets[id]
+	if not s then
+		driver.shutdown(id)
+		log("socket: error on unknown %d: %s", id, text)
+	elseif s.connecting then
+		end_connecting(s, text)
+		wake_closers(s)
+	elseif s.accept then
+		log("socket: accept error: %s", text)
+	elseif text ~= "socket closed" then -- that one only says that a resume came after the end
+		log("socket: error on %d: %s", id, text)
+		s.connected = false
+		driver.shutdown(id)
+		wake_reader(s)
+	end
+end
+
+local function on_warning(id, kib)
+	local s = sockets[id]
+	if s and s.warning then
+		s.warning(id, kib)
+	elseif kib > 0 then
+		log("WARNING: %d K bytes need to send out (fd = %d)", kib, id)
+	else
+		log("socket: all was sent out (fd = %d)", id)
+	end
+end
+
+local on = { on_data, on_connect, on_close, on_accept, on_error, nil, on_warning }
+
+skynet.register_protocol {
+	name = "socket",
+	id = skynet.PTYPE_SOCKET,
+	unpack = driver.unpack,
+	dispatch = function(_, _, event, id, ud, data)
+		on[event](id, ud, data)
+	end,
+}
+
+-- ---- opening ----
+
+local function forget(id)
+	sockets[id] = nil
+	onclose[id] = nil
+end
+
+-- Waits for the CONNECT of an id. The object, or nil and what went wrong.
+local function connect(id, accept)
+	local s = {
+		id = id,
+		buffer = driver.buffer(),
+		high = PAUSE_AT,
+		accept = accept,
+		connecting = true,
+	}
+	sockets[id] = s
+	wait(s)
+	if s.connected then
+		return s
+	end
+	if sockets[id] == s then
+		forget(id)
+	end
+	return nil, s.error or "socket closed"
+end
+
+local function opened(id)
+	if id < 0 then
+		return nil, "reach skynet socket number limit"
+	end
+	local s, err = connect(id)
+	if s then
+		return id
+	end
+	return nil, err
+end
+
+function socket.open(addr, port)
+	return opened(driver.connect(addr, port))
+end
+
+function socket.bind(fd)
+	return opened(driver.bind(fd))
+end
+
+function socket.stdin()
+	return socket.bind(0)
+end
+
+function socket.listen(host, port, backlog)
+	local id = driver.listen(host, port, backlog)
+	local s = assert(connect(id))
+	s.placeholder = true
+	return id, s.address, s.port
+end
+
+function socket.start(id, accept)
+	local s = sockets[id]
+	if s and not s.placeholder then
+		error "socket is not closed"
+	elseif onclose[id] then
+		error "socket has onclose callback"
+	end
+	driver.start(id)
+	local ok, err = connect(id, accept)
+	if ok then
+		return id
+	end
+	return nil, err
+end
+
+function socket.pause(id)
+	local s = sockets[id]
+	if s then
+		s.paused = true
+	end
+	driver.pause(id)
+	skynet.yield()
+end
+
+-- ---- closing ----
+
+function socket.close(id)
+	local s = sockets[id]
+	if not s then
+		return
+	end
+	driver.close(id)
+	if s.connected or s.connecting then
+		-- CLOSE is on its way; it wakes the reader first
+		local closers = s.closers or {}
+		s.closers = closers
+		closers[#closers + 1] = coroutine.running()
+		wait()
+	end
+	if sockets[id] == s then
+		forget(id)
+	end
+end
+
+function socket.shutdown(id)
+	driver.shutdown(id)
+end
+
+function socket.close_fd(id)
+	if sockets[id] then
+		error "Use socket.close instead"
+	end
+	driver.close(id)
+end
+
+function socket.abandon(id)
+	local s = sockets[id]
+	if s then
+		forget(id)
+		s.connected = false
+		end_connecting(s, "socket abandoned")
+		wake_reader(s)
+		wake_closers(s)
+	end
+end
+
+-- ---- reading ----
+
+-- Sleeps until `need` is satisfied; nil when the socket ended first.
+local function await(s, need)
+	if s.paused then
+		log("Resume socket (%d)", s.id)
+		s.paused = false
+		driver.start(s.id)
+	end
+	s.need = need
+	wait(s)
+	local result = s.result
+	s.result = nil
+	return result
+end
+
+-- The object of an id that may be read now.
+local function reading(id)
+	local s = sockets[id]
+	if not s or s.need ~= nil then
+		error("assertion failed!", 0)
+	end
+	return s
+end
+
+function socket.read(id, n)
+	local s = reading(id)
+	local buffer = s.buffer
+	local data
+	if n then
+		assert(n > 0)
+		data = pop(buffer, buffer, n)
+	else
+		data = readall(buffer)
+		if data == "" then
+			data = nil
+		end
+	end
+	if not data and s.connected then
+		data = await(s, n or true)
+	end
+	if data then
+		return data
+	end
+	return false, readall(buffer)
+end
+
+function socket.readline(id, sep)
+	local s = reading(id)
+	local buffer = s.buffer
+	sep = sep or "\n"
+	local line = readline(buffer, buffer, sep)
+	if not line and s.connected then
+		line = await(s, sep)
+	end
+	if line then
+		return line
+	end
+	return false, readall(buffer)
+end
+
+function socket.readall(id)
+	local s = reading(id)
+	if s.connected then
+		await(s, UNTIL_END)
+		return readall(s.buffer)
+	end
+	local data = readall(s.buffer)
+	return data ~= "" and data
+end
+
+function socket.block(id)
+	local s = sockets[id]
+	if not s or not s.connected then
+		return false
+	end
+	return await(reading(id), 0) or false
+end
+
+-- ---- writing ----
+
+socket.write = driver.send
+socket.lwrite = driver.lsend
+socket.header = driver.header
+
+-- ---- the rest ----
+
+function socket.disconnected(id)
+	local s = sockets[id]
+	if s then
+		return not (s.connected or s.connecting)
+	end
+end
+
+function socket.invalid(id)
+	return sockets[id] == nil
+end
+
+function socket.limit(id, n)
+	local s = assert(sockets[id])
+	s.limit = n
+	s.high = n and math.min(n, PAUSE_AT) or PAUSE_AT
+end
+
+function socket.warning(id, callback)
+	local s = assert(sockets[id])
+	s.warning = callback
+end
+
+function socket.onclose(id, callback)
+	onclose[id] = callback
+end
+
+socket.netstat = driver.info
+socket.resolve = driver.resolve
+
+return socket
