@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Control socket. Connections live in a small table that only the loop touches; an answer needs
+ * nothing but the socket's id, so it can be given from any thread and a connection that is gone is
+ * no special case.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/log.h"
+#include "core/mem.h"
+#include "daemon/admin.h"
+#include "daemon/commands.h"
+#include "daemon/sockpath.h"
+#include "net/net.h"
+
+#define BACKLOG 16
+/* What may wait for a reader that is slow: more than any answer we make. */
+#define QUEUE_MAX (UINT64_C(128) << 20)
+
+struct connection {
+	int id; /* 0 = free */
+	uint64_t serial;
+	char *line;
+	size_t size;
+};
+
+/* set by admin_open, cleared by admin_close */
+static int listener;
+static char path[SOCKPATH_MAX];
+
+/* [loop] */
+static struct connection connections[ADMIN_CONNECTIONS_MAX];
+static uint64_t serials;
+
+/* ---- answers, any thread ---- */
+
+static void answer(int connection, const char *status, const char *text, size_t n)
+{
+	char head[48];
+	int length = snprintf(head, sizeof(head), "%s %zu\n", status, n);
+	struct iovec iov[] = {
+		{ head, (size_t)length }, { (void *)(uintptr_t)text, n }, { (char[]){ '\n' }, 1 }
+	};
+
+	net_sendv(connection, iov, array_len(iov));
+}
+
+void admin_answer(int connection, const struct json *body)
+{
+	answer(connection, "ok", body->text, body->size);
+}
+
+void admin_answer_error(int connection, const char *why)
+{
+	struct json j;
+
+	json_init(&j);
+	json_object(&j, NULL);
+	json_string(&j, "error", why);
+	json_object_end(&j);
+	answer(connection, "error", j.text, j.size);
+	json_fini(&j);
+}
+
+/* ---- requests ---- */
+
+static int hex(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0'
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+				      : -1;
+}
+
+static bool decode(char *word)
+{
+	char *to = word;
+
+	for (const char *p = word; *p; p++) {
+		if (*p != '%') {
+			*to++ = *p;
+			continue;
+		}
+		int high = hex(p[1]), low = high < 0 ? -1 : hex(p[2]);
+
+		if (low < 0 || high * 16 + low == 0)
+			return false;
+		*to++ = (char)(high * 16 + low);
+		p += 2;
+	}
+	*to = 0;
+	return true;
+}
+
+int admin_split(char *line, char **ret_words, unsigned max)
+{
+	unsigned n = 0;
+	char *rest = line;
+
+	while (rest) {
+		char *word = strsep(&rest, " ");
+
+		/* an empty argument is legal, so two blanks stand around one */
+		if (n == max || !decode(word))
+			return -1;
+		ret_words[n++] = word;
+	}
+	return (int)n;
+}
+
+static void serve(int id, char *line)
+{
+	char *words[COMMANDS_WORDS_MAX];
+	const char *why = NULL;
+	struct json j;
+	int n = admin_split(line, words, array_len(words));
+
+	if (n < 1) {
+		admin_answer_error(id, "malformed request");
+		return;
+	}
+	json_init(&j);
+	switch (commands_run(id, (unsigned)n, words, &j, &why)) {
+	case COMMANDS_DONE:
+		admin_answer(id, &j);
+		break;
+	case COMMANDS_FAILED:
+		admin_answer_error(id, why);
+		break;
+	case COMMANDS_LATER:
+		break;
+	}
+	json_fini(&j);
+}
+
+/* ---- connections ---- */
+
+static struct connection *find(int id)
+{
+	for (unsigned i = 0; i < ADMIN_CONNECTIONS_MAX; i++)
+		if (connections[i].id == id)
+			return &connections[i];
+	return NULL;
+}
+
+static void forget(struct connection *c)
+{
+	mem_free(c->line);
+	*c = (struct connection){ 0 };
+}
+
+static void drop(struct connection *c)
+{
+	int id = c->id;
+
+	forget(c);
+	net_close(id);
+}
+
+static struct connection *room(void)
+{
+	struct connection *oldest = &connections[0];
+
+	for (unsigned i = 0; i < ADMIN_CONNECTIONS_MAX; i++) {
+		if (!connections[i].id)
+			return &connections[i];
+		if (connections[i].serial < oldest->serial)
+			oldest = &connections[i];
+	}
+	drop(oldest);
+	return oldest;
+}
+
+static void on_data(void *ud, int id, const void *data, size_t size)
+{
+	struct connection *c = find(id);
+	char *end;
+
+	if (!c)
+		return;
+	c->line = mem_realloc(c->line, c->size + size + 1);
+	memcpy(c->line + c->size, data, size);
+	c->size += size;
+	while ((end = memchr(c->line, '\n', c->size))) {
+		size_t used = (size_t)(end - c->line) + 1;
+
+		*end = 0;
+		if (strlen(c->line) != used - 1) {
+			drop(c);
+			return;
+		}
+		serve(id, c->line);
+		if (c->id != id)
+			return; /* closed while it was served */
+		c->size -= used;
+		memmove(c->line, end + 1, c->size);
+	}
+	if (c->size > ADMIN_LINE_MAX) {
+		admin_answer_error(id, "request is too long");
+		drop(c);
+	}
+}
+
+static void on_close(void *ud, int id, const char *why)
+{
+	struct connection *c = find(id);
+
+	if (c)
+		forget(c);
+	net_close(id);
+}
+
+static const struct net_handler connection_handler = { .on_data = on_data, .on_close = on_close };
+
+static void on_accept(void *ud, int id, int new_id, const char *peer)
+{
+	long uid = net_peer_uid(new_id);
+	struct connection *c;
+
+	if (uid != 0 && uid != (long)geteuid()) {
+		log_warning("control socket: uid %ld is not served", uid);
+		net_close(new_id);
+		return;
+	}
+	c = room();
+	*c = (struct connection){ .id = new_id, .serial = ++serials };
+	net_set_limit(new_id, QUEUE_MAX);
+	if (net_start_handler(new_id, &connection_handler, NULL) < 0)
+		drop(c);
+}
+
+static void on_listener_close(void *ud, int id, const char *why)
+{
+	log_error("control socket %s failed: %s", path, why ? why : "closed");
+	net_close(id);
+}
+
+static const struct net_handler listen_handler = { .on_accept = on_accept, .on_close = on_listener_close };
+
+/* ---- life ---- */
+
+int admin_open(const char *node, const char *where, char **ret_error)
+{
+	cleanup(mem_freep) char *address = NULL;
+	const char *why = NULL;
+	int r = 0;
+
+	if (where && strncmp(where, "unix:", 5) == 0)
+		where += 5;
+	if (where && snprintf(path, sizeof(path), "%s", where) >= (int)sizeof(path))
+		r = -ENAMETOOLONG;
+	else if (!where)
+		r = sockpath_make(node, path);
+	if (r == 0) {
+		address = mem_printf("unix:%s", path);
+		errno = 0;
+		listener = net_listen_handler(&listen_handler, NULL, address, -1, BACKLOG, &why);
+		if (listener < 0)
+			r = errno ? -errno : -EADDRINUSE;
+	}
+	if (r < 0) {
+		*ret_error = mem_printf("control socket %s: %s", where ? where : path,
+					why ? why : strerror(-r));
+		listener = 0;
+		path[0] = 0;
+		return r;
+	}
+	/* the peer's uid is checked as well; this keeps strangers from filling the backlog */
+	(void)chmod(path, 0600);
+	return 0;
+}
+
+void admin_close(void)
+{
+	if (listener > 0)
+		net_close(listener);
+	listener = 0;
+	path[0] = 0;
+}
+
+const char *admin_path(void)
+{
+	return path;
+}

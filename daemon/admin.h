@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * Control socket: a unix socket on which harborctl asks.
+ *
+ *   request   command SP arg SP arg LF       arguments percent-encoded: %XX for blanks, controls, %
+ *   answer    ok SP bytes LF body LF         the body is one JSON object
+ *             error SP bytes LF body LF      {"error": "why"}
+ *
+ * One request at a time on a connection. Only root and the user of the node are served.
+ *
+ * Threads: open and close from the main thread; requests on the net loop; answers from any.
+ * Limits:  ADMIN_CONNECTIONS_MAX, the oldest gives way; ADMIN_LINE_MAX bytes a request.
+ */
+#include "daemon/json.h"
+
+#define ADMIN_CONNECTIONS_MAX 16u
+#define ADMIN_LINE_MAX 65536u
+
+/* path: NULL = the default for this node (sockpath.h); else "unix:/path" or "/path".
+ * 0, or -errno with *ret_error (mem_free). */
+int admin_open(const char *node, const char *path, char **ret_error);
+void admin_close(void);
+/* "" = not open. */
+const char *admin_path(void);
+
+/* Any thread; an unknown connection is ignored. */
+void admin_answer(int connection, const struct json *body);
+void admin_answer_error(int connection, const char *why);
+
+/* Splits a request in place into words and decodes them. The number of words, or -1: malformed or more than
+ * max. For tests and admin.c. */
+int admin_split(char *line, char **ret_words, unsigned max);

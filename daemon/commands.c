@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+/* What the commands of the control socket answer. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "core/monitor.h"
+#include "core/names.h"
+#include "core/sched.h"
+#include "core/service.h"
+#include "core/timer.h"
+#include "daemon/commands.h"
+#include "daemon/control.h"
+#include "daemon/info.h"
+#include "daemon/status.h"
+#include "harbor/harbor.h"
+#include "net/net.h"
+
+struct request {
+	int connection;
+	unsigned n; /* of arguments */
+	char *const *args;
+	struct json *j;
+	const char *error;
+};
+
+typedef enum commands_result (*command_fn)(struct request *r);
+
+static void (*stop_node)(void);
+
+void commands_init(void (*stop)(void))
+{
+	stop_node = stop;
+}
+
+static enum commands_result fail(struct request *r, const char *why)
+{
+	r->error = why;
+	return COMMANDS_FAILED;
+}
+
+/* ---- status ---- */
+
+static void stuck_workers(struct json *j)
+{
+	uint64_t now = clock_mono_ns();
+
+	json_array(j, "stuck");
+	for (unsigned i = 0; monitor_stuck() && i < sched_workers(); i++) {
+		struct worker_view v;
+
+		sched_view(i, &v);
+		if (!v.handle || !v.turn_began_ns || now < v.turn_began_ns + MONITOR_CHECK_NS)
+			continue;
+		json_object(j, NULL);
+		json_uint(j, "worker", i);
+		json_handle(j, "service", v.handle);
+		json_double(j, "seconds", (double)((now - v.turn_began_ns) / NS_PER_MS) / 1000);
+		json_object_end(j);
+	}
+	json_array_end(j);
+}
+
+static enum commands_result run_status(struct request *r)
+{
+	const struct info *info = info_get();
+	char line[STATUS_MAX], reason[REASON_MAX];
+	struct json *j = r->j;
+
+	status_line(line, sizeof(line));
+	reason_get(reason);
+	json_object(j, NULL);
+	json_string(j, "node", info->node);
+	json_string(j, "state", phase_name(phase_get()));
+	json_string(j, "line", line);
+	if (*reason)
+		json_string(j, "reason", reason);
+	json_uint(j, "harbor", info->cluster ? harbor_id() : 0);
+	json_string(j, "role", !info->cluster ? "single" : info->master ? "master" : "member");
+	json_uint(j, "pid", (uint64_t)getpid());
+	json_string(j, "version", HARBORD_VERSION);
+	if (*info->invocation_id)
+		json_string(j, "invocation_id", info->invocation_id);
+	json_string(j, "config", info->config_file);
+	json_printf(j, "config_hash", "%016llx", (unsigned long long)info->config_hash);
+	json_uint(j, "started", clock_start_seconds());
+	json_double(j, "uptime", (double)(clock_now_cs() / 100));
+	json_uint(j, "workers", sched_workers());
+	json_uint(j, "services", service_count());
+	json_uint(j, "sockets", net_count());
+	json_uint(j, "timers", timer_count());
+	json_uint(j, "log_dropped", log_dropped());
+	json_string(j, "log_level", log_level_name(log_get_level()));
+	stuck_workers(j);
+	json_object_end(j);
+	return COMMANDS_DONE;
+}
+
+/* ---- nodes and names ---- */
+
+static void add_node(const struct harbor_node_info *n, void *ud)
+{
+	struct json *j = ud;
+
+	json_object(j, NULL);
+	json_uint(j, "id", n->id);
+	json_string(j, "name", n->name);
+	json_string(j, "address", n->address);
+	json_string(j, "state", n->state);
+	json_bool(j, "master", n->master);
+	json_uint(j, "since", n->since_wall_ns / NS_PER_SEC);
+	json_double(j, "rtt_ms", (double)(n->rtt_ns / NS_PER_US) / 1000);
+	json_uint(j, "sent", n->sent);
+	json_uint(j, "received", n->received);
+	json_uint(j, "queued_bytes", n->queued_bytes);
+	json_uint(j, "dropped", n->dropped);
+	json_printf(j, "incarnation", "%016llx", (unsigned long long)n->incarnation);
+	json_object_end(j);
+}
+
+static enum commands_result run_nodes(struct request *r)
+{
+	json_object(r->j, NULL);
+	json_array(r->j, "nodes");
+	if (info_get()->cluster)
+		harbor_foreach_node(add_node, r->j);
+	json_array_end(r->j);
+	json_object_end(r->j);
+	return COMMANDS_DONE;
+}
+
+static void add_local_name(const char *name, uint32_t handle, void *ud)
+{
+	json_object(ud, NULL);
+	json_printf(ud, "name", ".%s", name);
+	json_handle(ud, "handle", handle);
+	json_string(ud, "scope", "local");
+	json_object_end(ud);
+}
+
+static void add_global_name(const struct harbor_name_info *n, void *ud)
+{
+	json_object(ud, NULL);
+	json_string(ud, "name", n->name);
+	json_handle(ud, "handle", n->handle);
+	json_string(ud, "scope", "global");
+	json_uint(ud, "since", n->since_wall_ns / NS_PER_SEC);
+	json_object_end(ud);
+}
+
+static void add_waiting(const char *name, uint32_t handle, void *ud)
+{
+	json_object(ud, NULL);
+	json_string(ud, "name", name);
+	json_handle(ud, "handle", handle);
+	json_object_end(ud);
+}
+
+static enum commands_result run_names(struct request *r)
+{
+	bool waiting = r->n == 1 && strcmp(r->args[0], "--waiting") == 0;
+
+	if (r->n == 1 && !waiting)
+		return fail(r, "names takes no argument but --waiting");
+	json_object(r->j, NULL);
+	json_array(r->j, waiting ? "waiting" : "names");
+	if (!waiting)
+		names_foreach(add_local_name, r->j);
+	if (!waiting && info_get()->cluster)
+		harbor_foreach_name(add_global_name, r->j);
+	if (waiting && info_get()->cluster)
+		harbor_foreach_waiting(add_waiting, r->j);
+	json_array_end(r->j);
+	json_object_end(r->j);
+	return COMMANDS_DONE;
+}
+
+/* ---- services ---- */
+
+struct named {
+	uint32_t handle;
+	char *name;
+};
+
+struct named_list {
+	struct named *items;
+	size_t n, capacity;
+};
+
+static void note_name(const char *name, uint32_t handle, void *ud)
+{
+	struct named_list *l = ud;
+
+	if (l->n == l->capacity) {
+		l->capacity = l->capacity ? l->capacity * 2 : 64;
+		l->items = mem_realloc(l->items, l->capacity * sizeof(*l->items));
+	}
+	l->items[l->n++] = (struct named){ handle, mem_strdup(name) };
+}
+
+static int by_handle(const void *a, const void *b)
+{
+	const struct named *x = a, *y = b;
+
+	return (x->handle > y->handle) - (x->handle < y->handle);
+}
+
+struct service_listing {
+	struct json *j;
+	struct named_list names;
+};
+
+static void add_service(struct service *s, void *ud)
+{
+	struct service_listing *l = ud;
+	struct named key = { .handle = service_handle(s) };
+	const struct named *name = NULL;
+	struct json *j = l->j;
+
+	if (l->names.n)
+		name = bsearch(&key, l->names.items, l->names.n, sizeof(key), by_handle);
+	json_object(j, NULL);
+	json_handle(j, "handle", key.handle);
+	if (name)
+		json_printf(j, "name", ".%s", name->name);
+	else
+		json_string(j, "name", "");
+	/* constant while we hold the reference; relaxed loads: statistics */
+	json_string(j, "args", s->args);
+	json_uint(j, "mailbox", mailbox_length(&s->mailbox));
+	json_uint(j, "messages", atomic_load_explicit(&s->messages, memory_order_relaxed));
+	json_double(j, "cpu_ms",
+		    (double)(atomic_load_explicit(&s->cpu_ns, memory_order_relaxed) / NS_PER_US) / 1000);
+	json_uint(j, "memory", atomic_load_explicit(&s->memory, memory_order_relaxed));
+	json_bool(j, "endless", atomic_load_explicit(&s->endless, memory_order_relaxed));
+	json_object_end(j);
+}
+
+static enum commands_result run_services(struct request *r)
+{
+	struct service_listing l = { .j = r->j };
+
+	names_foreach(note_name, &l.names);
+	if (l.names.n)
+		qsort(l.names.items, l.names.n, sizeof(*l.names.items), by_handle);
+	json_object(r->j, NULL);
+	json_array(r->j, "services");
+	service_foreach(add_service, &l);
+	json_array_end(r->j);
+	json_object_end(r->j);
+	for (size_t i = 0; i < l.names.n; i++)
+		mem_free(l.names.items[i].name);
+	mem_free(l.names.items);
+	return COMMANDS_DONE;
+}
+
+/* ---- the rest ---- */
+
+static enum commands_result run_call(struct request *r)
+{
+	control_call(r->connection, r->args[0], r->n - 1, r->args + 1);
+	return COMMANDS_LATER;
+}
+
+static enum commands_result run_log_level(struct request *r)
+{
+	int level = r->n ? log_level_parse(r->args[0]) : 0;
+
+	if (level < 0)
+		return fail(r, "the levels are debug, info, warning and error");
+	if (r->n)
+		log_set_level((enum log_level)level);
+	json_object(r->j, NULL);
+	json_string(r->j, "log_level", log_level_name(log_get_level()));
+	json_object_end(r->j);
+	return COMMANDS_DONE;
+}
+
+static enum commands_result run_stop(struct request *r)
+{
+	log_info("asked to stop by harborctl");
+	stop_node();
+	json_object(r->j, NULL);
+	json_string(r->j, "state", "stopping");
+	json_object_end(r->j);
+	return COMMANDS_DONE;
+}
+
+static const struct {
+	const char *name;
+	unsigned min, max;
+	command_fn run;
+} commands[] = {
+#define COMMAND(name, min, max, usage, help) { #name, min, max, run_##name },
+#include "daemon/commands.def"
+#undef COMMAND
+};
+
+/* "log-level" is how people write the name log_level. */
+static bool same_name(const char *name, const char *word)
+{
+	while (*name && (*name == *word || (*name == '_' && *word == '-')))
+		name++, word++;
+	return !*name && !*word;
+}
+
+enum commands_result commands_run(int connection, unsigned n, char *const *words, struct json *j,
+				  const char **ret_error)
+{
+	struct request r = { .connection = connection, .n = n - 1, .args = words + 1, .j = j };
+
+	for (unsigned i = 0; i < array_len(commands); i++) {
+		enum commands_result result;
+
+		if (!same_name(commands[i].name, words[0]))
+			continue;
+		if (r.n < commands[i].min || r.n > commands[i].max) {
+			*ret_error = "wrong number of arguments";
+			return COMMANDS_FAILED;
+		}
+		result = commands[i].run(&r);
+		*ret_error = r.error;
+		return result;
+	}
+	*ret_error = "unknown command";
+	return COMMANDS_FAILED;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `.daemon`. What the process itself asks of it arrives as PTYPE_SYSTEM from source 0. Such a message
+ * holds numbers and text only, no pointer: any service can forge one, and must gain nothing.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/env.h"
+#include "core/log.h"
+#include "core/module.h"
+#include "core/names.h"
+#include "core/service.h"
+#include "daemon/call.h"
+#include "daemon/control.h"
+
+#define MODULE "harbord"
+#define START_DONE "start_done"
+#define START_FAILED "start_failed"
+
+enum { REQUEST_PING = 1, REQUEST_CALL = 2 };
+
+struct request {
+	uint32_t kind;
+	int32_t connection;
+	uint64_t number;
+	char words[]; /* NUL-terminated, one after the other */
+};
+
+static void (*wake_main)(void);
+/* set by control_launch, then constant */
+static uint32_t self;
+/* [any] a lone number that only grows; relaxed */
+static atomic_uint_least64_t pong;
+/* release by the service / acquire by readers: error_text is complete */
+static atomic_int state;
+static pthread_mutex_t error_lock = PTHREAD_MUTEX_INITIALIZER;
+static char error_text[CONTROL_ERROR_MAX];
+
+static void started(enum control_start st, const char *text, size_t n)
+{
+	int pending = CONTROL_START_PENDING;
+
+	pthread_mutex_lock(&error_lock);
+	if (atomic_load_explicit(&state, memory_order_relaxed) == pending)
+		snprintf(error_text, sizeof(error_text), "%.*s", (int)(n < 65536 ? n : 65536), text);
+	atomic_compare_exchange_strong_explicit(&state, &pending, st, memory_order_release,
+						memory_order_relaxed);
+	pthread_mutex_unlock(&error_lock);
+	wake_main();
+}
+
+static void on_text(const char *p, size_t n)
+{
+	size_t word = strlen(START_FAILED);
+
+	if (n == strlen(START_DONE) && memcmp(p, START_DONE, n) == 0)
+		started(CONTROL_START_DONE, "", 0);
+	else if (n >= word && memcmp(p, START_FAILED, word) == 0 && (n == word || p[word] == ' '))
+		started(CONTROL_START_FAILED, n == word ? "" : p + word + 1, n == word ? 0 : n - word - 1);
+}
+
+static void on_request(struct service *s, const void *p, size_t n)
+{
+	const struct request *r = p;
+
+	if (n < sizeof(*r))
+		return;
+	if (r->kind == REQUEST_PING)
+		atomic_store_explicit(&pong, r->number, memory_order_relaxed);
+	else if (r->kind == REQUEST_CALL && n > sizeof(*r) && r->words[n - sizeof(*r) - 1] == 0)
+		call_begin(s, r->connection, r->words, n - sizeof(*r));
+}
+
+static int on_message(struct service *s, void *ud, int type, int session, uint32_t source, const void *msg,
+		      size_t size)
+{
+	switch (type) {
+	case PTYPE_TEXT:
+		on_text(size ? msg : "", size);
+		break;
+	case PTYPE_SYSTEM:
+		if (source == 0)
+			on_request(s, msg, size);
+		break;
+	case PTYPE_RESPONSE:
+	case PTYPE_ERROR:
+		call_answer(type, source, session, msg, size);
+		break;
+	default:
+		if (session)
+			service_send_error_text(service_handle(s), source, session, "no such request");
+	}
+	return 0;
+}
+
+static int init(void *instance, struct service *s, const char *args)
+{
+	if (self)
+		return -1; /* one a process: Lua could launch another by name */
+	service_set_callback(s, NULL, on_message);
+	return 0;
+}
+
+static void release(void *instance)
+{
+	call_end_all();
+}
+
+static const struct module module = { .name = MODULE, .init = init, .release = release };
+
+void control_init(void (*wake)(void))
+{
+	wake_main = wake;
+	module_add(&module);
+}
+
+uint32_t control_launch(void)
+{
+	self = service_launch(MODULE, NULL);
+	if (self)
+		names_register("daemon", self);
+	return self;
+}
+
+enum control_start control_start_state(void)
+{
+	/* the message is the rule; a bootstrap of an older kind sets the environment only */
+	if (env_get(START_FAILED))
+		return CONTROL_START_FAILED;
+	if (env_get(START_DONE))
+		return CONTROL_START_DONE;
+	return (enum control_start)atomic_load_explicit(&state, memory_order_acquire);
+}
+
+void control_start_error(char *ret_text, size_t size)
+{
+	const char *env = env_get(START_FAILED);
+
+	pthread_mutex_lock(&error_lock);
+	snprintf(ret_text, size, "%s", error_text[0] || !env ? error_text : env);
+	pthread_mutex_unlock(&error_lock);
+}
+
+/* ---- what the process sends ---- */
+
+static struct msg *request(uint32_t kind, size_t words)
+{
+	struct msg *m = msg_create(sizeof(struct request) + words);
+	struct request *r = msg_payload(m);
+
+	r->kind = kind;
+	r->connection = 0;
+	r->number = 0;
+	m->dest = self;
+	m->type = PTYPE_SYSTEM;
+	return m;
+}
+
+void control_ping(uint64_t number)
+{
+	struct msg *m = request(REQUEST_PING, 0);
+
+	((struct request *)msg_payload(m))->number = number;
+	service_send(m);
+}
+
+uint64_t control_pong(void)
+{
+	return atomic_load_explicit(&pong, memory_order_relaxed);
+}
+
+void control_call(int connection, const char *address, unsigned n, char *const *words)
+{
+	size_t bytes = strlen(address) + 1;
+	struct msg *m;
+	char *to;
+
+	for (unsigned i = 0; i < n; i++)
+		bytes += strlen(words[i]) + 1;
+	m = request(REQUEST_CALL, bytes);
+	((struct request *)msg_payload(m))->connection = connection;
+	to = ((struct request *)msg_payload(m))->words;
+	to = stpcpy(to, address) + 1;
+	for (unsigned i = 0; i < n; i++)
+		to = stpcpy(to, words[i]) + 1;
+	if (service_send(m) != SEND_OK)
+		call_refuse(connection, "the node is not ready for calls");
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The internal service `.daemon`, the process's own address inside the actor world:
+ *
+ *   - the bootstrap service tells it that the start service is up (text "start_done"), or why
+ *     not ("start_failed TEXT");
+ *   - the watchdog sends it a message and sees it come through the dispatcher;
+ *   - calls of harborctl are made in its name (call.h).
+ *
+ * Threads: init and launch from the main thread; the rest from any.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Adds the module. wake: makes the main thread look around. */
+void control_init(void (*wake)(void));
+/* Launches the service and names it `.daemon`. 0: failed (logged). */
+uint32_t control_launch(void);
+
+/* The start service: told by message, or by the environment keys start_done and start_failed. */
+enum control_start { CONTROL_START_PENDING, CONTROL_START_DONE, CONTROL_START_FAILED };
+enum control_start control_start_state(void);
+/* Why it failed, "" if nobody said. */
+#define CONTROL_ERROR_MAX 4096
+void control_start_error(char *ret_text, size_t size);
+
+/* Sends the service a number; control_pong() gives the last one that arrived. */
+void control_ping(uint64_t number);
+uint64_t control_pong(void);
+
+/* Calls `address` with words[0 .. n-1] for a connection of the control socket; the answer goes out
+ * through admin_answer() when it comes. */
+void control_call(int connection, const char *address, unsigned n, char *const *words);

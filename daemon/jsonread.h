@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * JSON reader for answers of the control socket: text into a tree. Pure; no thread of its own.
+ * Limits: JSONREAD_DEPTH_MAX nested values; the tree takes a few times the text's size.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+#define JSONREAD_DEPTH_MAX 64
+
+enum jsonv_type { JSONV_NULL, JSONV_FALSE, JSONV_TRUE, JSONV_NUMBER, JSONV_STRING, JSONV_ARRAY, JSONV_OBJECT };
+
+struct jsonv {
+	enum jsonv_type type;
+	char *key;            /* in an object; else NULL */
+	char *text;           /* string (decoded) or number (as written); NUL-terminated */
+	size_t size;          /* of text; a string may hold NULs */
+	struct jsonv *child;  /* first member of an array or object */
+	struct jsonv *next;   /* sibling */
+};
+
+/* 0, or -EINVAL when the text is not one JSON value. The tree is the caller's. */
+int jsonread(const char *text, size_t n, struct jsonv **ret_value);
+struct jsonv *jsonv_destroy(struct jsonv *v);
+/* NULL: no such member. */
+const struct jsonv *jsonv_get(const struct jsonv *object, const char *key);

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* harbord: arguments, configuration, log; the rest is the node's life (life.c). */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "conf/config.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "daemon/info.h"
+#include "daemon/life.h"
+#include "daemon/logsink.h"
+#include "daemon/notify.h"
+#include "daemon/options.h"
+#include "lua/configfile.h"
+
+#define NODE_NAME_MAX 63
+
+/* The name becomes part of paths and of other nodes' tables. */
+static bool node_name_ok(const char *name)
+{
+	return *name && *name != '.' && strlen(name) <= NODE_NAME_MAX &&
+	       name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")] == 0;
+}
+
+static struct config *load(const struct options *o)
+{
+	static const struct config_lua_ops lua = { .eval = configfile_eval };
+	struct config_errors errors = { 0 };
+	struct config *c = NULL;
+
+	config_set_lua(&lua);
+	if (config_load(o->config, &c, &errors) == 0) {
+		config_errors_fini(&errors);
+		return c;
+	}
+	for (size_t i = 0; i < errors.count; i++) {
+		const struct config_error *e = &errors.items[i];
+
+		if (e->line)
+			fprintf(stderr, "%s:%u:%u: %s\n", e->file, e->line, e->column, e->text);
+		else
+			fprintf(stderr, "%s: %s\n", e->file, e->text);
+	}
+	config_errors_fini(&errors);
+	return NULL;
+}
+
+static int open_log(const struct config *c)
+{
+	struct logsink_config sink = {
+		.sink = c->log.sink, .file = c->log.file, .format = c->log.format, .node = c->node.name
+	};
+	int r = logsink_init(&sink), level = c->log.level ? log_level_parse(c->log.level) : -1;
+
+	if (r < 0) {
+		fprintf(stderr, "harbord: log file %s: %s\n", c->log.file ? c->log.file : "?", strerror(-r));
+		return r == -EACCES || r == -EPERM || r == -EROFS ? EX_NOPERM : EX_CONFIG;
+	}
+	if (level >= 0)
+		log_set_level((enum log_level)level);
+	r = log_start();
+	if (r < 0) {
+		fprintf(stderr, "harbord: log: %s\n", strerror(-r));
+		return EX_OSERR;
+	}
+	return 0;
+}
+
+static int run_node(const struct config *c)
+{
+	const struct info *info;
+	int status;
+
+	info_init(c->node.name, c->file, c->cluster.present, c->master.present);
+	status = open_log(c);
+	if (status)
+		return status;
+	info = info_get();
+	log_info("harbord %s, node %s, pid %ld, configuration %s (%016llx)%s%s", HARBORD_VERSION, info->node,
+		 (long)getpid(), info->config_file, (unsigned long long)info->config_hash,
+		 *info->invocation_id ? ", invocation " : "", info->invocation_id);
+	status = life_run(c);
+	log_stop();
+	logsink_fini();
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o;
+	struct config *c;
+	int status = options_parse(argc, argv, stderr, &o);
+
+	if (status)
+		return status;
+	if (o.action == OPTIONS_HELP) {
+		options_help(stdout);
+		return 0;
+	}
+	if (o.action == OPTIONS_VERSION) {
+		puts("harbord " HARBORD_VERSION);
+		return 0;
+	}
+	if (o.node && !node_name_ok(o.node)) {
+		fprintf(stderr, "harbord: --node: a name has 1 to %d letters, digits, '_', '-' and '.'\n",
+			NODE_NAME_MAX);
+		return EX_USAGE;
+	}
+	clock_init();
+	notify_init();
+	c = load(&o);
+	if (!c)
+		return EX_CONFIG;
+	if (o.node) {
+		mem_free(c->node.name);
+		c->node.name = mem_strdup(o.node);
+	}
+	if (o.action == OPTIONS_CHECK)
+		printf("%s: no errors\n", c->file);
+	else
+		status = run_node(c);
+	config_destroy(c);
+	notify_fini();
+	return status;
+}

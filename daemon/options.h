@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The command line of harbord. Pure: no file is touched; messages go to the given stream.
+ */
+#include <stdio.h>
+
+enum options_action { OPTIONS_RUN, OPTIONS_CHECK, OPTIONS_VERSION, OPTIONS_HELP };
+
+struct options {
+	enum options_action action;
+	const char *config; /* of argv */
+	const char *node;   /* of argv; NULL: what the configuration says */
+};
+
+/* 0, or EX_USAGE after one or two lines on err. */
+int options_parse(int argc, char **argv, FILE *err, struct options *ret_options);
+void options_help(FILE *out);
