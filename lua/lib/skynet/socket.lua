@@ -205,9 +205,9 @@ local function connect(id, accept)
 	return nil, s.error or "socket closed"
 end
 
-local function opened(id)
+local function opened(id, why)
 	if id < 0 then
-		return nil, "reach skynet socket number limit"
+		return nil, why
 	end
 	local s, err = connect(id)
 	if s then
@@ -217,11 +217,11 @@ local function opened(id)
 end
 
 function socket.open(addr, port)
-	return opened(driver.connect(addr, port))
+	return opened(driver.connect(addr, port), "reach skynet socket number limit")
 end
 
 function socket.bind(fd)
-	return opened(driver.bind(fd))
+	return opened(driver.bind(fd), "bind failed")
 end
 
 function socket.stdin()
