@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* Finds and runs the file of a Lua service (lua-core.md 1.8, what the stock loader script does). */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/env.h"
+#include "core/mem.h"
+#include "lua/host.h"
+
+/* Replaces ? by name. Pushes the result. */
+static const char *expand(lua_State *L, const char *template, size_t n, const char *name)
+{
+	lua_pushlstring(L, template, n);
+	luaL_gsub(L, lua_tostring(L, -1), "?", name);
+	lua_remove(L, -2);
+	return lua_tostring(L, -1);
+}
+
+static void set_path(lua_State *L, const char *template, size_t n, const char *name)
+{
+	const char *slash = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (template[i] == '/')
+			slash = template + i;
+	size_t dir = slash ? (size_t)(slash - template) + 1 : 0;
+
+	if (memchr(template + dir, '?', n - dir)) {
+		lua_pushlstring(L, template, dir);
+	} else {
+		/* one folder a service: its files are modules, too */
+		const char *own = expand(L, template, dir, name);
+
+		lua_getglobal(L, "package");
+		lua_getfield(L, -1, "path");
+		lua_pushfstring(L, "%s?.lua;%s", own, lua_tostring(L, -1));
+		lua_setfield(L, -3, "path");
+		lua_pop(L, 2);
+	}
+	lua_setglobal(L, "SERVICE_PATH");
+}
+
+/* Pushes the chunk of the service, or raises all messages. */
+static void find_service(lua_State *L, const char *name)
+{
+	const char *user = env_get("luaservice");
+	char *paths = mem_printf("%s/?.lua;%s", luahost_service_dir, user ? user : "./service/?.lua");
+	int errors = 0;
+
+	/* the string goes to Lua, so that an error does not lose it */
+	lua_pushstring(L, paths);
+	mem_free(paths);
+	const char *p = lua_tostring(L, -1);
+	int top = lua_gettop(L);
+
+	while (*p) {
+		size_t n = strcspn(p, ";");
+
+		if (n) {
+			const char *file = expand(L, p, n, name);
+
+			if (codecache_load(L, file) == LUA_OK) {
+				set_path(L, p, n, name);
+				lua_replace(L, top);
+				lua_settop(L, top);
+				return;
+			}
+			errors++;
+			lua_remove(L, -2);
+		}
+		p += n;
+		p += *p == ';';
+	}
+	/* A file that is there and does not compile is the reason; else that nothing was found. */
+	luaL_Buffer b;
+
+	luaL_buffinit(L, &b);
+	for (int i = 0; i < errors; i++) {
+		if (i)
+			luaL_addchar(&b, '\n');
+		lua_pushvalue(L, top + 1 + i);
+		luaL_addvalue(&b);
+	}
+	luaL_pushresult(&b);
+	luaL_error(L, "%s", lua_tostring(L, -1));
+}
+
+static int push_words(lua_State *L, const char *args)
+{
+	int n = 0;
+
+	for (;;) {
+		args += strspn(args, " \t\r\n");
+		size_t len = strcspn(args, " \t\r\n");
+
+		if (!len)
+			return n;
+		luaL_checkstack(L, 4, "too many arguments");
+		lua_pushlstring(L, args, len);
+		args += len;
+		n++;
+	}
+}
+
+int host_load(lua_State *L)
+{
+	struct host *h = host_of(L);
+	const char *preload = env_get("preload");
+	int words;
+
+	words = push_words(L, h->args);
+	if (words == 0)
+		return luaL_error(L, "snlua needs the name of a Lua service");
+	lua_pushvalue(L, 1);
+	lua_setglobal(L, "SERVICE_NAME");
+	find_service(L, lua_tostring(L, 1));
+	lua_insert(L, 1); /* chunk, name, arguments */
+	if (preload && *preload) {
+		if (codecache_load(L, preload) != LUA_OK)
+			return lua_error(L);
+		for (int i = 0; i < words; i++)
+			lua_pushvalue(L, 2 + i);
+		lua_call(L, words, 0);
+	}
+	lua_remove(L, 2);
+	lua_call(L, words - 1, 0);
+	return 0;
+}

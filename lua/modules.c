@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* The C modules that `require` finds without a file. */
+#include <string.h>
+
+#include "core/base.h"
+#include "lua/host.h"
+
+static int cache_loadfile(lua_State *L)
+{
+	if (codecache_load(L, luaL_checkstring(L, 1)) == LUA_OK)
+		return 1;
+	luaL_pushfail(L);
+	lua_insert(L, -2);
+	return 2;
+}
+
+static int cache_clear(lua_State *L)
+{
+	(void)L;
+	codecache_clear();
+	return 0;
+}
+
+static int cache_mode(lua_State *L)
+{
+	lua_pushliteral(L, "ON");
+	return 1;
+}
+
+static int luaopen_codecache(lua_State *L)
+{
+	static const luaL_Reg f[] = { { "loadfile", cache_loadfile },
+				      { "clear", cache_clear },
+				      { "mode", cache_mode },
+				      { NULL, NULL } };
+
+	luaL_newlib(L, f);
+	return 1;
+}
+
+static const struct {
+	const char *name;
+	lua_CFunction open;
+} modules[] = {
+	{ "skynet", luaopen_skynet },
+	{ "skynet.core", luaopen_skynet_core },
+	{ "skynet.manager", luaopen_skynet_manager },
+	{ "skynet.harbor", luaopen_skynet_harbor },
+	{ "skynet.socketdriver", luaopen_skynet_socketdriver },
+	{ "skynet.codecache", luaopen_codecache },
+};
+
+lua_CFunction luahost_find_module(const char *name)
+{
+	for (size_t i = 0; i < array_len(modules); i++)
+		if (strcmp(modules[i].name, name) == 0)
+			return modules[i].open;
+	return NULL;
+}

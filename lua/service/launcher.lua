@@ -1,0 +1,155 @@
+-- SPDX-License-Identifier: MIT
+-- .launcher: starts Lua services and knows which there are (lua-core.md 7.1).
+local skynet = require "skynet"
+require "skynet.manager"
+
+local services = {}  -- handle -> "module args"
+local pending = {}   -- handle -> response of the LAUNCH request
+local sessions = {}  -- handle -> session of the LAUNCH request
+
+local command = {}
+
+local function launch(module, ...)
+	local words = table.pack(module, ...)
+	for i = 1, words.n do
+		words[i] = tostring(words[i])
+	end
+	local handle = skynet.launch(table.unpack(words, 1, words.n))
+	if not handle then
+		error("launch " .. table.concat(words, " ") .. " failed")
+	end
+	services[handle] = table.concat(words, " ", 1, words.n)
+	pending[handle] = skynet.response()
+	return handle
+end
+
+function command.LAUNCH(_, ...)
+	launch(...)
+end
+
+command.LOGLAUNCH = command.LAUNCH
+
+function command.LAUNCHOK(source)
+	local answer = pending[source]
+	if answer then
+		pending[source] = nil
+		answer(true, source)
+	end
+end
+
+-- The new service says why it failed; the launching call raises with that reason.
+function command.ERROR(source, why)
+	local answer = pending[source]
+	services[source] = nil
+	if answer then
+		pending[source] = nil
+		answer(true, false, why)
+	end
+end
+
+function command.REMOVE(_, handle, killed)
+	services[handle] = nil
+	local answer = pending[handle]
+	if answer then
+		pending[handle] = nil
+		answer(not killed)
+	end
+end
+
+function command.LIST()
+	local list = {}
+	for handle, text in pairs(services) do
+		list[skynet.address(handle)] = text
+	end
+	skynet.retpack(list)
+end
+
+function command.KILL(_, handle)
+	local text = services[handle]
+	skynet.kill(handle)
+	skynet.retpack { [skynet.address(handle)] = tostring(text) }
+end
+
+function command.QUERY(_, session)
+	for handle, s in pairs(sessions) do
+		if s == session then
+			return skynet.retpack(handle)
+		end
+	end
+	skynet.retpack(nil)
+end
+
+-- Asks every service by the debug protocol; `ti` centiseconds at most.
+local function ask_all(ti, what, show)
+	local list, left, me = {}, 0, coroutine.running()
+	for handle, text in pairs(services) do
+		left = left + 1
+		skynet.fork(function()
+			local ok, value
+			if ti and ti > 0 then
+				ok, value = pcall(skynet.calltimeout, ti, handle, "debug", what)
+			else
+				ok, value = pcall(skynet.call, handle, "debug", what)
+			end
+			if not ok then
+				value = value:find("timeout", 1, true) and "TIMEOUT" or "ERROR"
+			end
+			list[skynet.address(handle)] = show(value, text)
+			left = left - 1
+			if left == 0 then
+				skynet.wakeup(me)
+			end
+		end)
+	end
+	if left > 0 then
+		skynet.wait(me)
+	end
+	return list
+end
+
+local function show_memory(kb, text)
+	if type(kb) == "string" then
+		return kb .. " (" .. text .. ")"
+	end
+	return ("%.2f Kb (%s)"):format(kb, text)
+end
+
+function command.STAT(_, ti)
+	skynet.retpack(ask_all(ti, "STAT", function(v) return v end))
+end
+
+function command.MEM(_, ti)
+	skynet.retpack(ask_all(ti, "MEM", show_memory))
+end
+
+function command.GC(_, ti)
+	for handle in pairs(services) do
+		skynet.send(handle, "debug", "GC")
+	end
+	skynet.retpack(ask_all(ti, "MEM", show_memory))
+end
+
+skynet.register_protocol {
+	name = "text",
+	id = skynet.PTYPE_TEXT,
+	pack = function(text) return text end,
+	unpack = skynet.tostring,
+	dispatch = function(_, source, what)
+		if what == "ERROR" then
+			command.ERROR(source)
+		else
+			command.LAUNCHOK(source)
+		end
+	end,
+}
+
+skynet.start(function()
+	skynet.dispatch("lua", function(session, source, name, ...)
+		local f = command[type(name) == "string" and name:upper()]
+		if f then
+			f(source, ...)
+		elseif session ~= 0 then
+			skynet.retpack { "Unknown command" }
+		end
+	end)
+end)

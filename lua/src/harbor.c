@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* skynet.harbor: global names and links (lua-core.md 5.3), over core/remote.h. Beyond the contract:
+ * register and release, which wait for the verdict, and a time limit for queryname. */
+#include <string.h>
+
+#include "core/names.h"
+#include "core/remote.h"
+#include "core/service.h"
+#include "lua/host.h"
+#include "lua/lua_priv.h"
+
+static const char *check_global(lua_State *L, int arg)
+{
+	const char *name = luaL_checkstring(L, arg);
+
+	if (!remote_name_valid(name))
+		luaL_error(L, "assertion failed! Invalid global name %s", name);
+	return name;
+}
+
+static int harbor_globalname(lua_State *L)
+{
+	uint32_t self = service_handle(luahost_service(L));
+
+	remote_get()->register_name(self, 0, check_global(L, 1),
+				    (uint32_t)luaL_optinteger(L, 2, self));
+	return 0;
+}
+
+static int push_true(lua_State *L, const void *data, size_t size)
+{
+	(void)data;
+	(void)size;
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+static int push_nothing(lua_State *L, const void *data, size_t size)
+{
+	(void)L;
+	(void)data;
+	(void)size;
+	return 0;
+}
+
+static int push_handle(lua_State *L, const void *data, size_t size)
+{
+	uint32_t handle = 0;
+
+	if (size >= sizeof(handle))
+		memcpy(&handle, data, sizeof(handle));
+	lua_pushinteger(L, handle);
+	return 1;
+}
+
+static int harbor_register(lua_State *L)
+{
+	uint32_t self = service_handle(luahost_service(L));
+	const char *name = check_global(L, 1);
+	uint32_t handle = (uint32_t)luaL_optinteger(L, 2, self);
+
+	task_blocking(L, "harbor.register");
+	int32_t session = host_new_session(host_of(L));
+
+	remote_get()->register_name(self, session, name, handle);
+	return luahost_wait_answer(L, session, push_true);
+}
+
+static int harbor_release(lua_State *L)
+{
+	uint32_t self = service_handle(luahost_service(L));
+	const char *name = check_global(L, 1);
+
+	task_blocking(L, "harbor.release");
+	int32_t session = host_new_session(host_of(L));
+
+	remote_get()->release_name(self, session, name, (uint32_t)luaL_optinteger(L, 2, self));
+	return luahost_wait_answer(L, session, push_true);
+}
+
+/* queryname(name[, timeout_cs]) */
+static int harbor_queryname(lua_State *L)
+{
+	const char *name = luaL_checkstring(L, 1);
+	lua_Integer ti = luaL_optinteger(L, 2, 0);
+	int32_t session;
+
+	if (name[0] == '.') {
+		uint32_t handle = names_find(name + 1);
+
+		if (!handle)
+			return 0;
+		lua_pushinteger(L, handle);
+		return 1;
+	}
+	check_global(L, 1);
+	task_blocking(L, "harbor.queryname");
+	session = host_new_session(host_of(L));
+	remote_get()->query_name(service_handle(luahost_service(L)), session, name,
+				 ti > 0 ? (uint32_t)ti * 10 : 0);
+	return luahost_wait_answer(L, session, push_handle);
+}
+
+static int wait_link(lua_State *L, void (*f)(uint32_t, int32_t, unsigned))
+{
+	lua_Integer id = luaL_checkinteger(L, 1);
+
+	luaL_argcheck(L, id >= 0 && id <= 255, 1, "a harbor id is 0 to 255");
+	task_blocking(L, "harbor.link");
+	int32_t session = host_new_session(host_of(L));
+
+	f(service_handle(luahost_service(L)), session, (unsigned)id);
+	return luahost_wait_answer(L, session, push_nothing);
+}
+
+static int harbor_link(lua_State *L)
+{
+	return wait_link(L, remote_get()->wait_disconnected);
+}
+
+static int harbor_connect(lua_State *L)
+{
+	return wait_link(L, remote_get()->wait_connected);
+}
+
+static int harbor_linkmaster(lua_State *L)
+{
+	task_blocking(L, "harbor.linkmaster");
+	int32_t session = host_new_session(host_of(L));
+
+	remote_get()->wait_master_lost(service_handle(luahost_service(L)), session);
+	return luahost_wait_answer(L, session, push_nothing);
+}
+
+int luaopen_skynet_harbor(lua_State *L)
+{
+	static const luaL_Reg functions[] = {
+		{ "globalname", harbor_globalname }, { "queryname", harbor_queryname },
+		{ "register", harbor_register },     { "release", harbor_release },
+		{ "link", harbor_link },             { "connect", harbor_connect },
+		{ "linkmaster", harbor_linkmaster }, { NULL, NULL },
+	};
+
+	luaL_newlib(L, functions);
+	return 1;
+}
