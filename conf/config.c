@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* A configuration's life, its errors, and which of the two loaders reads it. */
+#include "conf/config.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/conf_priv.h"
+#include "core/mem.h"
+
+#define FILE_MAX (4u << 20)
+
+const struct config_lua_ops *config_lua;
+
+void config_set_lua(const struct config_lua_ops *ops)
+{
+	config_lua = ops;
+}
+
+void conf_error(struct load *l, unsigned line, unsigned column, const char *fmt, ...)
+{
+	struct config_errors *e = l->errors;
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		mem_exhausted(0);
+	va_end(ap);
+	if (e->count >= CONF_ERRORS_MAX) {
+		mem_free(text);
+		return;
+	}
+	e->items = mem_realloc(e->items, (e->count + 1) * sizeof(*e->items));
+	e->items[e->count++] = (struct config_error){ mem_strdup(l->file), line, column, text };
+}
+
+void config_errors_fini(struct config_errors *e)
+{
+	for (size_t i = 0; i < e->count; i++) {
+		mem_free(e->items[i].file);
+		mem_free(e->items[i].text);
+	}
+	mem_free(e->items);
+	*e = (struct config_errors){ 0 };
+}
+
+void conf_list_add(struct config_list *list, const char *item)
+{
+	list->items = mem_realloc(list->items, (list->count + 2) * sizeof(*list->items));
+	list->items[list->count++] = mem_strdup(item);
+	list->items[list->count] = NULL;
+}
+
+static void list_fini(struct config_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		mem_free(list->items[i]);
+	mem_free(list->items);
+	*list = (struct config_list){ 0 };
+}
+
+void conf_env_add(struct config *c, const char *key, const char *value)
+{
+	for (size_t i = 0; i < c->env_count; i++)
+		if (strcmp(c->env[i].key, key) == 0) {
+			mem_free(c->env[i].value);
+			c->env[i].value = mem_strdup(value);
+			return;
+		}
+	c->env = mem_realloc(c->env, (c->env_count + 1) * sizeof(*c->env));
+	c->env[c->env_count++] = (struct config_pair){ mem_strdup(key), mem_strdup(value) };
+}
+
+struct config *config_destroy(struct config *c)
+{
+	if (!c)
+		return NULL;
+	char *const strings[] = { c->file,	 c->node.name,	     c->cluster.name,	 c->cluster.listen,
+				  c->cluster.advertise, c->cluster.key_file, c->master.listen,
+				  c->master.registry,	c->master.state_dir, c->lua.start,
+				  c->lua.bootstrap,	c->lua.preload,	     c->lua.args,
+				  c->log.level,		c->log.sink,	     c->log.file,
+				  c->log.format,	c->admin.listen };
+
+	for (size_t i = 0; i < array_len(strings); i++)
+		mem_free(strings[i]);
+	list_fini(&c->cluster.master);
+	list_fini(&c->lua.service_path);
+	list_fini(&c->lua.path);
+	list_fini(&c->lua.cpath);
+	list_fini(&c->lua.service_cpath);
+	for (size_t i = 0; i < c->env_count; i++) {
+		mem_free(c->env[i].key);
+		mem_free(c->env[i].value);
+	}
+	mem_free(c->env);
+	mem_free(c);
+	return NULL;
+}
+
+/* Reads a whole file, bounded; NULL with errno. */
+char *conf_read_file(const char *file, size_t *ret_size)
+{
+	FILE *f = fopen(file, "rbe");
+	char *text;
+	size_t n;
+
+	if (!f)
+		return NULL;
+	text = mem_alloc(FILE_MAX + 1);
+	n = fread(text, 1, FILE_MAX + 1, f);
+	if (ferror(f) || n > FILE_MAX) {
+		errno = ferror(f) ? EIO : EFBIG;
+		fclose(f);
+		mem_free(text);
+		return NULL;
+	}
+	fclose(f);
+	text[n] = 0;
+	*ret_size = n;
+	return mem_realloc(text, n + 1);
+}
+
+static bool looks_like_lua(const char *file)
+{
+	const char *dot = strrchr(file, '.');
+
+	return dot && strcmp(dot, ".lua") == 0;
+}
+
+/* Not YAML by its name, and the first line that says anything is an assignment: key = value. */
+static bool reads_like_lua(const char *file, const char *text)
+{
+	const char *dot = strrchr(file, '.');
+
+	if (dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0))
+		return false;
+	while (*text) {
+		size_t n = strcspn(text, "\n");
+		size_t lead = strspn(text, " \t\r");
+
+		if (lead < n && strncmp(text + lead, "--", 2) != 0) {
+			const char *eq = memchr(text, '=', n), *colon = memchr(text, ':', n);
+
+			return (eq && (!colon || eq < colon)) || strncmp(text + lead, "include", 7) == 0;
+		}
+		text += n + (text[n] == '\n');
+	}
+	return false;
+}
+
+int config_parse(const char *file, const char *text, size_t size, struct config **ret,
+		 struct config_errors *ret_errors)
+{
+	struct load l = { .file = file, .errors = ret_errors };
+
+	*ret_errors = (struct config_errors){ 0 };
+	l.c = mem_zalloc(sizeof(*l.c));
+	l.c->file = mem_strdup(file);
+	if (config_lua && (looks_like_lua(file) || reads_like_lua(file, text)))
+		conf_load_skynet(&l, text, size);
+	else
+		conf_load_yaml(&l, text, size);
+	if (ret_errors->count) {
+		config_destroy(l.c);
+		return -EINVAL;
+	}
+	*ret = l.c;
+	return 0;
+}
+
+int config_load(const char *file, struct config **ret, struct config_errors *ret_errors)
+{
+	size_t size;
+	char *text = conf_read_file(file, &size);
+	int r;
+
+	if (!text) {
+		struct load l = { .file = file, .errors = ret_errors };
+
+		*ret_errors = (struct config_errors){ 0 };
+		conf_error(&l, 0, 0, "cannot read it: %s", strerror(errno));
+		return -EINVAL;
+	}
+	r = config_parse(file, text, size, ret, ret_errors);
+	mem_free(text);
+	return r;
+}

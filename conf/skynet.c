@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* Configurations in the style of skynet (lua-core.md 1.2 to 1.4): a Lua chunk that assigns globals.
+ *
+ * $NAME is replaced in the raw text, then lua/ evaluates it (config_set_lua). Every key goes to the
+ * environment; those that mean something here go to struct config as well.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/conf_priv.h"
+#include "core/mem.h"
+
+/* NULL: *ret_missing names the variable. */
+static char *substitute(const char *text, size_t size, size_t *ret_size, char **ret_missing)
+{
+	char *out = mem_strdup("");
+	size_t n = 0;
+
+	for (size_t i = 0; i < size;) {
+		size_t name = 0;
+
+		if (text[i] == '$')
+			while (i + 1 + name < size &&
+			       (isalnum((unsigned char)text[i + 1 + name]) || text[i + 1 + name] == '_'))
+				name++;
+		if (name) {
+			cleanup(mem_freep) char *var = mem_strndup(text + i + 1, name);
+			const char *value = getenv(var);
+
+			if (!value) {
+				*ret_missing = mem_printf("os.getenv() failed: %s", var);
+				mem_free(out);
+				return NULL;
+			}
+			out = mem_realloc(out, n + strlen(value) + 1);
+			memcpy(out + n, value, strlen(value) + 1);
+			n += strlen(value);
+			i += 1 + name;
+		} else {
+			out = mem_realloc(out, n + 2);
+			out[n++] = text[i++];
+			out[n] = 0;
+		}
+	}
+	*ret_size = n;
+	return out;
+}
+
+static int include(const char *path, char **ret_text, size_t *ret_size, char **ret_error, void *ud)
+{
+	size_t size;
+	char *text = conf_read_file(path, &size);
+
+	(void)ud;
+	if (!text) {
+		*ret_error = mem_printf("cannot read %s: %s", path, strerror(errno));
+		return -EINVAL;
+	}
+	*ret_text = substitute(text, size, ret_size, ret_error);
+	mem_free(text);
+	return *ret_text ? 0 : -EINVAL;
+}
+
+static void emit(const char *key, const char *value, void *ud)
+{
+	conf_env_add(((struct load *)ud)->c, key, value);
+}
+
+static const char *get(const struct config *c, const char *key)
+{
+	for (size_t i = 0; i < c->env_count; i++)
+		if (strcmp(c->env[i].key, key) == 0)
+			return c->env[i].value;
+	return NULL;
+}
+
+static void copy(struct load *l, const char *key, const char *section, const char *name)
+{
+	const char *value = get(l->c, key);
+
+	if (value && *value)
+		conf_set(l, section, name, value, 0, 0);
+}
+
+static void copy_list(struct load *l, const char *key, struct config_list *list, const char *fallback)
+{
+	const char *value = get(l->c, key);
+	char *save = NULL;
+
+	if (!value)
+		conf_env_add(l->c, key, value = fallback);
+	cleanup(mem_freep) char *text = mem_strdup(value);
+
+	for (char *t = strtok_r(text, ";", &save); t; t = strtok_r(NULL, ";", &save)) {
+		if (!strchr(t, '?') && strcmp(key, "cpath") == 0)
+			conf_error(l, 0, 0, "Invalid C service path: %s", t);
+		else
+			conf_list_add(list, t);
+	}
+}
+
+void conf_load_skynet(struct load *l, const char *text, size_t size)
+{
+	struct config *c = l->c;
+	char *error = NULL;
+	unsigned line = 0;
+	size_t n;
+	cleanup(mem_freep) char *full = substitute(text, size, &n, &error);
+
+	c->skynet = true;
+	if (!full || config_lua->eval(l->file, full, n, include, emit, l, &error, &line) != 0) {
+		conf_error(l, line, line ? 1 : 0, "%s", error ? error : "not a configuration");
+		mem_free(error);
+		return;
+	}
+	if (!get(c, "harbor"))
+		conf_env_add(c, "harbor", "1");
+	if (!get(c, "thread"))
+		conf_env_add(c, "thread", "8");
+	copy(l, "thread", "node", "threads");
+	copy(l, "harbor", "node", "harbor");
+	copy(l, "start", "lua", "start");
+	copy(l, "bootstrap", "lua", "bootstrap");
+	if (get(c, "preload"))
+		c->lua.preload = mem_strdup(get(c, "preload"));
+	if (get(c, "logger") && (!get(c, "logservice") || strcmp(get(c, "logservice"), "logger") == 0)) {
+		c->log.file = mem_strdup(get(c, "logger"));
+		conf_set(l, "log", "sink", "file", 0, 0);
+	} else {
+		conf_set(l, "log", "sink", "stdout", 0, 0);
+	}
+	conf_set(l, "log", "format", "plain", 0, 0);
+	copy_list(l, "cpath", &c->lua.service_cpath, "./cservice/?.so");
+	copy_list(l, "lua_path", &c->lua.path, "./lualib/?.lua;./lualib/?/init.lua");
+	copy_list(l, "lua_cpath", &c->lua.cpath, "./luaclib/?.so");
+	copy_list(l, "luaservice", &c->lua.service_path, "./service/?.lua");
+	if (strcmp(get(c, "harbor"), "0") != 0) {
+		c->cluster.present = true;
+		copy(l, "address", "cluster", "listen");
+		copy(l, "master", "cluster", "master");
+		copy(l, "insecure", "cluster", "insecure");
+		if (get(c, "standalone")) {
+			c->master.present = true;
+			copy(l, "standalone", "master", "listen");
+			c->master.state_dir = mem_strdup(".");
+		}
+		if (!get(c, "address") || !get(c, "master"))
+			conf_error(l, 0, 0,
+				   "harbor is %s: address and master are needed (harbor = 0 for a single node)",
+				   get(c, "harbor"));
+	}
+	conf_finish(l);
+}
