@@ -244,8 +244,9 @@ static void end_services(const struct config *c)
 	uint64_t limit = c->admin.stop_timeout_ms * NS_PER_MS;
 	uint64_t deadline = clock_mono_ns() + limit, now;
 
-	notify_printf("STOPPING=1\nSTATUS=stopping, %u services\nEXTEND_TIMEOUT_USEC=%llu", service_count(),
-		      (unsigned long long)((limit + GOODBYE_NS + 3 * TEARDOWN_NS) / NS_PER_US));
+	notify_printf("STOPPING=1\nEXTEND_TIMEOUT_USEC=%llu",
+		      (unsigned long long)((limit + GOODBYE_NS + 4 * TEARDOWN_NS) / NS_PER_US));
+	status_tick(clock_mono_ns());
 	net_foreach(close_listener, NULL);
 	logger_detach();
 	while (!node_is_empty() && (now = clock_mono_ns()) < deadline) {
@@ -269,9 +270,9 @@ static void stop(const struct config *c, int status)
 	if (c->cluster.present)
 		harbor_stop(GOODBYE_NS);
 	admin_close();
-	log_info("stopped, exit status %d", status);
 	if (!node_stop(TEARDOWN_NS)) {
 		/* a thread still runs a service's code: nothing can be freed under it */
+		log_info("stopped, exit status %d", status);
 		log_stop();
 		_exit(status);
 	}
@@ -279,6 +280,7 @@ static void stop(const struct config *c, int status)
 	if (c->cluster.present)
 		harbor_fini();
 	net_fini();
+	log_info("stopped, exit status %d", status);
 }
 
 int life_run(const struct config *c)

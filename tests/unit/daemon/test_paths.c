@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/base.h"
+#include "daemon/admin.h"
+#include "daemon/paths.h"
+#include "daemon/sockpath.h"
+
+/* A throw-away folder. */
+struct tree {
+	char dir[64];
+};
+
+static int setup(void **state)
+{
+	struct tree *t = calloc(1, sizeof(*t));
+
+	strcpy(t->dir, "/tmp/harbord-test-paths-XXXXXX");
+	assert_non_null(mkdtemp(t->dir));
+	*state = t;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct tree *t = *state;
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf '%s'", t->dir);
+	assert_int_equal(system(command), 0);
+	free(t);
+	unsetenv("RUNTIME_DIRECTORY");
+	unsetenv("XDG_RUNTIME_DIR");
+	return 0;
+}
+
+/* Makes the folders on the way and an empty file. */
+static void make_file(struct tree *t, const char *name)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "mkdir -p \"$(dirname '%s/%s')\" && : > '%s/%s'", t->dir, name, t->dir,
+		 name);
+	assert_int_equal(system(command), 0);
+}
+
+static void expect_lua(struct tree *t, const char *exe_dir, const char *lua)
+{
+	char directory[128], expected[128], got[PATH_MAX];
+
+	snprintf(directory, sizeof(directory), "%s/%s", t->dir, exe_dir);
+	snprintf(expected, sizeof(expected), "%s/%s", t->dir, lua);
+	assert_int_equal(paths_lua_near(directory, got), 0);
+	assert_string_equal(got, expected);
+}
+
+static void the_lua_files_are_found_from_every_build_folder(void **state)
+{
+	struct tree *t = *state;
+
+	make_file(t, "lua/service/bootstrap.lua");
+	make_file(t, "build/san-thread/faults/harbord");
+	expect_lua(t, "build", "lua");
+	expect_lua(t, "build/san-thread", "lua");
+	expect_lua(t, "build/san-thread/faults", "lua");
+}
+
+static void installed_lua_files_come_first(void **state)
+{
+	struct tree *t = *state;
+
+	make_file(t, "share/harbord/lua/service/bootstrap.lua");
+	make_file(t, "lua/service/bootstrap.lua");
+	make_file(t, "sbin/harbord");
+	expect_lua(t, "sbin", "share/harbord/lua");
+}
+
+static void a_lua_folder_that_is_not_ours_is_not_taken(void **state)
+{
+	struct tree *t = *state;
+	char got[PATH_MAX] = "untouched";
+
+	make_file(t, "lua/something.lua");
+	make_file(t, "build/harbord");
+	char directory[128];
+
+	snprintf(directory, sizeof(directory), "%s/build", t->dir);
+	assert_int_equal(paths_lua_near(directory, got), -ENOENT);
+	assert_string_equal(got, "untouched");
+}
+
+static void a_service_is_looked_for_in_every_template(void **state)
+{
+	struct tree *t = *state;
+	char templates[256];
+
+	make_file(t, "a/game.lua");
+	make_file(t, "b/shop/init.lua");
+	snprintf(templates, sizeof(templates), "%s/a/?.lua;;%s/b/?/init.lua", t->dir, t->dir);
+	assert_true(paths_has_service(templates, "game"));
+	assert_true(paths_has_service(templates, " game with arguments"));
+	assert_true(paths_has_service(templates, "shop"));
+	assert_false(paths_has_service(templates, "gam"));
+	assert_false(paths_has_service("", "game"));
+}
+
+static void the_control_socket_is_where_systemd_says(void **state)
+{
+	char path[SOCKPATH_MAX];
+
+	setenv("RUNTIME_DIRECTORY", "/run/harbor/game-1:/run/other", 1);
+	assert_int_equal(sockpath_make("game-1", path), 0);
+	assert_string_equal(path, "/run/harbor/game-1/game-1.sock");
+}
+
+static void a_users_node_has_its_socket_in_the_users_directory(void **state)
+{
+	struct tree *t = *state;
+	char path[SOCKPATH_MAX], expected[SOCKPATH_MAX];
+
+	setenv("XDG_RUNTIME_DIR", t->dir, 1);
+	assert_int_equal(sockpath_make("game-1", path), 0);
+	snprintf(expected, sizeof(expected), "%s/harbord-game-1.sock", t->dir);
+	assert_string_equal(path, expected);
+}
+
+static void harborctl_finds_what_the_node_made(void **state)
+{
+	struct tree *t = *state;
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	char path[SOCKPATH_MAX];
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	setenv("XDG_RUNTIME_DIR", t->dir, 1);
+	assert_false(sockpath_find("harbord-test-nobody", path));
+	assert_int_equal(sockpath_make("harbord-test-nobody", un.sun_path), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+	assert_true(sockpath_find("harbord-test-nobody", path));
+	assert_string_equal(path, un.sun_path);
+	close(fd);
+}
+
+static void a_path_that_does_not_fit_is_refused(void **state)
+{
+	char path[SOCKPATH_MAX], name[SOCKPATH_MAX];
+
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = 0;
+	setenv("RUNTIME_DIRECTORY", "/run/harbor", 1);
+	assert_int_equal(sockpath_make(name, path), -ENAMETOOLONG);
+}
+
+static void a_request_is_split_at_single_blanks_and_decoded(void **state)
+{
+	char line[] = "call .a%20b  x%25y%0A";
+	char *words[4];
+
+	assert_int_equal(admin_split(line, words, array_len(words)), 4);
+	assert_string_equal(words[0], "call");
+	assert_string_equal(words[1], ".a b");
+	assert_string_equal(words[2], "");
+	assert_string_equal(words[3], "x%y\n");
+}
+
+static void a_malformed_request_is_refused(void **state)
+{
+	char *words[2];
+	char cut[] = "a%2", wrong[] = "a%zz", nul[] = "a%00b", many[] = "a b c";
+
+	assert_int_equal(admin_split(cut, words, array_len(words)), -1);
+	assert_int_equal(admin_split(wrong, words, array_len(words)), -1);
+	assert_int_equal(admin_split(nul, words, array_len(words)), -1);
+	assert_int_equal(admin_split(many, words, array_len(words)), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(the_lua_files_are_found_from_every_build_folder, setup, teardown),
+		cmocka_unit_test_setup_teardown(installed_lua_files_come_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_lua_folder_that_is_not_ours_is_not_taken, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_service_is_looked_for_in_every_template, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_control_socket_is_where_systemd_says, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_users_node_has_its_socket_in_the_users_directory, setup, teardown),
+		cmocka_unit_test_setup_teardown(harborctl_finds_what_the_node_made, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_path_that_does_not_fit_is_refused, setup, teardown),
+		cmocka_unit_test(a_request_is_split_at_single_blanks_and_decoded),
+		cmocka_unit_test(a_malformed_request_is_refused),
+	};
+
+	return cmocka_run_group_tests_name("daemon/paths", tests, NULL, NULL);
+}
