@@ -52,14 +52,16 @@ static void started(enum control_start st, const char *text, size_t n)
 	wake_main();
 }
 
+/* A word, alone or with text behind it. */
 static void on_text(const char *p, size_t n)
 {
-	size_t word = strlen(START_FAILED);
+	const char *blank = memchr(p, ' ', n);
+	size_t word = blank ? (size_t)(blank - p) : n, skip = blank ? word + 1 : word;
 
-	if (n == strlen(START_DONE) && memcmp(p, START_DONE, n) == 0)
+	if (word == strlen(START_DONE) && memcmp(p, START_DONE, word) == 0)
 		started(CONTROL_START_DONE, "", 0);
-	else if (n >= word && memcmp(p, START_FAILED, word) == 0 && (n == word || p[word] == ' '))
-		started(CONTROL_START_FAILED, n == word ? "" : p + word + 1, n == word ? 0 : n - word - 1);
+	else if (word == strlen(START_FAILED) && memcmp(p, START_FAILED, word) == 0)
+		started(CONTROL_START_FAILED, p + skip, n - skip);
 }
 
 static void on_request(struct service *s, const void *p, size_t n)

@@ -1,7 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- The first Lua service: starts the others, then the user's `start` service, and ends.
 --
--- Tells the daemon (.daemon) how it went: "start_done", or "start_failed" with the reason.
+-- Tells the daemon how it went: "start_done", or "start_failed" with the reason. By the environment and by
+-- a message to .daemon: that service is launched right after this one, so its name may not be there yet; the
+-- daemon looks at the environment once it has given the name.
 local skynet = require "skynet"
 require "skynet.manager"
 
@@ -28,10 +30,11 @@ skynet.start(function()
 	if ok and handle == false then
 		ok, handle = false, why
 	end
-	if ok then
-		skynet.send(".daemon", "text", "start_done")
-	else
-		skynet.send(".daemon", "text", "start_failed " .. tostring(handle))
+	local key, reason = "start_done", ""
+	if not ok then
+		key, reason = "start_failed", tostring(handle)
 	end
+	skynet.setenv(key, reason)
+	skynet.send(".daemon", "text", key .. " " .. reason)
 	skynet.exit()
 end)
