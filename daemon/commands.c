@@ -78,7 +78,7 @@ static enum commands_result run_status(struct request *r)
 	json_string(j, "line", line);
 	if (*reason)
 		json_string(j, "reason", reason);
-	json_uint(j, "harbor", info->cluster ? harbor_id() : 0);
+	json_uint(j, "harbor", phase_get() >= PHASE_STARTING ? service_harbor() : 0); /* 0: not known yet */
 	json_string(j, "role", !info->cluster ? "single" : info->master ? "master" : "member");
 	json_uint(j, "pid", (uint64_t)getpid());
 	json_string(j, "version", HARBORD_VERSION);

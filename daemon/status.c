@@ -57,8 +57,9 @@ static void add_cluster(struct line *l)
 	struct peers p = { 0 };
 
 	harbor_foreach_node(count_peer, &p);
-	add(l, ", harbor %u, %s, %u/%u peers up", harbor_id(), info_get()->master ? "master" : "member", p.up,
-	    p.known);
+	if (phase_get() >= PHASE_STARTING)
+		add(l, ", harbor %u", service_harbor());
+	add(l, ", %s, %u/%u peers up", info_get()->master ? "master" : "member", p.up, p.known);
 	if (harbor_state() == HARBOR_MASTER_LOST)
 		add(l, ", master lost");
 }
