@@ -79,8 +79,11 @@ function commands.JOIN(player, room)
 		return "ERR no such room"
 	end
 	leave(player)
-	player.room = "ROOM_" .. room
-	return ask(player.room, "join", player.name)
+	local reply = ask("ROOM_" .. room, "join", player.name)
+	if reply:find "^OK" then
+		player.room = "ROOM_" .. room
+	end
+	return reply
 end
 
 function commands.MOVE(player, rest)
