@@ -26,10 +26,12 @@ struct evaluation {
 	const char *file;
 	const char *text;
 	size_t size;
-	int (*include)(const char *path, char **ret_text, size_t *ret_size, char **ret_error, void *ud);
+	int (*include)(const char *path, char **ret_text, size_t *ret_size, char **ret_error,
+	               void *ud);
 	void (*emit)(const char *key, const char *value, void *ud);
 	void *ud;
-	const char *dir; /* of the file in work, absolute, ends with a slash; a string on the Lua stack */
+	const char *dir; /* of the file in work, absolute, ends with a slash; a string on the Lua
+	                    stack */
 	int depth;
 	/* what a callback has given and an error would leave behind */
 	char *pending;
@@ -84,7 +86,8 @@ static const char *push_absolute_dir(lua_State *L, const char *file)
 	const char *dir = push_dir(L, file);
 	char cwd[PATH_MAX];
 
-	return dir[0] == '/' || !getcwd(cwd, sizeof(cwd)) ? dir : lua_pushfstring(L, "%s/%s", cwd, dir);
+	return dir[0] == '/' || !getcwd(cwd, sizeof(cwd)) ? dir
+	                                                  : lua_pushfstring(L, "%s/%s", cwd, dir);
 }
 
 /* Compiles and runs a chunk in the environment at upvalue or stack index `env`. */
@@ -151,7 +154,7 @@ static void emit_all(lua_State *L, int env)
 	lua_pushnil(L);
 	while (lua_next(L, env)) {
 		const char *value = lua_isboolean(L, -1) ? (lua_toboolean(L, -1) ? "true" : "false")
-							 : lua_tostring(L, -1);
+		                                         : lua_tostring(L, -1);
 
 		e->emit(lua_tostring(L, -2), value, e->ud);
 		lua_pop(L, 1);
@@ -196,13 +199,18 @@ static char *split_message(const char *message, unsigned *ret_line)
 }
 
 int configfile_eval(const char *file, const char *text, size_t size,
-		    int (*include)(const char *path, char **ret_text, size_t *ret_size, char **ret_error,
-				   void *ud),
-		    void (*emit)(const char *key, const char *value, void *ud), void *ud,
-		    char **ret_error, unsigned *ret_line)
+                    int (*include)(const char *path, char **ret_text, size_t *ret_size,
+                                   char **ret_error, void *ud),
+                    void (*emit)(const char *key, const char *value, void *ud), void *ud,
+                    char **ret_error, unsigned *ret_line)
 {
 	struct evaluation e = {
-		.file = file, .text = text, .size = size, .include = include, .emit = emit, .ud = ud,
+	        .file = file,
+	        .text = text,
+	        .size = size,
+	        .include = include,
+	        .emit = emit,
+	        .ud = ud,
 	};
 	lua_State *L = lua_newstate(allocate, &e);
 	const char *message = NULL;

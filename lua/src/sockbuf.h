@@ -3,8 +3,8 @@
 /*
  * Receive buffer of one socket: a queue of bytes, kept in the chunks they came in.
  *
- *   ring:  | chunk | chunk | chunk |        bytes are never moved; a chunk is freed when it is used up
- *            ^ offset: used up to here
+ *   ring:  | chunk | chunk | chunk |      bytes are never moved; a used up chunk is freed
+ *               ^ offset: read up to here
  *
  * A search remembers how far it came, so a long line that arrives in many pieces is looked at once.
  *
@@ -21,16 +21,17 @@ struct sockbuf_chunk {
 	size_t size;
 };
 
-#define SOCKBUF_INLINE 4 /* chunks without an allocation for the ring; a power of two */
+#define SOCKBUF_INLINE  4  /* chunks without an allocation for the ring; a power of two */
 #define SOCKBUF_SEP_MAX 16 /* longer separators are searched from the beginning each time */
 
 struct sockbuf {
-	size_t size; /* bytes to be read */
+	size_t size;   /* bytes to be read */
 	size_t offset; /* of the first chunk, read already */
 	struct sockbuf_chunk *ring;
 	uint32_t capacity, head, count; /* capacity is a power of two */
 
-	/* what was searched already: everything before byte `base`, which is byte `at` of chunk `chunk` */
+	/* what was searched already: everything before byte `base`, which is byte `at` of chunk
+	 * `chunk` */
 	struct {
 		size_t base, at;
 		uint32_t chunk;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * skynet.socketdriver's buffer functions (lua-net.md 1.5). The contract hands a table `pool` to each; our
- * buffer keeps its chunks by itself and ignores it, except that readline without one only tests.
+ * skynet.socketdriver's buffer functions (lua-net.md 1.5). The contract hands a table `pool` to
+ * each; our buffer keeps its chunks by itself and ignores it, except that readline without one only
+ * tests.
  *
- * A buffer is known by its magic word instead of its metatable, whose look-up by name would cost more
- * than the work itself. `feed` is ours alone: what skynet.socket does for every arrival, in one call.
+ * A buffer is known by its magic word instead of its metatable, whose look-up by name would cost
+ * more than the work itself. `feed` is ours alone: what skynet.socket does for every arrival, in
+ * one call.
  */
 #include "lua/src/sockbuf_lua.h"
 
@@ -28,7 +30,7 @@ static struct sockbuf *buffer_at(lua_State *L, int arg)
 	struct buffer *b = lua_touserdata(L, arg);
 
 	if (unlikely(!b || lua_type(L, arg) != LUA_TUSERDATA || lua_rawlen(L, arg) != sizeof(*b) ||
-		     b->magic != magic))
+	             b->magic != magic))
 		luaL_error(L, "need buffer object at param %d", arg);
 	return &b->queue;
 }
@@ -179,8 +181,9 @@ static void satisfy(lua_State *L, struct sockbuf *b, int need)
 	}
 }
 
-/* feed(buffer, block, size, need) -> result or nil, bytes left. Appends, then reads what somebody waits for:
- * need = a separator; a number of bytes, 0 for just an arrival, less for the end; true for what there is; nil. */
+/* feed(buffer, block, size, need) -> result or nil, bytes left. Appends, then reads what somebody
+ * waits for: need = a separator; a number of bytes, 0 for just an arrival, less for the end; true
+ * for what there is; nil. */
 static int l_feed(lua_State *L)
 {
 	struct sockbuf *b = buffer_at(L, 1);
@@ -220,7 +223,8 @@ static int l_header(lua_State *L)
 	const unsigned char *s = (const unsigned char *)luaL_checklstring(L, 1, &n);
 
 	if (n < 1 || n > 4)
-		return luaL_error(L, "Invalid read %s", n ? "(a header has at most 4 bytes)" : "(no header)");
+		return luaL_error(L, "Invalid read %s",
+		                  n ? "(a header has at most 4 bytes)" : "(no header)");
 	for (size_t i = 0; i < n; i++)
 		v = v << 8 | s[i];
 	lua_pushinteger(L, v);
@@ -228,8 +232,7 @@ static int l_header(lua_State *L)
 }
 
 const luaL_Reg sockbuf_functions[] = {
-	{ "buffer", l_buffer }, { "push", l_push },   { "pop", l_pop },
-	{ "readall", l_readall }, { "readline", l_readline }, { "clear", l_clear },
-	{ "feed", l_feed },     { "drop", l_drop },   { "str2p", l_str2p },
-	{ "header", l_header }, { NULL, NULL },
+        {"buffer", l_buffer},     {"push", l_push},     {"pop", l_pop},   {"readall", l_readall},
+        {"readline", l_readline}, {"clear", l_clear},   {"feed", l_feed}, {"drop", l_drop},
+        {"str2p", l_str2p},       {"header", l_header}, {NULL, NULL},
 };

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * skynet.socketdriver (lua-net.md 1.5): the socket server as Lua services see it. Nothing here waits;
- * what comes of it arrives as messages, which `unpack` takes apart. The buffer functions are in
- * sockbuf_lua.c.
+ * skynet.socketdriver (lua-net.md 1.5): the socket server as Lua services see it. Nothing here
+ * waits; what comes of it arrives as messages, which `unpack` takes apart. The buffer functions are
+ * in sockbuf_lua.c.
  *
  * A string is written straight from the Lua heap: the kernel takes it at once nearly always, so the
- * copy is made only of what it leaves. All functions are light ones; a service without sockets pays nothing.
+ * copy is made only of what it leaves. All functions are light ones; a service without sockets pays
+ * nothing.
  */
 #include <netdb.h>
 #include <string.h>
@@ -54,7 +55,8 @@ static int l_unpack(lua_State *L)
 
 /* ---- control ---- */
 
-/* The port at `arg`: -1 when there is none and the address holds it. Raises on an address that cannot be. */
+/* The port at `arg`: -1 when there is none and the address holds it. Raises on an address that
+ * cannot be. */
 static int check_address(lua_State *L, const char *addr, int arg)
 {
 	bool alone = lua_isnoneornil(L, arg);
@@ -144,7 +146,7 @@ static int send_copy(int id, const void *data, size_t size, bool low)
 	void *payload;
 
 	if (!low)
-		return net_sendv(id, &(struct iovec){ (void *)data, size }, 1);
+		return net_sendv(id, &(struct iovec){(void *)data, size}, 1);
 	payload = payload_alloc(size);
 	memcpy(payload, data, size);
 	return net_send_low(id, payload, size);
@@ -259,8 +261,9 @@ static int l_lsend(lua_State *L)
 /* ---- looking ---- */
 
 static const char *const type_names[] = {
-	[NET_INFO_UNKNOWN] = "UNKNOWN", [NET_INFO_LISTEN] = "LISTEN", [NET_INFO_TCP] = "TCP",
-	[NET_INFO_UDP] = "UDP",         [NET_INFO_BIND] = "BIND",     [NET_INFO_CLOSING] = "CLOSING",
+        [NET_INFO_UNKNOWN] = "UNKNOWN", [NET_INFO_LISTEN] = "LISTEN",
+        [NET_INFO_TCP] = "TCP",         [NET_INFO_UDP] = "UDP",
+        [NET_INFO_BIND] = "BIND",       [NET_INFO_CLOSING] = "CLOSING",
 };
 
 static void set_integer(lua_State *L, const char *key, uint64_t v)
@@ -315,7 +318,8 @@ static int l_info(lua_State *L)
 	return 1;
 }
 
-/* The resolver's list must be freed, so its callback may not raise: the texts are collected first. */
+/* The resolver's list must be freed, so its callback may not raise: the texts are collected first.
+ */
 struct ip_list {
 	char (*text)[ADDR_TEXT_MAX];
 	size_t count, room;
@@ -335,8 +339,8 @@ static void add_ip(const char *ip, void *ud)
 static int l_resolve(lua_State *L)
 {
 	const char *host = luaL_checkstring(L, 1);
-	struct ip_list l = { .text = lua_newuserdatauv(L, RESOLVE_MAX * sizeof(*l.text), 0),
-			     .room = RESOLVE_MAX };
+	struct ip_list l = {.text = lua_newuserdatauv(L, RESOLVE_MAX * sizeof(*l.text), 0),
+	                    .room = RESOLVE_MAX};
 	int r = net_resolve(host, add_ip, &l);
 
 	if (r != 0)
@@ -350,10 +354,13 @@ static int l_resolve(lua_State *L)
 }
 
 static const luaL_Reg driver_functions[] = {
-	{ "unpack", l_unpack }, { "connect", l_connect },   { "listen", l_listen },   { "bind", l_bind },
-	{ "start", l_start },   { "pause", l_pause },       { "close", l_close },     { "shutdown", l_shutdown },
-	{ "nodelay", l_nodelay }, { "send", l_send },       { "lsend", l_lsend },     { "info", l_info },
-	{ "resolve", l_resolve }, { NULL, NULL },
+        {"unpack", l_unpack},   {"connect", l_connect},
+        {"listen", l_listen},   {"bind", l_bind},
+        {"start", l_start},     {"pause", l_pause},
+        {"close", l_close},     {"shutdown", l_shutdown},
+        {"nodelay", l_nodelay}, {"send", l_send},
+        {"lsend", l_lsend},     {"info", l_info},
+        {"resolve", l_resolve}, {NULL, NULL},
 };
 
 int luaopen_skynet_socketdriver(lua_State *L)

@@ -2,10 +2,10 @@
 --
 -- skynet.socket: sockets for code that reads as if it waited.
 --
--- Every id that this service has opened or started is an object in `sockets`. Its bytes lie in a buffer of the
--- driver (C). A read that finds enough there returns at once; another leaves in `need` what it waits
--- for and sleeps on the object. When data arrive, driver.feed appends them and reads for the
--- sleeper in one call, so a waiting reader costs one wake-up and nothing is searched twice.
+-- Every id that this service has opened or started is an object in `sockets`. Its bytes lie in a
+-- buffer of the driver (C). A read that finds enough there returns at once; another leaves in `need`
+-- what it waits for and sleeps on the object. When data arrive, driver.feed appends them and reads
+-- for the sleeper in one call, so a waiting reader costs one wake-up and nothing is searched twice.
 --
 --   connecting  waits for CONNECT or ERROR         connected  until CLOSE or ERROR
 --   need        what the one reader waits for: a separator (string), a number of bytes, 0 for any
