@@ -50,7 +50,7 @@ all: $(B)/harbord $(B)/harborctl
 $(B)/harbord: $(B)/daemon/main.o $(B)/daemon.a $(B)/lua.a $(B)/harbor.a $(B)/net.a $(B)/conf.a $(B)/core.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(B)/harborctl: $(B)/daemon/ctl_main.o $(B)/daemon.a $(B)/conf.a $(B)/core.a
-	$(CC) $(LINK) $(LDFLAGS) -o $@ $(B)/daemon/ctl_main.o $(B)/conf.a $(B)/core.a $(LIBS)
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $(B)/daemon/ctl_main.o $(B)/daemon.a $(B)/conf.a $(B)/core.a $(LIBS)
 
 # ---- one archive a layer: a wrong arrow fails at link time too ----
 $(B)/core.a:   $(call objs,core)

@@ -187,8 +187,9 @@ static int call_continue(lua_State *L, int status, lua_KContext ctx)
 	return lua_gettop(L);
 }
 
-int api_call_packed(lua_State *L, int addr_index, struct proto *p, struct msg *m, enum wait_kind kind,
-		    int64_t timeout_cs)
+/* Sends m as a request to the address at addr_index and waits; `done` turns the answer into results. */
+static int call_k(lua_State *L, int addr_index, struct proto *p, struct msg *m, enum wait_kind kind,
+		  int64_t timeout_cs, lua_KFunction done)
 {
 	struct task *t = task_of(L);
 	struct host *h = t->host;
@@ -202,8 +203,12 @@ int api_call_packed(lua_State *L, int addr_index, struct proto *p, struct msg *m
 	if (lua_type(L, addr_index) == LUA_TNUMBER)
 		dest = (uint32_t)lua_tointeger(L, addr_index);
 	if (unlikely(send_to(L, addr_index, m) != 1 || !lua_toboolean(L, -1))) {
-		if (dest)
-			return luaL_error(L, "call to invalid address :%08x", dest);
+		if (dest) {
+			char text[16];
+
+			snprintf(text, sizeof(text), ":%08x", dest);
+			return luaL_error(L, "call to invalid address %s", text);
+		}
 		return luaL_error(L, "call to invalid address %s", lua_tostring(L, addr_index));
 	}
 	w = wait_add(h, session, kind);
@@ -220,7 +225,7 @@ int api_call_packed(lua_State *L, int addr_index, struct proto *p, struct msg *m
 		w->timer = service_timeout(SELF(h), deadline, (uint64_t)timeout_cs * NS_PER_CS);
 		t->deadline_session = deadline;
 	}
-	return lua_yieldk(L, 0, kind, call_continue);
+	return lua_yieldk(L, 0, kind, done);
 }
 
 static int api_call(lua_State *L)
@@ -228,7 +233,7 @@ static int api_call(lua_State *L)
 	struct proto *p = proto_check(L, 2);
 
 	task_blocking(L, "call");
-	return api_call_packed(L, 1, p, pack_message(L, p, 3), WAIT_CALL, -1);
+	return call_k(L, 1, p, pack_message(L, p, 3), WAIT_CALL, -1, call_continue);
 }
 
 static int api_rawcall(lua_State *L)
@@ -236,7 +241,7 @@ static int api_rawcall(lua_State *L)
 	struct proto *p = proto_check(L, 2);
 
 	task_blocking(L, "rawcall");
-	return api_call_packed(L, 1, p, api_take_message(L, 3), WAIT_RAWCALL, -1);
+	return call_k(L, 1, p, api_take_message(L, 3), WAIT_RAWCALL, -1, call_continue);
 }
 
 /* skynet.calltimeout(ti, addr, typename, ...): like call, raises "call failed: timeout" after ti cs. */
@@ -246,7 +251,7 @@ static int api_calltimeout(lua_State *L)
 	struct proto *p = proto_check(L, 3);
 
 	task_blocking(L, "calltimeout");
-	return api_call_packed(L, 2, p, pack_message(L, p, 4), WAIT_CALL, ti < 0 ? 0 : ti);
+	return call_k(L, 2, p, pack_message(L, p, 4), WAIT_CALL, ti < 0 ? 0 : ti, call_continue);
 }
 
 static int answer_continue(lua_State *L, int status, lua_KContext ctx)
@@ -984,35 +989,35 @@ static int api_init(lua_State *L)
 	return 0;
 }
 
-/* call(to, "lua", words..., arguments of the Lua function from `from`) */
-static int call_manager(lua_State *L, const char *to, const char *const *words, int from)
+/* The launcher answers the handle, nil (it ended while it started), or false and the reason. */
+static int newservice_done(lua_State *L, int status, lua_KContext ctx)
 {
-	int n = 0;
+	int r = call_continue(L, status, ctx);
 
-	task_blocking(L, "newservice");
-	for (; words[n]; n++)
-		lua_pushstring(L, words[n]);
-	lua_rotate(L, from, n);
-	lua_pushstring(L, "lua");
-	lua_insert(L, from);
-	lua_pushstring(L, to);
-	lua_insert(L, from);
-	for (int i = 1; i < from; i++)
-		lua_remove(L, 1);
-	return api_call(L);
+	if (r >= 1 && lua_isboolean(L, -r) && !lua_toboolean(L, -r))
+		return luaL_error(L, "call failed: %s", r >= 2 ? luaL_tolstring(L, -r + 1, NULL) : "?");
+	return r;
 }
 
 static int api_newservice(lua_State *L)
 {
+	struct task *t = task_blocking(L, "newservice");
+	struct proto *p = proto_find_id(t->host, PTYPE_LUA);
+
 	luaL_checkstring(L, 1);
-	return call_manager(L, ".launcher", (const char *const[]){ "LAUNCH", "snlua", NULL }, 1);
+	lua_pushliteral(L, "snlua");
+	lua_insert(L, 1);
+	lua_pushliteral(L, "LAUNCH");
+	lua_insert(L, 1);
+	lua_pushliteral(L, ".launcher");
+	lua_insert(L, 1);
+	return call_k(L, 1, p, pack_message(L, p, 2), WAIT_CALL, -1, newservice_done);
 }
 
 static int values_or_error(lua_State *L, int status, lua_KContext ctx)
 {
-	int r = call_continue(L, status, WAIT_CALL);
+	int r = call_continue(L, status, ctx);
 
-	(void)ctx;
 	if (r >= 1 && lua_toboolean(L, -r))
 		return r;
 	return luaL_error(L, "%s", r >= 2 ? luaL_tolstring(L, -r + 1, NULL) : "call failed");
@@ -1020,11 +1025,7 @@ static int values_or_error(lua_State *L, int status, lua_KContext ctx)
 
 static int call_service_mgr(lua_State *L, const char *local, const char *global)
 {
-	struct task *t = task_blocking(L, "uniqueservice");
-	struct host *h = t->host;
-	struct proto *p = proto_find_id(h, PTYPE_LUA);
-	struct msg *m;
-	struct wait *w;
+	struct proto *p = proto_find_id(task_blocking(L, "uniqueservice")->host, PTYPE_LUA);
 	bool everywhere = lua_isboolean(L, 1);
 
 	if (everywhere)
@@ -1032,20 +1033,9 @@ static int call_service_mgr(lua_State *L, const char *local, const char *global)
 	luaL_checkstring(L, 1);
 	lua_pushstring(L, everywhere ? global : local);
 	lua_insert(L, 1);
-	m = pack_message(L, p, 1);
-	m->source = SELF(h);
-	m->session = host_new_session(h);
-	m->type = PTYPE_LUA;
-	int32_t session = m->session;
-
-	if (service_send_name(".service", m) != SEND_OK)
-		return luaL_error(L, "call to invalid address .service");
-	w = wait_add(h, session, WAIT_CALL);
-	w->task = t;
-	t->wait = WAIT_CALL;
-	t->wait_session = session;
-	t->proto = p;
-	return lua_yieldk(L, 0, 0, values_or_error);
+	lua_pushliteral(L, ".service");
+	lua_insert(L, 1);
+	return call_k(L, 1, p, pack_message(L, p, 2), WAIT_CALL, -1, values_or_error);
 }
 
 static int api_uniqueservice(lua_State *L)

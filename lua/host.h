@@ -181,8 +181,4 @@ void codecache_clear(void);
 struct luaL_Reg;
 /* Takes a string or (pointer, size) at arg as a message with its own payload; raises on other types. */
 struct msg *api_take_message(lua_State *L, int arg);
-int api_core_send(lua_State *L);
-void api_log_error(struct host *h, lua_State *co, const struct msg *m, uint32_t source, int32_t session);
-int api_call_packed(lua_State *L, int addr_index, struct proto *p, struct msg *m, enum wait_kind kind,
-		    int64_t timeout_cs);
 extern const char *luahost_lib_dir, *luahost_service_dir;

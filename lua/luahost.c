@@ -18,7 +18,7 @@
 #include "lua/host.h"
 #include "lua/seri.h"
 
-const char *luahost_lib_dir = "lua/lib", *luahost_service_dir = "lua/service";
+const char *luahost_lib_dir, *luahost_service_dir;
 
 /* ---- interrupts ---- */
 
@@ -88,7 +88,15 @@ static void report_load_error(struct host *h, const char *text)
 	m = msg_of(seri_pack(L, 1, &size));
 	lua_settop(L, 0);
 	*m = (struct msg){ .size = size, .source = service_handle(h->s), .type = PTYPE_LUA };
-	(void)service_send_name(".launcher", m);
+	if (service_send_name(".launcher", m) != SEND_OK) {
+		/* The bootstrap itself: only the daemon is there to be told. */
+		cleanup(mem_freep) char *why = mem_printf("start_failed %s", text);
+
+		m = msg_create_copy(why, strlen(why));
+		m->source = service_handle(h->s);
+		m->type = PTYPE_TEXT;
+		(void)service_send_name(".daemon", m);
+	}
 	h->why = "the callee failed to load";
 	(void)command_run(h->s, "EXIT", NULL);
 }
@@ -209,8 +217,8 @@ struct service *luahost_service(lua_State *L)
 
 int luahost_init(const struct luahost_config *c)
 {
-	luahost_lib_dir = c->lib_dir;
-	luahost_service_dir = c->service_dir;
+	luahost_lib_dir = mem_strdup(c->lib_dir);
+	luahost_service_dir = mem_strdup(c->service_dir);
 	module_add(&snlua);
 	sched_set_interrupt(on_interrupt);
 	return 0;
@@ -219,4 +227,7 @@ int luahost_init(const struct luahost_config *c)
 void luahost_fini(void)
 {
 	codecache_clear();
+	mem_free((char *)luahost_lib_dir);
+	mem_free((char *)luahost_service_dir);
+	luahost_lib_dir = luahost_service_dir = NULL;
 }

@@ -143,13 +143,14 @@ skynet.register_protocol {
 	end,
 }
 
-skynet.start(function()
-	skynet.dispatch("lua", function(session, source, name, ...)
-		local f = command[type(name) == "string" and name:upper()]
-		if f then
-			f(source, ...)
-		elseif session ~= 0 then
-			skynet.retpack { "Unknown command" }
-		end
-	end)
+-- In the main chunk: requests may come before the start function runs.
+skynet.dispatch("lua", function(session, source, name, ...)
+	local f = command[type(name) == "string" and name:upper()]
+	if f then
+		f(source, ...)
+	elseif session ~= 0 then
+		skynet.retpack { "Unknown command" }
+	end
 end)
+
+skynet.start(function() end)
