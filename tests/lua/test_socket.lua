@@ -639,6 +639,13 @@ tap.run {
 			assert(jobs[i].join())
 		end
 		socket.close(lid)
-		equal(#socket.netstat(), 0)
+		eventually("all closed", function()
+			for _, i in ipairs(socket.netstat()) do
+				if i.address == skynet.self() then
+					return false
+				end
+			end
+			return true
+		end)
 	end },
 }
