@@ -1,0 +1,136 @@
+"""Real nodes for tests: starts harbord processes, asks them by harborctl, kills and freezes them.
+
+    with Cluster(build, folder_of_lua_files) as c:
+        m = c.node("m", harbor=1, master=True, start="main")
+        eventually("b knows the name", lambda: ...)
+
+Ports are the kernel's; every wait has a deadline and says what it waits for.
+"""
+import json, os, re, signal, socket, subprocess, sys, tempfile, time
+
+
+class Failed(Exception):
+    pass
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def eventually(what, condition, seconds=20.0):
+    """Waits until condition() is true (errors count as not yet); gives its value."""
+    end, last = time.monotonic() + seconds, None
+    while time.monotonic() < end:
+        try:
+            value = condition()
+            if value:
+                return value
+            last = value
+        except (Failed, OSError, KeyError, IndexError, ValueError, TypeError) as e:
+            last = e
+        time.sleep(0.02)
+    raise Failed(f"not within {seconds} s: {what} (last: {last!r})")
+
+
+class Node:
+    def __init__(self, cluster, name, text):
+        self.cluster, self.name, self.process = cluster, name, None
+        self.config = f"{cluster.tmp}/{name}.yaml"
+        self.log = f"{cluster.tmp}/{name}.log"
+        self.socket = f"{cluster.tmp}/{name}.sock"
+        with open(self.config, "w") as f:
+            f.write(text)
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen([self.cluster.build + "/harbord", self.config], stdout=log, stderr=log,
+                                            stdin=subprocess.DEVNULL)
+        return self
+
+    def ctl(self, *args, limit=10):
+        p = subprocess.run([self.cluster.build + "/harborctl", "--socket", self.socket, "--json", *args],
+                           capture_output=True, text=True, timeout=limit)
+        if p.returncode:
+            raise Failed(f"harborctl {' '.join(args)}: {p.returncode} {p.stderr.strip()} {p.stdout.strip()}")
+        return json.loads(p.stdout)
+
+    def call(self, *args, limit=10):
+        """Calls a service; gives the list of its answers."""
+        answer = self.ctl("call", *args, limit=limit)
+        return answer.get("result", answer) if isinstance(answer, dict) else answer
+
+    def ready(self, seconds=20):
+        eventually(f"{self.name} is ready", lambda: self.ctl("status")["state"] in ("running", "ready"), seconds)
+        return self
+
+    def signal(self, sig):
+        os.kill(self.process.pid, sig)
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self, seconds=20):
+        self.signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+    def logged(self, text):
+        with open(self.log, errors="replace") as f:
+            return text in f.read()
+
+
+class Cluster:
+    def __init__(self, build, lua):
+        self.build, self.lua, self.nodes = os.path.abspath(build), os.path.abspath(lua), []
+        self.tmp = tempfile.mkdtemp(prefix="harbor-test-")
+        self.master_port = free_port()
+
+    def text(self, name, harbor, master=False, start="main", args="", port=None, extra=""):
+        lines = [f"node: {{ name: {name}, harbor: {harbor}, threads: 2 }}",
+                 f'lua: {{ start: {start}, args: "{args}", service_path: ["{self.lua}/?.lua"] }}',
+                 f"admin: {{ listen: \"unix:{self.tmp}/{name}.sock\" }}",
+                 f"cluster: {{ name: test, listen: 127.0.0.1:{port or free_port()}, heartbeat: 100ms, dead_after: 1s, "
+                 f"master: [127.0.0.1:{self.master_port}]{extra} }}"]
+        if master:
+            lines.append(f"master: {{ listen: 127.0.0.1:{self.master_port}, state_dir: {self.tmp}/state }}")
+        return "\n".join(lines) + "\n"
+
+    def node(self, name, harbor, start_now=True, **kw):
+        n = Node(self, name, self.text(name, harbor, **kw))
+        self.nodes.append(n)
+        return n.start() if start_now else n
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *rest):
+        for n in self.nodes:
+            if n.process and n.process.poll() is None:
+                n.process.kill()
+                n.process.wait()
+        if kind:
+            for n in self.nodes:
+                if os.path.exists(n.log):
+                    with open(n.log, errors="replace") as f:
+                        print(f"---- log of {n.name}\n{f.read()[-4000:]}")
+        else:
+            subprocess.run(["rm", "-rf", self.tmp])
+
+
+def main(tests, build=None):
+    """Runs test functions, prints TAP; the docstring's first line is the name."""
+    if build is None:
+        build = sys.argv[sys.argv.index("--build") + 1]
+    failed = 0
+    for i, test in enumerate(tests, 1):
+        name = (test.__doc__ or test.__name__).strip().splitlines()[0]
+        try:
+            test(build)
+            print(f"ok {i} - {name}", flush=True)
+        except Exception as e:
+            failed += 1
+            print(f"not ok {i} - {name}\n# {type(e).__name__}: {e}", flush=True)
+    print(f"1..{len(tests)}")
+    sys.exit(1 if failed else 0)

@@ -1,0 +1,37 @@
+#!/usr/bin/python3
+"""Runs one Lua test script as the start service of a real node and passes its TAP lines on.
+
+usage: run.py --build DIR tests/lua/test_x.lua
+"""
+import argparse, os, subprocess, sys, tempfile
+
+LIMIT = 100
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("--build", required=True)
+    ap.add_argument("script")
+    a = ap.parse_args()
+    folder = os.path.dirname(os.path.abspath(a.script))
+    name = os.path.basename(a.script)[:-4]
+    with tempfile.TemporaryDirectory() as tmp:
+        conf = os.path.join(tmp, "node.yaml")
+        with open(conf, "w") as f:
+            f.write(f'node: {{ name: t, threads: 2 }}\n'
+                    f'lua: {{ start: {name}, service_path: ["{folder}/?.lua"], path: ["{folder}/?.lua"] }}\n'
+                    f'admin: {{ listen: "unix:{tmp}/t.sock" }}\n')
+        try:
+            p = subprocess.run([a.build + "/harbord", conf], capture_output=True, text=True, timeout=LIMIT,
+                               errors="replace", stdin=subprocess.DEVNULL)
+            status, out, err = p.returncode, p.stdout, p.stderr
+        except subprocess.TimeoutExpired as e:
+            status, out, err = "timeout", (e.stdout or b"").decode(errors="replace"), (e.stderr or b"").decode(errors="replace")
+    print(out, end="")
+    bad = status != 0 or "\nnot ok" in "\n" + out or "\n1.." not in "\n" + out
+    if bad:
+        print(f"# node ended with status {status}\n" + err[-8000:])
+    sys.exit(1 if bad else 0)
+
+
+main()
