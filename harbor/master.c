@@ -94,12 +94,13 @@ static void node_dead(struct node *n, const char *why)
 			release_name(&M.names.items[i]);
 }
 
-static void load_node(const char *name, unsigned id, void *ud)
+static void load_node(const char *name, unsigned id, uint64_t epoch, void *ud)
 {
 	if (id < 1 || id > 255)
 		return;
 	snprintf(M.nodes[id].name, sizeof(M.nodes[id].name), "%s", name);
 	M.nodes[id].id = id;
+	M.nodes[id].epoch = epoch;
 	M.nodes[id].lost_at = *(uint64_t *)ud;
 }
 
@@ -161,7 +162,8 @@ static struct node *choose(const struct wire_control *c, char *why, size_t size)
 	}
 	if (n)
 		return n;
-	for (unsigned i = 1; i < 256; i++)
+	/* From the top: ids that people ask for are mostly small. */
+	for (unsigned i = 255; i > 0; i--)
 		if (!M.nodes[i].name[0])
 			return &M.nodes[i];
 	snprintf(why, size, "all 255 harbor ids are taken");
@@ -179,18 +181,16 @@ static void hello(int conn, const struct wire_control *c, uint64_t now)
 		refuse(conn, why);
 		return;
 	}
-	bool fresh = !n->up || n->epoch != c->epoch;
+	bool fresh = !n->up || n->epoch != c->epoch || !n->address[0];
 
-	if (n->up && n->epoch && n->epoch != c->epoch)
+	if (n->up && n->epoch != c->epoch)
 		node_dead(n, "it came back as a new incarnation");
-	else if (n->up && !n->epoch)
-		n->epoch = c->epoch; /* after our own restart: its names are still good */
 	if (n->conn && n->conn != conn)
 		M.ops->close(n->conn);
 	n->id = (unsigned)(n - M.nodes);
-	if (strcmp(n->name, c->name) != 0) {
+	if (strcmp(n->name, c->name) != 0 || n->epoch != c->epoch) {
 		memcpy(n->name, c->name, sizeof(n->name));
-		M.registry->save_node(n->name, n->id);
+		M.registry->save_node(n->name, n->id, c->epoch);
 	}
 	memcpy(n->address, c->address, sizeof(n->address));
 	n->epoch = c->epoch;
@@ -206,7 +206,7 @@ static void hello(int conn, const struct wire_control *c, uint64_t now)
 	out = (struct wire_control){ .kind = WIRE_JOINED, .id = n->id };
 	M.ops->write(conn, &out);
 	for (unsigned i = 1; i < 256; i++)
-		if (M.nodes[i].up && M.nodes[i].epoch) {
+		if (M.nodes[i].up && M.nodes[i].address[0]) {
 			out = member_frame(&M.nodes[i]);
 			M.ops->write(conn, &out);
 		}

@@ -9,9 +9,9 @@
 struct registry_ops {
 	int (*open)(const char *state_dir, char **ret_error);
 	void (*close)(void);
-	void (*load)(void (*node)(const char *name, unsigned id, void *ud),
+	void (*load)(void (*node)(const char *name, unsigned id, uint64_t epoch, void *ud),
 		     void (*name)(const char *name, uint32_t handle, void *ud), void *ud);
-	void (*save_node)(const char *name, unsigned id);
+	void (*save_node)(const char *name, unsigned id, uint64_t epoch);
 	void (*save_name)(const char *name, uint32_t handle); /* 0: removed */
 };
 

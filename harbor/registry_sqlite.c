@@ -20,7 +20,8 @@ static int sqlite_open(const char *state_dir, char **ret_error)
 	if (sqlite3_open(file, &db) != SQLITE_OK ||
 	    sqlite3_exec(db,
 			 "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=2000;"
-			 "CREATE TABLE IF NOT EXISTS node(name TEXT PRIMARY KEY, id INTEGER NOT NULL);"
+			 "CREATE TABLE IF NOT EXISTS node(name TEXT PRIMARY KEY, id INTEGER NOT NULL,"
+			 " epoch INTEGER NOT NULL);"
 			 "CREATE TABLE IF NOT EXISTS name(name TEXT PRIMARY KEY, handle INTEGER NOT NULL);",
 			 NULL, NULL, NULL) != SQLITE_OK) {
 		*ret_error = mem_printf("registry %s: %s", file, sqlite3_errmsg(db));
@@ -37,14 +38,15 @@ static void sqlite_close(void)
 	db = NULL;
 }
 
-static void sqlite_load(void (*node)(const char *, unsigned, void *),
+static void sqlite_load(void (*node)(const char *, unsigned, uint64_t, void *),
 			void (*name)(const char *, uint32_t, void *), void *ud)
 {
 	sqlite3_stmt *st;
 
-	if (sqlite3_prepare_v2(db, "SELECT name, id FROM node", -1, &st, NULL) == SQLITE_OK)
+	if (sqlite3_prepare_v2(db, "SELECT name, id, epoch FROM node", -1, &st, NULL) == SQLITE_OK)
 		while (sqlite3_step(st) == SQLITE_ROW)
-			node((const char *)sqlite3_column_text(st, 0), (unsigned)sqlite3_column_int(st, 1), ud);
+			node((const char *)sqlite3_column_text(st, 0), (unsigned)sqlite3_column_int(st, 1),
+			     (uint64_t)sqlite3_column_int64(st, 2), ud);
 	sqlite3_finalize(st);
 	if (sqlite3_prepare_v2(db, "SELECT name, handle FROM name", -1, &st, NULL) == SQLITE_OK)
 		while (sqlite3_step(st) == SQLITE_ROW)
@@ -53,7 +55,7 @@ static void sqlite_load(void (*node)(const char *, unsigned, void *),
 	sqlite3_finalize(st);
 }
 
-static void run(const char *sql, const char *name, uint32_t number)
+static void run(const char *sql, const char *name, uint32_t number, uint64_t epoch)
 {
 	sqlite3_stmt *st;
 
@@ -64,20 +66,22 @@ static void run(const char *sql, const char *name, uint32_t number)
 	sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
 	if (sqlite3_bind_parameter_count(st) > 1)
 		sqlite3_bind_int64(st, 2, number);
+	if (sqlite3_bind_parameter_count(st) > 2)
+		sqlite3_bind_int64(st, 3, (sqlite3_int64)epoch);
 	if (sqlite3_step(st) != SQLITE_DONE)
 		log_error("registry: %s", sqlite3_errmsg(db));
 	sqlite3_finalize(st);
 }
 
-static void sqlite_save_node(const char *name, unsigned id)
+static void sqlite_save_node(const char *name, unsigned id, uint64_t epoch)
 {
-	run("INSERT OR REPLACE INTO node VALUES(?1, ?2)", name, id);
+	run("INSERT OR REPLACE INTO node VALUES(?1, ?2, ?3)", name, id, epoch);
 }
 
 static void sqlite_save_name(const char *name, uint32_t handle)
 {
 	run(handle ? "INSERT OR REPLACE INTO name VALUES(?1, ?2)" : "DELETE FROM name WHERE name = ?1", name,
-	    handle);
+	    handle, 0);
 }
 
 const struct registry_ops registry_sqlite = {

@@ -59,7 +59,7 @@ class Node:
     def call(self, *args, limit=10):
         """Calls a service; gives the list of its answers."""
         answer = self.ctl("call", *args, limit=limit)
-        return answer.get("result", answer) if isinstance(answer, dict) else answer
+        return answer["values"]
 
     def ready(self, seconds=20):
         eventually(f"{self.name} is ready", lambda: self.ctl("status")["state"] in ("running", "ready"), seconds)
@@ -91,7 +91,7 @@ class Cluster:
         lines = [f"node: {{ name: {name}, harbor: {harbor}, threads: 2 }}",
                  f'lua: {{ start: {start}, args: "{args}", service_path: ["{self.lua}/?.lua"] }}',
                  f"admin: {{ listen: \"unix:{self.tmp}/{name}.sock\" }}",
-                 f"cluster: {{ name: test, listen: 127.0.0.1:{port or free_port()}, heartbeat: 100ms, dead_after: 1s, "
+                 f"cluster: {{ name: test, listen: 127.0.0.1:{port or free_port()}, heartbeat: 100ms, dead_after: 1s, name_wait: 300ms, "
                  f"master: [127.0.0.1:{self.master_port}]{extra} }}"]
         if master:
             lines.append(f"master: {{ listen: 127.0.0.1:{self.master_port}, state_dir: {self.tmp}/state }}")
