@@ -82,7 +82,7 @@ def the_master_may_die(build):
         c.m.ready()
         eventually("a is joined again", lambda: c.a.call(".probe", "register", "AFTER")[0] == "ok", 10)
         eventually("b sees it", lambda: c.b.call(".probe", "query", "AFTER", "50")[0] != 0)
-        eventually("m calls THREE", lambda: c.m.call(".probe", "ask", "THREE", "echo", "2")[:2] == [True, "2"])
+        eventually("m calls THREE", lambda: c.m.call(".probe", "ask", "THREE", "echo", "two")[:2] == [True, "two"])
 
 
 def a_frozen_peer_is_noticed(build):
@@ -96,7 +96,7 @@ def a_frozen_peer_is_noticed(build):
             assert not ok and took < 400, (ok, why, took)
         finally:
             c.b.signal(signal.SIGCONT)
-        eventually("it is back after the freeze", lambda: c.a.call(".probe", "ask", "THREE", "echo", "3")[:2] == [True, "3"], 15)
+        eventually("it is back after the freeze", lambda: c.a.call(".probe", "ask", "THREE", "echo", "three")[:2] == [True, "three"], 15)
 
 
 def without_a_master(build):
