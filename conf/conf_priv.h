@@ -28,7 +28,9 @@ void conf_load_skynet(struct load *l, const char *text, size_t size);
 
 /* Sets every key that has not been set to its default, then checks what belongs together. */
 void conf_finish(struct load *l);
-/* Sets section.name from text; `at` positions for errors. NULL section or name unknown: an error. */
+/* false after an error that names the nearest key: there is no section.name. */
+bool conf_check_key(struct load *l, const char *section, const char *name, unsigned line, unsigned column);
+/* Sets section.name from text; line and column are for errors. */
 void conf_set(struct load *l, const char *section, const char *name, const char *text, unsigned line,
 	      unsigned column);
 bool conf_is_section(const char *section);

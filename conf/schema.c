@@ -262,19 +262,28 @@ bool conf_key_is_list(const char *section, const char *name)
 	return k && (k->type == LIST || k->type == TEMPLATES);
 }
 
+bool conf_check_key(struct load *l, const char *section, const char *name, unsigned line, unsigned column)
+{
+	const char *near;
+
+	if (find_key(section, name))
+		return true;
+	near = conf_nearest(section, name);
+	if (near)
+		conf_error(l, line, column, "unknown key \"%s\" in %s, did you mean \"%s\"?", name, section,
+			   near);
+	else
+		conf_error(l, line, column, "unknown key \"%s\" in %s", name, section);
+	return false;
+}
+
 void conf_set(struct load *l, const char *section, const char *name, const char *text, unsigned line,
 	      unsigned column)
 {
 	const struct key *k = find_key(section, name);
 
-	if (!k) {
-		const char *near = conf_nearest(section, name);
-
-		conf_error(l, line, column, near ? "unknown key \"%s\" in %s, did you mean \"%s\"?" :
-						   "unknown key \"%s\" in %s",
-			   name, section, near);
+	if (!conf_check_key(l, section, name, line, column))
 		return;
-	}
 	is_set[k - keys] = true;
 	set_key(l, k, text, line, column);
 }

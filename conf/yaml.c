@@ -51,13 +51,15 @@ static void set_scalar(struct load *l, const char *section, const char *name, co
 static void set_value(struct load *l, yaml_document_t *doc, const char *section, const char *name,
 		      const yaml_node_t *key, const yaml_node_t *value)
 {
+	/* An unknown key is told at the key. */
+	if (strcmp(section, "env") != 0 && !conf_check_key(l, section, name, line_of(key), column_of(key)))
+		return;
 	if (value->type == YAML_SEQUENCE_NODE && conf_key_is_list(section, name)) {
 		for (yaml_node_item_t *i = value->data.sequence.items.start;
 		     i < value->data.sequence.items.top; i++)
 			set_scalar(l, section, name, yaml_document_get_node(doc, *i));
 		return;
 	}
-	/* An unknown key is told at the key. */
 	if (strcmp(section, "env") != 0 && value->type != YAML_SCALAR_NODE) {
 		conf_error(l, line_of(key), column_of(key), "%s.%s: %s", section, name,
 			   conf_key_is_list(section, name) ? "a list or one value is expected" :

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* Any bytes as a serialised stream: an error or values; values pack again and come back the same. */
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/msg.h"
+#include "lua/seri.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+
+struct input {
+	const void *data;
+	size_t size;
+};
+
+static size_t used;
+
+/* 64 MiB at most: a stream must not make more of itself than it is worth. */
+static void *capped(void *ud, void *p, size_t old, size_t size)
+{
+	(void)ud;
+	if (!p)
+		old = 0;
+	if (size > old && used + size - old > (64u << 20))
+		return NULL;
+	used += size - old;
+	if (size == 0) {
+		free(p);
+		return NULL;
+	}
+	return realloc(p, size);
+}
+
+static int round_trip(lua_State *L)
+{
+	struct input *in = lua_touserdata(L, 1);
+	size_t size;
+	void *again;
+	int first, second;
+
+	lua_settop(L, 0);
+	first = seri_unpack(L, in->data, in->size);
+	again = seri_pack(L, 1, &size);
+	/* the copy goes to Lua, so that an error does not lose it */
+	lua_pushlstring(L, again ? again : "", size);
+	payload_free(again);
+	const char *copy = lua_tostring(L, -1);
+
+	second = size ? seri_unpack(L, copy, size) : 0;
+	if (first != second)
+		abort();
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	struct input in = { p, n };
+	lua_State *L;
+
+	used = 0;
+	L = lua_newstate(capped, NULL);
+	lua_pushcfunction(L, round_trip);
+	lua_pushlightuserdata(L, &in);
+	(void)lua_pcall(L, 1, 0, 0);
+	lua_close(L);
+	return 0;
+}
