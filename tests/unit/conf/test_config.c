@@ -70,7 +70,7 @@ static void all_errors_come_at_once_with_their_places(void **state)
 	assert_int_equal(parse("node:\n"
 			       "  thraeds: 4\n"
 			       "  harbor: 300\n"
-			       "lgo: {}\n"
+			       "loog: {}\n"
 			       "cluster:\n"
 			       "  heartbeat: soon\n"
 			       "  insecure: maybe\n"
@@ -78,7 +78,7 @@ static void all_errors_come_at_once_with_their_places(void **state)
 			 -22);
 	expect(0, 2, 3, "unknown key \"thraeds\" in node, did you mean \"threads\"?");
 	expect(1, 3, 11, "300 is not in 0..255");
-	expect(2, 4, 1, "unknown section \"lgo\", did you mean \"log\"?");
+	expect(2, 4, 1, "unknown section \"loog\", did you mean \"log\"?");
 	expect(3, 6, 14, "a time like");
 	expect(4, 7, 13, "true or false");
 	expect(5, 8, 15, "one of info|debug|warning|error");
