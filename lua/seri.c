@@ -3,8 +3,7 @@
  *
  * Packing writes into one growing payload buffer. An error may jump out of the middle (an unsupported
  * type, __pairs, memory), so the buffer under construction belongs to a thread-local: the next pack of
- * this thread reuses it. A __pairs function may pack in turn; the inner pack then finds the buffer taken
- * away (taken for its own use) and starts another.
+ * this thread reuses it. A __pairs function may pack in turn: call_out() takes the buffer away meanwhile.
  */
 #include "lua/seri.h"
 
@@ -127,6 +126,20 @@ static void put_table_head(struct packer *p, lua_Integer n)
 	}
 }
 
+/* Calls into Lua from the middle of a pack: what runs there may pack, too, and may raise. */
+static void call_out(struct packer *p, int nargs, int nresults)
+{
+	int r;
+
+	spare = NULL;
+	r = lua_pcall(p->L, nargs, nresults, 0);
+	payload_free(spare); /* what an inner pack left behind */
+	spare = p->data;
+	spare_capacity = p->capacity;
+	if (r != LUA_OK)
+		lua_error(p->L);
+}
+
 static void put_table(struct packer *p, int index, int depth)
 {
 	lua_State *L = p->L;
@@ -137,14 +150,12 @@ static void put_table(struct packer *p, int index, int depth)
 	if (luaL_getmetafield(L, index, "__pairs") != LUA_TNIL) {
 		put_table_head(p, 0);
 		lua_pushvalue(L, index);
-		/* The iterator may pack, too: it must not take our buffer. */
-		spare = NULL;
-		lua_call(L, 1, 3);
+		call_out(p, 1, 3);
 		for (;;) {
 			lua_pushvalue(L, -3);
 			lua_pushvalue(L, -3);
 			lua_pushvalue(L, -3);
-			lua_call(L, 2, 2);
+			call_out(p, 2, 2);
 			if (lua_isnil(L, -2)) {
 				lua_pop(L, 5);
 				break;
