@@ -50,7 +50,7 @@ static struct {
 	struct service *free;
 	atomic_uint live;         /* registered or in teardown */
 	atomic_uint exit_monitor;
-	uint32_t harbor;          /* high byte, shifted */
+	atomic_uint harbor;       /* high byte, shifted; set before the first service */
 } H = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static _Thread_local struct service *current;
@@ -66,14 +66,20 @@ uint32_t service_handle(const struct service *s)
 	return atomic_load_explicit(&s->handle, memory_order_relaxed);
 }
 
+/* relaxed: written before the first service exists; the launch orders it for everybody else */
+static inline uint32_t local_harbor(void)
+{
+	return atomic_load_explicit(&H.harbor, memory_order_relaxed);
+}
+
 unsigned service_harbor(void)
 {
-	return H.harbor >> 24;
+	return local_harbor() >> 24;
 }
 
 void service_table_set_harbor(unsigned harbor)
 {
-	H.harbor = (uint32_t)harbor << 24;
+	atomic_store_explicit(&H.harbor, (uint32_t)harbor << 24, memory_order_relaxed);
 }
 
 unsigned service_count(void)
@@ -119,7 +125,7 @@ static struct table *table_create(uint32_t capacity, struct table *older)
 
 int service_table_init(unsigned harbor)
 {
-	H.harbor = (uint32_t)harbor << 24;
+	atomic_store_explicit(&H.harbor, (uint32_t)harbor << 24, memory_order_relaxed);
 	H.next_index = 1;
 	H.count = 0;
 	atomic_store_explicit(&H.table, table_create(INITIAL_CAPACITY, NULL), memory_order_release);
@@ -195,7 +201,7 @@ static uint32_t register_service(struct service *s)
 		H.next_index = index == INDEX_MAX ? 1 : index + 1;
 		if (atomic_load_explicit(slot, memory_order_relaxed))
 			continue;
-		handle = H.harbor | index;
+		handle = local_harbor() | index;
 		atomic_store_explicit(&s->handle, handle, memory_order_release);
 		atomic_store_explicit(slot, s, memory_order_release); /* T2 */
 		H.count++;
@@ -584,7 +590,7 @@ int service_send(struct msg *m)
 	const uint32_t dest = m->dest;
 	struct service *s;
 
-	if (unlikely((dest & 0xff000000u) != H.harbor && dest >> 24 != 0)) {
+	if (unlikely((dest & 0xff000000u) != local_harbor() && dest >> 24 != 0)) {
 		(void)remote_get()->send(m);
 		return SEND_OK;
 	}

@@ -69,8 +69,8 @@ static struct {
 	char *masters[16];
 	unsigned master_count, master_at;
 	uint64_t epoch;
-	unsigned id;
-	enum harbor_state state;
+	atomic_uint id; /* written once, by the loop */
+	atomic_int state; /* the loop writes, anybody reads: a lone value */
 	void (*on_state)(enum harbor_state, const char *, void *);
 	void *on_state_ud;
 	int listener, master_listener;
@@ -97,9 +97,9 @@ static void write_control(int id, const struct wire_control *c)
 
 static void set_state(enum harbor_state st, const char *what)
 {
-	if (H.state == st)
+	if (atomic_load_explicit(&H.state, memory_order_relaxed) == (int)st)
 		return;
-	H.state = st;
+	atomic_store_explicit(&H.state, (int)st, memory_order_relaxed);
 	log_info("harbor: %s", what);
 	if (H.on_state)
 		H.on_state(st, what, H.on_state_ud);
@@ -454,7 +454,7 @@ static void master_gone(const char *why)
 		H.master_backoff = BACKOFF_MAX_NS;
 	H.master_retry = clock_mono_ns() + H.master_backoff / 2 + (uint64_t)random() % (H.master_backoff / 2);
 	H.master_at++;
-	if (H.state == HARBOR_JOINED) {
+	if (harbor_state() == HARBOR_JOINED) {
 		char what[256];
 
 		snprintf(what, sizeof(what), "the master is lost: %s", why);
@@ -668,7 +668,7 @@ static void tick(void *ud)
 		struct wire_control p = { .kind = WIRE_PING, .stamp = now };
 
 		write_control(H.master->id, &p);
-	} else if (!H.master && !H.stopping && H.state != HARBOR_REFUSED) {
+	} else if (!H.master && !H.stopping && harbor_state() != HARBOR_REFUSED) {
 		if (now >= H.master_retry)
 			master_connect();
 		else if (H.master_retry < next)
@@ -719,7 +719,7 @@ static void add_request(const struct job *j)
 static void add_watch(const struct job *j)
 {
 	struct link *l = j->handle < 256 ? links[j->handle] : NULL;
-	bool connected = j->handle == 256 ? H.state == HARBOR_JOINED :
+	bool connected = j->handle == 256 ? harbor_state() == HARBOR_JOINED :
 					    (l && l->state == LINK_UP) || j->handle == H.id;
 	struct watch *w = mem_zalloc(sizeof(*w));
 
@@ -944,7 +944,7 @@ int harbor_start(void (*on_state)(enum harbor_state st, const char *what, void *
 {
 	H.on_state = on_state;
 	H.on_state_ud = ud;
-	H.state = HARBOR_JOINING;
+	atomic_store_explicit(&H.state, HARBOR_JOINING, memory_order_relaxed);
 	H.started = true;
 	net_post(begin, NULL);
 	return 0;
@@ -952,7 +952,7 @@ int harbor_start(void (*on_state)(enum harbor_state st, const char *what, void *
 
 enum harbor_state harbor_state(void)
 {
-	return H.state;
+	return (enum harbor_state)atomic_load_explicit(&H.state, memory_order_relaxed);
 }
 
 unsigned harbor_id(void)

@@ -22,8 +22,9 @@ def main():
                     f'lua: {{ start: {name}, service_path: ["{folder}/?.lua"], path: ["{folder}/?.lua"] }}\n'
                     f'admin: {{ listen: "unix:{tmp}/t.sock" }}\n')
         try:
+            env = dict(os.environ, HARBORD_TEST_TSAN="1") if "thread" in a.build else None
             p = subprocess.run([a.build + "/harbord", conf], capture_output=True, text=True, timeout=LIMIT,
-                               errors="replace", stdin=subprocess.DEVNULL)
+                               errors="replace", stdin=subprocess.DEVNULL, env=env)
             status, out, err = p.returncode, p.stdout, p.stderr
         except subprocess.TimeoutExpired as e:
             status, out, err = "timeout", (e.stdout or b"").decode(errors="replace"), (e.stderr or b"").decode(errors="replace")

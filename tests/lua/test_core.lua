@@ -277,6 +277,9 @@ tap.run {
 		equal(cs(function() return "free" end), "free")
 	end },
 	{ "an endless loop ends when its service is killed", function()
+		if os.getenv "HARBORD_TEST_TSAN" then
+			return -- TSan holds asynchronous signals back until the next call it knows
+		end
 		local s = skynet.newservice("spin")
 		skynet.send(s, "lua")
 		skynet.sleep(5)
