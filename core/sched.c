@@ -678,8 +678,14 @@ bool sched_oversee(uint64_t now)
 		    (atomic_load_explicit(&w->slot, memory_order_relaxed) || !ring_empty(w)))
 			held_back = true;
 	}
-	if (all_asleep)
-		return !any_work();
+	if (all_asleep) {
+		/* Somebody must wait for I/O. A worker that found the poll right taken parks, and we
+		 * may have been the taker, for one glance: then all are parked and none polls. */
+		if (atomic_load_explicit(&S.poll_right, memory_order_seq_cst) && !any_work())
+			return true;
+		wake_one();
+		return false;
+	}
 	if (held_back)
 		wake_one();
 	if (now - atomic_load_explicit(&S.last_poll, memory_order_relaxed) > LONG_TURN_NS &&
