@@ -160,9 +160,13 @@ static const char *cmd_setenv(struct service *s, const char *parm)
 
 static const char *cmd_signal(struct service *s, const char *parm)
 {
-	uint32_t handle = parse_address(s, parm);
-	const char *sig = parm ? strchr(parm, ' ') : NULL;
+	cleanup(mem_freep) char *address = mem_strdup(parm ? parm : "");
+	char *sig = strchr(address, ' ');
+	uint32_t handle;
 
+	if (sig)
+		*sig++ = 0;
+	handle = parse_address(s, address);
 	if (handle)
 		(void)service_signal(handle, sig ? (int)strtol(sig, NULL, 0) : 0);
 	return NULL;
@@ -212,6 +216,9 @@ static const char *cmd_timeout(struct service *s, const char *parm)
 		m->type = PTYPE_RESPONSE;
 		(void)service_send(m);
 	} else {
+		/* The contract counts in 32 bits; more would not fit nanoseconds either. */
+		if (cs > INT32_MAX)
+			cs = INT32_MAX;
 		(void)service_timeout(service_handle(s), session, (uint64_t)cs * NS_PER_CS);
 	}
 	return result(s, mem_printf("%d", session));

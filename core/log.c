@@ -7,6 +7,7 @@
  */
 #include "core/log.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -199,7 +200,9 @@ static bool repeats_locked(enum log_level level, uint32_t source, const char *te
 	}
 	if (++r->seen <= LOG_BURST)
 		return false;
-	r->held++;
+	/* The writer may be waiting without a time limit: from now on it needs one. */
+	if (r->held++ == 0)
+		pthread_cond_signal(&L.filled);
 	return true;
 }
 
@@ -256,36 +259,33 @@ void log_printf(enum log_level level, uint32_t source, const char *fmt, ...)
 
 /* ---- the writer ---- */
 
-static bool held_lines_locked(void)
+/* Tells the held lines whose window is over, or all. Gives the monotonic end of the next window that
+ * has some, UINT64_MAX for none. */
+static uint64_t release_repeats_locked(bool all)
 {
-	for (unsigned i = 0; i < REPEAT_SLOTS; i++)
-		if (L.repeat[i].held)
-			return true;
-	return false;
-}
+	uint64_t now = clock_mono_ns(), next = UINT64_MAX;
 
-static void release_old_repeats_locked(bool all)
-{
-	uint64_t now = clock_mono_ns();
+	for (unsigned i = 0; i < REPEAT_SLOTS; i++) {
+		struct repeat *r = &L.repeat[i];
 
-	for (unsigned i = 0; i < REPEAT_SLOTS; i++)
-		if (L.repeat[i].held && (all || now - L.repeat[i].window_ns >= LOG_WINDOW_NS))
-			release_repeat_locked(&L.repeat[i]);
-}
-
-static void wait_locked(void)
-{
-	struct timespec until;
-
-	if (!held_lines_locked()) {
-		pthread_cond_wait(&L.filled, &L.lock);
-		return;
+		if (!r->held)
+			continue;
+		if (all || now - r->window_ns >= LOG_WINDOW_NS)
+			release_repeat_locked(r);
+		else if (r->window_ns + LOG_WINDOW_NS < next)
+			next = r->window_ns + LOG_WINDOW_NS;
 	}
-	/* Held lines are told when their window is over. */
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 1;
-	pthread_cond_timedwait(&L.filled, &L.lock, &until);
-	release_old_repeats_locked(false);
+	return next;
+}
+
+static void wait_locked(uint64_t until_ns)
+{
+	struct timespec until = { (time_t)(until_ns / NS_PER_SEC), (long)(until_ns % NS_PER_SEC) };
+
+	if (until_ns == UINT64_MAX)
+		pthread_cond_wait(&L.filled, &L.lock);
+	else
+		pthread_cond_clockwait(&L.filled, &L.lock, CLOCK_MONOTONIC, &until);
 }
 
 static void *writer_main(void *arg)
@@ -294,10 +294,12 @@ static void *writer_main(void *arg)
 	(void)pthread_setname_np(pthread_self(), "log");
 	pthread_mutex_lock(&L.lock);
 	for (;;) {
-		while (!L.first && !L.stop && !L.reopen && !L.lost)
-			wait_locked();
-		if (L.stop)
-			release_old_repeats_locked(true);
+		uint64_t until = release_repeats_locked(L.stop);
+
+		if (!L.first && !L.stop && !L.reopen && !L.lost) {
+			wait_locked(until);
+			continue;
+		}
 		if (L.lost) {
 			char text[80];
 
@@ -325,7 +327,11 @@ static void *writer_main(void *arg)
 		pthread_mutex_lock(&L.lock);
 		L.done = upto;
 		pthread_cond_broadcast(&L.written);
-		if (stop && !L.first)
+		if (!stop)
+			continue;
+		/* What came while we wrote: lines, and lines that were held back. */
+		(void)release_repeats_locked(true);
+		if (!L.first && !L.lost)
 			break;
 	}
 	L.running = false;
@@ -335,13 +341,16 @@ static void *writer_main(void *arg)
 
 int log_start(void)
 {
-	int r;
+	int r = EALREADY;
 
-	L.stop = false;
-	L.running = true;
-	r = pthread_create(&L.thread, NULL, writer_main, NULL);
-	if (r)
-		L.running = false;
+	/* Under the lock: other threads may log before and while this runs. */
+	pthread_mutex_lock(&L.lock);
+	if (!L.running) {
+		L.stop = false;
+		r = pthread_create(&L.thread, NULL, writer_main, NULL);
+		L.running = r == 0;
+	}
+	pthread_mutex_unlock(&L.lock);
 	return -r;
 }
 
@@ -360,7 +369,8 @@ void log_stop(void)
 void log_flush(void)
 {
 	pthread_mutex_lock(&L.lock);
-	release_old_repeats_locked(true);
+	if (L.running)
+		(void)release_repeats_locked(true);
 	uint64_t upto = L.queued;
 
 	while (L.running && L.done < upto)
@@ -371,9 +381,9 @@ void log_flush(void)
 void log_reopen(void)
 {
 	pthread_mutex_lock(&L.lock);
-	L.reopen = true;
 	bool running = L.running;
 
+	L.reopen = running;
 	pthread_cond_signal(&L.filled);
 	pthread_mutex_unlock(&L.lock);
 	if (!running)

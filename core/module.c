@@ -25,7 +25,9 @@ static struct {
 
 void module_add(const struct module *m)
 {
-	if (M.builtins < array_len(M.builtin))
+	if (M.builtins == array_len(M.builtin))
+		log_error("module %s: there are %u built-in modules already", m->name, M.builtins);
+	else
 		M.builtin[M.builtins++] = m;
 }
 

@@ -13,8 +13,12 @@
 #include "core/service.h"
 #include "core/timer.h"
 
-/* Who may wait for names: a bound, because a service can ask without end. */
+/* Bounds, because a service can register and ask without end. */
+#define NAMES_MAX 65536u
 #define QUESTIONS_MAX 65536u
+
+#define REMOTE_BAD_NAME "invalid name"
+#define REMOTE_NAMES_FULL "too many names"
 
 struct question {
 	struct timer timer; /* first: fired as a question */
@@ -92,6 +96,8 @@ static int single_send_name(const char *name, struct msg *m)
 	return -1;
 }
 
+/* Oldest first. One whose timer is firing just now stays: question_expired waits for the lock, and
+ * the question is its to answer and to free. */
 static struct question *take_questions_locked(const char *name, uint32_t from)
 {
 	struct question *taken = NULL;
@@ -99,8 +105,8 @@ static struct question *take_questions_locked(const char *name, uint32_t from)
 	for (struct question **p = &R.questions; *p;) {
 		struct question *q = *p;
 
-		if ((name && strcmp(q->name, name) == 0) || (from && q->from == from)) {
-			/* A timer that is about to fire finds it gone from the list and frees it. */
+		if (((name && strcmp(q->name, name) == 0) || (from && q->from == from)) &&
+		    (!q->timed || timer_disarm(&q->timer))) {
 			*p = q->next;
 			R.count--;
 			q->next = taken;
@@ -112,41 +118,36 @@ static struct question *take_questions_locked(const char *name, uint32_t from)
 	return taken;
 }
 
-static void question_done(struct question *q)
-{
-	if (!q->timed || timer_disarm(&q->timer))
-		mem_free(q);
-}
-
 static void question_expired(struct timer *t)
 {
 	struct question *q = (struct question *)t;
-	bool waiting = false;
 
 	pthread_mutex_lock(&R.lock);
 	for (struct question **p = &R.questions; *p; p = &(*p)->next)
 		if (*p == q) {
 			*p = q->next;
 			R.count--;
-			waiting = true;
 			break;
 		}
 	pthread_mutex_unlock(&R.lock);
-	if (waiting)
-		service_send_error_text(0, q->from, q->session, REMOTE_NO_NAME);
+	service_send_error_text(0, q->from, q->session, REMOTE_NO_NAME);
 	mem_free(q);
 }
 
 static void single_register_name(uint32_t from, int32_t session, const char *name, uint32_t handle)
 {
 	struct question *q = NULL;
+	const char *why = NULL;
 	struct map_item *i;
-	bool taken = false;
 
 	pthread_mutex_lock(&R.lock);
 	i = map_find(&R.names, name);
 	if (i && i->number != handle) {
-		taken = true;
+		why = REMOTE_NAME_TAKEN;
+	} else if (!i && !remote_name_valid(name)) {
+		why = REMOTE_BAD_NAME;
+	} else if (!i && R.names.count >= NAMES_MAX) {
+		why = REMOTE_NAMES_FULL;
 	} else if (!i) {
 		map_add(&R.names, name)->number = handle;
 		q = take_questions_locked(name, 0);
@@ -156,15 +157,15 @@ static void single_register_name(uint32_t from, int32_t session, const char *nam
 		struct question *next = q->next;
 
 		answer(q->from, q->session, &handle, sizeof(handle));
-		question_done(q);
+		mem_free(q);
 		q = next;
 	}
-	if (!taken)
+	if (!why)
 		answer(from, session, NULL, 0);
 	else if (session)
-		service_send_error_text(0, from, session, REMOTE_NAME_TAKEN);
+		service_send_error_text(0, from, session, why);
 	else
-		log_printf(LOG_LEVEL_WARNING, from, "global name %s is taken", name);
+		log_printf(LOG_LEVEL_WARNING, from, "global name %s: %s", name, why);
 }
 
 static void single_release_name(uint32_t from, int32_t session, const char *name, uint32_t handle)
@@ -187,15 +188,17 @@ static void single_release_name(uint32_t from, int32_t session, const char *name
 static void single_query_name(uint32_t from, int32_t session, const char *name, uint32_t timeout_ms)
 {
 	struct map_item *i;
+	const char *why = NULL;
 	uint32_t handle = 0;
-	bool full = false;
 
 	pthread_mutex_lock(&R.lock);
 	i = map_find(&R.names, name);
 	if (i) {
 		handle = i->number;
+	} else if (!remote_name_valid(name)) {
+		why = REMOTE_BAD_NAME; /* it can never be registered */
 	} else if (R.count >= QUESTIONS_MAX) {
-		full = true;
+		why = REMOTE_QUEUE_FULL;
 	} else {
 		struct question *q = mem_zalloc(sizeof(*q));
 
@@ -213,8 +216,8 @@ static void single_query_name(uint32_t from, int32_t session, const char *name, 
 	pthread_mutex_unlock(&R.lock);
 	if (handle)
 		answer(from, session, &handle, sizeof(handle));
-	else if (full)
-		service_send_error_text(0, from, session, REMOTE_QUEUE_FULL);
+	else if (why)
+		service_send_error_text(0, from, session, why);
 }
 
 static void single_wait_connected(uint32_t from, int32_t session, unsigned id)
@@ -248,7 +251,7 @@ static void single_service_ended(uint32_t handle)
 	while (q) {
 		struct question *next = q->next;
 
-		question_done(q);
+		mem_free(q);
 		q = next;
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Timers: see timer.h.
  *
- * `next` publishes the wheel's next event in ns. Ordering: T1 whoever arms stores it (seq_cst), then
+ * `next` publishes the earliest expiry in ns, never later than it is. Ordering: T1 whoever arms stores it (seq_cst), then
  * sched_deadline_moved() reads what the sleeping poller waits for (seq_cst); the poller stores what it
  * waits for (seq_cst), then reads `next` again (seq_cst). One of the two sees the other, so
  * no earlier timer is slept over.
@@ -35,7 +35,7 @@ void timer_fini(void)
 	atomic_store_explicit(&T.next, UINT64_MAX, memory_order_seq_cst);
 }
 
-static uint64_t publish_locked(void)
+static void publish_locked(void)
 {
 	uint64_t tick = wheel_next(&T.wheel);
 	uint64_t ns = tick == UINT64_MAX ? tick : tick * TIMER_TICK_NS;
@@ -43,21 +43,26 @@ static uint64_t publish_locked(void)
 	/* relaxed compare: the lock's holder is the only writer */
 	if (ns != atomic_load_explicit(&T.next, memory_order_relaxed))
 		atomic_store_explicit(&T.next, ns, memory_order_seq_cst); /* T1 */
-	return ns;
 }
 
 void timer_arm(struct timer *t, uint64_t deadline_ns)
 {
 	uint64_t tick = deadline_ns / TIMER_TICK_NS + (deadline_ns % TIMER_TICK_NS != 0);
-	uint64_t before, after;
+	bool earlier;
 
+	/* "Never" stays a number of ticks whose nanoseconds fit 64 bits. */
+	if (tick > UINT64_MAX / TIMER_TICK_NS)
+		tick = UINT64_MAX / TIMER_TICK_NS;
 	pthread_mutex_lock(&T.lock);
-	before = atomic_load_explicit(&T.next, memory_order_relaxed);
 	wheel_arm(&T.wheel, &t->entry, tick);
-	after = publish_locked();
+	/* relaxed read: the lock's holder is the only writer. No look at the wheel: a new timer can
+	 * only make the earliest expiry its own. */
+	earlier = tick * TIMER_TICK_NS < atomic_load_explicit(&T.next, memory_order_relaxed);
+	if (earlier)
+		atomic_store_explicit(&T.next, tick * TIMER_TICK_NS, memory_order_seq_cst); /* T1 */
 	pthread_mutex_unlock(&T.lock);
-	if (after < before)
-		sched_deadline_moved(after);
+	if (earlier)
+		sched_deadline_moved(tick * TIMER_TICK_NS);
 }
 
 bool timer_disarm(struct timer *t)

@@ -70,10 +70,12 @@ void wheel_arm(struct wheel *w, struct wheel_entry *e, uint64_t tick)
 
 bool wheel_disarm(struct wheel *w, struct wheel_entry *e)
 {
-	struct wheel_entry *next = e->next;
+	struct wheel_entry *next;
 
+	/* prev first, and alone: the next of an entry that is out belongs to whoever fires it. */
 	if (!wheel_entry_armed(e))
 		return false;
+	next = e->next;
 	e->prev->next = next;
 	next->prev = e->prev;
 	/* Was it the last of its slot? Then next is the slot's own head. */
@@ -107,11 +109,24 @@ static uint64_t next_event(const struct wheel *w, unsigned *ret_level)
 	return UINT64_MAX;
 }
 
+/* The first slot ahead on the lowest level holds the earliest entry; above level 0, anywhere in it. */
 uint64_t wheel_next(const struct wheel *w)
 {
-	unsigned level;
+	unsigned level = 0, looked = 0;
+	uint64_t start = next_event(w, &level);
+	uint64_t first = UINT64_MAX;
 
-	return next_event(w, &level);
+	if (start == UINT64_MAX || level == 0)
+		return start;
+	const struct wheel_entry *head = &w->slots[level][DIGIT(start, level)];
+
+	for (const struct wheel_entry *e = head->next; e != head; e = e->next) {
+		if (++looked > WHEEL_LOOK_MAX)
+			return start;
+		if (e->tick < first)
+			first = e->tick;
+	}
+	return first;
 }
 
 struct wheel_entry *wheel_advance(struct wheel *w, uint64_t now)

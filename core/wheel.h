@@ -16,6 +16,7 @@
 #define WHEEL_SLOT_BITS 6
 #define WHEEL_SLOTS (1u << WHEEL_SLOT_BITS)
 #define WHEEL_LEVELS 8
+#define WHEEL_LOOK_MAX 64 /* entries that wheel_next looks at */
 
 struct wheel_entry {
 	struct wheel_entry *next, *prev; /* prev == NULL: not armed */
@@ -42,6 +43,6 @@ static inline bool wheel_entry_armed(const struct wheel_entry *e)
 /* Moves to `now` and gives all entries with tick <= now as a list by ->next, in order of
  * expiry, none of them armed any more. NULL: none. */
 struct wheel_entry *wheel_advance(struct wheel *w, uint64_t now);
-/* The tick at which wheel_advance has something to do at the earliest: exact for entries due within
- * 64 ticks, else the start of the slot that must be moved down. UINT64_MAX: empty. */
+/* The tick of the earliest entry (one in the past counts as now). UINT64_MAX: empty. When more than
+ * WHEEL_LOOK_MAX entries share its slot above level 0: the start of that slot, never later. */
 uint64_t wheel_next(const struct wheel *w);

@@ -14,6 +14,7 @@
 struct probe {
 	struct wheel_entry entry;
 	unsigned order;
+	uint64_t due; /* the tick, or the time of arming if that was later */
 };
 
 static struct wheel w;
@@ -96,6 +97,96 @@ static void a_far_tick_survives_the_top_level(void **state)
 	assert_int_equal(count(wheel_advance(&w, far)), 1);
 }
 
+static void next_is_exact_across_the_levels(void **state)
+{
+	static const uint64_t distance[] = { 0, 1, 7, 24, 63, 64, 4000, 300000, (uint64_t)1 << 40 };
+
+	(void)state;
+	assert_int_equal(wheel_next(&w), UINT64_MAX);
+	for (size_t i = 0; i < array_len(distance); i++) {
+		struct probe p = { .order = 0 }, later = { .order = 1 };
+
+		wheel_arm(&w, &later.entry, T0 + distance[i] + 9);
+		wheel_arm(&w, &p.entry, T0 + distance[i]);
+		assert_int_equal(wheel_next(&w), T0 + distance[i]);
+		assert_true(wheel_disarm(&w, &p.entry));
+		assert_int_equal(wheel_next(&w), T0 + distance[i] + 9);
+		assert_true(wheel_disarm(&w, &later.entry));
+	}
+}
+
+static void next_of_a_crowded_slot_is_not_late(void **state)
+{
+	enum { N = WHEEL_LOOK_MAX * 3 };
+	static struct probe p[N];
+
+	(void)state;
+	/* all in one slot of the third level; the earliest was armed last */
+	for (unsigned i = 0; i < N; i++) {
+		p[i] = (struct probe){ .order = i };
+		wheel_arm(&w, &p[i].entry, 8192 + 3000 - i);
+	}
+	assert_int_equal(wheel_next(&w), 8192);
+	assert_null(wheel_advance(&w, wheel_next(&w)));
+	/* moved down, it comes nearer at each look and never passes */
+	for (unsigned looks = 0; wheel_next(&w) != 8192 + 3000 - (N - 1); looks++) {
+		assert_true(looks < WHEEL_LEVELS);
+		assert_true(wheel_next(&w) < 8192 + 3000 - (N - 1));
+		assert_null(wheel_advance(&w, wheel_next(&w)));
+	}
+	assert_int_equal(count(wheel_advance(&w, 8192 + 3000)), N);
+}
+
+static void an_entry_cascades_level_by_level_and_keeps_its_place(void **state)
+{
+	struct probe early = { .order = 0 }, late = { .order = 1 }, other = { .order = 2 };
+	uint64_t tick = T0 + ((uint64_t)1 << 20) + 77;
+	struct wheel_entry *e;
+
+	(void)state;
+	wheel_arm(&w, &early.entry, tick); /* far: a high level */
+	wheel_arm(&w, &other.entry, tick + 1);
+	for (unsigned l = 20; l-- > 3;)
+		assert_null(wheel_advance(&w, tick - ((uint64_t)1 << l)));
+	wheel_arm(&w, &late.entry, tick); /* near: a low level, behind the one that came down */
+	e = wheel_advance(&w, tick);
+	assert_ptr_equal(e, &early.entry);
+	assert_ptr_equal(e->next, &late.entry);
+	assert_null(e->next->next);
+	assert_ptr_equal(wheel_advance(&w, tick + 1), &other.entry);
+}
+
+static void a_huge_jump_expires_all_in_order_at_little_cost(void **state)
+{
+	enum { N = 40 };
+	static struct probe p[N];
+	struct wheel_entry *e;
+
+	(void)state;
+	for (unsigned i = 0; i < N; i++) {
+		p[i] = (struct probe){ .order = i };
+		wheel_arm(&w, &p[i].entry, T0 + ((uint64_t)1 << i));
+	}
+	/* 2^45 ticks: a walk over them would not end in this life */
+	e = wheel_advance(&w, T0 + ((uint64_t)1 << 45));
+	for (unsigned i = 0; i < N; i++, e = e->next)
+		assert_int_equal(container_of(e, struct probe, entry)->order, i);
+	assert_null(e);
+	assert_int_equal(w.now, T0 + ((uint64_t)1 << 45));
+}
+
+static void time_does_not_go_back(void **state)
+{
+	struct probe p = { .order = 0 };
+
+	(void)state;
+	wheel_arm(&w, &p.entry, T0 + 10);
+	assert_null(wheel_advance(&w, T0 + 5));
+	assert_null(wheel_advance(&w, T0 - 500));
+	assert_int_equal(w.now, T0 + 5);
+	assert_ptr_equal(wheel_advance(&w, T0 + 10), &p.entry);
+}
+
 /* Against a list that is searched every time. */
 static void behaves_like_a_sorted_list(void **state)
 {
@@ -114,24 +205,40 @@ static void behaves_like_a_sorted_list(void **state)
 		if (!wheel_entry_armed(&q->entry)) {
 			uint64_t span = (uint64_t)1 << (rand() % 30);
 
+			uint64_t tick = now + (uint64_t)rand() % span;
+
+			if (rand() % 16 == 0)
+				tick -= (uint64_t)rand() % T0; /* some are late already */
 			q->order = order++;
-			wheel_arm(&w, &q->entry, now + (uint64_t)rand() % span);
+			q->due = tick > now ? tick : now;
+			wheel_arm(&w, &q->entry, tick);
 		} else if (rand() % 4 == 0) {
 			assert_true(wheel_disarm(&w, &q->entry));
 		}
 		if (rand() % 3)
 			continue;
 		now += (uint64_t)rand() % ((uint64_t)1 << (rand() % 20));
-		unsigned due = 0;
+		unsigned due = 0, in_slot = 0;
 		uint64_t earliest = UINT64_MAX;
 
 		for (unsigned i = 0; i < N; i++)
+			if (wheel_entry_armed(&p[i].entry) && p[i].due < earliest)
+				earliest = p[i].due;
+		/* The width of its slot: digits below the first in which it differs from now. */
+		unsigned width = 0;
+
+		while (earliest != UINT64_MAX &&
+		       (earliest ^ w.now) >> width >> WHEEL_SLOT_BITS != 0)
+			width += WHEEL_SLOT_BITS;
+		for (unsigned i = 0; i < N; i++)
 			if (wheel_entry_armed(&p[i].entry)) {
-				due += p[i].entry.tick <= now;
-				if (p[i].entry.tick < earliest)
-					earliest = p[i].entry.tick;
+				due += p[i].due <= now;
+				in_slot += p[i].due >> width == earliest >> width;
 			}
-		assert_true(wheel_next(&w) <= (earliest < w.now ? w.now : earliest));
+		if (width == 0 || in_slot <= WHEEL_LOOK_MAX)
+			assert_int_equal(wheel_next(&w), earliest);
+		else
+			assert_true(wheel_next(&w) <= earliest);
 		struct wheel_entry *e = wheel_advance(&w, now);
 
 		assert_int_equal(count(e), due);
@@ -139,8 +246,7 @@ static void behaves_like_a_sorted_list(void **state)
 			struct probe *a = container_of(e, struct probe, entry);
 			struct probe *b = container_of(e->next, struct probe, entry);
 
-			if (a->entry.tick == b->entry.tick)
-				assert_true(a->order < b->order);
+			assert_true(a->due < b->due || (a->due == b->due && a->order < b->order));
 		}
 		for (unsigned i = 0; i < N; i++)
 			assert_true(!wheel_entry_armed(&p[i].entry) || p[i].entry.tick > now);
@@ -155,6 +261,11 @@ int main(void)
 		cmocka_unit_test_setup(a_tick_in_the_past_fires_at_the_next_advance, setup),
 		cmocka_unit_test_setup(equal_ticks_fire_in_the_order_of_arming, setup),
 		cmocka_unit_test_setup(a_far_tick_survives_the_top_level, setup),
+		cmocka_unit_test_setup(next_is_exact_across_the_levels, setup),
+		cmocka_unit_test_setup(next_of_a_crowded_slot_is_not_late, setup),
+		cmocka_unit_test_setup(an_entry_cascades_level_by_level_and_keeps_its_place, setup),
+		cmocka_unit_test_setup(a_huge_jump_expires_all_in_order_at_little_cost, setup),
+		cmocka_unit_test_setup(time_does_not_go_back, setup),
 		cmocka_unit_test_setup(behaves_like_a_sorted_list, setup),
 	};
 
