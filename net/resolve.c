@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "core/mem.h"
@@ -38,6 +39,16 @@ static struct {
 	pthread_t thread[THREADS_MAX];
 } resolver = { .lock = PTHREAD_MUTEX_INITIALIZER, .asked = PTHREAD_COND_INITIALIZER };
 
+/* getaddrinfo, and RFC 6761 6.3: "localhost" is the loopback address, also on a host without /etc/hosts. */
+static int look_up(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **ret)
+{
+	int r = getaddrinfo(host, port, hints, ret);
+
+	if (r != 0 && host && strcasecmp(host, "localhost") == 0)
+		r = getaddrinfo("127.0.0.1", port, hints, ret);
+	return r;
+}
+
 const char *resolve_list(const struct addr_text *t, bool passive, struct addr_list **ret)
 {
 	struct addrinfo hints = { .ai_family = AF_UNSPEC,
@@ -50,7 +61,7 @@ const char *resolve_list(const struct addr_text *t, bool passive, struct addr_li
 	int r;
 
 	snprintf(port, sizeof(port), "%d", t->port);
-	r = getaddrinfo(t->host, port, &hints, &list);
+	r = look_up(t->host, port, &hints, &list);
 	if (r != 0)
 		return r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r);
 	for (struct addrinfo *ai = list; ai; ai = ai->ai_next)
@@ -180,7 +191,7 @@ int net_resolve(const char *host, void (*f)(const char *ip, void *ud), void *ud)
 {
 	struct addrinfo hints = { .ai_family = AF_UNSPEC };
 	struct addrinfo *list;
-	int r = getaddrinfo(host, NULL, &hints, &list);
+	int r = look_up(host, NULL, &hints, &list);
 
 	if (r != 0)
 		return r;
