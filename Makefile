@@ -15,6 +15,9 @@ prefix  ?= /usr/local
 bindir  ?= $(prefix)/bin
 sbindir ?= $(prefix)/sbin
 datadir ?= $(prefix)/share/harbord
+unitdir     ?= $(prefix)/lib/systemd/system
+sysusersdir ?= $(prefix)/lib/sysusers.d
+tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
 INSTALL ?= install
 
 comma   := ,
@@ -142,7 +145,14 @@ install: all
 	$(INSTALL) -m 755 $(B)/harborctl $(DESTDIR)$(bindir)/harborctl
 	cd lua && find lib service -name '*.lua' -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/lua/{} \;
 	cd conf && find . -name '*.yaml' -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/conf/{} \;
+	$(INSTALL) -d $(DESTDIR)$(unitdir) $(DESTDIR)$(sysusersdir) $(DESTDIR)$(tmpfilesdir)
+	sed 's|@sbindir@|$(sbindir)|g; s|@bindir@|$(bindir)|g' systemd/harbord@.service.in >$(DESTDIR)$(unitdir)/harbord@.service
+	$(INSTALL) -m 644 systemd/harbor-cluster.target systemd/harbor.slice $(DESTDIR)$(unitdir)
+	$(INSTALL) -m 644 systemd/harbor.sysusers $(DESTDIR)$(sysusersdir)/harbor.conf
+	$(INSTALL) -m 644 systemd/harbor.tmpfiles $(DESTDIR)$(tmpfilesdir)/harbor.conf
 uninstall:
+	rm -f $(DESTDIR)$(unitdir)/harbord@.service $(DESTDIR)$(unitdir)/harbor-cluster.target $(DESTDIR)$(unitdir)/harbor.slice
+	rm -f $(DESTDIR)$(sysusersdir)/harbor.conf $(DESTDIR)$(tmpfilesdir)/harbor.conf
 	rm -f $(DESTDIR)$(sbindir)/harbord $(DESTDIR)$(bindir)/harborctl
 	rm -rf $(DESTDIR)$(datadir)
 

@@ -19,6 +19,7 @@
 #include "lua/seri.h"
 
 const char *luahost_lib_dir, *luahost_service_dir;
+static size_t default_memory_limit;
 
 /* ---- interrupts ---- */
 
@@ -66,6 +67,7 @@ static void *snlua_create(void)
 	h->start_ref = h->unknown_request_ref = h->unknown_response_ref = LUA_NOREF;
 	h->info_ref = h->raw_callback_ref = h->tokens_ref = h->timeouts_ref = h->inits_ref = LUA_NOREF;
 	h->why = "the callee was killed";
+	h->memory_limit = default_memory_limit;
 	return h;
 }
 
@@ -219,6 +221,7 @@ int luahost_init(const struct luahost_config *c)
 {
 	luahost_lib_dir = mem_strdup(c->lib_dir);
 	luahost_service_dir = mem_strdup(c->service_dir);
+	default_memory_limit = c->memory_limit;
 	module_add(&snlua);
 	sched_set_interrupt(on_interrupt);
 	return 0;

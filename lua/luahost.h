@@ -4,10 +4,12 @@
  * Lua service host: the module "snlua". What daemon/ sees of lua/.
  */
 #include <stdbool.h>
+#include <stddef.h>
 
 struct luahost_config {
 	const char *lib_dir;       /* our own Lua files, lua/lib in the source tree: before every path */
 	const char *service_dir;   /* our own Lua services, lua/service */
+	size_t memory_limit;       /* most bytes of one service's Lua state, 0 = none */
 };
 
 /* Adds the module "snlua" (and "logger") to core, installs the interrupt. Paths of the user come
