@@ -151,7 +151,7 @@ static inline bool actors_ended(unsigned want)
 	return there;
 }
 
-/* Runs f as the service and waits for its end; all that was sent to it before has been read then. */
+/* Runs f as the service and waits for its end; what was sent to it before has been read then. */
 static inline bool run_as(uint32_t handle, void (*f)(struct service *s, void *arg), void *arg)
 {
 	uint64_t until = clock_mono_ns() + 10 * NS_PER_SEC;
