@@ -101,7 +101,10 @@ static const char *cmd_monitor(struct service *s, const char *parm)
 
 		return handle ? result(s, mem_printf(":%x", handle)) : NULL;
 	}
-	service_set_exit_monitor(parse_address(s, parm));
+	uint32_t monitor = parse_address(s, parm);
+
+	if (monitor)
+		service_set_exit_monitor(monitor);
 	return NULL;
 }
 

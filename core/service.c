@@ -351,6 +351,8 @@ static void teardown(struct service *s, const char *why)
 		s->module->release(instance);
 		current = outer;
 	}
+	/* Again: a last callback may have registered a name after the handle was gone. */
+	names_remove_handle(handle);
 	remote_get()->service_ended(handle);
 	mem_free(s->args);
 	mem_free(s->command_result);
@@ -541,6 +543,7 @@ bool service_run(struct service *s, uint64_t *now)
 				more = false;
 				goto out; /* not ours any more */
 			}
+			atomic_store_explicit(&s->turn_began_ns, t, memory_order_relaxed);
 			continue;
 		}
 		if (unlikely(m->flags & MSG_POISON))

@@ -134,10 +134,13 @@ def dead_targets(build):
         assert c.a.call(".probe", "ask", str(s), "echo", "x")[:2] == [True, "x"]
         import threading
         result = []
+
+        def received():
+            return next(x["messages"] for x in c.b.ctl("services")["services"] if x["handle"] == f":{s:08x}")
+        before = received()
         t = threading.Thread(target=lambda: result.append(c.a.call(".probe", "ask", str(s), "hang", limit=20)))
         t.start()
-        eventually("the request has arrived", lambda: [x for x in c.b.ctl("services")["services"]
-                                                        if x.get("handle") in (s, f":{s:08x}") and x["messages"] >= 3])
+        eventually("the request has arrived", lambda: received() > before)
         c.b.call(".probe", "kill", str(s))
         t.join(10)
         assert result and not result[0][0] and "killed" in result[0][1], result
