@@ -180,7 +180,7 @@ static void put_table(struct packer *p, int index, int depth)
 	}
 	lua_pushnil(L);
 	while (lua_next(L, index)) {
-		if (lua_isinteger(L, -2)) {
+		if (n > 0 && lua_isinteger(L, -2)) {
 			lua_Integer k = lua_tointeger(L, -2);
 
 			if (k > 0 && k <= n) {
@@ -273,6 +273,8 @@ struct reader {
 	const char *at;
 	size_t left;
 	int depth;
+	/* Pairs of the last table at a depth: records in a list mostly look alike, so this presizes the next. */
+	uint16_t pairs[DEPTH_MAX];
 };
 
 static noinline void invalid(struct reader *r, int line)
@@ -349,24 +351,28 @@ static void push_table(struct reader *r, int cookie)
 	if (++r->depth > 1000)
 		invalid(r, __LINE__);
 	luaL_checkstack(L, LUA_MINSTACK, NULL);
-	/* A record is mostly all hash: a few places save the first rehashes. */
-	lua_createtable(L, (int)n, n == 0 && r->left > 16 ? 4 : 0);
+	uint16_t *hint = &r->pairs[r->depth % DEPTH_MAX];
+	unsigned pairs = 0;
+
+	/* a pair takes two bytes at least */
+	lua_createtable(L, (int)n, *hint <= r->left / 2 ? *hint : 0);
 	for (lua_Integer i = 1; i <= n; i++) {
 		push_value(r);
 		lua_rawseti(L, -2, i);
 	}
 	for (;;) {
-		push_value(r);
-		if (lua_isnil(L, -1)) {
-			lua_pop(L, 1);
+		uint8_t item = *(const uint8_t *)GET(r, 1);
+
+		if ((item & 7) == T_NIL)
 			break;
-		}
-		if (unlikely(lua_type(L, -1) == LUA_TNUMBER && !lua_isinteger(L, -1) &&
-			     lua_tonumber(L, -1) != lua_tonumber(L, -1)))
+		push_item(r, item);
+		if (unlikely(item == ITEM(T_NUMBER, N_REAL)) && lua_tonumber(L, -1) != lua_tonumber(L, -1))
 			invalid(r, __LINE__); /* NaN is no key */
 		push_value(r);
 		lua_rawset(L, -3);
+		pairs++;
 	}
+	*hint = pairs < UINT16_MAX ? (uint16_t)pairs : UINT16_MAX;
 	r->depth--;
 }
 
