@@ -299,6 +299,14 @@ void sched_deadline_moved(uint64_t deadline_ns)
 		poller()->interrupt(S.poller_ud);
 }
 
+void sched_long_call(void)
+{
+	/* relaxed: a hint, wake_one looks properly */
+	if (atomic_load_explicit(&S.asleep, memory_order_relaxed) &&
+	    !atomic_load_explicit(&S.poll_right, memory_order_relaxed))
+		wake_one();
+}
+
 static void run_hooks(struct worker *w)
 {
 	while (w->hooks) {

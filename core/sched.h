@@ -56,6 +56,10 @@ struct turn_hook {
 };
 bool sched_at_turn_end(struct turn_hook *h);
 
+/* The caller is about to spend long (100 us and more) in a system call: if nobody waits for I/O, a
+ * parked worker gets up to do so. Any thread. */
+void sched_long_call(void);
+
 /* true: this thread is a worker. */
 bool sched_on_worker(void);
 

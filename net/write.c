@@ -15,17 +15,26 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/msg.h"
+#include "core/sched.h"
 #include "net/net_priv.h"
 #include "net/socket.h"
 
 #define WRITE_TURN (1u << 20)
+/* A write of so much takes as long as waking another thread a few times over. */
+#define LONG_WRITE (128u << 10)
 #define GATHER 64
 
 /* Bytes taken by the kernel, 0 if it is full, or -errno. */
 static ssize_t write_some(struct socket *s, const struct iovec *iov, int n)
 {
 	ssize_t r;
+	size_t total = 0;
 
+	for (int i = 0; i < n; i++)
+		total += iov[i].iov_len;
+	/* Somebody may take the other end's events meanwhile. */
+	if (total >= LONG_WRITE)
+		sched_long_call();
 	do {
 		if (s->is_socket) {
 			struct msghdr m = { .msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n };
