@@ -22,6 +22,8 @@ enum { N_ZERO = 0, N_BYTE = 1, N_WORD = 2, N_DWORD = 4, N_QWORD = 6, N_REAL = 8 
 #define DEPTH_MAX 32
 #define INITIAL 96u /* with the header: jemalloc's 128-byte class */
 #define SIZE_LIMIT ((size_t)INT_MAX)
+/* What an error left behind is used again up to this size: a small message must not carry a large buffer. */
+#define SPARE_MAX ((size_t)64 << 10)
 
 struct packer {
 	char *data;
@@ -250,7 +252,11 @@ void *seri_pack(lua_State *L, int from, size_t *ret_size)
 	*ret_size = 0;
 	if (from > top)
 		return NULL;
-	if (spare) {
+	if (unlikely(spare && spare_capacity > SPARE_MAX)) {
+		payload_free(spare);
+		spare = NULL;
+	}
+	if (unlikely(spare != NULL)) {
 		p.data = spare;
 		p.capacity = spare_capacity;
 	} else {
@@ -272,6 +278,8 @@ struct reader {
 	lua_State *L;
 	const char *at;
 	size_t left;
+	size_t promised; /* items that the open tables still need: a byte each at least */
+	size_t credit;	 /* pairs that may be presized on a guess; a guess that was right costs none */
 	int depth;
 	/* Pairs of the last table at a depth: records in a list mostly look alike, so this presizes the next. */
 	uint16_t pairs[DEPTH_MAX];
@@ -345,21 +353,25 @@ static void push_table(struct reader *r, int cookie)
 			invalid(r, __LINE__);
 		n = get_integer(r, item >> 3);
 	}
-	/* Each item takes a byte at least, so a count beyond what is left is a lie. */
-	if (n < 0 || (size_t)n > r->left)
+	/* A count that the bytes left cannot keep, after what the tables around it were promised, is a lie. So
+	 * all tables of a stream together have no more places than the stream has bytes. */
+	if (n < 0 || r->left < r->promised || (size_t)n >= r->left - r->promised)
 		invalid(r, __LINE__);
 	if (++r->depth > 1000)
 		invalid(r, __LINE__);
 	luaL_checkstack(L, LUA_MINSTACK, NULL);
 	uint16_t *hint = &r->pairs[r->depth % DEPTH_MAX];
-	unsigned pairs = 0;
+	unsigned pairs = 0, guess = *hint <= r->credit ? *hint : 0;
 
-	/* a pair takes two bytes at least */
-	lua_createtable(L, (int)n, *hint <= r->left / 2 ? *hint : 0);
+	r->promised += (size_t)n + 1;
+	r->credit -= guess;
+	lua_createtable(L, (int)n, (int)guess);
 	for (lua_Integer i = 1; i <= n; i++) {
+		r->promised--;
 		push_value(r);
 		lua_rawseti(L, -2, i);
 	}
+	r->promised--; /* the nil at the end */
 	for (;;) {
 		uint8_t item = *(const uint8_t *)GET(r, 1);
 
@@ -372,6 +384,7 @@ static void push_table(struct reader *r, int cookie)
 		lua_rawset(L, -3);
 		pairs++;
 	}
+	r->credit += pairs < guess ? pairs : guess;
 	*hint = pairs < UINT16_MAX ? (uint16_t)pairs : UINT16_MAX;
 	r->depth--;
 }
@@ -433,7 +446,7 @@ static void push_item(struct reader *r, uint8_t item)
 
 int seri_unpack(lua_State *L, const void *data, size_t size)
 {
-	struct reader r = { .L = L, .at = data, .left = size };
+	struct reader r = { .L = L, .at = data, .left = size, .credit = size / 2 };
 	int top = lua_gettop(L), n = 0;
 
 	if (size == 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes as a serialised stream: an error or values; values pack again and come back the same. */
+/* Any bytes as a serialised stream: an error or values, for memory in proportion to the bytes;
+ * values pack again and come back as many. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdint.h>
@@ -16,16 +17,20 @@ struct input {
 	size_t size;
 };
 
-static size_t used;
+static size_t used, limit;
+static int reading;
 
-/* 64 MiB at most: a stream must not make more of itself than it is worth. */
+/* A stream must not make more of itself than it is worth. */
 static void *capped(void *ud, void *p, size_t old, size_t size)
 {
 	(void)ud;
 	if (!p)
 		old = 0;
-	if (size > old && used + size - old > (64u << 20))
+	if (size > old && used + size - old > limit) {
+		if (reading)
+			abort();
 		return NULL;
+	}
 	used += size - old;
 	if (size == 0) {
 		free(p);
@@ -42,7 +47,9 @@ static int round_trip(lua_State *L)
 	int first, second;
 
 	lua_settop(L, 0);
+	reading = 1;
 	first = seri_unpack(L, in->data, in->size);
+	reading = 0;
 	again = seri_pack(L, 1, &size);
 	/* the copy goes to Lua, so that an error does not lose it */
 	lua_pushlstring(L, again ? again : "", size);
@@ -57,10 +64,12 @@ static int round_trip(lua_State *L)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	struct input in = { p, n };
+	struct input in = {p, n};
 	lua_State *L;
 
 	used = 0;
+	reading = 0;
+	limit = ((size_t)2 << 20) + 256 * n;
 	L = lua_newstate(capped, NULL);
 	lua_pushcfunction(L, round_trip);
 	lua_pushlightuserdata(L, &in);
