@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* skynet.core: the low-level functions that some programs use directly (lua-core.md 2.9). Most are the skynet
- * table's own; the rest is here. */
+/* skynet.core: the low-level functions that some programs use directly (lua-core.md 2.9). Most are
+ * the skynet table's own; the rest is here. */
 #include <string.h>
 
 #include "core/command.h"
@@ -11,8 +11,8 @@ static int send_message(lua_State *L, int addr, uint32_t source, int type_at)
 {
 	struct host *h = host_of(L);
 	int type = (int)luaL_checkinteger(L, type_at);
-	int32_t session = lua_isnil(L, type_at + 1) ? host_new_session(h) :
-						      (int32_t)luaL_checkinteger(L, type_at + 1);
+	int32_t session = lua_isnil(L, type_at + 1) ? host_new_session(h)
+	                                            : (int32_t)luaL_checkinteger(L, type_at + 1);
 	struct msg *m = api_take_message(L, type_at + 2);
 	int r;
 
@@ -31,7 +31,7 @@ static int send_message(lua_State *L, int addr, uint32_t source, int type_at)
 	} else {
 		msg_destroy(m);
 		return luaL_error(L, "dest address type (%s) must be a string or number.",
-				  luaL_typename(L, addr));
+		                  luaL_typename(L, addr));
 	}
 	if (r != SEND_OK)
 		return 0;
@@ -103,6 +103,7 @@ static int core_callback(lua_State *L)
 	if (h->raw_callback_ref != LUA_NOREF)
 		luaL_unref(L, LUA_REGISTRYINDEX, h->raw_callback_ref);
 	h->raw_callback_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	h->unusual = true;
 	return 0;
 }
 
@@ -117,8 +118,8 @@ int luaopen_skynet_core(lua_State *L)
 		{ "callback", core_callback },
 		{ NULL, NULL },
 	};
-	static const char *const shared[] = { "genid", "error", "harbor", "tostring", "pack", "unpack",
-					      "packstring", "trash", "now", "hpc" };
+	static const char *const shared[] = { "genid",  "error",      "harbor", "tostring", "pack",
+		                              "unpack", "packstring", "trash",  "now",      "hpc" };
 
 	luaL_newlib(L, own);
 	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);

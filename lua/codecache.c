@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Code cache: a Lua file is compiled once per process; other services load its bytecode.
  *
- * An entry is valid while the file's inode, size and modification time stay the same, so an edited file
- * takes effect with the next service. Limits: CACHE_FILES files; beyond that files are compiled anew.
+ * An entry is valid while the file's inode, size and modification time stay the same, so an edited
+ * file takes effect with the next service. Limits: CACHE_FILES files; beyond that files are
+ * compiled anew.
  */
 #include <pthread.h>
 #include <string.h>
@@ -20,8 +21,8 @@ struct code {
 	char *bytes;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* LOCK_CODE */
-static struct map index_of; /* file -> number */
+static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER; /* LOCK_CODE: births load in parallel */
+static struct map index_of;                                /* file -> number */
 static struct code *codes;
 static uint32_t count;
 
@@ -46,7 +47,7 @@ static void keep(const char *file, struct code *c_take)
 {
 	struct map_item *i;
 
-	pthread_mutex_lock(&lock);
+	pthread_rwlock_wrlock(&lock);
 	i = map_find(&index_of, file);
 	if (!i && count < CACHE_FILES) {
 		i = map_add(&index_of, file);
@@ -59,7 +60,7 @@ static void keep(const char *file, struct code *c_take)
 		codes[i->number] = *c_take;
 		c_take->bytes = NULL;
 	}
-	pthread_mutex_unlock(&lock);
+	pthread_rwlock_unlock(&lock);
 	mem_free(c_take->bytes);
 }
 
@@ -69,18 +70,22 @@ int codecache_load(lua_State *L, const char *file)
 	struct stat st;
 	int r;
 
-	if (stat(file, &st) != 0)
-		return luaL_loadfile(L, file); /* it says why */
-	pthread_mutex_lock(&lock);
+	if (stat(file, &st) != 0) {
+		/* mostly a template that does not hold the file */
+		lua_pushfstring(L, "cannot open %s", file);
+		return LUA_ERRFILE;
+	}
+	pthread_rwlock_rdlock(&lock);
 	struct map_item *i = map_find(&index_of, file);
 
 	if (i && same_file(&codes[i->number].st, &st)) {
-		/* Under the lock: loading copies what it needs. "@file": the chunk's own name is in it. */
+		/* Under the lock: loading copies what it needs. "@file": the chunk's own name is in
+		 * it. */
 		r = luaL_loadbufferx(L, codes[i->number].bytes, codes[i->number].size, file, "b");
-		pthread_mutex_unlock(&lock);
+		pthread_rwlock_unlock(&lock);
 		return r;
 	}
-	pthread_mutex_unlock(&lock);
+	pthread_rwlock_unlock(&lock);
 	r = luaL_loadfile(L, file);
 	if (r != LUA_OK)
 		return r;
@@ -92,12 +97,12 @@ int codecache_load(lua_State *L, const char *file)
 
 void codecache_clear(void)
 {
-	pthread_mutex_lock(&lock);
+	pthread_rwlock_wrlock(&lock);
 	for (uint32_t i = 0; i < count; i++)
 		mem_free(codes[i].bytes);
 	mem_free(codes);
 	codes = NULL;
 	count = 0;
 	map_fini(&index_of);
-	pthread_mutex_unlock(&lock);
+	pthread_rwlock_unlock(&lock);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A message arrives at a Lua service: answers find their task, requests get one. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/log.h"
@@ -7,56 +9,69 @@
 #include "lua/host.h"
 #include "lua/seri.h"
 
+/* ---- protocols ---- */
+
+static struct proto *proto_at(struct host *h, unsigned i)
+{
+	return i < PROTO_BUILTIN ? &h->builtin[i] : h->protos[i - PROTO_BUILTIN];
+}
+
 struct proto *proto_find_id(struct host *h, int id)
 {
-	unsigned at = id >= 0 && id < PROTO_MAX ? h->proto_index[id] : 0;
+	/* four to eight of them, "lua" first: quicker than any table */
+	for (unsigned i = 0; i < h->proto_count; i++)
+		if (proto_at(h, i)->id == id)
+			return proto_at(h, i);
+	return NULL;
+}
 
-	return at ? &h->protos[at - 1] : NULL;
+struct proto *proto_find_name(struct host *h, const char *name)
+{
+	/* short strings are interned: mostly a comparison of pointers decides */
+	for (unsigned i = 0; i < h->proto_count; i++)
+		if (proto_at(h, i)->name == name)
+			return proto_at(h, i);
+	for (unsigned i = 0; i < h->proto_count; i++)
+		if (strcmp(proto_at(h, i)->name, name) == 0)
+			return proto_at(h, i);
+	return NULL;
 }
 
 struct proto *proto_add(struct host *h, int id)
 {
-	struct proto *p;
+	unsigned n = h->proto_count;
 
-	h->protos = mem_realloc(h->protos, (h->proto_count + 1) * sizeof(*h->protos));
-	p = &h->protos[h->proto_count++];
-	h->proto_index[id] = (uint8_t)h->proto_count;
-	*p = (struct proto){ .id = id,
-			     .name_ref = LUA_NOREF,
-			     .dispatch_ref = LUA_NOREF,
-			     .pack_ref = LUA_NOREF,
-			     .unpack_ref = LUA_NOREF };
-	return p;
+	if (n >= PROTO_BUILTIN) {
+		h->protos = mem_realloc(h->protos, (n - PROTO_BUILTIN + 1) * sizeof(*h->protos));
+		h->protos[n - PROTO_BUILTIN] = mem_alloc(sizeof(struct proto));
+	}
+	h->proto_count++;
+	*proto_at(h, n) = (struct proto){ .id = (uint8_t)id,
+		                          .name = "",
+		                          .name_ref = LUA_NOREF,
+		                          .dispatch_ref = LUA_NOREF,
+		                          .pack_ref = LUA_NOREF,
+		                          .unpack_ref = LUA_NOREF };
+	return proto_at(h, n);
 }
 
-/* A protocol by name or number; raises for one that is not registered. */
 struct proto *proto_check(lua_State *L, int arg)
 {
 	struct host *h = host_of(L);
+	struct proto *p;
 
-	if (lua_type(L, arg) == LUA_TNUMBER) {
-		struct proto *p = proto_find_id(h, (int)lua_tointeger(L, arg));
-
-		if (p)
-			return p;
-	} else {
-		const char *name = luaL_checkstring(L, arg);
-
-		/* short strings are interned: mostly the first comparison decides */
-		for (unsigned i = 0; i < h->proto_count; i++)
-			if (h->protos[i].name == name)
-				return &h->protos[i];
-		for (unsigned i = 0; i < h->proto_count; i++)
-			if (h->protos[i].name && strcmp(h->protos[i].name, name) == 0)
-				return &h->protos[i];
-	}
-	luaL_error(L, "protocol %s is not registered", luaL_tolstring(L, arg, NULL));
-	return NULL;
+	if (lua_type(L, arg) == LUA_TNUMBER)
+		p = proto_find_id(h, (int)lua_tointeger(L, arg));
+	else
+		p = proto_find_name(h, luaL_checkstring(L, arg));
+	if (unlikely(!p))
+		luaL_error(L, "protocol %s is not registered", luaL_tolstring(L, arg, NULL));
+	return p;
 }
 
 /* ---- requests ---- */
 
-static int run_request_k(lua_State *co, int status, lua_KContext ctx)
+static int run_request_end(lua_State *co, int status, lua_KContext ctx)
 {
 	(void)co;
 	(void)status;
@@ -64,104 +79,117 @@ static int run_request_k(lua_State *co, int status, lua_KContext ctx)
 	return 0;
 }
 
-/* Runs in the task, so that errors of unpacking belong to the request. */
+/* The task's first function: so errors of unpacking belong to the request. 1 = dispatch, 2 =
+ * session, 3 = source. */
 static int run_request(lua_State *co)
 {
 	struct task *t = task_of(co);
 	struct msg *m = t->request;
-	struct proto *p = t->proto;
+	struct proto *p = t->request_proto;
 	int n;
 
-	/* 1 = dispatch, 2 = session, 3 = source */
-	if (p->unpack_ref != LUA_NOREF) {
+	if (likely(p->seri)) {
+		n = seri_unpack(co, m->size ? msg_payload(m) : NULL, m->size);
+		/* Freed at once: the answer is likely to get the same, still warm memory. */
+		if (likely(!t->request_borrowed))
+			t->request = msg_destroy(m);
+	} else {
+		if (p->unpack_ref == LUA_NOREF)
+			return luaL_error(co, "protocol %s has no unpack function", p->name);
 		lua_rawgeti(co, LUA_REGISTRYINDEX, p->unpack_ref);
 		lua_pushlightuserdata(co, m->size ? msg_payload(m) : NULL);
 		lua_pushinteger(co, (lua_Integer)m->size);
 		lua_call(co, 2, LUA_MULTRET);
 		n = lua_gettop(co) - 3;
-	} else {
-		n = seri_unpack(co, m->size ? msg_payload(m) : NULL, m->size);
 	}
-	lua_callk(co, 2 + n, 0, 0, run_request_k);
+	lua_callk(co, 2 + n, 0, 0, run_request_end);
 	return 0;
 }
 
-static void unknown_request(struct host *h, struct msg *m, struct proto *p)
+/* Calls a function of the program on the main state; logs what it raises. Arguments: session,
+ * source, data. */
+static void call_unknown_handler(struct host *h, int ref, struct msg *m, struct proto *p,
+                                 bool is_request)
 {
 	lua_State *L = h->L;
+	int n = 4;
 
-	if (m->session) {
-		service_send_error_text(service_handle(h->s), m->source, m->session,
-					"the callee does not handle this protocol");
-		return;
-	}
-	if (h->unknown_request_ref != LUA_NOREF) {
-		lua_rawgeti(L, LUA_REGISTRYINDEX, h->unknown_request_ref);
-		lua_pushinteger(L, m->session);
-		lua_pushinteger(L, m->source);
-		lua_pushlightuserdata(L, m->size ? msg_payload(m) : NULL);
-		lua_pushinteger(L, (lua_Integer)m->size);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, ref);
+	lua_pushinteger(L, m->session);
+	lua_pushinteger(L, m->source);
+	lua_pushlightuserdata(L, m->size ? msg_payload(m) : NULL);
+	lua_pushinteger(L, (lua_Integer)m->size);
+	if (is_request) {
+		n++;
 		if (p)
 			lua_pushstring(L, p->name);
 		else
 			lua_pushinteger(L, m->type);
-		if (lua_pcall(L, 5, 0, 0) != LUA_OK) {
-			log_printf(LOG_LEVEL_ERROR, service_handle(h->s), "%s", lua_tostring(L, -1));
-			lua_pop(L, 1);
-		}
+	}
+	if (lua_pcall(L, n, 0, 0) != LUA_OK)
+		task_log_error(h, L, LUA_ERRRUN, m->source, m->session, m->size, NULL);
+}
+
+/* At most so much of a stranger's message goes into the log. */
+#define SHOWN_MAX 200
+#define SHOWN(m)  (int)((m)->size > SHOWN_MAX ? SHOWN_MAX : (m)->size), (const char *)msg_payload(m)
+
+static noinline void unknown_request(struct host *h, struct msg *m, struct proto *p)
+{
+	char number[8];
+
+	if (m->type == PTYPE_TRACE)
+		return;
+	if (m->session) {
+		service_send_error_text(service_handle(h->s), m->source, m->session,
+		                        "the callee does not handle this protocol");
 		return;
 	}
-	if (p && p->name)
-		log_printf(LOG_LEVEL_ERROR, service_handle(h->s),
-			   "Unknown request (%s): %.*s\nUnknown session : 0 from %x", p->name,
-			   (int)(m->size > 200 ? 200 : m->size), (const char *)msg_payload(m), m->source);
-	else
-		log_printf(LOG_LEVEL_ERROR, service_handle(h->s),
-			   "Unknown request (%d): %.*s\nUnknown session : 0 from %x", m->type,
-			   (int)(m->size > 200 ? 200 : m->size), (const char *)msg_payload(m), m->source);
+	if (h->unknown_request_ref != LUA_NOREF) {
+		call_unknown_handler(h, h->unknown_request_ref, m, p, true);
+		return;
+	}
+	snprintf(number, sizeof(number), "%d", m->type);
+	log_printf(LOG_LEVEL_ERROR, service_handle(h->s),
+	           "Unknown request (%s): %.*s\nUnknown session : 0 from %x", p ? p->name : number,
+	           SHOWN(m), m->source);
 }
 
 /* The debug protocol is Lua that most services never need: loaded with the first message of it. */
-static struct proto *load_debug(struct host *h)
+static noinline struct proto *load_debug(struct host *h, struct proto *p)
 {
 	lua_State *L = h->L;
-	struct proto *p;
 
 	lua_getglobal(L, "require");
 	lua_pushliteral(L, "skynet.debug");
-	if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-		log_printf(LOG_LEVEL_ERROR, service_handle(h->s), "debug protocol: %s",
-			   lua_tostring(L, -1));
-		lua_pop(L, 1);
-	}
-	p = proto_find_id(h, PTYPE_DEBUG);
-	return p && p->dispatch_ref != LUA_NOREF ? p : NULL;
+	if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+		task_log_error(h, L, LUA_ERRRUN, 0, 0, 0, NULL);
+	return p;
 }
 
-static void on_request(struct host *h, struct msg *m)
+static void on_request(struct host *h, struct msg *m, bool borrowed)
 {
 	struct proto *p = proto_find_id(h, m->type);
 	struct task *t;
 	lua_State *co;
 
-	if (unlikely(m->type == PTYPE_DEBUG && p && p->dispatch_ref == LUA_NOREF))
-		p = load_debug(h);
+	if (unlikely(p && p->dispatch_ref == LUA_NOREF && m->type == PTYPE_DEBUG))
+		p = load_debug(h, p);
 	if (unlikely(!p || p->dispatch_ref == LUA_NOREF)) {
-		if (m->type == PTYPE_TRACE) {
-			msg_destroy(m);
-			return;
-		}
 		unknown_request(h, m, p);
-		msg_destroy(m);
+		if (!borrowed)
+			msg_destroy(m);
 		return;
 	}
 	t = task_create(h);
 	co = t->co;
 	t->source = m->source;
 	t->session = m->session;
-	t->request_was_call = m->session != 0;
+	t->request_size = (uint32_t)m->size;
 	t->request = m;
-	t->proto = p;
+	t->request_borrowed = borrowed;
+	t->request_proto = p;
+	t->request_state = REQUEST_OPEN;
 	lua_pushcfunction(co, run_request);
 	lua_rawgeti(co, LUA_REGISTRYINDEX, p->dispatch_ref);
 	lua_pushinteger(co, m->session);
@@ -171,41 +199,37 @@ static void on_request(struct host *h, struct msg *m)
 
 /* ---- answers ---- */
 
-static void unknown_response(struct host *h, struct msg *m)
+static noinline void unknown_response(struct host *h, struct msg *m)
 {
-	lua_State *L = h->L;
-
-	/* A timer that could not be cancelled any more, or a late answer: nobody waits for it. */
-	if (m->source == 0 || m->type == PTYPE_ERROR)
+	/* A timer that could not be cancelled any more. */
+	if (m->source == 0 && m->size == 0)
 		return;
 	if (h->unknown_response_ref != LUA_NOREF) {
-		lua_rawgeti(L, LUA_REGISTRYINDEX, h->unknown_response_ref);
-		lua_pushinteger(L, m->session);
-		lua_pushinteger(L, m->source);
-		lua_pushlightuserdata(L, m->size ? msg_payload(m) : NULL);
-		lua_pushinteger(L, (lua_Integer)m->size);
-		if (lua_pcall(L, 4, 0, 0) != LUA_OK) {
-			log_printf(LOG_LEVEL_ERROR, service_handle(h->s), "%s", lua_tostring(L, -1));
-			lua_pop(L, 1);
-		}
+		call_unknown_handler(h, h->unknown_response_ref, m, NULL, false);
 		return;
 	}
-	log_printf(LOG_LEVEL_DEBUG, service_handle(h->s), "late answer to session %d from :%08x dropped",
-		   m->session, m->source);
+	log_printf(LOG_LEVEL_ERROR, service_handle(h->s),
+	           "Response message : %.*s\nUnknown session : %d from %x", SHOWN(m), m->session,
+	           m->source);
 }
 
-static void start_timeout(struct host *h, int32_t session)
+/* The function of skynet.timeout gets a task of its own. */
+static void start_timeout(struct host *h, int ref, int32_t session)
 {
 	struct task *t = task_create(h);
+	lua_State *L = h->L, *co = t->co;
 
-	/* Moves the function out of the timeouts table. */
-	lua_rawgeti(h->L, LUA_REGISTRYINDEX, h->timeouts_ref);
-	lua_rawgeti(h->L, -1, session);
-	lua_xmove(h->L, t->co, 1);
-	lua_pushnil(h->L);
-	lua_rawseti(h->L, -2, session);
-	lua_pop(h->L, 1);
-	task_resume(t, 0);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, h->timeouts_ref);
+	lua_rawgeti(L, -1, ref);
+	lua_xmove(L, co, 1);
+	luaL_unref(L, -1, ref);
+	lua_pop(L, 1);
+	/* The four values that the contract says it gets. */
+	lua_pushboolean(co, 1);
+	lua_pushlightuserdata(co, NULL);
+	lua_pushinteger(co, 0);
+	lua_pushinteger(co, session);
+	task_resume(t, 4);
 }
 
 static void on_response(struct host *h, struct msg *m)
@@ -220,80 +244,218 @@ static void on_response(struct host *h, struct msg *m)
 	}
 	t = w->task;
 	switch ((enum wait_kind)w->kind) {
-	case WAIT_TIMEOUT:
-		wait_remove(h, w);
-		start_timeout(h, m->session);
-		break;
-	case WAIT_DEADLINE: {
-		struct wait *call = wait_find(h, w->session2);
-
-		w->timer = NULL;
-		if (call)
-			wait_fail(call, "timeout", 7);
-		break;
-	}
-	case WAIT_SLEEP:
-		w->timer = NULL;
-		wait_abandon(t);
-		task_resume(t, 0);
-		break;
-	default:
+	case WAIT_CALL:
 		wait_remove(h, w);
 		t->wait_session = 0;
-		if (unlikely(t->deadline_session))
-			wait_abandon(t);
 		t->wait = WAIT_NONE;
+		if (unlikely(t->deadline_session))
+			wait_abandon(t, false);
 		t->held = m;
 		task_resume(t, 0);
 		return; /* the task owns m */
+	case WAIT_SLEEP:
+		wait_remove(h, w);
+		t->wait_session = 0;
+		t->wait = WAIT_NONE;
+		if (unlikely(t->token_in_table))
+			wait_abandon(t, false);
+		task_resume(t, 0);
+		break;
+	case WAIT_TIMEOUT: {
+		int ref = w->ref;
+
+		wait_remove(h, w);
+		start_timeout(h, ref, m->session);
+		break;
+	}
+	case WAIT_DEADLINE:
+		t->deadline_session = 0;
+		wait_remove(h, w);
+		wait_abandon(t, true);
+		task_fail_wait(t, "timeout", 7);
+		break;
+	default:
+		wait_remove(h, w);
+		break;
 	}
 	msg_destroy(m);
 }
 
-static void on_error_message(struct host *h, struct msg *m)
+/* ---- errors ---- */
+
+static int compare_sessions(const void *a, const void *b)
 {
-	if (m->session) {
+	int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* `source` is down: every call to it fails, oldest first; answers that are owed to it are
+ * forgotten. */
+static void on_source_down(struct host *h, struct msg *m)
+{
+	int32_t *sessions = NULL;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < h->waits_size; i++) {
+		const struct wait *w = &h->waits[i];
+
+		if (!w->session || w->dest != m->source ||
+		    (w->kind != WAIT_CALL && w->kind != WAIT_DROPPED))
+			continue;
+		if (!sessions)
+			sessions = mem_alloc(h->waits_used * sizeof(*sessions));
+		sessions[n++] = w->session;
+	}
+	if (n)
+		qsort(sessions, n, sizeof(*sessions), compare_sessions);
+	for (struct response *r = h->responses; r; r = r->next)
+		if (r->source == m->source)
+			r->session = 0;
+	for (unsigned i = 0; i < n && !h->exiting; i++) {
+		struct wait *w = wait_find(h, sessions[i]);
+
+		if (!w)
+			continue;
+		if (w->kind == WAIT_DROPPED)
+			wait_remove(h, w);
+		else if (m->size)
+			task_fail_wait(w->task, msg_payload(m), m->size);
+		else
+			task_fail_wait(w->task, "the callee is gone", 18);
+	}
+	mem_free(sessions);
+}
+
+static noinline void on_error_message(struct host *h, struct msg *m)
+{
+	if (m->session == 0) {
+		if (m->source)
+			on_source_down(h, m);
+	} else {
 		struct wait *w = wait_find(h, m->session);
 
-		if (w && w->task && w->kind != WAIT_SLEEP)
-			wait_fail(w, msg_payload(m), m->size);
-	} else {
-		/* Its source is down: all calls to it fail, all answers to it are forgotten. */
-		for (unsigned i = 0; i < h->waits_size; i++) {
-			struct wait *w = &h->waits[i];
-
-			if (w->session && w->kind <= WAIT_RAWCALL && w->kind != WAIT_NONE &&
-			    w->dest == m->source && m->source) {
-				wait_fail(w, m->size ? msg_payload(m) : "the callee is gone",
-					  m->size ? m->size : 18);
-				i = (unsigned)-1; /* the table has changed: from the start */
-			}
-		}
-		for (struct response *r = h->responses; r; r = r->next)
-			if (r->source == m->source)
-				r->session = 0;
+		if (w && w->kind == WAIT_CALL)
+			task_fail_wait(w->task, msg_payload(m), m->size);
+		else if (w && w->kind == WAIT_DROPPED)
+			wait_remove(h, w);
 	}
 	msg_destroy(m);
 }
 
-static void raw_callback(struct host *h, struct msg *m)
-{
-	lua_State *L = h->L;
+/* ---- what a program put before the dispatch ---- */
 
-	lua_rawgeti(L, LUA_REGISTRYINDEX, h->raw_callback_ref);
+static int callback_traceback(lua_State *L)
+{
+	luaL_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);
+	return 1;
+}
+
+static void push_message(lua_State *L, const struct msg *m)
+{
 	lua_pushinteger(L, m->type);
 	lua_pushlightuserdata(L, m->size ? msg_payload(m) : NULL);
 	lua_pushinteger(L, (lua_Integer)m->size);
 	lua_pushinteger(L, m->session);
 	lua_pushinteger(L, m->source);
-	if (lua_pcall(L, 5, 0, 0) != LUA_OK) {
-		log_printf(LOG_LEVEL_ERROR, service_handle(h->s),
-			   "lua call [%x to :%x : %d msgsz = %d] error : \x1b[31m%s\x1b[0m", m->source,
-			   service_handle(h->s), m->session, (int)m->size, lua_tostring(L, -1));
-		lua_pop(L, 1);
-	}
-	if (!h->raw_forward || m->size == 0)
+}
+
+/* skynet.core.callback: the program has it all. */
+static void raw_callback(struct host *h, struct msg *m)
+{
+	lua_State *L = h->L;
+	uint32_t source = m->source;
+	int32_t session = m->session;
+	size_t size = m->size;
+	/* It may free a forwarded message, so nothing is read from it afterwards. */
+	bool ours = !h->raw_forward || size == 0;
+
+	lua_pushcfunction(L, callback_traceback);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, h->raw_callback_ref);
+	push_message(L, m);
+	if (lua_pcall(L, 5, 0, 1) != LUA_OK)
+		task_log_error(h, L, LUA_ERRRUN, source, session, size, NULL);
+	lua_settop(L, 0);
+	if (ours)
 		msg_destroy(m);
+}
+
+/* skynet.filter: the program's function gives the message that is dispatched. NULL: it raised. */
+static struct msg *filtered(struct host *h, struct msg *m)
+{
+	lua_State *L = h->L;
+	void *payload;
+
+	lua_pushcfunction(L, callback_traceback);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, h->filter_ref);
+	push_message(L, m);
+	if (lua_pcall(L, 5, 5, 1) != LUA_OK) {
+		task_log_error(h, L, LUA_ERRRUN, m->source, m->session, m->size, NULL);
+		lua_settop(L, 0);
+		return msg_destroy(m);
+	}
+	payload = lua_touserdata(L, 3);
+	if (payload && payload != msg_payload(m)) {
+		struct msg *other = msg_of(payload);
+
+		*other = (struct msg){ .dest = m->dest };
+		msg_destroy(m);
+		m = other;
+	}
+	m->type = (uint8_t)lua_tointeger(L, 2);
+	m->size = (uint64_t)lua_tointeger(L, 4);
+	m->session = (int32_t)lua_tointeger(L, 5);
+	m->source = (uint32_t)lua_tointeger(L, 6);
+	lua_settop(L, 0);
+	return m;
+}
+
+static void dispatch(struct host *h, struct msg *m)
+{
+	if (m->type == PTYPE_RESPONSE)
+		on_response(h, m);
+	else if (unlikely(m->type == PTYPE_ERROR))
+		on_error_message(h, m);
+	else
+		on_request(h, m, false);
+}
+
+static noinline void unusual_message(struct host *h, struct msg *m)
+{
+	if (h->raw_callback_ref != LUA_NOREF) {
+		raw_callback(h, m);
+		return;
+	}
+	if (h->filter_ref != LUA_NOREF)
+		m = filtered(h, m);
+	if (!m)
+		return;
+	if (h->type_map && h->type_map[m->type] != m->type) {
+		struct proto *p = proto_find_id(h, h->type_map[m->type]);
+
+		m->type = h->type_map[m->type];
+		/* The handler gets the buffer, to pass it on or to trash it. */
+		on_request(h, m, m->size && p && p->dispatch_ref != LUA_NOREF);
+		return;
+	}
+	dispatch(h, m);
+}
+
+void host_message_borrowed(struct host *h, struct msg *m)
+{
+	if (m->type == PTYPE_RESPONSE || m->type == PTYPE_ERROR) {
+		/* A task may hold an answer longer than the lender lends it. */
+		struct msg *copy = msg_create_copy(msg_payload(m), m->size);
+		size_t size = copy->size;
+
+		*copy = *m;
+		copy->size = size;
+		dispatch(h, copy);
+	} else {
+		on_request(h, m, true);
+	}
+	if (h->wakeups.count || h->forks.count)
+		task_run_pending(h);
 }
 
 void host_message(struct service *s, void *ud, struct msg *m)
@@ -301,14 +463,10 @@ void host_message(struct service *s, void *ud, struct msg *m)
 	struct host *h = ud;
 
 	(void)s;
-	if (unlikely(h->raw_callback_ref != LUA_NOREF))
-		raw_callback(h, m);
-	else if (m->type == PTYPE_RESPONSE)
-		on_response(h, m);
-	else if (unlikely(m->type == PTYPE_ERROR))
-		on_error_message(h, m);
+	if (unlikely(h->unusual))
+		unusual_message(h, m);
 	else
-		on_request(h, m);
+		dispatch(h, m);
 	if (h->wakeups.count || h->forks.count)
 		task_run_pending(h);
 }

@@ -4,8 +4,11 @@
  * Lua host: one per Lua service. Its state, its tasks and what they wait for.
  *
  * Threads:   everything here belongs to the worker that runs the service, except where said.
- * Ownership: the host owns its Lua state, tasks, waits; a task's coroutine is anchored by a registry
- *            reference for as long as the task lives.
+ * Ownership: the host owns its Lua state, tasks and waits; a task's coroutine is anchored by a registry
+ *            reference for as long as the task has it. A struct task is kept until the host ends,
+ *            so a coroutine that somebody still holds never points to freed memory.
+ * Memory:    the limit of a service holds while its own code runs (host.current); the host's few
+ *            allocations between turns may pass it, so that no error strikes where nothing catches it.
  */
 #include <lua.h>
 #include <lauxlib.h>
@@ -17,59 +20,78 @@
 #include "core/service.h"
 #include "lua/lua_priv.h"
 
-/* What a suspended task waits for, and what a response of a session is for. */
+/* What a suspended task waits for, and what a session is for. */
 enum wait_kind {
 	WAIT_NONE,
-	WAIT_CALL,     /* an answer; `proto` unpacks it */
-	WAIT_RAWCALL,  /* an answer, handed over as pointer and size */
-	WAIT_ANSWER,   /* an answer of core/remote.h, turned into results by `answer` */
+	WAIT_CALL,     /* an answer or an error */
 	WAIT_SLEEP,    /* a timer, or wakeup */
 	WAIT_WAKEUP,   /* wakeup only; has no session */
-	WAIT_TIMEOUT,  /* no task yet: a function in the host's timeouts table */
-	WAIT_DEADLINE, /* the time limit of the call in `session2` */
-	WAIT_EXIT,     /* never resumed */
+	WAIT_TIMEOUT,  /* no task yet: the function `ref` in the host's timeouts table */
+	WAIT_DEADLINE, /* the time limit of the call `peer` */
+	WAIT_DROPPED,  /* an answer that nobody wants any more */
+	WAIT_NEVER,    /* the task is never resumed: it exits, or stalled in coroutine.yield */
+};
+
+enum request_state {
+	REQUEST_NONE,  /* the task serves no request */
+	REQUEST_OPEN,  /* neither answered nor handed on */
+	REQUEST_DONE,
+};
+
+struct proto {
+	const char *name;           /* interned Lua string, anchored by name_ref */
+	int name_ref, dispatch_ref, pack_ref, unpack_ref; /* LUA_NOREF: none */
+	uint8_t id;
+	bool seri;                  /* pack and unpack are the serialiser itself */
 };
 
 struct task {
 	lua_State *co;
 	struct host *host;
-	struct task *prev, *next;   /* host->live, or host->pool by next */
+	struct task *prev, *next;   /* host->live; host->pool and host->blank by next */
 	int ref;                    /* anchors co in the registry */
 
 	/* the request it serves */
 	uint32_t source;
-	int32_t session;            /* 0 = none, or answered */
-	bool request_was_call;      /* it had a session when it came */
-	struct msg *request;        /* lives until the task first yields or ends */
+	int32_t session;            /* 0 = a send, or settled */
+	uint32_t request_size;
+	struct msg *request;        /* until unpacked; at most until the task first yields or ends */
+	struct proto *request_proto;
+	uint8_t request_state;
+	bool request_borrowed;      /* the payload is somebody else's to free */
 
 	/* what it waits for */
-	enum wait_kind wait;
+	uint8_t wait;               /* enum wait_kind */
+	bool woken;                 /* by wakeup */
+	bool failed;                /* the call failed; error_text says why, or is NULL */
+	bool token_in_table;        /* else the token is the coroutine itself */
+	uint16_t queued;            /* entries in host->wakeups */
 	int32_t wait_session;
-	int32_t deadline_session;   /* calltimeout, else 0 */
-	bool has_token;             /* tokens[token] = this task */
-	const char *error;          /* how the wait failed, NULL = it did not; see error_text */
+	int32_t deadline_session;   /* of calltimeout, else 0 */
+	const void *token;
+	int token_ref;              /* the token, if it is in the table */
+	lua_State *leaf;            /* the coroutine that yielded: co, or one of skynet.coroutine inside */
 	char *error_text;           /* owned */
 	struct msg *held;           /* answer that the task reads until it yields again */
-	struct proto *proto;
+	struct proto *call_proto;
 	luahost_answer answer;
-	int dispatch_line;
+
+	/* skynet.profile */
+	bool profiled;
+	uint64_t profile_began_ns, profile_total_ns;
 };
 
 struct wait {
 	int32_t session;            /* 0 = free */
-	int32_t session2;
-	uint32_t dest;              /* WAIT_CALL: who was asked, 0 = by name */
 	uint8_t kind;
-	struct task *task;          /* NULL: WAIT_TIMEOUT, WAIT_DEADLINE */
-	struct msg *timer;
-};
-
-struct proto {
-	int id;
-	const char *name;           /* interned Lua string, anchored by name_ref */
-	int name_ref;
-	int dispatch_ref, pack_ref, unpack_ref; /* LUA_NOREF: none */
-	bool seri;                  /* pack and unpack are the serialiser itself */
+	union {
+		int32_t peer;       /* WAIT_DEADLINE: the call's session */
+		int32_t ref;        /* WAIT_TIMEOUT */
+		uint32_t name_hash; /* WAIT_CALL to a global name: dest is 0 */
+	};
+	uint32_t dest;              /* WAIT_CALL: who was asked */
+	struct task *task;
+	struct msg *timer;          /* still armed, or NULL */
 };
 
 /* skynet.response(): a userdata that owes an answer. */
@@ -77,52 +99,73 @@ struct response {
 	struct host *host;          /* NULL once settled */
 	struct response *prev, *next;
 	uint32_t source;
-	int32_t session;
+	int32_t session;            /* 0: the requester is gone */
+};
+
+struct due {
+	struct task *task;          /* NULL: cancelled */
+	const void *token;
+	int token_ref;              /* the token, if it is in the table */
 };
 
 struct fifo {
-	struct task **items;
-	unsigned first, count, capacity;
+	struct due *items;
+	unsigned first, count, capacity; /* a power of two */
 };
 
-#define PROTO_MAX 256
+#define HOST_POOL_MAX 64u     /* coroutines kept for the next requests */
+#define HOST_DROPPED_MAX 4096u /* late answers that are known to be late */
+#define PROTO_BUILTIN 4
 
 struct host {
 	struct service *s;
 	lua_State *L;
 	char *args;
 	struct task main;           /* pseudo-task: what plain coroutines inherit */
-	struct task *current;       /* the running task, NULL between turns */
+	struct task *current;       /* the task whose code runs, NULL between turns */
 
 	size_t memory, memory_limit, memory_report;
 
-	struct task *live;          /* doubly linked */
-	struct task *pool;
-	unsigned pooled;
-	unsigned tasks;             /* suspended or running */
+	struct task *live;          /* started or queued, doubly linked */
+	struct task *pool;          /* with a coroutine */
+	struct task *blank;         /* without */
+	unsigned pooled, tasks;
 
 	struct wait *waits;         /* open addressing, power of two */
-	unsigned waits_used, waits_size;
+	unsigned waits_used, waits_size, dropped;
 
-	struct proto *protos;
-	unsigned proto_count;
-	uint8_t proto_index[PROTO_MAX]; /* 0 = none, else index + 1 */
+	struct proto builtin[PROTO_BUILTIN];
+	struct proto **protos;      /* beyond the built-in ones */
+	unsigned proto_count;       /* all */
 
 	struct fifo wakeups, forks;
 	struct response *responses;
+	struct task *start_task;    /* while the start function runs */
 
 	int tokens_ref, timeouts_ref, inits_ref;
-	int start_ref;
 	int unknown_request_ref, unknown_response_ref, info_ref;
-	int raw_callback_ref;
+	int raw_callback_ref, filter_ref;
+	uint8_t *type_map;          /* skynet.forward_type, 256 entries or NULL */
 	bool raw_forward;
-	bool booted, started, exiting;
-	/* [any] set by signal and overseer, read by the hook */
-	atomic_bool want_stack, want_break;
+	bool unusual;               /* raw callback, filter or type map */
+	bool booted, started, exiting, closing;
+	void *loose;                /* payload that an error may have lost, see api_packstring */
 	const char *why;            /* reason told to callers at the end */
+
+	/* [any] written by the owner, read by its own signal handler; see luahost.c */
+	lua_State *volatile running;
+	atomic_bool want_stack, want_break;
 };
 
-#define HOST_POOL_MAX 64u
+/* ---- wait.c: sessions and who waits for them ---- */
+int32_t host_new_session(struct host *h);
+struct wait *wait_add(struct host *h, int32_t session, enum wait_kind kind);
+struct wait *wait_find(struct host *h, int32_t session);
+void wait_remove(struct host *h, struct wait *w);
+/* Removes the session, if it is known, and its timer. */
+void wait_forget(struct host *h, int32_t session);
+/* Takes the task out of whatever it waits for. `late`: the answer may still come and is to be ignored. */
+void wait_abandon(struct task *t, bool late);
 
 /* ---- task.c ---- */
 static inline struct task *task_of(lua_State *L)
@@ -130,55 +173,91 @@ static inline struct task *task_of(lua_State *L)
 	return *(struct task **)lua_getextraspace(L);
 }
 
+static inline void task_adopt(lua_State *L, struct task *t)
+{
+	*(struct task **)lua_getextraspace(L) = t;
+}
+
 static inline struct host *host_of(lua_State *L)
 {
 	return task_of(L)->host;
 }
 
-/* The running task, or raises: a blocking function was called where nothing can wait. */
+/* The running task if L may block in its name, or raises: in the main chunk and in plain coroutines
+ * nothing can wait. */
 struct task *task_blocking(lua_State *L, const char *what);
+/* A task with a coroutine and nothing on its stack. May raise (memory). */
 struct task *task_create(struct host *h);
-/* Resumes with nargs values on the task's stack, deals with its end, error or yield. */
+/* Starts or resumes; nargs values (and, at the start, the function) are on its stack. Deals with its
+ * yield, end or error. The task may be gone afterwards. */
 void task_resume(struct task *t, int nargs);
 /* Ends a suspended task: closes its variables; its request, if unanswered, fails with why. */
 void task_kill(struct task *t, const char *why);
 void task_fail_request(struct task *t, const char *why);
+/* Fails what the task waits for and resumes it: its blocking function raises "call failed: why". */
+void task_fail_wait(struct task *t, const char *why, size_t size);
+/* For continuations: raises if the wait failed. */
+void task_check_failed(lua_State *L, struct task *t);
 /* Wakeups and forks that are due; after every message. */
 void task_run_pending(struct host *h);
 void task_free_all(struct host *h);
-void fifo_push(struct fifo *f, struct task *t);
-struct task *fifo_pop(struct fifo *f);
-bool fifo_remove(struct fifo *f, struct task *t);
-
-int32_t host_new_session(struct host *h);
-struct wait *wait_add(struct host *h, int32_t session, enum wait_kind kind);
-struct wait *wait_find(struct host *h, int32_t session);
-void wait_remove(struct host *h, struct wait *w);
-/* Takes the task out of whatever it waits for (timers cancelled). */
-void wait_abandon(struct task *t);
-/* Fails the wait of a task and resumes it: its blocking function raises. */
-void wait_fail(struct wait *w, const char *why, size_t size);
-/* "call failed: why" for the failed task t. Never returns. */
-int task_raise(lua_State *L, struct task *t);
+void fifo_push(struct fifo *f, struct task *t, const void *token);
+/* Logs an escaped error in the format of the contract. The message is on top of `from` and is popped.
+ * ret_line, 256 bytes: its first line, for the caller. */
+void task_log_error(struct host *h, lua_State *from, int status, uint32_t source, int32_t session,
+		    size_t size, char *ret_line);
 
 /* ---- dispatch.c ---- */
 void host_message(struct service *s, void *ud, struct msg *m_take);
+/* The same for a payload that stays the caller's. */
+void host_message_borrowed(struct host *h, struct msg *m);
 struct proto *proto_find_id(struct host *h, int id);
+struct proto *proto_find_name(struct host *h, const char *name);
+/* By name or number at arg; raises for one that is not registered. */
 struct proto *proto_check(lua_State *L, int arg);
 struct proto *proto_add(struct host *h, int id);
 
-/* ---- state.c ---- */
+/* ---- state.c, libs.c ---- */
 int host_open_state(struct host *h);
+void libs_init(void);
+void libs_open(lua_State *L);
+
+/* ---- require.c: the global function ---- */
+#define REQUIRE_STOCK "harbord.require" /* Lua's own, in the registry */
+void require_open(lua_State *L);
 
 /* ---- loader.c: runs the service's file in the state; raises ---- */
 int host_load(lua_State *L);
 
-/* ---- codecache.c: like luaL_loadfilex in text or binary mode, compiled once per process ---- */
+/* ---- codecache.c: like luaL_loadfile, compiled once per process ---- */
 int codecache_load(lua_State *L, const char *file);
 void codecache_clear(void);
 
 /* ---- shared by the api files ---- */
-struct luaL_Reg;
-/* Takes a string or (pointer, size) at arg as a message with its own payload; raises on other types. */
+/* Takes nothing, a string or (pointer, size) at arg as a message with a payload; raises on other types. */
 struct msg *api_take_message(lua_State *L, int arg);
+/* Packs the values from `from` to the top by a protocol; they may be replaced. */
+struct msg *api_pack_message(lua_State *L, struct proto *p, int from);
+/* To a number or string at arg. SEND_*, or raises for other types and for 0; m is taken always.
+ * ret_dest: the number, 0 for a global name. */
+int api_deliver(lua_State *L, int arg, struct msg *m_take, uint32_t *ret_dest);
+/* Sends m as a request to the address at arg and waits; `done` (or NULL) turns the answer into results.
+ * timeout_cs < 0: none. The last thing a C function does. */
+int api_request(lua_State *L, int arg, struct proto *p, struct msg *m_take, int64_t timeout_cs,
+		lua_KFunction done);
+/* Turns the answer of an api_request into results. */
+int api_answer_values(lua_State *L);
+bool api_answer_request(struct host *h, uint32_t source, int32_t session, struct msg *m_take);
+/* The request that a function answers: of the running task, also from a coroutine inside it. */
+static inline struct task *api_request_task(lua_State *L)
+{
+	return host_of(L)->current;
+}
+/* Ends the service: what skynet.exit does but for the last yield. */
+void api_end_service(lua_State *L, const char *why);
 extern const char *luahost_lib_dir, *luahost_service_dir;
+
+/* Functions of the skynet table. */
+#define API(name) int api_##name(lua_State *L);
+#include "lua/api.def"
+#undef API

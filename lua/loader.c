@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "core/env.h"
-#include "core/mem.h"
 #include "lua/host.h"
 
 /* Replaces ? by name. Pushes the result. */
@@ -45,12 +44,9 @@ static void set_path(lua_State *L, const char *template, size_t n, const char *n
 static void find_service(lua_State *L, const char *name)
 {
 	const char *user = env_get("luaservice");
-	char *paths = mem_printf("%s/?.lua;%s", luahost_service_dir, user ? user : "./service/?.lua");
 	int errors = 0;
 
-	/* the string goes to Lua, so that an error does not lose it */
-	lua_pushstring(L, paths);
-	mem_free(paths);
+	lua_pushfstring(L, "%s/?.lua;%s", luahost_service_dir, user ? user : "./service/?.lua");
 	const char *p = lua_tostring(L, -1);
 	int top = lua_gettop(L);
 

@@ -18,6 +18,8 @@ lua_CFunction luahost_find_module(const char *name);
 
 int luaopen_skynet(lua_State *L);              /* lua/api_skynet.c: the table most programs hold */
 int luaopen_skynet_core(lua_State *L);         /* lua/api_core.c */
+int luaopen_skynet_coroutine(lua_State *L);    /* lua/coroutine.c */
+int luaopen_skynet_profile(lua_State *L);      /* lua/profile.c */
 int luaopen_skynet_manager(lua_State *L);      /* lua/src/manager.c */
 int luaopen_skynet_harbor(lua_State *L);       /* lua/src/harbor.c */
 int luaopen_skynet_socketdriver(lua_State *L); /* lua/src/socketdriver.c */

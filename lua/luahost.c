@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Module "snlua": a service that is a Lua state. Birth, death, and interrupts from outside.
  *
- * init only posts a message to the new service itself; the state is built by the worker that takes it,
- * so births run in parallel. An endless loop is left by a hook that a signal on the worker's own thread
- * sets (lua_sethook may be called from a signal handler): it logs the stack, or raises.
+ * init only posts a message to the new service itself; the state is built by the worker that takes
+ * it, so births run in parallel. An endless loop is left by a hook that a signal on the worker's
+ * own thread sets (lua_sethook may be called from a signal handler): it logs the stack, or raises.
  */
 #include "lua/luahost.h"
 
@@ -21,41 +21,46 @@
 const char *luahost_lib_dir, *luahost_service_dir;
 static size_t default_memory_limit;
 
+static const struct module snlua;
+
 /* ---- interrupts ---- */
 
+/* Any code of the service may be what the hook meets first, also a coroutine that is not the task's
+ * own. */
 static void on_hook(lua_State *L, lua_Debug *ar)
 {
 	struct host *h = host_of(L);
 
 	(void)ar;
+	/* acquire: pairs with the release in service_retire */
 	if (atomic_load_explicit(&h->s->retired, memory_order_acquire)) {
-		/* stays set: a pcall in the loop must not save it */
-		lua_sethook(L, on_hook, LUA_MASKCOUNT, 1000);
+		/* It stays, and strikes at every instruction: a pcall in the loop does not save it.
+		 */
+		lua_sethook(L, on_hook, LUA_MASKCOUNT, 1);
 		luaL_error(L, "killed");
 	}
 	lua_sethook(L, NULL, 0, 0);
-	/* acq_rel: pairs with the setter's release */
-	if (atomic_exchange_explicit(&h->want_stack, false, memory_order_acq_rel)) {
+	/* relaxed, both flags: set on this thread or meant for whenever it is seen */
+	if (atomic_exchange_explicit(&h->want_stack, false, memory_order_relaxed)) {
 		luaL_traceback(L, L, NULL, 0);
-		log_printf(LOG_LEVEL_WARNING, service_handle(h->s), "the running coroutine: %s",
-			   lua_tostring(L, -1));
+		log_printf(LOG_LEVEL_WARNING, service_handle(h->s), "stack of :%08x: %s",
+		           service_handle(h->s), lua_tostring(L, -1));
 		lua_pop(L, 1);
 	}
-	if (atomic_exchange_explicit(&h->want_break, false, memory_order_acq_rel))
+	if (atomic_exchange_explicit(&h->want_break, false, memory_order_relaxed))
 		luaL_error(L, "signal 0");
 }
 
-/* In a signal handler, on the worker that runs s. */
+/* In a signal handler on the worker that runs s, so nothing of the host changes meanwhile. */
 static void on_interrupt(struct service *s)
 {
 	struct host *h = s->ud;
 
-	if (!h || !h->L || strcmp(s->module->name, "snlua") != 0)
+	if (s->module != &snlua || !h || !h->running)
 		return;
-	if (!atomic_load_explicit(&h->want_break, memory_order_acquire))
-		atomic_store_explicit(&h->want_stack, true, memory_order_release);
-	lua_sethook(h->current ? h->current->co : h->L, on_hook,
-		    LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+	if (!atomic_load_explicit(&h->want_break, memory_order_relaxed))
+		atomic_store_explicit(&h->want_stack, true, memory_order_relaxed);
+	lua_sethook(h->running, on_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
 }
 
 /* ---- life ---- */
@@ -64,8 +69,9 @@ static void *snlua_create(void)
 {
 	struct host *h = mem_zalloc(sizeof(*h));
 
-	h->start_ref = h->unknown_request_ref = h->unknown_response_ref = LUA_NOREF;
-	h->info_ref = h->raw_callback_ref = h->tokens_ref = h->timeouts_ref = h->inits_ref = LUA_NOREF;
+	h->unknown_request_ref = h->unknown_response_ref = h->info_ref = LUA_NOREF;
+	h->raw_callback_ref = h->filter_ref = LUA_NOREF;
+	h->tokens_ref = h->timeouts_ref = h->inits_ref = LUA_NOREF;
 	h->why = "the callee was killed";
 	h->memory_limit = default_memory_limit;
 	return h;
@@ -84,6 +90,8 @@ static void report_load_error(struct host *h, const char *text)
 	lua_State *L = h->L;
 
 	log_printf(LOG_LEVEL_ERROR, service_handle(h->s), "lua loader error : %s", text);
+	if (h->exiting)
+		return; /* skynet.exit in the main chunk */
 	lua_settop(L, 0);
 	lua_pushliteral(L, "ERROR");
 	lua_pushstring(L, text);
@@ -99,8 +107,7 @@ static void report_load_error(struct host *h, const char *text)
 		m->type = PTYPE_TEXT;
 		(void)service_send_name(".daemon", m);
 	}
-	h->why = "the callee failed to load";
-	(void)command_run(h->s, "EXIT", NULL);
+	api_end_service(L, "the callee failed to load");
 }
 
 /* The first message: builds the state and runs the service's file. */
@@ -148,37 +155,76 @@ static int snlua_init(void *instance, struct service *s, const char *args)
 	return service_send(m) == SEND_OK ? 0 : -1;
 }
 
+static int compare_handles(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Whom we asked need not answer any more; each is told once. */
+static void tell_callees(struct host *h)
+{
+	uint32_t *dests = h->waits_used ? mem_alloc(h->waits_used * sizeof(*dests)) : NULL;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < h->waits_size; i++)
+		if (h->waits[i].session && h->waits[i].kind == WAIT_CALL && h->waits[i].dest)
+			dests[n++] = h->waits[i].dest;
+	if (n)
+		qsort(dests, n, sizeof(*dests), compare_handles);
+	for (unsigned i = 0; i < n; i++)
+		if (i == 0 || dests[i] != dests[i - 1])
+			service_send_error(service_handle(h->s), dests[i], 0);
+	mem_free(dests);
+}
+
+static void fail_responses(struct host *h)
+{
+	for (struct response *r = h->responses, *next; r; r = next) {
+		next = r->next;
+		if (r->session)
+			service_send_error_text(service_handle(h->s), r->source, r->session,
+			                        h->why);
+		r->host = NULL;
+	}
+	h->responses = NULL;
+}
+
+static void close_state(struct host *h)
+{
+	lua_State *L = h->L;
+
+	tell_callees(h);
+	task_free_all(h);
+	fail_responses(h);
+	h->running = NULL;
+	lua_close(L);
+	/* Finalizers may have armed timers; nobody is here to get them. */
+	for (unsigned i = 0; i < h->waits_size; i++)
+		if (h->waits[i].session && h->waits[i].timer)
+			(void)service_timeout_cancel(h->waits[i].timer);
+	fail_responses(h);
+}
+
 static void snlua_release(void *instance)
 {
 	struct host *h = instance;
 
-	if (h->L) {
-		lua_State *L = h->L;
-
-		/* Who waits for us hears of it, whom we asked need not answer. */
-		for (unsigned i = 0; i < h->waits_size; i++) {
-			struct wait *w = &h->waits[i];
-
-			if (!w->session)
-				continue;
-			if ((w->kind == WAIT_CALL || w->kind == WAIT_RAWCALL) && w->dest)
-				service_send_error(service_handle(h->s), w->dest, 0);
-		}
-		for (struct response *r = h->responses, *next; r; r = next) {
-			next = r->next;
-			if (r->session)
-				service_send_error_text(service_handle(h->s), r->source, r->session, h->why);
-			r->host = NULL;
-		}
-		h->responses = NULL;
-		task_free_all(h);
-		for (unsigned i = 0; i < h->waits_size; i++)
-			if (h->waits[i].session && h->waits[i].timer)
-				(void)service_timeout_cancel(h->waits[i].timer);
-		lua_close(L);
+	if (h->L)
+		close_state(h);
+	for (struct task *t = h->blank, *next; t; t = next) {
+		next = t->next;
+		mem_free(t);
 	}
-	mem_free(h->waits);
+	for (unsigned i = PROTO_BUILTIN; i < h->proto_count; i++)
+		mem_free(h->protos[i - PROTO_BUILTIN]);
 	mem_free(h->protos);
+	mem_free(h->waits);
+	mem_free(h->wakeups.items);
+	mem_free(h->forks.items);
+	mem_free(h->type_map);
+	payload_free(h->loose);
 	mem_free(h->args);
 	mem_free(h);
 }
@@ -190,17 +236,20 @@ static void snlua_signal(void *instance, int sig)
 
 	log_printf(LOG_LEVEL_INFO, service_handle(h->s), "recv a signal %d", sig);
 	if (sig == 0) {
-		atomic_store_explicit(&h->want_break, true, memory_order_release);
+		/* Only what runs now is broken; an idle service has nothing to break. */
 		for (unsigned i = 0; i < sched_workers(); i++) {
 			struct worker_view v;
 
 			sched_view(i, &v);
-			if (v.handle == service_handle(h->s))
-				sched_interrupt_worker(i, v.handle);
+			if (v.handle != service_handle(h->s))
+				continue;
+			atomic_store_explicit(&h->want_break, true, memory_order_relaxed);
+			sched_interrupt_worker(i, v.handle);
 		}
 	} else if (sig == 1) {
 		log_printf(LOG_LEVEL_INFO, service_handle(h->s), "Current Memory %.3fK",
-			   (double)atomic_load_explicit(&h->s->memory, memory_order_relaxed) / 1024);
+		           (double)atomic_load_explicit(&h->s->memory, memory_order_relaxed) /
+		                   1024);
 	}
 }
 
@@ -222,6 +271,7 @@ int luahost_init(const struct luahost_config *c)
 	luahost_lib_dir = mem_strdup(c->lib_dir);
 	luahost_service_dir = mem_strdup(c->service_dir);
 	default_memory_limit = c->memory_limit;
+	libs_init();
 	module_add(&snlua);
 	sched_set_interrupt(on_interrupt);
 	return 0;

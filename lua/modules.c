@@ -30,9 +30,9 @@ static int cache_mode(lua_State *L)
 static int luaopen_codecache(lua_State *L)
 {
 	static const luaL_Reg f[] = { { "loadfile", cache_loadfile },
-				      { "clear", cache_clear },
-				      { "mode", cache_mode },
-				      { NULL, NULL } };
+		                      { "clear", cache_clear },
+		                      { "mode", cache_mode },
+		                      { NULL, NULL } };
 
 	luaL_newlib(L, f);
 	return 1;
@@ -48,6 +48,8 @@ static const struct {
 	{ "skynet.harbor", luaopen_skynet_harbor },
 	{ "skynet.socketdriver", luaopen_skynet_socketdriver },
 	{ "skynet.codecache", luaopen_codecache },
+	{ "skynet.coroutine", luaopen_skynet_coroutine },
+	{ "skynet.profile", luaopen_skynet_profile },
 };
 
 lua_CFunction luahost_find_module(const char *name)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The Lua state of a service: memory, libraries, and where `require` looks. */
-#include <lualib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,8 @@
 
 #define WARN_FIRST ((size_t)32 << 20)
 
-/* Accounts every byte; refuses to grow beyond the limit, which Lua turns into "not enough memory". */
+/* Accounts every byte; refuses to grow beyond the limit while the program runs, which Lua turns
+ * into "not enough memory". */
 static void *allocate(void *ud, void *p, size_t old, size_t size)
 {
 	struct host *h = ud;
@@ -23,10 +23,12 @@ static void *allocate(void *ud, void *p, size_t old, size_t size)
 	if (size == 0) {
 		h->memory -= old;
 		free(p);
-		atomic_store_explicit(&h->s->memory, h->memory, memory_order_relaxed); /* a statistic */
+		atomic_store_explicit(&h->s->memory, h->memory,
+		                      memory_order_relaxed); /* a statistic */
 		return NULL;
 	}
-	if (unlikely(h->memory_limit && size > old && h->memory + size - old > h->memory_limit))
+	if (unlikely(h->memory_limit && size > old && h->current &&
+	             h->memory + size - old > h->memory_limit))
 		return NULL;
 	void *q = realloc(p, size);
 
@@ -37,7 +39,7 @@ static void *allocate(void *ud, void *p, size_t old, size_t size)
 	if (unlikely(h->memory > h->memory_report)) {
 		h->memory_report *= 2;
 		log_printf(LOG_LEVEL_WARNING, service_handle(h->s), "Memory warning %.2f M",
-			   (double)h->memory / (1 << 20));
+		           (double)h->memory / (1 << 20));
 	}
 	return q;
 }
@@ -68,7 +70,7 @@ static int search_own(lua_State *L)
 		char file[4096];
 
 		if (snprintf(file, sizeof(file), i ? "%s/init.lua" : "%s.lua", path) >=
-			    (int)sizeof(file) ||
+		            (int)sizeof(file) ||
 		    access(file, R_OK) != 0)
 			continue;
 		if (codecache_load(L, file) != LUA_OK)
@@ -95,16 +97,19 @@ static int search_path(lua_State *L)
 	file = lua_tostring(L, -2);
 	if (codecache_load(L, file) != LUA_OK)
 		return luaL_error(L, "error loading module '%s' from file '%s':\n\t%s",
-				  lua_tostring(L, 1), file, lua_tostring(L, -1));
+		                  lua_tostring(L, 1), file, lua_tostring(L, -1));
 	lua_pushstring(L, file);
 	return 2;
 }
 
+#define DEFAULT_PATH  "./lualib/?.lua;./lualib/?/init.lua"
+#define DEFAULT_CPATH "./luaclib/?.so"
+
 static int open_libraries(lua_State *L)
 {
-	struct host *h = host_of(L);
+	const char *path = env_get("lua_path"), *cpath = env_get("lua_cpath");
 
-	luaL_openlibs(L);
+	libs_open(L);
 	lua_getglobal(L, "package");
 	lua_getfield(L, -1, "searchers");
 	lua_pushcfunction(L, search_path);
@@ -117,20 +122,13 @@ static int open_libraries(lua_State *L)
 	lua_pushcfunction(L, search_own);
 	lua_rawseti(L, -2, 2);
 	lua_pop(L, 1);
-	const char *path = env_get("lua_path"), *cpath = env_get("lua_cpath");
-
-	lua_pushstring(L, path ? path : "./?.lua");
+	lua_pushstring(L, path ? path : DEFAULT_PATH);
 	lua_setfield(L, -2, "path");
-	lua_pushstring(L, cpath ? cpath : "");
+	lua_pushstring(L, cpath ? cpath : DEFAULT_CPATH);
 	lua_setfield(L, -2, "cpath");
-
-	lua_newtable(L);
-	h->tokens_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-	lua_newtable(L);
-	h->timeouts_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-	lua_newtable(L);
-	h->inits_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-	/* Every service has the table, whether it requires it or not: messages come by its protocols. */
+	require_open(L);
+	/* Every service has the table, whether it requires it or not: messages come by its
+	 * protocols. */
 	luaL_requiref(L, "skynet", luaopen_skynet, 0);
 	return 0;
 }
@@ -145,8 +143,9 @@ int host_open_state(struct host *h)
 		return -1;
 	h->L = L;
 	lua_atpanic(L, panic);
-	h->main = (struct task){ .co = L, .host = h };
-	*(struct task **)lua_getextraspace(L) = &h->main;
+	h->main = (struct task){ .co = L, .leaf = L, .host = h };
+	task_adopt(L, &h->main);
+	h->running = L;
 	lua_gc(L, LUA_GCSTOP);
 	lua_pushcfunction(L, open_libraries);
 	return lua_pcall(L, 0, 0, 0) == LUA_OK ? 0 : -1;

@@ -1,216 +1,72 @@
 /* SPDX-License-Identifier: MIT */
-/* Tasks and waits: the scheduler of one Lua service, in C.
+/* Tasks: the scheduler of one Lua service, in C.
  *
- * A task is a pooled coroutine with what it serves and what it waits for. Blocking functions put an entry
- * into the host's session table and yield; the message with that session finds the entry and resumes
- * the coroutine with the answer on its stack. There is no Lua code between a message and a handler.
+ * A task is a pooled coroutine with what it serves and what it waits for. A blocking function notes
+ * in the task what it waits for and yields; when that comes, the coroutine is resumed and the
+ * function's continuation finds the outcome in the task. There is no Lua code between a message and
+ * a handler.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "lua/host.h"
 
-/* ---- fifo ---- */
+#define LINE_MAX_BYTES 200
 
-void fifo_push(struct fifo *f, struct task *t)
+/* ---- what is due after this message ---- */
+
+void fifo_push(struct fifo *f, struct task *t, const void *token)
 {
 	if (f->count == f->capacity) {
 		unsigned bigger = f->capacity ? f->capacity * 2 : 8;
-		struct task **items = mem_alloc(bigger * sizeof(*items));
+		struct due *items = mem_alloc(bigger * sizeof(*items));
 
 		for (unsigned i = 0; i < f->count; i++)
-			items[i] = f->items[(f->first + i) % f->capacity];
+			items[i] = f->items[(f->first + i) & (f->capacity - 1)];
 		mem_free(f->items);
 		f->items = items;
 		f->first = 0;
 		f->capacity = bigger;
 	}
-	f->items[(f->first + f->count++) % f->capacity] = t;
+	f->items[(f->first + f->count++) & (f->capacity - 1)] = (struct due){ t, token };
 }
 
-struct task *fifo_pop(struct fifo *f)
+static bool fifo_pop(struct fifo *f, struct due *ret)
 {
-	struct task *t;
-
 	if (!f->count)
-		return NULL;
-	t = f->items[f->first];
-	f->first = (f->first + 1) % f->capacity;
+		return false;
+	*ret = f->items[f->first];
+	f->first = (f->first + 1) & (f->capacity - 1);
 	f->count--;
-	return t;
+	return true;
 }
 
-bool fifo_remove(struct fifo *f, struct task *t)
+static void fifo_cancel(struct fifo *f, const struct task *t)
 {
 	for (unsigned i = 0; i < f->count; i++) {
-		if (f->items[(f->first + i) % f->capacity] != t)
-			continue;
-		for (; i + 1 < f->count; i++)
-			f->items[(f->first + i) % f->capacity] =
-				f->items[(f->first + i + 1) % f->capacity];
-		f->count--;
-		return true;
-	}
-	return false;
-}
+		struct due *d = &f->items[(f->first + i) & (f->capacity - 1)];
 
-/* ---- waits ---- */
-
-static unsigned slot_of(const struct host *h, int32_t session)
-{
-	return (uint32_t)session * 2654435769u & (h->waits_size - 1);
-}
-
-struct wait *wait_find(struct host *h, int32_t session)
-{
-	if (!h->waits_used || session <= 0)
-		return NULL;
-	for (unsigned i = slot_of(h, session);; i = (i + 1) & (h->waits_size - 1)) {
-		if (h->waits[i].session == session)
-			return &h->waits[i];
-		if (h->waits[i].session == 0)
-			return NULL;
+		if (d->task == t)
+			d->task = NULL;
 	}
 }
 
-static struct wait *wait_place(struct host *h, int32_t session)
-{
-	unsigned i = slot_of(h, session);
-
-	while (h->waits[i].session)
-		i = (i + 1) & (h->waits_size - 1);
-	return &h->waits[i];
-}
-
-static void waits_resize(struct host *h, unsigned size)
-{
-	struct wait *old = h->waits;
-	unsigned old_size = h->waits_size;
-
-	h->waits = mem_zalloc(size * sizeof(*h->waits));
-	h->waits_size = size;
-	for (unsigned i = 0; i < old_size; i++)
-		if (old[i].session)
-			*wait_place(h, old[i].session) = old[i];
-	mem_free(old);
-}
-
-struct wait *wait_add(struct host *h, int32_t session, enum wait_kind kind)
-{
-	struct wait *w;
-
-	if (h->waits_used * 2 >= h->waits_size)
-		waits_resize(h, h->waits_size ? h->waits_size * 2 : 8);
-	w = wait_place(h, session);
-	*w = (struct wait){ .session = session, .kind = (uint8_t)kind };
-	h->waits_used++;
-	return w;
-}
-
-/* Backward-shift deletion: no tombstones, so a table that was full once is as quick as a new one. */
-void wait_remove(struct host *h, struct wait *w)
-{
-	unsigned mask = h->waits_size - 1, hole = (unsigned)(w - h->waits);
-
-	for (unsigned i = (hole + 1) & mask; h->waits[i].session; i = (i + 1) & mask) {
-		unsigned home = slot_of(h, h->waits[i].session);
-
-		if (((i - home) & mask) >= ((i - hole) & mask)) {
-			h->waits[hole] = h->waits[i];
-			hole = i;
-		}
-	}
-	h->waits[hole].session = 0;
-	h->waits_used--;
-	if (h->waits_size > 1024 && h->waits_used * 8 < h->waits_size)
-		waits_resize(h, h->waits_size / 4);
-}
-
-int32_t host_new_session(struct host *h)
-{
-	int32_t session;
-
-	do
-		session = service_new_session(h->s);
-	while (wait_find(h, session));
-	return session;
-}
-
-static void forget_session(struct host *h, int32_t session)
-{
-	struct wait *w = wait_find(h, session);
-
-	if (!w)
-		return;
-	if (w->timer)
-		(void)service_timeout_cancel(w->timer);
-	wait_remove(h, w);
-}
-
-void wait_abandon(struct task *t)
-{
-	struct host *h = t->host;
-
-	if (t->wait_session)
-		forget_session(h, t->wait_session);
-	if (t->deadline_session)
-		forget_session(h, t->deadline_session);
-	t->wait_session = t->deadline_session = 0;
-	if (t->has_token) {
-		lua_State *L = h->L;
-
-		/* tokens[token] = task: find it by value; sleeping tasks are few when this happens */
-		lua_rawgeti(L, LUA_REGISTRYINDEX, h->tokens_ref);
-		lua_pushnil(L);
-		while (lua_next(L, -2)) {
-			bool found = lua_touserdata(L, -1) == t;
-
-			lua_pop(L, 1);
-			if (found) {
-				lua_pushnil(L);
-				lua_rawset(L, -3);
-				break;
-			}
-		}
-		lua_pop(L, 1);
-		t->has_token = false;
-	}
-	t->wait = WAIT_NONE;
-}
-
-void wait_fail(struct wait *w, const char *why, size_t size)
-{
-	struct task *t = w->task;
-
-	wait_abandon(t);
-	mem_free(t->error_text);
-	t->error_text = mem_strndup(why ? why : "", size);
-	t->error = t->error_text;
-	task_resume(t, 0);
-}
-
-int task_raise(lua_State *L, struct task *t)
-{
-	const char *why = t->error;
-
-	t->error = NULL;
-	if (why && *why)
-		return luaL_error(L, "call failed: %s", why);
-	return luaL_error(L, "call failed");
-}
-
-/* ---- tasks ---- */
+/* ---- life of a task ---- */
 
 struct task *task_blocking(lua_State *L, const char *what)
 {
 	struct task *t = task_of(L);
 
-	if (t->co != L || t->host->current != t || t == &t->host->main)
-		luaL_error(L, "skynet.%s must run in a task of the service "
-			      "(it was called in the main chunk or inside a plain coroutine)", what);
+	if (unlikely(t->host->current != t))
+		luaL_error(L,
+		           "skynet.%s must run in a task of the service (it was called in the main "
+		           "chunk,"
+		           " or inside a plain coroutine)",
+		           what);
+	t->leaf = L;
 	return t;
 }
 
@@ -239,22 +95,31 @@ static void unlink_live(struct task *t)
 	h->tasks--;
 }
 
+static struct task *with_new_coroutine(struct host *h)
+{
+	/* Both may raise; nothing is ours yet. */
+	lua_State *co = lua_newthread(h->L);
+	int ref = luaL_ref(h->L, LUA_REGISTRYINDEX);
+	struct task *t = h->blank;
+
+	if (t)
+		h->blank = t->next;
+	else
+		t = mem_alloc(sizeof(*t));
+	*t = (struct task){ .co = co, .leaf = co, .host = h, .ref = ref };
+	task_adopt(co, t);
+	return t;
+}
+
 struct task *task_create(struct host *h)
 {
 	struct task *t = h->pool;
 
-	if (t) {
+	if (likely(t != NULL)) {
 		h->pool = t->next;
 		h->pooled--;
 	} else {
-		lua_State *co = lua_newthread(h->L);
-		int ref = luaL_ref(h->L, LUA_REGISTRYINDEX);
-
-		t = mem_zalloc(sizeof(*t));
-		t->co = co;
-		t->ref = ref;
-		t->host = h;
-		*(struct task **)lua_getextraspace(co) = t;
+		t = with_new_coroutine(h);
 	}
 	link_live(t);
 	return t;
@@ -262,37 +127,50 @@ struct task *task_create(struct host *h)
 
 static void drop_messages(struct task *t)
 {
+	if (t->request && !t->request_borrowed)
+		msg_destroy(t->request);
+	t->request = NULL;
 	t->held = msg_destroy(t->held);
-	t->request = msg_destroy(t->request);
 }
 
-static void task_free(struct task *t)
-{
-	/* A coroutine that somebody still holds must not find us any more. */
-	*(struct task **)lua_getextraspace(t->co) = &t->host->main;
-	luaL_unref(t->host->L, LUA_REGISTRYINDEX, t->ref);
-	mem_free(t->error_text);
-	mem_free(t);
-}
-
-static void task_recycle(struct task *t)
+/* The coroutine goes to whoever still holds it, and must not find us any more. */
+static void give_up_coroutine(struct task *t)
 {
 	struct host *h = t->host;
 
+	task_adopt(t->co, &h->main);
+	luaL_unref(h->L, LUA_REGISTRYINDEX, t->ref);
+	t->co = t->leaf = NULL;
+	t->next = h->blank;
+	h->blank = t;
+}
+
+static void task_end(struct task *t)
+{
+	struct host *h = t->host;
+
+	if (unlikely(t->queued))
+		fifo_cancel(&h->wakeups, t);
+	if (unlikely(t == h->start_task))
+		h->start_task = NULL;
 	drop_messages(t);
 	unlink_live(t);
+	mem_free(t->error_text);
+	t->error_text = NULL;
+	t->failed = t->woken = t->profiled = t->request_borrowed = false;
+	t->queued = 0;
 	t->source = 0;
 	t->session = 0;
-	t->request_was_call = false;
-	t->proto = NULL;
+	t->request_state = REQUEST_NONE;
 	t->wait = WAIT_NONE;
-	t->error = NULL;
-	t->dispatch_line = 0;
+	if (unlikely(t->leaf != t->co))
+		task_adopt(t->leaf, &h->main);
 	if (h->pooled >= HOST_POOL_MAX) {
-		task_free(t);
+		give_up_coroutine(t);
 		return;
 	}
 	lua_settop(t->co, 0);
+	t->leaf = t->co;
 	t->next = h->pool;
 	h->pool = t;
 	h->pooled++;
@@ -300,127 +178,230 @@ static void task_recycle(struct task *t)
 
 void task_fail_request(struct task *t, const char *why)
 {
-	if (t->session) {
-		int32_t session = t->session;
+	int32_t session = t->session;
 
-		t->session = 0;
+	t->session = 0;
+	t->request_state = t->request_state == REQUEST_NONE ? REQUEST_NONE : REQUEST_DONE;
+	if (session)
 		service_send_error_text(service_handle(t->host->s), t->source, session, why);
-	}
 }
 
-static void on_error(struct task *t)
+/* Runs the to-be-closed variables. They may do anything but wait. */
+static void close_coroutine(struct task *t)
 {
 	struct host *h = t->host;
-	const char *text = luaL_tolstring(h->L, (lua_xmove(t->co, h->L, 1), -1), NULL);
-	char why[256];
+	lua_State *outer = h->running;
 
-	snprintf(why, sizeof(why), "error in callee: %.*s", (int)strcspn(text, "\n") > 200 ? 200 : (int)strcspn(text, "\n"), text);
-	luaL_traceback(h->L, t->co, text, 0);
-	log_printf(LOG_LEVEL_ERROR, service_handle(h->s),
-		   "lua call [%x to :%x : %d msgsz = %d] error : \x1b[31m%s\x1b[0m", t->source,
-		   service_handle(h->s), t->session, t->request ? (int)t->request->size : 0,
-		   lua_tostring(h->L, -1));
-	lua_pop(h->L, 3);
-	task_fail_request(t, why);
-	lua_resetthread(t->co);
-	task_recycle(t);
+	h->running = t->co;
+	(void)lua_resetthread(t->co);
+	h->running = outer;
 }
 
-static void on_end(struct task *t)
-{
-	if (t->session) {
-		struct host *h = t->host;
+/* ---- errors ---- */
 
-		log_printf(LOG_LEVEL_WARNING, service_handle(h->s),
-			   "Maybe forgot response session %d from :%08x : line %d", t->session,
-			   t->source, t->dispatch_line);
-		task_fail_request(t, "the callee did not answer");
+/* (coroutine as pointer, message) -> text with traceback, first line. Protected: __tostring may
+ * raise. */
+static int describe(lua_State *L)
+{
+	lua_State *co = lua_touserdata(L, 1);
+	const char *text = luaL_tolstring(L, 2, NULL);
+
+	luaL_traceback(L, co, text, co == L);
+	lua_pushlstring(L, text, strcspn(text, "\n"));
+	return 2;
+}
+
+void task_log_error(struct host *h, lua_State *from, int status, uint32_t source, int32_t session,
+                    size_t size, char *ret_line)
+{
+	lua_State *L = h->L;
+	const char *text = "the error cannot be shown", *line = text;
+	uint32_t self = service_handle(h->s);
+
+	lua_pushcfunction(L, describe);
+	lua_pushlightuserdata(L, from);
+	lua_xmove(from, L, from != L);
+	if (from == L)
+		lua_rotate(L, -3, -1); /* the message was below: bring it behind the two */
+	if (lua_pcall(L, 2, 2, 0) == LUA_OK) {
+		text = lua_tostring(L, -2);
+		line = lua_tostring(L, -1);
+	} else {
+		lua_pushnil(L);
 	}
-	task_recycle(t);
+	if (status == LUA_ERRMEM)
+		log_printf(LOG_LEVEL_ERROR, self, "lua memory error : [%x to :%x : %d]", source,
+		           self, session);
+	else if (status == LUA_ERRERR)
+		log_printf(LOG_LEVEL_ERROR, self, "lua error in error : [%x to :%x : %d]", source,
+		           self, session);
+	else
+		log_printf(LOG_LEVEL_ERROR, self,
+		           "lua call [%x to :%x : %d msgsz = %zu] error : \x1b[31m%s\x1b[0m",
+		           source, self, session, size, text);
+	if (ret_line)
+		snprintf(ret_line, 256, "error in callee: %.*s", LINE_MAX_BYTES, line);
+	lua_pop(L, 2);
+}
+
+static noinline void on_error(struct task *t, int status)
+{
+	char line[256];
+
+	task_log_error(t->host, t->co, status, t->source, t->session, t->request_size, line);
+	task_fail_request(t, line);
+	wait_abandon(t, true);
+	close_coroutine(t);
+	task_end(t);
+}
+
+static noinline void on_forgotten(struct task *t)
+{
+	struct host *h = t->host;
+	lua_Debug ar = { .short_src = "?", .linedefined = 0 };
+
+	lua_rawgeti(h->L, LUA_REGISTRYINDEX, t->request_proto->dispatch_ref);
+	if (lua_isfunction(h->L, -1))
+		lua_getinfo(h->L, ">S", &ar);
+	else
+		lua_pop(h->L, 1);
+	log_printf(LOG_LEVEL_WARNING, service_handle(h->s),
+	           "Maybe forgot response session %d from :%08X : @%s:%d", t->session, t->source,
+	           ar.short_src, ar.linedefined);
+	task_fail_request(t, "the callee did not answer");
+}
+
+/* ---- running ---- */
+
+/* coroutine.yield in a task: nobody will ever resume it. */
+static noinline void on_stray_yield(struct task *t, int results)
+{
+	struct host *h = t->host;
+
+	if (results && !lua_isnil(t->co, -results)) {
+		lua_settop(t->co, lua_gettop(t->co) - results + 1);
+		if (lua_type(t->co, -1) == LUA_TSTRING &&
+		    strcmp(lua_tostring(t->co, -1), "USER") == 0)
+			lua_pushliteral(
+			        t->co,
+			        "Call skynet.coroutine.yield out of skynet.coroutine.resume");
+		else
+			lua_pushfstring(t->co, "Unknown command : %s",
+			                lua_type(t->co, -1) == LUA_TSTRING
+			                        ? lua_tostring(t->co, -1)
+			                        : luaL_typename(t->co, -1));
+		lua_remove(t->co, -2);
+		task_log_error(h, t->co, LUA_ERRRUN, t->source, t->session, t->request_size, NULL);
+		results = 0;
+	}
+	lua_pop(t->co, results);
+	task_fail_request(t, "the callee stalled in coroutine.yield");
+	t->wait = WAIT_NEVER;
 }
 
 void task_resume(struct task *t, int nargs)
 {
 	struct host *h = t->host;
-	struct task *outer = h->current;
 	int results = 0, status;
 
+	if (unlikely(t->profiled))
+		t->profile_began_ns = clock_mono_ns();
 	h->current = t;
+	h->running = t->co;
 	status = lua_resume(t->co, h->L, nargs, &results);
-	h->current = outer;
-	if (likely(status == LUA_YIELD)) {
-		t->held = msg_destroy(t->held);
-		t->request = msg_destroy(t->request);
-		if (unlikely(t->wait == WAIT_NONE)) {
-			/* coroutine.yield in a task: nobody will ever resume it */
-			if (results && !lua_isnil(t->co, -results)) {
-				const char *what = luaL_tolstring(t->co, -results, NULL);
-
-				log_printf(LOG_LEVEL_ERROR, service_handle(h->s), "Unknown command : %s\n%s",
-					   what, "coroutine.yield was called in a task");
-				lua_pop(t->co, 1);
-			}
-			task_fail_request(t, "the callee stalled in coroutine.yield");
-			t->wait = WAIT_EXIT;
-		}
-		lua_pop(t->co, results);
+	h->running = h->L;
+	h->current = NULL;
+	if (unlikely(t->profiled))
+		t->profile_total_ns += clock_mono_ns() - t->profile_began_ns;
+	if (status == LUA_YIELD) {
+		/* What was unpacked is freed already; this is for those who got the pointer. */
+		drop_messages(t);
+		if (unlikely(t->wait == WAIT_NONE))
+			on_stray_yield(t, results);
 		return;
 	}
-	if (likely(status == LUA_OK))
-		on_end(t);
-	else
-		on_error(t);
+	if (unlikely(status != LUA_OK)) {
+		on_error(t, status);
+		return;
+	}
+	if (unlikely(t->session))
+		on_forgotten(t);
+	task_end(t);
 }
 
 void task_kill(struct task *t, const char *why)
 {
-	(void)fifo_remove(&t->host->wakeups, t);
-	(void)fifo_remove(&t->host->forks, t);
-	wait_abandon(t);
+	fifo_cancel(&t->host->forks, t);
+	wait_abandon(t, true);
 	task_fail_request(t, why);
-	lua_resetthread(t->co);
-	task_recycle(t);
+	close_coroutine(t);
+	task_end(t);
+}
+
+void task_fail_wait(struct task *t, const char *why, size_t size)
+{
+	wait_abandon(t, false);
+	mem_free(t->error_text);
+	t->error_text = size ? mem_strndup(why, size) : NULL;
+	t->failed = true;
+	task_resume(t, 0);
+}
+
+void task_check_failed(lua_State *L, struct task *t)
+{
+	if (unlikely(t->host->current != t))
+		luaL_error(L, "a blocked task was resumed by coroutine.resume");
+	if (likely(!t->failed))
+		return;
+	t->failed = false;
+	if (!t->error_text)
+		luaL_error(L, "call failed");
+	lua_pushstring(L, t->error_text);
+	mem_free(t->error_text);
+	t->error_text = NULL;
+	luaL_error(L, "call failed: %s", lua_tostring(L, -1));
+}
+
+static void run_wakeup(const struct due *d)
+{
+	struct task *t = d->task;
+
+	t->queued--;
+	/* It may have been woken by its timer meanwhile, or wait for something else by now. */
+	if ((t->wait != WAIT_SLEEP && t->wait != WAIT_WAKEUP) || t->token != d->token)
+		return;
+	wait_abandon(t, false);
+	t->woken = true;
+	task_resume(t, 0);
 }
 
 void task_run_pending(struct host *h)
 {
-	struct task *t;
+	struct due d;
 
-	while ((t = fifo_pop(&h->wakeups)) || (t = fifo_pop(&h->forks))) {
-		if (t->wait == WAIT_SLEEP) {
-			t->wait = WAIT_NONE;
-			lua_pushliteral(t->co, "BREAK");
-			task_resume(t, 1);
-		} else if (t->wait == WAIT_WAKEUP) {
-			t->wait = WAIT_NONE;
-			task_resume(t, 0);
+	while (!h->exiting) {
+		if (fifo_pop(&h->wakeups, &d)) {
+			if (d.task)
+				run_wakeup(&d);
+		} else if (fifo_pop(&h->forks, &d)) {
+			if (d.task)
+				task_resume(d.task, lua_gettop(d.task->co) - 1);
 		} else {
-			/* a fork: function and arguments are on its stack */
-			task_resume(t, lua_gettop(t->co) - 1);
+			return;
 		}
 	}
 }
 
 void task_free_all(struct host *h)
 {
-	/* Closing may run Lua code that forks or answers; it cannot block any more. */
-	while (h->live) {
-		struct task *t = h->live;
-
-		task_fail_request(t, h->why);
-		if (t->wait != WAIT_NONE)
-			wait_abandon(t);
-		lua_resetthread(t->co);
-		drop_messages(t);
-		unlink_live(t);
-		task_free(t);
+	/* Closing may run Lua code that sends; it cannot block or fork any more. */
+	h->closing = true;
+	while (h->live)
+		task_kill(h->live, h->why);
+	for (struct task *t = h->pool, *next; t; t = next) {
+		next = t->next;
+		give_up_coroutine(t);
 	}
-	while (h->pool) {
-		struct task *t = h->pool;
-
-		h->pool = t->next;
-		task_free(t);
-	}
-	mem_free(h->wakeups.items);
-	mem_free(h->forks.items);
+	h->pool = NULL;
+	h->pooled = 0;
 }

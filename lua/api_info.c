@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/* skynet: addresses, clocks, environment, log, statistics (lua-core.md 3.3, 3.12, 3.14), and values
+ * as bytes (3.10). */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/command.h"
+#include "core/env.h"
+#include "core/log.h"
+#include "core/names.h"
+#include "lua/host.h"
+#include "lua/seri.h"
+
+#define SELF(h) service_handle((h)->s)
+
+/* ---- addresses ---- */
+
+int api_self(lua_State *L)
+{
+	lua_pushinteger(L, SELF(host_of(L)));
+	return 1;
+}
+
+int api_localname(lua_State *L)
+{
+	const char *name = luaL_checkstring(L, 1);
+	uint32_t handle = name[0] == '.' ? names_find(name + 1) : 0;
+
+	if (!handle)
+		return 0;
+	lua_pushinteger(L, handle);
+	return 1;
+}
+
+int api_address(lua_State *L)
+{
+	if (lua_type(L, 1) == LUA_TNUMBER) {
+		char text[16];
+
+		snprintf(text, sizeof(text), ":%08x", (uint32_t)lua_tointeger(L, 1));
+		lua_pushstring(L, text);
+	} else {
+		luaL_checkany(L, 1);
+		luaL_tolstring(L, 1, NULL);
+	}
+	return 1;
+}
+
+int api_harbor(lua_State *L)
+{
+	uint32_t handle = (uint32_t)luaL_checkinteger(L, 1);
+
+	lua_pushinteger(L, handle >> 24);
+	lua_pushboolean(L, handle >> 24 != 0 && handle >> 24 != service_harbor());
+	return 2;
+}
+
+/* ---- clocks ---- */
+
+int api_now(lua_State *L)
+{
+	lua_pushinteger(L, (lua_Integer)clock_now_cs());
+	return 1;
+}
+
+int api_hpc(lua_State *L)
+{
+	lua_pushinteger(L, (lua_Integer)clock_mono_ns());
+	return 1;
+}
+
+int api_starttime(lua_State *L)
+{
+	lua_pushinteger(L, clock_start_seconds());
+	return 1;
+}
+
+int api_time(lua_State *L)
+{
+	lua_pushnumber(L, clock_start_seconds() + (double)clock_now_cs() / 100);
+	return 1;
+}
+
+/* ---- environment ---- */
+
+int api_getenv(lua_State *L)
+{
+	const char *value = env_get(luaL_checkstring(L, 1));
+
+	if (!value)
+		return 0;
+	lua_pushstring(L, value);
+	return 1;
+}
+
+int api_setenv(lua_State *L)
+{
+	const char *key = luaL_checkstring(L, 1);
+
+	luaL_argcheck(L, !strchr(key, ' '), 1, "a key holds no space");
+	if (env_set(key, luaL_checkstring(L, 2)) != 0)
+		return luaL_error(L, "Can't setenv exist key : %s", key);
+	return 0;
+}
+
+/* ---- this service ---- */
+
+int api_genid(lua_State *L)
+{
+	lua_pushinteger(L, host_new_session(host_of(L)));
+	return 1;
+}
+
+int api_stat(lua_State *L)
+{
+	const char *r = command_run(host_of(L)->s, "STAT", luaL_checkstring(L, 1));
+
+	if (!r || lua_stringtonumber(L, r) == 0)
+		lua_pushinteger(L, 0);
+	return 1;
+}
+
+int api_mqlen(lua_State *L)
+{
+	lua_pushinteger(L, mailbox_length(&host_of(L)->s->mailbox));
+	return 1;
+}
+
+int api_endless(lua_State *L)
+{
+	lua_pushboolean(L, strcmp(command_run(host_of(L)->s, "STAT", "endless"), "1") == 0);
+	return 1;
+}
+
+/* ---- log ---- */
+
+int api_error(lua_State *L)
+{
+	int n = lua_gettop(L);
+	luaL_Buffer b;
+	const char *text;
+	size_t size;
+
+	if (n == 0) {
+		lua_pushliteral(L, "nil");
+	} else if (n == 1) {
+		luaL_tolstring(L, 1, NULL);
+	} else {
+		luaL_buffinit(L, &b);
+		for (int i = 1; i <= n; i++) {
+			if (i > 1)
+				luaL_addchar(&b, ' ');
+			luaL_tolstring(L, i, NULL);
+			luaL_addvalue(&b);
+		}
+		luaL_pushresult(&b);
+	}
+	text = lua_tolstring(L, -1, &size);
+	log_write(LOG_LEVEL_INFO, SELF(host_of(L)), text, size);
+	return 0;
+}
+
+/* ---- values ---- */
+
+int api_pack(lua_State *L)
+{
+	size_t size;
+	void *payload = seri_pack(L, 1, &size);
+
+	lua_pushlightuserdata(L, payload);
+	lua_pushinteger(L, (lua_Integer)size);
+	return 2;
+}
+
+int api_packstring(lua_State *L)
+{
+	struct host *h = host_of(L);
+	size_t size;
+	void *payload = seri_pack(L, 1, &size);
+
+	if (!payload) {
+		lua_pushliteral(L, "");
+		return 1;
+	}
+	/* The string may pass the memory limit: the next call frees what an error left. */
+	payload_free(h->loose);
+	h->loose = payload;
+	lua_pushlstring(L, payload, size);
+	h->loose = NULL;
+	payload_free(payload);
+	return 1;
+}
+
+int api_unpack(lua_State *L)
+{
+	size_t size;
+	const void *data;
+
+	if (lua_isnoneornil(L, 1))
+		return 0;
+	if (lua_type(L, 1) == LUA_TSTRING) {
+		data = lua_tolstring(L, 1, &size);
+	} else {
+		luaL_checktype(L, 1, LUA_TLIGHTUSERDATA);
+		data = lua_touserdata(L, 1);
+		size = (size_t)luaL_checkinteger(L, 2);
+		if (size && !data)
+			return luaL_error(L, "deserialize null pointer");
+	}
+	return size ? seri_unpack(L, data, size) : 0;
+}
+
+int api_tostring(lua_State *L)
+{
+	if (lua_isnoneornil(L, 1))
+		return 0;
+	if (lua_type(L, 1) == LUA_TSTRING) {
+		lua_settop(L, 1);
+		return 1;
+	}
+	luaL_checktype(L, 1, LUA_TLIGHTUSERDATA);
+	if (!lua_touserdata(L, 1)) {
+		lua_pushliteral(L, "");
+		return 1;
+	}
+	lua_pushlstring(L, lua_touserdata(L, 1), (size_t)luaL_checkinteger(L, 2));
+	return 1;
+}
+
+int api_trash(lua_State *L)
+{
+	switch (lua_type(L, 1)) {
+	case LUA_TSTRING:
+		return 0;
+	case LUA_TLIGHTUSERDATA:
+		luaL_checkinteger(L, 2);
+		payload_free(lua_touserdata(L, 1));
+		return 0;
+	default:
+		return luaL_error(L, "skynet.trash invalid param %s", luaL_typename(L, 1));
+	}
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* skynet: protocols and their dispatch functions (lua-core.md 3.4). */
+#include <string.h>
+
+#include "core/service.h"
+#include "lua/host.h"
+
+/* A reference to table[key], or LUA_NOREF. */
+static int ref_field(lua_State *L, int table, const char *key)
+{
+	if (lua_getfield(L, table, key) == LUA_TNIL) {
+		lua_pop(L, 1);
+		return LUA_NOREF;
+	}
+	return luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+int api_register_protocol(lua_State *L)
+{
+	struct host *h = host_of(L);
+	const char *name;
+	lua_Integer id;
+	struct proto *p;
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_settop(L, 1);
+	lua_getfield(L, 1, "name");
+	if (lua_type(L, 2) != LUA_TSTRING)
+		return luaL_error(L, "assertion failed! a protocol's name is a string");
+	name = lua_tostring(L, 2);
+	lua_getfield(L, 1, "id");
+	id = lua_isinteger(L, 3) ? lua_tointeger(L, 3) : -1;
+	if (id < 0 || id > 255)
+		return luaL_error(
+		        L, "assertion failed! the id of protocol %s is not an integer in 0..255",
+		        name);
+	if (proto_find_name(h, name))
+		return luaL_error(L, "assertion failed! protocol %s is registered already", name);
+	p = proto_find_id(h, (int)id);
+	if (p)
+		return luaL_error(L, "assertion failed! protocol id %d is %s already", (int)id,
+		                  p->name);
+	/* All that may raise comes before the protocol exists. */
+	lua_getfield(L, 1, "pack");
+	lua_getfield(L, 1, "unpack");
+	bool seri = lua_tocfunction(L, -2) == api_pack && lua_tocfunction(L, -1) == api_unpack;
+	int pack = ref_field(L, 1, "pack"), unpack = ref_field(L, 1, "unpack");
+	int dispatch = ref_field(L, 1, "dispatch");
+
+	lua_pushvalue(L, 2);
+	int name_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+
+	p = proto_add(h, (int)id);
+	p->name = name;
+	p->name_ref = name_ref;
+	p->seri = seri;
+	p->pack_ref = pack;
+	p->unpack_ref = unpack;
+	p->dispatch_ref = dispatch;
+	return 0;
+}
+
+int api_dispatch(lua_State *L)
+{
+	struct host *h = host_of(L);
+	struct proto *p;
+	int old;
+
+	if (lua_isnoneornil(L, 2)) {
+		p = lua_type(L, 1) == LUA_TNUMBER ? proto_find_id(h, (int)lua_tointeger(L, 1))
+		                                  : proto_find_name(h, luaL_checkstring(L, 1));
+		if (!p || p->dispatch_ref == LUA_NOREF)
+			return 0;
+		lua_rawgeti(L, LUA_REGISTRYINDEX, p->dispatch_ref);
+		return 1;
+	}
+	p = proto_check(L, 1);
+	lua_settop(L, 2);
+	old = p->dispatch_ref;
+	p->dispatch_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	if (old == LUA_NOREF)
+		return 0;
+	lua_rawgeti(L, LUA_REGISTRYINDEX, old);
+	luaL_unref(L, LUA_REGISTRYINDEX, old);
+	return 1;
+}
+
+/* Sets a function reference of the host, gives the previous function. */
+static int swap_function(lua_State *L, int *ref)
+{
+	int old = *ref;
+
+	luaL_checkany(L, 1);
+	lua_settop(L, 1);
+	*ref = lua_isnil(L, 1) ? LUA_NOREF : luaL_ref(L, LUA_REGISTRYINDEX);
+	if (old == LUA_NOREF)
+		return 0;
+	lua_rawgeti(L, LUA_REGISTRYINDEX, old);
+	luaL_unref(L, LUA_REGISTRYINDEX, old);
+	return 1;
+}
+
+int api_dispatch_unknown_request(lua_State *L)
+{
+	return swap_function(L, &host_of(L)->unknown_request_ref);
+}
+
+int api_dispatch_unknown_response(lua_State *L)
+{
+	return swap_function(L, &host_of(L)->unknown_response_ref);
+}
+
+/* info_func(f) sets what the debug command INFO answers; info_func() gives it. */
+int api_info_func(lua_State *L)
+{
+	struct host *h = host_of(L);
+
+	if (lua_isnone(L, 1)) {
+		if (h->info_ref == LUA_NOREF)
+			return 0;
+		lua_rawgeti(L, LUA_REGISTRYINDEX, h->info_ref);
+		return 1;
+	}
+	return swap_function(L, &h->info_ref);
+}
+
+/* dispatch_message(type, msg, size, session, source): for programs with their own
+ * skynet.core.callback, which keeps the message. */
+int api_dispatch_message(lua_State *L)
+{
+	struct host *h = host_of(L);
+	void *payload = lua_touserdata(L, 2);
+	struct msg empty = { .next = NULL }, *m = payload ? msg_of(payload) : &empty;
+
+	if (h->current)
+		return luaL_error(L, "skynet.dispatch_message belongs into skynet.core.callback");
+	*m = (struct msg){ .type = (uint8_t)luaL_checkinteger(L, 1),
+		           .size = payload ? (uint64_t)luaL_checkinteger(L, 3) : 0,
+		           .session = (int32_t)luaL_optinteger(L, 4, 0),
+		           .source = (uint32_t)luaL_optinteger(L, 5, 0),
+		           .dest = service_handle(h->s) };
+	host_message_borrowed(h, m);
+	return 0;
+}

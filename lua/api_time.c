@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/* skynet: time (lua-core.md 3.7).
+ *
+ * A timeout is an entry of the session table and a function in the host's timeouts table; its
+ * coroutine is made when it fires. So what timeout() returns is the session and not, as in the
+ * original, a coroutine: half a million of them would cost more than everything else.
+ * skynet.killthread takes it all the same.
+ */
+#include <string.h>
+
+#include "core/clock.h"
+#include "lua/host.h"
+
+#define SELF(h)    service_handle((h)->s)
+#define TIMER_META "harbord.timer"
+
+static lua_Integer check_ti(lua_State *L, int arg)
+{
+	lua_Integer ti = luaL_checkinteger(L, arg);
+
+	return ti > INT32_MAX ? INT32_MAX : ti;
+}
+
+/* The table behind a reference of the host, made when first needed. Pushed. */
+static void push_own_table(lua_State *L, int *ref)
+{
+	if (unlikely(*ref == LUA_NOREF)) {
+		lua_newtable(L);
+		*ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	}
+	lua_rawgeti(L, LUA_REGISTRYINDEX, *ref);
+}
+
+/* The timer of a session: at once for ti <= 0, but behind what is queued already. */
+static struct msg *arm(struct host *h, int32_t session, lua_Integer ti)
+{
+	struct msg *m;
+
+	if (ti > 0)
+		return service_timeout(SELF(h), session, (uint64_t)ti * NS_PER_CS);
+	m = msg_create(0);
+	m->dest = SELF(h);
+	m->session = session;
+	m->type = PTYPE_RESPONSE;
+	(void)service_send(m);
+	return NULL;
+}
+
+static int32_t start_timer(lua_State *L, struct host *h, lua_Integer ti, int function)
+{
+	int32_t session;
+	struct wait *w;
+	int ref;
+
+	push_own_table(L, &h->timeouts_ref);
+	lua_pushvalue(L, function);
+	ref = luaL_ref(L, -2);
+	lua_pop(L, 1);
+	session = host_new_session(h);
+	w = wait_add(h, session, WAIT_TIMEOUT);
+	w->ref = ref;
+	w->timer = arm(h, session, ti);
+	return session;
+}
+
+/* true: the function will not run. */
+static bool cancel_timer(lua_State *L, struct host *h, int32_t session)
+{
+	struct wait *w = wait_find(h, session);
+
+	if (!w || w->kind != WAIT_TIMEOUT)
+		return false;
+	lua_rawgeti(L, LUA_REGISTRYINDEX, h->timeouts_ref);
+	luaL_unref(L, -1, w->ref);
+	lua_pop(L, 1);
+	wait_forget(h, session);
+	return true;
+}
+
+int api_timeout(lua_State *L)
+{
+	lua_Integer ti = check_ti(L, 1);
+
+	luaL_checkany(L, 2);
+	lua_pushinteger(L, start_timer(L, host_of(L), ti, 2));
+	return 1;
+}
+
+static int timer_cancel(lua_State *L)
+{
+	int32_t *session = luaL_checkudata(L, 1, TIMER_META);
+
+	lua_pushboolean(L, *session && cancel_timer(L, host_of(L), *session));
+	*session = 0;
+	return 1;
+}
+
+/* Ours: skynet.timer(ti, f) is timeout with an object, whose :cancel() is true if f will not run.
+ */
+int api_timer(lua_State *L)
+{
+	lua_Integer ti = check_ti(L, 1);
+	int32_t *session;
+
+	luaL_checkany(L, 2);
+	session = lua_newuserdatauv(L, sizeof(*session), 0);
+	*session = 0;
+	if (luaL_newmetatable(L, TIMER_META)) {
+		lua_pushvalue(L, -1);
+		lua_setfield(L, -2, "__index");
+		lua_pushcfunction(L, timer_cancel);
+		lua_setfield(L, -2, "cancel");
+	}
+	lua_setmetatable(L, -2);
+	*session = start_timer(L, host_of(L), ti, 2);
+	return 1;
+}
+
+/* ---- sleeping on a token ---- */
+
+/* The task that waits on the token at index, or NULL. */
+static struct task *waiting_on(lua_State *L, struct host *h, int index)
+{
+	struct task *t;
+	lua_State *co = lua_tothread(L, index);
+
+	if (co) {
+		t = task_of(co);
+		if (t->co == co && (t->wait == WAIT_SLEEP || t->wait == WAIT_WAKEUP) &&
+		    t->token == co)
+			return t;
+	}
+	if (h->tokens_ref == LUA_NOREF)
+		return NULL;
+	lua_rawgeti(L, LUA_REGISTRYINDEX, h->tokens_ref);
+	lua_pushvalue(L, index);
+	lua_rawget(L, -2);
+	t = lua_touserdata(L, -1);
+	lua_pop(L, 2);
+	return t;
+}
+
+static int woken(lua_State *L, int status, lua_KContext is_sleep)
+{
+	struct task *t = task_of(L);
+
+	(void)status;
+	task_check_failed(L, t);
+	if (!is_sleep) {
+		t->woken = false;
+		return 0;
+	}
+	if (t->woken)
+		lua_pushliteral(L, "BREAK");
+	else
+		lua_pushnil(L);
+	t->woken = false;
+	return 1;
+}
+
+/* ti < 0: until wakeup. The token is at index 1. */
+static int sleep_on(lua_State *L, struct task *t, lua_Integer ti)
+{
+	struct host *h = t->host;
+
+	lua_settop(L, 1);
+	if (lua_isnil(L, 1)) {
+		lua_pushthread(L);
+		lua_replace(L, 1);
+	}
+	if (unlikely(waiting_on(L, h, 1) != NULL))
+		return luaL_error(L, "token duplicative");
+	t->token = lua_topointer(L, 1);
+	if (t->token != t->co) {
+		lua_pushvalue(L, 1);
+		t->token_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+		push_own_table(L, &h->tokens_ref);
+		lua_pushvalue(L, 1);
+		lua_pushlightuserdata(L, t);
+		lua_rawset(L, -3);
+		t->token_in_table = true;
+	}
+	if (ti < 0) {
+		t->wait = WAIT_WAKEUP;
+	} else {
+		int32_t session = host_new_session(h);
+		struct wait *w = wait_add(h, session, WAIT_SLEEP);
+
+		w->task = t;
+		w->timer = arm(h, session, ti);
+		t->wait = WAIT_SLEEP;
+		t->wait_session = session;
+	}
+	return lua_yieldk(L, 0, ti >= 0, woken);
+}
+
+int api_sleep(lua_State *L)
+{
+	struct task *t = task_blocking(L, "sleep");
+	lua_Integer ti = check_ti(L, 1);
+
+	lua_settop(L, 2);
+	lua_remove(L, 1);
+	return sleep_on(L, t, ti < 0 ? 0 : ti);
+}
+
+int api_yield(lua_State *L)
+{
+	struct task *t = task_blocking(L, "yield");
+
+	lua_settop(L, 0);
+	return sleep_on(L, t, 0);
+}
+
+int api_wait(lua_State *L)
+{
+	return sleep_on(L, task_blocking(L, "wait"), -1);
+}
+
+int api_wakeup(lua_State *L)
+{
+	struct host *h = host_of(L);
+	struct task *t;
+
+	luaL_checkany(L, 1);
+	t = waiting_on(L, h, 1);
+	if (!t)
+		return 0;
+	/* It keeps waiting until its turn, so a second wakeup queues up as well. */
+	fifo_push(&h->wakeups, t, t->token);
+	t->queued++;
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* ---- tasks by hand ---- */
+
+int api_fork(lua_State *L)
+{
+	struct host *h = host_of(L);
+	struct task *t;
+	int n = lua_gettop(L);
+
+	luaL_checkany(L, 1);
+	if (h->closing)
+		return luaL_error(L, "the service has ended");
+	t = task_create(h);
+	if (!lua_checkstack(t->co, n + 1)) {
+		task_kill(t, NULL);
+		return luaL_error(L, "too many arguments to fork");
+	}
+	lua_pushthread(t->co);
+	lua_xmove(t->co, L, 1);
+	lua_insert(L, 1);
+	lua_xmove(L, t->co, n);
+	fifo_push(&h->forks, t, NULL);
+	return 1;
+}
+
+/* Is t the thread at index 1, or does tostring(thread) match the pattern there? */
+static bool matches(lua_State *L, struct task *t)
+{
+	bool yes;
+
+	if (lua_isthread(L, 1))
+		return lua_tothread(L, 1) == t->co;
+	lua_getglobal(L, "string");
+	lua_getfield(L, -1, "find");
+	lua_pushthread(t->co);
+	lua_xmove(t->co, L, 1);
+	luaL_tolstring(L, -1, NULL);
+	lua_remove(L, -2);
+	lua_pushvalue(L, 1);
+	lua_call(L, 2, 1);
+	yes = lua_toboolean(L, -1);
+	lua_pop(L, 2);
+	return yes;
+}
+
+/* killthread(thread | pattern | what timeout gave) */
+int api_killthread(lua_State *L)
+{
+	struct host *h = host_of(L);
+	struct task *t;
+
+	if (lua_isinteger(L, 1)) {
+		if (!cancel_timer(L, h, (int32_t)lua_tointeger(L, 1)))
+			return 0;
+		lua_settop(L, 1);
+		return 1;
+	}
+	if (lua_type(L, 1) == LUA_TSTRING || lua_isthread(L, 1))
+		lua_settop(L, 1);
+	else
+		return luaL_argerror(L, 1, "a thread or a pattern");
+	for (t = h->live; t; t = t->next)
+		if (t != h->current && t->co != L && matches(L, t))
+			break;
+	if (!t)
+		return 0;
+	lua_pushthread(t->co);
+	lua_xmove(t->co, L, 1);
+	task_kill(t, "the task was killed");
+	return 1;
+}
+
+static void push_key(lua_State *L, const struct task *t)
+{
+	lua_pushfstring(L, "thread: %p session: %d", (void *)t->co, t->wait_session);
+}
+
+/* The stack of a suspended task: of the innermost coroutine that waits. */
+static void push_traceback(lua_State *L, struct task *t)
+{
+	luaL_traceback(L, t->leaf, NULL, 0);
+}
+
+/* task(): how many wait; task(table): fills it; task(session), task(thread), task("init"). */
+int api_task(lua_State *L)
+{
+	struct host *h = host_of(L);
+
+	if (lua_isnoneornil(L, 1)) {
+		lua_pushinteger(L, h->tasks - (h->current != NULL));
+		return 1;
+	}
+	if (lua_type(L, 1) == LUA_TSTRING && strcmp(lua_tostring(L, 1), "init") == 0) {
+		if (!h->start_task || h->start_task == h->current)
+			return 0;
+		push_traceback(L, h->start_task);
+		return 1;
+	}
+	for (struct task *t = h->live; t; t = t->next) {
+		if (lua_istable(L, 1) && t != h->current) {
+			push_key(L, t);
+			push_traceback(L, t);
+			lua_settable(L, 1);
+		} else if (lua_isthread(L, 1) && lua_tothread(L, 1) == t->co) {
+			lua_pushinteger(L, t->wait_session);
+			return 1;
+		} else if (lua_isinteger(L, 1) && t->wait_session &&
+		           lua_tointeger(L, 1) == t->wait_session) {
+			push_traceback(L, t);
+			return 1;
+		}
+	}
+	if (!lua_isinteger(L, 1))
+		return 0;
+	lua_pushliteral(L, "No session");
+	return 1;
+}
