@@ -56,7 +56,9 @@ static void find_service(lua_State *L, const char *name)
 		if (n) {
 			const char *file = expand(L, p, n, name);
 
-			if (codecache_load(L, file) == LUA_OK) {
+			int r = codecache_load(L, file);
+
+			if (r == LUA_OK) {
 				set_path(L, p, n, name);
 				lua_replace(L, top);
 				lua_settop(L, top);
@@ -64,11 +66,12 @@ static void find_service(lua_State *L, const char *name)
 			}
 			errors++;
 			lua_remove(L, -2);
+			if (r != LUA_ERRFILE) /* it is there, but: the most telling goes first */
+				lua_insert(L, top + 1);
 		}
 		p += n;
 		p += *p == ';';
 	}
-	/* A file that is there and does not compile is the reason; else that nothing was found. */
 	luaL_Buffer b;
 
 	luaL_buffinit(L, &b);
