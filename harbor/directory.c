@@ -1,232 +1,270 @@
 /* SPDX-License-Identifier: MIT */
-/* Names of the cluster as this node knows them: see directory.h. */
+/* Names of the cluster as this node knows them: see directory.h. Who waits stands in one list, oldest
+ * first: names come rarely, and then the list is walked once. */
 #include "harbor/directory.h"
 
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
-#include "core/map.h"
 #include "core/mem.h"
 #include "core/remote.h"
-#include "core/service.h"
 
-struct waiting {
-	struct waiting *next;
-	char name[16];
+struct directory_waiting {
+	struct directory_waiting *next;
+	struct msg *m;           /* NULL: a question */
 	uint32_t from;
 	int32_t session;
-	struct msg *m;
-	uint64_t deadline_ns;
+	uint64_t deadline_ns;    /* 0 = none */
+	char name[16];
 };
 
-static struct {
-	pthread_rwlock_t lock; /* LOCK_DIRECTORY: the loop writes, everybody reads */
-	struct map names;      /* text: when it was learned, as a decimal */
-	struct waiting *first;
-	unsigned count;
-} D = { .lock = PTHREAD_RWLOCK_INITIALIZER };
+/* Kept where the map has room for a text. */
+struct directory_mark {
+	uint64_t since_wall_ns;
+	uint32_t generation;
+};
 
-uint32_t directory_find(const char *name)
+void directory_init(struct directory *d, void (*send)(void *ud, struct msg *m_take), void *ud)
 {
-	struct map_item *i;
+	*d = (struct directory){ .send = send, .ud = ud };
+	pthread_rwlock_init(&d->lock, NULL);
+	d->last = &d->first;
+}
+
+void directory_fini(struct directory *d)
+{
+	while (d->first) {
+		struct directory_waiting *w = d->first;
+
+		d->first = w->next;
+		msg_destroy(w->m);
+		mem_free(w);
+	}
+	map_fini(&d->names);
+	pthread_rwlock_destroy(&d->lock);
+}
+
+static uint32_t find_locked(const struct directory *d, const char *name)
+{
+	struct map_item *i = map_find(&d->names, name);
+
+	return i ? i->number : 0;
+}
+
+uint32_t directory_find(struct directory *d, const char *name)
+{
 	uint32_t handle;
 
-	pthread_rwlock_rdlock(&D.lock);
-	i = map_find(&D.names, name);
-	handle = i ? i->number : 0;
-	pthread_rwlock_unlock(&D.lock);
+	pthread_rwlock_rdlock(&d->lock);
+	handle = find_locked(d, name);
+	pthread_rwlock_unlock(&d->lock);
 	return handle;
 }
 
-static void answer(struct waiting *w, uint32_t handle)
-{
-	struct msg *m = w->m;
+/* ---- answers ---- */
 
-	if (m) {
-		m->dest = handle;
-		(void)service_send(m);
-		return;
-	}
-	m = msg_create_copy(&handle, sizeof(handle));
-	m->dest = w->from;
-	m->session = w->session;
-	m->type = PTYPE_RESPONSE;
-	(void)service_send(m);
+static void reply(struct directory *d, const struct directory_waiting *w, int type, const void *data, size_t n)
+{
+	struct msg *m = msg_create_copy(data, n);
+
+	m->dest = w->m ? w->m->source : w->from;
+	m->session = w->m ? w->m->session : w->session;
+	m->type = (uint8_t)type;
+	d->send(d->ud, m);
 }
 
-static void fail(struct waiting *w, const char *why)
+static void succeed(struct directory *d, struct directory_waiting *w, uint32_t handle)
 {
 	if (w->m) {
-		if (w->m->session && w->m->type != PTYPE_RESPONSE && w->m->type != PTYPE_ERROR)
-			service_send_error_text(0, w->m->source, w->m->session, why);
-		msg_destroy(w->m);
+		w->m->dest = handle;
+		d->send(d->ud, w->m);
 	} else {
-		service_send_error_text(0, w->from, w->session, why);
+		reply(d, w, PTYPE_RESPONSE, &handle, sizeof(handle));
 	}
 }
 
-void directory_set(const char *name, uint32_t handle)
+static void fail(struct directory *d, struct directory_waiting *w, const char *why)
 {
-	struct waiting *ready = NULL, **last = &ready;
+	bool waits = !w->m || (w->m->session && w->m->type != PTYPE_RESPONSE && w->m->type != PTYPE_ERROR);
 
-	pthread_rwlock_wrlock(&D.lock);
-	struct map_item *i = map_find(&D.names, name);
+	if (waits)
+		reply(d, w, PTYPE_ERROR, why, strlen(why));
+	msg_destroy(w->m);
+}
 
-	if (!handle) {
-		if (i)
-			map_remove(&D.names, i);
-	} else {
-		if (!i)
-			i = map_add(&D.names, name);
-		mem_free(i->text);
-		i->text = mem_printf("%llu", (unsigned long long)clock_wall_ns());
-		i->number = handle;
-		for (struct waiting **p = &D.first; *p;) {
-			struct waiting *w = *p;
+/* ---- names ---- */
 
-			if (strcmp(w->name, name) != 0) {
-				p = &w->next;
-				continue;
-			}
-			*p = w->next;
-			w->next = NULL;
-			*last = w;
-			last = &w->next;
-			D.count--;
+static void mark(struct directory *d, struct map_item *i, uint64_t wall_ns)
+{
+	struct directory_mark *m = (struct directory_mark *)(void *)i->text;
+
+	if (!m) {
+		m = mem_zalloc(sizeof(*m));
+		m->since_wall_ns = wall_ns;
+		i->text = (char *)m;
+	}
+	m->generation = d->generation;
+}
+
+static void serve_waiting(struct directory *d, const char *name, uint32_t handle)
+{
+	for (struct directory_waiting **p = &d->first; *p;) {
+		struct directory_waiting *w = *p;
+
+		if (strcmp(w->name, name) != 0) {
+			p = &w->next;
+			continue;
 		}
-	}
-	pthread_rwlock_unlock(&D.lock);
-	while (ready) {
-		struct waiting *next = ready->next;
-
-		answer(ready, handle);
-		mem_free(ready);
-		ready = next;
-	}
-}
-
-void directory_clear(void)
-{
-	pthread_rwlock_wrlock(&D.lock);
-	map_fini(&D.names);
-	pthread_rwlock_unlock(&D.lock);
-}
-
-void directory_wait(const char *name, uint32_t from, int32_t session, struct msg *m, uint64_t deadline_ns)
-{
-	struct waiting *w = mem_zalloc(sizeof(*w));
-	uint32_t handle = directory_find(name);
-
-	*w = (struct waiting){ .from = from, .session = session, .m = m, .deadline_ns = deadline_ns };
-	memcpy(w->name, name, strnlen(name, sizeof(w->name) - 1));
-	if (handle || D.count >= DIRECTORY_WAITING_MAX) {
-		if (handle)
-			answer(w, handle);
-		else
-			fail(w, REMOTE_QUEUE_FULL);
+		*p = w->next;
+		if (!w->next)
+			d->last = p;
+		d->count--;
+		succeed(d, w, handle);
 		mem_free(w);
-		return;
 	}
-	pthread_rwlock_wrlock(&D.lock);
-	struct waiting **p = &D.first;
-
-	while (*p)
-		p = &(*p)->next;
-	*p = w;
-	D.count++;
-	pthread_rwlock_unlock(&D.lock);
 }
 
-/* Takes out what is over, or what belongs to a service. */
-static struct waiting *take(uint64_t now_ns, uint32_t handle, uint64_t *ret_next)
+void directory_set(struct directory *d, const char *name, uint32_t handle, uint64_t wall_ns)
 {
-	struct waiting *taken = NULL;
+	struct map_item *i;
+
+	pthread_rwlock_wrlock(&d->lock);
+	i = map_find(&d->names, name);
+	if (i && i->number != handle) {
+		map_remove(&d->names, i);
+		i = NULL;
+	}
+	if (handle) {
+		if (!i) {
+			i = map_add(&d->names, name);
+			i->number = handle;
+		}
+		mark(d, i, wall_ns);
+		serve_waiting(d, name, handle);
+	}
+	pthread_rwlock_unlock(&d->lock);
+}
+
+void directory_snapshot(struct directory *d, bool complete)
+{
+	pthread_rwlock_wrlock(&d->lock);
+	if (!complete)
+		d->generation++;
+	for (size_t i = d->names.count; complete && i-- > 0;) {
+		const struct directory_mark *m = (struct directory_mark *)(void *)d->names.items[i].text;
+
+		if (m->generation != d->generation)
+			map_remove(&d->names, &d->names.items[i]);
+	}
+	pthread_rwlock_unlock(&d->lock);
+}
+
+/* ---- waiting ---- */
+
+static bool wait_for(struct directory *d, const char *name, struct directory_waiting *w)
+{
+	uint32_t handle;
+	bool waits;
+
+	memcpy(w->name, name, strnlen(name, sizeof(w->name) - 1));
+	pthread_rwlock_wrlock(&d->lock);
+	/* it may have come since the caller looked */
+	handle = find_locked(d, name);
+	waits = !handle && d->count < DIRECTORY_WAITING_MAX;
+	if (waits) {
+		*d->last = w;
+		d->last = &w->next;
+		d->count++;
+	} else if (handle) {
+		succeed(d, w, handle);
+	} else {
+		fail(d, w, REMOTE_QUEUE_FULL);
+	}
+	pthread_rwlock_unlock(&d->lock);
+	if (!waits)
+		mem_free(w);
+	return !waits;
+}
+
+void directory_ask(struct directory *d, const char *name, uint32_t from, int32_t session, uint64_t deadline_ns)
+{
+	struct directory_waiting *w = mem_zalloc(sizeof(*w));
+
+	w->from = from;
+	w->session = session;
+	w->deadline_ns = deadline_ns;
+	(void)wait_for(d, name, w);
+}
+
+bool directory_post(struct directory *d, const char *name, struct msg *m, uint64_t deadline_ns)
+{
+	struct directory_waiting *w = mem_zalloc(sizeof(*w));
+
+	w->m = m;
+	w->deadline_ns = deadline_ns;
+	return wait_for(d, name, w);
+}
+
+/* Takes out what is over (now_ns) or what a service waits for (handle). */
+static void sweep(struct directory *d, uint64_t now_ns, uint32_t handle, uint64_t *ret_next)
+{
 	uint64_t next = UINT64_MAX;
 
-	pthread_rwlock_wrlock(&D.lock);
-	for (struct waiting **p = &D.first; *p;) {
-		struct waiting *w = *p;
-		bool over = w->deadline_ns && w->deadline_ns <= now_ns;
-		bool theirs = handle && (w->m ? w->m->source : w->from) == handle;
+	pthread_rwlock_wrlock(&d->lock);
+	for (struct directory_waiting **p = &d->first; *p;) {
+		struct directory_waiting *w = *p;
+		/* what a dead service sent is still sent */
+		bool theirs = handle && !w->m && w->from == handle;
+		bool over = now_ns && w->deadline_ns && w->deadline_ns <= now_ns;
 
-		if (over || theirs) {
-			*p = w->next;
-			w->next = taken;
-			taken = w;
-			D.count--;
-		} else {
+		if (!theirs && !over) {
 			if (w->deadline_ns && w->deadline_ns < next)
 				next = w->deadline_ns;
 			p = &w->next;
+			continue;
 		}
-	}
-	pthread_rwlock_unlock(&D.lock);
-	*ret_next = next;
-	return taken;
-}
-
-static void fail_list(struct waiting *w, const char *why)
-{
-	while (w) {
-		struct waiting *next = w->next;
-
-		fail(w, why);
+		*p = w->next;
+		if (!w->next)
+			d->last = p;
+		d->count--;
+		if (over)
+			fail(d, w, REMOTE_NO_NAME);
 		mem_free(w);
-		w = next;
 	}
+	pthread_rwlock_unlock(&d->lock);
+	*ret_next = next;
 }
 
-uint64_t directory_expire(uint64_t now_ns)
+uint64_t directory_expire(struct directory *d, uint64_t now_ns)
 {
 	uint64_t next;
 
-	if (!D.count)
-		return UINT64_MAX;
-	fail_list(take(now_ns, 0, &next), REMOTE_NO_NAME);
+	sweep(d, now_ns, 0, &next);
 	return next;
 }
 
-void directory_forget_service(uint32_t handle)
+void directory_forget(struct directory *d, uint32_t handle)
 {
 	uint64_t next;
 
-	if (D.count)
-		fail_list(take(0, handle, &next), REMOTE_NO_NAME);
+	sweep(d, 0, handle, &next);
 }
 
-void directory_foreach(void (*f)(const struct harbor_name_info *n, void *ud), void *ud)
+void directory_foreach(struct directory *d,
+		       void (*f)(const char *name, uint32_t handle, uint64_t since_wall_ns, void *ud), void *ud)
 {
-	pthread_rwlock_rdlock(&D.lock);
-	for (size_t i = 0; i < D.names.count; i++) {
-		struct harbor_name_info n = { .handle = D.names.items[i].number };
+	pthread_rwlock_rdlock(&d->lock);
+	for (size_t i = 0; i < d->names.count; i++) {
+		const struct map_item *n = &d->names.items[i];
 
-		memcpy(n.name, D.names.items[i].key, strnlen(D.names.items[i].key, sizeof(n.name) - 1));
-		if (D.names.items[i].text)
-			n.since_wall_ns = strtoull(D.names.items[i].text, NULL, 10);
-		f(&n, ud);
+		f(n->key, n->number, ((struct directory_mark *)(void *)n->text)->since_wall_ns, ud);
 	}
-	pthread_rwlock_unlock(&D.lock);
+	pthread_rwlock_unlock(&d->lock);
 }
 
-void directory_foreach_waiting(void (*f)(const char *name, uint32_t handle, void *ud), void *ud)
+void directory_foreach_waiting(struct directory *d, void (*f)(const char *name, uint32_t handle, void *ud), void *ud)
 {
-	pthread_rwlock_rdlock(&D.lock);
-	for (struct waiting *w = D.first; w; w = w->next)
+	pthread_rwlock_rdlock(&d->lock);
+	for (struct directory_waiting *w = d->first; w; w = w->next)
 		f(w->name, w->m ? w->m->source : w->from, ud);
-	pthread_rwlock_unlock(&D.lock);
-}
-
-void directory_fini(void)
-{
-	while (D.first) {
-		struct waiting *w = D.first;
-
-		D.first = w->next;
-		msg_destroy(w->m);
-		mem_free(w);
-	}
-	D.count = 0;
-	directory_clear();
+	pthread_rwlock_unlock(&d->lock);
 }

@@ -3,27 +3,52 @@
 /*
  * Directory: the global names that this node knows, who asks for one, what waits for one.
  *
- * Threads:   directory_find: any (read lock). Everything else: the net loop.
- * Limits:    DIRECTORY_WAITING_MAX questions and messages that wait; each has a deadline or is bounded
- *            by that number.
+ * Threads:   everything from any thread, one read-write lock; only find is hot, and it reads.
+ * Order:     a message that waits for a name is sent before anybody can find the name, so a pair of
+ *            services keeps its order.
+ * Ownership: takes the messages that wait; out->send gets them back, or errors in their place.
+ * Limits:    DIRECTORY_WAITING_MAX questions and messages; each has a deadline, or its service can end.
  */
+#include <pthread.h>
+#include "core/map.h"
 #include "core/msg.h"
-#include "harbor/harbor.h"
 
 #define DIRECTORY_WAITING_MAX 65536u
 
-uint32_t directory_find(const char *name);
+struct directory_waiting;
+
+struct directory {
+	/* Delivers; called under the lock, so it must not come back here. */
+	void (*send)(void *ud, struct msg *m_take);
+	void *ud;
+	pthread_rwlock_t lock; /* LOCK_DIRECTORY */
+	struct map names;      /* text: a struct directory_mark */
+	uint32_t generation;   /* of the snapshot */
+	struct directory_waiting *first, **last;
+	unsigned count;
+};
+
+void directory_init(struct directory *d, void (*send)(void *ud, struct msg *m_take), void *ud);
+void directory_fini(struct directory *d);
+
+uint32_t directory_find(struct directory *d, const char *name);
 /* handle 0: released. Answers who asked, sends what waited. */
-void directory_set(const char *name, uint32_t handle);
-/* Forgets all names (a new snapshot follows) but keeps who waits. */
-void directory_clear(void);
-/* Either a question (m NULL: from, session) or a message. deadline 0: for ever. */
-void directory_wait(const char *name, uint32_t from, int32_t session, struct msg *m_take,
-		    uint64_t deadline_ns);
+void directory_set(struct directory *d, const char *name, uint32_t handle, uint64_t wall_ns);
+/* A snapshot comes by directory_set; what is not in it is gone once it is complete, and not before. */
+void directory_snapshot(struct directory *d, bool complete);
+
+/* A question: `from` gets the handle (PTYPE_RESPONSE, 4 bytes, host order), at once if it is known.
+ * deadline_ns 0: waits for ever. */
+void directory_ask(struct directory *d, const char *name, uint32_t from, int32_t session, uint64_t deadline_ns);
+/* Sends m to the owner of the name, at once if it is known. true: it was sent or refused; false: it waits. */
+bool directory_post(struct directory *d, const char *name, struct msg *m_take, uint64_t deadline_ns);
 /* Fails what is over its deadline; gives the next one, UINT64_MAX for none. */
-uint64_t directory_expire(uint64_t now_ns);
-void directory_forget_service(uint32_t handle);
-/* Calls f for each name of ours; any thread. */
-void directory_foreach(void (*f)(const struct harbor_name_info *n, void *ud), void *ud);
-void directory_foreach_waiting(void (*f)(const char *name, uint32_t handle, void *ud), void *ud);
-void directory_fini(void);
+uint64_t directory_expire(struct directory *d, uint64_t now_ns);
+/* Forgets what a service waits for. */
+void directory_forget(struct directory *d, uint32_t handle);
+
+/* Under the read lock. */
+void directory_foreach(struct directory *d,
+		       void (*f)(const char *name, uint32_t handle, uint64_t since_wall_ns, void *ud), void *ud);
+void directory_foreach_waiting(struct directory *d, void (*f)(const char *name, uint32_t handle, void *ud),
+			       void *ud);

@@ -1,171 +1,171 @@
 /* SPDX-License-Identifier: MIT */
 /* The data plane of links: see link.h.
  *
- * A sender pushes its message on the outbox, a stack with one CAS a push. Whoever finds it empty schedules a
- * flush for the end of its turn, so that all sends of a turn, also those of other workers meanwhile, leave
- * with few writes. The flush takes the whole outbox under tx_lock: order of pushes is order on the wire.
+ *   any worker --push--> outbox --flusher--> queue (txq.c) --writev--> socket
  *
- * Ordering  L1 outbox CAS release <-> L2 exchange acquire: the flusher sees the message.
+ * A sender pushes on the outbox, a stack with one CAS a push, and marks the link in its thread's turn: at the
+ * end of the turn it flushes each marked link, so all sends of a turn leave with few writes. Each worker
+ * flushes for itself and never waits for the end of somebody else's turn. A sender outside of a turn flushes
+ * at once, and so does one whose turn has filled the outbox well.
+ *
+ * The flush right is a flag. Who does not get it goes away, for the holder looks once more after giving it
+ * back. The flusher writes until nothing is left, the socket has enough (on_drain resumes), or it has
+ * written FLUSH_BYTES (a closure on the loop resumes): a worker is not kept from its services by a slow
+ * megabyte.
+ *
+ * Ordering  L1 outbox CAS seq_cst  <-> L2 exchange acquire: the flusher sees the message.
+ *           F1 exchange(flushing) seq_cst finds it taken <-> F2 the holder stores false, then loads the outbox
+ *              and the three reasons not to go on, all seq_cst: either the pusher got the right, or the
+ *              holder sees the push. The same holds for on_drain, link_up and the closure, which first
+ *              clear their reason and then ask for the right.
+ *           G1 link_shut stores the gate, then empties the outbox; G2 a sender pushes, then loads the gate
+ *              (all seq_cst): a message that slips in is bounced by one of the two.
  */
 #include "harbor/link.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/base.h"
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/remote.h"
+#include "core/sched.h"
 #include "core/service.h"
 #include "net/net.h"
 
-#define BATCH 64
+/* More than this in the socket's own queue: wait for on_drain. Above net's low mark of 64 KiB, or on_drain
+ * would not come. */
+#define SOCKET_ENOUGH (256u << 10)
+#define FLUSH_BYTES (2u << 20)
+/* A turn that has this much waiting flushes before its end. */
+#define EARLY_BYTES (256u << 10)
+#define QUIET_NS NS_PER_SEC
 
-struct link *links[256];
+static _Atomic(struct link *) links[256];
 static uint64_t message_max, queue_max;
 
-void link_set_limits(uint64_t a_message_max, uint64_t a_queue_max)
+/* Links this thread has pushed to since its last flush. */
+static _Thread_local struct {
+	struct turn_hook hook;
+	bool armed;
+	uint64_t touched[4];
+} turn;
+
+/* ---- life ---- */
+
+void link_init(uint64_t a_message_max, uint64_t a_queue_max)
 {
 	message_max = a_message_max;
 	queue_max = a_queue_max;
 }
 
-static void run_hook(struct turn_hook *h)
+struct link *link_find(unsigned id)
 {
-	struct link *l = container_of(h, struct link, hook);
-
-	/* release: h->next is ours no more; what is pushed from here on schedules again */
-	atomic_store_explicit(&l->hook_queued, false, memory_order_release);
-	link_flush(l);
+	/* acquire <-> release in link_get: the link is set up */
+	return atomic_load_explicit(&links[id & 255], memory_order_acquire);
 }
 
 struct link *link_get(unsigned id)
 {
-	if (!links[id]) {
-		struct link *l = mem_zalloc(sizeof(*l));
+	struct link *l = link_find(id);
 
+	if (!l) {
+		l = aligned_alloc(CACHE_LINE, (sizeof(*l) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+		if (!l)
+			mem_exhausted(sizeof(*l));
+		memset(l, 0, sizeof(*l));
 		l->id = id;
-		l->hook.run = run_hook;
 		pthread_mutex_init(&l->tx_lock, NULL);
-		pthread_mutex_init(&l->pending_lock, NULL);
-		/* release <-> the acquire in link_send */
-		__atomic_store_n(&links[id], l, __ATOMIC_RELEASE);
+		txq_init(&l->queue);
+		pending_init(&l->pending);
+		atomic_store_explicit(&links[id & 255], l, memory_order_release);
 	}
-	return links[id];
+	return l;
 }
 
-/* ---- requests that wait for an answer ---- */
-
-static bool is_request(const struct msg *m)
+static void free_list(struct msg *m)
 {
-	return m->session != 0 && m->type != PTYPE_RESPONSE && m->type != PTYPE_ERROR;
-}
+	while (m) {
+		struct msg *next = m->next;
 
-static unsigned home_of(const struct link *l, uint32_t source, int32_t session)
-{
-	return (((uint32_t)session * 2654435769u) ^ (source * 40503u)) & (l->pending_size - 1);
-}
-
-static void pending_place(struct link *l, struct pending p)
-{
-	unsigned i = home_of(l, p.source, p.session);
-
-	while (l->pending[i].session)
-		i = (i + 1) & (l->pending_size - 1);
-	l->pending[i] = p;
-}
-
-static void pending_add(struct link *l, const struct msg *m)
-{
-	pthread_mutex_lock(&l->pending_lock);
-	if (l->pending_used * 2 >= l->pending_size) {
-		struct pending *old = l->pending;
-		unsigned n = l->pending_size;
-
-		l->pending_size = n ? n * 2 : 64;
-		l->pending = mem_zalloc(l->pending_size * sizeof(*l->pending));
-		for (unsigned i = 0; i < n; i++)
-			if (old[i].session)
-				pending_place(l, old[i]);
-		mem_free(old);
+		msg_destroy(m);
+		m = next;
 	}
-	pending_place(l, (struct pending){ m->source, m->dest, m->session });
-	l->pending_used++;
-	pthread_mutex_unlock(&l->pending_lock);
 }
 
-void link_answered(struct link *l, const struct msg *m)
-{
-	if (m->type != PTYPE_RESPONSE && m->type != PTYPE_ERROR)
-		return;
-	pthread_mutex_lock(&l->pending_lock);
-	unsigned mask = l->pending_size - 1;
+static struct msg *take_outbox(struct link *l);
 
-	for (unsigned i = l->pending_used ? home_of(l, m->dest, m->session) : 0;
-	     l->pending_used && l->pending[i].session; i = (i + 1) & mask) {
-		if (l->pending[i].session != m->session || l->pending[i].source != m->dest)
+void link_fini(void)
+{
+	for (unsigned i = 0; i < 256; i++) {
+		struct link *l = link_find(i);
+
+		if (!l)
 			continue;
-		/* backward shift, no tombstones */
-		unsigned hole = i;
-
-		for (unsigned j = (i + 1) & mask; l->pending[j].session; j = (j + 1) & mask) {
-			unsigned home = home_of(l, l->pending[j].source, l->pending[j].session);
-
-			if (((j - home) & mask) >= ((j - hole) & mask)) {
-				l->pending[hole] = l->pending[j];
-				hole = j;
-			}
-		}
-		l->pending[hole].session = 0;
-		l->pending_used--;
-		break;
+		free_list(take_outbox(l));
+		free_list(txq_clear(&l->queue));
+		pending_fini(&l->pending);
+		pthread_mutex_destroy(&l->tx_lock);
+		free(l);
+		atomic_store_explicit(&links[i], NULL, memory_order_relaxed); /* nobody else is left */
 	}
-	pthread_mutex_unlock(&l->pending_lock);
 }
 
-/* ---- sending ---- */
+/* ---- refusing ---- */
+
+static const char *gate_text(int gate)
+{
+	switch (gate) {
+	case LINK_NO_NODE: return REMOTE_NO_NODE;
+	case LINK_NODE_DOWN: return REMOTE_NODE_DOWN;
+	default: return REMOTE_LINK_LOST;
+	}
+}
+
+/* One line a second and node: a storm of sends to a dead node is not a storm of lines. */
+static void complain(struct link *l, const struct msg *m, const char *why)
+{
+	uint64_t now = clock_mono_ns(), until;
+
+	/* relaxed, all three: statistics and a rate limit */
+	atomic_fetch_add_explicit(&l->dropped, 1, memory_order_relaxed);
+	until = atomic_load_explicit(&l->quiet_until_ns, memory_order_relaxed);
+	if (now < until || !atomic_compare_exchange_strong_explicit(&l->quiet_until_ns, &until, now + QUIET_NS,
+								    memory_order_relaxed, memory_order_relaxed))
+		return;
+	log_printf(LOG_LEVEL_WARNING, m->source,
+		   "Drop message to harbor %u from :%08x to :%08x (session = %d, msgsz = %llu): %s; %llu so far",
+		   l->id, m->source, m->dest, m->session, (unsigned long long)m->size, why,
+		   (unsigned long long)atomic_load_explicit(&l->dropped, memory_order_relaxed));
+}
 
 static int refuse(struct link *l, struct msg *m, const char *why)
 {
-	if (is_request(m))
-		service_send_error_text(m->dest, m->source, m->session, why);
+	if (l)
+		complain(l, m, why);
 	else
 		log_printf(LOG_LEVEL_WARNING, m->source, "Drop message to :%08x: %s", m->dest, why);
-	if (l)
-		atomic_fetch_add_explicit(&l->dropped, 1, memory_order_relaxed); /* a statistic */
+	if (pending_is_request(m))
+		service_send_error_text(m->dest, m->source, m->session, why);
 	msg_destroy(m);
 	return -1;
 }
 
-int link_send(struct msg *m)
+static void bounce(struct link *l, struct msg *m, const char *why)
 {
-	struct link *l = __atomic_load_n(&links[m->dest >> 24], __ATOMIC_ACQUIRE);
-	uintptr_t old;
+	while (m) {
+		struct msg *next = m->next;
 
-	if (!l || !atomic_load_explicit(&l->known, memory_order_acquire))
-		return refuse(l, m, l ? REMOTE_NODE_DOWN : REMOTE_NO_NODE);
-	if (m->size > message_max)
-		return refuse(l, m, REMOTE_TOO_LARGE);
-	/* relaxed: a bound, not a ledger */
-	if (atomic_load_explicit(&l->waiting_bytes, memory_order_relaxed) + m->size +
-		    (m->size > 4096 ? net_queued(atomic_load_explicit(&l->fd, memory_order_relaxed)) : 0) >
-	    queue_max)
-		return refuse(l, m, REMOTE_QUEUE_FULL);
-	if (is_request(m))
-		pending_add(l, m);
-	atomic_fetch_add_explicit(&l->waiting_bytes, m->size + WIRE_MSG_HEADER, memory_order_relaxed);
-	old = atomic_load_explicit(&l->outbox, memory_order_relaxed);
-	do
-		m->next = (struct msg *)old;
-	while (!atomic_compare_exchange_weak_explicit(&l->outbox, &old, (uintptr_t)m,
-						      memory_order_release, memory_order_relaxed)); /* L1 */
-	if (old)
-		return 0; /* somebody is about to flush */
-	if (!sched_on_worker())
-		link_flush(l);
-	else if (!atomic_exchange_explicit(&l->hook_queued, true, memory_order_acq_rel))
-		(void)sched_at_turn_end(&l->hook);
-	return 0;
+		(void)refuse(l, m, why);
+		m = next;
+	}
 }
 
+/* ---- flushing ---- */
+
+/* Oldest first. */
 static struct msg *take_outbox(struct link *l)
 {
 	struct msg *m = (struct msg *)atomic_exchange_explicit(&l->outbox, 0, memory_order_acquire); /* L2 */
@@ -181,75 +181,228 @@ static struct msg *take_outbox(struct link *l)
 	return list;
 }
 
-static void write_batch(struct link *l, int fd, struct msg **batch, unsigned n)
+static void queue_outbox(struct link *l)
 {
-	uint8_t heads[BATCH][WIRE_MSG_HEADER];
-	struct iovec iov[BATCH * 2];
-	unsigned parts = 0;
-	uint64_t bytes = 0;
+	struct msg *m = take_outbox(l);
 
-	for (unsigned i = 0; i < n; i++) {
-		wire_encode_msg(heads[i], batch[i]);
-		iov[parts++] = (struct iovec){ heads[i], WIRE_MSG_HEADER };
-		if (batch[i]->size)
-			iov[parts++] = (struct iovec){ msg_payload(batch[i]), batch[i]->size };
-		bytes += batch[i]->size + WIRE_MSG_HEADER;
-	}
-	/* A failed socket is told by on_close; the requests among these fail then. */
-	(void)net_sendv(fd, iov, (int)parts);
-	atomic_fetch_sub_explicit(&l->waiting_bytes, bytes, memory_order_relaxed);
-	atomic_fetch_add_explicit(&l->sent, n, memory_order_relaxed);
-	for (unsigned i = 0; i < n; i++)
-		msg_destroy(batch[i]);
-}
-
-void link_flush(struct link *l)
-{
-	struct msg *m, *batch[BATCH];
-	unsigned n = 0;
-	int fd;
-
-	pthread_mutex_lock(&l->tx_lock);
-	fd = atomic_load_explicit(&l->fd, memory_order_acquire);
-	/* While the link is down what waits stays in the outbox; link_up flushes it. */
-	m = fd > 0 ? take_outbox(l) : NULL;
-	while (m) {
-		batch[n++] = m;
-		m = m->next;
-		if (n == BATCH || !m) {
-			write_batch(l, fd, batch, n);
-			n = 0;
-		}
-	}
-	pthread_mutex_unlock(&l->tx_lock);
-}
-
-void link_fail_all(struct link *l, const char *why)
-{
-	struct pending *pending;
-	struct msg *m;
-	unsigned n;
-
-	pthread_mutex_lock(&l->tx_lock);
-	m = take_outbox(l);
-	atomic_store_explicit(&l->waiting_bytes, 0, memory_order_relaxed);
-	pthread_mutex_unlock(&l->tx_lock);
 	while (m) {
 		struct msg *next = m->next;
 
-		/* its caller, if any, is in the table below */
-		atomic_fetch_add_explicit(&l->dropped, 1, memory_order_relaxed);
-		msg_destroy(m);
+		txq_push(&l->queue, m);
 		m = next;
 	}
-	pthread_mutex_lock(&l->pending_lock);
-	pending = l->pending;
-	n = l->pending_size;
-	l->pending = NULL;
-	l->pending_used = l->pending_size = 0;
-	pthread_mutex_unlock(&l->pending_lock);
-	for (unsigned i = 0; i < n; i++)
-		if (pending[i].session)
-			service_send_error_text(pending[i].dest, pending[i].source, pending[i].session, why);
-	mem_free(pending);
+}
+
+static void set_backlog(struct link *l)
+{
+	atomic_store_explicit(&l->backlog, !txq_is_empty(&l->queue), memory_order_seq_cst);
+}
+
+/* These do not wait any more. */
+static void uncount(struct link *l, const struct msg *m)
+{
+	for (; m; m = m->next)
+		atomic_fetch_sub_explicit(&l->waiting_bytes, m->size + WIRE_MSG_HEADER, memory_order_relaxed);
+}
+
+static void resume(void *arg);
+
+static void flush_locked(struct link *l)
+{
+	struct txq_batch b;
+	uint64_t written = 0;
+	int conn = atomic_load_explicit(&l->conn, memory_order_relaxed); /* changes under tx_lock only */
+
+	while (conn > 0) {
+		queue_outbox(l);
+		if (!txq_fill(&l->queue, &b))
+			break;
+		pending_add(&l->pending, b.begun, b.begun_count);
+		/* A socket that failed is told by on_close, and then the requests among these fail. */
+		(void)net_sendv(conn, b.iov, (int)b.parts);
+		atomic_fetch_sub_explicit(&l->waiting_bytes, b.done_bytes + b.done_count * WIRE_MSG_HEADER,
+					  memory_order_relaxed); /* a bound, not a ledger */
+		atomic_fetch_add_explicit(&l->sent, b.done_count, memory_order_relaxed); /* a statistic */
+		free_list(b.done);
+		written += b.bytes;
+		if (b.bytes > 4096 && net_queued(conn) > SOCKET_ENOUGH) {
+			/* on_drain comes after this: the queue is seen full under tx_lock, which it takes */
+			atomic_store_explicit(&l->stalled, true, memory_order_seq_cst);
+			break;
+		}
+		if (written > FLUSH_BYTES) {
+			if (!atomic_exchange_explicit(&l->resting, true, memory_order_seq_cst))
+				net_post(resume, l);
+			break;
+		}
+	}
+	set_backlog(l);
+}
+
+static bool may_flush(struct link *l)
+{
+	return (atomic_load_explicit(&l->outbox, memory_order_seq_cst) ||
+		atomic_load_explicit(&l->backlog, memory_order_seq_cst)) &&
+	       atomic_load_explicit(&l->conn, memory_order_seq_cst) > 0 &&
+	       !atomic_load_explicit(&l->stalled, memory_order_seq_cst) &&
+	       !atomic_load_explicit(&l->resting, memory_order_seq_cst);
+}
+
+static void flush(struct link *l)
+{
+	while (may_flush(l) && !atomic_exchange_explicit(&l->flushing, true, memory_order_seq_cst)) { /* F1 */
+		pthread_mutex_lock(&l->tx_lock);
+		flush_locked(l);
+		pthread_mutex_unlock(&l->tx_lock);
+		atomic_store_explicit(&l->flushing, false, memory_order_seq_cst); /* F2 */
+	}
+}
+
+static void resume(void *arg)
+{
+	struct link *l = arg;
+
+	atomic_store_explicit(&l->resting, false, memory_order_seq_cst);
+	flush(l);
+}
+
+void link_drained(struct link *l)
+{
+	pthread_mutex_lock(&l->tx_lock);
+	atomic_store_explicit(&l->stalled, false, memory_order_seq_cst);
+	pthread_mutex_unlock(&l->tx_lock);
+	flush(l);
+}
+
+/* ---- sending ---- */
+
+static void end_turn(struct turn_hook *h)
+{
+	turn.armed = false;
+	for (unsigned i = 0; i < 4; i++) {
+		uint64_t bits = turn.touched[i];
+
+		turn.touched[i] = 0;
+		for (; bits; bits &= bits - 1)
+			flush(link_find(i * 64 + (unsigned)__builtin_ctzll(bits)));
+	}
+}
+
+static void flush_later(struct link *l)
+{
+	uint64_t waiting = atomic_load_explicit(&l->waiting_bytes, memory_order_relaxed); /* a hint */
+
+	if (!service_current() || waiting > EARLY_BYTES) {
+		flush(l);
+		return;
+	}
+	turn.touched[l->id / 64] |= UINT64_C(1) << (l->id % 64);
+	if (turn.armed)
+		return;
+	turn.hook.run = end_turn;
+	turn.armed = sched_at_turn_end(&turn.hook);
+	if (!turn.armed)
+		end_turn(&turn.hook); /* a callback on a thread that is no worker: a launch */
+}
+
+/* Who finds the gate shut after a push makes sure that nothing stays behind it. */
+static void bounce_waiting(struct link *l, const char *why)
+{
+	struct msg *m;
+
+	pthread_mutex_lock(&l->tx_lock);
+	queue_outbox(l);
+	m = txq_clear(&l->queue);
+	uncount(l, m);
+	set_backlog(l);
+	pthread_mutex_unlock(&l->tx_lock);
+	bounce(l, m, why);
+}
+
+int link_send(struct msg *m)
+{
+	struct link *l = link_find(m->dest >> 24);
+	uintptr_t old;
+	int gate = l ? atomic_load_explicit(&l->gate, memory_order_acquire) : LINK_NO_NODE;
+
+	if (gate != LINK_OPEN)
+		return refuse(l, m, gate_text(gate));
+	if (m->size > message_max)
+		return refuse(l, m, REMOTE_TOO_LARGE);
+	/* relaxed: a bound, not a ledger */
+	if (atomic_load_explicit(&l->waiting_bytes, memory_order_relaxed) + m->size > queue_max)
+		return refuse(l, m, REMOTE_QUEUE_FULL);
+	if (m->source == 0)
+		m->source = (uint32_t)service_harbor() << 24; /* the node itself */
+	atomic_fetch_add_explicit(&l->waiting_bytes, m->size + WIRE_MSG_HEADER, memory_order_relaxed);
+	old = atomic_load_explicit(&l->outbox, memory_order_relaxed); /* only a value to begin with */
+	do
+		m->next = (struct msg *)old;
+	while (!atomic_compare_exchange_weak_explicit(&l->outbox, &old, (uintptr_t)m, memory_order_seq_cst,
+						      memory_order_relaxed)); /* L1, G2 */
+	gate = atomic_load_explicit(&l->gate, memory_order_seq_cst); /* G2 */
+	if (unlikely(gate != LINK_OPEN))
+		bounce_waiting(l, gate_text(gate));
+	else
+		flush_later(l);
+	return 0;
+}
+
+/* ---- receiving ---- */
+
+void link_received(struct link *l, struct msg *m)
+{
+	uint32_t source = m->source, dest = m->dest;
+	int32_t session = m->session;
+	bool is_answer = m->type == PTYPE_RESPONSE || m->type == PTYPE_ERROR;
+	/* A message of the socket server holds pointers; no other node has business sending one. */
+	bool foreign = dest >> 24 != service_harbor() || source >> 24 != l->id || m->type == PTYPE_SOCKET;
+
+	atomic_fetch_add_explicit(&l->received, 1, memory_order_relaxed); /* a statistic */
+	pending_answered(&l->pending, m);
+	if (foreign)
+		msg_destroy(m);
+	else if (service_send(m) == SEND_OK)
+		return;
+	if (!is_answer)
+		service_send_error_text(dest, source, session, "no such service");
+}
+
+/* ---- states ---- */
+
+void link_up(struct link *l, int conn)
+{
+	net_set_limit(conn, UINT64_MAX / 2); /* what waits is counted here */
+	net_nodelay(conn);
+	pthread_mutex_lock(&l->tx_lock);
+	atomic_store_explicit(&l->stalled, false, memory_order_seq_cst);
+	atomic_store_explicit(&l->conn, conn, memory_order_seq_cst);
+	pthread_mutex_unlock(&l->tx_lock);
+	flush(l);
+}
+
+void link_down(struct link *l, const char *why)
+{
+	struct msg *cut;
+
+	pthread_mutex_lock(&l->tx_lock);
+	atomic_store_explicit(&l->conn, 0, memory_order_seq_cst);
+	cut = txq_cut(&l->queue);
+	uncount(l, cut);
+	set_backlog(l);
+	pthread_mutex_unlock(&l->tx_lock);
+	free_list(cut);
+	pending_fail(&l->pending, why);
+}
+
+void link_open(struct link *l)
+{
+	atomic_store_explicit(&l->gate, LINK_OPEN, memory_order_seq_cst);
+}
+
+void link_shut(struct link *l, enum link_gate gate)
+{
+	atomic_store_explicit(&l->gate, gate, memory_order_seq_cst); /* G1 */
+	bounce_waiting(l, gate_text(gate));
+	pending_fail(&l->pending, gate_text(gate));
 }

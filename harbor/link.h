@@ -1,57 +1,68 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Links: one per other node, the data plane. Never freed: a sender finds one by harbor id without a lock.
+ * Links: one per other node, the data plane. Never freed while workers run: a sender finds one by harbor id
+ * in a table of pointers, without a lock.
  *
- * Threads:   link_send: any. Everything else: the net loop, under the harbor's lock.
- * Ownership: link_send takes the message; the link owns it until the kernel or the socket's queue has it.
- * Limits:    queue_max bytes waiting for one node.
+ * Threads:   link_send: any. link_received: the net loop. Everything else: the net loop, under the
+ *            harbor's lock.
+ * Ownership: link_send takes the message; the link owns it until the kernel or the socket's queue has
+ *            it, or until it bounces.
+ * Order:     the pushes of one sender are its order on the wire for each receiver (see txq.h).
+ * Limits:    queue_max bytes waiting for one node; a message of message_max bytes. What is above is refused:
+ *            a request gets PTYPE_ERROR, anything else is counted and logged at a bounded rate.
  */
-#include <pthread.h>
+#include <stdalign.h>
 #include <stdatomic.h>
-#include "core/sched.h"
-#include "harbor/harbor.h"
-#include "harbor/stream.h"
-
-enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_UP };
-
-struct pending {
-	uint32_t source, dest;
-	int32_t session; /* 0 = free */
-};
+#include "harbor/peer.h"
+#include "harbor/pending.h"
+#include "harbor/txq.h"
 
 struct link {
 	unsigned id;
 	/* [any] */
-	atomic_uintptr_t outbox;     /* newest first */
-	atomic_uint_least64_t waiting_bytes;
-	atomic_bool known;           /* the master says it is up: sends may wait for the link */
-	atomic_int fd;               /* > 0: established, write to it */
+	alignas(64) atomic_uintptr_t outbox;        /* newest first */
+	atomic_uint_least64_t waiting_bytes;        /* outbox and queue, with headers */
 	atomic_uint_least64_t sent, received, dropped;
-	pthread_mutex_t tx_lock;     /* flushing */
-	struct turn_hook hook;
-	atomic_bool hook_queued;     /* the hook is in one worker's list at most */
-	pthread_mutex_t pending_lock; /* requests that wait for an answer of this node */
-	struct pending *pending;
-	unsigned pending_used, pending_size;
+	atomic_uint_least64_t quiet_until_ns;       /* the next line about dropped messages */
+	atomic_int gate;                            /* enum link_gate */
+	atomic_int conn;                            /* > 0: the link is up, write here */
+	atomic_bool flushing;                       /* somebody has the flush right */
+	atomic_bool stalled;                        /* the socket is full; on_drain resumes */
+	atomic_bool resting;                        /* a posted closure resumes */
+	atomic_bool backlog;                        /* the queue is not empty */
+	/* [tx_lock] the flusher, or the loop */
+	alignas(64) pthread_mutex_t tx_lock;
+	struct txq queue;
+	struct pending pending;                     /* has its own lock */
 
 	/* [loop] */
-	enum link_state state;
-	int conn;                    /* socket while connecting or up, 0 = none */
-	bool ours;                   /* we connected */
-	struct stream in;
-	char name[64], address[128];
-	uint64_t epoch, since_wall_ns, heard_ns, rtt_ns, retry_ns, backoff_ns;
+	struct peer peer;
+	bool seen;                                  /* in the current snapshot of members */
+	uint64_t since_wall_ns;
 };
 
-extern struct link *links[256];
+/* May a message be pushed, and if not, why? */
+enum link_gate { LINK_NO_NODE, LINK_NODE_DOWN, LINK_OUT_OF_REACH, LINK_OPEN };
 
-struct link *link_get(unsigned id); /* creates it; [loop] */
+void link_init(uint64_t message_max, uint64_t queue_max);
+/* After the workers have ended. */
+void link_fini(void);
+/* NULL: never heard of. Any thread. */
+struct link *link_find(unsigned id);
+/* Creates it. */
+struct link *link_get(unsigned id);
+
 /* remote_ops.send. */
 int link_send(struct msg *m_take);
-void link_flush(struct link *l);
-/* An answer came in: the request does not wait any more. [loop] */
-void link_answered(struct link *l, const struct msg *m);
-/* All requests that wait for this node fail with why; what waits in the outbox is bounced. [loop] */
-void link_fail_all(struct link *l, const char *why);
-void link_set_limits(uint64_t message_max, uint64_t queue_max);
+/* A message came in from this node: to its mailbox, or an error back. */
+void link_received(struct link *l, struct msg *m_take);
+
+void link_up(struct link *l, int conn);
+/* What was in flight is lost: its requests fail with why. What waits stays for the next connection. */
+void link_down(struct link *l, const char *why);
+/* Sends are accepted again, or refused from now on; then all that waits fails. */
+void link_open(struct link *l);
+void link_shut(struct link *l, enum link_gate gate);
+/* The socket has room again. */
+void link_drained(struct link *l);

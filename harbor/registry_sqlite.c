@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The embedded registry: two tables in state_dir/registry.sqlite, write-ahead log, full sync. */
+/* The embedded registry: two tables in state_dir/registry.sqlite, write-ahead log, full sync. A batch is one
+ * transaction and so one sync of the disk, however many names it holds. */
 #include <errno.h>
 #include <sqlite3.h>
-#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "core/base.h"
@@ -10,84 +12,171 @@
 #include "core/mem.h"
 #include "harbor/registry.h"
 
-static sqlite3 *db;
+#define SCHEMA_VERSION 1
+
+static struct {
+	sqlite3 *db;
+	sqlite3_stmt *begin, *commit, *rollback;
+	sqlite3_stmt *put_node, *drop_node, *put_name, *drop_name;
+} S;
+
+static const struct {
+	sqlite3_stmt **statement;
+	const char *sql;
+} statements[] = {
+	{ &S.begin, "BEGIN IMMEDIATE" },
+	{ &S.commit, "COMMIT" },
+	{ &S.rollback, "ROLLBACK" },
+	{ &S.put_node, "INSERT OR REPLACE INTO node VALUES(?1, ?2, ?3, ?4, ?5, ?6)" },
+	{ &S.drop_node, "DELETE FROM node WHERE name = ?1" },
+	{ &S.put_name, "INSERT OR REPLACE INTO name VALUES(?1, ?2)" },
+	{ &S.drop_name, "DELETE FROM name WHERE name = ?1" },
+};
+
+static void sqlite_close(void)
+{
+	for (size_t i = 0; i < array_len(statements); i++) {
+		sqlite3_finalize(*statements[i].statement);
+		*statements[i].statement = NULL;
+	}
+	sqlite3_close(S.db);
+	S.db = NULL;
+}
+
+static int version(void)
+{
+	sqlite3_stmt *st = NULL;
+	int v = -1;
+
+	if (sqlite3_prepare_v2(S.db, "PRAGMA user_version", -1, &st, NULL) == SQLITE_OK &&
+	    sqlite3_step(st) == SQLITE_ROW)
+		v = sqlite3_column_int(st, 0);
+	sqlite3_finalize(st);
+	return v;
+}
+
+static bool prepare(const char *file)
+{
+	if (sqlite3_open(file, &S.db) != SQLITE_OK ||
+	    sqlite3_exec(S.db, "PRAGMA busy_timeout=2000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", NULL,
+			 NULL, NULL) != SQLITE_OK)
+		return false;
+	if (version() == 0 &&
+	    sqlite3_exec(S.db,
+			 "BEGIN; DROP TABLE IF EXISTS node; DROP TABLE IF EXISTS name;"
+			 "CREATE TABLE node(name TEXT PRIMARY KEY, id INTEGER NOT NULL, address TEXT NOT NULL,"
+			 " epoch INTEGER NOT NULL, generation INTEGER NOT NULL, up INTEGER NOT NULL) WITHOUT ROWID;"
+			 "CREATE TABLE name(name TEXT PRIMARY KEY, handle INTEGER NOT NULL) WITHOUT ROWID;"
+			 "PRAGMA user_version=1; COMMIT;",
+			 NULL, NULL, NULL) != SQLITE_OK)
+		return false;
+	for (size_t i = 0; i < array_len(statements); i++)
+		if (sqlite3_prepare_v2(S.db, statements[i].sql, -1, statements[i].statement, NULL) != SQLITE_OK)
+			return false;
+	return true;
+}
 
 static int sqlite_open(const char *state_dir, char **ret_error)
 {
 	cleanup(mem_freep) char *file = mem_printf("%s/registry.sqlite", state_dir);
+	bool ok;
 
 	(void)mkdir(state_dir, 0750); /* opening says what is wrong with it */
-	if (sqlite3_open(file, &db) != SQLITE_OK ||
-	    sqlite3_exec(db,
-			 "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=2000;"
-			 "CREATE TABLE IF NOT EXISTS node(name TEXT PRIMARY KEY, id INTEGER NOT NULL,"
-			 " epoch INTEGER NOT NULL);"
-			 "CREATE TABLE IF NOT EXISTS name(name TEXT PRIMARY KEY, handle INTEGER NOT NULL);",
-			 NULL, NULL, NULL) != SQLITE_OK) {
-		*ret_error = mem_printf("registry %s: %s", file, sqlite3_errmsg(db));
-		sqlite3_close(db);
-		db = NULL;
-		return -EACCES;
+	ok = prepare(file);
+	if (ok && version() == SCHEMA_VERSION)
+		return 0;
+	*ret_error = ok ? mem_printf("registry %s: written by another version of harbord", file) :
+			  mem_printf("registry %s: %s", file, sqlite3_errmsg(S.db));
+	sqlite_close();
+	return -EACCES;
+}
+
+static void copy_text(char *to, size_t size, sqlite3_stmt *st, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(st, column);
+
+	snprintf(to, size, "%s", text ? text : "");
+}
+
+static int sqlite_load(void (*node)(const struct registry_node *, void *),
+		       void (*name)(const char *, uint32_t, void *), void *ud)
+{
+	sqlite3_stmt *st = NULL;
+	int r;
+
+	r = sqlite3_prepare_v2(S.db, "SELECT name, id, address, epoch, generation, up FROM node", -1, &st, NULL);
+	while (r == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW) {
+		struct registry_node n = { .id = (unsigned)sqlite3_column_int(st, 1),
+					   .epoch = (uint64_t)sqlite3_column_int64(st, 3),
+					   .generation = (uint64_t)sqlite3_column_int64(st, 4),
+					   .up = sqlite3_column_int(st, 5) != 0 };
+
+		copy_text(n.name, sizeof(n.name), st, 0);
+		copy_text(n.address, sizeof(n.address), st, 2);
+		node(&n, ud);
 	}
-	return 0;
-}
+	if (sqlite3_finalize(st) != SQLITE_OK || r != SQLITE_OK)
+		return -EIO;
+	r = sqlite3_prepare_v2(S.db, "SELECT name, handle FROM name", -1, &st, NULL);
+	while (r == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW) {
+		char text[16];
 
-static void sqlite_close(void)
-{
-	sqlite3_close(db);
-	db = NULL;
-}
-
-static void sqlite_load(void (*node)(const char *, unsigned, uint64_t, void *),
-			void (*name)(const char *, uint32_t, void *), void *ud)
-{
-	sqlite3_stmt *st;
-
-	if (sqlite3_prepare_v2(db, "SELECT name, id, epoch FROM node", -1, &st, NULL) == SQLITE_OK)
-		while (sqlite3_step(st) == SQLITE_ROW)
-			node((const char *)sqlite3_column_text(st, 0), (unsigned)sqlite3_column_int(st, 1),
-			     (uint64_t)sqlite3_column_int64(st, 2), ud);
-	sqlite3_finalize(st);
-	if (sqlite3_prepare_v2(db, "SELECT name, handle FROM name", -1, &st, NULL) == SQLITE_OK)
-		while (sqlite3_step(st) == SQLITE_ROW)
-			name((const char *)sqlite3_column_text(st, 0),
-			     (uint32_t)sqlite3_column_int64(st, 1), ud);
-	sqlite3_finalize(st);
-}
-
-static void run(const char *sql, const char *name, uint32_t number, uint64_t epoch)
-{
-	sqlite3_stmt *st;
-
-	if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) != SQLITE_OK) {
-		log_error("registry: %s", sqlite3_errmsg(db));
-		return;
+		copy_text(text, sizeof(text), st, 0);
+		name(text, (uint32_t)sqlite3_column_int64(st, 1), ud);
 	}
-	sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
-	if (sqlite3_bind_parameter_count(st) > 1)
-		sqlite3_bind_int64(st, 2, number);
-	if (sqlite3_bind_parameter_count(st) > 2)
-		sqlite3_bind_int64(st, 3, (sqlite3_int64)epoch);
-	if (sqlite3_step(st) != SQLITE_DONE)
-		log_error("registry: %s", sqlite3_errmsg(db));
-	sqlite3_finalize(st);
+	return sqlite3_finalize(st) != SQLITE_OK || r != SQLITE_OK ? -EIO : 0;
 }
 
-static void sqlite_save_node(const char *name, unsigned id, uint64_t epoch)
+static bool run(sqlite3_stmt *st)
 {
-	run("INSERT OR REPLACE INTO node VALUES(?1, ?2, ?3)", name, id, epoch);
+	bool ok = sqlite3_step(st) == SQLITE_DONE;
+
+	sqlite3_reset(st);
+	sqlite3_clear_bindings(st);
+	return ok;
 }
 
-static void sqlite_save_name(const char *name, uint32_t handle)
+static bool save_node(const struct registry_node *n)
 {
-	run(handle ? "INSERT OR REPLACE INTO name VALUES(?1, ?2)" : "DELETE FROM name WHERE name = ?1", name,
-	    handle, 0);
+	sqlite3_stmt *st = n->id ? S.put_node : S.drop_node;
+
+	sqlite3_bind_text(st, 1, n->name, -1, SQLITE_STATIC);
+	if (n->id) {
+		sqlite3_bind_int64(st, 2, n->id);
+		sqlite3_bind_text(st, 3, n->address, -1, SQLITE_STATIC);
+		sqlite3_bind_int64(st, 4, (sqlite3_int64)n->epoch);
+		sqlite3_bind_int64(st, 5, (sqlite3_int64)n->generation);
+		sqlite3_bind_int(st, 6, n->up);
+	}
+	return run(st);
+}
+
+static bool save_name(const struct registry_change *c)
+{
+	sqlite3_stmt *st = c->handle ? S.put_name : S.drop_name;
+
+	sqlite3_bind_text(st, 1, c->name, -1, SQLITE_STATIC);
+	if (c->handle)
+		sqlite3_bind_int64(st, 2, c->handle);
+	return run(st);
+}
+
+static int sqlite_save(const struct registry_change *changes, size_t n)
+{
+	bool ok = run(S.begin);
+
+	for (size_t i = 0; i < n && ok; i++)
+		ok = changes[i].is_name ? save_name(&changes[i]) : save_node(&changes[i].node);
+	if (ok && run(S.commit))
+		return 0;
+	log_error("registry: %s", sqlite3_errmsg(S.db));
+	(void)run(S.rollback);
+	return -EIO;
 }
 
 const struct registry_ops registry_sqlite = {
 	.open = sqlite_open,
 	.close = sqlite_close,
 	.load = sqlite_load,
-	.save_node = sqlite_save_node,
-	.save_name = sqlite_save_name,
+	.save = sqlite_save,
 };

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Frames: see wire.h. Control frames are described by a format a kind, one letter a field, so encoding and
- * decoding cannot drift apart. */
+/* Frames: see wire.h. Control frames are described by a format a kind, one letter a field, so encoding
+ * and decoding cannot drift apart. */
 #include "harbor/wire.h"
 
 #include <string.h>
 
 static const char *const formats[_WIRE_KIND_MAX] = {
-	[WIRE_HELLO] = "mvcnaie", [WIRE_WELCOME] = "nie", [WIRE_REFUSE] = "t",   [WIRE_PING] = "s",
-	[WIRE_PONG] = "s",	  [WIRE_GOODBYE] = "",	   [WIRE_JOINED] = "i",	  [WIRE_MEMBER] = "naieu",
-	[WIRE_SYNCED] = "",	  [WIRE_REGISTER] = "rth", [WIRE_RELEASE] = "rth", [WIRE_ANSWER] = "rt",
-	[WIRE_NAME] = "th",
+	[WIRE_HELLO] = "mwvcnaiedfprk", [WIRE_WELCOME] = "mvniefrk", [WIRE_REFUSE] = "mot",
+	[WIRE_PING] = "sk",	       [WIRE_PONG] = "sk",	    [WIRE_GOODBYE] = "",
+	[WIRE_JOIN] = "mwvcnaiedf",    [WIRE_JOINED] = "mvied",    [WIRE_MEMBER] = "naiedu",
+	[WIRE_NAME] = "thg",	       [WIRE_SYNCED] = "g",	    [WIRE_REGISTER] = "rth",
+	[WIRE_RELEASE] = "rth",	       [WIRE_ANSWER] = "rot",
 };
 
 static uint8_t *put32(uint8_t *p, uint32_t v)
@@ -21,9 +22,19 @@ static uint8_t *put32(uint8_t *p, uint32_t v)
 	return p + 4;
 }
 
+static uint8_t *put64(uint8_t *p, uint64_t v)
+{
+	return put32(put32(p, (uint32_t)(v >> 32)), (uint32_t)v);
+}
+
 static uint32_t get32(const uint8_t *p)
 {
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static uint64_t get64(const uint8_t *p)
+{
+	return (uint64_t)get32(p) << 32 | get32(p + 4);
 }
 
 /* Where a field of a letter lives: a number, a wide number or a string. */
@@ -32,17 +43,28 @@ static uint32_t *number_of(struct wire_control *c, char f)
 	switch (f) {
 	case 'm': return &c->magic;
 	case 'v': return &c->version;
+	case 'w': return &c->version_min;
+	case 'f': return &c->features;
 	case 'i': return &c->id;
 	case 'u': return &c->up;
 	case 'r': return &c->request;
 	case 'h': return &c->handle;
+	case 'o': return &c->code;
 	default: return NULL;
 	}
 }
 
 static uint64_t *wide_of(struct wire_control *c, char f)
 {
-	return f == 'e' ? &c->epoch : f == 's' ? &c->stamp : NULL;
+	switch (f) {
+	case 'e': return &c->epoch;
+	case 'd': return &c->generation;
+	case 'p': return &c->peer_epoch;
+	case 's': return &c->stamp;
+	case 'k': return &c->count;
+	case 'g': return &c->change;
+	default: return NULL;
+	}
 }
 
 static char *string_of(struct wire_control *c, char f, size_t *ret_size)
@@ -60,6 +82,7 @@ size_t wire_encode(uint8_t *out, const struct wire_control *control)
 	struct wire_control c = *control;
 	uint8_t *p = out + 5;
 
+	c.magic = WIRE_MAGIC;
 	for (const char *f = formats[c.kind]; *f; f++) {
 		uint32_t *number = number_of(&c, *f);
 		uint64_t *wide = wide_of(&c, *f);
@@ -67,8 +90,7 @@ size_t wire_encode(uint8_t *out, const struct wire_control *control)
 		if (number) {
 			p = put32(p, *number);
 		} else if (wide) {
-			p = put32(p, (uint32_t)(*wide >> 32));
-			p = put32(p, (uint32_t)*wide);
+			p = put64(p, *wide);
 		} else {
 			size_t size, n;
 			const char *s = string_of(&c, *f, &size);
@@ -84,30 +106,82 @@ size_t wire_encode(uint8_t *out, const struct wire_control *control)
 	return (size_t)(p - out);
 }
 
-void wire_encode_msg(uint8_t out[WIRE_MSG_HEADER], const struct msg *m)
+static void put_envelope(uint8_t *out, enum wire_kind kind, uint32_t len, const struct msg *m, uint32_t seq)
 {
-	put32(out, (uint32_t)m->size + WIRE_MSG_HEADER - 4);
-	out[4] = WIRE_MSG;
+	put32(out, len);
+	out[4] = (uint8_t)kind;
 	out[5] = m->type;
 	out[6] = out[7] = 0;
 	put32(out + 8, m->source);
 	put32(out + 12, m->dest);
 	put32(out + 16, (uint32_t)m->session);
-	put32(out + 20, 0);
+	put32(out + 20, seq);
 }
 
-enum wire_result wire_peek(const uint8_t *p, size_t n, uint64_t max, enum wire_kind *ret_kind,
-			   size_t *ret_size)
+void wire_encode_msg(uint8_t out[WIRE_MSG_HEADER], const struct msg *m, uint32_t seq)
 {
-	uint32_t len;
+	put_envelope(out, WIRE_MSG, (uint32_t)m->size + WIRE_MSG_HEADER - 4, m, seq);
+}
+
+void wire_encode_large(uint8_t out[WIRE_LARGE_HEADER], const struct msg *m, uint32_t seq, uint32_t stream)
+{
+	put_envelope(out, WIRE_LARGE, WIRE_LARGE_HEADER - 4, m, seq);
+	put32(out + 24, stream);
+	put64(out + 28, m->size);
+}
+
+void wire_encode_chunk(uint8_t out[WIRE_CHUNK_HEADER], uint32_t size, uint32_t seq, uint32_t stream)
+{
+	put32(out, size + WIRE_CHUNK_HEADER - 4);
+	out[4] = WIRE_CHUNK;
+	out[5] = out[6] = out[7] = 0;
+	put32(out + 8, stream);
+	put32(out + 12, seq);
+}
+
+enum wire_result wire_peek_first(const uint8_t *p, size_t n)
+{
+	static const uint8_t magic[4] = { WIRE_MAGIC >> 24, (WIRE_MAGIC >> 16) & 255,
+					  (WIRE_MAGIC >> 8) & 255, WIRE_MAGIC & 255 };
+	size_t have = n > 5 ? n - 5 : 0;
+
+	/* a control frame's length fits in 16 bits */
+	if ((n > 0 && p[0]) || (n > 1 && p[1]))
+		return WIRE_BAD;
+	if (n > 4 && (p[4] <= WIRE_CHUNK || p[4] >= _WIRE_KIND_MAX || formats[p[4]][0] != 'm'))
+		return WIRE_BAD;
+	if (memcmp(p + 5, magic, have < 4 ? have : 4) != 0)
+		return WIRE_BAD;
+	return have < 4 ? WIRE_MORE : WIRE_OK;
+}
+
+enum wire_result wire_peek(const uint8_t *p, size_t n, enum wire_kind *ret_kind, size_t *ret_size)
+{
+	uint32_t len, least, most;
 
 	if (n < 5)
 		return WIRE_MORE;
 	len = get32(p);
-	if (p[4] == 0 || p[4] >= _WIRE_KIND_MAX)
-		return WIRE_BAD;
-	if (p[4] == WIRE_MSG ? len < WIRE_MSG_HEADER - 4 || len > max + WIRE_MSG_HEADER - 4 :
-			       len < 1 || len > WIRE_CONTROL_MAX - 4)
+	switch (p[4]) {
+	case WIRE_MSG:
+		least = WIRE_MSG_HEADER;
+		most = least + WIRE_CHUNK_MAX;
+		break;
+	case WIRE_LARGE:
+		least = most = WIRE_LARGE_HEADER;
+		break;
+	case WIRE_CHUNK:
+		least = WIRE_CHUNK_HEADER + 1;
+		most = WIRE_CHUNK_HEADER + WIRE_CHUNK_MAX;
+		break;
+	default:
+		if (p[4] == 0 || p[4] >= _WIRE_KIND_MAX)
+			return WIRE_BAD;
+		least = 5;
+		most = WIRE_CONTROL_MAX;
+		break;
+	}
+	if (len < least - 4 || len > most - 4)
 		return WIRE_BAD;
 	*ret_kind = (enum wire_kind)p[4];
 	*ret_size = (size_t)len + 4;
@@ -119,7 +193,7 @@ enum wire_result wire_decode(const uint8_t *p, size_t n, struct wire_control *re
 	struct wire_control c = { .kind = (enum wire_kind)(n > 4 ? p[4] : 0) };
 	const uint8_t *end = p + n;
 
-	if (n < 5 || c.kind <= WIRE_MSG || c.kind >= _WIRE_KIND_MAX)
+	if (n < 5 || c.kind <= WIRE_CHUNK || c.kind >= _WIRE_KIND_MAX)
 		return WIRE_BAD;
 	p += 5;
 	for (const char *f = formats[c.kind]; *f; f++) {
@@ -132,7 +206,7 @@ enum wire_result wire_decode(const uint8_t *p, size_t n, struct wire_control *re
 		if (number) {
 			*number = get32(p);
 		} else if (wide) {
-			*wide = (uint64_t)get32(p) << 32 | get32(p + 4);
+			*wide = get64(p);
 		} else {
 			size_t size, len = *p;
 			char *s = string_of(&c, *f, &size);
@@ -144,13 +218,13 @@ enum wire_result wire_decode(const uint8_t *p, size_t n, struct wire_control *re
 		}
 		p += need;
 	}
-	if (p != end || (c.kind == WIRE_HELLO && c.magic != WIRE_MAGIC))
+	if (p != end || (formats[c.kind][0] == 'm' && c.magic != WIRE_MAGIC))
 		return WIRE_BAD;
 	*ret = c;
 	return WIRE_OK;
 }
 
-void wire_decode_msg(const uint8_t *p, struct msg *ret)
+void wire_decode_msg(const uint8_t *p, struct msg *ret, uint32_t *ret_seq)
 {
 	*ret = (struct msg){
 		.size = get32(p) - (WIRE_MSG_HEADER - 4),
@@ -159,4 +233,26 @@ void wire_decode_msg(const uint8_t *p, struct msg *ret)
 		.dest = get32(p + 12),
 		.session = (int32_t)get32(p + 16),
 	};
+	*ret_seq = get32(p + 20);
+}
+
+void wire_decode_large(const uint8_t *p, struct msg *ret, uint32_t *ret_seq, uint32_t *ret_stream)
+{
+	wire_decode_msg(p, ret, ret_seq);
+	*ret_stream = get32(p + 24);
+	ret->size = get64(p + 28);
+}
+
+void wire_decode_chunk(const uint8_t *p, uint32_t *ret_size, uint32_t *ret_seq, uint32_t *ret_stream)
+{
+	*ret_size = get32(p) - (WIRE_CHUNK_HEADER - 4);
+	*ret_stream = get32(p + 8);
+	*ret_seq = get32(p + 12);
+}
+
+uint32_t wire_common_version(uint32_t min, uint32_t max)
+{
+	uint32_t top = max < WIRE_VERSION ? max : WIRE_VERSION;
+
+	return top >= min && top >= WIRE_VERSION_MIN ? top : 0;
 }

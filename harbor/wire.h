@@ -5,13 +5,21 @@
  * total: any bytes are legal input.
  *
  *   0       4      5      6       8        12     16        20    24
- *   | len   | kind | type | flags | source | dest | session | seq | payload ...     WIRE_MSG
- *   | len   | kind | fields ...                                                     all others
+ *   | len   | kind | type | flags | source | dest | session | seq | payload ...            WIRE_MSG
+ *   | len   | kind | type | flags | source | dest | session | seq | stream | size (8) |    WIRE_LARGE
+ *   | len   | kind | 0    | flags | stream | seq  | a piece of the payload ...             WIRE_CHUNK
+ *   | len   | kind | fields ...                                                            all others
  *
- * len counts from `kind`. Fields are u8, u32, u64 and strings (u8 length, bytes), in the order of struct
- * wire_control. The first frame in either direction is HELLO, which starts with the magic; anything else
- * is a stranger. seq and flags are zero in version 1: they are the room for resuming a broken link and for
- * messages in chunks.
+ * len counts from `kind`. Fields are u32, u64 and strings (u8 length, bytes), in the order of the
+ * kind's format in wire.c. The first frame in either direction starts with the magic; anything
+ * else is a stranger, and seen to be one after at most nine bytes.
+ *
+ * A payload above WIRE_CHUNK_MAX travels as WIRE_LARGE and then in chunks, between which other messages may
+ * go; the sender keeps the messages of one pair of services in order.
+ *
+ * seq counts the data frames (MSG, LARGE, CHUNK) of one direction from 0, mod 2^32; a gap is a broken
+ * peer. `count` in HELLO, WELCOME, PING and PONG says how many of them the other side has sent that
+ * arrived here: 0 at a handshake of version 1, which never resumes. flags are zero.
  *
  * Threads: none, pure.
  */
@@ -21,49 +29,88 @@
 #include "core/msg.h"
 
 #define WIRE_MAGIC 0x48425244u /* "HBRD" */
-#define WIRE_VERSION 1
+#define WIRE_VERSION 1u
+#define WIRE_VERSION_MIN 1u
 #define WIRE_MSG_HEADER 24u
-/* Control frames are small: two strings of 255 and a few numbers. */
+#define WIRE_LARGE_HEADER 36u
+#define WIRE_CHUNK_HEADER 16u
+/* What a small message may have to wait for: a chunk, and at 1 Gbit/s half a millisecond. */
+#define WIRE_CHUNK_MAX 65536u
+/* Large messages under way in one direction; each may hold its whole size at the receiver. */
+#define WIRE_LARGE_MAX 16u
+/* Control frames are small: four strings of 255 and a few numbers. */
 #define WIRE_CONTROL_MAX 2048u
 
 enum wire_kind {
 	WIRE_MSG = 1,
-	WIRE_HELLO,     /* magic, version, cluster, name, address, id, epoch */
-	WIRE_WELCOME,   /* name, id, epoch */
-	WIRE_REFUSE,    /* text */
+	WIRE_LARGE,
+	WIRE_CHUNK,
+	/* links */
+	WIRE_HELLO,     /* the one who connected: who I am, whom I want */
+	WIRE_WELCOME,   /* the link is up */
+	WIRE_REFUSE,    /* code, text; also the master's */
 	WIRE_PING,
 	WIRE_PONG,
-	WIRE_GOODBYE,
-	WIRE_JOINED,    /* id */
-	WIRE_MEMBER,    /* name, address, id, epoch, up */
-	WIRE_SYNCED,    /* the snapshot of members and names is complete */
-	WIRE_REGISTER,  /* request, text = name, handle */
-	WIRE_RELEASE,   /* request, text = name, handle */
-	WIRE_ANSWER,    /* request, text = reason or empty */
-	WIRE_NAME,      /* text = name, handle (0 = released) */
+	WIRE_GOODBYE,   /* I end */
+	/* member and master */
+	WIRE_JOIN,      /* who I am, the id I hold or ask for */
+	WIRE_JOINED,    /* your id; members and names follow */
+	WIRE_MEMBER,    /* a node is up, or down */
+	WIRE_NAME,      /* a name has an owner, or none (handle 0) */
+	WIRE_SYNCED,    /* the snapshot is complete */
+	WIRE_REGISTER,
+	WIRE_RELEASE,
+	WIRE_ANSWER,    /* to a request: code, text */
 	_WIRE_KIND_MAX,
 };
 
-/* The fields of all control frames; which of them a kind has, says its line above. */
-struct wire_control {
-	enum wire_kind kind;
-	uint32_t magic, version;
-	char cluster[64], name[64], address[128], text[256];
-	uint32_t id, up, request, handle;
-	uint64_t epoch, stamp;
+/* Why somebody is refused, and what became of a request. */
+enum wire_code {
+	WIRE_OK_CODE,
+	WIRE_OTHER_CLUSTER,
+	WIRE_OTHER_VERSION,
+	WIRE_STALE,      /* a newer incarnation of this node has taken over */
+	WIRE_CROSSED,    /* both connected; the other connection stays */
+	WIRE_ID_TAKEN,
+	WIRE_FULL,
+	WIRE_NAME_TAKEN,
+	WIRE_NO_NAME,
+	WIRE_INVALID,
+	WIRE_NOT_HERE,   /* not (yet) in the cluster, or not the node you want: try again */
 };
 
-/* Bytes written into out (at least WIRE_CONTROL_MAX). */
+/* The fields of all control frames. */
+struct wire_control {
+	enum wire_kind kind;
+	uint32_t magic, version, version_min, features;
+	uint32_t id, up, request, handle, code;
+	uint64_t epoch;      /* of the incarnation that speaks (MEMBER: that is spoken of) */
+	uint64_t generation; /* its number; the master gives it, a newer incarnation has a higher one */
+	uint64_t peer_epoch; /* HELLO: of the incarnation that is wanted, 0 = any */
+	uint64_t stamp;      /* PING: the sender's clock; PONG: it comes back */
+	uint64_t count;      /* data frames received */
+	uint64_t change;     /* names: number of the change, 0 inside a snapshot */
+	char cluster[64], name[64], address[128], text[256];
+};
+
+/* Bytes written into out (at least WIRE_CONTROL_MAX). The magic need not be set. */
 size_t wire_encode(uint8_t *out, const struct wire_control *c);
-/* The header of a message frame; the payload follows it. */
-void wire_encode_msg(uint8_t out[WIRE_MSG_HEADER], const struct msg *m);
+/* Headers; the payload or the piece follows them. */
+void wire_encode_msg(uint8_t out[WIRE_MSG_HEADER], const struct msg *m, uint32_t seq);
+void wire_encode_large(uint8_t out[WIRE_LARGE_HEADER], const struct msg *m, uint32_t seq, uint32_t stream);
+void wire_encode_chunk(uint8_t out[WIRE_CHUNK_HEADER], uint32_t size, uint32_t seq, uint32_t stream);
 
 enum wire_result { WIRE_OK, WIRE_MORE, WIRE_BAD };
-/* Looks at the frame that begins at p: its kind and whole size. WIRE_BAD: no frame of ours, or longer than
- * `max` payload bytes. WIRE_MORE: fewer than 5 bytes. */
-enum wire_result wire_peek(const uint8_t *p, size_t n, uint64_t max, enum wire_kind *ret_kind,
-			   size_t *ret_size);
+/* Can a connection begin with these bytes? WIRE_MORE: nothing is wrong so far. */
+enum wire_result wire_peek_first(const uint8_t *p, size_t n);
+/* Looks at the frame that begins at p: its kind and whole size. WIRE_BAD: no frame of ours.
+ * WIRE_MORE: fewer than 5 bytes. */
+enum wire_result wire_peek(const uint8_t *p, size_t n, enum wire_kind *ret_kind, size_t *ret_size);
 /* A whole control frame of wire_peek's size. */
 enum wire_result wire_decode(const uint8_t *p, size_t n, struct wire_control *ret);
-/* The header of a message frame (WIRE_MSG_HEADER bytes). */
-void wire_decode_msg(const uint8_t *p, struct msg *ret_m);
+/* Headers of data frames, whole; size is that of the message, for a chunk that of the piece. */
+void wire_decode_msg(const uint8_t *p, struct msg *ret_m, uint32_t *ret_seq);
+void wire_decode_large(const uint8_t *p, struct msg *ret_m, uint32_t *ret_seq, uint32_t *ret_stream);
+void wire_decode_chunk(const uint8_t *p, uint32_t *ret_size, uint32_t *ret_seq, uint32_t *ret_stream);
+/* The version two ranges have in common, the highest; 0: none. */
+uint32_t wire_common_version(uint32_t min, uint32_t max);

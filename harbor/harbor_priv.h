@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* What the files of the control plane share: harbor.c (life, core/remote.h), control.c (the state machines'
+ * hands), conn.c (sockets), watch.c (who waits for a link). */
+#include <pthread.h>
+#include <stdatomic.h>
+#include "harbor/directory.h"
+#include "harbor/harbor.h"
+#include "harbor/master.h"
+#include "harbor/member.h"
+#include "net/net.h"
+
+struct harbor {
+	/* Held on the loop while the control plane changes, and by snapshots for people. */
+	pthread_mutex_t lock; /* LOCK_HARBOR: before a socket's and a link's */
+	struct harbor_config c;
+	char *masters[17];            /* NULL-terminated */
+	struct peer_self self;
+	struct member member;
+	struct directory directory;   /* has its own lock */
+	struct master *master;        /* NULL: this node is not the master */
+	atomic_uint id;               /* written once, by the loop */
+	atomic_int state;             /* enum harbor_state; the loop writes, anybody reads */
+	void (*on_state)(enum harbor_state st, const char *what, void *ud);
+	void *on_state_ud;
+	struct net_timer *timer;
+	bool touched;                 /* [loop] a tick is posted */
+	bool started, stopping;
+	bool goodbye_said;
+	uint64_t goodbye_at_ns;       /* at the latest */
+	bool stopped;                 /* under lock; told by the condition */
+	pthread_cond_t stopped_now;
+};
+
+extern struct harbor H;
+
+/* control.c */
+extern const struct member_ops control_member_ops;
+extern const struct master_ops control_master_ops;
+/* Something changed: look at all deadlines soon. */
+void control_touch(void);
+/* The timer's function. */
+void control_tick(void *ud);
+void control_stop(void *arg);
+
+/* watch.c: services that wait for a link (id 1..255) or the master (WATCH_MASTER) to come or go. Under the lock. */
+#define WATCH_MASTER 256u
+void watch_add(uint32_t from, int32_t session, unsigned id, bool connected);
+void watch_tell(unsigned id, bool connected);
+void watch_forget(uint32_t from);
+void watch_fini(void);

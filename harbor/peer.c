@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* One remote node: see peer.h. */
+#include "harbor/peer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static uint64_t random_below(struct peer_self *self, uint64_t n)
+{
+	/* xorshift: jitter needs no more */
+	self->random ^= self->random << 13;
+	self->random ^= self->random >> 7;
+	self->random ^= self->random << 17;
+	return self->random % n;
+}
+
+void peer_init(struct peer *p, const struct peer_ops *ops, struct peer_self *self, unsigned id)
+{
+	*p = (struct peer){ .ops = ops, .self = self, .id = id };
+}
+
+static void back_off(struct peer *p, uint64_t now)
+{
+	p->backoff_ns = p->backoff_ns ? p->backoff_ns * 2 : PEER_BACKOFF_MIN_NS;
+	if (p->backoff_ns > PEER_BACKOFF_MAX_NS)
+		p->backoff_ns = PEER_BACKOFF_MAX_NS;
+	p->retry_ns = now + p->backoff_ns / 2 + random_below(p->self, p->backoff_ns / 2);
+}
+
+/* The connection, if any, is gone or given up. */
+static void drop_link(struct peer *p, enum peer_loss loss, const char *why, uint64_t now)
+{
+	bool was_up = p->state == PEER_UP;
+
+	snprintf(p->why, sizeof(p->why), "%s", why);
+	p->conn = 0;
+	p->state = p->epoch ? PEER_WAITING : PEER_UNKNOWN;
+	if (was_up) {
+		p->unreachable_ns = now + p->self->dead_ns;
+		p->ops->down(p, loss, why);
+	}
+	back_off(p, now);
+}
+
+static void close_link(struct peer *p, enum peer_loss loss, const char *why, uint64_t now)
+{
+	int conn = p->conn;
+
+	if (!conn)
+		return;
+	drop_link(p, loss, why, now);
+	p->ops->close(p, conn, why);
+}
+
+static void forget_incarnation(struct peer *p, const char *why, uint64_t now)
+{
+	p->epoch = 0;
+	p->reachable = false;
+	close_link(p, PEER_NODE_DOWN, why, now);
+	p->state = PEER_UNKNOWN;
+	p->their_attempt = 0;
+	p->ops->give_up(p, PEER_NODE_DOWN);
+}
+
+static void meet(struct peer *p, const struct wire_control *c, uint64_t now)
+{
+	memcpy(p->name, c->name, sizeof(p->name));
+	memcpy(p->address, c->address, sizeof(p->address));
+	if (p->epoch == c->epoch)
+		return;
+	p->epoch = c->epoch;
+	p->generation = c->generation;
+	p->state = PEER_WAITING;
+	p->reachable = true;
+	p->unreachable_ns = now + p->self->dead_ns;
+	/* the smaller id goes first: both at once would only cross */
+	p->retry_ns = p->self->id < p->id ? now : now + PEER_BACKOFF_MIN_NS;
+	p->backoff_ns = 0;
+}
+
+static void connect_now(struct peer *p, uint64_t now)
+{
+	int conn;
+
+	p->state = PEER_CONNECTING;
+	p->deadline_ns = now + PEER_HANDSHAKE_NS;
+	p->attempt++;
+	conn = p->ops->connect(p);
+	if (conn > 0)
+		p->conn = conn;
+	else
+		drop_link(p, PEER_LINK_LOST, "its address is not valid", now);
+}
+
+void peer_member_up(struct peer *p, const struct wire_control *c, uint64_t now)
+{
+	if (c->generation < p->generation || !c->epoch)
+		return; /* old news */
+	if (p->epoch && p->epoch != c->epoch)
+		forget_incarnation(p, "the node restarted", now);
+	meet(p, c, now);
+}
+
+void peer_member_down(struct peer *p, uint64_t now)
+{
+	/* A node that was only frozen or cut off may come back as the same incarnation. */
+	if (p->epoch)
+		forget_incarnation(p, "the node is dead", now);
+}
+
+void peer_connected(struct peer *p, int conn, uint64_t now)
+{
+	struct wire_control c = { .kind = WIRE_HELLO,
+				  .version = WIRE_VERSION,
+				  .version_min = WIRE_VERSION_MIN,
+				  .id = p->self->id,
+				  .epoch = p->self->epoch,
+				  .generation = p->self->generation,
+				  .peer_epoch = p->epoch,
+				  .request = p->attempt };
+
+	(void)now;
+	if (conn != p->conn || p->state != PEER_CONNECTING)
+		return;
+	memcpy(c.cluster, p->self->cluster, sizeof(c.cluster));
+	memcpy(c.name, p->self->name, sizeof(c.name));
+	memcpy(c.address, p->self->address, sizeof(c.address));
+	p->ops->write(p, conn, &c);
+}
+
+static void refuse(struct peer *p, int conn, enum wire_code code, const char *why)
+{
+	struct wire_control c = { .kind = WIRE_REFUSE, .code = code };
+
+	snprintf(c.text, sizeof(c.text), "%s", why);
+	p->ops->write(p, conn, &c);
+}
+
+static void set_up(struct peer *p, int conn, uint64_t now)
+{
+	p->state = PEER_UP;
+	p->conn = conn;
+	p->reachable = true;
+	p->backoff_ns = 0;
+	p->heard_ns = p->ping_ns = now;
+	p->why[0] = 0;
+	p->ops->up(p, conn);
+}
+
+bool peer_hello(struct peer *p, int conn, const struct wire_control *c, uint64_t now)
+{
+	struct wire_control welcome = { .kind = WIRE_WELCOME, .id = p->self->id, .epoch = p->self->epoch };
+
+	if (c->peer_epoch && c->peer_epoch != p->self->epoch) {
+		refuse(p, conn, WIRE_NOT_HERE, "that incarnation has ended, here is another one");
+		return false;
+	}
+	if (c->generation < p->generation || !c->epoch) {
+		refuse(p, conn, WIRE_STALE, "a newer incarnation of this node has taken over");
+		return false;
+	}
+	if (p->epoch && p->epoch != c->epoch)
+		forget_incarnation(p, "the node restarted", now); /* the master will say so soon */
+	if (c->request <= p->their_attempt ||
+	    (p->state == PEER_CONNECTING && p->self->id < p->id)) {
+		refuse(p, conn, WIRE_CROSSED, "both nodes connected, the other connection stays");
+		return false;
+	}
+	/* A HELLO while the link is up: the other side has lost it and does not wait to be noticed. */
+	close_link(p, PEER_LINK_LOST, "the node has connected anew", now);
+	meet(p, c, now);
+	p->their_attempt = c->request;
+	welcome.version = wire_common_version(c->version_min, c->version);
+	welcome.request = p->attempt;
+	memcpy(welcome.name, p->self->name, sizeof(welcome.name));
+	p->ops->write(p, conn, &welcome);
+	set_up(p, conn, now);
+	return true;
+}
+
+static void welcomed(struct peer *p, int conn, const struct wire_control *c, uint64_t now)
+{
+	if (p->state != PEER_CONNECTING)
+		return;
+	if (c->id != p->id || c->epoch != p->epoch) {
+		close_link(p, PEER_LINK_LOST, "another node answers at its address", now);
+		return;
+	}
+	/* what they tried before they welcomed us is given up */
+	p->their_attempt = c->request;
+	set_up(p, conn, now);
+}
+
+void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t now)
+{
+	struct wire_control pong = { .kind = WIRE_PONG, .stamp = c->stamp };
+
+	if (conn != p->conn)
+		return;
+	p->heard_ns = now;
+	switch (c->kind) {
+	case WIRE_WELCOME:
+		welcomed(p, conn, c, now);
+		break;
+	case WIRE_PING:
+		pong.count = p->ops->received(p);
+		p->ops->write(p, conn, &pong);
+		break;
+	case WIRE_PONG:
+		if (p->state == PEER_UP && c->stamp <= now)
+			p->rtt_ns = now - c->stamp;
+		break;
+	case WIRE_GOODBYE:
+		forget_incarnation(p, "the node said goodbye", now);
+		break;
+	case WIRE_REFUSE:
+		close_link(p, PEER_LINK_LOST, c->text, now);
+		break;
+	default:
+		close_link(p, PEER_LINK_LOST, "it sent a frame that does not belong here", now);
+		break;
+	}
+}
+
+void peer_heard(struct peer *p, int conn, uint64_t now)
+{
+	if (conn == p->conn)
+		p->heard_ns = now;
+}
+
+void peer_lost(struct peer *p, int conn, const char *why, uint64_t now)
+{
+	if (conn && conn == p->conn)
+		drop_link(p, PEER_LINK_LOST, why, now);
+}
+
+static uint64_t tick_up(struct peer *p, uint64_t now)
+{
+	struct wire_control ping = { .kind = WIRE_PING, .stamp = now };
+
+	if (now - p->heard_ns >= p->self->dead_ns) {
+		close_link(p, PEER_LINK_LOST, "no heartbeat", now);
+		return p->retry_ns;
+	}
+	if (now >= p->ping_ns) {
+		p->ping_ns = now + p->self->heartbeat_ns;
+		ping.count = p->ops->received(p);
+		p->ops->write(p, p->conn, &ping);
+	}
+	return p->heard_ns + p->self->dead_ns < p->ping_ns ? p->heard_ns + p->self->dead_ns : p->ping_ns;
+}
+
+uint64_t peer_tick(struct peer *p, uint64_t now)
+{
+	uint64_t next = UINT64_MAX;
+
+	if (p->state == PEER_UP)
+		return tick_up(p, now);
+	if (p->state == PEER_UNKNOWN)
+		return next;
+	if (p->state == PEER_CONNECTING && now >= p->deadline_ns)
+		close_link(p, PEER_LINK_LOST, "the handshake took too long", now);
+	if (p->state == PEER_WAITING && now >= p->retry_ns)
+		connect_now(p, now);
+	if (p->reachable && now >= p->unreachable_ns) {
+		p->reachable = false;
+		p->ops->give_up(p, PEER_LINK_LOST);
+	}
+	next = p->state == PEER_CONNECTING ? p->deadline_ns : p->retry_ns;
+	if (p->reachable && p->unreachable_ns < next)
+		next = p->unreachable_ns;
+	return next;
+}
+
+void peer_stop(struct peer *p)
+{
+	struct wire_control bye = { .kind = WIRE_GOODBYE };
+
+	if (p->state == PEER_UP)
+		p->ops->write(p, p->conn, &bye);
+	else if (p->state == PEER_CONNECTING)
+		p->ops->close(p, p->conn, "this node ends");
+	if (p->state != PEER_UP) {
+		p->state = PEER_UNKNOWN;
+		p->conn = 0;
+		p->epoch = 0;
+	}
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * Peer: what this node knows of one other node, and the state of the one link between the two. Pure: no
+ * socket, no clock; connections are numbers of the caller's, time comes in.
+ *
+ *              member_up                connected: HELLO ->          WELCOME
+ *   UNKNOWN ---------------> WAITING -----------------> CONNECTING ----------> UP
+ *      ^                     |  ^  ^                        |                  |
+ *      |      member_down    |  |  '----- lost, refused ----'------ lost ------'
+ *      '---------------------'  '-- backoff with jitter
+ *
+ * Both nodes may connect at the same time; one link stays: the connection of the node with the smaller
+ * id. A HELLO carries the number of its attempt, a WELCOME the last attempt of the one who welcomes: a HELLO
+ * that was given up by then is refused when it arrives late.
+ *
+ * Incarnations have numbers, given by the master: what speaks of an older one than the newest known is late
+ * news, and the older one itself is refused (WIRE_STALE). A HELLO names the incarnation it wants, so a node is
+ * never taken for its predecessor.
+ *
+ * Threads: none of its own; the net loop.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include "harbor/wire.h"
+
+#define PEER_BACKOFF_MIN_NS UINT64_C(100000000)
+#define PEER_BACKOFF_MAX_NS UINT64_C(5000000000)
+#define PEER_HANDSHAKE_NS UINT64_C(5000000000)
+
+enum peer_state { PEER_UNKNOWN, PEER_WAITING, PEER_CONNECTING, PEER_UP };
+
+/* Why a link went down. */
+enum peer_loss {
+	PEER_LINK_LOST,  /* the connection broke: it is tried again */
+	PEER_NODE_DOWN,  /* the incarnation is dead, or said goodbye */
+};
+
+struct peer;
+
+struct peer_ops {
+	/* Opens a connection to p->address: a number > 0, or -1. Later peer_connected or peer_lost. */
+	int (*connect)(struct peer *p);
+	void (*write)(struct peer *p, int conn, const struct wire_control *c);
+	/* Closes it; peer_lost is not called for it. */
+	void (*close)(struct peer *p, int conn, const char *why);
+	void (*up)(struct peer *p, int conn);
+	/* The link was up and is not any more. */
+	void (*down)(struct peer *p, enum peer_loss loss, const char *why);
+	/* Nothing waits for this node any more: it is dead, or was out of reach for dead_ns. */
+	void (*give_up)(struct peer *p, enum peer_loss loss);
+	/* Data frames received on the link. */
+	uint64_t (*received)(struct peer *p);
+};
+
+/* Who we are; the same for all peers. */
+struct peer_self {
+	char cluster[64], name[64], address[128];
+	unsigned id;             /* 0, and generation 0, before the first JOINED */
+	uint64_t epoch, generation;
+	uint64_t heartbeat_ns, dead_ns;
+	uint64_t random;         /* state of the jitter */
+};
+
+struct peer {
+	const struct peer_ops *ops;
+	struct peer_self *self;
+	unsigned id;
+	enum peer_state state;
+	char name[64], address[128];
+	uint64_t epoch;          /* of the living incarnation, 0 = none */
+	uint64_t generation;     /* of the newest incarnation known, also when it is dead */
+	bool reachable;          /* sends may wait for the link */
+	int conn;                /* CONNECTING: our attempt; UP: the link; else 0 */
+	uint32_t attempt;        /* number of our last attempt */
+	uint32_t their_attempt;  /* their attempts up to here are given up */
+	uint64_t retry_ns, backoff_ns, deadline_ns, heard_ns, ping_ns, unreachable_ns;
+	uint64_t rtt_ns;
+	char why[128];           /* the last loss or refusal, for people */
+};
+
+void peer_init(struct peer *p, const struct peer_ops *ops, struct peer_self *self, unsigned id);
+/* What the master says of the node. */
+void peer_member_up(struct peer *p, const struct wire_control *member, uint64_t now);
+void peer_member_down(struct peer *p, uint64_t now);
+/* Our connection is open. */
+void peer_connected(struct peer *p, int conn, uint64_t now);
+/* The first frame of a connection that was accepted. true: conn is the link now; false: it was refused,
+ * and the caller closes it. */
+bool peer_hello(struct peer *p, int conn, const struct wire_control *c, uint64_t now);
+/* A later frame. Bytes of any kind: peer_heard. */
+void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t now);
+void peer_heard(struct peer *p, int conn, uint64_t now);
+/* The connection broke. */
+void peer_lost(struct peer *p, int conn, const char *why, uint64_t now);
+/* Does what is due; gives the time when it wants to be called again, UINT64_MAX: not. */
+uint64_t peer_tick(struct peer *p, uint64_t now);
+/* We end: says goodbye and connects no more. */
+void peer_stop(struct peer *p);

@@ -1,0 +1,787 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * A cluster in one thread: real members, peers, directories and a master over a fake network of byte queues
+ * and a fake clock. Everything that goes from one to the other goes as bytes through the real frames.
+ *
+ * A connection is two queues. Bytes arrive after a delay of their own for each connection, so connections
+ * overtake each other, never the bytes of one. A cut stops both directions without a word, as a pulled
+ * cable does; a reset tells both ends.
+ *
+ * A node that is killed leaves its connections closed, or (frozen) open and silent. A new incarnation is a new
+ * struct with a new epoch under the same name. Include after cmocka.h; one simulation at a time.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "harbor/directory.h"
+#include "harbor/master.h"
+#include "harbor/member.h"
+#include "harbor/peer.h"
+#include "harbor/stream.h"
+
+#define SIM_NODES 5
+#define SIM_NAMES 6
+#define SIM_CONNS 8192
+#define SIM_ID_MIN 240 /* harbor ids in use: given from the top */
+#define SIM_STEP (4 * NS_PER_MS) /* what happens within it shares a step */
+#define SIM_MASTER SIM_NODES /* place number of the master's process */
+#define SIM_HEARTBEAT (200 * NS_PER_MS)
+#define SIM_DEAD (1000 * NS_PER_MS)
+
+struct sim_chunk {
+	struct sim_chunk *next;
+	uint64_t at;
+	bool end;            /* the other side closed */
+	size_t n;
+	uint8_t bytes[];
+};
+
+struct sim_end {
+	unsigned place;      /* node, or SIM_MASTER */
+	uint64_t life;       /* of the process that owns it */
+	bool open;           /* this side has not closed */
+	bool master_port;    /* accepted by the master */
+	unsigned peer;       /* harbor id of a link's other node, 0 = not known yet */
+	bool to_master;
+	struct stream in;
+	struct sim_chunk *first, **last; /* what arrives here */
+	uint64_t latest;
+};
+
+struct sim_conn {
+	bool used, told_open;
+	uint64_t open_at, delay;
+	struct sim_end end[2];
+};
+
+struct sim_node {
+	bool alive, frozen;
+	uint64_t life;       /* grows with each incarnation */
+	char address[16];
+	struct peer_self self;
+	struct member member;
+	struct peer peers[256];
+	bool seen[256];
+	struct directory directory;
+	bool refused;
+	/* what the test asked it for */
+	uint32_t mine[SIM_NAMES];    /* handle: registered, and not told otherwise */
+	unsigned answers, conflicts;
+	unsigned ups[256], downs[256];
+};
+
+static struct sim {
+	uint64_t now, random;
+	uint64_t lives;
+	struct sim_node node[SIM_NODES];
+	struct master *master;       /* NULL: it is down */
+	uint64_t master_life;
+	bool want_flush, disk_full;
+	int conns;                   /* numbers given out */
+	int active[SIM_CONNS], active_count;
+	bool cut[SIM_NODES + 1][SIM_NODES + 1];
+	unsigned seed;
+	struct sim_conn conn[SIM_CONNS];
+} *sim;
+
+/* ---- the disk: survives the master ---- */
+
+static struct {
+	struct registry_node node[256];
+	struct { char name[16]; uint32_t handle; } name[64];
+	bool full;
+} disk;
+
+static int disk_load(void (*node)(const struct registry_node *, void *),
+		     void (*name)(const char *, uint32_t, void *), void *ud)
+{
+	for (unsigned i = 0; i < 256; i++)
+		if (disk.node[i].name[0])
+			node(&disk.node[i], ud);
+	for (unsigned i = 0; i < 64; i++)
+		if (disk.name[i].handle)
+			name(disk.name[i].name, disk.name[i].handle, ud);
+	return 0;
+}
+
+static void disk_save_name(const char *name, uint32_t handle)
+{
+	unsigned at = 64;
+
+	for (unsigned i = 0; i < 64; i++)
+		if (disk.name[i].handle && strcmp(disk.name[i].name, name) == 0)
+			at = i;
+	for (unsigned i = 0; i < 64 && at == 64; i++)
+		if (!disk.name[i].handle)
+			at = i;
+	assert_true(at < 64);
+	snprintf(disk.name[at].name, sizeof(disk.name[at].name), "%s", name);
+	disk.name[at].handle = handle;
+}
+
+static int disk_save(const struct registry_change *c, size_t n)
+{
+	if (disk.full)
+		return -5;
+	for (size_t i = 0; i < n; i++) {
+		if (c[i].is_name) {
+			disk_save_name(c[i].name, c[i].handle);
+			continue;
+		}
+		for (unsigned k = 0; k < 256; k++)
+			if (strcmp(disk.node[k].name, c[i].node.name) == 0)
+				disk.node[k].name[0] = 0;
+		if (c[i].node.id)
+			disk.node[c[i].node.id] = c[i].node;
+	}
+	return 0;
+}
+
+static const struct registry_ops sim_registry = { .load = disk_load, .save = disk_save };
+
+/* ---- the network ---- */
+
+static inline uint64_t sim_random(uint64_t n)
+{
+	sim->random ^= sim->random << 13;
+	sim->random ^= sim->random >> 7;
+	sim->random ^= sim->random << 17;
+	return (sim->random >> 11) % n;
+}
+
+static bool sim_alive(unsigned place, uint64_t life)
+{
+	if (place == SIM_MASTER)
+		return sim->master && sim->master_life == life;
+	return sim->node[place].alive && sim->node[place].life == life;
+}
+
+static void sim_post(struct sim_end *to, uint64_t delay, const void *bytes, size_t n, bool end)
+{
+	struct sim_chunk *c = mem_alloc(sizeof(*c) + n);
+
+	*c = (struct sim_chunk){ .at = sim->now + delay, .n = n, .end = end };
+	if (c->at < to->latest)
+		c->at = to->latest;
+	to->latest = c->at;
+	if (n)
+		memcpy(c->bytes, bytes, n);
+	*to->last = c;
+	to->last = &c->next;
+}
+
+static void sim_write_bytes(int id, unsigned side, const void *bytes, size_t n)
+{
+	struct sim_conn *c = &sim->conn[id];
+
+	if (c->end[side].open)
+		sim_post(&c->end[!side], c->delay, bytes, n, false);
+}
+
+static void sim_clear_queue(struct sim_end *e)
+{
+	while (e->first) {
+		struct sim_chunk *c = e->first;
+
+		e->first = c->next;
+		mem_free(c);
+	}
+	e->last = &e->first;
+}
+
+static void sim_close_end(int id, unsigned side)
+{
+	struct sim_conn *c = &sim->conn[id];
+
+	if (!c->end[side].open)
+		return;
+	c->end[side].open = false;
+	c->end[side].in.dead = true;
+	sim_post(&c->end[!side], c->delay, NULL, 0, true);
+}
+
+static unsigned sim_side(int id, unsigned place)
+{
+	return sim->conn[id].end[0].place == place ? 0 : 1;
+}
+
+static void sim_control(void *ud, const struct wire_control *c);
+static void sim_message(void *ud, struct msg *m);
+
+static void sim_end_init(struct sim_end *e, unsigned place, uint64_t life)
+{
+	*e = (struct sim_end){ .place = place, .life = life, .open = true };
+	e->in = (struct stream){ .on_control = sim_control, .on_message = sim_message, .ud = e };
+	e->last = &e->first;
+}
+
+static int sim_connect(unsigned from, unsigned to, bool to_master)
+{
+	struct sim_conn *c;
+	int id = sim->conns++;
+
+	assert_true(id < SIM_CONNS);
+	sim->active[sim->active_count++] = id;
+	c = &sim->conn[id];
+	*c = (struct sim_conn){ .used = true, .delay = (1 + sim_random(20)) * NS_PER_MS };
+	c->open_at = sim->now + c->delay;
+	sim_end_init(&c->end[0], from, sim->node[from].life);
+	sim_end_init(&c->end[1], to, to == SIM_MASTER ? sim->master_life : sim->node[to].life);
+	c->end[0].to_master = to_master;
+	c->end[1].master_port = to_master;
+	return id;
+}
+
+/* ---- hands of the state machines ---- */
+
+static struct sim_node *sim_node_of_self(struct peer_self *self)
+{
+	return container_of(self, struct sim_node, self);
+}
+
+static unsigned sim_place(const struct sim_node *n)
+{
+	return (unsigned)(n - sim->node);
+}
+
+static unsigned sim_place_of(const char *address)
+{
+	return (unsigned)(address[1] - '0');
+}
+
+static int sim_peer_connect(struct peer *p)
+{
+	struct sim_node *n = sim_node_of_self(p->self);
+	int id = sim_connect(sim_place(n), sim_place_of(p->address), false);
+
+	sim->conn[id].end[0].peer = p->id;
+	return id;
+}
+
+static void sim_write(int id, unsigned place, const struct wire_control *c)
+{
+	uint8_t frame[WIRE_CONTROL_MAX];
+
+	sim_write_bytes(id, sim_side(id, place), frame, wire_encode(frame, c));
+}
+
+static void sim_peer_write(struct peer *p, int id, const struct wire_control *c)
+{
+	sim_write(id, sim_place(sim_node_of_self(p->self)), c);
+}
+
+static void sim_peer_close(struct peer *p, int id, const char *why)
+{
+	(void)why;
+	sim_close_end(id, sim_side(id, sim_place(sim_node_of_self(p->self))));
+}
+
+static void sim_peer_up(struct peer *p, int id)
+{
+	struct sim_node *n = sim_node_of_self(p->self);
+	struct sim_end *e = &sim->conn[id].end[sim_side(id, sim_place(n))];
+
+	e->peer = p->id;
+	e->in.max = 1000;
+	n->ups[p->id]++;
+}
+
+static void sim_peer_down(struct peer *p, enum peer_loss loss, const char *why)
+{
+	(void)loss;
+	(void)why;
+	sim_node_of_self(p->self)->downs[p->id]++;
+}
+
+static void sim_peer_give_up(struct peer *p, enum peer_loss loss)
+{
+	(void)p;
+	(void)loss;
+}
+
+static uint64_t sim_peer_received(struct peer *p)
+{
+	struct sim_node *n = sim_node_of_self(p->self);
+
+	return sim->conn[p->conn].end[sim_side(p->conn, sim_place(n))].in.frames;
+}
+
+static const struct peer_ops sim_peer_ops = { sim_peer_connect, sim_peer_write, sim_peer_close, sim_peer_up,
+					      sim_peer_down, sim_peer_give_up, sim_peer_received };
+
+static int sim_member_connect(void *ud, const char *address)
+{
+	(void)address;
+	return sim_connect(sim_place(ud), SIM_MASTER, true);
+}
+
+static void sim_member_write(void *ud, int id, const struct wire_control *c)
+{
+	sim_write(id, sim_place(ud), c);
+}
+
+static void sim_member_close(void *ud, int id, const char *why)
+{
+	(void)why;
+	sim_close_end(id, sim_side(id, sim_place(ud)));
+}
+
+static void sim_member_id(void *ud, unsigned id)
+{
+	(void)ud;
+	(void)id;
+}
+
+static struct peer *sim_peer(struct sim_node *n, unsigned id)
+{
+	if (!n->peers[id].ops)
+		peer_init(&n->peers[id], &sim_peer_ops, &n->self, id);
+	return &n->peers[id];
+}
+
+static void sim_member_snapshot(void *ud, bool complete)
+{
+	struct sim_node *n = ud;
+
+	directory_snapshot(&n->directory, complete);
+	for (unsigned i = SIM_ID_MIN; i < 256; i++) {
+		if (complete && n->peers[i].ops && !n->seen[i])
+			peer_member_down(&n->peers[i], sim->now);
+		if (!complete)
+			n->seen[i] = false;
+	}
+}
+
+static void sim_member_node(void *ud, const struct wire_control *c)
+{
+	struct sim_node *n = ud;
+
+	if (c->id == n->self.id)
+		return;
+	if (c->up) {
+		n->seen[c->id] = true;
+		peer_member_up(sim_peer(n, c->id), c, sim->now);
+	} else if (sim_peer(n, c->id)->epoch == c->epoch) {
+		peer_member_down(sim_peer(n, c->id), sim->now);
+	}
+}
+
+static void sim_member_name(void *ud, const char *name, uint32_t handle)
+{
+	struct sim_node *n = ud;
+
+	directory_set(&n->directory, name, handle, 0);
+}
+
+/* `from` carries the number of the name. */
+static void sim_member_answer(void *ud, uint32_t from, int32_t session, const char *name, uint32_t code,
+			      const char *text)
+{
+	struct sim_node *n = ud;
+
+	(void)session;
+	(void)from;
+	(void)text;
+	n->answers++;
+	if (code == WIRE_NAME_TAKEN) {
+		n->conflicts++;
+		n->mine[name[1] - '0'] = 0;
+	}
+}
+
+static void sim_member_state(void *ud, enum member_state st, const char *why)
+{
+	struct sim_node *n = ud;
+
+	(void)why;
+	n->refused = st == MEMBER_REFUSED;
+}
+
+static const struct member_ops sim_member_ops = { sim_member_connect, sim_member_write, sim_member_close,
+						  sim_member_id, sim_member_snapshot, sim_member_node,
+						  sim_member_name, sim_member_answer, sim_member_state };
+
+static void sim_master_write(void *ud, int id, const uint8_t *bytes, size_t n)
+{
+	(void)ud;
+	sim_write_bytes(id, 1, bytes, n);
+}
+
+static void sim_master_close(void *ud, int id, const char *why)
+{
+	(void)ud;
+	(void)why;
+	sim_close_end(id, 1);
+}
+
+static void sim_master_wants_flush(void *ud)
+{
+	(void)ud;
+	sim->want_flush = true;
+}
+
+static const struct master_ops sim_master_ops = { sim_master_write, sim_master_close, sim_master_wants_flush };
+
+static void sim_directory_send(void *ud, struct msg *m)
+{
+	(void)ud;
+	msg_destroy(m);
+}
+
+/* ---- what arrives ---- */
+
+static int sim_conn_of(const struct sim_end *e)
+{
+	return (int)(((const char *)e - (const char *)sim->conn) / (ptrdiff_t)sizeof(struct sim_conn));
+}
+
+static void sim_message(void *ud, struct msg *m)
+{
+	(void)ud;
+	msg_destroy(m);
+}
+
+static void sim_control(void *ud, const struct wire_control *c)
+{
+	struct sim_end *e = ud;
+	int id = sim_conn_of(e);
+	struct sim_node *n = e->place < SIM_NODES ? &sim->node[e->place] : NULL;
+
+	if (e->master_port) {
+		if (c->kind != WIRE_JOIN)
+			master_input(sim->master, id, c, sim->now);
+		else if (!master_join(sim->master, id, c, sim->now))
+			sim_close_end(id, 1);
+	} else if (e->to_master) {
+		member_input(&n->member, id, c, sim->now);
+	} else if (e->peer) {
+		peer_input(sim_peer(n, e->peer), id, c, sim->now);
+	} else if (c->kind != WIRE_HELLO || !n->self.id || c->id == n->self.id) {
+		sim_close_end(id, 1);
+	} else {
+		n->seen[c->id] = true;
+		if (!peer_hello(sim_peer(n, c->id), id, c, sim->now))
+			sim_close_end(id, 1);
+	}
+}
+
+static void sim_lost(struct sim_end *e, const char *why)
+{
+	int id = sim_conn_of(e);
+	struct sim_node *n = e->place < SIM_NODES ? &sim->node[e->place] : NULL;
+
+	e->open = false;
+	if (e->master_port)
+		master_lost(sim->master, id, sim->now);
+	else if (e->to_master)
+		member_lost(&n->member, id, why, sim->now);
+	else if (e->peer)
+		peer_lost(sim_peer(n, e->peer), id, why, sim->now);
+}
+
+/* Gives the next time something arrives on this connection. */
+static uint64_t sim_deliver(struct sim_conn *c)
+{
+	uint64_t next = UINT64_MAX;
+	bool cut = sim->cut[c->end[0].place][c->end[1].place];
+
+	for (unsigned side = 0; side < 2; side++) {
+		struct sim_end *e = &c->end[side];
+		bool frozen = e->place < SIM_NODES && sim->node[e->place].frozen;
+
+		if (!sim_alive(e->place, e->life)) {
+			e->open = false;
+			sim_clear_queue(e);
+			continue;
+		}
+		while (e->first && e->first->at <= sim->now && !cut && !frozen) {
+			struct sim_chunk *k = e->first;
+
+			e->first = k->next;
+			if (!e->first)
+				e->last = &e->first;
+			if (e->open && k->end)
+				sim_lost(e, "closed");
+			else if (e->open)
+				assert_true(stream_input(&e->in, k->bytes, k->n));
+			mem_free(k);
+		}
+		if (e->first && !cut && !frozen && e->first->at < next)
+			next = e->first->at;
+	}
+	return next;
+}
+
+static uint64_t sim_open(struct sim_conn *c)
+{
+	struct sim_end *e = &c->end[0];
+	int id = sim_conn_of(e);
+	struct sim_node *n = &sim->node[e->place];
+
+	if (c->told_open || !e->open || !sim_alive(e->place, e->life) || n->frozen)
+		return UINT64_MAX;
+	if (sim->now < c->open_at)
+		return c->open_at;
+	if (sim->cut[e->place][c->end[1].place])
+		return UINT64_MAX; /* the SYN is lost; the handshake's deadline ends it */
+	c->told_open = true;
+	if (!sim_alive(c->end[1].place, c->end[1].life)) {
+		c->end[1].open = false;
+		sim_lost(e, "refused");
+	} else if (e->to_master) {
+		member_connected(&n->member, id, sim->now);
+	} else {
+		peer_connected(sim_peer(n, e->peer), id, sim->now);
+	}
+	return UINT64_MAX;
+}
+
+/* ---- running ---- */
+
+static uint64_t sim_min(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Everything that is due; gives the time of the next event. */
+static uint64_t sim_step(void)
+{
+	uint64_t next = UINT64_MAX;
+	int before = sim->conns;
+
+	for (int i = sim->active_count; i-- > 0;) {
+		struct sim_conn *c = &sim->conn[sim->active[i]];
+
+		next = sim_min(next, sim_open(c));
+		next = sim_min(next, sim_deliver(c));
+		if (!c->end[0].open && !c->end[1].open && !c->end[0].first && !c->end[1].first) {
+			stream_fini(&c->end[0].in);
+			stream_fini(&c->end[1].in);
+			c->used = false;
+			sim->active[i] = sim->active[--sim->active_count];
+		}
+	}
+	for (unsigned i = 0; i < SIM_NODES; i++) {
+		struct sim_node *n = &sim->node[i];
+
+		if (!n->alive || n->frozen)
+			continue;
+		next = sim_min(next, member_tick(&n->member, sim->now));
+		for (unsigned k = SIM_ID_MIN; k < 256; k++)
+			if (n->peers[k].ops)
+				next = sim_min(next, peer_tick(&n->peers[k], sim->now));
+	}
+	if (sim->master) {
+		next = sim_min(next, master_tick(sim->master, sim->now));
+		if (sim->want_flush && master_flush(sim->master) == 0)
+			sim->want_flush = false;
+	}
+	if (sim->conns != before)
+		next = sim->now + 1;
+	return next;
+}
+
+static inline void sim_run_for(uint64_t ns)
+{
+	uint64_t end = sim->now + ns;
+
+	while (sim->now < end) {
+		uint64_t next = sim_step();
+
+		if (next < sim->now + SIM_STEP)
+			next = sim->now + SIM_STEP;
+		sim->now = sim_min(next, end);
+	}
+}
+
+/* ---- verbs for tests ---- */
+
+static inline void sim_start_node(unsigned i, unsigned wanted)
+{
+	static const char *const masters[] = { "m", NULL };
+	struct sim_node *n = &sim->node[i];
+
+	*n = (struct sim_node){ .alive = true, .life = ++sim->lives };
+	snprintf(n->address, sizeof(n->address), "n%u", i);
+	snprintf(n->self.name, sizeof(n->self.name), "node%u", i);
+	snprintf(n->self.address, sizeof(n->self.address), "n%u", i);
+	n->self.epoch = n->life * 1000003;
+	n->self.random = n->life * 7919;
+	n->self.heartbeat_ns = SIM_HEARTBEAT;
+	n->self.dead_ns = SIM_DEAD;
+	directory_init(&n->directory, sim_directory_send, n);
+	member_init(&n->member, &sim_member_ops, n, &n->self, wanted, masters);
+	member_start(&n->member, sim->now);
+}
+
+/* kill -9: its sockets are closed by the kernel. */
+static inline void sim_kill_node(unsigned i)
+{
+	struct sim_node *n = &sim->node[i];
+
+	if (!n->alive)
+		return;
+	for (int k = 1; k < sim->conns; k++)
+		for (unsigned side = 0; side < 2; side++)
+			if (sim->conn[k].used && sim->conn[k].end[side].place == i)
+				sim_close_end(k, side);
+	member_fini(&n->member);
+	directory_fini(&n->directory);
+	n->alive = false;
+}
+
+static inline void sim_start_master(void)
+{
+	static const struct master_config c = { .epoch = 1, .wall_ns = 1000, .heartbeat_ns = SIM_HEARTBEAT,
+						.dead_ns = SIM_DEAD };
+
+	sim->master_life = ++sim->lives;
+	sim->master = master_create(&sim_master_ops, NULL, &sim_registry, &c, sim->now);
+	assert_non_null(sim->master);
+}
+
+static inline void sim_kill_master(void)
+{
+	if (!sim->master)
+		return;
+	for (int k = 1; k < sim->conns; k++)
+		if (sim->conn[k].used && sim->conn[k].end[1].place == SIM_MASTER)
+			sim_close_end(k, 1);
+	sim->master = master_destroy(sim->master);
+	sim->want_flush = false;
+}
+
+/* Both ends hear of it at once. */
+static inline void sim_reset(unsigned a, unsigned b)
+{
+	for (int k = 1; k < sim->conns; k++) {
+		struct sim_conn *c = &sim->conn[k];
+
+		if (!c->used || !((c->end[0].place == a && c->end[1].place == b) ||
+				  (c->end[0].place == b && c->end[1].place == a)))
+			continue;
+		for (unsigned side = 0; side < 2; side++)
+			if (c->end[side].open && sim_alive(c->end[side].place, c->end[side].life)) {
+				c->end[side].in.dead = true;
+				sim_lost(&c->end[side], "reset");
+			}
+	}
+}
+
+static inline void sim_cut(unsigned a, unsigned b, bool on)
+{
+	sim->cut[a][b] = sim->cut[b][a] = on;
+}
+
+static inline uint32_t sim_handle(unsigned i, unsigned name)
+{
+	return sim->node[i].self.id << 24 | (10 + name);
+}
+
+static inline void sim_register(unsigned i, unsigned name)
+{
+	struct sim_node *n = &sim->node[i];
+	char text[4];
+
+	if (!n->alive || n->frozen || !n->self.id || n->mine[name])
+		return;
+	snprintf(text, sizeof(text), "N%u", name);
+	n->mine[name] = sim_handle(i, name);
+	member_register(&n->member, n->mine[name], 1, text, n->mine[name]);
+}
+
+static inline void sim_release(unsigned i, unsigned name)
+{
+	struct sim_node *n = &sim->node[i];
+	char text[4];
+
+	if (!n->alive || n->frozen || !n->mine[name])
+		return;
+	snprintf(text, sizeof(text), "N%u", name);
+	member_release(&n->member, n->mine[name], 0, text, n->mine[name]);
+	n->mine[name] = 0;
+}
+
+static inline uint32_t sim_find(unsigned i, unsigned name)
+{
+	char text[4];
+
+	snprintf(text, sizeof(text), "N%u", name);
+	return directory_find(&sim->node[i].directory, text);
+}
+
+static inline void sim_begin(unsigned seed)
+{
+	static struct sim the_one;
+
+	sim = &the_one;
+	memset(sim, 0, offsetof(struct sim, conn)); /* sim_connect clears a connection */
+	memset(&disk, 0, sizeof(disk));
+	sim->seed = seed;
+	sim->random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+	sim->now = NS_PER_SEC;
+	sim->conns = 1; /* 0 is no connection */
+	sim_start_master();
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		sim_start_node(i, 0);
+}
+
+static inline void sim_end_all(void)
+{
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		sim_kill_node(i);
+	sim_kill_master();
+	for (int k = 1; k < sim->conns; k++)
+		for (unsigned side = 0; side < 2 && sim->conn[k].used; side++) {
+			stream_fini(&sim->conn[k].end[side].in);
+			sim_clear_queue(&sim->conn[k].end[side]);
+		}
+}
+
+/* ---- what must hold in the end ---- */
+
+static inline bool sim_all_joined(void)
+{
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		if (sim->node[i].alive && sim->node[i].member.state != MEMBER_JOINED)
+			return false;
+	return true;
+}
+
+static inline bool sim_all_linked(void)
+{
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		for (unsigned k = 0; k < SIM_NODES; k++) {
+			struct sim_node *a = &sim->node[i], *b = &sim->node[k];
+
+			if (i == k || !a->alive || !b->alive)
+				continue;
+			if (a->peers[b->self.id].state != PEER_UP ||
+			    a->peers[b->self.id].epoch != b->self.epoch ||
+			    a->peers[b->self.id].conn != b->peers[a->self.id].conn)
+				return false;
+		}
+	return true;
+}
+
+/* For who looks into a failing seed. */
+static inline void sim_print(void)
+{
+	for (unsigned i = 0; i < SIM_NODES; i++) {
+		struct sim_node *n = &sim->node[i];
+
+		print_message("node%u %s harbor %u epoch %llu member %d (%s)\n", i, n->alive ? "alive" : "dead",
+			      n->self.id, (unsigned long long)n->self.epoch, n->member.state, n->member.why);
+		for (unsigned k = SIM_ID_MIN; k < 256 && n->alive; k++)
+			if (n->peers[k].ops)
+				print_message("  peer %u state %d conn %d epoch %llu (%s)\n", k, n->peers[k].state,
+					      n->peers[k].conn, (unsigned long long)n->peers[k].epoch,
+					      n->peers[k].why);
+	}
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+/* The cluster as a whole, simulated: named behaviours first, then a thousand random histories of cuts, resets,
+ * restarts, freezes, a master that dies and a disk that is full. Each history ends healed, and then names
+ * are unique and the same on all nodes, and every pair has one link. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "tests/unit/harbor/sim.h"
+
+#define SECONDS(n) ((n) * NS_PER_SEC)
+
+static int setup(void **state)
+{
+	(void)state;
+	log_set_level(LOG_LEVEL_ERROR);
+	sim_begin(1);
+	sim_run_for(SECONDS(2));
+	assert_true(sim_all_joined());
+	assert_true(sim_all_linked());
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	sim_end_all();
+	return 0;
+}
+
+static void a_name_reaches_every_node_after_a_cut_heals(void **state)
+{
+	(void)state;
+	sim_cut(1, SIM_MASTER, true);
+	sim_register(0, 0);
+	sim_run_for(SECONDS(5));
+	assert_int_equal(sim_find(2, 0), sim_handle(0, 0));
+	assert_int_equal(sim_find(1, 0), 0);
+	sim_cut(1, SIM_MASTER, false);
+	sim_run_for(SECONDS(8));
+	assert_int_equal(sim_find(1, 0), sim_handle(0, 0));
+}
+
+static void two_registrations_at_the_same_instant_have_one_winner(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		sim_register(i, 3);
+	sim_run_for(SECONDS(1));
+	unsigned winners = 0, losers = 0;
+
+	for (unsigned i = 0; i < SIM_NODES; i++) {
+		winners += sim->node[i].mine[3] != 0;
+		losers += sim->node[i].conflicts;
+	}
+	assert_int_equal(winners, 1);
+	assert_int_equal(losers, SIM_NODES - 1);
+}
+
+static void a_killed_node_is_back_with_its_id_in_two_seconds(void **state)
+{
+	unsigned id = sim->node[2].self.id;
+	uint32_t handle = sim_handle(2, 1);
+
+	(void)state;
+	sim_register(2, 1);
+	sim_run_for(SECONDS(1));
+	assert_int_equal(sim_find(0, 1), handle);
+	sim_kill_node(2);
+	sim_start_node(2, 0);
+	sim_run_for(SECONDS(2));
+	assert_int_equal(sim->node[2].member.state, MEMBER_JOINED);
+	assert_int_equal(sim->node[2].self.id, id);
+	assert_true(sim_all_linked());
+	assert_int_equal(sim_find(0, 1), 0);
+}
+
+static void links_live_on_without_a_master_and_names_still_resolve(void **state)
+{
+	unsigned downs = 0;
+
+	(void)state;
+	sim_register(0, 0);
+	sim_run_for(SECONDS(1));
+	sim_kill_master();
+	sim_run_for(SECONDS(30));
+	for (unsigned i = 0; i < SIM_NODES; i++) {
+		for (unsigned k = 0; k < 256; k++)
+			downs += sim->node[i].downs[k];
+		assert_int_equal(sim_find(i, 0), sim_handle(0, 0));
+	}
+	assert_int_equal(downs, 0);
+	sim_register(1, 1); /* under way until the master is back */
+	sim_start_master();
+	sim_run_for(SECONDS(8));
+	assert_true(sim_all_joined());
+	for (unsigned i = 0; i < SIM_NODES; i++) {
+		for (unsigned k = 0; k < 256; k++)
+			downs += sim->node[i].downs[k];
+		assert_int_equal(sim_find(i, 0), sim_handle(0, 0));
+		assert_int_equal(sim_find(i, 1), sim_handle(1, 1));
+	}
+	assert_int_equal(downs, 0);
+}
+
+static void who_does_not_come_back_to_a_new_master_is_declared_dead(void **state)
+{
+	(void)state;
+	sim_register(4, 2);
+	sim_run_for(SECONDS(1));
+	sim_kill_master();
+	sim_kill_node(4);
+	sim_start_master();
+	sim_run_for(SECONDS(2));
+	assert_int_not_equal(sim_find(0, 2), 0); /* it may come back */
+	sim_run_for(SECONDS(8));
+	assert_int_equal(sim_find(0, 2), 0);
+}
+
+static void a_frozen_node_loses_its_links_and_returns_as_itself(void **state)
+{
+	uint32_t handle = sim_handle(3, 0);
+
+	(void)state;
+	sim_register(3, 0);
+	sim_run_for(SECONDS(1));
+	sim->node[3].frozen = true;
+	sim_run_for(SECONDS(3));
+	assert_int_not_equal(sim->node[0].peers[handle >> 24].state, PEER_UP);
+	assert_int_equal(sim_find(0, 0), 0);
+	sim->node[3].frozen = false;
+	sim_run_for(SECONDS(10));
+	assert_true(sim_all_linked());
+	assert_int_equal(sim_find(0, 0), handle); /* it registers again what it holds */
+}
+
+static void a_live_node_is_not_pushed_out_by_a_second_one_of_its_name(void **state)
+{
+	struct sim_node *a = &sim->node[0], *b = &sim->node[1];
+
+	(void)state;
+	sim_kill_node(1);
+	sim_start_node(1, 0);
+	snprintf(b->self.name, sizeof(b->self.name), "node0");
+	sim_run_for(SECONDS(5));
+	assert_int_equal(a->member.state, MEMBER_JOINED);
+	assert_int_not_equal(b->member.state, MEMBER_JOINED);
+	assert_false(b->refused); /* it tries on, and takes over once the first is gone */
+	sim_kill_node(0);
+	sim_run_for(SECONDS(5));
+	assert_int_equal(b->member.state, MEMBER_JOINED);
+}
+
+static void nothing_is_told_before_it_is_durable(void **state)
+{
+	(void)state;
+	disk.full = true;
+	sim_register(0, 5);
+	sim_run_for(SECONDS(3));
+	assert_int_equal(sim_find(1, 5), 0);
+	assert_int_equal(sim->node[0].answers, 0);
+	disk.full = false;
+	sim_run_for(SECONDS(3));
+	assert_int_equal(sim_find(1, 5), sim_handle(0, 5));
+	assert_int_equal(sim->node[0].answers, 1);
+}
+
+static void a_cut_between_two_nodes_makes_them_unreachable_and_then_heals(void **state)
+{
+	struct sim_node *a = &sim->node[0], *b = &sim->node[1];
+	struct peer *p = &a->peers[b->self.id];
+
+	(void)state;
+	sim_cut(0, 1, true);
+	sim_run_for(SECONDS(4));
+	assert_int_not_equal(p->state, PEER_UP);
+	assert_false(p->reachable);
+	sim_cut(0, 1, false);
+	sim_run_for(SECONDS(16));
+	assert_int_equal(p->state, PEER_UP);
+	assert_true(p->reachable);
+	assert_true(sim_all_linked());
+}
+
+/* ---- a thousand histories ---- */
+
+static void disturb(void)
+{
+	unsigned i = (unsigned)sim_random(SIM_NODES), k = (unsigned)sim_random(SIM_NODES + 1);
+	unsigned name = (unsigned)sim_random(SIM_NAMES);
+
+	switch (sim_random(16)) {
+	case 0:
+		sim_cut(i, k, true);
+		break;
+	case 1:
+	case 2:
+		sim_cut(i, k, false);
+		break;
+	case 3:
+		sim_reset(i, k);
+		break;
+	case 4:
+		sim_kill_node(i);
+		break;
+	case 5: /* restart at once */
+		sim_kill_node(i);
+		sim_start_node(i, 0);
+		break;
+	case 6:
+		if (!sim->node[i].alive)
+			sim_start_node(i, 0);
+		break;
+	case 7:
+		sim_kill_master();
+		break;
+	case 8:
+		if (!sim->master)
+			sim_start_master();
+		break;
+	case 9:
+		sim->node[i].frozen = sim->node[i].alive;
+		break;
+	case 10:
+		sim->node[i].frozen = false;
+		break;
+	case 11:
+		disk.full = sim_random(4) == 0;
+		break;
+	case 12:
+		sim_release(i, name);
+		break;
+	default:
+		sim_register(i, name);
+		break;
+	}
+}
+
+static void heal(void)
+{
+	memset(sim->cut, 0, sizeof(sim->cut));
+	disk.full = false;
+	if (!sim->master)
+		sim_start_master();
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		sim->node[i].frozen = false;
+	/* backoff, handshakes that hang, and the master's grace time */
+	for (unsigned n = 0; n < 30; n++) {
+		sim_run_for(SECONDS(1));
+		if (n > 6 && sim_all_joined() && sim_all_linked())
+			break;
+	}
+	/* who lost a name while it was away may ask again */
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		for (unsigned k = 0; k < SIM_NAMES; k++) {
+			struct sim_node *n = &sim->node[i];
+			bool held = n->alive && n->mine[k];
+
+			if (held && sim_find(i, k) != n->mine[k]) {
+				n->mine[k] = 0;
+				sim_register(i, k);
+			}
+		}
+	sim_run_for(SECONDS(2));
+}
+
+static void check(void)
+{
+	if (!sim_all_joined()) {
+		sim_print();
+		fail_msg("seed %u: not every node has joined", sim->seed);
+	}
+	if (!sim_all_linked()) {
+		sim_print();
+		fail_msg("seed %u: not every pair has one link", sim->seed);
+	}
+	for (unsigned k = 0; k < SIM_NAMES; k++) {
+		uint32_t owner = 0;
+		bool first = true, held = false;
+
+		for (unsigned i = 0; i < SIM_NODES; i++) {
+			struct sim_node *n = &sim->node[i];
+
+			if (!n->alive)
+				continue;
+			if (!first && sim_find(i, k) != owner)
+				fail_msg("seed %u: node%u says :%08x owns N%u, another :%08x", sim->seed, i,
+					 sim_find(i, k), k, owner);
+			owner = sim_find(i, k);
+			first = false;
+			held |= n->mine[k] != 0;
+		}
+		for (unsigned i = 0; i < SIM_NODES && owner; i++)
+			if (sim->node[i].alive && sim->node[i].self.id == owner >> 24 && sim->node[i].mine[k] != owner)
+				fail_msg("seed %u: N%u belongs to node%u, who does not hold it", sim->seed, k, i);
+		if (held && !owner)
+			fail_msg("seed %u: somebody holds N%u and nobody owns it", sim->seed, k);
+		if (owner) {
+			bool lives = false;
+
+			for (unsigned i = 0; i < SIM_NODES; i++)
+				lives |= sim->node[i].alive && sim->node[i].self.id == owner >> 24;
+			if (!lives)
+				fail_msg("seed %u: N%u belongs to :%08x, whose node is dead", sim->seed, k, owner);
+		}
+	}
+}
+
+static void names_are_unique_and_equal_after_a_thousand_histories(void **state)
+{
+	const char *only = getenv("SIM_SEED");
+	unsigned from = only ? (unsigned)atoi(only) : 1, to = only ? from : 1000;
+
+	(void)state;
+	log_set_level(only ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
+	for (unsigned seed = from; seed <= to; seed++) {
+		sim_begin(seed);
+		sim_run_for(sim_random(2000) * NS_PER_MS);
+		for (unsigned n = 0; n < 60; n++) {
+			disturb();
+			if (sim_random(3))
+				sim_run_for(sim_random(400) * NS_PER_MS);
+		}
+		heal();
+		check();
+		sim_end_all();
+	}
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(a_name_reaches_every_node_after_a_cut_heals),
+		T(two_registrations_at_the_same_instant_have_one_winner),
+		T(a_killed_node_is_back_with_its_id_in_two_seconds),
+		T(links_live_on_without_a_master_and_names_still_resolve),
+		T(who_does_not_come_back_to_a_new_master_is_declared_dead),
+		T(a_frozen_node_loses_its_links_and_returns_as_itself),
+		T(a_live_node_is_not_pushed_out_by_a_second_one_of_its_name),
+		T(nothing_is_told_before_it_is_durable),
+		T(a_cut_between_two_nodes_makes_them_unreachable_and_then_heals),
+		cmocka_unit_test(names_are_unique_and_equal_after_a_thousand_histories),
+	};
+
+	return cmocka_run_group_tests_name("harbor/sim", tests, NULL, NULL);
+}
