@@ -17,6 +17,10 @@ skynet.register_protocol {
 local function boot()
 	local launcher = assert(skynet.launch("snlua", "launcher"), "the launcher did not start")
 	skynet.name(".launcher", launcher)
+	skynet.name(".cslave", skynet.newservice "cslave")
+	if skynet.getenv "standalone" then
+		skynet.name("DATACENTER", skynet.newservice "datacenterd")
+	end
 	skynet.newservice "service_mgr"
 	local words = {}
 	for word in (skynet.getenv "start_args" or ""):gmatch "%S+" do

@@ -4,8 +4,7 @@ local skynet = require "skynet"
 require "skynet.manager"
 
 local services = {}  -- handle -> "module args"
-local pending = {}   -- handle -> response of the LAUNCH request
-local sessions = {}  -- handle -> session of the LAUNCH request
+local pending = {}   -- handle -> { answer = response of the LAUNCH request, session = }
 
 local command = {}
 
@@ -19,8 +18,16 @@ local function launch(module, ...)
 		error("launch " .. table.concat(words, " ") .. " failed")
 	end
 	services[handle] = table.concat(words, " ", 1, words.n)
-	pending[handle] = skynet.response()
-	return handle
+	local session = skynet.context()
+	pending[handle] = session and { session = session, answer = skynet.response() }
+end
+
+local function settle(handle, ...)
+	local request = pending[handle]
+	pending[handle] = nil
+	if request then
+		request.answer(...)
+	end
 end
 
 function command.LAUNCH(_, ...)
@@ -30,30 +37,18 @@ end
 command.LOGLAUNCH = command.LAUNCH
 
 function command.LAUNCHOK(source)
-	local answer = pending[source]
-	if answer then
-		pending[source] = nil
-		answer(true, source)
-	end
+	settle(source, true, source)
 end
 
 -- The new service says why it failed; the launching call raises with that reason.
 function command.ERROR(source, why)
-	local answer = pending[source]
 	services[source] = nil
-	if answer then
-		pending[source] = nil
-		answer(true, false, why)
-	end
+	settle(source, true, false, why or "the service did not start")
 end
 
 function command.REMOVE(_, handle, killed)
 	services[handle] = nil
-	local answer = pending[handle]
-	if answer then
-		pending[handle] = nil
-		answer(not killed)
-	end
+	settle(handle, not killed)
 end
 
 function command.LIST()
@@ -71,8 +66,8 @@ function command.KILL(_, handle)
 end
 
 function command.QUERY(_, session)
-	for handle, s in pairs(sessions) do
-		if s == session then
+	for handle, request in pairs(pending) do
+		if request.session == session then
 			return skynet.retpack(handle)
 		end
 	end

@@ -4,6 +4,7 @@
 -- Every reply is a value, or nil and a text. Global ones (key "@name") live with the manager that owns
 -- the global name SERVICE, on the master's node; the others ask it and keep the answer.
 local skynet = require "skynet"
+local harbor = require "skynet.harbor"
 require "skynet.manager"
 
 local running = {}   -- key -> handle, or {waiting responses}, or error text
@@ -58,12 +59,22 @@ function command.QUERY(name, sub)
 	serve(key_of(name, sub))
 end
 
+-- Every request is passed on: one that waits for a name must not hold up the one that launches it. Only what
+-- lives is kept, for as long as it does: a restarted master has other services.
 local function ask_global(what, name, ...)
-	local args = table.pack(...)
-	serve("@" .. key_of(name, ...), function()
-		local value, why = skynet.call("SERVICE", "lua", what, name, table.unpack(args, 1, args.n))
-		return value or error(why, 0)
-	end)
+	local key = "@" .. key_of(name, ...)
+	if running[key] then
+		return skynet.retpack(running[key])
+	end
+	local handle, why = skynet.call("SERVICE", "lua", what, name, ...)
+	if handle and not running[key] then
+		running[key] = handle
+		skynet.fork(function()
+			pcall(skynet.call, handle, "debug", "LINK")
+			running[key] = nil
+		end)
+	end
+	skynet.retpack(handle, why)
 end
 
 function command.GLAUNCH(name, ...)
@@ -80,6 +91,15 @@ function command.GQUERY(name, ...)
 	ask_global("GQUERY", name, ...)
 end
 
+local managers = {}   -- of the other nodes: handle -> true
+
+local function add_remote(list, manager)
+	local ok, theirs = pcall(skynet.calltimeout, 100, manager, "lua", "LIST")
+	for key, value in pairs(ok and theirs or {}) do
+		list[key .. "@" .. skynet.harbor(manager)] = value
+	end
+end
+
 function command.LIST()
 	local list = {}
 	for key, entry in pairs(running) do
@@ -88,14 +108,37 @@ function command.LIST()
 		elseif type(entry) == "string" then
 			list[key] = "Error: " .. entry
 		else
-			list[key] = "Querying: " .. #entry
+			list[key] = (entry.launching and "Launching, asked by " or "Querying: ") .. #entry
 		end
+	end
+	for manager in pairs(managers) do
+		add_remote(list, manager)
 	end
 	skynet.retpack(list)
 end
 
-function command.REPORT()
+-- A manager of another node tells of itself, and stays known for as long as it lives.
+function command.REPORT(manager)
+	if not managers[manager] then
+		managers[manager] = true
+		skynet.fork(function()
+			pcall(skynet.call, manager, "debug", "LINK")
+			managers[manager] = nil
+		end)
+	end
 	skynet.retpack(true)
+end
+
+-- Keeps the master's manager informed, over its restarts.
+local function report()
+	while true do
+		pcall(function()
+			local master = harbor.queryname "SERVICE"
+			skynet.call(master, "lua", "REPORT", skynet.self())
+			skynet.call(master, "debug", "LINK")
+		end)
+		skynet.sleep(200)
+	end
 end
 
 skynet.start(function()
@@ -114,5 +157,7 @@ skynet.start(function()
 	skynet.register ".service"
 	if standalone then
 		skynet.register "SERVICE"
+	else
+		skynet.fork(report)
 	end
 end)

@@ -96,6 +96,8 @@ static int harbor_queryname(lua_State *L)
 	check_global(L, 1);
 	task_blocking(L, "harbor.queryname");
 	session = host_new_session(host_of(L));
+	if (ti > INT32_MAX / 10)
+		ti = INT32_MAX / 10;
 	remote_get()->query_name(service_handle(luahost_service(L)), session, name,
 				 ti > 0 ? (uint32_t)ti * 10 : 0);
 	return luahost_wait_answer(L, session, push_handle);

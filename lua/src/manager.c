@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* skynet.manager: extends the skynet table (lua-core.md 3.13). Light C functions. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,26 +38,28 @@ static int manager_launch(lua_State *L)
 static int manager_kill(lua_State *L)
 {
 	struct service *s = luahost_service(L);
-	char address[32];
+	bool is_number = lua_type(L, 1) == LUA_TNUMBER;
+	const char *name = is_number ? NULL : luaL_checkstring(L, 1);
+	uint32_t handle = is_number ? (uint32_t)luaL_checkinteger(L, 1) : service_find(name);
+	char address[16];
+	struct msg *m;
+	size_t size;
 
-	if (lua_type(L, 1) == LUA_TNUMBER || lua_tostring(L, 1)[0] == ':') {
-		uint32_t handle = lua_type(L, 1) == LUA_TNUMBER ? (uint32_t)lua_tointeger(L, 1) :
-								  service_find(lua_tostring(L, 1));
-		struct msg *m;
-		size_t size;
-
-		lua_settop(L, 0);
-		lua_pushliteral(L, "REMOVE");
-		lua_pushinteger(L, handle);
-		lua_pushboolean(L, 1);
-		m = msg_of(seri_pack(L, 1, &size));
-		*m = (struct msg){ .size = size, .source = service_handle(s), .type = PTYPE_LUA };
-		(void)service_send_name(".launcher", m);
-		snprintf(address, sizeof(address), ":%x", handle);
-		(void)command_run(s, "KILL", address);
-	} else {
-		(void)command_run(s, "KILL", luaL_checkstring(L, 1));
+	if (!handle) {
+		if (!is_number && name[0] != '.')
+			(void)command_run(s, "KILL", name); /* logs what is wrong with it */
+		return 0;
 	}
+	/* The launcher hears of a kill by name, too: its list then holds no entry of the dead. */
+	lua_settop(L, 0);
+	lua_pushliteral(L, "REMOVE");
+	lua_pushinteger(L, handle);
+	lua_pushboolean(L, 1);
+	m = msg_of(seri_pack(L, 1, &size));
+	*m = (struct msg){ .size = size, .source = service_handle(s), .type = PTYPE_LUA };
+	(void)service_send_name(".launcher", m);
+	snprintf(address, sizeof(address), ":%x", handle);
+	(void)command_run(s, "KILL", address);
 	return 0;
 }
 
@@ -91,11 +94,39 @@ static int manager_name(lua_State *L)
 	return 0;
 }
 
+static int monitor_known(lua_State *L, int status, lua_KContext ctx)
+{
+	uint32_t handle = (uint32_t)luaL_checkinteger(L, -1);
+	char address[16];
+
+	(void)status;
+	(void)ctx;
+	snprintf(address, sizeof(address), ":%x", handle);
+	(void)command_run(luahost_service(L), "MONITOR", address);
+	lua_pushinteger(L, handle);
+	return 1;
+}
+
+/* monitor(service[, query]): the cluster's one service of that name hears of every end on this node. */
+static int manager_monitor(lua_State *L)
+{
+	luaL_checkstring(L, 1);
+	lua_settop(L, 2);
+	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+	lua_getfield(L, -1, "skynet");
+	lua_getfield(L, -1, lua_toboolean(L, 2) ? "queryservice" : "uniqueservice");
+	lua_pushboolean(L, 1);
+	lua_pushvalue(L, 1);
+	lua_callk(L, 2, 1, 0, monitor_known);
+	return monitor_known(L, LUA_OK, 0);
+}
+
 int luaopen_skynet_manager(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{ "launch", manager_launch },     { "kill", manager_kill }, { "abort", manager_abort },
-		{ "register", manager_register }, { "name", manager_name }, { NULL, NULL },
+		{ "register", manager_register }, { "name", manager_name }, { "monitor", manager_monitor },
+		{ NULL, NULL },
 	};
 
 	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);

@@ -1,19 +1,20 @@
 -- SPDX-License-Identifier: MIT
--- The debug protocol of every service (lua-core.md 5.11); loaded when its first message comes.
+-- The debug protocol of every service (lua-core.md 5.10, 5.11); loaded when its first message comes.
 local skynet = require "skynet"
 
-local command = {}
+local command, extra = {}, {}
 
 function command.MEM()
 	skynet.retpack(collectgarbage "count")
 end
 
+-- By contract the answer to this one is never sent.
 function command.GC()
+	skynet.ignoreret()
 	local before, began = collectgarbage "count", skynet.hpc()
 	collectgarbage()
 	skynet.error(("GC %.2f Kb -> %.2f Kb, cost %.2f sec"):format(before, collectgarbage "count",
 		(skynet.hpc() - began) / 1e9))
-	skynet.ignoreret()
 end
 
 function command.STAT()
@@ -35,6 +36,10 @@ function command.TASK(session)
 	end
 end
 
+function command.UNIQTASK()
+	skynet.retpack(skynet.uniqtask())
+end
+
 function command.KILLTASK(pattern)
 	local thread = skynet.killthread(pattern)
 	if thread then
@@ -46,17 +51,39 @@ function command.KILLTASK(pattern)
 	end
 end
 
+function command.INFO(...)
+	local f = skynet.info_func()
+	if f then
+		skynet.retpack(f(...))
+	else
+		skynet.retpack(nil)
+	end
+end
+
 function command.EXIT()
 	skynet.exit()
 end
 
+function command.RUN(source, filename, ...)
+	skynet.retpack(require "skynet.inject"(source, filename, ...))
+end
+
 function command.TERM(address)
-	skynet.term(address)
 	skynet.ignoreret()
+	skynet.term(address)
 end
 
 function command.SUPPORT(name)
 	skynet.retpack(skynet.dispatch(name) ~= nil)
+end
+
+function command.TRACELOG(protocol, flag)
+	if type(protocol) ~= "string" then
+		protocol, flag = "lua", protocol
+	end
+	skynet.traceproto(protocol, flag)
+	skynet.error(("Turn trace log %s for %s"):format(flag, protocol))
+	skynet.ret()
 end
 
 function command.PING()
@@ -66,10 +93,13 @@ end
 -- The answer is withheld: the caller's call fails when this service ends.
 local links = {}
 function command.LINK()
+	for i = #links, 1, -1 do
+		if not links[i] "TEST" then
+			table.remove(links, i) -- who watched has ended
+		end
+	end
 	links[#links + 1] = skynet.response()
 end
-
-local extra = {}
 
 skynet.dispatch("debug", function(_, _, name, ...)
 	local f = command[name] or extra[name]

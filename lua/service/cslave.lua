@@ -1,0 +1,38 @@
+-- SPDX-License-Identifier: MIT
+-- .cslave: what programs that do not use skynet.harbor ask about the cluster. The control plane itself is
+-- in C (harbor/); this service passes questions on.
+local skynet = require "skynet"
+local harbor = require "skynet.harbor"
+
+local command = {}
+
+function command.LINK(id)
+	harbor.link(id)
+end
+
+function command.CONNECT(id)
+	harbor.connect(id)
+end
+
+function command.LINKMASTER()
+	harbor.linkmaster()
+end
+
+function command.QUERYNAME(name)
+	return harbor.queryname(name)
+end
+
+function command.REGISTER(name, handle)
+	harbor.globalname(name, handle)
+end
+
+skynet.start(function()
+	skynet.dispatch("lua", function(session, _, name, ...)
+		local f = assert(command[name], "unknown command")
+		if session == 0 then
+			f(...)
+		else
+			skynet.retpack(f(...))
+		end
+	end)
+end)

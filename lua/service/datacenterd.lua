@@ -1,0 +1,137 @@
+-- SPDX-License-Identifier: MIT
+-- DATACENTER: the tree behind skynet.datacenter (lua-core.md 5.4).
+local skynet = require "skynet"
+
+local data = {}
+-- The same tree of what is waited for: an inner node is { nodes = { key -> node } }, a leaf { responses ... }.
+local waiting = { nodes = {} }
+
+local command = {}
+
+local function path_text(path, n)
+	local words = {}
+	for i = 1, n do
+		words[i] = tostring(path[i])
+	end
+	return table.concat(words, ".")
+end
+
+-- The value at path[1 .. n]; raises when the way leads through something that is no table.
+local function value_at(path, n)
+	local value = data
+	for i = 1, n do
+		if value == nil then
+			return nil
+		end
+		if type(value) ~= "table" then
+			error(path_text(path, i - 1) .. " is not a table")
+		end
+		value = value[path[i]]
+	end
+	return value
+end
+
+function command.QUERY(...)
+	local n = select("#", ...)
+	if n == 0 then
+		return nil
+	end
+	return value_at({ ... }, n)
+end
+
+-- Takes the leaf that the path meets out of the waiting tree, with the branch that only it needed.
+-- Gives it, and whether the path ends there.
+local function take_waiting(path, n)
+	local node, cut, key = waiting, waiting, path[1]
+	for i = 1, n do
+		if next(node.nodes, next(node.nodes)) ~= nil then
+			cut, key = node, path[i] -- others need this node
+		end
+		node = node.nodes[path[i]]
+		if not node then
+			return nil
+		end
+		if not node.nodes then
+			cut.nodes[key] = nil
+			return node, i == n
+		end
+	end
+	return nil
+end
+
+function command.UPDATE(...)
+	local n = select("#", ...) - 1
+	assert(n >= 1, "set needs a key and a value")
+	local path, value = { ... }, (select(n + 1, ...))
+	local at = data
+	for i = 1, n do
+		assert(path[i] ~= nil, "a key is nil")
+	end
+	for i = 1, n - 1 do
+		local deeper = at[path[i]]
+		if deeper == nil then
+			if value == nil then
+				return nil -- nothing there to delete
+			end
+			deeper = {}
+			at[path[i]] = deeper
+		elseif type(deeper) ~= "table" then
+			error(path_text(path, i) .. " is not a table")
+		end
+		at = deeper
+	end
+	local old = at[path[n]]
+	at[path[n]] = value
+	if old == nil and value ~= nil then
+		local leaf, exact = take_waiting(path, n)
+		for _, answer in ipairs(leaf or {}) do
+			if exact then
+				answer(true, value)
+			else
+				answer(false) -- it waits for a value where there is a branch now
+			end
+		end
+	end
+	return old
+end
+
+-- Answers at once, or keeps the response.
+local function wait(...)
+	local n = select("#", ...)
+	local path = { ... }
+	assert(n >= 1, "wait needs a key")
+	local value = value_at(path, n)
+	if value ~= nil then
+		return skynet.retpack(value)
+	end
+	local node = waiting
+	for i = 1, n do
+		if not node.nodes then
+			error(path_text(path, i - 1) .. " is waited for as a value")
+		end
+		local deeper = node.nodes[path[i]]
+		if not deeper then
+			deeper = i < n and { nodes = {} } or {}
+			node.nodes[path[i]] = deeper
+		end
+		node = deeper
+	end
+	if node.nodes then
+		error(path_text(path, n) .. " is waited for as a branch")
+	end
+	node[#node + 1] = skynet.response()
+end
+
+skynet.start(function()
+	skynet.dispatch("lua", function(session, _, name, ...)
+		if name == "WAIT" then
+			return wait(...)
+		end
+		local f = assert(command[name], "unknown command")
+		if session == 0 then
+			f(...)
+		else
+			skynet.retpack(f(...))
+		end
+	end)
+end)
