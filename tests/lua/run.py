@@ -16,10 +16,12 @@ def main():
     folder = os.path.dirname(os.path.abspath(a.script))
     name = os.path.basename(a.script)[:-4]
     with tempfile.TemporaryDirectory() as tmp:
-        conf = os.path.join(tmp, "node.yaml")
+        conf, log = os.path.join(tmp, "node.yaml"), os.path.join(tmp, "node.log")
         with open(conf, "w") as f:
             f.write(f'node: {{ name: t, threads: 2 }}\n'
                     f'lua: {{ start: {name}, service_path: ["{folder}/?.lua"], path: ["{folder}/?.lua"] }}\n'
+                    f'log: {{ level: debug, sink: file, file: "{log}", format: plain }}\n'
+                    f'env: {{ test_log: "{log}" }}\n'
                     f'admin: {{ listen: "unix:{tmp}/t.sock" }}\n')
         try:
             env = dict(os.environ, HARBORD_TEST_TSAN="1") if "thread" in a.build else None
@@ -28,6 +30,9 @@ def main():
             status, out, err = p.returncode, p.stdout, p.stderr
         except subprocess.TimeoutExpired as e:
             status, out, err = "timeout", (e.stdout or b"").decode(errors="replace"), (e.stderr or b"").decode(errors="replace")
+        if os.path.exists(log):
+            with open(log, errors="replace") as f:
+                err = f.read() + err
     print(out, end="")
     bad = status != 0 or "\nnot ok" in "\n" + out or "\n1.." not in "\n" + out
     if bad:

@@ -44,4 +44,29 @@ function tap.raises(part, f, ...)
 	return why
 end
 
+-- The node's log so far.
+function tap.log()
+	local f <close> = assert(io.open(skynet.getenv "test_log"))
+	return f:read "a"
+end
+
+-- Waits until the log, behind its first `from` bytes, holds the text.
+function tap.logged(text, from)
+	return tap.until_true(("the log line %q"):format(text), function()
+		return tap.log():find(text, (from or 0) + 1, true)
+	end)
+end
+
+-- Waits until f gives a true value, which it gives back.
+function tap.until_true(what, f)
+	for _ = 1, 500 do
+		local value = f()
+		if value then
+			return value
+		end
+		skynet.sleep(1)
+	end
+	error("waited in vain for " .. what, 2)
+end
+
 return tap
