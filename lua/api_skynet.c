@@ -54,7 +54,7 @@ static int compare(const void *key, const void *item)
 /* require(module) by the stock function: it must not yield inside __index. */
 static void require_module(lua_State *L, const char *module)
 {
-	lua_getfield(L, LUA_REGISTRYINDEX, REQUIRE_STOCK);
+	require_push_stock(L);
 	lua_pushstring(L, module);
 	lua_call(L, 1, 1);
 }

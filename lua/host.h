@@ -148,6 +148,7 @@ struct host {
 	uint8_t *type_map;          /* skynet.forward_type, 256 entries or NULL */
 	bool raw_forward;
 	bool unusual;               /* raw callback, filter or type map */
+	bool package_open;          /* the library `package` has been touched */
 	bool booted, started, exiting, closing;
 	void *loose;                /* payload that an error may have lost, see api_packstring */
 	const char *why;            /* reason told to callers at the end */
@@ -222,9 +223,23 @@ int host_open_state(struct host *h);
 void libs_init(void);
 void libs_open(lua_State *L);
 
+/* ---- search.c: where Lua files are ---- */
+#define SEARCH_DEFAULT_PATH "./lualib/?.lua;./lualib/?/init.lua"
+void search_init(const char *lib_dir, const char *service_dir);
+void search_fini(void);
+void search_forget(void);
+/* Files of our own, NULL: we have none of that name. Valid until the host ends. */
+const char *search_own_module(const char *name);
+const char *search_own_service(const char *name);
+/* Pushes the file of a module, ours or along the configured path, and gives true; or pushes nothing. */
+bool search_module(lua_State *L, const char *name);
+
 /* ---- require.c: the global function ---- */
-#define REQUIRE_STOCK "harbord.require" /* Lua's own, in the registry */
 void require_open(lua_State *L);
+/* Opens the library `package`, as luaopen_package does, for the lazy table at index 1. */
+int require_open_package(lua_State *L);
+/* Pushes Lua's own require. */
+void require_push_stock(lua_State *L);
 
 /* ---- loader.c: runs the service's file in the state; raises ---- */
 int host_load(lua_State *L);

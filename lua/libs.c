@@ -5,7 +5,7 @@
  * the others begin as empty tables; the first access to a field, a write too, fills the table for
  * good and removes its metatable. Afterwards nothing tells it from a table that luaL_openlibs made.
  * Strings get their methods through the table `string`, and their arithmetic metamethods at once.
- * The base library and `package` are opened as usual.
+ * Only the base library is opened as usual.
  */
 #include <lualib.h>
 #include <string.h>
@@ -14,6 +14,7 @@
 #include "lua/host.h"
 
 static const luaL_Reg lazy[] = {
+	{ LUA_LOADLIBNAME, require_open_package },
 	{ LUA_COLIBNAME, luaopen_coroutine }, { LUA_TABLIBNAME, luaopen_table },
 	{ LUA_IOLIBNAME, luaopen_io },        { LUA_OSLIBNAME, luaopen_os },
 	{ LUA_STRLIBNAME, luaopen_string },   { LUA_MATHLIBNAME, luaopen_math },
@@ -152,8 +153,7 @@ void libs_open(lua_State *L)
 	lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
 	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
 	luaL_requiref(L, LUA_GNAME, luaopen_base, 1);
-	luaL_requiref(L, LUA_LOADLIBNAME, luaopen_package, 1);
-	lua_pop(L, 2);
+	lua_pop(L, 1);
 
 	lua_createtable(L, (int)array_len(lazy), 0); /* which table is which library */
 	lua_createtable(L, 0, 3);                    /* the metatable they share */

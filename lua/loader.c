@@ -44,18 +44,26 @@ static void set_path(lua_State *L, const char *template, size_t n, const char *n
 static void find_service(lua_State *L, const char *name)
 {
 	const char *user = env_get("luaservice");
-	int errors = 0;
+	const char *own = search_own_service(name), *p = user ? user : "./service/?.lua";
+	int top, errors = 0;
 
-	lua_pushfstring(L, "%s/?.lua;%s", luahost_service_dir, user ? user : "./service/?.lua");
-	const char *p = lua_tostring(L, -1);
-	int top = lua_gettop(L);
+	if (own) {
+		if (codecache_load(L, own) != LUA_OK)
+			lua_error(L);
+		const char *template = lua_pushfstring(L, "%s/?.lua", luahost_service_dir);
+
+		set_path(L, template, strlen(template), name);
+		lua_pop(L, 1);
+		return;
+	}
+	lua_pushnil(L); /* where the chunk goes */
+	top = lua_gettop(L);
 
 	while (*p) {
 		size_t n = strcspn(p, ";");
 
 		if (n) {
 			const char *file = expand(L, p, n, name);
-
 			int r = codecache_load(L, file);
 
 			if (r == LUA_OK) {

@@ -272,6 +272,7 @@ int luahost_init(const struct luahost_config *c)
 	luahost_service_dir = mem_strdup(c->service_dir);
 	default_memory_limit = c->memory_limit;
 	libs_init();
+	search_init(luahost_lib_dir, luahost_service_dir);
 	module_add(&snlua);
 	sched_set_interrupt(on_interrupt);
 	return 0;
@@ -280,6 +281,7 @@ int luahost_init(const struct luahost_config *c)
 void luahost_fini(void)
 {
 	codecache_clear();
+	search_fini();
 	mem_free((char *)luahost_lib_dir);
 	mem_free((char *)luahost_service_dir);
 	luahost_lib_dir = luahost_service_dir = NULL;

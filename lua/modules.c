@@ -18,6 +18,7 @@ static int cache_clear(lua_State *L)
 {
 	(void)L;
 	codecache_clear();
+	search_forget();
 	return 0;
 }
 
