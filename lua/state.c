@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The Lua state of a service and its memory. */
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "lua/host.h"
 
@@ -39,6 +42,44 @@ static void *allocate(void *ud, void *p, size_t old, size_t size)
 	return q;
 }
 
+/* A page that is touched for the first time costs a fault, which on a virtual machine takes longer than all else
+ * that a small service's birth does. While many are born, pages are therefore had by the dozen: a block is
+ * populated in one system call and given back, and the allocator cuts the next states out of it. */
+#define BURST_BIRTHS 16u
+#define BIRTH_BYTES ((size_t)24 << 10) /* what a small one takes */
+#define BURST_NS (50 * NS_PER_MS)
+#define BLOCK_BYTES ((size_t)256 << 10) /* jemalloc serves small requests from blocks up to this */
+
+static void prepare_pages(size_t need)
+{
+	static _Thread_local struct {
+		uint64_t last_ns;
+		unsigned births;
+		size_t ahead;
+	} w;
+	uint64_t now = clock_mono_ns();
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	if (now - w.last_ns > BURST_NS)
+		w.births = 0;
+	w.last_ns = now;
+	if (++w.births < BURST_BIRTHS)
+		return;
+	if (w.ahead >= need) {
+		w.ahead -= need;
+		return;
+	}
+	char *block = malloc(BLOCK_BYTES);
+
+	if (!block)
+		return;
+	/* best effort: an old kernel does not know it */
+	(void)madvise((void *)(((uintptr_t)block + page - 1) & ~(page - 1)), BLOCK_BYTES - page,
+		      MADV_POPULATE_WRITE);
+	free(block);
+	w.ahead = BLOCK_BYTES - page;
+}
+
 static int panic(lua_State *L)
 {
 	log_error("unprotected error in a Lua service: %s", lua_tostring(L, -1));
@@ -59,6 +100,7 @@ int host_open_state(struct host *h)
 	lua_State *L;
 
 	h->memory_report = WARN_FIRST;
+	prepare_pages(BIRTH_BYTES);
 	L = lua_newstate(allocate, h);
 	if (!L)
 		return -1;
