@@ -222,7 +222,7 @@ static const char *cmd_timeout(struct service *s, const char *parm)
 		/* The contract counts in 32 bits; more would not fit nanoseconds either. */
 		if (cs > INT32_MAX)
 			cs = INT32_MAX;
-		(void)service_timeout(service_handle(s), session, (uint64_t)cs * NS_PER_CS);
+		(void)service_timeout(s, session, (uint64_t)cs * NS_PER_CS);
 	}
 	return result(s, mem_printf("%d", session));
 }

@@ -327,19 +327,9 @@ static void give_instance(struct service *s)
 static void teardown(struct service *s, const char *why)
 {
 	uint32_t handle = service_handle(s);
-	struct msg *m = mailbox_close(&s->mailbox);
+	struct msg *m;
 	void *instance;
 
-	while (m) {
-		struct msg *next = m->next;
-
-		if (!(m->flags & MSG_POISON)) {
-			if (m->type != PTYPE_RESPONSE && m->type != PTYPE_ERROR && m->session != 0)
-				service_send_error_text(m->dest, m->source, m->session, why);
-			drop_message(m);
-		}
-		m = next;
-	}
 	take_instance(s);
 	instance = s->instance;
 	s->instance = NULL;
@@ -350,6 +340,18 @@ static void teardown(struct service *s, const char *why)
 		current = s;
 		s->module->release(instance);
 		current = outer;
+	}
+	/* After the release, for a timeout that has fired is the instance's until then. */
+	m = mailbox_close(&s->mailbox);
+	while (m) {
+		struct msg *next = m->next;
+
+		if (!(m->flags & MSG_POISON)) {
+			if (m->type != PTYPE_RESPONSE && m->type != PTYPE_ERROR && m->session != 0)
+				service_send_error_text(m->dest, m->source, m->session, why);
+			drop_message(m);
+		}
+		m = next;
 	}
 	/* Again: a last callback may have registered a name after the handle was gone. */
 	names_remove_handle(handle);
@@ -588,6 +590,21 @@ out:
 
 /* ---- sending ---- */
 
+static inline int push(struct service *s, struct msg *m)
+{
+	switch (mailbox_push(&s->mailbox, m)) {
+	case MAILBOX_PUSHED:
+		return SEND_OK;
+	case MAILBOX_WOKEN:
+		sched_ready(s);
+		return SEND_OK;
+	case MAILBOX_CLOSED:
+		break;
+	}
+	msg_destroy(m);
+	return SEND_NO_SERVICE;
+}
+
 int service_send(struct msg *m)
 {
 	const uint32_t dest = m->dest;
@@ -602,17 +619,8 @@ int service_send(struct msg *m)
 		return SEND_INVALID;
 	}
 	s = lookup(dest);
-	if (s) {
-		switch (mailbox_push(&s->mailbox, m)) {
-		case MAILBOX_PUSHED:
-			return SEND_OK;
-		case MAILBOX_WOKEN:
-			sched_ready(s);
-			return SEND_OK;
-		case MAILBOX_CLOSED:
-			break;
-		}
-	}
+	if (likely(s != NULL))
+		return push(s, m);
 	msg_destroy(m);
 	return SEND_NO_SERVICE;
 }
@@ -661,22 +669,31 @@ void service_send_error(uint32_t from, uint32_t to, int32_t session)
 
 /* ---- timeouts: the timer lies where the payload would be ---- */
 
-static void timeout_fire(struct timer *t)
+struct timeout {
+	struct timer timer; /* first: what fires is it */
+	/* No reference: a service's memory stays one, and a later service of the slot is not m->dest. Not looked up by
+	 * handle, for a retired service must find the message in its mailbox until its instance is released. */
+	struct service *to;
+};
+
+static void timeout_fire(struct timer *timer)
 {
-	(void)service_send(msg_of(t));
+	struct timeout *t = (struct timeout *)timer;
+
+	(void)push(t->to, msg_of(t));
 }
 
-struct msg *service_timeout(uint32_t handle, int32_t session, uint64_t delay_ns)
+struct msg *service_timeout(struct service *s, int32_t session, uint64_t delay_ns)
 {
-	struct msg *m = msg_create(sizeof(struct timer));
-	struct timer *t = msg_payload(m);
+	struct msg *m = msg_create(sizeof(struct timeout));
+	struct timeout *t = msg_payload(m);
 
 	m->size = 0;
-	m->dest = handle;
+	m->dest = service_handle(s);
 	m->session = session;
 	m->type = PTYPE_RESPONSE;
-	*t = (struct timer){ .fire = timeout_fire };
-	timer_arm(t, clock_mono_ns() + delay_ns);
+	*t = (struct timeout){ .timer.fire = timeout_fire, .to = s };
+	timer_arm(&t->timer, clock_mono_ns() + delay_ns);
 	return m;
 }
 

@@ -37,7 +37,7 @@ static struct msg *arm(struct host *h, int32_t session, lua_Integer ti)
 	struct msg *m;
 
 	if (ti > 0)
-		return service_timeout(SELF(h), session, (uint64_t)ti * NS_PER_CS);
+		return service_timeout(h->s, session, (uint64_t)ti * NS_PER_CS);
 	m = msg_create(0);
 	m->dest = SELF(h);
 	m->session = session;

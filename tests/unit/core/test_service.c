@@ -246,6 +246,15 @@ static void work_behind_a_long_callback_is_done_by_others(void **state)
 	atomic_store_explicit(&block, 0, memory_order_release);
 }
 
+static struct msg *arm(uint32_t handle, int32_t session, uint64_t delay_ns)
+{
+	struct service *s = service_grab(handle);
+	struct msg *m = service_timeout(s, session, delay_ns);
+
+	service_unref(s);
+	return m;
+}
+
 static void a_timeout_comes_never_early_and_once(void **state)
 {
 	uint32_t p;
@@ -254,10 +263,10 @@ static void a_timeout_comes_never_early_and_once(void **state)
 	(void)state;
 	p = service_launch("probe", NULL);
 	began = clock_mono_ns();
-	service_timeout(p, 1, 30 * NS_PER_MS);
+	arm(p, 1, 30 * NS_PER_MS);
 	assert_true(reaches(&answers, 1));
 	assert_true(clock_mono_ns() - began >= 30 * NS_PER_MS);
-	struct msg *far = service_timeout(p, 2, 3600 * NS_PER_SEC);
+	struct msg *far = arm(p, 2, 3600 * NS_PER_SEC);
 
 	assert_true(service_timeout_cancel(far));
 	assert_int_equal(timer_count(), 0);
@@ -270,9 +279,9 @@ static void a_timeout_of_a_dead_service_is_dropped(void **state)
 	(void)state;
 	p = service_launch("probe", NULL);
 	q = service_launch("probe", NULL);
-	service_timeout(p, 1, 5 * NS_PER_MS);
+	arm(p, 1, 5 * NS_PER_MS);
 	service_retire(p);
-	service_timeout(q, 1, 10 * NS_PER_MS);
+	arm(q, 1, 10 * NS_PER_MS);
 	assert_true(reaches(&answers, 1));
 }
 
