@@ -31,6 +31,7 @@ void member_init(struct member *m, const struct member_ops *ops, void *ud, struc
 	while (masters && masters[m->master_count])
 		m->master_count++;
 	m->requests_last = &m->requests;
+	m->retry_ns = UINT64_MAX; /* until member_start */
 }
 
 void member_fini(struct member *m)

@@ -28,6 +28,7 @@
 #define SIM_NODES 5
 #define SIM_NAMES 6
 #define SIM_CONNS 8192
+#define SIM_ASKED 256
 #define SIM_ID_MIN 240 /* harbor ids in use: given from the top */
 #define SIM_STEP (4 * NS_PER_MS) /* what happens within it shares a step */
 #define SIM_MASTER SIM_NODES /* place number of the master's process */
@@ -73,6 +74,9 @@ struct sim_node {
 	/* what the test asked it for */
 	uint32_t mine[SIM_NAMES];    /* handle: registered, and not told otherwise */
 	unsigned answers, conflicts;
+	/* by session: asked and not answered yet */
+	bool asked[SIM_ASKED];
+	int32_t sessions;
 	unsigned ups[256], downs[256];
 };
 
@@ -385,10 +389,12 @@ static void sim_member_answer(void *ud, uint32_t from, int32_t session, const ch
 {
 	struct sim_node *n = ud;
 
-	(void)session;
 	(void)from;
 	(void)text;
 	n->answers++;
+	if (session && !n->asked[session])
+		fail_msg("seed %u: node%u: session %d is answered twice", sim->seed, sim_place(n), session);
+	n->asked[session] = false;
 	if (code == WIRE_NAME_TAKEN) {
 		n->conflicts++;
 		n->mine[name[1] - '0'] = 0;
@@ -684,6 +690,14 @@ static inline uint32_t sim_handle(unsigned i, unsigned name)
 	return sim->node[i].self.id << 24 | (10 + name);
 }
 
+/* A session of somebody who waits for the answer. */
+static inline int32_t sim_ask(struct sim_node *n)
+{
+	assert_true(++n->sessions < SIM_ASKED);
+	n->asked[n->sessions] = true;
+	return n->sessions;
+}
+
 static inline void sim_register(unsigned i, unsigned name)
 {
 	struct sim_node *n = &sim->node[i];
@@ -693,7 +707,7 @@ static inline void sim_register(unsigned i, unsigned name)
 		return;
 	snprintf(text, sizeof(text), "N%u", name);
 	n->mine[name] = sim_handle(i, name);
-	member_register(&n->member, n->mine[name], 1, text, n->mine[name]);
+	member_register(&n->member, n->mine[name], sim_ask(n), text, n->mine[name]);
 }
 
 static inline void sim_release(unsigned i, unsigned name)
@@ -704,7 +718,7 @@ static inline void sim_release(unsigned i, unsigned name)
 	if (!n->alive || n->frozen || !n->mine[name])
 		return;
 	snprintf(text, sizeof(text), "N%u", name);
-	member_release(&n->member, n->mine[name], 0, text, n->mine[name]);
+	member_release(&n->member, n->mine[name], sim_ask(n), text, n->mine[name]);
 	n->mine[name] = 0;
 }
 
@@ -765,6 +779,31 @@ static inline bool sim_all_linked(void)
 			if (a->peers[b->self.id].state != PEER_UP ||
 			    a->peers[b->self.id].epoch != b->self.epoch ||
 			    a->peers[b->self.id].conn != b->peers[a->self.id].conn)
+				return false;
+		}
+	return true;
+}
+
+/* Nobody waits for an answer that does not come. */
+static inline bool sim_all_answered(void)
+{
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		for (int32_t k = 1; k < SIM_ASKED && sim->node[i].alive; k++)
+			if (sim->node[i].asked[k])
+				return false;
+	return true;
+}
+
+/* No link leads to an incarnation that has ended. */
+static inline bool sim_none_linked_to_the_dead(void)
+{
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		for (unsigned id = SIM_ID_MIN; id < 256 && sim->node[i].alive; id++) {
+			bool lives = sim->node[i].peers[id].state != PEER_UP;
+
+			for (unsigned k = 0; k < SIM_NODES; k++)
+				lives |= sim->node[k].alive && sim->node[k].self.id == id;
+			if (!lives)
 				return false;
 		}
 	return true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The cluster as a whole, simulated: named behaviours first, then a thousand random histories of cuts, resets,
  * restarts, freezes, a master that dies and a disk that is full. Each history ends healed, and then names
- * are unique and the same on all nodes, and every pair has one link. */
+ * are unique and the same on all nodes, every pair has one link, and each request has its one answer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -277,6 +277,10 @@ static void check(void)
 		sim_print();
 		fail_msg("seed %u: not every pair has one link", sim->seed);
 	}
+	if (!sim_all_answered())
+		fail_msg("seed %u: somebody waits for an answer for ever", sim->seed);
+	if (!sim_none_linked_to_the_dead())
+		fail_msg("seed %u: a link to a dead node is up", sim->seed);
 	for (unsigned k = 0; k < SIM_NAMES; k++) {
 		uint32_t owner = 0;
 		bool first = true, held = false;
