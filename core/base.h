@@ -16,6 +16,11 @@
 #define printf_like(fmt, args) __attribute__((format(printf, fmt, args)))
 #define noinline __attribute__((noinline))
 
+static inline uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* Runs f(&variable) when the variable leaves its scope. */
 #define cleanup(f) __attribute__((cleanup(f)))
 

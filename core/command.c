@@ -211,19 +211,9 @@ static const char *cmd_timeout(struct service *s, const char *parm)
 	long cs = parm ? strtol(parm, NULL, 10) : 0;
 	int32_t session = service_new_session(s);
 
-	if (cs <= 0) {
-		struct msg *m = msg_create(0);
-
-		m->dest = service_handle(s);
-		m->session = session;
-		m->type = PTYPE_RESPONSE;
-		(void)service_send(m);
-	} else {
-		/* The contract counts in 32 bits; more would not fit nanoseconds either. */
-		if (cs > INT32_MAX)
-			cs = INT32_MAX;
-		(void)service_timeout(s, session, (uint64_t)cs * NS_PER_CS);
-	}
+	/* The contract counts in 32 bits; more would not fit nanoseconds either. */
+	cs = cs < 0 ? 0 : cs > INT32_MAX ? INT32_MAX : cs;
+	(void)service_timeout(s, session, 0, (uint64_t)cs * NS_PER_CS);
 	return result(s, mem_printf("%d", session));
 }
 

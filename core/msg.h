@@ -50,7 +50,8 @@ struct msg {
 _Static_assert(sizeof(struct msg) == 32, "the payload behind it must stay 16-byte aligned");
 
 enum {
-	MSG_POISON = 1, /* the service's own wake-up for its end; never delivered, never freed */
+	MSG_POISON = 1,  /* the service's own wake-up for its end; never delivered, never freed */
+	MSG_TIMEOUT = 2, /* made by service_timeout */
 };
 
 static inline void *msg_payload(const struct msg *m)

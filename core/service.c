@@ -674,6 +674,7 @@ struct timeout {
 	/* No reference: a service's memory stays one, and a later service of the slot is not m->dest. Not looked up by
 	 * handle, for a retired service must find the message in its mailbox until its instance is released. */
 	struct service *to;
+	uint32_t tag;
 };
 
 static void timeout_fire(struct timer *timer)
@@ -683,7 +684,12 @@ static void timeout_fire(struct timer *timer)
 	(void)push(t->to, msg_of(t));
 }
 
-struct msg *service_timeout(struct service *s, int32_t session, uint64_t delay_ns)
+uint32_t service_timeout_tag(const struct msg *m)
+{
+	return m->flags & MSG_TIMEOUT ? ((const struct timeout *)msg_payload(m))->tag : 0;
+}
+
+struct msg *service_timeout(struct service *s, int32_t session, uint32_t tag, uint64_t delay_ns)
 {
 	struct msg *m = msg_create(sizeof(struct timeout));
 	struct timeout *t = msg_payload(m);
@@ -692,8 +698,12 @@ struct msg *service_timeout(struct service *s, int32_t session, uint64_t delay_n
 	m->dest = service_handle(s);
 	m->session = session;
 	m->type = PTYPE_RESPONSE;
-	*t = (struct timeout){ .timer.fire = timeout_fire, .to = s };
-	timer_arm(&t->timer, clock_mono_ns() + delay_ns);
+	m->flags = MSG_TIMEOUT;
+	*t = (struct timeout){ .timer.fire = timeout_fire, .to = s, .tag = tag };
+	if (delay_ns)
+		timer_arm(&t->timer, clock_mono_ns() + delay_ns);
+	else
+		(void)push(s, m);
 	return m;
 }
 

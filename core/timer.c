@@ -5,6 +5,10 @@
  * sched_deadline_moved() reads what the sleeping poller waits for (seq_cst); the poller stores what it
  * waits for (seq_cst), then reads `next` again (seq_cst). One of the two sees the other, so
  * no earlier timer is slept over.
+ *
+ * Moderation: a wake-up costs the machine more than a timer costs us. When expiries come closer than TIMER_GAP_NS
+ * several times in a row, the next ones wait until that gap is full and fire together; a timer that fires alone
+ * is not held back.
  */
 #include "core/timer.h"
 
@@ -16,17 +20,26 @@
 #include "core/clock.h"
 #include "core/sched.h"
 
+#define DENSE 4u
+
 static struct {
 	pthread_mutex_t lock; /* LOCK_TIMERS: the wheel */
 	struct wheel wheel;
 	atomic_uint_least64_t next;
-	atomic_bool running; /* one thread fires */
+	atomic_uint_least64_t hold; /* no expiry before; 0 = no moderation */
+	atomic_bool running;        /* one thread fires */
+	/* [running] */
+	uint64_t last_ns;
+	unsigned dense; /* expiries in a row that came soon after another */
 } T = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 int timer_init(void)
 {
 	wheel_init(&T.wheel, clock_mono_ns() / TIMER_TICK_NS);
 	atomic_store_explicit(&T.next, UINT64_MAX, memory_order_seq_cst);
+	atomic_store_explicit(&T.hold, 0, memory_order_relaxed); /* no other thread yet */
+	T.last_ns = 0;
+	T.dense = 0;
 	return 0;
 }
 
@@ -43,6 +56,12 @@ static void publish_locked(void)
 	/* relaxed compare: the lock's holder is the only writer */
 	if (ns != atomic_load_explicit(&T.next, memory_order_relaxed))
 		atomic_store_explicit(&T.next, ns, memory_order_seq_cst); /* T1 */
+}
+
+/* relaxed: who reads an older one is late or early by less than a gap, and never before `next` */
+static uint64_t hold(void)
+{
+	return atomic_load_explicit(&T.hold, memory_order_relaxed);
 }
 
 void timer_arm(struct timer *t, uint64_t deadline_ns)
@@ -62,7 +81,7 @@ void timer_arm(struct timer *t, uint64_t deadline_ns)
 		atomic_store_explicit(&T.next, tick * TIMER_TICK_NS, memory_order_seq_cst); /* T1 */
 	pthread_mutex_unlock(&T.lock);
 	if (earlier)
-		sched_deadline_moved(tick * TIMER_TICK_NS);
+		sched_deadline_moved(max_u64(tick * TIMER_TICK_NS, hold()));
 }
 
 bool timer_disarm(struct timer *t)
@@ -80,7 +99,18 @@ bool timer_disarm(struct timer *t)
 
 uint64_t timer_next(void)
 {
-	return atomic_load_explicit(&T.next, memory_order_seq_cst); /* T1 */
+	return max_u64(atomic_load_explicit(&T.next, memory_order_seq_cst), hold()); /* T1 */
+}
+
+/* The runner: expiries are now. */
+static void moderate(uint64_t now_ns)
+{
+	if (now_ns - T.last_ns > 2 * TIMER_GAP_NS)
+		T.dense = 0;
+	else if (T.dense < DENSE)
+		T.dense++;
+	T.last_ns = now_ns;
+	atomic_store_explicit(&T.hold, T.dense == DENSE ? now_ns + TIMER_GAP_NS : 0, memory_order_relaxed);
 }
 
 uint64_t timer_count(void)
@@ -99,13 +129,15 @@ unsigned timer_run(uint64_t now_ns)
 	unsigned fired = 0;
 
 	/* relaxed: a first look; acquire/release: one runner hands over to the next */
-	if (atomic_load_explicit(&T.next, memory_order_relaxed) > now_ns ||
+	if (atomic_load_explicit(&T.next, memory_order_relaxed) > now_ns || hold() > now_ns ||
 	    atomic_exchange_explicit(&T.running, true, memory_order_acquire))
 		return 0;
 	pthread_mutex_lock(&T.lock);
 	e = wheel_advance(&T.wheel, now_ns / TIMER_TICK_NS);
 	publish_locked();
 	pthread_mutex_unlock(&T.lock);
+	if (e)
+		moderate(now_ns);
 	while (e) {
 		struct wheel_entry *next = e->next;
 		struct timer *t = container_of(e, struct timer, entry);

@@ -12,6 +12,8 @@
 #include "core/wheel.h"
 
 #define TIMER_TICK_NS UINT64_C(65536)
+/* Under a stream of expiries they are gathered for so long (timer.c, moderation). */
+#define TIMER_GAP_NS UINT64_C(500000)
 
 struct timer {
 	struct wheel_entry entry;
@@ -28,7 +30,7 @@ void timer_arm(struct timer *t, uint64_t deadline_ns);
 /* true: it was armed and will not fire. false: it fired or is about to. Any thread. */
 bool timer_disarm(struct timer *t);
 
-/* Monotonic ns of the next expiry, UINT64_MAX for none. A relaxed read, any thread. */
+/* Monotonic ns at which to call timer_run next, UINT64_MAX for never. Any thread. */
 uint64_t timer_next(void);
 /* Fires what is due. Any thread, one at a time does the work (the others return 0). */
 unsigned timer_run(uint64_t now_ns);

@@ -52,7 +52,7 @@ void call_begin(struct service *s, int connection, const char *words, size_t siz
 	m->session = service_new_session(s);
 	m->type = PTYPE_LUA;
 	*c = (struct call){ .session = m->session, .connection = connection };
-	c->deadline = service_timeout(s, m->session, CALL_DEADLINE_NS);
+	c->deadline = service_timeout(s, m->session, 0, CALL_DEADLINE_NS);
 	if (service_send_name(address, m) != SEND_OK) {
 		(void)service_timeout_cancel(c->deadline);
 		c->session = 0;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* skynet: time (lua-core.md 3.7).
+/* skynet: time and tasks (lua-core.md 3.7).
  *
- * A timeout is an entry of the session table and a function in the host's timeouts table; its
- * coroutine is made when it fires. So what timeout() returns is the session and not, as in the
- * original, a coroutine: half a million of them would cost more than everything else.
+ * The coroutine of a timeout is made when it fires (timeout.c). So what timeout() returns is the session and
+ * not, as in the original, a coroutine: half a million of them would cost more than everything else.
  * skynet.killthread takes it all the same.
  */
 #include <string.h>
@@ -11,7 +10,6 @@
 #include "core/clock.h"
 #include "lua/host.h"
 
-#define SELF(h)    service_handle((h)->s)
 #define TIMER_META "harbord.timer"
 
 static lua_Integer check_ti(lua_State *L, int arg)
@@ -31,67 +29,28 @@ static void push_own_table(lua_State *L, int *ref)
 	lua_rawgeti(L, LUA_REGISTRYINDEX, *ref);
 }
 
-/* The timer of a session: at once for ti <= 0, but behind what is queued already. */
-static struct msg *arm(struct host *h, int32_t session, lua_Integer ti)
-{
-	struct msg *m;
-
-	if (ti > 0)
-		return service_timeout(h->s, session, (uint64_t)ti * NS_PER_CS);
-	m = msg_create(0);
-	m->dest = SELF(h);
-	m->session = session;
-	m->type = PTYPE_RESPONSE;
-	(void)service_send(m);
-	return NULL;
-}
-
-static int32_t start_timer(lua_State *L, struct host *h, lua_Integer ti, int function)
-{
-	int32_t session;
-	struct wait *w;
-	int ref;
-
-	push_own_table(L, &h->timeouts_ref);
-	lua_pushvalue(L, function);
-	ref = luaL_ref(L, -2);
-	lua_pop(L, 1);
-	session = host_new_session(h);
-	w = wait_add(h, session, WAIT_TIMEOUT);
-	w->ref = ref;
-	w->timer = arm(h, session, ti);
-	return session;
-}
-
-/* true: the function will not run. */
-static bool cancel_timer(lua_State *L, struct host *h, int32_t session)
-{
-	struct wait *w = wait_find(h, session);
-
-	if (!w || w->kind != WAIT_TIMEOUT)
-		return false;
-	lua_rawgeti(L, LUA_REGISTRYINDEX, h->timeouts_ref);
-	luaL_unref(L, -1, w->ref);
-	lua_pop(L, 1);
-	wait_forget(h, session);
-	return true;
-}
-
 int api_timeout(lua_State *L)
 {
 	lua_Integer ti = check_ti(L, 1);
+	struct msg *m;
 
 	luaL_checkany(L, 2);
-	lua_pushinteger(L, start_timer(L, host_of(L), ti, 2));
+	m = timeout_start(L, 2, ti);
+	lua_pushinteger(L, m->session);
 	return 1;
 }
 
+struct timer_object {
+	uint32_t tag; /* 0: fired or cancelled, as far as we know */
+	int32_t session;
+};
+
 static int timer_cancel(lua_State *L)
 {
-	int32_t *session = luaL_checkudata(L, 1, TIMER_META);
+	struct timer_object *o = luaL_checkudata(L, 1, TIMER_META);
 
-	lua_pushboolean(L, *session && cancel_timer(L, host_of(L), *session));
-	*session = 0;
+	lua_pushboolean(L, o->tag && timeout_cancel(L, o->tag, o->session));
+	o->tag = 0;
 	return 1;
 }
 
@@ -100,11 +59,12 @@ static int timer_cancel(lua_State *L)
 int api_timer(lua_State *L)
 {
 	lua_Integer ti = check_ti(L, 1);
-	int32_t *session;
+	struct timer_object *o;
+	struct msg *m;
 
 	luaL_checkany(L, 2);
-	session = lua_newuserdatauv(L, sizeof(*session), 0);
-	*session = 0;
+	o = lua_newuserdatauv(L, sizeof(*o), 0);
+	o->tag = 0;
 	if (luaL_newmetatable(L, TIMER_META)) {
 		lua_pushvalue(L, -1);
 		lua_setfield(L, -2, "__index");
@@ -112,7 +72,9 @@ int api_timer(lua_State *L)
 		lua_setfield(L, -2, "cancel");
 	}
 	lua_setmetatable(L, -2);
-	*session = start_timer(L, host_of(L), ti, 2);
+	m = timeout_start(L, 2, ti);
+	o->tag = service_timeout_tag(m);
+	o->session = m->session;
 	return 1;
 }
 
@@ -187,7 +149,7 @@ static int sleep_on(lua_State *L, struct task *t, lua_Integer ti)
 		struct wait *w = wait_add(h, session, WAIT_SLEEP);
 
 		w->task = t;
-		w->timer = arm(h, session, ti);
+		w->timer = service_timeout(h->s, session, 0, (uint64_t)ti * NS_PER_CS);
 		t->wait = WAIT_SLEEP;
 		t->wait_session = session;
 	}
@@ -284,7 +246,7 @@ int api_killthread(lua_State *L)
 	struct task *t;
 
 	if (lua_isinteger(L, 1)) {
-		if (!cancel_timer(L, h, (int32_t)lua_tointeger(L, 1)))
+		if (!timeout_cancel_session(L, (int32_t)lua_tointeger(L, 1)))
 			return 0;
 		lua_settop(L, 1);
 		return 1;

@@ -213,30 +213,17 @@ static noinline void unknown_response(struct host *h, struct msg *m)
 	           m->source);
 }
 
-/* The function of skynet.timeout gets a task of its own. */
-static void start_timeout(struct host *h, int ref, int32_t session)
-{
-	struct task *t = task_create(h);
-	lua_State *L = h->L, *co = t->co;
-
-	lua_rawgeti(L, LUA_REGISTRYINDEX, h->timeouts_ref);
-	lua_rawgeti(L, -1, ref);
-	lua_xmove(L, co, 1);
-	luaL_unref(L, -1, ref);
-	lua_pop(L, 1);
-	/* The four values that the contract says it gets. */
-	lua_pushboolean(co, 1);
-	lua_pushlightuserdata(co, NULL);
-	lua_pushinteger(co, 0);
-	lua_pushinteger(co, session);
-	task_resume(t, 4);
-}
-
 static void on_response(struct host *h, struct msg *m)
 {
-	struct wait *w = wait_find(h, m->session);
+	struct wait *w;
 	struct task *t;
 
+	if (service_timeout_tag(m)) {
+		timeout_fire(h, m);
+		msg_destroy(m);
+		return;
+	}
+	w = wait_find(h, m->session);
 	if (unlikely(!w)) {
 		unknown_response(h, m);
 		msg_destroy(m);
@@ -261,13 +248,6 @@ static void on_response(struct host *h, struct msg *m)
 			wait_abandon(t, false);
 		task_resume(t, 0);
 		break;
-	case WAIT_TIMEOUT: {
-		int ref = w->ref;
-
-		wait_remove(h, w);
-		start_timeout(h, ref, m->session);
-		break;
-	}
 	case WAIT_DEADLINE:
 		t->deadline_session = 0;
 		wait_remove(h, w);
@@ -443,13 +423,16 @@ static noinline void unusual_message(struct host *h, struct msg *m)
 
 void host_message_borrowed(struct host *h, struct msg *m)
 {
-	if (m->type == PTYPE_RESPONSE || m->type == PTYPE_ERROR) {
+	if (service_timeout_tag(m)) {
+		timeout_fire(h, m);
+	} else if (m->type == PTYPE_RESPONSE || m->type == PTYPE_ERROR) {
 		/* A task may hold an answer longer than the lender lends it. */
 		struct msg *copy = msg_create_copy(msg_payload(m), m->size);
 		size_t size = copy->size;
 
 		*copy = *m;
 		copy->size = size;
+		copy->flags = 0;
 		dispatch(h, copy);
 	} else {
 		on_request(h, m, true);

@@ -26,7 +26,6 @@ enum wait_kind {
 	WAIT_CALL,     /* an answer or an error */
 	WAIT_SLEEP,    /* a timer, or wakeup */
 	WAIT_WAKEUP,   /* wakeup only; has no session */
-	WAIT_TIMEOUT,  /* no task yet: the function `ref` in the host's timeouts table */
 	WAIT_DEADLINE, /* the time limit of the call `peer` */
 	WAIT_DROPPED,  /* an answer that nobody wants any more */
 	WAIT_NEVER,    /* the task is never resumed: it exits, or stalled in coroutine.yield */
@@ -86,7 +85,6 @@ struct wait {
 	uint8_t kind;
 	union {
 		int32_t peer;       /* WAIT_DEADLINE: the call's session */
-		int32_t ref;        /* WAIT_TIMEOUT */
 		uint32_t name_hash; /* WAIT_CALL to a global name: dest is 0 */
 	};
 	uint32_t dest;              /* WAIT_CALL: who was asked */
@@ -133,6 +131,8 @@ struct host {
 
 	struct wait *waits;         /* open addressing, power of two */
 	unsigned waits_used, waits_size, dropped;
+	union timeout_slot *timeouts; /* by tag - 1, see timeout.c */
+	uint32_t timeouts_size, timeout_count, timeout_free;
 
 	struct proto builtin[PROTO_BUILTIN];
 	struct proto **protos;      /* beyond the built-in ones */
@@ -167,6 +167,18 @@ void wait_remove(struct host *h, struct wait *w);
 void wait_forget(struct host *h, int32_t session);
 /* Takes the task out of whatever it waits for. `late`: the answer may still come and is to be ignored. */
 void wait_abandon(struct task *t, bool late);
+
+/* ---- timeout.c ---- */
+/* After ti centiseconds (at once for ti <= 0, but behind what is queued already) the function at the index runs in a
+ * task of its own. The message, the host's until it fires or is cancelled, has tag and session. */
+struct msg *timeout_start(lua_State *L, int function, lua_Integer ti);
+/* true: there was one, and its function will not run. */
+bool timeout_cancel(lua_State *L, uint32_t tag, int32_t session);
+bool timeout_cancel_session(lua_State *L, int32_t session); /* looks at all of them */
+/* m has a tag; it stays the caller's. */
+void timeout_fire(struct host *h, struct msg *m);
+/* At the end of the service, after its state was closed. */
+void timeout_release_all(struct host *h);
 
 /* ---- task.c ---- */
 static inline struct task *task_of(lua_State *L)

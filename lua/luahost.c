@@ -204,6 +204,7 @@ static void close_state(struct host *h)
 	for (unsigned i = 0; i < h->waits_size; i++)
 		if (h->waits[i].session && h->waits[i].timer)
 			(void)service_timeout_cancel(h->waits[i].timer);
+	timeout_release_all(h);
 	fail_responses(h);
 }
 

@@ -249,7 +249,7 @@ static void work_behind_a_long_callback_is_done_by_others(void **state)
 static struct msg *arm(uint32_t handle, int32_t session, uint64_t delay_ns)
 {
 	struct service *s = service_grab(handle);
-	struct msg *m = service_timeout(s, session, delay_ns);
+	struct msg *m = service_timeout(s, session, 7, delay_ns);
 
 	service_unref(s);
 	return m;
