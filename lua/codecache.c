@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /* Code cache: a Lua file is compiled once per process; other services load its bytecode.
  *
- * An entry is valid while the file's inode, size and modification time stay the same, so an edited
- * file takes effect with the next service. Limits: CACHE_FILES files; beyond that files are
+ * An entry is valid while the file's inode, size and modification time stay the same. The file system is asked at most
+ * once a second and file, so an edited file takes effect a second later. Limits: CACHE_FILES files; beyond that files are
  * compiled anew.
  */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/clock.h"
 #include "core/map.h"
 #include "core/mem.h"
 #include "lua/host.h"
 
 #define CACHE_FILES 4096u
 
+#define CHECK_NS NS_PER_SEC
+
 struct code {
 	struct stat st;
+	atomic_uint checked; /* the CHECK_NS of the last look at the file; relaxed: one look more does no harm */
 	size_t size;
 	char *bytes;
 };
@@ -64,32 +69,56 @@ static void keep(const char *file, struct code *c_take)
 	mem_free(c_take->bytes);
 }
 
+static unsigned now(void)
+{
+	return (unsigned)(clock_mono_ns() / CHECK_NS);
+}
+
+static bool is_fresh(struct code *c, const char *file)
+{
+	struct stat st;
+
+	if (atomic_load_explicit(&c->checked, memory_order_relaxed) == now())
+		return true;
+	if (stat(file, &st) != 0 || !same_file(&c->st, &st))
+		return false;
+	atomic_store_explicit(&c->checked, now(), memory_order_relaxed);
+	return true;
+}
+
+/* true: it was there, and *ret_status is how loading went. */
+static bool load_cached(lua_State *L, const char *file, int *ret_status)
+{
+	struct map_item *i;
+	bool fresh;
+
+	pthread_rwlock_rdlock(&lock);
+	i = map_find(&index_of, file);
+	fresh = i && is_fresh(&codes[i->number], file);
+	if (fresh) /* Under the lock: loading copies what it needs. "@file": the chunk's own name is in it. */
+		*ret_status = luaL_loadbufferx(L, codes[i->number].bytes, codes[i->number].size, file, "b");
+	pthread_rwlock_unlock(&lock);
+	return fresh;
+}
+
 int codecache_load(lua_State *L, const char *file)
 {
 	struct code c = { .size = 0 };
 	struct stat st;
 	int r;
 
+	if (load_cached(L, file, &r))
+		return r;
 	if (stat(file, &st) != 0) {
 		/* mostly a template that does not hold the file */
 		lua_pushfstring(L, "cannot open %s", file);
 		return LUA_ERRFILE;
 	}
-	pthread_rwlock_rdlock(&lock);
-	struct map_item *i = map_find(&index_of, file);
-
-	if (i && same_file(&codes[i->number].st, &st)) {
-		/* Under the lock: loading copies what it needs. "@file": the chunk's own name is in
-		 * it. */
-		r = luaL_loadbufferx(L, codes[i->number].bytes, codes[i->number].size, file, "b");
-		pthread_rwlock_unlock(&lock);
-		return r;
-	}
-	pthread_rwlock_unlock(&lock);
 	r = luaL_loadfile(L, file);
 	if (r != LUA_OK)
 		return r;
 	c.st = st;
+	atomic_init(&c.checked, now());
 	if (lua_dump(L, collect, &c, 0) == 0)
 		keep(file, &c);
 	return LUA_OK;

@@ -452,4 +452,6 @@ void host_message(struct service *s, void *ud, struct msg *m)
 		dispatch(h, m);
 	if (h->wakeups.count || h->forks.count)
 		task_run_pending(h);
+	if (unlikely(h->settling) && h->started && !h->exiting)
+		host_settle(h);
 }

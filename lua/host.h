@@ -148,8 +148,10 @@ struct host {
 	uint8_t *type_map;          /* skynet.forward_type, 256 entries or NULL */
 	bool raw_forward;
 	bool unusual;               /* raw callback, filter or type map */
+	const void *lazy_globals;   /* the table of globals as long as it is not complete, see libs.c */
 	bool package_open;          /* the library `package` has been touched */
 	bool booted, started, exiting, closing;
+	bool settling;              /* loaded, and the start has not come to its first end */
 	void *loose;                /* payload that an error may have lost, see api_packstring */
 	const char *why;            /* reason told to callers at the end */
 
@@ -180,7 +182,12 @@ void timeout_fire(struct host *h, struct msg *m);
 /* At the end of the service, after its state was closed. */
 void timeout_release_all(struct host *h);
 
+/* ---- luahost.c ---- */
+void host_settle(struct host *h);
+
 /* ---- task.c ---- */
+/* Coroutines that wait for the next requests become garbage. Between turns. */
+void task_empty_pool(struct host *h);
 static inline struct task *task_of(lua_State *L)
 {
 	return *(struct task **)lua_getextraspace(L);
@@ -234,6 +241,8 @@ struct proto *proto_add(struct host *h, int id);
 int host_open_state(struct host *h);
 void libs_init(void);
 void libs_open(lua_State *L);
+/* Pushes the standard library of that name, opened if it was not; false: there is none. */
+bool libs_push(lua_State *L, const char *name);
 
 /* ---- search.c: where Lua files are ---- */
 #define SEARCH_DEFAULT_PATH "./lualib/?.lua;./lualib/?/init.lua"

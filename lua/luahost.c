@@ -110,6 +110,18 @@ static void report_load_error(struct host *h, const char *text)
 	api_end_service(L, "the callee failed to load");
 }
 
+/* A start that allocates this much runs with a collector. */
+#define START_KIB 128
+
+/* The start function has returned, or waits for the first time: what loading and starting left behind goes, the stacks
+ * that they have grown too, and the collector changes to the mode it stays in. */
+void host_settle(struct host *h)
+{
+	h->settling = false;
+	task_empty_pool(h);
+	lua_gc(h->L, LUA_GCGEN, 0, 0);
+}
+
 /* The first message: builds the state and runs the service's file. */
 static void boot(struct service *s, void *ud, struct msg *m)
 {
@@ -137,8 +149,10 @@ static void boot(struct service *s, void *ud, struct msg *m)
 		report_load_error(h, text);
 		return;
 	}
+	/* The start comes next and settles; only a large one sees the collector before that. */
 	lua_gc(h->L, LUA_GCRESTART);
-	lua_gc(h->L, LUA_GCGEN, 0, 0);
+	lua_gc(h->L, LUA_GCSTEP, -START_KIB);
+	h->settling = true;
 	if (h->forks.count)
 		task_run_pending(h);
 }

@@ -67,23 +67,11 @@ static int search_path(lua_State *L)
 	return 2;
 }
 
-/* Functions of the library know its table as upvalue 1: let it be the table that programs see. */
-static void set_table_upvalue(lua_State *L, int function, int table)
-{
-	function = lua_absindex(L, function);
-	if (!lua_iscfunction(L, function) || !lua_getupvalue(L, function, 1))
-		return;
-	lua_pop(L, 1);
-	lua_pushvalue(L, table);
-	lua_setupvalue(L, function, 1);
-}
-
-static void add_searchers(lua_State *L, int package, int visible)
+static void add_searchers(lua_State *L, int package)
 {
 	lua_getfield(L, package, "searchers");
 	for (lua_Integer i = (lua_Integer)lua_rawlen(L, -1); i >= 1; i--) {
 		lua_rawgeti(L, -1, i);
-		set_table_upvalue(L, -1, visible);
 		/* preload stays the first; ours comes next */
 		if (i > 1)
 			lua_rawseti(L, -2, i + 1);
@@ -92,7 +80,7 @@ static void add_searchers(lua_State *L, int package, int visible)
 	}
 	lua_pushcfunction(L, search_own);
 	lua_rawseti(L, -2, 2);
-	lua_pushvalue(L, visible);
+	lua_pushvalue(L, package);
 	lua_pushcclosure(L, search_path, 1);
 	lua_rawseti(L, -2, 3);
 	lua_pop(L, 1);
@@ -101,23 +89,17 @@ static void add_searchers(lua_State *L, int package, int visible)
 int require_open_package(lua_State *L)
 {
 	const char *path = env_get("lua_path"), *cpath = env_get("lua_cpath");
-	int package, visible;
+	enum { own = 1, package = 2 };
 
 	lua_settop(L, 0);
-	/* LOADED has the visible table already; luaopen_package replaces the global require. */
-	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-	lua_getfield(L, 1, LUA_LOADLIBNAME);
-	visible = 2;
 	lua_getglobal(L, "require");
-	lua_pushcfunction(L, luaopen_package);
+	lua_pushcfunction(L, luaopen_package); /* replaces the global require */
 	lua_call(L, 0, 1);
-	package = 4;
 	lua_getglobal(L, "require");
-	set_table_upvalue(L, -1, visible);
 	lua_setfield(L, LUA_REGISTRYINDEX, STOCK);
-	lua_pushvalue(L, 3);
+	lua_pushvalue(L, own);
 	lua_setglobal(L, "require");
-	add_searchers(L, package, visible);
+	add_searchers(L, package);
 	lua_pushstring(L, path ? path : SEARCH_DEFAULT_PATH);
 	lua_setfield(L, package, "path");
 	lua_pushstring(L, cpath ? cpath : DEFAULT_CPATH);
@@ -131,10 +113,8 @@ int require_open_package(lua_State *L)
 void require_push_stock(lua_State *L)
 {
 	if (!host_of(L)->package_open) {
-		luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-		lua_getfield(L, -1, LUA_LOADLIBNAME);
-		lua_getfield(L, -1, "path"); /* opens it */
-		lua_pop(L, 3);
+		(void)libs_push(L, LUA_LOADLIBNAME);
+		lua_pop(L, 1);
 	}
 	lua_getfield(L, LUA_REGISTRYINDEX, STOCK);
 }
@@ -184,6 +164,8 @@ static int require(lua_State *L)
 	if (lua_toboolean(L, 3))
 		return 1;
 	lua_settop(L, 2);
+	if (libs_push(L, name))
+		return 1;
 	open = h->package_open ? NULL : luahost_find_module(name);
 	if (open) {
 		lua_pushliteral(L, ":harbord:");

@@ -145,6 +145,15 @@ static void give_up_coroutine(struct task *t)
 	h->blank = t;
 }
 
+void task_empty_pool(struct host *h)
+{
+	for (struct task *t; (t = h->pool);) {
+		h->pool = t->next;
+		give_up_coroutine(t);
+	}
+	h->pooled = 0;
+}
+
 static void task_end(struct task *t)
 {
 	struct host *h = t->host;

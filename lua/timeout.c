@@ -11,7 +11,7 @@
 #include "core/mem.h"
 #include "lua/host.h"
 
-#define FIRST 16u
+#define FIRST 4u
 #define KEPT  4096u /* more slots than this are given back once all are free */
 
 /* Free slots are a list through the table; a message's address is even, a link is marked odd. */
