@@ -48,8 +48,8 @@ tap.run {
 		equal(fresh "return getmetatable('').__index==string", true)
 		equal(fresh "local s=string return getmetatable('').__index==s", true)
 		equal(fresh "return #('x').format('%d',7)", 1)
-		equal(fresh "return (select(2,pcall(function() return 'a'+1 end)):match'perform%Warithmetic')",
-			"perform arithmetic")
+		equal(fresh "return (select(2,pcall(function() return 'a'+1 end)):match'attempt%Wto%Wadd')",
+			"attempt to add")
 	end },
 	{ "a library is one table wherever it is had from", function()
 		for _, lib in ipairs { "string", "table", "io", "os", "math", "utf8", "debug", "coroutine", "package" } do
