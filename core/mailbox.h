@@ -62,6 +62,12 @@ unsigned mailbox_length(const struct mailbox *mb);
 
 /* the owner */
 struct msg *mailbox_pop(struct mailbox *mb);      /* NULL: nothing just now */
+/* true: pop would give one; false: probably not. */
+static inline bool mailbox_waits(const struct mailbox *mb)
+{
+	/* relaxed: a hint */
+	return mb->local || atomic_load_explicit(&mb->inbox, memory_order_relaxed) != 0;
+}
 bool mailbox_rest(struct mailbox *mb);            /* true: idle and given up; false: go on popping */
 struct msg *mailbox_close(struct mailbox *mb);    /* closes; gives all that waited, oldest first */
 /* The length if it passed the overload threshold since the last time (which then doubles), or 0. */

@@ -33,8 +33,11 @@
 
 #define INDEX_MAX 0xffffffu
 #define INITIAL_CAPACITY 256u
-/* A turn ends after this many messages; then the others get theirs. */
-#define TURN_MESSAGES 64u
+/* A turn ends after so long; then the others get theirs. While many messages wait it may last longer: as long
+ * as senders are faster than their receiver, memory fills and leaves the caches. */
+#define TURN_NS (50 * NS_PER_US)
+#define TURN_LONG_NS (250 * NS_PER_US)
+#define TURN_BACKLOG 256u
 
 struct table {
 	struct table *older;
@@ -51,6 +54,7 @@ static struct {
 	atomic_uint live;         /* registered or in teardown */
 	atomic_uint exit_monitor;
 	atomic_uint harbor;       /* high byte, shifted; set before the first service */
+	uint64_t turn_cycles, turn_long_cycles; /* constant after init */
 } H = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static _Thread_local struct service *current;
@@ -128,6 +132,8 @@ int service_table_init(unsigned harbor)
 	atomic_store_explicit(&H.harbor, (uint32_t)harbor << 24, memory_order_relaxed);
 	H.next_index = 1;
 	H.count = 0;
+	H.turn_cycles = clock_cycles_in(TURN_NS);
+	H.turn_long_cycles = clock_cycles_in(TURN_LONG_NS);
 	atomic_store_explicit(&H.table, table_create(INITIAL_CAPACITY, NULL), memory_order_release);
 	return 0;
 }
@@ -505,12 +511,24 @@ int32_t service_new_session(struct service *s)
 	return n ? (int32_t)n : service_new_session(s);
 }
 
+/* began_cycles: 0 at first. Most turns are one message, and these read no clock for it. */
+static inline bool turn_is_over(const struct service *s, uint64_t began_ns, uint64_t *began_cycles)
+{
+	uint64_t spent, cycles = clock_cycles();
+
+	if (!*began_cycles)
+		*began_cycles = cycles - clock_cycles_in(clock_mono_ns() - began_ns);
+	spent = cycles - *began_cycles;
+	return unlikely(spent > H.turn_cycles) &&
+	       (spent > H.turn_long_cycles || mailbox_length(&s->mailbox) < TURN_BACKLOG);
+}
+
 bool service_run(struct service *s, uint64_t *now)
 {
 	const uint32_t handle = service_handle(s);
 	const uint64_t began = *now;
-	uint64_t messages = 0;
-	bool more = true;
+	uint64_t messages = 0, began_cycles = 0;
+	bool more = true, first = true;
 
 	current = s;
 	/* relaxed, all of the statistics: the owner is the only writer */
@@ -524,8 +542,9 @@ bool service_run(struct service *s, uint64_t *now)
 			more = false;
 			goto out;
 		}
-		if (messages == TURN_MESSAGES)
+		if (!first && mailbox_waits(&s->mailbox) && turn_is_over(s, began, &began_cycles))
 			break;
+		first = false;
 		m = mailbox_pop(&s->mailbox);
 		if (!m) {
 			uint64_t t = clock_mono_ns();
