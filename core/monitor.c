@@ -21,6 +21,7 @@
 #include "core/service.h"
 
 #define TICK_MIN_NS (2 * NS_PER_MS)
+#define TICK_BUSY_NS (6 * NS_PER_MS) /* each tick interrupts somebody's work */
 #define TICK_MAX_NS (10 * NS_PER_MS)
 /* A service that was killed while it runs is asked to leave its callback after so long. */
 #define KILL_GRACE_NS (100 * NS_PER_MS)
@@ -113,14 +114,15 @@ static void *overseer_main(void *arg)
 	while (!atomic_load_explicit(&M.stop, memory_order_acquire)) {
 		struct timespec ts = { 0, (long)tick };
 		uint64_t now = clock_mono_ns();
+		enum sched_sight sight = sched_oversee(now);
 
-		if (sched_oversee(now)) {
+		if (sight == SIGHT_IDLE) {
 			check(now);
 			idle_since = idle_since ? idle_since : now;
 			tick = TICK_MAX_NS;
 			if (now - idle_since >= MONITOR_REST_NS) {
 				atomic_store_explicit(&M.resting, 1, memory_order_seq_cst);
-				if (sched_oversee(clock_mono_ns()) &&
+				if (sched_oversee(clock_mono_ns()) == SIGHT_IDLE &&
 				    !atomic_load_explicit(&M.stop, memory_order_seq_cst))
 					(void)syscall(SYS_futex, &M.resting, FUTEX_WAIT_PRIVATE, 1,
 						      NULL, NULL, 0);
@@ -131,7 +133,7 @@ static void *overseer_main(void *arg)
 		} else {
 			idle_since = 0;
 			check(now);
-			tick = TICK_MIN_NS;
+			tick = sight == SIGHT_LONG ? TICK_MIN_NS : TICK_BUSY_NS;
 		}
 		nanosleep(&ts, NULL);
 	}

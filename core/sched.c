@@ -47,6 +47,9 @@
 #define POLL_EVERY_NS (100 * NS_PER_US)
 /* Work that waits behind a turn this long is offered to a sleeper. */
 #define LONG_TURN_NS NS_PER_MS
+/* To fall asleep and be woken costs as much CPU as looking around for so long, and on a virtual machine
+ * more; who calls over a socket waits that much less. */
+#define SPIN_NS (25 * NS_PER_US)
 
 struct worker {
 	/* set before start, then constant */
@@ -57,6 +60,7 @@ struct worker {
 	struct turn_hook *hooks;
 	unsigned turns, slot_turns;
 	bool searching;
+	bool spins; /* before it sleeps in the poller */
 	uint64_t rng;
 	struct worker *park_next; /* under park_lock */
 
@@ -78,6 +82,7 @@ struct worker {
 static struct {
 	struct worker *workers;
 	unsigned n;
+	uint64_t spin_cycles; /* constant after start */
 	atomic_bool stopping;
 	const struct poller_ops *poller;
 	void *poller_ud;
@@ -357,7 +362,20 @@ static void glance(struct worker *w, uint64_t now)
 		run_hooks(w);
 }
 
-static void poll_and_sleep(void)
+/* Looks for a while without sleeping. true: there is something to do. */
+static bool spin(struct worker *w, uint64_t began)
+{
+	do {
+		poller()->poll(S.poller_ud, 0);
+		if (atomic_load_explicit(&w->slot, memory_order_relaxed) || any_work() ||
+		    atomic_load_explicit(&S.stopping, memory_order_relaxed) ||
+		    timer_next() <= clock_mono_ns())
+			return true;
+	} while (clock_cycles() - began < S.spin_cycles);
+	return false;
+}
+
+static void sleep_in_poll(void)
 {
 	uint64_t next = timer_next();
 
@@ -370,7 +388,17 @@ static void poll_and_sleep(void)
 	}
 	/* relaxed: late wakers only interrupt once too often */
 	atomic_store_explicit(&S.poll_until, 0, memory_order_relaxed);
-	uint64_t now = clock_mono_ns();
+}
+
+/* Whether to spin is what the last time tells: what was waited for came soon, or it did not. */
+static void wait_in_poll(struct worker *w)
+{
+	uint64_t began = clock_cycles(), now;
+
+	if (!w->spins || !spin(w, began))
+		sleep_in_poll();
+	w->spins = clock_cycles() - began < 3 * S.spin_cycles;
+	now = clock_mono_ns();
 
 	atomic_store_explicit(&S.last_poll, now, memory_order_relaxed);
 	give_poll_right();
@@ -418,7 +446,7 @@ static void idle(struct worker *w)
 	atomic_fetch_add_explicit(&S.asleep, 1, memory_order_seq_cst); /* S4 */
 	if (!any_work()) {
 		if (take_poll_right())
-			poll_and_sleep();
+			wait_in_poll(w);
 		else
 			park(w);
 	}
@@ -602,6 +630,7 @@ int sched_start(unsigned n)
 		return -ENOMEM;
 	memset(S.workers, 0, n * sizeof(*S.workers));
 	S.n = n;
+	S.spin_cycles = clock_cycles_in(SPIN_NS);
 	atomic_store_explicit(&S.stopping, false, memory_order_relaxed);
 	atomic_store_explicit(&S.asleep, 0, memory_order_relaxed);
 	atomic_store_explicit(&S.searching, 0, memory_order_relaxed);
@@ -672,9 +701,9 @@ void sched_view(unsigned worker, struct worker_view *ret_view)
 	};
 }
 
-bool sched_oversee(uint64_t now)
+enum sched_sight sched_oversee(uint64_t now)
 {
-	bool all_asleep = true, held_back = false;
+	bool all_asleep = true, held_back = false, is_long = false;
 
 	for (unsigned i = 0; i < S.n; i++) {
 		struct worker *w = &S.workers[i];
@@ -682,17 +711,19 @@ bool sched_oversee(uint64_t now)
 
 		if (!atomic_load_explicit(&w->asleep, memory_order_relaxed))
 			all_asleep = false;
-		if (began && now > began + LONG_TURN_NS &&
-		    (atomic_load_explicit(&w->slot, memory_order_relaxed) || !ring_empty(w)))
+		if (!began || now <= began + LONG_TURN_NS)
+			continue;
+		is_long = true;
+		if (atomic_load_explicit(&w->slot, memory_order_relaxed) || !ring_empty(w))
 			held_back = true;
 	}
 	if (all_asleep) {
 		/* Somebody must wait for I/O. A worker that found the poll right taken parks, and we
 		 * may have been the taker, for one glance: then all are parked and none polls. */
 		if (atomic_load_explicit(&S.poll_right, memory_order_seq_cst) && !any_work())
-			return true;
+			return SIGHT_IDLE;
 		wake_one();
-		return false;
+		return SIGHT_RUNNING;
 	}
 	if (held_back)
 		wake_one();
@@ -704,5 +735,5 @@ bool sched_oversee(uint64_t now)
 		else
 			glance(NULL, now);
 	}
-	return false;
+	return is_long ? SIGHT_LONG : SIGHT_RUNNING;
 }

@@ -81,6 +81,11 @@ void sched_interrupt_worker(unsigned worker, uint32_t handle);
 /* The handler for the above, per service implementation (lua/ installs it). */
 void sched_set_interrupt(void (*f)(struct service *s));
 
+enum sched_sight {
+	SIGHT_IDLE,    /* every worker waits */
+	SIGHT_RUNNING,
+	SIGHT_LONG,    /* a turn lasts long: look again soon */
+};
 /* Looks at I/O and timers now if nobody does; wakes a sleeper if work waits behind a long turn.
- * The overseer only. true: every worker is idle. */
-bool sched_oversee(uint64_t now_ns);
+ * The overseer only. */
+enum sched_sight sched_oversee(uint64_t now_ns);

@@ -101,18 +101,31 @@ void service_set_exit_monitor(uint32_t handle)
 	atomic_store_explicit(&H.exit_monitor, handle, memory_order_relaxed);
 }
 
-static void (*on_drop)(const struct msg *m); /* set before any thread starts */
+static void (*on_drop[4])(const struct msg *m); /* added before any thread starts */
 
-void service_set_on_drop(void (*f)(const struct msg *m))
+void service_add_on_drop(void (*f)(const struct msg *m))
 {
-	on_drop = f;
+	for (size_t i = 0; i < array_len(on_drop); i++) {
+		if (on_drop[i] && on_drop[i] != f)
+			continue;
+		on_drop[i] = f;
+		return;
+	}
+	abort(); /* a fifth kind of payload: the array wants to grow */
+}
+
+/* Its sender waits for an answer. The session of a multicast is its channel. */
+static bool wants_answer(const struct msg *m)
+{
+	return m->session != 0 && m->type != PTYPE_RESPONSE && m->type != PTYPE_ERROR &&
+	       m->type != PTYPE_MULTICAST;
 }
 
 /* Nobody will read it. */
 static void drop_message(struct msg *m)
 {
-	if (on_drop)
-		on_drop(m);
+	for (size_t i = 0; i < array_len(on_drop) && on_drop[i]; i++)
+		on_drop[i](m);
 	msg_destroy(m);
 }
 
@@ -353,7 +366,7 @@ static void teardown(struct service *s, const char *why)
 		struct msg *next = m->next;
 
 		if (!(m->flags & MSG_POISON)) {
-			if (m->type != PTYPE_RESPONSE && m->type != PTYPE_ERROR && m->session != 0)
+			if (wants_answer(m))
 				service_send_error_text(m->dest, m->source, m->session, why);
 			drop_message(m);
 		}
@@ -571,7 +584,7 @@ bool service_run(struct service *s, uint64_t *now)
 			continue;
 		if (unlikely(m->dest != handle)) {
 			/* for an earlier service of this slot */
-			if (m->type != PTYPE_RESPONSE && m->type != PTYPE_ERROR && m->session != 0)
+			if (wants_answer(m))
 				service_send_error_text(m->dest, m->source, m->session,
 							"no such service");
 			drop_message(m);

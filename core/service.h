@@ -136,8 +136,8 @@ uint32_t service_exit_monitor(void);
 void service_set_exit_monitor(uint32_t handle);
 
 /* f looks at each message that is freed unread because its service ended (or has no callback), and frees
- * what the payload points to (net/: read buffers, sockets). Before the first launch; NULL = nobody. */
-void service_set_on_drop(void (*f)(const struct msg *m));
+ * what the payload points to (net/: read buffers, sockets). Before the first launch; adding it twice is adding it once. */
+void service_add_on_drop(void (*f)(const struct msg *m));
 
 /* ---- for the scheduler ---- */
 
