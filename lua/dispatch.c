@@ -138,7 +138,7 @@ static noinline void unknown_request(struct host *h, struct msg *m, struct proto
 {
 	char number[8];
 
-	if (m->type == PTYPE_TRACE)
+	if (m->type == PTYPE_TRACE || m->type == PTYPE_MULTICAST)
 		return;
 	if (m->session) {
 		service_send_error_text(service_handle(h->s), m->source, m->session,

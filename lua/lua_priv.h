@@ -23,6 +23,11 @@ int luaopen_skynet_profile(lua_State *L);      /* lua/profile.c */
 int luaopen_skynet_manager(lua_State *L);      /* lua/src/manager.c */
 int luaopen_skynet_harbor(lua_State *L);       /* lua/src/harbor.c */
 int luaopen_skynet_socketdriver(lua_State *L); /* lua/src/socketdriver.c */
+int luaopen_skynet_memory(lua_State *L);       /* lua/src/memory.c */
+int luaopen_skynet_multicast_core(lua_State *L); /* lua/src/multicast.c */
+
+/* Before the first service is launched. */
+void multicast_init(void);
 
 /* Answers of remote_ops arrive as responses: yields the running task until the answer to `session` is there,
  * as the last thing a C function does (`return luahost_wait_answer(...)`). on_answer turns the payload into results

@@ -289,6 +289,7 @@ int luahost_init(const struct luahost_config *c)
 	libs_init();
 	search_init(luahost_lib_dir, luahost_service_dir);
 	module_add(&snlua);
+	multicast_init();
 	sched_set_interrupt(on_interrupt);
 	return 0;
 }

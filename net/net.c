@@ -32,7 +32,7 @@ int net_init(void)
 	janitor_init();
 	listen_reserve();
 	sched_set_poller(&ops, NULL);
-	service_set_on_drop(event_dropped);
+	service_add_on_drop(event_dropped);
 	return 0;
 }
 

@@ -126,7 +126,7 @@ void event_drain(struct socket *s);
 bool event_accept(struct socket *s, int new_id, const char *peer);
 /* An ERROR for an id that does not exist (any more). No lock. */
 void event_invalid(uint32_t owner, int id, const char *why);
-/* core's service_set_on_drop. No lock. */
+/* core's service_add_on_drop. No lock. */
 void event_dropped(const struct msg *m);
 /* The owner gives up the socket: closes now, CLOSE unless told. */
 void event_shutdown(struct socket *s);
