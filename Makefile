@@ -50,12 +50,16 @@ LAYERS  := core net conf harbor lua
 all: $(B)/harbord $(B)/harborctl
 
 # ---- programs ----
-# Lua is linked in as an archive, with all of its API for C modules that programs load: calls without the
-# detour over a table are worth 5 to 8 % of everything that is Lua. Without the archive: the shared library.
-LUA_A    = $(wildcard $(shell $(CC) -print-file-name=liblua5.4.a))
-WITH_LUA = $(if $(LUA_A),$(patsubst -llua5.4,-Wl$(comma)--whole-archive $(LUA_A) -Wl$(comma)--no-whole-archive,$(LIBS)),$(LIBS))
+# Lua and jemalloc are linked in as archives, Lua with all of its API for C modules that programs load: calls
+# without the detour over a table are worth 5 to 8 % of everything that is Lua, and Debian's shared jemalloc
+# brings the C++ library along, 0.9 MiB of every process. Without an archive: the shared library.
+archive   = $(wildcard $(shell $(CC) -print-file-name=$(1)))
+LUA_A     = $(call archive,liblua5.4.a)
+JEMALLOC_A = $(call archive,libjemalloc_pic.a)
+LINKED    = $(foreach l,$(LIBS),$(if $(and $(filter -llua5.4,$l),$(LUA_A)),-Wl$(comma)--whole-archive \
+            $(LUA_A) -Wl$(comma)--no-whole-archive,$(if $(and $(filter -ljemalloc,$l),$(JEMALLOC_A)),$(JEMALLOC_A),$l)))
 $(B)/harbord: $(B)/daemon/main.o $(B)/daemon.a $(B)/lua.a $(B)/harbor.a $(B)/net.a $(B)/conf.a $(B)/core.a
-	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(WITH_LUA)
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LINKED)
 $(B)/harborctl: $(B)/daemon/ctl_main.o $(B)/daemon.a $(B)/conf.a $(B)/core.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $(B)/daemon/ctl_main.o $(B)/daemon.a $(B)/conf.a $(B)/core.a $(LIBS)
 

@@ -550,6 +550,9 @@ bool service_run(struct service *s, uint64_t *now)
 		struct msg *m;
 
 		if (unlikely(atomic_load_explicit(&s->retired, memory_order_acquire))) { /* T3 */
+			/* Not now: whoever was just answered goes first, and an idle worker may do it. */
+			if (!first)
+				break;
 			*now = clock_mono_ns();
 			teardown(s, "service ended");
 			more = false;
