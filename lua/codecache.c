@@ -105,9 +105,10 @@ int codecache_load(lua_State *L, const char *file)
 {
 	struct code c = { .size = 0 };
 	struct stat st;
+	enum code_mode mode = host_of(L)->code_mode;
 	int r;
 
-	if (load_cached(L, file, &r))
+	if (mode != CODE_OFF && load_cached(L, file, &r))
 		return r;
 	if (stat(file, &st) != 0) {
 		/* mostly a template that does not hold the file */
@@ -115,7 +116,7 @@ int codecache_load(lua_State *L, const char *file)
 		return LUA_ERRFILE;
 	}
 	r = luaL_loadfile(L, file);
-	if (r != LUA_OK)
+	if (r != LUA_OK || mode != CODE_ON)
 		return r;
 	c.st = st;
 	atomic_init(&c.checked, now());

@@ -151,6 +151,7 @@ struct host {
 	const void *lazy_globals;   /* the table of globals as long as it is not complete, see libs.c */
 	bool package_open;          /* the library `package` has been touched */
 	bool booted, started, exiting, closing;
+	uint8_t code_mode;          /* enum code_mode */
 	bool settling;              /* loaded, and the start has not come to its first end */
 	void *loose;                /* payload that an error may have lost, see api_packstring */
 	const char *why;            /* reason told to callers at the end */
@@ -266,6 +267,11 @@ void require_push_stock(lua_State *L);
 int host_load(lua_State *L);
 
 /* ---- codecache.c: like luaL_loadfile, compiled once per process ---- */
+enum code_mode {
+	CODE_ON,    /* cached code is used, new code is kept */
+	CODE_EXIST, /* cached code is used */
+	CODE_OFF,   /* the file is compiled */
+};
 int codecache_load(lua_State *L, const char *file);
 void codecache_clear(void);
 

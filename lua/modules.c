@@ -22,9 +22,19 @@ static int cache_clear(lua_State *L)
 	return 0;
 }
 
+/* mode(): how this state uses the cache; mode(m) sets it. */
 static int cache_mode(lua_State *L)
 {
-	lua_pushliteral(L, "ON");
+	static const char *const modes[] = { "ON", "EXIST", "OFF", NULL }; /* enum code_mode */
+	struct host *h = host_of(L);
+
+	if (!lua_isnoneornil(L, 1)) {
+		int mode = luaL_checkoption(L, 1, NULL, modes);
+
+		h->code_mode = (uint8_t)mode;
+		return 0;
+	}
+	lua_pushstring(L, modes[h->code_mode]);
 	return 1;
 }
 
