@@ -26,8 +26,9 @@
 /* A service that was killed while it runs is asked to leave its callback after so long. */
 #define KILL_GRACE_NS (100 * NS_PER_MS)
 
+/* Since when a worker is in the same message of the same turn. */
 struct watch {
-	uint64_t progress, since_ns, reported_ns;
+	uint64_t progress, turn_began_ns, since_ns, reported_ns;
 };
 
 static struct {
@@ -82,8 +83,9 @@ static void check(uint64_t now)
 		struct worker_view v;
 
 		sched_view(i, &v);
-		if (v.progress != w->progress || !v.turn_began_ns || !v.handle) {
-			*w = (struct watch){ v.progress, now, now };
+		/* The turn as well: nobody looked while all were idle, and a teardown is no message. */
+		if (v.progress != w->progress || v.turn_began_ns != w->turn_began_ns || !v.turn_began_ns || !v.handle) {
+			*w = (struct watch){ v.progress, v.turn_began_ns, now, now };
 			continue;
 		}
 		if (now - w->since_ns >= KILL_GRACE_NS) {
