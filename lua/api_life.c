@@ -209,19 +209,6 @@ int api_memlimit(lua_State *L)
 
 /* ---- other services ---- */
 
-/* The launcher answers the handle, nil (it ended while it started), or false and the reason. */
-static int newservice_done(lua_State *L, int status, lua_KContext ctx)
-{
-	int n = api_answer_values(L);
-
-	(void)status;
-	(void)ctx;
-	if (n && lua_isboolean(L, -n) && !lua_toboolean(L, -n))
-		return luaL_error(L, "call failed: error in callee: %s",
-		                  n > 1 ? luaL_tolstring(L, 1 - n, NULL) : "it did not start");
-	return n;
-}
-
 int api_newservice(lua_State *L)
 {
 	struct proto *p = proto_find_id(host_of(L), PTYPE_LUA);
@@ -232,7 +219,8 @@ int api_newservice(lua_State *L)
 	lua_pushliteral(L, "LAUNCH");
 	lua_pushliteral(L, "snlua");
 	lua_rotate(L, 1, 3);
-	return api_request(L, 1, p, api_pack_message(L, p, 2), -1, newservice_done);
+	/* The answer: the handle, nil if it ended while it started, or an error that says why it failed. */
+	return api_request(L, 1, p, api_pack_message(L, p, 2), -1, NULL);
 }
 
 /* The manager answers a value, or nil and the reason. */

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- .launcher: starts Lua services and knows which there are (lua-core.md 7.1).
 local skynet = require "skynet"
+local core = require "skynet.core"
 require "skynet.manager"
 
 local services = {}  -- handle -> "module args"
@@ -20,6 +21,7 @@ local function launch(module, ...)
 	services[handle] = table.concat(words, " ", 1, words.n)
 	local session = skynet.context()
 	pending[handle] = session and { session = session, answer = skynet.response() }
+	return handle
 end
 
 local function settle(handle, ...)
@@ -34,7 +36,10 @@ function command.LAUNCH(_, ...)
 	launch(...)
 end
 
-command.LOGLAUNCH = command.LAUNCH
+-- With the log of its messages open from the first one.
+function command.LOGLAUNCH(_, ...)
+	core.command("LOGON", skynet.address(launch(...)))
+end
 
 function command.LAUNCHOK(source)
 	settle(source, true, source)
@@ -43,7 +48,7 @@ end
 -- The new service says why it failed; the launching call raises with that reason.
 function command.ERROR(source, why)
 	services[source] = nil
-	settle(source, true, false, why or "the service did not start")
+	settle(source, false, "error in callee: " .. (why or "the service did not start"))
 end
 
 function command.REMOVE(_, handle, killed)

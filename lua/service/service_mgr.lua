@@ -7,7 +7,9 @@ local skynet = require "skynet"
 local harbor = require "skynet.harbor"
 require "skynet.manager"
 
-local running = {}   -- key -> handle, or {waiting responses}, or error text
+-- key -> handle, or error text, or while nobody knows yet { [i] = response of who asked, asked = { { source =, session =,
+-- launches = does this one launch it? } }, launching = our task that does }
+local running = {}
 local standalone = skynet.getenv "standalone"
 
 local function settle(key, value, why)
@@ -26,12 +28,14 @@ local function serve(key, make)
 	elseif type(entry) == "string" then
 		return skynet.retpack(nil, entry)
 	end
-	local first = entry == nil or not entry.launching
-	entry = entry or {}
+	local session, source = skynet.context()
+	local first = make and not (entry and entry.launching)
+	entry = entry or { asked = {} }
 	running[key] = entry
+	entry.asked[#entry.asked + 1] = { source = source, session = session, launches = first }
 	entry[#entry + 1] = skynet.response()
-	if make and first then
-		entry.launching = true
+	if first then
+		entry.launching = coroutine.running()
 		local ok, value = pcall(make)
 		if ok and value then
 			settle(key, value)
@@ -41,8 +45,19 @@ local function serve(key, make)
 	end
 end
 
+-- Of snaxd there is one for each snax service.
 local function key_of(name, sub)
-	return name == "snaxd" and "snaxd." .. tostring(sub) or name
+	if name == "snaxd" or name == "@snaxd" then
+		return name .. "." .. tostring(sub)
+	end
+	return name
+end
+
+-- Who asked, and where its task waits now.
+local function describe(source, session)
+	local text = skynet.address(source)
+	local ok, trace = pcall(skynet.calltimeout, 20, source, "debug", "TASK", session)
+	return ok and text .. " " .. tostring(trace) or text
 end
 
 local command = {}
@@ -100,15 +115,35 @@ local function add_remote(list, manager)
 	end
 end
 
+-- Several lines: where the new service stands in its start function, who launches it, who waits for it.
+local function describe_pending(entry)
+	local lines = {}
+	if entry.launching then
+		local ok, handle = pcall(skynet.call, ".launcher", "lua", "QUERY", skynet.task(entry.launching))
+		if ok and handle then
+			local _, trace = pcall(skynet.calltimeout, 20, handle, "debug", "TASK", "init")
+			lines[1] = ("Init as %s: %s"):format(skynet.address(handle), trace)
+		end
+	end
+	local asked = table.move(entry.asked, 1, #entry.asked, 1, {})
+	for _, who in ipairs(asked) do
+		lines[#lines + 1] = (who.launches and "Launching from " or "Querying: ") .. describe(who.source, who.session)
+	end
+	return table.concat(lines, "\n")
+end
+
 function command.LIST()
-	local list = {}
+	local list, snapshot = {}, {}
 	for key, entry in pairs(running) do
+		snapshot[key] = entry -- describing one takes a while, in which others come
+	end
+	for key, entry in pairs(snapshot) do
 		if type(entry) == "number" then
 			list[key] = skynet.address(entry)
 		elseif type(entry) == "string" then
 			list[key] = "Error: " .. entry
 		else
-			list[key] = (entry.launching and "Launching, asked by " or "Querying: ") .. #entry
+			list[key] = describe_pending(entry)
 		end
 	end
 	for manager in pairs(managers) do
@@ -150,8 +185,9 @@ skynet.start(function()
 			skynet.retpack(nil, "Invalid command " .. tostring(name))
 		end
 	end)
-	if skynet.localname ".service" then
-		skynet.error(".service is already registered")
+	local other = skynet.localname ".service"
+	if other then
+		skynet.error(".service is already register by " .. skynet.address(other))
 		skynet.exit()
 	end
 	skynet.register ".service"
