@@ -24,7 +24,7 @@ def main():
                     f'env: {{ test_log: "{log}" }}\n'
                     f'admin: {{ listen: "unix:{tmp}/t.sock" }}\n')
         try:
-            env = dict(os.environ, HARBORD_TEST_TSAN="1") if "thread" in a.build else None
+            env = dict(os.environ, HARBORD_TEST_TSAN="1") if "thread" in a.build or "tsan" in a.build else None
             p = subprocess.run([a.build + "/harbord", conf], capture_output=True, text=True, timeout=LIMIT,
                                errors="replace", stdin=subprocess.DEVNULL, env=env)
             status, out, err = p.returncode, p.stdout, p.stderr
