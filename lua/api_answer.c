@@ -42,6 +42,8 @@ static int answer(lua_State *L, struct task *t, struct msg *m)
 {
 	int32_t session = settle(t);
 
+	if (unlikely(t->tag))
+		trace_event(t, "response", L);
 	if (session == 0) {
 		msg_destroy(m); /* a send: nobody waits */
 		lua_pushboolean(L, 0);

@@ -116,6 +116,7 @@ int luaopen_skynet_core(lua_State *L)
 		{ "intcommand", core_intcommand },
 		{ "addresscommand", core_addresscommand },
 		{ "callback", core_callback },
+		{ "trace", trace_log },
 		{ NULL, NULL },
 	};
 	static const char *const shared[] = { "genid",  "error",      "harbor", "tostring", "pack",

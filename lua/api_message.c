@@ -248,6 +248,8 @@ int api_request(lua_State *L, int arg, struct proto *p, struct msg *m, int64_t t
 	m->source = SELF(h);
 	m->session = session;
 	m->type = p->id;
+	if (unlikely(t->tag))
+		trace_call(L, t, arg);
 	/* The answer may be here before we wait for it, but nobody looks at it before this task
 	 * yields. */
 	r = api_deliver(L, arg, m, &dest);

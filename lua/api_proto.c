@@ -57,6 +57,8 @@ int api_register_protocol(lua_State *L)
 	p->pack_ref = pack;
 	p->unpack_ref = unpack;
 	p->dispatch_ref = dispatch;
+	if (lua_getfield(L, 1, "trace") != LUA_TNIL)
+		trace_set_proto(L, p, -1);
 	return 0;
 }
 

@@ -19,16 +19,6 @@ static lua_Integer check_ti(lua_State *L, int arg)
 	return ti > INT32_MAX ? INT32_MAX : ti;
 }
 
-/* The table behind a reference of the host, made when first needed. Pushed. */
-static void push_own_table(lua_State *L, int *ref)
-{
-	if (unlikely(*ref == LUA_NOREF)) {
-		lua_newtable(L);
-		*ref = luaL_ref(L, LUA_REGISTRYINDEX);
-	}
-	lua_rawgeti(L, LUA_REGISTRYINDEX, *ref);
-}
-
 int api_timeout(lua_State *L)
 {
 	lua_Integer ti = check_ti(L, 1);
@@ -132,15 +122,11 @@ static int sleep_on(lua_State *L, struct task *t, lua_Integer ti)
 	}
 	if (unlikely(waiting_on(L, h, 1) != NULL))
 		return luaL_error(L, "token duplicative");
+	if (unlikely(t->tag))
+		trace_event(t, "sleep", L);
 	t->token = lua_topointer(L, 1);
 	if (t->token != t->co) {
-		lua_pushvalue(L, 1);
-		t->token_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-		push_own_table(L, &h->tokens_ref);
-		lua_pushvalue(L, 1);
-		lua_pushlightuserdata(L, t);
-		lua_rawset(L, -3);
-		t->token_in_table = true;
+		wait_on_token(L, t, 1);
 	}
 	if (ti < 0) {
 		t->wait = WAIT_WAKEUP;

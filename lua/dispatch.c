@@ -138,6 +138,8 @@ static noinline void unknown_request(struct host *h, struct msg *m, struct proto
 {
 	char number[8];
 
+	if (m->type == PTYPE_TRACE)
+		trace_pending(h, m);
 	if (m->type == PTYPE_TRACE || m->type == PTYPE_MULTICAST)
 		return;
 	if (m->session) {
@@ -190,6 +192,8 @@ static void on_request(struct host *h, struct msg *m, bool borrowed)
 	t->request_borrowed = borrowed;
 	t->request_proto = p;
 	t->request_state = REQUEST_OPEN;
+	if (unlikely(h->trace))
+		trace_request(t);
 	lua_pushcfunction(co, run_request);
 	lua_rawgeti(co, LUA_REGISTRYINDEX, p->dispatch_ref);
 	lua_pushinteger(co, m->session);

@@ -37,11 +37,19 @@ enum request_state {
 	REQUEST_DONE,
 };
 
+/* Which requests of a protocol are traced, see trace.c. */
+enum trace_flag {
+	TRACE_TAGGED, /* those that bring a tag */
+	TRACE_ALWAYS,
+	TRACE_NEVER,
+};
+
 struct proto {
 	const char *name;           /* interned Lua string, anchored by name_ref */
 	int name_ref, dispatch_ref, pack_ref, unpack_ref; /* LUA_NOREF: none */
 	uint8_t id;
 	bool seri;                  /* pack and unpack are the serialiser itself */
+	uint8_t trace;              /* enum trace_flag */
 };
 
 struct task {
@@ -74,6 +82,8 @@ struct task {
 	struct msg *held;           /* answer that the task reads until it yields again */
 	struct proto *call_proto;
 	luahost_answer answer;
+
+	char *tag;                  /* of its trace, owned, or NULL */
 
 	/* skynet.profile */
 	bool profiled;
@@ -145,6 +155,7 @@ struct host {
 	int tokens_ref, timeouts_ref, inits_ref;
 	int unknown_request_ref, unknown_response_ref, info_ref;
 	int raw_callback_ref, filter_ref;
+	struct trace *trace;        /* NULL: there never was a tag */
 	uint8_t *type_map;          /* skynet.forward_type, 256 entries or NULL */
 	bool raw_forward;
 	bool unusual;               /* raw callback, filter or type map */
@@ -168,6 +179,8 @@ struct wait *wait_find(struct host *h, int32_t session);
 void wait_remove(struct host *h, struct wait *w);
 /* Removes the session, if it is known, and its timer. */
 void wait_forget(struct host *h, int32_t session);
+/* The task sleeps on the value at the index, which is not its own coroutine. */
+void wait_on_token(lua_State *L, struct task *t, int index);
 /* Takes the task out of whatever it waits for. `late`: the answer may still come and is to be ignored. */
 void wait_abandon(struct task *t, bool late);
 
@@ -237,6 +250,21 @@ struct proto *proto_find_name(struct host *h, const char *name);
 /* By name or number at arg; raises for one that is not registered. */
 struct proto *proto_check(lua_State *L, int arg);
 struct proto *proto_add(struct host *h, int id);
+
+/* ---- trace.c ---- */
+void trace_set_tag(struct task *t, const char *tag, size_t size); /* NULL: none */
+/* A line of the task's tag; with the places on co's stack unless that is NULL. */
+void trace_event(struct task *t, const char *event, lua_State *co);
+/* A PTYPE_TRACE message: its payload is the tag of the next request from there. */
+void trace_pending(struct host *h, const struct msg *m);
+/* A request begins; the host has a struct trace. */
+void trace_request(struct task *t);
+/* The tag goes ahead of a call to the address at arg. */
+void trace_call(lua_State *L, struct task *t, int arg);
+/* By the flag at the index: true, false or nil. */
+void trace_set_proto(lua_State *L, struct proto *p, int flag);
+void trace_release(struct host *h);
+int trace_log(lua_State *L); /* (tag, text[, co[, level]]): writes a line */
 
 /* ---- state.c, libs.c ---- */
 int host_open_state(struct host *h);

@@ -228,6 +228,7 @@ static void snlua_release(void *instance)
 
 	if (h->L)
 		close_state(h);
+	trace_release(h);
 	for (struct task *t = h->blank, *next; t; t = next) {
 		next = t->next;
 		mem_free(t);

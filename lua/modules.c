@@ -59,6 +59,7 @@ static const struct {
 	{ "skynet.harbor", luaopen_skynet_harbor },
 	{ "skynet.socketdriver", luaopen_skynet_socketdriver },
 	{ "skynet.codecache", luaopen_codecache },
+	{ "skynet.trace.core", luaopen_skynet_trace_core },
 	{ "skynet.memory", luaopen_skynet_memory },
 	{ "skynet.multicast.core", luaopen_skynet_multicast_core },
 	{ "skynet.coroutine", luaopen_skynet_coroutine },

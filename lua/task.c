@@ -164,6 +164,8 @@ static void task_end(struct task *t)
 		h->start_task = NULL;
 	drop_messages(t);
 	unlink_live(t);
+	if (unlikely(t->tag))
+		trace_set_tag(t, NULL, 0);
 	mem_free(t->error_text);
 	t->error_text = NULL;
 	t->failed = t->woken = t->profiled = t->request_borrowed = false;
@@ -257,6 +259,8 @@ static noinline void on_error(struct task *t, int status)
 {
 	char line[256];
 
+	if (t->tag)
+		trace_event(t, "error", NULL);
 	task_log_error(t->host, t->co, status, t->source, t->session, t->request_size, line);
 	task_fail_request(t, line);
 	wait_abandon(t, true);
@@ -315,6 +319,8 @@ void task_resume(struct task *t, int nargs)
 
 	if (unlikely(t->profiled))
 		t->profile_began_ns = clock_mono_ns();
+	if (unlikely(t->tag) && lua_status(t->co) == LUA_YIELD)
+		trace_event(t, "resume", t->leaf);
 	h->current = t;
 	h->running = t->co;
 	status = lua_resume(t->co, h->L, nargs, &results);
@@ -333,6 +339,8 @@ void task_resume(struct task *t, int nargs)
 		on_error(t, status);
 		return;
 	}
+	if (unlikely(t->tag))
+		trace_event(t, "end", NULL);
 	if (unlikely(t->session))
 		on_forgotten(t);
 	task_end(t);

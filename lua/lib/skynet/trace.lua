@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- skynet.trace and its kin (lua-core.md 3.14): log lines with a tag. Ours is the minimum: the tag belongs to its task
--- and does not travel with calls. Required when one of these fields of the skynet table is first wanted.
+-- skynet.trace and its kin (lua-core.md 3.14): log lines with a tag that follows calls (lua/trace.c). Required when one
+-- of these fields of the skynet table is first wanted.
 local skynet = require "skynet"
+local core = require "skynet.trace.core"
 
 local function set(name, f)
 	if rawget(skynet, name) == nil then
@@ -9,51 +10,70 @@ local function set(name, f)
 	end
 end
 
-local tags = setmetatable({}, { __mode = "k" })
-local counter = 0
-local protocols = {}
-
-local function where(co, level)
-	local list = {}
-	for i = level, level + 2 do
-		local info = co and debug.getinfo(co, i, "Sl") or not co and debug.getinfo(i + 1, "Sl")
-		if not info then
-			break
-		elseif info.currentline >= 0 then
-			list[#list + 1] = info.short_src .. ":" .. info.currentline
-		end
-	end
-	return table.concat(list, " ")
-end
-
+-- A line with a tag of anybody's; the places are those of co, or of the caller, from level on.
 local function tracelog(tag, text, co, level)
-	skynet.error(("<TRACE %s> %d %s : %s"):format(tag, skynet.hpc(), text, where(co, level or 2)))
+	core.log(tag, text, co, co and (level or 0) or 1 + (level or 1))
 end
 
 set("tracelog", tracelog)
 
+-- Gives the current task a new tag.
 set("trace", function(info)
-	local me = coroutine.running()
-	skynet.error("TRACE", tags[me])
-	counter = counter + 1
-	tags[me] = (":%08x-%d"):format(skynet.self(), counter)
-	tracelog(tags[me], info and "trace " .. info or "trace", nil, 3)
+	skynet.error("TRACE", core.tag())
+	core.log(core.new(), info and "trace " .. tostring(info) or "trace", nil, 2)
 end)
 
-set("tracetag", function()
-	return tags[coroutine.running()]
-end)
+-- The tag of the current task; nil, or false if it serves a protocol that is never traced.
+set("tracetag", core.tag)
 
+-- rawcall between two lines with the tag.
 set("tracecall", function(tag, address, typename, msg, size)
-	tracelog(tag, "tracecall begin", nil, 3)
+	core.log(tag, "tracecall begin", nil, 2)
 	local reply, reply_size = skynet.rawcall(address, typename, msg, size)
-	tracelog(tag, "tracecall end", nil, 3)
+	core.log(tag, "tracecall end", nil, 2)
 	return reply, reply_size
 end)
 
-set("traceproto", function(typename, flag)
-	protocols[typename] = flag
-end)
+-- true: each request of the protocol gets a tag; false: none does; nil: those that bring one.
+set("traceproto", core.proto)
 
--- Timers keep no traceback of where they were armed.
-set("trace_timeout", function() end)
+-- ---- where timeouts come from ----
+
+local timers  -- session -> text; nil: off
+local timeout, task, killthread = skynet.timeout, skynet.task, skynet.killthread
+
+local function traced_timeout(ti, f)
+	local session
+	session = timeout(ti, function(...)
+		if timers then
+			timers[session] = nil
+		end
+		return f(...)
+	end)
+	timers[session] = debug.traceback(("TIMER %d+%s : "):format(skynet.now(), ti), 2)
+	return session
+end
+
+local function traced_task(what)
+	if type(what) == "table" then
+		task(what)
+		for session, text in pairs(timers) do
+			what[("thread: timer session: %d"):format(session)] = text
+		end
+		return
+	end
+	return math.type(what) == "integer" and timers[what] or task(what)
+end
+
+local function traced_killthread(what)
+	timers[what] = nil
+	return killthread(what)
+end
+
+-- On: skynet.task tells of pending timeouts, too, and where each was set.
+set("trace_timeout", function(on)
+	timers = on and (timers or {}) or nil
+	skynet.timeout = on and traced_timeout or timeout
+	skynet.task = on and traced_task or task
+	skynet.killthread = on and traced_killthread or killthread
+end)
