@@ -106,13 +106,48 @@ void wait_forget(struct host *h, int32_t session)
 	wait_remove(h, w);
 }
 
+/* Tokens that tasks sleep on: token -> task. Weak, and an entry stays, as false, when its task is awake: a
+ * table in which keys come and go is rehashed every few times, and who sleeps on an object does so again. */
+static void push_tokens(lua_State *L, struct host *h)
+{
+	if (unlikely(h->tokens_ref == LUA_NOREF)) {
+		lua_newtable(L);
+		lua_createtable(L, 0, 1);
+		lua_pushliteral(L, "k");
+		lua_setfield(L, -2, "__mode");
+		lua_setmetatable(L, -2);
+		h->tokens_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	}
+	lua_rawgeti(L, LUA_REGISTRYINDEX, h->tokens_ref);
+}
+
+void wait_on_token(lua_State *L, struct task *t, int index)
+{
+	lua_pushvalue(L, index);
+	t->token_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	push_tokens(L, t->host);
+	lua_pushvalue(L, index);
+	lua_pushlightuserdata(L, t);
+	lua_rawset(L, -3);
+	lua_pop(L, 1);
+	t->token_in_table = true;
+}
+
+/* Keys that no collector takes away, strings and numbers, are removed. */
+static bool stays(int type)
+{
+	return type == LUA_TTABLE || type == LUA_TUSERDATA || type == LUA_TFUNCTION || type == LUA_TTHREAD;
+}
+
 static void clear_token(struct task *t)
 {
 	lua_State *L = t->host->L;
 
 	lua_rawgeti(L, LUA_REGISTRYINDEX, t->host->tokens_ref);
-	lua_rawgeti(L, LUA_REGISTRYINDEX, t->token_ref);
-	lua_pushnil(L);
+	if (stays(lua_rawgeti(L, LUA_REGISTRYINDEX, t->token_ref)))
+		lua_pushboolean(L, 0);
+	else
+		lua_pushnil(L);
 	lua_rawset(L, -3);
 	lua_pop(L, 1);
 	luaL_unref(L, LUA_REGISTRYINDEX, t->token_ref);

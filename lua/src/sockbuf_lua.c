@@ -173,7 +173,10 @@ static void satisfy(lua_State *L, struct sockbuf *b, int need)
 			lua_pushnil(L);
 		return;
 	case LUA_TBOOLEAN:
-		take(L, b, b->size, 0);
+		if (lua_toboolean(L, need))
+			take(L, b, b->size, 0);
+		else
+			lua_pushnil(L);
 		return;
 	default:
 		lua_pushnil(L);
@@ -183,7 +186,7 @@ static void satisfy(lua_State *L, struct sockbuf *b, int need)
 
 /* feed(buffer, block, size, need) -> result or nil, bytes left. Appends, then reads what somebody
  * waits for: need = a separator; a number of bytes, 0 for just an arrival, less for the end; true
- * for what there is; nil. */
+ * for what there is; false or nil for nothing. */
 static int l_feed(lua_State *L)
 {
 	struct sockbuf *b = buffer_at(L, 1);

@@ -9,8 +9,8 @@
 --
 --   connecting  waits for CONNECT or ERROR         connected  until CLOSE or ERROR
 --   need        what the one reader waits for: a separator (string), a number of bytes, 0 for any
---               arrival, UNTIL_END, true for whatever there is; nil = nobody reads
---   result      what the driver read for it; nil when the wait ended otherwise
+--               arrival, UNTIL_END, true for whatever there is; false = nobody reads
+--   result      what the driver read for it; false when the wait ended otherwise
 --   high        bytes in the buffer that `on_high` is to hear of
 
 local skynet = require "skynet"
@@ -41,8 +41,8 @@ end
 -- ---- waking those who wait ----
 
 local function wake_reader(s)
-	if s.need ~= nil then
-		s.need = nil
+	if s.need then
+		s.need = false
 		wakeup(s)
 	end
 end
@@ -76,7 +76,7 @@ local function on_high(s, size, need)
 		s.overflow, s.high = true, 0
 		driver.clear(s.buffer)
 		driver.close(s.id)
-	elseif size > PAUSE_AT and need == nil and not s.paused then
+	elseif size > PAUSE_AT and not need and not s.paused then
 		log("Pause socket (%d) size : %d", s.id, size)
 		s.paused = true
 		driver.pause(s.id)
@@ -93,7 +93,7 @@ local function on_data(id, size, data)
 	local need = s.need
 	local result, left = feed(s.buffer, data, size, need)
 	if result then
-		s.need = nil
+		s.need = false
 		s.result = result
 		wakeup(s)
 	end
@@ -187,12 +187,18 @@ end
 
 -- Waits for the CONNECT of an id. The object, or nil and what went wrong.
 local function connect(id, accept)
+	-- Fields that change have their place from the start, and are false in place of nil: a key that comes and goes
+	-- makes Lua rehash the table again and again.
 	local s = {
 		id = id,
 		buffer = driver.buffer(),
 		high = PAUSE_AT,
 		accept = accept,
 		connecting = true,
+		connected = false,
+		paused = false,
+		need = false,
+		result = false,
 	}
 	sockets[id] = s
 	wait(s)
@@ -313,14 +319,14 @@ local function await(s, need)
 	s.need = need
 	wait(s)
 	local result = s.result
-	s.result = nil
-	return result
+	s.result = false
+	return result or nil
 end
 
 -- The object of an id that may be read now.
 local function reading(id)
 	local s = sockets[id]
-	if not s or s.need ~= nil then
+	if not s or s.need then
 		error("assertion failed!", 0)
 	end
 	return s
