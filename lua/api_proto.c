@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* skynet: protocols and their dispatch functions (lua-core.md 3.4). */
+#include <stdio.h>
 #include <string.h>
 
+#include "core/log.h"
 #include "core/service.h"
 #include "lua/host.h"
 
@@ -87,29 +89,58 @@ int api_dispatch(lua_State *L)
 	return 1;
 }
 
-/* Sets a function reference of the host, gives the previous function. */
-static int swap_function(lua_State *L, int *ref)
+/* Sets a function reference of the host, gives the previous function, `stock` if there was none. */
+static int swap_function(lua_State *L, int *ref, lua_CFunction stock)
 {
 	int old = *ref;
 
 	luaL_checkany(L, 1);
 	lua_settop(L, 1);
 	*ref = lua_isnil(L, 1) ? LUA_NOREF : luaL_ref(L, LUA_REGISTRYINDEX);
-	if (old == LUA_NOREF)
+	if (old != LUA_NOREF) {
+		lua_rawgeti(L, LUA_REGISTRYINDEX, old);
+		luaL_unref(L, LUA_REGISTRYINDEX, old);
+	} else if (stock) {
+		lua_pushcfunction(L, stock);
+	} else {
 		return 0;
-	lua_rawgeti(L, LUA_REGISTRYINDEX, old);
-	luaL_unref(L, LUA_REGISTRYINDEX, old);
+	}
 	return 1;
+}
+
+/* For programs that call what they replaced: (session, source, msg, size, protocol). dispatch.c does the same
+ * without a function as long as nobody has set one. */
+static int unknown_session(lua_State *L, const char *what)
+{
+	struct host *h = host_of(L);
+	char from[16];
+	size_t size = lua_touserdata(L, 3) ? (size_t)luaL_checkinteger(L, 4) : 0;
+
+	log_printf(LOG_LEVEL_ERROR, service_handle(h->s), "%s: %.*s", what, (int)(size > 200 ? 200 : size),
+	           size ? (const char *)lua_touserdata(L, 3) : "");
+	snprintf(from, sizeof(from), "%x", (unsigned)luaL_checkinteger(L, 2));
+	return luaL_error(L, "Unknown session : %d from %s", (int)luaL_checkinteger(L, 1), from);
+}
+
+static int stock_unknown_request(lua_State *L)
+{
+	return unknown_session(L, lua_pushfstring(L, "Unknown request (%s)",
+	                                          luaL_tolstring(L, 5, NULL)));
+}
+
+static int stock_unknown_response(lua_State *L)
+{
+	return unknown_session(L, "Response message ");
 }
 
 int api_dispatch_unknown_request(lua_State *L)
 {
-	return swap_function(L, &host_of(L)->unknown_request_ref);
+	return swap_function(L, &host_of(L)->unknown_request_ref, stock_unknown_request);
 }
 
 int api_dispatch_unknown_response(lua_State *L)
 {
-	return swap_function(L, &host_of(L)->unknown_response_ref);
+	return swap_function(L, &host_of(L)->unknown_response_ref, stock_unknown_response);
 }
 
 /* info_func(f) sets what the debug command INFO answers; info_func() gives it. */
@@ -123,7 +154,7 @@ int api_info_func(lua_State *L)
 		lua_rawgeti(L, LUA_REGISTRYINDEX, h->info_ref);
 		return 1;
 	}
-	return swap_function(L, &h->info_ref);
+	return swap_function(L, &h->info_ref, NULL);
 }
 
 /* dispatch_message(type, msg, size, session, source): for programs with their own

@@ -12,6 +12,13 @@ local command = {}
 local function launch(module, ...)
 	local words = table.pack(module, ...)
 	for i = 1, words.n do
+		local kind = type(words[i])
+		if kind == "nil" then
+			words.n = i - 1 -- it ends the list
+			break
+		elseif kind ~= "string" and kind ~= "number" then
+			error(("argument %d of %s is a %s; a service takes words"):format(i - 2, tostring(words[2]), kind))
+		end
 		words[i] = tostring(words[i])
 	end
 	local handle = skynet.launch(table.unpack(words, 1, words.n))
