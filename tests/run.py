@@ -19,7 +19,8 @@ TIMEOUT = {"unit": 120, "fuzz": 120, "lua": 180, "cluster": 300, "demo": 300, "l
 def commands(group, build):
     """The (name, argv) pairs of a group, in a fixed order."""
     if group == "layers":
-        return [("layers", [os.path.join(HERE, "check-layers.sh")])]
+        return [("layers", [os.path.join(HERE, "check-layers.sh")]),
+                ("index", ["/usr/bin/python3", os.path.join(HERE, "check-index.py")])]
     if group == "unit":
         return [(os.path.relpath(f, build), [f]) for f in sorted(glob.glob(build + "/tests/unit/*/test_*"))
                 if os.access(f, os.X_OK) and not f.endswith((".o", ".d"))]
