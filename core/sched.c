@@ -47,9 +47,9 @@
 #define POLL_EVERY_NS (100 * NS_PER_US)
 /* Work that waits behind a turn this long is offered to a sleeper. */
 #define LONG_TURN_NS NS_PER_MS
-/* To fall asleep and be woken costs as much CPU as looking around for so long, and on a virtual machine
+/* To fall asleep and be woken costs about as much CPU as looking around for so long, on a virtual machine
  * more; who calls over a socket waits that much less. */
-#define SPIN_NS (25 * NS_PER_US)
+#define SPIN_NS (50 * NS_PER_US)
 
 struct worker {
 	/* set before start, then constant */
@@ -60,7 +60,7 @@ struct worker {
 	struct turn_hook *hooks;
 	unsigned turns, slot_turns;
 	bool searching;
-	bool spins; /* before it sleeps in the poller */
+	bool spins, searches; /* looks around before it sleeps in the poller, or parks */
 	uint64_t rng;
 	struct worker *park_next; /* under park_lock */
 
@@ -435,6 +435,37 @@ static void park(struct worker *w)
 		futex_wait(&w->wake, 0, UINT64_MAX);
 }
 
+/* As spin(), for who has not got the poll right: for work that others have too much of. One worker at a time does
+ * so; it counts as searching, so nobody is woken meanwhile. true: there may be something. */
+static bool search(struct worker *w, uint64_t began)
+{
+	unsigned none = 0;
+	bool found = false;
+
+	if (!w->searches || !atomic_compare_exchange_strong_explicit(&S.searching, &none, 1, memory_order_acq_rel,
+								     memory_order_relaxed))
+		return false;
+	do {
+		cpu_relax();
+		found = any_work() || atomic_load_explicit(&S.stopping, memory_order_relaxed) ||
+			!atomic_load_explicit(&S.poll_right, memory_order_relaxed);
+	} while (!found && clock_cycles() - began < S.spin_cycles);
+	/* The worker gives the count back when it has found something, or before it sleeps: then it looks again, S4. */
+	w->searching = found;
+	if (!found)
+		atomic_fetch_sub_explicit(&S.searching, 1, memory_order_seq_cst);
+	return found;
+}
+
+static void wait_for_work(struct worker *w)
+{
+	uint64_t began = clock_cycles();
+
+	if (!search(w, began))
+		park(w);
+	w->searches = clock_cycles() - began < 3 * S.spin_cycles;
+}
+
 /* Nothing to run: wait in the poller or on the futex. */
 static void idle(struct worker *w)
 {
@@ -448,7 +479,7 @@ static void idle(struct worker *w)
 		if (take_poll_right())
 			wait_in_poll(w);
 		else
-			park(w);
+			wait_for_work(w);
 	}
 	atomic_fetch_sub_explicit(&S.asleep, 1, memory_order_seq_cst);
 	atomic_store_explicit(&w->asleep, false, memory_order_relaxed);
