@@ -199,9 +199,17 @@ int api_memlimit(lua_State *L)
 	struct host *h = host_of(L);
 	lua_Integer limit = luaL_checkinteger(L, 1);
 
-	if (h->started || h->current || limit <= 0)
+	if (h->started || h->current || h->limited || limit <= 0)
 		return 0; /* only the main chunk sets it */
 	h->memory_limit = (size_t)limit;
+	/* Once: the function is gone from the table. */
+	h->limited = true;
+	lua_settop(L, 0);
+	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+	lua_getfield(L, 1, "skynet");
+	lua_pushliteral(L, "memlimit");
+	lua_pushnil(L);
+	lua_rawset(L, 2);
 	log_printf(LOG_LEVEL_INFO, SELF(h), "Set memory limit to %.2f M",
 	           (double)limit / (1024 * 1024));
 	return 0;

@@ -127,6 +127,8 @@ static int table_index(lua_State *L)
 	if (!name)
 		return 0;
 	f = bsearch(name, functions, array_len(functions), sizeof(functions[0]), compare);
+	if (f && f->func == api_memlimit && host_of(L)->limited)
+		return 0;
 	if (f) {
 		lua_pushcfunction(L, f->func);
 	} else if (strcmp(name, "_proto") == 0) {

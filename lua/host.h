@@ -163,6 +163,7 @@ struct host {
 	bool package_open;          /* the library `package` has been touched */
 	bool booted, started, exiting, closing;
 	uint8_t code_mode;          /* enum code_mode */
+	bool limited;               /* skynet.memlimit was used */
 	bool settling;              /* loaded, and the start has not come to its first end */
 	void *loose;                /* payload that an error may have lost, see api_packstring */
 	const char *why;            /* reason told to callers at the end */

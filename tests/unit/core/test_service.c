@@ -285,6 +285,44 @@ static void a_timeout_of_a_dead_service_is_dropped(void **state)
 	assert_true(reaches(&answers, 1));
 }
 
+static atomic_uint seen_first, seen_second;
+
+static void see_first(const struct msg *m)
+{
+	if (m->type == PTYPE_MULTICAST)
+		atomic_fetch_add_explicit(&seen_first, 1, memory_order_release);
+}
+
+static void see_second(const struct msg *m)
+{
+	(void)m;
+	atomic_fetch_add_explicit(&seen_second, 1, memory_order_release);
+}
+
+static void unread_messages_are_shown_to_all_and_only_requests_bounce(void **state)
+{
+	uint32_t p, e;
+
+	(void)state;
+	service_add_on_drop(see_first);
+	service_add_on_drop(see_second);
+	service_add_on_drop(see_first); /* once is enough */
+	p = service_launch("probe", NULL);
+	e = service_launch("echo", NULL);
+	atomic_store_explicit(&block, 1, memory_order_release);
+	ask(0, e, PTYPE_SYSTEM, 0);
+	assert_true(reaches(&delivered, 1));
+	for (int channel = 1; channel <= 5; channel++)
+		ask(p, e, PTYPE_MULTICAST, channel);
+	ask(p, e, PTYPE_TEXT, 1);
+	service_retire(e);
+	atomic_store_explicit(&block, 0, memory_order_release);
+	assert_true(reaches(&seen_second, 6));
+	assert_int_equal(seen_first, 5);
+	assert_true(reaches(&errors, 1));
+	assert_int_equal(errors, 1);
+}
+
 static void many_chains_of_calls_lose_nothing(void **state)
 {
 	enum { PROBES = 32 };
@@ -397,6 +435,7 @@ int main(void)
 		T(work_behind_a_long_callback_is_done_by_others),
 		T(a_timeout_comes_never_early_and_once),
 		T(a_timeout_of_a_dead_service_is_dropped),
+		T(unread_messages_are_shown_to_all_and_only_requests_bounce),
 		T(many_chains_of_calls_lose_nothing),
 		T(births_and_deaths_under_fire_answer_every_request),
 		T(the_table_grows_and_finds_all),
