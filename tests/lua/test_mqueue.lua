@@ -5,11 +5,12 @@ local mqueue = require "skynet.mqueue"
 local tap = require "tap"
 local equal, raises = tap.equal, tap.raises
 
-local log, inside = {}, 0
+local log, inside, serving = {}, 0, nil
 
 local function handler(what, ...)
 	inside = inside + 1
 	equal(inside, 1)
+	serving = coroutine.running()
 	if what == "slow" then
 		skynet.sleep(2)
 	elseif what == "raise" then
@@ -63,6 +64,23 @@ tap.run {
 	{ "the error's text reaches the caller; the next one is served", function()
 		raises("it broke", mqueue.call, me, "raise", "it broke")
 		equal(mqueue.call(me, "echo", "next"), "next")
+	end },
+	{ "results and errors that cannot be packed fail their call, not the queue", function()
+		local s = skynet.newservice "callee"
+		skynet.call(s, "lua", "eval", [[
+			require "skynet.mqueue".register(function(bad) if bad then error { print } end return print end)]])
+		raises("Unsupport type", mqueue.call, s)
+		raises("Unsupport type", mqueue.call, s, true)
+		raises("Unsupport type", mqueue.call, s)
+	end },
+	{ "a handler that is killed leaves the queue open", function()
+		log = {}
+		mqueue.send(me, "slow", 1)
+		serving = nil
+		skynet.killthread(tap.until_true("the handler", function() return serving end))
+		inside = 0
+		equal(mqueue.call(me, "echo", "after"), "after")
+		equal(table.concat(log, " "), "after")
 	end },
 	{ "sends are served too; their errors are logged", function()
 		log = {}

@@ -9,8 +9,12 @@ local handler
 local waiting, first, last = {}, 1, 0  -- { response or nil, source, arguments }
 local busy = false
 
+-- Closed by every way out, so that a task that is killed does not end the queue.
+local guard = setmetatable({}, { __close = function() busy = false end })
+
 -- The answer tells whether the handler raised, so that its text reaches the caller.
 local function serve()
+	local serving <close> = guard
 	busy = true
 	while first <= last do
 		local item = waiting[first]
@@ -18,12 +22,14 @@ local function serve()
 		first = first + 1
 		local result = table.pack(xpcall(handler, debug.traceback, table.unpack(item, 1, item.n)))
 		if item.answer then
-			item.answer(true, table.unpack(result, 1, result.n))
+			local ok, why = pcall(item.answer, true, table.unpack(result, 1, result.n))
+			if not ok then
+				item.answer(false, why) -- it cannot be packed
+			end
 		elseif not result[1] then
 			skynet.error(result[2])
 		end
 	end
-	busy = false
 end
 
 local function enqueue(session, _, ...)

@@ -37,6 +37,13 @@ function command.ask(handle, ...)
 	return ok, answer
 end
 
+-- Asks in a task with a tag; gives the tag.
+function command.traced(handle)
+	skynet.trace()
+	skynet.call(math.tointeger(tonumber(handle)), "lua", "traced")
+	return skynet.tracetag()
+end
+
 skynet.start(function()
 	skynet.dispatch("lua", function(session, _, what, ...)
 		if session ~= 0 then

@@ -98,5 +98,19 @@ def a_new_master_has_new_ones(build):
         eventually("a reports again", lambda: c.m.call(".probe", "listed", "single@2")[0] == f":{own:08x}", 20)
 
 
+def a_trace_crosses_nodes(build):
+    """a tag goes with a call to another node (3.14)"""
+    with three(build) as c:
+        handle = c.b.call(".probe", "unique", "other", "b")[0]
+        tag = c.a.call(".probe", "traced", str(handle))[0]
+        assert tag.startswith(":02"), tag
+
+        def lines(node):
+            with open(node.log, errors="replace") as f:
+                return [line.split(f"<TRACE {tag}> ")[1].split()[1] for line in f if f"<TRACE {tag}> " in line]
+        eventually("b's lines", lambda: lines(c.b) == ["request", "response", "end"])
+        eventually("a's lines", lambda: lines(c.a) == ["trace", "call", "resume", "response", "end"])
+
+
 main([one_in_the_cluster, one_on_each_node, a_query_waits, a_failure_is_told_everywhere, the_list_of_all,
-      a_new_master_has_new_ones])
+      a_new_master_has_new_ones, a_trace_crosses_nodes])
