@@ -106,6 +106,12 @@ tap.run {
 		equal(skynet.call(s, "lua", "get", "apples"), 3)
 		equal(skynet.call(s, "lua", "get", "pears"), 9)
 	end },
+	{ "RUN: _U has the tables of all protocols, by name", function()
+		local s = skynet.newservice(SERVICE_NAME, "patient")
+		local ok, text = ask(s, "RUN", "print(type(_U.command.get), _U.command == _P.lua.command, _P.nosuch)", "u")
+		equal(text, "function\ttrue\tnil")
+		equal(ok, true)
+	end },
 	{ "RUN tells what is wrong, and may wait", function()
 		local s = skynet.newservice(SERVICE_NAME, "patient")
 		local ok, text = ask(s, "RUN", "this is no Lua", "bad.lua")

@@ -2,10 +2,9 @@
 -- Runs a piece of Lua inside a living service (debug command RUN, lua-core.md 5.12).
 local skynet = require "skynet"
 
--- name -> table: every upvalue of f, and of the functions among them, that is a table. The nearest wins.
-local function tables_of(f)
+-- name -> table: every upvalue of the functions, and of the functions among them, that is a table. The nearest wins.
+local function tables_of(list)
 	local found, seen = {}, {}
-	local list = { f }
 	while #list > 0 do
 		local deeper = {}
 		for _, g in ipairs(list) do
@@ -37,15 +36,18 @@ return function(source, filename, ...)
 		end
 		output[#output + 1] = table.concat(words, "\t")
 	end
-	local protocols = {}
+	local protocols, dispatches = {}, { skynet.register_protocol }
 	for name, p in pairs(skynet._proto) do
 		if type(name) == "string" and p.dispatch then
-			protocols[name] = tables_of(p.dispatch)
+			protocols[name] = tables_of { p.dispatch }
+			if name ~= "debug" then -- ours, of no interest
+				dispatches[#dispatches + 1] = p.dispatch
+			end
 		end
 	end
 	local env = setmetatable({
 		print = show,
-		_U = tables_of(skynet.register_protocol),
+		_U = tables_of(dispatches),
 		_P = protocols,
 	}, { __index = _ENV })
 	local f, why = load(source, "@" .. tostring(filename), "t", env)
