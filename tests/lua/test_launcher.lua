@@ -102,8 +102,8 @@ tap.run {
 	{ "STAT asks everybody; TIMEOUT and ERROR for who does not answer", function()
 		local s, hung, odd = skynet.newservice "callee", skynet.newservice "callee", skynet.newservice "callee"
 		skynet.call(odd, "lua", "eval", "require 'skynet'.dispatch('debug', function() error 'odd' end)")
-		skynet.send(hung, "lua", "eval", "local s = require 'skynet' local t = s.hpc() + 5e8 while s.hpc() < t do end")
-		local list = ask("STAT", 15)
+		skynet.send(hung, "lua", "eval", "local s = require 'skynet' local t = s.hpc() + 15e8 while s.hpc() < t do end")
+		local list = ask("STAT", 70)
 		local stat = list[skynet.address(s)]
 		equal(stat.task, 0)
 		equal(stat.mqlen, 0)

@@ -74,11 +74,11 @@ tap.run {
 	{ "profile counts what a task runs, not what it waits", function()
 		profile.start()
 		spin(20000000)
-		skynet.sleep(10)
+		skynet.sleep(50)
 		spin(10000000)
 		local time = profile.stop()
 		equal(math.type(time), "float")
-		assert(time >= 0.030 and time < 0.1, time)
+		assert(time >= 0.030 and time < 0.4, time)
 	end },
 	{ "profile of another task, by its coroutine", function()
 		local time
@@ -88,10 +88,10 @@ tap.run {
 			skynet.wait "go on"
 		end)
 		profile.start(co)
-		skynet.sleep(5)
+		skynet.sleep(50)
 		time = profile.stop(co)
 		skynet.wakeup "go on"
-		assert(time >= 0.010 and time < 0.04, time)
+		assert(time >= 0.010 and time < 0.4, time)
 	end },
 	{ "start twice and stop without start raise", function()
 		profile.start()
@@ -111,10 +111,10 @@ tap.run {
 		end)
 		profile.start(co)
 		profile.resume(co)
-		spin(20000000)
+		spin(400000000)
 		profile.resume(co)
 		local time = profile.stop(co)
-		assert(time >= 0.010 and time < 0.018, time)
+		assert(time >= 0.010 and time < 0.3, time)
 		local f = profile.wrap(function(a) local b = coroutine.yield(a + 1) return b * 2 end)
 		equal(f(1), 2)
 		equal(f(4), 8)

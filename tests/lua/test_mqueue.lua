@@ -13,6 +13,8 @@ local function handler(what, ...)
 	serving = coroutine.running()
 	if what == "slow" then
 		skynet.sleep(2)
+	elseif what == "gate" then
+		skynet.wait "gate"
 	elseif what == "raise" then
 		inside = inside - 1
 		error(...)
@@ -28,8 +30,7 @@ tap.run {
 	{ "messages wait for their handler", function()
 		local got
 		skynet.fork(function() got = mqueue.call(me, "echo", "early") end)
-		skynet.sleep(1)
-		equal(mqueue.size(), 1)
+		tap.until_true("it", function() return mqueue.size() == 1 end)
 		mqueue.register(handler)
 		tap.until_true("the answer", function() return got end)
 		equal(got, "early")
@@ -52,12 +53,12 @@ tap.run {
 		local done = 0
 		for i = 1, 5 do
 			skynet.fork(function()
-				mqueue.call(me, i % 2 == 1 and "slow" or "echo", i)
+				mqueue.call(me, i == 1 and "gate" or i % 2 == 1 and "slow" or "echo", i)
 				done = done + 1
 			end)
 		end
-		skynet.sleep(1)
-		equal(mqueue.size(), 4)
+		tap.until_true("all to be there", function() return mqueue.size() == 4 end)
+		skynet.wakeup "gate"
 		tap.until_true("all", function() return done == 5 end)
 		equal(table.concat(log, " "), "1 2 3 4 5")
 	end },
@@ -75,7 +76,7 @@ tap.run {
 	end },
 	{ "a handler that is killed leaves the queue open", function()
 		log = {}
-		mqueue.send(me, "slow", 1)
+		mqueue.send(me, "gate", 1)
 		serving = nil
 		skynet.killthread(tap.until_true("the handler", function() return serving end))
 		inside = 0

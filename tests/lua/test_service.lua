@@ -106,10 +106,10 @@ tap.run {
 	{ "close while it boots is false; who waits in query goes on waiting", function()
 		local started, queried
 		skynet.fork(function()
-			started = service.new("slow", function() require "skynet".sleep(5) end)
+			started = service.new("slow", function() require "skynet".sleep(30) end)
 		end)
 		skynet.fork(function() queried = service.query "slow" end)
-		skynet.sleep(1)
+		skynet.yield()
 		equal(service.close "slow", false)
 		tap.until_true("both", function() return started and queried end)
 		equal(started, queried)
