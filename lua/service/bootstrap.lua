@@ -26,17 +26,14 @@ local function boot()
 	for word in (skynet.getenv "start_args" or ""):gmatch "%S+" do
 		words[#words + 1] = word
 	end
-	return skynet.newservice(skynet.getenv "start" or "main", table.unpack(words))
+	skynet.newservice(skynet.getenv "start" or "main", table.unpack(words))
 end
 
 skynet.start(function()
-	local ok, handle, why = pcall(boot)
-	if ok and handle == false then
-		ok, handle = false, why
-	end
+	local ok, why = pcall(boot)
 	local key, reason = "start_done", ""
 	if not ok then
-		key, reason = "start_failed", tostring(handle)
+		key, reason = "start_failed", tostring(why)
 	end
 	skynet.setenv(key, reason)
 	skynet.send(".daemon", "text", key .. " " .. reason)
