@@ -14,6 +14,7 @@
 
 #include "core/base.h"
 #include "lua/host.h"
+#include "lua/src/sharetable.h"
 
 #define NAMES_MAX 64u
 #define HASH_SIZE 128u
@@ -154,22 +155,26 @@ static void open_string(lua_State *L)
 
 /* ---- functions that look past a metatable, or at it ---- */
 
-#define SEES_THROUGH(name)                                                                         \
+#define SEES_THROUGH(name, look)                                                                   \
 	static int lazy_##name(lua_State *L)                                                       \
 	{                                                                                          \
+		int n = sharetable_redirect(L, look);                                              \
+                                                                                                   \
+		if (unlikely(n >= 0))                                                              \
+			return n;                                                                  \
 		if (unlikely(is_lazy(L, 1)))                                                       \
 			complete(L);                                                               \
 		else if (unlikely(lua_type(L, 1) == LUA_TSTRING))                                  \
 			open_string(L);                                                            \
 		return stock_##name(L);                                                            \
 	}
-SEES_THROUGH(next)
-SEES_THROUGH(rawget)
-SEES_THROUGH(rawset)
-SEES_THROUGH(getmetatable)
-SEES_THROUGH(setmetatable)
-SEES_THROUGH(debug_getmetatable)
-SEES_THROUGH(debug_setmetatable)
+SEES_THROUGH(next, SHARETABLE_NEXT)
+SEES_THROUGH(rawget, SHARETABLE_RAWGET)
+SEES_THROUGH(rawset, SHARETABLE_RAWSET)
+SEES_THROUGH(getmetatable, SHARETABLE_GETMETATABLE)
+SEES_THROUGH(setmetatable, SHARETABLE_SETMETATABLE)
+SEES_THROUGH(debug_getmetatable, SHARETABLE_NONE)
+SEES_THROUGH(debug_setmetatable, SHARETABLE_NONE)
 
 /* Sets the field of the table on top; gives the function that it was. */
 static lua_CFunction replace(lua_State *L, const char *name, lua_CFunction f)

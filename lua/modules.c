@@ -62,6 +62,7 @@ static const struct {
 	{ "skynet.trace.core", luaopen_skynet_trace_core },
 	{ "skynet.memory", luaopen_skynet_memory },
 	{ "skynet.multicast.core", luaopen_skynet_multicast_core },
+	{ "skynet.sharetable.core", luaopen_skynet_sharetable_core },
 	{ "skynet.coroutine", luaopen_skynet_coroutine },
 	{ "skynet.profile", luaopen_skynet_profile },
 };
