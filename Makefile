@@ -8,7 +8,7 @@
 #   make install    DESTDIR and prefix as in the GNU coding standards
 #
 #   SANITIZE=address,undefined | thread   build into build/SAN/ (also: make check-asan, check-tsan)
-#   FAULTS=1                              compile the named fault points in
+#   FAULTS=1                              compile the named fault points in (make check-faults tests them)
 
 SHELL   := /bin/bash
 prefix  ?= /usr/local
@@ -45,7 +45,7 @@ objs     = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(1)/*.c)))
 MAINS   := daemon/main.c daemon/ctl_main.c
 LAYERS  := core net conf harbor lua
 
-.PHONY: all deps check check-asan check-tsan check-quick demo bench bench-deps install uninstall clean \
+.PHONY: all deps check check-asan check-tsan check-quick check-faults demo bench bench-deps install uninstall clean \
         distclean layers unit fuzz-replay fuzz compile_commands tests-bin
 all: $(B)/harbord $(B)/harborctl
 
@@ -128,7 +128,11 @@ fuzz-deps:
 JOBS := -j$(shell nproc)
 check: deps
 	@$(MAKE) --no-print-directory $(JOBS) tests-bin
+	@$(MAKE) --no-print-directory $(JOBS) FAULTS=1 B=$(B)/faults all
 	@/usr/bin/python3 tests/run.py --build $(B)
+check-faults:
+	@$(MAKE) --no-print-directory $(JOBS) FAULTS=1 B=$(B)/faults all
+	@/usr/bin/python3 tests/run.py --build $(B) faults
 check-quick:
 	@$(MAKE) --no-print-directory $(JOBS) tests-bin
 	@/usr/bin/python3 tests/run.py --build $(B) layers unit fuzz lua

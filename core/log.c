@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/fault.h"
 #include "core/mem.h"
 
 struct line {
@@ -347,7 +348,7 @@ int log_start(void)
 	pthread_mutex_lock(&L.lock);
 	if (!L.running) {
 		L.stop = false;
-		r = pthread_create(&L.thread, NULL, writer_main, NULL);
+		r = fault(thread) ? EAGAIN : pthread_create(&L.thread, NULL, writer_main, NULL);
 		L.running = r == 0;
 	}
 	pthread_mutex_unlock(&L.lock);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/base.h"
+#include "core/fault.h"
 #include "core/log.h"
 #include "core/mem.h"
 
@@ -54,7 +55,7 @@ static void *open_file(const char *name)
 		char *mark = strchr(t, '?');
 		cleanup(mem_freep) char *file =
 			mem_printf("%.*s%s%s", (int)(mark - t), t, name, mark + 1);
-		void *dl = dlopen(file, RTLD_NOW | RTLD_GLOBAL);
+		void *dl = fault(dlopen) ? NULL : dlopen(file, RTLD_NOW | RTLD_GLOBAL);
 
 		if (dl)
 			return dl;

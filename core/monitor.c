@@ -7,6 +7,7 @@
  */
 #include "core/monitor.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -16,13 +17,18 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/fault.h"
 #include "core/log.h"
+#include "core/mem.h"
 #include "core/sched.h"
 #include "core/service.h"
 
 #define TICK_MIN_NS (2 * NS_PER_MS)
 #define TICK_BUSY_NS (6 * NS_PER_MS) /* each tick interrupts somebody's work */
 #define TICK_MAX_NS (10 * NS_PER_MS)
+/* After so long in idleness unused memory goes back to the system; the allocator by itself does so only while it is
+ * used. */
+#define TRIM_NS (10 * NS_PER_SEC)
 /* A service that was killed while it runs is asked to leave its callback after so long. */
 #define KILL_GRACE_NS (100 * NS_PER_MS)
 
@@ -107,6 +113,16 @@ static void check(uint64_t now)
 	atomic_store_explicit(&M.stuck, stuck, memory_order_relaxed);
 }
 
+/* false: nobody woke us in this time. */
+static bool rest(uint64_t timeout_ns)
+{
+	struct timespec ts = { .tv_sec = (time_t)(timeout_ns / NS_PER_SEC) };
+
+	return syscall(SYS_futex, &M.resting, FUTEX_WAIT_PRIVATE, 1, timeout_ns == UINT64_MAX ? NULL : &ts, NULL, 0) ==
+		       0 ||
+	       errno != ETIMEDOUT;
+}
+
 static void *overseer_main(void *arg)
 {
 	uint64_t tick = TICK_MIN_NS, idle_since = 0;
@@ -125,9 +141,10 @@ static void *overseer_main(void *arg)
 			if (now - idle_since >= MONITOR_REST_NS) {
 				atomic_store_explicit(&M.resting, 1, memory_order_seq_cst);
 				if (sched_oversee(clock_mono_ns()) == SIGHT_IDLE &&
-				    !atomic_load_explicit(&M.stop, memory_order_seq_cst))
-					(void)syscall(SYS_futex, &M.resting, FUTEX_WAIT_PRIVATE, 1,
-						      NULL, NULL, 0);
+				    !atomic_load_explicit(&M.stop, memory_order_seq_cst) && !rest(TRIM_NS)) {
+					mem_trim();
+					(void)rest(UINT64_MAX);
+				}
 				atomic_store_explicit(&M.resting, 0, memory_order_seq_cst);
 				idle_since = 0;
 				continue;
@@ -149,7 +166,7 @@ int monitor_start(void)
 	atomic_store_explicit(&M.stop, false, memory_order_relaxed);
 	for (unsigned i = 0; i < SCHED_WORKERS_MAX; i++)
 		M.watch[i] = (struct watch){ 0 };
-	r = pthread_create(&M.thread, NULL, overseer_main, NULL);
+	r = fault(thread) ? EAGAIN : pthread_create(&M.thread, NULL, overseer_main, NULL);
 	M.started = r == 0;
 	return -r;
 }

@@ -33,6 +33,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/fault.h"
 #include "core/mem.h"
 #include "core/monitor.h"
 #include "core/service.h"
@@ -82,6 +83,7 @@ struct worker {
 static struct {
 	struct worker *workers;
 	unsigned n;
+	unsigned started; /* threads to join: the starter only */
 	uint64_t spin_cycles; /* constant after start */
 	atomic_bool stopping;
 	const struct poller_ops *poller;
@@ -661,6 +663,7 @@ int sched_start(unsigned n)
 		return -ENOMEM;
 	memset(S.workers, 0, n * sizeof(*S.workers));
 	S.n = n;
+	S.started = 0;
 	S.spin_cycles = clock_cycles_in(SPIN_NS);
 	atomic_store_explicit(&S.stopping, false, memory_order_relaxed);
 	atomic_store_explicit(&S.asleep, 0, memory_order_relaxed);
@@ -671,13 +674,14 @@ int sched_start(unsigned n)
 		S.workers[i].rng = 0x9e3779b97f4a7c15u * (i + 1);
 	}
 	for (unsigned i = 0; i < n; i++) {
-		int r = pthread_create(&S.workers[i].thread, NULL, worker_main, &S.workers[i]);
+		int r = fault(thread) ? EAGAIN :
+					pthread_create(&S.workers[i].thread, NULL, worker_main, &S.workers[i]);
 
 		if (r) {
-			S.n = i;
 			(void)sched_stop(UINT64_MAX);
 			return -r;
 		}
+		S.started++;
 	}
 	return 0;
 }
@@ -693,14 +697,14 @@ bool sched_stop(uint64_t timeout_ns)
 	for (unsigned i = 0; i < S.n; i++)
 		get_up(&S.workers[i]);
 	poller()->interrupt(S.poller_ud);
-	for (unsigned i = 0; i < S.n; i++)
+	for (unsigned i = 0; i < S.started; i++)
 		if (pthread_timedjoin_np(S.workers[i].thread, NULL, &until) != 0)
 			all = false;
 	if (!all)
 		return false;
 	free(S.workers);
 	S.workers = NULL;
-	S.n = 0;
+	S.n = S.started = 0;
 	S.inject_first = NULL;
 	atomic_store_explicit(&S.inject_length, 0, memory_order_relaxed);
 	atomic_store_explicit(&S.poll_wake, 0, memory_order_relaxed);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/fault.h"
 #include "core/mem.h"
 #include "daemon/logsink.h"
 
@@ -68,7 +69,7 @@ bool logsink_is_journal(int fd, const char *journal_stream)
 static void write_all(int fd, struct iovec *iov, int n)
 {
 	while (n > 0) {
-		ssize_t done = writev(fd, iov, n);
+		ssize_t done = fault(log_write) ? fault_errno(ENOSPC) : writev(fd, iov, n);
 
 		if (done < 0 && errno == EINTR)
 			continue;

@@ -2,12 +2,14 @@
 /* harbord: arguments, configuration, log; the rest is the node's life (life.c). */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "conf/config.h"
 #include "core/clock.h"
+#include "core/fault.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "daemon/info.h"
@@ -110,6 +112,14 @@ int main(int argc, char **argv)
 			NODE_NAME_MAX);
 		return EX_USAGE;
 	}
+#ifdef FAULTS
+	char wrong[512];
+
+	if (!fault_arm(getenv("HARBORD_FAULTS"), wrong, sizeof(wrong))) {
+		fprintf(stderr, "harbord: HARBORD_FAULTS: %s\n", wrong);
+		return EX_USAGE;
+	}
+#endif
 	clock_init();
 	notify_init();
 	c = load(&o);

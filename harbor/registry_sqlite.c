@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "core/base.h"
+#include "core/fault.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "harbor/registry.h"
@@ -129,7 +130,7 @@ static int sqlite_load(void (*node)(const struct registry_node *, void *),
 
 static bool run(sqlite3_stmt *st)
 {
-	bool ok = sqlite3_step(st) == SQLITE_DONE;
+	bool ok = !fault(sqlite_step) && sqlite3_step(st) == SQLITE_DONE;
 
 	sqlite3_reset(st);
 	sqlite3_clear_bindings(st);

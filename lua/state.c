@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/fault.h"
 #include "core/log.h"
 #include "lua/host.h"
 
@@ -27,6 +28,8 @@ static void *allocate(void *ud, void *p, size_t old, size_t size)
 	}
 	if (unlikely(h->memory_limit && size > old && h->current &&
 	             h->memory + size - old > h->memory_limit))
+		return NULL;
+	if (size > old && h->current && fault(lua_alloc))
 		return NULL;
 	void *q = p ? realloc(p, size) : malloc(size);
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/fault.h"
 #include "core/mem.h"
 #include "net/net_priv.h"
 #include "net/socket.h"
@@ -35,7 +36,8 @@ static int try_address(struct socket *s, const struct addr *a)
 
 	if (fd < 0)
 		return errno;
-	if (connect(fd, &a->any, a->size) < 0 && errno != EINPROGRESS && errno != EINTR) {
+	r = fault(connect) ? fault_errno(ENETUNREACH) : connect(fd, &a->any, a->size);
+	if (r < 0 && errno != EINPROGRESS && errno != EINTR) {
 		r = errno;
 		close(fd);
 		return r;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/fault.h"
 #include "core/mem.h"
 #include "net/net_priv.h"
 #include "net/socket.h"
@@ -294,7 +295,8 @@ static bool accept_one(int id)
 		socket_unlock(s);
 		return false;
 	}
-	fd = accept4(s->fd, &peer.any, &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	fd = fault(accept) ? fault_errno(EMFILE)
+			   : accept4(s->fd, &peer.any, &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0) {
 		bool more = accept_failed(s, errno);
 

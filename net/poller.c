@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/fault.h"
 #include "net/net.h"
 #include "net/net_priv.h"
 #include "net/socket.h"
@@ -53,6 +54,8 @@ int poller_control(int op, int fd, uint32_t events, int id)
 {
 	struct epoll_event e = { .events = events, .data.u64 = (uint64_t)id };
 
+	if (fault(epoll_ctl))
+		return -ENOSPC;
 	return epoll_ctl(loop.epoll, op, fd, &e) < 0 ? -errno : 0;
 }
 

@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 
 #include "core/clock.h"
+#include "core/fault.h"
 #include "core/log.h"
 #include "core/msg.h"
 #include "core/sched.h"
@@ -36,7 +37,9 @@ static ssize_t write_some(struct socket *s, const struct iovec *iov, int n)
 	if (total >= LONG_WRITE)
 		sched_long_call();
 	do {
-		if (s->is_socket) {
+		if (s->is_socket && iov->iov_len && fault(short_write)) {
+			r = send(s->fd, iov->iov_base, 1, MSG_NOSIGNAL);
+		} else if (s->is_socket) {
 			struct msghdr m = { .msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n };
 
 			r = n == 1 ? send(s->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)

@@ -1,0 +1,95 @@
+#!/usr/bin/python3
+"""Named failures (core/faults.def) in real nodes: each is reported, nothing crashes, hangs or leaks (with a
+sanitizer build the node's exit status tells), and the node goes on or stops with a status that says so.
+
+usage: test.py --build DIR      a build with FAULTS=1
+"""
+import argparse, os, subprocess, sys, tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LIMIT = 30
+number = failures = 0
+
+
+def result(good, name, text=""):
+    global number, failures
+    number += 1
+    failures += not good
+    print(f"{'ok' if good else 'not ok'} {number} - {name}", flush=True)
+    if not good:
+        print("\n".join("# " + line for line in text[-6000:].splitlines()), flush=True)
+
+
+def node(build, faults, master=False, sink="stream"):
+    """Runs the program in a node; gives its status (a number, "timeout") and everything it said."""
+    with tempfile.TemporaryDirectory() as tmp:
+        conf = f"{tmp}/node.yaml"
+        with open(conf, "w") as f:
+            f.write(f'node: {{ name: t, threads: 2{", harbor: 1" if master else ""} }}\n'
+                    f'lua: {{ start: main, service_path: ["{HERE}/?.lua"] }}\n'
+                    f'admin: {{ listen: "unix:{tmp}/t.sock" }}\n'
+                    f'log: {{ level: info, format: plain }}\n')
+            if master:
+                f.write(f"cluster: {{ name: t, listen: 127.0.0.1:{master + 1}, master: [127.0.0.1:{master}] }}\n"
+                        f"master: {{ listen: 127.0.0.1:{master}, state_dir: {tmp}/state }}\n")
+        try:
+            p = subprocess.run([build + "/harbord", conf], env=dict(os.environ, HARBORD_FAULTS=faults), text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                               timeout=LIMIT, errors="replace")
+            return p.returncode, p.stdout
+        except subprocess.TimeoutExpired as e:
+            return "timeout", (e.stdout or b"").decode(errors="replace")
+
+
+def clean(status, text):
+    """No signal, no hang, no report of a sanitizer."""
+    return status != "timeout" and 0 <= status < 128 and "Sanitizer" not in text and "runtime error" not in text
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("--build", required=True)
+    build = os.path.abspath(ap.parse_args().build)
+
+    def goes_on(name, faults, *words):
+        status, text = node(build, faults)
+        good = clean(status, text) and status == 0 and "rounds\t3" in text and "end\t" in text
+        result(good and all(w in text for w in words), name, f"status {status}\n{text}")
+
+    goes_on("without faults the program runs to its end", "")
+    for wrong, word in (("nothere:1", "no fault point 'nothere'"), ("accept", "want NAME:N"),
+                        ("accept:0", "want NAME:N"), ("accept:1x", "want NAME:N"), ("accept:every=", "want NAME:N")):
+        status, text = node(build, wrong)
+        result(status == 64 and word in text, f"HARBORD_FAULTS={wrong} is refused", f"status {status}\n{text}")
+
+    goes_on("no descriptor for a connection: it is told and accepted later", "accept:1", "Too many open files")
+    goes_on("a connection that can not be opened is an answer to the caller", "connect:1", "open failed\t1\t")
+    goes_on("short writes lose and double nothing", "short_write:every=2")
+    goes_on("a C service whose library does not load is an error of its launch", "dlopen:every=1",
+            "try open nothere failed", "service\tmissing")
+
+    for n in range(1, 5):
+        status, text = node(build, f"thread:{n}")
+        result(clean(status, text) and status > 0 and "Resource temporarily unavailable" in text,
+               f"thread {n} is not created: the node says so and ends", f"status {status}\n{text}")
+
+    status, text = node(build, "log_write:every=1")
+    result(clean(status, text) and status == 0 and "rounds\t3" in text, "a full disk under the log stops nobody",
+           f"status {status}\n{text}")
+
+    for n in range(1, 13):
+        status, text = node(build, f"epoll_ctl:{n}")
+        told = "No space left on device" in text
+        # what fails while the node starts ends it with a status; later it is one socket's error
+        result(clean(status, text) and (status == 0 or told), f"epoll_ctl {n} fails: reported, no crash",
+               f"status {status}\n{text}")
+
+    for n in (1, 2, 5, 20, 100, 300, 600, 1000, 1500, 2000):
+        status, text = node(build, f"lua_alloc:{n}")
+        result(clean(status, text) and ("rounds\t3" in text or "not enough memory" in text),
+               f"allocation {n} of the Lua states fails: an error, no crash", f"status {status}\n{text}")
+    print(f"1..{number}")
+    sys.exit(1 if failures else 0)
+
+
+main()
