@@ -63,6 +63,7 @@ static const struct {
 	{ "skynet.memory", luaopen_skynet_memory },
 	{ "skynet.multicast.core", luaopen_skynet_multicast_core },
 	{ "skynet.sharetable.core", luaopen_skynet_sharetable_core },
+	{ "skynet.stm", luaopen_skynet_stm },
 	{ "skynet.coroutine", luaopen_skynet_coroutine },
 	{ "skynet.profile", luaopen_skynet_profile },
 };
