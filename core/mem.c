@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Weak: a sanitizer build has no jemalloc. */
+int mallctl(const char *name, void *old, size_t *old_size, void *value, size_t size) __attribute__((weak));
+
 void mem_exhausted(size_t n)
 {
 	fprintf(stderr, "harbord: out of memory (%zu bytes)\n", n);
@@ -75,4 +78,12 @@ char *mem_printf(const char *fmt, ...)
 		mem_exhausted(0);
 	va_end(ap);
 	return p;
+}
+
+void mem_trim(void)
+{
+	if (!mallctl)
+		return;
+	(void)mallctl("thread.tcache.flush", NULL, NULL, NULL, 0); /* EFAULT: this thread has none */
+	(void)mallctl("arena.4096.purge", NULL, NULL, NULL, 0);    /* MALLCTL_ARENAS_ALL */
 }

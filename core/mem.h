@@ -19,5 +19,8 @@ char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* For cleanup(): frees the pointed-to pointer. */
 void mem_freep(void *pp);
 
+/* Gives memory that is free back to the system; takes up to some 100 ms a GiB. Nothing without jemalloc. */
+void mem_trim(void);
+
 /* Ends the process: "harbord: out of memory (N bytes)". */
 _Noreturn void mem_exhausted(size_t n);
