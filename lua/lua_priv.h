@@ -27,6 +27,7 @@ int luaopen_skynet_trace_core(lua_State *L);   /* lua/trace.c */
 int luaopen_skynet_memory(lua_State *L);       /* lua/src/memory.c */
 int luaopen_skynet_multicast_core(lua_State *L); /* lua/src/multicast.c */
 int luaopen_skynet_sharetable_core(lua_State *L); /* lua/src/sharetable.c */
+int luaopen_skynet_datasheet_core(lua_State *L); /* lua/src/datasheet.c */
 int luaopen_skynet_stm(lua_State *L);          /* lua/src/stm.c */
 
 /* Before the first service is launched. */

@@ -64,6 +64,7 @@ static const struct {
 	{ "skynet.multicast.core", luaopen_skynet_multicast_core },
 	{ "skynet.sharetable.core", luaopen_skynet_sharetable_core },
 	{ "skynet.stm", luaopen_skynet_stm },
+	{ "skynet.datasheet.core", luaopen_skynet_datasheet_core },
 	{ "skynet.coroutine", luaopen_skynet_coroutine },
 	{ "skynet.profile", luaopen_skynet_profile },
 };

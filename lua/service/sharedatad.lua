@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- sharedatad: tells readers of shared data that there is a new version (lua-core.md 5.8). The versions themselves are
+-- sharedatad: tells readers of shared data and datasheets that there is a new version (lua-core.md 5.8, 5.9). The versions themselves are
 -- found without it (skynet.sharetable.core).
 local skynet = require "skynet"
 local core = require "skynet.sharetable.core"
@@ -17,7 +17,7 @@ end
 
 -- Answers with the number of the version once it is not `version` any more; nothing if the name ends.
 function command.monitor(name, version)
-	local newest = core.current("sharedata:" .. name)
+	local newest = core.current(name)
 	if newest ~= version then
 		return skynet.retpack(newest ~= 0 and newest or nil)
 	end
@@ -27,7 +27,7 @@ function command.monitor(name, version)
 end
 
 function command.changed(name)
-	answer(name, core.current("sharedata:" .. name))
+	answer(name, core.current(name))
 	skynet.retpack()
 end
 

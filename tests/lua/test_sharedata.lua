@@ -174,7 +174,7 @@ tap.run {
 			collectgarbage()
 		end
 		skynet.yield()
-		equal(skynet.call(manager, "debug", "INFO").created, 1)
+		equal(skynet.call(manager, "debug", "INFO")["sharedata:created"], 1)
 	end },
 	{ "corelib: host and box, by hand", function()
 		local data = corelib.host.new("own", { a = { 1 } })

@@ -52,7 +52,9 @@ tap.run {
 		local w = stm.new "x"
 		raises("expected", stm.new)
 		raises("expected", stm.new, {}, 1)
-		raises("negative", w, skynet.pack(1), -1)
+		local p, size = skynet.pack(1)
+		raises("negative", w, p, -1)
+		skynet.trash(p, size)
 		raises("stm writer", stm.copy, io.stdout)
 		raises("expected", stm.newcopy, "x")
 		raises("function", stm.newcopy(stm.copy(w)))

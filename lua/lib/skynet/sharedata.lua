@@ -44,7 +44,7 @@ local monitored = {}   -- name -> true: a task of this service waits for the nex
 
 local function monitor(name, version)
 	repeat
-		local ok, newest = pcall(skynet.call, service, "lua", "monitor", name, version)
+		local ok, newest = pcall(skynet.call, service, "lua", "monitor", full_name(name), version)
 		if not ok then
 			break
 		elseif newest then
@@ -65,13 +65,13 @@ function sharedata.new(name, v, ...)
 	if core.publish(full, content(v, ...), true, true) == 0 then
 		error(("share data %s is existed"):format(name), 2)
 	end
-	skynet.call(service, "lua", "changed", name)
+	skynet.call(service, "lua", "changed", full_name(name))
 end
 
 -- update(name, v, ...): readers of the version before see this one from their next access after a while on.
 function sharedata.update(name, v, ...)
 	core.publish(full_name(name), content(v, ...), true)
-	skynet.call(service, "lua", "changed", name)
+	skynet.call(service, "lua", "changed", full_name(name))
 end
 
 -- Readers keep what they have.
@@ -80,7 +80,7 @@ function sharedata.delete(name)
 		error(("share data %s is not existed"):format(name), 2)
 	end
 	roots[name] = nil
-	skynet.call(service, "lua", "deleted", name)
+	skynet.call(service, "lua", "deleted", full_name(name))
 end
 
 function sharedata.query(name)
