@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Functions of the standard library that look past metatables, on shared tables.
+ * Shared tables: what the standard library sees of them, and how they are made.
  */
 #include <lua.h>
 
@@ -17,3 +17,8 @@ enum sharetable_look {
 /* If the first argument is a shared table: does what the function does to a table with that content, or raises, and
  * gives the number of results. Else -1, and the stack is as it was. */
 int sharetable_redirect(lua_State *L, enum sharetable_look look);
+
+/* publish(name, table, plain, only_new): the number of the version, 0: only_new, and there is one. */
+int sharetable_publish(lua_State *L);
+/* load(name, file or nil, source, ...): publishes what the chunk gives. */
+int sharetable_load(lua_State *L);
