@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *const names[FAULT_POINTS] = {
 #define FAULT(name, what) #name,
@@ -16,6 +17,7 @@ static const char *const names[FAULT_POINTS] = {
 
 struct rule {
 	unsigned long nth; /* 0 = never */
+	unsigned long count;
 	bool every;
 };
 
@@ -29,14 +31,18 @@ bool fault_hit(enum fault_point p)
 	/* relaxed: a counter, nothing depends on it */
 	unsigned long n = atomic_fetch_add_explicit(&passes[p], 1, memory_order_relaxed) + 1;
 
-	return rules[p].every ? n % rules[p].nth == 0 : n == rules[p].nth;
+	if (rules[p].every ? n % rules[p].nth != 0 : n < rules[p].nth || n - rules[p].nth >= rules[p].count)
+		return false;
+	/* Past the log, which may be what fails. A test that sees no such line has tested nothing. */
+	dprintf(STDERR_FILENO, "fault: %s %lu\n", names[p], n);
+	return true;
 }
 
 static bool parse_one(const char *word, struct rule *set, char *error, size_t size)
 {
 	const char *colon = strchr(word, ':'), *number;
 	size_t length = colon ? (size_t)(colon - word) : strlen(word);
-	struct rule r = { 0 };
+	struct rule r = { .count = 1 };
 	char *end;
 	int p = 0;
 
@@ -53,8 +59,12 @@ static bool parse_one(const char *word, struct rule *set, char *error, size_t si
 	r.every = strncmp(number, "every=", 6) == 0;
 	number += r.every ? 6 : 0;
 	r.nth = strtoul(number, &end, 10);
-	if (*number < '0' || *number > '9' || *end || !r.nth) {
-		snprintf(error, size, "'%s': want NAME:N or NAME:every=N, N from 1", word);
+	bool good = *number >= '0' && *number <= '9' && r.nth;
+
+	if (good && *end == '+' && !r.every && end[1] >= '1' && end[1] <= '9')
+		r.count = strtoul(end + 1, &end, 10);
+	if (!good || *end) {
+		snprintf(error, size, "'%s': want NAME:N, NAME:N+COUNT or NAME:every=N, N from 1", word);
 		return false;
 	}
 	set[p] = r;

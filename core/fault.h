@@ -4,7 +4,10 @@
  * Fault points: failures that tests can ask for, by name (faults.def). Compiled in only with FAULTS=1;
  * otherwise fault() is the constant false.
  *
- *   HARBORD_FAULTS="accept:1,short_write:every=2"    the first accept fails; every second write is short
+ *   HARBORD_FAULTS="accept:1,lua_alloc:100+2,short_write:every=2"
+ *
+ * The first accept fails; allocations 100 and 101 fail (Lua collects garbage after a failure and tries again, so one
+ * alone is not seen); every second write is short.
  *
  * Threads:   fault(): any. fault_arm(): before any other thread runs.
  */
@@ -21,7 +24,7 @@ enum fault_point {
 	FAULT_POINTS
 };
 
-/* Counts a pass; true: this one is to fail. */
+/* Counts a pass; true: this one is to fail, and stderr says "fault: NAME PASS". */
 bool fault_hit(enum fault_point p);
 #define fault(name) unlikely(fault_hit(FAULT_##name))
 

@@ -28,6 +28,10 @@ local function round(port)
 end
 
 skynet.start(function()
+	skynet.timeout(800, function() -- a task that failed may leave the other end waiting
+		print "gave up"
+		skynet.abort()
+	end)
 	local ok, why = pcall(function()
 		local lid, _, port = socket.listen("127.0.0.1", 0)
 		socket.start(lid, function(id)
