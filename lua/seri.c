@@ -9,9 +9,11 @@
 
 #include <lauxlib.h>
 #include <limits.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "core/base.h"
+#include "core/mem.h"
 #include "core/msg.h"
 
 enum { T_NIL, T_BOOLEAN, T_NUMBER, T_POINTER, T_SHORT, T_LONG, T_TABLE };
@@ -34,6 +36,29 @@ struct packer {
 /* A buffer that an error left behind. */
 static _Thread_local char *spare;
 static _Thread_local size_t spare_capacity;
+static _Thread_local bool watched; /* the thread frees its spare when it ends */
+static pthread_key_t at_thread_end;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void free_spare(void *ud)
+{
+	(void)ud;
+	payload_free(spare);
+	spare = NULL;
+}
+
+static void make_key(void)
+{
+	if (pthread_key_create(&at_thread_end, free_spare) != 0)
+		mem_exhausted(0);
+}
+
+static noinline void watch_thread(void)
+{
+	watched = true;
+	pthread_once(&once, make_key);
+	(void)pthread_setspecific(at_thread_end, &watched); /* anything but NULL: the destructor is all we want */
+}
 
 static noinline void grow(struct packer *p, size_t n)
 {
@@ -260,6 +285,8 @@ void *seri_pack(lua_State *L, int from, size_t *ret_size)
 		p.data = spare;
 		p.capacity = spare_capacity;
 	} else {
+		if (unlikely(!watched))
+			watch_thread();
 		p.data = payload_alloc(INITIAL);
 		p.capacity = INITIAL;
 	}

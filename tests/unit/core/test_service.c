@@ -89,6 +89,16 @@ static const struct module echo = { .name = "echo", .init = echo_init, .release 
 static atomic_uint left;
 static uint32_t target;
 
+/* Never below 0, whoever takes at the same time. */
+static bool take_one_left(void)
+{
+	unsigned n = atomic_load_explicit(&left, memory_order_acquire);
+
+	while (n && !atomic_compare_exchange_weak_explicit(&left, &n, n - 1, memory_order_acq_rel, memory_order_acquire))
+		;
+	return n > 0;
+}
+
 static int probe_cb(struct service *s, void *ud, int type, int session, uint32_t source,
 		    const void *data, size_t size)
 {
@@ -101,10 +111,9 @@ static int probe_cb(struct service *s, void *ud, int type, int session, uint32_t
 		atomic_fetch_add_explicit(&errors, 1, memory_order_release);
 	else
 		atomic_fetch_add_explicit(&answers, 1, memory_order_release);
-	if (type != PTYPE_ERROR && atomic_load_explicit(&left, memory_order_acquire)) {
+	if (type != PTYPE_ERROR && take_one_left()) {
 		struct msg *m = msg_create_copy("x", 1);
 
-		atomic_fetch_sub_explicit(&left, 1, memory_order_acq_rel);
 		m->source = service_handle(s);
 		m->dest = target;
 		m->session = service_new_session(s);
