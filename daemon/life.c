@@ -35,8 +35,9 @@
 #define RETIRE_EVERY_NS (100 * NS_PER_MS)
 #define GOODBYE_NS (2 * NS_PER_SEC)
 #define TEARDOWN_NS NS_PER_SEC
-/* How often a foreign bootstrap service is looked at, which tells nobody when it is done. */
-#define CUSTOM_LOOK_NS (50 * NS_PER_MS)
+/* How often the bootstrap service is looked at until the node is up. */
+#define LOOK_NS (50 * NS_PER_MS)
+#define LAST_WORD_NS NS_PER_SEC
 
 /* [main] */
 static struct {
@@ -188,6 +189,21 @@ static bool custom_is_up(uint32_t handle)
 	return up;
 }
 
+/* Ours tells how it went before it ends, unless it had no memory even for that. Its word may be on its way. */
+static bool ended_without_a_word(uint32_t handle, uint64_t *gone_since_ns)
+{
+	struct service *s = service_grab(handle);
+	uint64_t now = clock_mono_ns();
+
+	if (s) {
+		service_unref(s);
+		return false;
+	}
+	if (!*gone_since_ns)
+		*gone_since_ns = now;
+	return now - *gone_since_ns > LAST_WORD_NS;
+}
+
 static int start_failed(const struct config *c)
 {
 	char why[CONTROL_ERROR_MAX];
@@ -201,6 +217,7 @@ static int start_failed(const struct config *c)
 static int start(const struct config *c)
 {
 	bool custom = boot_is_custom(c);
+	uint64_t gone_since_ns = 0;
 	uint32_t bootstrap;
 	int status = boot_services(c, &bootstrap);
 
@@ -215,7 +232,9 @@ static int start(const struct config *c)
 		if (st == CONTROL_START_DONE || (custom && custom_is_up(bootstrap)) || stopping() ||
 		    node_is_empty())
 			return 0;
-		wait_for_news(custom ? clock_mono_ns() + CUSTOM_LOOK_NS : UINT64_MAX);
+		if (!custom && ended_without_a_word(bootstrap, &gone_since_ns))
+			return start_failed(c);
+		wait_for_news(clock_mono_ns() + LOOK_NS);
 	}
 }
 
