@@ -151,6 +151,13 @@ int service_table_init(unsigned harbor)
 	return 0;
 }
 
+void service_table_set_next(uint32_t index)
+{
+	pthread_mutex_lock(&H.lock);
+	H.next_index = index;
+	pthread_mutex_unlock(&H.lock);
+}
+
 void service_table_fini(void)
 {
 	struct table *t = atomic_load_explicit(&H.table, memory_order_acquire);

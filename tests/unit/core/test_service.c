@@ -381,6 +381,35 @@ static void births_and_deaths_under_fire_answer_every_request(void **state)
 	assert_true(reaches(&released, 2000));
 }
 
+static void handles_wrap_and_skip_who_is_there(void **state)
+{
+	uint32_t one = service_launch("echo", NULL), two = service_launch("echo", NULL), last;
+
+	(void)state;
+	assert_int_equal(one, 1);
+	assert_int_equal(two, 2);
+	assert_true(service_retire(two));
+	assert_true(reaches(&released, 1));
+	service_table_set_next(0xfffffe);
+	assert_int_equal(service_launch("echo", NULL), 0xfffffe);
+	last = service_launch("echo", NULL);
+	assert_int_equal(last, 0xffffff);
+	assert_int_equal(service_launch("echo", NULL), 2); /* 0 is nobody, 1 is taken */
+	assert_int_equal(ask(one, last, PTYPE_TEXT, 1), SEND_OK);
+	assert_true(reaches(&delivered, 2)); /* the request there, the answer here */
+	/* every place of the table in turn, round after round, with a few that stay */
+	for (unsigned i = 0; i < 2000; i++) {
+		uint32_t h = service_launch("echo", NULL);
+
+		assert_int_not_equal(h, 0);
+		assert_true(h != one && h != last && h != 2 && h != 0xfffffe);
+		service_unref(service_grab(h));
+		assert_true(service_retire(h));
+		assert_null(service_grab(h));
+	}
+	assert_int_equal(service_count() >= 4, 1);
+}
+
 static void the_table_grows_and_finds_all(void **state)
 {
 	enum { N = 5000 };
@@ -447,6 +476,7 @@ int main(void)
 		T(unread_messages_are_shown_to_all_and_only_requests_bounce),
 		T(many_chains_of_calls_lose_nothing),
 		T(births_and_deaths_under_fire_answer_every_request),
+		T(handles_wrap_and_skip_who_is_there),
 		T(the_table_grows_and_finds_all),
 		cmocka_unit_test_setup_teardown(an_endless_callback_is_noticed, setup_quick_monitor,
 						teardown),
