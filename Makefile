@@ -148,7 +148,7 @@ demo: deps
 	@/usr/bin/python3 deploy/demo/demo.py --build $(B) $(if $(KEEP),--keep)
 
 bench: all
-	@/usr/bin/python3 tests/bench/run.py $(B)/harbord $(if $(shell command -v erlc),--yardstick)
+	@/usr/bin/python3 tests/bench/run.py $(B)/harbord --yardstick --record
 
 # ---- installation ----
 install: all

@@ -2,6 +2,7 @@
 /* What the machine allows for b_echo: 200 connections over loopback, 500 round trips of 64 bytes each, a
  * server thread and a client thread that do nothing but epoll, read and write. Then a bulk transfer: 1 MiB blocks,
  * each answered with 3 bytes, as b_echo has it. Prints figures in the form of the benchmark cases. */
+#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

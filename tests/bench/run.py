@@ -1,0 +1,163 @@
+#!/usr/bin/python3
+"""Runs the benchmark cases and says how each figure stands.
+
+usage: run.py NODE_BINARY [-n RUNS] [--threads N] [--yardstick] [--record] [CASE ...]
+
+A case is an ordinary service script of cases/; the node runs it as its start service. The figure is the median of the
+runs. A figure counts as a ratio: to the peer's fastest setting on its own day (table below), and with --yardstick to what Erlang and a
+program that does nothing else (yardstick/) reach in the same sitting. --record appends the sitting to RESULTS.md.
+"""
+import argparse, collections, datetime, os, re, shutil, statistics, subprocess, sys, tempfile, time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CASES = os.path.join(HERE, "cases")
+LINE = re.compile(r"BENCH (\S+) (\S+) (\S+)")
+
+# figure: (peer's fastest, target ratio); "<": less is better
+FIGURES = {
+    "call.sequential": (391511, 5), "call.concurrent": (349952, 4.2), "send.one_to_one": (743439, 4.7),
+    "send.pairs16": (708929, 5.5), "ring.hops": (390468, 3.8), "payload.table100": (4765, 1.55),
+    "payload.blob64k": (2309, 1.55), "payload.pack_unpack": (9610, 1.55), "spawn.rate": (2650, 5.6),
+    "spawn.kib_per_service": (55.0, 0.36, "<"), "spawn.idle_cpu": (1.0, 0, "<"), "spawn.exit_rate": (18404, 3.3),
+    "timer.arm": (223930, 6), "timer.cpu_per_timer": (8040, 0.15, "<"), "timer.error_mean": (1.3, 0.08, "<"),
+    "echo.round_trips": (37779, 2.2), "echo.p99": (4819, 0.5, "<"), "echo.bulk": (1750, 1.5),
+    "harbor.sequential": (19711, 1.7), "harbor.p99": (122, 0.45, "<"), "harbor.concurrent": (66983, 3.9),
+    "harbor.send": (276969, 4.5), "harbor.blob64k": (1215, 2.1), "boot.rss": (15.3, 0.4, "<"),
+}
+# figure: what bounds or calibrates it, as the yardstick names it
+ANCHORS = {
+    "call.sequential": "erl.call.sequential", "call.concurrent": "erl.call.concurrent",
+    "harbor.sequential": "tcp.loopback_rtt", "harbor.concurrent": "erl.dist.concurrent", "harbor.blob64k": "tcp.loopback_stream",
+    "echo.round_trips": "limit.echo.round_trips", "echo.p99": "limit.echo.p99", "echo.bulk": "limit.echo.bulk",
+    "timer.error_mean": "limit.timer.error_mean",
+}
+
+
+def config(tmp, name, start, threads, harbor=None):
+    lines = [f"node: {{ name: {name}, threads: {threads}, harbor: {harbor[0] if harbor else 0} }}",
+             f'lua: {{ start: {start}, service_path: ["{CASES}/?.lua"], path: ["{CASES}/?.lua"] }}',
+             f'admin: {{ listen: "unix:{tmp}/{name}.sock" }}',
+             "log: { level: warning }"]
+    if harbor:
+        _, listen, master, is_master = harbor
+        lines.append(f"cluster: {{ name: bench, listen: {listen}, master: [{master}] }}")
+        if is_master:
+            lines.append(f"master: {{ listen: {master}, state_dir: {tmp} }}")
+    path = os.path.join(tmp, name + ".yaml")
+    with open(path, "w") as f:
+        f.write("\n".join(lines) + "\n")
+    return path
+
+
+def run_case(node, case, threads, timeout):
+    with tempfile.TemporaryDirectory() as tmp:
+        other, master = None, "127.0.0.1:24113"
+        if case == "b_harbor":
+            first = config(tmp, "one", "b_harbor_server", threads, (1, "127.0.0.1:24626", master, True))
+            conf = config(tmp, "two", case, threads, (2, "127.0.0.1:24627", master, False))
+            other = subprocess.Popen([node, first], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(0.5)
+        else:
+            conf = config(tmp, "one", case, threads)
+        try:
+            done = subprocess.run([node, conf], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout)
+        finally:
+            if other:
+                try:
+                    other.wait(3)
+                except subprocess.TimeoutExpired:
+                    other.kill()
+                    other.wait()
+        found = {m[0]: (float(m[1]), m[2]) for m in LINE.findall(done.stdout)}
+        if "BENCH_ERROR" in done.stdout or not found:
+            sys.stderr.write(f"{case}: no result\n{done.stdout[-1000:]}{done.stderr[-1000:]}\n")
+        return found
+
+
+def yardstick():
+    """{name: value} of what this machine does at this hour."""
+    text, y = "", os.path.join(HERE, "yardstick")
+    with tempfile.TemporaryDirectory() as tmp:
+        for name in ("limits", "limit_echo", "limit_sleep"):
+            subprocess.run(["cc", "-O2", "-pthread", f"{y}/{name}.c", "-o", f"{tmp}/{name}"], check=True)
+            text += subprocess.run([f"{tmp}/{name}"], capture_output=True, text=True).stdout
+        if shutil.which("erlc"):
+            subprocess.run(["erlc", "-o", tmp, f"{y}/bench.erl"], check=True)
+            text += subprocess.run(["erl", "-noshell", "-pa", tmp, "-s", "bench", "main", "-s", "init", "stop"],
+                                   capture_output=True, text=True).stdout
+            dist = ["-setcookie", "bench", "-kernel", "inet_dist_use_interface", "{127,0,0,1}", "-pa", tmp, "-noshell"]
+            a = subprocess.Popen(["erl", "-name", "a@127.0.0.1", *dist, "-eval", "bench:serve()"], stdin=subprocess.DEVNULL)
+            time.sleep(1.5)
+            try:
+                text += subprocess.run(["erl", "-name", "b@127.0.0.1", *dist, "-eval", "bench:remote('a@127.0.0.1'), init:stop()"],
+                                       capture_output=True, text=True, timeout=60).stdout
+                a.wait(10)
+            finally:
+                a.kill()
+                a.wait()
+    return text
+
+
+def machine():
+    model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
+    return f"{os.cpu_count()} x {model}, Linux {os.uname().release}"
+
+
+def commit():
+    p = subprocess.run(["git", "-C", HERE, "describe", "--always", "--dirty"], capture_output=True, text=True)
+    return p.stdout.strip() or "?"
+
+
+def number(v):
+    return f"{v:,.0f}" if v >= 1000 else f"{v:.3g}"
+
+
+def table(figures, anchors):
+    rows = ["| figure | median | unit | to the peer | target | met | anchor of the sitting | to it |",
+            "| --- | ---: | --- | ---: | ---: | --- | --- | ---: |"]
+    for name, (value, unit) in figures.items():
+        known, anchor = FIGURES.get(name), ANCHORS.get(name)
+        ratio = goal = met = ""
+        if known:
+            less = len(known) > 2
+            ratio, goal = f"x {value / known[0]:.2f}", f"{'at most ' if less else ''}x {known[1]}"
+            met = "yes" if (value <= known[0] * known[1] + 1e-9 if less else value >= known[0] * known[1]) else "no"
+        beside = anchors.get(anchor)
+        rows.append(f"| {name} | {number(value)} | {unit} | {ratio} | {goal} | {met} | "
+                    + (f"{anchor} {number(beside)} | x {value / beside:.2f} |" if beside else " | |"))
+    return "\n".join(rows)
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("node")
+    ap.add_argument("cases", nargs="*")
+    ap.add_argument("-n", type=int, default=3)
+    ap.add_argument("--threads", type=int, default=2)
+    ap.add_argument("--timeout", type=int, default=120)
+    ap.add_argument("--yardstick", action="store_true")
+    ap.add_argument("--record", action="store_true")
+    a = ap.parse_intermixed_args()
+    text = yardstick() if a.yardstick else ""
+    anchors = {}
+    for line in text.splitlines():
+        words = line.replace(",", "").split()
+        name = next((w for w in words if re.match(r"[a-z_]+[.][a-z_.]+$", w)), None)
+        value = next((w for w in words if re.match(r"[0-9.e+]+$", w)), None)
+        if name and value:
+            anchors[name] = float(value)
+    print(text, end="")
+    seen, unit = collections.OrderedDict(), {}
+    for case in a.cases or sorted(f[:-4] for f in os.listdir(CASES) if f.startswith("b_") and f != "b_harbor_server.lua"):
+        for _ in range(a.n):
+            for k, (v, u) in run_case(os.path.abspath(a.node), case, a.threads, a.timeout).items():
+                seen.setdefault(k, []).append(v)
+                unit[k] = u
+    result = table({k: (statistics.median(v), unit[k]) for k, v in seen.items()}, anchors)
+    print(result)
+    if a.record:
+        with open(f"{HERE}/RESULTS.md", "a") as f:
+            f.write(f"\n## {datetime.date.today()}, {commit()}\n\n{machine()}; {a.n} runs, {a.threads} workers\n\n{result}\n")
+
+
+main()
