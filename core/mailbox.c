@@ -150,9 +150,10 @@ struct msg *mailbox_close(struct mailbox *mb)
 	return list;
 }
 
+/* Of what was taken, and without a look at the inbox: that would call its line back from who pushes, for each message. */
 unsigned mailbox_overload(struct mailbox *mb)
 {
-	unsigned n = mailbox_length(mb);
+	unsigned n = mailbox_taken(mb) + 1; /* and the one in hand */
 
 	if (likely(n < mb->overload_at))
 		return 0;

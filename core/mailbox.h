@@ -70,5 +70,10 @@ static inline bool mailbox_waits(const struct mailbox *mb)
 }
 bool mailbox_rest(struct mailbox *mb);            /* true: idle and given up; false: go on popping */
 struct msg *mailbox_close(struct mailbox *mb);    /* closes; gives all that waited, oldest first */
-/* The length if it passed the overload threshold since the last time (which then doubles), or 0. */
+/* Messages that the owner has taken out of the inbox and not popped yet. */
+static inline unsigned mailbox_taken(const struct mailbox *mb)
+{
+	return atomic_load_explicit(&mb->local_length, memory_order_relaxed);
+}
+/* After a pop: how many are taken, with that one, if it passed the overload threshold since the last time (which then doubles), or 0. */
 unsigned mailbox_overload(struct mailbox *mb);

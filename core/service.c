@@ -540,7 +540,7 @@ static inline bool turn_is_over(const struct service *s, uint64_t began_ns, uint
 		*began_cycles = cycles - clock_cycles_in(clock_mono_ns() - began_ns);
 	spent = cycles - *began_cycles;
 	return unlikely(spent > H.turn_cycles) &&
-	       (spent > H.turn_long_cycles || mailbox_length(&s->mailbox) < TURN_BACKLOG);
+	       (spent > H.turn_long_cycles || mailbox_taken(&s->mailbox) < TURN_BACKLOG);
 }
 
 bool service_run(struct service *s, uint64_t *now)
