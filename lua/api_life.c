@@ -157,9 +157,7 @@ int api_start(lua_State *L)
 	luaL_checkany(L, 1);
 	lua_settop(L, 1);
 	lua_pushcclosure(L, start_task, 1);
-	lua_pushinteger(L, 0);
-	lua_insert(L, 1);
-	(void)api_timeout(L);
+	host_of(L)->start_tag = service_timeout_tag(timeout_start(L, 1, 0));
 	host_of(L)->booted = true;
 	return 0;
 }

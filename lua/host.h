@@ -143,6 +143,7 @@ struct host {
 	unsigned waits_used, waits_size, dropped;
 	union timeout_slot *timeouts; /* by tag - 1, see timeout.c */
 	uint32_t timeouts_size, timeout_count, timeout_free;
+	uint32_t start_tag;         /* the timeout that runs the start */
 
 	struct proto builtin[PROTO_BUILTIN];
 	struct proto **protos;      /* beyond the built-in ones */
@@ -199,6 +200,9 @@ void timeout_release_all(struct host *h);
 
 /* ---- luahost.c ---- */
 void host_settle(struct host *h);
+/* The task of skynet.start came to an end of which the start function knows nothing: the service ends, and who launched
+ * it is told. Between turns. */
+void host_start_failed(struct host *h, const char *text);
 
 /* ---- task.c ---- */
 /* Coroutines that wait for the next requests become garbage. Between turns. */

@@ -83,15 +83,13 @@ static int load_traceback(lua_State *L)
 	return 1;
 }
 
-static void report_load_error(struct host *h, const char *text)
+/* Between turns: the memory limit of the program does not count here. */
+static void end_unborn(struct host *h, const char *text)
 {
 	struct msg *m;
 	size_t size;
 	lua_State *L = h->L;
 
-	log_printf(LOG_LEVEL_ERROR, service_handle(h->s), "lua loader error : %s", text);
-	if (h->exiting)
-		return; /* skynet.exit in the main chunk */
 	lua_settop(L, 0);
 	lua_pushliteral(L, "ERROR");
 	lua_pushstring(L, text);
@@ -108,6 +106,20 @@ static void report_load_error(struct host *h, const char *text)
 		(void)service_send_name(".daemon", m);
 	}
 	api_end_service(L, "the callee failed to load");
+}
+
+static void report_load_error(struct host *h, const char *text)
+{
+	log_printf(LOG_LEVEL_ERROR, service_handle(h->s), "lua loader error : %s", text);
+	if (!h->exiting) /* else: skynet.exit in the main chunk */
+		end_unborn(h, text);
+}
+
+void host_start_failed(struct host *h, const char *text)
+{
+	log_printf(LOG_LEVEL_ERROR, service_handle(h->s), "init service failed: %s", text);
+	if (!h->exiting)
+		end_unborn(h, text);
 }
 
 /* A start that allocates this much runs with a collector. */

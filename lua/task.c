@@ -257,15 +257,19 @@ void task_log_error(struct host *h, lua_State *from, int status, uint32_t source
 
 static noinline void on_error(struct task *t, int status)
 {
+	struct host *h = t->host;
+	bool is_start = t == h->start_task;
 	char line[256];
 
 	if (t->tag)
 		trace_event(t, "error", NULL);
-	task_log_error(t->host, t->co, status, t->source, t->session, t->request_size, line);
+	task_log_error(h, t->co, status, t->source, t->session, t->request_size, line);
 	task_fail_request(t, line);
 	wait_abandon(t, true);
 	close_coroutine(t);
 	task_end(t);
+	if (is_start)
+		host_start_failed(h, line);
 }
 
 static noinline void on_forgotten(struct task *t)

@@ -122,6 +122,10 @@ void timeout_fire(struct host *h, struct msg *m)
 	if (armed(h, tag) != m)
 		return; /* cancelled on its way */
 	t = task_create(h);
+	if (unlikely(tag == h->start_tag)) {
+		h->start_tag = 0;
+		h->start_task = t;
+	}
 	co = t->co;
 	lua_rawgeti(L, LUA_REGISTRYINDEX, h->timeouts_ref);
 	lua_rawgeti(L, -1, tag);
