@@ -11,6 +11,7 @@
 #include "core/env.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "core/msglog.h"
 #include "core/names.h"
 
 typedef const char *command_fn(struct service *s, const char *parm);
@@ -92,6 +93,25 @@ static const char *cmd_launch(struct service *s, const char *parm)
 	args += strspn(args, " ");
 	handle = service_launch(line, *args ? args : NULL);
 	return handle ? result(s, mem_printf(":%08X", handle)) : NULL;
+}
+
+static const char *log_messages(struct service *s, const char *parm, bool open)
+{
+	uint32_t handle = parse_address(s, parm);
+
+	if (handle)
+		(void)msglog_ask(service_handle(s), handle, open);
+	return NULL;
+}
+
+static const char *cmd_logoff(struct service *s, const char *parm)
+{
+	return log_messages(s, parm, false);
+}
+
+static const char *cmd_logon(struct service *s, const char *parm)
+{
+	return log_messages(s, parm, true);
 }
 
 static const char *cmd_monitor(struct service *s, const char *parm)
@@ -223,10 +243,11 @@ static const struct command {
 } commands[] = {
 	/* sorted */
 	{ "ABORT", cmd_abort },   { "EXIT", cmd_exit },     { "GETENV", cmd_getenv },
-	{ "KILL", cmd_kill },     { "LAUNCH", cmd_launch }, { "MONITOR", cmd_monitor },
-	{ "NAME", cmd_name },     { "QUERY", cmd_query },   { "REG", cmd_reg },
-	{ "SETENV", cmd_setenv }, { "SIGNAL", cmd_signal }, { "STARTTIME", cmd_starttime },
-	{ "STAT", cmd_stat },     { "TIMEOUT", cmd_timeout },
+	{ "KILL", cmd_kill },     { "LAUNCH", cmd_launch }, { "LOGOFF", cmd_logoff },
+	{ "LOGON", cmd_logon },   { "MONITOR", cmd_monitor }, { "NAME", cmd_name },
+	{ "QUERY", cmd_query },   { "REG", cmd_reg },       { "SETENV", cmd_setenv },
+	{ "SIGNAL", cmd_signal }, { "STARTTIME", cmd_starttime }, { "STAT", cmd_stat },
+	{ "TIMEOUT", cmd_timeout },
 };
 
 static int compare(const void *key, const void *item)

@@ -25,6 +25,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/module.h"
+#include "core/msglog.h"
 #include "core/names.h"
 #include "core/node.h"
 #include "core/remote.h"
@@ -121,8 +122,7 @@ static bool wants_answer(const struct msg *m)
 	       m->type != PTYPE_MULTICAST;
 }
 
-/* Nobody will read it. */
-static void drop_message(struct msg *m)
+void service_drop_message(struct msg *m)
 {
 	for (size_t i = 0; i < array_len(on_drop) && on_drop[i]; i++)
 		on_drop[i](m);
@@ -375,13 +375,14 @@ static void teardown(struct service *s, const char *why)
 		if (!(m->flags & MSG_POISON)) {
 			if (wants_answer(m))
 				service_send_error_text(m->dest, m->source, m->session, why);
-			drop_message(m);
+			service_drop_message(m);
 		}
 		m = next;
 	}
 	/* Again: a last callback may have registered a name after the handle was gone. */
 	names_remove_handle(handle);
 	remote_get()->service_ended(handle);
+	msglog_end(s);
 	mem_free(s->args);
 	mem_free(s->command_result);
 	s->args = s->command_result = NULL;
@@ -416,6 +417,7 @@ uint32_t service_launch(const char *module, const char *args)
 	s->cb = NULL;
 	s->ud = NULL;
 	s->instance = instance;
+	s->message_log = NULL;
 	s->module = mod;
 	s->born_ns = clock_mono_ns();
 	s->args = mem_printf("%s%s%s", module, args && *args ? " " : "", args ? args : "");
@@ -494,15 +496,24 @@ static void deliver_to_cb(struct service *s, void *ud, struct msg *m)
 
 void service_set_callback(struct service *s, void *ud, service_cb cb)
 {
-	s->ud = ud;
 	s->cb = cb;
-	s->on_message = cb ? deliver_to_cb : NULL;
+	service_set_message_callback(s, ud, cb ? deliver_to_cb : NULL);
 }
 
 void service_set_message_callback(struct service *s, void *ud, service_msg_cb cb)
 {
 	s->ud = ud;
-	s->on_message = cb;
+	*(unlikely(s->message_log != NULL) ? &s->message_log->next : &s->on_message) = cb;
+}
+
+void service_set_message_log(struct service *s, struct message_log *log)
+{
+	service_msg_cb cb = s->message_log ? s->message_log->next : s->on_message;
+
+	s->message_log = log;
+	if (log)
+		log->next = cb;
+	s->on_message = log ? log->write : cb;
 }
 
 bool service_signal(uint32_t handle, int sig)
@@ -590,14 +601,17 @@ bool service_run(struct service *s, uint64_t *now)
 			atomic_store_explicit(&s->turn_began_ns, t, memory_order_relaxed);
 			continue;
 		}
-		if (unlikely(m->flags & MSG_POISON))
+		if (unlikely(m->flags & (MSG_POISON | MSG_LOG))) {
+			if (m->flags & MSG_LOG)
+				msglog_obey(s, m);
 			continue;
+		}
 		if (unlikely(m->dest != handle)) {
 			/* for an earlier service of this slot */
 			if (wants_answer(m))
 				service_send_error_text(m->dest, m->source, m->session,
 							"no such service");
-			drop_message(m);
+			service_drop_message(m);
 			continue;
 		}
 		unsigned length = mailbox_overload(&s->mailbox);
@@ -611,7 +625,7 @@ bool service_run(struct service *s, uint64_t *now)
 		if (likely(s->on_message != NULL))
 			s->on_message(s, s->ud, m);
 		else
-			drop_message(m);
+			service_drop_message(m);
 	}
 	{
 		uint64_t t = clock_mono_ns();

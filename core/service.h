@@ -14,10 +14,12 @@
  */
 #include <stdalign.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include "core/base.h"
 #include "core/mailbox.h"
 #include "core/msg.h"
 
+struct message_log;
 struct module;
 struct service;
 
@@ -41,6 +43,7 @@ struct service {
 	service_cb cb;
 	void *instance;
 	const struct module *module;
+	struct message_log *message_log; /* NULL: not open */
 	atomic_uint_least64_t cpu_ns;       /* time spent in callbacks */
 	atomic_uint_least64_t messages;     /* callbacks run */
 	atomic_uint_least64_t turn_began_ns; /* monotonic start of the current turn, 0 = none */
@@ -85,6 +88,16 @@ void service_foreach(void (*f)(struct service *s, void *ud), void *ud);
 /* The callback, by the service itself (usually in init). cb == NULL: messages are discarded. */
 void service_set_callback(struct service *s, void *ud, service_cb cb);
 void service_set_message_callback(struct service *s, void *ud, service_msg_cb cb);
+
+/* The message log, which stands before the callback while it is open (msglog.c). NULL: none. The owner. */
+struct message_log {
+	FILE *file;
+	service_msg_cb write; /* what is called in place of the callback */
+	service_msg_cb next;  /* the callback */
+};
+void service_set_message_log(struct service *s, struct message_log *log);
+/* Frees a message that nobody reads, and what its payload points to. Takes it. */
+void service_drop_message(struct msg *m_take);
 
 /* Calls the module's signal function in this thread; false: no such service or no function. */
 bool service_signal(uint32_t handle, int sig);

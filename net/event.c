@@ -17,6 +17,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/msg.h"
+#include "core/msglog.h"
 #include "core/service.h"
 #include "net/net_priv.h"
 #include "net/socket.h"
@@ -66,6 +67,24 @@ void event_dropped(const struct msg *m)
 	if (head.type == SOCKET_ACCEPT)
 		close_if_owned(head.ud, m->dest);
 	close_if_owned(head.id, m->dest);
+}
+
+void event_logged(FILE *out, const struct msg *m)
+{
+	struct socket_message head;
+
+	if (m->size < sizeof(head)) {
+		fprintf(out, "[socket] of %llu bytes\n", (unsigned long long)m->size);
+		return;
+	}
+	memcpy(&head, msg_payload(m), sizeof(head));
+	fprintf(out, "[socket] %d %d %d ", head.type, head.id, head.ud);
+	/* a buffer comes from the node itself; from a service it could be any number */
+	if (!head.buffer)
+		fprintf(out, "[%.*s]", (int)(m->size - sizeof(head)), (const char *)msg_payload(m) + sizeof(head));
+	else if (m->source == 0)
+		msglog_hex(out, head.buffer, (size_t)head.ud);
+	fputc('\n', out);
 }
 
 /* What a handler is told later on the loop. */

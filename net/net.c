@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stddef.h>
 
+#include "core/msglog.h"
 #include "core/sched.h"
 #include "core/service.h"
 #include "net/net.h"
@@ -33,6 +34,7 @@ int net_init(void)
 	listen_reserve();
 	sched_set_poller(&ops, NULL);
 	service_add_on_drop(event_dropped);
+	msglog_set_format(PTYPE_SOCKET, event_logged);
 	return 0;
 }
 

@@ -25,6 +25,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 #include "net/addr.h"
 #include "net/net.h"
@@ -128,6 +129,8 @@ bool event_accept(struct socket *s, int new_id, const char *peer);
 void event_invalid(uint32_t owner, int id, const char *why);
 /* core's service_add_on_drop. No lock. */
 void event_dropped(const struct msg *m);
+/* core's msglog_set_format: a line of a message log. No lock. */
+void event_logged(FILE *out, const struct msg *m);
 /* The owner gives up the socket: closes now, CLOSE unless told. */
 void event_shutdown(struct socket *s);
 

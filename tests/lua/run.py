@@ -21,7 +21,7 @@ def main():
             f.write(f'node: {{ name: t, threads: 2 }}\n'
                     f'lua: {{ start: {name}, service_path: ["{folder}/?.lua"], path: ["{folder}/?.lua"] }}\n'
                     f'log: {{ level: debug, sink: file, file: "{log}", format: plain }}\n'
-                    f'env: {{ test_log: "{log}" }}\n'
+                    f'env: {{ test_log: "{log}", logpath: "{tmp}" }}\n'
                     f'admin: {{ listen: "unix:{tmp}/t.sock" }}\n')
         try:
             env = dict(os.environ, HARBORD_TEST_TSAN="1") if "thread" in a.build or "tsan" in a.build else None
