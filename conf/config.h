@@ -58,7 +58,7 @@ struct config {
 		char *level;
 		char *sink;              /* journal | stderr | stdout | file | auto */
 		char *file;
-		char *format;            /* full | plain ("[:handle] text") */
+		char *format;            /* full | plain ("[:handle] text") | dated (plain with a time) */
 	} log;
 	struct {
 		char *listen;            /* "unix:/path" */

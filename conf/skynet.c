@@ -128,10 +128,11 @@ void conf_load_skynet(struct load *l, const char *text, size_t size)
 	if (get(c, "logger") && (!get(c, "logservice") || strcmp(get(c, "logservice"), "logger") == 0)) {
 		c->log.file = mem_strdup(get(c, "logger"));
 		conf_set(l, "log", "sink", "file", 0, 0);
+		conf_set(l, "log", "format", "dated", 0, 0);
 	} else {
 		conf_set(l, "log", "sink", "stdout", 0, 0);
+		conf_set(l, "log", "format", "plain", 0, 0);
 	}
-	conf_set(l, "log", "format", "plain", 0, 0);
 	copy_list(l, "cpath", &c->lua.service_cpath, "./cservice/?.so");
 	copy_list(l, "lua_path", &c->lua.path, "./lualib/?.lua;./lualib/?/init.lua");
 	copy_list(l, "lua_cpath", &c->lua.cpath, "./luaclib/?.so");

@@ -26,25 +26,31 @@
 /* set by init; fd also by reopen, which runs on the sink's own thread */
 static struct {
 	int fd;
-	bool plain;
+	enum logsink_format format;
 	char *path;       /* NULL: the descriptor is not ours */
 	char *node_field; /* journal: HARBOR_NODE=..., SYSLOG_IDENTIFIER=... */
 	char *identifier_field;
 	const struct log_sink *ops;
 } sink = { .fd = STDERR_FILENO };
 
-size_t logsink_prefix(char *ret, const struct log_record *r, bool plain)
+size_t logsink_prefix(char *ret, const struct log_record *r, enum logsink_format format)
 {
 	static _Thread_local time_t cached = -1;
 	static _Thread_local struct tm tm;
 	time_t seconds = (time_t)(r->wall_ns / NS_PER_SEC);
 	size_t n;
 
-	if (plain)
+	if (format == LOGSINK_PLAIN)
 		return (size_t)snprintf(ret, LOGSINK_PREFIX_MAX, "[:%08x] ", r->source);
 	if (seconds != cached) {
 		localtime_r(&seconds, &tm);
 		cached = seconds;
+	}
+	if (format == LOGSINK_DATED) {
+		n = strftime(ret, LOGSINK_PREFIX_MAX, "%d/%m/%y %H:%M:%S", &tm);
+		n += (size_t)snprintf(ret + n, LOGSINK_PREFIX_MAX - n, ".%02u [:%08x] ",
+				      (unsigned)(r->wall_ns % NS_PER_SEC / NS_PER_CS), r->source);
+		return n;
 	}
 	n = strftime(ret, LOGSINK_PREFIX_MAX, "%Y-%m-%d %H:%M:%S", &tm);
 	n += (size_t)snprintf(ret + n, LOGSINK_PREFIX_MAX - n, ".%03u %-7s [:%08x] ",
@@ -94,7 +100,7 @@ static void stream_write(void *ud, const struct log_record *r)
 {
 	char prefix[LOGSINK_PREFIX_MAX];
 	struct iovec iov[] = {
-		{ prefix, logsink_prefix(prefix, r, sink.plain) },
+		{ prefix, logsink_prefix(prefix, r, sink.format) },
 		{ (void *)(uintptr_t)r->text, r->size },
 		{ (char[]){ '\n' }, 1 },
 	};
@@ -186,6 +192,13 @@ void logsink_reopen(void)
 		sink.ops->reopen(NULL);
 }
 
+static enum logsink_format format_of(const char *name)
+{
+	if (name && strcmp(name, "plain") == 0)
+		return LOGSINK_PLAIN;
+	return name && strcmp(name, "dated") == 0 ? LOGSINK_DATED : LOGSINK_FULL;
+}
+
 int logsink_init(const struct logsink_config *c)
 {
 	const char *kind = c->sink ? c->sink : "auto";
@@ -215,7 +228,7 @@ int logsink_init(const struct logsink_config *c)
 	} else {
 		return -EINVAL;
 	}
-	sink.plain = c->format && strcmp(c->format, "plain") == 0;
+	sink.format = format_of(c->format);
 	return 0;
 }
 

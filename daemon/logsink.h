@@ -15,7 +15,7 @@
 struct logsink_config {
 	const char *sink;   /* stderr | stdout | file | journal | auto; NULL = auto */
 	const char *file;
-	const char *format; /* full | plain; NULL = full */
+	const char *format; /* full | plain | dated; NULL = full */
 	const char *node;   /* for the journal's fields */
 };
 
@@ -26,8 +26,14 @@ void logsink_fini(void);
 void logsink_write(const struct log_record *r);
 void logsink_reopen(void);
 
-/* "2026-11-23 09:31:41.123 info  [:00000002] ", or only the bracket if plain. The length. */
+enum logsink_format {
+	LOGSINK_FULL,  /* "2026-11-23 09:31:41.123 info    [:00000002] " */
+	LOGSINK_PLAIN, /* "[:00000002] ", what skynet writes on stdout */
+	LOGSINK_DATED, /* "23/11/26 09:31:41.12 [:00000002] ", what it writes into a file */
+};
+
+/* What stands before the text of a line. The length. */
 #define LOGSINK_PREFIX_MAX 64
-size_t logsink_prefix(char *ret, const struct log_record *r, bool plain);
+size_t logsink_prefix(char *ret, const struct log_record *r, enum logsink_format format);
 /* true: the descriptor is the stream that JOURNAL_STREAM ("device:inode") names. */
 bool logsink_is_journal(int fd, const char *journal_stream);

@@ -64,16 +64,19 @@ static void the_prefix_holds_time_level_and_service(void **state)
 	struct log_record r = { .level = LOG_LEVEL_INFO, .source = 0x0300002a,
 				.wall_ns = UINT64_C(1795426301) * NS_PER_SEC + 123 * NS_PER_MS };
 
-	size_t n = logsink_prefix(got, &r, false);
+	size_t n = logsink_prefix(got, &r, LOGSINK_FULL);
 
 	assert_int_equal(n, strlen(got));
 	assert_string_equal(got, "2026-11-23 09:31:41.123 info    [:0300002a] ");
 	r.level = LOG_LEVEL_WARNING;
 	r.wall_ns += NS_PER_SEC;
-	logsink_prefix(got, &r, false);
+	logsink_prefix(got, &r, LOGSINK_FULL);
 	assert_string_equal(got, "2026-11-23 09:31:42.123 warning [:0300002a] ");
-	logsink_prefix(got, &r, true);
+	logsink_prefix(got, &r, LOGSINK_PLAIN);
 	assert_string_equal(got, "[:0300002a] ");
+	n = logsink_prefix(got, &r, LOGSINK_DATED);
+	assert_int_equal(n, strlen(got));
+	assert_string_equal(got, "23/11/26 09:31:42.12 [:0300002a] ");
 }
 
 static void plain_lines_in_a_file_are_those_of_skynet(void **state)
