@@ -15,6 +15,8 @@ prefix  ?= /usr/local
 bindir  ?= $(prefix)/bin
 sbindir ?= $(prefix)/sbin
 datadir ?= $(prefix)/share/harbord
+includedir   ?= $(prefix)/include
+pkgconfigdir ?= $(prefix)/lib/pkgconfig
 unitdir     ?= $(prefix)/lib/systemd/system
 sysusersdir ?= $(prefix)/lib/sysusers.d
 tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
@@ -58,8 +60,11 @@ LUA_A     = $(call archive,liblua5.4.a)
 JEMALLOC_A = $(call archive,libjemalloc_pic.a)
 LINKED    = $(foreach l,$(LIBS),$(if $(and $(filter -llua5.4,$l),$(LUA_A)),-Wl$(comma)--whole-archive \
             $(LUA_A) -Wl$(comma)--no-whole-archive,$(if $(and $(filter -ljemalloc,$l),$(JEMALLOC_A)),$(JEMALLOC_A),$l)))
+# The C contract (lua/include) is called by modules that programs load, by nothing of ours: one function of each of
+# its files, so that the linker takes them out of the archive.
+CONTRACT  = -Wl,-u,skynet_send,-u,skynet_malloc,-u,skynet_socket_listen
 $(B)/harbord: $(B)/daemon/main.o $(B)/daemon.a $(B)/lua.a $(B)/harbor.a $(B)/net.a $(B)/conf.a $(B)/core.a
-	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LINKED)
+	$(CC) $(LINK) $(CONTRACT) $(LDFLAGS) -o $@ $^ $(LINKED)
 $(B)/harborctl: $(B)/daemon/ctl_main.o $(B)/daemon.a $(B)/conf.a $(B)/core.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $(B)/daemon/ctl_main.o $(B)/daemon.a $(B)/conf.a $(B)/core.a $(LIBS)
 
@@ -157,6 +162,10 @@ install: all
 	$(INSTALL) -m 755 $(B)/harborctl $(DESTDIR)$(bindir)/harborctl
 	cd lua && find lib service -name '*.lua' -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/lua/{} \;
 	cd conf && find . -name '*.yaml' -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/conf/{} \;
+	$(INSTALL) -d $(DESTDIR)$(includedir)/harbord $(DESTDIR)$(pkgconfigdir)
+	$(INSTALL) -m 644 lua/include/*.h $(DESTDIR)$(includedir)/harbord
+	sed 's|@prefix@|$(prefix)|g; s|@includedir@|$(includedir)|g; s|@version@|$(or $(VERSION),0)|g' lua/harbord.pc.in \
+	    >$(DESTDIR)$(pkgconfigdir)/harbord.pc
 	$(INSTALL) -d $(DESTDIR)$(unitdir) $(DESTDIR)$(sysusersdir) $(DESTDIR)$(tmpfilesdir)
 	sed 's|@sbindir@|$(sbindir)|g; s|@bindir@|$(bindir)|g' systemd/harbord@.service.in >$(DESTDIR)$(unitdir)/harbord@.service
 	$(INSTALL) -m 644 systemd/harbor-cluster.target systemd/harbor.slice $(DESTDIR)$(unitdir)
@@ -166,7 +175,8 @@ uninstall:
 	rm -f $(DESTDIR)$(unitdir)/harbord@.service $(DESTDIR)$(unitdir)/harbor-cluster.target $(DESTDIR)$(unitdir)/harbor.slice
 	rm -f $(DESTDIR)$(sysusersdir)/harbor.conf $(DESTDIR)$(tmpfilesdir)/harbor.conf
 	rm -f $(DESTDIR)$(sbindir)/harbord $(DESTDIR)$(bindir)/harborctl
-	rm -rf $(DESTDIR)$(datadir)
+	rm -f $(DESTDIR)$(pkgconfigdir)/harbord.pc
+	rm -rf $(DESTDIR)$(datadir) $(DESTDIR)$(includedir)/harbord
 
 clean:
 	rm -rf build

@@ -490,7 +490,10 @@ static void deliver_to_cb(struct service *s, void *ud, struct msg *m)
 		msg_destroy(m);
 		return;
 	}
-	if (cb(s, ud, m->type, m->session, m->source, m->size ? msg_payload(m) : NULL, m->size) == 0)
+	/* A callee that keeps nothing has nothing to free. Read before: what it keeps it may have freed. */
+	bool empty = m->size == 0;
+
+	if (cb(s, ud, m->type, m->session, m->source, empty ? NULL : msg_payload(m), m->size) == 0 || empty)
 		msg_destroy(m);
 }
 

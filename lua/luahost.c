@@ -15,6 +15,7 @@
 #include "core/mem.h"
 #include "core/module.h"
 #include "core/sched.h"
+#include "lua/contract.h"
 #include "lua/host.h"
 #include "lua/seri.h"
 
@@ -299,6 +300,7 @@ int luahost_init(const struct luahost_config *c)
 	luahost_lib_dir = mem_strdup(c->lib_dir);
 	luahost_service_dir = mem_strdup(c->service_dir);
 	default_memory_limit = c->memory_limit;
+	contract_init();
 	libs_init();
 	search_init(luahost_lib_dir, luahost_service_dir);
 	module_add(&snlua);

@@ -104,6 +104,9 @@ int require_open_package(lua_State *L)
 	lua_setfield(L, package, "path");
 	lua_pushstring(L, cpath ? cpath : DEFAULT_CPATH);
 	lua_setfield(L, package, "cpath");
+	/* C libraries find their service by it (include/skynet.h); none can be here before `package` is. */
+	lua_pushlightuserdata(L, host_of(L)->s);
+	lua_setfield(L, LUA_REGISTRYINDEX, "skynet_context");
 	host_of(L)->package_open = true;
 	return 1;
 }
