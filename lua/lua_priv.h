@@ -24,6 +24,8 @@ int luaopen_skynet_manager(lua_State *L);      /* lua/src/manager.c */
 int luaopen_skynet_harbor(lua_State *L);       /* lua/src/harbor.c */
 int luaopen_skynet_socketdriver(lua_State *L); /* lua/src/socketdriver.c */
 int luaopen_skynet_trace_core(lua_State *L);   /* lua/trace.c */
+int luaopen_skynet_debugchannel(lua_State *L); /* lua/src/debugchannel.c */
+int luaopen_skynet_remotedebug_core(lua_State *L); /* lua/src/remotedebug.c */
 int luaopen_skynet_memory(lua_State *L);       /* lua/src/memory.c */
 int luaopen_skynet_multicast_core(lua_State *L); /* lua/src/multicast.c */
 int luaopen_skynet_sharetable_core(lua_State *L); /* lua/src/sharetable.c */

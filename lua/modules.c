@@ -60,6 +60,8 @@ static const struct {
 	{ "skynet.socketdriver", luaopen_skynet_socketdriver },
 	{ "skynet.codecache", luaopen_codecache },
 	{ "skynet.trace.core", luaopen_skynet_trace_core },
+	{ "skynet.debugchannel", luaopen_skynet_debugchannel },
+	{ "skynet.remotedebug.core", luaopen_skynet_remotedebug_core },
 	{ "skynet.memory", luaopen_skynet_memory },
 	{ "skynet.multicast.core", luaopen_skynet_multicast_core },
 	{ "skynet.sharetable.core", luaopen_skynet_sharetable_core },

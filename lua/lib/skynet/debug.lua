@@ -68,6 +68,11 @@ function command.RUN(source, filename, ...)
 	skynet.retpack(require "skynet.inject"(source, filename, ...))
 end
 
+-- Answers when debugging has ended.
+function command.REMOTEDEBUG(fd, channel)
+	require "skynet.remotedebug"(fd, channel)
+end
+
 function command.TERM(address)
 	skynet.ignoreret()
 	skynet.term(address)
