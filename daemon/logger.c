@@ -68,8 +68,13 @@ static const struct log_sink service_sink = { .write = service_write, .reopen = 
 uint32_t logger_launch(const char *service, const char *parm)
 {
 	bool ours = !service || strcmp(service, "logger") == 0;
-	uint32_t handle = service_launch(ours ? "logger" : service, ours ? NULL : parm);
+	/* It is the first service of all. Named before it is launched: one in Lua runs at once, and may look. */
+	uint32_t first = (uint32_t)service_harbor() << 24 | 1, handle;
 
+	names_register("logger", first);
+	handle = service_launch(ours ? "logger" : service, ours ? NULL : parm);
+	if (handle != first)
+		names_remove_handle(first);
 	if (!handle)
 		return 0;
 	names_register("logger", handle);
