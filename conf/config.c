@@ -79,7 +79,7 @@ struct config *config_destroy(struct config *c)
 {
 	if (!c)
 		return NULL;
-	char *const strings[] = { c->file,	 c->node.name,	     c->cluster.name,	 c->cluster.listen,
+	char *const strings[] = { c->file,	 c->pid_file,	     c->node.name,	     c->cluster.name,	 c->cluster.listen,
 				  c->cluster.advertise, c->cluster.key_file, c->master.listen,
 				  c->master.registry,	c->master.state_dir, c->lua.start,
 				  c->lua.bootstrap,	c->lua.preload,	     c->lua.args,

@@ -20,6 +20,7 @@ struct config_pair {
 struct config {
 	char *file;
 	bool skynet;                     /* it was a skynet-style file */
+	char *pid_file;                  /* its `daemon`: go to the background; NULL: do not */
 	struct {
 		char *name;              /* default: host name */
 		bool harbor_auto;

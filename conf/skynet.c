@@ -123,6 +123,8 @@ void conf_load_skynet(struct load *l, const char *text, size_t size)
 	copy(l, "harbor", "node", "harbor");
 	copy(l, "start", "lua", "start");
 	copy(l, "bootstrap", "lua", "bootstrap");
+	if (get(c, "daemon"))
+		c->pid_file = mem_strdup(get(c, "daemon"));
 	if (get(c, "preload"))
 		c->lua.preload = mem_strdup(get(c, "preload"));
 	if (get(c, "logger") && (!get(c, "logservice") || strcmp(get(c, "logservice"), "logger") == 0)) {

@@ -100,7 +100,8 @@ static void set_environment(const struct config *c)
 		set("address", c->cluster.advertise ? c->cluster.advertise : c->cluster.listen);
 		set("master", c->cluster.master.count ? c->cluster.master.items[0] : c->master.listen);
 	}
-	if (!c->cluster.present || c->master.present)
+	/* in a single node the bootstrap service sets it: one of the program's own would find it set */
+	if (c->cluster.present && c->master.present)
 		set("standalone", "true");
 }
 

@@ -12,6 +12,7 @@
 #include "core/fault.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "daemon/background.h"
 #include "daemon/info.h"
 #include "daemon/life.h"
 #include "daemon/logsink.h"
@@ -77,10 +78,16 @@ static int run_node(const struct config *c)
 	const struct info *info;
 	int status;
 
-	info_init(c->node.name, c->file, c->cluster.present, c->master.present);
-	status = open_log(c);
+	status = c->pid_file ? background_start(c->pid_file) : 0;
 	if (status)
 		return status;
+	info_init(c->node.name, c->file, c->cluster.present, c->master.present);
+	status = open_log(c);
+	if (status) {
+		background_end();
+		return status;
+	}
+	background_detach();
 	info = info_get();
 	log_info("harbord %s, node %s, pid %ld, configuration %s (%016llx)%s%s", HARBORD_VERSION, info->node,
 		 (long)getpid(), info->config_file, (unsigned long long)info->config_hash,
@@ -88,6 +95,7 @@ static int run_node(const struct config *c)
 	status = life_run(c);
 	log_stop();
 	logsink_fini();
+	background_end();
 	return status;
 }
 

@@ -86,11 +86,7 @@ int api_time(lua_State *L)
 
 int api_getenv(lua_State *L)
 {
-	const char *value = env_get(luaL_checkstring(L, 1));
-
-	if (!value)
-		return 0;
-	lua_pushstring(L, value);
+	lua_pushstring(L, env_get(luaL_checkstring(L, 1))); /* NULL is nil */
 	return 1;
 }
 

@@ -7,6 +7,9 @@
 #include "core/env.h"
 #include "lua/host.h"
 
+#define BLANKS " \t\r\n"
+#define DEFAULT_SERVICES "./service/?.lua"
+
 /* Replaces ? by name. Pushes the result. */
 static const char *expand(lua_State *L, const char *template, size_t n, const char *name)
 {
@@ -44,7 +47,7 @@ static void set_path(lua_State *L, const char *template, size_t n, const char *n
 static void find_service(lua_State *L, const char *name)
 {
 	const char *user = env_get("luaservice");
-	const char *own = search_own_service(name), *p = user ? user : "./service/?.lua";
+	const char *own = search_own_service(name), *p = user ? user : DEFAULT_SERVICES;
 	int top, errors = 0;
 
 	if (own) {
@@ -98,8 +101,8 @@ static int push_words(lua_State *L, const char *args)
 	int n = 0;
 
 	for (;;) {
-		args += strspn(args, " \t\r\n");
-		size_t len = strcspn(args, " \t\r\n");
+		args += strspn(args, BLANKS);
+		size_t len = strcspn(args, BLANKS);
 
 		if (!len)
 			return n;
@@ -110,11 +113,66 @@ static int push_words(lua_State *L, const char *args)
 	}
 }
 
+static bool is_own(const char *args)
+{
+	size_t skip = strspn(args, BLANKS), n = strcspn(args + skip, BLANKS);
+	char name[64];
+
+	if (n >= sizeof(name))
+		return false;
+	memcpy(name, args + skip, n);
+	name[n] = 0;
+	return search_own_service(name) != NULL;
+}
+
+/* The configuration's `lualoader`, if it is the program's own: what the stock loader does is done here, so a path that
+ * ends as that one's (lualib/loader.lua) asks for nothing else. */
+static const char *own_loader(void)
+{
+	static const char stock[] = "lualib/loader.lua";
+	const char *path = env_get("lualoader");
+	size_t n = path ? strlen(path) : 0, m = sizeof(stock) - 1;
+
+	if (n == 0)
+		return NULL;
+	if (n >= m && strcmp(path + n - m, stock) == 0 && (n == m || path[n - m - 1] == '/'))
+		return NULL;
+	return path;
+}
+
+static void set_global(lua_State *L, const char *name, const char *key, const char *fallback)
+{
+	const char *value = env_get(key);
+
+	if (!value && !fallback)
+		return;
+	lua_pushstring(L, value ? value : fallback);
+	lua_setglobal(L, name);
+}
+
+/* The program's loader does all: it gets the whole line, and the paths as globals. */
+static int run_loader(lua_State *L, const char *path, const char *args)
+{
+	set_global(L, "LUA_PATH", "lua_path", "./lualib/?.lua;./lualib/?/init.lua");
+	set_global(L, "LUA_CPATH", "lua_cpath", "./luaclib/?.so");
+	set_global(L, "LUA_SERVICE", "luaservice", DEFAULT_SERVICES);
+	set_global(L, "LUA_PRELOAD", "preload", NULL);
+	if (codecache_load(L, path) != LUA_OK)
+		return luaL_error(L, "Can't load %s : %s", path, lua_tostring(L, -1));
+	lua_pushstring(L, args);
+	lua_call(L, 1, 0);
+	return 0;
+}
+
 int host_load(lua_State *L)
 {
 	struct host *h = host_of(L);
-	const char *preload = env_get("preload");
+	const char *preload = env_get("preload"), *loader = own_loader();
 	int words;
+
+	/* Ours start without it: a loader that is wrong must not keep the node from telling so. */
+	if (loader && !is_own(h->args))
+		return run_loader(L, loader, h->args);
 
 	words = push_words(L, h->args);
 	if (words == 0)

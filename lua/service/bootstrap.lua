@@ -17,7 +17,10 @@ skynet.register_protocol {
 local function boot()
 	local launcher = assert(skynet.launch("snlua", "launcher"), "the launcher did not start")
 	skynet.name(".launcher", launcher)
-	skynet.name(".cslave", skynet.newservice "cslave")
+	if skynet.getenv "harbor" == "0" and not skynet.getenv "standalone" then
+		skynet.setenv("standalone", "true")
+	end
+	skynet.name(".cslave", skynet.newservice(skynet.getenv "harbor" == "0" and "cdummy" or "cslave"))
 	if skynet.getenv "standalone" then
 		skynet.name("DATACENTER", skynet.newservice "datacenterd")
 	end

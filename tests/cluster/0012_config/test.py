@@ -1,0 +1,307 @@
+#!/usr/bin/python3
+"""Skynet-style configurations and what they do to the boot and to each service: files and values, what is wrong with them,
+defaults that are written back, the order of the boot, the background, loaders and preload, SERVICE_NAME and
+SERVICE_PATH, services that fail to load, memory limits and warnings (lua-core.md 1.1 to 1.8)."""
+import os, re, signal, subprocess, time
+from harness import eventually, main
+from stock import Stock
+
+BASE = 'harbor = 0\nthread = 2\nluaservice = "./svc/?.lua;./dirs/?/init.lua"\nlua_path = "./lib/?.lua"\n'
+START = 'local skynet = require "skynet"\nrequire "skynet.manager"\n'
+
+
+def program(body, before=""):
+    """A start service that runs body and ends the node."""
+    return f"{START}{before}\nskynet.start(function()\n{body}\nskynet.abort()\nend)\n"
+
+
+def printed(p):
+    return dict(line.split("=", 1) for line in p.stdout.splitlines() if re.match(r"\w+=", line))
+
+
+SHOW = """local function show(...)
+	for _, k in ipairs { ... } do io.write(k, "=", tostring(skynet.getenv(k)), "\\n") end
+	io.stdout:flush()
+end
+"""
+
+
+def values_and_includes(build):
+    """values become strings; includes are relative to their file, later ones win; $NAME from the environment, everywhere"""
+    files = {
+        "config.lua": BASE + 'include "conf/first.lua"\nhalf = 1.5; number = 12; yes = true; no = false; text = "a b"\n'
+                             'home = "$PLACE/data"  -- a comment\nlast = "outer"\nempty = ""\ngone = "x"; gone = nil\nhex = 0x10',
+        "conf/first.lua": 'include "deep/second.lua"\nfrom_first = 1\nlast = "first"\n',
+        "conf/deep/second.lua": 'from_second = "$PLACE"\nlast = "second"\ninclude "$WHERE/third.lua"\n',
+        "third.lua": "from_third = 3\n",
+        "svc/main.lua": program('show("half", "number", "yes", "no", "text", "home", "last", "empty", "gone", "hex", "from_first",'
+                                ' "from_second", "from_third", "include")', SHOW),
+    }
+    with Stock(build, files) as n:
+        n.env.update(PLACE="/some/place", WHERE=n.tmp)
+        p = n.run()
+        assert p.returncode == 0, p
+        assert printed(p) == {"half": "1.5", "number": "12", "yes": "true", "no": "false", "text": "a b", "home": "/some/place/data",
+                              "last": "outer", "empty": "", "gone": "nil", "hex": "16", "from_first": "1",
+                              "from_second": "/some/place", "from_third": "3", "include": "nil"}, printed(p)
+
+
+def what_is_wrong_is_told(build):
+    """a wrong configuration: its message on stderr, status 78, and nothing is started"""
+    table = [
+        ("harbor = 0; a = {}", "Invalid config table key = a"),
+        ("harbor = 0; a = include", "Invalid config table key = a"),
+        ("harbor = 0; local _ENV = _ENV; _ENV[1] = 2", "Invalid config table"),
+        ('harbor = 0; a = "$NO_SUCH_VARIABLE"', "os.getenv() failed: NO_SUCH_VARIABLE"),
+        ("harbor = 0 -- $NO_SUCH_VARIABLE", "os.getenv() failed: NO_SUCH_VARIABLE"),
+        ('harbor = 0; include "nothere.lua"', "nothere.lua"),
+        ('harbor = 0; include "bad.lua"', "bad.lua:2:"),
+        ('harbor = 0; include "wants.lua"', "os.getenv() failed: NOT_SET_EITHER"),
+        ('harbor = 0; cpath = "./cservice/x.so"', "Invalid C service path"),
+        ('harbor = 0\nprint "x"', "config.lua:2:"),
+        ("harbor = 0\nlocal x = = 2", "config.lua:2:"),
+        ("harbor = 0\nwhile true do end", "runs too long"),
+        ("harbor = 0; thread = 100000", "thread"),
+        ("harbor = 256", "harbor"),
+        ("x = 1", "address and master are needed"),  # harbor is 1 by default
+    ]
+    with Stock(build, {"bad.lua": "x = 1\ny = = 2\n", "wants.lua": 'x = "$NOT_SET_EITHER"\n'}) as n:
+        for text, message in table:
+            with open(n.tmp + "/config.lua", "w") as f:
+                f.write(text + "\n")
+            for more in ((), ("--check",)):
+                p = n.run(*more)
+                assert p.returncode == 78 and message in p.stderr and "LAUNCH" not in p.stdout, (text, message, p)
+        n.config = "nowhere.lua"
+        p = n.run()
+        assert p.returncode == 78 and "nowhere.lua" in p.stderr, p
+
+
+def defaults_are_written_back(build):
+    """getenv sees the defaults of thread, cpath, harbor, bootstrap, profile, logservice; other keys stay nil"""
+    show = program('show("thread", "cpath", "harbor", "bootstrap", "profile", "logservice", "logger", "logpath", "daemon", "master", "address",'
+                   ' "lualoader", "preload", "cluster", "nobody")', SHOW)
+    with Stock(build, {"config.lua": 'harbor = 0\nluaservice = "./?.lua"\n', "main.lua": show}) as n:
+        p = n.run()
+        assert p.returncode == 0, p
+        assert printed(p) == {"thread": "8", "cpath": "./cservice/?.so", "harbor": "0", "bootstrap": "snlua bootstrap", "profile": "true",
+                              "logservice": "logger", "logger": "nil", "logpath": "nil", "daemon": "nil", "master": "nil", "address": "nil",
+                              "lualoader": "nil", "preload": "nil", "cluster": "nil", "nobody": "nil"}, printed(p)
+
+
+def the_boot_in_order(build):
+    """the lines of the boot in their order; logger is 1, bootstrap 2; .launcher, .cslave, .service, DATACENTER have an owner"""
+    files = {"config.lua": BASE, "svc/main.lua": program("""
+	for _, name in ipairs { ".launcher", ".cslave", ".service", ".logger" } do
+		print(name, skynet.localname(name) ~= nil)
+	end
+	print("DATACENTER", skynet.call("DATACENTER", "lua", "QUERY", "nothing"))
+	print("standalone", skynet.getenv "standalone")
+	local list = skynet.call(".launcher", "lua", "LIST")
+	for address, what in pairs(list) do print("LIST", what) end""")}
+    with Stock(build, files) as n:
+        p = n.run()
+        assert p.returncode == 0, p
+        lines = [re.sub(r"^\[:0000000[3-9a-f]\]", "[:n]", x) for x in p.stdout.splitlines() if "LAUNCH" in x or "KILL" in x]
+        want = ["[:00000002] LAUNCH snlua bootstrap", "[:n] LAUNCH snlua launcher", "[:n] LAUNCH snlua cdummy",
+                "[:n] LAUNCH snlua datacenterd", "[:n] LAUNCH snlua service_mgr", "[:n] LAUNCH snlua main", "[:00000002] KILL self"]
+        at = [lines.index(x) for x in want[:-1]]
+        assert at == sorted(at) and lines[0] == "[:00000001] LAUNCH logger", lines
+        for word in (".launcher\ttrue", ".cslave\ttrue", ".service\ttrue", ".logger\ttrue", "DATACENTER\tnil", "standalone\ttrue",
+                     "LIST\tsnlua cdummy", "LIST\tsnlua datacenterd", "LIST\tsnlua service_mgr", "LIST\tsnlua main"):
+            assert word in p.stdout, (word, p.stdout)
+        assert "LIST\tsnlua launcher" not in p.stdout
+
+
+def a_bootstrap_of_ones_own(build):
+    """bootstrap = another line: that service is the first; one that cannot be launched: `Bootstrap error : line`"""
+    own = START + """local word = ...
+skynet.start(function()
+	local launcher = assert(skynet.launch("snlua", "launcher"))
+	skynet.name(".launcher", launcher)
+	skynet.setenv("standalone", "true")
+	skynet.name(".cslave", assert(skynet.newservice "cdummy"))
+	skynet.newservice "cmaster"
+	print("ME", word, skynet.self())
+	skynet.newservice(skynet.getenv "start")
+	skynet.exit()
+end)
+"""
+    with Stock(build, {"config.lua": BASE + 'bootstrap = "snlua myboot a_word"\nstart = "mystart"\n', "svc/myboot.lua": own,
+                       "svc/mystart.lua": program('print("STARTED", skynet.getenv "bootstrap")')}) as n:
+        p = n.run()
+        assert p.returncode == 0 and "ME\ta_word\t2\n" in p.stdout and "STARTED\tsnlua myboot a_word" in p.stdout, p
+    with Stock(build, {"config.lua": BASE + 'bootstrap = "nosuch module"\n'}) as n:
+        p = n.run()
+        assert p.returncode == 70 and "Bootstrap error : nosuch module" in p.stdout + p.stderr, p
+
+
+def in_the_background(build):
+    """daemon = file: the command returns 0, the file has the pid and mode 0644, a second one is refused, the end unlinks it"""
+    conf = BASE + 'daemon = "./run/node.pid"\nlogger = "./node.log"\nstart = "idle"\n'
+    files = {"config.lua": conf, "run/keep": "", "svc/idle.lua": START + 'skynet.start(function() skynet.error "idle is up" end)\n'}
+    with Stock(build, files) as n:
+        old = os.umask(0o022)
+        p = n.run()
+        os.umask(old)
+        assert p.returncode == 0 and not p.stdout and not p.stderr, p
+        pid = int(n.read("run/node.pid"))
+        try:
+            assert n.read("run/node.pid") == f"{pid}\n"
+            assert os.stat(n.tmp + "/run/node.pid").st_mode & 0o777 == 0o644
+            eventually("the node is up", lambda: "idle is up" in n.read("node.log"))
+            assert os.readlink(f"/proc/{pid}/cwd") == os.path.realpath(n.tmp)
+            for fd in range(3):
+                assert os.readlink(f"/proc/{pid}/fd/{fd}") == "/dev/null"
+            assert os.getsid(pid) == pid
+            p = n.run()
+            assert p.returncode == 69 and f"Skynet is already running, pid = {pid}." in p.stderr, p
+            assert int(n.read("run/node.pid")) == pid
+        finally:
+            os.kill(pid, signal.SIGTERM)
+        eventually("the file is gone", lambda: not os.path.exists(n.tmp + "/run/node.pid"))
+        eventually("the process is gone", lambda: not os.path.exists(f"/proc/{pid}") or "Z" in open(f"/proc/{pid}/stat").read())
+
+
+def the_background_tells_what_is_wrong(build):
+    """daemon: a file of a dead node is taken over; what fails before the terminal is left has its text and status"""
+    with Stock(build, {"svc/idle.lua": START + "skynet.start(function() end)\n"}) as n:
+        def with_lines(lines):
+            with open(n.tmp + "/config.lua", "w") as f:
+                f.write(BASE + 'start = "idle"\n' + lines)
+            return n.run()
+        p = with_lines('daemon = "./nowhere/node.pid"\n')
+        assert p.returncode == 78 and "./nowhere/node.pid" in p.stderr, p
+        p = with_lines('daemon = "./node.pid"\nlogger = "./nowhere/node.log"\n')
+        assert p.returncode == 78 and "./nowhere/node.log" in p.stderr and not os.path.exists(n.tmp + "/node.pid"), p
+        with open(n.tmp + "/node.pid", "w") as f:
+            f.write("1\n")  # alive, but nobody holds the file
+        p = with_lines('daemon = "./node.pid"\n')
+        assert p.returncode == 0, p
+        pid = int(n.read("node.pid"))
+        assert pid != 1
+        os.kill(pid, signal.SIGTERM)
+        eventually("the file is gone", lambda: not os.path.exists(n.tmp + "/node.pid"))
+        p = n.run("--check")
+        assert p.returncode == 0 and not os.path.exists(n.tmp + "/node.pid"), p
+
+
+def names_and_paths_of_services(build):
+    """SERVICE_NAME and SERVICE_PATH, one folder a service, words of the arguments, preload before each, require"""
+    files = {
+        "config.lua": BASE + 'preload = "./pre.lua"\n',
+        "pre.lua": 'PRELOADED = table.concat({ ... }, ",")\n',
+        "lib/shared.lua": 'return "shared"\n',
+        "dirs/folder/init.lua": START + """local words = table.concat({ ... }, ",")
+print("FOLDER", SERVICE_NAME, SERVICE_PATH, words, PRELOADED, require "own", require "shared", package.path)
+for _, w in ipairs { ... } do assert(type(w) == "string") end
+skynet.start(function() end)
+""",
+        "dirs/folder/own.lua": 'return "own"\n',
+        "svc/main.lua": program('skynet.newservice("folder", 1, "two  three", 4.5)\n'
+                                'print("GLOBALS", LUA_PATH, LUA_CPATH, LUA_SERVICE, LUA_PRELOAD)',
+                                'print("MAIN", SERVICE_NAME, SERVICE_PATH, PRELOADED, package.path)'),
+    }
+    with Stock(build, files) as n:
+        p = n.run()
+        assert p.returncode == 0, p
+        assert "MAIN\tmain\t./svc/\tmain\t./lib/?.lua\n" in p.stdout, p.stdout
+        assert ("FOLDER\tfolder\t./dirs/folder/\t1,two,three,4.5\tfolder,1,two,three,4.5\town\tshared\t"
+                "./dirs/folder/?.lua;./lib/?.lua\n") in p.stdout, p.stdout
+        assert "GLOBALS\tnil\tnil\tnil\tnil\n" in p.stdout
+
+
+def a_loader_of_ones_own(build):
+    """lualoader: the program's own gets the line and the four globals; the stock one's path means the one built in"""
+    loader = """local words = {}
+for w in (...):gmatch "%S+" do words[#words + 1] = w end
+print("LOADER", (...), LUA_PATH, LUA_CPATH, LUA_SERVICE, LUA_PRELOAD)
+SERVICE_NAME = words[1]
+package.path = LUA_PATH
+assert(loadfile((LUA_SERVICE:match "[^;]+":gsub("?", words[1]))))(select(2, table.unpack(words)))
+"""
+    files = {"config.lua": BASE + 'lualoader = "./my/loader.lua"\npreload = "./pre.lua"\nlua_cpath = "./c/?.so"\n', "my/loader.lua": loader,
+             "svc/other.lua": START + 'print("OTHER", ...)\nskynet.start(function() end)\n', "pre.lua": 'print("PRELOAD", ...)\n',
+             "svc/main.lua": program('skynet.newservice("other", "a", "b")')}
+    with Stock(build, files) as n:
+        p = n.run()
+        assert p.returncode == 0, p
+        assert ("LOADER\tmain\t./lib/?.lua\t./c/?.so\t./svc/?.lua;./dirs/?/init.lua\t./pre.lua\n") in p.stdout, p.stdout
+        assert "LOADER\tother a b\t" in p.stdout and "OTHER\ta\tb\n" in p.stdout and "PRELOAD\tmain" not in p.stdout, p.stdout
+    files["config.lua"] = BASE + 'lualoader = "./skynet/lualib/loader.lua"\n'  # not even there
+    with Stock(build, files) as n:
+        p = n.run()
+        assert p.returncode == 0 and "OTHER\ta\tb\n" in p.stdout and "LOADER" not in p.stdout, p
+    files["config.lua"] = BASE + 'lualoader = "./my/nothere.lua"\n'
+    with Stock(build, files) as n:
+        p = n.run()
+        assert p.returncode != 0 and "Can't load ./my/nothere.lua : " in p.stdout, p
+
+
+def services_that_fail_to_load(build):
+    """a service that is nowhere, does not compile, raises, never starts: the log has all of it, the caller is told, it is gone"""
+    files = {
+        "config.lua": BASE,
+        "svc/syntax.lua": "this is not Lua\n",
+        "svc/raises.lua": "local function deep() error 'from deep inside' end\ndeep()\n",
+        "svc/init.lua": START + 'skynet.start(function() error "in the start function" end)\n',
+        "svc/never.lua": "local x = 1\n",
+        "svc/main.lua": program("""for _, name in ipairs { "nowhere", "syntax", "raises", "init", "never" } do
+	local ok, why = pcall(skynet.newservice, name)
+	print("NEW", name, ok, (tostring(why):find("call failed", 1, true)) ~= nil)
+	end
+	local n = 0
+	for _ in pairs(skynet.call(".launcher", "lua", "LIST")) do n = n + 1 end
+	print("LEFT", n)"""),
+    }
+    with Stock(build, files) as n:
+        p = n.run()
+        assert p.returncode == 0, p
+        for name in ("nowhere", "syntax", "raises", "init", "never"):
+            assert f"NEW\t{name}\tfalse\ttrue\n" in p.stdout, (name, p.stdout)
+        assert "LEFT\t4\n" in p.stdout, p.stdout  # cdummy, datacenterd, service_mgr, main
+        out = p.stdout
+        for text in ("lua loader error : ", "./svc/nowhere.lua", "./dirs/nowhere/init.lua", "syntax.lua:1:", "from deep inside",
+                     "in local 'deep'", "init service failed: ", "in the start function"):
+            assert text in out, (text, out)
+        assert out.count("KILL self") >= 5, out
+
+
+def a_start_service_that_fails_ends_the_node(build):
+    """start: one that is missing or raises ends the node with a status (lessons.md H8)"""
+    for text, status in ((None, 78), ('error "no"\n', 70)):
+        with Stock(build, {"config.lua": BASE, **({"svc/main.lua": text} if text else {})}) as n:
+            assert n.run().returncode == status
+
+
+def memory_is_watched(build):
+    """memory: warnings at 32 MiB and at each doubling; the limit is logged and holds"""
+    files = {
+        "config.lua": BASE,
+        "svc/eats.lua": START + """skynet.memlimit(200 << 20)
+local kept = {}
+skynet.start(function()
+	skynet.dispatch("lua", function(_, _, mib)
+		kept[#kept + 1] = ("x"):rep(mib << 20)
+		skynet.retpack(#kept)
+	end)
+end)
+""",
+        "svc/main.lua": program("""local s = skynet.newservice "eats"
+	for _ = 1, 15 do skynet.call(s, "lua", 10) end
+	print("TOO MUCH", pcall(skynet.call, s, "lua", 100))
+	print("STILL", skynet.call(s, "lua", 1))"""),
+    }
+    with Stock(build, files) as n:
+        p = n.run()
+        assert p.returncode == 0, p
+        assert "Set memory limit to 200.00 M" in p.stdout
+        warned = [float(x) for x in re.findall(r"Memory warning (\d+\.\d\d) M", p.stdout)]
+        assert len(warned) == 3 and 32 <= warned[0] < 64 <= warned[1] < 128 <= warned[2] < 256, warned
+        assert "TOO MUCH\tfalse" in p.stdout and "STILL\t16" in p.stdout, p.stdout
+
+
+if __name__ == "__main__":
+    main([values_and_includes, what_is_wrong_is_told, defaults_are_written_back, the_boot_in_order, a_bootstrap_of_ones_own,
+          in_the_background, the_background_tells_what_is_wrong, names_and_paths_of_services, a_loader_of_ones_own,
+          services_that_fail_to_load, a_start_service_that_fails_ends_the_node, memory_is_watched])

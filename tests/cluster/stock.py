@@ -1,0 +1,77 @@
+"""Nodes with skynet-style configurations, in a folder of their own."""
+import json, os, shutil, subprocess, tempfile
+from harness import Failed, eventually
+
+
+class Stock:
+    """files: name -> text, written into the folder, which is the node's working directory. `config` is one of them."""
+
+    def __init__(self, build, files, config="config.lua", node="n", env=None, tmp=None):
+        self.build, self.node, self.config = os.path.abspath(build), node, config
+        self.tmp = tmp or tempfile.mkdtemp(prefix="harbor-test-")
+        self.env = {k: v for k, v in os.environ.items() if k != "RUNTIME_DIRECTORY"}
+        self.env.update(XDG_RUNTIME_DIR=self.tmp, TZ="UTC", **(env or {}))
+        self.process = None
+        for name, text in files.items():
+            path = os.path.join(self.tmp, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w") as f:
+                f.write(text)
+
+    def argv(self, *more):
+        return [self.build + "/harbord", *more, "--node", self.node, self.config]
+
+    def start(self):
+        self.process = subprocess.Popen(self.argv(), cwd=self.tmp, env=self.env, stdin=subprocess.DEVNULL,
+                                        stdout=open(f"{self.tmp}/{self.node}.out", "wb"),
+                                        stderr=open(f"{self.tmp}/{self.node}.err", "wb"))
+        return self
+
+    def run(self, *more, limit=60):
+        """Runs it to its end."""
+        return subprocess.run(self.argv(*more), cwd=self.tmp, env=self.env, stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, errors="replace", timeout=limit)
+
+    def read(self, name):
+        try:
+            with open(f"{self.tmp}/{name}", errors="replace") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
+    @property
+    def out(self):
+        return self.read(self.node + ".out")
+
+    @property
+    def err(self):
+        return self.read(self.node + ".err")
+
+    def ctl(self, *args, limit=20):
+        p = subprocess.run([self.build + "/harborctl", "--socket", f"{self.tmp}/harbord-{self.node}.sock", "--json", *args],
+                           capture_output=True, text=True, timeout=limit, env=self.env)
+        if p.returncode:
+            raise Failed(f"harborctl {' '.join(args)}: {p.returncode} {p.stderr.strip()} {p.stdout.strip()}")
+        return json.loads(p.stdout)
+
+    def call(self, *args, limit=20):
+        return self.ctl("call", *args, limit=limit)["values"]
+
+    def said(self, text, seconds=20):
+        eventually(f"{self.node} says {text!r}", lambda: text in self.out, seconds)
+
+    def end(self, seconds=20):
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.process.wait(seconds)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *rest):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        if kind:
+            print(f"# {self.node} out: {self.out[-3000:]!r}\n# {self.node} err: {self.err[-1500:]!r}")
+        shutil.rmtree(self.tmp, ignore_errors=True)
