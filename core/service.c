@@ -54,6 +54,7 @@ static struct {
 	struct service *free;
 	atomic_uint live;         /* registered or in teardown */
 	atomic_uint exit_monitor;
+	atomic_uint node;         /* gets what is sent to index 0 */
 	atomic_uint harbor;       /* high byte, shifted; set before the first service */
 	uint64_t turn_cycles, turn_long_cycles; /* constant after init */
 } H = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -176,6 +177,7 @@ void service_table_fini(void)
 		free(s);
 	}
 	atomic_store_explicit(&H.exit_monitor, 0, memory_order_relaxed);
+	atomic_store_explicit(&H.node, 0, memory_order_relaxed);
 }
 
 static struct service *lookup(uint32_t handle)
@@ -664,6 +666,25 @@ static inline int push(struct service *s, struct msg *m)
 	return SEND_NO_SERVICE;
 }
 
+void service_set_node(uint32_t handle)
+{
+	atomic_store_explicit(&H.node, handle, memory_order_relaxed); /* a lone value */
+}
+
+/* No service has this handle. */
+static noinline int send_to_nobody(struct msg *m)
+{
+	uint32_t node = atomic_load_explicit(&H.node, memory_order_relaxed);
+	struct service *s = (m->dest & INDEX_MAX) == 0 && node ? lookup(node) : NULL;
+
+	if (s) {
+		m->dest = node;
+		return push(s, m);
+	}
+	msg_destroy(m);
+	return SEND_NO_SERVICE;
+}
+
 int service_send(struct msg *m)
 {
 	const uint32_t dest = m->dest;
@@ -680,8 +701,7 @@ int service_send(struct msg *m)
 	s = lookup(dest);
 	if (likely(s != NULL))
 		return push(s, m);
-	msg_destroy(m);
-	return SEND_NO_SERVICE;
+	return send_to_nobody(m);
 }
 
 uint32_t service_find(const char *address)

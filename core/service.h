@@ -125,6 +125,9 @@ void service_send_error(uint32_t from, uint32_t to, int32_t session);
 /* The same with a reason for the caller ("killed", "link lost", ...): payload text. */
 void service_send_error_text(uint32_t from, uint32_t to, int32_t session, const char *why);
 
+/* Who gets what other nodes send to index 0 of this one, the address of the node itself; 0 (at first): nobody.
+ * Any thread. */
+void service_set_node(uint32_t handle);
 /* ":hex", ".name" -> handle, 0 if unknown. Global names are not looked up here. Any thread. */
 uint32_t service_find(const char *address);
 

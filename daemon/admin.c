@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "daemon/admin.h"
+#include "daemon/asker.h"
 #include "daemon/commands.h"
 #include "daemon/sockpath.h"
 #include "net/net.h"
@@ -39,32 +40,15 @@ static uint64_t serials;
 
 /* ---- answers, any thread ---- */
 
-static void answer(int connection, const char *status, const char *text, size_t n)
+void admin_answer(int connection, bool ok, const char *body, size_t n)
 {
 	char head[48];
-	int length = snprintf(head, sizeof(head), "%s %zu\n", status, n);
+	int length = snprintf(head, sizeof(head), "%s %zu\n", ok ? "ok" : "error", n);
 	struct iovec iov[] = {
-		{ head, (size_t)length }, { (void *)(uintptr_t)text, n }, { (char[]){ '\n' }, 1 }
+		{ head, (size_t)length }, { (void *)(uintptr_t)body, n }, { (char[]){ '\n' }, 1 }
 	};
 
 	net_sendv(connection, iov, array_len(iov));
-}
-
-void admin_answer(int connection, const struct json *body)
-{
-	answer(connection, "ok", body->text, body->size);
-}
-
-void admin_answer_error(int connection, const char *why)
-{
-	struct json j;
-
-	json_init(&j);
-	json_object(&j, NULL);
-	json_string(&j, "error", why);
-	json_object_end(&j);
-	answer(connection, "error", j.text, j.size);
-	json_fini(&j);
 }
 
 /* ---- requests ---- */
@@ -115,22 +99,23 @@ int admin_split(char *line, char **ret_words, unsigned max)
 
 static void serve(int id, char *line)
 {
+	const struct asker who = { .connection = id };
 	char *words[COMMANDS_WORDS_MAX];
 	const char *why = NULL;
 	struct json j;
 	int n = admin_split(line, words, array_len(words));
 
 	if (n < 1) {
-		admin_answer_error(id, "malformed request");
+		asker_refuse(&who, "malformed request");
 		return;
 	}
 	json_init(&j);
-	switch (commands_run(id, (unsigned)n, words, &j, &why)) {
+	switch (commands_run(&who, (unsigned)n, words, &j, &why)) {
 	case COMMANDS_DONE:
-		admin_answer(id, &j);
+		asker_answer(&who, &j);
 		break;
 	case COMMANDS_FAILED:
-		admin_answer_error(id, why);
+		asker_refuse(&who, why);
 		break;
 	case COMMANDS_LATER:
 		break;
@@ -201,7 +186,7 @@ static void on_data(void *ud, int id, const void *data, size_t size)
 		memmove(c->line, end + 1, c->size);
 	}
 	if (c->size > ADMIN_LINE_MAX) {
-		admin_answer_error(id, "request is too long");
+		asker_refuse(&(struct asker){ .connection = id }, "request is too long");
 		drop(c);
 	}
 }

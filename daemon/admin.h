@@ -4,6 +4,7 @@
  * Control socket: a unix socket on which harborctl asks.
  *
  *   request   command SP arg SP arg LF       arguments percent-encoded: %XX for blanks, controls, %
+ *             @NODE SP command ...             the same for another node of the cluster
  *   answer    ok SP bytes LF body LF         the body is one JSON object
  *             error SP bytes LF body LF      {"error": "why"}
  *
@@ -12,10 +13,11 @@
  * Threads: open and close from the main thread; requests on the net loop; answers from any.
  * Limits:  ADMIN_CONNECTIONS_MAX, the oldest gives way; ADMIN_LINE_MAX bytes a request.
  */
-#include "daemon/json.h"
+#include <stdbool.h>
+#include <stddef.h>
 
 #define ADMIN_CONNECTIONS_MAX 16u
-#define ADMIN_LINE_MAX 65536u
+#define ADMIN_LINE_MAX (1u << 20) /* a script to inject is one argument */
 
 /* path: NULL = the default for this node (sockpath.h); else "unix:/path" or "/path".
  * 0, or -errno with *ret_error (mem_free). */
@@ -24,9 +26,8 @@ void admin_close(void);
 /* "" = not open. */
 const char *admin_path(void);
 
-/* Any thread; an unknown connection is ignored. */
-void admin_answer(int connection, const struct json *body);
-void admin_answer_error(int connection, const char *why);
+/* body: one JSON object. Any thread; an unknown connection is ignored. */
+void admin_answer(int connection, bool ok, const char *body, size_t size);
 
 /* Splits a request in place into words and decodes them. The number of words, or -1: malformed or more than
  * max. For tests and admin.c. */

@@ -6,14 +6,14 @@
 #include <string.h>
 
 #include "core/mem.h"
-#include "daemon/admin.h"
 #include "daemon/call.h"
 #include "daemon/json.h"
 #include "daemon/seri_min.h"
 
 struct call {
 	int32_t session; /* 0 = free */
-	int connection;
+	enum call_kind kind;
+	struct asker who;
 	struct msg *deadline;
 };
 
@@ -28,35 +28,55 @@ static struct call *find(int32_t session)
 	return NULL;
 }
 
-void call_refuse(int connection, const char *why)
+/* Words that people type may be numbers; those of a command are what they are. */
+static struct msg *pack(enum call_kind kind, const char *words, const char *end)
 {
-	admin_answer_error(connection, why);
-}
-
-void call_begin(struct service *s, int connection, const char *words, size_t size)
-{
-	const char *address = words, *end = words + size;
-	struct call *c = find(0);
 	struct seri_min seri = { 0 };
 	struct msg *m;
 
+	if (kind == CALL_NODE) {
+		m = msg_create_copy(words, (size_t)(end - words));
+		m->type = PTYPE_TEXT;
+		return m;
+	}
+	for (const char *w = words; w < end; w += strlen(w) + 1) {
+		if (kind == CALL_SERVICE)
+			seri_min_word(&seri, w);
+		else
+			seri_min_string(&seri, w, strlen(w));
+	}
+	m = msg_create_copy(seri.bytes ? (void *)seri.bytes : "", seri.size);
+	m->type = PTYPE_LUA;
+	seri_min_fini(&seri);
+	return m;
+}
+
+void call_begin(struct service *s, const struct asker *who, enum call_kind kind, uint32_t dest,
+		const char *words, size_t size)
+{
+	const char *address = words, *end = words + size;
+	struct call *c = find(0);
+	struct msg *m;
+	int r;
+
 	if (!c) {
-		call_refuse(connection, "too many calls wait for an answer");
+		asker_refuse(who, "too many calls wait for an answer");
 		return;
 	}
-	for (const char *w = words + strlen(words) + 1; w < end; w += strlen(w) + 1)
-		seri_min_word(&seri, w);
-	m = msg_create_copy(seri.bytes ? (void *)seri.bytes : "", seri.size);
-	seri_min_fini(&seri);
+	if (kind == CALL_SERVICE)
+		words += strlen(words) + 1;
+	m = pack(kind, words, end);
 	m->source = service_handle(s);
+	m->dest = dest;
 	m->session = service_new_session(s);
-	m->type = PTYPE_LUA;
-	*c = (struct call){ .session = m->session, .connection = connection };
-	c->deadline = service_timeout(s, m->session, 0, CALL_DEADLINE_NS);
-	if (service_send_name(address, m) != SEND_OK) {
+	*c = (struct call){ .session = m->session, .kind = kind, .who = *who };
+	c->deadline = service_timeout(s, m->session, 0,
+				      kind == CALL_NODE ? CALL_NODE_DEADLINE_NS : CALL_DEADLINE_NS);
+	r = kind == CALL_SERVICE ? service_send_name(address, m) : service_send(m);
+	if (r != SEND_OK) {
 		(void)service_timeout_cancel(c->deadline);
 		c->session = 0;
-		call_refuse(connection, "no such service");
+		asker_refuse(who, "no such service");
 	}
 }
 
@@ -65,16 +85,20 @@ static void answer(const struct call *c, const void *p, size_t n)
 	struct json j;
 
 	if (n > CALL_ANSWER_MAX) {
-		call_refuse(c->connection, "the answer is too large to be shown");
+		asker_refuse(&c->who, "the answer is too large to be shown");
+		return;
+	}
+	if (c->kind != CALL_SERVICE) {
+		asker_relay(&c->who, p, n);
 		return;
 	}
 	json_init(&j);
 	json_object(&j, NULL);
 	if (seri_min_to_json(p, n, &j, "values") < 0) {
-		call_refuse(c->connection, "the answer is not in the lua protocol");
+		asker_refuse(&c->who, "the answer is not in the lua protocol");
 	} else {
 		json_object_end(&j);
-		admin_answer(c->connection, &j);
+		asker_answer(&c->who, &j);
 	}
 	json_fini(&j);
 }
@@ -87,7 +111,7 @@ void call_answer(int type, uint32_t source, int32_t session, const void *p, size
 	if (!c)
 		return;
 	if (type == PTYPE_RESPONSE && source == 0) {
-		call_refuse(c->connection, "no answer in time");
+		asker_refuse(&c->who, "no answer in time");
 		c->session = 0;
 		return;
 	}
@@ -97,7 +121,7 @@ void call_answer(int type, uint32_t source, int32_t session, const void *p, size
 	} else {
 		why = n ? mem_printf("call failed: %.*s", (int)(n < 4096 ? n : 4096), (const char *)p)
 			: mem_strdup("call failed");
-		call_refuse(c->connection, why);
+		asker_refuse(&c->who, why);
 	}
 	c->session = 0;
 }
@@ -108,7 +132,7 @@ void call_end_all(void)
 		if (!calls[i].session)
 			continue;
 		/* the deadline may have died in the closed mailbox already: leave it alone */
-		call_refuse(calls[i].connection, "the node is stopping");
+		asker_refuse(&calls[i].who, "the node is stopping");
 		calls[i].session = 0;
 	}
 }

@@ -20,7 +20,8 @@
 #include "net/net.h"
 
 struct request {
-	int connection;
+	const struct asker *who;
+	char *const *words;
 	unsigned n; /* of arguments */
 	char *const *args;
 	struct json *j;
@@ -261,7 +262,14 @@ static enum commands_result run_services(struct request *r)
 
 static enum commands_result run_call(struct request *r)
 {
-	control_call(r->connection, r->args[0], r->n - 1, r->args + 1);
+	control_call(r->who, r->n, r->args);
+	return COMMANDS_LATER;
+}
+
+/* harboradmin.lua knows how. */
+static enum commands_result run_lua(struct request *r)
+{
+	control_admin(r->who, r->n + 1, r->words);
 	return COMMANDS_LATER;
 }
 
@@ -295,8 +303,10 @@ static const struct {
 	command_fn run;
 } commands[] = {
 #define COMMAND(name, min, max, usage, help) { #name, min, max, run_##name },
+#define LUA_COMMAND(name, min, max, usage, help) { #name, min, max, run_lua },
 #include "daemon/commands.def"
 #undef COMMAND
+#undef LUA_COMMAND
 };
 
 /* "log-level" is how people write the name log_level. */
@@ -307,10 +317,50 @@ static bool same_name(const char *name, const char *word)
 	return !*name && !*word;
 }
 
-enum commands_result commands_run(int connection, unsigned n, char *const *words, struct json *j,
+struct wanted_node {
+	const char *name;
+	unsigned id;
+};
+
+static void match_node(const struct harbor_node_info *n, void *ud)
+{
+	struct wanted_node *w = ud;
+
+	if (strcmp(n->name, w->name) == 0)
+		w->id = n->id;
+}
+
+static enum commands_result forward(const struct asker *who, const char *node, unsigned n, char *const *words,
+				    const char **ret_error)
+{
+	struct wanted_node w = { .name = node };
+
+	if (info_get()->cluster)
+		harbor_foreach_node(match_node, &w);
+	if (!w.id) {
+		*ret_error = "no such node in the cluster (harborctl nodes)";
+		return COMMANDS_FAILED;
+	}
+	control_forward(who, w.id, n, words);
+	return COMMANDS_LATER;
+}
+
+enum commands_result commands_run(const struct asker *who, unsigned n, char *const *words, struct json *j,
 				  const char **ret_error)
 {
-	struct request r = { .connection = connection, .n = n - 1, .args = words + 1, .j = j };
+	const char *node = words[0][0] == '@' ? words[0] + 1 : NULL;
+
+	if (node) {
+		words++;
+		n--;
+	}
+	if (n == 0) {
+		*ret_error = "no command";
+		return COMMANDS_FAILED;
+	}
+	if (node && strcmp(node, info_get()->node) != 0)
+		return forward(who, node, n, words, ret_error);
+	struct request r = { .who = who, .words = words, .n = n - 1, .args = words + 1, .j = j };
 
 	for (unsigned i = 0; i < array_len(commands); i++) {
 		enum commands_result result;

@@ -10,21 +10,25 @@
 
 #include "core/env.h"
 #include "core/log.h"
+#include "core/mem.h"
 #include "core/module.h"
 #include "core/names.h"
 #include "core/service.h"
 #include "daemon/call.h"
+#include "daemon/commands.h"
 #include "daemon/control.h"
 
 #define MODULE "harbord"
 #define START_DONE "start_done"
 #define START_FAILED "start_failed"
 
-enum { REQUEST_PING = 1, REQUEST_CALL = 2 };
+enum { REQUEST_PING = 1, REQUEST_CALL, REQUEST_ADMIN, REQUEST_NODE };
+
+#define ADMIN_SERVICE "harboradmin"
 
 struct request {
 	uint32_t kind;
-	int32_t connection;
+	struct asker who;
 	uint64_t number;
 	char words[]; /* NUL-terminated, one after the other */
 };
@@ -64,6 +68,19 @@ static void on_text(const char *p, size_t n)
 		started(CONTROL_START_FAILED, p + skip, n - skip);
 }
 
+/* 0: it cannot be launched. */
+static uint32_t admin_service(void)
+{
+	uint32_t handle = names_find(ADMIN_SERVICE);
+
+	if (!handle) {
+		handle = service_launch("snlua", ADMIN_SERVICE);
+		if (handle)
+			names_register(ADMIN_SERVICE, handle);
+	}
+	return handle;
+}
+
 static void on_request(struct service *s, const void *p, size_t n)
 {
 	const struct request *r = p;
@@ -72,8 +89,46 @@ static void on_request(struct service *s, const void *p, size_t n)
 		return;
 	if (r->kind == REQUEST_PING)
 		atomic_store_explicit(&pong, r->number, memory_order_relaxed);
-	else if (r->kind == REQUEST_CALL && n > sizeof(*r) && r->words[n - sizeof(*r) - 1] == 0)
-		call_begin(s, r->connection, r->words, n - sizeof(*r));
+	if (n == sizeof(*r) || r->words[n - sizeof(*r) - 1] != 0)
+		return;
+	n -= sizeof(*r);
+	if (r->kind == REQUEST_CALL)
+		call_begin(s, &r->who, CALL_SERVICE, 0, r->words, n);
+	else if (r->kind == REQUEST_ADMIN)
+		call_begin(s, &r->who, CALL_ADMIN, admin_service(), r->words, n);
+	else if (r->kind == REQUEST_NODE)
+		call_begin(s, &r->who, CALL_NODE, (uint32_t)r->number << 24, r->words, n);
+}
+
+/* A command of another node's harborctl: words, each NUL-terminated. */
+static void on_command(uint32_t source, int32_t session, const char *p, size_t n)
+{
+	const struct asker who = { .source = source, .session = session };
+	cleanup(mem_freep) char *copy = mem_alloc(n + 1);
+	char *words[COMMANDS_WORDS_MAX];
+	const char *why = NULL;
+	unsigned count = 0;
+	struct json j;
+
+	memcpy(copy, p, n);
+	for (char *w = copy; w < copy + n && count < COMMANDS_WORDS_MAX; w += strlen(w) + 1)
+		words[count++] = w;
+	if (n == 0 || copy[n - 1] != 0 || words[0][0] == '@') {
+		asker_refuse(&who, "malformed request");
+		return;
+	}
+	json_init(&j);
+	switch (commands_run(&who, count, words, &j, &why)) {
+	case COMMANDS_DONE:
+		asker_answer(&who, &j);
+		break;
+	case COMMANDS_FAILED:
+		asker_refuse(&who, why);
+		break;
+	case COMMANDS_LATER:
+		break;
+	}
+	json_fini(&j);
 }
 
 static int on_message(struct service *s, void *ud, int type, int session, uint32_t source, const void *msg,
@@ -81,7 +136,10 @@ static int on_message(struct service *s, void *ud, int type, int session, uint32
 {
 	switch (type) {
 	case PTYPE_TEXT:
-		on_text(size ? msg : "", size);
+		if (session)
+			on_command(source, session, size ? msg : "", size);
+		else
+			on_text(size ? msg : "", size);
 		break;
 	case PTYPE_SYSTEM:
 		if (source == 0)
@@ -122,8 +180,10 @@ void control_init(void (*wake)(void))
 uint32_t control_launch(void)
 {
 	self = service_launch(MODULE, NULL);
-	if (self)
+	if (self) {
 		names_register("daemon", self);
+		service_set_node(self);
+	}
 	return self;
 }
 
@@ -154,7 +214,7 @@ static struct msg *request(uint32_t kind, size_t words)
 	struct request *r = msg_payload(m);
 
 	r->kind = kind;
-	r->connection = 0;
+	r->who = (struct asker){ 0 };
 	r->number = 0;
 	m->dest = self;
 	m->type = PTYPE_SYSTEM;
@@ -174,20 +234,35 @@ uint64_t control_pong(void)
 	return atomic_load_explicit(&pong, memory_order_relaxed);
 }
 
-void control_call(int connection, const char *address, unsigned n, char *const *words)
+static void ask(uint32_t kind, const struct asker *who, uint64_t number, unsigned n, char *const *words)
 {
-	size_t bytes = strlen(address) + 1;
+	size_t bytes = 0;
 	struct msg *m;
 	char *to;
 
 	for (unsigned i = 0; i < n; i++)
 		bytes += strlen(words[i]) + 1;
-	m = request(REQUEST_CALL, bytes);
-	((struct request *)msg_payload(m))->connection = connection;
+	m = request(kind, bytes);
+	((struct request *)msg_payload(m))->who = *who;
+	((struct request *)msg_payload(m))->number = number;
 	to = ((struct request *)msg_payload(m))->words;
-	to = stpcpy(to, address) + 1;
 	for (unsigned i = 0; i < n; i++)
 		to = stpcpy(to, words[i]) + 1;
 	if (service_send(m) != SEND_OK)
-		call_refuse(connection, "the node is not ready for calls");
+		asker_refuse(who, "the node is not ready for calls");
+}
+
+void control_call(const struct asker *who, unsigned n, char *const *words)
+{
+	ask(REQUEST_CALL, who, 0, n, words);
+}
+
+void control_admin(const struct asker *who, unsigned n, char *const *words)
+{
+	ask(REQUEST_ADMIN, who, 0, n, words);
+}
+
+void control_forward(const struct asker *who, unsigned harbor, unsigned n, char *const *words)
+{
+	ask(REQUEST_NODE, who, harbor, n, words);
 }

@@ -6,13 +6,15 @@
  *   - the bootstrap service tells it that the start service is up (text "start_done"), or why
  *     not ("start_failed TEXT");
  *   - the watchdog sends it a message and sees it come through the dispatcher;
- *   - calls of harborctl are made in its name (call.h).
+ *   - calls of harborctl are made in its name (call.h), and what harborctl asks on another node comes to it as text
+ *     with a session.
  *
  * Threads: init and launch from the main thread; the rest from any.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "daemon/asker.h"
 
 /* Adds the module. wake: makes the main thread look around. */
 void control_init(void (*wake)(void));
@@ -30,6 +32,10 @@ void control_start_error(char *ret_text, size_t size);
 void control_ping(uint64_t number);
 uint64_t control_pong(void);
 
-/* Calls `address` with words[0 .. n-1] for a connection of the control socket; the answer goes out
- * through admin_answer() when it comes. */
-void control_call(int connection, const char *address, unsigned n, char *const *words);
+/* What a command asks of the actor world; `who` gets the answer when it comes. */
+/* Calls the service words[0] with the others. */
+void control_call(const struct asker *who, unsigned n, char *const *words);
+/* A command that our Lua service knows; it is launched with the first one. */
+void control_admin(const struct asker *who, unsigned n, char *const *words);
+/* A command for the node of that harbor id. */
+void control_forward(const struct asker *who, unsigned harbor, unsigned n, char *const *words);

@@ -14,6 +14,8 @@
 
 #include "core/base.h"
 #include "core/mem.h"
+#include "daemon/admin.h"
+#include "daemon/commands.h"
 #include "daemon/ctl_print.h"
 #include "daemon/jsonread.h"
 #include "daemon/sockpath.h"
@@ -39,11 +41,12 @@ static const struct {
 
 static void help(FILE *out)
 {
-	fputs("usage: harborctl [--socket PATH | --node NAME] [--json] COMMAND [ARG]...\n"
-	      "Asks a node of a harbor cluster that runs on this host.\n"
+	fputs("usage: harborctl [--socket PATH] [--node NAME] [--json] COMMAND [ARG]...\n"
+	      "Asks a node of a harbor cluster.\n"
 	      "\n"
-	      "  -s, --socket PATH  the node's control socket\n"
-	      "  -n, --node NAME    the node, by its name (default: the host's name)\n"
+	      "  -s, --socket PATH  the control socket of a node on this host\n"
+	      "  -n, --node NAME    the node to ask: by its own socket if it has one on this host, else\n"
+	      "                     through the cluster, from the node of --socket (default: the host's name)\n"
 	      "  -j, --json         print the answer as JSON\n"
 	      "  -V, --version      print the version and exit\n"
 	      "  -h, --help         print this and exit\n"
@@ -105,8 +108,6 @@ static int parse(int argc, char **argv, struct options *ret)
 			return usage("unknown option", argv[optind - 1]);
 		}
 	}
-	if (o.socket && o.node)
-		return usage("--socket and --node exclude each other", NULL);
 	/* --json may stand behind the command as well, where fingers put it */
 	if (optind < argc && strcmp(argv[argc - 1], "--json") == 0 && argc - 1 > optind) {
 		o.json = true;
@@ -135,23 +136,34 @@ static bool known(const char *word)
 
 /* ---- the socket ---- */
 
+/* The socket to connect to: the one given, that of the node meant, or that of the node with the host's name, from where
+ * the cluster is asked. false: none. */
+static bool find_socket(const struct options *o, char ret_path[SOCKPATH_MAX])
+{
+	char host[256] = "";
+
+	if (o->node && sockpath_find(o->node, ret_path))
+		return true;
+	if (gethostname(host, sizeof(host)) == 0)
+		host[sizeof(host) - 1] = 0;
+	if (*host && sockpath_find(host, ret_path))
+		return true;
+	fprintf(stderr, "harborctl: no control socket of node %s is to be found%s\n", o->node ? o->node : host,
+		o->node ? "; name that of another node with --socket" : "");
+	return false;
+}
+
 static int connect_to(const struct options *o)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	struct timeval patience = { .tv_sec = PATIENCE_SECONDS };
-	char path[SOCKPATH_MAX], host[256];
-	const char *node = o->node, *socket_path = o->socket;
+	char path[SOCKPATH_MAX];
+	const char *socket_path = o->socket;
 	int fd;
 
-	if (!node && gethostname(host, sizeof(host)) == 0) {
-		host[sizeof(host) - 1] = 0;
-		node = host;
-	}
 	if (!socket_path) {
-		if (!node || !sockpath_find(node, path)) {
-			fprintf(stderr, "harborctl: no control socket of node %s is to be found\n", node ? node : "?");
+		if (!find_socket(o, path))
 			return -1;
-		}
 		socket_path = path;
 	}
 	if (strncmp(socket_path, "unix:", 5) == 0)
@@ -173,14 +185,16 @@ static int connect_to(const struct options *o)
 	return fd;
 }
 
-static char *encode(char *const *words)
+static char *encode(const char *node, char *const *words)
 {
-	size_t n = 1;
+	size_t n = node ? strlen(node) + 3 : 1;
 	char *line, *to;
 
 	for (unsigned i = 0; words[i]; i++)
 		n += strlen(words[i]) * 3 + 1;
 	line = to = mem_alloc(n);
+	if (node)
+		to += sprintf(to, "@%s ", node);
 	for (unsigned i = 0; words[i]; i++) {
 		if (i)
 			*to++ = ' ';
@@ -209,6 +223,49 @@ static bool write_all(int fd, const char *p, size_t n)
 		n -= (size_t)done;
 	}
 	return true;
+}
+
+/* The whole of a file, "-" is stdin; NULL: it cannot be read, or be sent (said). */
+static char *read_script(const char *path)
+{
+	cleanup(mem_freep) char *text = mem_alloc(ADMIN_LINE_MAX + 1);
+	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	size_t n = f ? fread(text, 1, ADMIN_LINE_MAX + 1, f) : 0;
+	bool well = f && !ferror(f);
+
+	if (!well)
+		fprintf(stderr, "harborctl: %s: %s\n", path, strerror(errno));
+	if (f && f != stdin)
+		fclose(f);
+	if (!well)
+		return NULL;
+	if (n > ADMIN_LINE_MAX || memchr(text, 0, n)) {
+		fprintf(stderr, "harborctl: %s: %s\n", path, n > ADMIN_LINE_MAX ? "too long" : "holds a NUL");
+		return NULL;
+	}
+	text[n] = 0;
+	return steal(text);
+}
+
+/* "inject ADDRESS FILE ARG..." becomes "inject ADDRESS FILE TEXT ARG...". 0 or an exit status. */
+static int add_script(struct options *o, char **ret_words, char **ret_script)
+{
+	unsigned n = 0;
+
+	while (o->words[n])
+		n++;
+	if (n < 3)
+		return usage("inject needs an address and a file", NULL);
+	if (n >= COMMANDS_WORDS_MAX - 1)
+		return usage("too many arguments", NULL);
+	*ret_script = read_script(o->words[2]);
+	if (!*ret_script)
+		return FAILED;
+	memcpy(ret_words, o->words, 3 * sizeof(*ret_words));
+	ret_words[3] = *ret_script;
+	memcpy(ret_words + 4, o->words + 3, (n - 2) * sizeof(*ret_words)); /* with the NULL */
+	o->words = ret_words;
+	return 0;
 }
 
 /* One answer: its status word and its body. NULL: the node went away or does not speak our language. */
@@ -249,7 +306,8 @@ static void show(const struct options *o, const char *body, size_t size, bool ok
 
 int main(int argc, char **argv)
 {
-	cleanup(mem_freep) char *request = NULL, *body = NULL;
+	cleanup(mem_freep) char *request = NULL, *body = NULL, *script = NULL;
+	char *words[COMMANDS_WORDS_MAX + 1];
 	struct options o = { 0 };
 	bool ok = false;
 	size_t size = 0;
@@ -260,11 +318,18 @@ int main(int argc, char **argv)
 		return r < 0 ? 0 : r;
 	if (!known(o.words[0]))
 		return usage("unknown command", o.words[0]);
+	if (strcmp(o.words[0], "inject") == 0) {
+		r = add_script(&o, words, &script);
+		if (r)
+			return r;
+	}
+	request = encode(o.node, o.words);
+	if (strlen(request) > ADMIN_LINE_MAX)
+		return usage("the arguments are too long", NULL);
 	fd = connect_to(&o);
 	if (fd < 0)
 		return EX_UNAVAILABLE;
 	f = fdopen(fd, "r");
-	request = encode(o.words);
 	if (f && write_all(fd, request, strlen(request)))
 		body = read_answer(f, &ok, &size);
 	if (f)

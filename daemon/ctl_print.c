@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tables for people. The columns are the members of the list's first object, as wide as their widest cell;
- * numbers stand to the right. Values nested inside a cell are written as JSON.
+ * numbers stand to the right. Values nested inside a cell are written as JSON. A list with texts of several lines (stacks) is
+ * written as blocks, and a lone "output" as it is.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +100,16 @@ static void add_age(struct text *t, long long seconds)
 	add(t, age, strlen(age));
 }
 
+/* A member's name, which may be a stranger's text as well. */
+static char *name_of(const struct jsonv *v)
+{
+	struct text t = { 0 };
+
+	add(&t, "", 0);
+	add_clean(&t, v->key, strlen(v->key));
+	return t.p;
+}
+
 static char *cell(const struct jsonv *v, long long now)
 {
 	struct text t = { 0 };
@@ -146,13 +157,15 @@ static void print_row(FILE *out, char *const *cells, const int *widths, const bo
 static void print_table(FILE *out, const struct jsonv *list, long long now)
 {
 	char *heads[COLUMNS_MAX], *cells[COLUMNS_MAX];
+	const char *keys[COLUMNS_MAX];
 	int widths[COLUMNS_MAX];
 	bool right[COLUMNS_MAX];
 	unsigned columns = 0;
 
 	for (const struct jsonv *v = list->child->child; v && columns < COLUMNS_MAX; v = v->next, columns++) {
-		heads[columns] = v->key;
-		widths[columns] = width(v->key);
+		keys[columns] = v->key;
+		heads[columns] = name_of(v);
+		widths[columns] = width(heads[columns]);
 		right[columns] = v->type == JSONV_NUMBER;
 	}
 	/* twice over the rows: first for the widths, then to print */
@@ -161,7 +174,7 @@ static void print_table(FILE *out, const struct jsonv *list, long long now)
 			print_row(out, heads, widths, right, columns);
 		for (const struct jsonv *row = list->child; row; row = row->next) {
 			for (unsigned i = 0; i < columns; i++) {
-				const struct jsonv *v = jsonv_get(row, heads[i]);
+				const struct jsonv *v = jsonv_get(row, keys[i]);
 
 				cells[i] = v ? cell(v, now) : mem_strdup("");
 				if (width(cells[i]) > widths[i])
@@ -172,6 +185,64 @@ static void print_table(FILE *out, const struct jsonv *list, long long now)
 			for (unsigned i = 0; i < columns; i++)
 				mem_free(cells[i]);
 		}
+	}
+	for (unsigned i = 0; i < columns; i++)
+		mem_free(heads[i]);
+}
+
+/* A text of several lines: as it is but for control characters, indented. */
+static void print_text(FILE *out, const struct jsonv *v, int indent)
+{
+	for (const char *p = v->text, *end = p + v->size; p < end;) {
+		const char *newline = memchr(p, '\n', (size_t)(end - p));
+		size_t n = (size_t)((newline ? newline : end) - p);
+		struct text t = { 0 };
+
+		add(&t, "", 0);
+		for (size_t i = 0; i < n; i++)
+			if (p[i] == '\t')
+				add(&t, "\t", 1);
+			else
+				add_clean(&t, p + i, 1);
+		pad(out, indent);
+		fprintf(out, "%s\n", t.p);
+		mem_free(t.p);
+		p += n + (newline != NULL);
+	}
+}
+
+static bool has_lines(const struct jsonv *v)
+{
+	return v->type == JSONV_STRING && memchr(v->text, '\n', v->size);
+}
+
+static bool has_texts(const struct jsonv *list)
+{
+	for (const struct jsonv *row = list->child; row; row = row->next)
+		for (const struct jsonv *v = row->child; v; v = v->next)
+			if (has_lines(v))
+				return true;
+	return false;
+}
+
+/* Each row: the short values in one line, then the long ones. */
+static void print_blocks(FILE *out, const struct jsonv *list, long long now)
+{
+	for (const struct jsonv *row = list->child; row; row = row->next) {
+		bool first = true;
+
+		for (const struct jsonv *v = row->child; v; v = v->next) {
+			cleanup(mem_freep) char *text = has_lines(v) ? NULL : cell(v, now), *name = name_of(v);
+
+			if (!text)
+				continue;
+			fprintf(out, "%s%s %s", first ? "" : "  ", name, text);
+			first = false;
+		}
+		fputc('\n', out);
+		for (const struct jsonv *v = row->child; v; v = v->next)
+			if (has_lines(v))
+				print_text(out, v, GAP);
 	}
 }
 
@@ -189,14 +260,17 @@ static void print_lines(FILE *out, const struct jsonv *object, long long now)
 {
 	int widest = 0;
 
-	for (const struct jsonv *v = object->child; v; v = v->next)
-		if (width(v->key) > widest)
-			widest = width(v->key);
 	for (const struct jsonv *v = object->child; v; v = v->next) {
-		cleanup(mem_freep) char *text = cell(v, now);
+		cleanup(mem_freep) char *name = name_of(v);
 
-		fputs(v->key, out);
-		pad(out, widest - width(v->key) + GAP);
+		if (width(name) > widest)
+			widest = width(name);
+	}
+	for (const struct jsonv *v = object->child; v; v = v->next) {
+		cleanup(mem_freep) char *text = cell(v, now), *name = name_of(v);
+
+		fputs(name, out);
+		pad(out, widest - width(name) + GAP);
 		fprintf(out, "%s\n", text);
 	}
 }
@@ -206,9 +280,13 @@ void ctl_print(FILE *out, const struct jsonv *answer, long long now)
 	const struct jsonv *only = answer->type == JSONV_OBJECT ? answer->child : NULL;
 
 	if (only && !only->next && only->type == JSONV_ARRAY && !only->child) {
-		fprintf(out, "no %s\n", only->key);
+		cleanup(mem_freep) char *name = name_of(only);
+
+		fprintf(out, "no %s\n", name);
 	} else if (only && !only->next && is_table(only) && strcmp(only->key, "values") != 0) {
-		print_table(out, only, now);
+		(has_texts(only) ? print_blocks : print_table)(out, only, now);
+	} else if (only && !only->next && only->type == JSONV_STRING && strcmp(only->key, "output") == 0) {
+		print_text(out, only, 0);
 	} else if (only && !only->next && only->type == JSONV_ARRAY) {
 		for (const struct jsonv *v = only->child; v; v = v->next) {
 			cleanup(mem_freep) char *text = cell(v, now);

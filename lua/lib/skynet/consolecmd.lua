@@ -5,6 +5,7 @@
 -- when the connection ends.
 local skynet = require "skynet"
 local core = require "skynet.core"
+local address = require "skynet.consoleaddress"
 
 local TIMEOUT <const> = 300 -- cs
 
@@ -12,22 +13,6 @@ local commands = {}
 
 local function command(name, usage, f)
 	commands[name] = { help = usage, f = f }
-end
-
--- ":0300000a", "a" (of this node) or ".name" -> handle; raises.
-local function address(text)
-	if not text then
-		error("Need an address", 0)
-	end
-	local hex = text:match "^:?(%x+)$"
-	local handle = hex and #hex <= 8 and tonumber(hex, 16) or text:match "^%." and skynet.localname(text)
-	if not handle then
-		error("Not a valid name", 0)
-	end
-	if hex and text:sub(1, 1) ~= ":" and handle >> 24 == 0 then
-		handle = handle | skynet.harbor(skynet.self()) << 24
-	end
-	return handle
 end
 
 -- Centiseconds for the launcher: nil is for ever.

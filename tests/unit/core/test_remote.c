@@ -283,10 +283,41 @@ static void another_table_takes_its_place_and_gives_it_back(void **state)
 	assert_ptr_equal(remote_get(), single);
 }
 
+static void the_node_itself_has_an_address(void **state)
+{
+	uint32_t actor_handle;
+	struct msg *m;
+
+	(void)state;
+	service_table_set_harbor(3);
+	actor_handle = service_launch("actor", NULL);
+	m = msg_create_copy("lost", 4);
+	m->dest = 0x03000000;
+	assert_int_equal(service_send(m), SEND_NO_SERVICE);
+	service_set_node(actor_handle);
+	m = msg_create_copy("found", 5);
+	m->dest = 0x03000000;
+	m->source = 0x04000001;
+	m->session = 9;
+	m->type = 77;
+	assert_int_equal(service_send(m), SEND_OK);
+	assert_string_equal(letter_to(actor_handle, 0).text, "found");
+	assert_int_equal(letter_to(actor_handle, 0).source, 0x04000001);
+	m = msg_create_copy("other", 5);
+	m->dest = 0x03fffff0;
+	assert_int_equal(service_send(m), SEND_NO_SERVICE);
+	assert_true(service_retire(actor_handle));
+	assert_true(actors_ended(1));
+	m = msg_create_copy("late", 4);
+	m->dest = 0x03000000;
+	assert_int_equal(service_send(m), SEND_NO_SERVICE);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		T(the_node_itself_has_an_address),
 		T(global_names_have_1_to_15_bytes_and_are_no_numbers),
 		T(a_request_to_another_node_fails_at_once),
 		T(what_wants_no_answer_is_dropped_with_a_line),

@@ -200,6 +200,15 @@ static void values_of_a_call_stand_one_a_line(void **state)
 	expect_print("{\"values\":[1,\"two\",{\"k\":null}]}", "1\ntwo\n{k=null}\n");
 }
 
+static void texts_of_several_lines_are_blocks(void **state)
+{
+	(void)state;
+	expect_print("{\"tasks\":[{\"session\":7,\"trace\":\"top\\n\\tC\\u001b\"},{\"session\":8,\"trace\":\"one\"}]}",
+		     "session 7\n  top\n  \tC\\x1b\nsession 8  trace one\n");
+	expect_print("{\"output\":\"a\\tb\\n\\nc\\u0007\"}", "a\tb\n\nc\\x07\n");
+	expect_print("{\"output\":\"\"}", "");
+}
+
 static void control_characters_do_not_reach_the_terminal(void **state)
 {
 	expect_print("{\"values\":[\"a\\u001b[31mb\\n\"]}", "a\\x1b[31mb\\n\n");
@@ -220,6 +229,7 @@ int main(void)
 		cmocka_unit_test(an_object_is_lines_of_name_and_value),
 		cmocka_unit_test(an_empty_list_is_said_so),
 		cmocka_unit_test(values_of_a_call_stand_one_a_line),
+		cmocka_unit_test(texts_of_several_lines_are_blocks),
 		cmocka_unit_test(control_characters_do_not_reach_the_terminal),
 	};
 

@@ -1,0 +1,198 @@
+-- SPDX-License-Identifier: MIT
+-- Commands of harborctl that are easier in Lua. `.daemon` launches it with the first such command and sends the words in
+-- the lua protocol; the answer is a plain text: "+" and a JSON object, or "-" and { "error": why }.
+local skynet = require "skynet"
+local core = require "skynet.core"
+local address = require "skynet.consoleaddress"
+
+local PATIENCE <const> = 300 -- cs; the asker waits for five seconds
+
+-- ---- JSON: objects are lists of key, value, ... so that their members keep their order ----
+
+local escapes = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
+
+local function escape(c)
+	return escapes[c] or ("\\u%04x"):format(c:byte())
+end
+
+local function string_json(s)
+	if not utf8.len(s) then
+		-- bytes that are no UTF-8 are shown one by one
+		return '"' .. s:gsub('[%c"\\\x80-\xff]', escape) .. '"'
+	end
+	return '"' .. s:gsub('[%c"\\]', escape) .. '"'
+end
+
+local function json(value)
+	local kind = type(value)
+	if kind == "string" then
+		return string_json(value)
+	elseif kind == "table" and value.object then
+		local members = {}
+		for i = 1, value.n, 2 do
+			members[#members + 1] = string_json(value[i]) .. ":" .. json(value[i + 1])
+		end
+		return "{" .. table.concat(members, ",") .. "}"
+	elseif kind == "table" then
+		local items = {}
+		for i, item in ipairs(value) do
+			items[i] = json(item)
+		end
+		return "[" .. table.concat(items, ",") .. "]"
+	elseif math.type(value) == "float" then
+		return value - value == 0 and ("%.14g"):format(value) or "null"
+	elseif kind == "number" or kind == "boolean" then
+		return tostring(value)
+	end
+	return "null"
+end
+
+local function object(...)
+	local o = table.pack(...)
+	o.object = true
+	return o
+end
+
+-- ---- commands: give an object, or raise why not ----
+
+local function fail(fmt, ...)
+	error(fmt:format(...), 0)
+end
+
+local function patience(seconds)
+	local n = tonumber(seconds or PATIENCE / 100)
+	if not n or n <= 0 or n > PATIENCE / 100 then
+		fail("%s: seconds to wait, more than 0 and at most %d", seconds, PATIENCE // 100)
+	end
+	return math.max(1, n * 100 // 1 | 0)
+end
+
+local function launcher(...)
+	return skynet.call(".launcher", "lua", ...)
+end
+
+-- Calls by the debug protocol, and not for ever.
+local function ask(handle, ...)
+	return skynet.calltimeout(PATIENCE, handle, "debug", ...)
+end
+
+local function sorted(t)
+	local keys = {}
+	for key in pairs(t) do
+		keys[#keys + 1] = key
+	end
+	table.sort(keys)
+	return keys
+end
+
+local command = {}
+
+function command.list()
+	local list, rows = launcher "LIST", {}
+	for i, handle in ipairs(sorted(list)) do
+		rows[i] = object("handle", handle, "service", list[handle])
+	end
+	return object("services", rows)
+end
+
+function command.stat(seconds)
+	local stat, list, rows = launcher("STAT", patience(seconds)), launcher "LIST", {}
+	for i, handle in ipairs(sorted(stat)) do
+		local s = stat[handle]
+		local state = type(s) == "table" and "ok" or s:lower()
+		s = type(s) == "table" and s or {}
+		rows[i] = object("handle", handle, "task", s.task, "mqlen", s.mqlen, "message", s.message, "cpu", s.cpu,
+			"state", state, "service", list[handle] or "")
+	end
+	return object("services", rows)
+end
+
+function command.mem(seconds)
+	local mem, rows = launcher("MEM", patience(seconds)), {}
+	for handle, text in pairs(mem) do
+		local kib, service = text:match "^([%d.]+) Kb %((.*)%)$"
+		local state = kib and "ok"
+		if not kib then
+			state, service = text:match "^(%u+) %((.*)%)$"
+			state = state:lower()
+		end
+		rows[#rows + 1] = object("handle", handle, "kib", tonumber(kib), "state", state, "service", service)
+	end
+	table.sort(rows, function(a, b)
+		local x, y = a[4] or -1, b[4] or -1
+		if x ~= y then
+			return x > y
+		end
+		return a[2] < b[2]
+	end)
+	return object("services", rows)
+end
+
+function command.task(who, session)
+	local handle, rows = address(who), {}
+	if session then
+		local number = math.tointeger(tonumber(session)) or fail("%s: not a session", session)
+		local trace = ask(handle, "TASK", number)
+		if trace == "No session" then
+			fail("no task waits with session %d", number)
+		end
+		return object("tasks", { object("session", number, "trace", trace) })
+	end
+	for key, trace in pairs(ask(handle, "TASK")) do
+		local thread, number = key:match "^thread: (%S+) session: (%d+)$"
+		rows[#rows + 1] = object("session", math.tointeger(number) or 0, "thread", thread or key, "trace", trace)
+	end
+	table.sort(rows, function(a, b)
+		if a[2] ~= b[2] then
+			return a[2] < b[2]
+		end
+		return a[4] < b[4]
+	end)
+	return object("tasks", rows)
+end
+
+function command.inject(who, name, source, ...)
+	local ok, output = skynet.call(address(who), "debug", "RUN", source, name, ...)
+	if not ok then
+		error(output, 0)
+	end
+	return object("output", output)
+end
+
+local function on_off(word)
+	if word ~= "on" and word ~= "off" then
+		fail("%s: on or off", word)
+	end
+	return word == "on"
+end
+
+function command.log(who, word)
+	local handle, on = address(who), on_off(word)
+	local folder = skynet.getenv "logpath" or fail "there is no folder for message logs: env.logpath is not set"
+	if not require "skynet.memory".info()[handle] then
+		fail("no such service on this node: %s", skynet.address(handle))
+	end
+	core.command(on and "LOGON" or "LOGOFF", skynet.address(handle))
+	return object("service", skynet.address(handle), "log", on, "file", ("%s/%08x.log"):format(folder, handle))
+end
+
+function command.trace(who, protocol, word)
+	local handle = address(who)
+	if not word then
+		protocol, word = "lua", protocol
+	end
+	local on
+	if word ~= "default" then
+		on = on_off(word)
+	end
+	ask(handle, "TRACELOG", protocol, on)
+	return object("service", skynet.address(handle), "protocol", protocol, "trace", word)
+end
+
+-- In the main chunk: the first request waits in the mailbox already.
+skynet.dispatch("lua", function(_, _, name, ...)
+	local ok, answer = pcall(command[name] or fail, ...)
+	skynet.ret(ok and "+" .. json(answer) or "-" .. json(object("error", tostring(answer))))
+end)
+
+skynet.start(function() end)

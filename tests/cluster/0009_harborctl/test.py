@@ -1,0 +1,305 @@
+#!/usr/bin/python3
+"""harborctl on a cluster of three nodes: list, stat, mem, task, inject, log, trace and the other commands, asked at one node
+of any node; tables and JSON; nodes that are not there, that die, that are stuck (design.md; lua-core.md 5.11, 7.4, 7.5)."""
+import json, os, re, signal, socket, subprocess, time
+from harness import Cluster, eventually, main, Failed
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+HANDLE = r":[0-9a-f]{8}"
+
+
+def three(build):
+    c = Cluster(build, HERE)
+    c.m = c.node("m", 1, start_now=False, master=True, args="MAIN")
+    c.a = c.node("a", 2, start_now=False, args="ALPHA")
+    c.b = c.node("b", "auto", start_now=False, args="BETA")
+    for n in c.nodes:
+        with open(n.config, "a") as f:
+            f.write(f'env: {{ logpath: "{c.tmp}" }}\n')
+        n.start()
+    return c
+
+
+def up(c):
+    for n in c.nodes:
+        n.ready()
+    for n in c.nodes:
+        eventually(f"{n.name} sees three nodes up", lambda: sum(x["state"] in ("up", "self") for x in n.ctl("nodes")["nodes"]) == 3)
+    return c
+
+
+def at(entry, node, *args, limit=20):
+    """Asks `node` through `entry`."""
+    return entry.ctl("--node", node.name, *args, limit=limit)
+
+
+def raw(entry, *args, stdin=None, env=None):
+    """harborctl for people: (status, stdout, stderr)."""
+    p = subprocess.run([entry.cluster.build + "/harborctl", "--socket", entry.socket, *args], capture_output=True, text=True,
+                       timeout=20, input=stdin, env=env)
+    return p.returncode, p.stdout, p.stderr
+
+
+def refused(entry, *args, **kw):
+    status, out, err = raw(entry, *args, **kw)
+    assert status == 1 and not out and err.startswith("harborctl: "), (args, status, out, err)
+    return err[len("harborctl: "):].strip()
+
+
+def every_node_from_every_node(build):
+    """list, stat, mem of each node, asked at each node: the services that it has, in one table and in JSON"""
+    with three(build) as c:
+        up(c)
+        for entry in c.nodes:
+            for node, args in ((c.m, "MAIN"), (c.a, "ALPHA"), (c.b, "BETA")):
+                status = at(entry, node, "status")
+                assert status["node"] == node.name
+                services = {s["handle"]: s["service"] for s in at(entry, node, "list")["services"]}
+                assert f"snlua main {args}" in services.values(), services
+                assert all(re.fullmatch(HANDLE, h) and int(h[1:3], 16) == status["harbor"] for h in services), services
+                stat = at(entry, node, "stat")["services"]
+                assert {s["handle"] for s in stat} == set(services)
+                for s in stat:
+                    assert list(s) == ["handle", "task", "mqlen", "message", "cpu", "state", "service"], s
+                    assert s["state"] == "ok" and s["message"] > 0 and s["cpu"] >= 0 and s["service"] == services[s["handle"]], s
+                mem = at(entry, node, "mem")["services"]
+                assert {s["handle"] for s in mem} == set(services)
+                assert [s["kib"] for s in mem] == sorted((s["kib"] for s in mem), reverse=True), mem
+                assert all(s["kib"] > 1 and s["state"] == "ok" for s in mem), mem
+        status, out, err = raw(c.m, "--node", "b", "mem")
+        assert status == 0 and not err, err
+        lines = out.splitlines()
+        assert re.fullmatch(r"handle +kib +state +service", lines[0]), out
+        assert any(re.fullmatch(rf"{HANDLE} +[\d.]+ +ok +snlua main BETA", x) for x in lines), out
+        # the name of the node that is asked is no detour
+        assert at(c.a, c.a, "status")["node"] == "a"
+
+
+def the_old_commands_too(build):
+    """status, nodes, names, services, call, log-level and stop work on another node as well"""
+    with three(build) as c:
+        up(c)
+        assert [n["name"] for n in at(c.m, c.b, "nodes")["nodes"] if n["state"] == "self"] == ["b"]
+        names = {n["name"]: n["handle"] for n in at(c.m, c.b, "names")["names"]}
+        assert ".shop" in names and int(names[".shop"][1:3], 16) == at(c.m, c.b, "status")["harbor"]
+        assert any(s["args"] == "snlua main BETA" for s in at(c.m, c.b, "services")["services"])
+        assert at(c.m, c.b, "call", ".shop", "where", "here")["values"] == ["here", "BETA"]
+        assert at(c.m, c.b, "call", ".shop", "echo", "", "two words", "100%", "ü", "7")["values"] == ["", "two words", "100%", "ü", 7]
+        assert at(c.m, c.b, "log-level", "debug")["log_level"] == "debug"
+        assert c.b.ctl("log-level")["log_level"] == "debug" and c.m.ctl("log-level")["log_level"] == "info"
+        assert "the levels are" in refused(c.m, "--node", "b", "log-level", "loud")
+        assert "no such service" in refused(c.m, "--node", "b", "call", ".nobody", "x")
+        assert at(c.m, c.b, "stop")["state"] == "stopping"
+        assert c.b.process.wait(20) == 0
+
+
+def tasks(build):
+    """task: where the tasks of a service wait; one by its session; as blocks for people"""
+    with three(build) as c:
+        up(c)
+        shop = at(c.m, c.a, "call", ".shop", "child", "x")["values"][0]
+        assert at(c.m, c.a, "task", shop) == {"tasks": []}
+        for _ in range(2):
+            subprocess.Popen([c.build + "/harborctl", "--socket", c.a.socket, "call", shop, "hang"], stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+        list_ = eventually("two tasks", lambda: len(at(c.m, c.a, "task", shop)["tasks"]) == 2 and at(c.m, c.a, "task", shop)["tasks"])
+        for t in list_:
+            assert list(t) == ["session", "thread", "trace"] and t["thread"].startswith("0x"), t
+            assert "main.lua" in t["trace"] and t["trace"].startswith("stack traceback:\n"), t
+        status, out, err = raw(c.m, "--node", "a", "task", shop)
+        assert status == 0 and len(re.findall(r"^session \d+  thread 0x[0-9a-f]+$", out, re.M)) == 2, out
+        assert "\n  stack traceback:\n  \t" in out and "\\n" not in out, out
+        # from another node, by the handle of the service
+        assert len(c.b.ctl("task", shop)["tasks"]) == 2
+        assert refused(c.m, "--node", "a", "task", shop, "123456") == "no task waits with session 123456"
+        assert refused(c.m, "--node", "a", "task", shop, "x") == "x: not a session"
+        assert "Not a valid name" in refused(c.m, "--node", "a", "task", "shop")
+        assert "call to invalid address" in refused(c.m, "--node", "a", "task", ":02ffffff")
+        assert "no such service" in refused(c.m, "--node", "a", "task", ":01ffffff")
+        assert refused(c.m, "task") == "wrong number of arguments"
+
+
+def scripts(build):
+    """inject: a file of the operator's, or stdin, runs inside of a service of any node"""
+    with three(build) as c:
+        up(c)
+        path = c.tmp + "/script.lua"
+        with open(path, "w") as f:
+            f.write('local a, b = ...\nprint("given", a, b)\nprint(_P.lua.command.where("x"))\nprint("ü \\1 tab\\t%")\n'
+                    '_P.lua.command.where = function() return "changed" end\n')
+        text = at(c.m, c.b, "inject", ".shop", path, "1", "two words")["output"]
+        assert text == "given\t1\ttwo words\nx\tBETA\nü \x01 tab\t%", text
+        assert c.b.call(".shop", "where", "y") == ["changed"] and c.a.call(".shop", "where", "y") == ["y", "ALPHA"]
+        status, out, err = raw(c.m, "--node", "b", "inject", ".shop", "-", stdin='print("from stdin")\nprint("\\27[31m")\n')
+        assert (status, out, err) == (0, "from stdin\n\\x1b[31m\n", ""), (status, out, err)
+        assert "script.lua:1: oh no" in refused(c.m, "--node", "b", "inject", ".shop", write(c, 'error "oh no"'))
+        assert "script.lua:1:" in refused(c.m, "--node", "b", "inject", ".shop", write(c, "this is no Lua"))
+        big = write(c, "--" + "x" * 300000 + "\nprint(#arg0)".replace("#arg0", "'big'"))
+        assert at(c.m, c.b, "inject", ".shop", big)["output"] == "big"
+        status, _, err = raw(c.m, "inject", ".shop", write(c, "-" * (2 << 20)))
+        assert status == 1 and "too long" in err, err
+        status, _, err = raw(c.m, "inject", ".shop", write(c, "-- \n" * 200000))
+        assert status == 64 and "too long" in err, err
+        status, _, err = raw(c.m, "inject", ".shop", write(c, "a\0b"))
+        assert status == 1 and "NUL" in err, err
+        status, _, err = raw(c.m, "inject", ".shop", "/nowhere.lua")
+        assert status == 1 and "/nowhere.lua: No such file" in err, err
+        status, _, err = raw(c.m, "inject", ".shop")
+        assert status == 64, err
+
+
+def write(c, text):
+    path = c.tmp + "/script.lua"
+    with open(path, "w") as f:
+        f.write(text)
+    return path
+
+
+def message_logs_and_traces(build):
+    """log opens and closes the log of a service's messages; trace follows its requests"""
+    with three(build) as c:
+        up(c)
+        shop = at(c.m, c.b, "call", ".shop", "child", "x")["values"][0]
+        path = f"{c.tmp}/{shop[1:]}.log"
+        assert at(c.m, c.b, "log", shop, "on") == {"service": shop, "log": True, "file": path}
+        c.b.call(shop, "echo", "logged")
+        assert at(c.m, c.b, "log", shop, "off")["log"] is False
+        text = eventually("the log", lambda: "close time" in open(path).read() and open(path).read())
+        assert b"logged".hex() in text, text
+        assert refused(c.m, "--node", "b", "log", shop, "maybe") == "maybe: on or off"
+        assert refused(c.m, "log", shop, "on") == f"no such service on this node: {shop}"
+        assert at(c.m, c.b, "trace", shop, "on") == {"service": shop, "protocol": "lua", "trace": "on"}
+        c.b.call(shop, "echo", "traced")
+        eventually("a line", lambda: re.search(r"<TRACE [^>]*> \d+ request", open(c.b.log).read()))
+        assert at(c.m, c.b, "trace", shop, "lua", "default")["trace"] == "default"
+        assert at(c.m, c.b, "trace", shop, "off")["trace"] == "off"
+        eventually("its word", lambda: c.b.logged("Turn trace log nil for lua") and c.b.logged("Turn trace log false for lua"))
+        assert "is not registered" in refused(c.m, "--node", "b", "trace", shop, "nosuch", "on")
+
+
+def services_that_do_not_answer(build):
+    """stat and mem say which services did not answer in time, and tell of the others"""
+    with three(build) as c:
+        up(c)
+        shop = at(c.m, c.a, "call", ".shop", "child", "x")["values"][0]
+        p = subprocess.Popen([c.build + "/harborctl", "--socket", c.a.socket, "call", shop, "loop"], stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+
+        def row(command):
+            rows = {s["handle"]: s for s in at(c.m, c.a, command, "0.1")["services"]}
+            assert sum(s["state"] == "ok" for s in rows.values()) >= 3, rows
+            return rows[shop]
+        stat = eventually("the loop", lambda: row("stat")["state"] == "timeout" and row("stat"))
+        assert stat["task"] is None and stat["service"] == "snlua main ALPHA x", stat
+        mem = row("mem")
+        assert mem["state"] == "timeout" and mem["kib"] is None and mem["service"] == "snlua main ALPHA x", mem
+        status, out, _ = raw(c.m, "--node", "a", "mem", "0.1")
+        assert status == 0 and re.search(rf"^{shop} +- +timeout +snlua main ALPHA x$", out, re.M), out
+        for wrong in ("0", "-1", "x", "99"):
+            assert "seconds to wait" in refused(c.m, "stat", wrong), wrong
+        p.wait(20)
+
+
+def nodes_that_are_not_there(build):
+    """an unknown node, a node that was killed, one that is frozen: told, in time"""
+    with three(build) as c:
+        up(c)
+        assert refused(c.m, "--node", "z", "list") == "no such node in the cluster (harborctl nodes)"
+        assert "no such node" in refused(c.m, "--node", "a.b", "status")
+        c.b.signal(signal.SIGSTOP)
+        began = time.monotonic()
+        why = refused(c.m, "--node", "b", "list")
+        assert time.monotonic() - began < 12, time.monotonic() - began
+        assert "call failed: " in why or "no answer in time" in why, why
+        c.b.signal(signal.SIGCONT)
+        eventually("it is back", lambda: at(c.m, c.b, "status")["node"] == "b")
+        c.b.kill()
+        why = eventually("it is known to be gone", lambda: refused(c.m, "--node", "b", "list"))
+        assert "call failed: " in why or "no such node" in why, why
+        # an answer that was on its way when the connection went away hurts nobody
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(c.m.socket)
+            s.sendall(b"@a list\n@a list\nlist\n")
+        assert at(c.m, c.a, "list")["services"]
+
+
+def wire(node, line):
+    """One request over the socket by hand: (word, body)."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(20)
+        s.connect(node.socket)
+        s.sendall(line + b"\n")
+        f = s.makefile("rb")
+        word, size = f.readline().split()
+        return word, json.loads(f.read(int(size)))
+
+
+def requests_by_hand(build):
+    """what is no request is refused, here and by the other node"""
+    with three(build) as c:
+        up(c)
+        for line, why in ((b"@a", "no command"), (b"@", "no command"), (b"@ list", "no such node in the cluster (harborctl nodes)"),
+                          (b"@a @m list", "malformed request"), (b"@a nonsense", "unknown command"),
+                          (b"@a list 1", "wrong number of arguments"), (b"@a @", "malformed request"),
+                          (b"@a " + b" ".join([b"x"] * 80), "malformed request"), (b"@a ", "unknown command")):
+            assert wire(c.m, line) == (b"error", {"error": why}), (line, wire(c.m, line))
+        assert wire(c.m, b"@a list")[0] == b"ok"
+        # any service may write to the node itself; what it says is looked at, and answered
+        script = write(c, 'local skynet = require "skynet"\n'
+                       'skynet.register_protocol { name = "rawtext", id = 0, pack = function(s) return s end, unpack = skynet.tostring }\n'
+                       'for _, s in ipairs { "", "x", "status", "@m\\0list\\0", "status\\0", ("x\\0"):rep(100), "list\\0" } do\n'
+                       '  local ok, text = pcall(skynet.call, 0x02000000, "rawtext", s)\n'
+                       '  print(ok, tostring(text):sub(1, 40))\nend\n')
+        text = at(c.m, c.b, "inject", ".shop", script)["output"].splitlines()
+        assert [x.split("\t")[1][:1] for x in text] == ["-", "-", "-", "-", "+", "-", "+"], text
+        assert all(x.startswith("true") for x in text), text
+        assert '"malformed request"' in text[0] and '"unknown command"' in text[5], text
+
+
+def by_name_on_this_host(build):
+    """--node without --socket: the node's own socket if it is here; else nobody to ask"""
+    with three(build) as c:
+        up(c)
+        env = {k: v for k, v in os.environ.items() if k != "RUNTIME_DIRECTORY"}
+        env["XDG_RUNTIME_DIR"] = c.tmp
+        host = socket.gethostname()
+
+        def ctl(*args):
+            return subprocess.run([c.build + "/harborctl", "--json", *args], capture_output=True, text=True, timeout=20, env=env)
+        p = ctl("--node", "nosuchnode", "status")
+        assert p.returncode == 69 and "no control socket of node nosuchnode" in p.stderr and "--socket" in p.stderr, p
+        # a socket in its usual place: connections to it go to a
+        import threading
+        relay = socket.socket(socket.AF_UNIX)
+        relay.bind(f"{c.tmp}/harbord-{host}.sock")
+        relay.listen(4)
+
+        def serve():
+            while True:
+                try:
+                    s, _ = relay.accept()
+                except OSError:
+                    return
+                with s, socket.socket(socket.AF_UNIX) as t:
+                    t.connect(c.a.socket)
+                    line = b""
+                    while not line.endswith(b"\n"):
+                        line += s.recv(65536)
+                    seen.append(line)
+                    t.sendall(line)
+                    head = t.makefile("rb")
+                    first = head.readline()
+                    s.sendall(first + head.read(int(first.split()[1]) + 1))
+        seen = []
+        threading.Thread(target=serve, daemon=True).start()
+        p = ctl("--node", "b", "status")
+        assert p.returncode == 0 and json.loads(p.stdout)["node"] == "b", p
+        p = ctl("status")
+        assert p.returncode == 0 and json.loads(p.stdout)["node"] == "a", p
+        assert seen == [b"@b status\n", b"status\n"], seen
+        relay.close()
+
+
+if __name__ == "__main__":
+    main([every_node_from_every_node, the_old_commands_too, tasks, scripts, message_logs_and_traces, services_that_do_not_answer,
+          nodes_that_are_not_there, requests_by_hand, by_name_on_this_host])
