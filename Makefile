@@ -143,10 +143,10 @@ check-quick:
 	@/usr/bin/python3 tests/run.py --build $(B) layers unit fuzz lua
 check-asan:
 	@$(MAKE) --no-print-directory $(JOBS) SANITIZE=address,undefined tests-bin
-	@/usr/bin/python3 tests/run.py --build build/san-address-undefined layers unit fuzz lua cluster
+	@/usr/bin/python3 tests/run.py --build build/san-address-undefined layers unit fuzz lua cluster conformance
 check-tsan:
 	@$(MAKE) --no-print-directory $(JOBS) SANITIZE=thread tests-bin
-	@/usr/bin/python3 tests/run.py --build build/san-thread unit lua cluster
+	@/usr/bin/python3 tests/run.py --build build/san-thread unit lua cluster conformance
 
 demo: deps
 	@$(MAKE) --no-print-directory $(JOBS) all

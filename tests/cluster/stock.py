@@ -75,3 +75,22 @@ class Stock:
         if kind:
             print(f"# {self.node} out: {self.out[-3000:]!r}\n# {self.node} err: {self.err[-1500:]!r}")
         shutil.rmtree(self.tmp, ignore_errors=True)
+
+
+def folder(path):
+    """The files of a program, as Stock takes them."""
+    files = {}
+    for at, _, names in os.walk(path):
+        for name in names:
+            if name.endswith(".lua"):
+                with open(os.path.join(at, name)) as f:
+                    files[os.path.relpath(os.path.join(at, name), path)] = f.read()
+    return files
+
+
+def sanitizer(build):
+    """Flags for a module that is loaded into this build."""
+    name = os.path.basename(os.path.normpath(build))
+    if "address" in name or "asan" in name:
+        return ["-fsanitize=address,undefined"]
+    return ["-fsanitize=thread"] if "thread" in name or "tsan" in name else []

@@ -2,6 +2,7 @@
 """The C contract from outside: `make install` into a folder, C services and C Lua libraries built against it with pkg-config
 alone, and run by the installed harbord (lua-core.md 2.1 to 2.5, lua-net.md 1.3). The sources are in tests/external."""
 import os, re, subprocess, sys, tempfile
+from stock import sanitizer
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
@@ -17,15 +18,6 @@ def run(what, argv, **kw):
     return p
 
 
-def flags_of(build):
-    """A module runs in the process of a sanitizer build only if it was built by the same one."""
-    for name, flag in (("address", "-fsanitize=address,undefined"), ("asan", "-fsanitize=address,undefined"),
-                       ("thread", "-fsanitize=thread"), ("tsan", "-fsanitize=thread")):
-        if name in os.path.basename(build):
-            return "-O1 -g " + flag
-    return "-O2 -g"
-
-
 def main():
     build = os.path.abspath(sys.argv[sys.argv.index("--build") + 1])
     with tempfile.TemporaryDirectory(prefix="harbor-test-") as tmp:
@@ -37,7 +29,7 @@ def main():
         flags = run("pkg-config", ["pkg-config", "--cflags", "--libs", "harbord"], env=env).stdout.split()
         assert f"-I{prefix}/include/harbord" in flags, flags
         assert re.match(r"\d+\.\d+\.\d+", run("pkg-config", ["pkg-config", "--modversion", "harbord"], env=env).stdout)
-        run("the modules build", ["make", "-s", "-C", EXTERNAL, f"OUT={out}", f"CFLAGS={flags_of(build)}"], env=env)
+        run("the modules build", ["make", "-s", "-C", EXTERNAL, f"OUT={out}", "CFLAGS=-O1 -g " + " ".join(sanitizer(build))], env=env)
         os.symlink(out + "/plain.so", out + "/sub.plain.so")
         log = tmp + "/node.log"
         with open(tmp + "/config.lua", "w") as f:

@@ -1,0 +1,4 @@
+-- SPDX-License-Identifier: MIT
+thread = 4
+harbor = 0
+luaservice = "./?.lua"

@@ -1,0 +1,5 @@
+-- SPDX-License-Identifier: MIT
+thread = 4
+harbor = 0
+luaservice = "./?.lua"
+items_version = 1
