@@ -104,18 +104,24 @@ static void on_request(struct service *s, const void *p, size_t n)
 static void on_command(uint32_t source, int32_t session, const char *p, size_t n)
 {
 	const struct asker who = { .source = source, .session = session };
-	cleanup(mem_freep) char *copy = mem_alloc(n + 1);
+	cleanup(mem_freep) char *copy = NULL;
 	char *words[COMMANDS_WORDS_MAX];
 	const char *why = NULL;
 	unsigned count = 0;
 	struct json j;
 
-	memcpy(copy, p, n);
-	for (char *w = copy; w < copy + n && count < COMMANDS_WORDS_MAX; w += strlen(w) + 1)
-		words[count++] = w;
-	if (n == 0 || copy[n - 1] != 0 || words[0][0] == '@') {
+	if (n == 0 || p[n - 1] != 0 || p[0] == '@') {
 		asker_refuse(&who, "malformed request");
 		return;
+	}
+	copy = mem_alloc(n);
+	memcpy(copy, p, n);
+	for (char *w = copy; w < copy + n; w += strlen(w) + 1) {
+		if (count == COMMANDS_WORDS_MAX) {
+			asker_refuse(&who, "malformed request");
+			return;
+		}
+		words[count++] = w;
 	}
 	json_init(&j);
 	switch (commands_run(&who, count, words, &j, &why)) {

@@ -253,7 +253,7 @@ def requests_by_hand(build):
         text = at(c.m, c.b, "inject", ".shop", script)["output"].splitlines()
         assert [x.split("\t")[1][:1] for x in text] == ["-", "-", "-", "-", "+", "-", "+"], text
         assert all(x.startswith("true") for x in text), text
-        assert '"malformed request"' in text[0] and '"unknown command"' in text[5], text
+        assert '"malformed request"' in text[0] and '"malformed request"' in text[5], text
 
 
 def by_name_on_this_host(build):
