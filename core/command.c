@@ -201,6 +201,14 @@ static const char *cmd_starttime(struct service *s, const char *parm)
 	return result(s, mem_printf("%u", clock_start_seconds()));
 }
 
+/* The configuration's `profile`. Times are taken in any case; this is what programs see of them. */
+static bool profiled(void)
+{
+	const char *value = env_get("profile");
+
+	return !value || strcmp(value, "true") == 0;
+}
+
 static const char *cmd_stat(struct service *s, const char *parm)
 {
 	/* relaxed, all of them: statistics */
@@ -217,7 +225,7 @@ static const char *cmd_stat(struct service *s, const char *parm)
 	uint64_t running = began ? clock_mono_ns() - began : 0;
 
 	if (strcmp(parm, "time") == 0)
-		return result(s, mem_printf("%lf", (double)running / NS_PER_SEC));
+		return !profiled() ? "0" : result(s, mem_printf("%lf", (double)running / NS_PER_SEC));
 	if (strcmp(parm, "cpu") == 0)
 		return result(s, mem_printf("%lf", (double)(atomic_load_explicit(&s->cpu_ns,
 									  memory_order_relaxed) +

@@ -193,7 +193,7 @@ static int on_text(struct parrot *p, int session, uint32_t source, const char *t
 	} else if (strcmp(word, "SIGNALS") == 0) {
 		answer_number(p, source, session, p->signals);
 	} else if (strcmp(word, "RELEASED") == 0) {
-		answer_number(p, source, session, released);
+		answer_number(p, source, session, __atomic_load_n(&released, __ATOMIC_RELAXED));
 	} else if (strcmp(word, "LOG") == 0) {
 		skynet_error(p->ctx, "%s, and %0*d", rest, 3000, 7);
 		skynet_error(NULL, "nobody says %s", rest);

@@ -371,6 +371,18 @@ static void stat_time_and_cpu_are_seconds(void **state)
 	assert_true(atof(command(a, "STAT", "cpu")) >= 0.0199);
 }
 
+static void stat_time_is_0_when_the_profile_is_off(void **state)
+{
+	struct spent r = { 0 };
+
+	(void)state;
+	env_set("profile", "false");
+	assert_true(run_as(a, work_and_look, &r));
+	assert_true(r.time == 0);
+	assert_string_equal(command(a, "STAT", "time"), "0");
+	assert_true(r.cpu >= 0.0199);
+}
+
 struct queued {
 	char length[16];
 };
@@ -458,6 +470,7 @@ int main(void)
 		T(stat_message_counts_what_was_processed),
 		T(stat_endless_is_read_once),
 		T(stat_time_and_cpu_are_seconds),
+		T(stat_time_is_0_when_the_profile_is_off),
 		T(stat_mqlen_counts_what_waits),
 		T(a_signal_reaches_the_module_by_handle_or_name),
 		T(a_result_may_be_the_next_parameter),
