@@ -2,10 +2,9 @@
 #pragma once
 /*
  * Background: a skynet-style configuration's `daemon = PIDFILE` (lua-core.md 1.6). The process forks, the pid file is
- * locked for as long as the node lives, and the terminal is left when the log is open.
+ * locked for as long as the node lives, and the terminal is left when ports and files have been opened.
  *
- * Threads: the main thread, before any other is started (background_start, background_detach may come when the
- * log's has been).
+ * Threads: the main thread; background_start before any other is started.
  */
 
 /* Forks; the parent does not return: it leaves with 0 when the child has detached, or with the child's status if that

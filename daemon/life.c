@@ -14,6 +14,7 @@
 #include "core/service.h"
 #include "core/timer.h"
 #include "daemon/admin.h"
+#include "daemon/background.h"
 #include "daemon/boot.h"
 #include "daemon/commands.h"
 #include "daemon/control.h"
@@ -319,6 +320,8 @@ int life_run(const struct config *c)
 	status = boot_start(c, on_state);
 	if (status)
 		return status;
+	/* signals are handled and every port is ours: what goes wrong from here on is the log's */
+	background_detach();
 	if (c->cluster.present)
 		status = join(c);
 	if (!status && !stopping())

@@ -87,7 +87,6 @@ static int run_node(const struct config *c)
 		background_end();
 		return status;
 	}
-	background_detach();
 	info = info_get();
 	log_info("harbord %s, node %s, pid %ld, configuration %s (%016llx)%s%s", HARBORD_VERSION, info->node,
 		 (long)getpid(), info->config_file, (unsigned long long)info->config_hash,

@@ -2,7 +2,7 @@
 """Skynet-style configurations and what they do to the boot and to each service: files and values, what is wrong with them,
 defaults that are written back, the order of the boot, the background, loaders and preload, SERVICE_NAME and
 SERVICE_PATH, services that fail to load, memory limits and warnings (lua-core.md 1.1 to 1.8)."""
-import os, re, signal, subprocess, time
+import os, re, signal, socket
 from harness import eventually, main
 from stock import Stock
 
@@ -174,6 +174,12 @@ def the_background_tells_what_is_wrong(build):
         assert p.returncode == 78 and "./nowhere/node.pid" in p.stderr, p
         p = with_lines('daemon = "./node.pid"\nlogger = "./nowhere/node.log"\n')
         assert p.returncode == 78 and "./nowhere/node.log" in p.stderr and not os.path.exists(n.tmp + "/node.pid"), p
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            s.listen(1)
+            port = s.getsockname()[1]
+            p = with_lines(f'daemon = "./node.pid"\nharbor = 1\naddress = "127.0.0.1:{port}"\nmaster = "127.0.0.1:{port}"\n')
+            assert p.returncode == 69 and str(port) in p.stdout + p.stderr and not os.path.exists(n.tmp + "/node.pid"), p
         with open(n.tmp + "/node.pid", "w") as f:
             f.write("1\n")  # alive, but nobody holds the file
         p = with_lines('daemon = "./node.pid"\n')
