@@ -165,7 +165,8 @@ void sched_note_message(uint32_t handle, const struct msg *m);
 /* Start and stop of the table. harbor: id of this node, 0 = single node. */
 int service_table_init(unsigned harbor);
 void service_table_fini(void);
-/* Where the next handle is looked for, 1 .. 2^24 - 1: tests of the wrap-around begin near the end. */
+/* Where the next handle is looked for, 1 .. 2^24 - 1: the boot gives one out of turn, tests of the wrap-around begin
+ * near the end. */
 void service_table_set_next(uint32_t index);
 /* The harbor id of this node. An `auto` node learns it before its first service is launched: only
  * then may it be set. */

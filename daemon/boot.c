@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Boot. Order matters in three places: listeners are bound before anybody is told that we exist; the
- * harbor id is part of every handle, so no service is launched before it is known; the bootstrap
- * service is launched before `.daemon`, because the contract gives it handle 2. It may therefore finish
- * before `.daemon` has its name; it sets the environment before it looks for the name, and the main
- * thread looks at the environment after it gave the name, so the news is not lost.
+ * harbor id is part of every handle, so no service is launched before it is known; `.daemon` is there before the
+ * bootstrap service, which may end every service at once: one that is launched after that would keep the node
+ * alive. The contract gives the bootstrap service handle 2 all the same.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -30,6 +29,7 @@
 #include "net/net.h"
 
 #define BOOTSTRAP "snlua bootstrap"
+#define BOOTSTRAP_INDEX 2u
 #define CPATH "./cservice/?.so"
 
 /* set by boot_layers, then constant */
@@ -264,16 +264,18 @@ int boot_services(const struct config *c, uint32_t *ret_bootstrap)
 		log_error("Can't launch %s service", logservice);
 		return EX_SOFTWARE;
 	}
+	service_table_set_next(BOOTSTRAP_INDEX + 1);
+	if (!control_launch()) {
+		log_error("the control service was not launched");
+		return EX_SOFTWARE;
+	}
+	service_table_set_next(BOOTSTRAP_INDEX);
 	line = env_get("bootstrap");
 	n = strcspn(line, " ");
 	module = mem_strndup(line, n);
 	*ret_bootstrap = service_launch(module, line + n + strspn(line + n, " "));
 	if (!*ret_bootstrap) {
 		log_error("Bootstrap error : %s", line);
-		return EX_SOFTWARE;
-	}
-	if (!control_launch()) {
-		log_error("the control service was not launched");
 		return EX_SOFTWARE;
 	}
 	return 0;

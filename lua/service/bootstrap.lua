@@ -1,9 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- The first Lua service: starts the others, then the user's `start` service, and ends.
 --
--- Tells the daemon how it went: "start_done", or "start_failed" with the reason. By the environment and by
--- a message to .daemon: that service is launched right after this one, so its name may not be there yet; the
--- daemon looks at the environment once it has given the name.
+-- Tells the daemon how it went: "start_done", or "start_failed" with the reason. By a message to .daemon, which wakes it,
+-- and by the environment, which stays when a start service ends the node before the message is read.
 local skynet = require "skynet"
 require "skynet.manager"
 

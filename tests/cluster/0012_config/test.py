@@ -106,7 +106,7 @@ def the_boot_in_order(build):
         want = ["[:00000002] LAUNCH snlua bootstrap", "[:n] LAUNCH snlua launcher", "[:n] LAUNCH snlua cdummy",
                 "[:n] LAUNCH snlua datacenterd", "[:n] LAUNCH snlua service_mgr", "[:n] LAUNCH snlua main", "[:00000002] KILL self"]
         at = [lines.index(x) for x in want[:-1]]
-        assert at == sorted(at) and lines[0] == "[:00000001] LAUNCH logger", lines
+        assert at == sorted(at) and lines[:2] == ["[:00000001] LAUNCH logger", "[:n] LAUNCH harbord"], lines
         for word in (".launcher\ttrue", ".cslave\ttrue", ".service\ttrue", ".logger\ttrue", "DATACENTER\tnil", "standalone\ttrue",
                      "LIST\tsnlua cdummy", "LIST\tsnlua datacenterd", "LIST\tsnlua service_mgr", "LIST\tsnlua main"):
             assert word in p.stdout, (word, p.stdout)
@@ -134,6 +134,14 @@ end)
     with Stock(build, {"config.lua": BASE + 'bootstrap = "nosuch module"\n'}) as n:
         p = n.run()
         assert p.returncode == 70 and "Bootstrap error : nosuch module" in p.stdout + p.stderr, p
+
+
+def a_node_that_ends_at_once(build):
+    """abort in the first moment of the bootstrap service ends the node, every time"""
+    own = START + "skynet.start(function() skynet.abort() end)\n"
+    with Stock(build, {"config.lua": BASE + 'bootstrap = "snlua myboot"\n', "svc/myboot.lua": own}) as n:
+        for _ in range(100):
+            assert n.run(limit=20).returncode == 0
 
 
 def in_the_background(build):
@@ -308,6 +316,6 @@ end)
 
 
 if __name__ == "__main__":
-    main([values_and_includes, what_is_wrong_is_told, defaults_are_written_back, the_boot_in_order, a_bootstrap_of_ones_own,
+    main([values_and_includes, what_is_wrong_is_told, defaults_are_written_back, the_boot_in_order, a_bootstrap_of_ones_own, a_node_that_ends_at_once,
           in_the_background, the_background_tells_what_is_wrong, names_and_paths_of_services, a_loader_of_ones_own,
           services_that_fail_to_load, a_start_service_that_fails_ends_the_node, memory_is_watched])
