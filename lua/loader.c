@@ -43,6 +43,29 @@ static void set_path(lua_State *L, const char *template, size_t n, const char *n
 	lua_setglobal(L, "SERVICE_PATH");
 }
 
+/* Services of ours with names that games have for services of their own: the configured path comes first. All others
+ * are parts of the node, and a file that happens to have their name must not stand in for them. */
+static bool is_common_name(const char *name)
+{
+	static const char *const names[] = { "gate", "console", "dbg", "cmemory" };
+
+	for (size_t i = 0; i < array_len(names); i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
+static void load_own(lua_State *L, const char *file, const char *name)
+{
+	const char *template;
+
+	if (codecache_load(L, file) != LUA_OK)
+		lua_error(L);
+	template = lua_pushfstring(L, "%s/?.lua", luahost_service_dir);
+	set_path(L, template, strlen(template), name);
+	lua_pop(L, 1);
+}
+
 /* Pushes the chunk of the service, or raises all messages. */
 static void find_service(lua_State *L, const char *name)
 {
@@ -50,13 +73,8 @@ static void find_service(lua_State *L, const char *name)
 	const char *own = search_own_service(name), *p = user ? user : DEFAULT_SERVICES;
 	int top, errors = 0;
 
-	if (own) {
-		if (codecache_load(L, own) != LUA_OK)
-			lua_error(L);
-		const char *template = lua_pushfstring(L, "%s/?.lua", luahost_service_dir);
-
-		set_path(L, template, strlen(template), name);
-		lua_pop(L, 1);
+	if (own && !is_common_name(name)) {
+		load_own(L, own, name);
 		return;
 	}
 	lua_pushnil(L); /* where the chunk goes */
@@ -77,11 +95,18 @@ static void find_service(lua_State *L, const char *name)
 			}
 			errors++;
 			lua_remove(L, -2);
-			if (r != LUA_ERRFILE) /* it is there, but: the most telling goes first */
+			if (r != LUA_ERRFILE) { /* it is there, but: the most telling goes first */
 				lua_insert(L, top + 1);
+				own = NULL;
+			}
 		}
 		p += n;
 		p += *p == ';';
+	}
+	if (own) {
+		lua_settop(L, top - 1);
+		load_own(L, own, name);
+		return;
 	}
 	luaL_Buffer b;
 

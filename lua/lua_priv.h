@@ -31,6 +31,8 @@ int luaopen_skynet_multicast_core(lua_State *L); /* lua/src/multicast.c */
 int luaopen_skynet_sharetable_core(lua_State *L); /* lua/src/sharetable.c */
 int luaopen_skynet_datasheet_core(lua_State *L); /* lua/src/datasheet.c */
 int luaopen_skynet_stm(lua_State *L);          /* lua/src/stm.c */
+int luaopen_skynet_netpack(lua_State *L);      /* lua/src/netpack.c */
+int luaopen_skynet_cluster_core(lua_State *L); /* lua/src/cluster.c */
 
 /* Before the first service is launched. */
 void multicast_init(void);

@@ -69,6 +69,8 @@ static const struct {
 	{ "skynet.datasheet.core", luaopen_skynet_datasheet_core },
 	{ "skynet.coroutine", luaopen_skynet_coroutine },
 	{ "skynet.profile", luaopen_skynet_profile },
+	{ "skynet.netpack", luaopen_skynet_netpack },
+	{ "skynet.cluster.core", luaopen_skynet_cluster_core },
 };
 
 lua_CFunction luahost_find_module(const char *name)

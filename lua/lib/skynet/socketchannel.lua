@@ -1,0 +1,459 @@
+-- SPDX-License-Identifier: MIT
+-- skynet.socketchannel: a TCP client that connects when it is needed and gives each request its answer
+-- (lua-net.md 2.1).
+--
+-- One connection is one object `link`; a task reads its answers. Who waits for an answer is a waiter, in `link.line`
+-- (order mode: first come, first served) or `link.sessions` (session mode). When a link ends, for whatever reason, all
+-- its waiters fail, and whoever holds the link object sees that it is not the channel's any more. What programs hold is a
+-- shell around the channel: the task that reads holds the channel, so only the shell can be collected.
+local skynet = require "skynet"
+local socket = require "skynet.socket"
+local driver = require "skynet.socketdriver"
+
+local RETRY_MAX <const> = 11 -- seconds between two tries, after which the waits begin anew
+
+local socketchannel = {}
+local socket_error = setmetatable({}, { __tostring = function() return "[Error: socket]" end })
+socketchannel.error = socket_error
+
+local channel, shell = {}, {}
+channel.__index = channel
+shell.__index = shell
+
+local function log(fmt, ...)
+	skynet.error(fmt:format(...))
+end
+
+local function where(host, port)
+	return port and host .. ":" .. port or host
+end
+
+-- ---- what response functions read from ----
+
+local function sock_read(sock, n)
+	return socket.read(sock[1], n) or error(socket_error)
+end
+
+local function sock_readline(sock, sep)
+	return socket.readline(sock[1], sep) or error(socket_error)
+end
+
+-- ---- waiters ----
+
+local function settle(w, ok, result)
+	if not w.done then
+		w.done, w.ok, w.result = true, ok, result
+		skynet.wakeup(w)
+	end
+end
+
+local function await(w)
+	if not w.done then
+		skynet.wait(w)
+	end
+	if w.ok then
+		return w.result
+	end
+	error(w.result, w.prefix and 1 or 0)
+end
+
+-- One result of a response function. true: the waiter has all it waits for.
+local function collect(w, ok, data, more)
+	if ok and more then
+		w.parts = w.parts or {}
+		w.parts[#w.parts + 1] = data
+		return false
+	end
+	if ok and w.parts then
+		w.parts[#w.parts + 1] = data
+		data = w.parts
+	end
+	w.prefix = not ok and type(data) == "string"
+	settle(w, ok and true or false, data)
+	return true
+end
+
+-- ---- the life of a link ----
+
+-- The link is over: its waiters fail with err. gently: what was written still goes out.
+local function drop(self, link, err, gently)
+	if link.over then
+		return
+	end
+	link.over = true
+	if self.link == link then
+		self.link = nil
+	end
+	local line, sessions = link.line, link.sessions
+	link.line, link.sessions = {}, {}
+	local prefix = type(err) == "string"
+	for i = link.first, link.last do
+		line[i].prefix = prefix
+		settle(line[i], false, err)
+	end
+	link.first, link.last = 1, 0
+	for _, w in pairs(sessions) do
+		w.prefix = prefix
+		settle(w, false, err)
+	end
+	if link.idle then
+		skynet.wakeup(link)
+	end
+	socket.onclose(link.fd, nil)
+	if not gently then
+		socket.shutdown(link.fd)
+	end
+	skynet.fork(socket.close, link.fd) -- waits for a reader
+end
+
+-- A response function raised `why`.
+local function broken(self, link, why)
+	if why ~= socket_error then
+		log("socket: response failed: %s", tostring(why))
+		why = type(why) == "string" and why or tostring(why)
+	end
+	drop(self, link, why)
+end
+
+local function read_in_order(self, link)
+	while not link.over do
+		local w = link.line[link.first]
+		if not w then
+			link.idle = true
+			skynet.wait(link)
+			link.idle = false
+		else
+			link.reading = true
+			local raised, ok, data, more = pcall(w.response, link.sock)
+			link.reading = false
+			if link.over then
+				return
+			elseif not raised then
+				return broken(self, link, ok)
+			elseif collect(w, ok, data, more) then
+				link.line[link.first] = nil
+				link.first = link.first + 1
+			end
+		end
+	end
+end
+
+local function read_by_session(self, link)
+	link.reading = true
+	while not link.over do
+		local raised, session, ok, data, more = pcall(self.by_session, link.sock)
+		if link.over then
+			return
+		elseif not raised then
+			return broken(self, link, session)
+		end
+		local w = session and link.sessions[session]
+		if not w then
+			log("socket: unknown session : %s", tostring(session))
+		elseif collect(w, ok, data, more) then
+			link.sessions[session] = nil
+		end
+	end
+end
+
+local function watch_overload(self, fd)
+	local overload, over = self.overload, false
+	if overload then
+		socket.warning(fd, function(_, kib)
+			if kib == 0 then
+				over = false
+				overload(false)
+			elseif over then
+				log("WARNING: %d K bytes need to send out (fd = %d %s)", kib, fd, where(self.host, self.port))
+			else
+				over = true
+				overload(true)
+			end
+		end)
+	end
+end
+
+-- Connects to one address: true; or false and why.
+local function connect_to(self, host, port)
+	local raised, fd, err = pcall(socket.open, host, port)
+	if not raised then
+		return false, fd
+	elseif not fd then
+		return false, err
+	elseif self.closed then
+		socket.close(fd)
+		return false, "channel closed"
+	end
+	if self.nodelay then
+		driver.nodelay(fd)
+	end
+	local link = { fd = fd, line = {}, first = 1, last = 0, sessions = {} }
+	link.sock = setmetatable({ fd }, self.sock_meta)
+	self.link = link
+	watch_overload(self, fd)
+	if self.by_session then
+		skynet.fork(read_by_session, self, link)
+	else
+		skynet.fork(read_in_order, self, link)
+		socket.onclose(fd, function()
+			if self.link == link and link.idle then
+				log("socket closed by peer %s", where(host, port))
+				drop(self, link, socket_error)
+			end
+		end)
+	end
+	local old_host, old_port = self.host, self.port
+	self.authing = coroutine.running()
+	local ok, why = true, nil
+	if self.auth then
+		ok, why = pcall(self.auth, self)
+	end
+	self.authing = nil
+	local moved = self.host ~= old_host or self.port ~= old_port
+	if not ok then
+		if why ~= socket_error then
+			log("socket: auth failed %s", tostring(why))
+		end
+		if self.link then
+			drop(self, self.link, socket_error)
+		end
+		return false, why
+	elseif self.link then
+		if not moved then
+			self.host, self.port = host, port
+		end
+		return true
+	elseif self.closed then
+		return false, "channel closed"
+	elseif moved then
+		return connect_to(self, self.host, self.port) -- auth knows a better address
+	end
+	return false, "closed in auth"
+end
+
+-- The next backup address that this pass has not tried, or nil.
+local function next_backup(self, tried)
+	for _, b in ipairs(self.backup or {}) do
+		local host, port = b, self.main_port
+		if type(b) == "table" then
+			host, port = b.host, b.port
+		end
+		if not tried[where(host, port)] then
+			return host, port
+		end
+	end
+end
+
+-- One pass over all addresses: true; or false and why.
+local function connect_pass(self)
+	self.main_port = self.port
+	local host, port = self.host, self.port
+	local tried, why = {}, nil
+	local had_backup = next_backup(self, { [where(host, port)] = true })
+	while host do
+		tried[where(host, port)] = true
+		local ok, err = connect_to(self, host, port)
+		if ok then
+			return true
+		end
+		tried[where(self.host, self.port)] = true
+		why = err
+		log("socket: connect to %s failed: %s", where(host, port), tostring(err))
+		if self.closed then
+			return false, why
+		end
+		host, port = next_backup(self, tried)
+		if host then
+			log("socket: try backup %s", where(host, port))
+		end
+	end
+	return false, had_backup and "no more backup host" or why
+end
+
+-- Connects, as the one task that does. Whoever comes meanwhile waits in self.connecting.
+local function connect(self, once)
+	local waiting = {}
+	local raised, ok, why
+	self.connecting = waiting
+	local guard <close> = setmetatable({}, { __close = function() -- also when this task is killed
+		self.connecting = nil
+		for _, token in ipairs(waiting) do
+			token.ok = ok and not self.closed
+			token.ready = true
+			skynet.wakeup(token)
+		end
+	end })
+	local wait = 0
+	while true do
+		raised, ok, why = pcall(connect_pass, self)
+		if not raised then
+			ok, why = false, ok
+		end
+		self.why = not ok and tostring(why) or nil
+		if ok or once or self.closed then
+			break
+		end
+		log("socket: connect to %s again in %d s", where(self.host, self.port), wait)
+		skynet.sleep(wait * 100)
+		wait = wait == RETRY_MAX and 1 or wait + 1
+	end
+	if not ok then
+		error(socket_error)
+	end
+	return true
+end
+
+-- Gives the link, or raises. once: one pass over the addresses.
+local function linked(self, once)
+	local me = coroutine.running()
+	if self.link and (not self.authing or self.authing == me) then
+		return self.link
+	end
+	if self.authing == me then
+		error(socket_error) -- lost in auth
+	end
+	assert(not self.closed)
+	while self.connecting do
+		local token = {}
+		table.insert(self.connecting, token)
+		if not token.ready then
+			skynet.wait(token)
+		end
+		if not token.ok or not self.link then
+			error(socket_error)
+		elseif not self.authing then
+			return self.link
+		end
+	end
+	connect(self, once)
+	return self.link or error(socket_error)
+end
+
+-- ---- what programs call ----
+
+local function meta_of(desc)
+	local index = { read = desc.socket_read or sock_read, readline = desc.socket_readline or sock_readline }
+	return { __index = index }
+end
+
+-- channel { host =, port =, backup =, response =, auth =, nodelay =, overload =, socket_read =, socket_readline = }
+function socketchannel.channel(desc)
+	local self = setmetatable({
+		host = assert(desc.host, "a channel needs a host"),
+		port = desc.port,
+		backup = desc.backup,
+		by_session = desc.response,
+		auth = desc.auth,
+		nodelay = desc.nodelay,
+		overload = desc.overload,
+		sock_meta = meta_of(desc),
+		closed = false,
+	}, channel)
+	return setmetatable({ inner = self }, shell)
+end
+
+function channel:connect(once)
+	self.closed = false
+	linked(self, once)
+	return true
+end
+
+local function wait_in(self, link, response)
+	local w = { response = response }
+	if link.over then
+		error(socket_error)
+	elseif self.by_session then
+		assert(not link.sessions[response], "the session is in use")
+		link.sessions[response] = w
+	else
+		link.last = link.last + 1
+		link.line[link.last] = w
+		if link.idle then
+			skynet.wakeup(link)
+		end
+	end
+	return await(w)
+end
+
+function channel:request(req, response, padding)
+	local link = linked(self, true)
+	local fd, ok = link.fd, nil
+	if padding then
+		ok = socket.lwrite(fd, req)
+		for i = 1, #padding do
+			ok = ok and socket.lwrite(fd, padding[i])
+		end
+	else
+		ok = socket.write(fd, req)
+	end
+	if not ok then
+		drop(self, link, socket_error)
+		error(socket_error)
+	end
+	if response then
+		return wait_in(self, link, response)
+	end
+end
+
+function channel:response(response)
+	assert(response, "whose response?")
+	return wait_in(self, linked(self, false), response)
+end
+
+-- Ours, in session mode: the request of that session fails with `why` now; its answer, if it comes, is of an unknown
+-- session. false: nobody waits for it.
+function channel:cancel(session, why)
+	local link = self.link
+	local w = link and link.sessions[session]
+	if not w then
+		return false
+	end
+	link.sessions[session] = nil
+	settle(w, false, why)
+	return true
+end
+
+function channel:close()
+	if not self.closed then
+		self.closed = true
+		local link = self.link
+		if link then
+			drop(self, link, link.reading and socket_error or "channel_closed", true)
+		end
+	end
+end
+
+function channel:changehost(host, port)
+	self.host = host
+	self.port = port
+	if not self.closed and self.link then
+		drop(self, self.link, socket_error)
+	end
+end
+
+function channel:changebackup(list)
+	self.backup = list
+end
+
+-- Ours: why the last try to connect failed, a text, or nil.
+function channel:lasterror()
+	return self.why
+end
+
+for name, f in pairs(channel) do
+	if name ~= "__index" then
+		shell[name] = function(self, ...)
+			return f(self.inner, ...)
+		end
+	end
+end
+
+-- Nothing that waits can run here; the task that reads sees the end and cleans up.
+function shell:__gc()
+	self.inner.closed = true
+	if self.inner.link then
+		driver.shutdown(self.inner.link.fd)
+	end
+end
+
+return socketchannel

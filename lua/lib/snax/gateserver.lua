@@ -1,0 +1,184 @@
+-- SPDX-License-Identifier: MIT
+-- snax.gateserver: the frame of a gate, a service that listens and gives the frames of its clients to a handler
+-- (lua-net.md 2.5). It takes the socket messages of its service, which therefore cannot use skynet.socket.
+local skynet = require "skynet"
+local netpack = require "skynet.netpack"
+local driver = require "skynet.socketdriver"
+
+local gateserver = {}
+
+local listener           -- id, once open was called
+local opening            -- true until the listener has told its address
+local address, port      -- the actual ones
+local queue              -- of netpack
+local maxclient
+local nodelay = false
+local count = 0          -- connections, the refused ones until they are closed too
+local connected = {}     -- fd -> true; false: the peer is gone and the handler has not closed it
+
+local function log(fmt, ...)
+	skynet.error(fmt:format(...))
+end
+
+-- Begins to read.
+function gateserver.openclient(fd)
+	if connected[fd] then
+		driver.start(fd)
+	end
+end
+
+function gateserver.closeclient(fd)
+	if connected[fd] ~= nil then
+		connected[fd] = nil
+		driver.close(fd)
+	end
+end
+
+function gateserver.start(handler)
+	assert(handler.message, "a gate needs handler.message")
+	assert(handler.connect, "a gate needs handler.connect")
+
+	local command = {}
+
+	function command.open(source, conf)
+		assert(not listener, "the gate is open already")
+		address = conf.address or "0.0.0.0"
+		port = conf.port
+		maxclient = conf.maxclient or 1024
+		nodelay = conf.nodelay
+		opening = {}
+		log("Listen on %s%s", address, port and ":" .. port or "")
+		listener = driver.listen(address, port, conf.backlog)
+		if skynet.sleep(1000, opening) ~= "BREAK" or opening.failed then
+			local why = opening.failed or "no answer"
+			listener, opening = nil, nil
+			error("Listen error (" .. why .. ")")
+		end
+		opening = nil
+		conf.address, conf.port = address, port
+		driver.start(listener)
+		if handler.open then
+			return handler.open(source, conf)
+		end
+	end
+
+	function command.close()
+		assert(listener, "the gate is not open")
+		driver.close(listener)
+	end
+
+	local on = {}
+
+	local function frame(fd, msg, size)
+		if connected[fd] then
+			handler.message(fd, msg, size)
+		else
+			log("Drop message from fd (%d) : %s", fd, netpack.tostring(msg, size):sub(1, 64))
+		end
+	end
+
+	on.data = frame
+
+	function on.more()
+		local fd, msg, size = netpack.pop(queue)
+		if fd then
+			skynet.fork(on.more) -- goes on if a handler waits
+			frame(fd, msg, size)
+			for id, m, n in netpack.pop, queue do
+				frame(id, m, n)
+			end
+		end
+	end
+
+	function on.open(fd, from)
+		count = count + 1
+		if count >= maxclient then
+			driver.shutdown(fd)
+			return
+		end
+		if nodelay then
+			driver.nodelay(fd)
+		end
+		connected[fd] = true
+		handler.connect(fd, from)
+	end
+
+	function on.close(fd)
+		if fd == listener then
+			if opening then
+				opening.failed = "closed"
+				skynet.wakeup(opening)
+			end
+			return
+		end
+		count = count - 1
+		if connected[fd] then
+			connected[fd] = false
+		end
+		if handler.disconnect then
+			handler.disconnect(fd)
+		end
+	end
+
+	on["error"] = function(fd, why)
+		if fd == listener then
+			log("gateserver accept error: %s", why)
+			if opening then
+				opening.failed = why
+				skynet.wakeup(opening)
+			end
+			return
+		end
+		driver.shutdown(fd)
+		if handler.error then
+			handler.error(fd, why)
+		end
+	end
+
+	function on.warning(fd, kib)
+		if handler.warning then
+			handler.warning(fd, kib)
+		end
+	end
+
+	function on.init(fd, at, actual)
+		if opening and fd == listener then
+			address, port = at, actual
+			skynet.wakeup(opening)
+		end
+	end
+
+	local function init()
+		skynet.register_protocol {
+			name = "socket",
+			id = skynet.PTYPE_SOCKET,
+			unpack = function(msg, size)
+				return netpack.filter(queue, msg, size)
+			end,
+			dispatch = function(_, _, q, event, ...)
+				queue = q
+				if event then
+					on[event](...)
+				end
+			end,
+		}
+		skynet.dispatch("lua", function(session, source, name, ...)
+			local f = command[name]
+			if f then
+				skynet.retpack(f(source, ...))
+			elseif session == 0 then
+				handler.command(name, source, ...)
+			else
+				skynet.retpack(handler.command(name, source, ...))
+			end
+		end)
+	end
+
+	if handler.embed then
+		init()
+	else
+		skynet.start(init)
+	end
+end
+
+return gateserver

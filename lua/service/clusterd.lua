@@ -1,0 +1,323 @@
+-- SPDX-License-Identifier: MIT
+-- clusterd: what a node knows of the others, and the names it has for them (lua-core.md 6.2). One per process.
+--
+-- config[name] is an address, or false: declared down. A node that a caller asked for has a peer: its clustersender and a
+-- queue in which the sender is told its address, so that two changes cannot overtake each other.
+local skynet = require "skynet"
+local queue = require "skynet.queue"
+
+local config = {}
+local options = {}    -- of "__name" in the configuration
+local peers = {}      -- node -> { run = queue, handle =, ok = has it been connected }
+local waiting = {}    -- node -> tokens of those who wait for its address
+local handles = {}    -- registered name -> handle
+local names = {}      -- handle -> registered name
+local proxies = {}    -- "node" .. address -> { run = queue, handle = }
+local agents = {}     -- fd -> { gate =, handle = once it runs, closed = }
+
+local command = {}
+
+-- "host:port", "[v6]:port" -> host, port
+local function split(address)
+	local host, port = address:match "^%[(.-)%]:(%d+)$"
+	if not host then
+		host, port = address:match "^([^:]+):(%d+)$"
+	end
+	if not host then
+		error(("invalid cluster address %q: host:port is wanted"):format(address), 0)
+	end
+	return host, math.tointeger(port)
+end
+
+-- ---- configuration ----
+
+local function load_file()
+	local file = skynet.getenv "cluster"
+	if not file then
+		return {}
+	end
+	local f <close> = assert(io.open(file, "rb"))
+	local found = {}
+	assert(load(f:read "a", "@" .. file, "t", found))()
+	return found
+end
+
+local function check(found)
+	for name, address in pairs(found) do
+		assert(type(name) == "string", "a key of the cluster configuration must be a string")
+		if name:sub(1, 2) ~= "__" and address ~= false then
+			assert(type(address) == "string", ("cluster node %s: an address or false is wanted"):format(name))
+			split(address)
+		end
+	end
+end
+
+local function wake(name)
+	local tokens = waiting[name]
+	waiting[name] = nil
+	for _, token in ipairs(tokens or {}) do
+		skynet.wakeup(token)
+	end
+end
+
+-- Tells the node's sender where it is now; true when it is connected, else false and why. In the queue of the peer.
+local function tell(peer, name)
+	local address = config[name]
+	if not peer.handle then
+		if not address then
+			return false, "cluster node [" .. name .. "] is down"
+		end
+		peer.handle = skynet.newservice("clustersender", (name:gsub("%s", "_")), split(address))
+	end
+	peer.told = address
+	local why
+	if address then
+		local host, port = split(address)
+		peer.ok, why = skynet.call(peer.handle, "lua", "changenode", host, port, options)
+	else
+		peer.ok, why = skynet.call(peer.handle, "lua", "changenode", false)
+	end
+	return peer.ok, why
+end
+
+local function apply(found)
+	check(found)
+	local changed = false
+	for name, address in pairs(found) do
+		if name:sub(1, 2) == "__" then
+			local option = name:sub(3)
+			changed = changed or options[option] ~= address
+			options[option] = address
+			skynet.error(("Config %s = %s"):format(option, tostring(address)))
+		end
+	end
+	for _, peer in pairs(changed and peers or {}) do
+		if peer.handle then
+			skynet.send(peer.handle, "lua", "options", options)
+		end
+	end
+	for name, address in pairs(found) do
+		if name:sub(1, 2) ~= "__" and config[name] ~= address then
+			config[name] = address
+			if waiting[name] then
+				skynet.error(("Cluster node [%s] resloved : %s"):format(name, tostring(address)))
+			end
+			local peer = peers[name]
+			if peer and peer.handle then
+				-- in the background: the node may be far, or not there yet
+				skynet.fork(peer.run, function()
+					if peer.told ~= config[name] then
+						tell(peer, name)
+					end
+				end)
+			end
+			wake(name)
+		end
+	end
+	if options.nowaiting then
+		for name in pairs(waiting) do
+			wake(name)
+		end
+	end
+end
+
+function command.reload(_, found)
+	apply(found or load_file())
+end
+
+-- ---- other nodes ----
+
+-- The address of the node, which may have to become known first; false or nil: there is none.
+local function resolve(name)
+	while config[name] == nil do
+		if options.nowaiting then
+			skynet.error(("cluster node [%s] is absent."):format(name))
+			return nil
+		end
+		if not waiting[name] then
+			skynet.error(("Waiting for cluster node [%s]"):format(name))
+			waiting[name] = {}
+		end
+		local token = {}
+		table.insert(waiting[name], token)
+		skynet.wait(token)
+	end
+	return config[name]
+end
+
+-- The sender of a node, connected at least once; or nil and why there is none.
+function command.sender(_, name)
+	assert(type(name) == "string", "a node has a name")
+	local address = resolve(name)
+	if address == nil then
+		return nil, "cluster node [" .. name .. "] is absent"
+	elseif not address then
+		return nil, "cluster node [" .. name .. "] is down"
+	end
+	local peer = peers[name]
+	if not peer then
+		peer = { run = queue() }
+		peers[name] = peer
+	end
+	if not peer.ok then
+		local why
+		peer.run(function()
+			if not peer.ok then
+				local _
+				_, why = tell(peer, name)
+			end
+		end)
+		if not peer.ok then
+			return nil, why or "cluster node [" .. name .. "] does not answer"
+		end
+	end
+	return peer.handle
+end
+
+function command.senders()
+	local found = {}
+	for name, peer in pairs(peers) do
+		found[name] = peer.handle
+	end
+	return found
+end
+
+function command.proxy(_, node, address)
+	if address == nil then
+		local all = node
+		node, address = all:match "^([^@.]+)([@.].+)"
+		if not node then
+			error("Invalid name " .. all, 0)
+		end
+	end
+	local key = ("%s %s %s"):format(node, type(address), tostring(address))
+	local proxy = proxies[key]
+	if not proxy then
+		proxy = { run = queue() }
+		proxies[key] = proxy
+	end
+	return proxy.run(function()
+		if not proxy.handle then
+			local handle = skynet.newservice "clusterproxy"
+			skynet.call(handle, "system", node, address)
+			proxy.handle = handle
+		end
+		return proxy.handle
+	end)
+end
+
+-- ---- names ----
+
+local function tell_agents()
+	for _, agent in pairs(agents) do
+		if agent.handle then
+			skynet.send(agent.handle, "lua", "namechange")
+		end
+	end
+end
+
+function command.register(source, name, handle)
+	assert(type(name) == "string" and #name >= 1 and #name < 255, "invalid name")
+	assert(handles[name] == nil, ("the name %s is in use"):format(name))
+	handle = handle or source
+	local old = names[handle]
+	if old then
+		handles[old] = nil
+		tell_agents()
+	end
+	names[handle] = name
+	handles[name] = handle
+	skynet.error(("Register [%s] :%08x"):format(name, handle))
+end
+
+function command.unregister(_, name)
+	local handle = handles[name]
+	if handle then
+		handles[name] = nil
+		names[handle] = nil
+		skynet.error(("Unregister [%s] :%08x"):format(name, handle))
+		tell_agents()
+	end
+end
+
+function command.queryname(_, name)
+	return handles[name]
+end
+
+-- ---- listening ----
+
+function command.listen(_, address, port, maxclient)
+	if port == nil then
+		local own = config[address]
+		if not own then
+			error(("the cluster node %s has no address"):format(tostring(address)), 0)
+		end
+		address, port = split(own)
+	end
+	local gate = skynet.newservice "gate"
+	local ok, ip, real = pcall(skynet.call, gate, "lua", "open",
+		{ address = address, port = port, maxclient = maxclient, nodelay = true })
+	if not ok then
+		skynet.send(gate, "debug", "EXIT")
+		error(ip, 0)
+	end
+	return ip, real
+end
+
+local on_socket = {}
+
+function on_socket.open(gate, fd, from)
+	skynet.error("socket accept from " .. from)
+	local agent = { gate = gate }
+	agents[fd] = agent
+	local ok, handle = pcall(skynet.newservice, "clusteragent", skynet.self(), gate, fd)
+	if not ok then
+		agents[fd] = nil
+		skynet.send(gate, "lua", "kick", fd)
+	elseif agent.closed then
+		skynet.send(handle, "lua", "exit")
+	else
+		agent.handle = handle
+	end
+end
+
+local function on_end(gate, fd)
+	local agent = agents[fd]
+	if not agent or agent.gate ~= gate then
+		skynet.send(gate, "lua", "kick", fd)
+		return
+	end
+	agents[fd] = nil
+	agent.closed = true
+	if agent.handle then
+		skynet.send(agent.handle, "lua", "exit")
+	end
+end
+
+on_socket.close = on_end
+on_socket["error"] = on_end
+
+function on_socket.warning(_, fd, kib)
+	skynet.error(("socket warning (fd = %d): %d K bytes need to send out"):format(fd, kib))
+end
+
+skynet.register_protocol { name = "system", id = skynet.PTYPE_SYSTEM, pack = skynet.pack, unpack = skynet.unpack }
+
+skynet.start(function()
+	apply(load_file())
+	skynet.dispatch("lua", function(session, source, name, event, ...)
+		if name == "socket" then
+			local f = on_socket[event]
+			if f then
+				f(source, ...)
+			end
+			return
+		end
+		local f = assert(command[name], "unknown command")
+		if session == 0 then
+			f(source, event, ...)
+		else
+			skynet.retpack(f(source, event, ...))
+		end
+	end)
+end)

@@ -1,0 +1,337 @@
+-- SPDX-License-Identifier: MIT
+-- clustersender: our requests to one other node, over one connection (lua-core.md 6.2).
+--
+-- The connection is made by clusterd's changenode, and anew by the first request after it was lost: one try, a request
+-- fails with its reason. What goes beyond the original is off unless the configuration asks for it:
+--   __reconnect = true      a lost connection is tried again by itself, after 1, 2, 4 ... 30 s
+--   __heartbeat = seconds   an idle node is asked for a name; any answer will do. None within that time: the
+--                           connection is closed and what waits on it fails
+local skynet = require "skynet"
+local core = require "skynet.cluster.core"
+local channels = require "skynet.socketchannel"
+local socket = require "skynet.socket"
+
+local LATE_MAX <const> = 65536 -- answers that may come after their deadline, per connection
+local RECONNECT_MAX <const> = 30
+
+local node, host, port = ...
+port = math.tointeger(port)
+
+local channel
+local options = {}
+local down = false       -- declared so by the configuration
+local session = 1        -- the next one
+local asked = {}         -- session -> true: its answer is waited for
+local late = {}          -- session -> true: nobody waits any more, the answer may come
+local late_count = 0
+local partial = {}       -- session -> { total =, got = } of an answer in parts
+local partial_bytes = 0
+local reconnecting, reconnect_delay = false, 1
+local heard = 0          -- skynet.now() of the last frame
+local beating, connected = false, false
+
+local function place()
+	return ("cluster node [%s] %s:%s"):format(node, host, port)
+end
+
+-- ---- answers ----
+
+local function failure(text)
+	return { why = text } -- a table passes the channel as it is
+end
+
+local function forget_partial(id)
+	local p = partial[id]
+	if p then
+		partial[id] = nil
+		partial_bytes = partial_bytes - p.got
+	end
+end
+
+-- One frame of an answer that is waited for: what the channel wants to know.
+local function take(id, kind, data)
+	local p = partial[id]
+	if kind == "ok" then
+		return id, true, data
+	elseif kind == "error" then
+		return id, false, failure(data)
+	elseif kind == "begin" then
+		forget_partial(id)
+		if data > core.max then
+			return id, false, failure "the answer is too large"
+		end
+		partial[id] = { total = data, got = 0 }
+		return id, true, "", true
+	end
+	if not p then
+		return id, false, failure "invalid answer"
+	end
+	p.got = p.got + #data
+	partial_bytes = partial_bytes + #data
+	if p.got > p.total or (kind == "last" and p.got ~= p.total) then
+		return id, false, failure "invalid answer"
+	elseif partial_bytes > core.max then
+		return id, false, failure "answers under way are too large"
+	end
+	return id, true, data, kind == "more"
+end
+
+local function settled(id)
+	asked[id] = nil
+	forget_partial(id)
+end
+
+local function read_answer(sock)
+	while true do
+		local body = sock:read(socket.header(sock:read(2)))
+		heard = skynet.now()
+		local id, kind, data = core.unpackresponse(body)
+		if not id then
+			skynet.error(("%s: %s"):format(place(), kind))
+			error(channels.error)
+		elseif asked[id] then
+			local _, ok, value, more = take(id, kind, data)
+			if not more then
+				settled(id)
+			end
+			return id, ok, value, more
+		elseif not late[id] then
+			return id, false, ""
+		elseif kind == "ok" or kind == "error" or kind == "last" then
+			late[id] = nil
+			late_count = late_count - 1
+		end
+	end
+end
+
+-- ---- the connection ----
+
+local reconnect
+
+local function sock_read(sock, n)
+	if n == 0 then
+		return ""
+	end
+	local data = socket.read(sock[1], n)
+	if not data then
+		if options.reconnect and not down then
+			skynet.fork(reconnect)
+		end
+		error(channels.error)
+	end
+	return data
+end
+
+local function heartbeat()
+	while options.heartbeat and not down do
+		local interval = math.max(1, math.floor(options.heartbeat * 100))
+		skynet.sleep(interval)
+		if not options.heartbeat or down then
+			break
+		elseif skynet.now() - heard >= interval then
+			local seen = heard
+			local id = session
+			local ping
+			ping, session = core.packrequest(0, id, skynet.packstring "heartbeat")
+			asked[id] = true
+			skynet.timeout(interval, function()
+				if asked[id] and heard == seen then
+					skynet.error(("%s: no heartbeat for %d s"):format(place(), (2 * interval) // 100))
+					channel:cancel(id, failure "heartbeat timeout")
+					channel:changehost(host, port) -- ends the connection
+				end
+			end)
+			local ok = pcall(channel.request, channel, ping, id)
+			settled(id)
+			if not ok and heard == seen then
+				break -- until there is a connection again
+			end
+		end
+	end
+	beating = false
+end
+
+local function begin_heartbeat()
+	if options.heartbeat and not beating and connected then
+		beating = true
+		skynet.fork(heartbeat)
+	end
+end
+
+-- After each connect, before requests go out.
+local function on_connect()
+	asked, late, late_count, partial, partial_bytes = {}, {}, 0, {}, 0
+	heard = skynet.now()
+	reconnect_delay = 1
+	connected = true
+	begin_heartbeat()
+end
+
+local function connect()
+	local ok, why = pcall(channel.connect, channel, true)
+	if ok then
+		return true
+	elseif why == channels.error then
+		why = channel:lasterror() or "the connection was lost"
+	end
+	return false, ("%s: %s"):format(place(), tostring(why))
+end
+
+function reconnect()
+	if reconnecting then
+		return
+	end
+	reconnecting = true
+	repeat
+		skynet.sleep(reconnect_delay * 100)
+		reconnect_delay = math.min(reconnect_delay * 2, RECONNECT_MAX)
+	until down or not options.reconnect or connect()
+	reconnecting = false
+end
+
+-- ---- requests ----
+
+local function next_session()
+	while asked[session] or late[session] do
+		session = session % 0x7fffffff + 1
+	end
+	return session
+end
+
+local function trace_frame(id)
+	local tag = skynet.tracetag()
+	if not tag then
+		return nil
+	elseif tag:sub(1, 1) ~= "(" then
+		local crossing = ("(%s-%s-%d)%s"):format(core.nodename(), node, id, tag)
+		skynet.tracelog(tag, "session " .. crossing)
+		tag = crossing
+	end
+	return core.packtrace(tag)
+end
+
+-- Raises unless there is a connection; it may be made here. Whoever waits for it goes on in the order of coming.
+local function ensure_connection()
+	if down then
+		error(("cluster node [%s] is down"):format(node), 0)
+	end
+	local ok, why = connect()
+	if not ok then
+		error(why, 0)
+	end
+end
+
+local command = {}
+
+local function reason(why)
+	if type(why) == "table" and why.why then
+		return why.why
+	elseif why == channels.error then
+		return ("%s: %s"):format(place(), channel:lasterror() or "the connection was lost")
+	end
+	return tostring(why)
+end
+
+-- Sends and waits; gives the answer's bytes or raises.
+local function exchange(address, msg, size, ti)
+	msg = type(msg) == "userdata" and skynet.tostring(msg, size) or msg
+	ensure_connection()
+	local id = next_session()
+	local head, parts
+	local trace = trace_frame(id)
+	head, session, parts = core.packrequest(address, id, msg)
+	if trace then
+		if parts then
+			table.insert(parts, 1, head)
+			head = trace
+		else
+			head = trace .. head
+		end
+	end
+	asked[id] = true
+	if ti then
+		skynet.timeout(ti, function()
+			if asked[id] and channel:cancel(id, failure "timeout") then
+				settled(id)
+				if late_count < LATE_MAX then
+					late[id] = true
+					late_count = late_count + 1
+				end
+			end
+		end)
+	end
+	local ok, answer = pcall(channel.request, channel, head, id, parts)
+	if not ok then
+		error(answer, 0)
+	end
+	return type(answer) == "table" and table.concat(answer) or answer
+end
+
+-- req(address, message[, size[, centiseconds]])
+function command.req(address, msg, size, ti)
+	local ok, answer = pcall(exchange, address, msg, size, ti)
+	if ok then
+		skynet.ret(answer)
+		return
+	end
+	local why = reason(answer)
+	skynet.error(("cluster call to [%s] failed: %s"):format(node, why))
+	-- the caller's call puts its own in front
+	why = why:gsub("^call failed: ", "")
+	skynet.response()(false, why)
+end
+
+-- push(address, message[, size])
+function command.push(address, msg, size)
+	msg = type(msg) == "userdata" and skynet.tostring(msg, size) or msg
+	local ok, why = pcall(function()
+		ensure_connection()
+		local head, parts
+		head, session, parts = core.packpush(address, next_session(), msg)
+		channel:request(head, nil, parts)
+	end)
+	if not ok then
+		skynet.error(("cluster send to [%s] failed: %s"):format(node, reason(why)))
+	end
+end
+
+function command.options(new_options)
+	options = new_options
+	begin_heartbeat()
+end
+
+-- changenode(host, port[, options]) or changenode(false): true when connected, else false and why
+function command.changenode(new_host, new_port, new_options)
+	options = new_options or options
+	if not new_host then
+		skynet.error(("Close cluster sender %s:%s"):format(host, port))
+		down = true
+		channel:close()
+		skynet.retpack(false, ("cluster node [%s] is down"):format(node))
+		return
+	end
+	if down or new_host ~= host or new_port ~= port then
+		if not down then
+			skynet.error(("Close cluster sender %s:%s"):format(host, port))
+		end
+		host, port = new_host, new_port
+		channel:changehost(host, port)
+	end
+	down = false
+	skynet.retpack(connect())
+end
+
+skynet.start(function()
+	channel = channels.channel {
+		host = host,
+		port = port,
+		response = read_answer,
+		auth = on_connect,
+		socket_read = sock_read,
+		nodelay = true,
+	}
+	skynet.dispatch("lua", function(_, _, name, ...)
+		local f = assert(command[name], "unknown command")
+		f(...)
+	end)
+end)

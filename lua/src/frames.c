@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* See frames.h. A socket is known only while a frame of it is unfinished, so an idle one costs nothing. */
+#include "lua/src/frames.h"
+
+#include <string.h>
+
+#include "core/mem.h"
+#include "core/msg.h"
+
+#define FIRST_BUCKETS 16u
+#define FIRST_RING    16u
+#define FIRST_ROOM    256u
+
+struct partial {
+	struct partial *next;
+	int id;
+	uint8_t head[2];
+	uint8_t head_got;
+	uint32_t size, got, room; /* once the head is there */
+	char *data;
+};
+
+static struct partial **place(struct frames *f, int id)
+{
+	struct partial **p;
+
+	if (!f->buckets_count)
+		return NULL;
+	p = &f->buckets[(unsigned)id & (f->buckets_count - 1)];
+	while (*p && (*p)->id != id)
+		p = &(*p)->next;
+	return p;
+}
+
+static void grow_buckets(struct frames *f)
+{
+	unsigned old = f->buckets_count;
+	struct partial **buckets = f->buckets;
+
+	f->buckets_count = old ? old * 2 : FIRST_BUCKETS;
+	f->buckets = mem_zalloc(f->buckets_count * sizeof(*f->buckets));
+	for (unsigned i = 0; i < old; i++) {
+		for (struct partial *p = buckets[i], *next; p; p = next) {
+			unsigned at = (unsigned)p->id & (f->buckets_count - 1);
+
+			next = p->next;
+			p->next = f->buckets[at];
+			f->buckets[at] = p;
+		}
+	}
+	mem_free(buckets);
+}
+
+static struct partial *add_partial(struct frames *f, int id)
+{
+	struct partial *p = mem_zalloc(sizeof(*p));
+	unsigned at;
+
+	if (f->partials >= f->buckets_count)
+		grow_buckets(f);
+	at = (unsigned)id & (f->buckets_count - 1);
+	p->id = id;
+	p->next = f->buckets[at];
+	f->buckets[at] = p;
+	f->partials++;
+	return p;
+}
+
+static void remove_partial(struct frames *f, struct partial **at)
+{
+	struct partial *p = *at;
+
+	*at = p->next;
+	payload_free(p->data);
+	mem_free(p);
+	f->partials--;
+}
+
+static void push(struct frames *f, int id, void *data, uint32_t size)
+{
+	if (f->count == f->capacity) {
+		unsigned capacity = f->capacity ? f->capacity * 2 : FIRST_RING;
+		struct frame *ring = mem_alloc(capacity * sizeof(*ring));
+
+		for (unsigned i = 0; i < f->count; i++)
+			ring[i] = f->ring[(f->first + i) & (f->capacity - 1)];
+		mem_free(f->ring);
+		f->ring = ring;
+		f->first = 0;
+		f->capacity = capacity;
+	}
+	f->ring[(f->first + f->count++) & (f->capacity - 1)] = (struct frame){ id, size, data };
+}
+
+bool frames_pop(struct frames *f, struct frame *ret)
+{
+	if (!f->count)
+		return false;
+	*ret = f->ring[f->first];
+	f->first = (f->first + 1) & (f->capacity - 1);
+	f->count--;
+	return true;
+}
+
+/* Frames that are whole in these bytes; gives how many bytes they were. */
+static size_t take_whole(struct frames *f, int id, const char *p, size_t n)
+{
+	size_t at = 0;
+
+	while (n - at >= 2) {
+		uint32_t size = (uint32_t)(uint8_t)p[at] << 8 | (uint8_t)p[at + 1];
+		void *data = NULL;
+
+		if (n - at - 2 < size)
+			break;
+		if (size) {
+			data = payload_alloc(size);
+			memcpy(data, p + at + 2, size);
+		}
+		push(f, id, data, size);
+		at += 2 + size;
+	}
+	return at;
+}
+
+/* Adds to the unfinished frame; gives how many bytes it took. */
+static size_t fill(struct partial *p, const char *data, size_t n)
+{
+	size_t took = 0, want;
+
+	while (p->head_got < 2 && took < n)
+		p->head[p->head_got++] = (uint8_t)data[took++];
+	if (p->head_got < 2)
+		return took;
+	p->size = (uint32_t)p->head[0] << 8 | p->head[1];
+	want = p->size - p->got;
+	if (want > n - took)
+		want = n - took;
+	if (!want)
+		return took;
+	if (p->got + want > p->room) {
+		uint32_t room = p->room ? p->room : FIRST_ROOM;
+
+		while (room < p->got + want)
+			room *= 2;
+		p->room = room < p->size ? room : p->size;
+		p->data = payload_realloc(p->data, p->room);
+	}
+	memcpy(p->data + p->got, data + took, want);
+	p->got += (uint32_t)want;
+	return took + want;
+}
+
+void frames_feed(struct frames *f, int id, const void *data, size_t n)
+{
+	struct partial **at = place(f, id);
+	const char *p = data;
+	size_t took;
+
+	if (at && *at) {
+		struct partial *part = *at;
+
+		took = fill(part, p, n);
+		p += took;
+		n -= took;
+		if (part->head_got < 2 || part->got < part->size)
+			return;
+		push(f, id, part->data, part->size);
+		part->data = NULL;
+		remove_partial(f, at);
+	}
+	took = take_whole(f, id, p, n);
+	if (took < n)
+		(void)fill(add_partial(f, id), p + took, n - took);
+}
+
+void frames_forget(struct frames *f, int id)
+{
+	struct partial **at = place(f, id);
+
+	if (at && *at)
+		remove_partial(f, at);
+}
+
+void frames_fini(struct frames *f)
+{
+	struct frame frame;
+
+	while (frames_pop(f, &frame))
+		payload_free(frame.data);
+	for (unsigned i = 0; i < f->buckets_count; i++)
+		while (f->buckets[i])
+			remove_partial(f, &f->buckets[i]);
+	mem_free(f->buckets);
+	mem_free(f->ring);
+	*f = (struct frames){ .count = 0 };
+}

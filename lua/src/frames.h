@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * Cuts the byte streams of many sockets into frames: a big-endian u16 length and so many bytes (lua-net.md 2.3).
+ *
+ * Threads:   none of its own; its owner's.
+ * Ownership: frames are payload_alloc'ed; frames_pop gives them away, frames_fini frees the rest.
+ * Limits:    FRAME_MAX bytes of one unfinished frame a socket, allocated as they come; whole frames as many as arrived.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FRAME_MAX 0xffffu
+
+struct frame {
+	int id;          /* of its socket */
+	uint32_t size;
+	void *data;      /* NULL for an empty one */
+};
+
+struct partial;
+
+struct frames {
+	struct partial **buckets;   /* unfinished frames by socket; a power of two */
+	unsigned partials, buckets_count;
+	struct frame *ring;         /* whole frames; a power of two */
+	unsigned first, count, capacity;
+};
+
+/* Bytes of a socket arrived; they stay the caller's. */
+void frames_feed(struct frames *f, int id, const void *data, size_t n);
+bool frames_pop(struct frames *f, struct frame *ret);
+/* The socket ended: what is unfinished is lost. */
+void frames_forget(struct frames *f, int id);
+void frames_fini(struct frames *f);
