@@ -14,8 +14,10 @@ _Static_assert(sizeof(uintptr_t) == 8, "the inbox word needs 16 spare bits above
 #define COUNT_MAX ((uintptr_t)0xffff)
 
 /* Words that are no pointers: messages are 16-byte aligned. */
+#define CLOSED ((uintptr_t)0)
 #define IDLE ((uintptr_t)1)
-#define CLOSED ((uintptr_t)2)
+#define EMPTY MAILBOX_EMPTY
+#define IS_MESSAGES(word) ((word) > EMPTY)
 
 static struct msg *word_top(uintptr_t word)
 {
@@ -27,20 +29,24 @@ static unsigned word_count(uintptr_t word)
 	return (unsigned)(word >> POINTER_BITS);
 }
 
-void mailbox_open(struct mailbox *mb)
+static void open_as(struct mailbox *mb, uintptr_t word)
 {
 	mb->local = NULL;
 	mb->overload_at = MAILBOX_OVERLOAD;
 	/* relaxed: statistics */
 	atomic_store_explicit(&mb->local_length, 0, memory_order_relaxed);
-	/* release: pairs with M1 of a late sender that still knows this slot */
-	atomic_store_explicit(&mb->inbox, IDLE, memory_order_release);
+	/* release: pairs with M1 of a late sender that still knows this slot. Once, for it may push at once. */
+	atomic_store_explicit(&mb->inbox, word, memory_order_release);
+}
+
+void mailbox_open(struct mailbox *mb)
+{
+	open_as(mb, IDLE);
 }
 
 void mailbox_open_owned(struct mailbox *mb)
 {
-	mailbox_open(mb);
-	atomic_store_explicit(&mb->inbox, 0, memory_order_release);
+	open_as(mb, EMPTY);
 }
 
 enum mailbox_push mailbox_push(struct mailbox *mb, struct msg *m)
@@ -54,7 +60,7 @@ enum mailbox_push mailbox_push(struct mailbox *mb, struct msg *m)
 
 		if (old == CLOSED)
 			return MAILBOX_CLOSED;
-		if (old == IDLE) {
+		if (!IS_MESSAGES(old)) {
 			m->next = NULL;
 			count = 1;
 		} else {
@@ -103,14 +109,10 @@ struct msg *mailbox_pop(struct mailbox *mb)
 
 	if (!m) {
 		/* relaxed: only saves the exchange; rest() looks again */
-		if (atomic_load_explicit(&mb->inbox, memory_order_relaxed) == 0)
+		if (atomic_load_explicit(&mb->inbox, memory_order_relaxed) == EMPTY)
 			return NULL;
-		/* M2 */
-		m = turn_round(word_top(atomic_exchange_explicit(&mb->inbox, 0,
-								 memory_order_acquire)),
-			       &n);
-		if (!m)
-			return NULL;
+		/* M2; messages: an owner's inbox is neither IDLE nor CLOSED */
+		m = turn_round(word_top(atomic_exchange_explicit(&mb->inbox, EMPTY, memory_order_acquire)), &n);
 	} else {
 		n = atomic_load_explicit(&mb->local_length, memory_order_relaxed);
 	}
@@ -123,7 +125,7 @@ struct msg *mailbox_pop(struct mailbox *mb)
 
 bool mailbox_rest(struct mailbox *mb)
 {
-	uintptr_t empty = 0;
+	uintptr_t empty = EMPTY;
 
 	if (mb->local)
 		return false;
@@ -138,7 +140,7 @@ struct msg *mailbox_close(struct mailbox *mb)
 	unsigned n;
 	/* acquire as M2; release so that a sender that sees CLOSED is ordered after the owner */
 	uintptr_t word = atomic_exchange_explicit(&mb->inbox, CLOSED, memory_order_acq_rel);
-	struct msg *rest = word == CLOSED || word == IDLE ? NULL : turn_round(word_top(word), &n);
+	struct msg *rest = IS_MESSAGES(word) ? turn_round(word_top(word), &n) : NULL;
 	struct msg *list = mb->local;
 	struct msg **tail = &list;
 

@@ -9,20 +9,20 @@
  * The inbox word holds a pointer (low 48 bits) and a count (high 16 bits, sticks at 65535), or one
  * of the states below:
  *
+ *   CLOSED  0: the service is gone; pushes fail. So memory of zeros is a mailbox too (slab.h)
  *   IDLE    nothing here and nobody runs the service; the push that finds it must make it runnable
- *   0       nothing here, the service is runnable or running
- *   CLOSED  the service is gone; pushes fail
+ *   EMPTY   nothing here, the service is runnable or running
  *
  * Roles       any thread pushes; only the owner pops, rests and closes. Ownership moves with the
  *             service through the run queues, which order the old owner before the new one.
  * Invariants  I1 the inbox list is complete at every moment: a message is linked before it is seen.
  *             I2 between a push that returned MAILBOX_WOKEN and mailbox_rest() there is one owner.
  * Ordering    M1 push: CAS release      <-> M2 take: exchange acquire: the owner sees the payload.
- *             M3 rest: CAS 0 -> IDLE release <-> M1 CAS acquire when it finds IDLE: the next owner
+ *             M3 rest: CAS EMPTY -> IDLE release <-> M1 CAS acquire when it finds IDLE: the next owner
  *                sees everything the last one did.
  * Progress    push is lock-free (a CAS loop that fails only if another push succeeded); pop is
  *             wait-free. No ABA: the owner takes the whole list, so a push never depends on a node.
- * Reclaim     a mailbox lives in type-stable memory (service.c): a late sender may push into the
+ * Reclaim     a mailbox lives in type-stable memory (handle.h): a late sender may push into the
  *             mailbox of the *next* service of the same slot. The message names its receiver, and
  *             the owner bounces what is not its own. So lookups need neither lock nor reference.
  * Not given   an exact length; order between different senders beyond the order of their pushes.
@@ -49,6 +49,7 @@ enum mailbox_push {
 };
 
 #define MAILBOX_OVERLOAD 1024u
+#define MAILBOX_EMPTY ((uintptr_t)2) /* a word of the inbox, for mailbox_waits */
 
 /* A fresh or recycled mailbox, idle and empty. Before anybody can see the service. */
 void mailbox_open(struct mailbox *mb);
@@ -66,7 +67,7 @@ struct msg *mailbox_pop(struct mailbox *mb);      /* NULL: nothing just now */
 static inline bool mailbox_waits(const struct mailbox *mb)
 {
 	/* relaxed: a hint */
-	return mb->local || atomic_load_explicit(&mb->inbox, memory_order_relaxed) != 0;
+	return mb->local || atomic_load_explicit(&mb->inbox, memory_order_relaxed) != MAILBOX_EMPTY;
 }
 bool mailbox_rest(struct mailbox *mb);            /* true: idle and given up; false: go on popping */
 struct msg *mailbox_close(struct mailbox *mb);    /* closes; gives all that waited, oldest first */

@@ -80,10 +80,16 @@ char *mem_printf(const char *fmt, ...)
 	return p;
 }
 
+void mem_trim_thread(void)
+{
+	if (mallctl)
+		(void)mallctl("thread.tcache.flush", NULL, NULL, NULL, 0); /* EFAULT: this thread has none */
+}
+
 void mem_trim(void)
 {
 	if (!mallctl)
 		return;
-	(void)mallctl("thread.tcache.flush", NULL, NULL, NULL, 0); /* EFAULT: this thread has none */
+	mem_trim_thread();
 	(void)mallctl("arena.4096.purge", NULL, NULL, NULL, 0);    /* MALLCTL_ARENAS_ALL */
 }

@@ -21,6 +21,8 @@ void mem_freep(void *pp);
 
 /* Gives memory that is free back to the system; takes up to some 100 ms a GiB. Nothing without jemalloc. */
 void mem_trim(void);
+/* Makes what this thread keeps at hand for itself free for all; some 10 us. */
+void mem_trim_thread(void);
 
 /* Ends the process: "harbord: out of memory (N bytes)". */
 _Noreturn void mem_exhausted(size_t n);

@@ -18,6 +18,7 @@
 
 #include "core/clock.h"
 #include "core/fault.h"
+#include "core/handle.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/sched.h"
@@ -142,6 +143,7 @@ static void *overseer_main(void *arg)
 				atomic_store_explicit(&M.resting, 1, memory_order_seq_cst);
 				if (sched_oversee(clock_mono_ns()) == SIGHT_IDLE &&
 				    !atomic_load_explicit(&M.stop, memory_order_seq_cst) && !rest(TRIM_NS)) {
+					handle_trim();
 					mem_trim();
 					(void)rest(UINT64_MAX);
 				}

@@ -9,6 +9,7 @@
 
 #include "core/clock.h"
 #include "core/env.h"
+#include "core/handle.h"
 #include "core/log.h"
 #include "core/module.h"
 #include "core/monitor.h"
@@ -32,9 +33,9 @@ int node_init(const struct node_config *c)
 	atomic_store_explicit(&N.woken, false, memory_order_relaxed);
 	if (sem_init(&N.wake, 0, 0) != 0)
 		return -errno;
-	r = service_table_init(c->harbor);
-	if (r == 0)
-		r = timer_init();
+	service_init();
+	handle_init(c->harbor);
+	r = timer_init();
 	if (r == 0 && c->cpath)
 		r = module_set_path(c->cpath);
 	return r;
@@ -101,7 +102,7 @@ bool node_stop(uint64_t timeout_ns)
 		return false;
 	}
 	timer_fini();
-	service_table_fini();
+	handle_fini();
 	names_fini();
 	module_fini();
 	env_fini();

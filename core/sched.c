@@ -51,6 +51,9 @@
 /* To fall asleep and be woken costs about as much CPU as looking around for so long, on a virtual machine
  * more; who calls over a socket waits that much less. */
 #define SPIN_NS (50 * NS_PER_US)
+/* A worker that slept so long gives back the memory that it keeps for itself, and sleeps on. Before the overseer
+ * trims (monitor.c). */
+#define SOUND_SLEEP_NS (5 * NS_PER_SEC)
 
 struct worker {
 	/* set before start, then constant */
@@ -84,7 +87,7 @@ static struct {
 	struct worker *workers;
 	unsigned n;
 	unsigned started; /* threads to join: the starter only */
-	uint64_t spin_cycles; /* constant after start */
+	uint64_t spin_cycles, sound_sleep_cycles; /* constant after start */
 	atomic_bool stopping;
 	const struct poller_ops *poller;
 	void *poller_ud;
@@ -377,7 +380,7 @@ static bool spin(struct worker *w, uint64_t began)
 	return false;
 }
 
-static void sleep_in_poll(void)
+static void sleep_in_poll(uint64_t at_most)
 {
 	uint64_t next = timer_next();
 
@@ -386,10 +389,17 @@ static void sleep_in_poll(void)
 	if (!any_work() && !atomic_load_explicit(&S.stopping, memory_order_seq_cst)) {
 		uint64_t now = clock_mono_ns();
 
-		poller()->poll(S.poller_ud, next == UINT64_MAX ? next : next > now ? next - now : 0);
+		next = next == UINT64_MAX ? next : next > now ? next - now : 0;
+		poller()->poll(S.poller_ud, next < at_most ? next : at_most);
 	}
 	/* relaxed: late wakers only interrupt once too often */
 	atomic_store_explicit(&S.poll_until, 0, memory_order_relaxed);
+}
+
+static bool nothing_for(struct worker *w)
+{
+	return !w->hooks && !atomic_load_explicit(&w->slot, memory_order_relaxed) && ring_empty(w) && !any_work() &&
+	       !atomic_load_explicit(&S.stopping, memory_order_seq_cst);
 }
 
 /* Whether to spin is what the last time tells: what was waited for came soon, or it did not. */
@@ -397,8 +407,13 @@ static void wait_in_poll(struct worker *w)
 {
 	uint64_t began = clock_cycles(), now;
 
-	if (!w->spins || !spin(w, began))
-		sleep_in_poll();
+	if (!w->spins || !spin(w, began)) {
+		sleep_in_poll(SOUND_SLEEP_NS);
+		if (clock_cycles() - began > S.sound_sleep_cycles && nothing_for(w)) {
+			mem_trim_thread();
+			sleep_in_poll(UINT64_MAX);
+		}
+	}
 	w->spins = clock_cycles() - began < 3 * S.spin_cycles;
 	now = clock_mono_ns();
 
@@ -410,6 +425,8 @@ static void wait_in_poll(struct worker *w)
 
 static void park(struct worker *w)
 {
+	const uint64_t began = clock_mono_ns();
+
 	pthread_mutex_lock(&S.park_lock);
 	atomic_store_explicit(&w->wake, 0, memory_order_relaxed); /* the lock orders it */
 	w->park_next = S.parked;
@@ -433,8 +450,15 @@ static void park(struct worker *w)
 		if (found)
 			return;
 	}
-	while (!atomic_load_explicit(&w->wake, memory_order_acquire))
-		futex_wait(&w->wake, 0, UINT64_MAX);
+	for (uint64_t at_most = SOUND_SLEEP_NS; !atomic_load_explicit(&w->wake, memory_order_acquire);) {
+		futex_wait(&w->wake, 0, at_most);
+		/* Once: who wakes up for that alone sleeps on. */
+		if (at_most != UINT64_MAX && clock_mono_ns() - began >= at_most &&
+		    !atomic_load_explicit(&w->wake, memory_order_relaxed)) {
+			mem_trim_thread();
+			at_most = UINT64_MAX;
+		}
+	}
 }
 
 /* As spin(), for who has not got the poll right: for work that others have too much of. One worker at a time does
@@ -665,6 +689,7 @@ int sched_start(unsigned n)
 	S.n = n;
 	S.started = 0;
 	S.spin_cycles = clock_cycles_in(SPIN_NS);
+	S.sound_sleep_cycles = clock_cycles_in(SOUND_SLEEP_NS);
 	atomic_store_explicit(&S.stopping, false, memory_order_relaxed);
 	atomic_store_explicit(&S.asleep, 0, memory_order_relaxed);
 	atomic_store_explicit(&S.searching, 0, memory_order_relaxed);

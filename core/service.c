@@ -1,17 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Services: the handle table, sending, and the life of a service.
+/* Services: their life, their turns, and sending to them. Who has which handle is handle.c.
  *
- * The table is an array of pointers, slot = index & (capacity - 1), doubled when three quarters are
- * taken; old arrays are kept until the end (their sum is less than the current one), so
- * a reader may hold any of them. A struct service is recycled but never unmapped. A reader
- * therefore needs no lock: it loads the array, loads the slot, compares the handle, and pushes. What can
- * go wrong in between is harmless: the service is gone (its mailbox is closed) or another one
- * lives there now (its owner sees that msg->dest is not its own handle and bounces the message).
- *
- * Ordering  T1 store(table) release / load(table) acquire: the new array is filled.
- *           T2 store(slot) release / load(slot) acquire: the service is set up.
- *           T3 store(retired) release / load acquire by the owner: teardown sees what the killer did.
- *           R1 refs: acquire-release on the last decrement, so that recycling comes after every use.
+ * Ordering  T3 store(retired) release / load acquire by the owner: teardown sees what the killer did.
  */
 #include "core/service.h"
 
@@ -22,6 +12,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/handle.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/module.h"
@@ -32,32 +23,18 @@
 #include "core/sched.h"
 #include "core/timer.h"
 
-#define INDEX_MAX 0xffffffu
-#define INITIAL_CAPACITY 256u
 /* A turn ends after so long; then the others get theirs. While many messages wait it may last longer: as long
  * as senders are faster than their receiver, memory fills and leaves the caches. */
 #define TURN_NS (50 * NS_PER_US)
 #define TURN_LONG_NS (250 * NS_PER_US)
 #define TURN_BACKLOG 256u
 
-struct table {
-	struct table *older;
-	uint32_t capacity;
-	_Atomic(struct service *) slots[];
-};
-
 static struct {
-	pthread_mutex_t lock; /* LOCK_HANDLES: everything below but the atomics' readers */
-	_Atomic(struct table *) table;
-	uint32_t count;
-	uint32_t next_index;
-	struct service *free;
 	atomic_uint live;         /* registered or in teardown */
 	atomic_uint exit_monitor;
 	atomic_uint node;         /* gets what is sent to index 0 */
-	atomic_uint harbor;       /* high byte, shifted; set before the first service */
 	uint64_t turn_cycles, turn_long_cycles; /* constant after init */
-} H = { .lock = PTHREAD_MUTEX_INITIALIZER };
+} S;
 
 static _Thread_local struct service *current;
 
@@ -72,35 +49,33 @@ uint32_t service_handle(const struct service *s)
 	return atomic_load_explicit(&s->handle, memory_order_relaxed);
 }
 
-/* relaxed: written before the first service exists; the launch orders it for everybody else */
-static inline uint32_t local_harbor(void)
-{
-	return atomic_load_explicit(&H.harbor, memory_order_relaxed);
-}
-
 unsigned service_harbor(void)
 {
-	return local_harbor() >> 24;
+	return handle_local_bits() >> 24;
 }
 
-void service_table_set_harbor(unsigned harbor)
+void service_init(void)
 {
-	atomic_store_explicit(&H.harbor, (uint32_t)harbor << 24, memory_order_relaxed);
+	S.turn_cycles = clock_cycles_in(TURN_NS);
+	S.turn_long_cycles = clock_cycles_in(TURN_LONG_NS);
+	/* relaxed: nobody else is there yet */
+	atomic_store_explicit(&S.exit_monitor, 0, memory_order_relaxed);
+	atomic_store_explicit(&S.node, 0, memory_order_relaxed);
 }
 
 unsigned service_count(void)
 {
-	return atomic_load_explicit(&H.live, memory_order_acquire);
+	return atomic_load_explicit(&S.live, memory_order_acquire);
 }
 
 uint32_t service_exit_monitor(void)
 {
-	return atomic_load_explicit(&H.exit_monitor, memory_order_relaxed); /* a lone value */
+	return atomic_load_explicit(&S.exit_monitor, memory_order_relaxed); /* a lone value */
 }
 
 void service_set_exit_monitor(uint32_t handle)
 {
-	atomic_store_explicit(&H.exit_monitor, handle, memory_order_relaxed);
+	atomic_store_explicit(&S.exit_monitor, handle, memory_order_relaxed);
 }
 
 static void (*on_drop[4])(const struct msg *m); /* added before any thread starts */
@@ -130,213 +105,6 @@ void service_drop_message(struct msg *m)
 	msg_destroy(m);
 }
 
-/* ---- table ---- */
-
-static struct table *table_create(uint32_t capacity, struct table *older)
-{
-	struct table *t = mem_zalloc(sizeof(*t) + capacity * sizeof(t->slots[0]));
-
-	t->capacity = capacity;
-	t->older = older;
-	return t;
-}
-
-int service_table_init(unsigned harbor)
-{
-	atomic_store_explicit(&H.harbor, (uint32_t)harbor << 24, memory_order_relaxed);
-	H.next_index = 1;
-	H.count = 0;
-	H.turn_cycles = clock_cycles_in(TURN_NS);
-	H.turn_long_cycles = clock_cycles_in(TURN_LONG_NS);
-	atomic_store_explicit(&H.table, table_create(INITIAL_CAPACITY, NULL), memory_order_release);
-	return 0;
-}
-
-void service_table_set_next(uint32_t index)
-{
-	pthread_mutex_lock(&H.lock);
-	H.next_index = index;
-	pthread_mutex_unlock(&H.lock);
-}
-
-void service_table_fini(void)
-{
-	struct table *t = atomic_load_explicit(&H.table, memory_order_acquire);
-
-	while (t) {
-		struct table *older = t->older;
-
-		mem_free(t);
-		t = older;
-	}
-	atomic_store_explicit(&H.table, NULL, memory_order_release);
-	while (H.free) {
-		struct service *s = H.free;
-
-		H.free = s->free_next;
-		free(s);
-	}
-	atomic_store_explicit(&H.exit_monitor, 0, memory_order_relaxed);
-	atomic_store_explicit(&H.node, 0, memory_order_relaxed);
-}
-
-static struct service *lookup(uint32_t handle)
-{
-	struct table *t = atomic_load_explicit(&H.table, memory_order_acquire); /* T1 */
-	struct service *s;
-
-	if (unlikely(!t))
-		return NULL;
-	s = atomic_load_explicit(&t->slots[handle & INDEX_MAX & (t->capacity - 1)],
-				 memory_order_acquire); /* T2 */
-	/* acquire: a recycled slot's new handle comes after its set-up */
-	if (!s || atomic_load_explicit(&s->handle, memory_order_acquire) != handle)
-		return NULL;
-	return s;
-}
-
-static void grow_locked(struct table *old)
-{
-	struct table *t = table_create(old->capacity * 2, old);
-
-	for (uint32_t i = 0; i < old->capacity; i++) {
-		/* relaxed: slots change under the lock only */
-		struct service *s = atomic_load_explicit(&old->slots[i], memory_order_relaxed);
-
-		if (s)
-			atomic_store_explicit(&t->slots[service_handle(s) & (t->capacity - 1)], s,
-					      memory_order_relaxed);
-	}
-	atomic_store_explicit(&H.table, t, memory_order_release); /* T1 */
-}
-
-/* Gives s a handle and makes it findable. 0: the table is full. */
-static uint32_t register_service(struct service *s)
-{
-	uint32_t handle = 0;
-
-	pthread_mutex_lock(&H.lock);
-	struct table *t = atomic_load_explicit(&H.table, memory_order_relaxed);
-
-	if (H.count >= t->capacity / 4 * 3 && t->capacity <= INDEX_MAX / 2) {
-		grow_locked(t);
-		t = atomic_load_explicit(&H.table, memory_order_relaxed);
-	}
-	for (uint32_t tries = 0; tries <= t->capacity; tries++) {
-		uint32_t index = H.next_index;
-		_Atomic(struct service *) *slot = &t->slots[index & (t->capacity - 1)];
-
-		H.next_index = index == INDEX_MAX ? 1 : index + 1;
-		if (atomic_load_explicit(slot, memory_order_relaxed))
-			continue;
-		handle = local_harbor() | index;
-		atomic_store_explicit(&s->handle, handle, memory_order_release);
-		atomic_store_explicit(slot, s, memory_order_release); /* T2 */
-		H.count++;
-		atomic_fetch_add_explicit(&H.live, 1, memory_order_acq_rel);
-		break;
-	}
-	pthread_mutex_unlock(&H.lock);
-	return handle;
-}
-
-/* true: this call took it out. */
-static bool unregister_service(uint32_t handle)
-{
-	bool found = false;
-
-	pthread_mutex_lock(&H.lock);
-	struct table *t = atomic_load_explicit(&H.table, memory_order_relaxed);
-	_Atomic(struct service *) *slot = &t->slots[handle & INDEX_MAX & (t->capacity - 1)];
-	struct service *s = atomic_load_explicit(slot, memory_order_relaxed);
-
-	if (s && service_handle(s) == handle) {
-		/* Every older array as well, or a recycled struct would be found under two slots. */
-		for (; t; t = t->older) {
-			slot = &t->slots[handle & INDEX_MAX & (t->capacity - 1)];
-			if (atomic_load_explicit(slot, memory_order_relaxed) == s)
-				atomic_store_explicit(slot, NULL, memory_order_release);
-		}
-		H.count--;
-		found = true;
-	}
-	pthread_mutex_unlock(&H.lock);
-	return found;
-}
-
-/* ---- references ---- */
-
-static struct service *alloc_service(void)
-{
-	struct service *s;
-
-	pthread_mutex_lock(&H.lock);
-	s = H.free;
-	if (s)
-		H.free = s->free_next;
-	pthread_mutex_unlock(&H.lock);
-	if (!s) {
-		s = aligned_alloc(CACHE_LINE, (sizeof(*s) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
-		if (!s)
-			mem_exhausted(sizeof(*s));
-		memset(s, 0, sizeof(*s));
-	}
-	return s;
-}
-
-static void recycle(struct service *s)
-{
-	atomic_store_explicit(&s->handle, 0, memory_order_release);
-	pthread_mutex_lock(&H.lock);
-	s->free_next = H.free;
-	H.free = s;
-	pthread_mutex_unlock(&H.lock);
-}
-
-struct service *service_grab(uint32_t handle)
-{
-	struct service *s = lookup(handle);
-	unsigned refs;
-
-	if (!s)
-		return NULL;
-	refs = atomic_load_explicit(&s->refs, memory_order_relaxed); /* the CAS decides */
-	do {
-		if (refs == 0)
-			return NULL;
-	} while (!atomic_compare_exchange_weak_explicit(&s->refs, &refs, refs + 1,
-							memory_order_acq_rel,
-							memory_order_relaxed)); /* R1 */
-	/* It may have been recycled before we had the reference. */
-	if (atomic_load_explicit(&s->handle, memory_order_acquire) != handle) {
-		service_unref(s);
-		return NULL;
-	}
-	return s;
-}
-
-void service_unref(struct service *s)
-{
-	if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1) /* R1 */
-		recycle(s);
-}
-
-void service_foreach(void (*f)(struct service *s, void *ud), void *ud)
-{
-	struct table *t = atomic_load_explicit(&H.table, memory_order_acquire);
-
-	for (uint32_t i = 0; t && i < t->capacity; i++) {
-		struct service *s = atomic_load_explicit(&t->slots[i], memory_order_acquire); /* T2 */
-		uint32_t handle = s ? atomic_load_explicit(&s->handle, memory_order_acquire) : 0;
-
-		s = handle ? service_grab(handle) : NULL;
-		if (s) {
-			f(s, ud);
-			service_unref(s);
-		}
-	}
-}
-
 /* ---- life ---- */
 
 static void take_instance(struct service *s)
@@ -349,6 +117,14 @@ static void take_instance(struct service *s)
 static void give_instance(struct service *s)
 {
 	atomic_store_explicit(&s->instance_busy, false, memory_order_release);
+}
+
+/* One service less. */
+static void count_down(void)
+{
+	/* acq_rel: whoever sees 0 sees every teardown done */
+	if (atomic_fetch_sub_explicit(&S.live, 1, memory_order_acq_rel) == 1)
+		node_empty();
 }
 
 /* The owner's last act: nobody can find the service any more, some may still push. */
@@ -389,9 +165,7 @@ static void teardown(struct service *s, const char *why)
 	mem_free(s->command_result);
 	s->args = s->command_result = NULL;
 	service_unref(s);
-	/* acq_rel: whoever sees 0 sees every teardown done */
-	if (atomic_fetch_sub_explicit(&H.live, 1, memory_order_acq_rel) == 1)
-		node_empty();
+	count_down();
 }
 
 uint32_t service_launch(const char *module, const char *args)
@@ -406,7 +180,7 @@ uint32_t service_launch(const char *module, const char *args)
 
 	if (!instance)
 		return 0;
-	s = alloc_service();
+	s = handle_alloc();
 	mailbox_open_owned(&s->mailbox); /* what arrives during init waits */
 	atomic_store_explicit(&s->retired, false, memory_order_relaxed);
 	atomic_store_explicit(&s->cpu_ns, 0, memory_order_relaxed);
@@ -427,7 +201,9 @@ uint32_t service_launch(const char *module, const char *args)
 	s->poison = (struct msg){ .flags = MSG_POISON };
 	/* release: whoever grabs it sees the fields above */
 	atomic_store_explicit(&s->refs, 1, memory_order_release);
-	handle = register_service(s);
+	/* Before it can be found, and killed. */
+	atomic_fetch_add_explicit(&S.live, 1, memory_order_acq_rel);
+	handle = handle_register(s);
 	if (!handle) {
 		log_error("handle table is full: %s not launched", s->args);
 		if (mod->release)
@@ -435,12 +211,13 @@ uint32_t service_launch(const char *module, const char *args)
 		mem_free(s->args);
 		s->args = NULL;
 		service_unref(s);
+		count_down();
 		return 0;
 	}
 	if (mod->init(instance, s, args) != 0) {
 		log_printf(LOG_LEVEL_ERROR, handle, "FAILED launch %s", s->args);
 		names_remove_handle(handle);
-		if (unregister_service(handle))
+		if (handle_unregister(handle))
 			teardown(s, "launch failed");
 		else
 			sched_ready(s); /* somebody retired it meanwhile: the owner's teardown is due */
@@ -460,7 +237,7 @@ bool service_retire(uint32_t handle)
 
 	if (!s)
 		return false;
-	if (!unregister_service(handle)) {
+	if (!handle_unregister(handle)) {
 		service_unref(s);
 		return false;
 	}
@@ -555,8 +332,8 @@ static inline bool turn_is_over(const struct service *s, uint64_t began_ns, uint
 	if (!*began_cycles)
 		*began_cycles = cycles - clock_cycles_in(clock_mono_ns() - began_ns);
 	spent = cycles - *began_cycles;
-	return unlikely(spent > H.turn_cycles) &&
-	       (spent > H.turn_long_cycles || mailbox_taken(&s->mailbox) < TURN_BACKLOG);
+	return unlikely(spent > S.turn_cycles) &&
+	       (spent > S.turn_long_cycles || mailbox_taken(&s->mailbox) < TURN_BACKLOG);
 }
 
 bool service_run(struct service *s, uint64_t *now)
@@ -668,14 +445,14 @@ static inline int push(struct service *s, struct msg *m)
 
 void service_set_node(uint32_t handle)
 {
-	atomic_store_explicit(&H.node, handle, memory_order_relaxed); /* a lone value */
+	atomic_store_explicit(&S.node, handle, memory_order_relaxed); /* a lone value */
 }
 
 /* No service has this handle. */
 static noinline int send_to_nobody(struct msg *m)
 {
-	uint32_t node = atomic_load_explicit(&H.node, memory_order_relaxed);
-	struct service *s = (m->dest & INDEX_MAX) == 0 && node ? lookup(node) : NULL;
+	uint32_t node = atomic_load_explicit(&S.node, memory_order_relaxed);
+	struct service *s = (m->dest & HANDLE_INDEX_MAX) == 0 && node ? handle_lookup(node) : NULL;
 
 	if (s) {
 		m->dest = node;
@@ -690,7 +467,7 @@ int service_send(struct msg *m)
 	const uint32_t dest = m->dest;
 	struct service *s;
 
-	if (unlikely((dest & 0xff000000u) != local_harbor() && dest >> 24 != 0)) {
+	if (unlikely((dest & 0xff000000u) != handle_local_bits() && dest >> 24 != 0)) {
 		(void)remote_get()->send(m);
 		return SEND_OK;
 	}
@@ -698,7 +475,7 @@ int service_send(struct msg *m)
 		msg_destroy(m);
 		return SEND_INVALID;
 	}
-	s = lookup(dest);
+	s = handle_lookup(dest);
 	if (likely(s != NULL))
 		return push(s, m);
 	return send_to_nobody(m);

@@ -6,10 +6,10 @@
  * Life:      service_launch -> module create/init -> callbacks, one at a time on whichever worker
  *            owns the mailbox -> service_retire (by itself or by anybody) -> the owner finishes its
  *            current callback, answers what is left with errors, calls release.
- * Threads:   struct service is type-stable: never unmapped, recycled for later services. A thread
+ * Threads:   struct service is type-stable: never unmapped, recycled for later services (handle.h). A thread
  *            that found one may push into it without a reference (see mailbox.h); everything
  *            else that outlives the lookup needs service_grab().
- * Handles:   harbor id (8 bits) | index (24 bits). An index is reused only after the counter wrapped.
+ * Handles:   harbor id (8 bits) | index (24 bits), see handle.h.
  * Limits:    2^24 - 1 services per node.
  */
 #include <stdalign.h>
@@ -162,13 +162,7 @@ void service_add_on_drop(void (*f)(const struct msg *m));
 bool service_run(struct service *s, uint64_t *now);
 /* Called before each message; sched.c tells the overseer with it. */
 void sched_note_message(uint32_t handle, const struct msg *m);
-/* Start and stop of the table. harbor: id of this node, 0 = single node. */
-int service_table_init(unsigned harbor);
-void service_table_fini(void);
-/* Where the next handle is looked for, 1 .. 2^24 - 1: the boot gives one out of turn, tests of the wrap-around begin
- * near the end. */
-void service_table_set_next(uint32_t index);
-/* The harbor id of this node. An `auto` node learns it before its first service is launched: only
- * then may it be set. */
+/* After clock_init and before the first launch. */
+void service_init(void);
+/* The harbor id of this node, 0 = single node. Any thread. */
 unsigned service_harbor(void);
-void service_table_set_harbor(unsigned harbor);

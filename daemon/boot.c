@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/env.h"
+#include "core/handle.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/module.h"
@@ -257,19 +258,19 @@ int boot_services(const struct config *c, uint32_t *ret_bootstrap)
 	size_t n;
 
 	if (c->cluster.present)
-		service_table_set_harbor(c->node.harbor_auto || harbor_id() ? harbor_id() : c->node.harbor);
+		handle_set_harbor(c->node.harbor_auto || harbor_id() ? harbor_id() : c->node.harbor);
 	set_late_environment(c);
 	phase_set(PHASE_STARTING);
 	if (!logger_launch(logservice, env_get("logger"))) {
 		log_error("Can't launch %s service", logservice);
 		return EX_SOFTWARE;
 	}
-	service_table_set_next(BOOTSTRAP_INDEX + 1);
+	handle_set_next(BOOTSTRAP_INDEX + 1);
 	if (!control_launch()) {
 		log_error("the control service was not launched");
 		return EX_SOFTWARE;
 	}
-	service_table_set_next(BOOTSTRAP_INDEX);
+	handle_set_next(BOOTSTRAP_INDEX);
 	line = env_get("bootstrap");
 	n = strcspn(line, " ");
 	module = mem_strndup(line, n);

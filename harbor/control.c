@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/handle.h"
 #include "core/log.h"
 #include "core/remote.h"
 #include "core/service.h"
@@ -135,7 +136,7 @@ static void member_id(void *ud, unsigned id)
 {
 	(void)ud;
 	atomic_store_explicit(&H.id, id, memory_order_relaxed); /* a lone value, always the same */
-	service_table_set_harbor(id);
+	handle_set_harbor(id);
 }
 
 static void member_snapshot(void *ud, bool complete)

@@ -99,6 +99,12 @@ static void close_gives_everything_and_refuses_more(void **state)
 	}
 	assert_int_equal(n, 4);
 	assert_int_equal(mailbox_push(&mb, &late), MAILBOX_CLOSED);
+
+	/* So does memory that was given back to the system. */
+	struct mailbox zeros = { 0 };
+
+	assert_int_equal(mailbox_push(&zeros, &late), MAILBOX_CLOSED);
+	assert_int_equal(mailbox_length(&zeros), 0);
 }
 
 static void overload_is_told_once_a_doubling(void **state)

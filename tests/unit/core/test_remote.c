@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "core/handle.h"
 #include "core/remote.h"
 #include "core/timer.h"
 #include "tests/unit/core/actor.h"
@@ -289,7 +290,7 @@ static void the_node_itself_has_an_address(void **state)
 	struct msg *m;
 
 	(void)state;
-	service_table_set_harbor(3);
+	handle_set_harbor(3);
 	actor_handle = service_launch("actor", NULL);
 	m = msg_create_copy("lost", 4);
 	m->dest = 0x03000000;

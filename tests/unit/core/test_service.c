@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "core/clock.h"
+#include "core/handle.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/module.h"
@@ -390,7 +391,7 @@ static void handles_wrap_and_skip_who_is_there(void **state)
 	assert_int_equal(two, 2);
 	assert_true(service_retire(two));
 	assert_true(reaches(&released, 1));
-	service_table_set_next(0xfffffe);
+	handle_set_next(0xfffffe);
 	assert_int_equal(service_launch("echo", NULL), 0xfffffe);
 	last = service_launch("echo", NULL);
 	assert_int_equal(last, 0xffffff);
