@@ -35,7 +35,7 @@ struct request {
 
 static void (*wake_main)(void);
 /* set by control_launch, then constant */
-static uint32_t self;
+static atomic_uint self; /* a lone value, relaxed everywhere; 0: not launched yet, and requests go to nobody */
 /* [any] a lone number that only grows; relaxed */
 static atomic_uint_least64_t pong;
 /* release by the service / acquire by readers: error_text is complete */
@@ -164,7 +164,7 @@ static int on_message(struct service *s, void *ud, int type, int session, uint32
 
 static int init(void *instance, struct service *s, const char *args)
 {
-	if (self)
+	if (atomic_load_explicit(&self, memory_order_relaxed))
 		return -1; /* one a process: Lua could launch another by name */
 	service_set_callback(s, NULL, on_message);
 	return 0;
@@ -185,12 +185,14 @@ void control_init(void (*wake)(void))
 
 uint32_t control_launch(void)
 {
-	self = service_launch(MODULE, NULL);
-	if (self) {
-		names_register("daemon", self);
-		service_set_node(self);
+	uint32_t handle = service_launch(MODULE, NULL);
+
+	atomic_store_explicit(&self, handle, memory_order_relaxed);
+	if (handle) {
+		names_register("daemon", handle);
+		service_set_node(handle);
 	}
-	return self;
+	return handle;
 }
 
 enum control_start control_start_state(void)
@@ -222,7 +224,7 @@ static struct msg *request(uint32_t kind, size_t words)
 	r->kind = kind;
 	r->who = (struct asker){ 0 };
 	r->number = 0;
-	m->dest = self;
+	m->dest = atomic_load_explicit(&self, memory_order_relaxed);
 	m->type = PTYPE_SYSTEM;
 	return m;
 }

@@ -24,7 +24,7 @@ class Peer(Node):
         with open(self.file, "w") as f:
             f.write(text)
 
-    def eval(self, text, *args, limit=20):
+    def eval(self, text, *args, limit=60):
         return self.call(".probe", "eval", text, *[str(a) for a in args], limit=limit)
 
     def one(self, text, *args, **kw):

@@ -175,6 +175,8 @@ def all_services(build):
         line, = c.ask("service")
         assert re.fullmatch(rf"shop\t{HANDLE}", line), line
         assert c.fails("stat soon") == ["Not a number of centiseconds: soon"]
+        if "thread" in build:
+            return  # TSan holds asynchronous signals back until the next call it knows
         with n.console() as other:
             other.send(f'call {shop} "loop"')
             eventually("the loop runs", lambda: table(c.ask("stat 5"))[shop] == "TIMEOUT")

@@ -143,11 +143,14 @@ static void connect_both(void)
 	}
 }
 
+static atomic_bool link_ended;
+
 static void end_link(void *why)
 {
 	link_down(l, why);
 	net_close(atomic_load_explicit(&near_id, memory_order_relaxed));
 	stream_fini(&near_in);
+	atomic_store_explicit(&link_ended, true, memory_order_release);
 }
 
 /* Returns when it is lost. */
@@ -155,8 +158,13 @@ static void lose_link(void)
 {
 	char end;
 
+	atomic_store_explicit(&link_ended, false, memory_order_relaxed);
 	net_post(end_link, (void *)(uintptr_t)REMOTE_LINK_LOST);
 	assert_int_equal(recv(far, &end, 1, 0), 0);
+	for (int i = 0; !atomic_load_explicit(&link_ended, memory_order_acquire); i++) {
+		assert_true(i < 10000);
+		poll(NULL, 0, 1);
+	}
 }
 
 static void shut_link(void *arg)
