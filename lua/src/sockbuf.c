@@ -42,7 +42,7 @@ void sockbuf_clear(struct sockbuf *b)
 	for (uint32_t i = 0; i < b->count; i++)
 		payload_free(chunk_at(b, i)->data);
 	b->count = 0;
-	b->size = b->offset = 0;
+	b->size = b->offset = b->room = 0;
 	drop_ring(b);
 	forget_scan(b);
 }
@@ -60,8 +60,27 @@ static void grow(struct sockbuf *b)
 	b->capacity *= 2;
 }
 
+/* Into the room behind the first chunk, as much as goes; gives how much. */
+static size_t fill(struct sockbuf *b, const char *data, size_t n)
+{
+	struct sockbuf_chunk *c = chunk_at(b, 0);
+
+	n = n < b->room ? n : b->room;
+	memcpy(c->data + c->size, data, n);
+	c->size += n;
+	b->size += n;
+	b->room -= n;
+	return n;
+}
+
 void sockbuf_push(struct sockbuf *b, void *payload_take, size_t n)
 {
+	if (b->room && n) {
+		size_t filled = fill(b, payload_take, n);
+
+		n -= filled;
+		memmove(payload_take, (char *)payload_take + filled, n);
+	}
 	if (n == 0) {
 		payload_free(payload_take);
 		return;
@@ -70,6 +89,23 @@ void sockbuf_push(struct sockbuf *b, void *payload_take, size_t n)
 		grow(b);
 	*chunk_at(b, b->count++) = (struct sockbuf_chunk){payload_take, n};
 	b->size += n;
+}
+
+void sockbuf_expect(struct sockbuf *b, size_t n)
+{
+	if (!b->room && b->size >= SOCKBUF_GATHER_MIN && n <= SOCKBUF_GATHER_MAX)
+		sockbuf_gather(b, n);
+}
+
+void sockbuf_gather(struct sockbuf *b, size_t n)
+{
+	size_t size = b->size;
+	char *all = payload_alloc(n);
+
+	sockbuf_copy(b, all, size);
+	sockbuf_clear(b);
+	sockbuf_push(b, all, size);
+	b->room = n - size;
 }
 
 const char *sockbuf_peek(const struct sockbuf *b, size_t n)
@@ -100,6 +136,7 @@ void sockbuf_skip(struct sockbuf *b, size_t n)
 {
 	forget_scan(b);
 	b->size -= n;
+	b->room = 0;
 	while (n > 0) {
 		struct sockbuf_chunk *c = chunk_at(b, 0);
 		size_t left = c->size - b->offset;
@@ -161,6 +198,7 @@ static void begin_scan(struct sockbuf *b, const char *sep, size_t n)
 
 bool sockbuf_find(struct sockbuf *b, const char *sep, size_t n, size_t *ret_at)
 {
+	b->room = 0; /* nobody expects a number of bytes any more; and what was searched must not grow */
 	begin_scan(b, sep, n);
 	while (b->scan.chunk < b->count) {
 		const struct sockbuf_chunk *c = chunk_at(b, b->scan.chunk);

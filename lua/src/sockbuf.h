@@ -3,8 +3,11 @@
 /*
  * Receive buffer of one socket: a queue of bytes, kept in the chunks they came in.
  *
- *   ring:  | chunk | chunk | chunk |      bytes are never moved; a used up chunk is freed
+ *   ring:  | chunk | chunk | chunk |      a used up chunk is freed
  *               ^ offset: read up to here
+ *
+ * Bytes are not moved, but for a reader that waits for a large number of them: then what comes is put together while
+ * the rest is on its way, so that when the last byte is there one copy makes the reader's string.
  *
  * A search remembers how far it came, so a long line that arrives in many pieces is looked at once.
  *
@@ -23,12 +26,15 @@ struct sockbuf_chunk {
 
 #define SOCKBUF_INLINE  4  /* chunks without an allocation for the ring; a power of two */
 #define SOCKBUF_SEP_MAX 16 /* longer separators are searched from the beginning each time */
+#define SOCKBUF_GATHER_MIN ((size_t)64 << 10) /* sockbuf_expect: bytes that must be there, */
+#define SOCKBUF_GATHER_MAX ((size_t)16 << 20) /* and that may be expected */
 
 struct sockbuf {
 	size_t size;   /* bytes to be read */
 	size_t offset; /* of the first chunk, read already */
 	struct sockbuf_chunk *ring;
 	uint32_t capacity, head, count; /* capacity is a power of two */
+	size_t room;   /* free bytes behind the first chunk, which is then the only one; 0 = none */
 
 	/* what was searched already: everything before byte `base`, which is byte `at` of chunk
 	 * `chunk` */
@@ -47,6 +53,11 @@ void sockbuf_init(struct sockbuf *b);
 void sockbuf_clear(struct sockbuf *b);
 /* Appends; nothing when n is 0. */
 void sockbuf_push(struct sockbuf *b, void *payload_take, size_t n);
+/* A reader waits for n > size bytes. Prepares for that if n is large and some of it is there; a number that a
+ * peer only talks of costs nothing. */
+void sockbuf_expect(struct sockbuf *b, size_t n);
+/* Puts all bytes, size > 0, into one piece with room for n > size. */
+void sockbuf_gather(struct sockbuf *b, size_t n);
 
 /* Where the separator begins, n > 0 bytes of sep. false: it is not there (yet). */
 bool sockbuf_find(struct sockbuf *b, const char *sep, size_t n, size_t *ret_at);

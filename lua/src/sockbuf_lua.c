@@ -169,8 +169,11 @@ static void satisfy(lua_State *L, struct sockbuf *b, int need)
 			lua_pushboolean(L, true);
 		else if (n > 0 && b->size >= (size_t)n)
 			take(L, b, (size_t)n, 0);
-		else
+		else {
+			if (n > 0)
+				sockbuf_expect(b, (size_t)n);
 			lua_pushnil(L);
+		}
 		return;
 	case LUA_TBOOLEAN:
 		if (lua_toboolean(L, need))

@@ -197,6 +197,9 @@ static void random_use_agrees_with_a_flat_string(void **state)
 	for (int step = 0; step < 50000; step++) {
 		int what = rand() % 3;
 
+		if (size > 0 && rand() % 50 == 0)
+			sockbuf_gather(b, size + 1 + (size_t)rand() % 20);
+
 		if (what == 0 && size < 2000) {
 			char piece[8];
 			size_t n = (size_t)rand() % sizeof(piece);
@@ -330,6 +333,82 @@ static void a_large_read_over_many_chunks_is_whole(void **state)
 	           "put(b, 'left to the collector') b = nil collectgarbage()\n");
 }
 
+/* Bytes that tell where they are. */
+static char nth(size_t i)
+{
+	return (char)(i * 7 + i / 251);
+}
+
+static void push_from(struct sockbuf *b, size_t from, size_t n)
+{
+	char *p = payload_alloc(n);
+
+	for (size_t i = 0; i < n; i++)
+		p[i] = nth(from + i);
+	sockbuf_push(b, p, n);
+}
+
+static void what_is_expected_comes_in_one_piece(void **state)
+{
+	static const size_t pieces[] = { 70000, 1, 30000, 100000, 65536, 3 };
+	struct sockbuf b;
+	size_t at = 0;
+	const char *p;
+
+	(void)state;
+	sockbuf_init(&b);
+	push_from(&b, 0, 10);
+	at = 10;
+	sockbuf_expect(&b, 200000); /* too little is there: nothing is prepared */
+	assert_int_equal(b.room, 0);
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
+		push_from(&b, at, pieces[i]);
+		at += pieces[i];
+		assert_int_equal(b.size, at);
+		if (b.size < 200000)
+			sockbuf_expect(&b, 200000);
+	}
+	p = sockbuf_peek(&b, 200000);
+	assert_non_null(p);
+	for (size_t i = 0; i < 200000; i++)
+		assert_int_equal(p[i], nth(i));
+	sockbuf_skip(&b, 200000);
+	assert_int_equal(b.size, at - 200000);
+	char rest[70000];
+
+	sockbuf_copy(&b, rest, b.size);
+	for (size_t i = 0; i < b.size; i++)
+		assert_int_equal(rest[i], nth(200000 + i));
+	sockbuf_clear(&b);
+}
+
+static void a_reader_that_gives_up_finds_all_bytes(void **state)
+{
+	struct sockbuf b;
+	size_t at;
+	char all[80000];
+
+	(void)state;
+	sockbuf_init(&b);
+	push_from(&b, 0, 70000);
+	sockbuf_skip(&b, 1000);
+	sockbuf_expect(&b, 1 << 20);
+	assert_true(b.room > 0);
+	push_from(&b, 70000, 5000);
+	assert_true(sockbuf_find(&b, (char[]){ nth(1000), nth(1001), nth(1002) }, 3, &at));
+	assert_int_equal(at, 0);
+	assert_int_equal(b.room, 0); /* what comes is a chunk of its own */
+	sockbuf_skip(&b, 2000);
+	push_from(&b, 75000, 5000);
+	assert_int_equal(b.size, 77000);
+	sockbuf_copy(&b, all, b.size);
+	for (size_t i = 0; i < b.size; i++)
+		assert_int_equal(all[i], nth(3000 + i));
+	sockbuf_expect(&b, SOCKBUF_GATHER_MAX + 1); /* too much */
+	assert_int_equal(b.room, 0);
+	sockbuf_clear(&b);
+}
+
 int main(void)
 {
 #define queue(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
@@ -344,6 +423,8 @@ int main(void)
 	        queue(a_new_separator_is_searched_from_the_beginning),
 	        queue(a_search_goes_on_where_the_last_one_ended),
 	        queue(random_use_agrees_with_a_flat_string),
+	        cmocka_unit_test(what_is_expected_comes_in_one_piece),
+	        cmocka_unit_test(a_reader_that_gives_up_finds_all_bytes),
 	        lua(pop_gives_n_bytes_or_nil_and_what_is_left),
 	        lua(readline_takes_the_line_and_without_a_pool_only_tests),
 	        lua(feed_reads_what_is_waited_for),
