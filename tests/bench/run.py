@@ -4,8 +4,8 @@
 usage: run.py NODE_BINARY [-n RUNS] [--threads N] [--yardstick] [--record] [CASE ...]
 
 A case is an ordinary service script of cases/; the node runs it as its start service. The figure is the median of the
-runs. A figure counts as a ratio: to the peer's fastest setting on its own day (table below), and with --yardstick to what Erlang and a
-program that does nothing else (yardstick/) reach in the same sitting. --record appends the sitting to RESULTS.md.
+runs. The machine changes its speed within minutes, so a run is all cases and the yardstick once, and then again. A figure counts as a ratio: to the peer's fastest setting on its own day (table below), and with --yardstick to what Erlang and a
+program that does nothing else (yardstick/) reach in the same sitting (medians as well). "Before" is the last sitting in RESULTS.md. --record appends the sitting to RESULTS.md.
 """
 import argparse, collections, datetime, os, re, shutil, statistics, subprocess, sys, tempfile, time
 
@@ -112,10 +112,23 @@ def number(v):
     return f"{v:,.0f}" if v >= 1000 else f"{v:.3g}"
 
 
-def table(figures, anchors):
-    rows = ["| figure | median | unit | to the peer | target | met | anchor of the sitting | to it |",
-            "| --- | ---: | --- | ---: | ---: | --- | --- | ---: |"]
-    for name, (value, unit) in figures.items():
+def last_sitting():
+    """{figure: its text} of the last section of RESULTS.md"""
+    try:
+        with open(f"{HERE}/RESULTS.md") as f:
+            last = f.read().split("\n## ")[-1]
+    except OSError:
+        return {}
+    rows = [[c.strip() for c in line.split("|")] for line in last.splitlines() if line.startswith("| ")]
+    return {r[1]: r[2] for r in rows if len(r) > 3 and "." in r[1]}
+
+
+def table(figures, anchors, before):
+    """figures: {name: ([value of each run], unit)}"""
+    rows = ["| figure | median | least to most | unit | before | to the peer | target | met | anchor of the sitting | to it |",
+            "| --- | ---: | ---: | --- | ---: | ---: | ---: | --- | --- | ---: |"]
+    for name, (values, unit) in figures.items():
+        value = statistics.median(values)
         known, anchor = FIGURES.get(name), ANCHORS.get(name)
         ratio = goal = met = ""
         if known:
@@ -123,7 +136,8 @@ def table(figures, anchors):
             ratio, goal = f"x {value / known[0]:.2f}", f"{'at most ' if less else ''}x {known[1]}"
             met = "yes" if (value <= known[0] * known[1] + 1e-9 if less else value >= known[0] * known[1]) else "no"
         beside = anchors.get(anchor)
-        rows.append(f"| {name} | {number(value)} | {unit} | {ratio} | {goal} | {met} | "
+        rows.append(f"| {name} | {number(value)} | {number(min(values))} to {number(max(values))} | {unit} | "
+                    f"{before.get(name, '')} | {ratio} | {goal} | {met} | "
                     + (f"{anchor} {number(beside)} | x {value / beside:.2f} |" if beside else " | |"))
     return "\n".join(rows)
 
@@ -138,22 +152,24 @@ def main():
     ap.add_argument("--yardstick", action="store_true")
     ap.add_argument("--record", action="store_true")
     a = ap.parse_intermixed_args()
-    text = yardstick() if a.yardstick else ""
-    anchors = {}
-    for line in text.splitlines():
-        words = line.replace(",", "").split()
-        name = next((w for w in words if re.match(r"[a-z_]+[.][a-z_.]+$", w)), None)
-        value = next((w for w in words if re.match(r"[0-9.e+]+$", w)), None)
-        if name and value:
-            anchors[name] = float(value)
-    print(text, end="")
-    seen, unit = collections.OrderedDict(), {}
-    for case in a.cases or sorted(f[:-4] for f in os.listdir(CASES) if f.startswith("b_") and f != "b_harbor_server.lua"):
-        for _ in range(a.n):
+    anchors, seen, unit = {}, collections.OrderedDict(), {}
+    cases = a.cases or sorted(f[:-4] for f in os.listdir(CASES) if f.startswith("b_") and f != "b_harbor_server.lua")
+    for i in range(a.n):
+        for line in (yardstick() if a.yardstick else "").splitlines():
+            words = line.replace(",", "").split()
+            name = next((w for w in words if re.match(r"[a-z_]+[.][a-z_.]+$", w)), None)
+            value = next((w for w in words if re.match(r"[0-9.e+]+$", w)), None)
+            if name and value:
+                anchors.setdefault(name, []).append(float(value))
+        for case in cases:
             for k, (v, u) in run_case(os.path.abspath(a.node), case, a.threads, a.timeout).items():
                 seen.setdefault(k, []).append(v)
                 unit[k] = u
-    result = table({k: (statistics.median(v), unit[k]) for k, v in seen.items()}, anchors)
+        sys.stderr.write(f"run {i + 1} of {a.n} done\n")
+    for name, values in anchors.items():
+        print(f"{name:32} {number(statistics.median(values)):>14}   {number(min(values))} to {number(max(values))}")
+    result = table({k: (v, unit[k]) for k, v in seen.items()},
+                   {k: statistics.median(v) for k, v in anchors.items()}, last_sitting())
     print(result)
     if a.record:
         with open(f"{HERE}/RESULTS.md", "a") as f:
