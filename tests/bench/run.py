@@ -157,7 +157,7 @@ def main():
     for i in range(a.n):
         for line in (yardstick() if a.yardstick else "").splitlines():
             words = line.replace(",", "").split()
-            name = next((w for w in words if re.match(r"[a-z_]+[.][a-z_.]+$", w)), None)
+            name = next((w for w in words if re.match(r"[a-z_]+[.][a-z0-9_.]+$", w)), None)
             value = next((w for w in words if re.match(r"[0-9.e+]+$", w)), None)
             if name and value:
                 anchors.setdefault(name, []).append(float(value))
