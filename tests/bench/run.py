@@ -27,8 +27,8 @@ FIGURES = {
 # figure: what bounds or calibrates it, as the yardstick names it
 ANCHORS = {
     "call.sequential": "erl.call.sequential", "call.concurrent": "erl.call.concurrent",
-    "harbor.sequential": "tcp.loopback_rtt", "harbor.concurrent": "erl.dist.concurrent", "harbor.blob64k": "tcp.loopback_stream",
-    "echo.round_trips": "limit.echo.round_trips", "echo.p99": "limit.echo.p99", "echo.bulk": "limit.echo.bulk",
+    "harbor.sequential": "tcp.loopback_rtt", "harbor.p50": "limit.rtt.p50", "harbor.p99": "limit.rtt.p99", "harbor.concurrent": "erl.dist.concurrent", "harbor.blob64k": "tcp.loopback_stream",
+    "echo.round_trips": "limit.echo.round_trips", "echo.p50": "limit.echo.p50", "echo.p99": "limit.echo.p99", "echo.bulk": "limit.echo.bulk",
     "timer.error_mean": "limit.timer.error_mean",
 }
 
@@ -78,7 +78,7 @@ def yardstick():
     """{name: value} of what this machine does at this hour."""
     text, y = "", os.path.join(HERE, "yardstick")
     with tempfile.TemporaryDirectory() as tmp:
-        for name in ("limits", "limit_echo", "limit_sleep"):
+        for name in ("limits", "limit_echo", "limit_rtt", "limit_sleep"):
             subprocess.run(["cc", "-O2", "-pthread", f"{y}/{name}.c", "-o", f"{tmp}/{name}"], check=True)
             text += subprocess.run([f"{tmp}/{name}"], capture_output=True, text=True).stdout
         if shutil.which("erlc"):
