@@ -26,7 +26,7 @@ comma   := ,
 B       := build$(if $(SANITIZE),/san-$(subst $(comma),-,$(SANITIZE)))$(if $(FAULTS),/faults)
 VERSION := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md 2>/dev/null | head -1)
 
-PKGS    := lua5.4 yaml-0.1 libsystemd sqlite3 $(if $(SANITIZE),,jemalloc)
+PKGS    := lua5.4 yaml-0.1 libsystemd sqlite3 libgcrypt $(if $(SANITIZE),,jemalloc)
 # pkg-config runs only when something is compiled, so `make deps` works on a bare system.
 PCFLAGS  = $(eval PCFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PCFLAGS)
 PLIBS    = $(eval PLIBS := $$(shell pkg-config --libs $(PKGS)))$(PLIBS)
@@ -105,7 +105,7 @@ fuzz:
 	@mkdir -p build/fuzz
 	clang $(ALL) -O1 -g $(PCFLAGS) -fsanitize=fuzzer,address,undefined -MF /dev/null \
 	    tests/fuzz/fuzz_$(TARGET).c $(FUZZSRC) -o build/fuzz/$(TARGET) \
-	    $(shell pkg-config --libs lua5.4 yaml-0.1 libsystemd sqlite3) -lm -ldl
+	    $(shell pkg-config --libs lua5.4 yaml-0.1 libsystemd sqlite3 libgcrypt) -lm -ldl
 	@mkdir -p build/fuzz/$(TARGET).new
 	build/fuzz/$(TARGET) -max_total_time=$(or $(T),60) -artifact_prefix=build/fuzz/ -print_final_stats=1 \
 	    build/fuzz/$(TARGET).new tests/fuzz/$(TARGET).in
@@ -119,7 +119,7 @@ tests-bin: all $(UNIT) $(FUZZ) $(CMODS)
 
 # ---- set-up ----
 DEPS       := gcc make pkg-config python3 liblua5.4-dev lua5.4 libjemalloc-dev libyaml-dev libsystemd-dev \
-              libsqlite3-dev libcmocka-dev
+              libsqlite3-dev libgcrypt20-dev libcmocka-dev
 BENCH_DEPS := erlang-base erlang-dev linux-perf valgrind
 FUZZ_DEPS  := clang libclang-rt-14-dev
 deps:

@@ -7,6 +7,7 @@ local skynet = require "skynet"
 local core = require "skynet.cluster.core"
 local driver = require "skynet.socketdriver"
 local queue = require "skynet.queue"
+local key = require "skynet.cluster.key"
 
 local clusterd, gate, fd = ...
 clusterd, gate, fd = math.tointeger(clusterd), math.tointeger(gate), math.tointeger(fd)
@@ -16,6 +17,8 @@ local in_turn = queue()
 local held = 0       -- requests in in_turn
 local names = {}     -- "@name" -> handle, as clusterd said
 local tag            -- of the next request
+local door           -- until the peer has shown that it knows the key
+local PATIENCE <const> = 1000 -- centiseconds that it has for that
 
 -- ---- answers ----
 
@@ -87,7 +90,24 @@ local function is_known(address)
 	return type(address) == "number" or address:byte() ~= 64 or names[address]
 end
 
+-- Nothing but the key, until that is shown.
+local function at_the_door(address, session, push, payload)
+	local done, ok, reply = door(address, not push and payload)
+	if not push then
+		answer(session, ok, reply)
+	end
+	if done then
+		door = nil
+	elseif not ok then
+		skynet.error(("clusteragent: %s, fd = %d is closed"):format(reply, fd))
+		skynet.send(gate, "lua", "kick", fd)
+	end
+end
+
 local function on_request(address, session, push, payload)
+	if door then
+		return at_the_door(address, session, push, payload)
+	end
 	local trace = tag
 	tag = nil
 	if address == 0 then
@@ -167,6 +187,15 @@ skynet.start(function()
 		end
 		f()
 	end)
+	local secret = skynet.call(clusterd, "lua", "agentkey")
+	if secret then
+		door = key.accept(secret)
+		skynet.timeout(PATIENCE, function()
+			if door then
+				skynet.send(gate, "lua", "kick", fd)
+			end
+		end)
+	end
 	-- the peer may have gone meanwhile: clusterd will say so
 	pcall(skynet.call, gate, "lua", "forward", fd)
 end)

@@ -45,6 +45,9 @@ end
 local function check(found)
 	for name, address in pairs(found) do
 		assert(type(name) == "string", "a key of the cluster configuration must be a string")
+		if name == "__key" then
+			assert(not address or type(address) == "string" and #address > 0, "__key: a string or false is wanted")
+		end
 		if name:sub(1, 2) ~= "__" and address ~= false then
 			assert(type(address) == "string", ("cluster node %s: an address or false is wanted"):format(name))
 			split(address)
@@ -88,7 +91,7 @@ local function apply(found)
 			local option = name:sub(3)
 			changed = changed or options[option] ~= address
 			options[option] = address
-			skynet.error(("Config %s = %s"):format(option, tostring(address)))
+			skynet.error(("Config %s = %s"):format(option, option == "key" and "..." or tostring(address)))
 		end
 	end
 	for _, peer in pairs(changed and peers or {}) do
@@ -238,6 +241,11 @@ function command.unregister(_, name)
 		skynet.error(("Unregister [%s] :%08x"):format(name, handle))
 		tell_agents()
 	end
+end
+
+-- What who connects to one of our agents must know, or nil.
+function command.agentkey()
+	return options.key or nil
 end
 
 function command.queryname(_, name)

@@ -6,10 +6,12 @@
 --   __reconnect = true      a lost connection is tried again by itself, after 1, 2, 4 ... 30 s
 --   __heartbeat = seconds   an idle node is asked for a name; any answer will do. None within that time: the
 --                           connection is closed and what waits on it fails
+--   __key = "secret"        the node must know it, and is shown that we do, before any request goes out (key.lua)
 local skynet = require "skynet"
 local core = require "skynet.cluster.core"
 local channels = require "skynet.socketchannel"
 local socket = require "skynet.socket"
+local key = require "skynet.cluster.key"
 
 local LATE_MAX <const> = 65536 -- answers that may come after their deadline, per connection
 local RECONNECT_MAX <const> = 30
@@ -158,10 +160,27 @@ local function begin_heartbeat()
 	end
 end
 
+-- A request of the connection itself: its answer's values, or raises.
+local function ask_in_auth(...)
+	local id = session
+	local request
+	request, session = core.packrequest(key.ADDRESS, id, skynet.packstring(...))
+	asked[id] = true
+	local ok, answer = pcall(channel.request, channel, request, id)
+	settled(id)
+	if not ok then
+		error(type(answer) == "table" and answer.why or "the connection was lost", 0)
+	end
+	return skynet.unpack(answer)
+end
+
 -- After each connect, before requests go out.
 local function on_connect()
 	asked, late, late_count, partial, partial_bytes = {}, {}, 0, {}, 0
 	heard = skynet.now()
+	if options.key then
+		key.connect(options.key, ask_in_auth)
+	end
 	reconnect_delay = 1
 	connected = true
 	begin_heartbeat()

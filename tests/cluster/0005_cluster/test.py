@@ -396,6 +396,52 @@ def three_nodes_under_load(build):
             assert n.one("return kept.bad") == 0 and n.one("return kept.failed") >= failed
 
 
+def a_shared_key(build):
+    """with __key nodes that know it talk; a stranger, another key and a node without one are refused, and told why"""
+    with Cluster(build, HERE) as c:
+        a, b, other, without = (Peer(c, n) for n in ("a", "b", "other", "without"))
+        for p, key in ((a, '__key = "secret"'), (b, '__key = "secret"'), (other, '__key = "guessed"'), (without, "")):
+            p.table(key + "\n" + "".join(f'{q.name} = "127.0.0.1:{q.port}"\n' for q in (a, b, other, without)))
+            p.start()
+        for p in (a, b, other, without):
+            p.ready()
+            assert p.eval("return cluster.open(...)", p.name) == ["127.0.0.1", p.port]
+        assert a.one('return cluster.call("b", ".probe", "echo", "with a key")') == "with a key"
+        assert b.one('return #cluster.call("a", ".probe", "big", 300000)') == 300000
+        assert "does not take our cluster key" in a.fails('cluster.call("without", ".probe", "echo")')
+        assert "another cluster key" in a.fails('cluster.call("other", ".probe", "echo")')
+        for stranger in (without, other):
+            stranger.fails('cluster.call("a", ".probe", "keep", "not this")')
+            stranger.eval('pcall(cluster.send, "a", ".probe", "keep", "nor that")')
+        a.says("clusteragent: a cluster key is needed, fd = ")
+        assert a.one("return #kept") == 0
+        assert "secret" not in a.log_text() + b.log_text() + other.log_text()
+        w = wire.connect(a.port)
+        w.send(b"\x80\x06.probe" + wire.u32(1) + wire.text("echo"))
+        w.expect(wire.u32(1) + b"\x00a cluster key is needed")
+        w.closed()
+        address = b"\x80\x0c.cluster key"
+        for proof in (wire.text("proof") + wire.text("x" * 32), wire.text("hello") + wire.text("short"), b"\xff\xff", b""):
+            w = wire.connect(a.port)
+            w.send(address + wire.u32(1) + proof)
+            w.expect(wire.u32(1) + b"\x00wrong cluster key")
+            w.closed()
+        w = wire.connect(a.port)
+        w.send(address + wire.u32(1) + wire.text("hello") + wire.text("n" * 32))
+        assert w.frame()[:5] == wire.u32(1) + b"\x01"
+        w.send(address + wire.u32(2) + wire.text("proof") + wire.text("p" * 32))
+        w.expect(wire.u32(2) + b"\x00wrong cluster key")
+        w.closed()
+        # a key that changes is for the connections that come
+        a.eval('cluster.reload { __key = "next" }')
+        assert a.one('return cluster.call("b", ".probe", "echo", 1)') == 1
+        other.eval('cluster.reload { __key = "next" }')
+        assert other.one('return cluster.call("a", ".probe", "echo", "now")') == "now"
+        a.eval('cluster.reload { __key = false }')
+        assert without.one('return cluster.call("a", ".probe", "echo", "open")') == "open"
+        assert "__key: a string or false is wanted" in a.fails('cluster.reload { __key = 5 }')
+
+
 def on_the_wire(name, what):
     """A test of wire.py with a node of its own."""
     def test(build):
@@ -406,7 +452,7 @@ def on_the_wire(name, what):
 
 
 main([calls_sends_names, reasons, large, in_order, proxies, a_node_is_killed, down_and_moved, waiting, refused_then_there, opening,
-      deadlines, a_frozen_node, reconnecting, traces, three_nodes_under_load,
+      deadlines, a_frozen_node, reconnecting, a_shared_key, traces, three_nodes_under_load,
       on_the_wire("wire: requests in one frame, by handle and name; queries; error texts", wire.serves_single_frames),
       on_the_wire("wire: pushes in one frame", wire.serves_pushes),
       on_the_wire("wire: requests, pushes and answers in parts", wire.serves_parts),
