@@ -99,11 +99,11 @@ uint32_t handle_register(struct service *s)
 	pthread_mutex_lock(&H.lock);
 	struct handle_table *t = atomic_load_explicit(&handle_table, memory_order_relaxed);
 
-	if (H.count >= t->capacity / 4 * 3 && t->capacity <= HANDLE_INDEX_MAX / 2) {
+	if (H.count >= t->capacity / 4 * 3 && t->capacity < HANDLE_INDEX_MAX) {
 		grow_locked(t);
 		t = atomic_load_explicit(&handle_table, memory_order_relaxed);
 	}
-	for (uint32_t tries = 0; tries <= t->capacity; tries++) {
+	for (uint32_t tries = 0; tries <= t->capacity && H.count < HANDLE_INDEX_MAX; tries++) {
 		uint32_t index = H.next_index;
 		_Atomic(struct service *) *slot = &t->slots[index & (t->capacity - 1)];
 

@@ -27,8 +27,8 @@
 #define TICK_MIN_NS (2 * NS_PER_MS)
 #define TICK_BUSY_NS (6 * NS_PER_MS) /* each tick interrupts somebody's work */
 #define TICK_MAX_NS (10 * NS_PER_MS)
-/* After so long in idleness unused memory goes back to the system; the allocator by itself does so only while it is
- * used. */
+/* After so long without a look that found work going on, unused memory goes back to the system; the allocator by itself does so
+ * only while it is used. Heartbeats and single timers are too short to be seen. */
 #define TRIM_NS (10 * NS_PER_SEC)
 /* A service that was killed while it runs is asked to leave its callback after so long. */
 #define KILL_GRACE_NS (100 * NS_PER_MS)
@@ -114,19 +114,18 @@ static void check(uint64_t now)
 	atomic_store_explicit(&M.stuck, stuck, memory_order_relaxed);
 }
 
-/* false: nobody woke us in this time. */
-static bool rest(uint64_t timeout_ns)
+/* Until a worker leaves idleness, or so long. */
+static void rest(uint64_t timeout_ns)
 {
-	struct timespec ts = { .tv_sec = (time_t)(timeout_ns / NS_PER_SEC) };
+	struct timespec ts = { .tv_sec = (time_t)(timeout_ns / NS_PER_SEC), .tv_nsec = (long)(timeout_ns % NS_PER_SEC) };
 
-	return syscall(SYS_futex, &M.resting, FUTEX_WAIT_PRIVATE, 1, timeout_ns == UINT64_MAX ? NULL : &ts, NULL, 0) ==
-		       0 ||
-	       errno != ETIMEDOUT;
+	(void)syscall(SYS_futex, &M.resting, FUTEX_WAIT_PRIVATE, 1, timeout_ns == UINT64_MAX ? NULL : &ts, NULL, 0);
 }
 
 static void *overseer_main(void *arg)
 {
-	uint64_t tick = TICK_MIN_NS, idle_since = 0;
+	uint64_t tick = TICK_MIN_NS, idle_since = 0, calm_since = 0;
+	bool trimmed = false;
 
 	(void)arg;
 	(void)pthread_setname_np(pthread_self(), "overseer");
@@ -138,21 +137,25 @@ static void *overseer_main(void *arg)
 		if (sight == SIGHT_IDLE) {
 			check(now);
 			idle_since = idle_since ? idle_since : now;
+			calm_since = calm_since ? calm_since : now;
+			if (!trimmed && now - calm_since >= TRIM_NS) {
+				handle_trim();
+				mem_trim();
+				trimmed = true;
+			}
 			tick = TICK_MAX_NS;
 			if (now - idle_since >= MONITOR_REST_NS) {
 				atomic_store_explicit(&M.resting, 1, memory_order_seq_cst);
 				if (sched_oversee(clock_mono_ns()) == SIGHT_IDLE &&
-				    !atomic_load_explicit(&M.stop, memory_order_seq_cst) && !rest(TRIM_NS)) {
-					handle_trim();
-					mem_trim();
-					(void)rest(UINT64_MAX);
-				}
+				    !atomic_load_explicit(&M.stop, memory_order_seq_cst))
+					rest(trimmed ? UINT64_MAX : TRIM_NS - (now - calm_since));
 				atomic_store_explicit(&M.resting, 0, memory_order_seq_cst);
 				idle_since = 0;
 				continue;
 			}
 		} else {
-			idle_since = 0;
+			idle_since = calm_since = 0;
+			trimmed = false;
 			check(now);
 			tick = sight == SIGHT_LONG ? TICK_MIN_NS : TICK_BUSY_NS;
 		}

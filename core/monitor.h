@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define MONITOR_CHECK_NS UINT64_C(5000000000)
-#define MONITOR_REST_NS UINT64_C(500000000)
+#define MONITOR_REST_NS UINT64_C(50000000)
 
 int monitor_start(void);
 void monitor_stop(void);

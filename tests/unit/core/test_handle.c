@@ -168,6 +168,21 @@ static void who_looks_late_finds_a_closed_mailbox(void **state)
 	gone(s);
 }
 
+/* Costs a few hundred MiB, most of it the table. */
+static void every_index_but_0_can_be_taken(void **state)
+{
+	static const uint32_t all = HANDLE_INDEX_MAX;
+	struct service *s = born();
+
+	(void)state;
+	/* One struct for all: it is the growing and the end that are looked at. */
+	for (uint32_t i = 1; i <= all; i++)
+		if (handle_register(s) != (HARBOR << 24 | i))
+			fail_msg("index %u is not given out", i);
+	assert_int_equal(handle_register(s), 0);
+	assert_int_equal(atomic_load(&handle_table)->capacity, all + 1);
+}
+
 /* ---- readers against writers ---- */
 
 #define SLOTS 64
@@ -268,6 +283,7 @@ int main(void)
 		test(the_counter_goes_round_and_passes_over_who_lives),
 		test(a_reference_keeps_a_service_from_being_recycled),
 		test(who_looks_late_finds_a_closed_mailbox),
+		test(every_index_but_0_can_be_taken),
 		test(readers_need_no_lock),
 	};
 
