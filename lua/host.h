@@ -121,7 +121,11 @@ struct fifo {
 	unsigned first, count, capacity; /* a power of two */
 };
 
-#define HOST_POOL_MAX 64u     /* coroutines kept for the next requests */
+/* Coroutines are kept for the next requests: at least so many, and as many as were lately needed at once. After so many
+ * ends of tasks a coroutine, a wave and a few more, an eighth of what is more than that goes. */
+#define HOST_POOL_MIN 64u
+#define HOST_POOL_MAX 65536u
+#define HOST_POOL_REVIEW 8u
 #define HOST_DROPPED_MAX 4096u /* late answers that are known to be late */
 #define PROTO_BUILTIN 4
 
@@ -138,6 +142,8 @@ struct host {
 	struct task *pool;          /* with a coroutine */
 	struct task *blank;         /* without */
 	unsigned pooled, tasks;
+	unsigned pool_limit; /* of both together */
+	unsigned peak, ended; /* most tasks at once, and ends, since the last review */
 
 	struct wait *waits;         /* open addressing, power of two */
 	unsigned waits_used, waits_size, dropped;

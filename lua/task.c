@@ -79,7 +79,8 @@ static void link_live(struct task *t)
 	if (h->live)
 		h->live->prev = t;
 	h->live = t;
-	h->tasks++;
+	if (++h->tasks > h->peak)
+		h->peak = h->tasks;
 }
 
 static void unlink_live(struct task *t)
@@ -154,6 +155,28 @@ void task_empty_pool(struct host *h)
 	h->pooled = 0;
 }
 
+static void drop_pooled(struct host *h)
+{
+	struct task *t = h->pool;
+
+	h->pool = t->next;
+	h->pooled--;
+	give_up_coroutine(t);
+}
+
+static noinline void review_pool(struct host *h)
+{
+	unsigned limit = h->pool_limit - h->pool_limit / 8;
+
+	limit = limit > h->peak ? limit : h->peak;
+	limit = limit < HOST_POOL_MAX ? limit : HOST_POOL_MAX;
+	h->pool_limit = limit > HOST_POOL_MIN ? limit : HOST_POOL_MIN;
+	h->peak = h->tasks;
+	h->ended = 0;
+	while (h->pooled && h->pooled + h->tasks > h->pool_limit)
+		drop_pooled(h);
+}
+
 static void task_end(struct task *t)
 {
 	struct host *h = t->host;
@@ -176,7 +199,10 @@ static void task_end(struct task *t)
 	t->wait = WAIT_NONE;
 	if (unlikely(t->leaf != t->co))
 		task_adopt(t->leaf, &h->main);
-	if (h->pooled >= HOST_POOL_MAX) {
+	h->ended++;
+	if (unlikely(h->ended / HOST_POOL_REVIEW > h->pool_limit || (h->peak > h->pool_limit && h->pool_limit < HOST_POOL_MAX)))
+		review_pool(h);
+	if (unlikely(h->pooled + h->tasks >= h->pool_limit)) {
 		give_up_coroutine(t);
 		return;
 	}
