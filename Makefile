@@ -47,7 +47,7 @@ objs     = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(1)/*.c)))
 MAINS   := daemon/main.c daemon/ctl_main.c
 LAYERS  := core net conf harbor lua
 
-.PHONY: all deps check check-asan check-tsan check-quick check-faults demo bench bench-deps install uninstall clean \
+.PHONY: all deps check check-asan check-tsan check-quick check-faults soak demo bench bench-deps install uninstall clean \
         distclean layers unit fuzz-replay fuzz compile_commands tests-bin
 all: $(B)/harbord $(B)/harborctl
 
@@ -147,6 +147,10 @@ check-asan:
 check-tsan:
 	@$(MAKE) --no-print-directory $(JOBS) SANITIZE=thread tests-bin
 	@/usr/bin/python3 tests/run.py --build build/san-thread unit lua cluster conformance
+
+# Ten million calls with everything that dies in between: five minutes. Also under SANITIZE=, with fewer calls.
+soak: all
+	@/usr/bin/python3 tests/soak/soak.py --build $(B) $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED))
 
 demo: deps
 	@$(MAKE) --no-print-directory $(JOBS) all
