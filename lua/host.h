@@ -172,6 +172,7 @@ struct host {
 	uint8_t code_mode;          /* enum code_mode */
 	bool limited;               /* skynet.memlimit was used */
 	bool settling;              /* loaded, and the start has not come to its first end */
+	bool collector_chosen;      /* by the program, with collectgarbage */
 	void *loose;                /* payload that an error may have lost, see api_packstring */
 	const char *why;            /* reason told to callers at the end */
 

@@ -57,6 +57,20 @@ static const struct global *find_global(const char *name)
 	return NULL;
 }
 
+/* ---- collectgarbage ---- */
+
+static lua_CFunction stock_collectgarbage;
+
+/* Who chooses a mode keeps it: the host has one for those who do not. */
+static int choosing_collectgarbage(lua_State *L)
+{
+	const char *what = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : "";
+
+	if (strcmp(what, "incremental") == 0 || strcmp(what, "generational") == 0)
+		host_of(L)->collector_chosen = true;
+	return stock_collectgarbage(L);
+}
+
 /* ---- putting in ---- */
 
 /* Pushes the library, which is opened if it is not. */
@@ -296,6 +310,7 @@ void libs_init(void)
 	global_count = 0;
 	memset(hash, 0, sizeof(hash));
 	luaL_requiref(L, LUA_GNAME, luaopen_base, 0);
+	stock_collectgarbage = replace(L, "collectgarbage", choosing_collectgarbage);
 	stock_next = replace(L, "next", lazy_next);
 	stock_rawget = replace(L, "rawget", lazy_rawget);
 	stock_rawset = replace(L, "rawset", lazy_rawset);

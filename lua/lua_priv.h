@@ -33,6 +33,7 @@ int luaopen_skynet_datasheet_core(lua_State *L); /* lua/src/datasheet.c */
 int luaopen_skynet_stm(lua_State *L);          /* lua/src/stm.c */
 int luaopen_skynet_netpack(lua_State *L);      /* lua/src/netpack.c */
 int luaopen_skynet_cluster_core(lua_State *L); /* lua/src/cluster.c */
+int luaopen_sproto_core(lua_State *L);         /* lua/src/sproto_core.c */
 
 /* Before the first service is launched. */
 void multicast_init(void);

@@ -127,12 +127,15 @@ void host_start_failed(struct host *h, const char *text)
 #define START_KIB 128
 
 /* The start function has returned, or waits for the first time: what loading and starting left behind goes, the stacks
- * that they have grown too, and the collector changes to the mode it stays in. */
+ * that they have grown too, and the collector changes to the mode it stays in, unless the program chose one. */
 void host_settle(struct host *h)
 {
 	h->settling = false;
 	task_empty_pool(h);
-	lua_gc(h->L, LUA_GCGEN, 0, 0);
+	if (h->collector_chosen)
+		lua_gc(h->L, LUA_GCCOLLECT);
+	else
+		lua_gc(h->L, LUA_GCGEN, 0, 0);
 }
 
 /* The first message: builds the state and runs the service's file. */

@@ -71,6 +71,7 @@ static const struct {
 	{ "skynet.profile", luaopen_skynet_profile },
 	{ "skynet.netpack", luaopen_skynet_netpack },
 	{ "skynet.cluster.core", luaopen_skynet_cluster_core },
+	{ "sproto.core", luaopen_sproto_core },
 };
 
 lua_CFunction luahost_find_module(const char *name)

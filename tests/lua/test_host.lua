@@ -33,12 +33,14 @@ if mode == "server" then
 		local t = {}
 		while true do t[#t + 1] = ("x"):rep(1000) .. #t end
 	end
+	function command.mode(mode) skynet.retpack(collectgarbage(mode)) end
 	function command.limit() skynet.retpack(collectgarbage "count") end
 	function command.wrapped()
 		skynet.retpack(coroutine.wrap(function() return pcall(skynet.sleep, 1) end)())
 	end
 	if arg1 == "small" then skynet.memlimit(4 << 20) end
 	skynet.start(function()
+		if arg1 == "incremental" or arg1 == "generational" then collectgarbage(arg1) end
 		skynet.dispatch("lua", function(_, _, name, ...) command[name](...) end)
 	end)
 	return
@@ -143,6 +145,12 @@ tap.run {
 		s = server()
 		require "skynet.core".command("SIGNAL", skynet.address(s) .. " 0")
 		equal(skynet.call(s, "lua", "echo", 1), 1)
+	end },
+
+	{ "the collector is generational, or what the start function chose", function()
+		equal(skynet.call(server(), "lua", "mode", "generational"), "generational")
+		equal(skynet.call(server "incremental", "lua", "mode", "incremental"), "incremental")
+		equal(skynet.call(server "generational", "lua", "mode", "generational"), "generational")
 	end },
 
 	-- ---- order ----
