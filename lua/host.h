@@ -144,6 +144,7 @@ struct host {
 	unsigned pooled, tasks;
 	unsigned pool_limit; /* of both together */
 	unsigned peak, ended; /* most tasks at once, and ends, since the last review */
+	unsigned review_at;   /* when `ended` is that */
 
 	struct wait *waits;         /* open addressing, power of two */
 	unsigned waits_used, waits_size, dropped;

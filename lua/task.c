@@ -79,8 +79,11 @@ static void link_live(struct task *t)
 	if (h->live)
 		h->live->prev = t;
 	h->live = t;
-	if (++h->tasks > h->peak)
+	if (unlikely(++h->tasks > h->peak)) {
 		h->peak = h->tasks;
+		if (h->peak > h->pool_limit && h->peak <= HOST_POOL_MAX)
+			h->pool_limit = h->peak;
+	}
 }
 
 static void unlink_live(struct task *t)
@@ -173,6 +176,7 @@ static noinline void review_pool(struct host *h)
 	h->pool_limit = limit > HOST_POOL_MIN ? limit : HOST_POOL_MIN;
 	h->peak = h->tasks;
 	h->ended = 0;
+	h->review_at = h->pool_limit * HOST_POOL_REVIEW;
 	while (h->pooled && h->pooled + h->tasks > h->pool_limit)
 		drop_pooled(h);
 }
@@ -199,8 +203,7 @@ static void task_end(struct task *t)
 	t->wait = WAIT_NONE;
 	if (unlikely(t->leaf != t->co))
 		task_adopt(t->leaf, &h->main);
-	h->ended++;
-	if (unlikely(h->ended / HOST_POOL_REVIEW > h->pool_limit || (h->peak > h->pool_limit && h->pool_limit < HOST_POOL_MAX)))
+	if (unlikely(++h->ended >= h->review_at))
 		review_pool(h);
 	if (unlikely(h->pooled + h->tasks >= h->pool_limit)) {
 		give_up_coroutine(t);
