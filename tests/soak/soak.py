@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Soak: a node makes millions of calls to services that are born and killed at random, with timers, sockets, a channel, a shared
 table and a second node at its side, which is killed (-9) and started again in the middle of each stage. Then: every call was answered or
-failed, for a reason; and the memory after each stage is what it was after the two that warm up, within 5 %.
+failed, for a reason; and the memory after each stage is what it was after the three that warm up, within 5 %.
 
 usage: soak.py --build DIR [--calls N] [--stages N] [--seed S] [--threads N]
 
@@ -15,7 +15,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "cluster"))
 from harness import Cluster, Failed, eventually  # noqa: E402
 
-WARM_UP = 2
+WARM_UP = 3
 QUIET_S = 22  # the trim comes after 10 s of calm; the sleeps of what a stage left behind end before
 FLAT = 1.05
 
