@@ -24,6 +24,7 @@
 struct sproto {
 	uint32_t magic;
 	atomic_bool kept;
+	struct sproto *next_kept;
 	uint8_t *bytes; /* the copy of the bundle: all names */
 	struct sproto_type *types;
 	struct sproto_field *fields; /* of all types */
@@ -339,8 +340,14 @@ struct sproto *sproto_load(const void *bundle, size_t n)
 
 void sproto_keep(struct sproto *s)
 {
+	/* All that are kept, so that no checker takes them for lost. Only pushed to, never walked. */
+	static _Atomic(struct sproto *) all;
+
 	/* relaxed: who saves holds the schema; who finds it in a slot comes after the slot's release */
-	atomic_store_explicit(&s->kept, true, memory_order_relaxed);
+	if (atomic_exchange_explicit(&s->kept, true, memory_order_relaxed))
+		return;
+	/* relaxed: next_kept is read by nobody */
+	s->next_kept = atomic_exchange_explicit(&all, s, memory_order_relaxed);
 }
 
 void sproto_free(struct sproto *s)

@@ -234,7 +234,7 @@ tap.run {
 		local function one(f)
 			refused { type = { { name = "A", fields = { f } } } }
 		end
-		assert(core.newproto(meta:encode("group", { type = { { name = "A", fields = { { name = "x", buildin = 0, tag = 0 } } } } })))
+		core.deleteproto(core.newproto(meta:encode("group", { type = { { name = "A", fields = { { name = "x", buildin = 0, tag = 0 } } } } })))
 		one { name = "x", buildin = 4, tag = 0 }
 		one { name = "x", type = 1, tag = 0 }
 		one { name = "x", tag = 0 }
