@@ -8,16 +8,13 @@
 #include "core/monitor.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "core/clock.h"
 #include "core/fault.h"
+#include "core/futex.h"
 #include "core/handle.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -63,7 +60,7 @@ void monitor_wake(void)
 	if (likely(!atomic_load_explicit(&M.resting, memory_order_seq_cst)))
 		return;
 	if (atomic_exchange_explicit(&M.resting, 0, memory_order_seq_cst))
-		(void)syscall(SYS_futex, &M.resting, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+		futex_wake(&M.resting);
 }
 
 static void report(unsigned worker, const struct worker_view *v, uint64_t stuck_ns)
@@ -114,14 +111,6 @@ static void check(uint64_t now)
 	atomic_store_explicit(&M.stuck, stuck, memory_order_relaxed);
 }
 
-/* Until a worker leaves idleness, or so long. */
-static void rest(uint64_t timeout_ns)
-{
-	struct timespec ts = { .tv_sec = (time_t)(timeout_ns / NS_PER_SEC), .tv_nsec = (long)(timeout_ns % NS_PER_SEC) };
-
-	(void)syscall(SYS_futex, &M.resting, FUTEX_WAIT_PRIVATE, 1, timeout_ns == UINT64_MAX ? NULL : &ts, NULL, 0);
-}
-
 static void *overseer_main(void *arg)
 {
 	uint64_t tick = TICK_MIN_NS, idle_since = 0, calm_since = 0;
@@ -148,7 +137,7 @@ static void *overseer_main(void *arg)
 				atomic_store_explicit(&M.resting, 1, memory_order_seq_cst);
 				if (sched_oversee(clock_mono_ns()) == SIGHT_IDLE &&
 				    !atomic_load_explicit(&M.stop, memory_order_seq_cst))
-					rest(trimmed ? UINT64_MAX : TRIM_NS - (now - calm_since));
+					(void)futex_wait(&M.resting, 1, trimmed ? UINT64_MAX : TRIM_NS - (now - calm_since));
 				atomic_store_explicit(&M.resting, 0, memory_order_seq_cst);
 				idle_since = 0;
 				continue;

@@ -18,8 +18,6 @@
 #include "core/sched.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -28,12 +26,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "core/clock.h"
 #include "core/fault.h"
+#include "core/futex.h"
 #include "core/mem.h"
 #include "core/monitor.h"
 #include "core/service.h"
@@ -113,20 +110,6 @@ static struct {
 
 static _Thread_local struct worker *self;
 
-static void futex_wait(atomic_uint *word, unsigned expected, uint64_t timeout_ns)
-{
-	struct timespec ts = { .tv_sec = (time_t)(timeout_ns / NS_PER_SEC),
-			       .tv_nsec = (long)(timeout_ns % NS_PER_SEC) };
-
-	(void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected,
-		      timeout_ns == UINT64_MAX ? NULL : &ts, NULL, 0);
-}
-
-static void futex_wake(atomic_uint *word)
-{
-	(void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
-}
-
 /* ---- the poller when net/ is not there ---- */
 
 static void plain_poll(void *ud, uint64_t timeout_ns)
@@ -134,7 +117,7 @@ static void plain_poll(void *ud, uint64_t timeout_ns)
 	(void)ud;
 	/* acquire: pairs with the release in plain_interrupt */
 	if (timeout_ns && atomic_exchange_explicit(&S.poll_wake, 0, memory_order_acquire) == 0)
-		futex_wait(&S.poll_wake, 0, timeout_ns);
+		(void)futex_wait(&S.poll_wake, 0, timeout_ns);
 }
 
 static void plain_interrupt(void *ud)
@@ -425,8 +408,6 @@ static void wait_in_poll(struct worker *w)
 
 static void park(struct worker *w)
 {
-	const uint64_t began = clock_mono_ns();
-
 	pthread_mutex_lock(&S.park_lock);
 	atomic_store_explicit(&w->wake, 0, memory_order_relaxed); /* the lock orders it */
 	w->park_next = S.parked;
@@ -451,13 +432,11 @@ static void park(struct worker *w)
 			return;
 	}
 	for (uint64_t at_most = SOUND_SLEEP_NS; !atomic_load_explicit(&w->wake, memory_order_acquire);) {
-		futex_wait(&w->wake, 0, at_most);
+		if (futex_wait(&w->wake, 0, at_most))
+			continue;
 		/* Once: who wakes up for that alone sleeps on. */
-		if (at_most != UINT64_MAX && clock_mono_ns() - began >= at_most &&
-		    !atomic_load_explicit(&w->wake, memory_order_relaxed)) {
-			mem_trim_thread();
-			at_most = UINT64_MAX;
-		}
+		mem_trim_thread();
+		at_most = UINT64_MAX;
 	}
 }
 
