@@ -27,11 +27,7 @@ bool pending_is_request(const struct msg *m)
 
 static unsigned home_of(const struct pending *p, uint32_t source, int32_t session)
 {
-	uint32_t s = (uint32_t)session;
-
-	/* Sessions count up: eight neighbours in time are neighbours in memory, and the eights are scattered. All in a row
-	 * would be one long run, and each answer a walk to its end. */
-	return ((((s >> 3) + source * 97u) * 2654435769u & ~7u) | (s & 7)) & (p->size - 1);
+	return msg_session_place(source, session) & (p->size - 1);
 }
 
 /* Its place, or the free one where it belongs. */

@@ -2,11 +2,10 @@
 /* Sessions: which number belongs to which waiting task.
  *
  * An open-addressed table from session to wait, at most half full, with backward-shift deletion: no
- * tombstones, so a table that was full once is as quick as a new one. Session numbers count up: eight in
- * a row stay neighbours, which a cache likes, and the eights are scattered, so that no long run
- * of full slots forms.
+ * tombstones, so a table that was full once is as quick as a new one.
  */
 #include "core/mem.h"
+#include "core/msg.h"
 #include "lua/host.h"
 
 #define SIZE_FIRST 8u
@@ -14,9 +13,7 @@
 
 static unsigned slot_of(const struct host *h, int32_t session)
 {
-	uint32_t s = (uint32_t)session;
-
-	return (((s >> 3) * 2654435769u & ~7u) | (s & 7)) & (h->waits_size - 1);
+	return msg_session_place(0, session) & (h->waits_size - 1);
 }
 
 struct wait *wait_find(struct host *h, int32_t session)
