@@ -149,15 +149,6 @@ static void give_up_coroutine(struct task *t)
 	h->blank = t;
 }
 
-void task_empty_pool(struct host *h)
-{
-	for (struct task *t; (t = h->pool);) {
-		h->pool = t->next;
-		give_up_coroutine(t);
-	}
-	h->pooled = 0;
-}
-
 static void drop_pooled(struct host *h)
 {
 	struct task *t = h->pool;
@@ -165,6 +156,12 @@ static void drop_pooled(struct host *h)
 	h->pool = t->next;
 	h->pooled--;
 	give_up_coroutine(t);
+}
+
+void task_empty_pool(struct host *h)
+{
+	while (h->pool)
+		drop_pooled(h);
 }
 
 static noinline void review_pool(struct host *h)
@@ -448,10 +445,5 @@ void task_free_all(struct host *h)
 	h->closing = true;
 	while (h->live)
 		task_kill(h->live, h->why);
-	for (struct task *t = h->pool, *next; t; t = next) {
-		next = t->next;
-		give_up_coroutine(t);
-	}
-	h->pool = NULL;
-	h->pooled = 0;
+	task_empty_pool(h);
 }
