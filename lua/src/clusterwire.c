@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "lua/src/little.h"
 
 #define TYPE_SINGLE 0x00
 #define TYPE_HEAD   0x01
@@ -19,20 +20,6 @@
 #define TYPE_NAME   0x80
 
 #define FIRST_ROOM 4096u
-
-static uint32_t get32(const uint8_t *p)
-{
-	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static uint8_t *put32(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)v;
-	p[1] = (uint8_t)(v >> 8);
-	p[2] = (uint8_t)(v >> 16);
-	p[3] = (uint8_t)(v >> 24);
-	return p + 4;
-}
 
 static void put_size(uint8_t frame[2], size_t body)
 {
@@ -54,7 +41,7 @@ static const uint8_t *parse_address(const uint8_t *p, const uint8_t *end, bool n
 	if (!named) {
 		if (end - p < 4)
 			return NULL;
-		ret->addr = get32(p);
+		ret->addr = little_get32(p);
 		return p + 4;
 	}
 	if (end - p < 1 || p[0] == 0 || end - p < 1 + p[0])
@@ -80,7 +67,7 @@ const char *clusterwire_parse_request(const void *body, size_t n, struct cluster
 		p = parse_address(p + 1, end, named, ret);
 		if (!p || end - p < 4)
 			return "short request";
-		ret->session = get32(p);
+		ret->session = little_get32(p);
 		ret->push = ret->session == 0;
 		p += 4;
 		break;
@@ -93,8 +80,8 @@ const char *clusterwire_parse_request(const void *body, size_t n, struct cluster
 		p = parse_address(p + 1, end, named, ret);
 		if (!p || end - p != 8)
 			return "head of a wrong size";
-		ret->session = get32(p);
-		ret->total = get32(p + 4);
+		ret->session = little_get32(p);
+		ret->total = little_get32(p + 4);
 		p = end;
 		break;
 	case TYPE_MORE:
@@ -102,7 +89,7 @@ const char *clusterwire_parse_request(const void *body, size_t n, struct cluster
 		ret->kind = p[0] == TYPE_MORE ? CLUSTER_MORE : CLUSTER_LAST;
 		if (n < 5 || n > 5 + CLUSTER_PART)
 			return "part of a wrong size";
-		ret->session = get32(p + 1);
+		ret->session = little_get32(p + 1);
 		p += 5;
 		break;
 	case TYPE_TRACE:
@@ -135,12 +122,12 @@ size_t clusterwire_write_request(uint8_t ret[CLUSTER_HEAD_MAX], const struct clu
 		memcpy(p, r->name, r->name_size);
 		p += r->name_size;
 	} else if (r->kind == CLUSTER_SINGLE || r->kind == CLUSTER_HEAD) {
-		p = put32(p, r->addr);
+		p = little_put32(p, r->addr);
 	}
 	if (r->kind != CLUSTER_TRACE)
-		p = put32(p, r->session);
+		p = little_put32(p, r->session);
 	if (r->kind == CLUSTER_HEAD)
-		p = put32(p, r->total);
+		p = little_put32(p, r->total);
 	put_size(ret, (size_t)(p - ret) - 2 + r->size);
 	return (size_t)(p - ret);
 }
@@ -155,11 +142,11 @@ const char *clusterwire_parse_response(const void *body, size_t n, struct cluste
 		return "short response";
 	if (p[4] > ANSWER_LAST)
 		return "unknown response type";
-	*ret = (struct cluster_response){ .session = get32(p), .type = p[4], .data = (const char *)p + 5, .size = n - 5 };
+	*ret = (struct cluster_response){ .session = little_get32(p), .type = p[4], .data = (const char *)p + 5, .size = n - 5 };
 	if (ret->type == ANSWER_BEGIN) {
 		if (n != 9)
 			return "response head of a wrong size";
-		ret->total = get32(p + 5);
+		ret->total = little_get32(p + 5);
 		ret->size = 0;
 	}
 	return NULL;
@@ -167,11 +154,11 @@ const char *clusterwire_parse_response(const void *body, size_t n, struct cluste
 
 size_t clusterwire_write_response(uint8_t ret[CLUSTER_HEAD_MAX], const struct cluster_response *r)
 {
-	uint8_t *p = put32(ret + 2, r->session);
+	uint8_t *p = little_put32(ret + 2, r->session);
 
 	*p++ = (uint8_t)r->type;
 	if (r->type == ANSWER_BEGIN)
-		p = put32(p, r->total);
+		p = little_put32(p, r->total);
 	put_size(ret, (size_t)(p - ret) - 2 + r->size);
 	return (size_t)(p - ret);
 }

@@ -13,13 +13,9 @@
 #include "lua/lua_priv.h"
 #include "lua/src/datasheet.h"
 #include "lua/src/image.h"
+#include "lua/src/little.h"
 
 #define ABSENT UINT32_MAX
-
-static uint32_t u32_at(const uint8_t *p)
-{
-	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
 
 static uint64_t padded(uint64_t n)
 {
@@ -36,7 +32,7 @@ struct sheet {
 
 static const char *check_value(const struct sheet *s, uint8_t type, const uint8_t *at)
 {
-	uint32_t v = u32_at(at);
+	uint32_t v = little_get32(at);
 
 	switch (type) {
 	case SHEET_NIL:
@@ -45,7 +41,7 @@ static const char *check_value(const struct sheet *s, uint8_t type, const uint8_
 	case SHEET_BOOL:
 		return NULL;
 	case SHEET_TABLE:
-		return v < s->n && u32_at(s->data + 8 + (size_t)v * 4) != ABSENT ? NULL : "a table that is not there";
+		return v < s->n && little_get32(s->data + 8 + (size_t)v * 4) != ABSENT ? NULL : "a table that is not there";
 	case SHEET_STRING:
 		return v < s->strings_size ? NULL : "a string out of bounds";
 	}
@@ -62,8 +58,8 @@ static const char *check_table(const struct sheet *s, uint64_t at)
 		return "a table out of bounds";
 	t = s->tables + at;
 	left = s->tables_size - at - 8;
-	array = u32_at(t);
-	dict = u32_at(t + 4);
+	array = little_get32(t);
+	dict = little_get32(t + 4);
 	types = padded(array + dict);
 	if (types + array * 4 + dict * 8 > left)
 		return "a table out of bounds";
@@ -86,8 +82,8 @@ const char *sheet_check(const void *data, size_t size)
 
 	if (size < 8)
 		return "it is too short";
-	strings = u32_at(s.data);
-	s.n = u32_at(s.data + 4);
+	strings = little_get32(s.data);
+	s.n = little_get32(s.data + 4);
 	head = 8 + (uint64_t)s.n * 4;
 	if (strings > size || head > strings)
 		return "its parts are out of bounds";
@@ -97,10 +93,10 @@ const char *sheet_check(const void *data, size_t size)
 	s.strings_size = size - strings;
 	if (s.strings_size && s.strings[s.strings_size - 1] != 0)
 		return "the last string has no end";
-	if (s.n == 0 || u32_at(s.data + 8) == ABSENT)
+	if (s.n == 0 || little_get32(s.data + 8) == ABSENT)
 		return "it has no root";
 	for (uint32_t i = 0; i < s.n; i++) {
-		uint32_t at = u32_at(s.data + 8 + (size_t)i * 4);
+		uint32_t at = little_get32(s.data + 8 + (size_t)i * 4);
 		const char *wrong = at == ABSENT ? NULL : check_table(&s, at);
 
 		if (wrong)
@@ -114,7 +110,7 @@ const char *sheet_check(const void *data, size_t size)
 /* Stack: the key. Pushes the value. */
 static void push_value(lua_State *L, const uint8_t *data, uint8_t type, const uint8_t *at, int sub)
 {
-	uint32_t v = u32_at(at);
+	uint32_t v = little_get32(at);
 	float f;
 
 	switch (type) {
@@ -129,7 +125,7 @@ static void push_value(lua_State *L, const uint8_t *data, uint8_t type, const ui
 		lua_pushboolean(L, v != 0);
 		break;
 	case SHEET_STRING:
-		lua_pushstring(L, (const char *)data + u32_at(data) + v);
+		lua_pushstring(L, (const char *)data + little_get32(data) + v);
 		break;
 	case SHEET_TABLE:
 		lua_pushvalue(L, sub);
@@ -145,8 +141,8 @@ static void push_value(lua_State *L, const uint8_t *data, uint8_t type, const ui
 void sheet_fill(lua_State *L, const void *data, uint32_t id, int index, int sub)
 {
 	const uint8_t *d = data;
-	const uint8_t *t = d + 8 + (size_t)u32_at(d + 4) * 4 + u32_at(d + 8 + (size_t)id * 4);
-	size_t array = u32_at(t), dict = u32_at(t + 4);
+	const uint8_t *t = d + 8 + (size_t)little_get32(d + 4) * 4 + little_get32(d + 8 + (size_t)id * 4);
+	size_t array = little_get32(t), dict = little_get32(t + 4);
 	const uint8_t *types = t + 8, *values = types + padded(array + dict), *pairs = values + array * 4;
 
 	luaL_checkstack(L, 8, NULL);
@@ -156,7 +152,7 @@ void sheet_fill(lua_State *L, const void *data, uint32_t id, int index, int sub)
 		lua_rawset(L, index);
 	}
 	for (size_t i = 0; i < dict; i++) {
-		lua_pushstring(L, (const char *)d + u32_at(d) + u32_at(pairs + i * 8));
+		lua_pushstring(L, (const char *)d + little_get32(d) + little_get32(pairs + i * 8));
 		push_value(L, d, types[array + i], pairs + i * 8 + 4, sub);
 		lua_rawset(L, index);
 	}
@@ -208,8 +204,8 @@ static int fill(lua_State *L)
 	luaL_checktype(L, 3, LUA_TTABLE);
 	luaL_checktype(L, 4, LUA_TFUNCTION);
 	luaL_argcheck(L, s->im, 1, "closed");
-	luaL_argcheck(L, id >= 0 && id < u32_at((const uint8_t *)s->data + 4) &&
-	              u32_at((const uint8_t *)s->data + 8 + (size_t)id * 4) != ABSENT, 2, "no such table");
+	luaL_argcheck(L, id >= 0 && id < little_get32((const uint8_t *)s->data + 4) &&
+	              little_get32((const uint8_t *)s->data + 8 + (size_t)id * 4) != ABSENT, 2, "no such table");
 	sheet_fill(L, s->data, (uint32_t)id, 3, 4);
 	return 0;
 }

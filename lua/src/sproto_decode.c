@@ -40,7 +40,7 @@ static void push_double(lua_State *L, uint64_t bits)
 
 static int64_t signed_at(const uint8_t *p, size_t size)
 {
-	return size == 4 ? (int32_t)wire_u32(p) : (int64_t)wire_u64(p);
+	return size == 4 ? (int32_t)little_get32(p) : (int64_t)little_get64(p);
 }
 
 /* Pushes a table. A nested message fills its block. */
@@ -50,8 +50,8 @@ static void push_struct(lua_State *L, const struct sproto_field *f, const uint8_
 
 	if (n < 2)
 		broken(L);
-	if (fields > wire_u16(p))
-		fields = wire_u16(p);
+	if (fields > little_get16(p))
+		fields = little_get16(p);
 	if (fields > n / 2)
 		broken(L);
 	lua_createtable(L, 0, (int)fields);
@@ -74,7 +74,7 @@ static void push_numbers(lua_State *L, const struct sproto_field *f, const uint8
 	lua_createtable(L, (int)(n / size), 0);
 	for (size_t i = 0; i < n / size; i++) {
 		if (f->kind == SPROTO_DOUBLE)
-			push_double(L, wire_u64(p + i * 8));
+			push_double(L, little_get64(p + i * 8));
 		else
 			push_integer(L, f, signed_at(p + i * size, size));
 		lua_rawseti(L, -2, (lua_Integer)i + 1);
@@ -160,7 +160,7 @@ static void push_value(lua_State *L, const struct sproto_field *f, const struct 
 	case SPROTO_DOUBLE:
 		if (v->size != 8)
 			broken(L);
-		push_double(L, wire_u64(v->block));
+		push_double(L, little_get64(v->block));
 		return;
 	case SPROTO_STRING:
 		lua_pushlstring(L, (const char *)v->block, v->size);

@@ -81,7 +81,7 @@ static size_t open_block(struct out *o)
 
 static void close_block(struct out *o, size_t at)
 {
-	wire_put32(o->p + at, (uint32_t)(o->used - at - 4));
+	little_put32(o->p + at, (uint32_t)(o->used - at - 4));
 }
 
 static void put_bytes(struct out *o, const char *s, size_t n)
@@ -91,7 +91,7 @@ static void put_bytes(struct out *o, const char *s, size_t n)
 	if (n > SPROTO_SIZE_MAX)
 		too_large(o->L);
 	p = out_more(o, 4 + n);
-	wire_put32(p, (uint32_t)n);
+	little_put32(p, (uint32_t)n);
 	memcpy(p + 4, s, n);
 }
 
@@ -190,12 +190,12 @@ static void put_integers(struct out *o, const struct sproto_field *f, int array)
 			p = o->p + width;
 			*p++ = 8;
 			while (n--) /* from behind: the wide ones lie over the narrow ones */
-				wire_put64(p + n * 8, (uint64_t)(int64_t)(int32_t)wire_u32(p + n * 4));
+				little_put64(p + n * 8, (uint64_t)(int64_t)(int32_t)little_get32(p + n * 4));
 		}
 		if (size == 4)
-			wire_put32(out_more(o, 4), (uint32_t)v);
+			little_put32(out_more(o, 4), (uint32_t)v);
 		else
-			wire_put64(out_more(o, 8), (uint64_t)v);
+			little_put64(out_more(o, 8), (uint64_t)v);
 		lua_pop(o->L, 1);
 	}
 	lua_pop(o->L, 1);
@@ -208,7 +208,7 @@ static void put_doubles(struct out *o, int array)
 
 		if (i == 1)
 			*out_more(o, 1) = 8;
-		wire_put64(out_more(o, 8), bits);
+		little_put64(out_more(o, 8), bits);
 		lua_pop(o->L, 1);
 	}
 	lua_pop(o->L, 1);
@@ -308,11 +308,11 @@ static void put_number_block(struct out *o, uint64_t v, unsigned size)
 {
 	uint8_t *p = out_more(o, 4 + size);
 
-	wire_put32(p, size);
+	little_put32(p, size);
 	if (size == 4)
-		wire_put32(p + 4, (uint32_t)v);
+		little_put32(p + 4, (uint32_t)v);
 	else
-		wire_put64(p + 4, v);
+		little_put64(p + 4, v);
 }
 
 /* The value on the top of the stack: gives its entry in the header. */
@@ -373,13 +373,13 @@ static void encode_struct(struct out *o, const struct sproto_type *t, const stru
 		if (!lua_isnil(o->L, -1)) {
 			entry = encode_field(o, f, depth);
 			if (f->tag > next)
-				wire_put16(o->p + head + 2 + 2 * entries++, (uint16_t)(2 * (f->tag - next) - 1));
-			wire_put16(o->p + head + 2 + 2 * entries++, entry);
+				little_put16(o->p + head + 2 + 2 * entries++, (uint16_t)(2 * (f->tag - next) - 1));
+			little_put16(o->p + head + 2 + 2 * entries++, entry);
 			next = f->tag + 1;
 		}
 		lua_pop(o->L, 1);
 	}
-	wire_put16(o->p + head, (uint16_t)entries);
+	little_put16(o->p + head, (uint16_t)entries);
 	data = head + 2 + 2 * (size_t)entries;
 	memmove(o->p + data, o->p + head + kept, o->used - head - kept);
 	o->used -= head + kept - data;

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "lua/src/little.h"
 
 struct wire_reader {
 	const uint8_t *entry, *data, *end;
@@ -26,39 +27,6 @@ struct wire_value {
 	size_t size;
 };
 
-static inline uint16_t wire_u16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] | p[1] << 8);
-}
-
-static inline uint32_t wire_u32(const uint8_t *p)
-{
-	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static inline uint64_t wire_u64(const uint8_t *p)
-{
-	return wire_u32(p) | (uint64_t)wire_u32(p + 4) << 32;
-}
-
-static inline void wire_put16(uint8_t *p, uint16_t v)
-{
-	p[0] = (uint8_t)v;
-	p[1] = (uint8_t)(v >> 8);
-}
-
-static inline void wire_put32(uint8_t *p, uint32_t v)
-{
-	wire_put16(p, (uint16_t)v);
-	wire_put16(p + 2, (uint16_t)(v >> 16));
-}
-
-static inline void wire_put64(uint8_t *p, uint64_t v)
-{
-	wire_put32(p, (uint32_t)v);
-	wire_put32(p + 4, (uint32_t)(v >> 32));
-}
-
 /* false: the bytes do not hold the header that they begin with. */
 static inline bool wire_open(struct wire_reader *r, const uint8_t *p, size_t n)
 {
@@ -66,7 +34,7 @@ static inline bool wire_open(struct wire_reader *r, const uint8_t *p, size_t n)
 
 	if (n < 2)
 		return false;
-	entries = wire_u16(p);
+	entries = little_get16(p);
 	if ((n - 2) / 2 < entries)
 		return false;
 	*r = (struct wire_reader){ p + 2, p + 2 + (size_t)entries * 2, p + n, entries, 0 };
@@ -80,7 +48,7 @@ static inline bool wire_block(const uint8_t **data, const uint8_t *end, const ui
 
 	if (end - *data < 4)
 		return false;
-	size = wire_u32(*data);
+	size = little_get32(*data);
 	if ((size_t)(end - *data) - 4 < size)
 		return false;
 	*ret_block = *data + 4;
@@ -93,7 +61,7 @@ static inline bool wire_block(const uint8_t **data, const uint8_t *end, const ui
 static inline int wire_next(struct wire_reader *r, struct wire_value *v)
 {
 	for (; r->left; r->left--, r->entry += 2) {
-		unsigned e = wire_u16(r->entry);
+		unsigned e = little_get16(r->entry);
 
 		if (e & 1) {
 			r->tag += 1 + (e - 1) / 2;

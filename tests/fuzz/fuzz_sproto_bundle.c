@@ -60,7 +60,7 @@ static void use_type(lua_State *L, const struct sproto_type *t)
 static void use_all(lua_State *L, const struct sproto *s, const uint8_t *p, size_t n)
 {
 	for (size_t at = 0; at + 4 < n; at++) {
-		size_t size = wire_u32(p + at);
+		size_t size = little_get32(p + at);
 		const struct sproto_type *t;
 		char name[32] = "";
 
