@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "lua/src/frames.h"
 #include "lua/src/little.h"
 
 #define TYPE_SINGLE 0x00
@@ -20,12 +21,6 @@
 #define TYPE_NAME   0x80
 
 #define FIRST_ROOM 4096u
-
-static void put_size(uint8_t frame[2], size_t body)
-{
-	frame[0] = (uint8_t)(body >> 8);
-	frame[1] = (uint8_t)body;
-}
 
 uint32_t clusterwire_next_session(uint32_t session)
 {
@@ -113,7 +108,7 @@ const char *clusterwire_parse_request(const void *body, size_t n, struct cluster
 size_t clusterwire_write_request(uint8_t ret[CLUSTER_HEAD_MAX], const struct cluster_request *r)
 {
 	static const uint8_t types[] = { TYPE_SINGLE, TYPE_HEAD, TYPE_MORE, TYPE_LAST, TYPE_TRACE };
-	uint8_t *p = ret + 2;
+	uint8_t *p = ret + FRAME_HEAD;
 
 	*p++ = (uint8_t)(types[r->kind] | (r->name ? TYPE_NAME : 0) |
 			 (r->kind == CLUSTER_HEAD && r->push ? TYPE_PUSH : 0));
@@ -128,7 +123,7 @@ size_t clusterwire_write_request(uint8_t ret[CLUSTER_HEAD_MAX], const struct clu
 		p = little_put32(p, r->session);
 	if (r->kind == CLUSTER_HEAD)
 		p = little_put32(p, r->total);
-	put_size(ret, (size_t)(p - ret) - 2 + r->size);
+	frame_put_head(ret, (size_t)(p - ret) - FRAME_HEAD + r->size);
 	return (size_t)(p - ret);
 }
 
@@ -154,12 +149,12 @@ const char *clusterwire_parse_response(const void *body, size_t n, struct cluste
 
 size_t clusterwire_write_response(uint8_t ret[CLUSTER_HEAD_MAX], const struct cluster_response *r)
 {
-	uint8_t *p = little_put32(ret + 2, r->session);
+	uint8_t *p = little_put32(ret + FRAME_HEAD, r->session);
 
 	*p++ = (uint8_t)r->type;
 	if (r->type == ANSWER_BEGIN)
 		p = little_put32(p, r->total);
-	put_size(ret, (size_t)(p - ret) - 2 + r->size);
+	frame_put_head(ret, (size_t)(p - ret) - FRAME_HEAD + r->size);
 	return (size_t)(p - ret);
 }
 

@@ -14,7 +14,7 @@
 struct partial {
 	struct partial *next;
 	int id;
-	uint8_t head[2];
+	uint8_t head[FRAME_HEAD];
 	uint8_t head_got;
 	uint32_t size, got, room; /* once the head is there */
 	char *data;
@@ -103,36 +103,36 @@ bool frames_pop(struct frames *f, struct frame *ret)
 }
 
 /* Frames that are whole in these bytes; gives how many bytes they were. */
-static size_t take_whole(struct frames *f, int id, const char *p, size_t n)
+static size_t take_whole(struct frames *f, int id, const uint8_t *p, size_t n)
 {
 	size_t at = 0;
 
-	while (n - at >= 2) {
-		uint32_t size = (uint32_t)(uint8_t)p[at] << 8 | (uint8_t)p[at + 1];
+	while (n - at >= FRAME_HEAD) {
+		uint32_t size = frame_get_head(p + at);
 		void *data = NULL;
 
-		if (n - at - 2 < size)
+		if (n - at - FRAME_HEAD < size)
 			break;
 		if (size) {
 			data = payload_alloc(size);
-			memcpy(data, p + at + 2, size);
+			memcpy(data, p + at + FRAME_HEAD, size);
 		}
 		push(f, id, data, size);
-		at += 2 + size;
+		at += FRAME_HEAD + size;
 	}
 	return at;
 }
 
 /* Adds to the unfinished frame; gives how many bytes it took. */
-static size_t fill(struct partial *p, const char *data, size_t n)
+static size_t fill(struct partial *p, const uint8_t *data, size_t n)
 {
 	size_t took = 0, want;
 
-	while (p->head_got < 2 && took < n)
-		p->head[p->head_got++] = (uint8_t)data[took++];
-	if (p->head_got < 2)
+	while (p->head_got < FRAME_HEAD && took < n)
+		p->head[p->head_got++] = data[took++];
+	if (p->head_got < FRAME_HEAD)
 		return took;
-	p->size = (uint32_t)p->head[0] << 8 | p->head[1];
+	p->size = frame_get_head(p->head);
 	want = p->size - p->got;
 	if (want > n - took)
 		want = n - took;
@@ -154,7 +154,7 @@ static size_t fill(struct partial *p, const char *data, size_t n)
 void frames_feed(struct frames *f, int id, const void *data, size_t n)
 {
 	struct partial **at = place(f, id);
-	const char *p = data;
+	const uint8_t *p = data;
 	size_t took;
 
 	if (at && *at) {
@@ -163,7 +163,7 @@ void frames_feed(struct frames *f, int id, const void *data, size_t n)
 		took = fill(part, p, n);
 		p += took;
 		n -= took;
-		if (part->head_got < 2 || part->got < part->size)
+		if (part->head_got < FRAME_HEAD || part->got < part->size)
 			return;
 		push(f, id, part->data, part->size);
 		part->data = NULL;

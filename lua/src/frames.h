@@ -12,6 +12,18 @@
 #include <stdint.h>
 
 #define FRAME_MAX 0xffffu
+#define FRAME_HEAD 2u
+
+static inline uint32_t frame_get_head(const uint8_t head[FRAME_HEAD])
+{
+	return (uint32_t)head[0] << 8 | head[1];
+}
+
+static inline void frame_put_head(uint8_t head[FRAME_HEAD], size_t size)
+{
+	head[0] = (uint8_t)(size >> 8);
+	head[1] = (uint8_t)size;
+}
 
 struct frame {
 	int id;          /* of its socket */

@@ -143,13 +143,12 @@ static int l_pack(lua_State *L)
 	}
 	if (n > FRAME_MAX)
 		return luaL_error(L, "Invalid size (too long) of data : %d", (int)n);
-	frame = payload_alloc(n + 2);
-	frame[0] = (uint8_t)(n >> 8);
-	frame[1] = (uint8_t)n;
+	frame = payload_alloc(FRAME_HEAD + n);
+	frame_put_head(frame, n);
 	if (n)
-		memcpy(frame + 2, data, n);
+		memcpy(frame + FRAME_HEAD, data, n);
 	lua_pushlightuserdata(L, frame);
-	lua_pushinteger(L, (lua_Integer)n + 2);
+	lua_pushinteger(L, (lua_Integer)(FRAME_HEAD + n));
 	return 2;
 }
 
