@@ -12,6 +12,7 @@
 #include "lua/src/sproto.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base.h"
@@ -197,21 +198,24 @@ static bool load_protocol(struct sproto *s, struct sproto_protocol *pr, const ui
 	       (!present[PROTOCOL_RESPONSE] || type_at(s, &v[PROTOCOL_RESPONSE], &pr->response));
 }
 
+/* For bsearch: a tag, an int64_t, against what has one. */
+static int compare_field(const void *tag, const void *field)
+{
+	int64_t a = *(const int64_t *)tag, b = ((const struct sproto_field *)field)->tag;
+
+	return (a > b) - (a < b);
+}
+
+static int compare_protocol(const void *tag, const void *protocol)
+{
+	int64_t a = *(const int64_t *)tag, b = ((const struct sproto_protocol *)protocol)->tag;
+
+	return (a > b) - (a < b);
+}
+
 static const struct sproto_field *find_field(const struct sproto_type *t, int64_t tag)
 {
-	uint32_t low = 0, high = t->count;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (t->fields[middle].tag == tag)
-			return &t->fields[middle];
-		if (t->fields[middle].tag < tag)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
+	return bsearch(&tag, t->fields, t->count, sizeof(*t->fields), compare_field);
 }
 
 /* All types are there: fields find theirs. */
@@ -386,19 +390,7 @@ const struct sproto_protocol *sproto_find_name(const struct sproto *s, const cha
 /* Tags come from clients, so this one is not a walk. */
 const struct sproto_protocol *sproto_find_tag(const struct sproto *s, int64_t tag)
 {
-	uint32_t low = 0, high = s->protocol_count;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (s->protocols[middle].tag == tag)
-			return &s->protocols[middle];
-		if (s->protocols[middle].tag < tag)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
+	return bsearch(&tag, s->protocols, s->protocol_count, sizeof(*s->protocols), compare_protocol);
 }
 
 static void dump_field(const struct sproto_field *f, FILE *out)
