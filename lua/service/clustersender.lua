@@ -124,6 +124,21 @@ local function sock_read(sock, n)
 	return data
 end
 
+local function next_session()
+	while asked[session] or late[session] do
+		session = session % 0x7fffffff + 1
+	end
+	return session
+end
+
+-- A request of the connection's own, in one frame: its bytes, and the session under which its answer is waited for.
+local function own_request(address, ...)
+	local id, request = next_session(), nil
+	request, session = core.packrequest(address, id, skynet.packstring(...))
+	asked[id] = true
+	return request, id
+end
+
 local function heartbeat()
 	while options.heartbeat and not down do
 		local interval = math.max(1, math.floor(options.heartbeat * 100))
@@ -132,10 +147,7 @@ local function heartbeat()
 			break
 		elseif skynet.now() - heard >= interval then
 			local seen = heard
-			local id = session
-			local ping
-			ping, session = core.packrequest(0, id, skynet.packstring "heartbeat")
-			asked[id] = true
+			local ping, id = own_request(0, "heartbeat")
 			skynet.timeout(interval, function()
 				if asked[id] and heard == seen then
 					skynet.error(("%s: no heartbeat for %d s"):format(place(), (2 * interval) // 100))
@@ -162,10 +174,7 @@ end
 
 -- A request of the connection itself: its answer's values, or raises.
 local function ask_in_auth(...)
-	local id = session
-	local request
-	request, session = core.packrequest(key.ADDRESS, id, skynet.packstring(...))
-	asked[id] = true
+	local request, id = own_request(key.ADDRESS, ...)
 	local ok, answer = pcall(channel.request, channel, request, id)
 	settled(id)
 	if not ok then
@@ -209,13 +218,6 @@ function reconnect()
 end
 
 -- ---- requests ----
-
-local function next_session()
-	while asked[session] or late[session] do
-		session = session % 0x7fffffff + 1
-	end
-	return session
-end
 
 local function trace_frame(id)
 	local tag = skynet.tracetag()
