@@ -5,9 +5,6 @@
  */
 #include "core/service.h"
 
-#include <errno.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

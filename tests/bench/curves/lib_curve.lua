@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What the curves share: rows, percentiles, and CPU time finer than clock ticks.
+-- What the curves share: rows, and CPU time finer than clock ticks.
 local B = require "lib_bench"
 
 local C = setmetatable({}, { __index = B })
@@ -23,11 +23,6 @@ function C.cpu_ns()
 	end
 	list:close()
 	return sum
-end
-
--- The element of a sorted array below which the share p (0..1) lies.
-function C.quantile(sorted, p)
-	return sorted[math.max(1, math.ceil(#sorted * p))]
 end
 
 -- B.start, and a last line that tells the runner not to wait for the node's end: to end 500,000 services takes time.
