@@ -13,8 +13,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "limit.h"
 
 #define CONNECTIONS 200
 #define ROUNDS 500
@@ -23,22 +24,6 @@
 #define BLOCKS 300
 
 static int listener, port;
-
-static uint64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static void need(int ok, const char *what)
-{
-	if (!ok) {
-		perror(what);
-		exit(1);
-	}
-}
 
 static void *server(void *arg)
 {
@@ -82,13 +67,6 @@ static int connect_one(void)
 	return fd;
 }
 
-static int compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void round_trips(void)
 {
 	static uint64_t sent[CONNECTIONS], took[CONNECTIONS * ROUNDS];
@@ -129,7 +107,7 @@ static void round_trips(void)
 		}
 	}
 	printf("BENCH limit.echo.round_trips %.6g rt/s\n", (double)done / ((double)(now() - began) / 1e9));
-	qsort(took, done, sizeof(took[0]), compare);
+	qsort(took, done, sizeof(took[0]), by_size);
 	printf("BENCH limit.echo.p50 %.6g us\nBENCH limit.echo.p99 %.6g us\n", (double)took[done / 2] / 1e3,
 	       (double)took[done * 99 / 100] / 1e3);
 	pthread_join(t, NULL);

@@ -11,27 +11,12 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "limit.h"
 
 #define ROUNDS 20000
 #define SIZE 64
-
-static uint64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static void need(int ok, const char *what)
-{
-	if (!ok) {
-		perror(what);
-		exit(1);
-	}
-}
 
 static int watch(int fd)
 {
@@ -57,13 +42,6 @@ static void give(int fd)
 	static const char line[SIZE];
 
 	need(send(fd, line, SIZE, MSG_NOSIGNAL) == SIZE, "send");
-}
-
-static int by_size(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
 }
 
 int main(void)
