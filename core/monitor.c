@@ -27,6 +27,9 @@
 /* After so long without a look that found work going on, unused memory goes back to the system; the allocator by itself does so
  * only while it is used. Heartbeats and single timers are too short to be seen. */
 #define TRIM_NS (10 * NS_PER_SEC)
+/* Before that the workers give up what they keep at hand. Not at the same time: one purge of the allocator's turns another
+ * away. */
+#define TRIM_WORKERS_NS (5 * NS_PER_SEC)
 /* A service that was killed while it runs is asked to leave its callback after so long. */
 #define KILL_GRACE_NS (100 * NS_PER_MS)
 
@@ -111,10 +114,33 @@ static void check(uint64_t now)
 	atomic_store_explicit(&M.stuck, stuck, memory_order_relaxed);
 }
 
+/* The next of the two steps of a trim, when the node has been calm for so long; gives how many were made. */
+static unsigned trim(unsigned steps, uint64_t calm_ns)
+{
+	if (steps == 0 && calm_ns >= TRIM_WORKERS_NS) {
+		sched_trim();
+		return 1;
+	}
+	if (steps == 1 && calm_ns >= TRIM_NS) {
+		handle_trim();
+		mem_trim();
+		return 2;
+	}
+	return steps;
+}
+
+/* Until the next step is due. */
+static uint64_t trim_due(unsigned steps, uint64_t calm_ns)
+{
+	uint64_t at = steps == 0 ? TRIM_WORKERS_NS : steps == 1 ? TRIM_NS : UINT64_MAX;
+
+	return at == UINT64_MAX ? at : at - calm_ns;
+}
+
 static void *overseer_main(void *arg)
 {
 	uint64_t tick = TICK_MIN_NS, idle_since = 0, calm_since = 0;
-	bool trimmed = false;
+	unsigned trims = 0; /* steps made since the node is calm */
 
 	(void)arg;
 	(void)pthread_setname_np(pthread_self(), "overseer");
@@ -127,24 +153,20 @@ static void *overseer_main(void *arg)
 			check(now);
 			idle_since = idle_since ? idle_since : now;
 			calm_since = calm_since ? calm_since : now;
-			if (!trimmed && now - calm_since >= TRIM_NS) {
-				handle_trim();
-				mem_trim();
-				trimmed = true;
-			}
+			trims = trim(trims, now - calm_since);
 			tick = TICK_MAX_NS;
 			if (now - idle_since >= MONITOR_REST_NS) {
 				atomic_store_explicit(&M.resting, 1, memory_order_seq_cst);
 				if (sched_oversee(clock_mono_ns()) == SIGHT_IDLE &&
 				    !atomic_load_explicit(&M.stop, memory_order_seq_cst))
-					(void)futex_wait(&M.resting, 1, trimmed ? UINT64_MAX : TRIM_NS - (now - calm_since));
+					(void)futex_wait(&M.resting, 1, trim_due(trims, now - calm_since));
 				atomic_store_explicit(&M.resting, 0, memory_order_seq_cst);
 				idle_since = 0;
 				continue;
 			}
 		} else {
 			idle_since = calm_since = 0;
-			trimmed = false;
+			trims = 0;
 			check(now);
 			tick = sight == SIGHT_LONG ? TICK_MIN_NS : TICK_BUSY_NS;
 		}

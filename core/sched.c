@@ -48,9 +48,6 @@
 /* To fall asleep and be woken costs about as much CPU as looking around for so long, on a virtual machine
  * more; who calls over a socket waits that much less. */
 #define SPIN_NS (50 * NS_PER_US)
-/* A worker that slept so long gives back the memory that it keeps for itself, and sleeps on. Before the overseer
- * trims (monitor.c). */
-#define SOUND_SLEEP_NS (5 * NS_PER_SEC)
 
 struct worker {
 	/* set before start, then constant */
@@ -60,6 +57,7 @@ struct worker {
 	/* [self] */
 	struct turn_hook *hooks;
 	unsigned turns, slot_turns;
+	unsigned trims; /* of S.trims, those that were obeyed */
 	bool searching;
 	bool spins, searches; /* looks around before it sleeps in the poller, or parks */
 	uint64_t rng;
@@ -84,7 +82,7 @@ static struct {
 	struct worker *workers;
 	unsigned n;
 	unsigned started; /* threads to join: the starter only */
-	uint64_t spin_cycles, sound_sleep_cycles; /* constant after start */
+	uint64_t spin_cycles; /* constant after start */
 	atomic_bool stopping;
 	const struct poller_ops *poller;
 	void *poller_ud;
@@ -96,6 +94,8 @@ static struct {
 
 	pthread_mutex_t park_lock;
 	struct worker *parked;
+
+	atomic_uint trims; /* calls of sched_trim */
 
 	alignas(CACHE_LINE) atomic_uint asleep;    /* workers parked or in a waiting poll */
 	atomic_uint searching;                     /* workers awake and looking for work */
@@ -270,6 +270,25 @@ static void wake_one(void)
 		poller()->interrupt(S.poller_ud);
 }
 
+void sched_trim(void)
+{
+	struct worker *w;
+
+	atomic_fetch_add_explicit(&S.trims, 1, memory_order_relaxed);
+	pthread_mutex_lock(&S.park_lock);
+	w = S.parked;
+	S.parked = NULL;
+	pthread_mutex_unlock(&S.park_lock);
+	while (w) {
+		struct worker *next = w->park_next; /* before it gets up, and parks again */
+
+		get_up(w);
+		w = next;
+	}
+	if (atomic_load_explicit(&S.poll_until, memory_order_seq_cst))
+		poller()->interrupt(S.poller_ud);
+}
+
 void sched_ready(struct service *s)
 {
 	struct worker *w = self;
@@ -363,7 +382,7 @@ static bool spin(struct worker *w, uint64_t began)
 	return false;
 }
 
-static void sleep_in_poll(uint64_t at_most)
+static void sleep_in_poll(void)
 {
 	uint64_t next = timer_next();
 
@@ -372,17 +391,10 @@ static void sleep_in_poll(uint64_t at_most)
 	if (!any_work() && !atomic_load_explicit(&S.stopping, memory_order_seq_cst)) {
 		uint64_t now = clock_mono_ns();
 
-		next = next == UINT64_MAX ? next : next > now ? next - now : 0;
-		poller()->poll(S.poller_ud, next < at_most ? next : at_most);
+		poller()->poll(S.poller_ud, next == UINT64_MAX ? next : next > now ? next - now : 0);
 	}
 	/* relaxed: late wakers only interrupt once too often */
 	atomic_store_explicit(&S.poll_until, 0, memory_order_relaxed);
-}
-
-static bool nothing_for(struct worker *w)
-{
-	return !w->hooks && !atomic_load_explicit(&w->slot, memory_order_relaxed) && ring_empty(w) && !any_work() &&
-	       !atomic_load_explicit(&S.stopping, memory_order_seq_cst);
 }
 
 /* Whether to spin is what the last time tells: what was waited for came soon, or it did not. */
@@ -390,13 +402,8 @@ static void wait_in_poll(struct worker *w)
 {
 	uint64_t began = clock_cycles(), now;
 
-	if (!w->spins || !spin(w, began)) {
-		sleep_in_poll(SOUND_SLEEP_NS);
-		if (clock_cycles() - began > S.sound_sleep_cycles && nothing_for(w)) {
-			mem_trim_thread();
-			sleep_in_poll(UINT64_MAX);
-		}
-	}
+	if (!w->spins || !spin(w, began))
+		sleep_in_poll();
 	w->spins = clock_cycles() - began < 3 * S.spin_cycles;
 	now = clock_mono_ns();
 
@@ -431,13 +438,8 @@ static void park(struct worker *w)
 		if (found)
 			return;
 	}
-	for (uint64_t at_most = SOUND_SLEEP_NS; !atomic_load_explicit(&w->wake, memory_order_acquire);) {
-		if (futex_wait(&w->wake, 0, at_most))
-			continue;
-		/* Once: who wakes up for that alone sleeps on. */
-		mem_trim_thread();
-		at_most = UINT64_MAX;
-	}
+	while (!atomic_load_explicit(&w->wake, memory_order_acquire))
+		(void)futex_wait(&w->wake, 0, UINT64_MAX);
 }
 
 /* As spin(), for who has not got the poll right: for work that others have too much of. One worker at a time does
@@ -474,6 +476,13 @@ static void wait_for_work(struct worker *w)
 /* Nothing to run: wait in the poller or on the futex. */
 static void idle(struct worker *w)
 {
+	/* relaxed: who is late trims the next time */
+	unsigned trims = atomic_load_explicit(&S.trims, memory_order_relaxed);
+
+	if (unlikely(w->trims != trims)) {
+		w->trims = trims;
+		mem_trim_thread();
+	}
 	if (w->searching) {
 		w->searching = false;
 		atomic_fetch_sub_explicit(&S.searching, 1, memory_order_seq_cst);
@@ -668,7 +677,6 @@ int sched_start(unsigned n)
 	S.n = n;
 	S.started = 0;
 	S.spin_cycles = clock_cycles_in(SPIN_NS);
-	S.sound_sleep_cycles = clock_cycles_in(SOUND_SLEEP_NS);
 	atomic_store_explicit(&S.stopping, false, memory_order_relaxed);
 	atomic_store_explicit(&S.asleep, 0, memory_order_relaxed);
 	atomic_store_explicit(&S.searching, 0, memory_order_relaxed);

@@ -60,6 +60,10 @@ bool sched_at_turn_end(struct turn_hook *h);
  * parked worker gets up to do so. Any thread. */
 void sched_long_call(void);
 
+/* Every worker gives back the memory that it keeps at hand before it sleeps the next time; those that sleep get up
+ * for it. Any thread. */
+void sched_trim(void);
+
 /* true: this thread is a worker. */
 bool sched_on_worker(void);
 

@@ -243,6 +243,21 @@ static void an_idle_node_waits_in_the_poller_once(void **state)
 	eventually(atomic_load(&wire.waiting) == 1);
 }
 
+static void who_sleeps_gets_up_to_trim_and_sleeps_again(void **state)
+{
+	unsigned before;
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		eventually(atomic_load(&wire.waiting) == 1);
+		before = atomic_load(&wire.polls);
+		sched_trim();
+		eventually(atomic_load(&wire.polls) > before);
+	}
+	eventually(atomic_load(&wire.waiting) == 1);
+	assert_true(run_as(service_launch("actor", NULL), nothing, NULL));
+}
+
 static uint32_t from_wire;
 
 static void deliver(void)
@@ -426,6 +441,29 @@ static void a_storm_from_many_threads_loses_nothing(void **state)
 	eventually(atomic_load(&wire.waiting) == 1);
 }
 
+static void *trim_again_and_again(void *arg)
+{
+	(void)arg;
+	while (!atomic_load(&stop))
+		sched_trim();
+	return NULL;
+}
+
+static void a_storm_of_trims_loses_no_wake_up(void **state)
+{
+	uint32_t s = service_launch("actor", NULL);
+	pthread_t t;
+
+	(void)state;
+	assert_int_equal(pthread_create(&t, NULL, trim_again_and_again, NULL), 0);
+	for (unsigned i = 0; i < 5000; i++)
+		if (!run_as(s, nothing, NULL))
+			fail_msg("send %u was slept over", i);
+	atomic_store(&stop, true);
+	pthread_join(t, NULL);
+	eventually(atomic_load(&wire.waiting) == 1);
+}
+
 static void too_many_workers_are_refused(void **state)
 {
 	(void)state;
@@ -443,6 +481,7 @@ int main(void)
 		T(the_one_in_the_slot_of_a_long_turn_is_stolen_too, two_workers),
 		T(work_from_outside_finds_a_worker_while_others_are_stuck, four_workers),
 		T(an_idle_node_waits_in_the_poller_once, two_workers),
+		T(who_sleeps_gets_up_to_trim_and_sleeps_again, four_workers),
 		T(what_the_poller_brings_runs_and_somebody_waits_again, two_workers),
 		T(no_wake_up_is_lost, four_workers),
 		T(an_earlier_timer_wakes_the_poller, two_workers),
@@ -451,6 +490,7 @@ int main(void)
 		T(somebody_polls_after_a_slow_glance_of_the_overseer, two_workers),
 		T(a_hook_runs_at_the_end_of_the_turn, one_worker),
 		T(a_storm_from_many_threads_loses_nothing, four_workers),
+		T(a_storm_of_trims_loses_no_wake_up, four_workers),
 		cmocka_unit_test(too_many_workers_are_refused),
 	};
 
