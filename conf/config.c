@@ -3,10 +3,13 @@
 #include "conf/config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "conf/conf_priv.h"
 #include "core/mem.h"
@@ -33,6 +36,10 @@ void conf_error(struct load *l, unsigned line, unsigned column, const char *fmt,
 	if (e->count >= CONF_ERRORS_MAX) {
 		mem_free(text);
 		return;
+	}
+	if (e->count == CONF_ERRORS_MAX - 1) {
+		mem_free(text);
+		text = mem_strdup("there are more errors, which are not shown");
 	}
 	e->items = mem_realloc(e->items, (e->count + 1) * sizeof(*e->items));
 	e->items[e->count++] = (struct config_error){ mem_strdup(l->file), line, column, text };
@@ -65,14 +72,36 @@ static void list_fini(struct config_list *list)
 
 void conf_env_add(struct config *c, const char *key, const char *value)
 {
-	for (size_t i = 0; i < c->env_count; i++)
-		if (strcmp(c->env[i].key, key) == 0) {
+	/* the capacity is the next power of two */
+	if ((c->env_count & (c->env_count - 1)) == 0)
+		c->env = mem_realloc(c->env, (c->env_count ? c->env_count * 2 : 1) * sizeof(*c->env));
+	c->env[c->env_count] = (struct config_pair){ mem_strdup(key), mem_strdup(value), c->env_count };
+	c->env_count++;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct config_pair *x = a, *y = b;
+	int by_name = strcmp(x->key, y->key);
+
+	return by_name ? by_name : (x->order > y->order) - (x->order < y->order);
+}
+
+void conf_env_settle(struct config *c)
+{
+	size_t n = 0;
+
+	if (c->env_count)
+		qsort(c->env, c->env_count, sizeof(*c->env), by_key);
+	for (size_t i = 0; i < c->env_count; i++) {
+		if (i + 1 < c->env_count && strcmp(c->env[i].key, c->env[i + 1].key) == 0) {
+			mem_free(c->env[i].key);
 			mem_free(c->env[i].value);
-			c->env[i].value = mem_strdup(value);
-			return;
+		} else {
+			c->env[n++] = c->env[i];
 		}
-	c->env = mem_realloc(c->env, (c->env_count + 1) * sizeof(*c->env));
-	c->env[c->env_count++] = (struct config_pair){ mem_strdup(key), mem_strdup(value) };
+	}
+	c->env_count = n;
 }
 
 struct config *config_destroy(struct config *c)
@@ -102,10 +131,28 @@ struct config *config_destroy(struct config *c)
 	return NULL;
 }
 
-/* Reads a whole file, bounded; NULL with errno. */
-char *conf_read_file(const char *file, size_t *ret_size)
+/* A pipe or a device may never end, or never begin: O_NONBLOCK keeps open() from waiting for its writer. */
+static FILE *open_regular(const char *file, const char **ret_why)
 {
-	FILE *f = fopen(file, "rbe");
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		*ret_why = strerror(errno);
+	else if (S_ISDIR(st.st_mode))
+		*ret_why = "it is a folder";
+	else if (!S_ISREG(st.st_mode))
+		*ret_why = "it is not a regular file";
+	else
+		return fdopen(fd, "rb");
+	if (fd >= 0)
+		close(fd);
+	return NULL;
+}
+
+char *conf_read_file(const char *file, size_t *ret_size, const char **ret_why)
+{
+	FILE *f = open_regular(file, ret_why);
 	char *text;
 	size_t n;
 
@@ -114,7 +161,7 @@ char *conf_read_file(const char *file, size_t *ret_size)
 	text = mem_alloc(FILE_MAX + 1);
 	n = fread(text, 1, FILE_MAX + 1, f);
 	if (ferror(f) || n > FILE_MAX) {
-		errno = ferror(f) ? EIO : EFBIG;
+		*ret_why = ferror(f) ? "reading it fails" : "it is larger than 4 MiB";
 		fclose(f);
 		mem_free(text);
 		return NULL;
@@ -165,6 +212,9 @@ int config_parse(const char *file, const char *text, size_t size, struct config 
 		conf_load_skynet(&l, text, size);
 	else
 		conf_load_yaml(&l, text, size);
+	for (size_t i = 0; i < l.address_count; i++)
+		mem_free(l.addresses[i].text);
+	mem_free(l.addresses);
 	if (ret_errors->count) {
 		config_destroy(l.c);
 		return -EINVAL;
@@ -176,14 +226,15 @@ int config_parse(const char *file, const char *text, size_t size, struct config 
 int config_load(const char *file, struct config **ret, struct config_errors *ret_errors)
 {
 	size_t size;
-	char *text = conf_read_file(file, &size);
+	const char *why;
+	char *text = conf_read_file(file, &size, &why);
 	int r;
 
 	if (!text) {
 		struct load l = { .file = file, .errors = ret_errors };
 
 		*ret_errors = (struct config_errors){ 0 };
-		conf_error(&l, 0, 0, "cannot read it: %s", strerror(errno));
+		conf_error(&l, 0, 0, "cannot read it: %s", why);
 		return -EINVAL;
 	}
 	r = config_parse(file, text, size, ret, ret_errors);

@@ -15,6 +15,7 @@ struct config_list {
 
 struct config_pair {
 	char *key, *value;
+	size_t order; /* in the file */
 };
 
 struct config {

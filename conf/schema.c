@@ -2,6 +2,7 @@
 /* The table of keys (schema.def) at work: text to value, defaults, and what belongs together. */
 #include <errno.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 #include "conf/conf_priv.h"
 #include "core/mem.h"
 
-enum type { STRING, BOOL, UINT, MS, BYTES, LIST, CHOICE, HARBOR, THREADS, PATH, TEMPLATES };
+enum type { STRING, BOOL, UINT, MS, BYTES, ADDRESS, ADDRESSES, CHOICE, HARBOR, THREADS, PATH, TEMPLATES };
 
 static const struct key {
 	const char *section, *name;
@@ -25,16 +26,17 @@ static const struct key {
 #undef KEY
 };
 
-static bool is_set[array_len(keys)]; /* of the load in progress; one thread, at start */
-
 static const char *const sections[] = { "node", "cluster", "master", "lua", "log", "admin", "env" };
 
-bool conf_is_section(const char *section)
+_Static_assert(array_len(keys) == CONF_KEYS, "both come from schema.def");
+_Static_assert(array_len(sections) == CONF_SECTIONS, "the head says how many there are");
+
+struct place *conf_section(struct load *l, const char *section)
 {
 	for (size_t i = 0; i < array_len(sections); i++)
 		if (strcmp(sections[i], section) == 0)
-			return true;
-	return false;
+			return &l->sections[i];
+	return NULL;
 }
 
 /* Edit distance, bounded words. */
@@ -152,99 +154,144 @@ static void set_string(void *at, char *text_take)
 	*(char **)at = text_take;
 }
 
-static void set_key(struct load *l, const struct key *k, const char *text, unsigned line, unsigned column)
+static bool is_port(const char *text)
 {
-	void *at = (char *)l->c + k->offset;
 	const char *rest;
-	uint64_t n;
+	uint64_t port;
 
-	switch (k->type) {
-	case STRING:
-		if (strlen(text) < k->low || (k->high && strlen(text) > k->high)) {
-			conf_error(l, line, column, "%s.%s: %llu to %llu bytes, not %zu", k->section,
-				   k->name, (unsigned long long)k->low, (unsigned long long)k->high,
-				   strlen(text));
-			return;
-		}
+	return parse_number(text, &port, &rest) && !*rest && port <= 65535;
+}
+
+/* An error at the value of k, which begins with the key's name; returns false for the caller to return. */
+static bool bad(struct load *l, const struct key *k, const char *fmt, ...) printf_like(3, 4);
+static bool bad(struct load *l, const struct key *k, const char *fmt, ...)
+{
+	cleanup(mem_freep) char *text = NULL;
+	struct place at = l->keys[k - keys];
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		mem_exhausted(0);
+	va_end(ap);
+	conf_error(l, at.line, at.column, "%s.%s: %s", k->section, k->name, text);
+	return false;
+}
+
+static bool set_bool(struct load *l, const struct key *k, void *at, const char *text)
+{
+	if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+		return bad(l, k, "true or false, not \"%s\"", text);
+	*(bool *)at = text[0] == 't';
+	return true;
+}
+
+static bool set_choice(struct load *l, const struct key *k, void *at, const char *text)
+{
+	if (!is_choice(k->fallback, text))
+		return bad(l, k, "one of %s, not \"%s\"", k->fallback, text);
+	set_string(at, mem_strdup(text));
+	return true;
+}
+
+static bool set_address(struct load *l, const struct key *k, void *at, const char *text)
+{
+	const char *colon = strrchr(text, ':');
+
+	if (!colon || colon == text || !is_port(colon + 1) || strlen(text) > k->high)
+		return bad(l, k, "ip:port, not \"%s\"", text);
+	if (k->type == ADDRESS)
 		set_string(at, mem_strdup(text));
-		return;
-	case PATH:
-		set_string(at, resolve_path(l, text));
-		return;
-	case BOOL:
-		if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0) {
-			*(bool *)at = text[0] == 't';
-			return;
-		}
-		conf_error(l, line, column, "%s.%s: true or false, not \"%s\"", k->section, k->name, text);
-		return;
-	case CHOICE:
-		if (is_choice(k->fallback, text))
-			set_string(at, mem_strdup(text));
-		else
-			conf_error(l, line, column, "%s.%s: one of %s, not \"%s\"", k->section, k->name,
-				   k->fallback, text);
-		return;
-	case LIST:
+	else
 		conf_list_add(at, text);
-		return;
-	case TEMPLATES: {
-		cleanup(mem_freep) char *path = resolve_path(l, text);
+	l->addresses = mem_realloc(l->addresses, (l->address_count + 1) * sizeof(*l->addresses));
+	l->addresses[l->address_count++] =
+		(struct conf_address){ k->section, k->name, mem_strdup(text), l->keys[k - keys] };
+	return true;
+}
 
-		if (!strchr(text, '?'))
-			conf_error(l, line, column, "%s.%s: the template \"%s\" has no \"?\"", k->section,
-				   k->name, text);
-		else
-			conf_list_add(at, path);
-		return;
-	}
+static bool set_template(struct load *l, const struct key *k, void *at, const char *text)
+{
+	cleanup(mem_freep) char *path = resolve_path(l, text);
+
+	if (!strchr(text, '?'))
+		return bad(l, k, "the template \"%s\" has no \"?\"", text);
+	conf_list_add(at, path);
+	return true;
+}
+
+/* Text to the number that it says, by the key's type; what is no number has been set when *ret_done is true. */
+static bool read_number(struct load *l, const struct key *k, const char *text, uint64_t *ret, bool *ret_done)
+{
+	bool is_auto = strcmp(text, "auto") == 0;
+	const char *rest;
+
+	*ret_done = false;
+	switch (k->type) {
 	case MS:
+		return parse_scaled(text, true, ret) || bad(l, k, "a time like 500ms, 5s, 2min, not \"%s\"", text);
 	case BYTES:
-		if (!parse_scaled(text, k->type == MS, &n)) {
-			conf_error(l, line, column, "%s.%s: %s, not \"%s\"", k->section, k->name,
-				   k->type == MS ? "a time like 500ms, 5s, 2min" :
-						   "a size like 65536, 64KiB, 256MiB",
-				   text);
-			return;
-		}
-		break;
+		return parse_scaled(text, false, ret) ||
+		       bad(l, k, "a size like 65536, 64KiB, 256MiB, not \"%s\"", text);
 	case HARBOR:
-		if (strcmp(text, "auto") == 0) {
-			l->c->node.harbor_auto = true;
-			return;
-		}
-		if (!parse_number(text, &n, &rest) || *rest) {
-			conf_error(l, line, column, "node.harbor: auto or 0 to 255, not \"%s\"", text);
-			return;
-		}
-		break;
+		*ret_done = l->c->node.harbor_auto = is_auto;
+		return is_auto || (parse_number(text, ret, &rest) && !*rest) ||
+		       bad(l, k, "auto or 0 to 255, not \"%s\"", text);
 	case THREADS:
-		if (strcmp(text, "auto") == 0) {
-			*(unsigned *)at = 0;
-			return;
-		}
-		if (!parse_number(text, &n, &rest) || *rest || n == 0) {
-			conf_error(l, line, column, "node.threads: auto or 1 to 256, not \"%s\"", text);
-			return;
-		}
-		break;
+		*ret = 0;
+		return is_auto || (parse_number(text, ret, &rest) && !*rest && *ret) ||
+		       bad(l, k, "auto or 1 to 256, not \"%s\"", text);
 	default:
-		if (!parse_number(text, &n, &rest) || *rest) {
-			conf_error(l, line, column, "%s.%s: a number, not \"%s\"", k->section, k->name,
-				   text);
-			return;
-		}
+		return (parse_number(text, ret, &rest) && !*rest) || bad(l, k, "a number, not \"%s\"", text);
 	}
-	if (n < k->low || n > k->high) {
-		conf_error(l, line, column, "%s.%s: %llu is not in %llu..%llu", k->section, k->name,
-			   (unsigned long long)n, (unsigned long long)k->low,
+}
+
+static bool set_number(struct load *l, const struct key *k, void *at, const char *text)
+{
+	uint64_t n;
+	bool done;
+
+	if (!read_number(l, k, text, &n, &done))
+		return false;
+	if (done)
+		return true;
+	if (n < k->low || n > k->high)
+		return bad(l, k, "%llu is not in %llu..%llu", (unsigned long long)n, (unsigned long long)k->low,
 			   (unsigned long long)k->high);
-		return;
-	}
 	if (k->type == BYTES)
 		*(uint64_t *)at = n;
 	else
 		*(uint32_t *)at = (uint32_t)n;
+	return true;
+}
+
+/* Returns false after an error; the key keeps the value that it had. */
+static bool set_key(struct load *l, const struct key *k, const char *text)
+{
+	void *at = (char *)l->c + k->offset;
+
+	switch (k->type) {
+	case STRING:
+		if (strlen(text) < k->low || (k->high && strlen(text) > k->high))
+			return bad(l, k, "%llu to %llu bytes, not %zu", (unsigned long long)k->low,
+				   (unsigned long long)k->high, strlen(text));
+		set_string(at, mem_strdup(text));
+		return true;
+	case PATH:
+		set_string(at, resolve_path(l, text));
+		return true;
+	case BOOL:
+		return set_bool(l, k, at, text);
+	case CHOICE:
+		return set_choice(l, k, at, text);
+	case ADDRESS:
+	case ADDRESSES:
+		return set_address(l, k, at, text);
+	case TEMPLATES:
+		return set_template(l, k, at, text);
+	default:
+		return set_number(l, k, at, text);
+	}
 }
 
 static const struct key *find_key(const char *section, const char *name)
@@ -259,7 +306,7 @@ bool conf_key_is_list(const char *section, const char *name)
 {
 	const struct key *k = find_key(section, name);
 
-	return k && (k->type == LIST || k->type == TEMPLATES);
+	return k && (k->type == ADDRESSES || k->type == TEMPLATES);
 }
 
 bool conf_check_key(struct load *l, const char *section, const char *name, unsigned line, unsigned column)
@@ -284,8 +331,15 @@ void conf_set(struct load *l, const char *section, const char *name, const char 
 
 	if (!conf_check_key(l, section, name, line, column))
 		return;
-	is_set[k - keys] = true;
-	set_key(l, k, text, line, column);
+	l->keys[k - keys] = (struct place){ line, column };
+	l->good[k - keys] = set_key(l, k, text);
+}
+
+const struct place *conf_seen(const struct load *l, const char *section, const char *name)
+{
+	const struct key *k = find_key(section, name);
+
+	return k && l->keys[k - keys].line ? &l->keys[k - keys] : NULL;
 }
 
 /* ---- what belongs together ---- */
@@ -296,58 +350,117 @@ static bool is_loopback(const char *address)
 	       strncmp(address, "localhost:", 10) == 0;
 }
 
-static void check_address(struct load *l, const char *key, const char *address)
+/* Where a key stands for who writes about it: "4:3", or that nobody wrote it. */
+static const char *whereabouts(const struct load *l, const char *section, const char *name, char ret[32])
 {
-	const char *colon = strrchr(address, ':');
-	uint64_t port;
-	const char *rest;
+	const struct place *at = conf_seen(l, section, name);
 
-	if (!colon || !parse_number(colon + 1, &port, &rest) || *rest || port > 65535)
-		conf_error(l, 0, 0, "%s: ip:port, not \"%s\"", key, address);
-	else if (!is_loopback(address) && !l->c->cluster.insecure)
-		conf_error(l, 0, 0,
-			   "%s: %s is not a loopback address and links are not encrypted; "
-			   "say cluster.insecure: true if the network is trusted",
-			   key, address);
+	if (at)
+		snprintf(ret, 32, "at %u:%u", at->line, at->column);
+	else
+		snprintf(ret, 32, "%s", l->good[find_key(section, name) - keys] ? "set" : "the default");
+	return ret;
+}
+
+/* Where an error about a key that is not there belongs: to its section, or to the whole file. */
+static struct place section_place(struct load *l, const char *section)
+{
+	return *conf_section(l, section);
+}
+
+static void missing(struct load *l, const char *section, const char *name)
+{
+	struct place at = section_place(l, section);
+
+	/* One that was bad has been told. */
+	if (!conf_seen(l, section, name))
+		conf_error(l, at.line, at.column, "%s.%s is missing", section, name);
+}
+
+static void check_addresses(struct load *l)
+{
+	char where[32];
+
+	if (l->c->cluster.insecure)
+		return;
+	for (size_t i = 0; i < l->address_count; i++) {
+		const struct conf_address *a = &l->addresses[i];
+
+		if (!is_loopback(a->text))
+			conf_error(l, a->at.line, a->at.column,
+				   "%s.%s: %s is not a loopback address and links are not encrypted; say "
+				   "cluster.insecure: true (it is false, %s) if the network is trusted",
+				   a->section, a->name, a->text, whereabouts(l, "cluster", "insecure", where));
+	}
 }
 
 static void check_cluster(struct load *l)
 {
+	struct place master = section_place(l, "master");
 	struct config *c = l->c;
+	char where[32];
 
-	if (!c->cluster.present && !c->master.present)
-		return;
 	if (c->cluster.present && !c->cluster.listen)
-		conf_error(l, 0, 0, "cluster.listen is missing");
+		missing(l, "cluster", "listen");
 	if (c->cluster.present && c->cluster.master.count == 0)
-		conf_error(l, 0, 0, "cluster.master is missing");
+		missing(l, "cluster", "master");
 	if (c->master.present && !c->cluster.present)
-		conf_error(l, 0, 0, "a node with a section master needs a section cluster, too");
+		conf_error(l, master.line, master.column,
+			   "a node with a section master needs a section cluster, too");
 	if (c->master.present && !c->master.listen)
-		conf_error(l, 0, 0, "master.listen is missing");
-	if (c->cluster.listen)
-		check_address(l, "cluster.listen", c->cluster.listen);
-	if (c->master.listen)
-		check_address(l, "master.listen", c->master.listen);
-	for (size_t i = 0; i < c->cluster.master.count; i++)
-		check_address(l, "cluster.master", c->cluster.master.items[i]);
-	if (c->cluster.dead_ms <= c->cluster.heartbeat_ms)
-		conf_error(l, 0, 0, "cluster.dead_after must be longer than cluster.heartbeat");
+		missing(l, "master", "listen");
+	check_addresses(l);
+	if (c->cluster.dead_ms <= c->cluster.heartbeat_ms) {
+		const struct place *at = conf_seen(l, "cluster", "dead_after");
+
+		at = at ? at : conf_seen(l, "cluster", "heartbeat");
+		conf_error(l, at ? at->line : 0, at ? at->column : 0,
+			   "cluster.dead_after (%u ms) must be longer than cluster.heartbeat (%u ms, %s)",
+			   c->cluster.dead_ms, c->cluster.heartbeat_ms,
+			   whereabouts(l, "cluster", "heartbeat", where));
+	}
+}
+
+static void check_log(struct load *l)
+{
+	struct place at = section_place(l, "log");
+	struct config *c = l->c;
+	const struct place *sink = conf_seen(l, "log", "sink");
+
+	if (c->log.file && strcmp(c->log.sink, "auto") == 0)
+		set_string(&c->log.sink, mem_strdup("file"));
+	if (strcmp(c->log.sink, "file") == 0 && !c->log.file && !conf_seen(l, "log", "file"))
+		conf_error(l, sink ? sink->line : at.line, sink ? sink->column : at.column,
+			   "log.sink is file, but log.file is missing");
+}
+
+static void check_admin(struct load *l)
+{
+	const struct place *at = conf_seen(l, "admin", "listen");
+	const char *listen = l->c->admin.listen;
+
+	if (listen && strncmp(listen, "unix:", 5) != 0)
+		conf_error(l, at ? at->line : 0, at ? at->column : 0, "admin.listen: unix:/path, not \"%s\"", listen);
+}
+
+static void set_defaults(struct load *l)
+{
+	for (size_t i = 0; i < array_len(keys); i++) {
+		if (l->good[i] || !keys[i].fallback)
+			continue;
+		cleanup(mem_freep) char *first = mem_strndup(keys[i].fallback, strcspn(keys[i].fallback, "|"));
+
+		(void)set_key(l, &keys[i], first);
+	}
 }
 
 void conf_finish(struct load *l)
 {
+	const struct place *harbor = conf_seen(l, "node", "harbor");
 	struct config *c = l->c;
 
-	for (size_t i = 0; i < array_len(keys); i++) {
-		if (!is_set[i] && keys[i].fallback) {
-			cleanup(mem_freep) char *first =
-				mem_strndup(keys[i].fallback, strcspn(keys[i].fallback, "|"));
-
-			set_key(l, &keys[i], first, 0, 0);
-		}
-		is_set[i] = false;
-	}
+	set_defaults(l);
+	conf_env_settle(c);
 	if (!c->node.name) {
 		char host[64] = "node";
 
@@ -355,14 +468,11 @@ void conf_finish(struct load *l)
 		c->node.name = mem_strdup(host);
 	}
 	if ((c->node.harbor || c->node.harbor_auto) && !c->cluster.present)
-		conf_error(l, 0, 0, "node.harbor asks for a cluster, but there is no section cluster");
+		conf_error(l, harbor ? harbor->line : 0, harbor ? harbor->column : 0,
+			   "node.harbor asks for a cluster, but there is no section cluster");
 	if (c->cluster.present && !c->node.harbor)
 		c->node.harbor_auto = true;
-	if (c->log.file && strcmp(c->log.sink, "auto") == 0)
-		set_string(&c->log.sink, mem_strdup("file"));
-	if (strcmp(c->log.sink, "file") == 0 && !c->log.file)
-		conf_error(l, 0, 0, "log.sink is file, but log.file is missing");
-	if (c->admin.listen && strncmp(c->admin.listen, "unix:", 5) != 0)
-		conf_error(l, 0, 0, "admin.listen: unix:/path, not \"%s\"", c->admin.listen);
+	check_log(l);
+	check_admin(l);
 	check_cluster(l);
 }

@@ -51,11 +51,12 @@ static char *substitute(const char *text, size_t size, size_t *ret_size, char **
 static int include(const char *path, char **ret_text, size_t *ret_size, char **ret_error, void *ud)
 {
 	size_t size;
-	char *text = conf_read_file(path, &size);
+	const char *why;
+	char *text = conf_read_file(path, &size, &why);
 
 	(void)ud;
 	if (!text) {
-		*ret_error = mem_printf("cannot read %s: %s", path, strerror(errno));
+		*ret_error = mem_printf("cannot read %s: %s", path, why);
 		return -EINVAL;
 	}
 	*ret_text = substitute(text, size, ret_size, ret_error);
@@ -70,9 +71,9 @@ static void emit(const char *key, const char *value, void *ud)
 
 static const char *get(const struct config *c, const char *key)
 {
-	for (size_t i = 0; i < c->env_count; i++)
-		if (strcmp(c->env[i].key, key) == 0)
-			return c->env[i].value;
+	for (size_t i = c->env_count; i > 0; i--)
+		if (strcmp(c->env[i - 1].key, key) == 0)
+			return c->env[i - 1].value;
 	return NULL;
 }
 

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "conf/config.h"
@@ -82,7 +84,7 @@ static void all_errors_come_at_once_with_their_places(void **state)
 	expect(3, 6, 14, "a time like");
 	expect(4, 7, 13, "true or false");
 	expect(5, 8, 15, "one of info|debug|warning|error");
-	expect(6, 0, 0, "cluster.listen is missing");
+	expect(6, 5, 1, "cluster.listen is missing");
 }
 
 static void broken_yaml_is_told_with_its_place(void **state)
@@ -96,7 +98,138 @@ static void a_key_may_stand_once(void **state)
 {
 	(void)state;
 	assert_int_equal(parse("node: { name: a, name: b }\n"), -22);
-	expect(0, 1, 18, "a second time");
+	expect(0, 1, 18, "node.name stands here a second time; the first is at 1:15");
+	config_errors_fini(&errors);
+	assert_int_equal(parse("env:\n  b: 1\n  a: 1\n  b: 2\nenv: {}\n"), -22);
+	expect(0, 4, 3, "env.b stands here a second time; the first is at 2:3");
+	expect(1, 5, 1, "env stands here a second time; the first is at 1:1");
+}
+
+static void a_bad_value_leaves_the_default(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("log: { sink: syslog, file: x }\n"), -22);
+	assert_int_equal(errors.count, 1);
+	expect(0, 1, 14, "one of auto|stderr|stdout|file|journal, not \"syslog\"");
+	config_errors_fini(&errors);
+	assert_int_equal(parse("cluster: { listen: foo, master: [ 127.0.0.1 ] }\n"), -22);
+	assert_int_equal(errors.count, 2);
+	expect(0, 1, 20, "cluster.listen: ip:port, not \"foo\"");
+	expect(1, 1, 35, "cluster.master: ip:port, not \"127.0.0.1\"");
+	config_errors_fini(&errors);
+	assert_int_equal(parse("node: { name: x }\nadmin: { listen: here }\n"), -22);
+	expect(0, 2, 18, "unix:/path");
+}
+
+static void an_error_about_two_keys_names_both(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("cluster:\n  listen: 127.0.0.1:1\n  master: 127.0.0.1:2\n  heartbeat: 2s\n"
+			       "  dead_after: 1s\n"),
+			 -22);
+	expect(0, 5, 15, "cluster.dead_after (1000 ms) must be longer than cluster.heartbeat (2000 ms, at 4:14)");
+	config_errors_fini(&errors);
+	assert_int_equal(parse("cluster: { listen: 127.0.0.1:1, master: 127.0.0.1:2, heartbeat: 9s }\n"), -22);
+	expect(0, 1, 65, "cluster.dead_after (5000 ms) must be longer than cluster.heartbeat (9000 ms, at 1:65)");
+	config_errors_fini(&errors);
+	assert_int_equal(parse("log:\n  sink: file\n"), -22);
+	expect(0, 2, 9, "log.sink is file, but log.file is missing");
+	config_errors_fini(&errors);
+	assert_int_equal(parse("master: { listen: 127.0.0.1:1 }\nnode: { harbor: 3 }\n"), -22);
+	expect(0, 2, 17, "no section cluster");
+	expect(1, 1, 1, "a section master needs a section cluster");
+}
+
+static void one_file_is_one_configuration(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("node: { name: a }\n---\nnode: { name: b }\n"), -22);
+	expect(0, 2, 1, "a second document begins here");
+	config_errors_fini(&errors);
+	assert_int_equal(parse("---\nnode: { name: a }\n...\n"), 0);
+}
+
+static void what_is_not_utf_8_is_told_with_its_place(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("node: {}\nenv: { a: \xff }\n"), -22);
+	assert_int_equal(errors.items[0].line, 2);
+	assert_true(errors.items[0].column > 1);
+}
+
+/* text, n times. */
+static char *times(const char *text, size_t n)
+{
+	size_t size = strlen(text);
+	char *all = malloc(size * n + 1);
+
+	assert_non_null(all);
+	for (size_t i = 0; i < n; i++)
+		memcpy(all + i * size, text, size);
+	all[size * n] = 0;
+	return all;
+}
+
+/* Each of these took minutes with the square of its length, and this test's time limit would tell. */
+static void large_files_take_linear_time(void **state)
+{
+	static const char *const pieces[] = { "[", "{a: ", "- ", "? ", "[&a ", "\"", "!!x ", "${", "%", "&a x\n" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+		char *text = times(pieces[i], 1000000);
+
+		assert_int_equal(parse(text), -22);
+		assert_true(errors.items[0].line > 0);
+		config_errors_fini(&errors);
+		free(text);
+	}
+}
+
+static void many_keys_take_linear_time(void **state)
+{
+	char *text = malloc(4u << 20), *to = text;
+
+	(void)state;
+	assert_non_null(text);
+	to += sprintf(to, "env:\n  long: \"");
+	for (int i = 0; i < 200000; i++)
+		to += sprintf(to, "$$%%");
+	to += sprintf(to, "\"\n");
+	for (int i = 0; i < 100000; i++)
+		to += sprintf(to, "  key%d: 1\n", i);
+	assert_int_equal(parse(text), 0);
+	assert_int_equal(c->env_count, 100001);
+	c = config_destroy(c);
+	sprintf(to, "  key7: 2\nlua:\n");
+	to = text + strlen(text);
+	for (int i = 0; i < 100000; i++)
+		to += sprintf(to, "  key%d: 1\n", i);
+	assert_int_equal(parse(text), -22);
+	expect(0, 100003, 3, "env.key7 stands here a second time; the first is at 10:3");
+	assert_int_equal(errors.count, 100);
+	expect(99, 100103, 3, "there are more errors, which are not shown");
+	free(text);
+}
+
+static void only_regular_files_are_read(void **state)
+{
+	char folder[] = "/tmp/test_config.XXXXXX", path[64];
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/fifo.yaml", folder);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(config_load(path, &c, &errors), -22);
+	expect(0, 0, 0, "it is not a regular file");
+	config_errors_fini(&errors);
+	assert_int_equal(config_load(folder, &c, &errors), -22);
+	expect(0, 0, 0, "it is a folder");
+	config_errors_fini(&errors);
+	unlink(path);
+	assert_int_equal(config_load(path, &c, &errors), -22);
+	expect(0, 0, 0, "No such file");
+	rmdir(folder);
 }
 
 static void variables_of_the_environment_are_values_only(void **state)
@@ -134,7 +267,11 @@ static void addresses_beyond_loopback_need_a_word(void **state)
 {
 	(void)state;
 	assert_int_equal(parse("cluster: { listen: 10.0.0.1:1, master: 10.0.0.1:2 }\n"), -22);
-	expect(0, 0, 0, "insecure: true");
+	expect(0, 1, 20, "insecure: true (it is false, the default)");
+	expect(1, 1, 40, "cluster.master: 10.0.0.1:2");
+	config_errors_fini(&errors);
+	assert_int_equal(parse("cluster: { listen: 10.0.0.1:1, master: 127.0.0.1:2, insecure: false }\n"), -22);
+	expect(0, 1, 20, "(it is false, at 1:63)");
 	config_errors_fini(&errors);
 	assert_int_equal(parse("cluster: { listen: 10.0.0.1:1, master: 10.0.0.1:2, insecure: true }\n"), 0);
 }
@@ -200,6 +337,13 @@ int main(void)
 		T(all_errors_come_at_once_with_their_places),
 		T(broken_yaml_is_told_with_its_place),
 		T(a_key_may_stand_once),
+		T(a_bad_value_leaves_the_default),
+		T(an_error_about_two_keys_names_both),
+		T(one_file_is_one_configuration),
+		T(what_is_not_utf_8_is_told_with_its_place),
+		T(large_files_take_linear_time),
+		T(many_keys_take_linear_time),
+		T(only_regular_files_are_read),
 		T(variables_of_the_environment_are_values_only),
 		T(a_missing_variable_is_an_error_at_its_place),
 		T(times_and_sizes_have_units),
