@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- skynet.multicast within one node (lua-core.md 5.5); several nodes: tests/cluster/0006_multicast.
+-- skynet.multicast within one node (lua-core.md 5.5); several nodes: tests/cluster/0006_multicast and
+-- multicast_owner_away.
 local skynet = require "skynet"
 require "skynet.manager"
 local multicast = require "skynet.multicast"
@@ -162,14 +163,59 @@ tap.run {
 		assert(not tap.log():find("Maybe forgot", from + 1, true))
 		c:delete()
 	end },
-	{ "an object that nobody holds is unsubscribed", function()
+	{ "an object that nobody holds stays subscribed until unsubscribe", function()
 		local c = multicast.new()
 		local s, other = listener(c.channel), listener(c.channel)
-		skynet.call(s, "lua", "drop", c.channel)
-		settle(c, other)
-		c:publish(1)
-		settle(c, other)
-		equal(count(s), 0)
+		for round = 1, 3 do
+			skynet.call(s, "lua", "drop", c.channel)
+			settle(c, other)
+			until_count(s, round)
+		end
+	end },
+	{ "several objects of one channel all hear it, until each is unsubscribed", function()
+		local c, got = multicast.new(), { 0, 0 }
+		local objects = {}
+		for i = 1, 2 do
+			objects[i] = multicast.new { channel = c.channel, dispatch = function(_, _, text)
+				equal(text, ("large"):rep(1000))
+				got[i] = got[i] + 1
+			end }
+			objects[i]:subscribe()
+		end
+		local function publish(a, b)
+			c:publish(("large"):rep(1000))
+			tap.until_true("both", function() return got[1] >= a and got[2] >= b end)
+			equal(got[1], a)
+			equal(got[2], b)
+		end
+		publish(1, 1)
+		objects[1]:unsubscribe()
+		publish(1, 2)
+		objects[1]:subscribe()
+		objects[2]:unsubscribe()
+		publish(2, 2)
+		objects[1]:unsubscribe()
+	end },
+	{ "a deleted channel is told to whoever asked for it, once", function()
+		local c, told = multicast.new(), {}
+		local function event(channel, what) told[#told + 1] = what .. " " .. channel.channel end
+		local d = multicast.new { channel = c.channel, event = event }
+		d:subscribe()
+		c:delete()
+		tap.until_true("the news", function() return told[1] end)
+		local late = multicast.new { channel = d.channel, event = event }
+		late:subscribe()
+		tap.until_true("the news", function() return told[2] end)
+		equal(table.concat(told, " "), ("gone %d gone %d"):format(d.channel, d.channel))
+	end },
+	{ "a channel of another node: there is none, and that is said at once", function()
+		local d = multicast.new { channel = 256 | 7 }
+		for _ = 1, 2 do
+			local why = tap.raises("no node has this channel", function() d:subscribe() end)
+			assert(why:find("test_multicast.lua", 1, true), why)
+		end
+		tap.raises("no node has this channel", d.publish, d, 1)
+		d:unsubscribe()
 	end },
 	{ "what a killed listener had not read is freed, its publisher's calls do not fail", function()
 		local c = multicast.new()
