@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "core/clock.h"
 #include "core/map.h"
 
 #define BUCKETS 4096u
@@ -24,6 +25,7 @@ int names_register(const char *name, uint32_t handle)
 	i = map_add(&names, name);
 	if (i) {
 		i->number = handle;
+		i->stamp = clock_wall_ns();
 		/* release, paired with the acquire in names_remove_handle */
 		atomic_fetch_add_explicit(&owned[handle % BUCKETS], 1, memory_order_release);
 	}
@@ -56,11 +58,11 @@ void names_remove_handle(uint32_t handle)
 	pthread_rwlock_unlock(&lock);
 }
 
-void names_foreach(void (*f)(const char *name, uint32_t handle, void *ud), void *ud)
+void names_foreach(void (*f)(const char *name, uint32_t handle, uint64_t since, void *ud), void *ud)
 {
 	pthread_rwlock_rdlock(&lock);
 	for (size_t i = 0; i < names.count; i++)
-		f(names.items[i].key, names.items[i].number, ud);
+		f(names.items[i].key, names.items[i].number, names.items[i].stamp, ud);
 	pthread_rwlock_unlock(&lock);
 }
 

@@ -149,7 +149,9 @@ static void single_register_name(uint32_t from, int32_t session, const char *nam
 	} else if (!i && R.names.count >= NAMES_MAX) {
 		why = REMOTE_NAMES_FULL;
 	} else if (!i) {
-		map_add(&R.names, name)->number = handle;
+		i = map_add(&R.names, name);
+		i->number = handle;
+		i->stamp = clock_wall_ns();
 		q = take_questions_locked(name, 0);
 	}
 	pthread_mutex_unlock(&R.lock);
@@ -277,4 +279,20 @@ void remote_set(const struct remote_ops *new_ops)
 const struct remote_ops *remote_get(void)
 {
 	return ops ? ops : &single;
+}
+
+void remote_foreach_name(void (*f)(const char *name, uint32_t handle, uint64_t since, void *ud), void *ud)
+{
+	pthread_mutex_lock(&R.lock);
+	for (size_t i = 0; i < R.names.count; i++)
+		f(R.names.items[i].key, R.names.items[i].number, R.names.items[i].stamp, ud);
+	pthread_mutex_unlock(&R.lock);
+}
+
+void remote_foreach_waiting(void (*f)(const char *name, uint32_t from, void *ud), void *ud)
+{
+	pthread_mutex_lock(&R.lock);
+	for (const struct question *q = R.questions; q; q = q->next)
+		f(q->name, q->from, ud);
+	pthread_mutex_unlock(&R.lock);
 }

@@ -52,5 +52,9 @@ struct remote_ops {
 void remote_set(const struct remote_ops *ops);
 /* Never NULL. */
 const struct remote_ops *remote_get(void);
+/* A single node's global names, each with its owner and since when (ns of the wall clock), and who waits for one; f runs
+ * under the lock. Nothing when there is a table. Any thread. */
+void remote_foreach_name(void (*f)(const char *name, uint32_t handle, uint64_t since, void *ud), void *ud);
+void remote_foreach_waiting(void (*f)(const char *name, uint32_t from, void *ud), void *ud);
 /* Global names: 1 .. 15 bytes, no leading ':' or '.', not a number. */
 bool remote_name_valid(const char *name);

@@ -184,6 +184,7 @@ uint32_t service_launch(const char *module, const char *args)
 	atomic_store_explicit(&s->messages, 0, memory_order_relaxed);
 	atomic_store_explicit(&s->turn_began_ns, 0, memory_order_relaxed);
 	atomic_store_explicit(&s->endless, false, memory_order_relaxed);
+	atomic_store_explicit(&s->starting, false, memory_order_relaxed);
 	atomic_store_explicit(&s->session, 0, memory_order_relaxed);
 	atomic_store_explicit(&s->memory, 0, memory_order_relaxed);
 	s->on_message = NULL;
@@ -535,6 +536,16 @@ static void timeout_fire(struct timer *timer)
 	struct timeout *t = (struct timeout *)timer;
 
 	(void)push(t->to, msg_of(t));
+}
+
+static bool is_timeout_of(const struct timer *timer, void *s)
+{
+	return timer->fire == timeout_fire && ((const struct timeout *)timer)->to == s;
+}
+
+bool service_waits_for_timeout(struct service *s)
+{
+	return timer_any(is_timeout_of, s);
 }
 
 uint32_t service_timeout_tag(const struct msg *m)

@@ -48,6 +48,7 @@ struct service {
 	atomic_uint_least64_t messages;     /* callbacks run */
 	atomic_uint_least64_t turn_began_ns; /* monotonic start of the current turn, 0 = none */
 	atomic_bool endless;                /* set by the monitor, read and cleared by STAT endless */
+	atomic_bool starting;               /* a Lua service's start function has not come to its end; relaxed */
 	atomic_int_least32_t session;       /* last session given out */
 	atomic_size_t memory;               /* bytes the implementation accounts for (Lua heap) */
 
@@ -138,6 +139,8 @@ struct service *service_current(void);
  * early; 0: at once, behind what is queued. Result: for service_timeout_cancel, valid until that message was received or the instance is
  * released (a release may cancel still). Any thread that holds s. */
 struct msg *service_timeout(struct service *s, int32_t session, uint32_t tag, uint64_t delay_ns);
+/* Whether a timeout of the service is on its way. Looks at all timers. Any thread that holds a reference. */
+bool service_waits_for_timeout(struct service *s);
 /* The tag of a timeout, which its service may use to find what it is for; 0 for any other message. */
 uint32_t service_timeout_tag(const struct msg *m);
 /* true: it will not come any more (and is freed). false: it is already in the mailbox, or about to be.

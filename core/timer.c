@@ -123,6 +123,29 @@ uint64_t timer_count(void)
 	return n;
 }
 
+struct any {
+	bool (*f)(const struct timer *t, void *ud);
+	void *ud;
+};
+
+static bool any_entry(const struct wheel_entry *e, void *ud)
+{
+	const struct any *any = ud;
+
+	return any->f(container_of(e, const struct timer, entry), any->ud);
+}
+
+bool timer_any(bool (*f)(const struct timer *t, void *ud), void *ud)
+{
+	struct any any = { f, ud };
+	bool yes;
+
+	pthread_mutex_lock(&T.lock);
+	yes = wheel_any(&T.wheel, any_entry, &any);
+	pthread_mutex_unlock(&T.lock);
+	return yes;
+}
+
 unsigned timer_run(uint64_t now_ns)
 {
 	struct wheel_entry *e;

@@ -34,5 +34,7 @@ bool timer_disarm(struct timer *t);
 uint64_t timer_next(void);
 /* Fires what is due. Any thread, one at a time does the work (the others return 0). */
 unsigned timer_run(uint64_t now_ns);
+/* Whether f says so of any armed timer. Looks at all of them under the lock, so not for what is often asked. Any thread. */
+bool timer_any(bool (*f)(const struct timer *t, void *ud), void *ud);
 /* Timers armed. */
 uint64_t timer_count(void);

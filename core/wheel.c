@@ -169,3 +169,13 @@ struct wheel_entry *wheel_advance(struct wheel *w, uint64_t now)
 		w->now = now;
 	return first;
 }
+
+bool wheel_any(const struct wheel *w, bool (*f)(const struct wheel_entry *e, void *ud), void *ud)
+{
+	for (unsigned l = 0; l < WHEEL_LEVELS; l++)
+		for (unsigned i = 0; i < WHEEL_SLOTS; i++)
+			for (const struct wheel_entry *e = w->slots[l][i].next; e != &w->slots[l][i]; e = e->next)
+				if (f(e, ud))
+					return true;
+	return false;
+}

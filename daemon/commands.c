@@ -9,6 +9,7 @@
 #include "core/mem.h"
 #include "core/monitor.h"
 #include "core/names.h"
+#include "core/remote.h"
 #include "core/sched.h"
 #include "core/service.h"
 #include "core/timer.h"
@@ -133,23 +134,29 @@ static enum commands_result run_nodes(struct request *r)
 	return COMMANDS_DONE;
 }
 
-static void add_local_name(const char *name, uint32_t handle, void *ud)
+static void add_name(struct json *j, const char *dot, const char *name, uint32_t handle, uint64_t since)
 {
-	json_object(ud, NULL);
-	json_printf(ud, "name", ".%s", name);
-	json_handle(ud, "handle", handle);
-	json_string(ud, "scope", "local");
-	json_object_end(ud);
+	json_object(j, NULL);
+	json_printf(j, "name", "%s%s", dot, name);
+	json_handle(j, "handle", handle);
+	json_string(j, "scope", *dot ? "local" : "global");
+	json_uint(j, "since", since / NS_PER_SEC);
+	json_object_end(j);
+}
+
+static void add_local_name(const char *name, uint32_t handle, uint64_t since, void *ud)
+{
+	add_name(ud, ".", name, handle, since);
+}
+
+static void add_single_name(const char *name, uint32_t handle, uint64_t since, void *ud)
+{
+	add_name(ud, "", name, handle, since);
 }
 
 static void add_global_name(const struct harbor_name_info *n, void *ud)
 {
-	json_object(ud, NULL);
-	json_string(ud, "name", n->name);
-	json_handle(ud, "handle", n->handle);
-	json_string(ud, "scope", "global");
-	json_uint(ud, "since", n->since_wall_ns / NS_PER_SEC);
-	json_object_end(ud);
+	add_name(ud, "", n->name, n->handle, n->since_wall_ns);
 }
 
 static void add_waiting(const char *name, uint32_t handle, void *ud)
@@ -172,8 +179,12 @@ static enum commands_result run_names(struct request *r)
 		names_foreach(add_local_name, r->j);
 	if (!waiting && info_get()->cluster)
 		harbor_foreach_name(add_global_name, r->j);
-	if (waiting && info_get()->cluster)
+	else if (!waiting)
+		remote_foreach_name(add_single_name, r->j);
+	else if (info_get()->cluster)
 		harbor_foreach_waiting(add_waiting, r->j);
+	else
+		remote_foreach_waiting(add_waiting, r->j);
 	json_array_end(r->j);
 	json_object_end(r->j);
 	return COMMANDS_DONE;
@@ -191,7 +202,7 @@ struct named_list {
 	size_t n, capacity;
 };
 
-static void note_name(const char *name, uint32_t handle, void *ud)
+static void note_name(const char *name, uint32_t handle, uint64_t since, void *ud)
 {
 	struct named_list *l = ud;
 
@@ -212,7 +223,16 @@ static int by_handle(const void *a, const void *b)
 struct service_listing {
 	struct json *j;
 	struct named_list names;
+	uint64_t now;
 };
+
+/* In one turn for so long that the overseer reports it. The flag for STAT endless says whether it ever was. */
+static bool runs_endlessly(const struct service *s, uint64_t now)
+{
+	uint64_t began = atomic_load_explicit(&s->turn_began_ns, memory_order_relaxed);
+
+	return began && now >= began + MONITOR_CHECK_NS;
+}
 
 static void add_service(struct service *s, void *ud)
 {
@@ -236,13 +256,13 @@ static void add_service(struct service *s, void *ud)
 	json_double(j, "cpu_ms",
 		    (double)(atomic_load_explicit(&s->cpu_ns, memory_order_relaxed) / NS_PER_US) / 1000);
 	json_uint(j, "memory", atomic_load_explicit(&s->memory, memory_order_relaxed));
-	json_bool(j, "endless", atomic_load_explicit(&s->endless, memory_order_relaxed));
+	json_bool(j, "endless", runs_endlessly(s, l->now));
 	json_object_end(j);
 }
 
 static enum commands_result run_services(struct request *r)
 {
-	struct service_listing l = { .j = r->j };
+	struct service_listing l = { .j = r->j, .now = clock_mono_ns() };
 
 	names_foreach(note_name, &l.names);
 	if (l.names.n)
@@ -298,15 +318,17 @@ static enum commands_result run_stop(struct request *r)
 }
 
 static const struct {
-	const char *name;
+	const char *name, *usage;
 	unsigned min, max;
 	command_fn run;
 } commands[] = {
-#define COMMAND(name, min, max, usage, help) { #name, min, max, run_##name },
-#define LUA_COMMAND(name, min, max, usage, help) { #name, min, max, run_lua },
+#define USAGE(name, usage) #name, "wrong number of arguments; usage: harborctl " #name " " usage
+#define COMMAND(name, min, max, usage, help) { USAGE(name, usage), min, max, run_##name },
+#define LUA_COMMAND(name, min, max, usage, help) { USAGE(name, usage), min, max, run_lua },
 #include "daemon/commands.def"
 #undef COMMAND
 #undef LUA_COMMAND
+#undef USAGE
 };
 
 /* "log-level" is how people write the name log_level. */
@@ -368,7 +390,7 @@ enum commands_result commands_run(const struct asker *who, unsigned n, char *con
 		if (!same_name(commands[i].name, words[0]))
 			continue;
 		if (r.n < commands[i].min || r.n > commands[i].max) {
-			*ret_error = "wrong number of arguments";
+			*ret_error = commands[i].usage;
 			return COMMANDS_FAILED;
 		}
 		result = commands[i].run(&r);

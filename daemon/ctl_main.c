@@ -31,10 +31,12 @@ struct options {
 	char **words; /* command and arguments, NULL-terminated */
 };
 
-static const struct {
-	const char *name, *usage, *help;
+static const struct command {
+	const char *name;
+	unsigned min, max;
+	const char *usage, *help;
 } commands[] = {
-#define COMMAND(name, min, max, usage, help) { #name, usage, help },
+#define COMMAND(name, min, max, usage, help) { #name, min, max, usage, help },
 #include "daemon/commands.def"
 #undef COMMAND
 };
@@ -120,8 +122,8 @@ static int parse(int argc, char **argv, struct options *ret)
 	return 0;
 }
 
-/* Same rule as commands.c: log-level is log_level. */
-static bool known(const char *word)
+/* Same rule as commands.c: log-level is log_level. NULL: there is none. */
+static const struct command *find_command(const char *word)
 {
 	for (unsigned i = 0; i < array_len(commands); i++) {
 		const char *a = commands[i].name, *b = word;
@@ -129,9 +131,26 @@ static bool known(const char *word)
 		while (*a && (*a == *b || (*a == '_' && *b == '-')))
 			a++, b++;
 		if (!*a && !*b)
-			return true;
+			return &commands[i];
 	}
-	return false;
+	return NULL;
+}
+
+/* 0, or a usage line and its exit status. */
+static int check_words(char *const *words)
+{
+	const struct command *c = find_command(words[0]);
+	unsigned n = 0;
+
+	if (!c)
+		return usage("unknown command", words[0]);
+	while (words[n + 1])
+		n++;
+	if (n >= c->min && n <= c->max)
+		return 0;
+	fprintf(stderr, "harborctl: %s takes %s arguments than these\nusage: harborctl %s %s\n", words[0],
+		n < c->min ? "more" : "fewer", words[0], c->usage);
+	return EX_USAGE;
 }
 
 /* ---- the socket ---- */
@@ -255,7 +274,7 @@ static int add_script(struct options *o, char **ret_words, char **ret_script)
 	while (o->words[n])
 		n++;
 	if (n < 3)
-		return usage("inject needs an address and a file", NULL);
+		return 0; /* check_words tells */
 	if (n >= COMMANDS_WORDS_MAX - 1)
 		return usage("too many arguments", NULL);
 	*ret_script = read_script(o->words[2]);
@@ -316,13 +335,11 @@ int main(int argc, char **argv)
 
 	if (r)
 		return r < 0 ? 0 : r;
-	if (!known(o.words[0]))
-		return usage("unknown command", o.words[0]);
-	if (strcmp(o.words[0], "inject") == 0) {
+	if (strcmp(o.words[0], "inject") == 0)
 		r = add_script(&o, words, &script);
-		if (r)
-			return r;
-	}
+	r = r ? r : check_words(o.words);
+	if (r)
+		return r;
 	request = encode(o.node, o.words);
 	if (strlen(request) > ADMIN_LINE_MAX)
 		return usage("the arguments are too long", NULL);

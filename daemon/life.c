@@ -110,22 +110,35 @@ static uint64_t sooner(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* The start goes on if messages are handled, or if somebody waits for a timer while nobody is stuck. */
+struct look {
+	uint64_t now, progress;
+	bool waits_for_time;
+};
+
+/* What counts are the services that are being started, and that there are new ones: others may go on for ever while a
+ * start service waits for what never comes. */
+static void look_at(struct service *s, void *ud)
+{
+	struct look *look = ud;
+	uint64_t began = atomic_load_explicit(&s->turn_began_ns, memory_order_relaxed);
+
+	look->progress += s->born_ns;
+	if (!atomic_load_explicit(&s->starting, memory_order_relaxed))
+		return;
+	look->progress += atomic_load_explicit(&s->messages, memory_order_relaxed);
+	if (!began || look->now <= began + LONG_TURN_NS)
+		look->waits_for_time |= service_waits_for_timeout(s);
+}
+
 static bool makes_progress(uint64_t now)
 {
-	uint64_t sum = 0;
-	bool stuck = false, moved;
+	struct look look = { .now = now };
+	bool moved;
 
-	for (unsigned i = 0; i < sched_workers(); i++) {
-		struct worker_view v;
-
-		sched_view(i, &v);
-		sum += v.progress;
-		stuck |= v.turn_began_ns && now > v.turn_began_ns + LONG_TURN_NS;
-	}
-	moved = sum != life.progress;
-	life.progress = sum;
-	return phase_get() == PHASE_JOINING || moved || (timer_count() > 0 && !stuck);
+	service_foreach(look_at, &look);
+	moved = look.progress != life.progress;
+	life.progress = look.progress;
+	return phase_get() == PHASE_JOINING || moved || look.waits_for_time;
 }
 
 static uint64_t extend_tick(uint64_t now)

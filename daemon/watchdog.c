@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "daemon/control.h"
@@ -79,8 +80,10 @@ void watchdog_start(uint64_t period_ns)
 		sched_view(i, &dog.views[i]);
 		dog.views[i].sleeping = true; /* the first look finds nobody lost */
 	}
-	if (period_ns)
-		probe();
+	if (!period_ns)
+		return;
+	dog.next_ns = clock_mono_ns() + period_ns / 4; /* the first probe has its quarter, too */
+	probe();
 }
 
 void watchdog_stopping(void)

@@ -134,6 +134,7 @@ static void member_close(void *ud, int conn, const char *why)
 
 static void member_id(void *ud, unsigned id)
 {
+	H.since_wall_ns = clock_wall_ns();
 	(void)ud;
 	atomic_store_explicit(&H.id, id, memory_order_relaxed); /* a lone value, always the same */
 	handle_set_harbor(id);

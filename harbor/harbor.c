@@ -373,6 +373,7 @@ void harbor_foreach_node(void (*f)(const struct harbor_node_info *n, void *ud), 
 			n.incarnation = H.self.epoch;
 			n.state = "self";
 			n.master = H.master != NULL;
+			n.since_wall_ns = H.since_wall_ns;
 			memcpy(n.name, H.self.name, sizeof(n.name));
 			memcpy(n.address, H.self.address, sizeof(n.address));
 		} else if (l && l->peer.name[0]) {

@@ -20,6 +20,7 @@ struct harbor {
 	struct directory directory;   /* has its own lock */
 	struct master *master;        /* NULL: this node is not the master */
 	atomic_uint id;               /* written once, by the loop */
+	uint64_t since_wall_ns;       /* we have our id */
 	atomic_int state;             /* enum harbor_state; the loop writes, anybody reads */
 	void (*on_state)(enum harbor_state st, const char *what, void *ud);
 	void *on_state_ud;

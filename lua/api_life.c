@@ -68,6 +68,7 @@ static int init_service_done(lua_State *L, int status, lua_KContext ctx)
 	if (h->current == h->start_task)
 		h->start_task = NULL;
 	if (status == LUA_OK || status == LUA_YIELD) {
+		atomic_store_explicit(&h->s->starting, false, memory_order_relaxed);
 		lua_pushliteral(L, "LAUNCHOK");
 		tell_launcher(L, lua_gettop(L));
 		return 0;

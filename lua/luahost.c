@@ -180,6 +180,7 @@ static int snlua_init(void *instance, struct service *s, const char *args)
 
 	h->s = s;
 	h->args = mem_strdup(args ? args : "");
+	atomic_store_explicit(&s->starting, true, memory_order_relaxed);
 	service_set_message_callback(s, h, boot);
 	m->dest = service_handle(s);
 	return service_send(m) == SEND_OK ? 0 : -1;

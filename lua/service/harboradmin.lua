@@ -95,8 +95,17 @@ function command.list()
 	return object("services", rows)
 end
 
-function command.stat(seconds)
-	local stat, list, rows = launcher("STAT", patience(seconds)), launcher "LIST", {}
+-- The load of one service, or of all: asked for seconds (a number) at most.
+function command.stat(which)
+	local known, one = true, nil
+	if which and not tonumber(which) then
+		known, one = pcall(address, which)
+	end
+	if not known then
+		fail("%s: neither seconds to wait nor an address", which)
+	end
+	local list, rows = launcher "LIST", {}
+	local stat = one and { [skynet.address(one)] = ask(one, "STAT") } or launcher("STAT", patience(which))
 	for i, handle in ipairs(sorted(stat)) do
 		local s = stat[handle]
 		local state = type(s) == "table" and "ok" or s:lower()

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* skynet.harbor: global names and links (lua-core.md 5.3), over core/remote.h. Beyond the contract:
- * register and release, which wait for the verdict, and a time limit for queryname. */
+ * register and release, which wait for the verdict, find, which does not wait, and a time limit for queryname. */
 #include <string.h>
 
 #include "core/names.h"
@@ -103,6 +103,17 @@ static int harbor_queryname(lua_State *L)
 	return luahost_wait_answer(L, session, push_handle);
 }
 
+/* find(name): the handle of a global name that is known here just now, or nil. */
+static int harbor_find(lua_State *L)
+{
+	uint32_t handle = remote_get()->find_name(check_global(L, 1));
+
+	if (!handle)
+		return 0;
+	lua_pushinteger(L, handle);
+	return 1;
+}
+
 static int wait_link(lua_State *L, void (*f)(uint32_t, int32_t, unsigned))
 {
 	lua_Integer id = luaL_checkinteger(L, 1);
@@ -140,7 +151,8 @@ int luaopen_skynet_harbor(lua_State *L)
 		{ "globalname", harbor_globalname }, { "queryname", harbor_queryname },
 		{ "register", harbor_register },     { "release", harbor_release },
 		{ "link", harbor_link },             { "connect", harbor_connect },
-		{ "linkmaster", harbor_linkmaster }, { NULL, NULL },
+		{ "linkmaster", harbor_linkmaster }, { "find", harbor_find },
+		{ NULL, NULL },
 	};
 
 	luaL_newlib(L, functions);

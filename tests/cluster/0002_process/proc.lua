@@ -65,6 +65,22 @@ if mode == "idle" then
 	end)
 elseif mode == "throws" then
 	skynet.start(function() error "the start broke" end)
+elseif mode == "ticks" then
+	skynet.start(function()
+		skynet.fork(function()
+			while true do skynet.sleep(5) end
+		end)
+	end)
+elseif mode == "waits" then
+	skynet.start(function()
+		skynet.newservice(SERVICE_NAME, "ticks")
+		skynet.wait()
+	end)
+elseif mode == "sleeps" then
+	skynet.start(function()
+		skynet.newservice(SERVICE_NAME, "ticks")
+		skynet.sleep(700)
+	end)
 else
 	skynet.start(function()
 		skynet.dispatch("lua", function(_, _, what, ...)

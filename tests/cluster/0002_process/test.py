@@ -239,6 +239,7 @@ def systemd_hears(build):
             assert "proc is here" in n.read("n.log")
             assert s.has("STATUS=")
             eventually("two more WATCHDOG=1", lambda: len(s.has("WATCHDOG=1")) >= 2)
+            assert "no proof of life" not in n.read("n.log"), n.read("n.log")
             assert n.end() == 0
             eventually("STOPPING=1", lambda: s.has("STOPPING=1"))
             assert len(s.has("READY=1")) == 1
@@ -246,6 +247,18 @@ def systemd_hears(build):
         with One(build, args="throws", env={"NOTIFY_SOCKET": s.path}) as n:
             n.process.wait(20)
             assert not s.has("READY=1")
+
+
+def a_start_is_given_time_while_it_goes_on(build):
+    """S-03: a start service that sleeps is given more time, one that waits for ever is not, whatever other services do"""
+    with Notify() as s, Notify() as w:
+        with One(build, args="sleeps", env={"NOTIFY_SOCKET": s.path}), One(build, args="waits", env={"NOTIFY_SOCKET": w.path}) as n:
+            eventually("the one that sleeps is up", lambda: s.has("READY=1"), 40)
+            given = s.has("EXTEND_TIMEOUT_USEC=")
+            assert given[-1] - given[0] > 4, given
+            assert not w.has("READY=1") and n.process.poll() is None
+            # what happened before the wait counts once or twice
+            assert len(w.has("EXTEND_TIMEOUT_USEC=")) <= 2 < len(given), (given, w.heard)
 
 
 def the_watchdog_is_earned(build):
@@ -357,5 +370,5 @@ def a_skynet_configuration_runs(build):
 if __name__ == "__main__":
     main([the_command_line, a_wrong_configuration_is_told_at_once_and_in_full, a_start_that_fails_ends_the_node,
           what_is_taken_is_told, sigterm_and_sigint_stop, a_stop_has_a_limit, logs_rotate_and_lose_nothing,
-          no_line_is_lost_at_the_ends, systemd_hears, the_watchdog_is_earned, an_idle_node_costs_nothing, memory_comes_back,
+          no_line_is_lost_at_the_ends, systemd_hears, a_start_is_given_time_while_it_goes_on, the_watchdog_is_earned, an_idle_node_costs_nothing, memory_comes_back,
           the_control_socket_bears_anything, a_skynet_configuration_runs])

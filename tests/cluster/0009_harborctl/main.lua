@@ -9,6 +9,10 @@ local command = {}
 function command.echo(...) return ... end
 function command.hang() skynet.wait() end
 function command.loop() while true do end end
+function command.loop_for(seconds)
+	local till = skynet.hpc() + seconds * 1000000000
+	repeat until skynet.hpc() > till
+end
 function command.child(...) return skynet.address(skynet.newservice(SERVICE_NAME, name, ...)) end
 function command.where(what) return what, name end
 
@@ -18,5 +22,6 @@ skynet.start(function()
 	end)
 	if not child then
 		skynet.register ".shop"
+		skynet.register(name .. "SHOP")
 	end
 end)

@@ -116,7 +116,55 @@ def tasks(build):
         assert "Not a valid name" in refused(c.m, "--node", "a", "task", "shop")
         assert "call to invalid address" in refused(c.m, "--node", "a", "task", ":02ffffff")
         assert "no such service" in refused(c.m, "--node", "a", "task", ":01ffffff")
-        assert refused(c.m, "task") == "wrong number of arguments"
+
+
+def global_names_are_addresses(build):
+    """task, stat, trace, log and call take a global name, of this node or another; names and nodes say since when"""
+    with three(build) as c:
+        up(c)
+        eventually("m knows a's shop", lambda: any(x["name"] == "ALPHASHOP" for x in c.m.ctl("names")["names"]))
+        assert c.m.ctl("call", "ALPHASHOP", "where", "x")["values"] == ["x", "ALPHA"]
+        assert c.m.ctl("task", "ALPHASHOP") == {"tasks": []}
+        row, = c.m.ctl("stat", "ALPHASHOP")["services"]
+        assert row["handle"].startswith(":02") and row["state"] == "ok" and row["message"] > 0, row
+        row, = c.m.ctl("stat", ".shop")["services"]
+        assert row["handle"].startswith(":01") and row["service"].endswith("MAIN"), row
+        assert c.m.ctl("trace", "MAINSHOP", "on")["trace"] == "on"
+        assert c.m.ctl("log", "MAINSHOP", "on")["log"] is True
+        assert "no such service on this node" in refused(c.m, "log", "ALPHASHOP", "on")
+        assert "Not a valid name" in refused(c.m, "task", "NOBODY")
+        for n in c.nodes:
+            for kind in ("nodes", "names"):
+                for row in n.ctl(kind)[kind]:
+                    assert 0 <= time.time() - row["since"] < 300, (n.name, row)
+
+
+def a_loop_is_endless_while_it_lasts(build):
+    """services: endless is true while the loop lasts, and false again after it"""
+    with Cluster(build, HERE) as c:
+        n = c.node("n", 0, args="SINGLE", start_now=False)
+        with open(n.config) as f:
+            text = "".join(line for line in f if not line.startswith("cluster:"))
+        with open(n.config, "w") as f:
+            f.write(text)
+        n.start().ready()
+        names = {x["name"]: x for x in n.ctl("names")["names"]}
+        assert names["SINGLESHOP"]["scope"] == "global" and names["SINGLESHOP"]["since"] == names[".shop"]["since"], names
+        shop = n.call(".shop", "child", "x")[0]
+        with subprocess.Popen([c.build + "/harborctl", "--socket", n.socket, "call", shop, "loop_for", "8"],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+            state = lambda: {x["handle"]: x["endless"] for x in n.ctl("services")["services"]}[shop]
+            assert state() is False
+            eventually("it is endless", state)
+            eventually("it is not any more", lambda: state() is False)
+
+
+def wrong_words_get_a_usage_line(build):
+    """a wrong number of words: a usage line and status 64 before any node is asked"""
+    for words, line in ((["task"], "usage: harborctl task ADDRESS [SESSION]"), (["list", "x"], "usage: harborctl list"),
+                        (["log-level", "a", "b"], "usage: harborctl log-level [debug|info|warning|error]")):
+        p = subprocess.run([build + "/harborctl", "--socket", "/nonexistent", *words], capture_output=True, text=True, timeout=20)
+        assert p.returncode == os.EX_USAGE and p.stderr.splitlines()[-1].strip() == line, (words, p)
 
 
 def scripts(build):
@@ -240,7 +288,7 @@ def requests_by_hand(build):
         up(c)
         for line, why in ((b"@a", "no command"), (b"@", "no command"), (b"@ list", "no such node in the cluster (harborctl nodes)"),
                           (b"@a @m list", "malformed request"), (b"@a nonsense", "unknown command"),
-                          (b"@a list 1", "wrong number of arguments"), (b"@a @", "malformed request"),
+                          (b"@a list 1", "wrong number of arguments; usage: harborctl list "), (b"@a @", "malformed request"),
                           (b"@a " + b" ".join([b"x"] * 80), "malformed request"), (b"@a ", "unknown command")):
             assert wire(c.m, line) == (b"error", {"error": why}), (line, wire(c.m, line))
         assert wire(c.m, b"@a list")[0] == b"ok"
@@ -301,5 +349,6 @@ def by_name_on_this_host(build):
 
 
 if __name__ == "__main__":
-    main([every_node_from_every_node, the_old_commands_too, tasks, scripts, message_logs_and_traces, services_that_do_not_answer,
+    main([every_node_from_every_node, the_old_commands_too, tasks, global_names_are_addresses,
+          a_loop_is_endless_while_it_lasts, wrong_words_get_a_usage_line, scripts, message_logs_and_traces, services_that_do_not_answer,
           nodes_that_are_not_there, requests_by_hand, by_name_on_this_host])

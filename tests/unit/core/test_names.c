@@ -78,7 +78,7 @@ static void handles_that_look_alike_are_told_apart(void **state)
 	assert_int_equal(names_find("n7"), 0);
 }
 
-static void gather(const char *name, uint32_t handle, void *ud)
+static void gather(const char *name, uint32_t handle, uint64_t since, void *ud)
 {
 	char *text = ud;
 
