@@ -65,8 +65,12 @@ static void check_address(lua_State *L, int arg, struct cluster_request *ret)
 	if (lua_type(L, arg) != LUA_TSTRING)
 		luaL_error(L, "dest address type (%s) must be a string or number.", luaL_typename(L, arg));
 	ret->name = lua_tolstring(L, arg, &ret->name_size);
-	if (ret->name_size < 1 || ret->name_size > CLUSTER_NAME_MAX)
-		luaL_error(L, "name is too long %s", ret->name);
+	if (!ret->name_size)
+		luaL_error(L, "name is empty (1 to %d bytes are allowed)", CLUSTER_NAME_MAX);
+	if (ret->name_size > CLUSTER_NAME_MAX) {
+		lua_pushlstring(L, ret->name, CLUSTER_NAME_MAX + 1); /* as much as shows which one it is */
+		luaL_error(L, "name is too long %s", lua_tostring(L, -1));
+	}
 }
 
 static int pack_request(lua_State *L, bool push)

@@ -27,6 +27,7 @@ struct sproto_type;
 
 struct sproto_field {
 	const char *name;
+	const struct sproto_type *owner;  /* the type that it is a field of */
 	const struct sproto_type *type;   /* of a struct */
 	const struct sproto_field *key;   /* an array that is a Lua map by this field of its type; NULL: a plain one */
 	const struct sproto_field *value; /* with key: the map gives this field, not the struct; else NULL */

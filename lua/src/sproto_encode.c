@@ -101,7 +101,7 @@ static void encode_struct(struct out *o, const struct sproto_type *t, const stru
 
 static void wrong(lua_State *L, const struct sproto_field *f, int i, const char *wanted)
 {
-	luaL_error(L, ".%s[%d] is not %s (Is a %s)", f->name, i, wanted, luaL_typename(L, -1));
+	luaL_error(L, "%s.%s[%d] is not %s (Is a %s)", f->owner->name, f->name, i, wanted, luaL_typename(L, -1));
 }
 
 static int64_t to_integer(lua_State *L, const struct sproto_field *f, int i)
@@ -114,7 +114,8 @@ static int64_t to_integer(lua_State *L, const struct sproto_field *f, int i)
 
 		/* the same test as Lua's own, which refuses NaN too */
 		if (!(d >= -0x1p63 && d < 0x1p63))
-			luaL_error(L, ".%s[%d] is out of range (%f)", f->name, i, lua_tonumber(L, -1));
+			luaL_error(L, "%s.%s[%d] is out of range (%f)", f->owner->name, f->name, i,
+			           lua_tonumber(L, -1));
 		return (int64_t)d;
 	}
 	v = lua_tointegerx(L, -1, &good);
@@ -288,8 +289,8 @@ static void put_array(struct out *o, const struct sproto_field *f, unsigned dept
 	size_t at;
 
 	if (!is_table_like(o->L, array, f->key ? "__pairs" : "__index"))
-		luaL_error(o->L, ".*%s(%d) should be a table or an userdata with metamethods (Is a %s)", f->name, 1,
-		           luaL_typename(o->L, array));
+		luaL_error(o->L, "%s.%s(1) should be a table or an userdata with metamethods (Is a %s)",
+		           f->owner->name, f->name, luaL_typename(o->L, array));
 	at = open_block(o);
 	if (f->key)
 		put_map(o, f, array, depth);

@@ -168,6 +168,7 @@ static bool load_type(struct loader *l, struct sproto_type *t, const uint8_t *p,
 
 		if (!wire_block(&at, end, &block, &size) || !load_field(l, block, size, last))
 			return false;
+		t->fields[t->count].owner = t;
 		/* a gap before the field takes an entry of its own; one that an absent field leaves takes that one's */
 		t->entries_max += f->tag == last + 1 ? 1 : 2;
 		last = f->tag;

@@ -309,6 +309,24 @@ tap.run {
 		equal(socket.block(0x7ffffffe), false)
 	end },
 
+	{ "reading an id that listens raises, whatever its state", function()
+		local id = socket.listen("127.0.0.1", 0)
+		for state = 1, 2 do
+			for _, read in ipairs { socket.read, socket.readline, socket.readall, socket.block } do
+				local ok, why = pcall(function() local data = read(id) return data end)
+				assert(not ok and why:find "test_socket.lua:%d+: socket %d+ listens for connections", why)
+			end
+			if state == 1 then
+				socket.start(id, function() end)
+			end
+		end
+		socket.close(id)
+		raises("assertion failed!", socket.read, id)
+		local dull = socket.listen("127.0.0.1", 0)
+		socket.start(dull) -- without a function that takes connections
+		raises("listens for connections", socket.read, dull)
+		socket.close(dull)
+	end },
 	{ "close wakes the reader, waits for the end, and forgets the id", function()
 		local c, s = pair()
 		local order = {}

@@ -92,11 +92,11 @@ tap.run {
 		encoded({ i = 7.0 }, "0100 1000")
 		encoded({ i = "7" }, "0100 1000")
 		encoded({ i = "0x10" }, "0100 2200")
-		raises(".i[0] is not an integer (Is a string)", sp.encode, sp, "M", { i = "seven" })
-		raises(".i[0] is not an integer (Is a number)", sp.encode, sp, "M", { i = 7.5 })
-		raises(".i[0] is not an integer (Is a boolean)", sp.encode, sp, "M", { i = false })
-		raises(".i[0] is not an integer (Is a table)", sp.encode, sp, "M", { i = {} })
-		raises(".ia[2] is not an integer (Is a string)", sp.encode, sp, "M", { ia = { 1, "x" } })
+		raises("M.i[0] is not an integer (Is a string)", sp.encode, sp, "M", { i = "seven" })
+		raises("M.i[0] is not an integer (Is a number)", sp.encode, sp, "M", { i = 7.5 })
+		raises("M.i[0] is not an integer (Is a boolean)", sp.encode, sp, "M", { i = false })
+		raises("M.i[0] is not an integer (Is a table)", sp.encode, sp, "M", { i = {} })
+		raises("M.ia[2] is not an integer (Is a string)", sp.encode, sp, "M", { ia = { 1, "x" } })
 	end },
 	{ "booleans, strings, binaries", function()
 		both({ b = true }, "0200 0100 0400")
@@ -104,10 +104,10 @@ tap.run {
 		both({ s = "hi" }, "0200 0300 0000 02000000 6869")
 		both({ s = "" }, "0200 0300 0000 00000000")
 		both({ bin = "\0\xff" }, "0100 0000 02000000 00ff", "More")
-		raises(".b[0] is not a boolean (Is a number)", sp.encode, sp, "M", { b = 1 })
-		raises(".ba[1] is not a boolean (Is a string)", sp.encode, sp, "M", { ba = { "true" } })
-		raises(".s[0] is not a string (Is a number)", sp.encode, sp, "M", { s = 12 })
-		raises(".sa[3] is not a string (Is a number)", sp.encode, sp, "M", { sa = { "a", "b", 12 } })
+		raises("M.b[0] is not a boolean (Is a number)", sp.encode, sp, "M", { b = 1 })
+		raises("M.ba[1] is not a boolean (Is a string)", sp.encode, sp, "M", { ba = { "true" } })
+		raises("M.s[0] is not a string (Is a number)", sp.encode, sp, "M", { s = 12 })
+		raises("M.sa[3] is not a string (Is a number)", sp.encode, sp, "M", { sa = { "a", "b", 12 } })
 	end },
 	{ "doubles and decimals", function()
 		both({ d = 1.5 }, "0200 0500 0000 08000000 000000000000f83f")
@@ -125,7 +125,7 @@ tap.run {
 		encoded({ d = "x" }, "0200 0500 0000 08000000 0000000000000000")
 		encoded({ d = 1 }, "0200 0500 0000 08000000 000000000000f03f")
 		for _, v in ipairs { 1e30, -1e30, math.huge, 0 / 0 } do
-			raises(".dec[0] is out of range", sp.encode, sp, "M", { dec = v })
+			raises("M.dec[0] is out of range", sp.encode, sp, "M", { dec = v })
 		end
 	end },
 	{ "arrays of numbers", function()
@@ -194,13 +194,43 @@ tap.run {
 		both({ n = { id = 3 } }, "0200 1900 0000 04000000 0100 0800")
 		both({ e = {} }, "0100 0000 02000000 0000", "E")
 		both({ last = true }, "0200 fbff 0400", "More")
-		raises(".n[0] is not a table (Is a number)", sp.encode, sp, "M", { n = 1 })
-		raises(".na[1] is not a table (Is a string)", sp.encode, sp, "M", { na = { "x" } })
-		raises(".*na(1) should be a table or an userdata with metamethods (Is a number)", sp.encode, sp, "M", { na = 1 })
-		raises(".*sa(1) should be a table or an userdata with metamethods (Is a string)", sp.encode, sp, "M", { sa = "x" })
-		raises(".*mm(1) should be a table or an userdata with metamethods (Is a boolean)", sp.encode, sp, "M", { mm = true })
-		raises(".*ia(1) should be a table or an userdata with metamethods (Is a userdata)", sp.encode, sp, "M",
+		raises("M.n[0] is not a table (Is a number)", sp.encode, sp, "M", { n = 1 })
+		raises("M.na[1] is not a table (Is a string)", sp.encode, sp, "M", { na = { "x" } })
+		raises("M.na(1) should be a table or an userdata with metamethods (Is a number)", sp.encode, sp, "M", { na = 1 })
+		raises("M.sa(1) should be a table or an userdata with metamethods (Is a string)", sp.encode, sp, "M", { sa = "x" })
+		raises("M.mm(1) should be a table or an userdata with metamethods (Is a boolean)", sp.encode, sp, "M", { mm = true })
+		raises("M.ia(1) should be a table or an userdata with metamethods (Is a userdata)", sp.encode, sp, "M",
 			{ ia = sp.__cobj })
+	end },
+	{ "maps: any key of the declared type comes back; an error names the type of the entry", function()
+		local maps = sproto.parse [[
+			.pair { id 0 : integer  word 1 : string }
+			.named { name 0 : string  n 1 : integer }
+			.point { x 0 : integer }
+			.points { id 0 : integer  s 1 : point }
+			.yes { b 0 : boolean  n 1 : integer }
+			.item { id 0 : integer  n 1 : integer  tags 2 : *string }
+			.all { m 0 : *pair()  s 1 : *named()  t 2 : *points()  i 3 : *item(id)  b 4 : *yes() }
+			.gap { a 1 : integer  m 5 : *pair()  z 9 : string } ]]
+		local function back(name, value, wanted)
+			same(maps:decode(name, maps:encode(name, value)), wanted or value)
+			same(maps:pdecode(name, maps:pencode(name, value)), wanted or value)
+		end
+		back("all", { m = { "10", "10", "10", "10", [100] = "10" } })
+		back("all", { m = { [-1] = "neg", [0] = "zero", [1 << 40] = "big", [math.mininteger] = "min" } })
+		back("all", { m = {}, s = {}, t = {}, i = {} })
+		back("all", { s = { alice = 1, [""] = 2, ["\0nul"] = 3 } })
+		back("all", { t = { [5] = { x = 5 }, [6] = {} } })
+		back("all", { i = { { id = 7, n = 1 }, { id = 3, tags = { "a", "" } } } },
+			{ i = { [7] = { id = 7, n = 1 }, [3] = { id = 3, tags = { "a", "" } } } })
+		back("all", { b = { [true] = 1, [false] = 0 } })
+		back("gap", { m = { [3] = "c" }, z = "" })
+		back("gap", { a = 0 })
+		raises("pair.id[0] is not an integer (Is a string)", maps.encode, maps, "all", { m = { x = "string key" } })
+		raises("pair.id[0] is not an integer (Is a number)", maps.encode, maps, "all", { m = { [1.5] = "float" } })
+		raises("all.m(1) should be a table", maps.encode, maps, "all", { m = "no table" })
+		raises("pair.word[0] is not a string (Is a number)", maps.encode, maps, "all", { m = { 5 } })
+		raises("Can't find main index (tag=0) in [i]", maps.decode, maps, "all", maps:encode("all", { i = { { n = 1 } } }))
 	end },
 	{ "all fields at once come back", function()
 		local t = { i = 1, b = true, s = "s", d = 0.25, dec = 1.25, ia = { 1, 2 }, ba = { true }, sa = { "x", "y" },

@@ -158,7 +158,7 @@ tap.run {
 		request("foo", {}, 8)
 		raises("decode error", client.dispatch, client, send({ session = 8 }, "\xff\xff\xff"))
 		raises("nope not found", request, "nope", {}, 1)
-		raises(".a[0] is not an integer (Is a string)", request, "foo", { a = "x" }, 1)
+		raises("foo.request.a[0] is not an integer (Is a string)", request, "foo", { a = "x" }, 1)
 	end },
 	{ "many calls that are answered in another order", function()
 		local server, client, request = both_ends()

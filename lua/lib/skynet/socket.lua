@@ -12,6 +12,7 @@
 --               arrival, UNTIL_END, true for whatever there is; false = nobody reads
 --   result      what the driver read for it; false when the wait ended otherwise
 --   high        bytes in the buffer that `on_high` is to hear of
+--   listens     it accepts connections; nothing can be read from it
 
 local skynet = require "skynet"
 local driver = require "skynet.socketdriver"
@@ -186,7 +187,7 @@ local function forget(id)
 end
 
 -- Waits for the CONNECT of an id. The object, or nil and what went wrong.
-local function connect(id, accept)
+local function connect(id, accept, listens)
 	-- Fields that change have their place from the start, and are false in place of nil: a key that comes and goes
 	-- makes Lua rehash the table again and again.
 	local s = {
@@ -194,6 +195,7 @@ local function connect(id, accept)
 		buffer = driver.buffer(),
 		high = PAUSE_AT,
 		accept = accept,
+		listens = listens,
 		connecting = true,
 		connected = false,
 		paused = false,
@@ -236,7 +238,7 @@ end
 
 function socket.listen(host, port, backlog)
 	local id = driver.listen(host, port, backlog)
-	local s = assert(connect(id))
+	local s = assert(connect(id, nil, true))
 	s.placeholder = true
 	return id, s.address, s.port
 end
@@ -249,7 +251,7 @@ function socket.start(id, accept)
 		error "socket has onclose callback"
 	end
 	driver.start(id)
-	local ok, err = connect(id, accept)
+	local ok, err = connect(id, accept, accept ~= nil or s ~= nil)
 	if ok then
 		return id
 	end
@@ -328,6 +330,8 @@ local function reading(id)
 	local s = sockets[id]
 	if not s or s.need then
 		error("assertion failed!", 0)
+	elseif s.listens then
+		error(("socket %d listens for connections: there is nothing to read"):format(id), 3)
 	end
 	return s
 end
@@ -383,7 +387,8 @@ function socket.block(id)
 	if not s or not s.connected then
 		return false
 	end
-	return await(reading(id), 0) or false
+	s = reading(id)
+	return await(s, 0) or false
 end
 
 -- ---- writing ----

@@ -104,6 +104,8 @@ def reasons(build):
         assert a.fails('cluster.call("b", 0xfffff, "x")') == "call failed: call to invalid address :000fffff"
         assert a.fails('cluster.call("b", ".nobody", "x")') == "call failed: call to invalid address .nobody"
         assert "name is too long" in a.fails('cluster.call("b", ("n"):rep(256), "x")')
+        assert len(a.fails('cluster.call("b", ("n"):rep(1 << 20), "x")')) < 2000
+        assert "name is empty (1 to 255 bytes are allowed)" in a.fails('cluster.call("b", "", "x")')
         assert "must be a string or number" in a.fails('cluster.call("b", nil, "x")')
         assert a.eval('return cluster.call("b", ".probe", "echo", "still fine")') == ["still fine"]
         assert "is in use" in b.fails('cluster.register("n", 1) cluster.register("n", 2)')
