@@ -47,7 +47,7 @@ objs     = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(1)/*.c)))
 MAINS   := daemon/main.c daemon/ctl_main.c
 LAYERS  := core net conf harbor lua
 
-.PHONY: all deps check check-asan check-tsan check-quick check-faults soak demo bench bench-deps install uninstall clean \
+.PHONY: all deps check check-asan check-tsan check-quick check-faults soak chaos chaos-deps demo bench bench-deps install uninstall clean \
         distclean layers unit fuzz-replay fuzz compile_commands tests-bin
 all: $(B)/harbord $(B)/harborctl
 
@@ -151,6 +151,16 @@ check-tsan:
 # Ten million calls with everything that dies in between: five minutes. Also under SANITIZE=, with fewer calls.
 soak: all
 	@/usr/bin/python3 tests/soak/soak.py --build $(B) $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED))
+
+# Five nodes in network namespaces, faults from a seed, a checked history (tests/chaos): SEED=, SEEDS=, T= seconds a seed, NODES=.
+# Needs root; what it leaves is in build/chaos.
+CHAOS_DEPS := iproute2 nftables
+chaos-deps: deps
+	@deploy/install-deps.sh $(CHAOS_DEPS)
+chaos: chaos-deps
+	@$(MAKE) --no-print-directory $(JOBS) all
+	@/usr/bin/python3 tests/chaos/chaos.py --build $(B) --verbose $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) \
+	    $(if $(T),--seconds $(T)) $(if $(NODES),--nodes $(NODES)) || [ $$? -eq 77 ]
 
 demo: deps
 	@$(MAKE) --no-print-directory $(JOBS) all

@@ -12,8 +12,8 @@ import argparse, glob, os, re, subprocess, sys, tempfile, time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 TAP = re.compile(r"^(\s*)(ok|not ok)\b(?:\s+\d+)?(?:\s*-?\s*(.*))?$")
-GROUPS = ["layers", "unit", "fuzz", "lua", "cluster", "conformance", "faults", "demo"]
-TIMEOUT = {"unit": 120, "fuzz": 120, "lua": 180, "cluster": 300, "conformance": 120, "faults": 120, "demo": 300, "layers": 60}
+GROUPS = ["layers", "unit", "fuzz", "lua", "cluster", "conformance", "chaos", "faults", "demo"]
+TIMEOUT = {"unit": 120, "fuzz": 120, "lua": 180, "cluster": 300, "conformance": 120, "chaos": 60, "faults": 120, "demo": 300, "layers": 60}
 
 
 def commands(group, build):
@@ -36,6 +36,8 @@ def commands(group, build):
     if group == "conformance":
         return [(os.path.relpath(f, ROOT), ["/usr/bin/python3", f, "--build", build])
                 for f in sorted(glob.glob(HERE + "/conformance/*/test.py"))]
+    if group == "chaos": # the checker alone; chaos itself is `make chaos`
+        return [("chaos", ["/usr/bin/python3", f"{HERE}/chaos/test_check.py"])]
     if group == "faults": # in a build with FAULTS=1 of their own: `make check-faults`
         return [("faults", ["/usr/bin/python3", f"{HERE}/faults/test.py", "--build", build + "/faults"])]
     if group == "demo":

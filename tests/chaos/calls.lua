@@ -1,0 +1,64 @@
+-- SPDX-License-Identifier: MIT
+-- Calls that are recorded: each when it is made (C: id, kind, whom, who must answer, time limit in cs) and when it ended (R: id, who
+-- answered, which question, what it holds; or E: id, why).
+local skynet = require "skynet"
+local history = require "history"
+
+local calls = { open = 0 }
+local ids = 0
+local numbers = {} -- route -> number of the last message on it
+
+-- Messages of this service to the same receiver in the same way are numbered.
+function calls.number(route)
+	numbers[route] = (numbers[route] or 0) + 1
+	return numbers[route]
+end
+
+-- Runs f, which makes call number `id`; returns what pcall returns.
+local function recorded(kind, to, expected, ti, f, ...)
+	ids = ids + 1
+	local id = history.who .. ":" .. ids
+	history.record("C", id, kind, to, expected, ti or 0)
+	calls.open = calls.open + 1
+	local ok, answer = pcall(f, id, ...)
+	calls.open = calls.open - 1
+	if not ok then history.record("E", id, history.reason(answer)) end
+	return ok, answer, id
+end
+
+-- A call of a service that answers with a table of who it is; `expected` as in check.py. Returns the answer, or nothing.
+function calls.call(kind, to, expected, ti, what, ...)
+	local route = kind .. ":" .. to
+	local ok, answer, id = recorded(kind, to, expected, ti, function(id, ...)
+		local number = calls.number(route)
+		if ti then return skynet.calltimeout(ti, to, "lua", what, id, route, number, ...) end
+		return skynet.call(to, "lua", what, id, route, number, ...)
+	end, ...)
+	if not ok then return end
+	if type(answer) ~= "table" then
+		history.record("R", id, "?", tostring(answer), "")
+		return
+	end
+	history.record("R", id, answer.who, answer.question, answer.holds or "")
+	return answer
+end
+
+-- Something else that yields and must end: returns whether f(...) did without an error, and what it returned.
+function calls.operation(kind, to, f, ...)
+	local ok, got, id = recorded(kind, to, "-", nil, function(_, ...) return f(...) end, ...)
+	if ok then history.record("R", id, tostring(got), "-", "") end
+	return ok, got
+end
+
+-- Runs f(...) again and again, `pause` cs apart on the average, while on() says so.
+function calls.repeatedly(on, pause, f, ...)
+	local more = table.pack(...)
+	skynet.fork(function()
+		while true do
+			skynet.sleep(math.random(pause * 2))
+			if on() then f(table.unpack(more, 1, more.n)) end
+		end
+	end)
+end
+
+return calls

@@ -1,0 +1,343 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Chaos: real nodes in network namespaces, faults from a seed, traffic that records a history, and a checker that reads it.
+
+usage: chaos.py --build DIR [--out DIR] [--seed N] [--seeds N] [--seconds N] [--nodes N]
+
+Prints one line a seed and its violations; exit status 1 if there are any, 77 (and a line that says why) if there can be no network
+of namespaces here. What a seed leaves in --out: schedule.json, faults.tsv, the histories, logs and configurations of the nodes,
+memory.tsv, violations.txt. The same seed, nodes and seconds have the same faults; how they meet the traffic is up to the machine.
+"""
+import argparse, json, os, random, shutil, signal, subprocess, sys, threading, time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import check, network, schedule  # noqa: E402
+
+RECOVERY = 2.0    # the promise: this long after the last fault has healed, everything is as before
+DRAIN = 25.0      # no call is open longer, see check.BOUND
+IDLE = 13.0       # a node gives back its memory after ten idle seconds
+MESSAGE_MAX = "8MiB"
+
+CONFIG = """# Node {i} of a cluster of {nodes}.
+node:    {{ name: game-{i}, harbor: {i} }}
+cluster: {{ name: chaos, listen: "{address}:{link}", master: [ "{master}:{port}" ], insecure: true, message_max: {max} }}
+{own}lua:
+  start: chaos
+  args: "{i} ${{CHAOS_LIFE}} {nodes} {seed}"
+  service_path: [ "{here}/?.lua" ]
+  path: [ "{here}/?.lua" ]
+admin:   {{ listen: "unix:{dir}/n{i}.sock" }}
+env:     {{ chaos_dir: "{dir}", chaos_life: "${{CHAOS_LIFE}}" }}
+"""
+
+
+def now_us():
+    return time.monotonic_ns() // 1000
+
+
+class Node:
+    def __init__(self, run, i):
+        self.run, self.i, self.life, self.process = run, i, 0, None
+        self.frozen = 0
+        own = f'master:  {{ listen: "{run.net.address(1)}:{network.MASTER_PORT}", state_dir: "{run.dir}/state" }}\n' if i == 1 else ""
+        with open(f"{run.dir}/n{i}.yaml", "w") as f:
+            f.write(CONFIG.format(i=i, nodes=run.a.nodes, address=run.net.address(i), link=network.LINK_PORT, own=own,
+                                  master=run.net.address(1), port=network.MASTER_PORT, max=MESSAGE_MAX, seed=run.seed,
+                                  here=HERE, dir=run.dir))
+
+    def start(self):
+        self.life += 1
+        argv = self.run.net.inside(self.i, [self.run.a.build + "/harbord", f"{self.run.dir}/n{self.i}.yaml"])
+        with open(f"{self.run.dir}/n{self.i}.log", "ab") as log:
+            self.process = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                                            env=dict(os.environ, CHAOS_LIFE=str(self.life)))
+        self.run.note("start", self.i, self.life)
+
+    def kill(self):
+        self.run.note("kill", self.i, self.life)
+        self.process.kill()
+        self.process.wait()
+
+    def signal(self, sig):
+        if self.process.poll() is None:
+            os.kill(self.process.pid, sig)
+
+    def ctl(self, *words, limit=4):
+        p = subprocess.run([self.run.a.build + "/harborctl", "--socket", f"{self.run.dir}/n{self.i}.sock", "--json", *words],
+                           capture_output=True, text=True, timeout=limit)
+        if p.returncode:
+            raise OSError(f"harborctl {' '.join(words)}: {p.returncode} {p.stderr.strip()} {p.stdout.strip()}")
+        return json.loads(p.stdout)
+
+    def call(self, *words, limit=15):
+        return self.ctl("call", ".chaos", *words, limit=limit)["values"][0]
+
+    def usage(self):
+        """Resident KiB and open descriptors, or nothing."""
+        try:
+            with open(f"/proc/{self.process.pid}/statm") as f:
+                rss = int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+            return rss, len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        except (OSError, IndexError, AttributeError):
+            return None
+
+
+class Run:
+    """One seed."""
+
+    def __init__(self, a, seed):
+        self.a, self.seed, self.dir = a, seed, os.path.abspath(f"{a.out}/seed-{seed}")
+        shutil.rmtree(self.dir, ignore_errors=True)
+        os.makedirs(self.dir)
+        self.lock, self.recoveries, self.violations, self.faults = threading.Lock(), [], [], 0
+        self.journal = open(f"{self.dir}/faults.tsv", "w", buffering=1)
+        self.memory = open(f"{self.dir}/memory.tsv", "w", buffering=1)
+        self.net = network.Network(a.nodes)
+        self.nodes = {i: Node(self, i) for i in self.net.nodes}
+        self.sampling = True
+
+    def note(self, what, *words):
+        with self.lock:
+            print(now_us(), what, *words, sep="\t", file=self.journal)
+
+    def violation(self, text):
+        self.violations.append(text)
+        self.note("violation", text.replace("\n", " | "))
+
+    # ---- faults ----
+    def inject(self, f):
+        """Begins a fault; returns what ends it."""
+        kind, node, other = f["kind"], self.nodes[f["node"]], f["other"]
+        self.faults += 1
+        self.note("fault", kind, node.i, other, f["length"])
+        if kind in ("kill", "master_kill", "master_wiped"):
+            return self.kill(node, wipe=kind == "master_wiped")
+        if kind in ("freeze", "master_freeze"):
+            return self.freeze(node)
+        pairs = {"one_way": [(other, node.i)], "isolate": [p for o in self.net.nodes if o != node.i
+                                                           for p in ((o, node.i), (node.i, o))]}
+        return self.cut({"reset": "refused", "master_cut": "masterless"}.get(kind, "dropped"),
+                        pairs.get(kind, [(other, node.i), (node.i, other)]))
+
+    def kill(self, node, wipe):
+        if node.process.poll() is not None:
+            return lambda: None
+        node.kill()
+        if wipe:
+            shutil.rmtree(f"{self.dir}/state", ignore_errors=True)
+        return node.start
+
+    def freeze(self, node):
+        node.frozen += 1
+        node.signal(signal.SIGSTOP)
+        self.note("freeze", node.i, node.life)
+
+        def thaw():
+            node.frozen -= 1
+            if not node.frozen:
+                node.signal(signal.SIGCONT)
+            self.note("thaw", node.i, node.life)
+        return thaw
+
+    def cut(self, kind, pairs):
+        for p in pairs:
+            self.net.rule("add", kind, *p)
+
+        def heal():
+            for p in pairs:
+                try:
+                    self.net.rule("delete", kind, *p)
+                except OSError:
+                    pass  # another fault cut the same pair, and has healed before
+        return heal
+
+    def play(self, faults):
+        """Plays the faults of a round; returns when silence that none of them explains any more begins to count."""
+        begin, counts_from, ends = time.monotonic(), 0.0, []
+        todo = [(f["at"], 0, k, f) for k, f in enumerate(faults)]
+        while todo:
+            todo.sort(key=lambda e: e[:3])
+            at, phase, k, f = todo.pop(0)
+            time.sleep(max(0.0, begin + at - time.monotonic()))
+            if phase == 0:
+                end = self.inject(f)
+                if f["kind"] in schedule.SILENT:
+                    counts_from = max(counts_from, time.monotonic() + schedule.DEAD_AFTER)
+                todo.append((at + f["length"], 1, k, end))
+            else:
+                f()
+                self.note("healed", faults[k]["kind"], faults[k]["node"], faults[k]["other"])
+        self.net.heal()
+        return max(time.monotonic(), counts_from)
+
+    # ---- looking ----
+    def differs(self):
+        """Returns what is not yet as it should be, or nothing."""
+        names = {}
+        for i, n in self.nodes.items():
+            if n.process.poll() is not None:
+                return f"node {i} ended with status {n.process.returncode}"
+            peers = {p["id"]: p["state"] for p in n.ctl("nodes")["nodes"] if p["state"] not in ("self", "dead", "gone")}
+            if sorted(peers) != [o for o in self.nodes if o != i] or set(peers.values()) - {"up"}:
+                return f"node {i} sees {peers}"
+            names[i] = {e["name"]: e["handle"] for e in n.ctl("names")["names"]
+                        if e["scope"] == "global" and not e["name"].startswith("RACE")}
+            want = {f"SVC{o}" for o in self.nodes} | {"DATACENTER", "SERVICE"}
+            if want - set(names[i]):
+                return f"node {i} does not know {sorted(want - set(names[i]))}"
+        for name in names[1]:
+            if len({t.get(name) for t in names.values()}) > 1:
+                return f"{name} is " + str({i: t.get(name) for i, t in names.items()})
+        for i, n in self.nodes.items():
+            failed = n.call("check")
+            if failed:
+                return f"node {i} cannot call {failed}"
+        return None
+
+    def converge(self, since, limit=40.0):
+        """Waits until all is as before; returns how long that took after `since`, and what was last in the way."""
+        last = "nothing"
+        while time.monotonic() < since + limit:
+            began = time.monotonic()
+            try:
+                now = self.differs()
+            except (OSError, subprocess.TimeoutExpired, KeyError, ValueError) as e:
+                now = str(e)
+            if now is None:
+                return max(0.0, began - since), last
+            last = now
+            time.sleep(0.05)
+        return None, last
+
+    def settle(self, since, what):
+        took, last = self.converge(since)
+        if took is None:
+            self.violation(f"no convergence 40 s after {what}: {last}")
+            return False
+        self.recoveries.append(took)
+        self.note("converged", f"{took:.2f}", last)
+        if took > RECOVERY * self.a.slack:
+            self.violation(f"convergence took {took:.1f} s after {what}; last in the way: {last}")
+        return True
+
+    def sample(self):
+        while self.sampling:
+            for i, n in self.nodes.items():
+                u = n.usage()
+                if u:
+                    print(now_us(), i, n.life, *u, sep="\t", file=self.memory)
+            time.sleep(1)
+
+    def idle(self, what):
+        """Ends the traffic, waits for its calls and for the memory to be given back; returns resident KiB and descriptors."""
+        for n in self.nodes.values():
+            n.call("traffic", "off")
+        end = time.monotonic() + DRAIN
+        while time.monotonic() < end and any(n.call("open") for n in self.nodes.values()):
+            time.sleep(0.2)
+        time.sleep(IDLE)
+        used = {i: n.usage() for i, n in self.nodes.items()}
+        self.note("idle", what, json.dumps(used))
+        return used
+
+    def flat(self, before, after):
+        for i in self.nodes:
+            (rss0, fds0), (rss, fds) = before[i], after[i]
+            if rss > max(rss0 * 1.5, rss0 + 24 * 1024):
+                self.violation(f"memory of node {i}: {rss0} KiB after warming up, {rss} KiB at the end")
+            if fds > fds0 + 4:
+                self.violation(f"descriptors of node {i}: {fds0} after warming up, {fds} at the end")
+
+    # ---- the whole ----
+    def rounds(self, plan):
+        for k, r in enumerate(plan):
+            time.sleep(r["pause"])
+            since = self.play(r["faults"])
+            text = ", ".join(f"{f['kind']}({f['node']},{f['other']}) {f['length']} s" for f in r["faults"])
+            if not self.settle(since, f"round {k + 1} ({text})"):
+                return
+            print(f"  {k + 1}/{len(plan)} {text}: {self.recoveries[-1]:.1f} s", flush=True) if self.a.verbose else None
+
+    def go(self):
+        plan = schedule.schedule(self.seed, self.a.nodes, self.a.seconds)
+        with open(f"{self.dir}/schedule.json", "w") as f:
+            json.dump(plan, f, indent=1)
+        threading.Thread(target=self.sample, daemon=True).start()
+        for n in self.nodes.values():
+            n.start()
+        started = time.monotonic() + 3
+        if not self.settle(started, "start"):
+            return
+        time.sleep(8)
+        before = self.idle("warm")
+        for n in self.nodes.values():
+            n.call("traffic", "on")
+        self.rounds(plan)
+        try:
+            self.flat(before, self.idle("end"))
+        except (OSError, subprocess.TimeoutExpired, TypeError) as e:
+            self.violation(f"the end could not be looked at: {e}")
+
+    def close(self):
+        self.sampling = False
+        for n in self.nodes.values():
+            if n.process and n.process.poll() is None:
+                n.signal(signal.SIGCONT)
+                n.process.kill()
+                n.process.wait()
+        self.net.close()
+
+
+def one_seed(a, seed):
+    began = time.monotonic()
+    r = Run(a, seed)
+    try:
+        r.go()
+    finally:
+        r.note("end")
+        r.close()
+    found = check.check(r.dir)
+    bad = r.violations + found.violations
+    worst = max(r.recoveries, default=0.0)
+    print(f"seed {seed}: {time.monotonic() - began:.0f} s, {r.faults} faults, {found.summary()}, worst recovery {worst:.1f} s, "
+          f"{len(bad)} violations", flush=True)
+    with open(f"{r.dir}/violations.txt", "w") as f:
+        f.write("\n\n".join(bad) + "\n")
+    for text, count in sample(bad, a.show):
+        print(f"  {count} x " + text.replace("\n", "\n    "), flush=True)
+    return not bad
+
+
+def sample(violations, most):
+    """The first violation of each kind, and how many there are."""
+    kinds = {}
+    for v in violations:
+        kinds.setdefault(check.reason(v.split("\n")[0]), []).append(v)
+    return [(same[0], len(same)) for same in list(kinds.values())[:most]]
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("--build", required=True)
+    ap.add_argument("--out", default="build/chaos")
+    ap.add_argument("--seed", type=int, default=0, help="0: by the clock")
+    ap.add_argument("--seeds", type=int, default=1, help="this many, one after the other")
+    ap.add_argument("--seconds", type=int, default=300)
+    ap.add_argument("--nodes", type=int, default=5)
+    ap.add_argument("--slack", type=float, default=1.5, help="how much slower than promised a busy machine may be")
+    ap.add_argument("--show", type=int, default=10, help="violations that are printed a seed")
+    ap.add_argument("--verbose", action="store_true")
+    a = ap.parse_args()
+    a.build = os.path.abspath(a.build)
+    why = network.why_not()
+    if why:
+        print(f"chaos: skipped: {why}")
+        sys.exit(77)
+    first = a.seed or random.SystemRandom().randint(1, 99999)
+    good = [one_seed(a, s) for s in range(first, first + a.seeds)]
+    sys.exit(0 if all(good) else 1)
+
+
+if __name__ == "__main__":
+    main()

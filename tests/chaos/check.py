@@ -1,0 +1,308 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Reads the histories that a chaos run left in a folder and says what is wrong in them.
+
+usage: check.py FOLDER
+
+A history is nNODE.LIFE.tsv, one record a line: microseconds, kind, who, and then by kind
+  C id kind whom expected limit   a call was made; expected: who must answer, n1 = anybody of node 1, any, nobody = it must fail
+  R id answerer question holds    its answer
+  E id why                        its error
+  X question route number         a question was executed, by `who`
+  S handle expected route number  a message was sent
+  N from route number             it came, to `who`
+  P channel number: published; U channel publisher: subscribed; M channel publisher number: heard
+  G name asked / D name asked why a name was gained / refused; L name: its release was asked for; Z name: and is over
+A `who` begins with its node and life. faults.tsv holds what was done to the nodes: start, kill, freeze, thaw, fault, healed, end.
+"""
+import collections, glob, os, re, sys
+
+DEAD_AFTER, LINK_WAIT, NAME_WAIT, MARGIN = 5.0, 1.0, 10.0, 2.0
+BY_HANDLE = DEAD_AFTER + LINK_WAIT + MARGIN
+BOUND = collections.defaultdict(lambda: NAME_WAIT + BY_HANDLE, {"handle": BY_HANDLE, "later": BY_HANDLE + 1})
+NEWS = 1.0   # seconds until every node of a whole cluster has heard of a name
+HEARD = 4.0  # seconds until a listener hears again in a whole cluster
+AROUND = 3  # records shown around a violation
+
+Call = collections.namedtuple("Call", "at node life who id kind whom expected limit")
+
+
+def node_of(who):
+    return int(who.split(".", 1)[0])
+
+
+def life_of(who):
+    return tuple(int(x) for x in who.split(".", 2)[:2])
+
+
+class Faults:
+    """What was done to the nodes, and when."""
+
+    def __init__(self, lines):
+        self.died, self.freezes, self.windows, self.end = {}, collections.defaultdict(list), [], 0
+        self.born, frozen = {}, {}
+        for line in lines:
+            at, what, *words = line.rstrip("\n").split("\t")
+            at = int(at)
+            self.end = max(self.end, at)
+            if what == "start":
+                self.born[int(words[0]), int(words[1])] = at
+            elif what == "kill":
+                self.died[int(words[0]), int(words[1])] = at
+            elif what == "freeze":
+                frozen.setdefault(int(words[0]), at)
+            elif what == "thaw" and int(words[0]) in frozen:
+                self.freezes[int(words[0])].append((frozen.pop(int(words[0])), at))
+            elif what == "converged":
+                self.windows.append((at, None))
+            elif what == "fault" and self.windows and not self.windows[-1][1]:
+                self.windows[-1] = (self.windows[-1][0], at)
+
+    def frozen(self, node, begin, end):
+        """Seconds between begin and end in which the node was frozen."""
+        return sum(max(0, min(end, b) - max(begin, a)) for a, b in self.freezes[node]) / 1e6
+
+    def quiet(self, begin, end, settled=NEWS):
+        """Whether the cluster was whole all that time, and had been for `settled` seconds."""
+        return any(a + settled * 1e6 <= begin and end <= (b or self.end) for a, b in self.windows)
+
+    def died_by(self, who, at):
+        return self.died.get(life_of(who), at + 1) <= at
+
+
+class History:
+    """All records of a run, and the faults."""
+
+    def __init__(self, folder):
+        self.folder, self.lines = folder, {}
+        with open(f"{folder}/faults.tsv") as f:
+            self.faults = Faults(f)
+        self.records = []
+        for path in glob.glob(f"{folder}/n*.*.tsv"):
+            node, life = (int(x) for x in os.path.basename(path)[1:-4].split("."))
+            with open(path, errors="replace") as f:
+                self.lines[node, life] = lines = f.read().split("\n")
+            if lines[-1]:
+                lines.pop()  # killed within the write of a record
+            for k, line in enumerate(lines):
+                parts = line.split("\t")
+                if len(parts) >= 3:
+                    self.records.append((int(parts[0]), (node, life), k, parts[1:]))
+        self.records.sort(key=lambda r: r[0])
+
+    def around(self, key, k):
+        """The records around line k of a life's history that concern the same service."""
+        lines, who = self.lines[key], self.lines[key][k].split("\t")[2]
+        near = [j for j in range(max(0, k - 400), min(len(lines), k + 400)) if j == k or f"\t{who}" in lines[j]]
+        at = near.index(k)
+        return "\n".join(("> " if j == k else "  ") + lines[j] for j in near[max(0, at - AROUND):at + AROUND + 1])
+
+
+class Checker:
+    def __init__(self, history):
+        self.h, self.violations = history, []
+        self.calls, self.done, self.where = {}, {}, {}
+        self.errors, self.kinds = collections.Counter(), collections.Counter()
+        self.sent = self.received = self.answered = self.failed = 0
+        self.slowest = 0.0
+
+    def violation(self, text, where=None):
+        self.violations.append(text + ("\n" + self.h.around(*where) if where else ""))
+
+    # ---- reading ----
+    def read(self):
+        for at, life, k, (kind, who, *f) in self.h.records:
+            if kind == "C" and len(f) == 5:
+                self.calls[f[0]] = Call(at, life[0], life, who, *f[:4], int(f[4]) / 100)
+                self.where[f[0]] = (life, k)
+                self.kinds[f[1]] += 1
+            elif kind in "RE":
+                self.outcome(at, kind, f, (life, k))
+            elif kind == "S":
+                self.sent += 1
+
+    def outcome(self, at, kind, f, where):
+        call = self.calls.get(f[0])
+        if not call:
+            self.violation(f"an outcome without a call: {f}", where)
+        elif f[0] in self.done:
+            self.violation(f"two outcomes of one call, {f[0]} ({call.kind} {call.whom})", where)
+        else:
+            self.done[f[0]] = at
+            self.in_time(call, at, where)
+            if kind == "R":
+                self.answered += 1
+                self.answer(call, at, f, where)
+            else:
+                self.failed += 1
+                self.errors[reason(f[1])] += 1
+
+    # ---- one outcome each, in time, from the right one ----
+    def bound(self, call):
+        return call.limit + MARGIN if call.limit else BOUND[call.kind]
+
+    def in_time(self, call, at, where):
+        took = (at - call.at) / 1e6 - self.h.faults.frozen(call.node, call.at, at)
+        self.slowest = max(self.slowest, took)
+        if took > self.bound(call):
+            self.violation(f"{call.kind} {call.whom} took {took:.1f} s, at most {self.bound(call):.1f} s are promised", where)
+
+    def answer(self, call, at, f, where):
+        _, answerer, question, holds = (f + ["", "", ""])[:4]
+        if call.expected == "-":
+            return
+        if call.expected == "nobody":
+            return self.violation(f"{call.kind} {call.whom} must fail and was answered by {answerer}", where)
+        if question != call.id:
+            return self.violation(f"an answer to {question} reached {call.id}", where)
+        if call.expected == "any":
+            return
+        if call.expected.startswith("n"):
+            right = answerer.split(".")[0] == call.expected[1:]
+        else:
+            right = answerer == call.expected
+        if not right:
+            self.violation(f"a stranger answered: {call.kind} {call.whom} is {call.expected}, {answerer} answered", where)
+
+    def open_calls(self):
+        for id, call in self.calls.items():
+            if id in self.done:
+                continue
+            end = self.h.faults.died.get(call.life, self.h.faults.end)
+            waited = (end - call.at) / 1e6 - self.h.faults.frozen(call.node, call.at, end)
+            if waited > self.bound(call):
+                self.violation(f"no outcome: {call.kind} {call.whom} hangs for {waited:.1f} s", self.where[id])
+
+    # ---- order and duplicates ----
+    def messages(self):
+        last, seen = {}, {}
+        for at, life, k, (kind, who, *f) in self.h.records:
+            if kind == "X":
+                if f[0] in seen:
+                    self.violation(f"question {f[0]} was executed twice, by {seen[f[0]]} and {who}", (life, k))
+                seen[f[0]] = who
+                self.ordered(last, (f[0].split(":")[0], who, f[1]), int(f[2]), (life, k))
+            elif kind == "N":
+                self.received += 1
+                self.ordered(last, (f[0], who, f[1]), int(f[2]), (life, k))
+
+    def ordered(self, last, pair, number, where):
+        before = last.get(pair, 0)
+        if number == before:
+            self.violation(f"a message came twice: {pair} number {number}", where)
+        elif number < before:
+            self.violation(f"order: {pair} number {number} came after {before}", where)
+        last[pair] = max(number, before)
+
+    # ---- names ----
+    def owners(self):
+        """Two services never hold a name at the same time, as far as nothing was done to the cluster in that time."""
+        holds, spans = {}, collections.defaultdict(list)  # spans: (name, who) -> [asked, over]
+        for at, life, k, (kind, who, *f) in self.h.records:
+            if kind == "G":
+                for other, since in holds.get(f[0], {}).items():
+                    if self.h.faults.quiet(since, at) and not self.h.faults.died_by(other, at):
+                        self.violation(f"{f[0]} has two owners, {other} and {who}", (life, k))
+                holds.setdefault(f[0], {})[who] = at
+                spans[f[0], who].append([int(f[1]), None])
+            elif kind == "D":
+                spans[f[0], who].append([int(f[1]), at])
+            elif kind == "L":
+                holds.get(f[0], {}).pop(who, None)
+            elif kind == "Z" and spans[f[0], who]:
+                spans[f[0], who][-1][1] = at
+        return spans
+
+    def race_answers(self, spans):
+        """A name is answered by somebody who holds it, or did until just now."""
+        for at, life, k, (kind, who, *f) in self.h.records:
+            call = kind == "R" and self.calls.get(f[0])
+            if not call or call.kind != "race" or call.whom in f[3].split(","):
+                continue
+            mine = spans.get((call.whom, f[1]), [])
+            if not any(asked < at for asked, _ in mine):
+                self.violation(f"{call.whom} was answered by {f[1]}, who never asked for it", (life, k))
+                continue
+            ends = [over for asked, over in mine if asked < at]
+            if None not in ends and max(ends) + NEWS * 1e6 < call.at and self.h.faults.quiet(max(ends), at):
+                self.violation(f"{call.whom} was answered by {f[1]}, who had released it {(call.at - max(ends)) / 1e6:.1f} s before", (life, k))
+
+    # ---- datacenter ----
+    def stored(self):
+        """What is read back is the last value that was stored, or one that may have been stored, or nothing after the datacenter died."""
+        acknowledged, attempted = {}, {}
+        for at, life, k, (kind, who, *f) in self.h.records:
+            call = self.calls.get(f[0]) if kind in "CRE" and f else None
+            if not call or call.kind not in ("set", "get"):
+                continue
+            if call.kind == "set":
+                value = int(call.whom.split("=")[1])
+                attempted[who] = value
+                if kind == "R":
+                    acknowledged[who] = (value, call.at)
+            elif kind == "R":
+                self.read_back(who, f[1], acknowledged.get(who, (0, 0)), attempted.get(who, 0), (life, k))
+
+    def read_back(self, who, got, acknowledged, attempted, where):
+        value, since = acknowledged
+        if got == "nil":
+            lost = any(n == 1 and born > since for (n, _), born in self.h.faults.born.items())
+            if value and not lost:
+                self.violation(f"datacenter has lost the {value} of {who}", where)
+        elif not got.isdigit() or not value <= int(got) <= attempted:
+            self.violation(f"datacenter answers {got} to {who}, who stored {value}, then {attempted}", where)
+
+    # ---- multicast ----
+    def multicasts(self):
+        """What is published while the cluster is whole is heard by all who have subscribed; what is heard, in order and once."""
+        last, listeners, heard, published = {}, collections.defaultdict(dict), set(), []
+        for at, life, k, (kind, who, *f) in self.h.records:
+            if kind == "M":
+                self.ordered(last, (f[1], who, "channel " + f[0]), int(f[2]), (life, k))
+                heard.add((who, f[1], f[2]))
+            elif kind == "U":
+                listeners[f[1]][node_of(who)] = who, at
+            elif kind == "P" and self.h.faults.quiet(at, at + int(NEWS * 1e6), HEARD):
+                published.append((at, who, f[1], (life, k)))
+        self.heard, deaf = len(heard), {}
+        for at, publisher, number, where in published:
+            for who, since in listeners[publisher].values():
+                if since < at and (who, publisher, number) not in heard and not self.h.faults.died_by(who, at):
+                    deaf.setdefault((who, publisher), (number, where))
+        for (who, publisher), (number, where) in deaf.items():
+            self.violation(f"{who} has subscribed and does not hear {publisher}, number {number} for the first", where)
+
+    def summary(self):
+        top = ", ".join(f"{n} x {k}" for k, n in self.errors.most_common(6))
+        return (f"{len(self.calls)} calls ({self.answered} answered, {self.failed} failed: {top or 'none'}), "
+                f"slowest {self.slowest:.1f} s, {self.sent} sends, {self.sent - self.received} lost, {self.heard} published heard")
+
+
+def reason(text):
+    """An error without what differs from case to case."""
+    text = re.sub(r"^\S*:\d+: ", "", text)
+    text = re.sub(r":?\b[0-9a-f]{8}\b", "H", text)
+    return re.sub(r"\d+", "N", text).removeprefix("call failed: ")[:60]
+
+
+def check(folder):
+    c = Checker(History(folder))
+    c.read()
+    c.open_calls()
+    c.messages()
+    c.race_answers(c.owners())
+    c.stored()
+    c.multicasts()
+    return c
+
+
+def main():
+    found = check(sys.argv[1])
+    print(found.summary())
+    for text in found.violations:
+        print(text)
+    sys.exit(1 if found.violations else 0)
+
+
+if __name__ == "__main__":
+    main()

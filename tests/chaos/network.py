@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""A network for nodes on one host: each in a namespace of its own, a pair of virtual cards to one bridge, and nftables in each
+namespace that drop or reset what comes from chosen addresses. Everything has names that begin with this process' own prefix, and
+is taken down by close()."""
+import os, subprocess
+
+MASTER_PORT = 2013
+LINK_PORT = 2526
+
+RULES = """
+table inet chaos {
+  set dropped { type ipv4_addr; }
+  set refused { type ipv4_addr; }
+  set masterless { type ipv4_addr; }
+  chain in {
+    type filter hook input priority 0;
+    ip saddr @dropped drop
+    ip saddr @refused meta l4proto tcp reject with tcp reset
+    ip saddr @masterless tcp sport %d drop
+    ip saddr @masterless tcp dport %d drop
+  }
+}
+""" % (MASTER_PORT, MASTER_PORT)
+
+
+def run(*argv, text=None):
+    p = subprocess.run(argv, input=text, capture_output=True, text=True)
+    if p.returncode:
+        raise OSError(f"{' '.join(argv)}: {p.stderr.strip()}")
+
+
+def why_not():
+    """Returns why there can be no such network here, or nothing."""
+    if os.geteuid():
+        return "network namespaces need root"
+    for tool in ("ip", "nft"):
+        if subprocess.run(["sh", "-c", f"command -v {tool}"], capture_output=True).returncode:
+            return f"{tool} is not installed (make chaos-deps)"
+    try:
+        network = Network(1)
+        network.close()
+    except OSError as e:
+        return f"no network namespaces here: {e}"
+    return None
+
+
+class Network:
+    """Nodes are numbered from 1; node i has the address 10.77.0.i in its namespace."""
+
+    def __init__(self, nodes):
+        self.prefix, self.nodes, self.made = f"hc{os.getpid()}", range(1, nodes + 1), []
+        try:
+            self.build()
+        except OSError:
+            self.close()
+            raise
+
+    def build(self):
+        bridge = self.prefix + "b"
+        run("ip", "link", "add", bridge, "type", "bridge")
+        self.made.append(("ip", "link", "del", bridge))
+        run("ip", "link", "set", bridge, "up")
+        for i in self.nodes:
+            space = self.space(i)
+            run("ip", "netns", "add", space)
+            self.made.append(("ip", "netns", "del", space))
+            run("ip", "link", "add", f"{self.prefix}n{i}", "type", "veth", "peer", "name", "eth0", "netns", space)
+            run("ip", "link", "set", f"{self.prefix}n{i}", "master", bridge, "up")
+            run("ip", "-n", space, "addr", "add", self.address(i) + "/24", "dev", "eth0")
+            run("ip", "-n", space, "link", "set", "eth0", "up")
+            run("ip", "-n", space, "link", "set", "lo", "up")
+            run("ip", "netns", "exec", space, "nft", "-f", "-", text=RULES)
+
+    def space(self, i):
+        return f"{self.prefix}s{i}"
+
+    def address(self, i):
+        return f"10.77.0.{i}"
+
+    def inside(self, i, argv):
+        """The command line that runs argv in the namespace of node i."""
+        return ["ip", "netns", "exec", self.space(i), *argv]
+
+    def rule(self, verb, kind, source, target):
+        """verb add or delete: what comes from node `source` to node `target` is dropped, refused with a reset, or dropped on the way to and from the master."""
+        run(*self.inside(target, ["nft", verb, "element", "inet", "chaos", kind, f"{{ {self.address(source)} }}"]))
+
+    def heal(self):
+        for i in self.nodes:
+            text = "".join(f"flush set inet chaos {s}\n" for s in ("dropped", "refused", "masterless"))
+            run(*self.inside(i, ["nft", "-f", "-"]), text=text)
+
+    def close(self):
+        for argv in reversed(self.made):
+            subprocess.run(argv, capture_output=True)
+        self.made = []

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+"""The faults of a run, from its seed alone: the same seed, nodes and seconds are the same schedule. A schedule is a list of rounds;
+a round is a list of faults that begin within a few seconds of each other, after which everything is healed and looked at."""
+import random
+
+DEAD_AFTER = 5.0
+KINDS = {  # kind: how often
+    "kill": 6, "freeze": 6, "cut": 5, "one_way": 5, "reset": 3, "isolate": 3, "master_cut": 4,
+    "master_kill": 3, "master_freeze": 2, "master_wiped": 2,
+}
+SILENT = ("freeze", "cut", "one_way", "isolate", "master_cut", "master_freeze")  # nobody is told, silence is waited out
+LENGTHS = [0.2, 0.8, 2.0, 4.0, 4.8, 5.5, 7.0, 9.0]  # shorter and longer than dead_after
+
+
+def fault(rng, nodes, kind):
+    """One fault: who, how long. Node 1 is the master too."""
+    one, other = rng.sample(range(1, nodes + 1), 2)
+    length = rng.choice(LENGTHS)
+    if kind.startswith("master_"):
+        one, other = (rng.randint(2, nodes), 1) if kind == "master_cut" else (1, 1)
+    elif kind == "kill":
+        length = rng.choice([0.0, 0.1, 1.0, 3.0, 6.0])
+    elif kind == "reset":
+        length = rng.choice([0.1, 0.5, 2.0])
+    return {"kind": kind, "node": one, "other": other, "length": length}
+
+
+def a_round(rng, nodes):
+    count = rng.choice([1, 1, 2, 2, 3, 4])
+    kinds = rng.choices(list(KINDS), weights=list(KINDS.values()), k=count)
+    faults, at = [], 0.0
+    for kind in kinds:
+        f = fault(rng, nodes, kind)
+        at += rng.choice([0.0, 0.05, 0.5, 2.0])
+        f["at"] = round(at, 3)
+        faults.append(f)
+    return faults
+
+
+def schedule(seed, nodes, seconds):
+    """Rounds for about that many seconds, with what they take on the average between the last fault and the next round."""
+    rng, rounds, spent = random.Random(seed), [], 0.0
+    while spent < seconds:
+        faults = a_round(rng, nodes)
+        rounds.append({"pause": round(rng.uniform(2.0, 6.0), 2), "faults": faults})
+        spent += 6.0 + max(f["at"] + f["length"] for f in faults)
+    return rounds
