@@ -7,11 +7,15 @@
  * the client learns it) and the descriptor taken back. When even that fails the listener rests for
  * JANITOR_BACKOFF_NS.
  *
- * A unix path that nobody answers on is left over from a process that died, and is taken over.
+ * A unix path that nobody answers on is left over from a process that died, and is taken over. Nobody answers
+ * between a bind and its listen either, so all processes that do this in one folder take turns: each holds
+ * a lock on the folder meanwhile. Who does not get the lock takes nothing over.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +26,9 @@
 #include "net/socket.h"
 
 #define ACCEPT_TURN 64
+/* Anybody who may read a folder can hold its lock: patience has an end. */
+#define FOLDER_TURN_NS (500 * NS_PER_MS)
+#define FOLDER_LOOK_US 500
 
 /* [loop] */
 static int reserve = -1;
@@ -75,7 +82,27 @@ static bool unix_is_stale(const struct addr *a)
 	return stale && lstat(a->un.sun_path, &st) == 0 && S_ISSOCK(st.st_mode);
 }
 
-static int bind_fd(int fd, const struct addr *a)
+/* Locks the folder of a unix path. The descriptor to close, or -1. */
+static int folder_lock(const char *path)
+{
+	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	uint64_t until = clock_mono_ns() + FOLDER_TURN_NS;
+	const char *slash = strrchr(path, '/');
+	int fd;
+
+	snprintf(folder, sizeof(folder), "%.*s", slash > path ? (int)(slash - path) : 1, path);
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (clock_mono_ns() >= until || (errno != EWOULDBLOCK && errno != EINTR)) {
+			close(fd);
+			return -1;
+		}
+		usleep(FOLDER_LOOK_US);
+	}
+	return fd;
+}
+
+static int bind_fd(int fd, const struct addr *a, bool may_take_over)
 {
 	if (a->any.sa_family != AF_UNIX) {
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
@@ -85,7 +112,7 @@ static int bind_fd(int fd, const struct addr *a)
 		return 0;
 	if (errno != EADDRINUSE || !a->un.sun_path[0])
 		return -1;
-	if (!unix_is_stale(a)) {
+	if (!may_take_over || !unix_is_stale(a)) {
 		errno = EADDRINUSE;
 		return -1;
 	}
@@ -95,17 +122,17 @@ static int bind_fd(int fd, const struct addr *a)
 
 static int listen_fd(const struct addr *a, int backlog)
 {
-	int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool in_folder = a->any.sa_family == AF_UNIX && a->un.sun_path[0];
+	int lock = in_folder ? folder_lock(a->un.sun_path) : -1;
+	int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), r = fd;
 
-	if (fd < 0)
-		return -errno;
-	if (bind_fd(fd, a) < 0 || listen(fd, backlog) < 0) {
-		int r = -errno;
-
+	if (fd < 0 || bind_fd(fd, a, lock >= 0) < 0 || listen(fd, backlog) < 0)
+		r = -errno;
+	if (r < 0 && fd >= 0)
 		close(fd);
-		return r;
-	}
-	return fd;
+	if (lock >= 0)
+		close(lock);
+	return r;
 }
 
 static int listen_text(const struct addr_text *t, int backlog, const char **ret_error)
@@ -123,8 +150,10 @@ static int listen_text(const struct addr_text *t, int backlog, const char **ret_
 		for (unsigned i = 0; fd < 0 && i < list->count; i++)
 			fd = listen_fd(&list->at[i], backlog);
 	}
-	if (fd < 0)
+	if (fd < 0) {
 		*ret_error = strerror(-fd);
+		errno = -fd;
+	}
 	return fd;
 }
 
