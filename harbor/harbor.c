@@ -214,20 +214,21 @@ static int init_master(const struct harbor_config *c, char **ret_error)
 				    .heartbeat_ns = c->heartbeat_ms * NS_PER_MS,
 				    .dead_ns = c->dead_ms * NS_PER_MS };
 	char address[128] = "";
-	int r = registry_sqlite.open(c->state_dir ? c->state_dir : ".", ret_error);
+	int r = registry_sqlite.open(c->state_dir, ret_error);
 
 	if (r < 0)
 		return r;
 	H.master = master_create(&control_master_ops, NULL, &registry_sqlite, &mc, clock_mono_ns());
 	if (!H.master) {
-		*ret_error = mem_printf("the registry in %s cannot be read", c->state_dir);
+		*ret_error = mem_printf("the registry in %s cannot be read", c->state_dir ? c->state_dir : "memory");
 		return -EIO;
 	}
 	r = conn_listen(c->master_listen, true, ret_error);
 	if (r < 0)
 		return r;
 	(void)net_local_address(r, address, sizeof(address));
-	log_info("harbor: master, listening on %s", address);
+	log_info("harbor: master, listening on %s, registry in %s", address,
+		 c->state_dir ? c->state_dir : "memory only (no master.state_dir)");
 	/* we are a member of our own master, at the port it really has */
 	if (!H.masters[0] || strcmp(H.masters[0], c->master_listen) == 0) {
 		mem_free(H.masters[0]);

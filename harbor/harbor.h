@@ -24,7 +24,7 @@ struct harbor_config {
 	uint32_t name_wait_ms;       /* how long a send to an unknown name waits */
 	/* this node is the master as well */
 	const char *master_listen;   /* NULL = it is not */
-	const char *state_dir;       /* registry.sqlite lives here */
+	const char *state_dir;       /* registry.sqlite lives here; NULL: it is kept in memory */
 };
 
 enum harbor_state { HARBOR_OFF, HARBOR_JOINING, HARBOR_JOINED, HARBOR_MASTER_LOST, HARBOR_REFUSED };

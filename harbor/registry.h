@@ -25,6 +25,7 @@ struct registry_change {
 };
 
 struct registry_ops {
+	/* state_dir NULL: nothing is kept beyond the process. */
 	int (*open)(const char *state_dir, char **ret_error);
 	void (*close)(void);
 	int (*load)(void (*node)(const struct registry_node *n, void *ud),

@@ -79,10 +79,12 @@ static bool prepare(const char *file)
 
 static int sqlite_open(const char *state_dir, char **ret_error)
 {
-	cleanup(mem_freep) char *file = mem_printf("%s/registry.sqlite", state_dir);
+	cleanup(mem_freep) char *file = state_dir ? mem_printf("%s/registry.sqlite", state_dir) :
+						    mem_strdup(":memory:");
 	bool ok;
 
-	(void)mkdir(state_dir, 0750); /* opening says what is wrong with it */
+	if (state_dir)
+		(void)mkdir(state_dir, 0750); /* opening says what is wrong with it */
 	ok = prepare(file);
 	if (ok && version() == SCHEMA_VERSION)
 		return 0;
