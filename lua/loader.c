@@ -206,7 +206,8 @@ int host_load(lua_State *L)
 	lua_setglobal(L, "SERVICE_NAME");
 	find_service(L, lua_tostring(L, 1));
 	lua_insert(L, 1); /* chunk, name, arguments */
-	if (preload && *preload) {
+	/* ours with a loader of the program's own: what preload means is that loader's business */
+	if (preload && *preload && !loader) {
 		if (codecache_load(L, preload) != LUA_OK)
 			return lua_error(L);
 		for (int i = 0; i < words; i++)
