@@ -112,11 +112,13 @@ struct config *config_destroy(struct config *c)
 				  c->cluster.advertise, c->cluster.key_file, c->master.listen,
 				  c->master.registry,	c->master.state_dir, c->lua.start,
 				  c->lua.bootstrap,	c->lua.preload,	     c->lua.args,
+				  c->lua.on_start_error,
 				  c->log.level,		c->log.sink,	     c->log.file,
 				  c->log.format,	c->admin.listen };
 
 	for (size_t i = 0; i < array_len(strings); i++)
 		mem_free(strings[i]);
+	list_fini(&c->warnings);
 	list_fini(&c->cluster.master);
 	list_fini(&c->lua.service_path);
 	list_fini(&c->lua.path);

@@ -21,9 +21,10 @@ struct config_pair {
 struct config {
 	char *file;
 	bool skynet;                     /* it was a skynet-style file */
+	struct config_list warnings;     /* what is legal and dangerous; one sentence each */
 	char *pid_file;                  /* its `daemon`: go to the background; NULL: do not */
 	struct {
-		char *name;              /* default: host name */
+		char *name;              /* default: host name with the harbor id or the file's name */
 		bool harbor_auto;
 		unsigned harbor;         /* 0 = single node */
 		unsigned threads;        /* 0 = auto */
@@ -46,7 +47,7 @@ struct config {
 		bool present;
 		char *listen;
 		char *registry;          /* "embedded" */
-		char *state_dir;
+		char *state_dir;         /* NULL: the registry is kept in memory */
 	} master;
 	struct {
 		char *start;             /* default "main" */
@@ -55,6 +56,7 @@ struct config {
 		char *preload;
 		char *args;              /* for the start service */
 		uint64_t memory_limit;   /* bytes per service, 0 = none */
+		char *on_start_error;    /* stop | continue */
 	} lua;
 	struct {
 		char *level;
@@ -100,4 +102,8 @@ int config_load(const char *file, struct config **ret, struct config_errors *ret
 int config_parse(const char *file, const char *text, size_t size, struct config **ret,
 		 struct config_errors *ret_errors);
 struct config *config_destroy(struct config *c);
+/* A node's name becomes part of paths and of other nodes' tables: 1 to CONFIG_NAME_MAX letters, digits, '_', '-'
+ * and '.', which is not the first. Any thread. */
+#define CONFIG_NAME_MAX 63
+bool config_name_ok(const char *name);
 void config_errors_fini(struct config_errors *e);

@@ -124,12 +124,12 @@ static bool parse_scaled(const char *text, bool duration, uint64_t *ret)
 	return false;
 }
 
-/* Relative to the folder of the configuration. */
+/* Relative to the folder of the configuration; in a skynet-style one paths are relative to the working directory. */
 static char *resolve_path(const struct load *l, const char *text)
 {
 	const char *slash = strrchr(l->file, '/');
 
-	if (text[0] == '/' || !slash)
+	if (text[0] == '/' || !slash || l->c->skynet)
 		return mem_strdup(text);
 	return mem_printf("%.*s/%s", (int)(slash - l->file), l->file, text);
 }
@@ -377,12 +377,47 @@ static void missing(struct load *l, const char *section, const char *name)
 		conf_error(l, at.line, at.column, "%s.%s is missing", section, name);
 }
 
+/* What skynet-style files call the key of an address. */
+static const char *skynet_key(const struct conf_address *a)
+{
+	return strcmp(a->section, "master") == 0 ? "standalone" : strcmp(a->name, "listen") == 0 ? "address" : a->name;
+}
+
+/* A game comes with the addresses that it has, and they are its owner's choice: he is warned. */
+static void warn_exposed(struct load *l)
+{
+	cleanup(mem_freep) char *exposed = mem_strdup(""), *text = NULL;
+
+	for (size_t i = 0; i < l->address_count; i++) {
+		const struct conf_address *a = &l->addresses[i];
+		char *more;
+
+		if (is_loopback(a->text))
+			continue;
+		more = mem_printf("%s%s%s %s", exposed, *exposed ? ", " : "", skynet_key(a), a->text);
+		mem_free(exposed);
+		exposed = more;
+	}
+	if (!*exposed)
+		return;
+	text = mem_printf("links between nodes are neither encrypted nor authenticated, and other hosts may reach %s: "
+			  "who does can join the cluster and call every service. Cure: loopback addresses, or a "
+			  "firewall before these ports; harbord_cluster_insecure = true says that the network is "
+			  "trusted",
+			  exposed);
+	conf_list_add(&l->c->warnings, text);
+}
+
 static void check_addresses(struct load *l)
 {
 	char where[32];
 
 	if (l->c->cluster.insecure)
 		return;
+	if (l->c->skynet) {
+		warn_exposed(l);
+		return;
+	}
 	for (size_t i = 0; i < l->address_count; i++) {
 		const struct conf_address *a = &l->addresses[i];
 
@@ -443,6 +478,19 @@ static void check_admin(struct load *l)
 		conf_error(l, at ? at->line : 0, at ? at->column : 0, "admin.listen: unix:/path, not \"%s\"", listen);
 }
 
+static void check_name(struct load *l)
+{
+	const struct place *at = conf_seen(l, "node", "name");
+	struct config *c = l->c;
+
+	if (!c->node.name)
+		c->node.name = conf_default_name(c);
+	else if (!config_name_ok(c->node.name))
+		conf_error(l, at ? at->line : 0, at ? at->column : 0,
+			   "node.name: 1 to %d letters, digits, '_', '-' and '.', not \"%s\"", CONFIG_NAME_MAX,
+			   c->node.name);
+}
+
 static void set_defaults(struct load *l)
 {
 	for (size_t i = 0; i < array_len(keys); i++) {
@@ -461,12 +509,7 @@ void conf_finish(struct load *l)
 
 	set_defaults(l);
 	conf_env_settle(c);
-	if (!c->node.name) {
-		char host[64] = "node";
-
-		(void)gethostname(host, sizeof(host) - 1);
-		c->node.name = mem_strdup(host);
-	}
+	check_name(l);
 	if ((c->node.harbor || c->node.harbor_auto) && !c->cluster.present)
 		conf_error(l, harbor ? harbor->line : 0, harbor ? harbor->column : 0,
 			   "node.harbor asks for a cluster, but there is no section cluster");

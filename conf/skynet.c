@@ -2,7 +2,8 @@
 /* Configurations in the style of skynet (lua-core.md 1.2 to 1.4): a Lua chunk that assigns globals.
  *
  * $NAME is replaced in the raw text, then lua/ evaluates it (config_set_lua). Every key goes to the
- * environment; those that mean something here go to struct config as well.
+ * environment; those that mean something here go to struct config as well. What only harbord has is said with
+ * the keys of the schema behind a prefix that no game uses: harbord_admin_listen is admin.listen.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -11,6 +12,8 @@
 
 #include "conf/conf_priv.h"
 #include "core/mem.h"
+
+#define OWN_PREFIX "harbord_"
 
 /* NULL: *ret_missing names the variable. */
 static char *substitute(const char *text, size_t size, size_t *ret_size, char **ret_missing)
@@ -102,6 +105,28 @@ static void copy_list(struct load *l, const char *key, struct config_list *list,
 	}
 }
 
+/* harbord_SECTION_KEY. No section has a '_' in its name, many keys have. */
+static void set_own(struct load *l, const char *key, const char *value)
+{
+	size_t n = strcspn(key, "_");
+	cleanup(mem_freep) char *section = mem_strndup(key, n);
+
+	if (key[n] && conf_section(l, section) && strcmp(section, "env") != 0)
+		conf_set(l, section, key + n + 1, value, 0, 0);
+	else
+		conf_error(l, 0, 0, "unknown key \"" OWN_PREFIX "%s\": " OWN_PREFIX "SECTION_KEY is SECTION.KEY of a YAML "
+			   "configuration", key);
+}
+
+static void set_owns(struct load *l)
+{
+	size_t n = strlen(OWN_PREFIX);
+
+	for (size_t i = 0; i < l->c->env_count; i++)
+		if (strncmp(l->c->env[i].key, OWN_PREFIX, n) == 0)
+			set_own(l, l->c->env[i].key + n, l->c->env[i].value);
+}
+
 void conf_load_skynet(struct load *l, const char *text, size_t size)
 {
 	struct config *c = l->c;
@@ -144,16 +169,15 @@ void conf_load_skynet(struct load *l, const char *text, size_t size)
 		c->cluster.present = true;
 		copy(l, "address", "cluster", "listen");
 		copy(l, "master", "cluster", "master");
-		copy(l, "insecure", "cluster", "insecure");
 		if (get(c, "standalone")) {
 			c->master.present = true;
 			copy(l, "standalone", "master", "listen");
-			c->master.state_dir = mem_strdup(".");
 		}
 		if (!get(c, "address") || !get(c, "master"))
 			conf_error(l, 0, 0,
 				   "harbor is %s: address and master are needed (harbor = 0 for a single node)",
 				   get(c, "harbor"));
 	}
+	set_owns(l);
 	conf_finish(l);
 }

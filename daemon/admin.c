@@ -229,35 +229,75 @@ static const struct net_handler listen_handler = { .on_accept = on_accept, .on_c
 
 /* ---- life ---- */
 
-int admin_open(const char *node, const char *where, char **ret_error)
+/* Listens on `path`. 0 or -errno. */
+static int open_path(const char **ret_why)
 {
-	cleanup(mem_freep) char *address = NULL;
-	const char *why = NULL;
-	int r = 0;
+	cleanup(mem_freep) char *address = mem_printf("unix:%s", path);
 
-	if (where && strncmp(where, "unix:", 5) == 0)
-		where += 5;
-	if (where && snprintf(path, sizeof(path), "%s", where) >= (int)sizeof(path))
-		r = -ENAMETOOLONG;
-	else if (!where)
-		r = sockpath_make(node, path);
-	if (r == 0) {
-		address = mem_printf("unix:%s", path);
-		errno = 0;
-		listener = net_listen_handler(&listen_handler, NULL, address, -1, BACKLOG, &why);
-		if (listener < 0)
-			r = errno ? -errno : -EADDRINUSE;
-	}
-	if (r < 0) {
-		*ret_error = mem_printf("control socket %s: %s", where ? where : path,
-					why ? why : strerror(-r));
-		listener = 0;
-		path[0] = 0;
-		return r;
-	}
+	errno = 0;
+	listener = net_listen_handler(&listen_handler, NULL, address, -1, BACKLOG, ret_why);
+	if (listener < 0)
+		return errno ? -errno : -EINVAL;
 	/* the peer's uid is checked as well; this keeps strangers from filling the backlog */
 	(void)chmod(path, 0600);
 	return 0;
+}
+
+static int open_named(const char *where, const char **ret_why)
+{
+	if (strncmp(where, "unix:", 5) == 0)
+		where += 5;
+	if (snprintf(path, sizeof(path), "%s", where) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	return open_path(ret_why);
+}
+
+static int open_in_place(unsigned place, const char *node)
+{
+	const char *why;
+	int r = -EADDRINUSE;
+
+	for (unsigned i = 1; i <= SOCKPATH_NUMBERS && r == -EADDRINUSE; i++) {
+		r = sockpath_make(place, node, i, path);
+		if (r == 0)
+			r = open_path(&why);
+	}
+	return r;
+}
+
+/* Why it failed is told of the first place that was for us. */
+static int open_default(const char *node)
+{
+	char first_path[SOCKPATH_MAX] = "";
+	int first = -ENOENT, r = -ENOENT;
+
+	for (unsigned place = 0; place < SOCKPATH_PLACES && r < 0; place++) {
+		path[0] = 0;
+		r = open_in_place(place, node);
+		if (r < 0 && first == -ENOENT && *path) {
+			first = r;
+			memcpy(first_path, path, sizeof(first_path));
+		}
+	}
+	if (r == 0)
+		return 0;
+	memcpy(path, first_path, sizeof(path));
+	return first;
+}
+
+int admin_open(const char *node, const char *where, char **ret_error)
+{
+	const char *why = NULL;
+	int r = where ? open_named(where, &why) : open_default(node);
+
+	if (r == 0) {
+		log_info("control socket %s", path);
+		return 0;
+	}
+	*ret_error = mem_printf("control socket %s: %s", where ? where : path, why ? why : strerror(-r));
+	listener = 0;
+	path[0] = 0;
+	return r;
 }
 
 void admin_close(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the commands of the control socket answer. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -66,6 +67,16 @@ static void stuck_workers(struct json *j)
 	json_array_end(j);
 }
 
+static void warnings(struct json *j)
+{
+	char text[WARNING_MAX];
+
+	json_array(j, "warnings");
+	for (unsigned i = 0; info_warning(i, text); i++)
+		json_string(j, NULL, text);
+	json_array_end(j);
+}
+
 static enum commands_result run_status(struct request *r)
 {
 	const struct info *info = info_get();
@@ -82,6 +93,8 @@ static enum commands_result run_status(struct request *r)
 		json_string(j, "reason", reason);
 	json_uint(j, "harbor", phase_get() >= PHASE_STARTING ? service_harbor() : 0); /* 0: not known yet */
 	json_string(j, "role", !info->cluster ? "single" : info->master ? "master" : "member");
+	if (info->cluster)
+		json_string(j, "cluster", info->cluster);
 	json_uint(j, "pid", (uint64_t)getpid());
 	json_string(j, "version", HARBORD_VERSION);
 	if (*info->invocation_id)
@@ -97,6 +110,7 @@ static enum commands_result run_status(struct request *r)
 	json_uint(j, "log_dropped", log_dropped());
 	json_string(j, "log_level", log_level_name(log_get_level()));
 	stuck_workers(j);
+	warnings(j);
 	json_object_end(j);
 	return COMMANDS_DONE;
 }
@@ -340,16 +354,26 @@ static bool same_name(const char *name, const char *word)
 }
 
 struct wanted_node {
-	const char *name;
+	const char *name; /* or the id */
 	unsigned id;
 };
 
 static void match_node(const struct harbor_node_info *n, void *ud)
 {
 	struct wanted_node *w = ud;
+	char id[12];
 
-	if (strcmp(n->name, w->name) == 0)
+	snprintf(id, sizeof(id), "%u", n->id);
+	if (strcmp(n->name, w->name) == 0 || (!w->id && strcmp(id, w->name) == 0))
 		w->id = n->id;
+}
+
+static bool is_own_id(const char *node)
+{
+	char id[12];
+
+	snprintf(id, sizeof(id), "%u", harbor_id());
+	return info_get()->cluster && strcmp(id, node) == 0;
 }
 
 static enum commands_result forward(const struct asker *who, const char *node, unsigned n, char *const *words,
@@ -380,7 +404,7 @@ enum commands_result commands_run(const struct asker *who, unsigned n, char *con
 		*ret_error = "no command";
 		return COMMANDS_FAILED;
 	}
-	if (node && strcmp(node, info_get()->node) != 0)
+	if (node && strcmp(node, info_get()->node) != 0 && !is_own_id(node))
 		return forward(who, node, n, words, ret_error);
 	struct request r = { .who = who, .words = words, .n = n - 1, .args = words + 1, .j = j };
 

@@ -21,6 +21,7 @@
 #define MODULE "harbord"
 #define START_DONE "start_done"
 #define START_FAILED "start_failed"
+#define BOOT_FAILED "boot_failed"
 
 enum { REQUEST_PING = 1, REQUEST_CALL, REQUEST_ADMIN, REQUEST_NODE };
 
@@ -66,6 +67,8 @@ static void on_text(const char *p, size_t n)
 		started(CONTROL_START_DONE, "", 0);
 	else if (word == strlen(START_FAILED) && memcmp(p, START_FAILED, word) == 0)
 		started(CONTROL_START_FAILED, p + skip, n - skip);
+	else if (word == strlen(BOOT_FAILED) && memcmp(p, BOOT_FAILED, word) == 0)
+		started(CONTROL_BOOT_FAILED, p + skip, n - skip);
 }
 
 /* 0: it cannot be launched. */
@@ -200,6 +203,8 @@ enum control_start control_start_state(void)
 	/* the message is the rule; a bootstrap of an older kind sets the environment only */
 	if (env_get(START_FAILED))
 		return CONTROL_START_FAILED;
+	if (env_get(BOOT_FAILED))
+		return CONTROL_BOOT_FAILED;
 	if (env_get(START_DONE))
 		return CONTROL_START_DONE;
 	return (enum control_start)atomic_load_explicit(&state, memory_order_acquire);
@@ -209,6 +214,8 @@ void control_start_error(char *ret_text, size_t size)
 {
 	const char *env = env_get(START_FAILED);
 
+	if (!env)
+		env = env_get(BOOT_FAILED);
 	pthread_mutex_lock(&error_lock);
 	snprintf(ret_text, size, "%s", error_text[0] || !env ? error_text : env);
 	pthread_mutex_unlock(&error_lock);

@@ -16,6 +16,7 @@
 #include "core/mem.h"
 #include "daemon/admin.h"
 #include "daemon/commands.h"
+#include "daemon/ctl_local.h"
 #include "daemon/ctl_print.h"
 #include "daemon/jsonread.h"
 #include "daemon/sockpath.h"
@@ -24,6 +25,9 @@
 #define ANSWER_MAX ((size_t)256 << 20)
 /* Longer than any command takes: a call has its own, shorter deadline. */
 #define PATIENCE_SECONDS 15
+
+/* Answered here, by no node. */
+#define LOCAL "local"
 
 struct options {
 	const char *socket, *node;
@@ -43,12 +47,13 @@ static const struct command {
 
 static void help(FILE *out)
 {
-	fputs("usage: harborctl [--socket PATH] [--node NAME] [--json] COMMAND [ARG]...\n"
-	      "Asks a node of a harbor cluster.\n"
+	fputs("usage: harborctl [--socket PATH] [--node NAME|ID] [--json] COMMAND [ARG]...\n"
+	      "Asks a node of a harbor cluster. Without an option that is the node that runs on this host; if\n"
+	      "there are several, they are listed.\n"
 	      "\n"
 	      "  -s, --socket PATH  the control socket of a node on this host\n"
-	      "  -n, --node NAME    the node to ask: by its own socket if it has one on this host, else\n"
-	      "                     through the cluster, from the node of --socket (default: the host's name)\n"
+	      "  -n, --node NAME    the node of that name or harbor id: on this host, else in the cluster of a\n"
+	      "                     node of this host; with --socket: in the cluster of that node\n"
 	      "  -j, --json         print the answer as JSON\n"
 	      "  -V, --version      print the version and exit\n"
 	      "  -h, --help         print this and exit\n"
@@ -64,6 +69,7 @@ static void help(FILE *out)
 				*p = '-';
 		fprintf(out, "  %-34s %s\n", head, commands[i].help);
 	}
+	fprintf(out, "  %-34s %s\n", LOCAL, "The nodes of this host.");
 	fputs("\nExit status: 0 done, 1 the command failed, 64 wrong command line, 69 no node answers.\n", out);
 }
 
@@ -142,6 +148,8 @@ static int check_words(char *const *words)
 	const struct command *c = find_command(words[0]);
 	unsigned n = 0;
 
+	if (!c && strcmp(words[0], LOCAL) == 0)
+		return words[1] ? usage("local takes no argument", NULL) : 0;
 	if (!c)
 		return usage("unknown command", words[0]);
 	while (words[n + 1])
@@ -155,52 +163,30 @@ static int check_words(char *const *words)
 
 /* ---- the socket ---- */
 
-/* The socket to connect to: the one given, that of the node meant, or that of the node with the host's name, from where
- * the cluster is asked. false: none. */
-static bool find_socket(const struct options *o, char ret_path[SOCKPATH_MAX])
-{
-	char host[256] = "";
-
-	if (o->node && sockpath_find(o->node, ret_path))
-		return true;
-	if (gethostname(host, sizeof(host)) == 0)
-		host[sizeof(host) - 1] = 0;
-	if (*host && sockpath_find(host, ret_path))
-		return true;
-	fprintf(stderr, "harborctl: no control socket of node %s is to be found%s\n", o->node ? o->node : host,
-		o->node ? "; name that of another node with --socket" : "");
-	return false;
-}
-
-static int connect_to(const struct options *o)
+static int connect_to(const char *path)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	struct timeval patience = { .tv_sec = PATIENCE_SECONDS };
-	char path[SOCKPATH_MAX];
-	const char *socket_path = o->socket;
 	int fd;
 
-	if (!socket_path) {
-		if (!find_socket(o, path))
-			return -1;
-		socket_path = path;
-	}
-	if (strncmp(socket_path, "unix:", 5) == 0)
-		socket_path += 5;
-	if (strlen(socket_path) >= sizeof(un.sun_path)) {
-		fprintf(stderr, "harborctl: %s: %s\n", socket_path, strerror(ENAMETOOLONG));
+	if (strncmp(path, "unix:", 5) == 0)
+		path += 5;
+	if (strlen(path) >= sizeof(un.sun_path)) {
+		fprintf(stderr, "harborctl: %s: %s\n", path, strerror(ENAMETOOLONG));
 		return -1;
 	}
-	strcpy(un.sun_path, socket_path);
+	strcpy(un.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0) { /* a node that is stuck has a full queue of connections */
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	}
 	if (fd < 0 || connect(fd, (struct sockaddr *)&un, sizeof(un)) < 0) {
-		fprintf(stderr, "harborctl: %s: %s\n", socket_path, strerror(errno));
+		fprintf(stderr, "harborctl: %s: %s\n", path, strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return -1;
 	}
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	return fd;
 }
 
@@ -323,8 +309,37 @@ static void show(const struct options *o, const char *body, size_t size, bool ok
 	jsonv_destroy(answer);
 }
 
+static int show_local(const struct options *o)
+{
+	struct local_nodes l;
+	cleanup(mem_freep) char *json = NULL;
+	size_t size;
+
+	local_find(&l);
+	json = local_json(&l, o->node, &size);
+	local_fini(&l);
+	show(o, json, size, true);
+	return 0;
+}
+
+/* Makes sure that o->socket is there, and o->node only if that node is to be asked through it. 0 or an exit status. */
+static int choose(struct options *o, char path[SOCKPATH_MAX])
+{
+	bool forward;
+	int r;
+
+	if (o->socket)
+		return 0;
+	r = local_choose(o->node, path, &forward);
+	o->socket = path;
+	if (!forward)
+		o->node = NULL;
+	return r;
+}
+
 int main(int argc, char **argv)
 {
+	char path[SOCKPATH_MAX];
 	cleanup(mem_freep) char *request = NULL, *body = NULL, *script = NULL;
 	char *words[COMMANDS_WORDS_MAX + 1];
 	struct options o = { 0 };
@@ -338,12 +353,15 @@ int main(int argc, char **argv)
 	if (strcmp(o.words[0], "inject") == 0)
 		r = add_script(&o, words, &script);
 	r = r ? r : check_words(o.words);
+	if (r == 0 && strcmp(o.words[0], LOCAL) == 0)
+		return show_local(&o);
+	r = r ? r : choose(&o, path);
 	if (r)
 		return r;
 	request = encode(o.node, o.words);
 	if (strlen(request) > ADMIN_LINE_MAX)
 		return usage("the arguments are too long", NULL);
-	fd = connect_to(&o);
+	fd = connect_to(o.socket);
 	if (fd < 0)
 		return EX_UNAVAILABLE;
 	f = fdopen(fd, "r");

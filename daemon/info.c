@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Identity, phase and reason of the process. */
+#include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/log.h"
 #include "daemon/info.h"
 
 static struct info info;
@@ -14,6 +16,9 @@ static struct info info;
 static atomic_int phase;
 static pthread_mutex_t reason_lock = PTHREAD_MUTEX_INITIALIZER;
 static char reason[REASON_MAX];
+static pthread_mutex_t warnings_lock = PTHREAD_MUTEX_INITIALIZER;
+static char warnings[WARNINGS_MAX][WARNING_MAX];
+static unsigned warning_count;
 
 static uint64_t file_hash(const char *file)
 {
@@ -29,12 +34,15 @@ static uint64_t file_hash(const char *file)
 	return hash;
 }
 
-void info_init(const char *node, const char *config_file, bool cluster, bool master)
+void info_init(const struct config *c)
 {
 	const char *id = getenv("INVOCATION_ID");
 
-	info = (struct info){ .node = node, .config_file = config_file, .cluster = cluster,
-			      .master = master, .config_hash = file_hash(config_file) };
+	static char file[PATH_MAX]; /* as it is to be found from any folder */
+
+	info = (struct info){ .node = c->node.name, .config_file = realpath(c->file, file) ? file : c->file,
+			      .cluster = c->cluster.present ? c->cluster.name : NULL,
+			      .master = c->master.present, .config_hash = file_hash(c->file) };
 	snprintf(info.invocation_id, sizeof(info.invocation_id), "%s", id ? id : "");
 }
 
@@ -61,6 +69,34 @@ const char *phase_name(enum phase p)
 	};
 
 	return names[p];
+}
+
+void info_warn(const char *fmt, ...)
+{
+	char text[WARNING_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	log_warning("WARNING: %s", text);
+	text[strcspn(text, "\n")] = 0; /* stacks are the log's */
+	pthread_mutex_lock(&warnings_lock);
+	if (warning_count < WARNINGS_MAX)
+		memcpy(warnings[warning_count++], text, sizeof(text));
+	pthread_mutex_unlock(&warnings_lock);
+}
+
+bool info_warning(unsigned i, char ret_text[WARNING_MAX])
+{
+	bool there;
+
+	pthread_mutex_lock(&warnings_lock);
+	there = i < warning_count;
+	if (there)
+		memcpy(ret_text, warnings[i], WARNING_MAX);
+	pthread_mutex_unlock(&warnings_lock);
+	return there;
 }
 
 void reason_set(const char *fmt, ...)

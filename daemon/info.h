@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "conf/config.h"
 #include "core/base.h"
 
 enum phase {
@@ -24,13 +25,21 @@ struct info {
 	const char *config_file;
 	uint64_t config_hash;   /* FNV-1a of the file, to tell whether two nodes run the same one */
 	char invocation_id[40]; /* of systemd, "" without it */
-	bool cluster;           /* false: a single node */
+	const char *cluster;    /* its name; NULL: a single node */
 	bool master;            /* this node is the master as well */
 };
 
-/* Keeps the pointers. */
-void info_init(const char *node, const char *config_file, bool cluster, bool master);
+/* Keeps pointers into the configuration. */
+void info_init(const struct config *c);
 const struct info *info_get(void);
+
+/* Logs what its owner should know about this node, and keeps it for `harborctl status`. Any thread.
+ * Limits: WARNINGS_MAX are kept, a longer text is cut. */
+#define WARNINGS_MAX 16u
+#define WARNING_MAX 512
+void info_warn(const char *fmt, ...) printf_like(1, 2);
+/* Copies the warning of that number, from 0; false: there are not so many. */
+bool info_warning(unsigned i, char ret_text[WARNING_MAX]);
 
 void phase_set(enum phase p);
 enum phase phase_get(void);

@@ -6,6 +6,7 @@
  */
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -218,12 +219,29 @@ static bool ended_without_a_word(uint32_t handle, uint64_t *gone_since_ns)
 	return now - *gone_since_ns > LAST_WORD_NS;
 }
 
+static int boot_failed(const struct config *c)
+{
+	char why[CONTROL_ERROR_MAX];
+
+	control_start_error(why, sizeof(why));
+	log_error("a part of the node failed: %s", *why ? why : "no reason given");
+	reason_set("a part of the node failed");
+	return boot_start_failed_status(c);
+}
+
+/* The default is to end: a node without its start service looks well and does nothing. Some games live with it. */
 static int start_failed(const struct config *c)
 {
 	char why[CONTROL_ERROR_MAX];
 
 	control_start_error(why, sizeof(why));
-	log_error("the start service failed: %s", *why ? why : "no reason given");
+	if (strcmp(c->lua.on_start_error, "continue") == 0) {
+		info_warn("the start service failed, and the node goes on without it: %s", why);
+		return 0;
+	}
+	log_error("the start service failed: %s", why);
+	log_error("to let the node go on without its start service, say %s",
+		  c->skynet ? "harbord_lua_on_start_error = \"continue\"" : "lua.on_start_error: continue");
 	reason_set("the start service failed");
 	return boot_start_failed_status(c);
 }
@@ -243,11 +261,13 @@ static int start(const struct config *c)
 
 		if (st == CONTROL_START_FAILED)
 			return start_failed(c);
+		if (st == CONTROL_BOOT_FAILED)
+			return boot_failed(c);
 		if (st == CONTROL_START_DONE || (custom && custom_is_up(bootstrap)) || stopping() ||
 		    node_is_empty())
 			return 0;
 		if (!custom && ended_without_a_word(bootstrap, &gone_since_ns))
-			return start_failed(c);
+			return boot_failed(c);
 		wait_for_news(clock_mono_ns() + LOOK_NS);
 	}
 }

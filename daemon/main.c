@@ -20,15 +20,6 @@
 #include "daemon/options.h"
 #include "lua/configfile.h"
 
-#define NODE_NAME_MAX 63
-
-/* The name becomes part of paths and of other nodes' tables. */
-static bool node_name_ok(const char *name)
-{
-	return *name && *name != '.' && strlen(name) <= NODE_NAME_MAX &&
-	       name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")] == 0;
-}
-
 static struct config *load(const struct options *o)
 {
 	static const struct config_lua_ops lua = { .eval = configfile_eval };
@@ -81,7 +72,7 @@ static int run_node(const struct config *c)
 	status = c->pid_file ? background_start(c->pid_file) : 0;
 	if (status)
 		return status;
-	info_init(c->node.name, c->file, c->cluster.present, c->master.present);
+	info_init(c);
 	status = open_log(c);
 	if (status) {
 		background_end();
@@ -91,6 +82,8 @@ static int run_node(const struct config *c)
 	log_info("harbord %s, node %s, pid %ld, configuration %s (%016llx)%s%s", HARBORD_VERSION, info->node,
 		 (long)getpid(), info->config_file, (unsigned long long)info->config_hash,
 		 *info->invocation_id ? ", invocation " : "", info->invocation_id);
+	for (size_t i = 0; i < c->warnings.count; i++)
+		info_warn("%s", c->warnings.items[i]);
 	status = life_run(c);
 	log_stop();
 	logsink_fini();
@@ -114,9 +107,9 @@ int main(int argc, char **argv)
 		puts("harbord " HARBORD_VERSION);
 		return 0;
 	}
-	if (o.node && !node_name_ok(o.node)) {
+	if (o.node && !config_name_ok(o.node)) {
 		fprintf(stderr, "harbord: --node: a name has 1 to %d letters, digits, '_', '-' and '.'\n",
-			NODE_NAME_MAX);
+			CONFIG_NAME_MAX);
 		return EX_USAGE;
 	}
 #ifdef FAULTS

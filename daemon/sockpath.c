@@ -1,87 +1,169 @@
 /* SPDX-License-Identifier: MIT */
 /* Default places of the control socket. */
 #include <errno.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base.h"
 #include "daemon/sockpath.h"
 
 #define RUN_DIRECTORY "/run/harbor"
+#define TMP_PREFIX "/tmp/harbord-"
+#define USER_PREFIX "harbord-"
+#define SUFFIX ".sock"
+#define NUMBER_MARK "+" /* not a character of a node's name */
 
 static int format(char ret_path[SOCKPATH_MAX], const char *directory, size_t n, const char *prefix,
-		  const char *node)
+		  const char *file)
 {
-	int length = snprintf(ret_path, SOCKPATH_MAX, "%.*s/%s%s.sock", (int)n, directory, prefix, node);
+	int length = snprintf(ret_path, SOCKPATH_MAX, "%.*s/%s%s" SUFFIX, (int)n, directory, prefix, file);
 
 	return length < 0 || length >= SOCKPATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-static void tmp_directory(char *ret, size_t size)
+/* NULL if it is not set or empty. */
+static const char *variable(const char *name)
 {
-	snprintf(ret, size, "/tmp/harbord-%u", (unsigned)geteuid());
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
 }
 
-/* Makes a directory nobody else can enter; one that is there must be so already. */
-static int make_private(const char *path)
+/* Only its owner can enter or write it, and that is `uid`. */
+static bool is_private(const char *path, uid_t uid)
 {
 	struct stat st;
 
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return -errno;
-	if (lstat(path, &st) < 0)
-		return -errno;
-	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077))
-		return -EPERM;
-	return 0;
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == uid && !(st.st_mode & 077);
 }
 
-int sockpath_make(const char *node, char ret_path[SOCKPATH_MAX])
+/* ---- the node ---- */
+
+static int make_run(const char *file, char ret_path[SOCKPATH_MAX])
 {
-	const char *runtime = getenv("RUNTIME_DIRECTORY"), *user = getenv("XDG_RUNTIME_DIR");
+	if (geteuid() != 0)
+		return -ENOENT;
+	if (mkdir(RUN_DIRECTORY, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	return format(ret_path, RUN_DIRECTORY, strlen(RUN_DIRECTORY), "", file);
+}
+
+static int make_tmp(const char *file, char ret_path[SOCKPATH_MAX])
+{
 	char directory[64];
-	int r;
 
-	if (runtime && *runtime) /* several are separated by colons */
-		return format(ret_path, runtime, strcspn(runtime, ":"), "", node);
-	if (user && *user)
-		return format(ret_path, user, strlen(user), "harbord-", node);
-	if (geteuid() == 0) {
-		if (mkdir(RUN_DIRECTORY, 0755) < 0 && errno != EEXIST)
-			return -errno;
-		return format(ret_path, RUN_DIRECTORY, strlen(RUN_DIRECTORY), "", node);
-	}
-	tmp_directory(directory, sizeof(directory));
-	r = make_private(directory);
-	return r < 0 ? r : format(ret_path, directory, strlen(directory), "", node);
+	snprintf(directory, sizeof(directory), TMP_PREFIX "%u", (unsigned)geteuid());
+	if (mkdir(directory, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	if (!is_private(directory, geteuid()))
+		return -EPERM;
+	return format(ret_path, directory, strlen(directory), "", file);
 }
 
-static bool exists(int formatted, const char *path)
+int sockpath_make(unsigned place, const char *node, unsigned number, char ret_path[SOCKPATH_MAX])
 {
+	const char *runtime = variable("RUNTIME_DIRECTORY"), *user = variable("XDG_RUNTIME_DIR");
+	char file[SOCKPATH_MAX];
+
+	if (snprintf(file, sizeof(file), number > 1 ? "%s" NUMBER_MARK "%u" : "%s", node, number) >= SOCKPATH_MAX)
+		return -ENAMETOOLONG;
+
+	switch (place) {
+	case 0: /* several are separated by colons */
+		return runtime ? format(ret_path, runtime, strcspn(runtime, ":"), "", file) : -ENOENT;
+	case 1:
+		return user ? format(ret_path, user, strlen(user), USER_PREFIX, file) : -ENOENT;
+	case 2:
+		return make_run(file, ret_path);
+	default:
+		return make_tmp(file, ret_path);
+	}
+}
+
+/* ---- harborctl ---- */
+
+void sockpath_name(const char *path, char ret_name[SOCKPATH_MAX])
+{
+	const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
+
+	if (strncmp(file, USER_PREFIX, strlen(USER_PREFIX)) == 0)
+		file += strlen(USER_PREFIX);
+	snprintf(ret_name, SOCKPATH_MAX, "%s", file);
+	ret_name[strlen(file) - strlen(SUFFIX)] = 0;
+	ret_name[strcspn(ret_name, NUMBER_MARK)] = 0;
+}
+
+struct search {
+	void (*f)(const char *path, void *ud);
+	void *ud;
+	unsigned found;
+};
+
+/* Folders of /tmp are open to all: nobody may set up one that passes for another user's. */
+static bool is_of_its_user(const char *path)
+{
+	char folder[SOCKPATH_MAX], *slash, *end;
+	unsigned long uid;
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	slash = strrchr(folder, '/');
+	*slash = 0;
+	uid = strtoul(folder + strlen(TMP_PREFIX), &end, 10);
+	return !*end && is_private(folder, (uid_t)uid);
+}
+
+static void look(struct search *s, const char *pattern, bool in_tmp)
+{
+	glob_t g = { 0 };
 	struct stat st;
 
-	return formatted == 0 && lstat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+	if (glob(pattern, GLOB_NOSORT, NULL, &g) == 0)
+		for (size_t i = 0; i < g.gl_pathc; i++) {
+			const char *path = g.gl_pathv[i];
+
+			if (strlen(path) >= SOCKPATH_MAX || lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode) ||
+			    (in_tmp && !is_of_its_user(path)))
+				continue;
+			s->found++;
+			s->f(path, s->ud);
+		}
+	globfree(&g);
 }
 
-bool sockpath_find(const char *node, char ret_path[SOCKPATH_MAX])
+/* The folder is one that the user named: what means something to glob is quoted. */
+static void look_in(struct search *s, const char *folder, size_t n, const char *prefix)
 {
-	const char *runtime = getenv("RUNTIME_DIRECTORY"), *user = getenv("XDG_RUNTIME_DIR");
-	char directory[SOCKPATH_MAX];
-	int n;
+	char pattern[SOCKPATH_MAX * 2 + 16];
+	size_t at = 0;
 
-	if (runtime && *runtime &&
-	    exists(format(ret_path, runtime, strcspn(runtime, ":"), "", node), ret_path))
-		return true;
-	if (user && *user && exists(format(ret_path, user, strlen(user), "harbord-", node), ret_path))
-		return true;
-	n = snprintf(directory, sizeof(directory), RUN_DIRECTORY "/%s", node);
-	if (n > 0 && (size_t)n < sizeof(directory) &&
-	    exists(format(ret_path, directory, (size_t)n, "", node), ret_path))
-		return true;
-	if (exists(format(ret_path, RUN_DIRECTORY, strlen(RUN_DIRECTORY), "", node), ret_path))
-		return true;
-	tmp_directory(directory, sizeof(directory));
-	return exists(format(ret_path, directory, strlen(directory), "", node), ret_path);
+	if (n >= SOCKPATH_MAX)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (strchr("*?[\\", folder[i]))
+			pattern[at++] = '\\';
+		pattern[at++] = folder[i];
+	}
+	snprintf(pattern + at, sizeof(pattern) - at, "/%s*" SUFFIX, prefix);
+	look(s, pattern, false);
+}
+
+void sockpath_foreach(void (*f)(const char *path, void *ud), void *ud)
+{
+	const char *runtime = variable("RUNTIME_DIRECTORY"), *user = variable("XDG_RUNTIME_DIR");
+	struct search s = { f, ud, 0 };
+
+	if (runtime)
+		look_in(&s, runtime, strcspn(runtime, ":"), "");
+	if (s.found)
+		return;
+	if (user)
+		look_in(&s, user, strlen(user), USER_PREFIX);
+	look(&s, RUN_DIRECTORY "/*" SUFFIX, false);
+	look(&s, RUN_DIRECTORY "/*/*" SUFFIX, false);
+	look(&s, "/run/user/*/" USER_PREFIX "*" SUFFIX, false);
+	look(&s, TMP_PREFIX "*/*" SUFFIX, true);
 }

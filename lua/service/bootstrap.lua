@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- The first Lua service: starts the others, then the user's `start` service, and ends.
 --
--- Tells the daemon how it went: "start_done", or "start_failed" with the reason. By a message to .daemon, which wakes it,
--- and by the environment, which stays when a start service ends the node before the message is read.
+-- Tells the daemon how it went: "start_done"; "start_failed" with the reason when the start service threw, "boot_failed" when
+-- one of ours did. By a message to .daemon, which wakes it, and by the environment, which stays when a start
+-- service ends the node before the message is read.
 local skynet = require "skynet"
 require "skynet.manager"
 
@@ -24,6 +25,9 @@ local function boot()
 		skynet.name("DATACENTER", skynet.newservice "datacenterd")
 	end
 	skynet.newservice "service_mgr"
+end
+
+local function start()
 	local words = {}
 	for word in (skynet.getenv "start_args" or ""):gmatch "%S+" do
 		words[#words + 1] = word
@@ -32,10 +36,14 @@ local function boot()
 end
 
 skynet.start(function()
-	local ok, why = pcall(boot)
 	local key, reason = "start_done", ""
-	if not ok then
-		key, reason = "start_failed", tostring(why)
+	local booted, why = pcall(boot)
+	local started = booted
+	if booted then
+		started, why = pcall(start)
+	end
+	if not started then
+		key, reason = booted and "start_failed" or "boot_failed", tostring(why)
 	end
 	skynet.setenv(key, reason)
 	skynet.send(".daemon", "text", key .. " " .. reason)

@@ -4,7 +4,8 @@
         m = c.node("m", harbor=1, master=True, start="main")
         eventually("b knows the name", lambda: ...)
 
-Ports are the kernel's; every wait has a deadline and says what it waits for.
+Ports are the kernel's; every wait has a deadline and says what it waits for. Nodes start as users start them: no option,
+the environment as it is, control sockets in their default places, where other nodes of this host may have theirs.
 """
 import json, os, re, signal, socket, subprocess, sys, tempfile, time
 
@@ -17,6 +18,15 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def control_socket(text, pid):
+    """The socket that the node with this pid opened, as its log says; a log may hold earlier lives."""
+    begins = text.rfind(f", pid {pid}, configuration ")
+    found = re.search(r"control socket (/\S+\.sock)$", text[begins:], re.M) if begins >= 0 else None
+    if not found:
+        raise Failed(f"no control socket in the log of {pid}")
+    return found[1]
 
 
 def eventually(what, condition, seconds=20.0):
@@ -35,19 +45,27 @@ def eventually(what, condition, seconds=20.0):
 
 
 class Node:
-    def __init__(self, cluster, name, text):
-        self.cluster, self.name, self.process = cluster, name, None
+    def __init__(self, cluster, name, text, env=None):
+        self.cluster, self.name, self.process, self.found = cluster, name, None, None
         self.config = f"{cluster.tmp}/{name}.yaml"
         self.log = f"{cluster.tmp}/{name}.log"
-        self.socket = f"{cluster.tmp}/{name}.sock"
+        self.env = dict(os.environ, **(env or {}))
         with open(self.config, "w") as f:
             f.write(text)
 
     def start(self):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([self.cluster.build + "/harbord", self.config], stdout=log, stderr=log,
-                                            stdin=subprocess.DEVNULL)
+                                            stdin=subprocess.DEVNULL, env=self.env)
+        self.found = None
         return self
+
+    @property
+    def socket(self):
+        if not self.found:
+            with open(self.log, errors="replace") as f:
+                self.found = control_socket(f.read(), self.process.pid)
+        return self.found
 
     def ctl(self, *args, limit=10):
         p = subprocess.run([self.cluster.build + "/harborctl", "--socket", self.socket, "--json", *args],
@@ -90,15 +108,14 @@ class Cluster:
     def text(self, name, harbor, master=False, start="main", args="", port=None, extra=""):
         lines = [f"node: {{ name: {name}, harbor: {harbor}, threads: 2 }}",
                  f'lua: {{ start: {start}, args: "{args}", service_path: ["{self.lua}/?.lua"] }}',
-                 f"admin: {{ listen: \"unix:{self.tmp}/{name}.sock\" }}",
                  f"cluster: {{ name: test, listen: 127.0.0.1:{port or free_port()}, heartbeat: 100ms, dead_after: 1s, name_wait: 300ms, "
                  f"master: [127.0.0.1:{self.master_port}]{extra} }}"]
         if master:
             lines.append(f"master: {{ listen: 127.0.0.1:{self.master_port}, state_dir: {self.tmp}/state }}")
         return "\n".join(lines) + "\n"
 
-    def node(self, name, harbor, start_now=True, **kw):
-        n = Node(self, name, self.text(name, harbor, **kw))
+    def node(self, name, harbor, start_now=True, env=None, **kw):
+        n = Node(self, name, self.text(name, harbor, **kw), env)
         self.nodes.append(n)
         return n.start() if start_now else n
 

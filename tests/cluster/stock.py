@@ -1,17 +1,18 @@
 """Nodes with skynet-style configurations, in a folder of their own."""
 import json, os, shutil, subprocess, tempfile
-from harness import Failed, eventually
+from harness import Failed, control_socket, eventually
 
 
 class Stock:
-    """files: name -> text, written into the folder, which is the node's working directory. `config` is one of them."""
+    """files: name -> text, written into the folder, which is the node's working directory. `config` is one of them.
+    `node` names the files of its output. env: what is set, or with None is not. log: the file of its logger, if that is
+    not stdout."""
 
-    def __init__(self, build, files, config="config.lua", node="n", env=None, tmp=None):
+    def __init__(self, build, files, config="config.lua", node="n", env=None, tmp=None, log=""):
         self.build, self.node, self.config = os.path.abspath(build), node, config
         self.tmp = tmp or tempfile.mkdtemp(prefix="harbor-test-")
-        self.env = {k: v for k, v in os.environ.items() if k != "RUNTIME_DIRECTORY"}
-        self.env.update(XDG_RUNTIME_DIR=self.tmp, TZ="UTC", **(env or {}))
-        self.process = None
+        self.env = {k: v for k, v in dict(os.environ, TZ="UTC", **(env or {})).items() if v is not None}
+        self.process, self.found, self.log = None, None, log
         for name, text in files.items():
             path = os.path.join(self.tmp, name)
             os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -19,12 +20,13 @@ class Stock:
                 f.write(text)
 
     def argv(self, *more):
-        return [self.build + "/harbord", *more, "--node", self.node, self.config]
+        return [self.build + "/harbord", *more, self.config]
 
     def start(self):
-        self.process = subprocess.Popen(self.argv(), cwd=self.tmp, env=self.env, stdin=subprocess.DEVNULL,
-                                        stdout=open(f"{self.tmp}/{self.node}.out", "wb"),
-                                        stderr=open(f"{self.tmp}/{self.node}.err", "wb"))
+        with open(f"{self.tmp}/{self.node}.out", "wb") as out, open(f"{self.tmp}/{self.node}.err", "wb") as err:
+            self.process = subprocess.Popen(self.argv(), cwd=self.tmp, env=self.env, stdin=subprocess.DEVNULL,
+                                            stdout=out, stderr=err)
+        self.found = None
         return self
 
     def run(self, *more, limit=60):
@@ -47,9 +49,15 @@ class Stock:
     def err(self):
         return self.read(self.node + ".err")
 
+    @property
+    def socket(self):
+        if not self.found:
+            self.found = control_socket(self.out + (self.read(self.log) if self.log else ""), self.process.pid)
+        return self.found
+
     def ctl(self, *args, limit=20):
-        p = subprocess.run([self.build + "/harborctl", "--socket", f"{self.tmp}/harbord-{self.node}.sock", "--json", *args],
-                           capture_output=True, text=True, timeout=limit, env=self.env)
+        p = subprocess.run([self.build + "/harborctl", "--socket", self.socket, "--json", *args], capture_output=True,
+                           text=True, timeout=limit, env=self.env)
         if p.returncode:
             raise Failed(f"harborctl {' '.join(args)}: {p.returncode} {p.stderr.strip()} {p.stdout.strip()}")
         return json.loads(p.stdout)

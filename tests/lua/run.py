@@ -18,11 +18,10 @@ def main():
     with tempfile.TemporaryDirectory() as tmp:
         conf, log = os.path.join(tmp, "node.yaml"), os.path.join(tmp, "node.log")
         with open(conf, "w") as f:
-            f.write(f'node: {{ name: t, threads: 2 }}\n'
+            f.write(f'node: {{ threads: 2 }}\n'
                     f'lua: {{ start: {name}, service_path: ["{folder}/?.lua"], path: ["{folder}/?.lua"] }}\n'
                     f'log: {{ level: debug, sink: file, file: "{log}", format: plain }}\n'
-                    f'env: {{ test_log: "{log}", logpath: "{tmp}" }}\n'
-                    f'admin: {{ listen: "unix:{tmp}/t.sock" }}\n')
+                    f'env: {{ test_log: "{log}", logpath: "{tmp}" }}\n')
         try:
             env = dict(os.environ, HARBORD_TEST_TSAN="1") if "thread" in a.build or "tsan" in a.build else None
             p = subprocess.run([a.build + "/harbord", conf], capture_output=True, text=True, timeout=LIMIT,

@@ -15,7 +15,7 @@ class Peer(Node):
         self.file = f"{cluster.tmp}/{name}.cluster.lua"
         self.port = free_port()
         text = [f"node: {{ name: {name}, harbor: 0, threads: 2 }}", f'lua: {{ start: main, service_path: ["{HERE}/?.lua"] }}',
-                f'admin: {{ listen: "unix:{cluster.tmp}/{name}.sock" }}', f'env: {{ cluster: "{self.file}" }}']
+                f'env: {{ cluster: "{self.file}" }}']
         super().__init__(cluster, name, "\n".join(text) + "\n")
         self.table(table)
         cluster.nodes.append(self)

@@ -304,51 +304,7 @@ def requests_by_hand(build):
         assert '"malformed request"' in text[0] and '"malformed request"' in text[5], text
 
 
-def by_name_on_this_host(build):
-    """--node without --socket: the node's own socket if it is here; else nobody to ask"""
-    with three(build) as c:
-        up(c)
-        env = {k: v for k, v in os.environ.items() if k != "RUNTIME_DIRECTORY"}
-        env["XDG_RUNTIME_DIR"] = c.tmp
-        host = socket.gethostname()
-
-        def ctl(*args):
-            return subprocess.run([c.build + "/harborctl", "--json", *args], capture_output=True, text=True, timeout=20, env=env)
-        p = ctl("--node", "nosuchnode", "status")
-        assert p.returncode == 69 and "no control socket of node nosuchnode" in p.stderr and "--socket" in p.stderr, p
-        # a socket in its usual place: connections to it go to a
-        import threading
-        relay = socket.socket(socket.AF_UNIX)
-        relay.bind(f"{c.tmp}/harbord-{host}.sock")
-        relay.listen(4)
-
-        def serve():
-            while True:
-                try:
-                    s, _ = relay.accept()
-                except OSError:
-                    return
-                with s, socket.socket(socket.AF_UNIX) as t:
-                    t.connect(c.a.socket)
-                    line = b""
-                    while not line.endswith(b"\n"):
-                        line += s.recv(65536)
-                    seen.append(line)
-                    t.sendall(line)
-                    head = t.makefile("rb")
-                    first = head.readline()
-                    s.sendall(first + head.read(int(first.split()[1]) + 1))
-        seen = []
-        threading.Thread(target=serve, daemon=True).start()
-        p = ctl("--node", "b", "status")
-        assert p.returncode == 0 and json.loads(p.stdout)["node"] == "b", p
-        p = ctl("status")
-        assert p.returncode == 0 and json.loads(p.stdout)["node"] == "a", p
-        assert seen == [b"@b status\n", b"status\n"], seen
-        relay.close()
-
-
 if __name__ == "__main__":
     main([every_node_from_every_node, the_old_commands_too, tasks, global_names_are_addresses,
           a_loop_is_endless_while_it_lasts, wrong_words_get_a_usage_line, scripts, message_logs_and_traces, services_that_do_not_answer,
-          nodes_that_are_not_there, requests_by_hand, by_name_on_this_host])
+          nodes_that_are_not_there, requests_by_hand])

@@ -1,68 +1,35 @@
 #!/usr/bin/python3
 """The log of a node with a skynet-style configuration: the stock logger on stdout and in a file, rotation, a logger of the
 program's own, a file that cannot be written (lua-core.md 1.4 logger and logservice, 1.5 step 5, 7.3)."""
-import json, os, re, signal, subprocess, tempfile
-from harness import eventually, main, Failed
+import os, re, signal, subprocess
+from harness import eventually, main
+from stock import Stock
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-class Stock:
-    """A node of harbor 0 in a folder of its own; its control socket lies there too."""
+class Logged(Stock):
+    """A node of harbor 0."""
 
-    def __init__(self, build, lines):
-        self.build, self.tmp = os.path.abspath(build), tempfile.mkdtemp(prefix="harbor-test-")
-        self.env = {k: v for k, v in os.environ.items() if k != "RUNTIME_DIRECTORY"}
-        self.env.update(XDG_RUNTIME_DIR=self.tmp, TZ="UTC", FOLDER=self.tmp)
-        with open(self.tmp + "/conf.lua", "w") as f:
-            f.write(f'harbor = 0\nthread = 2\nstart = "main"\nluaservice = "{HERE}/?.lua"\n{lines}\n')
-        with open(self.tmp + "/out", "wb") as out, open(self.tmp + "/err", "wb") as err:
-            self.process = subprocess.Popen([self.build + "/harbord", "--node", "n", self.tmp + "/conf.lua"], env=self.env,
-                                            stdin=subprocess.DEVNULL, stdout=out, stderr=err)
-
-    def read(self, name):
-        try:
-            with open(f"{self.tmp}/{name}", errors="replace") as f:
-                return f.read()
-        except FileNotFoundError:
-            return ""
-
-    def call(self, *args):
-        p = subprocess.run([self.build + "/harborctl", "--socket", self.tmp + "/harbord-n.sock", "--json", "call", *args],
-                           capture_output=True, text=True, timeout=20, env=self.env)
-        if p.returncode:
-            raise Failed(p.stderr + p.stdout)
-        return json.loads(p.stdout)["values"]
+    def __init__(self, build, lines, log=""):
+        conf = f'harbor = 0\nthread = 2\nstart = "main"\nluaservice = "{HERE}/?.lua"\n{lines}\n'
+        super().__init__(build, {"conf.lua": conf}, config="conf.lua", log=log)
+        self.start()
 
     def ready(self):
         eventually("the node is ready", lambda: self.call(".main", "say", "hello"))
         return self
 
-    def end(self):
-        self.process.terminate()
-        return self.process.wait(20)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *rest):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        if kind:
-            print(f"# out: {self.read('out')[-1500:]!r}\n# err: {self.read('err')[-1500:]!r}")
-        subprocess.run(["rm", "-rf", self.tmp])
-
 
 def without_a_logger_lines_go_to_stdout(build):
     """no logger: `[:%08x] text` on stdout, line by line; handle 1 is the logger, 2 the bootstrap"""
-    with Stock(build, "") as n:
+    with Logged(build, "") as n:
         n.ready()
         n.call(".main", "say", "two words", "7")
-        eventually("the line", lambda: re.search(r"^\[:[0-9a-f]{8}\] two words 7$", n.read("out"), re.M))
+        eventually("the line", lambda: re.search(r"^\[:[0-9a-f]{8}\] two words 7$", n.out, re.M))
         n.call(".main", "say", "first\nsecond")
-        eventually("a line with a newline", lambda: re.search(r"^\[:[0-9a-f]{8}\] first\nsecond\n", n.read("out"), re.M))
-        out = n.read("out")
+        eventually("a line with a newline", lambda: re.search(r"^\[:[0-9a-f]{8}\] first\nsecond\n", n.out, re.M))
+        out = n.out
         assert "[:00000002] LAUNCH snlua bootstrap\n" in out and "[:00000002] KILL self\n" in out, out
         assert n.call(".main", "logger") == [1]
         assert all(re.match(r"\[:[0-9a-f]{8}\] ", x) or x == "second" for x in out.splitlines()), out
@@ -71,7 +38,7 @@ def without_a_logger_lines_go_to_stdout(build):
 
 def a_logger_is_a_file(build):
     """logger = path: lines with `dd/mm/yy HH:MM:SS.cc`, appended; SIGHUP and a system message to .logger reopen it"""
-    with Stock(build, 'logger = "$FOLDER/node.log"') as n:
+    with Logged(build, 'logger = "./node.log"', log="node.log") as n:
         n.ready()
         for i, reopen in enumerate((lambda: n.process.send_signal(signal.SIGHUP), lambda: n.call(".main", "reopen"))):
             old = f"{n.tmp}/old.{i}"
@@ -89,37 +56,33 @@ def a_logger_is_a_file(build):
         assert all(line.fullmatch(x) for x in text.splitlines()), text
         day = subprocess.run(["date", "+%d/%m/%y"], capture_output=True, text=True, env=n.env).stdout.strip()
         assert text.splitlines()[-1].startswith(day), (day, text.splitlines()[-1])
-        assert not n.read("out"), n.read("out")
+        assert not n.out, n.out
 
 
 def a_file_that_is_there_is_appended_to(build):
     """the file of an earlier life is kept"""
-    with Stock(build, 'logger = "$FOLDER/conf.lua.log"') as n:
+    with Logged(build, 'logger = "./conf.lua.log"', log="conf.lua.log") as n:
         n.ready()
         n.end()
         first = n.read("conf.lua.log")
         assert "hello" in first
-        p = subprocess.Popen([n.build + "/harbord", "--node", "n", n.tmp + "/conf.lua"], env=n.env, stdin=subprocess.DEVNULL,
-                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            eventually("more of it", lambda: n.read("conf.lua.log").count("LAUNCH snlua main") == 2)
-        finally:
-            p.terminate()
-            p.wait(20)
+        n.start()
+        eventually("more of it", lambda: n.read("conf.lua.log").count("LAUNCH snlua main") == 2)
+        n.end()
         assert n.read("conf.lua.log").startswith(first)
 
 
 def a_path_that_cannot_be_written_fails_the_boot(build):
     """logger = a path that cannot be opened: the node does not start and says why"""
-    with Stock(build, 'logger = "/nowhere/at/all.log"') as n:
+    with Logged(build, 'logger = "/nowhere/at/all.log"') as n:
         assert n.process.wait(20) != 0
-        assert "/nowhere/at/all.log" in n.read("err"), n.read("err")
-        assert "LAUNCH" not in n.read("out")
+        assert "/nowhere/at/all.log" in n.err, n.err
+        assert "LAUNCH" not in n.out
 
 
 def a_program_may_bring_its_own(build):
     """logservice = snlua: the program's service has handle 1 and .logger, gets every line, and SIGHUP as a system message"""
-    with Stock(build, 'logservice = "snlua"\nlogger = "userlog"\nuser_log = "$FOLDER/user.log"') as n:
+    with Logged(build, 'logservice = "snlua"\nlogger = "userlog"\nuser_log = "./user.log"', log="user.log") as n:
         n.ready()
         text = eventually("the line", lambda: "|hello\n" in n.read("user.log") and n.read("user.log"))
         assert re.search(r"^00000001\|I am here, \.logger is 00000001$", text, re.M), text
@@ -129,15 +92,15 @@ def a_program_may_bring_its_own(build):
         eventually("a line with a newline", lambda: re.search(r"^[0-9a-f]{8}\|first\nsecond$", n.read("user.log"), re.M))
         n.process.send_signal(signal.SIGHUP)
         eventually("the signal", lambda: "00000000|SYSTEM\n" in n.read("user.log"))
-        assert "hello" not in n.read("out") + n.read("err")
+        assert "hello" not in n.out + n.err
         assert n.end() == 0
 
 
 def a_log_service_that_is_not_there_fails_the_boot(build):
     """logservice = a module that does not exist: `Can't launch X service`, and the node does not start"""
-    with Stock(build, 'logservice = "nosuchmodule"') as n:
+    with Logged(build, 'logservice = "nosuchmodule"') as n:
         assert n.process.wait(20) != 0
-        assert "Can't launch nosuchmodule service" in n.read("err") + n.read("out"), (n.read("out"), n.read("err"))
+        assert "Can't launch nosuchmodule service" in n.err + n.out, (n.out, n.err)
 
 
 if __name__ == "__main__":

@@ -118,11 +118,17 @@ static void a_service_is_looked_for_in_every_template(void **state)
 
 static void the_control_socket_is_where_systemd_says(void **state)
 {
-	char path[SOCKPATH_MAX];
+	char path[SOCKPATH_MAX], name[SOCKPATH_MAX];
 
 	setenv("RUNTIME_DIRECTORY", "/run/harbor/game-1:/run/other", 1);
-	assert_int_equal(sockpath_make("game-1", path), 0);
+	assert_int_equal(sockpath_make(0, "game-1", 1, path), 0);
 	assert_string_equal(path, "/run/harbor/game-1/game-1.sock");
+	assert_int_equal(sockpath_make(0, "game-1", 12, path), 0);
+	assert_string_equal(path, "/run/harbor/game-1/game-1+12.sock");
+	sockpath_name(path, name);
+	assert_string_equal(name, "game-1");
+	sockpath_name("/run/user/1/harbord-a.b.sock", name);
+	assert_string_equal(name, "a.b");
 }
 
 static void a_users_node_has_its_socket_in_the_users_directory(void **state)
@@ -130,25 +136,78 @@ static void a_users_node_has_its_socket_in_the_users_directory(void **state)
 	struct tree *t = *state;
 	char path[SOCKPATH_MAX], expected[SOCKPATH_MAX];
 
+	unsetenv("RUNTIME_DIRECTORY");
 	setenv("XDG_RUNTIME_DIR", t->dir, 1);
-	assert_int_equal(sockpath_make("game-1", path), 0);
+	assert_int_equal(sockpath_make(0, "game-1", 1, path), -ENOENT);
+	assert_int_equal(sockpath_make(1, "game-1", 1, path), 0);
 	snprintf(expected, sizeof(expected), "%s/harbord-game-1.sock", t->dir);
 	assert_string_equal(path, expected);
 }
 
+struct seen {
+	const char *path;
+	unsigned here, all;
+};
+
+static void see(const char *path, void *ud)
+{
+	struct seen *s = ud;
+
+	s->all++;
+	s->here += strcmp(path, s->path) == 0;
+}
+
 static void harborctl_finds_what_the_node_made(void **state)
 {
+	static const char *const variables[] = { "RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR" };
 	struct tree *t = *state;
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	char path[SOCKPATH_MAX];
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	setenv("XDG_RUNTIME_DIR", t->dir, 1);
-	assert_false(sockpath_find("harbord-test-nobody", path));
-	assert_int_equal(sockpath_make("harbord-test-nobody", un.sun_path), 0);
+	for (unsigned place = 0; place < SOCKPATH_PLACES; place++) {
+		struct sockaddr_un un = { .sun_family = AF_UNIX };
+		struct seen seen = { .path = un.sun_path };
+		int fd = socket(AF_UNIX, SOCK_STREAM, 0), r;
+		char name[64];
+
+		unsetenv(variables[0]);
+		unsetenv(variables[1]);
+		if (place < array_len(variables))
+			setenv(variables[place], t->dir, 1);
+		snprintf(name, sizeof(name), "harbord-test-%ld", (long)getpid());
+		r = sockpath_make(place, name, 1, un.sun_path);
+		if (place == 2 && geteuid() != 0) {
+			assert_int_equal(r, -ENOENT);
+			close(fd);
+			continue;
+		}
+		assert_int_equal(r, 0);
+		sockpath_foreach(see, &seen);
+		assert_int_equal(seen.here, 0);
+		assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+		seen.all = 0;
+		sockpath_foreach(see, &seen);
+		assert_int_equal(seen.here, 1);
+		if (place == 0) /* a service sees the nodes of its own folder only */
+			assert_int_equal(seen.all, 1);
+		unlink(un.sun_path);
+		close(fd);
+	}
+}
+
+static void nobody_sets_up_a_folder_for_another_user(void **state)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct seen seen = { .path = un.sun_path };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	char folder[64];
+
+	snprintf(folder, sizeof(folder), "/tmp/harbord-%u", 3000000000u + (unsigned)getpid());
+	assert_int_equal(mkdir(folder, 0700), 0);
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s/x.sock", folder);
 	assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
-	assert_true(sockpath_find("harbord-test-nobody", path));
-	assert_string_equal(path, un.sun_path);
+	sockpath_foreach(see, &seen);
+	assert_int_equal(seen.here, 0);
+	unlink(un.sun_path);
+	rmdir(folder);
 	close(fd);
 }
 
@@ -159,7 +218,7 @@ static void a_path_that_does_not_fit_is_refused(void **state)
 	memset(name, 'n', sizeof(name) - 1);
 	name[sizeof(name) - 1] = 0;
 	setenv("RUNTIME_DIRECTORY", "/run/harbor", 1);
-	assert_int_equal(sockpath_make(name, path), -ENAMETOOLONG);
+	assert_int_equal(sockpath_make(0, name, 1, path), -ENAMETOOLONG);
 }
 
 static void a_request_is_split_at_single_blanks_and_decoded(void **state)
@@ -195,6 +254,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_control_socket_is_where_systemd_says, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_users_node_has_its_socket_in_the_users_directory, setup, teardown),
 		cmocka_unit_test_setup_teardown(harborctl_finds_what_the_node_made, setup, teardown),
+		cmocka_unit_test(nobody_sets_up_a_folder_for_another_user),
 		cmocka_unit_test_setup_teardown(a_path_that_does_not_fit_is_refused, setup, teardown),
 		cmocka_unit_test(a_request_is_split_at_single_blanks_and_decoded),
 		cmocka_unit_test(a_malformed_request_is_refused),
