@@ -15,6 +15,9 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define printf_like(fmt, args) __attribute__((format(printf, fmt, args)))
 #define noinline __attribute__((noinline))
+/* Who throws the result away decides so in so many words: a cast to void does not silence the
+ * compiler. */
+#define must_use __attribute__((warn_unused_result))
 
 static inline uint64_t max_u64(uint64_t a, uint64_t b)
 {

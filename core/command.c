@@ -50,7 +50,7 @@ static void end_service(uint32_t handle)
 		m->source = handle;
 		m->dest = monitor;
 		m->type = PTYPE_CLIENT;
-		(void)service_send(m);
+		service_forward(m); /* a monitor that has ended misses nothing */
 	}
 	(void)service_retire(handle);
 }

@@ -56,6 +56,17 @@ enum {
 	MSG_SHARED = 4,  /* the payload is a reference to one that several receivers share: lua/src/multicast.c */
 };
 
+static inline bool msg_is_answer(const struct msg *m)
+{
+	return m->type == PTYPE_RESPONSE || m->type == PTYPE_ERROR;
+}
+
+/* Its sender waits for an answer. The session of a multicast is its channel. */
+static inline bool msg_wants_answer(const struct msg *m)
+{
+	return m->session != 0 && !msg_is_answer(m) && m->type != PTYPE_MULTICAST;
+}
+
 static inline void *msg_payload(const struct msg *m)
 {
 	return (char *)m + sizeof(struct msg);

@@ -146,7 +146,7 @@ bool msglog_ask(uint32_t who, uint32_t handle, bool open)
 	m->session = open;
 	m->type = PTYPE_RESPONSE; /* if the service ends first, nobody waits for an answer */
 	m->flags = MSG_LOG;
-	(void)service_send(m);
+	service_forward(m);
 	service_unref(s);
 	return true;
 }

@@ -49,28 +49,15 @@ bool remote_name_valid(const char *name)
 	return *end != 0;
 }
 
-static void answer(uint32_t to, int32_t session, const void *data, size_t size)
-{
-	struct msg *m;
-
-	if (!session)
-		return;
-	m = msg_create_copy(data, size);
-	m->dest = to;
-	m->session = session;
-	m->type = PTYPE_RESPONSE;
-	(void)service_send(m);
-}
-
 static int single_send(struct msg *m)
 {
-	if (m->session && m->type != PTYPE_RESPONSE && m->type != PTYPE_ERROR)
+	if (msg_wants_answer(m))
 		service_send_error_text(m->dest, m->source, m->session, REMOTE_NO_NODE);
 	else
 		log_printf(LOG_LEVEL_WARNING, m->source, "Drop message to :%08x: " REMOTE_NO_NODE,
 			   m->dest);
 	msg_destroy(m);
-	return -1;
+	return SEND_REFUSED;
 }
 
 static uint32_t single_find_name(const char *name)
@@ -89,11 +76,11 @@ static int single_send_name(const char *name, struct msg *m)
 {
 	m->dest = single_find_name(name);
 	if (m->dest)
-		return service_send(m);
-	if (m->session && m->type != PTYPE_RESPONSE && m->type != PTYPE_ERROR)
+		return service_forward(m) == SEND_OK ? SEND_OK : SEND_REFUSED; /* the owner may just have ended */
+	if (msg_wants_answer(m))
 		service_send_error_text(0, m->source, m->session, REMOTE_NO_NAME);
 	msg_destroy(m);
-	return -1;
+	return SEND_OK;
 }
 
 /* Oldest first. One whose timer is firing just now stays: question_expired waits for the lock, and
@@ -158,12 +145,12 @@ static void single_register_name(uint32_t from, int32_t session, const char *nam
 	while (q) {
 		struct question *next = q->next;
 
-		answer(q->from, q->session, &handle, sizeof(handle));
+		service_answer(0, q->from, q->session, &handle, sizeof(handle));
 		mem_free(q);
 		q = next;
 	}
 	if (!why)
-		answer(from, session, NULL, 0);
+		service_answer(0, from, session, NULL, 0);
 	else if (session)
 		service_send_error_text(0, from, session, why);
 	else
@@ -182,7 +169,7 @@ static void single_release_name(uint32_t from, int32_t session, const char *name
 		map_remove(&R.names, i);
 	pthread_mutex_unlock(&R.lock);
 	if (mine)
-		answer(from, session, NULL, 0);
+		service_answer(0, from, session, NULL, 0);
 	else if (session)
 		service_send_error_text(0, from, session, REMOTE_NO_NAME);
 }
@@ -217,7 +204,7 @@ static void single_query_name(uint32_t from, int32_t session, const char *name, 
 	}
 	pthread_mutex_unlock(&R.lock);
 	if (handle)
-		answer(from, session, &handle, sizeof(handle));
+		service_answer(0, from, session, &handle, sizeof(handle));
 	else if (why)
 		service_send_error_text(0, from, session, why);
 }
@@ -232,7 +219,7 @@ static void single_wait_connected(uint32_t from, int32_t session, unsigned id)
 static void single_wait_disconnected(uint32_t from, int32_t session, unsigned id)
 {
 	(void)id;
-	answer(from, session, NULL, 0);
+	service_answer(0, from, session, NULL, 0);
 }
 
 static void single_wait_master_lost(uint32_t from, int32_t session)

@@ -17,15 +17,19 @@
 #define REMOTE_LINK_LOST "link lost"
 #define REMOTE_QUEUE_FULL "send queue full"
 #define REMOTE_TOO_LARGE "message too large"
+#define REMOTE_HANDED_ON "a message of another node cannot be handed on to a third"
+#define REMOTE_TOO_MANY "too many calls to this node wait"
 #define REMOTE_NO_NAME "no such name"
 #define REMOTE_NAME_TAKEN "name is taken"
 
 struct remote_ops {
-	/* Sends m to the node in m->dest; takes m always. 0 = accepted; < 0 = refused: a session
-	 * gets its PTYPE_ERROR with the reason (from m->dest to m->source) anyway. */
+	/* Sends m to the node in m->dest; takes m always. SEND_OK, or SEND_REFUSED: then who
+	 * waits for an answer to m has got PTYPE_ERROR with the reason (from m->dest to
+	 * m->source). */
 	int (*send)(struct msg *m_take);
 	/* Sends m to the owner of a global name, m->dest is filled in; waits (bounded) for an
-	 * unknown name. Takes m always. */
+	 * unknown name: SEND_OK, and PTYPE_ERROR if it stays unknown. Takes m always; the same
+	 * results. An owner who is gone is a refusal too. */
 	int (*send_name)(const char *name, struct msg *m_take);
 	/* 0 = unknown here just now. */
 	uint32_t (*find_name)(const char *name);
@@ -44,7 +48,8 @@ struct remote_ops {
 	void (*wait_disconnected)(uint32_t from, int32_t session, unsigned id);
 	/* The same for the connection to the master. */
 	void (*wait_master_lost)(uint32_t from, int32_t session);
-	/* A local service ended: its global names go, waiting questions are forgotten. */
+	/* A local service ended: its global names go, waiting questions are forgotten. Told when
+	 * it is retired, and once more after its last callback. */
 	void (*service_ended)(uint32_t handle);
 };
 

@@ -26,6 +26,8 @@
 #define TURN_LONG_NS (250 * NS_PER_US)
 #define TURN_BACKLOG 256u
 
+#define NO_SERVICE "no such service"
+
 static struct {
 	atomic_uint live;         /* registered or in teardown */
 	atomic_uint exit_monitor;
@@ -88,11 +90,11 @@ void service_add_on_drop(void (*f)(const struct msg *m))
 	abort(); /* a fifth kind of payload: the array wants to grow */
 }
 
-/* Its sender waits for an answer. The session of a multicast is its channel. */
-static bool wants_answer(const struct msg *m)
+/* m is not going to be answered; it stays the caller's. */
+static void fail_request(const struct msg *m, const char *why)
 {
-	return m->session != 0 && m->type != PTYPE_RESPONSE && m->type != PTYPE_ERROR &&
-	       m->type != PTYPE_MULTICAST;
+	if (msg_wants_answer(m))
+		service_send_error_text(m->dest, m->source, m->session, why);
 }
 
 void service_drop_message(struct msg *m)
@@ -148,13 +150,13 @@ static void teardown(struct service *s, const char *why)
 		struct msg *next = m->next;
 
 		if (!(m->flags & MSG_POISON)) {
-			if (wants_answer(m))
-				service_send_error_text(m->dest, m->source, m->session, why);
+			fail_request(m, why);
 			service_drop_message(m);
 		}
 		m = next;
 	}
-	/* Again: a last callback may have registered a name after the handle was gone. */
+	/* Again: a last callback may have registered a name, or asked for one, after the handle
+	 * was gone. */
 	names_remove_handle(handle);
 	remote_get()->service_ended(handle);
 	msglog_end(s);
@@ -239,7 +241,9 @@ bool service_retire(uint32_t handle)
 		service_unref(s);
 		return false;
 	}
+	/* At once: whoever is told of the end may register the names anew. */
 	names_remove_handle(handle);
+	remote_get()->service_ended(handle);
 	atomic_store_explicit(&s->retired, true, memory_order_release); /* T3 */
 	r = mailbox_push(&s->mailbox, &s->poison);
 	if (r == MAILBOX_WOKEN)
@@ -259,12 +263,18 @@ void service_retire_all(void)
 	service_foreach(retire_one, NULL);
 }
 
+static void drop_unread(struct msg *m)
+{
+	fail_request(m, "the service has no callback");
+	service_drop_message(m);
+}
+
 static void deliver_to_cb(struct service *s, void *ud, struct msg *m)
 {
 	service_cb cb = s->cb;
 
 	if (!cb) {
-		msg_destroy(m);
+		drop_unread(m);
 		return;
 	}
 	/* A callee that keeps nothing has nothing to free. Read before: what it keeps it may have freed. */
@@ -388,9 +398,7 @@ bool service_run(struct service *s, uint64_t *now)
 		}
 		if (unlikely(m->dest != handle)) {
 			/* for an earlier service of this slot */
-			if (wants_answer(m))
-				service_send_error_text(m->dest, m->source, m->session,
-							"no such service");
+			fail_request(m, NO_SERVICE);
 			service_drop_message(m);
 			continue;
 		}
@@ -405,7 +413,7 @@ bool service_run(struct service *s, uint64_t *now)
 		if (likely(s->on_message != NULL))
 			s->on_message(s, s->ud, m);
 		else
-			service_drop_message(m);
+			drop_unread(m);
 	}
 	{
 		uint64_t t = clock_mono_ns();
@@ -426,7 +434,7 @@ out:
 
 /* ---- sending ---- */
 
-static inline int push(struct service *s, struct msg *m)
+must_use static inline int push(struct service *s, struct msg *m)
 {
 	switch (mailbox_push(&s->mailbox, m)) {
 	case MAILBOX_PUSHED:
@@ -447,15 +455,22 @@ void service_set_node(uint32_t handle)
 }
 
 /* No service has this handle. */
-static noinline int send_to_nobody(struct msg *m)
+static struct service *node_service(struct msg *m)
 {
 	uint32_t node = atomic_load_explicit(&S.node, memory_order_relaxed);
 	struct service *s = (m->dest & HANDLE_INDEX_MAX) == 0 && node ? handle_lookup(node) : NULL;
 
-	if (s) {
+	if (s)
 		m->dest = node;
+	return s;
+}
+
+static noinline int send_to_nobody(struct msg *m)
+{
+	struct service *s = node_service(m);
+
+	if (s)
 		return push(s, m);
-	}
 	msg_destroy(m);
 	return SEND_NO_SERVICE;
 }
@@ -466,8 +481,7 @@ int service_send(struct msg *m)
 	struct service *s;
 
 	if (unlikely((dest & 0xff000000u) != handle_local_bits() && dest >> 24 != 0)) {
-		(void)remote_get()->send(m);
-		return SEND_OK;
+		return remote_get()->send(m);
 	}
 	if (unlikely(dest == 0)) {
 		msg_destroy(m);
@@ -498,8 +512,43 @@ int service_send_name(const char *address, struct msg *m)
 		}
 		return service_send(m);
 	}
-	(void)remote_get()->send_name(address, m);
-	return SEND_OK;
+	return remote_get()->send_name(address, m);
+}
+
+/* What is needed to tell the sender, for the message itself is gone by then. */
+static int tell_sender(int r, const struct msg *head)
+{
+	if (unlikely(r != SEND_OK && r != SEND_REFUSED))
+		fail_request(head, NO_SERVICE);
+	return r;
+}
+
+int service_forward(struct msg *m)
+{
+	const struct msg head = *m;
+
+	return tell_sender(service_send(m), &head);
+}
+
+int service_forward_name(const char *address, struct msg *m)
+{
+	const struct msg head = *m;
+
+	return tell_sender(service_send_name(address, m), &head);
+}
+
+void service_answer(uint32_t from, uint32_t to, int32_t session, const void *data, size_t size)
+{
+	struct msg *m;
+
+	if (!session)
+		return;
+	m = msg_create_copy(data, size);
+	m->source = from;
+	m->dest = to;
+	m->session = session;
+	m->type = PTYPE_RESPONSE;
+	service_forward(m);
 }
 
 void service_send_error_text(uint32_t from, uint32_t to, int32_t session, const char *why)
@@ -513,7 +562,7 @@ void service_send_error_text(uint32_t from, uint32_t to, int32_t session, const 
 	m->dest = to;
 	m->session = session;
 	m->type = PTYPE_ERROR;
-	(void)service_send(m);
+	service_forward(m);
 }
 
 void service_send_error(uint32_t from, uint32_t to, int32_t session)
@@ -531,11 +580,19 @@ struct timeout {
 	uint32_t tag;
 };
 
+/* A service that has ended meanwhile wants it no more. */
+static void timeout_push(struct service *s, struct timeout *t)
+{
+	int r = push(s, msg_of(t));
+
+	(void)r;
+}
+
 static void timeout_fire(struct timer *timer)
 {
 	struct timeout *t = (struct timeout *)timer;
 
-	(void)push(t->to, msg_of(t));
+	timeout_push(t->to, t);
 }
 
 static bool is_timeout_of(const struct timer *timer, void *s)
@@ -567,7 +624,7 @@ struct msg *service_timeout(struct service *s, int32_t session, uint32_t tag, ui
 	if (delay_ns)
 		timer_arm(&t->timer, clock_mono_ns() + delay_ns);
 	else
-		(void)push(s, m);
+		timeout_push(s, t);
 	return m;
 }
 

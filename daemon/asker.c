@@ -23,7 +23,7 @@ static void answer(const struct asker *a, bool ok, const char *body, size_t n)
 	m->dest = a->source;
 	m->session = a->session;
 	m->type = PTYPE_RESPONSE;
-	(void)service_send(m);
+	service_forward(m);
 }
 
 void asker_answer(const struct asker *a, const struct json *body)

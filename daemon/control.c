@@ -241,7 +241,7 @@ void control_ping(uint64_t number)
 	struct msg *m = request(REQUEST_PING, 0);
 
 	((struct request *)msg_payload(m))->number = number;
-	service_send(m);
+	service_forward(m); /* unanswered before `.daemon` is launched and after its end, as the watchdog expects */
 }
 
 uint64_t control_pong(void)

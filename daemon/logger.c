@@ -24,7 +24,7 @@ static int on_message(struct service *s, void *ud, int type, int session, uint32
 		log_write(LOG_LEVEL_INFO, source, size ? msg : "", size);
 	else if (type == PTYPE_SYSTEM)
 		log_reopen();
-	else if (session && type != PTYPE_RESPONSE && type != PTYPE_ERROR)
+	else if (session && type != PTYPE_RESPONSE && type != PTYPE_ERROR && type != PTYPE_MULTICAST)
 		service_send_error_text(service_handle(s), source, session, "the logger answers nothing");
 	return 0;
 }
@@ -94,7 +94,7 @@ void logger_reopen(void)
 	m->dest = atomic_load_explicit(&user_logger, memory_order_relaxed);
 	m->type = PTYPE_SYSTEM;
 	if (m->dest)
-		service_send(m);
+		service_forward(m);
 	else
 		msg_destroy(m);
 }

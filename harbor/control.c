@@ -102,6 +102,20 @@ static struct link *link_known(unsigned id)
 	return l;
 }
 
+void control_overrun(struct link *l)
+{
+	int conn;
+
+	pthread_mutex_lock(&H.lock);
+	conn = l->peer.state == PEER_UP ? l->peer.conn : 0;
+	if (conn) {
+		peer_lost(&l->peer, conn, "it does not read, and its calls cannot be told", clock_mono_ns());
+		conn_close(conn);
+	}
+	pthread_mutex_unlock(&H.lock);
+	control_touch();
+}
+
 /* ---- what the master says ---- */
 
 static void set_state(enum harbor_state st, const char *what)
@@ -184,8 +198,6 @@ static void member_name(void *ud, const char *name, uint32_t handle)
 static void member_answer(void *ud, uint32_t from, int32_t session, const char *name, uint32_t code,
 			  const char *text)
 {
-	struct msg *m;
-
 	(void)ud;
 	if (code && session) {
 		service_send_error_text(0, from, session, text);
@@ -195,11 +207,7 @@ static void member_answer(void *ud, uint32_t from, int32_t session, const char *
 		log_printf(LOG_LEVEL_WARNING, from, "global name %s: %s", name, text);
 		return;
 	}
-	m = msg_create(0);
-	m->dest = from;
-	m->session = session;
-	m->type = PTYPE_RESPONSE;
-	(void)service_send(m);
+	service_answer(0, from, session, NULL, 0);
 }
 
 static void member_is(void *ud, enum member_state st, const char *why)

@@ -84,7 +84,7 @@ static void succeed(struct directory *d, struct directory_waiting *w, uint32_t h
 
 static void fail(struct directory *d, struct directory_waiting *w, const char *why)
 {
-	bool waits = !w->m || (w->m->session && w->m->type != PTYPE_RESPONSE && w->m->type != PTYPE_ERROR);
+	bool waits = !w->m || msg_wants_answer(w->m);
 
 	if (waits)
 		reply(d, w, PTYPE_ERROR, why, strlen(why));

@@ -126,11 +126,11 @@ static int remote_send_name(const char *name, struct msg *m)
 
 	if (handle) {
 		m->dest = handle;
-		return service_send(m);
+		return service_forward(m) == SEND_OK ? SEND_OK : SEND_REFUSED; /* the owner may just have ended */
 	}
 	if (!directory_post(&H.directory, name, m, clock_mono_ns() + H.c.name_wait_ms * NS_PER_MS))
 		net_post(touch, NULL); /* it has a deadline now */
-	return 0;
+	return SEND_OK;
 }
 
 static void remote_register(uint32_t from, int32_t session, const char *name, uint32_t handle)
@@ -195,7 +195,7 @@ static const struct remote_ops ops = {
 static void deliver(void *ud, struct msg *m)
 {
 	(void)ud;
-	(void)service_send(m);
+	service_forward(m);
 }
 
 static uint64_t random_number(void)
@@ -255,7 +255,7 @@ int harbor_init(const struct harbor_config *c, char **ret_error)
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&H.stopped_now, &monotonic);
 	directory_init(&H.directory, deliver, NULL);
-	link_init(c->message_max, c->queue_max);
+	link_init(c->message_max, c->queue_max, control_overrun);
 	if (c->master_listen) {
 		r = init_master(c, ret_error);
 		if (r < 0)

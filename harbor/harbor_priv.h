@@ -33,11 +33,15 @@ struct harbor {
 	pthread_cond_t stopped_now;
 };
 
+struct link;
+
 extern struct harbor H;
 
 /* control.c */
 extern const struct member_ops control_member_ops;
 extern const struct master_ops control_master_ops;
+/* The link's function for a queue that is beyond its limit: breaks it. */
+void control_overrun(struct link *l);
 /* Something changed: look at all deadlines soon. */
 void control_touch(void);
 /* The timer's function. */

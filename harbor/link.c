@@ -42,9 +42,13 @@
 /* A turn that has this much waiting flushes before its end. */
 #define EARLY_BYTES (256u << 10)
 #define QUIET_NS NS_PER_SEC
+/* For errors in place of answers, beyond queue_max. */
+#define RESERVE_BYTES (256u << 10)
+#define RESERVE_ERROR_MAX 512u
 
 static _Atomic(struct link *) links[256];
 static uint64_t message_max, queue_max;
+static void (*on_overrun)(struct link *l);
 
 /* Links this thread has pushed to since its last flush. */
 static _Thread_local struct {
@@ -55,10 +59,11 @@ static _Thread_local struct {
 
 /* ---- life ---- */
 
-void link_init(uint64_t a_message_max, uint64_t a_queue_max)
+void link_init(uint64_t a_message_max, uint64_t a_queue_max, void (*overrun)(struct link *l))
 {
 	message_max = a_message_max;
 	queue_max = a_queue_max;
+	on_overrun = overrun;
 }
 
 struct link *link_find(unsigned id)
@@ -125,15 +130,21 @@ static const char *gate_text(int gate)
 }
 
 /* One line a second and node: a storm of sends to a dead node is not a storm of lines. */
+static bool may_log(atomic_uint_least64_t *quiet_until_ns)
+{
+	/* relaxed: a rate limit */
+	uint64_t now = clock_mono_ns(), until = atomic_load_explicit(quiet_until_ns, memory_order_relaxed);
+
+	return now >= until &&
+	       atomic_compare_exchange_strong_explicit(quiet_until_ns, &until, now + QUIET_NS, memory_order_relaxed,
+						       memory_order_relaxed);
+}
+
 static void complain(struct link *l, const struct msg *m, const char *why)
 {
-	uint64_t now = clock_mono_ns(), until;
-
-	/* relaxed, all three: statistics and a rate limit */
+	/* relaxed: a statistic */
 	atomic_fetch_add_explicit(&l->dropped, 1, memory_order_relaxed);
-	until = atomic_load_explicit(&l->quiet_until_ns, memory_order_relaxed);
-	if (now < until || !atomic_compare_exchange_strong_explicit(&l->quiet_until_ns, &until, now + QUIET_NS,
-								    memory_order_relaxed, memory_order_relaxed))
+	if (!may_log(&l->quiet_until_ns))
 		return;
 	log_printf(LOG_LEVEL_WARNING, m->source,
 		   "Drop message to harbor %u from :%08x to :%08x (session = %d, msgsz = %llu): %s; %llu so far",
@@ -147,10 +158,10 @@ static int refuse(struct link *l, struct msg *m, const char *why)
 		complain(l, m, why);
 	else
 		log_printf(LOG_LEVEL_WARNING, m->source, "Drop message to :%08x: %s", m->dest, why);
-	if (pending_is_request(m))
+	if (msg_wants_answer(m))
 		service_send_error_text(m->dest, m->source, m->session, why);
 	msg_destroy(m);
-	return -1;
+	return SEND_REFUSED;
 }
 
 static void bounce(struct link *l, struct msg *m, const char *why)
@@ -158,7 +169,7 @@ static void bounce(struct link *l, struct msg *m, const char *why)
 	while (m) {
 		struct msg *next = m->next;
 
-		(void)refuse(l, m, why);
+		refuse(l, m, why);
 		m = next;
 	}
 }
@@ -210,7 +221,7 @@ static void resume(void *arg);
 static void flush_locked(struct link *l)
 {
 	struct txq_batch b;
-	uint64_t written = 0;
+	uint64_t written = 0, in_socket;
 	int conn = atomic_load_explicit(&l->conn, memory_order_relaxed); /* changes under tx_lock only */
 
 	while (conn > 0) {
@@ -219,13 +230,15 @@ static void flush_locked(struct link *l)
 			break;
 		pending_add(&l->pending, b.begun, b.begun_count);
 		/* A socket that failed is told by on_close, and then the requests among these fail. */
-		(void)net_sendv(conn, b.iov, (int)b.parts);
+		(void)net_sendv_queued(conn, b.iov, (int)b.parts, &in_socket);
+		/* relaxed, both: numbers that are only compared with a bound */
+		atomic_store_explicit(&l->socket_bytes, in_socket, memory_order_relaxed);
 		atomic_fetch_sub_explicit(&l->waiting_bytes, b.done_bytes + b.done_count * WIRE_MSG_HEADER,
-					  memory_order_relaxed); /* a bound, not a ledger */
+					  memory_order_relaxed);
 		atomic_fetch_add_explicit(&l->sent, b.done_count, memory_order_relaxed); /* a statistic */
 		free_list(b.done);
 		written += b.bytes;
-		if (b.bytes > 4096 && net_queued(conn) > SOCKET_ENOUGH) {
+		if (in_socket > SOCKET_ENOUGH) {
 			/* on_drain comes after this: the queue is seen full under tx_lock, which it takes */
 			atomic_store_explicit(&l->stalled, true, memory_order_seq_cst);
 			break;
@@ -270,6 +283,7 @@ void link_drained(struct link *l)
 {
 	pthread_mutex_lock(&l->tx_lock);
 	atomic_store_explicit(&l->stalled, false, memory_order_seq_cst);
+	atomic_store_explicit(&l->socket_bytes, 0, memory_order_relaxed); /* a number for a bound */
 	pthread_mutex_unlock(&l->tx_lock);
 	flush(l);
 }
@@ -319,23 +333,53 @@ static void bounce_waiting(struct link *l, const char *why)
 	bounce(l, m, why);
 }
 
-int link_send(struct msg *m)
+/* A small queue is written by the loop, which tells nobody: then the last write's figure is too
+ * high. */
+static void recount_socket(struct link *l)
 {
-	struct link *l = link_find(m->dest >> 24);
-	uintptr_t old;
-	int gate = l ? atomic_load_explicit(&l->gate, memory_order_acquire) : LINK_NO_NODE;
+	int conn;
 
-	if (gate != LINK_OPEN)
-		return refuse(l, m, gate_text(gate));
-	if (m->size > message_max)
-		return refuse(l, m, REMOTE_TOO_LARGE);
-	/* relaxed: a bound, not a ledger */
-	if (atomic_load_explicit(&l->waiting_bytes, memory_order_relaxed) + m->size > queue_max)
-		return refuse(l, m, REMOTE_QUEUE_FULL);
-	if (m->source == 0)
-		m->source = (uint32_t)service_harbor() << 24; /* the node itself */
-	atomic_fetch_add_explicit(&l->waiting_bytes, m->size + WIRE_MSG_HEADER, memory_order_relaxed);
-	old = atomic_load_explicit(&l->outbox, memory_order_relaxed); /* only a value to begin with */
+	if (pthread_mutex_trylock(&l->tx_lock) != 0)
+		return; /* the flusher is at it */
+	conn = atomic_load_explicit(&l->conn, memory_order_relaxed); /* changes under tx_lock only */
+	/* relaxed: a number for a bound */
+	atomic_store_explicit(&l->socket_bytes, conn > 0 ? net_queued(conn) : 0, memory_order_relaxed);
+	pthread_mutex_unlock(&l->tx_lock);
+}
+
+static bool fits(struct link *l, uint64_t waiting, uint64_t bound)
+{
+	return waiting + atomic_load_explicit(&l->socket_bytes, memory_order_relaxed) <= bound; /* a bound */
+}
+
+/* Enters m into the ledger, unless there is no room for it. */
+static bool count(struct link *l, const struct msg *m)
+{
+	uint64_t size = m->size + WIRE_MSG_HEADER, waiting;
+	bool error = m->type == PTYPE_ERROR && m->size <= RESERVE_ERROR_MAX;
+	uint64_t bound = queue_max + WIRE_MSG_HEADER + (error ? RESERVE_BYTES : 0);
+
+	/* relaxed: whoever adds first is counted first, nothing else hangs on it */
+	waiting = atomic_fetch_add_explicit(&l->waiting_bytes, size, memory_order_relaxed) + size;
+	if (likely(fits(l, waiting, bound)))
+		return true;
+	recount_socket(l);
+	if (fits(l, waiting, bound))
+		return true;
+	atomic_fetch_sub_explicit(&l->waiting_bytes, size, memory_order_relaxed);
+	return false;
+}
+
+static void overrun(void *arg)
+{
+	on_overrun(arg);
+}
+
+static void push(struct link *l, struct msg *m)
+{
+	uintptr_t old = atomic_load_explicit(&l->outbox, memory_order_relaxed); /* only a value to begin with */
+	int gate;
+
 	do
 		m->next = (struct msg *)old;
 	while (!atomic_compare_exchange_weak_explicit(&l->outbox, &old, (uintptr_t)m, memory_order_seq_cst,
@@ -345,22 +389,96 @@ int link_send(struct msg *m)
 		bounce_waiting(l, gate_text(gate));
 	else
 		flush_later(l);
-	return 0;
+}
+
+/* A limit refuses an answer: its caller on the other node gets a small error. If there is no
+ * room for that either, all that wait for answers over this link are told by its end. */
+static int refuse_answer(struct link *l, struct msg *m, const char *why)
+{
+	cleanup(mem_freep) char *text = mem_printf("the answer was refused: %s", why);
+	struct msg *e = msg_create_copy(text, strlen(text));
+
+	complain(l, m, why);
+	e->source = m->source;
+	e->dest = m->dest;
+	e->session = m->session;
+	e->type = PTYPE_ERROR;
+	msg_destroy(m);
+	if (count(l, e)) {
+		push(l, e);
+	} else {
+		msg_destroy(e);
+		net_post(overrun, l);
+	}
+	return SEND_REFUSED;
+}
+
+/* A service here speaks in the name of one of another node: the node behind the link takes
+ * messages only from their senders. Whoever waits hears of it. */
+static int refuse_foreign(struct link *l, struct msg *m)
+{
+	uint32_t self = (uint32_t)service_harbor() << 24;
+
+	if (msg_is_answer(m) && m->session) {
+		m->source = self;
+		return refuse_answer(l, m, REMOTE_HANDED_ON);
+	}
+	complain(l, m, REMOTE_HANDED_ON);
+	if (msg_wants_answer(m))
+		service_send_error_text(self, m->source, m->session, REMOTE_HANDED_ON);
+	msg_destroy(m);
+	return SEND_REFUSED;
+}
+
+int link_send(struct msg *m)
+{
+	struct link *l = link_find(m->dest >> 24);
+	int gate = l ? atomic_load_explicit(&l->gate, memory_order_acquire) : LINK_NO_NODE;
+	const char *why;
+
+	if (gate != LINK_OPEN)
+		return refuse(l, m, gate_text(gate));
+	if (m->source == 0)
+		m->source = (uint32_t)service_harbor() << 24; /* the node itself */
+	if (unlikely(m->source >> 24 != service_harbor()))
+		return refuse_foreign(l, m);
+	if (likely(m->size <= message_max && count(l, m))) {
+		push(l, m);
+		return SEND_OK;
+	}
+	why = m->size > message_max ? REMOTE_TOO_LARGE : REMOTE_QUEUE_FULL;
+	return msg_is_answer(m) && m->session ? refuse_answer(l, m, why) : refuse(l, m, why);
 }
 
 /* ---- receiving ---- */
 
+/* It speaks for a service of another node, or answers what nobody asked it (or not any more). */
+static void stray(struct link *l, const struct msg *m)
+{
+	uint64_t n = atomic_fetch_add_explicit(&l->strays, 1, memory_order_relaxed) + 1; /* a statistic */
+
+	if (may_log(&l->strays_quiet_until_ns))
+		log_printf(LOG_LEVEL_WARNING, m->dest,
+			   "Drop message of harbor %u from :%08x to :%08x (type %d, session = %d): %s; %llu so far",
+			   l->id, m->source, m->dest, m->type, m->session,
+			   m->source >> 24 == l->id ? "nobody waits for this answer" : "its sender is of another node",
+			   (unsigned long long)n);
+}
+
 void link_received(struct link *l, struct msg *m)
 {
 	uint32_t source = m->source, dest = m->dest;
-	int32_t session = m->session;
-	bool is_answer = m->type == PTYPE_RESPONSE || m->type == PTYPE_ERROR;
-	/* A message of the socket server holds pointers; no other node has business sending one. */
-	bool foreign = dest >> 24 != service_harbor() || source >> 24 != l->id || m->type == PTYPE_SOCKET;
+	bool is_answer = msg_is_answer(m), theirs = source >> 24 == l->id;
+	int32_t session = is_answer || msg_wants_answer(m) ? m->session : 0;
 
 	atomic_fetch_add_explicit(&l->received, 1, memory_order_relaxed); /* a statistic */
-	pending_answered(&l->pending, m);
-	if (foreign)
+	if (!theirs || (is_answer && session && !pending_answered(&l->pending, m))) {
+		stray(l, m);
+		msg_destroy(m);
+		return;
+	}
+	/* A message of the socket server holds pointers; no other node has business sending one. */
+	if (dest >> 24 != service_harbor() || m->type == PTYPE_SOCKET)
 		msg_destroy(m);
 	else if (service_send(m) == SEND_OK)
 		return;
@@ -372,11 +490,12 @@ void link_received(struct link *l, struct msg *m)
 
 void link_up(struct link *l, int conn)
 {
-	net_set_limit(conn, UINT64_MAX / 2); /* what waits is counted here */
+	net_set_limit(conn, UINT64_MAX / 2); /* the ledger bounds it */
 	net_nodelay(conn);
 	pthread_mutex_lock(&l->tx_lock);
 	atomic_store_explicit(&l->stalled, false, memory_order_seq_cst);
 	atomic_store_explicit(&l->conn, conn, memory_order_seq_cst);
+	atomic_store_explicit(&l->socket_bytes, 0, memory_order_relaxed); /* a number for a bound */
 	pthread_mutex_unlock(&l->tx_lock);
 	flush(l);
 }
@@ -387,6 +506,7 @@ void link_down(struct link *l, const char *why)
 
 	pthread_mutex_lock(&l->tx_lock);
 	atomic_store_explicit(&l->conn, 0, memory_order_seq_cst);
+	atomic_store_explicit(&l->socket_bytes, 0, memory_order_relaxed); /* a number for a bound */
 	cut = txq_cut(&l->queue);
 	uncount(l, cut);
 	set_backlog(l);

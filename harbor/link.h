@@ -9,8 +9,12 @@
  * Ownership: link_send takes the message; the link owns it until the kernel or the socket's queue has
  *            it, or until it bounces.
  * Order:     the pushes of one sender are its order on the wire for each receiver (see txq.h).
- * Limits:    queue_max bytes waiting for one node; a message of message_max bytes. What is above is refused:
- *            a request gets PTYPE_ERROR, anything else is counted and logged at a bounded rate.
+ * Limits:    queue_max bytes accepted and not yet taken by the kernel: outbox, queue and socket together. A message of
+ *            message_max bytes. What is above is refused, counted and logged at a bounded rate; a request gets
+ *            PTYPE_ERROR, and so does the caller whose answer it was: for that there is a small reserve
+ *            beyond queue_max, and when it is used up, too, the link is given up with all calls on it.
+ * Answers:   taken from the node that was asked, for as long as the question waits (pending.h); what else comes is
+ *            counted and dropped.
  */
 #include <stdalign.h>
 #include <stdatomic.h>
@@ -22,9 +26,13 @@ struct link {
 	unsigned id;
 	/* [any] */
 	alignas(64) atomic_uintptr_t outbox;        /* newest first */
-	atomic_uint_least64_t waiting_bytes;        /* outbox and queue, with headers */
+	/* The ledger: with headers; in outbox and queue, and in the socket (after the last
+	 * write, or since) */
+	atomic_uint_least64_t waiting_bytes, socket_bytes;
 	atomic_uint_least64_t sent, received, dropped;
+	atomic_uint_least64_t strays;               /* answers that nobody waits for */
 	atomic_uint_least64_t quiet_until_ns;       /* the next line about dropped messages */
+	atomic_uint_least64_t strays_quiet_until_ns;
 	atomic_int gate;                            /* enum link_gate */
 	atomic_int conn;                            /* > 0: the link is up, write here */
 	atomic_bool flushing;                       /* somebody has the flush right */
@@ -45,7 +53,8 @@ struct link {
 /* May a message be pushed, and if not, why? */
 enum link_gate { LINK_NO_NODE, LINK_NODE_DOWN, LINK_OUT_OF_REACH, LINK_OPEN };
 
-void link_init(uint64_t message_max, uint64_t queue_max);
+/* overrun: on the loop; the link cannot even carry the errors of its calls and is to be broken. */
+void link_init(uint64_t message_max, uint64_t queue_max, void (*overrun)(struct link *l));
 /* After the workers have ended. */
 void link_fini(void);
 /* NULL: never heard of. Any thread. */
@@ -54,7 +63,7 @@ struct link *link_find(unsigned id);
 struct link *link_get(unsigned id);
 
 /* remote_ops.send. */
-int link_send(struct msg *m_take);
+must_use int link_send(struct msg *m_take);
 /* A message came in from this node: to its mailbox, or an error back. */
 void link_received(struct link *l, struct msg *m_take);
 

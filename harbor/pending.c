@@ -4,6 +4,7 @@
 #include "harbor/pending.h"
 
 #include "core/mem.h"
+#include "core/remote.h"
 #include "core/service.h"
 
 #define SIZE_MIN 64u
@@ -18,11 +19,6 @@ void pending_fini(struct pending *p)
 {
 	mem_free(p->entries);
 	pthread_mutex_destroy(&p->lock);
-}
-
-bool pending_is_request(const struct msg *m)
-{
-	return m->session != 0 && m->type != PTYPE_RESPONSE && m->type != PTYPE_ERROR;
 }
 
 static unsigned home_of(const struct pending *p, uint32_t source, int32_t session)
@@ -54,18 +50,19 @@ static void resize(struct pending *p, unsigned size)
 	mem_free(old);
 }
 
-static void add_locked(struct pending *p, const struct msg *m)
+static bool add_locked(struct pending *p, const struct msg *m)
 {
 	struct pending_entry *e;
 
-	if (p->used >= PENDING_MAX)
-		return;
 	if (p->used * 2 >= p->size)
 		resize(p, p->size ? p->size * 2 : SIZE_MIN);
 	e = seek(p, m->source, m->session);
+	if (!e->session && p->used >= PENDING_MAX)
+		return false;
 	if (!e->session)
 		p->used++;
-	*e = (struct pending_entry){ m->source, m->dest, m->session };
+	*e = (struct pending_entry){ m->source, m->dest, m->session, e->session ? e->count + 1 : 1 };
+	return true;
 }
 
 void pending_add(struct pending *p, struct msg *const *m, unsigned n)
@@ -73,12 +70,13 @@ void pending_add(struct pending *p, struct msg *const *m, unsigned n)
 	bool locked = false;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (!pending_is_request(m[i]))
+		if (!msg_wants_answer(m[i]))
 			continue;
 		if (!locked)
 			pthread_mutex_lock(&p->lock);
 		locked = true;
-		add_locked(p, m[i]);
+		if (!add_locked(p, m[i]))
+			service_send_error_text(m[i]->dest, m[i]->source, m[i]->session, REMOTE_TOO_MANY);
 	}
 	if (locked)
 		pthread_mutex_unlock(&p->lock);
@@ -100,16 +98,16 @@ static void remove_locked(struct pending *p, unsigned hole)
 	p->used--;
 }
 
-void pending_answered(struct pending *p, const struct msg *m)
+bool pending_answered(struct pending *p, const struct msg *m)
 {
 	struct pending_entry *e;
+	bool waits = false;
 
-	if ((m->type != PTYPE_RESPONSE && m->type != PTYPE_ERROR) || m->session == 0)
-		return;
 	pthread_mutex_lock(&p->lock);
 	if (p->used) {
 		e = seek(p, m->dest, m->session);
-		if (e->session)
+		waits = e->session != 0;
+		if (waits && --e->count == 0)
 			remove_locked(p, (unsigned)(e - p->entries));
 	}
 	/* what a burst took is given back when the burst is over */
@@ -119,6 +117,7 @@ void pending_answered(struct pending *p, const struct msg *m)
 		p->size = 0;
 	}
 	pthread_mutex_unlock(&p->lock);
+	return waits;
 }
 
 void pending_fail(struct pending *p, const char *why)

@@ -3,11 +3,14 @@
 /*
  * Requests that wait for an answer from one node, so that they can fail at once when it is lost.
  *
- * A request is a message with a session that is no answer itself. The same (source, session) twice is one
- * entry: gates forward every client's packets under the same session and nobody answers those.
+ * A request is a message that wants an answer (msg.h). The same (source, session) twice is one entry with a count:
+ * gates forward every client's packets under the same session and nobody answers those.
+ *
+ * An answer belongs to a request if that was sent to the same node, by the service and with the session that the answer
+ * names. Not to the same handle: the service that was asked may hand the request on to another one of its node.
  *
  * Threads: any, one lock. pending_add takes a batch, so a flush locks once.
- * Limits:  PENDING_MAX; above it a request is not tracked: it is lost without an error if the node is.
+ * Limits:  PENDING_MAX entries; a request above it fails at once (it is sent nevertheless, and its answer dropped).
  */
 #include <pthread.h>
 #include <stdbool.h>
@@ -18,6 +21,7 @@
 struct pending_entry {
 	uint32_t source, dest;
 	int32_t session; /* 0 = free */
+	uint32_t count;  /* requests that wait */
 };
 
 struct pending {
@@ -29,11 +33,10 @@ struct pending {
 void pending_init(struct pending *p);
 void pending_fini(struct pending *p);
 
-bool pending_is_request(const struct msg *m);
 /* Those of the n messages that are requests. */
 void pending_add(struct pending *p, struct msg *const *m, unsigned n);
-/* An answer to `dest` arrived; other messages are ignored. */
-void pending_answered(struct pending *p, const struct msg *m);
+/* m, an answer with a session, arrived from the node. false: nothing waits for it. */
+must_use bool pending_answered(struct pending *p, const struct msg *m);
 /* Each request that waits gets PTYPE_ERROR with this reason; then none waits. */
 void pending_fail(struct pending *p, const char *why);
 unsigned pending_count(struct pending *p);

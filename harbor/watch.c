@@ -18,16 +18,6 @@ struct watch {
 static struct watch *watches;
 static unsigned count;
 
-static void answer(uint32_t from, int32_t session)
-{
-	struct msg *m = msg_create(0);
-
-	m->dest = from;
-	m->session = session;
-	m->type = PTYPE_RESPONSE;
-	(void)service_send(m);
-}
-
 void watch_add(uint32_t from, int32_t session, unsigned id, bool connected)
 {
 	struct watch *w;
@@ -57,7 +47,7 @@ void watch_tell(unsigned id, bool connected)
 		struct watch *w = *p;
 
 		if (w->id == id && w->connected == connected) {
-			answer(w->from, w->session);
+			service_answer(0, w->from, w->session, NULL, 0);
 			drop(p);
 		} else {
 			p = &w->next;

@@ -25,15 +25,17 @@ static int send_message(lua_State *L, int addr, uint32_t source, int type_at)
 			msg_destroy(m);
 			return luaL_error(L, "Invalid service address 0");
 		}
-		r = service_send(m);
+		r = source ? service_forward(m) : service_send(m);
 	} else if (lua_type(L, addr) == LUA_TSTRING) {
-		r = service_send_name(lua_tostring(L, addr), m);
+		const char *name = lua_tostring(L, addr);
+
+		r = source ? service_forward_name(name, m) : service_send_name(name, m);
 	} else {
 		msg_destroy(m);
 		return luaL_error(L, "dest address type (%s) must be a string or number.",
 		                  luaL_typename(L, addr));
 	}
-	if (r != SEND_OK)
+	if (r != SEND_OK && r != SEND_REFUSED)
 		return 0;
 	lua_pushinteger(L, session);
 	return 1;

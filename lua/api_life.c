@@ -21,7 +21,7 @@ static void tell_launcher(lua_State *L, int from)
 
 	lua_settop(L, from - 1);
 	*m = (struct msg){ .size = size, .source = SELF(h), .type = PTYPE_LUA };
-	(void)service_send_name(".launcher", m);
+	service_forward_name(".launcher", m);
 }
 
 void api_end_service(lua_State *L, const char *why)

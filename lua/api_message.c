@@ -98,14 +98,15 @@ int api_deliver(lua_State *L, int arg, struct msg *m, uint32_t *ret_dest)
 	return service_send(m);
 }
 
-/* The contract's results of a send: the session, nothing, or false. */
+/* The contract's results of a send: the session, nothing, or false (a limit, or the way to
+ * another node is shut). */
 static int push_sent(lua_State *L, int r, int32_t session)
 {
 	if (likely(r == SEND_OK)) {
 		lua_pushinteger(L, session);
 		return 1;
 	}
-	if (r == SEND_TOO_LARGE) {
+	if (r == SEND_TOO_LARGE || r == SEND_REFUSED) {
 		lua_pushboolean(L, 0);
 		return 1;
 	}
@@ -136,26 +137,41 @@ int api_rawsend(lua_State *L)
 	return push_sent(L, api_deliver(L, 1, m, &dest), 0);
 }
 
+/* m hands on the request that t serves, or answers it. */
+static bool serves(const struct task *t, const struct msg *m)
+{
+	return t && m->session && t->session == m->session && (t->source == m->source || msg_is_answer(m));
+}
+
 int api_redirect(lua_State *L)
 {
 	struct host *h = host_of(L);
-	uint32_t source = (uint32_t)luaL_checkinteger(L, 2), dest;
+	uint32_t source = (uint32_t)luaL_checkinteger(L, 2);
 	struct proto *p = proto_check(L, 3);
 	int32_t session = (int32_t)luaL_checkinteger(L, 4);
 	struct msg *m = api_take_message(L, 5);
 	struct task *t = api_request_task(L);
+	struct msg head;
+	int r;
 
-	/* Whoever sends on with the session of the request it serves has handed the request on, or
-	 * answered it by hand: somebody else's answer ends it, and nothing was forgotten. */
-	if (t && session && t->session == session &&
-	    (t->source == source || p->id == PTYPE_RESPONSE || p->id == PTYPE_ERROR)) {
-		t->session = 0;
-		t->request_state = REQUEST_DONE;
-	}
 	m->source = source ? source : SELF(h);
 	m->session = session;
 	m->type = p->id;
-	return push_sent(L, api_deliver(L, 1, m, &dest), session);
+	head = *m;
+	r = api_deliver(L, 1, m, &head.dest);
+	if (unlikely(r != SEND_OK) && r != SEND_REFUSED) {
+		/* The request of this task stays its own to answer; anybody else's has nobody
+		 * any more. */
+		if (head.source != SELF(h) && msg_wants_answer(&head) && !serves(t, &head))
+			service_send_error_text(head.dest, head.source, session, "no such service");
+	} else if (serves(t, &head)) {
+		/* Whoever sends on with the session of the request it serves has handed the
+		 * request on, or answered it by hand: somebody else's answer ends it, and
+		 * nothing was forgotten. */
+		t->session = 0;
+		t->request_state = REQUEST_DONE;
+	}
+	return push_sent(L, r, session);
 }
 
 /* ---- calling ---- */
@@ -253,7 +269,8 @@ int api_request(lua_State *L, int arg, struct proto *p, struct msg *m, int64_t t
 	/* The answer may be here before we wait for it, but nobody looks at it before this task
 	 * yields. */
 	r = api_deliver(L, arg, m, &dest);
-	if (unlikely(r != SEND_OK)) {
+	/* Refused by a link: the reason comes as PTYPE_ERROR. */
+	if (unlikely(r != SEND_OK && r != SEND_REFUSED)) {
 		if (r == SEND_TOO_LARGE)
 			return luaL_error(L, "call failed: %s", REMOTE_TOO_LARGE);
 		return invalid_address(L, arg, dest);
@@ -331,7 +348,7 @@ int api_term(lua_State *L)
 	m->source = dest;
 	m->dest = SELF(h);
 	m->type = PTYPE_ERROR;
-	(void)service_send(m);
+	service_forward(m);
 	return 0;
 }
 

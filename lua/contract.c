@@ -85,6 +85,20 @@ static int refuse(int type, void *msg, int result)
 	return result;
 }
 
+/* What is sent in another's name concerns him, too, if it cannot be delivered. A link that
+ * refuses tells by PTYPE_ERROR. */
+static bool deliver(struct service *s, const char *name, struct msg *m)
+{
+	bool own = m->source == service_handle(s);
+	int r;
+
+	if (own)
+		r = name ? service_send_name(name, m) : service_send(m);
+	else
+		r = name ? service_forward_name(name, m) : service_forward(m);
+	return r == SEND_OK || r == SEND_REFUSED;
+}
+
 int skynet_send(struct skynet_context *ctx, uint32_t source, uint32_t destination, int type, int session, void *msg,
 		size_t sz)
 {
@@ -105,21 +119,21 @@ int skynet_send(struct skynet_context *ctx, uint32_t source, uint32_t destinatio
 		return session;
 	}
 	m->dest = destination;
-	return service_send(m) == SEND_OK ? session : SEND_NO_SERVICE;
+	return deliver(s, NULL, m) ? session : SEND_NO_SERVICE;
 }
 
 int skynet_sendname(struct skynet_context *ctx, uint32_t source, const char *destination, int type, int session,
 		    void *msg, size_t sz)
 {
 	struct service *s = contract_service(ctx);
+	struct msg *m;
 
 	if (sz > MSG_SIZE_MAX) {
 		service_log(s, LOG_LEVEL_ERROR, "The message to %s is too large", destination);
 		return refuse(type, msg, SEND_TOO_LARGE);
 	}
-	return service_send_name(destination, make(s, source, type, &session, msg, sz)) == SEND_OK ?
-		       session :
-		       SEND_NO_SERVICE;
+	m = make(s, source, type, &session, msg, sz);
+	return deliver(s, destination, m) ? session : SEND_NO_SERVICE;
 }
 
 /* ---- the service ---- */

@@ -344,38 +344,65 @@ static void push_message(lua_State *L, const struct msg *m)
 	lua_pushinteger(L, m->source);
 }
 
+/* The error is on top of the main stack. Whoever waits for an answer to the message does so no
+ * more. */
+static void raised(struct host *h, const struct msg *m)
+{
+	char line[256];
+
+	task_log_error(h, h->L, LUA_ERRRUN, m->source, m->session, m->size, line);
+	if (msg_wants_answer(m))
+		service_send_error_text(service_handle(h->s), m->source, m->session, line);
+}
+
+/* The program has seen m, and it was not dispatched as what it is: the host holds a timer's
+ * message until it fires. */
+static void forget_timer(struct host *h, const struct msg *m, int32_t session)
+{
+	struct wait *w;
+
+	if (!(m->flags & MSG_TIMEOUT))
+		return;
+	timeout_lost(h, m);
+	w = wait_find(h, session);
+	if (w && w->timer == m)
+		w->timer = NULL;
+}
+
 /* skynet.core.callback: the program has it all. */
 static void raw_callback(struct host *h, struct msg *m)
 {
 	lua_State *L = h->L;
-	uint32_t source = m->source;
-	int32_t session = m->session;
-	size_t size = m->size;
 	/* It may free a forwarded message, so nothing is read from it afterwards. */
-	bool ours = !h->raw_forward || size == 0;
+	const struct msg head = *m;
+	bool ours = !h->raw_forward || m->size == 0;
 
 	lua_pushcfunction(L, callback_traceback);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, h->raw_callback_ref);
 	push_message(L, m);
 	if (lua_pcall(L, 5, 0, 1) != LUA_OK)
-		task_log_error(h, L, LUA_ERRRUN, source, session, size, NULL);
+		raised(h, &head);
 	lua_settop(L, 0);
-	if (ours)
-		msg_destroy(m);
+	if (!ours)
+		return;
+	forget_timer(h, m, head.session);
+	msg_destroy(m);
 }
 
 /* skynet.filter: the program's function gives the message that is dispatched. NULL: it raised. */
 static struct msg *filtered(struct host *h, struct msg *m)
 {
 	lua_State *L = h->L;
+	const int32_t session = m->session;
 	void *payload;
 
 	lua_pushcfunction(L, callback_traceback);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, h->filter_ref);
 	push_message(L, m);
 	if (lua_pcall(L, 5, 5, 1) != LUA_OK) {
-		task_log_error(h, L, LUA_ERRRUN, m->source, m->session, m->size, NULL);
+		raised(h, m);
 		lua_settop(L, 0);
+		forget_timer(h, m, session);
 		return msg_destroy(m);
 	}
 	payload = lua_touserdata(L, 3);
@@ -383,6 +410,7 @@ static struct msg *filtered(struct host *h, struct msg *m)
 		struct msg *other = msg_of(payload);
 
 		*other = (struct msg){ .dest = m->dest };
+		forget_timer(h, m, session);
 		msg_destroy(m);
 		m = other;
 	}
@@ -391,6 +419,10 @@ static struct msg *filtered(struct host *h, struct msg *m)
 	m->session = (int32_t)lua_tointeger(L, 5);
 	m->source = (uint32_t)lua_tointeger(L, 6);
 	lua_settop(L, 0);
+	if (m->type != PTYPE_RESPONSE || m->session != session) {
+		forget_timer(h, m, session);
+		m->flags &= (uint8_t)~MSG_TIMEOUT;
+	}
 	return m;
 }
 
@@ -429,7 +461,7 @@ void host_message_borrowed(struct host *h, struct msg *m)
 {
 	if (service_timeout_tag(m)) {
 		timeout_fire(h, m);
-	} else if (m->type == PTYPE_RESPONSE || m->type == PTYPE_ERROR) {
+	} else if (msg_is_answer(m)) {
 		/* A task may hold an answer longer than the lender lends it. */
 		struct msg *copy = msg_create_copy(msg_payload(m), m->size);
 		size_t size = copy->size;

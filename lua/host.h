@@ -203,6 +203,8 @@ bool timeout_cancel(lua_State *L, uint32_t tag, int32_t session);
 bool timeout_cancel_session(lua_State *L, int32_t session); /* looks at all of them */
 /* m has a tag; it stays the caller's. */
 void timeout_fire(struct host *h, struct msg *m);
+/* m, with or without a tag, is about to be freed unfired. */
+void timeout_lost(struct host *h, const struct msg *m);
 /* At the end of the service, after its state was closed. */
 void timeout_release_all(struct host *h);
 

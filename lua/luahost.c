@@ -104,7 +104,7 @@ static void end_unborn(struct host *h, const char *text)
 		m = msg_create_copy(why, strlen(why));
 		m->source = service_handle(h->s);
 		m->type = PTYPE_TEXT;
-		(void)service_send_name(".daemon", m);
+		service_forward_name(".daemon", m);
 	}
 	api_end_service(L, "the callee failed to load");
 }

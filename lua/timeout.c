@@ -79,6 +79,15 @@ static void free_slot(lua_State *L, struct host *h, uint32_t tag)
 	}
 }
 
+static void forget(lua_State *L, struct host *h, uint32_t tag)
+{
+	lua_rawgeti(L, LUA_REGISTRYINDEX, h->timeouts_ref);
+	lua_pushboolean(L, 0); /* not nil: the array part stays one */
+	lua_rawseti(L, -2, tag);
+	lua_pop(L, 1);
+	free_slot(L, h, tag);
+}
+
 /* The message of a tag, or NULL. */
 static struct msg *armed(struct host *h, uint32_t tag)
 {
@@ -95,11 +104,7 @@ bool timeout_cancel(lua_State *L, uint32_t tag, int32_t session)
 	if (!m || m->session != session)
 		return false;
 	(void)service_timeout_cancel(m); /* if it is on its way already, nobody knows it when it arrives */
-	lua_rawgeti(L, LUA_REGISTRYINDEX, h->timeouts_ref);
-	lua_pushboolean(L, 0);
-	lua_rawseti(L, -2, tag);
-	lua_pop(L, 1);
-	free_slot(L, h, tag);
+	forget(L, h, tag);
 	return true;
 }
 
@@ -111,6 +116,14 @@ bool timeout_cancel_session(lua_State *L, int32_t session)
 		if (timeout_cancel(L, tag, session))
 			return true;
 	return false;
+}
+
+void timeout_lost(struct host *h, const struct msg *m)
+{
+	uint32_t tag = service_timeout_tag(m);
+
+	if (armed(h, tag) == m)
+		forget(h->L, h, tag);
 }
 
 void timeout_fire(struct host *h, struct msg *m)
@@ -130,10 +143,8 @@ void timeout_fire(struct host *h, struct msg *m)
 	lua_rawgeti(L, LUA_REGISTRYINDEX, h->timeouts_ref);
 	lua_rawgeti(L, -1, tag);
 	lua_xmove(L, co, 1);
-	lua_pushboolean(L, 0); /* not nil: the array part stays one */
-	lua_rawseti(L, -2, tag);
 	lua_pop(L, 1);
-	free_slot(L, h, tag);
+	forget(L, h, tag);
 	/* The four values that the contract says it gets. */
 	lua_pushboolean(co, 1);
 	lua_pushlightuserdata(co, NULL);

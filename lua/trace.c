@@ -142,9 +142,9 @@ void trace_call(lua_State *L, struct task *t, int arg)
 	m->type = PTYPE_TRACE;
 	if (lua_type(L, arg) == LUA_TNUMBER && lua_tointeger(L, arg) != 0) {
 		m->dest = (uint32_t)lua_tointeger(L, arg);
-		(void)service_send(m);
+		service_forward(m);
 	} else if (lua_type(L, arg) == LUA_TSTRING) {
-		(void)service_send_name(lua_tostring(L, arg), m);
+		service_forward_name(lua_tostring(L, arg), m);
 	} else {
 		msg_destroy(m); /* the call is about to raise */
 		return;

@@ -118,6 +118,9 @@ int net_start_handler(int id, const struct net_handler *h, void *ud);
 /* Gathers: writes as much as the kernel takes at once, queues a copy of the rest. Same results as net_send.
  * Any thread; calls for one id are serialised by the socket's lock and keep their order. */
 int net_sendv(int id, const struct iovec *iov, int n);
+/* The same; *ret_queued is what waits on the socket afterwards (0: no such socket), as
+ * net_queued would return. */
+int net_sendv_queued(int id, const struct iovec *iov, int n, uint64_t *ret_queued);
 /* Bytes queued for writing, 0 for an unknown id. Any thread. */
 uint64_t net_queued(int id);
 /* The local address of a socket as "ip:port", false: unknown id. Any thread. */

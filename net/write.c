@@ -230,11 +230,19 @@ static void *flatten(const struct iovec *iov, int n, size_t skip, size_t size)
 
 int net_sendv(int id, const struct iovec *iov, int n)
 {
+	uint64_t queued_bytes;
+
+	return net_sendv_queued(id, iov, n, &queued_bytes);
+}
+
+int net_sendv_queued(int id, const struct iovec *iov, int n, uint64_t *ret_queued)
+{
 	struct socket *s = socket_lock(id);
 	size_t total = 0;
 	ssize_t sent = 0;
 	int r;
 
+	*ret_queued = 0;
 	if (!s)
 		return -1;
 	for (int i = 0; i < n; i++)
@@ -254,6 +262,7 @@ int net_sendv(int id, const struct iovec *iov, int n)
 			queued(s, behind);
 		}
 	}
+	*ret_queued = s->out.bytes;
 	socket_unlock(s);
 	return r < 0 ? -1 : 0;
 }

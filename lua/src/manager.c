@@ -57,7 +57,7 @@ static int manager_kill(lua_State *L)
 	lua_pushboolean(L, 1);
 	m = msg_of(seri_pack(L, 1, &size));
 	*m = (struct msg){ .size = size, .source = service_handle(s), .type = PTYPE_LUA };
-	(void)service_send_name(".launcher", m);
+	service_forward_name(".launcher", m);
 	snprintf(address, sizeof(address), ":%x", handle);
 	(void)command_run(s, "KILL", address);
 	return 0;

@@ -20,6 +20,23 @@ function command.eval(source, ...) skynet.retpack(assert(load(source))(...)) end
 function command.keep() kept.response = skynet.response() end
 function command.settle(...) skynet.retpack(kept.response(...)) end
 
+-- Hands the request on to a handle.
+function command.pass(to, ...)
+	local session, source = skynet.context()
+	skynet.redirect(to, source, "lua", session, skynet.pack(...))
+end
+
+-- From now on every message goes to f, which raises.
+function command.raw()
+	skynet.retpack(true)
+	require "skynet.core".callback(function() error "raw error" end)
+end
+
+function command.filter()
+	skynet.retpack(true)
+	skynet.filter(function() error "filter error" end, function() end)
+end
+
 function command.call(...)
 	skynet.retpack(pcall(skynet.call, ...))
 end

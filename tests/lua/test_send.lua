@@ -53,6 +53,39 @@ tap.run {
 		local back = skynet.call(s, "lua", "echo", text)
 		assert(back == text)
 	end },
+	{ "a request that is handed on to nobody fails", function()
+		local a, dead = skynet.newservice "callee", skynet.newservice "callee"
+		skynet.kill(dead)
+		raises("the callee did not answer", skynet.calltimeout, 500, a, "lua", "pass", dead, "echo")
+		raises("the callee did not answer", skynet.calltimeout, 500, a, "lua", "pass", ".nobody", "echo")
+		tap.logged "Maybe forgot response session"
+		skynet.kill(a)
+	end },
+	{ "a request in the name of another that finds nobody fails there", function()
+		local a, dead = skynet.newservice "callee", skynet.newservice "callee"
+		local failed
+		skynet.kill(dead)
+		skynet.fork(function()
+			failed = not pcall(skynet.calltimeout, 500, a, "lua", "hang")
+		end)
+		skynet.sleep(0)
+		-- the session of that call is the last one that was given out here; its answer is the error
+		skynet.call(a, "lua", "eval", [[
+			local skynet, core, to, source, session = require "skynet", require "skynet.core", ...
+			core.redirect(to, source, skynet.PTYPE_LUA, session, skynet.packstring())
+		]], dead, skynet.self(), skynet.genid() - 1)
+		tap.until_true("the call has failed", function() return failed end)
+		skynet.kill(a)
+	end },
+	{ "a callback or filter that raises fails the request", function()
+		for _, how in ipairs { "raw", "filter" } do
+			local a = skynet.newservice "callee"
+			assert(skynet.call(a, "lua", how))
+			raises(how .. " error", skynet.calltimeout, 500, a, "lua", "echo", 1)
+			tap.logged(how .. " error")
+			skynet.kill(a)
+		end
+	end },
 	{ "addresses and facts", function()
 		equal(skynet.address(0x1f), ":0000001f")
 		equal(skynet.address ".x", ".x")

@@ -127,10 +127,30 @@ static void a_name_leads_to_its_service(void **state)
 	expect_handle(a, 1, 7, b);
 }
 
+/* The name is gone with the handle, not only after the teardown. */
+static void end_and_call_by_name(struct service *s, void *arg)
+{
+	(void)arg;
+	assert_true(service_retire(service_handle(s)));
+	assert_int_equal(remote_get()->find_name("SHORT"), 0);
+	assert_int_equal(remote_get()->send_name("SHORT", message(a, 0, PTYPE_LUA, 6, "x")), SEND_OK);
+}
+
+static void a_request_to_the_name_of_one_who_has_just_ended_fails(void **state)
+{
+	uint32_t c = service_launch("actor", NULL);
+
+	(void)state;
+	remote_get()->register_name(a, 5, "SHORT", c);
+	expect(a, 0, PTYPE_RESPONSE, 5, "");
+	assert_true(run_as(c, end_and_call_by_name, NULL));
+	expect(a, 1, PTYPE_ERROR, 6, REMOTE_NO_NAME);
+}
+
 static void a_request_to_an_unknown_name_fails(void **state)
 {
 	(void)state;
-	assert_true(remote_get()->send_name("NOBODY", message(a, 0, PTYPE_LUA, 6, "x")) < 0);
+	assert_int_equal(remote_get()->send_name("NOBODY", message(a, 0, PTYPE_LUA, 6, "x")), SEND_OK);
 	expect(a, 0, PTYPE_ERROR, 6, REMOTE_NO_NAME);
 	/* and without a session nobody is told */
 	(void)remote_get()->send_name("NOBODY", message(a, 0, PTYPE_LUA, 0, "x"));
@@ -323,6 +343,7 @@ int main(void)
 		T(a_request_to_another_node_fails_at_once),
 		T(what_wants_no_answer_is_dropped_with_a_line),
 		T(a_name_leads_to_its_service),
+		T(a_request_to_the_name_of_one_who_has_just_ended_fails),
 		T(a_request_to_an_unknown_name_fails),
 		T(the_second_to_register_hears_that_the_name_is_taken),
 		T(an_invalid_name_is_refused),

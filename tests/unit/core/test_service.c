@@ -63,7 +63,7 @@ static int echo_cb(struct service *s, void *ud, int type, int session, uint32_t 
 		m->dest = source;
 		m->session = session;
 		m->type = PTYPE_RESPONSE;
-		service_send(m);
+		service_forward(m);
 	}
 	return 0;
 }
@@ -119,7 +119,7 @@ static int probe_cb(struct service *s, void *ud, int type, int session, uint32_t
 		m->dest = target;
 		m->session = service_new_session(s);
 		m->type = PTYPE_TEXT;
-		service_send(m);
+		service_forward(m);
 	}
 	return 0;
 }
@@ -198,6 +198,53 @@ static void a_send_to_nobody_is_refused(void **state)
 	(void)state;
 	assert_int_equal(ask(0, 99, PTYPE_TEXT, 1), SEND_NO_SERVICE);
 	assert_int_equal(ask(0, 0, PTYPE_TEXT, 1), SEND_INVALID);
+}
+
+static void a_request_for_another_gets_an_error_when_it_cannot_be_delivered(void **state)
+{
+	uint32_t p = service_launch("probe", NULL);
+	struct msg *m;
+
+	(void)state;
+	for (int type = PTYPE_TEXT; type <= PTYPE_LUA; type++) {
+		m = msg_create(0);
+		m->source = p;
+		m->dest = 99;
+		m->session = 7;
+		m->type = (uint8_t)type;
+		assert_int_equal(service_forward(m), SEND_NO_SERVICE);
+	}
+	/* eleven types, and three of them are no requests: response, error, multicast */
+	assert_true(reaches(&errors, 8));
+	m = msg_create(0);
+	m->source = p;
+	m->session = 8;
+	assert_int_equal(service_forward_name(".nobody", m), SEND_NO_SERVICE);
+	assert_true(reaches(&errors, 9));
+}
+
+static int mute_init(void *inst, struct service *s, const char *args)
+{
+	(void)inst;
+	(void)s;
+	(void)args;
+	return 0;
+}
+
+static const struct module mute = { .name = "mute", .init = mute_init };
+
+static void a_request_to_a_service_without_a_callback_fails(void **state)
+{
+	uint32_t p = service_launch("probe", NULL), m;
+
+	(void)state;
+	module_add(&mute);
+	m = service_launch("mute", NULL);
+	assert_int_equal(ask(p, m, PTYPE_TEXT, 5), SEND_OK);
+	assert_int_equal(ask(p, m, PTYPE_TEXT, 0), SEND_OK);
+	assert_int_equal(ask(p, m, PTYPE_LUA, 6), SEND_OK);
+	assert_true(reaches(&errors, 2));
+	assert_int_equal(answers, 0);
 }
 
 static void names_go_with_their_service(void **state)
@@ -469,6 +516,8 @@ int main(void)
 		T(a_failed_init_leaves_nothing),
 		T(a_request_is_answered),
 		T(a_send_to_nobody_is_refused),
+		T(a_request_for_another_gets_an_error_when_it_cannot_be_delivered),
+		T(a_request_to_a_service_without_a_callback_fails),
 		T(names_go_with_their_service),
 		T(queued_requests_of_a_dead_service_get_errors),
 		T(work_behind_a_long_callback_is_done_by_others),

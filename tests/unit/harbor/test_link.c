@@ -173,6 +173,14 @@ static void shut_link(void *arg)
 	link_shut(l, LINK_NODE_DOWN);
 }
 
+static atomic_uint overruns;
+
+static void overrun(struct link *which)
+{
+	assert_ptr_equal(which, l);
+	atomic_fetch_add_explicit(&overruns, 1, memory_order_relaxed);
+}
+
 static void ended(uint32_t handle)
 {
 	(void)handle;
@@ -196,7 +204,7 @@ static int setup(void **state)
 	assert_int_equal(node_init(&c), 0);
 	module_add(&actor);
 	assert_int_equal(net_init(), 0);
-	link_init(MESSAGE_MAX, QUEUE_MAX);
+	link_init(MESSAGE_MAX, QUEUE_MAX, overrun);
 	l = link_get(FAR);
 	remote_set(&ops);
 	assert_int_equal(node_start(), 0);
@@ -345,6 +353,98 @@ static void a_message_above_the_limit_is_refused_and_the_link_stays(void **state
 	mem_free(big);
 }
 
+static void an_answer_above_the_limit_becomes_a_small_error(void **state)
+{
+	char *big = mem_zalloc(MESSAGE_MAX + 1);
+
+	(void)state;
+	assert_true(send_from(me, 7, PTYPE_RESPONSE, big, MESSAGE_MAX + 1) < 0);
+	assert_true(send_from(me, 8, PTYPE_ERROR, big, MESSAGE_MAX + 1) < 0);
+	far_read(2);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(got[i]->type, PTYPE_ERROR);
+		assert_int_equal(got[i]->session, 7 + (int)i);
+		assert_int_equal(got[i]->source, me);
+		assert_int_equal(got[i]->dest, THERE);
+		assert_int_equal(got[i]->size, strlen("the answer was refused: " REMOTE_TOO_LARGE));
+	}
+	assert_int_equal(letters_to(me), 0);
+	mem_free(big);
+}
+
+static uint64_t ledger(void)
+{
+	return atomic_load_explicit(&l->waiting_bytes, memory_order_relaxed) +
+	       net_queued(atomic_load_explicit(&near_id, memory_order_relaxed));
+}
+
+/* Each send is a flush of its own, which once went past every bound into the socket's queue. */
+static void small_messages_one_by_one_keep_the_bound_too(void **state)
+{
+	static char text[2000];
+	unsigned accepted = 0;
+
+	(void)state;
+	while (send_from(me, 0, PTYPE_LUA, text, sizeof(text)) == 0)
+		assert_true(++accepted < 4 * QUEUE_MAX / sizeof(text));
+	assert_true(ledger() <= QUEUE_MAX + WIRE_MSG_HEADER);
+	assert_true(net_queued(atomic_load_explicit(&near_id, memory_order_relaxed)) < 1 << 20);
+	for (unsigned i = 0; i < 1000; i++)
+		assert_true(send_from(me, 0, PTYPE_LUA, text, sizeof(text)) < 0);
+	far_read(accepted);
+	assert_int_equal(send_from(me, 0, PTYPE_LUA, text, sizeof(text)), 0);
+	far_read(accepted + 1);
+}
+
+static void answers_to_a_peer_that_does_not_read_become_errors_and_then_the_end_of_the_link(void **state)
+{
+	char *big = mem_zalloc(1 << 20);
+	unsigned accepted = 0, told = 0;
+
+	(void)state;
+	atomic_store_explicit(&overruns, 0, memory_order_relaxed);
+	while (send_from(me, 1, PTYPE_RESPONSE, big, 1 << 20) == 0)
+		assert_true(++accepted < 64);
+	told++;
+	while (!atomic_load_explicit(&overruns, memory_order_relaxed)) {
+		assert_true(told < 1 << 20);
+		assert_true(send_from(me, (int32_t)++told, PTYPE_RESPONSE, big, 1 << 20) < 0);
+	}
+	assert_true(told > 1000);
+	assert_true(ledger() <= QUEUE_MAX + (1 << 20));
+	mem_free(big);
+}
+
+static void an_answer_is_taken_from_the_node_that_was_asked_and_once(void **state)
+{
+	(void)state;
+	assert_int_equal(send_from(me, 5, PTYPE_LUA, "x", 1), 0);
+	far_read(1);
+	far_write(PTYPE_RESPONSE, 0x03000001, me, 5, "of a third node");
+	far_write(PTYPE_RESPONSE, THERE, me, 6, "nobody asked");
+	far_write(PTYPE_ERROR, THERE, me, 6, "nobody asked");
+	far_write(PTYPE_RESPONSE, THERE + 1, me, 5, "another service of that node, it was handed on");
+	far_write(PTYPE_RESPONSE, THERE, me, 5, "twice");
+	far_write(PTYPE_LUA, 0x03000001, me, 0, "in the name of a third node");
+	far_write(PTYPE_TEXT, THERE, me, 0, "the end");
+	assert_string_equal(letter_to(me, 1).text, "the end");
+	assert_string_equal(letter_to(me, 0).text, "another service of that node, it was handed on");
+	assert_int_equal(letters_to(me), 2);
+	assert_true(atomic_load_explicit(&l->strays, memory_order_relaxed) == 5);
+}
+
+static void nobody_speaks_for_a_service_of_another_node(void **state)
+{
+	(void)state;
+	/* a request of THERE that a service here hands on to a third: whoever asked is told */
+	assert_true(send_from(0x03000001, 5, PTYPE_LUA, "x", 1) < 0);
+	assert_true(send_from(0x03000001, 6, PTYPE_RESPONSE, "x", 1) < 0);
+	far_read(1);
+	assert_int_equal(got[0]->type, PTYPE_ERROR);
+	assert_int_equal(got[0]->session, 6);
+	assert_int_equal(got[0]->source, 0x01000000);
+}
+
 static void a_peer_that_does_not_read_fills_the_queue_to_its_limit_and_no_more(void **state)
 {
 	char *big = mem_zalloc(1 << 20);
@@ -427,6 +527,11 @@ int main(void)
 		T(what_waits_while_the_link_is_down_leaves_with_the_next_one),
 		T(sends_to_the_dead_and_the_unknown_fail_with_their_reason),
 		T(a_message_above_the_limit_is_refused_and_the_link_stays),
+		T(an_answer_above_the_limit_becomes_a_small_error),
+		T(small_messages_one_by_one_keep_the_bound_too),
+		T(answers_to_a_peer_that_does_not_read_become_errors_and_then_the_end_of_the_link),
+		T(an_answer_is_taken_from_the_node_that_was_asked_and_once),
+		T(nobody_speaks_for_a_service_of_another_node),
 		T(a_peer_that_does_not_read_fills_the_queue_to_its_limit_and_no_more),
 		T(many_senders_keep_their_order_under_load),
 	};
