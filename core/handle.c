@@ -171,6 +171,10 @@ void service_unref(struct service *s)
 {
 	if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) /* R1 */
 		return;
+	/* Only now: people who list services read them, and hold no more than a reference. */
+	mem_free(s->args);
+	mem_free(s->command_result);
+	s->args = s->command_result = NULL;
 	atomic_store_explicit(&s->handle, 0, memory_order_release);
 	slab_free(&services, s);
 }

@@ -160,9 +160,10 @@ static void teardown(struct service *s, const char *why)
 	names_remove_handle(handle);
 	remote_get()->service_ended(handle);
 	msglog_end(s);
-	mem_free(s->args);
-	mem_free(s->command_result);
-	s->args = s->command_result = NULL;
+	/* From the next line on it may be another service: nobody who interrupts this thread
+	 * shall take it for ours. */
+	if (current == s)
+		current = NULL;
 	service_unref(s);
 	count_down();
 }
@@ -208,8 +209,6 @@ uint32_t service_launch(const char *module, const char *args)
 		log_error("handle table is full: %s not launched", s->args);
 		if (mod->release)
 			mod->release(instance);
-		mem_free(s->args);
-		s->args = NULL;
 		service_unref(s);
 		count_down();
 		return 0;

@@ -57,8 +57,8 @@ struct service {
 
 	/* set at launch, then constant until the slot is recycled */
 	uint64_t born_ns;
-	char *args;                         /* launch parameters, for people */
-	char *command_result;               /* last result of command_run, the service's own */
+	char *args;                         /* launch parameters, for people; until the last unref */
+	char *command_result;               /* last result of command_run; likewise */
 
 	struct msg poison;                  /* wakes the owner for teardown */
 	struct service *free_next;
