@@ -102,9 +102,10 @@ static int core_callback(lua_State *L)
 	luaL_checktype(L, 1, LUA_TFUNCTION);
 	h->raw_forward = lua_toboolean(L, 2);
 	lua_settop(L, 1);
-	if (h->raw_callback_ref != LUA_NOREF)
-		luaL_unref(L, LUA_REGISTRYINDEX, h->raw_callback_ref);
-	h->raw_callback_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	int ref = luaL_ref(L, LUA_REGISTRYINDEX); /* may raise: the old one stays */
+
+	luaL_unref(L, LUA_REGISTRYINDEX, h->raw_callback_ref);
+	h->raw_callback_ref = ref;
 	h->unusual = true;
 	return 0;
 }

@@ -36,9 +36,12 @@ int api_filter(lua_State *L)
 
 	luaL_checktype(L, 1, LUA_TFUNCTION);
 	luaL_checkany(L, 2);
-	luaL_unref(L, LUA_REGISTRYINDEX, h->filter_ref);
 	lua_pushvalue(L, 1);
-	h->filter_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+
+	int ref = luaL_ref(L, LUA_REGISTRYINDEX); /* may raise: the old one stays */
+
+	luaL_unref(L, LUA_REGISTRYINDEX, h->filter_ref);
+	h->filter_ref = ref;
 	h->unusual = true;
 	return start_rest(L);
 }

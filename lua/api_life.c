@@ -47,8 +47,7 @@ int api_exit(lua_State *L)
 	api_end_service(L, "the callee exited");
 	if (!h->current || task_of(L) != h->current)
 		return luaL_error(L, "attempt to yield from outside a coroutine");
-	h->current->leaf = L;
-	h->current->wait = WAIT_NEVER;
+	task_blocking(L, "exit")->wait = WAIT_NEVER;
 	return lua_yield(L, 0);
 }
 
@@ -78,8 +77,7 @@ static int init_service_done(lua_State *L, int status, lua_KContext ctx)
 	lua_insert(L, -2);
 	tell_launcher(L, lua_gettop(L) - 1);
 	api_end_service(L, "the callee failed to start");
-	if (h->current)
-		h->current->wait = WAIT_NEVER;
+	task_blocking(L, "init_service")->wait = WAIT_NEVER;
 	return lua_yield(L, 0);
 }
 

@@ -5,6 +5,7 @@
  * not, as in the original, a coroutine: half a million of them would cost more than everything else.
  * skynet.killthread takes it all the same.
  */
+#include <lualib.h>
 #include <string.h>
 
 #include "core/clock.h"
@@ -192,7 +193,7 @@ int api_fork(lua_State *L)
 	luaL_checkany(L, 1);
 	if (h->closing)
 		return luaL_error(L, "the service has ended");
-	t = task_create(h);
+	t = task_create_in(L);
 	if (!lua_checkstack(t->co, n + 1)) {
 		task_kill(t, NULL);
 		return luaL_error(L, "too many arguments to fork");
@@ -205,24 +206,36 @@ int api_fork(lua_State *L)
 	return 1;
 }
 
-/* Is t the thread at index 1, or does tostring(thread) match the pattern there? */
-static bool matches(lua_State *L, struct task *t)
+/* Pushes the coroutine of the first live task but those of the caller whose name matches the
+ * pattern at index 1, or nil. The pattern's function may be the program's, and what it does to
+ * the tasks is its affair: so a copy of them is looked through. */
+static void push_match(lua_State *L, struct host *h)
 {
-	bool yes;
+	int n = 0, list;
 
-	if (lua_isthread(L, 1))
-		return lua_tothread(L, 1) == t->co;
-	lua_getglobal(L, "string");
-	lua_getfield(L, -1, "find");
-	lua_pushthread(t->co);
-	lua_xmove(t->co, L, 1);
-	luaL_tolstring(L, -1, NULL);
-	lua_remove(L, -2);
-	lua_pushvalue(L, 1);
-	lua_call(L, 2, 1);
-	yes = lua_toboolean(L, -1);
-	lua_pop(L, 2);
-	return yes;
+	lua_createtable(L, (int)h->tasks, 0);
+	list = lua_gettop(L);
+	for (struct task *t = h->live; t; t = t->next) {
+		if (t == h->current || t->co == L)
+			continue;
+		lua_rawgeti(L, LUA_REGISTRYINDEX, t->ref);
+		lua_rawseti(L, list, ++n);
+	}
+	for (int i = 1; i <= n; i++) {
+		(void)libs_push(L, LUA_STRLIBNAME);
+		lua_getfield(L, -1, "find");
+		lua_rawgeti(L, list, i);
+		lua_pushfstring(L, "thread: %p", lua_topointer(L, -1));
+		lua_remove(L, -2);
+		lua_pushvalue(L, 1);
+		lua_call(L, 2, 1);
+		if (lua_toboolean(L, -1)) {
+			lua_rawgeti(L, list, i);
+			return;
+		}
+		lua_settop(L, list);
+	}
+	lua_pushnil(L);
 }
 
 /* killthread(thread | pattern | what timeout gave) */
@@ -230,6 +243,7 @@ int api_killthread(lua_State *L)
 {
 	struct host *h = host_of(L);
 	struct task *t;
+	lua_State *co;
 
 	if (lua_isinteger(L, 1)) {
 		if (!timeout_cancel_session(L, (int32_t)lua_tointeger(L, 1)))
@@ -237,17 +251,16 @@ int api_killthread(lua_State *L)
 		lua_settop(L, 1);
 		return 1;
 	}
-	if (lua_type(L, 1) == LUA_TSTRING || lua_isthread(L, 1))
-		lua_settop(L, 1);
-	else
+	lua_settop(L, 1);
+	if (lua_type(L, 1) == LUA_TSTRING)
+		push_match(L, h);
+	else if (!lua_isthread(L, 1))
 		return luaL_argerror(L, 1, "a thread or a pattern");
-	for (t = h->live; t; t = t->next)
-		if (t != h->current && t->co != L && matches(L, t))
-			break;
-	if (!t)
+	co = lua_tothread(L, -1);
+	t = co ? task_of(co) : NULL;
+	/* Its own coroutine, and not that of one that ended meanwhile. */
+	if (!t || t->co != co || !t->live || t == h->current || co == L)
 		return 0;
-	lua_pushthread(t->co);
-	lua_xmove(t->co, L, 1);
 	task_kill(t, "the task was killed");
 	return 1;
 }
@@ -260,7 +273,7 @@ static void push_key(lua_State *L, const struct task *t)
 /* The stack of a suspended task: of the innermost coroutine that waits. */
 static void push_traceback(lua_State *L, struct task *t)
 {
-	luaL_traceback(L, t->leaf, NULL, 0);
+	luaL_traceback(L, coroutine_leaf(t->co), NULL, 0);
 }
 
 /* task(): how many wait; task(table): fills it; task(session), task(thread), task("init"). */

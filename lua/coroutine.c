@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* skynet.coroutine: coroutines inside a task that may call blocking functions (lua-core.md 5.2).
- *
- * While a coroutine of this module runs it belongs to the task, so a blocking function in it notes
- * its wait there and yields. resume() sees the wait and yields as well, up to the task's own
- * coroutine; what wakes the task runs down the same way.
- */
+ * While a coroutine of this module runs it belongs to the task, so a blocking function in it
+ * notes its wait there and yields. resume() sees the wait and yields as well, up to the task's
+ * own coroutine; what wakes the task runs down the same way. Where resume() itself cannot yield,
+ * in a function that C calls, nothing inside of it may wait: the task is `barred` meanwhile. A
+ * coroutine that does not run belongs to no task. */
 #include "lua/host.h"
 
 #define KNOWN "harbord.coroutines" /* weak: coroutine -> is it blocked by the framework? */
@@ -100,20 +100,23 @@ static int go_on(lua_State *L, lua_State *co, int nargs, bool raise)
 {
 	struct host *h = host_of(L);
 	struct task *t = task_of(L);
-	lua_State *outer = h->running;
+	bool barred = t->barred;
+	lua_State *outer;
 	int status, n;
 
 	if (get_known(L, co) == KNOWN_BLOCKED)
 		set_known(L, co, false);
 	task_adopt(co, t);
-	h->running = co;
+	t->barred = barred || !lua_isyieldable(L);
+	outer = host_enter(h, co);
 	status = lua_resume(co, L, nargs, &n);
-	h->running = outer;
+	host_leave(h, co, outer);
+	t->barred = barred;
+	task_adopt(co, &h->main);
 	if (status == LUA_YIELD && h->current == t && t->wait != WAIT_NONE) {
-		set_known(L, co, true);
+		set_known(L, co, true); /* the key is there: this cannot fail, nor can the yield */
 		return lua_yieldk(L, 0, raise, resume_again);
 	}
-	task_adopt(co, &h->main);
 	if (status != LUA_OK && status != LUA_YIELD)
 		return failed(L, co, raise);
 	if (!lua_checkstack(L, n + 1)) {
@@ -171,6 +174,28 @@ static int co_wrap(lua_State *L)
 	co_create(L);
 	lua_pushcclosure(L, wrapped, 1);
 	return 1;
+}
+
+lua_State *coroutine_leaf(lua_State *co)
+{
+	lua_Debug ar;
+
+	while (lua_status(co) == LUA_YIELD && lua_getstack(co, 0, &ar) &&
+	       lua_getinfo(co, "f", &ar)) {
+		lua_CFunction f = lua_tocfunction(co, -1);
+		lua_State *inner = NULL;
+
+		lua_pop(co, 1);
+		/* its arguments and upvalues, for it is the function that yielded */
+		if (f == co_resume)
+			inner = lua_tothread(co, 1);
+		else if (f == wrapped)
+			inner = lua_tothread(co, lua_upvalueindex(1));
+		if (!inner)
+			break;
+		co = inner;
+	}
+	return co;
 }
 
 static int co_yield (lua_State *L)

@@ -122,11 +122,11 @@ static void call_unknown_handler(struct host *h, int ref, struct msg *m, struct 
 	if (is_request) {
 		n++;
 		if (p)
-			lua_pushstring(L, p->name);
+			lua_rawgeti(L, LUA_REGISTRYINDEX, p->name_ref);
 		else
 			lua_pushinteger(L, m->type);
 	}
-	if (lua_pcall(L, n, 0, 0) != LUA_OK)
+	if (host_call(h, L, n, 0, 0) != LUA_OK)
 		task_log_error(h, L, LUA_ERRRUN, m->source, m->session, m->size, NULL);
 }
 
@@ -157,16 +157,33 @@ static noinline void unknown_request(struct host *h, struct msg *m, struct proto
 	           SHOWN(m), m->source);
 }
 
+static int require_debug(lua_State *L)
+{
+	lua_getglobal(L, "require");
+	lua_pushliteral(L, "skynet.debug");
+	lua_call(L, 1, 0);
+	return 0;
+}
+
 /* The debug protocol is Lua that most services never need: loaded with the first message of it. */
 static noinline struct proto *load_debug(struct host *h, struct proto *p)
 {
 	lua_State *L = h->L;
 
-	lua_getglobal(L, "require");
-	lua_pushliteral(L, "skynet.debug");
-	if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+	lua_pushcfunction(L, require_debug);
+	if (host_call(h, L, 0, 0, 0) != LUA_OK)
 		task_log_error(h, L, LUA_ERRRUN, 0, 0, 0, NULL);
 	return p;
+}
+
+/* There is no coroutine for the request. */
+static noinline void no_memory(struct host *h, const struct msg *m)
+{
+	log_printf(LOG_LEVEL_ERROR, service_handle(h->s), "lua memory error : [%x to :%x : %d]",
+	           m->source, service_handle(h->s), m->session);
+	if (m->session)
+		service_send_error_text(service_handle(h->s), m->source, m->session,
+		                        "error in callee: not enough memory");
 }
 
 static void on_request(struct host *h, struct msg *m, bool borrowed)
@@ -184,6 +201,12 @@ static void on_request(struct host *h, struct msg *m, bool borrowed)
 		return;
 	}
 	t = task_create(h);
+	if (unlikely(!t)) {
+		no_memory(h, m);
+		if (!borrowed)
+			msg_destroy(m);
+		return;
+	}
 	co = t->co;
 	t->source = m->source;
 	t->session = m->session;
@@ -380,7 +403,7 @@ static void raw_callback(struct host *h, struct msg *m)
 	lua_pushcfunction(L, callback_traceback);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, h->raw_callback_ref);
 	push_message(L, m);
-	if (lua_pcall(L, 5, 0, 1) != LUA_OK)
+	if (host_call(h, L, 5, 0, 1) != LUA_OK)
 		raised(h, &head);
 	lua_settop(L, 0);
 	if (!ours)
@@ -399,7 +422,7 @@ static struct msg *filtered(struct host *h, struct msg *m)
 	lua_pushcfunction(L, callback_traceback);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, h->filter_ref);
 	push_message(L, m);
-	if (lua_pcall(L, 5, 5, 1) != LUA_OK) {
+	if (host_call(h, L, 5, 5, 1) != LUA_OK) {
 		raised(h, m);
 		lua_settop(L, 0);
 		forget_timer(h, m, session);

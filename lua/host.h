@@ -7,8 +7,12 @@
  * Ownership: the host owns its Lua state, tasks and waits; a task's coroutine is anchored by a registry
  *            reference for as long as the task has it. A struct task is kept until the host ends,
  *            so a coroutine that somebody still holds never points to freed memory.
- * Memory:    the limit of a service holds while its own code runs (host.current); the host's few
- *            allocations between turns may pass it, so that no error strikes where nothing catches it.
+ * Memory:    the limit of a service holds while its own code runs (host.running), which is
+ *            always inside of a protected call; what the host allocates otherwise may pass it,
+ *            so that no error strikes where nothing catches it.
+ * Waits:     a wait is recorded only when the yield that follows cannot fail
+ *            (task_blocking), and what makes somebody answer is sent after that is known. So
+ *            no session, timer or token outlives a function that raised.
  */
 #include <lua.h>
 #include <lauxlib.h>
@@ -57,6 +61,8 @@ struct task {
 	struct host *host;
 	struct task *prev, *next;   /* host->live; host->pool and host->blank by next */
 	int ref;                    /* anchors co in the registry */
+	bool live;                  /* on host->live */
+	bool barred;                /* it runs inside of a function that cannot yield, see coroutine.c */
 
 	/* the request it serves */
 	uint32_t source;
@@ -77,7 +83,6 @@ struct task {
 	int32_t deadline_session;   /* of calltimeout, else 0 */
 	const void *token;
 	int token_ref;              /* the token, if it is in the table */
-	lua_State *leaf;            /* the coroutine that yielded: co, or one of skynet.coroutine inside */
 	char *error_text;           /* owned */
 	struct msg *held;           /* answer that the task reads until it yields again */
 	struct proto *call_proto;
@@ -172,13 +177,15 @@ struct host {
 	bool booted, started, exiting, closing;
 	uint8_t code_mode;          /* enum code_mode */
 	bool limited;               /* skynet.memlimit was used */
+	bool describing;            /* an error, with memory beyond the limit */
 	bool settling;              /* loaded, and the start has not come to its first end */
 	bool collector_chosen;      /* by the program, with collectgarbage */
 	void *loose;                /* payload that an error may have lost, see api_packstring */
 	const char *why;            /* reason told to callers at the end */
 
 	/* [any] written by the owner, read by its own signal handler; see luahost.c */
-	lua_State *volatile running;
+	lua_State *volatile running; /* where code of the program runs, NULL while none does */
+	atomic_bool interrupted;     /* a hook was set since no code ran */
 	atomic_bool want_stack, want_break;
 };
 
@@ -209,6 +216,26 @@ void timeout_lost(struct host *h, const struct msg *m);
 void timeout_release_all(struct host *h);
 
 /* ---- luahost.c ---- */
+/* Code of the program runs in L from now on, in a protected call: the memory limit holds, and an
+ * interrupt breaks it. Returns what ran before, for host_leave. */
+static inline lua_State *host_enter(struct host *h, lua_State *L)
+{
+	lua_State *outer = h->running;
+
+	h->running = L;
+	return outer;
+}
+/* An interrupt came while L ran: its hook goes on to what ran before, or off. */
+void host_move_hook(struct host *h, lua_State *L, lua_State *outer);
+static inline void host_leave(struct host *h, lua_State *L, lua_State *outer)
+{
+	h->running = outer;
+	/* relaxed: set by a signal handler on this thread */
+	if (unlikely(atomic_load_explicit(&h->interrupted, memory_order_relaxed)))
+		host_move_hook(h, L, outer);
+}
+/* lua_pcall as code of the program, on the main state or what runs. */
+int host_call(struct host *h, lua_State *L, int nargs, int nresults, int handler);
 void host_settle(struct host *h);
 /* The task of skynet.start came to an end of which the start function knows nothing: the service ends, and who launched
  * it is told. Between turns. */
@@ -232,11 +259,18 @@ static inline struct host *host_of(lua_State *L)
 	return task_of(L)->host;
 }
 
-/* The running task if L may block in its name, or raises: in the main chunk and in plain coroutines
- * nothing can wait. */
+/* Whether L may wait now: it runs in the name of a task, and nothing between it and the task's
+ * own coroutine is a function that cannot yield. */
+bool task_can_wait(lua_State *L);
+/* The running task if L may wait, or raises: in the main chunk, in plain coroutines and in
+ * functions that C calls (table.sort, string.gsub, most metamethods, hooks) nothing can wait.
+ * Comes before anything is sent or recorded; until the function yields, nothing that is called
+ * may wait. */
 struct task *task_blocking(lua_State *L, const char *what);
-/* A task with a coroutine and nothing on its stack. May raise (memory). */
+/* A task with a coroutine and nothing on its stack. Between turns; NULL: no memory. */
 struct task *task_create(struct host *h);
+/* The same for functions that run in L: raises. */
+struct task *task_create_in(lua_State *L);
 /* Starts or resumes; nargs values (and, at the start, the function) are on its stack. Deals with its
  * yield, end or error. The task may be gone afterwards. */
 void task_resume(struct task *t, int nargs);
@@ -255,6 +289,11 @@ void fifo_push(struct fifo *f, struct task *t, const void *token);
  * ret_line, 256 bytes: its first line, for the caller. */
 void task_log_error(struct host *h, lua_State *from, int status, uint32_t source, int32_t session,
 		    size_t size, char *ret_line);
+
+/* ---- coroutine.c ---- */
+/* The innermost coroutine of skynet.coroutine that a suspended one waits in; itself if there is
+ * none. */
+lua_State *coroutine_leaf(lua_State *co);
 
 /* ---- dispatch.c ---- */
 void host_message(struct service *s, void *ud, struct msg *m_take);

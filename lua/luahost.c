@@ -35,9 +35,10 @@ static void on_hook(lua_State *L, lua_Debug *ar)
 	(void)ar;
 	/* acquire: pairs with the release in service_retire */
 	if (atomic_load_explicit(&h->s->retired, memory_order_acquire)) {
-		/* It stays, and strikes at every instruction: a pcall in the loop does not save it.
-		 */
+		/* It stays, and strikes at every instruction: a pcall in the loop does not save
+		 * it. Nor do tasks begin that are due. */
 		lua_sethook(L, on_hook, LUA_MASKCOUNT, 1);
+		h->exiting = true;
 		luaL_error(L, "killed");
 	}
 	lua_sethook(L, NULL, 0, 0);
@@ -59,9 +60,35 @@ static void on_interrupt(struct service *s)
 
 	if (s->module != &snlua || !h || !h->running)
 		return;
+	atomic_store_explicit(&h->interrupted, true, memory_order_relaxed);
 	if (!atomic_load_explicit(&h->want_break, memory_order_relaxed))
 		atomic_store_explicit(&h->want_stack, true, memory_order_relaxed);
 	lua_sethook(h->running, on_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+}
+
+/* What was meant for this run breaks no later one. */
+void host_move_hook(struct host *h, lua_State *L, lua_State *outer)
+{
+	if (L != outer && lua_gethook(L) == on_hook) {
+		lua_sethook(L, NULL, 0, 0);
+		if (outer)
+			lua_sethook(outer, on_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+	}
+	if (outer)
+		return;
+	/* relaxed, all: flags of this thread, or meant for whenever they are seen */
+	atomic_store_explicit(&h->interrupted, false, memory_order_relaxed);
+	atomic_store_explicit(&h->want_stack, false, memory_order_relaxed);
+	atomic_store_explicit(&h->want_break, false, memory_order_relaxed);
+}
+
+int host_call(struct host *h, lua_State *L, int nargs, int nresults, int handler)
+{
+	lua_State *outer = host_enter(h, L);
+	int status = lua_pcall(L, nargs, nresults, handler);
+
+	host_leave(h, L, outer);
+	return status;
 }
 
 /* ---- life ---- */
@@ -84,19 +111,34 @@ static int load_traceback(lua_State *L)
 	return 1;
 }
 
+/* (a light userdata) -> an error for the launcher, in what it points to */
+static int pack_error(lua_State *L)
+{
+	struct msg **ret = lua_touserdata(L, 1);
+	const char *text = lua_touserdata(L, 2);
+	size_t size;
+
+	lua_pushliteral(L, "ERROR");
+	lua_pushstring(L, text);
+	*ret = msg_of(seri_pack(L, 3, &size));
+	**ret = (struct msg){ .size = size };
+	return 0;
+}
+
 /* Between turns: the memory limit of the program does not count here. */
 static void end_unborn(struct host *h, const char *text)
 {
-	struct msg *m;
-	size_t size;
 	lua_State *L = h->L;
+	struct msg *m;
 
 	lua_settop(L, 0);
-	lua_pushliteral(L, "ERROR");
-	lua_pushstring(L, text);
-	m = msg_of(seri_pack(L, 1, &size));
-	lua_settop(L, 0);
-	*m = (struct msg){ .size = size, .source = service_handle(h->s), .type = PTYPE_LUA };
+	lua_pushcfunction(L, pack_error);
+	lua_pushlightuserdata(L, &m);
+	lua_pushlightuserdata(L, (void *)text);
+	if (lua_pcall(L, 2, 0, 0) != LUA_OK)
+		mem_exhausted(strlen(text));
+	m->source = service_handle(h->s);
+	m->type = PTYPE_LUA;
 	if (service_send_name(".launcher", m) != SEND_OK) {
 		/* The bootstrap itself: only the daemon is there to be told. */
 		cleanup(mem_freep) char *why = mem_printf("start_failed %s", text);
@@ -152,7 +194,7 @@ static void boot(struct service *s, void *ud, struct msg *m)
 	}
 	lua_pushcfunction(h->L, load_traceback);
 	lua_pushcfunction(h->L, host_load);
-	if (lua_pcall(h->L, 0, 0, 1) != LUA_OK) {
+	if (host_call(h, h->L, 0, 0, 1) != LUA_OK) {
 		cleanup(mem_freep) char *text = mem_strdup(lua_tostring(h->L, -1));
 
 		report_load_error(h, text);
@@ -229,7 +271,6 @@ static void close_state(struct host *h)
 	tell_callees(h);
 	task_free_all(h);
 	fail_responses(h);
-	h->running = NULL;
 	lua_close(L);
 	/* Finalizers may have armed timers; nobody is here to get them. */
 	for (unsigned i = 0; i < h->waits_size; i++)
@@ -245,6 +286,11 @@ static void snlua_release(void *instance)
 
 	if (h->L)
 		close_state(h);
+	/* An interrupt that comes later finds nothing: it may come at any time until the service
+	 * is gone. The fence keeps the order for the signal handler, which runs on this thread. */
+	if (h->s) /* NULL: it was never launched */
+		service_set_message_callback(h->s, NULL, NULL);
+	atomic_signal_fence(memory_order_seq_cst);
 	trace_release(h);
 	for (struct task *t = h->blank, *next; t; t = next) {
 		next = t->next;

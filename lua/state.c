@@ -10,9 +10,10 @@
 #include "lua/host.h"
 
 #define WARN_FIRST ((size_t)32 << 20)
+#define DESCRIBE_BYTES ((size_t)256 << 10) /* beyond the limit, for the text of an error */
 
-/* Accounts every byte; refuses to grow beyond the limit while the program runs, which Lua turns
- * into "not enough memory". */
+/* Accounts every byte; refuses to grow beyond the limit while code of the program runs, which
+ * Lua turns into "not enough memory". */
 static void *allocate(void *ud, void *p, size_t old, size_t size)
 {
 	struct host *h = ud;
@@ -26,10 +27,11 @@ static void *allocate(void *ud, void *p, size_t old, size_t size)
 		                      memory_order_relaxed); /* a statistic */
 		return NULL;
 	}
-	if (unlikely(h->memory_limit && size > old && h->current &&
-	             h->memory + size - old > h->memory_limit))
+	if (unlikely(h->memory_limit && size > old && h->running &&
+	             h->memory + size - old >
+	                     h->memory_limit + (h->describing ? DESCRIBE_BYTES : 0)))
 		return NULL;
-	if (size > old && h->current && fault(lua_alloc))
+	if (size > old && h->running && fault(lua_alloc))
 		return NULL;
 	void *q = p ? realloc(p, size) : malloc(size);
 
@@ -109,9 +111,8 @@ int host_open_state(struct host *h)
 		return -1;
 	h->L = L;
 	lua_atpanic(L, panic);
-	h->main = (struct task){ .co = L, .leaf = L, .host = h };
+	h->main = (struct task){ .co = L, .host = h };
 	task_adopt(L, &h->main);
-	h->running = L;
 	lua_gc(L, LUA_GCSTOP);
 	lua_pushcfunction(L, open_libraries);
 	return lua_pcall(L, 0, 0, 0) == LUA_OK ? 0 : -1;

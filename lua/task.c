@@ -56,18 +56,33 @@ static void fifo_cancel(struct fifo *f, const struct task *t)
 
 /* ---- life of a task ---- */
 
-struct task *task_blocking(lua_State *L, const char *what)
+bool task_can_wait(lua_State *L)
 {
 	struct task *t = task_of(L);
 
-	if (unlikely(t->host->current != t))
+	return t->host->current == t && !t->barred && lua_isyieldable(L);
+}
+
+static noinline void refuse_wait(lua_State *L, const char *what)
+{
+	struct task *t = task_of(L);
+
+	if (t->host->current != t)
 		luaL_error(L,
 		           "skynet.%s must run in a task of the service (it was called in the main "
 		           "chunk,"
 		           " or inside a plain coroutine)",
 		           what);
-	t->leaf = L;
-	return t;
+	/* As lua_yield says it. */
+	lua_pushliteral(L, "attempt to yield across a C-call boundary");
+	lua_error(L);
+}
+
+struct task *task_blocking(lua_State *L, const char *what)
+{
+	if (unlikely(!task_can_wait(L)))
+		refuse_wait(L, what);
+	return task_of(L);
 }
 
 static void link_live(struct task *t)
@@ -79,6 +94,7 @@ static void link_live(struct task *t)
 	if (h->live)
 		h->live->prev = t;
 	h->live = t;
+	t->live = true;
 	if (unlikely(++h->tasks > h->peak)) {
 		h->peak = h->tasks;
 		if (h->peak > h->pool_limit && h->peak <= HOST_POOL_MAX)
@@ -96,35 +112,65 @@ static void unlink_live(struct task *t)
 		h->live = t->next;
 	if (t->next)
 		t->next->prev = t->prev;
+	t->live = false;
 	h->tasks--;
 }
 
-static struct task *with_new_coroutine(struct host *h)
+static struct task *with_new_coroutine(lua_State *L)
 {
 	/* Both may raise; nothing is ours yet. */
-	lua_State *co = lua_newthread(h->L);
-	int ref = luaL_ref(h->L, LUA_REGISTRYINDEX);
+	lua_State *co = lua_newthread(L);
+	int ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	struct host *h = host_of(L);
 	struct task *t = h->blank;
 
+	lua_sethook(co, NULL, 0, 0); /* it was born with L's */
 	if (t)
 		h->blank = t->next;
 	else
 		t = mem_alloc(sizeof(*t));
-	*t = (struct task){ .co = co, .leaf = co, .host = h, .ref = ref };
+	*t = (struct task){ .co = co, .host = h, .ref = ref };
 	task_adopt(co, t);
+	return t;
+}
+
+static int new_coroutine(lua_State *L)
+{
+	lua_pushlightuserdata(L, with_new_coroutine(L));
+	return 1;
+}
+
+static struct task *from_pool(struct host *h)
+{
+	struct task *t = h->pool;
+
+	h->pool = t->next;
+	h->pooled--;
 	return t;
 }
 
 struct task *task_create(struct host *h)
 {
-	struct task *t = h->pool;
+	struct task *t;
 
-	if (likely(t != NULL)) {
-		h->pool = t->next;
-		h->pooled--;
+	if (likely(h->pool != NULL)) {
+		t = from_pool(h);
 	} else {
-		t = with_new_coroutine(h);
+		lua_pushcfunction(h->L, new_coroutine);
+		t = host_call(h, h->L, 0, 1, 0) == LUA_OK ? lua_touserdata(h->L, -1) : NULL;
+		lua_pop(h->L, 1);
+		if (!t)
+			return NULL;
 	}
+	link_live(t);
+	return t;
+}
+
+struct task *task_create_in(lua_State *L)
+{
+	struct host *h = host_of(L);
+	struct task *t = h->pool ? from_pool(h) : with_new_coroutine(L);
+
 	link_live(t);
 	return t;
 }
@@ -144,18 +190,14 @@ static void give_up_coroutine(struct task *t)
 
 	task_adopt(t->co, &h->main);
 	luaL_unref(h->L, LUA_REGISTRYINDEX, t->ref);
-	t->co = t->leaf = NULL;
+	t->co = NULL;
 	t->next = h->blank;
 	h->blank = t;
 }
 
 static void drop_pooled(struct host *h)
 {
-	struct task *t = h->pool;
-
-	h->pool = t->next;
-	h->pooled--;
-	give_up_coroutine(t);
+	give_up_coroutine(from_pool(h));
 }
 
 void task_empty_pool(struct host *h)
@@ -178,7 +220,8 @@ static noinline void review_pool(struct host *h)
 		drop_pooled(h);
 }
 
-static void task_end(struct task *t)
+/* Nobody finds the task any more: neither a pattern of killthread nor a wakeup. */
+static void task_leave(struct task *t)
 {
 	struct host *h = t->host;
 
@@ -186,8 +229,12 @@ static void task_end(struct task *t)
 		fifo_cancel(&h->wakeups, t);
 	if (unlikely(t == h->start_task))
 		h->start_task = NULL;
-	drop_messages(t);
 	unlink_live(t);
+}
+
+static void task_clear(struct task *t)
+{
+	drop_messages(t);
 	if (unlikely(t->tag))
 		trace_set_tag(t, NULL, 0);
 	mem_free(t->error_text);
@@ -198,16 +245,24 @@ static void task_end(struct task *t)
 	t->session = 0;
 	t->request_state = REQUEST_NONE;
 	t->wait = WAIT_NONE;
-	if (unlikely(t->leaf != t->co))
-		task_adopt(t->leaf, &h->main);
+}
+
+/* Its function has returned. Only such a coroutine serves again, and none that the program has
+ * set a hook on: what an error or a kill leaves is not to be known (an error that leaves a hook
+ * disables all hooks of its coroutine for good). */
+static void task_end(struct task *t)
+{
+	struct host *h = t->host;
+
+	task_leave(t);
+	task_clear(t);
 	if (unlikely(++h->ended >= h->review_at))
 		review_pool(h);
-	if (unlikely(h->pooled + h->tasks >= h->pool_limit)) {
+	if (unlikely(h->pooled + h->tasks >= h->pool_limit || lua_gethook(t->co))) {
 		give_up_coroutine(t);
 		return;
 	}
 	lua_settop(t->co, 0);
-	t->leaf = t->co;
 	t->next = h->pool;
 	h->pool = t;
 	h->pooled++;
@@ -223,15 +278,20 @@ void task_fail_request(struct task *t, const char *why)
 		service_send_error_text(service_handle(t->host->s), t->source, session, why);
 }
 
-/* Runs the to-be-closed variables. They may do anything but wait. */
-static void close_coroutine(struct task *t)
+/* Runs the to-be-closed variables, in nobody's name: they may do anything but wait, or answer
+ * for a task. The coroutine never serves again. */
+static void close_task(struct task *t)
 {
 	struct host *h = t->host;
-	lua_State *outer = h->running;
+	struct task *current = h->current;
+	lua_State *co = t->co, *outer = host_enter(h, co);
 
-	h->running = t->co;
-	(void)lua_resetthread(t->co);
-	h->running = outer;
+	h->current = NULL;
+	(void)lua_resetthread(co);
+	host_leave(h, co, outer);
+	h->current = current;
+	task_clear(t);
+	give_up_coroutine(t);
 }
 
 /* ---- errors ---- */
@@ -254,13 +314,17 @@ void task_log_error(struct host *h, lua_State *from, int status, uint32_t source
 	lua_State *L = h->L;
 	const char *text = "the error cannot be shown", *line = text;
 	uint32_t self = service_handle(h->s);
+	bool described;
 
 	lua_pushcfunction(L, describe);
 	lua_pushlightuserdata(L, from);
 	lua_xmove(from, L, from != L);
 	if (from == L)
 		lua_rotate(L, -3, -1); /* the message was below: bring it behind the two */
-	if (lua_pcall(L, 2, 2, 0) == LUA_OK) {
+	h->describing = true;
+	described = host_call(h, L, 2, 2, 0) == LUA_OK;
+	h->describing = false;
+	if (described) {
 		text = lua_tostring(L, -2);
 		line = lua_tostring(L, -1);
 	} else {
@@ -287,13 +351,12 @@ static noinline void on_error(struct task *t, int status)
 	bool is_start = t == h->start_task;
 	char line[256];
 
+	task_leave(t); /* describing and closing may run the program's code */
 	if (t->tag)
 		trace_event(t, "error", NULL);
 	task_log_error(h, t->co, status, t->source, t->session, t->request_size, line);
 	task_fail_request(t, line);
-	wait_abandon(t, true);
-	close_coroutine(t);
-	task_end(t);
+	close_task(t);
 	if (is_start)
 		host_start_failed(h, line);
 }
@@ -316,46 +379,56 @@ static noinline void on_forgotten(struct task *t)
 
 /* ---- running ---- */
 
+/* (what was yielded) -> the text about it */
+static int stray_text(lua_State *L)
+{
+	const char *what = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : luaL_typename(L, 1);
+
+	if (lua_type(L, 1) == LUA_TSTRING && strcmp(what, "USER") == 0)
+		lua_pushliteral(L, "Call skynet.coroutine.yield out of skynet.coroutine.resume");
+	else
+		lua_pushfstring(L, "Unknown command : %s", what);
+	return 1;
+}
+
 /* coroutine.yield in a task: nobody will ever resume it. */
 static noinline void on_stray_yield(struct task *t, int results)
 {
 	struct host *h = t->host;
+	uint32_t source = t->source;
+	int32_t session = t->session;
+	lua_State *co = t->co;
 
-	if (results && !lua_isnil(t->co, -results)) {
-		lua_settop(t->co, lua_gettop(t->co) - results + 1);
-		if (lua_type(t->co, -1) == LUA_TSTRING &&
-		    strcmp(lua_tostring(t->co, -1), "USER") == 0)
-			lua_pushliteral(
-			        t->co,
-			        "Call skynet.coroutine.yield out of skynet.coroutine.resume");
-		else
-			lua_pushfstring(t->co, "Unknown command : %s",
-			                lua_type(t->co, -1) == LUA_TSTRING
-			                        ? lua_tostring(t->co, -1)
-			                        : luaL_typename(t->co, -1));
-		lua_remove(t->co, -2);
-		task_log_error(h, t->co, LUA_ERRRUN, t->source, t->session, t->request_size, NULL);
-		results = 0;
-	}
-	lua_pop(t->co, results);
-	task_fail_request(t, "the callee stalled in coroutine.yield");
 	t->wait = WAIT_NEVER;
+	task_fail_request(t, "the callee stalled in coroutine.yield");
+	if (!results || lua_isnil(co, -results)) {
+		lua_pop(co, results);
+		return;
+	}
+	lua_pop(co, results - 1);
+	lua_pushcfunction(h->L, stray_text);
+	lua_xmove(co, h->L, 1);
+	(void)host_call(h, h->L, 1, 1, 0);
+	lua_xmove(h->L, co, 1);
+	/* Last, for it may run the program's code, which may kill the task. */
+	task_log_error(h, co, LUA_ERRRUN, source, session, t->request_size, NULL);
 }
 
 void task_resume(struct task *t, int nargs)
 {
 	struct host *h = t->host;
+	lua_State *co = t->co, *outer;
 	int results = 0, status;
 
 	if (unlikely(t->profiled))
 		t->profile_began_ns = clock_mono_ns();
-	if (unlikely(t->tag) && lua_status(t->co) == LUA_YIELD)
-		trace_event(t, "resume", t->leaf);
+	if (unlikely(t->tag) && lua_status(co) == LUA_YIELD)
+		trace_event(t, "resume", coroutine_leaf(t->co));
 	h->current = t;
-	h->running = t->co;
-	status = lua_resume(t->co, h->L, nargs, &results);
-	h->running = h->L;
+	outer = host_enter(h, co);
+	status = lua_resume(co, h->L, nargs, &results);
 	h->current = NULL;
+	host_leave(h, co, outer);
 	if (unlikely(t->profiled))
 		t->profile_total_ns += clock_mono_ns() - t->profile_began_ns;
 	if (status == LUA_YIELD) {
@@ -381,8 +454,8 @@ void task_kill(struct task *t, const char *why)
 	fifo_cancel(&t->host->forks, t);
 	wait_abandon(t, true);
 	task_fail_request(t, why);
-	close_coroutine(t);
-	task_end(t);
+	task_leave(t);
+	close_task(t);
 }
 
 void task_fail_wait(struct task *t, const char *why, size_t size)

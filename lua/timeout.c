@@ -8,6 +8,7 @@
  * its way no other message has it.
  */
 #include "core/clock.h"
+#include "core/log.h"
 #include "core/mem.h"
 #include "lua/host.h"
 
@@ -126,25 +127,46 @@ void timeout_lost(struct host *h, const struct msg *m)
 		forget(h->L, h, tag);
 }
 
+/* Pushes the function of a tag, which is free from now on. Allocates nothing. */
+static void take_function(lua_State *L, struct host *h, uint32_t tag)
+{
+	lua_rawgeti(L, LUA_REGISTRYINDEX, h->timeouts_ref);
+	lua_rawgeti(L, -1, tag);
+	lua_remove(L, -2);
+	forget(L, h, tag);
+}
+
+/* There is no coroutine for the function that is due. */
+static noinline void no_memory(struct host *h, bool is_start)
+{
+	log_printf(LOG_LEVEL_ERROR, service_handle(h->s),
+	           "lua memory error : a timeout is not run");
+	if (is_start)
+		host_start_failed(h, "not enough memory");
+}
+
 void timeout_fire(struct host *h, struct msg *m)
 {
 	uint32_t tag = service_timeout_tag(m);
+	bool is_start = tag == h->start_tag;
 	struct task *t;
 	lua_State *L = h->L, *co;
 
 	if (armed(h, tag) != m)
 		return; /* cancelled on its way */
 	t = task_create(h);
-	if (unlikely(tag == h->start_tag)) {
+	take_function(L, h, tag);
+	if (unlikely(is_start)) {
 		h->start_tag = 0;
 		h->start_task = t;
 	}
+	if (unlikely(!t)) {
+		lua_pop(L, 1);
+		no_memory(h, is_start);
+		return;
+	}
 	co = t->co;
-	lua_rawgeti(L, LUA_REGISTRYINDEX, h->timeouts_ref);
-	lua_rawgeti(L, -1, tag);
 	lua_xmove(L, co, 1);
-	lua_pop(L, 1);
-	forget(L, h, tag);
 	/* The four values that the contract says it gets. */
 	lua_pushboolean(co, 1);
 	lua_pushlightuserdata(co, NULL);

@@ -120,9 +120,14 @@ static void push_tokens(lua_State *L, struct host *h)
 
 void wait_on_token(lua_State *L, struct task *t, int index)
 {
+	/* What may raise comes first: the place in the table, which says nothing yet, and the
+	 * reference. */
+	push_tokens(L, t->host);
+	lua_pushvalue(L, index);
+	lua_pushboolean(L, 0);
+	lua_rawset(L, -3);
 	lua_pushvalue(L, index);
 	t->token_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-	push_tokens(L, t->host);
 	lua_pushvalue(L, index);
 	lua_pushlightuserdata(L, t);
 	lua_rawset(L, -3);

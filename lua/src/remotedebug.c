@@ -89,7 +89,7 @@ static void on_line(lua_State *L, lua_Debug *ar)
 		lua_sethook(L, NULL, 0, 0);
 		return;
 	}
-	if (s->session || h->current != t || !lua_isyieldable(L))
+	if (s->session || !task_can_wait(L))
 		return;
 	if (s->depth && s->over != L)
 		return;
@@ -104,7 +104,6 @@ static void on_line(lua_State *L, lua_Debug *ar)
 	t->wait = WAIT_SLEEP;
 	t->wait_session = s->session;
 	t->token = NULL; /* no wakeup is meant for this */
-	t->leaf = L;
 	lua_yield(L, 0);
 }
 
