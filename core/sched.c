@@ -12,6 +12,9 @@
  *           S4 sleeping: a worker counts itself asleep (seq_cst), then looks at all queues again; a
  *              waker queues first (S5), then reads `asleep` (seq_cst). One of them sees the other.
  *           S5 the seq_cst fence in wake_one() after the queueing.
+ *           S7 surplus: a worker that steps down hands its work on, counts itself asleep (seq_cst), then reads
+ *              `asleep` again (seq_cst); another that falls asleep counts itself, then looks at all queues (S4).
+ *              One of them sees the other.
  *           S6 deadlines: the poller stores poll_until (seq_cst), then reads timer_next() again; who
  *              arms a timer publishes it (seq_cst), then reads poll_until (seq_cst).
  */
@@ -19,7 +22,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdalign.h>
 #include <stdio.h>
@@ -29,6 +31,7 @@
 #include <time.h>
 
 #include "core/clock.h"
+#include "core/cpus.h"
 #include "core/fault.h"
 #include "core/futex.h"
 #include "core/mem.h"
@@ -81,6 +84,7 @@ struct worker {
 static struct {
 	struct worker *workers;
 	unsigned n;
+	unsigned cpus;    /* constant after start */
 	unsigned started; /* threads to join: the starter only */
 	uint64_t spin_cycles; /* constant after start */
 	atomic_bool stopping;
@@ -96,6 +100,8 @@ static struct {
 	struct worker *parked;
 
 	atomic_uint trims; /* calls of sched_trim */
+
+	atomic_uint awake_max; /* workers that may be awake: the processors, and those in long turns; relaxed, the overseer's */
 
 	alignas(CACHE_LINE) atomic_uint asleep;    /* workers parked or in a waiting poll */
 	atomic_uint searching;                     /* workers awake and looking for work */
@@ -240,14 +246,22 @@ static void get_up(struct worker *w)
 	futex_wake(&w->wake);
 }
 
-/* Wakes one sleeper unless somebody is looking for work already (who will look again, S4). */
+/* How many workers are awake beyond those for which there are processors; negative: there is room. */
+static int surplus(void)
+{
+	return (int)(S.n - atomic_load_explicit(&S.asleep, memory_order_seq_cst)) -
+	       (int)atomic_load_explicit(&S.awake_max, memory_order_relaxed);
+}
+
+/* Wakes one sleeper unless somebody is looking for work already (who will look again, S4), or no processor is free for
+ * it (then those that are awake look again, S4). */
 static void wake_one(void)
 {
 	unsigned none = 0;
 
 	atomic_thread_fence(memory_order_seq_cst); /* S5 */
 	if (atomic_load_explicit(&S.asleep, memory_order_seq_cst) == 0 ||
-	    atomic_load_explicit(&S.searching, memory_order_seq_cst) != 0)
+	    atomic_load_explicit(&S.searching, memory_order_seq_cst) != 0 || (S.n > S.cpus && surplus() >= 0))
 		return;
 	/* acq_rel: one waker at a time; the woken worker gives the count back */
 	if (!atomic_compare_exchange_strong_explicit(&S.searching, &none, 1, memory_order_acq_rel,
@@ -413,7 +427,18 @@ static void wait_in_poll(struct worker *w)
 		timer_run(now);
 }
 
-static void park(struct worker *w)
+static bool is_wanted(void)
+{
+	return any_work() || !atomic_load_explicit(&S.poll_right, memory_order_seq_cst);
+}
+
+static bool is_room(void)
+{
+	return surplus() < 0; /* S7 */
+}
+
+/* Sleeps until it is chosen, or not at all if it should stay. */
+static void park(struct worker *w, bool (*stays)(void))
 {
 	pthread_mutex_lock(&S.park_lock);
 	atomic_store_explicit(&w->wake, 0, memory_order_relaxed); /* the lock orders it */
@@ -423,8 +448,7 @@ static void park(struct worker *w)
 
 	/* Once on the list we can be chosen: look again, and take ourselves off if there is work. */
 	atomic_thread_fence(memory_order_seq_cst); /* S4 */
-	if (any_work() || atomic_load_explicit(&S.stopping, memory_order_seq_cst) ||
-	    !atomic_load_explicit(&S.poll_right, memory_order_seq_cst)) {
+	if (stays() || atomic_load_explicit(&S.stopping, memory_order_seq_cst)) {
 		bool found = false;
 
 		pthread_mutex_lock(&S.park_lock);
@@ -469,8 +493,36 @@ static void wait_for_work(struct worker *w)
 	uint64_t began = clock_cycles();
 
 	if (!search(w, began))
-		park(w);
+		park(w, is_wanted);
 	w->searches = clock_cycles() - began < 3 * S.spin_cycles;
+}
+
+static void fall_asleep(struct worker *w)
+{
+	if (w->searching) {
+		w->searching = false;
+		atomic_fetch_sub_explicit(&S.searching, 1, memory_order_seq_cst);
+	}
+	atomic_store_explicit(&w->asleep, true, memory_order_relaxed); /* a statistic */
+	atomic_fetch_add_explicit(&S.asleep, 1, memory_order_seq_cst); /* S4 */
+}
+
+static void wake_up(struct worker *w)
+{
+	atomic_fetch_sub_explicit(&S.asleep, 1, memory_order_seq_cst);
+	atomic_store_explicit(&w->asleep, false, memory_order_relaxed);
+}
+
+/* Others were in long turns and are back, so there are more workers than processors: hands its work on and sleeps. */
+static void step_down(struct worker *w)
+{
+	struct service *s;
+
+	while ((s = slot_take(w)) || (s = ring_take(w)))
+		inject(s);
+	fall_asleep(w);
+	park(w, is_room);
+	wake_up(w);
 }
 
 /* Nothing to run: wait in the poller or on the futex. */
@@ -483,20 +535,14 @@ static void idle(struct worker *w)
 		w->trims = trims;
 		mem_trim_thread();
 	}
-	if (w->searching) {
-		w->searching = false;
-		atomic_fetch_sub_explicit(&S.searching, 1, memory_order_seq_cst);
-	}
-	atomic_store_explicit(&w->asleep, true, memory_order_relaxed); /* a statistic */
-	atomic_fetch_add_explicit(&S.asleep, 1, memory_order_seq_cst); /* S4 */
+	fall_asleep(w);
 	if (!any_work()) {
 		if (take_poll_right())
 			wait_in_poll(w);
 		else
 			wait_for_work(w);
 	}
-	atomic_fetch_sub_explicit(&S.asleep, 1, memory_order_seq_cst);
-	atomic_store_explicit(&w->asleep, false, memory_order_relaxed);
+	wake_up(w);
 	run_hooks(w);
 	monitor_wake();
 }
@@ -617,6 +663,8 @@ static void *worker_main(void *arg)
 		atomic_store_explicit(&w->handle, 0, memory_order_relaxed);
 		run_hooks(w);
 		glance(w, now);
+		if (S.n > S.cpus && surplus() > 0)
+			step_down(w);
 	}
 	self = NULL;
 	return NULL;
@@ -653,20 +701,12 @@ void sched_interrupt_worker(unsigned worker, uint32_t handle)
 
 /* ---- life ---- */
 
-static unsigned usable_cpus(void)
-{
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof(set), &set) != 0)
-		return 1;
-	return CPU_COUNT(&set) ? (unsigned)CPU_COUNT(&set) : 1;
-}
-
 int sched_start(unsigned n)
 {
 	struct sigaction sa = { .sa_handler = on_interrupt, .sa_flags = SA_RESTART };
 
-	n = n ? n : usable_cpus();
+	S.cpus = cpus_usable();
+	n = n ? n : S.cpus;
 	if (n > SCHED_WORKERS_MAX)
 		return -EINVAL;
 	sigaction(SIGURG, &sa, NULL);
@@ -679,6 +719,7 @@ int sched_start(unsigned n)
 	S.spin_cycles = clock_cycles_in(SPIN_NS);
 	atomic_store_explicit(&S.stopping, false, memory_order_relaxed);
 	atomic_store_explicit(&S.asleep, 0, memory_order_relaxed);
+	atomic_store_explicit(&S.awake_max, S.cpus, memory_order_relaxed);
 	atomic_store_explicit(&S.searching, 0, memory_order_relaxed);
 	S.parked = NULL;
 	for (unsigned i = 0; i < n; i++) {
@@ -750,7 +791,8 @@ void sched_view(unsigned worker, struct worker_view *ret_view)
 
 enum sched_sight sched_oversee(uint64_t now)
 {
-	bool all_asleep = true, held_back = false, is_long = false;
+	bool all_asleep = true, held_back = false;
+	unsigned in_long_turns = 0;
 
 	for (unsigned i = 0; i < S.n; i++) {
 		struct worker *w = &S.workers[i];
@@ -760,10 +802,11 @@ enum sched_sight sched_oversee(uint64_t now)
 			all_asleep = false;
 		if (!began || now <= began + LONG_TURN_NS)
 			continue;
-		is_long = true;
+		in_long_turns++;
 		if (atomic_load_explicit(&w->slot, memory_order_relaxed) || !ring_empty(w))
 			held_back = true;
 	}
+	atomic_store_explicit(&S.awake_max, S.cpus + in_long_turns, memory_order_relaxed);
 	if (all_asleep) {
 		/* Somebody must wait for I/O. A worker that found the poll right taken parks, and we
 		 * may have been the taker, for one glance: then all are parked and none polls. */
@@ -772,15 +815,16 @@ enum sched_sight sched_oversee(uint64_t now)
 		wake_one();
 		return SIGHT_RUNNING;
 	}
-	if (held_back)
+	/* When there was no processor for a sleeper nobody was woken; a turn that became long leaves one. */
+	if (held_back || (S.n > S.cpus && any_work()))
 		wake_one();
 	if (now - atomic_load_explicit(&S.last_poll, memory_order_relaxed) > LONG_TURN_NS &&
 	    !atomic_load_explicit(&S.poll_right, memory_order_relaxed)) {
 		/* Nobody waits for I/O. A parked worker takes the poll right; if all are busy, we look. */
-		if (atomic_load_explicit(&S.asleep, memory_order_seq_cst))
+		if (atomic_load_explicit(&S.asleep, memory_order_seq_cst) && (S.n <= S.cpus || is_room()))
 			wake_one();
 		else
 			glance(NULL, now);
 	}
-	return is_long ? SIGHT_LONG : SIGHT_RUNNING;
+	return in_long_turns ? SIGHT_LONG : SIGHT_RUNNING;
 }

@@ -9,7 +9,9 @@
  * takes the *poll right* and waits for I/O and timers itself, so that an event is handled
  * by the thread that will run the service; the others park on a futex.
  *
- * A sleeping worker is woken only when there is more work than running workers. Busy workers look
+ * A sleeping worker is woken only when there is more work than running workers, and a processor for it: workers beyond the
+ * processors that the process may use sleep until as many others are in turns that last long, because they block or
+ * because they compute. Busy workers look
  * at I/O and timers between turns; when all of them are stuck in long callbacks the overseer
  * thread (monitor.h) does it for them.
  *

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sched.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "core/log.h"
@@ -45,6 +47,23 @@ static int four_workers(void **state)
 	return setup(4);
 }
 
+static cpu_set_t all_cpus;
+
+static int four_workers_on_one_cpu(void **state)
+{
+	cpu_set_t one;
+	unsigned cpu = 0;
+
+	(void)state;
+	if (sched_getaffinity(0, sizeof(all_cpus), &all_cpus) != 0)
+		return -1;
+	while (!CPU_ISSET(cpu, &all_cpus))
+		cpu++;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	return sched_setaffinity(0, sizeof(one), &one) ? -1 : setup(4);
+}
+
 static int teardown(void **state)
 {
 	int r;
@@ -54,6 +73,9 @@ static int teardown(void **state)
 	atomic_store(&stop, true);
 	r = actors_stop();
 	wire_fini();
+	if (CPU_COUNT(&all_cpus) && sched_setaffinity(0, sizeof(all_cpus), &all_cpus) != 0)
+		return -1;
+	CPU_ZERO(&all_cpus);
 	return r;
 }
 
@@ -464,6 +486,56 @@ static void a_storm_of_trims_loses_no_wake_up(void **state)
 	eventually(atomic_load(&wire.waiting) == 1);
 }
 
+static unsigned awake(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < sched_workers(); i++) {
+		struct worker_view v;
+
+		sched_view(i, &v);
+		n += !v.sleeping;
+	}
+	return n;
+}
+
+static void sleep_in_a_callback(struct service *s, void *arg)
+{
+	(void)s;
+	(void)arg;
+	atomic_fetch_add(&running, 1);
+	while (atomic_load(&hold))
+		usleep(1000);
+	atomic_fetch_sub(&running, 1);
+}
+
+static void workers_beyond_the_processors_are_for_those_that_block(void **state)
+{
+	static struct errand block = { .run = sleep_in_a_callback };
+	uint32_t other;
+
+	(void)state;
+	for (unsigned round = 0; round < 3; round++) {
+		atomic_store(&hold, true);
+		for (unsigned i = 0; i < 3; i++)
+			post_errand(service_launch("actor", NULL), &block);
+		/* each of them is let in because those before block, and so is what comes then */
+		eventually(atomic_load(&running) == 3);
+		other = service_launch("actor", NULL);
+		assert_true(run_as(other, nothing, NULL));
+		atomic_store(&hold, false);
+		eventually(atomic_load(&running) == 0);
+	}
+	/* three that never rest, and one processor: the others go back to sleep */
+	again = (struct errand){ .run = send_to_myself };
+	for (unsigned i = 0; i < 3; i++)
+		post_errand(service_launch("actor", NULL), &again);
+	for (unsigned i = 0; i < 100; i++) {
+		eventually(awake() <= 1);
+		assert_true(run_as(other, nothing, NULL));
+	}
+}
+
 static void too_many_workers_are_refused(void **state)
 {
 	(void)state;
@@ -491,6 +563,10 @@ int main(void)
 		T(a_hook_runs_at_the_end_of_the_turn, one_worker),
 		T(a_storm_from_many_threads_loses_nothing, four_workers),
 		T(a_storm_of_trims_loses_no_wake_up, four_workers),
+		T(workers_beyond_the_processors_are_for_those_that_block, four_workers_on_one_cpu),
+		T(no_wake_up_is_lost, four_workers_on_one_cpu),
+		T(a_storm_from_many_threads_loses_nothing, four_workers_on_one_cpu),
+		T(io_and_timers_go_on_while_all_workers_are_stuck, four_workers_on_one_cpu),
 		cmocka_unit_test(too_many_workers_are_refused),
 	};
 
