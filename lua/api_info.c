@@ -131,21 +131,22 @@ int api_endless(lua_State *L)
 
 /* ---- log ---- */
 
-int api_error(lua_State *L)
+/* One record of the arguments from `first` on; their texts have one space between them. */
+static void log_arguments(lua_State *L, enum log_level level, int first)
 {
 	int n = lua_gettop(L);
 	luaL_Buffer b;
 	const char *text;
 	size_t size;
 
-	if (n == 0) {
+	if (n < first) {
 		lua_pushliteral(L, "nil");
-	} else if (n == 1) {
-		luaL_tolstring(L, 1, NULL);
+	} else if (n == first) {
+		luaL_tolstring(L, first, NULL);
 	} else {
 		luaL_buffinit(L, &b);
-		for (int i = 1; i <= n; i++) {
-			if (i > 1)
+		for (int i = first; i <= n; i++) {
+			if (i > first)
 				luaL_addchar(&b, ' ');
 			luaL_tolstring(L, i, NULL);
 			luaL_addvalue(&b);
@@ -153,7 +154,26 @@ int api_error(lua_State *L)
 		luaL_pushresult(&b);
 	}
 	text = lua_tolstring(L, -1, &size);
-	log_write(LOG_LEVEL_INFO, SELF(host_of(L)), text, size);
+	log_write(level, SELF(host_of(L)), text, size);
+}
+
+int api_error(lua_State *L)
+{
+	log_arguments(L, LOG_LEVEL_INFO, 1);
+	return 0;
+}
+
+/* Ours: skynet.log(level, ...) is error at a level of its own: "debug", "info", "warning" or "error". Below the
+ * level of the log the arguments are not even made a text. */
+int api_log(lua_State *L)
+{
+	const char *name = luaL_checkstring(L, 1);
+	int level = log_level_parse(name);
+
+	if (level < 0)
+		return luaL_argerror(L, 1, lua_pushfstring(L, "\"%s\" is no level: debug, info, warning or error", name));
+	if (level >= (int)log_get_level())
+		log_arguments(L, (enum log_level)level, 2);
 	return 0;
 }
 
