@@ -87,8 +87,24 @@ end
 
 local command = {}
 
-function command.list()
+-- Who waits for the start of a unique service.
+local function list_waiting(list)
+	local rows = {}
+	for i, row in ipairs(skynet.calltimeout(PATIENCE, ".service", "lua", "WAITING")) do
+		local from = skynet.address(row.source)
+		rows[i] = object("handle", from, "service", list[from] or "", "waits_for", row.name,
+			"starts_as", row.starts and skynet.address(row.starts) or nil, "seconds", row.seconds)
+	end
+	return object("waiting", rows)
+end
+
+function command.list(option)
 	local list, rows = launcher "LIST", {}
+	if option == "--waiting" then
+		return list_waiting(list)
+	elseif option then
+		fail("list takes no argument but --waiting")
+	end
 	for i, handle in ipairs(sorted(list)) do
 		rows[i] = object("handle", handle, "service", list[handle])
 	end

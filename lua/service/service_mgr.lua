@@ -8,8 +8,12 @@ local harbor = require "skynet.harbor"
 require "skynet.manager"
 
 -- key -> handle, or error text, or while nobody knows yet { [i] = response of who asked, asked = { { source =, session =,
--- launches = does this one launch it? } }, launching = our task that does }
+-- launches = does this one launch it?, since = } }, launching = our task that does }
 local running = {}
+local abroad = {}      -- who waits for the manager of the master's node: { name =, source =, since = } -> true
+local look_for_rings   -- below
+local RING_AFTER = 100 -- centiseconds after a wait began
+local looking = false  -- soon
 local standalone = skynet.getenv "standalone"
 
 local function settle(key, value, why)
@@ -32,8 +36,12 @@ local function serve(key, make)
 	local first = make and not (entry and entry.launching)
 	entry = entry or { asked = {} }
 	running[key] = entry
-	entry.asked[#entry.asked + 1] = { source = source, session = session, launches = first }
+	entry.asked[#entry.asked + 1] = { source = source, session = session, launches = first, since = skynet.now() }
 	entry[#entry + 1] = skynet.response()
+	if not looking then
+		looking = true
+		skynet.timeout(RING_AFTER, look_for_rings)
+	end
 	if first then
 		entry.launching = coroutine.running()
 		local ok, value = pcall(make)
@@ -74,6 +82,8 @@ function command.QUERY(name, sub)
 	serve(key_of(name, sub))
 end
 
+local leaving = { __close = function(who) abroad[who] = nil end }
+
 -- Every request is passed on: one that waits for a name must not hold up the one that launches it. Only what
 -- lives is kept, for as long as it does: a restarted master has other services.
 local function ask_global(what, name, ...)
@@ -81,6 +91,9 @@ local function ask_global(what, name, ...)
 	if running[key] then
 		return skynet.retpack(running[key])
 	end
+	local _, source = skynet.context()
+	local who <close> = setmetatable({ name = key, source = source, since = skynet.now() }, leaving)
+	abroad[who] = true
 	local handle, why = skynet.call("SERVICE", "lua", what, name, ...)
 	if handle and not running[key] then
 		running[key] = handle
@@ -115,21 +128,125 @@ local function add_remote(list, manager)
 	end
 end
 
+-- The service that is being started for the entry; nil: nobody starts it, or it is not there yet.
+local function started_for(entry)
+	local ok, handle
+	if entry.launching then
+		ok, handle = pcall(skynet.call, ".launcher", "lua", "QUERY", skynet.task(entry.launching))
+	end
+	return ok and handle or nil
+end
+
 -- Several lines: where the new service stands in its start function, who launches it, who waits for it.
 local function describe_pending(entry)
 	local lines = {}
-	if entry.launching then
-		local ok, handle = pcall(skynet.call, ".launcher", "lua", "QUERY", skynet.task(entry.launching))
-		if ok and handle then
-			local _, trace = pcall(skynet.calltimeout, 20, handle, "debug", "TASK", "init")
-			lines[1] = ("Init as %s: %s"):format(skynet.address(handle), trace)
-		end
+	local handle = started_for(entry)
+	if handle then
+		local _, trace = pcall(skynet.calltimeout, 20, handle, "debug", "TASK", "init")
+		lines[1] = ("Init as %s: %s"):format(skynet.address(handle), trace)
 	end
 	local asked = table.move(entry.asked, 1, #entry.asked, 1, {})
 	for _, who in ipairs(asked) do
 		lines[#lines + 1] = (who.launches and "Launching from " or "Querying: ") .. describe(who.source, who.session)
 	end
 	return table.concat(lines, "\n")
+end
+
+-- ---- services that wait for each other ----
+
+-- Those that are not up yet: key -> entry; describing them takes a while, in which others come.
+local function pending()
+	local list = {}
+	for key, entry in pairs(running) do
+		if type(entry) == "table" then
+			list[key] = entry
+		end
+	end
+	return list
+end
+
+-- Whether the start function of the service waits in that session, not another task of it.
+local function holds_start(handle, session)
+	local function trace(what)
+		local ok, text = pcall(skynet.calltimeout, 20, handle, "debug", "TASK", what)
+		return ok and text or nil
+	end
+	local text = trace "init"
+	return text ~= nil and text == trace(session)
+end
+
+-- key -> handle of the service that starts under it, and key -> key that its start function waits for.
+local function waits()
+	local list, handles, keys, next_key = pending(), {}, {}, {}
+	for key, entry in pairs(list) do
+		handles[key] = started_for(entry)
+		if handles[key] then
+			keys[handles[key]] = key
+		end
+	end
+	for key, entry in pairs(list) do
+		for _, who in ipairs(table.move(entry.asked, 1, #entry.asked, 1, {})) do
+			local from = keys[who.source]
+			if from and holds_start(who.source, who.session) then
+				next_key[from] = key
+			end
+		end
+	end
+	return handles, next_key
+end
+
+-- The ring that begins and ends with the key, as a text; nil: there is none.
+local function ring_of(key, handles, next_key)
+	local words, seen, at = {}, {}, key
+	repeat
+		seen[at] = true
+		words[#words + 1] = ("%s (%s)"):format(at, skynet.address(handles[at]))
+		at = next_key[at]
+	until not at or seen[at]
+	return at == key and table.concat(words, " waits for ") .. " waits for " .. key or nil, seen
+end
+
+-- One line for every ring, once.
+function look_for_rings()
+	looking = false
+	local told = {}
+	local handles, next_key = waits()
+	for key in pairs(handles) do
+		local ring, members = ring_of(key, handles, next_key)
+		if ring and not told[key] and type(running[key]) == "table" and not running[key].told then
+			skynet.log("warning", "unique services wait for each other while they start, for ever: " .. ring)
+			for member in pairs(members) do
+				told[member] = true
+				if type(running[member]) == "table" then
+					running[member].told = true
+				end
+			end
+		end
+	end
+end
+
+-- Who waits for what: { { name =, source =, starts = handle of the service that comes up, seconds = } ... }
+function command.WAITING()
+	local rows, now = {}, skynet.now()
+	local function row(name, who, handle)
+		rows[#rows + 1] = { name = name, source = who.source, starts = handle, seconds = (now - who.since) // 100 }
+	end
+	for key, entry in pairs(pending()) do
+		local handle = started_for(entry)
+		for _, who in ipairs(entry.asked) do
+			row(key, who, handle)
+		end
+	end
+	for who in pairs(abroad) do
+		row(who.name, who)
+	end
+	table.sort(rows, function(a, b)
+		if a.name ~= b.name then
+			return a.name < b.name
+		end
+		return a.source < b.source
+	end)
+	skynet.retpack(rows)
 end
 
 function command.LIST()
