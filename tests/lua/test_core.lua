@@ -271,7 +271,7 @@ tap.run {
 				end)
 			end)
 		end
-		skynet.sleep(8)
+		tap.until_true("all three", function() return seen[3] end)
 		equal(table.concat(seen, ","), "1,2,3")
 		raises("oops", cs, function() error "oops" end)
 		equal(cs(function() return "free" end), "free")

@@ -161,7 +161,7 @@ def a_loop_is_endless_while_it_lasts(build):
 
 def wrong_words_get_a_usage_line(build):
     """a wrong number of words: a usage line and status 64 before any node is asked"""
-    for words, line in ((["task"], "usage: harborctl task ADDRESS [SESSION]"), (["list", "x"], "usage: harborctl list"),
+    for words, line in ((["task"], "usage: harborctl task ADDRESS [SESSION]"), (["list", "x", "y"], "usage: harborctl list [--waiting]"),
                         (["log-level", "a", "b"], "usage: harborctl log-level [debug|info|warning|error]")):
         p = subprocess.run([build + "/harborctl", "--socket", "/nonexistent", *words], capture_output=True, text=True, timeout=20)
         assert p.returncode == os.EX_USAGE and p.stderr.splitlines()[-1].strip() == line, (words, p)
@@ -288,7 +288,7 @@ def requests_by_hand(build):
         up(c)
         for line, why in ((b"@a", "no command"), (b"@", "no command"), (b"@ list", "no such node in the cluster (harborctl nodes)"),
                           (b"@a @m list", "malformed request"), (b"@a nonsense", "unknown command"),
-                          (b"@a list 1", "wrong number of arguments; usage: harborctl list "), (b"@a @", "malformed request"),
+                          (b"@a list 1 2", "wrong number of arguments; usage: harborctl list [--waiting]"), (b"@a @", "malformed request"),
                           (b"@a " + b" ".join([b"x"] * 80), "malformed request"), (b"@a ", "unknown command")):
             assert wire(c.m, line) == (b"error", {"error": why}), (line, wire(c.m, line))
         assert wire(c.m, b"@a list")[0] == b"ok"
