@@ -135,11 +135,10 @@ static void on_open(void *ud, int id, const char *text, int port)
 	struct conn *c = ud;
 
 	(void)id;
-	(void)text;
 	(void)port;
 	pthread_mutex_lock(&H.lock);
 	if (!c->closed)
-		control_open(c);
+		control_open(c, text);
 	pthread_mutex_unlock(&H.lock);
 }
 

@@ -25,7 +25,8 @@ struct conn {
 };
 
 /* control.c */
-void control_open(struct conn *c);
+/* peer: the other end's host. */
+void control_open(struct conn *c, const char *peer);
 void control_frame(struct conn *c, const struct wire_control *f);
 void control_heard(struct conn *c);
 void control_drained(struct conn *c);

@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/remote.h"
 #include "core/service.h"
+#include "harbor/announce.h"
 #include "harbor/conn.h"
 #include "harbor/harbor_priv.h"
 #include "harbor/link.h"
@@ -27,7 +28,10 @@ static struct link *link_of(struct peer *p)
 
 static int peer_connect(struct peer *p)
 {
-	return conn_connect(p->address, ROLE_LINK, p->id);
+	char address[ANNOUNCE_MAX];
+
+	announce_reach(p->address, H.master_host, address);
+	return conn_connect(address, ROLE_LINK, p->id);
 }
 
 static void peer_write(struct peer *p, int conn, const struct wire_control *c)
@@ -344,12 +348,26 @@ static void greet_member(struct conn *c, const struct wire_control *f)
 
 /* ---- what conn.c tells ---- */
 
-void control_open(struct conn *c)
+/* We talk to the master: what others are told about us, and what we make of what we are told, depends on the way. */
+static void learn_addresses(int conn, const char *master_host)
 {
-	if (c->role == ROLE_LINK)
+	char local[ANNOUNCE_MAX] = "";
+
+	snprintf(H.master_host, sizeof(H.master_host), "%s", master_host);
+	if (!H.any_address[0])
+		return;
+	(void)net_local_address(conn, local, sizeof(local));
+	announce_own(H.any_address, local, H.self.address);
+}
+
+void control_open(struct conn *c, const char *peer)
+{
+	if (c->role == ROLE_LINK) {
 		peer_connected(&link_get(c->node)->peer, c->id, clock_mono_ns());
-	else if (c->role == ROLE_MASTER)
+	} else if (c->role == ROLE_MASTER) {
+		learn_addresses(c->id, peer);
 		member_connected(&H.member, c->id, clock_mono_ns());
+	}
 	control_touch();
 }
 

@@ -213,7 +213,7 @@ static int init_master(const struct harbor_config *c, char **ret_error)
 				    .wall_ns = clock_wall_ns(),
 				    .heartbeat_ns = c->heartbeat_ms * NS_PER_MS,
 				    .dead_ns = c->dead_ms * NS_PER_MS };
-	char address[128] = "";
+	char text[ANNOUNCE_MAX] = "", address[ANNOUNCE_MAX];
 	int r = registry_sqlite.open(c->state_dir, ret_error);
 
 	if (r < 0)
@@ -226,7 +226,8 @@ static int init_master(const struct harbor_config *c, char **ret_error)
 	r = conn_listen(c->master_listen, true, ret_error);
 	if (r < 0)
 		return r;
-	(void)net_local_address(r, address, sizeof(address));
+	(void)net_local_address(r, text, sizeof(text));
+	announce_text(text, address);
 	log_info("harbor: master, listening on %s, registry in %s", address,
 		 c->state_dir ? c->state_dir : "memory only (no master.state_dir)");
 	/* we are a member of our own master, at the port it really has */
@@ -240,6 +241,7 @@ static int init_master(const struct harbor_config *c, char **ret_error)
 int harbor_init(const struct harbor_config *c, char **ret_error)
 {
 	pthread_condattr_t monotonic;
+	char address[ANNOUNCE_MAX] = "";
 	int r;
 
 	H.c = *c;
@@ -264,10 +266,13 @@ int harbor_init(const struct harbor_config *c, char **ret_error)
 	r = conn_listen(c->listen, false, ret_error);
 	if (r < 0)
 		return r;
-	(void)net_local_address(r, H.self.address, sizeof(H.self.address));
+	(void)net_local_address(r, address, sizeof(address));
+	announce_text(address, H.self.address);
 	log_info("harbor: listening on %s", H.self.address);
 	if (c->advertise)
 		snprintf(H.self.address, sizeof(H.self.address), "%s", c->advertise);
+	else if (announce_is_any(H.self.address))
+		memcpy(H.any_address, H.self.address, sizeof(H.any_address));
 	member_init(&H.member, &control_member_ops, NULL, &H.self, c->harbor, (const char *const *)H.masters);
 	H.timer = net_timer_create(control_tick, NULL);
 	remote_set(&ops);
@@ -360,7 +365,7 @@ static void describe_link(struct link *l, struct harbor_node_info *n)
 	n->queued_bytes = atomic_load_explicit(&l->waiting_bytes, memory_order_relaxed) +
 			  (conn > 0 ? net_queued(conn) : 0);
 	memcpy(n->name, p->name, sizeof(n->name));
-	memcpy(n->address, p->address, sizeof(n->address));
+	announce_reach(p->address, H.master_host, n->address);
 }
 
 void harbor_foreach_node(void (*f)(const struct harbor_node_info *n, void *ud), void *ud)

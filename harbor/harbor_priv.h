@@ -4,6 +4,7 @@
  * hands), conn.c (sockets), watch.c (who waits for a link). */
 #include <pthread.h>
 #include <stdatomic.h>
+#include "harbor/announce.h"
 #include "harbor/directory.h"
 #include "harbor/harbor.h"
 #include "harbor/master.h"
@@ -16,6 +17,8 @@ struct harbor {
 	struct harbor_config c;
 	char *masters[17];            /* NULL-terminated */
 	struct peer_self self;
+	char any_address[ANNOUNCE_MAX]; /* we listen on all of our addresses; "": on one */
+	char master_host[ANNOUNCE_MAX]; /* by which we reached the master last */
 	struct member member;
 	struct directory directory;   /* has its own lock */
 	struct master *master;        /* NULL: this node is not the master */

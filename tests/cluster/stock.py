@@ -6,13 +6,13 @@ from harness import Failed, control_socket, eventually
 class Stock:
     """files: name -> text, written into the folder, which is the node's working directory. `config` is one of them.
     `node` names the files of its output. env: what is set, or with None is not. log: the file of its logger, if that is
-    not stdout."""
+    not stdout. prefix: words before the command."""
 
-    def __init__(self, build, files, config="config.lua", node="n", env=None, tmp=None, log=""):
+    def __init__(self, build, files, config="config.lua", node="n", env=None, tmp=None, log="", prefix=()):
         self.build, self.node, self.config = os.path.abspath(build), node, config
         self.tmp = tmp or tempfile.mkdtemp(prefix="harbor-test-")
         self.env = {k: v for k, v in dict(os.environ, TZ="UTC", **(env or {})).items() if v is not None}
-        self.process, self.found, self.log = None, None, log
+        self.process, self.found, self.log, self.prefix = None, None, log, list(prefix)
         for name, text in files.items():
             path = os.path.join(self.tmp, name)
             os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -20,7 +20,7 @@ class Stock:
                 f.write(text)
 
     def argv(self, *more):
-        return [self.build + "/harbord", *more, self.config]
+        return [*self.prefix, self.build + "/harbord", *more, self.config]
 
     def start(self):
         with open(f"{self.tmp}/{self.node}.out", "wb") as out, open(f"{self.tmp}/{self.node}.err", "wb") as err:
@@ -56,8 +56,8 @@ class Stock:
         return self.found
 
     def ctl(self, *args, limit=20):
-        p = subprocess.run([self.build + "/harborctl", "--socket", self.socket, "--json", *args], capture_output=True,
-                           text=True, timeout=limit, env=self.env)
+        p = subprocess.run([*self.prefix, self.build + "/harborctl", "--socket", self.socket, "--json", *args],
+                           capture_output=True, text=True, timeout=limit, env=self.env)
         if p.returncode:
             raise Failed(f"harborctl {' '.join(args)}: {p.returncode} {p.stderr.strip()} {p.stdout.strip()}")
         return json.loads(p.stdout)

@@ -3,7 +3,7 @@
 defaults that are written back, the order of the boot, the background, loaders and preload, SERVICE_NAME and
 SERVICE_PATH, services that fail to load, memory limits and warnings (lua-core.md 1.1 to 1.8)."""
 import os, re, signal, socket
-from harness import eventually, main
+from harness import eventually, free_port, main
 from stock import Stock
 
 BASE = 'harbor = 0\nthread = 2\nluaservice = "./svc/?.lua;./dirs/?/init.lua"\nlua_path = "./lib/?.lua"\n'
@@ -288,6 +288,132 @@ def a_start_service_that_fails_ends_the_node(build):
             assert n.run().returncode == status
 
 
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as s:
+            s.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
+def addresses_of_a_game(build):
+    """standalone and address on 0.0.0.0: it starts, with one warning in the log and in status; nodes of one host meet there"""
+    stays = START + """skynet.start(function()
+	skynet.dispatch("lua", function(_, _, to) skynet.retpack(to and skynet.call(to, "lua") or skynet.getenv "harbor") end)
+	skynet.name("SVC" .. skynet.getenv "harbor", skynet.self())
+	skynet.name(".svc", skynet.self())
+end)
+"""
+    master = free_port()
+    hosts = [("0.0.0.0", "127.0.0.1")] + ([("[::]", "[::1]")] if has_ipv6() else [])
+    for any_host, loopback in hosts:
+        conf = (f'thread = 2\nmaster = "{loopback}:{master}"\nluaservice = "./?.lua"\nharbor = HARBOR\n'
+                f'address = "{any_host}:0"\n')
+        files = {"one.lua": conf.replace("HARBOR", "1") + f'standalone = "{any_host}:{master}"\n',
+                 "two.lua": conf.replace("HARBOR", "2"), "main.lua": stays}
+        with Stock(build, files, config="one.lua", node="one").start() as one:
+            with Stock(build, files, config="two.lua", node="two").start() as two:
+                for n, keys in ((one, ("address", "standalone")), (two, ("address",))):
+                    status = eventually(f"{n.node} runs", lambda: n.ctl("status")["state"] == "running" and n.ctl("status"))
+                    assert len(status["warnings"]) == 1, status
+                    lines = [x for x in n.out.splitlines() if "WARNING" in x]
+                    assert len(lines) == 1 and lines[0].endswith(status["warnings"][0]), lines
+                    for word in keys + (any_host, "encrypted", "firewall", "harbord_cluster_insecure"):
+                        assert word in lines[0], (word, lines)
+                assert two.call(".svc", "SVC1") == ["1"] and one.call(".svc", "SVC2") == ["2"]
+                addresses = {x["name"]: x["address"] for x in one.ctl("nodes")["nodes"]}
+                assert len(addresses) == 2 and any(x.startswith(loopback) for x in addresses.values()), addresses
+    quiet = conf.replace("HARBOR", "1") + f'standalone = "{any_host}:{master}"\nharbord_cluster_insecure = true\n'
+    with Stock(build, {"config.lua": quiet, "main.lua": stays}).start() as n:
+        status = eventually("it runs", lambda: n.ctl("status")["state"] == "running" and n.ctl("status"))
+        assert status["warnings"] == [] and "WARNING" not in n.out, status
+    with Stock(build, {"config.lua": f"cluster: {{ listen: '0.0.0.0:0', master: ['127.0.0.1:{master}'] }}\n"}) as n:
+        os.rename(n.tmp + "/config.lua", n.tmp + "/config.yaml")
+        n.config = "config.yaml"
+        p = n.run()
+        assert p.returncode == 78 and "cluster.insecure" in p.stderr, p
+
+
+THROWS = START + """skynet.start(function()
+	skynet.newservice "gatelike"
+	skynet.error "the others are up"
+	local t = {}
+	t.status()
+end)
+"""
+
+
+def a_start_service_that_throws(build):
+    """a start service that throws when others are up: the default ends the node with 70 and names the key that lets it go on"""
+    files = {"main.lua": THROWS, "gatelike.lua": START + """skynet.start(function()
+	skynet.name(".gatelike", skynet.self())
+	skynet.dispatch("lua", function() skynet.retpack "still here" end)
+end)
+"""}
+    base = 'thread = 2\nharbor = 0\nluaservice = "./?.lua"\n'
+    with Stock(build, {**files, "config.lua": base}) as n:
+        p = n.run()
+        assert p.returncode == 70 and 'harbord_lua_on_start_error = "continue"' in p.stdout, p
+    with Stock(build, {**files, "config.lua": base + 'harbord_lua_on_start_error = "continue"\n'}).start() as n:
+        status = eventually("it runs", lambda: n.ctl("status")["state"] == "running" and n.ctl("status"))
+        assert n.call(".gatelike", "x") == ["still here"]
+        assert len(status["warnings"]) == 1 and "attempt to call a nil value (field 'status')" in status["warnings"][0], status
+        assert "\n" not in status["warnings"][0] and "stack traceback" in n.out
+        assert n.end() == 0
+    yaml = 'lua: { start: main, service_path: ["?.lua"], on_start_error: WHAT }\n'
+    with Stock(build, {**files, "n.yaml": yaml.replace("WHAT", "stop")}, config="n.yaml") as n:
+        p = n.run()
+        assert p.returncode == 70 and "lua.on_start_error: continue" in p.stderr, p
+    with Stock(build, {**files, "n.yaml": yaml.replace("WHAT", "continue")}, config="n.yaml", log="n.err").start() as n:
+        eventually("it runs", lambda: n.ctl("status")["state"] == "running")
+        assert n.call(".gatelike", "x") == ["still here"]
+
+
+def preload_is_the_loaders(build):
+    """with a lualoader of the program's own, preload is what that makes of it; our services do not load it"""
+    loader = """local args = {}
+for w in (...):gmatch "%S+" do args[#args + 1] = w end
+SERVICE_NAME = args[1]
+local main
+for pat in LUA_SERVICE:gmatch "([^;]+);*" do
+	main = main or loadfile((pat:gsub("?", SERVICE_NAME)))
+end
+local list = LUA_PRELOAD
+LUA_SERVICE, LUA_PRELOAD = nil, nil
+package.path, LUA_PATH = LUA_PATH, nil
+package.cpath, LUA_CPATH = LUA_CPATH, nil
+for f in list:gmatch "([^;]+);*" do assert(loadfile(f))() end
+assert(main)(select(2, table.unpack(args)))
+"""
+    files = {"config.lua": BASE + 'lualoader = "./own_loader.lua"\npreload = "./pre.lua;./more.lua;"\n', "own_loader.lua": loader,
+             "pre.lua": 'PRE = "pre"\n', "more.lua": 'PRE = PRE .. "loaded"\n', "svc/main.lua": program('print("PRE", PRE)')}
+    with Stock(build, files) as n:
+        p = n.run()
+        assert p.returncode == 0 and "PRE\tpreloaded\n" in p.stdout, p
+
+
+def our_own_keys(build):
+    """harbord_SECTION_KEY is SECTION.KEY of the schema: sockets, names, limits; unknown ones are errors; getenv sees them"""
+    with Stock(build, {"svc/main.lua": program('print("ENV", skynet.getenv "harbord_node_name")\nskynet.sleep(1000)')}) as n:
+        def configure(lines):
+            with open(n.tmp + "/config.lua", "w") as f:
+                f.write(BASE + lines)
+        for lines, text in (("harbord_nonsense = 1", "harbord_nonsense"), ("harbord_node_nmae = 1", "nmae"),
+                            ("harbord_env_x = 1", "harbord_env_x"), ('harbord_lua_on_start_error = "perhaps"', "stop|continue"),
+                            ('harbord_node_name = "a/b"', "node.name"), ('harbord_admin_listen = "/x"', "admin.listen")):
+            configure(lines)
+            p = n.run("--check")
+            assert p.returncode == 78 and text in p.stderr, (lines, p)
+        configure(f'harbord_node_name = "own"\nharbord_admin_listen = "unix:{n.tmp}/own.sock"\n')
+        n.start()
+        status = eventually("it runs", lambda: n.ctl("status"))
+        assert status["node"] == "own" and n.socket == n.tmp + "/own.sock", status
+        n.said("ENV\town")
+        p = n.run()  # a control socket that the configuration names is not given another name
+        assert p.returncode == 69 and "own.sock" in p.stdout, p
+
+
 def memory_is_watched(build):
     """memory: warnings at 32 MiB and at each doubling; the limit is logged and holds"""
     files = {
@@ -318,4 +444,5 @@ end)
 if __name__ == "__main__":
     main([values_and_includes, what_is_wrong_is_told, defaults_are_written_back, the_boot_in_order, a_bootstrap_of_ones_own, a_node_that_ends_at_once,
           in_the_background, the_background_tells_what_is_wrong, names_and_paths_of_services, a_loader_of_ones_own,
-          services_that_fail_to_load, a_start_service_that_fails_ends_the_node, memory_is_watched])
+          services_that_fail_to_load, a_start_service_that_fails_ends_the_node, addresses_of_a_game,
+          a_start_service_that_throws, preload_is_the_loaders, our_own_keys, memory_is_watched])
