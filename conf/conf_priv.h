@@ -11,7 +11,7 @@
 
 /* The number of keys in schema.def, and of sections. */
 enum {
-	CONF_SECTIONS = 7,
+	CONF_SECTIONS = 8,
 	CONF_KEYS = 0
 #define KEY(...) +1
 #include "conf/schema.def"

@@ -59,6 +59,10 @@ struct config {
 		char *on_start_error;    /* stop | continue */
 	} lua;
 	struct {
+		uint64_t write_queue, write_total; /* bytes; total 0 = a quarter of the memory */
+		char *write_policy;                /* close | error */
+	} net;
+	struct {
 		char *level;
 		char *sink;              /* journal | stderr | stdout | file | auto */
 		char *file;

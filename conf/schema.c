@@ -26,7 +26,7 @@ static const struct key {
 #undef KEY
 };
 
-static const char *const sections[] = { "node", "cluster", "master", "lua", "log", "admin", "env" };
+static const char *const sections[] = { "node", "cluster", "master", "lua", "net", "log", "admin", "env" };
 
 _Static_assert(array_len(keys) == CONF_KEYS, "both come from schema.def");
 _Static_assert(array_len(sections) == CONF_SECTIONS, "the head says how many there are");

@@ -6,6 +6,7 @@
  * have their own allocator, which fails politely). Any thread.
  */
 #include <stddef.h>
+#include <stdint.h>
 
 void *mem_alloc(size_t n);              /* uninitialised, never NULL */
 void *mem_zalloc(size_t n);             /* zeroed, never NULL */
@@ -21,6 +22,8 @@ void mem_freep(void *pp);
 
 /* Gives memory that is free back to the system; takes up to some 100 ms a GiB. Nothing without jemalloc. */
 void mem_trim(void);
+/* Bytes of memory that this process may use: the machine's, or less if its control group says so. Reads files. */
+uint64_t mem_limit(void);
 /* Makes what this thread keeps at hand for itself free for all; some 10 us. */
 void mem_trim_thread(void);
 

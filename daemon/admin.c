@@ -238,6 +238,7 @@ static int open_path(const char **ret_why)
 	listener = net_listen_handler(&listen_handler, NULL, address, -1, BACKLOG, ret_why);
 	if (listener < 0)
 		return errno ? -errno : -EINVAL;
+	net_keep_descriptors(listener);
 	/* the peer's uid is checked as well; this keeps strangers from filling the backlog */
 	(void)chmod(path, 0600);
 	return 0;

@@ -133,6 +133,11 @@ static int init_core(const struct config *c)
 		log_error("network: %s", strerror(-r));
 		return EX_OSERR;
 	}
+	net_set_limits(&(struct net_limits){
+		.queue = c->net.write_queue,
+		.policy = strcmp(c->net.write_policy, "error") == 0 ? NET_POLICY_ERROR : NET_POLICY_CLOSE,
+		.total = c->net.write_total ? c->net.write_total : mem_limit() / 4,
+	});
 	return 0;
 }
 

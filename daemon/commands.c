@@ -77,6 +77,18 @@ static void warnings(struct json *j)
 	json_array_end(j);
 }
 
+static void write_queues(struct json *j)
+{
+	struct net_stats s;
+
+	net_get_stats(&s);
+	json_uint(j, "write_queued", s.queued);
+	json_uint(j, "write_queued_max", s.queued_max);
+	json_uint(j, "sockets_closed_full", s.closed_full);
+	json_uint(j, "writes_refused", s.refused);
+	json_uint(j, "accepts_refused", s.accepts_refused);
+}
+
 static enum commands_result run_status(struct request *r)
 {
 	const struct info *info = info_get();
@@ -107,6 +119,7 @@ static enum commands_result run_status(struct request *r)
 	json_uint(j, "services", service_count());
 	json_uint(j, "sockets", net_count());
 	json_uint(j, "timers", timer_count());
+	write_queues(j);
 	json_uint(j, "log_dropped", log_dropped());
 	json_string(j, "log_level", log_level_name(log_get_level()));
 	stuck_workers(j);

@@ -108,7 +108,7 @@ static void close_slowly(struct socket *s)
 		event_close(s, NULL);
 	s->closing = true;
 	s->handler = NULL;
-	s->closing_ns = clock_mono_ns();
+	s->closing_ns = s->closed_ns = clock_mono_ns();
 	if (s->state == STATE_OPEN) {
 		if (s->is_socket && !s->borrowed)
 			shutdown(s->fd, SHUT_RD);

@@ -14,6 +14,7 @@
 #include "core/fault.h"
 #include "core/mem.h"
 #include "net/net_priv.h"
+#include "net/reserve.h"
 #include "net/socket.h"
 
 static void fail(struct socket *s, const char *why)
@@ -36,6 +37,10 @@ static int try_address(struct socket *s, const struct addr *a)
 
 	if (fd < 0)
 		return errno;
+	if (s->owner && reserve_is_held_back(fd)) {
+		close(fd);
+		return EMFILE;
+	}
 	r = fault(connect) ? fault_errno(ENETUNREACH) : connect(fd, &a->any, a->size);
 	if (r < 0 && errno != EINPROGRESS && errno != EINTR) {
 		r = errno;

@@ -3,6 +3,8 @@
  * Janitor: looks after what no event will ever finish.
  *
  *   a closing socket whose peer takes nothing any more   given up after JANITOR_CLOSING_NS
+ *   any closing socket while the queues of the node are  given up after JANITOR_HASTE_NS
+ *   full together
  *   a listener that rests because descriptors ran out    tried again after JANITOR_BACKOFF_NS
  *
  * It walks over all sockets, but only while there is such a one: who makes one wakes it, and a
@@ -12,6 +14,7 @@
 #include "core/mem.h"
 #include "net/net.h"
 #include "net/net_priv.h"
+#include "net/reserve.h"
 #include "net/socket.h"
 
 #define CHECKS 6 /* looks at a closing socket that often before it is given up */
@@ -26,17 +29,28 @@ static struct {
 struct walk {
 	uint64_t now;
 	uint64_t next_ns; /* look again after that */
+	bool haste;       /* others need the memory of what waits on closing sockets */
 };
+
+static bool is_hopeless(const struct socket *s, const struct walk *w)
+{
+	/* both times may lie a little behind `now`, which was read before the lock was taken */
+	if (w->haste && w->now > s->closed_ns && w->now - s->closed_ns >= JANITOR_HASTE_NS)
+		return true;
+	return w->now > s->closing_ns && w->now - s->closing_ns >= janitor.closing_ns;
+}
 
 static void look(struct socket *s, struct walk *w)
 {
-	if (s->closing && w->now > s->closing_ns && w->now - s->closing_ns >= janitor.closing_ns) {
+	if (s->closing && is_hopeless(s, w)) {
 		socket_free(s);
 	} else if (s->closing) {
-		if (w->next_ns > janitor.closing_ns / CHECKS)
-			w->next_ns = janitor.closing_ns / CHECKS;
+		uint64_t again = w->haste ? JANITOR_HASTE_NS : janitor.closing_ns / CHECKS;
+
+		if (w->next_ns > again)
+			w->next_ns = again;
 	} else if (s->backoff) {
-		if (listen_reserve()) {
+		if (s->keeps ? reserve_keep() : reserve_take()) {
 			s->backoff = false;
 			socket_watch_or_fail(s);
 		} else {
@@ -55,7 +69,7 @@ static void set(uint64_t deadline)
 
 static void tick(void *ud)
 {
-	struct walk w = { .now = clock_mono_ns(), .next_ns = UINT64_MAX };
+	struct walk w = { .now = clock_mono_ns(), .next_ns = UINT64_MAX, .haste = limits_exhausted() };
 	struct socket *s;
 
 	janitor.deadline = 0;

@@ -3,9 +3,9 @@
  * Listening and accepting.
  *
  * When descriptors run out, a pending connection would make the listener readable for ever. One
- * descriptor is held back for that: it is given up, the connection is accepted, closed at once (so
- * the client learns it) and the descriptor taken back. When even that fails the listener rests for
- * JANITOR_BACKOFF_NS.
+ * descriptor is held back for that (reserve.c): it is given up, the connection is accepted, closed at once
+ * (so the client learns it) and the descriptor taken back. When even that fails the listener rests for
+ * JANITOR_BACKOFF_NS. The control socket's connections get one that is kept for them.
  *
  * A unix path that nobody answers on is left over from a process that died, and is taken over. Nobody answers
  * between a bind and its listen either, so all processes that do this in one folder take turns: each holds
@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -23,29 +24,14 @@
 #include "core/fault.h"
 #include "core/mem.h"
 #include "net/net_priv.h"
+#include "net/reserve.h"
 #include "net/socket.h"
 
 #define ACCEPT_TURN 64
 /* Anybody who may read a folder can hold its lock: patience has an end. */
 #define FOLDER_TURN_NS (500 * NS_PER_MS)
 #define FOLDER_LOOK_US 500
-
-/* [loop] */
-static int reserve = -1;
-
-bool listen_reserve(void)
-{
-	if (reserve < 0)
-		reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	return reserve >= 0;
-}
-
-void listen_reserve_fini(void)
-{
-	if (reserve >= 0)
-		close(reserve);
-	reserve = -1;
-}
+#define COMPLAIN_NS NS_PER_SEC
 
 bool own_address(int fd, struct addr *ret)
 {
@@ -232,10 +218,36 @@ static void rest(struct socket *s)
 	janitor_wake_in(JANITOR_BACKOFF_NS);
 }
 
+/* A flood of connections must not become one of messages: the owner hears of it once in a while. */
+static void complain(struct socket *s, int error)
+{
+	uint64_t now = clock_mono_ns();
+
+	if (s->complained_ns && now - s->complained_ns < COMPLAIN_NS)
+		return;
+	s->complained_ns = now;
+	event_error(s, strerror(error));
+}
+
+/* Closes the connection that waits, with the descriptor that is held back for that. */
+static void turn_away(struct socket *s)
+{
+	int fd;
+
+	reserve_give_up();
+	fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC);
+	if (fd >= 0) {
+		close(fd);
+		limits_accept_refused();
+	}
+	/* another thread may have been quicker to take the descriptor */
+	if (!reserve_take() || fd < 0)
+		rest(s);
+}
+
 /* true: there may be more connections waiting. */
 static bool accept_failed(struct socket *s, int error)
 {
-	int fd;
 
 	switch (error) {
 	case EAGAIN:
@@ -246,23 +258,32 @@ static bool accept_failed(struct socket *s, int error)
 		return true;
 	case EMFILE:
 	case ENFILE:
-		event_error(s, strerror(error));
-		listen_reserve_fini();
-		fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC);
-		if (fd >= 0)
-			close(fd);
-		/* another thread may have been quicker to take the descriptor */
-		if (!listen_reserve() || fd < 0)
-			rest(s);
+		complain(s, error);
+		if (s->keeps)
+			rest(s); /* its turn comes when another connection ends */
+		else
+			turn_away(s);
 		return false;
 	default:
-		event_error(s, strerror(error));
+		complain(s, error);
 		rest(s);
 		return false;
 	}
 }
 
-static struct socket *adopt_accepted(int fd, const struct addr *peer, uint32_t owner)
+void net_keep_descriptors(int listener)
+{
+	struct socket *s = socket_lock(listener);
+
+	if (!s)
+		return;
+	s->keeps = true;
+	(void)reserve_keep();
+	socket_unlock(s);
+}
+
+static struct socket *adopt_accepted(int fd, const struct addr *peer, uint32_t owner, uint64_t limit,
+				     enum net_policy policy)
 {
 	struct socket *s = socket_create(owner, NULL, NULL);
 
@@ -273,6 +294,8 @@ static struct socket *adopt_accepted(int fd, const struct addr *peer, uint32_t o
 	s->fd = fd;
 	s->state = STATE_PREACCEPT;
 	s->family = peer->any.sa_family;
+	s->limit = limit;
+	s->policy = policy;
 	return s;
 }
 
@@ -310,11 +333,57 @@ static bool announce(int id, int new_id, const char *peer)
 	return true;
 }
 
+/* A connection is there: accept needs a descriptor before it looks. */
+static bool waits(const struct socket *s)
+{
+	struct pollfd p = { .fd = s->fd, .events = POLLIN };
+
+	return fault(accept) || poll(&p, 1, 0) > 0;
+}
+
+/* A descriptor or -errno. */
+static int accept_fd(const struct socket *s, struct addr *ret_peer)
+{
+	int fd = accept4(s->fd, &ret_peer->any, &ret_peer->size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* The next connection, or -errno. *ret_kept: with a descriptor that is kept for it. */
+static int next_connection(struct socket *s, struct addr *ret_peer, bool *ret_kept)
+{
+	int fd = fault(accept) ? -EMFILE : accept_fd(s, ret_peer);
+
+	*ret_kept = false;
+	if (fd >= 0 && s->keeps)
+		(void)reserve_keep(); /* one that could not be taken back before */
+	if (fd >= 0 && s->owner && reserve_is_held_back(fd)) {
+		close(fd);
+		limits_accept_refused();
+		complain(s, EMFILE);
+		return -ECONNABORTED; /* and on with the next */
+	}
+	if (fd != -EMFILE && fd != -ENFILE)
+		return fd;
+	if (!waits(s))
+		return -EAGAIN;
+	if (!s->keeps || !reserve_give_up_kept())
+		return fd;
+	fd = accept_fd(s, ret_peer);
+	*ret_kept = fd >= 0;
+	if (fd < 0)
+		(void)reserve_keep();
+	return fd;
+}
+
 static bool accept_one(int id)
 {
 	struct addr peer = { .size = sizeof(peer.storage) };
 	struct socket *s = socket_lock(id), *n;
+	bool kept;
 	char text[ADDR_TEXT_MAX];
+	enum net_policy policy;
+	uint64_t limit;
 	uint32_t owner;
 	int fd, new_id;
 
@@ -324,10 +393,9 @@ static bool accept_one(int id)
 		socket_unlock(s);
 		return false;
 	}
-	fd = fault(accept) ? fault_errno(EMFILE)
-			   : accept4(s->fd, &peer.any, &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	fd = next_connection(s, &peer, &kept);
 	if (fd < 0) {
-		bool more = accept_failed(s, errno);
+		bool more = accept_failed(s, -fd);
 
 		socket_unlock(s);
 		return more;
@@ -335,14 +403,17 @@ static bool accept_one(int id)
 	s->read_bytes++;
 	s->read_ns = clock_mono_ns();
 	owner = s->owner;
+	limit = s->limit;
+	policy = s->policy;
 	socket_unlock(s); /* one socket's lock at a time */
 
-	n = adopt_accepted(fd, &peer, owner);
+	n = adopt_accepted(fd, &peer, owner, limit, policy);
 	if (!n) {
 		if (owner)
 			event_invalid(owner, id, "reach skynet socket number limit");
 		return true;
 	}
+	n->kept = kept;
 	new_id = socket_id(n);
 	addr_format(&peer, text, sizeof(text));
 	socket_unlock(n);

@@ -8,6 +8,7 @@
 #include "core/service.h"
 #include "net/net.h"
 #include "net/net_priv.h"
+#include "net/reserve.h"
 #include "net/socket.h"
 
 static void poll_op(void *ud, uint64_t timeout_ns)
@@ -31,7 +32,7 @@ int net_init(void)
 	signal(SIGPIPE, SIG_IGN);
 	socket_table_init();
 	janitor_init();
-	listen_reserve();
+	(void)reserve_take();
 	sched_set_poller(&ops, NULL);
 	service_add_on_drop(event_dropped);
 	msglog_set_format(PTYPE_SOCKET, event_logged);
@@ -44,6 +45,6 @@ void net_fini(void)
 	socket_table_fini();
 	janitor_fini();
 	post_fini();
-	listen_reserve_fini();
+	reserve_fini();
 	poller_fini();
 }

@@ -24,7 +24,7 @@
  *            the loop (net_post).
  * Failure:   results; a handler hears of failures on the loop, never inside the call that caused
  *            them.
- * Limits:  NET_SOCKETS_MAX sockets; per socket `limit` bytes queued (net_set_limit).
+ * Limits:    NET_SOCKETS_MAX sockets; bytes that wait to be written: a socket, and all (net_set_limits).
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -99,18 +99,55 @@ void net_shutdown(int id);
 void net_nodelay(int id);
 
 /* Sends size bytes of a payload_alloc'ed buffer, which is taken in every case. 0, or -1: no such
- * socket, closing, or its queue is at its limit. Tries to write at once on this thread. */
+ * socket, closing, or its queue is at its bound. Tries to write at once on this thread. */
 int net_send(int id, void *payload_take, size_t size);
 int net_send_low(int id, void *payload_take, size_t size);
-/* Most bytes a socket may have queued before sends are refused (and, for a service, the socket is shut
- * down with SOCKET_ERROR "write queue limit"). 0 = the default, NET_QUEUE_DEFAULT. */
-#define NET_QUEUE_DEFAULT (UINT64_C(1) << 30)
+
+/* ---- bounds of what waits to be written ----
+ *
+ * A queue is what the kernel did not take yet; an item costs its bytes and its header. At its bound a socket
+ * of a service does what its policy says. One write into an empty queue is taken whatever its size: it is in
+ * memory already, and a program that answers with one large piece is no flood. The sockets of services have
+ * a bound together, too; while it is reached each may still have NET_LOW_MARK waiting, so that who reads what
+ * he gets is served, and sockets that are only being closed are given up early. C owners have bounds of their
+ * own (net_set_limit), hold strictly, and are told by the result alone. */
+enum net_policy {
+	NET_POLICY_CLOSE, /* the send fails, the owner gets SOCKET_ERROR and SOCKET_CLOSE, the rest is dropped */
+	NET_POLICY_ERROR, /* the send fails, nothing else; SOCKET_WARNING once, and 0 when all has gone out */
+	NET_POLICY_KEEP,  /* for net_set_bound: as it is */
+};
+
+struct net_limits {
+	uint64_t queue; /* bytes a socket; 0 = NET_QUEUE_DEFAULT */
+	enum net_policy policy;
+	uint64_t total; /* bytes of all sockets of services; 0 = no bound */
+};
+#define NET_QUEUE_DEFAULT (UINT64_C(16) << 20)
+/* For sockets that are made from then on. After net_init, before any thread starts. */
+void net_set_limits(const struct net_limits *limits);
+/* For one socket; a listener's is inherited by what it accepts from then on. bytes 0 = the node's. false: no
+ * such socket. Any thread. */
+bool net_set_bound(int id, uint64_t bytes, enum net_policy policy);
+/* The same for a C owner's socket. */
 void net_set_limit(int id, uint64_t bytes);
+
+struct net_stats {
+	unsigned sockets;
+	uint64_t queued, queued_max; /* bytes that wait on sockets of services, and the bound; 0 = none */
+	uint64_t closed_full;        /* sockets closed because their queue was full */
+	uint64_t refused;            /* writes refused for the same reason */
+	uint64_t accepts_refused;    /* connections closed at once because descriptors had run out */
+};
+/* Any thread. */
+void net_get_stats(struct net_stats *ret);
 
 /* ---- for C owners ---- */
 int net_listen_handler(const struct net_handler *h, void *ud, const char *host, int port, int backlog,
 		       const char **ret_error);
 int net_connect_handler(const struct net_handler *h, void *ud, const char *host, int port);
+/* Holds descriptors back for this listener: its connections are accepted when there are none left. It waits for
+ * its turn in place of closing them. */
+void net_keep_descriptors(int listener);
 /* Adopts a listening or connected descriptor (socket activation). */
 int net_adopt_handler(const struct net_handler *h, void *ud, int fd);
 /* Starts an accepted id. [loop] */
@@ -136,6 +173,8 @@ struct net_info {
 	uint64_t read, write;    /* bytes; for a listener read counts accepts */
 	uint64_t rtime_cs, wtime_cs;
 	uint64_t queued;
+	uint64_t limit, refused; /* of the write queue; writes that it refused */
+	enum net_policy policy;
 	bool reading, writing;
 	char address[128];       /* peer, or own for a listener */
 };

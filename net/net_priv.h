@@ -37,5 +37,6 @@ void janitor_init(void);
 void janitor_fini(void);
 #define JANITOR_CLOSING_NS UINT64_C(60000000000)
 #define JANITOR_BACKOFF_NS UINT64_C(100000000)
+#define JANITOR_HASTE_NS UINT64_C(2000000000)
 /* For tests: how long a closing socket may stand still. */
 void janitor_set_closing_ns(uint64_t ns);

@@ -27,6 +27,9 @@ static bool fill(const struct socket *s, struct net_info *i)
 	i->rtime_cs = s->read_ns ? clock_cs_at(s->read_ns) : 0;
 	i->wtime_cs = s->write_ns ? clock_cs_at(s->write_ns) : 0;
 	i->queued = s->out.bytes;
+	i->limit = s->limit;
+	i->policy = s->policy;
+	i->refused = s->refused;
 	i->reading = s->reading && !s->eof && !s->closing;
 	i->writing = !sendq_empty(&s->out);
 	socket_address(s, true, i->address, sizeof(i->address));

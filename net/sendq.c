@@ -34,6 +34,7 @@ void sendq_push(struct sendq *q, int priority, void *payload_take, size_t size)
 	m->size = size;
 	append(&q->list[priority], m);
 	q->bytes += size;
+	q->memory += sendq_cost(size);
 }
 
 void sendq_push_rest(struct sendq *q, void *payload_take, size_t size, size_t sent)
@@ -84,6 +85,7 @@ void sendq_sent(struct sendq *q, size_t n)
 		}
 		n -= left;
 		q->offset = 0;
+		q->memory -= sendq_cost(l->first->size);
 		msg_destroy(shift(l));
 	}
 }
@@ -95,6 +97,7 @@ void sendq_clear(struct sendq *q)
 			msg_destroy(shift(&q->list[p]));
 	q->offset = 0;
 	q->bytes = 0;
+	q->memory = 0;
 }
 
 unsigned sendq_warning(struct sendq *q)
@@ -103,6 +106,14 @@ unsigned sendq_warning(struct sendq *q)
 		return 0;
 	q->warn_at = q->warn_at ? q->warn_at * 2 : SENDQ_WARNING * 2;
 	return (unsigned)((q->bytes + 1023) / 1024);
+}
+
+bool sendq_refused(struct sendq *q)
+{
+	if (q->warn_at)
+		return false;
+	q->warn_at = SENDQ_WARNING;
+	return true;
 }
 
 bool sendq_calm(struct sendq *q)

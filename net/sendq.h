@@ -18,7 +18,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-struct msg;
+#include "core/msg.h"
 
 enum { SENDQ_HIGH, SENDQ_LOW };
 
@@ -30,10 +30,17 @@ struct sendq {
 	struct sendq_list list[2];
 	size_t offset;
 	uint64_t bytes;   /* waiting; a message header is not counted */
+	uint64_t memory;  /* what the items cost, headers and sent parts of them too */
 	uint64_t warn_at; /* next warning threshold, 0 = none was raised */
 };
 
 #define SENDQ_WARNING (UINT64_C(1) << 20)
+
+/* What an item of so many bytes costs: the allocation with its header. A flood of single bytes is not cheap. */
+static inline uint64_t sendq_cost(uint64_t size)
+{
+	return sizeof(struct msg) + ((size + 15) & ~UINT64_C(15));
+}
 
 /* Appends size > 0 bytes of a payload_alloc'ed buffer. */
 void sendq_push(struct sendq *q, int priority, void *payload_take, size_t size);
@@ -53,5 +60,7 @@ void sendq_clear(struct sendq *q);
 /* To be asked after a push behind waiting data: KiB queued, rounded up, when the owner must be
  * warned (first at 1 MiB, then at 2, 4, 8 ...), else 0. */
 unsigned sendq_warning(struct sendq *q);
+/* To be asked when a push was refused: true once until the queue ran empty, when the owner must be warned. */
+bool sendq_refused(struct sendq *q);
 /* To be asked when the queue ran empty: true when a warning is to be taken back. */
 bool sendq_calm(struct sendq *q);

@@ -18,6 +18,7 @@
 
 #include "core/mem.h"
 #include "net/net_priv.h"
+#include "net/reserve.h"
 
 #define CHUNK 256u
 #define CHUNKS (NET_SOCKETS_MAX / CHUNK)
@@ -88,13 +89,16 @@ struct socket *socket_create(uint32_t owner, const struct net_handler *h, void *
 	s->owner = owner;
 	s->handler = h;
 	s->ud = ud;
+	s->keeps = s->kept = false;
+	s->complained_ns = 0;
 	s->reading = s->backoff = s->eof = s->read_failed = s->write_failed = false;
 	s->closing = s->told_close = s->orphan = s->borrowed = s->was_high = false;
 	s->is_socket = true;
 	s->nodelay = h != NULL; /* links and consoles wait for answers */
 	s->family = AF_UNSPEC;
 	s->out = (struct sendq){ 0 };
-	s->limit = NET_QUEUE_DEFAULT;
+	s->counted = s->refused = 0;
+	limits_apply(s);
 	s->read_size = READ_MIN;
 	s->to = NULL;
 	s->unix_path = NULL;
@@ -134,12 +138,15 @@ void socket_free(struct socket *s)
 		if (s->events)
 			poller_control(EPOLL_CTL_DEL, s->fd, 0, 0);
 		listen_forget_path(s);
-		if (!s->borrowed)
+		if (s->kept)
+			reserve_close(s->fd);
+		else if (!s->borrowed)
 			close(s->fd);
 	}
 	s->fd = -1;
 	s->events = 0;
 	sendq_clear(&s->out);
+	limits_account(s);
 	mem_free(steal(s->to));
 	s->state = STATE_FREE;
 	s->handler = NULL;

@@ -65,6 +65,8 @@ struct socket {
 
 	bool reading;      /* the owner wants to read (or accept) */
 	bool backoff;      /* a listener that rests because descriptors ran out */
+	bool keeps;        /* a listener that descriptors are held back for */
+	bool kept;         /* a connection that was accepted with one of these */
 	bool eof;
 	bool read_failed;  /* the last read gave an error */
 	bool write_failed;
@@ -78,8 +80,13 @@ struct socket {
 	sa_family_t family;
 
 	struct sendq out;
-	uint64_t limit;
+	uint64_t limit; /* of out.memory */
+	enum net_policy policy;
+	uint64_t refused; /* writes, because of the bounds */
+	uint64_t counted; /* what of out.memory the node's total holds */
 	uint64_t closing_ns; /* last progress of a closing socket */
+	uint64_t closed_ns;  /* when it began to close */
+	uint64_t complained_ns; /* when a listener last told of a failed accept */
 	uint32_t read_size;  /* the next read buffer, adapts */
 	struct addr_list *to;
 
@@ -141,6 +148,17 @@ void read_ready(struct socket *s);
 void accept_ready(int id);
 void connect_ready(struct socket *s);
 void write_ready(struct socket *s);
+/* limits.c: brings the node's total up to date, after each change of s->out. */
+void limits_account(struct socket *s);
+/* May `size` more bytes wait? NULL, or what is full. */
+const char *limits_check(const struct socket *s, size_t size);
+/* They may not: does what the socket's policy says. */
+void limits_enforce(struct socket *s, const char *what);
+/* What a fresh socket of a service has. */
+void limits_apply(struct socket *s);
+/* The bound of the node is reached. */
+bool limits_exhausted(void);
+void limits_accept_refused(void);
 
 /* read.c: STATE_OPEN sockets begin small. */
 #define READ_MIN 64u
@@ -164,6 +182,3 @@ char *socket_address(const struct socket *s, bool with_port, char *ret_text, siz
 bool own_address(int fd, struct addr *ret);
 /* Unlinks the path that our bind has made. */
 void listen_forget_path(struct socket *s);
-/* [loop] Takes the descriptor that is held back for the day when there are none left. */
-bool listen_reserve(void);
-void listen_reserve_fini(void);

@@ -60,6 +60,7 @@ static ssize_t write_some(struct socket *s, const struct iovec *iov, int n)
 static void failed(struct socket *s, int error)
 {
 	sendq_clear(&s->out);
+	limits_account(s);
 	if (s->closing || (s->eof && s->owner)) {
 		/* nobody waits for anything from it: gone without a word */
 		socket_free(s);
@@ -103,6 +104,7 @@ void write_ready(struct socket *s)
 		for (int i = 0; i < n; i++)
 			offered += iov[i].iov_len;
 		sendq_sent(&s->out, (size_t)r);
+		limits_account(s);
 		total += (size_t)r;
 		if (s->closing && r > 0)
 			s->closing_ns = s->write_ns;
@@ -119,6 +121,7 @@ void write_ready(struct socket *s)
 static int admit(struct socket *s, size_t size)
 {
 	int dropped = s->owner ? 0 : -1; /* C code wants to know */
+	const char *full;
 
 	if (s->closing || s->state == STATE_FAILED || s->state == STATE_NEW)
 		return -1;
@@ -128,20 +131,18 @@ static int admit(struct socket *s, size_t size)
 	}
 	if (s->write_failed || s->state == STATE_PREACCEPT)
 		return dropped;
-	if (s->out.bytes + size > s->limit) {
-		if (s->owner) {
-			event_error(s, "write queue limit");
-			event_shutdown(s);
-		}
-		return -1;
-	}
-	return 1;
+	full = limits_check(s, size);
+	if (likely(!full))
+		return 1;
+	limits_enforce(s, full);
+	return -1;
 }
 
 static void queued(struct socket *s, bool behind)
 {
 	unsigned kib;
 
+	limits_account(s);
 	if (s->out.bytes > NET_LOW_MARK)
 		s->was_high = true;
 	kib = behind ? sendq_warning(&s->out) : 0;
@@ -277,14 +278,4 @@ uint64_t net_queued(int id)
 		socket_unlock(s);
 	}
 	return bytes;
-}
-
-void net_set_limit(int id, uint64_t bytes)
-{
-	struct socket *s = socket_lock(id);
-
-	if (s) {
-		s->limit = bytes ? bytes : NET_QUEUE_DEFAULT;
-		socket_unlock(s);
-	}
 }

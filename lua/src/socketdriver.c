@@ -258,6 +258,23 @@ static int l_lsend(lua_State *L)
 	return send_data(L, true);
 }
 
+/* ---- bounds ---- */
+
+static const char *const policy_names[] = {"close", "error", NULL};
+
+/* writelimit(id, bytes [, policy]) -> true, or false: no such socket. bytes nil = the node's. */
+static int l_writelimit(lua_State *L)
+{
+	lua_Integer bytes = luaL_optinteger(L, 2, 0);
+	enum net_policy policy = NET_POLICY_KEEP;
+
+	luaL_argcheck(L, bytes >= 0, 2, "must not be negative");
+	if (!lua_isnoneornil(L, 3))
+		policy = (enum net_policy)luaL_checkoption(L, 3, NULL, policy_names);
+	lua_pushboolean(L, net_set_bound(id_at(L, 1), (uint64_t)bytes, policy));
+	return 1;
+}
+
 /* ---- looking ---- */
 
 static const char *const type_names[] = {
@@ -288,7 +305,7 @@ static void add_info(const struct net_info *i, void *ud)
 {
 	lua_State *L = ud;
 
-	lua_createtable(L, 0, 11);
+	lua_createtable(L, 0, 14);
 	set_integer(L, "id", (uint64_t)i->id);
 	set_integer(L, "address", i->owner);
 	set_string(L, "type", type_names[i->type]);
@@ -300,6 +317,9 @@ static void add_info(const struct net_info *i, void *ud)
 		set_integer(L, "read", i->read);
 		set_integer(L, "write", i->write);
 		set_integer(L, "wbuffer", i->queued);
+		set_integer(L, "wlimit", i->limit);
+		set_integer(L, "wrefused", i->refused);
+		set_string(L, "wpolicy", policy_names[i->policy]);
 		set_integer(L, "wtime", i->wtime_cs);
 		set_boolean(L, "reading", i->reading);
 		set_boolean(L, "writing", i->writing);
@@ -360,7 +380,8 @@ static const luaL_Reg driver_functions[] = {
         {"close", l_close},     {"shutdown", l_shutdown},
         {"nodelay", l_nodelay}, {"send", l_send},
         {"lsend", l_lsend},     {"info", l_info},
-        {"resolve", l_resolve}, {NULL, NULL},
+        {"resolve", l_resolve}, {"writelimit", l_writelimit},
+        {NULL, NULL},
 };
 
 int luaopen_skynet_socketdriver(lua_State *L)

@@ -566,6 +566,70 @@ tap.run {
 		close(c, s)
 	end },
 
+	{ "writelimit bounds what waits for a peer, by the policy that it names", function()
+		local client, server = pair()
+		socket.pause(client)
+		assert(socket.writelimit(server, 65536, "error"))
+		local heard = {}
+		socket.warning(server, function(_, kib)
+			heard[#heard + 1] = kib
+		end)
+		local piece, taken = ("x"):rep(16384), 0
+		while socket.write(server, piece) do
+			taken = taken + #piece
+		end
+		local i = info(server)
+		equal(i.wlimit, 65536)
+		equal(i.wpolicy, "error")
+		equal(i.wrefused, 1)
+		assert(i.wbuffer > 0 and i.wbuffer <= 65536)
+		equal(#socket.read(client, taken), taken)
+		eventually("it is told that all has gone out", function()
+			return heard[2]
+		end)
+		assert(heard[1] > 0)
+		equal(heard[2], 0)
+		equal(socket.write(server, "again"), true)
+		equal(socket.read(client, 5), "again")
+		raises("bad argument", socket.writelimit, server, -1)
+		raises("bad argument", socket.writelimit, server, 1, "wait")
+		equal(socket.writelimit(0x7fffff00, 1), false)
+		-- the other policy ends the connection; who waits on it wakes
+		socket.pause(client)
+		assert(socket.writelimit(server, 65536, "close"))
+		local closed
+		socket.onclose(server, function()
+			closed = true
+		end)
+		local reader = spawn(socket.readline, server)
+		while socket.write(server, piece) do
+		end
+		eventually("it is closed", function()
+			return closed
+		end)
+		equal(reader.join(), false)
+		equal(socket.write(server, "x"), false)
+		close(client, server)
+	end },
+
+	{ "what a listener accepts has the bound of the listener", function()
+		local server
+		local lid, _, port = socket.listen("127.0.0.1", 0)
+		assert(socket.writelimit(lid, 131072, "error"))
+		socket.start(lid, function(fd)
+			server = fd
+		end)
+		local client = assert(socket.open("127.0.0.1", port))
+		eventually("it is accepted", function()
+			return server
+		end)
+		assert(socket.start(server))
+		local i = info(server)
+		equal(i.wlimit, 131072)
+		equal(i.wpolicy, "error")
+		close(client, server, lid)
+	end },
+
 	{ "a socket moves to another service", function()
 		local taker = skynet.newservice(SERVICE_NAME, "taker")
 		local c, s = pair()

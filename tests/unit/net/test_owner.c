@@ -9,6 +9,7 @@ static void a_growing_queue_warns_and_says_when_it_is_empty(void **state)
 	char *got = mem_alloc(size);
 	int id, fd = connected(ear, &id);
 
+	net_set_limit(id, 64 << 20);
 	for (int i = 0; i < 80; i++)
 		assert_int_equal(net_send(id, memset(payload_alloc(size), 'x', size), size), 0);
 	/* the first thresholds are passed by less than one item each */
@@ -46,7 +47,7 @@ static void a_queue_at_its_limit_ends_the_socket(void **state)
 	for (int i = 0; i < 100 && !r; i++)
 		r = net_send(id, memset(payload_alloc(size), 'x', size), size);
 	assert_int_equal(r, -1);
-	expect(ear, SOCKET_ERROR, id, "write queue limit");
+	expect(ear, SOCKET_ERROR, id, "the write queue is full (net.write_queue)");
 	expect(ear, SOCKET_CLOSE, id, NULL);
 	assert_int_equal(send_text(id, "x"), -1);
 	close(fd);
