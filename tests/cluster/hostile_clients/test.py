@@ -1,0 +1,214 @@
+#!/usr/bin/python3
+"""Clients that never read, that say half a line and wait, that send without end, that take every descriptor: what they cost
+is bounded, and who behaves is served meanwhile (lessons.md U; lua-net.md 1.4)."""
+import json, os, re, resource, signal, socket, subprocess, tempfile, threading, time
+from harness import eventually, main, Failed
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+MIB = 1 << 20
+# What a node of this size may grow by besides: buffers of the kernel are not in it, those of Lua and the allocator are.
+SLACK = 24 * MIB
+
+
+class Victim:
+    def __init__(self, build, files=None, extra=""):
+        self.build, self.tmp = os.path.abspath(build), tempfile.mkdtemp(prefix="harbor-test-")
+        self.measured = "san" not in os.path.basename(self.build)
+        self.conf, self.socket, self.log = self.tmp + "/n.yaml", self.tmp + "/n.sock", self.tmp + "/n.log"
+        with open(self.conf, "w") as f:
+            f.write(f'node: {{ name: victim, threads: 2 }}\n'
+                    f'lua: {{ start: victim, service_path: ["{HERE}/?.lua"] }}\n'
+                    f'log: {{ sink: file, file: "{self.log}" }}\n'
+                    f'admin: {{ listen: "unix:{self.socket}", stop_timeout: 2s }}\n{extra}')
+        limit = (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))) if files else None
+        self.process = subprocess.Popen([self.build + "/harbord", self.conf], stdin=subprocess.DEVNULL,
+                                        stdout=open(self.tmp + "/out", "wb"), stderr=subprocess.STDOUT, preexec_fn=limit)
+        self.sockets = []
+
+    def __enter__(self):
+        eventually("the node is ready", lambda: self.call("writes"))
+        self.port = self.call("listen")
+        return self
+
+    def __exit__(self, kind, *rest):
+        for s in self.sockets:
+            s.close()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        if kind:
+            print("---- log\n" + self.logged()[-3000:] + open(self.tmp + "/out").read()[-3000:])
+        else:
+            subprocess.run(["rm", "-rf", self.tmp])
+
+    def ctl(self, *args, limit=20):
+        p = subprocess.run([self.build + "/harborctl", "--socket", self.socket, "--json", *args], capture_output=True,
+                           text=True, timeout=limit)
+        if p.returncode:
+            raise Failed(f"harborctl {' '.join(args)}: {p.returncode} {p.stderr}")
+        return json.loads(p.stdout)
+
+    def call(self, *args):
+        return self.ctl("call", ".victim", *args)["values"][0]
+
+    def logged(self):
+        with open(self.log, errors="replace") as f:
+            return f.read()
+
+    def client(self, hello="", buffer=None):
+        s = socket.socket()
+        if buffer:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        s.settimeout(20)
+        s.connect(("127.0.0.1", self.port))
+        if hello:
+            s.sendall(hello.encode() + b"\n")
+        self.sockets.append(s)
+        return s
+
+    def number(self, file, word):
+        return int(re.search(rf"{word}:\s+(\d+)", open(f"/proc/{self.process.pid}/{file}").read())[1])
+
+    def peak(self):
+        return self.number("status", "VmHWM") * 1024
+
+    def rss(self):
+        return self.number("status", "VmRSS") * 1024
+
+    def ticks(self):
+        words = open(f"/proc/{self.process.pid}/stat").read().rsplit(") ", 1)[1].split()
+        return int(words[11]) + int(words[12])
+
+    def grew_at_most(self, before, n):
+        grown = self.peak() - before
+        if self.measured and grown > n:
+            raise Failed(f"grew by {grown / MIB:.1f} MiB, at most {n / MIB:.1f} are right")
+
+
+def echoes(s, text="hello"):
+    s.sendall(text.encode() + b"\n")
+    got = b""
+    while not got.endswith(b"\n"):
+        more = s.recv(65536)
+        if not more:
+            raise Failed(f"the echo ended after {got!r}")
+        got += more
+    if got != text.encode() + b"\n":
+        raise Failed(f"echo of {text!r}: {got!r}")
+
+
+def gone(s):
+    """The other end has closed it: whatever comes, the end comes after it."""
+    try:
+        while s.recv(1 << 20):
+            pass
+    except ConnectionResetError:
+        pass
+    return True
+
+
+def four_that_never_read(build):
+    """four clients that never read cost at most 4 times 16 MiB, then their sockets are closed; a fifth is served meanwhile"""
+    with Victim(build) as v:
+        good = v.client("echo")
+        echoes(good)
+        before = v.peak()
+        bad = [v.client("hose 65536", buffer=4096) for _ in range(4)]
+        eventually("all four were closed", lambda: echoes(good) or v.call("writes")["failed"] == 4, 60)
+        v.grew_at_most(before, 4 * 16 * MIB + SLACK)
+        status = v.ctl("status")
+        assert status["sockets_closed_full"] == 4 and status["writes_refused"] == 4, status
+        assert status["write_queued"] == 0 and status["write_queued_max"] > 64 * MIB, status
+        log = v.logged()
+        assert "the write queue is full (net.write_queue)" in log, log
+        assert all(gone(s) for s in bad)
+
+
+def small_pieces_too(build):
+    """a client that never reads what is written in pieces of 16 bytes costs at most 16 MiB as well"""
+    with Victim(build) as v:
+        before = v.peak()
+        v.client("hose 16", buffer=4096)
+        eventually("it was closed", lambda: v.call("writes")["failed"] == 1, 60)
+        v.grew_at_most(before, 16 * MIB + SLACK)
+
+
+def refused_in_place_of_closed(build):
+    """with the policy error a write fails, the connection stays, and all that was taken arrives"""
+    with Victim(build, extra="net: { write_queue: 1MiB, write_policy: error }\n") as v:
+        s = v.client("hose 65536", buffer=4096)
+        eventually("a write failed", lambda: v.call("writes")["failed"] == 1)
+        status = v.ctl("status")
+        assert status["sockets_closed_full"] == 0 and status["writes_refused"] >= 1, status
+        assert 0 < status["write_queued"] <= MIB, status
+        taken, got = v.call("writes")["taken"], 0
+        while True:
+            n = len(s.recv(1 << 20))
+            if not n:
+                break
+            got += n
+        assert got == taken, (got, taken)
+
+
+def every_descriptor(build):
+    """clients that take every descriptor: harborctl is answered, nothing spins, later all is as before"""
+    with Victim(build, files=96) as v:
+        good = v.client("echo")
+        echoes(good)
+        crowd = [v.client("echo") for _ in range(300)]
+        eventually("some were turned away", lambda: v.ctl("status")["accepts_refused"] >= 100)
+        for _ in range(5):
+            assert v.ctl("status")["state"] == "running"
+            assert v.ctl("list")["services"] and v.call("sockets") > 40
+        echoes(good)
+        before = v.ticks()
+        time.sleep(1)
+        if v.measured:
+            assert v.ticks() - before < 20, "it spins"
+        assert v.logged().count("Too many open files") < 20
+        served = [s for s in crowd if is_open(s)]
+        assert len(served) >= 40, len(served)
+        for s in crowd:
+            s.close()
+        eventually("only one client is left", lambda: v.call("sockets") == 1)
+        echoes(v.client("echo"))
+
+
+def is_open(s):
+    s.setblocking(False)
+    try:
+        return s.recv(1) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
+def every_descriptor_by_the_program(build):
+    """a program that opens files until there are no descriptors left: harborctl is answered, two at a time"""
+    with Victim(build, files=96) as v:
+        assert v.call("open_files") > 30
+        for _ in range(20):
+            assert v.ctl("status")["state"] == "running"
+        asked = [subprocess.Popen([v.build + "/harborctl", "--socket", v.socket, "--json", "services"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(6)]
+        for p in asked:
+            out, err = p.communicate(timeout=20)
+            assert p.returncode == 0 and b"victim" in out, (p.returncode, out, err)
+        before = v.ticks()
+        waiting = [v.client() for _ in range(12)] # connections of harborctl have left a descriptor or two
+        time.sleep(1)
+        if v.measured:
+            assert v.ticks() - before < 20, "it spins"
+        assert v.call("close_files") is True
+        left = [is_open(s) for s in waiting]
+        assert sum(left) <= 4, left
+        eventually("a client is served", lambda: echoes(v.client("echo")) is None)
+
+
+if __name__ == "__main__":
+    main([four_that_never_read, small_pieces_too, refused_in_place_of_closed, every_descriptor, every_descriptor_by_the_program])
