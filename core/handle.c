@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "core/mem.h"
+#include "core/remote.h"
 #include "core/slab.h"
 
 #define INITIAL_CAPACITY 256u
@@ -15,7 +16,10 @@ atomic_uint handle_harbor_bits;
 static struct {
 	pthread_mutex_t lock; /* LOCK_HANDLES: the table for writers, and what is below */
 	uint32_t count;
-	uint32_t next_index;
+	uint32_t next_index, first_index;
+	uint32_t once; /* 0 = none */
+	/* Written under the lock; relaxed, for who only looks wants a number that is nearly right. */
+	atomic_uint_least64_t births;
 } H = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static struct slab_pool services = SLAB_POOL(struct service, free_next);
@@ -32,8 +36,10 @@ static struct handle_table *table_create(uint32_t capacity, struct handle_table 
 void handle_init(unsigned harbor)
 {
 	handle_set_harbor(harbor);
-	H.next_index = 1;
+	H.next_index = H.first_index = 1;
+	H.once = 0;
 	H.count = 0;
+	atomic_store_explicit(&H.births, 0, memory_order_relaxed);
 	atomic_store_explicit(&handle_table, table_create(INITIAL_CAPACITY, NULL), memory_order_release);
 }
 
@@ -56,6 +62,26 @@ void handle_set_next(uint32_t index)
 	pthread_mutex_lock(&H.lock);
 	H.next_index = index;
 	pthread_mutex_unlock(&H.lock);
+}
+
+void handle_set_once(uint32_t index)
+{
+	pthread_mutex_lock(&H.lock);
+	H.once = index;
+	pthread_mutex_unlock(&H.lock);
+}
+
+void handle_begin(uint32_t index)
+{
+	pthread_mutex_lock(&H.lock);
+	H.next_index = index;
+	H.first_index = HANDLE_FIRST;
+	pthread_mutex_unlock(&H.lock);
+}
+
+uint64_t handle_births(void)
+{
+	return atomic_load_explicit(&H.births, memory_order_relaxed);
 }
 
 void handle_set_harbor(unsigned harbor)
@@ -92,11 +118,28 @@ static void grow_locked(struct handle_table *old)
 	atomic_store_explicit(&handle_table, t, memory_order_release); /* T1 */
 }
 
+static uint32_t next_index_locked(void)
+{
+	uint32_t index = H.once;
+
+	if (index) {
+		H.once = 0;
+		return index;
+	}
+	index = H.next_index;
+	H.next_index = index == HANDLE_INDEX_MAX ? H.first_index : index + 1;
+	/* relaxed: the lock orders the writers */
+	atomic_fetch_add_explicit(&H.births, 1, memory_order_relaxed);
+	return index;
+}
+
 uint32_t handle_register(struct service *s)
 {
+	uint64_t before, after;
 	uint32_t handle = 0;
 
 	pthread_mutex_lock(&H.lock);
+	before = handle_births();
 	struct handle_table *t = atomic_load_explicit(&handle_table, memory_order_relaxed);
 
 	if (H.count >= t->capacity / 4 * 3 && t->capacity < HANDLE_INDEX_MAX) {
@@ -104,10 +147,9 @@ uint32_t handle_register(struct service *s)
 		t = atomic_load_explicit(&handle_table, memory_order_relaxed);
 	}
 	for (uint32_t tries = 0; tries <= t->capacity && H.count < HANDLE_INDEX_MAX; tries++) {
-		uint32_t index = H.next_index;
+		uint32_t index = next_index_locked();
 		_Atomic(struct service *) *slot = &t->slots[index & (t->capacity - 1)];
 
-		H.next_index = index == HANDLE_INDEX_MAX ? 1 : index + 1;
 		if (atomic_load_explicit(slot, memory_order_relaxed))
 			continue;
 		handle = handle_local_bits() | index;
@@ -116,7 +158,10 @@ uint32_t handle_register(struct service *s)
 		H.count++;
 		break;
 	}
+	after = handle_births();
 	pthread_mutex_unlock(&H.lock);
+	if (unlikely(before / HANDLE_BIRTHS_STEP != after / HANDLE_BIRTHS_STEP))
+		remote_get()->births();
 	return handle;
 }
 

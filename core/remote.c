@@ -38,12 +38,50 @@ static struct {
 
 static const struct remote_ops *ops;
 
+/* Bytes of the well-formed printable character at p; 0: there is none. */
+static size_t printable(const unsigned char *p)
+{
+	static const uint32_t least[] = { 0, 0, 0xa1, 0x800, 0x10000 }; /* from 0x80 on come controls */
+	size_t n = p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc0 ? 2 : 0;
+	uint32_t c;
+
+	if (p[0] < 0x80)
+		return p[0] > ' ' && p[0] != 0x7f;
+	if (n == 0 || p[0] >= 0xf5)
+		return 0;
+	c = p[0] & (0x7fu >> n);
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3fu);
+	}
+	/* surrogates, and what is no character or would break a line */
+	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) || (c >= 0x2000 && c < 0x2010) ||
+	    (c >= 0x2028 && c < 0x2030) || c == 0x3000 || c == 0xfeff)
+		return 0;
+	return n;
+}
+
+static bool text_valid(const char *text, size_t max)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t n;
+
+	while (*p && (n = printable(p)) != 0)
+		p += n;
+	return p != (const unsigned char *)text && !*p && (size_t)((const char *)p - text) <= max;
+}
+
+bool remote_label_valid(const char *label)
+{
+	return text_valid(label, 63);
+}
+
 bool remote_name_valid(const char *name)
 {
-	size_t n = strlen(name);
 	char *end;
 
-	if (n == 0 || n > 15 || name[0] == ':' || name[0] == '.')
+	if (!text_valid(name, 15) || name[0] == ':' || name[0] == '.')
 		return false;
 	(void)strtod(name, &end);
 	return *end != 0;
@@ -245,6 +283,17 @@ static void single_service_ended(uint32_t handle)
 	}
 }
 
+/* Nobody else is there to take one. */
+static void single_wait_name_lost(uint32_t from, int32_t session)
+{
+	(void)from;
+	(void)session;
+}
+
+static void single_births(void)
+{
+}
+
 static const struct remote_ops single = {
 	.send = single_send,
 	.send_name = single_send_name,
@@ -255,7 +304,9 @@ static const struct remote_ops single = {
 	.wait_connected = single_wait_connected,
 	.wait_disconnected = single_wait_disconnected,
 	.wait_master_lost = single_wait_master_lost,
+	.wait_name_lost = single_wait_name_lost,
 	.service_ended = single_service_ended,
+	.births = single_births,
 };
 
 void remote_set(const struct remote_ops *new_ops)

@@ -48,9 +48,15 @@ struct remote_ops {
 	void (*wait_disconnected)(uint32_t from, int32_t session, unsigned id);
 	/* The same for the connection to the master. */
 	void (*wait_master_lost)(uint32_t from, int32_t session);
+	/* PTYPE_RESPONSE to `from` when a global name of this service has gone to another, who registered it while this
+	 * node could not be reached: the winner's handle (4 bytes, host order), then the name. What is lost between
+	 * two questions is kept (bounded). */
+	void (*wait_name_lost)(uint32_t from, int32_t session);
 	/* A local service ended: its global names go, waiting questions are forgotten. Told when
 	 * it is retired, and once more after its last callback. */
 	void (*service_ended)(uint32_t handle);
+	/* Another HANDLE_BIRTHS_STEP indices are used up (core/handle.h). */
+	void (*births)(void);
 };
 
 /* Before the first service; the table is not copied. NULL: back to the single node's own. */
@@ -61,5 +67,8 @@ const struct remote_ops *remote_get(void);
  * under the lock. Nothing when there is a table. Any thread. */
 void remote_foreach_name(void (*f)(const char *name, uint32_t handle, uint64_t since, void *ud), void *ud);
 void remote_foreach_waiting(void (*f)(const char *name, uint32_t from, void *ud), void *ud);
-/* Global names: 1 .. 15 bytes, no leading ':' or '.', not a number. */
+/* Global names: 1 .. 15 bytes of printable UTF-8 without blanks, no leading ':' or '.', not a number. Every door asks
+ * here: Lua, C, configuration, frames. */
 bool remote_name_valid(const char *name);
+/* A node's name, which is only a label: 1 .. 63 bytes of printable UTF-8 without blanks. */
+bool remote_label_valid(const char *label);

@@ -3,7 +3,7 @@
  * Boot. Order matters in three places: listeners are bound before anybody is told that we exist; the
  * harbor id is part of every handle, so no service is launched before it is known; `.daemon` is there before the
  * bootstrap service, which may end every service at once: one that is launched after that would keep the node
- * alive. The contract gives the bootstrap service handle 2 all the same.
+ * alive. The contract gives the logger handle 1 and the bootstrap service handle 2 all the same.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -30,7 +30,10 @@
 #include "net/net.h"
 
 #define BOOTSTRAP "snlua bootstrap"
+/* The same in every life; all others come from HANDLE_FIRST on. */
+#define LOGGER_INDEX 1u
 #define BOOTSTRAP_INDEX 2u
+#define DAEMON_INDEX 3u
 #define CPATH "./cservice/?.so"
 
 /* set by boot_layers, then constant */
@@ -268,16 +271,18 @@ int boot_services(const struct config *c, uint32_t *ret_bootstrap)
 		handle_set_harbor(c->node.harbor_auto || harbor_id() ? harbor_id() : c->node.harbor);
 	set_late_environment(c);
 	phase_set(PHASE_STARTING);
+	handle_begin(c->cluster.present ? harbor_first_index() : HANDLE_FIRST);
+	handle_set_once(LOGGER_INDEX);
 	if (!logger_launch(logservice, env_get("logger"))) {
 		log_error("Can't launch %s service", logservice);
 		return EX_SOFTWARE;
 	}
-	handle_set_next(BOOTSTRAP_INDEX + 1);
+	handle_set_once(DAEMON_INDEX);
 	if (!control_launch()) {
 		log_error("the control service was not launched");
 		return EX_SOFTWARE;
 	}
-	handle_set_next(BOOTSTRAP_INDEX);
+	handle_set_once(BOOTSTRAP_INDEX);
 	line = env_get("bootstrap");
 	n = strcspn(line, " ");
 	module = mem_strndup(line, n);

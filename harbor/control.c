@@ -60,6 +60,7 @@ static void peer_is_up(struct peer *p, int conn)
 	log_info("harbor: link to node %s (harbor %u) is up", p->name, p->id);
 	link_open(l);
 	link_up(l, conn);
+	member_link(&H.member, p, true);
 	watch_tell(p->id, true);
 }
 
@@ -70,6 +71,7 @@ static void peer_is_down(struct peer *p, enum peer_loss loss, const char *why)
 	l->since_wall_ns = clock_wall_ns();
 	log_warning("harbor: link to node %s (harbor %u) is lost: %s", p->name, p->id, why);
 	link_down(l, loss == PEER_NODE_DOWN ? REMOTE_NODE_DOWN : REMOTE_LINK_LOST);
+	member_link(&H.member, p, false);
 	watch_tell(p->id, false);
 }
 
@@ -77,6 +79,8 @@ static void peer_given_up(struct peer *p, enum peer_loss loss)
 {
 	if (loss == PEER_LINK_LOST)
 		log_warning("harbor: node %s (harbor %u) is out of reach: %s", p->name, p->id, p->why);
+	else
+		directory_drop_node(&H.directory, p->id);
 	link_shut(link_of(p), loss == PEER_NODE_DOWN ? LINK_NODE_DOWN : LINK_OUT_OF_REACH);
 }
 
@@ -124,8 +128,6 @@ void control_overrun(struct link *l)
 
 static void set_state(enum harbor_state st, const char *what)
 {
-	if (atomic_load_explicit(&H.state, memory_order_relaxed) == (int)st)
-		return;
 	atomic_store_explicit(&H.state, (int)st, memory_order_relaxed); /* a lone value */
 	if (H.on_state)
 		H.on_state(st, what, H.on_state_ud);
@@ -178,7 +180,7 @@ static void member_node(void *ud, const struct wire_control *c)
 	struct link *l;
 
 	(void)ud;
-	if (c->id < 1 || c->id > 255 || c->id == H.self.id)
+	if (c->id == H.self.id)
 		return;
 	l = link_known(c->id);
 	if (c->up) {
@@ -193,10 +195,34 @@ static void member_node(void *ud, const struct wire_control *c)
 		link_shut(l, LINK_NODE_DOWN);
 }
 
-static void member_name(void *ud, const char *name, uint32_t handle)
+static void member_name(void *ud, const char *name, uint32_t handle, uint64_t fence)
 {
 	(void)ud;
-	directory_set(&H.directory, name, handle, clock_wall_ns());
+	directory_set(&H.directory, name, handle, fence, clock_wall_ns());
+}
+
+static void member_lost_name(void *ud, const char *name, uint32_t handle, uint32_t winner)
+{
+	(void)ud;
+	log_printf(LOG_LEVEL_WARNING, handle,
+		   "global name %s is lost: while this node could not be reached, :%08x registered it", name, winner);
+	watch_lost_name(name, handle, winner);
+}
+
+static uint64_t member_births(void *ud)
+{
+	(void)ud;
+	return handle_births();
+}
+
+static void tell_links(void)
+{
+	for (unsigned i = 1; i < 256; i++) {
+		struct link *l = link_find(i);
+
+		if (l && l->peer.state == PEER_UP)
+			member_link(&H.member, &l->peer, true);
+	}
 }
 
 static void member_answer(void *ud, uint32_t from, int32_t session, const char *name, uint32_t code,
@@ -224,6 +250,7 @@ static void member_is(void *ud, enum member_state st, const char *why)
 		snprintf(what, sizeof(what), "node %s is in cluster %s as harbor %u", H.self.name, H.self.cluster,
 			 H.self.id);
 		log_info("harbor: %s", what);
+		tell_links();
 		set_state(HARBOR_JOINED, what);
 		break;
 	case MEMBER_REFUSED:
@@ -243,9 +270,11 @@ const struct member_ops control_member_ops = {
 	.write = member_write,
 	.close = member_close,
 	.id = member_id,
+	.births = member_births,
 	.snapshot = member_snapshot,
 	.node = member_node,
 	.name = member_name,
+	.lost = member_lost_name,
 	.answer = member_answer,
 	.state = member_is,
 };
@@ -296,21 +325,17 @@ static void turn_away(struct conn *c, enum wire_code code, const char *text)
 /* Is it one of ours, and does it speak our language? */
 static bool admit(struct conn *c, const struct wire_control *f, enum wire_kind kind)
 {
-	char text[256];
-
 	if (f->kind != kind) {
 		turn_away(c, WIRE_INVALID, kind == WIRE_JOIN ? "this is a master's port" : "this is a port for links");
 		return false;
 	}
+	/* a stranger learns no more than that he is one */
 	if (strcmp(f->cluster, H.self.cluster) != 0) {
-		snprintf(text, sizeof(text), "node %s is of another cluster, this is %s", f->name, H.self.cluster);
-		turn_away(c, WIRE_OTHER_CLUSTER, text);
+		turn_away(c, WIRE_OTHER_CLUSTER, "it is of another cluster (cluster.name)");
 		return false;
 	}
 	if (!wire_common_version(f->version_min, f->version)) {
-		snprintf(text, sizeof(text), "node %s speaks wire versions %u to %u, this one %u to %u", f->name,
-			 f->version_min, f->version, WIRE_VERSION_MIN, WIRE_VERSION);
-		turn_away(c, WIRE_OTHER_VERSION, text);
+		turn_away(c, WIRE_OTHER_VERSION, "it speaks another version of the protocol");
 		return false;
 	}
 	return true;
@@ -326,12 +351,11 @@ static void greet_peer(struct conn *c, const struct wire_control *f)
 		turn_away(c, WIRE_NOT_HERE, "this node is not in the cluster just now");
 		return;
 	}
-	if (f->id < 1 || f->id > 255 || f->id == H.self.id) {
-		turn_away(c, WIRE_INVALID, "its harbor id cannot be");
+	l = f->id <= 255 ? link_find(f->id) : NULL;
+	if (!l || !l->peer.epoch || l->peer.epoch != f->epoch) {
+		turn_away(c, WIRE_NOT_HERE, PEER_NOT_NAMED);
 		return;
 	}
-	l = link_known(f->id);
-	l->seen = true;
 	if (!peer_hello(&l->peer, c->id, f, clock_mono_ns()))
 		conn_close(c->id); /* no stranger: it knows why */
 }

@@ -123,7 +123,7 @@ static void serve_waiting(struct directory *d, const char *name, uint32_t handle
 	}
 }
 
-void directory_set(struct directory *d, const char *name, uint32_t handle, uint64_t wall_ns)
+void directory_set(struct directory *d, const char *name, uint32_t handle, uint64_t fence, uint64_t wall_ns)
 {
 	struct map_item *i;
 
@@ -138,9 +138,19 @@ void directory_set(struct directory *d, const char *name, uint32_t handle, uint6
 			i = map_add(&d->names, name);
 			i->number = handle;
 		}
+		i->stamp = fence;
 		mark(d, i, wall_ns);
 		serve_waiting(d, name, handle);
 	}
+	pthread_rwlock_unlock(&d->lock);
+}
+
+void directory_drop_node(struct directory *d, unsigned id)
+{
+	pthread_rwlock_wrlock(&d->lock);
+	for (size_t i = d->names.count; i-- > 0;)
+		if (d->names.items[i].number >> 24 == id)
+			map_remove(&d->names, &d->names.items[i]);
 	pthread_rwlock_unlock(&d->lock);
 }
 
@@ -250,13 +260,14 @@ void directory_forget(struct directory *d, uint32_t handle)
 }
 
 void directory_foreach(struct directory *d,
-		       void (*f)(const char *name, uint32_t handle, uint64_t since_wall_ns, void *ud), void *ud)
+		       void (*f)(const char *name, uint32_t handle, uint64_t fence, uint64_t since_wall_ns, void *ud),
+		       void *ud)
 {
 	pthread_rwlock_rdlock(&d->lock);
 	for (size_t i = 0; i < d->names.count; i++) {
 		const struct map_item *n = &d->names.items[i];
 
-		f(n->key, n->number, ((struct directory_mark *)(void *)n->text)->since_wall_ns, ud);
+		f(n->key, n->number, n->stamp, ((struct directory_mark *)(void *)n->text)->since_wall_ns, ud);
 	}
 	pthread_rwlock_unlock(&d->lock);
 }

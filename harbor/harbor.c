@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "core/clock.h"
+#include "core/handle.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/names.h"
@@ -25,7 +26,7 @@ struct harbor H = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* ---- jobs ---- */
 
-enum job_kind { JOB_REGISTER, JOB_RELEASE, JOB_WATCH, JOB_ENDED };
+enum job_kind { JOB_REGISTER, JOB_RELEASE, JOB_WATCH, JOB_LOST, JOB_ENDED, JOB_BIRTHS };
 
 struct job {
 	enum job_kind kind;
@@ -87,6 +88,12 @@ static void run_job(void *arg)
 		break;
 	case JOB_WATCH:
 		run_watch(j);
+		break;
+	case JOB_LOST:
+		watch_add_lost(j->from, j->session);
+		break;
+	case JOB_BIRTHS:
+		member_tell_births(&H.member, clock_mono_ns());
 		break;
 	case JOB_ENDED:
 		member_forget(&H.member, j->handle);
@@ -172,6 +179,16 @@ static void remote_master_lost(uint32_t from, int32_t session)
 	remote_watch(from, session, WATCH_MASTER, false);
 }
 
+static void remote_name_lost(uint32_t from, int32_t session)
+{
+	post_job(&(struct job){ JOB_LOST, .from = from, .session = session }, NULL);
+}
+
+static void remote_births(void)
+{
+	post_job(&(struct job){ JOB_BIRTHS }, NULL);
+}
+
 static void remote_ended(uint32_t handle)
 {
 	post_job(&(struct job){ JOB_ENDED, .handle = handle }, NULL);
@@ -187,7 +204,9 @@ static const struct remote_ops ops = {
 	.wait_connected = remote_connected,
 	.wait_disconnected = remote_disconnected,
 	.wait_master_lost = remote_master_lost,
+	.wait_name_lost = remote_name_lost,
 	.service_ended = remote_ended,
+	.births = remote_births,
 };
 
 /* ---- life ---- */
@@ -211,6 +230,7 @@ static int init_master(const struct harbor_config *c, char **ret_error)
 {
 	struct master_config mc = { .epoch = random_number(),
 				    .wall_ns = clock_wall_ns(),
+				    .random = random_number(),
 				    .heartbeat_ns = c->heartbeat_ms * NS_PER_MS,
 				    .dead_ns = c->dead_ms * NS_PER_MS };
 	char text[ANNOUNCE_MAX] = "", address[ANNOUNCE_MAX];
@@ -303,6 +323,18 @@ enum harbor_state harbor_state(void)
 	return (enum harbor_state)atomic_load_explicit(&H.state, memory_order_relaxed); /* a lone value */
 }
 
+uint32_t harbor_first_index(void)
+{
+	uint64_t births;
+
+	pthread_mutex_lock(&H.lock);
+	/* without the master's word anywhere is best: nobody knows where the last life ended */
+	member_begin_births(&H.member, 1 + random_number() % HANDLE_RING);
+	births = H.member.births_base;
+	pthread_mutex_unlock(&H.lock);
+	return HANDLE_FIRST + (uint32_t)(births % HANDLE_RING);
+}
+
 unsigned harbor_id(void)
 {
 	return atomic_load_explicit(&H.id, memory_order_relaxed); /* a lone value */
@@ -392,15 +424,35 @@ void harbor_foreach_node(void (*f)(const struct harbor_node_info *n, void *ud), 
 	pthread_mutex_unlock(&H.lock);
 }
 
+void harbor_master_address(char *ret_text, size_t size)
+{
+	pthread_mutex_lock(&H.lock);
+	snprintf(ret_text, size, "%s", H.member.master_count ? H.member.masters[H.member.at] : "");
+	pthread_mutex_unlock(&H.lock);
+}
+
+const char *harbor_forget(const char *node, char *ret_why, size_t size)
+{
+	const char *why = ret_why;
+
+	pthread_mutex_lock(&H.lock);
+	if (H.master)
+		why = master_forget(H.master, node, ret_why, size);
+	else
+		snprintf(ret_why, size, "this node is not the master");
+	pthread_mutex_unlock(&H.lock);
+	return why;
+}
+
 struct name_view {
 	void (*f)(const struct harbor_name_info *n, void *ud);
 	void *ud;
 };
 
-static void view_name(const char *name, uint32_t handle, uint64_t since_wall_ns, void *ud)
+static void view_name(const char *name, uint32_t handle, uint64_t fence, uint64_t since_wall_ns, void *ud)
 {
 	struct name_view *v = ud;
-	struct harbor_name_info n = { .handle = handle, .since_wall_ns = since_wall_ns };
+	struct harbor_name_info n = { .handle = handle, .fence = fence, .since_wall_ns = since_wall_ns };
 
 	memcpy(n.name, name, strnlen(name, sizeof(n.name) - 1));
 	v->f(&n, v->ud);

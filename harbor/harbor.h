@@ -37,6 +37,8 @@ int harbor_start(void (*on_state)(enum harbor_state st, const char *what, void *
 enum harbor_state harbor_state(void);
 /* Our harbor id once joined; 0 before. */
 unsigned harbor_id(void);
+/* Where the handles of this life begin: the boot asks once, before the first ordinary service. */
+uint32_t harbor_first_index(void);
 /* Releases names, tells master and peers goodbye, flushes, closes; at most timeout_ns. Main thread. */
 void harbor_stop(uint64_t timeout_ns);
 void harbor_fini(void);
@@ -59,8 +61,13 @@ void harbor_foreach_node(void (*f)(const struct harbor_node_info *n, void *ud), 
 struct harbor_name_info {
 	char name[16];
 	uint32_t handle;
+	uint64_t fence;              /* number of the registration: a later one has a higher number */
 	uint64_t since_wall_ns;
 };
 void harbor_foreach_name(void (*f)(const struct harbor_name_info *n, void *ud), void *ud);
+/* The master we talk to, or try next; "" without a cluster. */
+void harbor_master_address(char *ret_text, size_t size);
+/* Has the master forget a node that is not alive, by name or id. NULL, or why not, in ret_why. */
+const char *harbor_forget(const char *node, char *ret_why, size_t size);
 /* Who waits for which name. */
 void harbor_foreach_waiting(void (*f)(const char *name, uint32_t handle, void *ud), void *ud);

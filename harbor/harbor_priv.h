@@ -56,4 +56,7 @@ void control_stop(void *arg);
 void watch_add(uint32_t from, int32_t session, unsigned id, bool connected);
 void watch_tell(unsigned id, bool connected);
 void watch_forget(uint32_t from);
+/* Names that are lost: a service that asks is told the next one. */
+void watch_add_lost(uint32_t from, int32_t session);
+void watch_lost_name(const char *name, uint32_t handle, uint32_t winner);
 void watch_fini(void);

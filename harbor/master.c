@@ -1,41 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* The authority on ids and names: see master.h. */
-#include "harbor/master.h"
-
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base.h"
 #include "core/clock.h"
 #include "core/log.h"
-#include "core/map.h"
 #include "core/mem.h"
 #include "core/remote.h"
+#include "harbor/master_priv.h"
 
 /* A batch that cannot be saved is tried again this often. */
 #define SAVE_AGAIN_NS NS_PER_SEC
-
-struct node {
-	struct registry_node r; /* name empty = free */
-	int conn;               /* 0 = none just now */
-	uint64_t heard, dead_at; /* dead_at: for a node that is up without a connection */
-	uint8_t *out;           /* frames that wait for the flush */
-	size_t out_size, out_capacity;
-};
-
-struct master {
-	const struct master_ops *ops;
-	void *ud;
-	const struct registry_ops *registry;
-	struct master_config c;
-	struct node nodes[256]; /* by id */
-	struct map names;
-	uint64_t change, generation; /* the last ones given */
-	struct registry_change *batch;
-	size_t batch_size, batch_capacity;
-	bool dirty;
-	uint64_t save_again;
-};
+/* One line about refusals in this time. */
+#define QUIET_NS NS_PER_SEC
 
 /* ---- output ---- */
 
@@ -46,21 +25,61 @@ static void mark_dirty(struct master *m)
 	m->dirty = true;
 }
 
-static void write_node(struct master *m, struct node *n, const struct wire_control *c)
+static void drop_output(struct master_node *n)
 {
+	mem_free(n->out);
+	n->out = NULL;
+	n->out_size = n->out_capacity = 0;
+}
+
+static uint64_t *report_word(struct master_node *n, unsigned by)
+{
+	return &n->seen_by[by / 64];
+}
+
+/* What this member reported counts no more. Who was seen by nobody else has dead_ns to come back. */
+static void drop_reports(struct master *m, struct master_node *by, uint64_t now)
+{
+	uint64_t bit = UINT64_C(1) << (by->r.id % 64);
+
+	for (unsigned i = 1; i < 256; i++) {
+		struct master_node *n = &m->nodes[i];
+
+		if (!(*report_word(n, by->r.id) & bit))
+			continue;
+		*report_word(n, by->r.id) &= ~bit;
+		if (!n->conn)
+			n->dead_at = now + m->c.dead_ns;
+	}
+}
+
+/* It has dead_ns, counted from when it was heard last, to come back. */
+static void drop_connection(struct master *m, struct master_node *n, const char *why, uint64_t now)
+{
+	int conn = n->conn;
+
+	if (!conn)
+		return;
+	n->conn = 0;
+	n->away = why;
+	n->dead_at = now + m->c.dead_ns;
+	drop_output(n);
+	drop_reports(m, n, now);
+	m->ops->close(m->ud, conn, why);
+}
+
+static void write_node(struct master *m, struct master_node *n, const struct wire_control *c)
+{
+	if (n->out_size >= MASTER_OUT_MAX) /* nothing can be saved, and it asks on and on */
+		drop_connection(m, n, "too much waits for it", n->heard);
+	if (!n->conn)
+		return;
 	if (n->out_capacity - n->out_size < WIRE_CONTROL_MAX) {
 		n->out_capacity = n->out_capacity ? n->out_capacity * 2 : 2 * WIRE_CONTROL_MAX;
 		n->out = mem_realloc(n->out, n->out_capacity);
 	}
 	n->out_size += wire_encode(n->out + n->out_size, c);
 	mark_dirty(m);
-}
-
-static void drop_output(struct node *n)
-{
-	mem_free(n->out);
-	n->out = NULL;
-	n->out_size = n->out_capacity = 0;
 }
 
 static void write_now(struct master *m, int conn, const struct wire_control *c)
@@ -73,8 +92,7 @@ static void write_now(struct master *m, int conn, const struct wire_control *c)
 static void broadcast(struct master *m, const struct wire_control *c)
 {
 	for (unsigned i = 1; i < 256; i++)
-		if (m->nodes[i].conn)
-			write_node(m, &m->nodes[i], c);
+		write_node(m, &m->nodes[i], c);
 }
 
 static struct registry_change *add_change(struct master *m)
@@ -88,24 +106,25 @@ static struct registry_change *add_change(struct master *m)
 	return &m->batch[m->batch_size++];
 }
 
-static void save_node(struct master *m, const struct node *n)
+void master_save_node(struct master *m, const struct master_node *n)
 {
 	add_change(m)->node = n->r;
 }
 
-static void save_name(struct master *m, const char *name, uint32_t handle)
+static void save_name(struct master *m, const char *name, uint32_t handle, uint64_t fence)
 {
 	struct registry_change *c = add_change(m);
 
 	c->is_name = true;
 	snprintf(c->name, sizeof(c->name), "%s", name);
 	c->handle = handle;
+	c->fence = fence;
 }
 
 int master_flush(struct master *m)
 {
 	if (m->batch_size) {
-		int r = m->registry->save(m->batch, m->batch_size);
+		int r = m->registry->save(m->batch, m->batch_size, m->number);
 
 		if (r < 0)
 			return r; /* dirty stays: the tick tries again */
@@ -114,7 +133,7 @@ int master_flush(struct master *m)
 	m->dirty = false;
 	m->save_again = 0;
 	for (unsigned i = 1; i < 256; i++) {
-		struct node *n = &m->nodes[i];
+		struct master_node *n = &m->nodes[i];
 
 		if (!n->out)
 			continue;
@@ -127,15 +146,7 @@ int master_flush(struct master *m)
 
 /* ---- nodes and names ---- */
 
-static struct node *by_name(struct master *m, const char *name)
-{
-	for (unsigned i = 1; i < 256; i++)
-		if (m->nodes[i].r.name[0] && strcmp(m->nodes[i].r.name, name) == 0)
-			return &m->nodes[i];
-	return NULL;
-}
-
-static struct node *by_conn(struct master *m, int conn)
+static struct master_node *by_conn(struct master *m, int conn)
 {
 	for (unsigned i = 1; i < 256; i++)
 		if (m->nodes[i].conn == conn)
@@ -143,49 +154,55 @@ static struct node *by_conn(struct master *m, int conn)
 	return NULL;
 }
 
-static struct wire_control member_frame(const struct node *n)
+static struct wire_control member_frame(const struct master_node *n)
 {
-	struct wire_control c = { .kind = WIRE_MEMBER, .id = n->r.id, .epoch = n->r.epoch,
-				  .generation = n->r.generation, .up = n->r.up };
+	struct wire_control c = { .kind = WIRE_MEMBER, .id = n->r.id, .epoch = n->r.epoch, .up = n->r.up };
 
 	memcpy(c.name, n->r.name, sizeof(c.name));
 	memcpy(c.address, n->r.address, sizeof(c.address));
 	return c;
 }
 
-static struct wire_control name_frame(const char *name, uint32_t handle, uint64_t change)
+static struct wire_control name_frame(const struct map_item *i, uint64_t change)
 {
-	struct wire_control c = { .kind = WIRE_NAME, .handle = handle, .change = change };
+	struct wire_control c = { .kind = WIRE_NAME, .handle = i->number, .fence = i->stamp, .change = change };
 
-	snprintf(c.text, sizeof(c.text), "%s", name);
+	snprintf(c.text, sizeof(c.text), "%s", i->key);
 	return c;
 }
 
-static void announce_name(struct master *m, const char *name, uint32_t handle)
+static void announce_name(struct master *m, const struct map_item *i)
 {
-	struct wire_control c = name_frame(name, handle, ++m->change);
+	struct wire_control c = name_frame(i, ++m->change);
 
-	save_name(m, name, handle);
+	save_name(m, i->key, i->number, i->stamp);
 	broadcast(m, &c);
 }
 
 static void release_name(struct master *m, struct map_item *i)
 {
-	announce_name(m, i->key, 0);
+	i->number = 0;
+	announce_name(m, i);
 	map_remove(&m->names, i);
 }
 
-static void node_dead(struct master *m, struct node *n, const char *why)
+static void announce_node(struct master *m, const struct master_node *n)
 {
-	struct wire_control c;
+	struct wire_control c = member_frame(n);
+
+	master_save_node(m, n);
+	broadcast(m, &c);
+}
+
+static void node_dead(struct master *m, struct master_node *n, const char *why, uint64_t now)
+{
 	unsigned names = 0;
 
+	drop_connection(m, n, why, now);
 	n->r.up = false;
-	n->conn = 0;
-	drop_output(n);
-	save_node(m, n);
-	c = member_frame(n);
-	broadcast(m, &c);
+	n->r.gone = ++m->number;
+	memset(n->seen_by, 0, sizeof(n->seen_by));
+	announce_node(m, n);
 	for (size_t i = m->names.count; i-- > 0;)
 		if (m->names.items[i].number >> 24 == n->r.id) {
 			release_name(m, &m->names.items[i]);
@@ -204,23 +221,25 @@ struct loading {
 static void load_node(const struct registry_node *r, void *ud)
 {
 	struct loading *l = ud;
-	struct node *n = &l->m->nodes[r->id & 255];
+	struct master_node *n = &l->m->nodes[r->id & 255];
 
 	if (r->id < 1 || r->id > 255)
 		return;
 	n->r = *r;
-	if (r->generation > l->m->generation)
-		l->m->generation = r->generation;
+	n->unseen = r->up;
+	n->away = "it did not come back";
 	n->dead_at = l->now + l->m->c.dead_ns + MASTER_RETRY_NS;
 }
 
-static void load_name(const char *name, uint32_t handle, void *ud)
+static void load_name(const char *name, uint32_t handle, uint64_t fence, void *ud)
 {
 	struct loading *l = ud;
 	struct map_item *i = map_add(&l->m->names, name);
 
-	if (i)
-		i->number = handle;
+	if (!i)
+		return;
+	i->number = handle;
+	i->stamp = fence;
 }
 
 struct master *master_create(const struct master_ops *ops, void *ud, const struct registry_ops *registry,
@@ -229,10 +248,15 @@ struct master *master_create(const struct master_ops *ops, void *ud, const struc
 	struct master *m = mem_zalloc(sizeof(*m));
 	struct loading l = { m, now };
 
-	*m = (struct master){ .ops = ops, .ud = ud, .registry = registry, .c = *c,
-			      .generation = c->wall_ns };
-	if (registry->load(load_node, load_name, &l) < 0)
+	*m = (struct master){ .ops = ops, .ud = ud, .registry = registry, .c = *c };
+	for (unsigned i = 1; i < 256; i++)
+		m->nodes[i].r.id = i;
+	if (registry->load(load_node, load_name, &m->number, &l) < 0)
 		return master_destroy(m);
+	if (!m->number) {
+		m->number = c->wall_ns;
+		m->recovering_until = now + c->dead_ns + MASTER_RETRY_NS;
+	}
 	/* a name whose node is not up belongs to nobody: a batch is whole, but an older file may not be */
 	for (size_t i = m->names.count; i-- > 0;)
 		if (!m->nodes[m->names.items[i].number >> 24].r.up)
@@ -254,76 +278,10 @@ struct master *master_destroy(struct master *m)
 
 /* ---- joining ---- */
 
-/* What speaks against this node; 0: nothing. */
-struct refusal {
-	enum wire_code code;
-	char text[160];
-};
-
-static struct node *refused(struct refusal *r, enum wire_code code, const char *format, const char *name,
-			    unsigned id)
+static void send_snapshot(struct master *m, struct master_node *n, uint64_t births)
 {
-	r->code = code;
-	snprintf(r->text, sizeof(r->text), format, id, name);
-	return NULL;
-}
-
-/* Is the incarnation that holds this record beyond doubt alive? */
-static bool is_well(const struct master *m, const struct node *n, uint64_t now)
-{
-	return n->r.up && n->conn && now - n->heard < m->c.heartbeat_ns + m->c.heartbeat_ns / 2;
-}
-
-static struct node *free_node(struct master *m)
-{
-	/* From the top: ids that people ask for are mostly small. */
-	for (unsigned i = 255; i > 0; i--)
-		if (!m->nodes[i].r.name[0])
-			return &m->nodes[i];
-	return NULL;
-}
-
-static struct node *choose(struct master *m, const struct wire_control *c, uint64_t now, struct refusal *why)
-{
-	struct node *n = by_name(m, c->name);
-	struct node *holder = c->id ? &m->nodes[c->id & 255] : n ? n : free_node(m);
-
-	if (!c->name[0] || !c->epoch || c->id > 255)
-		return refused(why, WIRE_INVALID, "harbor id %u, node \"%s\": not valid", c->name, c->id);
-	if (!holder)
-		return refused(why, WIRE_FULL, "all %u harbor ids are taken", "", 255);
-	if (holder->r.name[0] && holder != n)
-		return refused(why, WIRE_ID_TAKEN, "harbor id %u belongs to node %s", holder->r.name, c->id);
-	if (!n)
-		return holder;
-	/* a process that has not been in the cluster yet has no number: it is the newest */
-	if (n->r.epoch != c->epoch && c->generation && c->generation < n->r.generation)
-		return refused(why, WIRE_STALE, "harbor %u: a newer incarnation of node %s has taken over",
-			       n->r.name, n->r.id);
-	if (n->r.epoch != c->epoch && is_well(m, n, now))
-		return refused(why, WIRE_NOT_HERE, "harbor %u: another node that is named %s is up", n->r.name,
-			       n->r.id);
-	return holder;
-}
-
-/* The record of a node that asks for another id than it had goes to that id. */
-static void move_node(struct master *m, struct node *from, struct node *to)
-{
-	if (from->r.up)
-		node_dead(m, from, "it asks for another harbor id");
-	if (from->conn)
-		m->ops->close(m->ud, from->conn, "it asks for another harbor id");
-	drop_output(from);
-	*from = (struct node){ 0 };
-}
-
-static void send_snapshot(struct master *m, struct node *n)
-{
-	struct wire_control c = { .kind = WIRE_JOINED,
-				  .version = WIRE_VERSION,
-				  .id = n->r.id,
-				  .epoch = m->c.epoch,
-				  .generation = n->r.generation };
+	struct wire_control c = { .kind = WIRE_JOINED, .version = WIRE_VERSION, .id = n->r.id, .epoch = m->c.epoch,
+				  .births = births };
 
 	write_node(m, n, &c);
 	for (unsigned i = 1; i < 256; i++)
@@ -332,113 +290,184 @@ static void send_snapshot(struct master *m, struct node *n)
 			write_node(m, n, &c);
 		}
 	for (size_t i = 0; i < m->names.count; i++) {
-		c = name_frame(m->names.items[i].key, m->names.items[i].number, 0);
+		c = name_frame(&m->names.items[i], 0);
 		write_node(m, n, &c);
 	}
 	c = (struct wire_control){ .kind = WIRE_SYNCED, .change = m->change };
 	write_node(m, n, &c);
 }
 
-static void drop_connection(struct master *m, struct node *n, const char *why)
+static void refuse(struct master *m, int conn, const struct wire_control *c, const struct master_refusal *why,
+		   uint64_t now)
 {
-	int conn = n->conn;
+	struct wire_control out = { .kind = WIRE_REFUSE, .code = why->code };
 
-	n->conn = 0;
-	drop_output(n);
-	if (conn)
-		m->ops->close(m->ud, conn, why);
+	snprintf(out.text, sizeof(out.text), "%s", why->text);
+	write_now(m, conn, &out);
+	m->refusals++;
+	if (now < m->quiet_until)
+		return;
+	m->quiet_until = now + QUIET_NS;
+	log_warning("master: node %s at %s is refused: %s (%llu so far)",
+		    remote_label_valid(c->name) ? c->name : "?", wire_address_valid(c->address) ? c->address : "?",
+		    why->text, (unsigned long long)m->refusals);
 }
 
-static uint64_t number_of(struct master *m, const struct wire_control *c)
+/* The record is this incarnation's now. true: others do not know it so. */
+static bool take_record(struct master_node *n, const struct wire_control *c)
 {
-	/* a number that we did not give is known to others: the registry was lost, or is an old one */
-	if (c->generation > m->generation)
-		m->generation = c->generation;
-	return c->generation ? c->generation : ++m->generation;
+	bool news = !n->r.up || n->r.epoch != c->epoch || strcmp(n->r.address, c->address) != 0 ||
+		    strcmp(n->r.name, c->name) != 0;
+
+	n->r.epoch = c->epoch;
+	n->r.up = true;
+	n->r.gone = 0;
+	n->r.named = c->flags & WIRE_ID_NAMED;
+	memcpy(n->r.name, c->name, sizeof(n->r.name));
+	memcpy(n->r.address, c->address, sizeof(n->r.address));
+	return news;
 }
 
 bool master_join(struct master *m, int conn, const struct wire_control *c, uint64_t now)
 {
-	struct refusal why = { 0 };
-	struct node *n = choose(m, c, now, &why), *old = by_name(m, c->name);
-	bool news;
+	struct master_refusal why = { 0 };
+	struct master_node *n = master_choose(m, c, now, &why);
+	uint64_t births;
+	bool same, news;
 
 	if (!n) {
-		struct wire_control out = { .kind = WIRE_REFUSE, .code = why.code };
-
-		snprintf(out.text, sizeof(out.text), "%s", why.text);
-		write_now(m, conn, &out);
-		log_warning("master: node %s at %s is refused: %s", c->name, c->address, why.text);
+		refuse(m, conn, c, &why, now);
 		return false;
 	}
-	if (old && old != n)
-		move_node(m, old, n);
-	drop_connection(m, n, "the node has connected anew");
-	if (n->r.up && n->r.epoch != c->epoch)
-		node_dead(m, n, "it came back as a new incarnation");
-	news = !n->r.up || strcmp(n->r.address, c->address) != 0;
-	if (n->r.epoch != c->epoch)
-		n->r.generation = number_of(m, c);
-	n->r = (struct registry_node){ .id = (unsigned)(n - m->nodes), .epoch = c->epoch, .up = true,
-				       .generation = n->r.generation };
-	memcpy(n->r.name, c->name, sizeof(n->r.name));
-	memcpy(n->r.address, c->address, sizeof(n->r.address));
+	same = n->r.epoch == c->epoch;
+	drop_connection(m, n, "the node has connected anew", now);
+	if (n->r.up && !same)
+		node_dead(m, n, "it came back as a new incarnation", now);
+	births = master_births(m, n, c, same);
+	news = take_record(n, c);
 	n->heard = now;
-	if (news) {
-		struct wire_control out = member_frame(n);
-
-		save_node(m, n);
-		broadcast(m, &out); /* not to itself: it has no connection yet */
-	}
+	if (news)
+		announce_node(m, n); /* not to itself: it has no connection yet */
+	else
+		master_save_node(m, n);
 	n->conn = conn;
-	send_snapshot(m, n);
-	log_info("master: node %s %s as harbor %u at %s", n->r.name, news ? "joins" : "is back", n->r.id,
-		 n->r.address);
+	send_snapshot(m, n, births);
+	log_info("master: node %s %s as harbor %u at %s", n->r.name, same ? "is back" : "joins", n->r.id, n->r.address);
 	return true;
 }
 
 /* ---- requests ---- */
 
-static void answer(struct master *m, struct node *n, uint32_t request, enum wire_code code)
+static void answer(struct master *m, struct master_node *n, const struct wire_control *question, enum wire_code code)
 {
 	static const char *const texts[] = { [WIRE_NAME_TAKEN] = REMOTE_NAME_TAKEN,
 					     [WIRE_NO_NAME] = REMOTE_NO_NAME,
-					     [WIRE_INVALID] = "invalid name or handle",
+					     [WIRE_INVALID] = "invalid name, or a handle of another node",
 					     [WIRE_FULL] = "too many names" };
-	struct wire_control c = { .kind = WIRE_ANSWER, .request = request, .code = code };
+	const struct map_item *i = map_find(&m->names, question->text);
+	struct wire_control c = { .kind = WIRE_ANSWER, .request = question->request, .code = code };
 
+	if (i) {
+		c.handle = i->number;
+		c.fence = i->stamp;
+	}
 	snprintf(c.text, sizeof(c.text), "%s", code < array_len(texts) && texts[code] ? texts[code] : "");
 	write_node(m, n, &c);
 }
 
-static enum wire_code register_name(struct master *m, const struct wire_control *c)
+/* Does this registration, which the member has from before the registry was lost, come after the owner's? */
+static bool is_later(const struct master *m, const struct wire_control *c, const struct map_item *i, uint64_t now)
+{
+	return now < m->recovering_until && c->fence < MASTER_NUMBER_MAX && c->fence > i->stamp;
+}
+
+static enum wire_code register_name(struct master *m, const struct master_node *n, const struct wire_control *c,
+				    uint64_t now)
 {
 	struct map_item *i = map_find(&m->names, c->text);
 
-	if (!remote_name_valid(c->text) || !m->nodes[c->handle >> 24].r.up)
+	if (!remote_name_valid(c->text) || c->handle >> 24 != n->r.id || !(c->handle & 0xffffff))
 		return WIRE_INVALID;
-	if (i)
-		return i->number == c->handle ? WIRE_OK_CODE : WIRE_NAME_TAKEN;
-	if (m->names.count >= MASTER_NAMES_MAX)
+	if (i && i->number == c->handle)
+		return WIRE_OK_CODE;
+	if (i && !is_later(m, c, i, now))
+		return WIRE_NAME_TAKEN;
+	if (!i && m->names.count >= MASTER_NAMES_MAX)
 		return WIRE_FULL;
-	map_add(&m->names, c->text)->number = c->handle;
-	announce_name(m, c->text, c->handle);
+	if (!i)
+		i = map_add(&m->names, c->text);
+	i->number = c->handle;
+	if (now < m->recovering_until && c->fence && c->fence < MASTER_NUMBER_MAX) {
+		i->stamp = c->fence;
+		m->number = m->number > c->fence ? m->number : c->fence;
+	} else {
+		i->stamp = ++m->number;
+	}
+	announce_name(m, i);
 	return WIRE_OK_CODE;
 }
 
-static enum wire_code give_up_name(struct master *m, const struct wire_control *c)
+static enum wire_code give_up_name(struct master *m, const struct master_node *n, const struct wire_control *c)
 {
 	struct map_item *i = map_find(&m->names, c->text);
 
+	if (c->handle >> 24 != n->r.id)
+		return WIRE_INVALID;
 	if (!i || i->number != c->handle)
 		return WIRE_NO_NAME;
 	release_name(m, i);
 	return WIRE_OK_CODE;
 }
 
+/* A member says of whom we may know nothing more that he lives. */
+static void believe(struct master *m, struct master_node *n, const struct wire_control *c, uint64_t now)
+{
+	if (n->r.name[0] ? n->r.epoch != c->epoch :
+			   now >= m->recovering_until || !remote_label_valid(c->name) || !wire_address_valid(c->address))
+		return;
+	if (!n->r.name[0]) {
+		n->r.epoch = c->epoch;
+		memcpy(n->r.name, c->name, sizeof(n->r.name));
+		memcpy(n->r.address, c->address, sizeof(n->r.address));
+	}
+	n->r.up = true;
+	n->r.gone = 0;
+	n->unseen = true;
+	n->away = "it did not come back";
+	n->dead_at = now + m->c.dead_ns;
+	announce_node(m, n);
+	log_info("master: node %s (harbor %u) is alive, says another node", n->r.name, n->r.id);
+}
+
+static void link_reported(struct master *m, const struct master_node *by, const struct wire_control *c, uint64_t now)
+{
+	struct master_node *n = &m->nodes[c->id & 255];
+	uint64_t bit = UINT64_C(1) << (by->r.id % 64);
+
+	if (c->id < 1 || c->id > 255 || n == by || !c->epoch)
+		return;
+	if (c->up && !n->r.up)
+		believe(m, n, c, now);
+	if (n->r.epoch != c->epoch || !n->r.up)
+		return;
+	if (c->up)
+		*report_word(n, by->r.id) |= bit;
+	else
+		*report_word(n, by->r.id) &= ~bit;
+}
+
+static void said_goodbye(struct master *m, struct master_node *n, uint64_t births, uint64_t now)
+{
+	if (births >= n->life && births < n->r.births)
+		n->r.births = births; /* exactly */
+	node_dead(m, n, "it said goodbye", now);
+	n->r.epoch = 0; /* its id is given again before those of nodes that died */
+	master_save_node(m, n);
+}
+
 void master_input(struct master *m, int conn, const struct wire_control *c, uint64_t now)
 {
-	struct node *n = by_conn(m, conn);
+	struct master_node *n = by_conn(m, conn);
 	struct wire_control pong = { .kind = WIRE_PONG, .stamp = c->stamp };
 
 	if (!n)
@@ -446,34 +475,56 @@ void master_input(struct master *m, int conn, const struct wire_control *c, uint
 	n->heard = now;
 	switch (c->kind) {
 	case WIRE_PING:
+		master_note_births(m, n, c->count);
 		write_now(m, conn, &pong); /* says nothing that must be durable */
 		break;
 	case WIRE_REGISTER:
-		answer(m, n, c->request, register_name(m, c));
+		answer(m, n, c, register_name(m, n, c, now));
 		break;
 	case WIRE_RELEASE:
-		answer(m, n, c->request, give_up_name(m, c));
+		answer(m, n, c, give_up_name(m, n, c));
+		break;
+	case WIRE_MEMBER:
+		link_reported(m, n, c, now);
 		break;
 	case WIRE_GOODBYE:
-		node_dead(m, n, "it said goodbye");
-		m->ops->close(m->ud, conn, "it said goodbye");
+		said_goodbye(m, n, c->count, now);
 		break;
 	default:
-		drop_connection(m, n, "it sent a frame that does not belong here");
-		n->dead_at = now + m->c.dead_ns;
+		drop_connection(m, n, "it sent a frame that does not belong here", now);
 		break;
 	}
 }
 
 void master_lost(struct master *m, int conn, uint64_t now)
 {
-	struct node *n = conn ? by_conn(m, conn) : NULL;
+	struct master_node *n = conn ? by_conn(m, conn) : NULL;
 
-	if (n) {
-		n->conn = 0;
-		drop_output(n);
-		n->dead_at = now + m->c.dead_ns;
+	if (!n)
+		return;
+	n->conn = 0;
+	n->away = "it did not come back";
+	n->dead_at = now + m->c.dead_ns;
+	drop_output(n);
+	drop_reports(m, n, now);
+}
+
+/* Gives the time of the next look at this node. */
+static uint64_t look_at(struct master *m, struct master_node *n, uint64_t now)
+{
+	if (n->conn && now < n->heard + m->c.dead_ns)
+		return n->heard + m->c.dead_ns;
+	if (n->conn) {
+		drop_connection(m, n, "no heartbeat", now);
+		n->dead_at = now;
 	}
+	if (master_is_seen(n))
+		return UINT64_MAX; /* the reports end with a frame or with a connection */
+	if (now < n->dead_at)
+		return n->dead_at;
+	n->unseen = true;
+	node_dead(m, n, n->away, now);
+	return UINT64_MAX;
 }
 
 uint64_t master_tick(struct master *m, uint64_t now)
@@ -481,24 +532,55 @@ uint64_t master_tick(struct master *m, uint64_t now)
 	uint64_t next = UINT64_MAX;
 
 	for (unsigned i = 1; i < 256; i++) {
-		struct node *n = &m->nodes[i];
-		uint64_t end = n->conn ? n->heard + m->c.dead_ns : n->dead_at;
+		uint64_t at = m->nodes[i].r.up ? look_at(m, &m->nodes[i], now) : UINT64_MAX;
 
-		if (!n->r.up)
-			continue;
-		if (now >= end) {
-			int conn = n->conn;
-
-			node_dead(m, n, conn ? "no heartbeat" : "it did not come back");
-			if (conn)
-				m->ops->close(m->ud, conn, "no heartbeat");
-		} else if (end < next) {
-			next = end;
-		}
+		next = at < next ? at : next;
 	}
 	if (m->dirty && now >= m->save_again) {
 		m->save_again = now + SAVE_AGAIN_NS;
 		(void)master_flush(m);
 	}
 	return m->dirty && m->save_again < next ? m->save_again : next;
+}
+
+/* ---- for people ---- */
+
+static struct master_node *by_id_or_name(struct master *m, const char *node, unsigned *ret_count)
+{
+	char *end;
+	unsigned long id = strtoul(node, &end, 10);
+	struct master_node *found = NULL;
+
+	*ret_count = 0;
+	if (*node && !*end && id >= 1 && id <= 255) {
+		*ret_count = m->nodes[id].r.name[0] != 0;
+		return &m->nodes[id];
+	}
+	for (unsigned i = 1; i < 256; i++)
+		if (m->nodes[i].r.name[0] && strcmp(m->nodes[i].r.name, node) == 0) {
+			found = &m->nodes[i];
+			++*ret_count;
+		}
+	return found;
+}
+
+const char *master_forget(struct master *m, const char *node, char *ret_why, size_t size)
+{
+	unsigned count;
+	struct master_node *n = by_id_or_name(m, node, &count);
+
+	ret_why[0] = 0;
+	if (count == 0)
+		snprintf(ret_why, size, "the master knows no node %s", node);
+	else if (count > 1)
+		snprintf(ret_why, size, "%u nodes are named %s: say which by its harbor id", count, node);
+	else if (n->r.up)
+		snprintf(ret_why, size, "node %s (harbor %u) is alive, or may come back", n->r.name, n->r.id);
+	if (ret_why[0])
+		return ret_why;
+	log_info("master: node %s (harbor %u) is forgotten", n->r.name, n->r.id);
+	/* the births stay: whoever gets the id goes on from there */
+	n->r = (struct registry_node){ .id = n->r.id, .births = n->r.births };
+	master_save_node(m, n);
+	return NULL;
 }

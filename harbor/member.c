@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/handle.h"
 #include "core/mem.h"
 #include "core/remote.h"
 
@@ -15,12 +16,14 @@ struct member_request {
 	bool release;
 	uint32_t sent;    /* times; more than once: an answer may have been lost */
 	bool reclaim;     /* we held the name before the connection broke */
+	uint64_t fence;   /* reclaim: its registration */
 	char name[16];
 };
 
 struct member_name {
 	struct member_name *next;
 	uint32_t handle;
+	uint64_t fence;
 	char name[16];
 };
 
@@ -62,21 +65,27 @@ static void set_state(struct member *m, enum member_state st, const char *why)
 
 /* ---- names of ours ---- */
 
-static void name_add(struct member *m, const char *name, uint32_t handle)
+static struct member_name *name_find(struct member *m, const char *name)
 {
-	struct member_name *n;
+	struct member_name *n = m->names;
 
-	/* A name for another node's service is the master's to keep, not ours to claim again. */
-	if (handle >> 24 != m->self->id)
-		return;
-	for (n = m->names; n; n = n->next)
-		if (n->handle == handle && strcmp(n->name, name) == 0)
-			return;
-	n = mem_zalloc(sizeof(*n));
+	while (n && strcmp(n->name, name) != 0)
+		n = n->next;
+	return n;
+}
+
+static void name_add(struct member *m, const char *name, uint32_t handle, uint64_t fence)
+{
+	struct member_name *n = name_find(m, name);
+
+	if (!n) {
+		n = mem_zalloc(sizeof(*n));
+		memcpy(n->name, name, strnlen(name, sizeof(n->name) - 1));
+		n->next = m->names;
+		m->names = n;
+	}
 	n->handle = handle;
-	memcpy(n->name, name, strnlen(name, sizeof(n->name) - 1));
-	n->next = m->names;
-	m->names = n;
+	n->fence = fence;
 }
 
 static void name_drop(struct member *m, const char *name, uint32_t handle)
@@ -92,13 +101,20 @@ static void name_drop(struct member *m, const char *name, uint32_t handle)
 	}
 }
 
+static void name_lost(struct member *m, const char *name, uint32_t handle, uint32_t winner)
+{
+	name_drop(m, name, handle);
+	m->ops->lost(m->ud, name, handle, winner);
+}
+
 /* ---- requests ---- */
 
 static void send_request(struct member *m, struct member_request *r)
 {
 	struct wire_control c = { .kind = r->release ? WIRE_RELEASE : WIRE_REGISTER,
 				  .request = r->id,
-				  .handle = r->handle };
+				  .handle = r->handle,
+				  .fence = r->fence };
 
 	if (m->state != MEMBER_JOINED)
 		return;
@@ -184,24 +200,34 @@ static void answered(struct member *m, const struct wire_control *c)
 {
 	struct member_request *r = take_request(m, c->request);
 	uint32_t code = c->code;
+	bool lost;
 
 	if (!r)
 		return;
+	lost = r->reclaim && code == WIRE_NAME_TAKEN && c->handle != r->handle;
 	if (r->release) {
 		if (code == WIRE_NO_NAME && (r->sent > 1 || r->from == 0))
 			code = WIRE_OK_CODE; /* done by an earlier sending, or gone anyway */
 		name_drop(m, r->name, r->handle);
 	} else if (code == WIRE_OK_CODE) {
-		name_add(m, r->name, r->handle);
+		name_add(m, r->name, r->handle, c->fence);
+	} else if (lost) {
+		name_lost(m, r->name, r->handle, c->handle);
 	} else if (r->reclaim) {
 		name_drop(m, r->name, r->handle);
 	}
-	if (code != WIRE_OK_CODE || r->session)
+	if (!lost && (code != WIRE_OK_CODE || r->session))
 		m->ops->answer(m->ud, r->from, r->session, r->name, code, c->text);
 	mem_free(r);
 }
 
 /* ---- the connection ---- */
+
+/* Over all lives; 0: not known where this one begins. */
+static uint64_t births_now(const struct member *m)
+{
+	return m->births_base ? m->births_base + m->ops->births(m->ud) : 0;
+}
 
 static void back_off(struct member *m, uint64_t now)
 {
@@ -218,9 +244,12 @@ static void back_off(struct member *m, uint64_t now)
 
 static void drop(struct member *m, enum member_state st, const char *why, uint64_t now)
 {
+	char text[sizeof(m->why)];
+
+	snprintf(text, sizeof(text), "master %s: %s", m->masters[m->at], why);
 	m->conn = 0;
 	back_off(m, now);
-	set_state(m, st, why);
+	set_state(m, st, text);
 }
 
 static void close_connection(struct member *m, enum member_state st, const char *why, uint64_t now)
@@ -253,8 +282,9 @@ void member_connected(struct member *m, int conn, uint64_t now)
 				  .version = WIRE_VERSION,
 				  .version_min = WIRE_VERSION_MIN,
 				  .id = m->self->id ? m->self->id : m->wanted,
+				  .flags = (m->self->id ? WIRE_ID_HELD : 0) | (m->wanted ? WIRE_ID_NAMED : 0),
 				  .epoch = m->self->epoch,
-				  .generation = m->self->generation };
+				  .births = births_now(m) };
 
 	(void)now;
 	if (conn != m->conn || m->state != MEMBER_CONNECTING)
@@ -263,6 +293,7 @@ void member_connected(struct member *m, int conn, uint64_t now)
 	memcpy(c.name, m->self->name, sizeof(c.name));
 	memcpy(c.address, m->self->address, sizeof(c.address));
 	m->state = MEMBER_JOINING;
+	m->births_told = c.births;
 	m->ops->write(m->ud, conn, &c);
 }
 
@@ -280,9 +311,19 @@ static void joined(struct member *m, const struct wire_control *c, uint64_t now)
 		close_connection(m, MEMBER_REFUSED, "the master gave another harbor id than the one in use", now);
 		return;
 	}
+	if (c->id < 1 || c->id > 255) {
+		close_connection(m, MEMBER_AWAY, "it gave no harbor id", now);
+		return;
+	}
 	m->self->id = c->id;
-	m->self->generation = c->generation;
 	m->master_epoch = c->epoch;
+	/* services that could not wait for it have begun somewhere: the master counts on from there */
+	if (m->births_told)
+		m->births_base += c->births - m->births_told;
+	else if (m->births_base)
+		m->births_base = c->births + (m->births_base + HANDLE_RING - c->births % HANDLE_RING) % HANDLE_RING;
+	else
+		m->births_base = c->births;
 	m->ops->id(m->ud, c->id);
 	m->ops->snapshot(m->ud, false);
 }
@@ -301,7 +342,7 @@ static void synced(struct member *m, const struct wire_control *c, uint64_t now)
 	for (struct member_request *r = first; r; r = r->next)
 		send_request(m, r);
 	for (struct member_name *n = m->names; n; n = n->next) {
-		struct member_request again = { .handle = n->handle, .reclaim = true };
+		struct member_request again = { .handle = n->handle, .reclaim = true, .fence = n->fence };
 		bool leaving = false;
 
 		for (struct member_request *r = first; r; r = r->next)
@@ -314,20 +355,50 @@ static void synced(struct member *m, const struct wire_control *c, uint64_t now)
 
 static void refused(struct member *m, const struct wire_control *c, uint64_t now)
 {
-	/* What another try cannot change ends the trying. */
-	bool for_good = c->code == WIRE_OTHER_CLUSTER || c->code == WIRE_OTHER_VERSION || c->code == WIRE_STALE ||
-			c->code == WIRE_ID_TAKEN || c->code == WIRE_INVALID;
+	/* What another try cannot change ends the trying. A node that was in the cluster fits in: only the loss of
+	 * its id is the end of it. */
+	bool for_good = c->code == WIRE_STALE ||
+			(!m->was_joined && (c->code == WIRE_OTHER_CLUSTER || c->code == WIRE_OTHER_VERSION ||
+					    c->code == WIRE_INVALID));
 
 	close_connection(m, for_good ? MEMBER_REFUSED : MEMBER_AWAY, c->text, now);
 }
 
+static bool is_claimed(const struct member *m, const struct member_name *n)
+{
+	const struct member_request *r = m->requests;
+
+	while (r && (!r->reclaim || strcmp(r->name, n->name) != 0))
+		r = r->next;
+	return r != NULL;
+}
+
 static void name_changed(struct member *m, const struct wire_control *c, uint64_t now)
 {
+	struct member_name *n = NULL;
+
 	if (m->state == MEMBER_JOINED && c->change != ++m->change) {
 		close_connection(m, MEMBER_AWAY, "a change of the names is missing", now);
 		return;
 	}
-	m->ops->name(m->ud, c->text, c->handle);
+	if (!remote_name_valid(c->text)) {
+		close_connection(m, MEMBER_AWAY, "it sent a name that is not valid", now);
+		return;
+	}
+	m->ops->name(m->ud, c->text, c->handle, c->fence);
+	/* within a snapshot our own claim is still to come, or it is under way, and may win */
+	if (m->state == MEMBER_JOINED && c->handle && c->handle >> 24 != m->self->id)
+		n = name_find(m, c->text);
+	if (n && !is_claimed(m, n))
+		name_lost(m, c->text, n->handle, c->handle);
+}
+
+static void node_changed(struct member *m, const struct wire_control *c, uint64_t now)
+{
+	if (c->id < 1 || c->id > 255 || !remote_label_valid(c->name) || !wire_address_valid(c->address))
+		close_connection(m, MEMBER_AWAY, "it named a node that cannot be", now);
+	else
+		m->ops->node(m->ud, c);
 }
 
 void member_input(struct member *m, int conn, const struct wire_control *c, uint64_t now)
@@ -344,7 +415,7 @@ void member_input(struct member *m, int conn, const struct wire_control *c, uint
 	else if (c->kind == WIRE_SYNCED && joining && m->self->id)
 		synced(m, c, now);
 	else if (c->kind == WIRE_MEMBER && (member || joining))
-		m->ops->node(m->ud, c);
+		node_changed(m, c, now);
 	else if (c->kind == WIRE_NAME && (member || joining))
 		name_changed(m, c, now);
 	else if (c->kind == WIRE_ANSWER && member)
@@ -355,9 +426,39 @@ void member_input(struct member *m, int conn, const struct wire_control *c, uint
 		close_connection(m, MEMBER_AWAY, "the master sent a frame that does not belong here", now);
 }
 
+static void ping(struct member *m, uint64_t now)
+{
+	struct wire_control c = { .kind = WIRE_PING, .stamp = now, .count = births_now(m) };
+
+	m->births_told = c.count;
+	m->ops->write(m->ud, m->conn, &c);
+}
+
+void member_tell_births(struct member *m, uint64_t now)
+{
+	if (m->state == MEMBER_JOINED && births_now(m) != m->births_told)
+		ping(m, now);
+}
+
+void member_begin_births(struct member *m, uint64_t base)
+{
+	if (!m->births_base)
+		m->births_base = base;
+}
+
+void member_link(struct member *m, const struct peer *p, bool up)
+{
+	struct wire_control c = { .kind = WIRE_MEMBER, .id = p->id, .epoch = p->epoch, .up = up };
+
+	if (m->state != MEMBER_JOINED || !p->epoch)
+		return;
+	memcpy(c.name, p->name, sizeof(c.name));
+	memcpy(c.address, p->address, sizeof(c.address));
+	m->ops->write(m->ud, m->conn, &c);
+}
+
 uint64_t member_tick(struct member *m, uint64_t now)
 {
-	struct wire_control ping = { .kind = WIRE_PING, .stamp = now };
 	uint64_t dead;
 
 	switch (m->state) {
@@ -387,14 +488,14 @@ uint64_t member_tick(struct member *m, uint64_t now)
 	}
 	if (now >= m->ping_ns) {
 		m->ping_ns = now + m->self->heartbeat_ns;
-		m->ops->write(m->ud, m->conn, &ping);
+		ping(m, now);
 	}
 	return dead < m->ping_ns ? dead : m->ping_ns;
 }
 
 void member_stop(struct member *m)
 {
-	struct wire_control bye = { .kind = WIRE_GOODBYE };
+	struct wire_control bye = { .kind = WIRE_GOODBYE, .count = births_now(m) };
 
 	if (m->state == MEMBER_JOINED)
 		m->ops->write(m->ud, m->conn, &bye);

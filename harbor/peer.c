@@ -27,6 +27,16 @@ static void back_off(struct peer *p, uint64_t now)
 	p->retry_ns = now + p->backoff_ns / 2 + random_below(p->self, p->backoff_ns / 2);
 }
 
+/* Nothing is known of it any more, and it has no connection. */
+static void end_incarnation(struct peer *p)
+{
+	p->epoch = 0;
+	p->disowned = p->reachable = false;
+	p->state = PEER_UNKNOWN;
+	p->their_attempt = 0;
+	p->ops->give_up(p, PEER_NODE_DOWN);
+}
+
 /* The connection, if any, is gone or given up. */
 static void drop_link(struct peer *p, enum peer_loss loss, const char *why, uint64_t now)
 {
@@ -40,6 +50,8 @@ static void drop_link(struct peer *p, enum peer_loss loss, const char *why, uint
 		p->ops->down(p, loss, why);
 	}
 	back_off(p, now);
+	if (p->disowned)
+		end_incarnation(p);
 }
 
 static void close_link(struct peer *p, enum peer_loss loss, const char *why, uint64_t now)
@@ -54,22 +66,19 @@ static void close_link(struct peer *p, enum peer_loss loss, const char *why, uin
 
 static void forget_incarnation(struct peer *p, const char *why, uint64_t now)
 {
-	p->epoch = 0;
-	p->reachable = false;
+	p->disowned = false;
 	close_link(p, PEER_NODE_DOWN, why, now);
-	p->state = PEER_UNKNOWN;
-	p->their_attempt = 0;
-	p->ops->give_up(p, PEER_NODE_DOWN);
+	end_incarnation(p);
 }
 
 static void meet(struct peer *p, const struct wire_control *c, uint64_t now)
 {
 	memcpy(p->name, c->name, sizeof(p->name));
 	memcpy(p->address, c->address, sizeof(p->address));
+	p->disowned = false;
 	if (p->epoch == c->epoch)
 		return;
 	p->epoch = c->epoch;
-	p->generation = c->generation;
 	p->state = PEER_WAITING;
 	p->reachable = true;
 	p->unreachable_ns = now + p->self->dead_ns;
@@ -94,8 +103,8 @@ static void connect_now(struct peer *p, uint64_t now)
 
 void peer_member_up(struct peer *p, const struct wire_control *c, uint64_t now)
 {
-	if (c->generation < p->generation || !c->epoch)
-		return; /* old news */
+	if (!c->epoch)
+		return;
 	if (p->epoch && p->epoch != c->epoch)
 		forget_incarnation(p, "the node restarted", now);
 	meet(p, c, now);
@@ -104,7 +113,9 @@ void peer_member_up(struct peer *p, const struct wire_control *c, uint64_t now)
 void peer_member_down(struct peer *p, uint64_t now)
 {
 	/* A node that was only frozen or cut off may come back as the same incarnation. */
-	if (p->epoch)
+	if (p->state == PEER_UP)
+		p->disowned = true;
+	else if (p->epoch)
 		forget_incarnation(p, "the node is dead", now);
 }
 
@@ -115,7 +126,6 @@ void peer_connected(struct peer *p, int conn, uint64_t now)
 				  .version_min = WIRE_VERSION_MIN,
 				  .id = p->self->id,
 				  .epoch = p->self->epoch,
-				  .generation = p->self->generation,
 				  .peer_epoch = p->epoch,
 				  .request = p->attempt };
 
@@ -123,8 +133,6 @@ void peer_connected(struct peer *p, int conn, uint64_t now)
 	if (conn != p->conn || p->state != PEER_CONNECTING)
 		return;
 	memcpy(c.cluster, p->self->cluster, sizeof(c.cluster));
-	memcpy(c.name, p->self->name, sizeof(c.name));
-	memcpy(c.address, p->self->address, sizeof(c.address));
 	p->ops->write(p, conn, &c);
 }
 
@@ -151,16 +159,10 @@ bool peer_hello(struct peer *p, int conn, const struct wire_control *c, uint64_t
 {
 	struct wire_control welcome = { .kind = WIRE_WELCOME, .id = p->self->id, .epoch = p->self->epoch };
 
-	if (c->peer_epoch && c->peer_epoch != p->self->epoch) {
-		refuse(p, conn, WIRE_NOT_HERE, "that incarnation has ended, here is another one");
+	if (c->peer_epoch != p->self->epoch || !p->epoch || c->epoch != p->epoch || p->disowned) {
+		refuse(p, conn, WIRE_NOT_HERE, PEER_NOT_NAMED);
 		return false;
 	}
-	if (c->generation < p->generation || !c->epoch) {
-		refuse(p, conn, WIRE_STALE, "a newer incarnation of this node has taken over");
-		return false;
-	}
-	if (p->epoch && p->epoch != c->epoch)
-		forget_incarnation(p, "the node restarted", now); /* the master will say so soon */
 	if (c->request <= p->their_attempt ||
 	    (p->state == PEER_CONNECTING && p->self->id < p->id)) {
 		refuse(p, conn, WIRE_CROSSED, "both nodes connected, the other connection stays");
@@ -168,11 +170,9 @@ bool peer_hello(struct peer *p, int conn, const struct wire_control *c, uint64_t
 	}
 	/* A HELLO while the link is up: the other side has lost it and does not wait to be noticed. */
 	close_link(p, PEER_LINK_LOST, "the node has connected anew", now);
-	meet(p, c, now);
 	p->their_attempt = c->request;
 	welcome.version = wire_common_version(c->version_min, c->version);
 	welcome.request = p->attempt;
-	memcpy(welcome.name, p->self->name, sizeof(welcome.name));
 	p->ops->write(p, conn, &welcome);
 	set_up(p, conn, now);
 	return true;

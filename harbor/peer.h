@@ -10,13 +10,17 @@
  *      |      member_down    |  |  '----- lost, refused ----'------ lost ------'
  *      '---------------------'  '-- backoff with jitter
  *
+ * Who the other node is, and where, only the master says. A HELLO is taken from the incarnation that the master
+ * named last, and names in turn the one it wants: a stranger, a predecessor and a successor are refused alike
+ * (WIRE_NOT_HERE), and cost nothing. News of the master come in one order, so there is no late news.
+ *
+ * A link that is up proves more than the master's word: when he calls this incarnation dead, he may have lost it from
+ * sight alone. Such a link lives on (disowned) until it breaks or is silent for dead_ns, or until the
+ * master names another incarnation.
+ *
  * Both nodes may connect at the same time; one link stays: the connection of the node with the smaller
  * id. A HELLO carries the number of its attempt, a WELCOME the last attempt of the one who welcomes: a HELLO
  * that was given up by then is refused when it arrives late.
- *
- * Incarnations have numbers, given by the master: what speaks of an older one than the newest known is late
- * news, and the older one itself is refused (WIRE_STALE). A HELLO names the incarnation it wants, so a node is
- * never taken for its predecessor.
  *
  * Threads: none of its own; the net loop.
  */
@@ -35,6 +39,9 @@ enum peer_loss {
 	PEER_LINK_LOST,  /* the connection broke: it is tried again */
 	PEER_NODE_DOWN,  /* the incarnation is dead, or said goodbye */
 };
+
+/* All that somebody hears who is not, or not yet, named by the master. */
+#define PEER_NOT_NAMED "no link between these two nodes just now"
 
 struct peer;
 
@@ -56,8 +63,8 @@ struct peer_ops {
 /* Who we are; the same for all peers. */
 struct peer_self {
 	char cluster[64], name[64], address[128];
-	unsigned id;             /* 0, and generation 0, before the first JOINED */
-	uint64_t epoch, generation;
+	unsigned id;             /* 0 before the first JOINED */
+	uint64_t epoch;
 	uint64_t heartbeat_ns, dead_ns;
 	uint64_t random;         /* state of the jitter */
 };
@@ -69,7 +76,7 @@ struct peer {
 	enum peer_state state;
 	char name[64], address[128];
 	uint64_t epoch;          /* of the living incarnation, 0 = none */
-	uint64_t generation;     /* of the newest incarnation known, also when it is dead */
+	bool disowned;           /* UP, though the master says that it is dead */
 	bool reachable;          /* sends may wait for the link */
 	int conn;                /* CONNECTING: our attempt; UP: the link; else 0 */
 	uint32_t attempt;        /* number of our last attempt */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Who waits for a link, or the master, to come or go: a plain list, for these are few and news are rare. */
+/* Who waits for a link, or the master, to come or go, or for the loss of a name: plain lists, for these are few and news are rare. */
+#include <string.h>
+
 #include "core/mem.h"
 #include "core/service.h"
 #include "harbor/harbor_priv.h"
@@ -55,11 +57,104 @@ void watch_tell(unsigned id, bool connected)
 	}
 }
 
+/* ---- names that are lost ---- */
+
+/* Either a question without a loss (name empty) or a loss without a question; never both of one service. */
+struct loss {
+	struct loss *next;
+	uint32_t from;
+	int32_t session;
+	uint32_t winner;
+	char name[16];
+};
+
+static struct loss *losses;
+static unsigned loss_count;
+
+static void tell_loss(uint32_t from, int32_t session, const char *name, uint32_t winner)
+{
+	char data[sizeof(winner) + 16];
+	size_t n = strnlen(name, 15);
+	struct msg *m;
+
+	memcpy(data, &winner, sizeof(winner));
+	memcpy(data + sizeof(winner), name, n);
+	m = msg_create_copy(data, sizeof(winner) + n);
+	m->dest = from;
+	m->session = session;
+	m->type = PTYPE_RESPONSE;
+	(void)service_send(m);
+}
+
+static void drop_loss(struct loss **p)
+{
+	struct loss *l = *p;
+
+	*p = l->next;
+	loss_count--;
+	mem_free(l);
+}
+
+/* The oldest of this service that is a question, or that is a loss. */
+static struct loss **find_loss(uint32_t from, bool question)
+{
+	struct loss **p = &losses;
+
+	while (*p && ((*p)->from != from || ((*p)->name[0] == 0) != question))
+		p = &(*p)->next;
+	return p;
+}
+
+static void add_loss(const struct loss *proto)
+{
+	struct loss **p = &losses;
+	struct loss *l;
+
+	if (loss_count >= WATCHES_MAX)
+		return;
+	while (*p)
+		p = &(*p)->next;
+	l = mem_alloc(sizeof(*l));
+	*l = *proto;
+	*p = l;
+	loss_count++;
+}
+
+void watch_add_lost(uint32_t from, int32_t session)
+{
+	struct loss **p = find_loss(from, false), *l = *p;
+
+	if (!l) {
+		add_loss(&(struct loss){ .from = from, .session = session });
+		return;
+	}
+	tell_loss(from, session, l->name, l->winner);
+	drop_loss(p);
+}
+
+void watch_lost_name(const char *name, uint32_t handle, uint32_t winner)
+{
+	struct loss **p = find_loss(handle, true), loss = { .from = handle, .winner = winner };
+
+	if (*p) {
+		tell_loss(handle, (*p)->session, name, winner);
+		drop_loss(p);
+		return;
+	}
+	memcpy(loss.name, name, strnlen(name, sizeof(loss.name) - 1));
+	add_loss(&loss);
+}
+
 void watch_forget(uint32_t from)
 {
 	for (struct watch **p = &watches; *p;)
 		if ((*p)->from == from)
 			drop(p);
+		else
+			p = &(*p)->next;
+	for (struct loss **p = &losses; *p;)
+		if ((*p)->from == from)
+			drop_loss(p);
 		else
 			p = &(*p)->next;
 }
@@ -68,4 +163,6 @@ void watch_fini(void)
 {
 	while (watches)
 		drop(&watches);
+	while (losses)
+		drop_loss(&losses);
 }

@@ -5,12 +5,14 @@
 
 #include <string.h>
 
+#include "net/addr.h"
+
 static const char *const formats[_WIRE_KIND_MAX] = {
-	[WIRE_HELLO] = "mwvcnaiedfprk", [WIRE_WELCOME] = "mvniefrk", [WIRE_REFUSE] = "mot",
-	[WIRE_PING] = "sk",	       [WIRE_PONG] = "sk",	    [WIRE_GOODBYE] = "",
-	[WIRE_JOIN] = "mwvcnaiedf",    [WIRE_JOINED] = "mvied",    [WIRE_MEMBER] = "naiedu",
-	[WIRE_NAME] = "thg",	       [WIRE_SYNCED] = "g",	    [WIRE_REGISTER] = "rth",
-	[WIRE_RELEASE] = "rth",	       [WIRE_ANSWER] = "rot",
+	[WIRE_HELLO] = "mwvciepfrk",   [WIRE_WELCOME] = "mviefrk",  [WIRE_REFUSE] = "mot",
+	[WIRE_PING] = "sk",	       [WIRE_PONG] = "sk",	    [WIRE_GOODBYE] = "k",
+	[WIRE_JOIN] = "mwvcnaielbf",   [WIRE_JOINED] = "mvieb",    [WIRE_MEMBER] = "naieu",
+	[WIRE_NAME] = "thxg",	       [WIRE_SYNCED] = "g",	    [WIRE_REGISTER] = "rthx",
+	[WIRE_RELEASE] = "rth",	       [WIRE_ANSWER] = "rothx",
 };
 
 static uint8_t *put32(uint8_t *p, uint32_t v)
@@ -50,6 +52,7 @@ static uint32_t *number_of(struct wire_control *c, char f)
 	case 'r': return &c->request;
 	case 'h': return &c->handle;
 	case 'o': return &c->code;
+	case 'l': return &c->flags;
 	default: return NULL;
 	}
 }
@@ -58,11 +61,12 @@ static uint64_t *wide_of(struct wire_control *c, char f)
 {
 	switch (f) {
 	case 'e': return &c->epoch;
-	case 'd': return &c->generation;
 	case 'p': return &c->peer_epoch;
 	case 's': return &c->stamp;
 	case 'k': return &c->count;
 	case 'g': return &c->change;
+	case 'b': return &c->births;
+	case 'x': return &c->fence;
 	default: return NULL;
 	}
 }
@@ -248,6 +252,16 @@ void wire_decode_chunk(const uint8_t *p, uint32_t *ret_size, uint32_t *ret_seq, 
 	*ret_size = get32(p) - (WIRE_CHUNK_HEADER - 4);
 	*ret_stream = get32(p + 8);
 	*ret_seq = get32(p + 12);
+}
+
+bool wire_address_valid(const char *address)
+{
+	struct addr_text t;
+
+	for (const char *p = address; *p; p++)
+		if (*p <= ' ' || *p >= 0x7f)
+			return false;
+	return !addr_split(address, -1, &t) && !t.is_unix && t.host[0] && t.port > 0;
 }
 
 uint32_t wire_common_version(uint32_t min, uint32_t max)

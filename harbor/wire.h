@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Wire format of links and of the conversation with the master; version 1. Big endian. Decoding is
+ * Wire format of links and of the conversation with the master; version 2. Big endian. Decoding is
  * total: any bytes are legal input.
  *
  *   0       4      5      6       8        12     16        20    24
@@ -19,7 +19,8 @@
  *
  * seq counts the data frames (MSG, LARGE, CHUNK) of one direction from 0, mod 2^32; a gap is a broken
  * peer. `count` in HELLO, WELCOME, PING and PONG says how many of them the other side has sent that
- * arrived here: 0 at a handshake of version 1, which never resumes. flags are zero.
+ * arrived here: 0 at a handshake of version 2, which never resumes; in the PING and GOODBYE of a member to the master it
+ * says how many handles the node has used up (see master.h). flags are zero.
  *
  * Threads: none, pure.
  */
@@ -29,8 +30,8 @@
 #include "core/msg.h"
 
 #define WIRE_MAGIC 0x48425244u /* "HBRD" */
-#define WIRE_VERSION 1u
-#define WIRE_VERSION_MIN 1u
+#define WIRE_VERSION 2u
+#define WIRE_VERSION_MIN 2u
 #define WIRE_MSG_HEADER 24u
 #define WIRE_LARGE_HEADER 36u
 #define WIRE_CHUNK_HEADER 16u
@@ -51,11 +52,11 @@ enum wire_kind {
 	WIRE_REFUSE,    /* code, text; also the master's */
 	WIRE_PING,
 	WIRE_PONG,
-	WIRE_GOODBYE,   /* I end */
+	WIRE_GOODBYE,   /* I end; also to the master */
 	/* member and master */
 	WIRE_JOIN,      /* who I am, the id I hold or ask for */
 	WIRE_JOINED,    /* your id; members and names follow */
-	WIRE_MEMBER,    /* a node is up, or down */
+	WIRE_MEMBER,    /* the master: a node is up, or down; a member: my link to it is */
 	WIRE_NAME,      /* a name has an owner, or none (handle 0) */
 	WIRE_SYNCED,    /* the snapshot is complete */
 	WIRE_REGISTER,
@@ -69,7 +70,7 @@ enum wire_code {
 	WIRE_OK_CODE,
 	WIRE_OTHER_CLUSTER,
 	WIRE_OTHER_VERSION,
-	WIRE_STALE,      /* a newer incarnation of this node has taken over */
+	WIRE_STALE,      /* another incarnation has this node's harbor id and is alive */
 	WIRE_CROSSED,    /* both connected; the other connection stays */
 	WIRE_ID_TAKEN,
 	WIRE_FULL,
@@ -79,17 +80,23 @@ enum wire_code {
 	WIRE_NOT_HERE,   /* not (yet) in the cluster, or not the node you want: try again */
 };
 
+/* JOIN: the id stands in the node's configuration; the node has it already, from an earlier JOINED. */
+#define WIRE_ID_NAMED 1u
+#define WIRE_ID_HELD 2u
+
 /* The fields of all control frames. */
 struct wire_control {
 	enum wire_kind kind;
 	uint32_t magic, version, version_min, features;
 	uint32_t id, up, request, handle, code;
+	uint32_t flags;      /* JOIN: WIRE_ID_* */
 	uint64_t epoch;      /* of the incarnation that speaks (MEMBER: that is spoken of) */
-	uint64_t generation; /* its number; the master gives it, a newer incarnation has a higher one */
-	uint64_t peer_epoch; /* HELLO: of the incarnation that is wanted, 0 = any */
+	uint64_t peer_epoch; /* HELLO: of the incarnation that is wanted */
 	uint64_t stamp;      /* PING: the sender's clock; PONG: it comes back */
 	uint64_t count;      /* data frames received */
 	uint64_t change;     /* names: number of the change, 0 inside a snapshot */
+	uint64_t births;     /* JOIN: handles used up, 0 = none yet; JOINED: the same as the master counts them */
+	uint64_t fence;      /* of a name's registration: a later one has a higher number */
 	char cluster[64], name[64], address[128], text[256];
 };
 
@@ -112,5 +119,7 @@ enum wire_result wire_decode(const uint8_t *p, size_t n, struct wire_control *re
 void wire_decode_msg(const uint8_t *p, struct msg *ret_m, uint32_t *ret_seq);
 void wire_decode_large(const uint8_t *p, struct msg *ret_m, uint32_t *ret_seq, uint32_t *ret_stream);
 void wire_decode_chunk(const uint8_t *p, uint32_t *ret_size, uint32_t *ret_seq, uint32_t *ret_stream);
+/* May a node be reached at this address? Host and port, no unix socket; a host's name is not looked up. */
+bool wire_address_valid(const char *address);
 /* The version two ranges have in common, the highest; 0: none. */
 uint32_t wire_common_version(uint32_t min, uint32_t max);

@@ -5,8 +5,8 @@
  * and a fake clock. Everything that goes from one to the other goes as bytes through the real frames.
  *
  * A connection is two queues. Bytes arrive after a delay of their own for each connection, so connections
- * overtake each other, never the bytes of one. A cut stops both directions without a word, as a pulled
- * cable does; a reset tells both ends.
+ * overtake each other, never the bytes of one. A cut stops one direction or both without a word, as a pulled
+ * cable does; a reset tells both ends. The registry may be wiped and the clock set back.
  *
  * A node that is killed leaves its connections closed, or (frozen) open and silent. A new incarnation is a new
  * struct with a new epoch under the same name. Include after cmocka.h; one simulation at a time.
@@ -17,6 +17,7 @@
 
 #include "core/base.h"
 #include "core/clock.h"
+#include "core/handle.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "harbor/directory.h"
@@ -29,7 +30,7 @@
 #define SIM_NAMES 6
 #define SIM_CONNS 8192
 #define SIM_ASKED 256
-#define SIM_ID_MIN 240 /* harbor ids in use: given from the top */
+#define SIM_ID_MIN 1
 #define SIM_STEP (4 * NS_PER_MS) /* what happens within it shares a step */
 #define SIM_MASTER SIM_NODES /* place number of the master's process */
 #define SIM_HEARTBEAT (200 * NS_PER_MS)
@@ -69,6 +70,11 @@ struct sim_node {
 	struct member member;
 	struct peer peers[256];
 	bool seen[256];
+	unsigned char known[256]; /* ids of peers in use */
+	unsigned known_count;
+	uint64_t births;     /* handles used up in this life */
+	unsigned lost;       /* names that another has won */
+	uint32_t winner;     /* of the last one */
 	struct directory directory;
 	bool refused;
 	/* what the test asked it for */
@@ -83,6 +89,7 @@ struct sim_node {
 static struct sim {
 	uint64_t now, random;
 	uint64_t lives;
+	uint64_t wall;       /* the master's clock, of which only the start counts */
 	struct sim_node node[SIM_NODES];
 	struct master *master;       /* NULL: it is down */
 	uint64_t master_life;
@@ -91,6 +98,8 @@ static struct sim {
 	int active[SIM_CONNS], active_count;
 	bool cut[SIM_NODES + 1][SIM_NODES + 1];
 	unsigned seed;
+	uint32_t born[512];  /* every handle that was ever given */
+	unsigned born_count;
 	struct sim_conn conn[SIM_CONNS];
 } *sim;
 
@@ -98,23 +107,25 @@ static struct sim {
 
 static struct {
 	struct registry_node node[256];
-	struct { char name[16]; uint32_t handle; } name[64];
+	struct { char name[16]; uint32_t handle; uint64_t fence; } name[64];
+	uint64_t number;
 	bool full;
 } disk;
 
 static int disk_load(void (*node)(const struct registry_node *, void *),
-		     void (*name)(const char *, uint32_t, void *), void *ud)
+		     void (*name)(const char *, uint32_t, uint64_t, void *), uint64_t *ret_number, void *ud)
 {
+	*ret_number = disk.number;
 	for (unsigned i = 0; i < 256; i++)
-		if (disk.node[i].name[0])
+		if (disk.node[i].id)
 			node(&disk.node[i], ud);
 	for (unsigned i = 0; i < 64; i++)
 		if (disk.name[i].handle)
-			name(disk.name[i].name, disk.name[i].handle, ud);
+			name(disk.name[i].name, disk.name[i].handle, disk.name[i].fence, ud);
 	return 0;
 }
 
-static void disk_save_name(const char *name, uint32_t handle)
+static void disk_save_name(const char *name, uint32_t handle, uint64_t fence)
 {
 	unsigned at = 64;
 
@@ -127,23 +138,21 @@ static void disk_save_name(const char *name, uint32_t handle)
 	assert_true(at < 64);
 	snprintf(disk.name[at].name, sizeof(disk.name[at].name), "%s", name);
 	disk.name[at].handle = handle;
+	disk.name[at].fence = fence;
 }
 
-static int disk_save(const struct registry_change *c, size_t n)
+static int disk_save(const struct registry_change *c, size_t n, uint64_t number)
 {
 	if (disk.full)
 		return -5;
 	for (size_t i = 0; i < n; i++) {
 		if (c[i].is_name) {
-			disk_save_name(c[i].name, c[i].handle);
+			disk_save_name(c[i].name, c[i].handle, c[i].fence);
 			continue;
 		}
-		for (unsigned k = 0; k < 256; k++)
-			if (strcmp(disk.node[k].name, c[i].node.name) == 0)
-				disk.node[k].name[0] = 0;
-		if (c[i].node.id)
-			disk.node[c[i].node.id] = c[i].node;
+		disk.node[c[i].node.id] = c[i].node;
 	}
+	disk.number = number;
 	return 0;
 }
 
@@ -294,6 +303,7 @@ static void sim_peer_up(struct peer *p, int id)
 	e->peer = p->id;
 	e->in.max = 1000;
 	n->ups[p->id]++;
+	member_link(&n->member, p, true);
 }
 
 static void sim_peer_down(struct peer *p, enum peer_loss loss, const char *why)
@@ -301,12 +311,13 @@ static void sim_peer_down(struct peer *p, enum peer_loss loss, const char *why)
 	(void)loss;
 	(void)why;
 	sim_node_of_self(p->self)->downs[p->id]++;
+	member_link(&sim_node_of_self(p->self)->member, p, false);
 }
 
 static void sim_peer_give_up(struct peer *p, enum peer_loss loss)
 {
-	(void)p;
-	(void)loss;
+	if (loss == PEER_NODE_DOWN)
+		directory_drop_node(&sim_node_of_self(p->self)->directory, p->id);
 }
 
 static uint64_t sim_peer_received(struct peer *p)
@@ -342,10 +353,19 @@ static void sim_member_id(void *ud, unsigned id)
 	(void)id;
 }
 
+static uint64_t sim_member_births(void *ud)
+{
+	struct sim_node *n = ud;
+
+	return n->births;
+}
+
 static struct peer *sim_peer(struct sim_node *n, unsigned id)
 {
-	if (!n->peers[id].ops)
+	if (!n->peers[id].ops) {
 		peer_init(&n->peers[id], &sim_peer_ops, &n->self, id);
+		n->known[n->known_count++] = (unsigned char)id;
+	}
 	return &n->peers[id];
 }
 
@@ -354,11 +374,11 @@ static void sim_member_snapshot(void *ud, bool complete)
 	struct sim_node *n = ud;
 
 	directory_snapshot(&n->directory, complete);
-	for (unsigned i = SIM_ID_MIN; i < 256; i++) {
-		if (complete && n->peers[i].ops && !n->seen[i])
-			peer_member_down(&n->peers[i], sim->now);
+	for (unsigned k = 0; k < n->known_count; k++) {
+		if (complete && !n->seen[n->known[k]])
+			peer_member_down(&n->peers[n->known[k]], sim->now);
 		if (!complete)
-			n->seen[i] = false;
+			n->seen[n->known[k]] = false;
 	}
 }
 
@@ -376,11 +396,21 @@ static void sim_member_node(void *ud, const struct wire_control *c)
 	}
 }
 
-static void sim_member_name(void *ud, const char *name, uint32_t handle)
+static void sim_member_name(void *ud, const char *name, uint32_t handle, uint64_t fence)
 {
 	struct sim_node *n = ud;
 
-	directory_set(&n->directory, name, handle, 0);
+	directory_set(&n->directory, name, handle, fence, 0);
+}
+
+static void sim_member_lost(void *ud, const char *name, uint32_t handle, uint32_t winner)
+{
+	struct sim_node *n = ud;
+
+	if (n->mine[name[1] - '0'] == handle)
+		n->mine[name[1] - '0'] = 0;
+	n->lost++;
+	n->winner = winner;
 }
 
 /* `from` carries the number of the name. */
@@ -407,11 +437,15 @@ static void sim_member_state(void *ud, enum member_state st, const char *why)
 
 	(void)why;
 	n->refused = st == MEMBER_REFUSED;
+	for (unsigned k = 0; k < n->known_count && st == MEMBER_JOINED; k++)
+		if (n->peers[n->known[k]].state == PEER_UP)
+			member_link(&n->member, &n->peers[n->known[k]], true);
 }
 
 static const struct member_ops sim_member_ops = { sim_member_connect, sim_member_write, sim_member_close,
-						  sim_member_id, sim_member_snapshot, sim_member_node,
-						  sim_member_name, sim_member_answer, sim_member_state };
+						  sim_member_id, sim_member_births, sim_member_snapshot,
+						  sim_member_node, sim_member_name, sim_member_lost,
+						  sim_member_answer, sim_member_state };
 
 static void sim_master_write(void *ud, int id, const uint8_t *bytes, size_t n)
 {
@@ -468,10 +502,9 @@ static void sim_control(void *ud, const struct wire_control *c)
 		member_input(&n->member, id, c, sim->now);
 	} else if (e->peer) {
 		peer_input(sim_peer(n, e->peer), id, c, sim->now);
-	} else if (c->kind != WIRE_HELLO || !n->self.id || c->id == n->self.id) {
+	} else if (c->kind != WIRE_HELLO || !n->self.id || !n->peers[c->id & 255].ops) {
 		sim_close_end(id, 1);
 	} else {
-		n->seen[c->id] = true;
 		if (!peer_hello(sim_peer(n, c->id), id, c, sim->now))
 			sim_close_end(id, 1);
 	}
@@ -495,10 +528,10 @@ static void sim_lost(struct sim_end *e, const char *why)
 static uint64_t sim_deliver(struct sim_conn *c)
 {
 	uint64_t next = UINT64_MAX;
-	bool cut = sim->cut[c->end[0].place][c->end[1].place];
 
 	for (unsigned side = 0; side < 2; side++) {
 		struct sim_end *e = &c->end[side];
+		bool cut = sim->cut[c->end[!side].place][e->place];
 		bool frozen = e->place < SIM_NODES && sim->node[e->place].frozen;
 
 		if (!sim_alive(e->place, e->life)) {
@@ -534,7 +567,7 @@ static uint64_t sim_open(struct sim_conn *c)
 		return UINT64_MAX;
 	if (sim->now < c->open_at)
 		return c->open_at;
-	if (sim->cut[e->place][c->end[1].place])
+	if (sim->cut[e->place][c->end[1].place] || sim->cut[c->end[1].place][e->place])
 		return UINT64_MAX; /* the SYN is lost; the handshake's deadline ends it */
 	c->told_open = true;
 	if (!sim_alive(c->end[1].place, c->end[1].life)) {
@@ -579,9 +612,8 @@ static uint64_t sim_step(void)
 		if (!n->alive || n->frozen)
 			continue;
 		next = sim_min(next, member_tick(&n->member, sim->now));
-		for (unsigned k = SIM_ID_MIN; k < 256; k++)
-			if (n->peers[k].ops)
-				next = sim_min(next, peer_tick(&n->peers[k], sim->now));
+		for (unsigned k = 0; k < n->known_count; k++)
+			next = sim_min(next, peer_tick(&n->peers[n->known[k]], sim->now));
 	}
 	if (sim->master) {
 		next = sim_min(next, master_tick(sim->master, sim->now));
@@ -614,9 +646,9 @@ static inline void sim_start_node(unsigned i, unsigned wanted)
 	struct sim_node *n = &sim->node[i];
 
 	*n = (struct sim_node){ .alive = true, .life = ++sim->lives };
-	snprintf(n->address, sizeof(n->address), "n%u", i);
+	snprintf(n->address, sizeof(n->address), "n%u:1", i);
 	snprintf(n->self.name, sizeof(n->self.name), "node%u", i);
-	snprintf(n->self.address, sizeof(n->self.address), "n%u", i);
+	snprintf(n->self.address, sizeof(n->self.address), "n%u:1", i);
 	n->self.epoch = n->life * 1000003;
 	n->self.random = n->life * 7919;
 	n->self.heartbeat_ns = SIM_HEARTBEAT;
@@ -644,8 +676,8 @@ static inline void sim_kill_node(unsigned i)
 
 static inline void sim_start_master(void)
 {
-	static const struct master_config c = { .epoch = 1, .wall_ns = 1000, .heartbeat_ns = SIM_HEARTBEAT,
-						.dead_ns = SIM_DEAD };
+	struct master_config c = { .epoch = 1, .wall_ns = sim->wall, .random = sim->lives + 1,
+				   .heartbeat_ns = SIM_HEARTBEAT, .dead_ns = SIM_DEAD };
 
 	sim->master_life = ++sim->lives;
 	sim->master = master_create(&sim_master_ops, NULL, &sim_registry, &c, sim->now);
@@ -680,14 +712,46 @@ static inline void sim_reset(unsigned a, unsigned b)
 	}
 }
 
-static inline void sim_cut(unsigned a, unsigned b, bool on)
+/* What a sends does not reach b. */
+static inline void sim_cut_one_way(unsigned a, unsigned b, bool on)
 {
-	sim->cut[a][b] = sim->cut[b][a] = on;
+	sim->cut[a][b] = on;
 }
 
+static inline void sim_cut(unsigned a, unsigned b, bool on)
+{
+	sim_cut_one_way(a, b, on);
+	sim_cut_one_way(b, a, on);
+}
+
+/* The master's disk is lost, and its clock is wrong when it comes back. */
+static inline void sim_wipe_registry(void)
+{
+	sim_kill_master();
+	memset(&disk, 0, sizeof(disk));
+	sim->wall -= 60 * NS_PER_SEC;
+}
+
+/* The handle by which node i holds a name; 0: it does not. */
 static inline uint32_t sim_handle(unsigned i, unsigned name)
 {
-	return sim->node[i].self.id << 24 | (10 + name);
+	return sim->node[i].mine[name];
+}
+
+/* A new service of node i. No handle that one of the last lives of its id had may come again. */
+static inline uint32_t sim_birth(unsigned i)
+{
+	struct sim_node *n = &sim->node[i];
+	uint32_t handle;
+
+	handle = n->self.id << 24 |
+		 (HANDLE_FIRST + (uint32_t)((n->member.births_base + n->births++) % HANDLE_RING));
+	for (unsigned k = 0; k < sim->born_count; k++)
+		if (sim->born[k] == handle)
+			fail_msg("seed %u: node%u: handle :%08x has been given before", sim->seed, i, handle);
+	assert_true(sim->born_count < array_len(sim->born));
+	sim->born[sim->born_count++] = handle;
+	return handle;
 }
 
 /* A session of somebody who waits for the answer. */
@@ -706,7 +770,7 @@ static inline void sim_register(unsigned i, unsigned name)
 	if (!n->alive || n->frozen || !n->self.id || n->mine[name])
 		return;
 	snprintf(text, sizeof(text), "N%u", name);
-	n->mine[name] = sim_handle(i, name);
+	n->mine[name] = sim_birth(i);
 	member_register(&n->member, n->mine[name], sim_ask(n), text, n->mine[name]);
 }
 
@@ -740,6 +804,7 @@ static inline void sim_begin(unsigned seed)
 	sim->seed = seed;
 	sim->random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
 	sim->now = NS_PER_SEC;
+	sim->wall = UINT64_C(1800000000) * NS_PER_SEC;
 	sim->conns = 1; /* 0 is no connection */
 	sim_start_master();
 	for (unsigned i = 0; i < SIM_NODES; i++)
@@ -798,7 +863,8 @@ static inline bool sim_all_answered(void)
 static inline bool sim_none_linked_to_the_dead(void)
 {
 	for (unsigned i = 0; i < SIM_NODES; i++)
-		for (unsigned id = SIM_ID_MIN; id < 256 && sim->node[i].alive; id++) {
+		for (unsigned j = 0; j < sim->node[i].known_count && sim->node[i].alive; j++) {
+			unsigned id = sim->node[i].known[j];
 			bool lives = sim->node[i].peers[id].state != PEER_UP;
 
 			for (unsigned k = 0; k < SIM_NODES; k++)

@@ -80,9 +80,9 @@ static void a_question_is_answered_when_the_name_comes(void **state)
 {
 	directory_ask(*state, "DB", ME, 5, 0);
 	assert_int_equal(count, 0);
-	directory_set(*state, "OTHER", OWNER, 1);
+	directory_set(*state, "OTHER", OWNER, 10, 1);
 	assert_int_equal(count, 0);
-	directory_set(*state, "DB", OWNER, 1);
+	directory_set(*state, "DB", OWNER, 10, 1);
 	assert_int_equal(count, 1);
 	assert_handle(out[0], 5, OWNER);
 	directory_ask(*state, "DB", ME, 6, 0); /* known: at once */
@@ -99,7 +99,7 @@ static void a_question_fails_at_its_deadline_and_not_before(void **state)
 	assert_true(directory_expire(*state, 1000) == UINT64_MAX);
 	assert_int_equal(count, 1);
 	assert_error(out[0], 5, REMOTE_NO_NAME);
-	directory_set(*state, "DB", OWNER, 1); /* the one without a deadline still waits */
+	directory_set(*state, "DB", OWNER, 10, 1); /* the one without a deadline still waits */
 	assert_int_equal(count, 2);
 	assert_handle(out[1], 6, OWNER);
 }
@@ -109,7 +109,7 @@ static void messages_that_wait_are_sent_in_order_before_the_name_is_found(void *
 	for (int32_t i = 1; i <= 20; i++)
 		assert_false(directory_post(*state, "DB", message(i), 1000));
 	assert_int_equal(directory_find(*state, "DB"), 0);
-	directory_set(*state, "DB", OWNER, 1);
+	directory_set(*state, "DB", OWNER, 10, 1);
 	assert_int_equal(directory_find(*state, "DB"), OWNER);
 	assert_int_equal(count, 20);
 	for (int32_t i = 1; i <= 20; i++) {
@@ -155,31 +155,31 @@ static void what_a_service_sent_before_it_ended_is_still_sent(void **state)
 {
 	directory_post(*state, "DB", message(0), 1000);
 	directory_forget(*state, ME);
-	directory_set(*state, "DB", OWNER, 1);
+	directory_set(*state, "DB", OWNER, 10, 1);
 	assert_int_equal(count, 1);
 }
 
 static void a_snapshot_replaces_names_only_when_it_is_complete(void **state)
 {
-	directory_set(*state, "OLD", OWNER, 1);
-	directory_set(*state, "KEPT", OWNER, 1);
+	directory_set(*state, "OLD", OWNER, 10, 1);
+	directory_set(*state, "KEPT", OWNER, 10, 1);
 	directory_snapshot(*state, false);
-	directory_set(*state, "KEPT", OWNER, 2);
-	directory_set(*state, "NEW", OWNER + 1, 2);
+	directory_set(*state, "KEPT", OWNER, 20, 2);
+	directory_set(*state, "NEW", OWNER + 1, 20, 2);
 	assert_int_equal(directory_find(*state, "OLD"), OWNER); /* known names resolve meanwhile */
 	directory_snapshot(*state, true);
 	assert_int_equal(directory_find(*state, "OLD"), 0);
 	assert_int_equal(directory_find(*state, "KEPT"), OWNER);
 	assert_int_equal(directory_find(*state, "NEW"), OWNER + 1);
-	directory_set(*state, "KEPT", 0, 3);
+	directory_set(*state, "KEPT", 0, 30, 3);
 	assert_int_equal(directory_find(*state, "KEPT"), 0);
 }
 
-static void see_name(const char *name, uint32_t handle, uint64_t since, void *ud)
+static void see_name(const char *name, uint32_t handle, uint64_t fence, uint64_t since, void *ud)
 {
 	char *text = ud;
 
-	snprintf(text + strlen(text), 64, "%s=%x@%u ", name, handle, (unsigned)since);
+	snprintf(text + strlen(text), 64, "%s=%x#%u@%u ", name, handle, (unsigned)fence, (unsigned)since);
 }
 
 static void see_waiting(const char *name, uint32_t handle, void *ud)
@@ -193,15 +193,26 @@ static void people_see_names_since_when_and_who_waits(void **state)
 {
 	char text[256] = "";
 
-	directory_set(*state, "B", OWNER, 5);
-	directory_set(*state, "A", OWNER, 6);
-	directory_set(*state, "B", OWNER, 7);     /* told again: since as before */
-	directory_set(*state, "A", OWNER + 1, 8); /* another owner */
+	directory_set(*state, "B", OWNER, 50, 5);
+	directory_set(*state, "A", OWNER, 60, 6);
+	directory_set(*state, "B", OWNER, 70, 7);     /* told again: since as before */
+	directory_set(*state, "A", OWNER + 1, 80, 8); /* another owner */
 	directory_ask(*state, "C", ME, 1, 0);
 	directory_post(*state, "D", message(1), 1000);
 	directory_foreach(*state, see_name, text);
 	directory_foreach_waiting(*state, see_waiting, text);
-	assert_string_equal(text, "A=2000002@8 B=2000001@5 C<1000007 D<1000007 ");
+	assert_string_equal(text, "A=2000002#80@8 B=2000001#70@5 C<1000007 D<1000007 ");
+}
+
+static void the_names_of_an_incarnation_that_ended_are_gone_at_once(void **state)
+{
+	directory_set(*state, "THEIRS", OWNER, 1, 1);
+	directory_set(*state, "TOO", OWNER + 1, 2, 1);
+	directory_set(*state, "OURS", ME, 3, 1);
+	directory_drop_node(*state, OWNER >> 24);
+	assert_int_equal(directory_find(*state, "THEIRS"), 0);
+	assert_int_equal(directory_find(*state, "TOO"), 0);
+	assert_int_equal(directory_find(*state, "OURS"), ME);
 }
 
 int main(void)
@@ -215,6 +226,7 @@ int main(void)
 		T(too_many_that_wait_are_refused),
 		T(what_a_service_sent_before_it_ended_is_still_sent),
 		T(a_snapshot_replaces_names_only_when_it_is_complete),
+		T(the_names_of_an_incarnation_that_ended_are_gone_at_once),
 		T(people_see_names_since_when_and_who_waits),
 	};
 

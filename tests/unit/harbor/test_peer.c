@@ -83,7 +83,7 @@ static struct peer peer;
 static void begin(unsigned own_id, unsigned peer_id)
 {
 	memset(&hands, 0, sizeof(hands));
-	self = (struct peer_self){ .cluster = "c", .name = "me", .id = own_id, .epoch = 100, .generation = 9,
+	self = (struct peer_self){ .cluster = "c", .name = "me", .id = own_id, .epoch = 100,
 				   .heartbeat_ns = HEARTBEAT, .dead_ns = DEAD, .random = 12345 };
 	peer_init(&peer, &ops, &self, peer_id);
 }
@@ -95,17 +95,16 @@ static int setup(void **state)
 	return 0;
 }
 
-static struct wire_control member(uint64_t epoch, uint64_t generation)
+static struct wire_control member(uint64_t epoch)
 {
 	return (struct wire_control){ .kind = WIRE_MEMBER, .name = "other", .address = "a:1", .id = peer.id,
-				      .epoch = epoch, .generation = generation, .up = 1 };
+				      .epoch = epoch, .up = 1 };
 }
 
-static struct wire_control hello(uint64_t epoch, uint64_t generation, uint32_t attempt)
+static struct wire_control hello(uint64_t epoch, uint32_t attempt)
 {
-	return (struct wire_control){ .kind = WIRE_HELLO, .name = "other", .address = "a:1", .id = peer.id,
-				      .epoch = epoch, .generation = generation, .request = attempt,
-				      .version = 1, .version_min = 1 };
+	return (struct wire_control){ .kind = WIRE_HELLO, .id = peer.id, .epoch = epoch, .peer_epoch = 100,
+				      .request = attempt, .version = WIRE_VERSION, .version_min = WIRE_VERSION };
 }
 
 static struct wire_control welcome(uint64_t epoch)
@@ -116,7 +115,7 @@ static struct wire_control welcome(uint64_t epoch)
 /* Up by our own connection. */
 static void bring_up(uint64_t now)
 {
-	struct wire_control m = member(7, 1), w = welcome(7);
+	struct wire_control m = member(7), w = welcome(7);
 
 	peer_member_up(&peer, &m, now);
 	(void)peer_tick(&peer, now);
@@ -127,7 +126,7 @@ static void bring_up(uint64_t now)
 
 static void a_link_comes_up_by_hello_and_welcome(void **state)
 {
-	struct wire_control m = member(7, 1), w = welcome(7);
+	struct wire_control m = member(7), w = welcome(7);
 
 	(void)state;
 	peer_member_up(&peer, &m, T0);
@@ -136,7 +135,7 @@ static void a_link_comes_up_by_hello_and_welcome(void **state)
 	assert_int_equal(hands.connects, 1);
 	peer_connected(&peer, 1, T0);
 	assert_int_equal(hands.last.kind, WIRE_HELLO);
-	assert_true(hands.last.peer_epoch == 7 && hands.last.epoch == 100 && hands.last.generation == 9);
+	assert_true(hands.last.peer_epoch == 7 && hands.last.epoch == 100);
 	assert_int_equal(hands.ups, 0);
 	peer_input(&peer, 1, &w, T0);
 	assert_int_equal(hands.ups, 1);
@@ -145,7 +144,7 @@ static void a_link_comes_up_by_hello_and_welcome(void **state)
 
 static void the_larger_id_leaves_the_first_try_to_the_other(void **state)
 {
-	struct wire_control m = member(7, 1), h = hello(7, 1, 1);
+	struct wire_control m = member(7), h = hello(7, 1);
 
 	(void)state;
 	begin(3, 2);
@@ -159,7 +158,7 @@ static void the_larger_id_leaves_the_first_try_to_the_other(void **state)
 
 static void of_two_crossed_connections_the_smaller_ids_stays(void **state)
 {
-	struct wire_control m = member(7, 1), h = hello(7, 1, 1);
+	struct wire_control m = member(7), h = hello(7, 1);
 
 	(void)state;
 	peer_member_up(&peer, &m, T0);
@@ -171,8 +170,8 @@ static void of_two_crossed_connections_the_smaller_ids_stays(void **state)
 	assert_int_equal(peer.state, PEER_CONNECTING);
 
 	begin(3, 2);
-	m = member(7, 1);
-	h = hello(7, 1, 1);
+	m = member(7);
+	h = hello(7, 1);
 	peer_member_up(&peer, &m, T0);
 	(void)peer_tick(&peer, T0 + NS_PER_SEC);
 	assert_int_equal(peer.state, PEER_CONNECTING);
@@ -183,7 +182,7 @@ static void of_two_crossed_connections_the_smaller_ids_stays(void **state)
 
 static void a_hello_that_was_given_up_is_refused_when_it_comes_late(void **state)
 {
-	struct wire_control m = member(7, 1), w = welcome(7), late = hello(7, 1, 4), fresh = hello(7, 1, 5);
+	struct wire_control m = member(7), w = welcome(7), late = hello(7, 4), fresh = hello(7, 5);
 
 	(void)state;
 	peer_member_up(&peer, &m, T0);
@@ -198,39 +197,70 @@ static void a_hello_that_was_given_up_is_refused_when_it_comes_late(void **state
 	assert_int_equal(peer.conn, 51);
 }
 
-static void a_new_incarnation_ends_the_old_one_at_once(void **state)
+static void a_new_incarnation_ends_the_old_one_when_the_master_names_it(void **state)
 {
-	struct wire_control h = hello(8, 2, 1), old = hello(7, 1, 99), news = member(7, 1);
+	struct wire_control h = hello(8, 1), old = hello(7, 99), m = member(8);
 
 	(void)state;
 	bring_up(T0);
-	assert_true(peer_hello(&peer, 50, &h, T0));
+	assert_false(peer_hello(&peer, 50, &h, T0)); /* so says only itself */
+	assert_int_equal(hands.last.code, WIRE_NOT_HERE);
+	assert_int_equal(peer.state, PEER_UP);
+	peer_member_up(&peer, &m, T0);
 	assert_int_equal(hands.downs, 1);
 	assert_int_equal(hands.give_ups, 1);
 	assert_int_equal(hands.loss, PEER_NODE_DOWN);
-	assert_int_equal(peer.epoch, 8);
-	assert_false(peer_hello(&peer, 51, &old, T0));
-	assert_int_equal(hands.last.code, WIRE_STALE);
-	peer_member_up(&peer, &news, T0); /* late news of the old one */
-	assert_int_equal(peer.epoch, 8);
-	assert_int_equal(peer.conn, 50);
+	assert_true(peer_hello(&peer, 51, &h, T0));
+	assert_false(peer_hello(&peer, 52, &old, T0));
+	assert_int_equal(hands.last.code, WIRE_NOT_HERE);
+	assert_int_equal(peer.conn, 51);
 }
 
-static void late_news_of_an_incarnation_never_met_is_old_too(void **state)
+static void a_stranger_is_refused_and_never_dialled(void **state)
 {
-	struct wire_control h = hello(9, 3, 1), news = member(8, 2);
+	struct wire_control h = hello(7, 1);
+
+	(void)state;
+	assert_false(peer_hello(&peer, 50, &h, T0));
+	assert_int_equal(hands.last.code, WIRE_NOT_HERE);
+	assert_true(peer_tick(&peer, T0 + 3600 * NS_PER_SEC) == UINT64_MAX);
+	assert_int_equal(hands.connects, 0);
+}
+
+/* The master has lost it from sight, we have not. */
+static void a_link_that_is_up_outlives_the_word_that_the_node_is_dead(void **state)
+{
+	struct wire_control again = member(7);
 
 	(void)state;
 	bring_up(T0);
-	assert_true(peer_hello(&peer, 50, &h, T0));
-	peer_member_up(&peer, &news, T0);
-	assert_int_equal(peer.epoch, 9);
+	peer_member_down(&peer, T0);
 	assert_int_equal(peer.state, PEER_UP);
+	assert_int_equal(hands.downs + hands.give_ups, 0);
+	peer_member_up(&peer, &again, T0); /* it is seen again */
+	peer_lost(&peer, 1, "reset", T0);
+	assert_int_equal(peer.state, PEER_WAITING);
+	assert_int_equal(hands.give_ups, 0);
+}
+
+static void a_link_that_breaks_after_that_word_is_the_end(void **state)
+{
+	struct wire_control h = hello(7, 9);
+
+	(void)state;
+	bring_up(T0);
+	peer_member_down(&peer, T0);
+	assert_false(peer_hello(&peer, 50, &h, T0));
+	(void)peer_tick(&peer, T0 + DEAD);
+	assert_int_equal(peer.state, PEER_UNKNOWN);
+	assert_int_equal(hands.downs, 1);
+	assert_int_equal(hands.loss, PEER_NODE_DOWN);
+	assert_true(peer_tick(&peer, T0 + 3600 * NS_PER_SEC) == UINT64_MAX);
 }
 
 static void who_wants_our_predecessor_is_turned_away(void **state)
 {
-	struct wire_control h = hello(7, 1, 1);
+	struct wire_control h = hello(7, 1);
 
 	(void)state;
 	h.peer_epoch = 99;
@@ -240,7 +270,7 @@ static void who_wants_our_predecessor_is_turned_away(void **state)
 
 static void another_node_at_the_address_is_not_the_link(void **state)
 {
-	struct wire_control m = member(7, 1), w = welcome(8);
+	struct wire_control m = member(7), w = welcome(8);
 
 	(void)state;
 	peer_member_up(&peer, &m, T0);
@@ -295,7 +325,7 @@ static void the_round_trip_is_measured(void **state)
 
 static void tries_come_with_growing_pauses_up_to_a_bound(void **state)
 {
-	struct wire_control m = member(7, 1);
+	struct wire_control m = member(7);
 	uint64_t now = T0, pause, longest = 0, before = 0;
 
 	(void)state;
@@ -316,7 +346,7 @@ static void tries_come_with_growing_pauses_up_to_a_bound(void **state)
 
 static void a_node_out_of_reach_fails_what_waits_and_is_tried_on(void **state)
 {
-	struct wire_control m = member(7, 1), h = hello(7, 1, 1);
+	struct wire_control m = member(7), h = hello(7, 1);
 	uint64_t now = T0;
 
 	(void)state;
@@ -338,7 +368,7 @@ static void a_node_out_of_reach_fails_what_waits_and_is_tried_on(void **state)
 
 static void a_handshake_that_hangs_is_ended(void **state)
 {
-	struct wire_control m = member(7, 1);
+	struct wire_control m = member(7);
 
 	(void)state;
 	peer_member_up(&peer, &m, T0);
@@ -364,12 +394,15 @@ static void goodbye_ends_the_incarnation_without_a_retry(void **state)
 
 static void a_dead_node_may_come_back_as_the_same_incarnation(void **state)
 {
-	struct wire_control h = hello(7, 1, 5);
+	struct wire_control h = hello(7, 5), m = member(7);
 
 	(void)state;
 	bring_up(T0);
+	peer_lost(&peer, 1, "reset", T0);
 	peer_member_down(&peer, T0); /* it was only frozen */
 	assert_int_equal(hands.give_ups, 1);
+	assert_false(peer_hello(&peer, 50, &h, T0 + DEAD)); /* the master has not said so yet */
+	peer_member_up(&peer, &m, T0 + DEAD);
 	assert_true(peer_hello(&peer, 50, &h, T0 + DEAD));
 	assert_int_equal(peer.state, PEER_UP);
 }
@@ -382,8 +415,10 @@ int main(void)
 		T(the_larger_id_leaves_the_first_try_to_the_other),
 		T(of_two_crossed_connections_the_smaller_ids_stays),
 		T(a_hello_that_was_given_up_is_refused_when_it_comes_late),
-		T(a_new_incarnation_ends_the_old_one_at_once),
-		T(late_news_of_an_incarnation_never_met_is_old_too),
+		T(a_new_incarnation_ends_the_old_one_when_the_master_names_it),
+		T(a_stranger_is_refused_and_never_dialled),
+		T(a_link_that_is_up_outlives_the_word_that_the_node_is_dead),
+		T(a_link_that_breaks_after_that_word_is_the_end),
 		T(who_wants_our_predecessor_is_turned_away),
 		T(another_node_at_the_address_is_not_the_link),
 		T(heartbeats_go_out_each_second_and_silence_ends_the_link),

@@ -63,12 +63,11 @@ static void two_registrations_at_the_same_instant_have_one_winner(void **state)
 static void a_killed_node_is_back_with_its_id_in_two_seconds(void **state)
 {
 	unsigned id = sim->node[2].self.id;
-	uint32_t handle = sim_handle(2, 1);
 
 	(void)state;
 	sim_register(2, 1);
 	sim_run_for(SECONDS(1));
-	assert_int_equal(sim_find(0, 1), handle);
+	assert_int_equal(sim_find(0, 1), sim_handle(2, 1));
 	sim_kill_node(2);
 	sim_start_node(2, 0);
 	sim_run_for(SECONDS(2));
@@ -122,10 +121,11 @@ static void who_does_not_come_back_to_a_new_master_is_declared_dead(void **state
 
 static void a_frozen_node_loses_its_links_and_returns_as_itself(void **state)
 {
-	uint32_t handle = sim_handle(3, 0);
+	uint32_t handle;
 
 	(void)state;
 	sim_register(3, 0);
+	handle = sim_handle(3, 0);
 	sim_run_for(SECONDS(1));
 	sim->node[3].frozen = true;
 	sim_run_for(SECONDS(3));
@@ -152,6 +152,169 @@ static void a_live_node_is_not_pushed_out_by_a_second_one_of_its_name(void **sta
 	sim_kill_node(0);
 	sim_run_for(SECONDS(5));
 	assert_int_equal(b->member.state, MEMBER_JOINED);
+}
+
+static void a_node_that_only_the_master_has_lost_keeps_id_links_and_names(void **state)
+{
+	unsigned downs = 0;
+	uint32_t handle;
+
+	(void)state;
+	sim_register(2, 0);
+	handle = sim_handle(2, 0);
+	sim_run_for(SECONDS(1));
+	sim_cut(2, SIM_MASTER, true);
+	sim_run_for(SECONDS(20));
+	assert_int_not_equal(sim->node[2].member.state, MEMBER_JOINED);
+	sim_register(0, 0); /* it has an owner, who is alive */
+	sim_run_for(SECONDS(1));
+	sim_cut(2, SIM_MASTER, false);
+	sim_run_for(SECONDS(6));
+	assert_true(sim_all_joined());
+	for (unsigned i = 0; i < SIM_NODES; i++) {
+		for (unsigned k = 0; k < 256; k++)
+			downs += sim->node[i].downs[k];
+		assert_int_equal(sim_find(i, 0), handle);
+	}
+	assert_int_equal(downs, 0);
+	assert_int_equal(sim->node[0].conflicts, 1);
+	assert_int_equal(sim->node[2].lost, 0);
+}
+
+static void a_cut_of_one_way_ends_a_link_and_heals(void **state)
+{
+	struct peer *p = &sim->node[0].peers[sim->node[1].self.id];
+
+	(void)state;
+	sim_cut_one_way(0, 1, true);
+	sim_run_for(SECONDS(4));
+	assert_int_not_equal(p->state, PEER_UP);
+	sim_cut_one_way(0, 1, false);
+	sim_run_for(SECONDS(16));
+	assert_true(sim_all_linked());
+}
+
+static void who_loses_a_name_is_told_the_winner(void **state)
+{
+	struct sim_node *loser = &sim->node[2];
+
+	(void)state;
+	sim_register(2, 0);
+	sim_run_for(SECONDS(1));
+	for (unsigned i = 0; i <= SIM_MASTER; i++)
+		sim_cut(2, i, true);
+	sim_run_for(SECONDS(4));
+	assert_int_equal(sim_find(0, 0), 0);
+	sim_register(0, 0);
+	sim_run_for(SECONDS(1));
+	assert_int_equal(loser->lost, 0);
+	for (unsigned i = 0; i <= SIM_MASTER; i++)
+		sim_cut(2, i, false);
+	sim_run_for(SECONDS(10));
+	assert_int_equal(loser->lost, 1);
+	assert_int_equal(loser->winner, sim_handle(0, 0));
+	assert_int_equal(sim_find(2, 0), sim_handle(0, 0));
+}
+
+/* Two that each believe to own a name, a registry that knows nothing, a clock that went back: the fence decides, whoever
+ * comes first. */
+static void the_later_registration_wins_after_a_lost_registry(void **state)
+{
+	unsigned first, second;
+
+	for (first = 0; first < 3; first += 2) {
+		second = 2 - first;
+		teardown(state);
+		setup(state);
+		sim_register(2, 0);
+		sim_run_for(SECONDS(1));
+		for (unsigned i = 0; i <= SIM_MASTER; i++)
+			sim_cut(2, i, true);
+		sim_run_for(SECONDS(4));
+		sim_register(0, 0);
+		sim_run_for(SECONDS(1));
+		sim_wipe_registry();
+		sim_cut(0, SIM_MASTER, true);
+		sim_cut(first, SIM_MASTER, false);
+		sim_start_master();
+		sim_run_for(SECONDS(3));
+		assert_int_equal(sim->node[first].member.state, MEMBER_JOINED);
+		sim_cut(second, SIM_MASTER, false);
+		for (unsigned i = 0; i <= SIM_MASTER; i++)
+			sim_cut(2, i, false);
+		sim_run_for(SECONDS(12));
+		assert_true(sim_all_joined());
+		for (unsigned i = 0; i < SIM_NODES; i++)
+			assert_int_equal(sim_find(i, 0), sim_handle(0, 0));
+		assert_int_equal(sim->node[2].lost, 1);
+		assert_int_equal(sim->node[0].lost, 0);
+	}
+}
+
+static void a_living_node_keeps_its_id_when_the_registry_is_lost(void **state)
+{
+	unsigned id[SIM_NODES];
+
+	(void)state;
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		id[i] = sim->node[i].self.id;
+	sim_register(1, 1);
+	sim_run_for(SECONDS(1));
+	sim->node[1].frozen = true;
+	sim_kill_node(2);
+	sim_wipe_registry();
+	sim_start_master();
+	sim_start_node(2, 0); /* the first who comes */
+	sim_run_for(SECONDS(2));
+	sim->node[1].frozen = false;
+	sim_run_for(SECONDS(10));
+	assert_true(sim_all_joined());
+	assert_true(sim_all_linked());
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		assert_int_equal(sim->node[i].self.id, id[i]);
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		assert_int_equal(sim_find(i, 1), sim_handle(1, 1));
+}
+
+static void an_id_of_the_configuration_passes_on_when_its_owner_is_gone(void **state)
+{
+	(void)state;
+	sim_kill_node(0);
+	sim_kill_node(1);
+	sim_start_node(0, 7);
+	sim_run_for(SECONDS(1));
+	sim_start_node(1, 7); /* another host, the same number */
+	sim_run_for(SECONDS(5));
+	assert_int_equal(sim->node[0].member.state, MEMBER_JOINED);
+	assert_int_not_equal(sim->node[1].member.state, MEMBER_JOINED);
+	assert_non_null(strstr(sim->node[1].member.why, "node node0 at n0:1 is alive"));
+	assert_false(sim->node[1].refused);
+	sim_kill_node(0);
+	sim_run_for(SECONDS(5));
+	assert_int_equal(sim->node[1].member.state, MEMBER_JOINED);
+	assert_int_equal(sim->node[1].self.id, 7);
+}
+
+/* The old process was frozen, and its id went to another: it must not go on beside it. */
+static void a_process_that_comes_back_to_find_its_id_in_use_is_refused_for_good(void **state)
+{
+	struct sim_node *old = &sim->node[0];
+
+	(void)state;
+	sim_kill_node(0);
+	sim_kill_node(1);
+	sim_start_node(0, 7);
+	sim_run_for(SECONDS(1));
+	old->frozen = true;
+	sim_run_for(SECONDS(3));
+	sim_start_node(1, 7);
+	sim_run_for(SECONDS(1));
+	assert_int_equal(sim->node[1].member.state, MEMBER_JOINED);
+	old->frozen = false;
+	sim_run_for(SECONDS(6));
+	assert_true(old->refused);
+	assert_non_null(strstr(old->member.why, "belongs to another process, node node1"));
+	assert_int_equal(sim->node[1].member.state, MEMBER_JOINED);
 }
 
 static void nothing_is_told_before_it_is_durable(void **state)
@@ -192,7 +355,7 @@ static void disturb(void)
 	unsigned i = (unsigned)sim_random(SIM_NODES), k = (unsigned)sim_random(SIM_NODES + 1);
 	unsigned name = (unsigned)sim_random(SIM_NAMES);
 
-	switch (sim_random(16)) {
+	switch (sim_random(18)) {
 	case 0:
 		sim_cut(i, k, true);
 		break;
@@ -227,6 +390,13 @@ static void disturb(void)
 	case 10:
 		sim->node[i].frozen = false;
 		break;
+	case 13:
+		sim_cut_one_way(i, k, true);
+		break;
+	case 14:
+		if (sim_random(4) == 0)
+			sim_wipe_registry();
+		break;
 	case 11:
 		disk.full = sim_random(4) == 0;
 		break;
@@ -253,16 +423,15 @@ static void heal(void)
 		if (n > 6 && sim_all_joined() && sim_all_linked())
 			break;
 	}
-	/* who lost a name while it was away may ask again */
+	/* who lost a name while it was away was told */
 	for (unsigned i = 0; i < SIM_NODES; i++)
 		for (unsigned k = 0; k < SIM_NAMES; k++) {
 			struct sim_node *n = &sim->node[i];
 			bool held = n->alive && n->mine[k];
 
-			if (held && sim_find(i, k) != n->mine[k]) {
-				n->mine[k] = 0;
-				sim_register(i, k);
-			}
+			if (held && sim_find(i, k) != n->mine[k])
+				fail_msg("seed %u: node%u believes to hold N%u and was not told that it is lost",
+					 sim->seed, i, k);
 		}
 	sim_run_for(SECONDS(2));
 }
@@ -345,6 +514,13 @@ int main(void)
 		T(who_does_not_come_back_to_a_new_master_is_declared_dead),
 		T(a_frozen_node_loses_its_links_and_returns_as_itself),
 		T(a_live_node_is_not_pushed_out_by_a_second_one_of_its_name),
+		T(a_node_that_only_the_master_has_lost_keeps_id_links_and_names),
+		T(a_cut_of_one_way_ends_a_link_and_heals),
+		T(who_loses_a_name_is_told_the_winner),
+		T(the_later_registration_wins_after_a_lost_registry),
+		T(a_living_node_keeps_its_id_when_the_registry_is_lost),
+		T(an_id_of_the_configuration_passes_on_when_its_owner_is_gone),
+		T(a_process_that_comes_back_to_find_its_id_in_use_is_refused_for_good),
 		T(nothing_is_told_before_it_is_durable),
 		T(a_cut_between_two_nodes_makes_them_unreachable_and_then_heals),
 		cmocka_unit_test(names_are_unique_and_equal_after_a_thousand_histories),
