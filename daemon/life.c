@@ -6,6 +6,7 @@
  */
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -40,6 +41,7 @@
 /* How often the bootstrap service is looked at until the node is up. */
 #define LOOK_NS (50 * NS_PER_MS)
 #define LAST_WORD_NS NS_PER_SEC
+#define TELL_AGAIN_NS (60 * NS_PER_SEC)
 
 /* [main] */
 static struct {
@@ -73,10 +75,26 @@ static bool stopping(void)
 
 /* ---- the cluster's news, on the net loop ---- */
 
-static void on_state(enum harbor_state st, const char *what, void *ud)
+/* A reason that stays the same is told once a minute. */
+static bool is_news(enum harbor_state st, const char *text)
 {
 	static enum harbor_state last = HARBOR_OFF;
+	static char last_text[REASON_MAX];
+	static uint64_t told_ns;
+	uint64_t now = clock_mono_ns();
+
+	if (st == last && strncmp(text, last_text, sizeof(last_text) - 1) == 0 && now < told_ns + TELL_AGAIN_NS)
+		return false;
+	last = st;
+	told_ns = now;
+	snprintf(last_text, sizeof(last_text), "%s", text);
+	return true;
+}
+
+static void on_state(enum harbor_state st, const char *what, void *ud)
+{
 	const char *text = what && *what ? what : "no answer yet";
+	bool news = is_news(st, text);
 
 	switch (st) {
 	case HARBOR_JOINED:
@@ -84,14 +102,14 @@ static void on_state(enum harbor_state st, const char *what, void *ud)
 		reason_clear();
 		break;
 	case HARBOR_JOINING:
-		reason_set("waiting for the master: %s", text);
-		if (last != st)
-			log_info("joining the cluster: %s", text);
+		reason_set("not in the cluster yet: %s", text);
+		if (news)
+			log_warning("not in the cluster yet: %s; trying on", text);
 		break;
 	case HARBOR_MASTER_LOST:
 		reason_set("master lost: %s", text);
-		if (last != st)
-			log_warning("master lost: %s; nodes and known names stay reachable", text);
+		if (news)
+			log_warning("master lost: %s; trying on, nodes and known names stay reachable", text);
 		break;
 	case HARBOR_REFUSED:
 		reason_set("the master refuses this node: %s", text);
@@ -100,7 +118,6 @@ static void on_state(enum harbor_state st, const char *what, void *ud)
 	case HARBOR_OFF:
 		break;
 	}
-	last = st;
 	life_wake();
 }
 
@@ -272,7 +289,13 @@ static int start(const struct config *c)
 	}
 }
 
-static void run(void)
+/* A node that can never join again ends: its manager starts it anew, or tells. */
+static bool is_refused(void)
+{
+	return info_get()->cluster && harbor_state() == HARBOR_REFUSED;
+}
+
+static int run(void)
 {
 	phase_set(PHASE_RUNNING);
 	life.ready = true;
@@ -280,8 +303,9 @@ static void run(void)
 		 service_count());
 	notify_printf("READY=1\nMAINPID=%ld", (long)getpid());
 	watchdog_start(notify_watchdog_ns());
-	while (!stopping() && !node_is_empty())
+	while (!stopping() && !node_is_empty() && !is_refused())
 		wait_for_news(UINT64_MAX);
+	return is_refused() && !stopping() ? EX_UNAVAILABLE : 0;
 }
 
 /* ---- stopping ---- */
@@ -360,7 +384,7 @@ int life_run(const struct config *c)
 	if (!status && !stopping())
 		status = start(c);
 	if (!status && !stopping() && !node_is_empty())
-		run();
+		status = run();
 	stop(c, status);
 	signals_stop();
 	return status;

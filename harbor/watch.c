@@ -75,15 +75,10 @@ static void tell_loss(uint32_t from, int32_t session, const char *name, uint32_t
 {
 	char data[sizeof(winner) + 16];
 	size_t n = strnlen(name, 15);
-	struct msg *m;
 
 	memcpy(data, &winner, sizeof(winner));
 	memcpy(data + sizeof(winner), name, n);
-	m = msg_create_copy(data, sizeof(winner) + n);
-	m->dest = from;
-	m->session = session;
-	m->type = PTYPE_RESPONSE;
-	(void)service_send(m);
+	service_answer(0, from, session, data, sizeof(winner) + n);
 }
 
 static void drop_loss(struct loss **p)
