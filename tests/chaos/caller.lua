@@ -13,8 +13,8 @@ math.randomseed(math.tointeger(seed))
 
 local KNOWN <const> = 8 -- handles remembered of each node, of this life and of earlier ones
 local BIG <const> = 4 << 20
-local call, operation = calls.call, calls.operation
-local on, who = false, nil
+local call, operation, repeatedly = calls.call, calls.operation, calls.repeatedly
+local who
 local known = {} -- node -> list of { handle, who }
 local command = {}
 
@@ -113,10 +113,9 @@ local function store()
 	operation("get", who, datacenter.get, "chaos", who)
 end
 
-local function repeatedly(pause, f, ...) calls.repeatedly(function() return on end, pause, f, ...) end
 
 function command.traffic(wanted)
-	on = wanted
+	calls.traffic(wanted)
 	skynet.retpack(true)
 end
 

@@ -4,7 +4,7 @@
 local skynet = require "skynet"
 local history = require "history"
 
-local calls = { open = 0 }
+local calls = { open = 0 } -- open: how many calls have no outcome yet
 local ids = 0
 local numbers = {} -- route -> number of the last message on it
 
@@ -50,13 +50,29 @@ function calls.operation(kind, to, f, ...)
 	return ok, got
 end
 
--- Runs f(...) again and again, `pause` cs apart on the average, while on() says so.
-function calls.repeatedly(on, pause, f, ...)
+local on, waiting = false, {}
+
+-- Lets the tasks of `repeatedly` run, or rest: who rests has no timer, so that a node without traffic is idle.
+function calls.traffic(wanted)
+	on = wanted
+	if on then
+		local all = waiting
+		waiting = {}
+		for _, task in ipairs(all) do skynet.wakeup(task) end
+	end
+end
+
+-- Runs f(...) again and again, `pause` cs apart on the average, while there is traffic.
+function calls.repeatedly(pause, f, ...)
 	local more = table.pack(...)
 	skynet.fork(function()
 		while true do
+			if not on then
+				waiting[#waiting + 1] = coroutine.running()
+				skynet.wait()
+			end
 			skynet.sleep(math.random(pause * 2))
-			if on() then f(table.unpack(more, 1, more.n)) end
+			if on then f(table.unpack(more, 1, more.n)) end
 		end
 	end)
 end

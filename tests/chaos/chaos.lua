@@ -5,8 +5,8 @@ local skynet = require "skynet"
 require "skynet.manager"
 local history = require "history"
 
-local node, life, nodes, seed = ...
-node, life, nodes, seed = math.tointeger(node), math.tointeger(life), math.tointeger(nodes), math.tointeger(seed)
+local function number(key) return math.tointeger(skynet.getenv("chaos_" .. key)) end
+local node, life, nodes, seed = skynet.harbor(skynet.self()), number "life", number "nodes", number "seed"
 
 local RACERS <const>, CALLERS <const> = 2, 2
 local callers, drivers = {}, {} -- drivers: all who make traffic
@@ -25,6 +25,12 @@ function command.open()
 	local n = 0
 	for _, d in ipairs(drivers) do n = n + skynet.call(d, "lua", "open") end
 	return n
+end
+
+-- Collects the garbage of every service: what is left is in use.
+function command.collect()
+	skynet.call(".launcher", "lua", "GC", 0)
+	return true
 end
 
 -- Calls every name of the cluster, two seconds each at most; returns what failed.

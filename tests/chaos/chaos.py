@@ -16,19 +16,37 @@ import check, network, schedule  # noqa: E402
 
 RECOVERY = 2.0    # the promise: this long after the last fault has healed, everything is as before
 DRAIN = 25.0      # no call is open longer, see check.BOUND
-IDLE = 13.0       # a node gives back its memory after ten idle seconds
+SLEEPS = 8.0      # no task of the traffic sleeps longer
+CALM = 12.0       # a node gives back its memory after ten seconds of calm
 MESSAGE_MAX = "8MiB"
 
-CONFIG = """# Node {i} of a cluster of {nodes}.
+# Defaults wherever a user would leave them: heartbeats, dead_after, threads, queues.
+YAML = """# Node {i} of a cluster of {nodes}.
 node:    {{ name: game-{i}, harbor: {i} }}
-cluster: {{ name: chaos, listen: "{address}:{link}", master: [ "{master}:{port}" ], insecure: true, message_max: {max} }}
+cluster: {{ listen: "{address}:{link}", master: [ "{master}:{port}" ], insecure: true, message_max: {max} }}
 {own}lua:
   start: chaos
-  args: "{i} ${{CHAOS_LIFE}} {nodes} {seed}"
   service_path: [ "{here}/?.lua" ]
   path: [ "{here}/?.lua" ]
 admin:   {{ listen: "unix:{dir}/n{i}.sock" }}
-env:     {{ chaos_dir: "{dir}", chaos_life: "${{CHAOS_LIFE}}" }}
+env:     {{ chaos_dir: "{dir}", chaos_life: "${{CHAOS_LIFE}}", chaos_nodes: "{nodes}", chaos_seed: "{seed}" }}
+"""
+
+# The last two nodes come from games that were written for skynet.
+SKYNET = """-- Node {i} of a cluster of {nodes}.
+thread = 4
+harbor = {i}
+address = "{address}:{link}"
+master = "{master}:{port}"
+start = "chaos"
+luaservice = "{here}/?.lua"
+lua_path = "{here}/?.lua"
+chaos_dir = "{dir}"
+chaos_life = "$CHAOS_LIFE"
+chaos_nodes = {nodes}
+chaos_seed = {seed}
+harbord_cluster_message_max = "{max}"
+harbord_admin_listen = "unix:{dir}/n{i}.sock"
 """
 
 
@@ -41,14 +59,16 @@ class Node:
         self.run, self.i, self.life, self.process = run, i, 0, None
         self.frozen = 0
         own = f'master:  {{ listen: "{run.net.address(1)}:{network.MASTER_PORT}", state_dir: "{run.dir}/state" }}\n' if i == 1 else ""
-        with open(f"{run.dir}/n{i}.yaml", "w") as f:
-            f.write(CONFIG.format(i=i, nodes=run.a.nodes, address=run.net.address(i), link=network.LINK_PORT, own=own,
-                                  master=run.net.address(1), port=network.MASTER_PORT, max=MESSAGE_MAX, seed=run.seed,
-                                  here=HERE, dir=run.dir))
+        skynet = i > 1 and i > run.a.nodes - 2
+        self.config = f"{run.dir}/n{i}.{'lua' if skynet else 'yaml'}"
+        with open(self.config, "w") as f:
+            f.write((SKYNET if skynet else YAML).format(
+                i=i, nodes=run.a.nodes, address=run.net.address(i), link=network.LINK_PORT, own=own, master=run.net.address(1),
+                port=network.MASTER_PORT, max=MESSAGE_MAX, seed=run.seed, here=HERE, dir=run.dir))
 
     def start(self):
         self.life += 1
-        argv = self.run.net.inside(self.i, [self.run.a.build + "/harbord", f"{self.run.dir}/n{self.i}.yaml"])
+        argv = self.run.net.inside(self.i, [self.run.a.build + "/harbord", self.config])
         with open(f"{self.run.dir}/n{self.i}.log", "ab") as log:
             self.process = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                             env=dict(os.environ, CHAOS_LIFE=str(self.life)))
@@ -73,12 +93,20 @@ class Node:
     def call(self, *words, limit=15):
         return self.ctl("call", ".chaos", *words, limit=limit)["values"][0]
 
+    def descriptors(self):
+        """What the node has open, and how often."""
+        folder, kinds = f"/proc/{self.process.pid}/fd", {}
+        for fd in os.listdir(folder):
+            kind = os.readlink(f"{folder}/{fd}").split(":")[0].replace(self.run.dir, "")
+            kinds[kind] = kinds.get(kind, 0) + 1
+        return dict(sorted(kinds.items()))
+
     def usage(self):
-        """Resident KiB and open descriptors, or nothing."""
+        """Resident KiB and open descriptors but for histories, or nothing."""
         try:
             with open(f"/proc/{self.process.pid}/statm") as f:
                 rss = int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
-            return rss, len(os.listdir(f"/proc/{self.process.pid}/fd"))
+            return rss, sum(count for kind, count in self.descriptors().items() if not kind.endswith(".tsv"))
         except (OSError, IndexError, AttributeError):
             return None
 
@@ -236,9 +264,12 @@ class Run:
         end = time.monotonic() + DRAIN
         while time.monotonic() < end and any(n.call("open") for n in self.nodes.values()):
             time.sleep(0.2)
-        time.sleep(IDLE)
+        time.sleep(SLEEPS)
+        for n in self.nodes.values():
+            n.call("collect")
+        time.sleep(CALM)
         used = {i: n.usage() for i, n in self.nodes.items()}
-        self.note("idle", what, json.dumps(used))
+        self.note("idle", what, json.dumps(used), json.dumps({i: n.descriptors() for i, n in self.nodes.items()}))
         return used
 
     def flat(self, before, after):

@@ -281,6 +281,7 @@ class Checker:
 def reason(text):
     """An error without what differs from case to case."""
     text = re.sub(r"^\S*:\d+: ", "", text)
+    text = re.sub(r"\b\d+\.\d+\.[0-9a-f]{6}\.[0-9a-f]+\b", "WHO", text)
     text = re.sub(r":?\b[0-9a-f]{8}\b", "H", text)
     return re.sub(r"\d+", "N", text).removeprefix("call failed: ")[:60]
 

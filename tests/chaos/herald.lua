@@ -9,12 +9,12 @@ local calls = require "calls"
 
 local node, life, nodes = ...
 node, life, nodes = math.tointeger(node), math.tointeger(life), math.tointeger(nodes)
-local on, mine, published = false, nil, 0
+local mine, published = nil, 0
 local heard = {} -- node -> { who, the channel's object }
 local command = {}
 
 function command.traffic(wanted)
-	on = wanted
+	calls.traffic(wanted)
 	skynet.retpack(true)
 end
 
@@ -54,9 +54,8 @@ skynet.start(function()
 	skynet.dispatch("lua", function(_, _, what, ...) command[what](...) end)
 	mine = multicast.new()
 	skynet.register("HERALD" .. node)
-	local function wanted() return on end
 	for n = 1, nodes do
-		if n ~= node then calls.repeatedly(wanted, 50, follow, n) end
+		if n ~= node then calls.repeatedly(50, follow, n) end
 	end
-	calls.repeatedly(wanted, 10, publish)
+	calls.repeatedly(10, publish)
 end)

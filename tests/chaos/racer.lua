@@ -5,15 +5,16 @@ local skynet = require "skynet"
 require "skynet.manager"
 local harbor = require "skynet.harbor"
 local history = require "history"
+local calls = require "calls"
 
 local node, life, seed = ...
 math.randomseed(math.tointeger(seed))
 local NAMES <const> = 3
-local held, on, who = {}, false, nil
+local held, who = {}, nil
 local command = {}
 
 function command.traffic(wanted)
-	on = wanted
+	calls.traffic(wanted)
 	skynet.retpack(true)
 end
 
@@ -53,11 +54,6 @@ skynet.start(function()
 	who = history.open(math.tointeger(node), math.tointeger(life))
 	skynet.dispatch("lua", function(_, _, what, ...) command[what](...) end)
 	for i = 1, NAMES do
-		skynet.fork(function()
-			while true do
-				skynet.sleep(math.random(10, 100))
-				if on then race("RACE" .. i) end
-			end
-		end)
+		calls.repeatedly(50, race, "RACE" .. i)
 	end
 end)
