@@ -53,6 +53,7 @@ enum {
 	MSG_POISON = 1,  /* the service's own wake-up for its end; never delivered, never freed */
 	MSG_TIMEOUT = 2, /* made by service_timeout */
 	MSG_LOG = 8,     /* opens or closes the receiver's message log (msglog.h); never delivered */
+	MSG_FOREIGN = 16, /* it came from another node: a pointer in it is refused */
 	MSG_SHARED = 4,  /* the payload is a reference to one that several receivers share: lua/src/multicast.c */
 };
 

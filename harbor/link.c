@@ -477,6 +477,7 @@ void link_received(struct link *l, struct msg *m)
 		msg_destroy(m);
 		return;
 	}
+	m->flags |= MSG_FOREIGN;
 	/* A message of the socket server holds pointers; no other node has business sending one. */
 	if (dest >> 24 != service_harbor() || m->type == PTYPE_SOCKET)
 		msg_destroy(m);

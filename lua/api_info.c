@@ -212,6 +212,7 @@ int api_unpack(lua_State *L)
 {
 	size_t size;
 	const void *data;
+	bool foreign = false;
 
 	if (lua_isnoneornil(L, 1))
 		return 0;
@@ -223,8 +224,9 @@ int api_unpack(lua_State *L)
 		size = (size_t)luaL_checkinteger(L, 2);
 		if (size && !data)
 			return luaL_error(L, "deserialize null pointer");
+		foreign = host_payload_flags(host_of(L), data) != 0;
 	}
-	return size ? seri_unpack(L, data, size) : 0;
+	return size ? seri_read(L, data, size, foreign) : 0;
 }
 
 int api_tostring(lua_State *L)

@@ -34,7 +34,8 @@ struct msg *api_take_message(lua_State *L, int arg)
 			return msg_create(0);
 		luaL_argcheck(L, n >= 0, arg + 1, "negative size");
 		m = msg_of(p);
-		*m = (struct msg){ .size = (uint64_t)n };
+		*m = (struct msg){ .size = (uint64_t)n,
+			           .flags = host_payload_flags(host_of(L), p) };
 		return m;
 	}
 	default:
@@ -188,7 +189,7 @@ int api_answer_values(lua_State *L)
 	if (unlikely(!m))
 		return 0;
 	if (likely(p->seri)) {
-		n = seri_unpack(L, m->size ? msg_payload(m) : NULL, m->size);
+		n = seri_read(L, m->size ? msg_payload(m) : NULL, m->size, m->flags & MSG_FOREIGN);
 		t->held = msg_destroy(m);
 		return n;
 	}

@@ -171,7 +171,8 @@ int api_dispatch_message(lua_State *L)
 		           .size = payload ? (uint64_t)luaL_checkinteger(L, 3) : 0,
 		           .session = (int32_t)luaL_optinteger(L, 4, 0),
 		           .source = (uint32_t)luaL_optinteger(L, 5, 0),
-		           .dest = service_handle(h->s) };
+		           .dest = service_handle(h->s),
+		           .flags = payload ? host_payload_flags(h, payload) : 0 };
 	host_message_borrowed(h, m);
 	return 0;
 }

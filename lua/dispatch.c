@@ -89,7 +89,7 @@ static int run_request(lua_State *co)
 	int n;
 
 	if (likely(p->seri)) {
-		n = seri_unpack(co, m->size ? msg_payload(m) : NULL, m->size);
+		n = seri_read(co, m->size ? msg_payload(m) : NULL, m->size, m->flags & MSG_FOREIGN);
 		/* Freed at once: the answer is likely to get the same, still warm memory. */
 		if (likely(!t->request_borrowed))
 			t->request = msg_destroy(m);
@@ -392,6 +392,33 @@ static void forget_timer(struct host *h, const struct msg *m, int32_t session)
 		w->timer = NULL;
 }
 
+/* The program's function for all messages, which are what a task's request is elsewhere. Its
+ * arguments are on the stack. */
+static int show(struct host *h, struct msg *m, int nresults)
+{
+	int status;
+
+	h->main.request = m;
+	status = host_call(h, h->L, 5, nresults, 1);
+	h->main.request = NULL;
+	return status;
+}
+
+static uint8_t flags_in(const struct msg *m, const void *payload)
+{
+	/* a multicast message may share the payload that it is unpacked from */
+	bool same = m && (payload == msg_payload(m) || m->type == PTYPE_MULTICAST);
+
+	return same ? m->flags & MSG_FOREIGN : 0;
+}
+
+uint8_t host_payload_flags(struct host *h, const void *payload)
+{
+	const struct task *t = h->current ? h->current : &h->main;
+
+	return flags_in(t->request, payload) | flags_in(t->held, payload);
+}
+
 /* skynet.core.callback: the program has it all. */
 static void raw_callback(struct host *h, struct msg *m)
 {
@@ -403,7 +430,7 @@ static void raw_callback(struct host *h, struct msg *m)
 	lua_pushcfunction(L, callback_traceback);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, h->raw_callback_ref);
 	push_message(L, m);
-	if (host_call(h, L, 5, 0, 1) != LUA_OK)
+	if (show(h, m, 0) != LUA_OK)
 		raised(h, &head);
 	lua_settop(L, 0);
 	if (!ours)
@@ -422,7 +449,7 @@ static struct msg *filtered(struct host *h, struct msg *m)
 	lua_pushcfunction(L, callback_traceback);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, h->filter_ref);
 	push_message(L, m);
-	if (host_call(h, L, 5, 5, 1) != LUA_OK) {
+	if (show(h, m, 5) != LUA_OK) {
 		raised(h, m);
 		lua_settop(L, 0);
 		forget_timer(h, m, session);
@@ -432,7 +459,7 @@ static struct msg *filtered(struct host *h, struct msg *m)
 	if (payload && payload != msg_payload(m)) {
 		struct msg *other = msg_of(payload);
 
-		*other = (struct msg){ .dest = m->dest };
+		*other = (struct msg){ .dest = m->dest, .flags = m->flags & MSG_FOREIGN };
 		forget_timer(h, m, session);
 		msg_destroy(m);
 		m = other;
@@ -491,7 +518,7 @@ void host_message_borrowed(struct host *h, struct msg *m)
 
 		*copy = *m;
 		copy->size = size;
-		copy->flags = 0;
+		copy->flags = m->flags & MSG_FOREIGN;
 		dispatch(h, copy);
 	} else {
 		on_request(h, m, true);

@@ -299,6 +299,9 @@ lua_State *coroutine_leaf(lua_State *co);
 void host_message(struct service *s, void *ud, struct msg *m_take);
 /* The same for a payload that stays the caller's. */
 void host_message_borrowed(struct host *h, struct msg *m);
+/* MSG_FOREIGN, or 0, for a payload that the running task, or a callback of the program, was
+ * shown. */
+uint8_t host_payload_flags(struct host *h, const void *payload);
 struct proto *proto_find_id(struct host *h, int id);
 struct proto *proto_find_name(struct host *h, const char *name);
 /* By name or number at arg; raises for one that is not registered. */

@@ -308,6 +308,7 @@ struct reader {
 	size_t promised; /* items that the open tables still need: a byte each at least */
 	size_t credit;	 /* pairs that may be presized on a guess; a guess that was right costs none */
 	int depth;
+	bool foreign;
 	/* Pairs of the last table at a depth: records in a list mostly look alike, so this presizes the next. */
 	uint16_t pairs[DEPTH_MAX];
 };
@@ -441,6 +442,8 @@ static void push_item(struct reader *r, uint8_t item)
 	case T_POINTER: {
 		void *u;
 
+		if (unlikely(r->foreign))
+			luaL_error(L, "a pointer (light userdata) in what another node sent");
 		memcpy(&u, GET(r, sizeof(u)), sizeof(u));
 		lua_pushlightuserdata(L, u);
 		break;
@@ -471,9 +474,11 @@ static void push_item(struct reader *r, uint8_t item)
 	}
 }
 
-int seri_unpack(lua_State *L, const void *data, size_t size)
+int seri_read(lua_State *L, const void *data, size_t size, bool foreign)
 {
-	struct reader r = { .L = L, .at = data, .left = size, .credit = size / 2 };
+	struct reader r = {
+		.L = L, .at = data, .left = size, .credit = size / 2, .foreign = foreign
+	};
 	int top = lua_gettop(L), n = 0;
 
 	if (size == 0)
@@ -487,4 +492,63 @@ int seri_unpack(lua_State *L, const void *data, size_t size)
 		n++;
 	}
 	return lua_gettop(L) - top;
+}
+
+int seri_unpack(lua_State *L, const void *data, size_t size)
+{
+	return seri_read(L, data, size, false);
+}
+
+/* The bytes behind an item's first one that are no items themselves, or -1: there is none such.
+ * `at` has the bytes that are left. Tables are their items in a row, so nothing needs to be
+ * kept. */
+static int64_t item_bytes(uint8_t item, const uint8_t *at, size_t left)
+{
+	int cookie = item >> 3;
+	uint16_t word;
+	uint32_t dword;
+
+	switch (item & 7) {
+	case T_NIL:
+	case T_BOOLEAN:
+	case T_TABLE:
+		return 0;
+	case T_NUMBER:
+		return cookie == N_ZERO ? 0 : cookie == N_BYTE ? 1 : cookie == N_WORD ? 2 :
+		       cookie == N_DWORD ? 4 : cookie == N_QWORD || cookie == N_REAL ? 8 : -1;
+	case T_SHORT:
+		return cookie;
+	case T_LONG:
+		if (cookie == 2 && left >= 2) {
+			memcpy(&word, at, 2);
+			return 2 + (int64_t)word;
+		}
+		if (cookie == 4 && left >= 4) {
+			memcpy(&dword, at, 4);
+			return 4 + (int64_t)dword;
+		}
+		return -1;
+	default:
+		return -1;
+	}
+}
+
+bool seri_has_pointer(const void *data, size_t size)
+{
+	const uint8_t *at = data;
+
+	while (size) {
+		uint8_t item = *at++;
+		int64_t n;
+
+		size--;
+		if ((item & 7) == T_POINTER)
+			return true;
+		n = item_bytes(item, at, size);
+		if (n < 0 || (uint64_t)n > size)
+			return false;
+		at += n;
+		size -= (size_t)n;
+	}
+	return false;
 }

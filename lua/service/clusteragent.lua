@@ -141,8 +141,12 @@ function on.trace(text)
 	tag = text
 end
 
-function on.refused(session)
-	answer(session, false, "Invalid large req")
+function on.refused(session, push, why)
+	if push then
+		skynet.error(("clusteragent: a push is refused: %s, fd = %d"):format(why, fd))
+	else
+		answer(session, false, why)
+	end
 end
 
 function on.invalid(why)

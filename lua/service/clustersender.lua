@@ -285,7 +285,11 @@ local function exchange(address, msg, size, ti)
 	if not ok then
 		error(answer, 0)
 	end
-	return type(answer) == "table" and table.concat(answer) or answer
+	answer = type(answer) == "table" and table.concat(answer) or answer
+	if core.haspointer(answer) then
+		error(failure(core.pointer), 0)
+	end
+	return answer
 end
 
 -- req(address, message[, size[, centiseconds]])

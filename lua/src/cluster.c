@@ -12,6 +12,7 @@
 
 #include "core/msg.h"
 #include "lua/lua_priv.h"
+#include "lua/seri.h"
 #include "lua/src/clusterwire.h"
 
 #define INBOX "harbord.clusterinbox"
@@ -210,6 +211,27 @@ static int l_unpackresponse(lua_State *L)
 	return 3;
 }
 
+static int push_refused(lua_State *L, uint32_t session, bool push, const char *why)
+{
+	lua_pushliteral(L, "refused");
+	lua_pushinteger(L, session);
+	lua_pushboolean(L, push);
+	lua_pushstring(L, why);
+	return 4;
+}
+
+static const char POINTER[] = "a pointer (light userdata) in what another node sent";
+
+/* haspointer(bytes): whether unpacking them would make a pointer. */
+static int l_haspointer(lua_State *L)
+{
+	size_t n;
+	const char *s = luaL_checklstring(L, 1, &n);
+
+	lua_pushboolean(L, seri_has_pointer(s, n));
+	return 1;
+}
+
 static int push_message(lua_State *L, const char *name, size_t name_size, uint32_t addr, uint32_t session, bool push)
 {
 	lua_pushliteral(L, "request");
@@ -222,10 +244,10 @@ static int push_message(lua_State *L, const char *name, size_t name_size, uint32
 	return 4;
 }
 
-/* inbox:feed(body, size), or (string) ->
- *   nothing: a part was kept       "trace", tag            "request", address, session, push, payload
- *   "refused", session: a message in parts came to its end and is lost
- *   "invalid", why: this is not our wire */
+/* inbox:feed(body, size), or (string) -> nothing: a part was kept       "trace", tag
+ * "request", address, session, push, payload "refused", session, push, why: it is not delivered;
+ * a message in parts came to its end and is lost, or one holds a pointer, which in this process
+ * would be anything "invalid", why: this is not our wire */
 static int l_feed(lua_State *L)
 {
 	struct cluster_inbox *in = luaL_checkudata(L, 1, INBOX);
@@ -252,6 +274,8 @@ static int l_feed(lua_State *L)
 		lua_pushlstring(L, r.data, r.size);
 		return 2;
 	case CLUSTER_SINGLE:
+		if (seri_has_pointer(r.data, r.size))
+			return push_refused(L, r.session, r.push, POINTER);
 		(void)push_message(L, r.name, r.name_size, r.addr, r.session, r.push);
 		lua_pushlstring(L, r.data, r.size);
 		return 5;
@@ -260,14 +284,17 @@ static int l_feed(lua_State *L)
 	}
 	switch (clusterwire_gather(in, &r, &h)) {
 	case INBOX_MESSAGE:
+		if (seri_has_pointer(h->data, h->got)) {
+			(void)push_refused(L, h->session, h->push, POINTER);
+			clusterwire_release(in, h);
+			return 4;
+		}
 		(void)push_message(L, h->name, h->name_size, h->addr, h->session, h->push);
 		lua_pushlstring(L, h->data ? h->data : "", h->got);
 		clusterwire_release(in, h);
 		return 5;
 	case INBOX_REFUSED:
-		lua_pushliteral(L, "refused");
-		lua_pushinteger(L, r.session);
-		return 2;
+		return push_refused(L, r.session, false, "Invalid large req");
 	default:
 		return 0;
 	}
@@ -357,11 +384,14 @@ int luaopen_skynet_cluster_core(lua_State *L)
 		{ "packrequest", l_packrequest },   { "packpush", l_packpush },
 		{ "packtrace", l_packtrace },       { "packresponse", l_packresponse },
 		{ "unpackresponse", l_unpackresponse }, { "inbox", l_inbox },
-		{ "nodename", l_nodename },         { NULL, NULL },
+		{ "nodename", l_nodename },         { "haspointer", l_haspointer },
+		{ NULL, NULL },
 	};
 
 	luaL_newlib(L, functions);
 	lua_pushinteger(L, CLUSTER_HELD);
 	lua_setfield(L, -2, "max");
+	lua_pushstring(L, POINTER);
+	lua_setfield(L, -2, "pointer");
 	return 1;
 }

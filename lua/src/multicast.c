@@ -91,7 +91,8 @@ static bool send_one(const struct shared *s, uint32_t handle, uint32_t source, i
 	m->source = source;
 	m->session = channel;
 	m->type = PTYPE_MULTICAST;
-	m->flags = copied ? 0 : MSG_SHARED;
+	m->flags = (copied ? 0 : MSG_SHARED) |
+	           (source >> 24 == service_harbor() ? 0 : MSG_FOREIGN);
 	return service_send(m) == SEND_OK;
 }
 

@@ -62,6 +62,20 @@ static int round_trip(lua_State *L)
 	return 0;
 }
 
+/* What comes from another node: never a pointer, and whoever only looks for one sees the same. */
+static int foreign(lua_State *L)
+{
+	struct input *in = lua_touserdata(L, 1);
+
+	lua_settop(L, 0);
+	reading = 1;
+	(void)seri_read(L, in->data, in->size, true);
+	reading = 0;
+	if (seri_has_pointer(in->data, in->size))
+		abort();
+	return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	struct input in = {p, n};
@@ -72,6 +86,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	limit = ((size_t)2 << 20) + 256 * n;
 	L = lua_newstate(capped, NULL);
 	lua_pushcfunction(L, round_trip);
+	lua_pushlightuserdata(L, &in);
+	(void)lua_pcall(L, 1, 0, 0);
+	lua_settop(L, 0);
+	lua_gc(L, LUA_GCCOLLECT);
+	lua_pushcfunction(L, foreign);
 	lua_pushlightuserdata(L, &in);
 	(void)lua_pcall(L, 1, 0, 0);
 	lua_close(L);

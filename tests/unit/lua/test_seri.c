@@ -36,6 +36,32 @@ static int unpack(lua_State *l)
 	return seri_unpack(l, s, n);
 }
 
+/* What comes from another node; and has_pointer. */
+static int unpack_foreign(lua_State *l)
+{
+	size_t n;
+	const char *s = lua_tolstring(l, 1, &n);
+
+	lua_settop(l, 1);
+	return seri_read(l, s, n, true);
+}
+
+static int has_pointer(lua_State *l)
+{
+	size_t n;
+	const char *s = lua_tolstring(l, 1, &n);
+
+	lua_pushboolean(l, seri_has_pointer(s, n));
+	return 1;
+}
+
+/* A light userdata. */
+static int pointer(lua_State *l)
+{
+	lua_pushlightuserdata(l, l);
+	return 1;
+}
+
 static size_t used, limit, peak;
 
 static void *counted(void *ud, void *p, size_t old, size_t size)
@@ -92,6 +118,9 @@ static int setup(void **state)
 	luaL_openlibs(L);
 	lua_register(L, "pack", pack);
 	lua_register(L, "unpack", unpack);
+	lua_register(L, "unpack_foreign", unpack_foreign);
+	lua_register(L, "has_pointer", has_pointer);
+	lua_register(L, "pointer", pointer);
 	lua_register(L, "set_limit", set_limit);
 	lua_register(L, "unpack_cost", unpack_cost);
 	return luaL_dostring(L, "function hex(...) return (pack(...):gsub('.', function(c)"
@@ -287,6 +316,30 @@ static void a_table_may_change_while_it_is_read(void **state)
 	    " assert(unpack(pack(7)) == 7)");
 }
 
+/* Values of every kind, nested at random; some hold a pointer. */
+static void a_pointer_from_another_node_is_refused(void **state)
+{
+	(void)state;
+	run("local p = pointer() assert(unpack(pack(p)) == p)"
+	    " for _, v in ipairs { p, { p }, { x = p }, { [p] = 1 }, { { { p } } } } do"
+	    " local ok, why = pcall(unpack_foreign, pack(1, 'a', v, 2))"
+	    " assert(not ok and why:find 'a pointer %(light userdata%)', why)"
+	    " assert(has_pointer(pack(1, 'a', v, 2))) end"
+	    " assert(not has_pointer '' and not has_pointer '\x07\x03')");
+	run("math.randomseed(1) local p, hit = pointer(), false local function any(depth)"
+	    " local k = math.random(depth > 4 and 9 or 11)"
+	    " if k == 1 then return true elseif k == 2 then return math.random(0) elseif k == 3 then"
+	    " return math.random() elseif k == 4 then return ('\x03'):rep(math.random(0, 40)) elseif"
+	    " k == 5 then return ('\x03'):rep(70000) elseif k == 6 then return math.random(0, 300)"
+	    " elseif k == 7 then return -math.random(70000) elseif k == 8 then return false elseif"
+	    " k == 9 then if math.random(8) == 1 then hit = true return p end return 3 end"
+	    " local t = {} for i = 1, math.random(0, k == 10 and 40 or 3) do t[i] = any(depth + 1) end"
+	    " for i = 1, math.random(0, 3) do t['k' .. i] = any(depth + 1) end return t end"
+	    " local hits = 0 for i = 1, 400 do hit = false local s = pack(any(0), any(0))"
+	    " assert(has_pointer(s) == hit) assert(pcall(unpack_foreign, s) == not hit)"
+	    " hits = hits + (hit and 1 or 0) end assert(hits > 20 and hits < 380, hits)");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -302,6 +355,7 @@ int main(void)
 	        T(a_stream_reserves_no_more_than_it_is_worth),
 	        T(errors_in_the_middle_leave_nothing_behind),
 	        T(a_table_may_change_while_it_is_read),
+	        T(a_pointer_from_another_node_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("lua/seri", tests, NULL, NULL);
