@@ -119,7 +119,7 @@ tests-bin: all $(UNIT) $(FUZZ) $(CMODS)
 
 # ---- set-up ----
 DEPS       := gcc make pkg-config python3 liblua5.4-dev lua5.4 libjemalloc-dev libyaml-dev libsystemd-dev \
-              libsqlite3-dev libgcrypt20-dev libcmocka-dev
+              libsqlite3-dev libgcrypt20-dev libcmocka-dev iproute2
 BENCH_DEPS := erlang-base erlang-dev linux-perf valgrind
 FUZZ_DEPS  := clang libclang-rt-14-dev
 deps:
