@@ -23,6 +23,9 @@
 #include "daemon/signals.h"
 
 #define LAST_WORDS_SECONDS 1
+/* Requests to stop that come so soon after the first are the same one: timeout(1) sends its signal to the process and to
+ * the process's group. */
+#define SAME_REQUEST_NS (100 * NS_PER_MS)
 
 /* set before the thread starts, then constant */
 static int pipe_fd[2] = { -1, -1 };
@@ -64,13 +67,18 @@ static _Noreturn void end_now(void)
 	_exit(0);
 }
 
+/* The reader. */
 static void take(unsigned char sig)
 {
-	if (sig == SIGHUP) {
+	static uint64_t first_stop_ns;
+	uint64_t now = clock_mono_ns();
+
+	if (sig == SIGHUP)
 		atomic_store_explicit(&reopen, true, memory_order_relaxed);
-	} else if (atomic_fetch_add_explicit(&stops, 1, memory_order_relaxed) > 0) {
+	else if (atomic_fetch_add_explicit(&stops, 1, memory_order_relaxed) == 0)
+		first_stop_ns = now;
+	else if (now - first_stop_ns >= SAME_REQUEST_NS)
 		end_now();
-	}
 	wake_main();
 }
 

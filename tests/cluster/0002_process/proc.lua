@@ -37,6 +37,12 @@ function cmd.loops(n)
 	return n
 end
 
+-- a service that is in a C function for so many seconds
+function cmd.blocks(seconds)
+	skynet.send(skynet.newservice(SERVICE_NAME, "idle"), "lua", "block", seconds)
+	return seconds
+end
+
 -- n messages wait in one mailbox, then all are read
 function cmd.burst(n)
 	local sink = skynet.newservice(SERVICE_NAME, "idle")
@@ -57,6 +63,8 @@ if mode == "idle" then
 				repeat until skynet.hpc() > till
 			elseif what == "count" then
 				skynet.retpack(count)
+			elseif what == "block" then
+				os.execute("sleep " .. arg)
 			elseif what == "exit" then
 				skynet.retpack(true)
 				skynet.exit()

@@ -168,9 +168,21 @@ def a_stop_has_a_limit(build):
         assert status >= 0, status
     with One(build) as n:
         n.ready()
+        n.call("blocks", "30")
+        began = time.monotonic()
+        n.process.send_signal(signal.SIGTERM)
+        eventually("it stops", lambda: "stopping" in n.read("n.log"))
+        while time.monotonic() - began < 0.2:
+            time.sleep(0.01)  # a second one that comes at once is the same request
+        n.process.send_signal(signal.SIGTERM)
+        assert n.process.wait(10) == 0
+        assert "asked to stop a second time" in n.read("n.log") and "did not end within" not in n.read("n.log")
+    with One(build) as n:
+        n.ready()
         n.process.send_signal(signal.SIGTERM)
         n.process.send_signal(signal.SIGTERM)
-        n.process.wait(10)
+        assert n.process.wait(10) == 0
+        assert "stopped, exit status 0" in n.read("n.log") and "second time" not in n.read("n.log"), n.read("n.log")
 
 
 def logs_rotate_and_lose_nothing(build):
