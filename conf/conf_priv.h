@@ -33,6 +33,7 @@ struct conf_address {
 /* One load in progress. */
 struct load {
 	const char *file;
+	const char *text; /* of a skynet-style file, as it stands there */
 	struct config *c;
 	struct config_errors *errors;
 	struct place sections[CONF_SECTIONS];
@@ -45,6 +46,7 @@ struct load {
 extern const struct config_lua_ops *config_lua;
 
 void conf_error(struct load *l, unsigned line, unsigned column, const char *fmt, ...) printf_like(4, 5);
+struct place conf_place_at(const char *text, size_t offset);
 void conf_list_add(struct config_list *list, const char *item);
 /* A later value of the same key wins, conf_finish drops the earlier one. */
 void conf_env_add(struct config *c, const char *key, const char *value);

@@ -45,6 +45,15 @@ void conf_error(struct load *l, unsigned line, unsigned column, const char *fmt,
 	e->items[e->count++] = (struct config_error){ mem_strdup(l->file), line, column, text };
 }
 
+struct place conf_place_at(const char *text, size_t offset)
+{
+	struct place at = { 1, 1 };
+
+	for (size_t i = 0; i < offset; i++)
+		at = text[i] == '\n' ? (struct place){ at.line + 1, 1 } : (struct place){ at.line, at.column + 1 };
+	return at;
+}
+
 void config_errors_fini(struct config_errors *e)
 {
 	for (size_t i = 0; i < e->count; i++) {

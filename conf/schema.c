@@ -372,8 +372,8 @@ static void missing(struct load *l, const char *section, const char *name)
 {
 	struct place at = section_place(l, section);
 
-	/* One that was bad has been told. */
-	if (!conf_seen(l, section, name))
+	/* One that was bad has been told, and skynet's keys have other names. */
+	if (!conf_seen(l, section, name) && !l->c->skynet)
 		conf_error(l, at.line, at.column, "%s.%s is missing", section, name);
 }
 

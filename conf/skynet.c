@@ -15,8 +15,13 @@
 
 #define OWN_PREFIX "harbord_"
 
-/* NULL: *ret_missing names the variable. */
-static char *substitute(const char *text, size_t size, size_t *ret_size, char **ret_missing)
+static bool is_name(char c)
+{
+	return isalnum((unsigned char)c) || c == '_';
+}
+
+/* NULL: *ret_missing names the variable, and *ret_at says where it stands. */
+static char *substitute(const char *text, size_t size, size_t *ret_size, char **ret_missing, struct place *ret_at)
 {
 	char *out = mem_strdup("");
 	size_t n = 0;
@@ -26,7 +31,7 @@ static char *substitute(const char *text, size_t size, size_t *ret_size, char **
 
 		if (text[i] == '$')
 			while (i + 1 + name < size &&
-			       (isalnum((unsigned char)text[i + 1 + name]) || text[i + 1 + name] == '_'))
+			       is_name(text[i + 1 + name]))
 				name++;
 		if (name) {
 			cleanup(mem_freep) char *var = mem_strndup(text + i + 1, name);
@@ -34,6 +39,7 @@ static char *substitute(const char *text, size_t size, size_t *ret_size, char **
 
 			if (!value) {
 				*ret_missing = mem_printf("os.getenv() failed: %s", var);
+				*ret_at = conf_place_at(text, i);
 				mem_free(out);
 				return NULL;
 			}
@@ -55,6 +61,7 @@ static int include(const char *path, char **ret_text, size_t *ret_size, char **r
 {
 	size_t size;
 	const char *why;
+	struct place at;
 	char *text = conf_read_file(path, &size, &why);
 
 	(void)ud;
@@ -62,7 +69,7 @@ static int include(const char *path, char **ret_text, size_t *ret_size, char **r
 		*ret_error = mem_printf("cannot read %s: %s", path, why);
 		return -EINVAL;
 	}
-	*ret_text = substitute(text, size, ret_size, ret_error);
+	*ret_text = substitute(text, size, ret_size, ret_error, &at);
 	mem_free(text);
 	return *ret_text ? 0 : -EINVAL;
 }
@@ -80,17 +87,36 @@ static const char *get(const struct config *c, const char *key)
 	return NULL;
 }
 
+/* Where the file assigns the key last, as far as a look at the text tells: Lua says only what came of it. Line 0 for a
+ * key of an included file, and for one that nobody assigns. */
+static struct place place_of(const struct load *l, const char *key)
+{
+	const char *last = NULL;
+	size_t n = strlen(key);
+
+	for (const char *p = l->text; (p = strstr(p, key)); p += n) {
+		const char *after = p + n + strspn(p + n, " \t");
+
+		if ((p == l->text || !is_name(p[-1])) && after[0] == '=' && after[1] != '=')
+			last = p;
+	}
+	return last ? conf_place_at(l->text, (size_t)(last - l->text)) : (struct place){ 0 };
+}
+
 static void copy(struct load *l, const char *key, const char *section, const char *name)
 {
 	const char *value = get(l->c, key);
 
+	struct place at = place_of(l, key);
+
 	if (value && *value)
-		conf_set(l, section, name, value, 0, 0);
+		conf_set(l, section, name, value, at.line, at.column);
 }
 
 static void copy_list(struct load *l, const char *key, struct config_list *list, const char *fallback)
 {
 	const char *value = get(l->c, key);
+	struct place at = place_of(l, key);
 	char *save = NULL;
 
 	if (!value)
@@ -99,22 +125,24 @@ static void copy_list(struct load *l, const char *key, struct config_list *list,
 
 	for (char *t = strtok_r(text, ";", &save); t; t = strtok_r(NULL, ";", &save)) {
 		if (!strchr(t, '?') && strcmp(key, "cpath") == 0)
-			conf_error(l, 0, 0, "Invalid C service path: %s", t);
+			conf_error(l, at.line, at.column, "Invalid C service path: %s", t);
 		else
 			conf_list_add(list, t);
 	}
 }
 
 /* harbord_SECTION_KEY. No section has a '_' in its name, many keys have. */
-static void set_own(struct load *l, const char *key, const char *value)
+static void set_own(struct load *l, const char *whole, const char *value)
 {
+	struct place at = place_of(l, whole);
+	const char *key = whole + strlen(OWN_PREFIX);
 	size_t n = strcspn(key, "_");
 	cleanup(mem_freep) char *section = mem_strndup(key, n);
 
 	if (key[n] && conf_section(l, section) && strcmp(section, "env") != 0)
-		conf_set(l, section, key + n + 1, value, 0, 0);
+		conf_set(l, section, key + n + 1, value, at.line, at.column);
 	else
-		conf_error(l, 0, 0, "unknown key \"" OWN_PREFIX "%s\": " OWN_PREFIX "SECTION_KEY is SECTION.KEY of a YAML "
+		conf_error(l, at.line, at.column, "unknown key \"" OWN_PREFIX "%s\": " OWN_PREFIX "SECTION_KEY is SECTION.KEY of a YAML "
 			   "configuration", key);
 }
 
@@ -124,20 +152,25 @@ static void set_owns(struct load *l)
 
 	for (size_t i = 0; i < l->c->env_count; i++)
 		if (strncmp(l->c->env[i].key, OWN_PREFIX, n) == 0)
-			set_own(l, l->c->env[i].key + n, l->c->env[i].value);
+			set_own(l, l->c->env[i].key, l->c->env[i].value);
 }
 
 void conf_load_skynet(struct load *l, const char *text, size_t size)
 {
 	struct config *c = l->c;
 	char *error = NULL;
-	unsigned line = 0;
+	struct place at = { 0 };
 	size_t n;
-	cleanup(mem_freep) char *full = substitute(text, size, &n, &error);
+	cleanup(mem_freep) char *full = substitute(text, size, &n, &error, &at);
 
+	l->text = text;
 	c->skynet = true;
-	if (!full || config_lua->eval(l->file, full, n, include, emit, l, &error, &line) != 0) {
-		conf_error(l, line, line ? 1 : 0, "%s", error ? error : "not a configuration");
+	if (!full || config_lua->eval(l->file, full, n, include, emit, l, &error, &at.line) != 0) {
+		const char *key = error && !at.line ? strstr(error, "table key = ") : NULL;
+
+		if (key)
+			at = place_of(l, key + strlen("table key = "));
+		conf_error(l, at.line, at.line && !at.column ? 1 : at.column, "%s", error ? error : "not a configuration");
 		mem_free(error);
 		return;
 	}
@@ -177,7 +210,7 @@ void conf_load_skynet(struct load *l, const char *text, size_t size)
 			copy(l, "standalone", "master", "listen");
 		}
 		if (!get(c, "address") || !get(c, "master"))
-			conf_error(l, 0, 0,
+			conf_error(l, place_of(l, "harbor").line, place_of(l, "harbor").column,
 				   "harbor is %s: address and master are needed (harbor = 0 for a single node)",
 				   get(c, "harbor"));
 	}

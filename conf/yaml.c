@@ -183,12 +183,8 @@ static void syntax_error(struct load *l, const yaml_parser_t *p, const char *tex
 {
 	struct place at = { (unsigned)p->problem_mark.line + 1, (unsigned)p->problem_mark.column + 1 };
 
-	if (p->error == YAML_READER_ERROR) {
-		at = (struct place){ 1, 1 };
-		for (size_t i = 0; i < p->problem_offset && i < size; i++)
-			at = text[i] == '\n' ? (struct place){ at.line + 1, 1 } :
-						(struct place){ at.line, at.column + 1 };
-	}
+	if (p->error == YAML_READER_ERROR)
+		at = conf_place_at(text, p->problem_offset < size ? p->problem_offset : size);
 	if (p->context && p->context_mark.line + 1 != at.line)
 		conf_error(l, at.line, at.column, "%s (%s that begins at %zu:%zu)", p->problem, p->context,
 			   p->context_mark.line + 1, p->context_mark.column + 1);
