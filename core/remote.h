@@ -34,7 +34,7 @@ struct remote_ops {
 	/* 0 = unknown here just now. */
 	uint32_t (*find_name)(const char *name);
 	/* Registers name -> handle in the cluster. The answer goes to `from`: PTYPE_RESPONSE with this
-	 * session and no payload, or PTYPE_ERROR with a reason (REMOTE_NAME_TAKEN ...). Session 0: no answer,
+	 * session and the number of the registration (8 bytes, host order; nothing in a single node), or PTYPE_ERROR with a reason (REMOTE_NAME_TAKEN ...). Session 0: no answer,
 	 * a conflict is logged. */
 	void (*register_name)(uint32_t from, int32_t session, const char *name, uint32_t handle);
 	/* Gives the name up if `handle` owns it; the same answers. */

@@ -92,7 +92,7 @@ static void write_queues(struct json *j)
 static enum commands_result run_status(struct request *r)
 {
 	const struct info *info = info_get();
-	char line[STATUS_MAX], reason[REASON_MAX];
+	char line[STATUS_MAX], reason[REASON_MAX], address[128];
 	struct json *j = r->j;
 
 	status_line(line, sizeof(line));
@@ -107,6 +107,9 @@ static enum commands_result run_status(struct request *r)
 	json_string(j, "role", !info->cluster ? "single" : info->master ? "master" : "member");
 	if (info->cluster)
 		json_string(j, "cluster", info->cluster);
+	harbor_master_address(address, sizeof(address));
+	if (*address)
+		json_string(j, "master", address);
 	json_uint(j, "pid", (uint64_t)getpid());
 	json_string(j, "version", HARBORD_VERSION);
 	if (*info->invocation_id)
@@ -161,11 +164,14 @@ static enum commands_result run_nodes(struct request *r)
 	return COMMANDS_DONE;
 }
 
-static void add_name(struct json *j, const char *dot, const char *name, uint32_t handle, uint64_t since)
+static void add_name(struct json *j, const char *dot, const char *name, uint32_t handle, uint64_t fence,
+		     uint64_t since)
 {
 	json_object(j, NULL);
 	json_printf(j, "name", "%s%s", dot, name);
 	json_handle(j, "handle", handle);
+	if (fence)
+		json_uint(j, "fence", fence);
 	json_string(j, "scope", *dot ? "local" : "global");
 	json_uint(j, "since", since / NS_PER_SEC);
 	json_object_end(j);
@@ -173,17 +179,17 @@ static void add_name(struct json *j, const char *dot, const char *name, uint32_t
 
 static void add_local_name(const char *name, uint32_t handle, uint64_t since, void *ud)
 {
-	add_name(ud, ".", name, handle, since);
+	add_name(ud, ".", name, handle, 0, since);
 }
 
 static void add_single_name(const char *name, uint32_t handle, uint64_t since, void *ud)
 {
-	add_name(ud, "", name, handle, since);
+	add_name(ud, "", name, handle, 0, since);
 }
 
 static void add_global_name(const struct harbor_name_info *n, void *ud)
 {
-	add_name(ud, "", n->name, n->handle, n->since_wall_ns);
+	add_name(ud, "", n->name, n->handle, n->fence, n->since_wall_ns);
 }
 
 static void add_waiting(const char *name, uint32_t handle, void *ud)
@@ -334,6 +340,21 @@ static enum commands_result run_log_level(struct request *r)
 	return COMMANDS_DONE;
 }
 
+static enum commands_result run_forget(struct request *r)
+{
+	static _Thread_local char why[200];
+
+	if (!info_get()->cluster)
+		return fail(r, "a single node has no master");
+	r->error = harbor_forget(r->args[0], why, sizeof(why));
+	if (r->error)
+		return COMMANDS_FAILED;
+	json_object(r->j, NULL);
+	json_string(r->j, "forgotten", r->args[0]);
+	json_object_end(r->j);
+	return COMMANDS_DONE;
+}
+
 static enum commands_result run_stop(struct request *r)
 {
 	log_info("asked to stop by harborctl");
@@ -368,17 +389,22 @@ static bool same_name(const char *name, const char *word)
 
 struct wanted_node {
 	const char *name; /* or the id */
-	unsigned id;
+	unsigned id, by_name, count;
 };
 
+/* An id is one node; a name is a label, which several may have. */
 static void match_node(const struct harbor_node_info *n, void *ud)
 {
 	struct wanted_node *w = ud;
 	char id[12];
 
 	snprintf(id, sizeof(id), "%u", n->id);
-	if (strcmp(n->name, w->name) == 0 || (!w->id && strcmp(id, w->name) == 0))
+	if (strcmp(id, w->name) == 0)
 		w->id = n->id;
+	if (strcmp(n->name, w->name) == 0) {
+		w->by_name = n->id;
+		w->count++;
+	}
 }
 
 static bool is_own_id(const char *node)
@@ -396,6 +422,12 @@ static enum commands_result forward(const struct asker *who, const char *node, u
 
 	if (info_get()->cluster)
 		harbor_foreach_node(match_node, &w);
+	if (!w.id && w.count > 1) {
+		*ret_error = "several nodes have this name: say which by its harbor id (harborctl nodes)";
+		return COMMANDS_FAILED;
+	}
+	if (!w.id)
+		w.id = w.by_name;
 	if (!w.id) {
 		*ret_error = "no such node in the cluster (harborctl nodes)";
 		return COMMANDS_FAILED;

@@ -226,7 +226,7 @@ static void tell_links(void)
 }
 
 static void member_answer(void *ud, uint32_t from, int32_t session, const char *name, uint32_t code,
-			  const char *text)
+			  const char *text, uint64_t fence)
 {
 	(void)ud;
 	if (code && session) {
@@ -237,7 +237,7 @@ static void member_answer(void *ud, uint32_t from, int32_t session, const char *
 		log_printf(LOG_LEVEL_WARNING, from, "global name %s: %s", name, text);
 		return;
 	}
-	service_answer(0, from, session, NULL, 0);
+	service_answer(0, from, session, &fence, fence ? sizeof(fence) : 0);
 }
 
 static void member_is(void *ud, enum member_state st, const char *why)

@@ -135,6 +135,12 @@ static int remote_send_name(const char *name, struct msg *m)
 		m->dest = handle;
 		return service_forward(m) == SEND_OK ? SEND_OK : SEND_REFUSED; /* the owner may just have ended */
 	}
+	if (!remote_name_valid(name)) { /* nobody will ever have it, and only its beginning would be kept */
+		if (msg_wants_answer(m))
+			service_send_error_text(0, m->source, m->session, REMOTE_NO_NAME);
+		msg_destroy(m);
+		return SEND_OK;
+	}
 	if (!directory_post(&H.directory, name, m, clock_mono_ns() + H.c.name_wait_ms * NS_PER_MS))
 		net_post(touch, NULL); /* it has a deadline now */
 	return SEND_OK;

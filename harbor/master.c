@@ -254,7 +254,7 @@ struct master *master_create(const struct master_ops *ops, void *ud, const struc
 	if (registry->load(load_node, load_name, &m->number, &l) < 0)
 		return master_destroy(m);
 	if (!m->number) {
-		m->number = c->wall_ns;
+		m->number = c->wall_ns / NS_PER_US; /* nobody registers one a microsecond for long */
 		m->recovering_until = now + c->dead_ns + MASTER_RETRY_NS;
 	}
 	/* a name whose node is not up belongs to nobody: a batch is whole, but an older file may not be */

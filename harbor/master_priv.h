@@ -5,8 +5,8 @@
 #include "core/map.h"
 #include "harbor/master.h"
 
-/* Numbers that others say count only below this; ours never reach it by counting. */
-#define MASTER_NUMBER_MAX (UINT64_C(1) << 62)
+/* Numbers that others say count only below this: in JSON a number is exact so far. Ours do not reach it by counting. */
+#define MASTER_NUMBER_MAX (UINT64_C(1) << 53)
 
 struct master_node {
 	struct registry_node r;  /* its id is always right; name empty = nobody's */

@@ -128,7 +128,7 @@ static void add_request(struct member *m, const struct member_request *proto)
 	struct member_request *r;
 
 	if (m->request_count >= MEMBER_REQUESTS_MAX && !proto->reclaim) {
-		m->ops->answer(m->ud, proto->from, proto->session, proto->name, WIRE_FULL, REMOTE_QUEUE_FULL);
+		m->ops->answer(m->ud, proto->from, proto->session, proto->name, WIRE_FULL, REMOTE_QUEUE_FULL, 0);
 		return;
 	}
 	r = mem_zalloc(sizeof(*r));
@@ -217,7 +217,7 @@ static void answered(struct member *m, const struct wire_control *c)
 		name_drop(m, r->name, r->handle);
 	}
 	if (!lost && (code != WIRE_OK_CODE || r->session))
-		m->ops->answer(m->ud, r->from, r->session, r->name, code, c->text);
+		m->ops->answer(m->ud, r->from, r->session, r->name, code, c->text, c->fence);
 	mem_free(r);
 }
 

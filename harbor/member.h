@@ -53,8 +53,9 @@ struct member_ops {
 	void (*name)(void *ud, const char *name, uint32_t handle, uint64_t fence);
 	/* This service of ours owns the name no more, that one does. */
 	void (*lost)(void *ud, const char *name, uint32_t handle, uint32_t winner);
-	/* The verdict on a request; code 0: it was done. */
-	void (*answer)(void *ud, uint32_t from, int32_t session, const char *name, uint32_t code, const char *text);
+	/* The verdict on a request; code 0: it was done. fence: of the registration that holds now, 0 = none. */
+	void (*answer)(void *ud, uint32_t from, int32_t session, const char *name, uint32_t code, const char *text,
+		       uint64_t fence);
 	/* MEMBER_JOINED: now tell the links that are up (member_link). Else why not, and which master. */
 	void (*state)(void *ud, enum member_state st, const char *why);
 };

@@ -72,7 +72,6 @@ enum wire_code {
 	WIRE_OTHER_VERSION,
 	WIRE_STALE,      /* another incarnation has this node's harbor id and is alive */
 	WIRE_CROSSED,    /* both connected; the other connection stays */
-	WIRE_ID_TAKEN,
 	WIRE_FULL,
 	WIRE_NAME_TAKEN,
 	WIRE_NO_NAME,

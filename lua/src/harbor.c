@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* skynet.harbor: global names and links (lua-core.md 5.3), over core/remote.h. Beyond the contract:
- * register and release, which wait for the verdict, find, which does not wait, and a time limit for queryname. */
+ * register and release, which wait for the verdict, find, which does not wait, watch, which tells of
+ * lost names, and a time limit for queryname. */
 #include <string.h>
 
 #include "core/names.h"
@@ -35,6 +36,19 @@ static int push_true(lua_State *L, const void *data, size_t size)
 	return 1;
 }
 
+/* In a cluster with the number of the registration: a later owner of the name has a higher one. */
+static int push_fence(lua_State *L, const void *data, size_t size)
+{
+	lua_Integer fence;
+
+	lua_pushboolean(L, 1);
+	if (size < sizeof(fence))
+		return 1;
+	memcpy(&fence, data, sizeof(fence));
+	lua_pushinteger(L, fence);
+	return 2;
+}
+
 static int push_nothing(lua_State *L, const void *data, size_t size)
 {
 	(void)L;
@@ -63,7 +77,7 @@ static int harbor_register(lua_State *L)
 	int32_t session = host_new_session(host_of(L));
 
 	remote_get()->register_name(self, session, name, handle);
-	return luahost_wait_answer(L, session, push_true);
+	return luahost_wait_answer(L, session, push_fence);
 }
 
 static int harbor_release(lua_State *L)
@@ -145,13 +159,81 @@ static int harbor_linkmaster(lua_State *L)
 	return luahost_wait_answer(L, session, push_nothing);
 }
 
+/* ---- names that are lost ---- */
+
+static int push_loss(lua_State *L, const void *data, size_t size)
+{
+	uint32_t winner = 0;
+
+	if (size < sizeof(winner))
+		return 0;
+	memcpy(&winner, data, sizeof(winner));
+	lua_pushlstring(L, (const char *)data + sizeof(winner), size - sizeof(winner));
+	lua_pushinteger(L, winner);
+	return 2;
+}
+
+static int wait_loss(lua_State *L)
+{
+	task_blocking(L, "harbor.watch");
+	int32_t session = host_new_session(host_of(L));
+
+	remote_get()->wait_name_lost(service_handle(luahost_service(L)), session);
+	return luahost_wait_answer(L, session, push_loss);
+}
+
+static void push_fork(lua_State *L)
+{
+	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+	lua_getfield(L, -1, "skynet");
+	lua_getfield(L, -1, "fork");
+	lua_replace(L, -3);
+	lua_pop(L, 1);
+}
+
+/* Its function at 1. Each loss is a task of its own: one that waits or fails does not keep the next back. */
+static int watch_losses(lua_State *L, int status, lua_KContext lost)
+{
+	(void)status;
+	do {
+		if (lost) {
+			push_fork(L);
+			lua_insert(L, 2);
+			lua_pushvalue(L, 1);
+			lua_insert(L, 3);
+			lua_call(L, 3, 0);
+		}
+		lua_settop(L, 1);
+		lua_pushcfunction(L, wait_loss);
+		lua_callk(L, 0, LUA_MULTRET, 1, watch_losses);
+		lost = 1;
+	} while (lua_gettop(L) == 3);
+	return 0;
+}
+
+static int watch_task(lua_State *L)
+{
+	return watch_losses(L, LUA_OK, 0);
+}
+
+/* watch(f): calls f(name, winner) in a task of its own whenever a global name of this service has gone to another. */
+static int harbor_watch(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TFUNCTION);
+	push_fork(L);
+	lua_pushcfunction(L, watch_task);
+	lua_pushvalue(L, 1);
+	lua_call(L, 2, 0);
+	return 0;
+}
+
 int luaopen_skynet_harbor(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{ "globalname", harbor_globalname }, { "queryname", harbor_queryname },
 		{ "register", harbor_register },     { "release", harbor_release },
 		{ "link", harbor_link },             { "connect", harbor_connect },
-		{ "linkmaster", harbor_linkmaster }, { "find", harbor_find },
+		{ "linkmaster", harbor_linkmaster }, { "watch", harbor_watch }, { "find", harbor_find },
 		{ NULL, NULL },
 	};
 

@@ -415,12 +415,13 @@ static void sim_member_lost(void *ud, const char *name, uint32_t handle, uint32_
 
 /* `from` carries the number of the name. */
 static void sim_member_answer(void *ud, uint32_t from, int32_t session, const char *name, uint32_t code,
-			      const char *text)
+			      const char *text, uint64_t fence)
 {
 	struct sim_node *n = ud;
 
 	(void)from;
 	(void)text;
+	(void)fence;
 	n->answers++;
 	if (session && !n->asked[session])
 		fail_msg("seed %u: node%u: session %d is answered twice", sim->seed, sim_place(n), session);
