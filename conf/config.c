@@ -121,7 +121,7 @@ struct config *config_destroy(struct config *c)
 				  c->cluster.advertise, c->cluster.key_file, c->master.listen,
 				  c->master.registry,	c->master.state_dir, c->lua.start,
 				  c->lua.bootstrap,	c->lua.preload,	     c->lua.args,
-				  c->lua.on_start_error, c->net.write_policy,
+				  c->lua.on_start_error, c->lua.mailbox_policy, c->net.write_policy,
 				  c->log.level,		c->log.sink,	     c->log.file,
 				  c->log.format,	c->admin.listen };
 

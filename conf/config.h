@@ -56,6 +56,8 @@ struct config {
 		char *preload;
 		char *args;              /* for the start service */
 		uint64_t memory_limit;   /* bytes per service, 0 = none */
+		uint32_t mailbox_max;    /* messages per service, 0 = no bound */
+		char *mailbox_policy;    /* refuse | warn */
 		char *on_start_error;    /* stop | continue */
 	} lua;
 	struct {

@@ -216,6 +216,8 @@ static const char *cmd_stat(struct service *s, const char *parm)
 		return "";
 	if (strcmp(parm, "mqlen") == 0)
 		return result(s, mem_printf("%u", mailbox_length(&s->mailbox)));
+	if (strcmp(parm, "refused") == 0)
+		return result(s, mem_printf("%llu", (unsigned long long)mailbox_refused(&s->mailbox)));
 	if (strcmp(parm, "endless") == 0)
 		return atomic_exchange_explicit(&s->endless, false, memory_order_relaxed) ? "1" : "0";
 	if (strcmp(parm, "message") == 0)

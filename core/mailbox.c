@@ -35,6 +35,10 @@ static void open_as(struct mailbox *mb, uintptr_t word)
 	mb->overload_at = MAILBOX_OVERLOAD;
 	/* relaxed: statistics */
 	atomic_store_explicit(&mb->local_length, 0, memory_order_relaxed);
+	mailbox_set_bound(mb, 0, false);
+	/* A late sender may count what he pushes into the next life of the slot: then this is one off, no more. */
+	atomic_store_explicit(&mb->counted, 0, memory_order_relaxed);
+	atomic_store_explicit(&mb->refused, 0, memory_order_relaxed);
 	/* release: pairs with M1 of a late sender that still knows this slot. Once, for it may push at once. */
 	atomic_store_explicit(&mb->inbox, word, memory_order_release);
 }
@@ -74,6 +78,41 @@ enum mailbox_push mailbox_push(struct mailbox *mb, struct msg *m)
 	} while (!atomic_compare_exchange_weak_explicit(&mb->inbox, &old, new, memory_order_acq_rel,
 							memory_order_relaxed));
 	return old == IDLE ? MAILBOX_WOKEN : MAILBOX_PUSHED;
+}
+
+/* relaxed, all of the bound: numbers, by which nothing is published */
+enum mailbox_room mailbox_admit(struct mailbox *mb, struct msg *m)
+{
+	int bound = (int)mailbox_bound(mb);
+
+	if (atomic_fetch_add_explicit(&mb->counted, 1, memory_order_relaxed) < bound || !bound) {
+		m->flags |= MSG_COUNTED;
+		return MAILBOX_FITS;
+	}
+	atomic_fetch_add_explicit(&mb->refused, 1, memory_order_relaxed);
+	if (atomic_load_explicit(&mb->only_count, memory_order_relaxed)) {
+		m->flags |= MSG_COUNTED;
+		return MAILBOX_OVER;
+	}
+	atomic_fetch_sub_explicit(&mb->counted, 1, memory_order_relaxed);
+	return MAILBOX_FULL;
+}
+
+void mailbox_uncount(struct mailbox *mb, struct msg *m)
+{
+	m->flags &= (uint8_t)~MSG_COUNTED;
+	atomic_fetch_sub_explicit(&mb->counted, 1, memory_order_relaxed);
+}
+
+void mailbox_set_bound(struct mailbox *mb, unsigned bound, bool only_count)
+{
+	atomic_store_explicit(&mb->only_count, only_count, memory_order_relaxed);
+	atomic_store_explicit(&mb->bound, bound < INT32_MAX ? bound : INT32_MAX, memory_order_relaxed);
+}
+
+uint64_t mailbox_refused(const struct mailbox *mb)
+{
+	return atomic_load_explicit(&mb->refused, memory_order_relaxed);
 }
 
 unsigned mailbox_length(const struct mailbox *mb)

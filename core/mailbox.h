@@ -36,6 +36,10 @@
 struct mailbox {
 	/* [any] */
 	alignas(CACHE_LINE) atomic_uintptr_t inbox;
+	atomic_uint bound;  /* of `counted`, 0 = none; on the line that a push fetches anyhow */
+	atomic_int counted; /* messages here that the bound counts; only kept while there is one */
+	atomic_bool only_count;
+	atomic_uint_least64_t refused;
 	/* [owner] */
 	alignas(CACHE_LINE) struct msg *local;
 	atomic_uint local_length; /* written by the owner only; relaxed, read for statistics */
@@ -48,6 +52,12 @@ enum mailbox_push {
 	MAILBOX_CLOSED, /* not taken */
 };
 
+enum mailbox_room {
+	MAILBOX_FITS, /* m is counted: push it */
+	MAILBOX_OVER, /* it is one too many, but the bound only counts: push it */
+	MAILBOX_FULL, /* do not */
+};
+
 #define MAILBOX_OVERLOAD 1024u
 #define MAILBOX_EMPTY ((uintptr_t)2) /* a word of the inbox, for mailbox_waits */
 
@@ -58,6 +68,20 @@ void mailbox_open_owned(struct mailbox *mb);
 
 /* senders, any thread: takes m unless the result is MAILBOX_CLOSED */
 enum mailbox_push mailbox_push(struct mailbox *mb, struct msg *m);
+/* To be asked before a push while there is a bound: m's place is taken, or not. Two questions at the same time never pass
+ * the bound together. Any thread. */
+enum mailbox_room mailbox_admit(struct mailbox *mb, struct msg *m);
+/* m, which has MSG_COUNTED, is out, or its push failed. */
+void mailbox_uncount(struct mailbox *mb, struct msg *m);
+/* Most messages that mailbox_admit lets in; 0: it need not be asked. only_count: they are let in all the same. Any thread. */
+void mailbox_set_bound(struct mailbox *mb, unsigned bound, bool only_count);
+static inline unsigned mailbox_bound(const struct mailbox *mb)
+{
+	/* relaxed: who pushes while it changes may do as before */
+	return atomic_load_explicit(&mb->bound, memory_order_relaxed);
+}
+/* How many did not fit. Any thread. */
+uint64_t mailbox_refused(const struct mailbox *mb);
 /* Messages waiting, approximately. Any thread. */
 unsigned mailbox_length(const struct mailbox *mb);
 

@@ -52,6 +52,8 @@ _Static_assert(sizeof(struct msg) == 32, "the payload behind it must stay 16-byt
 enum {
 	MSG_POISON = 1,  /* the service's own wake-up for its end; never delivered, never freed */
 	MSG_TIMEOUT = 2, /* made by service_timeout */
+	MSG_COUNTED = 16, /* the bound of the mailbox that holds it counts it (mailbox.h) */
+	MSG_MARK = 32,   /* whoever sent it wants to know when it is taken (service_set_on_taken) */
 	MSG_LOG = 8,     /* opens or closes the receiver's message log (msglog.h); never delivered */
 	MSG_FOREIGN = 16, /* it came from another node: a pointer in it is refused */
 	MSG_SHARED = 4,  /* the payload is a reference to one that several receivers share: lua/src/multicast.c */

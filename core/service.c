@@ -16,6 +16,7 @@
 #include "core/msglog.h"
 #include "core/names.h"
 #include "core/node.h"
+#include "core/overload.h"
 #include "core/remote.h"
 #include "core/sched.h"
 #include "core/timer.h"
@@ -90,6 +91,19 @@ void service_add_on_drop(void (*f)(const struct msg *m))
 	abort(); /* a fifth kind of payload: the array wants to grow */
 }
 
+static void (*on_taken)(const struct msg *m); /* set before any thread starts */
+
+void service_set_on_taken(void (*f)(const struct msg *m))
+{
+	on_taken = f;
+}
+
+static void taken(struct msg *m)
+{
+	m->flags &= (uint8_t)~MSG_MARK;
+	on_taken(m);
+}
+
 /* m is not going to be answered; it stays the caller's. */
 static void fail_request(const struct msg *m, const char *why)
 {
@@ -99,6 +113,8 @@ static void fail_request(const struct msg *m, const char *why)
 
 void service_drop_message(struct msg *m)
 {
+	if (unlikely(m->flags & MSG_MARK))
+		taken(m);
 	for (size_t i = 0; i < array_len(on_drop) && on_drop[i]; i++)
 		on_drop[i](m);
 	msg_destroy(m);
@@ -188,6 +204,9 @@ uint32_t service_launch(const char *module, const char *args)
 	atomic_store_explicit(&s->turn_began_ns, 0, memory_order_relaxed);
 	atomic_store_explicit(&s->endless, false, memory_order_relaxed);
 	atomic_store_explicit(&s->starting, false, memory_order_relaxed);
+	atomic_store_explicit(&s->refusal_said_ns, 0, memory_order_relaxed);
+	s->overload_said = 0;
+	s->overload_said_ns = 0;
 	atomic_store_explicit(&s->session, 0, memory_order_relaxed);
 	atomic_store_explicit(&s->memory, 0, memory_order_relaxed);
 	s->on_message = NULL;
@@ -343,6 +362,22 @@ static inline bool turn_is_over(const struct service *s, uint64_t began_ns, uint
 	       (spent > S.turn_long_cycles || mailbox_taken(&s->mailbox) < TURN_BACKLOG);
 }
 
+/* A message with a flag for us. false: it is not to be delivered. */
+static noinline bool take_special(struct service *s, struct msg *m)
+{
+	if (m->flags & MSG_POISON)
+		return false;
+	if (m->flags & MSG_LOG) {
+		msglog_obey(s, m);
+		return false;
+	}
+	if (m->flags & MSG_COUNTED)
+		mailbox_uncount(&s->mailbox, m);
+	if (m->flags & MSG_MARK)
+		taken(m);
+	return true;
+}
+
 bool service_run(struct service *s, uint64_t *now)
 {
 	const uint32_t handle = service_handle(s);
@@ -390,11 +425,8 @@ bool service_run(struct service *s, uint64_t *now)
 			atomic_store_explicit(&s->turn_began_ns, t, memory_order_relaxed);
 			continue;
 		}
-		if (unlikely(m->flags & (MSG_POISON | MSG_LOG))) {
-			if (m->flags & MSG_LOG)
-				msglog_obey(s, m);
+		if (unlikely(m->flags & (MSG_POISON | MSG_LOG | MSG_COUNTED | MSG_MARK)) && !take_special(s, m))
 			continue;
-		}
 		if (unlikely(m->dest != handle)) {
 			/* for an earlier service of this slot */
 			fail_request(m, NO_SERVICE);
@@ -404,9 +436,7 @@ bool service_run(struct service *s, uint64_t *now)
 		unsigned length = mailbox_overload(&s->mailbox);
 
 		if (unlikely(length))
-			service_log(s, LOG_LEVEL_WARNING,
-				    "May overload, message queue length = %u (last from :%08x type %d)",
-				    length, m->source, m->type);
+			overload_report(s, length);
 		sched_note_message(handle, m);
 		messages++;
 		if (likely(s->on_message != NULL))
@@ -435,6 +465,8 @@ out:
 
 must_use static inline int push(struct service *s, struct msg *m)
 {
+	if (unlikely(mailbox_bound(&s->mailbox)) && !overload_admit(s, m))
+		return SEND_REFUSED;
 	switch (mailbox_push(&s->mailbox, m)) {
 	case MAILBOX_PUSHED:
 		return SEND_OK;
@@ -444,6 +476,8 @@ must_use static inline int push(struct service *s, struct msg *m)
 	case MAILBOX_CLOSED:
 		break;
 	}
+	if (unlikely(m->flags & MSG_COUNTED))
+		mailbox_uncount(&s->mailbox, m);
 	msg_destroy(m);
 	return SEND_NO_SERVICE;
 }

@@ -55,6 +55,11 @@ struct service {
 	/* [queue] the run queue that holds it */
 	struct service *run_next;
 
+	/* overload.c */
+	unsigned overload_said;             /* [owner] the length last told of, and when */
+	uint64_t overload_said_ns;
+	atomic_uint_least64_t refusal_said_ns; /* [any] */
+
 	/* set at launch, then constant until the slot is recycled */
 	uint64_t born_ns;
 	char *args;                         /* launch parameters, for people; until the last unref */
@@ -114,7 +119,7 @@ enum {
 	SEND_NO_SERVICE = -1, /* no such local service; the contract's -1 */
 	SEND_TOO_LARGE = -2,
 	SEND_INVALID = -3,    /* destination 0 */
-	SEND_REFUSED = -4,    /* the way to another node is shut or full: whoever waits has been told */
+	SEND_REFUSED = -4,    /* the way to another node is shut or full, or the mailbox is: whoever waits has been told */
 };
 
 /* Delivers m to m->dest, local or remote; m is taken in every case. Unless it returns SEND_OK or
@@ -170,6 +175,10 @@ void service_set_exit_monitor(uint32_t handle);
 /* f looks at each message that is freed unread because its service ended (or has no callback), and frees
  * what the payload points to (net/: read buffers, sockets). Before the first launch; adding it twice is adding it once. */
 void service_add_on_drop(void (*f)(const struct msg *m));
+
+/* f hears of each message with MSG_MARK when its receiver takes it out of the mailbox, or when it is freed
+ * unread. Before the first launch. */
+void service_set_on_taken(void (*f)(const struct msg *m));
 
 /* ---- for the scheduler ---- */
 

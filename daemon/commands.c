@@ -285,6 +285,8 @@ static void add_service(struct service *s, void *ud)
 	/* constant while we hold the reference; relaxed loads: statistics */
 	json_string(j, "args", s->args);
 	json_uint(j, "mailbox", mailbox_length(&s->mailbox));
+	json_uint(j, "mailbox_max", mailbox_bound(&s->mailbox));
+	json_uint(j, "refused", mailbox_refused(&s->mailbox));
 	json_uint(j, "messages", atomic_load_explicit(&s->messages, memory_order_relaxed));
 	json_double(j, "cpu_ms",
 		    (double)(atomic_load_explicit(&s->cpu_ns, memory_order_relaxed) / NS_PER_US) / 1000);

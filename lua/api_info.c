@@ -123,6 +123,26 @@ int api_mqlen(lua_State *L)
 	return 1;
 }
 
+/* Ours: mailbox([max [, policy]]) sets the bound of this service's mailbox, 0 = none, "refuse" or "warn". Returns
+ * the bound, how many messages wait, how many did not fit. */
+int api_mailbox(lua_State *L)
+{
+	static const char *const policies[] = {"refuse", "warn", NULL};
+	struct service *s = host_of(L)->s;
+
+	if (!lua_isnoneornil(L, 1)) {
+		lua_Integer max = luaL_checkinteger(L, 1);
+		int policy = luaL_checkoption(L, 2, policies[0], policies);
+
+		luaL_argcheck(L, max >= 0 && max <= INT32_MAX, 1, "not a number of messages");
+		overload_set_bound(s, (unsigned)max, policy ? OVERLOAD_WARN : OVERLOAD_REFUSE);
+	}
+	lua_pushinteger(L, mailbox_bound(&s->mailbox));
+	lua_pushinteger(L, mailbox_length(&s->mailbox));
+	lua_pushinteger(L, (lua_Integer)mailbox_refused(&s->mailbox));
+	return 3;
+}
+
 int api_endless(lua_State *L)
 {
 	lua_pushboolean(L, strcmp(command_run(host_of(L)->s, "STAT", "endless"), "1") == 0);

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "core/msg.h"
+#include "core/overload.h"
 #include "core/service.h"
 #include "lua/lua_priv.h"
 
@@ -350,6 +351,8 @@ void require_push_stock(lua_State *L);
 
 /* ---- loader.c: runs the service's file in the state; raises ---- */
 int host_load(lua_State *L);
+/* The line launches a service of ours that no program may stand in for. */
+bool host_is_part_of_node(const char *args);
 
 /* ---- codecache.c: like luaL_loadfile, compiled once per process ---- */
 enum code_mode {

@@ -138,7 +138,8 @@ static int push_words(lua_State *L, const char *args)
 	}
 }
 
-static bool is_own(const char *args)
+/* A service of ours, by the line that launches it. */
+static bool is_own(const char *args, bool *ret_common)
 {
 	size_t skip = strspn(args, BLANKS), n = strcspn(args + skip, BLANKS);
 	char name[64];
@@ -147,7 +148,15 @@ static bool is_own(const char *args)
 		return false;
 	memcpy(name, args + skip, n);
 	name[n] = 0;
+	*ret_common = is_common_name(name);
 	return search_own_service(name) != NULL;
+}
+
+bool host_is_part_of_node(const char *args)
+{
+	bool common;
+
+	return is_own(args, &common) && !common;
 }
 
 /* The configuration's `lualoader`, if it is the program's own: what the stock loader does is done here, so a path that
@@ -193,10 +202,11 @@ int host_load(lua_State *L)
 {
 	struct host *h = host_of(L);
 	const char *preload = env_get("preload"), *loader = own_loader();
+	bool common;
 	int words;
 
 	/* Ours start without it: a loader that is wrong must not keep the node from telling so. */
-	if (loader && !is_own(h->args))
+	if (loader && !is_own(h->args, &common))
 		return run_loader(L, loader, h->args);
 
 	words = push_words(L, h->args);

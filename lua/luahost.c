@@ -21,6 +21,8 @@
 
 const char *luahost_lib_dir, *luahost_service_dir;
 static size_t default_memory_limit;
+static unsigned default_mailbox_max;
+static enum overload_policy default_mailbox_policy;
 
 static const struct module snlua;
 
@@ -223,6 +225,9 @@ static int snlua_init(void *instance, struct service *s, const char *args)
 	h->s = s;
 	h->args = mem_strdup(args ? args : "");
 	atomic_store_explicit(&s->starting, true, memory_order_relaxed);
+	/* a service of ours that refuses a request would leave others without what they wait for */
+	if (default_mailbox_max && !host_is_part_of_node(h->args))
+		overload_set_bound(s, default_mailbox_max, default_mailbox_policy);
 	service_set_message_callback(s, h, boot);
 	m->dest = service_handle(s);
 	return service_send(m) == SEND_OK ? 0 : -1;
@@ -350,6 +355,8 @@ int luahost_init(const struct luahost_config *c)
 	luahost_lib_dir = mem_strdup(c->lib_dir);
 	luahost_service_dir = mem_strdup(c->service_dir);
 	default_memory_limit = c->memory_limit;
+	default_mailbox_max = c->mailbox_max;
+	default_mailbox_policy = c->mailbox_only_warns ? OVERLOAD_WARN : OVERLOAD_REFUSE;
 	contract_init();
 	libs_init();
 	search_init(luahost_lib_dir, luahost_service_dir);
