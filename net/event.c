@@ -24,13 +24,14 @@
 
 #define TEXT_MAX 128
 
-static bool deliver(uint32_t owner, struct socket_message head, const char *text)
+static bool deliver(uint32_t owner, struct socket_message head, const char *text, uint8_t flags)
 {
 	size_t n = text ? strnlen(text, TEXT_MAX) : 0;
 	struct msg *m = msg_create(sizeof(head) + n);
 
 	m->type = PTYPE_SOCKET;
 	m->dest = owner;
+	m->flags = flags;
 	memcpy(msg_payload(m), &head, sizeof(head));
 	if (n)
 		memcpy((char *)msg_payload(m) + sizeof(head), text, n);
@@ -41,7 +42,7 @@ static void send_event(struct socket *s, int type, int ud, const char *text)
 {
 	struct socket_message head = { .type = type, .id = socket_id(s), .ud = ud };
 
-	if (s->owner && !s->orphan && !deliver(s->owner, head, text))
+	if (s->owner && !s->orphan && !deliver(s->owner, head, text, 0))
 		s->orphan = true;
 }
 
@@ -149,13 +150,38 @@ void event_open(struct socket *s, int port, const char *text)
 	notify(s, NOTICE_OPEN, text, port);
 }
 
+/* The flag of the next message for the owner. */
+static uint8_t mark(struct socket *s, size_t size)
+{
+	s->since_mark += (uint32_t)size + READ_COST;
+	if (s->since_mark < READ_MARK)
+		return 0;
+	s->since_mark = 0;
+	s->marks++;
+	return MSG_MARK;
+}
+
+void event_taken(const struct msg *m)
+{
+	struct socket_message head;
+	struct socket *s;
+
+	memcpy(&head, msg_payload(m), sizeof(head));
+	s = socket_lock(head.id);
+	if (!s)
+		return;
+	if (s->marks-- == MARKS_MAX)
+		socket_watch_or_fail(s);
+	socket_unlock(s);
+}
+
 void event_data(struct socket *s, void *payload_take, size_t size)
 {
 	struct socket_message head = {
 		.type = SOCKET_DATA, .id = socket_id(s), .ud = (int)size, .buffer = payload_take
 	};
 
-	if (s->orphan || !deliver(s->owner, head, NULL)) {
+	if (s->orphan || !deliver(s->owner, head, NULL, mark(s, size))) {
 		s->orphan = true;
 		payload_free(payload_take);
 	}
@@ -206,7 +232,7 @@ bool event_accept(struct socket *s, int new_id, const char *peer)
 
 void event_invalid(uint32_t owner, int id, const char *why)
 {
-	deliver(owner, (struct socket_message){ .type = SOCKET_ERROR, .id = id }, why);
+	deliver(owner, (struct socket_message){ .type = SOCKET_ERROR, .id = id }, why, 0);
 }
 
 void event_shutdown(struct socket *s)

@@ -35,6 +35,7 @@ int net_init(void)
 	(void)reserve_take();
 	sched_set_poller(&ops, NULL);
 	service_add_on_drop(event_dropped);
+	service_set_on_taken(event_taken);
 	msglog_set_format(PTYPE_SOCKET, event_logged);
 	return 0;
 }

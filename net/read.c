@@ -100,7 +100,7 @@ static bool read_message(struct socket *s, size_t *ret_read)
 	count_read(s, (size_t)n);
 	event_data(s, buffer, (size_t)n);
 	*ret_read = (size_t)n;
-	return (size_t)n == size + SPARE && !s->orphan;
+	return (size_t)n == size + SPARE && !s->orphan && s->marks < MARKS_MAX;
 }
 
 static void read_service(struct socket *s)
@@ -109,6 +109,8 @@ static void read_service(struct socket *s)
 
 	while (total < READ_MAX && read_message(s, &n))
 		total += n;
+	if (s->marks == MARKS_MAX && s->state == STATE_OPEN)
+		socket_watch_or_fail(s); /* the owner has enough to read */
 }
 
 void read_ready(struct socket *s)

@@ -100,6 +100,7 @@ struct socket *socket_create(uint32_t owner, const struct net_handler *h, void *
 	s->counted = s->refused = 0;
 	limits_apply(s);
 	s->read_size = READ_MIN;
+	s->since_mark = s->marks = 0;
 	s->to = NULL;
 	s->unix_path = NULL;
 	s->read_bytes = s->write_bytes = s->read_ns = s->write_ns = 0;
@@ -166,7 +167,7 @@ static uint32_t wanted_events(const struct socket *s)
 	case STATE_LISTEN:
 		return s->reading && !s->backoff ? EPOLLIN : 0;
 	case STATE_OPEN:
-		if (s->reading && !s->eof && !s->closing)
+		if (s->reading && s->marks < MARKS_MAX && !s->eof && !s->closing)
 			events |= EPOLLIN;
 		if (!sendq_empty(&s->out) && !s->write_failed)
 			events |= EPOLLOUT;

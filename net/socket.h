@@ -88,6 +88,8 @@ struct socket {
 	uint64_t closed_ns;  /* when it began to close */
 	uint64_t complained_ns; /* when a listener last told of a failed accept */
 	uint32_t read_size;  /* the next read buffer, adapts */
+	uint32_t since_mark; /* what the messages for the owner cost since the last that was marked */
+	unsigned marks;      /* marked messages that the owner has not taken yet: MARKS_MAX stop the reading */
 	struct addr_list *to;
 
 	char *unix_path; /* made by our bind: unlinked at the end, if it is still this inode */
@@ -136,6 +138,8 @@ bool event_accept(struct socket *s, int new_id, const char *peer);
 void event_invalid(uint32_t owner, int id, const char *why);
 /* core's service_add_on_drop. No lock. */
 void event_dropped(const struct msg *m);
+/* core's service_set_on_taken. No lock. */
+void event_taken(const struct msg *m);
 /* core's msglog_set_format: a line of a message log. No lock. */
 void event_logged(FILE *out, const struct msg *m);
 /* The owner gives up the socket: closes now, CLOSE unless told. */
@@ -159,6 +163,12 @@ void limits_apply(struct socket *s);
 /* The bound of the node is reached. */
 bool limits_exhausted(void);
 void limits_accept_refused(void);
+
+/* A service that does not come to read its mail must not be buried in it: a message is marked after so many bytes
+ * (each message costs READ_COST besides), and with two of these untaken the rest stays in the kernel. */
+#define READ_MARK (256u << 10)
+#define READ_COST 128u
+#define MARKS_MAX 2u
 
 /* read.c: STATE_OPEN sockets begin small. */
 #define READ_MIN 64u

@@ -22,6 +22,8 @@ local feed, pop, readall, readline = driver.feed, driver.pop, driver.readall, dr
 
 local PAUSE_AT <const> = 128 * 1024
 local UNTIL_END <const> = -1
+-- A line longer than that is none, unless socket.limit says so.
+local LINE_MAX <const> = 16 * 1024 * 1024
 
 local socket = {}
 local onclose = {} -- id -> function; may come before the id is started
@@ -68,11 +70,19 @@ end
 
 -- ---- events ----
 
+-- What the buffer may hold. Whoever asks for a number of bytes, or for the whole stream, knows what he does.
+local function limit_of(s, need)
+	if type(need) == "number" and need > 0 then
+		return math.huge
+	end
+	return s.limit or type(need) == "string" and LINE_MAX or math.huge
+end
+
 -- The buffer is above `high`. need: what was waited for when the data came.
 local function on_high(s, size, need)
 	if s.overflow then
 		driver.clear(s.buffer)
-	elseif s.limit and size > s.limit and not (type(need) == "number" and need > 0) then
+	elseif size > limit_of(s, need) then
 		log("socket buffer overflow: fd=%d size=%d", s.id, size)
 		s.overflow, s.high = true, 0
 		driver.clear(s.buffer)

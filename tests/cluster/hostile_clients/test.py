@@ -210,5 +210,72 @@ def every_descriptor_by_the_program(build):
         eventually("a client is served", lambda: echoes(v.client("echo")) is None)
 
 
+def flood(s, piece, stop):
+    try:
+        while not stop.is_set():
+            s.send(piece)
+    except OSError:
+        pass
+
+
+def flooded(v, hello, piece, n, seconds, busy=None):
+    """n clients send without end for so long; returns the sockets."""
+    stop, clients = threading.Event(), [v.client(hello) for _ in range(n)]
+    threads = [threading.Thread(target=flood, args=(s, piece, stop)) for s in clients]
+    for s in clients:
+        s.settimeout(0.2)
+    work = threading.Thread(target=busy) if busy else None
+    if work:
+        work.start()
+    for t in threads:
+        t.start()
+    time.sleep(seconds)
+    stop.set()
+    for t in threads:
+        t.join()
+    if work:
+        work.join()
+    return clients
+
+
+def floods_while_nobody_reads(build):
+    """clients that flood a service which is busy for two seconds: the kernel keeps what it cannot read yet"""
+    with Victim(build) as v:
+        before = v.peak()
+        for piece in (b"x" * 65536, b"y\n" * 8):
+            flooded(v, "pause", piece, 6, 2, lambda: v.call("work", "2"))
+        v.grew_at_most(before, 12 * MIB + SLACK)
+        eventually("it lives", lambda: echoes(v.client("echo")) is None)
+
+
+def a_line_without_end(build):
+    """clients that send a line without end are closed when it is 16 MiB long"""
+    with Victim(build) as v:
+        before = v.peak()
+        clients = flooded(v, "never", b"x" * 65536, 2, 3)
+        eventually("both were closed", lambda: v.call("sockets") == 0)
+        v.grew_at_most(before, 2 * 16 * MIB + SLACK)
+        assert v.logged().count("socket buffer overflow") == 2
+        assert all(gone(s) for s in clients)
+
+
+def half_a_line_and_no_more(build):
+    """four hundred clients that say half a line, a byte at a time, cost little, and others are served"""
+    with Victim(build) as v:
+        good = v.client("echo")
+        before = v.peak()
+        slow = [v.client() for _ in range(400)]
+        for i in range(5):
+            for s in slow:
+                s.sendall(b"e")
+            echoes(good)
+        eventually("all are there", lambda: v.call("sockets") == 401)
+        v.grew_at_most(before, 12 * MIB)
+        for s in slow:
+            s.close()
+        eventually("all are gone", lambda: v.call("sockets") == 1)
+
+
 if __name__ == "__main__":
-    main([four_that_never_read, small_pieces_too, refused_in_place_of_closed, every_descriptor, every_descriptor_by_the_program])
+    main([four_that_never_read, small_pieces_too, refused_in_place_of_closed, every_descriptor, every_descriptor_by_the_program,
+          floods_while_nobody_reads, a_line_without_end, half_a_line_and_no_more])

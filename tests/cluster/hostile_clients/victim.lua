@@ -40,6 +40,13 @@ function client.never(id)
 	socket.readline(id, "no such separator")
 end
 
+-- Reads nothing for a while, and then all.
+function client.pause(id)
+	skynet.sleep(100)
+	while socket.read(id) do
+	end
+end
+
 local function serve(id)
 	if not socket.start(id) then
 		return
