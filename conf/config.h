@@ -39,7 +39,7 @@ struct config {
 		bool insecure;
 		bool wait_for_join;      /* READY only when joined; default true */
 		uint32_t join_timeout_ms; /* 0 = for ever */
-		uint32_t heartbeat_ms, dead_ms;
+		uint32_t heartbeat_ms, dead_ms, link_wait_ms;
 		uint64_t message_max, queue_max;
 		uint32_t name_wait_ms;
 	} cluster;

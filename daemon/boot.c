@@ -199,6 +199,7 @@ static int init_harbor(const struct config *c)
 		.masters = c->cluster.master.count ? (const char *const *)c->cluster.master.items : own,
 		.heartbeat_ms = c->cluster.heartbeat_ms,
 		.dead_ms = c->cluster.dead_ms,
+		.link_wait_ms = c->cluster.link_wait_ms,
 		.message_max = c->cluster.message_max,
 		.queue_max = c->cluster.queue_max,
 		.name_wait_ms = c->cluster.name_wait_ms,

@@ -4,6 +4,7 @@
  *
  * One timer serves everybody. Any event that may have moved a deadline calls control_touch(), which posts one
  * look at all of them; a look costs microseconds and many events share one. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -75,13 +76,22 @@ static void peer_is_down(struct peer *p, enum peer_loss loss, const char *why)
 	watch_tell(p->id, false);
 }
 
+static void peer_is_tired(struct peer *p)
+{
+	log_warning("harbor: node %s (harbor %u) has been without a link for too long, calls to it fail: %s",
+		    p->name, p->id, p->why[0] ? p->why : "it does not answer");
+	link_tired(link_of(p));
+}
+
 static void peer_given_up(struct peer *p, enum peer_loss loss)
 {
 	if (loss == PEER_LINK_LOST)
 		log_warning("harbor: node %s (harbor %u) is out of reach: %s", p->name, p->id, p->why);
+	else if (loss == PEER_REFUSED)
+		log_warning("harbor: node %s (harbor %u) is gone: %s", p->name, p->id, p->why);
 	else
 		directory_drop_node(&H.directory, p->id);
-	link_shut(link_of(p), loss == PEER_NODE_DOWN ? LINK_NODE_DOWN : LINK_OUT_OF_REACH);
+	link_shut(link_of(p), loss == PEER_LINK_LOST ? LINK_OUT_OF_REACH : LINK_NODE_DOWN);
 }
 
 static uint64_t peer_received(struct peer *p)
@@ -97,6 +107,7 @@ static const struct peer_ops peer_hands = {
 	.close = peer_close,
 	.up = peer_is_up,
 	.down = peer_is_down,
+	.tired = peer_is_tired,
 	.give_up = peer_given_up,
 	.received = peer_received,
 };
@@ -186,7 +197,7 @@ static void member_node(void *ud, const struct wire_control *c)
 	if (c->up) {
 		l->seen = true;
 		peer_member_up(&l->peer, c, now);
-		if (l->peer.reachable)
+		if (l->peer.patient)
 			link_open(l);
 	} else if (l->peer.epoch == c->epoch) {
 		peer_member_down(&l->peer, now);
@@ -435,7 +446,9 @@ void control_lost(struct conn *c, const char *why)
 {
 	uint64_t now = clock_mono_ns();
 
-	if (c->role == ROLE_LINK)
+	if (c->role == ROLE_LINK && strcmp(why, strerror(ECONNREFUSED)) == 0)
+		peer_refused(&link_get(c->node)->peer, c->id, why, now);
+	else if (c->role == ROLE_LINK)
 		peer_lost(&link_get(c->node)->peer, c->id, why, now);
 	else if (c->role == ROLE_MASTER)
 		member_lost(&H.member, c->id, why, now);

@@ -19,6 +19,7 @@ struct harbor_config {
 	const char *const *masters;  /* NULL-terminated */
 	uint32_t heartbeat_ms;       /* 1000 */
 	uint32_t dead_ms;            /* 5000 */
+	uint32_t link_wait_ms;       /* how long calls wait for a link that is broken; 1000 */
 	uint64_t message_max;        /* bytes, 256 MiB */
 	uint64_t queue_max;          /* bytes a link may have unsent, 64 MiB + message_max */
 	uint32_t name_wait_ms;       /* how long a send to an unknown name waits */

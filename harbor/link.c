@@ -333,6 +333,31 @@ static void bounce_waiting(struct link *l, const char *why)
 	bounce(l, m, why);
 }
 
+/* The others stay in their order. */
+static void bounce_requests(struct link *l)
+{
+	struct msg *waiting, *requests = NULL;
+
+	pthread_mutex_lock(&l->tx_lock);
+	queue_outbox(l);
+	waiting = txq_clear(&l->queue);
+	while (waiting) {
+		struct msg *m = waiting;
+
+		waiting = m->next;
+		if (!msg_wants_answer(m)) {
+			txq_push(&l->queue, m);
+			continue;
+		}
+		m->next = requests;
+		requests = m;
+	}
+	uncount(l, requests);
+	set_backlog(l);
+	pthread_mutex_unlock(&l->tx_lock);
+	bounce(l, requests, gate_text(LINK_BROKEN));
+}
+
 /* A small queue is written by the loop, which tells nobody: then the last write's figure is too
  * high. */
 static void recount_socket(struct link *l)
@@ -385,10 +410,12 @@ static void push(struct link *l, struct msg *m)
 	while (!atomic_compare_exchange_weak_explicit(&l->outbox, &old, (uintptr_t)m, memory_order_seq_cst,
 						      memory_order_relaxed)); /* L1, G2 */
 	gate = atomic_load_explicit(&l->gate, memory_order_seq_cst); /* G2 */
-	if (unlikely(gate != LINK_OPEN))
-		bounce_waiting(l, gate_text(gate));
-	else
+	if (likely(gate == LINK_OPEN))
 		flush_later(l);
+	else if (gate == LINK_BROKEN)
+		bounce_requests(l);
+	else
+		bounce_waiting(l, gate_text(gate));
 }
 
 /* A limit refuses an answer: its caller on the other node gets a small error. If there is no
@@ -436,7 +463,7 @@ int link_send(struct msg *m)
 	int gate = l ? atomic_load_explicit(&l->gate, memory_order_acquire) : LINK_NO_NODE;
 	const char *why;
 
-	if (gate != LINK_OPEN)
+	if (gate != LINK_OPEN && (gate != LINK_BROKEN || msg_wants_answer(m)))
 		return refuse(l, m, gate_text(gate));
 	if (m->source == 0)
 		m->source = (uint32_t)service_harbor() << 24; /* the node itself */
@@ -519,6 +546,12 @@ void link_down(struct link *l, const char *why)
 void link_open(struct link *l)
 {
 	atomic_store_explicit(&l->gate, LINK_OPEN, memory_order_seq_cst);
+}
+
+void link_tired(struct link *l)
+{
+	atomic_store_explicit(&l->gate, LINK_BROKEN, memory_order_seq_cst); /* G1 */
+	bounce_requests(l);
 }
 
 void link_shut(struct link *l, enum link_gate gate)

@@ -50,8 +50,9 @@ struct link {
 	uint64_t since_wall_ns;
 };
 
-/* May a message be pushed, and if not, why? */
-enum link_gate { LINK_NO_NODE, LINK_NODE_DOWN, LINK_OUT_OF_REACH, LINK_OPEN };
+/* May a message be pushed, and if not, why? LINK_BROKEN: only what waits for no answer; it is
+ * kept for the link's return. */
+enum link_gate { LINK_NO_NODE, LINK_NODE_DOWN, LINK_OUT_OF_REACH, LINK_BROKEN, LINK_OPEN };
 
 /* overrun: on the loop; the link cannot even carry the errors of its calls and is to be broken. */
 void link_init(uint64_t message_max, uint64_t queue_max, void (*overrun)(struct link *l));
@@ -70,6 +71,9 @@ void link_received(struct link *l, struct msg *m_take);
 void link_up(struct link *l, int conn);
 /* What was in flight is lost: its requests fail with why. What waits stays for the next connection. */
 void link_down(struct link *l, const char *why);
+/* It has been down for too long for calls: those that wait fail, and new ones, until it is
+ * opened again. */
+void link_tired(struct link *l);
 /* Sends are accepted again, or refused from now on; then all that waits fails. */
 void link_open(struct link *l);
 void link_shut(struct link *l, enum link_gate gate);

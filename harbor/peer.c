@@ -27,14 +27,28 @@ static void back_off(struct peer *p, uint64_t now)
 	p->retry_ns = now + p->backoff_ns / 2 + random_below(p->self, p->backoff_ns / 2);
 }
 
+/* From now on the node has so long to come (back). */
+static void wait_for_link(struct peer *p, uint64_t now)
+{
+	p->patient = true;
+	p->tired_ns = now + p->self->link_wait_ns;
+	p->unreachable_ns = now + p->self->dead_ns;
+}
+
+static void give_up(struct peer *p, enum peer_loss loss)
+{
+	p->reachable = p->patient = false;
+	p->ops->give_up(p, loss);
+}
+
 /* Nothing is known of it any more, and it has no connection. */
 static void end_incarnation(struct peer *p)
 {
 	p->epoch = 0;
-	p->disowned = p->reachable = false;
+	p->disowned = false;
 	p->state = PEER_UNKNOWN;
 	p->their_attempt = 0;
-	p->ops->give_up(p, PEER_NODE_DOWN);
+	give_up(p, PEER_NODE_DOWN);
 }
 
 /* The connection, if any, is gone or given up. */
@@ -46,10 +60,13 @@ static void drop_link(struct peer *p, enum peer_loss loss, const char *why, uint
 	p->conn = 0;
 	p->state = p->epoch ? PEER_WAITING : PEER_UNKNOWN;
 	if (was_up) {
-		p->unreachable_ns = now + p->self->dead_ns;
+		wait_for_link(p, now);
 		p->ops->down(p, loss, why);
 	}
 	back_off(p, now);
+	/* At once, for the answer tells whether the process lives; but not in a circle. */
+	if (was_up && now - p->up_ns >= PEER_BACKOFF_MIN_NS)
+		p->retry_ns = now;
 	if (p->disowned)
 		end_incarnation(p);
 }
@@ -81,7 +98,7 @@ static void meet(struct peer *p, const struct wire_control *c, uint64_t now)
 	p->epoch = c->epoch;
 	p->state = PEER_WAITING;
 	p->reachable = true;
-	p->unreachable_ns = now + p->self->dead_ns;
+	wait_for_link(p, now);
 	/* the smaller id goes first: both at once would only cross */
 	p->retry_ns = p->self->id < p->id ? now : now + PEER_BACKOFF_MIN_NS;
 	p->backoff_ns = 0;
@@ -148,7 +165,8 @@ static void set_up(struct peer *p, int conn, uint64_t now)
 {
 	p->state = PEER_UP;
 	p->conn = conn;
-	p->reachable = true;
+	p->reachable = p->patient = true;
+	p->up_ns = now;
 	p->backoff_ns = 0;
 	p->heard_ns = p->ping_ns = now;
 	p->why[0] = 0;
@@ -234,6 +252,15 @@ void peer_lost(struct peer *p, int conn, const char *why, uint64_t now)
 		drop_link(p, PEER_LINK_LOST, why, now);
 }
 
+void peer_refused(struct peer *p, int conn, const char *why, uint64_t now)
+{
+	if (!conn || conn != p->conn)
+		return;
+	drop_link(p, PEER_LINK_LOST, why, now);
+	if (p->reachable)
+		give_up(p, PEER_REFUSED);
+}
+
 static uint64_t tick_up(struct peer *p, uint64_t now)
 {
 	struct wire_control ping = { .kind = WIRE_PING, .stamp = now };
@@ -262,13 +289,17 @@ uint64_t peer_tick(struct peer *p, uint64_t now)
 		close_link(p, PEER_LINK_LOST, "the handshake took too long", now);
 	if (p->state == PEER_WAITING && now >= p->retry_ns)
 		connect_now(p, now);
-	if (p->reachable && now >= p->unreachable_ns) {
-		p->reachable = false;
-		p->ops->give_up(p, PEER_LINK_LOST);
+	if (p->reachable && now >= p->unreachable_ns)
+		give_up(p, PEER_LINK_LOST);
+	if (p->patient && now >= p->tired_ns) {
+		p->patient = false;
+		p->ops->tired(p);
 	}
 	next = p->state == PEER_CONNECTING ? p->deadline_ns : p->retry_ns;
 	if (p->reachable && p->unreachable_ns < next)
 		next = p->unreachable_ns;
+	if (p->patient && p->tired_ns < next)
+		next = p->tired_ns;
 	return next;
 }
 

@@ -37,6 +37,7 @@ enum peer_state { PEER_UNKNOWN, PEER_WAITING, PEER_CONNECTING, PEER_UP };
 /* Why a link went down. */
 enum peer_loss {
 	PEER_LINK_LOST,  /* the connection broke: it is tried again */
+	PEER_REFUSED,    /* its port refuses connections: the process is gone */
 	PEER_NODE_DOWN,  /* the incarnation is dead, or said goodbye */
 };
 
@@ -54,6 +55,8 @@ struct peer_ops {
 	void (*up)(struct peer *p, int conn);
 	/* The link was up and is not any more. */
 	void (*down)(struct peer *p, enum peer_loss loss, const char *why);
+	/* The link has not come (back) within link_wait_ns: calls do not wait for it any more. */
+	void (*tired)(struct peer *p);
 	/* Nothing waits for this node any more: it is dead, or was out of reach for dead_ns. */
 	void (*give_up)(struct peer *p, enum peer_loss loss);
 	/* Data frames received on the link. */
@@ -65,7 +68,7 @@ struct peer_self {
 	char cluster[64], name[64], address[128];
 	unsigned id;             /* 0 before the first JOINED */
 	uint64_t epoch;
-	uint64_t heartbeat_ns, dead_ns;
+	uint64_t heartbeat_ns, dead_ns, link_wait_ns;
 	uint64_t random;         /* state of the jitter */
 };
 
@@ -78,10 +81,12 @@ struct peer {
 	uint64_t epoch;          /* of the living incarnation, 0 = none */
 	bool disowned;           /* UP, though the master says that it is dead */
 	bool reachable;          /* sends may wait for the link */
+	bool patient;            /* and calls, too */
 	int conn;                /* CONNECTING: our attempt; UP: the link; else 0 */
 	uint32_t attempt;        /* number of our last attempt */
 	uint32_t their_attempt;  /* their attempts up to here are given up */
 	uint64_t retry_ns, backoff_ns, deadline_ns, heard_ns, ping_ns, unreachable_ns;
+	uint64_t tired_ns, up_ns;
 	uint64_t rtt_ns;
 	char why[128];           /* the last loss or refusal, for people */
 };
@@ -100,6 +105,8 @@ void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t
 void peer_heard(struct peer *p, int conn, uint64_t now);
 /* The connection broke. */
 void peer_lost(struct peer *p, int conn, const char *why, uint64_t now);
+/* Our attempt was refused by the other machine: nobody listens there. */
+void peer_refused(struct peer *p, int conn, const char *why, uint64_t now);
 /* Does what is due; gives the time when it wants to be called again, UINT64_MAX: not. */
 uint64_t peer_tick(struct peer *p, uint64_t now);
 /* We end: says goodbye and connects no more. */

@@ -46,9 +46,12 @@ def why_not():
 
 class Network:
     """Nodes are numbered from 1; node i has the address 10.77.0.i in its namespace."""
+    count = 0
 
     def __init__(self, nodes):
-        self.prefix, self.nodes, self.made = f"hc{os.getpid()}", range(1, nodes + 1), []
+        # The kernel takes its time to forget the names of the network before.
+        Network.count += 1
+        self.prefix, self.nodes, self.made = f"h{os.getpid()}x{Network.count % 10}", range(1, nodes + 1), []
         try:
             self.build()
         except OSError:

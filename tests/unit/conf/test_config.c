@@ -63,6 +63,7 @@ static void the_form_of_the_benchmark_loads(void **state)
 	assert_string_equal(c->cluster.master.items[0], "127.0.0.1:24013");
 	assert_string_equal(c->lua.path.items[0], "/d/?.lua");
 	assert_int_equal(c->cluster.dead_ms, 5000);
+	assert_int_equal(c->cluster.link_wait_ms, 1000);
 	assert_int_equal(c->cluster.message_max, 256u << 20);
 }
 

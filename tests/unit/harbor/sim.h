@@ -320,6 +320,11 @@ static void sim_peer_give_up(struct peer *p, enum peer_loss loss)
 		directory_drop_node(&sim_node_of_self(p->self)->directory, p->id);
 }
 
+static void sim_peer_tired(struct peer *p)
+{
+	(void)p;
+}
+
 static uint64_t sim_peer_received(struct peer *p)
 {
 	struct sim_node *n = sim_node_of_self(p->self);
@@ -328,7 +333,7 @@ static uint64_t sim_peer_received(struct peer *p)
 }
 
 static const struct peer_ops sim_peer_ops = { sim_peer_connect, sim_peer_write, sim_peer_close, sim_peer_up,
-					      sim_peer_down, sim_peer_give_up, sim_peer_received };
+					      sim_peer_down, sim_peer_tired, sim_peer_give_up, sim_peer_received };
 
 static int sim_member_connect(void *ud, const char *address)
 {
@@ -654,6 +659,7 @@ static inline void sim_start_node(unsigned i, unsigned wanted)
 	n->self.random = n->life * 7919;
 	n->self.heartbeat_ns = SIM_HEARTBEAT;
 	n->self.dead_ns = SIM_DEAD;
+	n->self.link_wait_ns = SIM_DEAD / 5;
 	directory_init(&n->directory, sim_directory_send, n);
 	member_init(&n->member, &sim_member_ops, n, &n->self, wanted, masters);
 	member_start(&n->member, sim->now);

@@ -181,6 +181,12 @@ static void overrun(struct link *which)
 	atomic_fetch_add_explicit(&overruns, 1, memory_order_relaxed);
 }
 
+static void tire_link(void *arg)
+{
+	(void)arg;
+	link_tired(l);
+}
+
 static void ended(uint32_t handle)
 {
 	(void)handle;
@@ -338,6 +344,32 @@ static void sends_to_the_dead_and_the_unknown_fail_with_their_reason(void **stat
 	assert_true(link_send(m) < 0);
 	assert_string_equal(letter_to(me, 2).text, REMOTE_NO_NODE);
 	assert_true(atomic_load_explicit(&l->waiting_bytes, memory_order_relaxed) == 0);
+}
+
+static void a_link_that_is_away_for_long_fails_its_calls_and_keeps_the_rest(void **state)
+{
+	static char big[3 * WIRE_CHUNK_MAX];
+
+	(void)state;
+	lose_link();
+	close(far);
+	assert_int_equal(send_from(me, 0, PTYPE_LUA, "first", 5), 0);
+	assert_int_equal(send_from(me, 1, PTYPE_LUA, "a call", 6), 0);
+	assert_int_equal(send_from(me, 2, PTYPE_LUA, big, sizeof(big)), 0);
+	assert_int_equal(send_from(me, 0, PTYPE_LUA, big, sizeof(big)), 0);
+	net_post(tire_link, NULL);
+	assert_string_equal(letter_to(me, 0).text, REMOTE_LINK_LOST);
+	assert_string_equal(letter_to(me, 1).text, REMOTE_LINK_LOST);
+	assert_true(send_from(me, 3, PTYPE_LUA, "a late call", 11) < 0);
+	assert_string_equal(letter_to(me, 2).text, REMOTE_LINK_LOST);
+	assert_int_equal(send_from(me, 0, PTYPE_LUA, "last", 4), 0);
+	link_open(l);
+	connect_both();
+	far_read(3);
+	assert_int_equal(got[0]->size, 5);
+	assert_int_equal(got[1]->size, sizeof(big));
+	assert_int_equal(got[2]->size, 4);
+	assert_int_equal(letters_to(me), 3);
 }
 
 static void a_message_above_the_limit_is_refused_and_the_link_stays(void **state)
@@ -526,6 +558,7 @@ int main(void)
 		T(calls_that_wait_fail_when_the_link_is_lost_and_answered_ones_do_not),
 		T(what_waits_while_the_link_is_down_leaves_with_the_next_one),
 		T(sends_to_the_dead_and_the_unknown_fail_with_their_reason),
+		T(a_link_that_is_away_for_long_fails_its_calls_and_keeps_the_rest),
 		T(a_message_above_the_limit_is_refused_and_the_link_stays),
 		T(an_answer_above_the_limit_becomes_a_small_error),
 		T(small_messages_one_by_one_keep_the_bound_too),

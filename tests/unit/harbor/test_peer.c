@@ -14,13 +14,14 @@
 #define T0 (1000 * NS_PER_SEC)
 #define HEARTBEAT NS_PER_SEC
 #define DEAD (5 * NS_PER_SEC)
+#define LINK_WAIT NS_PER_SEC
 
 static struct {
 	int connects, closes, ups, downs, give_ups, next_conn, closed, written_to;
 	bool bad_address;
 	enum peer_loss loss;
 	struct wire_control last; /* written */
-	unsigned pings;
+	unsigned pings, tired;
 } hands;
 
 static int hand_connect(struct peer *p)
@@ -68,6 +69,12 @@ static void hand_give_up(struct peer *p, enum peer_loss loss)
 	hands.loss = loss;
 }
 
+static void hand_tired(struct peer *p)
+{
+	(void)p;
+	hands.tired++;
+}
+
 static uint64_t hand_received(struct peer *p)
 {
 	(void)p;
@@ -75,7 +82,7 @@ static uint64_t hand_received(struct peer *p)
 }
 
 static const struct peer_ops ops = { hand_connect, hand_write, hand_close,   hand_up,
-				     hand_down,	   hand_give_up, hand_received };
+				     hand_down,	   hand_tired,	hand_give_up, hand_received };
 
 static struct peer_self self;
 static struct peer peer;
@@ -84,7 +91,8 @@ static void begin(unsigned own_id, unsigned peer_id)
 {
 	memset(&hands, 0, sizeof(hands));
 	self = (struct peer_self){ .cluster = "c", .name = "me", .id = own_id, .epoch = 100,
-				   .heartbeat_ns = HEARTBEAT, .dead_ns = DEAD, .random = 12345 };
+				   .heartbeat_ns = HEARTBEAT, .dead_ns = DEAD,
+				   .link_wait_ns = LINK_WAIT, .random = 12345 };
 	peer_init(&peer, &ops, &self, peer_id);
 }
 
@@ -291,7 +299,7 @@ static void heartbeats_go_out_each_second_and_silence_ends_the_link(void **state
 	bring_up(T0);
 	while (peer.state == PEER_UP) {
 		next = peer_tick(&peer, now);
-		assert_true(next > now);
+		assert_true(next > now || peer.state != PEER_UP); /* a lost link is tried again at once */
 		now = next;
 		assert_true(++ticks < 20);
 	}
@@ -366,6 +374,67 @@ static void a_node_out_of_reach_fails_what_waits_and_is_tried_on(void **state)
 	assert_true(peer.reachable);
 }
 
+static void calls_wait_for_a_broken_link_for_so_long_and_no_longer(void **state)
+{
+	uint64_t now = T0 + 60 * NS_PER_SEC;
+
+	(void)state;
+	bring_up(T0);
+	peer_lost(&peer, 1, "reset", now);
+	hands.bad_address = true;
+	assert_true(peer.patient && peer.reachable);
+	while (peer.patient) {
+		now = peer_tick(&peer, now);
+		assert_true(now < T0 + 70 * NS_PER_SEC);
+	}
+	assert_true(now >= T0 + 60 * NS_PER_SEC + LINK_WAIT);
+	assert_true(now <= T0 + 60 * NS_PER_SEC + LINK_WAIT + NS_PER_SEC / 10);
+	assert_int_equal(hands.tired, 1);
+	assert_true(peer.reachable);
+	assert_int_equal(hands.give_ups, 0);
+	while (peer.reachable)
+		now = peer_tick(&peer, now);
+	assert_int_equal(hands.give_ups, 1);
+	assert_int_equal(hands.tired, 1);
+}
+
+static void a_lost_link_is_tried_again_at_once_but_not_in_a_circle(void **state)
+{
+	struct wire_control h = hello(7, 5);
+
+	(void)state;
+	bring_up(T0);
+	peer_lost(&peer, 1, "reset", T0 + NS_PER_SEC);
+	(void)peer_tick(&peer, T0 + NS_PER_SEC);
+	assert_int_equal(hands.connects, 2);
+	peer_lost(&peer, hands.next_conn, "reset", T0 + NS_PER_SEC);
+	assert_true(peer_hello(&peer, 50, &h, T0 + NS_PER_SEC));
+	peer_lost(&peer, 50, "reset", T0 + NS_PER_SEC + 1);
+	(void)peer_tick(&peer, T0 + NS_PER_SEC + 1);
+	assert_int_equal(hands.connects, 2);
+}
+
+static void a_port_that_refuses_tells_that_the_process_is_gone(void **state)
+{
+	struct wire_control h = hello(7, 5);
+
+	(void)state;
+	bring_up(T0);
+	peer_lost(&peer, 1, "reset", T0 + NS_PER_SEC);
+	(void)peer_tick(&peer, T0 + NS_PER_SEC);
+	peer_refused(&peer, 77, "an old attempt", T0 + NS_PER_SEC);
+	assert_int_equal(hands.give_ups, 0);
+	peer_refused(&peer, hands.next_conn, "refused", T0 + NS_PER_SEC);
+	assert_int_equal(hands.give_ups, 1);
+	assert_int_equal(hands.loss, PEER_REFUSED);
+	assert_false(peer.reachable || peer.patient);
+	(void)peer_tick(&peer, peer.retry_ns); /* it is tried on, and said once */
+	peer_refused(&peer, hands.next_conn, "refused", peer.retry_ns);
+	assert_int_equal(hands.give_ups, 1);
+	assert_true(peer_hello(&peer, 50, &h, T0 + 2 * NS_PER_SEC));
+	assert_true(peer.reachable && peer.patient);
+}
+
 static void a_handshake_that_hangs_is_ended(void **state)
 {
 	struct wire_control m = member(7);
@@ -426,6 +495,9 @@ int main(void)
 		T(the_round_trip_is_measured),
 		T(tries_come_with_growing_pauses_up_to_a_bound),
 		T(a_node_out_of_reach_fails_what_waits_and_is_tried_on),
+		T(calls_wait_for_a_broken_link_for_so_long_and_no_longer),
+		T(a_lost_link_is_tried_again_at_once_but_not_in_a_circle),
+		T(a_port_that_refuses_tells_that_the_process_is_gone),
 		T(a_handshake_that_hangs_is_ended),
 		T(goodbye_ends_the_incarnation_without_a_retry),
 		T(a_dead_node_may_come_back_as_the_same_incarnation),
