@@ -65,8 +65,8 @@ static void drop_link(struct peer *p, enum peer_loss loss, const char *why, uint
 	}
 	back_off(p, now);
 	/* At once, for the answer tells whether the process lives; but not in a circle. */
-	if (was_up && now - p->up_ns >= PEER_BACKOFF_MIN_NS)
-		p->retry_ns = now;
+	if (was_up && (!p->at_once_ns || now - p->at_once_ns >= PEER_BACKOFF_MIN_NS))
+		p->retry_ns = p->at_once_ns = now;
 	if (p->disowned)
 		end_incarnation(p);
 }
@@ -166,7 +166,6 @@ static void set_up(struct peer *p, int conn, uint64_t now)
 	p->state = PEER_UP;
 	p->conn = conn;
 	p->reachable = p->patient = true;
-	p->up_ns = now;
 	p->backoff_ns = 0;
 	p->heard_ns = p->ping_ns = now;
 	p->why[0] = 0;

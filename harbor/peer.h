@@ -86,7 +86,7 @@ struct peer {
 	uint32_t attempt;        /* number of our last attempt */
 	uint32_t their_attempt;  /* their attempts up to here are given up */
 	uint64_t retry_ns, backoff_ns, deadline_ns, heard_ns, ping_ns, unreachable_ns;
-	uint64_t tired_ns, up_ns;
+	uint64_t tired_ns, at_once_ns;
 	uint64_t rtt_ns;
 	char why[128];           /* the last loss or refusal, for people */
 };
