@@ -14,11 +14,23 @@
 struct partial {
 	struct partial *next;
 	int id;
-	uint8_t head[FRAME_HEAD];
+	uint8_t head[FRAME_LARGE_HEAD];
 	uint8_t head_got;
 	uint32_t size, got, room; /* once the head is there */
 	char *data;
 };
+
+static unsigned head_size(const struct frames *f)
+{
+	return f->large ? FRAME_LARGE_HEAD : FRAME_HEAD;
+}
+
+static uint32_t get_head(const struct frames *f, const uint8_t *head)
+{
+	uint32_t high = frame_get_head(head);
+
+	return f->large ? high << 16 | frame_get_head(head + FRAME_HEAD) : high;
+}
 
 static struct partial **place(struct frames *f, int id)
 {
@@ -102,37 +114,41 @@ bool frames_pop(struct frames *f, struct frame *ret)
 	return true;
 }
 
-/* Frames that are whole in these bytes; gives how many bytes they were. */
+/* Frames that are whole in these bytes; returns how many bytes they were. */
 static size_t take_whole(struct frames *f, int id, const uint8_t *p, size_t n)
 {
+	unsigned head = head_size(f);
 	size_t at = 0;
 
-	while (n - at >= FRAME_HEAD) {
-		uint32_t size = frame_get_head(p + at);
+	while (n - at >= head) {
+		uint32_t size = get_head(f, p + at);
 		void *data = NULL;
 
-		if (n - at - FRAME_HEAD < size)
+		if (n - at - head < size || size > FRAME_LARGE_MAX)
 			break;
 		if (size) {
 			data = payload_alloc(size);
-			memcpy(data, p + at + FRAME_HEAD, size);
+			memcpy(data, p + at + head, size);
 		}
 		push(f, id, data, size);
-		at += FRAME_HEAD + size;
+		at += head + size;
 	}
 	return at;
 }
 
-/* Adds to the unfinished frame; gives how many bytes it took. */
-static size_t fill(struct partial *p, const uint8_t *data, size_t n)
+/* Adds to the unfinished frame; returns how many bytes it took. One that is too large takes no more than its head. */
+static size_t fill(const struct frames *f, struct partial *p, const uint8_t *data, size_t n)
 {
+	unsigned head = head_size(f);
 	size_t took = 0, want;
 
-	while (p->head_got < FRAME_HEAD && took < n)
+	while (p->head_got < head && took < n)
 		p->head[p->head_got++] = data[took++];
-	if (p->head_got < FRAME_HEAD)
+	if (p->head_got < head)
 		return took;
-	p->size = frame_get_head(p->head);
+	p->size = get_head(f, p->head);
+	if (p->size > FRAME_LARGE_MAX)
+		return took;
 	want = p->size - p->got;
 	if (want > n - took)
 		want = n - took;
@@ -151,27 +167,36 @@ static size_t fill(struct partial *p, const uint8_t *data, size_t n)
 	return took + want;
 }
 
-void frames_feed(struct frames *f, int id, const void *data, size_t n)
+static bool is_too_large(const struct frames *f, const struct partial *p)
 {
-	struct partial **at = place(f, id);
+	return p->head_got == head_size(f) && p->size > FRAME_LARGE_MAX;
+}
+
+bool frames_feed(struct frames *f, int id, const void *data, size_t n)
+{
+	struct partial **at = place(f, id), *part;
 	const uint8_t *p = data;
 	size_t took;
 
 	if (at && *at) {
-		struct partial *part = *at;
-
-		took = fill(part, p, n);
+		part = *at;
+		took = fill(f, part, p, n);
 		p += took;
 		n -= took;
-		if (part->head_got < FRAME_HEAD || part->got < part->size)
-			return;
+		if (is_too_large(f, part))
+			return false;
+		if (part->head_got < head_size(f) || part->got < part->size)
+			return true;
 		push(f, id, part->data, part->size);
 		part->data = NULL;
 		remove_partial(f, at);
 	}
 	took = take_whole(f, id, p, n);
-	if (took < n)
-		(void)fill(add_partial(f, id), p + took, n - took);
+	if (took == n)
+		return true;
+	part = add_partial(f, id);
+	(void)fill(f, part, p + took, n - took);
+	return !is_too_large(f, part);
 }
 
 void frames_forget(struct frames *f, int id)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Cuts the byte streams of many sockets into frames: a big-endian u16 length and so many bytes (lua-net.md 2.3).
+ * Cuts the byte streams of many sockets into frames: a big-endian length, of 16 bits, or of 32 if the owner says so, and so
+ * many bytes (lua-net.md 2.3, 2.4).
  *
  * Threads:   none of its own; its owner's.
  * Ownership: frames are payload_alloc'ed; frames_pop gives them away, frames_fini frees the rest.
- * Limits:    FRAME_MAX bytes of one unfinished frame a socket, allocated as they come; whole frames as many as arrived.
+ * Limits:    FRAME_MAX bytes of one unfinished frame a socket, FRAME_LARGE_MAX with 32 bits, allocated as they come; whole
+ *            frames as many as arrived.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,6 +15,8 @@
 
 #define FRAME_MAX 0xffffu
 #define FRAME_HEAD 2u
+#define FRAME_LARGE_MAX 0xffffffu
+#define FRAME_LARGE_HEAD 4u
 
 static inline uint32_t frame_get_head(const uint8_t head[FRAME_HEAD])
 {
@@ -33,15 +37,18 @@ struct frame {
 
 struct partial;
 
+/* All zero: no socket yet, lengths of 16 bits. */
 struct frames {
+	bool large;                 /* lengths of 32 bits */
 	struct partial **buckets;   /* unfinished frames by socket; a power of two */
 	unsigned partials, buckets_count;
 	struct frame *ring;         /* whole frames; a power of two */
 	unsigned first, count, capacity;
 };
 
-/* Bytes of a socket arrived; they stay the caller's. */
-void frames_feed(struct frames *f, int id, const void *data, size_t n);
+/* Bytes of a socket arrived; they stay the caller's. false: they announce a frame over the limit, so the socket is of no use
+ * any more; what was whole before it can still be popped. */
+bool frames_feed(struct frames *f, int id, const void *data, size_t n);
 bool frames_pop(struct frames *f, struct frame *ret);
 /* The socket ended: what is unfinished is lost. */
 void frames_forget(struct frames *f, int id);

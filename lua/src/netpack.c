@@ -49,7 +49,7 @@ static int on_data(lua_State *L, struct frames *f, const struct socket_message *
 {
 	struct frame frame;
 
-	frames_feed(f, m->id, m->buffer, (size_t)m->ud);
+	(void)frames_feed(f, m->id, m->buffer, (size_t)m->ud); /* 16 bits hold no length over the limit */
 	payload_free(m->buffer);
 	if (f->count == 0)
 		return 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Frames of skynet.netpack: a stream that arrives in pieces of any size, mixed with another's, gives the same frames
- * as one that arrives at once. First byte: how it is cut. */
+ * as one that arrives at once. First byte: how it is cut, and, in its highest bit, whether lengths have 32 bits. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +29,9 @@ static bool pop_of(struct frames *f, int id, struct frame *ret)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	struct frames whole = { .count = 0 }, cut = { .count = 0 };
+	struct frames whole = { .large = n && p[0] >> 7 }, cut = { .large = whole.large };
 	struct frame a, b;
+	bool good = true, cut_good = true;
 	size_t step, at;
 
 	if (n < 2)
@@ -38,15 +39,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	step = p[0] % 7 + 1;
 	p++;
 	n--;
-	frames_feed(&whole, 1, p, n);
-	for (at = 0; at < n; at += step) {
+	good = frames_feed(&whole, 1, p, n);
+	check(good || whole.large);
+	for (at = 0; at < n && cut_good; at += step) {
 		size_t part = n - at < step ? n - at : step;
 
-		frames_feed(&cut, 1, p + at, part);
-		frames_feed(&cut, 17, p + at, part); /* in the same bucket */
+		cut_good = frames_feed(&cut, 1, p + at, part);
+		(void)frames_feed(&cut, 17, p + at, part); /* in the same bucket */
 		if (at % 5 == 0)
 			frames_forget(&cut, 17);
 	}
+	check(good == cut_good);
 	for (;;) {
 		bool more = pop_of(&whole, 1, &a);
 
