@@ -16,6 +16,7 @@
 #include "core/module.h"
 #include "core/sched.h"
 #include "lua/contract.h"
+#include "lua/gate.h"
 #include "lua/host.h"
 #include "lua/seri.h"
 
@@ -358,6 +359,7 @@ int luahost_init(const struct luahost_config *c)
 	default_mailbox_max = c->mailbox_max;
 	default_mailbox_policy = c->mailbox_only_warns ? OVERLOAD_WARN : OVERLOAD_REFUSE;
 	contract_init();
+	gate_init();
 	libs_init();
 	search_init(luahost_lib_dir, luahost_service_dir);
 	module_add(&snlua);
