@@ -59,7 +59,9 @@ tap.run {
 		local from = #tap.log()
 		local t0 = skynet.hpc()
 		local tag = traced(function() end)
-		local line = tap.log():sub(from + 1):match("<TRACE " .. tag:gsub("%-", "%%-") .. "> ([^\n]*)")
+		local line = tap.until_true("the line", function()
+			return tap.log():sub(from + 1):match("<TRACE " .. tag:gsub("%-", "%%-") .. "> ([^\n]*)\n")
+		end)
 		local ns, places = line:match "^(%d+) trace : (.*)$"
 		assert(tonumber(ns) >= t0 and tonumber(ns) <= skynet.hpc())
 		assert(places:find "test_trace.lua:%d+")
