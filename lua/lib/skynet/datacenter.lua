@@ -1,20 +1,17 @@
 -- SPDX-License-Identifier: MIT
--- skynet.datacenter: a tree of values that the whole cluster shares (lua-core.md 5.4). It lives in the
--- service datacenterd of the master's node, under the global name DATACENTER. Every function yields.
+-- skynet.datacenter: a tree of values that the whole cluster shares (lua-core.md 5.4), kept by the service datacenterd of the
+-- master's node. get(key ...) returns the value there; set(key ..., value) the one that was there before; wait(key ...) the
+-- value as soon as there is one. All yield, and raise when the way leads through something that is no table, or when
+-- the master's node is not reached.
 local skynet = require "skynet"
 
+-- The word by which datacenterd knows each of them.
+local words = { get = "QUERY", set = "UPDATE", wait = "WAIT" }
+
 local datacenter = {}
-
-function datacenter.get(...)
-	return skynet.call("DATACENTER", "lua", "QUERY", ...)
+for name, word in pairs(words) do
+	datacenter[name] = function(...)
+		return skynet.call("DATACENTER", "lua", word, ...)
+	end
 end
-
-function datacenter.set(...)
-	return skynet.call("DATACENTER", "lua", "UPDATE", ...)
-end
-
-function datacenter.wait(...)
-	return skynet.call("DATACENTER", "lua", "WAIT", ...)
-end
-
 return datacenter

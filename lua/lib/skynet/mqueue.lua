@@ -1,46 +1,37 @@
 -- SPDX-License-Identifier: MIT
 -- skynet.mqueue: messages that are served strictly one at a time, by their own protocol "queue" (lua-core.md 5.6). Kept for
--- old programs; skynet.queue does more.
+-- old programs; skynet.queue does more, and is what this stands on: the task of each message waits for its turn.
 local skynet = require "skynet"
+local queue = require "skynet.queue"
 
 local mqueue = {}
 
-local handler
-local waiting, first, last = {}, 1, 0  -- { response or nil, source, arguments }
-local busy = false
+local turn = queue()
+local handler      -- of mqueue.register
+local waiting = 0  -- messages whose turn has not come
 
--- Closed by every way out, so that a task that is killed does not end the queue.
-local guard = setmetatable({}, { __close = function() busy = false end })
-
--- The answer tells whether the handler raised, so that its text reaches the caller.
-local function serve()
-	local serving <close> = guard
-	busy = true
-	while first <= last do
-		local item = waiting[first]
-		waiting[first] = nil
-		first = first + 1
-		local result = table.pack(xpcall(handler, debug.traceback, table.unpack(item, 1, item.n)))
-		if item.answer then
-			local ok, why = pcall(item.answer, true, table.unpack(result, 1, result.n))
-			if not ok then
-				item.answer(false, why) -- it cannot be packed
-			end
-		elseif not result[1] then
-			skynet.error(result[2])
-		end
+-- Closed when a turn comes, or when the task is killed before.
+local in_line = { __close = function(self)
+	if not self.over then
+		self.over = true
+		waiting = waiting - 1
 	end
+end }
+
+-- Whether the handler raised, so that the text of its error reaches the caller; then its results.
+local function serve(place, ...)
+	while not handler do
+		skynet.wait(in_line)
+	end
+	in_line.__close(place)
+	return xpcall(handler, debug.traceback, ...)
 end
 
-local function enqueue(session, _, ...)
-	local item = table.pack(...)
+local function answer(session, good, ...)
 	if session ~= 0 then
-		item.answer = skynet.response()
-	end
-	last = last + 1
-	waiting[last] = item
-	if handler and not busy then
-		serve()
+		skynet.retpack(good, ...)
+	elseif not good then
+		skynet.error(...)
 	end
 end
 
@@ -49,22 +40,23 @@ skynet.register_protocol {
 	id = skynet.PTYPE_QUEUE,
 	pack = skynet.pack,
 	unpack = skynet.unpack,
-	dispatch = enqueue,
+	dispatch = function(session, _, ...)
+		waiting = waiting + 1
+		local place <close> = setmetatable({}, in_line)
+		answer(session, turn(serve, place, ...))
+	end,
 }
 
--- register(f), once: f(...) serves the messages; what it gives is the answer. What came before waits for it.
+-- register(f), once: f(...) serves the messages; what it returns is the answer. What came before waits for it.
 function mqueue.register(f)
 	assert(type(f) == "function", "mqueue.register needs a function")
 	assert(not handler, "mqueue.register was called already")
 	handler = f
-	if first <= last then
-		skynet.fork(serve)
-		busy = true
-	end
+	skynet.wakeup(in_line)
 end
 
-local function results(ok, ...)
-	if not ok then
+local function results(good, ...)
+	if not good then
 		error((...), 0)
 	end
 	return ...
@@ -81,7 +73,7 @@ end
 
 -- How many wait; the one that is served does not count.
 function mqueue.size()
-	return last - first + 1
+	return waiting
 end
 
 return mqueue
