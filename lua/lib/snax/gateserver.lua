@@ -11,9 +11,9 @@ local listener           -- id, once open was called
 local opening            -- true until the listener has told its address
 local address, port      -- the actual ones
 local queue              -- of netpack
-local maxclient
-local nodelay = false
-local count = 0          -- connections, the refused ones until they are closed too
+local conf = {}          -- of open: maxclient, nodelay
+local admitted = {}      -- fd -> true from its connect to its CLOSE, which comes once for each
+local room = 0           -- how many more there may be
 local connected = {}     -- fd -> true; false: the peer is gone and the handler has not closed it
 
 local function log(fmt, ...)
@@ -40,12 +40,12 @@ function gateserver.start(handler)
 
 	local command = {}
 
-	function command.open(source, conf)
+	function command.open(source, wanted)
 		assert(not listener, "the gate is open already")
+		conf = wanted
 		address = conf.address or "0.0.0.0"
 		port = conf.port
-		maxclient = conf.maxclient or 1024
-		nodelay = conf.nodelay
+		room = conf.maxclient or 1024
 		opening = {}
 		log("Listen on %s%s", address, port and ":" .. port or "")
 		listener = driver.listen(address, port, conf.backlog)
@@ -90,17 +90,27 @@ function gateserver.start(handler)
 		end
 	end
 
+	-- Of a client that finds no room the handler hears nothing but the end.
 	function on.open(fd, from)
-		count = count + 1
-		if count >= maxclient then
-			driver.shutdown(fd)
-			return
+		if room <= 0 then
+			return driver.shutdown(fd)
 		end
-		if nodelay then
+		room = room - 1
+		admitted[fd], connected[fd] = true, true
+		if conf.nodelay then
 			driver.nodelay(fd)
 		end
-		connected[fd] = true
-		handler.connect(fd, from)
+		return handler.connect(fd, from)
+	end
+
+	local function leave(fd)
+		if admitted[fd] then
+			admitted[fd] = nil
+			room = room + 1
+		end
+		if connected[fd] then
+			connected[fd] = false
+		end
 	end
 
 	function on.close(fd)
@@ -111,10 +121,7 @@ function gateserver.start(handler)
 			end
 			return
 		end
-		count = count - 1
-		if connected[fd] then
-			connected[fd] = false
-		end
+		leave(fd)
 		if handler.disconnect then
 			handler.disconnect(fd)
 		end
