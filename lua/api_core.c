@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "core/command.h"
+#include "core/mem.h"
 #include "core/service.h"
 #include "lua/host.h"
+#include "lua/stacks.h"
 
 static int send_message(lua_State *L, int addr, uint32_t source, int type_at)
 {
@@ -110,6 +112,34 @@ static int core_callback(lua_State *L)
 	return 0;
 }
 
+/* askstack(handle): asks a service of this node for the stack of what it runs. false: no such service. */
+static int core_askstack(lua_State *L)
+{
+	lua_pushboolean(L, stacks_ask((uint32_t)luaL_checkinteger(L, 1)));
+	return 1;
+}
+
+static int push_text(lua_State *L)
+{
+	lua_pushstring(L, lua_touserdata(L, 1));
+	return 1;
+}
+
+/* stack(handle): what askstack asked for, or nil as long as no code of the service has run since. */
+static int core_stack(lua_State *L)
+{
+	char *text = stacks_take((uint32_t)luaL_checkinteger(L, 1));
+	int status;
+
+	if (!text)
+		return 0;
+	lua_pushcfunction(L, push_text);
+	lua_pushlightuserdata(L, text);
+	status = lua_pcall(L, 1, 1, 0);
+	mem_free(text);
+	return status == LUA_OK ? 1 : lua_error(L);
+}
+
 int luaopen_skynet_core(lua_State *L)
 {
 	static const luaL_Reg own[] = {
@@ -120,6 +150,8 @@ int luaopen_skynet_core(lua_State *L)
 		{ "addresscommand", core_addresscommand },
 		{ "callback", core_callback },
 		{ "trace", trace_log },
+		{ "askstack", core_askstack },
+		{ "stack", core_stack },
 		{ NULL, NULL },
 	};
 	static const char *const shared[] = { "genid",  "error",      "harbor", "tostring", "pack",

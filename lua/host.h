@@ -187,7 +187,7 @@ struct host {
 	/* [any] written by the owner, read by its own signal handler; see luahost.c */
 	lua_State *volatile running; /* where code of the program runs, NULL while none does */
 	atomic_bool interrupted;     /* a hook was set since no code ran */
-	atomic_bool want_stack, want_break;
+	atomic_bool want_stack, want_break, want_told; /* told: the stack goes to who asked, stacks.h */
 };
 
 /* ---- wait.c: sessions and who waits for them ---- */

@@ -19,6 +19,7 @@
 #include "lua/gate.h"
 #include "lua/host.h"
 #include "lua/seri.h"
+#include "lua/stacks.h"
 
 const char *luahost_lib_dir, *luahost_service_dir;
 static size_t default_memory_limit;
@@ -52,6 +53,11 @@ static void on_hook(lua_State *L, lua_Debug *ar)
 		           service_handle(h->s), lua_tostring(L, -1));
 		lua_pop(L, 1);
 	}
+	if (atomic_exchange_explicit(&h->want_told, false, memory_order_relaxed)) {
+		luaL_traceback(L, L, NULL, 0);
+		stacks_tell(service_handle(h->s), lua_tostring(L, -1));
+		lua_pop(L, 1);
+	}
 	if (atomic_exchange_explicit(&h->want_break, false, memory_order_relaxed))
 		luaL_error(L, "signal 0");
 }
@@ -64,7 +70,8 @@ static void on_interrupt(struct service *s)
 	if (s->module != &snlua || !h || !h->running)
 		return;
 	atomic_store_explicit(&h->interrupted, true, memory_order_relaxed);
-	if (!atomic_load_explicit(&h->want_break, memory_order_relaxed))
+	if (!atomic_load_explicit(&h->want_break, memory_order_relaxed) &&
+	    !atomic_load_explicit(&h->want_told, memory_order_relaxed))
 		atomic_store_explicit(&h->want_stack, true, memory_order_relaxed);
 	lua_sethook(h->running, on_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
 }
@@ -83,6 +90,7 @@ void host_move_hook(struct host *h, lua_State *L, lua_State *outer)
 	atomic_store_explicit(&h->interrupted, false, memory_order_relaxed);
 	atomic_store_explicit(&h->want_stack, false, memory_order_relaxed);
 	atomic_store_explicit(&h->want_break, false, memory_order_relaxed);
+	atomic_store_explicit(&h->want_told, false, memory_order_relaxed);
 }
 
 int host_call(struct host *h, lua_State *L, int nargs, int nresults, int handler)
@@ -314,23 +322,32 @@ static void snlua_release(void *instance)
 	mem_free(h);
 }
 
-/* Another thread: signal 0 breaks what runs, 1 tells the memory. */
+/* Only what runs now is interrupted; in an idle service there is nothing. */
+static void interrupt_running(struct host *h, atomic_bool *want)
+{
+	for (unsigned i = 0; i < sched_workers(); i++) {
+		struct worker_view v;
+
+		sched_view(i, &v);
+		if (v.handle != service_handle(h->s))
+			continue;
+		atomic_store_explicit(want, true, memory_order_relaxed);
+		sched_interrupt_worker(i, v.handle);
+	}
+}
+
+/* Another thread: signal 0 breaks what runs, 1 tells the memory, STACKS_SIGNAL has it tell its stack. */
 static void snlua_signal(void *instance, int sig)
 {
 	struct host *h = instance;
 
+	if (sig == STACKS_SIGNAL) {
+		interrupt_running(h, &h->want_told);
+		return;
+	}
 	log_printf(LOG_LEVEL_INFO, service_handle(h->s), "recv a signal %d", sig);
 	if (sig == 0) {
-		/* Only what runs now is broken; an idle service has nothing to break. */
-		for (unsigned i = 0; i < sched_workers(); i++) {
-			struct worker_view v;
-
-			sched_view(i, &v);
-			if (v.handle != service_handle(h->s))
-				continue;
-			atomic_store_explicit(&h->want_break, true, memory_order_relaxed);
-			sched_interrupt_worker(i, v.handle);
-		}
+		interrupt_running(h, &h->want_break);
 	} else if (sig == 1) {
 		log_printf(LOG_LEVEL_INFO, service_handle(h->s), "Current Memory %.3fK",
 		           (double)atomic_load_explicit(&h->s->memory, memory_order_relaxed) /

@@ -153,8 +153,33 @@ function command.mem(seconds)
 	return object("services", rows)
 end
 
+-- The stack of what a service of this node runs just now; it cannot answer meanwhile. nil: it runs nothing.
+local function running(handle)
+	if not core.askstack(handle) then
+		return nil
+	end
+	for _ = 1, 20 do
+		skynet.sleep(1)
+		local stack = core.stack(handle)
+		if stack then
+			return stack
+		end
+	end
+end
+
+local BUSY <const> = 30 -- cs that a service may take before it counts as busy
+
 function command.task(who, session)
 	local handle, rows = address(who), {}
+	local idle, why = pcall(skynet.calltimeout, BUSY, handle, "debug", "PING")
+	if not idle then
+		local stack = running(handle)
+		if stack then
+			return object("tasks", { object("session", 0, "thread", "running", "trace", stack) })
+		elseif not why:find "timeout" then
+			error(why, 0)
+		end
+	end
 	if session then
 		local number = math.tointeger(tonumber(session)) or fail("%s: not a session", session)
 		local trace = ask(handle, "TASK", number)
