@@ -263,6 +263,12 @@ static int start_failed(const struct config *c)
 	return boot_start_failed_status(c);
 }
 
+/* A node that can never join again ends: its manager starts it anew, or tells. */
+static bool is_refused(void)
+{
+	return info_get()->cluster && harbor_state() == HARBOR_REFUSED;
+}
+
 static int start(const struct config *c)
 {
 	bool custom = boot_is_custom(c);
@@ -280,6 +286,8 @@ static int start(const struct config *c)
 			return start_failed(c);
 		if (st == CONTROL_BOOT_FAILED)
 			return boot_failed(c);
+		if (is_refused())
+			return EX_UNAVAILABLE;
 		if (st == CONTROL_START_DONE || (custom && custom_is_up(bootstrap)) || stopping() ||
 		    node_is_empty())
 			return 0;
@@ -287,12 +295,6 @@ static int start(const struct config *c)
 			return boot_failed(c);
 		wait_for_news(clock_mono_ns() + LOOK_NS);
 	}
-}
-
-/* A node that can never join again ends: its manager starts it anew, or tells. */
-static bool is_refused(void)
-{
-	return info_get()->cluster && harbor_state() == HARBOR_REFUSED;
 }
 
 static int run(void)

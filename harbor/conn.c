@@ -76,6 +76,11 @@ static void end(struct conn *c)
 	net_post(free_conn, c);
 }
 
+static bool is_stranger(const struct conn *c)
+{
+	return c->role == ROLE_STRANGER || c->role == ROLE_CALLER;
+}
+
 struct conn *conn_find(int id)
 {
 	for (struct conn *c = C.all; c; c = c->next)
@@ -121,7 +126,7 @@ static void on_data(void *ud, int id, const void *data, size_t n)
 	if (c->closed)
 		return;
 	pthread_mutex_lock(&H.lock);
-	if (c->role == ROLE_STRANGER || c->role == ROLE_CALLER) {
+	if (is_stranger(c)) {
 		conn_refuse(c, "these bytes are not of a harbor");
 	} else {
 		control_lost(c, "it sent bytes that are no frame");
@@ -169,6 +174,21 @@ static const struct net_handler handler = { .on_data = on_data,
 					    .on_close = on_close,
 					    .on_drain = on_drain };
 
+/* The newest stand first. */
+static void bound_strangers(void)
+{
+	struct conn *oldest = NULL;
+	unsigned count = 0;
+
+	for (struct conn *c = C.all; c; c = c->next)
+		if (is_stranger(c)) {
+			oldest = c;
+			count++;
+		}
+	if (count > CONN_STRANGERS_MAX)
+		conn_refuse(oldest, "too many have not said who they are");
+}
+
 static void on_accept(void *ud, int id, int new_id, const char *peer)
 {
 	struct conn *c;
@@ -181,6 +201,7 @@ static void on_accept(void *ud, int id, int new_id, const char *peer)
 	net_set_limit(new_id, CONTROL_QUEUE_MAX);
 	if (H.stopping || net_start_handler(new_id, &handler, c) < 0)
 		end(c);
+	bound_strangers();
 	pthread_mutex_unlock(&H.lock);
 	control_touch(); /* its handshake has a deadline */
 }

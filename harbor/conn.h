@@ -8,9 +8,14 @@
  *   accepted by the listener of the master -> JOIN -> ROLE_MEMBER
  *   opened by us: ROLE_LINK (a peer), ROLE_MASTER (our conversation with the master)
  *
+ * Limits:  CONN_STRANGERS_MAX that have not said who they are; one more ends the oldest of them.
+ *
  * Threads: the net loop, under the harbor's lock; messages of links come without it.
  */
 #include "harbor/stream.h"
+
+/* A master that comes back is called by 255 nodes at once. */
+#define CONN_STRANGERS_MAX 512u
 
 enum conn_role { ROLE_STRANGER, ROLE_CALLER, ROLE_LINK, ROLE_MASTER, ROLE_MEMBER };
 

@@ -61,7 +61,7 @@ static void peer_is_up(struct peer *p, int conn)
 	log_info("harbor: link to node %s (harbor %u) is up", p->name, p->id);
 	link_open(l);
 	link_up(l, conn);
-	member_link(&H.member, p, true);
+	member_link(&H.member, p, WIRE_UP);
 	watch_tell(p->id, true);
 }
 
@@ -72,7 +72,7 @@ static void peer_is_down(struct peer *p, enum peer_loss loss, const char *why)
 	l->since_wall_ns = clock_wall_ns();
 	log_warning("harbor: link to node %s (harbor %u) is lost: %s", p->name, p->id, why);
 	link_down(l, loss == PEER_NODE_DOWN ? REMOTE_NODE_DOWN : REMOTE_LINK_LOST);
-	member_link(&H.member, p, false);
+	member_link(&H.member, p, peer_loss_kind(p, clock_mono_ns()));
 	watch_tell(p->id, false);
 }
 
@@ -232,7 +232,7 @@ static void tell_links(void)
 		struct link *l = link_find(i);
 
 		if (l && l->peer.state == PEER_UP)
-			member_link(&H.member, &l->peer, true);
+			member_link(&H.member, &l->peer, WIRE_UP);
 	}
 }
 

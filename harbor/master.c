@@ -446,14 +446,16 @@ static void link_reported(struct master *m, const struct master_node *by, const 
 
 	if (c->id < 1 || c->id > 255 || n == by || !c->epoch)
 		return;
-	if (c->up && !n->r.up)
+	if (c->up == WIRE_UP && !n->r.up)
 		believe(m, n, c, now);
 	if (n->r.epoch != c->epoch || !n->r.up)
 		return;
-	if (c->up)
+	if (c->up == WIRE_UP)
 		*report_word(n, by->r.id) |= bit;
 	else
 		*report_word(n, by->r.id) &= ~bit;
+	if (c->up == WIRE_BROKEN && !n->conn)
+		n->dead_at = now + m->c.dead_ns; /* the two may find each other again */
 }
 
 static void said_goodbye(struct master *m, struct master_node *n, uint64_t births, uint64_t now)

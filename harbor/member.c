@@ -446,7 +446,7 @@ void member_begin_births(struct member *m, uint64_t base)
 		m->births_base = base;
 }
 
-void member_link(struct member *m, const struct peer *p, bool up)
+void member_link(struct member *m, const struct peer *p, enum wire_up up)
 {
 	struct wire_control c = { .kind = WIRE_MEMBER, .id = p->id, .epoch = p->epoch, .up = up };
 

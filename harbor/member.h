@@ -97,8 +97,8 @@ void member_stop(struct member *m);
 /* The verdict comes by ops->answer. session 0: nobody waits, but a conflict is reported all the same. */
 void member_register(struct member *m, uint32_t from, int32_t session, const char *name, uint32_t handle);
 void member_release(struct member *m, uint32_t from, int32_t session, const char *name, uint32_t handle);
-/* The link to this node is up, or down; peer as the master named it. */
-void member_link(struct member *m, const struct peer *p, bool up);
+/* The link to this node is up, broken, or silent for too long (WIRE_DOWN); peer as the master named it. */
+void member_link(struct member *m, const struct peer *p, enum wire_up up);
 /* Where the births of this life begin, which cannot wait for the master. */
 void member_begin_births(struct member *m, uint64_t base);
 /* More handles are used up: the master hears of it before the next heartbeat. */

@@ -302,6 +302,11 @@ uint64_t peer_tick(struct peer *p, uint64_t now)
 	return next;
 }
 
+enum wire_up peer_loss_kind(const struct peer *p, uint64_t now)
+{
+	return now - p->heard_ns >= p->self->dead_ns ? WIRE_DOWN : WIRE_BROKEN;
+}
+
 void peer_stop(struct peer *p)
 {
 	struct wire_control bye = { .kind = WIRE_GOODBYE };

@@ -109,5 +109,7 @@ void peer_lost(struct peer *p, int conn, const char *why, uint64_t now);
 void peer_refused(struct peer *p, int conn, const char *why, uint64_t now);
 /* Does what is due; gives the time when it wants to be called again, UINT64_MAX: not. */
 uint64_t peer_tick(struct peer *p, uint64_t now);
+/* How it is that a link is down: from ops->down. */
+enum wire_up peer_loss_kind(const struct peer *p, uint64_t now);
 /* We end: says goodbye and connects no more. */
 void peer_stop(struct peer *p);

@@ -79,6 +79,9 @@ enum wire_code {
 	WIRE_NOT_HERE,   /* not (yet) in the cluster, or not the node you want: try again */
 };
 
+/* MEMBER: the node is down for good, or up; of a link also: it broke, and may come back. */
+enum wire_up { WIRE_DOWN, WIRE_UP, WIRE_BROKEN };
+
 /* JOIN: the id stands in the node's configuration; the node has it already, from an earlier JOINED. */
 #define WIRE_ID_NAMED 1u
 #define WIRE_ID_HELD 2u

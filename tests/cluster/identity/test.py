@@ -61,6 +61,24 @@ def an_old_handle_finds_nobody(build):
         assert ":02000001" in handles and ":02000003" in handles, handles
 
 
+def services_that_do_not_wait(build):
+    """a node whose services start before it has joined: its handles are its own too, and the next life's are others"""
+    with Cluster(build, HERE) as c:
+        a = c.node("a", 2, args="alice", extra=", wait_for_join: false").ready()
+        old = a.call(".probe", "handle", "alice")[0]
+        assert old >> 24 == 2 and a.call(".probe", "ask", str(old)) == [True, "alice"]
+        m = c.node("m", 1, master=True, args="-").ready()
+        for _ in range(2):
+            eventually("they are linked", lambda: nodes_up(m, 2))
+            assert m.call(".probe", "ask", str(old)) == [True, "alice"]
+            a.kill()
+            a.start().ready()
+            eventually("they are linked", lambda: nodes_up(m, 2))
+            ok, why = m.call(".probe", "ask", str(old))
+            assert not ok and "no such service" in why, why
+            old = a.call(".probe", "handle", "alice")[0]
+
+
 def a_name_is_answered_by_its_owner_alone(build):
     """while the master's node and its accounts restart in another order, with and without its registry, a name has no other answerer"""
     with Cluster(build, HERE) as c:
@@ -234,5 +252,5 @@ def names_are_printable_and_ones_own(build):
         assert m.call(".probe", "ask", "fifteen-bytes-xy") == [False, "call failed: no such name"]
 
 
-main([an_old_handle_finds_nobody, a_name_is_answered_by_its_owner_alone, a_living_node_keeps_its_id, an_id_passes_on,
-      who_lost_its_id_ends, without_a_master_it_says_so, ids_are_given_again, strangers_learn_nothing, names_are_printable_and_ones_own])
+main([an_old_handle_finds_nobody, services_that_do_not_wait, a_name_is_answered_by_its_owner_alone, a_living_node_keeps_its_id,
+      an_id_passes_on, who_lost_its_id_ends, without_a_master_it_says_so, ids_are_given_again, strangers_learn_nothing, names_are_printable_and_ones_own])

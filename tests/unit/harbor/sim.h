@@ -303,7 +303,7 @@ static void sim_peer_up(struct peer *p, int id)
 	e->peer = p->id;
 	e->in.max = 1000;
 	n->ups[p->id]++;
-	member_link(&n->member, p, true);
+	member_link(&n->member, p, WIRE_UP);
 }
 
 static void sim_peer_down(struct peer *p, enum peer_loss loss, const char *why)
@@ -311,7 +311,7 @@ static void sim_peer_down(struct peer *p, enum peer_loss loss, const char *why)
 	(void)loss;
 	(void)why;
 	sim_node_of_self(p->self)->downs[p->id]++;
-	member_link(&sim_node_of_self(p->self)->member, p, false);
+	member_link(&sim_node_of_self(p->self)->member, p, peer_loss_kind(p, sim->now));
 }
 
 static void sim_peer_give_up(struct peer *p, enum peer_loss loss)
@@ -445,7 +445,7 @@ static void sim_member_state(void *ud, enum member_state st, const char *why)
 	n->refused = st == MEMBER_REFUSED;
 	for (unsigned k = 0; k < n->known_count && st == MEMBER_JOINED; k++)
 		if (n->peers[n->known[k]].state == PEER_UP)
-			member_link(&n->member, &n->peers[n->known[k]], true);
+			member_link(&n->member, &n->peers[n->known[k]], WIRE_UP);
 }
 
 static const struct member_ops sim_member_ops = { sim_member_connect, sim_member_write, sim_member_close,

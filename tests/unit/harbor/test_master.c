@@ -413,7 +413,7 @@ static void absurd_reports_of_births_change_nothing(void **state)
 
 /* ---- who is only cut off ---- */
 
-static void report(int conn, unsigned id, uint64_t epoch, bool up, uint64_t now)
+static void report(int conn, unsigned id, uint64_t epoch, enum wire_up up, uint64_t now)
 {
 	struct wire_control c = { .kind = WIRE_MEMBER, .name = "x", .address = "127.0.0.1:9", .id = id,
 				  .epoch = epoch, .up = up };
@@ -427,8 +427,8 @@ static void who_is_seen_by_a_member_is_not_dead(void **state)
 	join(1, "a", 1, 11, T0);
 	join(2, "b", 2, 12, T0);
 	ask(1, WIRE_REGISTER, "DB", 0x01000005, T0);
-	report(2, 1, 11, true, T0);
-	report(1, 2, 99, true, T0); /* of another incarnation: says nothing */
+	report(2, 1, 11, WIRE_UP, T0);
+	report(1, 2, 99, WIRE_UP, T0); /* of another incarnation: says nothing */
 	for (unsigned i = 1; i < 20; i++) {
 		ping(2, 0, T0 + i * BEAT);
 		(void)master_tick(m, T0 + i * BEAT);
@@ -438,11 +438,17 @@ static void who_is_seen_by_a_member_is_not_dead(void **state)
 	assert_int_equal(last(2, WIRE_NAME)->handle, 0x01000005);
 	assert_false(join(3, "c", 1, 13, T0 + 20 * BEAT));
 	assert_int_equal(code_of(3, WIRE_REFUSE), WIRE_NOT_HERE);
-	report(2, 1, 11, false, T0 + 20 * BEAT);
-	(void)master_tick(m, T0 + 20 * BEAT);
+	report(2, 1, 11, WIRE_BROKEN, T0 + 20 * BEAT);
+	ping(2, 0, T0 + 20 * BEAT + DEAD - 1);
+	assert_true(master_tick(m, T0 + 20 * BEAT + DEAD - 1) > T0 + 20 * BEAT); /* they may find each other again */
+	report(2, 1, 11, WIRE_UP, T0 + 20 * BEAT + DEAD - 1);
+	master_flush(m);
+	assert_int_equal(last(2, WIRE_NAME)->handle, 0x01000005);
+	report(2, 1, 11, WIRE_DOWN, T0 + 30 * BEAT);
+	(void)master_tick(m, T0 + 30 * BEAT);
 	master_flush(m);
 	assert_int_equal(last(2, WIRE_NAME)->handle, 0);
-	assert_true(join(3, "c", 1, 13, T0 + 20 * BEAT));
+	assert_true(join(3, "c", 1, 13, T0 + 30 * BEAT));
 }
 
 static void a_lost_registry_is_made_good_by_what_members_see(void **state)
@@ -452,7 +458,7 @@ static void a_lost_registry_is_made_good_by_what_members_see(void **state)
 	wipe();
 	start(T0);
 	rejoin(1, "a", 200, 11, 500, T0);
-	report(1, 201, 12, true, T0);
+	report(1, 201, 12, WIRE_UP, T0);
 	master_flush(m);
 	assert_int_equal(last(1, WIRE_MEMBER)->id, 201);
 	assert_true(last(1, WIRE_MEMBER)->epoch == 12);
@@ -460,7 +466,7 @@ static void a_lost_registry_is_made_good_by_what_members_see(void **state)
 	assert_true(rejoin(3, "b", 201, 12, 700, T0 + 1));
 	assert_int_equal(last(3, WIRE_JOINED)->id, 201);
 	/* long after the loss nobody is believed any more */
-	report(1, 202, 14, true, T0 + 3600 * NS_PER_SEC);
+	report(1, 202, 14, WIRE_UP, T0 + 3600 * NS_PER_SEC);
 	master_flush(m);
 	assert_int_not_equal(last(1, WIRE_MEMBER)->id, 202);
 }
