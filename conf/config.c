@@ -190,24 +190,49 @@ static bool looks_like_lua(const char *file)
 	return dot && strcmp(dot, ".lua") == 0;
 }
 
-/* Not YAML by its name, and the first line that says anything is an assignment: key = value. */
+/* Behind the comment that begins here with "--": a line, or a block in long brackets. */
+static const char *skip_comment(const char *text)
+{
+	char end[64];
+	size_t level;
+
+	text += 2;
+	level = *text == '[' ? strspn(text + 1, "=") : 0;
+	if (*text != '[' || text[1 + level] != '[' || level > sizeof(end) - 3)
+		return text + strcspn(text, "\n");
+	end[0] = end[level + 1] = ']';
+	memset(end + 1, '=', level);
+	end[level + 2] = 0;
+	text = strstr(text, end);
+	return text ? text + level + 2 : "";
+}
+
+static const char *first_statement(const char *text)
+{
+	for (;;) {
+		text += strspn(text, " \t\r\n;");
+		if (strncmp(text, "--", 2) != 0)
+			return text;
+		text = skip_comment(text);
+	}
+}
+
+/* Not YAML by its name, and the first line that says anything is an assignment, key = value, or begins with a word
+ * of Lua. */
 static bool reads_like_lua(const char *file, const char *text)
 {
-	const char *dot = strrchr(file, '.');
+	static const char *const words[] = { "include", "local", "function", "if", "do", "for", "while" };
+	const char *dot = strrchr(file, '.'), *first = first_statement(text);
+	size_t line = strcspn(first, "\n"), word = strcspn(first, " \t\r\n\"'([");
+	const char *eq = memchr(first, '=', line), *colon = memchr(first, ':', line);
 
-	if (dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0))
+	if (*first == '#' || (dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0)))
 		return false;
-	while (*text) {
-		size_t n = strcspn(text, "\n");
-		size_t lead = strspn(text, " \t\r");
-
-		if (lead < n && strncmp(text + lead, "--", 2) != 0) {
-			const char *eq = memchr(text, '=', n), *colon = memchr(text, ':', n);
-
-			return (eq && (!colon || eq < colon)) || strncmp(text + lead, "include", 7) == 0;
-		}
-		text += n + (text[n] == '\n');
-	}
+	if (eq && (!colon || eq < colon))
+		return true;
+	for (size_t i = 0; i < array_len(words); i++)
+		if (word == strlen(words[i]) && memcmp(first, words[i], word) == 0)
+			return true;
 	return false;
 }
 

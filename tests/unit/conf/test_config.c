@@ -333,6 +333,92 @@ static void a_skynet_style_file_is_understood(void **state)
 	config_set_lua(NULL);
 }
 
+static bool read_as_lua(const char *file, const char *text)
+{
+	bool lua = config_parse(file, text, strlen(text), &c, &errors) == 0 && c->skynet;
+
+	config_errors_fini(&errors);
+	c = config_destroy(c);
+	return lua;
+}
+
+static void a_skynet_style_file_is_known_by_its_first_statement(void **state)
+{
+	static const struct config_lua_ops ops = { fake_eval };
+	static const char *const lua[] = {
+		"thread = 4", "\r\n  -- a: b\nthread = 4", "--[[\n a: b\n c: d ]] thread = 4",
+		"--[==[ ]] a: b\n]==]\n;include \"x\"", "local a\na = 1", "if true then a = 1 end",
+		"-- [[ one line\nx = 'a: b'", "include 'x'", "do\nx = 1\nend",
+	};
+	static const char *const yaml[] = {
+		"", "node: { name: one }", "---\nnode: { name: a }", "# x = 1\nnode: { name: a }",
+		"env: { a: 'x = y' }", "include: 1", "--[[ x = 1", "--[", "--",
+	};
+
+	(void)state;
+	config_set_lua(&ops);
+	for (size_t i = 0; i < sizeof(lua) / sizeof(*lua); i++)
+		if (!read_as_lua("game", lua[i]))
+			fail_msg("not read as skynet-style: %s", lua[i]);
+	for (size_t i = 0; i < sizeof(yaml) / sizeof(*yaml); i++)
+		if (read_as_lua("game", yaml[i]))
+			fail_msg("read as skynet-style: %s", yaml[i]);
+	assert_false(read_as_lua("game.yaml", "thread = 4"));
+	assert_true(read_as_lua("game.lua", "x: y"));
+	config_set_lua(NULL);
+}
+
+static void expect_name(const char *file, const char *text, const char *rest)
+{
+	char host[64] = "", expected[256];
+
+	(void)gethostname(host, sizeof(host) - 1);
+	if (config_parse(file, text, strlen(text), &c, &errors) != 0)
+		fail_msg("%s", errors.items[0].text);
+	for (char *p = host; *p; p++)
+		if (!strchr("_.-", *p) && !(*p >= '0' && *p <= '9') && !((*p | 32) >= 'a' && (*p | 32) <= 'z'))
+			*p = '_';
+	snprintf(expected, sizeof(expected), "%.40s%s", host, rest);
+	expected[CONFIG_NAME_MAX] = 0;
+	assert_string_equal(c->node.name, expected);
+	assert_true(config_name_ok(c->node.name));
+	config_errors_fini(&errors);
+	c = config_destroy(c);
+}
+
+static void a_node_without_a_name_has_that_of_its_id_or_file(void **state)
+{
+	static const char cluster[] = "cluster: { listen: '127.0.0.1:1', master: ['127.0.0.1:2'] }\n";
+	char text[256];
+
+	(void)state;
+	expect_name("/etc/harbor/game.yaml", "", "-game");
+	expect_name("login.yml", "", "-login");
+	expect_name("./config.login", "", "-config.login");
+	expect_name("/a/with blank/my game+.yaml", "", "-my_game_");
+	expect_name("/a/.yaml", "", "");
+	expect_name("/a/game.yaml", cluster, "-game"); /* harbor: auto */
+	snprintf(text, sizeof(text), "node: { harbor: 17 }\n%s", cluster);
+	expect_name("/a/game.yaml", text, "-17");
+	expect_name("/a/0123456789012345678901234567890123456789012345678901234567890123456789.yaml", "",
+		    "-0123456789012345678901234567890123456789012345678901234567890123456789");
+}
+
+static void a_name_that_is_none_is_refused(void **state)
+{
+	static const char *const bad[] = { "a/b", "a b", ".a", "\\n", "\u00e4" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "node: { name: \"%s\" }\n", bad[i]);
+		assert_int_equal(parse(text), -22);
+		expect(0, 1, 15, "node.name");
+		config_errors_fini(&errors);
+	}
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_teardown(f, teardown)
@@ -342,6 +428,9 @@ int main(void)
 		T(all_errors_come_at_once_with_their_places),
 		T(broken_yaml_is_told_with_its_place),
 		T(a_key_may_stand_once),
+		T(a_skynet_style_file_is_known_by_its_first_statement),
+		T(a_node_without_a_name_has_that_of_its_id_or_file),
+		T(a_name_that_is_none_is_refused),
 		T(a_bad_value_leaves_the_default),
 		T(an_error_about_two_keys_names_both),
 		T(one_file_is_one_configuration),

@@ -1,0 +1,11 @@
+thread = 2
+harbor = 0
+daemon = "./skynet.pid"
+logger = "./skynet.log"
+logpath = "./"
+start = "main"
+luaservice = "./service/?.lua;./?/main.lua"
+lua_path = "./lualib/?.lua"
+cpath = "./cservice/?.so"
+area = "background"
+enablessl = false

@@ -1,0 +1,9 @@
+thread = 2
+harbor = 0
+start = "main"
+lualoader = "./lualib/loadall.lua"
+preload = "./lualib/first.lua;./lualib/second.lua;"
+luaservice = "./service/?.lua;./?/main.lua;"
+lua_path = "./lualib/?.lua;./lualib/?/init.lua;"
+lua_cpath = "./luaclib/?.so;"
+area = "loader"

@@ -1,0 +1,16 @@
+workspace = "./"
+clustername = workspace .. "config/clustername.lua"
+cluster = clustername
+mynode = "login"
+thread = 8
+logger = nil
+logpath = "."
+harbor = 0
+start = "main"
+bootstrap = "snlua bootstrap"
+luaservice = workspace .. "service/?.lua;" .. workspace .. "?/main.lua;"
+lualoader = "lualib/loader.lua"
+lua_path = workspace .. "lualib/?.lua;" .. workspace .. "lualib/?/init.lua;"
+lua_cpath = workspace .. "luaclib/?.so;"
+cpath = workspace .. "cservice/?.so;"
+area = "login"
