@@ -182,11 +182,6 @@ void conf_load_skynet(struct load *l, const char *text, size_t size)
 	copy(l, "harbor", "node", "harbor");
 	copy(l, "start", "lua", "start");
 	copy(l, "bootstrap", "lua", "bootstrap");
-	copy(l, "lua_mailbox_max", "lua", "mailbox_max");
-	copy(l, "lua_mailbox_policy", "lua", "mailbox_policy");
-	copy(l, "net_write_queue", "net", "write_queue");
-	copy(l, "net_write_policy", "net", "write_policy");
-	copy(l, "net_write_total", "net", "write_total");
 	if (get(c, "daemon"))
 		c->pid_file = mem_strdup(get(c, "daemon"));
 	if (get(c, "preload"))
