@@ -283,7 +283,7 @@ def opening(build):
         assert a.one('return cluster.call("again", ".probe", "echo", 1)') == 1
         assert "has no address" in b.fails('cluster.open "unknown"')
         assert "Listen error" in b.fails("cluster.open(tonumber(...))", port)
-        ip, port = b.eval("return cluster.open(0, 2)")
+        ip, port = b.eval("return cluster.open(0, 1)")
         a.eval("cluster.reload { one = ..., two = ... }", f"127.0.0.1:{port}")
         assert a.one('return cluster.call("one", ".probe", "echo", 1)') == 1
         assert "call failed" in a.fails('cluster.call("two", ".probe", "echo", 1)')
