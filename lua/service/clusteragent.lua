@@ -19,6 +19,7 @@ local names = {}     -- "@name" -> handle, as clusterd said
 local tag            -- of the next request
 local door           -- until the peer has shown that it knows the key
 local PATIENCE <const> = 1000 -- centiseconds that it has for that
+local DOOR_MAX <const> = 512  -- bytes of a frame before that
 
 -- ---- answers ----
 
@@ -104,6 +105,11 @@ local function at_the_door(address, session, push, payload)
 	end
 end
 
+-- A stranger's frame must be small, and a request as a whole: nothing is kept for him.
+local function fits_the_door(msg, size)
+	return size <= DOOR_MAX and (size == 0 or skynet.tostring(msg, 1):byte() & 0x7f == 0)
+end
+
 local function on_request(address, session, push, payload)
 	if door then
 		return at_the_door(address, session, push, payload)
@@ -160,6 +166,9 @@ skynet.register_protocol {
 	name = "client",
 	id = skynet.PTYPE_CLIENT,
 	unpack = function(msg, size)
+		if door and not fits_the_door(msg, size) then
+			return "invalid", "a cluster key is needed"
+		end
 		return inbox:feed(msg, size)
 	end,
 	dispatch = function(_, _, what, ...)

@@ -15,6 +15,7 @@ local key = require "skynet.cluster.key"
 
 local LATE_MAX <const> = 65536 -- answers that may come after their deadline, per connection
 local RECONNECT_MAX <const> = 30
+local KEY_PATIENCE <const> = 500 -- centiseconds for each answer about the key
 
 local node, host, port = ...
 port = math.tointeger(port)
@@ -175,7 +176,11 @@ end
 -- A request of the connection itself: its answer's values, or raises.
 local function ask_in_auth(...)
 	local request, id = own_request(key.ADDRESS, ...)
+	local timer = skynet.timer(KEY_PATIENCE, function()
+		channel:cancel(id, failure "no answer about the cluster key")
+	end)
 	local ok, answer = pcall(channel.request, channel, request, id)
+	timer:cancel()
 	settled(id)
 	if not ok then
 		error(type(answer) == "table" and answer.why or "the connection was lost", 0)
