@@ -143,6 +143,14 @@ static int sleep_on(lua_State *L, struct task *t, lua_Integer ti)
 	return lua_yieldk(L, 0, ti >= 0, woken);
 }
 
+/* Ours: raises unless the caller may wait now; for modules that send or note something before
+ * they wait. */
+int api_checkwait(lua_State *L)
+{
+	(void)task_blocking(L, "wait");
+	return 0;
+}
+
 int api_sleep(lua_State *L)
 {
 	struct task *t = task_blocking(L, "sleep");

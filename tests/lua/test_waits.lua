@@ -4,6 +4,9 @@
 local skynet = require "skynet"
 local harbor = require "skynet.harbor"
 local inner = require "skynet.coroutine"
+local queue = require "skynet.queue"
+local socket = require "skynet.socket"
+local channels = require "skynet.socketchannel"
 local tap = require "tap"
 require "skynet.manager"
 local equal, raises = tap.equal, tap.raises
@@ -91,6 +94,10 @@ local waits = {
 	["harbor.queryname"] = function() return harbor.queryname "NEVER" end,
 	["harbor.register"] = function() return harbor.register "NEVER" end,
 	["harbor.connect"] = function() return harbor.connect(3) end,
+	checkwait = skynet.checkwait,
+	["socket.open"] = function() return socket.open("127.0.0.1", 1) end,
+	["socket.listen"] = function() return socket.listen("127.0.0.1", 0) end,
+	["request"] = function() return skynet.request { callee, "lua", "slow", 3 }:select() end,
 }
 
 local function sorted(t)
@@ -157,6 +164,86 @@ tap.run {
 		tap.until_true("eight answers", function() return left == 0 end)
 		equal(table.concat(wrong, ","), "")
 		equal(skynet.task(), before)
+	end },
+	{ "sockets: what was refused to read, close or open is as it was", function()
+		local lid, _, port = socket.listen("127.0.0.1", 0)
+		local server
+		socket.start(lid, function(id)
+			socket.start(id)
+			server = id
+		end)
+		local before = #socket.netstat()
+		local fd = assert(socket.open("127.0.0.1", port))
+		tap.until_true("the server's side", function() return server end)
+		local open = #socket.netstat()
+		for _, f in ipairs {
+			function() return socket.read(fd, 3) end,
+			function() return socket.read(fd) end,
+			function() return socket.readline(fd) end,
+			function() return socket.readall(fd) end,
+			function() return socket.block(fd) end,
+			function() return socket.pause(fd) end,
+			function() return socket.close(fd) end,
+			function() return socket.open("127.0.0.1", port) end,
+			function() return socket.listen("127.0.0.1", 0) end,
+		} do
+			raises(BOUNDARY, string.gsub, "x", "x", f)
+		end
+		equal(#socket.netstat(), open)
+		equal(open, before + 2)
+		socket.write(server, "abc")
+		equal(socket.read(fd, 3), "abc")
+		socket.close(fd)
+		socket.close(server)
+		socket.close(lid)
+	end },
+	{ "socketchannel: a refused request is not sent", function()
+		local lid, _, port = socket.listen("127.0.0.1", 0)
+		socket.start(lid, function(id)
+			socket.start(id)
+			skynet.fork(function()
+				for line in function() return socket.readline(id) end do
+					socket.write(id, line .. "\n")
+				end
+				socket.close(id)
+			end)
+		end)
+		local c = channels.channel { host = "127.0.0.1", port = port }
+		local function ask(text)
+			return c:request(text .. "\n", function(sock) return true, sock:readline() end)
+		end
+		raises(BOUNDARY, string.gsub, "x", "x", function() c:connect() end)
+		equal(ask "one", "one")
+		raises(BOUNDARY, string.gsub, "x", "x", function() ask "refused" end)
+		raises(BOUNDARY, string.gsub, "x", "x", function() c:response(function() end) end)
+		equal(ask "two", "two")
+		c:close()
+		socket.close(lid)
+	end },
+	{ "queue: who was refused does not get the section later", function()
+		local section, free = queue(), {}
+		skynet.fork(section, function() skynet.wait(free) end)
+		skynet.yield()
+		raises(BOUNDARY, string.gsub, "x", "x", function() section(error, "in the section") end)
+		skynet.wakeup(free)
+		equal(skynet.sleep(3), nil)
+		local entered
+		skynet.fork(section, function() entered = true end)
+		skynet.yield()
+		equal(entered, true)
+	end },
+	{ "require: who was refused is not woken by the module", function()
+		local release = {}
+		package.preload.slow_module = function()
+			skynet.wait(release)
+			return "the module"
+		end
+		skynet.fork(require, "slow_module")
+		skynet.yield()
+		raises(BOUNDARY, string.gsub, "x", "x", function() require "slow_module" end)
+		skynet.wakeup(release)
+		equal(skynet.sleep(3), nil)
+		equal(require "slow_module", "the module")
 	end },
 	{ "in the main chunk nothing waits", function()
 		local ok, why = skynet.call(skynet.newservice("test_waits", "mainchunk"), "lua")

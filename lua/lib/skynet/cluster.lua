@@ -60,6 +60,7 @@ local function sender_of(node, ti)
 	if sender and not lines[node] then
 		return sender
 	end
+	skynet.checkwait()
 	local why
 	sender, why = await(queue_for(node), ti)
 	if not sender then

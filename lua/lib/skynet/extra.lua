@@ -65,6 +65,7 @@ local function next_answer(self)
 		return req, nil
 	end
 	while self.left > 0 and not self.answers[self.first] and not self.timeout do
+		skynet.checkwait()
 		self.waiting = true
 		skynet.wait(self.token)
 		self.waiting = false
@@ -81,6 +82,7 @@ end
 
 function request:select(ti)
 	assert(not self.token, "select was called already")
+	skynet.checkwait()
 	self.token, self.answers, self.invalid, self.tasks = {}, {}, {}, {}
 	self.left, self.first, self.last = #self, 1, 0
 	for _, req in ipairs(self) do

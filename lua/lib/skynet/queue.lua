@@ -45,6 +45,7 @@ local function queue()
 		local me = running()
 		local inside <close> = guard
 		if owner and owner ~= me then
+			skynet.checkwait()
 			last = last + 1
 			waiting[last] = me
 			repeat

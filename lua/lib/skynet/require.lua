@@ -59,6 +59,7 @@ local function wait_for(name, entry)
 	elseif circular(entry, me) then
 		error(("circular dependency on module '%s'"):format(name), 3)
 	end
+	skynet.checkwait()
 	entry.waiting[#entry.waiting + 1] = me
 	blocked[me] = name
 	skynet.wait(me)

@@ -17,7 +17,7 @@
 local skynet = require "skynet"
 local driver = require "skynet.socketdriver"
 
-local wait, wakeup = skynet.wait, skynet.wakeup
+local wait, wakeup, checkwait = skynet.wait, skynet.wakeup, skynet.checkwait
 local feed, pop, readall, readline = driver.feed, driver.pop, driver.readall, driver.readline
 
 local PAUSE_AT <const> = 128 * 1024
@@ -235,10 +235,12 @@ local function opened(id, why)
 end
 
 function socket.open(addr, port)
+	checkwait()
 	return opened(driver.connect(addr, port), "reach skynet socket number limit")
 end
 
 function socket.bind(fd)
+	checkwait()
 	return opened(driver.bind(fd), "bind failed")
 end
 
@@ -247,6 +249,7 @@ function socket.stdin()
 end
 
 function socket.listen(host, port, backlog)
+	checkwait()
 	local id = driver.listen(host, port, backlog)
 	local s = assert(connect(id, nil, true))
 	s.placeholder = true
@@ -260,6 +263,7 @@ function socket.start(id, accept)
 	elseif onclose[id] then
 		error "socket has onclose callback"
 	end
+	checkwait()
 	driver.start(id)
 	local ok, err = connect(id, accept, accept ~= nil or s ~= nil)
 	if ok then
@@ -269,6 +273,7 @@ function socket.start(id, accept)
 end
 
 function socket.pause(id)
+	checkwait()
 	local s = sockets[id]
 	if s then
 		s.paused = true
@@ -284,13 +289,16 @@ function socket.close(id)
 	if not s then
 		return
 	end
-	driver.close(id)
 	if s.connected or s.connecting then
+		checkwait()
+		driver.close(id)
 		-- CLOSE is on its way; it wakes the reader first
 		local closers = s.closers or {}
 		s.closers = closers
 		closers[#closers + 1] = coroutine.running()
 		wait()
+	else
+		driver.close(id)
 	end
 	if sockets[id] == s then
 		forget(id)
@@ -323,6 +331,7 @@ end
 
 -- Sleeps until `need` is satisfied; nil when the socket ended first.
 local function await(s, need)
+	checkwait()
 	if s.paused then
 		log("Resume socket (%d)", s.id)
 		s.paused = false

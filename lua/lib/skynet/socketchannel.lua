@@ -353,6 +353,7 @@ function socketchannel.channel(desc)
 end
 
 function channel:connect(once)
+	skynet.checkwait()
 	self.closed = false
 	linked(self, once)
 	return true
@@ -376,6 +377,9 @@ local function wait_in(self, link, response)
 end
 
 function channel:request(req, response, padding)
+	if response or not self.link then
+		skynet.checkwait()
+	end
 	local link = linked(self, true)
 	local fd, ok = link.fd, nil
 	if padding then
@@ -397,6 +401,7 @@ end
 
 function channel:response(response)
 	assert(response, "whose response?")
+	skynet.checkwait()
 	return wait_in(self, linked(self, false), response)
 end
 
