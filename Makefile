@@ -47,7 +47,7 @@ objs     = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(1)/*.c)))
 MAINS   := daemon/main.c daemon/ctl_main.c
 LAYERS  := core net conf harbor lua
 
-.PHONY: all deps check check-asan check-tsan check-quick check-faults soak chaos chaos-deps demo bench bench-deps install uninstall clean \
+.PHONY: all deps check check-asan check-tsan check-quick check-faults soak churn chaos chaos-deps demo bench bench-deps install uninstall clean \
         distclean layers unit fuzz-replay fuzz compile_commands tests-bin
 all: $(B)/harbord $(B)/harborctl
 
@@ -151,6 +151,13 @@ check-tsan:
 # Ten million calls with everything that dies in between: five minutes. Also under SANITIZE=, with fewer calls.
 soak: all
 	@/usr/bin/python3 tests/soak/soak.py --build $(B) $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED))
+
+# Random programs (SEEDS= of them), and services that come and go while they are looked at (T= seconds): longer than in
+# make check. Also under SANITIZE=.
+churn: tests-bin
+	@HARBORD_SEEDS=1-$(or $(SEEDS),20000) HARBORD_TEST_LIMIT=3600 /usr/bin/python3 tests/lua/run.py --build $(B) \
+	    tests/lua/test_random_waits.lua
+	@LIFETIMES_SECONDS=$(or $(T),60) PYTHONPATH=tests/cluster /usr/bin/python3 tests/cluster/lifetimes/test.py --build $(B)
 
 # Five nodes in network namespaces, faults from a seed, a checked history (tests/chaos): SEED=, SEEDS=, T= seconds a seed, NODES=.
 # Needs root; what it leaves is in build/chaos.

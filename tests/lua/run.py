@@ -5,7 +5,7 @@ usage: run.py --build DIR tests/lua/test_x.lua
 """
 import argparse, os, subprocess, sys, tempfile
 
-LIMIT = 100
+LIMIT = int(os.environ.get("HARBORD_TEST_LIMIT", "100")) # seconds
 
 
 def main():
@@ -19,7 +19,8 @@ def main():
         conf, log = os.path.join(tmp, "node.yaml"), os.path.join(tmp, "node.log")
         with open(conf, "w") as f:
             f.write(f'node: {{ threads: 2 }}\n'
-                    f'lua: {{ start: {name}, service_path: ["{folder}/?.lua"], path: ["{folder}/?.lua"] }}\n'
+                    f'lua: {{ start: {name}, service_path: ["{folder}/?.lua"], path: ["{folder}/?.lua"], '
+                    f'cpath: ["{os.path.abspath(a.build)}/tests/cmod/?.so"] }}\n'
                     f'log: {{ level: debug, sink: file, file: "{log}", format: plain }}\n'
                     f'env: {{ test_log: "{log}", logpath: "{tmp}" }}\n')
         try:
