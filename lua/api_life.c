@@ -59,23 +59,31 @@ static int traceback(lua_State *L)
 	return 1;
 }
 
+/* The launcher has heard how the start ended. Until then an error of the task is one of the
+ * start: the telling may fail as well, for memory. */
+static void start_is_over(struct host *h)
+{
+	if (h->current == h->start_task)
+		h->start_task = NULL;
+}
+
 static int init_service_done(lua_State *L, int status, lua_KContext ctx)
 {
 	struct host *h = host_of(L);
 
 	(void)ctx;
-	if (h->current == h->start_task)
-		h->start_task = NULL;
 	if (status == LUA_OK || status == LUA_YIELD) {
 		atomic_store_explicit(&h->s->starting, false, memory_order_relaxed);
 		lua_pushliteral(L, "LAUNCHOK");
 		tell_launcher(L, lua_gettop(L));
+		start_is_over(h);
 		return 0;
 	}
 	log_printf(LOG_LEVEL_ERROR, SELF(h), "init service failed: %s", lua_tostring(L, -1));
 	lua_pushliteral(L, "ERROR");
 	lua_insert(L, -2);
 	tell_launcher(L, lua_gettop(L) - 1);
+	start_is_over(h);
 	api_end_service(L, "the callee failed to start");
 	task_blocking(L, "init_service")->wait = WAIT_NEVER;
 	return lua_yield(L, 0);
