@@ -134,10 +134,16 @@ static struct task *with_new_coroutine(lua_State *L)
 	return t;
 }
 
+/* Into the pool, so that an interrupt that strikes when this returns loses nothing. */
 static int new_coroutine(lua_State *L)
 {
-	lua_pushlightuserdata(L, with_new_coroutine(L));
-	return 1;
+	struct host *h = host_of(L);
+	struct task *t = with_new_coroutine(L);
+
+	t->next = h->pool;
+	h->pool = t;
+	h->pooled++;
+	return 0;
 }
 
 static struct task *from_pool(struct host *h)
@@ -153,15 +159,14 @@ struct task *task_create(struct host *h)
 {
 	struct task *t;
 
-	if (likely(h->pool != NULL)) {
-		t = from_pool(h);
-	} else {
+	if (unlikely(!h->pool)) {
 		lua_pushcfunction(h->L, new_coroutine);
-		t = host_call(h, h->L, 0, 1, 0) == LUA_OK ? lua_touserdata(h->L, -1) : NULL;
-		lua_pop(h->L, 1);
-		if (!t)
+		if (host_call(h, h->L, 0, 0, 0) != LUA_OK)
+			lua_pop(h->L, 1);
+		if (!h->pool)
 			return NULL;
 	}
+	t = from_pool(h);
 	link_live(t);
 	return t;
 }
