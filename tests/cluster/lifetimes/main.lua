@@ -46,8 +46,40 @@ function roles.waits()
 	end)
 end
 
+-- Does what it is told, much of it without end.
+function roles.victim()
+	local work = {}
+	function work.loop() endless() end
+	function work.pcalls()
+		while true do
+			pcall(endless)
+		end
+	end
+	function work.eat()
+		local t = {}
+		while true do
+			t[#t + 1] = LONG .. #t
+		end
+	end
+	function work.forks()
+		for _ = 1, 1000 do
+			skynet.fork(skynet.sleep, 100)
+		end
+	end
+	function work.closes()
+		local c <close> = setmetatable({}, { __close = function() skynet.send(skynet.self(), "lua", "loop") end })
+		endless()
+	end
+	function work.raises() error(LONG) end
+	function work.answers() end
+	skynet.dispatch("lua", function(_, _, what)
+		work[what]()
+		skynet.retpack(what)
+	end)
+end
+
 if roles[mode] then
-	if mode == "forks" or mode == "waits" then
+	if mode == "forks" or mode == "waits" or mode == "victim" then
 		skynet.memlimit(4 * 1024 * 1024)
 	end
 	skynet.start(roles[mode])
@@ -118,6 +150,40 @@ function command.memwait()
 		skynet.sleep(1)
 	end
 	return failed
+end
+
+-- Services that work, are filled, interrupted, looked at and killed, at random from a seed, until "rest".
+function command.storm(n, seed)
+	local core = require "skynet.core"
+	local works = { "loop", "pcalls", "eat", "forks", "closes", "raises", "answers", "answers" }
+	turn = turn + 1
+	local mine = turn
+	math.randomseed(math.tointeger(seed))
+	for _ = 1, math.tointeger(n) do
+		skynet.fork(function()
+			while turn == mine do
+				local s = skynet.newservice("main", "victim", LONG)
+				for _ = 1, math.random(40) do
+					skynet.send(s, "lua", works[math.random(#works)])
+				end
+				for _ = 1, math.random(200) do
+					skynet.send(s, "lua", "answers")
+				end
+				skynet.fork(pcall, skynet.call, s, "lua", works[math.random(#works)])
+				for _ = 1, math.random(4) do
+					skynet.sleep(math.random(0, 2))
+					core.command("SIGNAL", ("%s %d"):format(skynet.address(s), math.random(0, 1)))
+					core.command("STAT", "mqlen")
+				end
+				core.command("KILL", skynet.address(s))
+			end
+		end)
+	end
+end
+
+-- The end of everything, as it is.
+function command.abort()
+	skynet.timeout(1, skynet.abort)
 end
 
 skynet.start(function()

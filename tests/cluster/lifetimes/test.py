@@ -110,5 +110,27 @@ def memory_wait(build):
         n.stop()
 
 
+def storm(build):
+    """services are listed, asked, interrupted, killed and aborted while they loop, are full and out of memory"""
+    with One(build, threads=6) as n: # three of them may be in a loop
+        n.call("storm", "3", os.environ.get("SEED", "1"))
+        end, looks = time.monotonic() + SECONDS, 0
+        while time.monotonic() < end or looks < 3:
+            for words in (["services"], ["status"], ["names"], ["list"]):
+                p = n.run(*words)
+                if n.process.poll() is not None:
+                    raise Failed(f"the node has ended with status {n.process.returncode}")
+                if p.returncode == 0:
+                    json.loads(p.stdout)
+            some = [s["handle"] for s in n.ctl("services")["services"] if "victim" in s["args"]]
+            for handle in some[:2]:
+                n.run("task", handle) # it may be gone, or busy
+            looks += 1
+        n.call("abort")
+        status = n.process.wait(60)
+        if status:
+            raise Failed(f"the node ended with status {status}")
+
+
 if __name__ == "__main__":
-    main([listing, long_mailbox, memory_fork, memory_wait])
+    main([listing, long_mailbox, memory_fork, memory_wait, storm])
