@@ -55,9 +55,12 @@ enum {
 	MSG_COUNTED = 16, /* the bound of the mailbox that holds it counts it (mailbox.h) */
 	MSG_MARK = 32,   /* whoever sent it wants to know when it is taken (service_set_on_taken) */
 	MSG_LOG = 8,     /* opens or closes the receiver's message log (msglog.h); never delivered */
-	MSG_FOREIGN = 16, /* it came from another node: a pointer in it is refused */
+	MSG_FOREIGN = 64, /* it came from another node: a pointer in it is refused */
 	MSG_SHARED = 4,  /* the payload is a reference to one that several receivers share: lua/src/multicast.c */
 };
+_Static_assert((MSG_POISON ^ MSG_TIMEOUT ^ MSG_COUNTED ^ MSG_MARK ^ MSG_LOG ^ MSG_FOREIGN ^ MSG_SHARED) ==
+		       MSG_POISON + MSG_TIMEOUT + MSG_COUNTED + MSG_MARK + MSG_LOG + MSG_FOREIGN + MSG_SHARED,
+	       "each flag is a bit of its own");
 
 static inline bool msg_is_answer(const struct msg *m)
 {
