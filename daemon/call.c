@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "core/remote.h"
 #include "daemon/call.h"
 #include "daemon/json.h"
 #include "daemon/seri_min.h"
@@ -51,6 +52,18 @@ static struct msg *pack(enum call_kind kind, const char *words, const char *end)
 	return m;
 }
 
+/* A program may wait for a global name to come; a person has most likely mistyped it. */
+static bool is_known(const char *address)
+{
+	return address[0] == ':' || address[0] == '.' || remote_get()->find_name(address);
+}
+
+static int drop(struct msg *m)
+{
+	msg_destroy(m);
+	return SEND_NO_SERVICE;
+}
+
 void call_begin(struct service *s, const struct asker *who, enum call_kind kind, uint32_t dest,
 		const char *words, size_t size)
 {
@@ -72,8 +85,12 @@ void call_begin(struct service *s, const struct asker *who, enum call_kind kind,
 	*c = (struct call){ .session = m->session, .kind = kind, .who = *who };
 	c->deadline = service_timeout(s, m->session, 0,
 				      kind == CALL_NODE ? CALL_NODE_DEADLINE_NS : CALL_DEADLINE_NS);
-	r = kind == CALL_SERVICE ? service_send_name(address, m) : service_send(m);
-	if (r != SEND_OK) {
+	if (kind == CALL_SERVICE && !is_known(address))
+		r = drop(m);
+	else
+		r = kind == CALL_SERVICE ? service_send_name(address, m) : service_send(m);
+	/* Refused by a link: the reason is in our mailbox already. */
+	if (r != SEND_OK && r != SEND_REFUSED) {
 		(void)service_timeout_cancel(c->deadline);
 		c->session = 0;
 		asker_refuse(who, "no such service");

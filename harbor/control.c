@@ -57,6 +57,9 @@ static void peer_is_up(struct peer *p, int conn)
 	c->node = p->id;
 	c->deadline_ns = 0;
 	c->in.max = H.c.message_max;
+	/* What the other node may have queued for us, if it is configured as we are, and a
+	 * message over. */
+	c->in.large_max = H.c.queue_max + H.c.message_max;
 	l->since_wall_ns = clock_wall_ns();
 	log_info("harbor: link to node %s (harbor %u) is up", p->name, p->id);
 	link_open(l);
@@ -508,6 +511,17 @@ static uint64_t tick_stopping(uint64_t now)
 	return H.stopped ? UINT64_MAX : now + STOP_LOOK_NS;
 }
 
+/* Who asks for a name that did not come is told whether the master could have known it. */
+static uint64_t expire_names(uint64_t now)
+{
+	char why[512];
+
+	if (H.member.state == MEMBER_JOINED)
+		return directory_expire(&H.directory, now, REMOTE_NO_NAME);
+	snprintf(why, sizeof(why), REMOTE_NO_NAME " here (%s)", H.member.why);
+	return directory_expire(&H.directory, now, why);
+}
+
 void control_tick(void *ud)
 {
 	uint64_t now = clock_mono_ns(), next;
@@ -527,7 +541,7 @@ void control_tick(void *ud)
 		next = sooner(next, tick_stopping(now));
 	if (H.master)
 		next = sooner(next, master_tick(H.master, now));
-	next = sooner(next, directory_expire(&H.directory, now));
+	next = sooner(next, expire_names(now));
 	if (next == UINT64_MAX)
 		net_timer_clear(H.timer);
 	else

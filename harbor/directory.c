@@ -215,7 +215,7 @@ bool directory_post(struct directory *d, const char *name, struct msg *m, uint64
 }
 
 /* Takes out what is over (now_ns) or what a service waits for (handle). */
-static void sweep(struct directory *d, uint64_t now_ns, uint32_t handle, uint64_t *ret_next)
+static void sweep(struct directory *d, uint64_t now_ns, const char *why, uint32_t handle, uint64_t *ret_next)
 {
 	uint64_t next = UINT64_MAX;
 
@@ -237,18 +237,18 @@ static void sweep(struct directory *d, uint64_t now_ns, uint32_t handle, uint64_
 			d->last = p;
 		d->count--;
 		if (over)
-			fail(d, w, REMOTE_NO_NAME);
+			fail(d, w, why);
 		mem_free(w);
 	}
 	pthread_rwlock_unlock(&d->lock);
 	*ret_next = next;
 }
 
-uint64_t directory_expire(struct directory *d, uint64_t now_ns)
+uint64_t directory_expire(struct directory *d, uint64_t now_ns, const char *why)
 {
 	uint64_t next;
 
-	sweep(d, now_ns, 0, &next);
+	sweep(d, now_ns, why, 0, &next);
 	return next;
 }
 
@@ -256,7 +256,7 @@ void directory_forget(struct directory *d, uint32_t handle)
 {
 	uint64_t next;
 
-	sweep(d, 0, handle, &next);
+	sweep(d, 0, NULL, handle, &next);
 }
 
 void directory_foreach(struct directory *d,

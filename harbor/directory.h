@@ -44,8 +44,8 @@ void directory_snapshot(struct directory *d, bool complete);
 void directory_ask(struct directory *d, const char *name, uint32_t from, int32_t session, uint64_t deadline_ns);
 /* Sends m to the owner of the name, at once if it is known. true: it was sent or refused; false: it waits. */
 bool directory_post(struct directory *d, const char *name, struct msg *m_take, uint64_t deadline_ns);
-/* Fails what is over its deadline; gives the next one, UINT64_MAX for none. */
-uint64_t directory_expire(struct directory *d, uint64_t now_ns);
+/* Fails, for this reason, what is over its deadline; gives the next one, UINT64_MAX for none. */
+uint64_t directory_expire(struct directory *d, uint64_t now_ns, const char *why);
 /* Forgets what a service waits for. */
 void directory_forget(struct directory *d, uint32_t handle);
 

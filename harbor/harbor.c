@@ -22,6 +22,9 @@
 #include "harbor/harbor_priv.h"
 #include "harbor/link.h"
 
+/* A registration waits as long as a message to an unknown name; if that does not wait, so long. */
+#define REQUEST_WAIT_MS UINT64_C(10000)
+
 struct harbor H = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* ---- jobs ---- */
@@ -102,6 +105,8 @@ static void run_job(void *arg)
 		break;
 	}
 	pthread_mutex_unlock(&H.lock);
+	if (j->kind == JOB_REGISTER || j->kind == JOB_RELEASE)
+		control_touch(); /* it has a deadline */
 }
 
 static void post_job(const struct job *proto, const char *name)
@@ -301,6 +306,7 @@ int harbor_init(const struct harbor_config *c, char **ret_error)
 	else if (announce_is_any(H.self.address))
 		memcpy(H.any_address, H.self.address, sizeof(H.any_address));
 	member_init(&H.member, &control_member_ops, NULL, &H.self, c->harbor, (const char *const *)H.masters);
+	H.member.request_wait_ns = (c->name_wait_ms ? c->name_wait_ms : REQUEST_WAIT_MS) * NS_PER_MS;
 	H.timer = net_timer_create(control_tick, NULL);
 	remote_set(&ops);
 	return 0;

@@ -17,6 +17,7 @@ struct member_request {
 	uint32_t sent;    /* times; more than once: an answer may have been lost */
 	bool reclaim;     /* we held the name before the connection broke */
 	uint64_t fence;   /* reclaim: its registration */
+	uint64_t deadline_ns; /* of the answer to its session; 0: the next tick sets it */
 	char name[16];
 };
 
@@ -457,7 +458,52 @@ void member_link(struct member *m, const struct peer *p, enum wire_up up)
 	m->ops->write(m->ud, m->conn, &c);
 }
 
+static void expire_request(struct member *m, struct member_request *r)
+{
+	const struct member_name *ours = name_find(m, r->name);
+	char text[sizeof(m->why) + 64];
+	int32_t session = r->session;
+	bool done = m->state == MEMBER_JOINED;
+
+	snprintf(text, sizeof(text), "no answer in %u ms: %s%s%s", (unsigned)(m->request_wait_ns / 1000000),
+		 done ? "master " : m->why, done ? m->masters[m->at] : "", done ? ": it is silent" : "");
+	r->session = 0;
+	m->ops->answer(m->ud, r->from, session, r->name, WIRE_NOT_HERE, text, 0);
+	if (!r->sent)
+		mem_free(take_request(m, r->id));
+	else if (!r->release && (!ours || ours->handle != r->handle))
+		request(m, 0, 0, r->name, r->handle, true); /* it may be granted yet, and nobody would know */
+}
+
+/* Fails what waits for too long; returns when the next one is over. */
+static uint64_t expire_requests(struct member *m, uint64_t now)
+{
+	uint64_t first = UINT64_MAX;
+
+	for (struct member_request *r = m->requests, *next; r && m->request_wait_ns; r = next) {
+		next = r->next;
+		if (!r->session)
+			continue;
+		if (!r->deadline_ns)
+			r->deadline_ns = now + m->request_wait_ns;
+		if (r->deadline_ns <= now)
+			expire_request(m, r);
+		else if (r->deadline_ns < first)
+			first = r->deadline_ns;
+	}
+	return first;
+}
+
+static uint64_t tick(struct member *m, uint64_t now);
+
 uint64_t member_tick(struct member *m, uint64_t now)
+{
+	uint64_t request = expire_requests(m, now), next = tick(m, now);
+
+	return request < next ? request : next;
+}
+
+static uint64_t tick(struct member *m, uint64_t now)
 {
 	uint64_t dead;
 

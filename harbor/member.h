@@ -70,6 +70,7 @@ struct member {
 	enum member_state state;
 	bool was_joined;
 	int conn;
+	uint64_t request_wait_ns; /* the caller's; 0: requests wait for ever */
 	uint64_t master_epoch, change;
 	uint64_t births_base;    /* where the births of this life begin; 0: the master has not said */
 	uint64_t births_told;
@@ -94,7 +95,10 @@ uint64_t member_tick(struct member *m, uint64_t now);
 /* Says goodbye and tries no more. */
 void member_stop(struct member *m);
 
-/* The verdict comes by ops->answer. session 0: nobody waits, but a conflict is reported all the same. */
+/* The verdict comes by ops->answer. session 0: nobody waits, but a conflict is reported all the
+ * same. With a session the request fails when it has no verdict within request_wait_ns, with the
+ * reason why the master gave none; a name that comes to be registered later nevertheless is
+ * released again. */
 void member_register(struct member *m, uint32_t from, int32_t session, const char *name, uint32_t handle);
 void member_release(struct member *m, uint32_t from, int32_t session, const char *name, uint32_t handle);
 /* The link to this node is up, broken, or silent for too long (WIRE_DOWN); peer as the master named it. */

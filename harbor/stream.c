@@ -38,6 +38,7 @@ static size_t fill_large(struct stream *s, const uint8_t *p, size_t n)
 			struct msg *m = l->msg;
 
 			l->msg = NULL;
+			s->large_bytes -= m->size;
 			s->on_message(s->ud, m);
 		}
 	}
@@ -86,8 +87,9 @@ static bool begin_large(struct stream *s, const uint8_t *p)
 	if (!in_sequence(s, seq) || head.size == 0 || head.size > s->max || find_large(s, &stream))
 		return false;
 	l = find_large(s, NULL);
-	if (!l)
+	if (!l || (s->large_max && s->large_bytes + head.size > s->large_max))
 		return false;
+	s->large_bytes += head.size;
 	*l = (struct stream_large){ .msg = msg_create(head.size), .stream = stream };
 	*l->msg = head;
 	return true;
@@ -209,6 +211,7 @@ void stream_fini(struct stream *s)
 	s->msg = msg_destroy(s->msg);
 	for (unsigned i = 0; i < WIRE_LARGE_MAX; i++)
 		s->large[i].msg = msg_destroy(s->large[i].msg);
+	s->large_bytes = 0;
 	s->into = NULL;
 	s->have = 0;
 }

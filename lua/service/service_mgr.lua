@@ -94,7 +94,10 @@ local function ask_global(what, name, ...)
 	local _, source = skynet.context()
 	local who <close> = setmetatable({ name = key, source = source, since = skynet.now() }, leaving)
 	abroad[who] = true
-	local handle, why = skynet.call("SERVICE", "lua", what, name, ...)
+	local ok, handle, why = pcall(skynet.call, "SERVICE", "lua", what, name, ...)
+	if not ok then
+		return skynet.retpack(nil, ("the service manager of the master's node (SERVICE) did not answer: %s"):format(handle))
+	end
 	if handle and not running[key] then
 		running[key] = handle
 		skynet.fork(function()

@@ -94,9 +94,9 @@ static void a_question_fails_at_its_deadline_and_not_before(void **state)
 {
 	directory_ask(*state, "DB", ME, 5, 1000);
 	directory_ask(*state, "DB", ME, 6, 0);
-	assert_int_equal(directory_expire(*state, 999), 1000);
+	assert_int_equal(directory_expire(*state, 999, REMOTE_NO_NAME), 1000);
 	assert_int_equal(count, 0);
-	assert_true(directory_expire(*state, 1000) == UINT64_MAX);
+	assert_true(directory_expire(*state, 1000, REMOTE_NO_NAME) == UINT64_MAX);
 	assert_int_equal(count, 1);
 	assert_error(out[0], 5, REMOTE_NO_NAME);
 	directory_set(*state, "DB", OWNER, 10, 1); /* the one without a deadline still waits */
@@ -129,7 +129,7 @@ static void a_request_that_waits_too_long_fails_and_a_send_just_ends(void **stat
 	directory_post(*state, "DB", message(7), 1000);
 	directory_post(*state, "DB", message(0), 1000);
 	directory_post(*state, "DB", answer, 1000);
-	directory_expire(*state, 1000);
+	directory_expire(*state, 1000, REMOTE_NO_NAME);
 	assert_int_equal(count, 1);
 	assert_error(out[0], 7, REMOTE_NO_NAME);
 }

@@ -1,0 +1,65 @@
+#!/usr/bin/python3
+"""What only the master can answer fails in time and says which master did not: registrations, names, unique services."""
+import os, signal, time
+from harness import Cluster, Failed, eventually, main
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def two(build):
+    c = Cluster(build, HERE)
+    c.m, c.b = c.node("m", 1, master=True), c.node("b", 2)
+    c.m.ready(), c.b.ready()
+    eventually("b registers", lambda: c.b.call(".probe", "register", "HELD")[0])
+    return c
+
+
+def fails(answer, text, most_cs):
+    ok, why, cs = answer
+    assert not ok and text in why and cs < most_cs, answer
+
+
+def a_dead_master(build):
+    """a dead master: each request fails within name_wait and names the master's address"""
+    with two(build) as c:
+        address = f"master 127.0.0.1:{c.master_port}"
+        c.m.kill()
+        fails(c.b.call(".probe", "register", "NEW"), address, 200)
+        fails(c.b.call(".probe", "release", "HELD"), address, 200)
+        fails(c.b.call(".probe", "query", "NOBODY", "30"), address, 200)
+        fails(c.b.call(".probe", "send", "NOBODY"), address, 200)
+        fails(c.b.call(".probe", "unique", "pingserver"), "SERVICE", 300)
+        fails(c.b.call(".probe", "datacenter"), "call failed", 300)
+        # a registration that failed does not happen behind the program's back
+        c.m.start().ready()
+        eventually("b registers", lambda: c.b.call(".probe", "register", "LATER")[0])
+        names = [n["name"] for n in c.b.ctl("names")["names"]]
+        assert "NEW" not in names and "LATER" in names, names
+
+
+def a_frozen_master(build):
+    """a frozen master: the same"""
+    with two(build) as c:
+        c.m.signal(signal.SIGSTOP)
+        try:
+            fails(c.b.call(".probe", "register", "NEW"), f"master 127.0.0.1:{c.master_port}", 200)
+        finally:
+            c.m.signal(signal.SIGCONT)
+        eventually("b registers", lambda: c.b.call(".probe", "register", "LATER")[0])
+        eventually("NEW is not kept", lambda: "NEW" not in [n["name"] for n in c.m.ctl("names")["names"]])
+
+
+def a_typing_error(build):
+    """harborctl call of a name nobody has says so at once"""
+    with two(build) as c:
+        for name in ("TYPO", ".typo", ":ffffff"):
+            began = time.monotonic()
+            try:
+                c.b.ctl("call", name, "x")
+                raise AssertionError(f"{name} was called")
+            except Failed as e:
+                assert "no such service" in str(e), e
+            assert time.monotonic() - began < 2, name
+
+
+main([a_dead_master, a_frozen_master, a_typing_error])
