@@ -3,6 +3,7 @@
 -- that race for names, and those that call.
 local skynet = require "skynet"
 require "skynet.manager"
+local memory = require "skynet.memory"
 local history = require "history"
 
 local function number(key) return math.tointeger(skynet.getenv("chaos_" .. key)) end
@@ -31,6 +32,13 @@ end
 function command.collect()
 	skynet.call(".launcher", "lua", "GC", 0)
 	return true
+end
+
+-- Bytes that are allocated, by the allocator and by Lua alone.
+function command.memory()
+	local lua = 0
+	for _, bytes in pairs(memory.info()) do lua = lua + bytes end
+	return ("%d %d"):format(memory.jestat()["stats.allocated"], lua)
 end
 
 -- Calls every name of the cluster, two seconds each at most; returns what failed.

@@ -12,13 +12,14 @@ A history is nNODE.LIFE.tsv, one record a line: microseconds, kind, who, and the
   S handle expected route number  a message was sent
   N from route number             it came, to `who`
   P channel number: published; U channel publisher: subscribed; M channel publisher number: heard
-  G name asked / D name asked why a name was gained / refused; L name: its release was asked for; Z name: and is over
+  G name asked number: a name was gained, with the number of its registration; D name asked why: it was refused
+  O name winner: it was lost to another; L name: its release was asked for; Z name: and is over
 A `who` begins with its node and life. faults.tsv holds what was done to the nodes: start, kill, freeze, thaw, fault, healed, end.
 """
 import collections, glob, os, re, sys
 
 DEAD_AFTER, LINK_WAIT, NAME_WAIT, MARGIN = 5.0, 1.0, 10.0, 2.0
-BY_HANDLE = DEAD_AFTER + LINK_WAIT + MARGIN
+BY_HANDLE = DEAD_AFTER + LINK_WAIT
 BOUND = collections.defaultdict(lambda: NAME_WAIT + BY_HANDLE, {"handle": BY_HANDLE, "later": BY_HANDLE + 1})
 NEWS = 1.0   # seconds until every node of a whole cluster has heard of a name
 HEARD = 4.0  # seconds until a listener hears again in a whole cluster
@@ -41,6 +42,7 @@ class Faults:
     def __init__(self, lines):
         self.died, self.freezes, self.windows, self.end = {}, collections.defaultdict(list), [], 0
         self.born, frozen = {}, {}
+        self.busy = 1.0  # how many times as long things take on this machine, because others use it
         for line in lines:
             at, what, *words = line.rstrip("\n").split("\t")
             at = int(at)
@@ -53,6 +55,8 @@ class Faults:
                 frozen.setdefault(int(words[0]), at)
             elif what == "thaw" and int(words[0]) in frozen:
                 self.freezes[int(words[0])].append((frozen.pop(int(words[0])), at))
+            elif what == "load":
+                self.busy = max(self.busy, float(words[0]))
             elif what == "converged":
                 self.windows.append((at, None))
             elif what == "fault" and self.windows and not self.windows[-1][1]:
@@ -64,7 +68,7 @@ class Faults:
 
     def quiet(self, begin, end, settled=NEWS):
         """Whether the cluster was whole all that time, and had been for `settled` seconds."""
-        return any(a + settled * 1e6 <= begin and end <= (b or self.end) for a, b in self.windows)
+        return any(a + settled * self.busy * 1e6 <= begin and end <= (b or self.end) for a, b in self.windows)
 
     def died_by(self, who, at):
         return self.died.get(life_of(who), at + 1) <= at
@@ -139,7 +143,7 @@ class Checker:
 
     # ---- one outcome each, in time, from the right one ----
     def bound(self, call):
-        return call.limit + MARGIN if call.limit else BOUND[call.kind]
+        return (call.limit or BOUND[call.kind]) + MARGIN * self.h.faults.busy
 
     def in_time(self, call, at, where):
         took = (at - call.at) / 1e6 - self.h.faults.frozen(call.node, call.at, at)
@@ -196,20 +200,24 @@ class Checker:
 
     # ---- names ----
     def owners(self):
-        """Two services never hold a name at the same time, as far as nothing was done to the cluster in that time."""
-        holds, spans = {}, collections.defaultdict(list)  # spans: (name, who) -> [asked, over]
+        """A name has one owner at a time once the cluster is whole again; later registrations have higher numbers."""
+        holds, numbers, spans = {}, {}, collections.defaultdict(list)  # spans: (name, who) -> [asked, over]
         for at, life, k, (kind, who, *f) in self.h.records:
             if kind == "G":
-                for other, since in holds.get(f[0], {}).items():
-                    if self.h.faults.quiet(since, at) and not self.h.faults.died_by(other, at):
+                for other in holds.get(f[0], {}):
+                    if self.h.faults.quiet(at, at) and not self.h.faults.died_by(other, at):
                         self.violation(f"{f[0]} has two owners, {other} and {who}", (life, k))
+                for earlier, number in numbers.get(f[0], ()):
+                    if earlier < int(f[1]) and int(f[2]) <= number:
+                        self.violation(f"{f[0]} has a registration number that was given before, {f[2]} after {number}", (life, k))
+                numbers.setdefault(f[0], []).append((at, int(f[2])))
                 holds.setdefault(f[0], {})[who] = at
                 spans[f[0], who].append([int(f[1]), None])
             elif kind == "D":
                 spans[f[0], who].append([int(f[1]), at])
-            elif kind == "L":
+            elif kind in "LO":
                 holds.get(f[0], {}).pop(who, None)
-            elif kind == "Z" and spans[f[0], who]:
+            if kind in "ZO" and spans[f[0], who]:
                 spans[f[0], who][-1][1] = at
         return spans
 
@@ -262,7 +270,7 @@ class Checker:
                 heard.add((who, f[1], f[2]))
             elif kind == "U":
                 listeners[f[1]][node_of(who)] = who, at
-            elif kind == "P" and self.h.faults.quiet(at, at + int(NEWS * 1e6), HEARD):
+            elif kind == "P" and self.h.faults.quiet(at, at + int(NEWS * self.h.faults.busy * 1e6), HEARD):
                 published.append((at, who, f[1], (life, k)))
         self.heard, deaf = len(heard), {}
         for at, publisher, number, where in published:

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Who races for global names with the racers of all nodes: registers one, holds it for a while, releases it. Records G (gained),
--- D (refused), L (release asked for) and Z (released).
+-- D (refused), O (lost to another), L (release asked for) and Z (released).
 local skynet = require "skynet"
 require "skynet.manager"
 local harbor = require "skynet.harbor"
@@ -38,10 +38,11 @@ local function race(name)
 	racing = racing + 1
 	local ok, why = pcall(harbor.register, name)
 	racing = racing - 1
-	history.record(ok and "G" or "D", name, asked, ok and "" or history.reason(why))
+	history.record(ok and "G" or "D", name, asked, ok and why or history.reason(why))
 	if not ok then return end
 	held[name] = true
 	skynet.sleep(math.random(1, 300))
+	if not held[name] then return end
 	history.record("L", name)
 	held[name] = nil
 	racing = racing + 1
@@ -53,6 +54,10 @@ end
 skynet.start(function()
 	who = history.open(math.tointeger(node), math.tointeger(life))
 	skynet.dispatch("lua", function(_, _, what, ...) command[what](...) end)
+	harbor.watch(function(name, winner)
+		history.record("O", name, winner)
+		held[name] = nil
+	end)
 	for i = 1, NAMES do
 		calls.repeatedly(50, race, "RACE" .. i)
 	end
