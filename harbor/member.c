@@ -382,8 +382,8 @@ static void name_changed(struct member *m, const struct wire_control *c, uint64_
 		close_connection(m, MEMBER_AWAY, "a change of the names is missing", now);
 		return;
 	}
-	if (!remote_name_valid(c->text)) {
-		close_connection(m, MEMBER_AWAY, "it sent a name that is not valid", now);
+	if (!remote_name_valid(c->text) || (c->handle && !(c->handle >> 24))) {
+		close_connection(m, MEMBER_AWAY, "it sent a name that is not valid, or an owner without a node", now);
 		return;
 	}
 	m->ops->name(m->ud, c->text, c->handle, c->fence);
@@ -396,7 +396,8 @@ static void name_changed(struct member *m, const struct wire_control *c, uint64_
 
 static void node_changed(struct member *m, const struct wire_control *c, uint64_t now)
 {
-	if (c->id < 1 || c->id > 255 || !remote_label_valid(c->name) || !wire_address_valid(c->address))
+	if (c->id < 1 || c->id > 255 || !remote_label_valid(c->name) || !wire_address_valid(c->address) ||
+	    (c->up && !c->epoch))
 		close_connection(m, MEMBER_AWAY, "it named a node that cannot be", now);
 	else
 		m->ops->node(m->ud, c);
