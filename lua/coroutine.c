@@ -5,6 +5,8 @@
  * own coroutine; what wakes the task runs down the same way. Where resume() itself cannot yield,
  * in a function that C calls, nothing inside of it may wait: the task is `barred` meanwhile. A
  * coroutine that does not run belongs to no task. */
+#include <lualib.h>
+
 #include "lua/host.h"
 
 #define KNOWN "harbord.coroutines" /* weak: coroutine -> is it blocked by the framework? */
@@ -96,6 +98,21 @@ static int failed(lua_State *L, lua_State *co, bool raise)
 	return lua_error(L);
 }
 
+/* What resume gives, or wrap's function: co has come back with n values or an error. */
+static int finish(lua_State *L, lua_State *co, int status, int n, bool raise)
+{
+	if (status != LUA_OK && status != LUA_YIELD)
+		return failed(L, co, raise);
+	if (!lua_checkstack(L, n + 1)) {
+		lua_pop(co, n);
+		return luaL_error(L, "too many results to resume");
+	}
+	if (!raise)
+		lua_pushboolean(L, 1);
+	lua_xmove(co, L, n);
+	return raise ? n : n + 1;
+}
+
 static int go_on(lua_State *L, lua_State *co, int nargs, bool raise)
 {
 	struct host *h = host_of(L);
@@ -117,16 +134,7 @@ static int go_on(lua_State *L, lua_State *co, int nargs, bool raise)
 		set_known(L, co, true); /* the key is there: this cannot fail, nor can the yield */
 		return lua_yieldk(L, 0, raise, resume_again);
 	}
-	if (status != LUA_OK && status != LUA_YIELD)
-		return failed(L, co, raise);
-	if (!lua_checkstack(L, n + 1)) {
-		lua_pop(co, n);
-		return luaL_error(L, "too many results to resume");
-	}
-	if (!raise)
-		lua_pushboolean(L, 1);
-	lua_xmove(co, L, n);
-	return raise ? n : n + 1;
+	return finish(L, co, status, n, raise);
 }
 
 static int refuse(lua_State *L, const char *why, bool raise)
@@ -237,6 +245,62 @@ static int co_thread(lua_State *L)
 	lua_pushboolean(L, t->co == co);
 	return 2;
 }
+
+/* ---- the library `coroutine` ---- */
+
+/* As Lua's own auxresume (MIT), but that the host knows what runs: so an interrupt meets a loop
+ * in there as well. */
+static int resume_plain(lua_State *L, lua_State *co, int nargs, bool raise)
+{
+	struct host *h = host_of(L);
+	lua_State *outer;
+	int status, n;
+
+	if (!lua_checkstack(co, nargs))
+		return refuse(L, "too many arguments to resume", raise);
+	lua_xmove(L, co, nargs);
+	outer = host_enter(h, co);
+	status = lua_resume(co, L, nargs, &n);
+	host_leave(h, co, outer);
+	return finish(L, co, status, n, raise);
+}
+
+static int plain_resume(lua_State *L)
+{
+	lua_State *co = check_thread(L, 1);
+
+	return resume_plain(L, co, lua_gettop(L) - 1, false);
+}
+
+static int plain_wrapped(lua_State *L)
+{
+	return resume_plain(L, lua_tothread(L, lua_upvalueindex(1)), lua_gettop(L), true);
+}
+
+static int plain_wrap(lua_State *L)
+{
+	lua_State *co;
+
+	luaL_checktype(L, 1, LUA_TFUNCTION);
+	co = lua_newthread(L);
+	lua_pushvalue(L, 1);
+	lua_xmove(L, co, 1);
+	lua_pushcclosure(L, plain_wrapped, 1);
+	return 1;
+}
+
+int coroutine_open_library(lua_State *L)
+{
+	static const luaL_Reg own[] = { { "resume", plain_resume },
+		                        { "wrap", plain_wrap },
+		                        { NULL, NULL } };
+
+	(void)luaopen_coroutine(L);
+	luaL_setfuncs(L, own, 0);
+	return 1;
+}
+
+/* ---- the module ---- */
 
 int luaopen_skynet_coroutine(lua_State *L)
 {

@@ -295,6 +295,8 @@ void task_log_error(struct host *h, lua_State *from, int status, uint32_t source
 /* The innermost coroutine of skynet.coroutine that a suspended one waits in; itself if there is
  * none. */
 lua_State *coroutine_leaf(lua_State *co);
+/* Opens Lua's library `coroutine`, whose resume and wrap tell the host what runs. */
+int coroutine_open_library(lua_State *L);
 
 /* ---- dispatch.c ---- */
 void host_message(struct service *s, void *ud, struct msg *m_take);

@@ -297,7 +297,7 @@ static void learn_string_meta(lua_State *L)
 void libs_init(void)
 {
 	static const luaL_Reg libraries[] = {
-		{ LUA_LOADLIBNAME, open_package }, { LUA_COLIBNAME, luaopen_coroutine },
+		{ LUA_LOADLIBNAME, open_package }, { LUA_COLIBNAME, coroutine_open_library },
 		{ LUA_TABLIBNAME, luaopen_table }, { LUA_IOLIBNAME, luaopen_io },
 		{ LUA_OSLIBNAME, luaopen_os },     { LUA_STRLIBNAME, luaopen_string },
 		{ LUA_MATHLIBNAME, luaopen_math }, { LUA_UTF8LIBNAME, luaopen_utf8 },

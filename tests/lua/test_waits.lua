@@ -22,7 +22,18 @@ if mode == "loop" then
 			if what == "loop" then
 				ran = ran + 1
 				skynet.setenv(("loop_%x_%d"):format(skynet.self(), ran), "runs")
-				while true do end
+				local function forever()
+					while true do end
+				end
+				local ways = {
+					forever,
+					coroutine.wrap(forever),
+					function() assert(coroutine.resume(coroutine.create(forever))) end,
+					inner.wrap(forever),
+					inner.wrap(coroutine.wrap(forever)),
+					function() table.sort({ 1, 2 }, coroutine.wrap(forever)) end,
+				}
+				ways[ran]()
 			end
 			skynet.retpack(skynet.task())
 		end)
@@ -332,14 +343,14 @@ tap.run {
 		skynet.yield()
 		equal(hits, 0)
 	end },
-	{ "the second endless loop is broken like the first, the third one is killed", function()
+	{ "the second endless loop is broken like the first, and those in coroutines; the last one is killed", function()
 		if tsan then return end
 		local core = require "skynet.core"
 		local s = skynet.newservice("test_waits", "loop")
-		for i = 1, 3 do
+		for i = 1, 6 do
 			skynet.send(s, "lua", "loop")
 			tap.until_true("the loop runs", function() return skynet.getenv(("loop_%x_%d"):format(s, i)) end)
-			if i < 3 then
+			if i < 6 then
 				core.command("SIGNAL", skynet.address(s) .. " 0")
 				equal(skynet.calltimeout(1000, s, "lua"), 0)
 			end
