@@ -436,12 +436,9 @@ end
 
 -- ---- how others find us ----
 
--- By a global name. The master's restart gives it to us again; this asks once more in case it did not.
-local function keep_name()
-	while true do
-		if pcall(harbor.register, name_of(here)) then
-			pcall(harbor.linkmaster)
-		end
+-- By a global name, which is asked for until we have it: an earlier life of this node may still hold it.
+local function take_name()
+	while not pcall(harbor.register, name_of(here)) do
 		skynet.sleep(100)
 	end
 end
@@ -468,7 +465,8 @@ skynet.start(function()
 		end
 	end)
 	if here ~= 0 then
-		skynet.fork(keep_name)
+		skynet.fork(take_name)
+		harbor.watch(function() skynet.fork(take_name) end)
 	end
 	skynet.fork(stay_known)
 end)

@@ -7,12 +7,14 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 MANY = 1000
 
 
-def start(build, channels):
-    """The master m and a node a listen to the channels of b, each of them on another node."""
+def start(build, channels, of_master=False):
+    """The master m and a node a listen to the channels of b; or b and a to those of m, who is called b then."""
     c = Cluster(build, HERE)
     c.m, c.a, c.b = c.node("m", 1, master=True), c.node("a", 2), c.node("b", 3)
     for n in c.nodes:
         n.ready()
+    if of_master:
+        c.m, c.b = c.b, c.m
     c.b.call(".probe", "own", str(channels), limit=60)
     for n in (c.m, c.a):
         assert n.call(".probe", "join", limit=60) == [channels]
@@ -85,9 +87,9 @@ def a_frozen_owner_comes_back(build):
         assert c.a.call(".probe", "told", "back")[1] == c.a.call(".probe", "told", "lost")[1]
 
 
-def a_new_life_of_the_owner(build):
+def a_new_life_of_the_owner(build, of_master=False):
     """a channel ends with its node, and who listened is told; nothing of it stays"""
-    with start(build, 50) as c:
+    with start(build, 50, of_master) as c:
         c.b.kill()
         told(c.a, "lost", 50)
         c.b.start().ready()
@@ -98,6 +100,11 @@ def a_new_life_of_the_owner(build):
         eventually("a listens to the new ones", lambda: c.a.call(".probe", "join") == [5])
         c.b.call(".probe", "publish")
         eventually("a hears them", lambda: least(c.a, 55) >= 1)
+
+
+def a_new_life_of_the_master(build):
+    """the same when that node is the master's"""
+    a_new_life_of_the_owner(build, True)
 
 
 def the_masters_node_restarts(build):
@@ -121,4 +128,4 @@ def a_deleted_channel_is_told(build):
 
 
 main([a_dead_owner_costs_nothing, a_dead_owner_is_an_error, a_frozen_owner_comes_back, a_new_life_of_the_owner,
-      the_masters_node_restarts, a_deleted_channel_is_told])
+      a_new_life_of_the_master, the_masters_node_restarts, a_deleted_channel_is_told])
