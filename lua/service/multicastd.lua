@@ -20,9 +20,11 @@ local LINK_PATIENCE = 100 -- who needs another node waits so long for the link t
 local PATIENCE = 500      -- and so long for an answer of its multicastd
 local PAUSE_MAX = 500     -- between two tries that failed although the link is up
 local JOIN_MAX = 1000     -- channels in one message
+local SESSIONS_MAX = 8    -- of one guest whose end has not come yet; a healthy one has one
 
 local own = {}            -- channel -> { guests that listen -> true }
 local guests = {}         -- multicastd of another node -> { handle =, channels = { ours that it hears -> true } }
+local watchers = {}       -- the same -> how many tasks wait for the end of a session with it
 local groups = {}         -- channel, ours or not -> listeners of this node
 local peers = {}          -- harbor id -> what we want of that node: see peer_of
 
@@ -374,13 +376,17 @@ end
 
 -- It begins anew: what it heard through a link that broke it will join again. Returns our handle.
 function command.MEET(manager)
+	local sessions = (watchers[manager] or 0) + 1
+	assert(sessions <= SESSIONS_MAX, "too many sessions that have no end")
 	if guests[manager] then
 		forget(guests[manager])
 	end
 	local guest = { handle = manager, channels = {} }
 	guests[manager] = guest
+	watchers[manager] = sessions
 	skynet.fork(function()
 		pcall(skynet.call, manager, "debug", "LINK")
+		watchers[manager] = watchers[manager] > 1 and watchers[manager] - 1 or nil
 		forget(guest)
 	end)
 	return skynet.self()

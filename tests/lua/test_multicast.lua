@@ -243,6 +243,19 @@ tap.run {
 		c:publish(1)
 		until_count(s, 1)
 	end },
+	{ "whoever begins sessions without end is refused, and forgotten when it ends", function()
+		local daemon = skynet.queryservice "multicastd"
+		local s = skynet.newservice "callee"
+		local begin = ("return require 'skynet'.call(%d, 'lua', 'MEET')"):format(daemon)
+		local before = skynet.call(daemon, "debug", "STAT").task
+		for _ = 1, 8 do
+			equal(skynet.call(s, "lua", "eval", begin), daemon)
+		end
+		raises("too many sessions", skynet.call, s, "lua", "eval", begin)
+		equal(skynet.call(daemon, "debug", "STAT").task, before + 8)
+		skynet.kill(s)
+		tap.until_true("their end", function() return skynet.call(daemon, "debug", "STAT").task == before end)
+	end },
 	{ "a message of that type from elsewhere is never taken for a pointer", function()
 		local s = listener()
 		skynet.redirect(s, skynet.self(), "multicast", 77, ("\x41"):rep(8))
