@@ -2,10 +2,20 @@
 /* skynet: answering a request (lua-core.md 3.6). */
 #include <string.h>
 
+#include "core/clock.h"
 #include "lua/host.h"
 #include "lua/seri.h"
 
 #define RESPONSE_META "harbord.response"
+
+/* A response that the program lost is found by the collector, and that only runs when the
+ * service works. So a while after a response was made the host looks whether it is still there,
+ * and collects if it is; again after twice the time, and so on. What outlives LOOKS looks is
+ * kept on purpose. A large service is busy enough to be collected anyway, and one whose program
+ * drives the collector itself is left alone. */
+#define LOOK_FIRST_CS 50u
+#define LOOKS 7u
+#define LOOK_HEAP_MAX ((size_t)4 << 20)
 
 bool api_answer_request(struct host *h, uint32_t source, int32_t session, struct msg *m)
 {
@@ -198,6 +208,32 @@ static int response_call(lua_State *L)
 	return 1;
 }
 
+static void look_later(struct host *h, uint32_t cs)
+{
+	struct wait *w;
+
+	h->look_cs = cs;
+	h->look_session = host_new_session(h);
+	w = wait_add(h, h->look_session, WAIT_LOOK);
+	w->timer = service_timeout(h->s, h->look_session, 0, cs * NS_PER_CS);
+}
+
+void api_look_for_lost(struct host *h)
+{
+	bool collect = false, more = false;
+
+	h->look_session = 0;
+	for (struct response *r = h->responses; r; r = r->next) {
+		collect |= r->age > 0 && r->age < LOOKS;
+		r->age += r->age < LOOKS;
+		more |= r->age < LOOKS;
+	}
+	if (collect && h->memory <= LOOK_HEAP_MAX && !h->collector_chosen)
+		lua_gc(h->L, LUA_GCCOLLECT);
+	if (more && h->responses && !h->exiting)
+		look_later(h, h->look_cs * 2);
+}
+
 static int response_nothing(lua_State *L)
 {
 	(void)L;
@@ -237,5 +273,7 @@ int api_response(lua_State *L)
 	if (r->next)
 		r->next->prev = r;
 	r->host->responses = r;
+	if (!r->host->look_session)
+		look_later(r->host, LOOK_FIRST_CS);
 	return 1;
 }

@@ -281,6 +281,10 @@ static void on_response(struct host *h, struct msg *m)
 		wait_abandon(t, true);
 		task_fail_wait(t, "timeout", 7);
 		break;
+	case WAIT_LOOK:
+		wait_remove(h, w);
+		api_look_for_lost(h);
+		break;
 	default:
 		wait_remove(h, w);
 		break;

@@ -33,6 +33,7 @@ enum wait_kind {
 	WAIT_WAKEUP,   /* wakeup only; has no session */
 	WAIT_DEADLINE, /* the time limit of the call `peer` */
 	WAIT_DROPPED,  /* an answer that nobody wants any more */
+	WAIT_LOOK,     /* no task: the next look for lost responses */
 	WAIT_NEVER,    /* the task is never resumed: it exits, or stalled in coroutine.yield */
 };
 
@@ -114,6 +115,7 @@ struct response {
 	struct response *prev, *next;
 	uint32_t source;
 	int32_t session;            /* 0: the requester is gone */
+	uint8_t age;                /* looks that found it, see api_answer.c */
 };
 
 struct due {
@@ -164,6 +166,8 @@ struct host {
 
 	struct fifo wakeups, forks;
 	struct response *responses;
+	int32_t look_session;       /* of the next look for lost ones, 0: none is due */
+	uint32_t look_cs;           /* after so long */
 	struct task *start_task;    /* while the start function runs */
 
 	int tokens_ref, timeouts_ref, inits_ref;
@@ -379,6 +383,8 @@ int api_request(lua_State *L, int arg, struct proto *p, struct msg *m_take, int6
 		lua_KFunction done);
 /* Turns the answer of an api_request into results. */
 int api_answer_values(lua_State *L);
+/* The look is due. Between turns. */
+void api_look_for_lost(struct host *h);
 bool api_answer_request(struct host *h, uint32_t source, int32_t session, struct msg *m_take);
 /* The request that a function answers: of the running task, also from a coroutine inside it. */
 static inline struct task *api_request_task(lua_State *L)

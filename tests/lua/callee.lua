@@ -18,6 +18,9 @@ function command.eval(source, ...) skynet.retpack(assert(load(source))(...)) end
 
 -- Keeps a response for command.settle.
 function command.keep() kept.response = skynet.response() end
+-- Makes one that nobody keeps, and rests.
+function command.lose() skynet.response() end
+
 function command.settle(...) skynet.retpack(kept.response(...)) end
 
 -- Hands the request on to a handle.

@@ -34,6 +34,18 @@ tap.run {
 		tap.until_true("the handler", function() return result ~= nil end)
 		equal(result, false)
 	end },
+	{ "a response that nobody keeps is found, also in a service that rests", function()
+		local s = skynet.newservice "callee"
+		tap.raises("the callee dropped the request", skynet.calltimeout, 1500, s, "lua", "lose")
+		-- and one that is kept is not
+		local kept
+		skynet.fork(function() kept = skynet.call(s, "lua", "keep") end)
+		tap.raises("the callee dropped the request", skynet.calltimeout, 1500, s, "lua", "lose")
+		skynet.call(s, "lua", "settle", true, "kept")
+		tap.until_true("the answer", function() return kept end)
+		equal(kept, "kept")
+		skynet.kill(s)
+	end },
 	{ "ret to a caller that is gone is false", function()
 		local s, result = skynet.newservice "callee", nil
 		handler = function()
