@@ -17,6 +17,7 @@
 #include "daemon/asker.h"
 #include "daemon/commands.h"
 #include "daemon/sockpath.h"
+#include "daemon/words.h"
 #include "net/net.h"
 
 #define BACKLOG 16
@@ -53,57 +54,13 @@ void admin_answer(int connection, bool ok, const char *body, size_t n)
 
 /* ---- requests ---- */
 
-static int hex(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0'
-	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
-	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
-				      : -1;
-}
-
-static bool decode(char *word)
-{
-	char *to = word;
-
-	for (const char *p = word; *p; p++) {
-		if (*p != '%') {
-			*to++ = *p;
-			continue;
-		}
-		int high = hex(p[1]), low = high < 0 ? -1 : hex(p[2]);
-
-		if (low < 0 || high * 16 + low == 0)
-			return false;
-		*to++ = (char)(high * 16 + low);
-		p += 2;
-	}
-	*to = 0;
-	return true;
-}
-
-int admin_split(char *line, char **ret_words, unsigned max)
-{
-	unsigned n = 0;
-	char *rest = line;
-
-	while (rest) {
-		char *word = strsep(&rest, " ");
-
-		/* an empty argument is legal, so two blanks stand around one */
-		if (n == max || !decode(word))
-			return -1;
-		ret_words[n++] = word;
-	}
-	return (int)n;
-}
-
 static void serve(int id, char *line)
 {
 	const struct asker who = { .connection = id };
 	char *words[COMMANDS_WORDS_MAX];
 	const char *why = NULL;
 	struct json j;
-	int n = admin_split(line, words, array_len(words));
+	int n = words_of_line(line, words, array_len(words));
 
 	if (n < 1) {
 		asker_refuse(&who, "malformed request");

@@ -28,7 +28,3 @@ const char *admin_path(void);
 
 /* body: one JSON object. Any thread; an unknown connection is ignored. */
 void admin_answer(int connection, bool ok, const char *body, size_t size);
-
-/* Splits a request in place into words and decodes them. The number of words, or -1: malformed or more than
- * max. For tests and admin.c. */
-int admin_split(char *line, char **ret_words, unsigned max);

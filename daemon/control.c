@@ -17,6 +17,7 @@
 #include "daemon/call.h"
 #include "daemon/commands.h"
 #include "daemon/control.h"
+#include "daemon/words.h"
 
 #define MODULE "harbord"
 #define START_DONE "start_done"
@@ -110,24 +111,19 @@ static void on_command(uint32_t source, int32_t session, const char *p, size_t n
 	cleanup(mem_freep) char *copy = NULL;
 	char *words[COMMANDS_WORDS_MAX];
 	const char *why = NULL;
-	unsigned count = 0;
 	struct json j;
+	int count;
 
-	if (n == 0 || p[n - 1] != 0 || p[0] == '@') {
+	copy = mem_alloc(n);
+	memcpy(copy, p, n);
+	count = words_of_block(copy, n, words, array_len(words));
+	/* it may not be passed on to yet another node */
+	if (count < 1 || words[0][0] == '@') {
 		asker_refuse(&who, "malformed request");
 		return;
 	}
-	copy = mem_alloc(n);
-	memcpy(copy, p, n);
-	for (char *w = copy; w < copy + n; w += strlen(w) + 1) {
-		if (count == COMMANDS_WORDS_MAX) {
-			asker_refuse(&who, "malformed request");
-			return;
-		}
-		words[count++] = w;
-	}
 	json_init(&j);
-	switch (commands_run(&who, count, words, &j, &why)) {
+	switch (commands_run(&who, (unsigned)count, words, &j, &why)) {
 	case COMMANDS_DONE:
 		asker_answer(&who, &j);
 		break;

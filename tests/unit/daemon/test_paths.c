@@ -15,6 +15,7 @@
 
 #include "core/base.h"
 #include "daemon/admin.h"
+#include "daemon/words.h"
 #include "daemon/paths.h"
 #include "daemon/sockpath.h"
 
@@ -226,7 +227,7 @@ static void a_request_is_split_at_single_blanks_and_decoded(void **state)
 	char line[] = "call .a%20b  x%25y%0A";
 	char *words[4];
 
-	assert_int_equal(admin_split(line, words, array_len(words)), 4);
+	assert_int_equal(words_of_line(line, words, array_len(words)), 4);
 	assert_string_equal(words[0], "call");
 	assert_string_equal(words[1], ".a b");
 	assert_string_equal(words[2], "");
@@ -238,10 +239,10 @@ static void a_malformed_request_is_refused(void **state)
 	char *words[2];
 	char cut[] = "a%2", wrong[] = "a%zz", nul[] = "a%00b", many[] = "a b c";
 
-	assert_int_equal(admin_split(cut, words, array_len(words)), -1);
-	assert_int_equal(admin_split(wrong, words, array_len(words)), -1);
-	assert_int_equal(admin_split(nul, words, array_len(words)), -1);
-	assert_int_equal(admin_split(many, words, array_len(words)), -1);
+	assert_int_equal(words_of_line(cut, words, array_len(words)), -1);
+	assert_int_equal(words_of_line(wrong, words, array_len(words)), -1);
+	assert_int_equal(words_of_line(nul, words, array_len(words)), -1);
+	assert_int_equal(words_of_line(many, words, array_len(words)), -1);
 }
 
 int main(void)
