@@ -20,41 +20,63 @@ static bool is_name(char c)
 	return isalnum((unsigned char)c) || c == '_';
 }
 
-/* NULL: *ret_missing names the variable, and *ret_at says where it stands. */
-static char *substitute(const char *text, size_t size, size_t *ret_size, char **ret_missing, struct place *ret_at)
+/* A file with its variables replaced, and no more: a few bytes could name a long one many times. */
+#define TEXT_MAX (16u << 20)
+
+struct text {
+	char *bytes;
+	size_t n, room;
+};
+
+static bool append(struct text *t, const char *bytes, size_t n)
 {
-	char *out = mem_strdup("");
-	size_t n = 0;
-
-	for (size_t i = 0; i < size;) {
-		size_t name = 0;
-
-		if (text[i] == '$')
-			while (i + 1 + name < size &&
-			       is_name(text[i + 1 + name]))
-				name++;
-		if (name) {
-			cleanup(mem_freep) char *var = mem_strndup(text + i + 1, name);
-			const char *value = getenv(var);
-
-			if (!value) {
-				*ret_missing = mem_printf("os.getenv() failed: %s", var);
-				*ret_at = conf_place_at(text, i);
-				mem_free(out);
-				return NULL;
-			}
-			out = mem_realloc(out, n + strlen(value) + 1);
-			memcpy(out + n, value, strlen(value) + 1);
-			n += strlen(value);
-			i += 1 + name;
-		} else {
-			out = mem_realloc(out, n + 2);
-			out[n++] = text[i++];
-			out[n] = 0;
-		}
+	if (t->n + n > TEXT_MAX)
+		return false;
+	if (t->n + n >= t->room) {
+		t->room = 2 * (t->n + n) + 1;
+		t->bytes = mem_realloc(t->bytes, t->room);
 	}
-	*ret_size = n;
-	return out;
+	memcpy(t->bytes + t->n, bytes, n);
+	t->n += n;
+	t->bytes[t->n] = 0;
+	return true;
+}
+
+/* Appends the value of the variable. NULL, or what is wrong with it (mem_free). */
+static char *append_variable(struct text *t, const char *name, size_t n)
+{
+	cleanup(mem_freep) char *var = mem_strndup(name, n);
+	const char *value = getenv(var);
+
+	if (!value)
+		return mem_printf("os.getenv() failed: %s", var);
+	return append(t, value, strlen(value)) ? NULL : mem_printf("too long with the value of %s", var);
+}
+
+/* NULL: *ret_error says why (mem_free), and *ret_at where. */
+static char *substitute(const char *text, size_t size, size_t *ret_size, char **ret_error, struct place *ret_at)
+{
+	struct text out = { .bytes = mem_strdup("") };
+	char *error = NULL;
+
+	for (size_t i = 0, step; i < size; i += step) {
+		step = 1;
+		if (text[i] == '$')
+			while (i + step < size && is_name(text[i + step]))
+				step++;
+		if (step > 1)
+			error = append_variable(&out, text + i + 1, step - 1);
+		else if (!append(&out, text + i, 1))
+			error = mem_strdup("too long");
+		if (!error)
+			continue;
+		*ret_error = error;
+		*ret_at = conf_place_at(text, i);
+		mem_free(out.bytes);
+		return NULL;
+	}
+	*ret_size = out.n;
+	return out.bytes;
 }
 
 static int include(const char *path, char **ret_text, size_t *ret_size, char **ret_error, void *ud)

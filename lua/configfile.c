@@ -16,13 +16,16 @@
 #include <unistd.h>
 
 #include "core/base.h"
+#include "core/clock.h"
 #include "core/mem.h"
 
 /* What messages call the file: its own name may be too long for Lua, which would cut it. */
 #define MAIN "config"
+#define TICK 100
 
 struct evaluation {
 	size_t bytes;
+	uint64_t instructions, began_ns;
 	const char *file;
 	const char *text;
 	size_t size;
@@ -62,8 +65,15 @@ static void *allocate(void *ud, void *p, size_t old, size_t n)
 	return q;
 }
 
-static void too_long(lua_State *L, lua_Debug *ar)
+/* Every TICK instructions. */
+static void tick(lua_State *L, lua_Debug *ar)
 {
+	struct evaluation *e = evaluation_of(L);
+
+	(void)ar;
+	e->instructions += TICK;
+	if (e->instructions < CONFIGFILE_INSTRUCTIONS && clock_mono_ns() - e->began_ns < CONFIGFILE_NS)
+		return;
 	/* level 1 is the chunk: luaL_error would look for a C function's caller */
 	luaL_where(L, 0);
 	lua_pushliteral(L, "the configuration runs too long");
@@ -211,6 +221,7 @@ int configfile_eval(const char *file, const char *text, size_t size,
 	        .include = include,
 	        .emit = emit,
 	        .ud = ud,
+	        .began_ns = clock_mono_ns(),
 	};
 	lua_State *L = lua_newstate(allocate, &e);
 	const char *message = NULL;
@@ -219,7 +230,7 @@ int configfile_eval(const char *file, const char *text, size_t size,
 	if (!L)
 		mem_exhausted(0);
 	*(struct evaluation **)lua_getextraspace(L) = &e;
-	lua_sethook(L, too_long, LUA_MASKCOUNT, CONFIGFILE_INSTRUCTIONS);
+	lua_sethook(L, tick, LUA_MASKCOUNT, TICK);
 	lua_pushcfunction(L, protected);
 	r = lua_pcall(L, 0, 0, 0);
 	if (r != LUA_OK) {

@@ -5,12 +5,15 @@
  * (lua-core.md 1.2).
  *
  * Threads:   any; nothing is shared between calls.
- * Limits:    CONFIGFILE_INSTRUCTIONS and CONFIGFILE_BYTES for the whole evaluation,
+ * Limits:    CONFIGFILE_INSTRUCTIONS, CONFIGFILE_NS and CONFIGFILE_BYTES for the whole evaluation,
  * CONFIGFILE_DEPTH includes inside each other: a file can be wrong, but it cannot hang the start.
  */
 #include <stddef.h>
+#include <stdint.h>
 
 #define CONFIGFILE_INSTRUCTIONS 10000000
+/* One instruction may compare or copy megabytes, or include a file. */
+#define CONFIGFILE_NS           UINT64_C(3000000000)
 #define CONFIGFILE_BYTES        (64u << 20)
 #define CONFIGFILE_DEPTH        32
 

@@ -419,6 +419,23 @@ static void a_name_that_is_none_is_refused(void **state)
 	}
 }
 
+static void a_few_bytes_that_ask_for_gigabytes_are_refused(void **state)
+{
+	static const struct config_lua_ops ops = { fake_eval };
+	static char value[100000], text[1000 * 11 + 1];
+
+	(void)state;
+	memset(value, 'x', sizeof(value) - 1);
+	setenv("CONF_LONG", value, 1);
+	for (unsigned i = 0; i < 1000; i++)
+		memcpy(text + 11 * i, "$CONF_LONG ", 11);
+	config_set_lua(&ops);
+	assert_int_equal(config_parse("game.lua", text, sizeof(text) - 1, &c, &errors), -22);
+	assert_string_equal(errors.items[0].text, "too long with the value of CONF_LONG");
+	config_set_lua(NULL);
+	unsetenv("CONF_LONG");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_teardown(f, teardown)
@@ -445,6 +462,7 @@ int main(void)
 		T(paths_begin_at_the_folder_of_the_file),
 		T(a_template_needs_its_mark),
 		T(a_skynet_style_file_is_understood),
+		T(a_few_bytes_that_ask_for_gigabytes_are_refused),
 	};
 
 	return cmocka_run_group_tests_name("conf/config", tests, NULL, NULL);

@@ -195,6 +195,16 @@ static void an_endless_file_ends(void **state)
 	assert_error(&w, "local function f() return f() end\nf()", 1, "too long");
 }
 
+/* Few instructions, but each copies megabytes: an hour at the number that a file may have. */
+static void a_file_of_slow_instructions_ends(void **state)
+{
+	struct world w = {0};
+
+	(void)state;
+	assert_error(&w, "local s = 'x' for i = 1, 22 do s = s .. s end\nwhile true do local t = s .. 'x' end", 2,
+	             "too long");
+}
+
 static void a_greedy_file_ends(void **state)
 {
 	struct world w = {0};
@@ -216,6 +226,7 @@ int main(void)
 	        cmocka_unit_test(an_error_of_an_included_file_names_it),
 	        cmocka_unit_test(a_file_that_includes_itself_ends),
 	        cmocka_unit_test(an_endless_file_ends),
+	        cmocka_unit_test(a_file_of_slow_instructions_ends),
 	        cmocka_unit_test(a_greedy_file_ends),
 	};
 
