@@ -40,10 +40,15 @@ class Victim:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        status = self.process.returncode
+        if kind is None and status != 0:
+            kind = Failed
         if kind:
             print("---- log\n" + self.logged()[-3000:] + open(self.tmp + "/out").read()[-3000:])
         else:
             subprocess.run(["rm", "-rf", self.tmp])
+        if status != 0 and not rest[0]:
+            raise Failed(f"the node ended with status {status}")
 
     def ctl(self, *args, limit=20):
         p = subprocess.run([self.build + "/harborctl", "--socket", self.socket, "--json", *args], capture_output=True,
