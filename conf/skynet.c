@@ -172,7 +172,8 @@ static void set_owns(struct load *l)
 {
 	size_t n = strlen(OWN_PREFIX);
 
-	for (size_t i = 0; i < l->c->env_count; i++)
+	/* each unknown one costs a look at the whole text */
+	for (size_t i = 0; i < l->c->env_count && l->errors->count < CONF_ERRORS_MAX; i++)
 		if (strncmp(l->c->env[i].key, OWN_PREFIX, n) == 0)
 			set_own(l, l->c->env[i].key, l->c->env[i].value);
 }
