@@ -195,7 +195,8 @@ static void *reader(void *arg)
 	unsigned seed = (unsigned)(uintptr_t)arg;
 	uintptr_t found = 0;
 
-	while (!atomic_load_explicit(&enough, memory_order_relaxed)) {
+	/* those that are left at the end can be found, however late the reader was */
+	while (!found || !atomic_load_explicit(&enough, memory_order_relaxed)) {
 		uint32_t h = atomic_load_explicit(&shared[rand_r(&seed) % SLOTS], memory_order_relaxed);
 		struct service *s;
 
