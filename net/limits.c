@@ -124,6 +124,18 @@ bool net_set_bound(int id, uint64_t bytes, enum net_policy policy)
 	return true;
 }
 
+bool net_bound(int id, uint64_t *ret_bytes, enum net_policy *ret_policy)
+{
+	struct socket *s = socket_lock(id);
+
+	if (!s)
+		return false;
+	*ret_bytes = s->limit;
+	*ret_policy = s->policy;
+	socket_unlock(s);
+	return true;
+}
+
 void net_set_limit(int id, uint64_t bytes)
 {
 	(void)net_set_bound(id, bytes, NET_POLICY_KEEP);

@@ -128,6 +128,7 @@ void net_set_limits(const struct net_limits *limits);
 /* For one socket; a listener's is inherited by what it accepts from then on. bytes 0 = the node's. false: no
  * such socket. Any thread. */
 bool net_set_bound(int id, uint64_t bytes, enum net_policy policy);
+bool net_bound(int id, uint64_t *ret_bytes, enum net_policy *ret_policy);
 /* The same for a C owner's socket. */
 void net_set_limit(int id, uint64_t bytes);
 

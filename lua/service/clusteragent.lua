@@ -20,6 +20,8 @@ local tag            -- of the next request
 local door           -- until the peer has shown that it knows the key
 local PATIENCE <const> = 1000 -- centiseconds that it has for that
 local DOOR_MAX <const> = 512  -- bytes of a frame before that
+-- Bytes of answers that may wait for the other node: one of 256 MiB and what waits behind it.
+local WRITE_LIMIT <const> = 512 * 1024 * 1024
 
 -- ---- answers ----
 
@@ -193,6 +195,7 @@ function command.namechange()
 end
 
 skynet.start(function()
+	driver.writelimit(fd, WRITE_LIMIT)
 	skynet.dispatch("lua", function(_, source, name)
 		local f = source == clusterd and command[name] or nil
 		if not f then

@@ -359,6 +359,7 @@ skynet.start(function()
 		auth = on_connect,
 		socket_read = sock_read,
 		nodelay = true,
+		writelimit = 512 * 1024 * 1024, -- a message of 256 MiB and what waits behind it
 	}
 	skynet.dispatch("lua", function(_, _, name, ...)
 		local f = assert(command[name], "unknown command")

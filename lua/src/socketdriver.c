@@ -262,17 +262,27 @@ static int l_lsend(lua_State *L)
 
 static const char *const policy_names[] = {"close", "error", NULL};
 
-/* writelimit(id, bytes [, policy]) -> true, or false: no such socket. bytes nil = the node's. */
+/* writelimit(id [, bytes [, policy]]) -> bytes, policy, or false: no such socket. bytes nil = as it is, 0 = the
+ * node's. */
 static int l_writelimit(lua_State *L)
 {
+	int id = id_at(L, 1);
+	enum net_policy policy, wanted = NET_POLICY_KEEP;
 	lua_Integer bytes = luaL_optinteger(L, 2, 0);
-	enum net_policy policy = NET_POLICY_KEEP;
+	uint64_t limit;
 
 	luaL_argcheck(L, bytes >= 0, 2, "must not be negative");
 	if (!lua_isnoneornil(L, 3))
-		policy = (enum net_policy)luaL_checkoption(L, 3, NULL, policy_names);
-	lua_pushboolean(L, net_set_bound(id_at(L, 1), (uint64_t)bytes, policy));
-	return 1;
+		wanted = (enum net_policy)luaL_checkoption(L, 3, NULL, policy_names);
+	if (net_bound(id, &limit, &policy) && !lua_isnone(L, 2))
+		net_set_bound(id, lua_isnil(L, 2) ? limit : (uint64_t)bytes, wanted);
+	if (!net_bound(id, &limit, &policy)) {
+		lua_pushboolean(L, 0);
+		return 1;
+	}
+	lua_pushinteger(L, (lua_Integer)limit);
+	lua_pushstring(L, policy_names[policy]);
+	return 2;
 }
 
 /* ---- looking ---- */

@@ -569,7 +569,11 @@ tap.run {
 	{ "writelimit bounds what waits for a peer, by the policy that it names", function()
 		local client, server = pair()
 		socket.pause(client)
-		assert(socket.writelimit(server, 65536, "error"))
+		local before, policy = socket.writelimit(server)
+		equal(before, 16 * 1024 * 1024)
+		equal(policy, "close")
+		equal(socket.writelimit(server, 65536, "error"), 65536)
+		equal(select(2, socket.writelimit(server)), "error")
 		local heard = {}
 		socket.warning(server, function(_, kib)
 			heard[#heard + 1] = kib

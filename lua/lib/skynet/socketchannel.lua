@@ -156,6 +156,10 @@ local function read_by_session(self, link)
 	end
 end
 
+-- Bytes that may wait for a server that we chose ourselves: requests of our own, not those of a stranger who does not
+-- read. A game that saves everything at once must not lose its connection.
+local WRITE_LIMIT <const> = 256 * 1024 * 1024
+
 local function watch_overload(self, fd)
 	local overload, over = self.overload, false
 	if overload then
@@ -190,6 +194,7 @@ local function connect_to(self, host, port)
 	local link = { fd = fd, line = {}, first = 1, last = 0, sessions = {} }
 	link.sock = setmetatable({ fd }, self.sock_meta)
 	self.link = link
+	driver.writelimit(fd, self.writelimit or math.max(WRITE_LIMIT, driver.writelimit(fd) or 0))
 	watch_overload(self, fd)
 	if self.by_session then
 		skynet.fork(read_by_session, self, link)
@@ -336,7 +341,8 @@ local function meta_of(desc)
 	return { __index = index }
 end
 
--- channel { host =, port =, backup =, response =, auth =, nodelay =, overload =, socket_read =, socket_readline = }
+-- channel { host =, port =, backup =, response =, auth =, nodelay =, overload =, socket_read =, socket_readline =,
+-- writelimit = }; the last is ours.
 function socketchannel.channel(desc)
 	local self = setmetatable({
 		host = assert(desc.host, "a channel needs a host"),
@@ -346,6 +352,7 @@ function socketchannel.channel(desc)
 		auth = desc.auth,
 		nodelay = desc.nodelay,
 		overload = desc.overload,
+		writelimit = desc.writelimit,
 		sock_meta = meta_of(desc),
 		closed = false,
 	}, channel)

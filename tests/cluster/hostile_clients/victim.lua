@@ -13,7 +13,7 @@ local opened = {} -- files
 function client.hose(id, size, policy)
 	local piece = ("x"):rep(tonumber(size))
 	if policy then
-		socket.writelimit(id, nil, policy)
+		assert(socket.writelimit(id, nil, policy))
 	end
 	socket.warning(id, function() end)
 	local n = 0
