@@ -121,14 +121,16 @@ static struct connection *room(void)
 static void on_data(void *ud, int id, const void *data, size_t size)
 {
 	struct connection *c = find(id);
+	size_t searched;
 	char *end;
 
 	if (!c)
 		return;
+	searched = c->size;
 	c->line = mem_realloc(c->line, c->size + size + 1);
 	memcpy(c->line + c->size, data, size);
 	c->size += size;
-	while ((end = memchr(c->line, '\n', c->size))) {
+	while ((end = memchr(c->line + searched, '\n', c->size - searched))) {
 		size_t used = (size_t)(end - c->line) + 1;
 
 		*end = 0;
@@ -141,6 +143,7 @@ static void on_data(void *ud, int id, const void *data, size_t size)
 			return; /* closed while it was served */
 		c->size -= used;
 		memmove(c->line, end + 1, c->size);
+		searched = 0;
 	}
 	if (c->size > ADMIN_LINE_MAX) {
 		asker_refuse(&(struct asker){ .connection = id }, "request is too long");
