@@ -89,7 +89,7 @@ void call_begin(struct service *s, const struct asker *who, enum call_kind kind,
 		r = drop(m);
 	else
 		r = kind == CALL_SERVICE ? service_send_name(address, m) : service_send(m);
-	/* Refused by a link: the reason is in our mailbox already. */
+	/* Refused by a link or a full mailbox: the reason is in our mailbox already. */
 	if (r != SEND_OK && r != SEND_REFUSED) {
 		(void)service_timeout_cancel(c->deadline);
 		c->session = 0;

@@ -497,6 +497,7 @@ void link_received(struct link *l, struct msg *m)
 	uint32_t source = m->source, dest = m->dest;
 	bool is_answer = msg_is_answer(m), theirs = source >> 24 == l->id;
 	int32_t session = is_answer || msg_wants_answer(m) ? m->session : 0;
+	int r = SEND_NO_SERVICE;
 
 	atomic_fetch_add_explicit(&l->received, 1, memory_order_relaxed); /* a statistic */
 	if (!theirs || (is_answer && session && !pending_answered(&l->pending, m))) {
@@ -508,9 +509,9 @@ void link_received(struct link *l, struct msg *m)
 	/* A message of the socket server holds pointers; no other node has business sending one. */
 	if (dest >> 24 != service_harbor() || m->type == PTYPE_SOCKET)
 		msg_destroy(m);
-	else if (service_send(m) == SEND_OK)
-		return;
-	if (!is_answer)
+	else
+		r = service_send(m);
+	if (r != SEND_OK && r != SEND_REFUSED && !is_answer)
 		service_send_error_text(dest, source, session, "no such service");
 }
 

@@ -80,12 +80,13 @@ static struct shared *take_payload(lua_State *L, int arg)
 	return s;
 }
 
-/* Whether the handle lives; the message holds one of the references. */
+/* Whether the handle lives; then the message held one of the references, also one that a full mailbox has refused. */
 static bool send_one(const struct shared *s, uint32_t handle, uint32_t source, int32_t channel)
 {
 	bool copied = s->size <= COPY_MAX;
 	struct msg *m = copied ? msg_create_copy(s->payload, s->size) :
 	                         msg_create_copy(&s, sizeof(s));
+	int r;
 
 	m->dest = handle;
 	m->source = source;
@@ -93,7 +94,8 @@ static bool send_one(const struct shared *s, uint32_t handle, uint32_t source, i
 	m->type = PTYPE_MULTICAST;
 	m->flags = (copied ? 0 : MSG_SHARED) |
 	           (source >> 24 == service_harbor() ? 0 : MSG_FOREIGN);
-	return service_send(m) == SEND_OK;
+	r = service_send(m);
+	return r == SEND_OK || r == SEND_REFUSED;
 }
 
 /* push(list, source, channel, message[, size]): to every handle of the list. Those of nobody become false

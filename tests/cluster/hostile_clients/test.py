@@ -11,13 +11,13 @@ SLACK = 24 * MIB
 
 
 class Victim:
-    def __init__(self, build, files=None, extra=""):
+    def __init__(self, build, files=None, extra="", lua=""):
         self.build, self.tmp = os.path.abspath(build), tempfile.mkdtemp(prefix="harbor-test-")
         self.measured = "san" not in os.path.basename(self.build)
         self.conf, self.socket, self.log = self.tmp + "/n.yaml", self.tmp + "/n.sock", self.tmp + "/n.log"
         with open(self.conf, "w") as f:
             f.write(f'node: {{ name: victim, threads: 2 }}\n'
-                    f'lua: {{ start: victim, service_path: ["{HERE}/?.lua"] }}\n'
+                    f'lua: {{ start: victim, service_path: ["{HERE}/?.lua"]{lua} }}\n'
                     f'log: {{ sink: file, file: "{self.log}" }}\n'
                     f'admin: {{ listen: "unix:{self.socket}", stop_timeout: 2s }}\n{extra}')
         limit = (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))) if files else None
@@ -281,6 +281,24 @@ def half_a_line_and_no_more(build):
         eventually("all are gone", lambda: v.call("sockets") == 1)
 
 
+def calls_that_flood_a_mailbox(build):
+    """with lua.mailbox_max a busy service refuses what does not fit: the caller is told at once; services of the node have no bound"""
+    with Victim(build, lua=", mailbox_max: 3") as v:
+        work = threading.Thread(target=lambda: v.call("work", "3"))
+        work.start()
+        eventually("it works", lambda: any(s["mailbox_max"] == 3 and s["messages"] for s in v.ctl("services")["services"]))
+        asked = [subprocess.Popen([v.build + "/harborctl", "--socket", v.socket, "call", ".victim", "writes"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(10)]
+        ended = [(p.communicate(timeout=20), p.returncode) for p in asked]
+        work.join()
+        told = [err for (_, err), status in ended if status]
+        assert len(told) >= 6 and all("the mailbox is full" in err for err in told), ended
+        services = {s["args"]: s for s in v.ctl("services")["services"]}
+        assert services["snlua victim"]["refused"] == len(told), services
+        assert services["snlua launcher"]["mailbox_max"] == 0, services
+        assert v.call("writes")
+
+
 if __name__ == "__main__":
     main([four_that_never_read, small_pieces_too, refused_in_place_of_closed, every_descriptor, every_descriptor_by_the_program,
-          floods_while_nobody_reads, a_line_without_end, half_a_line_and_no_more])
+          floods_while_nobody_reads, a_line_without_end, half_a_line_and_no_more, calls_that_flood_a_mailbox])
