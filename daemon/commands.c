@@ -103,7 +103,7 @@ static enum commands_result run_status(struct request *r)
 	json_string(j, "line", line);
 	if (*reason)
 		json_string(j, "reason", reason);
-	json_uint(j, "harbor", phase_get() >= PHASE_STARTING ? service_harbor() : 0); /* 0: not known yet */
+	json_uint(j, "harbor", phase_get() >= PHASE_STARTING ? service_harbor() : info->harbor);
 	json_string(j, "role", !info->cluster ? "single" : info->master ? "master" : "member");
 	if (info->cluster)
 		json_string(j, "cluster", info->cluster);

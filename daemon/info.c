@@ -36,13 +36,12 @@ static uint64_t file_hash(const char *file)
 
 void info_init(const struct config *c)
 {
-	const char *id = getenv("INVOCATION_ID");
-
 	static char file[PATH_MAX]; /* as it is to be found from any folder */
+	const char *id = getenv("INVOCATION_ID");
 
 	info = (struct info){ .node = c->node.name, .config_file = realpath(c->file, file) ? file : c->file,
 			      .cluster = c->cluster.present ? c->cluster.name : NULL,
-			      .master = c->master.present, .config_hash = file_hash(c->file) };
+			      .harbor = c->node.harbor, .master = c->master.present, .config_hash = file_hash(c->file) };
 	snprintf(info.invocation_id, sizeof(info.invocation_id), "%s", id ? id : "");
 }
 

@@ -244,6 +244,12 @@ def harborctl_finds_them(build):
         b.kill()
         p = ask("--json", "status")
         assert p.returncode == 0 and json.loads(p.stdout)["node"] == "a", p
+        # one that waits for its master is asked why, by the id of its configuration
+        with Stock(build, {"main.lua": STAYS, "config.lua": member(9, "x", free_port())}, env={**DEFAULT, **here}).start() as waits:
+            eventually("its socket", lambda: waits.socket)
+            p = ask("--json", "--node", "9", "status")
+            status = json.loads(p.stdout)
+            assert p.returncode == 0 and (status["harbor"], status["pid"]) == (9, waits.process.pid), p
 
 
 def strangers_on_the_way(build):

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include "tests/unit/net/probe.h"
 
 static void port_0_gives_a_real_port(void **state)
@@ -259,6 +260,66 @@ static void resolve_gives_each_address(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, net_setup, net_teardown)
 
+/* A process of its own that listens when `go` is closed, tells whether it could, and ends with `stay`. */
+static void take_over(const char *address, int go, int told, int stay)
+{
+	struct probe l = { 0 };
+	char c = 0;
+
+	assert_int_equal(read(go, &c, 1), 0);
+	c = net_listen_handler(&probe_handler, &l, address, -1, 16, NULL) > 0;
+	assert_int_equal(write(told, &c, 1), 1);
+	assert_int_equal(read(stay, &c, 1), 0);
+	_exit(0);
+}
+
+/* How many of `n` processes that try at the same time get a path that a dead one left. */
+static unsigned get_stale_path(const char *address, unsigned n)
+{
+	int go[2], told[2], stay[2];
+	unsigned winners = 0;
+	char c;
+
+	assert_int_equal(pipe(go) | pipe(told) | pipe(stay), 0);
+	for (unsigned i = 0; i < n; i++)
+		if (fork() == 0) {
+			close(go[1]);
+			close(stay[1]);
+			take_over(address, go[0], told[1], stay[0]);
+		}
+	close(go[1]);
+	for (unsigned i = 0; i < n; i++) {
+		assert_int_equal(read(told[0], &c, 1), 1);
+		winners += c == 1;
+	}
+	close(stay[1]);
+	while (wait(NULL) > 0)
+		;
+	close(go[0]);
+	close(told[0]);
+	close(told[1]);
+	close(stay[0]);
+	return winners;
+}
+
+static void of_many_processes_one_gets_a_stale_path(void **state)
+{
+	char address[64];
+	const char *path = unix_address(address, sizeof(address)) + strlen("unix:");
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+
+	for (unsigned round = 0; round < 50; round++) {
+		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+		snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
+		unlink(path);
+		assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+		close(fd);
+		assert_int_equal(get_stale_path(address, 8), 1);
+	}
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +331,7 @@ int main(void)
 		T(without_even_the_reserve_the_listener_rests_and_comes_back),
 		T(a_unix_listener_serves_and_removes_its_path),
 		T(a_live_unix_path_is_refused_and_a_stale_one_taken_over),
+		T(of_many_processes_one_gets_a_stale_path),
 		T(descriptors_from_outside_are_adopted_and_owned),
 		T(info_lists_what_is_there),
 		T(resolve_gives_each_address),
