@@ -135,7 +135,7 @@ end
 function command.memwait()
 	local s = skynet.newservice("main", "waits")
 	local ended, failed = 0, nil
-	for _ = 1, 20000 do
+	for _ = 1, 6000 do
 		skynet.fork(function()
 			local _, why = pcall(skynet.call, s, "lua", "wait")
 			failed = failed or why
@@ -146,7 +146,7 @@ function command.memwait()
 		skynet.sleep(1)
 	end
 	skynet.kill(s)
-	while ended < 20000 do
+	while ended < 6000 do
 		skynet.sleep(1)
 	end
 	return failed

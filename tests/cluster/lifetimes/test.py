@@ -5,7 +5,6 @@ import json, os, re, subprocess, sys, tempfile, time
 from harness import eventually, main, Failed
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SANITIZED = "san-" in " ".join(sys.argv)
 SECONDS = float(os.environ.get("LIFETIMES_SECONDS", "3"))
 
 
@@ -86,7 +85,7 @@ def listing(build):
 def long_mailbox(build):
     """a service with a long mailbox is killed while it runs"""
     with One(build, threads=2) as n:
-        n.call("longmailbox", "60000" if SANITIZED else "800000")
+        n.call("longmailbox", "1000000")
         n.stop()
 
 
@@ -112,6 +111,8 @@ def memory_wait(build):
 
 def storm(build):
     """services are listed, asked, interrupted, killed and aborted while they loop, are full and out of memory"""
+    if "san-thread" in build:
+        return # ThreadSanitizer holds signals back from a loop without calls
     with One(build, threads=6) as n: # three of them may be in a loop
         n.call("storm", "3", os.environ.get("SEED", "1"))
         end, looks = time.monotonic() + SECONDS, 0

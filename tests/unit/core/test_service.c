@@ -264,6 +264,25 @@ static void names_go_with_their_service(void **state)
 	assert_true(reaches(&released, 1));
 }
 
+/* Whoever lists services holds a reference and reads what is written about them. */
+static void a_reference_keeps_what_people_read(void **state)
+{
+	uint64_t until = clock_mono_ns() + 10 * NS_PER_SEC;
+	const unsigned before = service_count();
+	uint32_t e = service_launch("echo", "with arguments");
+	struct service *s = service_grab(e);
+
+	(void)state;
+	assert_non_null(s);
+	assert_true(service_retire(e));
+	while (service_count() > before && clock_mono_ns() < until)
+		cpu_relax();
+	assert_int_equal(service_count(), before);
+	assert_non_null(s->args);
+	assert_string_equal(s->args, "echo with arguments");
+	service_unref(s);
+}
+
 static void queued_requests_of_a_dead_service_get_errors(void **state)
 {
 	uint32_t p, e;
@@ -519,6 +538,7 @@ int main(void)
 		T(a_request_for_another_gets_an_error_when_it_cannot_be_delivered),
 		T(a_request_to_a_service_without_a_callback_fails),
 		T(names_go_with_their_service),
+		T(a_reference_keeps_what_people_read),
 		T(queued_requests_of_a_dead_service_get_errors),
 		T(work_behind_a_long_callback_is_done_by_others),
 		T(a_timeout_comes_never_early_and_once),
