@@ -18,7 +18,8 @@ static struct {
 	uint32_t count;
 	uint32_t next_index, first_index;
 	uint32_t once; /* 0 = none */
-	/* Written under the lock; relaxed, for who only looks wants a number that is nearly right. */
+	/* Written under the lock; relaxed, for who only looks wants a number that is nearly right.
+	 */
 	atomic_uint_least64_t births;
 } H = { .lock = PTHREAD_MUTEX_INITIALIZER };
 

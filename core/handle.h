@@ -14,9 +14,10 @@
  *           T2 store(slot) release / load(slot) acquire: the service is set up.
  *           R1 refs: acquire-release on the last decrement, so that recycling comes after every use.
  * Limits    2^24 - 1 services. An index is given out again only after the counter went round.
- * Lives     Indices 1 to 3 belong to the same three services in every life of a node: the logger, the bootstrap
- *           service, `.daemon`. All others come from the counter, which in a cluster goes on where the node's last
- *           life ended (handle_begin): a handle of an earlier life finds nobody.
+ * Lives     Indices 1 to 3 belong to the same three services in every life of a node: the logger,
+ *           the bootstrap service, `.daemon`. All others come from the counter, which in a cluster
+ *           goes on where the node's last life ended (handle_begin): a handle of an earlier life
+ *           finds nobody.
  * See also  service.h: service_grab, service_unref, service_foreach are of here.
  */
 #include <stdatomic.h>
@@ -42,12 +43,12 @@ extern atomic_uint handle_harbor_bits; /* harbor id << 24 */
 /* Start and stop of the table. harbor: id of this node, 0 = single node. */
 void handle_init(unsigned harbor);
 void handle_fini(void);
-/* Where the next handle is looked for, 1 .. 2^24 - 1: tests of the wrap-around begin near the end. */
+/* Where the next handle is looked for, 1 .. 2^24 - 1, for tests of the wrap-around. */
 void handle_set_next(uint32_t index);
 /* The very next service gets this index if it is free; the counter does not move. For the boot. */
 void handle_set_once(uint32_t index);
-/* The counter begins at this index, HANDLE_FIRST .. HANDLE_INDEX_MAX, and goes round from there. Once, before the
- * first ordinary service. */
+/* The counter begins at this index, HANDLE_FIRST .. HANDLE_INDEX_MAX, and goes round from there.
+ * Once, before the first ordinary service. */
 void handle_begin(uint32_t index);
 /* Indices that the counter has used up in this life. Any thread. */
 uint64_t handle_births(void);

@@ -41,7 +41,8 @@ static const struct remote_ops *ops;
 /* Bytes of the well-formed printable character at p; 0: there is none. */
 static size_t printable(const unsigned char *p)
 {
-	static const uint32_t least[] = { 0, 0, 0xa1, 0x800, 0x10000 }; /* from 0x80 on come controls */
+	static const uint32_t least[] = {0, 0, 0xa1, 0x800,
+	                                 0x10000}; /* from 0x80 on come controls */
 	size_t n = p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc0 ? 2 : 0;
 	uint32_t c;
 
@@ -56,8 +57,9 @@ static size_t printable(const unsigned char *p)
 		c = c << 6 | (p[i] & 0x3fu);
 	}
 	/* surrogates, and what is no character or would break a line */
-	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) || (c >= 0x2000 && c < 0x2010) ||
-	    (c >= 0x2028 && c < 0x2030) || c == 0x3000 || c == 0xfeff)
+	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ||
+	    (c >= 0x2000 && c < 0x2010) || (c >= 0x2028 && c < 0x2030) || c == 0x3000 ||
+	    c == 0xfeff)
 		return 0;
 	return n;
 }

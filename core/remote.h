@@ -33,9 +33,10 @@ struct remote_ops {
 	int (*send_name)(const char *name, struct msg *m_take);
 	/* 0 = unknown here just now. */
 	uint32_t (*find_name)(const char *name);
-	/* Registers name -> handle in the cluster. The answer goes to `from`: PTYPE_RESPONSE with this
-	 * session and the number of the registration (8 bytes, host order; nothing in a single node), or PTYPE_ERROR with a reason (REMOTE_NAME_TAKEN ...). Session 0: no answer,
-	 * a conflict is logged. */
+	/* Registers name -> handle in the cluster. The answer goes to `from`: PTYPE_RESPONSE with
+	 * this session and the number of the registration (8 bytes, host order; nothing in a single
+	 * node), or PTYPE_ERROR with a reason (REMOTE_NAME_TAKEN ...). Session 0: no answer, a
+	 * conflict is logged. */
 	void (*register_name)(uint32_t from, int32_t session, const char *name, uint32_t handle);
 	/* Gives the name up if `handle` owns it; the same answers. */
 	void (*release_name)(uint32_t from, int32_t session, const char *name, uint32_t handle);
@@ -48,9 +49,9 @@ struct remote_ops {
 	void (*wait_disconnected)(uint32_t from, int32_t session, unsigned id);
 	/* The same for the connection to the master. */
 	void (*wait_master_lost)(uint32_t from, int32_t session);
-	/* PTYPE_RESPONSE to `from` when a global name of this service has gone to another, who registered it while this
-	 * node could not be reached: the winner's handle (4 bytes, host order), then the name. What is lost between
-	 * two questions is kept (bounded). */
+	/* PTYPE_RESPONSE to `from` when a global name of this service has gone to another, who
+	 * registered it while this node could not be reached: the winner's handle (4 bytes, host
+	 * order), then the name. What is lost between two questions is kept (bounded). */
 	void (*wait_name_lost)(uint32_t from, int32_t session);
 	/* A local service ended: its global names go, waiting questions are forgotten. Told when
 	 * it is retired, and once more after its last callback. */
@@ -67,8 +68,8 @@ const struct remote_ops *remote_get(void);
  * under the lock. Nothing when there is a table. Any thread. */
 void remote_foreach_name(void (*f)(const char *name, uint32_t handle, uint64_t since, void *ud), void *ud);
 void remote_foreach_waiting(void (*f)(const char *name, uint32_t from, void *ud), void *ud);
-/* Global names: 1 .. 15 bytes of printable UTF-8 without blanks, no leading ':' or '.', not a number. Every door asks
- * here: Lua, C, configuration, frames. */
+/* Global names: 1 .. 15 bytes of printable UTF-8 without blanks, no leading ':' or '.', not a
+ * number. Every door asks here: Lua, C, configuration, frames. */
 bool remote_name_valid(const char *name);
 /* A node's name, which is only a label: 1 .. 63 bytes of printable UTF-8 without blanks. */
 bool remote_label_valid(const char *label);

@@ -161,11 +161,12 @@ static int init_modules(const struct config *c)
 	logger_init();
 	lib = mem_printf("%s/lib", lua_dir);
 	service = mem_printf("%s/service", lua_dir);
-	lc = (struct luahost_config){ .lib_dir = lib,
-				     .service_dir = service,
-				     .memory_limit = c->lua.memory_limit,
-				     .mailbox_max = c->lua.mailbox_max,
-				     .mailbox_only_warns = strcmp(c->lua.mailbox_policy, "warn") == 0 };
+	lc = (struct luahost_config){.lib_dir = lib,
+	                             .service_dir = service,
+	                             .memory_limit = c->lua.memory_limit,
+	                             .mailbox_max = c->lua.mailbox_max,
+	                             .mailbox_only_warns =
+	                                     strcmp(c->lua.mailbox_policy, "warn") == 0};
 	r = luahost_init(&lc);
 	if (r < 0) {
 		log_error("Lua host: %s", strerror(-r));

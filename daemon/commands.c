@@ -164,8 +164,8 @@ static enum commands_result run_nodes(struct request *r)
 	return COMMANDS_DONE;
 }
 
-static void add_name(struct json *j, const char *dot, const char *name, uint32_t handle, uint64_t fence,
-		     uint64_t since)
+static void add_name(struct json *j, const char *dot, const char *name, uint32_t handle,
+                     uint64_t fence, uint64_t since)
 {
 	json_object(j, NULL);
 	json_printf(j, "name", "%s%s", dot, name);
@@ -425,7 +425,8 @@ static enum commands_result forward(const struct asker *who, const char *node, u
 	if (info_get()->cluster)
 		harbor_foreach_node(match_node, &w);
 	if (!w.id && w.count > 1) {
-		*ret_error = "several nodes have this name: say which by its harbor id (harborctl nodes)";
+		*ret_error = "several nodes have this name: say which by its harbor id (harborctl "
+		             "nodes)";
 		return COMMANDS_FAILED;
 	}
 	if (!w.id)

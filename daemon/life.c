@@ -83,7 +83,8 @@ static bool is_news(enum harbor_state st, const char *text)
 	static uint64_t told_ns;
 	uint64_t now = clock_mono_ns();
 
-	if (st == last && strncmp(text, last_text, sizeof(last_text) - 1) == 0 && now < told_ns + TELL_AGAIN_NS)
+	if (st == last && strncmp(text, last_text, sizeof(last_text) - 1) == 0 &&
+	    now < told_ns + TELL_AGAIN_NS)
 		return false;
 	last = st;
 	told_ns = now;
@@ -109,7 +110,9 @@ static void on_state(enum harbor_state st, const char *what, void *ud)
 	case HARBOR_MASTER_LOST:
 		reason_set("master lost: %s", text);
 		if (news)
-			log_warning("master lost: %s; trying on, nodes and known names stay reachable", text);
+			log_warning(
+			        "master lost: %s; trying on, nodes and known names stay reachable",
+			        text);
 		break;
 	case HARBOR_REFUSED:
 		reason_set("the master refuses this node: %s", text);

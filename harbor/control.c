@@ -81,8 +81,9 @@ static void peer_is_down(struct peer *p, enum peer_loss loss, const char *why)
 
 static void peer_is_tired(struct peer *p)
 {
-	log_warning("harbor: node %s (harbor %u) has been without a link for too long, calls to it fail: %s",
-		    p->name, p->id, p->why[0] ? p->why : "it does not answer");
+	log_warning("harbor: node %s (harbor %u) has been without a link for too long, calls to it "
+	            "fail: %s",
+	            p->name, p->id, p->why[0] ? p->why : "it does not answer");
 	link_tired(link_of(p));
 }
 
@@ -218,8 +219,10 @@ static void member_name(void *ud, const char *name, uint32_t handle, uint64_t fe
 static void member_lost_name(void *ud, const char *name, uint32_t handle, uint32_t winner)
 {
 	(void)ud;
-	log_printf(LOG_LEVEL_WARNING, handle,
-		   "global name %s is lost: while this node could not be reached, :%08x registered it", name, winner);
+	log_printf(
+	        LOG_LEVEL_WARNING, handle,
+	        "global name %s is lost: while this node could not be reached, :%08x registered it",
+	        name, winner);
 	watch_lost_name(name, handle, winner);
 }
 

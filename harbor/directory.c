@@ -123,7 +123,8 @@ static void serve_waiting(struct directory *d, const char *name, uint32_t handle
 	}
 }
 
-void directory_set(struct directory *d, const char *name, uint32_t handle, uint64_t fence, uint64_t wall_ns)
+void directory_set(struct directory *d, const char *name, uint32_t handle, uint64_t fence,
+                   uint64_t wall_ns)
 {
 	struct map_item *i;
 
@@ -260,14 +261,16 @@ void directory_forget(struct directory *d, uint32_t handle)
 }
 
 void directory_foreach(struct directory *d,
-		       void (*f)(const char *name, uint32_t handle, uint64_t fence, uint64_t since_wall_ns, void *ud),
-		       void *ud)
+                       void (*f)(const char *name, uint32_t handle, uint64_t fence,
+                                 uint64_t since_wall_ns, void *ud),
+                       void *ud)
 {
 	pthread_rwlock_rdlock(&d->lock);
 	for (size_t i = 0; i < d->names.count; i++) {
 		const struct map_item *n = &d->names.items[i];
 
-		f(n->key, n->number, n->stamp, ((struct directory_mark *)(void *)n->text)->since_wall_ns, ud);
+		f(n->key, n->number, n->stamp,
+		  ((struct directory_mark *)(void *)n->text)->since_wall_ns, ud);
 	}
 	pthread_rwlock_unlock(&d->lock);
 }

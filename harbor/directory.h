@@ -33,8 +33,10 @@ void directory_fini(struct directory *d);
 
 uint32_t directory_find(struct directory *d, const char *name);
 /* handle 0: released. Answers who asked, sends what waited. */
-void directory_set(struct directory *d, const char *name, uint32_t handle, uint64_t fence, uint64_t wall_ns);
-/* Forgets the names of a node whose incarnation has ended: before anything is sent to the next one. */
+void directory_set(struct directory *d, const char *name, uint32_t handle, uint64_t fence,
+                   uint64_t wall_ns);
+/* Forgets the names of a node whose incarnation has ended: before anything is sent to the next one.
+ */
 void directory_drop_node(struct directory *d, unsigned id);
 /* A snapshot comes by directory_set; what is not in it is gone once it is complete, and not before. */
 void directory_snapshot(struct directory *d, bool complete);
@@ -51,7 +53,8 @@ void directory_forget(struct directory *d, uint32_t handle);
 
 /* Under the read lock. */
 void directory_foreach(struct directory *d,
-		       void (*f)(const char *name, uint32_t handle, uint64_t fence, uint64_t since_wall_ns, void *ud),
-		       void *ud);
+                       void (*f)(const char *name, uint32_t handle, uint64_t fence,
+                                 uint64_t since_wall_ns, void *ud),
+                       void *ud);
 void directory_foreach_waiting(struct directory *d, void (*f)(const char *name, uint32_t handle, void *ud),
 			       void *ud);

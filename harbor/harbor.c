@@ -140,7 +140,8 @@ static int remote_send_name(const char *name, struct msg *m)
 		m->dest = handle;
 		return service_forward(m) == SEND_OK ? SEND_OK : SEND_REFUSED; /* the owner may just have ended */
 	}
-	if (!remote_name_valid(name)) { /* nobody will ever have it, and only its beginning would be kept */
+	if (!remote_name_valid(
+	            name)) { /* nobody will ever have it, and only its beginning would be kept */
 		if (msg_wants_answer(m))
 			service_send_error_text(0, m->source, m->session, REMOTE_NO_NAME);
 		msg_destroy(m);
@@ -462,10 +463,12 @@ struct name_view {
 	void *ud;
 };
 
-static void view_name(const char *name, uint32_t handle, uint64_t fence, uint64_t since_wall_ns, void *ud)
+static void view_name(const char *name, uint32_t handle, uint64_t fence, uint64_t since_wall_ns,
+                      void *ud)
 {
 	struct name_view *v = ud;
-	struct harbor_name_info n = { .handle = handle, .fence = fence, .since_wall_ns = since_wall_ns };
+	struct harbor_name_info n = {
+	        .handle = handle, .fence = fence, .since_wall_ns = since_wall_ns};
 
 	memcpy(n.name, name, strnlen(name, sizeof(n.name) - 1));
 	v->f(&n, v->ud);

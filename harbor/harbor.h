@@ -62,7 +62,7 @@ void harbor_foreach_node(void (*f)(const struct harbor_node_info *n, void *ud), 
 struct harbor_name_info {
 	char name[16];
 	uint32_t handle;
-	uint64_t fence;              /* number of the registration: a later one has a higher number */
+	uint64_t fence; /* number of the registration: a later one has a higher number */
 	uint64_t since_wall_ns;
 };
 void harbor_foreach_name(void (*f)(const struct harbor_name_info *n, void *ud), void *ud);

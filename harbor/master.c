@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The authority on ids and names: see master.h. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/base.h"
@@ -37,7 +36,8 @@ static uint64_t *report_word(struct master_node *n, unsigned by)
 	return &n->seen_by[by / 64];
 }
 
-/* What this member reported counts no more. Who was seen by nobody else has dead_ns to come back. */
+/* What this member reported counts no more. Who was seen by nobody else has dead_ns to come back.
+ */
 static void drop_reports(struct master *m, struct master_node *by, uint64_t now)
 {
 	uint64_t bit = UINT64_C(1) << (by->r.id % 64);
@@ -156,7 +156,8 @@ static struct master_node *by_conn(struct master *m, int conn)
 
 static struct wire_control member_frame(const struct master_node *n)
 {
-	struct wire_control c = { .kind = WIRE_MEMBER, .id = n->r.id, .epoch = n->r.epoch, .up = n->r.up };
+	struct wire_control c = {
+	        .kind = WIRE_MEMBER, .id = n->r.id, .epoch = n->r.epoch, .up = n->r.up};
 
 	memcpy(c.name, n->r.name, sizeof(c.name));
 	memcpy(c.address, n->r.address, sizeof(c.address));
@@ -165,7 +166,8 @@ static struct wire_control member_frame(const struct master_node *n)
 
 static struct wire_control name_frame(const struct map_item *i, uint64_t change)
 {
-	struct wire_control c = { .kind = WIRE_NAME, .handle = i->number, .fence = i->stamp, .change = change };
+	struct wire_control c = {
+	        .kind = WIRE_NAME, .handle = i->number, .fence = i->stamp, .change = change};
 
 	snprintf(c.text, sizeof(c.text), "%s", i->key);
 	return c;
@@ -254,7 +256,8 @@ struct master *master_create(const struct master_ops *ops, void *ud, const struc
 	if (registry->load(load_node, load_name, &m->number, &l) < 0)
 		return master_destroy(m);
 	if (!m->number) {
-		m->number = c->wall_ns / NS_PER_US; /* nobody registers one a microsecond for long */
+		/* nobody registers one a microsecond for long */
+		m->number = c->wall_ns / NS_PER_US;
 		m->recovering_until = now + c->dead_ns + MASTER_RETRY_NS;
 	}
 	/* a name whose node is not up belongs to nobody: a batch is whole, but an older file may not be */
@@ -280,8 +283,11 @@ struct master *master_destroy(struct master *m)
 
 static void send_snapshot(struct master *m, struct master_node *n, uint64_t births)
 {
-	struct wire_control c = { .kind = WIRE_JOINED, .version = WIRE_VERSION, .id = n->r.id, .epoch = m->c.epoch,
-				  .births = births };
+	struct wire_control c = {.kind = WIRE_JOINED,
+	                         .version = WIRE_VERSION,
+	                         .id = n->r.id,
+	                         .epoch = m->c.epoch,
+	                         .births = births};
 
 	write_node(m, n, &c);
 	for (unsigned i = 1; i < 256; i++)
@@ -297,8 +303,8 @@ static void send_snapshot(struct master *m, struct master_node *n, uint64_t birt
 	write_node(m, n, &c);
 }
 
-static void refuse(struct master *m, int conn, const struct wire_control *c, const struct master_refusal *why,
-		   uint64_t now)
+static void refuse(struct master *m, int conn, const struct wire_control *c,
+                   const struct master_refusal *why, uint64_t now)
 {
 	struct wire_control out = { .kind = WIRE_REFUSE, .code = why->code };
 
@@ -309,8 +315,9 @@ static void refuse(struct master *m, int conn, const struct wire_control *c, con
 		return;
 	m->quiet_until = now + QUIET_NS;
 	log_warning("master: node %s at %s is refused: %s (%llu so far)",
-		    remote_label_valid(c->name) ? c->name : "?", wire_address_valid(c->address) ? c->address : "?",
-		    why->text, (unsigned long long)m->refusals);
+	            remote_label_valid(c->name) ? c->name : "?",
+	            wire_address_valid(c->address) ? c->address : "?", why->text,
+	            (unsigned long long)m->refusals);
 }
 
 /* The record is this incarnation's now. true: others do not know it so. */
@@ -352,18 +359,21 @@ bool master_join(struct master *m, int conn, const struct wire_control *c, uint6
 		master_save_node(m, n);
 	n->conn = conn;
 	send_snapshot(m, n, births);
-	log_info("master: node %s %s as harbor %u at %s", n->r.name, same ? "is back" : "joins", n->r.id, n->r.address);
+	log_info("master: node %s %s as harbor %u at %s", n->r.name, same ? "is back" : "joins",
+	         n->r.id, n->r.address);
 	return true;
 }
 
 /* ---- requests ---- */
 
-static void answer(struct master *m, struct master_node *n, const struct wire_control *question, enum wire_code code)
+static void answer(struct master *m, struct master_node *n, const struct wire_control *question,
+                   enum wire_code code)
 {
-	static const char *const texts[] = { [WIRE_NAME_TAKEN] = REMOTE_NAME_TAKEN,
-					     [WIRE_NO_NAME] = REMOTE_NO_NAME,
-					     [WIRE_INVALID] = "invalid name, or a handle of another node",
-					     [WIRE_FULL] = "too many names" };
+	static const char *const texts[] = {[WIRE_NAME_TAKEN] = REMOTE_NAME_TAKEN,
+	                                    [WIRE_NO_NAME] = REMOTE_NO_NAME,
+	                                    [WIRE_INVALID] =
+	                                            "invalid name, or a handle of another node",
+	                                    [WIRE_FULL] = "too many names"};
 	const struct map_item *i = map_find(&m->names, question->text);
 	struct wire_control c = { .kind = WIRE_ANSWER, .request = question->request, .code = code };
 
@@ -375,14 +385,16 @@ static void answer(struct master *m, struct master_node *n, const struct wire_co
 	write_node(m, n, &c);
 }
 
-/* Does this registration, which the member has from before the registry was lost, come after the owner's? */
-static bool is_later(const struct master *m, const struct wire_control *c, const struct map_item *i, uint64_t now)
+/* Does this registration, which the member has from before the registry was lost, come after the
+ * owner's? */
+static bool is_later(const struct master *m, const struct wire_control *c, const struct map_item *i,
+                     uint64_t now)
 {
 	return now < m->recovering_until && c->fence < MASTER_NUMBER_MAX && c->fence > i->stamp;
 }
 
-static enum wire_code register_name(struct master *m, const struct master_node *n, const struct wire_control *c,
-				    uint64_t now)
+static enum wire_code register_name(struct master *m, const struct master_node *n,
+                                    const struct wire_control *c, uint64_t now)
 {
 	struct map_item *i = map_find(&m->names, c->text);
 
@@ -407,7 +419,8 @@ static enum wire_code register_name(struct master *m, const struct master_node *
 	return WIRE_OK_CODE;
 }
 
-static enum wire_code give_up_name(struct master *m, const struct master_node *n, const struct wire_control *c)
+static enum wire_code give_up_name(struct master *m, const struct master_node *n,
+                                   const struct wire_control *c)
 {
 	struct map_item *i = map_find(&m->names, c->text);
 
@@ -420,10 +433,12 @@ static enum wire_code give_up_name(struct master *m, const struct master_node *n
 }
 
 /* A member says of whom we may know nothing more that he lives. */
-static void believe(struct master *m, struct master_node *n, const struct wire_control *c, uint64_t now)
+static void believe(struct master *m, struct master_node *n, const struct wire_control *c,
+                    uint64_t now)
 {
-	if (n->r.name[0] ? n->r.epoch != c->epoch :
-			   now >= m->recovering_until || !remote_label_valid(c->name) || !wire_address_valid(c->address))
+	if (n->r.name[0] ? n->r.epoch != c->epoch
+	                 : now >= m->recovering_until || !remote_label_valid(c->name) ||
+	                           !wire_address_valid(c->address))
 		return;
 	if (!n->r.name[0]) {
 		n->r.epoch = c->epoch;
@@ -439,7 +454,8 @@ static void believe(struct master *m, struct master_node *n, const struct wire_c
 	log_info("master: node %s (harbor %u) is alive, says another node", n->r.name, n->r.id);
 }
 
-static void link_reported(struct master *m, const struct master_node *by, const struct wire_control *c, uint64_t now)
+static void link_reported(struct master *m, const struct master_node *by,
+                          const struct wire_control *c, uint64_t now)
 {
 	struct master_node *n = &m->nodes[c->id & 255];
 	uint64_t bit = UINT64_C(1) << (by->r.id % 64);
@@ -543,46 +559,4 @@ uint64_t master_tick(struct master *m, uint64_t now)
 		(void)master_flush(m);
 	}
 	return m->dirty && m->save_again < next ? m->save_again : next;
-}
-
-/* ---- for people ---- */
-
-static struct master_node *by_id_or_name(struct master *m, const char *node, unsigned *ret_count)
-{
-	char *end;
-	unsigned long id = strtoul(node, &end, 10);
-	struct master_node *found = NULL;
-
-	*ret_count = 0;
-	if (*node && !*end && id >= 1 && id <= 255) {
-		*ret_count = m->nodes[id].r.name[0] != 0;
-		return &m->nodes[id];
-	}
-	for (unsigned i = 1; i < 256; i++)
-		if (m->nodes[i].r.name[0] && strcmp(m->nodes[i].r.name, node) == 0) {
-			found = &m->nodes[i];
-			++*ret_count;
-		}
-	return found;
-}
-
-const char *master_forget(struct master *m, const char *node, char *ret_why, size_t size)
-{
-	unsigned count;
-	struct master_node *n = by_id_or_name(m, node, &count);
-
-	ret_why[0] = 0;
-	if (count == 0)
-		snprintf(ret_why, size, "the master knows no node %s", node);
-	else if (count > 1)
-		snprintf(ret_why, size, "%u nodes are named %s: say which by its harbor id", count, node);
-	else if (n->r.up)
-		snprintf(ret_why, size, "node %s (harbor %u) is alive, or may come back", n->r.name, n->r.id);
-	if (ret_why[0])
-		return ret_why;
-	log_info("master: node %s (harbor %u) is forgotten", n->r.name, n->r.id);
-	/* the births stay: whoever gets the id goes on from there */
-	n->r = (struct registry_node){ .id = n->r.id, .births = n->r.births };
-	master_save_node(m, n);
-	return NULL;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What the files of the master share: master.c (members, names, life), master_id.c (who gets which harbor id, and
- * where the handles of a life begin). */
+/* What the files of the master share: master.c (members, names, life), master_id.c (who gets which
+ * harbor id, and where the handles of a life begin). */
 #include "core/map.h"
 #include "harbor/master.h"
 
-/* Numbers that others say count only below this: in JSON a number is exact so far. Ours do not reach it by counting. */
+/* Numbers that others say count only below this: in JSON a number is exact so far. Ours do not
+ * reach it by counting. */
 #define MASTER_NUMBER_MAX (UINT64_C(1) << 53)
 
 struct master_node {
@@ -29,7 +30,8 @@ struct master {
 	struct map names;              /* number: the owner's handle; stamp: the fence */
 	uint64_t change;               /* number of the last change of names that was told */
 	uint64_t number;               /* the last one given */
-	uint64_t recovering_until;     /* the registry is new: what members say of before counts until then */
+	uint64_t recovering_until; /* the registry is new: what members say of before counts until
+	                              then */
 	struct registry_change *batch;
 	size_t batch_size, batch_capacity;
 	bool dirty;
@@ -55,6 +57,7 @@ static inline bool master_is_seen(const struct master_node *n)
 struct master_node *master_choose(struct master *m, const struct wire_control *c, uint64_t now,
 				  struct master_refusal *ret_why);
 /* Where the handles of this life stand; same: it is an incarnation that we know. */
-uint64_t master_births(struct master *m, struct master_node *n, const struct wire_control *c, bool same);
+uint64_t master_births(struct master *m, struct master_node *n, const struct wire_control *c,
+                       bool same);
 /* A member has come this far. */
 void master_note_births(struct master *m, struct master_node *n, uint64_t births);

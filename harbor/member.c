@@ -129,7 +129,8 @@ static void add_request(struct member *m, const struct member_request *proto)
 	struct member_request *r;
 
 	if (m->request_count >= MEMBER_REQUESTS_MAX && !proto->reclaim) {
-		m->ops->answer(m->ud, proto->from, proto->session, proto->name, WIRE_FULL, REMOTE_QUEUE_FULL, 0);
+		m->ops->answer(m->ud, proto->from, proto->session, proto->name, WIRE_FULL,
+		               REMOTE_QUEUE_FULL, 0);
 		return;
 	}
 	r = mem_zalloc(sizeof(*r));
@@ -279,13 +280,14 @@ void member_start(struct member *m, uint64_t now)
 
 void member_connected(struct member *m, int conn, uint64_t now)
 {
-	struct wire_control c = { .kind = WIRE_JOIN,
-				  .version = WIRE_VERSION,
-				  .version_min = WIRE_VERSION_MIN,
-				  .id = m->self->id ? m->self->id : m->wanted,
-				  .flags = (m->self->id ? WIRE_ID_HELD : 0) | (m->wanted ? WIRE_ID_NAMED : 0),
-				  .epoch = m->self->epoch,
-				  .births = births_now(m) };
+	struct wire_control c = {.kind = WIRE_JOIN,
+	                         .version = WIRE_VERSION,
+	                         .version_min = WIRE_VERSION_MIN,
+	                         .id = m->self->id ? m->self->id : m->wanted,
+	                         .flags = (m->self->id ? WIRE_ID_HELD : 0) |
+	                                  (m->wanted ? WIRE_ID_NAMED : 0),
+	                         .epoch = m->self->epoch,
+	                         .births = births_now(m)};
 
 	(void)now;
 	if (conn != m->conn || m->state != MEMBER_CONNECTING)
@@ -318,11 +320,14 @@ static void joined(struct member *m, const struct wire_control *c, uint64_t now)
 	}
 	m->self->id = c->id;
 	m->master_epoch = c->epoch;
-	/* services that could not wait for it have begun somewhere: the master counts on from there */
+	/* services that could not wait for it have begun somewhere: the master counts on from there
+	 */
 	if (m->births_told)
 		m->births_base += c->births - m->births_told;
 	else if (m->births_base)
-		m->births_base = c->births + (m->births_base + HANDLE_RING - c->births % HANDLE_RING) % HANDLE_RING;
+		m->births_base =
+		        c->births +
+		        (m->births_base + HANDLE_RING - c->births % HANDLE_RING) % HANDLE_RING;
 	else
 		m->births_base = c->births;
 	m->ops->id(m->ud, c->id);
@@ -343,7 +348,8 @@ static void synced(struct member *m, const struct wire_control *c, uint64_t now)
 	for (struct member_request *r = first; r; r = r->next)
 		send_request(m, r);
 	for (struct member_name *n = m->names; n; n = n->next) {
-		struct member_request again = { .handle = n->handle, .reclaim = true, .fence = n->fence };
+		struct member_request again = {
+		        .handle = n->handle, .reclaim = true, .fence = n->fence};
 		bool leaving = false;
 
 		for (struct member_request *r = first; r; r = r->next)
@@ -356,11 +362,12 @@ static void synced(struct member *m, const struct wire_control *c, uint64_t now)
 
 static void refused(struct member *m, const struct wire_control *c, uint64_t now)
 {
-	/* What another try cannot change ends the trying. A node that was in the cluster fits in: only the loss of
-	 * its id is the end of it. */
-	bool for_good = c->code == WIRE_STALE ||
-			(!m->was_joined && (c->code == WIRE_OTHER_CLUSTER || c->code == WIRE_OTHER_VERSION ||
-					    c->code == WIRE_INVALID));
+	/* What another try cannot change ends the trying. A node that was in the cluster fits in:
+	 * only the loss of its id is the end of it. */
+	bool for_good =
+	        c->code == WIRE_STALE ||
+	        (!m->was_joined && (c->code == WIRE_OTHER_CLUSTER ||
+	                            c->code == WIRE_OTHER_VERSION || c->code == WIRE_INVALID));
 
 	close_connection(m, for_good ? MEMBER_REFUSED : MEMBER_AWAY, c->text, now);
 }
@@ -396,8 +403,8 @@ static void name_changed(struct member *m, const struct wire_control *c, uint64_
 
 static void node_changed(struct member *m, const struct wire_control *c, uint64_t now)
 {
-	if (c->id < 1 || c->id > 255 || !remote_label_valid(c->name) || !wire_address_valid(c->address) ||
-	    (c->up && !c->epoch))
+	if (c->id < 1 || c->id > 255 || !remote_label_valid(c->name) ||
+	    !wire_address_valid(c->address) || (c->up && !c->epoch))
 		close_connection(m, MEMBER_AWAY, "it named a node that cannot be", now);
 	else
 		m->ops->node(m->ud, c);

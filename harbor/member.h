@@ -8,17 +8,17 @@
  *    '------ lost, or the next master of the list ----------'------------------------------------------'
  *                                                           '--REFUSE for good--> REFUSED
  *
- * The connection may break at any time; it is tried again for ever, the masters of the list in turn, and each
- * failure is told with the master's address and the reason. REFUSED is final, and only for a node that can never
- * join: one whose id belongs to another process now (WIRE_STALE), or that was never in the cluster and does not fit.
- * After each JOINED this node tells again what it holds: its id, its births, its links, its names (with the number of
- * their registration, see master.h), and the requests whose answers it did not see.
- * Requests are idempotent: the same owner may register again, and a release that was sent before may find
- * nothing.
+ * The connection may break at any time; it is tried again for ever, the masters of the list in
+ * turn, and each failure is told with the master's address and the reason. REFUSED is final, and
+ * only for a node that can never join: one whose id belongs to another process now (WIRE_STALE), or
+ * that was never in the cluster and does not fit. After each JOINED this node tells again what it
+ * holds: its id, its births, its links, its names (with the number of their registration, see
+ * master.h), and the requests whose answers it did not see. Requests are idempotent: the same owner
+ * may register again, and a release that was sent before may find nothing.
  *
- * Names: what the master says is a snapshot and then changes with consecutive numbers; a gap ends the
- * connection, and the next snapshot is right again. A name of ours that the master gives to another is lost: its
- * service is told.
+ * Names: what the master says is a snapshot and then changes with consecutive numbers; a gap ends
+ * the connection, and the next snapshot is right again. A name of ours that the master gives to
+ * another is lost: its service is told.
  *
  * Threads: the net loop.
  * Limits:  MEMBER_REQUESTS_MAX requests without an answer.
@@ -53,10 +53,12 @@ struct member_ops {
 	void (*name)(void *ud, const char *name, uint32_t handle, uint64_t fence);
 	/* This service of ours owns the name no more, that one does. */
 	void (*lost)(void *ud, const char *name, uint32_t handle, uint32_t winner);
-	/* The verdict on a request; code 0: it was done. fence: of the registration that holds now, 0 = none. */
+	/* The verdict on a request; code 0: it was done. fence: of the registration that holds now,
+	 * 0 = none. */
 	void (*answer)(void *ud, uint32_t from, int32_t session, const char *name, uint32_t code, const char *text,
 		       uint64_t fence);
-	/* MEMBER_JOINED: now tell the links that are up (member_link). Else why not, and which master. */
+	/* MEMBER_JOINED: now tell the links that are up (member_link). Else why not, and which
+	 * master. */
 	void (*state)(void *ud, enum member_state st, const char *why);
 };
 
@@ -101,7 +103,8 @@ void member_stop(struct member *m);
  * released again. */
 void member_register(struct member *m, uint32_t from, int32_t session, const char *name, uint32_t handle);
 void member_release(struct member *m, uint32_t from, int32_t session, const char *name, uint32_t handle);
-/* The link to this node is up, broken, or silent for too long (WIRE_DOWN); peer as the master named it. */
+/* The link to this node is up, broken, or silent for too long (WIRE_DOWN); peer as the master named
+ * it. */
 void member_link(struct member *m, const struct peer *p, enum wire_up up);
 /* Where the births of this life begin, which cannot wait for the master. */
 void member_begin_births(struct member *m, uint64_t base);

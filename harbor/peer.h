@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Peer: what this node knows of one other node, and the state of the one link between the two. Pure: no
- * socket, no clock; connections are numbers of the caller's, time comes in.
+ * Peer: what this node knows of one other node, and the state of the one link between the two.
+ * Pure: no socket, no clock; connections are numbers of the caller's, time comes in.
  *
  *              member_up                connected: HELLO ->          WELCOME
  *   UNKNOWN ---------------> WAITING -----------------> CONNECTING ----------> UP
@@ -10,17 +10,18 @@
  *      |      member_down    |  |  '----- lost, refused ----'------ lost ------'
  *      '---------------------'  '-- backoff with jitter
  *
- * Who the other node is, and where, only the master says. A HELLO is taken from the incarnation that the master
- * named last, and names in turn the one it wants: a stranger, a predecessor and a successor are refused alike
- * (WIRE_NOT_HERE), and cost nothing. News of the master come in one order, so there is no late news.
+ * Who the other node is, and where, only the master says. A HELLO is taken from the incarnation
+ * that the master named last, and names in turn the one it wants: a stranger, a predecessor and a
+ * successor are refused alike (WIRE_NOT_HERE), and cost nothing. News of the master come in one
+ * order, so there is no late news.
  *
- * A link that is up proves more than the master's word: when he calls this incarnation dead, he may have lost it from
- * sight alone. Such a link lives on (disowned) until it breaks or is silent for dead_ns, or until the
- * master names another incarnation.
+ * A link that is up proves more than the master's word: when he calls this incarnation dead, he may
+ * have lost it from sight alone. Such a link lives on (disowned) until it breaks or is silent for
+ * dead_ns, or until the master names another incarnation.
  *
- * Both nodes may connect at the same time; one link stays: the connection of the node with the smaller
- * id. A HELLO carries the number of its attempt, a WELCOME the last attempt of the one who welcomes: a HELLO
- * that was given up by then is refused when it arrives late.
+ * Both nodes may connect at the same time; one link stays: the connection of the node with the
+ * smaller id. A HELLO carries the number of its attempt, a WELCOME the last attempt of the one who
+ * welcomes: a HELLO that was given up by then is refused when it arrives late.
  *
  * Threads: none of its own; the net loop.
  */
@@ -47,7 +48,8 @@ enum peer_loss {
 struct peer;
 
 struct peer_ops {
-	/* Opens a connection to p->address: a number > 0, or -1. Later peer_connected or peer_lost. */
+	/* Opens a connection to p->address: a number > 0, or -1. Later peer_connected or
+	 * peer_lost. */
 	int (*connect)(struct peer *p);
 	void (*write)(struct peer *p, int conn, const struct wire_control *c);
 	/* Closes it; peer_lost is not called for it. */
@@ -97,8 +99,8 @@ void peer_member_up(struct peer *p, const struct wire_control *member, uint64_t 
 void peer_member_down(struct peer *p, uint64_t now);
 /* Our connection is open. */
 void peer_connected(struct peer *p, int conn, uint64_t now);
-/* The first frame of a connection that was accepted. true: conn is the link now; false: it was refused,
- * and the caller closes it. */
+/* The first frame of a connection that was accepted. true: conn is the link now; false: it was
+ * refused, and the caller closes it. */
 bool peer_hello(struct peer *p, int conn, const struct wire_control *c, uint64_t now);
 /* A later frame. Bytes of any kind: peer_heard. */
 void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t now);

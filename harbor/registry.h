@@ -18,7 +18,8 @@ struct registry_node {
 	bool up;          /* it had not been declared dead */
 	uint64_t epoch;   /* of the last incarnation */
 	uint64_t gone;    /* number of its end, 0: it is up; a later end has a higher one */
-	uint64_t births;  /* handles used up so far, over all lives and owners of the id; 0: not known */
+	uint64_t births;  /* handles used up so far, over all lives and owners of the id; 0: not
+	                     known */
 };
 
 struct registry_change {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The embedded registry: three tables in state_dir/registry.sqlite, write-ahead log, full sync. A batch is one
- * transaction and so one sync of the disk, however many names it holds. */
+/* The embedded registry: three tables in state_dir/registry.sqlite, write-ahead log, full sync. A
+ * batch is one transaction and so one sync of the disk, however many names it holds. */
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -64,12 +64,14 @@ static bool prepare(const char *file)
 		return false;
 	if (version() == 0 &&
 	    sqlite3_exec(S.db,
-			 "BEGIN; DROP TABLE IF EXISTS node; DROP TABLE IF EXISTS name; DROP TABLE IF EXISTS number;"
-			 "CREATE TABLE node(id INTEGER PRIMARY KEY, name TEXT NOT NULL, address TEXT NOT NULL,"
-			 " named INTEGER NOT NULL, up INTEGER NOT NULL, epoch INTEGER NOT NULL, gone INTEGER NOT NULL,"
+	                 "BEGIN; DROP TABLE IF EXISTS node; DROP TABLE IF EXISTS name;"
+			 "DROP TABLE IF EXISTS number;"
+			 "CREATE TABLE node(id INTEGER PRIMARY KEY, name TEXT NOT NULL,"
+			 " address TEXT NOT NULL, named INTEGER NOT NULL, up INTEGER NOT NULL,"
+			 " epoch INTEGER NOT NULL, gone INTEGER NOT NULL,"
 			 " births INTEGER NOT NULL);"
-			 "CREATE TABLE name(name TEXT PRIMARY KEY, handle INTEGER NOT NULL, fence INTEGER NOT NULL)"
-			 " WITHOUT ROWID;"
+			 "CREATE TABLE name(name TEXT PRIMARY KEY, handle INTEGER NOT NULL,"
+			 " fence INTEGER NOT NULL) WITHOUT ROWID;"
 			 "CREATE TABLE number(one INTEGER PRIMARY KEY, last INTEGER NOT NULL);"
 			 "PRAGMA user_version=2; COMMIT;",
 			 NULL, NULL, NULL) != SQLITE_OK)
@@ -157,13 +159,15 @@ static void load_number(sqlite3_stmt *st, void *arg)
 }
 
 static int sqlite_load(void (*node)(const struct registry_node *, void *),
-		       void (*name)(const char *, uint32_t, uint64_t, void *), uint64_t *ret_number, void *ud)
+                       void (*name)(const char *, uint32_t, uint64_t, void *), uint64_t *ret_number,
+                       void *ud)
 {
 	struct loading l = { node, name, ret_number, ud };
 	int r;
 
 	*ret_number = 0;
-	r = select_all("SELECT id, name, address, named, up, epoch, gone, births FROM node", load_node, &l);
+	r = select_all("SELECT id, name, address, named, up, epoch, gone, births FROM node",
+	               load_node, &l);
 	if (r == 0)
 		r = select_all("SELECT name, handle, fence FROM name", load_name, &l);
 	return r ? r : select_all("SELECT last FROM number", load_number, &l);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who waits for a link, or the master, to come or go, or for the loss of a name: plain lists, for these are few and news are rare. */
+/* Who waits for a link, or the master, to come or go, or for the loss of a name: plain lists, for
+ * these are few and news are rare. */
 #include <string.h>
 
 #include "core/mem.h"
@@ -59,7 +60,8 @@ void watch_tell(unsigned id, bool connected)
 
 /* ---- names that are lost ---- */
 
-/* Either a question without a loss (name empty) or a loss without a question; never both of one service. */
+/* Either a question without a loss (name empty) or a loss without a question; never both of one
+ * service. */
 struct loss {
 	struct loss *next;
 	uint32_t from;

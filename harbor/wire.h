@@ -14,13 +14,14 @@
  * kind's format in wire.c. The first frame in either direction starts with the magic; anything
  * else is a stranger, and seen to be one after at most nine bytes.
  *
- * A payload above WIRE_CHUNK_MAX travels as WIRE_LARGE and then in chunks, between which other messages may
- * go; the sender keeps the messages of one pair of services in order.
+ * A payload above WIRE_CHUNK_MAX travels as WIRE_LARGE and then in chunks, between which other
+ * messages may go; the sender keeps the messages of one pair of services in order.
  *
- * seq counts the data frames (MSG, LARGE, CHUNK) of one direction from 0, mod 2^32; a gap is a broken
- * peer. `count` in HELLO, WELCOME, PING and PONG says how many of them the other side has sent that
- * arrived here: 0 at a handshake of version 2, which never resumes; in the PING and GOODBYE of a member to the master it
- * says how many handles the node has used up (see master.h). flags are zero.
+ * seq counts the data frames (MSG, LARGE, CHUNK) of one direction from 0, mod 2^32; a gap is a
+ * broken peer. `count` in HELLO, WELCOME, PING and PONG says how many of them the other side has
+ * sent that arrived here: 0 at a handshake of version 2, which never resumes; in the PING and
+ * GOODBYE of a member to the master it says how many handles the node has used up (see master.h).
+ * flags are zero.
  *
  * Threads: none, pure.
  */
@@ -82,7 +83,8 @@ enum wire_code {
 /* MEMBER: the node is down for good, or up; of a link also: it broke, and may come back. */
 enum wire_up { WIRE_DOWN, WIRE_UP, WIRE_BROKEN };
 
-/* JOIN: the id stands in the node's configuration; the node has it already, from an earlier JOINED. */
+/* JOIN: the id stands in the node's configuration; the node has it already, from an earlier
+ * JOINED. */
 #define WIRE_ID_NAMED 1u
 #define WIRE_ID_HELD 2u
 
@@ -121,7 +123,8 @@ enum wire_result wire_decode(const uint8_t *p, size_t n, struct wire_control *re
 void wire_decode_msg(const uint8_t *p, struct msg *ret_m, uint32_t *ret_seq);
 void wire_decode_large(const uint8_t *p, struct msg *ret_m, uint32_t *ret_seq, uint32_t *ret_stream);
 void wire_decode_chunk(const uint8_t *p, uint32_t *ret_size, uint32_t *ret_seq, uint32_t *ret_stream);
-/* May a node be reached at this address? Host and port, no unix socket; a host's name is not looked up. */
+/* May a node be reached at this address? Host and port, no unix socket; a host's name is not looked
+ * up. */
 bool wire_address_valid(const char *address);
 /* The version two ranges have in common, the highest; 0: none. */
 uint32_t wire_common_version(uint32_t min, uint32_t max);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* skynet.harbor: global names and links (lua-core.md 5.3), over core/remote.h. Beyond the contract:
- * register and release, which wait for the verdict, find, which does not wait, watch, which tells of
- * lost names, and a time limit for queryname. */
+ * register and release, which wait for the verdict, find, which does not wait, watch, which tells
+ * of lost names, and a time limit for queryname. */
 #include <string.h>
 
 #include "core/names.h"
@@ -191,7 +191,8 @@ static void push_fork(lua_State *L)
 	lua_pop(L, 1);
 }
 
-/* Its function at 1. Each loss is a task of its own: one that waits or fails does not keep the next back. */
+/* Its function at 1. Each loss is a task of its own: one that waits or fails does not keep the next
+ * back. */
 static int watch_losses(lua_State *L, int status, lua_KContext lost)
 {
 	(void)status;
@@ -216,7 +217,8 @@ static int watch_task(lua_State *L)
 	return watch_losses(L, LUA_OK, 0);
 }
 
-/* watch(f): calls f(name, winner) in a task of its own whenever a global name of this service has gone to another. */
+/* watch(f): calls f(name, winner) in a task of its own whenever a global name of this service has
+ * gone to another. */
 static int harbor_watch(lua_State *L)
 {
 	luaL_checktype(L, 1, LUA_TFUNCTION);
@@ -230,11 +232,16 @@ static int harbor_watch(lua_State *L)
 int luaopen_skynet_harbor(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "globalname", harbor_globalname }, { "queryname", harbor_queryname },
-		{ "register", harbor_register },     { "release", harbor_release },
-		{ "link", harbor_link },             { "connect", harbor_connect },
-		{ "linkmaster", harbor_linkmaster }, { "watch", harbor_watch }, { "find", harbor_find },
-		{ NULL, NULL },
+	        {"globalname", harbor_globalname},
+	        {"queryname", harbor_queryname},
+	        {"register", harbor_register},
+	        {"release", harbor_release},
+	        {"link", harbor_link},
+	        {"connect", harbor_connect},
+	        {"linkmaster", harbor_linkmaster},
+	        {"watch", harbor_watch},
+	        {"find", harbor_find},
+	        {NULL, NULL},
 	};
 
 	luaL_newlib(L, functions);

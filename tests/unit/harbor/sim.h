@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * A cluster in one thread: real members, peers, directories and a master over a fake network of byte queues
- * and a fake clock. Everything that goes from one to the other goes as bytes through the real frames.
+ * A cluster in one thread: real members, peers, directories and a master over a fake network of
+ * byte queues and a fake clock. Everything that goes from one to the other goes as bytes through
+ * the real frames.
  *
- * A connection is two queues. Bytes arrive after a delay of their own for each connection, so connections
- * overtake each other, never the bytes of one. A cut stops one direction or both without a word, as a pulled
- * cable does; a reset tells both ends. The registry may be wiped and the clock set back.
+ * A connection is two queues. Bytes arrive after a delay of their own for each connection, so
+ * connections overtake each other, never the bytes of one. A cut stops one direction or both
+ * without a word, as a pulled cable does; a reset tells both ends. The registry may be wiped and
+ * the clock set back.
  *
- * A node that is killed leaves its connections closed, or (frozen) open and silent. A new incarnation is a new
- * struct with a new epoch under the same name. Include after cmocka.h; one simulation at a time.
+ * A node that is killed leaves its connections closed, or (frozen) open and silent. A new
+ * incarnation is a new struct with a new epoch under the same name. Include after cmocka.h; one
+ * simulation at a time.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -113,7 +116,8 @@ static struct {
 } disk;
 
 static int disk_load(void (*node)(const struct registry_node *, void *),
-		     void (*name)(const char *, uint32_t, uint64_t, void *), uint64_t *ret_number, void *ud)
+                     void (*name)(const char *, uint32_t, uint64_t, void *), uint64_t *ret_number,
+                     void *ud)
 {
 	*ret_number = disk.number;
 	for (unsigned i = 0; i < 256; i++)
@@ -332,8 +336,9 @@ static uint64_t sim_peer_received(struct peer *p)
 	return sim->conn[p->conn].end[sim_side(p->conn, sim_place(n))].in.frames;
 }
 
-static const struct peer_ops sim_peer_ops = { sim_peer_connect, sim_peer_write, sim_peer_close, sim_peer_up,
-					      sim_peer_down, sim_peer_tired, sim_peer_give_up, sim_peer_received };
+static const struct peer_ops sim_peer_ops = {sim_peer_connect, sim_peer_write,   sim_peer_close,
+                                             sim_peer_up,      sim_peer_down,    sim_peer_tired,
+                                             sim_peer_give_up, sim_peer_received};
 
 static int sim_member_connect(void *ud, const char *address)
 {
@@ -448,10 +453,10 @@ static void sim_member_state(void *ud, enum member_state st, const char *why)
 			member_link(&n->member, &n->peers[n->known[k]], WIRE_UP);
 }
 
-static const struct member_ops sim_member_ops = { sim_member_connect, sim_member_write, sim_member_close,
-						  sim_member_id, sim_member_births, sim_member_snapshot,
-						  sim_member_node, sim_member_name, sim_member_lost,
-						  sim_member_answer, sim_member_state };
+static const struct member_ops sim_member_ops = {
+        sim_member_connect, sim_member_write,    sim_member_close, sim_member_id,
+        sim_member_births,  sim_member_snapshot, sim_member_node,  sim_member_name,
+        sim_member_lost,    sim_member_answer,   sim_member_state};
 
 static void sim_master_write(void *ud, int id, const uint8_t *bytes, size_t n)
 {
@@ -755,7 +760,8 @@ static inline uint32_t sim_birth(unsigned i)
 		 (HANDLE_FIRST + (uint32_t)((n->member.births_base + n->births++) % HANDLE_RING));
 	for (unsigned k = 0; k < sim->born_count; k++)
 		if (sim->born[k] == handle)
-			fail_msg("seed %u: node%u: handle :%08x has been given before", sim->seed, i, handle);
+			fail_msg("seed %u: node%u: handle :%08x has been given before", sim->seed,
+			         i, handle);
 	assert_true(sim->born_count < array_len(sim->born));
 	sim->born[sim->born_count++] = handle;
 	return handle;

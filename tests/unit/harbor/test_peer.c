@@ -111,8 +111,13 @@ static struct wire_control member(uint64_t epoch)
 
 static struct wire_control hello(uint64_t epoch, uint32_t attempt)
 {
-	return (struct wire_control){ .kind = WIRE_HELLO, .id = peer.id, .epoch = epoch, .peer_epoch = 100,
-				      .request = attempt, .version = WIRE_VERSION, .version_min = WIRE_VERSION };
+	return (struct wire_control){.kind = WIRE_HELLO,
+	                             .id = peer.id,
+	                             .epoch = epoch,
+	                             .peer_epoch = 100,
+	                             .request = attempt,
+	                             .version = WIRE_VERSION,
+	                             .version_min = WIRE_VERSION};
 }
 
 static struct wire_control welcome(uint64_t epoch)
@@ -299,7 +304,8 @@ static void heartbeats_go_out_each_second_and_silence_ends_the_link(void **state
 	bring_up(T0);
 	while (peer.state == PEER_UP) {
 		next = peer_tick(&peer, now);
-		assert_true(next > now || peer.state != PEER_UP); /* a lost link is tried again at once */
+		assert_true(next > now ||
+		            peer.state != PEER_UP); /* a lost link is tried again at once */
 		now = next;
 		assert_true(++ticks < 20);
 	}

@@ -216,8 +216,8 @@ static void who_loses_a_name_is_told_the_winner(void **state)
 	assert_int_equal(sim_find(2, 0), sim_handle(0, 0));
 }
 
-/* Two that each believe to own a name, a registry that knows nothing, a clock that went back: the fence decides, whoever
- * comes first. */
+/* Two that each believe to own a name, a registry that knows nothing, a clock that went back: the
+ * fence decides, whoever comes first. */
 static void the_later_registration_wins_after_a_lost_registry(void **state)
 {
 	unsigned first, second;
@@ -430,8 +430,9 @@ static void heal(void)
 			bool held = n->alive && n->mine[k];
 
 			if (held && sim_find(i, k) != n->mine[k])
-				fail_msg("seed %u: node%u believes to hold N%u and was not told that it is lost",
-					 sim->seed, i, k);
+				fail_msg("seed %u: node%u believes to hold N%u and was not told "
+				         "that it is lost",
+				         sim->seed, i, k);
 		}
 	sim_run_for(SECONDS(2));
 }

@@ -40,10 +40,28 @@ static struct stream stream_new(void)
 
 static struct wire_control full(enum wire_kind kind)
 {
-	return (struct wire_control){ .kind = kind, .magic = WIRE_MAGIC, .version = 7, .version_min = 3,
-				      .features = 9, .cluster = "c", .name = "n", .address = "a", .text = "t",
-				      .id = 1, .up = 1, .request = 5, .handle = 6, .code = 2, .epoch = 7, .births = 13, .fence = 14, .flags = 15,
-				      .peer_epoch = 1u << 31, .stamp = UINT64_MAX, .count = 11, .change = 12 };
+	return (struct wire_control){.kind = kind,
+	                             .magic = WIRE_MAGIC,
+	                             .version = 7,
+	                             .version_min = 3,
+	                             .features = 9,
+	                             .cluster = "c",
+	                             .name = "n",
+	                             .address = "a",
+	                             .text = "t",
+	                             .id = 1,
+	                             .up = 1,
+	                             .request = 5,
+	                             .handle = 6,
+	                             .code = 2,
+	                             .epoch = 7,
+	                             .births = 13,
+	                             .fence = 14,
+	                             .flags = 15,
+	                             .peer_epoch = 1u << 31,
+	                             .stamp = UINT64_MAX,
+	                             .count = 11,
+	                             .change = 12};
 }
 
 static const struct msg small = { .size = 5, .source = 0x01000007, .dest = 0x02000008, .session = -1, .type = 10 };
