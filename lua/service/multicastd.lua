@@ -18,7 +18,7 @@ local here = skynet.harbor(skynet.self())
 local SWEEP = 64          -- listeners of a channel before the dead among them are looked for
 local LINK_PATIENCE = 100 -- who needs another node waits so long for the link to it, in centiseconds
 local PATIENCE = 500      -- and so long for an answer of its multicastd
-local PAUSE_MAX = 500     -- between two tries that failed although the link is up
+local PAUSE_MAX = 100     -- between two tries that failed although the link is up
 local JOIN_MAX = 1000     -- channels in one message
 local SESSIONS_MAX = 8    -- of one guest whose end has not come yet; a healthy one has one
 
