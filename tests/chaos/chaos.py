@@ -310,10 +310,7 @@ class Run:
         for n in self.nodes.values():
             n.call("traffic", "on")
         self.rounds(plan)
-        try:
-            self.flat(before, self.idle("end"))
-        except (OSError, subprocess.TimeoutExpired, TypeError) as e:
-            self.violation(f"the end could not be looked at: {e}")
+        self.flat(before, self.idle("end"))
 
     def close(self):
         self.sampling = False
@@ -330,6 +327,8 @@ def one_seed(a, seed):
     r = Run(a, seed)
     try:
         r.go()
+    except (OSError, subprocess.TimeoutExpired, KeyError, ValueError, TypeError) as e:
+        r.violation(f"the run broke off: {e!r}")
     finally:
         r.note("end")
         r.close()

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Members, impostors and strangers talk to a master in frames cut in any pieces; connections break, time passes, the disk
- * fails, the master restarts. Whatever comes, what the master tells is sound: ids in range, one living
- * connection an id, printable names owned by the node in their handle, growing fences, bounded output, and a registry from
- * which it starts again. */
+/* Members, impostors and strangers talk to a master in frames cut in any pieces; connections break,
+ * time passes, the disk fails, the master restarts. Whatever comes, what the master tells is sound:
+ * ids in range, one living connection an id, printable names owned by the node in their handle,
+ * growing fences, bounded output, and a registry from which it starts again. */
 #include "core/base.h"
 #include "core/log.h"
 #include "core/remote.h"
@@ -10,17 +10,17 @@
 #include "harbor/stream.h"
 #include "tests/fuzz/harbor_input.h"
 
-#define CONNS 8
+#define CONNS      8
 #define DISK_NAMES 512
-#define MS UINT64_C(1000000)
+#define MS         UINT64_C(1000000)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 struct conn {
 	bool open, member;
-	unsigned id;             /* as JOINED said */
-	struct stream in, out;   /* what the master hears, and what it says */
-	size_t unread;           /* bytes said since the last step */
+	unsigned id;           /* as JOINED said */
+	struct stream in, out; /* what the master hears, and what it says */
+	size_t unread;         /* bytes said since the last step */
 };
 
 static struct run {
@@ -32,15 +32,20 @@ static struct run {
 
 static struct disk {
 	struct registry_node node[256];
-	struct { char name[16]; uint32_t handle; uint64_t fence; } name[DISK_NAMES];
+	struct {
+		char name[16];
+		uint32_t handle;
+		uint64_t fence;
+	} name[DISK_NAMES];
 	unsigned names;
 	uint64_t number;
 } D;
 
 /* ---- the disk ---- */
 
-static int disk_load(void (*node)(const struct registry_node *, void *), void (*name)(const char *, uint32_t, uint64_t, void *),
-		     uint64_t *ret_number, void *ud)
+static int disk_load(void (*node)(const struct registry_node *, void *),
+                     void (*name)(const char *, uint32_t, uint64_t, void *), uint64_t *ret_number,
+                     void *ud)
 {
 	for (unsigned i = 1; i < 256; i++)
 		if (D.node[i].id)
@@ -86,7 +91,7 @@ static int disk_save(const struct registry_change *c, size_t n, uint64_t number)
 	return 0;
 }
 
-static const struct registry_ops registry = { .load = disk_load, .save = disk_save };
+static const struct registry_ops registry = {.load = disk_load, .save = disk_save};
 
 /* ---- what the master says ---- */
 
@@ -112,7 +117,8 @@ static void said(void *ud, const struct wire_control *f)
 		break;
 	case WIRE_MEMBER:
 		INPUT_CHECK(f->id >= 1 && f->id <= 255);
-		INPUT_CHECK(!f->up || (remote_label_valid(f->name) && wire_address_valid(f->address)));
+		INPUT_CHECK(!f->up ||
+		            (remote_label_valid(f->name) && wire_address_valid(f->address)));
 		break;
 	case WIRE_NAME:
 		INPUT_CHECK(remote_name_valid(f->text));
@@ -163,7 +169,8 @@ static void on_want_flush(void *ud)
 	(void)ud;
 }
 
-static const struct master_ops ops = { .write = on_write, .close = on_close, .want_flush = on_want_flush };
+static const struct master_ops ops = {
+        .write = on_write, .close = on_close, .want_flush = on_want_flush};
 
 /* ---- what it hears ---- */
 
@@ -177,7 +184,8 @@ static void heard(void *ud, const struct wire_control *f)
 		return;
 	}
 	/* what harbor/control.c looks at before the master does */
-	if (f->kind != WIRE_JOIN || strcmp(f->cluster, "c") != 0 || !wire_common_version(f->version_min, f->version)) {
+	if (f->kind != WIRE_JOIN || strcmp(f->cluster, "c") != 0 ||
+	    !wire_common_version(f->version_min, f->version)) {
 		c->open = false;
 		c->in.dead = true;
 		return;
@@ -204,8 +212,9 @@ static struct conn *conn_of(struct input *in)
 		return c;
 	conn_end(c);
 	c->open = true;
-	c->in = (struct stream){ .on_control = heard, .on_message = no_message, .ud = c };
-	c->out = (struct stream){ .on_control = said, .on_message = no_message, .greeted = true, .ud = c };
+	c->in = (struct stream){.on_control = heard, .on_message = no_message, .ud = c};
+	c->out = (struct stream){
+	        .on_control = said, .on_message = no_message, .greeted = true, .ud = c};
 	return c;
 }
 
@@ -227,8 +236,9 @@ static void feed(struct conn *c, const uint8_t *p, size_t n)
 
 static void step_frame(struct input *in)
 {
-	static const enum wire_kind kinds[] = { WIRE_JOIN, WIRE_JOIN, WIRE_REGISTER, WIRE_RELEASE, WIRE_MEMBER, WIRE_PING,
-						WIRE_GOODBYE, WIRE_REGISTER };
+	static const enum wire_kind kinds[] = {WIRE_JOIN,    WIRE_JOIN,    WIRE_REGISTER,
+	                                       WIRE_RELEASE, WIRE_MEMBER,  WIRE_PING,
+	                                       WIRE_GOODBYE, WIRE_REGISTER};
 	struct conn *c = conn_of(in);
 	uint8_t b = input_byte(in), frame[WIRE_CONTROL_MAX];
 	enum wire_kind kind = b < 240 ? kinds[b % 8] : input_kind(b);
@@ -274,8 +284,11 @@ static void step_flush(struct input *in)
 
 static void start(void)
 {
-	struct master_config config = { .epoch = R.now + 1, .wall_ns = 1000000, .random = 77, .heartbeat_ns = 1000 * MS,
-					.dead_ns = 5000 * MS };
+	struct master_config config = {.epoch = R.now + 1,
+	                               .wall_ns = 1000000,
+	                               .random = 77,
+	                               .heartbeat_ns = 1000 * MS,
+	                               .dead_ns = 5000 * MS};
 
 	R.m = master_create(&ops, NULL, &registry, &config, R.now);
 	INPUT_CHECK(R.m != NULL);
@@ -302,9 +315,10 @@ static void step_forget(struct input *in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	static void (*const step[])(struct input *) = { step_frame, step_frame, step_frame, step_frame, step_bytes, step_hang_up,
-							step_time, step_flush, step_flush, step_restart, step_forget };
-	struct input in = { p, n > 4096 ? 4096 : n };
+	static void (*const step[])(struct input *) = {
+	        step_frame, step_frame, step_frame, step_frame,   step_bytes, step_hang_up,
+	        step_time,  step_flush, step_flush, step_restart, step_forget};
+	struct input in = {p, n > 4096 ? 4096 : n};
 
 	log_set_level(LOG_LEVEL_ERROR);
 	memset(&R, 0, sizeof(R));

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* One other node seen by a peer: what the master says, connections that open, break and speak in any frames, time. Whatever
- * comes: up and down take turns, a link is only with the incarnation that the master named, nothing is written to a
- * connection that is closed, and there are never more than the link and one attempt. */
+/* One other node seen by a peer: what the master says, connections that open, break and speak in
+ * any frames, time. Whatever comes: up and down take turns, a link is only with the incarnation
+ * that the master named, nothing is written to a connection that is closed, and there are never
+ * more than the link and one attempt. */
 #include "harbor/peer.h"
 #include "harbor/stream.h"
 #include "tests/fuzz/harbor_input.h"
 
 #define CONNS 64
-#define MS UINT64_C(1000000)
+#define MS    UINT64_C(1000000)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
@@ -20,7 +21,7 @@ static struct run {
 	int conns;
 	enum life life[CONNS + 1];
 	bool up;
-	uint64_t named;          /* the incarnation that the master named last, 0 = none */
+	uint64_t named; /* the incarnation that the master named last, 0 = none */
 	uint64_t data;
 } R;
 
@@ -97,8 +98,8 @@ static uint64_t on_received(struct peer *p)
 	return R.data;
 }
 
-static const struct peer_ops ops = { on_connect, on_write, on_close, on_up, on_down,
-				     on_tired, on_give_up, on_received };
+static const struct peer_ops ops = {on_connect, on_write, on_close,   on_up,
+                                    on_down,    on_tired, on_give_up, on_received};
 
 /* The fields go through the bytes of a frame, as they do in life. */
 static bool frame(struct input *in, enum wire_kind kind, struct wire_control *ret)
@@ -122,7 +123,8 @@ static void step_member(struct input *in)
 	if (!frame(in, WIRE_MEMBER, &c))
 		return;
 	c.id = R.p.id;
-	if (c.up && c.epoch && c.name[0] && c.address[0]) { /* harbor/member.c passes nothing else on */
+	if (c.up && c.epoch && c.name[0] &&
+	    c.address[0]) { /* harbor/member.c passes nothing else on */
 		R.named = c.epoch;
 		peer_member_up(&R.p, &c, R.now);
 	} else if (!c.up) {
@@ -201,16 +203,23 @@ static void check(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	static void (*const step[])(struct input *) = { step_member, step_connected, step_hello, step_frame, step_frame, step_lost,
-							step_time, step_data };
-	struct input in = { p, n > 4096 ? 4096 : n };
+	static void (*const step[])(struct input *) = {step_member, step_connected, step_hello,
+	                                               step_frame,  step_frame,     step_lost,
+	                                               step_time,   step_data};
+	struct input in = {p, n > 4096 ? 4096 : n};
 	bool larger = input_byte(&in) & 1;
 
 	memset(&R, 0, sizeof(R));
 	R.now = 1000 * MS;
-	R.self = (struct peer_self){ .cluster = "c", .name = "self", .address = "10.0.0.9:7", .id = larger ? 9 : 1, .epoch = 99,
-				     .heartbeat_ns = 1000 * MS, .dead_ns = 5000 * MS, .link_wait_ns = 1000 * MS,
-				     .random = 77 };
+	R.self = (struct peer_self){.cluster = "c",
+	                            .name = "self",
+	                            .address = "10.0.0.9:7",
+	                            .id = larger ? 9 : 1,
+	                            .epoch = 99,
+	                            .heartbeat_ns = 1000 * MS,
+	                            .dead_ns = 5000 * MS,
+	                            .link_wait_ns = 1000 * MS,
+	                            .random = 77};
 	peer_init(&R.p, &ops, &R.self, 5);
 	while (in.n && R.conns < CONNS - 8) {
 		step[input_byte(&in) % 8](&in);

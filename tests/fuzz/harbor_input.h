@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * A fuzzer's bytes as steps of a history: numbers, names and whole control frames. Small numbers and known names are
- * cheap to say, so that frames of different steps speak of the same things; hostile ones are one byte away.
- * An input that is used up gives zeros.
+ * A fuzzer's bytes as steps of a history: numbers, names and whole control frames. Small numbers
+ * and known names are cheap to say, so that frames of different steps speak of the same things;
+ * hostile ones are one byte away. An input that is used up gives zeros.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,10 +17,10 @@ struct input {
 	size_t n;
 };
 
-#define INPUT_CHECK(what)        \
-	do {                     \
-		if (!(what))     \
-			abort(); \
+#define INPUT_CHECK(what)                                                                          \
+	do {                                                                                       \
+		if (!(what))                                                                       \
+			abort();                                                                   \
 	} while (0)
 
 static inline uint8_t input_byte(struct input *in)
@@ -33,8 +33,14 @@ static inline uint8_t input_byte(struct input *in)
 
 static inline uint64_t input_number(struct input *in)
 {
-	static const uint64_t hostile[] = { UINT64_MAX, UINT64_C(1) << 63, UINT64_C(1) << 62, UINT32_MAX, INT32_MAX, 1 << 24,
-					    256, 255 };
+	static const uint64_t hostile[] = {UINT64_MAX,
+	                                   UINT64_C(1) << 63,
+	                                   UINT64_C(1) << 62,
+	                                   UINT32_MAX,
+	                                   INT32_MAX,
+	                                   1 << 24,
+	                                   256,
+	                                   255};
 	uint8_t b = input_byte(in);
 	uint64_t v = 0;
 
@@ -50,8 +56,10 @@ static inline uint64_t input_number(struct input *in)
 /* A text of at most size - 1 bytes. */
 static inline void input_text(struct input *in, char *out, size_t size)
 {
-	static const char *const known[] = { "", "A", "B", "game-1", "game-2", "10.0.0.1:7", "10.0.0.2:7", "[::1]:80",
-					     ".local", ":0000ff", "12", "a\nb", "\x1b[2J", "exactly-15-byte", "exactly-16-bytes" };
+	static const char *const known[] = {
+	        "",           "A",          "B",        "game-1",          "game-2",
+	        "10.0.0.1:7", "10.0.0.2:7", "[::1]:80", ".local",          ":0000ff",
+	        "12",         "a\nb",       "\x1b[2J",  "exactly-15-byte", "exactly-16-bytes"};
 	uint8_t b = input_byte(in);
 	size_t n = 0;
 
@@ -81,7 +89,8 @@ static inline uint32_t input_handle(struct input *in)
 	return b == 255 ? (uint32_t)input_number(in) : (uint32_t)(b >> 4) << 24 | (b & 15u);
 }
 
-/* The handle (by its node), the cluster and the versions are right unless the input takes trouble. */
+/* The handle (by its node), the cluster and the versions are right unless the input takes trouble.
+ */
 static inline void input_control(struct input *in, enum wire_kind kind, struct wire_control *ret)
 {
 	uint8_t b = input_byte(in);
