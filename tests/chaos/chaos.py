@@ -8,7 +8,7 @@ Prints one line a seed and its violations; exit status 1 if there are any, 77 (a
 of namespaces here. What a seed leaves in --out: schedule.json, faults.tsv, the histories, logs and configurations of the nodes,
 memory.tsv, violations.txt. The same seed, nodes and seconds have the same faults; how they meet the traffic is up to the machine.
 """
-import argparse, json, os, random, shutil, signal, subprocess, sys, threading, time
+import argparse, json, os, random, re, shutil, signal, subprocess, sys, threading, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -19,6 +19,7 @@ DRAIN = 25.0      # no call is open longer, see check.BOUND
 SLEEPS = 8.0      # no task of the traffic sleeps longer
 CALM = 12.0       # a node gives back its memory after ten seconds of calm
 MESSAGE_MAX = "8MiB"
+OWN_ERROR = re.compile(r"error : \S*tests/chaos/\w+\.lua:\d+: (?!call )")
 PEAK = 768 * 1024 # KiB that a node may need at its worst: large messages for nodes that are cut off wait for dead_after
 
 # Defaults wherever a user would leave them: heartbeats, dead_after, threads, queues.
@@ -285,6 +286,14 @@ class Run:
         if self.peak > PEAK:
             self.violation(f"memory: a node had {self.peak} KiB")
 
+    def own_errors(self):
+        """Errors of this tool's own services, which would otherwise only make less traffic."""
+        for i in self.nodes:
+            with open(f"{self.dir}/n{i}.log", errors="replace") as f:
+                lines = [line.strip() for line in f if OWN_ERROR.search(line)]
+            if lines:
+                self.violation(f"node {i}: {len(lines)} errors in the tool's services, the first: {lines[0]}")
+
     # ---- the whole ----
     def rounds(self, plan):
         for k, r in enumerate(plan):
@@ -332,7 +341,10 @@ def one_seed(a, seed):
     finally:
         r.note("end")
         r.close()
+    r.own_errors()
     found = check.check(r.dir)
+    if found.idle_traffic():
+        r.violation(f"there was none of this traffic: {', '.join(found.idle_traffic())}")
     bad = r.violations + found.violations
     worst = max(r.recoveries, default=0.0)
     print(f"seed {seed}: {time.monotonic() - began:.0f} s, {r.faults} faults, {found.summary()}, worst recovery {worst:.1f} s, "

@@ -23,6 +23,7 @@ BY_HANDLE = DEAD_AFTER + LINK_WAIT
 BOUND = collections.defaultdict(lambda: NAME_WAIT + BY_HANDLE, {"handle": BY_HANDLE, "later": BY_HANDLE + 1})
 NEWS = 1.0   # seconds until every node of a whole cluster has heard of a name
 HEARD = 4.0  # seconds until a listener hears again in a whole cluster
+TRAFFIC = ("fails", "get", "handle", "herald", "later", "name", "publish", "race", "set", "subscribe", "unique", "unique-call")
 AROUND = 3  # records shown around a violation
 
 Call = collections.namedtuple("Call", "at node life who id kind whom expected limit")
@@ -107,7 +108,7 @@ class Checker:
         self.h, self.violations = history, []
         self.calls, self.done, self.where = {}, {}, {}
         self.errors, self.kinds = collections.Counter(), collections.Counter()
-        self.sent = self.received = self.answered = self.failed = 0
+        self.sent = self.received = self.answered = self.failed = self.gained = self.heard = 0
         self.slowest = 0.0
 
     def violation(self, text, where=None):
@@ -204,6 +205,7 @@ class Checker:
         holds, numbers, spans = {}, {}, collections.defaultdict(list)  # spans: (name, who) -> [asked, over]
         for at, life, k, (kind, who, *f) in self.h.records:
             if kind == "G":
+                self.gained += 1
                 for other in holds.get(f[0], {}):
                     if self.h.faults.quiet(at, at) and not self.h.faults.died_by(other, at):
                         self.violation(f"{f[0]} has two owners, {other} and {who}", (life, k))
@@ -280,10 +282,15 @@ class Checker:
         for (who, publisher), (number, where) in deaf.items():
             self.violation(f"{who} has subscribed and does not hear {publisher}, number {number} for the first", where)
 
+    def idle_traffic(self):
+        """The kinds of traffic of which there was nothing: a checker of no history finds no fault."""
+        counts = {"sends": self.received, "names gained": self.gained, "multicast": self.heard}
+        return [k for k in TRAFFIC if not self.kinds[k]] + [k for k, n in counts.items() if not n]
+
     def summary(self):
         top = ", ".join(f"{n} x {k}" for k, n in self.errors.most_common(6))
         return (f"{len(self.calls)} calls ({self.answered} answered, {self.failed} failed: {top or 'none'}), "
-                f"slowest {self.slowest:.1f} s, {self.sent} sends, {self.sent - self.received} lost, {self.heard} published heard")
+                f"slowest {self.slowest:.1f} s, {self.sent} sends, {self.sent - self.received} lost, {self.heard} published heard, {self.gained} names gained")
 
 
 def reason(text):

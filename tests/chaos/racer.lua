@@ -36,9 +36,9 @@ end
 local function race(name)
 	local asked = skynet.hpc() // 1000
 	racing = racing + 1
-	local ok, why = pcall(harbor.register, name)
+	local ok, why, number = pcall(harbor.register, name)
 	racing = racing - 1
-	history.record(ok and "G" or "D", name, asked, ok and why or history.reason(why))
+	history.record(ok and "G" or "D", name, asked, ok and number or history.reason(why))
 	if not ok then return end
 	held[name] = true
 	skynet.sleep(math.random(1, 300))

@@ -82,23 +82,25 @@ FINE = {
 }
 
 
-def violations(more, less, faults):
-    """What the checker says of the good history with more records, without some, and with more faults."""
+def checked(more, less, faults):
+    """What the checker finds of the good history with more records, without some, and with more faults."""
     with tempfile.TemporaryDirectory() as folder:
         for name, lines in [("faults", sorted(FAULTS + faults, key=lambda f: f[0]))] + [(f"n{n}.1", None) for n in (1, 2, 3)]:
             if lines is None:
                 lines = sorted((r for r in GOOD + more if r not in less and r[2].startswith(name[1] + ".")), key=lambda r: r[0])
             with open(f"{folder}/{name}.tsv", "w") as f:
                 f.writelines("\t".join(str(x) for x in r) + "\n" for r in lines)
-        return check.check(folder).violations
+        return check.check(folder)
 
 
 def tests():
+    none = set(check.TRAFFIC) - {"handle", "race", "set", "get", "fails", "name"}
+    yield "a kind of traffic that is missing is told", set(checked([], [], []).idle_traffic()) == none, none
     for name, (more, less, faults) in FINE.items():
-        found = violations(more, less, faults)
+        found = checked(more, less, faults).violations
         yield f"fine: {name}", not found, found
     for name, (more, less, faults, text) in BAD.items():
-        found = violations(more, less, faults)
+        found = checked(more, less, faults).violations
         yield f"seen: {name}", len(found) == 1 and text in found[0], found
     plan = schedule.schedule(7, 5, 300)
     yield "the same seed is the same schedule", plan == schedule.schedule(7, 5, 300) != schedule.schedule(8, 5, 300), plan
