@@ -13,7 +13,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
-#define MODEL_MAX (1u << 20)
+#define MODEL_MAX (256u << 10)
 #define ROUND_MAX 200000u
 
 struct input {
@@ -22,7 +22,7 @@ struct input {
 };
 
 static struct {
-	char *bytes;
+	char bytes[MODEL_MAX];
 	size_t size;
 } model;
 
@@ -47,7 +47,7 @@ static char *arrival(struct input *in, size_t *ret_size)
 	char *block;
 
 	if (size >= 240)
-		size = (size - 239) * 9001;
+		size = (size - 239) * 5003;
 	if (model.size + size > MODEL_MAX)
 		size = 0;
 	block = payload_alloc(size);
@@ -133,7 +133,7 @@ static void feed_line(lua_State *L, struct input *in)
 
 static void feed_number(lua_State *L, struct input *in)
 {
-	size_t n, want = next(in) + ((size_t)next(in) << 8) % (MODEL_MAX / 2) * 7;
+	size_t n, want = next(in) + ((size_t)next(in) << 8) % 0x4000 * 5;
 
 	begin(L, "feed");
 	lua_pushlightuserdata(L, arrival(in, &n));
@@ -243,12 +243,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct input in = { p, n };
 	lua_State *L = luaL_newstate();
 
-	model.bytes = malloc(MODEL_MAX);
 	model.size = 0;
 	lua_pushcfunction(L, run);
 	lua_pushlightuserdata(L, &in);
 	check(lua_pcall(L, 1, 0, 0) == LUA_OK);
 	lua_close(L);
-	free(model.bytes);
 	return 0;
 }
