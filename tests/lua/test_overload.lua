@@ -28,6 +28,24 @@ if mode == "flooded" then
 		return seen
 	end
 
+	local heard, last = 0, nil
+
+	function command.listen(channel)
+		local c = require "skynet.multicast".new {
+			channel = channel,
+			dispatch = function(_, _, text)
+				heard = heard + 1
+				last = text
+			end,
+		}
+		c:subscribe()
+		return true
+	end
+
+	function command.heard()
+		return heard, last
+	end
+
 	function command.ask(target)
 		return skynet.call(target, "lua", "pong", ("x"):rep(100))
 	end
@@ -123,6 +141,27 @@ tap.run {
 		end)
 		equal(answer, "pong")
 		skynet.kill(a)
+	end },
+
+	{ "a listener of a channel whose mailbox is full loses messages and stays a listener", function()
+		local s, gate, release = held()
+		local channel = require "skynet.multicast".new()
+		skynet.call(s, "lua", "listen", channel.channel)
+		skynet.call(s, "lua", "bound", 5)
+		skynet.call(s, "lua", "hold", gate)
+		-- large ones share their payload, and each reference must be given back once
+		for i = 1, 50 do
+			channel:publish(("x"):rep(i % 2 == 0 and 10 or 10000))
+		end
+		tap.logged("(5 messages): multicast from ")
+		release()
+		tap.until_true("it hears again", function()
+			channel:publish "the last"
+			local ok, n, last = pcall(skynet.call, s, "lua", "heard")
+			return ok and last == "the last" and n
+		end)
+		channel:delete()
+		skynet.kill(s)
 	end },
 
 	{ "with the policy warn nothing is refused, but counted", function()
