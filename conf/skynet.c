@@ -54,7 +54,8 @@ static char *append_variable(struct text *t, const char *name, size_t n)
 }
 
 /* NULL: *ret_error says why (mem_free), and *ret_at where. */
-static char *substitute(const char *text, size_t size, size_t *ret_size, char **ret_error, struct place *ret_at)
+static char *substitute(const char *text, size_t size, size_t *ret_size, char **ret_error,
+			struct place *ret_at)
 {
 	struct text out = { .bytes = mem_strdup("") };
 	char *error = NULL;

@@ -68,12 +68,13 @@ void mailbox_open_owned(struct mailbox *mb);
 
 /* senders, any thread: takes m unless the result is MAILBOX_CLOSED */
 enum mailbox_push mailbox_push(struct mailbox *mb, struct msg *m);
-/* To be asked before a push while there is a bound: m's place is taken, or not. Two questions at the same time never pass
- * the bound together. Any thread. */
+/* To be asked before a push while there is a bound: m's place is taken, or not. Two questions at the
+ * same time never pass the bound together. Any thread. */
 enum mailbox_room mailbox_admit(struct mailbox *mb, struct msg *m);
 /* m, which has MSG_COUNTED, is out, or its push failed. */
 void mailbox_uncount(struct mailbox *mb, struct msg *m);
-/* Most messages that mailbox_admit lets in; 0: it need not be asked. only_count: they are let in all the same. Any thread. */
+/* Most messages that mailbox_admit lets in; 0: it need not be asked. only_count: they are let in all
+ * the same. Any thread. */
 void mailbox_set_bound(struct mailbox *mb, unsigned bound, bool only_count);
 static inline unsigned mailbox_bound(const struct mailbox *mb)
 {

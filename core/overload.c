@@ -142,6 +142,6 @@ void overload_report(struct service *s, unsigned length)
 	for (const struct msg *m = s->mailbox.local; m && looked < LOOK_MAX; m = m->next, looked++)
 		n += m->source == best->source && m->type == best->type;
 	describe(who, best->source, best->type);
-	service_log(s, LOG_LEVEL_WARNING, "May overload, message queue length = %u (of %u looked at, %u: %s)", length,
-		    looked, n, who);
+	service_log(s, LOG_LEVEL_WARNING,
+		    "May overload, message queue length = %u (of %u looked at, %u: %s)", length, looked, n, who);
 }

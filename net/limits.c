@@ -70,7 +70,8 @@ const char *limits_check(const struct socket *s, size_t size)
 
 	if (unlikely(after > s->limit) && (!s->owner || !sendq_empty(&s->out)))
 		return "the write queue is full (net.write_queue)";
-	if (s->owner && after > NET_LOW_MARK && limits.total && unlikely(get(&sum.queued) + cost > limits.total))
+	if (s->owner && after > NET_LOW_MARK && limits.total &&
+	    unlikely(get(&sum.queued) + cost > limits.total))
 		return "the write queues of all sockets are full (net.write_total)";
 	return NULL;
 }
@@ -81,15 +82,18 @@ static void say(struct socket *s, const char *what)
 	uint64_t now = clock_mono_ns(), last = get(&sum.said_ns);
 	char peer[ADDR_TEXT_MAX] = "";
 
-	if ((last && now - last < SAY_NS) || !atomic_compare_exchange_strong_explicit(&sum.said_ns, &last, now,
-										       memory_order_relaxed,
-										       memory_order_relaxed))
+	if (last && now - last < SAY_NS)
 		return;
+	if (!atomic_compare_exchange_strong_explicit(&sum.said_ns, &last, now, memory_order_relaxed,
+						     memory_order_relaxed))
+		return; /* another thread is saying it */
 	if (s->fd >= 0)
 		socket_address(s, true, peer, sizeof(peer));
 	log_printf(LOG_LEVEL_WARNING, s->owner,
-		   "socket %d (%s) is closed: %s, %llu bytes wait for a peer that does not read (%llu such sockets so far)",
-		   socket_id(s), peer, what, (unsigned long long)s->out.bytes, (unsigned long long)get(&sum.closed_full));
+		   "socket %d (%s) is closed: %s, %llu bytes wait for a peer that does not read "
+		   "(%llu such sockets so far)",
+		   socket_id(s), peer, what, (unsigned long long)s->out.bytes,
+		   (unsigned long long)get(&sum.closed_full));
 }
 
 void limits_enforce(struct socket *s, const char *what)

@@ -112,8 +112,8 @@ int net_send_low(int id, void *payload_take, size_t size);
  * he gets is served, and sockets that are only being closed are given up early. C owners have bounds of their
  * own (net_set_limit), hold strictly, and are told by the result alone. */
 enum net_policy {
-	NET_POLICY_CLOSE, /* the send fails, the owner gets SOCKET_ERROR and SOCKET_CLOSE, the rest is dropped */
-	NET_POLICY_ERROR, /* the send fails, nothing else; SOCKET_WARNING once, and 0 when all has gone out */
+	NET_POLICY_CLOSE, /* the send fails, SOCKET_ERROR and SOCKET_CLOSE come, the rest is dropped */
+	NET_POLICY_ERROR, /* the send fails; SOCKET_WARNING once, and 0 when all has gone out */
 	NET_POLICY_KEEP,  /* for net_set_bound: as it is */
 };
 
@@ -146,8 +146,8 @@ void net_get_stats(struct net_stats *ret);
 int net_listen_handler(const struct net_handler *h, void *ud, const char *host, int port, int backlog,
 		       const char **ret_error);
 int net_connect_handler(const struct net_handler *h, void *ud, const char *host, int port);
-/* Holds descriptors back for this listener: its connections are accepted when there are none left. It waits for
- * its turn in place of closing them. */
+/* Holds descriptors back for this listener: its connections are accepted when there are none left. Those
+ * that are too many wait in place of being closed. */
 void net_keep_descriptors(int listener);
 /* Adopts a listening or connected descriptor (socket activation). */
 int net_adopt_handler(const struct net_handler *h, void *ud, int fd);

@@ -89,7 +89,7 @@ struct socket {
 	uint64_t complained_ns; /* when a listener last told of a failed accept */
 	uint32_t read_size;  /* the next read buffer, adapts */
 	uint32_t since_mark; /* what the messages for the owner cost since the last that was marked */
-	unsigned marks;      /* marked messages that the owner has not taken yet: MARKS_MAX stop the reading */
+	unsigned marks;      /* marked messages not taken yet by the owner: MARKS_MAX stop the reading */
 	struct addr_list *to;
 
 	char *unix_path; /* made by our bind: unlinked at the end, if it is still this inode */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Commands as they come in, first byte even: a line of the control socket, odd: the message of another node. Any bytes
- * are legal input: malformed, refused with a reason, passed on with all of its words, or answered by one JSON object. */
+/* Commands as they come in, first byte even: a line of the control socket, odd: the message of another
+ * node. Any bytes are legal input: malformed, refused with a reason, passed on with all of its words, or
+ * answered by one JSON object. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,7 +131,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	}
 	if (n < 1)
 		return 0;
-	/* a copy of its own, so that reading past it is found; a line ends with a NUL in place of its line feed */
+	/* a copy of its own, so that reading past it is found; a line has a NUL in place of its end */
 	text = malloc(n);
 	memcpy(text, p + 1, n - 1);
 	text[n - 1] = 0;

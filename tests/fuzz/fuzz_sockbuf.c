@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Any order of what skynet.socket does to a buffer, against a plain string that does the same: what arrives, in pieces
- * of any size, is read once and in order, and a separator is found where it is. */
+/* Any order of what skynet.socket does to a buffer, against a plain string that does the same: what
+ * arrives, in pieces of any size, is read once and in order, and a separator is found where it is. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdbool.h>
@@ -221,8 +221,10 @@ static void clear(lua_State *L, struct input *in)
 
 static int run(lua_State *L)
 {
-	static void (*const what[])(lua_State *L, struct input *in) = { push, feed_line, feed_number, feed_any, readline, pop,
-									push, feed_line, feed_number, readline, readall, clear };
+	static void (*const what[])(lua_State *L, struct input *in) = {
+		push, feed_line, feed_number, feed_any, readline, pop,
+		push, feed_line, feed_number, readline, readall, clear,
+	};
 	struct input *in = lua_touserdata(L, 1);
 
 	lua_newtable(L);

@@ -435,10 +435,11 @@ function socket.limit(id, n)
 	s.high = n and math.min(n, PAUSE_AT) or PAUSE_AT
 end
 
--- Ours: writelimit(id [, bytes [, policy]]). At most so many bytes wait for the peer of this socket (0: as configured,
--- net.write_queue; nil: as it is). What happens at the bound is the policy: "close" ends the socket, "error" only
--- lets the write return false; the callback of socket.warning hears 0 when all has gone out. A listener's bound is
--- that of the connections it accepts later. Returns bytes and policy, or false: no such socket.
+-- Ours: writelimit(id [, bytes [, policy]]). At most so many bytes wait for the peer of this socket (0:
+-- as configured, net.write_queue; nil: as it is). What happens at the bound is the policy: "close" ends
+-- the socket, "error" only lets the write return false; the callback of socket.warning hears 0 when all
+-- has gone out. A listener's bound is that of the connections it accepts later. Returns bytes and policy,
+-- or false: no such socket.
 socket.writelimit = driver.writelimit
 
 function socket.warning(id, callback)
