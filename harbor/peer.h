@@ -30,7 +30,8 @@
 #include "harbor/wire.h"
 
 #define PEER_BACKOFF_MIN_NS UINT64_C(100000000)
-#define PEER_BACKOFF_MAX_NS UINT64_C(5000000000)
+/* A node that is reached again is not to wait long for it; an attempt costs a packet. */
+#define PEER_BACKOFF_MAX_NS UINT64_C(1000000000)
 #define PEER_HANDSHAKE_NS UINT64_C(5000000000)
 
 enum peer_state { PEER_UNKNOWN, PEER_WAITING, PEER_CONNECTING, PEER_UP };

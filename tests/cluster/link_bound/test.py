@@ -36,7 +36,8 @@ def small_batches(build):
             assert accepted + refused == MESSAGES and refused > MESSAGES // 4, (accepted, refused)
             assert link(a)["queued_bytes"] <= (1 << 20) + 4096, link(a)
             assert link(a)["dropped"] == refused, link(a)
-            assert rss(a) - before < 8 << 20, (before, rss(a))
+            # a sanitizer keeps what is freed
+            assert "san-" in build or rss(a) - before < 8 << 20, (before, rss(a))
             assert a.logged("send queue full")
         finally:
             b.signal(signal.SIGCONT)
