@@ -100,6 +100,11 @@ static const char *check_waits(struct host *h)
 			continue;
 		used++;
 		dropped += w->kind == WAIT_DROPPED;
+		if (w->kind == WAIT_LOOK) {
+			if (w->task || w->session != h->look_session)
+				return "a look for lost responses is not the host's";
+			continue;
+		}
 		if (w->kind == WAIT_DROPPED ? w->task || w->timer : !w->task || !w->task->live)
 			return "a session is of a task that does not live";
 		if (w->kind == WAIT_DEADLINE && w->task->deadline_session != w->session)
@@ -144,7 +149,7 @@ static int left(lua_State *L)
 	for (const struct response *r = h->responses; r; r = r->next)
 		n++;
 	lua_pushinteger(L, h->tasks);
-	lua_pushinteger(L, h->waits_used - h->dropped);
+	lua_pushinteger(L, h->waits_used - h->dropped - (h->look_session != 0));
 	lua_pushinteger(L, h->timeout_count);
 	lua_pushinteger(L, n);
 	return 4;
