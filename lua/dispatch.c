@@ -184,6 +184,7 @@ static noinline void no_memory(struct host *h, const struct msg *m)
 	if (m->session)
 		service_send_error_text(service_handle(h->s), m->source, m->session,
 		                        "error in callee: not enough memory");
+	task_lose_message(m);
 }
 
 static void on_request(struct host *h, struct msg *m, bool borrowed)
@@ -204,7 +205,7 @@ static void on_request(struct host *h, struct msg *m, bool borrowed)
 	if (unlikely(!t)) {
 		no_memory(h, m);
 		if (!borrowed)
-			msg_destroy(m);
+			service_drop_message(m);
 		return;
 	}
 	co = t->co;

@@ -282,6 +282,9 @@ void task_resume(struct task *t, int nargs);
 /* Ends a suspended task: closes its variables; its request, if unanswered, fails with why. */
 void task_kill(struct task *t, const char *why);
 void task_fail_request(struct task *t, const char *why);
+/* For want of memory the service does not see m. A stream that has lost bytes ends: nobody shall
+ * read on as if nothing had been there. */
+void task_lose_message(const struct msg *m);
 /* Fails what the task waits for and resumes it: its blocking function raises "call failed: why". */
 void task_fail_wait(struct task *t, const char *why, size_t size);
 /* For continuations: raises if the wait failed. */

@@ -13,6 +13,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "lua/host.h"
+#include "net/net.h"
 
 #define LINE_MAX_BYTES 200
 
@@ -350,6 +351,14 @@ void task_log_error(struct host *h, lua_State *from, int status, uint32_t source
 	lua_pop(L, 2);
 }
 
+void task_lose_message(const struct msg *m)
+{
+	const struct socket_message *sm = msg_payload(m);
+
+	if (m->type == PTYPE_SOCKET && m->size >= sizeof(*sm) && sm->type == SOCKET_DATA)
+		net_shutdown(sm->id);
+}
+
 static noinline void on_error(struct task *t, int status)
 {
 	struct host *h = t->host;
@@ -361,6 +370,8 @@ static noinline void on_error(struct task *t, int status)
 		trace_event(t, "error", NULL);
 	task_log_error(h, t->co, status, t->source, t->session, t->request_size, line);
 	task_fail_request(t, line);
+	if (status == LUA_ERRMEM && t->request)
+		task_lose_message(t->request);
 	close_task(t);
 	if (is_start)
 		host_start_failed(h, line);

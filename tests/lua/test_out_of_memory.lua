@@ -2,6 +2,7 @@
 -- A service whose memory ends, at every possible place: whoever asked it gets an error, and the
 -- node lives.
 local skynet = require "skynet"
+local socket = require "skynet.socket"
 require "skynet.manager"
 
 local mode, arg1, arg2 = ...
@@ -15,8 +16,9 @@ if mode == "victim" then
 	end
 	local queue = require "skynet.queue"
 	local inner = require "skynet.coroutine"
+	local socket = require "skynet.socket"
 
-	local kept
+	local kept, stream
 	local work = {}
 
 	function work.echo(...) return ... end
@@ -49,6 +51,7 @@ if mode == "victim" then
 		kept = skynet.response()
 		kept(true, "kept")
 	end
+	function work.stream() return socket.read(stream, 5) end
 	function work.section()
 		local section = queue()
 		skynet.fork(section, skynet.yield)
@@ -83,6 +86,13 @@ if mode == "victim" then
 			if what == "work" then
 				failalloc.arm(n)
 				skynet.retpack("done", work[name](...))
+			elseif what == "listen" then
+				local lid, _, port = socket.listen("127.0.0.1", 0)
+				socket.start(lid, function(id)
+					socket.start(id)
+					stream = id
+				end)
+				skynet.retpack(port)
 			elseif what == "arm" then
 				skynet.retpack()
 				failalloc.arm(n)
@@ -165,6 +175,24 @@ local function work(name, n)
 	return passes
 end
 
+-- The failure meets a byte stream: what is read is all of it, or its end.
+local function stream(n)
+	local victim = skynet.newservice("test_out_of_memory", "victim")
+	local where = ("stream, allocation %d"):format(n)
+	local fd = socket.open("127.0.0.1", skynet.call(victim, "lua", "listen"))
+	skynet.timeout(2, function() socket.write(fd, "12345") end)
+	skynet.sleep(1)
+	local r = in_time(skynet.call, victim, "lua", "work", "stream", n)
+	outcome(where, r)
+	if r and r[1] and r[3] and r[3] ~= "12345" then
+		fail("%s: read %s", where, tostring(r[3]))
+	end
+	local passes = examine(victim, where)
+	skynet.kill(victim)
+	socket.close(fd)
+	return passes
+end
+
 -- The failure meets what stands before the handler: the coroutine, the arguments.
 local function request(n)
 	local victim = skynet.newservice("test_out_of_memory", "victim")
@@ -213,6 +241,7 @@ skynet.start(function()
 		sweep(name, function(n) return work(name, n) end)
 	end
 	sweep("request", request)
+	sweep("stream", stream)
 	sweep("birth", birth)
 	for i = 1, math.min(#failures, 20) do
 		print("# " .. failures[i])
