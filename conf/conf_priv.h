@@ -74,6 +74,7 @@ const struct place *conf_seen(const struct load *l, const char *section, const c
 const char *conf_nearest(const char *section, const char *word);
 /* ${VAR}, ${VAR:-default}, $$. NULL after an error. mem_free. */
 char *conf_expand(struct load *l, const char *text, unsigned line, unsigned column);
-/* HOST-ID or HOST-FILE, so that the nodes of one host have names of their own without being given them. mem_free. */
+/* HOST-ID or HOST-FILE, so that the nodes of one host have names of their own without being given
+ * them. mem_free. */
 char *conf_default_name(const struct config *c);
 bool conf_key_is_list(const char *section, const char *name);

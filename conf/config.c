@@ -217,8 +217,8 @@ static const char *first_statement(const char *text)
 	}
 }
 
-/* Not YAML by its name, and the first line that says anything is an assignment, key = value, or begins with a word
- * of Lua. */
+/* Not YAML by its name, and the first line that says anything is an assignment, key = value, or
+ * begins with a word of Lua. */
 static bool reads_like_lua(const char *file, const char *text)
 {
 	static const char *const words[] = { "include", "local", "function", "if", "do", "for", "while" };

@@ -2,7 +2,8 @@
 #pragma once
 /*
  * Configuration of a node: one YAML file (schema: conf/schema.def, sample: conf/node.yaml), or a
- * skynet-style Lua file (lua-core.md 1.2 to 1.4). All errors are collected, each with file:line:column.
+ * skynet-style Lua file (lua-core.md 1.2 to 1.4). All errors are collected, each with
+ * file:line:column.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -89,9 +90,9 @@ struct config_errors {
 	size_t count;
 };
 
-/* How a skynet-style file is evaluated: <lua.h> stays in lua/, so daemon/ plugs this in. `text` is
- * the file after $NAME substitution; include(path) calls back. Calls emit for every key of the result.
- * 0, or -EINVAL with *ret_error (mem_free) and *ret_line. */
+/* How a skynet-style file is evaluated: <lua.h> stays in lua/, so daemon/ plugs this in. `text`
+ * is the file after $NAME substitution; include(path) calls back. Calls emit for every key of
+ * the result. 0, or -EINVAL with *ret_error (mem_free) and *ret_line. */
 struct config_lua_ops {
 	int (*eval)(const char *file, const char *text, size_t size,
 		    int (*include)(const char *path, char **ret_text, size_t *ret_size, char **ret_error,
@@ -101,15 +102,15 @@ struct config_lua_ops {
 };
 void config_set_lua(const struct config_lua_ops *ops);
 
-/* Reads, expands ${VAR}, checks. 0: *ret is the caller's (config_destroy). -EINVAL: *ret_errors holds at
- * least one error (config_errors_fini). *ret_errors may hold warnings only on failure. */
+/* Reads, expands ${VAR}, checks. 0: *ret is the caller's (config_destroy). -EINVAL: *ret_errors
+ * holds at least one error (config_errors_fini). *ret_errors may hold warnings only on failure. */
 int config_load(const char *file, struct config **ret, struct config_errors *ret_errors);
 /* The same from memory; `file` names it in errors. For tests and fuzzing. */
 int config_parse(const char *file, const char *text, size_t size, struct config **ret,
 		 struct config_errors *ret_errors);
 struct config *config_destroy(struct config *c);
-/* A node's name becomes part of paths and of other nodes' tables: 1 to CONFIG_NAME_MAX letters, digits, '_', '-'
- * and '.', which is not the first. Any thread. */
+/* A node's name becomes part of paths and of other nodes' tables: 1 to CONFIG_NAME_MAX letters,
+ * digits, '_', '-' and '.', which is not the first. Any thread. */
 #define CONFIG_NAME_MAX 63
 bool config_name_ok(const char *name);
 void config_errors_fini(struct config_errors *e);

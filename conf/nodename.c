@@ -13,7 +13,8 @@
 
 bool config_name_ok(const char *name)
 {
-	return *name && *name != '.' && strlen(name) <= CONFIG_NAME_MAX && name[strspn(name, CHARACTERS)] == 0;
+	return *name && *name != '.' && strlen(name) <= CONFIG_NAME_MAX &&
+	       name[strspn(name, CHARACTERS)] == 0;
 }
 
 /* Appends what a name may hold of `text`, at most `max` bytes. */

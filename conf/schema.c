@@ -124,7 +124,8 @@ static bool parse_scaled(const char *text, bool duration, uint64_t *ret)
 	return false;
 }
 
-/* Relative to the folder of the configuration; in a skynet-style one paths are relative to the working directory. */
+/* Relative to the folder of the configuration; in a skynet-style one paths are relative to the
+ * working directory. */
 static char *resolve_path(const struct load *l, const char *text)
 {
 	const char *slash = strrchr(l->file, '/');
@@ -380,7 +381,9 @@ static void missing(struct load *l, const char *section, const char *name)
 /* What skynet-style files call the key of an address. */
 static const char *skynet_key(const struct conf_address *a)
 {
-	return strcmp(a->section, "master") == 0 ? "standalone" : strcmp(a->name, "listen") == 0 ? "address" : a->name;
+	if (strcmp(a->section, "master") == 0)
+		return "standalone";
+	return strcmp(a->name, "listen") == 0 ? "address" : a->name;
 }
 
 /* A game comes with the addresses that it has, and they are its owner's choice: he is warned. */
@@ -400,10 +403,10 @@ static void warn_exposed(struct load *l)
 	}
 	if (!*exposed)
 		return;
-	text = mem_printf("links between nodes are neither encrypted nor authenticated, and other hosts may reach %s: "
-			  "who does can join the cluster and call every service. Cure: loopback addresses, or a "
-			  "firewall before these ports; harbord_cluster_insecure = true says that the network is "
-			  "trusted",
+	text = mem_printf("links between nodes are neither encrypted nor authenticated, and other "
+			  "hosts may reach %s: who does can join the cluster and call every service. "
+			  "Cure: loopback addresses, or a firewall before these ports; "
+			  "harbord_cluster_insecure = true says that the network is trusted",
 			  exposed);
 	conf_list_add(&l->c->warnings, text);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Configurations in the style of skynet (lua-core.md 1.2 to 1.4): a Lua chunk that assigns globals.
+/* Configurations in the style of skynet (lua-core.md 1.2 to 1.4): a Lua chunk that assigns
+ * globals.
  *
- * $NAME is replaced in the raw text, then lua/ evaluates it (config_set_lua). Every key goes to the
- * environment; those that mean something here go to struct config as well. What only harbord has is said with
- * the keys of the schema behind a prefix that no game uses: harbord_admin_listen is admin.listen.
+ * $NAME is replaced in the raw text, then lua/ evaluates it (config_set_lua). Every key goes to
+ * the environment; those that mean something here go to struct config as well. What only harbord
+ * has is said with the keys of the schema behind a prefix that no game uses:
+ * harbord_admin_listen is admin.listen.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -110,8 +112,8 @@ static const char *get(const struct config *c, const char *key)
 	return NULL;
 }
 
-/* Where the file assigns the key last, as far as a look at the text tells: Lua says only what came of it. Line 0 for a
- * key of an included file, and for one that nobody assigns. */
+/* Where the file assigns the key last, as far as a look at the text tells: Lua says only what
+ * came of it. Line 0 for a key of an included file, and for one that nobody assigns. */
 static struct place place_of(const struct load *l, const char *key)
 {
 	const char *last = NULL;
@@ -165,8 +167,9 @@ static void set_own(struct load *l, const char *whole, const char *value)
 	if (key[n] && conf_section(l, section) && strcmp(section, "env") != 0)
 		conf_set(l, section, key + n + 1, value, at.line, at.column);
 	else
-		conf_error(l, at.line, at.column, "unknown key \"" OWN_PREFIX "%s\": " OWN_PREFIX "SECTION_KEY is SECTION.KEY of a YAML "
-			   "configuration", key);
+		conf_error(l, at.line, at.column,
+			   "unknown key \"" OWN_PREFIX "%s\": " OWN_PREFIX "SECTION_KEY is SECTION.KEY of "
+			   "a YAML configuration", key);
 }
 
 static void set_owns(struct load *l)

@@ -19,8 +19,9 @@
 #define ADMIN_CONNECTIONS_MAX 16u
 #define ADMIN_LINE_MAX (1u << 20) /* a script to inject is one argument */
 
-/* path: NULL = the first of the default places (sockpath.h) that can be had, with a number if a living process has
- * that of this node; else "unix:/path" or "/path", that or nothing. 0, or -errno with *ret_error (mem_free). */
+/* path: NULL = the first of the default places (sockpath.h) that can be had, with a number if a
+ * living process has that of this node; else "unix:/path" or "/path", that or nothing. 0, or
+ * -errno with *ret_error (mem_free). */
 int admin_open(const char *node, const char *path, char **ret_error);
 void admin_close(void);
 /* "" = not open. */

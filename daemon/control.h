@@ -4,10 +4,11 @@
  * The internal service `.daemon`, the process's own address inside the actor world:
  *
  *   - the bootstrap service tells it that the start service is up (text "start_done"), or why
- *     not ("start_failed TEXT"), or which part of the node failed before it ("boot_failed TEXT");
+ *     not ("start_failed TEXT"), or which part of the node failed before it ("boot_failed
+ *     TEXT");
  *   - the watchdog sends it a message and sees it come through the dispatcher;
- *   - calls of harborctl are made in its name (call.h), and what harborctl asks on another node comes to it as text
- *     with a session.
+ *   - calls of harborctl are made in its name (call.h), and what harborctl asks on another node
+ *     comes to it as text with a session.
  *
  * Threads: init and launch from the main thread; the rest from any.
  */
@@ -21,8 +22,14 @@ void control_init(void (*wake)(void));
 /* Launches the service and names it `.daemon`. 0: failed (logged). */
 uint32_t control_launch(void);
 
-/* The start service: told by message, or by the environment keys start_done, start_failed and boot_failed. */
-enum control_start { CONTROL_START_PENDING, CONTROL_START_DONE, CONTROL_START_FAILED, CONTROL_BOOT_FAILED };
+/* The start service: told by message, or by the environment keys start_done, start_failed and
+ * boot_failed. */
+enum control_start {
+	CONTROL_START_PENDING,
+	CONTROL_START_DONE,
+	CONTROL_START_FAILED,
+	CONTROL_BOOT_FAILED,
+};
 enum control_start control_start_state(void);
 /* Why it failed, "" if nobody said. */
 #define CONTROL_ERROR_MAX 4096

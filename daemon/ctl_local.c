@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds the nodes of this host. No socket is ever waited for alone: a node that is frozen costs its share of the
- * common patience, one that is dead costs nothing. */
+/* Finds the nodes of this host. No socket is ever waited for alone: a node that is frozen costs
+ * its share of the common patience, one that is dead costs nothing. */
 #include <errno.h>
 #include <poll.h>
 #include <pwd.h>
@@ -212,7 +212,8 @@ static bool is_called(const struct local_node *n, const char *name)
 	char own[SOCKPATH_MAX];
 
 	name_of(n, own);
-	return strcmp(own, name) == 0 || (*text_of(n, "cluster") && strcmp(text_of(n, "harbor"), name) == 0);
+	return strcmp(own, name) == 0 ||
+	       (*text_of(n, "cluster") && strcmp(text_of(n, "harbor"), name) == 0);
 }
 
 static void add_node(struct json *j, const struct local_node *n)
@@ -317,8 +318,8 @@ static int choose_way(const struct local_nodes *l, const char *name, char ret_pa
 	}
 	if (*first)
 		return 0;
-	fprintf(stderr, "harborctl: no node %s on this host, nor in a cluster of its nodes; those of this host "
-			"are listed by: harborctl local\n", name);
+	fprintf(stderr, "harborctl: no node %s on this host, nor in a cluster of its nodes; those of "
+			"this host are listed by: harborctl local\n", name);
 	return EX_UNAVAILABLE;
 }
 

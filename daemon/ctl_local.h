@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The nodes of this host, for harborctl: every control socket in its usual place (sockpath.h) on which a living
- * process listens is asked for its status, all at once. A node that gives no answer in time is in the list all the
- * same, under the name that its socket has.
+ * The nodes of this host, for harborctl: every control socket in its usual place (sockpath.h) on
+ * which a living process listens is asked for its status, all at once. A node that gives no
+ * answer in time is in the list all the same, under the name that its socket has.
  *
  * Threads: one.
  * Limits:  LOCAL_NODES_MAX sockets; LOCAL_PATIENCE_MS for all of them together.
@@ -40,6 +40,7 @@ void local_fini(struct local_nodes *l);
 /* {"nodes": [...]}, those with that name or harbor id only unless it is NULL. mem_free. */
 char *local_json(const struct local_nodes *l, const char *name, size_t *ret_size);
 
-/* The socket to connect to for the node of that name or harbor id, or, with NULL, for the only one. *ret_forward: it is
- * not on this host, the node of the socket knows it. 0, or an exit status after words on stderr. */
+/* The socket to connect to for the node of that name or harbor id, or, with NULL, for the only
+ * one. *ret_forward: it is not on this host, the node of the socket knows it. 0, or an exit
+ * status after words on stderr. */
 int local_choose(const char *name, char ret_path[SOCKPATH_MAX], bool *ret_forward);

@@ -322,7 +322,8 @@ static int show_local(const struct options *o)
 	return 0;
 }
 
-/* Makes sure that o->socket is there, and o->node only if that node is to be asked through it. 0 or an exit status. */
+/* Makes sure that o->socket is there, and o->node only if that node is to be asked through it.
+ * 0 or an exit status. */
 static int choose(struct options *o, char path[SOCKPATH_MAX])
 {
 	bool forward;

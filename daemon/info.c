@@ -39,7 +39,8 @@ void info_init(const struct config *c)
 	static char file[PATH_MAX]; /* as it is to be found from any folder */
 	const char *id = getenv("INVOCATION_ID");
 
-	info = (struct info){ .node = c->node.name, .config_file = realpath(c->file, file) ? file : c->file,
+	info = (struct info){ .node = c->node.name,
+			      .config_file = realpath(c->file, file) ? file : c->file,
 			      .cluster = c->cluster.present ? c->cluster.name : NULL,
 			      .harbor = c->node.harbor, .master = c->master.present, .config_hash = file_hash(c->file) };
 	snprintf(info.invocation_id, sizeof(info.invocation_id), "%s", id ? id : "");

@@ -249,7 +249,8 @@ static int boot_failed(const struct config *c)
 	return boot_start_failed_status(c);
 }
 
-/* The default is to end: a node without its start service looks well and does nothing. Some games live with it. */
+/* The default is to end: a node without its start service looks well and does nothing. Some
+ * games live with it. */
 static int start_failed(const struct config *c)
 {
 	char why[CONTROL_ERROR_MAX];

@@ -69,7 +69,8 @@ int sockpath_make(unsigned place, const char *node, unsigned number, char ret_pa
 	const char *runtime = variable("RUNTIME_DIRECTORY"), *user = variable("XDG_RUNTIME_DIR");
 	char file[SOCKPATH_MAX];
 
-	if (snprintf(file, sizeof(file), number > 1 ? "%s" NUMBER_MARK "%u" : "%s", node, number) >= SOCKPATH_MAX)
+	if (snprintf(file, sizeof(file), number > 1 ? "%s" NUMBER_MARK "%u" : "%s", node, number) >=
+	    SOCKPATH_MAX)
 		return -ENAMETOOLONG;
 
 	switch (place) {

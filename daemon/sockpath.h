@@ -8,9 +8,9 @@
  *   /run/harbor/NAME.sock                (root)
  *   /tmp/harbord-UID/NAME.sock           (a folder that only this user may enter)
  *
- * A node takes the first place that it can use. If a living process has that socket, the file is NAME+2.sock,
- * and so on.
- * Used by the node and by harborctl, so it needs nothing of the daemon. Any thread.
+ * A node takes the first place that it can use. If a living process has that socket, the file is
+ * NAME+2.sock, and so on. Used by the node and by harborctl, so it needs nothing of the daemon.
+ * Any thread.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,13 +20,15 @@
 #define SOCKPATH_PLACES 4u
 #define SOCKPATH_NUMBERS 1000u
 
-/* For the node: its socket in this place, from 0, with this number, from 1. Creates the folder of the last two. 0; -errno
- * if the place cannot be used, -ENOENT if it is not for this process (no such variable, not root). */
+/* For the node: its socket in this place, from 0, with this number, from 1. Creates the folder
+ * of the last two. 0; -errno if the place cannot be used, -ENOENT if it is not for this process
+ * (no such variable, not root). */
 int sockpath_make(unsigned place, const char *node, unsigned number, char ret_path[SOCKPATH_MAX]);
 /* The name of the node whose default socket this is, a path that ends as they do. */
 void sockpath_name(const char *path, char ret_name[SOCKPATH_MAX]);
 
-/* For harborctl: calls f with each socket that may be a node's, dead ones too: in $RUNTIME_DIRECTORY if it is
- * set and holds any; else in all places above, of all users. A socket may be found twice. A folder of /tmp is
- * looked into only if its owner is the user that it is named after. */
+/* For harborctl: calls f with each socket that may be a node's, dead ones too: in
+ * $RUNTIME_DIRECTORY if it is set and holds any; else in all places above, of all users. A
+ * socket may be found twice. A folder of /tmp is looked into only if its owner is the user that
+ * it is named after. */
 void sockpath_foreach(void (*f)(const char *path, void *ud), void *ud);

@@ -24,7 +24,8 @@ static void join(const char *host, int n, const char *address, char ret_address[
 {
 	bool bare6 = memchr(host, ':', (size_t)n) && *host != '[';
 
-	snprintf(ret_address, ANNOUNCE_MAX, bare6 ? "[%.*s]%s" : "%.*s%s", n, host, address + host_of(address));
+	snprintf(ret_address, ANNOUNCE_MAX, bare6 ? "[%.*s]%s" : "%.*s%s", n, host,
+		 address + host_of(address));
 }
 
 bool announce_is_any(const char *address)

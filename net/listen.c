@@ -3,13 +3,15 @@
  * Listening and accepting.
  *
  * When descriptors run out, a pending connection would make the listener readable for ever. One
- * descriptor is held back for that (reserve.c): it is given up, the connection is accepted, closed at once
- * (so the client learns it) and the descriptor taken back. When even that fails the listener rests for
- * JANITOR_BACKOFF_NS. The control socket's connections get one that is kept for them.
+ * descriptor is held back for that (reserve.c): it is given up, the connection is accepted,
+ * closed at once (so the client learns it) and the descriptor taken back. When even that fails
+ * the listener rests for JANITOR_BACKOFF_NS. The control socket's connections get one that is
+ * kept for them.
  *
- * A unix path that nobody answers on is left over from a process that died, and is taken over. Nobody answers
- * between a bind and its listen either, so all processes that do this in one folder take turns: each holds
- * a lock on the folder meanwhile. Who does not get the lock takes nothing over.
+ * A unix path that nobody answers on is left over from a process that died, and is taken over.
+ * Nobody answers between a bind and its listen either, so all processes that do this in one
+ * folder take turns: each holds a lock on the folder meanwhile. Who does not get the lock takes
+ * nothing over.
  */
 #include <errno.h>
 #include <fcntl.h>

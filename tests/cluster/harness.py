@@ -55,7 +55,8 @@ class Node:
 
     def start(self):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([self.cluster.build + "/harbord", self.config], stdout=log, stderr=log,
+            self.process = subprocess.Popen([self.cluster.build + "/harbord", self.config],
+                                            stdout=log, stderr=log,
                                             stdin=subprocess.DEVNULL, env=self.env)
         self.found = None
         return self
@@ -68,7 +69,8 @@ class Node:
         return self.found
 
     def ctl(self, *args, limit=10):
-        p = subprocess.run([self.cluster.build + "/harborctl", "--socket", self.socket, "--json", *args],
+        p = subprocess.run([self.cluster.build + "/harborctl", "--socket", self.socket, "--json",
+                            *args],
                            capture_output=True, text=True, timeout=limit)
         if p.returncode:
             raise Failed(f"harborctl {' '.join(args)}: {p.returncode} {p.stderr.strip()} {p.stdout.strip()}")
@@ -80,7 +82,8 @@ class Node:
         return answer["values"]
 
     def ready(self, seconds=20):
-        eventually(f"{self.name} is ready", lambda: self.ctl("status")["state"] in ("running", "ready"), seconds)
+        eventually(f"{self.name} is ready",
+                   lambda: self.ctl("status")["state"] in ("running", "ready"), seconds)
         return self
 
     def signal(self, sig):

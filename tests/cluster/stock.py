@@ -8,10 +8,12 @@ class Stock:
     `node` names the files of its output. env: what is set, or with None is not. log: the file of its logger, if that is
     not stdout. prefix: words before the command."""
 
-    def __init__(self, build, files, config="config.lua", node="n", env=None, tmp=None, log="", prefix=()):
+    def __init__(self, build, files, config="config.lua", node="n", env=None, tmp=None, log="",
+                 prefix=()):
         self.build, self.node, self.config = os.path.abspath(build), node, config
         self.tmp = tmp or tempfile.mkdtemp(prefix="harbor-test-")
-        self.env = {k: v for k, v in dict(os.environ, TZ="UTC", **(env or {})).items() if v is not None}
+        self.env = {k: v for k, v in dict(os.environ, TZ="UTC", **(env or {})).items()
+                    if v is not None}
         self.process, self.found, self.log, self.prefix = None, None, log, list(prefix)
         for name, text in files.items():
             path = os.path.join(self.tmp, name)
@@ -23,15 +25,18 @@ class Stock:
         return [*self.prefix, self.build + "/harbord", *more, self.config]
 
     def start(self):
-        with open(f"{self.tmp}/{self.node}.out", "wb") as out, open(f"{self.tmp}/{self.node}.err", "wb") as err:
-            self.process = subprocess.Popen(self.argv(), cwd=self.tmp, env=self.env, stdin=subprocess.DEVNULL,
+        with open(f"{self.tmp}/{self.node}.out", "wb") as out, open(f"{self.tmp}/{self.node}.err",
+                                                                    "wb") as err:
+            self.process = subprocess.Popen(self.argv(), cwd=self.tmp, env=self.env,
+                                            stdin=subprocess.DEVNULL,
                                             stdout=out, stderr=err)
         self.found = None
         return self
 
     def run(self, *more, limit=60):
         """Runs it to its end."""
-        return subprocess.run(self.argv(*more), cwd=self.tmp, env=self.env, stdin=subprocess.DEVNULL, capture_output=True,
+        return subprocess.run(self.argv(*more), cwd=self.tmp, env=self.env,
+                              stdin=subprocess.DEVNULL, capture_output=True,
                               text=True, errors="replace", timeout=limit)
 
     def read(self, name):
@@ -52,11 +57,13 @@ class Stock:
     @property
     def socket(self):
         if not self.found:
-            self.found = control_socket(self.out + (self.read(self.log) if self.log else ""), self.process.pid)
+            self.found = control_socket(self.out + (self.read(self.log) if self.log else ""),
+                                        self.process.pid)
         return self.found
 
     def ctl(self, *args, limit=20):
-        p = subprocess.run([*self.prefix, self.build + "/harborctl", "--socket", self.socket, "--json", *args],
+        p = subprocess.run([*self.prefix, self.build + "/harborctl", "--socket", self.socket,
+                            "--json", *args],
                            capture_output=True, text=True, timeout=limit, env=self.env)
         if p.returncode:
             raise Failed(f"harborctl {' '.join(args)}: {p.returncode} {p.stderr.strip()} {p.stdout.strip()}")

@@ -28,11 +28,13 @@ def without_a_logger_lines_go_to_stdout(build):
         n.call(".main", "say", "two words", "7")
         eventually("the line", lambda: re.search(r"^\[:[0-9a-f]{8}\] two words 7$", n.out, re.M))
         n.call(".main", "say", "first\nsecond")
-        eventually("a line with a newline", lambda: re.search(r"^\[:[0-9a-f]{8}\] first\nsecond\n", n.out, re.M))
+        eventually("a line with a newline",
+                   lambda: re.search(r"^\[:[0-9a-f]{8}\] first\nsecond\n", n.out, re.M))
         out = n.out
         assert "[:00000002] LAUNCH snlua bootstrap\n" in out and "[:00000002] KILL self\n" in out, out
         assert n.call(".main", "logger") == [1]
-        assert all(re.match(r"\[:[0-9a-f]{8}\] ", x) or x == "second" for x in out.splitlines()), out
+        assert all(re.match(r"\[:[0-9a-f]{8}\] ", x) or x == "second"
+                   for x in out.splitlines()), out
         assert n.end() == 0
 
 
@@ -40,7 +42,8 @@ def a_logger_is_a_file(build):
     """logger = path: lines with `dd/mm/yy HH:MM:SS.cc`, appended; SIGHUP and a system message to .logger reopen it"""
     with Logged(build, 'logger = "./node.log"', log="node.log") as n:
         n.ready()
-        for i, reopen in enumerate((lambda: n.process.send_signal(signal.SIGHUP), lambda: n.call(".main", "reopen"))):
+        for i, reopen in enumerate((lambda: n.process.send_signal(signal.SIGHUP),
+                                    lambda: n.call(".main", "reopen"))):
             old = f"{n.tmp}/old.{i}"
             eventually("the file", lambda: "hello" in n.read("node.log") or i)
             os.rename(n.tmp + "/node.log", old)
@@ -54,7 +57,8 @@ def a_logger_is_a_file(build):
         text = n.read("old.0") + n.read("old.1") + n.read("node.log")
         line = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d\.\d\d \[:[0-9a-f]{8}\] .*")
         assert all(line.fullmatch(x) for x in text.splitlines()), text
-        day = subprocess.run(["date", "+%d/%m/%y"], capture_output=True, text=True, env=n.env).stdout.strip()
+        day = subprocess.run(["date", "+%d/%m/%y"], capture_output=True, text=True,
+                             env=n.env).stdout.strip()
         assert text.splitlines()[-1].startswith(day), (day, text.splitlines()[-1])
         assert not n.out, n.out
 
@@ -82,14 +86,17 @@ def a_path_that_cannot_be_written_fails_the_boot(build):
 
 def a_program_may_bring_its_own(build):
     """logservice = snlua: the program's service has handle 1 and .logger, gets every line, and SIGHUP as a system message"""
-    with Logged(build, 'logservice = "snlua"\nlogger = "userlog"\nuser_log = "./user.log"', log="user.log") as n:
+    with Logged(build, 'logservice = "snlua"\nlogger = "userlog"\nuser_log = "./user.log"',
+                log="user.log") as n:
         n.ready()
-        text = eventually("the line", lambda: "|hello\n" in n.read("user.log") and n.read("user.log"))
+        text = eventually("the line", lambda: "|hello\n" in n.read("user.log")
+                          and n.read("user.log"))
         assert re.search(r"^00000001\|I am here, \.logger is 00000001$", text, re.M), text
         assert "00000002|LAUNCH snlua bootstrap\n" in text and "00000002|KILL self\n" in text, text
         assert n.call(".main", "logger") == [1]
         n.call(".main", "say", "first\nsecond")
-        eventually("a line with a newline", lambda: re.search(r"^[0-9a-f]{8}\|first\nsecond$", n.read("user.log"), re.M))
+        eventually("a line with a newline",
+                   lambda: re.search(r"^[0-9a-f]{8}\|first\nsecond$", n.read("user.log"), re.M))
         n.process.send_signal(signal.SIGHUP)
         eventually("the signal", lambda: "00000000|SYSTEM\n" in n.read("user.log"))
         assert "hello" not in n.out + n.err
@@ -104,6 +111,7 @@ def a_log_service_that_is_not_there_fails_the_boot(build):
 
 
 if __name__ == "__main__":
-    main([without_a_logger_lines_go_to_stdout, a_logger_is_a_file, a_file_that_is_there_is_appended_to,
+    main([without_a_logger_lines_go_to_stdout, a_logger_is_a_file,
+          a_file_that_is_there_is_appended_to,
           a_path_that_cannot_be_written_fails_the_boot, a_program_may_bring_its_own,
           a_log_service_that_is_not_there_fails_the_boot])

@@ -41,9 +41,12 @@ def values_and_includes(build):
         n.env.update(PLACE="/some/place", WHERE=n.tmp)
         p = n.run()
         assert p.returncode == 0, p
-        assert printed(p) == {"half": "1.5", "number": "12", "yes": "true", "no": "false", "text": "a b", "home": "/some/place/data",
-                              "last": "outer", "empty": "", "gone": "nil", "hex": "16", "from_first": "1",
-                              "from_second": "/some/place", "from_third": "3", "include": "nil"}, printed(p)
+        assert printed(p) == {"half": "1.5", "number": "12", "yes": "true", "no": "false",
+                              "text": "a b", "home": "/some/place/data",
+                              "last": "outer", "empty": "", "gone": "nil", "hex": "16",
+                              "from_first": "1",
+                              "from_second": "/some/place", "from_third": "3",
+                              "include": "nil"}, printed(p)
 
 
 def what_is_wrong_is_told(build):
@@ -81,12 +84,16 @@ def defaults_are_written_back(build):
     """getenv sees the defaults of thread, cpath, harbor, bootstrap, profile, logservice; other keys stay nil"""
     show = program('show("thread", "cpath", "harbor", "bootstrap", "profile", "logservice", "logger", "logpath", "daemon", "master", "address",'
                    ' "lualoader", "preload", "cluster", "nobody")', SHOW)
-    with Stock(build, {"config.lua": 'harbor = 0\nluaservice = "./?.lua"\n', "main.lua": show}) as n:
+    with Stock(build, {"config.lua": 'harbor = 0\nluaservice = "./?.lua"\n',
+                       "main.lua": show}) as n:
         p = n.run()
         assert p.returncode == 0, p
-        assert printed(p) == {"thread": "8", "cpath": "./cservice/?.so", "harbor": "0", "bootstrap": "snlua bootstrap", "profile": "true",
-                              "logservice": "logger", "logger": "nil", "logpath": "nil", "daemon": "nil", "master": "nil", "address": "nil",
-                              "lualoader": "nil", "preload": "nil", "cluster": "nil", "nobody": "nil"}, printed(p)
+        assert printed(p) == {"thread": "8", "cpath": "./cservice/?.so", "harbor": "0",
+                              "bootstrap": "snlua bootstrap", "profile": "true",
+                              "logservice": "logger", "logger": "nil", "logpath": "nil",
+                              "daemon": "nil", "master": "nil", "address": "nil",
+                              "lualoader": "nil", "preload": "nil", "cluster": "nil",
+                              "nobody": "nil"}, printed(p)
 
 
 def the_boot_in_order(build):
@@ -102,13 +109,19 @@ def the_boot_in_order(build):
     with Stock(build, files) as n:
         p = n.run()
         assert p.returncode == 0, p
-        lines = [re.sub(r"^\[:0000000[3-9a-f]\]", "[:n]", x) for x in p.stdout.splitlines() if "LAUNCH" in x or "KILL" in x]
-        want = ["[:00000002] LAUNCH snlua bootstrap", "[:n] LAUNCH snlua launcher", "[:n] LAUNCH snlua cdummy",
-                "[:n] LAUNCH snlua datacenterd", "[:n] LAUNCH snlua service_mgr", "[:n] LAUNCH snlua main", "[:00000002] KILL self"]
+        lines = [re.sub(r"^\[:0000000[3-9a-f]\]", "[:n]", x) for x in p.stdout.splitlines()
+                 if "LAUNCH" in x or "KILL" in x]
+        want = ["[:00000002] LAUNCH snlua bootstrap", "[:n] LAUNCH snlua launcher",
+                "[:n] LAUNCH snlua cdummy",
+                "[:n] LAUNCH snlua datacenterd", "[:n] LAUNCH snlua service_mgr",
+                "[:n] LAUNCH snlua main", "[:00000002] KILL self"]
         at = [lines.index(x) for x in want[:-1]]
-        assert at == sorted(at) and lines[:2] == ["[:00000001] LAUNCH logger", "[:n] LAUNCH harbord"], lines
-        for word in (".launcher\ttrue", ".cslave\ttrue", ".service\ttrue", ".logger\ttrue", "DATACENTER\tnil", "standalone\ttrue",
-                     "LIST\tsnlua cdummy", "LIST\tsnlua datacenterd", "LIST\tsnlua service_mgr", "LIST\tsnlua main"):
+        assert at == sorted(at) and lines[:2] == ["[:00000001] LAUNCH logger",
+                                                  "[:n] LAUNCH harbord"], lines
+        for word in (".launcher\ttrue", ".cslave\ttrue", ".service\ttrue", ".logger\ttrue",
+                     "DATACENTER\tnil", "standalone\ttrue",
+                     "LIST\tsnlua cdummy", "LIST\tsnlua datacenterd", "LIST\tsnlua service_mgr",
+                     "LIST\tsnlua main"):
             assert word in p.stdout, (word, p.stdout)
         assert "LIST\tsnlua launcher" not in p.stdout
 
@@ -139,7 +152,8 @@ end)
 def a_node_that_ends_at_once(build):
     """abort in the first moment of the bootstrap service ends the node, every time"""
     own = START + "skynet.start(function() skynet.abort() end)\n"
-    with Stock(build, {"config.lua": BASE + 'bootstrap = "snlua myboot"\n', "svc/myboot.lua": own}) as n:
+    with Stock(build, {"config.lua": BASE + 'bootstrap = "snlua myboot"\n',
+                       "svc/myboot.lua": own}) as n:
         for _ in range(100):
             assert n.run(limit=20).returncode == 0
 
@@ -147,7 +161,8 @@ def a_node_that_ends_at_once(build):
 def in_the_background(build):
     """daemon = file: the command returns 0, the file has the pid and mode 0644, a second one is refused, the end unlinks it"""
     conf = BASE + 'daemon = "./run/node.pid"\nlogger = "./node.log"\nstart = "idle"\n'
-    files = {"config.lua": conf, "run/keep": "", "svc/idle.lua": START + 'skynet.start(function() skynet.error "idle is up" end)\n'}
+    files = {"config.lua": conf, "run/keep": "",
+             "svc/idle.lua": START + 'skynet.start(function() skynet.error "idle is up" end)\n'}
     with Stock(build, files) as n:
         old = os.umask(0o022)
         p = n.run()
@@ -168,7 +183,8 @@ def in_the_background(build):
         finally:
             os.kill(pid, signal.SIGTERM)
         eventually("the file is gone", lambda: not os.path.exists(n.tmp + "/run/node.pid"))
-        eventually("the process is gone", lambda: not os.path.exists(f"/proc/{pid}") or "Z" in open(f"/proc/{pid}/stat").read())
+        eventually("the process is gone", lambda: not os.path.exists(f"/proc/{pid}")
+                   or "Z" in open(f"/proc/{pid}/stat").read())
 
 
 def the_background_tells_what_is_wrong(build):
@@ -235,7 +251,8 @@ package.path = LUA_PATH
 assert(loadfile((LUA_SERVICE:match "[^;]+":gsub("?", words[1]))))(select(2, table.unpack(words)))
 """
     files = {"config.lua": BASE + 'lualoader = "./my/loader.lua"\npreload = "./pre.lua"\nlua_cpath = "./c/?.so"\n', "my/loader.lua": loader,
-             "svc/other.lua": START + 'print("OTHER", ...)\nskynet.start(function() end)\n', "pre.lua": 'print("PRELOAD", ...)\n',
+             "svc/other.lua": START + 'print("OTHER", ...)\nskynet.start(function() end)\n',
+             "pre.lua": 'print("PRELOAD", ...)\n',
              "svc/main.lua": program('skynet.newservice("other", "a", "b")')}
     with Stock(build, files) as n:
         p = n.run()
@@ -275,7 +292,8 @@ def services_that_fail_to_load(build):
             assert f"NEW\t{name}\tfalse\ttrue\n" in p.stdout, (name, p.stdout)
         assert "LEFT\t4\n" in p.stdout, p.stdout  # cdummy, datacenterd, service_mgr, main
         out = p.stdout
-        for text in ("lua loader error : ", "./svc/nowhere.lua", "./dirs/nowhere/init.lua", "syntax.lua:1:", "from deep inside",
+        for text in ("lua loader error : ", "./svc/nowhere.lua", "./dirs/nowhere/init.lua",
+                     "syntax.lua:1:", "from deep inside",
                      "in local 'deep'", "init service failed: ", "in the start function"):
             assert text in out, (text, out)
         assert out.count("KILL self") >= 5, out
@@ -315,18 +333,24 @@ end)
         with Stock(build, files, config="one.lua", node="one").start() as one:
             with Stock(build, files, config="two.lua", node="two").start() as two:
                 for n, keys in ((one, ("address", "standalone")), (two, ("address",))):
-                    status = eventually(f"{n.node} runs", lambda: n.ctl("status")["state"] == "running" and n.ctl("status"))
+                    status = eventually(f"{n.node} runs",
+                                        lambda: n.ctl("status")["state"] == "running"
+                                        and n.ctl("status"))
                     assert len(status["warnings"]) == 1, status
                     lines = [x for x in n.out.splitlines() if "WARNING" in x]
                     assert len(lines) == 1 and lines[0].endswith(status["warnings"][0]), lines
-                    for word in keys + (any_host, "encrypted", "firewall", "harbord_cluster_insecure"):
+                    for word in keys + (any_host, "encrypted", "firewall",
+                                        "harbord_cluster_insecure"):
                         assert word in lines[0], (word, lines)
                 assert two.call(".svc", "SVC1") == ["1"] and one.call(".svc", "SVC2") == ["2"]
                 addresses = {x["name"]: x["address"] for x in one.ctl("nodes")["nodes"]}
-                assert len(addresses) == 2 and any(x.startswith(loopback) for x in addresses.values()), addresses
-    quiet = conf.replace("HARBOR", "1") + f'standalone = "{any_host}:{master}"\nharbord_cluster_insecure = true\n'
+                assert len(addresses) == 2 and any(x.startswith(loopback)
+                                                   for x in addresses.values()), addresses
+    quiet = conf.replace("HARBOR",
+                         "1") + f'standalone = "{any_host}:{master}"\nharbord_cluster_insecure = true\n'
     with Stock(build, {"config.lua": quiet, "main.lua": stays}).start() as n:
-        status = eventually("it runs", lambda: n.ctl("status")["state"] == "running" and n.ctl("status"))
+        status = eventually("it runs", lambda: n.ctl("status")["state"] == "running"
+                            and n.ctl("status"))
         assert status["warnings"] == [] and "WARNING" not in n.out, status
     with Stock(build, {"config.lua": f"cluster: {{ listen: '0.0.0.0:0', master: ['127.0.0.1:{master}'] }}\n"}) as n:
         os.rename(n.tmp + "/config.lua", n.tmp + "/config.yaml")
@@ -355,8 +379,10 @@ end)
     with Stock(build, {**files, "config.lua": base}) as n:
         p = n.run()
         assert p.returncode == 70 and 'harbord_lua_on_start_error = "continue"' in p.stdout, p
-    with Stock(build, {**files, "config.lua": base + 'harbord_lua_on_start_error = "continue"\n'}).start() as n:
-        status = eventually("it runs", lambda: n.ctl("status")["state"] == "running" and n.ctl("status"))
+    with Stock(build, {**files,
+                       "config.lua": base + 'harbord_lua_on_start_error = "continue"\n'}).start() as n:
+        status = eventually("it runs", lambda: n.ctl("status")["state"] == "running"
+                            and n.ctl("status"))
         assert n.call(".gatelike", "x") == ["still here"]
         assert len(status["warnings"]) == 1 and "attempt to call a nil value (field 'status')" in status["warnings"][0], status
         assert "\n" not in status["warnings"][0] and "stack traceback" in n.out
@@ -365,7 +391,8 @@ end)
     with Stock(build, {**files, "n.yaml": yaml.replace("WHAT", "stop")}, config="n.yaml") as n:
         p = n.run()
         assert p.returncode == 70 and "lua.on_start_error: continue" in p.stderr, p
-    with Stock(build, {**files, "n.yaml": yaml.replace("WHAT", "continue")}, config="n.yaml", log="n.err").start() as n:
+    with Stock(build, {**files, "n.yaml": yaml.replace("WHAT", "continue")}, config="n.yaml",
+               log="n.err").start() as n:
         eventually("it runs", lambda: n.ctl("status")["state"] == "running")
         assert n.call(".gatelike", "x") == ["still here"]
 
@@ -387,7 +414,8 @@ for f in list:gmatch "([^;]+);*" do assert(loadfile(f))() end
 assert(main)(select(2, table.unpack(args)))
 """
     files = {"config.lua": BASE + 'lualoader = "./own_loader.lua"\npreload = "./pre.lua;./more.lua;"\n', "own_loader.lua": loader,
-             "pre.lua": 'PRE = "pre"\n', "more.lua": 'PRE = PRE .. "loaded"\n', "svc/main.lua": program('print("PRE", PRE)')}
+             "pre.lua": 'PRE = "pre"\n', "more.lua": 'PRE = PRE .. "loaded"\n',
+             "svc/main.lua": program('print("PRE", PRE)')}
     with Stock(build, files) as n:
         p = n.run()
         assert p.returncode == 0 and "PRE\tpreloaded\n" in p.stdout, p
@@ -399,9 +427,12 @@ def our_own_keys(build):
         def configure(lines):
             with open(n.tmp + "/config.lua", "w") as f:
                 f.write(BASE + lines)
-        for lines, text in (("harbord_nonsense = 1", "harbord_nonsense"), ("harbord_node_nmae = 1", "nmae"),
-                            ("harbord_env_x = 1", "harbord_env_x"), ('harbord_lua_on_start_error = "perhaps"', "stop|continue"),
-                            ('harbord_node_name = "a/b"', "node.name"), ('harbord_admin_listen = "/x"', "admin.listen")):
+        for lines, text in (("harbord_nonsense = 1", "harbord_nonsense"),
+                            ("harbord_node_nmae = 1", "nmae"),
+                            ("harbord_env_x = 1", "harbord_env_x"),
+                            ('harbord_lua_on_start_error = "perhaps"', "stop|continue"),
+                            ('harbord_node_name = "a/b"', "node.name"),
+                            ('harbord_admin_listen = "/x"', "admin.listen")):
             configure(lines)
             p = n.run("--check")
             assert p.returncode == 78 and text in p.stderr, (lines, p)
@@ -442,7 +473,9 @@ end)
 
 
 if __name__ == "__main__":
-    main([values_and_includes, what_is_wrong_is_told, defaults_are_written_back, the_boot_in_order, a_bootstrap_of_ones_own, a_node_that_ends_at_once,
-          in_the_background, the_background_tells_what_is_wrong, names_and_paths_of_services, a_loader_of_ones_own,
+    main([values_and_includes, what_is_wrong_is_told, defaults_are_written_back, the_boot_in_order,
+          a_bootstrap_of_ones_own, a_node_that_ends_at_once,
+          in_the_background, the_background_tells_what_is_wrong, names_and_paths_of_services,
+          a_loader_of_ones_own,
           services_that_fail_to_load, a_start_service_that_fails_ends_the_node, addresses_of_a_game,
           a_start_service_that_throws, preload_is_the_loaders, our_own_keys, memory_is_watched])

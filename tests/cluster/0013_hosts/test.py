@@ -47,21 +47,25 @@ def games(build, files, main_lua=STAYS, env=None, prefix=(), folder=None):
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, tmp, ignore_errors=True)
         for name, text in files.items():
-            nodes.append(stack.enter_context(Stock(build, {"main.lua": main_lua, name: text}, config=name, node=name,
-                                                   env={**DEFAULT, **(env or {})}, tmp=tmp, prefix=prefix)))
+            nodes.append(stack.enter_context(Stock(build, {"main.lua": main_lua, name: text},
+                                                   config=name, node=name,
+                                                   env={**DEFAULT, **(env or {})}, tmp=tmp,
+                                                   prefix=prefix)))
         for n in nodes:
             n.start()
         yield nodes
 
 
 def four(master):
-    return {"one.lua": single("one"), "two.lua": single("two"), "harbor1.lua": member(1, "h1", master, True),
+    return {"one.lua": single("one"), "two.lua": single("two"),
+            "harbor1.lua": member(1, "h1", master, True),
             "harbor2.lua": member(2, "h2", master)}
 
 
 def ctl(build, *args, env=None, prefix=(), limit=20):
     env = {k: v for k, v in {**os.environ, **DEFAULT, **(env or {})}.items() if v is not None}
-    return subprocess.run([*prefix, os.path.abspath(build) + "/harborctl", *args], capture_output=True, text=True, timeout=limit,
+    return subprocess.run([*prefix, os.path.abspath(build) + "/harborctl", *args],
+                          capture_output=True, text=True, timeout=limit,
                           env=env)
 
 
@@ -77,7 +81,9 @@ def run_four(build, env=None, prefix=()):
             assert n.process.wait(30) == 0, (who, n.out[-2000:], n.err[-500:])
             assert f"GAME\t{who}\truns" in n.out, n.out
         names = sorted(os.listdir(nodes[0].tmp))
-        assert names == sorted(["main.lua"] + [x for n in nodes for x in (n.node, n.node + ".out", n.node + ".err")]), names
+        assert names == sorted(["main.lua"] + [x for n in nodes
+                                               for x in (n.node, n.node + ".out",
+                                                         n.node + ".err")]), names
 
 
 def four_nodes_at_once(build):
@@ -89,10 +95,13 @@ def names_tell_them_apart(build):
     """the default name tells harbor id or file; a socket of that name in a default place; harborctl sees who is who"""
     with games(build, four(free_port())) as nodes:
         for n, name in zip(nodes, ("one", "two", "1", "2")):
-            status = eventually(f"{name} runs", lambda: n.ctl("status")["state"] == "running" and n.ctl("status"))
+            status = eventually(f"{name} runs", lambda: n.ctl("status")["state"] == "running"
+                                and n.ctl("status"))
             assert status["node"] == f"{HOST}-{name}", status
             assert status["config"] == os.path.realpath(n.tmp) + "/" + n.node, status
-            assert (status.get("cluster"), status["warnings"]) == ("harbor" if name.isdigit() else None, []), status
+            assert (status.get("cluster"), status["warnings"]) == ("harbor"
+                                                                   if name.isdigit() else None,
+                                                                   []), status
         seen = {x["pid"]: x for x in local(build)}
         for n in nodes:
             assert seen[n.process.pid]["socket"] == n.socket and seen[n.process.pid]["state"] == "running", seen
@@ -105,7 +114,9 @@ def one_file_many_nodes(build):
     sockets = None
     for _ in range(3):
         with contextlib.ExitStack() as stack:
-            nodes = [stack.enter_context(Stock(build, {"main.lua": STAYS, f"{name}.lua": single("x")}, config=f"{name}.lua",
+            nodes = [stack.enter_context(Stock(build,
+                                               {"main.lua": STAYS, f"{name}.lua": single("x")},
+                                               config=f"{name}.lua",
                                                env=DEFAULT)) for _ in range(8)]
             for n in nodes:
                 n.start()
@@ -140,14 +151,17 @@ def two_clusters(build):
         assert {x["socket"] for x in local(build)} >= sockets
         # an id that two clusters have is asked for by its socket, not guessed
         p = ctl(build, "--node", "2", "status")
-        assert p.returncode == 64 and "--socket" in p.stderr and all(n.socket in p.stderr for n in nodes if "2" in n.node), p
+        assert p.returncode == 64 and "--socket" in p.stderr and all(n.socket in p.stderr
+                                                                     for n in nodes if "2" in n.node), p
 
 
 def what_is_in_the_way(build):
     """a default socket's name that is taken by a stranger, a frozen node or a file gives way; one of a dead node is used"""
     with tempfile.TemporaryDirectory(prefix="harbor-test-") as tmp, contextlib.ExitStack() as stack:
         def start(name, **kw):
-            return stack.enter_context(Stock(build, {"main.lua": STAYS, f"{name}.lua": single(name)}, config=f"{name}.lua",
+            return stack.enter_context(Stock(build,
+                                             {"main.lua": STAYS, f"{name}.lua": single(name)},
+                                             config=f"{name}.lua",
                                              env={**DEFAULT, "XDG_RUNTIME_DIR": tmp}, **kw)).start()
 
         def place(name):
@@ -182,13 +196,15 @@ def what_is_in_the_way(build):
         assert eventually("its socket", lambda: n.socket) == place("d+2")
         eventually("it answers", lambda: n.ctl("status"))
         frozen.process.send_signal(signal.SIGCONT)
-        eventually("the first one is well", lambda: frozen.ctl("status")["pid"] == frozen.process.pid)
+        eventually("the first one is well",
+                   lambda: frozen.ctl("status")["pid"] == frozen.process.pid)
 
 
 def a_runtime_folder_that_is_none(build):
     """$XDG_RUNTIME_DIR is missing, not ours, too long: the next place is taken; harborctl finds the node there"""
     for folder in ("/nowhere/at/all", "/proc", "/tmp/" + "x" * 100):
-        with Stock(build, {"main.lua": STAYS, "config.lua": single("x")}, env={**DEFAULT, "XDG_RUNTIME_DIR": folder}).start() as n:
+        with Stock(build, {"main.lua": STAYS, "config.lua": single("x")},
+                   env={**DEFAULT, "XDG_RUNTIME_DIR": folder}).start() as n:
             path = eventually("its socket", lambda: n.socket)
             assert not path.startswith(folder), path
             assert path in {x["socket"] for x in local(build, env={"XDG_RUNTIME_DIR": folder})}
@@ -221,9 +237,12 @@ def harborctl_finds_them(build):
         p = ask("status")
         assert p.returncode == 64 and a.socket in p.stderr and b.socket in p.stderr and "dead" not in p.stderr, p
         assert not p.stdout and "--node" in p.stderr, p
-        eventually("all know each other", lambda: all(len([x for x in n.ctl("nodes")["nodes"] if x["state"] in ("up", "self")]) == 3
+        eventually("all know each other",
+                   lambda: all(len([x for x in n.ctl("nodes")["nodes"]
+                                    if x["state"] in ("up", "self")]) == 3
                                                       for n in (a, b, far)))
-        for wanted, name in (("a", "a"), ("2", "a"), ("b", "b"), ("255", "b"), ("far", "far"), ("7", "far")):
+        for wanted, name in (("a", "a"), ("2", "a"), ("b", "b"), ("255", "b"), ("far", "far"),
+                             ("7", "far")):
             p = ask("--json", "--node", wanted, "status")
             assert p.returncode == 0 and json.loads(p.stdout)["node"] == name, (wanted, p)
             p = ask("--json", "--socket", a.socket, "--node", wanted, "status")
@@ -245,18 +264,21 @@ def harborctl_finds_them(build):
         p = ask("--json", "status")
         assert p.returncode == 0 and json.loads(p.stdout)["node"] == "a", p
         # one that waits for its master is asked why, by the id of its configuration
-        with Stock(build, {"main.lua": STAYS, "config.lua": member(9, "x", free_port())}, env={**DEFAULT, **here}).start() as waits:
+        with Stock(build, {"main.lua": STAYS, "config.lua": member(9, "x", free_port())},
+                   env={**DEFAULT, **here}).start() as waits:
             eventually("its socket", lambda: waits.socket)
             p = ask("--json", "--node", "9", "status")
             status = json.loads(p.stdout)
-            assert p.returncode == 0 and (status["harbor"], status["pid"]) == (9, waits.process.pid), p
+            assert p.returncode == 0 and (status["harbor"], status["pid"]) == (9,
+                                                                               waits.process.pid), p
 
 
 def strangers_on_the_way(build):
     """a socket in a usual place that answers nonsense, too much or nothing costs harborctl a second and is no node to use"""
     import threading
     with tempfile.TemporaryDirectory(prefix="harbor-test-") as tmp:
-        answers = [b"ok 5\n{\"a\":", b"x" * 5000, b"error 2\n{}\n", b"ok 99999999999999999999\n", b"ok -1\n\n", b"\0" * 100,
+        answers = [b"ok 5\n{\"a\":", b"x" * 5000, b"error 2\n{}\n", b"ok 99999999999999999999\n",
+                   b"ok -1\n\n", b"\0" * 100,
                    b"ok 1500000\n" + b"1" * (2 << 20), b"ok 3\nno!\n"]
 
         def serve(s, answer):
@@ -304,7 +326,8 @@ def as_another_user(build):
                 eventually(f"{n.node} runs", lambda: n.ctl("status")["state"] == "running")
             sockets = {n.socket for n in nodes}
             assert all(x.startswith("/tmp/harbord-65534/") for x in sockets), sockets
-            with Stock(build, {"main.lua": STAYS, "config.lua": single("roots")}, env=DEFAULT).start() as roots:
+            with Stock(build, {"main.lua": STAYS, "config.lua": single("roots")},
+                       env=DEFAULT).start() as roots:
                 eventually("it runs", lambda: roots.ctl("status")["state"] == "running")
                 mine = {x["socket"]: x for x in local(tmp + "/build", prefix=user)}
                 assert set(mine) >= sockets and roots.socket not in mine, mine
@@ -316,7 +339,8 @@ def as_another_user(build):
 
 def where_state_is(build):
     """a master writes its registry where it is told, or nowhere, and says so"""
-    for line, text in (("", "registry in memory only"), ('harbord_master_state_dir = "./kept"\n', "registry in ./kept")):
+    for line, text in (("", "registry in memory only"),
+                       ('harbord_master_state_dir = "./kept"\n', "registry in ./kept")):
         with games(build, {"config.lua": member(1, "m", free_port(), True) + line}, ENDS) as (n,):
             assert n.process.wait(30) == 0
             assert text in n.out, n.out
@@ -325,5 +349,7 @@ def where_state_is(build):
 
 
 if __name__ == "__main__":
-    main([four_nodes_at_once, names_tell_them_apart, one_file_many_nodes, two_clusters, what_is_in_the_way,
-          a_runtime_folder_that_is_none, harborctl_finds_them, strangers_on_the_way, as_another_user, where_state_is])
+    main([four_nodes_at_once, names_tell_them_apart, one_file_many_nodes, two_clusters,
+          what_is_in_the_way,
+          a_runtime_folder_that_is_none, harborctl_finds_them, strangers_on_the_way,
+          as_another_user, where_state_is])

@@ -26,7 +26,8 @@ def files_of(style):
         for at, _, names in os.walk(f"{HERE}/{top}"):
             for name in names:
                 with open(f"{at}/{name}", newline="") as f:
-                    text = re.sub(r"PORT_\w", lambda m: str(ports.setdefault(m[0], free_port())), f.read())
+                    text = re.sub(r"PORT_\w", lambda m: str(ports.setdefault(m[0], free_port())),
+                                  f.read())
                 files[os.path.relpath(f"{at}/{name}", f"{HERE}/{top}")] = text
     return files
 
@@ -42,7 +43,8 @@ def asks(n, *words):
 
 
 def one(build, style, config, log="", env=None, more=None):
-    return Stock(build, {**files_of(style), **(more or {})}, config=config, node="out", log=log, env=env)
+    return Stock(build, {**files_of(style), **(more or {})}, config=config, node="out", log=log,
+                 env=env)
 
 
 def by_concatenation(build):
@@ -52,7 +54,8 @@ def by_concatenation(build):
         assert asks(n, "call", "LOBBY1") == "plain"
         assert "game is up, welcome to plain" in n.out
         before = set(os.listdir(n.tmp))
-        assert n.end() == 0 and set(os.listdir(n.tmp)) == before and not [x for x in before if "sqlite" in x], before
+        assert n.end() == 0 and set(os.listdir(n.tmp)) == before and not [x for x in before
+                                                                          if "sqlite" in x], before
 
 
 def by_include(build):
@@ -75,24 +78,29 @@ def with_a_cluster_file(build):
     files = files_of("pair")
     with contextlib.ExitStack() as stack:
         login = stack.enter_context(Stock(build, files, config="config/config.login", node="login"))
-        game = stack.enter_context(Stock(build, files, config="config/config.game", node="game", tmp=login.tmp))
+        game = stack.enter_context(Stock(build, files, config="config/config.game", node="game",
+                                         tmp=login.tmp))
         for n in (login, game):
             n.start()
         for n in (login, game):
             runs(n, n.node)
-        assert asks(login, "cluster", "game") == "game" and asks(game, "cluster", "login") == "login"
-        assert [n.ctl("status")["node"].split("-config.")[-1] for n in (login, game)] == ["login", "game"]
+        assert asks(login, "cluster", "game") == "game" and asks(game, "cluster",
+                                                                 "login") == "login"
+        assert [n.ctl("status")["node"].split("-config.")[-1] for n in (login, game)] == ["login",
+                                                                                          "game"]
 
 
 def in_the_background(build):
     """daemon and logger in the folder of the game; two games at once"""
     with contextlib.ExitStack() as stack:
-        nodes = [stack.enter_context(one(build, "background", "config.lua", log="skynet.log")) for _ in range(2)]
+        nodes = [stack.enter_context(one(build, "background", "config.lua", log="skynet.log"))
+                 for _ in range(2)]
         for n in nodes:
             assert n.run().returncode == 0
         for n in nodes:
             pid = int(n.read("skynet.pid"))
-            stack.callback(lambda pid=pid: os.path.exists(f"/proc/{pid}") and os.kill(pid, signal.SIGKILL))
+            stack.callback(lambda pid=pid: os.path.exists(f"/proc/{pid}")
+                           and os.kill(pid, signal.SIGKILL))
             n.process = type("Process", (), {"pid": pid, "poll": lambda self: 0})()
             runs(n, "background")
             os.kill(pid, signal.SIGTERM)
@@ -102,7 +110,8 @@ def in_the_background(build):
 
 def with_a_loader(build):
     """lualoader of the game's own that reads preload as a list"""
-    more = {"lualib/loadall.lua": GENERIC, "lualib/first.lua": 'PRELOADED = "first"\n', "lualib/second.lua":
+    more = {"lualib/loadall.lua": GENERIC, "lualib/first.lua": 'PRELOADED = "first"\n',
+            "lualib/second.lua":
             'PRELOADED = PRELOADED .. " second"\n'}
     with one(build, "loader", "config.lua", more=more).start() as n:
         runs(n, "loader")
@@ -121,7 +130,8 @@ def three_harbors(build):
     with contextlib.ExitStack() as stack:
         nodes = []
         for i in (1, 2, 3):
-            nodes.append(stack.enter_context(Stock(build, files, config=f"etc/config.node{i}", node=f"out{i}",
+            nodes.append(stack.enter_context(Stock(build, files, config=f"etc/config.node{i}",
+                                                   node=f"out{i}",
                                                    tmp=nodes[0].tmp if nodes else None)))
         for n in reversed(nodes):
             n.start()
@@ -132,5 +142,6 @@ def three_harbors(build):
                 assert asks(n, "call", f"LOBBY{i}") == f"node{i}"
 
 
-main([by_concatenation, by_include, from_the_environment, with_a_cluster_file, in_the_background, with_a_loader, with_comments,
+main([by_concatenation, by_include, from_the_environment, with_a_cluster_file, in_the_background,
+      with_a_loader, with_comments,
       three_harbors])

@@ -12,7 +12,8 @@
 static void an_address_is_one_or_all(void **state)
 {
 	static const char *const all[] = { "0.0.0.0:2526", "[::]:1", ":5" };
-	static const char *const one[] = { "127.0.0.1:2526", "10.0.0.0:1", "[::1]:1", "host:2526", "0.0.0.0.example:1" };
+	static const char *const one[] = { "127.0.0.1:2526", "10.0.0.0:1", "[::1]:1", "host:2526",
+					   "0.0.0.0.example:1" };
 
 	for (unsigned i = 0; i < array_len(all); i++)
 		assert_true(announce_is_any(all[i]));
