@@ -23,6 +23,9 @@ FIGURES = {
     "echo.round_trips": (37779, 2.2), "echo.p99": (4819, 0.5, "<"), "echo.bulk": (1750, 1.5),
     "harbor.sequential": (19711, 1.7), "harbor.p99": (122, 0.45, "<"), "harbor.concurrent": (66983, 3.9),
     "harbor.send": (276969, 4.5), "harbor.blob64k": (1215, 2.1), "boot.rss": (15.3, 0.4, "<"),
+    "agent.start_rate": (1432, 2), "agent.kib": (94.6, 0.9, "<"), "agent.kib_used": (97.9, 0.95, "<"),
+    "agent.exit_rate": (7551, 1.5), "share.read": (77338000, 1), "share.walk": (17734000, 1),
+    "share.sharedata_read": (4518000, 1.5), "share.kib_per_user": (2.2, 1, "<"),
 }
 # figure: what bounds or calibrates it, as the yardstick names it
 ANCHORS = {
