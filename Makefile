@@ -4,10 +4,12 @@
 #   make deps       install what building and testing need (Debian; only what is missing)
 #   make check      deps, build, all tests; ends with "N passed, N failed"
 #   make demo       deps, build, a three-node game cluster with real clients (KEEP=1 leaves it running)
+#   make lua-tests LUA_TESTS=DIR   Lua's own tests on the VM that is linked in, see lua/vm
 #   make bench      the benchmark cases, see tests/bench
 #   make install    DESTDIR and prefix as in the GNU coding standards
 #
 #   SANITIZE=address,undefined | thread   build into build/SAN/ (also: make check-asan, check-tsan)
+#   STOCK_LUA=1                           with Debian's Lua as it is, into build/stock/ (lua/vm/README.md)
 #   FAULTS=1                              compile the named fault points in (make check-faults tests them)
 
 SHELL   := /bin/bash
@@ -23,7 +25,7 @@ tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
 INSTALL ?= install
 
 comma   := ,
-B       := build$(if $(SANITIZE),/san-$(subst $(comma),-,$(SANITIZE)))$(if $(FAULTS),/faults)
+B       := build$(if $(STOCK_LUA),/stock)$(if $(SANITIZE),/san-$(subst $(comma),-,$(SANITIZE)))$(if $(FAULTS),/faults)
 VERSION := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md 2>/dev/null | head -1)
 
 PKGS    := lua5.4 yaml-0.1 libsystemd sqlite3 libgcrypt $(if $(SANITIZE),,jemalloc)
@@ -40,7 +42,8 @@ ALL     := -std=c11 -D_GNU_SOURCE -I. -Wall -Wextra -Werror -Wshadow -Wmissing-p
            $(SANITIZE:%=-fsanitize=% -fno-sanitize-recover=all) \
            $(if $(findstring thread,$(SANITIZE)),-Wno-tsan)
 LINK    := -pthread -rdynamic $(SANITIZE:%=-fsanitize=%)
-LIBS     = $(PLIBS) -lm -ldl
+VM_A    := $(B)/vm.a
+LIBS     = $(VM_A) $(if $(VM_OWN),$(filter-out -llua5.4,$(PLIBS)),$(PLIBS)) -lm -ldl
 
 objs     = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(1)/*.c)))
 # Files with a main() stay out of the archives.
@@ -58,14 +61,14 @@ all: $(B)/harbord $(B)/harborctl
 archive   = $(wildcard $(shell $(CC) -print-file-name=$(1)))
 LUA_A     = $(call archive,liblua5.4.a)
 JEMALLOC_A = $(call archive,libjemalloc_pic.a)
-LINKED    = $(foreach l,$(LIBS),$(if $(and $(filter -llua5.4,$l),$(LUA_A)),-Wl$(comma)--whole-archive \
-            $(LUA_A) -Wl$(comma)--no-whole-archive,$(if $(and $(filter -ljemalloc,$l),$(JEMALLOC_A)),$(JEMALLOC_A),$l)))
+LINKED    = $(foreach l,$(LIBS),$(if $(filter $(VM_A),$l),-Wl$(comma)--whole-archive $l \
+            -Wl$(comma)--no-whole-archive,$(if $(and $(filter -ljemalloc,$l),$(JEMALLOC_A)),$(JEMALLOC_A),$l)))
 # The C contract (lua/include) is called by modules that programs load, by nothing of ours: one function of each of
 # its files, so that the linker takes them out of the archive.
 CONTRACT  = -Wl,-u,skynet_send,-u,skynet_malloc,-u,skynet_socket_listen
-$(B)/harbord: $(B)/daemon/main.o $(B)/daemon.a $(B)/lua.a $(B)/harbor.a $(B)/net.a $(B)/conf.a $(B)/core.a
-	$(CC) $(LINK) $(CONTRACT) $(LDFLAGS) -o $@ $^ $(LINKED)
-$(B)/harborctl: $(B)/daemon/ctl_main.o $(B)/daemon.a $(B)/conf.a $(B)/core.a
+$(B)/harbord: $(B)/daemon/main.o $(B)/daemon.a $(B)/lua.a $(B)/harbor.a $(B)/net.a $(B)/conf.a $(B)/core.a $(VM_A)
+	$(CC) $(LINK) $(CONTRACT) $(LDFLAGS) -o $@ $(filter-out $(VM_A),$^) $(LINKED)
+$(B)/harborctl: $(B)/daemon/ctl_main.o $(B)/daemon.a $(B)/conf.a $(B)/core.a | $(VM_A)
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $(B)/daemon/ctl_main.o $(B)/daemon.a $(B)/conf.a $(B)/core.a $(LIBS)
 
 # ---- one archive a layer: a wrong arrow fails at link time too ----
@@ -82,6 +85,34 @@ $(B)/%.a:
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL) $(CFLAGS) $(PCFLAGS) -c -o $@ $<
+
+# ---- Lua: Debian's source with our patch (lua/vm), or Debian's archive where the source cannot be had ----
+# Fetched once, kept by `make clean`; tried again an hour after it failed, and by `make deps`. STOCK_LUA=1: not at all.
+SOURCE   := build/lua-source
+VM_STATE := $(SOURCE)/$(if $(STOCK_LUA),stock/)state
+$(shell find $(SOURCE)/state -mmin +60 2>/dev/null | xargs -r grep -l '^stock' | xargs -r rm -f)
+VM_OWN    = $(or $(LUA_A),$(filter shares,$(shell cat $(VM_STATE) 2>/dev/null)))
+$(SOURCE)/state: lua/vm/get-source.sh lua/vm/lua-5.4.4.patch lua/vm/SHA256SUMS
+	@lua/vm/get-source.sh $(@D)
+$(SOURCE)/stock/state:
+	@mkdir -p $(@D)
+	@echo "stock by choice" >$@
+VM_MAKE   = $(MAKE) --no-print-directory -f lua/vm/build.mk OUT=$(B)/vm SOURCE=$(dir $(VM_STATE)) CC='$(CC)' \
+            STOCK='$(LUA_A)' FLAGS='$(CFLAGS) $(SANITIZE:%=-fsanitize=% -fno-sanitize-recover=all)'
+$(VM_A): $(VM_STATE) $(wildcard lua/vm/*.[ch]) lua/vm/build.mk
+	+@$(VM_MAKE)
+	@touch $@
+# Lua's own tests of that version (testes/ of its repository), as they are and with everything that they load shared.
+.PHONY: lua-tests vm-fuzz
+lua-tests: $(VM_A)
+	@test -f '$(LUA_TESTS)/all.lua' || { echo "make lua-tests LUA_TESTS=DIR: the folder with Lua's all.lua" >&2; exit 1; }
+	+@$(VM_MAKE) $(B)/vm/lua $(B)/vm/lua-shared
+	cd '$(LUA_TESTS)' && $(abspath $(B)/vm/lua) -e '_U=true' all.lua
+	cd '$(LUA_TESTS)' && $(abspath $(B)/vm/lua-shared) -e '_U=true' all.lua
+# Random programs on Debian's interpreter and on this VM, T seconds long.
+vm-fuzz: $(VM_A)
+	+@$(VM_MAKE) $(B)/vm/lua $(B)/vm/lua-shared
+	/usr/bin/python3 tests/vm/fuzz.py --build $(B) --seconds $(or $(T),60) $(if $(SEED),--seed $(SEED)) --keep build
 
 # ---- unit tests: one binary a file, linked with its layer and what lies below ----
 UNIT     := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/unit/*/test_*.c)))
@@ -100,7 +131,8 @@ FUZZ     := $(patsubst tests/fuzz/fuzz_%.c,$(B)/tests/fuzz/replay_%,$(sort $(wil
 ARCHIVES := $(B)/lua.a $(B)/harbor.a $(B)/net.a $(B)/conf.a $(B)/core.a
 $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(ARCHIVES)
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
-FUZZSRC   = $(wildcard core/*.c net/*.c conf/*.c harbor/*.c lua/*.c lua/src/*.c)
+$(UNIT) $(FUZZ): $(VM_A)
+FUZZSRC   = lua/vm/stock.c $(wildcard core/*.c net/*.c conf/*.c harbor/*.c lua/*.c lua/src/*.c)
 fuzz:
 	@mkdir -p build/fuzz
 	clang $(ALL) -O1 -g $(PCFLAGS) -fsanitize=fuzzer,address,undefined -MF /dev/null \
@@ -119,11 +151,13 @@ tests-bin: all $(UNIT) $(FUZZ) $(CMODS)
 
 # ---- set-up ----
 DEPS       := gcc make pkg-config python3 liblua5.4-dev lua5.4 libjemalloc-dev libyaml-dev libsystemd-dev \
-              libsqlite3-dev libgcrypt20-dev libcmocka-dev iproute2
+              libsqlite3-dev libgcrypt20-dev libcmocka-dev iproute2 dpkg-dev patch xz-utils
 BENCH_DEPS := erlang-base erlang-dev linux-perf valgrind
 FUZZ_DEPS  := clang libclang-rt-14-dev
 deps:
 	@deploy/install-deps.sh $(DEPS)
+	@grep -sq '^shares' $(SOURCE)/state || rm -f $(SOURCE)/state
+	@$(MAKE) --no-print-directory $(VM_STATE)
 bench-deps:
 	@deploy/install-deps.sh $(DEPS) $(BENCH_DEPS)
 fuzz-deps:
@@ -200,6 +234,9 @@ uninstall:
 	rm -rf $(DESTDIR)$(datadir) $(DESTDIR)$(includedir)/harbord
 
 clean:
+	@mkdir -p build
+	find build -mindepth 1 -maxdepth 1 ! -path $(SOURCE) -exec rm -rf {} +
+distclean:
 	rm -rf build
 
 .SECONDARY:

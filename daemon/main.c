@@ -19,6 +19,7 @@
 #include "daemon/notify.h"
 #include "daemon/options.h"
 #include "lua/configfile.h"
+#include "lua/luahost.h"
 
 static struct config *load(const struct options *o)
 {
@@ -82,6 +83,7 @@ static int run_node(const struct config *c)
 	log_info("harbord %s, node %s, pid %ld, configuration %s (%016llx)%s%s", HARBORD_VERSION, info->node,
 		 (long)getpid(), info->config_file, (unsigned long long)info->config_hash,
 		 *info->invocation_id ? ", invocation " : "", info->invocation_id);
+	log_info("%s", luahost_vm());
 	for (size_t i = 0; i < c->warnings.count; i++)
 		info_warn("%s", c->warnings.items[i]);
 	status = life_run(c);
@@ -104,7 +106,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (o.action == OPTIONS_VERSION) {
-		puts("harbord " HARBORD_VERSION);
+		printf("harbord %s, %s\n", HARBORD_VERSION, luahost_vm());
 		return 0;
 	}
 	if (o.node && !config_name_ok(o.node)) {

@@ -15,6 +15,7 @@
 #include "core/base.h"
 #include "lua/host.h"
 #include "lua/src/sharetable.h"
+#include "lua/vm/share.h"
 
 #define NAMES_MAX 64u
 #define HASH_SIZE 128u
@@ -294,6 +295,24 @@ static void learn_string_meta(lua_State *L)
 	lua_pop(L, 3);
 }
 
+/* Names that every service has: of the libraries, of the skynet table, and of what its start leaves behind. */
+static void pool_names(lua_State *L)
+{
+	static const char *const names[] = {
+#define API(name) #name,
+#include "lua/api.def"
+#undef API
+		"skynet", "SERVICE_NAME", "SERVICE_PATH", "LUA_NOENV", "name", "id", "pack", "unpack", "dispatch", "lua",
+		"text", "error", "response", "system", "debug", "client", "socket", "start", "init", "__mode", "k", "v",
+	};
+
+	luaL_openlibs(L);
+	luaL_checkstack(L, (int)array_len(names), NULL);
+	for (size_t i = 0; i < array_len(names); i++)
+		lua_pushstring(L, names[i]);
+	share_names(L);
+}
+
 void libs_init(void)
 {
 	static const luaL_Reg libraries[] = {
@@ -325,6 +344,7 @@ void libs_init(void)
 	stock_debug_getmetatable = replace(L, "getmetatable", lazy_debug_getmetatable);
 	stock_debug_setmetatable = replace(L, "setmetatable", lazy_debug_setmetatable);
 	learn_string_meta(L);
+	pool_names(L);
 	lua_close(L);
 }
 

@@ -20,6 +20,7 @@
 #include "lua/host.h"
 #include "lua/seri.h"
 #include "lua/stacks.h"
+#include "lua/vm/share.h"
 
 const char *luahost_lib_dir, *luahost_service_dir;
 static size_t default_memory_limit;
@@ -362,6 +363,11 @@ static const struct module snlua = {
 	.release = snlua_release,
 	.signal = snlua_signal,
 };
+
+const char *luahost_vm(void)
+{
+	return share_vm();
+}
 
 struct service *luahost_service(lua_State *L)
 {

@@ -19,3 +19,6 @@ struct luahost_config {
  * from the environment (lua_path, lua_cpath, luaservice, preload). Before node_start. 0 or -errno. */
 int luahost_init(const struct luahost_config *c);
 void luahost_fini(void);
+
+/* For people: which Lua is linked in, and whether it shares code and tables. */
+const char *luahost_vm(void);

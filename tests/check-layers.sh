@@ -18,5 +18,6 @@ forbid conf    '(net|harbor|lua|daemon)/|lua\.h|sqlite3\.h|sys/(epoll|socket)\.h
 forbid harbor  '(lua|daemon|conf)/|lua\.h|yaml\.h|sys/epoll\.h|systemd/'
 forbid lua     '(harbor|daemon|conf)/|yaml\.h|sqlite3\.h|sys/epoll\.h|systemd/'
 forbid lua/src '(harbor|daemon|conf)/|yaml\.h|sqlite3\.h|sys/epoll\.h|systemd/'
+forbid lua/vm  '(core|net|harbor|daemon|conf)/|yaml\.h|sqlite3\.h|sys/(epoll|socket)\.h|systemd/'
 forbid daemon  '(lua|lualib|lauxlib)\.h|yaml\.h|sqlite3\.h|sys/epoll\.h'
 exit $rc
