@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Code cache: a Lua file is compiled once per process; other services load its bytecode.
+/* Code cache: a Lua file is compiled once per process. Other services run the same code; on a stock VM they load its
+ * bytecode.
  *
  * An entry is valid while the file's inode, size and modification time stay the same. The file system is asked at most
  * once a second and file, so an edited file takes effect a second later. Limits: CACHE_FILES files; beyond that files are
@@ -14,6 +15,7 @@
 #include "core/map.h"
 #include "core/mem.h"
 #include "lua/host.h"
+#include "lua/vm/share.h"
 
 #define CACHE_FILES 4096u
 
@@ -22,8 +24,9 @@
 struct code {
 	struct stat st;
 	atomic_uint checked; /* the CHECK_NS of the last look at the file; relaxed: one look more does no harm */
+	struct share_root *root; /* the cache's reference, or NULL: a stock VM, or no memory */
 	size_t size;
-	char *bytes;
+	char *bytes;             /* without a root */
 };
 
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER; /* LOCK_CODE: births load in parallel */
@@ -48,6 +51,14 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+static void drop(struct code *c)
+{
+	if (c->root)
+		share_set_old(c->root);
+	share_unref(c->root);
+	mem_free(c->bytes);
+}
+
 static void keep(const char *file, struct code *c_take)
 {
 	struct map_item *i;
@@ -60,13 +71,14 @@ static void keep(const char *file, struct code *c_take)
 		codes = mem_realloc(codes, count * sizeof(*codes));
 		codes[i->number] = (struct code){ .size = 0 };
 	}
-	if (i) {
-		mem_free(codes[i->number].bytes);
+	if (i) { /* the one before is dropped instead, without the lock */
+		struct code before = codes[i->number];
+
 		codes[i->number] = *c_take;
-		c_take->bytes = NULL;
+		*c_take = before;
 	}
 	pthread_rwlock_unlock(&lock);
-	mem_free(c_take->bytes);
+	drop(c_take);
 }
 
 static unsigned now(void)
@@ -90,15 +102,39 @@ static bool is_fresh(struct code *c, const char *file)
 static bool load_cached(lua_State *L, const char *file, int *ret_status)
 {
 	struct map_item *i;
+	struct share_root *root = NULL;
+	struct code *c;
 	bool fresh;
 
 	pthread_rwlock_rdlock(&lock);
 	i = map_find(&index_of, file);
-	fresh = i && is_fresh(&codes[i->number], file);
-	if (fresh) /* Under the lock: loading copies what it needs. "@file": the chunk's own name is in it. */
-		*ret_status = luaL_loadbufferx(L, codes[i->number].bytes, codes[i->number].size, file, "b");
+	c = i ? &codes[i->number] : NULL;
+	fresh = c && is_fresh(c, file);
+	if (fresh && c->root)
+		root = share_ref(c->root);
+	else if (fresh) /* Under the lock: loading copies what it needs. "@file": the chunk's own name is in it. */
+		*ret_status = luaL_loadbufferx(L, c->bytes, c->size, file, "b");
 	pthread_rwlock_unlock(&lock);
+	if (root) {
+		roots_take(host_of(L), root);
+		luaL_checkstack(L, 1, NULL);
+		share_push_code(L, root);
+		roots_review(host_of(L));
+		*ret_status = LUA_OK;
+	}
 	return fresh;
+}
+
+/* The chunk on top becomes shared. False: it does not. */
+static bool keep_shared(lua_State *L, const char *file, struct code *c)
+{
+	c->root = share_code(L);
+	if (!c->root)
+		return false;
+	roots_take(host_of(L), share_ref(c->root));
+	keep(file, c);
+	roots_review(host_of(L));
+	return true;
 }
 
 int codecache_load(lua_State *L, const char *file)
@@ -106,7 +142,7 @@ int codecache_load(lua_State *L, const char *file)
 	struct code c = { .size = 0 };
 	struct stat st;
 	enum code_mode mode = host_of(L)->code_mode;
-	int r;
+	int r = LUA_OK;
 
 	if (mode != CODE_OFF && load_cached(L, file, &r))
 		return r;
@@ -120,7 +156,7 @@ int codecache_load(lua_State *L, const char *file)
 		return r;
 	c.st = st;
 	atomic_init(&c.checked, now());
-	if (lua_dump(L, collect, &c, 0) == 0)
+	if (!keep_shared(L, file, &c) && lua_dump(L, collect, &c, 0) == 0)
 		keep(file, &c);
 	return LUA_OK;
 }
@@ -129,7 +165,7 @@ void codecache_clear(void)
 {
 	pthread_rwlock_wrlock(&lock);
 	for (uint32_t i = 0; i < count; i++)
-		mem_free(codes[i].bytes);
+		drop(&codes[i]);
 	mem_free(codes);
 	codes = NULL;
 	count = 0;

@@ -137,6 +137,15 @@ struct fifo {
 #define HOST_DROPPED_MAX 4096u /* late answers that are known to be late */
 #define PROTO_BUILTIN 4
 
+struct share_root;
+
+/* What the state refers to outside of itself, sorted by address. */
+struct roots {
+	struct share_root **roots;
+	size_t count, size;
+	size_t count_left, bytes_left; /* old ones, after the last audit */
+};
+
 struct host {
 	struct service *s;
 	lua_State *L;
@@ -185,6 +194,7 @@ struct host {
 	bool describing;            /* an error, with memory beyond the limit */
 	bool settling;              /* loaded, and the start has not come to its first end */
 	bool collector_chosen;      /* by the program, with collectgarbage */
+	struct roots roots;         /* see roots.c */
 	void *loose;                /* payload that an error may have lost, see api_packstring */
 	const char *why;            /* reason told to callers at the end */
 
@@ -371,6 +381,18 @@ enum code_mode {
 };
 int codecache_load(lua_State *L, const char *file);
 void codecache_clear(void);
+
+/* ---- roots.c: what the service shares with others ---- */
+/* Before the state refers to anything of it. */
+void roots_take(struct host *h, struct share_root *r_take);
+/* After a newer version was taken, and what the caller has of it is on the stack: if old ones have become many, collects garbage and lets go what can be. */
+void roots_review(struct host *h);
+/* Lets go of old versions to which nothing refers; garbage refers, too. */
+void roots_audit(struct host *h);
+/* How many there are newer versions of, and their bytes. */
+size_t roots_old(const struct roots *rs, size_t *ret_count);
+/* The state is closed. */
+void roots_release(struct host *h);
 
 /* ---- shared by the api files ---- */
 /* Takes nothing, a string or (pointer, size) at arg as a message with a payload; raises on other types. */

@@ -67,6 +67,12 @@ static int choosing_collectgarbage(lua_State *L)
 {
 	const char *what = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : "";
 
+	if (lua_isnoneornil(L, 1) || strcmp(what, "collect") == 0) {
+		int n = stock_collectgarbage(L);
+
+		roots_audit(host_of(L));
+		return n;
+	}
 	if (strcmp(what, "incremental") == 0 || strcmp(what, "generational") == 0)
 		host_of(L)->collector_chosen = true;
 	return stock_collectgarbage(L);

@@ -287,6 +287,7 @@ static void close_state(struct host *h)
 	task_free_all(h);
 	fail_responses(h);
 	lua_close(L);
+	roots_release(h);
 	/* Finalizers may have armed timers; nobody is here to get them. */
 	for (unsigned i = 0; i < h->waits_size; i++)
 		if (h->waits[i].session && h->waits[i].timer)
