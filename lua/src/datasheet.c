@@ -14,6 +14,7 @@
 #include "lua/src/datasheet.h"
 #include "lua/src/image.h"
 #include "lua/src/little.h"
+#include "lua/vm/share.h"
 
 #define ABSENT UINT32_MAX
 
@@ -175,22 +176,38 @@ static int sheet_gc(lua_State *L)
 	return 0;
 }
 
+/* The bytes of the sheet, or NULL. */
+static const char *bytes_of(lua_State *L, const struct image *im)
+{
+	struct image_value k, v;
+	const char *bytes;
+
+	if (image_native(im)) {
+		luaL_checkstack(L, 2, NULL);
+		share_push_table(L, image_native(im));
+		bytes = lua_rawgeti(L, -1, 1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+		lua_pop(L, 2); /* they are the image's */
+		return bytes;
+	}
+	if (image_places(image_root(im)) < 1 || !image_entry(image_root(im), 0, &k, &v) || v.type != IMAGE_STRING)
+		return NULL;
+	return image_string_at(im, v.v)->text;
+}
+
 /* open(name): the current version, its number; or nil. */
 static int open_sheet(lua_State *L)
 {
 	const char *name = luaL_checkstring(L, 1);
 	struct open_sheet *s = lua_newuserdatauv(L, sizeof(*s), 0);
-	struct image_value k, v = { 0, IMAGE_NIL };
 
 	*s = (struct open_sheet){ NULL, NULL };
 	luaL_setmetatable(L, SHEET);
 	s->im = image_find(name);
 	if (!s->im)
 		return 0;
-	if (image_places(image_root(s->im)) < 1 || !image_entry(image_root(s->im), 0, &k, &v) ||
-	    v.type != IMAGE_STRING)
+	s->data = bytes_of(L, s->im);
+	if (!s->data)
 		return luaL_error(L, "%s is no datasheet", name);
-	s->data = image_string_at(s->im, v.v)->text;
 	lua_pushinteger(L, (lua_Integer)image_version(s->im));
 	return 2;
 }

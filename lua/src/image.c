@@ -13,6 +13,7 @@
 
 #include "core/base.h"
 #include "core/mem.h"
+#include "lua/vm/share.h"
 
 static uint64_t align8(uint64_t n)
 {
@@ -234,7 +235,6 @@ struct builder {
 	size_t size, capacity;
 	int known;         /* stack index: string or table -> offset */
 	uint32_t tables;
-	enum image_rule rule;
 };
 
 static int builder_gc(lua_State *L)
@@ -331,8 +331,6 @@ static struct image_value put_function(struct builder *b, int index)
 	struct image_value v;
 	struct code code = { NULL, 0 };
 
-	if (lua_getupvalue(L, index, 1))
-		luaL_error(L, "Invalid function with upvalue");
 	if (lua_iscfunction(L, index)) {
 		lua_CFunction f = lua_tocfunction(L, index);
 
@@ -353,9 +351,9 @@ static struct image_value put_function(struct builder *b, int index)
 	return v;
 }
 
-static uint64_t put_table(struct builder *b, int index, int depth);
+static uint64_t put_table(struct builder *b, int index);
 
-static struct image_value put_value(struct builder *b, int index, int depth)
+static struct image_value put_value(struct builder *b, int index)
 {
 	lua_State *L = b->L;
 	struct image_value v = { 0, IMAGE_NIL };
@@ -381,39 +379,16 @@ static struct image_value put_value(struct builder *b, int index, int depth)
 		return v;
 	case LUA_TTABLE:
 		v.type = IMAGE_TABLE;
-		v.v = put_table(b, index, depth);
+		v.v = put_table(b, index);
 		return v;
 	case LUA_TLIGHTUSERDATA:
-		if (b->rule == IMAGE_PLAIN)
-			break;
 		v.type = IMAGE_POINTER;
 		v.v = (uintptr_t)lua_touserdata(L, index);
 		return v;
 	case LUA_TFUNCTION:
-		if (b->rule == IMAGE_PLAIN)
-			break;
 		return put_function(b, index);
 	}
-	luaL_error(L, "Invalid type [%s]", luaL_typename(L, index));
-	return v;
-}
-
-static struct image_value put_key(struct builder *b, int index)
-{
-	lua_State *L = b->L;
-	int type = lua_type(L, index);
-
-	if (type == LUA_TTABLE || type == LUA_TFUNCTION)
-		luaL_error(L, "Invalid type [%s] of a key", luaL_typename(L, index));
-	if (b->rule == IMAGE_PLAIN) {
-		if (type == LUA_TNUMBER && !lua_isinteger(L, index))
-			luaL_error(L, "Invalid key %f: a number must be an integer", lua_tonumber(L, index));
-		if (type == LUA_TNUMBER && lua_tointeger(L, index) != (int32_t)lua_tointeger(L, index))
-			luaL_error(L, "Invalid key %I: not an integer of 32 bits", lua_tointeger(L, index));
-		if (type != LUA_TNUMBER && type != LUA_TSTRING)
-			luaL_error(L, "Invalid type [%s] of a key", luaL_typename(L, index));
-	}
-	return put_value(b, index, 0);
+	return v; /* there is nothing else: image_check */
 }
 
 static bool in_array(lua_State *L, int index, uint32_t n)
@@ -435,7 +410,7 @@ static void put_pair(struct builder *b, uint64_t at, int key, struct image_value
 		}
 }
 
-static uint64_t put_table(struct builder *b, int index, int depth)
+static uint64_t put_table(struct builder *b, int index)
 {
 	lua_State *L = b->L;
 	uint64_t pairs = 0, slots = 0, at;
@@ -444,10 +419,6 @@ static uint64_t put_table(struct builder *b, int index, int depth)
 
 	if (was_put(b, index, &at))
 		return at;
-	if (depth >= IMAGE_DEPTH_MAX)
-		luaL_error(L, "tables are nested deeper than %d", IMAGE_DEPTH_MAX);
-	if (lua_getmetatable(L, index))
-		luaL_error(L, "Can't share metatable");
 	luaL_checkstack(L, 12, NULL);
 	lua_pushnil(L);
 	while (lua_next(L, index)) {
@@ -470,13 +441,13 @@ static uint64_t put_table(struct builder *b, int index, int depth)
 		if (in_array(L, value - 1, (uint32_t)n)) {
 			size_t i = (size_t)lua_tointeger(L, value - 1) - 1;
 
-			v = put_value(b, value, depth + 1);
+			v = put_value(b, value);
 			t = (struct image_table *)(b->data + at);
 			((uint64_t *)(t + 1))[i] = v.v;
 			((uint8_t *)((uint64_t *)(t + 1) + n))[i] = v.type;
 		} else {
-			k = put_key(b, value - 1);
-			v = put_value(b, value, depth + 1);
+			k = put_value(b, value - 1);
+			v = put_value(b, value);
 			put_pair(b, at, value - 1, k, v);
 		}
 		lua_settop(L, value - 1);
@@ -484,18 +455,30 @@ static uint64_t put_table(struct builder *b, int index, int depth)
 	return at;
 }
 
-struct image *image_build(lua_State *L, int index, enum image_rule rule)
+/* As a tree of the VM's own. */
+static struct image *build_native(lua_State *L, int index)
+{
+	struct share_root *r = share_table(L, index);
+	struct image *im;
+
+	if (!r)
+		luaL_error(L, "not enough memory");
+	im = mem_zalloc(sizeof(*im));
+	im->native = r;
+	im->size = sizeof(*im) + share_size(r);
+	im->tables = share_tables(r);
+	share_set_end(r, image_end, im);
+	return im;
+}
+
+static struct image *build_proxied(lua_State *L, int index)
 {
 	struct builder *b;
 	struct image *im;
-	int top = lua_gettop(L);
 
-	index = lua_absindex(L, index);
 	luaL_checkstack(L, 12, NULL);
-	if (!lua_istable(L, index))
-		luaL_error(L, "Not a table, it's a %s.", luaL_typename(L, index));
 	b = lua_newuserdatauv(L, sizeof(*b), 0);
-	*b = (struct builder){ .L = L, .rule = rule };
+	*b = (struct builder){ .L = L };
 	lua_createtable(L, 0, 1);
 	lua_pushcfunction(L, builder_gc);
 	lua_setfield(L, -2, "__gc");
@@ -503,9 +486,10 @@ struct image *image_build(lua_State *L, int index, enum image_rule rule)
 	lua_newtable(L);
 	b->known = lua_gettop(L);
 	(void)room(b, sizeof(*im));
-	uint64_t root = put_table(b, index, 0);
+	uint64_t root = put_table(b, index);
 
 	im = mem_realloc(steal(b->data), b->size);
+	im->native = NULL;
 	im->size = b->size;
 	im->root = root;
 	im->tables = b->tables;
@@ -514,6 +498,17 @@ struct image *image_build(lua_State *L, int index, enum image_rule rule)
 	im->log = false;
 	im->source = 0;
 	atomic_init(&im->refs, 1);
+	return im;
+}
+
+struct image *image_build(lua_State *L, int index, enum image_rule rule)
+{
+	struct image *im;
+	int top = lua_gettop(L);
+
+	index = lua_absindex(L, index);
+	image_check(L, index, rule);
+	im = share_is_here() ? build_native(L, index) : build_proxied(L, index);
 	image_born();
 	lua_settop(L, top);
 	return im;

@@ -31,6 +31,7 @@ enum image_type {
 };
 
 struct image;
+struct share_root;
 
 struct image_string {
 	uint32_t size, hash;
@@ -67,6 +68,12 @@ struct image *image_build(lua_State *L, int index, enum image_rule rule);
 struct image *image_ref(struct image *im);
 /* The last one frees it. */
 void image_unref(struct image *im);
+
+/* With a VM that shares (lua/vm/share.h) an image is a root of it, and its count that of the root: a reference to one is
+ * a reference to the other. NULL: it is not, and the functions below read it. */
+struct share_root *image_native(const struct image *im);
+/* The image that is this root, or NULL. */
+struct image *image_of_native(const struct share_root *r);
 
 const struct image_table *image_root(const struct image *im);
 uint32_t image_tables(const struct image *im);

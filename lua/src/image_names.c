@@ -11,6 +11,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "lua/src/image_priv.h"
+#include "lua/vm/share.h"
 
 /* How many images exist; a count, so relaxed: it orders nothing. */
 static atomic_uint alive;
@@ -23,21 +24,52 @@ void image_born(void)
 struct image *image_ref(struct image *im)
 {
 	/* relaxed: who gives the reference holds one */
-	atomic_fetch_add_explicit(&im->refs, 1, memory_order_relaxed);
+	if (im->native)
+		(void)share_ref(im->native);
+	else
+		atomic_fetch_add_explicit(&im->refs, 1, memory_order_relaxed);
 	return im;
 }
 
-void image_unref(struct image *im)
+void image_end(void *ud)
 {
-	/* acq_rel with itself: whoever frees sees that all others are done */
-	if (!im || atomic_fetch_sub_explicit(&im->refs, 1, memory_order_acq_rel) != 1)
-		return;
+	struct image *im = ud;
+
 	if (im->log)
 		log_printf(LOG_LEVEL_INFO, im->source, "Delete a version (%p) of %s", (void *)im,
 		           strchr(im->name, ':') ? strchr(im->name, ':') + 1 : im->name);
 	mem_free(im->name);
 	mem_free(im);
 	atomic_fetch_sub_explicit(&alive, 1, memory_order_relaxed);
+}
+
+void image_unref(struct image *im)
+{
+	if (!im)
+		return;
+	if (im->native)
+		share_unref(im->native);
+	/* acq_rel with itself: whoever frees sees that all others are done */
+	else if (atomic_fetch_sub_explicit(&im->refs, 1, memory_order_acq_rel) == 1)
+		image_end(im);
+}
+
+struct share_root *image_native(const struct image *im)
+{
+	return im->native;
+}
+
+struct image *image_of_native(const struct share_root *r)
+{
+	return share_end_data(r, image_end);
+}
+
+/* It is not the current one any more. */
+static void let_go(struct image *old)
+{
+	if (old && old->native)
+		share_set_old(old->native);
+	image_unref(old);
 }
 
 unsigned image_count(void)
@@ -108,7 +140,7 @@ static uint64_t publish(const char *name, struct image *im, bool replace)
 	}
 	current[at] = im;
 	pthread_mutex_unlock(&names_lock);
-	image_unref(old);
+	let_go(old);
 	return version;
 }
 
@@ -159,7 +191,7 @@ bool image_withdraw(const char *name)
 		memmove(&current[at], &current[at + 1], (current_count - at) * sizeof(struct image *));
 	}
 	pthread_mutex_unlock(&names_lock);
-	image_unref(old);
+	let_go(old);
 	return found;
 }
 

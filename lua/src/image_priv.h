@@ -8,6 +8,7 @@
 #include "lua/src/image.h"
 
 struct image {
+	struct share_root *native; /* the VM's, with a count of its own; NULL: the data is behind this */
 	size_t size;
 	uint64_t root;
 	uint64_t version;
@@ -20,3 +21,7 @@ struct image {
 
 /* One more image exists. */
 void image_born(void);
+/* One less. For share_set_end: the image goes with the root. */
+void image_end(void *im);
+/* Raises for what the table at index must not hold. */
+void image_check(lua_State *L, int index, enum image_rule rule);

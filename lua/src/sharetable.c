@@ -7,6 +7,8 @@
  * alive, two reads of a subtable give the same proxy while one of them lives, and an update moves a proxy to another
  * version in place, wherever it is referred to. Proxies are made when they are first read.
  *
+ * All that is for a stock VM; one that shares reads the tables itself: sharetable_native.c.
+ *
  * When a state closes, finalizers may still read proxies after the holder let go: then holder->im is NULL.
  */
 #include <string.h>
@@ -16,6 +18,7 @@
 #include "lua/lua_priv.h"
 #include "lua/src/image.h"
 #include "lua/src/sharetable.h"
+#include "lua/vm/share.h"
 
 struct holder {
 	struct image *im;
@@ -216,6 +219,13 @@ static int proxy_eq(lua_State *L)
 	return 1;
 }
 
+void sharetable_mark(lua_State *L, int index)
+{
+	index = lua_absindex(L, index);
+	lua_pushboolean(L, 1);
+	lua_rawsetp(L, index, &mark);
+}
+
 int sharetable_redirect(lua_State *L, enum sharetable_look look)
 {
 	if (look == SHARETABLE_NONE || lua_type(L, 1) != LUA_TTABLE || !lua_getmetatable(L, 1))
@@ -320,6 +330,8 @@ static int query(lua_State *L)
 
 	if (!im)
 		return 0;
+	if (image_native(im))
+		return sharetable_native_query(L, im);
 	push_root(L, im);
 	lua_pushinteger(L, (lua_Integer)image_version(im));
 	return 2;
@@ -383,7 +395,7 @@ static int size(lua_State *L)
 
 static int is_shared(lua_State *L)
 {
-	lua_pushboolean(L, data_of(L, 1) != NULL);
+	lua_pushboolean(L, share_is_table(L, 1) || data_of(L, 1) != NULL);
 	return 1;
 }
 
@@ -415,9 +427,12 @@ static void push_copy(lua_State *L, const struct image *im, const struct image_t
 /* copy(proxy): an ordinary table with the same content. */
 static int copy(lua_State *L)
 {
-	const struct image_table *t = check_data(L, 1);
+	const struct image_table *t;
 	const struct holder *h;
 
+	if (share_is_table(L, 1))
+		return sharetable_native_copy(L);
+	t = check_data(L, 1);
 	lua_settop(L, 1);
 	lua_newtable(L);
 	lua_getmetatable(L, 1);
@@ -502,6 +517,8 @@ static int update(lua_State *L)
 	lua_newtable(L);
 	if (!im)
 		return 1;
+	if (image_native(im))
+		return sharetable_native_update(L, im);
 	push_meta(L, im);
 	lua_rawgeti(L, NEW_META, 1);
 	lua_rawgetp(L, LUA_REGISTRYINDEX, &versions);

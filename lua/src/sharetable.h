@@ -5,6 +5,8 @@
  */
 #include <lua.h>
 
+struct image;
+
 enum sharetable_look {
 	SHARETABLE_NONE,
 	SHARETABLE_NEXT,
@@ -18,7 +20,14 @@ enum sharetable_look {
  * gives the number of results. Else -1, and the stack is as it was. */
 int sharetable_redirect(lua_State *L, enum sharetable_look look);
 
+/* Proxies with the metatable at index are shared tables, to sharetable_redirect; it has __index and __next. */
+void sharetable_mark(lua_State *L, int index);
+
 /* publish(name, table, plain, only_new): the number of the version, 0: only_new, and there is one. */
 int sharetable_publish(lua_State *L);
+/* query, copy and update for images that the VM reads. */
+int sharetable_native_query(lua_State *L, struct image *im_take);
+int sharetable_native_copy(lua_State *L);
+int sharetable_native_update(lua_State *L, struct image *im_take);
 /* load(name, file or nil, source, ...): publishes what the chunk gives. */
 int sharetable_load(lua_State *L);

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- skynet.sharetable: tables that all services of this node read without a copy of their own (lua-core.md 5.9). Their
--- data is outside every Lua heap; what a service holds are proxies (lua/src/sharetable.c). Every function may yield.
+-- data is outside every Lua heap; what a service holds are proxies (lua/src/sharetable.c). What loads may yield.
 local skynet = require "skynet"
 local service = require "skynet.service"
 local core = require "skynet.sharetable.core"
@@ -25,26 +25,31 @@ local started
 
 local function full_name(name)
 	assert(type(name) == "string", "the name of a shared table is a string")
+	return "sharetable:" .. name
+end
+
+local function new_name(name)
+	local full = full_name(name)
 	if not started then
 		service.new("sharetable", manager)
 		started = true
 	end
-	return "sharetable:" .. name
+	return full
 end
 
 -- loadfile(filename, ...), loadstring(name, source, ...), loadtable(name, t): the new current version of the name (of the
 -- file name). The chunk runs with the arguments in a state of its own: they are booleans, numbers, light userdata
 -- or C functions without upvalues.
 function sharetable.loadfile(filename, ...)
-	core.load(full_name(filename), filename, nil, ...)
+	core.load(new_name(filename), filename, nil, ...)
 end
 
 function sharetable.loadstring(name, source, ...)
-	core.load(full_name(name), nil, source, ...)
+	core.load(new_name(name), nil, source, ...)
 end
 
 function sharetable.loadtable(name, t)
-	core.publish(full_name(name), t)
+	core.publish(new_name(name), t)
 end
 
 -- The current version, or nil.
@@ -56,7 +61,6 @@ end
 function sharetable.queryall(list)
 	local result = {}
 	if not list then
-		full_name ""
 		list = {}
 		for i, full in ipairs(core.names "sharetable:") do
 			list[i] = full:match ":(.*)"
