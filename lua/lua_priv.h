@@ -29,6 +29,7 @@ int luaopen_skynet_remotedebug_core(lua_State *L); /* lua/src/remotedebug.c */
 int luaopen_skynet_memory(lua_State *L);       /* lua/src/memory.c */
 int luaopen_skynet_multicast_core(lua_State *L); /* lua/src/multicast.c */
 int luaopen_skynet_sharetable_core(lua_State *L); /* lua/src/sharetable.c */
+int luaopen_skynet_sharedata_core(lua_State *L); /* lua/src/sharedata.c */
 int luaopen_skynet_datasheet_core(lua_State *L); /* lua/src/datasheet.c */
 int luaopen_skynet_stm(lua_State *L);          /* lua/src/stm.c */
 int luaopen_skynet_netpack(lua_State *L);      /* lua/src/netpack.c */

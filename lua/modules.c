@@ -65,6 +65,7 @@ static const struct {
 	{ "skynet.memory", luaopen_skynet_memory },
 	{ "skynet.multicast.core", luaopen_skynet_multicast_core },
 	{ "skynet.sharetable.core", luaopen_skynet_sharetable_core },
+	{ "skynet.sharedata.core", luaopen_skynet_sharedata_core },
 	{ "skynet.stm", luaopen_skynet_stm },
 	{ "skynet.datasheet.core", luaopen_skynet_datasheet_core },
 	{ "skynet.coroutine", luaopen_skynet_coroutine },

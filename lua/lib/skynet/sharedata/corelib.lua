@@ -1,114 +1,156 @@
 -- SPDX-License-Identifier: MIT
--- skynet.sharedata.corelib: the proxies of skynet.sharedata. A proxy knows its tree, its parent and its key there. The tree
--- has a generation: a proxy of an older one looks itself up again, from the root down, when it is used next.
+-- skynet.sharedata.corelib: the proxies of skynet.sharedata. A proxy knows its parent and its key there. Its tree has a
+-- generation: when there is a newer version, those that are in use look themselves up again, from the root down.
 local core = require "skynet.sharetable.core"
+local fast = require "skynet.sharedata.core"
 
 local corelib = {}
 local host = {}
 corelib.host = host
 
--- A proxy holds nothing that next or rawget could show: what belongs to it is here.
--- proxy -> { proxy =, tree =, data = a shared table, generation =, parent = node, key =, children = { key -> proxy } }
--- A node keeps the proxies above it, so that a way down that was gone once gives the same proxies again.
-local nodes = setmetatable({}, { __mode = "k" })
-local meta = {}
-local weak = { __mode = "v" }
+local get = fast.get
+local weak_values, weak_keys = { __mode = "v" }, { __mode = "k" }
 
--- ".a.b" of the node.
-local function path(node)
+-- What belongs to a tree: { tree =, name =, version =, data = the root's table, meta = the metatable of its proxies,
+-- map = table -> the proxy that shows it, others = proxy -> { key -> proxy } for tables that a proxy of another path
+-- shows, lost = proxies without a table }. A proxy keeps those above it, so that a way down that was gone once gives
+-- the same proxies again.
+local boxes = setmetatable({}, weak_keys)   -- root proxy -> box
+
+-- ".a.b" of the proxy.
+local function path(proxy)
 	local parts = {}
-	while node.parent do
-		table.insert(parts, 1, tostring(node.key))
-		node = node.parent
+	local _, _, parent, key = get(proxy)
+	while parent do
+		table.insert(parts, 1, tostring(key))
+		_, _, parent, key = get(parent)
 	end
 	return "." .. table.concat(parts, ".")
 end
 
--- The node's table in the version that its tree shows now, or nil if there is none any more.
-local function refresh(node)
-	local tree = node.tree
-	if node.generation ~= tree.generation then
-		if node.parent then
-			local parent = refresh(node.parent)
-			local data = parent and parent[node.key]
-			node.data = type(data) == "table" and data or nil
-		else
-			node.data = tree.data
+-- The proxy shows the table of its path in the version that the tree shows now: gives that, or false.
+local function refresh(box, proxy)
+	local data, generation, parent, key = get(proxy)
+	local now = fast.generation(box.tree)
+	if generation == now then
+		return data
+	end
+	if parent then
+		local above = refresh(box, parent)
+		data = above and above[key]
+	else
+		data = box.data
+	end
+	data = type(data) == "table" and data or false
+	fast.show(proxy, data, now)
+	if not data then
+		box.lost[proxy] = true
+	elseif not box.map[data] then
+		box.map[data] = proxy
+	else
+		box.others[parent] = box.others[parent] or setmetatable({}, weak_values)
+		box.others[parent][key] = proxy
+	end
+	return data
+end
+
+-- The tree shows this version from now on, and so do its proxies.
+local function advance(box, data, version)
+	local list = {}
+	for _, proxy in pairs(box.map) do
+		list[#list + 1] = proxy
+	end
+	for _, children in pairs(box.others) do
+		for _, proxy in pairs(children) do
+			list[#list + 1] = proxy
 		end
-		node.generation = tree.generation
 	end
-	return node.data
+	for proxy in pairs(box.lost) do
+		list[#list + 1] = proxy
+	end
+	for table in pairs(box.map) do
+		box.map[table] = nil
+	end
+	box.others, box.lost = setmetatable({}, weak_keys), setmetatable({}, weak_keys)
+	box.data, box.version = data, version
+	fast.generation(box.tree, true)
+	for _, proxy in ipairs(list) do
+		refresh(box, proxy)
+	end
 end
 
--- The tree moves to the newest version, if it was told that there is one.
-local function current(proxy)
-	local node = nodes[proxy]
-	local tree = node.tree
-	if tree.dirty then
-		tree.dirty = false
-		local data, version = core.query(tree.name)
-		if data and version ~= tree.version then
-			tree.data, tree.version, tree.generation = data, version, tree.generation + 1
+-- The table that the proxy shows, after the tree has moved to the newest version, if it was told that there is one.
+local function current(box, proxy)
+	if fast.dirty(box.tree) then
+		fast.dirty(box.tree, false)
+		local data, version = core.query(box.name)
+		if data and version ~= box.version then
+			advance(box, data, version)
 		end
 	end
-	if node.generation ~= tree.generation and not refresh(node) or not node.data then
-		error(("The key [%s] doesn't exist after update"):format(path(node)), 3)
+	local data = refresh(box, proxy)
+	if not data then
+		error(("The key [%s] doesn't exist after update"):format(path(proxy)), 3)
 	end
-	return node, node.data
+	return data
 end
 
-local function new_proxy(tree, data, parent, key)
-	local proxy = setmetatable({}, meta)
-	nodes[proxy] = { proxy = proxy, tree = tree, data = data, generation = tree.generation, parent = parent,
-		key = key, children = setmetatable({}, weak) }
-	return proxy
-end
-
-local function value(node, key, v)
+-- What stands for a value at the key of a proxy.
+local function value(box, proxy, key, v)
 	if type(v) ~= "table" then
 		return v
 	end
-	local child = node.children[key]
-	if not child then
-		child = new_proxy(node.tree, v, node, key)
-		node.children[key] = child
+	if math.type(key) == "float" then
+		key = math.tointeger(key)
 	end
-	return child
-end
-
-function meta:__index(key)
-	local node, data = current(self)
-	local v = data[key]
-	if type(v) == "table" then
-		if math.type(key) == "float" then
-			key = math.tointeger(key)
+	local child = box.map[v]
+	if child then
+		local _, _, parent, own = get(child)
+		if rawequal(parent, proxy) and own == key then
+			return child
 		end
-		return value(node, key, v)
+		local children = box.others[proxy]
+		if children and children[key] then
+			return children[key]
+		end
 	end
-	return v
-end
-
-function meta:__newindex(key)
-	local node = nodes[self]
-	local own = path(node)
-	error(("Error newindex, the key [%s]"):format(own == "." and own .. tostring(key) or own .. "." .. tostring(key)), 2)
-end
-
-function meta:__len()
-	local _, data = current(self)
-	return #data
-end
-
-local function following(self, key)
-	local node, data = current(self)
-	local k, v = next(data, key)
-	if k ~= nil then
-		return k, value(node, k, v)
+	local new = fast.proxy(box.tree, box.meta, v, proxy, key)
+	if child then
+		box.others[proxy] = box.others[proxy] or setmetatable({}, weak_values)
+		box.others[proxy][key] = new
+	else
+		box.map[v] = new
 	end
+	return new
 end
 
-function meta:__pairs()
-	return following, self, nil
+local function new_meta(box)
+	local meta = {}
+
+	function meta:__newindex(key)
+		local own = path(self)
+		error(("Error newindex, the key [%s]"):format(own == "." and own .. tostring(key) or own .. "." .. tostring(key)), 2)
+	end
+
+	function meta:__len()
+		return #current(box, self)
+	end
+
+	function meta.__next(self, key)
+		local k, v = next(current(box, self), key)
+		if k ~= nil then
+			return k, value(box, self, k, v)
+		end
+	end
+
+	function meta:__pairs()
+		return meta.__next, self, nil
+	end
+
+	fast.prepare(meta, box.tree, box.map, function(self, key)
+		return value(box, self, key, current(box, self)[key])
+	end)
+	return meta
 end
 
 -- ---- the functions of the contract ----
@@ -116,26 +158,24 @@ end
 -- box(data, name): the root proxy of a shared table that is a version of the name.
 function corelib.box(data, name)
 	local _, version = core.query(name)
-	local tree = { data = data, name = name, version = version, generation = 1, dirty = false }
-	return new_proxy(tree, data)
+	local box = { tree = fast.tree(), data = data, name = name, version = version,
+		map = setmetatable({}, weak_values), others = setmetatable({}, weak_keys), lost = setmetatable({}, weak_keys) }
+	box.meta = new_meta(box)
+	local root = fast.proxy(box.tree, box.meta, data)
+	box.map[data] = root
+	box.meta.box = box
+	boxes[root] = box
+	return root
 end
 
 -- update(root, data): the proxies show this shared table from now on.
 function corelib.update(root, data)
-	local tree = nodes[root].tree
-	tree.data, tree.generation = data, tree.generation + 1
+	advance(boxes[root], data)
 end
 
 -- Everything below the root that is in use switches now, so that the version before is let go.
 function corelib.flush(root)
-	pcall(current, root)
-	local function walk(node)
-		refresh(node)
-		for _, child in pairs(node.children) do
-			walk(nodes[child])
-		end
-	end
-	walk(nodes[root])
+	pcall(current, boxes[root], root)
 end
 
 -- copy(data, key, ...): plain.
@@ -146,9 +186,9 @@ function corelib.copy(data, ...)
 		end
 		data = data[(select(i, ...))]
 	end
-	if nodes[data] then
-		local _, shared = current(data)
-		data = shared
+	local meta = type(data) == "table" and debug.getmetatable(data)
+	if meta and rawget(meta, "box") then
+		data = current(meta.box, data)
 	end
 	return type(data) == "table" and core.copy(data) or data
 end
@@ -169,7 +209,7 @@ end
 
 -- The next access to any proxy of the tree looks for a newer version.
 function host.markdirty(root)
-	nodes[root].tree.dirty = true
+	fast.dirty(boxes[root].tree, true)
 end
 
 -- A proxy holds its version by itself: there is nothing to count.
