@@ -134,6 +134,7 @@ end
 
 function command.mem(seconds)
 	local mem, rows = launcher("MEM", patience(seconds)), {}
+	local shared = launcher("SHARED", patience(seconds))
 	for handle, text in pairs(mem) do
 		local kib, service = text:match "^([%d.]+) Kb %((.*)%)$"
 		local state = kib and "ok"
@@ -141,7 +142,10 @@ function command.mem(seconds)
 			state, service = text:match "^(%u+) %((.*)%)$"
 			state = state:lower()
 		end
-		rows[#rows + 1] = object("handle", handle, "kib", tonumber(kib), "state", state, "service", service)
+		local held = type(shared[handle]) == "table" and shared[handle] or {}
+		rows[#rows + 1] = object("handle", handle, "kib", tonumber(kib), "state", state,
+			"shared_kib", held.bytes and held.bytes // 1024, "old_versions", held.old,
+			"old_kib", held.old_bytes and held.old_bytes // 1024, "service", service)
 	end
 	table.sort(rows, function(a, b)
 		local x, y = a[4] or -1, b[4] or -1

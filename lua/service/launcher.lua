@@ -129,6 +129,11 @@ function command.MEM(_, ti)
 	skynet.retpack(ask_all(ti, "MEM", show_memory))
 end
 
+-- What each keeps of shared code and tables, of which old versions.
+function command.SHARED(_, ti)
+	skynet.retpack(ask_all(ti, "SHARED", function(v) return v end))
+end
+
 function command.GC(_, ti)
 	for handle in pairs(services) do
 		skynet.send(handle, "debug", "GC")

@@ -546,7 +546,7 @@ int luaopen_skynet_sharetable_core(lua_State *L)
 	static const luaL_Reg functions[] = {
 		{ "query", query },     { "current", current_version }, { "withdraw", withdraw }, { "names", names },
 		{ "count", count },     { "size", size },               { "is_shared", is_shared },
-		{ "copy", copy },       { "update", update },
+		{ "copy", copy },       { "update", update },           { "held", sharetable_held },
 		{ "publish", sharetable_publish }, { "load", sharetable_load }, { NULL, NULL },
 	};
 

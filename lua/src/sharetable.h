@@ -28,6 +28,8 @@ int sharetable_publish(lua_State *L);
 /* query, copy and update for images that the VM reads. */
 int sharetable_native_query(lua_State *L, struct image *im_take);
 int sharetable_native_copy(lua_State *L);
+/* held(): { count =, bytes =, old =, old_bytes = } of what this service keeps of code and tables that are shared. */
+int sharetable_held(lua_State *L);
 int sharetable_native_update(lua_State *L, struct image *im_take);
 /* load(name, file or nil, source, ...): publishes what the chunk gives. */
 int sharetable_load(lua_State *L);

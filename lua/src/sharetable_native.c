@@ -53,6 +53,25 @@ int sharetable_native_copy(lua_State *L)
 	return 1;
 }
 
+int sharetable_held(lua_State *L)
+{
+	const struct roots *rs = &host_of(L)->roots;
+	size_t bytes = 0, count, old_bytes = roots_old(rs, &count);
+
+	for (size_t i = 0; i < rs->count; i++)
+		bytes += share_size(rs->roots[i]);
+	lua_createtable(L, 0, 4);
+	lua_pushinteger(L, (lua_Integer)rs->count);
+	lua_setfield(L, -2, "count");
+	lua_pushinteger(L, (lua_Integer)bytes);
+	lua_setfield(L, -2, "bytes");
+	lua_pushinteger(L, (lua_Integer)count);
+	lua_setfield(L, -2, "old");
+	lua_pushinteger(L, (lua_Integer)old_bytes);
+	lua_setfield(L, -2, "old_bytes");
+	return 1;
+}
+
 int sharetable_native_update(lua_State *L, struct image *im_take)
 {
 	struct host *h = host_of(L);

@@ -8,6 +8,11 @@ function command.MEM()
 	skynet.retpack(collectgarbage "count")
 end
 
+-- What the service keeps of shared code and tables: { count =, bytes =, old =, old_bytes = }, old: there are newer versions.
+function command.SHARED()
+	skynet.retpack(require "skynet.sharetable.core".held())
+end
+
 -- By contract the answer to this one is never sent.
 function command.GC()
 	skynet.ignoreret()

@@ -69,8 +69,8 @@ def every_node_from_every_node(build):
         status, out, err = raw(c.m, "--node", "b", "mem")
         assert status == 0 and not err, err
         lines = out.splitlines()
-        assert re.fullmatch(r"handle +kib +state +service", lines[0]), out
-        assert any(re.fullmatch(rf"{HANDLE} +[\d.]+ +ok +snlua main BETA", x) for x in lines), out
+        assert re.fullmatch(r"handle +kib +state +shared_kib +old_versions +old_kib +service", lines[0]), out
+        assert any(re.fullmatch(rf"{HANDLE} +[\d.]+ +ok +\d+ +0 +0 +snlua main BETA", x) for x in lines), out
         # the name of the node that is asked is no detour
         assert at(c.a, c.a, "status")["node"] == "a"
 
@@ -248,7 +248,9 @@ def services_that_do_not_answer(build):
         mem = row("mem")
         assert mem["state"] == "timeout" and mem["kib"] is None and mem["service"] == "snlua main ALPHA x", mem
         status, out, _ = raw(c.m, "--node", "a", "mem", "0.1")
-        assert status == 0 and re.search(rf"^{shop} +- +timeout +snlua main ALPHA x$", out, re.M), out
+        assert status == 0 and re.search(rf"^{shop} +- +timeout +- +- +- +snlua main ALPHA x$", out, re.M), out
+        others = [s for s in at(c.m, c.a, "mem", "0.1")["services"] if s["state"] == "ok"]
+        assert others and all(s["shared_kib"] >= 0 and s["old_versions"] == 0 and s["old_kib"] == 0 for s in others), others
         for wrong in ("0", "-1", "x", "99"):
             assert "seconds to wait" in refused(c.m, "stat", wrong), wrong
         p.wait(20)
