@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 struct harbor_config {
-	const char *node_name;       /* unique in the cluster; the master's ids stick to it */
-	unsigned harbor;             /* 1..255 = asked for; 0 = `auto`, the master chooses */
+	const char *node_name;       /* with `auto` who the node is, else a label */
+	unsigned harbor;             /* 1..255: the node is this id; 0: `auto` */
 	const char *cluster;         /* cluster name, checked in the handshake */
 	const char *listen;          /* where other nodes reach us, "ip:port" */
 	const char *advertise;       /* what we tell them; NULL = listen with the real port */
