@@ -31,7 +31,7 @@
 
 #define ACCEPT_TURN 64
 /* Anybody who may read a folder can hold its lock: patience has an end. */
-#define FOLDER_TURN_NS (500 * NS_PER_MS)
+#define FOLDER_TURN_NS (2 * NS_PER_SEC)
 #define FOLDER_LOOK_US 500
 #define COMPLAIN_NS NS_PER_SEC
 
