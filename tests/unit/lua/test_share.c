@@ -289,7 +289,8 @@ static struct share_root *publish_new(lua_State *L, unsigned version)
 	snprintf(source, sizeof(source),
 	         "local mine = {} return function(t) for i = 1, 20 do mine['n' .. i] = t[i] and t[i].id end"
 	         " local n = 0 for i, x in ipairs(t) do assert(x.stamp == t.version) n = n + #x['key' .. i %% 7] end"
-	         " for k, v in pairs(t[1]) do mine[k] = v end assert(#t == 40 and not t.absent) return n, %u, 'c%u' end",
+	         " for k, v in pairs(t[40]) do mine[k] = v mine[v] = k end assert(#t == 40 and not t.absent)"
+	         " local m = setmetatable({}, t) assert(not m.x and #m == 0 and m ~= setmetatable({}, t)) return n, %u, 'c%u' end",
 	         version, version);
 	code = load_shared(L, source, "=stress");
 	lua_pop(L, 1);
