@@ -144,6 +144,8 @@ struct roots {
 	struct share_root **roots;
 	size_t count, size;
 	size_t count_left, bytes_left; /* old ones, after the last audit */
+	unsigned cycles;               /* of the collector, since roots_watch */
+	bool watched;
 };
 
 struct host {
@@ -389,6 +391,8 @@ void roots_take(struct host *h, struct share_root *r_take);
 void roots_review(struct host *h);
 /* Lets go of old versions to which nothing refers; garbage refers, too. */
 void roots_audit(struct host *h);
+/* The state has a shared table: each cycle of its collector looks whether old versions can go. May raise. */
+void roots_watch(lua_State *L);
 /* How many there are newer versions of, and their bytes. */
 size_t roots_old(const struct roots *rs, size_t *ret_count);
 /* The state is closed. */

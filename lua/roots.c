@@ -5,6 +5,9 @@
  * have become as large as the service itself, its garbage is collected and what it does not refer to any more is let
  * go; it is done again when there is twice as much as that left. So what it costs is a share of what the service's
  * collector costs anyway, and what a service keeps in vain is no more than it weighs.
+ *
+ * A service that has read a shared table, and may never ask for another, also looks when a cycle of its collector has
+ * ended: if what has become old since it last did is worth a walk over its objects.
  */
 #include <string.h>
 
@@ -93,6 +96,56 @@ void roots_review(struct host *h)
 		return;
 	lua_gc(h->L, LUA_GCCOLLECT);
 	roots_audit(h);
+}
+
+/* A sixteenth: a walk takes about 1 ms for 10 MB of objects. */
+#define WORTH(bytes, h) ((bytes) * 16 > (h)->memory)
+/* Cycles after which it looks again for what was still in use. */
+#define CYCLES 32u
+
+static const char sentinel;
+
+static void push_sentinel(lua_State *L);
+
+static int cycle_ended(lua_State *L)
+{
+	struct host *h = host_of(L);
+	struct roots *rs = &h->roots;
+	size_t count, bytes = roots_old(rs, &count);
+
+	rs->cycles++;
+	if (count && ((bytes > rs->bytes_left && WORTH(bytes - rs->bytes_left, h)) || rs->cycles % CYCLES == 0))
+		roots_audit(h);
+	push_sentinel(L);
+	lua_pop(L, 1);
+	return 0;
+}
+
+/* Garbage at once: the next cycle ends it. */
+static void push_sentinel(lua_State *L)
+{
+	luaL_checkstack(L, 4, NULL);
+	(void)lua_newuserdatauv(L, 0, 0);
+	if (lua_rawgetp(L, LUA_REGISTRYINDEX, &sentinel) != LUA_TTABLE) {
+		lua_pop(L, 1);
+		lua_createtable(L, 0, 1);
+		lua_pushcfunction(L, cycle_ended);
+		lua_setfield(L, -2, "__gc");
+		lua_pushvalue(L, -1);
+		lua_rawsetp(L, LUA_REGISTRYINDEX, &sentinel);
+	}
+	lua_setmetatable(L, -2);
+}
+
+void roots_watch(lua_State *L)
+{
+	struct roots *rs = &host_of(L)->roots;
+
+	if (rs->watched)
+		return;
+	push_sentinel(L);
+	lua_pop(L, 1);
+	rs->watched = true;
 }
 
 void roots_release(struct host *h)

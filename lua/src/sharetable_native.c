@@ -15,6 +15,7 @@ int sharetable_native_query(lua_State *L, struct image *im_take)
 	luaL_checkstack(L, 2, NULL);
 	roots_take(host_of(L), image_native(im_take));
 	share_push_table(L, image_native(im_take));
+	roots_watch(L);
 	lua_pushinteger(L, version);
 	roots_review(host_of(L));
 	return 2;

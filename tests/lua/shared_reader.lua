@@ -11,6 +11,16 @@ function command.hold(name)
 	return held[name] ~= nil
 end
 
+function command.drop(name)
+	held[name] = nil
+end
+
+-- Makes garbage, as requests do.
+function command.work()
+	local list = {}
+	for i = 1, 5000 do list[i] = { i } end
+end
+
 function command.update(name)
 	sharetable.update(name)
 end

@@ -262,6 +262,27 @@ tap.run {
 		assert(tap.log():find("Delete a version %(0x%x+%) of mortal", from + 1))
 		versions_left(base + 1)
 	end },
+	{ "a reader that no longer refers to an old version lets it go by collecting garbage, as it does anyway", function()
+		local function version(stamp)
+			local t = { stamp = stamp }
+			for i = 1, 1000 do t[i] = { stamp = stamp, text = "number " .. i } end
+			return t
+		end
+		collectgarbage "collect"
+		sharetable.loadtable("dropped", version(1))
+		local r = reader()
+		equal(skynet.call(r, "lua", "hold", "dropped"), true)
+		sharetable.loadtable("dropped", version(2))
+		collectgarbage "collect"
+		local base = core.count()
+		equal(skynet.call(r, "lua", "get", "dropped", 1000, "stamp"), 1)
+		skynet.call(r, "lua", "drop", "dropped")
+		tap.until_true("the old version's end", function()
+			skynet.call(r, "lua", "work")
+			return core.count() == base - 1
+		end)
+		skynet.kill(r)
+	end },
 	{ "versions change while many read and some die", function()
 		local function version(stamp)
 			local t = { stamp = stamp }
