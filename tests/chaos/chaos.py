@@ -99,7 +99,10 @@ class Node:
         """What the node has open, and how often."""
         folder, kinds = f"/proc/{self.process.pid}/fd", {}
         for fd in os.listdir(folder):
-            kind = os.readlink(f"{folder}/{fd}").split(":")[0].replace(self.run.dir, "")
+            try:
+                kind = os.readlink(f"{folder}/{fd}").split(":")[0].replace(self.run.dir, "")
+            except FileNotFoundError:
+                continue  # closed meanwhile
             kinds[kind] = kinds.get(kind, 0) + 1
         return dict(sorted(kinds.items()))
 
