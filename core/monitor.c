@@ -24,12 +24,14 @@
 #define TICK_MIN_NS (2 * NS_PER_MS)
 #define TICK_BUSY_NS (6 * NS_PER_MS) /* each tick interrupts somebody's work */
 #define TICK_MAX_NS (10 * NS_PER_MS)
-/* After so long without a look that found work going on, unused memory goes back to the system; the allocator by itself does so
- * only while it is used. Heartbeats and single timers are too short to be seen. */
+/* After so long without two looks in a row that found work going on, unused memory goes back to the system; the allocator by
+ * itself does so only while it is used. Heartbeats and single timers are over by the second look. */
 #define TRIM_NS (10 * NS_PER_SEC)
 /* Before that the workers give up what they keep at hand. Not at the same time: one purge of the allocator's turns another
  * away. */
 #define TRIM_WORKERS_NS (5 * NS_PER_SEC)
+/* An overseer that is late by so much was not the only one who did not run. */
+#define ABSENCE_NS (500 * NS_PER_MS)
 /* A service that was killed while it runs is asked to leave its callback after so long. */
 #define KILL_GRACE_NS (100 * NS_PER_MS)
 
@@ -137,10 +139,20 @@ static uint64_t trim_due(unsigned steps, uint64_t calm_ns)
 	return at == UINT64_MAX ? at : at - calm_ns;
 }
 
+/* The process was stopped, or its machine was: nobody ran, so nobody was in a turn for so long. */
+static void forgive(uint64_t gap_ns)
+{
+	for (unsigned i = 0; i < sched_workers(); i++) {
+		M.watch[i].since_ns += gap_ns;
+		M.watch[i].reported_ns += gap_ns;
+	}
+}
+
 static void *overseer_main(void *arg)
 {
-	uint64_t tick = TICK_MIN_NS, idle_since = 0, calm_since = 0;
+	uint64_t tick = TICK_MIN_NS, idle_since = 0, calm_since = 0, due = 0;
 	unsigned trims = 0; /* steps made since the node is calm */
+	bool was_running = false;
 
 	(void)arg;
 	(void)pthread_setname_np(pthread_self(), "overseer");
@@ -149,8 +161,11 @@ static void *overseer_main(void *arg)
 		uint64_t now = clock_mono_ns();
 		enum sched_sight sight = sched_oversee(now);
 
+		if (due && now > due + ABSENCE_NS)
+			forgive(now - due);
 		if (sight == SIGHT_IDLE) {
 			check(now);
+			was_running = false;
 			idle_since = idle_since ? idle_since : now;
 			calm_since = calm_since ? calm_since : now;
 			trims = trim(trims, now - calm_since);
@@ -161,16 +176,19 @@ static void *overseer_main(void *arg)
 				    !atomic_load_explicit(&M.stop, memory_order_seq_cst))
 					(void)futex_wait(&M.resting, 1, trim_due(trims, now - calm_since));
 				atomic_store_explicit(&M.resting, 0, memory_order_seq_cst);
-				idle_since = 0;
+				idle_since = due = 0;
 				continue;
 			}
 		} else {
-			idle_since = calm_since = 0;
-			trims = 0;
+			idle_since = 0;
+			if (was_running)
+				calm_since = trims = 0;
+			was_running = true;
 			check(now);
 			tick = sight == SIGHT_LONG ? TICK_MIN_NS : TICK_BUSY_NS;
 		}
 		nanosleep(&ts, NULL);
+		due = now + tick;
 	}
 	return NULL;
 }

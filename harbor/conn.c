@@ -62,7 +62,8 @@ static void free_conn(void *arg)
 	mem_free(c);
 }
 
-static void end(struct conn *c)
+/* close: net_close, or net_shutdown, which drops what waits. */
+static void end_by(struct conn *c, void (*close)(int id))
 {
 	if (c->closed)
 		return;
@@ -72,8 +73,13 @@ static void end(struct conn *c)
 			*p = c->next;
 			break;
 		}
-	net_close(c->id);
+	close(c->id);
 	net_post(free_conn, c);
+}
+
+static void end(struct conn *c)
+{
+	end_by(c, net_close);
 }
 
 static bool is_stranger(const struct conn *c)
@@ -95,6 +101,14 @@ void conn_close(int id)
 
 	if (c)
 		end(c);
+}
+
+void conn_abort(int id)
+{
+	struct conn *c = conn_find(id);
+
+	if (c)
+		end_by(c, net_shutdown);
 }
 
 void conn_refuse(struct conn *c, const char *why)

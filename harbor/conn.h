@@ -47,6 +47,8 @@ void conn_write(int id, const struct wire_control *c);
 void conn_write_bytes(int id, const uint8_t *bytes, size_t n);
 /* Nobody is told. Bytes that wait still go out. */
 void conn_close(int id);
+/* The same, and bytes that wait are dropped. */
+void conn_abort(int id);
 /* Refuses the connection and counts it; the line is logged at a bounded rate. */
 void conn_refuse(struct conn *c, const char *why);
 /* Closes handshakes that took too long; gives the next deadline. */

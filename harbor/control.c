@@ -45,7 +45,8 @@ static void peer_close(struct peer *p, int conn, const char *why)
 {
 	(void)p;
 	(void)why;
-	conn_close(conn);
+	/* What waits is for a link that is lost, and as much as queue_max. */
+	conn_abort(conn);
 }
 
 static void peer_is_up(struct peer *p, int conn)

@@ -43,6 +43,12 @@ function cmd.blocks(seconds)
 	return seconds
 end
 
+-- a service that computes for so many ms
+function cmd.computes(ms)
+	skynet.send(skynet.newservice(SERVICE_NAME, "idle"), "lua", "hold", ms)
+	return ms
+end
+
 -- n messages wait in one mailbox, then all are read
 function cmd.burst(n)
 	local sink = skynet.newservice(SERVICE_NAME, "idle")

@@ -287,6 +287,19 @@ def the_watchdog_is_earned(build):
                        time.monotonic() - s.has("WATCHDOG=1")[-1] > 2, 30)
 
 
+def a_frozen_node_blames_nobody(build):
+    """SIGSTOP for longer than a turn may take, then SIGCONT: no service is said to loop endlessly"""
+    with One(build) as n:
+        n.ready()
+        n.call("computes", "8000")
+        time.sleep(0.1)  # nobody tells when the overseer has seen the turn; it looks every few ms
+        n.process.send_signal(signal.SIGSTOP)
+        time.sleep(5.5)  # what is tested is that much time
+        n.process.send_signal(signal.SIGCONT)
+        eventually("it computes no more", lambda: all(not s["endless"] and s["mailbox"] == 0 for s in n.ctl("services")["services"]))
+        assert "endless loop" not in n.read("n.log"), n.read("n.log")
+
+
 def an_idle_node_costs_nothing(build):
     """2,000 idle services use no CPU (at most two ticks in three seconds)"""
     if "thread" in build:
@@ -382,5 +395,6 @@ def a_skynet_configuration_runs(build):
 if __name__ == "__main__":
     main([the_command_line, a_wrong_configuration_is_told_at_once_and_in_full, a_start_that_fails_ends_the_node,
           what_is_taken_is_told, sigterm_and_sigint_stop, a_stop_has_a_limit, logs_rotate_and_lose_nothing,
-          no_line_is_lost_at_the_ends, systemd_hears, a_start_is_given_time_while_it_goes_on, the_watchdog_is_earned, an_idle_node_costs_nothing, memory_comes_back,
+          no_line_is_lost_at_the_ends, systemd_hears, a_start_is_given_time_while_it_goes_on, the_watchdog_is_earned,
+          a_frozen_node_blames_nobody, an_idle_node_costs_nothing, memory_comes_back,
           the_control_socket_bears_anything, a_skynet_configuration_runs])
