@@ -223,7 +223,8 @@ void conf_load_skynet(struct load *l, const char *text, size_t size)
 	}
 	copy_list(l, "cpath", &c->lua.service_cpath, "./cservice/?.so");
 	copy_list(l, "lua_path", &c->lua.path, "./lualib/?.lua;./lualib/?/init.lua");
-	copy_list(l, "lua_cpath", &c->lua.cpath, "./luaclib/?.so");
+	if (get(c, "lua_cpath")) /* else what the Lua host has */
+		copy_list(l, "lua_cpath", &c->lua.cpath, NULL);
 	copy_list(l, "luaservice", &c->lua.service_path, "./service/?.lua");
 	if (strcmp(get(c, "harbor"), "0") != 0) {
 		c->cluster.present = true;

@@ -354,6 +354,8 @@ bool libs_push(lua_State *L, const char *name);
 
 /* ---- search.c: where Lua files are ---- */
 #define SEARCH_DEFAULT_PATH "./lualib/?.lua;./lualib/?/init.lua"
+/* The program's own, then where the system's packages have modules for this Lua. */
+#define SEARCH_DEFAULT_CPATH "./luaclib/?.so;" LUA_CDIR "?.so;" LUA_CDIR2 "?.so"
 void search_init(const char *lib_dir, const char *service_dir);
 void search_fini(void);
 void search_forget(void);

@@ -188,7 +188,7 @@ static void set_global(lua_State *L, const char *name, const char *key, const ch
 static int run_loader(lua_State *L, const char *path, const char *args)
 {
 	set_global(L, "LUA_PATH", "lua_path", "./lualib/?.lua;./lualib/?/init.lua");
-	set_global(L, "LUA_CPATH", "lua_cpath", "./luaclib/?.so");
+	set_global(L, "LUA_CPATH", "lua_cpath", SEARCH_DEFAULT_CPATH);
 	set_global(L, "LUA_SERVICE", "luaservice", DEFAULT_SERVICES);
 	set_global(L, "LUA_PRELOAD", "preload", NULL);
 	if (codecache_load(L, path) != LUA_OK)

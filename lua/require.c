@@ -14,7 +14,6 @@
 #include "lua/host.h"
 
 #define STOCK "harbord.require" /* Lua's own, in the registry */
-#define DEFAULT_CPATH "./luaclib/?.so"
 
 /* Pushes the loader of a Lua file, or raises. The file name is on top and stays. */
 static void load_file(lua_State *L, const char *name)
@@ -102,7 +101,7 @@ int require_open_package(lua_State *L)
 	add_searchers(L, package);
 	lua_pushstring(L, path ? path : SEARCH_DEFAULT_PATH);
 	lua_setfield(L, package, "path");
-	lua_pushstring(L, cpath ? cpath : DEFAULT_CPATH);
+	lua_pushstring(L, cpath ? cpath : SEARCH_DEFAULT_CPATH);
 	lua_setfield(L, package, "cpath");
 	/* C libraries find their service by it (include/skynet.h); none can be here before `package` is. */
 	lua_pushlightuserdata(L, host_of(L)->s);

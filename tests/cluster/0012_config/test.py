@@ -472,8 +472,26 @@ end)
         assert "TOO MUCH\tfalse" in p.stdout and "STILL\t16" in p.stdout, p.stdout
 
 
+def modules_of_the_system(build):
+    """C modules of the system's packages are on the default lua_cpath, behind the program's, and load if they are there"""
+    body = """print("cpath=" .. package.cpath)
+local there, cjson = pcall(require, "cjson")
+print("cjson=" .. (there and tostring(cjson.decode(cjson.encode { a = { 1, 2 } }).a[2] == 2) or "none"))
+local lpeg
+there, lpeg = pcall(require, "lpeg")
+print("lpeg=" .. (there and tostring(lpeg.match(lpeg.C(lpeg.R "az" ^ 1), "word 2")) or "none"))
+io.stdout:flush()"""
+    with Stock(build, {"config.lua": BASE, "svc/main.lua": program(body)}) as n:
+        p = n.run()
+        told = printed(p)
+        assert re.fullmatch(r"\./luaclib/\?\.so;(/\S+/lua/5\.4/\?\.so);(/\S+/lua/5\.4/\?\.so)", told["cpath"]), p
+        assert told["cjson"] in ("true", "none") and told["lpeg"] in ("word", "none"), p
+    with Stock(build, {"config.lua": BASE + 'lua_cpath = "./own/?.so"\n', "svc/main.lua": program(body)}) as n:
+        assert printed(n.run())["cpath"] == "./own/?.so"
+
+
 if __name__ == "__main__":
-    main([values_and_includes, what_is_wrong_is_told, defaults_are_written_back, the_boot_in_order,
+    main([values_and_includes, modules_of_the_system, what_is_wrong_is_told, defaults_are_written_back, the_boot_in_order,
           a_bootstrap_of_ones_own, a_node_that_ends_at_once,
           in_the_background, the_background_tells_what_is_wrong, names_and_paths_of_services,
           a_loader_of_ones_own,
