@@ -102,16 +102,18 @@ VM_MAKE   = $(MAKE) --no-print-directory -f lua/vm/build.mk OUT=$(B)/vm SOURCE=$
 $(VM_A): $(VM_STATE) $(wildcard lua/vm/*.[ch]) lua/vm/build.mk
 	+@$(VM_MAKE)
 	@touch $@
+# Lua's interpreter over it, where it shares.
+$(B)/vm/interpreters: $(VM_A) tests/vm/force.c
+	+@if grep -q '^shares' $(VM_STATE); then $(VM_MAKE) $(B)/vm/lua $(B)/vm/lua-shared; fi
+	@touch $@
 # Lua's own tests of that version (testes/ of its repository), as they are and with everything that they load shared.
 .PHONY: lua-tests vm-fuzz
-lua-tests: $(VM_A)
+lua-tests: $(B)/vm/interpreters
 	@test -f '$(LUA_TESTS)/all.lua' || { echo "make lua-tests LUA_TESTS=DIR: the folder with Lua's all.lua" >&2; exit 1; }
-	+@$(VM_MAKE) $(B)/vm/lua $(B)/vm/lua-shared
 	cd '$(LUA_TESTS)' && $(abspath $(B)/vm/lua) -e '_U=true' all.lua
 	cd '$(LUA_TESTS)' && $(abspath $(B)/vm/lua-shared) -e '_U=true' all.lua
 # Random programs on Debian's interpreter and on this VM, T seconds long.
-vm-fuzz: $(VM_A)
-	+@$(VM_MAKE) $(B)/vm/lua $(B)/vm/lua-shared
+vm-fuzz: $(B)/vm/interpreters
 	/usr/bin/python3 tests/vm/fuzz.py --build $(B) --seconds $(or $(T),60) $(if $(SEED),--seed $(SEED)) --keep build
 
 # ---- unit tests: one binary a file, linked with its layer and what lies below ----
@@ -147,7 +149,7 @@ CMODS    := $(patsubst tests/lua/cmod/%.c,$(B)/tests/cmod/%.so,$(wildcard tests/
 $(B)/tests/cmod/%.so: tests/lua/cmod/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL) $(CFLAGS) $(PCFLAGS) -fPIC -shared -o $@ $<
-tests-bin: all $(UNIT) $(FUZZ) $(CMODS)
+tests-bin: all $(UNIT) $(FUZZ) $(CMODS) $(B)/vm/interpreters
 
 # ---- set-up ----
 DEPS       := gcc make pkg-config python3 liblua5.4-dev lua5.4 libjemalloc-dev libyaml-dev libsystemd-dev \

@@ -25,8 +25,11 @@ def commands(group, build):
         return [(os.path.relpath(f, build), [f]) for f in sorted(glob.glob(build + "/tests/unit/*/test_*"))
                 if os.access(f, os.X_OK) and not f.endswith((".o", ".d"))]
     if group == "fuzz":
+        programs = [("tests/vm/fuzz.py", ["/usr/bin/python3", f"{HERE}/vm/fuzz.py", "--build", build, "--seed", "1",
+                                          "--count", "100", "--seconds", "90", "--keep", build])]
         return [(os.path.relpath(f, build), [f, f"{HERE}/fuzz/{os.path.basename(f)[7:]}.in"])
-                for f in sorted(glob.glob(build + "/tests/fuzz/replay_*")) if os.access(f, os.X_OK)]
+                for f in sorted(glob.glob(build + "/tests/fuzz/replay_*")) if os.access(f, os.X_OK)] + \
+               (programs if os.path.exists(build + "/vm/lua-shared") else [])
     if group == "lua":
         return [(os.path.relpath(f, ROOT), ["/usr/bin/python3", f"{HERE}/lua/run.py", "--build", build, f])
                 for f in sorted(glob.glob(HERE + "/lua/test_*.lua"))]
