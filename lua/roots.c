@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The shared objects that a service uses (lua/vm/share.h): one reference each, until its state is closed.
+/* The shared objects that a service uses (lua/vm/share.h): one reference each, until its state is
+ * closed.
  *
- * A service that loads one version after the other would keep them all. So when those of which there are newer versions
- * have become as large as the service itself, its garbage is collected and what it does not refer to any more is let
- * go; it is done again when there is twice as much as that left. So what it costs is a share of what the service's
- * collector costs anyway, and what a service keeps in vain is no more than it weighs.
+ * A service that loads one version after the other would keep them all. So when those of which
+ * there are newer versions have become as large as the service itself, its garbage is collected and
+ * what it does not refer to any more is let go; it is done again when there is twice as much as
+ * that left. So what it costs is a share of what the service's collector costs anyway, and what a
+ * service keeps in vain is no more than it weighs.
  *
- * A service that has read a shared table, and may never ask for another, also looks when a cycle of its collector has
- * ended: if what has become old since it last did is worth a walk over its objects.
+ * A service that has read a shared table, and may never ask for another, also looks when a cycle of
+ * its collector has ended: if what has become old since it last did is worth a walk over its
+ * objects.
  */
 #include <string.h>
 
@@ -92,7 +95,8 @@ void roots_review(struct host *h)
 	struct roots *rs = &h->roots;
 	size_t count, bytes = roots_old(rs, &count);
 
-	if (count <= OLD_COUNT + 2 * rs->count_left && bytes <= OLD_BYTES + h->memory + 2 * rs->bytes_left)
+	if (count <= OLD_COUNT + 2 * rs->count_left &&
+	    bytes <= OLD_BYTES + h->memory + 2 * rs->bytes_left)
 		return;
 	lua_gc(h->L, LUA_GCCOLLECT);
 	roots_audit(h);
@@ -114,7 +118,8 @@ static int cycle_ended(lua_State *L)
 	size_t count, bytes = roots_old(rs, &count);
 
 	rs->cycles++;
-	if (count && ((bytes > rs->bytes_left && WORTH(bytes - rs->bytes_left, h)) || rs->cycles % CYCLES == 0))
+	if (count && ((bytes > rs->bytes_left && WORTH(bytes - rs->bytes_left, h)) ||
+	              rs->cycles % CYCLES == 0))
 		roots_audit(h);
 	push_sentinel(L);
 	lua_pop(L, 1);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* skynet.sharedata.core: what a read of skynet.sharedata takes, in C; skynet.sharedata.corelib says what trees are.
+/* skynet.sharedata.core: what a read of skynet.sharedata takes, in C; skynet.sharedata.corelib says
+ * what trees are.
  *
- * A proxy is a table with one hidden value behind a metatable, its node: the shared table that it shows (false: none), the
- * generation of its tree that this is of, the proxy above it and its key there. The proxies of a tree share a metatable and are
- * found by the table that they show. One whose tree has moved on, or was said to have a newer version, is the Lua
- * function's business; and so is a table that occurs twice in a version.
+ * A proxy is a table with one hidden value behind a metatable, its node: the shared table that it
+ * shows (false: none), the generation of its tree that this is of, the proxy above it and its key
+ * there. The proxies of a tree share a metatable and are found by the table that they show. One
+ * whose tree has moved on, or was said to have a newer version, is the Lua function's business; and
+ * so is a table that occurs twice in a version.
  */
 #include <lauxlib.h>
 #include <stdbool.h>
@@ -29,7 +31,12 @@ enum { DATA = 1, PARENT, KEY, VALUES = KEY }; /* user values of a node */
 static const char NODE;
 
 /* Of the metamethod __index. */
-enum { TREE = lua_upvalueindex(1), META = lua_upvalueindex(2), MAP = lua_upvalueindex(3), SLOW = lua_upvalueindex(4) };
+enum {
+	TREE = lua_upvalueindex(1),
+	META = lua_upvalueindex(2),
+	MAP = lua_upvalueindex(3),
+	SLOW = lua_upvalueindex(4)
+};
 
 /* tree() */
 static int new_tree(lua_State *L)
@@ -62,7 +69,8 @@ static int generation(lua_State *L)
 	return 1;
 }
 
-/* Pushes a proxy of the table at `data` (stack index) below the proxy at `parent` with the key behind it. */
+/* Pushes a proxy of the table at `data` (stack index) below the proxy at `parent` with the key
+ * behind it. */
 static void push_proxy(lua_State *L, const struct tree *t, int data, int parent, int meta)
 {
 	struct node *n;
@@ -143,7 +151,8 @@ static int show(lua_State *L)
 static bool is_child(lua_State *L)
 {
 	const struct node *n = push_node(L, -1);
-	bool same = n && n->parent == lua_topointer(L, 1) && (lua_getiuservalue(L, -1, KEY), lua_rawequal(L, -1, 2));
+	bool same = n && n->parent == lua_topointer(L, 1) &&
+	            (lua_getiuservalue(L, -1, KEY), lua_rawequal(L, -1, 2));
 
 	lua_settop(L, 6);
 	return same;
@@ -185,8 +194,9 @@ static int index_proxy(lua_State *L)
 	return 1;
 }
 
-/* prepare(meta, tree, map, slow): the metatable of a tree gets its __index. map: shared table -> proxy; slow(proxy,
- * key): for what is not read at once. Lua's raw functions see the proxies as the tables that they stand for. */
+/* prepare(meta, tree, map, slow): the metatable of a tree gets its __index. map: shared table ->
+ * proxy; slow(proxy, key): for what is not read at once. Lua's raw functions see the proxies as the
+ * tables that they stand for. */
 static int prepare(lua_State *L)
 {
 	luaL_checktype(L, 1, LUA_TTABLE);
@@ -208,8 +218,9 @@ static int prepare(lua_State *L)
 int luaopen_skynet_sharedata_core(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "tree", new_tree }, { "dirty", dirty }, { "generation", generation }, { "proxy", new_proxy },
-		{ "get", get },       { "show", show },   { "prepare", prepare },       { NULL, NULL },
+	        { "tree", new_tree },   { "dirty", dirty }, { "generation", generation },
+	        { "proxy", new_proxy }, { "get", get },     { "show", show },
+	        { "prepare", prepare }, { NULL, NULL },
 	};
 
 	(void)luaL_newmetatable(L, TREE_NAME);

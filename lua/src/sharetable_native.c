@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Shared tables on a VM that reads them itself (lua/vm): what skynet.sharetable.core does without proxies. */
+/* Shared tables on a VM that reads them itself (lua/vm): what skynet.sharetable.core does without
+ * proxies. */
 #include <string.h>
 
 #include "core/mem.h"

@@ -64,7 +64,8 @@ TString *copier_string(struct copier *c, const TString *s, bool to_pool)
 		return NULL;
 	if (s->tt == LUA_VSHRSTR)
 		pooled = to_pool ? pool_intern(s) : luaS_pooled(getstr(s), s->shrlen, s->hash);
-	/* The pool only grows, and what one pass found in it the other one must, so the map remembers. */
+	/* The pool only grows, and what one pass found in it the other one must, so the map
+	 * remembers. */
 	copy = ptrmap_add(&c->copies, s);
 	if (!copy) {
 		c->failed = true;
@@ -116,7 +117,8 @@ static void copy_debug(struct copier *c, const Proto *from, Proto *to)
 	to->locvars = v;
 	to->upvalues = u;
 	to->lineinfo = copier_bytes(c, from->lineinfo, (size_t)from->sizelineinfo);
-	to->abslineinfo = copier_bytes(c, from->abslineinfo, sizeof(AbsLineInfo) * (size_t)from->sizeabslineinfo);
+	to->abslineinfo = copier_bytes(c, from->abslineinfo,
+	                               sizeof(AbsLineInfo) * (size_t)from->sizeabslineinfo);
 	to->source = copier_string(c, from->source, true);
 }
 
@@ -141,7 +143,8 @@ Proto *copier_proto(struct copier *c, const Proto *from)
 }
 
 struct share_root *copier_run(lua_State *L, Node *dummy,
-                              GCObject *(*copy)(struct copier *c, const void *from), const void *from)
+                              GCObject *(*copy)(struct copier *c, const void *from),
+                              const void *from)
 {
 	struct copier c = { .L = L, .dummy = dummy };
 	struct share_root *r;

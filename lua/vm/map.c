@@ -9,7 +9,8 @@ static size_t place_of(const struct ptrmap *m, const void *key)
 {
 	size_t h = (size_t)(((uint64_t)(uintptr_t)key * UINT64_C(0x9e3779b97f4a7c15)) >> 20);
 
-	for (h &= m->size - 1; m->pairs[h].key && m->pairs[h].key != key; h = (h + 1) & (m->size - 1))
+	for (h &= m->size - 1; m->pairs[h].key && m->pairs[h].key != key;
+	     h = (h + 1) & (m->size - 1))
 		continue;
 	return h;
 }

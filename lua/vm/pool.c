@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The pool of short strings, and the seed that all states hash with.
  *
- * A string is found by its content, one object a content, and stays for good. Looking up takes no lock: a table of
- * hashes and one of pointers, open addressing, half full at most. Who adds holds the lock, writes the string, then its
- * pointer with release, then its hash; who looks reads the hash first, then the pointer with acquire. A table that is
- * full is copied to one twice as large; the old ones are kept, for somebody may be looking into them, and are together
- * smaller than the new one. Not to find a string that was added a moment ago is harmless: the state makes one of its own
- * then, and twins are equal (luaS_istwin).
+ * A string is found by its content, one object a content, and stays for good. Looking up takes no
+ * lock: a table of hashes and one of pointers, open addressing, half full at most. Who adds holds
+ * the lock, writes the string, then its pointer with release, then its hash; who looks reads the
+ * hash first, then the pointer with acquire. A table that is full is copied to one twice as large;
+ * the old ones are kept, for somebody may be looking into them, and are together smaller than the
+ * new one. Not to find a string that was added a moment ago is harmless: the state makes one of its
+ * own then, and twins are equal (luaS_istwin).
  */
 #include "share_priv.h"
 
@@ -16,12 +17,12 @@
 #include <string.h>
 
 #define FIRST_SIZE 2048u
-#define POOL_MAX (1u << 21) /* strings; what comes later is private to its root */
-#define CHUNK ((size_t)32 << 10)
+#define POOL_MAX   (1u << 21) /* strings; what comes later is private to its root */
+#define CHUNK      ((size_t)32 << 10)
 
 struct table {
 	uint32_t size;
-	struct table *before; /* kept: see above */
+	struct table *before;      /* kept: see above */
 	_Atomic(uint32_t) *hashes; /* 0: free */
 	_Atomic(TString *) *strings;
 };
@@ -39,7 +40,8 @@ unsigned int luaS_seed(unsigned int first)
 
 	if (first == 0)
 		first = 1;
-	if (atomic_compare_exchange_strong_explicit(&seed, &none, first, memory_order_relaxed, memory_order_relaxed))
+	if (atomic_compare_exchange_strong_explicit(&seed, &none, first, memory_order_relaxed,
+	                                            memory_order_relaxed))
 		return first;
 	return none;
 }
@@ -59,7 +61,8 @@ static TString *find(const struct table *t, const char *s, size_t l, unsigned h)
 {
 	uint32_t mark = mark_of(h), got;
 
-	/* The bits that a small table of a state takes are spent: all strings of one of its lists have them. */
+	/* The bits that a small table of a state takes are spent: all strings of one of its lists
+	 * have them. */
 	for (uint32_t i = (h ^ h >> 15) & (t->size - 1);; i = (i + 1) & (t->size - 1)) {
 		/* relaxed: the pointer orders what is read behind it */
 		got = atomic_load_explicit(&t->hashes[i], memory_order_relaxed);
@@ -90,7 +93,8 @@ static void put(struct table *t, TString *ts)
 
 	while (atomic_load_explicit(&t->hashes[i], memory_order_relaxed))
 		i = (i + 1) & (t->size - 1);
-	/* release: pairs with the acquire in find. The hash may be seen first: then the pointer is NULL. */
+	/* release: pairs with the acquire in find. The hash may be seen first: then the pointer is
+	 * NULL. */
 	atomic_store_explicit(&t->strings[i], ts, memory_order_release);
 	atomic_store_explicit(&t->hashes[i], mark_of(ts->hash), memory_order_relaxed);
 }

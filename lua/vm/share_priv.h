@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * What the files of lua/vm share. They are compiled with the headers of the patched Lua, as a part of it.
+ * What the files of lua/vm share. They are compiled with the headers of the patched Lua, as a part
+ * of it.
  */
 #include <stdatomic.h>
 
@@ -21,15 +22,15 @@
 /* Every shared object: neither white nor black, old, in no list (README, invariant 1). */
 #define SHARED_MARK G_SHARED
 
-/* One block of memory, this in front. The unused `next` of every object in it points here; that of a string of the
- * pool is NULL. */
+/* One block of memory, this in front. The unused `next` of every object in it points here; that of
+ * a string of the pool is NULL. */
 struct share_root {
 	size_t size;
 	GCObject *top; /* a Proto or a Table */
 	unsigned tables;
 	void (*end)(void *data);
 	void *end_data;
-	atomic_bool old; /* relaxed: a hint */
+	atomic_bool old;  /* relaxed: a hint */
 	atomic_uint refs; /* taken relaxed, given back acq_rel: see share_unref */
 };
 
@@ -59,7 +60,8 @@ void pool_stats(struct share_stats *ret);
 
 /* ---- copy.c: what code and tables have in common ---- */
 
-/* Two passes over the same tree with the same calls: the first one counts (block: NULL), the second one fills. */
+/* Two passes over the same tree with the same calls: the first one counts (block: NULL), the second
+ * one fills. */
 struct copier {
 	lua_State *L;
 	Node *dummy; /* the node of tables without pairs, which ltable.c keeps to itself */
@@ -67,7 +69,8 @@ struct copier {
 	size_t used;
 	unsigned tables;
 	bool failed;          /* no memory for the map */
-	struct ptrmap copies; /* of strings, prototypes, tables and closures -> copies, or what is not NULL */
+	struct ptrmap copies; /* of strings, prototypes, tables and closures -> copies, or what is
+	                         not NULL */
 };
 
 /* Room in the block, or NULL while counting. */
@@ -81,4 +84,5 @@ Proto *copier_proto(struct copier *c, const Proto *p);
 void copier_head(struct copier *c, void *object, int tt);
 /* Runs both passes of `copy`; NULL: no memory. */
 struct share_root *copier_run(lua_State *L, Node *dummy,
-                              GCObject *(*copy)(struct copier *c, const void *from), const void *from);
+                              GCObject *(*copy)(struct copier *c, const void *from),
+                              const void *from);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* All references that a state has to shared objects: which roots it uses (share_audit), and turning those to one version
- * of a table into those to another (share_replace).
+/* All references that a state has to shared objects: which roots it uses (share_audit), and turning
+ * those to one version of a table into those to another (share_replace).
  *
- * Every object of a state is in one of four lists; what is dead but not swept yet is left out, for what it refers to may
- * be gone. Keys of empty places count: a lookup still compares with them.
+ * Every object of a state is in one of four lists; what is dead but not swept yet is left out, for
+ * what it refers to may be gone. Keys of empty places count: a lookup still compares with them.
  */
 #include "share_priv.h"
 
@@ -22,7 +22,8 @@ struct walk {
 	bool *used;
 	/* replace */
 	struct share_root *from;
-	struct ptrmap map; /* table -> table of the other version, or the map itself: there is none */
+	struct ptrmap
+	        map; /* table -> table of the other version, or the map itself: there is none */
 };
 
 static void see_value(struct walk *w, TValue *v)
@@ -164,8 +165,12 @@ static void note_object(struct walk *w, GCObject **o)
 
 void share_audit(lua_State *L, struct share_root *const *roots, size_t n, bool *ret_used)
 {
-	struct walk w = { .value = note_value, .key = note, .object = note_object,
-		          .roots = roots, .count = n, .used = ret_used };
+	struct walk w = {.value = note_value,
+	                 .key = note,
+	                 .object = note_object,
+	                 .roots = roots,
+	                 .count = n,
+	                 .used = ret_used};
 
 	for (size_t i = 0; i < n; i++)
 		ret_used[i] = false;
@@ -225,7 +230,8 @@ static bool pair_up(struct walk *w, struct queue *q, Table *from, const Table *t
 	return true;
 }
 
-static bool pair_value(struct walk *w, struct queue *q, const TValue *v, const TValue *key, Table *to)
+static bool pair_value(struct walk *w, struct queue *q, const TValue *v, const TValue *key,
+                       Table *to)
 {
 	const TValue *other = to ? luaH_get(to, key) : NULL;
 
@@ -259,7 +265,9 @@ static bool pair_children(lua_State *L, struct walk *w, struct queue *q, Table *
 
 bool share_replace(lua_State *L, struct share_root *from, struct share_root *to)
 {
-	struct walk w = { .value = turn_value, .key = keep_key, .object = turn_object, .from = from };
+	struct walk w = {
+		.value = turn_value, .key = keep_key, .object = turn_object, .from = from
+	};
 	/* Once without and once with a counterpart, at most. */
 	struct queue q = { .tables = malloc(2 * sizeof(Table *) * from->tables) };
 	bool ok = q.tables && pair_up(&w, &q, gco2t(from->top), gco2t(to->top));

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Linked with --wrap for lua_load and luaL_openlibs: whatever a program loads runs as shared code, and it has a function
- * share that gives a shared copy of a table. For Lua's own test suite and for the fuzzer. */
+/* Linked with --wrap for lua_load and luaL_openlibs: whatever a program loads runs as shared code,
+ * and it has a function share that gives a shared copy of a table. For Lua's own test suite and for
+ * the fuzzer. */
 #include "lauxlib.h"
 #include "lualib.h"
 #include "lua/vm/share.h"
 
-int __real_lua_load(lua_State *L, lua_Reader reader, void *data, const char *name, const char *mode);
-int __wrap_lua_load(lua_State *L, lua_Reader reader, void *data, const char *name, const char *mode);
+int __real_lua_load(lua_State *L, lua_Reader reader, void *data, const char *name,
+                    const char *mode);
+int __wrap_lua_load(lua_State *L, lua_Reader reader, void *data, const char *name,
+                    const char *mode);
 
 void __real_luaL_openlibs(lua_State *L);
 void __wrap_luaL_openlibs(lua_State *L);
