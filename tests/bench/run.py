@@ -26,6 +26,9 @@ FIGURES = {
     "agent.start_rate": (1432, 2), "agent.kib": (94.6, 0.9, "<"), "agent.kib_used": (97.9, 0.95, "<"),
     "agent.exit_rate": (7551, 1.5), "share.read": (77338000, 1), "share.walk": (17734000, 1),
     "share.sharedata_read": (4518000, 1.5), "share.kib_per_user": (2.2, 1, "<"),
+    "gc.calls": (51519, 1.2), "gc.p9999": (12881, 0.3, "<"), "gate.round_trips": (27578, 3), "gate.p99": (6572, 0.4, "<"),
+    "gate.broadcast": (87001, 2.5), "multicast.deliveries": (139660, 6), "sproto.encode": (14189, 1.5),
+    "sproto.decode": (4919, 1.5), "cluster.sequential": (9778, 2.2), "cluster.concurrent": (17877, 2.5),
 }
 # figure: what bounds or calibrates it, as the yardstick names it
 ANCHORS = {
