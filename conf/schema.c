@@ -11,7 +11,7 @@
 #include "conf/conf_priv.h"
 #include "core/mem.h"
 
-enum type { STRING, BOOL, UINT, MS, BYTES, ADDRESS, ADDRESSES, CHOICE, HARBOR, THREADS, PATH, TEMPLATES };
+enum type { STRING, BOOL, UINT, MS, BYTES, ADDRESS, ADDRESSES, SOCKET, CHOICE, HARBOR, THREADS, PATH, TEMPLATES };
 
 static const struct key {
 	const char *section, *name;
@@ -211,6 +211,25 @@ static bool set_address(struct load *l, const struct key *k, void *at, const cha
 	return true;
 }
 
+/* "unix:" and a path, which is made absolute: sockets have no others. */
+static bool set_socket(struct load *l, const struct key *k, void *at, const char *text)
+{
+	cleanup(mem_freep) char *path = NULL, *folder = NULL;
+
+	if (strncmp(text, "unix:", 5) != 0 || !text[5])
+		return bad(l, k, "unix:/path, not \"%s\"", text);
+	if (text[5] == '@') {
+		set_string(at, mem_strdup(text));
+		return true;
+	}
+	path = resolve_path(l, text + 5);
+	folder = path[0] == '/' ? mem_strdup("") : getcwd(NULL, 0);
+	if (!folder)
+		return bad(l, k, "the working folder is not to be had: %s", strerror(errno));
+	set_string(at, mem_printf("unix:%s%s%s", folder, *folder ? "/" : "", path));
+	return true;
+}
+
 static bool set_template(struct load *l, const struct key *k, void *at, const char *text)
 {
 	cleanup(mem_freep) char *path = resolve_path(l, text);
@@ -288,6 +307,8 @@ static bool set_key(struct load *l, const struct key *k, const char *text)
 	case ADDRESS:
 	case ADDRESSES:
 		return set_address(l, k, at, text);
+	case SOCKET:
+		return set_socket(l, k, at, text);
 	case TEMPLATES:
 		return set_template(l, k, at, text);
 	default:
@@ -472,15 +493,6 @@ static void check_log(struct load *l)
 			   "log.sink is file, but log.file is missing");
 }
 
-static void check_admin(struct load *l)
-{
-	const struct place *at = conf_seen(l, "admin", "listen");
-	const char *listen = l->c->admin.listen;
-
-	if (listen && strncmp(listen, "unix:", 5) != 0)
-		conf_error(l, at ? at->line : 0, at ? at->column : 0, "admin.listen: unix:/path, not \"%s\"", listen);
-}
-
 static void check_name(struct load *l)
 {
 	const struct place *at = conf_seen(l, "node", "name");
@@ -519,6 +531,5 @@ void conf_finish(struct load *l)
 	if (c->cluster.present && !c->node.harbor)
 		c->node.harbor_auto = true;
 	check_log(l);
-	check_admin(l);
 	check_cluster(l);
 }

@@ -13,6 +13,7 @@
 #include "core/mem.h"
 #include "core/msglog.h"
 #include "core/names.h"
+#include "core/node.h"
 
 typedef const char *command_fn(struct service *s, const char *parm);
 
@@ -36,7 +37,7 @@ static const char *cmd_abort(struct service *s, const char *parm)
 {
 	(void)s;
 	(void)parm;
-	service_retire_all();
+	node_abort();
 	return NULL;
 }
 

@@ -22,6 +22,7 @@ static struct {
 	unsigned threads;
 	sem_t wake;       /* posted by node_wake and node_empty */
 	atomic_bool woken;
+	atomic_bool aborted; /* relaxed: the wake-up behind it orders it */
 } N;
 
 int node_init(const struct node_config *c)
@@ -31,6 +32,7 @@ int node_init(const struct node_config *c)
 	clock_init();
 	N.threads = c->threads;
 	atomic_store_explicit(&N.woken, false, memory_order_relaxed);
+	atomic_store_explicit(&N.aborted, false, memory_order_relaxed);
 	if (sem_init(&N.wake, 0, 0) != 0)
 		return -errno;
 	service_init();
@@ -46,6 +48,18 @@ int node_start(void)
 	int r = sched_start(N.threads);
 
 	return r ? r : monitor_start();
+}
+
+void node_abort(void)
+{
+	atomic_store_explicit(&N.aborted, true, memory_order_relaxed);
+	service_retire_all();
+	node_wake();
+}
+
+bool node_aborted(void)
+{
+	return atomic_load_explicit(&N.aborted, memory_order_relaxed);
 }
 
 bool node_is_empty(void)

@@ -26,4 +26,8 @@ void node_wake(void);
 bool node_stop(uint64_t timeout_ns);
 /* Called by service.c when the last service is gone. */
 void node_empty(void);
+/* Ends every service, and so the node (skynet.abort). Any thread. */
+void node_abort(void);
+/* Whether somebody called it. Any thread. */
+bool node_aborted(void);
 bool node_is_empty(void);

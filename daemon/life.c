@@ -70,7 +70,7 @@ void life_stop(void)
 
 static bool stopping(void)
 {
-	return signals_stops() > 0 || atomic_load_explicit(&stop_asked, memory_order_relaxed);
+	return signals_stops() > 0 || node_aborted() || atomic_load_explicit(&stop_asked, memory_order_relaxed);
 }
 
 /* ---- the cluster's news, on the net loop ---- */

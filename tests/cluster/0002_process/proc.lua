@@ -79,6 +79,12 @@ if mode == "idle" then
 	end)
 elseif mode == "throws" then
 	skynet.start(function() error "the start broke" end)
+elseif mode == "aborts" then
+	skynet.start(function()
+		cmd.blocks(2)
+		skynet.sleep(10)
+		skynet.abort()
+	end)
 elseif mode == "ticks" then
 	skynet.start(function()
 		skynet.fork(function()

@@ -273,6 +273,13 @@ def a_start_is_given_time_while_it_goes_on(build):
             assert len(w.has("EXTEND_TIMEOUT_USEC=")) <= 2 < len(given), (given, w.heard)
 
 
+def an_abort_of_the_start_service_is_no_failure(build):
+    """skynet.abort in the start function, while another service takes its time to end: status 0"""
+    with One(build, args="aborts") as n:
+        assert n.process.wait(20) == 0, n.read("n.log")
+        assert "failed" not in n.read("n.log") and "ready" not in n.read("n.log"), n.read("n.log")
+
+
 def the_watchdog_is_earned(build):
     """H7: all workers in endless loops: the watchdog is not fed; one of two: it is"""
     with Notify() as s:
@@ -395,6 +402,7 @@ def a_skynet_configuration_runs(build):
 if __name__ == "__main__":
     main([the_command_line, a_wrong_configuration_is_told_at_once_and_in_full, a_start_that_fails_ends_the_node,
           what_is_taken_is_told, sigterm_and_sigint_stop, a_stop_has_a_limit, logs_rotate_and_lose_nothing,
-          no_line_is_lost_at_the_ends, systemd_hears, a_start_is_given_time_while_it_goes_on, the_watchdog_is_earned,
+          no_line_is_lost_at_the_ends, systemd_hears, a_start_is_given_time_while_it_goes_on,
+          an_abort_of_the_start_service_is_no_failure, the_watchdog_is_earned,
           a_frozen_node_blames_nobody, an_idle_node_costs_nothing, memory_comes_back,
           the_control_socket_bears_anything, a_skynet_configuration_runs])

@@ -283,6 +283,12 @@ static void paths_begin_at_the_folder_of_the_file(void **state)
 	assert_int_equal(parse("lua: { service_path: [ \"s/?.lua\" ], preload: p.lua }\n"), 0);
 	assert_string_equal(c->lua.service_path.items[0], "/etc/harbor/s/?.lua");
 	assert_string_equal(c->lua.preload, "/etc/harbor/p.lua");
+	c = config_destroy(c);
+	assert_int_equal(parse("admin: { listen: \"unix:n.sock\" }\n"), 0);
+	assert_string_equal(c->admin.listen, "unix:/etc/harbor/n.sock");
+	c = config_destroy(c);
+	assert_int_equal(config_parse("n.yaml", "admin: { listen: \"unix:n.sock\" }", 32, &c, &errors), 0);
+	assert_memory_equal(c->admin.listen, "unix:/", 6);
 }
 
 static void a_template_needs_its_mark(void **state)
