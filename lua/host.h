@@ -197,6 +197,7 @@ struct host {
 	bool settling;              /* loaded, and the start has not come to its first end */
 	bool collector_chosen;      /* by the program, with collectgarbage */
 	struct roots roots;         /* see roots.c */
+	void *block;                /* see luahost_hold_block */
 	void *loose;                /* payload that an error may have lost, see api_packstring */
 	const char *why;            /* reason told to callers at the end */
 

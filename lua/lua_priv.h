@@ -12,6 +12,9 @@ struct service;
 
 /* The service that this Lua state (or coroutine) belongs to; raises when there is none. */
 struct service *luahost_service(lua_State *L);
+/* The block of a socket that the service has been handed and nobody has taken yet; NULL: it is taken. An error for want of
+ * memory frees what is held. */
+void luahost_hold_block(lua_State *L, void *block);
 
 /* C modules that `require` finds without a file: lua/modules.c holds the one table of them. */
 lua_CFunction luahost_find_module(const char *name);
@@ -23,6 +26,7 @@ int luaopen_skynet_profile(lua_State *L);      /* lua/profile.c */
 int luaopen_skynet_manager(lua_State *L);      /* lua/src/manager.c */
 int luaopen_skynet_harbor(lua_State *L);       /* lua/src/harbor.c */
 int luaopen_skynet_socketdriver(lua_State *L); /* lua/src/socketdriver.c */
+int socketdriver_receive(lua_State *L);        /* the same: how skynet.socket unpacks */
 int luaopen_skynet_trace_core(lua_State *L);   /* lua/trace.c */
 int luaopen_skynet_debugchannel(lua_State *L); /* lua/src/debugchannel.c */
 int luaopen_skynet_remotedebug_core(lua_State *L); /* lua/src/remotedebug.c */

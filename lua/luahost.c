@@ -370,6 +370,11 @@ const char *luahost_vm(void)
 	return share_vm();
 }
 
+void luahost_hold_block(lua_State *L, void *block)
+{
+	host_of(L)->block = block;
+}
+
 struct service *luahost_service(lua_State *L)
 {
 	return host_of(L)->s;

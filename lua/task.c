@@ -359,6 +359,33 @@ void task_lose_message(const struct msg *m)
 		net_shutdown(sm->id);
 }
 
+/* Whether the protocol's messages are unpacked by ours, which says what became of the block. In any state of the service. */
+static bool is_ours(lua_State *L, const struct proto *p)
+{
+	bool ours;
+
+	if (p->unpack_ref == LUA_NOREF)
+		return false;
+	lua_rawgeti(L, LUA_REGISTRYINDEX, p->unpack_ref);
+	ours = lua_tocfunction(L, -1) == socketdriver_receive;
+	lua_pop(L, 1);
+	return ours;
+}
+
+/* The block of a message whose dispatch found no memory, wherever it was on its way. */
+static void free_block(struct task *t)
+{
+	struct socket_message *sm = msg_payload(t->request);
+	struct host *h = t->host;
+
+	if (t->request->type != PTYPE_SOCKET || t->request->size < sizeof(*sm) || !is_ours(h->L, t->request_proto))
+		return;
+	payload_free(sm->buffer); /* not unpacked */
+	sm->buffer = NULL;
+	payload_free(h->block); /* unpacked and not taken */
+	h->block = NULL;
+}
+
 static noinline void on_error(struct task *t, int status)
 {
 	struct host *h = t->host;
@@ -370,8 +397,10 @@ static noinline void on_error(struct task *t, int status)
 		trace_event(t, "error", NULL);
 	task_log_error(h, t->co, status, t->source, t->session, t->request_size, line);
 	task_fail_request(t, line);
-	if (status == LUA_ERRMEM && t->request)
+	if (status == LUA_ERRMEM && t->request) {
 		task_lose_message(t->request);
+		free_block(t);
+	}
 	close_task(t);
 	if (is_start)
 		host_start_failed(h, line);

@@ -53,6 +53,19 @@ static int l_unpack(lua_State *L)
 	return 4;
 }
 
+/* receive(message, size): unpack for who passes the block on at once to a function of ours (push, feed, drop): then it is
+ * not lost when memory ends on the way. */
+int socketdriver_receive(lua_State *L)
+{
+	struct socket_message *m = lua_touserdata(L, 1);
+	int n = l_unpack(L);
+
+	if (m->buffer)
+		luahost_hold_block(L, m->buffer);
+	m->buffer = NULL; /* from here on it is held, and not the message's */
+	return n;
+}
+
 /* ---- control ---- */
 
 /* The port at `arg`: -1 when there is none and the address holds it. Raises on an address that
@@ -384,7 +397,7 @@ static int l_resolve(lua_State *L)
 }
 
 static const luaL_Reg driver_functions[] = {
-        {"unpack", l_unpack},   {"connect", l_connect},
+        {"unpack", l_unpack},   {"receive", socketdriver_receive},   {"connect", l_connect},
         {"listen", l_listen},   {"bind", l_bind},
         {"start", l_start},     {"pause", l_pause},
         {"close", l_close},     {"shutdown", l_shutdown},

@@ -183,7 +183,7 @@ local on = { on_data, on_connect, on_close, on_accept, on_error, nil, on_warning
 skynet.register_protocol {
 	name = "socket",
 	id = skynet.PTYPE_SOCKET,
-	unpack = driver.unpack,
+	unpack = driver.receive,
 	dispatch = function(_, _, event, id, ud, data)
 		on[event](id, ud, data)
 	end,

@@ -509,7 +509,7 @@ static void storm(struct service *s, void *arg)
 		m->source = service_handle(s);
 		m->dest = THERE;
 		m->session = ++*next;
-		m->type = PTYPE_RESPONSE; /* no request: nobody answers here */
+		m->type = PTYPE_MULTICAST; /* nobody answers it, here or when it is refused */
 		if (link_send(m) < 0) {
 			(*next)--;
 			return; /* the queue is full; the far end reads behind us */
