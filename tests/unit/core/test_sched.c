@@ -512,7 +512,7 @@ static void sleep_in_a_callback(struct service *s, void *arg)
 static void workers_beyond_the_processors_are_for_those_that_block(void **state)
 {
 	static struct errand block = { .run = sleep_in_a_callback };
-	uint32_t other;
+	uint32_t busy[3], other;
 
 	(void)state;
 	for (unsigned round = 0; round < 3; round++) {
@@ -528,12 +528,17 @@ static void workers_beyond_the_processors_are_for_those_that_block(void **state)
 	}
 	/* three that never rest, and one processor: the others go back to sleep */
 	again = (struct errand){ .run = send_to_myself };
-	for (unsigned i = 0; i < 3; i++)
-		post_errand(service_launch("actor", NULL), &again);
+	for (unsigned i = 0; i < 3; i++) {
+		busy[i] = service_launch("actor", NULL);
+		post_errand(busy[i], &again);
+	}
 	for (unsigned i = 0; i < 100; i++) {
 		eventually(awake() <= 1);
 		assert_true(run_as(other, nothing, NULL));
 	}
+	atomic_store(&stop, true);
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(run_as(busy[i], nothing, NULL));
 }
 
 static void too_many_workers_are_refused(void **state)
