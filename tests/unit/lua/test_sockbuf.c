@@ -13,6 +13,7 @@
 
 #include "core/msg.h"
 #include "lua/src/sockbuf.h"
+#include "lua/host.h"
 #include "lua/src/sockbuf_lua.h"
 
 static void push(struct sockbuf *b, const char *text)
@@ -237,8 +238,11 @@ static void random_use_agrees_with_a_flat_string(void **state)
 
 static int lua_setup(void **state)
 {
+	static struct host host; /* what is held for a service is held here */
+	static struct task task = { .host = &host };
 	lua_State *L = luaL_newstate();
 
+	*(struct task **)lua_getextraspace(L) = &task;
 	luaL_openlibs(L);
 	lua_newtable(L);
 	luaL_setfuncs(L, sockbuf_functions, 0);
