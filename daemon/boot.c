@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -123,6 +124,17 @@ static void set_late_environment(const struct config *c)
 
 /* ---- layers ---- */
 
+/* A user's soft limit, 1,024, is for programs that use select(2): it is raised to what may be had. Not an error if not. */
+static void raise_descriptors(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
+		l.rlim_cur = l.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &l);
+	}
+}
+
 static int init_core(const struct config *c)
 {
 	int r = node_init(&(struct node_config){ .threads = c->node.threads });
@@ -131,6 +143,7 @@ static int init_core(const struct config *c)
 		log_error("node: %s", strerror(-r));
 		return EX_OSERR;
 	}
+	raise_descriptors(); /* before the network holds some back */
 	r = net_init();
 	if (r < 0) {
 		log_error("network: %s", strerror(-r));

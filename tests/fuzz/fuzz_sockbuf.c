@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/msg.h"
+#include "lua/host.h"
 #include "lua/src/sockbuf_lua.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
@@ -242,9 +243,12 @@ static int run(lua_State *L)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
+	static struct host host; /* what is held for a service is held here */
+	static struct task task = { .host = &host };
 	struct input in = { p, n };
 	lua_State *L = luaL_newstate();
 
+	*(struct task **)lua_getextraspace(L) = &task;
 	model.size = 0;
 	lua_pushcfunction(L, run);
 	lua_pushlightuserdata(L, &in);

@@ -307,6 +307,16 @@ def a_frozen_node_blames_nobody(build):
         assert "endless loop" not in n.read("n.log"), n.read("n.log")
 
 
+def a_user_may_have_many_descriptors(build):
+    """a soft limit of 1,024 descriptors, as users have it, is raised to the hard one"""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with One(build, limits=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, hard), hard))) as n:
+        n.ready()
+        with open(f"/proc/{n.process.pid}/limits") as f:
+            soft, = re.findall(r"^Max open files +(\d+)", f.read(), re.M)
+        assert int(soft) == hard, soft
+
+
 def an_idle_node_costs_nothing(build):
     """2,000 idle services use no CPU (at most two ticks in three seconds)"""
     if "thread" in build:
@@ -404,5 +414,5 @@ if __name__ == "__main__":
           what_is_taken_is_told, sigterm_and_sigint_stop, a_stop_has_a_limit, logs_rotate_and_lose_nothing,
           no_line_is_lost_at_the_ends, systemd_hears, a_start_is_given_time_while_it_goes_on,
           an_abort_of_the_start_service_is_no_failure, the_watchdog_is_earned,
-          a_frozen_node_blames_nobody, an_idle_node_costs_nothing, memory_comes_back,
+          a_frozen_node_blames_nobody, a_user_may_have_many_descriptors, an_idle_node_costs_nothing, memory_comes_back,
           the_control_socket_bears_anything, a_skynet_configuration_runs])
