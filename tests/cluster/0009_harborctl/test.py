@@ -239,11 +239,12 @@ def services_that_do_not_answer(build):
             return rows[shop]
         stat = eventually("the loop", lambda: row("stat")["state"] == "timeout" and row("stat"))
         assert stat["task"] is None and stat["service"] == "snlua main ALPHA x", stat
-        # what it runs, also from another node; a break that comes later still breaks
-        task, = at(c.m, c.a, "task", shop)["tasks"]
-        assert task["thread"] == "running" and "main.lua:11: in" in task["trace"], task
-        for _ in range(3):
-            assert at(c.m, c.a, "task", shop)["tasks"][0]["trace"].splitlines()[1] == task["trace"].splitlines()[1]
+        if "thread" not in build:  # ThreadSanitizer holds signals back
+            # what it runs, also from another node; a break that comes later still breaks
+            task, = at(c.m, c.a, "task", shop)["tasks"]
+            assert task["thread"] == "running" and "main.lua:11: in" in task["trace"], task
+            for _ in range(3):
+                assert at(c.m, c.a, "task", shop)["tasks"][0]["trace"].splitlines()[1] == task["trace"].splitlines()[1]
         assert c.a.ctl("task", ".shop") == {"tasks": []}
         mem = row("mem")
         assert mem["state"] == "timeout" and mem["kib"] is None and mem["service"] == "snlua main ALPHA x", mem

@@ -46,8 +46,8 @@ def an_old_handle_finds_nobody(build):
                 assert not a.call(".probe", "ask", str(h))[0]
         lives.order = "alice bob carol"
         lives("carol bob alice", a.kill)
-        for _ in range(10):
-            a.call(".probe", "births", "300")
+        for _ in range(60):
+            a.call(".probe", "births", "50")
         lives("bob alice carol", a.kill)
         lives("carol alice bob", a.stop)
 
