@@ -148,6 +148,9 @@ struct roots {
 	bool watched;
 };
 
+/* A service with more is collected step by step; the first warning of its memory comes there, too. */
+#define HOST_LARGE_HEAP ((size_t)32 << 20)
+
 struct host {
 	struct service *s;
 	lua_State *L;
@@ -194,7 +197,8 @@ struct host {
 	uint8_t code_mode;          /* enum code_mode */
 	bool limited;               /* skynet.memlimit was used */
 	bool describing;            /* an error, with memory beyond the limit */
-	bool settling;              /* loaded, and the start has not come to its first end */
+	bool settling;              /* loaded, and the start has not come to its first end; or the heap became large */
+	bool settled;               /* it has been so once */
 	bool collector_chosen;      /* by the program, with collectgarbage */
 	struct roots roots;         /* see roots.c */
 	void *block;                /* see luahost_hold_block */

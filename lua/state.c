@@ -9,7 +9,6 @@
 #include "core/log.h"
 #include "lua/host.h"
 
-#define WARN_FIRST ((size_t)32 << 20)
 #define DESCRIBE_BYTES ((size_t)256 << 10) /* beyond the limit, for the text of an error */
 
 /* Accounts every byte; refuses to grow beyond the limit while code of the program runs, which
@@ -41,6 +40,8 @@ static void *allocate(void *ud, void *p, size_t old, size_t size)
 	atomic_store_explicit(&h->s->memory, h->memory, memory_order_relaxed);
 	if (unlikely(h->memory > h->memory_report)) {
 		h->memory_report *= 2;
+		/* the collector changes after the message, not in the middle of an allocation */
+		h->settling |= h->settled;
 		log_printf(LOG_LEVEL_WARNING, service_handle(h->s), "Memory warning %.2f M",
 		           (double)h->memory / (1 << 20));
 	}
@@ -104,7 +105,7 @@ int host_open_state(struct host *h)
 {
 	lua_State *L;
 
-	h->memory_report = WARN_FIRST;
+	h->memory_report = HOST_LARGE_HEAP;
 	prepare_pages(BIRTH_BYTES);
 	L = lua_newstate(allocate, h);
 	if (!L)
