@@ -187,6 +187,7 @@ check-tsan:
 # Ten million calls with everything that dies in between: five minutes. Also under SANITIZE=, with fewer calls.
 soak: all
 	@/usr/bin/python3 tests/soak/soak.py --build $(B) $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED))
+	@/usr/bin/python3 tests/soak/agents/soak.py --build $(B) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 # Random programs (SEEDS= of them), and services that come and go while they are looked at (T= seconds): longer than in
 # make check. Also under SANITIZE=.
