@@ -188,8 +188,10 @@ static void abort_ends_all_without_a_word(void **state)
 	assert_true(actors_ended(2));
 	assert_int_equal(lines_with("KILL"), 0);
 	assert_int_equal(letters_to(a), 0);
-	node_wait(); /* returns: nobody is left */
+	while (!node_is_empty())
+		node_wait(); /* returns when it is told of the abort, and when nobody is left */
 	assert_int_equal(service_count(), 0);
+	assert_true(node_aborted());
 }
 
 static void launch_gives_the_handle_in_upper_case(void **state)
