@@ -501,7 +501,7 @@ static void storm(struct service *s, void *arg)
 {
 	int32_t *next = arg;
 
-	for (int i = 0; i < EACH / 10; i++) {
+	for (int i = 0; i < EACH / 10 && *next < EACH; i++) {
 		size_t n = *next % 1000 == 999 ? 3 * WIRE_CHUNK_MAX : 16;
 		struct msg *m = msg_create(n);
 
