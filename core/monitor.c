@@ -136,7 +136,9 @@ static uint64_t trim_due(unsigned steps, uint64_t calm_ns)
 {
 	uint64_t at = steps == 0 ? TRIM_WORKERS_NS : steps == 1 ? TRIM_NS : UINT64_MAX;
 
-	return at == UINT64_MAX ? at : at - calm_ns;
+	if (at == UINT64_MAX)
+		return at;
+	return at > calm_ns ? at - calm_ns : 0; /* a node that was frozen may be past both */
 }
 
 /* The process was stopped, or its machine was: nobody ran, so nobody was in a turn for so long. */
