@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CGROUP_ROOT "/sys/fs/cgroup"
+#include "core/cgroup.h"
 
 /* The first line of a file, without its end. */
 static bool read_line(const char *file, char *ret, int size)
@@ -58,21 +58,13 @@ unsigned cpus_quota(const char *root, const char *path)
 	}
 }
 
-/* The line of the unified hierarchy in /proc/self/cgroup: "0::/path". */
 static unsigned own_quota(void)
 {
-	FILE *f = fopen("/proc/self/cgroup", "re");
-	char line[PATH_MAX];
-	unsigned quota = 0;
+	char group[PATH_MAX];
 
-	while (f && fgets(line, sizeof(line), f)) {
-		line[strcspn(line, "\n")] = 0;
-		if (strncmp(line, "0::/", 4) == 0)
-			quota = cpus_quota(CGROUP_ROOT, strcmp(line + 3, "/") == 0 ? "" : line + 3);
-	}
-	if (f)
-		fclose(f);
-	return quota;
+	if (!cgroup_path(group, sizeof(group)))
+		return 0;
+	return cpus_quota(CGROUP_ROOT, strcmp(group, "/") == 0 ? "" : group);
 }
 
 unsigned cpus_usable(void)

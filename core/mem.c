@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/base.h"
+#include "core/cgroup.h"
 
 /* Weak: a sanitizer build has no jemalloc. */
 int mallctl(const char *name, void *old, size_t *old_size, void *value, size_t size) __attribute__((weak));
@@ -97,35 +98,17 @@ static uint64_t number_in(const char *file)
 	return ok ? n : UINT64_MAX;
 }
 
-/* The path of this process in the one hierarchy of control groups: "0::/path". */
-static bool control_group(char *ret, size_t size)
-{
-	FILE *f = fopen("/proc/self/cgroup", "re");
-	bool found = false;
-
-	if (!f)
-		return false;
-	while (!found && fgets(ret, (int)size, f))
-		found = strncmp(ret, "0::/", 4) == 0;
-	fclose(f);
-	if (found) {
-		ret[strcspn(ret, "\n")] = 0;
-		memmove(ret, ret + 3, strlen(ret + 3) + 1);
-	}
-	return found;
-}
-
 uint64_t mem_limit(void)
 {
 	uint64_t least = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 	char group[1024];
 	char *slash;
 
-	if (!control_group(group, sizeof(group)))
+	if (!cgroup_path(group, sizeof(group)))
 		return least;
 	/* each group above bounds it as well */
 	while ((slash = strrchr(group, '/'))) {
-		cleanup(mem_freep) char *file = mem_printf("/sys/fs/cgroup%s/memory.max", group);
+		cleanup(mem_freep) char *file = mem_printf(CGROUP_ROOT "%s/memory.max", group);
 		uint64_t n = number_in(file);
 
 		if (n < least)
