@@ -45,9 +45,11 @@ LINK    := -pthread -rdynamic $(SANITIZE:%=-fsanitize=%)
 VM_A    := $(B)/vm.a
 LIBS     = $(VM_A) $(if $(VM_OWN),$(filter-out -llua5.4,$(PLIBS)),$(PLIBS)) -lm -ldl
 
-objs     = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(1)/*.c)))
+# The C files of folders and of the rooms in them; lua/vm has a make file of its own.
+sources  = $(filter-out lua/vm/%,$(sort $(shell find $(1) -name '*.c')))
+objs     = $(patsubst %.c,$(B)/%.o,$(call sources,$(1)))
 # Files with a main() stay out of the archives.
-MAINS   := daemon/main.c daemon/ctl_main.c
+MAINS   := daemon/node/main.c daemon/ctl/main.c
 LAYERS  := core net conf harbor lua
 
 .PHONY: all deps check check-asan check-tsan check-quick check-faults soak churn chaos chaos-deps demo bench bench-deps install uninstall clean \
@@ -66,22 +68,22 @@ LINKED    = $(foreach l,$(LIBS),$(if $(filter $(VM_A),$l),-Wl$(comma)--whole-arc
 # The C contract (lua/include) is called by modules that programs load, by nothing of ours: one function of each of
 # its files, so that the linker takes them out of the archive.
 CONTRACT  = -Wl,-u,skynet_send,-u,skynet_malloc,-u,skynet_socket_listen
-$(B)/harbord: $(B)/daemon/main.o $(B)/daemon.a $(B)/lua.a $(B)/harbor.a $(B)/net.a $(B)/conf.a $(B)/core.a $(VM_A)
+$(B)/harbord: $(B)/daemon/node/main.o $(B)/daemon.a $(B)/lua.a $(B)/harbor.a $(B)/net.a $(B)/conf.a $(B)/core.a $(VM_A)
 	$(CC) $(LINK) $(CONTRACT) $(LDFLAGS) -o $@ $(filter-out $(VM_A),$^) $(LINKED)
-$(B)/harborctl: $(B)/daemon/ctl_main.o $(B)/daemon.a $(B)/conf.a $(B)/core.a | $(VM_A)
-	$(CC) $(LINK) $(LDFLAGS) -o $@ $(B)/daemon/ctl_main.o $(B)/daemon.a $(B)/conf.a $(B)/core.a $(LIBS)
+$(B)/harborctl: $(B)/daemon/ctl/main.o $(B)/daemon.a $(B)/conf.a $(B)/core.a | $(VM_A)
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $(B)/daemon/ctl/main.o $(B)/daemon.a $(B)/conf.a $(B)/core.a $(LIBS)
 
 # ---- one archive a layer: a wrong arrow fails at link time too ----
 $(B)/core.a:   $(call objs,core)
 $(B)/net.a:    $(call objs,net)
 $(B)/conf.a:   $(call objs,conf)
 $(B)/harbor.a: $(call objs,harbor)
-$(B)/lua.a:    $(call objs,lua) $(call objs,lua/src)
+$(B)/lua.a:    $(call objs,lua)
 $(B)/daemon.a: $(filter-out $(MAINS:%.c=$(B)/%.o),$(call objs,daemon))
 $(B)/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(AR) qcs $@ $^
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL) $(CFLAGS) $(PCFLAGS) -c -o $@ $<
@@ -117,8 +119,8 @@ vm-fuzz: $(B)/vm/interpreters
 	/usr/bin/python3 tests/vm/fuzz.py --build $(B) --seconds $(or $(T),60) $(if $(SEED),--seed $(SEED)) --keep build
 
 # ---- unit tests: one binary a file, linked with its layer and what lies below ----
-UNIT     := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/unit/*/test_*.c)))
-unitrule  = $(B)/tests/unit/$(1)/test_%: $(B)/tests/unit/$(1)/test_%.o $(2); \
+UNIT     := $(patsubst %.c,$(B)/%,$(sort $(shell find tests/unit -name 'test_*.c')))
+unitrule  = $$(filter $(B)/tests/unit/$(1)/%,$$(UNIT)): %: %.o $(2); \
             $$(CC) $$(LINK) $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(LIBS)
 $(eval $(call unitrule,core,$(B)/core.a))
 $(eval $(call unitrule,net,$(B)/net.a $(B)/core.a))
@@ -134,7 +136,7 @@ ARCHIVES := $(B)/lua.a $(B)/harbor.a $(B)/net.a $(B)/conf.a $(B)/core.a
 $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(ARCHIVES)
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(UNIT) $(FUZZ): $(VM_A)
-FUZZSRC   = lua/vm/stock.c $(wildcard core/*.c net/*.c conf/*.c harbor/*.c lua/*.c lua/src/*.c)
+FUZZSRC   = lua/vm/stock.c $(call sources,core net conf harbor lua)
 fuzz:
 	@mkdir -p build/fuzz
 	clang $(ALL) -O1 -g $(PCFLAGS) -fsanitize=fuzzer,address,undefined -MF /dev/null \
@@ -221,8 +223,8 @@ install: all
 	cd lua && find lib service -name '*.lua' -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/lua/{} \;
 	cd conf && find . -name '*.yaml' -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/conf/{} \;
 	$(INSTALL) -d $(DESTDIR)$(includedir)/harbord $(DESTDIR)$(pkgconfigdir)
-	$(INSTALL) -m 644 lua/include/*.h $(DESTDIR)$(includedir)/harbord
-	sed 's|@prefix@|$(prefix)|g; s|@includedir@|$(includedir)|g; s|@version@|$(or $(VERSION),0)|g' lua/harbord.pc.in \
+	$(INSTALL) -m 644 lua/contract/include/*.h $(DESTDIR)$(includedir)/harbord
+	sed 's|@prefix@|$(prefix)|g; s|@includedir@|$(includedir)|g; s|@version@|$(or $(VERSION),0)|g' lua/contract/harbord.pc.in \
 	    >$(DESTDIR)$(pkgconfigdir)/harbord.pc
 	$(INSTALL) -d $(DESTDIR)$(unitdir) $(DESTDIR)$(sysusersdir) $(DESTDIR)$(tmpfilesdir)
 	sed 's|@sbindir@|$(sbindir)|g; s|@bindir@|$(bindir)|g' systemd/harbord@.service.in >$(DESTDIR)$(unitdir)/harbord@.service

@@ -5,7 +5,7 @@
  */
 #include <stddef.h>
 #include "conf/config.h"
-#include "core/base.h"
+#include "core/base/base.h"
 
 #define CONF_ERRORS_MAX 100u
 

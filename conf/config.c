@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "conf/conf_priv.h"
-#include "core/mem.h"
+#include "core/base/mem.h"
 
 #define FILE_MAX (4u << 20)
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "conf/conf_priv.h"
-#include "core/mem.h"
+#include "core/base/mem.h"
 
 /* Writes the value of what stands between "${" and "}". false after an error. */
 static bool put_variable(struct load *l, FILE *out, const char *text, size_t n, unsigned line, unsigned column)

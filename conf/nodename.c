@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "conf/conf_priv.h"
-#include "core/mem.h"
+#include "core/base/mem.h"
 
 #define CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 /* Leaves room for an id or a file's name. */

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "conf/conf_priv.h"
-#include "core/mem.h"
+#include "core/base/mem.h"
 
 enum type { STRING, BOOL, UINT, MS, BYTES, ADDRESS, ADDRESSES, SOCKET, CHOICE, HARBOR, THREADS, PATH, TEMPLATES };
 

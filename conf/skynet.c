@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "conf/conf_priv.h"
-#include "core/mem.h"
+#include "core/base/mem.h"
 
 #define OWN_PREFIX "harbord_"
 

@@ -9,7 +9,7 @@
 #include <yaml.h>
 
 #include "conf/conf_priv.h"
-#include "core/mem.h"
+#include "core/base/mem.h"
 
 #define DEPTH_MAX 16u
 #define ANCHORS_MAX 100u

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#include "core/mem.h"
-#include "core/remote.h"
+#include "core/base/mem.h"
+#include "core/actor/remote.h"
 
 struct directory_waiting {
 	struct directory_waiting *next;

@@ -10,8 +10,8 @@
  * Limits:    DIRECTORY_WAITING_MAX questions and messages; each has a deadline, or its service can end.
  */
 #include <pthread.h>
-#include "core/map.h"
-#include "core/msg.h"
+#include "core/ds/map.h"
+#include "core/actor/msg.h"
 
 #define DIRECTORY_WAITING_MAX 65536u
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The cluster as the rest of the node sees it: life, the functions of core/remote.h, snapshots for people.
+/* The cluster as the rest of the node sees it: life, the functions of core/actor/remote.h, snapshots for people.
  *
  * Workers reach the data plane (link.c) and the names (directory.c) directly; everything else they ask for is
  * posted to the loop as a job, where the control plane lives. */
@@ -11,16 +11,16 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "core/clock.h"
-#include "core/handle.h"
-#include "core/log.h"
-#include "core/mem.h"
-#include "core/names.h"
-#include "core/remote.h"
-#include "core/service.h"
-#include "harbor/conn.h"
+#include "core/base/clock.h"
+#include "core/actor/handle.h"
+#include "core/log/log.h"
+#include "core/base/mem.h"
+#include "core/actor/names.h"
+#include "core/actor/remote.h"
+#include "core/actor/service.h"
+#include "harbor/link/conn.h"
 #include "harbor/harbor_priv.h"
-#include "harbor/link.h"
+#include "harbor/link/link.h"
 
 /* A registration waits as long as a message to an unknown name; if that does not wait, so long. */
 #define REQUEST_WAIT_MS UINT64_C(10000)
@@ -125,7 +125,7 @@ static void touch(void *arg)
 	control_touch();
 }
 
-/* ---- core/remote.h; any thread ---- */
+/* ---- core/actor/remote.h; any thread ---- */
 
 static uint32_t remote_find(const char *name)
 {

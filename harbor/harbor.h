@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The cluster: what daemon/ sees of harbor/. Fills core/remote.h.
+ * The cluster: what daemon/ sees of harbor/. Fills core/actor/remote.h.
  *
  * Threads: init and stop from the main thread; everything else runs on the net loop or, for the
- * data plane, on the sending worker (see harbor/link.h).
+ * data plane, on the sending worker (see harbor/link/link.h).
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What the files of the control plane share: harbor.c (life, core/remote.h), control.c (the state machines'
+/* What the files of the control plane share: harbor.c (life, core/actor/remote.h), control.c (the state machines'
  * hands), conn.c (sockets), watch.c (who waits for a link). */
 #include <pthread.h>
 #include <stdatomic.h>
 #include "harbor/announce.h"
 #include "harbor/directory.h"
 #include "harbor/harbor.h"
-#include "harbor/master.h"
-#include "harbor/member.h"
+#include "harbor/protocol/master.h"
+#include "harbor/protocol/member.h"
 #include "net/net.h"
 
 struct harbor {

@@ -3,8 +3,8 @@
  * these are few and news are rare. */
 #include <string.h>
 
-#include "core/mem.h"
-#include "core/service.h"
+#include "core/base/mem.h"
+#include "core/actor/service.h"
 #include "harbor/harbor_priv.h"
 
 /* A service may ask again and again; this many are more than any needs. */

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/fault.h"
-#include "core/mem.h"
+#include "core/base/fault.h"
+#include "core/base/mem.h"
 #include "net/net_priv.h"
 #include "net/reserve.h"
 #include "net/socket.h"

@@ -14,11 +14,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/log.h"
-#include "core/mem.h"
-#include "core/msg.h"
-#include "core/msglog.h"
-#include "core/service.h"
+#include "core/log/log.h"
+#include "core/base/mem.h"
+#include "core/actor/msg.h"
+#include "core/log/msglog.h"
+#include "core/actor/service.h"
 #include "net/net_priv.h"
 #include "net/socket.h"
 

@@ -10,8 +10,8 @@
  * It walks over all sockets, but only while there is such a one: who makes one wakes it, and a
  * walk that finds none lets the timer rest.
  */
-#include "core/clock.h"
-#include "core/mem.h"
+#include "core/base/clock.h"
+#include "core/base/mem.h"
 #include "net/net.h"
 #include "net/net_priv.h"
 #include "net/reserve.h"

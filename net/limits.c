@@ -7,8 +7,8 @@
  */
 #include <stdatomic.h>
 
-#include "core/clock.h"
-#include "core/log.h"
+#include "core/base/clock.h"
+#include "core/log/log.h"
 #include "net/net_priv.h"
 #include "net/socket.h"
 

@@ -22,9 +22,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/clock.h"
-#include "core/fault.h"
-#include "core/mem.h"
+#include "core/base/clock.h"
+#include "core/base/fault.h"
+#include "core/base/mem.h"
 #include "net/net_priv.h"
 #include "net/reserve.h"
 #include "net/socket.h"

@@ -3,9 +3,9 @@
 #include <signal.h>
 #include <stddef.h>
 
-#include "core/msglog.h"
-#include "core/sched.h"
-#include "core/service.h"
+#include "core/log/msglog.h"
+#include "core/sched/sched.h"
+#include "core/actor/service.h"
 #include "net/net.h"
 #include "net/net_priv.h"
 #include "net/reserve.h"

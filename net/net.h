@@ -3,7 +3,7 @@
 /*
  * Socket server: all file descriptors of the node, one epoll set, one loop.
  *
- * The loop runs on whichever thread holds the scheduler's poll right (core/sched.h): normally an
+ * The loop runs on whichever thread holds the scheduler's poll right (core/sched/sched.h): normally an
  * idle worker. Everything marked [loop] below runs there, one at a time, so state that only
  * the loop touches needs no lock.
  *
@@ -31,7 +31,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include "core/base.h"
+#include "core/base/base.h"
 
 #define NET_SOCKETS_MAX 65536
 

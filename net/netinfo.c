@@ -2,7 +2,7 @@
 /* What can be said about sockets from outside: statistics and addresses. Snapshots, any thread. */
 #include <string.h>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "net/socket.h"
 
 static int info_type(const struct socket *s)

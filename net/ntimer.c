@@ -7,9 +7,9 @@
  * new deadline that is later needs no work: the timer comes early, sees that and goes back into
  * the wheel. So a heartbeat that pushes its deadline out with every message costs one store.
  */
-#include "core/clock.h"
-#include "core/mem.h"
-#include "core/timer.h"
+#include "core/base/clock.h"
+#include "core/base/mem.h"
+#include "core/sched/timer.h"
 #include "net/net.h"
 #include "net/net_priv.h"
 

@@ -27,8 +27,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/clock.h"
-#include "core/fault.h"
+#include "core/base/clock.h"
+#include "core/base/fault.h"
 #include "net/net.h"
 #include "net/net_priv.h"
 #include "net/socket.h"

@@ -12,7 +12,7 @@
  */
 #include <stdatomic.h>
 
-#include "core/mem.h"
+#include "core/base/mem.h"
 #include "net/net.h"
 #include "net/net_priv.h"
 

@@ -15,8 +15,8 @@
 #include <string.h>
 #include <sys/uio.h>
 
-#include "core/clock.h"
-#include "core/msg.h"
+#include "core/base/clock.h"
+#include "core/actor/msg.h"
 #include "net/net_priv.h"
 #include "net/socket.h"
 

@@ -20,7 +20,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "core/base.h"
+#include "core/base/base.h"
 
 #define KEPT 2
 #define HELD_BACK 8

@@ -18,7 +18,7 @@
 #include <strings.h>
 #include <time.h>
 
-#include "core/mem.h"
+#include "core/base/mem.h"
 #include "net/socket.h"
 
 #define THREADS_MAX 4

@@ -4,7 +4,7 @@
 
 #include <assert.h>
 
-#include "core/msg.h"
+#include "core/actor/msg.h"
 
 static void append(struct sendq_list *l, struct msg *m)
 {

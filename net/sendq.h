@@ -6,7 +6,7 @@
  *   high  [####....] -> [........] -> [........]      offset: what of the very first item is sent
  *   low   [........] -> [........]
  *
- * An item is one payload buffer; the message header in front of it (core/msg.h) is the list node,
+ * An item is one payload buffer; the message header in front of it (core/actor/msg.h) is the list node,
  * so queueing allocates nothing. Items are never interleaved: a low item that was sent in
  * part moves to the head of high, so `offset` always speaks of the head of high.
  *
@@ -18,7 +18,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "core/msg.h"
+#include "core/actor/msg.h"
 
 enum { SENDQ_HIGH, SENDQ_LOW };
 

@@ -16,7 +16,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "core/mem.h"
+#include "core/base/mem.h"
 #include "net/net_priv.h"
 #include "net/reserve.h"
 

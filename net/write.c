@@ -12,11 +12,11 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "core/clock.h"
-#include "core/fault.h"
-#include "core/log.h"
-#include "core/msg.h"
-#include "core/sched.h"
+#include "core/base/clock.h"
+#include "core/base/fault.h"
+#include "core/log/log.h"
+#include "core/actor/msg.h"
+#include "core/sched/sched.h"
 #include "net/net_priv.h"
 #include "net/socket.h"
 

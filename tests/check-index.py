@@ -25,7 +25,7 @@ def main():
     named = {path_of(word) for row in rows for word in re.findall(r"`([\w/]+)`", row)}
     there = {os.path.relpath(f, ROOT) for pattern in ("tests/lua/test_*.lua", "tests/cluster/*/test.py")
              for f in glob.glob(f"{ROOT}/{pattern}")}
-    functions = re.findall(r"^API\((\w+)\)", read("lua/api.def"), re.M)
+    functions = re.findall(r"^API\((\w+)\)", read("lua/api/api.def"), re.M)
     words = set(re.findall(r"\w+", " ".join(rows)))
     wrong = {
         "the index names only tests that exist": sorted(f for f in named if not os.path.exists(f"{ROOT}/{f}")),

@@ -22,7 +22,7 @@ def commands(group, build):
         return [("layers", [os.path.join(HERE, "check-layers.sh")]),
                 ("index", ["/usr/bin/python3", os.path.join(HERE, "check-index.py")])]
     if group == "unit":
-        return [(os.path.relpath(f, build), [f]) for f in sorted(glob.glob(build + "/tests/unit/*/test_*"))
+        return [(os.path.relpath(f, build), [f]) for f in sorted(glob.glob(build + "/tests/unit/**/test_*", recursive=True))
                 if os.access(f, os.X_OK) and not f.endswith((".o", ".d"))]
     if group == "fuzz":
         programs = [("tests/vm/fuzz.py", ["/usr/bin/python3", f"{HERE}/vm/fuzz.py", "--build", build, "--seed", "1",

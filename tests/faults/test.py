@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Named failures (core/faults.def) in real nodes: each is reported, nothing crashes, hangs or leaks (with a
+"""Named failures (core/base/faults.def) in real nodes: each is reported, nothing crashes, hangs or leaks (with a
 sanitizer build the node's exit status tells), and the node goes on or stops with a status that says so.
 
 usage: test.py --build DIR      a build with FAULTS=1

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lua/src/clusterwire.h"
+#include "lua/modules/cluster/clusterwire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/commands.c"
-#include "daemon/json.c"
-#include "daemon/jsonread.c"
-#include "daemon/words.c"
+#include "daemon/admin/commands.c"
+#include "daemon/admin/json.c"
+#include "daemon/admin/jsonread.c"
+#include "daemon/admin/words.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

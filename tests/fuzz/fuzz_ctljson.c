@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/ctl_print.c"
-#include "daemon/jsonread.c"
+#include "daemon/ctl/print.c"
+#include "daemon/admin/jsonread.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

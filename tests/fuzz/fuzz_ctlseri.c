@@ -4,9 +4,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "daemon/json.c"
-#include "daemon/jsonread.c"
-#include "daemon/seri_min.c"
+#include "daemon/admin/json.c"
+#include "daemon/admin/jsonread.c"
+#include "daemon/admin/seri_min.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lua/src/datasheet.h"
+#include "lua/modules/share/datasheet.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

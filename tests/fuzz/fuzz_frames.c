@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/msg.h"
-#include "lua/src/frames.h"
+#include "core/actor/msg.h"
+#include "lua/modules/socket/frames.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

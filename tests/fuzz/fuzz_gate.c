@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lua/gate_words.h"
+#include "lua/modules/socket/gate_words.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

@@ -3,11 +3,11 @@
  * time passes, the disk fails, the master restarts. Whatever comes, what the master tells is sound:
  * ids in range, one living connection an id, printable names owned by the node in their handle,
  * growing fences, bounded output, and a registry from which it starts again. */
-#include "core/base.h"
-#include "core/log.h"
-#include "core/remote.h"
-#include "harbor/master.h"
-#include "harbor/stream.h"
+#include "core/base/base.h"
+#include "core/log/log.h"
+#include "core/actor/remote.h"
+#include "harbor/protocol/master.h"
+#include "harbor/link/stream.h"
 #include "tests/fuzz/harbor_input.h"
 
 #define CONNS      8
@@ -183,7 +183,7 @@ static void heard(void *ud, const struct wire_control *f)
 		master_input(R.m, id, f, R.now);
 		return;
 	}
-	/* what harbor/control.c looks at before the master does */
+	/* what harbor/effects.c looks at before the master does */
 	if (f->kind != WIRE_JOIN || strcmp(f->cluster, "c") != 0 ||
 	    !wire_common_version(f->version_min, f->version)) {
 		c->open = false;

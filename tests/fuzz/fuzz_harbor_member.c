@@ -3,9 +3,9 @@
  * services register and release names. Whatever comes: each request has at most one verdict and
  * none is without one for a reason other than the master's silence, what is passed on is sound,
  * nothing is written to a closed connection. */
-#include "core/remote.h"
-#include "harbor/member.h"
-#include "harbor/stream.h"
+#include "core/actor/remote.h"
+#include "harbor/protocol/member.h"
+#include "harbor/link/stream.h"
 #include "tests/fuzz/harbor_input.h"
 
 #define SESSIONS 512

@@ -3,8 +3,8 @@
  * any frames, time. Whatever comes: up and down take turns, a link is only with the incarnation
  * that the master named, nothing is written to a connection that is closed, and there are never
  * more than the link and one attempt. */
-#include "harbor/peer.h"
-#include "harbor/stream.h"
+#include "harbor/protocol/peer.h"
+#include "harbor/link/stream.h"
 #include "tests/fuzz/harbor_input.h"
 
 #define CONNS 64
@@ -124,7 +124,7 @@ static void step_member(struct input *in)
 		return;
 	c.id = R.p.id;
 	if (c.up && c.epoch && c.name[0] &&
-	    c.address[0]) { /* harbor/member.c passes nothing else on */
+	    c.address[0]) { /* harbor/protocol/member.c passes nothing else on */
 		R.named = c.epoch;
 		peer_member_up(&R.p, &c, R.now);
 	} else if (!c.up) {

@@ -2,7 +2,7 @@
 /* Frames of data, right and wrong ones, cut in any pieces, through a stream. What a right frame
  * carries arrives whole and unchanged, and no more is under way than the limits allow. Nothing
  * comes after a stream has given up. */
-#include "harbor/stream.h"
+#include "harbor/link/stream.h"
 #include "tests/fuzz/harbor_input.h"
 
 #define MESSAGE_MAX 300000u

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/msg.h"
-#include "lua/seri.h"
+#include "core/actor/msg.h"
+#include "lua/api/seri.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

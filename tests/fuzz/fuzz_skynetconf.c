@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "conf/config.h"
-#include "lua/configfile.h"
+#include "lua/load/configfile.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/msg.h"
-#include "lua/host.h"
-#include "lua/src/sockbuf_lua.h"
+#include "core/actor/msg.h"
+#include "lua/host/host.h"
+#include "lua/modules/socket/sockbuf_lua.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lua/src/sproto.h"
-#include "lua/src/sproto_wire.h"
+#include "lua/modules/sproto/sproto.h"
+#include "lua/modules/sproto/sproto_wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lua/src/sproto.h"
+#include "lua/modules/sproto/sproto.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

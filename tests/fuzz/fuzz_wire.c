@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harbor/stream.h"
+#include "harbor/link/stream.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

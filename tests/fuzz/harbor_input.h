@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harbor/wire.h"
+#include "harbor/protocol/wire.h"
 
 struct input {
 	const uint8_t *p;

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Code that services share (lua/vm, lua/codecache.c): many services run one file, versions come and go. On a stock VM the
+-- Code that services share (lua/vm, lua/load/codecache.c): many services run one file, versions come and go. On a stock VM the
 -- same holds but for who keeps what.
 local skynet = require "skynet"
 require "skynet.manager"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- skynet.multicast within one node (lua-core.md 5.5); several nodes: tests/cluster/0006_multicast and
+-- skynet.multicast within one node (lua-core.md 5.5); several nodes: tests/cluster/multicast and
 -- multicast_owner_away.
 local skynet = require "skynet"
 require "skynet.manager"

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The debugger without a console: channels, and what stops where (lua-core.md 5.11 REMOTEDEBUG, 5.13). How it looks on a
--- console is in cluster/0008_console.
+-- console is in cluster/debug_console.
 local skynet = require "skynet"
 local debugchannel = require "skynet.debugchannel"
 local socket = require "skynet.socket"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- .service, row by row (lua-core.md 7.2); over several nodes: tests/cluster/0007_unique.
+-- .service, row by row (lua-core.md 7.2); over several nodes: tests/cluster/unique_services.
 local skynet = require "skynet"
 require "skynet.manager"
 local tap = require "tap"

@@ -2,7 +2,7 @@
 -- require in a task (lua-core.md 5.14): modules may wait for answers while they load, others who want the same
 -- module wait for it, and what it gave to skynet.init runs before require returns.
 --
--- lua/require.c calls M.require for modules that are not loaded yet.
+-- lua/load/require.c calls M.require for modules that are not loaded yet.
 local skynet = require "skynet"
 
 local M = {}

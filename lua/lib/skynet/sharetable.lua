@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- skynet.sharetable: tables that all services of this node read without a copy of their own (lua-core.md 5.9). Their
--- data is outside every Lua heap; what a service holds are proxies (lua/src/sharetable.c). What loads may yield.
+-- data is outside every Lua heap; what a service holds are proxies (lua/modules/share/sharetable.c). What loads may yield.
 local skynet = require "skynet"
 local service = require "skynet.service"
 local core = require "skynet.sharetable.core"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- skynet.trace and its kin (lua-core.md 3.14): log lines with a tag that follows calls (lua/trace.c). Required when one
+-- skynet.trace and its kin (lua-core.md 3.14): log lines with a tag that follows calls (lua/host/trace.c). Required when one
 -- of these fields of the skynet table is first wanted.
 local skynet = require "skynet"
 local core = require "skynet.trace.core"

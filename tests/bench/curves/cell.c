@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The cheapest service there is: a C service that answers every request with nothing. For the curve of the handle
  * table, which is about millions of them. */
-#include "lua/include/skynet.h"
+#include "lua/contract/include/skynet.h"
 
 static int on_message(struct skynet_context *ctx, void *ud, int type, int session, uint32_t source, const void *msg,
 		      size_t sz)

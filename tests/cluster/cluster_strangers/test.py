@@ -5,7 +5,7 @@ import os, random, socket, struct, sys, threading
 from harness import Cluster, Failed, eventually, free_port, main
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE + "/../0005_cluster")
+sys.path.insert(0, HERE + "/../skynet_cluster")
 import wire
 
 KEY = b"\x80\x0c.cluster key"

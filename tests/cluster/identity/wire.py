@@ -1,4 +1,4 @@
-"""Frames of the cluster's protocol as a stranger would write them (harbor/wire.h)."""
+"""Frames of the cluster's protocol as a stranger would write them (harbor/protocol/wire.h)."""
 import socket, struct
 
 MAGIC, VERSION = 0x48425244, 2

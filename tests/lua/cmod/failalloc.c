@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "lua/host.h"
+#include "lua/host/host.h"
 
 struct faulty {
 	struct faulty *next; /* of all: a state may allocate until its very end, so none is freed */

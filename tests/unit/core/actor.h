@@ -9,11 +9,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/clock.h"
-#include "core/module.h"
-#include "core/msg.h"
-#include "core/node.h"
-#include "core/service.h"
+#include "core/base/clock.h"
+#include "core/actor/module.h"
+#include "core/actor/msg.h"
+#include "core/sched/node.h"
+#include "core/actor/service.h"
 
 struct letter {
 	uint32_t to, source;

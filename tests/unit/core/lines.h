@@ -10,9 +10,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/base.h"
-#include "core/clock.h"
-#include "core/log.h"
+#include "core/base/base.h"
+#include "core/base/clock.h"
+#include "core/log/log.h"
 
 #define LINES_MAX 16384u
 

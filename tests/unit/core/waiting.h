@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/clock.h"
-#include "core/sched.h"
+#include "core/base/clock.h"
+#include "core/sched/sched.h"
 
 static struct {
 	int event;               /* interrupt(): ends a wait */

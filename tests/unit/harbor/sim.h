@@ -18,16 +18,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/base.h"
-#include "core/clock.h"
-#include "core/handle.h"
-#include "core/log.h"
-#include "core/mem.h"
+#include "core/base/base.h"
+#include "core/base/clock.h"
+#include "core/actor/handle.h"
+#include "core/log/log.h"
+#include "core/base/mem.h"
 #include "harbor/directory.h"
-#include "harbor/master.h"
-#include "harbor/member.h"
-#include "harbor/peer.h"
-#include "harbor/stream.h"
+#include "harbor/protocol/master.h"
+#include "harbor/protocol/member.h"
+#include "harbor/protocol/peer.h"
+#include "harbor/link/stream.h"
 
 #define SIM_NODES 5
 #define SIM_NAMES 6

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "core/base.h"
+#include "core/base/base.h"
 #include "harbor/announce.h"
 
 static void an_address_is_one_or_all(void **state)

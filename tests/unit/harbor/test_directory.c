@@ -7,8 +7,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "core/base.h"
-#include "core/remote.h"
+#include "core/base/base.h"
+#include "core/actor/remote.h"
 #include "harbor/directory.h"
 
 #define ME 0x01000007u

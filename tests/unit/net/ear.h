@@ -5,9 +5,9 @@
 #include <stdatomic.h>
 #include <time.h>
 #include "tests/unit/net/probe.h"
-#include "core/module.h"
-#include "core/node.h"
-#include "core/service.h"
+#include "core/actor/module.h"
+#include "core/sched/node.h"
+#include "core/actor/service.h"
 
 struct event {
 	struct event *next;

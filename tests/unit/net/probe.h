@@ -17,10 +17,10 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include "core/clock.h"
-#include "core/mem.h"
-#include "core/msg.h"
-#include "core/timer.h"
+#include "core/base/clock.h"
+#include "core/base/mem.h"
+#include "core/actor/msg.h"
+#include "core/sched/timer.h"
 #include "net/net.h"
 #include "net/net_priv.h"
 

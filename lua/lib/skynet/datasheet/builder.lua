@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- skynet.datasheet.builder: makes and publishes sheets (lua-core.md 5.9; the format is in lua/src/datasheet.h).
+-- skynet.datasheet.builder: makes and publishes sheets (lua-core.md 5.9; the format is in lua/modules/share/datasheet.h).
 local skynet = require "skynet"
 local core = require "skynet.datasheet.core"
 local shared = require "skynet.sharetable.core"

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* Messages and payload buffers: see msg.h. */
+#include "core/actor/msg.h"
+
+#include <string.h>
+
+#include "core/base/mem.h"
+
+void *payload_alloc(size_t n)
+{
+	return msg_payload(mem_alloc(sizeof(struct msg) + n));
+}
+
+void *payload_realloc(void *payload, size_t n)
+{
+	if (!payload)
+		return payload_alloc(n);
+	return msg_payload(mem_realloc(msg_of(payload), sizeof(struct msg) + n));
+}
+
+void payload_free(void *payload)
+{
+	if (payload)
+		mem_free(msg_of(payload));
+}
+
+struct msg *msg_create(size_t n)
+{
+	struct msg *m = mem_alloc(sizeof(struct msg) + n);
+
+	*m = (struct msg){ .size = n };
+	return m;
+}
+
+struct msg *msg_create_copy(const void *data, size_t n)
+{
+	struct msg *m = msg_create(n + 1);
+	char *p = msg_payload(m);
+
+	if (n)
+		memcpy(p, data, n);
+	p[n] = 0;
+	m->size = n;
+	return m;
+}
+
+struct msg *msg_destroy(struct msg *m)
+{
+	mem_free(m);
+	return NULL;
+}
+
+const char *msg_type_name(int type)
+{
+	static const char *const names[] = {
+		[PTYPE_TEXT] = "text",     [PTYPE_RESPONSE] = "response", [PTYPE_MULTICAST] = "multicast",
+		[PTYPE_CLIENT] = "client", [PTYPE_SYSTEM] = "system",     [PTYPE_HARBOR] = "harbor",
+		[PTYPE_SOCKET] = "socket", [PTYPE_ERROR] = "error",       [PTYPE_QUEUE] = "queue",
+		[PTYPE_DEBUG] = "debug",   [PTYPE_LUA] = "lua",           [PTYPE_SNAX] = "snax",
+		[PTYPE_TRACE] = "trace",
+	};
+
+	return type >= 0 && (size_t)type < array_len(names) ? names[type] : NULL;
+}

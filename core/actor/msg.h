@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * A message: one allocation, header first, payload right behind it.
+ *
+ *   | next | size | source | dest | session | type | payload ...          |
+ *   ^ struct msg *                               ^ msg_payload(), 16-byte aligned
+ *
+ * Every buffer that may become a payload is made by payload_alloc() and so carries the header in
+ * front of it: a buffer filled by Lua, by a C service or by the net thread turns into a message
+ * without a copy (msg_of), and a callback that keeps its payload frees it with payload_free().
+ *
+ * Threads:   none of its own; whoever owns the message may touch it.
+ * Ownership: exactly one owner at a time: sender, mailbox, receiver. `_take` parameters take it.
+ * Limits:    MSG_SIZE_MAX bytes of payload.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include "core/base/base.h"
+
+/* Protocol types, the numbers of the contract (0..255; 13 and up are the users'). */
+enum {
+	PTYPE_TEXT = 0,
+	PTYPE_RESPONSE = 1,
+	PTYPE_MULTICAST = 2,
+	PTYPE_CLIENT = 3,
+	PTYPE_SYSTEM = 4,
+	PTYPE_HARBOR = 5,
+	PTYPE_SOCKET = 6,
+	PTYPE_ERROR = 7,
+	PTYPE_QUEUE = 8,
+	PTYPE_DEBUG = 9,
+	PTYPE_LUA = 10,
+	PTYPE_SNAX = 11,
+	PTYPE_TRACE = 12,
+};
+
+#define MSG_SIZE_MAX ((UINT64_C(1) << 56) - 1)
+
+struct msg {
+	struct msg *next;  /* whoever owns the message links it: mailbox, outbox, free list */
+	uint64_t size;     /* payload bytes */
+	uint32_t source;   /* handle of the sender, 0 = the node itself */
+	uint32_t dest;     /* handle of the receiver; the receiver checks it (see mailbox.h) */
+	int32_t session;   /* 0 = no answer wanted */
+	uint8_t type;      /* PTYPE_* */
+	uint8_t flags;     /* MSG_* */
+	uint16_t reserved;
+};
+_Static_assert(sizeof(struct msg) == 32, "the payload behind it must stay 16-byte aligned");
+
+enum {
+	MSG_POISON = 1,  /* the service's own wake-up for its end; never delivered, never freed */
+	MSG_TIMEOUT = 2, /* made by service_timeout */
+	MSG_COUNTED = 16, /* the bound of the mailbox that holds it counts it (mailbox.h) */
+	MSG_MARK = 32,   /* whoever sent it wants to know when it is taken (service_set_on_taken) */
+	MSG_LOG = 8,     /* opens or closes the receiver's message log (msglog.h); never delivered */
+	MSG_FOREIGN = 64, /* it came from another node: a pointer in it is refused */
+	MSG_SHARED = 4,  /* the payload is a reference to one that several receivers share: lua/modules/cluster/multicast.c */
+};
+_Static_assert((MSG_POISON ^ MSG_TIMEOUT ^ MSG_COUNTED ^ MSG_MARK ^ MSG_LOG ^ MSG_FOREIGN ^ MSG_SHARED) ==
+		       MSG_POISON + MSG_TIMEOUT + MSG_COUNTED + MSG_MARK + MSG_LOG + MSG_FOREIGN + MSG_SHARED,
+	       "each flag is a bit of its own");
+
+static inline bool msg_is_answer(const struct msg *m)
+{
+	return m->type == PTYPE_RESPONSE || m->type == PTYPE_ERROR;
+}
+
+/* Its sender waits for an answer. The session of a multicast is its channel. */
+static inline bool msg_wants_answer(const struct msg *m)
+{
+	return m->session != 0 && !msg_is_answer(m) && m->type != PTYPE_MULTICAST;
+}
+
+static inline void *msg_payload(const struct msg *m)
+{
+	return (char *)m + sizeof(struct msg);
+}
+
+static inline struct msg *msg_of(void *payload)
+{
+	return (struct msg *)(void *)((char *)payload - sizeof(struct msg));
+}
+
+/* Where the session of a service belongs in a table of open addresses, to be cut to its size. Sessions count up: eight in a row
+ * stay neighbours, which a cache likes, and the eights are scattered. All in a row would be one long run, and each
+ * removal a walk to its end. */
+static inline uint32_t msg_session_place(uint32_t service, int32_t session)
+{
+	uint32_t s = (uint32_t)session;
+
+	return (((s >> 3) + service * 97u) * 2654435769u & ~7u) | (s & 7);
+}
+
+/* Payload buffers with room for a header in front. Any thread; never NULL. */
+void *payload_alloc(size_t n);
+void *payload_realloc(void *payload, size_t n); /* NULL payload: alloc */
+void payload_free(void *payload);               /* NULL is fine */
+
+/* A message with room for n payload bytes; everything but the payload is zero, size = n. */
+struct msg *msg_create(size_t n);
+/* A message with a copy of data; one NUL that is not counted follows the copy. */
+struct msg *msg_create_copy(const void *data, size_t n);
+/* Frees message and payload; NULL is fine; returns NULL. */
+struct msg *msg_destroy(struct msg *m);
+
+/* "lua", "response", ... or NULL for a number that has no standard name. */
+const char *msg_type_name(int type);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * "Not this node": the table through which core and lua reach the cluster without seeing it.
+ * harbor/ fills it, daemon/ connects it before the first service starts. With no table every
+ * remote handle is an error at once and global names live in this node alone (core/actor/remote.c).
+ *
+ * Threads: every function from any thread unless said; none blocks.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/actor/msg.h"
+
+/* Why a remote thing failed: payload text of the PTYPE_ERROR answer, and error text of calls. */
+#define REMOTE_NO_NODE "no such node"
+#define REMOTE_NODE_DOWN "node is down"
+#define REMOTE_LINK_LOST "link lost"
+#define REMOTE_QUEUE_FULL "send queue full"
+#define REMOTE_TOO_LARGE "message too large"
+#define REMOTE_HANDED_ON "a message of another node cannot be handed on to a third"
+#define REMOTE_TOO_MANY "too many calls to this node wait"
+#define REMOTE_NO_NAME "no such name"
+#define REMOTE_NAME_TAKEN "name is taken"
+
+struct remote_ops {
+	/* Sends m to the node in m->dest; takes m always. SEND_OK, or SEND_REFUSED: then who
+	 * waits for an answer to m has got PTYPE_ERROR with the reason (from m->dest to
+	 * m->source). */
+	int (*send)(struct msg *m_take);
+	/* Sends m to the owner of a global name, m->dest is filled in; waits (bounded) for an
+	 * unknown name: SEND_OK, and PTYPE_ERROR if it stays unknown. Takes m always; the same
+	 * results. An owner who is gone is a refusal too. */
+	int (*send_name)(const char *name, struct msg *m_take);
+	/* 0 = unknown here just now. */
+	uint32_t (*find_name)(const char *name);
+	/* Registers name -> handle in the cluster. The answer goes to `from`: PTYPE_RESPONSE with
+	 * this session and the number of the registration (8 bytes, host order; nothing in a single
+	 * node), or PTYPE_ERROR with a reason (REMOTE_NAME_TAKEN ...). Session 0: no answer, a
+	 * conflict is logged. */
+	void (*register_name)(uint32_t from, int32_t session, const char *name, uint32_t handle);
+	/* Gives the name up if `handle` owns it; the same answers. */
+	void (*release_name)(uint32_t from, int32_t session, const char *name, uint32_t handle);
+	/* Answers `from` with the handle (4 bytes, host order) once the name is known; after timeout_ms (0: never)
+	 * with PTYPE_ERROR, REMOTE_NO_NAME. */
+	void (*query_name)(uint32_t from, int32_t session, const char *name, uint32_t timeout_ms);
+	/* PTYPE_RESPONSE (no payload) to `from` when harbor `id` is connected / disconnected;
+	 * at once if it is already so. */
+	void (*wait_connected)(uint32_t from, int32_t session, unsigned id);
+	void (*wait_disconnected)(uint32_t from, int32_t session, unsigned id);
+	/* The same for the connection to the master. */
+	void (*wait_master_lost)(uint32_t from, int32_t session);
+	/* PTYPE_RESPONSE to `from` when a global name of this service has gone to another, who
+	 * registered it while this node could not be reached: the winner's handle (4 bytes, host
+	 * order), then the name. What is lost between two questions is kept (bounded). */
+	void (*wait_name_lost)(uint32_t from, int32_t session);
+	/* A local service ended: its global names go, waiting questions are forgotten. Told when
+	 * it is retired, and once more after its last callback. */
+	void (*service_ended)(uint32_t handle);
+	/* Another HANDLE_BIRTHS_STEP indices are used up (core/actor/handle.h). */
+	void (*births)(void);
+};
+
+/* Before the first service; the table is not copied. NULL: back to the single node's own. */
+void remote_set(const struct remote_ops *ops);
+/* Never NULL. */
+const struct remote_ops *remote_get(void);
+/* A single node's global names, each with its owner and since when (ns of the wall clock), and who waits for one; f runs
+ * under the lock. Nothing when there is a table. Any thread. */
+void remote_foreach_name(void (*f)(const char *name, uint32_t handle, uint64_t since, void *ud), void *ud);
+void remote_foreach_waiting(void (*f)(const char *name, uint32_t from, void *ud), void *ud);
+/* Global names: 1 .. 15 bytes of printable UTF-8 without blanks, no leading ':' or '.', not a
+ * number. Every door asks here: Lua, C, configuration, frames. */
+bool remote_name_valid(const char *name);
+/* A node's name, which is only a label: 1 .. 63 bytes of printable UTF-8 without blanks. */
+bool remote_label_valid(const char *label);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* Time: see clock.h. */
+#include "core/base/clock.h"
+
+#include <time.h>
+
+static uint64_t start_mono_ns;
+static uint32_t start_seconds;
+static uint64_t cycles_per_us = NS_PER_US;
+static uint32_t start_cs; /* sub-second part of the wall clock at start */
+
+static uint64_t read_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * NS_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+#define CALIBRATION_NS (100 * NS_PER_US)
+
+static void calibrate(void)
+{
+	uint64_t began_ns = clock_mono_ns(), began = clock_cycles(), ns;
+
+	do
+		ns = clock_mono_ns() - began_ns;
+	while (ns < CALIBRATION_NS);
+	cycles_per_us = (clock_cycles() - began) * NS_PER_US / ns;
+}
+
+void clock_init(void)
+{
+	uint64_t wall = clock_wall_ns();
+
+	calibrate();
+	start_mono_ns = clock_mono_ns();
+	start_seconds = (uint32_t)(wall / NS_PER_SEC);
+	start_cs = (uint32_t)(wall % NS_PER_SEC / NS_PER_CS);
+}
+
+uint64_t clock_mono_ns(void)
+{
+	return read_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t clock_cycles_in(uint64_t ns)
+{
+	return ns / NS_PER_US * cycles_per_us;
+}
+
+uint64_t clock_wall_ns(void)
+{
+	return read_ns(CLOCK_REALTIME);
+}
+
+uint32_t clock_start_seconds(void)
+{
+	return start_seconds;
+}
+
+uint64_t clock_cs_at(uint64_t mono_ns)
+{
+	return (mono_ns - start_mono_ns) / NS_PER_CS + start_cs;
+}
+
+uint64_t clock_now_cs(void)
+{
+	return clock_cs_at(clock_mono_ns());
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* A sorted array of named things: see map.h. */
+#include "core/ds/map.h"
+
+#include <string.h>
+
+#include "core/base/mem.h"
+
+static size_t position(const struct map *m, const char *key, bool *ret_found)
+{
+	size_t low = 0, high = m->count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		int c = strcmp(m->items[mid].key, key);
+
+		if (c == 0) {
+			*ret_found = true;
+			return mid;
+		}
+		if (c < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	*ret_found = false;
+	return low;
+}
+
+struct map_item *map_find(const struct map *m, const char *key)
+{
+	bool found;
+	size_t at = position(m, key, &found);
+
+	return found ? &m->items[at] : NULL;
+}
+
+struct map_item *map_add(struct map *m, const char *key)
+{
+	bool found;
+	size_t at = position(m, key, &found);
+
+	if (found)
+		return NULL;
+	if (m->count == m->capacity) {
+		m->capacity = m->capacity ? m->capacity * 2 : 16;
+		m->items = mem_realloc(m->items, m->capacity * sizeof(*m->items));
+	}
+	memmove(&m->items[at + 1], &m->items[at], (m->count - at) * sizeof(*m->items));
+	m->count++;
+	m->items[at] = (struct map_item){ .key = mem_strdup(key) };
+	return &m->items[at];
+}
+
+void map_remove(struct map *m, struct map_item *item)
+{
+	size_t at = (size_t)(item - m->items);
+
+	mem_free(item->key);
+	mem_free(item->text);
+	m->count--;
+	memmove(&m->items[at], &m->items[at + 1], (m->count - at) * sizeof(*m->items));
+}
+
+void map_fini(struct map *m)
+{
+	while (m->count)
+		map_remove(m, &m->items[m->count - 1]);
+	mem_free(m->items);
+	*m = (struct map){ 0 };
+}

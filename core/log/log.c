@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: MIT */
+/* Log: see log.h.
+ *
+ * A record is one allocation on a list. The writer thread takes the whole list under the lock and
+ * hands it to the sink outside of it, so callers wait for nobody's disk. The sink itself is guarded by a second
+ * lock, taken after the first is free: LOCK_LOG, then LOCK_SINK.
+ */
+#include "core/log/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/fault.h"
+#include "core/base/mem.h"
+
+struct line {
+	struct line *next;
+	struct log_record r;
+	char text[];
+};
+
+/* One remembered text a slot: enough to tame a storm, which repeats itself. */
+#define REPEAT_SLOTS 64u
+struct repeat {
+	uint64_t hash, window_ns;
+	unsigned seen, held;
+	uint32_t source;
+	enum log_level level;
+	char sample[96];
+};
+
+static struct {
+	pthread_mutex_t lock; /* LOCK_LOG */
+	pthread_cond_t filled, written;
+	struct line *first, **last;
+	size_t bytes;
+	uint64_t queued, done; /* lines, for log_flush */
+	struct repeat repeat[REPEAT_SLOTS];
+	uint64_t lost; /* since the last report */
+	bool running, stop, reopen;
+	pthread_t thread;
+
+	pthread_mutex_t sink_lock; /* LOCK_SINK */
+	const struct log_sink *sink;
+	void *sink_ud;
+
+	atomic_int level;
+	atomic_uint_least64_t dropped;
+} L = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.filled = PTHREAD_COND_INITIALIZER,
+	.written = PTHREAD_COND_INITIALIZER,
+	.sink_lock = PTHREAD_MUTEX_INITIALIZER,
+	.level = LOG_LEVEL_INFO,
+};
+
+static const char *const level_names[] = { "debug", "info", "warning", "error" };
+
+const char *log_level_name(enum log_level level)
+{
+	return (size_t)level < array_len(level_names) ? level_names[level] : "?";
+}
+
+int log_level_parse(const char *name)
+{
+	for (size_t i = 0; i < array_len(level_names); i++)
+		if (strcmp(name, level_names[i]) == 0)
+			return (int)i;
+	return -1;
+}
+
+/* ---- the built-in sink ---- */
+
+static void stderr_write(void *ud, const struct log_record *r)
+{
+	time_t seconds = (time_t)(r->wall_ns / NS_PER_SEC);
+	struct tm tm;
+	char head[80], stamp[32];
+	int n;
+
+	(void)ud;
+	localtime_r(&seconds, &tm);
+	strftime(stamp, sizeof(stamp), "%Y-%m-%d %H:%M:%S", &tm);
+	n = snprintf(head, sizeof(head), "%s.%03u %-7s [:%08x] ", stamp,
+		     (unsigned)(r->wall_ns % NS_PER_SEC / NS_PER_MS), log_level_name(r->level),
+		     r->source);
+	struct iovec iov[3] = { { head, (size_t)n },
+				{ (void *)(uintptr_t)r->text, r->size },
+				{ (void *)(uintptr_t) "\n", 1 } };
+
+	if (writev(STDERR_FILENO, iov, 3) < 0)
+		return; /* nowhere left to complain */
+}
+
+static const struct log_sink stderr_sink = { .write = stderr_write };
+
+void log_set_sink(const struct log_sink *sink, void *ud)
+{
+	pthread_mutex_lock(&L.sink_lock);
+	L.sink = sink;
+	L.sink_ud = ud;
+	pthread_mutex_unlock(&L.sink_lock);
+}
+
+void log_set_level(enum log_level level)
+{
+	atomic_store_explicit(&L.level, (int)level, memory_order_relaxed); /* a lone value */
+}
+
+enum log_level log_get_level(void)
+{
+	return (enum log_level)atomic_load_explicit(&L.level, memory_order_relaxed);
+}
+
+uint64_t log_dropped(void)
+{
+	return atomic_load_explicit(&L.dropped, memory_order_relaxed);
+}
+
+static void to_sink(const struct log_record *r)
+{
+	pthread_mutex_lock(&L.sink_lock);
+	(L.sink ? L.sink : &stderr_sink)->write(L.sink_ud, r);
+	pthread_mutex_unlock(&L.sink_lock);
+}
+
+static void flush_sink(bool reopen)
+{
+	pthread_mutex_lock(&L.sink_lock);
+	const struct log_sink *s = L.sink ? L.sink : &stderr_sink;
+
+	if (s->flush)
+		s->flush(L.sink_ud);
+	if (reopen && s->reopen)
+		s->reopen(L.sink_ud);
+	pthread_mutex_unlock(&L.sink_lock);
+}
+
+/* ---- the list ---- */
+
+static struct line *line_create(enum log_level level, uint32_t source, const char *text, size_t size)
+{
+	struct line *l = mem_alloc(sizeof(*l) + size);
+
+	memcpy(l->text, text, size);
+	l->next = NULL;
+	l->r = (struct log_record){ level, source, clock_wall_ns(), l->text, size };
+	return l;
+}
+
+static void append_locked(struct line *l)
+{
+	if (!L.first)
+		L.last = &L.first;
+	*L.last = l;
+	L.last = &l->next;
+	L.bytes += sizeof(*l) + l->r.size;
+	L.queued++;
+	pthread_cond_signal(&L.filled);
+}
+
+static void append_text_locked(enum log_level level, uint32_t source, const char *text)
+{
+	append_locked(line_create(level, source, text, strlen(text)));
+}
+
+static void release_repeat_locked(struct repeat *r)
+{
+	char text[160];
+
+	if (r->held) {
+		snprintf(text, sizeof(text), "%s... repeated %u times", r->sample, r->held);
+		append_text_locked(r->level, r->source, text);
+	}
+	r->held = r->seen = 0;
+}
+
+/* true: the same line came too often in this window. */
+static bool repeats_locked(enum log_level level, uint32_t source, const char *text, size_t size)
+{
+	uint64_t now = clock_mono_ns(), h = 14695981039346656037u ^ source ^ (uint64_t)level << 40;
+	struct repeat *r;
+
+	for (size_t i = 0; i < size; i++)
+		h = (h ^ (unsigned char)text[i]) * 1099511628211u; /* FNV-1a */
+	r = &L.repeat[h % REPEAT_SLOTS];
+	if (r->hash != h || now - r->window_ns >= LOG_WINDOW_NS) {
+		release_repeat_locked(r);
+		r->hash = h;
+		r->window_ns = now;
+		r->source = source;
+		r->level = level;
+		snprintf(r->sample, sizeof(r->sample), "%.*s", (int)(size > 90 ? 90 : size), text);
+	}
+	if (++r->seen <= LOG_BURST)
+		return false;
+	/* The writer may be waiting without a time limit: from now on it needs one. */
+	if (r->held++ == 0)
+		pthread_cond_signal(&L.filled);
+	return true;
+}
+
+void log_write(enum log_level level, uint32_t source, const char *text, size_t size)
+{
+	if ((int)level < atomic_load_explicit(&L.level, memory_order_relaxed))
+		return;
+	pthread_mutex_lock(&L.lock);
+	if (!L.running) {
+		struct log_record r = { level, source, clock_wall_ns(), text, size };
+
+		pthread_mutex_unlock(&L.lock);
+		to_sink(&r);
+		return;
+	}
+	if (L.bytes > LOG_BUFFER_BYTES) {
+		L.lost++;
+		atomic_fetch_add_explicit(&L.dropped, 1, memory_order_relaxed); /* a statistic */
+	} else if (!repeats_locked(level, source, text, size)) {
+		append_locked(line_create(level, source, text, size));
+	}
+	pthread_mutex_unlock(&L.lock);
+}
+
+void log_vprintf(enum log_level level, uint32_t source, const char *fmt, va_list ap)
+{
+	char small[512], *text = small;
+	va_list again;
+	int n;
+
+	if ((int)level < atomic_load_explicit(&L.level, memory_order_relaxed))
+		return;
+	va_copy(again, ap);
+	n = vsnprintf(small, sizeof(small), fmt, ap);
+	if (n >= (int)sizeof(small)) {
+		text = mem_alloc((size_t)n + 1);
+		vsnprintf(text, (size_t)n + 1, fmt, again);
+	}
+	va_end(again);
+	if (n >= 0)
+		log_write(level, source, text, (size_t)n);
+	if (text != small)
+		mem_free(text);
+}
+
+void log_printf(enum log_level level, uint32_t source, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_vprintf(level, source, fmt, ap);
+	va_end(ap);
+}
+
+/* ---- the writer ---- */
+
+/* Tells the held lines whose window is over, or all. Gives the monotonic end of the next window that
+ * has some, UINT64_MAX for none. */
+static uint64_t release_repeats_locked(bool all)
+{
+	uint64_t now = clock_mono_ns(), next = UINT64_MAX;
+
+	for (unsigned i = 0; i < REPEAT_SLOTS; i++) {
+		struct repeat *r = &L.repeat[i];
+
+		if (!r->held)
+			continue;
+		if (all || now - r->window_ns >= LOG_WINDOW_NS)
+			release_repeat_locked(r);
+		else if (r->window_ns + LOG_WINDOW_NS < next)
+			next = r->window_ns + LOG_WINDOW_NS;
+	}
+	return next;
+}
+
+static void wait_locked(uint64_t until_ns)
+{
+	struct timespec until = { (time_t)(until_ns / NS_PER_SEC), (long)(until_ns % NS_PER_SEC) };
+
+	if (until_ns == UINT64_MAX)
+		pthread_cond_wait(&L.filled, &L.lock);
+	else
+		pthread_cond_clockwait(&L.filled, &L.lock, CLOCK_MONOTONIC, &until);
+}
+
+static void *writer_main(void *arg)
+{
+	(void)arg;
+	(void)pthread_setname_np(pthread_self(), "log");
+	pthread_mutex_lock(&L.lock);
+	for (;;) {
+		uint64_t until = release_repeats_locked(L.stop);
+
+		if (!L.first && !L.stop && !L.reopen && !L.lost) {
+			wait_locked(until);
+			continue;
+		}
+		if (L.lost) {
+			char text[80];
+
+			snprintf(text, sizeof(text), "%llu log lines were dropped: the sink is too slow",
+				 (unsigned long long)L.lost);
+			L.lost = 0;
+			append_text_locked(LOG_LEVEL_WARNING, 0, text);
+		}
+		struct line *l = L.first;
+		bool reopen = L.reopen, stop = L.stop;
+		uint64_t upto = L.queued;
+
+		L.first = NULL;
+		L.bytes = 0;
+		L.reopen = false;
+		pthread_mutex_unlock(&L.lock);
+		while (l) {
+			struct line *next = l->next;
+
+			to_sink(&l->r);
+			mem_free(l);
+			l = next;
+		}
+		flush_sink(reopen);
+		pthread_mutex_lock(&L.lock);
+		L.done = upto;
+		pthread_cond_broadcast(&L.written);
+		if (!stop)
+			continue;
+		/* What came while we wrote: lines, and lines that were held back. */
+		(void)release_repeats_locked(true);
+		if (!L.first && !L.lost)
+			break;
+	}
+	L.running = false;
+	pthread_mutex_unlock(&L.lock);
+	return NULL;
+}
+
+int log_start(void)
+{
+	int r = EALREADY;
+
+	/* Under the lock: other threads may log before and while this runs. */
+	pthread_mutex_lock(&L.lock);
+	if (!L.running) {
+		L.stop = false;
+		r = fault(thread) ? EAGAIN : pthread_create(&L.thread, NULL, writer_main, NULL);
+		L.running = r == 0;
+	}
+	pthread_mutex_unlock(&L.lock);
+	return -r;
+}
+
+void log_stop(void)
+{
+	pthread_mutex_lock(&L.lock);
+	bool running = L.running;
+
+	L.stop = true;
+	pthread_cond_signal(&L.filled);
+	pthread_mutex_unlock(&L.lock);
+	if (running)
+		pthread_join(L.thread, NULL);
+}
+
+void log_flush(void)
+{
+	pthread_mutex_lock(&L.lock);
+	if (L.running)
+		(void)release_repeats_locked(true);
+	uint64_t upto = L.queued;
+
+	while (L.running && L.done < upto)
+		pthread_cond_wait(&L.written, &L.lock);
+	pthread_mutex_unlock(&L.lock);
+}
+
+void log_reopen(void)
+{
+	pthread_mutex_lock(&L.lock);
+	bool running = L.running;
+
+	L.reopen = running;
+	pthread_cond_signal(&L.filled);
+	pthread_mutex_unlock(&L.lock);
+	if (!running)
+		flush_sink(true);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* Message log: see msglog.h.
+ *
+ * The service's real callback waits in struct message_log while log_message stands in its place: it writes the line and
+ * hands the message on. Each line goes out at once, for the log is wanted most when the process is about to die.
+ */
+#include "core/log/msglog.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/base/clock.h"
+#include "core/base/env.h"
+#include "core/log/log.h"
+#include "core/base/mem.h"
+
+#define FORMATS 16
+
+static struct {
+	int type;
+	msglog_format f;
+} formats[FORMATS]; /* set before the first service, then constant */
+
+void msglog_set_format(int type, msglog_format f)
+{
+	for (unsigned i = 0; i < FORMATS; i++) {
+		if (formats[i].f && formats[i].type != type)
+			continue;
+		formats[i].type = type;
+		formats[i].f = f;
+		return;
+	}
+}
+
+void msglog_hex(FILE *out, const void *data, size_t size)
+{
+	static const char digits[] = "0123456789abcdef";
+	const unsigned char *p = data;
+
+	for (size_t i = 0; i < size; i++) {
+		putc_unlocked(digits[p[i] >> 4], out);
+		putc_unlocked(digits[p[i] & 15], out);
+	}
+}
+
+static void write_line(FILE *out, const struct msg *m)
+{
+	for (unsigned i = 0; i < FORMATS && formats[i].f; i++)
+		if (formats[i].type == m->type) {
+			formats[i].f(out, m);
+			return;
+		}
+	fprintf(out, ":%08x %d %d %u ", m->source, m->type, m->session, (unsigned)clock_now_cs());
+	msglog_hex(out, msg_payload(m), m->size);
+	putc_unlocked('\n', out);
+}
+
+static char *path_of(uint32_t handle)
+{
+	const char *folder = env_get("logpath");
+
+	return folder ? mem_printf("%s/%08x.log", folder, handle) : NULL;
+}
+
+static void close_log(struct service *s)
+{
+	struct message_log *log = s->message_log;
+
+	service_set_message_log(s, NULL);
+	fprintf(log->file, "close time: %u\n", (unsigned)clock_now_cs());
+	fclose(log->file);
+	mem_free(log);
+}
+
+static void log_message(struct service *s, void *ud, struct msg *m)
+{
+	struct message_log *log = s->message_log;
+	service_msg_cb next = log->next;
+
+	write_line(log->file, m);
+	if (fflush(log->file) != 0) {
+		service_log(s, LOG_LEVEL_ERROR, "the message log of :%08x cannot be written: %s",
+			    service_handle(s), strerror(errno));
+		close_log(s);
+	}
+	if (next)
+		next(s, ud, m);
+	else
+		service_drop_message(m);
+}
+
+static void open_log(struct service *s, uint32_t who)
+{
+	cleanup(mem_freep) char *path = path_of(service_handle(s));
+	struct message_log *log;
+	time_t now = time(NULL);
+	char stamp[32];
+	FILE *file;
+
+	if (!path || s->message_log)
+		return;
+	file = fopen(path, "ae");
+	if (!file) {
+		log_printf(LOG_LEVEL_ERROR, who, "Open log file %s fail", path);
+		return;
+	}
+	fprintf(file, "open time: %u %s", (unsigned)clock_now_cs(), ctime_r(&now, stamp));
+	(void)fflush(file); /* the first message tells if it does not work */
+	log = mem_alloc(sizeof(*log));
+	*log = (struct message_log){ .file = file, .write = log_message };
+	service_set_message_log(s, log);
+	log_printf(LOG_LEVEL_INFO, who, "Open log file %s", path);
+}
+
+void msglog_obey(struct service *s, struct msg *m)
+{
+	uint32_t handle = service_handle(s);
+
+	/* not when it was for an earlier service of this slot */
+	if (m->dest == handle && m->session) {
+		open_log(s, m->source);
+	} else if (m->dest == handle && s->message_log) {
+		close_log(s);
+		log_printf(LOG_LEVEL_INFO, m->source, "Close log file :%08x", handle);
+	}
+	msg_destroy(m);
+}
+
+void msglog_end(struct service *s)
+{
+	if (s->message_log)
+		close_log(s);
+}
+
+bool msglog_ask(uint32_t who, uint32_t handle, bool open)
+{
+	struct service *s = service_grab(handle);
+	struct msg *m;
+
+	if (!s)
+		return false;
+	m = msg_create(0);
+	m->source = who;
+	m->dest = handle;
+	m->session = open;
+	m->type = PTYPE_RESPONSE; /* if the service ends first, nobody waits for an answer */
+	m->flags = MSG_LOG;
+	service_forward(m);
+	service_unref(s);
+	return true;
+}

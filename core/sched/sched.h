@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * Scheduler: workers, their run queues, and how they sleep.
+ *
+ * Each worker has a slot for the service it just woke and a ring of 256 runnable services; what
+ * overflows, and what threads that are no workers make runnable, goes to one injection list.
+ * Idle workers steal half of another ring. An idle worker does not sleep on a condition: the first
+ * takes the *poll right* and waits for I/O and timers itself, so that an event is handled
+ * by the thread that will run the service; the others park on a futex.
+ *
+ * A sleeping worker is woken only when there is more work than running workers, and a processor for it: workers beyond the
+ * processors that the process may use sleep until as many others are in turns that last long, because they block or
+ * because they compute. Busy workers look
+ * at I/O and timers between turns; when all of them are stuck in long callbacks the overseer
+ * thread (monitor.h) does it for them.
+ *
+ * Threads:   sched_ready: any. The poller's functions: whoever holds the poll right, one at a time.
+ */
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/base/base.h"
+
+struct service;
+
+/* What net/ plugs in. Without one, the poll right is a plain timed sleep. */
+struct poller_ops {
+	/* Handles ready I/O; waits at most timeout_ns for some (0: not at all, UINT64_MAX: for ever).
+	 * Only the holder of the poll right. */
+	void (*poll)(void *ud, uint64_t timeout_ns);
+	/* Makes a waiting poll return soon. Any thread; never blocks. */
+	void (*interrupt)(void *ud);
+};
+
+/* Before sched_start. */
+void sched_set_poller(const struct poller_ops *ops, void *ud);
+
+/* n workers, 1 .. SCHED_WORKERS_MAX; 0: as many as the process may use. 0 or -errno. */
+#define SCHED_WORKERS_MAX 256
+int sched_start(unsigned n);
+/* Lets every worker finish its current turn and joins them; false: one did not within timeout_ns.
+ * Not from a worker. */
+bool sched_stop(uint64_t timeout_ns);
+unsigned sched_workers(void);
+
+/* The service has mail and no owner: queue it. Any thread. */
+void sched_ready(struct service *s);
+
+/* The next timer moved before what the sleeping poller waits for (timer.c). Any thread. */
+void sched_deadline_moved(uint64_t deadline_ns);
+
+/* Work to do on this worker at the end of the current turn, e.g. flushing a link that several sends
+ * of the turn have filled. false: not on a worker, do it yourself now. */
+struct turn_hook {
+	void (*run)(struct turn_hook *h);
+	struct turn_hook *next;
+};
+bool sched_at_turn_end(struct turn_hook *h);
+
+/* The caller is about to spend long (100 us and more) in a system call: if nobody waits for I/O, a
+ * parked worker gets up to do so. Any thread. */
+void sched_long_call(void);
+
+/* Every worker gives back the memory that it keeps at hand before it sleeps the next time; those that sleep get up
+ * for it. Any thread. */
+void sched_trim(void);
+
+/* true: this thread is a worker. */
+bool sched_on_worker(void);
+
+/* ---- what the overseer and the watchdog read; relaxed snapshots ---- */
+struct worker_view {
+	uint64_t progress;      /* changes with every message */
+	uint64_t turn_began_ns; /* 0 = not in a turn */
+	uint32_t handle;        /* service in turn, 0 = none */
+	uint32_t source;        /* sender of the message in work */
+	int32_t session;
+	int type;
+	bool sleeping;
+};
+void sched_view(unsigned worker, struct worker_view *ret_view);
+
+/* Runs f on the worker's own thread by a signal, while it is inside a callback of `handle`: f may
+ * do only what is async-signal-safe (lua_sethook is). Any thread. */
+void sched_interrupt_worker(unsigned worker, uint32_t handle);
+/* The handler for the above, per service implementation (lua/ installs it). */
+void sched_set_interrupt(void (*f)(struct service *s));
+
+enum sched_sight {
+	SIGHT_IDLE,    /* every worker waits */
+	SIGHT_RUNNING,
+	SIGHT_LONG,    /* a turn lasts long: look again soon */
+};
+/* Looks at I/O and timers now if nobody does; wakes a sleeper if work waits behind a long turn.
+ * The overseer only. */
+enum sched_sight sched_oversee(uint64_t now_ns);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * Timers: the node's wheel, its lock, and who runs it.
+ *
+ * A tick is TIMER_TICK_NS; a deadline is rounded up to the next tick, so a timer is never early.
+ * There is no timer thread: the worker that holds the poll right sleeps until timer_next(), and
+ * busy workers call timer_run() between turns when it is due (sched.c).
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/ds/wheel.h"
+
+#define TIMER_TICK_NS UINT64_C(65536)
+/* Under a stream of expiries they are gathered for so long (timer.c, moderation). */
+#define TIMER_GAP_NS UINT64_C(500000)
+
+struct timer {
+	struct wheel_entry entry;
+	/* Runs on the thread that called timer_run, without the lock; may arm timers. */
+	void (*fire)(struct timer *t);
+};
+
+int timer_init(void);
+void timer_fini(void);
+
+/* Arms t (not armed) for a monotonic deadline. t stays the caller's; it must live until fired or
+ * disarmed. Any thread. */
+void timer_arm(struct timer *t, uint64_t deadline_ns);
+/* true: it was armed and will not fire. false: it fired or is about to. Any thread. */
+bool timer_disarm(struct timer *t);
+
+/* Monotonic ns at which to call timer_run next, UINT64_MAX for never. Any thread. */
+uint64_t timer_next(void);
+/* Fires what is due. Any thread, one at a time does the work (the others return 0). */
+unsigned timer_run(uint64_t now_ns);
+/* Whether f says so of any armed timer. Looks at all of them under the lock, so not for what is often asked. Any thread. */
+bool timer_any(bool (*f)(const struct timer *t, void *ud), void *ud);
+/* Timers armed. */
+uint64_t timer_count(void);

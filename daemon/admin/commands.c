@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: MIT */
+/* What the commands of the control socket answer. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/log/log.h"
+#include "core/base/mem.h"
+#include "core/sched/monitor.h"
+#include "core/actor/names.h"
+#include "core/actor/remote.h"
+#include "core/sched/sched.h"
+#include "core/actor/service.h"
+#include "core/sched/timer.h"
+#include "daemon/admin/commands.h"
+#include "daemon/admin/service.h"
+#include "daemon/node/info.h"
+#include "daemon/node/status.h"
+#include "harbor/harbor.h"
+#include "net/net.h"
+
+struct request {
+	const struct asker *who;
+	char *const *words;
+	unsigned n; /* of arguments */
+	char *const *args;
+	struct json *j;
+	const char *error;
+};
+
+typedef enum commands_result (*command_fn)(struct request *r);
+
+static void (*stop_node)(void);
+
+void commands_init(void (*stop)(void))
+{
+	stop_node = stop;
+}
+
+static enum commands_result fail(struct request *r, const char *why)
+{
+	r->error = why;
+	return COMMANDS_FAILED;
+}
+
+/* ---- status ---- */
+
+static void stuck_workers(struct json *j)
+{
+	uint64_t now = clock_mono_ns();
+
+	json_array(j, "stuck");
+	for (unsigned i = 0; monitor_stuck() && i < sched_workers(); i++) {
+		struct worker_view v;
+
+		sched_view(i, &v);
+		if (!v.handle || !v.turn_began_ns || now < v.turn_began_ns + MONITOR_CHECK_NS)
+			continue;
+		json_object(j, NULL);
+		json_uint(j, "worker", i);
+		json_handle(j, "service", v.handle);
+		json_double(j, "seconds", (double)((now - v.turn_began_ns) / NS_PER_MS) / 1000);
+		json_object_end(j);
+	}
+	json_array_end(j);
+}
+
+static void warnings(struct json *j)
+{
+	char text[WARNING_MAX];
+
+	json_array(j, "warnings");
+	for (unsigned i = 0; info_warning(i, text); i++)
+		json_string(j, NULL, text);
+	json_array_end(j);
+}
+
+static void write_queues(struct json *j)
+{
+	struct net_stats s;
+
+	net_get_stats(&s);
+	json_uint(j, "write_queued", s.queued);
+	json_uint(j, "write_queued_max", s.queued_max);
+	json_uint(j, "sockets_closed_full", s.closed_full);
+	json_uint(j, "writes_refused", s.refused);
+	json_uint(j, "accepts_refused", s.accepts_refused);
+}
+
+static enum commands_result run_status(struct request *r)
+{
+	const struct info *info = info_get();
+	char line[STATUS_MAX], reason[REASON_MAX], address[128];
+	struct json *j = r->j;
+
+	status_line(line, sizeof(line));
+	reason_get(reason);
+	json_object(j, NULL);
+	json_string(j, "node", info->node);
+	json_string(j, "state", phase_name(phase_get()));
+	json_string(j, "line", line);
+	if (*reason)
+		json_string(j, "reason", reason);
+	json_uint(j, "harbor", phase_get() >= PHASE_STARTING ? service_harbor() : info->harbor);
+	json_string(j, "role", !info->cluster ? "single" : info->master ? "master" : "member");
+	if (info->cluster)
+		json_string(j, "cluster", info->cluster);
+	harbor_master_address(address, sizeof(address));
+	if (*address)
+		json_string(j, "master", address);
+	json_uint(j, "pid", (uint64_t)getpid());
+	json_string(j, "version", HARBORD_VERSION);
+	if (*info->invocation_id)
+		json_string(j, "invocation_id", info->invocation_id);
+	json_string(j, "config", info->config_file);
+	json_printf(j, "config_hash", "%016llx", (unsigned long long)info->config_hash);
+	json_uint(j, "started", clock_start_seconds());
+	json_double(j, "uptime", (double)(clock_now_cs() / 100));
+	json_uint(j, "workers", sched_workers());
+	json_uint(j, "services", service_count());
+	json_uint(j, "sockets", net_count());
+	json_uint(j, "timers", timer_count());
+	write_queues(j);
+	json_uint(j, "log_dropped", log_dropped());
+	json_string(j, "log_level", log_level_name(log_get_level()));
+	stuck_workers(j);
+	warnings(j);
+	json_object_end(j);
+	return COMMANDS_DONE;
+}
+
+/* ---- nodes and names ---- */
+
+static void add_node(const struct harbor_node_info *n, void *ud)
+{
+	struct json *j = ud;
+
+	json_object(j, NULL);
+	json_uint(j, "id", n->id);
+	json_string(j, "name", n->name);
+	json_string(j, "address", n->address);
+	json_string(j, "state", n->state);
+	json_bool(j, "master", n->master);
+	json_uint(j, "since", n->since_wall_ns / NS_PER_SEC);
+	json_double(j, "rtt_ms", (double)(n->rtt_ns / NS_PER_US) / 1000);
+	json_uint(j, "sent", n->sent);
+	json_uint(j, "received", n->received);
+	json_uint(j, "queued_bytes", n->queued_bytes);
+	json_uint(j, "dropped", n->dropped);
+	json_printf(j, "incarnation", "%016llx", (unsigned long long)n->incarnation);
+	json_object_end(j);
+}
+
+static enum commands_result run_nodes(struct request *r)
+{
+	json_object(r->j, NULL);
+	json_array(r->j, "nodes");
+	if (info_get()->cluster)
+		harbor_foreach_node(add_node, r->j);
+	json_array_end(r->j);
+	json_object_end(r->j);
+	return COMMANDS_DONE;
+}
+
+static void add_name(struct json *j, const char *dot, const char *name, uint32_t handle,
+                     uint64_t fence, uint64_t since)
+{
+	json_object(j, NULL);
+	json_printf(j, "name", "%s%s", dot, name);
+	json_handle(j, "handle", handle);
+	if (fence)
+		json_uint(j, "fence", fence);
+	json_string(j, "scope", *dot ? "local" : "global");
+	json_uint(j, "since", since / NS_PER_SEC);
+	json_object_end(j);
+}
+
+static void add_local_name(const char *name, uint32_t handle, uint64_t since, void *ud)
+{
+	add_name(ud, ".", name, handle, 0, since);
+}
+
+static void add_single_name(const char *name, uint32_t handle, uint64_t since, void *ud)
+{
+	add_name(ud, "", name, handle, 0, since);
+}
+
+static void add_global_name(const struct harbor_name_info *n, void *ud)
+{
+	add_name(ud, "", n->name, n->handle, n->fence, n->since_wall_ns);
+}
+
+static void add_waiting(const char *name, uint32_t handle, void *ud)
+{
+	json_object(ud, NULL);
+	json_string(ud, "name", name);
+	json_handle(ud, "handle", handle);
+	json_object_end(ud);
+}
+
+static enum commands_result run_names(struct request *r)
+{
+	bool waiting = r->n == 1 && strcmp(r->args[0], "--waiting") == 0;
+
+	if (r->n == 1 && !waiting)
+		return fail(r, "names takes no argument but --waiting");
+	json_object(r->j, NULL);
+	json_array(r->j, waiting ? "waiting" : "names");
+	if (!waiting)
+		names_foreach(add_local_name, r->j);
+	if (!waiting && info_get()->cluster)
+		harbor_foreach_name(add_global_name, r->j);
+	else if (!waiting)
+		remote_foreach_name(add_single_name, r->j);
+	else if (info_get()->cluster)
+		harbor_foreach_waiting(add_waiting, r->j);
+	else
+		remote_foreach_waiting(add_waiting, r->j);
+	json_array_end(r->j);
+	json_object_end(r->j);
+	return COMMANDS_DONE;
+}
+
+/* ---- services ---- */
+
+struct named {
+	uint32_t handle;
+	char *name;
+};
+
+struct named_list {
+	struct named *items;
+	size_t n, capacity;
+};
+
+static void note_name(const char *name, uint32_t handle, uint64_t since, void *ud)
+{
+	struct named_list *l = ud;
+
+	if (l->n == l->capacity) {
+		l->capacity = l->capacity ? l->capacity * 2 : 64;
+		l->items = mem_realloc(l->items, l->capacity * sizeof(*l->items));
+	}
+	l->items[l->n++] = (struct named){ handle, mem_strdup(name) };
+}
+
+static int by_handle(const void *a, const void *b)
+{
+	const struct named *x = a, *y = b;
+
+	return (x->handle > y->handle) - (x->handle < y->handle);
+}
+
+struct service_listing {
+	struct json *j;
+	struct named_list names;
+	uint64_t now;
+};
+
+/* In one turn for so long that the overseer reports it. The flag for STAT endless says whether it ever was. */
+static bool runs_endlessly(const struct service *s, uint64_t now)
+{
+	uint64_t began = atomic_load_explicit(&s->turn_began_ns, memory_order_relaxed);
+
+	return began && now >= began + MONITOR_CHECK_NS;
+}
+
+static void add_service(struct service *s, void *ud)
+{
+	struct service_listing *l = ud;
+	struct named key = { .handle = service_handle(s) };
+	const struct named *name = NULL;
+	struct json *j = l->j;
+
+	if (l->names.n)
+		name = bsearch(&key, l->names.items, l->names.n, sizeof(key), by_handle);
+	json_object(j, NULL);
+	json_handle(j, "handle", key.handle);
+	if (name)
+		json_printf(j, "name", ".%s", name->name);
+	else
+		json_string(j, "name", "");
+	/* constant while we hold the reference; relaxed loads: statistics */
+	json_string(j, "args", s->args);
+	json_uint(j, "mailbox", mailbox_length(&s->mailbox));
+	json_uint(j, "mailbox_max", mailbox_bound(&s->mailbox));
+	json_uint(j, "refused", mailbox_refused(&s->mailbox));
+	json_uint(j, "messages", atomic_load_explicit(&s->messages, memory_order_relaxed));
+	json_double(j, "cpu_ms",
+		    (double)(atomic_load_explicit(&s->cpu_ns, memory_order_relaxed) / NS_PER_US) / 1000);
+	json_uint(j, "memory", atomic_load_explicit(&s->memory, memory_order_relaxed));
+	json_bool(j, "endless", runs_endlessly(s, l->now));
+	json_object_end(j);
+}
+
+static enum commands_result run_services(struct request *r)
+{
+	struct service_listing l = { .j = r->j, .now = clock_mono_ns() };
+
+	names_foreach(note_name, &l.names);
+	if (l.names.n)
+		qsort(l.names.items, l.names.n, sizeof(*l.names.items), by_handle);
+	json_object(r->j, NULL);
+	json_array(r->j, "services");
+	service_foreach(add_service, &l);
+	json_array_end(r->j);
+	json_object_end(r->j);
+	for (size_t i = 0; i < l.names.n; i++)
+		mem_free(l.names.items[i].name);
+	mem_free(l.names.items);
+	return COMMANDS_DONE;
+}
+
+/* ---- the rest ---- */
+
+static enum commands_result run_call(struct request *r)
+{
+	control_call(r->who, r->n, r->args);
+	return COMMANDS_LATER;
+}
+
+/* harboradmin.lua knows how. */
+static enum commands_result run_lua(struct request *r)
+{
+	control_admin(r->who, r->n + 1, r->words);
+	return COMMANDS_LATER;
+}
+
+static enum commands_result run_log_level(struct request *r)
+{
+	int level = r->n ? log_level_parse(r->args[0]) : 0;
+
+	if (level < 0)
+		return fail(r, "the levels are debug, info, warning and error");
+	if (r->n)
+		log_set_level((enum log_level)level);
+	json_object(r->j, NULL);
+	json_string(r->j, "log_level", log_level_name(log_get_level()));
+	json_object_end(r->j);
+	return COMMANDS_DONE;
+}
+
+static enum commands_result run_forget(struct request *r)
+{
+	static _Thread_local char why[200];
+
+	if (!info_get()->cluster)
+		return fail(r, "a single node has no master");
+	r->error = harbor_forget(r->args[0], why, sizeof(why));
+	if (r->error)
+		return COMMANDS_FAILED;
+	json_object(r->j, NULL);
+	json_string(r->j, "forgotten", r->args[0]);
+	json_object_end(r->j);
+	return COMMANDS_DONE;
+}
+
+static enum commands_result run_stop(struct request *r)
+{
+	log_info("asked to stop by harborctl");
+	stop_node();
+	json_object(r->j, NULL);
+	json_string(r->j, "state", "stopping");
+	json_object_end(r->j);
+	return COMMANDS_DONE;
+}
+
+static const struct {
+	const char *name, *usage;
+	unsigned min, max;
+	command_fn run;
+} commands[] = {
+#define USAGE(name, usage) #name, "wrong number of arguments; usage: harborctl " #name " " usage
+#define COMMAND(name, min, max, usage, help) { USAGE(name, usage), min, max, run_##name },
+#define LUA_COMMAND(name, min, max, usage, help) { USAGE(name, usage), min, max, run_lua },
+#include "daemon/admin/commands.def"
+#undef COMMAND
+#undef LUA_COMMAND
+#undef USAGE
+};
+
+/* "log-level" is how people write the name log_level. */
+static bool same_name(const char *name, const char *word)
+{
+	while (*name && (*name == *word || (*name == '_' && *word == '-')))
+		name++, word++;
+	return !*name && !*word;
+}
+
+struct wanted_node {
+	const char *name; /* or the id */
+	unsigned id, by_name, count;
+};
+
+/* An id is one node; a name is a label, which several may have. */
+static void match_node(const struct harbor_node_info *n, void *ud)
+{
+	struct wanted_node *w = ud;
+	char id[12];
+
+	snprintf(id, sizeof(id), "%u", n->id);
+	if (strcmp(id, w->name) == 0)
+		w->id = n->id;
+	if (strcmp(n->name, w->name) == 0) {
+		w->by_name = n->id;
+		w->count++;
+	}
+}
+
+static bool is_own_id(const char *node)
+{
+	char id[12];
+
+	snprintf(id, sizeof(id), "%u", harbor_id());
+	return info_get()->cluster && strcmp(id, node) == 0;
+}
+
+static enum commands_result forward(const struct asker *who, const char *node, unsigned n, char *const *words,
+				    const char **ret_error)
+{
+	struct wanted_node w = { .name = node };
+
+	if (info_get()->cluster)
+		harbor_foreach_node(match_node, &w);
+	if (!w.id && w.count > 1) {
+		*ret_error = "several nodes have this name: say which by its harbor id (harborctl "
+		             "nodes)";
+		return COMMANDS_FAILED;
+	}
+	if (!w.id)
+		w.id = w.by_name;
+	if (!w.id) {
+		*ret_error = "no such node in the cluster (harborctl nodes)";
+		return COMMANDS_FAILED;
+	}
+	control_forward(who, w.id, n, words);
+	return COMMANDS_LATER;
+}
+
+enum commands_result commands_run(const struct asker *who, unsigned n, char *const *words, struct json *j,
+				  const char **ret_error)
+{
+	const char *node = words[0][0] == '@' ? words[0] + 1 : NULL;
+
+	if (node) {
+		words++;
+		n--;
+	}
+	if (n == 0) {
+		*ret_error = "no command";
+		return COMMANDS_FAILED;
+	}
+	if (node && strcmp(node, info_get()->node) != 0 && !is_own_id(node))
+		return forward(who, node, n, words, ret_error);
+	struct request r = { .who = who, .words = words, .n = n - 1, .args = words + 1, .j = j };
+
+	for (unsigned i = 0; i < array_len(commands); i++) {
+		enum commands_result result;
+
+		if (!same_name(commands[i].name, words[0]))
+			continue;
+		if (r.n < commands[i].min || r.n > commands[i].max) {
+			*ret_error = commands[i].usage;
+			return COMMANDS_FAILED;
+		}
+		result = commands[i].run(&r);
+		*ret_error = r.error;
+		return result;
+	}
+	*ret_error = "unknown command";
+	return COMMANDS_FAILED;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/* JSON writer. One bit a level says whether a comma is due; a key written by json_keyn() clears it. */
+#include <assert.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/mem.h"
+#include "daemon/admin/json.h"
+
+void json_init(struct json *j)
+{
+	memset(j, 0, sizeof(*j));
+}
+
+void json_fini(struct json *j)
+{
+	mem_free(j->text);
+	json_init(j);
+}
+
+static void append(struct json *j, const char *p, size_t n)
+{
+	if (j->capacity - j->size <= n) {
+		j->capacity = (j->size + n + 1) * 2;
+		j->text = mem_realloc(j->text, j->capacity);
+	}
+	memcpy(j->text + j->size, p, n);
+	j->size += n;
+	j->text[j->size] = 0;
+}
+
+/* Length of the well-formed UTF-8 sequence at p, 0 = none. */
+static size_t utf8(const unsigned char *p, size_t n)
+{
+	static const unsigned char second_min[] = { [0xe0 - 0xe0] = 0xa0, [0xf0 - 0xe0] = 0x90 };
+	static const unsigned char second_max[] = { [0xed - 0xe0] = 0x9f, [0xf4 - 0xe0] = 0x8f };
+	unsigned char min = 0x80, max = 0xbf;
+	size_t length = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
+
+	if (length > n)
+		return 0;
+	if (*p >= 0xe0) {
+		unsigned at = *p - 0xe0u;
+
+		if (at < sizeof(second_min) && second_min[at])
+			min = second_min[at];
+		if (at < sizeof(second_max) && second_max[at])
+			max = second_max[at];
+	}
+	for (size_t i = 1; i < length; i++) {
+		if (p[i] < min || p[i] > max)
+			return 0;
+		min = 0x80;
+		max = 0xbf;
+	}
+	return length;
+}
+
+static void quote(struct json *j, const char *value, size_t n)
+{
+	const unsigned char *p = (const unsigned char *)value, *end = p + n;
+
+	append(j, "\"", 1);
+	while (p < end) {
+		size_t length = utf8(p, (size_t)(end - p));
+		char escape[8];
+
+		if (length > 1 || (length == 1 && *p >= 0x20 && *p != '"' && *p != '\\' && *p != 0x7f)) {
+			append(j, (const char *)p, length);
+			p += length;
+			continue;
+		}
+		if (*p == '"' || *p == '\\')
+			snprintf(escape, sizeof(escape), "\\%c", *p);
+		else if (*p == '\n')
+			strcpy(escape, "\\n");
+		else if (*p == '\t')
+			strcpy(escape, "\\t");
+		else
+			snprintf(escape, sizeof(escape), "\\u%04x", *p);
+		append(j, escape, strlen(escape));
+		p++;
+	}
+	append(j, "\"", 1);
+}
+
+static void comma(struct json *j)
+{
+	uint64_t bit = UINT64_C(1) << j->depth;
+
+	if (j->comma & bit)
+		append(j, ",", 1);
+	j->comma |= bit;
+}
+
+void json_keyn(struct json *j, const char *key, size_t n)
+{
+	comma(j);
+	quote(j, key, n);
+	append(j, ":", 1);
+	j->comma &= ~(UINT64_C(1) << j->depth); /* the value comes without one */
+}
+
+static void begin(struct json *j, const char *key)
+{
+	if (key)
+		json_keyn(j, key, strlen(key));
+	comma(j);
+}
+
+static void nest(struct json *j, const char *key, const char *bracket)
+{
+	begin(j, key);
+	append(j, bracket, 1);
+	assert(j->depth + 1 < JSON_DEPTH_MAX);
+	j->depth++;
+	j->comma &= ~(UINT64_C(1) << j->depth);
+}
+
+static void unnest(struct json *j, const char *bracket)
+{
+	assert(j->depth > 0);
+	j->depth--;
+	append(j, bracket, 1);
+}
+
+void json_object(struct json *j, const char *key)
+{
+	nest(j, key, "{");
+}
+
+void json_object_end(struct json *j)
+{
+	unnest(j, "}");
+}
+
+void json_array(struct json *j, const char *key)
+{
+	nest(j, key, "[");
+}
+
+void json_array_end(struct json *j)
+{
+	unnest(j, "]");
+}
+
+void json_stringn(struct json *j, const char *key, const char *value, size_t n)
+{
+	begin(j, key);
+	quote(j, value, n);
+}
+
+void json_string(struct json *j, const char *key, const char *value)
+{
+	if (value)
+		json_stringn(j, key, value, strlen(value));
+	else
+		json_null(j, key);
+}
+
+void json_printf(struct json *j, const char *key, const char *fmt, ...)
+{
+	cleanup(mem_freep) char *text = NULL;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	text = mem_alloc((size_t)n + 1);
+	va_start(ap, fmt);
+	vsnprintf(text, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	json_string(j, key, text);
+}
+
+static void literal(struct json *j, const char *key, const char *text)
+{
+	begin(j, key);
+	append(j, text, strlen(text));
+}
+
+void json_int(struct json *j, const char *key, int64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%lld", (long long)value);
+	literal(j, key, text);
+}
+
+void json_uint(struct json *j, const char *key, uint64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+	literal(j, key, text);
+}
+
+void json_double(struct json *j, const char *key, double value)
+{
+	char text[40];
+
+	if (!isfinite(value)) {
+		json_null(j, key);
+		return;
+	}
+	/* the shortest of the two that reads back as the same number */
+	snprintf(text, sizeof(text), "%.15g", value);
+	double again;
+
+	if (sscanf(text, "%lf", &again) != 1 || again != value)
+		snprintf(text, sizeof(text), "%.17g", value);
+	literal(j, key, text);
+}
+
+void json_bool(struct json *j, const char *key, bool value)
+{
+	literal(j, key, value ? "true" : "false");
+}
+
+void json_null(struct json *j, const char *key)
+{
+	literal(j, key, "null");
+}
+
+void json_handle(struct json *j, const char *key, uint32_t handle)
+{
+	json_printf(j, key, ":%08x", handle);
+}

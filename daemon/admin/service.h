@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The internal service `.daemon`, the process's own address inside the actor world:
+ *
+ *   - the bootstrap service tells it that the start service is up (text "start_done"), or why
+ *     not ("start_failed TEXT"), or which part of the node failed before it ("boot_failed
+ *     TEXT");
+ *   - the watchdog sends it a message and sees it come through the dispatcher;
+ *   - calls of harborctl are made in its name (call.h), and what harborctl asks on another node
+ *     comes to it as text with a session.
+ *
+ * Threads: init and launch from the main thread; the rest from any.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "daemon/admin/asker.h"
+
+/* Adds the module. wake: makes the main thread look around. */
+void control_init(void (*wake)(void));
+/* Launches the service and names it `.daemon`. 0: failed (logged). */
+uint32_t control_launch(void);
+
+/* The start service: told by message, or by the environment keys start_done, start_failed and
+ * boot_failed. */
+enum control_start {
+	CONTROL_START_PENDING,
+	CONTROL_START_DONE,
+	CONTROL_START_FAILED,
+	CONTROL_BOOT_FAILED,
+};
+enum control_start control_start_state(void);
+/* Why it failed, "" if nobody said. */
+#define CONTROL_ERROR_MAX 4096
+void control_start_error(char *ret_text, size_t size);
+
+/* Sends the service a number; control_pong() gives the last one that arrived. */
+void control_ping(uint64_t number);
+uint64_t control_pong(void);
+
+/* What a command asks of the actor world; `who` gets the answer when it comes. */
+/* Calls the service words[0] with the others. */
+void control_call(const struct asker *who, unsigned n, char *const *words);
+/* A command that our Lua service knows; it is launched with the first one. */
+void control_admin(const struct asker *who, unsigned n, char *const *words);
+/* A command for the node of that harbor id. */
+void control_forward(const struct asker *who, unsigned harbor, unsigned n, char *const *words);

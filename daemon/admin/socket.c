@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Control socket. Connections live in a small table that only the loop touches; an answer needs
+ * nothing but the socket's id, so it can be given from any thread and a connection that is gone is
+ * no special case.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/log/log.h"
+#include "core/base/mem.h"
+#include "daemon/admin/socket.h"
+#include "daemon/admin/asker.h"
+#include "daemon/admin/commands.h"
+#include "daemon/admin/sockpath.h"
+#include "daemon/admin/words.h"
+#include "net/net.h"
+
+#define BACKLOG 16
+/* What may wait for a reader that is slow: more than any answer we make. */
+#define QUEUE_MAX (UINT64_C(128) << 20)
+
+struct connection {
+	int id; /* 0 = free */
+	uint64_t serial;
+	char *line;
+	size_t size;
+};
+
+/* set by admin_open, cleared by admin_close */
+static int listener;
+static char path[SOCKPATH_MAX];
+
+/* [loop] */
+static struct connection connections[ADMIN_CONNECTIONS_MAX];
+static uint64_t serials;
+
+/* ---- answers, any thread ---- */
+
+void admin_answer(int connection, bool ok, const char *body, size_t n)
+{
+	char head[48];
+	int length = snprintf(head, sizeof(head), "%s %zu\n", ok ? "ok" : "error", n);
+	struct iovec iov[] = {
+		{ head, (size_t)length }, { (void *)(uintptr_t)body, n }, { (char[]){ '\n' }, 1 }
+	};
+
+	net_sendv(connection, iov, array_len(iov));
+}
+
+/* ---- requests ---- */
+
+static void serve(int id, char *line)
+{
+	const struct asker who = { .connection = id };
+	char *words[COMMANDS_WORDS_MAX];
+	const char *why = NULL;
+	struct json j;
+	int n = words_of_line(line, words, array_len(words));
+
+	if (n < 1) {
+		asker_refuse(&who, "malformed request");
+		return;
+	}
+	json_init(&j);
+	switch (commands_run(&who, (unsigned)n, words, &j, &why)) {
+	case COMMANDS_DONE:
+		asker_answer(&who, &j);
+		break;
+	case COMMANDS_FAILED:
+		asker_refuse(&who, why);
+		break;
+	case COMMANDS_LATER:
+		break;
+	}
+	json_fini(&j);
+}
+
+/* ---- connections ---- */
+
+static struct connection *find(int id)
+{
+	for (unsigned i = 0; i < ADMIN_CONNECTIONS_MAX; i++)
+		if (connections[i].id == id)
+			return &connections[i];
+	return NULL;
+}
+
+static void forget(struct connection *c)
+{
+	mem_free(c->line);
+	*c = (struct connection){ 0 };
+}
+
+static void drop(struct connection *c)
+{
+	int id = c->id;
+
+	forget(c);
+	net_close(id);
+}
+
+static struct connection *room(void)
+{
+	struct connection *oldest = &connections[0];
+
+	for (unsigned i = 0; i < ADMIN_CONNECTIONS_MAX; i++) {
+		if (!connections[i].id)
+			return &connections[i];
+		if (connections[i].serial < oldest->serial)
+			oldest = &connections[i];
+	}
+	drop(oldest);
+	return oldest;
+}
+
+static void on_data(void *ud, int id, const void *data, size_t size)
+{
+	struct connection *c = find(id);
+	size_t searched;
+	char *end;
+
+	if (!c)
+		return;
+	searched = c->size;
+	c->line = mem_realloc(c->line, c->size + size + 1);
+	memcpy(c->line + c->size, data, size);
+	c->size += size;
+	while ((end = memchr(c->line + searched, '\n', c->size - searched))) {
+		size_t used = (size_t)(end - c->line) + 1;
+
+		*end = 0;
+		if (strlen(c->line) != used - 1) {
+			drop(c);
+			return;
+		}
+		serve(id, c->line);
+		if (c->id != id)
+			return; /* closed while it was served */
+		c->size -= used;
+		memmove(c->line, end + 1, c->size);
+		searched = 0;
+	}
+	if (c->size > ADMIN_LINE_MAX) {
+		asker_refuse(&(struct asker){ .connection = id }, "request is too long");
+		drop(c);
+	}
+}
+
+static void on_close(void *ud, int id, const char *why)
+{
+	struct connection *c = find(id);
+
+	if (c)
+		forget(c);
+	net_close(id);
+}
+
+static const struct net_handler connection_handler = { .on_data = on_data, .on_close = on_close };
+
+static void on_accept(void *ud, int id, int new_id, const char *peer)
+{
+	long uid = net_peer_uid(new_id);
+	struct connection *c;
+
+	if (uid != 0 && uid != (long)geteuid()) {
+		log_warning("control socket: uid %ld is not served", uid);
+		net_close(new_id);
+		return;
+	}
+	c = room();
+	*c = (struct connection){ .id = new_id, .serial = ++serials };
+	net_set_limit(new_id, QUEUE_MAX);
+	if (net_start_handler(new_id, &connection_handler, NULL) < 0)
+		drop(c);
+}
+
+static void on_listener_close(void *ud, int id, const char *why)
+{
+	log_error("control socket %s failed: %s", path, why ? why : "closed");
+	net_close(id);
+}
+
+static const struct net_handler listen_handler = { .on_accept = on_accept, .on_close = on_listener_close };
+
+/* ---- life ---- */
+
+/* Listens on `path`. 0 or -errno. */
+static int open_path(const char **ret_why)
+{
+	cleanup(mem_freep) char *address = mem_printf("unix:%s", path);
+
+	errno = 0;
+	listener = net_listen_handler(&listen_handler, NULL, address, -1, BACKLOG, ret_why);
+	if (listener < 0)
+		return errno ? -errno : -EINVAL;
+	net_keep_descriptors(listener);
+	/* the peer's uid is checked as well; this keeps strangers from filling the backlog */
+	(void)chmod(path, 0600);
+	return 0;
+}
+
+static int open_named(const char *where, const char **ret_why)
+{
+	if (strncmp(where, "unix:", 5) == 0)
+		where += 5;
+	if (snprintf(path, sizeof(path), "%s", where) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	return open_path(ret_why);
+}
+
+static int open_in_place(unsigned place, const char *node)
+{
+	const char *why;
+	int r = -EADDRINUSE;
+
+	for (unsigned i = 1; i <= SOCKPATH_NUMBERS && r == -EADDRINUSE; i++) {
+		r = sockpath_make(place, node, i, path);
+		if (r == 0)
+			r = open_path(&why);
+	}
+	return r;
+}
+
+/* Why it failed is told of the first place that was for us. */
+static int open_default(const char *node)
+{
+	char first_path[SOCKPATH_MAX] = "";
+	int first = -ENOENT, r = -ENOENT;
+
+	for (unsigned place = 0; place < SOCKPATH_PLACES && r < 0; place++) {
+		path[0] = 0;
+		r = open_in_place(place, node);
+		if (r < 0 && first == -ENOENT && *path) {
+			first = r;
+			memcpy(first_path, path, sizeof(first_path));
+		}
+	}
+	if (r == 0)
+		return 0;
+	memcpy(path, first_path, sizeof(path));
+	return first;
+}
+
+int admin_open(const char *node, const char *where, char **ret_error)
+{
+	const char *why = NULL;
+	int r = where ? open_named(where, &why) : open_default(node);
+
+	if (r == 0) {
+		log_info("control socket %s", path);
+		return 0;
+	}
+	*ret_error = mem_printf("control socket %s: %s", where ? where : path, why ? why : strerror(-r));
+	listener = 0;
+	path[0] = 0;
+	return r;
+}
+
+void admin_close(void)
+{
+	if (listener > 0)
+		net_close(listener);
+	listener = 0;
+	path[0] = 0;
+}
+
+const char *admin_path(void)
+{
+	return path;
+}

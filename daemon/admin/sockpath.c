@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* Default places of the control socket. */
+#include <errno.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/base.h"
+#include "daemon/admin/sockpath.h"
+
+#define RUN_DIRECTORY "/run/harbor"
+#define TMP_PREFIX "/tmp/harbord-"
+#define USER_PREFIX "harbord-"
+#define SUFFIX ".sock"
+#define NUMBER_MARK "+" /* not a character of a node's name */
+
+static int format(char ret_path[SOCKPATH_MAX], const char *directory, size_t n, const char *prefix,
+		  const char *file)
+{
+	int length = snprintf(ret_path, SOCKPATH_MAX, "%.*s/%s%s" SUFFIX, (int)n, directory, prefix, file);
+
+	return length < 0 || length >= SOCKPATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+/* NULL if it is not set or empty. */
+static const char *variable(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
+/* Only its owner can enter or write it, and that is `uid`. */
+static bool is_private(const char *path, uid_t uid)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == uid && !(st.st_mode & 077);
+}
+
+/* ---- the node ---- */
+
+static int make_run(const char *file, char ret_path[SOCKPATH_MAX])
+{
+	if (geteuid() != 0)
+		return -ENOENT;
+	if (mkdir(RUN_DIRECTORY, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	return format(ret_path, RUN_DIRECTORY, strlen(RUN_DIRECTORY), "", file);
+}
+
+static int make_tmp(const char *file, char ret_path[SOCKPATH_MAX])
+{
+	char directory[64];
+
+	snprintf(directory, sizeof(directory), TMP_PREFIX "%u", (unsigned)geteuid());
+	if (mkdir(directory, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	if (!is_private(directory, geteuid()))
+		return -EPERM;
+	return format(ret_path, directory, strlen(directory), "", file);
+}
+
+int sockpath_make(unsigned place, const char *node, unsigned number, char ret_path[SOCKPATH_MAX])
+{
+	const char *runtime = variable("RUNTIME_DIRECTORY"), *user = variable("XDG_RUNTIME_DIR");
+	char file[SOCKPATH_MAX];
+
+	if (snprintf(file, sizeof(file), number > 1 ? "%s" NUMBER_MARK "%u" : "%s", node, number) >=
+	    SOCKPATH_MAX)
+		return -ENAMETOOLONG;
+
+	switch (place) {
+	case 0: /* several are separated by colons */
+		return runtime ? format(ret_path, runtime, strcspn(runtime, ":"), "", file) : -ENOENT;
+	case 1:
+		return user ? format(ret_path, user, strlen(user), USER_PREFIX, file) : -ENOENT;
+	case 2:
+		return make_run(file, ret_path);
+	default:
+		return make_tmp(file, ret_path);
+	}
+}
+
+/* ---- harborctl ---- */
+
+void sockpath_name(const char *path, char ret_name[SOCKPATH_MAX])
+{
+	const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
+
+	if (strncmp(file, USER_PREFIX, strlen(USER_PREFIX)) == 0)
+		file += strlen(USER_PREFIX);
+	snprintf(ret_name, SOCKPATH_MAX, "%s", file);
+	ret_name[strlen(file) - strlen(SUFFIX)] = 0;
+	ret_name[strcspn(ret_name, NUMBER_MARK)] = 0;
+}
+
+struct search {
+	void (*f)(const char *path, void *ud);
+	void *ud;
+	unsigned found;
+};
+
+/* Folders of /tmp are open to all: nobody may set up one that passes for another user's. */
+static bool is_of_its_user(const char *path)
+{
+	char folder[SOCKPATH_MAX], *slash, *end;
+	unsigned long uid;
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	slash = strrchr(folder, '/');
+	*slash = 0;
+	uid = strtoul(folder + strlen(TMP_PREFIX), &end, 10);
+	return !*end && is_private(folder, (uid_t)uid);
+}
+
+static void look(struct search *s, const char *pattern, bool in_tmp)
+{
+	glob_t g = { 0 };
+	struct stat st;
+
+	if (glob(pattern, GLOB_NOSORT, NULL, &g) == 0)
+		for (size_t i = 0; i < g.gl_pathc; i++) {
+			const char *path = g.gl_pathv[i];
+
+			if (strlen(path) >= SOCKPATH_MAX || lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode) ||
+			    (in_tmp && !is_of_its_user(path)))
+				continue;
+			s->found++;
+			s->f(path, s->ud);
+		}
+	globfree(&g);
+}
+
+/* The folder is one that the user named: what means something to glob is quoted. */
+static void look_in(struct search *s, const char *folder, size_t n, const char *prefix)
+{
+	char pattern[SOCKPATH_MAX * 2 + 16];
+	size_t at = 0;
+
+	if (n >= SOCKPATH_MAX)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (strchr("*?[\\", folder[i]))
+			pattern[at++] = '\\';
+		pattern[at++] = folder[i];
+	}
+	snprintf(pattern + at, sizeof(pattern) - at, "/%s*" SUFFIX, prefix);
+	look(s, pattern, false);
+}
+
+void sockpath_foreach(void (*f)(const char *path, void *ud), void *ud)
+{
+	const char *runtime = variable("RUNTIME_DIRECTORY"), *user = variable("XDG_RUNTIME_DIR");
+	struct search s = { f, ud, 0 };
+
+	if (runtime)
+		look_in(&s, runtime, strcspn(runtime, ":"), "");
+	if (s.found)
+		return;
+	if (user)
+		look_in(&s, user, strlen(user), USER_PREFIX);
+	look(&s, RUN_DIRECTORY "/*" SUFFIX, false);
+	look(&s, RUN_DIRECTORY "/*/*" SUFFIX, false);
+	look(&s, "/run/user/*/" USER_PREFIX "*" SUFFIX, false);
+	look(&s, TMP_PREFIX "*/*" SUFFIX, true);
+}

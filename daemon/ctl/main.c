@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT */
+/* harborctl: sends one command to a node's control socket (admin.h) and shows the answer. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/base/base.h"
+#include "core/base/mem.h"
+#include "daemon/admin/socket.h"
+#include "daemon/admin/commands.h"
+#include "daemon/ctl/local.h"
+#include "daemon/ctl/print.h"
+#include "daemon/admin/jsonread.h"
+#include "daemon/admin/sockpath.h"
+
+#define FAILED 1
+#define ANSWER_MAX ((size_t)256 << 20)
+/* Longer than any command takes: a call has its own, shorter deadline. */
+#define PATIENCE_SECONDS 15
+
+/* Answered here, by no node. */
+#define LOCAL "local"
+
+struct options {
+	const char *socket, *node;
+	bool json;
+	char **words; /* command and arguments, NULL-terminated */
+};
+
+static const struct command {
+	const char *name;
+	unsigned min, max;
+	const char *usage, *help;
+} commands[] = {
+#define COMMAND(name, min, max, usage, help) { #name, min, max, usage, help },
+#include "daemon/admin/commands.def"
+#undef COMMAND
+};
+
+static void help(FILE *out)
+{
+	fputs("usage: harborctl [--socket PATH] [--node NAME|ID] [--json] COMMAND [ARG]...\n"
+	      "Asks a node of a harbor cluster. Without an option that is the node that runs on this host; if\n"
+	      "there are several, they are listed.\n"
+	      "\n"
+	      "  -s, --socket PATH  the control socket of a node on this host\n"
+	      "  -n, --node NAME    the node of that name or harbor id: on this host, else in the cluster of a\n"
+	      "                     node of this host; with --socket: in the cluster of that node\n"
+	      "  -j, --json         print the answer as JSON\n"
+	      "  -V, --version      print the version and exit\n"
+	      "  -h, --help         print this and exit\n"
+	      "\n"
+	      "Commands:\n",
+	      out);
+	for (unsigned i = 0; i < array_len(commands); i++) {
+		char head[80], *p;
+
+		snprintf(head, sizeof(head), "%s %s", commands[i].name, commands[i].usage);
+		for (p = head; *p && *p != ' '; p++)
+			if (*p == '_')
+				*p = '-';
+		fprintf(out, "  %-34s %s\n", head, commands[i].help);
+	}
+	fprintf(out, "  %-34s %s\n", LOCAL, "The nodes of this host.");
+	fputs("\nExit status: 0 done, 1 the command failed, 64 wrong command line, 69 no node answers.\n", out);
+}
+
+static int usage(const char *text, const char *what)
+{
+	fprintf(stderr, "harborctl: %s%s%s\nTry 'harborctl --help'.\n", text, what ? ": " : "",
+		what ? what : "");
+	return EX_USAGE;
+}
+
+/* 0, an exit status, or -1: done already. */
+static int parse(int argc, char **argv, struct options *ret)
+{
+	static const struct option longs[] = {
+		{ "socket", required_argument, NULL, 's' }, { "node", required_argument, NULL, 'n' },
+		{ "json", no_argument, NULL, 'j' },         { "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },         { 0 },
+	};
+	struct options o = { 0 };
+	int c;
+
+	opterr = 0;
+	/* "+": what follows the command is the command's */
+	while ((c = getopt_long(argc, argv, "+:s:n:jVh", longs, NULL)) != -1) {
+		switch (c) {
+		case 's':
+			o.socket = optarg;
+			break;
+		case 'n':
+			o.node = optarg;
+			break;
+		case 'j':
+			o.json = true;
+			break;
+		case 'V':
+			puts("harborctl " HARBORD_VERSION);
+			return -1;
+		case 'h':
+			help(stdout);
+			return -1;
+		case ':':
+			return usage("option needs a value", argv[optind - 1]);
+		default:
+			return usage("unknown option", argv[optind - 1]);
+		}
+	}
+	/* --json may stand behind the command as well, where fingers put it */
+	if (optind < argc && strcmp(argv[argc - 1], "--json") == 0 && argc - 1 > optind) {
+		o.json = true;
+		argv[--argc] = NULL;
+	}
+	if (optind == argc)
+		return usage("no command given", NULL);
+	o.words = argv + optind;
+	*ret = o;
+	return 0;
+}
+
+/* Same rule as commands.c: log-level is log_level. NULL: there is none. */
+static const struct command *find_command(const char *word)
+{
+	for (unsigned i = 0; i < array_len(commands); i++) {
+		const char *a = commands[i].name, *b = word;
+
+		while (*a && (*a == *b || (*a == '_' && *b == '-')))
+			a++, b++;
+		if (!*a && !*b)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+/* 0, or a usage line and its exit status. */
+static int check_words(char *const *words)
+{
+	const struct command *c = find_command(words[0]);
+	unsigned n = 0;
+
+	if (!c && strcmp(words[0], LOCAL) == 0)
+		return words[1] ? usage("local takes no argument", NULL) : 0;
+	if (!c)
+		return usage("unknown command", words[0]);
+	while (words[n + 1])
+		n++;
+	if (n >= c->min && n <= c->max)
+		return 0;
+	fprintf(stderr, "harborctl: %s takes %s arguments than these\nusage: harborctl %s %s\n", words[0],
+		n < c->min ? "more" : "fewer", words[0], c->usage);
+	return EX_USAGE;
+}
+
+/* ---- the socket ---- */
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct timeval patience = { .tv_sec = PATIENCE_SECONDS };
+	int fd;
+
+	if (strncmp(path, "unix:", 5) == 0)
+		path += 5;
+	if (strlen(path) >= sizeof(un.sun_path)) {
+		fprintf(stderr, "harborctl: %s: %s\n", path, strerror(ENAMETOOLONG));
+		return -1;
+	}
+	strcpy(un.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0) { /* a node that is stuck has a full queue of connections */
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	}
+	if (fd < 0 || connect(fd, (struct sockaddr *)&un, sizeof(un)) < 0) {
+		fprintf(stderr, "harborctl: %s: %s\n", path, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static char *encode(const char *node, char *const *words)
+{
+	size_t n = node ? strlen(node) + 3 : 1;
+	char *line, *to;
+
+	for (unsigned i = 0; words[i]; i++)
+		n += strlen(words[i]) * 3 + 1;
+	line = to = mem_alloc(n);
+	if (node)
+		to += sprintf(to, "@%s ", node);
+	for (unsigned i = 0; words[i]; i++) {
+		if (i)
+			*to++ = ' ';
+		for (const unsigned char *p = (const unsigned char *)words[i]; *p; p++) {
+			if (*p > ' ' && *p != '%' && *p != 0x7f)
+				*to++ = (char)*p;
+			else
+				to += sprintf(to, "%%%02X", *p);
+		}
+	}
+	*to++ = '\n';
+	*to = 0;
+	return line;
+}
+
+static bool write_all(int fd, const char *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t done = send(fd, p, n, MSG_NOSIGNAL);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return false;
+		p += done;
+		n -= (size_t)done;
+	}
+	return true;
+}
+
+/* The whole of a file, "-" is stdin; NULL: it cannot be read, or be sent (said). */
+static char *read_script(const char *path)
+{
+	cleanup(mem_freep) char *text = mem_alloc(ADMIN_LINE_MAX + 1);
+	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	size_t n = f ? fread(text, 1, ADMIN_LINE_MAX + 1, f) : 0;
+	bool well = f && !ferror(f);
+
+	if (!well)
+		fprintf(stderr, "harborctl: %s: %s\n", path, strerror(errno));
+	if (f && f != stdin)
+		fclose(f);
+	if (!well)
+		return NULL;
+	if (n > ADMIN_LINE_MAX || memchr(text, 0, n)) {
+		fprintf(stderr, "harborctl: %s: %s\n", path, n > ADMIN_LINE_MAX ? "too long" : "holds a NUL");
+		return NULL;
+	}
+	text[n] = 0;
+	return steal(text);
+}
+
+/* "inject ADDRESS FILE ARG..." becomes "inject ADDRESS FILE TEXT ARG...". 0 or an exit status. */
+static int add_script(struct options *o, char **ret_words, char **ret_script)
+{
+	unsigned n = 0;
+
+	while (o->words[n])
+		n++;
+	if (n < 3)
+		return 0; /* check_words tells */
+	if (n >= COMMANDS_WORDS_MAX - 1)
+		return usage("too many arguments", NULL);
+	*ret_script = read_script(o->words[2]);
+	if (!*ret_script)
+		return FAILED;
+	memcpy(ret_words, o->words, 3 * sizeof(*ret_words));
+	ret_words[3] = *ret_script;
+	memcpy(ret_words + 4, o->words + 3, (n - 2) * sizeof(*ret_words)); /* with the NULL */
+	o->words = ret_words;
+	return 0;
+}
+
+/* One answer: its status word and its body. NULL: the node went away or does not speak our language. */
+static char *read_answer(FILE *f, bool *ret_ok, size_t *ret_size)
+{
+	cleanup(mem_freep) char *body = NULL;
+	char head[64], word[16];
+	size_t size;
+
+	if (!fgets(head, sizeof(head), f) || sscanf(head, "%15s %zu", word, &size) != 2 || size > ANSWER_MAX)
+		return NULL;
+	body = mem_alloc(size + 1);
+	if (fread(body, 1, size, f) != size)
+		return NULL;
+	body[size] = 0;
+	*ret_ok = strcmp(word, "ok") == 0;
+	*ret_size = size;
+	return steal(body);
+}
+
+static void show(const struct options *o, const char *body, size_t size, bool ok)
+{
+	struct jsonv *answer = NULL;
+	const struct jsonv *why;
+
+	if (jsonread(body, size, &answer) < 0)
+		answer = NULL;
+	why = jsonv_get(answer, "error");
+	if (o->json) {
+		printf("%s\n", body);
+	} else if (ok && answer) {
+		ctl_print(stdout, answer, (long long)time(NULL));
+	} else {
+		fprintf(stderr, "harborctl: %s\n", why && why->text ? why->text : body);
+	}
+	jsonv_destroy(answer);
+}
+
+static int show_local(const struct options *o)
+{
+	struct local_nodes l;
+	cleanup(mem_freep) char *json = NULL;
+	size_t size;
+
+	local_find(&l);
+	json = local_json(&l, o->node, &size);
+	local_fini(&l);
+	show(o, json, size, true);
+	return 0;
+}
+
+/* Makes sure that o->socket is there, and o->node only if that node is to be asked through it.
+ * 0 or an exit status. */
+static int choose(struct options *o, char path[SOCKPATH_MAX])
+{
+	bool forward;
+	int r;
+
+	if (o->socket)
+		return 0;
+	r = local_choose(o->node, path, &forward);
+	o->socket = path;
+	if (!forward)
+		o->node = NULL;
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	char path[SOCKPATH_MAX];
+	cleanup(mem_freep) char *request = NULL, *body = NULL, *script = NULL;
+	char *words[COMMANDS_WORDS_MAX + 1];
+	struct options o = { 0 };
+	bool ok = false;
+	size_t size = 0;
+	FILE *f;
+	int fd, r = parse(argc, argv, &o);
+
+	if (r)
+		return r < 0 ? 0 : r;
+	if (strcmp(o.words[0], "inject") == 0)
+		r = add_script(&o, words, &script);
+	r = r ? r : check_words(o.words);
+	if (r == 0 && strcmp(o.words[0], LOCAL) == 0)
+		return show_local(&o);
+	r = r ? r : choose(&o, path);
+	if (r)
+		return r;
+	request = encode(o.node, o.words);
+	if (strlen(request) > ADMIN_LINE_MAX)
+		return usage("the arguments are too long", NULL);
+	fd = connect_to(o.socket);
+	if (fd < 0)
+		return EX_UNAVAILABLE;
+	f = fdopen(fd, "r");
+	if (f && write_all(fd, request, strlen(request)))
+		body = read_answer(f, &ok, &size);
+	if (f)
+		fclose(f);
+	if (!body) {
+		fprintf(stderr, "harborctl: the node gave no answer\n");
+		return EX_UNAVAILABLE;
+	}
+	show(&o, body, size, ok);
+	return ok ? 0 : FAILED;
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tables for people. The columns are the members of the list's first object, as wide as their widest cell;
+ * numbers stand to the right. Values nested inside a cell are written as JSON. A list with texts of several lines (stacks) is
+ * written as blocks, and a lone "output" as it is.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/base.h"
+#include "core/base/mem.h"
+#include "daemon/ctl/print.h"
+
+#define COLUMNS_MAX 32u
+#define GAP 2
+
+struct text {
+	char *p;
+	size_t n, capacity;
+};
+
+static void add(struct text *t, const char *p, size_t n)
+{
+	if (t->capacity - t->n <= n) {
+		t->capacity = (t->n + n + 1) * 2;
+		t->p = mem_realloc(t->p, t->capacity);
+	}
+	memcpy(t->p + t->n, p, n);
+	t->n += n;
+	t->p[t->n] = 0;
+}
+
+/* Control characters of a stranger's text must not reach the terminal. */
+static void add_clean(struct text *t, const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)p[i];
+		char escape[8];
+
+		if (c >= 0x20 && c != 0x7f) {
+			add(t, p + i, 1);
+			continue;
+		}
+		snprintf(escape, sizeof(escape), c == '\n' ? "\\n" : "\\x%02x", c);
+		add(t, escape, strlen(escape));
+	}
+}
+
+static void add_value(struct text *t, const struct jsonv *v, bool nested)
+{
+	bool object = v->type == JSONV_OBJECT;
+
+	switch (v->type) {
+	case JSONV_NULL:
+		add(t, nested ? "null" : "-", nested ? 4 : 1);
+		break;
+	case JSONV_FALSE:
+		add(t, nested ? "false" : "no", nested ? 5 : 2);
+		break;
+	case JSONV_TRUE:
+		add(t, nested ? "true" : "yes", nested ? 4 : 3);
+		break;
+	case JSONV_STRING:
+		add(t, "\"", nested);
+		add_clean(t, v->text, v->size);
+		add(t, "\"", nested);
+		break;
+	case JSONV_NUMBER:
+		add(t, v->text, v->size);
+		break;
+	case JSONV_ARRAY:
+	case JSONV_OBJECT:
+		add(t, object ? "{" : "[", 1);
+		for (const struct jsonv *m = v->child; m; m = m->next) {
+			if (object) {
+				add_clean(t, m->key, strlen(m->key));
+				add(t, "=", 1);
+			}
+			add_value(t, m, true);
+			add(t, ", ", m->next ? 2 : 0);
+		}
+		add(t, object ? "}" : "]", 1);
+		break;
+	}
+}
+
+/* "3d04h", "12m07s": how long ago */
+static void add_age(struct text *t, long long seconds)
+{
+	char age[48];
+
+	if (seconds < 0)
+		seconds = 0;
+	if (seconds >= 86400)
+		snprintf(age, sizeof(age), "%lldd%02lldh", seconds / 86400, seconds / 3600 % 24);
+	else if (seconds >= 3600)
+		snprintf(age, sizeof(age), "%lldh%02lldm", seconds / 3600, seconds / 60 % 60);
+	else
+		snprintf(age, sizeof(age), "%lldm%02llds", seconds / 60, seconds % 60);
+	add(t, age, strlen(age));
+}
+
+/* A member's name, which may be a stranger's text as well. */
+static char *name_of(const struct jsonv *v)
+{
+	struct text t = { 0 };
+
+	add(&t, "", 0);
+	add_clean(&t, v->key, strlen(v->key));
+	return t.p;
+}
+
+static char *cell(const struct jsonv *v, long long now)
+{
+	struct text t = { 0 };
+
+	add(&t, "", 0);
+	if (v->key && v->type == JSONV_NUMBER && strcmp(v->key, "since") == 0)
+		add_age(&t, now - atoll(v->text));
+	else if (v->key && v->type == JSONV_NUMBER && strcmp(v->key, "uptime") == 0)
+		add_age(&t, atoll(v->text));
+	else
+		add_value(&t, v, false);
+	return t.p;
+}
+
+/* Characters, not bytes: what a terminal shows. */
+static int width(const char *s)
+{
+	int n = 0;
+
+	for (; *s; s++)
+		n += (*s & 0xc0) != 0x80;
+	return n;
+}
+
+static void pad(FILE *out, int n)
+{
+	fprintf(out, "%*s", n > 0 ? n : 0, "");
+}
+
+static void print_row(FILE *out, char *const *cells, const int *widths, const bool *right, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		int blank = widths[i] - width(cells[i]);
+
+		pad(out, i ? GAP : 0);
+		if (right[i])
+			pad(out, blank);
+		fputs(cells[i], out);
+		if (!right[i] && i + 1 < n)
+			pad(out, blank);
+	}
+	fputc('\n', out);
+}
+
+static void print_table(FILE *out, const struct jsonv *list, long long now)
+{
+	char *heads[COLUMNS_MAX], *cells[COLUMNS_MAX];
+	const char *keys[COLUMNS_MAX];
+	int widths[COLUMNS_MAX];
+	bool right[COLUMNS_MAX];
+	unsigned columns = 0;
+
+	for (const struct jsonv *v = list->child->child; v && columns < COLUMNS_MAX; v = v->next, columns++) {
+		keys[columns] = v->key;
+		heads[columns] = name_of(v);
+		widths[columns] = width(heads[columns]);
+		right[columns] = v->type == JSONV_NUMBER;
+	}
+	/* twice over the rows: first for the widths, then to print */
+	for (int pass = 0; pass < 2; pass++) {
+		if (pass)
+			print_row(out, heads, widths, right, columns);
+		for (const struct jsonv *row = list->child; row; row = row->next) {
+			for (unsigned i = 0; i < columns; i++) {
+				const struct jsonv *v = jsonv_get(row, keys[i]);
+
+				cells[i] = v ? cell(v, now) : mem_strdup("");
+				if (width(cells[i]) > widths[i])
+					widths[i] = width(cells[i]);
+			}
+			if (pass)
+				print_row(out, cells, widths, right, columns);
+			for (unsigned i = 0; i < columns; i++)
+				mem_free(cells[i]);
+		}
+	}
+	for (unsigned i = 0; i < columns; i++)
+		mem_free(heads[i]);
+}
+
+/* A text of several lines: as it is but for control characters, indented. */
+static void print_text(FILE *out, const struct jsonv *v, int indent)
+{
+	for (const char *p = v->text, *end = p + v->size; p < end;) {
+		const char *newline = memchr(p, '\n', (size_t)(end - p));
+		size_t n = (size_t)((newline ? newline : end) - p);
+		struct text t = { 0 };
+
+		add(&t, "", 0);
+		for (size_t i = 0; i < n; i++)
+			if (p[i] == '\t')
+				add(&t, "\t", 1);
+			else
+				add_clean(&t, p + i, 1);
+		pad(out, indent);
+		fprintf(out, "%s\n", t.p);
+		mem_free(t.p);
+		p += n + (newline != NULL);
+	}
+}
+
+static bool has_lines(const struct jsonv *v)
+{
+	return v->type == JSONV_STRING && memchr(v->text, '\n', v->size);
+}
+
+static bool has_texts(const struct jsonv *list)
+{
+	for (const struct jsonv *row = list->child; row; row = row->next)
+		for (const struct jsonv *v = row->child; v; v = v->next)
+			if (has_lines(v))
+				return true;
+	return false;
+}
+
+/* Each row: the short values in one line, then the long ones. */
+static void print_blocks(FILE *out, const struct jsonv *list, long long now)
+{
+	for (const struct jsonv *row = list->child; row; row = row->next) {
+		bool first = true;
+
+		for (const struct jsonv *v = row->child; v; v = v->next) {
+			cleanup(mem_freep) char *text = has_lines(v) ? NULL : cell(v, now), *name = name_of(v);
+
+			if (!text)
+				continue;
+			fprintf(out, "%s%s %s", first ? "" : "  ", name, text);
+			first = false;
+		}
+		fputc('\n', out);
+		for (const struct jsonv *v = row->child; v; v = v->next)
+			if (has_lines(v))
+				print_text(out, v, GAP);
+	}
+}
+
+static bool is_table(const struct jsonv *v)
+{
+	if (v->type != JSONV_ARRAY || !v->child)
+		return false;
+	for (const struct jsonv *row = v->child; row; row = row->next)
+		if (row->type != JSONV_OBJECT || !row->child)
+			return false;
+	return true;
+}
+
+static void print_lines(FILE *out, const struct jsonv *object, long long now)
+{
+	int widest = 0;
+
+	for (const struct jsonv *v = object->child; v; v = v->next) {
+		cleanup(mem_freep) char *name = name_of(v);
+
+		if (width(name) > widest)
+			widest = width(name);
+	}
+	for (const struct jsonv *v = object->child; v; v = v->next) {
+		cleanup(mem_freep) char *text = cell(v, now), *name = name_of(v);
+
+		fputs(name, out);
+		pad(out, widest - width(name) + GAP);
+		fprintf(out, "%s\n", text);
+	}
+}
+
+void ctl_print(FILE *out, const struct jsonv *answer, long long now)
+{
+	const struct jsonv *only = answer->type == JSONV_OBJECT ? answer->child : NULL;
+
+	if (only && !only->next && only->type == JSONV_ARRAY && !only->child) {
+		cleanup(mem_freep) char *name = name_of(only);
+
+		fprintf(out, "no %s\n", name);
+	} else if (only && !only->next && is_table(only) && strcmp(only->key, "values") != 0) {
+		(has_texts(only) ? print_blocks : print_table)(out, only, now);
+	} else if (only && !only->next && only->type == JSONV_STRING && strcmp(only->key, "output") == 0) {
+		print_text(out, only, 0);
+	} else if (only && !only->next && only->type == JSONV_ARRAY) {
+		for (const struct jsonv *v = only->child; v; v = v->next) {
+			cleanup(mem_freep) char *text = cell(v, now);
+
+			fprintf(out, "%s\n", text);
+		}
+	} else if (only) {
+		print_lines(out, answer, now);
+	}
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Boot. Order matters in three places: listeners are bound before anybody is told that we exist; the
+ * harbor id is part of every handle, so no service is launched before it is known; `.daemon` is there before the
+ * bootstrap service, which may end every service at once: one that is launched after that would keep the node
+ * alive. The contract gives the logger handle 1 and the bootstrap service handle 2 all the same.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "core/base/env.h"
+#include "core/actor/handle.h"
+#include "core/log/log.h"
+#include "core/base/mem.h"
+#include "core/actor/module.h"
+#include "core/sched/node.h"
+#include "core/sched/sched.h"
+#include "core/actor/service.h"
+#include "daemon/admin/socket.h"
+#include "daemon/node/boot.h"
+#include "daemon/admin/service.h"
+#include "daemon/node/info.h"
+#include "daemon/node/logger.h"
+#include "daemon/node/paths.h"
+#include "lua/host/luahost.h"
+#include "net/net.h"
+
+#define BOOTSTRAP "snlua bootstrap"
+/* The same in every life; all others come from HANDLE_FIRST on. */
+#define LOGGER_INDEX 1u
+#define BOOTSTRAP_INDEX 2u
+#define DAEMON_INDEX 3u
+#define CPATH "./cservice/?.so"
+
+/* set by boot_layers, then constant */
+static char lua_dir[PATH_MAX];
+
+static int status_of(int r)
+{
+	switch (r) {
+	case -EACCES:
+	case -EPERM:
+		return EX_NOPERM;
+	case -EINVAL:
+	case -ENAMETOOLONG:
+		return EX_CONFIG;
+	case -ENOMEM:
+		return EX_OSERR;
+	default:
+		return EX_UNAVAILABLE;
+	}
+}
+
+/* ---- environment ---- */
+
+static void set(const char *key, const char *value)
+{
+	/* a key that is there already was given by the configuration itself */
+	if (value)
+		(void)env_set(key, value);
+}
+
+static void set_list(const char *key, const struct config_list *l, const char *fallback)
+{
+	cleanup(mem_freep) char *text = NULL;
+
+	for (size_t i = 0; i < l->count; i++) {
+		char *longer = mem_printf("%s%s%s", text ? text : "", text ? ";" : "", l->items[i]);
+
+		mem_free(text);
+		text = longer;
+	}
+	set(key, text ? text : fallback);
+}
+
+static void set_pairs(const struct config *c)
+{
+	for (size_t i = 0; i < c->env_count; i++)
+		set(c->env[i].key, c->env[i].value);
+}
+
+/* What is known before the threads run and the harbor id is. */
+static void set_environment(const struct config *c)
+{
+	/* a skynet-style file's own words win over what we made of them */
+	if (c->skynet)
+		set_pairs(c);
+	set_list("lua_path", &c->lua.path, NULL);
+	set_list("lua_cpath", &c->lua.cpath, NULL);
+	set_list("luaservice", &c->lua.service_path, NULL);
+	set_list("cpath", &c->lua.service_cpath, CPATH);
+	set("preload", c->lua.preload);
+	set("start", c->lua.start ? c->lua.start : "main");
+	set("start_args", c->lua.args);
+	set("bootstrap", c->lua.bootstrap ? c->lua.bootstrap : BOOTSTRAP);
+	set("profile", "true");
+	set("logservice", "logger");
+	set("nodename", info_get()->node);
+	if (c->cluster.present) {
+		set("address", c->cluster.advertise ? c->cluster.advertise : c->cluster.listen);
+		set("master", c->cluster.master.count ? c->cluster.master.items[0] : c->master.listen);
+	}
+	/* in a single node the bootstrap service sets it: one of the program's own would find it set */
+	if (c->cluster.present && c->master.present)
+		set("standalone", "true");
+}
+
+static void set_late_environment(const struct config *c)
+{
+	char number[16];
+
+	snprintf(number, sizeof(number), "%u", sched_workers());
+	set("thread", number);
+	snprintf(number, sizeof(number), "%u", service_harbor());
+	set("harbor", number);
+	if (!c->skynet)
+		set_pairs(c);
+}
+
+/* ---- layers ---- */
+
+/* A user's soft limit, 1,024, is for programs that use select(2): it is raised to what may be had. Not an error if not. */
+static void raise_descriptors(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
+		l.rlim_cur = l.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &l);
+	}
+}
+
+static int init_core(const struct config *c)
+{
+	int r = node_init(&(struct node_config){ .threads = c->node.threads });
+
+	if (r < 0) {
+		log_error("node: %s", strerror(-r));
+		return EX_OSERR;
+	}
+	raise_descriptors(); /* before the network holds some back */
+	r = net_init();
+	if (r < 0) {
+		log_error("network: %s", strerror(-r));
+		return EX_OSERR;
+	}
+	net_set_limits(&(struct net_limits){
+		.queue = c->net.write_queue,
+		.policy = strcmp(c->net.write_policy, "error") == 0 ? NET_POLICY_ERROR : NET_POLICY_CLOSE,
+		.total = c->net.write_total ? c->net.write_total : mem_limit() / 4,
+	});
+	return 0;
+}
+
+static int init_modules(const struct config *c)
+{
+	cleanup(mem_freep) char *lib = NULL, *service = NULL;
+	struct luahost_config lc;
+	int r;
+
+	if (paths_lua(lua_dir) < 0) {
+		log_error("the Lua files of harbord are neither beside its source tree nor installed");
+		return EX_SOFTWARE;
+	}
+	if (module_set_path(env_get("cpath")) < 0) {
+		log_error("Invalid C service path: a template has no '?': %s", env_get("cpath"));
+		return EX_CONFIG;
+	}
+	logger_init();
+	lib = mem_printf("%s/lib", lua_dir);
+	service = mem_printf("%s/service", lua_dir);
+	lc = (struct luahost_config){.lib_dir = lib,
+	                             .service_dir = service,
+	                             .memory_limit = c->lua.memory_limit,
+	                             .mailbox_max = c->lua.mailbox_max,
+	                             .mailbox_only_warns =
+	                                     strcmp(c->lua.mailbox_policy, "warn") == 0};
+	r = luahost_init(&lc);
+	if (r < 0) {
+		log_error("Lua host: %s", strerror(-r));
+		return EX_SOFTWARE;
+	}
+	return 0;
+}
+
+static const char *state_dir(const struct config *c)
+{
+	static char first[PATH_MAX];
+	const char *env = getenv("STATE_DIRECTORY");
+
+	if (c->master.state_dir || !env || !*env)
+		return c->master.state_dir;
+	/* systemd gives several separated by colons */
+	snprintf(first, sizeof(first), "%.*s", (int)strcspn(env, ":"), env);
+	return first;
+}
+
+static int init_harbor(const struct config *c)
+{
+	cleanup(mem_freep) char *error = NULL;
+	const char *own[] = { c->master.listen, NULL };
+	struct harbor_config hc = {
+		.node_name = info_get()->node,
+		.harbor = c->node.harbor_auto ? 0 : c->node.harbor,
+		.cluster = c->cluster.name,
+		.listen = c->cluster.listen,
+		.advertise = c->cluster.advertise,
+		.masters = c->cluster.master.count ? (const char *const *)c->cluster.master.items : own,
+		.heartbeat_ms = c->cluster.heartbeat_ms,
+		.dead_ms = c->cluster.dead_ms,
+		.link_wait_ms = c->cluster.link_wait_ms,
+		.message_max = c->cluster.message_max,
+		.queue_max = c->cluster.queue_max,
+		.name_wait_ms = c->cluster.name_wait_ms,
+		.master_listen = c->master.present ? c->master.listen : NULL,
+		.state_dir = c->master.present ? state_dir(c) : NULL,
+	};
+	int r;
+
+	if (!c->cluster.present)
+		return 0;
+	r = harbor_init(&hc, &error);
+	if (r < 0) {
+		log_error("cluster: %s", error ? error : strerror(-r));
+		return status_of(r);
+	}
+	return 0;
+}
+
+int boot_layers(const struct config *c)
+{
+	cleanup(mem_freep) char *error = NULL;
+	int status, r;
+
+	phase_set(PHASE_BOOT);
+	status = init_core(c);
+	if (status == 0) {
+		set_environment(c);
+		status = init_modules(c);
+	}
+	if (status == 0)
+		status = init_harbor(c);
+	if (status)
+		return status;
+	r = admin_open(info_get()->node, c->admin.listen, &error);
+	if (r < 0 && c->admin.listen) {
+		log_error("%s", error);
+		return status_of(r);
+	}
+	if (r < 0) /* nobody asked for one by name, and a game does not need it */
+		info_warn("%s; harborctl cannot ask this node", error);
+	return 0;
+}
+
+int boot_start(const struct config *c, void (*on_state)(enum harbor_state st, const char *what, void *ud))
+{
+	int r = node_start();
+
+	if (r < 0) {
+		log_error("threads: %s", strerror(-r));
+		return EX_OSERR;
+	}
+	if (!c->cluster.present)
+		return 0;
+	phase_set(PHASE_JOINING);
+	r = harbor_start(on_state, NULL);
+	if (r < 0) {
+		log_error("cluster: %s", strerror(-r));
+		return status_of(r);
+	}
+	return 0;
+}
+
+/* ---- services ---- */
+
+int boot_services(const struct config *c, uint32_t *ret_bootstrap)
+{
+	const char *line, *logservice = env_get("logservice");
+	cleanup(mem_freep) char *module = NULL;
+	size_t n;
+
+	if (c->cluster.present)
+		handle_set_harbor(c->node.harbor_auto || harbor_id() ? harbor_id() : c->node.harbor);
+	set_late_environment(c);
+	phase_set(PHASE_STARTING);
+	handle_begin(c->cluster.present ? harbor_first_index() : HANDLE_FIRST);
+	handle_set_once(LOGGER_INDEX);
+	if (!logger_launch(logservice, env_get("logger"))) {
+		log_error("Can't launch %s service", logservice);
+		return EX_SOFTWARE;
+	}
+	handle_set_once(DAEMON_INDEX);
+	if (!control_launch()) {
+		log_error("the control service was not launched");
+		return EX_SOFTWARE;
+	}
+	handle_set_once(BOOTSTRAP_INDEX);
+	line = env_get("bootstrap");
+	n = strcspn(line, " ");
+	module = mem_strndup(line, n);
+	*ret_bootstrap = service_launch(module, line + n + strspn(line + n, " "));
+	if (!*ret_bootstrap) {
+		log_error("Bootstrap error : %s", line);
+		return EX_SOFTWARE;
+	}
+	return 0;
+}
+
+bool boot_is_custom(const struct config *c)
+{
+	return c->lua.bootstrap && strcmp(c->lua.bootstrap, BOOTSTRAP) != 0;
+}
+
+int boot_start_failed_status(const struct config *c)
+{
+	const char *templates = env_get("luaservice");
+	cleanup(mem_freep) char *all =
+		mem_printf("%s/service/?.lua;%s", lua_dir, templates ? templates : "./service/?.lua");
+
+	return paths_has_service(all, env_get("start")) ? EX_SOFTWARE : EX_CONFIG;
+}

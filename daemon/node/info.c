@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* Identity, phase and reason of the process. */
+#include <limits.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/log/log.h"
+#include "daemon/node/info.h"
+
+static struct info info;
+/* relaxed: a lone value that is shown to people */
+static atomic_int phase;
+static pthread_mutex_t reason_lock = PTHREAD_MUTEX_INITIALIZER;
+static char reason[REASON_MAX];
+static pthread_mutex_t warnings_lock = PTHREAD_MUTEX_INITIALIZER;
+static char warnings[WARNINGS_MAX][WARNING_MAX];
+static unsigned warning_count;
+
+static uint64_t file_hash(const char *file)
+{
+	uint64_t hash = UINT64_C(14695981039346656037);
+	FILE *f = fopen(file, "re");
+	int c;
+
+	if (!f)
+		return 0;
+	while ((c = getc(f)) != EOF)
+		hash = (hash ^ (unsigned char)c) * UINT64_C(1099511628211);
+	fclose(f);
+	return hash;
+}
+
+void info_init(const struct config *c)
+{
+	static char file[PATH_MAX]; /* as it is to be found from any folder */
+	const char *id = getenv("INVOCATION_ID");
+
+	info = (struct info){ .node = c->node.name,
+			      .config_file = realpath(c->file, file) ? file : c->file,
+			      .cluster = c->cluster.present ? c->cluster.name : NULL,
+			      .harbor = c->node.harbor, .master = c->master.present, .config_hash = file_hash(c->file) };
+	snprintf(info.invocation_id, sizeof(info.invocation_id), "%s", id ? id : "");
+}
+
+const struct info *info_get(void)
+{
+	return &info;
+}
+
+void phase_set(enum phase p)
+{
+	atomic_store_explicit(&phase, p, memory_order_relaxed);
+}
+
+enum phase phase_get(void)
+{
+	return (enum phase)atomic_load_explicit(&phase, memory_order_relaxed);
+}
+
+const char *phase_name(enum phase p)
+{
+	static const char *const names[] = {
+		[PHASE_BOOT] = "booting",   [PHASE_JOINING] = "joining",   [PHASE_STARTING] = "starting",
+		[PHASE_RUNNING] = "running", [PHASE_STOPPING] = "stopping",
+	};
+
+	return names[p];
+}
+
+void info_warn(const char *fmt, ...)
+{
+	char text[WARNING_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	log_warning("WARNING: %s", text);
+	text[strcspn(text, "\n")] = 0; /* stacks are the log's */
+	pthread_mutex_lock(&warnings_lock);
+	if (warning_count < WARNINGS_MAX)
+		memcpy(warnings[warning_count++], text, sizeof(text));
+	pthread_mutex_unlock(&warnings_lock);
+}
+
+bool info_warning(unsigned i, char ret_text[WARNING_MAX])
+{
+	bool there;
+
+	pthread_mutex_lock(&warnings_lock);
+	there = i < warning_count;
+	if (there)
+		memcpy(ret_text, warnings[i], WARNING_MAX);
+	pthread_mutex_unlock(&warnings_lock);
+	return there;
+}
+
+void reason_set(const char *fmt, ...)
+{
+	va_list ap;
+
+	pthread_mutex_lock(&reason_lock);
+	va_start(ap, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
+	for (char *p = reason; *p; p++)
+		if (*p == '\n' || *p == '\r')
+			*p = ' '; /* it becomes part of a status line */
+	pthread_mutex_unlock(&reason_lock);
+}
+
+void reason_clear(void)
+{
+	pthread_mutex_lock(&reason_lock);
+	reason[0] = 0;
+	pthread_mutex_unlock(&reason_lock);
+}
+
+void reason_get(char ret_text[REASON_MAX])
+{
+	pthread_mutex_lock(&reason_lock);
+	memcpy(ret_text, reason, REASON_MAX);
+	pthread_mutex_unlock(&reason_lock);
+}

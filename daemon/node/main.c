@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* harbord: arguments, configuration, log; the rest is the node's life (life.c). */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "conf/config.h"
+#include "core/base/clock.h"
+#include "core/base/fault.h"
+#include "core/log/log.h"
+#include "core/base/mem.h"
+#include "daemon/node/background.h"
+#include "daemon/node/info.h"
+#include "daemon/node/life.h"
+#include "daemon/node/logsink.h"
+#include "daemon/node/notify.h"
+#include "daemon/node/options.h"
+#include "lua/load/configfile.h"
+#include "lua/host/luahost.h"
+
+static struct config *load(const struct options *o)
+{
+	static const struct config_lua_ops lua = { .eval = configfile_eval };
+	struct config_errors errors = { 0 };
+	struct config *c = NULL;
+
+	config_set_lua(&lua);
+	if (config_load(o->config, &c, &errors) == 0) {
+		config_errors_fini(&errors);
+		return c;
+	}
+	for (size_t i = 0; i < errors.count; i++) {
+		const struct config_error *e = &errors.items[i];
+
+		if (e->line)
+			fprintf(stderr, "%s:%u:%u: %s\n", e->file, e->line, e->column, e->text);
+		else
+			fprintf(stderr, "%s: %s\n", e->file, e->text);
+	}
+	config_errors_fini(&errors);
+	return NULL;
+}
+
+static int open_log(const struct config *c)
+{
+	struct logsink_config sink = {
+		.sink = c->log.sink, .file = c->log.file, .format = c->log.format, .node = c->node.name
+	};
+	int r = logsink_init(&sink), level = c->log.level ? log_level_parse(c->log.level) : -1;
+
+	if (r < 0) {
+		fprintf(stderr, "harbord: log file %s: %s\n", c->log.file ? c->log.file : "?", strerror(-r));
+		return r == -EACCES || r == -EPERM || r == -EROFS ? EX_NOPERM : EX_CONFIG;
+	}
+	if (level >= 0)
+		log_set_level((enum log_level)level);
+	r = log_start();
+	if (r < 0) {
+		fprintf(stderr, "harbord: log: %s\n", strerror(-r));
+		return EX_OSERR;
+	}
+	return 0;
+}
+
+static int run_node(const struct config *c)
+{
+	const struct info *info;
+	int status;
+
+	status = c->pid_file ? background_start(c->pid_file) : 0;
+	if (status)
+		return status;
+	info_init(c);
+	status = open_log(c);
+	if (status) {
+		background_end();
+		return status;
+	}
+	info = info_get();
+	log_info("harbord %s, node %s, pid %ld, configuration %s (%016llx)%s%s", HARBORD_VERSION, info->node,
+		 (long)getpid(), info->config_file, (unsigned long long)info->config_hash,
+		 *info->invocation_id ? ", invocation " : "", info->invocation_id);
+	log_info("%s", luahost_vm());
+	for (size_t i = 0; i < c->warnings.count; i++)
+		info_warn("%s", c->warnings.items[i]);
+	status = life_run(c);
+	log_stop();
+	logsink_fini();
+	background_end();
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o;
+	struct config *c;
+	int status = options_parse(argc, argv, stderr, &o);
+
+	if (status)
+		return status;
+	if (o.action == OPTIONS_HELP) {
+		options_help(stdout);
+		return 0;
+	}
+	if (o.action == OPTIONS_VERSION) {
+		printf("harbord %s, %s\n", HARBORD_VERSION, luahost_vm());
+		return 0;
+	}
+	if (o.node && !config_name_ok(o.node)) {
+		fprintf(stderr, "harbord: --node: a name has 1 to %d letters, digits, '_', '-' and '.'\n",
+			CONFIG_NAME_MAX);
+		return EX_USAGE;
+	}
+#ifdef FAULTS
+	char wrong[512];
+
+	if (!fault_arm(getenv("HARBORD_FAULTS"), wrong, sizeof(wrong))) {
+		fprintf(stderr, "harbord: HARBORD_FAULTS: %s\n", wrong);
+		return EX_USAGE;
+	}
+#endif
+	clock_init();
+	notify_init();
+	c = load(&o);
+	if (!c)
+		return EX_CONFIG;
+	if (o.node) {
+		mem_free(c->node.name);
+		c->node.name = mem_strdup(o.node);
+	}
+	if (o.action == OPTIONS_CHECK)
+		printf("%s: no errors\n", c->file);
+	else
+		status = run_node(c);
+	config_destroy(c);
+	notify_fini();
+	return status;
+}

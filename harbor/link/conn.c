@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/* Connections: see conn.h. The socket's handler data is the struct conn; it is freed by a closure on the
+ * loop, for its stream may be on the stack when it ends. */
+#include "harbor/link/conn.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "core/log/log.h"
+#include "core/base/mem.h"
+#include "harbor/harbor_priv.h"
+#include "harbor/link/link.h"
+#include "net/net.h"
+
+#define BACKLOG 128
+/* A master's member that does not read: its snapshot has a few MB, more than this is a dead peer. */
+#define CONTROL_QUEUE_MAX (UINT64_C(32) << 20)
+#define STRANGER_LINE_NS NS_PER_SEC
+
+static struct {
+	struct conn *all;
+	int listeners[2];
+	uint64_t strangers, quiet_until_ns;
+} C;
+
+static void on_frame(void *ud, const struct wire_control *f)
+{
+	struct conn *c = ud;
+
+	pthread_mutex_lock(&H.lock);
+	if (!c->closed)
+		control_frame(c, f);
+	pthread_mutex_unlock(&H.lock);
+}
+
+/* Without the lock: the data plane shares nothing with the control plane but the link. */
+static void on_message(void *ud, struct msg *m)
+{
+	struct conn *c = ud;
+
+	link_received(link_find(c->node), m);
+}
+
+static struct conn *create(enum conn_role role)
+{
+	struct conn *c = mem_zalloc(sizeof(*c));
+
+	c->role = role;
+	c->in = (struct stream){ .on_control = on_frame, .on_message = on_message, .ud = c };
+	c->deadline_ns = clock_mono_ns() + PEER_HANDSHAKE_NS;
+	c->next = C.all;
+	C.all = c;
+	return c;
+}
+
+static void free_conn(void *arg)
+{
+	struct conn *c = arg;
+
+	stream_fini(&c->in);
+	mem_free(c);
+}
+
+/* close: net_close, or net_shutdown, which drops what waits. */
+static void end_by(struct conn *c, void (*close)(int id))
+{
+	if (c->closed)
+		return;
+	c->closed = c->in.dead = true;
+	for (struct conn **p = &C.all; *p; p = &(*p)->next)
+		if (*p == c) {
+			*p = c->next;
+			break;
+		}
+	close(c->id);
+	net_post(free_conn, c);
+}
+
+static void end(struct conn *c)
+{
+	end_by(c, net_close);
+}
+
+static bool is_stranger(const struct conn *c)
+{
+	return c->role == ROLE_STRANGER || c->role == ROLE_CALLER;
+}
+
+struct conn *conn_find(int id)
+{
+	for (struct conn *c = C.all; c; c = c->next)
+		if (c->id == id)
+			return c;
+	return NULL;
+}
+
+void conn_close(int id)
+{
+	struct conn *c = conn_find(id);
+
+	if (c)
+		end(c);
+}
+
+void conn_abort(int id)
+{
+	struct conn *c = conn_find(id);
+
+	if (c)
+		end_by(c, net_shutdown);
+}
+
+void conn_refuse(struct conn *c, const char *why)
+{
+	uint64_t now = clock_mono_ns();
+
+	C.strangers++;
+	if (now >= C.quiet_until_ns)
+		log_warning("harbor: connection refused: %s (%llu so far)", why, (unsigned long long)C.strangers);
+	if (now >= C.quiet_until_ns)
+		C.quiet_until_ns = now + STRANGER_LINE_NS;
+	end(c);
+}
+
+/* ---- the socket's handler ---- */
+
+static void on_data(void *ud, int id, const void *data, size_t n)
+{
+	struct conn *c = ud;
+
+	(void)id;
+	if (c->closed)
+		return;
+	if (stream_input(&c->in, data, n)) {
+		if (!c->closed)
+			control_heard(c);
+		return;
+	}
+	if (c->closed)
+		return;
+	pthread_mutex_lock(&H.lock);
+	if (is_stranger(c)) {
+		conn_refuse(c, "these bytes are not of a harbor");
+	} else {
+		control_lost(c, "it sent bytes that are no frame");
+		end(c);
+	}
+	pthread_mutex_unlock(&H.lock);
+}
+
+static void on_open(void *ud, int id, const char *text, int port)
+{
+	struct conn *c = ud;
+
+	(void)id;
+	(void)port;
+	pthread_mutex_lock(&H.lock);
+	if (!c->closed)
+		control_open(c, text);
+	pthread_mutex_unlock(&H.lock);
+}
+
+static void on_close(void *ud, int id, const char *why)
+{
+	struct conn *c = ud;
+
+	(void)id;
+	pthread_mutex_lock(&H.lock);
+	if (!c->closed) {
+		control_lost(c, why ? why : "the connection was closed");
+		end(c);
+	}
+	pthread_mutex_unlock(&H.lock);
+}
+
+static void on_drain(void *ud, int id)
+{
+	struct conn *c = ud;
+
+	(void)id;
+	if (!c->closed && c->role == ROLE_LINK)
+		control_drained(c);
+}
+
+static const struct net_handler handler = { .on_data = on_data,
+					    .on_open = on_open,
+					    .on_close = on_close,
+					    .on_drain = on_drain };
+
+/* The newest stand first. */
+static void bound_strangers(void)
+{
+	struct conn *oldest = NULL;
+	unsigned count = 0;
+
+	for (struct conn *c = C.all; c; c = c->next)
+		if (is_stranger(c)) {
+			oldest = c;
+			count++;
+		}
+	if (count > CONN_STRANGERS_MAX)
+		conn_refuse(oldest, "too many have not said who they are");
+}
+
+static void on_accept(void *ud, int id, int new_id, const char *peer)
+{
+	struct conn *c;
+
+	(void)id;
+	(void)peer;
+	pthread_mutex_lock(&H.lock);
+	c = create(ud ? ROLE_CALLER : ROLE_STRANGER);
+	c->id = new_id;
+	net_set_limit(new_id, CONTROL_QUEUE_MAX);
+	if (H.stopping || net_start_handler(new_id, &handler, c) < 0)
+		end(c);
+	bound_strangers();
+	pthread_mutex_unlock(&H.lock);
+	control_touch(); /* its handshake has a deadline */
+}
+
+static const struct net_handler listener = { .on_accept = on_accept };
+
+/* ---- verbs ---- */
+
+int conn_listen(const char *address, bool for_master, char **ret_error)
+{
+	const char *why = NULL;
+	int id;
+
+	id = net_listen_handler(&listener, for_master ? &C : NULL, address, -1, BACKLOG, &why);
+	if (id > 0) {
+		C.listeners[for_master] = id;
+		return id;
+	}
+	*ret_error = mem_printf("cannot listen on %s: %s", address, why ? why : "bad address");
+	if (!why)
+		return -EINVAL;
+	return strcmp(why, strerror(EACCES)) == 0 ? -EACCES : -EADDRINUSE;
+}
+
+int conn_connect(const char *address, enum conn_role role, unsigned node)
+{
+	struct conn *c = create(role);
+
+	c->node = node;
+	c->deadline_ns = 0; /* the state machines watch these */
+	c->id = net_connect_handler(&handler, c, address, -1);
+	if (c->id < 0) {
+		end(c);
+		return -1;
+	}
+	return c->id;
+}
+
+void conn_write_bytes(int id, const uint8_t *bytes, size_t n)
+{
+	struct iovec iov = { (void *)(uintptr_t)bytes, n };
+
+	/* A socket that is gone or full beyond its limit: heartbeats notice, and on_close. */
+	(void)net_sendv(id, &iov, 1);
+}
+
+void conn_write(int id, const struct wire_control *c)
+{
+	uint8_t frame[WIRE_CONTROL_MAX];
+
+	conn_write_bytes(id, frame, wire_encode(frame, c));
+}
+
+uint64_t conn_tick(uint64_t now)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (struct conn *c = C.all, *after; c; c = after) {
+		after = c->next;
+		if (!c->deadline_ns)
+			continue;
+		if (now >= c->deadline_ns)
+			conn_refuse(c, "the handshake took too long");
+		else if (c->deadline_ns < next)
+			next = c->deadline_ns;
+	}
+	return next;
+}
+
+bool conn_all_sent(void)
+{
+	for (struct conn *c = C.all; c; c = c->next)
+		if (net_queued(c->id))
+			return false;
+	return true;
+}
+
+void conn_stop_listening(void)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (C.listeners[i] > 0)
+			net_close(C.listeners[i]);
+	memset(C.listeners, 0, sizeof(C.listeners));
+}
+
+void conn_fini(void)
+{
+	while (C.all) {
+		struct conn *c = C.all;
+
+		C.all = c->next;
+		free_conn(c);
+	}
+}

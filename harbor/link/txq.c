@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/* The order on the wire: see txq.h. Without a large message under way a push is an append and nothing is
+ * looked up; a lane exists only while a large message of its pair waits or is being sent. */
+#include "harbor/link/txq.h"
+
+#include <string.h>
+
+#include "core/base/base.h"
+#include "core/base/mem.h"
+
+static void list_init(struct txq_list *l)
+{
+	l->first = NULL;
+	l->last = &l->first;
+}
+
+static void list_append(struct txq_list *l, struct msg *m)
+{
+	m->next = NULL;
+	*l->last = m;
+	l->last = &m->next;
+}
+
+static struct msg *list_pop(struct txq_list *l)
+{
+	struct msg *m = l->first;
+
+	l->first = m->next;
+	if (!l->first)
+		l->last = &l->first;
+	return m;
+}
+
+void txq_init(struct txq *q)
+{
+	*q = (struct txq){ 0 };
+	list_init(&q->small);
+	q->lanes_last = &q->lanes;
+}
+
+bool txq_is_empty(const struct txq *q)
+{
+	return !q->small.first && !q->lanes;
+}
+
+/* ---- lanes ---- */
+
+static struct txq_lane **bucket_of(struct txq *q, uint32_t source, uint32_t dest)
+{
+	return &q->bucket[((source * 2654435769u) ^ (dest * 40503u)) >> 8 & (TXQ_BUCKETS - 1)];
+}
+
+static struct txq_lane *lane_find(struct txq *q, uint32_t source, uint32_t dest)
+{
+	struct txq_lane *l = q->lane_count ? *bucket_of(q, source, dest) : NULL;
+
+	while (l && (l->source != source || l->dest != dest))
+		l = l->sibling;
+	return l;
+}
+
+static void lane_enqueue(struct txq *q, struct txq_lane *l)
+{
+	l->next = NULL;
+	*q->lanes_last = l;
+	q->lanes_last = &l->next;
+}
+
+static struct txq_lane *lane_dequeue(struct txq *q)
+{
+	struct txq_lane *l = q->lanes;
+
+	q->lanes = l->next;
+	if (!q->lanes)
+		q->lanes_last = &q->lanes;
+	return l;
+}
+
+static void lane_create(struct txq *q, struct msg *m)
+{
+	struct txq_lane *l = mem_zalloc(sizeof(*l));
+	struct txq_lane **bucket = bucket_of(q, m->source, m->dest);
+
+	l->source = m->source;
+	l->dest = m->dest;
+	list_init(&l->waiting);
+	list_append(&l->waiting, m);
+	l->after = q->pushed;
+	l->sibling = *bucket;
+	*bucket = l;
+	q->lane_count++;
+	lane_enqueue(q, l);
+}
+
+/* l is dequeued already. */
+static void lane_destroy(struct txq *q, struct txq_lane *l)
+{
+	struct txq_lane **p = bucket_of(q, l->source, l->dest);
+
+	while (*p != l)
+		p = &(*p)->sibling;
+	*p = l->sibling;
+	q->lane_count--;
+	mem_free(l);
+}
+
+void txq_push(struct txq *q, struct msg *m)
+{
+	struct txq_lane *l = lane_find(q, m->source, m->dest);
+
+	if (l) {
+		list_append(&l->waiting, m);
+	} else if (m->size > WIRE_CHUNK_MAX) {
+		lane_create(q, m);
+	} else {
+		list_append(&q->small, m);
+		q->pushed++;
+	}
+}
+
+/* ---- batches ---- */
+
+static void add_part(struct txq_batch *b, void *p, size_t n)
+{
+	b->iov[b->parts++] = (struct iovec){ p, n };
+	b->bytes += n;
+}
+
+static void add_done(struct txq_batch *b, struct msg *m)
+{
+	m->next = b->done;
+	b->done = m;
+	b->done_count++;
+	b->done_bytes += m->size;
+}
+
+static void add_small(struct txq *q, struct txq_batch *b, struct msg *m)
+{
+	uint8_t *head = b->heads[b->frames++];
+
+	wire_encode_msg(head, m, q->seq++);
+	add_part(b, head, WIRE_MSG_HEADER);
+	if (m->size)
+		add_part(b, msg_payload(m), m->size);
+	b->begun[b->begun_count++] = m;
+	add_done(b, m);
+}
+
+static void begin_large(struct txq *q, struct txq_batch *b, struct txq_lane *l)
+{
+	uint8_t *head = b->heads[b->frames++];
+
+	l->begun = true;
+	l->sent = 0;
+	l->stream = q->next_stream++;
+	q->begun++;
+	wire_encode_large(head, l->waiting.first, q->seq++, l->stream);
+	add_part(b, head, WIRE_LARGE_HEADER);
+	b->begun[b->begun_count++] = l->waiting.first;
+}
+
+static void add_chunk(struct txq *q, struct txq_batch *b, struct txq_lane *l)
+{
+	uint8_t *head = b->heads[b->frames++];
+	struct msg *m = l->waiting.first;
+	uint64_t rest = m->size - l->sent;
+	uint32_t n = rest < WIRE_CHUNK_MAX ? (uint32_t)rest : WIRE_CHUNK_MAX;
+
+	wire_encode_chunk(head, n, q->seq++, l->stream);
+	add_part(b, head, WIRE_CHUNK_HEADER);
+	add_part(b, (char *)msg_payload(m) + l->sent, n);
+	b->chunks++;
+	l->sent += n;
+	if (l->sent == m->size) {
+		l->begun = false;
+		q->begun--;
+		add_done(b, list_pop(&l->waiting));
+	}
+}
+
+/* One lane's turn: small ones that have come to its front, then one chunk. */
+static void serve_lane(struct txq *q, struct txq_batch *b, struct txq_lane *l)
+{
+	if ((int64_t)(q->popped - l->after) < 0)
+		return; /* what its pair sent before the large one is still on its way */
+	while (l->waiting.first && l->waiting.first->size <= WIRE_CHUNK_MAX && b->frames < TXQ_BATCH)
+		add_small(q, b, list_pop(&l->waiting));
+	if (!l->waiting.first || l->waiting.first->size <= WIRE_CHUNK_MAX)
+		return;
+	if (!l->begun && q->begun < WIRE_LARGE_MAX && b->frames + 2 <= TXQ_BATCH)
+		begin_large(q, b, l);
+	if (l->begun && b->frames < TXQ_BATCH)
+		add_chunk(q, b, l);
+}
+
+bool txq_fill(struct txq *q, struct txq_batch *b)
+{
+	/* room for the chunks that a batch always takes along: nobody starves the large ones */
+	unsigned room = q->lanes ? TXQ_BATCH - 2 * TXQ_BATCH_CHUNKS : TXQ_BATCH;
+
+	b->parts = b->frames = b->begun_count = b->done_count = b->chunks = 0;
+	b->done = NULL;
+	b->bytes = b->done_bytes = 0;
+	while (q->small.first && b->frames < room) {
+		add_small(q, b, list_pop(&q->small));
+		q->popped++;
+	}
+	for (unsigned turns = q->lane_count;
+	     turns > 0 && b->chunks < TXQ_BATCH_CHUNKS && b->frames < TXQ_BATCH; turns--) {
+		struct txq_lane *l = lane_dequeue(q);
+
+		serve_lane(q, b, l);
+		if (l->waiting.first)
+			lane_enqueue(q, l);
+		else
+			lane_destroy(q, l);
+	}
+	return b->frames > 0;
+}
+
+/* ---- ends ---- */
+
+struct msg *txq_cut(struct txq *q)
+{
+	struct msg *cut = NULL;
+
+	for (unsigned turns = q->lane_count; turns > 0; turns--) {
+		struct txq_lane *l = lane_dequeue(q);
+
+		if (l->begun) {
+			struct msg *m = list_pop(&l->waiting);
+
+			m->next = cut;
+			cut = m;
+			l->begun = false;
+		}
+		if (l->waiting.first)
+			lane_enqueue(q, l);
+		else
+			lane_destroy(q, l);
+	}
+	q->begun = 0;
+	q->seq = 0;
+	return cut;
+}
+
+struct msg *txq_clear(struct txq *q)
+{
+	struct txq_list all;
+
+	list_init(&all);
+	while (q->small.first)
+		list_append(&all, list_pop(&q->small));
+	q->popped = q->pushed;
+	while (q->lanes) {
+		struct txq_lane *l = lane_dequeue(q);
+
+		while (l->waiting.first)
+			list_append(&all, list_pop(&l->waiting));
+		lane_destroy(q, l);
+	}
+	q->begun = 0;
+	return all.first;
+}

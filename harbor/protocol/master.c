@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: MIT */
+/* The authority on ids and names: see master.h. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/base.h"
+#include "core/base/clock.h"
+#include "core/log/log.h"
+#include "core/base/mem.h"
+#include "core/actor/remote.h"
+#include "harbor/protocol/master_priv.h"
+
+/* A batch that cannot be saved is tried again this often. */
+#define SAVE_AGAIN_NS NS_PER_SEC
+/* One line about refusals in this time. */
+#define QUIET_NS NS_PER_SEC
+
+/* ---- output ---- */
+
+static void mark_dirty(struct master *m)
+{
+	if (!m->dirty)
+		m->ops->want_flush(m->ud);
+	m->dirty = true;
+}
+
+static void drop_output(struct master_node *n)
+{
+	mem_free(n->out);
+	n->out = NULL;
+	n->out_size = n->out_capacity = 0;
+}
+
+static uint64_t *report_word(struct master_node *n, unsigned by)
+{
+	return &n->seen_by[by / 64];
+}
+
+/* What this member reported counts no more. Who was seen by nobody else has dead_ns to come back.
+ */
+static void drop_reports(struct master *m, struct master_node *by, uint64_t now)
+{
+	uint64_t bit = UINT64_C(1) << (by->r.id % 64);
+
+	for (unsigned i = 1; i < 256; i++) {
+		struct master_node *n = &m->nodes[i];
+
+		if (!(*report_word(n, by->r.id) & bit))
+			continue;
+		*report_word(n, by->r.id) &= ~bit;
+		if (!n->conn)
+			n->dead_at = now + m->c.dead_ns;
+	}
+}
+
+/* It has dead_ns, counted from when it was heard last, to come back. */
+static void drop_connection(struct master *m, struct master_node *n, const char *why, uint64_t now)
+{
+	int conn = n->conn;
+
+	if (!conn)
+		return;
+	n->conn = 0;
+	n->away = why;
+	n->dead_at = now + m->c.dead_ns;
+	drop_output(n);
+	drop_reports(m, n, now);
+	m->ops->close(m->ud, conn, why);
+}
+
+static void write_node(struct master *m, struct master_node *n, const struct wire_control *c)
+{
+	if (n->out_size >= MASTER_OUT_MAX) /* nothing can be saved, and it asks on and on */
+		drop_connection(m, n, "too much waits for it", n->heard);
+	if (!n->conn)
+		return;
+	if (n->out_capacity - n->out_size < WIRE_CONTROL_MAX) {
+		n->out_capacity = n->out_capacity ? n->out_capacity * 2 : 2 * WIRE_CONTROL_MAX;
+		n->out = mem_realloc(n->out, n->out_capacity);
+	}
+	n->out_size += wire_encode(n->out + n->out_size, c);
+	mark_dirty(m);
+}
+
+static void write_now(struct master *m, int conn, const struct wire_control *c)
+{
+	uint8_t frame[WIRE_CONTROL_MAX];
+
+	m->ops->write(m->ud, conn, frame, wire_encode(frame, c));
+}
+
+static void broadcast(struct master *m, const struct wire_control *c)
+{
+	for (unsigned i = 1; i < 256; i++)
+		write_node(m, &m->nodes[i], c);
+}
+
+static struct registry_change *add_change(struct master *m)
+{
+	if (m->batch_size == m->batch_capacity) {
+		m->batch_capacity = m->batch_capacity ? m->batch_capacity * 2 : 16;
+		m->batch = mem_realloc(m->batch, m->batch_capacity * sizeof(*m->batch));
+	}
+	m->batch[m->batch_size] = (struct registry_change){ 0 };
+	mark_dirty(m);
+	return &m->batch[m->batch_size++];
+}
+
+void master_save_node(struct master *m, const struct master_node *n)
+{
+	add_change(m)->node = n->r;
+}
+
+static void save_name(struct master *m, const char *name, uint32_t handle, uint64_t fence)
+{
+	struct registry_change *c = add_change(m);
+
+	c->is_name = true;
+	snprintf(c->name, sizeof(c->name), "%s", name);
+	c->handle = handle;
+	c->fence = fence;
+}
+
+int master_flush(struct master *m)
+{
+	if (m->batch_size) {
+		int r = m->registry->save(m->batch, m->batch_size, m->number);
+
+		if (r < 0)
+			return r; /* dirty stays: the tick tries again */
+		m->batch_size = 0;
+	}
+	m->dirty = false;
+	m->save_again = 0;
+	for (unsigned i = 1; i < 256; i++) {
+		struct master_node *n = &m->nodes[i];
+
+		if (!n->out)
+			continue;
+		if (n->conn)
+			m->ops->write(m->ud, n->conn, n->out, n->out_size);
+		drop_output(n);
+	}
+	return 0;
+}
+
+/* ---- nodes and names ---- */
+
+static struct master_node *by_conn(struct master *m, int conn)
+{
+	for (unsigned i = 1; i < 256; i++)
+		if (m->nodes[i].conn == conn)
+			return &m->nodes[i];
+	return NULL;
+}
+
+static struct wire_control member_frame(const struct master_node *n)
+{
+	struct wire_control c = {
+	        .kind = WIRE_MEMBER, .id = n->r.id, .epoch = n->r.epoch, .up = n->r.up};
+
+	memcpy(c.name, n->r.name, sizeof(c.name));
+	memcpy(c.address, n->r.address, sizeof(c.address));
+	return c;
+}
+
+static struct wire_control name_frame(const struct map_item *i, uint64_t change)
+{
+	struct wire_control c = {
+	        .kind = WIRE_NAME, .handle = i->number, .fence = i->stamp, .change = change};
+
+	snprintf(c.text, sizeof(c.text), "%s", i->key);
+	return c;
+}
+
+static void announce_name(struct master *m, const struct map_item *i)
+{
+	struct wire_control c = name_frame(i, ++m->change);
+
+	save_name(m, i->key, i->number, i->stamp);
+	broadcast(m, &c);
+}
+
+static void release_name(struct master *m, struct map_item *i)
+{
+	i->number = 0;
+	announce_name(m, i);
+	map_remove(&m->names, i);
+}
+
+static void announce_node(struct master *m, const struct master_node *n)
+{
+	struct wire_control c = member_frame(n);
+
+	master_save_node(m, n);
+	broadcast(m, &c);
+}
+
+static void node_dead(struct master *m, struct master_node *n, const char *why, uint64_t now)
+{
+	unsigned names = 0;
+
+	drop_connection(m, n, why, now);
+	n->r.up = false;
+	n->r.gone = ++m->number;
+	memset(n->seen_by, 0, sizeof(n->seen_by));
+	announce_node(m, n);
+	for (size_t i = m->names.count; i-- > 0;)
+		if (m->names.items[i].number >> 24 == n->r.id) {
+			release_name(m, &m->names.items[i]);
+			names++;
+		}
+	log_warning("master: node %s (harbor %u) is dead: %s; %u names released", n->r.name, n->r.id, why, names);
+}
+
+/* ---- life ---- */
+
+struct loading {
+	struct master *m;
+	uint64_t now;
+};
+
+static void load_node(const struct registry_node *r, void *ud)
+{
+	struct loading *l = ud;
+	struct master_node *n = &l->m->nodes[r->id & 255];
+
+	if (r->id < 1 || r->id > 255)
+		return;
+	n->r = *r;
+	n->unseen = r->up;
+	n->away = "it did not come back";
+	n->dead_at = l->now + l->m->c.dead_ns + MASTER_RETRY_NS;
+}
+
+static void load_name(const char *name, uint32_t handle, uint64_t fence, void *ud)
+{
+	struct loading *l = ud;
+	struct map_item *i = map_add(&l->m->names, name);
+
+	if (!i)
+		return;
+	i->number = handle;
+	i->stamp = fence;
+}
+
+struct master *master_create(const struct master_ops *ops, void *ud, const struct registry_ops *registry,
+			     const struct master_config *c, uint64_t now)
+{
+	struct master *m = mem_zalloc(sizeof(*m));
+	struct loading l = { m, now };
+
+	*m = (struct master){ .ops = ops, .ud = ud, .registry = registry, .c = *c };
+	for (unsigned i = 1; i < 256; i++)
+		m->nodes[i].r.id = i;
+	if (registry->load(load_node, load_name, &m->number, &l) < 0)
+		return master_destroy(m);
+	if (!m->number) {
+		/* nobody registers one a microsecond for long */
+		m->number = c->wall_ns / NS_PER_US;
+		m->recovering_until = now + c->dead_ns + MASTER_RETRY_NS;
+	}
+	/* a name whose node is not up belongs to nobody: a batch is whole, but an older file may not be */
+	for (size_t i = m->names.count; i-- > 0;)
+		if (!m->nodes[m->names.items[i].number >> 24].r.up)
+			release_name(m, &m->names.items[i]);
+	return m;
+}
+
+struct master *master_destroy(struct master *m)
+{
+	if (m) {
+		for (unsigned i = 0; i < 256; i++)
+			drop_output(&m->nodes[i]);
+		map_fini(&m->names);
+		mem_free(m->batch);
+		mem_free(m);
+	}
+	return NULL;
+}
+
+/* ---- joining ---- */
+
+static void send_snapshot(struct master *m, struct master_node *n, uint64_t births)
+{
+	struct wire_control c = {.kind = WIRE_JOINED,
+	                         .version = WIRE_VERSION,
+	                         .id = n->r.id,
+	                         .epoch = m->c.epoch,
+	                         .births = births};
+
+	write_node(m, n, &c);
+	for (unsigned i = 1; i < 256; i++)
+		if (m->nodes[i].r.up) {
+			c = member_frame(&m->nodes[i]);
+			write_node(m, n, &c);
+		}
+	for (size_t i = 0; i < m->names.count; i++) {
+		c = name_frame(&m->names.items[i], 0);
+		write_node(m, n, &c);
+	}
+	c = (struct wire_control){ .kind = WIRE_SYNCED, .change = m->change };
+	write_node(m, n, &c);
+}
+
+static void refuse(struct master *m, int conn, const struct wire_control *c,
+                   const struct master_refusal *why, uint64_t now)
+{
+	struct wire_control out = { .kind = WIRE_REFUSE, .code = why->code };
+
+	snprintf(out.text, sizeof(out.text), "%s", why->text);
+	write_now(m, conn, &out);
+	m->refusals++;
+	if (now < m->quiet_until)
+		return;
+	m->quiet_until = now + QUIET_NS;
+	log_warning("master: node %s at %s is refused: %s (%llu so far)",
+	            remote_label_valid(c->name) ? c->name : "?",
+	            wire_address_valid(c->address) ? c->address : "?", why->text,
+	            (unsigned long long)m->refusals);
+}
+
+/* The record is this incarnation's now. true: others do not know it so. */
+static bool take_record(struct master_node *n, const struct wire_control *c)
+{
+	bool news = !n->r.up || n->r.epoch != c->epoch || strcmp(n->r.address, c->address) != 0 ||
+		    strcmp(n->r.name, c->name) != 0;
+
+	n->r.epoch = c->epoch;
+	n->r.up = true;
+	n->r.gone = 0;
+	n->r.named = c->flags & WIRE_ID_NAMED;
+	memcpy(n->r.name, c->name, sizeof(n->r.name));
+	memcpy(n->r.address, c->address, sizeof(n->r.address));
+	return news;
+}
+
+bool master_join(struct master *m, int conn, const struct wire_control *c, uint64_t now)
+{
+	struct master_refusal why = { 0 };
+	struct master_node *n = master_choose(m, c, now, &why);
+	uint64_t births;
+	bool same, news;
+
+	if (!n) {
+		refuse(m, conn, c, &why, now);
+		return false;
+	}
+	same = n->r.epoch == c->epoch;
+	drop_connection(m, n, "the node has connected anew", now);
+	if (n->r.up && !same)
+		node_dead(m, n, "it came back as a new incarnation", now);
+	births = master_births(m, n, c, same);
+	news = take_record(n, c);
+	n->heard = now;
+	if (news)
+		announce_node(m, n); /* not to itself: it has no connection yet */
+	else
+		master_save_node(m, n);
+	n->conn = conn;
+	send_snapshot(m, n, births);
+	log_info("master: node %s %s as harbor %u at %s", n->r.name, same ? "is back" : "joins",
+	         n->r.id, n->r.address);
+	return true;
+}
+
+/* ---- requests ---- */
+
+static void answer(struct master *m, struct master_node *n, const struct wire_control *question,
+                   enum wire_code code)
+{
+	static const char *const texts[] = {[WIRE_NAME_TAKEN] = REMOTE_NAME_TAKEN,
+	                                    [WIRE_NO_NAME] = REMOTE_NO_NAME,
+	                                    [WIRE_INVALID] =
+	                                            "invalid name, or a handle of another node",
+	                                    [WIRE_FULL] = "too many names"};
+	const struct map_item *i = map_find(&m->names, question->text);
+	struct wire_control c = { .kind = WIRE_ANSWER, .request = question->request, .code = code };
+
+	if (i) {
+		c.handle = i->number;
+		c.fence = i->stamp;
+	}
+	snprintf(c.text, sizeof(c.text), "%s", code < array_len(texts) && texts[code] ? texts[code] : "");
+	write_node(m, n, &c);
+}
+
+/* Does this registration, which the member has from before the registry was lost, come after the
+ * owner's? */
+static bool is_later(const struct master *m, const struct wire_control *c, const struct map_item *i,
+                     uint64_t now)
+{
+	return now < m->recovering_until && c->fence < MASTER_NUMBER_MAX && c->fence > i->stamp;
+}
+
+static enum wire_code register_name(struct master *m, const struct master_node *n,
+                                    const struct wire_control *c, uint64_t now)
+{
+	struct map_item *i = map_find(&m->names, c->text);
+
+	if (!remote_name_valid(c->text) || c->handle >> 24 != n->r.id || !(c->handle & 0xffffff))
+		return WIRE_INVALID;
+	if (i && i->number == c->handle)
+		return WIRE_OK_CODE;
+	if (i && !is_later(m, c, i, now))
+		return WIRE_NAME_TAKEN;
+	if (!i && m->names.count >= MASTER_NAMES_MAX)
+		return WIRE_FULL;
+	if (!i)
+		i = map_add(&m->names, c->text);
+	i->number = c->handle;
+	if (now < m->recovering_until && c->fence && c->fence < MASTER_NUMBER_MAX) {
+		i->stamp = c->fence;
+		m->number = m->number > c->fence ? m->number : c->fence;
+	} else {
+		i->stamp = ++m->number;
+	}
+	announce_name(m, i);
+	return WIRE_OK_CODE;
+}
+
+static enum wire_code give_up_name(struct master *m, const struct master_node *n,
+                                   const struct wire_control *c)
+{
+	struct map_item *i = map_find(&m->names, c->text);
+
+	if (c->handle >> 24 != n->r.id)
+		return WIRE_INVALID;
+	if (!i || i->number != c->handle)
+		return WIRE_NO_NAME;
+	release_name(m, i);
+	return WIRE_OK_CODE;
+}
+
+/* A member says of whom we may know nothing more that he lives. */
+static void believe(struct master *m, struct master_node *n, const struct wire_control *c,
+                    uint64_t now)
+{
+	if (n->r.name[0] ? n->r.epoch != c->epoch
+	                 : now >= m->recovering_until || !remote_label_valid(c->name) ||
+	                           !wire_address_valid(c->address))
+		return;
+	if (!n->r.name[0]) {
+		n->r.epoch = c->epoch;
+		memcpy(n->r.name, c->name, sizeof(n->r.name));
+		memcpy(n->r.address, c->address, sizeof(n->r.address));
+	}
+	n->r.up = true;
+	n->r.gone = 0;
+	n->unseen = true;
+	n->away = "it did not come back";
+	n->dead_at = now + m->c.dead_ns;
+	announce_node(m, n);
+	log_info("master: node %s (harbor %u) is alive, says another node", n->r.name, n->r.id);
+}
+
+static void link_reported(struct master *m, const struct master_node *by,
+                          const struct wire_control *c, uint64_t now)
+{
+	struct master_node *n = &m->nodes[c->id & 255];
+	uint64_t bit = UINT64_C(1) << (by->r.id % 64);
+
+	if (c->id < 1 || c->id > 255 || n == by || !c->epoch)
+		return;
+	if (c->up == WIRE_UP && !n->r.up)
+		believe(m, n, c, now);
+	if (n->r.epoch != c->epoch || !n->r.up)
+		return;
+	if (c->up == WIRE_UP)
+		*report_word(n, by->r.id) |= bit;
+	else
+		*report_word(n, by->r.id) &= ~bit;
+	if (c->up == WIRE_BROKEN && !n->conn)
+		n->dead_at = now + m->c.dead_ns; /* the two may find each other again */
+}
+
+static void said_goodbye(struct master *m, struct master_node *n, uint64_t births, uint64_t now)
+{
+	if (births >= n->life && births < n->r.births)
+		n->r.births = births; /* exactly */
+	node_dead(m, n, "it said goodbye", now);
+	n->r.epoch = 0; /* its id is given again before those of nodes that died */
+	master_save_node(m, n);
+}
+
+void master_input(struct master *m, int conn, const struct wire_control *c, uint64_t now)
+{
+	struct master_node *n = by_conn(m, conn);
+	struct wire_control pong = { .kind = WIRE_PONG, .stamp = c->stamp };
+
+	if (!n)
+		return;
+	n->heard = now;
+	switch (c->kind) {
+	case WIRE_PING:
+		master_note_births(m, n, c->count);
+		write_now(m, conn, &pong); /* says nothing that must be durable */
+		break;
+	case WIRE_REGISTER:
+		answer(m, n, c, register_name(m, n, c, now));
+		break;
+	case WIRE_RELEASE:
+		answer(m, n, c, give_up_name(m, n, c));
+		break;
+	case WIRE_MEMBER:
+		link_reported(m, n, c, now);
+		break;
+	case WIRE_GOODBYE:
+		said_goodbye(m, n, c->count, now);
+		break;
+	default:
+		drop_connection(m, n, "it sent a frame that does not belong here", now);
+		break;
+	}
+}
+
+void master_lost(struct master *m, int conn, uint64_t now)
+{
+	struct master_node *n = conn ? by_conn(m, conn) : NULL;
+
+	if (!n)
+		return;
+	n->conn = 0;
+	n->away = "it did not come back";
+	n->dead_at = now + m->c.dead_ns;
+	drop_output(n);
+	drop_reports(m, n, now);
+}
+
+/* Gives the time of the next look at this node. */
+static uint64_t look_at(struct master *m, struct master_node *n, uint64_t now)
+{
+	if (n->conn && now < n->heard + m->c.dead_ns)
+		return n->heard + m->c.dead_ns;
+	if (n->conn) {
+		drop_connection(m, n, "no heartbeat", now);
+		n->dead_at = now;
+	}
+	if (master_is_seen(n))
+		return UINT64_MAX; /* the reports end with a frame or with a connection */
+	if (now < n->dead_at)
+		return n->dead_at;
+	n->unseen = true;
+	node_dead(m, n, n->away, now);
+	return UINT64_MAX;
+}
+
+uint64_t master_tick(struct master *m, uint64_t now)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (unsigned i = 1; i < 256; i++) {
+		uint64_t at = m->nodes[i].r.up ? look_at(m, &m->nodes[i], now) : UINT64_MAX;
+
+		next = at < next ? at : next;
+	}
+	if (m->dirty && now >= m->save_again) {
+		m->save_again = now + SAVE_AGAIN_NS;
+		(void)master_flush(m);
+	}
+	return m->dirty && m->save_again < next ? m->save_again : next;
+}

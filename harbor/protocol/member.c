@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: MIT */
+/* The conversation with the master: see member.h. */
+#include "harbor/protocol/member.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/actor/handle.h"
+#include "core/base/mem.h"
+#include "core/actor/remote.h"
+
+struct member_request {
+	struct member_request *next;
+	uint32_t id, from, handle;
+	int32_t session;
+	bool release;
+	uint32_t sent;    /* times; more than once: an answer may have been lost */
+	bool reclaim;     /* we held the name before the connection broke */
+	uint64_t fence;   /* reclaim: its registration */
+	uint64_t deadline_ns; /* of the answer to its session; 0: the next tick sets it */
+	char name[16];
+};
+
+struct member_name {
+	struct member_name *next;
+	uint32_t handle;
+	uint64_t fence;
+	char name[16];
+};
+
+void member_init(struct member *m, const struct member_ops *ops, void *ud, struct peer_self *self,
+		 unsigned wanted, const char *const *masters)
+{
+	*m = (struct member){ .ops = ops, .ud = ud, .self = self, .wanted = wanted, .masters = masters };
+	while (masters && masters[m->master_count])
+		m->master_count++;
+	m->requests_last = &m->requests;
+	m->retry_ns = UINT64_MAX; /* until member_start */
+}
+
+void member_fini(struct member *m)
+{
+	while (m->requests) {
+		struct member_request *r = m->requests;
+
+		m->requests = r->next;
+		mem_free(r);
+	}
+	while (m->names) {
+		struct member_name *n = m->names;
+
+		m->names = n->next;
+		mem_free(n);
+	}
+	m->requests_last = &m->requests;
+	m->request_count = 0;
+}
+
+static void set_state(struct member *m, enum member_state st, const char *why)
+{
+	m->state = st;
+	if (why)
+		snprintf(m->why, sizeof(m->why), "%s", why);
+	m->ops->state(m->ud, st, m->why);
+}
+
+/* ---- names of ours ---- */
+
+static struct member_name *name_find(struct member *m, const char *name)
+{
+	struct member_name *n = m->names;
+
+	while (n && strcmp(n->name, name) != 0)
+		n = n->next;
+	return n;
+}
+
+static void name_add(struct member *m, const char *name, uint32_t handle, uint64_t fence)
+{
+	struct member_name *n = name_find(m, name);
+
+	if (!n) {
+		n = mem_zalloc(sizeof(*n));
+		memcpy(n->name, name, strnlen(name, sizeof(n->name) - 1));
+		n->next = m->names;
+		m->names = n;
+	}
+	n->handle = handle;
+	n->fence = fence;
+}
+
+static void name_drop(struct member *m, const char *name, uint32_t handle)
+{
+	for (struct member_name **p = &m->names; *p; p = &(*p)->next) {
+		struct member_name *n = *p;
+
+		if (n->handle == handle && strcmp(n->name, name) == 0) {
+			*p = n->next;
+			mem_free(n);
+			return;
+		}
+	}
+}
+
+static void name_lost(struct member *m, const char *name, uint32_t handle, uint32_t winner)
+{
+	name_drop(m, name, handle);
+	m->ops->lost(m->ud, name, handle, winner);
+}
+
+/* ---- requests ---- */
+
+static void send_request(struct member *m, struct member_request *r)
+{
+	struct wire_control c = { .kind = r->release ? WIRE_RELEASE : WIRE_REGISTER,
+				  .request = r->id,
+				  .handle = r->handle,
+				  .fence = r->fence };
+
+	if (m->state != MEMBER_JOINED)
+		return;
+	memcpy(c.text, r->name, sizeof(r->name));
+	m->ops->write(m->ud, m->conn, &c);
+	r->sent++;
+}
+
+static void add_request(struct member *m, const struct member_request *proto)
+{
+	struct member_request *r;
+
+	if (m->request_count >= MEMBER_REQUESTS_MAX && !proto->reclaim) {
+		m->ops->answer(m->ud, proto->from, proto->session, proto->name, WIRE_FULL,
+		               REMOTE_QUEUE_FULL, 0);
+		return;
+	}
+	r = mem_zalloc(sizeof(*r));
+	*r = *proto;
+	r->id = ++m->next_request;
+	*m->requests_last = r;
+	m->requests_last = &r->next;
+	m->request_count++;
+	send_request(m, r);
+}
+
+static struct member_request *take_request(struct member *m, uint32_t id)
+{
+	for (struct member_request **p = &m->requests; *p; p = &(*p)->next) {
+		struct member_request *r = *p;
+
+		if (r->id != id)
+			continue;
+		*p = r->next;
+		if (!r->next)
+			m->requests_last = p;
+		m->request_count--;
+		return r;
+	}
+	return NULL;
+}
+
+static void request(struct member *m, uint32_t from, int32_t session, const char *name, uint32_t handle, bool release)
+{
+	struct member_request r = { .from = from, .session = session, .handle = handle, .release = release };
+
+	memcpy(r.name, name, strnlen(name, sizeof(r.name) - 1));
+	add_request(m, &r);
+}
+
+void member_register(struct member *m, uint32_t from, int32_t session, const char *name, uint32_t handle)
+{
+	request(m, from, session, name, handle, false);
+}
+
+void member_release(struct member *m, uint32_t from, int32_t session, const char *name, uint32_t handle)
+{
+	request(m, from, session, name, handle, true);
+}
+
+void member_forget(struct member *m, uint32_t handle)
+{
+	struct member_request *last = m->requests_last == &m->requests ? NULL : m->requests;
+
+	/* What it registered and no answer came for yet may still be granted: a release goes behind it. */
+	while (last && last->next)
+		last = last->next;
+	for (struct member_request *r = m->requests; r; r = r->next) {
+		if (r->from == handle)
+			r->session = 0;
+		if (r->handle == handle && !r->release)
+			request(m, 0, 0, r->name, handle, true);
+		if (r == last)
+			break;
+	}
+	for (struct member_name *n = m->names, *next; n; n = next) {
+		next = n->next;
+		if (n->handle == handle)
+			request(m, 0, 0, n->name, handle, true);
+	}
+}
+
+static void answered(struct member *m, const struct wire_control *c)
+{
+	struct member_request *r = take_request(m, c->request);
+	uint32_t code = c->code;
+	bool lost;
+
+	if (!r)
+		return;
+	lost = r->reclaim && code == WIRE_NAME_TAKEN && c->handle != r->handle;
+	if (r->release) {
+		if (code == WIRE_NO_NAME && (r->sent > 1 || r->from == 0))
+			code = WIRE_OK_CODE; /* done by an earlier sending, or gone anyway */
+		name_drop(m, r->name, r->handle);
+	} else if (code == WIRE_OK_CODE) {
+		name_add(m, r->name, r->handle, c->fence);
+	} else if (lost) {
+		name_lost(m, r->name, r->handle, c->handle);
+	} else if (r->reclaim) {
+		name_drop(m, r->name, r->handle);
+	}
+	if (!lost && (code != WIRE_OK_CODE || r->session))
+		m->ops->answer(m->ud, r->from, r->session, r->name, code, c->text, c->fence);
+	mem_free(r);
+}
+
+/* ---- the connection ---- */
+
+/* Over all lives; 0: not known where this one begins. */
+static uint64_t births_now(const struct member *m)
+{
+	return m->births_base ? m->births_base + m->ops->births(m->ud) : 0;
+}
+
+static void back_off(struct member *m, uint64_t now)
+{
+	uint64_t half;
+
+	m->backoff_ns = m->backoff_ns ? m->backoff_ns * 2 : MEMBER_BACKOFF_MIN_NS;
+	if (m->backoff_ns > MEMBER_BACKOFF_MAX_NS)
+		m->backoff_ns = MEMBER_BACKOFF_MAX_NS;
+	half = m->backoff_ns / 2;
+	/* no jitter of the peers' size is needed: the master takes 255 at once */
+	m->retry_ns = now + half + (m->self->epoch >> 8) % half;
+	m->at = (m->at + 1) % (m->master_count ? m->master_count : 1);
+}
+
+static void drop(struct member *m, enum member_state st, const char *why, uint64_t now)
+{
+	char text[sizeof(m->why)];
+
+	snprintf(text, sizeof(text), "master %s: %s", m->masters[m->at], why);
+	m->conn = 0;
+	back_off(m, now);
+	set_state(m, st, text);
+}
+
+static void close_connection(struct member *m, enum member_state st, const char *why, uint64_t now)
+{
+	int conn = m->conn;
+
+	drop(m, st, why, now);
+	if (conn)
+		m->ops->close(m->ud, conn, why);
+}
+
+static void connect_now(struct member *m, uint64_t now)
+{
+	m->state = MEMBER_CONNECTING;
+	m->deadline_ns = now + PEER_HANDSHAKE_NS;
+	m->heard_ns = now;
+	m->conn = m->ops->connect(m->ud, m->masters[m->at]);
+	if (m->conn <= 0)
+		drop(m, MEMBER_AWAY, "the master's address is not valid", now);
+}
+
+void member_start(struct member *m, uint64_t now)
+{
+	m->retry_ns = now;
+}
+
+void member_connected(struct member *m, int conn, uint64_t now)
+{
+	struct wire_control c = {.kind = WIRE_JOIN,
+	                         .version = WIRE_VERSION,
+	                         .version_min = WIRE_VERSION_MIN,
+	                         .id = m->self->id ? m->self->id : m->wanted,
+	                         .flags = (m->self->id ? WIRE_ID_HELD : 0) |
+	                                  (m->wanted ? WIRE_ID_NAMED : 0),
+	                         .epoch = m->self->epoch,
+	                         .births = births_now(m)};
+
+	(void)now;
+	if (conn != m->conn || m->state != MEMBER_CONNECTING)
+		return;
+	memcpy(c.cluster, m->self->cluster, sizeof(c.cluster));
+	memcpy(c.name, m->self->name, sizeof(c.name));
+	memcpy(c.address, m->self->address, sizeof(c.address));
+	m->state = MEMBER_JOINING;
+	m->births_told = c.births;
+	m->ops->write(m->ud, conn, &c);
+}
+
+void member_lost(struct member *m, int conn, const char *why, uint64_t now)
+{
+	if (conn && conn == m->conn)
+		drop(m, MEMBER_AWAY, why, now);
+}
+
+/* ---- frames ---- */
+
+static void joined(struct member *m, const struct wire_control *c, uint64_t now)
+{
+	if (m->self->id && m->self->id != c->id) {
+		close_connection(m, MEMBER_REFUSED, "the master gave another harbor id than the one in use", now);
+		return;
+	}
+	if (c->id < 1 || c->id > 255) {
+		close_connection(m, MEMBER_AWAY, "it gave no harbor id", now);
+		return;
+	}
+	m->self->id = c->id;
+	m->master_epoch = c->epoch;
+	/* services that could not wait for it have begun somewhere: the master counts on from there
+	 */
+	if (m->births_told)
+		m->births_base += c->births - m->births_told;
+	else if (m->births_base)
+		m->births_base =
+		        c->births +
+		        (m->births_base + HANDLE_RING - c->births % HANDLE_RING) % HANDLE_RING;
+	else
+		m->births_base = c->births;
+	m->ops->id(m->ud, c->id);
+	m->ops->snapshot(m->ud, false);
+}
+
+static void synced(struct member *m, const struct wire_control *c, uint64_t now)
+{
+	struct member_request *first = m->requests;
+
+	m->change = c->change;
+	m->backoff_ns = 0;
+	m->ping_ns = now;
+	m->was_joined = true;
+	m->ops->snapshot(m->ud, true);
+	set_state(m, MEMBER_JOINED, "");
+	/* What was under way, in order; then what we hold, unless it is about to be given up. */
+	for (struct member_request *r = first; r; r = r->next)
+		send_request(m, r);
+	for (struct member_name *n = m->names; n; n = n->next) {
+		struct member_request again = {
+		        .handle = n->handle, .reclaim = true, .fence = n->fence};
+		bool leaving = false;
+
+		for (struct member_request *r = first; r; r = r->next)
+			leaving |= r->handle == n->handle && strcmp(r->name, n->name) == 0;
+		memcpy(again.name, n->name, sizeof(again.name));
+		if (!leaving)
+			add_request(m, &again);
+	}
+}
+
+static void refused(struct member *m, const struct wire_control *c, uint64_t now)
+{
+	/* What another try cannot change ends the trying. A node that was in the cluster fits in:
+	 * only the loss of its id is the end of it. */
+	bool for_good =
+	        c->code == WIRE_STALE ||
+	        (!m->was_joined && (c->code == WIRE_OTHER_CLUSTER ||
+	                            c->code == WIRE_OTHER_VERSION || c->code == WIRE_INVALID));
+
+	close_connection(m, for_good ? MEMBER_REFUSED : MEMBER_AWAY, c->text, now);
+}
+
+static bool is_claimed(const struct member *m, const struct member_name *n)
+{
+	const struct member_request *r = m->requests;
+
+	while (r && (!r->reclaim || strcmp(r->name, n->name) != 0))
+		r = r->next;
+	return r != NULL;
+}
+
+static void name_changed(struct member *m, const struct wire_control *c, uint64_t now)
+{
+	struct member_name *n = NULL;
+
+	if (m->state == MEMBER_JOINED && c->change != ++m->change) {
+		close_connection(m, MEMBER_AWAY, "a change of the names is missing", now);
+		return;
+	}
+	if (!remote_name_valid(c->text) || (c->handle && !(c->handle >> 24))) {
+		close_connection(m, MEMBER_AWAY, "it sent a name that is not valid, or an owner without a node", now);
+		return;
+	}
+	m->ops->name(m->ud, c->text, c->handle, c->fence);
+	/* within a snapshot our own claim is still to come, or it is under way, and may win */
+	if (m->state == MEMBER_JOINED && c->handle && c->handle >> 24 != m->self->id)
+		n = name_find(m, c->text);
+	if (n && !is_claimed(m, n))
+		name_lost(m, c->text, n->handle, c->handle);
+}
+
+static void node_changed(struct member *m, const struct wire_control *c, uint64_t now)
+{
+	if (c->id < 1 || c->id > 255 || !remote_label_valid(c->name) ||
+	    !wire_address_valid(c->address) || (c->up && !c->epoch))
+		close_connection(m, MEMBER_AWAY, "it named a node that cannot be", now);
+	else
+		m->ops->node(m->ud, c);
+}
+
+void member_input(struct member *m, int conn, const struct wire_control *c, uint64_t now)
+{
+	bool member = m->state == MEMBER_JOINED, joining = m->state == MEMBER_JOINING;
+
+	if (conn != m->conn)
+		return;
+	m->heard_ns = now;
+	if (c->kind == WIRE_REFUSE)
+		refused(m, c, now);
+	else if (c->kind == WIRE_JOINED && joining)
+		joined(m, c, now);
+	else if (c->kind == WIRE_SYNCED && joining && m->self->id)
+		synced(m, c, now);
+	else if (c->kind == WIRE_MEMBER && (member || joining))
+		node_changed(m, c, now);
+	else if (c->kind == WIRE_NAME && (member || joining))
+		name_changed(m, c, now);
+	else if (c->kind == WIRE_ANSWER && member)
+		answered(m, c);
+	else if (c->kind == WIRE_PONG && member)
+		m->rtt_ns = now - c->stamp;
+	else
+		close_connection(m, MEMBER_AWAY, "the master sent a frame that does not belong here", now);
+}
+
+static void ping(struct member *m, uint64_t now)
+{
+	struct wire_control c = { .kind = WIRE_PING, .stamp = now, .count = births_now(m) };
+
+	m->births_told = c.count;
+	m->ops->write(m->ud, m->conn, &c);
+}
+
+void member_tell_births(struct member *m, uint64_t now)
+{
+	if (m->state == MEMBER_JOINED && births_now(m) != m->births_told)
+		ping(m, now);
+}
+
+void member_begin_births(struct member *m, uint64_t base)
+{
+	if (!m->births_base)
+		m->births_base = base;
+}
+
+void member_link(struct member *m, const struct peer *p, enum wire_up up)
+{
+	struct wire_control c = { .kind = WIRE_MEMBER, .id = p->id, .epoch = p->epoch, .up = up };
+
+	if (m->state != MEMBER_JOINED || !p->epoch)
+		return;
+	memcpy(c.name, p->name, sizeof(c.name));
+	memcpy(c.address, p->address, sizeof(c.address));
+	m->ops->write(m->ud, m->conn, &c);
+}
+
+static void expire_request(struct member *m, struct member_request *r)
+{
+	const struct member_name *ours = name_find(m, r->name);
+	char text[sizeof(m->why) + 64];
+	int32_t session = r->session;
+	bool done = m->state == MEMBER_JOINED;
+
+	snprintf(text, sizeof(text), "no answer in %u ms: %s%s%s", (unsigned)(m->request_wait_ns / 1000000),
+		 done ? "master " : m->why, done ? m->masters[m->at] : "", done ? ": it is silent" : "");
+	r->session = 0;
+	m->ops->answer(m->ud, r->from, session, r->name, WIRE_NOT_HERE, text, 0);
+	if (!r->sent)
+		mem_free(take_request(m, r->id));
+	else if (!r->release && (!ours || ours->handle != r->handle))
+		request(m, 0, 0, r->name, r->handle, true); /* it may be granted yet, and nobody would know */
+}
+
+/* Fails what waits for too long; returns when the next one is over. */
+static uint64_t expire_requests(struct member *m, uint64_t now)
+{
+	uint64_t first = UINT64_MAX;
+
+	for (struct member_request *r = m->requests, *next; r && m->request_wait_ns; r = next) {
+		next = r->next;
+		if (!r->session)
+			continue;
+		if (!r->deadline_ns)
+			r->deadline_ns = now + m->request_wait_ns;
+		if (r->deadline_ns <= now)
+			expire_request(m, r);
+		else if (r->deadline_ns < first)
+			first = r->deadline_ns;
+	}
+	return first;
+}
+
+static uint64_t tick(struct member *m, uint64_t now);
+
+uint64_t member_tick(struct member *m, uint64_t now)
+{
+	uint64_t request = expire_requests(m, now), next = tick(m, now);
+
+	return request < next ? request : next;
+}
+
+static uint64_t tick(struct member *m, uint64_t now)
+{
+	uint64_t dead;
+
+	switch (m->state) {
+	case MEMBER_REFUSED:
+		return UINT64_MAX;
+	case MEMBER_AWAY:
+		if (now < m->retry_ns)
+			return m->retry_ns;
+		if (!m->master_count)
+			return UINT64_MAX;
+		connect_now(m, now);
+		return m->conn ? m->deadline_ns : m->retry_ns;
+	case MEMBER_CONNECTING:
+	case MEMBER_JOINING:
+		/* the snapshot may be long, silence may not */
+		if (now < m->deadline_ns || now - m->heard_ns < PEER_HANDSHAKE_NS)
+			return m->deadline_ns > now ? m->deadline_ns : m->heard_ns + PEER_HANDSHAKE_NS;
+		close_connection(m, MEMBER_AWAY, "the master does not answer", now);
+		return m->retry_ns;
+	case MEMBER_JOINED:
+		break;
+	}
+	dead = m->heard_ns + m->self->dead_ns;
+	if (now >= dead) {
+		close_connection(m, MEMBER_AWAY, "no heartbeat", now);
+		return m->retry_ns;
+	}
+	if (now >= m->ping_ns) {
+		m->ping_ns = now + m->self->heartbeat_ns;
+		ping(m, now);
+	}
+	return dead < m->ping_ns ? dead : m->ping_ns;
+}
+
+void member_stop(struct member *m)
+{
+	struct wire_control bye = { .kind = WIRE_GOODBYE, .count = births_now(m) };
+
+	if (m->state == MEMBER_JOINED)
+		m->ops->write(m->ud, m->conn, &bye);
+	else if (m->conn)
+		m->ops->close(m->ud, m->conn, "this node ends");
+	m->state = MEMBER_REFUSED;
+	m->conn = 0;
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+/* One remote node: see peer.h. */
+#include "harbor/protocol/peer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static uint64_t random_below(struct peer_self *self, uint64_t n)
+{
+	/* xorshift: jitter needs no more */
+	self->random ^= self->random << 13;
+	self->random ^= self->random >> 7;
+	self->random ^= self->random << 17;
+	return self->random % n;
+}
+
+void peer_init(struct peer *p, const struct peer_ops *ops, struct peer_self *self, unsigned id)
+{
+	*p = (struct peer){ .ops = ops, .self = self, .id = id };
+}
+
+static void back_off(struct peer *p, uint64_t now)
+{
+	p->backoff_ns = p->backoff_ns ? p->backoff_ns * 2 : PEER_BACKOFF_MIN_NS;
+	if (p->backoff_ns > PEER_BACKOFF_MAX_NS)
+		p->backoff_ns = PEER_BACKOFF_MAX_NS;
+	p->retry_ns = now + p->backoff_ns / 2 + random_below(p->self, p->backoff_ns / 2);
+}
+
+/* From now on the node has so long to come (back). */
+static void wait_for_link(struct peer *p, uint64_t now)
+{
+	p->patient = true;
+	p->tired_ns = now + p->self->link_wait_ns;
+	p->unreachable_ns = now + p->self->dead_ns;
+}
+
+static void give_up(struct peer *p, enum peer_loss loss)
+{
+	p->reachable = p->patient = false;
+	p->ops->give_up(p, loss);
+}
+
+/* Nothing is known of it any more, and it has no connection. */
+static void end_incarnation(struct peer *p)
+{
+	p->epoch = 0;
+	p->disowned = false;
+	p->state = PEER_UNKNOWN;
+	p->their_attempt = 0;
+	give_up(p, PEER_NODE_DOWN);
+}
+
+/* The connection, if any, is gone or given up. */
+static void drop_link(struct peer *p, enum peer_loss loss, const char *why, uint64_t now)
+{
+	bool was_up = p->state == PEER_UP;
+
+	snprintf(p->why, sizeof(p->why), "%s", why);
+	p->conn = 0;
+	p->state = p->epoch ? PEER_WAITING : PEER_UNKNOWN;
+	if (was_up) {
+		wait_for_link(p, now);
+		p->ops->down(p, loss, why);
+	}
+	back_off(p, now);
+	/* At once, for the answer tells whether the process lives; but not in a circle. */
+	if (was_up && (!p->at_once_ns || now - p->at_once_ns >= PEER_BACKOFF_MIN_NS))
+		p->retry_ns = p->at_once_ns = now;
+	if (p->disowned)
+		end_incarnation(p);
+}
+
+static void close_link(struct peer *p, enum peer_loss loss, const char *why, uint64_t now)
+{
+	int conn = p->conn;
+
+	if (!conn)
+		return;
+	drop_link(p, loss, why, now);
+	p->ops->close(p, conn, why);
+}
+
+static void forget_incarnation(struct peer *p, const char *why, uint64_t now)
+{
+	p->disowned = false;
+	close_link(p, PEER_NODE_DOWN, why, now);
+	end_incarnation(p);
+}
+
+static void meet(struct peer *p, const struct wire_control *c, uint64_t now)
+{
+	memcpy(p->name, c->name, sizeof(p->name));
+	memcpy(p->address, c->address, sizeof(p->address));
+	p->disowned = false;
+	if (p->epoch == c->epoch)
+		return;
+	p->epoch = c->epoch;
+	p->state = PEER_WAITING;
+	p->reachable = true;
+	wait_for_link(p, now);
+	/* the smaller id goes first: both at once would only cross */
+	p->retry_ns = p->self->id < p->id ? now : now + PEER_BACKOFF_MIN_NS;
+	p->backoff_ns = 0;
+}
+
+static void connect_now(struct peer *p, uint64_t now)
+{
+	int conn;
+
+	p->state = PEER_CONNECTING;
+	p->deadline_ns = now + PEER_HANDSHAKE_NS;
+	p->attempt++;
+	conn = p->ops->connect(p);
+	if (conn > 0)
+		p->conn = conn;
+	else
+		drop_link(p, PEER_LINK_LOST, "its address is not valid", now);
+}
+
+void peer_member_up(struct peer *p, const struct wire_control *c, uint64_t now)
+{
+	if (!c->epoch)
+		return;
+	if (p->epoch && p->epoch != c->epoch)
+		forget_incarnation(p, "the node restarted", now);
+	meet(p, c, now);
+}
+
+void peer_member_down(struct peer *p, uint64_t now)
+{
+	/* A node that was only frozen or cut off may come back as the same incarnation. */
+	if (p->state == PEER_UP)
+		p->disowned = true;
+	else if (p->epoch)
+		forget_incarnation(p, "the node is dead", now);
+}
+
+void peer_connected(struct peer *p, int conn, uint64_t now)
+{
+	struct wire_control c = { .kind = WIRE_HELLO,
+				  .version = WIRE_VERSION,
+				  .version_min = WIRE_VERSION_MIN,
+				  .id = p->self->id,
+				  .epoch = p->self->epoch,
+				  .peer_epoch = p->epoch,
+				  .request = p->attempt };
+
+	(void)now;
+	if (conn != p->conn || p->state != PEER_CONNECTING)
+		return;
+	memcpy(c.cluster, p->self->cluster, sizeof(c.cluster));
+	p->ops->write(p, conn, &c);
+}
+
+static void refuse(struct peer *p, int conn, enum wire_code code, const char *why)
+{
+	struct wire_control c = { .kind = WIRE_REFUSE, .code = code };
+
+	snprintf(c.text, sizeof(c.text), "%s", why);
+	p->ops->write(p, conn, &c);
+}
+
+static void set_up(struct peer *p, int conn, uint64_t now)
+{
+	p->state = PEER_UP;
+	p->conn = conn;
+	p->reachable = p->patient = true;
+	p->backoff_ns = 0;
+	p->heard_ns = p->ping_ns = now;
+	p->why[0] = 0;
+	p->ops->up(p, conn);
+}
+
+bool peer_hello(struct peer *p, int conn, const struct wire_control *c, uint64_t now)
+{
+	struct wire_control welcome = { .kind = WIRE_WELCOME, .id = p->self->id, .epoch = p->self->epoch };
+
+	if (c->peer_epoch != p->self->epoch || !p->epoch || c->epoch != p->epoch || p->disowned) {
+		refuse(p, conn, WIRE_NOT_HERE, PEER_NOT_NAMED);
+		return false;
+	}
+	if (c->request <= p->their_attempt ||
+	    (p->state == PEER_CONNECTING && p->self->id < p->id)) {
+		refuse(p, conn, WIRE_CROSSED, "both nodes connected, the other connection stays");
+		return false;
+	}
+	/* A HELLO while the link is up: the other side has lost it and does not wait to be noticed. */
+	close_link(p, PEER_LINK_LOST, "the node has connected anew", now);
+	p->their_attempt = c->request;
+	welcome.version = wire_common_version(c->version_min, c->version);
+	welcome.request = p->attempt;
+	p->ops->write(p, conn, &welcome);
+	set_up(p, conn, now);
+	return true;
+}
+
+static void welcomed(struct peer *p, int conn, const struct wire_control *c, uint64_t now)
+{
+	if (p->state != PEER_CONNECTING)
+		return;
+	if (c->id != p->id || c->epoch != p->epoch) {
+		close_link(p, PEER_LINK_LOST, "another node answers at its address", now);
+		return;
+	}
+	/* what they tried before they welcomed us is given up */
+	p->their_attempt = c->request;
+	set_up(p, conn, now);
+}
+
+void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t now)
+{
+	struct wire_control pong = { .kind = WIRE_PONG, .stamp = c->stamp };
+
+	if (conn != p->conn)
+		return;
+	p->heard_ns = now;
+	switch (c->kind) {
+	case WIRE_WELCOME:
+		welcomed(p, conn, c, now);
+		break;
+	case WIRE_PING:
+		pong.count = p->ops->received(p);
+		p->ops->write(p, conn, &pong);
+		break;
+	case WIRE_PONG:
+		if (p->state == PEER_UP && c->stamp <= now)
+			p->rtt_ns = now - c->stamp;
+		break;
+	case WIRE_GOODBYE:
+		forget_incarnation(p, "the node said goodbye", now);
+		break;
+	case WIRE_REFUSE:
+		close_link(p, PEER_LINK_LOST, c->text, now);
+		break;
+	default:
+		close_link(p, PEER_LINK_LOST, "it sent a frame that does not belong here", now);
+		break;
+	}
+}
+
+void peer_heard(struct peer *p, int conn, uint64_t now)
+{
+	if (conn == p->conn)
+		p->heard_ns = now;
+}
+
+void peer_lost(struct peer *p, int conn, const char *why, uint64_t now)
+{
+	if (conn && conn == p->conn)
+		drop_link(p, PEER_LINK_LOST, why, now);
+}
+
+void peer_refused(struct peer *p, int conn, const char *why, uint64_t now)
+{
+	if (!conn || conn != p->conn)
+		return;
+	drop_link(p, PEER_LINK_LOST, why, now);
+	if (p->reachable)
+		give_up(p, PEER_REFUSED);
+}
+
+static uint64_t tick_up(struct peer *p, uint64_t now)
+{
+	struct wire_control ping = { .kind = WIRE_PING, .stamp = now };
+
+	if (now - p->heard_ns >= p->self->dead_ns) {
+		close_link(p, PEER_LINK_LOST, "no heartbeat", now);
+		return p->retry_ns;
+	}
+	if (now >= p->ping_ns) {
+		p->ping_ns = now + p->self->heartbeat_ns;
+		ping.count = p->ops->received(p);
+		p->ops->write(p, p->conn, &ping);
+	}
+	return p->heard_ns + p->self->dead_ns < p->ping_ns ? p->heard_ns + p->self->dead_ns : p->ping_ns;
+}
+
+uint64_t peer_tick(struct peer *p, uint64_t now)
+{
+	uint64_t next = UINT64_MAX;
+
+	if (p->state == PEER_UP)
+		return tick_up(p, now);
+	if (p->state == PEER_UNKNOWN)
+		return next;
+	if (p->state == PEER_CONNECTING && now >= p->deadline_ns)
+		close_link(p, PEER_LINK_LOST, "the handshake took too long", now);
+	if (p->state == PEER_WAITING && now >= p->retry_ns)
+		connect_now(p, now);
+	if (p->reachable && now >= p->unreachable_ns)
+		give_up(p, PEER_LINK_LOST);
+	if (p->patient && now >= p->tired_ns) {
+		p->patient = false;
+		p->ops->tired(p);
+	}
+	next = p->state == PEER_CONNECTING ? p->deadline_ns : p->retry_ns;
+	if (p->reachable && p->unreachable_ns < next)
+		next = p->unreachable_ns;
+	if (p->patient && p->tired_ns < next)
+		next = p->tired_ns;
+	return next;
+}
+
+enum wire_up peer_loss_kind(const struct peer *p, uint64_t now)
+{
+	return now - p->heard_ns >= p->self->dead_ns ? WIRE_DOWN : WIRE_BROKEN;
+}
+
+void peer_stop(struct peer *p)
+{
+	struct wire_control bye = { .kind = WIRE_GOODBYE };
+
+	if (p->state == PEER_UP)
+		p->ops->write(p, p->conn, &bye);
+	else if (p->state == PEER_CONNECTING)
+		p->ops->close(p, p->conn, "this node ends");
+	if (p->state != PEER_UP) {
+		p->state = PEER_UNKNOWN;
+		p->conn = 0;
+		p->epoch = 0;
+	}
+}

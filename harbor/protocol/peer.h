@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * Peer: what this node knows of one other node, and the state of the one link between the two.
+ * Pure: no socket, no clock; connections are numbers of the caller's, time comes in.
+ *
+ *              member_up                connected: HELLO ->          WELCOME
+ *   UNKNOWN ---------------> WAITING -----------------> CONNECTING ----------> UP
+ *      ^                     |  ^  ^                        |                  |
+ *      |      member_down    |  |  '----- lost, refused ----'------ lost ------'
+ *      '---------------------'  '-- backoff with jitter
+ *
+ * Who the other node is, and where, only the master says. A HELLO is taken from the incarnation
+ * that the master named last, and names in turn the one it wants: a stranger, a predecessor and a
+ * successor are refused alike (WIRE_NOT_HERE), and cost nothing. News of the master come in one
+ * order, so there is no late news.
+ *
+ * A link that is up proves more than the master's word: when he calls this incarnation dead, he may
+ * have lost it from sight alone. Such a link lives on (disowned) until it breaks or is silent for
+ * dead_ns, or until the master names another incarnation.
+ *
+ * Both nodes may connect at the same time; one link stays: the connection of the node with the
+ * smaller id. A HELLO carries the number of its attempt, a WELCOME the last attempt of the one who
+ * welcomes: a HELLO that was given up by then is refused when it arrives late.
+ *
+ * Threads: none of its own; the net loop.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include "harbor/protocol/wire.h"
+
+#define PEER_BACKOFF_MIN_NS UINT64_C(100000000)
+/* A node that is reached again is not to wait long for it; an attempt costs a packet. */
+#define PEER_BACKOFF_MAX_NS UINT64_C(1000000000)
+#define PEER_HANDSHAKE_NS UINT64_C(5000000000)
+
+enum peer_state { PEER_UNKNOWN, PEER_WAITING, PEER_CONNECTING, PEER_UP };
+
+/* Why a link went down. */
+enum peer_loss {
+	PEER_LINK_LOST,  /* the connection broke: it is tried again */
+	PEER_REFUSED,    /* its port refuses connections: the process is gone */
+	PEER_NODE_DOWN,  /* the incarnation is dead, or said goodbye */
+};
+
+/* All that somebody hears who is not, or not yet, named by the master. */
+#define PEER_NOT_NAMED "no link between these two nodes just now"
+
+struct peer;
+
+struct peer_ops {
+	/* Opens a connection to p->address: a number > 0, or -1. Later peer_connected or
+	 * peer_lost. */
+	int (*connect)(struct peer *p);
+	void (*write)(struct peer *p, int conn, const struct wire_control *c);
+	/* Closes it; peer_lost is not called for it. */
+	void (*close)(struct peer *p, int conn, const char *why);
+	void (*up)(struct peer *p, int conn);
+	/* The link was up and is not any more. */
+	void (*down)(struct peer *p, enum peer_loss loss, const char *why);
+	/* The link has not come (back) within link_wait_ns: calls do not wait for it any more. */
+	void (*tired)(struct peer *p);
+	/* Nothing waits for this node any more: it is dead, or was out of reach for dead_ns. */
+	void (*give_up)(struct peer *p, enum peer_loss loss);
+	/* Data frames received on the link. */
+	uint64_t (*received)(struct peer *p);
+};
+
+/* Who we are; the same for all peers. */
+struct peer_self {
+	char cluster[64], name[64], address[128];
+	unsigned id;             /* 0 before the first JOINED */
+	uint64_t epoch;
+	uint64_t heartbeat_ns, dead_ns, link_wait_ns;
+	uint64_t random;         /* state of the jitter */
+};
+
+struct peer {
+	const struct peer_ops *ops;
+	struct peer_self *self;
+	unsigned id;
+	enum peer_state state;
+	char name[64], address[128];
+	uint64_t epoch;          /* of the living incarnation, 0 = none */
+	bool disowned;           /* UP, though the master says that it is dead */
+	bool reachable;          /* sends may wait for the link */
+	bool patient;            /* and calls, too */
+	int conn;                /* CONNECTING: our attempt; UP: the link; else 0 */
+	uint32_t attempt;        /* number of our last attempt */
+	uint32_t their_attempt;  /* their attempts up to here are given up */
+	uint64_t retry_ns, backoff_ns, deadline_ns, heard_ns, ping_ns, unreachable_ns;
+	uint64_t tired_ns, at_once_ns;
+	uint64_t rtt_ns;
+	char why[128];           /* the last loss or refusal, for people */
+};
+
+void peer_init(struct peer *p, const struct peer_ops *ops, struct peer_self *self, unsigned id);
+/* What the master says of the node. */
+void peer_member_up(struct peer *p, const struct wire_control *member, uint64_t now);
+void peer_member_down(struct peer *p, uint64_t now);
+/* Our connection is open. */
+void peer_connected(struct peer *p, int conn, uint64_t now);
+/* The first frame of a connection that was accepted. true: conn is the link now; false: it was
+ * refused, and the caller closes it. */
+bool peer_hello(struct peer *p, int conn, const struct wire_control *c, uint64_t now);
+/* A later frame. Bytes of any kind: peer_heard. */
+void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t now);
+void peer_heard(struct peer *p, int conn, uint64_t now);
+/* The connection broke. */
+void peer_lost(struct peer *p, int conn, const char *why, uint64_t now);
+/* Our attempt was refused by the other machine: nobody listens there. */
+void peer_refused(struct peer *p, int conn, const char *why, uint64_t now);
+/* Does what is due; gives the time when it wants to be called again, UINT64_MAX: not. */
+uint64_t peer_tick(struct peer *p, uint64_t now);
+/* How it is that a link is down: from ops->down. */
+enum wire_up peer_loss_kind(const struct peer *p, uint64_t now);
+/* We end: says goodbye and connects no more. */
+void peer_stop(struct peer *p);

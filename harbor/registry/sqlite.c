@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* The embedded registry: three tables in state_dir/registry.sqlite, write-ahead log, full sync. A
+ * batch is one transaction and so one sync of the disk, however many names it holds. */
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/base/base.h"
+#include "core/base/fault.h"
+#include "core/log/log.h"
+#include "core/base/mem.h"
+#include "harbor/registry/registry.h"
+
+#define SCHEMA_VERSION 2
+
+static struct {
+	sqlite3 *db;
+	sqlite3_stmt *begin, *commit, *rollback;
+	sqlite3_stmt *put_node, *put_name, *drop_name, *put_number;
+} S;
+
+static const struct {
+	sqlite3_stmt **statement;
+	const char *sql;
+} statements[] = {
+	{ &S.begin, "BEGIN IMMEDIATE" },
+	{ &S.commit, "COMMIT" },
+	{ &S.rollback, "ROLLBACK" },
+	{ &S.put_node, "INSERT OR REPLACE INTO node VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" },
+	{ &S.put_name, "INSERT OR REPLACE INTO name VALUES(?1, ?2, ?3)" },
+	{ &S.drop_name, "DELETE FROM name WHERE name = ?1" },
+	{ &S.put_number, "INSERT OR REPLACE INTO number VALUES(0, ?1)" },
+};
+
+static void sqlite_close(void)
+{
+	for (size_t i = 0; i < array_len(statements); i++) {
+		sqlite3_finalize(*statements[i].statement);
+		*statements[i].statement = NULL;
+	}
+	sqlite3_close(S.db);
+	S.db = NULL;
+}
+
+static int version(void)
+{
+	sqlite3_stmt *st = NULL;
+	int v = -1;
+
+	if (sqlite3_prepare_v2(S.db, "PRAGMA user_version", -1, &st, NULL) == SQLITE_OK &&
+	    sqlite3_step(st) == SQLITE_ROW)
+		v = sqlite3_column_int(st, 0);
+	sqlite3_finalize(st);
+	return v;
+}
+
+static bool prepare(const char *file)
+{
+	if (sqlite3_open(file, &S.db) != SQLITE_OK ||
+	    sqlite3_exec(S.db, "PRAGMA busy_timeout=2000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", NULL,
+			 NULL, NULL) != SQLITE_OK)
+		return false;
+	if (version() == 0 &&
+	    sqlite3_exec(S.db,
+	                 "BEGIN; DROP TABLE IF EXISTS node; DROP TABLE IF EXISTS name;"
+			 "DROP TABLE IF EXISTS number;"
+			 "CREATE TABLE node(id INTEGER PRIMARY KEY, name TEXT NOT NULL,"
+			 " address TEXT NOT NULL, named INTEGER NOT NULL, up INTEGER NOT NULL,"
+			 " epoch INTEGER NOT NULL, gone INTEGER NOT NULL,"
+			 " births INTEGER NOT NULL);"
+			 "CREATE TABLE name(name TEXT PRIMARY KEY, handle INTEGER NOT NULL,"
+			 " fence INTEGER NOT NULL) WITHOUT ROWID;"
+			 "CREATE TABLE number(one INTEGER PRIMARY KEY, last INTEGER NOT NULL);"
+			 "PRAGMA user_version=2; COMMIT;",
+			 NULL, NULL, NULL) != SQLITE_OK)
+		return false;
+	for (size_t i = 0; i < array_len(statements); i++)
+		if (sqlite3_prepare_v2(S.db, statements[i].sql, -1, statements[i].statement, NULL) != SQLITE_OK)
+			return false;
+	return true;
+}
+
+static int sqlite_open(const char *state_dir, char **ret_error)
+{
+	cleanup(mem_freep) char *file = state_dir ? mem_printf("%s/registry.sqlite", state_dir) :
+						    mem_strdup(":memory:");
+	bool ok;
+
+	if (state_dir)
+		(void)mkdir(state_dir, 0750); /* opening says what is wrong with it */
+	ok = prepare(file);
+	if (ok && version() == SCHEMA_VERSION)
+		return 0;
+	*ret_error = ok ? mem_printf("registry %s: written by another version of harbord", file) :
+			  mem_printf("registry %s: %s", file, sqlite3_errmsg(S.db));
+	sqlite_close();
+	return -EACCES;
+}
+
+static void copy_text(char *to, size_t size, sqlite3_stmt *st, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(st, column);
+
+	snprintf(to, size, "%s", text ? text : "");
+}
+
+static uint64_t column_number(sqlite3_stmt *st, int column)
+{
+	return (uint64_t)sqlite3_column_int64(st, column);
+}
+
+/* Calls row for each; 0 or -EIO. */
+static int select_all(const char *sql, void (*row)(sqlite3_stmt *st, void *ud), void *ud)
+{
+	sqlite3_stmt *st = NULL;
+	int r = sqlite3_prepare_v2(S.db, sql, -1, &st, NULL);
+
+	while (r == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
+		row(st, ud);
+	return sqlite3_finalize(st) != SQLITE_OK || r != SQLITE_OK ? -EIO : 0;
+}
+
+struct loading {
+	void (*node)(const struct registry_node *n, void *ud);
+	void (*name)(const char *name, uint32_t handle, uint64_t fence, void *ud);
+	uint64_t *number;
+	void *ud;
+};
+
+static void load_node(sqlite3_stmt *st, void *arg)
+{
+	struct loading *l = arg;
+	struct registry_node n = { .id = (unsigned)sqlite3_column_int(st, 0),
+				   .named = sqlite3_column_int(st, 3) != 0,
+				   .up = sqlite3_column_int(st, 4) != 0,
+				   .epoch = column_number(st, 5),
+				   .gone = column_number(st, 6),
+				   .births = column_number(st, 7) };
+
+	copy_text(n.name, sizeof(n.name), st, 1);
+	copy_text(n.address, sizeof(n.address), st, 2);
+	l->node(&n, l->ud);
+}
+
+static void load_name(sqlite3_stmt *st, void *arg)
+{
+	struct loading *l = arg;
+	char text[16];
+
+	copy_text(text, sizeof(text), st, 0);
+	l->name(text, (uint32_t)sqlite3_column_int64(st, 1), column_number(st, 2), l->ud);
+}
+
+static void load_number(sqlite3_stmt *st, void *arg)
+{
+	*((struct loading *)arg)->number = column_number(st, 0);
+}
+
+static int sqlite_load(void (*node)(const struct registry_node *, void *),
+                       void (*name)(const char *, uint32_t, uint64_t, void *), uint64_t *ret_number,
+                       void *ud)
+{
+	struct loading l = { node, name, ret_number, ud };
+	int r;
+
+	*ret_number = 0;
+	r = select_all("SELECT id, name, address, named, up, epoch, gone, births FROM node",
+	               load_node, &l);
+	if (r == 0)
+		r = select_all("SELECT name, handle, fence FROM name", load_name, &l);
+	return r ? r : select_all("SELECT last FROM number", load_number, &l);
+}
+
+static bool run(sqlite3_stmt *st)
+{
+	bool ok = !fault(sqlite_step) && sqlite3_step(st) == SQLITE_DONE;
+
+	sqlite3_reset(st);
+	sqlite3_clear_bindings(st);
+	return ok;
+}
+
+static bool save_node(const struct registry_node *n)
+{
+	sqlite3_bind_int64(S.put_node, 1, n->id);
+	sqlite3_bind_text(S.put_node, 2, n->name, -1, SQLITE_STATIC);
+	sqlite3_bind_text(S.put_node, 3, n->address, -1, SQLITE_STATIC);
+	sqlite3_bind_int(S.put_node, 4, n->named);
+	sqlite3_bind_int(S.put_node, 5, n->up);
+	sqlite3_bind_int64(S.put_node, 6, (sqlite3_int64)n->epoch);
+	sqlite3_bind_int64(S.put_node, 7, (sqlite3_int64)n->gone);
+	sqlite3_bind_int64(S.put_node, 8, (sqlite3_int64)n->births);
+	return run(S.put_node);
+}
+
+static bool save_name(const struct registry_change *c)
+{
+	sqlite3_stmt *st = c->handle ? S.put_name : S.drop_name;
+
+	sqlite3_bind_text(st, 1, c->name, -1, SQLITE_STATIC);
+	if (c->handle) {
+		sqlite3_bind_int64(st, 2, c->handle);
+		sqlite3_bind_int64(st, 3, (sqlite3_int64)c->fence);
+	}
+	return run(st);
+}
+
+static bool save_number(uint64_t number)
+{
+	sqlite3_bind_int64(S.put_number, 1, (sqlite3_int64)number);
+	return run(S.put_number);
+}
+
+static int sqlite_save(const struct registry_change *changes, size_t n, uint64_t number)
+{
+	bool ok = run(S.begin);
+
+	for (size_t i = 0; i < n && ok; i++)
+		ok = changes[i].is_name ? save_name(&changes[i]) : save_node(&changes[i].node);
+	if (ok && save_number(number) && run(S.commit))
+		return 0;
+	log_error("registry: %s", sqlite3_errmsg(S.db));
+	(void)run(S.rollback);
+	return -EIO;
+}
+
+const struct registry_ops registry_sqlite = {
+	.open = sqlite_open,
+	.close = sqlite_close,
+	.load = sqlite_load,
+	.save = sqlite_save,
+};

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+/* skynet: sending and calling (lua-core.md 3.5). */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "core/actor/remote.h"
+#include "lua/host/host.h"
+#include "lua/api/seri.h"
+
+#define SELF(h) service_handle((h)->s)
+
+/* ---- from values to a message ---- */
+
+struct msg *api_take_message(lua_State *L, int arg)
+{
+	struct msg *m;
+
+	switch (lua_type(L, arg)) {
+	case LUA_TNONE:
+	case LUA_TNIL:
+		return msg_create(0);
+	case LUA_TSTRING: {
+		size_t n;
+		const char *s = lua_tolstring(L, arg, &n);
+
+		return msg_create_copy(s, n);
+	}
+	case LUA_TLIGHTUSERDATA: {
+		void *p = lua_touserdata(L, arg);
+		lua_Integer n = luaL_checkinteger(L, arg + 1);
+
+		if (!p)
+			return msg_create(0);
+		luaL_argcheck(L, n >= 0, arg + 1, "negative size");
+		m = msg_of(p);
+		*m = (struct msg){ .size = (uint64_t)n,
+			           .flags = host_payload_flags(host_of(L), p) };
+		return m;
+	}
+	default:
+		luaL_error(L, "invalid param %s", luaL_typename(L, arg));
+		return NULL;
+	}
+}
+
+struct msg *api_pack_message(lua_State *L, struct proto *p, int from)
+{
+	struct msg *m;
+
+	if (likely(p->seri)) {
+		size_t size;
+		void *payload = seri_pack(L, from, &size);
+
+		if (unlikely(!payload))
+			return msg_create(0);
+		m = msg_of(payload);
+		*m = (struct msg){ .size = size };
+		return m;
+	}
+	if (p->pack_ref == LUA_NOREF)
+		luaL_error(L, "protocol %s has no pack function", p->name);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, p->pack_ref);
+	lua_insert(L, from);
+	lua_call(L, lua_gettop(L) - from, 2);
+	m = api_take_message(L, from);
+	lua_settop(L, from - 1);
+	return m;
+}
+
+/* ---- sending ---- */
+
+int api_deliver(lua_State *L, int arg, struct msg *m, uint32_t *ret_dest)
+{
+	const char *name;
+
+	if (likely(lua_type(L, arg) == LUA_TNUMBER)) {
+		m->dest = *ret_dest = (uint32_t)lua_tointeger(L, arg);
+		if (unlikely(m->dest == 0)) {
+			msg_destroy(m);
+			return luaL_error(L, "Invalid service address 0");
+		}
+		return service_send(m);
+	}
+	if (lua_type(L, arg) != LUA_TSTRING) {
+		msg_destroy(m);
+		return luaL_error(L, "dest address type (%s) must be a string or number.",
+		                  luaL_typename(L, arg));
+	}
+	name = lua_tostring(L, arg);
+	*ret_dest = 0;
+	if (name[0] != ':' && name[0] != '.')
+		return service_send_name(name, m);
+	m->dest = *ret_dest = service_find(name);
+	if (m->dest == 0) {
+		msg_destroy(m);
+		return SEND_NO_SERVICE;
+	}
+	return service_send(m);
+}
+
+/* The contract's results of a send: the session, nothing, or false (a limit, or the way to
+ * another node is shut). */
+static int push_sent(lua_State *L, int r, int32_t session)
+{
+	if (likely(r == SEND_OK)) {
+		lua_pushinteger(L, session);
+		return 1;
+	}
+	if (r == SEND_TOO_LARGE || r == SEND_REFUSED) {
+		lua_pushboolean(L, 0);
+		return 1;
+	}
+	return 0;
+}
+
+int api_send(lua_State *L)
+{
+	struct host *h = host_of(L);
+	struct proto *p = proto_check(L, 2);
+	struct msg *m = api_pack_message(L, p, 3);
+	uint32_t dest;
+
+	m->source = SELF(h);
+	m->type = p->id;
+	return push_sent(L, api_deliver(L, 1, m, &dest), 0);
+}
+
+int api_rawsend(lua_State *L)
+{
+	struct host *h = host_of(L);
+	struct proto *p = proto_check(L, 2);
+	struct msg *m = api_take_message(L, 3);
+	uint32_t dest;
+
+	m->source = SELF(h);
+	m->type = p->id;
+	return push_sent(L, api_deliver(L, 1, m, &dest), 0);
+}
+
+/* m hands on the request that t serves, or answers it. */
+static bool serves(const struct task *t, const struct msg *m)
+{
+	return t && m->session && t->session == m->session && (t->source == m->source || msg_is_answer(m));
+}
+
+int api_redirect(lua_State *L)
+{
+	struct host *h = host_of(L);
+	uint32_t source = (uint32_t)luaL_checkinteger(L, 2);
+	struct proto *p = proto_check(L, 3);
+	int32_t session = (int32_t)luaL_checkinteger(L, 4);
+	struct msg *m = api_take_message(L, 5);
+	struct task *t = api_request_task(L);
+	struct msg head;
+	int r;
+
+	m->source = source ? source : SELF(h);
+	m->session = session;
+	m->type = p->id;
+	head = *m;
+	r = api_deliver(L, 1, m, &head.dest);
+	if (unlikely(r != SEND_OK) && r != SEND_REFUSED) {
+		/* The request of this task stays its own to answer; anybody else's has nobody
+		 * any more. */
+		if (head.source != SELF(h) && msg_wants_answer(&head) && !serves(t, &head))
+			service_send_error_text(head.dest, head.source, session, "no such service");
+	} else if (serves(t, &head)) {
+		/* Whoever sends on with the session of the request it serves has handed the
+		 * request on, or answered it by hand: somebody else's answer ends it, and
+		 * nothing was forgotten. */
+		t->session = 0;
+		t->request_state = REQUEST_DONE;
+	}
+	return push_sent(L, r, session);
+}
+
+/* ---- calling ---- */
+
+int api_answer_values(lua_State *L)
+{
+	struct task *t = task_of(L);
+	struct msg *m = t->held;
+	struct proto *p = t->call_proto;
+	int n;
+
+	task_check_failed(L, t);
+	lua_settop(L, 0);
+	if (unlikely(!m))
+		return 0;
+	if (likely(p->seri)) {
+		n = seri_read(L, m->size ? msg_payload(m) : NULL, m->size, m->flags & MSG_FOREIGN);
+		t->held = msg_destroy(m);
+		return n;
+	}
+	if (p->unpack_ref == LUA_NOREF)
+		return luaL_error(L, "protocol %s has no unpack function", p->name);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, p->unpack_ref);
+	lua_pushlightuserdata(L, m->size ? msg_payload(m) : NULL);
+	lua_pushinteger(L, (lua_Integer)m->size);
+	lua_call(L, 2, LUA_MULTRET);
+	return lua_gettop(L);
+}
+
+static int call_done(lua_State *L, int status, lua_KContext ctx)
+{
+	(void)status;
+	(void)ctx;
+	return api_answer_values(L);
+}
+
+/* The message itself: it is held until the task yields again. */
+static int rawcall_done(lua_State *L, int status, lua_KContext ctx)
+{
+	struct task *t = task_of(L);
+
+	(void)status;
+	(void)ctx;
+	task_check_failed(L, t);
+	lua_pushlightuserdata(L, t->held && t->held->size ? msg_payload(t->held) : NULL);
+	lua_pushinteger(L, t->held ? (lua_Integer)t->held->size : 0);
+	return 2;
+}
+
+static uint32_t hash_name(const char *name)
+{
+	uint32_t x = 2166136261u;
+
+	for (; *name; name++)
+		x = (x ^ (uint8_t)*name) * 16777619u;
+	return x;
+}
+
+static noinline int invalid_address(lua_State *L, int arg, uint32_t dest)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), ":%08x", dest);
+	return luaL_error(L, "call to invalid address %s",
+	                  lua_type(L, arg) == LUA_TSTRING ? lua_tostring(L, arg) : text);
+}
+
+static void set_deadline(struct task *t, int64_t timeout_cs)
+{
+	struct host *h = t->host;
+	struct wait *w;
+
+	t->deadline_session = host_new_session(h);
+	w = wait_add(h, t->deadline_session, WAIT_DEADLINE);
+	w->peer = t->wait_session;
+	w->task = t;
+	w->timer = service_timeout(h->s, t->deadline_session, 0, (uint64_t)timeout_cs * NS_PER_CS);
+}
+
+int api_request(lua_State *L, int arg, struct proto *p, struct msg *m, int64_t timeout_cs,
+                lua_KFunction done)
+{
+	struct task *t = task_of(L);
+	struct host *h = t->host;
+	int32_t session = host_new_session(h);
+	uint32_t dest;
+	struct wait *w;
+	int r;
+
+	m->source = SELF(h);
+	m->session = session;
+	m->type = p->id;
+	if (unlikely(t->tag))
+		trace_call(L, t, arg);
+	/* The answer may be here before we wait for it, but nobody looks at it before this task
+	 * yields. */
+	r = api_deliver(L, arg, m, &dest);
+	/* Refused by a link: the reason comes as PTYPE_ERROR. */
+	if (unlikely(r != SEND_OK && r != SEND_REFUSED)) {
+		if (r == SEND_TOO_LARGE)
+			return luaL_error(L, "call failed: %s", REMOTE_TOO_LARGE);
+		return invalid_address(L, arg, dest);
+	}
+	w = wait_add(h, session, WAIT_CALL);
+	w->task = t;
+	w->dest = dest;
+	if (unlikely(dest == 0)) /* skynet.term may be told the name */
+		w->name_hash = hash_name(lua_tostring(L, arg));
+	t->wait = WAIT_CALL;
+	t->wait_session = session;
+	t->call_proto = p;
+	if (unlikely(timeout_cs >= 0))
+		set_deadline(t, timeout_cs);
+	return lua_yieldk(L, 0, 0, done ? done : call_done);
+}
+
+int api_call(lua_State *L)
+{
+	struct proto *p = proto_check(L, 2);
+
+	(void)task_blocking(L, "call");
+	return api_request(L, 1, p, api_pack_message(L, p, 3), -1, call_done);
+}
+
+int api_rawcall(lua_State *L)
+{
+	struct proto *p = proto_check(L, 2);
+
+	(void)task_blocking(L, "rawcall");
+	return api_request(L, 1, p, api_take_message(L, 3), -1, rawcall_done);
+}
+
+/* Ours: skynet.calltimeout(ti, addr, typename, ...) is call that raises "call failed: timeout"
+ * after ti cs. */
+int api_calltimeout(lua_State *L)
+{
+	lua_Integer ti = luaL_checkinteger(L, 1);
+	struct proto *p = proto_check(L, 3);
+
+	(void)task_blocking(L, "calltimeout");
+	ti = ti < 0 ? 0 : ti > INT32_MAX ? INT32_MAX : ti;
+	return api_request(L, 2, p, api_pack_message(L, p, 4), ti, call_done);
+}
+
+/* As if addr had died: pending calls to it fail, answers that it waits for are forgotten. A call by
+ * global name fails by the same name. */
+int api_term(lua_State *L)
+{
+	struct host *h = host_of(L);
+	uint32_t dest = 0, hash = 0;
+	struct msg *m;
+
+	if (lua_type(L, 1) == LUA_TNUMBER) {
+		dest = (uint32_t)lua_tointeger(L, 1);
+	} else {
+		const char *name = luaL_checkstring(L, 1);
+
+		if (name[0] == ':' || name[0] == '.')
+			dest = service_find(name);
+		else
+			hash = hash_name(name);
+	}
+	for (unsigned i = 0; hash && i < h->waits_size; i++) {
+		const struct wait *w = &h->waits[i];
+
+		if (!w->session || w->kind != WAIT_CALL || w->dest || w->name_hash != hash)
+			continue;
+		/* by a message to ourselves: a wait must not be resumed from inside a task */
+		service_send_error_text(SELF(h), SELF(h), w->session, "terminated");
+	}
+	if (!dest)
+		return 0;
+	m = msg_create_copy("terminated", 10);
+	m->source = dest;
+	m->dest = SELF(h);
+	m->type = PTYPE_ERROR;
+	service_forward(m);
+	return 0;
+}
+
+/* ---- waiting for core/actor/remote.h ---- */
+
+static int remote_done(lua_State *L, int status, lua_KContext ctx)
+{
+	struct task *t = task_of(L);
+	struct msg *m = t->held;
+
+	(void)status;
+	(void)ctx;
+	task_check_failed(L, t);
+	lua_settop(L, 0);
+	return t->answer ? t->answer(L, m && m->size ? msg_payload(m) : NULL, m ? m->size : 0) : 0;
+}
+
+int luahost_wait_answer(lua_State *L, int32_t session, luahost_answer on_answer)
+{
+	struct task *t = task_blocking(L, "harbor");
+	struct wait *w = wait_add(t->host, session, WAIT_CALL);
+
+	w->task = t;
+	t->wait = WAIT_CALL;
+	t->wait_session = session;
+	t->answer = on_answer;
+	return lua_yieldk(L, 0, 0, remote_done);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * Lua service host: the module "snlua". What daemon/ sees of lua/.
+ */
+#include <stdbool.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct luahost_config {
+	const char *lib_dir;       /* our own Lua files, lua/lib in the source tree: before every path */
+	const char *service_dir;   /* our own Lua services, lua/service */
+	size_t memory_limit;       /* most bytes of one service's Lua state, 0 = none */
+	unsigned mailbox_max;      /* bound of the mailboxes of the program's services (core/actor/overload.h), 0 = none */
+	bool mailbox_only_warns;
+};
+
+/* Adds the module "snlua" (and "logger") to core, installs the interrupt. Paths of the user come
+ * from the environment (lua_path, lua_cpath, luaservice, preload). Before node_start. 0 or -errno. */
+int luahost_init(const struct luahost_config *c);
+void luahost_fini(void);
+
+/* For people: which Lua is linked in, and whether it shares code and tables. */
+const char *luahost_vm(void);

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* The Lua state of a service and its memory. */
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/fault.h"
+#include "core/log/log.h"
+#include "lua/host/host.h"
+
+#define DESCRIBE_BYTES ((size_t)256 << 10) /* beyond the limit, for the text of an error */
+
+/* Accounts every byte; refuses to grow beyond the limit while code of the program runs, which
+ * Lua turns into "not enough memory". */
+static void *allocate(void *ud, void *p, size_t old, size_t size)
+{
+	struct host *h = ud;
+
+	if (!p)
+		old = 0;
+	if (size == 0) {
+		h->memory -= old;
+		free(p);
+		atomic_store_explicit(&h->s->memory, h->memory,
+		                      memory_order_relaxed); /* a statistic */
+		return NULL;
+	}
+	if (unlikely(h->memory_limit && size > old && h->running &&
+	             h->memory + size - old >
+	                     h->memory_limit + (h->describing ? DESCRIBE_BYTES : 0)))
+		return NULL;
+	if (size > old && h->running && fault(lua_alloc))
+		return NULL;
+	void *q = p ? realloc(p, size) : malloc(size);
+
+	if (!q)
+		return NULL;
+	h->memory += size - old;
+	atomic_store_explicit(&h->s->memory, h->memory, memory_order_relaxed);
+	if (unlikely(h->memory > h->memory_report)) {
+		h->memory_report *= 2;
+		/* the collector changes after the message, not in the middle of an allocation */
+		h->settling |= h->settled;
+		log_printf(LOG_LEVEL_WARNING, service_handle(h->s), "Memory warning %.2f M",
+		           (double)h->memory / (1 << 20));
+	}
+	return q;
+}
+
+/* A page that is touched for the first time costs a fault, which on a virtual machine takes longer than all else
+ * that a small service's birth does. While many are born, pages are therefore had by the dozen: a block is
+ * populated in one system call and given back, and the allocator cuts the next states out of it. */
+#define BURST_BIRTHS 16u
+#define BIRTH_BYTES ((size_t)24 << 10) /* what a small one takes */
+#define BURST_NS (50 * NS_PER_MS)
+#define BLOCK_BYTES ((size_t)256 << 10) /* jemalloc serves small requests from blocks up to this */
+
+static void prepare_pages(size_t need)
+{
+	static _Thread_local struct {
+		uint64_t last_ns;
+		unsigned births;
+		size_t ahead;
+	} w;
+	uint64_t now = clock_mono_ns();
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	if (now - w.last_ns > BURST_NS)
+		w.births = 0;
+	w.last_ns = now;
+	if (++w.births < BURST_BIRTHS)
+		return;
+	if (w.ahead >= need) {
+		w.ahead -= need;
+		return;
+	}
+	char *block = malloc(BLOCK_BYTES);
+
+	if (!block)
+		return;
+	/* best effort: an old kernel does not know it */
+	(void)madvise((void *)(((uintptr_t)block + page - 1) & ~(page - 1)), BLOCK_BYTES - page,
+		      MADV_POPULATE_WRITE);
+	free(block);
+	w.ahead = BLOCK_BYTES - page;
+}
+
+static int panic(lua_State *L)
+{
+	log_error("unprotected error in a Lua service: %s", lua_tostring(L, -1));
+	return 0;
+}
+
+static int open_libraries(lua_State *L)
+{
+	libs_open(L);
+	require_open(L);
+	/* Every service has the table, whether it requires it or not: messages come by its protocols. */
+	luaL_requiref(L, "skynet", luaopen_skynet, 0);
+	return 0;
+}
+
+int host_open_state(struct host *h)
+{
+	lua_State *L;
+
+	h->memory_report = HOST_LARGE_HEAP;
+	prepare_pages(BIRTH_BYTES);
+	L = lua_newstate(allocate, h);
+	if (!L)
+		return -1;
+	h->L = L;
+	lua_atpanic(L, panic);
+	h->main = (struct task){ .co = L, .host = h };
+	task_adopt(L, &h->main);
+	lua_gc(L, LUA_GCSTOP);
+	lua_pushcfunction(L, open_libraries);
+	return lua_pcall(L, 0, 0, 0) == LUA_OK ? 0 : -1;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* The C modules that `require` finds without a file. */
+#include <string.h>
+
+#include "core/base/base.h"
+#include "lua/host/host.h"
+
+static int cache_loadfile(lua_State *L)
+{
+	if (codecache_load(L, luaL_checkstring(L, 1)) == LUA_OK)
+		return 1;
+	luaL_pushfail(L);
+	lua_insert(L, -2);
+	return 2;
+}
+
+static int cache_clear(lua_State *L)
+{
+	(void)L;
+	codecache_clear();
+	search_forget();
+	return 0;
+}
+
+/* mode(): how this state uses the cache; mode(m) sets it. */
+static int cache_mode(lua_State *L)
+{
+	static const char *const modes[] = { "ON", "EXIST", "OFF", NULL }; /* enum code_mode */
+	struct host *h = host_of(L);
+
+	if (!lua_isnoneornil(L, 1)) {
+		int mode = luaL_checkoption(L, 1, NULL, modes);
+
+		h->code_mode = (uint8_t)mode;
+		return 0;
+	}
+	lua_pushstring(L, modes[h->code_mode]);
+	return 1;
+}
+
+static int luaopen_codecache(lua_State *L)
+{
+	static const luaL_Reg f[] = { { "loadfile", cache_loadfile },
+		                      { "clear", cache_clear },
+		                      { "mode", cache_mode },
+		                      { NULL, NULL } };
+
+	luaL_newlib(L, f);
+	return 1;
+}
+
+static const struct {
+	const char *name;
+	lua_CFunction open;
+} modules[] = {
+	{ "skynet", luaopen_skynet },
+	{ "skynet.core", luaopen_skynet_core },
+	{ "skynet.manager", luaopen_skynet_manager },
+	{ "skynet.harbor", luaopen_skynet_harbor },
+	{ "skynet.socketdriver", luaopen_skynet_socketdriver },
+	{ "skynet.codecache", luaopen_codecache },
+	{ "skynet.trace.core", luaopen_skynet_trace_core },
+	{ "skynet.debugchannel", luaopen_skynet_debugchannel },
+	{ "skynet.remotedebug.core", luaopen_skynet_remotedebug_core },
+	{ "skynet.memory", luaopen_skynet_memory },
+	{ "skynet.multicast.core", luaopen_skynet_multicast_core },
+	{ "skynet.sharetable.core", luaopen_skynet_sharetable_core },
+	{ "skynet.sharedata.core", luaopen_skynet_sharedata_core },
+	{ "skynet.stm", luaopen_skynet_stm },
+	{ "skynet.datasheet.core", luaopen_skynet_datasheet_core },
+	{ "skynet.coroutine", luaopen_skynet_coroutine },
+	{ "skynet.profile", luaopen_skynet_profile },
+	{ "skynet.netpack", luaopen_skynet_netpack },
+	{ "skynet.cluster.core", luaopen_skynet_cluster_core },
+	{ "sproto.core", luaopen_sproto_core },
+};
+
+lua_CFunction luahost_find_module(const char *name)
+{
+	for (size_t i = 0; i < array_len(modules); i++)
+		if (strcmp(modules[i].name, name) == 0)
+			return modules[i].open;
+	return NULL;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* Where the Lua file of a module is, without asking the file system at every birth.
+ *
+ * Our own modules are listed once. What the configured path has is remembered for SEARCH_TTL_NS, so a file
+ * that newly stands before another is seen a second later; whether the file's content is still the same, codecache.c asks
+ * every time. Limits: SEARCH_MAX remembered modules.
+ */
+#include <dirent.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/env.h"
+#include "core/ds/map.h"
+#include "core/base/mem.h"
+#include "lua/host/host.h"
+
+#define SEARCH_TTL_NS NS_PER_SEC
+#define SEARCH_MAX 4096u
+
+static struct map own_modules, own_services; /* set by search_init, then constant */
+
+static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER; /* LOCK_SEARCH */
+static struct map found; /* name -> file, number = monotonic second of the search */
+
+/* Adds every .lua file under dir: "skynet/db/redis.lua" as skynet.db.redis. */
+static void list_folder(struct map *m, const char *dir, const char *prefix, bool deep)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		cleanup(mem_freep) char *path = mem_printf("%s/%s", dir, e->d_name);
+		size_t n = strlen(e->d_name);
+
+		if (e->d_name[0] == '.')
+			continue;
+		if (n > 4 && strcmp(e->d_name + n - 4, ".lua") == 0) {
+			bool init = deep && *prefix && strcmp(e->d_name, "init.lua") == 0;
+			cleanup(mem_freep) char *name =
+				init ? mem_strndup(prefix, strlen(prefix) - 1) :
+				       mem_printf("%s%.*s", prefix, (int)n - 4, e->d_name);
+			struct map_item *i = map_add(m, name);
+
+			if (i)
+				i->text = steal(path);
+		} else if (deep) {
+			cleanup(mem_freep) char *inner = mem_printf("%s%s.", prefix, e->d_name);
+
+			list_folder(m, path, inner, true);
+		}
+	}
+	if (d)
+		closedir(d);
+}
+
+void search_init(const char *lib_dir, const char *service_dir)
+{
+	list_folder(&own_modules, lib_dir, "", true);
+	list_folder(&own_services, service_dir, "", false);
+}
+
+void search_fini(void)
+{
+	map_fini(&own_modules);
+	map_fini(&own_services);
+	search_forget();
+}
+
+void search_forget(void)
+{
+	pthread_rwlock_wrlock(&lock);
+	map_fini(&found);
+	pthread_rwlock_unlock(&lock);
+}
+
+const char *search_own_module(const char *name)
+{
+	struct map_item *i = map_find(&own_modules, name);
+
+	return i ? i->text : NULL;
+}
+
+const char *search_own_service(const char *name)
+{
+	struct map_item *i = map_find(&own_services, name);
+
+	return i ? i->text : NULL;
+}
+
+/* Pushes the first readable file of the templates and gives true, or pushes nothing. */
+static bool search_templates(lua_State *L, const char *path, const char *name)
+{
+	const char *slashed = luaL_gsub(L, name, ".", "/");
+
+	while (*path) {
+		size_t n = strcspn(path, ";");
+
+		if (n) {
+			lua_pushlstring(L, path, n);
+			const char *file = luaL_gsub(L, lua_tostring(L, -1), "?", slashed);
+
+			if (access(file, R_OK) == 0) {
+				lua_replace(L, -3);
+				lua_pop(L, 1);
+				return true;
+			}
+			lua_pop(L, 2);
+		}
+		path += n;
+		path += *path == ';';
+	}
+	lua_pop(L, 1);
+	return false;
+}
+
+static void remember(const char *name, const char *file, uint32_t second)
+{
+	struct map_item *i;
+
+	pthread_rwlock_wrlock(&lock);
+	i = map_find(&found, name);
+	if (!i && found.count < SEARCH_MAX)
+		i = map_add(&found, name);
+	if (i) {
+		mem_free(i->text);
+		i->text = mem_strdup(file);
+		i->number = second;
+	}
+	pthread_rwlock_unlock(&lock);
+}
+
+bool search_module(lua_State *L, const char *name)
+{
+	const char *own = search_own_module(name), *path = env_get("lua_path");
+	uint32_t second = (uint32_t)(clock_mono_ns() / SEARCH_TTL_NS);
+	struct map_item *i;
+	char file[1024] = "";
+
+	if (own) {
+		lua_pushstring(L, own);
+		return true;
+	}
+	pthread_rwlock_rdlock(&lock);
+	i = map_find(&found, name);
+	/* copied: a Lua error must not leave the lock behind */
+	if (i && i->number == second && strlen(i->text) < sizeof(file))
+		strcpy(file, i->text);
+	pthread_rwlock_unlock(&lock);
+	if (*file) {
+		lua_pushstring(L, file);
+		return true;
+	}
+	if (!search_templates(L, path ? path : SEARCH_DEFAULT_PATH, name))
+		return false;
+	remember(name, lua_tostring(L, -1), second);
+	return true;
+}

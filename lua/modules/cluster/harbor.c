@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/* skynet.harbor: global names and links (lua-core.md 5.3), over core/actor/remote.h. Beyond the contract:
+ * register and release, which wait for the verdict, find, which does not wait, watch, which tells
+ * of lost names, and a time limit for queryname. */
+#include <string.h>
+
+#include "core/actor/names.h"
+#include "core/actor/remote.h"
+#include "core/actor/service.h"
+#include "lua/host/host.h"
+#include "lua/host/lua_priv.h"
+
+static const char *check_global(lua_State *L, int arg)
+{
+	const char *name = luaL_checkstring(L, arg);
+
+	if (!remote_name_valid(name))
+		luaL_error(L, "assertion failed! Invalid global name %s", name);
+	return name;
+}
+
+static int harbor_globalname(lua_State *L)
+{
+	uint32_t self = service_handle(luahost_service(L));
+
+	remote_get()->register_name(self, 0, check_global(L, 1),
+				    (uint32_t)luaL_optinteger(L, 2, self));
+	return 0;
+}
+
+static int push_true(lua_State *L, const void *data, size_t size)
+{
+	(void)data;
+	(void)size;
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* In a cluster with the number of the registration: a later owner of the name has a higher one. */
+static int push_fence(lua_State *L, const void *data, size_t size)
+{
+	lua_Integer fence;
+
+	lua_pushboolean(L, 1);
+	if (size < sizeof(fence))
+		return 1;
+	memcpy(&fence, data, sizeof(fence));
+	lua_pushinteger(L, fence);
+	return 2;
+}
+
+static int push_nothing(lua_State *L, const void *data, size_t size)
+{
+	(void)L;
+	(void)data;
+	(void)size;
+	return 0;
+}
+
+static int push_handle(lua_State *L, const void *data, size_t size)
+{
+	uint32_t handle = 0;
+
+	if (size >= sizeof(handle))
+		memcpy(&handle, data, sizeof(handle));
+	lua_pushinteger(L, handle);
+	return 1;
+}
+
+static int harbor_register(lua_State *L)
+{
+	uint32_t self = service_handle(luahost_service(L));
+	const char *name = check_global(L, 1);
+	uint32_t handle = (uint32_t)luaL_optinteger(L, 2, self);
+
+	task_blocking(L, "harbor.register");
+	int32_t session = host_new_session(host_of(L));
+
+	remote_get()->register_name(self, session, name, handle);
+	return luahost_wait_answer(L, session, push_fence);
+}
+
+static int harbor_release(lua_State *L)
+{
+	uint32_t self = service_handle(luahost_service(L));
+	const char *name = check_global(L, 1);
+
+	task_blocking(L, "harbor.release");
+	int32_t session = host_new_session(host_of(L));
+
+	remote_get()->release_name(self, session, name, (uint32_t)luaL_optinteger(L, 2, self));
+	return luahost_wait_answer(L, session, push_true);
+}
+
+/* queryname(name[, timeout_cs]) */
+static int harbor_queryname(lua_State *L)
+{
+	const char *name = luaL_checkstring(L, 1);
+	lua_Integer ti = luaL_optinteger(L, 2, 0);
+	int32_t session;
+
+	if (name[0] == '.') {
+		uint32_t handle = names_find(name + 1);
+
+		if (!handle)
+			return 0;
+		lua_pushinteger(L, handle);
+		return 1;
+	}
+	check_global(L, 1);
+	task_blocking(L, "harbor.queryname");
+	session = host_new_session(host_of(L));
+	if (ti > INT32_MAX / 10)
+		ti = INT32_MAX / 10;
+	remote_get()->query_name(service_handle(luahost_service(L)), session, name,
+				 ti > 0 ? (uint32_t)ti * 10 : 0);
+	return luahost_wait_answer(L, session, push_handle);
+}
+
+/* find(name): the handle of a global name that is known here just now, or nil. */
+static int harbor_find(lua_State *L)
+{
+	uint32_t handle = remote_get()->find_name(check_global(L, 1));
+
+	if (!handle)
+		return 0;
+	lua_pushinteger(L, handle);
+	return 1;
+}
+
+static int wait_link(lua_State *L, void (*f)(uint32_t, int32_t, unsigned))
+{
+	lua_Integer id = luaL_checkinteger(L, 1);
+
+	luaL_argcheck(L, id >= 0 && id <= 255, 1, "a harbor id is 0 to 255");
+	task_blocking(L, "harbor.link");
+	int32_t session = host_new_session(host_of(L));
+
+	f(service_handle(luahost_service(L)), session, (unsigned)id);
+	return luahost_wait_answer(L, session, push_nothing);
+}
+
+static int harbor_link(lua_State *L)
+{
+	return wait_link(L, remote_get()->wait_disconnected);
+}
+
+static int harbor_connect(lua_State *L)
+{
+	return wait_link(L, remote_get()->wait_connected);
+}
+
+static int harbor_linkmaster(lua_State *L)
+{
+	task_blocking(L, "harbor.linkmaster");
+	int32_t session = host_new_session(host_of(L));
+
+	remote_get()->wait_master_lost(service_handle(luahost_service(L)), session);
+	return luahost_wait_answer(L, session, push_nothing);
+}
+
+/* ---- names that are lost ---- */
+
+static int push_loss(lua_State *L, const void *data, size_t size)
+{
+	uint32_t winner = 0;
+
+	if (size < sizeof(winner))
+		return 0;
+	memcpy(&winner, data, sizeof(winner));
+	lua_pushlstring(L, (const char *)data + sizeof(winner), size - sizeof(winner));
+	lua_pushinteger(L, winner);
+	return 2;
+}
+
+static int wait_loss(lua_State *L)
+{
+	task_blocking(L, "harbor.watch");
+	int32_t session = host_new_session(host_of(L));
+
+	remote_get()->wait_name_lost(service_handle(luahost_service(L)), session);
+	return luahost_wait_answer(L, session, push_loss);
+}
+
+static void push_fork(lua_State *L)
+{
+	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+	lua_getfield(L, -1, "skynet");
+	lua_getfield(L, -1, "fork");
+	lua_replace(L, -3);
+	lua_pop(L, 1);
+}
+
+/* Its function at 1. Each loss is a task of its own: one that waits or fails does not keep the next
+ * back. */
+static int watch_losses(lua_State *L, int status, lua_KContext lost)
+{
+	(void)status;
+	do {
+		if (lost) {
+			push_fork(L);
+			lua_insert(L, 2);
+			lua_pushvalue(L, 1);
+			lua_insert(L, 3);
+			lua_call(L, 3, 0);
+		}
+		lua_settop(L, 1);
+		lua_pushcfunction(L, wait_loss);
+		lua_callk(L, 0, LUA_MULTRET, 1, watch_losses);
+		lost = 1;
+	} while (lua_gettop(L) == 3);
+	return 0;
+}
+
+static int watch_task(lua_State *L)
+{
+	return watch_losses(L, LUA_OK, 0);
+}
+
+/* watch(f): calls f(name, winner) in a task of its own whenever a global name of this service has
+ * gone to another. */
+static int harbor_watch(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TFUNCTION);
+	push_fork(L);
+	lua_pushcfunction(L, watch_task);
+	lua_pushvalue(L, 1);
+	lua_call(L, 2, 0);
+	return 0;
+}
+
+int luaopen_skynet_harbor(lua_State *L)
+{
+	static const luaL_Reg functions[] = {
+	        {"globalname", harbor_globalname},
+	        {"queryname", harbor_queryname},
+	        {"register", harbor_register},
+	        {"release", harbor_release},
+	        {"link", harbor_link},
+	        {"connect", harbor_connect},
+	        {"linkmaster", harbor_linkmaster},
+	        {"watch", harbor_watch},
+	        {"find", harbor_find},
+	        {NULL, NULL},
+	};
+
+	luaL_newlib(L, functions);
+	return 1;
+}

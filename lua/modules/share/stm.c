@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/* skynet.stm: one writer publishes versions of some bytes, many readers look at the newest (lua-core.md 5.9).
+ *
+ * The writer and all readers share a cell. The cell points to the current version; a reader that sees another pointer
+ * than the one it read last takes a reference under the cell's lock, which is held for a few instructions only. So
+ * a reader keeps its version until it reads a newer one, and it compares addresses of versions that it keeps alive:
+ * an address cannot come back as another version unnoticed.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "core/base/base.h"
+#include "core/base/mem.h"
+#include "core/actor/msg.h"
+#include "lua/host/lua_priv.h"
+
+struct version {
+	atomic_uint refs; /* released with release, acquired by who frees */
+	size_t size;
+	void *data;       /* made by payload_alloc */
+};
+
+struct cell {
+	atomic_uint refs; /* the writer, the readers, the pointers on their way */
+	pthread_mutex_t lock;
+	struct version *current; /* under lock; NULL: the writer is gone */
+};
+
+struct reader {
+	struct cell *cell;
+	struct version *seen;
+};
+
+static const char writer_meta, reader_meta;
+
+static void version_unref(struct version *v)
+{
+	/* acq_rel with itself: whoever frees comes after all who read */
+	if (!v || atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	payload_free(v->data);
+	mem_free(v);
+}
+
+static void cell_unref(struct cell *c)
+{
+	if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	version_unref(c->current);
+	pthread_mutex_destroy(&c->lock);
+	mem_free(c);
+}
+
+static void cell_set(struct cell *c, struct version *v_take)
+{
+	struct version *old;
+
+	pthread_mutex_lock(&c->lock);
+	old = c->current;
+	c->current = v_take;
+	pthread_mutex_unlock(&c->lock);
+	version_unref(old);
+}
+
+static struct version *cell_get(struct cell *c)
+{
+	struct version *v;
+
+	pthread_mutex_lock(&c->lock);
+	v = c->current;
+	if (v) /* relaxed: the cell holds one */
+		atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
+	pthread_mutex_unlock(&c->lock);
+	return v;
+}
+
+/* Of the string at arg, or (pointer, size), which is taken. */
+static struct version *make_version(lua_State *L, int arg)
+{
+	struct version *v;
+	void *data;
+	size_t n;
+
+	if (lua_type(L, arg) == LUA_TSTRING) {
+		const char *s = lua_tolstring(L, arg, &n);
+
+		data = payload_alloc(n);
+		memcpy(data, s, n);
+	} else {
+		lua_Integer size = luaL_checkinteger(L, arg + 1);
+
+		luaL_checktype(L, arg, LUA_TLIGHTUSERDATA);
+		data = lua_touserdata(L, arg);
+		luaL_argcheck(L, size >= 0, arg + 1, "a size is not negative");
+		n = (size_t)size;
+	}
+	v = mem_alloc(sizeof(*v));
+	atomic_init(&v->refs, 1);
+	v->size = n;
+	v->data = data;
+	return v;
+}
+
+static void set_meta(lua_State *L, const void *key, lua_CFunction gc, lua_CFunction call)
+{
+	if (lua_rawgetp(L, LUA_REGISTRYINDEX, key) == LUA_TNIL) {
+		lua_pop(L, 1);
+		lua_createtable(L, 0, 2);
+		lua_pushcfunction(L, gc);
+		lua_setfield(L, -2, "__gc");
+		lua_pushcfunction(L, call);
+		lua_setfield(L, -2, "__call");
+		lua_pushvalue(L, -1);
+		lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+	}
+	lua_setmetatable(L, -2);
+}
+
+static void *check(lua_State *L, const void *key, const char *what)
+{
+	void *p = lua_touserdata(L, 1);
+	bool ours = false;
+
+	if (p && lua_getmetatable(L, 1)) {
+		lua_rawgetp(L, LUA_REGISTRYINDEX, key);
+		ours = lua_rawequal(L, -1, -2);
+		lua_pop(L, 2);
+	}
+	if (!ours)
+		luaL_typeerror(L, 1, what);
+	return p;
+}
+
+/* ---- the writer ---- */
+
+static int writer_gc(lua_State *L)
+{
+	struct cell **w = lua_touserdata(L, 1);
+
+	if (*w) {
+		cell_set(*w, NULL);
+		cell_unref(steal(*w));
+	}
+	return 0;
+}
+
+/* w(string) or w(pointer, size), which is taken: the new version. */
+static int writer_call(lua_State *L)
+{
+	struct cell **w = check(L, &writer_meta, "stm writer");
+
+	luaL_argcheck(L, *w != NULL, 1, "closed");
+	cell_set(*w, make_version(L, 2));
+	return 0;
+}
+
+/* new(string) or new(pointer, size): the writer; its first version is that. */
+static int new(lua_State *L)
+{
+	struct cell **w;
+
+	w = lua_newuserdatauv(L, sizeof(struct cell *), 0);
+	*w = NULL;
+	set_meta(L, &writer_meta, writer_gc, writer_call);
+	struct version *v = make_version(L, 1);
+
+	*w = mem_alloc(sizeof(**w));
+	atomic_init(&(*w)->refs, 1);
+	pthread_mutex_init(&(*w)->lock, NULL);
+	(*w)->current = v;
+	return 1;
+}
+
+/* copy(w): what another service gives to newcopy, once. */
+static int copy(lua_State *L)
+{
+	struct cell **w = check(L, &writer_meta, "stm writer");
+
+	luaL_argcheck(L, *w != NULL, 1, "closed");
+	/* relaxed: the writer holds one */
+	atomic_fetch_add_explicit(&(*w)->refs, 1, memory_order_relaxed);
+	lua_pushlightuserdata(L, *w);
+	return 1;
+}
+
+/* ---- readers ---- */
+
+static int reader_gc(lua_State *L)
+{
+	struct reader *r = lua_touserdata(L, 1);
+
+	version_unref(steal(r->seen));
+	cell_unref(steal(r->cell));
+	return 0;
+}
+
+/* r(f[, ud]): true and what f(pointer, size, ud) gives if there is a version that was not read; else false. */
+static int reader_call(lua_State *L)
+{
+	struct reader *r = check(L, &reader_meta, "stm reader");
+	struct version *v;
+
+	luaL_checktype(L, 2, LUA_TFUNCTION);
+	luaL_argcheck(L, r->cell != NULL, 1, "closed");
+	lua_settop(L, 3);
+	v = cell_get(r->cell);
+	if (!v || v == r->seen) {
+		version_unref(v);
+		lua_pushboolean(L, 0);
+		return 1;
+	}
+	version_unref(r->seen);
+	r->seen = v;
+	lua_pushboolean(L, 1);
+	lua_replace(L, 1);
+	lua_pushlightuserdata(L, v->data);
+	lua_pushinteger(L, (lua_Integer)v->size);
+	lua_rotate(L, 3, 2); /* true, f, pointer, size, ud */
+	lua_call(L, 3, LUA_MULTRET);
+	return lua_gettop(L);
+}
+
+/* newcopy(pointer): the reader; the pointer is taken. */
+static int newcopy(lua_State *L)
+{
+	struct reader *r;
+
+	luaL_checktype(L, 1, LUA_TLIGHTUSERDATA);
+	r = lua_newuserdatauv(L, sizeof(*r), 0);
+	*r = (struct reader){ NULL, NULL };
+	set_meta(L, &reader_meta, reader_gc, reader_call);
+	r->cell = lua_touserdata(L, 1);
+	return 1;
+}
+
+int luaopen_skynet_stm(lua_State *L)
+{
+	static const luaL_Reg functions[] = {
+		{ "new", new }, { "copy", copy }, { "newcopy", newcopy }, { NULL, NULL }
+	};
+
+	luaL_newlib(L, functions);
+	return 1;
+}

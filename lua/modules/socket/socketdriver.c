@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * skynet.socketdriver (lua-net.md 1.5): the socket server as Lua services see it. Nothing here
+ * waits; what comes of it arrives as messages, which `unpack` takes apart. The buffer functions are
+ * in sockbuf_lua.c.
+ *
+ * A string is written straight from the Lua heap: the kernel takes it at once nearly always, so the
+ * copy is made only of what it leaves. All functions are light ones; a service without sockets pays
+ * nothing.
+ */
+#include <netdb.h>
+#include <string.h>
+
+#include "core/base/base.h"
+#include "core/actor/msg.h"
+#include "core/actor/service.h"
+#include "lua/host/lua_priv.h"
+#include "lua/modules/socket/sockbuf_lua.h"
+#include "net/addr.h"
+#include "net/net.h"
+
+#define BACKLOG 32
+
+static uint32_t self(lua_State *L)
+{
+	return service_handle(luahost_service(L));
+}
+
+static int id_at(lua_State *L, int arg)
+{
+	return (int)luaL_checkinteger(L, arg);
+}
+
+/* ---- messages ---- */
+
+/* unpack(message, size) -> type, id, ud, block or text */
+static int l_unpack(lua_State *L)
+{
+	const char *data = lua_touserdata(L, 1);
+	lua_Integer size = luaL_checkinteger(L, 2);
+	struct socket_message m;
+
+	if (!data || size < (lua_Integer)sizeof(m))
+		return luaL_error(L, "Invalid socket message");
+	memcpy(&m, data, sizeof(m));
+	lua_pushinteger(L, m.type);
+	lua_pushinteger(L, m.id);
+	lua_pushinteger(L, m.ud);
+	if (m.buffer)
+		lua_pushlightuserdata(L, m.buffer);
+	else
+		lua_pushlstring(L, data + sizeof(m), (size_t)size - sizeof(m));
+	return 4;
+}
+
+/* receive(message, size): unpack for who passes the block on at once to a function of ours (push, feed, drop): then it is
+ * not lost when memory ends on the way. */
+int socketdriver_receive(lua_State *L)
+{
+	struct socket_message *m = lua_touserdata(L, 1);
+	int n = l_unpack(L);
+
+	if (m->buffer)
+		luahost_hold_block(L, m->buffer);
+	m->buffer = NULL; /* from here on it is held, and not the message's */
+	return n;
+}
+
+/* ---- control ---- */
+
+/* The port at `arg`: -1 when there is none and the address holds it. Raises on an address that
+ * cannot be. */
+static int check_address(lua_State *L, const char *addr, int arg)
+{
+	bool alone = lua_isnoneornil(L, arg);
+	lua_Integer port = alone ? -1 : luaL_checkinteger(L, arg);
+	struct addr_text t;
+	const char *why;
+
+	if (!alone && (port < 0 || port > 65535))
+		return luaL_error(L, "Invalid port");
+	why = addr_split(addr, (int)port, &t);
+	if (why && strcmp(why, "invalid port") == 0)
+		return luaL_error(L, "Invalid port in address %s.", addr);
+	if (why)
+		return luaL_error(L, "Invalid address %s.", addr);
+	return (int)port;
+}
+
+/* connect(address [, port]) -> id, -1 when there is no room for one more */
+static int l_connect(lua_State *L)
+{
+	const char *addr = luaL_checkstring(L, 1);
+	int port = check_address(L, addr, 2);
+	struct addr_text t;
+
+	addr_split(addr, port, &t);
+	if (!t.is_unix && t.port == 0)
+		return luaL_error(L, "Invalid port");
+	lua_pushinteger(L, net_connect(self(L), addr, port));
+	return 1;
+}
+
+/* listen(address [, port [, backlog]]) -> id */
+static int l_listen(lua_State *L)
+{
+	const char *addr = luaL_checkstring(L, 1), *why = NULL;
+	int port = check_address(L, addr, 2);
+	int backlog = (int)luaL_optinteger(L, 3, BACKLOG);
+	int id = net_listen(self(L), addr, port, backlog, &why);
+
+	if (id < 0)
+		return luaL_error(L, "Listen error (%s)", why ? why : "unknown");
+	lua_pushinteger(L, id);
+	return 1;
+}
+
+static int l_bind(lua_State *L)
+{
+	lua_pushinteger(L, net_bind(self(L), (int)luaL_checkinteger(L, 1)));
+	return 1;
+}
+
+static int l_start(lua_State *L)
+{
+	net_start(self(L), id_at(L, 1));
+	return 0;
+}
+
+static int l_pause(lua_State *L)
+{
+	net_pause(self(L), id_at(L, 1));
+	return 0;
+}
+
+static int l_close(lua_State *L)
+{
+	net_close(id_at(L, 1));
+	return 0;
+}
+
+static int l_shutdown(lua_State *L)
+{
+	net_shutdown(id_at(L, 1));
+	return 0;
+}
+
+static int l_nodelay(lua_State *L)
+{
+	net_nodelay(id_at(L, 1));
+	return 0;
+}
+
+/* ---- sending ---- */
+
+/* The bytes stay the caller's. */
+static int send_copy(int id, const void *data, size_t size, bool low)
+{
+	void *payload;
+
+	if (!low)
+		return net_sendv(id, &(struct iovec){(void *)data, size}, 1);
+	payload = payload_alloc(size);
+	memcpy(payload, data, size);
+	return net_send_low(id, payload, size);
+}
+
+/* Replaces the table at `arg` by the string of its items. */
+static void concat_items(lua_State *L, int arg)
+{
+	luaL_Buffer text;
+
+	luaL_buffinit(L, &text);
+	for (lua_Integer i = 1; lua_rawgeti(L, arg, i) != LUA_TNIL; i++)
+		luaL_addvalue(&text);
+	lua_pop(L, 1);
+	luaL_pushresult(&text);
+	lua_replace(L, arg);
+}
+
+/* An array of strings goes out in one piece, as one item of the queue. */
+static int send_table(lua_State *L, int id, int arg, bool low)
+{
+	bool numbers = false;
+	size_t total = 0, n;
+	lua_Integer count = 0;
+	char *payload, *p;
+	int type;
+
+	/* everything that can raise comes before the allocation */
+	while ((type = lua_rawgeti(L, arg, count + 1)) != LUA_TNIL) {
+		if (type != LUA_TSTRING && type != LUA_TNUMBER)
+			return luaL_error(L, "Invalid strings table");
+		numbers = numbers || type == LUA_TNUMBER;
+		total += lua_rawlen(L, -1);
+		count++;
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+	if (numbers) {
+		const char *text;
+
+		concat_items(L, arg);
+		text = lua_tolstring(L, arg, &n);
+		return send_copy(id, text, n, low);
+	}
+	p = payload = payload_alloc(total);
+	for (lua_Integer i = 1; i <= count; i++) {
+		const char *s;
+
+		lua_rawgeti(L, arg, i);
+		s = lua_tolstring(L, -1, &n);
+		memcpy(p, s, n);
+		p += n;
+		lua_pop(L, 1);
+	}
+	return (low ? net_send_low : net_send)(id, payload, total);
+}
+
+static int send_block(lua_State *L, int id, bool low)
+{
+	void *block = lua_touserdata(L, 2);
+	lua_Integer size = luaL_optinteger(L, 3, -1);
+
+	luaL_argcheck(L, size >= 0 && block, 3, "a block needs its size");
+	return (low ? net_send_low : net_send)(id, block, (size_t)size);
+}
+
+static int send_userdata(lua_State *L, int id, bool low)
+{
+	size_t raw = lua_rawlen(L, 2);
+	lua_Integer size = luaL_optinteger(L, 3, (lua_Integer)raw);
+
+	luaL_argcheck(L, size >= 0 && (size_t)size <= raw, 3, "size is out of range");
+	return send_copy(id, lua_touserdata(L, 2), (size_t)size, low);
+}
+
+static int send_data(lua_State *L, bool low)
+{
+	int id = id_at(L, 1), r;
+	const char *s;
+	size_t n;
+
+	switch (lua_type(L, 2)) {
+	case LUA_TTABLE:
+		r = send_table(L, id, 2, low);
+		break;
+	case LUA_TLIGHTUSERDATA:
+		r = send_block(L, id, low);
+		break;
+	case LUA_TUSERDATA:
+		r = send_userdata(L, id, low);
+		break;
+	default:
+		s = luaL_checklstring(L, 2, &n);
+		r = send_copy(id, s, n, low);
+		break;
+	}
+	lua_pushboolean(L, r == 0);
+	return 1;
+}
+
+/* send(id, data [, size]) -> true, or false: no such socket, or closing */
+static int l_send(lua_State *L)
+{
+	return send_data(L, false);
+}
+
+static int l_lsend(lua_State *L)
+{
+	return send_data(L, true);
+}
+
+/* ---- bounds ---- */
+
+static const char *const policy_names[] = {"close", "error", NULL};
+
+/* writelimit(id [, bytes [, policy]]) -> bytes, policy, or false: no such socket. bytes nil = as it is, 0 = the
+ * node's. */
+static int l_writelimit(lua_State *L)
+{
+	int id = id_at(L, 1);
+	enum net_policy policy, wanted = NET_POLICY_KEEP;
+	lua_Integer bytes = luaL_optinteger(L, 2, 0);
+	uint64_t limit;
+
+	luaL_argcheck(L, bytes >= 0, 2, "must not be negative");
+	if (!lua_isnoneornil(L, 3))
+		wanted = (enum net_policy)luaL_checkoption(L, 3, NULL, policy_names);
+	if (net_bound(id, &limit, &policy) && !lua_isnone(L, 2))
+		net_set_bound(id, lua_isnil(L, 2) ? limit : (uint64_t)bytes, wanted);
+	if (!net_bound(id, &limit, &policy)) {
+		lua_pushboolean(L, 0);
+		return 1;
+	}
+	lua_pushinteger(L, (lua_Integer)limit);
+	lua_pushstring(L, policy_names[policy]);
+	return 2;
+}
+
+/* ---- looking ---- */
+
+static const char *const type_names[] = {
+        [NET_INFO_UNKNOWN] = "UNKNOWN", [NET_INFO_LISTEN] = "LISTEN",
+        [NET_INFO_TCP] = "TCP",         [NET_INFO_UDP] = "UDP",
+        [NET_INFO_BIND] = "BIND",       [NET_INFO_CLOSING] = "CLOSING",
+};
+
+static void set_integer(lua_State *L, const char *key, uint64_t v)
+{
+	lua_pushinteger(L, (lua_Integer)v);
+	lua_setfield(L, -2, key);
+}
+
+static void set_string(lua_State *L, const char *key, const char *v)
+{
+	lua_pushstring(L, v);
+	lua_setfield(L, -2, key);
+}
+
+static void set_boolean(lua_State *L, const char *key, bool v)
+{
+	lua_pushboolean(L, v);
+	lua_setfield(L, -2, key);
+}
+
+static void add_info(const struct net_info *i, void *ud)
+{
+	lua_State *L = ud;
+
+	lua_createtable(L, 0, 14);
+	set_integer(L, "id", (uint64_t)i->id);
+	set_integer(L, "address", i->owner);
+	set_string(L, "type", type_names[i->type]);
+	set_integer(L, "rtime", i->rtime_cs);
+	if (i->type == NET_INFO_LISTEN) {
+		set_integer(L, "accept", i->read);
+		set_string(L, "sock", i->address);
+	} else {
+		set_integer(L, "read", i->read);
+		set_integer(L, "write", i->write);
+		set_integer(L, "wbuffer", i->queued);
+		set_integer(L, "wlimit", i->limit);
+		set_integer(L, "wrefused", i->refused);
+		set_string(L, "wpolicy", policy_names[i->policy]);
+		set_integer(L, "wtime", i->wtime_cs);
+		set_boolean(L, "reading", i->reading);
+		set_boolean(L, "writing", i->writing);
+		if (i->address[0])
+			set_string(L, "peer", i->address);
+	}
+	lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+}
+
+/* info() -> array */
+static int l_info(lua_State *L)
+{
+	lua_newtable(L);
+	luaL_checkstack(L, 8, NULL);
+	net_foreach(add_info, L); /* it may be left by an error (netinfo.c) */
+	return 1;
+}
+
+/* The resolver's list must be freed, so its callback may not raise: the texts are collected first.
+ */
+struct ip_list {
+	char (*text)[ADDR_TEXT_MAX];
+	size_t count, room;
+};
+
+static void add_ip(const char *ip, void *ud)
+{
+	struct ip_list *l = ud;
+
+	if (l->count < l->room)
+		strncat(strcpy(l->text[l->count++], ""), ip, ADDR_TEXT_MAX - 1);
+}
+
+#define RESOLVE_MAX 128
+
+/* resolve(host) -> array of texts. Blocks this worker. */
+static int l_resolve(lua_State *L)
+{
+	const char *host = luaL_checkstring(L, 1);
+	struct ip_list l = {.text = lua_newuserdatauv(L, RESOLVE_MAX * sizeof(*l.text), 0),
+	                    .room = RESOLVE_MAX};
+	int r = net_resolve(host, add_ip, &l);
+
+	if (r != 0)
+		return luaL_error(L, "%s", gai_strerror(r));
+	lua_createtable(L, (int)l.count, 0);
+	for (size_t i = 0; i < l.count; i++) {
+		lua_pushstring(L, l.text[i]);
+		lua_rawseti(L, -2, (lua_Integer)i + 1);
+	}
+	return 1;
+}
+
+static const luaL_Reg driver_functions[] = {
+        {"unpack", l_unpack},   {"receive", socketdriver_receive},   {"connect", l_connect},
+        {"listen", l_listen},   {"bind", l_bind},
+        {"start", l_start},     {"pause", l_pause},
+        {"close", l_close},     {"shutdown", l_shutdown},
+        {"nodelay", l_nodelay}, {"send", l_send},
+        {"lsend", l_lsend},     {"info", l_info},
+        {"resolve", l_resolve}, {"writelimit", l_writelimit},
+        {NULL, NULL},
+};
+
+int luaopen_skynet_socketdriver(lua_State *L)
+{
+	luahost_service(L); /* raises outside a service */
+	lua_createtable(L, 0, 24);
+	luaL_setfuncs(L, driver_functions, 0);
+	luaL_setfuncs(L, sockbuf_functions, 0);
+	return 1;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/log/log.h"
+#include "daemon/node/logsink.h"
+
+struct fixture {
+	char dir[64], path[96], moved[96];
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	strcpy(f->dir, "/tmp/harbord-test-log-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	snprintf(f->path, sizeof(f->path), "%s/node.log", f->dir);
+	snprintf(f->moved, sizeof(f->moved), "%s/node.log.1", f->dir);
+	setenv("TZ", "UTC", 1);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	logsink_fini();
+	log_set_sink(NULL, NULL);
+	unlink(f->path);
+	unlink(f->moved);
+	rmdir(f->dir);
+	free(f);
+	return 0;
+}
+
+static void expect_file(const char *path, const char *text)
+{
+	char got[4096];
+	FILE *f = fopen(path, "r");
+	size_t n;
+
+	assert_non_null(f);
+	n = fread(got, 1, sizeof(got), f);
+	fclose(f);
+	assert_int_equal(n, strlen(text));
+	assert_memory_equal(got, text, n);
+}
+
+static void the_prefix_holds_time_level_and_service(void **state)
+{
+	char got[LOGSINK_PREFIX_MAX];
+	struct log_record r = { .level = LOG_LEVEL_INFO, .source = 0x0300002a,
+				.wall_ns = UINT64_C(1795426301) * NS_PER_SEC + 123 * NS_PER_MS };
+
+	size_t n = logsink_prefix(got, &r, LOGSINK_FULL);
+
+	assert_int_equal(n, strlen(got));
+	assert_string_equal(got, "2026-11-23 09:31:41.123 info    [:0300002a] ");
+	r.level = LOG_LEVEL_WARNING;
+	r.wall_ns += NS_PER_SEC;
+	logsink_prefix(got, &r, LOGSINK_FULL);
+	assert_string_equal(got, "2026-11-23 09:31:42.123 warning [:0300002a] ");
+	logsink_prefix(got, &r, LOGSINK_PLAIN);
+	assert_string_equal(got, "[:0300002a] ");
+	n = logsink_prefix(got, &r, LOGSINK_DATED);
+	assert_int_equal(n, strlen(got));
+	assert_string_equal(got, "23/11/26 09:31:42.12 [:0300002a] ");
+}
+
+static void plain_lines_in_a_file_are_those_of_skynet(void **state)
+{
+	struct fixture *f = *state;
+	struct logsink_config c = { .sink = "file", .file = f->path, .format = "plain" };
+
+	assert_int_equal(logsink_init(&c), 0);
+	log_printf(LOG_LEVEL_INFO, 2, "LAUNCH %s", "snlua bootstrap");
+	log_write(LOG_LEVEL_ERROR, 0x01000003, "two\nlines", 9);
+	expect_file(f->path, "[:00000002] LAUNCH snlua bootstrap\n[:01000003] two\nlines\n");
+}
+
+static void a_file_is_appended_to(void **state)
+{
+	struct fixture *f = *state;
+	struct logsink_config c = { .sink = "file", .file = f->path, .format = "plain" };
+
+	assert_int_equal(logsink_init(&c), 0);
+	log_info("first");
+	logsink_fini();
+	assert_int_equal(logsink_init(&c), 0);
+	log_info("second");
+	expect_file(f->path, "[:00000000] first\n[:00000000] second\n");
+}
+
+static void reopen_follows_a_rotation(void **state)
+{
+	struct fixture *f = *state;
+	struct logsink_config c = { .sink = "file", .file = f->path, .format = "plain" };
+
+	assert_int_equal(logsink_init(&c), 0);
+	log_info("before");
+	assert_int_equal(rename(f->path, f->moved), 0);
+	log_info("still the old one");
+	log_reopen();
+	log_info("after");
+	expect_file(f->moved, "[:00000000] before\n[:00000000] still the old one\n");
+	expect_file(f->path, "[:00000000] after\n");
+}
+
+static void a_reopen_that_fails_keeps_the_old_file(void **state)
+{
+	struct fixture *f = *state;
+	struct logsink_config c = { .sink = "file", .file = f->path, .format = "plain" };
+
+	assert_int_equal(logsink_init(&c), 0);
+	assert_int_equal(rename(f->path, f->moved), 0);
+	assert_int_equal(mkdir(f->path, 0755), 0); /* a directory in its place */
+	log_reopen();
+	log_info("kept");
+	expect_file(f->moved, "[:00000000] kept\n");
+	assert_int_equal(rmdir(f->path), 0);
+}
+
+static void a_file_that_cannot_be_opened_is_an_error(void **state)
+{
+	struct fixture *f = *state;
+	struct logsink_config c = { .sink = "file", .file = "/nonexistent/node.log" };
+
+	assert_int_equal(logsink_init(&c), -ENOENT);
+	c.file = f->dir;
+	assert_int_equal(logsink_init(&c), -EISDIR);
+	c.file = NULL;
+	assert_int_equal(logsink_init(&c), -EINVAL);
+	c.sink = "teletype";
+	assert_int_equal(logsink_init(&c), -EINVAL);
+}
+
+static void the_journal_is_known_by_device_and_inode(void **state)
+{
+	char name[64];
+	struct stat st;
+	int fds[2];
+
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(fstat(fds[1], &st), 0);
+	snprintf(name, sizeof(name), "%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	assert_true(logsink_is_journal(fds[1], name));
+	snprintf(name, sizeof(name), "%llu:%llu", (unsigned long long)st.st_dev,
+		 (unsigned long long)st.st_ino + 1);
+	assert_false(logsink_is_journal(fds[1], name));
+	assert_false(logsink_is_journal(fds[1], NULL));
+	assert_false(logsink_is_journal(fds[1], "rubbish"));
+	close(fds[0]);
+	close(fds[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(the_prefix_holds_time_level_and_service, setup, teardown),
+		cmocka_unit_test_setup_teardown(plain_lines_in_a_file_are_those_of_skynet, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_file_is_appended_to, setup, teardown),
+		cmocka_unit_test_setup_teardown(reopen_follows_a_rotation, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_reopen_that_fails_keeps_the_old_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_file_that_cannot_be_opened_is_an_error, setup, teardown),
+		cmocka_unit_test(the_journal_is_known_by_device_and_inode),
+	};
+
+	return cmocka_run_group_tests_name("daemon/logsink", tests, NULL, NULL);
+}

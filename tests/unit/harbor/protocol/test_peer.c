@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: MIT */
+/* One peer, its hands recorded. What two peers do together is in test_sim.c. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "core/base/clock.h"
+#include "harbor/protocol/peer.h"
+
+#define T0 (1000 * NS_PER_SEC)
+#define HEARTBEAT NS_PER_SEC
+#define DEAD (5 * NS_PER_SEC)
+#define LINK_WAIT NS_PER_SEC
+
+static struct {
+	int connects, closes, ups, downs, give_ups, next_conn, closed, written_to;
+	bool bad_address;
+	enum peer_loss loss;
+	struct wire_control last; /* written */
+	unsigned pings, tired;
+} hands;
+
+static int hand_connect(struct peer *p)
+{
+	(void)p;
+	hands.connects++;
+	return hands.bad_address ? -1 : ++hands.next_conn;
+}
+
+static void hand_write(struct peer *p, int conn, const struct wire_control *c)
+{
+	(void)p;
+	hands.last = *c;
+	hands.written_to = conn;
+	hands.pings += c->kind == WIRE_PING;
+}
+
+static void hand_close(struct peer *p, int conn, const char *why)
+{
+	(void)p;
+	assert_non_null(why);
+	hands.closes++;
+	hands.closed = conn;
+}
+
+static void hand_up(struct peer *p, int conn)
+{
+	(void)p;
+	(void)conn;
+	hands.ups++;
+}
+
+static void hand_down(struct peer *p, enum peer_loss loss, const char *why)
+{
+	(void)p;
+	(void)why;
+	hands.downs++;
+	hands.loss = loss;
+}
+
+static void hand_give_up(struct peer *p, enum peer_loss loss)
+{
+	(void)p;
+	hands.give_ups++;
+	hands.loss = loss;
+}
+
+static void hand_tired(struct peer *p)
+{
+	(void)p;
+	hands.tired++;
+}
+
+static uint64_t hand_received(struct peer *p)
+{
+	(void)p;
+	return 42;
+}
+
+static const struct peer_ops ops = { hand_connect, hand_write, hand_close,   hand_up,
+				     hand_down,	   hand_tired,	hand_give_up, hand_received };
+
+static struct peer_self self;
+static struct peer peer;
+
+static void begin(unsigned own_id, unsigned peer_id)
+{
+	memset(&hands, 0, sizeof(hands));
+	self = (struct peer_self){ .cluster = "c", .name = "me", .id = own_id, .epoch = 100,
+				   .heartbeat_ns = HEARTBEAT, .dead_ns = DEAD,
+				   .link_wait_ns = LINK_WAIT, .random = 12345 };
+	peer_init(&peer, &ops, &self, peer_id);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	begin(1, 2);
+	return 0;
+}
+
+static struct wire_control member(uint64_t epoch)
+{
+	return (struct wire_control){ .kind = WIRE_MEMBER, .name = "other", .address = "a:1", .id = peer.id,
+				      .epoch = epoch, .up = 1 };
+}
+
+static struct wire_control hello(uint64_t epoch, uint32_t attempt)
+{
+	return (struct wire_control){.kind = WIRE_HELLO,
+	                             .id = peer.id,
+	                             .epoch = epoch,
+	                             .peer_epoch = 100,
+	                             .request = attempt,
+	                             .version = WIRE_VERSION,
+	                             .version_min = WIRE_VERSION};
+}
+
+static struct wire_control welcome(uint64_t epoch)
+{
+	return (struct wire_control){ .kind = WIRE_WELCOME, .id = peer.id, .epoch = epoch, .version = 1 };
+}
+
+/* Up by our own connection. */
+static void bring_up(uint64_t now)
+{
+	struct wire_control m = member(7), w = welcome(7);
+
+	peer_member_up(&peer, &m, now);
+	(void)peer_tick(&peer, now);
+	peer_connected(&peer, hands.next_conn, now);
+	peer_input(&peer, hands.next_conn, &w, now);
+	assert_int_equal(peer.state, PEER_UP);
+}
+
+static void a_link_comes_up_by_hello_and_welcome(void **state)
+{
+	struct wire_control m = member(7), w = welcome(7);
+
+	(void)state;
+	peer_member_up(&peer, &m, T0);
+	assert_int_equal(hands.connects, 0);
+	assert_true(peer_tick(&peer, T0) > T0);
+	assert_int_equal(hands.connects, 1);
+	peer_connected(&peer, 1, T0);
+	assert_int_equal(hands.last.kind, WIRE_HELLO);
+	assert_true(hands.last.peer_epoch == 7 && hands.last.epoch == 100);
+	assert_int_equal(hands.ups, 0);
+	peer_input(&peer, 1, &w, T0);
+	assert_int_equal(hands.ups, 1);
+	assert_int_equal(peer.conn, 1);
+}
+
+static void the_larger_id_leaves_the_first_try_to_the_other(void **state)
+{
+	struct wire_control m = member(7), h = hello(7, 1);
+
+	(void)state;
+	begin(3, 2);
+	peer_member_up(&peer, &m, T0);
+	assert_true(peer_tick(&peer, T0) > T0);
+	assert_int_equal(hands.connects, 0);
+	assert_true(peer_hello(&peer, 50, &h, T0));
+	assert_int_equal(hands.last.kind, WIRE_WELCOME);
+	assert_int_equal(peer.conn, 50);
+}
+
+static void of_two_crossed_connections_the_smaller_ids_stays(void **state)
+{
+	struct wire_control m = member(7), h = hello(7, 1);
+
+	(void)state;
+	peer_member_up(&peer, &m, T0);
+	(void)peer_tick(&peer, T0);
+	assert_false(peer_hello(&peer, 50, &h, T0)); /* we are 1, it is 2 */
+	assert_int_equal(hands.last.kind, WIRE_REFUSE);
+	assert_int_equal(hands.last.code, WIRE_CROSSED);
+	assert_int_equal(hands.written_to, 50);
+	assert_int_equal(peer.state, PEER_CONNECTING);
+
+	begin(3, 2);
+	m = member(7);
+	h = hello(7, 1);
+	peer_member_up(&peer, &m, T0);
+	(void)peer_tick(&peer, T0 + NS_PER_SEC);
+	assert_int_equal(peer.state, PEER_CONNECTING);
+	assert_true(peer_hello(&peer, 50, &h, T0 + NS_PER_SEC)); /* we are 3, it is 2 */
+	assert_int_equal(hands.closed, 1);
+	assert_int_equal(peer.conn, 50);
+}
+
+static void a_hello_that_was_given_up_is_refused_when_it_comes_late(void **state)
+{
+	struct wire_control m = member(7), w = welcome(7), late = hello(7, 4), fresh = hello(7, 5);
+
+	(void)state;
+	peer_member_up(&peer, &m, T0);
+	(void)peer_tick(&peer, T0);
+	peer_connected(&peer, 1, T0);
+	w.request = 4; /* "my attempts up to 4 are given up" */
+	peer_input(&peer, 1, &w, T0);
+	assert_false(peer_hello(&peer, 50, &late, T0));
+	assert_int_equal(peer.conn, 1);
+	assert_true(peer_hello(&peer, 51, &fresh, T0)); /* it has lost the link and connects anew */
+	assert_int_equal(hands.downs, 1);
+	assert_int_equal(peer.conn, 51);
+}
+
+static void a_new_incarnation_ends_the_old_one_when_the_master_names_it(void **state)
+{
+	struct wire_control h = hello(8, 1), old = hello(7, 99), m = member(8);
+
+	(void)state;
+	bring_up(T0);
+	assert_false(peer_hello(&peer, 50, &h, T0)); /* so says only itself */
+	assert_int_equal(hands.last.code, WIRE_NOT_HERE);
+	assert_int_equal(peer.state, PEER_UP);
+	peer_member_up(&peer, &m, T0);
+	assert_int_equal(hands.downs, 1);
+	assert_int_equal(hands.give_ups, 1);
+	assert_int_equal(hands.loss, PEER_NODE_DOWN);
+	assert_true(peer_hello(&peer, 51, &h, T0));
+	assert_false(peer_hello(&peer, 52, &old, T0));
+	assert_int_equal(hands.last.code, WIRE_NOT_HERE);
+	assert_int_equal(peer.conn, 51);
+}
+
+static void a_stranger_is_refused_and_never_dialled(void **state)
+{
+	struct wire_control h = hello(7, 1);
+
+	(void)state;
+	assert_false(peer_hello(&peer, 50, &h, T0));
+	assert_int_equal(hands.last.code, WIRE_NOT_HERE);
+	assert_true(peer_tick(&peer, T0 + 3600 * NS_PER_SEC) == UINT64_MAX);
+	assert_int_equal(hands.connects, 0);
+}
+
+/* The master has lost it from sight, we have not. */
+static void a_link_that_is_up_outlives_the_word_that_the_node_is_dead(void **state)
+{
+	struct wire_control again = member(7);
+
+	(void)state;
+	bring_up(T0);
+	peer_member_down(&peer, T0);
+	assert_int_equal(peer.state, PEER_UP);
+	assert_int_equal(hands.downs + hands.give_ups, 0);
+	peer_member_up(&peer, &again, T0); /* it is seen again */
+	peer_lost(&peer, 1, "reset", T0);
+	assert_int_equal(peer.state, PEER_WAITING);
+	assert_int_equal(hands.give_ups, 0);
+}
+
+static void a_link_that_breaks_after_that_word_is_the_end(void **state)
+{
+	struct wire_control h = hello(7, 9);
+
+	(void)state;
+	bring_up(T0);
+	peer_member_down(&peer, T0);
+	assert_false(peer_hello(&peer, 50, &h, T0));
+	(void)peer_tick(&peer, T0 + DEAD);
+	assert_int_equal(peer.state, PEER_UNKNOWN);
+	assert_int_equal(hands.downs, 1);
+	assert_int_equal(hands.loss, PEER_NODE_DOWN);
+	assert_true(peer_tick(&peer, T0 + 3600 * NS_PER_SEC) == UINT64_MAX);
+}
+
+static void who_wants_our_predecessor_is_turned_away(void **state)
+{
+	struct wire_control h = hello(7, 1);
+
+	(void)state;
+	h.peer_epoch = 99;
+	assert_false(peer_hello(&peer, 50, &h, T0));
+	assert_int_equal(hands.last.code, WIRE_NOT_HERE);
+}
+
+static void another_node_at_the_address_is_not_the_link(void **state)
+{
+	struct wire_control m = member(7), w = welcome(8);
+
+	(void)state;
+	peer_member_up(&peer, &m, T0);
+	(void)peer_tick(&peer, T0);
+	peer_connected(&peer, 1, T0);
+	peer_input(&peer, 1, &w, T0);
+	assert_int_equal(hands.ups, 0);
+	assert_int_equal(hands.closed, 1);
+	assert_int_equal(peer.state, PEER_WAITING);
+}
+
+static void heartbeats_go_out_each_second_and_silence_ends_the_link(void **state)
+{
+	uint64_t now = T0, next;
+	unsigned ticks = 0;
+
+	(void)state;
+	bring_up(T0);
+	while (peer.state == PEER_UP) {
+		next = peer_tick(&peer, now);
+		assert_true(next > now ||
+		            peer.state != PEER_UP); /* a lost link is tried again at once */
+		now = next;
+		assert_true(++ticks < 20);
+	}
+	assert_int_equal(hands.pings, 5);
+	assert_true(hands.last.count == 42);
+	assert_int_equal(hands.downs, 1);
+	assert_true(now >= T0 + DEAD && now < T0 + DEAD + NS_PER_SEC);
+}
+
+static void any_bytes_count_as_a_sign_of_life(void **state)
+{
+	(void)state;
+	bring_up(T0);
+	peer_heard(&peer, 1, T0 + DEAD - 1);
+	(void)peer_tick(&peer, T0 + DEAD + 1);
+	assert_int_equal(peer.state, PEER_UP);
+	peer_heard(&peer, 77, T0 + 2 * DEAD); /* not our connection */
+	(void)peer_tick(&peer, T0 + 2 * DEAD);
+	assert_int_not_equal(peer.state, PEER_UP);
+}
+
+static void the_round_trip_is_measured(void **state)
+{
+	struct wire_control pong = { .kind = WIRE_PONG, .stamp = T0 };
+
+	(void)state;
+	bring_up(T0);
+	peer_input(&peer, 1, &pong, T0 + 3 * NS_PER_MS);
+	assert_true(peer.rtt_ns == 3 * NS_PER_MS);
+}
+
+static void tries_come_with_growing_pauses_up_to_a_bound(void **state)
+{
+	struct wire_control m = member(7);
+	uint64_t now = T0, pause, longest = 0, before = 0;
+
+	(void)state;
+	peer_member_up(&peer, &m, T0);
+	for (int i = 0; i < 20; i++) {
+		(void)peer_tick(&peer, now);
+		assert_int_equal(hands.connects, i + 1);
+		peer_lost(&peer, hands.next_conn, "refused", now);
+		pause = peer.retry_ns - now;
+		assert_true(pause >= PEER_BACKOFF_MIN_NS / 2 && pause <= PEER_BACKOFF_MAX_NS);
+		assert_true(i != 1 || pause != before * 2); /* jitter */
+		longest = pause > longest ? pause : longest;
+		before = pause;
+		now = peer.retry_ns;
+	}
+	assert_true(longest > PEER_BACKOFF_MAX_NS / 2);
+}
+
+static void a_node_out_of_reach_fails_what_waits_and_is_tried_on(void **state)
+{
+	struct wire_control m = member(7), h = hello(7, 1);
+	uint64_t now = T0;
+
+	(void)state;
+	hands.bad_address = true;
+	peer_member_up(&peer, &m, T0);
+	assert_true(peer.reachable); /* sends may wait for the link */
+	while (peer.reachable) {
+		now = peer_tick(&peer, now);
+		assert_true(now < T0 + 2 * DEAD);
+	}
+	assert_true(now >= T0 + DEAD);
+	assert_int_equal(hands.give_ups, 1);
+	assert_int_equal(hands.loss, PEER_LINK_LOST);
+	(void)peer_tick(&peer, peer.retry_ns);
+	assert_int_equal(hands.give_ups, 1);
+	assert_true(peer_hello(&peer, 50, &h, now + 60 * NS_PER_SEC)); /* it reaches us */
+	assert_true(peer.reachable);
+}
+
+static void calls_wait_for_a_broken_link_for_so_long_and_no_longer(void **state)
+{
+	uint64_t now = T0 + 60 * NS_PER_SEC;
+
+	(void)state;
+	bring_up(T0);
+	peer_lost(&peer, 1, "reset", now);
+	hands.bad_address = true;
+	assert_true(peer.patient && peer.reachable);
+	while (peer.patient) {
+		now = peer_tick(&peer, now);
+		assert_true(now < T0 + 70 * NS_PER_SEC);
+	}
+	assert_true(now >= T0 + 60 * NS_PER_SEC + LINK_WAIT);
+	assert_true(now <= T0 + 60 * NS_PER_SEC + LINK_WAIT + NS_PER_SEC / 10);
+	assert_int_equal(hands.tired, 1);
+	assert_true(peer.reachable);
+	assert_int_equal(hands.give_ups, 0);
+	while (peer.reachable)
+		now = peer_tick(&peer, now);
+	assert_int_equal(hands.give_ups, 1);
+	assert_int_equal(hands.tired, 1);
+}
+
+static void a_lost_link_is_tried_again_at_once_but_not_in_a_circle(void **state)
+{
+	struct wire_control h = hello(7, 5);
+
+	(void)state;
+	bring_up(T0);
+	peer_lost(&peer, 1, "reset", T0 + NS_PER_SEC);
+	(void)peer_tick(&peer, T0 + NS_PER_SEC);
+	assert_int_equal(hands.connects, 2);
+	peer_lost(&peer, hands.next_conn, "reset", T0 + NS_PER_SEC);
+	assert_true(peer_hello(&peer, 50, &h, T0 + NS_PER_SEC));
+	peer_lost(&peer, 50, "reset", T0 + NS_PER_SEC + 1);
+	(void)peer_tick(&peer, T0 + NS_PER_SEC + 1);
+	assert_int_equal(hands.connects, 2);
+}
+
+static void a_port_that_refuses_tells_that_the_process_is_gone(void **state)
+{
+	struct wire_control h = hello(7, 5);
+
+	(void)state;
+	bring_up(T0);
+	peer_lost(&peer, 1, "reset", T0 + NS_PER_SEC);
+	(void)peer_tick(&peer, T0 + NS_PER_SEC);
+	peer_refused(&peer, 77, "an old attempt", T0 + NS_PER_SEC);
+	assert_int_equal(hands.give_ups, 0);
+	peer_refused(&peer, hands.next_conn, "refused", T0 + NS_PER_SEC);
+	assert_int_equal(hands.give_ups, 1);
+	assert_int_equal(hands.loss, PEER_REFUSED);
+	assert_false(peer.reachable || peer.patient);
+	(void)peer_tick(&peer, peer.retry_ns); /* it is tried on, and said once */
+	peer_refused(&peer, hands.next_conn, "refused", peer.retry_ns);
+	assert_int_equal(hands.give_ups, 1);
+	assert_true(peer_hello(&peer, 50, &h, T0 + 2 * NS_PER_SEC));
+	assert_true(peer.reachable && peer.patient);
+}
+
+static void a_handshake_that_hangs_is_ended(void **state)
+{
+	struct wire_control m = member(7);
+
+	(void)state;
+	peer_member_up(&peer, &m, T0);
+	assert_true(peer_tick(&peer, T0) <= T0 + PEER_HANDSHAKE_NS);
+	peer_connected(&peer, 1, T0);
+	(void)peer_tick(&peer, T0 + PEER_HANDSHAKE_NS);
+	assert_int_equal(hands.closed, 1);
+	assert_int_equal(peer.state, PEER_WAITING);
+}
+
+static void goodbye_ends_the_incarnation_without_a_retry(void **state)
+{
+	struct wire_control bye = { .kind = WIRE_GOODBYE };
+
+	(void)state;
+	bring_up(T0);
+	peer_input(&peer, 1, &bye, T0);
+	assert_int_equal(peer.state, PEER_UNKNOWN);
+	assert_int_equal(hands.loss, PEER_NODE_DOWN);
+	assert_true(peer_tick(&peer, T0 + 3600 * NS_PER_SEC) == UINT64_MAX);
+	assert_int_equal(hands.connects, 1);
+}
+
+static void a_dead_node_may_come_back_as_the_same_incarnation(void **state)
+{
+	struct wire_control h = hello(7, 5), m = member(7);
+
+	(void)state;
+	bring_up(T0);
+	peer_lost(&peer, 1, "reset", T0);
+	peer_member_down(&peer, T0); /* it was only frozen */
+	assert_int_equal(hands.give_ups, 1);
+	assert_false(peer_hello(&peer, 50, &h, T0 + DEAD)); /* the master has not said so yet */
+	peer_member_up(&peer, &m, T0 + DEAD);
+	assert_true(peer_hello(&peer, 50, &h, T0 + DEAD));
+	assert_int_equal(peer.state, PEER_UP);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup(f, setup)
+	const struct CMUnitTest tests[] = {
+		T(a_link_comes_up_by_hello_and_welcome),
+		T(the_larger_id_leaves_the_first_try_to_the_other),
+		T(of_two_crossed_connections_the_smaller_ids_stays),
+		T(a_hello_that_was_given_up_is_refused_when_it_comes_late),
+		T(a_new_incarnation_ends_the_old_one_when_the_master_names_it),
+		T(a_stranger_is_refused_and_never_dialled),
+		T(a_link_that_is_up_outlives_the_word_that_the_node_is_dead),
+		T(a_link_that_breaks_after_that_word_is_the_end),
+		T(who_wants_our_predecessor_is_turned_away),
+		T(another_node_at_the_address_is_not_the_link),
+		T(heartbeats_go_out_each_second_and_silence_ends_the_link),
+		T(any_bytes_count_as_a_sign_of_life),
+		T(the_round_trip_is_measured),
+		T(tries_come_with_growing_pauses_up_to_a_bound),
+		T(a_node_out_of_reach_fails_what_waits_and_is_tried_on),
+		T(calls_wait_for_a_broken_link_for_so_long_and_no_longer),
+		T(a_lost_link_is_tried_again_at_once_but_not_in_a_circle),
+		T(a_port_that_refuses_tells_that_the_process_is_gone),
+		T(a_handshake_that_hangs_is_ended),
+		T(goodbye_ends_the_incarnation_without_a_retry),
+		T(a_dead_node_may_come_back_as_the_same_incarnation),
+	};
+
+	return cmocka_run_group_tests_name("harbor/peer", tests, NULL, NULL);
+}
