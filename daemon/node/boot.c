@@ -27,7 +27,7 @@
 #include "daemon/node/info.h"
 #include "daemon/node/logger.h"
 #include "daemon/node/paths.h"
-#include "lua/host/luahost.h"
+#include "lua/load/luahost.h"
 #include "net/net.h"
 
 #define BOOTSTRAP "snlua bootstrap"

@@ -19,7 +19,7 @@
 #include "daemon/node/notify.h"
 #include "daemon/node/options.h"
 #include "lua/load/configfile.h"
-#include "lua/host/luahost.h"
+#include "lua/load/luahost.h"
 
 static struct config *load(const struct options *o)
 {

@@ -4,7 +4,7 @@
 
 #include "core/base/clock.h"
 #include "lua/host/host.h"
-#include "lua/api/seri.h"
+#include "lua/host/seri.h"
 
 #define RESPONSE_META "harbord.response"
 

@@ -10,7 +10,7 @@
 #include "core/log/log.h"
 #include "core/actor/names.h"
 #include "lua/host/host.h"
-#include "lua/api/seri.h"
+#include "lua/host/seri.h"
 
 #define SELF(h) service_handle((h)->s)
 

@@ -5,7 +5,7 @@
 #include "core/actor/command.h"
 #include "core/log/log.h"
 #include "lua/host/host.h"
-#include "lua/api/seri.h"
+#include "lua/host/seri.h"
 
 #define SELF(h) service_handle((h)->s)
 

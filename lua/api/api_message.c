@@ -6,7 +6,7 @@
 #include "core/base/clock.h"
 #include "core/actor/remote.h"
 #include "lua/host/host.h"
-#include "lua/api/seri.h"
+#include "lua/host/seri.h"
 
 #define SELF(h) service_handle((h)->s)
 

@@ -10,7 +10,7 @@
 #include "core/actor/remote.h"
 #include "core/actor/service.h"
 #include "lua/host/lua_priv.h"
-#include "lua/api/seri.h"
+#include "lua/host/seri.h"
 
 static int manager_launch(lua_State *L)
 {

@@ -7,7 +7,7 @@
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "lua/host/host.h"
-#include "lua/api/seri.h"
+#include "lua/host/seri.h"
 
 /* ---- protocols ---- */
 

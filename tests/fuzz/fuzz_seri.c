@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "core/actor/msg.h"
-#include "lua/api/seri.h"
+#include "lua/host/seri.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

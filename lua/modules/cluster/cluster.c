@@ -12,7 +12,7 @@
 
 #include "core/actor/msg.h"
 #include "lua/host/lua_priv.h"
-#include "lua/api/seri.h"
+#include "lua/host/seri.h"
 #include "lua/modules/cluster/clusterwire.h"
 
 #define INBOX "harbord.clusterinbox"

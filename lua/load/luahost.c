@@ -5,7 +5,7 @@
  * it, so births run in parallel. An endless loop is left by a hook that a signal on the worker's
  * own thread sets (lua_sethook may be called from a signal handler): it logs the stack, or raises.
  */
-#include "lua/host/luahost.h"
+#include "lua/load/luahost.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@
 #include "lua/contract/contract.h"
 #include "lua/modules/socket/gate.h"
 #include "lua/host/host.h"
-#include "lua/api/seri.h"
+#include "lua/host/seri.h"
 #include "lua/host/stacks.h"
 #include "lua/vm/share.h"
 

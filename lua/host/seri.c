@@ -5,7 +5,7 @@
  * type, __pairs, memory), so the buffer under construction belongs to a thread-local: the next pack of
  * this thread reuses it. A __pairs function may pack in turn: call_out() takes the buffer away meanwhile.
  */
-#include "lua/api/seri.h"
+#include "lua/host/seri.h"
 
 #include <lauxlib.h>
 #include <limits.h>

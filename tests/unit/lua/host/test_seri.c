@@ -13,7 +13,7 @@
 
 #include "core/base/base.h"
 #include "core/actor/msg.h"
-#include "lua/api/seri.h"
+#include "lua/host/seri.h"
 
 static lua_State *L;
 
