@@ -20,6 +20,7 @@
 #include "core/actor/remote.h"
 #include "core/sched/sched.h"
 #include "core/sched/timer.h"
+#include "core/actor/title.h"
 
 /* A turn ends after so long; then the others get theirs. While many messages wait it may last longer: as long
  * as senders are faster than their receiver, memory fills and leaves the caches. */
@@ -61,6 +62,7 @@ void service_init(void)
 	/* relaxed: nobody else is there yet */
 	atomic_store_explicit(&S.exit_monitor, 0, memory_order_relaxed);
 	atomic_store_explicit(&S.node, 0, memory_order_relaxed);
+	title_init();
 }
 
 unsigned service_count(void)

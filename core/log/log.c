@@ -23,6 +23,7 @@
 struct line {
 	struct line *next;
 	struct log_record r;
+	char name[LOG_NAME_MAX];
 	char text[];
 };
 
@@ -33,6 +34,7 @@ struct repeat {
 	unsigned seen, held;
 	uint32_t source;
 	enum log_level level;
+	char name[LOG_NAME_MAX];
 	char sample[96];
 };
 
@@ -51,6 +53,7 @@ static struct {
 	const struct log_sink *sink;
 	void *sink_ud;
 
+	log_namer namer;
 	atomic_int level;
 	atomic_uint_least64_t dropped;
 } L = {
@@ -82,15 +85,15 @@ static void stderr_write(void *ud, const struct log_record *r)
 {
 	time_t seconds = (time_t)(r->wall_ns / NS_PER_SEC);
 	struct tm tm;
-	char head[80], stamp[32];
+	char head[80 + LOG_NAME_MAX], stamp[32];
 	int n;
 
 	(void)ud;
 	localtime_r(&seconds, &tm);
 	strftime(stamp, sizeof(stamp), "%Y-%m-%d %H:%M:%S", &tm);
-	n = snprintf(head, sizeof(head), "%s.%03u %-7s [:%08x] ", stamp,
+	n = snprintf(head, sizeof(head), "%s.%03u %-7s [:%08x%s%s] ", stamp,
 		     (unsigned)(r->wall_ns % NS_PER_SEC / NS_PER_MS), log_level_name(r->level),
-		     r->source);
+		     r->source, *r->name ? " " : "", r->name);
 	struct iovec iov[3] = { { head, (size_t)n },
 				{ (void *)(uintptr_t)r->text, r->size },
 				{ (void *)(uintptr_t) "\n", 1 } };
@@ -107,6 +110,18 @@ void log_set_sink(const struct log_sink *sink, void *ud)
 	L.sink = sink;
 	L.sink_ud = ud;
 	pthread_mutex_unlock(&L.sink_lock);
+}
+
+void log_set_namer(log_namer namer)
+{
+	L.namer = namer;
+}
+
+static void find_name(uint32_t source, char ret[LOG_NAME_MAX])
+{
+	*ret = 0;
+	if (source && L.namer)
+		L.namer(source, ret);
 }
 
 void log_set_level(enum log_level level)
@@ -145,13 +160,15 @@ static void flush_sink(bool reopen)
 
 /* ---- the list ---- */
 
-static struct line *line_create(enum log_level level, uint32_t source, const char *text, size_t size)
+static struct line *line_create(enum log_level level, uint32_t source, const char *name, const char *text,
+				size_t size)
 {
 	struct line *l = mem_alloc(sizeof(*l) + size);
 
 	memcpy(l->text, text, size);
+	strcpy(l->name, name);
 	l->next = NULL;
-	l->r = (struct log_record){ level, source, clock_wall_ns(), l->text, size };
+	l->r = (struct log_record){ level, source, clock_wall_ns(), l->text, size, l->name };
 	return l;
 }
 
@@ -166,9 +183,9 @@ static void append_locked(struct line *l)
 	pthread_cond_signal(&L.filled);
 }
 
-static void append_text_locked(enum log_level level, uint32_t source, const char *text)
+static void append_text_locked(enum log_level level, uint32_t source, const char *name, const char *text)
 {
-	append_locked(line_create(level, source, text, strlen(text)));
+	append_locked(line_create(level, source, name, text, strlen(text)));
 }
 
 static void release_repeat_locked(struct repeat *r)
@@ -177,13 +194,14 @@ static void release_repeat_locked(struct repeat *r)
 
 	if (r->held) {
 		snprintf(text, sizeof(text), "%s... repeated %u times", r->sample, r->held);
-		append_text_locked(r->level, r->source, text);
+		append_text_locked(r->level, r->source, r->name, text);
 	}
 	r->held = r->seen = 0;
 }
 
 /* true: the same line came too often in this window. */
-static bool repeats_locked(enum log_level level, uint32_t source, const char *text, size_t size)
+static bool repeats_locked(enum log_level level, uint32_t source, const char *name, const char *text,
+			   size_t size)
 {
 	uint64_t now = clock_mono_ns(), h = 14695981039346656037u ^ source ^ (uint64_t)level << 40;
 	struct repeat *r;
@@ -197,6 +215,7 @@ static bool repeats_locked(enum log_level level, uint32_t source, const char *te
 		r->window_ns = now;
 		r->source = source;
 		r->level = level;
+		strcpy(r->name, name);
 		snprintf(r->sample, sizeof(r->sample), "%.*s", (int)(size > 90 ? 90 : size), text);
 	}
 	if (++r->seen <= LOG_BURST)
@@ -209,11 +228,14 @@ static bool repeats_locked(enum log_level level, uint32_t source, const char *te
 
 void log_write(enum log_level level, uint32_t source, const char *text, size_t size)
 {
+	char name[LOG_NAME_MAX];
+
 	if ((int)level < atomic_load_explicit(&L.level, memory_order_relaxed))
 		return;
+	find_name(source, name);
 	pthread_mutex_lock(&L.lock);
 	if (!L.running) {
-		struct log_record r = { level, source, clock_wall_ns(), text, size };
+		struct log_record r = { level, source, clock_wall_ns(), text, size, name };
 
 		pthread_mutex_unlock(&L.lock);
 		to_sink(&r);
@@ -222,8 +244,8 @@ void log_write(enum log_level level, uint32_t source, const char *text, size_t s
 	if (L.bytes > LOG_BUFFER_BYTES) {
 		L.lost++;
 		atomic_fetch_add_explicit(&L.dropped, 1, memory_order_relaxed); /* a statistic */
-	} else if (!repeats_locked(level, source, text, size)) {
-		append_locked(line_create(level, source, text, size));
+	} else if (!repeats_locked(level, source, name, text, size)) {
+		append_locked(line_create(level, source, name, text, size));
 	}
 	pthread_mutex_unlock(&L.lock);
 }
@@ -307,7 +329,7 @@ static void *writer_main(void *arg)
 			snprintf(text, sizeof(text), "%llu log lines were dropped: the sink is too slow",
 				 (unsigned long long)L.lost);
 			L.lost = 0;
-			append_text_locked(LOG_LEVEL_WARNING, 0, text);
+			append_text_locked(LOG_LEVEL_WARNING, 0, "", text);
 		}
 		struct line *l = L.first;
 		bool reopen = L.reopen, stop = L.stop;

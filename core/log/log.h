@@ -28,6 +28,7 @@ struct log_record {
 	uint64_t wall_ns;
 	const char *text;    /* may hold newlines and NULs; not NUL-terminated */
 	size_t size;
+	const char *name;    /* of the source, for people; "" if it has none */
 };
 
 /* A sink writes one record; called by one thread at a time. reopen: after SIGHUP (may be NULL). */
@@ -41,7 +42,15 @@ struct log_sink {
 #define LOG_WINDOW_NS UINT64_C(1000000000)
 #define LOG_BUFFER_BYTES (4u << 20)
 
-/* The built-in sink: stderr, "2026-11-23 09:31:41.123 info  [:00000002] text". */
+/* With its NUL: a longer name is cut. */
+#define LOG_NAME_MAX 32
+/* The function that writes the name of a source (never 0) into ret, "" if it knows none. It is called
+ * by the thread that logs, without any lock, when the record is made: the source may be gone when the
+ * record is written. NULL, as at first: no record has a name. Set while one thread runs. */
+typedef void (*log_namer)(uint32_t source, char ret[LOG_NAME_MAX]);
+void log_set_namer(log_namer namer);
+
+/* The built-in sink: stderr, "2026-11-23 09:31:41.123 info  [:00000002 bootstrap] text". */
 void log_set_sink(const struct log_sink *sink, void *ud);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);

@@ -53,9 +53,9 @@ size_t logsink_prefix(char *ret, const struct log_record *r, enum logsink_format
 		return n;
 	}
 	n = strftime(ret, LOGSINK_PREFIX_MAX, "%Y-%m-%d %H:%M:%S", &tm);
-	n += (size_t)snprintf(ret + n, LOGSINK_PREFIX_MAX - n, ".%03u %-7s [:%08x] ",
+	n += (size_t)snprintf(ret + n, LOGSINK_PREFIX_MAX - n, ".%03u %-7s [:%08x%s%s] ",
 			      (unsigned)(r->wall_ns % NS_PER_SEC / NS_PER_MS), log_level_name(r->level),
-			      r->source);
+			      r->source, *r->name ? " " : "", r->name);
 	return n;
 }
 
@@ -152,9 +152,10 @@ static void journal_write(void *ud, const struct log_record *r)
 {
 	static const char version[] = "HARBOR_VERSION=" HARBORD_VERSION;
 	cleanup(mem_freep) char *message = mem_alloc(strlen("MESSAGE=") + r->size);
-	char level[16], service[40];
+	char level[16], service[40], name[32 + LOG_NAME_MAX];
 	int n = snprintf(level, sizeof(level), "PRIORITY=%d", priority(r->level));
 	int m = snprintf(service, sizeof(service), "HARBOR_SERVICE=:%08x", r->source);
+	int k = snprintf(name, sizeof(name), "HARBOR_SERVICE_NAME=%s", r->name);
 	struct iovec iov[] = {
 		{ message, strlen("MESSAGE=") + r->size },
 		{ level, (size_t)n },
@@ -162,12 +163,14 @@ static void journal_write(void *ud, const struct log_record *r)
 		{ sink.identifier_field, strlen(sink.identifier_field) },
 		{ (void *)(uintptr_t)version, sizeof(version) - 1 },
 		{ service, (size_t)m },
+		{ name, (size_t)k },
 	};
+	size_t fields = array_len(iov) - (*r->name == 0);
 
 	memcpy(message, "MESSAGE=", strlen("MESSAGE="));
 	memcpy(message + strlen("MESSAGE="), r->text, r->size);
 	/* the node's own lines have no service */
-	if (sd_journal_sendv(iov, array_len(iov) - (r->source == 0)) < 0)
+	if (sd_journal_sendv(iov, fields - (r->source == 0)) < 0)
 		stream_write(ud, r);
 }
 

@@ -27,13 +27,13 @@ void logsink_write(const struct log_record *r);
 void logsink_reopen(void);
 
 enum logsink_format {
-	LOGSINK_FULL,  /* "2026-11-23 09:31:41.123 info    [:00000002] " */
+	LOGSINK_FULL,  /* "2026-11-23 09:31:41.123 info    [:00000002 bootstrap] " */
 	LOGSINK_PLAIN, /* "[:00000002] ", what skynet writes on stdout */
 	LOGSINK_DATED, /* "23/11/26 09:31:41.12 [:00000002] ", what it writes into a file */
 };
 
 /* What stands before the text of a line. The length. */
-#define LOGSINK_PREFIX_MAX 64
+#define LOGSINK_PREFIX_MAX (64 + LOG_NAME_MAX)
 size_t logsink_prefix(char *ret, const struct log_record *r, enum logsink_format format);
 /* true: the descriptor is the stream that JOURNAL_STREAM ("device:inode") names. */
 bool logsink_is_journal(int fd, const char *journal_stream);

@@ -9,11 +9,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def levels(node, what):
     """Which level word stands in front of which line."""
     with open(node.log, errors="replace") as f:
-        return re.findall(rf"(debug|info|warning|error) +\[:[0-9a-f]+\] {what} (by error|at \w+)\n", f.read())
+        return re.findall(rf"(debug|info|warning|error) +\[:[0-9a-f]+ main\] {what} (by error|at \w+)\n", f.read())
 
 
 def every_level(build):
-    """each line has its level, and log.level hides those below it, also when it changes"""
+    """each line has its level and the name of its service, and log.level hides those below it, also when it changes"""
     with Cluster(build, HERE) as c:
         n = c.node("n", 1, master=True).ready()
         n.call(".probe", "say", "first")

@@ -61,7 +61,7 @@ static void expect_file(const char *path, const char *text)
 static void the_prefix_holds_time_level_and_service(void **state)
 {
 	char got[LOGSINK_PREFIX_MAX];
-	struct log_record r = { .level = LOG_LEVEL_INFO, .source = 0x0300002a,
+	struct log_record r = { .level = LOG_LEVEL_INFO, .source = 0x0300002a, .name = "",
 				.wall_ns = UINT64_C(1795426301) * NS_PER_SEC + 123 * NS_PER_MS };
 
 	size_t n = logsink_prefix(got, &r, LOGSINK_FULL);
@@ -72,6 +72,11 @@ static void the_prefix_holds_time_level_and_service(void **state)
 	r.wall_ns += NS_PER_SEC;
 	logsink_prefix(got, &r, LOGSINK_FULL);
 	assert_string_equal(got, "2026-11-23 09:31:42.123 warning [:0300002a] ");
+	r.name = "agent";
+	n = logsink_prefix(got, &r, LOGSINK_FULL);
+	assert_int_equal(n, strlen(got));
+	assert_string_equal(got, "2026-11-23 09:31:42.123 warning [:0300002a agent] ");
+	/* the two formats of skynet stay what programs that read them expect */
 	logsink_prefix(got, &r, LOGSINK_PLAIN);
 	assert_string_equal(got, "[:0300002a] ");
 	n = logsink_prefix(got, &r, LOGSINK_DATED);
