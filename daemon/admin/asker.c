@@ -28,7 +28,7 @@ static void answer(const struct asker *a, bool ok, const char *body, size_t n)
 
 void asker_answer(const struct asker *a, const struct json *body)
 {
-	answer(a, true, body->text, body->size);
+	answer(a, true, body->text.bytes, body->text.size);
 }
 
 void asker_refuse(const struct asker *a, const char *why)
@@ -39,7 +39,7 @@ void asker_refuse(const struct asker *a, const char *why)
 	json_object(&j, NULL);
 	json_string(&j, "error", why);
 	json_object_end(&j);
-	answer(a, false, j.text, j.size);
+	answer(a, false, j.text.bytes, j.text.size);
 	json_fini(&j);
 }
 

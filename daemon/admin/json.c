@@ -11,24 +11,13 @@
 
 void json_init(struct json *j)
 {
-	memset(j, 0, sizeof(*j));
+	*j = (struct json){ 0 };
 }
 
 void json_fini(struct json *j)
 {
-	mem_free(j->text);
+	text_fini(&j->text);
 	json_init(j);
-}
-
-static void append(struct json *j, const char *p, size_t n)
-{
-	if (j->capacity - j->size <= n) {
-		j->capacity = (j->size + n + 1) * 2;
-		j->text = mem_realloc(j->text, j->capacity);
-	}
-	memcpy(j->text + j->size, p, n);
-	j->size += n;
-	j->text[j->size] = 0;
 }
 
 /* Length of the well-formed UTF-8 sequence at p, 0 = none. */
@@ -62,13 +51,13 @@ static void quote(struct json *j, const char *value, size_t n)
 {
 	const unsigned char *p = (const unsigned char *)value, *end = p + n;
 
-	append(j, "\"", 1);
+	text_add(&j->text, "\"", 1);
 	while (p < end) {
 		size_t length = utf8(p, (size_t)(end - p));
 		char escape[8];
 
 		if (length > 1 || (length == 1 && *p >= 0x20 && *p != '"' && *p != '\\' && *p != 0x7f)) {
-			append(j, (const char *)p, length);
+			text_add(&j->text, p, length);
 			p += length;
 			continue;
 		}
@@ -80,10 +69,10 @@ static void quote(struct json *j, const char *value, size_t n)
 			strcpy(escape, "\\t");
 		else
 			snprintf(escape, sizeof(escape), "\\u%04x", *p);
-		append(j, escape, strlen(escape));
+		text_puts(&j->text, escape);
 		p++;
 	}
-	append(j, "\"", 1);
+	text_add(&j->text, "\"", 1);
 }
 
 static void comma(struct json *j)
@@ -91,7 +80,7 @@ static void comma(struct json *j)
 	uint64_t bit = UINT64_C(1) << j->depth;
 
 	if (j->comma & bit)
-		append(j, ",", 1);
+		text_add(&j->text, ",", 1);
 	j->comma |= bit;
 }
 
@@ -99,7 +88,7 @@ void json_keyn(struct json *j, const char *key, size_t n)
 {
 	comma(j);
 	quote(j, key, n);
-	append(j, ":", 1);
+	text_add(&j->text, ":", 1);
 	j->comma &= ~(UINT64_C(1) << j->depth); /* the value comes without one */
 }
 
@@ -113,7 +102,7 @@ static void begin(struct json *j, const char *key)
 static void nest(struct json *j, const char *key, const char *bracket)
 {
 	begin(j, key);
-	append(j, bracket, 1);
+	text_puts(&j->text, bracket);
 	assert(j->depth + 1 < JSON_DEPTH_MAX);
 	j->depth++;
 	j->comma &= ~(UINT64_C(1) << j->depth);
@@ -123,7 +112,7 @@ static void unnest(struct json *j, const char *bracket)
 {
 	assert(j->depth > 0);
 	j->depth--;
-	append(j, bracket, 1);
+	text_puts(&j->text, bracket);
 }
 
 void json_object(struct json *j, const char *key)
@@ -179,7 +168,7 @@ void json_printf(struct json *j, const char *key, const char *fmt, ...)
 static void literal(struct json *j, const char *key, const char *text)
 {
 	begin(j, key);
-	append(j, text, strlen(text));
+	text_puts(&j->text, text);
 }
 
 void json_int(struct json *j, const char *key, int64_t value)

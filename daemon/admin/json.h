@@ -11,12 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "core/base/base.h"
+#include "core/base/text.h"
 
 #define JSON_DEPTH_MAX 64
 
 struct json {
-	char *text; /* NUL-terminated once something was written */
-	size_t size, capacity;
+	struct text text;
 	unsigned depth;
 	uint64_t comma; /* bit per depth: something stands before */
 };

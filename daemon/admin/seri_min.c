@@ -370,10 +370,9 @@ int seri_min_to_json(const void *p, size_t n, struct json *j, const char *key)
 	json_array(j, key);
 	while (s.p < s.end) {
 		if (!show_next(&s, j, 0)) {
-			j->size = before.size;
+			text_cut(&j->text, before.text.size);
 			j->depth = before.depth;
 			j->comma = before.comma;
-			j->text[j->size] = 0;
 			return -EBADMSG;
 		}
 	}

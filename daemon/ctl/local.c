@@ -249,8 +249,8 @@ char *local_json(const struct local_nodes *l, const char *name, size_t *ret_size
 			add_node(&j, &l->items[i]);
 	json_array_end(&j);
 	json_object_end(&j);
-	*ret_size = j.size;
-	return j.text;
+	*ret_size = j.text.size;
+	return text_take(&j.text);
 }
 
 /* ---- choosing ---- */

@@ -9,40 +9,26 @@
 
 #include "core/base/base.h"
 #include "core/base/mem.h"
+#include "core/base/text.h"
 #include "daemon/ctl/print.h"
 
 #define COLUMNS_MAX 32u
 #define GAP 2
-
-struct text {
-	char *p;
-	size_t n, capacity;
-};
-
-static void add(struct text *t, const char *p, size_t n)
-{
-	if (t->capacity - t->n <= n) {
-		t->capacity = (t->n + n + 1) * 2;
-		t->p = mem_realloc(t->p, t->capacity);
-	}
-	memcpy(t->p + t->n, p, n);
-	t->n += n;
-	t->p[t->n] = 0;
-}
 
 /* Control characters of a stranger's text must not reach the terminal. */
 static void add_clean(struct text *t, const char *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = (unsigned char)p[i];
-		char escape[8];
 
 		if (c >= 0x20 && c != 0x7f) {
-			add(t, p + i, 1);
+			text_add(t, p + i, 1);
 			continue;
 		}
-		snprintf(escape, sizeof(escape), c == '\n' ? "\\n" : "\\x%02x", c);
-		add(t, escape, strlen(escape));
+		if (c == '\n')
+			text_puts(t, "\\n");
+		else
+			text_printf(t, "\\x%02x", c);
 	}
 }
 
@@ -52,34 +38,34 @@ static void add_value(struct text *t, const struct jsonv *v, bool nested)
 
 	switch (v->type) {
 	case JSONV_NULL:
-		add(t, nested ? "null" : "-", nested ? 4 : 1);
+		text_puts(t, nested ? "null" : "-");
 		break;
 	case JSONV_FALSE:
-		add(t, nested ? "false" : "no", nested ? 5 : 2);
+		text_puts(t, nested ? "false" : "no");
 		break;
 	case JSONV_TRUE:
-		add(t, nested ? "true" : "yes", nested ? 4 : 3);
+		text_puts(t, nested ? "true" : "yes");
 		break;
 	case JSONV_STRING:
-		add(t, "\"", nested);
+		text_puts(t, nested ? "\"" : "");
 		add_clean(t, v->text, v->size);
-		add(t, "\"", nested);
+		text_puts(t, nested ? "\"" : "");
 		break;
 	case JSONV_NUMBER:
-		add(t, v->text, v->size);
+		text_add(t, v->text, v->size);
 		break;
 	case JSONV_ARRAY:
 	case JSONV_OBJECT:
-		add(t, object ? "{" : "[", 1);
+		text_puts(t, object ? "{" : "[");
 		for (const struct jsonv *m = v->child; m; m = m->next) {
 			if (object) {
 				add_clean(t, m->key, strlen(m->key));
-				add(t, "=", 1);
+				text_puts(t, "=");
 			}
 			add_value(t, m, true);
-			add(t, ", ", m->next ? 2 : 0);
+			text_puts(t, m->next ? ", " : "");
 		}
-		add(t, object ? "}" : "]", 1);
+		text_puts(t, object ? "}" : "]");
 		break;
 	}
 }
@@ -87,17 +73,14 @@ static void add_value(struct text *t, const struct jsonv *v, bool nested)
 /* "3d04h", "12m07s": how long ago */
 static void add_age(struct text *t, long long seconds)
 {
-	char age[48];
-
 	if (seconds < 0)
 		seconds = 0;
 	if (seconds >= 86400)
-		snprintf(age, sizeof(age), "%lldd%02lldh", seconds / 86400, seconds / 3600 % 24);
+		text_printf(t, "%lldd%02lldh", seconds / 86400, seconds / 3600 % 24);
 	else if (seconds >= 3600)
-		snprintf(age, sizeof(age), "%lldh%02lldm", seconds / 3600, seconds / 60 % 60);
+		text_printf(t, "%lldh%02lldm", seconds / 3600, seconds / 60 % 60);
 	else
-		snprintf(age, sizeof(age), "%lldm%02llds", seconds / 60, seconds % 60);
-	add(t, age, strlen(age));
+		text_printf(t, "%lldm%02llds", seconds / 60, seconds % 60);
 }
 
 /* A member's name, which may be a stranger's text as well. */
@@ -105,23 +88,21 @@ static char *name_of(const struct jsonv *v)
 {
 	struct text t = { 0 };
 
-	add(&t, "", 0);
 	add_clean(&t, v->key, strlen(v->key));
-	return t.p;
+	return text_take(&t);
 }
 
 static char *cell(const struct jsonv *v, long long now)
 {
 	struct text t = { 0 };
 
-	add(&t, "", 0);
 	if (v->key && v->type == JSONV_NUMBER && strcmp(v->key, "since") == 0)
 		add_age(&t, now - atoll(v->text));
 	else if (v->key && v->type == JSONV_NUMBER && strcmp(v->key, "uptime") == 0)
 		add_age(&t, atoll(v->text));
 	else
 		add_value(&t, v, false);
-	return t.p;
+	return text_take(&t);
 }
 
 /* Characters, not bytes: what a terminal shows. */
@@ -196,17 +177,15 @@ static void print_text(FILE *out, const struct jsonv *v, int indent)
 	for (const char *p = v->text, *end = p + v->size; p < end;) {
 		const char *newline = memchr(p, '\n', (size_t)(end - p));
 		size_t n = (size_t)((newline ? newline : end) - p);
-		struct text t = { 0 };
+		cleanup(text_fini) struct text t = { 0 };
 
-		add(&t, "", 0);
 		for (size_t i = 0; i < n; i++)
 			if (p[i] == '\t')
-				add(&t, "\t", 1);
+				text_puts(&t, "\t");
 			else
 				add_clean(&t, p + i, 1);
 		pad(out, indent);
-		fprintf(out, "%s\n", t.p);
-		mem_free(t.p);
+		fprintf(out, "%s\n", text_string(&t));
 		p += n + (newline != NULL);
 	}
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/base/env.h"
+#include "core/base/text.h"
 #include "core/actor/handle.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
@@ -67,15 +68,11 @@ static void set(const char *key, const char *value)
 
 static void set_list(const char *key, const struct config_list *l, const char *fallback)
 {
-	cleanup(mem_freep) char *text = NULL;
+	cleanup(text_fini) struct text text = { 0 };
 
-	for (size_t i = 0; i < l->count; i++) {
-		char *longer = mem_printf("%s%s%s", text ? text : "", text ? ";" : "", l->items[i]);
-
-		mem_free(text);
-		text = longer;
-	}
-	set(key, text ? text : fallback);
+	for (size_t i = 0; i < l->count; i++)
+		text_printf(&text, "%s%s", i ? ";" : "", l->items[i]);
+	set(key, text.bytes ? text.bytes : fallback);
 }
 
 static void set_pairs(const struct config *c)

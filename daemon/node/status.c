@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The status line: state, role, peers, services, sockets, and what is wrong. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/text.h"
 #include "core/sched/monitor.h"
 #include "core/sched/sched.h"
 #include "core/actor/service.h"
 #include "daemon/node/info.h"
-#include "daemon/admin/json.h"
 #include "daemon/node/notify.h"
 #include "daemon/node/status.h"
 #include "harbor/harbor.h"
@@ -18,25 +17,6 @@
 static char last[STATUS_MAX];
 static uint64_t sent_ns, looked_ns;
 static enum phase last_phase;
-
-struct line {
-	char *text;
-	size_t n, size;
-};
-
-static void add(struct line *l, const char *fmt, ...) printf_like(2, 3);
-
-static void add(struct line *l, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(l->text + l->n, l->size - l->n, fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		l->n = l->n + (size_t)n < l->size ? l->n + (size_t)n : l->size - 1;
-}
 
 struct peers {
 	unsigned up, known;
@@ -52,20 +32,20 @@ static void count_peer(const struct harbor_node_info *n, void *ud)
 	p->up += strcmp(n->state, "up") == 0;
 }
 
-static void add_cluster(struct line *l)
+static void add_cluster(struct text *l)
 {
 	struct peers p = { 0 };
 
 	harbor_foreach_node(count_peer, &p);
 	if (phase_get() >= PHASE_STARTING)
-		add(l, ", harbor %u", service_harbor());
-	add(l, ", %s, %u/%u peers up", info_get()->master ? "master" : "member", p.up, p.known);
+		text_printf(l, ", harbor %u", service_harbor());
+	text_printf(l, ", %s, %u/%u peers up", info_get()->master ? "master" : "member", p.up, p.known);
 	if (harbor_state() == HARBOR_MASTER_LOST)
-		add(l, ", master lost");
+		text_printf(l, ", master lost");
 }
 
 /* The first worker that does not come back, by the service that holds it. */
-static void add_stuck(struct line *l, unsigned stuck)
+static void add_stuck(struct text *l, unsigned stuck)
 {
 	uint64_t now = clock_mono_ns();
 
@@ -74,7 +54,7 @@ static void add_stuck(struct line *l, unsigned stuck)
 
 		sched_view(i, &v);
 		if (v.handle && v.turn_began_ns && now > v.turn_began_ns + MONITOR_CHECK_NS) {
-			add(l, "; %u of %u workers stuck, service :%08x", stuck, sched_workers(), v.handle);
+			text_printf(l, "; %u of %u workers stuck, service :%08x", stuck, sched_workers(), v.handle);
 			return;
 		}
 	}
@@ -82,27 +62,30 @@ static void add_stuck(struct line *l, unsigned stuck)
 
 size_t status_line(char *ret_text, size_t size)
 {
-	struct line l = { .text = ret_text, .size = size };
+	cleanup(text_fini) struct text l = { 0 };
 	enum phase phase = phase_get();
 	char reason[REASON_MAX];
 	unsigned stuck;
+	size_t n;
 
-	*ret_text = 0;
-	add(&l, "%s", phase_name(phase));
+	text_printf(&l, "%s", phase_name(phase));
 	if (phase > PHASE_BOOT && info_get()->cluster)
 		add_cluster(&l);
 	if (phase >= PHASE_STARTING)
-		add(&l, ", %u services, %u sockets", service_count(), net_count());
+		text_printf(&l, ", %u services, %u sockets", service_count(), net_count());
 	stuck = monitor_stuck();
 	if (stuck)
 		add_stuck(&l, stuck);
 	reason_get(reason);
 	if (*reason)
-		add(&l, "; %s", reason);
+		text_printf(&l, "; %s", reason);
 	/* a cut at the end may have left part of a character */
-	while (l.n && l.n == size - 1 && (ret_text[l.n - 1] & 0x80))
-		ret_text[--l.n] = 0;
-	return l.n;
+	n = l.size < size ? l.size : size - 1;
+	while (n && n == size - 1 && (l.bytes[n - 1] & 0x80))
+		n--;
+	memcpy(ret_text, l.bytes, n);
+	ret_text[n] = 0;
+	return n;
 }
 
 uint64_t status_tick(uint64_t now)

@@ -105,7 +105,7 @@ static void run(unsigned n, char *const *words)
 	json_init(&j);
 	switch (commands_run(&who, n, words, &j, &why)) {
 	case COMMANDS_DONE:
-		check(jsonread(j.text, j.size, &v) == 0 && v->type == JSONV_OBJECT);
+		check(jsonread(j.text.bytes, j.text.size, &v) == 0 && v->type == JSONV_OBJECT);
 		jsonv_destroy(v);
 		break;
 	case COMMANDS_FAILED:

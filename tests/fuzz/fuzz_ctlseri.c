@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	json_object(&j, NULL);
 	if (seri_min_to_json(p, n, &j, "values") == 0) {
 		json_object_end(&j);
-		if (jsonread(j.text, j.size, &v) < 0)
+		if (jsonread(j.text.bytes, j.text.size, &v) < 0)
 			abort();
 		jsonv_destroy(v);
 	}

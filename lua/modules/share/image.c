@@ -13,6 +13,7 @@
 
 #include "core/base/base.h"
 #include "core/base/mem.h"
+#include "core/base/text.h"
 #include "lua/vm/share.h"
 
 static uint64_t align8(uint64_t n)
@@ -231,8 +232,7 @@ int64_t image_place_after(lua_State *L, int index, const struct image *im, const
 
 struct builder {
 	lua_State *L;
-	char *data;        /* freed with the userdata that this is, unless taken */
-	size_t size, capacity;
+	struct text data;  /* freed with the userdata that this is, unless taken */
 	int known;         /* stack index: string or table -> offset */
 	uint32_t tables;
 };
@@ -241,22 +241,17 @@ static int builder_gc(lua_State *L)
 {
 	struct builder *b = lua_touserdata(L, 1);
 
-	mem_free(steal(b->data));
+	text_fini(&b->data);
 	return 0;
 }
 
-/* Zeroed room, 8-aligned; gives its offset. */
+/* Makes zeroed, 8-aligned room and returns its offset. */
 static uint64_t room(struct builder *b, uint64_t n)
 {
-	uint64_t at = b->size;
+	uint64_t at = b->data.size;
 
 	n = align8(n);
-	if (b->size + n > b->capacity) {
-		b->capacity = (b->size + n) * 2;
-		b->data = mem_realloc(b->data, b->capacity);
-	}
-	memset(b->data + at, 0, n);
-	b->size += n;
+	memset(text_room(&b->data, n), 0, n);
 	return at;
 }
 
@@ -268,7 +263,7 @@ static uint64_t put_bytes(struct builder *b, const char *s, size_t n)
 	if (n >= UINT32_MAX)
 		luaL_error(b->L, "a string of %I bytes is too long to be shared", (lua_Integer)n);
 	at = room(b, sizeof(*to) + n + 1);
-	to = (struct image_string *)(b->data + at);
+	to = (struct image_string *)(b->data.bytes + at);
 	to->size = (uint32_t)n;
 	to->hash = hash_text(s, n);
 	memcpy(to->text, s, n);
@@ -309,19 +304,10 @@ static uint64_t put_string(struct builder *b, int index)
 	return at;
 }
 
-struct code {
-	char *data;
-	size_t size;
-};
-
 static int append_code(lua_State *L, const void *p, size_t n, void *ud)
 {
-	struct code *c = ud;
-
 	(void)L;
-	c->data = mem_realloc(c->data, c->size + n);
-	memcpy(c->data + c->size, p, n);
-	c->size += n;
+	text_add(ud, p, n);
 	return 0;
 }
 
@@ -329,7 +315,7 @@ static struct image_value put_function(struct builder *b, int index)
 {
 	lua_State *L = b->L;
 	struct image_value v;
-	struct code code = { NULL, 0 };
+	struct text code = { 0 };
 
 	if (lua_iscfunction(L, index)) {
 		lua_CFunction f = lua_tocfunction(L, index);
@@ -345,8 +331,8 @@ static struct image_value put_function(struct builder *b, int index)
 	lua_pushvalue(L, index);
 	(void)lua_dump(L, append_code, &code, false);
 	lua_pop(L, 1);
-	v.v = put_bytes(b, code.data, code.size);
-	mem_free(code.data);
+	v.v = put_bytes(b, code.bytes, code.size);
+	text_fini(&code);
 	remember(b, index, v.v);
 	return v;
 }
@@ -398,7 +384,7 @@ static bool in_array(lua_State *L, int index, uint32_t n)
 
 static void put_pair(struct builder *b, uint64_t at, int key, struct image_value k, struct image_value v)
 {
-	struct image_table *t = (struct image_table *)(b->data + at);
+	struct image_table *t = (struct image_table *)(b->data.bytes + at);
 	struct image_node *nodes = (struct image_node *)nodes_of(t);
 	struct probe p = { .type = IMAGE_NIL };
 
@@ -430,7 +416,7 @@ static uint64_t put_table(struct builder *b, int index)
 	for (slots = pairs != 0; slots * 3 < pairs * 4;)
 		slots *= 2;
 	at = room(b, sizeof(*t) + n * 8 + align8(n) + slots * sizeof(struct image_node));
-	t = (struct image_table *)(b->data + at);
+	t = (struct image_table *)(b->data.bytes + at);
 	*t = (struct image_table){ b->tables++, (uint32_t)n, (uint32_t)slots, (uint32_t)pairs };
 	remember(b, index, at);
 	lua_pushnil(L);
@@ -442,7 +428,7 @@ static uint64_t put_table(struct builder *b, int index)
 			size_t i = (size_t)lua_tointeger(L, value - 1) - 1;
 
 			v = put_value(b, value);
-			t = (struct image_table *)(b->data + at);
+			t = (struct image_table *)(b->data.bytes + at);
 			((uint64_t *)(t + 1))[i] = v.v;
 			((uint8_t *)((uint64_t *)(t + 1) + n))[i] = v.type;
 		} else {
@@ -488,9 +474,11 @@ static struct image *build_proxied(lua_State *L, int index)
 	(void)room(b, sizeof(*im));
 	uint64_t root = put_table(b, index);
 
-	im = mem_realloc(steal(b->data), b->size);
+	size_t size = b->data.size;
+
+	im = (struct image *)text_take(&b->data);
 	im->native = NULL;
-	im->size = b->size;
+	im->size = size;
 	im->root = root;
 	im->tables = b->tables;
 	im->version = 0;

@@ -34,8 +34,8 @@ static void commas_stand_between_members_and_nowhere_else(void **state)
 	json_keyn(&j, "d\0e", 3);
 	json_uint(&j, NULL, UINT64_MAX);
 	json_object_end(&j);
-	assert_string_equal(j.text, "{\"a\":[],\"b\":[-1,{},false],\"c\":null,\"d\\u0000e\":18446744073709551615}");
-	assert_int_equal(j.size, strlen(j.text));
+	assert_string_equal(j.text.bytes, "{\"a\":[],\"b\":[-1,{},false],\"c\":null,\"d\\u0000e\":18446744073709551615}");
+	assert_int_equal(j.text.size, strlen(j.text.bytes));
 	json_fini(&j);
 }
 
@@ -45,7 +45,7 @@ static void quoted_as(const char *p, size_t n, const char *text)
 
 	json_init(&j);
 	json_stringn(&j, NULL, p, n);
-	assert_string_equal(j.text, text);
+	assert_string_equal(j.text.bytes, text);
 	json_fini(&j);
 }
 
@@ -73,7 +73,7 @@ static void numbers_read_back_as_themselves(void **state)
 	for (unsigned i = 0; i < array_len(values); i++) {
 		json_init(&j);
 		json_double(&j, NULL, values[i]);
-		assert_true(strtod(j.text, NULL) == values[i]);
+		assert_true(strtod(j.text.bytes, NULL) == values[i]);
 		json_fini(&j);
 	}
 	json_init(&j);
@@ -82,7 +82,7 @@ static void numbers_read_back_as_themselves(void **state)
 	json_double(&j, NULL, NAN);
 	json_double(&j, NULL, -INFINITY);
 	json_array_end(&j);
-	assert_string_equal(j.text, "[0.1,null,null]");
+	assert_string_equal(j.text.bytes, "[0.1,null,null]");
 	json_fini(&j);
 }
 
@@ -111,7 +111,7 @@ static void what_the_writer_wrote_the_reader_reads(void **state)
 	json_null(&j, NULL);
 	json_array_end(&j);
 	json_object_end(&j);
-	v = read_ok(j.text);
+	v = read_ok(j.text.bytes);
 	assert_int_equal(v->type, JSONV_OBJECT);
 	assert_int_equal(jsonv_get(v, "text")->size, 7);
 	assert_memory_equal(jsonv_get(v, "text")->text, "a\0b\"\n\xc3\xa4", 7);

@@ -89,7 +89,7 @@ static void expect_json(const void *p, size_t n, const char *text)
 
 	json_init(&j);
 	assert_int_equal(seri_min_to_json(p, n, &j, NULL), 0);
-	assert_string_equal(j.text, text);
+	assert_string_equal(j.text.bytes, text);
 	json_fini(&j);
 }
 
@@ -143,7 +143,7 @@ static void expect_refused(const void *p, size_t n)
 	assert_int_equal(seri_min_to_json(p, n, &j, "values"), -EBADMSG);
 	json_int(&j, "after", 2);
 	json_object_end(&j);
-	assert_string_equal(j.text, "{\"before\":1,\"after\":2}");
+	assert_string_equal(j.text.bytes, "{\"before\":1,\"after\":2}");
 	json_fini(&j);
 }
 
