@@ -52,6 +52,9 @@
  * more; who calls over a socket waits that much less. */
 #define SPIN_NS (50 * NS_PER_US)
 
+/* More workers awake than processors for so long: one steps down. */
+#define SURPLUS_NS (200 * NS_PER_US)
+
 struct worker {
 	/* set before start, then constant */
 	unsigned id;
@@ -63,7 +66,7 @@ struct worker {
 	unsigned trims; /* of S.trims, those that were obeyed */
 	bool searching;
 	bool spins, searches; /* looks around before it sleeps in the poller, or parks */
-	uint64_t rng;
+	uint64_t rng, surplus_since_ns;
 	struct worker *park_next; /* under park_lock */
 
 	/* [self] writes, thieves claim */
@@ -383,17 +386,45 @@ static void glance(struct worker *w, uint64_t now)
 		run_hooks(w);
 }
 
-/* Looks for a while without sleeping. true: there is something to do. */
+/* Whether there is a processor for somebody awake who only looks around. */
+static bool may_spin(void)
+{
+	return S.n <= S.cpus || surplus() <= 0;
+}
+
+/* Looks for a while without sleeping; counts as awake, for it needs a processor. true: there is something to do. */
 static bool spin(struct worker *w, uint64_t began)
 {
-	do {
+	while (may_spin() && clock_cycles() - began < S.spin_cycles) {
 		poller()->poll(S.poller_ud, 0);
 		if (atomic_load_explicit(&w->slot, memory_order_relaxed) || any_work() ||
 		    atomic_load_explicit(&S.stopping, memory_order_relaxed) ||
 		    timer_next() <= clock_mono_ns())
 			return true;
-	} while (clock_cycles() - began < S.spin_cycles);
+	}
 	return false;
+}
+
+/* Gives the count back. Who does so looks at all queues again afterwards (S4). */
+static void stop_searching(struct worker *w)
+{
+	if (w->searching) {
+		w->searching = false;
+		atomic_fetch_sub_explicit(&S.searching, 1, memory_order_seq_cst);
+	}
+}
+
+static void fall_asleep(struct worker *w)
+{
+	stop_searching(w);
+	atomic_store_explicit(&w->asleep, true, memory_order_relaxed); /* a statistic */
+	atomic_fetch_add_explicit(&S.asleep, 1, memory_order_seq_cst); /* S4 */
+}
+
+static void wake_up(struct worker *w)
+{
+	atomic_fetch_sub_explicit(&S.asleep, 1, memory_order_seq_cst);
+	atomic_store_explicit(&w->asleep, false, memory_order_relaxed);
 }
 
 static void sleep_in_poll(void)
@@ -416,8 +447,11 @@ static void wait_in_poll(struct worker *w)
 {
 	uint64_t began = clock_cycles(), now;
 
-	if (!w->spins || !spin(w, began))
+	if (!w->spins || !spin(w, began)) {
+		fall_asleep(w);
 		sleep_in_poll();
+		wake_up(w);
+	}
 	w->spins = clock_cycles() - began < 3 * S.spin_cycles;
 	now = clock_mono_ns();
 
@@ -480,7 +514,7 @@ static bool search(struct worker *w, uint64_t began)
 		cpu_relax();
 		found = any_work() || atomic_load_explicit(&S.stopping, memory_order_relaxed) ||
 			!atomic_load_explicit(&S.poll_right, memory_order_relaxed);
-	} while (!found && clock_cycles() - began < S.spin_cycles);
+	} while (!found && may_spin() && clock_cycles() - began < S.spin_cycles);
 	/* The worker gives the count back when it has found something, or before it sleeps: then it looks again, S4. */
 	w->searching = found;
 	if (!found)
@@ -492,25 +526,25 @@ static void wait_for_work(struct worker *w)
 {
 	uint64_t began = clock_cycles();
 
-	if (!search(w, began))
+	if (!search(w, began)) {
+		fall_asleep(w);
 		park(w, is_wanted);
+		wake_up(w);
+	}
 	w->searches = clock_cycles() - began < 3 * S.spin_cycles;
 }
 
-static void fall_asleep(struct worker *w)
+/* A worker that was woken when another had already found the work sleeps again at once: that is no reason to hand work
+ * on, which costs more than a turn. */
+static bool is_surplus_for_long(struct worker *w, uint64_t now)
 {
-	if (w->searching) {
-		w->searching = false;
-		atomic_fetch_sub_explicit(&S.searching, 1, memory_order_seq_cst);
+	if (surplus() <= 0) {
+		w->surplus_since_ns = 0;
+		return false;
 	}
-	atomic_store_explicit(&w->asleep, true, memory_order_relaxed); /* a statistic */
-	atomic_fetch_add_explicit(&S.asleep, 1, memory_order_seq_cst); /* S4 */
-}
-
-static void wake_up(struct worker *w)
-{
-	atomic_fetch_sub_explicit(&S.asleep, 1, memory_order_seq_cst);
-	atomic_store_explicit(&w->asleep, false, memory_order_relaxed);
+	if (!w->surplus_since_ns)
+		w->surplus_since_ns = now;
+	return now - w->surplus_since_ns > SURPLUS_NS;
 }
 
 /* Others were in long turns and are back, so there are more workers than processors: hands its work on and sleeps. */
@@ -520,6 +554,7 @@ static void step_down(struct worker *w)
 
 	while ((s = slot_take(w)) || (s = ring_take(w)))
 		inject(s);
+	w->surplus_since_ns = 0;
 	fall_asleep(w);
 	park(w, is_room);
 	wake_up(w);
@@ -535,14 +570,13 @@ static void idle(struct worker *w)
 		w->trims = trims;
 		mem_trim_thread();
 	}
-	fall_asleep(w);
+	stop_searching(w);
 	if (!any_work()) {
 		if (take_poll_right())
 			wait_in_poll(w);
 		else
 			wait_for_work(w);
 	}
-	wake_up(w);
 	run_hooks(w);
 	monitor_wake();
 }
@@ -645,8 +679,7 @@ static void *worker_main(void *arg)
 			continue;
 		}
 		if (w->searching) {
-			w->searching = false;
-			atomic_fetch_sub_explicit(&S.searching, 1, memory_order_seq_cst);
+			stop_searching(w);
 			/* There may be more than we can take: pass the search on. */
 			if (any_work())
 				wake_one();
@@ -663,7 +696,7 @@ static void *worker_main(void *arg)
 		atomic_store_explicit(&w->handle, 0, memory_order_relaxed);
 		run_hooks(w);
 		glance(w, now);
-		if (S.n > S.cpus && surplus() > 0)
+		if (S.n > S.cpus && is_surplus_for_long(w, now))
 			step_down(w);
 	}
 	self = NULL;
