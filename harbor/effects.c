@@ -17,6 +17,9 @@
 #include "harbor/link/conn.h"
 #include "harbor/harbor_priv.h"
 #include "harbor/link/link.h"
+#include "net/net.h"
+#include "net/post.h"
+#include "net/timer.h"
 
 #define STOP_LOOK_NS (2 * NS_PER_MS)
 

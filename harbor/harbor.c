@@ -21,6 +21,9 @@
 #include "harbor/link/conn.h"
 #include "harbor/harbor_priv.h"
 #include "harbor/link/link.h"
+#include "net/net.h"
+#include "net/post.h"
+#include "net/timer.h"
 
 /* A registration waits as long as a message to an unknown name; if that does not wait, so long. */
 #define REQUEST_WAIT_MS UINT64_C(10000)

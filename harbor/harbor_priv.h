@@ -9,7 +9,7 @@
 #include "harbor/harbor.h"
 #include "harbor/protocol/master.h"
 #include "harbor/protocol/member.h"
-#include "net/net.h"
+#include "net/timer.h"
 
 struct harbor {
 	/* Held on the loop while the control plane changes, and by snapshots for people. */

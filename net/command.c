@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
-#include "net/net_priv.h"
+#include "net/janitor.h"
 #include "net/socket.h"
 
 /* Starts it. NULL and in *ret_text what CONNECT shall say (NULL: nothing yet); or why it cannot be. */

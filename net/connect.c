@@ -13,7 +13,6 @@
 
 #include "core/base/fault.h"
 #include "core/base/mem.h"
-#include "net/net_priv.h"
 #include "net/reserve.h"
 #include "net/socket.h"
 

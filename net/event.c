@@ -19,7 +19,7 @@
 #include "core/actor/msg.h"
 #include "core/log/msglog.h"
 #include "core/actor/service.h"
-#include "net/net_priv.h"
+#include "net/post.h"
 #include "net/socket.h"
 
 #define TEXT_MAX 128
@@ -139,7 +139,7 @@ static void notify(struct socket *s, int what, const char *text, int port)
 	n->has_text = text != NULL;
 	if (text)
 		snprintf(n->text, sizeof(n->text), "%s", text);
-	post_internal(notice_run, n, mem_free);
+	post_or_discard(notice_run, n, mem_free);
 }
 
 void event_open(struct socket *s, int port, const char *text)

@@ -10,12 +10,14 @@
  * It walks over all sockets, but only while there is such a one: who makes one wakes it, and a
  * walk that finds none lets the timer rest.
  */
+#include "net/janitor.h"
+
 #include "core/base/clock.h"
 #include "core/base/mem.h"
-#include "net/net.h"
-#include "net/net_priv.h"
+#include "net/post.h"
 #include "net/reserve.h"
 #include "net/socket.h"
+#include "net/timer.h"
 
 #define CHECKS 6 /* looks at a closing socket that often before it is given up */
 
@@ -94,7 +96,7 @@ void janitor_wake_in(uint64_t delay_ns)
 	uint64_t *at = mem_alloc(sizeof(*at));
 
 	*at = clock_mono_ns() + delay_ns;
-	post_internal(wake, at, mem_free);
+	post_or_discard(wake, at, mem_free);
 }
 
 void janitor_set_closing_ns(uint64_t ns)

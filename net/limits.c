@@ -9,7 +9,7 @@
 
 #include "core/base/clock.h"
 #include "core/log/log.h"
-#include "net/net_priv.h"
+#include "net/janitor.h"
 #include "net/socket.h"
 
 /* A line a second says that sockets are closed; how many it was is counted. */

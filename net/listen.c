@@ -25,7 +25,7 @@
 #include "core/base/clock.h"
 #include "core/base/fault.h"
 #include "core/base/mem.h"
-#include "net/net_priv.h"
+#include "net/janitor.h"
 #include "net/reserve.h"
 #include "net/socket.h"
 

@@ -69,22 +69,6 @@ struct net_handler {
 	void (*on_drain)(void *ud, int id);
 };
 
-/* ---- life ---- */
-/* Also plugs the poller into the scheduler: after node_init, before node_start. 0 or -errno. */
-int net_init(void);
-/* After the workers have ended (node_stop): closes everything without telling anybody; closures that
- * were posted and did not run are dropped. */
-void net_fini(void);
-
-/* Runs f(arg) on the loop, in order of posting. Any thread. */
-void net_post(void (*f)(void *arg), void *arg);
-/* A timer whose callback runs on the loop. Deadline in monotonic ns; re-arming moves it. [loop] */
-struct net_timer;
-struct net_timer *net_timer_create(void (*f)(void *ud), void *ud);
-void net_timer_set(struct net_timer *t, uint64_t deadline_ns);
-void net_timer_clear(struct net_timer *t);
-void net_timer_destroy(struct net_timer *t);
-
 /* ---- for services: asynchronous, results come as messages to `owner`. Any thread. ---- */
 
 /* Address: host and port, or port < 0 and host "host:port", "[v6]:port", "unix:/path".

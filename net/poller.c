@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The loop: epoll, and an eventfd that ends its sleep.
+ * The poller: epoll, and an eventfd that ends its sleep.
  *
  * Every descriptor is registered level-triggered with its socket id as data, so an event for a
  * socket that was closed in the meantime finds a stale id and is nothing. The eventfd is id 0
- * and edge-triggered: it is never read, each write is an event of its own.
+ * and edge-triggered: it is never read, each write is an event of its own, which poller_wait drops.
  *
  *   state   AWAKE        in work; an interrupt leaves a mark
  *           SLEEPING     in epoll_wait, or on its way there
@@ -17,21 +17,17 @@
  *             I3 wake: exchange(AWAKE) acquire <-> I1: takes the mark back; whoever comes after it
  *             leaves a new one.
  */
-#define EVENTS_MAX 128
+#include "net/poller.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
 #include "core/base/fault.h"
-#include "net/net.h"
-#include "net/net_priv.h"
-#include "net/socket.h"
 
 enum { AWAKE, SLEEPING, INTERRUPTED };
 
@@ -42,12 +38,22 @@ static struct {
 	atomic_int state;
 } loop = { .epoll = -1, .event = -1 };
 
-/* This thread is inside net_poll. */
-static _Thread_local bool in_poll;
+/* This thread is the loop. */
+static _Thread_local bool here;
+
+void poller_enter(void)
+{
+	here = true;
+}
+
+void poller_leave(void)
+{
+	here = false;
+}
 
 bool poller_here(void)
 {
-	return in_poll;
+	return here;
 }
 
 int poller_control(int op, int fd, uint32_t events, int id)
@@ -89,7 +95,7 @@ void poller_set_coarse(bool coarse)
 	loop.coarse = coarse;
 }
 
-void net_interrupt(void)
+void poller_interrupt(void)
 {
 	if (atomic_exchange_explicit(&loop.state, INTERRUPTED, memory_order_acq_rel) == SLEEPING) {
 		/* I1. It cannot fail: the counter is reset by nobody, but 2^64 wake-ups are not reached */
@@ -108,7 +114,7 @@ static int wait_ms(struct epoll_event *events, uint64_t timeout_ns)
 
 		ms = up > INT32_MAX ? INT32_MAX : (int)up;
 	}
-	return epoll_wait(loop.epoll, events, EVENTS_MAX, ms);
+	return epoll_wait(loop.epoll, events, POLLER_EVENTS_MAX, ms);
 }
 
 static int wait_events(struct epoll_event *events, uint64_t timeout_ns)
@@ -118,10 +124,10 @@ static int wait_events(struct epoll_event *events, uint64_t timeout_ns)
 	int n;
 
 	if (timeout_ns == 0)
-		return epoll_wait(loop.epoll, events, EVENTS_MAX, 0);
+		return epoll_wait(loop.epoll, events, POLLER_EVENTS_MAX, 0);
 	if (loop.coarse)
 		return wait_ms(events, timeout_ns);
-	n = epoll_pwait2(loop.epoll, events, EVENTS_MAX, timeout_ns == UINT64_MAX ? NULL : &ts, NULL);
+	n = epoll_pwait2(loop.epoll, events, POLLER_EVENTS_MAX, timeout_ns == UINT64_MAX ? NULL : &ts, NULL);
 	/* EPERM is what old container sandboxes say to calls they do not know */
 	if (n < 0 && (errno == ENOSYS || errno == EPERM)) {
 		loop.coarse = true;
@@ -130,52 +136,27 @@ static int wait_events(struct epoll_event *events, uint64_t timeout_ns)
 	return n;
 }
 
-static void dispatch(int id, uint32_t events)
+/* Takes the entry of the eventfd out. Returns how many are left. */
+static int drop_eventfd(struct epoll_event *events, int n)
 {
-	struct socket *s = socket_lock(id);
-
-	if (!s)
-		return;
-	if (s->state == STATE_CONNECTING) {
-		connect_ready(s);
-		socket_unlock(s);
-		return;
+	for (int i = 0; i < n; i++) {
+		if (!events[i].data.u64) {
+			events[i] = events[n - 1];
+			return n - 1;
+		}
 	}
-	if (s->state == STATE_LISTEN) {
-		socket_unlock(s);
-		accept_ready(id);
-		return;
-	}
-	/* An error shows in whatever is tried next, so errors wake both directions. */
-	if ((s->events & EPOLLOUT) && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)))
-		write_ready(s);
-	/* what write_ready did to the socket shows in events, 0 for a free slot */
-	if (s->state == STATE_OPEN && (s->events & EPOLLIN) &&
-	    (events & (EPOLLIN | EPOLLERR | EPOLLHUP))) {
-		read_ready(s);
-		return;
-	}
-	socket_unlock(s);
+	return n;
 }
 
-void net_poll(uint64_t timeout_ns)
+int poller_wait(struct epoll_event *ret, uint64_t timeout_ns)
 {
-	struct epoll_event events[EVENTS_MAX];
 	int awake = AWAKE, n;
 
-	in_poll = true;
-	/* a closure may have made a service runnable on this very worker: it must not wait for I/O */
-	if (post_run())
-		timeout_ns = 0;
 	if (timeout_ns && !atomic_compare_exchange_strong_explicit(&loop.state, &awake, SLEEPING,
 								   memory_order_acq_rel,
 								   memory_order_acquire)) /* I2 */
 		timeout_ns = 0;
-	n = wait_events(events, timeout_ns);
+	n = wait_events(ret, timeout_ns);
 	atomic_exchange_explicit(&loop.state, AWAKE, memory_order_acquire); /* I3 */
-	for (int i = 0; i < n; i++)
-		if (events[i].data.u64)
-			dispatch((int)events[i].data.u64, events[i].events);
-	post_run(); /* what it leaves is for the next poll, which will not sleep then */
-	in_poll = false;
+	return drop_eventfd(ret, n < 0 ? 0 : n);
 }

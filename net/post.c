@@ -4,17 +4,18 @@
  *
  * Roles       any thread pushes on a stack; the loop takes the whole stack and turns it round.
  * Ordering    P1 push: CAS release <-> P2 take: exchange acquire: the loop sees the closure.
- * Waking      the push comes before net_interrupt(), whose exchange pairs with the poller's (see
+ * Waking      the push comes before poller_interrupt(), whose exchange pairs with the poller's (see
  *             poller.c): a poller that is about to sleep either sees the closure or does not sleep.
- *             The loop's own closures need no interrupt: each poll begins with post_run().
+ *             The loop's own closures need no interrupt: each turn begins with post_run().
  * Progress    push is lock-free. No ABA: the loop takes everything, a push depends on no node.
  * Not given   order between different threads beyond the order of their CAS.
  */
+#include "net/post.h"
+
 #include <stdatomic.h>
 
 #include "core/base/mem.h"
-#include "net/net.h"
-#include "net/net_priv.h"
+#include "net/poller.h"
 
 struct post {
 	struct post *next;
@@ -28,7 +29,7 @@ static _Atomic(struct post *) posted;
 /* A closure may post another; after that many rounds sockets get their turn. */
 #define ROUNDS_MAX 16
 
-void post_internal(void (*f)(void *arg), void *arg, void (*discard)(void *arg))
+void post_or_discard(void (*f)(void *arg), void *arg, void (*discard)(void *arg))
 {
 	struct post *p = mem_alloc(sizeof(*p));
 
@@ -40,12 +41,12 @@ void post_internal(void (*f)(void *arg), void *arg, void (*discard)(void *arg))
 		;
 	/* the loop itself looks again before it sleeps */
 	if (!poller_here())
-		net_interrupt();
+		poller_interrupt();
 }
 
 void net_post(void (*f)(void *arg), void *arg)
 {
-	post_internal(f, arg, NULL);
+	post_or_discard(f, arg, NULL);
 }
 
 static struct post *take_all(void)

@@ -17,7 +17,6 @@
 
 #include "core/base/clock.h"
 #include "core/actor/msg.h"
-#include "net/net_priv.h"
 #include "net/socket.h"
 
 #define SPARE (64u << 10)

@@ -13,11 +13,10 @@
 #include "net/socket.h"
 
 #include <errno.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "core/base/mem.h"
-#include "net/net_priv.h"
+#include "net/poller.h"
 #include "net/reserve.h"
 
 #define CHUNK 256u

@@ -17,7 +17,6 @@
 #include "core/log/log.h"
 #include "core/actor/msg.h"
 #include "core/sched/sched.h"
-#include "net/net_priv.h"
 #include "net/socket.h"
 
 #define WRITE_TURN (1u << 20)

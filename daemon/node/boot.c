@@ -29,6 +29,7 @@
 #include "daemon/node/logger.h"
 #include "daemon/node/paths.h"
 #include "lua/load/luahost.h"
+#include "net/loop.h"
 #include "net/net.h"
 
 #define BOOTSTRAP "snlua bootstrap"

@@ -28,6 +28,7 @@
 #include "daemon/node/status.h"
 #include "daemon/node/watchdog.h"
 #include "lua/load/luahost.h"
+#include "net/loop.h"
 #include "net/net.h"
 
 /* While starting up the manager's time limit is pushed on in steps of this, as long as there is progress. */

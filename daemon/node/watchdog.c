@@ -13,7 +13,7 @@
 #include "daemon/admin/service.h"
 #include "daemon/node/notify.h"
 #include "daemon/node/watchdog.h"
-#include "net/net.h"
+#include "net/post.h"
 
 /* A worker must look lost this often in a row: a snapshot may catch it between two states. */
 #define LOST_LOOKS 2u

@@ -12,6 +12,7 @@
 #include "harbor/harbor_priv.h"
 #include "harbor/link/link.h"
 #include "net/net.h"
+#include "net/post.h"
 
 #define BACKLOG 128
 /* A master's member that does not read: its snapshot has a few MB, more than this is a dead peer. */

@@ -7,6 +7,8 @@
 #include "tests/unit/net/probe.h"
 #include "core/actor/module.h"
 #include "core/sched/node.h"
+#include "net/loop.h"
+#include "net/net.h"
 #include "core/actor/service.h"
 
 struct event {

@@ -2,6 +2,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include "net/loop.h"
+#include "net/net.h"
 #include "tests/unit/net/probe.h"
 
 static void port_0_gives_a_real_port(void **state)

@@ -2,6 +2,10 @@
 /* The loop itself: closures, waking, timers. */
 #include <pthread.h>
 #include <stdatomic.h>
+#include "net/loop.h"
+#include "net/poller.h"
+#include "net/post.h"
+#include "net/timer.h"
 #include "tests/unit/net/probe.h"
 
 struct log {
@@ -64,10 +68,10 @@ static void a_post_ends_a_sleep_for_ever(void **state)
 
 static void an_interrupt_before_the_sleep_is_not_lost(void **state)
 {
-	net_interrupt();
+	poller_interrupt();
 	net_poll(UINT64_MAX);
-	net_interrupt();
-	net_interrupt();
+	poller_interrupt();
+	poller_interrupt();
 	net_poll(UINT64_MAX);
 }
 

@@ -3,6 +3,8 @@
 #include <sys/resource.h>
 
 #include "tests/unit/net/probe.h"
+#include "net/loop.h"
+#include "net/net.h"
 #include "net/socket.h"
 
 static void data_goes_both_ways(void **state)

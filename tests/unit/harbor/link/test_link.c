@@ -19,7 +19,9 @@
 #include "core/actor/remote.h"
 #include "harbor/link/link.h"
 #include "harbor/link/stream.h"
+#include "net/loop.h"
 #include "net/net.h"
+#include "net/post.h"
 #include "tests/unit/core/actor.h"
 
 #define FAR 2u

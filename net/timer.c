@@ -7,11 +7,13 @@
  * new deadline that is later needs no work: the timer comes early, sees that and goes back into
  * the wheel. So a heartbeat that pushes its deadline out with every message costs one store.
  */
+#include "net/timer.h"
+
+#include "core/base/base.h"
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/sched/timer.h"
-#include "net/net.h"
-#include "net/net_priv.h"
+#include "net/post.h"
 
 struct net_timer {
 	struct timer timer;
@@ -57,7 +59,7 @@ static void discard(void *arg)
 
 static void fire(struct timer *timer)
 {
-	post_internal(run, container_of(timer, struct net_timer, timer), discard);
+	post_or_discard(run, container_of(timer, struct net_timer, timer), discard);
 }
 
 struct net_timer *net_timer_create(void (*f)(void *ud), void *ud)

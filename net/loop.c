@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A turn of the loop, and start and end of the socket server.
+ *
+ * What epoll reports is an id and a set of events; who takes it follows from the state of the
+ * socket, which is read under its lock. A socket that was closed meanwhile is not found.
+ */
+#include "net/loop.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+#include "core/actor/service.h"
+#include "core/log/msglog.h"
+#include "core/sched/sched.h"
+#include "net/janitor.h"
+#include "net/net.h"
+#include "net/poller.h"
+#include "net/post.h"
+#include "net/reserve.h"
+#include "net/socket.h"
+
+static void dispatch(int id, uint32_t events)
+{
+	struct socket *s = socket_lock(id);
+
+	if (!s)
+		return;
+	if (s->state == STATE_CONNECTING) {
+		connect_ready(s);
+		socket_unlock(s);
+		return;
+	}
+	if (s->state == STATE_LISTEN) {
+		socket_unlock(s);
+		accept_ready(id);
+		return;
+	}
+	/* An error shows in whatever is tried next, so errors wake both directions. */
+	if ((s->events & EPOLLOUT) && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)))
+		write_ready(s);
+	/* what write_ready did to the socket shows in events, 0 for a free slot */
+	if (s->state == STATE_OPEN && (s->events & EPOLLIN) &&
+	    (events & (EPOLLIN | EPOLLERR | EPOLLHUP))) {
+		read_ready(s);
+		return;
+	}
+	socket_unlock(s);
+}
+
+void net_poll(uint64_t timeout_ns)
+{
+	struct epoll_event events[POLLER_EVENTS_MAX];
+	int n;
+
+	poller_enter();
+	/* a closure may have made a service runnable on this very worker: it must not wait for I/O */
+	if (post_run())
+		timeout_ns = 0;
+	n = poller_wait(events, timeout_ns);
+	for (int i = 0; i < n; i++)
+		dispatch((int)events[i].data.u64, events[i].events);
+	post_run(); /* what it leaves is for the next turn, which will not sleep then */
+	poller_leave();
+}
+
+static void poll_op(void *ud, uint64_t timeout_ns)
+{
+	net_poll(timeout_ns);
+}
+
+static void interrupt_op(void *ud)
+{
+	poller_interrupt();
+}
+
+int net_init(void)
+{
+	static const struct poller_ops ops = { .poll = poll_op, .interrupt = interrupt_op };
+	int r = poller_init();
+
+	if (r < 0)
+		return r;
+	/* sockets are written with MSG_NOSIGNAL, but pipes that services bind have no such flag */
+	signal(SIGPIPE, SIG_IGN);
+	socket_table_init();
+	janitor_init();
+	(void)reserve_take();
+	sched_set_poller(&ops, NULL);
+	service_add_on_drop(event_dropped);
+	service_set_on_taken(event_taken);
+	msglog_set_format(PTYPE_SOCKET, event_logged);
+	return 0;
+}
+
+void net_fini(void)
+{
+	resolve_stop();
+	socket_table_fini();
+	janitor_fini();
+	post_fini();
+	reserve_fini();
+	poller_fini();
+}
