@@ -17,7 +17,7 @@
 #include "harbor/link/conn.h"
 #include "harbor/harbor_priv.h"
 #include "harbor/link/link.h"
-#include "net/net.h"
+#include "net/info.h"
 #include "net/post.h"
 #include "net/timer.h"
 

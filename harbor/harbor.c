@@ -21,6 +21,7 @@
 #include "harbor/link/conn.h"
 #include "harbor/harbor_priv.h"
 #include "harbor/link/link.h"
+#include "net/info.h"
 #include "net/net.h"
 #include "net/post.h"
 #include "net/timer.h"

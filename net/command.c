@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "net/connect.h"
 #include "net/janitor.h"
 #include "net/socket.h"
 
@@ -154,6 +155,34 @@ void net_nodelay(int id)
 	socket_unlock(s);
 }
 
+bool net_set_bound(int id, uint64_t bytes, enum net_policy policy)
+{
+	struct socket *s = socket_lock(id);
+
+	if (!s)
+		return false;
+	limits_set(&s->bound, bytes, policy);
+	socket_unlock(s);
+	return true;
+}
+
+bool net_bound(int id, uint64_t *ret_bytes, enum net_policy *ret_policy)
+{
+	struct socket *s = socket_lock(id);
+
+	if (!s)
+		return false;
+	*ret_bytes = s->bound.limit;
+	*ret_policy = s->bound.policy;
+	socket_unlock(s);
+	return true;
+}
+
+void net_set_limit(int id, uint64_t bytes)
+{
+	(void)net_set_bound(id, bytes, NET_POLICY_KEEP);
+}
+
 /* ---- adopting descriptors ---- */
 
 static bool prepare_fd(int fd, bool *ret_is_socket, bool *ret_listens, sa_family_t *ret_family)
@@ -225,7 +254,7 @@ int net_adopt_handler(const struct net_handler *h, void *ud, int fd)
 	s->family = family;
 	s->state = listens ? STATE_LISTEN : STATE_OPEN;
 	if (listens)
-		own_address(fd, &a);
+		socket_own_address(s, &a);
 	else
 		connect_set_options(s);
 	event_open(s, addr_port(&a), socket_address(s, !listens, text, sizeof(text)));

@@ -6,6 +6,8 @@
  * starts the connect when it has the addresses. Either way epoll says on the loop how it went, and
  * a failure goes on with the next address; the last one's error is what the owner hears.
  */
+#include "net/connect.h"
+
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -14,6 +16,7 @@
 #include "core/base/fault.h"
 #include "core/base/mem.h"
 #include "net/reserve.h"
+#include "net/resolve.h"
 #include "net/socket.h"
 
 static void fail(struct socket *s, const char *why)
@@ -142,7 +145,7 @@ static int start(uint32_t owner, const struct net_handler *h, void *ud, const ch
 	}
 	socket_unlock(s);
 	if (!numeric) {
-		int r = resolve_start(id, &t);
+		int r = resolve_start(&t, connect_resolved, id);
 
 		if (r < 0)
 			connect_resolved(id, NULL, strerror(-r));

@@ -207,7 +207,7 @@ void event_error(struct socket *s, const char *why)
 		s->eof = true;
 		s->write_failed = true;
 		sendq_clear(&s->out);
-		limits_account(s);
+		socket_account(s);
 		event_close(s, why);
 		if (s->fd >= 0)
 			socket_watch(s);

@@ -14,6 +14,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/mem.h"
+#include "net/limits.h"
 #include "net/post.h"
 #include "net/reserve.h"
 #include "net/socket.h"

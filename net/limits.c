@@ -5,12 +5,12 @@
  * The total is one number that each change of a queue adds its difference to. Two sockets that grow at the
  * same moment may pass the bound by one item each; that is no harm.
  */
+#include "net/limits.h"
+
 #include <stdatomic.h>
 
+#include "core/base/base.h"
 #include "core/base/clock.h"
-#include "core/log/log.h"
-#include "net/janitor.h"
-#include "net/socket.h"
 
 /* A line a second says that sockets are closed; how many it was is counted. */
 #define SAY_NS NS_PER_SEC
@@ -41,21 +41,25 @@ void net_set_limits(const struct net_limits *l)
 		limits.queue = NET_QUEUE_DEFAULT;
 }
 
-void limits_apply(struct socket *s)
+void limits_init(struct bound *ret)
 {
-	s->limit = limits.queue;
-	s->policy = limits.policy;
+	*ret = (struct bound){ .limit = limits.queue, .policy = limits.policy };
 }
 
-void limits_account(struct socket *s)
+void limits_set(struct bound *b, uint64_t bytes, enum net_policy policy)
 {
-	uint64_t now = s->owner ? s->out.memory : 0;
+	b->limit = bytes ? bytes : limits.queue;
+	if (policy != NET_POLICY_KEEP)
+		b->policy = policy;
+}
 
-	if (now == s->counted)
+void limits_account(struct bound *b, uint64_t memory)
+{
+	if (memory == b->counted)
 		return;
 	/* wraps round when it is less, which is what a sum needs */
-	atomic_fetch_add_explicit(&sum.queued, now - s->counted, memory_order_relaxed);
-	s->counted = now;
+	atomic_fetch_add_explicit(&sum.queued, memory - b->counted, memory_order_relaxed);
+	b->counted = memory;
 }
 
 bool limits_exhausted(void)
@@ -64,96 +68,44 @@ bool limits_exhausted(void)
 	return limits.total && get(&sum.queued) + limits.total / 16 >= limits.total;
 }
 
-const char *limits_check(const struct socket *s, size_t size)
+const char *limits_check(const struct bound *b, const struct sendq *out, bool of_service, size_t size)
 {
-	uint64_t cost = sendq_cost(size), after = s->out.memory + cost;
+	uint64_t cost = sendq_cost(size), after = out->memory + cost;
 
-	if (unlikely(after > s->limit) && (!s->owner || !sendq_empty(&s->out)))
+	if (unlikely(after > b->limit) && (!of_service || !sendq_empty(out)))
 		return "the write queue is full (net.write_queue)";
-	if (s->owner && after > NET_LOW_MARK && limits.total &&
+	if (of_service && after > NET_LOW_MARK && limits.total &&
 	    unlikely(get(&sum.queued) + cost > limits.total))
 		return "the write queues of all sockets are full (net.write_total)";
 	return NULL;
 }
 
-/* At a bounded rate: a flood of clients must not become a flood of lines. */
-static void say(struct socket *s, const char *what)
+void limits_count_refused(void)
 {
-	uint64_t now = clock_mono_ns(), last = get(&sum.said_ns);
-	char peer[ADDR_TEXT_MAX] = "";
-
-	if (last && now - last < SAY_NS)
-		return;
-	if (!atomic_compare_exchange_strong_explicit(&sum.said_ns, &last, now, memory_order_relaxed,
-						     memory_order_relaxed))
-		return; /* another thread is saying it */
-	if (s->fd >= 0)
-		socket_address(s, true, peer, sizeof(peer));
-	log_printf(LOG_LEVEL_WARNING, s->owner,
-		   "socket %d (%s) is closed: %s, %llu bytes wait for a peer that does not read "
-		   "(%llu such sockets so far)",
-		   socket_id(s), peer, what, (unsigned long long)s->out.bytes,
-		   (unsigned long long)get(&sum.closed_full));
-}
-
-void limits_enforce(struct socket *s, const char *what)
-{
-	s->refused++;
-	if (!s->owner)
-		return; /* a C owner knows by the result */
 	count(&sum.refused);
-	if (limits_exhausted()) /* what waits on closing sockets has to make room */
-		janitor_wake_in(JANITOR_BACKOFF_NS);
-	if (s->policy == NET_POLICY_ERROR) {
-		if (sendq_refused(&s->out))
-			event_warning(s, (unsigned)((s->out.bytes + 1023) / 1024));
-		return;
-	}
-	count(&sum.closed_full);
-	say(s, what);
-	event_error(s, what);
-	event_shutdown(s);
 }
 
-bool net_set_bound(int id, uint64_t bytes, enum net_policy policy)
-{
-	struct socket *s = socket_lock(id);
-
-	if (!s)
-		return false;
-	s->limit = bytes ? bytes : limits.queue;
-	if (policy != NET_POLICY_KEEP)
-		s->policy = policy;
-	socket_unlock(s);
-	return true;
-}
-
-bool net_bound(int id, uint64_t *ret_bytes, enum net_policy *ret_policy)
-{
-	struct socket *s = socket_lock(id);
-
-	if (!s)
-		return false;
-	*ret_bytes = s->limit;
-	*ret_policy = s->policy;
-	socket_unlock(s);
-	return true;
-}
-
-void net_set_limit(int id, uint64_t bytes)
-{
-	(void)net_set_bound(id, bytes, NET_POLICY_KEEP);
-}
-
-void limits_accept_refused(void)
+void limits_count_accept_refused(void)
 {
 	count(&sum.accepts_refused);
 }
 
-void net_get_stats(struct net_stats *ret)
+uint64_t limits_count_closed(void)
 {
-	*ret = (struct net_stats){ .sockets = net_count(),
-				   .queued = get(&sum.queued),
+	uint64_t now = clock_mono_ns(), last = get(&sum.said_ns);
+
+	count(&sum.closed_full);
+	if (last && now - last < SAY_NS)
+		return 0;
+	if (!atomic_compare_exchange_strong_explicit(&sum.said_ns, &last, now, memory_order_relaxed,
+						     memory_order_relaxed))
+		return 0; /* another thread is saying it */
+	return get(&sum.closed_full);
+}
+
+void limits_get_stats(struct net_stats *ret)
+{
+	*ret = (struct net_stats){ .queued = get(&sum.queued),
 				   .queued_max = limits.total,
 				   .closed_full = get(&sum.closed_full),
 				   .refused = get(&sum.refused),

@@ -7,19 +7,12 @@
  * closed at once (so the client learns it) and the descriptor taken back. When even that fails
  * the listener rests for JANITOR_BACKOFF_NS. The control socket's connections get one that is
  * kept for them.
- *
- * A unix path that nobody answers on is left over from a process that died, and is taken over.
- * Nobody answers between a bind and its listen either, so all processes that do this in one
- * folder take turns: each holds a lock on the folder meanwhile. Who does not get the lock takes
- * nothing over.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -27,68 +20,12 @@
 #include "core/base/mem.h"
 #include "net/janitor.h"
 #include "net/reserve.h"
+#include "net/resolve.h"
 #include "net/socket.h"
+#include "net/unixpath.h"
 
 #define ACCEPT_TURN 64
-/* Anybody who may read a folder can hold its lock: patience has an end. */
-#define FOLDER_TURN_NS (2 * NS_PER_SEC)
-#define FOLDER_LOOK_US 500
 #define COMPLAIN_NS NS_PER_SEC
-
-bool own_address(int fd, struct addr *ret)
-{
-	struct addr a = { .size = sizeof(a.storage) };
-
-	if (getsockname(fd, &a.any, &a.size) < 0)
-		return false;
-	*ret = a;
-	return true;
-}
-
-char *socket_address(const struct socket *s, bool with_port, char *ret_text, size_t size)
-{
-	struct addr a = { .size = sizeof(a.storage) };
-	bool own = s->state == STATE_LISTEN || s->state == STATE_PRELISTEN;
-	int r = own ? getsockname(s->fd, &a.any, &a.size) : getpeername(s->fd, &a.any, &a.size);
-
-	ret_text[0] = 0;
-	if (r == 0)
-		(with_port ? addr_format : addr_format_ip)(&a, ret_text, size);
-	return ret_text;
-}
-
-static bool unix_is_stale(const struct addr *a)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	struct stat st;
-	bool stale;
-
-	if (fd < 0)
-		return false;
-	stale = connect(fd, &a->any, a->size) < 0 && errno == ECONNREFUSED;
-	close(fd);
-	return stale && lstat(a->un.sun_path, &st) == 0 && S_ISSOCK(st.st_mode);
-}
-
-/* Locks the folder of a unix path. The descriptor to close, or -1. */
-static int folder_lock(const char *path)
-{
-	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	uint64_t until = clock_mono_ns() + FOLDER_TURN_NS;
-	const char *slash = strrchr(path, '/');
-	int fd;
-
-	snprintf(folder, sizeof(folder), "%.*s", slash > path ? (int)(slash - path) : 1, path);
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (clock_mono_ns() >= until || (errno != EWOULDBLOCK && errno != EINTR)) {
-			close(fd);
-			return -1;
-		}
-		usleep(FOLDER_LOOK_US);
-	}
-	return fd;
-}
 
 static int bind_fd(int fd, const struct addr *a, bool may_take_over)
 {
@@ -100,7 +37,7 @@ static int bind_fd(int fd, const struct addr *a, bool may_take_over)
 		return 0;
 	if (errno != EADDRINUSE || !a->un.sun_path[0])
 		return -1;
-	if (!may_take_over || !unix_is_stale(a)) {
+	if (!may_take_over || !unixpath_is_stale(a)) {
 		errno = EADDRINUSE;
 		return -1;
 	}
@@ -111,7 +48,7 @@ static int bind_fd(int fd, const struct addr *a, bool may_take_over)
 static int listen_fd(const struct addr *a, int backlog)
 {
 	bool in_folder = a->any.sa_family == AF_UNIX && a->un.sun_path[0];
-	int lock = in_folder ? folder_lock(a->un.sun_path) : -1;
+	int lock = in_folder ? unixpath_lock(a->un.sun_path) : -1;
 	int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), r = fd;
 
 	if (fd < 0 || bind_fd(fd, a, lock >= 0) < 0 || listen(fd, backlog) < 0)
@@ -145,27 +82,6 @@ static int listen_text(const struct addr_text *t, int backlog, const char **ret_
 	return fd;
 }
 
-static void remember_path(struct socket *s, const char *path)
-{
-	struct stat st;
-
-	if (path[0] == '/' && stat(path, &st) == 0) {
-		s->unix_path = mem_strdup(path);
-		s->unix_dev = st.st_dev;
-		s->unix_ino = st.st_ino;
-	}
-}
-
-void listen_forget_path(struct socket *s)
-{
-	cleanup(mem_freep) char *path = steal(s->unix_path);
-	struct stat st;
-
-	/* somebody else may have put his own socket there since */
-	if (path && stat(path, &st) == 0 && st.st_dev == s->unix_dev && st.st_ino == s->unix_ino)
-		unlink(path);
-}
-
 static int start_listen(uint32_t owner, const struct net_handler *h, void *ud, const char *host, int port,
 			int backlog, const char **ret_error)
 {
@@ -191,10 +107,10 @@ static int start_listen(uint32_t owner, const struct net_handler *h, void *ud, c
 	id = socket_id(s);
 	s->fd = fd;
 	s->state = h ? STATE_LISTEN : STATE_PRELISTEN;
-	own_address(fd, &a);
+	socket_own_address(s, &a);
 	s->family = a.any.sa_family;
 	if (t.is_unix)
-		remember_path(s, t.host);
+		unixpath_remember(&s->path, t.host);
 	event_open(s, addr_port(&a), addr_format_ip(&a, text, sizeof(text)));
 	socket_unlock(s);
 	return id;
@@ -240,7 +156,7 @@ static void turn_away(struct socket *s)
 	fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd >= 0) {
 		close(fd);
-		limits_accept_refused();
+		limits_count_accept_refused();
 	}
 	/* another thread may have been quicker to take the descriptor */
 	if (!reserve_take() || fd < 0)
@@ -284,8 +200,8 @@ void net_keep_descriptors(int listener)
 	socket_unlock(s);
 }
 
-static struct socket *adopt_accepted(int fd, const struct addr *peer, uint32_t owner, uint64_t limit,
-				     enum net_policy policy)
+static struct socket *adopt_accepted(int fd, const struct addr *peer, uint32_t owner,
+				     const struct bound *bound)
 {
 	struct socket *s = socket_create(owner, NULL, NULL);
 
@@ -296,8 +212,7 @@ static struct socket *adopt_accepted(int fd, const struct addr *peer, uint32_t o
 	s->fd = fd;
 	s->state = STATE_PREACCEPT;
 	s->family = peer->any.sa_family;
-	s->limit = limit;
-	s->policy = policy;
+	limits_set(&s->bound, bound->limit, bound->policy);
 	return s;
 }
 
@@ -361,7 +276,7 @@ static int next_connection(struct socket *s, struct addr *ret_peer, bool *ret_ke
 		(void)reserve_keep(); /* one that could not be taken back before */
 	if (fd >= 0 && s->owner && reserve_is_held_back(fd)) {
 		close(fd);
-		limits_accept_refused();
+		limits_count_accept_refused();
 		complain(s, EMFILE);
 		return -ECONNABORTED; /* and on with the next */
 	}
@@ -384,8 +299,7 @@ static bool accept_one(int id)
 	struct socket *s = socket_lock(id), *n;
 	bool kept;
 	char text[ADDR_TEXT_MAX];
-	enum net_policy policy;
-	uint64_t limit;
+	struct bound bound;
 	uint32_t owner;
 	int fd, new_id;
 
@@ -405,11 +319,10 @@ static bool accept_one(int id)
 	s->read_bytes++;
 	s->read_ns = clock_mono_ns();
 	owner = s->owner;
-	limit = s->limit;
-	policy = s->policy;
+	bound = s->bound;
 	socket_unlock(s); /* one socket's lock at a time */
 
-	n = adopt_accepted(fd, &peer, owner, limit, policy);
+	n = adopt_accepted(fd, &peer, owner, &bound);
 	if (!n) {
 		if (owner)
 			event_invalid(owner, id, "reach skynet socket number limit");

@@ -13,11 +13,13 @@
 #include "core/actor/service.h"
 #include "core/log/msglog.h"
 #include "core/sched/sched.h"
+#include "net/connect.h"
 #include "net/janitor.h"
 #include "net/net.h"
 #include "net/poller.h"
 #include "net/post.h"
 #include "net/reserve.h"
+#include "net/resolve.h"
 #include "net/socket.h"
 
 static void dispatch(int id, uint32_t events)

@@ -32,6 +32,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include "core/base/base.h"
+#include "net/limits.h"
 
 #define NET_SOCKETS_MAX 65536
 
@@ -74,7 +75,6 @@ struct net_handler {
 /* Address: host and port, or port < 0 and host "host:port", "[v6]:port", "unix:/path".
  * Result: id > 0, or -1 with *ret_error a text (may be NULL). */
 int net_listen(uint32_t owner, const char *host, int port, int backlog, const char **ret_error);
-int net_connect(uint32_t owner, const char *host, int port);
 int net_bind(uint32_t owner, int fd);
 void net_start(uint32_t owner, int id);
 void net_pause(uint32_t owner, int id);
@@ -87,28 +87,6 @@ void net_nodelay(int id);
 int net_send(int id, void *payload_take, size_t size);
 int net_send_low(int id, void *payload_take, size_t size);
 
-/* ---- bounds of what waits to be written ----
- *
- * A queue is what the kernel did not take yet; an item costs its bytes and its header. At its bound a socket
- * of a service does what its policy says. One write into an empty queue is taken whatever its size: it is in
- * memory already, and a program that answers with one large piece is no flood. The sockets of services have
- * a bound together, too; while it is reached each may still have NET_LOW_MARK waiting, so that who reads what
- * he gets is served, and sockets that are only being closed are given up early. C owners have bounds of their
- * own (net_set_limit), hold strictly, and are told by the result alone. */
-enum net_policy {
-	NET_POLICY_CLOSE, /* the send fails, SOCKET_ERROR and SOCKET_CLOSE come, the rest is dropped */
-	NET_POLICY_ERROR, /* the send fails; SOCKET_WARNING once, and 0 when all has gone out */
-	NET_POLICY_KEEP,  /* for net_set_bound: as it is */
-};
-
-struct net_limits {
-	uint64_t queue; /* bytes a socket; 0 = NET_QUEUE_DEFAULT */
-	enum net_policy policy;
-	uint64_t total; /* bytes of all sockets of services; 0 = no bound */
-};
-#define NET_QUEUE_DEFAULT (UINT64_C(16) << 20)
-/* For sockets that are made from then on. After net_init, before any thread starts. */
-void net_set_limits(const struct net_limits *limits);
 /* For one socket; a listener's is inherited by what it accepts from then on. bytes 0 = the node's. false: no
  * such socket. Any thread. */
 bool net_set_bound(int id, uint64_t bytes, enum net_policy policy);
@@ -116,20 +94,9 @@ bool net_bound(int id, uint64_t *ret_bytes, enum net_policy *ret_policy);
 /* The same for a C owner's socket. */
 void net_set_limit(int id, uint64_t bytes);
 
-struct net_stats {
-	unsigned sockets;
-	uint64_t queued, queued_max; /* bytes that wait on sockets of services, and the bound; 0 = none */
-	uint64_t closed_full;        /* sockets closed because their queue was full */
-	uint64_t refused;            /* writes refused for the same reason */
-	uint64_t accepts_refused;    /* connections closed at once because descriptors had run out */
-};
-/* Any thread. */
-void net_get_stats(struct net_stats *ret);
-
 /* ---- for C owners ---- */
 int net_listen_handler(const struct net_handler *h, void *ud, const char *host, int port, int backlog,
 		       const char **ret_error);
-int net_connect_handler(const struct net_handler *h, void *ud, const char *host, int port);
 /* Holds descriptors back for this listener: its connections are accepted when there are none left. Those
  * that are too many wait in place of being closed. */
 void net_keep_descriptors(int listener);
@@ -145,28 +112,3 @@ int net_sendv(int id, const struct iovec *iov, int n);
 int net_sendv_queued(int id, const struct iovec *iov, int n, uint64_t *ret_queued);
 /* Bytes queued for writing, 0 for an unknown id. Any thread. */
 uint64_t net_queued(int id);
-/* The local address of a socket as "ip:port", false: unknown id. Any thread. */
-bool net_local_address(int id, char *ret_text, size_t size);
-/* Peer credentials of a unix socket: uid, or -1. Any thread. */
-long net_peer_uid(int id);
-
-/* ---- statistics ---- */
-struct net_info {
-	int id;
-	uint32_t owner;          /* 0: a C handler */
-	int type;                /* NET_INFO_* */
-	uint64_t read, write;    /* bytes; for a listener read counts accepts */
-	uint64_t rtime_cs, wtime_cs;
-	uint64_t queued;
-	uint64_t limit, refused; /* of the write queue; writes that it refused */
-	enum net_policy policy;
-	bool reading, writing;
-	char address[128];       /* peer, or own for a listener */
-};
-enum { NET_INFO_UNKNOWN, NET_INFO_LISTEN, NET_INFO_TCP, NET_INFO_UDP, NET_INFO_BIND, NET_INFO_CLOSING };
-/* Calls f for each socket; a snapshot. Any thread. */
-void net_foreach(void (*f)(const struct net_info *i, void *ud), void *ud);
-unsigned net_count(void);
-
-/* Blocking getaddrinfo: calls f for each address text; 0 or an EAI_* code. Any thread. */
-int net_resolve(const char *host, void (*f)(const char *ip, void *ud), void *ud);

@@ -7,8 +7,10 @@
  * the end a thread that is still inside is left behind. It belongs to an old generation then, and
  * its answer is thrown away.
  *
- * Locks: resolver.lock, then a socket's.
+ * Locks: resolver.lock, then what `done` takes: a socket's.
  */
+#include "net/resolve.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -19,13 +21,13 @@
 #include <time.h>
 
 #include "core/base/mem.h"
-#include "net/socket.h"
 
 #define THREADS_MAX 4
 #define STOP_WAIT_SEC 1
 
 struct question {
 	struct question *next;
+	resolve_done *done;
 	int id;
 	struct addr_text text;
 };
@@ -88,7 +90,7 @@ static void answer_locked(struct question *q, unsigned generation)
 	why = resolve_list(&q->text, false, &list);
 	pthread_mutex_lock(&resolver.lock);
 	if (resolver.generation == generation) {
-		connect_resolved(q->id, list, why);
+		q->done(q->id, list, why);
 		resolver.idle++;
 	} else {
 		mem_free(list);
@@ -136,7 +138,7 @@ static int start_thread_locked(void)
 	return -r;
 }
 
-int resolve_start(int id, const struct addr_text *t)
+int resolve_start(const struct addr_text *t, resolve_done *done, int id)
 {
 	struct question *q;
 	unsigned waiting = 1;
@@ -149,7 +151,7 @@ int resolve_start(int id, const struct addr_text *t)
 		r = start_thread_locked();
 	if (r == 0 || resolver.threads > 0) {
 		q = mem_alloc(sizeof(*q));
-		*q = (struct question){ .id = id, .text = *t };
+		*q = (struct question){ .done = done, .id = id, .text = *t };
 		if (!resolver.first)
 			resolver.last = &resolver.first;
 		*resolver.last = q;

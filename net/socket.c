@@ -96,12 +96,11 @@ struct socket *socket_create(uint32_t owner, const struct net_handler *h, void *
 	s->nodelay = h != NULL; /* links and consoles wait for answers */
 	s->family = AF_UNSPEC;
 	s->out = (struct sendq){ 0 };
-	s->counted = s->refused = 0;
-	limits_apply(s);
+	limits_init(&s->bound);
 	s->read_size = READ_MIN;
 	s->since_mark = s->marks = 0;
 	s->to = NULL;
-	s->unix_path = NULL;
+	s->path = (struct unixpath){ 0 };
 	s->read_bytes = s->write_bytes = s->read_ns = s->write_ns = 0;
 	atomic_fetch_add_explicit(&table.count, 1, memory_order_relaxed); /* a statistic */
 	/* relaxed: who reads it without the lock only wants to know whether it is worth locking */
@@ -137,7 +136,7 @@ void socket_free(struct socket *s)
 		/* a borrowed descriptor lives on, so epoll would not forget it by itself */
 		if (s->events)
 			poller_control(EPOLL_CTL_DEL, s->fd, 0, 0);
-		listen_forget_path(s);
+		unixpath_forget(&s->path);
 		if (s->kept)
 			reserve_close(s->fd);
 		else if (!s->borrowed)
@@ -146,7 +145,7 @@ void socket_free(struct socket *s)
 	s->fd = -1;
 	s->events = 0;
 	sendq_clear(&s->out);
-	limits_account(s);
+	socket_account(s);
 	mem_free(steal(s->to));
 	s->state = STATE_FREE;
 	s->handler = NULL;
@@ -203,6 +202,28 @@ void socket_watch_or_fail(struct socket *s)
 	}
 }
 
+bool socket_own_address(const struct socket *s, struct addr *ret)
+{
+	struct addr a = { .size = sizeof(a.storage) };
+
+	if (getsockname(s->fd, &a.any, &a.size) < 0)
+		return false;
+	*ret = a;
+	return true;
+}
+
+char *socket_address(const struct socket *s, bool with_port, char *ret_text, size_t size)
+{
+	struct addr a = { .size = sizeof(a.storage) };
+	bool own = s->state == STATE_LISTEN || s->state == STATE_PRELISTEN;
+	int r = own ? getsockname(s->fd, &a.any, &a.size) : getpeername(s->fd, &a.any, &a.size);
+
+	ret_text[0] = 0;
+	if (r == 0)
+		(with_port ? addr_format : addr_format_ip)(&a, ret_text, size);
+	return ret_text;
+}
+
 struct socket *socket_next(unsigned *slot)
 {
 	while (*slot < NET_SOCKETS_MAX) {
@@ -224,7 +245,7 @@ struct socket *socket_next(unsigned *slot)
 	return NULL;
 }
 
-unsigned net_count(void)
+unsigned socket_count(void)
 {
 	return atomic_load_explicit(&table.count, memory_order_relaxed); /* a statistic */
 }

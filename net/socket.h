@@ -28,9 +28,12 @@
 #include <stdio.h>
 #include <sys/types.h>
 #include "net/addr.h"
+#include "net/limits.h"
 #include "net/net.h"
 #include "net/sendq.h"
+#include "net/unixpath.h"
 
+struct addr_list;
 struct msg;
 
 enum socket_state {
@@ -43,12 +46,6 @@ enum socket_state {
 	STATE_LISTEN,
 	STATE_PREACCEPT,
 	STATE_OPEN,
-};
-
-/* Where a connect may go: addresses are tried in turn. */
-struct addr_list {
-	unsigned count, next;
-	struct addr at[];
 };
 
 struct socket {
@@ -80,21 +77,15 @@ struct socket {
 	sa_family_t family;
 
 	struct sendq out;
-	uint64_t limit; /* of out.memory */
-	enum net_policy policy;
-	uint64_t refused; /* writes, because of the bounds */
-	uint64_t counted; /* what of out.memory the node's total holds */
+	struct bound bound;
 	uint64_t closing_ns; /* last progress of a closing socket */
 	uint64_t closed_ns;  /* when it began to close */
 	uint64_t complained_ns; /* when a listener last told of a failed accept */
 	uint32_t read_size;  /* the next read buffer, adapts */
 	uint32_t since_mark; /* what the messages for the owner cost since the last that was marked */
 	unsigned marks;      /* marked messages not taken yet by the owner: MARKS_MAX stop the reading */
-	struct addr_list *to;
-
-	char *unix_path; /* made by our bind: unlinked at the end, if it is still this inode */
-	dev_t unix_dev;
-	ino_t unix_ino;
+	struct addr_list *to; /* where a connect may go */
+	struct unixpath path; /* of a listener */
 
 	uint64_t read_bytes, write_bytes; /* a listener counts accepts in read_bytes */
 	uint64_t read_ns, write_ns;       /* monotonic, 0 = never */
@@ -120,6 +111,17 @@ static inline int socket_id(const struct socket *s)
 }
 /* Walks over all: the next live socket from *slot on, locked, or NULL. Begin with 0. */
 struct socket *socket_next(unsigned *slot);
+/* Brings the sum of what waits up to date, after each change of s->out. */
+static inline void socket_account(struct socket *s)
+{
+	limits_account(&s->bound, s->owner ? s->out.memory : 0);
+}
+/* Writes the address of the peer, or a listener's own; "" if it has none. Returns ret_text. */
+char *socket_address(const struct socket *s, bool with_port, char *ret_text, size_t size);
+/* The descriptor's own address. Returns false when it has none. */
+bool socket_own_address(const struct socket *s, struct addr *ret);
+/* How many sockets there are. Any thread, no lock. */
+unsigned socket_count(void);
 void socket_table_init(void);
 void socket_table_fini(void);
 
@@ -150,20 +152,7 @@ void event_shutdown(struct socket *s);
 void read_ready(struct socket *s);
 /* [loop] Without the lock. */
 void accept_ready(int id);
-void connect_ready(struct socket *s);
 void write_ready(struct socket *s);
-/* limits.c: brings the node's total up to date, after each change of s->out. */
-void limits_account(struct socket *s);
-/* May `size` more bytes wait? NULL, or what is full. */
-const char *limits_check(const struct socket *s, size_t size);
-/* They may not: does what the socket's policy says. */
-void limits_enforce(struct socket *s, const char *what);
-/* What a fresh socket of a service has. */
-void limits_apply(struct socket *s);
-/* The bound of the node is reached. */
-bool limits_exhausted(void);
-void limits_accept_refused(void);
-
 /* A service that does not come to read its mail must not be buried in it: a message is marked after so many bytes
  * (each message costs READ_COST besides), and with two of these untaken the rest stays in the kernel. */
 #define READ_MARK (256u << 10)
@@ -173,22 +162,5 @@ void limits_accept_refused(void);
 /* read.c: STATE_OPEN sockets begin small. */
 #define READ_MIN 64u
 #define READ_MAX (256u << 10)
-/* on_drain comes when a queue that held more than this is empty again. */
-#define NET_LOW_MARK (64u << 10)
 
-/* ---- connecting and listening ---- */
-/* Takes the list; NULL: `why` says what went wrong. Any thread, no lock. */
-void connect_resolved(int id, struct addr_list *to_take, const char *why);
-/* Options of every connected TCP socket. */
-void connect_set_options(struct socket *s);
-/* Looks t up on a resolver thread, which then calls connect_resolved. 0 or -errno. No lock. */
-int resolve_start(int id, const struct addr_text *t);
-void resolve_stop(void);
-/* Blocking; NULL, or what went wrong. The list is mem_free'd by the caller. */
-const char *resolve_list(const struct addr_text *t, bool passive, struct addr_list **ret);
-/* Address of the peer, or of a listener itself; "" if it has none. Gives ret_text. */
-char *socket_address(const struct socket *s, bool with_port, char *ret_text, size_t size);
-/* The descriptor's own address. */
-bool own_address(int fd, struct addr *ret);
-/* Unlinks the path that our bind has made. */
-void listen_forget_path(struct socket *s);
+

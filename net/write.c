@@ -17,6 +17,7 @@
 #include "core/log/log.h"
 #include "core/actor/msg.h"
 #include "core/sched/sched.h"
+#include "net/janitor.h"
 #include "net/socket.h"
 
 #define WRITE_TURN (1u << 20)
@@ -59,7 +60,7 @@ static ssize_t write_some(struct socket *s, const struct iovec *iov, int n)
 static void failed(struct socket *s, int error)
 {
 	sendq_clear(&s->out);
-	limits_account(s);
+	socket_account(s);
 	if (s->closing || (s->eof && s->owner)) {
 		/* nobody waits for anything from it: gone without a word */
 		socket_free(s);
@@ -103,7 +104,7 @@ void write_ready(struct socket *s)
 		for (int i = 0; i < n; i++)
 			offered += iov[i].iov_len;
 		sendq_sent(&s->out, (size_t)r);
-		limits_account(s);
+		socket_account(s);
 		total += (size_t)r;
 		if (s->closing && r > 0)
 			s->closing_ns = s->write_ns;
@@ -114,6 +115,41 @@ void write_ready(struct socket *s)
 		drained(s);
 	else
 		socket_watch_or_fail(s); /* a connect that just finished waits for nothing yet */
+}
+
+static void say_closed(struct socket *s, const char *what)
+{
+	uint64_t so_far = limits_count_closed();
+	char peer[ADDR_TEXT_MAX] = "";
+
+	if (!so_far)
+		return;
+	if (s->fd >= 0)
+		socket_address(s, true, peer, sizeof(peer));
+	log_printf(LOG_LEVEL_WARNING, s->owner,
+		   "socket %d (%s) is closed: %s, %llu bytes wait for a peer that does not read "
+		   "(%llu such sockets so far)",
+		   socket_id(s), peer, what, (unsigned long long)s->out.bytes,
+		   (unsigned long long)so_far);
+}
+
+/* More bytes may not wait: does what the socket's policy says. */
+static void enforce(struct socket *s, const char *what)
+{
+	s->bound.refused++;
+	if (!s->owner)
+		return; /* a C owner knows by the result */
+	limits_count_refused();
+	if (limits_exhausted()) /* what waits on closing sockets has to make room */
+		janitor_wake_in(JANITOR_BACKOFF_NS);
+	if (s->bound.policy == NET_POLICY_ERROR) {
+		if (sendq_refused(&s->out))
+			event_warning(s, (unsigned)((s->out.bytes + 1023) / 1024));
+		return;
+	}
+	say_closed(s, what);
+	event_error(s, what);
+	event_shutdown(s);
 }
 
 /* May bytes go out or wait on this socket? 1: yes. 0: dropped as the contract says. -1: refused. */
@@ -130,10 +166,10 @@ static int admit(struct socket *s, size_t size)
 	}
 	if (s->write_failed || s->state == STATE_PREACCEPT)
 		return dropped;
-	full = limits_check(s, size);
+	full = limits_check(&s->bound, &s->out, s->owner != 0, size);
 	if (likely(!full))
 		return 1;
-	limits_enforce(s, full);
+	enforce(s, full);
 	return -1;
 }
 
@@ -141,7 +177,7 @@ static void queued(struct socket *s, bool behind)
 {
 	unsigned kib;
 
-	limits_account(s);
+	socket_account(s);
 	if (s->out.bytes > NET_LOW_MARK)
 		s->was_high = true;
 	kib = behind ? sendq_warning(&s->out) : 0;

@@ -19,7 +19,7 @@
 #include "daemon/node/info.h"
 #include "daemon/node/status.h"
 #include "harbor/harbor.h"
-#include "net/net.h"
+#include "net/info.h"
 
 struct request {
 	const struct asker *who;

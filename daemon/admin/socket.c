@@ -18,6 +18,7 @@
 #include "daemon/admin/commands.h"
 #include "daemon/admin/sockpath.h"
 #include "daemon/admin/words.h"
+#include "net/info.h"
 #include "net/net.h"
 
 #define BACKLOG 16

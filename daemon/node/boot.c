@@ -29,8 +29,8 @@
 #include "daemon/node/logger.h"
 #include "daemon/node/paths.h"
 #include "lua/load/luahost.h"
+#include "net/limits.h"
 #include "net/loop.h"
-#include "net/net.h"
 
 #define BOOTSTRAP "snlua bootstrap"
 /* The same in every life; all others come from HANDLE_FIRST on. */

@@ -28,6 +28,7 @@
 #include "daemon/node/status.h"
 #include "daemon/node/watchdog.h"
 #include "lua/load/luahost.h"
+#include "net/info.h"
 #include "net/loop.h"
 #include "net/net.h"
 

@@ -11,7 +11,7 @@
 #include "daemon/node/notify.h"
 #include "daemon/node/status.h"
 #include "harbor/harbor.h"
-#include "net/net.h"
+#include "net/info.h"
 
 /* [main] */
 static char last[STATUS_MAX];

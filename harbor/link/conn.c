@@ -11,6 +11,7 @@
 #include "core/base/mem.h"
 #include "harbor/harbor_priv.h"
 #include "harbor/link/link.h"
+#include "net/connect.h"
 #include "net/net.h"
 #include "net/post.h"
 

@@ -13,6 +13,8 @@
 #define SKYNET_MALLOC_PLAIN_NAMES
 #include "lua/contract/include/skynet_malloc.h"
 #include "lua/contract/include/skynet_socket.h"
+#include "net/connect.h"
+#include "net/info.h"
 #include "net/net.h"
 
 #define HOST_MAX 231u

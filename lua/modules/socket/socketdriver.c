@@ -17,7 +17,11 @@
 #include "lua/host/lua_priv.h"
 #include "lua/modules/socket/sockbuf_lua.h"
 #include "net/addr.h"
+#include "net/connect.h"
+#include "net/info.h"
+#include "net/limits.h"
 #include "net/net.h"
+#include "net/resolve.h"
 
 #define BACKLOG 32
 

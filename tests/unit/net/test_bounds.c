@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Bounds of what waits to be written: a socket's two policies, the node's total. */
+#include "net/info.h"
+#include "net/limits.h"
+#include "net/net.h"
 #include "tests/unit/net/ear.h"
 
 /* Sends until a send fails; gives how many bytes were taken. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What happens to bytes that a slow peer does not take: order, limits, and the end of the socket. */
+#include "net/connect.h"
+#include "net/info.h"
 #include "net/janitor.h"
 #include "net/net.h"
 #include "net/socket.h"

@@ -2,8 +2,11 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include "net/connect.h"
+#include "net/info.h"
 #include "net/loop.h"
 #include "net/net.h"
+#include "net/resolve.h"
 #include "tests/unit/net/probe.h"
 
 static void port_0_gives_a_real_port(void **state)

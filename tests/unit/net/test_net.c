@@ -3,8 +3,11 @@
 #include <sys/resource.h>
 
 #include "tests/unit/net/probe.h"
+#include "net/connect.h"
+#include "net/info.h"
 #include "net/loop.h"
 #include "net/net.h"
+#include "net/resolve.h"
 #include "net/socket.h"
 
 static void data_goes_both_ways(void **state)

@@ -19,6 +19,7 @@
 #include "core/actor/remote.h"
 #include "harbor/link/link.h"
 #include "harbor/link/stream.h"
+#include "net/connect.h"
 #include "net/loop.h"
 #include "net/net.h"
 #include "net/post.h"

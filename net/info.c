@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What can be said about sockets from outside: statistics and addresses. Snapshots, any thread. */
-#include <string.h>
+/* Statistics and addresses: each answer is copied under the lock of its socket. */
+#include "net/info.h"
+
+#include <sys/socket.h>
 
 #include "core/base/clock.h"
 #include "net/socket.h"
@@ -27,9 +29,9 @@ static bool fill(const struct socket *s, struct net_info *i)
 	i->rtime_cs = s->read_ns ? clock_cs_at(s->read_ns) : 0;
 	i->wtime_cs = s->write_ns ? clock_cs_at(s->write_ns) : 0;
 	i->queued = s->out.bytes;
-	i->limit = s->limit;
-	i->policy = s->policy;
-	i->refused = s->refused;
+	i->limit = s->bound.limit;
+	i->policy = s->bound.policy;
+	i->refused = s->bound.refused;
 	i->reading = s->reading && !s->eof && !s->closing;
 	i->writing = !sendq_empty(&s->out);
 	socket_address(s, true, i->address, sizeof(i->address));
@@ -59,11 +61,22 @@ bool net_local_address(int id, char *ret_text, size_t size)
 
 	if (!s)
 		return false;
-	ok = s->fd >= 0 && own_address(s->fd, &a);
+	ok = s->fd >= 0 && socket_own_address(s, &a);
 	socket_unlock(s);
 	if (ok)
 		addr_format(&a, ret_text, size);
 	return ok;
+}
+
+unsigned net_count(void)
+{
+	return socket_count();
+}
+
+void net_get_stats(struct net_stats *ret)
+{
+	limits_get_stats(ret);
+	ret->sockets = socket_count();
 }
 
 long net_peer_uid(int id)

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* What can be said about sockets from outside. All are snapshots, and any thread may ask. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "net/limits.h"
+
+enum { NET_INFO_UNKNOWN, NET_INFO_LISTEN, NET_INFO_TCP, NET_INFO_UDP, NET_INFO_BIND, NET_INFO_CLOSING };
+
+struct net_info {
+	int id;
+	uint32_t owner;          /* 0: a C handler */
+	int type;                /* NET_INFO_* */
+	uint64_t read, write;    /* bytes; for a listener read counts accepts */
+	uint64_t rtime_cs, wtime_cs;
+	uint64_t queued;
+	uint64_t limit, refused; /* of the write queue; writes that it refused */
+	enum net_policy policy;
+	bool reading, writing;
+	char address[128];       /* peer, or own for a listener */
+};
+
+/* Calls f for each socket, without any lock. */
+void net_foreach(void (*f)(const struct net_info *i, void *ud), void *ud);
+/* Returns how many sockets there are. */
+unsigned net_count(void);
+void net_get_stats(struct net_stats *ret);
+/* Writes the local address of a socket as "ip:port". Returns false for an unknown id. */
+bool net_local_address(int id, char *ret_text, size_t size);
+/* Returns the user id of the peer of a unix socket, or -1. */
+long net_peer_uid(int id);
