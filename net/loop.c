@@ -89,8 +89,8 @@ int net_init(void)
 	janitor_init();
 	(void)reserve_take();
 	sched_set_poller(&ops, NULL);
-	service_add_on_drop(event_dropped);
-	service_set_on_taken(event_taken);
+	msg_add_on_drop(event_dropped);
+	msg_set_on_taken(event_taken);
 	msglog_set_format(PTYPE_SOCKET, event_logged);
 	return 0;
 }

@@ -138,9 +138,9 @@ void event_drain(struct socket *s);
 bool event_accept(struct socket *s, int new_id, const char *peer);
 /* An ERROR for an id that does not exist (any more). No lock. */
 void event_invalid(uint32_t owner, int id, const char *why);
-/* core's service_add_on_drop. No lock. */
+/* core's msg_add_on_drop. No lock. */
 void event_dropped(const struct msg *m);
-/* core's service_set_on_taken. No lock. */
+/* core's msg_set_on_taken. No lock. */
 void event_taken(const struct msg *m);
 /* core's msglog_set_format: a line of a message log. No lock. */
 void event_logged(FILE *out, const struct msg *m);

@@ -2,6 +2,7 @@
 /* Messages and payload buffers: see msg.h. */
 #include "core/actor/msg.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/mem.h"
@@ -48,6 +49,41 @@ struct msg *msg_destroy(struct msg *m)
 {
 	mem_free(m);
 	return NULL;
+}
+
+static void (*on_drop[4])(const struct msg *m); /* added before any thread starts */
+
+void msg_add_on_drop(void (*f)(const struct msg *m))
+{
+	for (size_t i = 0; i < array_len(on_drop); i++) {
+		if (on_drop[i] && on_drop[i] != f)
+			continue;
+		on_drop[i] = f;
+		return;
+	}
+	abort(); /* a fifth kind of payload: the array wants to grow */
+}
+
+static void (*on_taken)(const struct msg *m); /* set before any thread starts */
+
+void msg_set_on_taken(void (*f)(const struct msg *m))
+{
+	on_taken = f;
+}
+
+void msg_taken(struct msg *m)
+{
+	m->flags &= (uint8_t)~MSG_MARK;
+	on_taken(m);
+}
+
+void msg_drop(struct msg *m)
+{
+	if (unlikely(m->flags & MSG_MARK))
+		msg_taken(m);
+	for (size_t i = 0; i < array_len(on_drop) && on_drop[i]; i++)
+		on_drop[i](m);
+	msg_destroy(m);
 }
 
 const char *msg_type_name(int type)

@@ -53,13 +53,13 @@ enum {
 	MSG_POISON = 1,  /* the service's own wake-up for its end; never delivered, never freed */
 	MSG_TIMEOUT = 2, /* made by service_timeout */
 	MSG_COUNTED = 16, /* the bound of the mailbox that holds it counts it (mailbox.h) */
-	MSG_MARK = 32,   /* whoever sent it wants to know when it is taken (service_set_on_taken) */
-	MSG_LOG = 8,     /* opens or closes the receiver's message log (msglog.h); never delivered */
+	MSG_MARK = 32,   /* whoever sent it wants to know when it is taken (msg_set_on_taken) */
+	MSG_ORDER = 8,   /* the receiver's owner obeys it (struct service_order, service.h); never delivered */
 	MSG_FOREIGN = 64, /* it came from another node: a pointer in it is refused */
 	MSG_SHARED = 4,  /* the payload is a reference to one that several receivers share: lua/modules/cluster/multicast.c */
 };
-_Static_assert((MSG_POISON ^ MSG_TIMEOUT ^ MSG_COUNTED ^ MSG_MARK ^ MSG_LOG ^ MSG_FOREIGN ^ MSG_SHARED) ==
-		       MSG_POISON + MSG_TIMEOUT + MSG_COUNTED + MSG_MARK + MSG_LOG + MSG_FOREIGN + MSG_SHARED,
+_Static_assert((MSG_POISON ^ MSG_TIMEOUT ^ MSG_COUNTED ^ MSG_MARK ^ MSG_ORDER ^ MSG_FOREIGN ^ MSG_SHARED) ==
+		       MSG_POISON + MSG_TIMEOUT + MSG_COUNTED + MSG_MARK + MSG_ORDER + MSG_FOREIGN + MSG_SHARED,
 	       "each flag is a bit of its own");
 
 static inline bool msg_is_answer(const struct msg *m)
@@ -104,6 +104,19 @@ struct msg *msg_create(size_t n);
 struct msg *msg_create_copy(const void *data, size_t n);
 /* Frees message and payload; NULL is fine; returns NULL. */
 struct msg *msg_destroy(struct msg *m);
+
+/* Frees a message that nobody reads, and what its payload points to (msg_add_on_drop). Takes it. Any thread. */
+void msg_drop(struct msg *m_take);
+/* f looks at each message that is freed unread because its service ended (or has no callback), and frees
+ * what the payload points to (net/: read buffers, sockets). Before the first launch; adding it twice is adding it
+ * once. */
+void msg_add_on_drop(void (*f)(const struct msg *m));
+
+/* m, which has MSG_MARK, has left the mailbox: whoever marked it is told. The owner. */
+void msg_taken(struct msg *m);
+/* f hears of each message with MSG_MARK when its receiver takes it out of the mailbox, or when it is freed
+ * unread. Before the first launch. */
+void msg_set_on_taken(void (*f)(const struct msg *m));
 
 /* "lua", "response", ... or NULL for a number that has no standard name. */
 const char *msg_type_name(int type);

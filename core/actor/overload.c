@@ -77,9 +77,6 @@ bool overload_admit(struct service *s, struct msg *m)
 		break;
 	}
 	say_full(s, m, true);
-	if (msg_wants_answer(m))
-		service_send_error_text(m->dest, m->source, m->session, "the mailbox is full");
-	service_drop_message(m);
 	return false;
 }
 

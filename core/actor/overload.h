@@ -17,7 +17,7 @@ enum overload_policy {
 /* The bound of a service's mailbox in messages; 0 = none. What is there stays. Any thread that holds s. */
 void overload_set_bound(struct service *s, unsigned max, enum overload_policy policy);
 
-/* true: m may be pushed. false: it is taken and refused. Only for a mailbox with a bound. Any thread. */
+/* true: m may be pushed. false: it is one too many, and the caller rejects it. Only for a mailbox with a bound. Any thread. */
 bool overload_admit(struct service *s, struct msg *m);
 
 /* Warns that the mailbox is `length` messages long, with the sender and the kind of most of them. At a

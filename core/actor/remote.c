@@ -11,6 +11,7 @@
 #include "core/ds/map.h"
 #include "core/base/mem.h"
 #include "core/actor/service.h"
+#include "core/actor/single.h"
 #include "core/sched/timer.h"
 
 /* Bounds, because a service can register and ask without end. */
@@ -36,7 +37,23 @@ static struct {
 	unsigned count;
 } R = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static const struct remote_ops *ops;
+static const struct remote_ops *ops;    /* the cluster's, NULL: there is none */
+static const struct remote_ops *single; /* the single node's own; both are written before the first service */
+
+void remote_init(const struct remote_ops *own)
+{
+	single = own;
+}
+
+void remote_set(const struct remote_ops *new_ops)
+{
+	ops = new_ops;
+}
+
+const struct remote_ops *remote_get(void)
+{
+	return ops ? ops : single;
+}
 
 /* Bytes of the well-formed printable character at p; 0: there is none. */
 static size_t printable(const unsigned char *p)
@@ -296,7 +313,7 @@ static void single_births(void)
 {
 }
 
-static const struct remote_ops single = {
+const struct remote_ops single_ops = {
 	.send = single_send,
 	.send_name = single_send_name,
 	.find_name = single_find_name,
@@ -311,17 +328,7 @@ static const struct remote_ops single = {
 	.births = single_births,
 };
 
-void remote_set(const struct remote_ops *new_ops)
-{
-	ops = new_ops;
-}
-
-const struct remote_ops *remote_get(void)
-{
-	return ops ? ops : &single;
-}
-
-void remote_foreach_name(void (*f)(const char *name, uint32_t handle, uint64_t since, void *ud), void *ud)
+void single_foreach_name(void (*f)(const char *name, uint32_t handle, uint64_t since, void *ud), void *ud)
 {
 	pthread_mutex_lock(&R.lock);
 	for (size_t i = 0; i < R.names.count; i++)
@@ -329,7 +336,7 @@ void remote_foreach_name(void (*f)(const char *name, uint32_t handle, uint64_t s
 	pthread_mutex_unlock(&R.lock);
 }
 
-void remote_foreach_waiting(void (*f)(const char *name, uint32_t from, void *ud), void *ud)
+void single_foreach_waiting(void (*f)(const char *name, uint32_t from, void *ud), void *ud)
 {
 	pthread_mutex_lock(&R.lock);
 	for (const struct question *q = R.questions; q; q = q->next)

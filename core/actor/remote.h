@@ -2,8 +2,8 @@
 #pragma once
 /*
  * "Not this node": the table through which core and lua reach the cluster without seeing it.
- * harbor/ fills it, daemon/ connects it before the first service starts. With no table every
- * remote handle is an error at once and global names live in this node alone (core/actor/remote.c).
+ * harbor/ fills it, daemon/ connects it before the first service starts. Without a cluster it is the single node's
+ * own, for which every remote handle is an error at once and global names live in this node alone (single.h).
  *
  * Threads: every function from any thread unless said; none blocks.
  */
@@ -60,14 +60,12 @@ struct remote_ops {
 	void (*births)(void);
 };
 
+/* What applies while no table is set: the single node's own (single.h). node_init calls it. */
+void remote_init(const struct remote_ops *single);
 /* Before the first service; the table is not copied. NULL: back to the single node's own. */
 void remote_set(const struct remote_ops *ops);
-/* Never NULL. */
+/* Never NULL after node_init. */
 const struct remote_ops *remote_get(void);
-/* A single node's global names, each with its owner and since when (ns of the wall clock), and who waits for one; f runs
- * under the lock. Nothing when there is a table. Any thread. */
-void remote_foreach_name(void (*f)(const char *name, uint32_t handle, uint64_t since, void *ud), void *ud);
-void remote_foreach_waiting(void (*f)(const char *name, uint32_t from, void *ud), void *ud);
 /* Global names: 1 .. 15 bytes of printable UTF-8 without blanks, no leading ':' or '.', not a
  * number. Every door asks here: Lua, C, configuration, frames. */
 bool remote_name_valid(const char *name);

@@ -5,6 +5,7 @@
  */
 #include "core/actor/service.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,12 +14,9 @@
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "core/actor/module.h"
-#include "core/log/msglog.h"
 #include "core/actor/names.h"
-#include "core/sched/node.h"
 #include "core/actor/overload.h"
 #include "core/actor/remote.h"
-#include "core/sched/sched.h"
 #include "core/sched/timer.h"
 #include "core/actor/title.h"
 
@@ -36,6 +34,8 @@ static struct {
 	atomic_uint node;         /* gets what is sent to index 0 */
 	uint64_t turn_cycles, turn_long_cycles; /* constant after init */
 } S;
+
+struct service_hooks service_hooks;
 
 static _Thread_local struct service *current;
 
@@ -55,8 +55,9 @@ unsigned service_harbor(void)
 	return handle_local_bits() >> 24;
 }
 
-void service_init(void)
+void service_init(const struct service_hooks *hooks)
 {
+	service_hooks = *hooks;
 	S.turn_cycles = clock_cycles_in(TURN_NS);
 	S.turn_long_cycles = clock_cycles_in(TURN_LONG_NS);
 	/* relaxed: nobody else is there yet */
@@ -80,32 +81,6 @@ void service_set_exit_monitor(uint32_t handle)
 	atomic_store_explicit(&S.exit_monitor, handle, memory_order_relaxed);
 }
 
-static void (*on_drop[4])(const struct msg *m); /* added before any thread starts */
-
-void service_add_on_drop(void (*f)(const struct msg *m))
-{
-	for (size_t i = 0; i < array_len(on_drop); i++) {
-		if (on_drop[i] && on_drop[i] != f)
-			continue;
-		on_drop[i] = f;
-		return;
-	}
-	abort(); /* a fifth kind of payload: the array wants to grow */
-}
-
-static void (*on_taken)(const struct msg *m); /* set before any thread starts */
-
-void service_set_on_taken(void (*f)(const struct msg *m))
-{
-	on_taken = f;
-}
-
-static void taken(struct msg *m)
-{
-	m->flags &= (uint8_t)~MSG_MARK;
-	on_taken(m);
-}
-
 /* m is not going to be answered; it stays the caller's. */
 static void fail_request(const struct msg *m, const char *why)
 {
@@ -113,13 +88,10 @@ static void fail_request(const struct msg *m, const char *why)
 		service_send_error_text(m->dest, m->source, m->session, why);
 }
 
-void service_drop_message(struct msg *m)
+void service_reject(struct msg *m, const char *why)
 {
-	if (unlikely(m->flags & MSG_MARK))
-		taken(m);
-	for (size_t i = 0; i < array_len(on_drop) && on_drop[i]; i++)
-		on_drop[i](m);
-	msg_destroy(m);
+	fail_request(m, why);
+	msg_drop(m);
 }
 
 /* ---- life ---- */
@@ -141,7 +113,7 @@ static void count_down(void)
 {
 	/* acq_rel: whoever sees 0 sees every teardown done */
 	if (atomic_fetch_sub_explicit(&S.live, 1, memory_order_acq_rel) == 1)
-		node_empty();
+		service_hooks.empty();
 }
 
 /* The owner's last act: nobody can find the service any more, some may still push. */
@@ -167,17 +139,16 @@ static void teardown(struct service *s, const char *why)
 	while (m) {
 		struct msg *next = m->next;
 
-		if (!(m->flags & MSG_POISON)) {
-			fail_request(m, why);
-			service_drop_message(m);
-		}
+		if (!(m->flags & MSG_POISON))
+			service_reject(m, why);
 		m = next;
 	}
 	/* Again: a last callback may have registered a name, or asked for one, after the handle
 	 * was gone. */
 	names_remove_handle(handle);
 	remote_get()->service_ended(handle);
-	msglog_end(s);
+	if (s->message_log)
+		s->message_log->end(s);
 	/* From the next line on it may be another service: nobody who interrupts this thread
 	 * shall take it for ours. */
 	if (current == s)
@@ -240,13 +211,13 @@ uint32_t service_launch(const char *module, const char *args)
 		if (handle_unregister(handle))
 			teardown(s, "launch failed");
 		else
-			sched_ready(s); /* somebody retired it meanwhile: the owner's teardown is due */
+			service_hooks.ready(s); /* somebody retired it meanwhile: the owner's teardown is due */
 		return 0;
 	}
 	log_printf(LOG_LEVEL_INFO, handle, "LAUNCH %s", s->args);
 	/* We are the owner still: a turn looks for mail and rests, or finds the service retired. */
 	if (!mailbox_rest(&s->mailbox))
-		sched_ready(s);
+		service_hooks.ready(s);
 	return handle;
 }
 
@@ -267,7 +238,7 @@ bool service_retire(uint32_t handle)
 	atomic_store_explicit(&s->retired, true, memory_order_release); /* T3 */
 	r = mailbox_push(&s->mailbox, &s->poison);
 	if (r == MAILBOX_WOKEN)
-		sched_ready(s);
+		service_hooks.ready(s);
 	service_unref(s);
 	return true;
 }
@@ -283,20 +254,11 @@ void service_retire_all(void)
 	service_foreach(retire_one, NULL);
 }
 
-static void drop_unread(struct msg *m)
-{
-	fail_request(m, "the service has no callback");
-	service_drop_message(m);
-}
-
 static void deliver_to_cb(struct service *s, void *ud, struct msg *m)
 {
 	service_cb cb = s->cb;
 
-	if (!cb) {
-		drop_unread(m);
-		return;
-	}
+	assert(cb);
 	/* A callee that keeps nothing has nothing to free. Read before: what it keeps it may have freed. */
 	bool empty = m->size == 0;
 
@@ -369,18 +331,27 @@ static noinline bool take_special(struct service *s, struct msg *m)
 {
 	if (m->flags & MSG_POISON)
 		return false;
-	if (m->flags & MSG_LOG) {
-		msglog_obey(s, m);
+	if (m->flags & MSG_ORDER) {
+		((const struct service_order *)msg_payload(m))->obey(s, m);
 		return false;
 	}
 	if (m->flags & MSG_COUNTED)
 		mailbox_uncount(&s->mailbox, m);
 	if (m->flags & MSG_MARK)
-		taken(m);
+		msg_taken(m);
 	return true;
 }
 
-bool service_run(struct service *s, uint64_t *now)
+static inline void note(struct turn *t, const struct msg *m)
+{
+	atomic_store_explicit(&t->source, m->source, memory_order_relaxed);
+	atomic_store_explicit(&t->session, m->session, memory_order_relaxed);
+	atomic_store_explicit(&t->type, m->type, memory_order_relaxed);
+	atomic_store_explicit(&t->progress, atomic_load_explicit(&t->progress, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
+}
+
+bool service_run(struct service *s, struct turn *turn, uint64_t *now)
 {
 	const uint32_t handle = service_handle(s);
 	const uint64_t began = *now;
@@ -427,24 +398,23 @@ bool service_run(struct service *s, uint64_t *now)
 			atomic_store_explicit(&s->turn_began_ns, t, memory_order_relaxed);
 			continue;
 		}
-		if (unlikely(m->flags & (MSG_POISON | MSG_LOG | MSG_COUNTED | MSG_MARK)) && !take_special(s, m))
+		if (unlikely(m->flags & (MSG_POISON | MSG_ORDER | MSG_COUNTED | MSG_MARK)) && !take_special(s, m))
 			continue;
 		if (unlikely(m->dest != handle)) {
 			/* for an earlier service of this slot */
-			fail_request(m, NO_SERVICE);
-			service_drop_message(m);
+			service_reject(m, NO_SERVICE);
 			continue;
 		}
 		unsigned length = mailbox_overload(&s->mailbox);
 
 		if (unlikely(length))
 			overload_report(s, length);
-		sched_note_message(handle, m);
+		note(turn, m);
 		messages++;
 		if (likely(s->on_message != NULL))
 			s->on_message(s, s->ud, m);
 		else
-			drop_unread(m);
+			service_reject(m, SERVICE_NO_CALLBACK);
 	}
 	{
 		uint64_t t = clock_mono_ns();
@@ -467,13 +437,15 @@ out:
 
 must_use static inline int push(struct service *s, struct msg *m)
 {
-	if (unlikely(mailbox_bound(&s->mailbox)) && !overload_admit(s, m))
+	if (unlikely(mailbox_bound(&s->mailbox)) && !overload_admit(s, m)) {
+		service_reject(m, "the mailbox is full");
 		return SEND_REFUSED;
+	}
 	switch (mailbox_push(&s->mailbox, m)) {
 	case MAILBOX_PUSHED:
 		return SEND_OK;
 	case MAILBOX_WOKEN:
-		sched_ready(s);
+		service_hooks.ready(s);
 		return SEND_OK;
 	case MAILBOX_CLOSED:
 		break;

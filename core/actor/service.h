@@ -14,7 +14,6 @@
  */
 #include <stdalign.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include "core/base/base.h"
 #include "core/actor/mailbox.h"
 #include "core/actor/msg.h"
@@ -95,15 +94,23 @@ void service_foreach(void (*f)(struct service *s, void *ud), void *ud);
 void service_set_callback(struct service *s, void *ud, service_cb cb);
 void service_set_message_callback(struct service *s, void *ud, service_msg_cb cb);
 
-/* The message log, which stands before the callback while it is open (msglog.c). NULL: none. The owner. */
+/* A message log, which stands before the callback while it is open (msglog.c). NULL: none. The owner. */
 struct message_log {
-	FILE *file;
-	service_msg_cb write; /* what is called in place of the callback */
-	service_msg_cb next;  /* the callback */
+	service_msg_cb write;                     /* what is called in place of the callback */
+	void (*end)(struct service *s);           /* the service ends: closes the log */
+	service_msg_cb next;                      /* the callback; NULL: there is none */
 };
 void service_set_message_log(struct service *s, struct message_log *log);
-/* Frees a message that nobody reads, and what its payload points to. Takes it. */
-void service_drop_message(struct msg *m_take);
+
+/* The beginning of the payload of a message with MSG_ORDER, whose size says 0: what the owner shall do between two
+ * messages. obey takes the message, and looks itself whether it was meant for an earlier service of this slot. */
+struct service_order {
+	void (*obey)(struct service *s, struct msg *m_take);
+};
+
+#define SERVICE_NO_CALLBACK "the service has no callback"
+/* Frees m unread; whoever waits for an answer to it gets an error that says why. Any thread. */
+void service_reject(struct msg *m_take, const char *why);
 
 /* Calls the module's signal function in this thread; false: no such service or no function. */
 bool service_signal(uint32_t handle, int sig);
@@ -172,22 +179,29 @@ void service_log(struct service *s, int level, const char *fmt, ...) printf_like
 uint32_t service_exit_monitor(void);
 void service_set_exit_monitor(uint32_t handle);
 
-/* f looks at each message that is freed unread because its service ended (or has no callback), and frees
- * what the payload points to (net/: read buffers, sockets). Before the first launch; adding it twice is adding it once. */
-void service_add_on_drop(void (*f)(const struct msg *m));
-
-/* f hears of each message with MSG_MARK when its receiver takes it out of the mailbox, or when it is freed
- * unread. Before the first launch. */
-void service_set_on_taken(void (*f)(const struct msg *m));
-
 /* ---- for the scheduler ---- */
+
+/* What the scheduler does for services; both from any thread. */
+struct service_hooks {
+	void (*ready)(struct service *s); /* the service has mail and no owner: whoever is free runs it */
+	void (*empty)(void);              /* the last service is gone */
+};
+extern struct service_hooks service_hooks; /* constant after service_init */
+
+/* What a worker's turn is at, for whoever looks after the workers. That worker writes it, all of it relaxed: readers
+ * want numbers that are nearly right. */
+struct turn {
+	atomic_uint_least64_t progress; /* changes with every message */
+	atomic_uint_least64_t began_ns; /* monotonic, 0 = not in a turn */
+	atomic_uint handle;             /* the service whose turn it is, 0 = none */
+	atomic_uint source;             /* of the message in work, like the next two */
+	atomic_int session, type;
+};
 
 /* Runs one bounded batch of messages. *now is the monotonic time, in and out: one clock reading a
  * turn. true: more is waiting; false: the service rests or is gone, do not touch it. The owner. */
-bool service_run(struct service *s, uint64_t *now);
-/* Called before each message; sched.c tells the overseer with it. */
-void sched_note_message(uint32_t handle, const struct msg *m);
+bool service_run(struct service *s, struct turn *turn, uint64_t *now);
 /* After clock_init and before the first launch. */
-void service_init(void);
+void service_init(const struct service_hooks *hooks);
 /* The harbor id of this node, 0 = single node. Any thread. */
 unsigned service_harbor(void);

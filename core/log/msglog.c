@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Message log: see msglog.h.
  *
- * The service's real callback waits in struct message_log while log_message stands in its place: it writes the line and
+ * The service's real callback waits in struct log_file while log_message stands in its place: it writes the line and
  * hands the message on. Each line goes out at once, for the log is wanted most when the process is about to die.
  */
 #include "core/log/msglog.h"
@@ -63,9 +63,20 @@ static char *path_of(uint32_t handle)
 	return folder ? mem_printf("%s/%08x.log", folder, handle) : NULL;
 }
 
+/* What stands before the callback, and the file that only the owner touches. */
+struct log_file {
+	struct message_log hook;
+	FILE *file;
+};
+
+static struct log_file *log_of(struct service *s)
+{
+	return container_of(s->message_log, struct log_file, hook);
+}
+
 static void close_log(struct service *s)
 {
-	struct message_log *log = s->message_log;
+	struct log_file *log = log_of(s);
 
 	service_set_message_log(s, NULL);
 	fprintf(log->file, "close time: %u\n", (unsigned)clock_now_cs());
@@ -75,8 +86,8 @@ static void close_log(struct service *s)
 
 static void log_message(struct service *s, void *ud, struct msg *m)
 {
-	struct message_log *log = s->message_log;
-	service_msg_cb next = log->next;
+	struct log_file *log = log_of(s);
+	service_msg_cb next = log->hook.next;
 
 	write_line(log->file, m);
 	if (fflush(log->file) != 0) {
@@ -87,13 +98,13 @@ static void log_message(struct service *s, void *ud, struct msg *m)
 	if (next)
 		next(s, ud, m);
 	else
-		service_drop_message(m);
+		service_reject(m, SERVICE_NO_CALLBACK);
 }
 
 static void open_log(struct service *s, uint32_t who)
 {
 	cleanup(mem_freep) char *path = path_of(service_handle(s));
-	struct message_log *log;
+	struct log_file *log;
 	time_t now = time(NULL);
 	char stamp[32];
 	FILE *file;
@@ -108,12 +119,13 @@ static void open_log(struct service *s, uint32_t who)
 	fprintf(file, "open time: %u %s", (unsigned)clock_now_cs(), ctime_r(&now, stamp));
 	(void)fflush(file); /* the first message tells if it does not work */
 	log = mem_alloc(sizeof(*log));
-	*log = (struct message_log){ .file = file, .write = log_message };
-	service_set_message_log(s, log);
+	*log = (struct log_file){ .hook = { .write = log_message, .end = close_log }, .file = file };
+	service_set_message_log(s, &log->hook);
 	log_printf(LOG_LEVEL_INFO, who, "Open log file %s", path);
 }
 
-void msglog_obey(struct service *s, struct msg *m)
+/* The owner is told to open its log, or to close it. */
+static void obey(struct service *s, struct msg *m)
 {
 	uint32_t handle = service_handle(s);
 
@@ -127,12 +139,6 @@ void msglog_obey(struct service *s, struct msg *m)
 	msg_destroy(m);
 }
 
-void msglog_end(struct service *s)
-{
-	if (s->message_log)
-		close_log(s);
-}
-
 bool msglog_ask(uint32_t who, uint32_t handle, bool open)
 {
 	struct service *s = service_grab(handle);
@@ -140,12 +146,14 @@ bool msglog_ask(uint32_t who, uint32_t handle, bool open)
 
 	if (!s)
 		return false;
-	m = msg_create(0);
+	m = msg_create(sizeof(struct service_order));
+	*(struct service_order *)msg_payload(m) = (struct service_order){ obey };
+	m->size = 0;
 	m->source = who;
 	m->dest = handle;
 	m->session = open;
 	m->type = PTYPE_RESPONSE; /* if the service ends first, nobody waits for an answer */
-	m->flags = MSG_LOG;
+	m->flags = MSG_ORDER;
 	service_forward(m);
 	service_unref(s);
 	return true;

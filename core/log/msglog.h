@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Message log: every message that a service receives, as lines of a file of its own (lua-core.md 7.4).
+ * Message log: every message that a service receives, as lines of a file of its own.
  *
  *   open time: 123 Mon Nov 23 09:31:41 2026      <logpath>/%08x.log, appended to
  *   :0100000a 10 7 130 04666f6f                  source type session now payload in hexadecimal
@@ -20,11 +20,6 @@
 /* Asks the service to open or close its log, in the name of `who`, whose line tells what came of it. Without the
  * environment key logpath nothing happens. false: no such service here. */
 bool msglog_ask(uint32_t who, uint32_t handle, bool open);
-
-/* What the service does with such a message; m_take has the flag MSG_LOG. */
-void msglog_obey(struct service *s, struct msg *m_take);
-/* The service ends. */
-void msglog_end(struct service *s);
 
 /* f writes the whole line, with its newline, for messages of a type whose payload is no plain bytes. */
 typedef void (*msglog_format)(FILE *out, const struct msg *m);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Overseer: see monitor.h.
  *
- * The thread ticks only while something runs. `resting` is the handshake with workers that leave
- * idleness: the overseer sets it (seq_cst) and looks at the workers once more; a worker is counted
- * awake (seq_cst, sched.c) before it reads `resting`. One of the two sees the other.
+ * The thread ticks only while something runs; then it sleeps until a worker leaves idleness (sched_rest_overseer).
  */
 #include "core/sched/monitor.h"
 
@@ -14,7 +12,6 @@
 
 #include "core/base/clock.h"
 #include "core/base/fault.h"
-#include "core/base/futex.h"
 #include "core/actor/handle.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
@@ -43,7 +40,6 @@ struct watch {
 static struct {
 	pthread_t thread;
 	bool started;
-	atomic_uint resting; /* futex: 1 = asleep */
 	atomic_bool stop;
 	atomic_uint stuck;
 	uint64_t check_ns;
@@ -60,12 +56,9 @@ unsigned monitor_stuck(void)
 	return atomic_load_explicit(&M.stuck, memory_order_relaxed); /* a statistic */
 }
 
-void monitor_wake(void)
+static bool is_stopping(void)
 {
-	if (likely(!atomic_load_explicit(&M.resting, memory_order_seq_cst)))
-		return;
-	if (atomic_exchange_explicit(&M.resting, 0, memory_order_seq_cst))
-		futex_wake(&M.resting);
+	return atomic_load_explicit(&M.stop, memory_order_seq_cst);
 }
 
 static void report(unsigned worker, const struct worker_view *v, uint64_t stuck_ns)
@@ -173,11 +166,7 @@ static void *overseer_main(void *arg)
 			trims = trim(trims, now - calm_since);
 			tick = TICK_MAX_NS;
 			if (now - idle_since >= MONITOR_REST_NS) {
-				atomic_store_explicit(&M.resting, 1, memory_order_seq_cst);
-				if (sched_oversee(clock_mono_ns()) == SIGHT_IDLE &&
-				    !atomic_load_explicit(&M.stop, memory_order_seq_cst))
-					(void)futex_wait(&M.resting, 1, trim_due(trims, now - calm_since));
-				atomic_store_explicit(&M.resting, 0, memory_order_seq_cst);
+				sched_rest_overseer(is_stopping, trim_due(trims, now - calm_since));
 				idle_since = due = 0;
 				continue;
 			}
@@ -212,7 +201,7 @@ void monitor_stop(void)
 	if (!M.started)
 		return;
 	atomic_store_explicit(&M.stop, true, memory_order_seq_cst);
-	monitor_wake();
+	sched_wake_overseer();
 	pthread_join(M.thread, NULL);
 	M.started = false;
 }

@@ -17,8 +17,6 @@
 
 int monitor_start(void);
 void monitor_stop(void);
-/* A worker leaves idleness. Cheap (one relaxed load) unless the overseer sleeps. Any thread. */
-void monitor_wake(void);
 /* Workers that have been in one message for more than MONITOR_CHECK_NS. Any thread. */
 unsigned monitor_stuck(void);
 /* Shortens the check for tests; before monitor_start. */

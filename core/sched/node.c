@@ -16,14 +16,20 @@
 #include "core/actor/names.h"
 #include "core/sched/sched.h"
 #include "core/actor/service.h"
+#include "core/actor/single.h"
 #include "core/sched/timer.h"
 
 static struct {
 	unsigned threads;
-	sem_t wake;       /* posted by node_wake and node_empty */
+	sem_t wake;       /* posted by node_wake, and when the last service is gone */
 	atomic_bool woken;
 	atomic_bool aborted; /* relaxed: the wake-up behind it orders it */
 } N;
+
+static void on_empty(void)
+{
+	sem_post(&N.wake);
+}
 
 int node_init(const struct node_config *c)
 {
@@ -35,9 +41,10 @@ int node_init(const struct node_config *c)
 	atomic_store_explicit(&N.aborted, false, memory_order_relaxed);
 	if (sem_init(&N.wake, 0, 0) != 0)
 		return -errno;
-	service_init();
+	service_init(&(struct service_hooks){ .ready = sched_ready, .empty = on_empty });
+	remote_init(&single_ops);
 	handle_init(c->harbor);
-	r = timer_init();
+	r = timer_init(sched_deadline_moved);
 	if (r == 0 && c->cpath)
 		r = module_set_path(c->cpath);
 	return r;
@@ -65,11 +72,6 @@ bool node_aborted(void)
 bool node_is_empty(void)
 {
 	return service_count() == 0;
-}
-
-void node_empty(void)
-{
-	sem_post(&N.wake);
 }
 
 void node_wake(void)

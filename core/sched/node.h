@@ -24,8 +24,6 @@ void node_wake(void);
  * false: a worker is stuck in a callback and was left running; nothing was freed, the caller should
  * leave by _exit. The main thread. */
 bool node_stop(uint64_t timeout_ns);
-/* Called by service.c when the last service is gone. */
-void node_empty(void);
 /* Ends every service, and so the node (skynet.abort). Any thread. */
 void node_abort(void);
 /* Whether somebody called it. Any thread. */

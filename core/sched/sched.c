@@ -17,6 +17,8 @@
  *              One of them sees the other.
  *           S6 deadlines: the poller stores poll_until (seq_cst), then reads timer_next() again; who
  *              arms a timer publishes it (seq_cst), then reads poll_until (seq_cst).
+ *           S8 the overseer's rest: the overseer sets `overseer_rests` (seq_cst), then looks at the workers once more; a
+ *              worker counts itself awake (seq_cst), then reads `overseer_rests` (seq_cst). One of them sees the other.
  */
 #include "core/sched/sched.h"
 
@@ -35,7 +37,6 @@
 #include "core/base/fault.h"
 #include "core/base/futex.h"
 #include "core/base/mem.h"
-#include "core/sched/monitor.h"
 #include "core/actor/service.h"
 #include "core/sched/timer.h"
 
@@ -78,9 +79,7 @@ struct worker {
 	alignas(CACHE_LINE) atomic_uint wake; /* futex: 1 = get up */
 	atomic_bool asleep;
 	/* [self] writes, the overseer reads; relaxed */
-	atomic_uint_least64_t progress, turn_began_ns;
-	atomic_uint handle, source;
-	atomic_int session, type;
+	struct turn turn;
 	atomic_uint interrupt_handle;
 };
 
@@ -112,6 +111,7 @@ static struct {
 	atomic_uint_least64_t poll_until;          /* 0 = no poll sleeps; else its deadline */
 	atomic_uint_least64_t last_poll;
 	atomic_uint poll_wake;                     /* futex of the built-in sleep */
+	atomic_uint overseer_rests;                /* futex: 1 = the overseer sleeps until a worker leaves idleness */
 } S = {
 	.inject_lock = PTHREAD_MUTEX_INITIALIZER,
 	.park_lock = PTHREAD_MUTEX_INITIALIZER,
@@ -560,6 +560,22 @@ static void step_down(struct worker *w)
 	wake_up(w);
 }
 
+void sched_wake_overseer(void)
+{
+	if (likely(!atomic_load_explicit(&S.overseer_rests, memory_order_seq_cst))) /* S8 */
+		return;
+	if (atomic_exchange_explicit(&S.overseer_rests, 0, memory_order_seq_cst))
+		futex_wake(&S.overseer_rests);
+}
+
+void sched_rest_overseer(bool (*stays)(void), uint64_t timeout_ns)
+{
+	atomic_store_explicit(&S.overseer_rests, 1, memory_order_seq_cst); /* S8 */
+	if (sched_oversee(clock_mono_ns()) == SIGHT_IDLE && !stays())
+		(void)futex_wait(&S.overseer_rests, 1, timeout_ns);
+	atomic_store_explicit(&S.overseer_rests, 0, memory_order_seq_cst);
+}
+
 /* Nothing to run: wait in the poller or on the futex. */
 static void idle(struct worker *w)
 {
@@ -578,7 +594,7 @@ static void idle(struct worker *w)
 			wait_for_work(w);
 	}
 	run_hooks(w);
-	monitor_wake();
+	sched_wake_overseer();
 }
 
 static struct service *steal_half(struct worker *w)
@@ -613,7 +629,7 @@ static struct service *steal_slot(struct worker *w, uint64_t now)
 {
 	for (unsigned i = 0; i < S.n; i++) {
 		struct worker *v = &S.workers[i];
-		uint64_t began = atomic_load_explicit(&v->turn_began_ns, memory_order_relaxed);
+		uint64_t began = atomic_load_explicit(&v->turn.began_ns, memory_order_relaxed);
 
 		if (v == w || !began || now - began < LONG_TURN_NS || now < began)
 			continue;
@@ -643,21 +659,6 @@ static struct service *find_work(struct worker *w, uint64_t now)
 	return NULL;
 }
 
-void sched_note_message(uint32_t handle, const struct msg *m)
-{
-	struct worker *w = self;
-
-	if (!w)
-		return;
-	/* relaxed: read by the overseer for a report */
-	atomic_store_explicit(&w->source, m->source, memory_order_relaxed);
-	atomic_store_explicit(&w->session, m->session, memory_order_relaxed);
-	atomic_store_explicit(&w->type, m->type, memory_order_relaxed);
-	atomic_store_explicit(&w->progress,
-			      atomic_load_explicit(&w->progress, memory_order_relaxed) + 1,
-			      memory_order_relaxed);
-}
-
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
@@ -685,15 +686,15 @@ static void *worker_main(void *arg)
 				wake_one();
 		}
 		/* relaxed: for the overseer */
-		atomic_store_explicit(&w->handle, service_handle(s), memory_order_relaxed);
-		atomic_store_explicit(&w->turn_began_ns, now, memory_order_relaxed);
-		if (service_run(s, &now)) {
+		atomic_store_explicit(&w->turn.handle, service_handle(s), memory_order_relaxed);
+		atomic_store_explicit(&w->turn.began_ns, now, memory_order_relaxed);
+		if (service_run(s, &w->turn, &now)) {
 			ring_push(w, s);
 			if (!ring_empty(w) && atomic_load_explicit(&w->slot, memory_order_relaxed))
 				wake_one();
 		}
-		atomic_store_explicit(&w->turn_began_ns, 0, memory_order_relaxed);
-		atomic_store_explicit(&w->handle, 0, memory_order_relaxed);
+		atomic_store_explicit(&w->turn.began_ns, 0, memory_order_relaxed);
+		atomic_store_explicit(&w->turn.handle, 0, memory_order_relaxed);
 		run_hooks(w);
 		glance(w, now);
 		if (S.n > S.cpus && is_surplus_for_long(w, now))
@@ -812,12 +813,12 @@ void sched_view(unsigned worker, struct worker_view *ret_view)
 	struct worker *w = &S.workers[worker];
 
 	*ret_view = (struct worker_view){
-		.progress = atomic_load_explicit(&w->progress, memory_order_relaxed),
-		.turn_began_ns = atomic_load_explicit(&w->turn_began_ns, memory_order_relaxed),
-		.handle = atomic_load_explicit(&w->handle, memory_order_relaxed),
-		.source = atomic_load_explicit(&w->source, memory_order_relaxed),
-		.session = atomic_load_explicit(&w->session, memory_order_relaxed),
-		.type = atomic_load_explicit(&w->type, memory_order_relaxed),
+		.progress = atomic_load_explicit(&w->turn.progress, memory_order_relaxed),
+		.turn_began_ns = atomic_load_explicit(&w->turn.began_ns, memory_order_relaxed),
+		.handle = atomic_load_explicit(&w->turn.handle, memory_order_relaxed),
+		.source = atomic_load_explicit(&w->turn.source, memory_order_relaxed),
+		.session = atomic_load_explicit(&w->turn.session, memory_order_relaxed),
+		.type = atomic_load_explicit(&w->turn.type, memory_order_relaxed),
 		.sleeping = atomic_load_explicit(&w->asleep, memory_order_relaxed),
 	};
 }
@@ -829,7 +830,7 @@ enum sched_sight sched_oversee(uint64_t now)
 
 	for (unsigned i = 0; i < S.n; i++) {
 		struct worker *w = &S.workers[i];
-		uint64_t began = atomic_load_explicit(&w->turn_began_ns, memory_order_relaxed);
+		uint64_t began = atomic_load_explicit(&w->turn.began_ns, memory_order_relaxed);
 
 		if (!atomic_load_explicit(&w->asleep, memory_order_relaxed))
 			all_asleep = false;

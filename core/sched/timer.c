@@ -2,7 +2,7 @@
 /* Timers: see timer.h.
  *
  * `next` publishes the earliest expiry in ns, never later than it is. Ordering: T1 whoever arms stores it (seq_cst), then
- * sched_deadline_moved() reads what the sleeping poller waits for (seq_cst); the poller stores what it
+ * the scheduler (on_earlier) reads what the sleeping poller waits for (seq_cst); the poller stores what it
  * waits for (seq_cst), then reads `next` again (seq_cst). One of the two sees the other, so
  * no earlier timer is slept over.
  *
@@ -18,7 +18,6 @@
 
 #include "core/base/base.h"
 #include "core/base/clock.h"
-#include "core/sched/sched.h"
 
 #define DENSE 4u
 
@@ -31,10 +30,12 @@ static struct {
 	/* [running] */
 	uint64_t last_ns;
 	unsigned dense; /* expiries in a row that came soon after another */
+	void (*on_earlier)(uint64_t deadline_ns); /* constant after timer_init */
 } T = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-int timer_init(void)
+int timer_init(void (*on_earlier)(uint64_t deadline_ns))
 {
+	T.on_earlier = on_earlier;
 	wheel_init(&T.wheel, clock_mono_ns() / TIMER_TICK_NS);
 	atomic_store_explicit(&T.next, UINT64_MAX, memory_order_seq_cst);
 	atomic_store_explicit(&T.hold, 0, memory_order_relaxed); /* no other thread yet */
@@ -80,8 +81,8 @@ void timer_arm(struct timer *t, uint64_t deadline_ns)
 	if (earlier)
 		atomic_store_explicit(&T.next, tick * TIMER_TICK_NS, memory_order_seq_cst); /* T1 */
 	pthread_mutex_unlock(&T.lock);
-	if (earlier)
-		sched_deadline_moved(max_u64(tick * TIMER_TICK_NS, hold()));
+	if (earlier && T.on_earlier)
+		T.on_earlier(max_u64(tick * TIMER_TICK_NS, hold()));
 }
 
 bool timer_disarm(struct timer *t)

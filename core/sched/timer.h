@@ -21,7 +21,9 @@ struct timer {
 	void (*fire)(struct timer *t);
 };
 
-int timer_init(void);
+/* on_earlier is told the new deadline whenever a timer becomes the earliest: whoever sleeps until timer_next() may have
+ * to get up. It runs on the thread that arms, without the lock; NULL: nobody sleeps. Before any thread. */
+int timer_init(void (*on_earlier)(uint64_t deadline_ns));
 void timer_fini(void);
 
 /* Arms t (not armed) for a monotonic deadline. t stays the caller's; it must live until fired or

@@ -10,7 +10,7 @@
 #include "core/base/mem.h"
 #include "core/sched/monitor.h"
 #include "core/actor/names.h"
-#include "core/actor/remote.h"
+#include "core/actor/single.h"
 #include "core/sched/sched.h"
 #include "core/actor/service.h"
 #include "core/sched/timer.h"
@@ -213,11 +213,11 @@ static enum commands_result run_names(struct request *r)
 	if (!waiting && info_get()->cluster)
 		harbor_foreach_name(add_global_name, r->j);
 	else if (!waiting)
-		remote_foreach_name(add_single_name, r->j);
+		single_foreach_name(add_single_name, r->j);
 	else if (info_get()->cluster)
 		harbor_foreach_waiting(add_waiting, r->j);
 	else
-		remote_foreach_waiting(add_waiting, r->j);
+		single_foreach_waiting(add_waiting, r->j);
 	json_array_end(r->j);
 	json_object_end(r->j);
 	return COMMANDS_DONE;

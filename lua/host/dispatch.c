@@ -205,7 +205,7 @@ static void on_request(struct host *h, struct msg *m, bool borrowed)
 	if (unlikely(!t)) {
 		no_memory(h, m);
 		if (!borrowed)
-			service_drop_message(m);
+			msg_drop(m);
 		return;
 	}
 	co = t->co;

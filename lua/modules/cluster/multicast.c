@@ -50,7 +50,7 @@ static void on_drop(const struct msg *m)
 
 void multicast_init(void)
 {
-	service_add_on_drop(on_drop);
+	msg_add_on_drop(on_drop);
 }
 
 /* ---- sending ---- */

@@ -120,7 +120,7 @@ static inline int count_fds(void)
 static inline int net_setup(void **state)
 {
 	clock_init();
-	return timer_init() || net_init();
+	return timer_init(NULL) || net_init();
 }
 
 static inline int net_teardown(void **state)

@@ -11,12 +11,14 @@
 
 #include "core/actor/handle.h"
 #include "core/actor/mailbox.h"
+#include "core/actor/single.h"
 
 #define HARBOR 7u
 
 static int setup(void **state)
 {
 	(void)state;
+	remote_init(&single_ops);
 	handle_init(HARBOR);
 	return 0;
 }

@@ -380,9 +380,9 @@ static void unread_messages_are_shown_to_all_and_only_requests_bounce(void **sta
 	uint32_t p, e;
 
 	(void)state;
-	service_add_on_drop(see_first);
-	service_add_on_drop(see_second);
-	service_add_on_drop(see_first); /* once is enough */
+	msg_add_on_drop(see_first);
+	msg_add_on_drop(see_second);
+	msg_add_on_drop(see_first); /* once is enough */
 	p = service_launch("probe", NULL);
 	e = service_launch("echo", NULL);
 	atomic_store_explicit(&block, 1, memory_order_release);

@@ -40,7 +40,7 @@ static int setup(void **state)
 {
 	(void)state;
 	fires = 0;
-	assert_int_equal(timer_init(), 0);
+	assert_int_equal(timer_init(NULL), 0);
 	t0 = (clock_mono_ns() / TICK + 10) * TICK;
 	return 0;
 }
