@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Configuration of a node: one YAML file (schema: conf/schema.def, sample: conf/node.yaml), or a
- * skynet-style Lua file (lua-core.md 1.2 to 1.4). All errors are collected, each with
- * file:line:column.
+ * The configuration of a node as the rest of the program sees it: plain values, each good. Which
+ * keys there are, their defaults and their limits stand in conf/schema.def; how a file becomes a
+ * configuration stands in conf/load.h.
+ *
+ * Threads: one at a time. Ownership: every text and list belongs to the configuration.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,7 +27,7 @@ struct config {
 	struct config_list warnings;     /* what is legal and dangerous; one sentence each */
 	char *pid_file;                  /* its `daemon`: go to the background; NULL: do not */
 	struct {
-		char *name;              /* default: host name with the harbor id or the file's name */
+		char *name;              /* never NULL: see conf/nodename.h */
 		bool harbor_auto;
 		unsigned harbor;         /* 0 = single node */
 		unsigned threads;        /* 0 = auto */
@@ -69,7 +71,7 @@ struct config {
 		char *level;
 		char *sink;              /* journal | stderr | stdout | file | auto */
 		char *file;
-		char *format;            /* full | plain ("[:handle] text") | dated (plain with a time) */
+		char *format;            /* full | plain | dated */
 	} log;
 	struct {
 		char *listen;            /* "unix:/path" */
@@ -79,38 +81,16 @@ struct config {
 	size_t env_count;
 };
 
-struct config_error {
-	char *file;
-	unsigned line, column;           /* from 1; 0 = the whole file */
-	char *text;                      /* "unknown key "thraeds", did you mean "threads"?" */
-};
-
-struct config_errors {
-	struct config_error *items;
-	size_t count;
-};
-
-/* How a skynet-style file is evaluated: <lua.h> stays in lua/, so daemon/ plugs this in. `text`
- * is the file after $NAME substitution; include(path) calls back. Calls emit for every key of
- * the result. 0, or -EINVAL with *ret_error (mem_free) and *ret_line. */
-struct config_lua_ops {
-	int (*eval)(const char *file, const char *text, size_t size,
-		    int (*include)(const char *path, char **ret_text, size_t *ret_size, char **ret_error,
-				   void *ud),
-		    void (*emit)(const char *key, const char *value, void *ud), void *ud,
-		    char **ret_error, unsigned *ret_line);
-};
-void config_set_lua(const struct config_lua_ops *ops);
-
-/* Reads, expands ${VAR}, checks. 0: *ret is the caller's (config_destroy). -EINVAL: *ret_errors
- * holds at least one error (config_errors_fini). *ret_errors may hold warnings only on failure. */
-int config_load(const char *file, struct config **ret, struct config_errors *ret_errors);
-/* The same from memory; `file` names it in errors. For tests and fuzzing. */
-int config_parse(const char *file, const char *text, size_t size, struct config **ret,
-		 struct config_errors *ret_errors);
+/* Returns an empty configuration: nothing is set, not even the defaults. */
+struct config *config_create(const char *file);
+/* Frees it and all that it holds; NULL is taken. Returns NULL. */
 struct config *config_destroy(struct config *c);
-/* A node's name becomes part of paths and of other nodes' tables: 1 to CONFIG_NAME_MAX letters,
- * digits, '_', '-' and '.', which is not the first. Any thread. */
-#define CONFIG_NAME_MAX 63
-bool config_name_ok(const char *name);
-void config_errors_fini(struct config_errors *e);
+/* Appends a copy of the text. */
+void config_list_add(struct config_list *list, const char *item);
+/* Appends to the environment. A later value of the same key wins: until config_env_settle both
+ * stand there. */
+void config_env_add(struct config *c, const char *key, const char *value);
+/* Returns the value that the environment has now for the key, or NULL. */
+const char *config_env_get(const struct config *c, const char *key);
+/* Sorts the environment by key and keeps of each key the last value. */
+void config_env_settle(struct config *c);

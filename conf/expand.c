@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Environment variables in values: ${VAR}, ${VAR:-default}, $$ for a dollar. After parsing, on one scalar at
- * a time, so that a variable cannot bring structure in. */
+/* The text is walked once; what stands for a variable is not looked at again. */
+#include "conf/expand.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/conf_priv.h"
 #include "core/base/mem.h"
 
-/* Writes the value of what stands between "${" and "}". false after an error. */
-static bool put_variable(struct load *l, FILE *out, const char *text, size_t n, unsigned line, unsigned column)
+/* Writes the value of what stands between "${" and "}". Returns false after an error. */
+static bool put_variable(struct draft *d, FILE *out, const char *text, size_t n, struct place at)
 {
 	cleanup(mem_freep) char *name = mem_strndup(text, n);
 	char *fallback = strstr(name, ":-");
@@ -23,15 +23,15 @@ static bool put_variable(struct load *l, FILE *out, const char *text, size_t n, 
 	if ((!value || !*value) && fallback)
 		value = fallback;
 	if (!value) {
-		conf_error(l, line, column, "environment variable %s is not set", name);
+		draft_error(d, at, "environment variable %s is not set", name);
 		return false;
 	}
 	fputs(value, out);
 	return true;
 }
 
-/* Writes the whole text with its variables replaced. false after an error. */
-static bool put_text(struct load *l, FILE *out, const char *text, unsigned line, unsigned column)
+/* Writes the whole text with its variables replaced. Returns false after an error. */
+static bool put_text(struct draft *d, FILE *out, const char *text, struct place at)
 {
 	while (*text) {
 		size_t n = strcspn(text, "$");
@@ -47,17 +47,17 @@ static bool put_text(struct load *l, FILE *out, const char *text, unsigned line,
 		}
 		n = strcspn(text, "}");
 		if (!text[n]) {
-			conf_error(l, line, column, "\"${\" has no \"}\"");
+			draft_error(d, at, "\"${\" has no \"}\"");
 			return false;
 		}
-		if (!put_variable(l, out, text + 2, n - 2, line, column))
+		if (!put_variable(d, out, text + 2, n - 2, at))
 			return false;
 		text += n + 1;
 	}
 	return true;
 }
 
-char *conf_expand(struct load *l, const char *text, unsigned line, unsigned column)
+char *expand_text(struct draft *d, const char *text, struct place at)
 {
 	char *expanded = NULL;
 	size_t size;
@@ -66,7 +66,7 @@ char *conf_expand(struct load *l, const char *text, unsigned line, unsigned colu
 
 	if (!out)
 		mem_exhausted(0);
-	well = put_text(l, out, text, line, column);
+	well = put_text(d, out, text, at);
 	if (fclose(out) != 0)
 		mem_exhausted(0);
 	if (well)

@@ -7,7 +7,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "conf/config.h"
+#include "conf/load.h"
+#include "conf/nodename.h"
+#include "conf/skynet.h"
 #include "core/base/clock.h"
 #include "core/base/fault.h"
 #include "core/log/log.h"

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/config.h"
+#include "conf/load.h"
+#include "conf/nodename.h"
+#include "conf/skynet.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

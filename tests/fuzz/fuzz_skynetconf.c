@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/config.h"
+#include "conf/load.h"
+#include "conf/skynet.h"
 #include "lua/load/configfile.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);

@@ -10,7 +10,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "conf/config.h"
+#include "conf/load.h"
+#include "conf/nodename.h"
+#include "conf/skynet.h"
 
 static struct config *c;
 static struct config_errors errors;

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "conf/config.h"
+#include "conf/load.h"
 
 /* Run from the top of the source tree, as tests/run.py does. */
 static void every_sample_passes_the_check(void **state)

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* Rules that need more than one key. An error stands at the key that its owner would change; about
+ * a key that is not there it stands at the section. */
+#include "conf/check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "conf/nodename.h"
+#include "core/base/mem.h"
+
+static bool is_loopback(const char *address)
+{
+	return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]", 5) == 0 ||
+	       strncmp(address, "localhost:", 10) == 0;
+}
+
+/* Writes where a key stands for who writes about it: "at 4:3", or that nobody wrote it. */
+static const char *whereabouts(const struct draft *d, const char *section, const char *name,
+			       char ret[32])
+{
+	struct place at = draft_place(d, section, name);
+
+	if (at.line)
+		snprintf(ret, 32, "at %u:%u", at.line, at.column);
+	else
+		snprintf(ret, 32, "%s", draft_is_good(d, section, name) ? "set" : "the default");
+	return ret;
+}
+
+static void missing(struct draft *d, const char *section, const char *name)
+{
+	/* One that was bad has been told, and skynet's keys have other names. */
+	if (!draft_place(d, section, name).line && !d->c->skynet)
+		draft_error(d, *draft_section(d, section), "%s.%s is missing", section, name);
+}
+
+/* ---- addresses ---- */
+
+/* Returns what skynet-style files call the key of an address. */
+static const char *skynet_key(const struct schema_key *k)
+{
+	if (strcmp(k->section, "master") == 0)
+		return "standalone";
+	return strcmp(k->name, "listen") == 0 ? "address" : k->name;
+}
+
+/* A game comes with the addresses that it has, and they are its owner's choice: he is warned. */
+static void warn_exposed(struct draft *d)
+{
+	cleanup(mem_freep) char *exposed = mem_strdup(""), *text = NULL;
+
+	for (size_t i = 0; i < d->address_count; i++) {
+		const struct draft_address *a = &d->addresses[i];
+		char *more;
+
+		if (is_loopback(a->text))
+			continue;
+		more = mem_printf("%s%s%s %s", exposed, *exposed ? ", " : "", skynet_key(a->key),
+				  a->text);
+		mem_free(exposed);
+		exposed = more;
+	}
+	if (!*exposed)
+		return;
+	text = mem_printf("links between nodes are neither encrypted nor authenticated, and other "
+			  "hosts may reach %s: who does can join the cluster and call every "
+			  "service. Cure: loopback addresses, or a firewall before these ports; "
+			  "harbord_cluster_insecure = true says that the network is trusted",
+			  exposed);
+	config_list_add(&d->c->warnings, text);
+}
+
+static void check_addresses(struct draft *d)
+{
+	char where[32];
+
+	if (d->c->cluster.insecure)
+		return;
+	if (d->c->skynet) {
+		warn_exposed(d);
+		return;
+	}
+	for (size_t i = 0; i < d->address_count; i++) {
+		const struct draft_address *a = &d->addresses[i];
+
+		if (is_loopback(a->text))
+			continue;
+		draft_error(d, a->at,
+			    "%s.%s: %s is not a loopback address and links are not encrypted; "
+			    "say cluster.insecure: true (it is false, %s) if the network is trusted",
+			    a->key->section, a->key->name, a->text,
+			    whereabouts(d, "cluster", "insecure", where));
+	}
+}
+
+/* ---- sections ---- */
+
+static void check_heartbeat(struct draft *d)
+{
+	struct place at = draft_place(d, "cluster", "dead_after");
+	const struct config *c = d->c;
+	char where[32];
+
+	if (c->cluster.dead_ms > c->cluster.heartbeat_ms)
+		return;
+	if (!at.line)
+		at = draft_place(d, "cluster", "heartbeat");
+	draft_error(d, at,
+		    "cluster.dead_after (%u ms) must be longer than cluster.heartbeat (%u ms, %s)",
+		    c->cluster.dead_ms, c->cluster.heartbeat_ms,
+		    whereabouts(d, "cluster", "heartbeat", where));
+}
+
+static void check_cluster(struct draft *d)
+{
+	const struct config *c = d->c;
+
+	if (c->cluster.present && !c->cluster.listen)
+		missing(d, "cluster", "listen");
+	if (c->cluster.present && c->cluster.master.count == 0)
+		missing(d, "cluster", "master");
+	if (c->master.present && !c->cluster.present)
+		draft_error(d, *draft_section(d, "master"),
+			    "a node with a section master needs a section cluster, too");
+	if (c->master.present && !c->master.listen)
+		missing(d, "master", "listen");
+	check_addresses(d);
+	check_heartbeat(d);
+}
+
+static void check_log(struct draft *d)
+{
+	struct place sink = draft_place(d, "log", "sink");
+	struct config *c = d->c;
+
+	if (c->log.file && strcmp(c->log.sink, "auto") == 0) {
+		mem_free(c->log.sink);
+		c->log.sink = mem_strdup("file");
+	}
+	if (strcmp(c->log.sink, "file") == 0 && !c->log.file && !draft_place(d, "log", "file").line)
+		draft_error(d, sink.line ? sink : *draft_section(d, "log"),
+			    "log.sink is file, but log.file is missing");
+}
+
+static void check_name(struct draft *d)
+{
+	struct config *c = d->c;
+
+	if (!c->node.name)
+		c->node.name = config_default_name(c);
+	else if (!config_name_ok(c->node.name))
+		draft_error(d, draft_place(d, "node", "name"),
+			    "node.name: 1 to %d letters, digits, '_', '-' and '.', not \"%s\"",
+			    CONFIG_NAME_MAX, c->node.name);
+}
+
+void check_draft(struct draft *d)
+{
+	struct config *c = d->c;
+
+	draft_set_defaults(d);
+	config_env_settle(c);
+	check_name(d);
+	if ((c->node.harbor || c->node.harbor_auto) && !c->cluster.present)
+		draft_error(d, draft_place(d, "node", "harbor"),
+			    "node.harbor asks for a cluster, but there is no section cluster");
+	if (c->cluster.present && !c->node.harbor)
+		c->node.harbor_auto = true;
+	check_log(d);
+	check_cluster(d);
+}
