@@ -7,6 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "conf/help.h"
 #include "conf/load.h"
 #include "conf/nodename.h"
 #include "conf/skynet.h"
@@ -105,6 +106,10 @@ int main(int argc, char **argv)
 		return status;
 	if (o.action == OPTIONS_HELP) {
 		options_help(stdout);
+		return 0;
+	}
+	if (o.action == OPTIONS_HELP_CONFIG) {
+		config_help(stdout);
 		return 0;
 	}
 	if (o.action == OPTIONS_VERSION) {

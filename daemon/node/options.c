@@ -12,6 +12,7 @@ static const struct option longs[] = {
 	{ "check", no_argument, NULL, 'C' },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
+	{ "help-config", no_argument, NULL, 'H' },
 	{ 0 },
 };
 
@@ -25,6 +26,7 @@ void options_help(FILE *out)
 	      "      --check        tell every error in the configuration and exit\n"
 	      "  -V, --version      print the version and exit\n"
 	      "  -h, --help         print this and exit\n"
+	      "      --help-config  print every key of the configuration and exit\n"
 	      "\n"
 	      "SIGTERM and SIGINT stop the node, a second one at once; SIGHUP reopens the log file.\n"
 	      "Exit status: 0 asked to stop, 64 wrong command line, 69 a needed thing is not to be had\n"
@@ -66,6 +68,9 @@ int options_parse(int argc, char **argv, FILE *err, struct options *ret_options)
 			break;
 		case 'h':
 			o.action = OPTIONS_HELP;
+			break;
+		case 'H':
+			o.action = OPTIONS_HELP_CONFIG;
 			break;
 		case ':':
 			return usage(err, "option needs a value", argv[optind - 1]);

@@ -5,7 +5,13 @@
  */
 #include <stdio.h>
 
-enum options_action { OPTIONS_RUN, OPTIONS_CHECK, OPTIONS_VERSION, OPTIONS_HELP };
+enum options_action {
+	OPTIONS_RUN,
+	OPTIONS_CHECK,
+	OPTIONS_VERSION,
+	OPTIONS_HELP,
+	OPTIONS_HELP_CONFIG,
+};
 
 struct options {
 	enum options_action action;

@@ -88,6 +88,8 @@ def the_command_line(build):
     assert p.returncode == 0 and re.match(r"harbord \d+\.\d+\.\d+", p.stdout) and not p.stderr, p
     p = run(build, "--help")
     assert p.returncode == 0 and "usage: harbord" in p.stdout and not p.stderr, p
+    p = run(build, "--help-config")
+    assert p.returncode == 0 and "\ncluster.heartbeat\n  type: time\n" in p.stdout and not p.stderr, p
     for args, text in (((), "no configuration given"), (("--nonsense",), "nonsense"), (("a", "b"), "b"), (("--node",), "node")):
         p = run(build, *args)
         assert p.returncode == 64 and text in p.stderr and not p.stdout, (args, p)

@@ -76,6 +76,8 @@ static void help_and_version_need_no_configuration(void **state)
 
 	assert_int_equal(PARSE(&o, "--help"), 0);
 	assert_int_equal(o.action, OPTIONS_HELP);
+	assert_int_equal(PARSE(&o, "--help-config"), 0);
+	assert_int_equal(o.action, OPTIONS_HELP_CONFIG);
 	assert_int_equal(PARSE(&o, "--version"), 0);
 	assert_int_equal(o.action, OPTIONS_VERSION);
 	assert_int_equal(PARSE(&o, "--version", "--check"), 0);
@@ -119,6 +121,7 @@ static void the_help_names_every_option(void **state)
 	assert_non_null(strstr(text, "--config"));
 	assert_non_null(strstr(text, "--node"));
 	assert_non_null(strstr(text, "--check"));
+	assert_non_null(strstr(text, "--help-config"));
 	assert_non_null(strstr(text, "--version"));
 	free(text);
 }
