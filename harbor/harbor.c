@@ -22,9 +22,9 @@
 #include "harbor/harbor_priv.h"
 #include "harbor/link/link.h"
 #include "net/info.h"
-#include "net/net.h"
 #include "net/post.h"
 #include "net/timer.h"
+#include "net/write.h"
 
 /* A registration waits as long as a message to an unknown name; if that does not wait, so long. */
 #define REQUEST_WAIT_MS UINT64_C(10000)

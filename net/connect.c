@@ -15,9 +15,13 @@
 
 #include "core/base/fault.h"
 #include "core/base/mem.h"
+#include "net/addr.h"
+#include "net/event.h"
 #include "net/reserve.h"
 #include "net/resolve.h"
 #include "net/socket.h"
+#include "net/watch.h"
+#include "net/write.h"
 
 static void fail(struct socket *s, const char *why)
 {
@@ -53,7 +57,7 @@ static int try_address(struct socket *s, const struct addr *a)
 	s->family = a->any.sa_family;
 	s->state = STATE_CONNECTING;
 	/* also a connect that is done already is reported by the loop: writable */
-	r = socket_watch(s);
+	r = watch(s);
 	if (r < 0) {
 		close(fd);
 		s->fd = -1;
@@ -114,9 +118,9 @@ void connect_ready(struct socket *s)
 	}
 	mem_free(steal(s->to));
 	s->state = STATE_OPEN;
-	s->reading = s->owner != 0; /* a handler's reads begin with its on_open */
 	connect_set_options(s);
 	event_open(s, 0, socket_address(s, false, peer, sizeof(peer)));
+	s->reading = true;
 	write_ready(s);
 }
 

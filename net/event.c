@@ -11,14 +11,15 @@
  * If it died with messages unread, core shows them to event_dropped: their buffers are freed, their
  * sockets closed.
  */
+#include "net/event.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "core/log/log.h"
-#include "core/base/mem.h"
 #include "core/actor/msg.h"
-#include "core/log/msglog.h"
 #include "core/actor/service.h"
+#include "core/base/mem.h"
+#include "core/log/msglog.h"
 #include "net/post.h"
 #include "net/socket.h"
 
@@ -108,13 +109,8 @@ static void notice_run(void *arg)
 		return;
 	h = s->handler;
 	ud = s->ud;
-	if (n->what == NOTICE_OPEN) {
-		/* from here on there may be data, and not before */
-		s->reading = true;
-		socket_watch_or_fail(s);
-	} else if (n->what == NOTICE_CLOSE && s->state == STATE_FAILED) {
+	if (n->what == NOTICE_CLOSE && s->state == STATE_FAILED)
 		socket_free(s);
-	}
 	socket_unlock(s);
 	if (!h)
 		return;
@@ -150,38 +146,13 @@ void event_open(struct socket *s, int port, const char *text)
 	notify(s, NOTICE_OPEN, text, port);
 }
 
-/* The flag of the next message for the owner. */
-static uint8_t mark(struct socket *s, size_t size)
-{
-	s->since_mark += (uint32_t)size + READ_COST;
-	if (s->since_mark < READ_MARK)
-		return 0;
-	s->since_mark = 0;
-	s->marks++;
-	return MSG_MARK;
-}
-
-void event_taken(const struct msg *m)
-{
-	struct socket_message head;
-	struct socket *s;
-
-	memcpy(&head, msg_payload(m), sizeof(head));
-	s = socket_lock(head.id);
-	if (!s)
-		return;
-	if (s->marks-- == MARKS_MAX)
-		socket_watch_or_fail(s);
-	socket_unlock(s);
-}
-
-void event_data(struct socket *s, void *payload_take, size_t size)
+void event_data(struct socket *s, void *payload_take, size_t size, uint8_t flags)
 {
 	struct socket_message head = {
 		.type = SOCKET_DATA, .id = socket_id(s), .ud = (int)size, .buffer = payload_take
 	};
 
-	if (s->orphan || !deliver(s->owner, head, NULL, mark(s, size))) {
+	if (s->orphan || !deliver(s->owner, head, NULL, flags)) {
 		s->orphan = true;
 		payload_free(payload_take);
 	}
@@ -198,20 +169,7 @@ void event_close(struct socket *s, const char *why)
 
 void event_error(struct socket *s, const char *why)
 {
-	if (s->owner) {
-		send_event(s, SOCKET_ERROR, 0, why);
-	} else if (s->state == STATE_LISTEN) {
-		log_warning("socket %d: accept: %s", socket_id(s), why);
-	} else {
-		/* a link that lost one direction is of no use to C code: both end */
-		s->eof = true;
-		s->write_failed = true;
-		sendq_clear(&s->out);
-		socket_account(s);
-		event_close(s, why);
-		if (s->fd >= 0)
-			socket_watch(s);
-	}
+	send_event(s, SOCKET_ERROR, 0, why);
 }
 
 void event_warning(struct socket *s, unsigned kib)

@@ -5,6 +5,9 @@
 #include <sys/socket.h>
 
 #include "core/base/clock.h"
+#include "net/addr.h"
+#include "net/limits.h"
+#include "net/sendq.h"
 #include "net/socket.h"
 
 static int info_type(const struct socket *s)

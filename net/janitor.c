@@ -19,6 +19,7 @@
 #include "net/reserve.h"
 #include "net/socket.h"
 #include "net/timer.h"
+#include "net/watch.h"
 
 #define CHECKS 6 /* looks at a closing socket that often before it is given up */
 
@@ -55,7 +56,7 @@ static void look(struct socket *s, struct walk *w)
 	} else if (s->backoff) {
 		if (s->keeps ? reserve_keep() : reserve_take()) {
 			s->backoff = false;
-			socket_watch_or_fail(s);
+			watch_or_fail(s);
 		} else {
 			w->next_ns = JANITOR_BACKOFF_NS;
 		}

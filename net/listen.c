@@ -8,6 +8,8 @@
  * the listener rests for JANITOR_BACKOFF_NS. The control socket's connections get one that is
  * kept for them.
  */
+#include "net/listen.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,11 +20,15 @@
 #include "core/base/clock.h"
 #include "core/base/fault.h"
 #include "core/base/mem.h"
+#include "net/addr.h"
+#include "net/event.h"
 #include "net/janitor.h"
+#include "net/limits.h"
 #include "net/reserve.h"
 #include "net/resolve.h"
 #include "net/socket.h"
 #include "net/unixpath.h"
+#include "net/watch.h"
 
 #define ACCEPT_TURN 64
 #define COMPLAIN_NS NS_PER_SEC
@@ -112,6 +118,8 @@ static int start_listen(uint32_t owner, const struct net_handler *h, void *ud, c
 	if (t.is_unix)
 		unixpath_remember(&s->path, t.host);
 	event_open(s, addr_port(&a), addr_format_ip(&a, text, sizeof(text)));
+	s->reading = h != NULL;
+	watch_or_fail(s);
 	socket_unlock(s);
 	return id;
 }
@@ -132,7 +140,7 @@ int net_listen_handler(const struct net_handler *h, void *ud, const char *host, 
 static void rest(struct socket *s)
 {
 	s->backoff = true;
-	socket_watch_or_fail(s);
+	watch_or_fail(s);
 	janitor_wake_in(JANITOR_BACKOFF_NS);
 }
 
@@ -144,7 +152,7 @@ static void complain(struct socket *s, int error)
 	if (s->complained_ns && now - s->complained_ns < COMPLAIN_NS)
 		return;
 	s->complained_ns = now;
-	event_error(s, strerror(error));
+	watch_failed(s, strerror(error));
 }
 
 /* Closes the connection that waits, with the descriptor that is held back for that. */

@@ -14,13 +14,16 @@
 #include "core/log/msglog.h"
 #include "core/sched/sched.h"
 #include "net/connect.h"
+#include "net/event.h"
 #include "net/janitor.h"
-#include "net/net.h"
+#include "net/listen.h"
 #include "net/poller.h"
 #include "net/post.h"
+#include "net/read.h"
 #include "net/reserve.h"
 #include "net/resolve.h"
 #include "net/socket.h"
+#include "net/write.h"
 
 static void dispatch(int id, uint32_t events)
 {
@@ -60,6 +63,7 @@ void net_poll(uint64_t timeout_ns)
 	if (post_run())
 		timeout_ns = 0;
 	n = poller_wait(events, timeout_ns);
+	post_run_once(); /* a socket's on_open was posted before epoll could report data of it */
 	for (int i = 0; i < n; i++)
 		dispatch((int)events[i].data.u64, events[i].events);
 	post_run(); /* what it leaves is for the next turn, which will not sleep then */
@@ -90,7 +94,7 @@ int net_init(void)
 	(void)reserve_take();
 	sched_set_poller(&ops, NULL);
 	msg_add_on_drop(event_dropped);
-	msg_set_on_taken(event_taken);
+	msg_set_on_taken(read_taken);
 	msglog_set_format(PTYPE_SOCKET, event_logged);
 	return 0;
 }

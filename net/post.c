@@ -67,19 +67,28 @@ static struct post *take_all(void)
 	return oldest;
 }
 
+bool post_run_once(void)
+{
+	struct post *p = take_all();
+
+	if (!p)
+		return false;
+	while (p) {
+		struct post *next = p->next;
+
+		p->f(p->arg);
+		mem_free(p);
+		p = next;
+	}
+	return true;
+}
+
 bool post_run(void)
 {
 	int round = 0;
 
-	for (struct post *p; round < ROUNDS_MAX && (p = take_all()); round++) {
-		while (p) {
-			struct post *next = p->next;
-
-			p->f(p->arg);
-			mem_free(p);
-			p = next;
-		}
-	}
+	while (round < ROUNDS_MAX && post_run_once())
+		round++;
 	return round > 0;
 }
 

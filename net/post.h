@@ -8,8 +8,9 @@ void net_post(void (*f)(void *arg), void *arg);
 /* The same; if the loop ends before f could run, discard (may be NULL) frees arg. */
 void post_or_discard(void (*f)(void *arg), void *arg, void (*discard)(void *arg));
 
-/* [loop] Runs what was posted, also what these closures post, within bounds. Returns false when
- * there was nothing. */
+/* [loop] Runs what was posted until now. Returns false when there was nothing. */
+bool post_run_once(void);
+/* [loop] Runs also what these closures post, within bounds. Returns false when there was nothing. */
 bool post_run(void);
 /* Discards everything. After the loop has ended. */
 void post_fini(void);

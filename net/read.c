@@ -11,15 +11,24 @@
  * A turn takes at most READ_MAX bytes from one socket; epoll is level-triggered, so the rest
  * comes in the next turn, after the others had theirs.
  */
+#include "net/read.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/uio.h>
 
 #include "core/base/clock.h"
 #include "core/actor/msg.h"
+#include "net/event.h"
 #include "net/socket.h"
+#include "net/watch.h"
 
+#define READ_MAX (256u << 10)
 #define SPARE (64u << 10)
+
+/* A message for the owner is marked after so many bytes; each message costs READ_COST besides. */
+#define READ_MARK (256u << 10)
+#define READ_COST 128u
 
 /* [loop] */
 static char room[READ_MAX];
@@ -46,7 +55,7 @@ static void ended(struct socket *s)
 	}
 	s->eof = true;
 	event_close(s, NULL);
-	socket_watch_or_fail(s);
+	watch_or_fail(s);
 }
 
 static void failed(struct socket *s, int error)
@@ -57,7 +66,7 @@ static void failed(struct socket *s, int error)
 	if (s->owner && again)
 		ended(s); /* it does not get better: not reported in every turn for ever */
 	else
-		event_error(s, strerror(error));
+		watch_failed(s, strerror(error));
 }
 
 static void count_read(struct socket *s, size_t n)
@@ -73,6 +82,31 @@ static void no_data(struct socket *s, ssize_t n, int error)
 		ended(s);
 	else if (error != EAGAIN && error != EWOULDBLOCK && error != EINTR)
 		failed(s, error);
+}
+
+/* The flag of the next message for the owner. */
+static uint8_t mark(struct socket *s, size_t size)
+{
+	s->since_mark += (uint32_t)size + READ_COST;
+	if (s->since_mark < READ_MARK)
+		return 0;
+	s->since_mark = 0;
+	s->marks++;
+	return MSG_MARK;
+}
+
+void read_taken(const struct msg *m)
+{
+	struct socket_message head;
+	struct socket *s;
+
+	memcpy(&head, msg_payload(m), sizeof(head));
+	s = socket_lock(head.id);
+	if (!s)
+		return;
+	if (s->marks-- == MARKS_MAX)
+		watch_or_fail(s);
+	socket_unlock(s);
 }
 
 /* One read for a service. true: the socket may hold more. */
@@ -97,7 +131,7 @@ static bool read_message(struct socket *s, size_t *ret_read)
 	}
 	adapt(s, (size_t)n);
 	count_read(s, (size_t)n);
-	event_data(s, buffer, (size_t)n);
+	event_data(s, buffer, (size_t)n, mark(s, (size_t)n));
 	*ret_read = (size_t)n;
 	return (size_t)n == size + SPARE && !s->orphan && s->marks < MARKS_MAX;
 }
@@ -109,7 +143,7 @@ static void read_service(struct socket *s)
 	while (total < READ_MAX && read_message(s, &n))
 		total += n;
 	if (s->marks == MARKS_MAX && s->state == STATE_OPEN)
-		socket_watch_or_fail(s); /* the owner has enough to read */
+		watch_or_fail(s); /* the owner has enough to read */
 }
 
 void read_ready(struct socket *s)

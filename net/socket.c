@@ -16,8 +16,12 @@
 #include <unistd.h>
 
 #include "core/base/mem.h"
+#include "net/addr.h"
+#include "net/limits.h"
 #include "net/poller.h"
 #include "net/reserve.h"
+#include "net/sendq.h"
+#include "net/unixpath.h"
 
 #define CHUNK 256u
 #define CHUNKS (NET_SOCKETS_MAX / CHUNK)
@@ -153,53 +157,6 @@ void socket_free(struct socket *s)
 	/* relaxed both: see socket_create */
 	atomic_store_explicit(&s->id, 0, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&table.count, 1, memory_order_relaxed);
-}
-
-static uint32_t wanted_events(const struct socket *s)
-{
-	uint32_t events = 0;
-
-	switch (s->state) {
-	case STATE_CONNECTING:
-		return EPOLLOUT;
-	case STATE_LISTEN:
-		return s->reading && !s->backoff ? EPOLLIN : 0;
-	case STATE_OPEN:
-		if (s->reading && s->marks < MARKS_MAX && !s->eof && !s->closing)
-			events |= EPOLLIN;
-		if (!sendq_empty(&s->out) && !s->write_failed)
-			events |= EPOLLOUT;
-		return events;
-	default:
-		return 0;
-	}
-}
-
-/* A socket that waits for nothing is taken out of epoll: an error or hang-up would be reported in every
- * turn, level-triggered as it is, and nobody would take it. */
-int socket_watch(struct socket *s)
-{
-	uint32_t events = wanted_events(s);
-	int op = !s->events ? EPOLL_CTL_ADD : events ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
-	int r;
-
-	if (events == s->events)
-		return 0;
-	r = poller_control(op, s->fd, events, socket_id(s));
-	if (r == 0)
-		s->events = events;
-	return r;
-}
-
-void socket_watch_or_fail(struct socket *s)
-{
-	bool write = wanted_events(s) & ~s->events & EPOLLOUT;
-
-	if (socket_watch(s) < 0) {
-		event_error(s, write ? "enable write failed" : "enable read failed");
-		if (s->owner)
-			event_shutdown(s);
-	}
 }
 
 bool socket_own_address(const struct socket *s, struct addr *ret)

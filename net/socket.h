@@ -25,7 +25,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <sys/types.h>
 #include "net/addr.h"
 #include "net/limits.h"
@@ -34,7 +33,12 @@
 #include "net/unixpath.h"
 
 struct addr_list;
-struct msg;
+
+/* A service that does not come to read its mail must not be buried in it: some of its messages are
+ * marked (read.c), and with so many of these untaken the rest stays in the kernel. */
+#define MARKS_MAX 2u
+/* Read buffers begin small. */
+#define READ_MIN 64u
 
 enum socket_state {
 	STATE_FREE,
@@ -91,7 +95,6 @@ struct socket {
 	uint64_t read_ns, write_ns;       /* monotonic, 0 = never */
 };
 
-/* ---- table (socket.c) ---- */
 /* A fresh id in STATE_NEW with fd -1, locked; NULL: all are taken. */
 struct socket *socket_create(uint32_t owner, const struct net_handler *h, void *ud);
 /* The socket, locked, or NULL for a stale or foreign id. */
@@ -100,10 +103,6 @@ struct socket *socket_lock(int id);
 void socket_unlock(struct socket *s);
 /* Closes the descriptor, frees the queue and the id; the lock stays held. */
 void socket_free(struct socket *s);
-/* Makes epoll watch for what state and flags ask for. 0 or -errno. */
-int socket_watch(struct socket *s);
-/* The same; a failure ends the socket and is told to its owner. */
-void socket_watch_or_fail(struct socket *s);
 static inline int socket_id(const struct socket *s)
 {
 	/* relaxed: under the lock */
@@ -124,43 +123,3 @@ bool socket_own_address(const struct socket *s, struct addr *ret);
 unsigned socket_count(void);
 void socket_table_init(void);
 void socket_table_fini(void);
-
-/* ---- telling the owner (event.c); the lock is held ---- */
-void event_open(struct socket *s, int port, const char *text);
-void event_data(struct socket *s, void *payload_take, size_t size);
-/* Once; later calls do nothing. why: NULL = the peer ended. A handler hears it, a service gets CLOSE. */
-void event_close(struct socket *s, const char *why);
-/* An error of an open socket: ERROR for a service; for a handler the same as event_close. */
-void event_error(struct socket *s, const char *why);
-void event_warning(struct socket *s, unsigned kib);
-void event_drain(struct socket *s);
-/* ACCEPT for a service. false: nobody is there. */
-bool event_accept(struct socket *s, int new_id, const char *peer);
-/* An ERROR for an id that does not exist (any more). No lock. */
-void event_invalid(uint32_t owner, int id, const char *why);
-/* core's msg_add_on_drop. No lock. */
-void event_dropped(const struct msg *m);
-/* core's msg_set_on_taken. No lock. */
-void event_taken(const struct msg *m);
-/* core's msglog_set_format: a line of a message log. No lock. */
-void event_logged(FILE *out, const struct msg *m);
-/* The owner gives up the socket: closes now, CLOSE unless told. */
-void event_shutdown(struct socket *s);
-
-/* ---- reading and writing; the lock is held unless said otherwise ---- */
-/* [loop] Gives the lock back. */
-void read_ready(struct socket *s);
-/* [loop] Without the lock. */
-void accept_ready(int id);
-void write_ready(struct socket *s);
-/* A service that does not come to read its mail must not be buried in it: a message is marked after so many bytes
- * (each message costs READ_COST besides), and with two of these untaken the rest stays in the kernel. */
-#define READ_MARK (256u << 10)
-#define READ_COST 128u
-#define MARKS_MAX 2u
-
-/* read.c: STATE_OPEN sockets begin small. */
-#define READ_MIN 64u
-#define READ_MAX (256u << 10)
-
-

@@ -6,6 +6,8 @@
  * kernel does not take is queued and epoll asked for; then the loop writes many items with one
  * call, at most WRITE_TURN bytes of one socket a turn.
  */
+#include "net/write.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -17,8 +19,12 @@
 #include "core/log/log.h"
 #include "core/actor/msg.h"
 #include "core/sched/sched.h"
+#include "net/event.h"
 #include "net/janitor.h"
+#include "net/limits.h"
+#include "net/sendq.h"
 #include "net/socket.h"
+#include "net/watch.h"
 
 #define WRITE_TURN (1u << 20)
 /* A write of so much takes as long as waking another thread a few times over. */
@@ -67,9 +73,9 @@ static void failed(struct socket *s, int error)
 		return;
 	}
 	s->write_failed = true;
-	event_error(s, strerror(error));
+	watch_failed(s, strerror(error));
 	if (s->state == STATE_OPEN)
-		socket_watch_or_fail(s);
+		watch_or_fail(s);
 }
 
 static void drained(struct socket *s)
@@ -84,7 +90,7 @@ static void drained(struct socket *s)
 		s->was_high = false;
 		event_drain(s);
 	}
-	socket_watch_or_fail(s);
+	watch_or_fail(s);
 }
 
 void write_ready(struct socket *s)
@@ -114,7 +120,7 @@ void write_ready(struct socket *s)
 	if (sendq_empty(&s->out))
 		drained(s);
 	else
-		socket_watch_or_fail(s); /* a connect that just finished waits for nothing yet */
+		watch_or_fail(s); /* a connect that just finished waits for nothing yet */
 }
 
 static void say_closed(struct socket *s, const char *what)
@@ -184,7 +190,7 @@ static void queued(struct socket *s, bool behind)
 	if (kib)
 		event_warning(s, kib);
 	if (s->state == STATE_OPEN)
-		socket_watch_or_fail(s);
+		watch_or_fail(s);
 }
 
 static bool may_write_now(const struct socket *s)

@@ -19,7 +19,10 @@
 #include "daemon/admin/sockpath.h"
 #include "daemon/admin/words.h"
 #include "net/info.h"
+#include "net/listen.h"
 #include "net/net.h"
+#include "net/request.h"
+#include "net/write.h"
 
 #define BACKLOG 16
 /* What may wait for a reader that is slow: more than any answer we make. */

@@ -30,7 +30,7 @@
 #include "lua/load/luahost.h"
 #include "net/info.h"
 #include "net/loop.h"
-#include "net/net.h"
+#include "net/request.h"
 
 /* While starting up the manager's time limit is pushed on in steps of this, as long as there is progress. */
 #define EXTEND_EVERY_NS NS_PER_SEC

@@ -12,8 +12,11 @@
 #include "harbor/harbor_priv.h"
 #include "harbor/link/link.h"
 #include "net/connect.h"
+#include "net/listen.h"
 #include "net/net.h"
 #include "net/post.h"
+#include "net/request.h"
+#include "net/write.h"
 
 #define BACKLOG 128
 /* A master's member that does not read: its snapshot has a few MB, more than this is a dead peer. */

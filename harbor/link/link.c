@@ -33,8 +33,9 @@
 #include "core/actor/remote.h"
 #include "core/sched/sched.h"
 #include "core/actor/service.h"
-#include "net/net.h"
 #include "net/post.h"
+#include "net/request.h"
+#include "net/write.h"
 
 /* More than this in the socket's own queue: wait for on_drain. Above net's low mark of 64 KiB, or on_drain
  * would not come. */

@@ -15,7 +15,10 @@
 #include "lua/contract/include/skynet_socket.h"
 #include "net/connect.h"
 #include "net/info.h"
+#include "net/listen.h"
 #include "net/net.h"
+#include "net/request.h"
+#include "net/write.h"
 
 #define HOST_MAX 231u
 #define ADDRESS_V4 1

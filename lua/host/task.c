@@ -14,6 +14,7 @@
 #include "core/base/mem.h"
 #include "lua/host/host.h"
 #include "net/net.h"
+#include "net/request.h"
 
 #define LINE_MAX_BYTES 200
 

@@ -21,7 +21,10 @@
 #include "lua/modules/socket/gate_words.h"
 #include "lua/modules/socket/frames.h"
 #include "core/base/little.h"
+#include "net/listen.h"
 #include "net/net.h"
+#include "net/request.h"
+#include "net/write.h"
 
 #define BACKLOG 128
 #define PEER_MAX 31

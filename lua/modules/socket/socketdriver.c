@@ -20,8 +20,11 @@
 #include "net/connect.h"
 #include "net/info.h"
 #include "net/limits.h"
+#include "net/listen.h"
 #include "net/net.h"
+#include "net/request.h"
 #include "net/resolve.h"
+#include "net/write.h"
 
 #define BACKLOG 32
 

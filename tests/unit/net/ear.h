@@ -7,8 +7,10 @@
 #include "tests/unit/net/probe.h"
 #include "core/actor/module.h"
 #include "core/sched/node.h"
+#include "net/listen.h"
 #include "net/loop.h"
 #include "net/net.h"
+#include "net/request.h"
 #include "core/actor/service.h"
 
 struct event {

@@ -21,8 +21,11 @@
 #include "core/base/mem.h"
 #include "core/actor/msg.h"
 #include "core/sched/timer.h"
+#include "net/listen.h"
 #include "net/loop.h"
 #include "net/net.h"
+#include "net/request.h"
+#include "net/write.h"
 
 #define PATIENCE_NS (UINT64_C(20) * NS_PER_SEC)
 

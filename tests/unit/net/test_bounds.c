@@ -3,6 +3,8 @@
 #include "net/info.h"
 #include "net/limits.h"
 #include "net/net.h"
+#include "net/request.h"
+#include "net/write.h"
 #include "tests/unit/net/ear.h"
 
 /* Sends until a send fails; gives how many bytes were taken. */

@@ -3,8 +3,9 @@
 #include "net/connect.h"
 #include "net/info.h"
 #include "net/janitor.h"
-#include "net/net.h"
+#include "net/request.h"
 #include "net/socket.h"
+#include "net/write.h"
 #include "tests/unit/net/probe.h"
 
 /* Fills the kernel's buffers until more than a little waits in the queue; gives the bytes sent in all. */

@@ -4,9 +4,11 @@
 #include <sys/wait.h>
 #include "net/connect.h"
 #include "net/info.h"
+#include "net/listen.h"
 #include "net/loop.h"
-#include "net/net.h"
+#include "net/request.h"
 #include "net/resolve.h"
+#include "net/write.h"
 #include "tests/unit/net/probe.h"
 
 static void port_0_gives_a_real_port(void **state)

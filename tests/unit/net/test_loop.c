@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The loop itself: closures, waking, timers. */
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include "net/loop.h"
+#include "net/net.h"
 #include "net/poller.h"
 #include "net/post.h"
+#include "net/request.h"
 #include "net/timer.h"
 #include "tests/unit/net/probe.h"
 
@@ -189,6 +192,60 @@ static void a_timer_may_be_destroyed_in_its_function_and_on_its_way(void **state
 	net_timer_destroy(flying);
 }
 
+#define ADOPTED 2000
+
+/* [loop], but for `data`, by which the other thread knows that it may go on. */
+static struct {
+	unsigned opens, early;
+	atomic_uint data;
+} heard;
+
+static void hear_open(void *ud, int id, const char *text, int port)
+{
+	heard.opens++;
+}
+
+static void hear_data(void *ud, int id, const void *data, size_t size)
+{
+	if (heard.opens != atomic_load_explicit(&heard.data, memory_order_relaxed) + 1)
+		heard.early++;
+	atomic_fetch_add_explicit(&heard.data, 1, memory_order_relaxed);
+}
+
+/* Their data is there before they are: epoll reports it as soon as they are watched. */
+static void *adopt_many(void *arg)
+{
+	static const struct net_handler h = { .on_open = hear_open, .on_data = hear_data };
+
+	for (unsigned i = 0; i < ADOPTED; i++) {
+		int pair[2], id;
+
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 || write(pair[1], "x", 1) != 1)
+			return (void *)"no pair of sockets";
+		id = net_adopt_handler(&h, NULL, pair[0]);
+		while (atomic_load_explicit(&heard.data, memory_order_relaxed) <= i)
+			sched_yield();
+		net_close(id);
+		close(pair[1]);
+	}
+	return NULL;
+}
+
+static void a_socket_is_open_before_its_data_comes(void **state)
+{
+	uint64_t end = clock_mono_ns() + PATIENCE_NS;
+	void *failed;
+	pthread_t t;
+
+	pthread_create(&t, NULL, adopt_many, NULL);
+	while (atomic_load_explicit(&heard.data, memory_order_relaxed) < ADOPTED && clock_mono_ns() < end)
+		net_poll(0);
+	pthread_join(t, &failed);
+	assert_null(failed);
+	assert_int_equal(heard.opens, ADOPTED);
+	assert_int_equal(heard.early, 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, net_teardown)
 
 int main(void)
@@ -203,6 +260,7 @@ int main(void)
 		T(timers_fire_on_the_loop_once_and_not_early),
 		T(a_timer_may_be_moved_both_ways_and_cleared),
 		T(a_timer_may_be_destroyed_in_its_function_and_on_its_way),
+		T(a_socket_is_open_before_its_data_comes),
 	};
 	return cmocka_run_group_tests_name("net/loop", tests, NULL, NULL);
 }

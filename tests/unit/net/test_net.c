@@ -7,8 +7,10 @@
 #include "net/info.h"
 #include "net/loop.h"
 #include "net/net.h"
+#include "net/request.h"
 #include "net/resolve.h"
 #include "net/socket.h"
+#include "net/write.h"
 
 static void data_goes_both_ways(void **state)
 {

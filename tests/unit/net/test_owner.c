@@ -2,6 +2,8 @@
 /* Sockets and their services when something is too much or gone: queues, dead owners, foreign descriptors. */
 #include "net/info.h"
 #include "net/net.h"
+#include "net/request.h"
+#include "net/write.h"
 #include "tests/unit/net/ear.h"
 
 static void a_growing_queue_warns_and_says_when_it_is_empty(void **state)

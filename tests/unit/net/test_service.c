@@ -2,6 +2,7 @@
 /* What a service hears about its sockets, with real workers: every message, in its order. */
 #include "net/connect.h"
 #include "net/net.h"
+#include "net/request.h"
 #include "tests/unit/net/ear.h"
 
 static void an_accepted_connection_lives_from_accept_to_close(void **state)

@@ -23,6 +23,8 @@
 #include "net/loop.h"
 #include "net/net.h"
 #include "net/post.h"
+#include "net/request.h"
+#include "net/write.h"
 #include "tests/unit/core/actor.h"
 
 #define FAR 2u

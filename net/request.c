@@ -4,6 +4,8 @@
  * thread and under the socket's lock; epoll allows that. So one caller's commands keep their order
  * among themselves and with his sends, and no pipe to the loop is needed.
  */
+#include "net/request.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -12,9 +14,14 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "net/addr.h"
 #include "net/connect.h"
+#include "net/event.h"
 #include "net/janitor.h"
+#include "net/limits.h"
+#include "net/sendq.h"
 #include "net/socket.h"
+#include "net/watch.h"
 
 /* Starts it. NULL and in *ret_text what CONNECT shall say (NULL: nothing yet); or why it cannot be. */
 static const char *activate(struct socket *s, const char **ret_text)
@@ -60,7 +67,7 @@ void net_start(uint32_t owner, int id)
 		s->owner = owner;
 		/* the lock keeps data behind CONNECT, so it may be watched before */
 		s->reading = s->reading || text;
-		socket_watch_or_fail(s);
+		watch_or_fail(s);
 		if (text && s->state != STATE_FREE)
 			event_open(s, 0, text);
 	}
@@ -83,6 +90,8 @@ int net_start_handler(int id, const struct net_handler *h, void *ud)
 		s->state = STATE_OPEN;
 		connect_set_options(s);
 		event_open(s, 0, socket_address(s, true, text, sizeof(text)));
+		s->reading = true;
+		watch_or_fail(s);
 		r = 0;
 	}
 	socket_unlock(s);
@@ -97,7 +106,7 @@ void net_pause(uint32_t owner, int id)
 		return;
 	if (s->state == STATE_OPEN || s->state == STATE_LISTEN) {
 		s->reading = false;
-		socket_watch_or_fail(s);
+		watch_or_fail(s);
 	}
 	socket_unlock(s);
 }
@@ -113,7 +122,7 @@ static void close_slowly(struct socket *s)
 	if (s->state == STATE_OPEN) {
 		if (s->is_socket && !s->borrowed)
 			shutdown(s->fd, SHUT_RD);
-		socket_watch_or_fail(s);
+		watch_or_fail(s);
 	}
 	janitor_wake_in(0);
 }
@@ -223,7 +232,7 @@ int net_bind(uint32_t owner, int fd)
 	s->family = family;
 	s->state = STATE_OPEN;
 	s->reading = true;
-	if (socket_watch(s) == 0) {
+	if (watch(s) == 0) {
 		event_open(s, 0, "binding");
 	} else { /* a plain file cannot be waited for */
 		event_error(s, "enable read failed");
@@ -258,6 +267,8 @@ int net_adopt_handler(const struct net_handler *h, void *ud, int fd)
 	else
 		connect_set_options(s);
 	event_open(s, addr_port(&a), socket_address(s, !listens, text, sizeof(text)));
+	s->reading = true;
+	watch_or_fail(s);
 	socket_unlock(s);
 	return id;
 }
