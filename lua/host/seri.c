@@ -15,6 +15,7 @@
 #include "core/base/base.h"
 #include "core/base/mem.h"
 #include "core/actor/msg.h"
+#include "lua/host/seripath.h"
 
 enum { T_NIL, T_BOOLEAN, T_NUMBER, T_POINTER, T_SHORT, T_LONG, T_TABLE };
 enum { N_ZERO = 0, N_BYTE = 1, N_WORD = 2, N_DWORD = 4, N_QWORD = 6, N_REAL = 8 };
@@ -31,6 +32,7 @@ struct packer {
 	char *data;
 	size_t size, capacity;
 	lua_State *L;
+	int from, to; /* what is packed, for the text of an error */
 };
 
 /* A buffer that an error left behind. */
@@ -227,7 +229,7 @@ static void put_value(struct packer *p, int index, int depth)
 	lua_State *L = p->L;
 
 	if (unlikely(depth > DEPTH_MAX))
-		luaL_error(L, "serialize can't pack too depth table");
+		seripath_refuse_depth(L, p->from, p->to, DEPTH_MAX, "serialize can't pack too depth table");
 	switch (lua_type(L, index)) {
 	case LUA_TNIL:
 		*room(p, 1) = (char)ITEM(T_NIL, 0);
@@ -265,14 +267,15 @@ static void put_value(struct packer *p, int index, int depth)
 		put_table(p, index, depth + 1);
 		break;
 	default:
-		luaL_error(L, "Unsupport type %s to serialize", luaL_typename(L, index));
+		seripath_refuse_type(L, p->from, p->to,
+				     lua_pushfstring(L, "Unsupport type %s to serialize", luaL_typename(L, index)));
 	}
 }
 
 void *seri_pack(lua_State *L, int from, size_t *ret_size)
 {
-	struct packer p = { .L = L };
 	int top = lua_gettop(L);
+	struct packer p = { .L = L, .from = from, .to = top };
 
 	*ret_size = 0;
 	if (from > top)
