@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 #include "core/actor/service.h"
 #include "lua/host/host.h"
+#include "lua/host/shown.h"
 #include "lua/host/stacks.h"
 
 static int send_message(lua_State *L, int addr, uint32_t source, int type_at)
@@ -152,6 +153,7 @@ int luaopen_skynet_core(lua_State *L)
 		{ "trace", trace_log },
 		{ "askstack", core_askstack },
 		{ "stack", core_stack },
+		{ "shown", shown_text },
 		{ NULL, NULL },
 	};
 	static const char *const shared[] = { "genid",  "error",      "harbor", "tostring", "pack",

@@ -16,7 +16,7 @@ int api_forward_type(lua_State *L)
 	struct host *h = host_of(L);
 
 	luaL_checktype(L, 1, LUA_TTABLE);
-	luaL_checkany(L, 2);
+	api_check_callable(L, 2);
 	if (!h->type_map)
 		h->type_map = mem_alloc(256);
 	for (int i = 0; i < 256; i++) {
@@ -35,7 +35,7 @@ int api_filter(lua_State *L)
 	struct host *h = host_of(L);
 
 	luaL_checktype(L, 1, LUA_TFUNCTION);
-	luaL_checkany(L, 2);
+	api_check_callable(L, 2);
 	lua_pushvalue(L, 1);
 
 	int ref = luaL_ref(L, LUA_REGISTRYINDEX); /* may raise: the old one stays */

@@ -6,6 +6,7 @@
 #include "core/log/log.h"
 #include "lua/host/host.h"
 #include "lua/host/seri.h"
+#include "lua/host/shown.h"
 
 #define SELF(h) service_handle((h)->s)
 
@@ -52,12 +53,6 @@ int api_exit(lua_State *L)
 }
 
 /* ---- starting ---- */
-
-static int traceback(lua_State *L)
-{
-	luaL_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);
-	return 1;
-}
 
 /* The launcher has heard how the start ended. Until then an error of the task is one of the
  * start: the telling may fail as well, for memory. */
@@ -130,11 +125,11 @@ int api_init_service(lua_State *L)
 {
 	struct host *h = host_of(L);
 
-	luaL_checkany(L, 1);
+	api_check_callable(L, 1);
 	lua_settop(L, 1);
 	h->booted = true;
 	h->start_task = h->current;
-	lua_pushcfunction(L, traceback);
+	lua_pushcfunction(L, shown_traceback);
 	lua_insert(L, 1);
 	lua_pushcfunction(L, run_inits);
 	lua_insert(L, 2);
@@ -161,7 +156,7 @@ static int start_task(lua_State *L)
 /* The function runs with the next message, so that the main chunk finishes first. */
 int api_start(lua_State *L)
 {
-	luaL_checkany(L, 1);
+	api_check_callable(L, 1);
 	lua_settop(L, 1);
 	lua_pushcclosure(L, start_task, 1);
 	host_of(L)->start_tag = service_timeout_tag(timeout_start(L, 1, 0));
@@ -222,11 +217,22 @@ int api_memlimit(lua_State *L)
 
 /* ---- other services ---- */
 
+/* A service is launched by a line of words, which nil ends: what else is given from the index on is refused here,
+ * where the program has its mistake, and not by the launcher. */
+static void check_words(lua_State *L, int from)
+{
+	for (int i = from; i <= lua_gettop(L) && !lua_isnil(L, i); i++)
+		if (!lua_isstring(L, i))
+			luaL_argerror(L, i, lua_pushfstring(L, "a service takes words: string or number expected, got %s",
+							    luaL_typename(L, i)));
+}
+
 int api_newservice(lua_State *L)
 {
 	struct proto *p = proto_find_id(host_of(L), PTYPE_LUA);
 
 	luaL_checkstring(L, 1);
+	check_words(L, 2);
 	(void)task_blocking(L, "newservice");
 	lua_pushliteral(L, ".launcher");
 	lua_pushliteral(L, "LAUNCH");
@@ -254,6 +260,7 @@ static int call_manager(lua_State *L, const char *local, const char *global)
 	bool everywhere = lua_isboolean(L, 1);
 
 	(void)task_blocking(L, "uniqueservice");
+	check_words(L, everywhere ? 3 : 2);
 	if (everywhere) {
 		everywhere = lua_toboolean(L, 1);
 		lua_remove(L, 1);

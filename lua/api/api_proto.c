@@ -7,6 +7,31 @@
 #include "core/actor/service.h"
 #include "lua/host/host.h"
 
+static bool is_callable(lua_State *L, int index)
+{
+	if (lua_isfunction(L, index))
+		return true;
+	if (luaL_getmetafield(L, index, "__call") == LUA_TNIL)
+		return false;
+	lua_pop(L, 1);
+	return true;
+}
+
+void api_check_callable(lua_State *L, int arg)
+{
+	if (unlikely(!is_callable(L, arg)))
+		luaL_typeerror(L, arg, "function");
+}
+
+/* The field of the table that register_protocol was given is nil or can be called. */
+static void check_field(lua_State *L, const char *key, const char *protocol)
+{
+	if (lua_getfield(L, 1, key) != LUA_TNIL && !is_callable(L, -1))
+		luaL_argerror(L, 1, lua_pushfstring(L, "field '%s' of protocol %s: function expected, got %s",
+						    key, protocol, luaL_typename(L, -1)));
+	lua_pop(L, 1);
+}
+
 /* A reference to table[key], or LUA_NOREF. */
 static int ref_field(lua_State *L, int table, const char *key)
 {
@@ -42,6 +67,9 @@ int api_register_protocol(lua_State *L)
 	if (p)
 		return luaL_error(L, "assertion failed! protocol id %d is %s already", (int)id,
 		                  p->name);
+	check_field(L, "pack", name);
+	check_field(L, "unpack", name);
+	check_field(L, "dispatch", name);
 	/* All that may raise comes before the protocol exists. */
 	lua_getfield(L, 1, "pack");
 	lua_getfield(L, 1, "unpack");
@@ -79,6 +107,7 @@ int api_dispatch(lua_State *L)
 		return 1;
 	}
 	p = proto_check(L, 1);
+	api_check_callable(L, 2);
 	lua_settop(L, 2);
 	old = p->dispatch_ref;
 	p->dispatch_ref = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -95,6 +124,8 @@ static int swap_function(lua_State *L, int *ref, lua_CFunction stock)
 	int old = *ref;
 
 	luaL_checkany(L, 1);
+	if (!lua_isnil(L, 1))
+		api_check_callable(L, 1);
 	lua_settop(L, 1);
 	*ref = lua_isnil(L, 1) ? LUA_NOREF : luaL_ref(L, LUA_REGISTRYINDEX);
 	if (old != LUA_NOREF) {

@@ -25,7 +25,7 @@ int api_timeout(lua_State *L)
 	lua_Integer ti = check_ti(L, 1);
 	struct msg *m;
 
-	luaL_checkany(L, 2);
+	api_check_callable(L, 2);
 	m = timeout_start(L, 2, ti);
 	lua_pushinteger(L, m->session);
 	return 1;
@@ -53,7 +53,7 @@ int api_timer(lua_State *L)
 	struct timer_object *o;
 	struct msg *m;
 
-	luaL_checkany(L, 2);
+	api_check_callable(L, 2);
 	o = lua_newuserdatauv(L, sizeof(*o), 0);
 	o->tag = 0;
 	if (luaL_newmetatable(L, TIMER_META)) {
@@ -198,7 +198,7 @@ int api_fork(lua_State *L)
 	struct task *t;
 	int n = lua_gettop(L);
 
-	luaL_checkany(L, 1);
+	api_check_callable(L, 1);
 	if (h->closing)
 		return luaL_error(L, "the service has ended");
 	t = task_create_in(L);

@@ -8,6 +8,7 @@
 #include "core/base/mem.h"
 #include "lua/host/host.h"
 #include "lua/host/seri.h"
+#include "lua/host/shown.h"
 
 /* ---- protocols ---- */
 
@@ -357,12 +358,6 @@ static noinline void on_error_message(struct host *h, struct msg *m)
 
 /* ---- what a program put before the dispatch ---- */
 
-static int callback_traceback(lua_State *L)
-{
-	luaL_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);
-	return 1;
-}
-
 static void push_message(lua_State *L, const struct msg *m)
 {
 	lua_pushinteger(L, m->type);
@@ -432,7 +427,7 @@ static void raw_callback(struct host *h, struct msg *m)
 	const struct msg head = *m;
 	bool ours = !h->raw_forward || m->size == 0;
 
-	lua_pushcfunction(L, callback_traceback);
+	lua_pushcfunction(L, shown_traceback);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, h->raw_callback_ref);
 	push_message(L, m);
 	if (show(h, m, 0) != LUA_OK)
@@ -451,7 +446,7 @@ static struct msg *filtered(struct host *h, struct msg *m)
 	const int32_t session = m->session;
 	void *payload;
 
-	lua_pushcfunction(L, callback_traceback);
+	lua_pushcfunction(L, shown_traceback);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, h->filter_ref);
 	push_message(L, m);
 	if (show(h, m, 5) != LUA_OK) {

@@ -406,6 +406,8 @@ size_t roots_old(const struct roots *rs, size_t *ret_count);
 void roots_release(struct host *h);
 
 /* ---- shared by the api files ---- */
+/* Raises unless the argument can be called. */
+void api_check_callable(lua_State *L, int arg);
 /* Takes nothing, a string or (pointer, size) at arg as a message with a payload; raises on other types. */
 struct msg *api_take_message(lua_State *L, int arg);
 /* Packs the values from `from` to the top by a protocol; they may be replaced. */

@@ -13,6 +13,7 @@
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "lua/host/host.h"
+#include "lua/host/shown.h"
 #include "net/net.h"
 #include "net/request.h"
 
@@ -308,7 +309,7 @@ static void close_task(struct task *t)
 static int describe(lua_State *L)
 {
 	lua_State *co = lua_touserdata(L, 1);
-	const char *text = luaL_tolstring(L, 2, NULL);
+	const char *text = shown_push(L, 2);
 
 	luaL_traceback(L, co, text, co == L);
 	lua_pushlstring(L, text, strcspn(text, "\n"));

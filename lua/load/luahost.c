@@ -18,6 +18,7 @@
 #include "lua/contract/contract.h"
 #include "lua/modules/socket/gate.h"
 #include "lua/host/host.h"
+#include "lua/host/shown.h"
 #include "lua/host/seri.h"
 #include "lua/host/stacks.h"
 #include "lua/vm/share.h"
@@ -117,12 +118,6 @@ static void *snlua_create(void)
 	return h;
 }
 
-static int load_traceback(lua_State *L)
-{
-	luaL_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);
-	return 1;
-}
-
 /* (a light userdata) -> an error for the launcher, in what it points to */
 static int pack_error(lua_State *L)
 {
@@ -220,7 +215,7 @@ static void boot(struct service *s, void *ud, struct msg *m)
 		(void)command_run(s, "EXIT", NULL);
 		return;
 	}
-	lua_pushcfunction(h->L, load_traceback);
+	lua_pushcfunction(h->L, shown_traceback);
 	lua_pushcfunction(h->L, host_load);
 	if (host_call(h, h->L, 0, 0, 1) != LUA_OK) {
 		cleanup(mem_freep) char *text = mem_strdup(lua_tostring(h->L, -1));

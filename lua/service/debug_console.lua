@@ -2,6 +2,7 @@
 -- debug_console [ip] port: commands for operators on a TCP port, by lines or by HTTP (lua-core.md 7.5). Whoever can
 -- connect can run any code in this node: listen on loopback.
 local skynet = require "skynet"
+local core = require "skynet.core"
 local socket = require "skynet.socket"
 local commands = require "skynet.consolecmd"
 
@@ -61,7 +62,7 @@ local function run(line)
 	end
 	local ok, value = pcall(c.f, line, table.unpack(words, 2))
 	if not ok then
-		return tostring(value) .. "\n<CMD Error>\n"
+		return core.shown(value) .. "\n<CMD Error>\n"
 	end
 	return result_text(value) .. "<CMD OK>\n"
 end
@@ -156,7 +157,7 @@ skynet.start(function()
 			socket.limit(fd, LINE_MAX)
 			local ok, why = pcall(serve, fd)
 			if not ok then
-				skynet.error(why)
+				skynet.error(core.shown(why))
 			end
 		end
 		skynet.error(peer .. " disconnect")

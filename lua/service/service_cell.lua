@@ -5,6 +5,10 @@ local skynet = require "skynet"
 
 local real_start = skynet.start
 
+local function describe(why)
+	return debug.traceback(require "skynet.core".shown(why), 2)
+end
+
 local function init(name, code, ...)
 	local start
 	function skynet.start(f)
@@ -21,7 +25,7 @@ real_start(function()
 	skynet.dispatch("lua", function(_, _, what, ...)
 		assert(what == "INIT", "not started yet")
 		local answer = skynet.response()
-		local ok, why = xpcall(init, debug.traceback, ...)
+		local ok, why = xpcall(init, describe, ...)
 		if ok then
 			answer(true)
 		else

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Runs a piece of Lua inside a living service (debug command RUN, lua-core.md 5.12).
 local skynet = require "skynet"
+local core = require "skynet.core"
 
 -- name -> table: every upvalue of the functions, and of the functions among them, that is a table. The nearest wins.
 local function tables_of(list)
@@ -53,7 +54,7 @@ return function(source, filename, ...)
 	local f, why = load(source, "@" .. tostring(filename), "t", env)
 	local ok = f ~= nil
 	if ok then
-		ok, why = xpcall(f, debug.traceback, ...)
+		ok, why = xpcall(f, function(e) return debug.traceback(core.shown(e), 2) end, ...)
 	end
 	if not ok then
 		output[#output + 1] = tostring(why)

@@ -1,0 +1,152 @@
+-- SPDX-License-Identifier: MIT
+-- What an error says to who wrote the program: what is wrong, where, and what to do about it.
+local skynet = require "skynet"
+local core = require "skynet.core"
+local tap = require "tap"
+local equal, raises = tap.equal, tap.raises
+
+local HERE <const> = "test_error_texts.lua:"
+
+-- f raises a text that begins with the line of this file at which it is called, and then is `text`.
+local function raises_here(text, f)
+	local why = raises(HERE, f)
+	local rest = why:match(HERE:gsub("%p", "%%%0") .. "%d+: (.*)$")
+	equal(rest, text)
+end
+
+-- What the first `depth` of nested tables hold.
+local function nested(depth)
+	local t = {}
+	for _ = 2, depth do
+		t = { inner = t }
+	end
+	return t
+end
+
+tap.run {
+	{ "what cannot be packed is named by its keys", function()
+		local function refuses(where, ...)
+			local args = table.pack(...)
+			raises_here(("Unsupport type function to serialize (%s)"):format(where), function()
+				skynet.send(skynet.self(), "lua", table.unpack(args, 1, args.n))
+			end)
+		end
+		refuses("argument 3", print)
+		refuses("argument 5", 1, nil, print)
+		refuses("argument 3, field pos.cb", { pos = { cb = print } })
+		refuses("argument 4, field list[3].cb", "set", { list = { {}, {}, { cb = print } } })
+		refuses("argument 3, field [2]", { 1, print })
+		refuses('argument 3, field ["two words"][-1].x', { ["two words"] = { [-1] = { x = print } } })
+		refuses("argument 3, field [1.5][true]", { [1.5] = { [true] = print } })
+		refuses("argument 3, a key of it", { [print] = 1 })
+		refuses("argument 3, a key of a.b", { a = { b = { [print] = 1 } } })
+		refuses("argument 3, field a", { a = print, [1] = { {}, {} } })
+		raises_here("Unsupport type thread to serialize (argument 1, field [1])", function()
+			skynet.pack { coroutine.running() }
+		end)
+	end },
+	{ "the way to what cannot be packed is bounded, and needs no __pairs", function()
+		local deep = { [("k"):rep(1000)] = print }
+		for _ = 1, 30 do
+			deep = { [("long"):rep(15)] = deep }
+		end
+		local why = raises("Unsupport type function to serialize (argument 1, field long", skynet.pack, deep)
+		assert(#why < 400, why)
+		local t = setmetatable({}, { __pairs = function() return next, { x = print } end })
+		raises("Unsupport type function to serialize", skynet.pack, t)
+		raises("Unsupport type function to serialize (argument 2, field y)", skynet.pack, {}, { y = print })
+	end },
+	{ "tables that are too deep are named, and so is one that holds itself", function()
+		raises_here("serialize can't pack too depth table (argument 2, field inner.inner.inner.inner...)",
+			function() skynet.pack(1, nested(34)) end)
+		skynet.trash(skynet.pack(nested(32)))
+		local t = { a = { b = {} } }
+		t.a.b.back = t.a
+		raises_here("serialize can't pack too depth table (argument 1, field a.b.back is a table that it is in)",
+			function() skynet.pack(t) end)
+	end },
+	{ "an answer that cannot be packed is named to the caller", function()
+		local s = skynet.newservice "callee"
+		raises("(argument 1, field hero.update)", skynet.call, s, "lua", "eval",
+			"require'skynet'.retpack { hero = { update = print } }")
+	end },
+
+	{ "an error that is a table is shown by its fields", function()
+		local s, from = skynet.newservice "callee", #tap.log()
+		raises('call failed: error in callee: {code=3, msg="no gold"}', skynet.call, s, "lua", "eval",
+			'error { code = 3, msg = "no gold" }')
+		tap.logged('error : \27[31m{code=3, msg="no gold"}\nstack traceback:', from)
+		raises("error in callee: told", skynet.call, s, "lua", "eval",
+			"error(setmetatable({ code = 3 }, { __tostring = function() return 'told' end }))")
+		from = #tap.log()
+		skynet.fork(error, { 1, 2, why = { "deep" } })
+		tap.logged('{1, 2, why={"deep"}}', from)
+	end },
+	{ "also when a service fails to start, or to load", function()
+		local from = #tap.log()
+		raises("error in callee: {code=4}", skynet.newservice, "callee_fails", "start")
+		tap.logged("init service failed: {code=4}", from)
+		raises("error in callee: {code=5}", skynet.newservice, "callee_fails", "load")
+		tap.logged("lua loader error : {code=5}", from)
+	end },
+	{ "values in errors: what is shown, and how much of it at most", function()
+		local function shows(text, value) equal(core.shown(value), text) end
+		shows("plain text", "plain text")
+		shows("nil", nil)
+		shows("{}", {})
+		shows('{"a", true, 1.5}', { "a", true, 1.5 })
+		shows('{1, 2, x=3, [10]=4}', { 1, 2, [10] = 4, x = 3 })
+		shows('{["not a name"]="a\\"b\\\\c\\n\\x01\\x00"}', { ["not a name"] = 'a"b\\c\n\1\0' })
+		shows('{[false]=1}', { [false] = 1 })
+		shows("{a={b={c={...}}}}", { a = { b = { c = { d = 1 } } } })
+		shows("{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, ...}",
+			{ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18 })
+		shows(('{"%s"...}'):format(("x"):rep(200)), { ("x"):rep(100000) })
+		local t = {}
+		t.t = t
+		shows("{t={t={t={...}}}}", t)
+		local named = setmetatable({}, { __name = "hero" })
+		assert(core.shown(named):find "^hero: ", core.shown(named))
+		shows("{h=told}", { h = setmetatable({}, { __tostring = function() return "told" end }) })
+		local wide = {}
+		for i = 1, 1000 do
+			wide["key" .. i] = { ("y"):rep(150) }
+		end
+		local text = core.shown(wide)
+		assert(#text <= 1003 and text:find "%.%.%.$", text)
+		raises("no", core.shown, { setmetatable({}, { __tostring = function() error "no" end }) })
+	end },
+
+	{ "what is not a function is refused where it is given", function()
+		local object = setmetatable({}, { __call = function() end })
+		raises_here("bad argument #1 to 'fork' (function expected, got nil)", function() skynet.fork(nil) end)
+		raises_here("bad argument #1 to 'fork' (function expected, got no value)", function() skynet.fork() end)
+		raises_here("bad argument #2 to 'timeout' (function expected, got number)", function() skynet.timeout("10", 5) end)
+		raises_here("bad argument #2 to 'timer' (function expected, got no value)", function() skynet.timer(1) end)
+		raises_here("bad argument #2 to 'dispatch' (function expected, got table)", function() skynet.dispatch("lua", {}) end)
+		raises_here("bad argument #1 to 'start' (function expected, got nil)", function() skynet.start(nil) end)
+		raises_here("bad argument #1 to 'init' (function expected, got string)", function() skynet.init "x" end)
+		raises_here("bad argument #1 to 'info_func' (function expected, got number)", function() skynet.info_func(1) end)
+		raises_here("bad argument #1 to 'dispatch_unknown_request' (function expected, got string)",
+			function() skynet.dispatch_unknown_request "x" end)
+		raises_here("bad argument #2 to 'filter' (function expected, got no value)", function() skynet.filter(print) end)
+		raises_here("bad argument #2 to 'forward_type' (function expected, got no value)", function() skynet.forward_type {} end)
+		skynet.fork(object)
+		skynet.timeout(0, object)
+		skynet.yield()
+	end },
+	{ "a protocol with wrong fields is refused, and does not exist afterwards", function()
+		for _, key in ipairs { "pack", "unpack", "dispatch" } do
+			raises_here(("bad argument #1 to 'register_protocol' (field '%s' of protocol odd: function expected, got number)")
+				:format(key), function() skynet.register_protocol { name = "odd", id = 90, [key] = 5 } end)
+		end
+		raises("protocol odd is not registered", skynet.dispatch, "odd", print)
+		skynet.register_protocol { name = "odd", id = 90, pack = skynet.pack, unpack = skynet.unpack }
+	end },
+	{ "words of a new service are refused where they are given", function()
+		raises_here("bad argument #3 to 'newservice' (a service takes words: string or number expected, got table)",
+			function() skynet.newservice("callee", 1, {}) end)
+		raises_here("bad argument #2 to 'uniqueservice' (a service takes words: string or number expected, got boolean)",
+			function() skynet.uniqueservice("callee", true) end)
+	end },
+}
