@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The authority on ids and names: see master.h. */
+/* The authority on ids and names: what a frame, a lost connection or the clock changes. */
+#include "harbor/protocol/master.h"
+
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/base.h"
@@ -8,141 +11,13 @@
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "core/actor/remote.h"
-#include "harbor/protocol/master_priv.h"
+#include "harbor/protocol/master_id.h"
+#include "harbor/protocol/master_store.h"
 
 /* A batch that cannot be saved is tried again this often. */
 #define SAVE_AGAIN_NS NS_PER_SEC
 /* One line about refusals in this time. */
 #define QUIET_NS NS_PER_SEC
-
-/* ---- output ---- */
-
-static void mark_dirty(struct master *m)
-{
-	if (!m->dirty)
-		m->ops->want_flush(m->ud);
-	m->dirty = true;
-}
-
-static void drop_output(struct master_node *n)
-{
-	mem_free(n->out);
-	n->out = NULL;
-	n->out_size = n->out_capacity = 0;
-}
-
-static uint64_t *report_word(struct master_node *n, unsigned by)
-{
-	return &n->seen_by[by / 64];
-}
-
-/* What this member reported counts no more. Who was seen by nobody else has dead_ns to come back.
- */
-static void drop_reports(struct master *m, struct master_node *by, uint64_t now)
-{
-	uint64_t bit = UINT64_C(1) << (by->r.id % 64);
-
-	for (unsigned i = 1; i < 256; i++) {
-		struct master_node *n = &m->nodes[i];
-
-		if (!(*report_word(n, by->r.id) & bit))
-			continue;
-		*report_word(n, by->r.id) &= ~bit;
-		if (!n->conn)
-			n->dead_at = now + m->c.dead_ns;
-	}
-}
-
-/* It has dead_ns, counted from when it was heard last, to come back. */
-static void drop_connection(struct master *m, struct master_node *n, const char *why, uint64_t now)
-{
-	int conn = n->conn;
-
-	if (!conn)
-		return;
-	n->conn = 0;
-	n->away = why;
-	n->dead_at = now + m->c.dead_ns;
-	drop_output(n);
-	drop_reports(m, n, now);
-	m->ops->close(m->ud, conn, why);
-}
-
-static void write_node(struct master *m, struct master_node *n, const struct wire_control *c)
-{
-	if (n->out_size >= MASTER_OUT_MAX) /* nothing can be saved, and it asks on and on */
-		drop_connection(m, n, "too much waits for it", n->heard);
-	if (!n->conn)
-		return;
-	if (n->out_capacity - n->out_size < WIRE_CONTROL_MAX) {
-		n->out_capacity = n->out_capacity ? n->out_capacity * 2 : 2 * WIRE_CONTROL_MAX;
-		n->out = mem_realloc(n->out, n->out_capacity);
-	}
-	n->out_size += wire_encode(n->out + n->out_size, c);
-	mark_dirty(m);
-}
-
-static void write_now(struct master *m, int conn, const struct wire_control *c)
-{
-	uint8_t frame[WIRE_CONTROL_MAX];
-
-	m->ops->write(m->ud, conn, frame, wire_encode(frame, c));
-}
-
-static void broadcast(struct master *m, const struct wire_control *c)
-{
-	for (unsigned i = 1; i < 256; i++)
-		write_node(m, &m->nodes[i], c);
-}
-
-static struct registry_change *add_change(struct master *m)
-{
-	if (m->batch_size == m->batch_capacity) {
-		m->batch_capacity = m->batch_capacity ? m->batch_capacity * 2 : 16;
-		m->batch = mem_realloc(m->batch, m->batch_capacity * sizeof(*m->batch));
-	}
-	m->batch[m->batch_size] = (struct registry_change){ 0 };
-	mark_dirty(m);
-	return &m->batch[m->batch_size++];
-}
-
-void master_save_node(struct master *m, const struct master_node *n)
-{
-	add_change(m)->node = n->r;
-}
-
-static void save_name(struct master *m, const char *name, uint32_t handle, uint64_t fence)
-{
-	struct registry_change *c = add_change(m);
-
-	c->is_name = true;
-	snprintf(c->name, sizeof(c->name), "%s", name);
-	c->handle = handle;
-	c->fence = fence;
-}
-
-int master_flush(struct master *m)
-{
-	if (m->batch_size) {
-		int r = m->registry->save(m->batch, m->batch_size, m->number);
-
-		if (r < 0)
-			return r; /* dirty stays: the tick tries again */
-		m->batch_size = 0;
-	}
-	m->dirty = false;
-	m->save_again = 0;
-	for (unsigned i = 1; i < 256; i++) {
-		struct master_node *n = &m->nodes[i];
-
-		if (!n->out)
-			continue;
-		if (n->conn)
-			m->ops->write(m->ud, n->conn, n->out, n->out_size);
-		drop_output(n);
-	}
-	return 0;
-}
 
 /* ---- nodes and names ---- */
 
@@ -177,8 +52,8 @@ static void announce_name(struct master *m, const struct map_item *i)
 {
 	struct wire_control c = name_frame(i, ++m->change);
 
-	save_name(m, i->key, i->number, i->stamp);
-	broadcast(m, &c);
+	master_save_name(m, i->key, i->number, i->stamp);
+	master_broadcast(m, &c);
 }
 
 static void release_name(struct master *m, struct map_item *i)
@@ -193,14 +68,14 @@ static void announce_node(struct master *m, const struct master_node *n)
 	struct wire_control c = member_frame(n);
 
 	master_save_node(m, n);
-	broadcast(m, &c);
+	master_broadcast(m, &c);
 }
 
 static void node_dead(struct master *m, struct master_node *n, const char *why, uint64_t now)
 {
 	unsigned names = 0;
 
-	drop_connection(m, n, why, now);
+	master_drop_connection(m, n, why, now);
 	n->r.up = false;
 	n->r.gone = ++m->number;
 	memset(n->seen_by, 0, sizeof(n->seen_by));
@@ -271,7 +146,7 @@ struct master *master_destroy(struct master *m)
 {
 	if (m) {
 		for (unsigned i = 0; i < 256; i++)
-			drop_output(&m->nodes[i]);
+			master_drop_output(&m->nodes[i]);
 		map_fini(&m->names);
 		mem_free(m->batch);
 		mem_free(m);
@@ -289,18 +164,18 @@ static void send_snapshot(struct master *m, struct master_node *n, uint64_t birt
 	                         .epoch = m->c.epoch,
 	                         .births = births};
 
-	write_node(m, n, &c);
+	master_write(m, n, &c);
 	for (unsigned i = 1; i < 256; i++)
 		if (m->nodes[i].r.up) {
 			c = member_frame(&m->nodes[i]);
-			write_node(m, n, &c);
+			master_write(m, n, &c);
 		}
 	for (size_t i = 0; i < m->names.count; i++) {
 		c = name_frame(&m->names.items[i], 0);
-		write_node(m, n, &c);
+		master_write(m, n, &c);
 	}
 	c = (struct wire_control){ .kind = WIRE_SYNCED, .change = m->change };
-	write_node(m, n, &c);
+	master_write(m, n, &c);
 }
 
 static void refuse(struct master *m, int conn, const struct wire_control *c,
@@ -309,7 +184,7 @@ static void refuse(struct master *m, int conn, const struct wire_control *c,
 	struct wire_control out = { .kind = WIRE_REFUSE, .code = why->code };
 
 	snprintf(out.text, sizeof(out.text), "%s", why->text);
-	write_now(m, conn, &out);
+	master_write_now(m, conn, &out);
 	m->refusals++;
 	if (now < m->quiet_until)
 		return;
@@ -347,7 +222,7 @@ bool master_join(struct master *m, int conn, const struct wire_control *c, uint6
 		return false;
 	}
 	same = n->r.epoch == c->epoch;
-	drop_connection(m, n, "the node has connected anew", now);
+	master_drop_connection(m, n, "the node has connected anew", now);
 	if (n->r.up && !same)
 		node_dead(m, n, "it came back as a new incarnation", now);
 	births = master_births(m, n, c, same);
@@ -382,7 +257,7 @@ static void answer(struct master *m, struct master_node *n, const struct wire_co
 		c.fence = i->stamp;
 	}
 	snprintf(c.text, sizeof(c.text), "%s", code < array_len(texts) && texts[code] ? texts[code] : "");
-	write_node(m, n, &c);
+	master_write(m, n, &c);
 }
 
 /* Does this registration, which the member has from before the registry was lost, come after the
@@ -467,9 +342,9 @@ static void link_reported(struct master *m, const struct master_node *by,
 	if (n->r.epoch != c->epoch || !n->r.up)
 		return;
 	if (c->up == WIRE_UP)
-		*report_word(n, by->r.id) |= bit;
+		*master_report_word(n, by->r.id) |= bit;
 	else
-		*report_word(n, by->r.id) &= ~bit;
+		*master_report_word(n, by->r.id) &= ~bit;
 	if (c->up == WIRE_BROKEN && !n->conn)
 		n->dead_at = now + m->c.dead_ns; /* the two may find each other again */
 }
@@ -494,7 +369,7 @@ void master_input(struct master *m, int conn, const struct wire_control *c, uint
 	switch (c->kind) {
 	case WIRE_PING:
 		master_note_births(m, n, c->count);
-		write_now(m, conn, &pong); /* says nothing that must be durable */
+		master_write_now(m, conn, &pong); /* says nothing that must be durable */
 		break;
 	case WIRE_REGISTER:
 		answer(m, n, c, register_name(m, n, c, now));
@@ -509,7 +384,7 @@ void master_input(struct master *m, int conn, const struct wire_control *c, uint
 		said_goodbye(m, n, c->count, now);
 		break;
 	default:
-		drop_connection(m, n, "it sent a frame that does not belong here", now);
+		master_drop_connection(m, n, "it sent a frame that does not belong here", now);
 		break;
 	}
 }
@@ -520,11 +395,7 @@ void master_lost(struct master *m, int conn, uint64_t now)
 
 	if (!n)
 		return;
-	n->conn = 0;
-	n->away = "it did not come back";
-	n->dead_at = now + m->c.dead_ns;
-	drop_output(n);
-	drop_reports(m, n, now);
+	master_lose_connection(m, n, "it did not come back", now);
 }
 
 /* Gives the time of the next look at this node. */
@@ -533,7 +404,7 @@ static uint64_t look_at(struct master *m, struct master_node *n, uint64_t now)
 	if (n->conn && now < n->heard + m->c.dead_ns)
 		return n->heard + m->c.dead_ns;
 	if (n->conn) {
-		drop_connection(m, n, "no heartbeat", now);
+		master_drop_connection(m, n, "no heartbeat", now);
 		n->dead_at = now;
 	}
 	if (master_is_seen(n))
@@ -559,4 +430,53 @@ uint64_t master_tick(struct master *m, uint64_t now)
 		(void)master_flush(m);
 	}
 	return m->dirty && m->save_again < next ? m->save_again : next;
+}
+
+int master_flush(struct master *m)
+{
+	return master_store_flush(m);
+}
+
+/* ---- for people ---- */
+
+static struct master_node *by_id_or_name(struct master *m, const char *node, unsigned *ret_count)
+{
+	char *end;
+	unsigned long id = strtoul(node, &end, 10);
+	struct master_node *found = NULL;
+
+	*ret_count = 0;
+	if (*node && !*end && id >= 1 && id <= 255) {
+		*ret_count = m->nodes[id].r.name[0] != 0;
+		return &m->nodes[id];
+	}
+	for (unsigned i = 1; i < 256; i++)
+		if (m->nodes[i].r.name[0] && strcmp(m->nodes[i].r.name, node) == 0) {
+			found = &m->nodes[i];
+			++*ret_count;
+		}
+	return found;
+}
+
+const char *master_forget(struct master *m, const char *node, char *ret_why, size_t size)
+{
+	unsigned count;
+	struct master_node *n = by_id_or_name(m, node, &count);
+
+	ret_why[0] = 0;
+	if (count == 0)
+		snprintf(ret_why, size, "the master knows no node %s", node);
+	else if (count > 1)
+		snprintf(ret_why, size, "%u nodes are named %s: say which by its harbor id", count,
+		         node);
+	else if (n->r.up)
+		snprintf(ret_why, size, "node %s (harbor %u) is alive, or may come back", n->r.name,
+		         n->r.id);
+	if (ret_why[0])
+		return ret_why;
+	log_info("master: node %s (harbor %u) is forgotten", n->r.name, n->r.id);
+	/* the births stay: whoever gets the id goes on from there */
+	n->r = (struct registry_node){ .id = n->r.id, .births = n->r.births };
+	master_save_node(m, n);
+	return NULL;
 }

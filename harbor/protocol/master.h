@@ -35,33 +35,15 @@
  * Limits:  255 nodes, MASTER_NAMES_MAX names, MASTER_OUT_MAX bytes that wait for one member.
  */
 #include <stdint.h>
-#include "harbor/registry/registry.h"
+#include "harbor/protocol/master_ops.h"
 #include "harbor/protocol/wire.h"
+#include "harbor/registry/registry.h"
 
 #define MASTER_NAMES_MAX 65536u
-#define MASTER_OUT_MAX (32u << 20)
-/* What is saved runs ahead of the births that are known by this, and an eighth of this life's. */
-#define MASTER_BIRTHS_MARGIN 1024u
-/* A life whose end nobody saw may have had this many more. */
-#define MASTER_BIRTHS_UNSEEN 32768u
 /* Members try again at least this often; see member.h. */
 #define MASTER_RETRY_NS UINT64_C(4000000000)
 
 struct master;
-
-struct master_ops {
-	void (*write)(void *ud, int conn, const uint8_t *bytes, size_t n);
-	void (*close)(void *ud, int conn, const char *why);
-	/* There is something to flush: call master_flush soon. */
-	void (*want_flush)(void *ud);
-};
-
-struct master_config {
-	uint64_t epoch;        /* of this master's process */
-	uint64_t wall_ns;      /* numbers begin here, should the registry be lost */
-	uint64_t random;       /* not 0 */
-	uint64_t heartbeat_ns, dead_ns;
-};
 
 /* NULL: the registry cannot be read. */
 struct master *master_create(const struct master_ops *ops, void *ud, const struct registry_ops *registry,

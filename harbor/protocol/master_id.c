@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Identity and births: see master.h. */
+/* The choice of an id: by the configuration's word, by the node's name, or one that is spare. */
+#include "harbor/protocol/master_id.h"
+
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/base.h"
 #include "core/actor/handle.h"
-#include "core/log/log.h"
 #include "core/actor/remote.h"
-#include "harbor/protocol/master_priv.h"
 
 /* ---- who gets which id ---- */
 
@@ -190,48 +189,4 @@ void master_note_births(struct master *m, struct master_node *n, uint64_t births
 		return;
 	n->r.births = births + margin(n, births);
 	master_save_node(m, n);
-}
-
-/* ---- for people ---- */
-
-static struct master_node *by_id_or_name(struct master *m, const char *node, unsigned *ret_count)
-{
-	char *end;
-	unsigned long id = strtoul(node, &end, 10);
-	struct master_node *found = NULL;
-
-	*ret_count = 0;
-	if (*node && !*end && id >= 1 && id <= 255) {
-		*ret_count = m->nodes[id].r.name[0] != 0;
-		return &m->nodes[id];
-	}
-	for (unsigned i = 1; i < 256; i++)
-		if (m->nodes[i].r.name[0] && strcmp(m->nodes[i].r.name, node) == 0) {
-			found = &m->nodes[i];
-			++*ret_count;
-		}
-	return found;
-}
-
-const char *master_forget(struct master *m, const char *node, char *ret_why, size_t size)
-{
-	unsigned count;
-	struct master_node *n = by_id_or_name(m, node, &count);
-
-	ret_why[0] = 0;
-	if (count == 0)
-		snprintf(ret_why, size, "the master knows no node %s", node);
-	else if (count > 1)
-		snprintf(ret_why, size, "%u nodes are named %s: say which by its harbor id", count,
-		         node);
-	else if (n->r.up)
-		snprintf(ret_why, size, "node %s (harbor %u) is alive, or may come back", n->r.name,
-		         n->r.id);
-	if (ret_why[0])
-		return ret_why;
-	log_info("master: node %s (harbor %u) is forgotten", n->r.name, n->r.id);
-	/* the births stay: whoever gets the id goes on from there */
-	n->r = (struct registry_node){ .id = n->r.id, .births = n->r.births };
-	master_save_node(m, n);
-	return NULL;
 }

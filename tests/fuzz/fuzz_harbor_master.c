@@ -7,6 +7,7 @@
 #include "core/log/log.h"
 #include "core/actor/remote.h"
 #include "harbor/protocol/master.h"
+#include "harbor/protocol/master_store.h"
 #include "harbor/link/stream.h"
 #include "tests/fuzz/harbor_input.h"
 
