@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Addresses. The text is cut into host and port first; a host that is numeric becomes a sockaddr by
- * getaddrinfo(AI_NUMERICHOST), which knows zones ("fe80::1%eth0") and never asks a server. */
+/* A host that is numeric becomes a sockaddr by getaddrinfo(AI_NUMERICHOST), which knows zones
+ * ("fe80::1%eth0") and never asks a server. */
 #include "net/addr.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+
+_Static_assert(sizeof(((struct sockaddr_un *)NULL)->sun_path) == ADDR_PATH_MAX,
+	       "a path that addr_split takes fits");
 
 static bool parse_port(const char *p, int *ret)
 {

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Addresses: from text to sockaddr and back. Pure; a name is never looked up here.
- *
- *   "10.0.0.1:80"   host and port          "[::1]:80"      IPv6 needs the brackets
- *   "unix:/path"    a unix socket          "unix:@name"    one in the abstract name space
+ * Addresses: from text (core/base/addrtext.h) to sockaddr and back. Pure; a name is never looked
+ * up here.
  *
  * Threads: any.
  */
@@ -13,8 +11,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include "core/base/addrtext.h"
 
-#define ADDR_HOST_MAX 256
 #define ADDR_TEXT_MAX 128 /* room for any formatted address */
 
 struct addr {
@@ -27,16 +25,6 @@ struct addr {
 		struct sockaddr_storage storage;
 	};
 };
-
-/* Host and port as the user gave them. */
-struct addr_text {
-	char host[ADDR_HOST_MAX]; /* without brackets; "" = any; for unix: the path */
-	int port;
-	bool is_unix;
-};
-
-/* Takes host and port, or, with port < 0, one text of the forms above. NULL, or what is wrong. */
-const char *addr_split(const char *text, int port, struct addr_text *ret);
 
 /* A unix path or a numeric host ("" is 0.0.0.0) becomes a sockaddr. false: it is a name. */
 bool addr_numeric(const struct addr_text *t, struct addr *ret);

@@ -16,6 +16,7 @@ forbid core    '(net|harbor|lua|daemon|conf)/|lua\.h|yaml\.h|sqlite3\.h|sys/(epo
 forbid net     '(harbor|lua|daemon|conf)/|lua\.h|yaml\.h|sqlite3\.h|systemd/'
 forbid conf    '(net|harbor|lua|daemon)/|lua\.h|sqlite3\.h|sys/(epoll|socket)\.h|systemd/'
 forbid harbor  '(lua|daemon|conf)/|lua\.h|yaml\.h|sys/epoll\.h|systemd/'
+forbid harbor/protocol 'net/|harbor/link/|(sys/socket|netinet/in|time|unistd)\.h'
 forbid lua     '(harbor|daemon|conf)/|yaml\.h|sqlite3\.h|sys/epoll\.h|systemd/'
 forbid lua/vm  '(core|net|harbor|daemon|conf)/|yaml\.h|sqlite3\.h|sys/(epoll|socket)\.h|systemd/'
 forbid daemon  '(lua|lualib|lauxlib)\.h|yaml\.h|sqlite3\.h|sys/epoll\.h'

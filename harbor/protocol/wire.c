@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "net/addr.h"
+#include "core/base/addrtext.h"
 
 static const char *const formats[_WIRE_KIND_MAX] = {
 	[WIRE_HELLO] = "mwvciepfrk",   [WIRE_WELCOME] = "mviefrk",  [WIRE_REFUSE] = "mot",
