@@ -11,6 +11,7 @@
 #   SANITIZE=address,undefined | thread   build into build/SAN/ (also: make check-asan, check-tsan)
 #   STOCK_LUA=1                           with Debian's Lua as it is, into build/stock/ (lua/vm/README.md)
 #   FAULTS=1                              compile the named fault points in (make check-faults tests them)
+#   CHECKS=1                              check the order of locks, and must_slow; on with SANITIZE= and FAULTS=
 
 SHELL   := /bin/bash
 prefix  ?= /usr/local
@@ -25,7 +26,8 @@ tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
 INSTALL ?= install
 
 comma   := ,
-B       := build$(if $(STOCK_LUA),/stock)$(if $(SANITIZE),/san-$(subst $(comma),-,$(SANITIZE)))$(if $(FAULTS),/faults)
+CHECKS  ?= $(if $(SANITIZE)$(FAULTS),1)
+B       := build$(if $(STOCK_LUA),/stock)$(if $(SANITIZE),/san-$(subst $(comma),-,$(SANITIZE)))$(if $(FAULTS),/faults,$(if $(CHECKS),$(if $(SANITIZE),,/checks)))
 VERSION := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md 2>/dev/null | head -1)
 
 PKGS    := lua5.4 yaml-0.1 libsystemd sqlite3 libgcrypt $(if $(SANITIZE),,jemalloc)
@@ -38,7 +40,7 @@ CFLAGS  ?= -O2 -g
 ALL     := -std=c11 -D_GNU_SOURCE -I. -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes \
            -Wstrict-prototypes -Wno-unused-parameter -Wno-missing-field-initializers \
            -fno-strict-aliasing -fno-omit-frame-pointer -pthread -MMD -MP \
-           -DHARBORD_VERSION='"$(or $(VERSION),0)"' $(if $(FAULTS),-DFAULTS=1) \
+           -DHARBORD_VERSION='"$(or $(VERSION),0)"' $(if $(FAULTS),-DFAULTS=1) $(if $(CHECKS),-DCHECKS=1) \
            $(SANITIZE:%=-fsanitize=% -fno-sanitize-recover=all) \
            $(if $(findstring thread,$(SANITIZE)),-Wno-tsan)
 LINK    := -pthread -rdynamic $(SANITIZE:%=-fsanitize=%)
@@ -53,7 +55,7 @@ MAINS   := daemon/node/main.c daemon/ctl/main.c
 LAYERS  := core net conf harbor lua
 
 .PHONY: all deps check check-asan check-tsan check-quick check-faults soak churn chaos chaos-deps demo bench bench-deps install uninstall clean \
-        distclean layers unit fuzz-replay fuzz compile_commands tests-bin
+        distclean layers unit fuzz-replay fuzz compile_commands tests-bin unit-bin
 all: $(B)/harbord $(B)/harborctl
 
 # ---- programs ----
@@ -152,6 +154,7 @@ $(B)/tests/cmod/%.so: tests/lua/cmod/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL) $(CFLAGS) $(PCFLAGS) -fPIC -shared -o $@ $<
 tests-bin: all $(UNIT) $(FUZZ) $(CMODS) $(B)/vm/interpreters
+unit-bin: $(UNIT)
 
 # ---- set-up ----
 DEPS       := gcc make pkg-config python3 liblua5.4-dev lua5.4 libjemalloc-dev libyaml-dev libsystemd-dev \
@@ -169,13 +172,14 @@ fuzz-deps:
 
 # ---- tests: tests/run.py runs the groups and prints the closing line ----
 JOBS := -j$(shell nproc)
+# The unit tests run twice, the second time where the order of locks is checked.
 check: deps
 	@$(MAKE) --no-print-directory $(JOBS) tests-bin
-	@$(MAKE) --no-print-directory $(JOBS) FAULTS=1 B=$(B)/faults all
+	@$(MAKE) --no-print-directory $(JOBS) FAULTS=1 B=$(B)/faults all unit-bin
 	@/usr/bin/python3 tests/run.py --build $(B)
 check-faults:
-	@$(MAKE) --no-print-directory $(JOBS) FAULTS=1 B=$(B)/faults all
-	@/usr/bin/python3 tests/run.py --build $(B) faults
+	@$(MAKE) --no-print-directory $(JOBS) FAULTS=1 B=$(B)/faults all unit-bin
+	@/usr/bin/python3 tests/run.py --build $(B) checks faults
 check-quick:
 	@$(MAKE) --no-print-directory $(JOBS) tests-bin
 	@/usr/bin/python3 tests/run.py --build $(B) layers unit fuzz lua

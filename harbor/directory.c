@@ -26,7 +26,7 @@ struct directory_mark {
 void directory_init(struct directory *d, void (*send)(void *ud, struct msg *m_take), void *ud)
 {
 	*d = (struct directory){ .send = send, .ud = ud };
-	pthread_rwlock_init(&d->lock, NULL);
+	rwlock_init(&d->lock, LOCK_directory);
 	d->last = &d->first;
 }
 
@@ -40,13 +40,14 @@ void directory_fini(struct directory *d)
 		mem_free(w);
 	}
 	map_fini(&d->names);
-	pthread_rwlock_destroy(&d->lock);
+	rwlock_fini(&d->lock);
 }
 
 static uint32_t find_locked(const struct directory *d, const char *name)
 {
 	struct map_item *i = map_find(&d->names, name);
 
+	rwlock_held(&d->lock);
 	return i ? i->number : 0;
 }
 
@@ -54,9 +55,9 @@ uint32_t directory_find(struct directory *d, const char *name)
 {
 	uint32_t handle;
 
-	pthread_rwlock_rdlock(&d->lock);
+	rwlock_read(&d->lock);
 	handle = find_locked(d, name);
-	pthread_rwlock_unlock(&d->lock);
+	rwlock_release(&d->lock);
 	return handle;
 }
 
@@ -128,7 +129,7 @@ void directory_set(struct directory *d, const char *name, uint32_t handle, uint6
 {
 	struct map_item *i;
 
-	pthread_rwlock_wrlock(&d->lock);
+	rwlock_write(&d->lock);
 	i = map_find(&d->names, name);
 	if (i && i->number != handle) {
 		map_remove(&d->names, i);
@@ -143,21 +144,21 @@ void directory_set(struct directory *d, const char *name, uint32_t handle, uint6
 		mark(d, i, wall_ns);
 		serve_waiting(d, name, handle);
 	}
-	pthread_rwlock_unlock(&d->lock);
+	rwlock_release(&d->lock);
 }
 
 void directory_drop_node(struct directory *d, unsigned id)
 {
-	pthread_rwlock_wrlock(&d->lock);
+	rwlock_write(&d->lock);
 	for (size_t i = d->names.count; i-- > 0;)
 		if (d->names.items[i].number >> 24 == id)
 			map_remove(&d->names, &d->names.items[i]);
-	pthread_rwlock_unlock(&d->lock);
+	rwlock_release(&d->lock);
 }
 
 void directory_snapshot(struct directory *d, bool complete)
 {
-	pthread_rwlock_wrlock(&d->lock);
+	rwlock_write(&d->lock);
 	if (!complete)
 		d->generation++;
 	for (size_t i = d->names.count; complete && i-- > 0;) {
@@ -166,7 +167,7 @@ void directory_snapshot(struct directory *d, bool complete)
 		if (m->generation != d->generation)
 			map_remove(&d->names, &d->names.items[i]);
 	}
-	pthread_rwlock_unlock(&d->lock);
+	rwlock_release(&d->lock);
 }
 
 /* ---- waiting ---- */
@@ -177,7 +178,7 @@ static bool wait_for(struct directory *d, const char *name, struct directory_wai
 	bool waits;
 
 	memcpy(w->name, name, strnlen(name, sizeof(w->name) - 1));
-	pthread_rwlock_wrlock(&d->lock);
+	rwlock_write(&d->lock);
 	/* it may have come since the caller looked */
 	handle = find_locked(d, name);
 	waits = !handle && d->count < DIRECTORY_WAITING_MAX;
@@ -190,7 +191,7 @@ static bool wait_for(struct directory *d, const char *name, struct directory_wai
 	} else {
 		fail(d, w, REMOTE_QUEUE_FULL);
 	}
-	pthread_rwlock_unlock(&d->lock);
+	rwlock_release(&d->lock);
 	if (!waits)
 		mem_free(w);
 	return !waits;
@@ -220,7 +221,7 @@ static void sweep(struct directory *d, uint64_t now_ns, const char *why, uint32_
 {
 	uint64_t next = UINT64_MAX;
 
-	pthread_rwlock_wrlock(&d->lock);
+	rwlock_write(&d->lock);
 	for (struct directory_waiting **p = &d->first; *p;) {
 		struct directory_waiting *w = *p;
 		/* what a dead service sent is still sent */
@@ -241,7 +242,7 @@ static void sweep(struct directory *d, uint64_t now_ns, const char *why, uint32_
 			fail(d, w, why);
 		mem_free(w);
 	}
-	pthread_rwlock_unlock(&d->lock);
+	rwlock_release(&d->lock);
 	*ret_next = next;
 }
 
@@ -265,20 +266,20 @@ void directory_foreach(struct directory *d,
                                  uint64_t since_wall_ns, void *ud),
                        void *ud)
 {
-	pthread_rwlock_rdlock(&d->lock);
+	rwlock_read(&d->lock);
 	for (size_t i = 0; i < d->names.count; i++) {
 		const struct map_item *n = &d->names.items[i];
 
 		f(n->key, n->number, n->stamp,
 		  ((struct directory_mark *)(void *)n->text)->since_wall_ns, ud);
 	}
-	pthread_rwlock_unlock(&d->lock);
+	rwlock_release(&d->lock);
 }
 
 void directory_foreach_waiting(struct directory *d, void (*f)(const char *name, uint32_t handle, void *ud), void *ud)
 {
-	pthread_rwlock_rdlock(&d->lock);
+	rwlock_read(&d->lock);
 	for (struct directory_waiting *w = d->first; w; w = w->next)
 		f(w->name, w->m ? w->m->source : w->from, ud);
-	pthread_rwlock_unlock(&d->lock);
+	rwlock_release(&d->lock);
 }

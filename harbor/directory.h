@@ -9,7 +9,7 @@
  * Ownership: takes the messages that wait; out->send gets them back, or errors in their place.
  * Limits:    DIRECTORY_WAITING_MAX questions and messages; each has a deadline, or its service can end.
  */
-#include <pthread.h>
+#include "core/base/lock.h"
 #include "core/ds/map.h"
 #include "core/actor/msg.h"
 
@@ -21,7 +21,7 @@ struct directory {
 	/* Delivers; called under the lock, so it must not come back here. */
 	void (*send)(void *ud, struct msg *m_take);
 	void *ud;
-	pthread_rwlock_t lock; /* LOCK_DIRECTORY */
+	struct rwlock lock;
 	struct map names;      /* text: a struct directory_mark; stamp: the fence */
 	uint32_t generation;   /* of the snapshot */
 	struct directory_waiting *first, **last;

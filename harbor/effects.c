@@ -133,13 +133,13 @@ void control_overrun(struct link *l)
 {
 	int conn;
 
-	pthread_mutex_lock(&H.lock);
+	lock_take(&H.lock);
 	conn = l->peer.state == PEER_UP ? l->peer.conn : 0;
 	if (conn) {
 		peer_lost(&l->peer, conn, "it does not read, and its calls cannot be told", clock_mono_ns());
 		conn_close(conn);
 	}
-	pthread_mutex_unlock(&H.lock);
+	lock_release(&H.lock);
 	control_touch();
 }
 
@@ -318,10 +318,10 @@ static void master_close(void *ud, int conn, const char *why)
 static void flush_master(void *arg)
 {
 	(void)arg;
-	pthread_mutex_lock(&H.lock);
+	lock_take(&H.lock);
 	if (H.master)
 		(void)master_flush(H.master); /* a failure is logged by the registry, and the tick tries again */
-	pthread_mutex_unlock(&H.lock);
+	lock_release(&H.lock);
 }
 
 static void master_wants_flush(void *ud)
@@ -407,6 +407,7 @@ static void learn_addresses(int conn, const char *master_host)
 
 void control_open(struct conn *c, const char *peer)
 {
+	lock_held(&H.lock);
 	if (c->role == ROLE_LINK) {
 		peer_connected(&link_get(c->node)->peer, c->id, clock_mono_ns());
 	} else if (c->role == ROLE_MASTER) {
@@ -420,6 +421,7 @@ void control_frame(struct conn *c, const struct wire_control *f)
 {
 	uint64_t now = clock_mono_ns();
 
+	lock_held(&H.lock);
 	switch (c->role) {
 	case ROLE_STRANGER:
 		greet_peer(c, f);
@@ -456,6 +458,7 @@ void control_lost(struct conn *c, const char *why)
 {
 	uint64_t now = clock_mono_ns();
 
+	lock_held(&H.lock);
 	if (c->role == ROLE_LINK && strcmp(why, strerror(ECONNREFUSED)) == 0)
 		peer_refused(&link_get(c->node)->peer, c->id, why, now);
 	else if (c->role == ROLE_LINK)
@@ -534,7 +537,7 @@ void control_tick(void *ud)
 	uint64_t now = clock_mono_ns(), next;
 
 	(void)ud;
-	pthread_mutex_lock(&H.lock);
+	lock_take(&H.lock);
 	next = conn_tick(now);
 	for (unsigned i = 1; i < 256 && !H.stopping; i++) {
 		struct link *l = link_find(i);
@@ -553,17 +556,17 @@ void control_tick(void *ud)
 		net_timer_clear(H.timer);
 	else
 		net_timer_set(H.timer, next > now ? next : now);
-	pthread_mutex_unlock(&H.lock);
+	lock_release(&H.lock);
 }
 
 void control_stop(void *arg)
 {
 	uint64_t timeout_ns = *(uint64_t *)arg;
 
-	pthread_mutex_lock(&H.lock);
+	lock_take(&H.lock);
 	H.stopping = true;
 	H.goodbye_at_ns = clock_mono_ns() + timeout_ns / 2;
 	conn_stop_listening();
-	pthread_mutex_unlock(&H.lock);
+	lock_release(&H.lock);
 	control_tick(NULL);
 }

@@ -29,7 +29,7 @@
 /* A registration waits as long as a message to an unknown name; if that does not wait, so long. */
 #define REQUEST_WAIT_MS UINT64_C(10000)
 
-struct harbor H = { .lock = PTHREAD_MUTEX_INITIALIZER };
+struct harbor H = { .lock = LOCK_INIT(harbor), .stopped_now = PTHREAD_COND_INITIALIZER };
 
 /* ---- jobs ---- */
 
@@ -85,7 +85,7 @@ static void run_job(void *arg)
 {
 	cleanup(mem_freep) struct job *j = arg;
 
-	pthread_mutex_lock(&H.lock);
+	lock_take(&H.lock);
 	switch (j->kind) {
 	case JOB_REGISTER:
 		run_register(j);
@@ -108,7 +108,7 @@ static void run_job(void *arg)
 		watch_forget(j->handle);
 		break;
 	}
-	pthread_mutex_unlock(&H.lock);
+	lock_release(&H.lock);
 	if (j->kind == JOB_REGISTER || j->kind == JOB_RELEASE)
 		control_touch(); /* it has a deadline */
 }
@@ -276,7 +276,6 @@ static int init_master(const struct harbor_config *c, char **ret_error)
 
 int harbor_init(const struct harbor_config *c, char **ret_error)
 {
-	pthread_condattr_t monotonic;
 	char address[ANNOUNCE_MAX] = "";
 	int r;
 
@@ -290,9 +289,6 @@ int harbor_init(const struct harbor_config *c, char **ret_error)
 	H.self.link_wait_ns = c->link_wait_ms * NS_PER_MS;
 	for (unsigned i = 0; c->masters && c->masters[i] && i < array_len(H.masters) - 1; i++)
 		H.masters[i] = mem_strdup(c->masters[i]);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&H.stopped_now, &monotonic);
 	directory_init(&H.directory, deliver, NULL);
 	link_init(c->message_max, c->queue_max, control_overrun);
 	if (c->master_listen) {
@@ -320,9 +316,9 @@ int harbor_init(const struct harbor_config *c, char **ret_error)
 static void begin(void *arg)
 {
 	(void)arg;
-	pthread_mutex_lock(&H.lock);
+	lock_take(&H.lock);
 	member_start(&H.member, clock_mono_ns());
-	pthread_mutex_unlock(&H.lock);
+	lock_release(&H.lock);
 	control_touch();
 }
 
@@ -345,11 +341,11 @@ uint32_t harbor_first_index(void)
 {
 	uint64_t births;
 
-	pthread_mutex_lock(&H.lock);
+	lock_take(&H.lock);
 	/* without the master's word anywhere is best: nobody knows where the last life ended */
 	member_begin_births(&H.member, 1 + random_number() % HANDLE_RING);
 	births = H.member.births_base;
-	pthread_mutex_unlock(&H.lock);
+	lock_release(&H.lock);
 	return HANDLE_FIRST + (uint32_t)(births % HANDLE_RING);
 }
 
@@ -361,19 +357,17 @@ unsigned harbor_id(void)
 void harbor_stop(uint64_t timeout_ns)
 {
 	uint64_t until = clock_mono_ns() + timeout_ns;
-	struct timespec ts = { (time_t)(until / NS_PER_SEC), (long)(until % NS_PER_SEC) };
 	static uint64_t timeout;
-	int r = 0;
 
 	if (!H.started)
 		return;
 	timeout = timeout_ns;
 	net_post(control_stop, &timeout);
-	pthread_mutex_lock(&H.lock);
-	while (!H.stopped && r == 0)
-		r = pthread_cond_timedwait(&H.stopped_now, &H.lock, &ts);
+	lock_take(&H.lock);
+	while (!H.stopped && lock_wait_until(&H.lock, &H.stopped_now, until))
+		;
 	H.on_state = NULL;
-	pthread_mutex_unlock(&H.lock);
+	lock_release(&H.lock);
 }
 
 void harbor_fini(void)
@@ -394,7 +388,6 @@ void harbor_fini(void)
 		mem_free(H.masters[i]);
 		H.masters[i] = NULL;
 	}
-	pthread_cond_destroy(&H.stopped_now);
 }
 
 /* ---- snapshots for people; any thread ---- */
@@ -420,7 +413,7 @@ static void describe_link(struct link *l, struct harbor_node_info *n)
 
 void harbor_foreach_node(void (*f)(const struct harbor_node_info *n, void *ud), void *ud)
 {
-	pthread_mutex_lock(&H.lock);
+	lock_take(&H.lock);
 	for (unsigned i = 1; i < 256; i++) {
 		struct link *l = link_find(i);
 		struct harbor_node_info n = { .id = i };
@@ -439,26 +432,26 @@ void harbor_foreach_node(void (*f)(const struct harbor_node_info *n, void *ud), 
 		}
 		f(&n, ud);
 	}
-	pthread_mutex_unlock(&H.lock);
+	lock_release(&H.lock);
 }
 
 void harbor_master_address(char *ret_text, size_t size)
 {
-	pthread_mutex_lock(&H.lock);
+	lock_take(&H.lock);
 	snprintf(ret_text, size, "%s", H.member.master_count ? H.member.masters[H.member.at] : "");
-	pthread_mutex_unlock(&H.lock);
+	lock_release(&H.lock);
 }
 
 const char *harbor_forget(const char *node, char *ret_why, size_t size)
 {
 	const char *why = ret_why;
 
-	pthread_mutex_lock(&H.lock);
+	lock_take(&H.lock);
 	if (H.master)
 		why = master_forget(H.master, node, ret_why, size);
 	else
 		snprintf(ret_why, size, "this node is not the master");
-	pthread_mutex_unlock(&H.lock);
+	lock_release(&H.lock);
 	return why;
 }
 

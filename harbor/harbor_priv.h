@@ -2,8 +2,8 @@
 #pragma once
 /* What the files of the control plane share: harbor.c (life, core/actor/remote.h), control.c (the state machines'
  * hands), conn.c (sockets), watch.c (who waits for a link). */
-#include <pthread.h>
 #include <stdatomic.h>
+#include "core/base/lock.h"
 #include "harbor/announce.h"
 #include "harbor/directory.h"
 #include "harbor/harbor.h"
@@ -13,7 +13,7 @@
 
 struct harbor {
 	/* Held on the loop while the control plane changes, and by snapshots for people. */
-	pthread_mutex_t lock; /* LOCK_HARBOR: before a socket's and a link's */
+	struct lock lock; /* before a socket's and a link's */
 	struct harbor_config c;
 	char *masters[17];            /* NULL-terminated */
 	struct peer_self self;

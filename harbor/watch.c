@@ -25,6 +25,7 @@ void watch_add(uint32_t from, int32_t session, unsigned id, bool connected)
 {
 	struct watch *w;
 
+	lock_held(&H.lock);
 	if (count >= WATCHES_MAX) {
 		service_send_error_text(0, from, session, "too many services wait for links");
 		return;
@@ -46,6 +47,7 @@ static void drop(struct watch **p)
 
 void watch_tell(unsigned id, bool connected)
 {
+	lock_held(&H.lock);
 	for (struct watch **p = &watches; *p;) {
 		struct watch *w = *p;
 
@@ -121,6 +123,7 @@ void watch_add_lost(uint32_t from, int32_t session)
 {
 	struct loss **p = find_loss(from, false), *l = *p;
 
+	lock_held(&H.lock);
 	if (!l) {
 		add_loss(&(struct loss){ .from = from, .session = session });
 		return;
@@ -133,6 +136,7 @@ void watch_lost_name(const char *name, uint32_t handle, uint32_t winner)
 {
 	struct loss **p = find_loss(handle, true), loss = { .from = handle, .winner = winner };
 
+	lock_held(&H.lock);
 	if (*p) {
 		tell_loss(handle, (*p)->session, name, winner);
 		drop_loss(p);
@@ -144,6 +148,7 @@ void watch_lost_name(const char *name, uint32_t handle, uint32_t winner)
 
 void watch_forget(uint32_t from)
 {
+	lock_held(&H.lock);
 	for (struct watch **p = &watches; *p;)
 		if ((*p)->from == from)
 			drop(p);

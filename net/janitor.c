@@ -21,7 +21,7 @@
 #include "net/timer.h"
 #include "net/watch.h"
 
-#define CHECKS 6 /* looks at a closing socket that often before it is given up */
+#define LOOKS 6 /* looks at a closing socket that often before it is given up */
 
 /* [loop] */
 static struct {
@@ -49,7 +49,7 @@ static void look(struct socket *s, struct walk *w)
 	if (s->closing && is_hopeless(s, w)) {
 		socket_free(s);
 	} else if (s->closing) {
-		uint64_t again = w->haste ? JANITOR_HASTE_NS : janitor.closing_ns / CHECKS;
+		uint64_t again = w->haste ? JANITOR_HASTE_NS : janitor.closing_ns / LOOKS;
 
 		if (w->next_ns > again)
 			w->next_ns = again;

@@ -15,23 +15,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "core/base/base.h"
+#include "core/base/lock.h"
 
 #define KEPT 2
 #define HELD_BACK 8
 
 static struct {
-	pthread_mutex_t lock;
+	struct lock lock;
 	int accept; /* -1 = given up, as all of these */
 	int null;   /* what dup3 copies; never given up */
 	int kept[KEPT];
 	bool keeps;
-} R = { .lock = PTHREAD_MUTEX_INITIALIZER, .accept = -1, .null = -1, .kept = { -1, -1 } };
+} R = { .lock = LOCK_INIT(reserve), .accept = -1, .null = -1, .kept = { -1, -1 } };
 
 static atomic_int ceiling; /* a lone number, relaxed; 0 = not known yet */
 
@@ -70,26 +70,26 @@ bool reserve_take(void)
 {
 	bool have;
 
-	pthread_mutex_lock(&R.lock);
+	lock_take(&R.lock);
 	if (R.accept < 0)
 		R.accept = open_null();
 	have = R.accept >= 0;
-	pthread_mutex_unlock(&R.lock);
+	lock_release(&R.lock);
 	return have;
 }
 
 void reserve_give_up(void)
 {
-	pthread_mutex_lock(&R.lock);
+	lock_take(&R.lock);
 	close_one(&R.accept);
-	pthread_mutex_unlock(&R.lock);
+	lock_release(&R.lock);
 }
 
 bool reserve_keep(void)
 {
 	bool any = false;
 
-	pthread_mutex_lock(&R.lock);
+	lock_take(&R.lock);
 	R.keeps = true;
 	if (R.null < 0)
 		R.null = open_null();
@@ -98,7 +98,7 @@ bool reserve_keep(void)
 			R.kept[i] = open_null();
 		any = any || R.kept[i] >= 0;
 	}
-	pthread_mutex_unlock(&R.lock);
+	lock_release(&R.lock);
 	return any;
 }
 
@@ -106,18 +106,18 @@ bool reserve_give_up_kept(void)
 {
 	bool done = false;
 
-	pthread_mutex_lock(&R.lock);
+	lock_take(&R.lock);
 	for (unsigned i = 0; i < KEPT && !done; i++) {
 		done = R.kept[i] >= 0;
 		close_one(&R.kept[i]);
 	}
-	pthread_mutex_unlock(&R.lock);
+	lock_release(&R.lock);
 	return done;
 }
 
 void reserve_close(int fd)
 {
-	pthread_mutex_lock(&R.lock);
+	lock_take(&R.lock);
 	for (unsigned i = 0; R.keeps && R.null >= 0 && i < KEPT; i++) {
 		if (R.kept[i] >= 0 || dup3(R.null, fd, O_CLOEXEC) < 0)
 			continue;
@@ -126,16 +126,16 @@ void reserve_close(int fd)
 		break;
 	}
 	close_one(&fd);
-	pthread_mutex_unlock(&R.lock);
+	lock_release(&R.lock);
 }
 
 void reserve_fini(void)
 {
-	pthread_mutex_lock(&R.lock);
+	lock_take(&R.lock);
 	close_one(&R.accept);
 	close_one(&R.null);
 	for (unsigned i = 0; i < KEPT; i++)
 		close_one(&R.kept[i]);
 	R.keeps = false;
-	pthread_mutex_unlock(&R.lock);
+	lock_release(&R.lock);
 }

@@ -20,6 +20,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "core/base/lock.h"
 #include "core/base/mem.h"
 
 #define THREADS_MAX 4
@@ -33,13 +34,13 @@ struct question {
 };
 
 static struct {
-	pthread_mutex_t lock;
+	struct lock lock;
 	pthread_cond_t asked;
 	/* everything below is guarded by lock */
 	struct question *first, **last;
 	unsigned generation, threads, idle;
 	pthread_t thread[THREADS_MAX];
-} resolver = { .lock = PTHREAD_MUTEX_INITIALIZER, .asked = PTHREAD_COND_INITIALIZER };
+} resolver = { .lock = LOCK_INIT(resolver), .asked = PTHREAD_COND_INITIALIZER };
 
 /* getaddrinfo, and RFC 6761 6.3: "localhost" is the loopback address, also on a host without /etc/hosts. */
 static int look_up(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **ret)
@@ -85,10 +86,11 @@ static void answer_locked(struct question *q, unsigned generation)
 	struct addr_list *list = NULL;
 	const char *why;
 
+	lock_held(&resolver.lock);
 	resolver.idle--;
-	pthread_mutex_unlock(&resolver.lock);
+	lock_release(&resolver.lock);
 	why = resolve_list(&q->text, false, &list);
-	pthread_mutex_lock(&resolver.lock);
+	lock_take(&resolver.lock);
 	if (resolver.generation == generation) {
 		q->done(q->id, list, why);
 		resolver.idle++;
@@ -102,12 +104,12 @@ static void *resolver_main(void *arg)
 {
 	unsigned generation = (unsigned)(uintptr_t)arg;
 
-	pthread_mutex_lock(&resolver.lock);
+	lock_take(&resolver.lock);
 	while (resolver.generation == generation) {
 		struct question *q = resolver.first;
 
 		if (!q) {
-			pthread_cond_wait(&resolver.asked, &resolver.lock);
+			lock_wait(&resolver.lock, &resolver.asked);
 			continue;
 		}
 		resolver.first = q->next;
@@ -115,7 +117,7 @@ static void *resolver_main(void *arg)
 			resolver.last = &resolver.first;
 		answer_locked(q, generation);
 	}
-	pthread_mutex_unlock(&resolver.lock);
+	lock_release(&resolver.lock);
 	return NULL;
 }
 
@@ -124,6 +126,7 @@ static int start_thread_locked(void)
 	sigset_t all, old;
 	int r;
 
+	lock_held(&resolver.lock);
 	/* signals are for the threads that wait for them */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -144,7 +147,7 @@ int resolve_start(const struct addr_text *t, resolve_done *done, int id)
 	unsigned waiting = 1;
 	int r = 0;
 
-	pthread_mutex_lock(&resolver.lock);
+	lock_take(&resolver.lock);
 	for (q = resolver.first; q; q = q->next)
 		waiting++;
 	if (waiting > resolver.idle && resolver.threads < THREADS_MAX)
@@ -159,7 +162,7 @@ int resolve_start(const struct addr_text *t, resolve_done *done, int id)
 		pthread_cond_signal(&resolver.asked);
 		r = 0;
 	}
-	pthread_mutex_unlock(&resolver.lock);
+	lock_release(&resolver.lock);
 	return r;
 }
 
@@ -169,7 +172,7 @@ void resolve_stop(void)
 	struct timespec until;
 	unsigned n;
 
-	pthread_mutex_lock(&resolver.lock);
+	lock_take(&resolver.lock);
 	n = resolver.threads;
 	memcpy(thread, resolver.thread, sizeof(thread));
 	resolver.generation++;
@@ -180,7 +183,7 @@ void resolve_stop(void)
 	}
 	resolver.first = NULL;
 	pthread_cond_broadcast(&resolver.asked);
-	pthread_mutex_unlock(&resolver.lock);
+	lock_release(&resolver.lock);
 
 	clock_gettime(CLOCK_REALTIME, &until); /* what pthread_timedjoin_np wants */
 	until.tv_sec += STOP_WAIT_SEC;

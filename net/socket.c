@@ -27,11 +27,11 @@
 #define CHUNKS (NET_SOCKETS_MAX / CHUNK)
 
 static struct {
-	pthread_mutex_t lock; /* creation: guards next_id and the making of chunks */
+	struct lock lock; /* creation: guards next_id and the making of chunks */
 	int next_id;
 	_Atomic(struct socket *) chunk[CHUNKS];
 	atomic_uint count;
-} table = { .lock = PTHREAD_MUTEX_INITIALIZER };
+} table = { .lock = LOCK_INIT(sockets) };
 
 static struct socket *slot_peek(unsigned slot)
 {
@@ -47,7 +47,7 @@ static struct socket *slot_get(unsigned slot)
 	if (!c) {
 		c = mem_zalloc(CHUNK * sizeof(*c));
 		for (unsigned i = 0; i < CHUNK; i++)
-			pthread_mutex_init(&c[i].lock, NULL);
+			lock_init(&c[i].lock, LOCK_socket);
 		atomic_store_explicit(&table.chunk[slot / CHUNK], c, memory_order_release); /* T1 */
 	}
 	return &c[slot % CHUNK];
@@ -55,6 +55,7 @@ static struct socket *slot_get(unsigned slot)
 
 static struct socket *find_free_locked(int *ret_id)
 {
+	lock_held(&table.lock);
 	for (unsigned tried = 0; tried < NET_SOCKETS_MAX; tried++) {
 		int id = table.next_id;
 		struct socket *s = slot_get((unsigned)id % NET_SOCKETS_MAX);
@@ -75,17 +76,17 @@ struct socket *socket_create(uint32_t owner, const struct net_handler *h, void *
 	struct socket *s;
 	int id;
 
-	pthread_mutex_lock(&table.lock);
+	lock_take(&table.lock);
 	/* relaxed: a full table is found out without a walk; otherwise the walk decides */
 	if (atomic_load_explicit(&table.count, memory_order_relaxed) >= NET_SOCKETS_MAX)
 		s = NULL;
 	else
 		s = find_free_locked(&id);
 	if (!s) {
-		pthread_mutex_unlock(&table.lock);
+		lock_release(&table.lock);
 		return NULL;
 	}
-	pthread_mutex_lock(&s->lock);
+	lock_take(&s->lock);
 	s->fd = -1;
 	s->state = STATE_NEW;
 	s->events = 0;
@@ -109,7 +110,7 @@ struct socket *socket_create(uint32_t owner, const struct net_handler *h, void *
 	atomic_fetch_add_explicit(&table.count, 1, memory_order_relaxed); /* a statistic */
 	/* relaxed: who reads it without the lock only wants to know whether it is worth locking */
 	atomic_store_explicit(&s->id, id, memory_order_relaxed);
-	pthread_mutex_unlock(&table.lock);
+	lock_release(&table.lock);
 	return s;
 }
 
@@ -120,10 +121,10 @@ struct socket *socket_lock(int id)
 	/* relaxed: a stale answer only costs the lock, under which it is asked again */
 	if (!s || atomic_load_explicit(&s->id, memory_order_relaxed) != id)
 		return NULL;
-	pthread_mutex_lock(&s->lock);
+	lock_take(&s->lock);
 	if (socket_id(s) == id)
 		return s;
-	pthread_mutex_unlock(&s->lock);
+	lock_release(&s->lock);
 	return NULL;
 }
 
@@ -131,7 +132,7 @@ void socket_unlock(struct socket *s)
 {
 	if (s->orphan && s->state != STATE_FREE)
 		socket_free(s);
-	pthread_mutex_unlock(&s->lock);
+	lock_release(&s->lock);
 }
 
 void socket_free(struct socket *s)
@@ -194,10 +195,10 @@ struct socket *socket_next(unsigned *slot)
 		/* relaxed: asked again under the lock */
 		if (!atomic_load_explicit(&s->id, memory_order_relaxed))
 			continue;
-		pthread_mutex_lock(&s->lock);
+		lock_take(&s->lock);
 		if (socket_id(s))
 			return s;
-		pthread_mutex_unlock(&s->lock);
+		lock_release(&s->lock);
 	}
 	return NULL;
 }
@@ -225,7 +226,7 @@ void socket_table_fini(void)
 		struct socket *c = atomic_load_explicit(&table.chunk[i], memory_order_relaxed);
 
 		for (unsigned k = 0; c && k < CHUNK; k++)
-			pthread_mutex_destroy(&c[k].lock);
+			lock_fini(&c[k].lock);
 		mem_free(c);
 		atomic_store_explicit(&table.chunk[i], NULL, memory_order_relaxed);
 	}

@@ -21,11 +21,11 @@
  *            a stale id finds a valid lock and sees that the id is not its own.
  * Limits:    NET_SOCKETS_MAX.
  */
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include "core/base/lock.h"
 #include "net/addr.h"
 #include "net/limits.h"
 #include "net/net.h"
@@ -53,7 +53,7 @@ enum socket_state {
 };
 
 struct socket {
-	pthread_mutex_t lock;
+	struct lock lock;
 	atomic_int id; /* 0 = free */
 	int fd;        /* -1 = none yet */
 	enum socket_state state;

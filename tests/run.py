@@ -12,8 +12,9 @@ import argparse, glob, os, re, subprocess, sys, tempfile, time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 TAP = re.compile(r"^(\s*)(ok|not ok)\b(?:\s+\d+)?(?:\s*-?\s*(.*))?$")
-GROUPS = ["layers", "unit", "fuzz", "lua", "cluster", "conformance", "chaos", "faults", "demo"]
-TIMEOUT = {"unit": 120, "fuzz": 120, "lua": 180, "cluster": 300, "conformance": 120, "chaos": 60, "faults": 120, "demo": 300, "layers": 60}
+GROUPS = ["layers", "unit", "fuzz", "lua", "cluster", "conformance", "chaos", "checks", "faults", "demo"]
+TIMEOUT = {"unit": 120, "checks": 120, "fuzz": 120, "lua": 180, "cluster": 300, "conformance": 120, "chaos": 60, "faults": 120, "demo": 300,
+           "layers": 60}
 
 
 def commands(group, build):
@@ -21,6 +22,8 @@ def commands(group, build):
     if group == "layers":
         return [("layers", [os.path.join(HERE, "check-layers.sh")]),
                 ("index", ["/usr/bin/python3", os.path.join(HERE, "check-index.py")])]
+    if group == "checks": # the unit tests in the FAULTS=1 build, which checks the order of locks
+        return [("checks/" + name, argv) for name, argv in commands("unit", build + "/faults")]
     if group == "unit":
         return [(os.path.relpath(f, build), [f]) for f in sorted(glob.glob(build + "/tests/unit/**/test_*", recursive=True))
                 if os.access(f, os.X_OK) and not f.endswith((".o", ".d"))]

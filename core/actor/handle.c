@@ -2,8 +2,8 @@
 /* Handle storage: see handle.h. Whoever changes the table holds the lock; readers never do. */
 #include "core/actor/handle.h"
 
-#include <pthread.h>
 
+#include "core/base/lock.h"
 #include "core/base/mem.h"
 #include "core/actor/remote.h"
 #include "core/ds/slab.h"
@@ -14,14 +14,14 @@ _Atomic(struct handle_table *) handle_table;
 atomic_uint handle_harbor_bits;
 
 static struct {
-	pthread_mutex_t lock; /* LOCK_HANDLES: the table for writers, and what is below */
+	struct lock lock; /* the table for writers, and what is below */
 	uint32_t count;
 	uint32_t next_index, first_index;
 	uint32_t once; /* 0 = none */
 	/* Written under the lock; relaxed, for who only looks wants a number that is nearly right.
 	 */
 	atomic_uint_least64_t births;
-} H = { .lock = PTHREAD_MUTEX_INITIALIZER };
+} H = { .lock = LOCK_INIT(handles) };
 
 static struct slab_pool services = SLAB_POOL(struct service, free_next);
 
@@ -60,24 +60,24 @@ void handle_fini(void)
 
 void handle_set_next(uint32_t index)
 {
-	pthread_mutex_lock(&H.lock);
+	lock_take(&H.lock);
 	H.next_index = index;
-	pthread_mutex_unlock(&H.lock);
+	lock_release(&H.lock);
 }
 
 void handle_set_once(uint32_t index)
 {
-	pthread_mutex_lock(&H.lock);
+	lock_take(&H.lock);
 	H.once = index;
-	pthread_mutex_unlock(&H.lock);
+	lock_release(&H.lock);
 }
 
 void handle_begin(uint32_t index)
 {
-	pthread_mutex_lock(&H.lock);
+	lock_take(&H.lock);
 	H.next_index = index;
 	H.first_index = HANDLE_FIRST;
-	pthread_mutex_unlock(&H.lock);
+	lock_release(&H.lock);
 }
 
 uint64_t handle_births(void)
@@ -108,6 +108,7 @@ static void grow_locked(struct handle_table *old)
 {
 	struct handle_table *t = table_create(old->capacity * 2, old);
 
+	lock_held(&H.lock);
 	for (uint32_t i = 0; i < old->capacity; i++) {
 		/* relaxed: slots change under the lock only */
 		struct service *s = atomic_load_explicit(&old->slots[i], memory_order_relaxed);
@@ -123,6 +124,7 @@ static uint32_t next_index_locked(void)
 {
 	uint32_t index = H.once;
 
+	lock_held(&H.lock);
 	if (index) {
 		H.once = 0;
 		return index;
@@ -139,7 +141,7 @@ uint32_t handle_register(struct service *s)
 	uint64_t before, after;
 	uint32_t handle = 0;
 
-	pthread_mutex_lock(&H.lock);
+	lock_take(&H.lock);
 	before = handle_births();
 	struct handle_table *t = atomic_load_explicit(&handle_table, memory_order_relaxed);
 
@@ -160,7 +162,7 @@ uint32_t handle_register(struct service *s)
 		break;
 	}
 	after = handle_births();
-	pthread_mutex_unlock(&H.lock);
+	lock_release(&H.lock);
 	if (unlikely(before / HANDLE_BIRTHS_STEP != after / HANDLE_BIRTHS_STEP))
 		remote_get()->births();
 	return handle;
@@ -170,7 +172,7 @@ bool handle_unregister(uint32_t handle)
 {
 	bool found = false;
 
-	pthread_mutex_lock(&H.lock);
+	lock_take(&H.lock);
 	struct handle_table *t = atomic_load_explicit(&handle_table, memory_order_relaxed);
 	_Atomic(struct service *) *slot = &t->slots[handle & HANDLE_INDEX_MAX & (t->capacity - 1)];
 	struct service *s = atomic_load_explicit(slot, memory_order_relaxed);
@@ -185,7 +187,7 @@ bool handle_unregister(uint32_t handle)
 		H.count--;
 		found = true;
 	}
-	pthread_mutex_unlock(&H.lock);
+	lock_release(&H.lock);
 	return found;
 }
 

@@ -5,24 +5,24 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/base/base.h"
 #include "core/base/fault.h"
+#include "core/base/lock.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
 
 static struct {
-	pthread_mutex_t lock; /* LOCK_MODULES */
+	struct lock lock;
 	char *path;
 	const struct module *builtin[64];
 	unsigned builtins;
 	struct module *loaded[MODULES_MAX];
 	unsigned count;
-} M = { .lock = PTHREAD_MUTEX_INITIALIZER };
+} M = { .lock = LOCK_INIT(modules) };
 
 void module_add(const struct module *m)
 {
@@ -109,7 +109,7 @@ const struct module *module_find(const char *name)
 	for (unsigned i = 0; i < M.builtins; i++)
 		if (strcmp(M.builtin[i]->name, name) == 0)
 			return M.builtin[i];
-	pthread_mutex_lock(&M.lock);
+	lock_take(&M.lock);
 	for (unsigned i = 0; i < M.count && !found; i++)
 		if (strcmp(M.loaded[i]->name, name) == 0)
 			found = M.loaded[i];
@@ -122,7 +122,7 @@ const struct module *module_find(const char *name)
 			M.loaded[M.count++] = m;
 		found = m;
 	}
-	pthread_mutex_unlock(&M.lock);
+	lock_release(&M.lock);
 	return found;
 }
 

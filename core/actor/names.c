@@ -4,15 +4,15 @@
 #include "core/actor/names.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "core/base/clock.h"
+#include "core/base/lock.h"
 #include "core/ds/map.h"
 
 #define BUCKETS 4096u
 
-static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER; /* LOCK_NAMES */
+static struct rwlock lock = RWLOCK_INIT(names);
 static struct map names;
 /* Written under the lock; read before it: the remover's own registrations come before. */
 static atomic_uint owned[BUCKETS];
@@ -21,7 +21,7 @@ int names_register(const char *name, uint32_t handle)
 {
 	struct map_item *i;
 
-	pthread_rwlock_wrlock(&lock);
+	rwlock_write(&lock);
 	i = map_add(&names, name);
 	if (i) {
 		i->number = handle;
@@ -29,7 +29,7 @@ int names_register(const char *name, uint32_t handle)
 		/* release, paired with the acquire in names_remove_handle */
 		atomic_fetch_add_explicit(&owned[handle % BUCKETS], 1, memory_order_release);
 	}
-	pthread_rwlock_unlock(&lock);
+	rwlock_release(&lock);
 	return i ? 0 : -EEXIST;
 }
 
@@ -38,10 +38,10 @@ uint32_t names_find(const char *name)
 	struct map_item *i;
 	uint32_t handle;
 
-	pthread_rwlock_rdlock(&lock);
+	rwlock_read(&lock);
 	i = map_find(&names, name);
 	handle = i ? i->number : 0;
-	pthread_rwlock_unlock(&lock);
+	rwlock_release(&lock);
 	return handle;
 }
 
@@ -49,28 +49,28 @@ void names_remove_handle(uint32_t handle)
 {
 	if (atomic_load_explicit(&owned[handle % BUCKETS], memory_order_acquire) == 0)
 		return;
-	pthread_rwlock_wrlock(&lock);
+	rwlock_write(&lock);
 	for (size_t i = names.count; i-- > 0;)
 		if (names.items[i].number == handle) {
 			map_remove(&names, &names.items[i]);
 			atomic_fetch_sub_explicit(&owned[handle % BUCKETS], 1, memory_order_release);
 		}
-	pthread_rwlock_unlock(&lock);
+	rwlock_release(&lock);
 }
 
 void names_foreach(void (*f)(const char *name, uint32_t handle, uint64_t since, void *ud), void *ud)
 {
-	pthread_rwlock_rdlock(&lock);
+	rwlock_read(&lock);
 	for (size_t i = 0; i < names.count; i++)
 		f(names.items[i].key, names.items[i].number, names.items[i].stamp, ud);
-	pthread_rwlock_unlock(&lock);
+	rwlock_release(&lock);
 }
 
 void names_fini(void)
 {
-	pthread_rwlock_wrlock(&lock);
+	rwlock_write(&lock);
 	map_fini(&names);
 	for (unsigned i = 0; i < BUCKETS; i++)
 		atomic_store_explicit(&owned[i], 0, memory_order_relaxed); /* under the lock */
-	pthread_rwlock_unlock(&lock);
+	rwlock_release(&lock);
 }

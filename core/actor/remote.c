@@ -2,11 +2,11 @@
 /* The single node's remote table: no other nodes, global names live here. See remote.h. */
 #include "core/actor/remote.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/base/lock.h"
 #include "core/log/log.h"
 #include "core/ds/map.h"
 #include "core/base/mem.h"
@@ -31,11 +31,11 @@ struct question {
 };
 
 static struct {
-	pthread_mutex_t lock; /* LOCK_REMOTE */
+	struct lock lock;
 	struct map names;
 	struct question *questions;
 	unsigned count;
-} R = { .lock = PTHREAD_MUTEX_INITIALIZER };
+} R = { .lock = LOCK_INIT(single) };
 
 static const struct remote_ops *ops;    /* the cluster's, NULL: there is none */
 static const struct remote_ops *single; /* the single node's own; both are written before the first service */
@@ -122,10 +122,10 @@ static uint32_t single_find_name(const char *name)
 	struct map_item *i;
 	uint32_t handle;
 
-	pthread_mutex_lock(&R.lock);
+	lock_take(&R.lock);
 	i = map_find(&R.names, name);
 	handle = i ? i->number : 0;
-	pthread_mutex_unlock(&R.lock);
+	lock_release(&R.lock);
 	return handle;
 }
 
@@ -146,6 +146,7 @@ static struct question *take_questions_locked(const char *name, uint32_t from)
 {
 	struct question *taken = NULL;
 
+	lock_held(&R.lock);
 	for (struct question **p = &R.questions; *p;) {
 		struct question *q = *p;
 
@@ -166,14 +167,14 @@ static void question_expired(struct timer *t)
 {
 	struct question *q = (struct question *)t;
 
-	pthread_mutex_lock(&R.lock);
+	lock_take(&R.lock);
 	for (struct question **p = &R.questions; *p; p = &(*p)->next)
 		if (*p == q) {
 			*p = q->next;
 			R.count--;
 			break;
 		}
-	pthread_mutex_unlock(&R.lock);
+	lock_release(&R.lock);
 	service_send_error_text(0, q->from, q->session, REMOTE_NO_NAME);
 	mem_free(q);
 }
@@ -184,7 +185,7 @@ static void single_register_name(uint32_t from, int32_t session, const char *nam
 	const char *why = NULL;
 	struct map_item *i;
 
-	pthread_mutex_lock(&R.lock);
+	lock_take(&R.lock);
 	i = map_find(&R.names, name);
 	if (i && i->number != handle) {
 		why = REMOTE_NAME_TAKEN;
@@ -198,7 +199,7 @@ static void single_register_name(uint32_t from, int32_t session, const char *nam
 		i->stamp = clock_wall_ns();
 		q = take_questions_locked(name, 0);
 	}
-	pthread_mutex_unlock(&R.lock);
+	lock_release(&R.lock);
 	while (q) {
 		struct question *next = q->next;
 
@@ -219,12 +220,12 @@ static void single_release_name(uint32_t from, int32_t session, const char *name
 	struct map_item *i;
 	bool mine;
 
-	pthread_mutex_lock(&R.lock);
+	lock_take(&R.lock);
 	i = map_find(&R.names, name);
 	mine = i && i->number == handle;
 	if (mine)
 		map_remove(&R.names, i);
-	pthread_mutex_unlock(&R.lock);
+	lock_release(&R.lock);
 	if (mine)
 		service_answer(0, from, session, NULL, 0);
 	else if (session)
@@ -237,7 +238,7 @@ static void single_query_name(uint32_t from, int32_t session, const char *name, 
 	const char *why = NULL;
 	uint32_t handle = 0;
 
-	pthread_mutex_lock(&R.lock);
+	lock_take(&R.lock);
 	i = map_find(&R.names, name);
 	if (i) {
 		handle = i->number;
@@ -259,7 +260,7 @@ static void single_query_name(uint32_t from, int32_t session, const char *name, 
 		if (q->timed)
 			timer_arm(&q->timer, clock_mono_ns() + timeout_ms * NS_PER_MS);
 	}
-	pthread_mutex_unlock(&R.lock);
+	lock_release(&R.lock);
 	if (handle)
 		service_answer(0, from, session, &handle, sizeof(handle));
 	else if (why)
@@ -288,12 +289,12 @@ static void single_service_ended(uint32_t handle)
 {
 	struct question *q;
 
-	pthread_mutex_lock(&R.lock);
+	lock_take(&R.lock);
 	for (size_t i = R.names.count; i-- > 0;)
 		if (R.names.items[i].number == handle)
 			map_remove(&R.names, &R.names.items[i]);
 	q = take_questions_locked(NULL, handle);
-	pthread_mutex_unlock(&R.lock);
+	lock_release(&R.lock);
 	while (q) {
 		struct question *next = q->next;
 
@@ -330,16 +331,16 @@ const struct remote_ops single_ops = {
 
 void single_foreach_name(void (*f)(const char *name, uint32_t handle, uint64_t since, void *ud), void *ud)
 {
-	pthread_mutex_lock(&R.lock);
+	lock_take(&R.lock);
 	for (size_t i = 0; i < R.names.count; i++)
 		f(R.names.items[i].key, R.names.items[i].number, R.names.items[i].stamp, ud);
-	pthread_mutex_unlock(&R.lock);
+	lock_release(&R.lock);
 }
 
 void single_foreach_waiting(void (*f)(const char *name, uint32_t from, void *ud), void *ud)
 {
-	pthread_mutex_lock(&R.lock);
+	lock_take(&R.lock);
 	for (const struct question *q = R.questions; q; q = q->next)
 		f(q->name, q->from, ud);
-	pthread_mutex_unlock(&R.lock);
+	lock_release(&R.lock);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/base/lock.h"
 #include "core/actor/handle.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
@@ -98,14 +99,12 @@ void service_reject(struct msg *m, const char *why)
 
 static void take_instance(struct service *s)
 {
-	/* acquire/release: a tiny spin lock around calls into the instance from other threads */
-	while (atomic_exchange_explicit(&s->instance_busy, true, memory_order_acquire))
-		cpu_relax();
+	spin_take(&s->instance_busy, LOCK_instance);
 }
 
 static void give_instance(struct service *s)
 {
-	atomic_store_explicit(&s->instance_busy, false, memory_order_release);
+	spin_release(&s->instance_busy, LOCK_instance);
 }
 
 /* One service less. */

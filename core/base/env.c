@@ -2,14 +2,15 @@
 /* Environment of the node: see env.h. Values are never changed or freed before env_fini, so they can
  * be handed out without a copy. */
 #include "core/base/env.h"
+#include "core/base/lock.h"
 
 #include <errno.h>
-#include <pthread.h>
 
 #include "core/ds/map.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 
-static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER; /* LOCK_ENV */
+static struct rwlock lock = RWLOCK_INIT(env);
 static struct map values;
 
 const char *env_get(const char *key)
@@ -17,10 +18,10 @@ const char *env_get(const char *key)
 	struct map_item *i;
 	const char *value;
 
-	pthread_rwlock_rdlock(&lock);
+	rwlock_read(&lock);
 	i = map_find(&values, key);
 	value = i ? i->text : NULL;
-	pthread_rwlock_unlock(&lock);
+	rwlock_release(&lock);
 	return value;
 }
 
@@ -28,25 +29,26 @@ int env_set(const char *key, const char *value)
 {
 	struct map_item *i;
 
-	pthread_rwlock_wrlock(&lock);
+	must(key && value);
+	rwlock_write(&lock);
 	i = map_add(&values, key);
 	if (i)
 		i->text = mem_strdup(value);
-	pthread_rwlock_unlock(&lock);
+	rwlock_release(&lock);
 	return i ? 0 : -EEXIST;
 }
 
 void env_foreach(void (*f)(const char *key, const char *value, void *ud), void *ud)
 {
-	pthread_rwlock_rdlock(&lock);
+	rwlock_read(&lock);
 	for (size_t i = 0; i < values.count; i++)
 		f(values.items[i].key, values.items[i].text, ud);
-	pthread_rwlock_unlock(&lock);
+	rwlock_release(&lock);
 }
 
 void env_fini(void)
 {
-	pthread_rwlock_wrlock(&lock);
+	rwlock_write(&lock);
 	map_fini(&values);
-	pthread_rwlock_unlock(&lock);
+	rwlock_release(&lock);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/mem.h"
+#include "core/base/must.h"
 
 static size_t position(const struct map *m, const char *key, bool *ret_found)
 {
@@ -56,6 +57,7 @@ void map_remove(struct map *m, struct map_item *item)
 {
 	size_t at = (size_t)(item - m->items);
 
+	must(at < m->count);
 	mem_free(item->key);
 	mem_free(item->text);
 	m->count--;

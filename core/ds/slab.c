@@ -8,8 +8,9 @@
  */
 #include "core/ds/slab.h"
 
-#include <assert.h>
 #include <sys/mman.h>
+
+#include "core/base/must.h"
 
 #define HEAD_BYTES ((size_t)4096)
 
@@ -77,8 +78,8 @@ void *slab_alloc(struct slab_pool *p)
 	struct slab *s;
 	void *object = NULL;
 
-	assert(p->size % CACHE_LINE == 0 && p->size <= SLAB_BYTES / 8);
-	pthread_mutex_lock(&p->lock);
+	must(p->size % CACHE_LINE == 0 && p->size <= SLAB_BYTES / 8);
+	lock_take(&p->lock);
 	s = p->room ? p->room : slab_create(p);
 	if (s) {
 		object = s->free;
@@ -90,7 +91,7 @@ void *slab_alloc(struct slab_pool *p)
 		if (!s->free && s->carved == capacity(p))
 			room_remove(s);
 	}
-	pthread_mutex_unlock(&p->lock);
+	lock_release(&p->lock);
 	return object;
 }
 
@@ -98,18 +99,20 @@ void slab_free(struct slab_pool *p, void *object)
 {
 	struct slab *s = (struct slab *)((uintptr_t)object & ~(SLAB_BYTES - 1));
 
-	pthread_mutex_lock(&p->lock);
+	must(((uintptr_t)object - (uintptr_t)s - HEAD_BYTES) % p->size == 0);
+	lock_take(&p->lock);
+	must(s->used > 0);
 	*link_of(p, object) = s->free;
 	s->free = object;
 	s->used--;
 	if (!s->room_link)
 		room_add(p, s);
-	pthread_mutex_unlock(&p->lock);
+	lock_release(&p->lock);
 }
 
 void slab_trim(struct slab_pool *p)
 {
-	pthread_mutex_lock(&p->lock);
+	lock_take(&p->lock);
 	for (struct slab *s = p->room; s; s = s->room_next) {
 		if (s->used || !s->carved)
 			continue;
@@ -119,7 +122,7 @@ void slab_trim(struct slab_pool *p)
 		s->free = NULL;
 		s->carved = 0;
 	}
-	pthread_mutex_unlock(&p->lock);
+	lock_release(&p->lock);
 }
 
 void slab_fini(struct slab_pool *p)

@@ -10,15 +10,15 @@
  * Threads: any; one lock a pool. Limits: memory; an object is at most SLAB_BYTES / 8 bytes.
  * Test: tests/unit/core/ds/test_slab.c
  */
-#include <pthread.h>
 #include "core/base/base.h"
+#include "core/base/lock.h"
 
 #define SLAB_BYTES ((size_t)512 << 10)
 
 struct slab;
 
 struct slab_pool {
-	pthread_mutex_t lock;
+	struct lock lock;
 	size_t size;         /* of an object, a multiple of CACHE_LINE: where it lies begins a line */
 	size_t link;         /* offset of a pointer in the object that is the pool's while the object is free */
 	struct slab *all;
@@ -26,7 +26,7 @@ struct slab_pool {
 };
 
 #define SLAB_POOL(type, member)                                                                    \
-	{ .lock = PTHREAD_MUTEX_INITIALIZER, .size = sizeof(type), .link = offsetof(type, member) }
+	{ .lock = LOCK_INIT(slab), .size = sizeof(type), .link = offsetof(type, member) }
 
 /* An object: as it was freed, or zeros. NULL: no memory. */
 void *slab_alloc(struct slab_pool *p);

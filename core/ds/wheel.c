@@ -10,6 +10,8 @@
 
 #include <stddef.h>
 
+#include "core/base/must.h"
+
 #define DIGIT(tick, level) ((unsigned)((tick) >> ((level)*WHEEL_SLOT_BITS)) & (WHEEL_SLOTS - 1))
 #define TOP_BITS (WHEEL_LEVELS * WHEEL_SLOT_BITS)
 
@@ -63,6 +65,7 @@ static void insert(struct wheel *w, struct wheel_entry *e)
 
 void wheel_arm(struct wheel *w, struct wheel_entry *e, uint64_t tick)
 {
+	must(!wheel_entry_armed(e));
 	e->tick = tick;
 	insert(w, e);
 	w->count++;
@@ -85,6 +88,7 @@ bool wheel_disarm(struct wheel *w, struct wheel_entry *e)
 		w->occupied[(size_t)at / WHEEL_SLOTS] &=
 			~((uint64_t)1 << ((size_t)at % WHEEL_SLOTS));
 	}
+	must(w->count > 0);
 	e->next = e->prev = NULL;
 	w->count--;
 	return true;

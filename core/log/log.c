@@ -3,7 +3,7 @@
  *
  * A record is one allocation on a list. The writer thread takes the whole list under the lock and
  * hands it to the sink outside of it, so callers wait for nobody's disk. The sink itself is guarded by a second
- * lock, taken after the first is free: LOCK_LOG, then LOCK_SINK.
+ * lock, taken after the first is free: so neither is held while the other is waited for.
  */
 #include "core/log/log.h"
 
@@ -18,7 +18,9 @@
 
 #include "core/base/clock.h"
 #include "core/base/fault.h"
+#include "core/base/lock.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 
 struct line {
 	struct line *next;
@@ -39,7 +41,7 @@ struct repeat {
 };
 
 static struct {
-	pthread_mutex_t lock; /* LOCK_LOG */
+	struct lock lock;
 	pthread_cond_t filled, written;
 	struct line *first, **last;
 	size_t bytes;
@@ -49,7 +51,7 @@ static struct {
 	bool running, stop, reopen;
 	pthread_t thread;
 
-	pthread_mutex_t sink_lock; /* LOCK_SINK */
+	struct lock sink_lock;
 	const struct log_sink *sink;
 	void *sink_ud;
 
@@ -57,10 +59,10 @@ static struct {
 	atomic_int level;
 	atomic_uint_least64_t dropped;
 } L = {
-	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.lock = LOCK_INIT(log),
 	.filled = PTHREAD_COND_INITIALIZER,
 	.written = PTHREAD_COND_INITIALIZER,
-	.sink_lock = PTHREAD_MUTEX_INITIALIZER,
+	.sink_lock = LOCK_INIT(sink),
 	.level = LOG_LEVEL_INFO,
 };
 
@@ -106,10 +108,11 @@ static const struct log_sink stderr_sink = { .write = stderr_write };
 
 void log_set_sink(const struct log_sink *sink, void *ud)
 {
-	pthread_mutex_lock(&L.sink_lock);
+	must(!sink || sink->write);
+	lock_take(&L.sink_lock);
 	L.sink = sink;
 	L.sink_ud = ud;
-	pthread_mutex_unlock(&L.sink_lock);
+	lock_release(&L.sink_lock);
 }
 
 void log_set_namer(log_namer namer)
@@ -126,6 +129,7 @@ static void find_name(uint32_t source, char ret[LOG_NAME_MAX])
 
 void log_set_level(enum log_level level)
 {
+	must((size_t)level < array_len(level_names));
 	atomic_store_explicit(&L.level, (int)level, memory_order_relaxed); /* a lone value */
 }
 
@@ -141,21 +145,34 @@ uint64_t log_dropped(void)
 
 static void to_sink(const struct log_record *r)
 {
-	pthread_mutex_lock(&L.sink_lock);
+	lock_take(&L.sink_lock);
 	(L.sink ? L.sink : &stderr_sink)->write(L.sink_ud, r);
-	pthread_mutex_unlock(&L.sink_lock);
+	lock_release(&L.sink_lock);
 }
 
 static void flush_sink(bool reopen)
 {
-	pthread_mutex_lock(&L.sink_lock);
+	lock_take(&L.sink_lock);
 	const struct log_sink *s = L.sink ? L.sink : &stderr_sink;
 
 	if (s->flush)
 		s->flush(L.sink_ud);
 	if (reopen && s->reopen)
 		s->reopen(L.sink_ud);
-	pthread_mutex_unlock(&L.sink_lock);
+	lock_release(&L.sink_lock);
+}
+
+void log_last_words(const char *text, size_t size)
+{
+	struct log_record r = { LOG_LEVEL_ERROR, 0, clock_wall_ns(), text, size, "" };
+
+	if (!lock_try(&L.sink_lock))
+		return; /* this thread or another is in it, and may be what fails */
+	if (L.sink)
+		L.sink->write(L.sink_ud, &r);
+	if (L.sink && L.sink->flush)
+		L.sink->flush(L.sink_ud);
+	lock_release(&L.sink_lock);
 }
 
 /* ---- the list ---- */
@@ -174,6 +191,7 @@ static struct line *line_create(enum log_level level, uint32_t source, const cha
 
 static void append_locked(struct line *l)
 {
+	lock_held(&L.lock);
 	if (!L.first)
 		L.last = &L.first;
 	*L.last = l;
@@ -185,6 +203,7 @@ static void append_locked(struct line *l)
 
 static void append_text_locked(enum log_level level, uint32_t source, const char *name, const char *text)
 {
+	lock_held(&L.lock);
 	append_locked(line_create(level, source, name, text, strlen(text)));
 }
 
@@ -192,6 +211,7 @@ static void release_repeat_locked(struct repeat *r)
 {
 	char text[160];
 
+	lock_held(&L.lock);
 	if (r->held) {
 		snprintf(text, sizeof(text), "%s... repeated %u times", r->sample, r->held);
 		append_text_locked(r->level, r->source, r->name, text);
@@ -206,6 +226,7 @@ static bool repeats_locked(enum log_level level, uint32_t source, const char *na
 	uint64_t now = clock_mono_ns(), h = 14695981039346656037u ^ source ^ (uint64_t)level << 40;
 	struct repeat *r;
 
+	lock_held(&L.lock);
 	for (size_t i = 0; i < size; i++)
 		h = (h ^ (unsigned char)text[i]) * 1099511628211u; /* FNV-1a */
 	r = &L.repeat[h % REPEAT_SLOTS];
@@ -232,12 +253,13 @@ void log_write(enum log_level level, uint32_t source, const char *text, size_t s
 
 	if ((int)level < atomic_load_explicit(&L.level, memory_order_relaxed))
 		return;
+	must((size_t)level < array_len(level_names));
 	find_name(source, name);
-	pthread_mutex_lock(&L.lock);
+	lock_take(&L.lock);
 	if (!L.running) {
 		struct log_record r = { level, source, clock_wall_ns(), text, size, name };
 
-		pthread_mutex_unlock(&L.lock);
+		lock_release(&L.lock);
 		to_sink(&r);
 		return;
 	}
@@ -247,7 +269,7 @@ void log_write(enum log_level level, uint32_t source, const char *text, size_t s
 	} else if (!repeats_locked(level, source, name, text, size)) {
 		append_locked(line_create(level, source, name, text, size));
 	}
-	pthread_mutex_unlock(&L.lock);
+	lock_release(&L.lock);
 }
 
 void log_vprintf(enum log_level level, uint32_t source, const char *fmt, va_list ap)
@@ -288,6 +310,7 @@ static uint64_t release_repeats_locked(bool all)
 {
 	uint64_t now = clock_mono_ns(), next = UINT64_MAX;
 
+	lock_held(&L.lock);
 	for (unsigned i = 0; i < REPEAT_SLOTS; i++) {
 		struct repeat *r = &L.repeat[i];
 
@@ -303,19 +326,18 @@ static uint64_t release_repeats_locked(bool all)
 
 static void wait_locked(uint64_t until_ns)
 {
-	struct timespec until = { (time_t)(until_ns / NS_PER_SEC), (long)(until_ns % NS_PER_SEC) };
-
+	lock_held(&L.lock);
 	if (until_ns == UINT64_MAX)
-		pthread_cond_wait(&L.filled, &L.lock);
+		lock_wait(&L.lock, &L.filled);
 	else
-		pthread_cond_clockwait(&L.filled, &L.lock, CLOCK_MONOTONIC, &until);
+		(void)lock_wait_until(&L.lock, &L.filled, until_ns);
 }
 
 static void *writer_main(void *arg)
 {
 	(void)arg;
 	(void)pthread_setname_np(pthread_self(), "log");
-	pthread_mutex_lock(&L.lock);
+	lock_take(&L.lock);
 	for (;;) {
 		uint64_t until = release_repeats_locked(L.stop);
 
@@ -338,7 +360,7 @@ static void *writer_main(void *arg)
 		L.first = NULL;
 		L.bytes = 0;
 		L.reopen = false;
-		pthread_mutex_unlock(&L.lock);
+		lock_release(&L.lock);
 		while (l) {
 			struct line *next = l->next;
 
@@ -347,7 +369,7 @@ static void *writer_main(void *arg)
 			l = next;
 		}
 		flush_sink(reopen);
-		pthread_mutex_lock(&L.lock);
+		lock_take(&L.lock);
 		L.done = upto;
 		pthread_cond_broadcast(&L.written);
 		if (!stop)
@@ -358,8 +380,15 @@ static void *writer_main(void *arg)
 			break;
 	}
 	L.running = false;
-	pthread_mutex_unlock(&L.lock);
+	lock_release(&L.lock);
 	return NULL;
+}
+
+/* The sink runs there: it would wait for itself. */
+static bool on_writer_locked(void)
+{
+	lock_held(&L.lock);
+	return L.running && pthread_equal(L.thread, pthread_self());
 }
 
 int log_start(void)
@@ -367,48 +396,50 @@ int log_start(void)
 	int r = EALREADY;
 
 	/* Under the lock: other threads may log before and while this runs. */
-	pthread_mutex_lock(&L.lock);
+	lock_take(&L.lock);
 	if (!L.running) {
 		L.stop = false;
 		r = fault(thread) ? EAGAIN : pthread_create(&L.thread, NULL, writer_main, NULL);
 		L.running = r == 0;
 	}
-	pthread_mutex_unlock(&L.lock);
+	lock_release(&L.lock);
 	return -r;
 }
 
 void log_stop(void)
 {
-	pthread_mutex_lock(&L.lock);
+	lock_take(&L.lock);
 	bool running = L.running;
 
+	must(!on_writer_locked());
 	L.stop = true;
 	pthread_cond_signal(&L.filled);
-	pthread_mutex_unlock(&L.lock);
+	lock_release(&L.lock);
 	if (running)
 		pthread_join(L.thread, NULL);
 }
 
 void log_flush(void)
 {
-	pthread_mutex_lock(&L.lock);
+	lock_take(&L.lock);
+	must(!on_writer_locked());
 	if (L.running)
 		(void)release_repeats_locked(true);
 	uint64_t upto = L.queued;
 
 	while (L.running && L.done < upto)
-		pthread_cond_wait(&L.written, &L.lock);
-	pthread_mutex_unlock(&L.lock);
+		lock_wait(&L.lock, &L.written);
+	lock_release(&L.lock);
 }
 
 void log_reopen(void)
 {
-	pthread_mutex_lock(&L.lock);
+	lock_take(&L.lock);
 	bool running = L.running;
 
 	L.reopen = running;
 	pthread_cond_signal(&L.filled);
-	pthread_mutex_unlock(&L.lock);
+	lock_release(&L.lock);
 	if (!running)
 		flush_sink(true);
 }

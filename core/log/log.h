@@ -67,6 +67,10 @@ void log_write(enum log_level level, uint32_t source, const char *text, size_t s
 void log_printf(enum log_level level, uint32_t source, const char *fmt, ...) printf_like(3, 4);
 void log_vprintf(enum log_level level, uint32_t source, const char *fmt, va_list ap);
 
+/* For must_set_last_words: one line to the sink before the process ends, past the buffer, if nobody is in the sink; what
+ * waits in the buffer is lost. The built-in sink gets none: stderr has the line already. */
+void log_last_words(const char *text, size_t size);
+
 /* The node's own lines. */
 #define log_debug(...) log_printf(LOG_LEVEL_DEBUG, 0, __VA_ARGS__)
 #define log_info(...) log_printf(LOG_LEVEL_INFO, 0, __VA_ARGS__)

@@ -14,6 +14,7 @@
 #include "core/base/env.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 
 #define FORMATS 16
 
@@ -24,6 +25,7 @@ static struct {
 
 void msglog_set_format(int type, msglog_format f)
 {
+	must(f);
 	for (unsigned i = 0; i < FORMATS; i++) {
 		if (formats[i].f && formats[i].type != type)
 			continue;
@@ -31,6 +33,7 @@ void msglog_set_format(int type, msglog_format f)
 		formats[i].f = f;
 		return;
 	}
+	must(!"too many formats");
 }
 
 void msglog_hex(FILE *out, const void *data, size_t size)
@@ -129,6 +132,7 @@ static void obey(struct service *s, struct msg *m)
 {
 	uint32_t handle = service_handle(s);
 
+	must(m->flags & MSG_ORDER);
 	/* not when it was for an earlier service of this slot */
 	if (m->dest == handle && m->session) {
 		open_log(s, m->source);

@@ -9,6 +9,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/env.h"
+#include "core/base/must.h"
 #include "core/actor/handle.h"
 #include "core/log/log.h"
 #include "core/actor/module.h"
@@ -35,6 +36,7 @@ int node_init(const struct node_config *c)
 {
 	int r;
 
+	must_set_last_words(log_last_words);
 	clock_init();
 	N.threads = c->threads;
 	atomic_store_explicit(&N.woken, false, memory_order_relaxed);

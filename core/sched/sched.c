@@ -36,6 +36,7 @@
 #include "core/base/cpus.h"
 #include "core/base/fault.h"
 #include "core/base/futex.h"
+#include "core/base/lock.h"
 #include "core/base/mem.h"
 #include "core/actor/service.h"
 #include "core/sched/timer.h"
@@ -94,11 +95,11 @@ static struct {
 	void *poller_ud;
 	void (*interrupt)(struct service *s);
 
-	pthread_mutex_t inject_lock;
+	struct lock inject_lock;
 	struct service *inject_first, **inject_last;
 	alignas(CACHE_LINE) atomic_uint inject_length;
 
-	pthread_mutex_t park_lock;
+	struct lock park_lock;
 	struct worker *parked;
 
 	atomic_uint trims; /* calls of sched_trim */
@@ -113,8 +114,8 @@ static struct {
 	atomic_uint poll_wake;                     /* futex of the built-in sleep */
 	atomic_uint overseer_rests;                /* futex: 1 = the overseer sleeps until a worker leaves idleness */
 } S = {
-	.inject_lock = PTHREAD_MUTEX_INITIALIZER,
-	.park_lock = PTHREAD_MUTEX_INITIALIZER,
+	.inject_lock = LOCK_INIT(inject),
+	.park_lock = LOCK_INIT(park),
 };
 
 static _Thread_local struct worker *self;
@@ -154,14 +155,14 @@ static const struct poller_ops *poller(void)
 static void inject(struct service *s)
 {
 	s->run_next = NULL;
-	pthread_mutex_lock(&S.inject_lock);
+	lock_take(&S.inject_lock);
 	if (!S.inject_first)
 		S.inject_last = &S.inject_first;
 	*S.inject_last = s;
 	S.inject_last = &s->run_next;
 	/* relaxed inside the lock; the fence S5 orders it for sleepers */
 	atomic_fetch_add_explicit(&S.inject_length, 1, memory_order_relaxed);
-	pthread_mutex_unlock(&S.inject_lock);
+	lock_release(&S.inject_lock);
 }
 
 static struct service *inject_take(void)
@@ -171,13 +172,13 @@ static struct service *inject_take(void)
 	/* relaxed: a hint; a sleeper looks again after S4 */
 	if (atomic_load_explicit(&S.inject_length, memory_order_relaxed) == 0)
 		return NULL;
-	pthread_mutex_lock(&S.inject_lock);
+	lock_take(&S.inject_lock);
 	s = S.inject_first;
 	if (s) {
 		S.inject_first = s->run_next;
 		atomic_fetch_sub_explicit(&S.inject_length, 1, memory_order_relaxed);
 	}
-	pthread_mutex_unlock(&S.inject_lock);
+	lock_release(&S.inject_lock);
 	return s;
 }
 
@@ -270,12 +271,12 @@ static void wake_one(void)
 	if (!atomic_compare_exchange_strong_explicit(&S.searching, &none, 1, memory_order_acq_rel,
 						     memory_order_relaxed))
 		return;
-	pthread_mutex_lock(&S.park_lock);
+	lock_take(&S.park_lock);
 	struct worker *w = S.parked;
 
 	if (w)
 		S.parked = w->park_next;
-	pthread_mutex_unlock(&S.park_lock);
+	lock_release(&S.park_lock);
 	if (w) {
 		w->searching = true; /* the futex word orders it */
 		get_up(w);
@@ -292,10 +293,10 @@ void sched_trim(void)
 	struct worker *w;
 
 	atomic_fetch_add_explicit(&S.trims, 1, memory_order_relaxed);
-	pthread_mutex_lock(&S.park_lock);
+	lock_take(&S.park_lock);
 	w = S.parked;
 	S.parked = NULL;
-	pthread_mutex_unlock(&S.park_lock);
+	lock_release(&S.park_lock);
 	while (w) {
 		struct worker *next = w->park_next; /* before it gets up, and parks again */
 
@@ -474,25 +475,25 @@ static bool is_room(void)
 /* Sleeps until it is chosen, or not at all if it should stay. */
 static void park(struct worker *w, bool (*stays)(void))
 {
-	pthread_mutex_lock(&S.park_lock);
+	lock_take(&S.park_lock);
 	atomic_store_explicit(&w->wake, 0, memory_order_relaxed); /* the lock orders it */
 	w->park_next = S.parked;
 	S.parked = w;
-	pthread_mutex_unlock(&S.park_lock);
+	lock_release(&S.park_lock);
 
 	/* Once on the list we can be chosen: look again, and take ourselves off if there is work. */
 	atomic_thread_fence(memory_order_seq_cst); /* S4 */
 	if (stays() || atomic_load_explicit(&S.stopping, memory_order_seq_cst)) {
 		bool found = false;
 
-		pthread_mutex_lock(&S.park_lock);
+		lock_take(&S.park_lock);
 		for (struct worker **p = &S.parked; *p; p = &(*p)->park_next)
 			if (*p == w) {
 				*p = w->park_next;
 				found = true;
 				break;
 			}
-		pthread_mutex_unlock(&S.park_lock);
+		lock_release(&S.park_lock);
 		if (found)
 			return;
 	}

@@ -12,17 +12,17 @@
  */
 #include "core/sched/timer.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 
 #include "core/base/base.h"
 #include "core/base/clock.h"
+#include "core/base/lock.h"
 
 #define DENSE 4u
 
 static struct {
-	pthread_mutex_t lock; /* LOCK_TIMERS: the wheel */
+	struct lock lock; /* the wheel */
 	struct wheel wheel;
 	atomic_uint_least64_t next;
 	atomic_uint_least64_t hold; /* no expiry before; 0 = no moderation */
@@ -31,7 +31,7 @@ static struct {
 	uint64_t last_ns;
 	unsigned dense; /* expiries in a row that came soon after another */
 	void (*on_earlier)(uint64_t deadline_ns); /* constant after timer_init */
-} T = { .lock = PTHREAD_MUTEX_INITIALIZER };
+} T = { .lock = LOCK_INIT(timers) };
 
 int timer_init(void (*on_earlier)(uint64_t deadline_ns))
 {
@@ -54,6 +54,7 @@ static void publish_locked(void)
 	uint64_t tick = wheel_next(&T.wheel);
 	uint64_t ns = tick == UINT64_MAX ? tick : tick * TIMER_TICK_NS;
 
+	lock_held(&T.lock);
 	/* relaxed compare: the lock's holder is the only writer */
 	if (ns != atomic_load_explicit(&T.next, memory_order_relaxed))
 		atomic_store_explicit(&T.next, ns, memory_order_seq_cst); /* T1 */
@@ -73,14 +74,14 @@ void timer_arm(struct timer *t, uint64_t deadline_ns)
 	/* "Never" stays a number of ticks whose nanoseconds fit 64 bits. */
 	if (tick > UINT64_MAX / TIMER_TICK_NS)
 		tick = UINT64_MAX / TIMER_TICK_NS;
-	pthread_mutex_lock(&T.lock);
+	lock_take(&T.lock);
 	wheel_arm(&T.wheel, &t->entry, tick);
 	/* relaxed read: the lock's holder is the only writer. No look at the wheel: a new timer can
 	 * only make the earliest expiry its own. */
 	earlier = tick * TIMER_TICK_NS < atomic_load_explicit(&T.next, memory_order_relaxed);
 	if (earlier)
 		atomic_store_explicit(&T.next, tick * TIMER_TICK_NS, memory_order_seq_cst); /* T1 */
-	pthread_mutex_unlock(&T.lock);
+	lock_release(&T.lock);
 	if (earlier && T.on_earlier)
 		T.on_earlier(max_u64(tick * TIMER_TICK_NS, hold()));
 }
@@ -90,11 +91,11 @@ bool timer_disarm(struct timer *t)
 	bool was;
 
 	/* `next` may stay too early: that costs one look at the wheel, no wrong expiry. */
-	pthread_mutex_lock(&T.lock);
+	lock_take(&T.lock);
 	was = wheel_disarm(&T.wheel, &t->entry);
 	if (T.wheel.count == 0)
 		publish_locked();
-	pthread_mutex_unlock(&T.lock);
+	lock_release(&T.lock);
 	return was;
 }
 
@@ -118,9 +119,9 @@ uint64_t timer_count(void)
 {
 	uint64_t n;
 
-	pthread_mutex_lock(&T.lock);
+	lock_take(&T.lock);
 	n = T.wheel.count;
-	pthread_mutex_unlock(&T.lock);
+	lock_release(&T.lock);
 	return n;
 }
 
@@ -141,9 +142,9 @@ bool timer_any(bool (*f)(const struct timer *t, void *ud), void *ud)
 	struct any any = { f, ud };
 	bool yes;
 
-	pthread_mutex_lock(&T.lock);
+	lock_take(&T.lock);
 	yes = wheel_any(&T.wheel, any_entry, &any);
-	pthread_mutex_unlock(&T.lock);
+	lock_release(&T.lock);
 	return yes;
 }
 
@@ -156,10 +157,10 @@ unsigned timer_run(uint64_t now_ns)
 	if (atomic_load_explicit(&T.next, memory_order_relaxed) > now_ns || hold() > now_ns ||
 	    atomic_exchange_explicit(&T.running, true, memory_order_acquire))
 		return 0;
-	pthread_mutex_lock(&T.lock);
+	lock_take(&T.lock);
 	e = wheel_advance(&T.wheel, now_ns / TIMER_TICK_NS);
 	publish_locked();
-	pthread_mutex_unlock(&T.lock);
+	lock_release(&T.lock);
 	if (e)
 		moderate(now_ns);
 	while (e) {

@@ -3,12 +3,12 @@
  * `.daemon`. What the process itself asks of it arrives as PTYPE_SYSTEM from source 0. Such a message
  * holds numbers and text only, no pointer: any service can forge one, and must gain nothing.
  */
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/env.h"
+#include "core/base/lock.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "core/actor/module.h"
@@ -42,19 +42,19 @@ static atomic_uint self; /* a lone value, relaxed everywhere; 0: not launched ye
 static atomic_uint_least64_t pong;
 /* release by the service / acquire by readers: error_text is complete */
 static atomic_int state;
-static pthread_mutex_t error_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct lock error_lock = LOCK_INIT(start);
 static char error_text[CONTROL_ERROR_MAX];
 
 static void started(enum control_start st, const char *text, size_t n)
 {
 	int pending = CONTROL_START_PENDING;
 
-	pthread_mutex_lock(&error_lock);
+	lock_take(&error_lock);
 	if (atomic_load_explicit(&state, memory_order_relaxed) == pending)
 		snprintf(error_text, sizeof(error_text), "%.*s", (int)(n < 65536 ? n : 65536), text);
 	atomic_compare_exchange_strong_explicit(&state, &pending, st, memory_order_release,
 						memory_order_relaxed);
-	pthread_mutex_unlock(&error_lock);
+	lock_release(&error_lock);
 	wake_main();
 }
 
@@ -212,9 +212,9 @@ void control_start_error(char *ret_text, size_t size)
 
 	if (!env)
 		env = env_get(BOOT_FAILED);
-	pthread_mutex_lock(&error_lock);
+	lock_take(&error_lock);
 	snprintf(ret_text, size, "%s", error_text[0] || !env ? error_text : env);
-	pthread_mutex_unlock(&error_lock);
+	lock_release(&error_lock);
 }
 
 /* ---- what the process sends ---- */

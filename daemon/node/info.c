@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* Identity, phase and reason of the process. */
 #include <limits.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/lock.h"
 #include "core/log/log.h"
 #include "daemon/node/info.h"
 
 static struct info info;
 /* relaxed: a lone value that is shown to people */
 static atomic_int phase;
-static pthread_mutex_t reason_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct lock reason_lock = LOCK_INIT(reason);
 static char reason[REASON_MAX];
-static pthread_mutex_t warnings_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct lock warnings_lock = LOCK_INIT(warnings);
 static char warnings[WARNINGS_MAX][WARNING_MAX];
 static unsigned warning_count;
 
@@ -81,21 +81,21 @@ void info_warn(const char *fmt, ...)
 	va_end(ap);
 	log_warning("WARNING: %s", text);
 	text[strcspn(text, "\n")] = 0; /* stacks are the log's */
-	pthread_mutex_lock(&warnings_lock);
+	lock_take(&warnings_lock);
 	if (warning_count < WARNINGS_MAX)
 		memcpy(warnings[warning_count++], text, sizeof(text));
-	pthread_mutex_unlock(&warnings_lock);
+	lock_release(&warnings_lock);
 }
 
 bool info_warning(unsigned i, char ret_text[WARNING_MAX])
 {
 	bool there;
 
-	pthread_mutex_lock(&warnings_lock);
+	lock_take(&warnings_lock);
 	there = i < warning_count;
 	if (there)
 		memcpy(ret_text, warnings[i], WARNING_MAX);
-	pthread_mutex_unlock(&warnings_lock);
+	lock_release(&warnings_lock);
 	return there;
 }
 
@@ -103,26 +103,26 @@ void reason_set(const char *fmt, ...)
 {
 	va_list ap;
 
-	pthread_mutex_lock(&reason_lock);
+	lock_take(&reason_lock);
 	va_start(ap, fmt);
 	vsnprintf(reason, sizeof(reason), fmt, ap);
 	va_end(ap);
 	for (char *p = reason; *p; p++)
 		if (*p == '\n' || *p == '\r')
 			*p = ' '; /* it becomes part of a status line */
-	pthread_mutex_unlock(&reason_lock);
+	lock_release(&reason_lock);
 }
 
 void reason_clear(void)
 {
-	pthread_mutex_lock(&reason_lock);
+	lock_take(&reason_lock);
 	reason[0] = 0;
-	pthread_mutex_unlock(&reason_lock);
+	lock_release(&reason_lock);
 }
 
 void reason_get(char ret_text[REASON_MAX])
 {
-	pthread_mutex_lock(&reason_lock);
+	lock_take(&reason_lock);
 	memcpy(ret_text, reason, REASON_MAX);
-	pthread_mutex_unlock(&reason_lock);
+	lock_release(&reason_lock);
 }

@@ -33,10 +33,10 @@ static void on_frame(void *ud, const struct wire_control *f)
 {
 	struct conn *c = ud;
 
-	pthread_mutex_lock(&H.lock);
+	lock_take(&H.lock);
 	if (!c->closed)
 		control_frame(c, f);
-	pthread_mutex_unlock(&H.lock);
+	lock_release(&H.lock);
 }
 
 /* Without the lock: the data plane shares nothing with the control plane but the link. */
@@ -94,6 +94,7 @@ static bool is_stranger(const struct conn *c)
 
 struct conn *conn_find(int id)
 {
+	lock_held(&H.lock);
 	for (struct conn *c = C.all; c; c = c->next)
 		if (c->id == id)
 			return c;
@@ -144,14 +145,14 @@ static void on_data(void *ud, int id, const void *data, size_t n)
 	}
 	if (c->closed)
 		return;
-	pthread_mutex_lock(&H.lock);
+	lock_take(&H.lock);
 	if (is_stranger(c)) {
 		conn_refuse(c, "these bytes are not of a harbor");
 	} else {
 		control_lost(c, "it sent bytes that are no frame");
 		end(c);
 	}
-	pthread_mutex_unlock(&H.lock);
+	lock_release(&H.lock);
 }
 
 static void on_open(void *ud, int id, const char *text, int port)
@@ -160,10 +161,10 @@ static void on_open(void *ud, int id, const char *text, int port)
 
 	(void)id;
 	(void)port;
-	pthread_mutex_lock(&H.lock);
+	lock_take(&H.lock);
 	if (!c->closed)
 		control_open(c, text);
-	pthread_mutex_unlock(&H.lock);
+	lock_release(&H.lock);
 }
 
 static void on_close(void *ud, int id, const char *why)
@@ -171,12 +172,12 @@ static void on_close(void *ud, int id, const char *why)
 	struct conn *c = ud;
 
 	(void)id;
-	pthread_mutex_lock(&H.lock);
+	lock_take(&H.lock);
 	if (!c->closed) {
 		control_lost(c, why ? why : "the connection was closed");
 		end(c);
 	}
-	pthread_mutex_unlock(&H.lock);
+	lock_release(&H.lock);
 }
 
 static void on_drain(void *ud, int id)
@@ -214,14 +215,14 @@ static void on_accept(void *ud, int id, int new_id, const char *peer)
 
 	(void)id;
 	(void)peer;
-	pthread_mutex_lock(&H.lock);
+	lock_take(&H.lock);
 	c = create(ud ? ROLE_CALLER : ROLE_STRANGER);
 	c->id = new_id;
 	net_set_limit(new_id, CONTROL_QUEUE_MAX);
 	if (H.stopping || net_start_handler(new_id, &handler, c) < 0)
 		end(c);
 	bound_strangers();
-	pthread_mutex_unlock(&H.lock);
+	lock_release(&H.lock);
 	control_touch(); /* its handshake has a deadline */
 }
 

@@ -84,7 +84,7 @@ struct link *link_get(unsigned id)
 			mem_exhausted(sizeof(*l));
 		memset(l, 0, sizeof(*l));
 		l->id = id;
-		pthread_mutex_init(&l->tx_lock, NULL);
+		lock_init(&l->tx_lock, LOCK_link);
 		txq_init(&l->queue);
 		pending_init(&l->pending);
 		atomic_store_explicit(&links[id & 255], l, memory_order_release);
@@ -114,7 +114,7 @@ void link_fini(void)
 		free_list(take_outbox(l));
 		free_list(txq_clear(&l->queue));
 		pending_fini(&l->pending);
-		pthread_mutex_destroy(&l->tx_lock);
+		lock_fini(&l->tx_lock);
 		free(l);
 		atomic_store_explicit(&links[i], NULL, memory_order_relaxed); /* nobody else is left */
 	}
@@ -226,6 +226,7 @@ static void flush_locked(struct link *l)
 	uint64_t written = 0, in_socket;
 	int conn = atomic_load_explicit(&l->conn, memory_order_relaxed); /* changes under tx_lock only */
 
+	lock_held(&l->tx_lock);
 	while (conn > 0) {
 		queue_outbox(l);
 		if (!txq_fill(&l->queue, &b))
@@ -266,9 +267,9 @@ static bool may_flush(struct link *l)
 static void flush(struct link *l)
 {
 	while (may_flush(l) && !atomic_exchange_explicit(&l->flushing, true, memory_order_seq_cst)) { /* F1 */
-		pthread_mutex_lock(&l->tx_lock);
+		lock_take(&l->tx_lock);
 		flush_locked(l);
-		pthread_mutex_unlock(&l->tx_lock);
+		lock_release(&l->tx_lock);
 		atomic_store_explicit(&l->flushing, false, memory_order_seq_cst); /* F2 */
 	}
 }
@@ -283,10 +284,10 @@ static void resume(void *arg)
 
 void link_drained(struct link *l)
 {
-	pthread_mutex_lock(&l->tx_lock);
+	lock_take(&l->tx_lock);
 	atomic_store_explicit(&l->stalled, false, memory_order_seq_cst);
 	atomic_store_explicit(&l->socket_bytes, 0, memory_order_relaxed); /* a number for a bound */
-	pthread_mutex_unlock(&l->tx_lock);
+	lock_release(&l->tx_lock);
 	flush(l);
 }
 
@@ -326,12 +327,12 @@ static void bounce_waiting(struct link *l, const char *why)
 {
 	struct msg *m;
 
-	pthread_mutex_lock(&l->tx_lock);
+	lock_take(&l->tx_lock);
 	queue_outbox(l);
 	m = txq_clear(&l->queue);
 	uncount(l, m);
 	set_backlog(l);
-	pthread_mutex_unlock(&l->tx_lock);
+	lock_release(&l->tx_lock);
 	bounce(l, m, why);
 }
 
@@ -340,7 +341,7 @@ static void bounce_requests(struct link *l)
 {
 	struct msg *waiting, *requests = NULL;
 
-	pthread_mutex_lock(&l->tx_lock);
+	lock_take(&l->tx_lock);
 	queue_outbox(l);
 	waiting = txq_clear(&l->queue);
 	while (waiting) {
@@ -356,7 +357,7 @@ static void bounce_requests(struct link *l)
 	}
 	uncount(l, requests);
 	set_backlog(l);
-	pthread_mutex_unlock(&l->tx_lock);
+	lock_release(&l->tx_lock);
 	bounce(l, requests, gate_text(LINK_BROKEN));
 }
 
@@ -366,12 +367,12 @@ static void recount_socket(struct link *l)
 {
 	int conn;
 
-	if (pthread_mutex_trylock(&l->tx_lock) != 0)
+	if (!lock_try(&l->tx_lock))
 		return; /* the flusher is at it */
 	conn = atomic_load_explicit(&l->conn, memory_order_relaxed); /* changes under tx_lock only */
 	/* relaxed: a number for a bound */
 	atomic_store_explicit(&l->socket_bytes, conn > 0 ? net_queued(conn) : 0, memory_order_relaxed);
-	pthread_mutex_unlock(&l->tx_lock);
+	lock_release(&l->tx_lock);
 }
 
 static bool fits(struct link *l, uint64_t waiting, uint64_t bound)
@@ -523,11 +524,11 @@ void link_up(struct link *l, int conn)
 {
 	net_set_limit(conn, UINT64_MAX / 2); /* the ledger bounds it */
 	net_nodelay(conn);
-	pthread_mutex_lock(&l->tx_lock);
+	lock_take(&l->tx_lock);
 	atomic_store_explicit(&l->stalled, false, memory_order_seq_cst);
 	atomic_store_explicit(&l->conn, conn, memory_order_seq_cst);
 	atomic_store_explicit(&l->socket_bytes, 0, memory_order_relaxed); /* a number for a bound */
-	pthread_mutex_unlock(&l->tx_lock);
+	lock_release(&l->tx_lock);
 	flush(l);
 }
 
@@ -535,13 +536,13 @@ void link_down(struct link *l, const char *why)
 {
 	struct msg *cut;
 
-	pthread_mutex_lock(&l->tx_lock);
+	lock_take(&l->tx_lock);
 	atomic_store_explicit(&l->conn, 0, memory_order_seq_cst);
 	atomic_store_explicit(&l->socket_bytes, 0, memory_order_relaxed); /* a number for a bound */
 	cut = txq_cut(&l->queue);
 	uncount(l, cut);
 	set_backlog(l);
-	pthread_mutex_unlock(&l->tx_lock);
+	lock_release(&l->tx_lock);
 	free_list(cut);
 	pending_fail(&l->pending, why);
 }

@@ -18,6 +18,7 @@
  */
 #include <stdalign.h>
 #include <stdatomic.h>
+#include "core/base/lock.h"
 #include "harbor/protocol/peer.h"
 #include "harbor/link/pending.h"
 #include "harbor/link/txq.h"
@@ -40,7 +41,7 @@ struct link {
 	atomic_bool resting;                        /* a posted closure resumes */
 	atomic_bool backlog;                        /* the queue is not empty */
 	/* [tx_lock] the flusher, or the loop */
-	alignas(64) pthread_mutex_t tx_lock;
+	alignas(64) struct lock tx_lock;
 	struct txq queue;
 	struct pending pending;                     /* has its own lock */
 

@@ -12,13 +12,13 @@
 void pending_init(struct pending *p)
 {
 	*p = (struct pending){ 0 };
-	pthread_mutex_init(&p->lock, NULL);
+	lock_init(&p->lock, LOCK_pending);
 }
 
 void pending_fini(struct pending *p)
 {
 	mem_free(p->entries);
-	pthread_mutex_destroy(&p->lock);
+	lock_fini(&p->lock);
 }
 
 static unsigned home_of(const struct pending *p, uint32_t source, int32_t session)
@@ -54,6 +54,7 @@ static bool add_locked(struct pending *p, const struct msg *m)
 {
 	struct pending_entry *e;
 
+	lock_held(&p->lock);
 	if (p->used * 2 >= p->size)
 		resize(p, p->size ? p->size * 2 : SIZE_MIN);
 	e = seek(p, m->source, m->session);
@@ -73,19 +74,20 @@ void pending_add(struct pending *p, struct msg *const *m, unsigned n)
 		if (!msg_wants_answer(m[i]))
 			continue;
 		if (!locked)
-			pthread_mutex_lock(&p->lock);
+			lock_take(&p->lock);
 		locked = true;
 		if (!add_locked(p, m[i]))
 			service_send_error_text(m[i]->dest, m[i]->source, m[i]->session, REMOTE_TOO_MANY);
 	}
 	if (locked)
-		pthread_mutex_unlock(&p->lock);
+		lock_release(&p->lock);
 }
 
 static void remove_locked(struct pending *p, unsigned hole)
 {
 	unsigned mask = p->size - 1;
 
+	lock_held(&p->lock);
 	for (unsigned i = (hole + 1) & mask; p->entries[i].session; i = (i + 1) & mask) {
 		unsigned home = home_of(p, p->entries[i].source, p->entries[i].session);
 
@@ -103,7 +105,7 @@ bool pending_answered(struct pending *p, const struct msg *m)
 	struct pending_entry *e;
 	bool waits = false;
 
-	pthread_mutex_lock(&p->lock);
+	lock_take(&p->lock);
 	if (p->used) {
 		e = seek(p, m->dest, m->session);
 		waits = e->session != 0;
@@ -116,7 +118,7 @@ bool pending_answered(struct pending *p, const struct msg *m)
 		p->entries = NULL;
 		p->size = 0;
 	}
-	pthread_mutex_unlock(&p->lock);
+	lock_release(&p->lock);
 	return waits;
 }
 
@@ -125,12 +127,12 @@ void pending_fail(struct pending *p, const char *why)
 	struct pending_entry *entries;
 	unsigned n;
 
-	pthread_mutex_lock(&p->lock);
+	lock_take(&p->lock);
 	entries = p->entries;
 	n = p->size;
 	p->entries = NULL;
 	p->used = p->size = 0;
-	pthread_mutex_unlock(&p->lock);
+	lock_release(&p->lock);
 	for (unsigned i = 0; i < n; i++)
 		if (entries[i].session)
 			service_send_error_text(entries[i].dest, entries[i].source, entries[i].session, why);
@@ -141,8 +143,8 @@ unsigned pending_count(struct pending *p)
 {
 	unsigned n;
 
-	pthread_mutex_lock(&p->lock);
+	lock_take(&p->lock);
 	n = p->used;
-	pthread_mutex_unlock(&p->lock);
+	lock_release(&p->lock);
 	return n;
 }

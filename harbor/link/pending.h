@@ -12,8 +12,8 @@
  * Threads: any, one lock. pending_add takes a batch, so a flush locks once.
  * Limits:  PENDING_MAX entries; a request above it fails at once (it is sent nevertheless, and its answer dropped).
  */
-#include <pthread.h>
 #include <stdbool.h>
+#include "core/base/lock.h"
 #include "core/actor/msg.h"
 
 #define PENDING_MAX (1u << 20)
@@ -25,7 +25,7 @@ struct pending_entry {
 };
 
 struct pending {
-	pthread_mutex_t lock;
+	struct lock lock;
 	struct pending_entry *entries; /* open addressing, a power of two */
 	unsigned used, size;
 };

@@ -11,6 +11,7 @@
 #include "core/base/fault.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "harbor/registry/registry.h"
 
 #define SCHEMA_VERSION 2
@@ -88,6 +89,7 @@ static int sqlite_open(const char *state_dir, char **ret_error)
 						    mem_strdup(":memory:");
 	bool ok;
 
+	must(!S.db);
 	if (state_dir)
 		(void)mkdir(state_dir, 0750); /* opening says what is wrong with it */
 	ok = prepare(file);
@@ -165,6 +167,7 @@ static int sqlite_load(void (*node)(const struct registry_node *, void *),
 	struct loading l = { node, name, ret_number, ud };
 	int r;
 
+	must(S.db && node && name);
 	*ret_number = 0;
 	r = select_all("SELECT id, name, address, named, up, epoch, gone, births FROM node",
 	               load_node, &l);
@@ -184,6 +187,7 @@ static bool run(sqlite3_stmt *st)
 
 static bool save_node(const struct registry_node *n)
 {
+	must(n->id >= 1 && n->id <= 255);
 	sqlite3_bind_int64(S.put_node, 1, n->id);
 	sqlite3_bind_text(S.put_node, 2, n->name, -1, SQLITE_STATIC);
 	sqlite3_bind_text(S.put_node, 3, n->address, -1, SQLITE_STATIC);
@@ -199,6 +203,7 @@ static bool save_name(const struct registry_change *c)
 {
 	sqlite3_stmt *st = c->handle ? S.put_name : S.drop_name;
 
+	must(c->name[0] && memchr(c->name, 0, sizeof(c->name)));
 	sqlite3_bind_text(st, 1, c->name, -1, SQLITE_STATIC);
 	if (c->handle) {
 		sqlite3_bind_int64(st, 2, c->handle);
@@ -215,8 +220,10 @@ static bool save_number(uint64_t number)
 
 static int sqlite_save(const struct registry_change *changes, size_t n, uint64_t number)
 {
-	bool ok = run(S.begin);
+	bool ok;
 
+	must(S.db);
+	ok = run(S.begin);
 	for (size_t i = 0; i < n && ok; i++)
 		ok = changes[i].is_name ? save_name(&changes[i]) : save_node(&changes[i].node);
 	if (ok && save_number(number) && run(S.commit))

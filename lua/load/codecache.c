@@ -6,12 +6,12 @@
  * once a second and file, so an edited file takes effect a second later. Limits: CACHE_FILES files; beyond that files are
  * compiled anew.
  */
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "core/base/clock.h"
+#include "core/base/lock.h"
 #include "core/ds/map.h"
 #include "core/base/mem.h"
 #include "lua/host/host.h"
@@ -29,7 +29,7 @@ struct code {
 	char *bytes;             /* without a root */
 };
 
-static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER; /* LOCK_CODE: births load in parallel */
+static struct rwlock lock = RWLOCK_INIT(code); /* births load in parallel */
 static struct map index_of;                                /* file -> number */
 static struct code *codes;
 static uint32_t count;
@@ -63,7 +63,7 @@ static void keep(const char *file, struct code *c_take)
 {
 	struct map_item *i;
 
-	pthread_rwlock_wrlock(&lock);
+	rwlock_write(&lock);
 	i = map_find(&index_of, file);
 	if (!i && count < CACHE_FILES) {
 		i = map_add(&index_of, file);
@@ -77,7 +77,7 @@ static void keep(const char *file, struct code *c_take)
 		codes[i->number] = *c_take;
 		*c_take = before;
 	}
-	pthread_rwlock_unlock(&lock);
+	rwlock_release(&lock);
 	drop(c_take);
 }
 
@@ -106,7 +106,7 @@ static bool load_cached(lua_State *L, const char *file, int *ret_status)
 	struct code *c;
 	bool fresh;
 
-	pthread_rwlock_rdlock(&lock);
+	rwlock_read(&lock);
 	i = map_find(&index_of, file);
 	c = i ? &codes[i->number] : NULL;
 	fresh = c && is_fresh(c, file);
@@ -114,7 +114,7 @@ static bool load_cached(lua_State *L, const char *file, int *ret_status)
 		root = share_ref(c->root);
 	else if (fresh) /* Under the lock: loading copies what it needs. "@file": the chunk's own name is in it. */
 		*ret_status = luaL_loadbufferx(L, c->bytes, c->size, file, "b");
-	pthread_rwlock_unlock(&lock);
+	rwlock_release(&lock);
 	if (root) {
 		roots_take(host_of(L), root);
 		luaL_checkstack(L, 1, NULL);
@@ -163,12 +163,12 @@ int codecache_load(lua_State *L, const char *file)
 
 void codecache_clear(void)
 {
-	pthread_rwlock_wrlock(&lock);
+	rwlock_write(&lock);
 	for (uint32_t i = 0; i < count; i++)
 		drop(&codes[i]);
 	mem_free(codes);
 	codes = NULL;
 	count = 0;
 	map_fini(&index_of);
-	pthread_rwlock_unlock(&lock);
+	rwlock_release(&lock);
 }

@@ -6,12 +6,12 @@
  * every time. Limits: SEARCH_MAX remembered modules.
  */
 #include <dirent.h>
-#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
 #include "core/base/env.h"
+#include "core/base/lock.h"
 #include "core/ds/map.h"
 #include "core/base/mem.h"
 #include "lua/host/host.h"
@@ -21,7 +21,7 @@
 
 static struct map own_modules, own_services; /* set by search_init, then constant */
 
-static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER; /* LOCK_SEARCH */
+static struct rwlock lock = RWLOCK_INIT(search);
 static struct map found; /* name -> file, number = monotonic second of the search */
 
 /* Adds every .lua file under dir: "skynet/db/redis.lua" as skynet.db.redis. */
@@ -70,9 +70,9 @@ void search_fini(void)
 
 void search_forget(void)
 {
-	pthread_rwlock_wrlock(&lock);
+	rwlock_write(&lock);
 	map_fini(&found);
-	pthread_rwlock_unlock(&lock);
+	rwlock_release(&lock);
 }
 
 const char *search_own_module(const char *name)
@@ -119,7 +119,7 @@ static void remember(const char *name, const char *file, uint32_t second)
 {
 	struct map_item *i;
 
-	pthread_rwlock_wrlock(&lock);
+	rwlock_write(&lock);
 	i = map_find(&found, name);
 	if (!i && found.count < SEARCH_MAX)
 		i = map_add(&found, name);
@@ -128,7 +128,7 @@ static void remember(const char *name, const char *file, uint32_t second)
 		i->text = mem_strdup(file);
 		i->number = second;
 	}
-	pthread_rwlock_unlock(&lock);
+	rwlock_release(&lock);
 }
 
 bool search_module(lua_State *L, const char *name)
@@ -142,12 +142,12 @@ bool search_module(lua_State *L, const char *name)
 		lua_pushstring(L, own);
 		return true;
 	}
-	pthread_rwlock_rdlock(&lock);
+	rwlock_read(&lock);
 	i = map_find(&found, name);
 	/* copied: a Lua error must not leave the lock behind */
 	if (i && i->number == second && strlen(i->text) < sizeof(file))
 		strcpy(file, i->text);
-	pthread_rwlock_unlock(&lock);
+	rwlock_release(&lock);
 	if (*file) {
 		lua_pushstring(L, file);
 		return true;

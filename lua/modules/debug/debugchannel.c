@@ -8,14 +8,15 @@
  *
  * The id travels in a message. It is a number that is looked up, no pointer: a service that makes one up gets nil.
  *
- * Threads:   any; a channel's lock guards it, the list's lock its place in the list. LOCK_CHANNELS, then a channel's own.
+ * Threads:   any; a channel's lock guards it, the list's lock its place in the list. The
+ * list's, then a channel's own.
  * Ownership: two ends at most, one reference each; the last frees it.
  */
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "core/base/lock.h"
 #include "core/base/mem.h"
 #include "lua/host/lua_priv.h"
 
@@ -34,17 +35,17 @@ struct channel {
 	unsigned ends;        /* 1 or 2; under the list's lock */
 	bool connected;       /* under the list's lock: there was a second end */
 
-	pthread_mutex_t lock;
+	struct lock lock;
 	struct text *first, **last;
 	size_t bytes;
 	bool alone;           /* one of two ends is gone */
 };
 
 static struct {
-	pthread_mutex_t lock; /* LOCK_CHANNELS */
+	struct lock lock;
 	struct channel *first;
 	lua_Integer last_id;
-} channels = { .lock = PTHREAD_MUTEX_INITIALIZER };
+} channels = { .lock = LOCK_INIT(channels) };
 
 static struct channel **box_at(lua_State *L)
 {
@@ -63,7 +64,7 @@ static void leave(struct channel *c)
 {
 	bool last;
 
-	pthread_mutex_lock(&channels.lock);
+	lock_take(&channels.lock);
 	last = --c->ends == 0;
 	if (last) {
 		struct channel **at = &channels.first;
@@ -72,18 +73,18 @@ static void leave(struct channel *c)
 			at = &(*at)->next;
 		*at = c->next;
 	}
-	pthread_mutex_unlock(&channels.lock);
+	lock_release(&channels.lock);
 	if (!last) {
-		pthread_mutex_lock(&c->lock);
+		lock_take(&c->lock);
 		c->alone = true;
-		pthread_mutex_unlock(&c->lock);
+		lock_release(&c->lock);
 		return;
 	}
 	for (struct text *t = c->first, *next; t; t = next) {
 		next = t->next;
 		mem_free(t);
 	}
-	pthread_mutex_destroy(&c->lock);
+	lock_fini(&c->lock);
 	mem_free(c);
 }
 
@@ -108,14 +109,14 @@ static int channel_write(lua_State *L)
 	t->next = NULL;
 	t->size = n;
 	memcpy(t->bytes, s, n);
-	pthread_mutex_lock(&c->lock);
+	lock_take(&c->lock);
 	taken = !c->alone && n <= CHANNEL_BYTES_MAX - c->bytes;
 	if (taken) {
 		*c->last = t;
 		c->last = &t->next;
 		c->bytes += n;
 	}
-	pthread_mutex_unlock(&c->lock);
+	lock_release(&c->lock);
 	if (!taken)
 		mem_free(t);
 	lua_pushboolean(L, taken);
@@ -130,13 +131,13 @@ static int channel_read(lua_State *L)
 	bool over;
 	size_t n;
 
-	pthread_mutex_lock(&c->lock);
+	lock_take(&c->lock);
 	n = c->first ? c->first->size : 0;
-	pthread_mutex_unlock(&c->lock);
+	lock_release(&c->lock);
 	/* Room first, for that may raise: only we take from it, so the first stays the first. */
 	char *room = luaL_buffinitsize(L, &b, n);
 
-	pthread_mutex_lock(&c->lock);
+	lock_take(&c->lock);
 	over = c->alone && !c->first;
 	t = c->first && c->first->size == n ? c->first : NULL;
 	if (t) {
@@ -146,7 +147,7 @@ static int channel_read(lua_State *L)
 		c->bytes -= n;
 		memcpy(room, t->bytes, n);
 	}
-	pthread_mutex_unlock(&c->lock);
+	lock_release(&c->lock);
 	if (t) {
 		mem_free(t);
 		luaL_pushresultsize(&b, n);
@@ -181,14 +182,14 @@ static int create(lua_State *L)
 {
 	struct channel **box = push_box(L), *c = mem_zalloc(sizeof(*c));
 
-	pthread_mutex_init(&c->lock, NULL);
+	lock_init(&c->lock, LOCK_channel);
 	c->last = &c->first;
 	c->ends = 1;
-	pthread_mutex_lock(&channels.lock);
+	lock_take(&channels.lock);
 	c->id = ++channels.last_id;
 	c->next = channels.first;
 	channels.first = c;
-	pthread_mutex_unlock(&channels.lock);
+	lock_release(&channels.lock);
 	*box = c;
 	lua_pushinteger(L, c->id);
 	return 2;
@@ -199,7 +200,7 @@ static int connect_to(lua_State *L)
 	lua_Integer id = luaL_checkinteger(L, 1);
 	struct channel **box = push_box(L), *c;
 
-	pthread_mutex_lock(&channels.lock);
+	lock_take(&channels.lock);
 	c = channels.first;
 	while (c && (c->id != id || c->connected))
 		c = c->next;
@@ -207,7 +208,7 @@ static int connect_to(lua_State *L)
 		c->connected = true;
 		c->ends++;
 	}
-	pthread_mutex_unlock(&channels.lock);
+	lock_release(&channels.lock);
 	*box = c;
 	if (!c)
 		lua_pushnil(L);

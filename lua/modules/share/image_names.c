@@ -4,10 +4,10 @@
  * A name leads to its current version, with a reference, under one lock. That no message is involved means that no
  * reference is lost with a service that dies between a question and its answer.
  */
-#include <pthread.h>
 #include <string.h>
 
 #include "core/base/base.h"
+#include "core/base/lock.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "lua/modules/share/image_priv.h"
@@ -89,7 +89,7 @@ uint64_t image_version(const struct image *im)
 
 /* ---- names: the current versions, sorted ---- */
 
-static pthread_mutex_t names_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct lock names_lock = LOCK_INIT(images);
 /* under names_lock */
 static struct image **current;
 static size_t current_count;
@@ -122,10 +122,10 @@ static uint64_t publish(const char *name, struct image *im, bool replace)
 	struct image *old = NULL;
 	bool found;
 
-	pthread_mutex_lock(&names_lock);
+	lock_take(&names_lock);
 	size_t at = position(name, &found);
 	if (found && !replace) {
-		pthread_mutex_unlock(&names_lock);
+		lock_release(&names_lock);
 		return 0;
 	}
 	uint64_t version = ++last_version;
@@ -139,7 +139,7 @@ static uint64_t publish(const char *name, struct image *im, bool replace)
 		current_count++;
 	}
 	current[at] = im;
-	pthread_mutex_unlock(&names_lock);
+	lock_release(&names_lock);
 	let_go(old);
 	return version;
 }
@@ -160,10 +160,10 @@ struct image *image_find(const char *name)
 {
 	bool found;
 
-	pthread_mutex_lock(&names_lock);
+	lock_take(&names_lock);
 	size_t at = position(name, &found);
 	struct image *im = found ? image_ref(current[at]) : NULL;
-	pthread_mutex_unlock(&names_lock);
+	lock_release(&names_lock);
 	return im;
 }
 
@@ -171,10 +171,10 @@ uint64_t image_current(const char *name)
 {
 	bool found;
 
-	pthread_mutex_lock(&names_lock);
+	lock_take(&names_lock);
 	size_t at = position(name, &found);
 	uint64_t version = found ? current[at]->version : 0;
-	pthread_mutex_unlock(&names_lock);
+	lock_release(&names_lock);
 	return version;
 }
 
@@ -183,14 +183,14 @@ bool image_withdraw(const char *name)
 	struct image *old = NULL;
 	bool found;
 
-	pthread_mutex_lock(&names_lock);
+	lock_take(&names_lock);
 	size_t at = position(name, &found);
 	if (found) {
 		old = current[at];
 		current_count--;
 		memmove(&current[at], &current[at + 1], (current_count - at) * sizeof(struct image *));
 	}
-	pthread_mutex_unlock(&names_lock);
+	lock_release(&names_lock);
 	let_go(old);
 	return found;
 }
@@ -200,10 +200,10 @@ char *image_next_name(const char *after)
 	bool found = false;
 	char *name = NULL;
 
-	pthread_mutex_lock(&names_lock);
+	lock_take(&names_lock);
 	size_t at = after ? position(after, &found) + found : 0;
 	if (at < current_count)
 		name = mem_strdup(current[at]->name);
-	pthread_mutex_unlock(&names_lock);
+	lock_release(&names_lock);
 	return name;
 }

@@ -6,11 +6,11 @@
  * a reader keeps its version until it reads a newer one, and it compares addresses of versions that it keeps alive:
  * an address cannot come back as another version unnoticed.
  */
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #include "core/base/base.h"
+#include "core/base/lock.h"
 #include "core/base/mem.h"
 #include "core/actor/msg.h"
 #include "lua/host/lua_priv.h"
@@ -23,7 +23,7 @@ struct version {
 
 struct cell {
 	atomic_uint refs; /* the writer, the readers, the pointers on their way */
-	pthread_mutex_t lock;
+	struct lock lock;
 	struct version *current; /* under lock; NULL: the writer is gone */
 };
 
@@ -48,7 +48,7 @@ static void cell_unref(struct cell *c)
 	if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	version_unref(c->current);
-	pthread_mutex_destroy(&c->lock);
+	lock_fini(&c->lock);
 	mem_free(c);
 }
 
@@ -56,10 +56,10 @@ static void cell_set(struct cell *c, struct version *v_take)
 {
 	struct version *old;
 
-	pthread_mutex_lock(&c->lock);
+	lock_take(&c->lock);
 	old = c->current;
 	c->current = v_take;
-	pthread_mutex_unlock(&c->lock);
+	lock_release(&c->lock);
 	version_unref(old);
 }
 
@@ -67,11 +67,11 @@ static struct version *cell_get(struct cell *c)
 {
 	struct version *v;
 
-	pthread_mutex_lock(&c->lock);
+	lock_take(&c->lock);
 	v = c->current;
 	if (v) /* relaxed: the cell holds one */
 		atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
-	pthread_mutex_unlock(&c->lock);
+	lock_release(&c->lock);
 	return v;
 }
 
@@ -167,7 +167,7 @@ static int new(lua_State *L)
 
 	*w = mem_alloc(sizeof(**w));
 	atomic_init(&(*w)->refs, 1);
-	pthread_mutex_init(&(*w)->lock, NULL);
+	lock_init(&(*w)->lock, LOCK_stm);
 	(*w)->current = v;
 	return 1;
 }
