@@ -5,6 +5,7 @@
 #   make check      deps, build, all tests; ends with "N passed, N failed"
 #   make demo       deps, build, a three-node game cluster with real clients (KEEP=1 leaves it running)
 #   make lua-tests LUA_TESTS=DIR   Lua's own tests on the VM that is linked in, see lua/vm
+#   make doc        the reference for those who write games, lua/doc, out of lua/doc/ref
 #   make bench      the benchmark cases, see tests/bench
 #   make install    DESTDIR and prefix as in the GNU coding standards
 #
@@ -54,7 +55,7 @@ objs     = $(patsubst %.c,$(B)/%.o,$(call sources,$(1)))
 MAINS   := daemon/node/main.c daemon/ctl/main.c
 LAYERS  := core net conf harbor lua
 
-.PHONY: all deps check check-asan check-tsan check-quick check-faults soak churn chaos chaos-deps demo bench bench-deps install uninstall clean \
+.PHONY: all deps check check-asan check-tsan check-quick check-faults soak churn chaos chaos-deps demo doc bench bench-deps install uninstall clean \
         distclean layers unit fuzz-replay fuzz compile_commands tests-bin unit-bin
 all: $(B)/harbord $(B)/harborctl
 
@@ -216,6 +217,10 @@ demo: deps
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@/usr/bin/python3 deploy/demo/demo.py --build $(B) $(if $(KEEP),--keep)
 
+# Committed, so that it can be read where the source is read; `make check` says when it is not current.
+doc:
+	@/usr/bin/python3 lua/doc/generate.py
+
 bench: all
 	@/usr/bin/python3 tests/bench/run.py $(B)/harbord --yardstick --record
 
@@ -225,6 +230,8 @@ install: all
 	$(INSTALL) -m 755 $(B)/harbord $(DESTDIR)$(sbindir)/harbord
 	$(INSTALL) -m 755 $(B)/harborctl $(DESTDIR)$(bindir)/harborctl
 	cd lua && find lib service -name '*.lua' -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/lua/{} \;
+	cd lua/doc && find . -name '*.md' -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/doc/{} \;
+	cd lua/doc && find library -name '*.lua' -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/doc/{} \;
 	cd conf && find . -name '*.yaml' -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/conf/{} \;
 	$(INSTALL) -d $(DESTDIR)$(includedir)/harbord $(DESTDIR)$(pkgconfigdir)
 	$(INSTALL) -m 644 lua/contract/include/*.h $(DESTDIR)$(includedir)/harbord

@@ -21,7 +21,8 @@ def commands(group, build):
     """The (name, argv) pairs of a group, in a fixed order."""
     if group == "layers":
         return [("layers", [os.path.join(HERE, "check-layers.sh")]),
-                ("index", ["/usr/bin/python3", os.path.join(HERE, "check-index.py")])]
+                ("index", ["/usr/bin/python3", os.path.join(HERE, "check-index.py")]),
+                ("doc", ["/usr/bin/python3", f"{HERE}/doc/check.py", "--build", build])]
     if group == "checks": # the unit tests in the FAULTS=1 build, which checks the order of locks
         return [("checks/" + name, argv) for name, argv in commands("unit", build + "/faults")]
     if group == "unit":

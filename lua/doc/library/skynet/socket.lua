@@ -1,0 +1,231 @@
+---@meta skynet.socket
+-- Made by lua/doc/generate.py out of lua/doc/ref/socket.ref: edit it there.
+
+---Sockets for code that reads as if it waited. One task at a time may read from a socket. Of what nobody reads half a MiB is kept
+---here; the rest stays in the kernel, so that the peer is slowed down.
+---@class skynet.socket
+local socket = {}
+
+---Connects. The name is resolved without blocking a worker.
+---
+---* Raises `Invalid address A.`, `Invalid port`, `Invalid port in address A.`
+---* Since 0.1.0.
+---@async
+---@param addr string host name or address; without a port `"host:port"` or `"[v6]:port"`
+---@param port? integer
+---@return integer|nil id
+---@return string why when it failed: what the system says, or `reach skynet socket number limit`
+function socket.open(addr, port) end
+
+---Opens a listener. Nothing is accepted before `socket.start(id, accept)`.
+---
+---* Raises `Listen error (WHY)`
+---* Since 0.1.0.
+---@async
+---@param host string `"0.0.0.0"` for all addresses; without a port `"host:port"`
+---@param port? integer 0: the system chooses
+---@param backlog? integer 32 if it is nil
+---@return integer id
+---@return string address
+---@return integer port the actual one
+function socket.listen(host, port, backlog) end
+
+---Makes this service the owner of a socket and begins to read, or to accept. Who accepts a connection starts it, or hands the
+---number to another service that does.
+---
+---* Raises `socket is not closed` when this service has it already
+---* Raises `socket has onclose callback`
+---* Since 0.1.0.
+---@async
+---@param id integer
+---@param accept? function `accept(id, address)` for each connection of a listener, in a task of its own
+---@return integer|nil id
+---@return string why
+function socket.start(id, accept) end
+
+---Makes a socket of a descriptor that exists. Closing the socket leaves the descriptor open.
+---
+---* Since 0.1.0.
+---@async
+---@param fd integer a file descriptor of the process
+---@return integer|nil id
+---@return string why
+function socket.bind(fd) end
+
+---Makes a socket of the standard input.
+---
+---* Since 0.1.0.
+---@async
+---@return integer|nil id
+---@return string why
+function socket.stdin() end
+
+---Closes a socket. What was written before still goes out. A reader wakes up and gets what is left.
+---
+---* May wait: until the close is done, if it is open
+---* Since 0.1.0.
+---@async
+---@param id integer
+function socket.close(id) end
+
+---Closes a socket at once; what waits to be written is lost. `socket.close` is needed afterwards.
+---
+---* Since 0.1.0.
+---@param id integer
+function socket.shutdown(id) end
+
+---Closes a connection that was accepted and not started.
+---
+---* Raises `Use socket.close instead`
+---* Since 0.1.0.
+---@param id integer of a connection that this service has not started
+function socket.close_fd(id) end
+
+---Forgets a socket without closing it: another service starts it.
+---
+---* Since 0.1.0.
+---@param id integer
+function socket.abandon(id) end
+
+---Whether the peer has closed the connection or it failed.
+---
+---* Since 0.1.0.
+---@param id integer
+---@return boolean|nil gone nil when this service does not have the socket
+function socket.disconnected(id) end
+
+---Whether this service does not have the socket.
+---
+---* Since 0.1.0.
+---@param id integer
+---@return boolean unknown
+function socket.invalid(id) end
+
+---Has a function called when the connection ends.
+---
+---* Since 0.1.0.
+---@param id integer
+---@param callback function|nil `callback(id)`
+function socket.onclose(id, callback) end
+
+---Reads bytes.
+---
+---* May wait: if that much is not there yet
+---* Raises `assertion failed!` when the socket is not of this service, or somebody reads from it
+---* Raises `socket ID listens for connections: there is nothing to read`
+---* Since 0.1.0.
+---@async
+---@param id integer
+---@param n? integer bytes; without it whatever there is, at least one byte
+---@return string|false data false when the connection ended before
+---@return string rest what was there in that case
+function socket.read(id, n) end
+
+---Reads to the separator. A line of more than 16 MiB ends the connection, unless `socket.limit` allows it.
+---
+---* May wait: if the line is not there yet
+---* Raises the errors of `socket.read`
+---* Since 0.1.0.
+---@async
+---@param id integer
+---@param sep? string what ends a line; `"\n"` if it is nil
+---@return string|false line without the separator; false when the connection ended before
+---@return string rest
+function socket.readline(id, sep) end
+
+---Reads until the peer closes the connection.
+---
+---* May wait: as long as the connection is open
+---* Raises the errors of `socket.read`
+---* Since 0.1.0.
+---@async
+---@param id integer
+---@return string|false data false when there was nothing
+function socket.readall(id) end
+
+---Waits until something arrives, and reads nothing.
+---
+---* Raises the errors of `socket.read`
+---* Since 0.1.0.
+---@async
+---@param id integer
+---@return boolean arrived false when the connection ended
+function socket.block(id) end
+
+---Stops reading until the next read: what the peer sends waits in the kernel.
+---
+---* Since 0.1.0.
+---@async
+---@param id integer
+function socket.pause(id) end
+
+---Sets how much may wait to be read. More ends the connection, with a line in the log.
+---
+---* Raises `assertion failed!`
+---* Since 0.1.0.
+---@param id integer
+---@param n integer|nil bytes
+function socket.limit(id, n) end
+
+---Writes. It never waits: what the kernel does not take waits in memory, up to `net.write_queue` (16 MiB), where the policy
+---`net.write_policy` closes the connection or refuses the write. One write into an empty queue is taken whatever its size.
+---
+---* Raises `Invalid strings table`
+---* Since 0.1.0.
+---@param id integer
+---@param data string|table|lightuserdata|userdata a table of strings goes out in one piece; a block is taken
+---@param size? integer of a block
+---@return boolean taken false when there is no such socket, it closes, or what waits has reached its bound
+function socket.write(id, data, size) end
+
+---The same, behind all that `socket.write` has written and will write while it waits.
+---
+---* Since 0.1.0.
+---@param id integer
+---@param data string|table|lightuserdata|userdata
+---@param size? integer
+---@return boolean taken
+function socket.lwrite(id, data, size) end
+
+---Sets what may wait to be written, for this socket, or only returns it. The bound of a listener is that of the
+---connections it accepts later.
+---
+---* Since 0.1.0, not in skynet.
+---@param id integer
+---@param bytes? integer most bytes that wait for the peer; 0: as configured
+---@param policy? "close"|"error"
+---@return integer|false bytes false when there is no such socket
+---@return "close"|"error" policy
+function socket.writelimit(id, bytes, policy) end
+
+---Has a function called when much waits to be written: at 1 MiB, and at each doubling.
+---
+---* Raises `assertion failed!`
+---* Since 0.1.0.
+---@param id integer
+---@param callback function|nil `callback(id, kib)`; 0 when all has gone out
+function socket.warning(id, callback) end
+
+---The number in a header.
+---
+---* Raises `Invalid read ...`
+---* Since 0.1.0.
+---@param bytes string 1 to 4 bytes, the high one first
+---@return integer number
+function socket.header(bytes) end
+
+---All sockets of the process. `wlimit`, `wrefused` and `wpolicy` are not in skynet.
+---
+---* Since 0.1.0.
+---@return table list of `{ id, address, type, peer, read, write, wbuffer, wlimit, wrefused, wpolicy, rtime, wtime, reading, writing }`, and of `{ id, address, type, sock, accept, rtime }` for listeners
+function socket.netstat() end
+
+---Resolves a name. It blocks the worker until the answer is there.
+---
+---* Raises what the system says
+---* Since 0.1.0.
+---@param host string
+---@return table list of addresses
+function socket.resolve(host) end
+
+return socket

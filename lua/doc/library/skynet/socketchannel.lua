@@ -1,0 +1,97 @@
+---@meta skynet.socketchannel
+-- Made by lua/doc/generate.py out of lua/doc/ref/socketchannel.ref: edit it there.
+
+---A TCP client that connects when it is needed, and gives each request its answer.
+---
+---In *order mode* the server answers in the order of the requests: each request brings a function that reads its answer. In *session
+---mode* the description has one function that reads any answer and says to which session it belongs.
+---@class skynet.socketchannel
+---@field error any What is raised when the connection is not there or was lost; as a text it is `[Error: socket]`.
+local socketchannel = {}
+
+---Makes a channel. It connects with the first request. A channel that nobody keeps is closed.
+---
+---* Raises `a channel needs a host`
+---* `desc.desc` (host): string
+---* `desc.desc` (port?): integer nil: it is in `host`
+---* `desc.desc` (response?): function session mode: `response(sock)` returns session, ok, data and whether more follows
+---* `desc.desc` (auth?): function `auth(channel)` runs after each connect, before other requests
+---* `desc.desc` (backup?): table further addresses, `"host"` or `{ host =, port = }`
+---* `desc.desc` (nodelay?): boolean
+---* `desc.desc` (overload?): function `overload(true)` when much waits to be written, `overload(false)` when it has gone out
+---* `desc.desc` (socket_read?): function in place of `socket.read` in `sock:read`
+---* `desc.desc` (socket_readline?): function in place of `socket.readline` in `sock:readline`
+---* `desc.desc` (writelimit?): integer most bytes that wait to be written; 256 MiB if it is nil. Not in skynet
+---* Since 0.1.0.
+---@param desc table
+---@return skynet.socketchannel.channel channel
+function socketchannel.channel(desc) end
+
+---@class skynet.socketchannel.channel
+local channel = {}
+
+---Connects now.
+---
+---* Raises `socketchannel.error` when it failed
+---* Since 0.1.0.
+---@async
+---@param once? boolean true: one try of each address; otherwise it tries until it succeeds
+---@return boolean ok
+function channel:connect(once) end
+
+---Sends a request and waits for its answer.
+---
+---* May wait: for the connection, and for the answer if there is one
+---* Raises `socketchannel.error` when the connection is lost
+---* Raises what the response function returned behind false
+---* Raises `the session is in use`
+---* Since 0.1.0.
+---@async
+---@param req string
+---@param response? function|integer order mode: `response(sock)` returns ok, data and whether more follows; session mode: the session
+---@param padding? table of strings: further parts, which may be overtaken by other requests
+---@return any data of the answer; a table of parts when more than one came; nothing without `response`
+function channel:request(req, response, padding) end
+
+---Waits for one more answer, without a request.
+---
+---* Raises the errors of `channel:request`
+---* Since 0.1.0.
+---@async
+---@param response function|integer
+---@return any data
+function channel:response(response) end
+
+---In session mode: the request of that session fails with `why` now. An answer that comes later is of an unknown session.
+---
+---* Since 0.1.0, not in skynet.
+---@param session integer
+---@param why any
+---@return boolean waited false when nobody waits for it
+function channel:cancel(session, why) end
+
+---Closes the channel. Requests that wait fail. `channel:connect` opens it again.
+---
+---* Since 0.1.0.
+function channel:close() end
+
+---Sets another address; a connection to the one before is closed.
+---
+---* Since 0.1.0.
+---@param host string
+---@param port? integer
+function channel:changehost(host, port) end
+
+---Sets the further addresses.
+---
+---* Since 0.1.0.
+---@param list table
+function channel:changebackup(list) end
+
+---Why the last try to connect failed.
+---
+---* Since 0.1.0, not in skynet.
+---@return string|nil why
+function channel:lasterror() end
+
+return socketchannel

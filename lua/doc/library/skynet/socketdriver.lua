@@ -1,0 +1,216 @@
+---@meta skynet.socketdriver
+-- Made by lua/doc/generate.py out of lua/doc/ref/socketdriver.ref: edit it there.
+
+---The functions below `skynet.socket`, for services that handle socket messages themselves. None of them waits; what comes of them arrives
+---as messages of the type `skynet.PTYPE_SOCKET`.
+---@class skynet.socketdriver
+local driver = {}
+
+---Begins to connect; a CONNECT or an ERROR message follows.
+---
+---* Raises `Invalid address A.`, `Invalid port`, `Invalid port in address A.`
+---* Since 0.1.0.
+---@param addr string
+---@param port? integer
+---@return integer id -1 when there is no room for one more
+function driver.connect(addr, port) end
+
+---Opens a listener, which `driver.start` sets going.
+---
+---* Raises `Listen error (WHY)`
+---* Since 0.1.0.
+---@param addr string
+---@param port? integer
+---@param backlog? integer
+---@return integer id
+function driver.listen(addr, port, backlog) end
+
+---Makes a socket of a descriptor.
+---
+---* Since 0.1.0.
+---@param fd integer
+---@return integer id
+function driver.bind(fd) end
+
+---Makes this service the owner, and begins to read or accept.
+---
+---* Since 0.1.0.
+---@param id integer
+function driver.start(id) end
+
+---Stops reading until `driver.start`.
+---
+---* Since 0.1.0.
+---@param id integer
+function driver.pause(id) end
+
+---Closes after what is written has gone out.
+---
+---* Since 0.1.0.
+---@param id integer
+function driver.close(id) end
+
+---Closes at once.
+---
+---* Since 0.1.0.
+---@param id integer
+function driver.shutdown(id) end
+
+---Sends small writes at once (TCP_NODELAY).
+---
+---* Since 0.1.0.
+---@param id integer
+function driver.nodelay(id) end
+
+---As `socket.write`.
+---
+---* Since 0.1.0.
+---@param id integer
+---@param data string|table|lightuserdata|userdata
+---@param size? integer
+---@return boolean taken
+function driver.send(id, data, size) end
+
+---As `socket.lwrite`.
+---
+---* Since 0.1.0.
+---@param id integer
+---@param data string|table|lightuserdata|userdata
+---@param size? integer
+---@return boolean taken
+function driver.lsend(id, data, size) end
+
+---As `socket.writelimit`.
+---
+---* Since 0.1.0, not in skynet.
+---@param id integer
+---@param bytes? integer
+---@param policy? "close"|"error"
+---@return integer|false bytes
+---@return "close"|"error" policy
+function driver.writelimit(id, bytes, policy) end
+
+---As `socket.netstat`.
+---
+---* Since 0.1.0.
+---@return table list
+function driver.info() end
+
+---As `socket.resolve`.
+---
+---* Raises what the system says
+---* Since 0.1.0.
+---@param host string
+---@return table list
+function driver.resolve(host) end
+
+---Takes a socket message apart.
+---
+---* Raises `Invalid socket message`
+---* Since 0.1.0.
+---@param msg lightuserdata
+---@param size integer
+---@return integer type DATA 1, CONNECT 2, CLOSE 3, ACCEPT 4, ERROR 5, UDP 6, WARNING 7
+---@return integer id
+---@return integer ud
+---@return lightuserdata|string data a block, which is the caller's from now on, or a text
+function driver.unpack(msg, size) end
+
+---As `unpack`, for who passes the block to `push`, `feed` or `drop` at once: then it is not lost when memory ends on the way.
+---
+---* Raises `Invalid socket message`
+---* Since 0.1.0, not in skynet.
+---@param msg lightuserdata
+---@param size integer
+---@return integer type
+---@return integer id
+---@return integer ud
+---@return lightuserdata|string data
+function driver.receive(msg, size) end
+
+---Makes an empty one.
+---
+---* Since 0.1.0.
+---@return userdata buffer
+function driver.buffer() end
+
+---Appends a block.
+---
+---* Since 0.1.0.
+---@param buffer userdata
+---@param pool any
+---@param block lightuserdata taken
+---@param size integer
+---@return integer bytes in the buffer
+function driver.push(buffer, pool, block, size) end
+
+---Takes bytes out.
+---
+---* Since 0.1.0.
+---@param buffer userdata
+---@param pool any
+---@param n integer
+---@return string|nil data nil when there are fewer bytes
+---@return integer left
+function driver.pop(buffer, pool, n) end
+
+---Takes all out.
+---
+---* Since 0.1.0.
+---@param buffer userdata
+---@param pool? any
+---@return string data
+function driver.readall(buffer, pool) end
+
+---Takes a line out.
+---
+---* Raises `empty separator`
+---* Since 0.1.0.
+---@param buffer userdata
+---@param pool any nil: only look
+---@param sep string
+---@return string|boolean|nil line without the separator; true when it was only looked
+function driver.readline(buffer, pool, sep) end
+
+---Empties it.
+---
+---* Since 0.1.0.
+---@param buffer userdata|nil
+---@param pool? any
+function driver.clear(buffer, pool) end
+
+---Appends a block and reads what somebody waits for, in one step.
+---
+---* Since 0.1.0, not in skynet.
+---@param buffer userdata
+---@param block lightuserdata taken
+---@param size integer
+---@param need string|integer|boolean|nil a separator; a number of bytes, 0 for any arrival, less for the end; true for what there is
+---@return string|boolean|nil result
+---@return integer left
+function driver.feed(buffer, block, size, need) end
+
+---Frees a block.
+---
+---* Since 0.1.0.
+---@param block lightuserdata
+---@param size integer
+function driver.drop(block, size) end
+
+---Copies a string into a block.
+---
+---* Since 0.1.0.
+---@param text string
+---@return lightuserdata block the caller's
+---@return integer size
+function driver.str2p(text) end
+
+---As `socket.header`.
+---
+---* Raises `Invalid read ...`
+---* Since 0.1.0.
+---@param bytes string
+---@return integer number
+function driver.header(bytes) end
+
+return driver

@@ -1,0 +1,39 @@
+---@meta snax.gateserver
+-- Made by lua/doc/generate.py out of lua/doc/ref/gateserver.ref: edit it there.
+
+---The frame of a gate: a service that listens and gives the frames of its clients to a handler. It takes the socket messages of
+---its service, which therefore cannot use `skynet.socket`. Frames are at most 65,535 bytes.
+---@class snax.gateserver
+local gateserver = {}
+
+---Begins the service. It answers the requests `open { address =, port =, maxclient =, nodelay =, backlog = }` and `close`. As many clients
+---are admitted as `maxclient` says (1024 if it is nil); others are closed at once. `open` fails with
+---`Listen error (WHY)` or `the gate is open already`.
+---
+---* Raises `a gate needs handler.message`
+---* Raises `a gate needs handler.connect`
+---* `handler.handler` (connect): function `connect(fd, address)`: somebody came; nothing is read before `openclient`
+---* `handler.handler` (message): function `message(fd, msg, size)`: a frame, a block that is the handler's
+---* `handler.handler` (disconnect?): function `disconnect(fd)`: the peer is gone
+---* `handler.handler` (error?): function `error(fd, why)`
+---* `handler.handler` (warning?): function `warning(fd, kib)`: much waits to be written
+---* `handler.handler` (open?): function `open(source, conf)` returns the answer to `open`
+---* `handler.handler` (command?): function `command(name, source, ...)`: any other request of the protocol lua; its results are the answer
+---* `handler.handler` (embed?): boolean true: only the protocols are set; `skynet.start` is the program's
+---* Since 0.1.0.
+---@param handler table
+function gateserver.start(handler) end
+
+---Begins to read from a client.
+---
+---* Since 0.1.0.
+---@param fd integer
+function gateserver.openclient(fd) end
+
+---Closes a client's connection, after what was written to it has gone out.
+---
+---* Since 0.1.0.
+---@param fd integer
+function gateserver.closeclient(fd) end
+
+return gateserver
