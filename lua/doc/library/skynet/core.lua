@@ -153,4 +153,11 @@ function core.now() end
 ---@return integer ns
 function core.hpc() end
 
+---A text for any value that was raised, as the log shows it.
+---
+---* Since 0.1.0, not in skynet.
+---@param value any
+---@return string text
+function core.shown(value) end
+
 return core
