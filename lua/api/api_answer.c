@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* skynet: answering a request (lua-core.md 3.6). */
+#include "lua/api/api_answer.h"
+
 #include <string.h>
 
 #include "core/base/clock.h"
-#include "lua/host/host.h"
+#include "lua/api/api_info.h"
+#include "lua/api/api_message.h"
+#include "lua/host/response.h"
 #include "lua/host/seri.h"
+#include "lua/host/trace.h"
 
 #define RESPONSE_META "harbord.response"
 
-/* A response that the program lost is found by the collector, and that only runs when the
- * service works. So a while after a response was made the host looks whether it is still there,
- * and collects if it is; again after twice the time, and so on. What outlives LOOKS looks is
- * kept on purpose. A large service is busy enough to be collected anyway, and one whose program
- * drives the collector itself is left alone. */
-#define LOOK_FIRST_CS 50u
-#define LOOKS 7u
-#define LOOK_HEAP_MAX ((size_t)4 << 20)
-
-bool api_answer_request(struct host *h, uint32_t source, int32_t session, struct msg *m)
+static bool answer_request(struct host *h, uint32_t source, int32_t session, struct msg *m)
 {
 	int r;
 
@@ -58,7 +54,7 @@ static int answer(lua_State *L, struct task *t, struct msg *m)
 		msg_destroy(m); /* a send: nobody waits */
 		lua_pushboolean(L, 0);
 	} else {
-		lua_pushboolean(L, api_answer_request(t->host, t->source, session, m));
+		lua_pushboolean(L, answer_request(t->host, t->source, session, m));
 	}
 	return 1;
 }
@@ -117,19 +113,6 @@ int api_context(lua_State *L)
 }
 
 /* ---- skynet.response ---- */
-
-static void response_settle(struct response *r)
-{
-	if (!r->host)
-		return;
-	if (r->prev)
-		r->prev->next = r->next;
-	else
-		r->host->responses = r->next;
-	if (r->next)
-		r->next->prev = r->prev;
-	r->host = NULL;
-}
 
 /* The program lost it: the caller need not wait for ever. */
 static int response_gc(lua_State *L)
@@ -201,37 +184,11 @@ static int response_call(lua_State *L)
 		msg_destroy(m);
 		sent = false;
 	} else {
-		sent = api_answer_request(h, r->source, r->session, m);
+		sent = answer_request(h, r->source, r->session, m);
 	}
 	response_settle(r);
 	lua_pushboolean(L, sent);
 	return 1;
-}
-
-static void look_later(struct host *h, uint32_t cs)
-{
-	struct wait *w;
-
-	h->look_cs = cs;
-	h->look_session = host_new_session(h);
-	w = wait_add(h, h->look_session, WAIT_LOOK);
-	w->timer = service_timeout(h->s, h->look_session, 0, cs * NS_PER_CS);
-}
-
-void api_look_for_lost(struct host *h)
-{
-	bool collect = false, more = false;
-
-	h->look_session = 0;
-	for (struct response *r = h->responses; r; r = r->next) {
-		collect |= r->age > 0 && r->age < LOOKS;
-		r->age += r->age < LOOKS;
-		more |= r->age < LOOKS;
-	}
-	if (collect && h->memory <= LOOK_HEAP_MAX && !h->collector_chosen)
-		lua_gc(h->L, LUA_GCCOLLECT);
-	if (more && h->responses && !h->exiting)
-		look_later(h, h->look_cs * 2);
 }
 
 static int response_nothing(lua_State *L)
@@ -266,14 +223,6 @@ int api_response(lua_State *L)
 		lua_pushvalue(L, 1);
 	lua_pushcclosure(L, response_call, 2);
 	/* from here on nothing can raise */
-	r->host = t->host;
-	r->source = t->source;
-	r->session = settle(t);
-	r->next = r->host->responses;
-	if (r->next)
-		r->next->prev = r;
-	r->host->responses = r;
-	if (!r->host->look_session)
-		look_later(r->host, LOOK_FIRST_CS);
+	response_owe(r, t->host, t->source, settle(t));
 	return 1;
 }

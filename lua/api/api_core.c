@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* skynet.core: the low-level functions that some programs use directly (lua-core.md 2.9). Most are
  * the skynet table's own; the rest is here. */
+#include "lua/api/api_core.h"
+
 #include <string.h>
 
 #include "core/actor/command.h"
 #include "core/base/mem.h"
 #include "core/actor/service.h"
-#include "lua/host/host.h"
+#include "lua/api/api_message.h"
 #include "lua/host/shown.h"
 #include "lua/host/stacks.h"
+#include "lua/host/trace.h"
+#include "lua/host/wait.h"
 
 static int send_message(lua_State *L, int addr, uint32_t source, int type_at)
 {

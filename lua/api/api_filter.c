@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* skynet: what stands before the dispatch of a whole service (lua-core.md 3.13). */
+#include "lua/api/api_filter.h"
+
 #include "core/base/mem.h"
+#include "lua/api/api_life.h"
+#include "lua/api/api_proto.h"
 #include "lua/host/host.h"
 
 static int start_rest(lua_State *L)

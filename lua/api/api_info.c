@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* skynet: addresses, clocks, environment, log, statistics (lua-core.md 3.3, 3.12, 3.14), and values
  * as bytes (3.10). */
+#include "lua/api/api_info.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -9,8 +11,9 @@
 #include "core/base/env.h"
 #include "core/log/log.h"
 #include "core/actor/names.h"
-#include "lua/host/host.h"
+#include "lua/host/dispatch.h"
 #include "lua/host/seri.h"
+#include "lua/host/wait.h"
 
 #define SELF(h) service_handle((h)->s)
 

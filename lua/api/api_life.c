@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* skynet: how a service starts, starts others, and ends (lua-core.md 3.2). */
+#include "lua/api/api_life.h"
+
 #include <string.h>
 
 #include "core/actor/command.h"
 #include "core/log/log.h"
-#include "lua/host/host.h"
+#include "lua/api/api_message.h"
+#include "lua/api/api_proto.h"
+#include "lua/host/life.h"
+#include "lua/host/proto.h"
 #include "lua/host/seri.h"
 #include "lua/host/shown.h"
+#include "lua/host/task.h"
+#include "lua/host/timeout.h"
 
 #define SELF(h) service_handle((h)->s)
 
@@ -25,15 +32,6 @@ static void tell_launcher(lua_State *L, int from)
 	service_forward_name(".launcher", m);
 }
 
-void api_end_service(lua_State *L, const char *why)
-{
-	struct host *h = host_of(L);
-
-	h->exiting = true; /* forks and wakeups that are due are not run any more */
-	h->why = why;
-	(void)command_run(h->s, "EXIT", NULL);
-}
-
 /* The callers are told, the other tasks closed, and the mailbox answered when the owner
  * takes the service down, right after this callback (snlua_release). */
 int api_exit(lua_State *L)
@@ -45,7 +43,7 @@ int api_exit(lua_State *L)
 	lua_pushinteger(L, SELF(h));
 	lua_pushboolean(L, 0);
 	tell_launcher(L, top + 1);
-	api_end_service(L, "the callee exited");
+	life_end(h, "the callee exited");
 	if (!h->current || task_of(L) != h->current)
 		return luaL_error(L, "attempt to yield from outside a coroutine");
 	task_blocking(L, "exit")->wait = WAIT_NEVER;
@@ -79,7 +77,7 @@ static int init_service_done(lua_State *L, int status, lua_KContext ctx)
 	lua_insert(L, -2);
 	tell_launcher(L, lua_gettop(L) - 1);
 	start_is_over(h);
-	api_end_service(L, "the callee failed to start");
+	life_end(h, "the callee failed to start");
 	task_blocking(L, "init_service")->wait = WAIT_NEVER;
 	return lua_yield(L, 0);
 }

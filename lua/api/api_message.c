@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* skynet: sending and calling (lua-core.md 3.5). */
+#include "lua/api/api_message.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/clock.h"
 #include "core/actor/remote.h"
-#include "lua/host/host.h"
+#include "lua/host/dispatch.h"
+#include "lua/host/proto.h"
 #include "lua/host/seri.h"
+#include "lua/host/task.h"
+#include "lua/host/trace.h"
+#include "lua/host/wait.h"
 
 #define SELF(h) service_handle((h)->s)
 
@@ -70,7 +76,9 @@ struct msg *api_pack_message(lua_State *L, struct proto *p, int from)
 
 /* ---- sending ---- */
 
-int api_deliver(lua_State *L, int arg, struct msg *m, uint32_t *ret_dest)
+/* To a number or string at arg. Returns SEND_*, or raises for other types and for 0; m is taken always.
+ * ret_dest: the number, 0 for a global name. */
+static int deliver(lua_State *L, int arg, struct msg *m, uint32_t *ret_dest)
 {
 	const char *name;
 
@@ -123,7 +131,7 @@ int api_send(lua_State *L)
 
 	m->source = SELF(h);
 	m->type = p->id;
-	return push_sent(L, api_deliver(L, 1, m, &dest), 0);
+	return push_sent(L, deliver(L, 1, m, &dest), 0);
 }
 
 int api_rawsend(lua_State *L)
@@ -135,7 +143,7 @@ int api_rawsend(lua_State *L)
 
 	m->source = SELF(h);
 	m->type = p->id;
-	return push_sent(L, api_deliver(L, 1, m, &dest), 0);
+	return push_sent(L, deliver(L, 1, m, &dest), 0);
 }
 
 /* m hands on the request that t serves, or answers it. */
@@ -159,7 +167,7 @@ int api_redirect(lua_State *L)
 	m->session = session;
 	m->type = p->id;
 	head = *m;
-	r = api_deliver(L, 1, m, &head.dest);
+	r = deliver(L, 1, m, &head.dest);
 	if (unlikely(r != SEND_OK) && r != SEND_REFUSED) {
 		/* The request of this task stays its own to answer; anybody else's has nobody
 		 * any more. */
@@ -269,7 +277,7 @@ int api_request(lua_State *L, int arg, struct proto *p, struct msg *m, int64_t t
 		trace_call(L, t, arg);
 	/* The answer may be here before we wait for it, but nobody looks at it before this task
 	 * yields. */
-	r = api_deliver(L, arg, m, &dest);
+	r = deliver(L, arg, m, &dest);
 	/* Refused by a link: the reason comes as PTYPE_ERROR. */
 	if (unlikely(r != SEND_OK && r != SEND_REFUSED)) {
 		if (r == SEND_TOO_LARGE)
@@ -367,7 +375,7 @@ static int remote_done(lua_State *L, int status, lua_KContext ctx)
 	return t->answer ? t->answer(L, m && m->size ? msg_payload(m) : NULL, m ? m->size : 0) : 0;
 }
 
-int luahost_wait_answer(lua_State *L, int32_t session, luahost_answer on_answer)
+int api_wait_answer(lua_State *L, int32_t session, answer_reader on_answer)
 {
 	struct task *t = task_blocking(L, "harbor");
 	struct wait *w = wait_add(t->host, session, WAIT_CALL);

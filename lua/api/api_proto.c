@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* skynet: protocols and their dispatch functions (lua-core.md 3.4). */
+#include "lua/api/api_proto.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "core/log/log.h"
 #include "core/actor/service.h"
-#include "lua/host/host.h"
+#include "lua/api/api_info.h"
+#include "lua/host/dispatch.h"
+#include "lua/host/proto.h"
+#include "lua/host/trace.h"
 
 static bool is_callable(lua_State *L, int index)
 {

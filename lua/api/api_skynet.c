@@ -4,11 +4,20 @@
  * What is rarely used is Lua: modules that set fields of the table, required when one of these is
  * first wanted. Assignments by programs are plain.
  */
+#include "lua/api/api_skynet.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/base.h"
-#include "lua/host/host.h"
+#include "lua/api/api_answer.h"
+#include "lua/api/api_filter.h"
+#include "lua/api/api_info.h"
+#include "lua/api/api_life.h"
+#include "lua/api/api_message.h"
+#include "lua/api/api_proto.h"
+#include "lua/api/api_time.h"
+#include "lua/host/proto.h"
 
 static const luaL_Reg functions[] = {
 #define API(name) { #name, api_##name },
@@ -46,6 +55,13 @@ static const struct {
 	{ "PTYPE_TRACE", PTYPE_TRACE },
 };
 
+static void (*push_require)(lua_State *L); /* set by skynet_use_require, then constant */
+
+void skynet_use_require(void (*push)(lua_State *L))
+{
+	push_require = push;
+}
+
 static int compare(const void *key, const void *item)
 {
 	return strcmp(key, ((const luaL_Reg *)item)->name);
@@ -54,7 +70,7 @@ static int compare(const void *key, const void *item)
 /* require(module) by the stock function: it must not yield inside __index. */
 static void require_module(lua_State *L, const char *module)
 {
-	require_push_stock(L);
+	push_require(L);
 	lua_pushstring(L, module);
 	lua_call(L, 1, 1);
 }

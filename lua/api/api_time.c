@@ -5,11 +5,18 @@
  * not, as in the original, a coroutine: half a million of them would cost more than everything else.
  * skynet.killthread takes it all the same.
  */
+#include "lua/api/api_time.h"
+
 #include <lualib.h>
 #include <string.h>
 
 #include "core/base/clock.h"
-#include "lua/host/host.h"
+#include "lua/api/api_proto.h"
+#include "lua/host/coroutine.h"
+#include "lua/host/task.h"
+#include "lua/host/timeout.h"
+#include "lua/host/trace.h"
+#include "lua/host/wait.h"
 
 #define TIMER_META "harbord.timer"
 
@@ -230,7 +237,8 @@ static void push_match(lua_State *L, struct host *h)
 		lua_rawseti(L, list, ++n);
 	}
 	for (int i = 1; i <= n; i++) {
-		(void)libs_push(L, LUA_STRLIBNAME);
+		/* as the global would open it; a program may have replaced that */
+		luaL_requiref(L, LUA_STRLIBNAME, luaopen_string, 0);
 		lua_getfield(L, -1, "find");
 		lua_rawgeti(L, list, i);
 		lua_pushfstring(L, "thread: %p", lua_topointer(L, -1));

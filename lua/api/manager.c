@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* skynet.manager: extends the skynet table (lua-core.md 3.13). Light C functions. */
+#include "lua/api/manager.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,12 +11,12 @@
 #include "core/actor/names.h"
 #include "core/actor/remote.h"
 #include "core/actor/service.h"
-#include "lua/host/lua_priv.h"
+#include "lua/host/host.h"
 #include "lua/host/seri.h"
 
 static int manager_launch(lua_State *L)
 {
-	struct service *s = luahost_service(L);
+	struct service *s = host_service(L);
 	int n = lua_gettop(L);
 	luaL_Buffer b;
 	const char *r;
@@ -37,7 +39,7 @@ static int manager_launch(lua_State *L)
 
 static int manager_kill(lua_State *L)
 {
-	struct service *s = luahost_service(L);
+	struct service *s = host_service(L);
 	bool is_number = lua_type(L, 1) == LUA_TNUMBER;
 	const char *name = is_number ? NULL : luaL_checkstring(L, 1);
 	uint32_t handle = is_number ? (uint32_t)luaL_checkinteger(L, 1) : service_find(name);
@@ -65,13 +67,13 @@ static int manager_kill(lua_State *L)
 
 static int manager_abort(lua_State *L)
 {
-	(void)command_run(luahost_service(L), "ABORT", NULL);
+	(void)command_run(host_service(L), "ABORT", NULL);
 	return 0;
 }
 
 static void name_handle(lua_State *L, const char *name, uint32_t handle)
 {
-	struct service *s = luahost_service(L);
+	struct service *s = host_service(L);
 
 	if (name[0] == '.') {
 		(void)names_register(name + 1, handle); /* a duplicate is ignored, says the contract */
@@ -84,7 +86,7 @@ static void name_handle(lua_State *L, const char *name, uint32_t handle)
 
 static int manager_register(lua_State *L)
 {
-	name_handle(L, luaL_checkstring(L, 1), service_handle(luahost_service(L)));
+	name_handle(L, luaL_checkstring(L, 1), service_handle(host_service(L)));
 	return 0;
 }
 
@@ -102,7 +104,7 @@ static int monitor_known(lua_State *L, int status, lua_KContext ctx)
 	(void)status;
 	(void)ctx;
 	snprintf(address, sizeof(address), ":%x", handle);
-	(void)command_run(luahost_service(L), "MONITOR", address);
+	(void)command_run(host_service(L), "MONITOR", address);
 	lua_pushinteger(L, handle);
 	return 1;
 }

@@ -17,8 +17,8 @@
 #include "core/log/log.h"
 #include "core/actor/msg.h"
 #include "core/actor/service.h"
-#include "lua/contract/contract.h"
-#include "lua/host/host.h"
+#include "lua/contract/contract_mem.h"
+#include "lua/api/api_info.h"
 #include "lua/contract/include/lua-seri.h"
 #define SKYNET_MALLOC_PLAIN_NAMES
 #include "lua/contract/include/skynet.h"

@@ -18,7 +18,7 @@
 #include "core/base/base.h"
 #include "core/base/clock.h"
 #include "core/actor/msg.h"
-#include "lua/contract/contract.h"
+#include "lua/contract/contract_mem.h"
 
 #define PLAIN_ALIGNMENT 16u
 

@@ -9,7 +9,7 @@
 #include "core/base/mem.h"
 #include "core/actor/msg.h"
 #include "core/actor/service.h"
-#include "lua/contract/contract.h"
+#include "lua/contract/contract_mem.h"
 #define SKYNET_MALLOC_PLAIN_NAMES
 #include "lua/contract/include/skynet_malloc.h"
 #include "lua/contract/include/skynet_socket.h"

@@ -5,9 +5,11 @@
  * own coroutine; what wakes the task runs down the same way. Where resume() itself cannot yield,
  * in a function that C calls, nothing inside of it may wait: the task is `barred` meanwhile. A
  * coroutine that does not run belongs to no task. */
+#include "lua/host/coroutine.h"
+
 #include <lualib.h>
 
-#include "lua/host/host.h"
+#include "lua/host/run.h"
 
 #define KNOWN "harbord.coroutines" /* weak: coroutine -> is it blocked by the framework? */
 
@@ -125,9 +127,9 @@ static int go_on(lua_State *L, lua_State *co, int nargs, bool raise)
 		set_known(L, co, false);
 	task_adopt(co, t);
 	t->barred = barred || !lua_isyieldable(L);
-	outer = host_enter(h, co);
+	outer = run_enter(h, co);
 	status = lua_resume(co, L, nargs, &n);
-	host_leave(h, co, outer);
+	run_leave(h, co, outer);
 	t->barred = barred;
 	task_adopt(co, &h->main);
 	if (status == LUA_YIELD && h->current == t && t->wait != WAIT_NONE) {
@@ -259,9 +261,9 @@ static int resume_plain(lua_State *L, lua_State *co, int nargs, bool raise)
 	if (!lua_checkstack(co, nargs))
 		return refuse(L, "too many arguments to resume", raise);
 	lua_xmove(L, co, nargs);
-	outer = host_enter(h, co);
+	outer = run_enter(h, co);
 	status = lua_resume(co, L, nargs, &n);
-	host_leave(h, co, outer);
+	run_leave(h, co, outer);
 	return finish(L, co, status, n, raise);
 }
 

@@ -1,74 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* A message arrives at a Lua service: answers find their task, requests get one. */
+#include "lua/host/dispatch.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/log/log.h"
 #include "core/base/mem.h"
-#include "lua/host/host.h"
+#include "lua/host/block.h"
+#include "lua/host/collector.h"
+#include "lua/host/proto.h"
+#include "lua/host/response.h"
+#include "lua/host/run.h"
 #include "lua/host/seri.h"
 #include "lua/host/shown.h"
-
-/* ---- protocols ---- */
-
-static struct proto *proto_at(struct host *h, unsigned i)
-{
-	return i < PROTO_BUILTIN ? &h->builtin[i] : h->protos[i - PROTO_BUILTIN];
-}
-
-struct proto *proto_find_id(struct host *h, int id)
-{
-	/* four to eight of them, "lua" first: quicker than any table */
-	for (unsigned i = 0; i < h->proto_count; i++)
-		if (proto_at(h, i)->id == id)
-			return proto_at(h, i);
-	return NULL;
-}
-
-struct proto *proto_find_name(struct host *h, const char *name)
-{
-	/* short strings are interned: mostly a comparison of pointers decides */
-	for (unsigned i = 0; i < h->proto_count; i++)
-		if (proto_at(h, i)->name == name)
-			return proto_at(h, i);
-	for (unsigned i = 0; i < h->proto_count; i++)
-		if (strcmp(proto_at(h, i)->name, name) == 0)
-			return proto_at(h, i);
-	return NULL;
-}
-
-struct proto *proto_add(struct host *h, int id)
-{
-	unsigned n = h->proto_count;
-
-	if (n >= PROTO_BUILTIN) {
-		h->protos = mem_realloc(h->protos, (n - PROTO_BUILTIN + 1) * sizeof(*h->protos));
-		h->protos[n - PROTO_BUILTIN] = mem_alloc(sizeof(struct proto));
-	}
-	h->proto_count++;
-	*proto_at(h, n) = (struct proto){ .id = (uint8_t)id,
-		                          .name = "",
-		                          .name_ref = LUA_NOREF,
-		                          .dispatch_ref = LUA_NOREF,
-		                          .pack_ref = LUA_NOREF,
-		                          .unpack_ref = LUA_NOREF };
-	return proto_at(h, n);
-}
-
-struct proto *proto_check(lua_State *L, int arg)
-{
-	struct host *h = host_of(L);
-	struct proto *p;
-
-	if (lua_type(L, arg) == LUA_TNUMBER)
-		p = proto_find_id(h, (int)lua_tointeger(L, arg));
-	else
-		p = proto_find_name(h, luaL_checkstring(L, arg));
-	if (unlikely(!p))
-		luaL_error(L, "protocol %s is not registered", luaL_tolstring(L, arg, NULL));
-	return p;
-}
+#include "lua/host/task.h"
+#include "lua/host/timeout.h"
+#include "lua/host/trace.h"
+#include "lua/host/wait.h"
 
 /* ---- requests ---- */
 
@@ -127,7 +77,7 @@ static void call_unknown_handler(struct host *h, int ref, struct msg *m, struct 
 		else
 			lua_pushinteger(L, m->type);
 	}
-	if (host_call(h, L, n, 0, 0) != LUA_OK)
+	if (run_call(h, L, n, 0, 0) != LUA_OK)
 		task_log_error(h, L, LUA_ERRRUN, m->source, m->session, m->size, NULL);
 }
 
@@ -172,7 +122,7 @@ static noinline struct proto *load_debug(struct host *h, struct proto *p)
 	lua_State *L = h->L;
 
 	lua_pushcfunction(L, require_debug);
-	if (host_call(h, L, 0, 0, 0) != LUA_OK)
+	if (run_call(h, L, 0, 0, 0) != LUA_OK)
 		task_log_error(h, L, LUA_ERRRUN, 0, 0, 0, NULL);
 	return p;
 }
@@ -185,7 +135,7 @@ static noinline void no_memory(struct host *h, const struct msg *m)
 	if (m->session)
 		service_send_error_text(service_handle(h->s), m->source, m->session,
 		                        "error in callee: not enough memory");
-	task_lose_message(m);
+	block_lose(m);
 }
 
 static void on_request(struct host *h, struct msg *m, bool borrowed)
@@ -285,7 +235,7 @@ static void on_response(struct host *h, struct msg *m)
 		break;
 	case WAIT_LOOK:
 		wait_remove(h, w);
-		api_look_for_lost(h);
+		response_look(h);
 		break;
 	default:
 		wait_remove(h, w);
@@ -322,9 +272,7 @@ static void on_source_down(struct host *h, struct msg *m)
 	}
 	if (n)
 		qsort(sessions, n, sizeof(*sessions), compare_sessions);
-	for (struct response *r = h->responses; r; r = r->next)
-		if (r->source == m->source)
-			r->session = 0;
+	response_source_down(h, m->source);
 	for (unsigned i = 0; i < n && !h->exiting; i++) {
 		struct wait *w = wait_find(h, sessions[i]);
 
@@ -399,7 +347,7 @@ static int show(struct host *h, struct msg *m, int nresults)
 	int status;
 
 	h->main.request = m;
-	status = host_call(h, h->L, 5, nresults, 1);
+	status = run_call(h, h->L, 5, nresults, 1);
 	h->main.request = NULL;
 	return status;
 }
@@ -539,5 +487,5 @@ void host_message(struct service *s, void *ud, struct msg *m)
 	if (h->wakeups.count || h->forks.count)
 		task_run_pending(h);
 	if (unlikely(h->settling) && h->started && !h->exiting)
-		host_settle(h);
+		collector_settle(h);
 }

@@ -3,6 +3,8 @@
  * resume: two readings of 30 ns, and only for tasks that are profiled. The host resumes tasks and knows of it; a
  * plain coroutine is resumed by coroutine.resume, so that and wrap are replaced when the module is opened.
  */
+#include "lua/host/profile.h"
+
 #include "core/base/clock.h"
 #include "lua/host/host.h"
 

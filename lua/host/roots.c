@@ -12,10 +12,11 @@
  * its collector has ended: if what has become old since it last did is worth a walk over its
  * objects.
  */
+#include "lua/host/roots.h"
+
 #include <string.h>
 
 #include "core/base/mem.h"
-#include "lua/host/host.h"
 #include "lua/vm/share.h"
 
 #define OLD_BYTES ((size_t)1 << 20)

@@ -6,18 +6,25 @@
  * function's continuation finds the outcome in the task. There is no Lua code between a message and
  * a handler.
  */
+#include "lua/host/task.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/clock.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
-#include "lua/host/host.h"
+#include "lua/host/block.h"
+#include "lua/host/coroutine.h"
+#include "lua/host/life.h"
+#include "lua/host/run.h"
 #include "lua/host/shown.h"
-#include "net/net.h"
-#include "net/request.h"
+#include "lua/host/trace.h"
+#include "lua/host/wait.h"
 
 #define LINE_MAX_BYTES 200
+/* After so many ends of tasks a coroutine, an eighth of what is kept beyond the last wave goes. */
+#define POOL_REVIEW 8u
 
 /* ---- what is due after this message ---- */
 
@@ -100,7 +107,7 @@ static void link_live(struct task *t)
 	t->live = true;
 	if (unlikely(++h->tasks > h->peak)) {
 		h->peak = h->tasks;
-		if (h->peak > h->pool_limit && h->peak <= HOST_POOL_MAX)
+		if (h->peak > h->pool_limit && h->peak <= TASK_POOL_MAX)
 			h->pool_limit = h->peak;
 	}
 }
@@ -164,7 +171,7 @@ struct task *task_create(struct host *h)
 
 	if (unlikely(!h->pool)) {
 		lua_pushcfunction(h->L, new_coroutine);
-		if (host_call(h, h->L, 0, 0, 0) != LUA_OK)
+		if (run_call(h, h->L, 0, 0, 0) != LUA_OK)
 			lua_pop(h->L, 1);
 		if (!h->pool)
 			return NULL;
@@ -219,11 +226,11 @@ static noinline void review_pool(struct host *h)
 	unsigned limit = h->pool_limit - h->pool_limit / 8;
 
 	limit = limit > h->peak ? limit : h->peak;
-	limit = limit < HOST_POOL_MAX ? limit : HOST_POOL_MAX;
-	h->pool_limit = limit > HOST_POOL_MIN ? limit : HOST_POOL_MIN;
+	limit = limit < TASK_POOL_MAX ? limit : TASK_POOL_MAX;
+	h->pool_limit = limit > TASK_POOL_MIN ? limit : TASK_POOL_MIN;
 	h->peak = h->tasks;
 	h->ended = 0;
-	h->review_at = h->pool_limit * HOST_POOL_REVIEW;
+	h->review_at = h->pool_limit * POOL_REVIEW;
 	while (h->pooled && h->pooled + h->tasks > h->pool_limit)
 		drop_pooled(h);
 }
@@ -292,11 +299,11 @@ static void close_task(struct task *t)
 {
 	struct host *h = t->host;
 	struct task *current = h->current;
-	lua_State *co = t->co, *outer = host_enter(h, co);
+	lua_State *co = t->co, *outer = run_enter(h, co);
 
 	h->current = NULL;
 	(void)lua_resetthread(co);
-	host_leave(h, co, outer);
+	run_leave(h, co, outer);
 	h->current = current;
 	task_clear(t);
 	give_up_coroutine(t);
@@ -330,7 +337,7 @@ void task_log_error(struct host *h, lua_State *from, int status, uint32_t source
 	if (from == L)
 		lua_rotate(L, -3, -1); /* the message was below: bring it behind the two */
 	h->describing = true;
-	described = host_call(h, L, 2, 2, 0) == LUA_OK;
+	described = run_call(h, L, 2, 2, 0) == LUA_OK;
 	h->describing = false;
 	if (described) {
 		text = lua_tostring(L, -2);
@@ -353,41 +360,6 @@ void task_log_error(struct host *h, lua_State *from, int status, uint32_t source
 	lua_pop(L, 2);
 }
 
-void task_lose_message(const struct msg *m)
-{
-	const struct socket_message *sm = msg_payload(m);
-
-	if (m->type == PTYPE_SOCKET && m->size >= sizeof(*sm) && sm->type == SOCKET_DATA)
-		net_shutdown(sm->id);
-}
-
-/* Whether the protocol's messages are unpacked by ours, which says what became of the block. In any state of the service. */
-static bool is_ours(lua_State *L, const struct proto *p)
-{
-	bool ours;
-
-	if (p->unpack_ref == LUA_NOREF)
-		return false;
-	lua_rawgeti(L, LUA_REGISTRYINDEX, p->unpack_ref);
-	ours = lua_tocfunction(L, -1) == socketdriver_receive;
-	lua_pop(L, 1);
-	return ours;
-}
-
-/* The block of a message whose dispatch found no memory, wherever it was on its way. */
-static void free_block(struct task *t)
-{
-	struct socket_message *sm = msg_payload(t->request);
-	struct host *h = t->host;
-
-	if (t->request->type != PTYPE_SOCKET || t->request->size < sizeof(*sm) || !is_ours(h->L, t->request_proto))
-		return;
-	payload_free(sm->buffer); /* not unpacked */
-	sm->buffer = NULL;
-	payload_free(h->block); /* unpacked and not taken */
-	h->block = NULL;
-}
-
 static noinline void on_error(struct task *t, int status)
 {
 	struct host *h = t->host;
@@ -400,12 +372,12 @@ static noinline void on_error(struct task *t, int status)
 	task_log_error(h, t->co, status, t->source, t->session, t->request_size, line);
 	task_fail_request(t, line);
 	if (status == LUA_ERRMEM && t->request) {
-		task_lose_message(t->request);
-		free_block(t);
+		block_lose(t->request);
+		block_free(t);
 	}
 	close_task(t);
 	if (is_start)
-		host_start_failed(h, line);
+		life_start_failed(h, line);
 }
 
 static noinline void on_forgotten(struct task *t)
@@ -455,7 +427,7 @@ static noinline void on_stray_yield(struct task *t, int results)
 	lua_pop(co, results - 1);
 	lua_pushcfunction(h->L, stray_text);
 	lua_xmove(co, h->L, 1);
-	(void)host_call(h, h->L, 1, 1, 0);
+	(void)run_call(h, h->L, 1, 1, 0);
 	lua_xmove(h->L, co, 1);
 	/* Last, for it may run the program's code, which may kill the task. */
 	task_log_error(h, co, LUA_ERRRUN, source, session, t->request_size, NULL);
@@ -472,10 +444,10 @@ void task_resume(struct task *t, int nargs)
 	if (unlikely(t->tag) && lua_status(co) == LUA_YIELD)
 		trace_event(t, "resume", coroutine_leaf(t->co));
 	h->current = t;
-	outer = host_enter(h, co);
+	outer = run_enter(h, co);
 	status = lua_resume(co, h->L, nargs, &results);
 	h->current = NULL;
-	host_leave(h, co, outer);
+	run_leave(h, co, outer);
 	if (unlikely(t->profiled))
 		t->profile_total_ns += clock_mono_ns() - t->profile_began_ns;
 	if (status == LUA_YIELD) {
@@ -566,4 +538,15 @@ void task_free_all(struct host *h)
 	while (h->live)
 		task_kill(h->live, h->why);
 	task_empty_pool(h);
+}
+
+void task_release_all(struct host *h)
+{
+	for (struct task *t = h->blank, *next; t; t = next) {
+		next = t->next;
+		mem_free(t);
+	}
+	h->blank = NULL;
+	mem_free(h->wakeups.items);
+	mem_free(h->forks.items);
 }

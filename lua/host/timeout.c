@@ -7,10 +7,14 @@
  * arrays. The address of the message is the proof that a tag is still meant: as long as it is on
  * its way no other message has it.
  */
+#include "lua/host/timeout.h"
+
 #include "core/base/clock.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
-#include "lua/host/host.h"
+#include "lua/host/life.h"
+#include "lua/host/task.h"
+#include "lua/host/wait.h"
 
 #define FIRST 4u
 #define KEPT  4096u /* more slots than this are given back once all are free */
@@ -142,7 +146,7 @@ static noinline void no_memory(struct host *h, bool is_start)
 	log_printf(LOG_LEVEL_ERROR, service_handle(h->s),
 	           "lua memory error : a timeout is not run");
 	if (is_start)
-		host_start_failed(h, "not enough memory");
+		life_start_failed(h, "not enough memory");
 }
 
 void timeout_fire(struct host *h, struct msg *m)

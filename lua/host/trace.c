@@ -5,13 +5,15 @@
  * that comes from there. A service that never saw a tag has no struct trace, which is all that the way of a message
  * asks; a task without a tag costs the test of a pointer where it waits and where it ends.
  */
+#include "lua/host/trace.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/clock.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
-#include "lua/host/host.h"
+#include "lua/host/proto.h"
 
 #define TAG_MAX 255u
 #define PENDING_MAX 64u /* tags whose request has not come; the oldest is forgotten */

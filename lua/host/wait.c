@@ -4,9 +4,12 @@
  * An open-addressed table from session to wait, at most half full, with backward-shift deletion: no
  * tombstones, so a table that was full once is as quick as a new one.
  */
+#include "lua/host/wait.h"
+
+#include <stdlib.h>
+
 #include "core/base/mem.h"
 #include "core/actor/msg.h"
-#include "lua/host/host.h"
 
 #define SIZE_FIRST 8u
 #define SIZE_KEPT  1024u /* a table that was larger shrinks when it is nearly empty */
@@ -163,7 +166,7 @@ void wait_abandon(struct task *t, bool late)
 	if (t->wait_session) {
 		struct wait *w = wait_find(h, t->wait_session);
 
-		if (w && w->kind == WAIT_CALL && late && h->dropped < HOST_DROPPED_MAX) {
+		if (w && w->kind == WAIT_CALL && late && h->dropped < WAIT_DROPPED_MAX) {
 			w->kind = WAIT_DROPPED;
 			w->task = NULL;
 			h->dropped++;
@@ -179,4 +182,37 @@ void wait_abandon(struct task *t, bool late)
 	if (t->token_in_table)
 		clear_token(t);
 	t->wait = WAIT_NONE;
+}
+
+static int compare_handles(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+void wait_tell_callees(struct host *h)
+{
+	uint32_t *dests = h->waits_used ? mem_alloc(h->waits_used * sizeof(*dests)) : NULL;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < h->waits_size; i++)
+		if (h->waits[i].session && h->waits[i].kind == WAIT_CALL && h->waits[i].dest)
+			dests[n++] = h->waits[i].dest;
+	if (n)
+		qsort(dests, n, sizeof(*dests), compare_handles);
+	for (unsigned i = 0; i < n; i++)
+		if (i == 0 || dests[i] != dests[i - 1])
+			service_send_error(service_handle(h->s), dests[i], 0);
+	mem_free(dests);
+}
+
+void wait_release_all(struct host *h)
+{
+	for (unsigned i = 0; i < h->waits_size; i++)
+		if (h->waits[i].session && h->waits[i].timer)
+			(void)service_timeout_cancel(h->waits[i].timer);
+	mem_free(h->waits);
+	h->waits = NULL;
+	h->waits_size = h->waits_used = 0;
 }

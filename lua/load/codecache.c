@@ -6,6 +6,8 @@
  * once a second and file, so an edited file takes effect a second later. Limits: CACHE_FILES files; beyond that files are
  * compiled anew.
  */
+#include "lua/load/codecache.h"
+
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,7 +16,7 @@
 #include "core/base/lock.h"
 #include "core/ds/map.h"
 #include "core/base/mem.h"
-#include "lua/host/host.h"
+#include "lua/host/roots.h"
 #include "lua/vm/share.h"
 
 #define CACHE_FILES 4096u

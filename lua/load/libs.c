@@ -8,12 +8,16 @@
  * goes for good: from there on nothing tells the table from one that luaL_openlibs made. Strings open their
  * library with the first method that is looked up.
  */
+#include "lua/load/libs.h"
+
 #include <lualib.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/base.h"
+#include "lua/host/coroutine.h"
 #include "lua/host/host.h"
+#include "lua/host/roots.h"
 #include "lua/modules/share/sharetable.h"
 #include "lua/vm/share.h"
 
@@ -218,15 +222,13 @@ static int open_debug(lua_State *L)
 	return 1;
 }
 
-/* package.loaded shows the libraries. */
-static int open_package(lua_State *L)
+void libs_open_all(lua_State *L)
 {
 	for (unsigned i = 0; i < global_count; i++)
 		if (globals[i].is_library && strcmp(globals[i].name, LUA_LOADLIBNAME) != 0) {
 			push_library(L, &globals[i]);
 			lua_pop(L, 1);
 		}
-	return require_open_package(L);
 }
 
 bool libs_push(lua_State *L, const char *name)
@@ -319,9 +321,9 @@ static void pool_names(lua_State *L)
 	share_names(L);
 }
 
-void libs_init(void)
+void libs_init(lua_CFunction open_package)
 {
-	static const luaL_Reg libraries[] = {
+	const luaL_Reg libraries[] = {
 		{ LUA_LOADLIBNAME, open_package }, { LUA_COLIBNAME, coroutine_open_library },
 		{ LUA_TABLIBNAME, luaopen_table }, { LUA_IOLIBNAME, luaopen_io },
 		{ LUA_OSLIBNAME, luaopen_os },     { LUA_STRLIBNAME, luaopen_string },

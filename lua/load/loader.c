@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Finds and runs the file of a Lua service (lua-core.md 1.8, what the stock loader script does). */
+#include "lua/load/loader.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/base/env.h"
 #include "lua/host/host.h"
+#include "lua/load/codecache.h"
+#include "lua/load/search.h"
 
 #define BLANKS " \t\r\n"
 #define DEFAULT_SERVICES "./service/?.lua"
@@ -61,7 +65,7 @@ static void load_own(lua_State *L, const char *file, const char *name)
 
 	if (codecache_load(L, file) != LUA_OK)
 		lua_error(L);
-	template = lua_pushfstring(L, "%s/?.lua", luahost_service_dir);
+	template = lua_pushfstring(L, "%s/?.lua", search_service_dir());
 	set_path(L, template, strlen(template), name);
 	lua_pop(L, 1);
 }
@@ -152,7 +156,7 @@ static bool is_own(const char *args, bool *ret_common)
 	return search_own_service(name) != NULL;
 }
 
-bool host_is_part_of_node(const char *args)
+bool loader_is_part_of_node(const char *args)
 {
 	bool common;
 
@@ -185,7 +189,7 @@ static void set_global(lua_State *L, const char *name, const char *key, const ch
 }
 
 /* The program's loader does all: it gets the whole line, and the paths as globals. */
-static int run_loader(lua_State *L, const char *path, const char *args)
+static int run_own_loader(lua_State *L, const char *path, const char *args)
 {
 	set_global(L, "LUA_PATH", "lua_path", "./lualib/?.lua;./lualib/?/init.lua");
 	set_global(L, "LUA_CPATH", "lua_cpath", SEARCH_DEFAULT_CPATH);
@@ -198,7 +202,7 @@ static int run_loader(lua_State *L, const char *path, const char *args)
 	return 0;
 }
 
-int host_load(lua_State *L)
+int loader_run(lua_State *L)
 {
 	struct host *h = host_of(L);
 	const char *preload = env_get("preload"), *loader = own_loader();
@@ -207,7 +211,7 @@ int host_load(lua_State *L)
 
 	/* Ours start without it: a loader that is wrong must not keep the node from telling so. */
 	if (loader && !is_own(h->args, &common))
-		return run_loader(L, loader, h->args);
+		return run_own_loader(L, loader, h->args);
 
 	words = push_words(L, h->args);
 	if (words == 0)

@@ -4,7 +4,6 @@
  * Lua service host: the module "snlua". What daemon/ sees of lua/.
  */
 #include <stdbool.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 struct luahost_config {

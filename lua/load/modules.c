@@ -1,9 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /* The C modules that `require` finds without a file. */
+#include "lua/load/modules.h"
+
 #include <string.h>
 
 #include "core/base/base.h"
+#include "lua/api/api_core.h"
+#include "lua/api/api_skynet.h"
+#include "lua/api/manager.h"
+#include "lua/host/coroutine.h"
 #include "lua/host/host.h"
+#include "lua/host/profile.h"
+#include "lua/host/trace.h"
+#include "lua/load/codecache.h"
+#include "lua/load/search.h"
+#include "lua/modules/cluster/cluster.h"
+#include "lua/modules/cluster/harbor.h"
+#include "lua/modules/cluster/multicast.h"
+#include "lua/modules/debug/debugchannel.h"
+#include "lua/modules/debug/memory.h"
+#include "lua/modules/debug/remotedebug.h"
+#include "lua/modules/share/datasheet.h"
+#include "lua/modules/share/sharedata.h"
+#include "lua/modules/share/sharetable.h"
+#include "lua/modules/share/stm.h"
+#include "lua/modules/socket/netpack.h"
+#include "lua/modules/socket/socketdriver.h"
+#include "lua/modules/sproto/sproto_core.h"
 
 static int cache_loadfile(lua_State *L)
 {
@@ -75,7 +98,7 @@ static const struct {
 	{ "sproto.core", luaopen_sproto_core },
 };
 
-lua_CFunction luahost_find_module(const char *name)
+lua_CFunction modules_find(const char *name)
 {
 	for (size_t i = 0; i < array_len(modules); i++)
 		if (strcmp(modules[i].name, name) == 0)

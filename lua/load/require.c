@@ -7,11 +7,18 @@
  * module may wait for answers while it loads, and two tasks may want the same module: that is done
  * by lua/lib/skynet/require.lua, which is loaded the first time it happens.
  */
+#include "lua/load/require.h"
+
 #include <lualib.h>
 #include <string.h>
 
 #include "core/base/env.h"
+#include "lua/api/api_skynet.h"
 #include "lua/host/host.h"
+#include "lua/load/codecache.h"
+#include "lua/load/libs.h"
+#include "lua/load/modules.h"
+#include "lua/load/search.h"
 
 #define STOCK "harbord.require" /* Lua's own, in the registry */
 
@@ -31,7 +38,7 @@ static void load_file(lua_State *L, const char *name)
 static int search_own(lua_State *L)
 {
 	const char *name = luaL_checkstring(L, 1), *file;
-	lua_CFunction open = luahost_find_module(name);
+	lua_CFunction open = modules_find(name);
 
 	if (open) {
 		lua_pushcfunction(L, open);
@@ -85,12 +92,14 @@ static void add_searchers(lua_State *L, int package)
 	lua_pop(L, 1);
 }
 
-int require_open_package(lua_State *L)
+/* Opens the library, as luaopen_package does. package.loaded shows the others. */
+static int open_package(lua_State *L)
 {
 	const char *path = env_get("lua_path"), *cpath = env_get("lua_cpath");
 	enum { own = 1, package = 2 };
 
 	lua_settop(L, 0);
+	libs_open_all(L);
 	lua_getglobal(L, "require");
 	lua_pushcfunction(L, luaopen_package); /* replaces the global require */
 	lua_call(L, 0, 1);
@@ -112,7 +121,8 @@ int require_open_package(lua_State *L)
 
 /* ---- require ---- */
 
-void require_push_stock(lua_State *L)
+/* Pushes Lua's own require. */
+static void push_stock(lua_State *L)
 {
 	if (!host_of(L)->package_open) {
 		(void)libs_push(L, LUA_LOADLIBNAME);
@@ -168,14 +178,14 @@ static int require(lua_State *L)
 	lua_settop(L, 2);
 	if (libs_push(L, name))
 		return 1;
-	open = h->package_open ? NULL : luahost_find_module(name);
+	open = h->package_open ? NULL : modules_find(name);
 	if (open) {
 		lua_pushliteral(L, ":harbord:");
 		lua_pushcfunction(L, open);
 		return run_loader(L);
 	}
 	if (h->current && h->current == task_of(L)) {
-		require_push_stock(L);
+		push_stock(L);
 		lua_pushliteral(L, "skynet.require");
 		lua_call(L, 1, 1);
 		lua_getfield(L, -1, "require");
@@ -188,7 +198,7 @@ static int require(lua_State *L)
 		load_file(L, name);
 		return run_loader(L);
 	}
-	require_push_stock(L);
+	push_stock(L);
 	lua_pushvalue(L, 1);
 	lua_call(L, 1, LUA_MULTRET);
 	return lua_gettop(L) - 2;
@@ -198,4 +208,10 @@ void require_open(lua_State *L)
 {
 	lua_pushcfunction(L, require);
 	lua_setglobal(L, "require");
+}
+
+void require_init(void)
+{
+	libs_init(open_package);
+	skynet_use_require(push_stock);
 }

@@ -5,21 +5,27 @@
  * that newly stands before another is seen a second later; whether the file's content is still the same, codecache.c asks
  * every time. Limits: SEARCH_MAX remembered modules.
  */
+#include "lua/load/search.h"
+
 #include <dirent.h>
 #include <string.h>
 #include <unistd.h>
 
+#include <lauxlib.h>
+
+#include "core/base/base.h"
 #include "core/base/clock.h"
 #include "core/base/env.h"
 #include "core/base/lock.h"
 #include "core/ds/map.h"
 #include "core/base/mem.h"
-#include "lua/host/host.h"
 
 #define SEARCH_TTL_NS NS_PER_SEC
 #define SEARCH_MAX 4096u
 
-static struct map own_modules, own_services; /* set by search_init, then constant */
+/* set by search_init, then constant */
+static struct map own_modules, own_services;
+static char *own_service_dir;
 
 static struct rwlock lock = RWLOCK_INIT(search);
 static struct map found; /* name -> file, number = monotonic second of the search */
@@ -59,12 +65,14 @@ void search_init(const char *lib_dir, const char *service_dir)
 {
 	list_folder(&own_modules, lib_dir, "", true);
 	list_folder(&own_services, service_dir, "", false);
+	own_service_dir = mem_strdup(service_dir);
 }
 
 void search_fini(void)
 {
 	map_fini(&own_modules);
 	map_fini(&own_services);
+	mem_free(steal(own_service_dir));
 	search_forget();
 }
 
@@ -89,7 +97,12 @@ const char *search_own_service(const char *name)
 	return i ? i->text : NULL;
 }
 
-/* Pushes the first readable file of the templates and gives true, or pushes nothing. */
+const char *search_service_dir(void)
+{
+	return own_service_dir;
+}
+
+/* Pushes the first readable file of the templates and returns true, or pushes nothing. */
 static bool search_templates(lua_State *L, const char *path, const char *name)
 {
 	const char *slashed = luaL_gsub(L, name, ".", "/");

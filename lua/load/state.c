@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The Lua state of a service and its memory. */
+#include "lua/load/state.h"
+
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -7,7 +9,10 @@
 #include "core/base/clock.h"
 #include "core/base/fault.h"
 #include "core/log/log.h"
-#include "lua/host/host.h"
+#include "lua/api/api_skynet.h"
+#include "lua/host/collector.h"
+#include "lua/load/libs.h"
+#include "lua/load/require.h"
 
 #define DESCRIBE_BYTES ((size_t)256 << 10) /* beyond the limit, for the text of an error */
 
@@ -101,11 +106,11 @@ static int open_libraries(lua_State *L)
 	return 0;
 }
 
-int host_open_state(struct host *h)
+int state_open(struct host *h)
 {
 	lua_State *L;
 
-	h->memory_report = HOST_LARGE_HEAP;
+	h->memory_report = COLLECTOR_LARGE_HEAP;
 	prepare_pages(BIRTH_BYTES);
 	L = lua_newstate(allocate, h);
 	if (!L)

@@ -4,14 +4,16 @@
  *
  * Payloads are strings here: whatever goes wrong between two calls, the collector frees them.
  */
+#include "lua/modules/cluster/cluster.h"
+
 #include <errno.h>
 #include <gcrypt.h>
+#include <lauxlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 #include "core/actor/msg.h"
-#include "lua/host/lua_priv.h"
 #include "lua/host/seri.h"
 #include "lua/modules/cluster/clusterwire.h"
 

@@ -2,13 +2,16 @@
 /* skynet.harbor: global names and links (lua-core.md 5.3), over core/actor/remote.h. Beyond the contract:
  * register and release, which wait for the verdict, find, which does not wait, watch, which tells
  * of lost names, and a time limit for queryname. */
+#include "lua/modules/cluster/harbor.h"
+
 #include <string.h>
 
 #include "core/actor/names.h"
 #include "core/actor/remote.h"
 #include "core/actor/service.h"
-#include "lua/host/host.h"
-#include "lua/host/lua_priv.h"
+#include "lua/api/api_message.h"
+#include "lua/host/task.h"
+#include "lua/host/wait.h"
 
 static const char *check_global(lua_State *L, int arg)
 {
@@ -21,7 +24,7 @@ static const char *check_global(lua_State *L, int arg)
 
 static int harbor_globalname(lua_State *L)
 {
-	uint32_t self = service_handle(luahost_service(L));
+	uint32_t self = service_handle(host_service(L));
 
 	remote_get()->register_name(self, 0, check_global(L, 1),
 				    (uint32_t)luaL_optinteger(L, 2, self));
@@ -69,7 +72,7 @@ static int push_handle(lua_State *L, const void *data, size_t size)
 
 static int harbor_register(lua_State *L)
 {
-	uint32_t self = service_handle(luahost_service(L));
+	uint32_t self = service_handle(host_service(L));
 	const char *name = check_global(L, 1);
 	uint32_t handle = (uint32_t)luaL_optinteger(L, 2, self);
 
@@ -77,19 +80,19 @@ static int harbor_register(lua_State *L)
 	int32_t session = host_new_session(host_of(L));
 
 	remote_get()->register_name(self, session, name, handle);
-	return luahost_wait_answer(L, session, push_fence);
+	return api_wait_answer(L, session, push_fence);
 }
 
 static int harbor_release(lua_State *L)
 {
-	uint32_t self = service_handle(luahost_service(L));
+	uint32_t self = service_handle(host_service(L));
 	const char *name = check_global(L, 1);
 
 	task_blocking(L, "harbor.release");
 	int32_t session = host_new_session(host_of(L));
 
 	remote_get()->release_name(self, session, name, (uint32_t)luaL_optinteger(L, 2, self));
-	return luahost_wait_answer(L, session, push_true);
+	return api_wait_answer(L, session, push_true);
 }
 
 /* queryname(name[, timeout_cs]) */
@@ -112,9 +115,9 @@ static int harbor_queryname(lua_State *L)
 	session = host_new_session(host_of(L));
 	if (ti > INT32_MAX / 10)
 		ti = INT32_MAX / 10;
-	remote_get()->query_name(service_handle(luahost_service(L)), session, name,
+	remote_get()->query_name(service_handle(host_service(L)), session, name,
 				 ti > 0 ? (uint32_t)ti * 10 : 0);
-	return luahost_wait_answer(L, session, push_handle);
+	return api_wait_answer(L, session, push_handle);
 }
 
 /* find(name): the handle of a global name that is known here just now, or nil. */
@@ -136,8 +139,8 @@ static int wait_link(lua_State *L, void (*f)(uint32_t, int32_t, unsigned))
 	task_blocking(L, "harbor.link");
 	int32_t session = host_new_session(host_of(L));
 
-	f(service_handle(luahost_service(L)), session, (unsigned)id);
-	return luahost_wait_answer(L, session, push_nothing);
+	f(service_handle(host_service(L)), session, (unsigned)id);
+	return api_wait_answer(L, session, push_nothing);
 }
 
 static int harbor_link(lua_State *L)
@@ -155,8 +158,8 @@ static int harbor_linkmaster(lua_State *L)
 	task_blocking(L, "harbor.linkmaster");
 	int32_t session = host_new_session(host_of(L));
 
-	remote_get()->wait_master_lost(service_handle(luahost_service(L)), session);
-	return luahost_wait_answer(L, session, push_nothing);
+	remote_get()->wait_master_lost(service_handle(host_service(L)), session);
+	return api_wait_answer(L, session, push_nothing);
 }
 
 /* ---- names that are lost ---- */
@@ -178,8 +181,8 @@ static int wait_loss(lua_State *L)
 	task_blocking(L, "harbor.watch");
 	int32_t session = host_new_session(host_of(L));
 
-	remote_get()->wait_name_lost(service_handle(luahost_service(L)), session);
-	return luahost_wait_answer(L, session, push_loss);
+	remote_get()->wait_name_lost(service_handle(host_service(L)), session);
+	return api_wait_answer(L, session, push_loss);
 }
 
 static void push_fork(lua_State *L)

@@ -6,12 +6,14 @@
  * where the message is freed unread (the receiver was killed), so nothing is left behind. The flag is set
  * here only: bytes that came from elsewhere with the same protocol type are never taken for a pointer.
  */
+#include "lua/modules/cluster/multicast.h"
+
+#include <lauxlib.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #include "core/base/mem.h"
 #include "core/actor/service.h"
-#include "lua/host/lua_priv.h"
 
 #define COPY_MAX 256u /* up to here a copy is cheaper than counting */
 

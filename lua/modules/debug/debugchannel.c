@@ -12,13 +12,15 @@
  * list's, then a channel's own.
  * Ownership: two ends at most, one reference each; the last frees it.
  */
+#include "lua/modules/debug/debugchannel.h"
+
+#include <lauxlib.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "core/base/lock.h"
 #include "core/base/mem.h"
-#include "lua/host/lua_priv.h"
 
 #define META "harbord.debugchannel"
 #define CHANNEL_BYTES_MAX (1u << 20)

@@ -5,6 +5,8 @@
  * counts with every allocation; memory that C modules allocate is in the total only. Without jemalloc (sanitizer
  * builds) its figures are 0, and the log says so.
  */
+#include "lua/modules/debug/memory.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,7 +15,7 @@
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "core/actor/service.h"
-#include "lua/host/lua_priv.h"
+#include "lua/host/host.h"
 
 /* Weak: a build without jemalloc has neither. */
 int mallctl(const char *name, void *old, size_t *old_size, void *value, size_t size) __attribute__((weak));
@@ -24,7 +26,7 @@ static bool has_jemalloc(lua_State *L)
 {
 	if (mallctl)
 		return true;
-	log_printf(LOG_LEVEL_WARNING, service_handle(luahost_service(L)), "No jemalloc");
+	log_printf(LOG_LEVEL_WARNING, service_handle(host_service(L)), "No jemalloc");
 	return false;
 }
 
@@ -161,7 +163,7 @@ static int memory_info(lua_State *L)
 static int memory_dump(lua_State *L)
 {
 	struct figures f = { .count = 0 };
-	uint32_t self = service_handle(luahost_service(L));
+	uint32_t self = service_handle(host_service(L));
 	size_t sum = 0;
 
 	service_foreach(collect, &f);
@@ -179,7 +181,7 @@ static int memory_dump(lua_State *L)
 /* current(): bytes of this service. */
 static int memory_current(lua_State *L)
 {
-	lua_pushinteger(L, (lua_Integer)bytes_of(luahost_service(L)));
+	lua_pushinteger(L, (lua_Integer)bytes_of(host_service(L)));
 	return 1;
 }
 
@@ -234,7 +236,7 @@ static int memory_dumpheap(lua_State *L)
 	int r = has_jemalloc(L) ? mallctl("prof.dump", NULL, NULL, NULL, 0) : ENOENT;
 
 	if (r != 0)
-		log_printf(LOG_LEVEL_WARNING, service_handle(luahost_service(L)),
+		log_printf(LOG_LEVEL_WARNING, service_handle(host_service(L)),
 		           "no heap profile: %s", strerror(r));
 	lua_pushboolean(L, r == 0);
 	return 1;

@@ -12,7 +12,10 @@
  *
  * Where nobody can yield (inside of table.sort, of a plain coroutine) nothing stops.
  */
-#include "lua/host/host.h"
+#include "lua/modules/debug/remotedebug.h"
+
+#include "lua/host/task.h"
+#include "lua/host/wait.h"
 
 struct stepper {
 	bool on;

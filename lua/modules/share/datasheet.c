@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "core/base/base.h"
-#include "lua/host/lua_priv.h"
 #include "lua/modules/share/datasheet.h"
 #include "lua/modules/share/image.h"
+#include "lua/modules/share/image_names.h"
 #include "core/base/little.h"
 #include "lua/vm/share.h"
 

@@ -21,3 +21,5 @@ const char *sheet_check(const void *data, size_t size);
 /* Puts the values of table `id` into the table at index; a value that is a table: the function at `sub` is called with
  * key and id and gives it. */
 void sheet_fill(lua_State *L, const void *data, uint32_t id, int index, int sub);
+/* The module skynet.datasheet.core. */
+int luaopen_skynet_datasheet_core(lua_State *L);

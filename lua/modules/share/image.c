@@ -6,7 +6,7 @@
  * The buffer moves while it grows: pointers into it live only between two calls of room(). Strings and tables
  * that occur twice are stored once; a Lua table that lives as long as the build knows where.
  */
-#include "lua/modules/share/image_priv.h"
+#include "lua/modules/share/image.h"
 
 #include <lauxlib.h>
 #include <string.h>
@@ -14,6 +14,8 @@
 #include "core/base/base.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
+#include "lua/modules/share/image_check.h"
+#include "lua/modules/share/image_names.h"
 #include "lua/vm/share.h"
 
 static uint64_t align8(uint64_t n)

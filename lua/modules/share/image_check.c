@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What an image may be made of: looked at before anything is built. */
-#include <lauxlib.h>
+#include "lua/modules/share/image_check.h"
 
-#include "lua/modules/share/image_priv.h"
+#include <lauxlib.h>
 
 struct check {
 	lua_State *L;

@@ -4,13 +4,14 @@
  * A name leads to its current version, with a reference, under one lock. That no message is involved means that no
  * reference is lost with a service that dies between a question and its answer.
  */
+#include "lua/modules/share/image_names.h"
+
 #include <string.h>
 
 #include "core/base/base.h"
 #include "core/base/lock.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
-#include "lua/modules/share/image_priv.h"
 #include "lua/vm/share.h"
 
 /* How many images exist; a count, so relaxed: it orders nothing. */

@@ -8,11 +8,12 @@
  * whose tree has moved on, or was said to have a newer version, is the Lua function's business; and
  * so is a table that occurs twice in a version.
  */
+#include "lua/modules/share/sharedata.h"
+
 #include <lauxlib.h>
 #include <stdbool.h>
 
 #include "core/base/base.h"
-#include "lua/host/lua_priv.h"
 #include "lua/modules/share/sharetable.h"
 
 #define TREE_NAME "harbord.sharedata.tree"

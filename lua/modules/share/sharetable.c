@@ -11,13 +11,17 @@
  *
  * When a state closes, finalizers may still read proxies after the holder let go: then holder->im is NULL.
  */
+#include "lua/modules/share/sharetable.h"
+
+#include <lauxlib.h>
 #include <string.h>
 
 #include "core/base/base.h"
 #include "core/base/mem.h"
-#include "lua/host/lua_priv.h"
 #include "lua/modules/share/image.h"
-#include "lua/modules/share/sharetable.h"
+#include "lua/modules/share/image_names.h"
+#include "lua/modules/share/sharetable_load.h"
+#include "lua/modules/share/sharetable_native.h"
 #include "lua/vm/share.h"
 
 struct holder {

@@ -5,14 +5,16 @@
  * the heap of the service. It runs in the turn of the service: nothing in it can yield, and the limits of the service
  * do not hold there.
  */
+#include "lua/modules/share/sharetable_load.h"
+
 #include <lualib.h>
 #include <string.h>
 
 #include "core/base/base.h"
 #include "core/actor/service.h"
-#include "lua/host/lua_priv.h"
+#include "lua/host/host.h"
 #include "lua/modules/share/image.h"
-#include "lua/modules/share/sharetable.h"
+#include "lua/modules/share/image_names.h"
 
 static int publish_image(lua_State *L, const char *name, struct image *im, bool plain, bool only_new)
 {
@@ -23,7 +25,7 @@ static int publish_image(lua_State *L, const char *name, struct image *im, bool 
 		if (!version)
 			image_unref(im);
 	} else {
-		version = image_publish(name, im, !plain, plain ? 0 : service_handle(luahost_service(L)));
+		version = image_publish(name, im, !plain, plain ? 0 : service_handle(host_service(L)));
 	}
 	lua_pushinteger(L, (lua_Integer)version);
 	return 1;

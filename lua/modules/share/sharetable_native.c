@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Shared tables on a VM that reads them itself (lua/vm): what skynet.sharetable.core does without
  * proxies. */
+#include "lua/modules/share/sharetable_native.h"
+
 #include <string.h>
 
 #include "core/base/mem.h"
-#include "lua/host/host.h"
+#include "lua/host/roots.h"
 #include "lua/modules/share/image.h"
-#include "lua/modules/share/sharetable.h"
+#include "lua/modules/share/image_names.h"
 #include "lua/vm/share.h"
 
 int sharetable_native_query(lua_State *L, struct image *im_take)

@@ -6,6 +6,9 @@
  * a reader keeps its version until it reads a newer one, and it compares addresses of versions that it keeps alive:
  * an address cannot come back as another version unnoticed.
  */
+#include "lua/modules/share/stm.h"
+
+#include <lauxlib.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -13,7 +16,6 @@
 #include "core/base/lock.h"
 #include "core/base/mem.h"
 #include "core/actor/msg.h"
-#include "lua/host/lua_priv.h"
 
 struct version {
 	atomic_uint refs; /* released with release, acquired by who frees */

@@ -4,10 +4,12 @@
  *
  * The queue is a userdata; the contract hands it in and out with each message, nil at first.
  */
+#include "lua/modules/socket/netpack.h"
+
+#include <lauxlib.h>
 #include <string.h>
 
 #include "core/actor/msg.h"
-#include "lua/host/lua_priv.h"
 #include "lua/modules/socket/frames.h"
 #include "net/net.h"
 

@@ -8,7 +8,7 @@
  * more than the work itself. `feed` is ours alone: what skynet.socket does for every arrival, in
  * one call.
  */
-#include "lua/host/lua_priv.h"
+#include "lua/host/block.h"
 #include "lua/modules/socket/sockbuf_lua.h"
 
 #include <string.h>
@@ -97,7 +97,7 @@ static int l_push(lua_State *L)
 	void *block = block_at(L, 3);
 
 	sockbuf_push(b, block, size_at(L, 4));
-	luahost_hold_block(L, NULL);
+	block_hold(L, NULL);
 	lua_pushinteger(L, (lua_Integer)b->size);
 	return 1;
 }
@@ -198,7 +198,7 @@ static int l_feed(lua_State *L)
 	void *block = block_at(L, 2);
 
 	sockbuf_push(b, block, size_at(L, 3));
-	luahost_hold_block(L, NULL);
+	block_hold(L, NULL);
 	satisfy(L, b, 4);
 	lua_pushinteger(L, (lua_Integer)b->size);
 	return 2;
@@ -208,7 +208,7 @@ static int l_feed(lua_State *L)
 static int l_drop(lua_State *L)
 {
 	payload_free(block_at(L, 1));
-	luahost_hold_block(L, NULL);
+	block_hold(L, NULL);
 	return 0;
 }
 

@@ -8,13 +8,15 @@
  * copy is made only of what it leaves. All functions are light ones; a service without sockets pays
  * nothing.
  */
+#include "lua/modules/socket/socketdriver.h"
+
 #include <netdb.h>
 #include <string.h>
 
 #include "core/base/base.h"
 #include "core/actor/msg.h"
 #include "core/actor/service.h"
-#include "lua/host/lua_priv.h"
+#include "lua/host/block.h"
 #include "lua/modules/socket/sockbuf_lua.h"
 #include "net/addr.h"
 #include "net/connect.h"
@@ -30,7 +32,7 @@
 
 static uint32_t self(lua_State *L)
 {
-	return service_handle(luahost_service(L));
+	return service_handle(host_service(L));
 }
 
 static int id_at(lua_State *L, int arg)
@@ -62,13 +64,13 @@ static int l_unpack(lua_State *L)
 
 /* receive(message, size): unpack for who passes the block on at once to a function of ours (push, feed, drop): then it is
  * not lost when memory ends on the way. */
-int socketdriver_receive(lua_State *L)
+static int l_receive(lua_State *L)
 {
 	struct socket_message *m = lua_touserdata(L, 1);
 	int n = l_unpack(L);
 
 	if (m->buffer)
-		luahost_hold_block(L, m->buffer);
+		block_hold(L, m->buffer);
 	m->buffer = NULL; /* from here on it is held, and not the message's */
 	return n;
 }
@@ -404,7 +406,7 @@ static int l_resolve(lua_State *L)
 }
 
 static const luaL_Reg driver_functions[] = {
-        {"unpack", l_unpack},   {"receive", socketdriver_receive},   {"connect", l_connect},
+        {"unpack", l_unpack},   {"receive", l_receive},   {"connect", l_connect},
         {"listen", l_listen},   {"bind", l_bind},
         {"start", l_start},     {"pause", l_pause},
         {"close", l_close},     {"shutdown", l_shutdown},
@@ -414,9 +416,14 @@ static const luaL_Reg driver_functions[] = {
         {NULL, NULL},
 };
 
+void socketdriver_init(void)
+{
+	block_set_unpack(l_receive);
+}
+
 int luaopen_skynet_socketdriver(lua_State *L)
 {
-	luahost_service(L); /* raises outside a service */
+	host_service(L); /* raises outside a service */
 	lua_createtable(L, 0, 24);
 	luaL_setfuncs(L, driver_functions, 0);
 	luaL_setfuncs(L, sockbuf_functions, 0);

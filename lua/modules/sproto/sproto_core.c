@@ -6,10 +6,12 @@
  * the work of whoever called newproto. A light userdata that is something else is refused by the number at its
  * beginning, as long as it points to memory.
  */
+#include "lua/modules/sproto/sproto_core.h"
+
+#include <lauxlib.h>
 #include <string.h>
 
 #include "core/base/base.h"
-#include "lua/host/lua_priv.h"
 #include "lua/modules/sproto/sproto.h"
 
 static struct sproto *check_schema(lua_State *L, int arg)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* hostcheck.check(): looks at all that the host of the calling service keeps about its tasks.
  * Nothing, or a text that says what does not fit together. */
-#include "lua/host/host.h"
+#include "lua/host/response.h"
+#include "lua/host/wait.h"
 
 #define TASKS_MAX 1000000u
 

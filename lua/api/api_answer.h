@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * skynet: answering a request.
+ *
+ * Functions of the skynet table, as Lua calls them.
+ */
+#include <lua.h>
+
+int api_context(lua_State *L);
+int api_ignoreret(lua_State *L);
+int api_response(lua_State *L);
+int api_ret(lua_State *L);
+int api_retpack(lua_State *L);

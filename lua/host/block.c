@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* Bytes of sockets on their way through a service: see block.h. */
+#include "lua/host/block.h"
+
+#include "net/net.h"
+#include "net/request.h"
+
+static lua_CFunction unpack; /* set by block_set_unpack, then constant */
+
+void block_set_unpack(lua_CFunction f)
+{
+	unpack = f;
+}
+
+void block_hold(lua_State *L, void *block)
+{
+	host_of(L)->block = block;
+}
+
+void block_lose(const struct msg *m)
+{
+	const struct socket_message *sm = msg_payload(m);
+
+	if (m->type == PTYPE_SOCKET && m->size >= sizeof(*sm) && sm->type == SOCKET_DATA)
+		net_shutdown(sm->id);
+}
+
+/* Whether the protocol's messages are unpacked by ours, which says what became of the block. In any state of the service. */
+static bool is_ours(lua_State *L, const struct proto *p)
+{
+	bool ours;
+
+	if (p->unpack_ref == LUA_NOREF)
+		return false;
+	lua_rawgeti(L, LUA_REGISTRYINDEX, p->unpack_ref);
+	ours = unpack && lua_tocfunction(L, -1) == unpack;
+	lua_pop(L, 1);
+	return ours;
+}
+
+void block_free(struct task *t)
+{
+	struct socket_message *sm = msg_payload(t->request);
+	struct host *h = t->host;
+
+	if (t->request->type != PTYPE_SOCKET || t->request->size < sizeof(*sm) || !is_ours(h->L, t->request_proto))
+		return;
+	payload_free(sm->buffer); /* not unpacked */
+	sm->buffer = NULL;
+	payload_free(h->block); /* unpacked and not taken */
+	h->block = NULL;
+}
