@@ -454,12 +454,12 @@ void control_drained(struct conn *c)
 	link_drained(link_get(c->node));
 }
 
-void control_lost(struct conn *c, const char *why)
+void control_lost(struct conn *c, bool refused, const char *why)
 {
 	uint64_t now = clock_mono_ns();
 
 	lock_held(&H.lock);
-	if (c->role == ROLE_LINK && strcmp(why, strerror(ECONNREFUSED)) == 0)
+	if (c->role == ROLE_LINK && refused)
 		peer_refused(&link_get(c->node)->peer, c->id, why, now);
 	else if (c->role == ROLE_LINK)
 		peer_lost(&link_get(c->node)->peer, c->id, why, now);

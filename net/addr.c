@@ -126,6 +126,19 @@ bool addr_numeric(const struct addr_text *t, struct addr *ret)
 	return true;
 }
 
+char *addr_describe(const char *host, int port, char *ret_text, size_t size)
+{
+	bool whole = port < 0 || (host && strncmp(host, "unix:", 5) == 0);
+
+	if (!host || !*host)
+		host = "0.0.0.0";
+	if (whole)
+		snprintf(ret_text, size, "%s", host);
+	else
+		snprintf(ret_text, size, strchr(host, ':') && *host != '[' ? "[%s]:%d" : "%s:%d", host, port);
+	return ret_text;
+}
+
 int addr_port(const struct addr *a)
 {
 	if (a->any.sa_family == AF_INET)

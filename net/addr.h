@@ -29,7 +29,9 @@ struct addr {
 /* A unix path or a numeric host ("" is 0.0.0.0) becomes a sockaddr. false: it is a name. */
 bool addr_numeric(const struct addr_text *t, struct addr *ret);
 
-/* "ip:port" (IPv6 without brackets, as the contract has it), or "unix:/path". Gives ret_text. */
+/* Host and port as the user gave them (addr_split) in one text, for messages. Returns ret_text. */
+char *addr_describe(const char *host, int port, char *ret_text, size_t size);
+/* "ip:port" (IPv6 without brackets, as the contract has it), or "unix:/path". Returns ret_text. */
 char *addr_format(const struct addr *a, char *ret_text, size_t size);
 /* The same without the port. */
 char *addr_format_ip(const struct addr *a, char *ret_text, size_t size);

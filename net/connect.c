@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,14 +24,18 @@
 #include "net/watch.h"
 #include "net/write.h"
 
-static void fail(struct socket *s, const char *why)
+/* error: an errno, or 0 when only `why` says it. */
+static void fail(struct socket *s, const char *where, int error, const char *why)
 {
+	struct net_error e;
+
+	snprintf(e.text, sizeof(e.text), "connect %s: %s", where, why);
 	if (s->owner && !s->closing)
-		event_error(s, why);
+		event_error(s, e.text);
 	if (s->handler) {
 		/* the id stays until on_close has been called with it */
 		s->state = STATE_FAILED;
-		event_close(s, why);
+		event_close(s, error, e.text);
 	} else {
 		socket_free(s);
 	}
@@ -65,24 +70,32 @@ static int try_address(struct socket *s, const struct addr *a)
 	return -r;
 }
 
+/* error: what the address before said. */
 static void try_next(struct socket *s, int error)
 {
+	char ip[ADDR_TEXT_MAX], where[ADDR_TEXT_MAX + 16];
+	const struct addr *last;
+
 	while (s->to->next < s->to->count) {
 		error = try_address(s, &s->to->at[s->to->next++]);
 		if (!error)
 			return;
 	}
-	fail(s, strerror(error));
+	last = &s->to->at[s->to->count - 1];
+	addr_describe(addr_format_ip(last, ip, sizeof(ip)), addr_port(last), where, sizeof(where));
+	fail(s, where, error, strerror(error));
 }
 
-void connect_resolved(int id, struct addr_list *to_take, const char *why)
+void connect_resolved(int id, const struct addr_text *t, struct addr_list *to_take, const char *why)
 {
+	char where[ADDR_HOST_MAX + 16];
+
 	struct socket *s = socket_lock(id);
 
 	if (!s || s->state != STATE_RESOLVING) {
 		mem_free(to_take);
 	} else if (!to_take) {
-		fail(s, why);
+		fail(s, addr_describe(t->host, t->port, where, sizeof(where)), 0, why);
 	} else {
 		s->to = to_take;
 		try_next(s, EADDRNOTAVAIL);
@@ -152,7 +165,7 @@ static int start(uint32_t owner, const struct net_handler *h, void *ud, const ch
 		int r = resolve_start(&t, connect_resolved, id);
 
 		if (r < 0)
-			connect_resolved(id, NULL, strerror(-r));
+			connect_resolved(id, &t, NULL, strerror(-r));
 	}
 	return id;
 }

@@ -5,6 +5,7 @@
 #include "net/net.h"
 
 struct addr_list;
+struct addr_text;
 struct socket;
 
 /* Connects to host and port, or, with port < 0, to an address that host holds whole (addr.h). Returns
@@ -16,9 +17,9 @@ int net_connect_handler(const struct net_handler *h, void *ud, const char *host,
 
 /* ---- for the files of net/ ---- */
 
-/* The addresses of a socket in STATE_RESOLVING are found: takes the list, or, when it is NULL, `why`
- * says what went wrong. Any thread, no lock. */
-void connect_resolved(int id, struct addr_list *to_take, const char *why);
+/* What t, the goal of a socket in STATE_RESOLVING, stands for is found: takes the list, or, when it is
+ * NULL, `why` says what went wrong. Any thread, no lock. */
+void connect_resolved(int id, const struct addr_text *t, struct addr_list *to_take, const char *why);
 /* [loop] A socket in STATE_CONNECTING is ready. Its lock is held. */
 void connect_ready(struct socket *s);
 /* Sets the options of a connected TCP socket, whose lock is held. */

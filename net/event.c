@@ -23,11 +23,9 @@
 #include "net/post.h"
 #include "net/socket.h"
 
-#define TEXT_MAX 128
-
 static bool deliver(uint32_t owner, struct socket_message head, const char *text, uint8_t flags)
 {
-	size_t n = text ? strnlen(text, TEXT_MAX) : 0;
+	size_t n = text ? strnlen(text, NET_ERROR_MAX) : 0;
 	struct msg *m = msg_create(sizeof(head) + n);
 
 	m->type = PTYPE_SOCKET;
@@ -93,9 +91,9 @@ void event_logged(FILE *out, const struct msg *m)
 struct notice {
 	int id;
 	enum { NOTICE_OPEN, NOTICE_CLOSE, NOTICE_DRAIN } what;
-	int port;
+	int number; /* of an open: the port, of a close: the errno */
 	bool has_text;
-	char text[TEXT_MAX];
+	char text[NET_ERROR_MAX];
 };
 
 static void notice_run(void *arg)
@@ -115,14 +113,14 @@ static void notice_run(void *arg)
 	if (!h)
 		return;
 	if (n->what == NOTICE_OPEN && h->on_open)
-		h->on_open(ud, n->id, n->text, n->port);
+		h->on_open(ud, n->id, n->text, n->number);
 	else if (n->what == NOTICE_CLOSE && h->on_close)
-		h->on_close(ud, n->id, n->has_text ? n->text : NULL);
+		h->on_close(ud, n->id, n->number, n->has_text ? n->text : NULL);
 	else if (n->what == NOTICE_DRAIN && h->on_drain)
 		h->on_drain(ud, n->id);
 }
 
-static void notify(struct socket *s, int what, const char *text, int port)
+static void notify(struct socket *s, int what, const char *text, int number)
 {
 	struct notice *n;
 
@@ -131,7 +129,7 @@ static void notify(struct socket *s, int what, const char *text, int port)
 	n = mem_zalloc(sizeof(*n));
 	n->id = socket_id(s);
 	n->what = what;
-	n->port = port;
+	n->number = number;
 	n->has_text = text != NULL;
 	if (text)
 		snprintf(n->text, sizeof(n->text), "%s", text);
@@ -158,13 +156,13 @@ void event_data(struct socket *s, void *payload_take, size_t size, uint8_t flags
 	}
 }
 
-void event_close(struct socket *s, const char *why)
+void event_close(struct socket *s, int error, const char *why)
 {
 	if (s->told_close)
 		return;
 	s->told_close = true;
 	send_event(s, SOCKET_CLOSE, 0, NULL);
-	notify(s, NOTICE_CLOSE, why, 0);
+	notify(s, NOTICE_CLOSE, why, error);
 }
 
 void event_error(struct socket *s, const char *why)
@@ -197,6 +195,6 @@ void event_shutdown(struct socket *s)
 {
 	/* a handler that gives its socket up hears nothing more about it */
 	if (s->owner)
-		event_close(s, NULL);
+		event_close(s, 0, NULL);
 	socket_free(s);
 }

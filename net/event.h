@@ -26,8 +26,9 @@ void event_warning(struct socket *s, unsigned kib);
 void event_drain(struct socket *s);
 /* ACCEPT for a service. Returns false when nobody is there. */
 bool event_accept(struct socket *s, int new_id, const char *peer);
-/* CLOSE, on_close. Once; later calls do nothing. why: NULL = the peer ended; only C code hears it. */
-void event_close(struct socket *s, const char *why);
+/* CLOSE, on_close. Once; later calls do nothing. Only C code hears why (NULL: the peer ended) and the
+ * errno of a failed connect. */
+void event_close(struct socket *s, int error, const char *why);
 /* The owner gives up the socket: frees it, after a CLOSE unless that was told. C code hears nothing. */
 void event_shutdown(struct socket *s);
 

@@ -8,6 +8,7 @@
 #include "net/limits.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 
 #include "core/base/base.h"
 #include "core/base/clock.h"
@@ -68,16 +69,30 @@ bool limits_exhausted(void)
 	return limits.total && get(&sum.queued) + limits.total / 16 >= limits.total;
 }
 
-const char *limits_check(const struct bound *b, const struct sendq *out, bool of_service, size_t size)
+enum limits_verdict limits_check(const struct bound *b, const struct sendq *out, bool of_service, size_t size)
 {
 	uint64_t cost = sendq_cost(size), after = out->memory + cost;
 
 	if (unlikely(after > b->limit) && (!of_service || !sendq_empty(out)))
-		return "the write queue is full (net.write_queue)";
+		return LIMITS_SOCKET_FULL;
 	if (of_service && after > NET_LOW_MARK && limits.total &&
 	    unlikely(get(&sum.queued) + cost > limits.total))
-		return "the write queues of all sockets are full (net.write_total)";
-	return NULL;
+		return LIMITS_NODE_FULL;
+	return LIMITS_OK;
+}
+
+char *limits_explain(enum limits_verdict v, const struct bound *b, const struct sendq *out, size_t size,
+		     char *ret_text, size_t text_size)
+{
+	bool all = v == LIMITS_NODE_FULL;
+	const char *what = all				  ? "queues of all sockets are full (net.write_total)"
+			   : b->limit == limits.queue ? "queue is full (net.write_queue)"
+						      : "queue is full (its own limit)";
+
+	snprintf(ret_text, text_size, "the write %s: %llu bytes wait, %zu more pass the limit of %llu", what,
+		 (unsigned long long)(all ? get(&sum.queued) : out->memory), size,
+		 (unsigned long long)(all ? limits.total : b->limit));
+	return ret_text;
 }
 
 void limits_count_refused(void)

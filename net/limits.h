@@ -52,8 +52,12 @@ void limits_init(struct bound *ret);
 void limits_set(struct bound *b, uint64_t bytes, enum net_policy policy);
 /* After each change of a queue: `memory` is what the sum shall hold of it from now on. */
 void limits_account(struct bound *b, uint64_t memory);
-/* May `size` more bytes wait in `out`? Returns NULL, or says what is full. */
-const char *limits_check(const struct bound *b, const struct sendq *out, bool of_service, size_t size);
+/* May `size` more bytes wait in `out`? */
+enum limits_verdict { LIMITS_OK, LIMITS_SOCKET_FULL, LIMITS_NODE_FULL };
+enum limits_verdict limits_check(const struct bound *b, const struct sendq *out, bool of_service, size_t size);
+/* Says in ret_text what of that did not fit where. Returns ret_text. */
+char *limits_explain(enum limits_verdict v, const struct bound *b, const struct sendq *out, size_t size,
+		     char *ret_text, size_t text_size);
 /* Returns true when the bound of all is reached, or nearly. */
 bool limits_exhausted(void);
 

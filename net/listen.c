@@ -66,49 +66,50 @@ static int listen_fd(const struct addr *a, int backlog)
 	return r;
 }
 
-static int listen_text(const struct addr_text *t, int backlog, const char **ret_error)
+/* Returns a descriptor, or -errno and in *ret_why what getaddrinfo says about it (NULL: nothing). */
+static int listen_text(const struct addr_text *t, int backlog, const char **ret_why)
 {
 	cleanup(mem_freep) struct addr_list *list = NULL;
 	struct addr a;
 	int fd = -EADDRNOTAVAIL;
 
-	if (addr_numeric(t, &a)) {
-		fd = listen_fd(&a, backlog);
-	} else {
-		*ret_error = resolve_list(t, true, &list);
-		if (*ret_error)
-			return -1;
-		for (unsigned i = 0; fd < 0 && i < list->count; i++)
-			fd = listen_fd(&list->at[i], backlog);
-	}
-	if (fd < 0) {
-		*ret_error = strerror(-fd);
-		errno = -fd;
-	}
+	*ret_why = NULL;
+	if (addr_numeric(t, &a))
+		return listen_fd(&a, backlog);
+	*ret_why = resolve_list(t, true, &list);
+	for (unsigned i = 0; fd < 0 && list && i < list->count; i++)
+		fd = listen_fd(&list->at[i], backlog);
 	return fd;
 }
 
-static int start_listen(uint32_t owner, const struct net_handler *h, void *ud, const char *host, int port,
-			int backlog, const char **ret_error)
+/* Returns error. */
+static int refuse(struct net_error *ret, const char *host, int port, int error, const char *why)
 {
-	const char *ignored, **error = ret_error ? ret_error : &ignored;
-	char text[ADDR_TEXT_MAX];
+	char where[ADDR_HOST_MAX + 16];
+
+	if (ret)
+		snprintf(ret->text, sizeof(ret->text), "listen %s: %s",
+			 addr_describe(host, port, where, sizeof(where)), why ? why : strerror(-error));
+	return error;
+}
+
+static int start_listen(uint32_t owner, const struct net_handler *h, void *ud, const char *host, int port,
+			int backlog, struct net_error *ret_error)
+{
 	struct addr_text t;
+	const char *why = addr_split(host, port, &t);
+	int fd = why ? -EINVAL : listen_text(&t, backlog, &why);
+	char text[ADDR_TEXT_MAX];
 	struct addr a = { 0 };
 	struct socket *s;
-	int fd, id;
+	int id;
 
-	*error = addr_split(host, port, &t);
-	if (*error)
-		return -1;
-	fd = listen_text(&t, backlog, error);
 	if (fd < 0)
-		return -1;
+		return refuse(ret_error, host, port, fd, why);
 	s = socket_create(owner, h, ud);
 	if (!s) {
 		close(fd);
-		*error = "too many sockets";
-		return -1;
+		return refuse(ret_error, host, port, -ENFILE, "too many sockets");
 	}
 	id = socket_id(s);
 	s->fd = fd;
@@ -124,13 +125,13 @@ static int start_listen(uint32_t owner, const struct net_handler *h, void *ud, c
 	return id;
 }
 
-int net_listen(uint32_t owner, const char *host, int port, int backlog, const char **ret_error)
+int net_listen(uint32_t owner, const char *host, int port, int backlog, struct net_error *ret_error)
 {
 	return start_listen(owner, NULL, NULL, host, port, backlog, ret_error);
 }
 
 int net_listen_handler(const struct net_handler *h, void *ud, const char *host, int port, int backlog,
-		       const char **ret_error)
+		       struct net_error *ret_error)
 {
 	return start_listen(0, h, ud, host, port, backlog, ret_error);
 }

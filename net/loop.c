@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <stddef.h>
 
-#include "core/actor/service.h"
+#include "core/actor/msg.h"
 #include "core/log/msglog.h"
 #include "core/sched/sched.h"
 #include "net/connect.h"

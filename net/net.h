@@ -44,6 +44,12 @@ enum {
 	SOCKET_WARNING = 7,
 };
 
+/* What went wrong and where: "listen 0.0.0.0:8001: Address already in use". */
+#define NET_ERROR_MAX 384
+struct net_error {
+	char text[NET_ERROR_MAX];
+};
+
 /* The functions of a C owner. The loop calls them; any may be NULL. */
 struct net_handler {
 	/* Bytes arrived; valid during the call. */
@@ -54,8 +60,8 @@ struct net_handler {
 	/* A listener got a connection; call net_start_handler(new_id, ...) or net_close(new_id). */
 	void (*on_accept)(void *ud, int id, int new_id, const char *peer);
 	/* The peer ended, or the socket failed (why != NULL). Once; the id is still to be closed by
-	 * net_close, except after a failed connect. */
-	void (*on_close)(void *ud, int id, const char *why);
+	 * net_close, except after a failed connect, of which `error` is the errno (else 0). */
+	void (*on_close)(void *ud, int id, int error, const char *why);
 	/* The write queue, which was over the low mark, is empty again. */
 	void (*on_drain)(void *ud, int id);
 };

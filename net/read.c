@@ -54,7 +54,7 @@ static void ended(struct socket *s)
 		return;
 	}
 	s->eof = true;
-	event_close(s, NULL);
+	event_close(s, 0, NULL);
 	watch_or_fail(s);
 }
 

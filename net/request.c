@@ -115,7 +115,7 @@ void net_pause(uint32_t owner, int id)
 static void close_slowly(struct socket *s)
 {
 	if (s->owner)
-		event_close(s, NULL);
+		event_close(s, 0, NULL);
 	s->closing = true;
 	s->handler = NULL;
 	s->closing_ns = s->closed_ns = clock_mono_ns();

@@ -92,7 +92,7 @@ static void answer_locked(struct question *q, unsigned generation)
 	why = resolve_list(&q->text, false, &list);
 	lock_take(&resolver.lock);
 	if (resolver.generation == generation) {
-		q->done(q->id, list, why);
+		q->done(q->id, &q->text, list, why);
 		resolver.idle++;
 	} else {
 		mem_free(list);

@@ -57,7 +57,7 @@ void watch_failed(struct socket *s, const char *why)
 		s->write_failed = true;
 		sendq_clear(&s->out);
 		socket_account(s);
-		event_close(s, why);
+		event_close(s, 0, why);
 		if (s->fd >= 0)
 			watch(s);
 	}

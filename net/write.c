@@ -133,15 +133,15 @@ static void say_closed(struct socket *s, const char *what)
 	if (s->fd >= 0)
 		socket_address(s, true, peer, sizeof(peer));
 	log_printf(LOG_LEVEL_WARNING, s->owner,
-		   "socket %d (%s) is closed: %s, %llu bytes wait for a peer that does not read "
-		   "(%llu such sockets so far)",
-		   socket_id(s), peer, what, (unsigned long long)s->out.bytes,
-		   (unsigned long long)so_far);
+		   "socket %d (%s) is closed: %s, its peer does not read (%llu such sockets so far)",
+		   socket_id(s), peer, what, (unsigned long long)so_far);
 }
 
 /* More bytes may not wait: does what the socket's policy says. */
-static void enforce(struct socket *s, const char *what)
+static void enforce(struct socket *s, enum limits_verdict v, size_t size)
 {
+	char what[NET_ERROR_MAX];
+
 	s->bound.refused++;
 	if (!s->owner)
 		return; /* a C owner knows by the result */
@@ -153,6 +153,7 @@ static void enforce(struct socket *s, const char *what)
 			event_warning(s, (unsigned)((s->out.bytes + 1023) / 1024));
 		return;
 	}
+	limits_explain(v, &s->bound, &s->out, size, what, sizeof(what));
 	say_closed(s, what);
 	event_error(s, what);
 	event_shutdown(s);
@@ -162,7 +163,7 @@ static void enforce(struct socket *s, const char *what)
 static int admit(struct socket *s, size_t size)
 {
 	int dropped = s->owner ? 0 : -1; /* C code wants to know */
-	const char *full;
+	enum limits_verdict v;
 
 	if (s->closing || s->state == STATE_FAILED || s->state == STATE_NEW)
 		return -1;
@@ -172,10 +173,10 @@ static int admit(struct socket *s, size_t size)
 	}
 	if (s->write_failed || s->state == STATE_PREACCEPT)
 		return dropped;
-	full = limits_check(&s->bound, &s->out, s->owner != 0, size);
-	if (likely(!full))
+	v = limits_check(&s->bound, &s->out, s->owner != 0, size);
+	if (likely(v == LIMITS_OK))
 		return 1;
-	enforce(s, full);
+	enforce(s, v, size);
 	return -1;
 }
 

@@ -155,7 +155,7 @@ static void on_data(void *ud, int id, const void *data, size_t size)
 	}
 }
 
-static void on_close(void *ud, int id, const char *why)
+static void on_close(void *ud, int id, int error, const char *why)
 {
 	struct connection *c = find(id);
 
@@ -183,7 +183,7 @@ static void on_accept(void *ud, int id, int new_id, const char *peer)
 		drop(c);
 }
 
-static void on_listener_close(void *ud, int id, const char *why)
+static void on_listener_close(void *ud, int id, int error, const char *why)
 {
 	log_error("control socket %s failed: %s", path, why ? why : "closed");
 	net_close(id);
@@ -193,73 +193,75 @@ static const struct net_handler listen_handler = { .on_accept = on_accept, .on_c
 
 /* ---- life ---- */
 
-/* Listens on `path`. 0 or -errno. */
-static int open_path(const char **ret_why)
+/* Listens on `path`. Returns 0 or -errno. */
+static int open_path(struct net_error *ret_error)
 {
 	cleanup(mem_freep) char *address = mem_printf("unix:%s", path);
 
-	errno = 0;
-	listener = net_listen_handler(&listen_handler, NULL, address, -1, BACKLOG, ret_why);
+	listener = net_listen_handler(&listen_handler, NULL, address, -1, BACKLOG, ret_error);
 	if (listener < 0)
-		return errno ? -errno : -EINVAL;
+		return listener;
 	net_keep_descriptors(listener);
 	/* the peer's uid is checked as well; this keeps strangers from filling the backlog */
 	(void)chmod(path, 0600);
 	return 0;
 }
 
-static int open_named(const char *where, const char **ret_why)
+/* Returns error. */
+static int refused(struct net_error *ret, const char *where, int error)
+{
+	snprintf(ret->text, sizeof(ret->text), "%s: %s", where, strerror(-error));
+	return error;
+}
+
+static int open_named(const char *where, struct net_error *ret_error)
 {
 	if (strncmp(where, "unix:", 5) == 0)
 		where += 5;
 	if (snprintf(path, sizeof(path), "%s", where) >= (int)sizeof(path))
-		return -ENAMETOOLONG;
-	return open_path(ret_why);
+		return refused(ret_error, where, -ENAMETOOLONG);
+	return open_path(ret_error);
 }
 
-static int open_in_place(unsigned place, const char *node)
+static int open_in_place(unsigned place, const char *node, struct net_error *ret_error)
 {
-	const char *why;
 	int r = -EADDRINUSE;
 
 	for (unsigned i = 1; i <= SOCKPATH_NUMBERS && r == -EADDRINUSE; i++) {
 		r = sockpath_make(place, node, i, path);
-		if (r == 0)
-			r = open_path(&why);
+		r = r == 0 ? open_path(ret_error) : refused(ret_error, path, r);
 	}
 	return r;
 }
 
 /* Why it failed is told of the first place that was for us. */
-static int open_default(const char *node)
+static int open_default(const char *node, struct net_error *ret_error)
 {
-	char first_path[SOCKPATH_MAX] = "";
-	int first = -ENOENT, r = -ENOENT;
+	int first = refused(ret_error, "no place is for this user", -ENOENT), r = first;
 
 	for (unsigned place = 0; place < SOCKPATH_PLACES && r < 0; place++) {
+		struct net_error error;
+
 		path[0] = 0;
-		r = open_in_place(place, node);
+		r = open_in_place(place, node, &error);
 		if (r < 0 && first == -ENOENT && *path) {
 			first = r;
-			memcpy(first_path, path, sizeof(first_path));
+			*ret_error = error;
 		}
 	}
-	if (r == 0)
-		return 0;
-	memcpy(path, first_path, sizeof(path));
-	return first;
+	return r < 0 ? first : 0;
 }
 
 int admin_open(const char *node, const char *where, char **ret_error)
 {
-	const char *why = NULL;
-	int r = where ? open_named(where, &why) : open_default(node);
+	struct net_error error;
+	int r = where ? open_named(where, &error) : open_default(node, &error);
 
 	if (r == 0) {
 		log_info("control socket %s", path);
 		return 0;
 	}
-	*ret_error = mem_printf("control socket %s: %s", where ? where : path, why ? why : strerror(-r));
+	*ret_error = mem_printf("control socket: %s", error.text);
 	listener = 0;
 	path[0] = 0;
 	return r;

@@ -149,7 +149,7 @@ static void on_data(void *ud, int id, const void *data, size_t n)
 	if (is_stranger(c)) {
 		conn_refuse(c, "these bytes are not of a harbor");
 	} else {
-		control_lost(c, "it sent bytes that are no frame");
+		control_lost(c, false, "it sent bytes that are no frame");
 		end(c);
 	}
 	lock_release(&H.lock);
@@ -167,14 +167,14 @@ static void on_open(void *ud, int id, const char *text, int port)
 	lock_release(&H.lock);
 }
 
-static void on_close(void *ud, int id, const char *why)
+static void on_close(void *ud, int id, int error, const char *why)
 {
 	struct conn *c = ud;
 
 	(void)id;
 	lock_take(&H.lock);
 	if (!c->closed) {
-		control_lost(c, why ? why : "the connection was closed");
+		control_lost(c, error == ECONNREFUSED, why ? why : "the connection was closed");
 		end(c);
 	}
 	lock_release(&H.lock);
@@ -232,18 +232,15 @@ static const struct net_handler listener = { .on_accept = on_accept };
 
 int conn_listen(const char *address, bool for_master, char **ret_error)
 {
-	const char *why = NULL;
-	int id;
+	struct net_error error;
+	int id = net_listen_handler(&listener, for_master ? &C : NULL, address, -1, BACKLOG, &error);
 
-	id = net_listen_handler(&listener, for_master ? &C : NULL, address, -1, BACKLOG, &why);
 	if (id > 0) {
 		C.listeners[for_master] = id;
 		return id;
 	}
-	*ret_error = mem_printf("cannot listen on %s: %s", address, why ? why : "bad address");
-	if (!why)
-		return -EINVAL;
-	return strcmp(why, strerror(EACCES)) == 0 ? -EACCES : -EADDRINUSE;
+	*ret_error = mem_strdup(error.text);
+	return id == -EACCES ? -EACCES : -EADDRINUSE;
 }
 
 int conn_connect(const char *address, enum conn_role role, unsigned node)

@@ -35,7 +35,7 @@ void control_open(struct conn *c, const char *peer);
 void control_frame(struct conn *c, const struct wire_control *f);
 void control_heard(struct conn *c);
 void control_drained(struct conn *c);
-void control_lost(struct conn *c, const char *why);
+void control_lost(struct conn *c, bool refused, const char *why);
 
 /* A listener; its id, or a negative errno and a text. */
 int conn_listen(const char *address, bool for_master, char **ret_error);

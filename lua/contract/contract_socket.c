@@ -82,13 +82,12 @@ int skynet_socket_sendbuffer_lowpriority(struct skynet_context *ctx, struct sock
 
 int skynet_socket_listen(struct skynet_context *ctx, const char *host, int port, int backlog)
 {
-	const char *why = NULL;
-	int id = net_listen(self(ctx), host && *host ? host : "0.0.0.0", port, backlog, &why);
+	struct net_error error;
+	int id = net_listen(self(ctx), host && *host ? host : "0.0.0.0", port, backlog, &error);
 
 	if (id < 0)
-		log_printf(LOG_LEVEL_ERROR, self(ctx), "socket: cannot listen on %s:%d: %s", host && *host ? host : "*",
-			   port, why ? why : "unknown");
-	return id;
+		log_printf(LOG_LEVEL_ERROR, self(ctx), "socket: %s", error.text);
+	return id < 0 ? -1 : id;
 }
 
 int skynet_socket_connect(struct skynet_context *ctx, const char *host, int port)

@@ -269,7 +269,7 @@ tap.run {
 		end
 		tap.logged("the first word is S", from)
 		tap.logged("no such watchdog", from)
-		tap.logged("gate: 127.0.0.1:" .. port, from)
+		tap.logged(("gate: listen 127.0.0.1:%d: Address already in use"):format(port), from)
 		socket.close(id)
 	end },
 	{ "two hundred clients of which many say nonsense and leave in the middle", function()

@@ -135,7 +135,7 @@ tap.run {
 
 	{ "listening on a taken port raises Listen error", function()
 		local id, _, port = socket.listen("127.0.0.1", 0)
-		raises("Listen error", socket.listen, "127.0.0.1", port)
+		raises(("Listen error (listen 127.0.0.1:%d: Address already in use)"):format(port), socket.listen, "127.0.0.1", port)
 		socket.close(id)
 	end },
 
@@ -144,7 +144,7 @@ tap.run {
 		socket.close(lid)
 		local id, err = socket.open("127.0.0.1", port)
 		equal(id, nil)
-		equal(err, "Connection refused")
+		equal(err, ("connect 127.0.0.1:%d: Connection refused"):format(port))
 	end },
 
 	{ "binding a descriptor that is not open gives nil and a reason", function()

@@ -83,7 +83,7 @@ local function on_high(s, size, need)
 	if s.overflow then
 		driver.clear(s.buffer)
 	elseif size > limit_of(s, need) then
-		log("socket buffer overflow: fd=%d size=%d", s.id, size)
+		log("socket buffer overflow: fd=%d size=%d limit=%s", s.id, size, limit_of(s, need))
 		s.overflow, s.high = true, 0
 		driver.clear(s.buffer)
 		driver.close(s.id)

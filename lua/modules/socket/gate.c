@@ -328,6 +328,7 @@ static int init(void *instance, struct service *s, const char *args)
 {
 	struct gate *g = instance;
 	struct gate_setup setup;
+	struct net_error error;
 	const char *why = gate_parse_setup(args ? args : "", &setup);
 
 	if (why)
@@ -341,10 +342,11 @@ static int init(void *instance, struct service *s, const char *args)
 		if (!g->watchdog)
 			return refuse(s, setup.watchdog, "no such watchdog");
 	}
-	g->listener = net_listen(service_handle(s), setup.bind, -1, BACKLOG, &why);
+	g->listener = net_listen(service_handle(s), setup.bind, -1, BACKLOG, &error);
 	if (g->listener < 0) {
 		g->listener = NO_LISTENER;
-		return refuse(s, setup.bind, why);
+		service_log(s, LOG_LEVEL_ERROR, "gate: %s", error.text);
+		return -1;
 	}
 	g->buckets = power_of_two(g->max);
 	g->clients = mem_zalloc(g->buckets * sizeof(*g->clients));

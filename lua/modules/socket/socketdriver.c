@@ -113,13 +113,14 @@ static int l_connect(lua_State *L)
 /* listen(address [, port [, backlog]]) -> id */
 static int l_listen(lua_State *L)
 {
-	const char *addr = luaL_checkstring(L, 1), *why = NULL;
+	const char *addr = luaL_checkstring(L, 1);
 	int port = check_address(L, addr, 2);
 	int backlog = (int)luaL_optinteger(L, 3, BACKLOG);
-	int id = net_listen(self(L), addr, port, backlog, &why);
+	struct net_error error;
+	int id = net_listen(self(L), addr, port, backlog, &error);
 
 	if (id < 0)
-		return luaL_error(L, "Listen error (%s)", why ? why : "unknown");
+		return luaL_error(L, "Listen error (%s)", error.text);
 	lua_pushinteger(L, id);
 	return 1;
 }
@@ -366,7 +367,7 @@ static int l_info(lua_State *L)
 {
 	lua_newtable(L);
 	luaL_checkstack(L, 8, NULL);
-	net_foreach(add_info, L); /* it may be left by an error (netinfo.c) */
+	net_foreach(add_info, L); /* it may be left by an error (info.c) */
 	return 1;
 }
 

@@ -32,7 +32,7 @@
 struct probe {
 	int id;
 	unsigned opens, accepts, closes, drains;
-	int port, accepted;
+	int port, accepted, error;
 	char text[128], why[128];
 	char *data;
 	size_t size;
@@ -75,11 +75,12 @@ static inline void probe_accept(void *ud, int id, int new_id, const char *peer)
 		assert_int_equal(net_start_handler(new_id, &probe_handler, p->child), 0);
 }
 
-static inline void probe_close(void *ud, int id, const char *why)
+static inline void probe_close(void *ud, int id, int error, const char *why)
 {
 	struct probe *p = ud;
 
 	p->closes++;
+	p->error = error;
 	snprintf(p->why, sizeof(p->why), "%s", why ? why : "(end)");
 }
 
@@ -135,8 +136,7 @@ static inline int net_teardown(void **state)
 
 static inline int listen_any(struct probe *p)
 {
-	const char *error = NULL;
-	int id = net_listen_handler(&probe_handler, p, "127.0.0.1", 0, 512, &error);
+	int id = net_listen_handler(&probe_handler, p, "127.0.0.1", 0, 512, NULL);
 
 	assert_true(id > 0);
 	until(p->opens == 1);

@@ -14,9 +14,8 @@
 static void port_0_gives_a_real_port(void **state)
 {
 	struct probe l = { 0 };
-	const char *error = NULL;
 	char text[64], want[64];
-	int id = net_listen_handler(&probe_handler, &l, "127.0.0.1:0", -1, 16, &error);
+	int id = net_listen_handler(&probe_handler, &l, "127.0.0.1:0", -1, 16, NULL);
 
 	assert_true(id > 0);
 	/* known at once, before the loop has said so */
@@ -30,16 +29,23 @@ static void port_0_gives_a_real_port(void **state)
 static void a_taken_port_is_an_error_with_its_reason(void **state)
 {
 	struct probe l = { 0 };
-	const char *error = NULL;
+	struct net_error e;
 	int port = listen_any(&l);
+	char want[128];
 
-	assert_int_equal(net_listen_handler(&probe_handler, &l, "127.0.0.1", port, 16, &error), -1);
-	assert_string_equal(error, "Address already in use");
-	assert_int_equal(net_listen_handler(&probe_handler, &l, "127.0.0.1", port, 16, NULL), -1);
-	assert_int_equal(net_listen_handler(&probe_handler, &l, "nonsense", -1, 16, &error), -1);
-	assert_string_equal(error, "address has no port");
-	assert_int_equal(net_listen_handler(&probe_handler, &l, "host.invalid", 1, 16, &error), -1);
-	assert_true(strlen(error) > 0);
+	assert_int_equal(net_listen_handler(&probe_handler, &l, "127.0.0.1", port, 16, &e), -EADDRINUSE);
+	snprintf(want, sizeof(want), "listen 127.0.0.1:%d: Address already in use", port);
+	assert_string_equal(e.text, want);
+	assert_int_equal(net_listen_handler(&probe_handler, &l, "127.0.0.1", port, 16, NULL), -EADDRINUSE);
+	assert_int_equal(net_listen_handler(&probe_handler, &l, NULL, port, 16, &e), -EADDRINUSE);
+	snprintf(want, sizeof(want), "listen 0.0.0.0:%d: Address already in use", port);
+	assert_string_equal(e.text, want);
+	assert_int_equal(net_listen_handler(&probe_handler, &l, "nonsense", -1, 16, &e), -EINVAL);
+	assert_string_equal(e.text, "listen nonsense: address has no port");
+	assert_int_equal(net_listen_handler(&probe_handler, &l, "1::2:3", 70000, 16, &e), -EINVAL);
+	assert_string_equal(e.text, "listen [1::2:3]:70000: invalid port");
+	assert_int_equal(net_listen_handler(&probe_handler, &l, "host.invalid", 1, 16, &e), -EADDRNOTAVAIL);
+	assert_non_null(strstr(e.text, "listen host.invalid:1: "));
 	assert_int_equal(net_count(), 1);
 }
 
@@ -166,8 +172,8 @@ static void a_live_unix_path_is_refused_and_a_stale_one_taken_over(void **state)
 {
 	struct probe l = { 0 }, second = { 0 };
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	const char *error = NULL;
-	char address[64];
+	struct net_error e;
+	char address[64], want[128];
 	int fd;
 
 	unix_address(address, sizeof(address));
@@ -178,14 +184,15 @@ static void a_live_unix_path_is_refused_and_a_stale_one_taken_over(void **state)
 	close(fd);
 	l.id = net_listen_handler(&probe_handler, &l, address, -1, 16, NULL);
 	assert_true(l.id > 0);
-	assert_int_equal(net_listen_handler(&probe_handler, &second, address, -1, 16, &error), -1);
-	assert_string_equal(error, "Address already in use");
+	assert_int_equal(net_listen_handler(&probe_handler, &second, address, -1, 16, &e), -EADDRINUSE);
+	snprintf(want, sizeof(want), "listen %s: Address already in use", address);
+	assert_string_equal(e.text, want);
 	net_close(l.id);
 	/* a plain file is nobody's stale socket */
 	fd = open(address + 5, O_CREAT | O_WRONLY, 0600);
 	assert_true(fd >= 0);
 	close(fd);
-	assert_int_equal(net_listen_handler(&probe_handler, &l, address, -1, 16, &error), -1);
+	assert_int_equal(net_listen_handler(&probe_handler, &l, address, -1, 16, NULL), -EADDRINUSE);
 	assert_int_equal(unlink(address + 5), 0);
 }
 

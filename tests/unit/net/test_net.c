@@ -84,13 +84,16 @@ static void a_large_message_from_the_peer_is_read_whole(void **state)
 static void a_refused_connection_is_told_once_with_the_reason(void **state)
 {
 	struct probe l = { 0 }, client = { 0 };
+	char want[64];
 
 	listen_any(&l);
 	net_close(l.id);
 	client.id = net_connect_handler(&probe_handler, &client, "127.0.0.1", l.port);
 	assert_true(client.id > 0);
 	until(client.closes == 1);
-	assert_string_equal(client.why, "Connection refused");
+	snprintf(want, sizeof(want), "connect 127.0.0.1:%d: Connection refused", l.port);
+	assert_string_equal(client.why, want);
+	assert_int_equal(client.error, ECONNREFUSED);
 	assert_int_equal(client.opens, 0);
 	assert_int_equal(net_count(), 0); /* a failed connect needs no close */
 	turn(0);
@@ -105,7 +108,7 @@ static void a_failed_unix_connect_is_told_on_the_loop(void **state)
 	assert_true(client.id > 0);
 	assert_int_equal(client.closes, 0);
 	until(client.closes == 1);
-	assert_string_equal(client.why, "No such file or directory");
+	assert_string_equal(client.why, "connect unix:/nonexistent/x.sock: No such file or directory");
 }
 
 static void a_connect_that_was_closed_is_silent(void **state)
@@ -143,7 +146,7 @@ static void an_unknown_name_is_told_as_a_failure(void **state)
 	client.id = net_connect_handler(&probe_handler, &client, "no-such-host.invalid", 80);
 	assert_true(client.id > 0);
 	until(client.closes == 1);
-	assert_true(strlen(client.why) > 0);
+	assert_non_null(strstr(client.why, "connect no-such-host.invalid:80: "));
 	assert_int_equal(net_count(), 0);
 }
 
@@ -165,7 +168,7 @@ static void the_next_address_is_tried_when_one_refuses(void **state)
 	s->state = STATE_RESOLVING;
 	id = socket_id(s);
 	socket_unlock(s);
-	connect_resolved(id, list, NULL);
+	connect_resolved(id, &t, list, NULL);
 	until(client.opens == 1);
 	assert_int_equal(client.closes, 0);
 	assert_string_equal(client.text, "127.0.0.1");
