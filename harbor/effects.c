@@ -1,27 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* The hands of the state machines: what peer.c, member.c and master.c decide becomes sockets, links, names and
- * answers here; what sockets and the clock say is given to them. All on the net loop, under H.lock.
- *
- * One timer serves everybody. Any event that may have moved a deadline calls control_touch(), which posts one
- * look at all of them; a look costs microseconds and many events share one. */
-#include <errno.h>
+/* The hands of the state machines, in the order peer, member, master. A peer is a part of its link,
+ * and gets its hands when the master names it first. */
+#include "harbor/effects.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "core/base/clock.h"
 #include "core/actor/handle.h"
-#include "core/log/log.h"
 #include "core/actor/remote.h"
 #include "core/actor/service.h"
+#include "core/base/clock.h"
+#include "core/log/log.h"
 #include "harbor/announce.h"
 #include "harbor/link/conn.h"
-#include "harbor/harbor_priv.h"
 #include "harbor/link/link.h"
-#include "net/info.h"
+#include "harbor/state.h"
+#include "harbor/watch.h"
 #include "net/post.h"
-#include "net/timer.h"
-
-#define STOP_LOOK_NS (2 * NS_PER_MS)
 
 /* ---- peers ---- */
 
@@ -127,20 +122,6 @@ static struct link *link_known(unsigned id)
 	if (!l->peer.ops)
 		peer_init(&l->peer, &peer_hands, &H.self, id);
 	return l;
-}
-
-void control_overrun(struct link *l)
-{
-	int conn;
-
-	lock_take(&H.lock);
-	conn = l->peer.state == PEER_UP ? l->peer.conn : 0;
-	if (conn) {
-		peer_lost(&l->peer, conn, "it does not read, and its calls cannot be told", clock_mono_ns());
-		conn_close(conn);
-	}
-	lock_release(&H.lock);
-	control_touch();
 }
 
 /* ---- what the master says ---- */
@@ -286,7 +267,7 @@ static void member_is(void *ud, enum member_state st, const char *why)
 	}
 }
 
-const struct member_ops control_member_ops = {
+const struct member_ops effects_member_ops = {
 	.connect = member_connect,
 	.write = member_write,
 	.close = member_close,
@@ -330,243 +311,8 @@ static void master_wants_flush(void *ud)
 	net_post(flush_master, NULL);
 }
 
-const struct master_ops control_master_ops = { master_write, master_close, master_wants_flush };
-
-/* ---- first frames ---- */
-
-static void turn_away(struct conn *c, enum wire_code code, const char *text)
-{
-	struct wire_control out = { .kind = WIRE_REFUSE, .code = code };
-
-	snprintf(out.text, sizeof(out.text), "%s", text);
-	conn_write(c->id, &out);
-	conn_refuse(c, text);
-}
-
-/* Is it one of ours, and does it speak our language? */
-static bool admit(struct conn *c, const struct wire_control *f, enum wire_kind kind)
-{
-	if (f->kind != kind) {
-		turn_away(c, WIRE_INVALID, kind == WIRE_JOIN ? "this is a master's port" : "this is a port for links");
-		return false;
-	}
-	/* a stranger learns no more than that he is one */
-	if (strcmp(f->cluster, H.self.cluster) != 0) {
-		turn_away(c, WIRE_OTHER_CLUSTER, "it is of another cluster (cluster.name)");
-		return false;
-	}
-	if (!wire_common_version(f->version_min, f->version)) {
-		turn_away(c, WIRE_OTHER_VERSION, "it speaks another version of the protocol");
-		return false;
-	}
-	return true;
-}
-
-static void greet_peer(struct conn *c, const struct wire_control *f)
-{
-	struct link *l;
-
-	if (!admit(c, f, WIRE_HELLO))
-		return;
-	if (H.stopping || !H.self.id) {
-		turn_away(c, WIRE_NOT_HERE, "this node is not in the cluster just now");
-		return;
-	}
-	l = f->id <= 255 ? link_find(f->id) : NULL;
-	if (!l || !l->peer.epoch || l->peer.epoch != f->epoch) {
-		turn_away(c, WIRE_NOT_HERE, PEER_NOT_NAMED);
-		return;
-	}
-	if (!peer_hello(&l->peer, c->id, f, clock_mono_ns()))
-		conn_close(c->id); /* no stranger: it knows why */
-}
-
-static void greet_member(struct conn *c, const struct wire_control *f)
-{
-	if (!admit(c, f, WIRE_JOIN))
-		return;
-	c->role = ROLE_MEMBER;
-	c->deadline_ns = 0;
-	if (!master_join(H.master, c->id, f, clock_mono_ns()))
-		conn_close(c->id);
-}
-
-/* ---- what conn.c tells ---- */
-
-/* We talk to the master: what others are told about us, and what we make of what we are told, depends on the way. */
-static void learn_addresses(int conn, const char *master_host)
-{
-	char local[ANNOUNCE_MAX] = "";
-
-	snprintf(H.master_host, sizeof(H.master_host), "%s", master_host);
-	if (!H.any_address[0])
-		return;
-	(void)net_local_address(conn, local, sizeof(local));
-	announce_own(H.any_address, local, H.self.address);
-}
-
-void control_open(struct conn *c, const char *peer)
-{
-	lock_held(&H.lock);
-	if (c->role == ROLE_LINK) {
-		peer_connected(&link_get(c->node)->peer, c->id, clock_mono_ns());
-	} else if (c->role == ROLE_MASTER) {
-		learn_addresses(c->id, peer);
-		member_connected(&H.member, c->id, clock_mono_ns());
-	}
-	control_touch();
-}
-
-void control_frame(struct conn *c, const struct wire_control *f)
-{
-	uint64_t now = clock_mono_ns();
-
-	lock_held(&H.lock);
-	switch (c->role) {
-	case ROLE_STRANGER:
-		greet_peer(c, f);
-		break;
-	case ROLE_CALLER:
-		greet_member(c, f);
-		break;
-	case ROLE_LINK:
-		peer_input(&link_get(c->node)->peer, c->id, f, now);
-		break;
-	case ROLE_MASTER:
-		member_input(&H.member, c->id, f, now);
-		break;
-	case ROLE_MEMBER:
-		master_input(H.master, c->id, f, now);
-		break;
-	}
-	if (f->kind != WIRE_PING && f->kind != WIRE_PONG && f->kind != WIRE_NAME)
-		control_touch();
-}
-
-void control_heard(struct conn *c)
-{
-	if (c->role == ROLE_LINK)
-		peer_heard(&link_get(c->node)->peer, c->id, clock_mono_ns());
-}
-
-void control_drained(struct conn *c)
-{
-	link_drained(link_get(c->node));
-}
-
-void control_lost(struct conn *c, bool refused, const char *why)
-{
-	uint64_t now = clock_mono_ns();
-
-	lock_held(&H.lock);
-	if (c->role == ROLE_LINK && refused)
-		peer_refused(&link_get(c->node)->peer, c->id, why, now);
-	else if (c->role == ROLE_LINK)
-		peer_lost(&link_get(c->node)->peer, c->id, why, now);
-	else if (c->role == ROLE_MASTER)
-		member_lost(&H.member, c->id, why, now);
-	else if (c->role == ROLE_MEMBER)
-		master_lost(H.master, c->id, now);
-	control_touch();
-}
-
-/* ---- time ---- */
-
-static uint64_t sooner(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static void look(void *arg)
-{
-	H.touched = false;
-	control_tick(arg);
-}
-
-void control_touch(void)
-{
-	if (H.touched)
-		return;
-	H.touched = true;
-	net_post(look, NULL);
-}
-
-static bool links_are_empty(void)
-{
-	for (unsigned i = 1; i < 256; i++) {
-		struct link *l = link_find(i);
-
-		/* relaxed: looked at again and again */
-		if (l && l->peer.state == PEER_UP &&
-		    atomic_load_explicit(&l->waiting_bytes, memory_order_relaxed))
-			return false;
-	}
-	return true;
-}
-
-/* What waits goes out, then goodbye, then the sockets drain. */
-static uint64_t tick_stopping(uint64_t now)
-{
-	if (!H.goodbye_said && (links_are_empty() || now >= H.goodbye_at_ns)) {
-		for (unsigned i = 1; i < 256; i++)
-			if (link_find(i))
-				peer_stop(&link_find(i)->peer);
-		member_stop(&H.member);
-		H.goodbye_said = true;
-	}
-	if (H.goodbye_said && conn_all_sent() && !H.stopped) {
-		H.stopped = true;
-		pthread_cond_broadcast(&H.stopped_now);
-	}
-	return H.stopped ? UINT64_MAX : now + STOP_LOOK_NS;
-}
-
-/* Who asks for a name that did not come is told whether the master could have known it. */
-static uint64_t expire_names(uint64_t now)
-{
-	char why[512];
-
-	if (H.member.state == MEMBER_JOINED)
-		return directory_expire(&H.directory, now, REMOTE_NO_NAME);
-	snprintf(why, sizeof(why), REMOTE_NO_NAME " here (%s)", H.member.why);
-	return directory_expire(&H.directory, now, why);
-}
-
-void control_tick(void *ud)
-{
-	uint64_t now = clock_mono_ns(), next;
-
-	(void)ud;
-	lock_take(&H.lock);
-	next = conn_tick(now);
-	for (unsigned i = 1; i < 256 && !H.stopping; i++) {
-		struct link *l = link_find(i);
-
-		if (l)
-			next = sooner(next, peer_tick(&l->peer, now));
-	}
-	if (!H.stopping)
-		next = sooner(next, member_tick(&H.member, now));
-	else
-		next = sooner(next, tick_stopping(now));
-	if (H.master)
-		next = sooner(next, master_tick(H.master, now));
-	next = sooner(next, expire_names(now));
-	if (next == UINT64_MAX)
-		net_timer_clear(H.timer);
-	else
-		net_timer_set(H.timer, next > now ? next : now);
-	lock_release(&H.lock);
-}
-
-void control_stop(void *arg)
-{
-	uint64_t timeout_ns = *(uint64_t *)arg;
-
-	lock_take(&H.lock);
-	H.stopping = true;
-	H.goodbye_at_ns = clock_mono_ns() + timeout_ns / 2;
-	conn_stop_listening();
-	lock_release(&H.lock);
-	control_tick(NULL);
-}
+const struct master_ops effects_master_ops = {
+	.write = master_write,
+	.close = master_close,
+	.want_flush = master_wants_flush,
+};

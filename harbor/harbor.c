@@ -11,16 +11,18 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "core/base/clock.h"
 #include "core/actor/handle.h"
-#include "core/log/log.h"
-#include "core/base/mem.h"
-#include "core/actor/names.h"
 #include "core/actor/remote.h"
 #include "core/actor/service.h"
+#include "core/base/clock.h"
+#include "core/base/mem.h"
+#include "core/log/log.h"
+#include "harbor/effects.h"
+#include "harbor/events.h"
 #include "harbor/link/conn.h"
-#include "harbor/harbor_priv.h"
 #include "harbor/link/link.h"
+#include "harbor/state.h"
+#include "harbor/watch.h"
 #include "net/info.h"
 #include "net/post.h"
 #include "net/timer.h"
@@ -28,8 +30,6 @@
 
 /* A registration waits as long as a message to an unknown name; if that does not wait, so long. */
 #define REQUEST_WAIT_MS UINT64_C(10000)
-
-struct harbor H = { .lock = LOCK_INIT(harbor), .stopped_now = PTHREAD_COND_INITIALIZER };
 
 /* ---- jobs ---- */
 
@@ -110,7 +110,7 @@ static void run_job(void *arg)
 	}
 	lock_release(&H.lock);
 	if (j->kind == JOB_REGISTER || j->kind == JOB_RELEASE)
-		control_touch(); /* it has a deadline */
+		events_touch(); /* it has a deadline */
 }
 
 static void post_job(const struct job *proto, const char *name)
@@ -126,7 +126,7 @@ static void post_job(const struct job *proto, const char *name)
 static void touch(void *arg)
 {
 	(void)arg;
-	control_touch();
+	events_touch();
 }
 
 /* ---- core/actor/remote.h; any thread ---- */
@@ -254,7 +254,7 @@ static int init_master(const struct harbor_config *c, char **ret_error)
 
 	if (r < 0)
 		return r;
-	H.master = master_create(&control_master_ops, NULL, &registry_sqlite, &mc, clock_mono_ns());
+	H.master = master_create(&effects_master_ops, NULL, &registry_sqlite, &mc, clock_mono_ns());
 	if (!H.master) {
 		*ret_error = mem_printf("the registry in %s cannot be read", c->state_dir ? c->state_dir : "memory");
 		return -EIO;
@@ -290,7 +290,8 @@ int harbor_init(const struct harbor_config *c, char **ret_error)
 	for (unsigned i = 0; c->masters && c->masters[i] && i < array_len(H.masters) - 1; i++)
 		H.masters[i] = mem_strdup(c->masters[i]);
 	directory_init(&H.directory, deliver, NULL);
-	link_init(c->message_max, c->queue_max, control_overrun);
+	link_init(c->message_max, c->queue_max, events_overrun);
+	conn_init(&events_conn_ops, &H.lock);
 	if (c->master_listen) {
 		r = init_master(c, ret_error);
 		if (r < 0)
@@ -306,9 +307,9 @@ int harbor_init(const struct harbor_config *c, char **ret_error)
 		snprintf(H.self.address, sizeof(H.self.address), "%s", c->advertise);
 	else if (announce_is_any(H.self.address))
 		memcpy(H.any_address, H.self.address, sizeof(H.any_address));
-	member_init(&H.member, &control_member_ops, NULL, &H.self, c->harbor, (const char *const *)H.masters);
+	member_init(&H.member, &effects_member_ops, NULL, &H.self, c->harbor, (const char *const *)H.masters);
 	H.member.request_wait_ns = (c->name_wait_ms ? c->name_wait_ms : REQUEST_WAIT_MS) * NS_PER_MS;
-	H.timer = net_timer_create(control_tick, NULL);
+	H.timer = net_timer_create(events_tick, NULL);
 	remote_set(&ops);
 	return 0;
 }
@@ -319,7 +320,7 @@ static void begin(void *arg)
 	lock_take(&H.lock);
 	member_start(&H.member, clock_mono_ns());
 	lock_release(&H.lock);
-	control_touch();
+	events_touch();
 }
 
 int harbor_start(void (*on_state)(enum harbor_state st, const char *what, void *ud), void *ud)
@@ -362,7 +363,7 @@ void harbor_stop(uint64_t timeout_ns)
 	if (!H.started)
 		return;
 	timeout = timeout_ns;
-	net_post(control_stop, &timeout);
+	net_post(events_stop, &timeout);
 	lock_take(&H.lock);
 	while (!H.stopped && lock_wait_until(&H.lock, &H.stopped_now, until))
 		;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Who waits for a link, or the master, to come or go, or for the loss of a name: plain lists, for
- * these are few and news are rare. */
+/* Plain lists: those who wait are few, and news are rare. */
+#include "harbor/watch.h"
+
 #include <string.h>
 
-#include "core/base/mem.h"
 #include "core/actor/service.h"
-#include "harbor/harbor_priv.h"
+#include "core/base/mem.h"
+#include "harbor/state.h"
 
 /* A service may ask again and again; this many are more than any needs. */
 #define WATCHES_MAX 65536u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Connections: see conn.h. The socket's handler data is the struct conn; it is freed by a closure on the
- * loop, for its stream may be on the stack when it ends. */
+/* The handler data of a socket is the struct conn. It is freed by a closure on the loop, for its
+ * stream may be on the stack when it ends. */
 #include "harbor/link/conn.h"
 
 #include <errno.h>
@@ -9,8 +9,8 @@
 #include "core/base/clock.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
-#include "harbor/harbor_priv.h"
 #include "harbor/link/link.h"
+#include "harbor/protocol/peer.h"
 #include "net/connect.h"
 #include "net/listen.h"
 #include "net/net.h"
@@ -24,7 +24,10 @@
 #define STRANGER_LINE_NS NS_PER_SEC
 
 static struct {
+	const struct conn_ops *ops;
+	struct lock *lock;
 	struct conn *all;
+	bool deaf; /* no connection is accepted any more */
 	int listeners[2];
 	uint64_t strangers, quiet_until_ns;
 } C;
@@ -33,10 +36,10 @@ static void on_frame(void *ud, const struct wire_control *f)
 {
 	struct conn *c = ud;
 
-	lock_take(&H.lock);
+	lock_take(C.lock);
 	if (!c->closed)
-		control_frame(c, f);
-	lock_release(&H.lock);
+		C.ops->frame(c, f);
+	lock_release(C.lock);
 }
 
 /* Without the lock: the data plane shares nothing with the control plane but the link. */
@@ -94,7 +97,7 @@ static bool is_stranger(const struct conn *c)
 
 struct conn *conn_find(int id)
 {
-	lock_held(&H.lock);
+	lock_held(C.lock);
 	for (struct conn *c = C.all; c; c = c->next)
 		if (c->id == id)
 			return c;
@@ -140,19 +143,19 @@ static void on_data(void *ud, int id, const void *data, size_t n)
 		return;
 	if (stream_input(&c->in, data, n)) {
 		if (!c->closed)
-			control_heard(c);
+			C.ops->heard(c);
 		return;
 	}
 	if (c->closed)
 		return;
-	lock_take(&H.lock);
+	lock_take(C.lock);
 	if (is_stranger(c)) {
 		conn_refuse(c, "these bytes are not of a harbor");
 	} else {
-		control_lost(c, false, "it sent bytes that are no frame");
+		C.ops->lost(c, false, "it sent bytes that are no frame");
 		end(c);
 	}
-	lock_release(&H.lock);
+	lock_release(C.lock);
 }
 
 static void on_open(void *ud, int id, const char *text, int port)
@@ -161,10 +164,10 @@ static void on_open(void *ud, int id, const char *text, int port)
 
 	(void)id;
 	(void)port;
-	lock_take(&H.lock);
+	lock_take(C.lock);
 	if (!c->closed)
-		control_open(c, text);
-	lock_release(&H.lock);
+		C.ops->open(c, text);
+	lock_release(C.lock);
 }
 
 static void on_close(void *ud, int id, int error, const char *why)
@@ -172,12 +175,12 @@ static void on_close(void *ud, int id, int error, const char *why)
 	struct conn *c = ud;
 
 	(void)id;
-	lock_take(&H.lock);
+	lock_take(C.lock);
 	if (!c->closed) {
-		control_lost(c, error == ECONNREFUSED, why ? why : "the connection was closed");
+		C.ops->lost(c, error == ECONNREFUSED, why ? why : "the connection was closed");
 		end(c);
 	}
-	lock_release(&H.lock);
+	lock_release(C.lock);
 }
 
 static void on_drain(void *ud, int id)
@@ -186,7 +189,7 @@ static void on_drain(void *ud, int id)
 
 	(void)id;
 	if (!c->closed && c->role == ROLE_LINK)
-		control_drained(c);
+		C.ops->drained(c);
 }
 
 static const struct net_handler handler = { .on_data = on_data,
@@ -215,25 +218,33 @@ static void on_accept(void *ud, int id, int new_id, const char *peer)
 
 	(void)id;
 	(void)peer;
-	lock_take(&H.lock);
+	lock_take(C.lock);
 	c = create(ud ? ROLE_CALLER : ROLE_STRANGER);
 	c->id = new_id;
 	net_set_limit(new_id, CONTROL_QUEUE_MAX);
-	if (H.stopping || net_start_handler(new_id, &handler, c) < 0)
+	if (C.deaf || net_start_handler(new_id, &handler, c) < 0)
 		end(c);
 	bound_strangers();
-	lock_release(&H.lock);
-	control_touch(); /* its handshake has a deadline */
+	lock_release(C.lock);
+	C.ops->accepted(); /* its handshake has a deadline */
 }
 
 static const struct net_handler listener = { .on_accept = on_accept };
 
 /* ---- verbs ---- */
 
+void conn_init(const struct conn_ops *ops, struct lock *lock)
+{
+	C.ops = ops;
+	C.lock = lock;
+	C.deaf = false;
+}
+
 int conn_listen(const char *address, bool for_master, char **ret_error)
 {
 	struct net_error error;
-	int id = net_listen_handler(&listener, for_master ? &C : NULL, address, -1, BACKLOG, &error);
+	int id = net_listen_handler(&listener, for_master ? &C : NULL, address, -1, BACKLOG,
+				    &error);
 
 	if (id > 0) {
 		C.listeners[for_master] = id;
@@ -298,6 +309,7 @@ bool conn_all_sent(void)
 
 void conn_stop_listening(void)
 {
+	C.deaf = true;
 	for (unsigned i = 0; i < 2; i++)
 		if (C.listeners[i] > 0)
 			net_close(C.listeners[i]);

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Connections: sockets of the cluster, in their roles. Turns bytes into frames for control.c, which decides;
- * ends who does not say in time who he is.
+ * Connections: sockets of the cluster, in their roles. Bytes become frames, which go to the one who
+ * decides (struct conn_ops), and messages, which go to their link. Who does not say in time who he
+ * is loses his connection.
  *
  *   accepted by the listener of links  -> HELLO -> ROLE_LINK
  *   accepted by the listener of the master -> JOIN -> ROLE_MEMBER
  *   opened by us: ROLE_LINK (a peer), ROLE_MASTER (our conversation with the master)
  *
  * Limits:  CONN_STRANGERS_MAX that have not said who they are; one more ends the oldest of them.
- *
- * Threads: the net loop, under the harbor's lock; messages of links come without it.
+ * Threads: the net loop, under the lock of conn_init; messages of links come without it.
  */
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/base/lock.h"
 #include "harbor/link/stream.h"
 
 /* A master that comes back is called by 255 nodes at once. */
@@ -29,31 +32,49 @@ struct conn {
 	bool closed;
 };
 
-/* control.c */
-/* peer: the other end's host. */
-void control_open(struct conn *c, const char *peer);
-void control_frame(struct conn *c, const struct wire_control *f);
-void control_heard(struct conn *c);
-void control_drained(struct conn *c);
-void control_lost(struct conn *c, bool refused, const char *why);
+/* What happens to a connection. Under the lock of conn_init, if nothing else is said; none is called
+ * for a connection that was closed from here. */
+struct conn_ops {
+	/* Ours is open; peer: the other end's host. */
+	void (*open)(struct conn *c, const char *peer);
+	/* A control frame came in. */
+	void (*frame)(struct conn *c, const struct wire_control *f);
+	/* Bytes of any kind came in. Without the lock. */
+	void (*heard)(struct conn *c);
+	/* The socket of a link has room again. Without the lock. */
+	void (*drained)(struct conn *c);
+	/* It broke, or sent what is no frame, or (refused) nobody listens there. It is closed
+	 * afterwards. */
+	void (*lost)(struct conn *c, bool refused, const char *why);
+	/* A connection came, whose handshake has a deadline. Without the lock. */
+	void (*accepted)(void);
+};
 
-/* A listener; its id, or a negative errno and a text. */
+/* Before anything else here. The lock is taken around what happens; ops and lock stay the
+ * caller's. */
+void conn_init(const struct conn_ops *ops, struct lock *lock);
+/* Listens for links, or for members of the master. Returns the id of the socket, or a negative errno
+ * and a text (mem_free). */
 int conn_listen(const char *address, bool for_master, char **ret_error);
-/* > 0, or -1. */
+/* Opens a connection; its ops->open or ops->lost comes later. Returns its number, > 0, or -1: the
+ * address is not valid. */
 int conn_connect(const char *address, enum conn_role role, unsigned node);
-/* NULL: gone already. */
+/* Returns the connection of this number, or NULL: it is gone already. */
 struct conn *conn_find(int id);
+/* Has a frame, or bytes, written; a connection that is gone takes none. */
 void conn_write(int id, const struct wire_control *c);
 void conn_write_bytes(int id, const uint8_t *bytes, size_t n);
-/* Nobody is told. Bytes that wait still go out. */
+/* Closes it, and nobody is told. Bytes that wait still go out. */
 void conn_close(int id);
 /* The same, and bytes that wait are dropped. */
 void conn_abort(int id);
 /* Refuses the connection and counts it; the line is logged at a bounded rate. */
 void conn_refuse(struct conn *c, const char *why);
-/* Closes handshakes that took too long; gives the next deadline. */
+/* Closes handshakes that took too long. Returns the next deadline, UINT64_MAX: there is none. */
 uint64_t conn_tick(uint64_t now);
-/* All that was written has left this process. */
+/* Has all that was written left this process? */
 bool conn_all_sent(void);
+/* Closes the listeners; who has connected meanwhile is turned away. */
 void conn_stop_listening(void);
+/* After the loop has ended. */
 void conn_fini(void);

@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What the files of the control plane share: harbor.c (life, core/actor/remote.h), control.c (the state machines'
- * hands), conn.c (sockets), watch.c (who waits for a link). */
+/*
+ * State: what the control plane of this node knows, in one place. There is one harbor in a process.
+ * harbor.c sets it up and takes it down; effects.c and events.c work on it.
+ *
+ * Threads: the net loop, under the lock, unless a member says otherwise.
+ */
 #include <stdatomic.h>
 #include "core/base/lock.h"
 #include "harbor/announce.h"
+#include "harbor/config.h"
 #include "harbor/directory.h"
-#include "harbor/harbor.h"
 #include "harbor/protocol/master.h"
 #include "harbor/protocol/member.h"
-#include "net/timer.h"
+
+struct net_timer;
 
 struct harbor {
 	/* Held on the loop while the control plane changes, and by snapshots for people. */
-	struct lock lock; /* before a socket's and a link's */
+	struct lock lock;
 	struct harbor_config c;
 	char *masters[17];            /* NULL-terminated */
 	struct peer_self self;
@@ -36,27 +41,4 @@ struct harbor {
 	pthread_cond_t stopped_now;
 };
 
-struct link;
-
 extern struct harbor H;
-
-/* control.c */
-extern const struct member_ops control_member_ops;
-extern const struct master_ops control_master_ops;
-/* The link's function for a queue that is beyond its limit: breaks it. */
-void control_overrun(struct link *l);
-/* Something changed: look at all deadlines soon. */
-void control_touch(void);
-/* The timer's function. */
-void control_tick(void *ud);
-void control_stop(void *arg);
-
-/* watch.c: services that wait for a link (id 1..255) or the master (WATCH_MASTER) to come or go. Under the lock. */
-#define WATCH_MASTER 256u
-void watch_add(uint32_t from, int32_t session, unsigned id, bool connected);
-void watch_tell(unsigned id, bool connected);
-void watch_forget(uint32_t from);
-/* Names that are lost: a service that asks is told the next one. */
-void watch_add_lost(uint32_t from, int32_t session);
-void watch_lost_name(const char *name, uint32_t handle, uint32_t winner);
-void watch_fini(void);
