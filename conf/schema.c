@@ -3,11 +3,11 @@
  * it from the beginning. */
 #include "conf/schema.h"
 
-#include <limits.h>
 #include <string.h>
 
 #include "conf/config.h"
 #include "core/base/base.h"
+#include "core/base/nearest.h"
 
 const struct schema_key schema_keys[SCHEMA_KEYS] = {
 #define KEY(section, name, type, member, low, high, fallback, help)                                \
@@ -51,59 +51,16 @@ size_t schema_fallback_length(const struct schema_key *k)
 
 /* ---- did you mean ---- */
 
-static unsigned least(unsigned a, unsigned b)
-{
-	return a < b ? a : b;
-}
-
-/* Returns the edit distance of two words; a second word of 64 bytes and more is far from all. */
-static unsigned distance(const char *a, const char *b)
-{
-	unsigned row[64];
-	size_t n = strlen(b);
-
-	if (n >= array_len(row))
-		return UINT_MAX;
-	for (size_t j = 0; j <= n; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 1; a[i - 1]; i++) {
-		unsigned diagonal = row[0];
-
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= n; j++) {
-			unsigned best = least(diagonal + (a[i - 1] != b[j - 1]),
-					      least(row[j], row[j - 1]) + 1);
-
-			diagonal = row[j];
-			row[j] = best;
-		}
-	}
-	return row[n];
-}
-
-struct nearest {
-	const char *word, *best;
-	unsigned distance; /* of the best; what is no nearer than this is no suggestion */
-};
-
-static void consider(struct nearest *n, const char *candidate)
-{
-	unsigned d = distance(n->word, candidate);
-
-	if (d < n->distance) {
-		n->distance = d;
-		n->best = candidate;
-	}
-}
-
 const char *schema_nearest(const char *section, const char *word)
 {
-	struct nearest n = { .word = word, .distance = 4 };
+	struct nearest n = nearest_begin(word);
+	const char *best = NULL;
 
 	for (size_t i = 0; !section && i < SCHEMA_SECTIONS; i++)
-		consider(&n, schema_sections[i]);
+		if (nearest_is_better(&n, schema_sections[i]))
+			best = schema_sections[i];
 	for (size_t i = 0; section && i < SCHEMA_KEYS; i++)
-		if (strcmp(schema_keys[i].section, section) == 0)
-			consider(&n, schema_keys[i].name);
-	return n.best;
+		if (strcmp(schema_keys[i].section, section) == 0 && nearest_is_better(&n, schema_keys[i].name))
+			best = schema_keys[i].name;
+	return best;
 }
