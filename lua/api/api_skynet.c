@@ -134,6 +134,32 @@ static bool push_constant(lua_State *L, const char *name)
 	return false;
 }
 
+const char *skynet_known_field(size_t i)
+{
+	if (i < array_len(functions))
+		return functions[i].name;
+	i -= array_len(functions);
+	if (i < array_len(extras))
+		return extras[i].name;
+	i -= array_len(extras);
+	return i < array_len(ptypes) ? ptypes[i].name : NULL;
+}
+
+/* A program may ask for what is not there, and gets nil. If it then calls it, the text of the error can say more. */
+static void note_missing(lua_State *L, const char *name)
+{
+	struct host *h = host_of(L);
+	size_t n = strlen(name);
+	lua_Debug ar;
+
+	h->missing_line = 0;
+	if (n >= sizeof(h->missing_name) || !lua_getstack(L, 1, &ar))
+		return;
+	lua_getinfo(L, "l", &ar);
+	memcpy(h->missing_name, name, n + 1);
+	h->missing_line = ar.currentline;
+}
+
 /* __index: finds the name and keeps it. */
 static int table_index(lua_State *L)
 {
@@ -159,6 +185,7 @@ static int table_index(lua_State *L)
 			lua_rawget(L, 1);
 			return 1;
 		}
+		note_missing(L, name);
 		return 0;
 	}
 	lua_pushvalue(L, 2);

@@ -177,6 +177,8 @@ struct host {
 	bool settling;              /* loaded, and the start has not come to its first end; or the heap became large */
 	bool settled;               /* it has been so once */
 	bool collector_chosen;      /* by the program, with collectgarbage */
+	char missing_name[32];      /* the last field that the skynet table did not have, see lua/load/hint.h */
+	int missing_line;           /* where it was asked for; 0: nowhere */
 	struct roots roots;         /* see roots.c */
 	void *block;                /* see block.h */
 	void *loose;                /* payload that an error may have lost, see api_packstring */

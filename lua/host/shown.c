@@ -252,9 +252,30 @@ const char *shown_push(lua_State *L, int index)
 	return shown_push_text(L, &text);
 }
 
+static bool (*push_hint)(lua_State *L, const char *error);
+
+void shown_set_hints(bool (*push)(lua_State *L, const char *error))
+{
+	push_hint = push;
+}
+
+const char *shown_push_error(lua_State *L, int index)
+{
+	const char *text = shown_push(L, index);
+	size_t line = strcspn(text, "\n");
+
+	if (!push_hint || !push_hint(L, text))
+		return text;
+	lua_pushlstring(L, text, line);
+	lua_pushfstring(L, "%s; %s%s", lua_tostring(L, -1), lua_tostring(L, -2), text + line);
+	lua_replace(L, -4);
+	lua_pop(L, 2);
+	return lua_tostring(L, -1);
+}
+
 int shown_traceback(lua_State *L)
 {
-	luaL_traceback(L, L, shown_push(L, 1), 1);
+	luaL_traceback(L, L, shown_push_error(L, 1), 1);
 	return 1;
 }
 

@@ -26,7 +26,11 @@ const char *shown_push_text(lua_State *L, const struct shown *t);
 /* Pushes a text of the value at the index and returns it. A table without __tostring is shown by its
  * fields, within bounds; everything else is what tostring makes of it. Raises what __tostring raises. */
 const char *shown_push(lua_State *L, int index);
-/* A message handler: the error as shown_push has it, and the stack below. */
+/* Pushes a text of the error at the index, as shown_push does, with a hint behind its first line if there is one. */
+const char *shown_push_error(lua_State *L, int index);
+/* Who knows what to do about an error: pushes the hint and returns true, or pushes nothing. While one thread runs. */
+void shown_set_hints(bool (*push)(lua_State *L, const char *error));
+/* A message handler: the error as shown_push_error has it, and the stack below. */
 int shown_traceback(lua_State *L);
 /* The Lua function shown(value). */
 int shown_text(lua_State *L);

@@ -316,7 +316,7 @@ static void close_task(struct task *t)
 static int describe(lua_State *L)
 {
 	lua_State *co = lua_touserdata(L, 1);
-	const char *text = shown_push(L, 2);
+	const char *text = shown_push_error(L, 2);
 
 	luaL_traceback(L, co, text, co == L);
 	lua_pushlstring(L, text, strcspn(text, "\n"));

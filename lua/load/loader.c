@@ -10,6 +10,7 @@
 #include "lua/host/host.h"
 #include "lua/load/codecache.h"
 #include "lua/load/search.h"
+#include "lua/load/suggest.h"
 
 #define BLANKS " \t\r\n"
 #define DEFAULT_SERVICES "./service/?.lua"
@@ -70,12 +71,43 @@ static void load_own(lua_State *L, const char *file, const char *name)
 	lua_pop(L, 1);
 }
 
+/* The first line of the error: what is missing, and what may have been meant. */
+static void push_no_service(lua_State *L, const char *name, const char *templates)
+{
+	if (suggest_service(L, templates, name)) {
+		lua_pushfstring(L, "no Lua service '%s'; did you mean '%s'?\n", name, lua_tostring(L, -1));
+		lua_remove(L, -2);
+	} else {
+		lua_pushfstring(L, "no Lua service '%s'\n", name);
+	}
+}
+
+/* Raises what is on top, and the messages from the index on behind it, a line each. */
+static void raise_all(lua_State *L, int first, int count)
+{
+	luaL_Buffer b;
+	int head = lua_gettop(L);
+
+	luaL_buffinit(L, &b);
+	lua_pushvalue(L, head);
+	luaL_addvalue(&b);
+	for (int i = 0; i < count; i++) {
+		if (i)
+			luaL_addchar(&b, '\n');
+		lua_pushvalue(L, first + i);
+		luaL_addvalue(&b);
+	}
+	luaL_pushresult(&b);
+	luaL_error(L, "%s", lua_tostring(L, -1));
+}
+
 /* Pushes the chunk of the service, or raises all messages. */
 static void find_service(lua_State *L, const char *name)
 {
 	const char *user = env_get("luaservice");
 	const char *own = search_own_service(name), *p = user ? user : DEFAULT_SERVICES;
 	int top, errors = 0;
+	bool there = false; /* a file, which does not compile */
 
 	if (own && !is_common_name(name)) {
 		load_own(L, own, name);
@@ -101,28 +133,22 @@ static void find_service(lua_State *L, const char *name)
 			lua_remove(L, -2);
 			if (r != LUA_ERRFILE) { /* it is there, but: the most telling goes first */
 				lua_insert(L, top + 1);
-				own = NULL;
+				there = true;
 			}
 		}
 		p += n;
 		p += *p == ';';
 	}
-	if (own) {
+	if (own && !there) {
 		lua_settop(L, top - 1);
 		load_own(L, own, name);
 		return;
 	}
-	luaL_Buffer b;
-
-	luaL_buffinit(L, &b);
-	for (int i = 0; i < errors; i++) {
-		if (i)
-			luaL_addchar(&b, '\n');
-		lua_pushvalue(L, top + 1 + i);
-		luaL_addvalue(&b);
-	}
-	luaL_pushresult(&b);
-	luaL_error(L, "%s", lua_tostring(L, -1));
+	if (!there)
+		push_no_service(L, name, user ? user : DEFAULT_SERVICES);
+	else
+		lua_pushliteral(L, "");
+	raise_all(L, top + 1, errors);
 }
 
 static int push_words(lua_State *L, const char *args)

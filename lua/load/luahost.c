@@ -25,6 +25,7 @@
 #include "lua/host/trace.h"
 #include "lua/host/wait.h"
 #include "lua/load/codecache.h"
+#include "lua/load/hint.h"
 #include "lua/load/libs.h"
 #include "lua/load/loader.h"
 #include "lua/load/require.h"
@@ -175,6 +176,7 @@ int luahost_init(const struct luahost_config *c)
 	gate_init();
 	socketdriver_init();
 	require_init();
+	shown_set_hints(hint_push);
 	search_init(c->lib_dir, c->service_dir);
 	module_add(&snlua);
 	multicast_init();

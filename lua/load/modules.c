@@ -98,6 +98,12 @@ static const struct {
 	{ "sproto.core", luaopen_sproto_core },
 };
 
+void modules_each(void (*f)(const char *name, void *ud), void *ud)
+{
+	for (size_t i = 0; i < array_len(modules); i++)
+		f(modules[i].name, ud);
+}
+
 lua_CFunction modules_find(const char *name)
 {
 	for (size_t i = 0; i < array_len(modules); i++)

@@ -9,3 +9,5 @@
 
 /* Returns the function that opens the module, or NULL. */
 lua_CFunction modules_find(const char *name);
+/* Calls f with the name of each. */
+void modules_each(void (*f)(const char *name, void *ud), void *ud);

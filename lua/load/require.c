@@ -19,6 +19,7 @@
 #include "lua/load/libs.h"
 #include "lua/load/modules.h"
 #include "lua/load/search.h"
+#include "lua/load/suggest.h"
 
 #define STOCK "harbord.require" /* Lua's own, in the registry */
 
@@ -73,6 +74,19 @@ static int search_path(lua_State *L)
 	return 2;
 }
 
+/* The last searcher finds nothing, and says what may have been meant. Upvalue 1: package. */
+static int search_nearest(lua_State *L)
+{
+	const char *name = luaL_checkstring(L, 1), *path;
+
+	lua_getfield(L, lua_upvalueindex(1), "path");
+	path = lua_tostring(L, -1);
+	if (!suggest_module(L, path, name))
+		return 0;
+	lua_pushfstring(L, "did you mean '%s'?", lua_tostring(L, -1));
+	return 1;
+}
+
 static void add_searchers(lua_State *L, int package)
 {
 	lua_getfield(L, package, "searchers");
@@ -89,6 +103,9 @@ static void add_searchers(lua_State *L, int package)
 	lua_pushvalue(L, package);
 	lua_pushcclosure(L, search_path, 1);
 	lua_rawseti(L, -2, 3);
+	lua_pushvalue(L, package);
+	lua_pushcclosure(L, search_nearest, 1);
+	lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
 	lua_pop(L, 1);
 }
 

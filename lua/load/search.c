@@ -102,6 +102,14 @@ const char *search_service_dir(void)
 	return own_service_dir;
 }
 
+void search_each_own(bool modules, void (*f)(const char *name, void *ud), void *ud)
+{
+	const struct map *m = modules ? &own_modules : &own_services;
+
+	for (size_t i = 0; i < m->count; i++)
+		f(m->items[i].key, ud);
+}
+
 /* Pushes the first readable file of the templates and returns true, or pushes nothing. */
 static bool search_templates(lua_State *L, const char *path, const char *name)
 {

@@ -20,6 +20,8 @@ void search_forget(void);
 /* Files of our own, NULL: we have none of that name. */
 const char *search_own_module(const char *name);
 const char *search_own_service(const char *name);
+/* Calls f with the name of each module, or else service, of ours that is a Lua file. */
+void search_each_own(bool modules, void (*f)(const char *name, void *ud), void *ud);
 /* The folder of our own services. */
 const char *search_service_dir(void);
 /* Pushes the file of a module, ours or along the configured path, and returns true; or pushes nothing. */

@@ -24,8 +24,8 @@ local function settle(key, value, why)
 	end
 end
 
--- Answers with the service under `key`; `make` creates it if nobody has. No `make`: waits for somebody.
-local function serve(key, make)
+-- Answers with the service under `key`; `make(...)` creates it if nobody has. No `make`: waits for somebody.
+local function serve(key, make, ...)
 	local entry = running[key]
 	if type(entry) == "number" then
 		return skynet.retpack(entry)
@@ -44,7 +44,7 @@ local function serve(key, make)
 	end
 	if first then
 		entry.launching = coroutine.running()
-		local ok, value = pcall(make)
+		local ok, value = pcall(make, ...)
 		if ok and value then
 			settle(key, value)
 		else
@@ -71,11 +71,8 @@ end
 local command = {}
 
 function command.LAUNCH(name, ...)
-	local args = table.pack(...)
 	local real = name:match "^@(.*)" or name
-	serve(key_of(name, ...), function()
-		return skynet.newservice(real, table.unpack(args, 1, args.n))
-	end)
+	serve(key_of(name, ...), skynet.newservice, real, ...)
 end
 
 function command.QUERY(name, sub)

@@ -1,8 +1,17 @@
 -- SPDX-License-Identifier: MIT
--- A service that does not come to life, by its first argument: in its start function, or while it loads.
+-- A service that does not come to life, in a way that its first argument says.
 local skynet = require "skynet"
 
-if (...) == "load" then
+local what = ...
+if what == "load" then
 	error { code = 5 }
 end
-skynet.start(function() error { code = 4 } end)
+if what == "manager" then
+	skynet.kill(1)
+end
+skynet.start(function()
+	if what == "module" then
+		require "skynet.qeueue"
+	end
+	error { code = 4 }
+end)

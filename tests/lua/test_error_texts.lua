@@ -149,4 +149,72 @@ tap.run {
 		raises_here("bad argument #2 to 'uniqueservice' (a service takes words: string or number expected, got boolean)",
 			function() skynet.uniqueservice("callee", true) end)
 	end },
+
+	{ "a function of skynet.manager says so, and is nil for those who ask", function()
+		local s = skynet.newservice "callee"
+		equal(skynet.call(s, "lua", "eval", "return require'skynet'.register == nil"), true)
+		raises([[nil value (field 'register'); skynet.register needs require "skynet.manager"]],
+			skynet.call, s, "lua", "eval", "require'skynet'.register '.x'")
+		local from = #tap.log()
+		raises([[(field 'kill'); skynet.kill needs require "skynet.manager"]], skynet.newservice, "callee_fails", "manager")
+		tap.logged([[skynet.kill needs require "skynet.manager"]], from)
+	end },
+	{ "a misspelt field of skynet is told the right one", function()
+		local s = skynet.newservice "callee"
+		local function fails(source, text)
+			return raises(text, skynet.call, s, "lua", "eval", source)
+		end
+		fails("require'skynet'.cal(1)", "(field 'cal'); did you mean skynet.call?")
+		fails("require'skynet':sned(1)", "(method 'sned'); did you mean skynet.send?")
+		fails("require'skynet'.regsiter(1)", [[did you mean skynet.register, with require "skynet.manager"?]])
+		fails("return require'skynet'.socket.open(1)", [[skynet.socket needs require "skynet.socket"]])
+		fails("skynet.call(1)", [[(global 'skynet'); the file needs: local skynet = require "skynet"]])
+		fails("socket.open(1)", [[(global 'socket'); the file needs: local socket = require "skynet.socket"]])
+		for _, source in ipairs {
+			"require'skynet'.teleport(1)", "hero.move(1)", "local t = { } t.register(1)",
+			"local x = require'skynet'.register\nlocal t = {} t.register(1)",
+		} do
+			local why = fails(source, "attempt to ")
+			assert(not why:find("; ", 1, true), why)
+		end
+	end },
+	{ "a misspelt service is told what there is, and where it was looked for", function()
+		local why = raises("error in callee: no Lua service 'calee'; did you mean 'callee'?", skynet.newservice, "calee")
+		assert(why:find "\ncannot open %S+/calee%.lua", why)
+		why = raises("no Lua service 'lanucher'; did you mean 'launcher'?", skynet.uniqueservice, "lanucher")
+		assert(not why:find("service_mgr.lua", 1, true), why)
+		why = raises("no Lua service 'nothing_like_it'\ncannot open", skynet.newservice, "nothing_like_it")
+		assert(not why:find "did you mean", why)
+	end },
+	{ "a misspelt module is told what there is", function()
+		raises("\n\tdid you mean 'skynet.socket'?", require, "skynet.sokcet")
+		raises("\n\tdid you mean 'skynet.netpack'?", require, "skynet.netpak")
+		raises("\n\tdid you mean 'tap'?", require, "tapp")
+		local why = raises("module 'nothing.like.it' not found:", require, "nothing.like.it")
+		assert(not why:find "did you mean", why)
+		why = raises("did you mean 'skynet.queue'?", skynet.newservice, "callee_fails", "module")
+		local _, stacks = why:gsub("stack traceback:", "")
+		equal(stacks, 1)
+	end },
+	{ "a module that fails can be required again, by those who waited for it too", function()
+		local s = skynet.newservice "callee"
+		local code = [[
+			local skynet = require "skynet"
+			local tries, results = 0, {}
+			package.preload.slow_and_bad = function()
+				tries = tries + 1
+				skynet.sleep(1)
+				error { code = tries }
+			end
+			for i = 1, 2 do
+				skynet.fork(function()
+					local ok, why = pcall(require, "slow_and_bad")
+					results[#results + 1] = type(why) == "table" and why.code or why:match "require slow_and_bad failed"
+				end)
+			end
+			while #results < 2 do skynet.sleep(1) end
+			local _, why = pcall(require, "slow_and_bad")
+			return results[1], results[2], why.code]]
+		equal(table.concat({ skynet.call(s, "lua", "eval", code) }, ","), "1,require slow_and_bad failed,2")
+	end },
 }

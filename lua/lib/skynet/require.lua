@@ -70,26 +70,23 @@ local function wait_for(name, entry)
 	return package.loaded[name]
 end
 
+-- However the loading ends. An error passes by as it is, so whoever shows it has the whole stack.
+local leaving = { __close = function(entry)
+	loading[entry.name], inits[entry.owner] = nil, entry.outer
+	for _, thread in ipairs(entry.waiting) do
+		skynet.wakeup(thread)
+	end
+end }
+
 function M.require(name)
 	local entry = loading[name]
 	if entry then
 		return wait_for(name, entry)
 	end
-	local me = coroutine.running()
-	local outer, list = inits[me], {}
-	entry = { owner = me, waiting = {} }
-	loading[name], inits[me] = entry, list
-	local ok, value, extra = xpcall(load, function(why)
-		return type(why) == "string" and debug.traceback(why, 2) or why
-	end, name, entry, list)
-	loading[name], inits[me] = nil, outer
-	for _, thread in ipairs(entry.waiting) do
-		skynet.wakeup(thread)
-	end
-	if not ok then
-		error(value, 0)
-	end
-	return value, extra
+	local me, list = coroutine.running(), {}
+	local mine <close> = setmetatable({ name = name, owner = me, waiting = {}, outer = inits[me] }, leaving)
+	loading[name], inits[me] = mine, list
+	return load(name, mine, list)
 end
 
 function M.init(f)
