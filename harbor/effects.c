@@ -8,7 +8,7 @@
 
 #include "core/actor/handle.h"
 #include "core/actor/remote.h"
-#include "core/actor/service.h"
+#include "core/actor/send.h"
 #include "core/base/clock.h"
 #include "core/log/log.h"
 #include "harbor/announce.h"

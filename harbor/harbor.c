@@ -13,6 +13,7 @@
 
 #include "core/actor/handle.h"
 #include "core/actor/remote.h"
+#include "core/actor/send.h"
 #include "core/actor/service.h"
 #include "core/base/clock.h"
 #include "core/base/mem.h"

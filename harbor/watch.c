@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "core/actor/service.h"
+#include "core/actor/send.h"
 #include "core/base/mem.h"
 #include "harbor/state.h"
 

@@ -17,9 +17,9 @@
 #include <string.h>
 
 #include "core/actor/msg.h"
-#include "core/actor/service.h"
+#include "core/actor/send.h"
 #include "core/base/mem.h"
-#include "core/log/msglog.h"
+#include "core/node/msglog.h"
 #include "net/post.h"
 #include "net/socket.h"
 

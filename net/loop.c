@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #include "core/actor/msg.h"
-#include "core/log/msglog.h"
+#include "core/node/msglog.h"
 #include "core/sched/sched.h"
 #include "net/connect.h"
 #include "net/event.h"

@@ -13,6 +13,11 @@ forbid() { # folder, what its files may not include
 	fi
 }
 forbid core    '(net|harbor|lua|daemon|conf)/|lua\.h|yaml\.h|sqlite3\.h|sys/(epoll|socket)\.h|systemd/'
+forbid core/base  'core/(ds|log|actor|sched|node)/'
+forbid core/ds    'core/(log|actor|sched|node)/'
+forbid core/log   'core/(actor|sched|node)/'
+forbid core/actor 'core/(sched|node)/'
+forbid core/sched 'core/node/'
 forbid net     '(harbor|lua|daemon|conf)/|lua\.h|yaml\.h|sqlite3\.h|systemd/'
 forbid conf    '(net|harbor|lua|daemon)/|lua\.h|sqlite3\.h|sys/(epoll|socket)\.h|systemd/'
 forbid harbor  '(lua|daemon|conf)/|lua\.h|yaml\.h|sys/epoll\.h|systemd/'

@@ -90,6 +90,11 @@ void handle_set_harbor(unsigned harbor)
 	atomic_store_explicit(&handle_harbor_bits, (uint32_t)harbor << 24, memory_order_relaxed);
 }
 
+unsigned service_harbor(void)
+{
+	return handle_local_bits() >> 24;
+}
+
 struct service *handle_alloc(void)
 {
 	struct service *s = slab_alloc(&services);

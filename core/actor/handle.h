@@ -18,7 +18,6 @@
  *           the bootstrap service, `.daemon`. All others come from the counter, which in a cluster
  *           goes on where the node's last life ended (handle_begin): a handle of an earlier life
  *           finds nobody.
- * See also  service.h: service_grab, service_unref, service_foreach are of here.
  */
 #include <stdatomic.h>
 #include "core/base/base.h"
@@ -65,6 +64,18 @@ void handle_trim(void);
 uint32_t handle_register(struct service *s);
 /* true: this call took it out. Any thread. */
 bool handle_unregister(uint32_t handle);
+
+/* ---- references ---- */
+
+/* A reference to a live service, or NULL. Give it back with service_unref. Any thread. */
+struct service *service_grab(uint32_t handle);
+void service_unref(struct service *s);
+
+/* Calls f for every live service (a snapshot; holds a reference around each call). Any thread. */
+void service_foreach(void (*f)(struct service *s, void *ud), void *ud);
+
+/* The harbor id of this node, 0 = single node. Any thread. */
+unsigned service_harbor(void);
 
 /* relaxed: written before the first service exists; the launch orders it for everybody else */
 static inline uint32_t handle_local_bits(void)

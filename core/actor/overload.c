@@ -6,6 +6,7 @@
 
 #include "core/base/clock.h"
 #include "core/log/log.h"
+#include "core/actor/handle.h"
 
 #define SAY_NS NS_PER_SEC
 /* So many messages are looked at, oldest first, for so many kinds at a time. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/base.h"
+#include "core/actor/handle.h"
 #include "core/actor/service.h"
 
 #define BLANKS " \t\r\n"

@@ -39,6 +39,7 @@
 #include "core/base/lock.h"
 #include "core/base/mem.h"
 #include "core/actor/service.h"
+#include "core/actor/turn.h"
 #include "core/sched/timer.h"
 
 #define RING 256u

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/actor/names.h"
-#include "core/actor/service.h"
+#include "core/actor/send.h"
 #include "daemon/admin/socket.h"
 #include "daemon/admin/asker.h"
 #include "daemon/admin/jsonread.h"

@@ -7,6 +7,8 @@
 
 #include "core/base/mem.h"
 #include "core/actor/remote.h"
+#include "core/actor/send.h"
+#include "core/sched/timeout.h"
 #include "daemon/admin/call.h"
 #include "daemon/admin/json.h"
 #include "daemon/admin/seri_min.h"

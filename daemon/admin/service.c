@@ -7,12 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/base/env.h"
+#include "core/node/env.h"
 #include "core/base/lock.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "core/actor/module.h"
 #include "core/actor/names.h"
+#include "core/actor/life.h"
+#include "core/actor/send.h"
 #include "core/actor/service.h"
 #include "daemon/admin/call.h"
 #include "daemon/admin/commands.h"

@@ -13,15 +13,15 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "core/base/env.h"
+#include "core/node/env.h"
 #include "core/base/text.h"
 #include "core/actor/handle.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "core/actor/module.h"
-#include "core/sched/node.h"
+#include "core/node/node.h"
 #include "core/sched/sched.h"
-#include "core/actor/service.h"
+#include "core/actor/life.h"
 #include "daemon/admin/socket.h"
 #include "daemon/node/boot.h"
 #include "daemon/admin/service.h"

@@ -12,8 +12,11 @@
 #include <unistd.h>
 
 #include "core/log/log.h"
-#include "core/sched/node.h"
+#include "core/node/node.h"
+#include "core/actor/handle.h"
+#include "core/actor/life.h"
 #include "core/actor/service.h"
+#include "core/sched/timeout.h"
 #include "core/sched/timer.h"
 #include "daemon/admin/socket.h"
 #include "daemon/node/background.h"

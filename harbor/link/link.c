@@ -32,6 +32,8 @@
 #include "core/base/mem.h"
 #include "core/actor/remote.h"
 #include "core/sched/sched.h"
+#include "core/actor/handle.h"
+#include "core/actor/send.h"
 #include "core/actor/service.h"
 #include "net/post.h"
 #include "net/request.h"

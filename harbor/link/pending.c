@@ -5,7 +5,7 @@
 
 #include "core/base/mem.h"
 #include "core/actor/remote.h"
-#include "core/actor/service.h"
+#include "core/actor/send.h"
 
 #define SIZE_MIN 64u
 

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/actor/handle.h"
+#include "core/actor/send.h"
 #include "lua/api/api_info.h"
 #include "lua/api/api_message.h"
 #include "lua/host/response.h"

@@ -5,8 +5,9 @@
 
 #include <string.h>
 
-#include "core/actor/command.h"
+#include "core/node/command.h"
 #include "core/base/mem.h"
+#include "core/actor/send.h"
 #include "core/actor/service.h"
 #include "lua/api/api_message.h"
 #include "lua/host/shown.h"

@@ -7,10 +7,11 @@
 #include <string.h>
 
 #include "core/base/clock.h"
-#include "core/actor/command.h"
-#include "core/base/env.h"
+#include "core/node/command.h"
+#include "core/node/env.h"
 #include "core/log/log.h"
 #include "core/actor/names.h"
+#include "core/actor/handle.h"
 #include "lua/host/dispatch.h"
 #include "lua/host/seri.h"
 #include "lua/host/wait.h"

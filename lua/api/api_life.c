@@ -4,8 +4,10 @@
 
 #include <string.h>
 
-#include "core/actor/command.h"
+#include "core/node/command.h"
 #include "core/log/log.h"
+#include "core/actor/send.h"
+#include "core/sched/timeout.h"
 #include "lua/api/api_message.h"
 #include "lua/api/api_proto.h"
 #include "lua/host/life.h"

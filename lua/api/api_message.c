@@ -7,6 +7,8 @@
 
 #include "core/base/clock.h"
 #include "core/actor/remote.h"
+#include "core/actor/send.h"
+#include "core/sched/timeout.h"
 #include "lua/host/dispatch.h"
 #include "lua/host/proto.h"
 #include "lua/host/seri.h"

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/sched/timeout.h"
 #include "lua/api/api_proto.h"
 #include "lua/host/coroutine.h"
 #include "lua/host/task.h"

@@ -6,10 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/actor/command.h"
+#include "core/node/command.h"
 #include "core/log/log.h"
 #include "core/actor/names.h"
 #include "core/actor/remote.h"
+#include "core/actor/send.h"
 #include "core/actor/service.h"
 #include "lua/host/host.h"
 #include "lua/host/seri.h"

@@ -13,9 +13,11 @@
 #include <string.h>
 
 #include "core/base/clock.h"
-#include "core/actor/command.h"
+#include "core/node/command.h"
 #include "core/log/log.h"
 #include "core/actor/msg.h"
+#include "core/actor/handle.h"
+#include "core/actor/send.h"
 #include "core/actor/service.h"
 #include "lua/contract/contract_mem.h"
 #include "lua/api/api_info.h"

@@ -8,6 +8,8 @@
 
 #include "core/log/log.h"
 #include "core/base/mem.h"
+#include "core/actor/send.h"
+#include "core/sched/timeout.h"
 #include "lua/host/block.h"
 #include "lua/host/collector.h"
 #include "lua/host/proto.h"

@@ -4,9 +4,10 @@
 
 #include <string.h>
 
-#include "core/actor/command.h"
+#include "core/node/command.h"
 #include "core/base/mem.h"
 #include "core/log/log.h"
+#include "core/actor/send.h"
 #include "lua/host/seri.h"
 
 void life_end(struct host *h, const char *why)

@@ -3,6 +3,8 @@
 #include "lua/host/response.h"
 
 #include "core/base/clock.h"
+#include "core/actor/send.h"
+#include "core/sched/timeout.h"
 #include "lua/host/wait.h"
 
 #define LOOK_FIRST_CS 50u

@@ -6,7 +6,7 @@
 
 #include "core/base/lock.h"
 #include "core/base/mem.h"
-#include "core/actor/service.h"
+#include "core/actor/life.h"
 
 static struct lock lock = LOCK_INIT(stacks);
 static uint32_t asked; /* 0: no question */

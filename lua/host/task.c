@@ -14,6 +14,7 @@
 #include "core/base/clock.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
+#include "core/actor/send.h"
 #include "lua/host/block.h"
 #include "lua/host/coroutine.h"
 #include "lua/host/life.h"

@@ -12,6 +12,7 @@
 #include "core/base/clock.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
+#include "core/sched/timeout.h"
 #include "lua/host/life.h"
 #include "lua/host/task.h"
 #include "lua/host/wait.h"

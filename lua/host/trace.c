@@ -13,6 +13,7 @@
 #include "core/base/clock.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
+#include "core/actor/send.h"
 #include "lua/host/proto.h"
 
 #define TAG_MAX 255u

@@ -10,6 +10,8 @@
 
 #include "core/base/mem.h"
 #include "core/actor/msg.h"
+#include "core/actor/send.h"
+#include "core/sched/timeout.h"
 
 #define SIZE_FIRST 8u
 #define SIZE_KEPT  1024u /* a table that was larger shrinks when it is nearly empty */

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/base/env.h"
+#include "core/node/env.h"
 #include "lua/host/host.h"
 #include "lua/load/codecache.h"
 #include "lua/load/search.h"

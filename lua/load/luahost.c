@@ -6,10 +6,11 @@
  */
 #include "lua/load/luahost.h"
 
-#include "core/actor/command.h"
+#include "core/node/command.h"
 #include "core/actor/module.h"
 #include "core/base/mem.h"
 #include "core/log/log.h"
+#include "core/actor/send.h"
 #include "lua/contract/contract_mem.h"
 #include "lua/host/collector.h"
 #include "lua/host/dispatch.h"

@@ -12,7 +12,7 @@
 #include <lualib.h>
 #include <string.h>
 
-#include "core/base/env.h"
+#include "core/node/env.h"
 #include "lua/api/api_skynet.h"
 #include "lua/host/host.h"
 #include "lua/load/codecache.h"

@@ -15,7 +15,7 @@
 
 #include "core/base/base.h"
 #include "core/base/clock.h"
-#include "core/base/env.h"
+#include "core/node/env.h"
 #include "core/base/lock.h"
 #include "core/ds/map.h"
 #include "core/base/mem.h"

@@ -4,6 +4,7 @@
  * none is without one for a reason other than the master's silence, what is passed on is sound,
  * nothing is written to a closed connection. */
 #include "core/actor/remote.h"
+#include "core/actor/handle.h"
 #include "harbor/protocol/member.h"
 #include "harbor/link/stream.h"
 #include "tests/fuzz/harbor_input.h"

@@ -13,6 +13,8 @@
 #include <string.h>
 
 #include "core/base/mem.h"
+#include "core/actor/handle.h"
+#include "core/actor/send.h"
 #include "core/actor/service.h"
 
 #define COPY_MAX 256u /* up to here a copy is cheaper than counting */

@@ -14,6 +14,7 @@
 
 #include "core/log/log.h"
 #include "core/base/mem.h"
+#include "core/actor/handle.h"
 #include "core/actor/service.h"
 #include "lua/host/host.h"
 

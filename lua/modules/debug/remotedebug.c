@@ -16,6 +16,7 @@
 
 #include "lua/host/task.h"
 #include "lua/host/wait.h"
+#include "core/sched/timeout.h"
 
 struct stepper {
 	bool on;

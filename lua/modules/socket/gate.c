@@ -17,6 +17,7 @@
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "core/actor/module.h"
+#include "core/actor/send.h"
 #include "core/actor/service.h"
 #include "lua/modules/socket/gate_words.h"
 #include "lua/modules/socket/frames.h"

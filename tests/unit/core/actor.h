@@ -12,7 +12,8 @@
 #include "core/base/clock.h"
 #include "core/actor/module.h"
 #include "core/actor/msg.h"
-#include "core/sched/node.h"
+#include "core/node/node.h"
+#include "core/actor/send.h"
 #include "core/actor/service.h"
 
 struct letter {

@@ -6,11 +6,12 @@
 #include <time.h>
 #include "tests/unit/net/probe.h"
 #include "core/actor/module.h"
-#include "core/sched/node.h"
+#include "core/node/node.h"
 #include "net/listen.h"
 #include "net/loop.h"
 #include "net/net.h"
 #include "net/request.h"
+#include "core/actor/life.h"
 #include "core/actor/service.h"
 
 struct event {

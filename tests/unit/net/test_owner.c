@@ -5,6 +5,8 @@
 #include "net/request.h"
 #include "net/write.h"
 #include "tests/unit/net/ear.h"
+#include "core/actor/life.h"
+#include "core/actor/send.h"
 
 static void a_growing_queue_warns_and_says_when_it_is_empty(void **state)
 {

@@ -4,6 +4,7 @@
 #include "net/net.h"
 #include "net/request.h"
 #include "tests/unit/net/ear.h"
+#include "core/actor/life.h"
 
 static void an_accepted_connection_lives_from_accept_to_close(void **state)
 {

@@ -11,7 +11,7 @@
 
 #include "core/actor/handle.h"
 #include "core/actor/mailbox.h"
-#include "core/actor/single.h"
+#include "core/node/single.h"
 
 #define HARBOR 7u
 

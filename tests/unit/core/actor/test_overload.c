@@ -11,8 +11,11 @@
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/actor/module.h"
-#include "core/sched/node.h"
+#include "core/node/node.h"
 #include "core/actor/overload.h"
+#include "core/actor/handle.h"
+#include "core/actor/life.h"
+#include "core/actor/send.h"
 
 #define BOUND 100u
 #define SENDERS 3

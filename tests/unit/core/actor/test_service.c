@@ -16,9 +16,12 @@
 #include "core/actor/module.h"
 #include "core/sched/monitor.h"
 #include "core/actor/names.h"
-#include "core/sched/node.h"
+#include "core/node/node.h"
 #include "core/sched/sched.h"
+#include "core/actor/life.h"
+#include "core/actor/send.h"
 #include "core/actor/service.h"
+#include "core/sched/timeout.h"
 #include "core/sched/timer.h"
 
 /* Waits until *n reaches at least `want`; false after 10 s. */

@@ -6,8 +6,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "core/actor/command.h"
+#include "core/node/command.h"
 #include "core/sched/monitor.h"
+#include "core/actor/life.h"
+#include "core/actor/send.h"
 #include "tests/unit/core/actor.h"
 #include "tests/unit/core/lines.h"
 #include "tests/unit/core/waiting.h"

@@ -14,7 +14,7 @@
 #include "core/base/base.h"
 #include "core/base/clock.h"
 #include "core/log/log.h"
-#include "core/sched/node.h"
+#include "core/node/node.h"
 #include "core/sched/sched.h"
 #include "core/sched/timer.h"
 

@@ -17,6 +17,7 @@
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "core/actor/remote.h"
+#include "core/actor/life.h"
 #include "harbor/link/link.h"
 #include "harbor/link/stream.h"
 #include "net/connect.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The command table of the C contract: see command.h. One function a command, found by name. */
-#include "core/actor/command.h"
+#include "core/node/command.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,12 +8,15 @@
 #include <string.h>
 
 #include "core/base/clock.h"
-#include "core/base/env.h"
+#include "core/node/env.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
-#include "core/log/msglog.h"
+#include "core/node/msglog.h"
 #include "core/actor/names.h"
-#include "core/sched/node.h"
+#include "core/node/node.h"
+#include "core/actor/life.h"
+#include "core/actor/send.h"
+#include "core/sched/timeout.h"
 
 typedef const char *command_fn(struct service *s, const char *parm);
 

@@ -10,10 +10,13 @@
 #include <time.h>
 #include <cmocka.h>
 
-#include "core/actor/command.h"
-#include "core/base/env.h"
+#include "core/node/command.h"
+#include "core/node/env.h"
 #include "core/actor/names.h"
 #include "core/sched/timer.h"
+#include "core/actor/handle.h"
+#include "core/actor/life.h"
+#include "core/actor/send.h"
 #include "tests/unit/core/actor.h"
 #include "tests/unit/core/lines.h"
 

@@ -11,6 +11,8 @@
 #include "core/actor/handle.h"
 #include "core/actor/remote.h"
 #include "core/sched/timer.h"
+#include "core/actor/life.h"
+#include "core/actor/send.h"
 #include "tests/unit/core/actor.h"
 #include "tests/unit/core/lines.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The node's boot and stop lists. main() fills in the layers above between init and start. */
-#include "core/sched/node.h"
+#include "core/node/node.h"
 
 #include <errno.h>
 #include <semaphore.h>
@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "core/base/clock.h"
-#include "core/base/env.h"
+#include "core/node/env.h"
 #include "core/base/must.h"
 #include "core/actor/handle.h"
 #include "core/log/log.h"
@@ -16,8 +16,10 @@
 #include "core/sched/monitor.h"
 #include "core/actor/names.h"
 #include "core/sched/sched.h"
+#include "core/actor/life.h"
 #include "core/actor/service.h"
-#include "core/actor/single.h"
+#include "core/actor/turn.h"
+#include "core/node/single.h"
 #include "core/sched/timer.h"
 
 static struct {
@@ -43,6 +45,7 @@ int node_init(const struct node_config *c)
 	atomic_store_explicit(&N.aborted, false, memory_order_relaxed);
 	if (sem_init(&N.wake, 0, 0) != 0)
 		return -errno;
+	turn_init();
 	service_init(&(struct service_hooks){ .ready = sched_ready, .empty = on_empty });
 	remote_init(&single_ops);
 	handle_init(c->harbor);

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "core/base/base.h"
-#include "core/base/env.h"
+#include "core/node/env.h"
 
 static int teardown(void **state)
 {

@@ -15,7 +15,7 @@
  */
 #include <stdbool.h>
 #include <stdio.h>
-#include "core/actor/service.h"
+#include "core/actor/msg.h"
 
 /* Asks the service to open or close its log, in the name of `who`, whose line tells what came of it. Without the
  * environment key logpath nothing happens. false: no such service here. */

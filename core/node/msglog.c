@@ -4,17 +4,19 @@
  * The service's real callback waits in struct log_file while log_message stands in its place: it writes the line and
  * hands the message on. Each line goes out at once, for the log is wanted most when the process is about to die.
  */
-#include "core/log/msglog.h"
+#include "core/node/msglog.h"
 
 #include <errno.h>
 #include <string.h>
 #include <time.h>
 
 #include "core/base/clock.h"
-#include "core/base/env.h"
+#include "core/node/env.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
+#include "core/actor/handle.h"
+#include "core/actor/send.h"
 
 #define FORMATS 16
 

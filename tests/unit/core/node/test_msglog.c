@@ -10,10 +10,12 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "core/actor/command.h"
-#include "core/base/env.h"
-#include "core/log/msglog.h"
+#include "core/node/command.h"
+#include "core/node/env.h"
+#include "core/node/msglog.h"
 #include "core/actor/names.h"
+#include "core/actor/life.h"
+#include "core/actor/send.h"
 #include "tests/unit/core/actor.h"
 #include "tests/unit/core/lines.h"
 

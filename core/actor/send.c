@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* Sending: see send.h. The way of a local message takes no lock: the service is found in the handle table without a
+ * reference (handle.h), and the push is one atomic operation (mailbox.h).
+ */
+#include "core/actor/send.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/actor/handle.h"
+#include "core/actor/names.h"
+#include "core/actor/overload.h"
+#include "core/actor/remote.h"
+
+static atomic_uint node_handle; /* gets what is sent to index 0 */
+
+/* m is not going to be answered; it stays the caller's. */
+static void fail_request(const struct msg *m, const char *why)
+{
+	if (msg_wants_answer(m))
+		service_send_error_text(m->dest, m->source, m->session, why);
+}
+
+void service_reject(struct msg *m, const char *why)
+{
+	fail_request(m, why);
+	msg_drop(m);
+}
+
+must_use static inline int push(struct service *s, struct msg *m)
+{
+	if (unlikely(mailbox_bound(&s->mailbox)) && !overload_admit(s, m)) {
+		service_reject(m, "the mailbox is full");
+		return SEND_REFUSED;
+	}
+	switch (mailbox_push(&s->mailbox, m)) {
+	case MAILBOX_PUSHED:
+		return SEND_OK;
+	case MAILBOX_WOKEN:
+		service_hooks.ready(s);
+		return SEND_OK;
+	case MAILBOX_CLOSED:
+		break;
+	}
+	if (unlikely(m->flags & MSG_COUNTED))
+		mailbox_uncount(&s->mailbox, m);
+	msg_destroy(m);
+	return SEND_NO_SERVICE;
+}
+
+int service_push(struct service *s, struct msg *m)
+{
+	return push(s, m);
+}
+
+void service_set_node(uint32_t handle)
+{
+	atomic_store_explicit(&node_handle, handle, memory_order_relaxed); /* a lone value */
+}
+
+/* No service has this handle. */
+static struct service *node_service(struct msg *m)
+{
+	uint32_t node = atomic_load_explicit(&node_handle, memory_order_relaxed);
+	struct service *s = (m->dest & HANDLE_INDEX_MAX) == 0 && node ? handle_lookup(node) : NULL;
+
+	if (s)
+		m->dest = node;
+	return s;
+}
+
+static noinline int send_to_nobody(struct msg *m)
+{
+	struct service *s = node_service(m);
+
+	if (s)
+		return push(s, m);
+	msg_destroy(m);
+	return SEND_NO_SERVICE;
+}
+
+int service_send(struct msg *m)
+{
+	const uint32_t dest = m->dest;
+	struct service *s;
+
+	if (unlikely((dest & 0xff000000u) != handle_local_bits() && dest >> 24 != 0)) {
+		return remote_get()->send(m);
+	}
+	if (unlikely(dest == 0)) {
+		msg_destroy(m);
+		return SEND_INVALID;
+	}
+	s = handle_lookup(dest);
+	if (likely(s != NULL))
+		return push(s, m);
+	return send_to_nobody(m);
+}
+
+uint32_t service_find(const char *address)
+{
+	if (address[0] == ':')
+		return (uint32_t)strtoul(address + 1, NULL, 16);
+	if (address[0] == '.')
+		return names_find(address + 1);
+	return 0;
+}
+
+int service_send_name(const char *address, struct msg *m)
+{
+	if (address[0] == ':' || address[0] == '.') {
+		m->dest = service_find(address);
+		if (m->dest == 0) {
+			msg_destroy(m);
+			return SEND_NO_SERVICE;
+		}
+		return service_send(m);
+	}
+	return remote_get()->send_name(address, m);
+}
+
+/* What is needed to tell the sender, for the message itself is gone by then. */
+static int tell_sender(int r, const struct msg *head)
+{
+	if (unlikely(r != SEND_OK && r != SEND_REFUSED))
+		fail_request(head, SEND_NO_SERVICE_TEXT);
+	return r;
+}
+
+int service_forward(struct msg *m)
+{
+	const struct msg head = *m;
+
+	return tell_sender(service_send(m), &head);
+}
+
+int service_forward_name(const char *address, struct msg *m)
+{
+	const struct msg head = *m;
+
+	return tell_sender(service_send_name(address, m), &head);
+}
+
+void service_answer(uint32_t from, uint32_t to, int32_t session, const void *data, size_t size)
+{
+	struct msg *m;
+
+	if (!session)
+		return;
+	m = msg_create_copy(data, size);
+	m->source = from;
+	m->dest = to;
+	m->session = session;
+	m->type = PTYPE_RESPONSE;
+	service_forward(m);
+}
+
+void service_send_error_text(uint32_t from, uint32_t to, int32_t session, const char *why)
+{
+	struct msg *m;
+
+	if (to == 0)
+		return;
+	m = why ? msg_create_copy(why, strlen(why)) : msg_create(0);
+	m->source = from;
+	m->dest = to;
+	m->session = session;
+	m->type = PTYPE_ERROR;
+	service_forward(m);
+}
+
+void service_send_error(uint32_t from, uint32_t to, int32_t session)
+{
+	service_send_error_text(from, to, session, NULL);
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/* The single node's remote table: no other nodes, global names live here. See single.h. */
+#include "core/node/single.h"
+
+#include <string.h>
+
+#include "core/actor/send.h"
+#include "core/base/clock.h"
+#include "core/base/lock.h"
+#include "core/base/mem.h"
+#include "core/ds/map.h"
+#include "core/log/log.h"
+#include "core/sched/timer.h"
+
+/* Bounds, because a service can register and ask without end. */
+#define NAMES_MAX 65536u
+#define QUESTIONS_MAX 65536u
+
+#define REMOTE_BAD_NAME "invalid name"
+#define REMOTE_NAMES_FULL "too many names"
+
+struct question {
+	struct timer timer; /* first: fired as a question */
+	struct question *next;
+	uint32_t from;
+	int32_t session;
+	bool timed;
+	char name[16];
+};
+
+static struct {
+	struct lock lock;
+	struct map names;
+	struct question *questions;
+	unsigned count;
+} R = { .lock = LOCK_INIT(single) };
+
+static int single_send(struct msg *m)
+{
+	if (msg_wants_answer(m))
+		service_send_error_text(m->dest, m->source, m->session, REMOTE_NO_NODE);
+	else
+		log_printf(LOG_LEVEL_WARNING, m->source, "Drop message to :%08x: " REMOTE_NO_NODE,
+			   m->dest);
+	msg_destroy(m);
+	return SEND_REFUSED;
+}
+
+static uint32_t single_find_name(const char *name)
+{
+	struct map_item *i;
+	uint32_t handle;
+
+	lock_take(&R.lock);
+	i = map_find(&R.names, name);
+	handle = i ? i->number : 0;
+	lock_release(&R.lock);
+	return handle;
+}
+
+static int single_send_name(const char *name, struct msg *m)
+{
+	m->dest = single_find_name(name);
+	if (m->dest)
+		return service_forward(m) == SEND_OK ? SEND_OK : SEND_REFUSED; /* the owner may just have ended */
+	if (msg_wants_answer(m))
+		service_send_error_text(0, m->source, m->session, REMOTE_NO_NAME);
+	msg_destroy(m);
+	return SEND_OK;
+}
+
+/* Oldest first. One whose timer is firing just now stays: question_expired waits for the lock, and
+ * the question is its to answer and to free. */
+static struct question *take_questions_locked(const char *name, uint32_t from)
+{
+	struct question *taken = NULL;
+
+	lock_held(&R.lock);
+	for (struct question **p = &R.questions; *p;) {
+		struct question *q = *p;
+
+		if (((name && strcmp(q->name, name) == 0) || (from && q->from == from)) &&
+		    (!q->timed || timer_disarm(&q->timer))) {
+			*p = q->next;
+			R.count--;
+			q->next = taken;
+			taken = q;
+		} else {
+			p = &q->next;
+		}
+	}
+	return taken;
+}
+
+static void question_expired(struct timer *t)
+{
+	struct question *q = (struct question *)t;
+
+	lock_take(&R.lock);
+	for (struct question **p = &R.questions; *p; p = &(*p)->next)
+		if (*p == q) {
+			*p = q->next;
+			R.count--;
+			break;
+		}
+	lock_release(&R.lock);
+	service_send_error_text(0, q->from, q->session, REMOTE_NO_NAME);
+	mem_free(q);
+}
+
+static void single_register_name(uint32_t from, int32_t session, const char *name, uint32_t handle)
+{
+	struct question *q = NULL;
+	const char *why = NULL;
+	struct map_item *i;
+
+	lock_take(&R.lock);
+	i = map_find(&R.names, name);
+	if (i && i->number != handle) {
+		why = REMOTE_NAME_TAKEN;
+	} else if (!i && !remote_name_valid(name)) {
+		why = REMOTE_BAD_NAME;
+	} else if (!i && R.names.count >= NAMES_MAX) {
+		why = REMOTE_NAMES_FULL;
+	} else if (!i) {
+		i = map_add(&R.names, name);
+		i->number = handle;
+		i->stamp = clock_wall_ns();
+		q = take_questions_locked(name, 0);
+	}
+	lock_release(&R.lock);
+	while (q) {
+		struct question *next = q->next;
+
+		service_answer(0, q->from, q->session, &handle, sizeof(handle));
+		mem_free(q);
+		q = next;
+	}
+	if (!why)
+		service_answer(0, from, session, NULL, 0);
+	else if (session)
+		service_send_error_text(0, from, session, why);
+	else
+		log_printf(LOG_LEVEL_WARNING, from, "global name %s: %s", name, why);
+}
+
+static void single_release_name(uint32_t from, int32_t session, const char *name, uint32_t handle)
+{
+	struct map_item *i;
+	bool mine;
+
+	lock_take(&R.lock);
+	i = map_find(&R.names, name);
+	mine = i && i->number == handle;
+	if (mine)
+		map_remove(&R.names, i);
+	lock_release(&R.lock);
+	if (mine)
+		service_answer(0, from, session, NULL, 0);
+	else if (session)
+		service_send_error_text(0, from, session, REMOTE_NO_NAME);
+}
+
+static void single_query_name(uint32_t from, int32_t session, const char *name, uint32_t timeout_ms)
+{
+	struct map_item *i;
+	const char *why = NULL;
+	uint32_t handle = 0;
+
+	lock_take(&R.lock);
+	i = map_find(&R.names, name);
+	if (i) {
+		handle = i->number;
+	} else if (!remote_name_valid(name)) {
+		why = REMOTE_BAD_NAME; /* it can never be registered */
+	} else if (R.count >= QUESTIONS_MAX) {
+		why = REMOTE_QUEUE_FULL;
+	} else {
+		struct question *q = mem_zalloc(sizeof(*q));
+
+		q->from = from;
+		q->session = session;
+		q->timed = timeout_ms != 0;
+		memcpy(q->name, name, strnlen(name, sizeof(q->name) - 1));
+		q->next = R.questions;
+		R.questions = q;
+		R.count++;
+		q->timer.fire = question_expired;
+		if (q->timed)
+			timer_arm(&q->timer, clock_mono_ns() + timeout_ms * NS_PER_MS);
+	}
+	lock_release(&R.lock);
+	if (handle)
+		service_answer(0, from, session, &handle, sizeof(handle));
+	else if (why)
+		service_send_error_text(0, from, session, why);
+}
+
+static void single_wait_connected(uint32_t from, int32_t session, unsigned id)
+{
+	(void)id;
+	log_printf(LOG_LEVEL_ERROR, from, "Can't connect to other harbor in single node mode");
+	service_send_error_text(0, from, session, REMOTE_NO_NODE);
+}
+
+static void single_wait_disconnected(uint32_t from, int32_t session, unsigned id)
+{
+	(void)id;
+	service_answer(0, from, session, NULL, 0);
+}
+
+static void single_wait_master_lost(uint32_t from, int32_t session)
+{
+	service_send_error_text(0, from, session, "there is no master in single node mode");
+}
+
+static void single_service_ended(uint32_t handle)
+{
+	struct question *q;
+
+	lock_take(&R.lock);
+	for (size_t i = R.names.count; i-- > 0;)
+		if (R.names.items[i].number == handle)
+			map_remove(&R.names, &R.names.items[i]);
+	q = take_questions_locked(NULL, handle);
+	lock_release(&R.lock);
+	while (q) {
+		struct question *next = q->next;
+
+		mem_free(q);
+		q = next;
+	}
+}
+
+/* Nobody else is there to take one. */
+static void single_wait_name_lost(uint32_t from, int32_t session)
+{
+	(void)from;
+	(void)session;
+}
+
+static void single_births(void)
+{
+}
+
+const struct remote_ops single_ops = {
+	.send = single_send,
+	.send_name = single_send_name,
+	.find_name = single_find_name,
+	.register_name = single_register_name,
+	.release_name = single_release_name,
+	.query_name = single_query_name,
+	.wait_connected = single_wait_connected,
+	.wait_disconnected = single_wait_disconnected,
+	.wait_master_lost = single_wait_master_lost,
+	.wait_name_lost = single_wait_name_lost,
+	.service_ended = single_service_ended,
+	.births = single_births,
+};
+
+void single_foreach_name(void (*f)(const char *name, uint32_t handle, uint64_t since, void *ud), void *ud)
+{
+	lock_take(&R.lock);
+	for (size_t i = 0; i < R.names.count; i++)
+		f(R.names.items[i].key, R.names.items[i].number, R.names.items[i].stamp, ud);
+	lock_release(&R.lock);
+}
+
+void single_foreach_waiting(void (*f)(const char *name, uint32_t from, void *ud), void *ud)
+{
+	lock_take(&R.lock);
+	for (const struct question *q = R.questions; q; q = q->next)
+		f(q->name, q->from, ud);
+	lock_release(&R.lock);
+}

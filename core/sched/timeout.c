@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* Timeouts: see timeout.h. The timer lies in the message, where the payload would be. */
+#include "core/sched/timeout.h"
+
+#include "core/actor/send.h"
+#include "core/base/clock.h"
+#include "core/sched/timer.h"
+
+struct timeout {
+	struct timer timer; /* first: what fires is it */
+	/* No reference: a service's memory stays one, and a later service of the slot is not m->dest. Not looked up by
+	 * handle, for a retired service must find the message in its mailbox until its instance is released. */
+	struct service *to;
+	uint32_t tag;
+};
+
+/* A service that has ended meanwhile wants it no more. */
+static void timeout_push(struct service *s, struct timeout *t)
+{
+	int r = service_push(s, msg_of(t));
+
+	(void)r;
+}
+
+static void timeout_fire(struct timer *timer)
+{
+	struct timeout *t = (struct timeout *)timer;
+
+	timeout_push(t->to, t);
+}
+
+static bool is_timeout_of(const struct timer *timer, void *s)
+{
+	return timer->fire == timeout_fire && ((const struct timeout *)timer)->to == s;
+}
+
+bool service_waits_for_timeout(struct service *s)
+{
+	return timer_any(is_timeout_of, s);
+}
+
+uint32_t service_timeout_tag(const struct msg *m)
+{
+	return m->flags & MSG_TIMEOUT ? ((const struct timeout *)msg_payload(m))->tag : 0;
+}
+
+struct msg *service_timeout(struct service *s, int32_t session, uint32_t tag, uint64_t delay_ns)
+{
+	struct msg *m = msg_create(sizeof(struct timeout));
+	struct timeout *t = msg_payload(m);
+
+	m->size = 0;
+	m->dest = service_handle(s);
+	m->session = session;
+	m->type = PTYPE_RESPONSE;
+	m->flags = MSG_TIMEOUT;
+	*t = (struct timeout){ .timer.fire = timeout_fire, .to = s, .tag = tag };
+	if (delay_ns)
+		timer_arm(&t->timer, clock_mono_ns() + delay_ns);
+	else
+		timeout_push(s, t);
+	return m;
+}
+
+bool service_timeout_cancel(struct msg *timeout)
+{
+	if (!timer_disarm(msg_payload(timeout)))
+		return false;
+	msg_destroy(timeout);
+	return true;
+}
