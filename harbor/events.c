@@ -205,9 +205,7 @@ static bool links_are_empty(void)
 	for (unsigned i = 1; i < 256; i++) {
 		struct link *l = link_find(i);
 
-		/* relaxed: looked at again and again */
-		if (l && l->peer.state == PEER_UP &&
-		    atomic_load_explicit(&l->waiting_bytes, memory_order_relaxed))
+		if (l && l->peer.state == PEER_UP && ledger_waiting(&l->ledger))
 			return false;
 	}
 	return true;

@@ -27,7 +27,6 @@
 #include "net/info.h"
 #include "net/post.h"
 #include "net/timer.h"
-#include "net/write.h"
 
 /* A registration waits as long as a message to an unknown name; if that does not wait, so long. */
 #define REQUEST_WAIT_MS UINT64_C(10000)
@@ -398,17 +397,16 @@ static void describe_link(struct link *l, struct harbor_node_info *n)
 {
 	static const char *const states[] = { "down", "connecting", "connecting", "up" };
 	const struct peer *p = &l->peer;
-	int conn = atomic_load_explicit(&l->conn, memory_order_relaxed); /* all of these: statistics */
 
 	n->incarnation = p->epoch;
 	n->state = states[p->state];
 	n->since_wall_ns = l->since_wall_ns;
 	n->rtt_ns = p->rtt_ns;
+	/* relaxed, all of these: statistics */
 	n->sent = atomic_load_explicit(&l->sent, memory_order_relaxed);
 	n->received = atomic_load_explicit(&l->received, memory_order_relaxed);
 	n->dropped = atomic_load_explicit(&l->dropped, memory_order_relaxed);
-	n->queued_bytes = atomic_load_explicit(&l->waiting_bytes, memory_order_relaxed) +
-			  (conn > 0 ? net_queued(conn) : 0);
+	n->queued_bytes = link_queued(l);
 	memcpy(n->name, p->name, sizeof(n->name));
 	announce_reach(p->address, H.master_host, n->address);
 }

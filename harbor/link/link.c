@@ -214,10 +214,10 @@ static void set_backlog(struct link *l)
 }
 
 /* These do not wait any more. */
-static void uncount(struct link *l, const struct msg *m)
+static void leave(struct link *l, const struct msg *m)
 {
 	for (; m; m = m->next)
-		atomic_fetch_sub_explicit(&l->waiting_bytes, m->size + WIRE_MSG_HEADER, memory_order_relaxed);
+		ledger_leave(&l->ledger, m->size + WIRE_MSG_HEADER);
 }
 
 static void resume(void *arg);
@@ -236,10 +236,7 @@ static void flush_locked(struct link *l)
 		pending_add(&l->pending, b.begun, b.begun_count);
 		/* A socket that failed is told by on_close, and then the requests among these fail. */
 		(void)net_sendv_queued(conn, b.iov, (int)b.parts, &in_socket);
-		/* relaxed, both: numbers that are only compared with a bound */
-		atomic_store_explicit(&l->socket_bytes, in_socket, memory_order_relaxed);
-		atomic_fetch_sub_explicit(&l->waiting_bytes, b.done_bytes + b.done_count * WIRE_MSG_HEADER,
-					  memory_order_relaxed);
+		ledger_written(&l->ledger, b.done_bytes + b.done_count * WIRE_MSG_HEADER, in_socket);
 		atomic_fetch_add_explicit(&l->sent, b.done_count, memory_order_relaxed); /* a statistic */
 		free_list(b.done);
 		written += b.bytes;
@@ -288,7 +285,7 @@ void link_drained(struct link *l)
 {
 	lock_take(&l->tx_lock);
 	atomic_store_explicit(&l->stalled, false, memory_order_seq_cst);
-	atomic_store_explicit(&l->socket_bytes, 0, memory_order_relaxed); /* a number for a bound */
+	ledger_socket(&l->ledger, 0);
 	lock_release(&l->tx_lock);
 	flush(l);
 }
@@ -309,9 +306,7 @@ static void end_turn(struct turn_hook *h)
 
 static void flush_later(struct link *l)
 {
-	uint64_t waiting = atomic_load_explicit(&l->waiting_bytes, memory_order_relaxed); /* a hint */
-
-	if (!service_current() || waiting > EARLY_BYTES) {
+	if (!service_current() || ledger_waiting(&l->ledger) > EARLY_BYTES) {
 		flush(l);
 		return;
 	}
@@ -332,7 +327,7 @@ static void bounce_waiting(struct link *l, const char *why)
 	lock_take(&l->tx_lock);
 	queue_outbox(l);
 	m = txq_clear(&l->queue);
-	uncount(l, m);
+	leave(l, m);
 	set_backlog(l);
 	lock_release(&l->tx_lock);
 	bounce(l, m, why);
@@ -357,7 +352,7 @@ static void bounce_requests(struct link *l)
 		m->next = requests;
 		requests = m;
 	}
-	uncount(l, requests);
+	leave(l, requests);
 	set_backlog(l);
 	lock_release(&l->tx_lock);
 	bounce(l, requests, gate_text(LINK_BROKEN));
@@ -372,32 +367,27 @@ static void recount_socket(struct link *l)
 	if (!lock_try(&l->tx_lock))
 		return; /* the flusher is at it */
 	conn = atomic_load_explicit(&l->conn, memory_order_relaxed); /* changes under tx_lock only */
-	/* relaxed: a number for a bound */
-	atomic_store_explicit(&l->socket_bytes, conn > 0 ? net_queued(conn) : 0, memory_order_relaxed);
+	ledger_socket(&l->ledger, conn > 0 ? net_queued(conn) : 0);
 	lock_release(&l->tx_lock);
 }
 
-static bool fits(struct link *l, uint64_t waiting, uint64_t bound)
+uint64_t link_queued(struct link *l)
 {
-	return waiting + atomic_load_explicit(&l->socket_bytes, memory_order_relaxed) <= bound; /* a bound */
+	recount_socket(l);
+	return ledger_sum(&l->ledger);
 }
 
 /* Enters m into the ledger, unless there is no room for it. */
-static bool count(struct link *l, const struct msg *m)
+static bool enter(struct link *l, const struct msg *m)
 {
-	uint64_t size = m->size + WIRE_MSG_HEADER, waiting;
+	uint64_t size = m->size + WIRE_MSG_HEADER;
 	bool error = m->type == PTYPE_ERROR && m->size <= RESERVE_ERROR_MAX;
 	uint64_t bound = queue_max + WIRE_MSG_HEADER + (error ? RESERVE_BYTES : 0);
 
-	/* relaxed: whoever adds first is counted first, nothing else hangs on it */
-	waiting = atomic_fetch_add_explicit(&l->waiting_bytes, size, memory_order_relaxed) + size;
-	if (likely(fits(l, waiting, bound)))
+	if (likely(ledger_enter(&l->ledger, size, bound)))
 		return true;
 	recount_socket(l);
-	if (fits(l, waiting, bound))
-		return true;
-	atomic_fetch_sub_explicit(&l->waiting_bytes, size, memory_order_relaxed);
-	return false;
+	return ledger_enter(&l->ledger, size, bound);
 }
 
 static void overrun(void *arg)
@@ -436,7 +426,7 @@ static int refuse_answer(struct link *l, struct msg *m, const char *why)
 	e->session = m->session;
 	e->type = PTYPE_ERROR;
 	msg_destroy(m);
-	if (count(l, e)) {
+	if (enter(l, e)) {
 		push(l, e);
 	} else {
 		msg_destroy(e);
@@ -474,7 +464,7 @@ int link_send(struct msg *m)
 		m->source = (uint32_t)service_harbor() << 24; /* the node itself */
 	if (unlikely(m->source >> 24 != service_harbor()))
 		return refuse_foreign(l, m);
-	if (likely(m->size <= message_max && count(l, m))) {
+	if (likely(m->size <= message_max && enter(l, m))) {
 		push(l, m);
 		return SEND_OK;
 	}
@@ -529,7 +519,7 @@ void link_up(struct link *l, int conn)
 	lock_take(&l->tx_lock);
 	atomic_store_explicit(&l->stalled, false, memory_order_seq_cst);
 	atomic_store_explicit(&l->conn, conn, memory_order_seq_cst);
-	atomic_store_explicit(&l->socket_bytes, 0, memory_order_relaxed); /* a number for a bound */
+	ledger_socket(&l->ledger, 0);
 	lock_release(&l->tx_lock);
 	flush(l);
 }
@@ -540,9 +530,9 @@ void link_down(struct link *l, const char *why)
 
 	lock_take(&l->tx_lock);
 	atomic_store_explicit(&l->conn, 0, memory_order_seq_cst);
-	atomic_store_explicit(&l->socket_bytes, 0, memory_order_relaxed); /* a number for a bound */
+	ledger_socket(&l->ledger, 0);
 	cut = txq_cut(&l->queue);
-	uncount(l, cut);
+	leave(l, cut);
 	set_backlog(l);
 	lock_release(&l->tx_lock);
 	free_list(cut);

@@ -9,8 +9,8 @@
  * Ownership: link_send takes the message; the link owns it until the kernel or the socket's queue has
  *            it, or until it bounces.
  * Order:     the pushes of one sender are its order on the wire for each receiver (see txq.h).
- * Limits:    queue_max bytes accepted and not yet taken by the kernel: outbox, queue and socket together. A message of
- *            message_max bytes. What is above is refused, counted and logged at a bounded rate; a request gets
+ * Limits:    queue_max bytes accepted and not yet taken by the kernel: outbox, queue and socket
+ *            together, which the ledger counts (ledger.h). A message of message_max bytes. What is above is refused, counted and logged at a bounded rate; a request gets
  *            PTYPE_ERROR, and so does the caller whose answer it was: for that there is a small reserve
  *            beyond queue_max, and when it is used up, too, the link is given up with all calls on it.
  * Answers:   taken from the node that was asked, for as long as the question waits (pending.h); what else comes is
@@ -20,6 +20,7 @@
 #include <stdatomic.h>
 #include "core/base/lock.h"
 #include "harbor/protocol/peer.h"
+#include "harbor/link/ledger.h"
 #include "harbor/link/pending.h"
 #include "harbor/link/txq.h"
 
@@ -27,9 +28,7 @@ struct link {
 	unsigned id;
 	/* [any] */
 	alignas(64) atomic_uintptr_t outbox;        /* newest first */
-	/* The ledger: with headers; in outbox and queue, and in the socket (after the last
-	 * write, or since) */
-	atomic_uint_least64_t waiting_bytes, socket_bytes;
+	struct ledger ledger;                       /* bytes, with headers */
 	atomic_uint_least64_t sent, received, dropped;
 	atomic_uint_least64_t strays;               /* answers that nobody waits for */
 	atomic_uint_least64_t quiet_until_ns;       /* the next line about dropped messages */
@@ -63,6 +62,8 @@ void link_fini(void);
 struct link *link_find(unsigned id);
 /* Creates it. */
 struct link *link_get(unsigned id);
+/* Returns the bytes that were accepted for this node and not yet taken by the kernel. Any thread. */
+uint64_t link_queued(struct link *l);
 
 /* remote_ops.send. */
 must_use int link_send(struct msg *m_take);

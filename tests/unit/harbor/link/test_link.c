@@ -41,7 +41,7 @@ static struct link *l;
 static struct stream near_in, far_in;
 static uint32_t me;
 
-/* ---- our end, as control.c has it ---- */
+/* ---- our end, as conn.c has it ---- */
 
 static void near_frame(void *ud, const struct wire_control *c)
 {
@@ -349,7 +349,7 @@ static void sends_to_the_dead_and_the_unknown_fail_with_their_reason(void **stat
 	m->type = PTYPE_LUA;
 	assert_true(link_send(m) < 0);
 	assert_string_equal(letter_to(me, 2).text, REMOTE_NO_NODE);
-	assert_true(atomic_load_explicit(&l->waiting_bytes, memory_order_relaxed) == 0);
+	assert_true(ledger_waiting(&l->ledger) == 0);
 }
 
 static void a_link_that_is_away_for_long_fails_its_calls_and_keeps_the_rest(void **state)
@@ -410,9 +410,10 @@ static void an_answer_above_the_limit_becomes_a_small_error(void **state)
 	mem_free(big);
 }
 
-static uint64_t ledger(void)
+/* What waits, with the socket's own word for its part. */
+static uint64_t queued(void)
 {
-	return atomic_load_explicit(&l->waiting_bytes, memory_order_relaxed) +
+	return ledger_waiting(&l->ledger) +
 	       net_queued(atomic_load_explicit(&near_id, memory_order_relaxed));
 }
 
@@ -425,11 +426,18 @@ static void small_messages_one_by_one_keep_the_bound_too(void **state)
 	(void)state;
 	while (send_from(me, 0, PTYPE_LUA, text, sizeof(text)) == 0)
 		assert_true(++accepted < 4 * QUEUE_MAX / sizeof(text));
-	assert_true(ledger() <= QUEUE_MAX + WIRE_MSG_HEADER);
+	assert_true(queued() <= QUEUE_MAX + WIRE_MSG_HEADER);
+	/* nobody reads and nothing fits: the sum stands still, and it is that of the two queues */
+	assert_true(link_queued(l) > QUEUE_MAX - 2 * sizeof(text));
+	assert_true(link_queued(l) == queued() && ledger_sum(&l->ledger) == queued());
 	assert_true(net_queued(atomic_load_explicit(&near_id, memory_order_relaxed)) < 1 << 20);
 	for (unsigned i = 0; i < 1000; i++)
 		assert_true(send_from(me, 0, PTYPE_LUA, text, sizeof(text)) < 0);
 	far_read(accepted);
+	for (int i = 0; link_queued(l); i++) {
+		assert_true(i < 10000);
+		poll(NULL, 0, 1); /* the loop has still to see that the last bytes went */
+	}
 	assert_int_equal(send_from(me, 0, PTYPE_LUA, text, sizeof(text)), 0);
 	far_read(accepted + 1);
 }
@@ -449,7 +457,7 @@ static void answers_to_a_peer_that_does_not_read_become_errors_and_then_the_end_
 		assert_true(send_from(me, (int32_t)++told, PTYPE_RESPONSE, big, 1 << 20) < 0);
 	}
 	assert_true(told > 1000);
-	assert_true(ledger() <= QUEUE_MAX + (1 << 20));
+	assert_true(queued() <= QUEUE_MAX + (1 << 20));
 	mem_free(big);
 }
 
@@ -492,7 +500,7 @@ static void a_peer_that_does_not_read_fills_the_queue_to_its_limit_and_no_more(v
 	while (send_from(me, accepted + 1, PTYPE_LUA, big, 1 << 20) == 0)
 		assert_true(++accepted < 64);
 	assert_string_equal(letter_to(me, 0).text, REMOTE_QUEUE_FULL);
-	assert_true(atomic_load_explicit(&l->waiting_bytes, memory_order_relaxed) <= QUEUE_MAX);
+	assert_true(ledger_waiting(&l->ledger) <= QUEUE_MAX);
 	assert_true(net_queued(atomic_load_explicit(&near_id, memory_order_relaxed)) < 1 << 20);
 	far_read((unsigned)accepted); /* it reads again: everything that was accepted arrives, in order */
 	for (int32_t i = 0; i < accepted; i++)
@@ -552,7 +560,7 @@ static void many_senders_keep_their_order_under_load(void **state)
 			if (got[i]->source == client[k])
 				assert_int_equal(got[i]->session, ++seen[k]);
 	assert_int_equal(seen[0] + seen[1] + seen[2], CLIENTS * EACH);
-	assert_true(atomic_load_explicit(&l->waiting_bytes, memory_order_relaxed) == 0);
+	assert_true(ledger_waiting(&l->ledger) == 0);
 }
 
 int main(void)
