@@ -16,6 +16,10 @@ sys.dont_write_bytecode = True
 import generate
 
 LIMIT = 20 # seconds for the node
+LUAS_OWN = """attempt to yield from outside a coroutine
+not enough memory
+assertion failed!
+""" # texts of the virtual machine
 FENCE = re.compile(r"^```(\w+)?[ ]?([^\n]*)\n(.*?)^```$", re.M | re.S)
 
 
@@ -104,6 +108,33 @@ def translations():
     if os.path.exists(f"{ROOT}/README.zh.md"):
         pairs.append((f"{ROOT}/README.md", f"{ROOT}/README.zh.md"))
     return [line for e, z in pairs for line in untranslated(e, z)]
+
+
+# ---- the texts of errors ----
+
+def texts_in(path):
+    """All that a source file may print or raise, with what it fills in as %."""
+    text = read(path)
+    if path.endswith(".lua"):
+        text = re.sub(r'"\s*\.\.\s*[^"\n]+?("[^"\n]*"\))?\s*\.\.\s*"', "%", text)
+    else:
+        text = re.sub(r'"\s*"', "", text)
+    found = [a or b for a, b in re.findall(r'"((?:[^"\\\n]|\\.)*)"|\'((?:[^\'\\\n]|\\.)*)\'', text)]
+    return [t.replace('\\"', '"').replace("\\n", " ") for t in found]
+
+
+def unknown_texts(page):
+    """Texts of the tables that no source file has."""
+    files = [f for top in ("core", "net", "harbor", "lua", "daemon") for end in ("c", "h", "lua")
+             for f in glob.glob(f"{ROOT}/{top}/**/*.{end}", recursive=True) if not f.startswith(DOC)]
+    every = "\n".join(t for f in files for t in texts_in(f) if len(t) > 5) + "\n" + LUAS_OWN
+    bad = []
+    for text in re.findall(r"^\| `([^`]+)` \|", read(page), re.M):
+        words = re.sub(r"(?<![A-Za-z])[A-Z]+(?![A-Za-z])", "\0", text)
+        pattern = ".{0,60}?".join(re.escape(w) for w in words.split("\0"))
+        if not re.search(pattern, every):
+            bad.append(f"{short(page)}: no source has the text `{text}`")
+    return bad
 
 
 # ---- the examples ----
@@ -268,6 +299,7 @@ def main():
         "every link leads to a file and a heading": wrong_links(pages() + [f"{ROOT}/README.md"]),
         "no page has two headings of one name": wrong_headings(pages()),
         "the Chinese pages have the sections and texts of the English ones": translations(),
+        "every text of errors.md is one of the sources": unknown_texts(f"{DOC}/errors.md"),
         "the node ran to its end": [] if "\nend\n" in "\n" + out else [*out.splitlines()[-5:], *log.splitlines()[-20:]],
     }
     for name, text in expected.items():
