@@ -21,8 +21,12 @@ void block_lose(const struct msg *m)
 {
 	const struct socket_message *sm = msg_payload(m);
 
-	if (m->type == PTYPE_SOCKET && m->size >= sizeof(*sm) && sm->type == SOCKET_DATA)
+	if (m->type != PTYPE_SOCKET || m->size < sizeof(*sm))
+		return;
+	if (sm->type == SOCKET_DATA)
 		net_shutdown(sm->id);
+	else if (sm->type == SOCKET_ACCEPT)
+		net_shutdown(sm->ud);
 }
 
 /* Whether the protocol's messages are unpacked by ours, which says what became of the block. In any state of the service. */
@@ -38,12 +42,17 @@ static bool is_ours(lua_State *L, const struct proto *p)
 	return ours;
 }
 
+bool block_is_ours(const struct task *t)
+{
+	return is_ours(t->host->L, t->request_proto);
+}
+
 void block_free(struct task *t)
 {
 	struct socket_message *sm = msg_payload(t->request);
 	struct host *h = t->host;
 
-	if (t->request->type != PTYPE_SOCKET || t->request->size < sizeof(*sm) || !is_ours(h->L, t->request_proto))
+	if (t->request->type != PTYPE_SOCKET || t->request->size < sizeof(*sm) || !block_is_ours(t))
 		return;
 	payload_free(sm->buffer); /* not unpacked */
 	sm->buffer = NULL;

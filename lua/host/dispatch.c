@@ -10,6 +10,7 @@
 #include "core/base/mem.h"
 #include "core/actor/send.h"
 #include "core/sched/timeout.h"
+#include "lua/host/again.h"
 #include "lua/host/block.h"
 #include "lua/host/collector.h"
 #include "lua/host/proto.h"
@@ -129,15 +130,19 @@ static noinline struct proto *load_debug(struct host *h, struct proto *p)
 	return p;
 }
 
-/* There is no coroutine for the request. */
-static noinline void no_memory(struct host *h, const struct msg *m)
+/* There is no coroutine for the request: takes it, unless it is borrowed. */
+static noinline void no_memory(struct host *h, struct msg *m, bool borrowed)
 {
 	log_printf(LOG_LEVEL_ERROR, service_handle(h->s), "lua memory error : [%x to :%x : %d]",
 	           m->source, service_handle(h->s), m->session);
 	if (m->session)
 		service_send_error_text(service_handle(h->s), m->source, m->session,
 		                        "error in callee: not enough memory");
+	if (!borrowed && again_keep(h, m))
+		return;
 	block_lose(m);
+	if (!borrowed)
+		msg_drop(m);
 }
 
 static void on_request(struct host *h, struct msg *m, bool borrowed)
@@ -156,9 +161,7 @@ static void on_request(struct host *h, struct msg *m, bool borrowed)
 	}
 	t = task_create(h);
 	if (unlikely(!t)) {
-		no_memory(h, m);
-		if (!borrowed)
-			msg_drop(m);
+		no_memory(h, m, borrowed);
 		return;
 	}
 	co = t->co;
@@ -176,6 +179,18 @@ static void on_request(struct host *h, struct msg *m, bool borrowed)
 	lua_pushinteger(co, m->session);
 	lua_pushinteger(co, m->source);
 	task_resume(t, 3);
+}
+
+/* What found no memory before. The first that finds none again shows that it is of no use yet. */
+static noinline void try_again(struct host *h)
+{
+	struct msg *m = again_take(h), *next;
+
+	for (; m && !h->again && !h->exiting; m = next) {
+		next = m->next;
+		on_request(h, m, false);
+	}
+	again_put_back(h, m);
 }
 
 /* ---- answers ---- */
@@ -234,6 +249,10 @@ static void on_response(struct host *h, struct msg *m)
 		wait_remove(h, w);
 		wait_abandon(t, true);
 		task_fail_wait(t, "timeout", 7);
+		break;
+	case WAIT_AGAIN:
+		wait_remove(h, w);
+		try_again(h);
 		break;
 	case WAIT_LOOK:
 		wait_remove(h, w);

@@ -34,6 +34,7 @@ enum wait_kind {
 	WAIT_DEADLINE, /* the time limit of the call `peer` */
 	WAIT_DROPPED,  /* an answer that nobody wants any more */
 	WAIT_LOOK,     /* no task: the next look for lost responses */
+	WAIT_AGAIN,    /* no task: the next try with events of sockets that found no memory */
 	WAIT_NEVER,    /* the task is never resumed: it exits, or stalled in coroutine.yield */
 };
 
@@ -159,6 +160,9 @@ struct host {
 	struct response *responses;
 	int32_t look_session;       /* of the next look for lost ones, 0: none is due */
 	uint32_t look_cs;           /* after so long */
+	struct msg *again;          /* events of sockets that found no memory, see again.h */
+	int32_t again_session;      /* of the next try, 0: none is due */
+	uint32_t again_cs;          /* the pause before the one after it */
 	struct task *start_task;    /* while the start function runs */
 
 	int tokens_ref, timeouts_ref, inits_ref;

@@ -15,6 +15,7 @@
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "core/actor/send.h"
+#include "lua/host/again.h"
 #include "lua/host/block.h"
 #include "lua/host/coroutine.h"
 #include "lua/host/life.h"
@@ -375,6 +376,7 @@ static noinline void on_error(struct task *t, int status)
 	if (status == LUA_ERRMEM && t->request) {
 		block_lose(t->request);
 		block_free(t);
+		again_keep_request(t);
 	}
 	close_task(t);
 	if (is_start)

@@ -12,6 +12,7 @@
 #include "core/log/log.h"
 #include "core/actor/send.h"
 #include "lua/contract/contract_mem.h"
+#include "lua/host/again.h"
 #include "lua/host/collector.h"
 #include "lua/host/dispatch.h"
 #include "lua/host/life.h"
@@ -105,6 +106,7 @@ static void close_state(struct host *h)
 {
 	lua_State *L = h->L;
 
+	again_drop(h);
 	wait_tell_callees(h);
 	task_free_all(h);
 	response_fail_all(h);

@@ -734,4 +734,20 @@ tap.run {
 			return true
 		end)
 	end },
+	{ "an event that finds no memory in the service comes again: who waits for it is woken", function()
+		local eater = skynet.newservice "socket_eater"
+		local id, _, port = socket.listen("127.0.0.1", 0)
+		socket.start(id, function(fd)
+			socket.start(fd)
+			socket.read(fd, 1)
+			socket.close(fd)
+		end)
+		for what, wanted in pairs { open = "open", read = "end" } do
+			local from = #tap.log()
+			equal(skynet.calltimeout(2000, eater, "lua", what, port), wanted)
+			tap.logged("lua memory error", from)
+		end
+		skynet.kill(eater)
+		socket.close(id)
+	end },
 }

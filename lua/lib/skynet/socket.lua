@@ -42,29 +42,35 @@ local function log(fmt, ...)
 end
 
 -- ---- waking those who wait ----
+--
+-- Memory may end at any call. Then the same event comes again, so each of these first wakes and then
+-- notes that it has.
 
 local function wake_reader(s)
 	if s.need then
-		s.need = false
 		wakeup(s)
+		s.need = false
 	end
 end
 
 local function end_connecting(s, err)
 	if s.connecting then
-		s.connecting = false
 		s.error = err
 		wakeup(s)
+		s.connecting = false
 	end
 end
 
 local function wake_closers(s)
 	local closers = s.closers
 	if closers then
-		s.closers = nil
 		for i = 1, #closers do
-			wakeup(closers[i])
+			if closers[i] then
+				wakeup(closers[i])
+				closers[i] = false
+			end
 		end
+		s.closers = nil
 	end
 end
 
