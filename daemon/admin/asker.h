@@ -7,7 +7,7 @@
  * Threads: any. An asker that is gone is no special case.
  */
 #include <stdbool.h>
-#include "daemon/admin/json.h"
+#include "core/base/json.h"
 
 struct asker {
 	int32_t connection; /* 0 = another node */

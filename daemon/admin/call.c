@@ -10,7 +10,7 @@
 #include "core/actor/send.h"
 #include "core/sched/timeout.h"
 #include "daemon/admin/call.h"
-#include "daemon/admin/json.h"
+#include "core/base/json.h"
 #include "daemon/admin/seri_min.h"
 
 struct call {

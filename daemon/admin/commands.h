@@ -8,7 +8,7 @@
  * Threads: the net loop; for other nodes, `.daemon`.
  */
 #include "daemon/admin/asker.h"
-#include "daemon/admin/json.h"
+#include "core/base/json.h"
 
 #define COMMANDS_WORDS_MAX 66u
 

@@ -7,7 +7,7 @@
  */
 #include <stddef.h>
 #include <stdint.h>
-#include "daemon/admin/json.h"
+#include "core/base/json.h"
 
 #define SERI_MIN_DEPTH 32 /* tables inside tables */
 

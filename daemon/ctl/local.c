@@ -18,7 +18,7 @@
 #include "core/base/mem.h"
 #include "daemon/ctl/local.h"
 #include "daemon/ctl/print.h"
-#include "daemon/admin/json.h"
+#include "core/base/json.h"
 
 /* More than any answer to what is asked here. */
 #define ANSWER_MAX ((size_t)1 << 20)

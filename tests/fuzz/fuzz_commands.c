@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "daemon/admin/commands.c"
-#include "daemon/admin/json.c"
+#include "core/base/json.c"
 #include "daemon/admin/jsonread.c"
 #include "daemon/admin/words.c"
 

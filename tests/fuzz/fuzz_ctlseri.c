@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "daemon/admin/json.c"
+#include "core/base/json.c"
 #include "daemon/admin/jsonread.c"
 #include "daemon/admin/seri_min.c"
 

@@ -11,7 +11,7 @@
 
 #include "core/base/mem.h"
 #include "daemon/ctl/print.h"
-#include "daemon/admin/json.h"
+#include "core/base/json.h"
 #include "daemon/admin/jsonread.h"
 
 /* ---- writer ---- */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/base/mem.h"
-#include "daemon/admin/json.h"
+#include "core/base/json.h"
 
 void json_init(struct json *j)
 {
