@@ -17,6 +17,7 @@
 #include "lua/modules/cluster/cluster.h"
 #include "lua/modules/cluster/harbor.h"
 #include "lua/modules/cluster/multicast.h"
+#include "lua/modules/debug/consolejson.h"
 #include "lua/modules/debug/debugchannel.h"
 #include "lua/modules/debug/memory.h"
 #include "lua/modules/debug/remotedebug.h"
@@ -86,6 +87,7 @@ static const struct {
 	{ "skynet.debugchannel", luaopen_skynet_debugchannel },
 	{ "skynet.remotedebug.core", luaopen_skynet_remotedebug_core },
 	{ "skynet.memory", luaopen_skynet_memory },
+	{ "skynet.consolejson", luaopen_skynet_consolejson },
 	{ "skynet.multicast.core", luaopen_skynet_multicast_core },
 	{ "skynet.sharetable.core", luaopen_skynet_sharetable_core },
 	{ "skynet.sharedata.core", luaopen_skynet_sharedata_core },
