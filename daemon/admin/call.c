@@ -1,157 +1,175 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A call's session is also the session of its deadline: whatever comes first, answer, error or timer
- * (source 0), finishes it, and the others find no entry.
+ * Calls for commands: see call.h. A call's session is also the session of its deadline: whatever comes first, answer,
+ * error or timer (source 0), finishes it, and the others find no entry. `.daemon` makes no other requests, so
+ * the sessions are counted here and not by the service, whose counter only its own turn may touch.
  */
 #include <string.h>
 
-#include "core/base/mem.h"
-#include "core/actor/remote.h"
+#include "core/actor/names.h"
 #include "core/actor/send.h"
+#include "core/actor/service.h"
+#include "core/base/lock.h"
+#include "core/base/mem.h"
 #include "core/sched/timeout.h"
 #include "daemon/admin/call.h"
-#include "core/base/json.h"
-#include "daemon/admin/seri_min.h"
+
+#define LUA_SERVICE "harboradmin"
 
 struct call {
 	int32_t session; /* 0 = free */
-	enum call_kind kind;
 	struct asker who;
 	struct msg *deadline;
 };
 
-/* [service] */
+/* [lock] */
+static struct lock lock = LOCK_INIT(calls);
 static struct call calls[CALLS_MAX];
+static int32_t last_session;
+static uint32_t self; /* 0: no calls yet, or no more */
 
-static struct call *find(int32_t session)
+static struct call *find_locked(int32_t session)
 {
+	lock_held(&lock);
 	for (unsigned i = 0; i < CALLS_MAX; i++)
 		if (calls[i].session == session)
 			return &calls[i];
 	return NULL;
 }
 
-/* Words that people type may be numbers; those of a command are what they are. */
-static struct msg *pack(enum call_kind kind, const char *words, const char *end)
+void call_open(uint32_t handle)
 {
-	struct seri_min seri = { 0 };
-	struct msg *m;
+	lock_take(&lock);
+	self = handle;
+	lock_release(&lock);
+}
 
-	if (kind == CALL_NODE) {
-		m = msg_create_copy(words, (size_t)(end - words));
-		m->type = PTYPE_TEXT;
-		return m;
+void call_close(void)
+{
+	struct call waiting[CALLS_MAX];
+
+	lock_take(&lock);
+	self = 0;
+	/* their deadlines may have died in the closed mailbox already, so they are left alone */
+	memcpy(waiting, calls, sizeof(calls));
+	memset(calls, 0, sizeof(calls));
+	lock_release(&lock);
+	for (unsigned i = 0; i < CALLS_MAX; i++)
+		if (waiting[i].session)
+			asker_refuse(&waiting[i].who, "the node is stopping");
+}
+
+/* Takes the entry out; false: it is no call of ours, or has its answer already. Its deadline still comes, unless
+ * `.daemon` cancels it, and finds no entry. */
+static bool take(int32_t session, struct call *ret)
+{
+	struct call *c;
+
+	if (session <= 0)
+		return false;
+	lock_take(&lock);
+	c = find_locked(session);
+	if (c) {
+		*ret = *c;
+		c->session = 0;
 	}
-	for (const char *w = words; w < end; w += strlen(w) + 1) {
-		if (kind == CALL_SERVICE)
-			seri_min_word(&seri, w);
-		else
-			seri_min_string(&seri, w, strlen(w));
+	lock_release(&lock);
+	return c;
+}
+
+/* ---- the request ---- */
+
+/* Enters a call and its deadline. NULL, or why there is none. */
+static const char *enter_locked(const struct asker *who, uint64_t patience_ns, int32_t *ret_session)
+{
+	struct service *s = self ? service_grab(self) : NULL;
+	struct call *c = find_locked(0);
+
+	if (!s)
+		return "the node is not ready for calls";
+	if (c) {
+		last_session = last_session == INT32_MAX ? 1 : last_session + 1;
+		*c = (struct call){ .session = last_session, .who = *who };
+		c->deadline = service_timeout(s, c->session, 0, patience_ns);
+		*ret_session = c->session;
 	}
-	m = msg_create_copy(seri.bytes ? (void *)seri.bytes : "", seri.size);
-	m->type = PTYPE_LUA;
-	seri_min_fini(&seri);
-	return m;
+	service_unref(s);
+	return c ? NULL : "too many calls wait for an answer";
 }
 
-/* A program may wait for a global name to come; a person has most likely mistyped it. */
-static bool is_known(const char *address)
+/* 0: it cannot be launched. Of two that are launched at once the second ends before it has done anything. */
+static uint32_t lua_service(void)
 {
-	return address[0] == ':' || address[0] == '.' || remote_get()->find_name(address);
+	uint32_t handle = names_find(LUA_SERVICE);
+
+	if (handle)
+		return handle;
+	handle = service_launch("snlua", LUA_SERVICE);
+	if (handle && names_register(LUA_SERVICE, handle) < 0) {
+		(void)service_retire(handle);
+		handle = names_find(LUA_SERVICE);
+	}
+	return handle;
 }
 
-static int drop(struct msg *m)
+static void begin(const struct asker *who, unsigned harbor, uint64_t patience_ns, const char *line)
 {
-	msg_destroy(m);
-	return SEND_NO_SERVICE;
-}
-
-void call_begin(struct service *s, const struct asker *who, enum call_kind kind, uint32_t dest,
-		const char *words, size_t size)
-{
-	const char *address = words, *end = words + size;
-	struct call *c = find(0);
+	int32_t session = 0;
+	uint32_t source;
+	const char *why;
 	struct msg *m;
 	int r;
 
-	if (!c) {
-		asker_refuse(who, "too many calls wait for an answer");
+	lock_take(&lock);
+	why = enter_locked(who, patience_ns, &session);
+	source = self;
+	lock_release(&lock);
+	if (why) {
+		asker_refuse(who, why);
 		return;
 	}
-	if (kind == CALL_SERVICE)
-		words += strlen(words) + 1;
-	m = pack(kind, words, end);
-	m->source = service_handle(s);
-	m->dest = dest;
-	m->session = service_new_session(s);
-	*c = (struct call){ .session = m->session, .kind = kind, .who = *who };
-	c->deadline = service_timeout(s, m->session, 0,
-				      kind == CALL_NODE ? CALL_NODE_DEADLINE_NS : CALL_DEADLINE_NS);
-	if (kind == CALL_SERVICE && !is_known(address))
-		r = drop(m);
-	else
-		r = kind == CALL_SERVICE ? service_send_name(address, m) : service_send(m);
-	/* Refused by a link or a full mailbox: the reason is in our mailbox already. */
-	if (r != SEND_OK && r != SEND_REFUSED) {
-		(void)service_timeout_cancel(c->deadline);
-		c->session = 0;
+	m = msg_create_copy(line, strlen(line));
+	m->source = source;
+	m->dest = harbor ? (uint32_t)harbor << 24 : lua_service();
+	m->session = session;
+	m->type = PTYPE_TEXT;
+	r = service_send(m);
+	/* refused by a link or a full mailbox: the reason is in the mailbox of `.daemon` already */
+	if (r != SEND_OK && r != SEND_REFUSED && take(session, &(struct call){ 0 }))
 		asker_refuse(who, "no such service");
-	}
 }
 
-static void answer(const struct call *c, const void *p, size_t n)
+void call_lua(const struct asker *who, const char *line)
 {
-	struct json j;
-
-	if (n > CALL_ANSWER_MAX) {
-		asker_refuse(&c->who, "the answer is too large to be shown");
-		return;
-	}
-	if (c->kind != CALL_SERVICE) {
-		asker_relay(&c->who, p, n);
-		return;
-	}
-	json_init(&j);
-	json_object(&j, NULL);
-	if (seri_min_to_json(p, n, &j, "values") < 0) {
-		asker_refuse(&c->who, "the answer is not in the lua protocol");
-	} else {
-		json_object_end(&j);
-		asker_answer(&c->who, &j);
-	}
-	json_fini(&j);
+	begin(who, 0, CALL_DEADLINE_NS, line);
 }
+
+void call_node(const struct asker *who, unsigned harbor, const char *line)
+{
+	begin(who, harbor, CALL_NODE_DEADLINE_NS, line);
+}
+
+/* ---- the answer ---- */
 
 void call_answer(int type, uint32_t source, int32_t session, const void *p, size_t n)
 {
-	struct call *c = session > 0 ? find(session) : NULL;
+	struct call c;
 	cleanup(mem_freep) char *why = NULL;
 
-	if (!c)
+	if (!take(session, &c))
 		return;
 	if (type == PTYPE_RESPONSE && source == 0) {
-		asker_refuse(&c->who, "no answer in time");
-		c->session = 0;
+		asker_refuse(&c.who, "no answer in time");
 		return;
 	}
-	(void)service_timeout_cancel(c->deadline);
-	if (type == PTYPE_RESPONSE) {
-		answer(c, p, n);
+	(void)service_timeout_cancel(c.deadline);
+	if (type == PTYPE_RESPONSE && n > CALL_ANSWER_MAX) {
+		asker_refuse(&c.who, "the answer is too large to be shown");
+	} else if (type == PTYPE_RESPONSE) {
+		asker_relay(&c.who, p, n);
 	} else {
 		why = n ? mem_printf("call failed: %.*s", (int)(n < 4096 ? n : 4096), (const char *)p)
 			: mem_strdup("call failed");
-		asker_refuse(&c->who, why);
-	}
-	c->session = 0;
-}
-
-void call_end_all(void)
-{
-	for (unsigned i = 0; i < CALLS_MAX; i++) {
-		if (!calls[i].session)
-			continue;
-		/* the deadline may have died in the closed mailbox already: leave it alone */
-		asker_refuse(&calls[i].who, "the node is stopping");
-		calls[i].session = 0;
+		asker_refuse(&c.who, why);
 	}
 }

@@ -16,8 +16,9 @@
 #include "core/actor/life.h"
 #include "core/actor/service.h"
 #include "core/sched/timer.h"
+#include "daemon/admin/call.h"
 #include "daemon/admin/commands.h"
-#include "daemon/admin/service.h"
+#include "daemon/admin/words.h"
 #include "daemon/node/info.h"
 #include "daemon/node/status.h"
 #include "harbor/harbor.h"
@@ -25,14 +26,23 @@
 
 struct request {
 	const struct asker *who;
-	char *const *words;
-	unsigned n; /* of arguments */
+	struct json j;
+	const char *error; /* why it failed, constant */
+	/* of commands that are carried out here */
 	char *const *args;
-	struct json *j;
-	const char *error;
+	unsigned n;
 };
 
-typedef enum commands_result (*command_fn)(struct request *r);
+enum result {
+	DONE,   /* j holds one object */
+	FAILED, /* error says why */
+	LATER,  /* the asker will be answered */
+};
+
+typedef enum result (*command_fn)(struct request *r);
+
+/* More than any name of a command has, with the escapes that it may be written with. */
+#define COMMAND_NAME_MAX 64
 
 static void (*stop_node)(void);
 
@@ -41,10 +51,10 @@ void commands_init(void (*stop)(void))
 	stop_node = stop;
 }
 
-static enum commands_result fail(struct request *r, const char *why)
+static enum result fail(struct request *r, const char *why)
 {
 	r->error = why;
-	return COMMANDS_FAILED;
+	return FAILED;
 }
 
 /* ---- status ---- */
@@ -91,11 +101,11 @@ static void write_queues(struct json *j)
 	json_uint(j, "accepts_refused", s.accepts_refused);
 }
 
-static enum commands_result run_status(struct request *r)
+static enum result run_status(struct request *r)
 {
 	const struct info *info = info_get();
 	char line[STATUS_MAX], reason[REASON_MAX], address[128];
-	struct json *j = r->j;
+	struct json *j = &r->j;
 
 	status_line(line, sizeof(line));
 	reason_get(reason);
@@ -130,7 +140,7 @@ static enum commands_result run_status(struct request *r)
 	stuck_workers(j);
 	warnings(j);
 	json_object_end(j);
-	return COMMANDS_DONE;
+	return DONE;
 }
 
 /* ---- nodes and names ---- */
@@ -155,15 +165,15 @@ static void add_node(const struct harbor_node_info *n, void *ud)
 	json_object_end(j);
 }
 
-static enum commands_result run_nodes(struct request *r)
+static enum result run_nodes(struct request *r)
 {
-	json_object(r->j, NULL);
-	json_array(r->j, "nodes");
+	json_object(&r->j, NULL);
+	json_array(&r->j, "nodes");
 	if (info_get()->cluster)
-		harbor_foreach_node(add_node, r->j);
-	json_array_end(r->j);
-	json_object_end(r->j);
-	return COMMANDS_DONE;
+		harbor_foreach_node(add_node, &r->j);
+	json_array_end(&r->j);
+	json_object_end(&r->j);
+	return DONE;
 }
 
 static void add_name(struct json *j, const char *dot, const char *name, uint32_t handle,
@@ -202,27 +212,27 @@ static void add_waiting(const char *name, uint32_t handle, void *ud)
 	json_object_end(ud);
 }
 
-static enum commands_result run_names(struct request *r)
+static enum result run_names(struct request *r)
 {
 	bool waiting = r->n == 1 && strcmp(r->args[0], "--waiting") == 0;
 
 	if (r->n == 1 && !waiting)
 		return fail(r, "names takes no argument but --waiting");
-	json_object(r->j, NULL);
-	json_array(r->j, waiting ? "waiting" : "names");
+	json_object(&r->j, NULL);
+	json_array(&r->j, waiting ? "waiting" : "names");
 	if (!waiting)
-		names_foreach(add_local_name, r->j);
+		names_foreach(add_local_name, &r->j);
 	if (!waiting && info_get()->cluster)
-		harbor_foreach_name(add_global_name, r->j);
+		harbor_foreach_name(add_global_name, &r->j);
 	else if (!waiting)
-		single_foreach_name(add_single_name, r->j);
+		single_foreach_name(add_single_name, &r->j);
 	else if (info_get()->cluster)
-		harbor_foreach_waiting(add_waiting, r->j);
+		harbor_foreach_waiting(add_waiting, &r->j);
 	else
-		single_foreach_waiting(add_waiting, r->j);
-	json_array_end(r->j);
-	json_object_end(r->j);
-	return COMMANDS_DONE;
+		single_foreach_waiting(add_waiting, &r->j);
+	json_array_end(&r->j);
+	json_object_end(&r->j);
+	return DONE;
 }
 
 /* ---- services ---- */
@@ -297,40 +307,27 @@ static void add_service(struct service *s, void *ud)
 	json_object_end(j);
 }
 
-static enum commands_result run_services(struct request *r)
+static enum result run_services(struct request *r)
 {
-	struct service_listing l = { .j = r->j, .now = clock_mono_ns() };
+	struct service_listing l = { .j = &r->j, .now = clock_mono_ns() };
 
 	names_foreach(note_name, &l.names);
 	if (l.names.n)
 		qsort(l.names.items, l.names.n, sizeof(*l.names.items), by_handle);
-	json_object(r->j, NULL);
-	json_array(r->j, "services");
+	json_object(&r->j, NULL);
+	json_array(&r->j, "services");
 	service_foreach(add_service, &l);
-	json_array_end(r->j);
-	json_object_end(r->j);
+	json_array_end(&r->j);
+	json_object_end(&r->j);
 	for (size_t i = 0; i < l.names.n; i++)
 		mem_free(l.names.items[i].name);
 	mem_free(l.names.items);
-	return COMMANDS_DONE;
+	return DONE;
 }
 
 /* ---- the rest ---- */
 
-static enum commands_result run_call(struct request *r)
-{
-	control_call(r->who, r->n, r->args);
-	return COMMANDS_LATER;
-}
-
-/* harboradmin.lua knows how. */
-static enum commands_result run_lua(struct request *r)
-{
-	control_admin(r->who, r->n + 1, r->words);
-	return COMMANDS_LATER;
-}
-
-static enum commands_result run_log_level(struct request *r)
+static enum result run_log_level(struct request *r)
 {
 	int level = r->n ? log_level_parse(r->args[0]) : 0;
 
@@ -338,13 +335,13 @@ static enum commands_result run_log_level(struct request *r)
 		return fail(r, "the levels are debug, info, warning and error");
 	if (r->n)
 		log_set_level((enum log_level)level);
-	json_object(r->j, NULL);
-	json_string(r->j, "log_level", log_level_name(log_get_level()));
-	json_object_end(r->j);
-	return COMMANDS_DONE;
+	json_object(&r->j, NULL);
+	json_string(&r->j, "log_level", log_level_name(log_get_level()));
+	json_object_end(&r->j);
+	return DONE;
 }
 
-static enum commands_result run_forget(struct request *r)
+static enum result run_forget(struct request *r)
 {
 	static _Thread_local char why[200];
 
@@ -352,34 +349,32 @@ static enum commands_result run_forget(struct request *r)
 		return fail(r, "a single node has no master");
 	r->error = harbor_forget(r->args[0], why, sizeof(why));
 	if (r->error)
-		return COMMANDS_FAILED;
-	json_object(r->j, NULL);
-	json_string(r->j, "forgotten", r->args[0]);
-	json_object_end(r->j);
-	return COMMANDS_DONE;
+		return FAILED;
+	json_object(&r->j, NULL);
+	json_string(&r->j, "forgotten", r->args[0]);
+	json_object_end(&r->j);
+	return DONE;
 }
 
-static enum commands_result run_stop(struct request *r)
+static enum result run_stop(struct request *r)
 {
 	log_info("asked to stop by harborctl");
 	stop_node();
-	json_object(r->j, NULL);
-	json_string(r->j, "state", "stopping");
-	json_object_end(r->j);
-	return COMMANDS_DONE;
+	json_object(&r->j, NULL);
+	json_string(&r->j, "state", "stopping");
+	json_object_end(&r->j);
+	return DONE;
 }
 
-static const struct {
+static const struct command {
 	const char *name, *usage;
-	unsigned min, max;
-	command_fn run;
+	int min, max;   /* arguments */
+	command_fn run; /* NULL: our Lua service knows how */
 } commands[] = {
 #define USAGE(name, usage) #name, "wrong number of arguments; usage: harborctl " #name " " usage
 #define COMMAND(name, min, max, usage, help) { USAGE(name, usage), min, max, run_##name },
-#define LUA_COMMAND(name, min, max, usage, help) { USAGE(name, usage), min, max, run_lua },
+#define LUA_COMMAND(name, min, max, usage, help) { USAGE(name, usage), min, max, NULL },
 #include "daemon/admin/commands.def"
-#undef COMMAND
-#undef LUA_COMMAND
 #undef USAGE
 };
 
@@ -419,58 +414,97 @@ static bool is_own_id(const char *node)
 	return info_get()->cluster && strcmp(id, node) == 0;
 }
 
-static enum commands_result forward(const struct asker *who, const char *node, unsigned n, char *const *words,
-				    const char **ret_error)
+static enum result forward(struct request *r, const char *node, const char *line)
 {
 	struct wanted_node w = { .name = node };
 
 	if (info_get()->cluster)
 		harbor_foreach_node(match_node, &w);
-	if (!w.id && w.count > 1) {
-		*ret_error = "several nodes have this name: say which by its harbor id (harborctl "
-		             "nodes)";
-		return COMMANDS_FAILED;
-	}
+	if (!w.id && w.count > 1)
+		return fail(r, "several nodes have this name: say which by its harbor id (harborctl nodes)");
 	if (!w.id)
 		w.id = w.by_name;
-	if (!w.id) {
-		*ret_error = "no such node in the cluster (harborctl nodes)";
-		return COMMANDS_FAILED;
-	}
-	control_forward(who, w.id, n, words);
-	return COMMANDS_LATER;
+	if (!w.id)
+		return fail(r, "no such node in the cluster (harborctl nodes)");
+	call_node(r->who, w.id, line);
+	return LATER;
 }
 
-enum commands_result commands_run(const struct asker *who, unsigned n, char *const *words, struct json *j,
-				  const char **ret_error)
+/* The command that a line begins with; NULL: there is none of that name. */
+static const struct command *find_command(const char *line)
 {
-	const char *node = words[0][0] == '@' ? words[0] + 1 : NULL;
+	size_t n = strcspn(line, " ");
+	char word[COMMAND_NAME_MAX], *words[WORDS_MAX];
 
-	if (node) {
-		words++;
-		n--;
-	}
-	if (n == 0) {
-		*ret_error = "no command";
-		return COMMANDS_FAILED;
-	}
-	if (node && strcmp(node, info_get()->node) != 0 && !is_own_id(node))
-		return forward(who, node, n, words, ret_error);
-	struct request r = { .who = who, .words = words, .n = n - 1, .args = words + 1, .j = j };
+	if (n >= sizeof(word))
+		return NULL;
+	memcpy(word, line, n);
+	word[n] = 0;
+	(void)words_split(word, words);
+	for (unsigned i = 0; i < array_len(commands); i++)
+		if (same_name(commands[i].name, word))
+			return &commands[i];
+	return NULL;
+}
 
-	for (unsigned i = 0; i < array_len(commands); i++) {
-		enum commands_result result;
+/* Takes the words of the line apart only if it is for us: it goes to others as it came. */
+static enum result run_line(struct request *r, char *line)
+{
+	const struct command *c = find_command(line);
+	int n = words_count(line) - 1;
+	char *words[WORDS_MAX];
 
-		if (!same_name(commands[i].name, words[0]))
-			continue;
-		if (r.n < commands[i].min || r.n > commands[i].max) {
-			*ret_error = commands[i].usage;
-			return COMMANDS_FAILED;
-		}
-		result = commands[i].run(&r);
-		*ret_error = r.error;
-		return result;
+	if (!c)
+		return fail(r, "unknown command");
+	if (n < c->min || n > c->max)
+		return fail(r, c->usage);
+	if (!c->run) {
+		call_lua(r->who, line);
+		return LATER;
 	}
-	*ret_error = "unknown command";
-	return COMMANDS_FAILED;
+	r->n = words_split(line, words) - 1;
+	r->args = words + 1;
+	return c->run(r);
+}
+
+/* A line for a node: "@NODE", and what that is to do. */
+static enum result run_for_node(struct request *r, char *line)
+{
+	char *rest = strchr(line, ' '), *words[WORDS_MAX];
+	const char *node = line + 1;
+
+	if (!rest)
+		return fail(r, "no command");
+	*rest++ = 0;
+	(void)words_split(line, words);
+	if (strcmp(node, info_get()->node) == 0 || is_own_id(node))
+		return run_line(r, rest);
+	return forward(r, node, rest);
+}
+
+static enum result run(struct request *r, char *line)
+{
+	int n = words_count(line);
+
+	if (n < 0 || n > (int)WORDS_MAX || (*line == '@' && r->who->is_node))
+		return fail(r, "malformed request");
+	return *line == '@' ? run_for_node(r, line) : run_line(r, line);
+}
+
+void commands_serve(const struct asker *who, char *line)
+{
+	struct request r = { .who = who };
+
+	json_init(&r.j);
+	switch (run(&r, line)) {
+	case DONE:
+		asker_answer(who, &r.j);
+		break;
+	case FAILED:
+		asker_refuse(who, r.error);
+		break;
+	case LATER:
+		break;
+	}
+	json_fini(&r.j);
 }

@@ -1,25 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The commands of the control socket (commands.def). Each reads snapshots and answers at once, so
- * they work while every worker is stuck; those that need a service (call, and what harboradmin.lua knows) and those for
- * another node answer later.
+ * The commands of the control socket (commands.def). Most of them read snapshots and are answered before commands_serve
+ * returns, so they work while every worker is stuck; those that our Lua service knows and those for another node
+ * are passed on (call.h), and answered later.
  *
- * Threads: the net loop; for other nodes, `.daemon`.
+ * Threads: the net loop, and for other nodes `.daemon`.
  */
 #include "daemon/admin/asker.h"
-#include "core/base/json.h"
-
-#define COMMANDS_WORDS_MAX 66u
-
-enum commands_result {
-	COMMANDS_DONE,   /* j holds one object */
-	COMMANDS_FAILED, /* *ret_error says why */
-	COMMANDS_LATER,  /* the asker will be answered */
-};
 
 /* stop: asks the process to stop. Before the first command. */
 void commands_init(void (*stop)(void));
-/* words[0] is the command's name, or "@NODE" before it; *ret_error is constant. */
-enum commands_result commands_run(const struct asker *who, unsigned n, char *const *words, struct json *j,
-				  const char **ret_error);
+
+/* Carries the command out that the line says (words.h), which it uses up; any bytes are legal input. The asker is
+ * answered once, now or later. */
+void commands_serve(const struct asker *who, char *line);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `.daemon`. What the process itself asks of it arrives as PTYPE_SYSTEM from source 0. Such a message
- * holds numbers and text only, no pointer: any service can forge one, and must gain nothing.
+ * `.daemon`: see service.h. The watchdog's question arrives as PTYPE_SYSTEM from source 0. It is a number and no pointer:
+ * any service can forge such a message, and must gain nothing.
  */
 #include <stdatomic.h>
 #include <stdio.h>
@@ -19,23 +19,11 @@
 #include "daemon/admin/call.h"
 #include "daemon/admin/commands.h"
 #include "daemon/admin/service.h"
-#include "daemon/admin/words.h"
 
 #define MODULE "harbord"
 #define START_DONE "start_done"
 #define START_FAILED "start_failed"
 #define BOOT_FAILED "boot_failed"
-
-enum { REQUEST_PING = 1, REQUEST_CALL, REQUEST_ADMIN, REQUEST_NODE };
-
-#define ADMIN_SERVICE "harboradmin"
-
-struct request {
-	uint32_t kind;
-	struct asker who;
-	uint64_t number;
-	char words[]; /* NUL-terminated, one after the other */
-};
 
 static void (*wake_main)(void);
 /* set by control_launch, then constant */
@@ -74,68 +62,43 @@ static void on_text(const char *p, size_t n)
 		started(CONTROL_BOOT_FAILED, p + skip, n - skip);
 }
 
-/* 0: it cannot be launched. */
-static uint32_t admin_service(void)
+static void on_request(const void *p, size_t n)
 {
-	uint32_t handle = names_find(ADMIN_SERVICE);
+	uint64_t number;
 
-	if (!handle) {
-		handle = service_launch("snlua", ADMIN_SERVICE);
-		if (handle)
-			names_register(ADMIN_SERVICE, handle);
-	}
-	return handle;
+	if (n != sizeof(number))
+		return;
+	memcpy(&number, p, n);
+	atomic_store_explicit(&pong, number, memory_order_relaxed);
 }
 
-static void on_request(struct service *s, const void *p, size_t n)
+/* '+' or '-', then the body: what asker_relay reads at the other node. */
+static void answer_node(const struct asker *a, bool well, const char *body, size_t n)
 {
-	const struct request *r = p;
+	struct msg *m = msg_create(n + 1);
+	char *to = msg_payload(m);
 
-	if (n < sizeof(*r))
-		return;
-	if (r->kind == REQUEST_PING)
-		atomic_store_explicit(&pong, r->number, memory_order_relaxed);
-	if (n == sizeof(*r) || r->words[n - sizeof(*r) - 1] != 0)
-		return;
-	n -= sizeof(*r);
-	if (r->kind == REQUEST_CALL)
-		call_begin(s, &r->who, CALL_SERVICE, 0, r->words, n);
-	else if (r->kind == REQUEST_ADMIN)
-		call_begin(s, &r->who, CALL_ADMIN, admin_service(), r->words, n);
-	else if (r->kind == REQUEST_NODE)
-		call_begin(s, &r->who, CALL_NODE, (uint32_t)r->number << 24, r->words, n);
+	to[0] = well ? '+' : '-';
+	memcpy(to + 1, body, n);
+	m->source = atomic_load_explicit(&self, memory_order_relaxed);
+	m->dest = a->source;
+	m->session = a->session;
+	m->type = PTYPE_RESPONSE;
+	service_forward(m);
 }
 
-/* A command of another node's harborctl: words, each NUL-terminated. */
+/* A command of another node's harborctl. */
 static void on_command(uint32_t source, int32_t session, const char *p, size_t n)
 {
-	const struct asker who = { .source = source, .session = session };
-	cleanup(mem_freep) char *copy = NULL;
-	char *words[COMMANDS_WORDS_MAX];
-	const char *why = NULL;
-	struct json j;
-	int count;
+	const struct asker who = {
+		.answer = answer_node, .is_node = true, .source = source, .session = session
+	};
+	cleanup(mem_freep) char *line = mem_strndup(p, n);
 
-	copy = mem_alloc(n);
-	memcpy(copy, p, n);
-	count = words_of_block(copy, n, words, array_len(words));
-	/* it may not be passed on to yet another node */
-	if (count < 1 || words[0][0] == '@') {
+	if (strlen(line) != n)
 		asker_refuse(&who, "malformed request");
-		return;
-	}
-	json_init(&j);
-	switch (commands_run(&who, (unsigned)count, words, &j, &why)) {
-	case COMMANDS_DONE:
-		asker_answer(&who, &j);
-		break;
-	case COMMANDS_FAILED:
-		asker_refuse(&who, why);
-		break;
-	case COMMANDS_LATER:
-		break;
-	}
-	json_fini(&j);
+	else
+		commands_serve(&who, line);
 }
 
 static int on_message(struct service *s, void *ud, int type, int session, uint32_t source, const void *msg,
@@ -150,7 +113,7 @@ static int on_message(struct service *s, void *ud, int type, int session, uint32
 		break;
 	case PTYPE_SYSTEM:
 		if (source == 0)
-			on_request(s, msg, size);
+			on_request(msg, size);
 		break;
 	case PTYPE_RESPONSE:
 	case PTYPE_ERROR:
@@ -173,7 +136,7 @@ static int init(void *instance, struct service *s, const char *args)
 
 static void release(void *instance)
 {
-	call_end_all();
+	call_close();
 }
 
 static const struct module module = { .name = MODULE, .init = init, .release = release };
@@ -194,6 +157,11 @@ uint32_t control_launch(void)
 		service_set_node(handle);
 	}
 	return handle;
+}
+
+void control_open_calls(void)
+{
+	call_open(atomic_load_explicit(&self, memory_order_relaxed));
 }
 
 enum control_start control_start_state(void)
@@ -219,63 +187,18 @@ void control_start_error(char *ret_text, size_t size)
 	lock_release(&error_lock);
 }
 
-/* ---- what the process sends ---- */
-
-static struct msg *request(uint32_t kind, size_t words)
-{
-	struct msg *m = msg_create(sizeof(struct request) + words);
-	struct request *r = msg_payload(m);
-
-	r->kind = kind;
-	r->who = (struct asker){ 0 };
-	r->number = 0;
-	m->dest = atomic_load_explicit(&self, memory_order_relaxed);
-	m->type = PTYPE_SYSTEM;
-	return m;
-}
+/* ---- the watchdog ---- */
 
 void control_ping(uint64_t number)
 {
-	struct msg *m = request(REQUEST_PING, 0);
+	struct msg *m = msg_create_copy(&number, sizeof(number));
 
-	((struct request *)msg_payload(m))->number = number;
+	m->dest = atomic_load_explicit(&self, memory_order_relaxed);
+	m->type = PTYPE_SYSTEM;
 	service_forward(m); /* unanswered before `.daemon` is launched and after its end, as the watchdog expects */
 }
 
 uint64_t control_pong(void)
 {
 	return atomic_load_explicit(&pong, memory_order_relaxed);
-}
-
-static void ask(uint32_t kind, const struct asker *who, uint64_t number, unsigned n, char *const *words)
-{
-	size_t bytes = 0;
-	struct msg *m;
-	char *to;
-
-	for (unsigned i = 0; i < n; i++)
-		bytes += strlen(words[i]) + 1;
-	m = request(kind, bytes);
-	((struct request *)msg_payload(m))->who = *who;
-	((struct request *)msg_payload(m))->number = number;
-	to = ((struct request *)msg_payload(m))->words;
-	for (unsigned i = 0; i < n; i++)
-		to = stpcpy(to, words[i]) + 1;
-	if (service_send(m) != SEND_OK)
-		asker_refuse(who, "the node is not ready for calls");
-}
-
-void control_call(const struct asker *who, unsigned n, char *const *words)
-{
-	ask(REQUEST_CALL, who, 0, n, words);
-}
-
-void control_admin(const struct asker *who, unsigned n, char *const *words)
-{
-	ask(REQUEST_ADMIN, who, 0, n, words);
-}
-
-void control_forward(const struct asker *who, unsigned harbor, unsigned n, char *const *words)
-{
-	ask(REQUEST_NODE, who, harbor, n, words);
 }

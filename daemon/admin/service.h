@@ -7,20 +7,22 @@
  *     not ("start_failed TEXT"), or which part of the node failed before it ("boot_failed
  *     TEXT");
  *   - the watchdog sends it a message and sees it come through the dispatcher;
- *   - calls of harborctl are made in its name (call.h), and what harborctl asks on another node
- *     comes to it as text with a session.
+ *   - what commands need other services for is asked in its name (call.h), and what harborctl
+ *     asks on another node comes to it as text with a session.
  *
  * Threads: init and launch from the main thread; the rest from any.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "daemon/admin/asker.h"
 
 /* Adds the module. wake: makes the main thread look around. */
 void control_init(void (*wake)(void));
 /* Launches the service and names it `.daemon`. 0: failed (logged). */
 uint32_t control_launch(void);
+
+/* From now on commands may launch services and call them: when those whose handles are fixed have theirs. */
+void control_open_calls(void);
 
 /* The start service: told by message, or by the environment keys start_done, start_failed and
  * boot_failed. */
@@ -38,11 +40,3 @@ void control_start_error(char *ret_text, size_t size);
 /* Sends the service a number; control_pong() gives the last one that arrived. */
 void control_ping(uint64_t number);
 uint64_t control_pong(void);
-
-/* What a command asks of the actor world; `who` gets the answer when it comes. */
-/* Calls the service words[0] with the others. */
-void control_call(const struct asker *who, unsigned n, char *const *words);
-/* A command that our Lua service knows; it is launched with the first one. */
-void control_admin(const struct asker *who, unsigned n, char *const *words);
-/* A command for the node of that harbor id. */
-void control_forward(const struct asker *who, unsigned harbor, unsigned n, char *const *words);

@@ -45,43 +45,20 @@ static uint64_t serials;
 
 /* ---- answers, any thread ---- */
 
-void admin_answer(int connection, bool ok, const char *body, size_t n)
+static void answer(const struct asker *a, bool well, const char *body, size_t n)
 {
 	char head[48];
-	int length = snprintf(head, sizeof(head), "%s %zu\n", ok ? "ok" : "error", n);
+	int length = snprintf(head, sizeof(head), "%s %zu\n", well ? "ok" : "error", n);
 	struct iovec iov[] = {
 		{ head, (size_t)length }, { (void *)(uintptr_t)body, n }, { (char[]){ '\n' }, 1 }
 	};
 
-	net_sendv(connection, iov, array_len(iov));
+	net_sendv(a->session, iov, array_len(iov));
 }
 
-/* ---- requests ---- */
-
-static void serve(int id, char *line)
+static struct asker asker_of(int id)
 {
-	const struct asker who = { .connection = id };
-	char *words[COMMANDS_WORDS_MAX];
-	const char *why = NULL;
-	struct json j;
-	int n = words_of_line(line, words, array_len(words));
-
-	if (n < 1) {
-		asker_refuse(&who, "malformed request");
-		return;
-	}
-	json_init(&j);
-	switch (commands_run(&who, (unsigned)n, words, &j, &why)) {
-	case COMMANDS_DONE:
-		asker_answer(&who, &j);
-		break;
-	case COMMANDS_FAILED:
-		asker_refuse(&who, why);
-		break;
-	case COMMANDS_LATER:
-		break;
-	}
-	json_fini(&j);
+	return (struct asker){ .answer = answer, .session = id };
 }
 
 /* ---- connections ---- */
@@ -124,6 +101,7 @@ static struct connection *room(void)
 
 static void on_data(void *ud, int id, const void *data, size_t size)
 {
+	const struct asker who = asker_of(id);
 	struct connection *c = find(id);
 	size_t searched;
 	char *end;
@@ -142,15 +120,15 @@ static void on_data(void *ud, int id, const void *data, size_t size)
 			drop(c);
 			return;
 		}
-		serve(id, c->line);
+		commands_serve(&who, c->line);
 		if (c->id != id)
 			return; /* closed while it was served */
 		c->size -= used;
 		memmove(c->line, end + 1, c->size);
 		searched = 0;
 	}
-	if (c->size > ADMIN_LINE_MAX) {
-		asker_refuse(&(struct asker){ .connection = id }, "request is too long");
+	if (c->size > WORDS_LINE_MAX) {
+		asker_refuse(&who, "request is too long");
 		drop(c);
 	}
 }

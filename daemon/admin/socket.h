@@ -3,21 +3,19 @@
 /*
  * Control socket: a unix socket on which harborctl asks.
  *
- *   request   command SP arg SP arg LF       arguments percent-encoded: %XX for blanks, controls, %
- *             @NODE SP command ...             the same for another node of the cluster
+ *   request   [@NODE SP] command SP arg... LF      words.h
  *   answer    ok SP bytes LF body LF         the body is one JSON object
  *             error SP bytes LF body LF      {"error": "why"}
  *
  * One request at a time on a connection. Only root and the user of the node are served.
  *
  * Threads: open and close from the main thread; requests on the net loop; answers from any.
- * Limits:  ADMIN_CONNECTIONS_MAX, the oldest gives way; ADMIN_LINE_MAX bytes a request.
+ * Limits:  ADMIN_CONNECTIONS_MAX, the oldest gives way; WORDS_LINE_MAX bytes a request.
  */
 #include <stdbool.h>
 #include <stddef.h>
 
 #define ADMIN_CONNECTIONS_MAX 16u
-#define ADMIN_LINE_MAX (1u << 20) /* a script to inject is one argument */
 
 /* path: NULL = the first of the default places (sockpath.h) that can be had, with a number if a
  * living process has that of this node; else "unix:/path" or "/path", that or nothing. 0, or
@@ -26,6 +24,3 @@ int admin_open(const char *node, const char *path, char **ret_error);
 void admin_close(void);
 /* "" = not open. */
 const char *admin_path(void);
-
-/* body: one JSON object. Any thread; an unknown connection is ignored. */
-void admin_answer(int connection, bool ok, const char *body, size_t size);

@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * A command as words, from the two places it comes from: a line of the control socket, the message of another
- * node. Pure; any bytes are legal input.
+ * A command as words, in the one form that it has on its whole way: harborctl writes it into the control socket, a node
+ * passes it on to another node or to a Lua service, and whoever carries it out takes the words from it.
+ *
+ *   [@NODE SP] word SP word ...     %XX stands for a blank, a control character or a '%' inside of a word
+ *
+ * Pure; any thread; any bytes are legal input.
  */
 #include <stddef.h>
 
-/* Splits a line in place at single blanks and decodes %XX; two blanks stand around an empty word. Returns the
- * number of words, or -1: malformed, or more than max. */
-int words_of_line(char *line, char **ret_words, unsigned max);
+#define WORDS_MAX 66u
+#define WORDS_LINE_MAX (1u << 20) /* a script to inject is one word */
 
-/* The words of a block in which each ends with a NUL; they stay there. Returns the number, or -1:
- * none, more than max, or the last one has no end. */
-int words_of_block(char *block, size_t size, char **ret_words, unsigned max);
+/* The line of these words, a NULL behind the last; node: NULL, or the node that the command is for. No newline. Free it
+ * with mem_free. */
+char *words_encode(const char *node, char *const *words);
+
+/* How many words the line has, -1 if it is malformed. Two blanks stand around an empty word. */
+int words_count(const char *line);
+/* Splits a line that is not malformed in place and decodes its words. It may have WORDS_MAX. Returns the number. */
+unsigned words_split(char *line, char *ret_words[WORDS_MAX]);

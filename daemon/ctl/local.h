@@ -10,7 +10,7 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
-#include "daemon/admin/jsonread.h"
+#include "daemon/ctl/jsonread.h"
 #include "daemon/admin/sockpath.h"
 
 #define LOCAL_NODES_MAX 1024u

@@ -14,11 +14,10 @@
 
 #include "core/base/base.h"
 #include "core/base/mem.h"
-#include "daemon/admin/socket.h"
-#include "daemon/admin/commands.h"
+#include "daemon/admin/words.h"
 #include "daemon/ctl/local.h"
 #include "daemon/ctl/print.h"
-#include "daemon/admin/jsonread.h"
+#include "daemon/ctl/jsonread.h"
 #include "daemon/admin/sockpath.h"
 
 #define FAILED 1
@@ -42,7 +41,6 @@ static const struct command {
 } commands[] = {
 #define COMMAND(name, min, max, usage, help) { #name, min, max, usage, help },
 #include "daemon/admin/commands.def"
-#undef COMMAND
 };
 
 static void help(FILE *out)
@@ -190,31 +188,6 @@ static int connect_to(const char *path)
 	return fd;
 }
 
-static char *encode(const char *node, char *const *words)
-{
-	size_t n = node ? strlen(node) + 3 : 1;
-	char *line, *to;
-
-	for (unsigned i = 0; words[i]; i++)
-		n += strlen(words[i]) * 3 + 1;
-	line = to = mem_alloc(n);
-	if (node)
-		to += sprintf(to, "@%s ", node);
-	for (unsigned i = 0; words[i]; i++) {
-		if (i)
-			*to++ = ' ';
-		for (const unsigned char *p = (const unsigned char *)words[i]; *p; p++) {
-			if (*p > ' ' && *p != '%' && *p != 0x7f)
-				*to++ = (char)*p;
-			else
-				to += sprintf(to, "%%%02X", *p);
-		}
-	}
-	*to++ = '\n';
-	*to = 0;
-	return line;
-}
-
 static bool write_all(int fd, const char *p, size_t n)
 {
 	while (n > 0) {
@@ -233,9 +206,9 @@ static bool write_all(int fd, const char *p, size_t n)
 /* The whole of a file, "-" is stdin; NULL: it cannot be read, or be sent (said). */
 static char *read_script(const char *path)
 {
-	cleanup(mem_freep) char *text = mem_alloc(ADMIN_LINE_MAX + 1);
+	cleanup(mem_freep) char *text = mem_alloc(WORDS_LINE_MAX + 1);
 	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-	size_t n = f ? fread(text, 1, ADMIN_LINE_MAX + 1, f) : 0;
+	size_t n = f ? fread(text, 1, WORDS_LINE_MAX + 1, f) : 0;
 	bool well = f && !ferror(f);
 
 	if (!well)
@@ -244,8 +217,8 @@ static char *read_script(const char *path)
 		fclose(f);
 	if (!well)
 		return NULL;
-	if (n > ADMIN_LINE_MAX || memchr(text, 0, n)) {
-		fprintf(stderr, "harborctl: %s: %s\n", path, n > ADMIN_LINE_MAX ? "too long" : "holds a NUL");
+	if (n > WORDS_LINE_MAX || memchr(text, 0, n)) {
+		fprintf(stderr, "harborctl: %s: %s\n", path, n > WORDS_LINE_MAX ? "too long" : "holds a NUL");
 		return NULL;
 	}
 	text[n] = 0;
@@ -261,7 +234,7 @@ static int add_script(struct options *o, char **ret_words, char **ret_script)
 		n++;
 	if (n < 3)
 		return 0; /* check_words tells */
-	if (n >= COMMANDS_WORDS_MAX - 1)
+	if (n >= WORDS_MAX - 1)
 		return usage("too many arguments", NULL);
 	*ret_script = read_script(o->words[2]);
 	if (!*ret_script)
@@ -291,22 +264,25 @@ static char *read_answer(FILE *f, bool *ret_ok, size_t *ret_size)
 	return steal(body);
 }
 
-static void show(const struct options *o, const char *body, size_t size, bool ok)
+/* false: it is no answer, but something that must not reach a terminal. */
+static bool show(const struct options *o, const char *body, size_t size, bool ok)
 {
 	struct jsonv *answer = NULL;
 	const struct jsonv *why;
 
-	if (jsonread(body, size, &answer) < 0)
-		answer = NULL;
-	why = jsonv_get(answer, "error");
-	if (o->json) {
-		printf("%s\n", body);
-	} else if (ok && answer) {
-		ctl_print(stdout, answer, (long long)time(NULL));
-	} else {
-		fprintf(stderr, "harborctl: %s\n", why && why->text ? why->text : body);
+	if (jsonread(body, size, &answer) < 0) {
+		fprintf(stderr, "harborctl: the answer is malformed\n");
+		return false;
 	}
+	why = jsonv_get(answer, "error");
+	if (o->json)
+		printf("%s\n", body);
+	else if (ok)
+		ctl_print(stdout, answer, (long long)time(NULL));
+	else
+		fprintf(stderr, "harborctl: %s\n", why && why->text ? why->text : "no reason given");
 	jsonv_destroy(answer);
+	return true;
 }
 
 static int show_local(const struct options *o)
@@ -318,8 +294,7 @@ static int show_local(const struct options *o)
 	local_find(&l);
 	json = local_json(&l, o->node, &size);
 	local_fini(&l);
-	show(o, json, size, true);
-	return 0;
+	return show(o, json, size, true) ? 0 : FAILED;
 }
 
 /* Makes sure that o->socket is there, and o->node only if that node is to be asked through it.
@@ -342,7 +317,7 @@ int main(int argc, char **argv)
 {
 	char path[SOCKPATH_MAX];
 	cleanup(mem_freep) char *request = NULL, *body = NULL, *script = NULL;
-	char *words[COMMANDS_WORDS_MAX + 1];
+	char *words[WORDS_MAX + 1];
 	struct options o = { 0 };
 	bool ok = false;
 	size_t size = 0;
@@ -359,14 +334,14 @@ int main(int argc, char **argv)
 	r = r ? r : choose(&o, path);
 	if (r)
 		return r;
-	request = encode(o.node, o.words);
-	if (strlen(request) > ADMIN_LINE_MAX)
+	request = words_encode(o.node, o.words);
+	if (strlen(request) > WORDS_LINE_MAX)
 		return usage("the arguments are too long", NULL);
 	fd = connect_to(o.socket);
 	if (fd < 0)
 		return EX_UNAVAILABLE;
 	f = fdopen(fd, "r");
-	if (f && write_all(fd, request, strlen(request)))
+	if (f && write_all(fd, request, strlen(request)) && write_all(fd, "\n", 1))
 		body = read_answer(f, &ok, &size);
 	if (f)
 		fclose(f);
@@ -374,6 +349,5 @@ int main(int argc, char **argv)
 		fprintf(stderr, "harborctl: the node gave no answer\n");
 		return EX_UNAVAILABLE;
 	}
-	show(&o, body, size, ok);
-	return ok ? 0 : FAILED;
+	return show(&o, body, size, ok) && ok ? 0 : FAILED;
 }

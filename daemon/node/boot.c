@@ -306,6 +306,7 @@ int boot_services(const struct config *c, uint32_t *ret_bootstrap)
 		log_error("Bootstrap error : %s", line);
 		return EX_SOFTWARE;
 	}
+	control_open_calls();
 	return 0;
 }
 

@@ -1,59 +1,18 @@
 -- SPDX-License-Identifier: MIT
--- Commands of harborctl that are easier in Lua. `.daemon` launches it with the first such command and sends the words in
--- the lua protocol; the answer is a plain text: "+" and a JSON object, or "-" and { "error": why }.
+-- Commands of harborctl that are easier in Lua. The node launches this service with the first of them and sends it each
+-- request as a text, the line that harborctl wrote: words between single blanks, with %XX for what a word cannot hold.
+-- The answer is a text too: "+" and a JSON object, or "-" and { "error": why }.
 local skynet = require "skynet"
 local core = require "skynet.core"
+local harbor = require "skynet.harbor"
 local address = require "skynet.consoleaddress"
+local json = require "skynet.consolejson"
+local object, array = json.object, json.array
 
 local PATIENCE <const> = 300 -- cs; the asker waits for five seconds
+local CALL_PATIENCE <const> = 600 -- longer than the asker: a call ends some time, and it is he who says "in time"
 
--- ---- JSON: objects are lists of key, value, ... so that their members keep their order ----
-
-local escapes = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
-
-local function escape(c)
-	return escapes[c] or ("\\u%04x"):format(c:byte())
-end
-
-local function string_json(s)
-	if not utf8.len(s) then
-		-- bytes that are no UTF-8 are shown one by one
-		return '"' .. s:gsub('[%c"\\\x80-\xff]', escape) .. '"'
-	end
-	return '"' .. s:gsub('[%c"\\]', escape) .. '"'
-end
-
-local function json(value)
-	local kind = type(value)
-	if kind == "string" then
-		return string_json(value)
-	elseif kind == "table" and value.object then
-		local members = {}
-		for i = 1, value.n, 2 do
-			members[#members + 1] = string_json(value[i]) .. ":" .. json(value[i + 1])
-		end
-		return "{" .. table.concat(members, ",") .. "}"
-	elseif kind == "table" then
-		local items = {}
-		for i, item in ipairs(value) do
-			items[i] = json(item)
-		end
-		return "[" .. table.concat(items, ",") .. "]"
-	elseif math.type(value) == "float" then
-		return value - value == 0 and ("%.14g"):format(value) or "null"
-	elseif kind == "number" or kind == "boolean" then
-		return tostring(value)
-	end
-	return "null"
-end
-
-local function object(...)
-	local o = table.pack(...)
-	o.object = true
-	return o
-end
-
--- ---- commands: give an object, or raise why not ----
+-- ---- commands: each returns an object, or raises why not ----
 
 local function fail(fmt, ...)
 	error(fmt:format(...), 0)
@@ -95,7 +54,7 @@ local function list_waiting(list)
 		rows[i] = object("handle", from, "service", list[from] or "", "waits_for", row.name,
 			"starts_as", row.starts and skynet.address(row.starts) or nil, "seconds", row.seconds)
 	end
-	return object("waiting", rows)
+	return object("waiting", array(rows))
 end
 
 function command.list(option)
@@ -108,7 +67,7 @@ function command.list(option)
 	for i, handle in ipairs(sorted(list)) do
 		rows[i] = object("handle", handle, "service", list[handle])
 	end
-	return object("services", rows)
+	return object("services", array(rows))
 end
 
 -- The load of one service, or of all: asked for seconds (a number) at most.
@@ -129,7 +88,7 @@ function command.stat(which)
 		rows[i] = object("handle", handle, "task", s.task, "mqlen", s.mqlen, "message", s.message, "cpu", s.cpu,
 			"state", state, "service", list[handle] or "")
 	end
-	return object("services", rows)
+	return object("services", array(rows))
 end
 
 function command.mem(seconds)
@@ -154,7 +113,41 @@ function command.mem(seconds)
 		end
 		return a[2] < b[2]
 	end)
-	return object("services", rows)
+	return object("services", array(rows))
+end
+
+-- What is an integer as a whole is sent as one; any other word is a string.
+local function typed(word)
+	local number = word:find "^-?%d+$" and tonumber(word)
+	return math.type(number) == "integer" and number or word
+end
+
+-- A program may wait for a global name to come; a person has most likely mistyped it.
+local function is_known(who)
+	if who:find "^[:.]" then
+		return true
+	end
+	local valid, handle = pcall(harbor.find, who)
+	return valid and handle
+end
+
+function command.call(who, ...)
+	local words = { ... }
+	for i, word in ipairs(words) do
+		words[i] = typed(word)
+	end
+	if not is_known(who) then
+		fail "no such service"
+	end
+	local values = table.pack(pcall(skynet.calltimeout, CALL_PATIENCE, who, "lua", table.unpack(words)))
+	if values[1] then
+		return object("values", array(table.pack(table.unpack(values, 2, values.n))))
+	elseif values[2]:find "^call to invalid address" then
+		fail "no such service"
+	elseif not values[2]:find "^call failed" then
+		fail "the answer is not in the lua protocol"
+	end
+	error(values[2], 0)
 end
 
 -- The stack of what a service of this node runs just now; it cannot answer meanwhile. nil: it runs nothing.
@@ -202,7 +195,7 @@ function command.task(who, session)
 		end
 		return a[4] < b[4]
 	end)
-	return object("tasks", rows)
+	return object("tasks", array(rows))
 end
 
 function command.inject(who, name, source, ...)
@@ -243,10 +236,36 @@ function command.trace(who, protocol, word)
 	return object("service", skynet.address(handle), "protocol", protocol, "trace", word)
 end
 
+-- ---- requests ----
+
+local byte_of = setmetatable({}, { __index = function(bytes, hex)
+	bytes[hex] = string.char(tonumber(hex, 16))
+	return bytes[hex]
+end })
+
+local function words_of(line)
+	local words = {}
+	for word in (line .. " "):gmatch "([^ ]*) " do
+		words[#words + 1] = word:gsub("%%(%x%x)", byte_of)
+	end
+	return words
+end
+
+local function answer(line)
+	local words = words_of(line)
+	local f = command[words[1]:gsub("-", "_")] or fail "unknown command"
+	return "+" .. json.text(f(table.unpack(words, 2)))
+end
+
 -- In the main chunk: the first request waits in the mailbox already.
-skynet.dispatch("lua", function(_, _, name, ...)
-	local ok, answer = pcall(command[name] or fail, ...)
-	skynet.ret(ok and "+" .. json(answer) or "-" .. json(object("error", tostring(answer))))
-end)
+skynet.register_protocol {
+	name = "text",
+	id = skynet.PTYPE_TEXT,
+	unpack = skynet.tostring,
+	dispatch = function(_, _, line)
+		local ok, text = pcall(answer, line)
+		skynet.ret(ok and text or "-" .. json.text(object("error", tostring(text))))
+	end,
+}
 
 skynet.start(function() end)

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Commands as they come in, first byte even: a line of the control socket, odd: the message of another
- * node. Any bytes are legal input: malformed, refused with a reason, passed on with all of its words, or
- * answered by one JSON object. */
+/* Commands as they come in, first byte even: from the control socket, odd: from another node. Any bytes are legal input:
+ * each line is answered once, by one JSON object or a reason, or is passed on with all of its words. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/admin/asker.c"
 #include "daemon/admin/commands.c"
-#include "core/base/json.c"
-#include "daemon/admin/jsonread.c"
+#include "daemon/ctl/jsonread.c"
 #include "daemon/admin/words.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
-static unsigned passed_on, stops;
+static unsigned passed_on, answered, stops;
 
 static void check(bool ok)
 {
@@ -21,30 +20,21 @@ static void check(bool ok)
 		abort();
 }
 
-static void pass_on(unsigned n, char *const *words)
+static void pass_on(const char *line)
 {
-	for (unsigned i = 0; i < n; i++)
-		(void)*(volatile char *)&words[i][strlen(words[i])];
+	check(words_count(line) > 0 && words_count(line) <= (int)WORDS_MAX);
 	passed_on++;
 }
 
-void control_call(const struct asker *who, unsigned n, char *const *words)
+void call_lua(const struct asker *who, const char *line)
 {
-	(void)who;
-	pass_on(n, words);
+	pass_on(line);
 }
 
-void control_admin(const struct asker *who, unsigned n, char *const *words)
+void call_node(const struct asker *who, unsigned harbor, const char *line)
 {
-	(void)who;
-	pass_on(n, words);
-}
-
-void control_forward(const struct asker *who, unsigned harbor, unsigned n, char *const *words)
-{
-	(void)who;
-	check(harbor > 0 && harbor < 256);
-	pass_on(n, words);
+	check(!who->is_node && harbor > 0 && harbor < 256);
+	pass_on(line);
 }
 
 /* What a node that runs would tell of itself. */
@@ -94,36 +84,38 @@ static void start(void)
 	commands_init(stop);
 }
 
-static void run(unsigned n, char *const *words)
+static void answer(const struct asker *a, bool well, const char *body, size_t n)
 {
-	const struct asker who = { .connection = 1 };
-	unsigned before = passed_on;
 	struct jsonv *v = NULL;
-	const char *why = NULL;
-	struct json j;
 
-	json_init(&j);
-	switch (commands_run(&who, n, words, &j, &why)) {
-	case COMMANDS_DONE:
-		check(jsonread(j.text.bytes, j.text.size, &v) == 0 && v->type == JSONV_OBJECT);
-		jsonv_destroy(v);
-		break;
-	case COMMANDS_FAILED:
-		check(why && *why);
-		break;
-	case COMMANDS_LATER:
-		check(passed_on == before + 1);
-		break;
-	}
-	json_fini(&j);
-	log_set_level(LOG_LEVEL_ERROR);
+	check(jsonread(body, n, &v) == 0 && v->type == JSONV_OBJECT);
+	check(well || jsonv_get(v, "error"));
+	jsonv_destroy(v);
+	answered++;
+}
+
+static void take_relayed(const struct asker *a, bool well, const char *body, size_t n)
+{
+	check(n > 0 && body[0] == '{');
+	answered++;
+}
+
+/* What other nodes and Lua services answer: any bytes, of which only the first two are looked at. */
+static void relay(const uint8_t *p, size_t n)
+{
+	const struct asker who = { .answer = take_relayed };
+	unsigned before = answered;
+
+	asker_relay(&who, (const char *)p, n);
+	check(answered == before + 1);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
+	struct asker who = { .answer = answer };
 	static bool started;
-	char *words[COMMANDS_WORDS_MAX], *text;
-	int count;
+	unsigned before;
+	char *line;
 
 	if (!started) {
 		start();
@@ -131,17 +123,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	}
 	if (n < 1)
 		return 0;
+	relay(p + 1, n - 1);
+	who.is_node = p[0] % 2;
 	/* a copy of its own, so that reading past it is found; a line has a NUL in place of its end */
-	text = malloc(n);
-	memcpy(text, p + 1, n - 1);
-	text[n - 1] = 0;
-	if (p[0] % 2 == 0)
-		count = words_of_line(text, words, array_len(words));
-	else
-		count = words_of_block(text, n - 1, words, array_len(words));
-	check(count >= -1 && count <= (int)array_len(words));
-	if (count > 0)
-		run((unsigned)count, words);
-	free(text);
+	line = malloc(n);
+	memcpy(line, p + 1, n - 1);
+	line[n - 1] = 0;
+	before = answered + passed_on;
+	commands_serve(&who, line);
+	check(answered + passed_on == before + 1);
+	log_set_level(LOG_LEVEL_ERROR);
+	free(line);
 	return 0;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers of other nodes, which `.daemon` reads before it passes them on, and their way to a terminal: any bytes are
+/* Answers of nodes, which nobody before harborctl reads, on their way to a terminal: any bytes are
  * legal input, and no control character but newline and tab comes out. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "daemon/ctl/print.c"
-#include "daemon/admin/jsonread.c"
+#include "daemon/ctl/jsonread.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

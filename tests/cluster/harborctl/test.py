@@ -93,6 +93,30 @@ def the_old_commands_too(build):
         assert c.b.process.wait(20) == 0
 
 
+def calls(build):
+    """call: words as numbers and texts, every kind of answer, and every way to have none"""
+    with three(build) as c:
+        up(c)
+        words = ["7", "-7", "007", "9223372036854775807", "-9223372036854775808", "9223372036854775808", "-9223372036854775809",
+                 "1.5", "0x10", "", "-", "+7", " 7", "1e3", "7 "]
+        for entry in (c.a, c.m):
+            types = at(entry, c.a, "call", ".shop", "types", *words)["values"]
+            assert types == ["integer"] * 5 + ["string"] * 10, types
+            values = at(entry, c.a, "call", ".shop", "values")["values"]
+            assert values == [None, True, 1.5, None, {}, [1, 2], {"a": {"b": "c"}}, {"1": 7, "n": 1}, "\u00ff\n", None], values
+            for kind, answer in (("nothing", []), ("hole", [[1, None, 3]])):
+                assert at(entry, c.a, "call", ".shop", "raw", kind)["values"] == answer, kind
+            for kind in ("no_type", "cut", "never_closed", "no_number", "deep"):
+                assert refused(entry, "--node", "a", "call", ".shop", "raw", kind) == "the answer is not in the lua protocol", kind
+            for who in (".nobody", "NOBODY", ":02ffffff", ":zz", "", "02ffffff"):
+                assert refused(entry, "--node", "a", "call", who, "x") == "no such service", who
+            why = refused(entry, "--node", "a", "call", ".shop", "fails")
+            assert why.startswith("call failed: ") and "on purpose" in why, why
+            assert len(at(entry, c.a, "call", ".shop", "big", "1000000")["values"][0]) == 1000000
+            assert refused(entry, "--node", "a", "call", ".shop", "big", str(17 << 20)) == "the answer is too large to be shown"
+            assert refused(entry, "--node", "a", "call", ".shop", "hang") == "no answer in time"
+
+
 def tasks(build):
     """task: where the tasks of a service wait; one by its session; as blocks for people"""
     with three(build) as c:
@@ -304,16 +328,16 @@ def requests_by_hand(build):
         # any service may write to the node itself; what it says is looked at, and answered
         script = write(c, 'local skynet = require "skynet"\n'
                        'skynet.register_protocol { name = "rawtext", id = 0, pack = function(s) return s end, unpack = skynet.tostring }\n'
-                       'for _, s in ipairs { "", "x", "status", "@m\\0list\\0", "status\\0", ("x\\0"):rep(100), "list\\0" } do\n'
+                       'for _, s in ipairs { "", "x", "sta%2tus", "@m list", "status", ("x "):rep(100), "list", "status\\0" } do\n'
                        '  local ok, text = pcall(skynet.call, 0x02000000, "rawtext", s)\n'
                        '  print(ok, tostring(text):sub(1, 40))\nend\n')
         text = at(c.m, c.b, "inject", ".shop", script)["output"].splitlines()
-        assert [x.split("\t")[1][:1] for x in text] == ["-", "-", "-", "-", "+", "-", "+"], text
+        assert [x.split("\t")[1][:1] for x in text] == ["-", "-", "-", "-", "+", "-", "+", "-"], text
         assert all(x.startswith("true") for x in text), text
-        assert '"malformed request"' in text[0] and '"malformed request"' in text[5], text
+        assert '"unknown command"' in text[0] and '"malformed request"' in text[5] and '"malformed request"' in text[7], text
 
 
 if __name__ == "__main__":
-    main([every_node_from_every_node, the_old_commands_too, tasks, global_names_are_addresses,
+    main([every_node_from_every_node, the_old_commands_too, calls, tasks, global_names_are_addresses,
           a_loop_is_endless_while_it_lasts, wrong_words_get_a_usage_line, scripts, message_logs_and_traces, services_that_do_not_answer,
           nodes_that_are_not_there, requests_by_hand])

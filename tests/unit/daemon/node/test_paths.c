@@ -222,29 +222,6 @@ static void a_path_that_does_not_fit_is_refused(void **state)
 	assert_int_equal(sockpath_make(0, name, 1, path), -ENAMETOOLONG);
 }
 
-static void a_request_is_split_at_single_blanks_and_decoded(void **state)
-{
-	char line[] = "call .a%20b  x%25y%0A";
-	char *words[4];
-
-	assert_int_equal(words_of_line(line, words, array_len(words)), 4);
-	assert_string_equal(words[0], "call");
-	assert_string_equal(words[1], ".a b");
-	assert_string_equal(words[2], "");
-	assert_string_equal(words[3], "x%y\n");
-}
-
-static void a_malformed_request_is_refused(void **state)
-{
-	char *words[2];
-	char cut[] = "a%2", wrong[] = "a%zz", nul[] = "a%00b", many[] = "a b c";
-
-	assert_int_equal(words_of_line(cut, words, array_len(words)), -1);
-	assert_int_equal(words_of_line(wrong, words, array_len(words)), -1);
-	assert_int_equal(words_of_line(nul, words, array_len(words)), -1);
-	assert_int_equal(words_of_line(many, words, array_len(words)), -1);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,8 +234,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(harborctl_finds_what_the_node_made, setup, teardown),
 		cmocka_unit_test(nobody_sets_up_a_folder_for_another_user),
 		cmocka_unit_test_setup_teardown(a_path_that_does_not_fit_is_refused, setup, teardown),
-		cmocka_unit_test(a_request_is_split_at_single_blanks_and_decoded),
-		cmocka_unit_test(a_malformed_request_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("daemon/paths", tests, NULL, NULL);
