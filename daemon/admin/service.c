@@ -26,18 +26,18 @@
 #define BOOT_FAILED "boot_failed"
 
 static void (*wake_main)(void);
-/* set by control_launch, then constant */
+/* set by admin_service_launch, then constant */
 static atomic_uint self; /* a lone value, relaxed everywhere; 0: not launched yet, and requests go to nobody */
 /* [any] a lone number that only grows; relaxed */
 static atomic_uint_least64_t pong;
 /* release by the service / acquire by readers: error_text is complete */
 static atomic_int state;
 static struct lock error_lock = LOCK_INIT(start);
-static char error_text[CONTROL_ERROR_MAX];
+static char error_text[ADMIN_START_ERROR_MAX];
 
-static void started(enum control_start st, const char *text, size_t n)
+static void started(enum admin_start st, const char *text, size_t n)
 {
-	int pending = CONTROL_START_PENDING;
+	int pending = ADMIN_START_PENDING;
 
 	lock_take(&error_lock);
 	if (atomic_load_explicit(&state, memory_order_relaxed) == pending)
@@ -55,11 +55,11 @@ static void on_text(const char *p, size_t n)
 	size_t word = blank ? (size_t)(blank - p) : n, skip = blank ? word + 1 : word;
 
 	if (word == strlen(START_DONE) && memcmp(p, START_DONE, word) == 0)
-		started(CONTROL_START_DONE, "", 0);
+		started(ADMIN_START_DONE, "", 0);
 	else if (word == strlen(START_FAILED) && memcmp(p, START_FAILED, word) == 0)
-		started(CONTROL_START_FAILED, p + skip, n - skip);
+		started(ADMIN_START_FAILED, p + skip, n - skip);
 	else if (word == strlen(BOOT_FAILED) && memcmp(p, BOOT_FAILED, word) == 0)
-		started(CONTROL_BOOT_FAILED, p + skip, n - skip);
+		started(ADMIN_BOOT_FAILED, p + skip, n - skip);
 }
 
 static void on_request(const void *p, size_t n)
@@ -141,13 +141,13 @@ static void release(void *instance)
 
 static const struct module module = { .name = MODULE, .init = init, .release = release };
 
-void control_init(void (*wake)(void))
+void admin_service_init(void (*wake)(void))
 {
 	wake_main = wake;
 	module_add(&module);
 }
 
-uint32_t control_launch(void)
+uint32_t admin_service_launch(void)
 {
 	uint32_t handle = service_launch(MODULE, NULL);
 
@@ -159,24 +159,24 @@ uint32_t control_launch(void)
 	return handle;
 }
 
-void control_open_calls(void)
+void admin_service_open_calls(void)
 {
 	call_open(atomic_load_explicit(&self, memory_order_relaxed));
 }
 
-enum control_start control_start_state(void)
+enum admin_start admin_service_start_state(void)
 {
 	/* the message is the rule; a bootstrap of an older kind sets the environment only */
 	if (env_get(START_FAILED))
-		return CONTROL_START_FAILED;
+		return ADMIN_START_FAILED;
 	if (env_get(BOOT_FAILED))
-		return CONTROL_BOOT_FAILED;
+		return ADMIN_BOOT_FAILED;
 	if (env_get(START_DONE))
-		return CONTROL_START_DONE;
-	return (enum control_start)atomic_load_explicit(&state, memory_order_acquire);
+		return ADMIN_START_DONE;
+	return (enum admin_start)atomic_load_explicit(&state, memory_order_acquire);
 }
 
-void control_start_error(char *ret_text, size_t size)
+void admin_service_start_error(char *ret_text, size_t size)
 {
 	const char *env = env_get(START_FAILED);
 
@@ -189,7 +189,7 @@ void control_start_error(char *ret_text, size_t size)
 
 /* ---- the watchdog ---- */
 
-void control_ping(uint64_t number)
+void admin_service_ping(uint64_t number)
 {
 	struct msg *m = msg_create_copy(&number, sizeof(number));
 
@@ -198,7 +198,7 @@ void control_ping(uint64_t number)
 	service_forward(m); /* unanswered before `.daemon` is launched and after its end, as the watchdog expects */
 }
 
-uint64_t control_pong(void)
+uint64_t admin_service_pong(void)
 {
 	return atomic_load_explicit(&pong, memory_order_relaxed);
 }

@@ -17,26 +17,26 @@
 #include <stdint.h>
 
 /* Adds the module. wake: makes the main thread look around. */
-void control_init(void (*wake)(void));
+void admin_service_init(void (*wake)(void));
 /* Launches the service and names it `.daemon`. 0: failed (logged). */
-uint32_t control_launch(void);
+uint32_t admin_service_launch(void);
 
 /* From now on commands may launch services and call them: when those whose handles are fixed have theirs. */
-void control_open_calls(void);
+void admin_service_open_calls(void);
 
 /* The start service: told by message, or by the environment keys start_done, start_failed and
  * boot_failed. */
-enum control_start {
-	CONTROL_START_PENDING,
-	CONTROL_START_DONE,
-	CONTROL_START_FAILED,
-	CONTROL_BOOT_FAILED,
+enum admin_start {
+	ADMIN_START_PENDING,
+	ADMIN_START_DONE,
+	ADMIN_START_FAILED,
+	ADMIN_BOOT_FAILED,
 };
-enum control_start control_start_state(void);
+enum admin_start admin_service_start_state(void);
 /* Why it failed, "" if nobody said. */
-#define CONTROL_ERROR_MAX 4096
-void control_start_error(char *ret_text, size_t size);
+#define ADMIN_START_ERROR_MAX 4096
+void admin_service_start_error(char *ret_text, size_t size);
 
-/* Sends the service a number; control_pong() gives the last one that arrived. */
-void control_ping(uint64_t number);
-uint64_t control_pong(void);
+/* Sends the service a number; admin_service_pong() gives the last one that arrived. */
+void admin_service_ping(uint64_t number);
+uint64_t admin_service_pong(void);

@@ -35,12 +35,12 @@ struct connection {
 	size_t size;
 };
 
-/* set by admin_open, cleared by admin_close */
+/* set by admin_socket_open, cleared by admin_socket_close */
 static int listener;
 static char path[SOCKPATH_MAX];
 
 /* [loop] */
-static struct connection connections[ADMIN_CONNECTIONS_MAX];
+static struct connection connections[ADMIN_SOCKET_CONNECTIONS_MAX];
 static uint64_t serials;
 
 /* ---- answers, any thread ---- */
@@ -65,7 +65,7 @@ static struct asker asker_of(int id)
 
 static struct connection *find(int id)
 {
-	for (unsigned i = 0; i < ADMIN_CONNECTIONS_MAX; i++)
+	for (unsigned i = 0; i < ADMIN_SOCKET_CONNECTIONS_MAX; i++)
 		if (connections[i].id == id)
 			return &connections[i];
 	return NULL;
@@ -89,7 +89,7 @@ static struct connection *room(void)
 {
 	struct connection *oldest = &connections[0];
 
-	for (unsigned i = 0; i < ADMIN_CONNECTIONS_MAX; i++) {
+	for (unsigned i = 0; i < ADMIN_SOCKET_CONNECTIONS_MAX; i++) {
 		if (!connections[i].id)
 			return &connections[i];
 		if (connections[i].serial < oldest->serial)
@@ -230,7 +230,7 @@ static int open_default(const char *node, struct net_error *ret_error)
 	return r < 0 ? first : 0;
 }
 
-int admin_open(const char *node, const char *where, char **ret_error)
+int admin_socket_open(const char *node, const char *where, char **ret_error)
 {
 	struct net_error error;
 	int r = where ? open_named(where, &error) : open_default(node, &error);
@@ -245,7 +245,7 @@ int admin_open(const char *node, const char *where, char **ret_error)
 	return r;
 }
 
-void admin_close(void)
+void admin_socket_close(void)
 {
 	if (listener > 0)
 		net_close(listener);
@@ -253,7 +253,7 @@ void admin_close(void)
 	path[0] = 0;
 }
 
-const char *admin_path(void)
+const char *admin_socket_path(void)
 {
 	return path;
 }

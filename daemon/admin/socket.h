@@ -10,17 +10,17 @@
  * One request at a time on a connection. Only root and the user of the node are served.
  *
  * Threads: open and close from the main thread; requests on the net loop; answers from any.
- * Limits:  ADMIN_CONNECTIONS_MAX, the oldest gives way; WORDS_LINE_MAX bytes a request.
+ * Limits:  ADMIN_SOCKET_CONNECTIONS_MAX, the oldest gives way; WORDS_LINE_MAX bytes a request.
  */
 #include <stdbool.h>
 #include <stddef.h>
 
-#define ADMIN_CONNECTIONS_MAX 16u
+#define ADMIN_SOCKET_CONNECTIONS_MAX 16u
 
 /* path: NULL = the first of the default places (sockpath.h) that can be had, with a number if a
  * living process has that of this node; else "unix:/path" or "/path", that or nothing. 0, or
  * -errno with *ret_error (mem_free). */
-int admin_open(const char *node, const char *path, char **ret_error);
-void admin_close(void);
+int admin_socket_open(const char *node, const char *path, char **ret_error);
+void admin_socket_close(void);
 /* "" = not open. */
-const char *admin_path(void);
+const char *admin_socket_path(void);

@@ -245,7 +245,7 @@ int boot_layers(const struct config *c)
 		status = init_harbor(c);
 	if (status)
 		return status;
-	r = admin_open(info_get()->node, c->admin.listen, &error);
+	r = admin_socket_open(info_get()->node, c->admin.listen, &error);
 	if (r < 0 && c->admin.listen) {
 		log_error("%s", error);
 		return status_of(r);
@@ -293,7 +293,7 @@ int boot_services(const struct config *c, uint32_t *ret_bootstrap)
 		return EX_SOFTWARE;
 	}
 	handle_set_once(DAEMON_INDEX);
-	if (!control_launch()) {
+	if (!admin_service_launch()) {
 		log_error("the control service was not launched");
 		return EX_SOFTWARE;
 	}
@@ -306,7 +306,7 @@ int boot_services(const struct config *c, uint32_t *ret_bootstrap)
 		log_error("Bootstrap error : %s", line);
 		return EX_SOFTWARE;
 	}
-	control_open_calls();
+	admin_service_open_calls();
 	return 0;
 }
 

@@ -246,9 +246,9 @@ static bool ended_without_a_word(uint32_t handle, uint64_t *gone_since_ns)
 
 static int boot_failed(const struct config *c)
 {
-	char why[CONTROL_ERROR_MAX];
+	char why[ADMIN_START_ERROR_MAX];
 
-	control_start_error(why, sizeof(why));
+	admin_service_start_error(why, sizeof(why));
 	log_error("a part of the node failed: %s", *why ? why : "no reason given");
 	reason_set("a part of the node failed");
 	return boot_start_failed_status(c);
@@ -258,9 +258,9 @@ static int boot_failed(const struct config *c)
  * games live with it. */
 static int start_failed(const struct config *c)
 {
-	char why[CONTROL_ERROR_MAX];
+	char why[ADMIN_START_ERROR_MAX];
 
-	control_start_error(why, sizeof(why));
+	admin_service_start_error(why, sizeof(why));
 	if (strcmp(c->lua.on_start_error, "continue") == 0) {
 		info_warn("the start service failed, and the node goes on without it: %s", why);
 		return 0;
@@ -289,15 +289,15 @@ static int start(const struct config *c)
 		return status;
 	life.services = true;
 	for (;;) {
-		enum control_start st = control_start_state();
+		enum admin_start st = admin_service_start_state();
 
-		if (st == CONTROL_START_FAILED)
+		if (st == ADMIN_START_FAILED)
 			return start_failed(c);
-		if (st == CONTROL_BOOT_FAILED)
+		if (st == ADMIN_BOOT_FAILED)
 			return boot_failed(c);
 		if (is_refused())
 			return EX_UNAVAILABLE;
-		if (st == CONTROL_START_DONE || (custom && custom_is_up(bootstrap)) || stopping() ||
+		if (st == ADMIN_START_DONE || (custom && custom_is_up(bootstrap)) || stopping() ||
 		    node_is_empty())
 			return 0;
 		if (!custom && ended_without_a_word(bootstrap, &gone_since_ns))
@@ -357,7 +357,7 @@ static void stop(const struct config *c, int status)
 	end_services(c);
 	if (c->cluster.present)
 		harbor_stop(GOODBYE_NS);
-	admin_close();
+	admin_socket_close();
 	if (!node_stop(TEARDOWN_NS)) {
 		/* a thread still runs a service's code: nothing can be freed under it */
 		log_info("stopped, exit status %d", status);
@@ -376,7 +376,7 @@ int life_run(const struct config *c)
 	int status;
 
 	sem_init(&early, 0, 0);
-	control_init(life_wake);
+	admin_service_init(life_wake);
 	commands_init(life_stop);
 	if (signals_start(life_wake) < 0) {
 		log_error("the signal thread could not be started");

@@ -38,7 +38,7 @@ static void probe(void)
 {
 	dog.round++;
 	net_post(loop_probe, (void *)(uintptr_t)dog.round);
-	control_ping(dog.round);
+	admin_service_ping(dog.round);
 }
 
 bool watchdog_worker_lost(const struct worker_view *before, const struct worker_view *now)
@@ -68,7 +68,7 @@ static bool earned(void)
 	bool present = workers_present(); /* first: it keeps the count of every look */
 
 	return dog.stopping ||
-	       (present && control_pong() == dog.round &&
+	       (present && admin_service_pong() == dog.round &&
 		atomic_load_explicit(&loop_round, memory_order_relaxed) == dog.round);
 }
 
@@ -108,7 +108,7 @@ uint64_t watchdog_tick(uint64_t now)
 		log_warning("watchdog: no proof of life in a quarter of its period "
 			    "(net loop %s, dispatcher %s)",
 			    atomic_load_explicit(&loop_round, memory_order_relaxed) == dog.round ? "goes" : "stands",
-			    control_pong() == dog.round ? "goes" : "stands");
+			    admin_service_pong() == dog.round ? "goes" : "stands");
 	}
 	return dog.next_ns;
 }

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include "core/sched/sched.h"
 
-/* period: the manager's (0: no watchdog). After control_launch(). */
+/* period: the manager's (0: no watchdog). After admin_service_launch(). */
 void watchdog_start(uint64_t period_ns);
 /* Result: when to be called again, UINT64_MAX = no watchdog. */
 uint64_t watchdog_tick(uint64_t now_ns);
