@@ -51,7 +51,7 @@ def words(build):
     with Cluster(build, HERE) as c:
         n = c.node("n", 1, master=True).ready()
         with open(n.log) as f:
-            handle, port = re.search(r"\[(:\w+)\] Start debug console at 127\.0\.0\.1:(\d+)", f.read()).groups()
+            handle, port = re.search(r"\[(:\w+)[^]]*\] Start debug console at 127\.0\.0\.1:(\d+)", f.read()).groups()
         idle = n.call(".probe", "tasks", handle)[0]
         for seed in (1, 20261126):
             r = random.Random(seed)
