@@ -6,9 +6,10 @@
  */
 #include <string.h>
 
+#include "core/actor/handle.h"
+#include "core/actor/life.h"
 #include "core/actor/names.h"
 #include "core/actor/send.h"
-#include "core/actor/service.h"
 #include "core/base/lock.h"
 #include "core/base/mem.h"
 #include "core/sched/timeout.h"
