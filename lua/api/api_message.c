@@ -203,12 +203,7 @@ int api_answer_values(lua_State *L)
 		t->held = msg_destroy(m);
 		return n;
 	}
-	if (p->unpack_ref == LUA_NOREF)
-		return luaL_error(L, "protocol %s has no unpack function", p->name);
-	lua_rawgeti(L, LUA_REGISTRYINDEX, p->unpack_ref);
-	lua_pushlightuserdata(L, m->size ? msg_payload(m) : NULL);
-	lua_pushinteger(L, (lua_Integer)m->size);
-	lua_call(L, 2, LUA_MULTRET);
+	proto_unpack(L, p, m);
 	return lua_gettop(L);
 }
 

@@ -1,35 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* skynet.coroutine: coroutines inside a task that may call blocking functions (lua-core.md 5.2).
+/* skynet.coroutine: coroutines inside a task that may call blocking functions.
  * While a coroutine of this module runs it belongs to the task, so a blocking function in it
  * notes its wait there and yields. resume() sees the wait and yields as well, up to the task's
  * own coroutine; what wakes the task runs down the same way. Where resume() itself cannot yield,
  * in a function that C calls, nothing inside of it may wait: the task is `barred` meanwhile. A
- * coroutine that does not run belongs to no task. */
+ * coroutine that does not run belongs to no task.
+ *
+ * How a resume passes values and errors on follows Lua's own auxresume and auxwrap (lcorolib.c, MIT). */
 #include "lua/host/coroutine.h"
 
 #include <lualib.h>
 
 #include "lua/host/run.h"
+#include "lua/host/tables.h"
 
 #define KNOWN "harbord.coroutines" /* weak: coroutine -> is it blocked by the framework? */
 
 enum known { KNOWN_NOT, KNOWN_FREE, KNOWN_BLOCKED };
 
-static void push_known_table(lua_State *L)
-{
-	if (!luaL_getsubtable(L, LUA_REGISTRYINDEX, KNOWN)) {
-		lua_createtable(L, 0, 1);
-		lua_pushliteral(L, "k");
-		lua_setfield(L, -2, "__mode");
-		lua_setmetatable(L, -2);
-	}
-}
-
 static enum known get_known(lua_State *L, lua_State *co)
 {
 	enum known k = KNOWN_NOT;
 
-	push_known_table(L);
+	tables_push_weak_keys(L, KNOWN);
 	lua_pushthread(co);
 	lua_xmove(co, L, 1);
 	lua_rawget(L, -2);
@@ -41,7 +34,7 @@ static enum known get_known(lua_State *L, lua_State *co)
 
 static void set_known(lua_State *L, lua_State *co, bool blocked)
 {
-	push_known_table(L);
+	tables_push_weak_keys(L, KNOWN);
 	lua_pushthread(co);
 	lua_xmove(co, L, 1);
 	lua_pushboolean(L, blocked);
@@ -57,7 +50,10 @@ static lua_State *check_thread(lua_State *L, int arg)
 	return co;
 }
 
-static int co_create(lua_State *L)
+/* ---- what both kinds of coroutines share ---- */
+
+/* Pushes a coroutine of the function at index 1. */
+static lua_State *push_coroutine(lua_State *L)
 {
 	lua_State *co;
 
@@ -65,18 +61,51 @@ static int co_create(lua_State *L)
 	co = lua_newthread(L);
 	lua_pushvalue(L, 1);
 	lua_xmove(L, co, 1);
-	set_known(L, co, false);
-	return 1;
+	return co;
 }
 
-/* What a resume does when the coroutine has come back; raises instead of giving false if `raise`.
- */
-static int go_on(lua_State *L, lua_State *co, int nargs, bool raise);
-
-static int resume_again(lua_State *L, int status, lua_KContext ctx)
+/* Is lua_resume, but that the host knows what runs: so an interrupt meets a loop in there as well. */
+static int resume_noted(lua_State *L, lua_State *co, int nargs, int *ret_results)
 {
-	(void)status;
-	return go_on(L, lua_tothread(L, ctx ? lua_upvalueindex(1) : 1), 0, ctx != 0);
+	struct host *h = host_of(L);
+	lua_State *outer = run_enter(h, co);
+	int status = lua_resume(co, L, nargs, ret_results);
+
+	run_leave(h, co, outer);
+	return status;
+}
+
+/* How a kind of coroutine is resumed: with nargs values on top of L. Raises in place of returning false if `raise`. */
+typedef int resumer(lua_State *L, lua_State *co, int nargs, bool raise);
+
+static int by_argument(lua_State *L, resumer *resume)
+{
+	lua_State *co = check_thread(L, 1);
+
+	return resume(L, co, lua_gettop(L) - 1, false);
+}
+
+static int by_upvalue(lua_State *L, resumer *resume)
+{
+	return resume(L, lua_tothread(L, lua_upvalueindex(1)), lua_gettop(L), true);
+}
+
+static int refuse(lua_State *L, const char *why, bool raise)
+{
+	if (raise)
+		return luaL_error(L, "%s", why);
+	lua_pushboolean(L, 0);
+	lua_pushstring(L, why);
+	return 2;
+}
+
+/* Moves the arguments to co and returns 0, or refuses and returns the number of results of that. */
+static int pass(lua_State *L, lua_State *co, int nargs, bool raise)
+{
+	if (!lua_checkstack(co, nargs))
+		return refuse(L, "too many arguments to resume", raise);
+	lua_xmove(L, co, nargs);
+	return 0;
 }
 
 static int failed(lua_State *L, lua_State *co, bool raise)
@@ -100,7 +129,7 @@ static int failed(lua_State *L, lua_State *co, bool raise)
 	return lua_error(L);
 }
 
-/* What resume gives, or wrap's function: co has come back with n values or an error. */
+/* The results of resume, or of wrap's function: co has come back with n values or an error. */
 static int finish(lua_State *L, lua_State *co, int status, int n, bool raise)
 {
 	if (status != LUA_OK && status != LUA_YIELD)
@@ -115,21 +144,34 @@ static int finish(lua_State *L, lua_State *co, int status, int n, bool raise)
 	return raise ? n : n + 1;
 }
 
+/* ---- coroutines of skynet.coroutine ---- */
+
+static int co_create(lua_State *L)
+{
+	set_known(L, push_coroutine(L), false);
+	return 1;
+}
+
+static resumer go_on; /* what a resume does when the coroutine has come back */
+
+static int resume_again(lua_State *L, int status, lua_KContext ctx)
+{
+	(void)status;
+	return go_on(L, lua_tothread(L, ctx ? lua_upvalueindex(1) : 1), 0, ctx != 0);
+}
+
 static int go_on(lua_State *L, lua_State *co, int nargs, bool raise)
 {
 	struct host *h = host_of(L);
 	struct task *t = task_of(L);
 	bool barred = t->barred;
-	lua_State *outer;
 	int status, n;
 
 	if (get_known(L, co) == KNOWN_BLOCKED)
 		set_known(L, co, false);
 	task_adopt(co, t);
 	t->barred = barred || !lua_isyieldable(L);
-	outer = run_enter(h, co);
-	status = lua_resume(co, L, nargs, &n);
-	run_leave(h, co, outer);
+	status = resume_noted(L, co, nargs, &n);
 	t->barred = barred;
 	task_adopt(co, &h->main);
 	if (status == LUA_YIELD && h->current == t && t->wait != WAIT_NONE) {
@@ -139,17 +181,10 @@ static int go_on(lua_State *L, lua_State *co, int nargs, bool raise)
 	return finish(L, co, status, n, raise);
 }
 
-static int refuse(lua_State *L, const char *why, bool raise)
-{
-	if (raise)
-		return luaL_error(L, "%s", why);
-	lua_pushboolean(L, 0);
-	lua_pushstring(L, why);
-	return 2;
-}
-
 static int resume(lua_State *L, lua_State *co, int nargs, bool raise)
 {
+	int refused;
+
 	switch (get_known(L, co)) {
 	case KNOWN_NOT:
 		return refuse(L, "cannot resume none skynet coroutine", raise);
@@ -161,22 +196,18 @@ static int resume(lua_State *L, lua_State *co, int nargs, bool raise)
 	}
 	if (lua_status(co) == LUA_OK && lua_gettop(co) == 0)
 		return refuse(L, "cannot resume dead coroutine", raise);
-	if (!lua_checkstack(co, nargs))
-		return refuse(L, "too many arguments to resume", raise);
-	lua_xmove(L, co, nargs);
-	return go_on(L, co, nargs, raise);
+	refused = pass(L, co, nargs, raise);
+	return refused ? refused : go_on(L, co, nargs, raise);
 }
 
 static int co_resume(lua_State *L)
 {
-	lua_State *co = check_thread(L, 1);
-
-	return resume(L, co, lua_gettop(L) - 1, false);
+	return by_argument(L, resume);
 }
 
 static int wrapped(lua_State *L)
 {
-	return resume(L, lua_tothread(L, lua_upvalueindex(1)), lua_gettop(L), true);
+	return by_upvalue(L, resume);
 }
 
 static int co_wrap(lua_State *L)
@@ -250,43 +281,29 @@ static int co_thread(lua_State *L)
 
 /* ---- the library `coroutine` ---- */
 
-/* As Lua's own auxresume (MIT), but that the host knows what runs: so an interrupt meets a loop
- * in there as well. */
 static int resume_plain(lua_State *L, lua_State *co, int nargs, bool raise)
 {
-	struct host *h = host_of(L);
-	lua_State *outer;
-	int status, n;
+	int refused = pass(L, co, nargs, raise), status, n;
 
-	if (!lua_checkstack(co, nargs))
-		return refuse(L, "too many arguments to resume", raise);
-	lua_xmove(L, co, nargs);
-	outer = run_enter(h, co);
-	status = lua_resume(co, L, nargs, &n);
-	run_leave(h, co, outer);
+	if (refused)
+		return refused;
+	status = resume_noted(L, co, nargs, &n);
 	return finish(L, co, status, n, raise);
 }
 
 static int plain_resume(lua_State *L)
 {
-	lua_State *co = check_thread(L, 1);
-
-	return resume_plain(L, co, lua_gettop(L) - 1, false);
+	return by_argument(L, resume_plain);
 }
 
 static int plain_wrapped(lua_State *L)
 {
-	return resume_plain(L, lua_tothread(L, lua_upvalueindex(1)), lua_gettop(L), true);
+	return by_upvalue(L, resume_plain);
 }
 
 static int plain_wrap(lua_State *L)
 {
-	lua_State *co;
-
-	luaL_checktype(L, 1, LUA_TFUNCTION);
-	co = lua_newthread(L);
-	lua_pushvalue(L, 1);
-	lua_xmove(L, co, 1);
+	(void)push_coroutine(L);
 	lua_pushcclosure(L, plain_wrapped, 1);
 	return 1;
 }

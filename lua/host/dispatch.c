@@ -48,12 +48,7 @@ static int run_request(lua_State *co)
 		if (likely(!t->request_borrowed))
 			t->request = msg_destroy(m);
 	} else {
-		if (p->unpack_ref == LUA_NOREF)
-			return luaL_error(co, "protocol %s has no unpack function", p->name);
-		lua_rawgeti(co, LUA_REGISTRYINDEX, p->unpack_ref);
-		lua_pushlightuserdata(co, m->size ? msg_payload(m) : NULL);
-		lua_pushinteger(co, (lua_Integer)m->size);
-		lua_call(co, 2, LUA_MULTRET);
+		proto_unpack(co, p, m);
 		n = lua_gettop(co) - 3;
 	}
 	lua_callk(co, 2 + n, 0, 0, run_request_end);

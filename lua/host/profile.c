@@ -7,6 +7,7 @@
 
 #include "core/base/clock.h"
 #include "lua/host/host.h"
+#include "lua/host/tables.h"
 
 #define PLAIN "harbord.profiled" /* weak: plain coroutine -> struct plain */
 
@@ -40,12 +41,7 @@ static bool runs(const struct task *t)
 
 static void push_plain_key(lua_State *L, lua_State *co)
 {
-	if (!luaL_getsubtable(L, LUA_REGISTRYINDEX, PLAIN)) {
-		lua_createtable(L, 0, 1);
-		lua_pushliteral(L, "k");
-		lua_setfield(L, -2, "__mode");
-		lua_setmetatable(L, -2);
-	}
+	tables_push_weak_keys(L, PLAIN);
 	lua_pushthread(co);
 	lua_xmove(co, L, 1);
 }

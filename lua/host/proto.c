@@ -50,6 +50,16 @@ struct proto *proto_check(lua_State *L, int arg)
 	return p;
 }
 
+void proto_unpack(lua_State *L, const struct proto *p, struct msg *m)
+{
+	if (p->unpack_ref == LUA_NOREF)
+		luaL_error(L, "protocol %s has no unpack function", p->name);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, p->unpack_ref);
+	lua_pushlightuserdata(L, m->size ? msg_payload(m) : NULL);
+	lua_pushinteger(L, (lua_Integer)m->size);
+	lua_call(L, 2, LUA_MULTRET);
+}
+
 void proto_release_all(struct host *h)
 {
 	for (unsigned i = PROTO_BUILTIN; i < h->proto_count; i++)

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "core/base/mem.h"
+#include "lua/host/tables.h"
 #include "lua/vm/share.h"
 
 #define OLD_BYTES ((size_t)1 << 20)
@@ -132,15 +133,7 @@ static void push_sentinel(lua_State *L)
 {
 	luaL_checkstack(L, 4, NULL);
 	(void)lua_newuserdatauv(L, 0, 0);
-	if (lua_rawgetp(L, LUA_REGISTRYINDEX, &sentinel) != LUA_TTABLE) {
-		lua_pop(L, 1);
-		lua_createtable(L, 0, 1);
-		lua_pushcfunction(L, cycle_ended);
-		lua_setfield(L, -2, "__gc");
-		lua_pushvalue(L, -1);
-		lua_rawsetp(L, LUA_REGISTRYINDEX, &sentinel);
-	}
-	lua_setmetatable(L, -2);
+	tables_set_gc(L, &sentinel, cycle_ended);
 }
 
 void roots_watch(lua_State *L)

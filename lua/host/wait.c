@@ -12,6 +12,7 @@
 #include "core/actor/msg.h"
 #include "core/actor/send.h"
 #include "core/sched/timeout.h"
+#include "lua/host/tables.h"
 
 #define SIZE_FIRST 8u
 #define SIZE_KEPT  1024u /* a table that was larger shrinks when it is nearly empty */
@@ -114,10 +115,7 @@ static void push_tokens(lua_State *L, struct host *h)
 {
 	if (unlikely(h->tokens_ref == LUA_NOREF)) {
 		lua_newtable(L);
-		lua_createtable(L, 0, 1);
-		lua_pushliteral(L, "k");
-		lua_setfield(L, -2, "__mode");
-		lua_setmetatable(L, -2);
+		tables_set_weak(L, "k");
 		h->tokens_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 	}
 	lua_rawgeti(L, LUA_REGISTRYINDEX, h->tokens_ref);

@@ -4,6 +4,7 @@
 -- config[name] is an address, or false: declared down. A node that a caller asked for has a peer: its clustersender and a
 -- queue in which the sender is told its address, so that two changes cannot overtake each other.
 local skynet = require "skynet"
+local commands = require "skynet.commands"
 local queue = require "skynet.queue"
 
 local config = {}
@@ -309,23 +310,17 @@ function on_socket.warning(_, fd, kib)
 	skynet.error(("socket warning (fd = %d): %d K bytes need to send out"):format(fd, kib))
 end
 
+-- What a gate tells its watchdog.
+local function on_event(gate, event, ...)
+	local f = on_socket[event]
+	if f then
+		f(gate, ...)
+	end
+end
+
 skynet.register_protocol { name = "system", id = skynet.PTYPE_SYSTEM, pack = skynet.pack, unpack = skynet.unpack }
 
 skynet.start(function()
 	apply(load_file())
-	skynet.dispatch("lua", function(session, source, name, event, ...)
-		if name == "socket" then
-			local f = on_socket[event]
-			if f then
-				f(source, ...)
-			end
-			return
-		end
-		local f = assert(command[name], "unknown command")
-		if session == 0 then
-			f(source, event, ...)
-		else
-			skynet.retpack(f(source, event, ...))
-		end
-	end)
+	commands.serve { returns = command, answers = { socket = on_event }, source = true }
 end)

@@ -8,6 +8,7 @@
 --                           connection is closed and what waits on it fails
 --   __key = "secret"        the node must know it, and is shown that we do, before any request goes out (key.lua)
 local skynet = require "skynet"
+local commands = require "skynet.commands"
 local core = require "skynet.cluster.core"
 local channels = require "skynet.socketchannel"
 local socket = require "skynet.socket"
@@ -361,8 +362,5 @@ skynet.start(function()
 		nodelay = true,
 		writelimit = 512 * 1024 * 1024, -- a message of 256 MiB and what waits behind it
 	}
-	skynet.dispatch("lua", function(_, _, name, ...)
-		local f = assert(command[name], "unknown command")
-		f(...)
-	end)
+	commands.serve { answers = command }
 end)

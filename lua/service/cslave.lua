@@ -2,6 +2,7 @@
 -- .cslave: what programs that do not use skynet.harbor ask about the cluster. The control plane itself is
 -- in C (harbor/); this service passes questions on.
 local skynet = require "skynet"
+local commands = require "skynet.commands"
 local harbor = require "skynet.harbor"
 
 local command = {}
@@ -27,12 +28,5 @@ function command.REGISTER(name, handle)
 end
 
 skynet.start(function()
-	skynet.dispatch("lua", function(session, _, name, ...)
-		local f = assert(command[name], "unknown command")
-		if session == 0 then
-			f(...)
-		else
-			skynet.retpack(f(...))
-		end
-	end)
+	commands.serve { returns = command }
 end)

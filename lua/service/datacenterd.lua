@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- DATACENTER: the tree behind skynet.datacenter (lua-core.md 5.4).
 local skynet = require "skynet"
+local commands = require "skynet.commands"
 
 local data = {}
 -- The same tree of what is waited for: an inner node is { nodes = { key -> node } }, a leaf { responses ... }.
@@ -123,15 +124,5 @@ local function wait(...)
 end
 
 skynet.start(function()
-	skynet.dispatch("lua", function(session, _, name, ...)
-		if name == "WAIT" then
-			return wait(...)
-		end
-		local f = assert(command[name], "unknown command")
-		if session == 0 then
-			f(...)
-		else
-			skynet.retpack(f(...))
-		end
-	end)
+	commands.serve { returns = command, answers = { WAIT = wait } }
 end)

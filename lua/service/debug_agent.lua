@@ -2,6 +2,7 @@
 -- debug_agent: stands between a debug console and the service that is debugged (lua-core.md 5.13). When it ends, so does
 -- the session.
 local skynet = require "skynet"
+local commands = require "skynet.commands"
 local debugchannel = require "skynet.debugchannel"
 
 local channel, id = debugchannel.create()
@@ -23,7 +24,5 @@ function command.stop()
 end
 
 skynet.start(function()
-	skynet.dispatch("lua", function(_, _, name, ...)
-		command[name](...)
-	end)
+	commands.serve { answers = command }
 end)

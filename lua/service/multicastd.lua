@@ -9,6 +9,7 @@
 -- multicastd there by its global name, joins all channels that are heard here, and waits for the end of that. So an owner
 -- that is away costs one waiting task, however many its channels are, and whoever subscribed hears again when it is back.
 local skynet = require "skynet"
+local commands = require "skynet.commands"
 local core = require "skynet.multicast.core"
 local datacenter = require "skynet.datacenter"
 local harbor = require "skynet.harbor"
@@ -462,14 +463,7 @@ local function stay_known()
 end
 
 skynet.start(function()
-	skynet.dispatch("lua", function(session, source, name, ...)
-		local f = assert(command[name], "unknown command")
-		if session == 0 then
-			f(source, ...)
-		else
-			skynet.retpack(f(source, ...))
-		end
-	end)
+	commands.serve { returns = command, source = true }
 	if here ~= 0 then
 		skynet.fork(take_name)
 		harbor.watch(function() skynet.fork(take_name) end)

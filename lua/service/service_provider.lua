@@ -4,6 +4,7 @@
 -- Ours: one that has ended is forgotten, so the next LAUNCH starts it again. Every reply of LAUNCH and QUERY is a
 -- handle, or nil and a text.
 local skynet = require "skynet"
+local commands = require "skynet.commands"
 require "skynet.manager"
 
 -- name -> { status = "waiting" (only asked for) | "booting" | "running" | "failed", handle, why, init, time,
@@ -107,8 +108,5 @@ skynet.info_func(function()
 end)
 
 skynet.start(function()
-	skynet.dispatch("lua", function(_, _, name, ...)
-		local f = assert(command[name], "unknown command")
-		f(...)
-	end)
+	commands.serve { answers = command }
 end)

@@ -2,6 +2,7 @@
 -- sharedatad: tells readers of shared data and datasheets that there is a new version (lua-core.md 5.8, 5.9). The versions themselves are
 -- found without it (skynet.sharetable.core).
 local skynet = require "skynet"
+local commands = require "skynet.commands"
 local core = require "skynet.sharetable.core"
 
 local waiting = {}   -- name -> list of { response, source }
@@ -51,10 +52,7 @@ local function sweep()
 end
 
 skynet.start(function()
-	skynet.dispatch("lua", function(_, _, what, ...)
-		local f = assert(command[what], "unknown command")
-		f(...)
-	end)
+	commands.serve { answers = command }
 	skynet.timeout(6000, sweep)
 	skynet.info_func(function()
 		local info = {}

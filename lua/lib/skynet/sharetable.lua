@@ -124,6 +124,22 @@ local function clear(vanished)
 		visit(debug.getmetatable(value))
 	end
 	visit(debug.getmetatable(nil))
+	-- The values that read(i), a flag and a value, has from 1 on.
+	local function numbered(read, remove)
+		local i = 1
+		while true do
+			local has, value = read(i)
+			if not has then
+				return
+			end
+			if gone[value] then
+				remove(i)
+			else
+				visit(value)
+			end
+			i = i + 1
+		end
+	end
 	while #queue > 0 do
 		local object = table.remove(queue)
 		local kind = type(object)
@@ -138,35 +154,17 @@ local function clear(vanished)
 			end
 			visit(debug.getmetatable(object))
 		elseif kind == "function" then
-			local i = 1
-			while true do
+			numbered(function(i)
 				local name, value = debug.getupvalue(object, i)
-				if not name then
-					break
-				end
-				if gone[value] then
-					debug.setupvalue(object, i, nil)
-				else
-					visit(value)
-				end
-				i = i + 1
-			end
+				return name, value
+			end, function(i) debug.setupvalue(object, i, nil) end)
 		elseif kind == "thread" then
 			replace_locals(object, gone, visit)
 		else
-			local i = 1
-			while true do
+			numbered(function(i)
 				local value, has = debug.getuservalue(object, i)
-				if not has then
-					break
-				end
-				if gone[value] then
-					debug.setuservalue(object, nil, i)
-				else
-					visit(value)
-				end
-				i = i + 1
-			end
+				return has, value
+			end, function(i) debug.setuservalue(object, nil, i) end)
 			visit(debug.getmetatable(object))
 		end
 	end

@@ -18,6 +18,7 @@
 
 #include "core/base/base.h"
 #include "core/base/mem.h"
+#include "lua/host/tables.h"
 #include "lua/modules/share/image.h"
 #include "lua/modules/share/image_names.h"
 #include "lua/modules/share/sharetable_load.h"
@@ -44,15 +45,7 @@ static struct holder *push_holder(lua_State *L)
 	struct holder *h = lua_newuserdatauv(L, sizeof(*h), 0);
 
 	h->im = NULL;
-	if (lua_rawgetp(L, LUA_REGISTRYINDEX, &holder_meta) == LUA_TNIL) {
-		lua_pop(L, 1);
-		lua_createtable(L, 0, 1);
-		lua_pushcfunction(L, holder_gc);
-		lua_setfield(L, -2, "__gc");
-		lua_pushvalue(L, -1);
-		lua_rawsetp(L, LUA_REGISTRYINDEX, &holder_meta);
-	}
-	lua_setmetatable(L, -2);
+	tables_set_gc(L, &holder_meta, holder_gc);
 	return h;
 }
 
@@ -277,10 +270,7 @@ static void push_meta(lua_State *L, struct image *im_take)
 	if (lua_rawgetp(L, LUA_REGISTRYINDEX, &versions) == LUA_TNIL) {
 		lua_pop(L, 1);
 		lua_newtable(L);
-		lua_createtable(L, 0, 1);
-		lua_pushliteral(L, "v");
-		lua_setfield(L, -2, "__mode");
-		lua_setmetatable(L, -2);
+		tables_set_weak(L, "v");
 		lua_pushvalue(L, -1);
 		lua_rawsetp(L, LUA_REGISTRYINDEX, &versions);
 	}
@@ -292,10 +282,7 @@ static void push_meta(lua_State *L, struct image *im_take)
 	}
 	lua_pop(L, 1);
 	lua_newtable(L); /* base + 2: the cache */
-	lua_createtable(L, 0, 1);
-	lua_pushliteral(L, "v");
-	lua_setfield(L, -2, "__mode");
-	lua_setmetatable(L, -2);
+	tables_set_weak(L, "v");
 	lua_createtable(L, 0, 8); /* base + 3: the metatable */
 	for (const luaL_Reg *f = functions; f->name; f++) {
 		lua_pushvalue(L, base);
