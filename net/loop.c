@@ -12,7 +12,7 @@
 
 #include "core/actor/msg.h"
 #include "core/node/msglog.h"
-#include "core/sched/sched.h"
+#include "core/sched/poller.h"
 #include "net/connect.h"
 #include "net/event.h"
 #include "net/janitor.h"

@@ -5,7 +5,7 @@
  * file that knows what to do. It is the top of the folder: it calls everybody, nobody calls it but
  * the scheduler.
  *
- * The loop runs on whichever thread holds the scheduler's poll right (core/sched/sched.h), normally
+ * The loop runs on whichever thread holds the scheduler's poll right (core/sched/poll.h), normally
  * an idle worker. What is marked [loop] in this folder runs there, one at a time, so state that only
  * the loop touches needs no lock.
  */

@@ -18,7 +18,7 @@
 #include "core/base/fault.h"
 #include "core/log/log.h"
 #include "core/actor/msg.h"
-#include "core/sched/sched.h"
+#include "core/sched/park.h"
 #include "net/event.h"
 #include "net/janitor.h"
 #include "net/limits.h"

@@ -15,6 +15,7 @@
 #include "core/actor/handle.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
+#include "core/sched/park.h"
 #include "core/sched/sched.h"
 #include "core/actor/service.h"
 

@@ -9,32 +9,18 @@
  * takes the *poll right* and waits for I/O and timers itself, so that an event is handled
  * by the thread that will run the service; the others park on a futex.
  *
- * A sleeping worker is woken only when there is more work than running workers, and a processor for it: workers beyond the
- * processors that the process may use sleep until as many others are in turns that last long, because they block or
- * because they compute. Busy workers look
- * at I/O and timers between turns; when all of them are stuck in long callbacks the overseer
- * thread (monitor.h) does it for them.
+ * A sleeping worker is woken only when there is more work than running workers, and a processor
+ * for it. Busy workers look at I/O and timers between turns; when all of them are stuck in long
+ * callbacks the overseer thread (monitor.h) does it for them.
  *
- * Threads:   sched_ready: any. The poller's functions: whoever holds the poll right, one at a time.
+ * The parts: workers.h their state, queue.h what runs next, park.h sleeping and waking, poll.h the
+ * poll right and poller.h what it waits with, worker.h the thread itself. This header starts and
+ * stops them, and shows them to whoever looks after them.
  */
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/base/base.h"
-
-struct service;
-
-/* What net/ plugs in. Without one, the poll right is a plain timed sleep. */
-struct poller_ops {
-	/* Handles ready I/O; waits at most timeout_ns for some (0: not at all, UINT64_MAX: for ever).
-	 * Only the holder of the poll right. */
-	void (*poll)(void *ud, uint64_t timeout_ns);
-	/* Makes a waiting poll return soon. Any thread; never blocks. */
-	void (*interrupt)(void *ud);
-};
-
-/* Before sched_start. */
-void sched_set_poller(const struct poller_ops *ops, void *ud);
 
 /* n workers, 1 .. SCHED_WORKERS_MAX; 0: as many as the process may use. 0 or -errno. */
 #define SCHED_WORKERS_MAX 256
@@ -43,31 +29,6 @@ int sched_start(unsigned n);
  * Not from a worker. */
 bool sched_stop(uint64_t timeout_ns);
 unsigned sched_workers(void);
-
-/* The service has mail and no owner: queue it. Any thread. */
-void sched_ready(struct service *s);
-
-/* The next timer moved before what the sleeping poller waits for (timer.c). Any thread. */
-void sched_deadline_moved(uint64_t deadline_ns);
-
-/* Work to do on this worker at the end of the current turn, e.g. flushing a link that several sends
- * of the turn have filled. false: not on a worker, do it yourself now. */
-struct turn_hook {
-	void (*run)(struct turn_hook *h);
-	struct turn_hook *next;
-};
-bool sched_at_turn_end(struct turn_hook *h);
-
-/* The caller is about to spend long (100 us and more) in a system call: if nobody waits for I/O, a
- * parked worker gets up to do so. Any thread. */
-void sched_long_call(void);
-
-/* Every worker gives back the memory that it keeps at hand before it sleeps the next time; those that sleep get up
- * for it. Any thread. */
-void sched_trim(void);
-
-/* true: this thread is a worker. */
-bool sched_on_worker(void);
 
 /* ---- what the overseer and the watchdog read; relaxed snapshots ---- */
 struct worker_view {
@@ -84,8 +45,6 @@ void sched_view(unsigned worker, struct worker_view *ret_view);
 /* Runs f on the worker's own thread by a signal, while it is inside a callback of `handle`: f may
  * do only what is async-signal-safe (lua_sethook is). Any thread. */
 void sched_interrupt_worker(unsigned worker, uint32_t handle);
-/* The handler for the above, per service implementation (lua/ installs it). */
-void sched_set_interrupt(void (*f)(struct service *s));
 
 enum sched_sight {
 	SIGHT_IDLE,    /* every worker waits */
@@ -98,5 +57,3 @@ enum sched_sight sched_oversee(uint64_t now_ns);
 /* The overseer sleeps until a worker leaves idleness, at most timeout_ns (UINT64_MAX: for ever); not at all if something
  * runs, or if stays(), which is asked last, says so. The overseer only. */
 void sched_rest_overseer(bool (*stays)(void), uint64_t timeout_ns);
-/* A worker leaves idleness, or what stays() looks at has changed. One load unless the overseer sleeps. Any thread. */
-void sched_wake_overseer(void);

@@ -5,7 +5,7 @@
  *
  * A tick is TIMER_TICK_NS; a deadline is rounded up to the next tick, so a timer is never early.
  * There is no timer thread: the worker that holds the poll right sleeps until timer_next(), and
- * busy workers call timer_run() between turns when it is due (sched.c).
+ * busy workers call timer_run() between turns when it is due (poll.c).
  */
 #include <stdbool.h>
 #include <stdint.h>

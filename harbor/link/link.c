@@ -31,7 +31,7 @@
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "core/actor/remote.h"
-#include "core/sched/sched.h"
+#include "core/sched/worker.h"
 #include "core/actor/handle.h"
 #include "core/actor/send.h"
 #include "core/actor/service.h"

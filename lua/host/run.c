@@ -8,6 +8,7 @@
 
 #include "core/log/log.h"
 #include "core/sched/sched.h"
+#include "core/sched/worker.h"
 #include "lua/host/stacks.h"
 
 static const struct module *host_module; /* set by run_init, then constant */

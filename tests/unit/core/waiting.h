@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
-#include "core/sched/sched.h"
+#include "core/sched/poller.h"
 
 static struct {
 	int event;               /* interrupt(): ends a wait */

@@ -17,7 +17,6 @@
 #include "core/sched/monitor.h"
 #include "core/actor/names.h"
 #include "core/node/node.h"
-#include "core/sched/sched.h"
 #include "core/actor/life.h"
 #include "core/actor/send.h"
 #include "core/actor/service.h"

@@ -8,6 +8,7 @@
 
 #include "core/node/command.h"
 #include "core/sched/monitor.h"
+#include "core/sched/worker.h"
 #include "core/actor/life.h"
 #include "core/actor/send.h"
 #include "tests/unit/core/actor.h"

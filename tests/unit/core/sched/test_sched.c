@@ -8,6 +8,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "core/sched/park.h"
+#include "core/sched/sched.h"
+#include "core/sched/worker.h"
 #include "core/log/log.h"
 #include "core/sched/monitor.h"
 #include "core/sched/timer.h"

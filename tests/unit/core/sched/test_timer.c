@@ -15,7 +15,6 @@
 #include "core/base/clock.h"
 #include "core/log/log.h"
 #include "core/node/node.h"
-#include "core/sched/sched.h"
 #include "core/sched/timer.h"
 
 #define TICK TIMER_TICK_NS
