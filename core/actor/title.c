@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Titles: see title.h. The launch line is kept with the service, so a title costs nothing until somebody
- * asks for it. */
+/* Titles: see title.h. The launch line is kept with the service, so a title costs nothing until
+ * somebody asks for it. */
 #include "core/actor/title.h"
 
 #include <string.h>
@@ -12,7 +12,7 @@
 #define BLANKS " \t\r\n"
 
 /* Services that run others, whose names follow them. */
-static const char *const hosts[] = { "snlua", "snaxd", "service_cell" };
+static const char *const hosts[] = {"snlua", "snaxd", "service_cell"};
 
 static bool is_host(const char *word, size_t size)
 {

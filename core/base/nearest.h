@@ -6,8 +6,8 @@
  *     struct nearest n = nearest_begin(word);
  *     for each candidate: if (nearest_is_better(&n, candidate)) best = candidate;
  *
- * A change, a missing letter, one too many, and two that changed places count one each. Short words may
- * differ in one, long ones in three: what is farther away is another word and no suggestion.
+ * A change, a missing letter, one too many, and two that changed places count one each. Short words
+ * may differ in one, long ones in three: what is farther away is another word and no suggestion.
  * Threads: none of its own. Limits: words of NEAREST_MAX bytes and more are far from everything.
  */
 #include <stdbool.h>
