@@ -11,6 +11,7 @@
 #include "lua/api/api_message.h"
 #include "lua/api/api_proto.h"
 #include "lua/host/life.h"
+#include "lua/host/memory.h"
 #include "lua/host/proto.h"
 #include "lua/host/seri.h"
 #include "lua/host/shown.h"
@@ -73,6 +74,13 @@ static int init_service_done(lua_State *L, int status, lua_KContext ctx)
 		tell_launcher(L, lua_gettop(L));
 		start_is_over(h);
 		return 0;
+	}
+	if (status == LUA_ERRMEM) {
+		char memory[MEMORY_TEXT_MAX];
+
+		memory_describe(h, memory);
+		lua_pushfstring(L, "%s; %s", lua_tostring(L, -1), memory);
+		lua_remove(L, -2);
 	}
 	log_printf(LOG_LEVEL_ERROR, SELF(h), "init service failed: %s", lua_tostring(L, -1));
 	lua_pushliteral(L, "ERROR");

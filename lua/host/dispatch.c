@@ -15,6 +15,7 @@
 #include "lua/host/collector.h"
 #include "lua/host/proto.h"
 #include "lua/host/response.h"
+#include "lua/host/memory.h"
 #include "lua/host/run.h"
 #include "lua/host/seri.h"
 #include "lua/host/shown.h"
@@ -128,11 +129,14 @@ static noinline struct proto *load_debug(struct host *h, struct proto *p)
 /* There is no coroutine for the request: takes it, unless it is borrowed. */
 static noinline void no_memory(struct host *h, struct msg *m, bool borrowed)
 {
-	log_printf(LOG_LEVEL_ERROR, service_handle(h->s), "lua memory error : [%x to :%x : %d]",
-	           m->source, service_handle(h->s), m->session);
+	char memory[MEMORY_TEXT_MAX], why[MEMORY_TEXT_MAX + 48];
+
+	memory_describe(h, memory);
+	snprintf(why, sizeof(why), "error in callee: not enough memory; %s", memory);
+	log_printf(LOG_LEVEL_ERROR, service_handle(h->s), "lua memory error : [%x to :%x : %d] %s",
+	           m->source, service_handle(h->s), m->session, memory);
 	if (m->session)
-		service_send_error_text(service_handle(h->s), m->source, m->session,
-		                        "error in callee: not enough memory");
+		service_send_error_text(service_handle(h->s), m->source, m->session, why);
 	if (!borrowed && again_keep(h, m))
 		return;
 	block_lose(m);

@@ -129,6 +129,13 @@ struct roots {
 	bool watched;
 };
 
+/* The last block that the allocator did not give, see memory.h. */
+struct refusal {
+	const void *p;
+	size_t growth, in_use;
+	uint64_t said_ns; /* when the last line about one was logged, 0: never */
+};
+
 struct host {
 	struct service *s;
 	lua_State *L;
@@ -137,6 +144,7 @@ struct host {
 	struct task *current;       /* the task whose code runs, NULL between turns */
 
 	size_t memory, memory_limit, memory_report;
+	struct refusal refusal;
 
 	struct task *live;          /* started or queued, doubly linked */
 	struct task *pool;          /* with a coroutine */

@@ -19,6 +19,7 @@
 #include "lua/host/block.h"
 #include "lua/host/coroutine.h"
 #include "lua/host/life.h"
+#include "lua/host/memory.h"
 #include "lua/host/run.h"
 #include "lua/host/shown.h"
 #include "lua/host/trace.h"
@@ -331,8 +332,11 @@ void task_log_error(struct host *h, lua_State *from, int status, uint32_t source
 	lua_State *L = h->L;
 	const char *text = "the error cannot be shown", *line = text;
 	uint32_t self = service_handle(h->s);
+	char memory[MEMORY_TEXT_MAX] = "";
 	bool described;
 
+	if (status == LUA_ERRMEM)
+		memory_describe(h, memory);
 	lua_pushcfunction(L, describe);
 	lua_pushlightuserdata(L, from);
 	lua_xmove(from, L, from != L);
@@ -348,8 +352,8 @@ void task_log_error(struct host *h, lua_State *from, int status, uint32_t source
 		lua_pushnil(L);
 	}
 	if (status == LUA_ERRMEM)
-		log_printf(LOG_LEVEL_ERROR, self, "lua memory error : [%x to :%x : %d]", source,
-		           self, session);
+		log_printf(LOG_LEVEL_ERROR, self, "lua memory error : [%x to :%x : %d] %s%s", source,
+		           self, session, memory, text + strcspn(text, "\n"));
 	else if (status == LUA_ERRERR)
 		log_printf(LOG_LEVEL_ERROR, self, "lua error in error : [%x to :%x : %d]", source,
 		           self, session);

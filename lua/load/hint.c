@@ -9,11 +9,12 @@
 #include "core/base/nearest.h"
 #include "lua/api/api_skynet.h"
 #include "lua/host/host.h"
+#include "lua/host/memory.h"
 #include "lua/load/modules.h"
 #include "lua/load/search.h"
 
 /* What skynet.manager adds. */
-static const char *const of_manager[] = { "abort", "kill", "launch", "monitor", "name", "register" };
+static const char *const of_manager[] = {"abort", "kill", "launch", "monitor", "name", "register"};
 
 static bool is_of_manager(const char *name)
 {
@@ -62,8 +63,11 @@ static bool push_for_field(lua_State *L, const char *name)
 	near = nearest_field(name);
 	if (!near)
 		return false;
-	lua_pushfstring(L, is_of_manager(near) ? "did you mean skynet.%s, with require \"skynet.manager\"?" :
-						 "did you mean skynet.%s?", near);
+	lua_pushfstring(L,
+	                is_of_manager(near)
+	                        ? "did you mean skynet.%s, with require \"skynet.manager\"?"
+	                        : "did you mean skynet.%s?",
+	                near);
 	return true;
 }
 
@@ -97,7 +101,8 @@ static bool push_for_global(lua_State *L, const char *error)
 		lua_pop(L, 1);
 		return false;
 	}
-	lua_pushfstring(L, "the file needs: local %s = require \"%s%s\"", name, skynet ? "" : "skynet.", name);
+	lua_pushfstring(L, "the file needs: local %s = require \"%s%s\"", name,
+	                skynet ? "" : "skynet.", name);
 	lua_remove(L, -2);
 	return true;
 }
@@ -105,7 +110,13 @@ static bool push_for_global(lua_State *L, const char *error)
 bool hint_push(lua_State *L, const char *error)
 {
 	struct host *h = host_of(L);
+	char memory[MEMORY_TEXT_MAX];
 
+	if (strcmp(error, "not enough memory") == 0) {
+		memory_describe(h, memory);
+		lua_pushstring(L, memory);
+		return true;
+	}
 	if (is_about_missing(h, error))
 		return push_for_field(L, h->missing_name);
 	return push_for_global(L, error);

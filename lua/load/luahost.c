@@ -16,6 +16,7 @@
 #include "lua/host/collector.h"
 #include "lua/host/dispatch.h"
 #include "lua/host/life.h"
+#include "lua/host/memory.h"
 #include "lua/host/proto.h"
 #include "lua/host/response.h"
 #include "lua/host/roots.h"
@@ -58,6 +59,7 @@ static void *snlua_create(void)
 static void boot(struct service *s, void *ud, struct msg *m)
 {
 	struct host *h = ud;
+	int status;
 
 	msg_destroy(m);
 	service_set_message_callback(s, h, host_message);
@@ -68,15 +70,23 @@ static void boot(struct service *s, void *ud, struct msg *m)
 	}
 	lua_pushcfunction(h->L, shown_traceback);
 	lua_pushcfunction(h->L, loader_run);
-	if (run_call(h, h->L, 0, 0, 1) != LUA_OK) {
-		cleanup(mem_freep) char *text = mem_strdup(lua_tostring(h->L, -1));
+	status = run_call(h, h->L, 0, 0, 1);
+	if (status != LUA_OK) {
+		char memory[MEMORY_TEXT_MAX] = "";
+
+		if (status == LUA_ERRMEM)
+			memory_describe(h, memory);
+		cleanup(mem_freep) char *text = mem_printf("%s%s%s", lua_tostring(h->L, -1),
+							   *memory ? "; " : "", memory);
 
 		life_load_failed(h, text);
 		return;
 	}
 	lua_settop(h->L, 0);
 	if (!h->booted && !h->exiting && h->raw_callback_ref == LUA_NOREF) {
-		cleanup(mem_freep) char *text = mem_printf("%s never called skynet.start", h->args);
+		cleanup(mem_freep) char *text = mem_printf(
+			"%s never called skynet.start: the file ends, and nobody takes its messages",
+			h->args);
 
 		life_load_failed(h, text);
 		return;

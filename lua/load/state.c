@@ -11,10 +11,19 @@
 #include "core/log/log.h"
 #include "lua/api/api_skynet.h"
 #include "lua/host/collector.h"
+#include "lua/host/memory.h"
 #include "lua/load/libs.h"
 #include "lua/load/require.h"
 
 #define DESCRIBE_BYTES ((size_t)256 << 10) /* beyond the limit, for the text of an error */
+
+/* What is refused to the text of an error says nothing about the program. */
+static noinline void *refuse(struct host *h, const void *p, size_t growth)
+{
+	if (!h->describing)
+		memory_refused(h, p, growth);
+	return NULL;
+}
 
 /* Accounts every byte; refuses to grow beyond the limit while code of the program runs, which
  * Lua turns into "not enough memory". */
@@ -34,13 +43,13 @@ static void *allocate(void *ud, void *p, size_t old, size_t size)
 	if (unlikely(h->memory_limit && size > old && h->running &&
 	             h->memory + size - old >
 	                     h->memory_limit + (h->describing ? DESCRIBE_BYTES : 0)))
-		return NULL;
+		return refuse(h, p, size - old);
 	if (size > old && h->running && fault(lua_alloc))
-		return NULL;
+		return refuse(h, p, size - old);
 	void *q = p ? realloc(p, size) : malloc(size);
 
-	if (!q)
-		return NULL;
+	if (unlikely(!q))
+		return refuse(h, p, size - old);
 	h->memory += size - old;
 	atomic_store_explicit(&h->s->memory, h->memory, memory_order_relaxed);
 	if (unlikely(h->memory > h->memory_report)) {

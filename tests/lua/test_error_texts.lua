@@ -217,4 +217,26 @@ tap.run {
 			return results[1], results[2], why.code]]
 		equal(table.concat({ skynet.call(s, "lua", "eval", code) }, ","), "1,require slow_and_bad failed,2")
 	end },
+
+	{ "want of memory tells the limit, what is in use, what was wanted, and where", function()
+		local s, from = skynet.newservice "eater", #tap.log()
+		local NUMBERS <const> = "memory limit 4 MiB reached %(in use [34][.%d]* MiB, wanted [%d.]+ %a+%)"
+		local why = raises("call failed: error in callee: not enough memory; ", skynet.call, s, "lua")
+		assert(why:find(NUMBERS), why)
+		tap.logged("lua memory error : ", from)
+		tap.logged("eater.lua:26: in ", from)
+		local log = tap.log():sub(from + 1)
+		assert(log:find(("%%[:%08x%%] %s\n"):format(s, NUMBERS)), log)
+		assert(log:find(("lua memory error : %%[%x to :%x : %%d+%%] %s\nstack traceback:"):format(skynet.self(), s, NUMBERS)), log)
+		equal(skynet.call(s, "lua", "small"), "fine")
+	end },
+	{ "a service that catches its want of memory is logged with it all the same", function()
+		local from = #tap.log()
+		local s = skynet.newservice("eater", "catches")
+		equal(skynet.call(s, "lua", "caught"), "not enough memory")
+		tap.logged("wanted 4 MiB)", from)
+		for _, what in ipairs { "load", "start" } do
+			raises("not enough memory; memory limit 4 MiB reached (in use ", skynet.newservice, "eater", what)
+		end
+	end },
 }
