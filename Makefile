@@ -7,6 +7,7 @@
 #   make lua-tests LUA_TESTS=DIR   Lua's own tests on the VM that is linked in, see lua/vm
 #   make doc        the reference for those who write games, lua/doc, out of lua/doc/ref
 #   make bench      the benchmark cases, see tests/bench
+#   make man        the manual pages, in build/man
 #   make install    DESTDIR and prefix as in the GNU coding standards
 #
 #   SANITIZE=address,undefined | thread   build into build/SAN/ (also: make check-asan, check-tsan)
@@ -24,6 +25,7 @@ pkgconfigdir ?= $(prefix)/lib/pkgconfig
 unitdir     ?= $(prefix)/lib/systemd/system
 sysusersdir ?= $(prefix)/lib/sysusers.d
 tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
+mandir      ?= $(prefix)/share/man
 INSTALL ?= install
 
 comma   := ,
@@ -159,7 +161,7 @@ unit-bin: $(UNIT)
 
 # ---- set-up ----
 DEPS       := gcc make pkg-config python3 liblua5.4-dev lua5.4 libjemalloc-dev libyaml-dev libsystemd-dev \
-              libsqlite3-dev libgcrypt20-dev libcmocka-dev iproute2 dpkg-dev patch xz-utils
+              libsqlite3-dev libgcrypt20-dev libcmocka-dev iproute2 dpkg-dev patch xz-utils groff-base
 BENCH_DEPS := erlang-base erlang-dev linux-perf valgrind
 FUZZ_DEPS  := clang libclang-rt-14-dev
 deps:
@@ -224,8 +226,16 @@ doc:
 bench: all
 	@/usr/bin/python3 tests/bench/run.py $(B)/harbord --yardstick --record
 
+# ---- manual pages: deploy/man/*.in, filled with what the programs know of themselves ----
+MAN      := $(patsubst deploy/man/%.in,$(B)/man/%,$(sort $(wildcard deploy/man/*.in)))
+.PHONY: man
+man: $(MAN)
+$(MAN): $(B)/man/%: deploy/man/%.in deploy/man/make.py $(B)/harbord daemon/node/options.def daemon/ctl/options.def daemon/admin/commands.def
+	@/usr/bin/python3 deploy/man/make.py --build $(B) --version $(or $(VERSION),0) --out $(@D) --page $*
+tests-bin: $(MAN)
+
 # ---- installation ----
-install: all
+install: all man
 	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(datadir)
 	$(INSTALL) -m 755 $(B)/harbord $(DESTDIR)$(sbindir)/harbord
 	$(INSTALL) -m 755 $(B)/harborctl $(DESTDIR)$(bindir)/harborctl
@@ -237,12 +247,14 @@ install: all
 	$(INSTALL) -m 644 lua/contract/include/*.h $(DESTDIR)$(includedir)/harbord
 	sed 's|@prefix@|$(prefix)|g; s|@includedir@|$(includedir)|g; s|@version@|$(or $(VERSION),0)|g' lua/contract/harbord.pc.in \
 	    >$(DESTDIR)$(pkgconfigdir)/harbord.pc
+	$(foreach m,$(MAN),$(INSTALL) -D -m 644 $(m) $(DESTDIR)$(mandir)/man$(lastword $(subst ., ,$(m)))/$(notdir $(m));)
 	$(INSTALL) -d $(DESTDIR)$(unitdir) $(DESTDIR)$(sysusersdir) $(DESTDIR)$(tmpfilesdir)
 	sed 's|@sbindir@|$(sbindir)|g; s|@bindir@|$(bindir)|g' systemd/harbord@.service.in >$(DESTDIR)$(unitdir)/harbord@.service
 	$(INSTALL) -m 644 systemd/harbor-cluster.target systemd/harbor.slice $(DESTDIR)$(unitdir)
 	$(INSTALL) -m 644 systemd/harbor.sysusers $(DESTDIR)$(sysusersdir)/harbor.conf
 	$(INSTALL) -m 644 systemd/harbor.tmpfiles $(DESTDIR)$(tmpfilesdir)/harbor.conf
 uninstall:
+	rm -f $(foreach m,$(MAN),$(DESTDIR)$(mandir)/man$(lastword $(subst ., ,$(m)))/$(notdir $(m)))
 	rm -f $(DESTDIR)$(unitdir)/harbord@.service $(DESTDIR)$(unitdir)/harbor-cluster.target $(DESTDIR)$(unitdir)/harbor.slice
 	rm -f $(DESTDIR)$(sysusersdir)/harbor.conf $(DESTDIR)$(tmpfilesdir)/harbor.conf
 	rm -f $(DESTDIR)$(sbindir)/harbord $(DESTDIR)$(bindir)/harborctl

@@ -29,4 +29,5 @@ forbid lua/api      'lua/(contract|load|modules)/'
 forbid lua/contract 'lua/(load|modules)/'
 forbid lua/modules  'lua/(contract|load)/'
 forbid daemon  '(lua|lualib|lauxlib)\.h|yaml\.h|sqlite3\.h|sys/epoll\.h'
+forbid daemon/ctl '(net|harbor|lua|conf)/|core/(actor|sched|log|node)/|daemon/node/|daemon/admin/(socket|service|commands|call|asker)\.h'
 exit $rc

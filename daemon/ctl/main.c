@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* harborctl: sends one command to a node's control socket (admin.h) and shows the answer. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 
 #include "core/base/base.h"
 #include "core/base/mem.h"
+#include "core/base/usage.h"
 #include "daemon/admin/words.h"
 #include "daemon/ctl/local.h"
 #include "daemon/ctl/print.h"
@@ -43,21 +43,20 @@ static const struct command {
 #include "daemon/admin/commands.def"
 };
 
+static const struct usage_option option_table[] = {
+#define OPTION(letter, name, argument, help) { letter, name, argument, help },
+#include "daemon/ctl/options.def"
+};
+
 static void help(FILE *out)
 {
 	fputs("usage: harborctl [--socket PATH] [--node NAME|ID] [--json] COMMAND [ARG]...\n"
 	      "Asks a node of a harbor cluster. Without an option that is the node that runs on this host; if\n"
 	      "there are several, they are listed.\n"
-	      "\n"
-	      "  -s, --socket PATH  the control socket of a node on this host\n"
-	      "  -n, --node NAME    the node of that name or harbor id: on this host, else in the cluster of a\n"
-	      "                     node of this host; with --socket: in the cluster of that node\n"
-	      "  -j, --json         print the answer as JSON\n"
-	      "  -V, --version      print the version and exit\n"
-	      "  -h, --help         print this and exit\n"
-	      "\n"
-	      "Commands:\n",
+	      "\n",
 	      out);
+	usage_print(out, option_table, array_len(option_table));
+	fputs("\nCommands:\n", out);
 	for (unsigned i = 0; i < array_len(commands); i++) {
 		char head[80], *p;
 
@@ -81,17 +80,14 @@ static int usage(const char *text, const char *what)
 /* 0, an exit status, or -1: done already. */
 static int parse(int argc, char **argv, struct options *ret)
 {
-	static const struct option longs[] = {
-		{ "socket", required_argument, NULL, 's' }, { "node", required_argument, NULL, 'n' },
-		{ "json", no_argument, NULL, 'j' },         { "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' },         { 0 },
-	};
 	struct options o = { 0 };
+	struct usage_getopt g;
 	int c;
 
-	opterr = 0;
 	/* "+": what follows the command is the command's */
-	while ((c = getopt_long(argc, argv, "+:s:n:jVh", longs, NULL)) != -1) {
+	usage_getopt(&g, "+:", option_table, array_len(option_table));
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, g.shorts, g.longs, NULL)) != -1) {
 		switch (c) {
 		case 's':
 			o.socket = optarg;

@@ -1,33 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /* Command line by getopt_long. A configuration is named once: as the operand or by --config. */
-#include <getopt.h>
 #include <stddef.h>
 #include <sysexits.h>
 
+#include "core/base/base.h"
+#include "core/base/usage.h"
 #include "daemon/node/options.h"
 
-static const struct option longs[] = {
-	{ "config", required_argument, NULL, 'c' },
-	{ "node", required_argument, NULL, 'n' },
-	{ "check", no_argument, NULL, 'C' },
-	{ "version", no_argument, NULL, 'V' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "help-config", no_argument, NULL, 'H' },
-	{ 0 },
+enum { OPTION_CHECK = USAGE_NO_LETTER, OPTION_HELP_CONFIG };
+
+static const struct usage_option options[] = {
+#define OPTION(letter, name, argument, help) { letter, name, argument, help },
+#include "daemon/node/options.def"
 };
 
 void options_help(FILE *out)
 {
 	fputs("usage: harbord [OPTION]... CONFIG\n"
 	      "Runs one node of a harbor cluster in the foreground.\n"
-	      "\n"
-	      "  -c, --config FILE  the configuration, instead of the operand\n"
-	      "  -n, --node NAME    name of this node, instead of node.name in the configuration\n"
-	      "      --check        tell every error in the configuration and exit\n"
-	      "  -V, --version      print the version and exit\n"
-	      "  -h, --help         print this and exit\n"
-	      "      --help-config  print every key of the configuration and exit\n"
-	      "\n"
+	      "\n",
+	      out);
+	usage_print(out, options, array_len(options));
+	fputs("\n"
 	      "SIGTERM and SIGINT stop the node, a second one at once; SIGHUP reopens the log file.\n"
 	      "Exit status: 0 asked to stop, 64 wrong command line, 69 a needed thing is not to be had\n"
 	      "(port in use, master refuses the node), 70 the start service failed, 77 no permission,\n"
@@ -45,11 +39,13 @@ static int usage(FILE *err, const char *text, const char *what)
 int options_parse(int argc, char **argv, FILE *err, struct options *ret_options)
 {
 	struct options o = { .action = OPTIONS_RUN };
+	struct usage_getopt g;
 	int c;
 
+	usage_getopt(&g, ":", options, array_len(options));
 	opterr = 0; /* the messages are ours */
 	optind = 0; /* glibc: start from the beginning, whoever called getopt before */
-	while ((c = getopt_long(argc, argv, ":c:n:Vh", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, g.shorts, g.longs, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			if (o.config)
@@ -59,7 +55,7 @@ int options_parse(int argc, char **argv, FILE *err, struct options *ret_options)
 		case 'n':
 			o.node = optarg;
 			break;
-		case 'C':
+		case OPTION_CHECK:
 			if (o.action == OPTIONS_RUN)
 				o.action = OPTIONS_CHECK;
 			break;
@@ -69,7 +65,7 @@ int options_parse(int argc, char **argv, FILE *err, struct options *ret_options)
 		case 'h':
 			o.action = OPTIONS_HELP;
 			break;
-		case 'H':
+		case OPTION_HELP_CONFIG:
 			o.action = OPTIONS_HELP_CONFIG;
 			break;
 		case ':':

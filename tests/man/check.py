@@ -1,0 +1,89 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The manual pages: every option that the programs take, every command and every key is in them, and groff has nothing to say.
+
+What ought to be there is asked of the programs themselves, not read from the tables that the pages are made of.
+"""
+import os, re, shutil, subprocess, sys
+
+BUILD = sys.argv[sys.argv.index("--build") + 1]
+PAGES = ("harbord.8", "harborctl.1", "harbor.yaml.5")
+
+
+def run(*argv):
+    return subprocess.run(argv, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C.UTF-8", "MANWIDTH": "100"})
+
+
+def page(name):
+    """The page as people see it: no bold, no italics, words whole."""
+    p = run("groff", "-man", "-Tutf8", "-P-c", "-P-b", "-P-u", "-rHY=0", f"{BUILD}/man/{name}")
+    return re.sub(r"\s+", " ", p.stdout.replace("\u2212", "-").replace("\u2010", "-"))
+
+
+def options(program, name):
+    said, shown = run(f"{BUILD}/{program}", "--help").stdout, page(name)
+    wanted = re.findall(r"^ +(-\w, --[\w-]+|--[\w-]+)", said, re.M)
+    assert len(wanted) >= 5, wanted
+    for option in wanted:
+        assert option in shown, option
+
+
+def harbord():
+    """harbord(8) has every option of harbord"""
+    options("harbord", "harbord.8")
+
+
+def harborctl():
+    """harborctl(1) has every option of harborctl"""
+    options("harborctl", "harborctl.1")
+
+
+def commands():
+    """harborctl(1) has every command with its usage and its sentence"""
+    said, shown = run(f"{BUILD}/harborctl", "--help").stdout, page("harborctl.1")
+    rows = re.findall(r"^  (\S.*?) +([A-Z][a-z]+ .*\.)$", said.split("Commands:")[1], re.M)
+    assert len(rows) >= 16, rows
+    for usage, sentence in rows:
+        assert f"{usage} " in shown and re.sub(r"\s+", " ", sentence) in shown, usage
+
+
+def keys():
+    """harbor.yaml(5) has every key with its default"""
+    said, shown = run(f"{BUILD}/harbord", "--help-config").stdout, page("harbor.yaml.5")
+    wanted = re.findall(r"^(\w\S+)\n(?:  .*\n)*?  default: (.*)$", said, re.M)
+    assert len(wanted) >= 40 and len(wanted) == len(re.findall(r"^\w", said, re.M)), wanted
+    for key, default in wanted:
+        assert re.search(rf"(?<!\S){re.escape(key)} .*?default: {re.escape(default)}", shown), (key, default)
+
+
+def groff():
+    """groff warns of nothing, and no mark of a template is left"""
+    for name in PAGES:
+        p = run("groff", "-man", "-Tutf8", "-ww", "-z", f"{BUILD}/man/{name}")
+        assert p.returncode == 0 and not p.stderr, (name, p.stderr)
+        with open(f"{BUILD}/man/{name}") as f:
+            text = f.read()
+        assert not re.search(r"@\w+@", text) and "harbord 0" in text, name
+
+
+def mandoc():
+    """mandoc finds no error"""
+    for name in PAGES:
+        p = run("mandoc", "-T", "lint", "-W", "warning", f"{BUILD}/man/{name}")
+        assert "ERROR" not in p.stdout + p.stderr and "WARNING" not in p.stdout + p.stderr, (name, p.stdout, p.stderr)
+
+
+failed = 0
+for i, (test, program) in enumerate(((harbord, "groff"), (harborctl, "groff"), (commands, "groff"), (keys, "groff"), (groff, "groff"),
+                                     (mandoc, "mandoc")), 1):
+    if not shutil.which(program):
+        print(f"ok {i} - {test.__doc__} # SKIP there is no {program}")
+        continue
+    try:
+        test()
+        print(f"ok {i} - {test.__doc__}")
+    except AssertionError as e:
+        failed += 1
+        print(f"not ok {i} - {test.__doc__}\n# {e}")
+print(f"1..{i}")
+sys.exit(1 if failed else 0)
