@@ -302,10 +302,11 @@ def main():
         "every text of errors.md is one of the sources": unknown_texts(f"{DOC}/errors.md"),
         "the node ran to its end": [] if "\nend\n" in "\n" + out else [*out.splitlines()[-5:], *log.splitlines()[-20:]],
     }
+    failed = {row[1]: "\t".join(row[2:]) for row in rows if row[0] == "failed"}
     for name, text in expected.items():
         wrong[f"example {name}"] = [] if got.get(name) == text else \
             [f"printed: {line}" for line in got.get(name, "").splitlines()] + \
-            [f"expected: {line}" for line in text.splitlines()]
+            [f"expected: {line}" for line in text.splitlines()] + [f"raised: {failed[n]}" for n in failed if n == name]
     wrong["examples have names of their own"] = wrong_examples
     for i, (what, bad) in enumerate(wrong.items(), 1):
         print(f"{'not ok' if bad else 'ok'} {i} - {what}" + "".join(f"\n#   {b}" for b in bad))

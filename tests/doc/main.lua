@@ -5,7 +5,7 @@
 local skynet = require "skynet"
 
 local function show(...)
-	io.stdout:write(table.concat({ ... }, "\t"), "\n")
+	io.stdout:write(table.concat({ ... }, "\t") .. "\n")
 	io.stdout:flush()
 end
 

@@ -7,6 +7,7 @@ function print(...)
 	for i = 1, words.n do
 		words[i] = tostring(words[i])
 	end
-	io.stdout:write("print\t", name, "\t", table.concat(words, "\t"), "\n")
+	-- in one piece, for services write at the same time
+	io.stdout:write(("print\t%s\t%s\n"):format(name, table.concat(words, "\t")))
 	io.stdout:flush()
 end
