@@ -8,6 +8,7 @@
 #   make doc        the reference for those who write games, lua/doc, out of lua/doc/ref
 #   make bench      the benchmark cases, see tests/bench
 #   make man        the manual pages, in build/man
+#   make mutants    changes one operator at a time and asks whether a test notices, see tests/mutants (N=, SEED=, ONLY=)
 #   make install    DESTDIR and prefix as in the GNU coding standards
 #
 #   SANITIZE=address,undefined | thread   build into build/SAN/ (also: make check-asan, check-tsan)
@@ -57,7 +58,7 @@ objs     = $(patsubst %.c,$(B)/%.o,$(call sources,$(1)))
 MAINS   := daemon/node/main.c daemon/ctl/main.c
 LAYERS  := core net conf harbor lua
 
-.PHONY: all deps check check-asan check-tsan check-quick check-faults soak churn chaos chaos-deps demo doc bench bench-deps install uninstall clean \
+.PHONY: all deps check check-asan check-tsan check-quick check-faults soak churn chaos chaos-deps mutants demo doc bench bench-deps install uninstall clean \
         distclean layers unit fuzz-replay fuzz compile_commands tests-bin unit-bin
 all: $(B)/harbord $(B)/harborctl
 
@@ -215,6 +216,12 @@ chaos: chaos-deps
 	@/usr/bin/python3 tests/chaos/chaos.py --build $(B) --verbose $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) \
 	    $(if $(T),--seconds $(T)) $(if $(NODES),--nodes $(NODES)) || [ $$? -eq 77 ]
 
+# N= changes to operators and limits, one at a time, each in a tree of its own with the suites behind it: hours.
+# SEED=, ONLY=harbor/link (below that path), AGAIN=build/mutants/survivors.txt (those of a run before).
+mutants: deps
+	@nice -n 10 /usr/bin/python3 tests/mutants/mutants.py --cc '$(CC)' $(if $(SEED),--seed $(SEED)) $(if $(N),--count $(N)) \
+	    $(if $(ONLY),--only $(ONLY)) $(if $(AGAIN),--again $(AGAIN))
+
 demo: deps
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@/usr/bin/python3 deploy/demo/demo.py --build $(B) $(if $(KEEP),--keep)
@@ -268,4 +275,4 @@ distclean:
 	rm -rf build
 
 .SECONDARY:
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find build -path build/mutants -prune -o -name '*.d' -print 2>/dev/null)
