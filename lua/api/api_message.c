@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/base/must.h"
 #include "core/actor/remote.h"
 #include "core/actor/send.h"
 #include "core/sched/timeout.h"
@@ -267,6 +268,7 @@ int api_request(lua_State *L, int arg, struct proto *p, struct msg *m, int64_t t
 	struct wait *w;
 	int r;
 
+	must_slow(h->current == t && t->wait == WAIT_NONE);
 	m->source = SELF(h);
 	m->session = session;
 	m->type = p->id;
@@ -377,6 +379,7 @@ int api_wait_answer(lua_State *L, int32_t session, answer_reader on_answer)
 	struct task *t = task_blocking(L, "harbor");
 	struct wait *w = wait_add(t->host, session, WAIT_CALL);
 
+	must(session > 0 && on_answer);
 	w->task = t;
 	t->wait = WAIT_CALL;
 	t->wait_session = session;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/base/base.h"
+#include "core/base/must.h"
 #include "lua/api/api_answer.h"
 #include "lua/api/api_filter.h"
 #include "lua/api/api_info.h"
@@ -59,6 +60,7 @@ static void (*push_require)(lua_State *L); /* set by skynet_use_require, then co
 
 void skynet_use_require(void (*push)(lua_State *L))
 {
+	must(push);
 	push_require = push;
 }
 

@@ -17,6 +17,7 @@
 
 #include "core/base/base.h"
 #include "core/base/clock.h"
+#include "core/base/must.h"
 #include "core/actor/msg.h"
 #include "lua/contract/contract_mem.h"
 
@@ -171,6 +172,7 @@ void *contract_payload(void *p_take, size_t size)
 {
 	void *copy;
 
+	must(p_take && size <= MSG_SIZE_MAX);
 	if (likely(!aligned(p_take)))
 		return p_take;
 	copy = memcpy(payload_alloc(size), p_take, size);

@@ -2,6 +2,8 @@
 /* Bytes of sockets on their way through a service: see block.h. */
 #include "lua/host/block.h"
 
+#include "core/base/must.h"
+
 #include "net/net.h"
 #include "net/request.h"
 
@@ -9,6 +11,7 @@ static lua_CFunction unpack; /* set by block_set_unpack, then constant */
 
 void block_set_unpack(lua_CFunction f)
 {
+	must(f && !unpack);
 	unpack = f;
 }
 
@@ -52,6 +55,7 @@ void block_free(struct task *t)
 	struct socket_message *sm = msg_payload(t->request);
 	struct host *h = t->host;
 
+	must_slow(host_is_here(h));
 	if (t->request->type != PTYPE_SOCKET || t->request->size < sizeof(*sm) || !block_is_ours(t))
 		return;
 	payload_free(sm->buffer); /* not unpacked */

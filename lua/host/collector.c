@@ -2,6 +2,7 @@
 /* The mode of a service's collector: see collector.h. */
 #include "lua/host/collector.h"
 
+#include "core/base/must.h"
 #include "lua/host/task.h"
 
 /* A start that allocates this much runs with a collector. */
@@ -15,6 +16,7 @@
 
 void collector_start(struct host *h)
 {
+	must(!h->started && !h->settling);
 	lua_gc(h->L, LUA_GCRESTART);
 	lua_gc(h->L, LUA_GCSTEP, -START_KIB);
 	h->settling = true;
@@ -24,6 +26,7 @@ void collector_settle(struct host *h)
 {
 	bool large = h->settled || h->memory > COLLECTOR_LARGE_HEAP;
 
+	must(!h->current && !h->running);
 	h->settling = false;
 	task_empty_pool(h);
 	if (!h->settled && (h->collector_chosen || large))

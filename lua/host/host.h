@@ -222,3 +222,9 @@ static inline struct service *host_service(lua_State *L)
 {
 	return host_of(L)->s;
 }
+
+/* Whether this thread runs the service of the host now: who calls the functions of this folder is there. */
+static inline bool host_is_here(const struct host *h)
+{
+	return service_current() == h->s;
+}

@@ -6,12 +6,15 @@
 
 #include "core/node/command.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "core/log/log.h"
 #include "core/actor/send.h"
 #include "lua/host/seri.h"
 
 void life_end(struct host *h, const char *why)
 {
+	must(why);
+	must_slow(host_is_here(h));
 	h->exiting = true; /* forks and wakeups that are due are not run any more */
 	h->why = why;
 	(void)command_run(h->s, "EXIT", NULL);

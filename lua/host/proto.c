@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/mem.h"
+#include "core/base/must.h"
 
 struct proto *proto_find_name(struct host *h, const char *name)
 {
@@ -22,6 +23,7 @@ struct proto *proto_add(struct host *h, int id)
 {
 	unsigned n = h->proto_count;
 
+	must(id >= 0 && id <= UINT8_MAX && !proto_find_id(h, id));
 	if (n >= PROTO_BUILTIN) {
 		h->protos = mem_realloc(h->protos, (n - PROTO_BUILTIN + 1) * sizeof(*h->protos));
 		h->protos[n - PROTO_BUILTIN] = mem_alloc(sizeof(struct proto));
@@ -52,6 +54,7 @@ struct proto *proto_check(lua_State *L, int arg)
 
 void proto_unpack(lua_State *L, const struct proto *p, struct msg *m)
 {
+	must(!p->seri);
 	if (p->unpack_ref == LUA_NOREF)
 		luaL_error(L, "protocol %s has no unpack function", p->name);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, p->unpack_ref);

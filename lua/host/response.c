@@ -3,6 +3,7 @@
 #include "lua/host/response.h"
 
 #include "core/base/clock.h"
+#include "core/base/must.h"
 #include "core/actor/send.h"
 #include "core/sched/timeout.h"
 #include "lua/host/wait.h"
@@ -24,6 +25,7 @@ void response_look(struct host *h)
 {
 	bool collect = false, more = false;
 
+	must(h->look_session && !h->current);
 	h->look_session = 0;
 	for (struct response *r = h->responses; r; r = r->next) {
 		collect |= r->age > 0 && r->age < RESPONSE_LOOKS;
@@ -38,6 +40,7 @@ void response_look(struct host *h)
 
 void response_owe(struct response *r, struct host *h, uint32_t source, int32_t session)
 {
+	must(!r->host && session);
 	r->host = h;
 	r->source = source;
 	r->session = session;

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "lua/host/tables.h"
 #include "lua/vm/share.h"
 
@@ -79,6 +80,8 @@ void roots_take(struct host *h, struct share_root *r_take)
 	struct roots *rs = &h->roots;
 	size_t i = place_of(rs, r_take);
 
+	must(r_take);
+	must_slow(host_is_here(h));
 	if (i < rs->count && rs->roots[i] == r_take) {
 		share_unref(r_take);
 		return;

@@ -6,6 +6,7 @@
  */
 #include "lua/host/run.h"
 
+#include "core/base/must.h"
 #include "core/log/log.h"
 #include "core/sched/sched.h"
 #include "core/sched/worker.h"
@@ -101,6 +102,7 @@ void run_interrupt(struct host *h, atomic_bool *want)
 
 void run_init(const struct module *m)
 {
+	must(m && !host_module);
 	host_module = m;
 	sched_set_interrupt(on_interrupt);
 }

@@ -14,6 +14,7 @@
 
 #include "core/base/base.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "core/actor/msg.h"
 #include "lua/host/seripath.h"
 
@@ -277,6 +278,7 @@ void *seri_pack(lua_State *L, int from, size_t *ret_size)
 	int top = lua_gettop(L);
 	struct packer p = { .L = L, .from = from, .to = top };
 
+	must(from > 0);
 	*ret_size = 0;
 	if (from > top)
 		return NULL;
@@ -484,6 +486,7 @@ int seri_read(lua_State *L, const void *data, size_t size, bool foreign)
 	};
 	int top = lua_gettop(L), n = 0;
 
+	must(data || !size);
 	if (size == 0)
 		return 0;
 	if (!data)

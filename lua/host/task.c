@@ -14,6 +14,7 @@
 #include "core/base/clock.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "core/actor/send.h"
 #include "lua/host/again.h"
 #include "lua/host/block.h"
@@ -172,6 +173,7 @@ struct task *task_create(struct host *h)
 {
 	struct task *t;
 
+	must_slow(host_is_here(h) && !h->current);
 	if (unlikely(!h->pool)) {
 		lua_pushcfunction(h->L, new_coroutine);
 		if (run_call(h, h->L, 0, 0, 0) != LUA_OK)
@@ -220,6 +222,7 @@ static void drop_pooled(struct host *h)
 
 void task_empty_pool(struct host *h)
 {
+	must(!h->current);
 	while (h->pool)
 		drop_pooled(h);
 }
@@ -446,6 +449,7 @@ void task_resume(struct task *t, int nargs)
 	lua_State *co = t->co, *outer;
 	int results = 0, status;
 
+	must_slow(host_is_here(h) && !h->current && t->live);
 	if (unlikely(t->profiled))
 		t->profile_began_ns = clock_mono_ns();
 	if (unlikely(t->tag) && lua_status(co) == LUA_YIELD)
@@ -477,6 +481,7 @@ void task_resume(struct task *t, int nargs)
 
 void task_kill(struct task *t, const char *why)
 {
+	must(t->live && t != t->host->current);
 	fifo_cancel(&t->host->forks, t);
 	wait_abandon(t, true);
 	task_fail_request(t, why);
@@ -549,6 +554,7 @@ void task_free_all(struct host *h)
 
 void task_release_all(struct host *h)
 {
+	must(!h->live && !h->pool);
 	for (struct task *t = h->blank, *next; t; t = next) {
 		next = t->next;
 		mem_free(t);

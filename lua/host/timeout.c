@@ -12,6 +12,7 @@
 #include "core/base/clock.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "core/sched/timeout.h"
 #include "lua/host/life.h"
 #include "lua/host/task.h"
@@ -58,6 +59,7 @@ struct msg *timeout_start(lua_State *L, int function, lua_Integer ti)
 	uint32_t tag;
 	struct msg *m;
 
+	must_slow(host_is_here(h));
 	if (unlikely(!h->timeout_free))
 		grow(h);
 	tag = h->timeout_free;
@@ -157,6 +159,7 @@ void timeout_fire(struct host *h, struct msg *m)
 	struct task *t;
 	lua_State *L = h->L, *co;
 
+	must(tag && !h->current);
 	if (armed(h, tag) != m)
 		return; /* cancelled on its way */
 	t = task_create(h);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "core/actor/msg.h"
 #include "core/actor/send.h"
 #include "core/sched/timeout.h"
@@ -60,6 +61,8 @@ struct wait *wait_add(struct host *h, int32_t session, enum wait_kind kind)
 {
 	struct wait *w;
 
+	must_slow(host_is_here(h) && !wait_find(h, session));
+	must(session > 0);
 	if (h->waits_used * 2 >= h->waits_size)
 		resize(h, h->waits_size ? h->waits_size * 2 : SIZE_FIRST);
 	w = free_slot(h, session);
@@ -72,6 +75,7 @@ void wait_remove(struct host *h, struct wait *w)
 {
 	unsigned mask = h->waits_size - 1, hole = (unsigned)(w - h->waits);
 
+	must(w >= h->waits && w < h->waits + h->waits_size && w->session);
 	if (w->kind == WAIT_DROPPED)
 		h->dropped--;
 	for (unsigned i = (hole + 1) & mask; h->waits[i].session; i = (i + 1) & mask) {
@@ -123,6 +127,7 @@ static void push_tokens(lua_State *L, struct host *h)
 
 void wait_on_token(lua_State *L, struct task *t, int index)
 {
+	must(!t->token_in_table && t->wait == WAIT_NONE);
 	/* What may raise comes first: the place in the table, which says nothing yet, and the
 	 * reference. */
 	push_tokens(L, t->host);
@@ -163,6 +168,7 @@ void wait_abandon(struct task *t, bool late)
 {
 	struct host *h = t->host;
 
+	must_slow(host_is_here(h));
 	if (t->wait_session) {
 		struct wait *w = wait_find(h, t->wait_session);
 

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "core/base/base.h"
+#include "core/base/must.h"
 #include "lua/host/coroutine.h"
 #include "lua/host/host.h"
 #include "lua/host/roots.h"
@@ -332,6 +333,7 @@ void libs_init(lua_CFunction open_package)
 	};
 	lua_State *L = luaL_newstate();
 
+	must(open_package);
 	if (!L)
 		abort();
 	global_count = 0;

@@ -19,6 +19,7 @@
 #include "core/base/lock.h"
 #include "core/ds/map.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 
 #define SEARCH_TTL_NS NS_PER_SEC
 #define SEARCH_MAX 4096u
@@ -63,6 +64,7 @@ static void list_folder(struct map *m, const char *dir, const char *prefix, bool
 
 void search_init(const char *lib_dir, const char *service_dir)
 {
+	must(!own_service_dir);
 	list_folder(&own_modules, lib_dir, "", true);
 	list_folder(&own_services, service_dir, "", false);
 	own_service_dir = mem_strdup(service_dir);

@@ -8,6 +8,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/fault.h"
+#include "core/base/must.h"
 #include "core/log/log.h"
 #include "lua/api/api_skynet.h"
 #include "lua/host/collector.h"
@@ -119,6 +120,7 @@ int state_open(struct host *h)
 {
 	lua_State *L;
 
+	must(!h->L && h->s);
 	h->memory_report = COLLECTOR_LARGE_HEAP;
 	prepare_pages(BIRTH_BYTES);
 	L = lua_newstate(allocate, h);

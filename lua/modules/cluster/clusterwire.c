@@ -11,6 +11,7 @@
 #include "core/base/mem.h"
 #include "lua/modules/socket/frames.h"
 #include "core/base/little.h"
+#include "core/base/must.h"
 
 #define TYPE_SINGLE 0x00
 #define TYPE_HEAD   0x01
@@ -170,6 +171,7 @@ static struct cluster_half *find(struct cluster_inbox *in, uint32_t session)
 
 void clusterwire_release(struct cluster_inbox *in, struct cluster_half *h)
 {
+	must(h >= in->halves && h < in->halves + in->capacity && h->session);
 	in->held -= h->room;
 	in->count--;
 	mem_free(h->data);

@@ -12,6 +12,7 @@
 #include "core/base/lock.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "lua/vm/share.h"
 
 /* How many images exist; a count, so relaxed: it orders nothing. */
@@ -123,6 +124,7 @@ static uint64_t publish(const char *name, struct image *im, bool replace)
 	struct image *old = NULL;
 	bool found;
 
+	must(!im->name);
 	lock_take(&names_lock);
 	size_t at = position(name, &found);
 	if (found && !replace) {

@@ -13,20 +13,21 @@
  */
 #include "lua/modules/sproto/sproto.h"
 
-#include <assert.h>
 #include <stdatomic.h>
+
+#include "core/base/must.h"
 
 static _Atomic(struct sproto *) slots[SPROTO_SLOTS];
 
 void sproto_save(struct sproto *s, unsigned slot)
 {
-	assert(slot < SPROTO_SLOTS);
+	must(s && slot < SPROTO_SLOTS);
 	sproto_keep(s);
 	atomic_store_explicit(&slots[slot], s, memory_order_release); /* S1 */
 }
 
 struct sproto *sproto_saved(unsigned slot)
 {
-	assert(slot < SPROTO_SLOTS);
+	must(slot < SPROTO_SLOTS);
 	return atomic_load_explicit(&slots[slot], memory_order_acquire); /* S2 */
 }
