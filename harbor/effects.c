@@ -72,8 +72,11 @@ static void peer_is_down(struct peer *p, enum peer_loss loss, const char *why)
 	struct link *l = link_of(p);
 
 	l->since_wall_ns = clock_wall_ns();
-	log_warning("harbor: link to node %s (harbor %u) is lost: %s", p->name, p->id, why);
-	link_down(l, loss == PEER_NODE_DOWN ? REMOTE_NODE_DOWN : REMOTE_LINK_LOST);
+	if (loss == PEER_NODE_LEFT)
+		log_info("harbor: node %s (harbor %u) has left", p->name, p->id);
+	else if (!H.goodbye_said) /* else this is the other node's answer to ours */
+		log_warning("harbor: link to node %s (harbor %u) is lost: %s", p->name, p->id, why);
+	link_down(l, loss == PEER_LINK_LOST ? REMOTE_LINK_LOST : REMOTE_NODE_DOWN);
 	member_link(&H.member, p, peer_loss_kind(p, clock_mono_ns()));
 	watch_tell(p->id, false);
 }

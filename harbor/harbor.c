@@ -399,7 +399,7 @@ static void describe_link(struct link *l, struct harbor_node_info *n)
 	const struct peer *p = &l->peer;
 
 	n->incarnation = p->epoch;
-	n->state = states[p->state];
+	n->state = p->left ? "left" : states[p->state];
 	n->since_wall_ns = l->since_wall_ns;
 	n->rtt_ns = p->rtt_ns;
 	/* relaxed, all of these: statistics */

@@ -31,7 +31,7 @@ struct harbor_node_info {
 	char name[64];
 	char address[128];
 	uint64_t incarnation;
-	const char *state;           /* "up", "connecting", "down", "self" */
+	const char *state;           /* "up", "connecting", "down", "left" (in order), "self" */
 	bool master;
 	uint64_t since_wall_ns;
 	uint64_t rtt_ns;

@@ -27,7 +27,8 @@ static void count_peer(const struct harbor_node_info *n, void *ud)
 {
 	struct peers *p = ud;
 
-	if (strcmp(n->state, "self") == 0)
+	/* nobody waits for one that has left */
+	if (strcmp(n->state, "self") == 0 || strcmp(n->state, "left") == 0)
 		return;
 	p->known++;
 	p->up += strcmp(n->state, "up") == 0;

@@ -71,7 +71,9 @@ static void announce_node(struct master *m, const struct master_node *n)
 	master_broadcast(m, &c);
 }
 
-static void node_dead(struct master *m, struct master_node *n, const char *why, uint64_t now)
+/* The incarnation has ended: everybody is told, and its names are free. Returns how many it had. */
+static unsigned end_incarnation(struct master *m, struct master_node *n, const char *why,
+				uint64_t now)
 {
 	unsigned names = 0;
 
@@ -85,7 +87,15 @@ static void node_dead(struct master *m, struct master_node *n, const char *why, 
 			release_name(m, &m->names.items[i]);
 			names++;
 		}
-	log_warning("master: node %s (harbor %u) is dead: %s; %u names released", n->r.name, n->r.id, why, names);
+	return names;
+}
+
+static void node_dead(struct master *m, struct master_node *n, const char *why, uint64_t now)
+{
+	unsigned names = end_incarnation(m, n, why, now);
+
+	log_warning("master: node %s (harbor %u) is dead: %s; %u names released", n->r.name, n->r.id,
+		    why, names);
 }
 
 /* ---- life ---- */
@@ -351,9 +361,13 @@ static void link_reported(struct master *m, const struct master_node *by,
 
 static void said_goodbye(struct master *m, struct master_node *n, uint64_t births, uint64_t now)
 {
+	unsigned names;
+
 	if (births >= n->life && births < n->r.births)
 		n->r.births = births; /* exactly */
-	node_dead(m, n, "it said goodbye", now);
+	names = end_incarnation(m, n, "it said goodbye", now);
+	log_info("master: node %s (harbor %u) has left; %u names released", n->r.name, n->r.id,
+		 names);
 	n->r.epoch = 0; /* its id is given again before those of nodes that died */
 	master_save_node(m, n);
 }

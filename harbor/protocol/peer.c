@@ -81,11 +81,12 @@ static void close_link(struct peer *p, enum peer_loss loss, const char *why, uin
 	p->ops->close(p, conn, why);
 }
 
-static void forget_incarnation(struct peer *p, const char *why, uint64_t now)
+static void forget_incarnation(struct peer *p, enum peer_loss loss, const char *why, uint64_t now)
 {
 	p->disowned = false;
-	close_link(p, PEER_NODE_DOWN, why, now);
+	close_link(p, loss, why, now);
 	end_incarnation(p);
+	p->left = loss == PEER_NODE_LEFT;
 }
 
 static void meet(struct peer *p, const struct wire_control *c, uint64_t now)
@@ -96,6 +97,7 @@ static void meet(struct peer *p, const struct wire_control *c, uint64_t now)
 	if (p->epoch == c->epoch)
 		return;
 	p->epoch = c->epoch;
+	p->left = false;
 	p->state = PEER_WAITING;
 	p->reachable = true;
 	wait_for_link(p, now);
@@ -123,7 +125,7 @@ void peer_member_up(struct peer *p, const struct wire_control *c, uint64_t now)
 	if (!c->epoch)
 		return;
 	if (p->epoch && p->epoch != c->epoch)
-		forget_incarnation(p, "the node restarted", now);
+		forget_incarnation(p, PEER_NODE_DOWN, "the node restarted", now);
 	meet(p, c, now);
 }
 
@@ -133,7 +135,7 @@ void peer_member_down(struct peer *p, uint64_t now)
 	if (p->state == PEER_UP)
 		p->disowned = true;
 	else if (p->epoch)
-		forget_incarnation(p, "the node is dead", now);
+		forget_incarnation(p, PEER_NODE_DOWN, "the node is dead", now);
 }
 
 void peer_connected(struct peer *p, int conn, uint64_t now)
@@ -228,7 +230,7 @@ void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t
 			p->rtt_ns = now - c->stamp;
 		break;
 	case WIRE_GOODBYE:
-		forget_incarnation(p, "the node said goodbye", now);
+		forget_incarnation(p, PEER_NODE_LEFT, "the node said goodbye", now);
 		break;
 	case WIRE_REFUSE:
 		close_link(p, PEER_LINK_LOST, c->text, now);

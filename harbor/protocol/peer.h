@@ -40,7 +40,8 @@ enum peer_state { PEER_UNKNOWN, PEER_WAITING, PEER_CONNECTING, PEER_UP };
 enum peer_loss {
 	PEER_LINK_LOST,  /* the connection broke: it is tried again */
 	PEER_REFUSED,    /* its port refuses connections: the process is gone */
-	PEER_NODE_DOWN,  /* the incarnation is dead, or said goodbye */
+	PEER_NODE_DOWN,  /* the incarnation is dead */
+	PEER_NODE_LEFT,  /* it said goodbye */
 };
 
 /* All that somebody hears who is not, or not yet, named by the master. */
@@ -60,7 +61,8 @@ struct peer_ops {
 	void (*down)(struct peer *p, enum peer_loss loss, const char *why);
 	/* The link has not come (back) within link_wait_ns: calls do not wait for it any more. */
 	void (*tired)(struct peer *p);
-	/* Nothing waits for this node any more: it is dead, or was out of reach for dead_ns. */
+	/* Nothing waits for this node any more: it is dead or has left (PEER_NODE_DOWN for both), or
+	 * was out of reach for dead_ns. */
 	void (*give_up)(struct peer *p, enum peer_loss loss);
 	/* Data frames received on the link. */
 	uint64_t (*received)(struct peer *p);
@@ -83,6 +85,7 @@ struct peer {
 	char name[64], address[128];
 	uint64_t epoch;          /* of the living incarnation, 0 = none */
 	bool disowned;           /* UP, though the master says that it is dead */
+	bool left;               /* UNKNOWN, and the last incarnation said goodbye */
 	bool reachable;          /* sends may wait for the link */
 	bool patient;            /* and calls, too */
 	int conn;                /* CONNECTING: our attempt; UP: the link; else 0 */

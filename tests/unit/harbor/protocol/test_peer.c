@@ -19,7 +19,7 @@
 static struct {
 	int connects, closes, ups, downs, give_ups, next_conn, closed, written_to;
 	bool bad_address;
-	enum peer_loss loss;
+	enum peer_loss loss, down_loss;
 	struct wire_control last; /* written */
 	unsigned pings, tired;
 } hands;
@@ -59,7 +59,7 @@ static void hand_down(struct peer *p, enum peer_loss loss, const char *why)
 	(void)p;
 	(void)why;
 	hands.downs++;
-	hands.loss = loss;
+	hands.loss = hands.down_loss = loss;
 }
 
 static void hand_give_up(struct peer *p, enum peer_loss loss)
@@ -462,9 +462,30 @@ static void goodbye_ends_the_incarnation_without_a_retry(void **state)
 	bring_up(T0);
 	peer_input(&peer, 1, &bye, T0);
 	assert_int_equal(peer.state, PEER_UNKNOWN);
-	assert_int_equal(hands.loss, PEER_NODE_DOWN);
+	assert_int_equal(hands.down_loss, PEER_NODE_LEFT);
+	assert_int_equal(hands.loss, PEER_NODE_DOWN); /* what waits for it hears no other word */
+	assert_true(peer.left);
 	assert_true(peer_tick(&peer, T0 + 3600 * NS_PER_SEC) == UINT64_MAX);
 	assert_int_equal(hands.connects, 1);
+	peer_member_down(&peer, T0); /* the master's word comes by another way, and later */
+	assert_true(peer.left);
+}
+
+static void goodbye_counts_also_behind_the_master_s_word(void **state)
+{
+	struct wire_control bye = { .kind = WIRE_GOODBYE }, m = member(8);
+
+	(void)state;
+	bring_up(T0);
+	peer_member_down(&peer, T0);
+	assert_false(peer.left);
+	peer_input(&peer, 1, &bye, T0);
+	assert_true(peer.left);
+	peer_member_up(&peer, &m, T0); /* it starts again */
+	assert_false(peer.left);
+	peer_member_down(&peer, T0);
+	assert_int_equal(peer.state, PEER_UNKNOWN);
+	assert_false(peer.left); /* and this time it only died */
 }
 
 static void a_dead_node_may_come_back_as_the_same_incarnation(void **state)
@@ -506,6 +527,7 @@ int main(void)
 		T(a_port_that_refuses_tells_that_the_process_is_gone),
 		T(a_handshake_that_hangs_is_ended),
 		T(goodbye_ends_the_incarnation_without_a_retry),
+		T(goodbye_counts_also_behind_the_master_s_word),
 		T(a_dead_node_may_come_back_as_the_same_incarnation),
 	};
 
