@@ -35,7 +35,7 @@ static void fail(struct socket *s, const char *where, int error, const char *why
 	if (s->handler) {
 		/* the id stays until on_close has been called with it */
 		s->state = STATE_FAILED;
-		event_close(s, error, e.text);
+		event_close(s, error, why);
 	} else {
 		socket_free(s);
 	}

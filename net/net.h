@@ -60,7 +60,8 @@ struct net_handler {
 	/* A listener got a connection; call net_start_handler(new_id, ...) or net_close(new_id). */
 	void (*on_accept)(void *ud, int id, int new_id, const char *peer);
 	/* The peer ended, or the socket failed (why != NULL). Once; the id is still to be closed by
-	 * net_close, except after a failed connect, of which `error` is the errno (else 0). */
+	 * net_close, except after a failed connect, of which `error` is the errno (else 0); `why`
+	 * leaves the address to the handler, who knows it. */
 	void (*on_close)(void *ud, int id, int error, const char *why);
 	/* The write queue, which was over the low mark, is empty again. */
 	void (*on_drain)(void *ud, int id);

@@ -84,15 +84,13 @@ static void a_large_message_from_the_peer_is_read_whole(void **state)
 static void a_refused_connection_is_told_once_with_the_reason(void **state)
 {
 	struct probe l = { 0 }, client = { 0 };
-	char want[64];
 
 	listen_any(&l);
 	net_close(l.id);
 	client.id = net_connect_handler(&probe_handler, &client, "127.0.0.1", l.port);
 	assert_true(client.id > 0);
 	until(client.closes == 1);
-	snprintf(want, sizeof(want), "connect 127.0.0.1:%d: Connection refused", l.port);
-	assert_string_equal(client.why, want);
+	assert_string_equal(client.why, "Connection refused");
 	assert_int_equal(client.error, ECONNREFUSED);
 	assert_int_equal(client.opens, 0);
 	assert_int_equal(net_count(), 0); /* a failed connect needs no close */
@@ -108,7 +106,7 @@ static void a_failed_unix_connect_is_told_on_the_loop(void **state)
 	assert_true(client.id > 0);
 	assert_int_equal(client.closes, 0);
 	until(client.closes == 1);
-	assert_string_equal(client.why, "connect unix:/nonexistent/x.sock: No such file or directory");
+	assert_string_equal(client.why, "No such file or directory");
 }
 
 static void a_connect_that_was_closed_is_silent(void **state)
@@ -146,7 +144,8 @@ static void an_unknown_name_is_told_as_a_failure(void **state)
 	client.id = net_connect_handler(&probe_handler, &client, "no-such-host.invalid", 80);
 	assert_true(client.id > 0);
 	until(client.closes == 1);
-	assert_non_null(strstr(client.why, "connect no-such-host.invalid:80: "));
+	assert_non_null(client.why);
+	assert_null(strstr(client.why, "no-such-host"));
 	assert_int_equal(net_count(), 0);
 }
 
