@@ -21,6 +21,7 @@ prefix  ?= /usr/local
 bindir  ?= $(prefix)/bin
 sbindir ?= $(prefix)/sbin
 datadir ?= $(prefix)/share/harbord
+libdir  ?= $(prefix)/lib/harbord
 includedir   ?= $(prefix)/include
 pkgconfigdir ?= $(prefix)/lib/pkgconfig
 unitdir     ?= $(prefix)/lib/systemd/system
@@ -51,16 +52,32 @@ LINK    := -pthread -rdynamic $(SANITIZE:%=-fsanitize=%)
 VM_A    := $(B)/vm.a
 LIBS     = $(VM_A) $(if $(VM_OWN),$(filter-out -llua5.4,$(PLIBS)),$(PLIBS)) -lm -ldl
 
-# The C files of folders and of the rooms in them; lua/vm has a make file of its own.
-sources  = $(filter-out lua/vm/%,$(sort $(shell find $(1) -name '*.c')))
+# The C files of folders and of the rooms in them. Not lua/vm, which has a make file of its own, nor the
+# rooms that become shared objects.
+sources  = $(filter-out lua/vm/% $(LIBRARY_FOLDERS:%=%/%),$(sort $(shell find $(1) -name '*.c')))
 objs     = $(patsubst %.c,$(B)/%.o,$(call sources,$(1)))
 # Files with a main() stay out of the archives.
 MAINS   := daemon/node/main.c daemon/ctl/main.c
 LAYERS  := core net conf harbor lua
 
 .PHONY: all deps check check-asan check-tsan check-quick check-faults soak churn chaos chaos-deps mutants demo doc bench bench-deps install uninstall clean \
-        distclean layers unit fuzz-replay fuzz compile_commands tests-bin unit-bin
-all: $(B)/harbord $(B)/harborctl
+        distclean layers unit fuzz-replay fuzz compile_commands tests-bin unit-bin libraries
+all: $(B)/harbord $(B)/harborctl libraries
+
+# ---- C modules that need libraries which most nodes do without: shared objects, opened when first required ----
+# $(call LIBRARY,path of the module,folder of its sources,names for pkg-config)
+LIBRARY_FOLDERS :=
+define LIBRARY
+LIBRARY_FOLDERS += $(2)
+libraries: $(B)/modules/$(1).so
+$(B)/modules/$(1).so: $(patsubst %.c,$(B)/pic/%.o,$(sort $(wildcard $(2)/*.c)))
+	@mkdir -p $$(@D)
+	$$(CC) -shared $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$$$(pkg-config --libs $(3))
+endef
+$(eval $(call LIBRARY,md5/core,lua/modules/md5,libcrypto))
+$(B)/pic/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL) $(CFLAGS) $(PCFLAGS) -fPIC -c -o $@ $<
 
 # ---- programs ----
 # Lua and jemalloc are linked in as archives, Lua with all of its API for C modules that programs load: calls
@@ -162,7 +179,7 @@ unit-bin: $(UNIT)
 
 # ---- set-up ----
 DEPS       := gcc make pkg-config python3 liblua5.4-dev lua5.4 libjemalloc-dev libyaml-dev libsystemd-dev \
-              libsqlite3-dev libgcrypt20-dev libcmocka-dev iproute2 dpkg-dev patch xz-utils groff-base
+              libsqlite3-dev libgcrypt20-dev libssl-dev libcmocka-dev iproute2 dpkg-dev patch xz-utils groff-base
 BENCH_DEPS := erlang-base erlang-dev linux-perf valgrind
 FUZZ_DEPS  := clang libclang-rt-14-dev
 deps:
@@ -250,6 +267,7 @@ install: all man
 	cd lua/doc && find . -name '*.md' -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/doc/{} \;
 	cd lua/doc && find library -name '*.lua' -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/doc/{} \;
 	cd conf && find . -name '*.yaml' -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/conf/{} \;
+	cd $(B)/modules && find . -name '*.so' -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(libdir))/{} \;
 	$(INSTALL) -d $(DESTDIR)$(includedir)/harbord $(DESTDIR)$(pkgconfigdir)
 	$(INSTALL) -m 644 lua/contract/include/*.h $(DESTDIR)$(includedir)/harbord
 	sed 's|@prefix@|$(prefix)|g; s|@includedir@|$(includedir)|g; s|@version@|$(or $(VERSION),0)|g' lua/contract/harbord.pc.in \
@@ -266,7 +284,7 @@ uninstall:
 	rm -f $(DESTDIR)$(sysusersdir)/harbor.conf $(DESTDIR)$(tmpfilesdir)/harbor.conf
 	rm -f $(DESTDIR)$(sbindir)/harbord $(DESTDIR)$(bindir)/harborctl
 	rm -f $(DESTDIR)$(pkgconfigdir)/harbord.pc
-	rm -rf $(DESTDIR)$(datadir) $(DESTDIR)$(includedir)/harbord
+	rm -rf $(DESTDIR)$(datadir) $(DESTDIR)$(libdir) $(DESTDIR)$(includedir)/harbord
 
 clean:
 	@mkdir -p build

@@ -158,6 +158,7 @@ static int init_core(const struct config *c)
 static int init_modules(const struct config *c)
 {
 	cleanup(mem_freep) char *lib = NULL, *service = NULL;
+	char modules[PATH_MAX];
 	struct luahost_config lc;
 	int r;
 
@@ -174,6 +175,7 @@ static int init_modules(const struct config *c)
 	service = mem_printf("%s/service", lua_dir);
 	lc = (struct luahost_config){.lib_dir = lib,
 	                             .service_dir = service,
+	                             .library_dir = paths_modules(modules) < 0 ? NULL : modules,
 	                             .memory_limit = c->lua.memory_limit,
 	                             .mailbox_max = c->lua.mailbox_max,
 	                             .mailbox_only_warns =

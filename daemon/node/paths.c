@@ -29,20 +29,44 @@ int paths_lua_near(const char *directory, char ret_path[PATH_MAX])
 	return -ENOENT;
 }
 
-int paths_lua(char ret_path[PATH_MAX])
+/* The folder of this executable. 0 or -errno. */
+static int own_folder(char ret_path[PATH_MAX])
 {
-	char exe[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	ssize_t n = readlink("/proc/self/exe", ret_path, PATH_MAX - 1);
 	char *slash;
 
 	if (n < 0)
 		return -errno;
-	exe[n] = 0;
-	slash = strrchr(exe, '/');
+	ret_path[n] = 0;
+	slash = strrchr(ret_path, '/');
 	if (!slash)
 		return -ENOENT;
 	*slash = 0;
-	return paths_lua_near(exe, ret_path);
+	return 0;
+}
+
+int paths_lua(char ret_path[PATH_MAX])
+{
+	char exe[PATH_MAX];
+	int r = own_folder(exe);
+
+	return r < 0 ? r : paths_lua_near(exe, ret_path);
+}
+
+int paths_modules(char ret_path[PATH_MAX])
+{
+	static const char *const places[] = { "modules", "../lib/harbord" };
+	char exe[PATH_MAX], candidate[PATH_MAX];
+	int r = own_folder(exe);
+
+	for (unsigned i = 0; r == 0 && i < array_len(places); i++) {
+		int n = snprintf(candidate, sizeof(candidate), "%s/%s", exe, places[i]);
+
+		if (n > 0 && (size_t)n < sizeof(candidate) && access(candidate, R_OK) == 0 &&
+		    realpath(candidate, ret_path))
+			return 0;
+	}
+	return r < 0 ? r : -ENOENT;
 }
 
 static bool template_has(const char *t, size_t n, const char *name, size_t name_size)

@@ -10,6 +10,7 @@
 #include "lua/api/api_skynet.h"
 #include "lua/host/host.h"
 #include "lua/host/memory.h"
+#include "lua/load/library.h"
 #include "lua/load/modules.h"
 #include "lua/load/search.h"
 
@@ -29,7 +30,8 @@ static bool has_module(lua_State *L, const char *name)
 	bool found;
 
 	lua_pushfstring(L, "skynet.%s", name);
-	found = modules_find(lua_tostring(L, -1)) || search_own_module(lua_tostring(L, -1));
+	found = modules_find(lua_tostring(L, -1)) || search_own_module(lua_tostring(L, -1)) ||
+		library_has(lua_tostring(L, -1));
 	lua_pop(L, 1);
 	return found;
 }

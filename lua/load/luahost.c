@@ -29,6 +29,7 @@
 #include "lua/host/wait.h"
 #include "lua/load/codecache.h"
 #include "lua/load/hint.h"
+#include "lua/load/library.h"
 #include "lua/load/libs.h"
 #include "lua/load/loader.h"
 #include "lua/load/require.h"
@@ -191,6 +192,7 @@ int luahost_init(const struct luahost_config *c)
 	require_init();
 	shown_set_hints(hint_push);
 	search_init(c->lib_dir, c->service_dir);
+	library_init(c->library_dir);
 	module_add(&snlua);
 	multicast_init();
 	run_init(&snlua);
@@ -200,5 +202,6 @@ int luahost_init(const struct luahost_config *c)
 void luahost_fini(void)
 {
 	codecache_clear();
+	library_fini();
 	search_fini();
 }

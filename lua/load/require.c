@@ -16,6 +16,7 @@
 #include "lua/api/api_skynet.h"
 #include "lua/host/host.h"
 #include "lua/load/codecache.h"
+#include "lua/load/library.h"
 #include "lua/load/libs.h"
 #include "lua/load/modules.h"
 #include "lua/load/search.h"
@@ -33,13 +34,21 @@ static void load_file(lua_State *L, const char *name)
 			   lua_tostring(L, -1));
 }
 
+/* Returns what opens a C module of ours, in the program or a shared object, or NULL. */
+static lua_CFunction find_open(lua_State *L, const char *name)
+{
+	lua_CFunction open = modules_find(name);
+
+	return open ? open : library_find(L, name);
+}
+
 /* ---- searchers ---- */
 
 /* Our own C modules and Lua files come before every path. */
 static int search_own(lua_State *L)
 {
 	const char *name = luaL_checkstring(L, 1), *file;
-	lua_CFunction open = modules_find(name);
+	lua_CFunction open = find_open(L, name);
 
 	if (open) {
 		lua_pushcfunction(L, open);
@@ -195,7 +204,7 @@ static int require(lua_State *L)
 	lua_settop(L, 2);
 	if (libs_push(L, name))
 		return 1;
-	open = h->package_open ? NULL : modules_find(name);
+	open = h->package_open ? NULL : find_open(L, name);
 	if (open) {
 		lua_pushliteral(L, ":harbord:");
 		lua_pushcfunction(L, open);
