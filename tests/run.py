@@ -28,12 +28,13 @@ def commands(group, build):
         return [("checks/" + name, argv) for name, argv in commands("unit", build + "/faults")]
     if group == "unit":
         return [(os.path.relpath(f, build), [f]) for f in sorted(glob.glob(build + "/tests/unit/**/test_*", recursive=True))
-                if os.access(f, os.X_OK) and not f.endswith((".o", ".d"))]
+                if os.access(f, os.X_OK) and os.path.exists(os.path.join(ROOT, os.path.relpath(f, build) + ".c"))]
     if group == "fuzz":
         programs = [("tests/vm/fuzz.py", ["/usr/bin/python3", f"{HERE}/vm/fuzz.py", "--build", build, "--seed", "1",
                                           "--count", "100", "--seconds", "90", "--keep", build])]
         return [(os.path.relpath(f, build), [f, f"{HERE}/fuzz/{os.path.basename(f)[7:]}.in"])
-                for f in sorted(glob.glob(build + "/tests/fuzz/replay_*")) if os.access(f, os.X_OK)] + \
+                for f in sorted(glob.glob(build + "/tests/fuzz/replay_*"))
+                if os.access(f, os.X_OK) and os.path.exists(f"{HERE}/fuzz/fuzz_{os.path.basename(f)[7:]}.c")] + \
                (programs if os.path.exists(build + "/vm/lua-shared") else [])
     if group == "lua":
         return [(os.path.relpath(f, ROOT), ["/usr/bin/python3", f"{HERE}/lua/run.py", "--build", build, f])
