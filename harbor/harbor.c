@@ -146,8 +146,8 @@ static int remote_send_name(const char *name, struct msg *m)
 	}
 	if (!remote_name_valid(
 	            name)) { /* nobody will ever have it, and only its beginning would be kept */
-		if (msg_wants_answer(m))
-			service_send_error_text(0, m->source, m->session, REMOTE_NO_NAME);
+		m->dest = 0;
+		service_fail_request(m, REMOTE_NO_NAME);
 		msg_destroy(m);
 		return SEND_OK;
 	}

@@ -62,15 +62,27 @@ _Static_assert((MSG_POISON ^ MSG_TIMEOUT ^ MSG_COUNTED ^ MSG_MARK ^ MSG_ORDER ^ 
 		       MSG_POISON + MSG_TIMEOUT + MSG_COUNTED + MSG_MARK + MSG_ORDER + MSG_FOREIGN + MSG_SHARED,
 	       "each flag is a bit of its own");
 
-static inline bool msg_is_answer(const struct msg *m)
+/* Whether a message of this type answers a request: its session is the request's, 0 if it is news of an end. */
+static inline bool ptype_is_answer(int type)
 {
-	return m->type == PTYPE_RESPONSE || m->type == PTYPE_ERROR;
+	return type == PTYPE_RESPONSE || type == PTYPE_ERROR;
 }
 
-/* Its sender waits for an answer. The session of a multicast is its channel. */
+/* Whether the sender of such a message waits for an answer. The session of a multicast is its channel, which may be
+ * the number of a call that its sender waits for: an error "in answer" to the multicast would end that call. */
+static inline bool ptype_wants_answer(int type, int32_t session)
+{
+	return session != 0 && !ptype_is_answer(type) && type != PTYPE_MULTICAST;
+}
+
+static inline bool msg_is_answer(const struct msg *m)
+{
+	return ptype_is_answer(m->type);
+}
+
 static inline bool msg_wants_answer(const struct msg *m)
 {
-	return m->session != 0 && !msg_is_answer(m) && m->type != PTYPE_MULTICAST;
+	return ptype_wants_answer(m->type, m->session);
 }
 
 static inline void *msg_payload(const struct msg *m)
@@ -102,6 +114,17 @@ void payload_free(void *payload);               /* NULL is fine */
 struct msg *msg_create(size_t n);
 /* A message with a copy of data; one NUL that is not counted follows the copy. */
 struct msg *msg_create_copy(const void *data, size_t n);
+/* Makes m, whose payload is written, the answer to a request: a PTYPE_RESPONSE or PTYPE_ERROR from `from` to whoever
+ * sent `session`. Returns m. */
+static inline struct msg *msg_address_answer(struct msg *m, uint32_t from, uint32_t to, int32_t session, int type)
+{
+	m->source = from;
+	m->dest = to;
+	m->session = session;
+	m->type = (uint8_t)type;
+	return m;
+}
+
 /* Frees message and payload; NULL is fine; returns NULL. */
 struct msg *msg_destroy(struct msg *m);
 

@@ -14,8 +14,7 @@
 
 static atomic_uint node_handle; /* gets what is sent to index 0 */
 
-/* m is not going to be answered; it stays the caller's. */
-static void fail_request(const struct msg *m, const char *why)
+void service_fail_request(const struct msg *m, const char *why)
 {
 	if (msg_wants_answer(m))
 		service_send_error_text(m->dest, m->source, m->session, why);
@@ -23,7 +22,7 @@ static void fail_request(const struct msg *m, const char *why)
 
 void service_reject(struct msg *m, const char *why)
 {
-	fail_request(m, why);
+	service_fail_request(m, why);
 	msg_drop(m);
 }
 
@@ -123,7 +122,7 @@ int service_send_name(const char *address, struct msg *m)
 static int tell_sender(int r, const struct msg *head)
 {
 	if (unlikely(r != SEND_OK && r != SEND_REFUSED))
-		fail_request(head, SEND_NO_SERVICE_TEXT);
+		service_fail_request(head, SEND_NO_SERVICE_TEXT);
 	return r;
 }
 
@@ -143,16 +142,8 @@ int service_forward_name(const char *address, struct msg *m)
 
 void service_answer(uint32_t from, uint32_t to, int32_t session, const void *data, size_t size)
 {
-	struct msg *m;
-
-	if (!session)
-		return;
-	m = msg_create_copy(data, size);
-	m->source = from;
-	m->dest = to;
-	m->session = session;
-	m->type = PTYPE_RESPONSE;
-	service_forward(m);
+	if (session)
+		service_forward(msg_address_answer(msg_create_copy(data, size), from, to, session, PTYPE_RESPONSE));
 }
 
 void service_send_error_text(uint32_t from, uint32_t to, int32_t session, const char *why)
@@ -162,11 +153,7 @@ void service_send_error_text(uint32_t from, uint32_t to, int32_t session, const 
 	if (to == 0)
 		return;
 	m = why ? msg_create_copy(why, strlen(why)) : msg_create(0);
-	m->source = from;
-	m->dest = to;
-	m->session = session;
-	m->type = PTYPE_ERROR;
-	service_forward(m);
+	service_forward(msg_address_answer(m, from, to, session, PTYPE_ERROR));
 }
 
 void service_send_error(uint32_t from, uint32_t to, int32_t session)

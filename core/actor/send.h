@@ -48,6 +48,9 @@ uint32_t service_find(const char *address);
 must_use int service_push(struct service *s, struct msg *m_take);
 
 #define SEND_NO_SERVICE_TEXT "no such service"
+/* m is not going to be answered: whoever waits for an answer to it gets PTYPE_ERROR from m->dest, with this reason. m
+ * stays the caller's. */
+void service_fail_request(const struct msg *m, const char *why);
 #define SERVICE_NO_CALLBACK "the service has no callback"
 /* Frees m unread; whoever waits for an answer to it gets an error that says why. Any thread. */
 void service_reject(struct msg *m_take, const char *why);

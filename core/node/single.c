@@ -37,9 +37,8 @@ static struct {
 
 static int single_send(struct msg *m)
 {
-	if (msg_wants_answer(m))
-		service_send_error_text(m->dest, m->source, m->session, REMOTE_NO_NODE);
-	else
+	service_fail_request(m, REMOTE_NO_NODE);
+	if (!msg_wants_answer(m))
 		log_printf(LOG_LEVEL_WARNING, m->source, "Drop message to :%08x: " REMOTE_NO_NODE,
 			   m->dest);
 	msg_destroy(m);
@@ -63,8 +62,7 @@ static int single_send_name(const char *name, struct msg *m)
 	m->dest = single_find_name(name);
 	if (m->dest)
 		return service_forward(m) == SEND_OK ? SEND_OK : SEND_REFUSED; /* the owner may just have ended */
-	if (msg_wants_answer(m))
-		service_send_error_text(0, m->source, m->session, REMOTE_NO_NAME);
+	service_fail_request(m, REMOTE_NO_NAME);
 	msg_destroy(m);
 	return SEND_OK;
 }

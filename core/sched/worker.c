@@ -10,6 +10,7 @@
 #include "core/sched/park.h"
 #include "core/sched/poll.h"
 #include "core/sched/queue.h"
+#include "core/actor/turn.h"
 
 /* After so many turns from the slot in a row the ring gets one. */
 #define SLOT_TURNS 16u

@@ -80,11 +80,8 @@ static void answer_node(const struct asker *a, bool well, const char *body, size
 
 	to[0] = well ? '+' : '-';
 	memcpy(to + 1, body, n);
-	m->source = atomic_load_explicit(&self, memory_order_relaxed);
-	m->dest = a->source;
-	m->session = a->session;
-	m->type = PTYPE_RESPONSE;
-	service_forward(m);
+	service_forward(msg_address_answer(m, atomic_load_explicit(&self, memory_order_relaxed), a->source, a->session,
+					   PTYPE_RESPONSE));
 }
 
 /* A command of another node's harborctl. */
@@ -120,7 +117,7 @@ static int on_message(struct service *s, void *ud, int type, int session, uint32
 		call_answer(type, source, session, msg, size);
 		break;
 	default:
-		if (session)
+		if (ptype_wants_answer(type, session))
 			service_send_error_text(service_handle(s), source, session, "no such request");
 	}
 	return 0;

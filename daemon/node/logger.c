@@ -27,7 +27,7 @@ static int on_message(struct service *s, void *ud, int type, int session, uint32
 		log_write(LOG_LEVEL_INFO, source, size ? msg : "", size);
 	else if (type == PTYPE_SYSTEM)
 		log_reopen();
-	else if (session && type != PTYPE_RESPONSE && type != PTYPE_ERROR && type != PTYPE_MULTICAST)
+	else if (ptype_wants_answer(type, session))
 		service_send_error_text(service_handle(s), source, session, "the logger answers nothing");
 	return 0;
 }

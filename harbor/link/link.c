@@ -162,8 +162,7 @@ static int refuse(struct link *l, struct msg *m, const char *why)
 		complain(l, m, why);
 	else
 		log_printf(LOG_LEVEL_WARNING, m->source, "Drop message to :%08x: %s", m->dest, why);
-	if (msg_wants_answer(m))
-		service_send_error_text(m->dest, m->source, m->session, why);
+	service_fail_request(m, why);
 	msg_destroy(m);
 	return SEND_REFUSED;
 }
@@ -421,10 +420,7 @@ static int refuse_answer(struct link *l, struct msg *m, const char *why)
 	struct msg *e = msg_create_copy(text, strlen(text));
 
 	complain(l, m, why);
-	e->source = m->source;
-	e->dest = m->dest;
-	e->session = m->session;
-	e->type = PTYPE_ERROR;
+	msg_address_answer(e, m->source, m->dest, m->session, PTYPE_ERROR);
 	msg_destroy(m);
 	if (enter(l, e)) {
 		push(l, e);

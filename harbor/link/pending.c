@@ -77,7 +77,7 @@ void pending_add(struct pending *p, struct msg *const *m, unsigned n)
 			lock_take(&p->lock);
 		locked = true;
 		if (!add_locked(p, m[i]))
-			service_send_error_text(m[i]->dest, m[i]->source, m[i]->session, REMOTE_TOO_MANY);
+			service_fail_request(m[i], REMOTE_TOO_MANY);
 	}
 	if (locked)
 		lock_release(&p->lock);

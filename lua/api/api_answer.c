@@ -19,11 +19,7 @@ static bool answer_request(struct host *h, uint32_t source, int32_t session, str
 {
 	int r;
 
-	m->source = service_handle(h->s);
-	m->dest = source;
-	m->session = session;
-	m->type = PTYPE_RESPONSE;
-	r = service_send(m);
+	r = service_send(msg_address_answer(m, service_handle(h->s), source, session, PTYPE_RESPONSE));
 	if (r == SEND_TOO_LARGE)
 		service_send_error_text(service_handle(h->s), source, session, "answer too large");
 	return r == SEND_OK;

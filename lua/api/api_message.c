@@ -353,10 +353,7 @@ int api_term(lua_State *L)
 	if (!dest)
 		return 0;
 	m = msg_create_copy("terminated", 10);
-	m->source = dest;
-	m->dest = SELF(h);
-	m->type = PTYPE_ERROR;
-	service_forward(m);
+	service_forward(msg_address_answer(m, dest, SELF(h), 0, PTYPE_ERROR));
 	return 0;
 }
 

@@ -93,8 +93,7 @@ static noinline void unknown_request(struct host *h, struct msg *m, struct proto
 	if (m->type == PTYPE_TRACE || m->type == PTYPE_MULTICAST)
 		return;
 	if (m->session) {
-		service_send_error_text(service_handle(h->s), m->source, m->session,
-		                        "the callee does not handle this protocol");
+		service_fail_request(m, "the callee does not handle this protocol");
 		return;
 	}
 	if (h->unknown_request_ref != LUA_NOREF) {
@@ -135,8 +134,7 @@ static noinline void no_memory(struct host *h, struct msg *m, bool borrowed)
 	snprintf(why, sizeof(why), "error in callee: not enough memory; %s", memory);
 	log_printf(LOG_LEVEL_ERROR, service_handle(h->s), "lua memory error : [%x to :%x : %d] %s",
 	           m->source, service_handle(h->s), m->session, memory);
-	if (m->session)
-		service_send_error_text(service_handle(h->s), m->source, m->session, why);
+	service_fail_request(m, why);
 	if (!borrowed && again_keep(h, m))
 		return;
 	block_lose(m);
@@ -165,7 +163,7 @@ static void on_request(struct host *h, struct msg *m, bool borrowed)
 	}
 	co = t->co;
 	t->source = m->source;
-	t->session = m->session;
+	t->session = msg_wants_answer(m) ? m->session : 0;
 	t->request_size = (uint32_t)m->size;
 	t->request = m;
 	t->request_borrowed = borrowed;
@@ -342,8 +340,7 @@ static void raised(struct host *h, const struct msg *m)
 	char line[256];
 
 	task_log_error(h, h->L, LUA_ERRRUN, m->source, m->session, m->size, line);
-	if (msg_wants_answer(m))
-		service_send_error_text(service_handle(h->s), m->source, m->session, line);
+	service_fail_request(m, line);
 }
 
 /* The program has seen m, and it was not dispatched as what it is: the host holds a timer's

@@ -56,6 +56,28 @@ tap.run {
 		raises("", skynet.call, skynet.self(), "unknown", 1)
 		raises("", skynet.send, skynet.self(), nil, 1)
 	end },
+	{ "the session of a multicast is no request: an error in its handler ends no call of that number", function()
+		local caster, slow = skynet.newservice "callee", skynet.newservice "callee"
+		local session, ok
+		skynet.call(caster, "lua", "eval", [[
+			local skynet = require "skynet"
+			skynet.register_protocol {
+				name = "multicast", id = 2, unpack = skynet.tostring, dispatch = function() error "in the handler" end,
+			}
+		]])
+		skynet.register_protocol { name = "multicast", id = 2, unpack = skynet.tostring }
+		skynet.fork(function()
+			session = skynet.genid() + 1 -- the call's
+			ok = pcall(skynet.call, slow, "lua", "keep")
+		end)
+		tap.until_true("the call", function() return session end)
+		skynet.redirect(caster, skynet.self(), "multicast", session, "news")
+		equal(skynet.call(caster, "lua", "echo", "behind it"), "behind it")
+		equal(ok, nil)
+		skynet.call(slow, "lua", "settle", true, skynet.pack "fine")
+		tap.until_true("its end", function() return ok ~= nil end)
+		equal(ok, true)
+	end },
 	{ "text reaches who registered it", function()
 		local got
 		skynet.register_protocol {

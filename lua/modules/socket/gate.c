@@ -290,8 +290,7 @@ static void on_message(struct service *s, void *ud, struct msg *m)
 {
 	struct gate *g = ud;
 
-	if (msg_wants_answer(m))
-		service_send_error_text(service_handle(s), m->source, m->session, "a gate answers nothing");
+	service_fail_request(m, "a gate answers nothing");
 	if (m->type == PTYPE_CLIENT) {
 		write_client(g, m);
 		return;
