@@ -88,7 +88,7 @@ LUA_A     = $(call archive,liblua5.4.a)
 JEMALLOC_A = $(call archive,libjemalloc_pic.a)
 LINKED    = $(foreach l,$(LIBS),$(if $(filter $(VM_A),$l),-Wl$(comma)--whole-archive $l \
             -Wl$(comma)--no-whole-archive,$(if $(and $(filter -ljemalloc,$l),$(JEMALLOC_A)),$(JEMALLOC_A),$l)))
-# The C contract (lua/include) is called by modules that programs load, by nothing of ours: one function of each of
+# The C contract (lua/contract/include) is called by modules that programs load, by nothing of ours: one function of each of
 # its files, so that the linker takes them out of the archive.
 CONTRACT  = -Wl,-u,skynet_send,-u,skynet_malloc,-u,skynet_socket_listen
 $(B)/harbord: $(B)/daemon/node/main.o $(B)/daemon.a $(B)/lua.a $(B)/harbor.a $(B)/net.a $(B)/conf.a $(B)/core.a $(VM_A)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* skynet: answering a request (lua-core.md 3.6). */
+/* skynet: answering a request. */
 #include "lua/api/api_answer.h"
 
 #include <string.h>

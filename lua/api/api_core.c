@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* skynet.core: the low-level functions that some programs use directly (lua-core.md 2.9). Most are
+/* skynet.core: the low-level functions that some programs use directly. Most are
  * the skynet table's own; the rest is here. */
 #include "lua/api/api_core.h"
 
@@ -118,7 +118,8 @@ static int core_callback(lua_State *L)
 	return 0;
 }
 
-/* askstack(handle): asks a service of this node for the stack of what it runs. false: no such service. */
+/* askstack(handle): asks a service of this node for the stack of what it runs. false: no such
+ * service. */
 static int core_askstack(lua_State *L)
 {
 	lua_pushboolean(L, stacks_ask((uint32_t)luaL_checkinteger(L, 1)));
@@ -131,7 +132,8 @@ static int push_text(lua_State *L)
 	return 1;
 }
 
-/* stack(handle): what askstack asked for, or nil as long as no code of the service has run since. */
+/* stack(handle): what askstack asked for, or nil as long as no code of the service has run
+ * since. */
 static int core_stack(lua_State *L)
 {
 	char *text = stacks_take((uint32_t)luaL_checkinteger(L, 1));

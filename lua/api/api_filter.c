@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* skynet: what stands before the dispatch of a whole service (lua-core.md 3.13). */
+/* skynet: what stands before the dispatch of a whole service. */
 #include "lua/api/api_filter.h"
 
 #include "core/base/mem.h"
@@ -32,7 +32,7 @@ int api_forward_type(lua_State *L)
 	return start_rest(L);
 }
 
-/* filter(func, f): func(type, msg, size, session, source) gives the five values that are
+/* filter(func, f): func(type, msg, size, session, source) returns the five values that are
  * dispatched. */
 int api_filter(lua_State *L)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* skynet: addresses, clocks, environment, log, statistics (lua-core.md 3.3, 3.12, 3.14), and values
+/* skynet: addresses, clocks, environment, log, statistics, and values
  * as bytes (3.10). */
 #include "lua/api/api_info.h"
 
@@ -127,8 +127,8 @@ int api_mqlen(lua_State *L)
 	return 1;
 }
 
-/* Ours: mailbox([max [, policy]]) sets the bound of this service's mailbox, 0 = none, "refuse" or "warn". Returns
- * the bound, how many messages wait, how many did not fit. */
+/* Ours: mailbox([max [, policy]]) sets the bound of this service's mailbox, 0 = none, "refuse" or
+ * "warn". Returns the bound, how many messages wait, how many did not fit. */
 int api_mailbox(lua_State *L)
 {
 	static const char *const policies[] = {"refuse", "warn", NULL};
@@ -187,8 +187,8 @@ int api_error(lua_State *L)
 	return 0;
 }
 
-/* Ours: skynet.log(level, ...) is error at a level of its own: "debug", "info", "warning" or "error". Below the
- * level of the log the arguments are not even made a text. */
+/* Ours: skynet.log(level, ...) is error at a level of its own: "debug", "info", "warning" or
+ * "error". Below the level of the log the arguments are not even made a text. */
 int api_log(lua_State *L)
 {
 	const char *name = luaL_checkstring(L, 1);

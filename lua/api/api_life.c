@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* skynet: how a service starts, starts others, and ends (lua-core.md 3.2). */
+/* skynet: how a service starts, starts others, and ends. */
 #include "lua/api/api_life.h"
 
 #include <string.h>
@@ -225,8 +225,8 @@ int api_memlimit(lua_State *L)
 
 /* ---- other services ---- */
 
-/* A service is launched by a line of words, which nil ends: what else is given from the index on is refused here,
- * where the program has its mistake, and not by the launcher. */
+/* A service is launched by a line of words, which nil ends: what else is given from the index on is
+ * refused here, where the program has its mistake, and not by the launcher. */
 static void check_words(lua_State *L, int from)
 {
 	for (int i = from; i <= lua_gettop(L) && !lua_isnil(L, i); i++)
@@ -246,7 +246,8 @@ int api_newservice(lua_State *L)
 	lua_pushliteral(L, "LAUNCH");
 	lua_pushliteral(L, "snlua");
 	lua_rotate(L, 1, 3);
-	/* The answer: the handle, nil if it ended while it started, or an error that says why it failed. */
+	/* The answer: the handle, nil if it ended while it started, or an error that says why it
+	 * failed. */
 	return api_request(L, 1, p, api_pack_message(L, p, 2), -1, NULL);
 }
 

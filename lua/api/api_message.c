@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* skynet: sending and calling (lua-core.md 3.5). */
+/* skynet: sending and calling. */
 #include "lua/api/api_message.h"
 
 #include <stdio.h>
@@ -79,8 +79,8 @@ struct msg *api_pack_message(lua_State *L, struct proto *p, int from)
 
 /* ---- sending ---- */
 
-/* To a number or string at arg. Returns SEND_*, or raises for other types and for 0; m is taken always.
- * ret_dest: the number, 0 for a global name. */
+/* To a number or string at arg. Returns SEND_*, or raises for other types and for 0; m is taken
+ * always. ret_dest: the number, 0 for a global name. */
 static int deliver(lua_State *L, int arg, struct msg *m, uint32_t *ret_dest)
 {
 	const char *name;

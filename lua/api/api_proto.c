@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* skynet: protocols and their dispatch functions (lua-core.md 3.4). */
+/* skynet: protocols and their dispatch functions. */
 #include "lua/api/api_proto.h"
 
 #include <stdio.h>
@@ -123,7 +123,7 @@ int api_dispatch(lua_State *L)
 	return 1;
 }
 
-/* Sets a function reference of the host, gives the previous function, `stock` if there was none. */
+/* Sets a function reference of the host and returns the previous one, `stock` if there was none. */
 static int swap_function(lua_State *L, int *ref, lua_CFunction stock)
 {
 	int old = *ref;
@@ -144,8 +144,8 @@ static int swap_function(lua_State *L, int *ref, lua_CFunction stock)
 	return 1;
 }
 
-/* For programs that call what they replaced: (session, source, msg, size, protocol). dispatch.c does the same
- * without a function as long as nobody has set one. */
+/* For programs that call what they replaced: (session, source, msg, size, protocol). dispatch.c
+ * does the same without a function as long as nobody has set one. */
 static int unknown_session(lua_State *L, const char *what)
 {
 	struct host *h = host_of(L);
@@ -179,7 +179,7 @@ int api_dispatch_unknown_response(lua_State *L)
 	return swap_function(L, &host_of(L)->unknown_response_ref, stock_unknown_response);
 }
 
-/* info_func(f) sets what the debug command INFO answers; info_func() gives it. */
+/* info_func(f) sets what the debug command INFO answers; info_func() returns that. */
 int api_info_func(lua_State *L)
 {
 	struct host *h = host_of(L);

@@ -147,7 +147,8 @@ const char *skynet_known_field(size_t i)
 	return i < array_len(ptypes) ? ptypes[i].name : NULL;
 }
 
-/* A program may ask for what is not there, and gets nil. If it then calls it, the text of the error can say more. */
+/* A program may ask for what is not there, and gets nil. If it then calls it, the text of the error
+ * can say more. */
 static void note_missing(lua_State *L, const char *name)
 {
 	struct host *h = host_of(L);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* skynet: time and tasks (lua-core.md 3.7).
+/* skynet: time and tasks.
  *
- * The coroutine of a timeout is made when it fires (timeout.c). So what timeout() returns is the session and
- * not, as in the original, a coroutine: half a million of them would cost more than everything else.
- * skynet.killthread takes it all the same.
+ * The coroutine of a timeout is made when it fires (timeout.c). So what timeout() returns is the
+ * session and not, as in the original, a coroutine: half a million of them would cost more than
+ * everything else. skynet.killthread takes it all the same.
  */
 #include "lua/api/api_time.h"
 
@@ -255,7 +255,7 @@ static void push_match(lua_State *L, struct host *h)
 	lua_pushnil(L);
 }
 
-/* killthread(thread | pattern | what timeout gave) */
+/* killthread(thread | pattern | what timeout returned) */
 int api_killthread(lua_State *L)
 {
 	struct host *h = host_of(L);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* skynet.manager: extends the skynet table (lua-core.md 3.13). Light C functions. */
+/* skynet.manager: extends the skynet table. Light C functions. */
 #include "lua/api/manager.h"
 
 #include <stdbool.h>
@@ -110,7 +110,8 @@ static int monitor_known(lua_State *L, int status, lua_KContext ctx)
 	return 1;
 }
 
-/* monitor(service[, query]): the cluster's one service of that name hears of every end on this node. */
+/* monitor(service[, query]): the cluster's one service of that name hears of every end on this
+ * node. */
 static int manager_monitor(lua_State *L)
 {
 	luaL_checkstring(L, 1);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The C contract: include/skynet.h and include/lua-seri.h, for C services and C Lua libraries. A context is a service,
- * and nearly everything is a call into core.
+ * The C contract: include/skynet.h and include/lua-seri.h, for C services and C Lua libraries. A
+ * context is a service, and nearly everything is a call into core.
  *
- * Nothing of harbord calls these functions: the linker is told to take them out of the archive, and -rdynamic to
- * let modules see them (Makefile).
+ * Nothing of harbord calls these functions: the linker is told to take them out of the archive, and
+ * -rdynamic to let modules see them (Makefile).
  */
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -61,7 +61,8 @@ static struct msg *make(struct service *s, uint32_t source, int type, int *sessi
 	struct msg *m;
 
 	if (type & PTYPE_TAG_ALLOCSESSION) {
-		/* The original ends the process; a wrong session of one message is not worth everybody's end. */
+		/* The original ends the process; a wrong session of one message is not worth
+		 * everybody's end. */
 		if (*session)
 			service_log(s, LOG_LEVEL_ERROR, "skynet_send: session %d given with PTYPE_TAG_ALLOCSESSION",
 				    *session);

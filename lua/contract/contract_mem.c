@@ -2,10 +2,11 @@
 /*
  * Memory of the C contract: include/skynet_malloc.h.
  *
- * A block is a payload (core/actor/msg.h): 32 bytes for a header lie in front of it, unused until it is sent. A block of
- * a larger alignment cannot begin 32 bytes behind what the allocator gave, so such a block writes there where it really
- * begins, and a mark. What lies in front of any other block may be anything, so the mark is the block's own address
- * mixed with a number that nobody outside can know, and it is wiped when the block is freed.
+ * A block is a payload (core/actor/msg.h): 32 bytes for a header lie in front of it, unused until
+ * it is sent. A block of a larger alignment cannot begin 32 bytes behind what the allocator
+ * returned, so such a block writes there where it really begins, and a mark. What lies in front of
+ * any other block may be anything, so the mark is the block's own address mixed with a number that
+ * nobody outside can know, and it is wiped when the block is freed.
  */
 #define SKYNET_MALLOC_PLAIN_NAMES
 #include "lua/contract/include/skynet_malloc.h"

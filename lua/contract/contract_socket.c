@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The C contract: include/skynet_socket.h over net/net.h. A buffer of the contract's is a payload of ours
- * (contract_mem.c), so it goes to the socket as it is.
+ * The C contract: include/skynet_socket.h over net/net.h. A buffer of the contract's is a payload
+ * of ours (contract_mem.c), so it goes to the socket as it is.
  */
 #include <string.h>
 

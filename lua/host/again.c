@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Events of sockets come again: see again.h. The pauses grow, for what is short is the program's to free. */
+/* Events of sockets come again: see again.h. The pauses grow, for what is short is the program's to
+ * free. */
 #include "lua/host/again.h"
 
 #include "core/base/clock.h"

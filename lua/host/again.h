@@ -3,11 +3,11 @@
 /*
  * Events of sockets that found no memory in the service, and come again.
  *
- * Somebody waits in the service for the CONNECT or the CLOSE of a socket, and for ever if it is lost.
- * So a message of a socket is kept, outside of the Lua state, when there was no memory to begin its
- * dispatch, and dispatched again after a while. If the dispatch had begun, only those are kept that
- * skynet.socket may see twice. Bytes are not kept: what came behind them would overtake them, so
- * their stream is ended (block.h).
+ * Somebody waits in the service for the CONNECT or the CLOSE of a socket, and for ever if it is
+ * lost. So a message of a socket is kept, outside of the Lua state, when there was no memory to
+ * begin its dispatch, and dispatched again after a while. If the dispatch had begun, only those are
+ * kept that skynet.socket may see twice. Bytes are not kept: what came behind them would overtake
+ * them, so their stream is ended (block.h).
  *
  * Threads: the worker that runs the service.
  * Limits:  a socket has a few events at most, so the list is bounded by the number of sockets.

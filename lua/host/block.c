@@ -32,7 +32,8 @@ void block_lose(const struct msg *m)
 		net_shutdown(sm->ud);
 }
 
-/* Whether the protocol's messages are unpacked by ours, which says what became of the block. In any state of the service. */
+/* Whether the protocol's messages are unpacked by ours, which says what became of the block. In any
+ * state of the service. */
 static bool is_ours(lua_State *L, const struct proto *p)
 {
 	bool ours;

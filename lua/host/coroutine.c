@@ -6,7 +6,8 @@
  * in a function that C calls, nothing inside of it may wait: the task is `barred` meanwhile. A
  * coroutine that does not run belongs to no task.
  *
- * How a resume passes values and errors on follows Lua's own auxresume and auxwrap (lcorolib.c, MIT). */
+ * How a resume passes values and errors on follows Lua's own auxresume and auxwrap (lcorolib.c,
+ * MIT). */
 #include "lua/host/coroutine.h"
 
 #include <lualib.h>
@@ -64,7 +65,8 @@ static lua_State *push_coroutine(lua_State *L)
 	return co;
 }
 
-/* Is lua_resume, but that the host knows what runs: so an interrupt meets a loop in there as well. */
+/* Is lua_resume, but that the host knows what runs: so an interrupt meets a loop in there as
+ * well. */
 static int resume_noted(lua_State *L, lua_State *co, int nargs, int *ret_results)
 {
 	struct host *h = host_of(L);
@@ -75,7 +77,8 @@ static int resume_noted(lua_State *L, lua_State *co, int nargs, int *ret_results
 	return status;
 }
 
-/* How a kind of coroutine is resumed: with nargs values on top of L. Raises in place of returning false if `raise`. */
+/* How a kind of coroutine is resumed: with nargs values on top of L. Raises in place of returning
+ * false if `raise`. */
 typedef int resumer(lua_State *L, lua_State *co, int nargs, bool raise);
 
 static int by_argument(lua_State *L, resumer *resume)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Coroutines inside of a task, and Lua's library `coroutine`, whose resume and wrap tell the host what runs.
+ * Coroutines inside of a task, and Lua's library `coroutine`, whose resume and wrap tell the host
+ * what runs.
  *
  * Threads: the worker that runs the service.
  */
 #include <lua.h>
 
-/* Returns the innermost coroutine of skynet.coroutine that a suspended one waits in; itself if there is none. */
+/* Returns the innermost coroutine of skynet.coroutine that a suspended one waits in; itself if
+ * there is none. */
 lua_State *coroutine_leaf(lua_State *co);
 /* Opens the library `coroutine`, as luaopen_coroutine does. */
 int coroutine_open_library(lua_State *L);

@@ -404,7 +404,7 @@ static void raw_callback(struct host *h, struct msg *m)
 	msg_destroy(m);
 }
 
-/* skynet.filter: the program's function gives the message that is dispatched. NULL: it raised. */
+/* skynet.filter: the program's function returns the message that is dispatched. NULL: it raised. */
 static struct msg *filtered(struct host *h, struct msg *m)
 {
 	lua_State *L = h->L;

@@ -5,9 +5,9 @@
  * The functions that work on these are declared in the header of their file.
  *
  * Threads:   everything here belongs to the worker that runs the service, except where said.
- * Ownership: the host owns its Lua state, tasks and waits; a task's coroutine is anchored by a registry
- *            reference for as long as the task has it. A struct task is kept until the host ends,
- *            so a coroutine that somebody still holds never points to freed memory.
+ * Ownership: the host owns its Lua state, tasks and waits; a task's coroutine is anchored by a
+ *            registry reference for as long as the task has it. A struct task is kept until the
+ *            host ends, so a coroutine that somebody still holds never points to freed memory.
  * Memory:    the limit of a service holds while its own code runs (host.running), which is
  *            always inside of a protected call; what the host allocates otherwise may pass it,
  *            so that no error strikes where nothing catches it.
@@ -223,7 +223,8 @@ static inline struct service *host_service(lua_State *L)
 	return host_of(L)->s;
 }
 
-/* Whether this thread runs the service of the host now: who calls the functions of this folder is there. */
+/* Whether this thread runs the service of the host now: who calls the functions of this folder is
+ * there. */
 static inline bool host_is_here(const struct host *h)
 {
 	return service_current() == h->s;

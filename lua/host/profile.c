@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* skynet.profile: time that a task has spent running (lua-core.md 5.15). By the monotonic clock around each
- * resume: two readings of 30 ns, and only for tasks that are profiled. The host resumes tasks and knows of it; a
- * plain coroutine is resumed by coroutine.resume, so that and wrap are replaced when the module is opened.
+/* skynet.profile: time that a task has spent running. By the monotonic clock around each resume:
+ * two readings of 30 ns, and only for tasks that are profiled. The host resumes tasks and knows of
+ * it; a plain coroutine is resumed by coroutine.resume, so that and wrap are replaced when the
+ * module is opened.
  */
 #include "lua/host/profile.h"
 
@@ -106,7 +107,7 @@ static int resume(lua_State *L)
 	return measured(L, lua_tothread(L, 2), lua_gettop(L) - 1);
 }
 
-/* Upvalues: what the stock wrap gave, its coroutine. */
+/* Upvalues: what the stock wrap returned, its coroutine. */
 static int wrapped(lua_State *L)
 {
 	lua_pushvalue(L, lua_upvalueindex(1));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The protocols of a service: message types with a name, and the functions that pack, unpack and dispatch them.
+ * The protocols of a service: message types with a name, and the functions that pack, unpack and
+ * dispatch them.
  *
  * Threads:   the worker that runs the service.
  * Ownership: a struct proto is the host's, stays where it is, and is never removed.
@@ -28,7 +29,8 @@ struct proto *proto_find_name(struct host *h, const char *name);
 struct proto *proto_check(lua_State *L, int arg);
 /* Adds one without functions; id is not in use. */
 struct proto *proto_add(struct host *h, int id);
-/* Pushes what the unpack function of p, which is not the serialiser, makes of the payload. Raises if there is none. */
+/* Pushes what the unpack function of p, which is not the serialiser, makes of the payload. Raises
+ * if there is none. */
 void proto_unpack(lua_State *L, const struct proto *p, struct msg *m);
 /* The state is closed. */
 void proto_release_all(struct host *h);

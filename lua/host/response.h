@@ -3,10 +3,11 @@
 /*
  * Answers that a service owes: what skynet.response made and nobody has called yet.
  *
- * A response that the program lost is found by the collector, and that only runs when the service works. So a while
- * after a response was made the host looks whether it is still there, and collects if it is; again after twice the
- * time, and so on. What outlives RESPONSE_LOOKS looks is kept on purpose. A large service is busy enough to be
- * collected anyway, and one whose program drives the collector itself is left alone.
+ * A response that the program lost is found by the collector, and that only runs when the service
+ * works. So a while after a response was made the host looks whether it is still there, and
+ * collects if it is; again after twice the time, and so on. What outlives RESPONSE_LOOKS looks is
+ * kept on purpose. A large service is busy enough to be collected anyway, and one whose program
+ * drives the collector itself is left alone.
  *
  * Threads:   the worker that runs the service.
  * Ownership: a struct response is a userdata; the host lists those that are not settled.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Code of the program runs, and what interrupts it: see run.h.
  *
- * An endless loop is left by a hook that a signal on the worker's own thread sets (lua_sethook may be called from a
- * signal handler): it logs the stack, or raises.
+ * An endless loop is left by a hook that a signal on the worker's own thread sets (lua_sethook may
+ * be called from a signal handler): it logs the stack, or raises.
  */
 #include "lua/host/run.h"
 

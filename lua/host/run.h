@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Code of the program runs: from run_enter to run_leave the memory limit of the service holds, and an interrupt from
- * outside breaks in. In between the caller is in a protected call.
+ * Code of the program runs: from run_enter to run_leave the memory limit of the service holds, and
+ * an interrupt from outside breaks in. In between the caller is in a protected call.
  *
  * Threads: the worker that runs the service, but for run_interrupt.
  */
@@ -32,8 +32,8 @@ static inline void run_leave(struct host *h, lua_State *L, lua_State *outer)
 
 /* Is lua_pcall for code of the program. Returns its status. */
 int run_call(struct host *h, lua_State *L, int nargs, int nresults, int handler);
-/* Any thread: sets one of the host's flags want_* and interrupts what its service runs now. In an idle one nothing
- * happens. */
+/* Any thread: sets one of the host's flags want_* and interrupts what its service runs now. In an
+ * idle one nothing happens. */
 void run_interrupt(struct host *h, atomic_bool *want);
 /* Before the first service is launched: instances of this module are hosts. */
 void run_init(const struct module *m);

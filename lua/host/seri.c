@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Serialisation: see seri.h and lua-core.md 4 for the format.
+/* Serialisation: see seri.h, also for the format.
  *
- * Packing writes into one growing payload buffer. An error may jump out of the middle (an unsupported
- * type, __pairs, memory), so the buffer under construction belongs to a thread-local: the next pack of
- * this thread reuses it. A __pairs function may pack in turn: call_out() takes the buffer away meanwhile.
+ * Packing writes into one growing payload buffer. An error may jump out of the middle (an
+ * unsupported type, __pairs, memory), so the buffer under construction belongs to a thread-local:
+ * the next pack of this thread reuses it. A __pairs function may pack in turn: call_out() takes the
+ * buffer away meanwhile.
  */
 #include "lua/host/seri.h"
 
@@ -26,7 +27,8 @@ enum { N_ZERO = 0, N_BYTE = 1, N_WORD = 2, N_DWORD = 4, N_QWORD = 6, N_REAL = 8 
 #define DEPTH_MAX 32
 #define INITIAL 96u /* with the header: jemalloc's 128-byte class */
 #define SIZE_LIMIT ((size_t)INT_MAX)
-/* What an error left behind is used again up to this size: a small message must not carry a large buffer. */
+/* What an error left behind is used again up to this size: a small message must not carry a large
+ * buffer. */
 #define SPARE_MAX ((size_t)64 << 10)
 
 struct packer {
@@ -314,7 +316,8 @@ struct reader {
 	size_t credit;	 /* pairs that may be presized on a guess; a guess that was right costs none */
 	int depth;
 	bool foreign;
-	/* Pairs of the last table at a depth: records in a list mostly look alike, so this presizes the next. */
+	/* Pairs of the last table at a depth: records in a list mostly look alike, so this presizes
+	 * the next. */
 	uint16_t pairs[DEPTH_MAX];
 };
 
@@ -386,8 +389,9 @@ static void push_table(struct reader *r, int cookie)
 			invalid(r, __LINE__);
 		n = get_integer(r, item >> 3);
 	}
-	/* A count that the bytes left cannot keep, after what the tables around it were promised, is a lie. So
-	 * all tables of a stream together have no more places than the stream has bytes. */
+	/* A count that the bytes left cannot keep, after what the tables around it were promised,
+	 * is a lie. So all tables of a stream together have no more places than the stream has
+	 * bytes. */
 	if (n < 0 || r->left < r->promised || (size_t)n >= r->left - r->promised)
 		invalid(r, __LINE__);
 	if (++r->depth > 1000)

@@ -5,8 +5,8 @@
  *
  * Threads:   the worker that runs the service.
  * Ownership: a struct task is the host's and kept until that ends.
- * Limits:    coroutines are kept for the next requests, at least TASK_POOL_MIN and at most TASK_POOL_MAX, and within
- *            that as many as were lately needed at once.
+ * Limits:    coroutines are kept for the next requests, at least TASK_POOL_MIN and at most
+ *            TASK_POOL_MAX, and within that as many as were lately needed at once.
  */
 #include "lua/host/host.h"
 
@@ -25,8 +25,8 @@ struct task *task_blocking(lua_State *L, const char *what);
 struct task *task_create(struct host *h);
 /* The same for functions that run in L: raises. */
 struct task *task_create_in(lua_State *L);
-/* Starts or resumes; nargs values (and, at the start, the function) are on its stack. Deals with its
- * yield, end or error. The task may be gone afterwards. */
+/* Starts or resumes; nargs values (and, at the start, the function) are on its stack. Deals with
+ * its yield, end or error. The task may be gone afterwards. */
 void task_resume(struct task *t, int nargs);
 /* Ends a suspended task: closes its variables; its request, if unanswered, fails with why. */
 void task_kill(struct task *t, const char *why);
@@ -44,7 +44,7 @@ void task_free_all(struct host *h);
 /* The state is closed: frees the structs. */
 void task_release_all(struct host *h);
 void fifo_push(struct fifo *f, struct task *t, const void *token);
-/* Logs an escaped error in the format of the contract. The message is on top of `from` and is popped.
- * ret_line, 256 bytes or NULL: its first line, for the caller. */
+/* Logs an escaped error in the format of the contract. The message is on top of `from` and is
+ * popped. ret_line, 256 bytes or NULL: its first line, for the caller. */
 void task_log_error(struct host *h, lua_State *from, int status, uint32_t source, int32_t session,
 		    size_t size, char *ret_line);

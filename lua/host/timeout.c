@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Timeouts of skynet.timeout: functions that run later.
  *
- * They are not in the session table (wait.c): games have them by the hundred thousand, and nobody looks for them
- * by session. The message of a timeout carries a tag, and the tag is an index: into `slots`, which
- * knows the message, and into a Lua table with the functions. Arming and firing are a step in two
- * arrays. The address of the message is the proof that a tag is still meant: as long as it is on
- * its way no other message has it.
+ * They are not in the session table (wait.c): games have them by the hundred thousand, and nobody
+ * looks for them by session. The message of a timeout carries a tag, and the tag is an index: into
+ * `slots`, which knows the message, and into a Lua table with the functions. Arming and firing are
+ * a step in two arrays. The address of the message is the proof that a tag is still meant: as long
+ * as it is on its way no other message has it.
  */
 #include "lua/host/timeout.h"
 

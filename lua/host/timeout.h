@@ -8,8 +8,9 @@
  */
 #include "lua/host/host.h"
 
-/* After ti centiseconds (at once for ti <= 0, but behind what is queued already) the function at the index runs in a
- * task of its own. Returns the message, which has tag and session. Raises for want of memory. */
+/* After ti centiseconds (at once for ti <= 0, but behind what is queued already) the function at
+ * the index runs in a task of its own. Returns the message, which has tag and session. Raises for
+ * want of memory. */
 struct msg *timeout_start(lua_State *L, int function, lua_Integer ti);
 /* Returns true if there was one, and its function will not run. */
 bool timeout_cancel(lua_State *L, uint32_t tag, int32_t session);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Trace tags (lua-core.md 3.14): a task with a tag logs what becomes of it, and the tag follows its calls.
+/* Trace tags: a task with a tag logs what becomes of it, and the tag follows its calls.
  *
- * A PTYPE_TRACE message with the tag goes out before each call of a tagged task; it marks the next request
- * that comes from there. A service that never saw a tag has no struct trace, which is all that the way of a message
- * asks; a task without a tag costs the test of a pointer where it waits and where it ends.
+ * A PTYPE_TRACE message with the tag goes out before each call of a tagged task; it marks the next
+ * request that comes from there. A service that never saw a tag has no struct trace, which is all
+ * that the way of a message asks; a task without a tag costs the test of a pointer where it waits
+ * and where it ends.
  */
 #include "lua/host/trace.h"
 
@@ -48,7 +49,8 @@ void trace_release(struct host *h)
 
 /* ---- lines ---- */
 
-/* "<TRACE tag> nanoseconds text : file:line file:line file:line" of co's stack from `level` on; NULL: without. */
+/* "<TRACE tag> nanoseconds text : file:line file:line file:line" of co's stack from `level` on;
+ * NULL: without. */
 static void write_line(struct host *h, const char *tag, const char *text, lua_State *co, int level)
 {
 	char where[FRAMES * (LUA_IDSIZE + 16) + 4] = "";
@@ -171,7 +173,7 @@ static int core_tag(lua_State *L)
 	return 1;
 }
 
-/* A new tag for the running task; gives it. */
+/* Makes a new tag for the running task and returns it. */
 static int core_new(lua_State *L)
 {
 	struct host *h = host_of(L);

@@ -113,8 +113,9 @@ void wait_forget(struct host *h, int32_t session)
 	wait_remove(h, w);
 }
 
-/* Tokens that tasks sleep on: token -> task. Weak, and an entry stays, as false, when its task is awake: a
- * table in which keys come and go is rehashed every few times, and who sleeps on an object does so again. */
+/* Tokens that tasks sleep on: token -> task. Weak, and an entry stays, as false, when its task is
+ * awake: a table in which keys come and go is rehashed every few times, and who sleeps on an object
+ * does so again. */
 static void push_tokens(lua_State *L, struct host *h)
 {
 	if (unlikely(h->tokens_ref == LUA_NOREF)) {

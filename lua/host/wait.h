@@ -32,9 +32,11 @@ struct wait *wait_find(struct host *h, int32_t session);
 void wait_remove(struct host *h, struct wait *w);
 /* Removes the session, if it is known, and its timer. */
 void wait_forget(struct host *h, int32_t session);
-/* The task sleeps on the value at the index, which is not its own coroutine. Raises for want of memory. */
+/* The task sleeps on the value at the index, which is not its own coroutine. Raises for want of
+ * memory. */
 void wait_on_token(lua_State *L, struct task *t, int index);
-/* Takes the task out of whatever it waits for. `late`: the answer may still come and is to be ignored. */
+/* Takes the task out of whatever it waits for. `late`: the answer may still come and is to be
+ * ignored. */
 void wait_abandon(struct task *t, bool late);
 /* The service ends: tells each service that was asked and has not answered, once. */
 void wait_tell_callees(struct host *h);

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- sproto: messages of declared types, and calls over any byte stream with them (lua-net.md 4.5). Nothing here yields.
+-- sproto: messages of declared types, and calls over any byte stream with them. Nothing here
+-- yields.
 local core = require "sproto.core"
 
 local sproto = {}
@@ -69,7 +70,7 @@ function object:pencode(name, t)
 	return core.pack(core.encode(query_type(self, name), t))
 end
 
--- core.decode takes a table only as its last argument, and unpack gives one value.
+-- core.decode takes a table only as its last argument, and unpack returns one value.
 local function decode_packed(t, ...)
 	local bytes = core.unpack(...)
 	local into = select(-1, ...)
@@ -108,7 +109,8 @@ function object:exist_proto(key)
 	return core.protocol(self.__cobj, key) ~= nil
 end
 
--- queryproto(name or tag) -> { name =, tag =, request =, response = }: types, or nil; response NULL for "response nil"
+-- queryproto(name or tag) -> { name =, tag =, request =, response = }: types, or nil; response NULL
+-- for "response nil"
 function object:queryproto(key)
 	return query_protocol(self, key, 3)
 end
@@ -125,7 +127,8 @@ function object:response_encode(key, t)
 	return p.response and core.encode(p.response, t) or ""
 end
 
--- request_decode(protocol, string | pointer, size[, table]) -> table, bytes used, name; or nil, name without a request
+-- request_decode(protocol, string | pointer, size[, table]) -> table, bytes used, name; or nil,
+-- name without a request
 function object:request_decode(key, ...)
 	local p = query_protocol(self, key, 3)
 	if not p.request then
@@ -135,7 +138,8 @@ function object:request_decode(key, ...)
 	return t, used, p.name
 end
 
--- response_decode(protocol, string | pointer, size[, table]) -> table, bytes used; nothing without a response
+-- response_decode(protocol, string | pointer, size[, table]) -> table, bytes used; nothing without
+-- a response
 function object:response_decode(key, ...)
 	return core.decode(query_protocol(self, key, 3).response, ...)
 end
@@ -156,7 +160,8 @@ end
 
 -- ---- calls ----
 
--- host([package = "package"]): the receiving end of calls; its type `package` is the header of messages.
+-- host([package = "package"]): the receiving end of calls; its type `package` is the header of
+-- messages.
 function object:host(package)
 	package = package or "package"
 	local header = core.querytype(self.__cobj, package)
@@ -174,8 +179,8 @@ local function responder(header_type, response, session)
 	end
 end
 
--- attach(object) -> function(protocol, args[, session[, ud]]) -> packed request of that object's schema. The host
--- remembers the session for the response.
+-- attach(object) -> function(protocol, args[, session[, ud]]) -> packed request of that object's
+-- schema. The host remembers the session for the response.
 function host:attach(other)
 	return function(key, args, session, ud)
 		local p = query_protocol(other, key, 3)

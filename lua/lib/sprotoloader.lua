@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- sprotoloader: schemas that all services of the process share, in slots 0 to 15 (lua-net.md 4.6). One service registers,
--- the others load. What was saved stays in memory: whoever loaded it may still use it.
+-- sprotoloader: schemas that all services of the process share, in slots 0 to 15. One service
+-- registers, the others load. What was saved stays in memory: whoever loaded it may still use it.
 local core = require "sproto.core"
 local parser = require "sprotoparser"
 local sproto = require "sproto"

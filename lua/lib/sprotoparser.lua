@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- sprotoparser: a schema text becomes a bundle (lua-net.md 4.1, 4.2). Three steps: read the text into types and protocols,
--- resolve what they say about each other, write the bundle, which is itself a message.
+-- sprotoparser: a schema text becomes a bundle. Three steps: read the text into types and
+-- protocols, resolve what they say about each other, write the bundle, which is itself a message.
 local parser = {}
 
 local BUILTIN = { integer = 0, boolean = 1, string = 2, binary = 2, double = 3 }
@@ -17,7 +17,7 @@ function reader:syntax_error()
 	error(("syntax error at [%s] line (%d)"):format(self.name, breaks + 1), 0)
 end
 
--- Skips blanks and comments; gives whether there was one.
+-- Skips blanks and comments; returns whether there was one.
 function reader:blanks()
 	local from = self.at
 	local text, at = self.text, from
@@ -274,7 +274,7 @@ local function resolve_message(schema, p, what)
 	return t.index
 end
 
--- Gives the types by name and the protocols by tag.
+-- Returns the types by name and the protocols by tag.
 local function resolve(schema)
 	local types, protocols = sorted(schema.types, "name"), sorted(schema.protocols, "tag")
 	if #types > TAG_MAX + 1 then
@@ -342,7 +342,8 @@ local function write_protocol(p)
 	return message(p.name, p.tag, p.request_index or false, p.response_index or false, p.confirm and 1)
 end
 
--- parse(text[, name]) -> bundle. Raises for what is wrong with the text; `name` is told in syntax errors.
+-- parse(text[, name]) -> bundle. Raises for what is wrong with the text; `name` is told in syntax
+-- errors.
 function parser.parse(text, name)
 	assert(type(text) == "string", "a schema is a string")
 	local ok, why, protocols = pcall(function() return resolve(read(text, name or "=text")) end)

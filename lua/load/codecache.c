@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Code cache: a Lua file is compiled once per process. Other services run the same code; on a stock VM they load its
- * bytecode.
+/* Code cache: a Lua file is compiled once per process. Other services run the same code; on a stock
+ * VM they load its bytecode.
  *
- * An entry is valid while the file's inode, size and modification time stay the same. The file system is asked at most
- * once a second and file, so an edited file takes effect a second later. Limits: CACHE_FILES files; beyond that files are
- * compiled anew.
+ * An entry is valid while the file's inode, size and modification time stay the same. The file
+ * system is asked at most once a second and file, so an edited file takes effect a second later.
+ * Limits: CACHE_FILES files; beyond that files are compiled anew.
  */
 #include "lua/load/codecache.h"
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Configuration files in the manner of skynet: a Lua chunk whose globals are the keys
- * (lua-core.md 1.2).
+ * Configuration files in the manner of skynet: a Lua chunk whose globals are the keys.
  *
  * Threads:   any; nothing is shared between calls.
  * Limits:    CONFIGFILE_INSTRUCTIONS, CONFIGFILE_NS and CONFIGFILE_BYTES for the whole evaluation,
@@ -20,7 +19,7 @@
 /* Evaluates `text`, the content of `file`, and calls emit for every key, in no order.
  *
  * include is called for each include "path" with an absolute path (a relative one was taken from
- * the directory of the file it stands in). It gives 0 and a text (mem_free'd here), or -errno and
+ * the directory of the file it stands in). It returns 0 and a text (mem_free'd here), or -errno and
  * an error text (the same). 0, or -EINVAL with *ret_error (the caller's, mem_free), and in
  * *ret_line the line of `file` or 0; an error of an included file has that file and line in its
  * text. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds and runs the file of a Lua service (lua-core.md 1.8, what the stock loader script does). */
+/* Finds and runs the file of a Lua service (what the stock loader script does). */
 #include "lua/load/loader.h"
 
 #include <stdio.h>
@@ -48,8 +48,9 @@ static void set_path(lua_State *L, const char *template, size_t n, const char *n
 	lua_setglobal(L, "SERVICE_PATH");
 }
 
-/* Services of ours with names that games have for services of their own: the configured path comes first. All others
- * are parts of the node, and a file that happens to have their name must not stand in for them. */
+/* Services of ours with names that games have for services of their own: the configured path comes
+ * first. All others are parts of the node, and a file that happens to have their name must not
+ * stand in for them. */
 static bool is_common_name(const char *name)
 {
 	static const char *const names[] = { "gate", "console", "dbg", "cmemory" };
@@ -189,8 +190,8 @@ bool loader_is_part_of_node(const char *args)
 	return is_own(args, &common) && !common;
 }
 
-/* The configuration's `lualoader`, if it is the program's own: what the stock loader does is done here, so a path that
- * ends as that one's (lualib/loader.lua) asks for nothing else. */
+/* The configuration's `lualoader`, if it is the program's own: what the stock loader does is done
+ * here, so a path that ends as that one's (lualib/loader.lua) asks for nothing else. */
 static const char *own_loader(void)
 {
 	static const char stock[] = "lualib/loader.lua";

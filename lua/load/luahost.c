@@ -149,7 +149,8 @@ static void snlua_release(void *instance)
 	mem_free(h);
 }
 
-/* Another thread: signal 0 breaks what runs, 1 tells the memory, STACKS_SIGNAL has it tell its stack. */
+/* Another thread: signal 0 breaks what runs, 1 tells the memory, STACKS_SIGNAL has it tell its
+ * stack. */
 static void snlua_signal(void *instance, int sig)
 {
 	struct host *h = instance;

@@ -16,7 +16,8 @@ struct luahost_config {
 };
 
 /* Adds the module "snlua" (and "logger") to core, installs the interrupt. Paths of the user come
- * from the environment (lua_path, lua_cpath, luaservice, preload). Before node_start. 0 or -errno. */
+ * from the environment (lua_path, lua_cpath, luaservice, preload). Before node_start. 0 or
+ * -errno. */
 int luahost_init(const struct luahost_config *c);
 void luahost_fini(void);
 

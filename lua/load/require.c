@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The global `require` of a service (lua-core.md 5.14), and the library `package` behind it.
+/* The global `require` of a service, and the library `package` behind it.
  *
- * As long as a program has not touched `package`, nobody can have changed where modules are looked for: then
- * require finds our own C modules, our Lua files and the files of the configured path by itself, and the
- * library is not even opened. Otherwise it is Lua's own require, with one searcher more. In a task, a
- * module may wait for answers while it loads, and two tasks may want the same module: that is done
- * by lua/lib/skynet/require.lua, which is loaded the first time it happens.
+ * As long as a program has not touched `package`, nobody can have changed where modules are looked
+ * for: then require finds our own C modules, our Lua files and the files of the configured path by
+ * itself, and the library is not even opened. Otherwise it is Lua's own require, with one searcher
+ * more. In a task, a module may wait for answers while it loads, and two tasks may want the same
+ * module: that is done by lua/lib/skynet/require.lua, which is loaded the first time it happens.
  */
 #include "lua/load/require.h"
 
@@ -138,7 +138,8 @@ static int open_package(lua_State *L)
 	lua_setfield(L, package, "path");
 	lua_pushstring(L, cpath ? cpath : SEARCH_DEFAULT_CPATH);
 	lua_setfield(L, package, "cpath");
-	/* C libraries find their service by it (include/skynet.h); none can be here before `package` is. */
+	/* C libraries find their service by it (include/skynet.h); none can be here before
+	 * `package` is. */
 	lua_pushlightuserdata(L, host_of(L)->s);
 	lua_setfield(L, LUA_REGISTRYINDEX, "skynet_context");
 	host_of(L)->package_open = true;

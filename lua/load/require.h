@@ -7,7 +7,8 @@
  */
 #include <lua.h>
 
-/* Before the first service is launched: opens the way to `package` and from the skynet table to require. */
+/* Before the first service is launched: opens the way to `package` and from the skynet table to
+ * require. */
 void require_init(void);
 /* Sets the global function in a new state. */
 void require_open(lua_State *L);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the Lua file of a module is, without asking the file system at every birth.
  *
- * Our own modules are listed once. What the configured path has is remembered for SEARCH_TTL_NS, so a file
- * that newly stands before another is seen a second later; whether the file's content is still the same, codecache.c asks
- * every time. Limits: SEARCH_MAX remembered modules.
+ * Our own modules are listed once. What the configured path has is remembered for SEARCH_TTL_NS, so
+ * a file that newly stands before another is seen a second later; whether the file's content is
+ * still the same, codecache.c asks every time. Limits: SEARCH_MAX remembered modules.
  */
 #include "lua/load/search.h"
 

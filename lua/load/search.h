@@ -24,5 +24,6 @@ const char *search_own_service(const char *name);
 void search_each_own(bool modules, void (*f)(const char *name, void *ud), void *ud);
 /* The folder of our own services. */
 const char *search_service_dir(void);
-/* Pushes the file of a module, ours or along the configured path, and returns true; or pushes nothing. */
+/* Pushes the file of a module, ours or along the configured path, and returns true; or pushes
+ * nothing. */
 bool search_module(lua_State *L, const char *name);

@@ -63,9 +63,10 @@ static void *allocate(void *ud, void *p, size_t old, size_t size)
 	return q;
 }
 
-/* A page that is touched for the first time costs a fault, which on a virtual machine takes longer than all else
- * that a small service's birth does. While many are born, pages are therefore had by the dozen: a block is
- * populated in one system call and given back, and the allocator cuts the next states out of it. */
+/* A page that is touched for the first time costs a fault, which on a virtual machine takes longer
+ * than all else that a small service's birth does. While many are born, pages are therefore had by
+ * the dozen: a block is populated in one system call and given back, and the allocator cuts the
+ * next states out of it. */
 #define BURST_BIRTHS 16u
 #define BIRTH_BYTES ((size_t)24 << 10) /* what a small one takes */
 #define BURST_NS (50 * NS_PER_MS)
@@ -111,7 +112,8 @@ static int open_libraries(lua_State *L)
 {
 	libs_open(L);
 	require_open(L);
-	/* Every service has the table, whether it requires it or not: messages come by its protocols. */
+	/* Every service has the table, whether it requires it or not: messages come by its
+	 * protocols. */
 	luaL_requiref(L, "skynet", luaopen_skynet, 0);
 	return 0;
 }

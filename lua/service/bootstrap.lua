@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- The first Lua service: starts the others, then the user's `start` service, and ends.
 --
--- Tells the daemon how it went: "start_done"; "start_failed" with the reason when the start service threw, "boot_failed" when
--- one of ours did. By a message to .daemon, which wakes it, and by the environment, which stays when a start
--- service ends the node before the message is read.
+-- Tells the daemon how it went: "start_done"; "start_failed" with the reason when the start service
+-- threw, "boot_failed" when one of ours did. By a message to .daemon, which wakes it, and by the
+-- environment, which stays when a start service ends the node before the message is read.
 local skynet = require "skynet"
 require "skynet.manager"
 

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- clusteragent: the requests of one node that has connected to us (lua-core.md 6.2). The gate gives the frames.
+-- clusteragent: the requests of one node that has connected to us. The gate gives the frames.
 --
--- Requests reach their services in the order in which they came: one whose "@name" must be looked up holds back those
--- behind it. What they do there is concurrent.
+-- Requests reach their services in the order in which they came: one whose "@name" must be looked
+-- up holds back those behind it. What they do there is concurrent.
 local skynet = require "skynet"
 local core = require "skynet.cluster.core"
 local driver = require "skynet.socketdriver"

@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- clusterd: what a node knows of the others, and the names it has for them (lua-core.md 6.2). One per process.
+-- clusterd: what a node knows of the others, and the names it has for them. One per process.
 --
--- config[name] is an address, or false: declared down. A node that a caller asked for has a peer: its clustersender and a
--- queue in which the sender is told its address, so that two changes cannot overtake each other.
+-- config[name] is an address, or false: declared down. A node that a caller asked for has a peer:
+-- its clustersender and a queue in which the sender is told its address, so that two changes cannot
+-- overtake each other.
 local skynet = require "skynet"
 local commands = require "skynet.commands"
 local queue = require "skynet.queue"
@@ -64,7 +65,8 @@ local function wake(name)
 	end
 end
 
--- Tells the node's sender where it is now; true when it is connected, else false and why. In the queue of the peer.
+-- Tells the node's sender where it is now; true when it is connected, else false and why. In the
+-- queue of the peer.
 local function tell(peer, name)
 	local address = config[name]
 	if not peer.handle then

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- clusterproxy: a local service that stands for one of another node (lua-core.md 6.2): "lua" and "snax" messages are sent
--- on to it, answers come back. clusterd says once which.
+-- clusterproxy: a local service that stands for one of another node: "lua" and "snax" messages are
+-- sent on to it, answers come back. clusterd says once which.
 local skynet = require "skynet"
 local cluster = require "skynet.cluster"
 local netpack = require "skynet.netpack"
@@ -39,8 +39,8 @@ skynet.register_protocol {
 }
 
 skynet.register_protocol { name = "snax", id = skynet.PTYPE_SNAX, unpack = skynet.tostring, dispatch = forward }
--- "lua" is there from the start with an unpack of its own: requests of it arrive as the type below. A forwarded buffer is
--- ours, and this tostring frees it.
+-- "lua" is there from the start with an unpack of its own: requests of it arrive as the type below.
+-- A forwarded buffer is ours, and this tostring frees it.
 skynet.register_protocol { name = "raw", id = 250, unpack = netpack.tostring, dispatch = forward }
 
 skynet.forward_type({ [skynet.PTYPE_LUA] = 250 }, function() end)

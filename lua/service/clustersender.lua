@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- clustersender: our requests to one other node, over one connection (lua-core.md 6.2).
+-- clustersender: our requests to one other node, over one connection.
 --
--- The connection is made by clusterd's changenode, and anew by the first request after it was lost: one try, a request
--- fails with its reason. What goes beyond the original is off unless the configuration asks for it:
+-- The connection is made by clusterd's changenode, and anew by the first request after it was lost:
+-- one try, a request fails with its reason. What goes beyond the original is off unless the
+-- configuration asks for it:
 --   __reconnect = true      a lost connection is tried again by itself, after 1, 2, 4 ... 30 s
 --   __heartbeat = seconds   an idle node is asked for a name; any answer will do. None within that time: the
 --                           connection is closed and what waits on it fails
@@ -133,7 +134,8 @@ local function next_session()
 	return session
 end
 
--- A request of the connection's own, in one frame: its bytes, and the session under which its answer is waited for.
+-- A request of the connection's own, in one frame: its bytes, and the session under which its
+-- answer is waited for.
 local function own_request(address, ...)
 	local id, request = next_session(), nil
 	request, session = core.packrequest(address, id, skynet.packstring(...))
@@ -237,7 +239,8 @@ local function trace_frame(id)
 	return core.packtrace(tag)
 end
 
--- Raises unless there is a connection; it may be made here. Whoever waits for it goes on in the order of coming.
+-- Raises unless there is a connection; it may be made here. Whoever waits for it goes on in the
+-- order of coming.
 local function ensure_connection()
 	if down then
 		error(("cluster node [%s] is down"):format(node), 0)
@@ -259,7 +262,7 @@ local function reason(why)
 	return tostring(why)
 end
 
--- Sends and waits; gives the answer's bytes or raises.
+-- Sends and waits; returns the answer's bytes or raises.
 local function exchange(address, msg, size, ti)
 	msg = type(msg) == "userdata" and skynet.tostring(msg, size) or msg
 	ensure_connection()

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- cmemory: logs what is allocated, and ends (lua-core.md 7.6).
+-- cmemory: logs what is allocated, and ends.
 local skynet = require "skynet"
 local memory = require "skynet.memory"
 

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- console: each line on stdin launches a service, "name args" or "snax name args" (lua-core.md 7.6). Ends with stdin.
+-- console: each line on stdin launches a service, "name args" or "snax name args". Ends with stdin.
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 
@@ -24,7 +24,8 @@ skynet.start(function()
 				words[#words + 1] = word
 			end
 			if #words > 0 then
-				-- a start function may take long, and the next line is not its business
+				-- a start function may take long, and the next line is not its
+				-- business
 				skynet.fork(function()
 					local ok, why = pcall(launch, words)
 					if not ok then

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- .cslave: what programs that do not use skynet.harbor ask about the cluster. The control plane itself is
--- in C (harbor/); this service passes questions on.
+-- .cslave: what programs that do not use skynet.harbor ask about the cluster. The control plane
+-- itself is in C (harbor/); this service passes questions on.
 local skynet = require "skynet"
 local commands = require "skynet.commands"
 local harbor = require "skynet.harbor"

@@ -1,10 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- DATACENTER: the tree behind skynet.datacenter (lua-core.md 5.4).
+-- DATACENTER: the tree behind skynet.datacenter.
 local skynet = require "skynet"
 local commands = require "skynet.commands"
 
 local data = {}
--- The same tree of what is waited for: an inner node is { nodes = { key -> node } }, a leaf { responses ... }.
+-- The same tree of what is waited for: an inner node is { nodes = { key -> node } }, a leaf {
+-- responses ... }.
 local waiting = { nodes = {} }
 
 local command = {}
@@ -41,7 +42,7 @@ function command.QUERY(...)
 end
 
 -- Takes the leaf that the path meets out of the waiting tree, with the branch that only it needed.
--- Gives it, and whether the path ends there.
+-- Returns it, and whether the path ends there.
 local function take_waiting(path, n)
 	local node, cut, key = waiting, waiting, path[1]
 	for i = 1, n do

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- dbg COMMAND ...: asks the launcher, logs its answer, ends (lua-core.md 7.6).
+-- dbg COMMAND ...: asks the launcher, logs its answer, ends.
 local skynet = require "skynet"
 
 local words = table.pack(...)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- debug_agent: stands between a debug console and the service that is debugged (lua-core.md 5.13). When it ends, so does
--- the session.
+-- debug_agent: stands between a debug console and the service that is debugged. When it ends, so
+-- does the session.
 local skynet = require "skynet"
 local commands = require "skynet.commands"
 local debugchannel = require "skynet.debugchannel"

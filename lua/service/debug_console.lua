@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- debug_console [ip] port: commands for operators on a TCP port, by lines or by HTTP (lua-core.md 7.5). Whoever can
+-- debug_console [ip] port: commands for operators on a TCP port, by lines or by HTTP. Whoever can
 -- connect can run any code in this node: listen on loopback.
 local skynet = require "skynet"
 local core = require "skynet.core"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- gate: the frames of many clients go to their agents (lua-net.md 2.6). A client is delivered to the watchdog until
+-- gate: the frames of many clients go to their agents. A client is delivered to the watchdog until
 -- somebody takes it with forward.
 local skynet = require "skynet"
 local gateserver = require "snax.gateserver"

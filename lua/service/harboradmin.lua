@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- Commands of harborctl that are easier in Lua. The node launches this service with the first of them and sends it each
--- request as a text, the line that harborctl wrote: words between single blanks, with %XX for what a word cannot hold.
--- The answer is a text too: "+" and a JSON object, or "-" and { "error": why }.
+-- Commands of harborctl that are easier in Lua. The node launches this service with the first of
+-- them and sends it each request as a text, the line that harborctl wrote: words between single
+-- blanks, with %XX for what a word cannot hold. The answer is a text too: "+" and a JSON object, or
+-- "-" and { "error": why }.
 local skynet = require "skynet"
 local core = require "skynet.core"
 local harbor = require "skynet.harbor"
@@ -150,7 +151,8 @@ function command.call(who, ...)
 	error(values[2], 0)
 end
 
--- The stack of what a service of this node runs just now; it cannot answer meanwhile. nil: it runs nothing.
+-- The stack of what a service of this node runs just now; it cannot answer meanwhile. nil: it runs
+-- nothing.
 local function running(handle)
 	if not core.askstack(handle) then
 		return nil

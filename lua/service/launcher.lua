@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- .launcher: starts Lua services and knows which there are (lua-core.md 7.1).
+-- .launcher: starts Lua services and knows which there are.
 local skynet = require "skynet"
 local core = require "skynet.core"
 require "skynet.manager"

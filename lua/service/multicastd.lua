@@ -1,13 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- multicastd: the channels of skynet.multicast on this node (lua-core.md 5.5).
+-- multicastd: the channels of skynet.multicast on this node.
 --
--- A channel lives with the multicastd of its owner, the node whose harbor id is the low byte of its number. Messages go to the
--- owner, which gives them to its own listeners and one copy to each node that has any; so all hear one publisher in one
--- order.
+-- A channel lives with the multicastd of its owner, the node whose harbor id is the low byte of its
+-- number. Messages go to the owner, which gives them to its own listeners and one copy to each node
+-- that has any; so all hear one publisher in one order.
 --
--- Towards each other node there is one state machine, `attend`, for all of its channels: it waits for the link, finds the
--- multicastd there by its global name, joins all channels that are heard here, and waits for the end of that. So an owner
--- that is away costs one waiting task, however many its channels are, and whoever subscribed hears again when it is back.
+-- Towards each other node there is one state machine, `attend`, for all of its channels: it waits
+-- for the link, finds the multicastd there by its global name, joins all channels that are heard
+-- here, and waits for the end of that. So an owner that is away costs one waiting task, however
+-- many its channels are, and whoever subscribed hears again when it is back.
 local skynet = require "skynet"
 local commands = require "skynet.commands"
 local core = require "skynet.multicast.core"
@@ -43,8 +44,8 @@ end
 
 -- ---- listeners of this node ----
 
--- `told`: those of the list that want to hear of "lost" and "back". `joined`, of another node's channel: its owner knows
--- that we listen.
+-- `told`: those of the list that want to hear of "lost" and "back". `joined`, of another node's
+-- channel: its owner knows that we listen.
 local function new_group()
 	return { list = {}, index = {}, told = {}, sweep_at = SWEEP }
 end
@@ -117,7 +118,8 @@ end
 
 local attend
 
--- What there is of another node. `handle`: its multicastd, while we are joined. `waiting`: tokens of the tasks that need it.
+-- What there is of another node. `handle`: its multicastd, while we are joined. `waiting`: tokens
+-- of the tasks that need it.
 local function peer_of(channel)
 	local id = owner_of(channel)
 	if here == 0 or id == 0 then
@@ -213,7 +215,8 @@ local function lost(peer, why)
 	end
 end
 
--- One session with the peer: from finding it to its end. Returns how long it lasted, in centiseconds.
+-- One session with the peer: from finding it to its end. Returns how long it lasted, in
+-- centiseconds.
 local function session(peer)
 	harbor.connect(peer.id)
 	peer.linked = true
@@ -443,7 +446,8 @@ end
 
 -- ---- how others find us ----
 
--- By a global name, which is asked for until we have it: an earlier life of this node may still hold it.
+-- By a global name, which is asked for until we have it: an earlier life of this node may still
+-- hold it.
 local function take_name()
 	while not pcall(harbor.register, name_of(here)) do
 		skynet.sleep(100)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- service_cell: the body of a service whose code is a function (skynet.service, lua-core.md 5.7). Its first request brings
--- the code; what that dispatches takes the place of our dispatch.
+-- service_cell: the body of a service whose code is a function (skynet.service). Its first request
+-- brings the code; what that dispatches takes the place of our dispatch.
 local skynet = require "skynet"
 
 local real_start = skynet.start

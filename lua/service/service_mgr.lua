@@ -1,14 +1,15 @@
 -- SPDX-License-Identifier: MIT
--- .service: one instance of a service per node, or in the whole cluster (lua-core.md 7.2).
+-- .service: one instance of a service per node, or in the whole cluster.
 --
--- Every reply is a value, or nil and a text. Global ones (key "@name") live with the manager that owns
--- the global name SERVICE, on the master's node; the others ask it and keep the answer.
+-- Every reply is a value, or nil and a text. Global ones (key "@name") live with the manager that
+-- owns the global name SERVICE, on the master's node; the others ask it and keep the answer.
 local skynet = require "skynet"
 local harbor = require "skynet.harbor"
 require "skynet.manager"
 
--- key -> handle, or error text, or while nobody knows yet { [i] = response of who asked, asked = { { source =, session =,
--- launches = does this one launch it?, since = } }, launching = our task that does }
+-- key -> handle, or error text, or while nobody knows yet { [i] = response of who asked, asked = {
+-- { source =, session =, launches = does this one launch it?, since = } }, launching = our task
+-- that does }
 local running = {}
 local abroad = {}      -- who waits for the manager of the master's node: { name =, source =, since = } -> true
 local look_for_rings   -- below
@@ -24,7 +25,8 @@ local function settle(key, value, why)
 	end
 end
 
--- Answers with the service under `key`; `make(...)` creates it if nobody has. No `make`: waits for somebody.
+-- Answers with the service under `key`; `make(...)` creates it if nobody has. No `make`: waits for
+-- somebody.
 local function serve(key, make, ...)
 	local entry = running[key]
 	if type(entry) == "number" then
@@ -81,8 +83,8 @@ end
 
 local leaving = { __close = function(who) abroad[who] = nil end }
 
--- Every request is passed on: one that waits for a name must not hold up the one that launches it. Only what
--- lives is kept, for as long as it does: a restarted master has other services.
+-- Every request is passed on: one that waits for a name must not hold up the one that launches it.
+-- Only what lives is kept, for as long as it does: a restarted master has other services.
 local function ask_global(what, name, ...)
 	local key = "@" .. key_of(name, ...)
 	if running[key] then
@@ -137,7 +139,8 @@ local function started_for(entry)
 	return ok and handle or nil
 end
 
--- Several lines: where the new service stands in its start function, who launches it, who waits for it.
+-- Several lines: where the new service stands in its start function, who launches it, who waits for
+-- it.
 local function describe_pending(entry)
 	local lines = {}
 	local handle = started_for(entry)
@@ -175,7 +178,8 @@ local function holds_start(handle, session)
 	return text ~= nil and text == trace(session)
 end
 
--- key -> handle of the service that starts under it, and key -> key that its start function waits for.
+-- key -> handle of the service that starts under it, and key -> key that its start function waits
+-- for.
 local function waits()
 	local list, handles, keys, next_key = pending(), {}, {}, {}
 	for key, entry in pairs(list) do
@@ -225,7 +229,8 @@ function look_for_rings()
 	end
 end
 
--- Who waits for what: { { name =, source =, starts = handle of the service that comes up, seconds = } ... }
+-- Who waits for what: { { name =, source =, starts = handle of the service that comes up, seconds =
+-- } ... }
 function command.WAITING()
 	local rows, now = {}, skynet.now()
 	local function row(name, who, handle)

@@ -1,13 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- service_provider: the named services of this node behind skynet.service (lua-core.md 5.7).
+-- service_provider: the named services of this node behind skynet.service.
 --
--- Ours: one that has ended is forgotten, so the next LAUNCH starts it again. Every reply of LAUNCH and QUERY is a
--- handle, or nil and a text.
+-- Ours: one that has ended is forgotten, so the next LAUNCH starts it again. Every reply of LAUNCH
+-- and QUERY is a handle, or nil and a text.
 local skynet = require "skynet"
 local commands = require "skynet.commands"
 require "skynet.manager"
 
--- name -> { status = "waiting" (only asked for) | "booting" | "running" | "failed", handle, why, init, time,
+-- name -> { status = "waiting" (only asked for) | "booting" | "running" | "failed", handle, why,
+-- init, time,
 --           [i] = response of who waits }
 local services = {}
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- sharedatad: tells readers of shared data and datasheets that there is a new version (lua-core.md 5.8, 5.9). The versions themselves are
--- found without it (skynet.sharetable.core).
+-- sharedatad: tells readers of shared data and datasheets that there is a new version. The versions
+-- themselves are found without it (skynet.sharetable.core).
 local skynet = require "skynet"
 local commands = require "skynet.commands"
 local core = require "skynet.sharetable.core"
@@ -16,7 +16,8 @@ local function answer(name, ...)
 	end
 end
 
--- Answers with the number of the version once it is not `version` any more; nothing if the name ends.
+-- Answers with the number of the version once it is not `version` any more; nothing if the name
+-- ends.
 function command.monitor(name, version)
 	local newest = core.current(name)
 	if newest ~= version then

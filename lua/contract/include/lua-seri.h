@@ -2,8 +2,8 @@
 #ifndef HARBORD_LUA_SERI_H
 #define HARBORD_LUA_SERI_H
 /*
- * Serialisation of Lua values for C libraries: lua_CFunctions, the same as skynet.pack and skynet.unpack
- * (lua-core.md 3.10 and 4).
+ * Serialisation of Lua values for C libraries: lua_CFunctions, the same as skynet.pack and
+ * skynet.unpack.
  */
 #include <lua.h>
 #ifdef __cplusplus

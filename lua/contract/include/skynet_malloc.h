@@ -2,19 +2,20 @@
 #ifndef HARBORD_SKYNET_MALLOC_H
 #define HARBORD_SKYNET_MALLOC_H
 /*
- * Memory of C services and C Lua libraries (lua-core.md 2.3): what messages and socket buffers are made of.
+ * Memory of C services and C Lua libraries: what messages and socket buffers are made of.
  *
- * Every block has room for a message's header in front of it. That is why a block that is handed over
- * (PTYPE_TAG_DONTCOPY, SOCKET_BUFFER_MEMORY, light userdata and size to skynet.send) becomes a message without a
- * copy, and why nothing but these functions may make a block that is handed over, or free one that was received. It
- * costs 32 bytes a block. Blocks of an alignment above 16 are copied when they are handed to skynet_send or
- * to a socket; to Lua (skynet.send, skynet.ret, socketdriver.send) they must not be handed.
+ * Every block has room for a message's header in front of it. That is why a block that is handed
+ * over (PTYPE_TAG_DONTCOPY, SOCKET_BUFFER_MEMORY, light userdata and size to skynet.send) becomes a
+ * message without a copy, and why nothing but these functions may make a block that is handed over,
+ * or free one that was received. It costs 32 bytes a block. Blocks of an alignment above 16 are
+ * copied when they are handed to skynet_send or to a socket; to Lua (skynet.send, skynet.ret,
+ * socketdriver.send) they must not be handed.
  *
- * As the contract has it, the plain names are these functions from here on: so that `free` in the same file fits. Define
- * SKYNET_MALLOC_PLAIN_NAMES before the inclusion to keep the C library's.
+ * As the contract has it, the plain names are these functions from here on: so that `free` in the
+ * same file fits. Define SKYNET_MALLOC_PLAIN_NAMES before the inclusion to keep the C library's.
  *
- * Threads: any. Failure: none gives NULL for want of memory; the process ends with "xmalloc: Out of memory
- * trying to allocate N bytes" on stderr.
+ * Threads: any. Failure: none returns NULL for want of memory; the process ends with "xmalloc: Out
+ * of memory trying to allocate N bytes" on stderr.
  */
 #include <stddef.h>
 #include <stdlib.h>
@@ -31,7 +32,8 @@ void *skynet_memalign(size_t alignment, size_t size);
 void *skynet_aligned_alloc(size_t alignment, size_t size);
 int skynet_posix_memalign(void **ret, size_t alignment, size_t size); /* 0 or EINVAL */
 char *skynet_strdup(const char *s);
-/* What lua_Alloc does, without its first argument. Not for blocks of the functions above. NULL: no memory. */
+/* What lua_Alloc does, without its first argument. Not for blocks of the functions above. NULL: no
+ * memory. */
 void *skynet_lalloc(void *p, size_t old_size, size_t size);
 
 #ifdef __cplusplus

@@ -2,14 +2,15 @@
 #ifndef HARBORD_SKYNET_SOCKET_H
 #define HARBORD_SKYNET_SOCKET_H
 /*
- * Sockets for C services (lua-net.md 1.2 to 1.4). What happens to a socket arrives at its owner as
+ * Sockets for C services. What happens to a socket arrives at its owner as
  * PTYPE_SOCKET messages of source 0 and session 0.
  *
- * Ids are 1 and up; -1 is failure, with a line in the log. Sends give 0, or -1: no such socket, it is closing, or its
- * queue is full. A buffer that is given to a send is taken in every case, unless it is a RAWPOINTER.
+ * Ids are 1 and up; -1 is failure, with a line in the log. Sends return 0, or -1: no such socket,
+ * it is closing, or its queue is full. A buffer that is given to a send is taken in every case,
+ * unless it is a RAWPOINTER.
  *
- * Not there yet: UDP (every such function logs that and gives -1), and SOCKET_BUFFER_OBJECT (logs, -1, and the object
- * stays the caller's).
+ * Not there yet: UDP (every such function logs that and returns -1), and SOCKET_BUFFER_OBJECT
+ * (logs, -1, and the object stays the caller's).
  *
  * Threads: any, as long as the service lives.
  */
@@ -29,8 +30,8 @@ struct skynet_context;
 #define SKYNET_SOCKET_TYPE_UDP 6
 #define SKYNET_SOCKET_TYPE_WARNING 7
 
-/* With a buffer (DATA, UDP): `ud` bytes, which the receiver frees by skynet_free. Without: a text of the rest of the
- * message follows the struct; it has no NUL. */
+/* With a buffer (DATA, UDP): `ud` bytes, which the receiver frees by skynet_free. Without: a text
+ * of the rest of the message follows the struct; it has no NUL. */
 struct skynet_socket_message {
 	int type;
 	int id;
@@ -52,7 +53,8 @@ struct socket_sendbuffer {
 int skynet_socket_sendbuffer(struct skynet_context *ctx, struct socket_sendbuffer *buffer);
 int skynet_socket_sendbuffer_lowpriority(struct skynet_context *ctx, struct socket_sendbuffer *buffer);
 
-/* host NULL or "": 0.0.0.0. Resolves and binds on this thread; CONNECT tells the port. Accepts after _start. */
+/* host NULL or "": 0.0.0.0. Resolves and binds on this thread; CONNECT tells the port. Accepts
+ * after _start. */
 int skynet_socket_listen(struct skynet_context *ctx, const char *host, int port, int backlog);
 int skynet_socket_connect(struct skynet_context *ctx, const char *host, int port);
 int skynet_socket_bind(struct skynet_context *ctx, int fd);

@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- skynet.cluster: calls to services of other nodes by the node's name (lua-core.md 6.2), independent of the harbor
+-- skynet.cluster: calls to services of other nodes by the node's name, independent of the harbor
 -- cluster and byte for byte what the original speaks.
 --
--- A node's requests go through one service of ours, its clustersender. Until we know its handle, calls and sends wait in
--- one line, so a caller's messages leave in the order in which it made them.
+-- A node's requests go through one service of ours, its clustersender. Until we know its handle,
+-- calls and sends wait in one line, so a caller's messages leave in the order in which it made
+-- them.
 local skynet = require "skynet"
 
 local cluster = {}
@@ -43,7 +44,8 @@ local function queue_for(node)
 	return token
 end
 
--- Yields until the token's turn has come; ti centiseconds at most. The sender, or nil and why there is none.
+-- Yields until the token's turn has come; ti centiseconds at most. The sender, or nil and why there
+-- is none.
 local function await(token, ti)
 	if not token.ready then
 		if not ti then
@@ -70,7 +72,8 @@ local function sender_of(node, ti)
 	return sender
 end
 
--- get_sender(node) -> handle. Yields until the node is known and answers; raises if it is absent, down or refuses.
+-- get_sender(node) -> handle. Yields until the node is known and answers; raises if it is absent,
+-- down or refuses.
 function cluster.get_sender(node)
 	return sender_of(node)
 end
@@ -82,8 +85,8 @@ local function note_trace(node)
 	end
 end
 
--- call(node, address, ...) -> the answer. address: handle; "@name", registered there; other string, a name of the node.
--- Raises "call failed: WHY".
+-- call(node, address, ...) -> the answer. address: handle; "@name", registered there; other string,
+-- a name of the node. Raises "call failed: WHY".
 function cluster.call(node, address, ...)
 	local request = skynet.packstring(...)
 	local sender = sender_of(node)
@@ -91,7 +94,8 @@ function cluster.call(node, address, ...)
 	return skynet.call(sender, "lua", "req", address, request)
 end
 
--- Ours: the same, but raises "call failed: timeout" after ti centiseconds, connecting and waiting for the node included.
+-- Ours: the same, but raises "call failed: timeout" after ti centiseconds, connecting and waiting
+-- for the node included.
 function cluster.calltimeout(ti, node, address, ...)
 	local request = skynet.packstring(...)
 	local till = skynet.now() + ti
@@ -123,7 +127,8 @@ function cluster.query(node, name)
 	return skynet.call(sender_of(node), "lua", "req", 0, skynet.packstring(name))
 end
 
--- open(port[, maxclient]) or open(name of our own in the configuration[, maxclient]) -> ip, port. Raises.
+-- open(port[, maxclient]) or open(name of our own in the configuration[, maxclient]) -> ip, port.
+-- Raises.
 function cluster.open(port, maxclient)
 	if type(port) == "string" then
 		return skynet.call(clusterd, "lua", "listen", port, nil, maxclient)
@@ -148,12 +153,14 @@ function cluster.unregister(name)
 	return skynet.call(clusterd, "lua", "unregister", name)
 end
 
--- proxy(node, address) or proxy "node@name", "node.name" -> handle of a local service that stands for it.
+-- proxy(node, address) or proxy "node@name", "node.name" -> handle of a local service that stands
+-- for it.
 function cluster.proxy(node, address)
 	return skynet.call(clusterd, "lua", "proxy", node, address)
 end
 
--- snax(node, name[, handle]) -> snax object of a service there; default: the unique one of that name.
+-- snax(node, name[, handle]) -> snax object of a service there; default: the unique one of that
+-- name.
 function cluster.snax(node, name, handle)
 	local found, snax = pcall(require, "skynet.snax")
 	if not found then

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- skynet.commands: the protocol "lua" of a service as tables of functions. The first value of a message is the name of
--- the function, the others are its arguments. It is what the services of a node are written with.
+-- skynet.commands: the protocol "lua" of a service as tables of functions. The first value of a
+-- message is the name of the function, the others are its arguments. It is what the services of a
+-- node are written with.
 local skynet = require "skynet"
 
 local commands = {}
@@ -17,10 +18,11 @@ local function answer(session, f, ...)
 	end
 end
 
--- serve { returns = table, answers = table, source = boolean } from now on. What a function of `returns` returns is the
--- answer to a call; a function of `answers` answers by itself, now or later. Each of the tables may be absent. With
--- `source` the functions get the address of the sender in front of their arguments. A name that is in neither table is
--- an error of the caller: "unknown command NAME".
+-- serve { returns = table, answers = table, source = boolean } from now on. What a function of
+-- `returns` returns is the answer to a call; a function of `answers` answers by itself, now or
+-- later. Each of the tables may be absent. With `source` the functions get the address of the
+-- sender in front of their arguments. A name that is in neither table is an error of the caller:
+-- "unknown command NAME".
 function commands.serve(how)
 	local returns, answers = how.returns or {}, how.answers or {}
 	if how.source then

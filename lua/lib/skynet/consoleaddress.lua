@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Addresses as operators write them: ":0300000a", "a" (of this node), ".name", a global name. Returns the handle, or
--- raises. A name that somebody registered comes before the number that it could be ("FACE").
+-- Addresses as operators write them: ":0300000a", "a" (of this node), ".name", a global name.
+-- Returns the handle, or raises. A name that somebody registered comes before the number that it
+-- could be ("FACE").
 local skynet = require "skynet"
 local harbor = require "skynet.harbor"
 

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- The commands of debug_console (lua-core.md 7.5): name -> { help, function(line, words ...) }. A function gives one
--- result, which is shown, or raises a text. `line` is { fd = the console's socket, text = the whole line, http = is it a
--- request of HTTP? }; line.take_over(f): f gets the lines that follow as long as the command runs, "cont" is the last; nil
--- when the connection ends.
+-- The commands of debug_console: name -> { help, function(line, words ...) }. A function returns
+-- one result, which is shown, or raises a text. `line` is { fd = the console's socket, text = the
+-- whole line, http = is it a request of HTTP? }; line.take_over(f): f gets the lines that follow as
+-- long as the command runs, "cont" is the last; nil when the connection ends.
 local skynet = require "skynet"
 local core = require "skynet.core"
 local address = require "skynet.consoleaddress"

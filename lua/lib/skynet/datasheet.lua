@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- skynet.datasheet: sheets as tables that follow updates in place (lua-core.md 5.9). A table is filled from the shared bytes
--- when it is first looked at, and is an ordinary table from then on.
+-- skynet.datasheet: sheets as tables that follow updates in place. A table is filled from the
+-- shared bytes when it is first looked at, and is an ordinary table from then on.
 local skynet = require "skynet"
 local core = require "skynet.datasheet.core"
 

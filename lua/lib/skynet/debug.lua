@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The debug protocol of every service (lua-core.md 5.10, 5.11); loaded when its first message comes.
+-- The debug protocol of every service; loaded when its first message comes.
 local skynet = require "skynet"
 
 local command, extra = {}, {}
@@ -8,7 +8,8 @@ function command.MEM()
 	skynet.retpack(collectgarbage "count")
 end
 
--- What the service keeps of shared code and tables: { count =, bytes =, old =, old_bytes = }, old: there are newer versions.
+-- What the service keeps of shared code and tables: { count =, bytes =, old =, old_bytes = }, old:
+-- there are newer versions.
 function command.SHARED()
 	skynet.retpack(require "skynet.sharetable.core".held())
 end

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The rarely used part of the skynet table (lua-core.md 3.7); loaded when the first of it is asked for.
+-- The rarely used part of the skynet table; loaded when the first of it is asked for.
 local skynet = require "skynet"
 
 -- "COUNT\tsessions:[a,b]\n" -> traceback: tasks that wait at the same place are one entry.

@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Runs a piece of Lua inside a living service (debug command RUN, lua-core.md 5.12).
+-- Runs a piece of Lua inside a living service (debug command RUN).
 local skynet = require "skynet"
 local core = require "skynet.core"
 
--- name -> table: every upvalue of the functions, and of the functions among them, that is a table. The nearest wins.
+-- name -> table: every upvalue of the functions, and of the functions among them, that is a table.
+-- The nearest wins.
 local function tables_of(list)
 	local found, seen = {}, {}
 	while #list > 0 do
@@ -27,7 +28,7 @@ local function tables_of(list)
 	return found
 end
 
--- Gives true or false, and what was printed (with the error behind it).
+-- Returns true or false, and what was printed (with the error behind it).
 return function(source, filename, ...)
 	local output = {}
 	local function show(...)

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- skynet.mqueue: messages that are served strictly one at a time, by their own protocol "queue" (lua-core.md 5.6). Kept for
--- old programs; skynet.queue does more, and is what this stands on: the task of each message waits for its turn.
+-- skynet.mqueue: messages that are served strictly one at a time, by their own protocol "queue".
+-- Kept for old programs; skynet.queue does more, and is what this stands on: the task of each
+-- message waits for its turn.
 local skynet = require "skynet"
 local queue = require "skynet.queue"
 
@@ -47,7 +48,8 @@ skynet.register_protocol {
 	end,
 }
 
--- register(f), once: f(...) serves the messages; what it returns is the answer. What came before waits for it.
+-- register(f), once: f(...) serves the messages; what it returns is the answer. What came before
+-- waits for it.
 function mqueue.register(f)
 	assert(type(f) == "function", "mqueue.register needs a function")
 	assert(not handler, "mqueue.register was called already")

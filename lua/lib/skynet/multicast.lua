@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- skynet.multicast: channels that whoever subscribes hears (lua-core.md 5.5), also on other nodes. The service multicastd
--- of each node keeps who listens; the channel belongs to the node that made it, whose harbor id is its low byte.
+-- skynet.multicast: channels that whoever subscribes hears, also on other nodes. The service
+-- multicastd of each node keeps who listens; the channel belongs to the node that made it, whose
+-- harbor id is its low byte.
 local skynet = require "skynet"
 local core = require "skynet.multicast.core"
 
@@ -11,7 +12,8 @@ skynet.init(function()
 	multicastd = skynet.uniqueservice "multicastd"
 end)
 
--- channel -> the subscribed objects of it. Whoever subscribed hears, also if the program kept no object.
+-- channel -> the subscribed objects of it. Whoever subscribed hears, also if the program kept no
+-- object.
 local objects = {}
 
 local function keep(self, id)
@@ -41,9 +43,9 @@ local function id_of(self)
 	return assert(self.channel, "the channel was deleted")
 end
 
--- Yields until this service hears the channel, which it does until `unsubscribe` or `delete`, over every loss of the link to
--- the channel's owner. One that was deleted, or never was, stays silent. Raises when the owner cannot be reached; then
--- the object is as it was before.
+-- Yields until this service hears the channel, which it does until `unsubscribe` or `delete`, over
+-- every loss of the link to the channel's owner. One that was deleted, or never was, stays silent.
+-- Raises when the owner cannot be reached; then the object is as it was before.
 function channel:subscribe()
 	local id = id_of(self)
 	if self.subscribed then
@@ -75,13 +77,14 @@ function channel:unsubscribe()
 	end
 end
 
--- Yields until the message is on its way; those who listen get it later, this service as well if it listens. Raises when the
--- owner of the channel cannot be reached.
+-- Yields until the message is on its way; those who listen get it later, this service as well if it
+-- listens. Raises when the owner of the channel cannot be reached.
 function channel:publish(...)
 	skynet.call(multicastd, "lua", "PUB", id_of(self), self.pack(...))
 end
 
--- Ends the channel for everybody; who gave an `event` function is told. The object cannot be used any more.
+-- Ends the channel for everybody; who gave an `event` function is told. The object cannot be used
+-- any more.
 function channel:delete()
 	local id = id_of(self)
 	skynet.send(multicastd, "lua", "DEL", id)
@@ -94,10 +97,11 @@ function channel:__tostring()
 	return ("[Multicast:%x]"):format(self.channel or 0)
 end
 
--- new([conf]): conf.channel is a channel that exists, else there is a new one (and the call yields); conf.dispatch(channel,
--- source, ...) hears it; conf.pack and conf.unpack in place of skynet's. Ours: conf.event(channel, what, why) is told, while
--- subscribed, when messages may be missing ("lost": no link to the owner, "back": there is again) and when there
--- will be no more ("gone": the channel was deleted, or its node ended).
+-- new([conf]): conf.channel is a channel that exists, else there is a new one (and the call
+-- yields); conf.dispatch(channel, source, ...) hears it; conf.pack and conf.unpack in place of
+-- skynet's. Ours: conf.event(channel, what, why) is told, while subscribed, when messages may be
+-- missing ("lost": no link to the owner, "back": there is again) and when there will be no more
+-- ("gone": the channel was deleted, or its node ended).
 function multicast.new(conf)
 	conf = conf or {}
 	local self = {
@@ -117,7 +121,8 @@ local function dispatch(self, source, ...)
 	end
 end
 
--- Several objects of one channel: the message can be unpacked only now, and each of them hears it in a task of its own.
+-- Several objects of one channel: the message can be unpacked only now, and each of them hears it
+-- in a task of its own.
 local function hear_all(list, source, msg, size)
 	core.unpack(function(m, n)
 		for _, self in ipairs(list) do

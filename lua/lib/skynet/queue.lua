@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- skynet.queue: critical sections, first come first served, re-entrant (lua-core.md 5.1). One that is killed while it
+-- skynet.queue: critical sections, first come first served, re-entrant. One that is killed while it
 -- is inside, or waits, is out: the next one comes in.
 local skynet = require "skynet"
 

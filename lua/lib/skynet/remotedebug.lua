@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The debugger inside of a service (lua-core.md 5.13); loaded by the debug command REMOTEDEBUG. Lines come over a
+-- The debugger inside of a service; loaded by the debug command REMOTEDEBUG. Lines come over a
 -- channel (skynet.debugchannel), what is shown goes to the console's socket.
 --
 -- Only the task that is looked at stops; the service serves the others meanwhile.

@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- require in a task (lua-core.md 5.14): modules may wait for answers while they load, others who want the same
--- module wait for it, and what it gave to skynet.init runs before require returns.
+-- require in a task: modules may wait for answers while they load, others who want the same
+-- module wait for it, and what it passed to skynet.init runs before require returns.
 --
 -- lua/load/require.c calls M.require for modules that are not loaded yet.
 local skynet = require "skynet"
 
 local M = {}
-local loading = {}  -- name -> { owner = thread, waiting = { threads }, value = what the loader gave }
+local loading = {}  -- name -> { owner = thread, waiting = { threads }, value = what the loader returned }
 local blocked = {}  -- thread -> name of the module it waits for
 local inits = {}    -- thread -> functions given to skynet.init by the module it loads just now
 

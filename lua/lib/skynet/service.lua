@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- skynet.service: services by name whose code is a function (lua-core.md 5.7). One of a name per node; the service
+-- skynet.service: services by name whose code is a function. One of a name per node; the service
 -- service_provider knows them. Every function yields.
 local skynet = require "skynet"
 
@@ -16,9 +16,10 @@ local function check_name(name)
 	assert(type(name) == "string", "the name of a service is a string")
 end
 
--- new(name, f, ...): the handle of the service of that name. If there is none it is started: f(...) runs in it, then the
--- function that f gave to skynet.start. f travels as bytecode, so it may use globals and nothing else from outside; the
--- arguments must be serializable. Raises why it failed, and so do all later calls until close(name).
+-- new(name, f, ...): the handle of the service of that name. If there is none it is started: f(...)
+-- runs in it, then the function that f passed to skynet.start. f travels as bytecode, so it may use
+-- globals and nothing else from outside; the arguments must be serializable. Raises why it failed,
+-- and so do all later calls until close(name).
 function service.new(name, f, ...)
 	check_name(name)
 	assert(type(f) == "function", "the code of a service is a function")
@@ -35,7 +36,8 @@ function service.query(name)
 	return handle or error(why, 2)
 end
 
--- close(name): kills it and gives true; false if it does not run. A failed one may be started anew afterwards.
+-- close(name): kills it and returns true; false if it does not run. A failed one may be started
+-- anew afterwards.
 function service.close(name)
 	check_name(name)
 	return ask("CLOSE", name)

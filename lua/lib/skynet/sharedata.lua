@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- skynet.sharedata: configuration trees that all services of this node read (lua-core.md 5.8). The data are images (see
--- skynet.sharetable); the service sharedatad tells readers of new versions. All functions but flush may yield.
+-- skynet.sharedata: configuration trees that all services of this node read. The data are images
+-- (see skynet.sharetable); the service sharedatad tells readers of new versions. All functions but
+-- flush may yield.
 local skynet = require "skynet"
 local core = require "skynet.sharetable.core"
 local corelib = require "skynet.sharedata.corelib"
@@ -68,7 +69,8 @@ function sharedata.new(name, v, ...)
 	skynet.call(service, "lua", "changed", full_name(name))
 end
 
--- update(name, v, ...): readers of the version before see this one from their next access after a while on.
+-- update(name, v, ...): readers of the version before see this one from their next access after a
+-- while on.
 function sharedata.update(name, v, ...)
 	core.publish(full_name(name), content(v, ...), true)
 	skynet.call(service, "lua", "changed", full_name(name))

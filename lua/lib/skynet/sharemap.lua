@@ -1,8 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- skynet.sharemap: one service writes a struct, others read its newest version (lua-core.md 5.9). A version is the struct
--- as a sproto message in a cell of skynet.stm; the types are those of sproto slot 0. Nothing here yields.
+-- skynet.sharemap: one service writes a struct, others read its newest version. A version is the
+-- struct as a sproto message in a cell of skynet.stm; the types are those of sproto slot 0. Nothing
+-- here yields.
 --
--- Writers and readers are looked at like tables (fields, pairs). Their methods hide fields of the same names.
+-- Writers and readers are looked at like tables (fields, pairs). Their methods hide fields of the
+-- same names.
 local stm = require "skynet.stm"
 local loader = require "sprotoloader"
 
@@ -57,7 +59,7 @@ function sharemap.writer(typename, t)
 end
 
 -- reader(type, pointer) -> the newest version as it is now. The pointer is taken.
---   r:update()  the newest version of now; gives whether it is another one
+--   r:update()  the newest version of now; returns whether it is another one
 function sharemap.reader(typename, pointer)
 	local cell = stm.newcopy(pointer)
 	local sp = types()

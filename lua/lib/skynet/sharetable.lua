@@ -1,13 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- skynet.sharetable: tables that all services of this node read without a copy of their own (lua-core.md 5.9). Their
--- data is outside every Lua heap; what a service holds are proxies (lua/modules/share/sharetable.c). What loads may yield.
+-- skynet.sharetable: tables that all services of this node read without a copy of their own. Their
+-- data is outside every Lua heap; what a service holds are proxies
+-- (lua/modules/share/sharetable.c). What loads may yield.
 local skynet = require "skynet"
 local service = require "skynet.service"
 local core = require "skynet.sharetable.core"
 
 local sharetable = {}
 
--- The service shows what is shared: debug INFO gives { name = { version =, size = } }.
+-- The service shows what is shared: debug INFO returns { name = { version =, size = } }.
 local function manager()
 	local skynet = require "skynet"
 	local core = require "skynet.sharetable.core"
@@ -37,9 +38,9 @@ local function new_name(name)
 	return full
 end
 
--- loadfile(filename, ...), loadstring(name, source, ...), loadtable(name, t): the new current version of the name (of the
--- file name). The chunk runs with the arguments in a state of its own: they are booleans, numbers, light userdata
--- or C functions without upvalues.
+-- loadfile(filename, ...), loadstring(name, source, ...), loadtable(name, t): the new current
+-- version of the name (of the file name). The chunk runs with the arguments in a state of its own:
+-- they are booleans, numbers, light userdata or C functions without upvalues.
 function sharetable.loadfile(filename, ...)
 	core.load(new_name(filename), filename, nil, ...)
 end
@@ -101,7 +102,8 @@ local function replace_locals(co, gone, visit)
 	end
 end
 
--- Sets every reference to these proxies to nil: in tables (as values), upvalues, locals, user values.
+-- Sets every reference to these proxies to nil: in tables (as values), upvalues, locals, user
+-- values.
 local function clear(vanished)
 	local gone, seen, queue = {}, {}, {}
 	for i = 1, #vanished do
@@ -170,8 +172,8 @@ local function clear(vanished)
 	end
 end
 
--- update(name, ...): every reference of this service to an older version of the names is one to the current version;
--- those to subtables that are no more become nil.
+-- update(name, ...): every reference of this service to an older version of the names is one to the
+-- current version; those to subtables that are no more become nil.
 function sharetable.update(...)
 	for _, name in ipairs { ... } do
 		local vanished = core.update(full_name(name))

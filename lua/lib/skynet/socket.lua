@@ -3,9 +3,10 @@
 -- skynet.socket: sockets for code that reads as if it waited.
 --
 -- Every id that this service has opened or started is an object in `sockets`. Its bytes lie in a
--- buffer of the driver (C). A read that finds enough there returns at once; another leaves in `need`
--- what it waits for and sleeps on the object. When data arrive, driver.feed appends them and reads
--- for the sleeper in one call, so a waiting reader costs one wake-up and nothing is searched twice.
+-- buffer of the driver (C). A read that finds enough there returns at once; another leaves in
+-- `need` what it waits for and sleeps on the object. When data arrive, driver.feed appends them and
+-- reads for the sleeper in one call, so a waiting reader costs one wake-up and nothing is searched
+-- twice.
 --
 --   connecting  waits for CONNECT or ERROR         connected  until CLOSE or ERROR
 --   need        what the one reader waits for: a separator (string), a number of bytes, 0 for any
@@ -43,8 +44,8 @@ end
 
 -- ---- waking those who wait ----
 --
--- Memory may end at any call. Then the same event comes again, so each of these first wakes and then
--- notes that it has.
+-- Memory may end at any call. Then the same event comes again, so each of these first wakes and
+-- then notes that it has.
 
 local function wake_reader(s)
 	if s.need then
@@ -76,7 +77,8 @@ end
 
 -- ---- events ----
 
--- What the buffer may hold. Whoever asks for a number of bytes, or for the whole stream, knows what he does.
+-- What the buffer may hold. Whoever asks for a number of bytes, or for the whole stream, knows what
+-- he does.
 local function limit_of(s, need)
 	if type(need) == "number" and need > 0 then
 		return math.huge
@@ -204,8 +206,8 @@ end
 
 -- Waits for the CONNECT of an id. The object, or nil and what went wrong.
 local function connect(id, accept, listens)
-	-- Fields that change have their place from the start, and are false in place of nil: a key that comes and goes
-	-- makes Lua rehash the table again and again.
+	-- Fields that change have their place from the start, and are false in place of nil: a key
+	-- that comes and goes makes Lua rehash the table again and again.
 	local s = {
 		id = id,
 		buffer = driver.buffer(),
@@ -441,11 +443,11 @@ function socket.limit(id, n)
 	s.high = n and math.min(n, PAUSE_AT) or PAUSE_AT
 end
 
--- Ours: writelimit(id [, bytes [, policy]]). At most so many bytes wait for the peer of this socket (0:
--- as configured, net.write_queue; nil: as it is). What happens at the bound is the policy: "close" ends
--- the socket, "error" only lets the write return false; the callback of socket.warning hears 0 when all
--- has gone out. A listener's bound is that of the connections it accepts later. Returns bytes and policy,
--- or false: no such socket.
+-- Ours: writelimit(id [, bytes [, policy]]). At most so many bytes wait for the peer of this socket
+-- (0: as configured, net.write_queue; nil: as it is). What happens at the bound is the policy:
+-- "close" ends the socket, "error" only lets the write return false; the callback of socket.warning
+-- hears 0 when all has gone out. A listener's bound is that of the connections it accepts later.
+-- Returns bytes and policy, or false: no such socket.
 socket.writelimit = driver.writelimit
 
 function socket.warning(id, callback)

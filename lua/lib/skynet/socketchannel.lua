@@ -1,11 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- skynet.socketchannel: a TCP client that connects when it is needed and gives each request its answer
--- (lua-net.md 2.1).
+-- skynet.socketchannel: a TCP client that connects when it is needed and gives each request its
+-- answer.
 --
--- One connection is one object `link`; a task reads its answers. Who waits for an answer is a waiter, in `link.line`
--- (order mode: first come, first served) or `link.sessions` (session mode). When a link ends, for whatever reason, all
--- its waiters fail, and whoever holds the link object sees that it is not the channel's any more. What programs hold is a
--- shell around the channel: the task that reads holds the channel, so only the shell can be collected.
+-- One connection is one object `link`; a task reads its answers. Who waits for an answer is a
+-- waiter, in `link.line` (order mode: first come, first served) or `link.sessions` (session mode).
+-- When a link ends, for whatever reason, all its waiters fail, and whoever holds the link object
+-- sees that it is not the channel's any more. What programs hold is a shell around the channel: the
+-- task that reads holds the channel, so only the shell can be collected.
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 local driver = require "skynet.socketdriver"
@@ -156,8 +157,8 @@ local function read_by_session(self, link)
 	end
 end
 
--- Bytes that may wait for a server that we chose ourselves: requests of our own, not those of a stranger who does not
--- read. A game that saves everything at once must not lose its connection.
+-- Bytes that may wait for a server that we chose ourselves: requests of our own, not those of a
+-- stranger who does not read. A game that saves everything at once must not lose its connection.
 local WRITE_LIMIT <const> = 256 * 1024 * 1024
 
 local function watch_overload(self, fd)
@@ -308,7 +309,7 @@ local function connect(self, once)
 	return true
 end
 
--- Gives the link, or raises. once: one pass over the addresses.
+-- Returns the link, or raises. once: one pass over the addresses.
 local function linked(self, once)
 	local me = coroutine.running()
 	if self.link and (not self.authing or self.authing == me) then
@@ -341,8 +342,8 @@ local function meta_of(desc)
 	return { __index = index }
 end
 
--- channel { host =, port =, backup =, response =, auth =, nodelay =, overload =, socket_read =, socket_readline =,
--- writelimit = }; the last is ours.
+-- channel { host =, port =, backup =, response =, auth =, nodelay =, overload =, socket_read =,
+-- socket_readline =, writelimit = }; the last is ours.
 function socketchannel.channel(desc)
 	local self = setmetatable({
 		host = assert(desc.host, "a channel needs a host"),
@@ -412,8 +413,8 @@ function channel:response(response)
 	return wait_in(self, linked(self, false), response)
 end
 
--- Ours, in session mode: the request of that session fails with `why` now; its answer, if it comes, is of an unknown
--- session. false: nobody waits for it.
+-- Ours, in session mode: the request of that session fails with `why` now; its answer, if it comes,
+-- is of an unknown session. false: nobody waits for it.
 function channel:cancel(session, why)
 	local link = self.link
 	local w = link and link.sessions[session]

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- skynet.trace and its kin (lua-core.md 3.14): log lines with a tag that follows calls (lua/host/trace.c). Required when one
--- of these fields of the skynet table is first wanted.
+-- skynet.trace and its kin: log lines with a tag that follows calls (lua/host/trace.c). Required
+-- when one of these fields of the skynet table is first wanted.
 local skynet = require "skynet"
 local core = require "skynet.trace.core"
 

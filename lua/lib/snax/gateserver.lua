@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- snax.gateserver: the frame of a gate, a service that listens and gives the frames of its clients to a handler
--- (lua-net.md 2.5). It takes the socket messages of its service, which therefore cannot use skynet.socket.
+-- snax.gateserver: the frame of a gate, a service that listens and gives the frames of its clients
+-- to a handler. It takes the socket messages of its service, which therefore cannot use
+-- skynet.socket.
 local skynet = require "skynet"
 local netpack = require "skynet.netpack"
 local driver = require "skynet.socketdriver"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * skynet.cluster.core: what clustersender and clusteragent need of the wire (clusterwire.h). Programs use skynet.cluster.
+ * skynet.cluster.core: what clustersender and clusteragent need of the wire (clusterwire.h).
+ * Programs use skynet.cluster.
  *
  * Payloads are strings here: whatever goes wrong between two calls, the collector frees them.
  */
@@ -117,7 +118,8 @@ static int pack_request(lua_State *L, bool push)
 	return 3;
 }
 
-/* packrequest(address, session, payload[, size]) -> frame, the next session[, array of further frames] */
+/* packrequest(address, session, payload[, size]) -> frame, the next session[, array of further
+ * frames] */
 static int l_packrequest(lua_State *L)
 {
 	return pack_request(L, false);
@@ -147,8 +149,8 @@ static void push_response(lua_State *L, const struct cluster_response *r)
 	push_frame(L, head, clusterwire_write_response(head, r), r->data, r->size);
 }
 
-/* packresponse(session, ok, payload[, size]) -> frame or array of frames. The payload stays the caller's; without ok
- * it is a text. */
+/* packresponse(session, ok, payload[, size]) -> frame or array of frames. The payload stays the
+ * caller's; without ok it is a text. */
 static int l_packresponse(lua_State *L)
 {
 	struct cluster_response r = { .session = (uint32_t)luaL_checkinteger(L, 1) };
@@ -189,7 +191,8 @@ static int l_packresponse(lua_State *L)
 
 /* ---- receiving ---- */
 
-/* unpackresponse(body) -> session, "error" | "ok" | "begin" | "more" | "last", data (begin: the total); or nil, why */
+/* unpackresponse(body) -> session, "error" | "ok" | "begin" | "more" | "last", data (begin: the
+ * total); or nil, why */
 static int l_unpackresponse(lua_State *L)
 {
 	static const char *const types[] = { "error", "ok", "begin", "more", "last" };

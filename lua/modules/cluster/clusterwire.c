@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See clusterwire.h. The type byte of a request is a kind and two flags: 0x80, the address is a name; 0x40, a push.
- * A single push has no flag but session 0. Only what a sender can mean is accepted, so a body that parses is
- * written again byte for byte (tests/fuzz/fuzz_cluster.c).
+ * See clusterwire.h. The type byte of a request is a kind and two flags: 0x80, the address is a
+ * name; 0x40, a push. A single push has no flag but session 0. Only what a sender can mean is
+ * accepted, so a body that parses is written again byte for byte (tests/fuzz/fuzz_cluster.c).
  */
 #include "lua/modules/cluster/clusterwire.h"
 
@@ -30,7 +30,7 @@ uint32_t clusterwire_next_session(uint32_t session)
 
 /* ---- requests ---- */
 
-/* Behind the type byte; gives what is left, or NULL. */
+/* Goes behind the type byte. Returns what is left, or NULL. */
 static const uint8_t *parse_address(const uint8_t *p, const uint8_t *end, bool named,
 				    struct cluster_request *ret)
 {

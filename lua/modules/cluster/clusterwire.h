@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The wire of skynet.cluster (lua-core.md 6.2): bodies of its frames, without socket and without Lua.
+ * The wire of skynet.cluster: bodies of its frames, without socket and without Lua.
  *
  *   request   | type | address | session | total or payload |   address: u32, or u8 length and name
  *   response  | session | type | data |                         integers little-endian
  *
- * A frame is a big-endian u16 in front of such a body. Messages of CLUSTER_PART bytes and more travel as a
- * head and parts; an inbox puts them together.
+ * A frame is a big-endian u16 in front of such a body. Messages of CLUSTER_PART bytes and more
+ * travel as a head and parts; an inbox puts them together.
  *
  * Threads:   none of its own.
  * Ownership: what is parsed points into the caller's bytes; an inbox owns what it gathers.
- * Limits:    an inbox holds CLUSTER_HALVES messages and CLUSTER_HELD bytes. What is allocated follows the bytes that
- *            came, not the size that a head declares.
+ * Limits:    an inbox holds CLUSTER_HALVES messages and CLUSTER_HELD bytes. What is allocated
+ *            follows the bytes that came, not the size that a head declares.
  * Failure:   texts; an inbox that refuses a message swallows its parts and says so at the last.
  */
 #include <stdbool.h>
@@ -48,7 +48,7 @@ struct cluster_request {
 
 /* NULL, or what is wrong with the body. */
 const char *clusterwire_parse_request(const void *body, size_t n, struct cluster_request *ret);
-/* Writes the frame up to its data, r->size bytes of which follow; gives the bytes written. */
+/* Writes the frame up to its data, r->size bytes of which follow; returns the bytes written. */
 size_t clusterwire_write_request(uint8_t ret[CLUSTER_HEAD_MAX], const struct cluster_request *r);
 
 enum cluster_answer {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* skynet.harbor: global names and links (lua-core.md 5.3), over core/actor/remote.h. Beyond the contract:
+/* skynet.harbor: global names and links, over core/actor/remote.h. Beyond the contract:
  * register and release, which wait for the verdict, find, which does not wait, watch, which tells
  * of lost names, and a time limit for queryname. */
 #include "lua/modules/cluster/harbor.h"

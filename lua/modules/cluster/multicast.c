@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* skynet.multicast.core: one payload to many receivers of this node (lua-core.md 5.5).
+/* skynet.multicast.core: one payload to many receivers of this node.
  *
- * A small payload is copied into each message. A large one is shared: each message carries a pointer to
- * it and the flag MSG_SHARED, and owns one reference. The reference ends where the receiver unpacks, or
- * where the message is freed unread (the receiver was killed), so nothing is left behind. The flag is set
- * here only: bytes that came from elsewhere with the same protocol type are never taken for a pointer.
+ * A small payload is copied into each message. A large one is shared: each message carries a
+ * pointer to it and the flag MSG_SHARED, and owns one reference. The reference ends where the
+ * receiver unpacks, or where the message is freed unread (the receiver was killed), so nothing is
+ * left behind. The flag is set here only: bytes that came from elsewhere with the same protocol
+ * type are never taken for a pointer.
  */
 #include "lua/modules/cluster/multicast.h"
 
@@ -59,7 +60,8 @@ void multicast_init(void)
 
 /* ---- sending ---- */
 
-/* The payload at arg, a string or (pointer, size), which is taken; its owner from now on is the result. */
+/* The payload at arg, a string or (pointer, size), which is taken; its owner from now on is the
+ * result. */
 static struct shared *take_payload(lua_State *L, int arg)
 {
 	struct shared *s;
@@ -84,7 +86,8 @@ static struct shared *take_payload(lua_State *L, int arg)
 	return s;
 }
 
-/* Whether the handle lives; then the message held one of the references, also one that a full mailbox has refused. */
+/* Whether the handle lives; then the message held one of the references, also one that a full
+ * mailbox has refused. */
 static bool send_one(const struct shared *s, uint32_t handle, uint32_t source, int32_t channel)
 {
 	bool copied = s->size <= COPY_MAX;
@@ -102,8 +105,8 @@ static bool send_one(const struct shared *s, uint32_t handle, uint32_t source, i
 	return r == SEND_OK || r == SEND_REFUSED;
 }
 
-/* push(list, source, channel, message[, size]): to every handle of the list. Those of nobody become false
- * in it; gives how many. */
+/* push(list, source, channel, message[, size]): to every handle of the list. Those of nobody become
+ * false in it; returns how many. */
 static int push(lua_State *L)
 {
 	uint32_t source = (uint32_t)luaL_checkinteger(L, 2);
@@ -165,8 +168,8 @@ static int sweep(lua_State *L)
 
 /* ---- receiving ---- */
 
-/* unpack(f, message, size): f(message, size) of what was published. `message` is that of the running
- * dispatch, once. f nil: only lets go. */
+/* unpack(f, message, size): f(message, size) of what was published. `message` is that of the
+ * running dispatch, once. f nil: only lets go. */
 static int unpack(lua_State *L)
 {
 	void *p = lua_touserdata(L, 2);

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * skynet.consolejson: Lua values as the JSON text that harborctl is answered with, by the tree's one writer of it.
+ * skynet.consolejson: Lua values as the JSON text that harborctl is answered with, by the tree's
+ * one writer of it.
  *
  *   object(k1, v1, ...)  -> an object whose members keep this order; a nil value becomes null
  *   array(t)             -> t, marked as a list: empty or not, with its nils if it has a count t.n
  *   text(value)          -> the JSON text
  *
- * A table that nobody has marked, as a service may send it, becomes an array if it has items 1 to n and nothing else,
- * else an object: first its items, then its other keys, written as text. What JSON cannot say (functions, infinity)
- * becomes null, and light userdata its address.
+ * A table that nobody has marked, as a service may send it, becomes an array if it has items 1 to n
+ * and nothing else, else an object: first its items, then its other keys, written as text. What
+ * JSON cannot say (functions, infinity) becomes null, and light userdata its address.
  *
- * Threads: the service's own. Errors: text raises for tables more than DEPTH_MAX deep (or in a circle).
- * Ownership: while it grows the text belongs to a userdata, so an error for want of memory frees it.
+ * Threads: the service's own. Errors: text raises for tables more than DEPTH_MAX deep (or in a
+ * circle). Ownership: while it grows the text belongs to a userdata, so an error for want of memory
+ * frees it.
  */
 #include "lua/modules/debug/consolejson.h"
 
@@ -26,7 +28,8 @@
 
 _Static_assert(DEPTH_MAX < JSON_DEPTH_MAX, "the writer must not be asked for more than it can do");
 
-/* Their addresses are the marks: the metatables of marked tables stand under them in the registry. */
+/* Their addresses are the marks: the metatables of marked tables stand under them in the
+ * registry. */
 static const char object_mark, array_mark;
 
 static int write_end(lua_State *L)

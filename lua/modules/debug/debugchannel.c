@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* skynet.debugchannel: texts from one service to another past their mailboxes, for the remote debugger (lua-core.md 5.13).
+/* skynet.debugchannel: texts from one service to another past their mailboxes, for the remote
+ * debugger.
  *
  *   create()      -> channel, id      connect(id) -> channel, or nil: there is none of that id
  *   channel:write(text) -> true, or false: the other end is gone, or CHANNEL_BYTES_MAX wait to be read
  *   channel:read()      -> text; false: nothing there now; nil: nothing there, and nobody will write any more
  *   channel:close()     also by __gc and __close
  *
- * The id travels in a message. It is a number that is looked up, no pointer: a service that makes one up gets nil.
+ * The id travels in a message. It is a number that is looked up, no pointer: a service that makes
+ * one up gets nil.
  *
  * Threads:   any; a channel's lock guards it, the list's lock its place in the list. The
  * list's, then a channel's own.

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* skynet.memory: what the process and its services have allocated (lua-core.md 5.15).
+/* skynet.memory: what the process and its services have allocated.
  *
- * Figures of the process are jemalloc's. Those of a service are the bytes of its Lua state, which the host
- * counts with every allocation; memory that C modules allocate is in the total only. Without jemalloc (sanitizer
- * builds) its figures are 0, and the log says so.
+ * Figures of the process are jemalloc's. Those of a service are the bytes of its Lua state, which
+ * the host counts with every allocation; memory that C modules allocate is in the total only.
+ * Without jemalloc (sanitizer builds) its figures are 0, and the log says so.
  */
 #include "lua/modules/debug/memory.h"
 
@@ -231,7 +231,8 @@ static int memory_dumpinfo(lua_State *L)
 	return 0;
 }
 
-/* dumpheap(): true if a heap profile was written; false: profiling is not on (MALLOC_CONF=prof:true). */
+/* dumpheap(): true if a heap profile was written; false: profiling is not on
+ * (MALLOC_CONF=prof:true). */
 static int memory_dumpheap(lua_State *L)
 {
 	int r = has_jemalloc(L) ? mallctl("prof.dump", NULL, NULL, NULL, 0) : ENOENT;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* skynet.remotedebug.core: stops a task at a line of its code and lets it go on (lua-core.md 5.13).
+/* skynet.remotedebug.core: stops a task at a line of its code and lets it go on.
  *
  *   step(co, on_stop[, depth])  co stops at its next line, or the next one no deeper than `depth`
  *   off()                       nothing stops any more; threads take their hooks off when they meet one
  *   go()                        the stopped task goes on
  *
- * A stopped task is a task that sleeps: a line hook may yield, and the wait says that a timer will come, which go()
- * sends. So everything else in the service goes on, and the task can be killed like any other. Before it stops,
- * on_stop(thread, depth, function, source, short source, line, names of locals) is called and decides with true or false.
- * The names are taken here, for once a coroutine has yielded in a hook, Lua takes it to be at the instruction before.
+ * A stopped task is a task that sleeps: a line hook may yield, and the wait says that a timer will
+ * come, which go() sends. So everything else in the service goes on, and the task can be killed
+ * like any other. Before it stops, on_stop(thread, depth, function, source, short source, line,
+ * names of locals) is called and decides with true or false. The names are taken here, for once a
+ * coroutine has yielded in a hook, Lua takes it to be at the instruction before.
  *
  * Where nobody can yield (inside of table.sort, of a plain coroutine) nothing stops.
  */

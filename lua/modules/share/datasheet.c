@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* skynet.datasheet.core: reads compiled sheets (see datasheet.h).
  *
- * A sheet is checked as a whole when it is published; it is immutable from then on, so reading checks nothing. It is the
- * one string of a named image, which all services share.
+ * A sheet is checked as a whole when it is published; it is immutable from then on, so reading
+ * checks nothing. It is the one string of a named image, which all services share.
  */
 #include <lauxlib.h>
 #include <stdbool.h>

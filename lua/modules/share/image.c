@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Immutable images of Lua tables: see image.h.
  *
- * The builder walks the table once. Each table reserves its place (head, array, hash) as soon as its sizes are
- * known and fills it while it walks on into its subtables, so an offset is all that anybody needs to know of it.
- * The buffer moves while it grows: pointers into it live only between two calls of room(). Strings and tables
- * that occur twice are stored once; a Lua table that lives as long as the build knows where.
+ * The builder walks the table once. Each table reserves its place (head, array, hash) as soon as
+ * its sizes are known and fills it while it walks on into its subtables, so an offset is all that
+ * anybody needs to know of it. The buffer moves while it grows: pointers into it live only between
+ * two calls of room(). Strings and tables that occur twice are stored once; a Lua table that lives
+ * as long as the build knows where.
  */
 #include "lua/modules/share/image.h"
 

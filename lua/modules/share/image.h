@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Image: an immutable tree (or graph) of Lua values outside every Lua heap, for data that many services read.
+ * Image: an immutable tree (or graph) of Lua values outside every Lua heap, for data that many
+ * services read.
  *
- * One allocation holds all of it. References inside are offsets. It is built from a table of one Lua state and
- * read by any number of threads without a lock.
+ * One allocation holds all of it. References inside are offsets. It is built from a table of one
+ * Lua state and read by any number of threads without a lock.
  *
  * Threads:   building: one. Reading: any. image_ref, image_unref and the named images: any.
- * Ownership: counted. image_build and image_find give a reference; image_publish takes one.
+ * Ownership: counted. image_build and image_find return a reference; image_publish takes one.
  * Limits:    nesting IMAGE_DEPTH_MAX.
  */
 #include <lua.h>

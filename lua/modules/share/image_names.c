@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* References to images, and the images that have names: see image.h.
  *
- * A name leads to its current version, with a reference, under one lock. That no message is involved means that no
- * reference is lost with a service that dies between a question and its answer.
+ * A name leads to its current version, with a reference, under one lock. That no message is
+ * involved means that no reference is lost with a service that dies between a question and its
+ * answer.
  */
 #include "lua/modules/share/image_names.h"
 

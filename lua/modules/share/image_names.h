@@ -13,8 +13,9 @@ struct image *image_ref(struct image *im);
 void image_unref(struct image *im);
 
 
-/* With a VM that shares (lua/vm/share.h) an image is a root of it, and its count that of the root: a reference to one is
- * a reference to the other. NULL: it is not, and the functions below read it. */
+/* With a VM that shares (lua/vm/share.h) an image is a root of it, and its count that of the root:
+ * a reference to one is a reference to the other. NULL: it is not, and the functions below read
+ * it. */
 struct share_root *image_native(const struct image *im);
 /* The image that is this root, or NULL. */
 struct image *image_of_native(const struct share_root *r);
@@ -26,8 +27,8 @@ void image_end(void *im);
 
 /* ---- named images; the newest of a name is current ---- */
 
-/* Takes the reference. The version before is let go. log: its end is worth a line in the log, from `source`.
- * Returns the number of this version: it grows over all names. */
+/* Takes the reference. The version before is let go. log: its end is worth a line in the log, from
+ * `source`. Returns the number of this version: it grows over all names. */
 uint64_t image_publish(const char *name, struct image *im_take, bool log, uint32_t source);
 /* The same if there is none of that name yet; 0: there is, and im is still the caller's. */
 uint64_t image_publish_new(const char *name, struct image *im_take);
@@ -37,7 +38,8 @@ struct image *image_find(const char *name);
 bool image_withdraw(const char *name);
 /* The version that is current, or 0. */
 uint64_t image_current(const char *name);
-/* The first name behind `after` (NULL: the first of all) in the order of strcmp; mem_free it. NULL: none. */
+/* The first name behind `after` (NULL: the first of all) in the order of strcmp; mem_free it. NULL:
+ * none. */
 char *image_next_name(const char *after);
 /* NULL: never published. Valid as long as the reference. */
 const char *image_name(const struct image *im);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The parts of an image (image.h): what its bytes are, and its head, which image.c (content) and image_names.c
- * (references and names) share.
+ * The parts of an image (image.h): what its bytes are, and its head, which image.c (content) and
+ * image_names.c (references and names) share.
  */
 #include <stdatomic.h>
 #include <stdbool.h>

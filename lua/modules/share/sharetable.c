@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* skynet.sharetable.core: images (image.h) as read-only tables of a service (lua-core.md 5.9).
+/* skynet.sharetable.core: images (image.h) as read-only tables of a service.
  *
- * A proxy is a table that holds one hidden pair: &here -> where its data is in the image. All proxies of a version
- * share a metatable, whose functions have three upvalues: the holder (a userdata with the reference to the image),
- * the cache (weak: id of a table of the image -> its proxy) and the metatable. So a proxy that lives keeps its version
- * alive, two reads of a subtable give the same proxy while one of them lives, and an update moves a proxy to another
- * version in place, wherever it is referred to. Proxies are made when they are first read.
+ * A proxy is a table that holds one hidden pair: &here -> where its data is in the image. All
+ * proxies of a version share a metatable, whose functions have three upvalues: the holder (a
+ * userdata with the reference to the image), the cache (weak: id of a table of the image -> its
+ * proxy) and the metatable. So a proxy that lives keeps its version alive, two reads of a subtable
+ * return the same proxy while one of them lives, and an update moves a proxy to another version in
+ * place, wherever it is referred to. Proxies are made when they are first read.
  *
  * All that is for a stock VM; one that shares reads the tables itself: sharetable_native.c.
  *
- * When a state closes, finalizers may still read proxies after the holder let go: then holder->im is NULL.
+ * When a state closes, finalizers may still read proxies after the holder let go: then holder->im
+ * is NULL.
  */
 #include "lua/modules/share/sharetable.h"
 
@@ -455,7 +457,8 @@ static void move_proxy(lua_State *L, uint32_t old_id, const struct image_table *
 	lua_pop(L, 1);
 }
 
-/* Moves the live proxies of `old` to the tables at the same paths in im; the others become vanished. */
+/* Moves the live proxies of `old` to the tables at the same paths in im; the others become
+ * vanished. */
 static void move_proxies(lua_State *L, const struct image *old, const struct image *im)
 {
 	struct step {
@@ -497,8 +500,8 @@ static void move_proxies(lua_State *L, const struct image *old, const struct ima
 	lua_pop(L, 2);
 }
 
-/* update(name): every proxy of an older version of the name stands for the current one. Gives the list of the proxies
- * whose table is no more: they keep the old version. */
+/* update(name): every proxy of an older version of the name stands for the current one. Returns the
+ * list of the proxies whose table is no more: they keep the old version. */
 static int update(lua_State *L)
 {
 	const char *name = luaL_checkstring(L, NAME);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Publishing for skynet.sharetable.core: of a table of the service, and of what a chunk gives.
+/* Publishing for skynet.sharetable.core: of a table of the service, and of what a chunk returns.
  *
- * The chunk runs in a Lua state of its own that is closed as soon as the image is built, so what it makes never touches
- * the heap of the service. It runs in the turn of the service: nothing in it can yield, and the limits of the service
- * do not hold there.
+ * The chunk runs in a Lua state of its own that is closed as soon as the image is built, so what it
+ * makes never touches the heap of the service. It runs in the turn of the service: nothing in it
+ * can yield, and the limits of the service do not hold there.
  */
 #include "lua/modules/share/sharetable_load.h"
 

@@ -7,7 +7,8 @@
  */
 #include <lua.h>
 
-/* publish(name, table, plain, only_new): the number of the version, 0: only_new, and there is one. */
+/* publish(name, table, plain, only_new): the number of the version, 0: only_new, and there is
+ * one. */
 int sharetable_publish(lua_State *L);
 /* load(name, file or nil, source, ...): publishes what the chunk returns. */
 int sharetable_load(lua_State *L);

@@ -13,5 +13,6 @@ struct image;
 int sharetable_native_query(lua_State *L, struct image *im_take);
 int sharetable_native_copy(lua_State *L);
 int sharetable_native_update(lua_State *L, struct image *im_take);
-/* held(): { count =, bytes =, old =, old_bytes = } of what this service keeps of code and tables that are shared. */
+/* held(): { count =, bytes =, old =, old_bytes = } of what this service keeps of code and tables
+ * that are shared. */
 int sharetable_held(lua_State *L);

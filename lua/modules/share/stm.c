@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* skynet.stm: one writer publishes versions of some bytes, many readers look at the newest (lua-core.md 5.9).
+/* skynet.stm: one writer publishes versions of some bytes, many readers look at the newest.
  *
- * The writer and all readers share a cell. The cell points to the current version; a reader that sees another pointer
- * than the one it read last takes a reference under the cell's lock, which is held for a few instructions only. So
- * a reader keeps its version until it reads a newer one, and it compares addresses of versions that it keeps alive:
- * an address cannot come back as another version unnoticed.
+ * The writer and all readers share a cell. The cell points to the current version; a reader that
+ * sees another pointer than the one it read last takes a reference under the cell's lock, which is
+ * held for a few instructions only. So a reader keeps its version until it reads a newer one, and
+ * it compares addresses of versions that it keeps alive: an address cannot come back as another
+ * version unnoticed.
  */
 #include "lua/modules/share/stm.h"
 
@@ -197,7 +198,8 @@ static int reader_gc(lua_State *L)
 	return 0;
 }
 
-/* r(f[, ud]): true and what f(pointer, size, ud) gives if there is a version that was not read; else false. */
+/* r(f[, ud]): true and what f(pointer, size, ud) returns if there is a version that was not read;
+ * else false. */
 static int reader_call(lua_State *L)
 {
 	struct reader *r = check(L, &reader_meta, "stm reader");

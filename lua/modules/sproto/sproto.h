@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * sproto (lua-net.md 4): messages of declared types as bytes, and the types themselves, which come as a compiled bundle.
+ * sproto: messages of declared types as bytes, and the types themselves, which come as a compiled
+ * bundle.
  *
  * Threads:   a loaded schema is constant; any number of threads read it. The slots: any thread.
- * Ownership: sproto_load gives a schema that sproto_free ends, unless it was saved in a slot: then it lives as long as
- *            the process.
+ * Ownership: sproto_load returns a schema that sproto_free ends, unless it was saved in a slot:
+ *            then it lives as long as the process.
  * Limits:    SPROTO_SIZE_MAX bytes of an encoded message, SPROTO_DEPTH_MAX structs in each other.
- * See:       sproto_schema.c, sproto_encode.c, sproto_decode.c, sproto_pack.c, sproto_slots.c; tests/fuzz/fuzz_sproto_*.c
+ * See:       sproto_schema.c, sproto_encode.c, sproto_decode.c, sproto_pack.c, sproto_slots.c;
+ *            tests/fuzz/fuzz_sproto_*.c
  */
 #include <lua.h>
 #include <stdbool.h>
@@ -30,7 +32,7 @@ struct sproto_field {
 	const struct sproto_type *owner;  /* the type that it is a field of */
 	const struct sproto_type *type;   /* of a struct */
 	const struct sproto_field *key;   /* an array that is a Lua map by this field of its type; NULL: a plain one */
-	const struct sproto_field *value; /* with key: the map gives this field, not the struct; else NULL */
+	const struct sproto_field *value; /* with key: the map holds this field, not the struct; else NULL */
 	double scale;                     /* 10^n of integer(n); 0: not a decimal */
 	uint16_t tag;
 	uint8_t kind;                     /* enum sproto_kind */
@@ -66,14 +68,15 @@ const struct sproto_protocol *sproto_find_name(const struct sproto *s, const cha
 const struct sproto_protocol *sproto_find_tag(const struct sproto *s, int64_t tag);
 void sproto_dump(const struct sproto *s, FILE *f);
 
-/* Pushes the value at index (a table, or what can be indexed) as bytes. Raises for what does not fit the type. */
+/* Pushes the value at index (a table, or what can be indexed) as bytes. Raises for what does not
+ * fit the type. */
 void sproto_encode(lua_State *L, const struct sproto_type *t, int index);
-/* Fills the table at index; gives how many bytes that took. Raises "decode error" and others. */
+/* Fills the table at index; returns how many bytes that took. Raises "decode error" and others. */
 size_t sproto_decode(lua_State *L, const struct sproto_type *t, const void *data, size_t n, int index);
 /* Pushes a table with a value for every field. */
 void sproto_default(lua_State *L, const struct sproto_type *t);
 
-/* 0-packing. `out` has room for sproto_pack_max(n); gives the size. */
+/* 0-packing. `out` has room for sproto_pack_max(n); returns the size. */
 size_t sproto_pack_max(size_t n);
 size_t sproto_pack(const void *data, size_t n, void *out);
 /* Size of the unpacked bytes; -1: they were cut off. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sproto.core (lua-net.md 4.6): what lua/lib/sproto.lua and programs see of sproto.h.
+ * sproto.core: what lua/lib/sproto.lua and programs see of sproto.h.
  *
- * Schemas and types are light userdata, as programs know them, and nobody keeps a schema alive for its types: that is
- * the work of whoever called newproto. A light userdata that is something else is refused by the number at its
- * beginning, as long as it points to memory.
+ * Schemas and types are light userdata, as programs know them, and nobody keeps a schema alive for
+ * its types: that is the work of whoever called newproto. A light userdata that is something else
+ * is refused by the number at its beginning, as long as it points to memory.
  */
 #include "lua/modules/sproto/sproto_core.h"
 
@@ -97,8 +97,8 @@ static void push_type(lua_State *L, const struct sproto_type *t)
 		lua_pushnil(L);
 }
 
-/* protocol(schema, name) -> tag, request type or nil, response type or NULL ("response nil") or nil;
- * protocol(schema, tag) -> name and the same. Nothing if there is none. */
+/* protocol(schema, name) -> tag, request type or nil, response type or NULL ("response nil") or
+ * nil; protocol(schema, tag) -> name and the same. Nothing if there is none. */
 static int l_protocol(lua_State *L)
 {
 	struct sproto *s = check_schema(L, 1);
@@ -145,7 +145,8 @@ static int l_encode(lua_State *L)
 	return 1;
 }
 
-/* decode(type, string[, table]) or decode(type, pointer, size[, table]) -> table, bytes used. Without a type: nothing. */
+/* decode(type, string[, table]) or decode(type, pointer, size[, table]) -> table, bytes used.
+ * Without a type: nothing. */
 static int l_decode(lua_State *L)
 {
 	const struct sproto_type *t = check_type(L, 1);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* sproto: bytes become a Lua table (lua-net.md 4.3, 4.5).
+/* sproto: bytes become a Lua table.
  *
- * The bytes may come from anywhere. Every length is checked against what is there (sproto_wire.h), structs nest
- * SPROTO_DEPTH_MAX deep, and no table is made larger than the bytes that fill it. Tags ascend in the header and in
- * the type, so a field is found by walking both. Errors are raised; nothing is held outside the Lua state.
+ * The bytes may come from anywhere. Every length is checked against what is there (sproto_wire.h),
+ * structs nest SPROTO_DEPTH_MAX deep, and no table is made larger than the bytes that fill it. Tags
+ * ascend in the header and in the type, so a field is found by walking both. Errors are raised;
+ * nothing is held outside the Lua state.
  */
 #include "lua/modules/sproto/sproto.h"
 

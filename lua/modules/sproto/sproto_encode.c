@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* sproto: a Lua table becomes bytes (lua-net.md 4.3, 4.5).
+/* sproto: a Lua table becomes bytes.
  *
- * The bytes grow in a buffer: a small one on the C stack, then userdata, so that an error anywhere (a value of the wrong
- * type, a metamethod that raises, no memory) leaves nothing behind. It may move whenever it grows, so places in it
- * are offsets.
+ * The bytes grow in a buffer: a small one on the C stack, then userdata, so that an error anywhere
+ * (a value of the wrong type, a metamethod that raises, no memory) leaves nothing behind. It may
+ * move whenever it grows, so places in it are offsets.
  *
- * The header of a struct lies in front of its data, and its size is known only when all fields were looked at. So the
- * most that the type can need is kept free, and the data moves to the front at the end.
+ * The header of a struct lies in front of its data, and its size is known only when all fields were
+ * looked at. So the most that the type can need is kept free, and the data moves to the front at
+ * the end.
  */
 #include "lua/modules/sproto/sproto.h"
 
@@ -19,7 +20,8 @@
 
 #define FIRST_ROOM 2048u
 #define SMALL_MAX 32766
-/* All that can be needed: a message, and the headers of the structs that are not finished, at their largest. */
+/* All that can be needed: a message, and the headers of the structs that are not finished, at their
+ * largest. */
 #define ROOM_MAX (SPROTO_SIZE_MAX + SPROTO_DEPTH_MAX * (2u + 2u * (SPROTO_TAG_MAX + 2u)))
 
 struct out {
@@ -316,7 +318,7 @@ static void put_number_block(struct out *o, uint64_t v, unsigned size)
 		little_put64(p + 4, v);
 }
 
-/* The value on the top of the stack: gives its entry in the header. */
+/* The value on the top of the stack: returns its entry in the header. */
 static uint16_t encode_field(struct out *o, const struct sproto_field *f, unsigned depth)
 {
 	const char *s;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* sproto: 0-packing (lua-net.md 4.4).
+/* sproto: 0-packing.
  *
- * Bytes go in groups of 8, the last one filled up with zeros. A group is a byte with a bit for each byte that is not
- * zero, and those bytes. A group without a zero begins a run: 0xff, a count, and count + 1 groups as they are; the run
- * goes on while a group has at least RUN_MIN bytes that are not zero.
+ * Bytes go in groups of 8, the last one filled up with zeros. A group is a byte with a bit for each
+ * byte that is not zero, and those bytes. A group without a zero begins a run: 0xff, a count, and
+ * count + 1 groups as they are; the run goes on while a group has at least RUN_MIN bytes that are
+ * not zero.
  */
 #include "lua/modules/sproto/sproto.h"
 
@@ -13,8 +14,8 @@
 #define RUN_MIN 6
 #define RUN_MAX 256u /* groups */
 
-/* A run of k groups takes 8 k + 2. What ends one is a group of at most 6 bytes, which saves those 2, or RUN_MAX, or
- * the end. */
+/* A run of k groups takes 8 k + 2. What ends one is a group of at most 6 bytes, which saves those
+ * 2, or RUN_MAX, or the end. */
 size_t sproto_pack_max(size_t n)
 {
 	size_t groups = n / GROUP + 1;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* sproto: a compiled bundle becomes tables of types and protocols (lua-net.md 4.2).
+/* sproto: a compiled bundle becomes tables of types and protocols.
  *
- * The bundle is itself a message, of a schema that describes schemas. It is copied, and the names stay in the copy: a
- * name lies behind its own 4-byte length, which nobody needs once it was read, so a name is moved one byte to the
- * front and gets its NUL. The bytes are walked three times: to count, to fill the tables, and to connect fields with
- * the fields of types that come later.
+ * The bundle is itself a message, of a schema that describes schemas. It is copied, and the names
+ * stay in the copy: a name lies behind its own 4-byte length, which nobody needs once it was read,
+ * so a name is moved one byte to the front and gets its NUL. The bytes are walked three times: to
+ * count, to fill the tables, and to connect fields with the fields of types that come later.
  *
- * Whatever the bytes are, a schema that is handed out is whole: tags ascend, every type that is referred to exists,
- * a map's key is a field of its type.
+ * Whatever the bytes are, a schema that is handed out is whole: tags ascend, every type that is
+ * referred to exists, a map's key is a field of its type.
  */
 #include "lua/modules/sproto/sproto.h"
 
@@ -50,7 +50,8 @@ enum { TYPE_NAME, TYPE_FIELDS };
 enum { FIELD_NAME, FIELD_BUILDIN, FIELD_TYPE, FIELD_TAG, FIELD_ARRAY, FIELD_KEY, FIELD_MAP, FIELD_PARTS };
 enum { PROTOCOL_NAME, PROTOCOL_TAG, PROTOCOL_REQUEST, PROTOCOL_RESPONSE, PROTOCOL_CONFIRM, PROTOCOL_PARTS };
 
-/* The values of one struct by tag; those above `parts` are not looked at. A tag that is absent: present[tag] is false. */
+/* The values of one struct by tag; those above `parts` are not looked at. A tag that is absent:
+ * present[tag] is false. */
 static bool read_parts(const uint8_t *p, size_t n, struct wire_value *values, bool *present, unsigned parts)
 {
 	struct wire_reader r;
@@ -169,7 +170,8 @@ static bool load_type(struct loader *l, struct sproto_type *t, const uint8_t *p,
 		if (!wire_block(&at, end, &block, &size) || !load_field(l, block, size, last))
 			return false;
 		t->fields[t->count].owner = t;
-		/* a gap before the field takes an entry of its own; one that an absent field leaves takes that one's */
+		/* a gap before the field takes an entry of its own; one that an absent field leaves
+		 * takes that one's */
 		t->entries_max += f->tag == last + 1 ? 1 : 2;
 		last = f->tag;
 	}
@@ -345,10 +347,12 @@ struct sproto *sproto_load(const void *bundle, size_t n)
 
 void sproto_keep(struct sproto *s)
 {
-	/* All that are kept, so that no checker takes them for lost. Only pushed to, never walked. */
+	/* All that are kept, so that no checker takes them for lost. Only pushed to, never
+	 * walked. */
 	static _Atomic(struct sproto *) all;
 
-	/* relaxed: who saves holds the schema; who finds it in a slot comes after the slot's release */
+	/* relaxed: who saves holds the schema; who finds it in a slot comes after the slot's
+	 * release */
 	if (atomic_exchange_explicit(&s->kept, true, memory_order_relaxed))
 		return;
 	/* relaxed: next_kept is read by nobody */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The wire format of one struct (lua-net.md 4.3), little-endian:
+ * The wire format of one struct, little-endian:
  *
  *   u16 n; n entries of u16; the data part: a u32 length and so many bytes for each entry that is 0.
  *   The tag is -1 at first. Each entry advances it by 1; then an odd entry by (v - 1) / 2 more and has no value; an even

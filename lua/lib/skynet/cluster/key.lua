@@ -6,8 +6,9 @@
 --   "hello", cn        -> sn, HMAC(key, "server" cn sn)    the node knows the key
 --   "proof", HMAC(key, "client" cn sn)  -> true            so does who connected
 --
--- cn and sn are fresh random numbers, so nothing that was overheard is of use later. It keeps out strangers, and nodes of another
--- cluster; what follows is neither encrypted nor signed. A node without a key answers "hello" as any request to an unknown service.
+-- cn and sn are fresh random numbers, so nothing that was overheard is of use later. It keeps out
+-- strangers, and nodes of another cluster; what follows is neither encrypted nor signed. A node
+-- without a key answers "hello" as any request to an unknown service.
 local skynet = require "skynet"
 local core = require "skynet.cluster.core"
 
@@ -33,7 +34,8 @@ local function same(a, b)
 	return differs == 0
 end
 
--- As who connected. ask(...) sends a request to key.ADDRESS and gives the values of its answer. Raises.
+-- As who connected. ask(...) sends a request to key.ADDRESS and returns the values of its answer.
+-- Raises.
 function key.connect(secret, ask)
 	local cn = core.nonce()
 	local ok, sn, theirs = pcall(ask, "hello", cn)
@@ -45,8 +47,9 @@ function key.connect(secret, ask)
 	ask("proof", proof(secret, "client", cn, sn))
 end
 
--- As the node. Gives a function(address, payload) for each request until one shows the key; payload false: a push. It gives: is the
--- key shown; is the request answered well; the answer's packed values, or the text of an error, after which the connection is to end.
+-- As the node. Returns a function(address, payload) for each request until one shows the key;
+-- payload false: a push. It returns: is the key shown; is the request answered well; the answer's
+-- packed values, or the text of an error, after which the connection is to end.
 function key.accept(secret)
 	local cn, sn
 	return function(address, payload)

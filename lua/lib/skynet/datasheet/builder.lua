@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- skynet.datasheet.builder: makes and publishes sheets (lua-core.md 5.9; the format is in lua/modules/share/datasheet.h).
+-- skynet.datasheet.builder: makes and publishes sheets (the format is in
+-- lua/modules/share/datasheet.h).
 local skynet = require "skynet"
 local core = require "skynet.datasheet.core"
 local shared = require "skynet.sharetable.core"
@@ -104,7 +105,8 @@ local function publish(name, v, only_new)
 	skynet.call(service, "lua", "changed", full)
 end
 
--- new(name, table or compiled): raises if there is one of that name. update(name, ...): its next version. They yield.
+-- new(name, table or compiled): raises if there is one of that name. update(name, ...): its next
+-- version. They yield.
 function builder.new(name, v)
 	publish(name, v, true)
 end

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- skynet.sharedata.corelib: the proxies of skynet.sharedata. A proxy knows its parent and its key there. Its tree has a
--- generation: when there is a newer version, those that are in use look themselves up again, from the root down.
+-- skynet.sharedata.corelib: the proxies of skynet.sharedata. A proxy knows its parent and its key
+-- there. Its tree has a generation: when there is a newer version, those that are in use look
+-- themselves up again, from the root down.
 local core = require "skynet.sharetable.core"
 local fast = require "skynet.sharedata.core"
 
@@ -11,10 +12,10 @@ corelib.host = host
 local get = fast.get
 local weak_values, weak_keys = { __mode = "v" }, { __mode = "k" }
 
--- What belongs to a tree: { tree =, name =, version =, data = the root's table, meta = the metatable of its proxies,
--- map = table -> the proxy that shows it, others = proxy -> { key -> proxy } for tables that a proxy of another path
--- shows, lost = proxies without a table }. A proxy keeps those above it, so that a way down that was gone once gives
--- the same proxies again.
+-- What belongs to a tree: { tree =, name =, version =, data = the root's table, meta = the
+-- metatable of its proxies, map = table -> the proxy that shows it, others = proxy -> { key ->
+-- proxy } for tables that a proxy of another path shows, lost = proxies without a table }. A proxy
+-- keeps those above it, so that a way down that was gone once returns the same proxies again.
 local boxes = setmetatable({}, weak_keys)   -- root proxy -> box
 
 -- ".a.b" of the proxy.
@@ -28,7 +29,8 @@ local function path(proxy)
 	return "." .. table.concat(parts, ".")
 end
 
--- The proxy shows the table of its path in the version that the tree shows now: gives that, or false.
+-- The proxy shows the table of its path in the version that the tree shows now: returns that, or
+-- false.
 local function refresh(box, proxy)
 	local data, generation, parent, key = get(proxy)
 	local now = fast.generation(box.tree)
@@ -79,7 +81,8 @@ local function advance(box, data, version)
 	end
 end
 
--- The table that the proxy shows, after the tree has moved to the newest version, if it was told that there is one.
+-- The table that the proxy shows, after the tree has moved to the newest version, if it was told
+-- that there is one.
 local function current(box, proxy)
 	if fast.dirty(box.tree) then
 		fast.dirty(box.tree, false)
@@ -193,7 +196,8 @@ function corelib.copy(data, ...)
 	return type(data) == "table" and core.copy(data) or data
 end
 
--- new(name, t): the shared table of a new version; delete(name); getref(name): how many versions the process holds.
+-- new(name, t): the shared table of a new version; delete(name); getref(name): how many versions
+-- the process holds.
 function host.new(name, t)
 	core.publish(name, t, true)
 	return (core.query(name))
