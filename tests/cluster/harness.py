@@ -6,6 +6,8 @@
 
 Ports are the kernel's; every wait has a deadline and says what it waits for. Nodes start as users start them: no option,
 the environment as it is, control sockets in their default places, where other nodes of this host may have theirs.
+
+A test that fails leaves its folder (configurations, logs, state) and says where; with KEEP=1 in the environment each does.
 """
 import json, os, re, signal, socket, subprocess, sys, tempfile, time
 
@@ -135,14 +137,24 @@ class Cluster:
                 if os.path.exists(n.log):
                     with open(n.log, errors="replace") as f:
                         print(f"---- log of {n.name}\n{f.read()[-4000:]}")
-        else:
-            subprocess.run(["rm", "-rf", self.tmp])
+        leave(self.tmp, kind)
+
+
+def leave(folder, failed):
+    """Removes the folder of a test, or says where it is."""
+    if failed or os.environ.get("KEEP"):
+        print(f"# its files: {folder}", flush=True)
+    else:
+        subprocess.run(["rm", "-rf", folder])
 
 
 def main(tests, build=None):
-    """Runs test functions, prints TAP; the docstring's first line is the name."""
+    """Runs test functions, prints TAP; the docstring's first line is the name. --only TEXT: those that have it in their names."""
     if build is None:
         build = sys.argv[sys.argv.index("--build") + 1]
+    if "--only" in sys.argv:
+        only = sys.argv[sys.argv.index("--only") + 1]
+        tests = [t for t in tests if only in t.__name__ or only in (t.__doc__ or "")]
     failed = 0
     for i, test in enumerate(tests, 1):
         name = (test.__doc__ or test.__name__).strip().splitlines()[0]

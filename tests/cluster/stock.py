@@ -1,6 +1,6 @@
 """Nodes with skynet-style configurations, in a folder of their own."""
-import json, os, shutil, subprocess, tempfile
-from harness import Failed, control_socket, eventually
+import json, os, subprocess, tempfile
+from harness import Failed, control_socket, eventually, leave
 
 
 class Stock:
@@ -89,7 +89,7 @@ class Stock:
             self.process.wait()
         if kind:
             print(f"# {self.node} out: {self.out[-3000:]!r}\n# {self.node} err: {self.err[-1500:]!r}")
-        shutil.rmtree(self.tmp, ignore_errors=True)
+        leave(self.tmp, kind)
 
 
 def folder(path):
