@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Default places of the control socket. */
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "core/base/base.h"
@@ -167,4 +171,80 @@ void sockpath_foreach(void (*f)(const char *path, void *ud), void *ud)
 	look(&s, RUN_DIRECTORY "/*/*" SUFFIX, false);
 	look(&s, "/run/user/*/" USER_PREFIX "*" SUFFIX, false);
 	look(&s, TMP_PREFIX "*/*" SUFFIX, true);
+}
+
+/* ---- the living and the dead ---- */
+
+/* A line of /proc/net/unix: its flags, and the path behind the seventh blank space; NULL: it has none. */
+static const char *bound_path(char *line, unsigned long *ret_flags)
+{
+	int at = 0;
+
+	line[strcspn(line, "\n")] = 0;
+	if (sscanf(line, "%*s %*s %*s %lx %*s %*s %*s %n", ret_flags, &at) != 1 || at == 0)
+		return NULL;
+	return line + at;
+}
+
+bool sockpath_is_alive(const char *path)
+{
+	const unsigned long listening = 1ul << 16; /* __SO_ACCEPTCON of the kernel */
+	FILE *f = fopen("/proc/net/unix", "re");
+	char line[512];
+	bool found = !f;
+
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		unsigned long flags = 0;
+		const char *bound = bound_path(line, &flags);
+
+		found = bound && (flags & listening) && strcmp(bound, path) == 0;
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static bool is_refused(const char *path)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool refused;
+
+	if (fd < 0)
+		return false;
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
+	refused = connect(fd, (struct sockaddr *)&un, sizeof(un)) < 0 && errno == ECONNREFUSED;
+	close(fd);
+	return refused;
+}
+
+/* Nobody answers between a node's bind and its listen either. A node holds the lock of the folder meanwhile, so a
+ * socket that is refused while we hold it is dead. */
+static void remove_locked(int folder, const char *path, const char *name)
+{
+	struct stat st;
+
+	if (flock(folder, LOCK_EX | LOCK_NB) == 0 && is_refused(path) &&
+	    fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode))
+		(void)unlinkat(folder, name, 0);
+}
+
+void sockpath_remove_dead(const char *path)
+{
+	char folder[SOCKPATH_MAX], *slash;
+	struct stat st;
+	int fd;
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	slash = strrchr(folder, '/');
+	if (!slash || slash == folder)
+		return;
+	*slash = 0;
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	/* in another's folder a name may be something else a moment later */
+	if (fstat(fd, &st) == 0 && st.st_uid == geteuid())
+		remove_locked(fd, path, slash + 1);
+	close(fd);
 }

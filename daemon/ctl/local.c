@@ -148,8 +148,10 @@ static void found(const char *path, void *ud)
 	struct ucred who;
 
 	if (n.fd < 0 && n.fd != -EAGAIN) {
-		l->of_others += n.fd == -EACCES;
-		return; /* dead, or not for us */
+		l->of_others += n.fd == -EACCES && sockpath_is_alive(path);
+		if (n.fd == -ECONNREFUSED)
+			sockpath_remove_dead(path);
+		return;
 	}
 	if (n.fd >= 0 && getsockopt(n.fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0) {
 		n.pid = who.pid;

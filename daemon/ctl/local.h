@@ -3,7 +3,8 @@
 /*
  * The nodes of this host, for harborctl: every control socket in its usual place (sockpath.h) on
  * which a living process listens is asked for its status, all at once. A node that gives no
- * answer in time is in the list all the same, under the name that its socket has.
+ * answer in time is in the list all the same, under the name that its socket has. The socket of a node that died is
+ * removed if that may be.
  *
  * Threads: one.
  * Limits:  LOCAL_NODES_MAX sockets; LOCAL_PATIENCE_MS for all of them together.
@@ -30,7 +31,7 @@ struct local_node {
 struct local_nodes {
 	struct local_node *items;
 	size_t count;
-	size_t of_others; /* sockets that this user may not use */
+	size_t of_others; /* living nodes that this user may not ask */
 };
 
 /* Asks all; ret is to be freed with local_fini. */

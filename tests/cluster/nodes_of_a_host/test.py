@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Several nodes on one host, each started with nothing but its configuration: skynet-style ones of single nodes and of
 clusters, at the same moment, as root and as another user; their control sockets, and how harborctl finds them."""
-import contextlib, glob, json, os, shutil, signal, socket, subprocess, tempfile, time
+import contextlib, fcntl, glob, json, os, re, shutil, signal, socket, subprocess, tempfile, time
 from harness import Cluster, Failed, eventually, free_port, main
 from stock import Stock
 
@@ -129,8 +129,9 @@ def one_file_many_nodes(build):
             for n in nodes:
                 n.process.kill()
                 n.process.wait()
-    for path in sockets:
-        os.unlink(path)
+    for path in sockets: # a harborctl of this user may have been faster
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
 
 
 def two_clusters(build):
@@ -273,6 +274,83 @@ def harborctl_finds_them(build):
                                                                                waits.process.pid), p
 
 
+def dead_socket(path, uid=None):
+    """What a node that was killed leaves behind."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(path)
+        s.listen(1)
+        os.chmod(path, 0o600)
+    if uid is not None:
+        os.chown(path, uid, uid)
+
+
+def the_dead_leave_nothing(build):
+    """a socket of the host's own name whose node was killed is in nobody's way; harborctl removes it, but no file and none of a living node"""
+    with tempfile.TemporaryDirectory(prefix="harbor-test-") as tmp, contextlib.ExitStack() as stack:
+        here = {"XDG_RUNTIME_DIR": tmp}
+        dead = [f"{tmp}/harbord-{name}.sock" for name in (HOST, f"{HOST}-1", f"{HOST}-config", f"{HOST}-config+2", f"{HOST}-config+3")]
+        for path in dead:
+            dead_socket(path)
+        # the name of the second is on its way to a living node, whose queue of connections is full
+        os.unlink(dead[1])
+        full = stack.enter_context(socket.socket(socket.AF_UNIX))
+        full.bind(dead[1])
+        full.listen(0)
+        for _ in range(4):
+            s = stack.enter_context(socket.socket(socket.AF_UNIX))
+            s.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                s.connect(dead[1])
+        with open(f"{tmp}/harbord-file.sock", "w") as f:
+            f.write("not a socket")
+        n = stack.enter_context(Stock(build, {"main.lua": STAYS, "config.lua": single("x")}, env={**DEFAULT, **here}).start())
+        assert eventually("its socket", lambda: n.socket) == dead[2]
+        eventually("it runs", lambda: n.ctl("status")["state"] == "running")
+        # who is about to bind one in that folder is not disturbed
+        folder = os.open(tmp, os.O_RDONLY)
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        assert dead[2] in {x["socket"] for x in local(build, env=here)}
+        assert all(os.path.exists(x) for x in dead), os.listdir(tmp)
+        os.close(folder)
+        assert dead[2] in {x["socket"] for x in local(build, env=here)}
+        left = [dead[1], dead[2], f"{tmp}/harbord-file.sock"]
+        assert sorted(os.listdir(tmp)) == sorted(os.path.basename(x) for x in left), os.listdir(tmp)
+        n.process.kill()
+        n.process.wait()
+        local(build, env=here)
+        assert sorted(os.listdir(tmp)) == sorted(os.path.basename(x) for x in left if x != dead[2]), os.listdir(tmp)
+
+
+def the_dead_of_others(build):
+    """nodes of other users that harborctl may not ask are counted while they live, and not when they are dead"""
+    if os.geteuid() != 0:
+        return
+    with tempfile.TemporaryDirectory(prefix="harbor-test-") as tmp, contextlib.ExitStack() as stack:
+        os.chmod(tmp, 0o755)
+        shutil.copy(f"{build}/harborctl", f"{tmp}/harborctl")
+        os.mkdir(tmp + "/run", 0o755)
+        here = {"RUNTIME_DIRECTORY": tmp + "/run"} # where a socket lies, no other folder is looked into
+
+        def told():
+            p = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", tmp + "/harborctl", "status"],
+                               capture_output=True, text=True, timeout=20, env={**os.environ, **here})
+            assert p.returncode == 69 and "no node" in p.stderr, p
+            count = re.search(r" as this user \((\d+) of other users\)", p.stderr)
+            return int(count[1]) if count else 0
+        for i in range(3):
+            dead_socket(f"{tmp}/run/{HOST}-{i}.sock")
+        assert told() == 0
+        live = stack.enter_context(Stock(build, {"main.lua": STAYS, "config.lua": single("x")}, env={**DEFAULT, **here}).start())
+        eventually("it runs", lambda: live.ctl("status")["state"] == "running")
+        assert told() == 1
+        assert len(os.listdir(tmp + "/run")) == 4, os.listdir(tmp + "/run") # they are root's
+        assert [x["socket"] for x in local(build, env=here)] == [live.socket]
+        assert os.listdir(tmp + "/run") == [os.path.basename(live.socket)], os.listdir(tmp + "/run")
+        live.process.kill()
+        live.process.wait()
+        assert told() == 0
+
+
 def strangers_on_the_way(build):
     """a socket in a usual place that answers nonsense, too much or nothing costs harborctl a second and is no node to use"""
     import threading
@@ -352,4 +430,5 @@ if __name__ == "__main__":
     main([four_nodes_at_once, names_tell_them_apart, one_file_many_nodes, two_clusters,
           what_is_in_the_way,
           a_runtime_folder_that_is_none, harborctl_finds_them, strangers_on_the_way,
+          the_dead_leave_nothing, the_dead_of_others,
           as_another_user, where_state_is])
