@@ -80,6 +80,17 @@ elseif mode == "raw" then
 	end)
 	core.send(".launcher", skynet.PTYPE_TEXT, 0, "")
 	return
+elseif mode == "passes" then
+	local core, to = require "skynet.core", tonumber(arg1)
+	core.callback(function(type, msg, size, session, source)
+		if type == skynet.PTYPE_CLIENT then
+			core.redirect(to, source, skynet.PTYPE_TEXT, session, msg, size)
+		elseif size > 0 then
+			core.trash(msg, size)
+		end
+	end, true)
+	core.send(".launcher", skynet.PTYPE_TEXT, 0, "")
+	return
 elseif mode == "place" then
 	skynet.start(function()
 		skynet.dispatch("lua", function()
@@ -300,6 +311,24 @@ tap.run {
 		local what, seen = skynet.call(s, "lua", "hello")
 		equal(what, "hello")
 		assert(seen >= 2)
+	end },
+
+	{ "a callback that forwards owns what it is given, unless that is empty", function()
+		local got = {}
+		skynet.register_protocol {
+			name = "text", id = skynet.PTYPE_TEXT, unpack = skynet.tostring, pack = function(s) return s end,
+			dispatch = function(_, _, text) got[#got + 1] = text end,
+		}
+		local s = skynet.newservice(SERVICE_NAME, "passes", skynet.self())
+		for i = 1, 256 do
+			skynet.rawsend(s, "client", string.char(i - 1))
+			skynet.rawsend(s, "client", "")
+		end
+		until_true(function() return #got == 512 end)
+		for i = 1, 256 do
+			equal(got[2 * i - 1], string.char(i - 1))
+			equal(got[2 * i], "")
+		end
 	end },
 
 	-- ---- what a program sees ----

@@ -177,6 +177,17 @@ tap.run {
 		equal(getmetatable(t), nil)
 		assert(same(t, sharetable.query "t"))
 	end },
+	{ "two tables that an update makes one are equal from then on, and no others", function()
+		local both = { 3 }
+		sharetable.loadtable("pair", { a = { 1 }, b = { 2 }, c = { 3 } })
+		local t = sharetable.query "pair"
+		local x, y, z = t.a, t.b, t.c
+		assert(x ~= y and x ~= z)
+		sharetable.loadtable("pair", { a = both, b = both, c = { 3 } })
+		sharetable.update "pair"
+		assert(x == y and x == t.b and y == t.a)
+		assert(x ~= z and z == t.c and x[1] == 3)
+	end },
 	{ "the old version stays until update; update moves every reference", function()
 		sharetable.loadtable("v", { n = 1, sub = { x = 1, gone = { y = 1 } }, list = { { id = 1 }, { id = 2 } } })
 		local t = sharetable.query "v"

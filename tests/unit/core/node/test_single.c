@@ -265,6 +265,7 @@ static void the_names_and_questions_of_an_ended_service_go(void **state)
 	remote_get()->register_name(c, 0, "TWO", c);
 	remote_get()->register_name(a, 0, "MINE", a);
 	remote_get()->query_name(c, 1, "THREE", 60000);
+	remote_get()->query_name(a, 2, "FOUR", 0);
 	assert_int_equal(timer_count(), 1);
 	assert_true(service_retire(c));
 	for (uint64_t until = clock_mono_ns() + 10 * NS_PER_SEC;
@@ -274,6 +275,8 @@ static void the_names_and_questions_of_an_ended_service_go(void **state)
 	assert_int_equal(remote_get()->find_name("TWO"), 0);
 	assert_int_equal(remote_get()->find_name("MINE"), a);
 	assert_int_equal(timer_count(), 0);
+	remote_get()->register_name(b, 0, "FOUR", b); /* the questions of others stay */
+	expect_handle(a, 0, 2, b);
 }
 
 static void links_of_a_single_node(void **state)

@@ -461,6 +461,21 @@ static void answers_to_a_peer_that_does_not_read_become_errors_and_then_the_end_
 	mem_free(big);
 }
 
+/* What is left of the queue is for errors in place of answers, which are short. */
+static void a_full_queue_has_room_for_short_errors_only(void **state)
+{
+	static char text[2000];
+
+	(void)state;
+	while (send_from(me, 0, PTYPE_LUA, text, sizeof(text)) == 0)
+		;
+	while (send_from(me, 0, PTYPE_LUA, text, 1) == 0)
+		;
+	assert_true(send_from(me, 0, PTYPE_ERROR, text, 513) < 0);
+	assert_int_equal(send_from(me, 0, PTYPE_ERROR, text, 512), 0);
+	assert_true(send_from(me, 0, PTYPE_LUA, text, 1) < 0);
+}
+
 static void an_answer_is_taken_from_the_node_that_was_asked_and_once(void **state)
 {
 	(void)state;
@@ -577,6 +592,7 @@ int main(void)
 		T(an_answer_above_the_limit_becomes_a_small_error),
 		T(small_messages_one_by_one_keep_the_bound_too),
 		T(answers_to_a_peer_that_does_not_read_become_errors_and_then_the_end_of_the_link),
+		T(a_full_queue_has_room_for_short_errors_only),
 		T(an_answer_is_taken_from_the_node_that_was_asked_and_once),
 		T(nobody_speaks_for_a_service_of_another_node),
 		T(a_peer_that_does_not_read_fills_the_queue_to_its_limit_and_no_more),
