@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/advice.h"
 #include "core/base/base.h"
 #include "core/base/fault.h"
 #include "core/base/lock.h"
@@ -45,10 +46,23 @@ int module_set_path(const char *cpath)
 	return 0;
 }
 
+/* Two lines: which file and why, then what to do. */
+static void tell_failure(const char *name, const char *why, bool there)
+{
+	const char *advice = there ? advice_for_library(why) : NULL;
+
+	if (!there)
+		log_error("try open %s failed : %s\nthere is no C service of that name along %s", name, why,
+			  M.path ? M.path : "cpath, which is not set");
+	else
+		log_error("try open %s failed : %s%s%s", name, why, advice ? "\n" : "", advice ? advice : "");
+}
+
 static void *open_file(const char *name)
 {
 	cleanup(mem_freep) char *path = mem_strdup(M.path ? M.path : "");
 	cleanup(mem_freep) char *why = mem_strdup("no cpath is set");
+	bool there = false;
 	char *save = NULL;
 
 	for (char *t = strtok_r(path, ";", &save); t; t = strtok_r(NULL, ";", &save)) {
@@ -63,11 +77,12 @@ static void *open_file(const char *name)
 
 		/* A file that is there and does not load says more than one that is not there. */
 		if (access(file, F_OK) == 0 || strcmp(why, "no cpath is set") == 0) {
+			there |= access(file, F_OK) == 0;
 			mem_free(why);
 			why = mem_strdup(error ? error : "unknown error");
 		}
 	}
-	log_error("try open %s failed : %s", name, why);
+	tell_failure(name, why, there);
 	return NULL;
 }
 
@@ -93,7 +108,7 @@ static struct module *load(const char *name)
 	*(void **)&m->release = symbol(dl, name, "release");
 	*(void **)&m->signal = symbol(dl, name, "signal");
 	if (!m->init) {
-		log_error("module %s has no function %s_init", name, name);
+		log_error("module %s has no function %s_init\nits init function has the name of the file", name, name);
 		dlclose(dl);
 		mem_free(m);
 		return NULL;

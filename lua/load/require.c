@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core/node/env.h"
+#include "core/base/advice.h"
 #include "lua/api/api_skynet.h"
 #include "lua/host/host.h"
 #include "lua/load/codecache.h"
@@ -66,6 +67,24 @@ static int search_own(lua_State *L)
 	return 2;
 }
 
+/* Of the files that were tried, a line each, so many are told. */
+#define TRIED_MAX 8
+
+static void push_bounded(lua_State *L)
+{
+	const char *text = lua_tostring(L, -1), *end = text;
+	int more = 0;
+
+	for (int lines = 1; (end = strchr(end, '\n')) && lines < TRIED_MAX; lines++)
+		end++;
+	for (const char *p = end; p && *p; p++)
+		more += *p == '\n';
+	if (!end)
+		return;
+	lua_pushlstring(L, text, (size_t)(end - text));
+	lua_pushfstring(L, "%s\n\t... and %d more files", lua_tostring(L, -1), more);
+}
+
 /* The stock search along package.path, with bytecode from the cache. Upvalue 1: package. */
 static int search_path(lua_State *L)
 {
@@ -75,12 +94,31 @@ static int search_path(lua_State *L)
 	if (!lua_isstring(L, -1))
 		return luaL_error(L, "'package.path' must be a string");
 	lua_call(L, 2, 2);
-	if (lua_isnil(L, -2))
-		return 1; /* the text of what was tried */
+	if (lua_isnil(L, -2)) {
+		push_bounded(L);
+		return 1;
+	}
 	lua_pop(L, 1);
 	load_file(L, lua_tostring(L, 1));
 	lua_insert(L, -2);
 	return 2;
+}
+
+/* Lua's own searcher of C libraries, upvalue 1. An error of its says which file and why; a line more, what to do. */
+static int search_library(lua_State *L)
+{
+	const char *why, *advice;
+
+	lua_settop(L, 1);
+	lua_pushvalue(L, lua_upvalueindex(1));
+	lua_insert(L, 1);
+	if (lua_pcall(L, 1, LUA_MULTRET, 0) == LUA_OK)
+		return lua_gettop(L);
+	why = lua_tostring(L, -1);
+	advice = why ? advice_for_library(why) : NULL;
+	if (advice)
+		lua_pushfstring(L, "%s\n\t%s", why, advice);
+	return lua_error(L);
 }
 
 /* The last searcher finds nothing, and says what may have been meant. Upvalue 1: package. */
@@ -102,6 +140,8 @@ static void add_searchers(lua_State *L, int package)
 	for (lua_Integer i = (lua_Integer)lua_rawlen(L, -1); i >= 1; i--) {
 		lua_rawgeti(L, -1, i);
 		/* preload stays the first; ours comes next */
+		if (i > 2) /* 2 is along package.path, which is replaced */
+			lua_pushcclosure(L, search_library, 1);
 		if (i > 1)
 			lua_rawseti(L, -2, i + 1);
 		else

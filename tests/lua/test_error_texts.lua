@@ -239,4 +239,27 @@ tap.run {
 			raises("not enough memory; memory limit 4 MiB reached (in use ", skynet.newservice, "eater", what)
 		end
 	end },
+
+	{ "a C library that does not load: the file and why, then what to do", function()
+		raises("stale.so: undefined symbol: lua_nosuchfunction\n\tit was built for another version of Lua: ",
+			require, "stale")
+		local dir = skynet.getenv "logpath"
+		local f = assert(io.open(dir .. "/notelf.so", "w"))
+		f:write(("no library "):rep(100)):close()
+		package.cpath = dir .. "/?.so;" .. package.cpath
+		raises("notelf.so: invalid ELF header\n\tit is no shared library", require, "notelf")
+		local from = #tap.log()
+		equal(skynet.launch("nosuchservice"), nil)
+		tap.logged("try open nosuchservice failed : ", from)
+		tap.logged("\nthere is no C service of that name along ", from)
+	end },
+	{ "the files that were looked at are told within bounds", function()
+		local path = package.path
+		package.path = ("./nowhere/?.lua;"):rep(30) .. path
+		local why = raises("\n\t... and ", require, "not.there")
+		package.path = path
+		assert(why:find "\n\t%.%.%. and %d+ more files\n", why)
+		local _, tried = why:gsub("no file '%./nowhere", "")
+		equal(tried, 8)
+	end },
 }
