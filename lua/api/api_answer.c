@@ -33,6 +33,18 @@ static struct task *open_request(lua_State *L)
 	return t && t->request_state == REQUEST_OPEN ? t : NULL;
 }
 
+/* There is no request to answer: why. */
+static int no_session(lua_State *L)
+{
+	struct task *t = api_request_task(L);
+
+	if (t && t->request_state == REQUEST_DONE)
+		return luaL_error(L, "No session: the request has been answered, or handed on, "
+				     "already");
+	return luaL_error(L, "No session: what runs here serves no request; skynet.response keeps "
+			     "one for later");
+}
+
 static int32_t settle(struct task *t)
 {
 	int32_t session = t->session;
@@ -64,7 +76,7 @@ int api_ret(lua_State *L)
 	if (unlikely(!t)) {
 		if (lua_type(L, 1) == LUA_TLIGHTUSERDATA && lua_isinteger(L, 2))
 			payload_free(lua_touserdata(L, 1));
-		return luaL_error(L, "No session");
+		return no_session(L);
 	}
 	return answer(L, t, api_take_message(L, 1));
 }
@@ -77,7 +89,7 @@ int api_retpack(lua_State *L)
 	struct msg *m;
 
 	if (unlikely(!t))
-		return luaL_error(L, "No session");
+		return no_session(L);
 	payload = seri_pack(L, 1, &size);
 	m = payload ? msg_of(payload) : msg_create(0);
 	*m = (struct msg){ .size = size };

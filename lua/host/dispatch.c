@@ -84,16 +84,32 @@ static void call_unknown_handler(struct host *h, int ref, struct msg *m, struct 
 #define SHOWN_MAX 200
 #define SHOWN(m)  (int)((m)->size > SHOWN_MAX ? SHOWN_MAX : (m)->size), (const char *)msg_payload(m)
 
+/* What the service lacks to take such a message. */
+#define LACK_MAX 160
+static void describe_lack(const struct msg *m, const struct proto *p, char ret[LACK_MAX])
+{
+	if (p)
+		snprintf(ret, LACK_MAX, "it has no dispatch function for protocol %.64s "
+			 "(skynet.dispatch)", p->name);
+	else
+		snprintf(ret, LACK_MAX, "it has no protocol with the id %d "
+			 "(skynet.register_protocol)", m->type);
+}
+
 static noinline void unknown_request(struct host *h, struct msg *m, struct proto *p)
 {
-	char number[8];
+	char number[8], lack[LACK_MAX];
 
 	if (m->type == PTYPE_TRACE)
 		trace_pending(h, m);
 	if (m->type == PTYPE_TRACE || m->type == PTYPE_MULTICAST)
 		return;
 	if (m->session) {
-		service_fail_request(m, "the callee does not handle this protocol");
+		char why[LACK_MAX + 64];
+
+		describe_lack(m, p, lack);
+		snprintf(why, sizeof(why), "the callee does not handle this protocol: %s", lack);
+		service_fail_request(m, why);
 		return;
 	}
 	if (h->unknown_request_ref != LUA_NOREF) {
@@ -101,9 +117,11 @@ static noinline void unknown_request(struct host *h, struct msg *m, struct proto
 		return;
 	}
 	snprintf(number, sizeof(number), "%d", m->type);
+	describe_lack(m, p, lack);
 	log_printf(LOG_LEVEL_ERROR, service_handle(h->s),
-	           "Unknown request (%s): %.*s\nUnknown session : 0 from %x", p ? p->name : number,
-	           SHOWN(m), m->source);
+	           "Unknown request (%s): %.*s\nUnknown session : 0 from %x\n"
+	           "The service was sent it; %s",
+	           p ? p->name : number, SHOWN(m), m->source, lack);
 }
 
 static int require_debug(lua_State *L)

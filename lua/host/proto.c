@@ -6,6 +6,7 @@
 
 #include "core/base/mem.h"
 #include "core/base/must.h"
+#include "core/base/nearest.h"
 
 struct proto *proto_find_name(struct host *h, const char *name)
 {
@@ -38,6 +39,21 @@ struct proto *proto_add(struct host *h, int id)
 	return proto_at(h, n);
 }
 
+static noinline void refuse_unknown(lua_State *L, int arg)
+{
+	struct host *h = host_of(L);
+	const char *name = luaL_tolstring(L, arg, NULL), *best = NULL;
+	struct nearest n = nearest_begin(name);
+
+	for (unsigned i = 0; i < h->proto_count; i++)
+		if (nearest_is_better(&n, proto_at(h, i)->name))
+			best = proto_at(h, i)->name;
+	if (best)
+		luaL_error(L, "protocol %s is not registered; did you mean %s?", name, best);
+	luaL_error(L, "protocol %s is not registered in this service (skynet.register_protocol)",
+		   name);
+}
+
 struct proto *proto_check(lua_State *L, int arg)
 {
 	struct host *h = host_of(L);
@@ -48,7 +64,7 @@ struct proto *proto_check(lua_State *L, int arg)
 	else
 		p = proto_find_name(h, luaL_checkstring(L, arg));
 	if (unlikely(!p))
-		luaL_error(L, "protocol %s is not registered", luaL_tolstring(L, arg, NULL));
+		refuse_unknown(L, arg);
 	return p;
 }
 

@@ -403,7 +403,7 @@ static noinline void on_forgotten(struct task *t)
 	log_printf(LOG_LEVEL_WARNING, service_handle(h->s),
 	           "Maybe forgot response session %d from :%08X : @%s:%d", t->session, t->source,
 	           ar.short_src, ar.linedefined);
-	task_fail_request(t, "the callee did not answer");
+	task_fail_request(t, "the callee did not answer: its handler ended without skynet.ret");
 }
 
 /* ---- running ---- */

@@ -262,4 +262,45 @@ tap.run {
 		local _, tried = why:gsub("no file '%./nowhere", "")
 		equal(tried, 8)
 	end },
+
+	{ "mistakes with requests say what is the matter", function()
+		local s, from = skynet.newservice "callee", #tap.log()
+		raises("protocol lau is not registered; did you mean lua?", skynet.call, s, "lau")
+		raises("protocol teleport is not registered in this service (skynet.register_protocol)", skynet.send, s, "teleport")
+		skynet.register_protocol { name = "shout", id = 91, pack = skynet.packstring }
+		raises("it has no protocol with the id 91 (skynet.register_protocol)", skynet.call, s, "shout")
+		raises("it has no dispatch function for protocol shout (skynet.dispatch)", skynet.call, skynet.self(), "shout")
+		skynet.send(skynet.self(), "shout", "x")
+		tap.logged("; it has no dispatch function for protocol shout (skynet.dispatch)", from)
+		raises("the callee did not answer: its handler ended without skynet.ret", skynet.call, s, "lua", "forget")
+		raises_here("No session: what runs here serves no request; skynet.response keeps one for later",
+			function() skynet.retpack(1) end)
+		skynet.send(s, "lua", "eval", "local skynet = require 'skynet' skynet.retpack() skynet.retpack()")
+		tap.logged("No session: the request has been answered, or handed on, already", from)
+		raises_here("assertion failed! Invalid global name a_very_long_name: 1 to 15 bytes, no number, no ':' in front",
+			function() skynet.register "a_very_long_name" end)
+	end },
+	{ "mistakes with sockets are told at the line that made them", function()
+		local socket = require "skynet.socket"
+		for _, name in ipairs { "start", "pause", "bind" } do
+			raises_here(("bad argument #1 to '%s' (the id of a socket expected, got nil)"):format(name),
+				function() socket[name](nil) end)
+		end
+		for _, name in ipairs { "open", "listen" } do
+			raises_here(("bad argument #1 to '%s' (the address of a host expected, got nil)"):format(name),
+				function() socket[name](nil, 80) end)
+			raises_here("Invalid address here.", function() socket[name]("here") end)
+		end
+		for _, name in ipairs { "read", "readline", "readall", "limit", "warning" } do
+			raises_here("assertion failed! no socket nil is open in this service", function() socket[name](nil) end)
+			raises_here("assertion failed! no socket 99999 is open in this service", function() socket[name](99999) end)
+		end
+		local id, _, port = socket.listen("127.0.0.1", 0)
+		raises("Listen error (", function() socket.listen("127.0.0.1", port) end)
+		raises(HERE, function() socket.listen("127.0.0.1", port) end)
+		socket.start(id, function() end)
+		raises_here("socket is not closed", function() socket.start(id) end)
+		equal(socket.close(nil), nil)
+		socket.close(id)
+	end },
 }

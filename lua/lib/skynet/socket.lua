@@ -197,6 +197,26 @@ skynet.register_protocol {
 	end,
 }
 
+-- ---- what programs get wrong: the error is at the line that called us ----
+
+local function check_id(id, what)
+	if type(id) ~= "number" or not math.tointeger(id) then
+		error(("bad argument #1 to '%s' (the id of a socket expected, got %s)"):format(what, type(id)), 3)
+	end
+end
+
+local function check_host(host, what)
+	if type(host) ~= "string" then
+		error(("bad argument #1 to '%s' (the address of a host expected, got %s)"):format(what, type(host)), 3)
+	end
+end
+
+-- What the driver gives, or its error.
+local function ask(f, ...)
+	local ok, value = pcall(f, ...)
+	return ok and value or error(value, 3)
+end
+
 -- ---- opening ----
 
 local function forget(id)
@@ -243,11 +263,13 @@ local function opened(id, why)
 end
 
 function socket.open(addr, port)
+	check_host(addr, "open")
 	checkwait()
-	return opened(driver.connect(addr, port), "reach skynet socket number limit")
+	return opened(ask(driver.connect, addr, port), "reach skynet socket number limit")
 end
 
 function socket.bind(fd)
+	check_id(fd, "bind")
 	checkwait()
 	return opened(driver.bind(fd), "bind failed")
 end
@@ -257,19 +279,21 @@ function socket.stdin()
 end
 
 function socket.listen(host, port, backlog)
+	check_host(host, "listen")
 	checkwait()
-	local id = driver.listen(host, port, backlog)
+	local id = ask(driver.listen, host, port, backlog)
 	local s = assert(connect(id, nil, true))
 	s.placeholder = true
 	return id, s.address, s.port
 end
 
 function socket.start(id, accept)
+	check_id(id, "start")
 	local s = sockets[id]
 	if s and not s.placeholder then
-		error "socket is not closed"
+		error("socket is not closed", 2)
 	elseif onclose[id] then
-		error "socket has onclose callback"
+		error("socket has onclose callback", 2)
 	end
 	checkwait()
 	driver.start(id)
@@ -281,6 +305,7 @@ function socket.start(id, accept)
 end
 
 function socket.pause(id)
+	check_id(id, "pause")
 	checkwait()
 	local s = sockets[id]
 	if s then
@@ -355,8 +380,10 @@ end
 -- The object of an id that may be read now.
 local function reading(id)
 	local s = sockets[id]
-	if not s or s.need then
-		error("assertion failed!", 0)
+	if not s then
+		error(("assertion failed! no socket %s is open in this service"):format(tostring(id)), 3)
+	elseif s.need then
+		error(("assertion failed! another task reads socket %d already"):format(id), 3)
 	elseif s.listens then
 		error(("socket %d listens for connections: there is nothing to read"):format(id), 3)
 	end
@@ -368,7 +395,9 @@ function socket.read(id, n)
 	local buffer = s.buffer
 	local data
 	if n then
-		assert(n > 0)
+		if not (type(n) == "number" and n > 0) then
+			error(("bad argument #2 to 'read' (a number of bytes expected, got %s)"):format(tostring(n)), 2)
+		end
 		data = pop(buffer, buffer, n)
 	else
 		data = readall(buffer)
@@ -437,8 +466,12 @@ function socket.invalid(id)
 	return sockets[id] == nil
 end
 
+local function known(id)
+	return sockets[id] or error(("assertion failed! no socket %s is open in this service"):format(tostring(id)), 3)
+end
+
 function socket.limit(id, n)
-	local s = assert(sockets[id])
+	local s = known(id)
 	s.limit = n
 	s.high = n and math.min(n, PAUSE_AT) or PAUSE_AT
 end
@@ -451,7 +484,7 @@ end
 socket.writelimit = driver.writelimit
 
 function socket.warning(id, callback)
-	local s = assert(sockets[id])
+	local s = known(id)
 	s.warning = callback
 end
 

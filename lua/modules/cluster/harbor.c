@@ -18,7 +18,10 @@ static const char *check_global(lua_State *L, int arg)
 	const char *name = luaL_checkstring(L, arg);
 
 	if (!remote_name_valid(name))
-		luaL_error(L, "assertion failed! Invalid global name %s", name);
+		luaL_error(L,
+			   "assertion failed! Invalid global name %s: 1 to 15 bytes, no number, "
+			   "no ':' in front",
+			   name);
 	return name;
 }
 
