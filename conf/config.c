@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/base/base.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 
 struct config *config_create(const char *file)
 {
@@ -18,6 +18,7 @@ struct config *config_create(const char *file)
 
 void config_list_add(struct config_list *list, const char *item)
 {
+	must(item);
 	list->items = mem_realloc(list->items, (list->count + 2) * sizeof(*list->items));
 	list->items[list->count++] = mem_strdup(item);
 	list->items[list->count] = NULL;
@@ -35,6 +36,7 @@ void config_env_add(struct config *c, const char *key, const char *value)
 {
 	size_t n = c->env_count;
 
+	must(key && value);
 	/* the capacity is the next power of two */
 	if ((n & (n - 1)) == 0)
 		c->env = mem_realloc(c->env, (n ? n * 2 : 1) * sizeof(*c->env));

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/base/mem.h"
+#include "core/base/must.h"
 
 void draft_error(struct draft *d, struct place at, const char *fmt, ...)
 {
@@ -43,7 +44,10 @@ struct place draft_place(const struct draft *d, const char *section, const char 
 
 bool draft_is_good(const struct draft *d, const char *section, const char *name)
 {
-	return d->good[schema_find(section, name) - schema_keys];
+	const struct schema_key *k = schema_find(section, name);
+
+	must(k);
+	return d->good[k - schema_keys];
 }
 
 bool draft_check_key(struct draft *d, const char *section, const char *name, struct place at)
@@ -306,6 +310,7 @@ void draft_set(struct draft *d, const char *section, const char *name, const cha
 {
 	const struct schema_key *k = schema_find(section, name);
 
+	must(text);
 	if (!draft_check_key(d, section, name, at))
 		return;
 	d->keys[k - schema_keys] = at;

@@ -10,12 +10,16 @@
 #include "conf/skynet.h"
 #include "conf/yaml.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 
 int config_parse(const char *file, const char *text, size_t size, struct config **ret,
 		 struct config_errors *ret_errors)
 {
 	struct draft d = { .file = file, .c = config_create(file), .errors = ret_errors };
-	bool skynet = skynet_is(file, text);
+	bool skynet;
+
+	must(file && text && text[size] == 0);
+	skynet = skynet_is(file, text);
 
 	*ret_errors = (struct config_errors){ 0 };
 	if (skynet ? skynet_read(&d, text, size) : yaml_read(&d, text, size))

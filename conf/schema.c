@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "conf/config.h"
-#include "core/base/base.h"
+#include "core/base/must.h"
 #include "core/base/nearest.h"
 
 const struct schema_key schema_keys[SCHEMA_KEYS] = {
@@ -46,6 +46,7 @@ bool schema_is_list(const struct schema_key *k)
 
 size_t schema_fallback_length(const struct schema_key *k)
 {
+	must(k->fallback);
 	return k->type == SCHEMA_CHOICE ? strcspn(k->fallback, "|") : strlen(k->fallback);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "core/actor/remote.h"
 
 struct directory_waiting {
@@ -25,6 +26,7 @@ struct directory_mark {
 
 void directory_init(struct directory *d, void (*send)(void *ud, struct msg *m_take), void *ud)
 {
+	must(send);
 	*d = (struct directory){ .send = send, .ud = ud };
 	rwlock_init(&d->lock, LOCK_directory);
 	d->last = &d->first;
@@ -129,6 +131,7 @@ void directory_set(struct directory *d, const char *name, uint32_t handle, uint6
 {
 	struct map_item *i;
 
+	must(*name && strlen(name) < sizeof(((struct directory_waiting *)NULL)->name));
 	rwlock_write(&d->lock);
 	i = map_find(&d->names, name);
 	if (i && i->number != handle) {

@@ -17,6 +17,7 @@
 #include "core/actor/service.h"
 #include "core/base/clock.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "core/log/log.h"
 #include "harbor/effects.h"
 #include "harbor/events.h"
@@ -279,6 +280,8 @@ int harbor_init(const struct harbor_config *c, char **ret_error)
 	char address[ANNOUNCE_MAX] = "";
 	int r;
 
+	must(c->node_name && c->cluster && c->listen && c->harbor <= 255);
+	must(c->heartbeat_ms && c->dead_ms > c->heartbeat_ms);
 	H.c = *c;
 	snprintf(H.self.name, sizeof(H.self.name), "%s", c->node_name);
 	snprintf(H.self.cluster, sizeof(H.self.cluster), "%s", c->cluster);
@@ -325,6 +328,7 @@ static void begin(void *arg)
 
 int harbor_start(void (*on_state)(enum harbor_state st, const char *what, void *ud), void *ud)
 {
+	must(H.timer && !H.started);
 	H.on_state = on_state;
 	H.on_state_ud = ud;
 	atomic_store_explicit(&H.state, HARBOR_JOINING, memory_order_relaxed); /* before anybody else looks */

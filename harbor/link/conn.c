@@ -9,6 +9,7 @@
 #include "core/base/clock.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "harbor/link/link.h"
 #include "harbor/protocol/peer.h"
 #include "net/connect.h"
@@ -235,6 +236,7 @@ static const struct net_handler listener = { .on_accept = on_accept };
 
 void conn_init(const struct conn_ops *ops, struct lock *lock)
 {
+	must(ops && lock);
 	C.ops = ops;
 	C.lock = lock;
 	C.deaf = false;
@@ -258,6 +260,8 @@ int conn_connect(const char *address, enum conn_role role, unsigned node)
 {
 	struct conn *c = create(role);
 
+	must(role == ROLE_MASTER || (role == ROLE_LINK && node >= 1 && node <= 255));
+	lock_held(C.lock);
 	c->node = node;
 	c->deadline_ns = 0; /* the state machines watch these */
 	c->id = net_connect_handler(&handler, c, address, -1);
@@ -287,6 +291,7 @@ uint64_t conn_tick(uint64_t now)
 {
 	uint64_t next = UINT64_MAX;
 
+	lock_held(C.lock);
 	for (struct conn *c = C.all, *after; c; c = after) {
 		after = c->next;
 		if (!c->deadline_ns)

@@ -30,6 +30,7 @@
 #include "core/base/clock.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "core/actor/remote.h"
 #include "core/sched/worker.h"
 #include "core/actor/handle.h"
@@ -65,6 +66,7 @@ static _Thread_local struct {
 
 void link_init(uint64_t a_message_max, uint64_t a_queue_max, void (*overrun)(struct link *l))
 {
+	must(a_message_max && a_queue_max && overrun);
 	message_max = a_message_max;
 	queue_max = a_queue_max;
 	on_overrun = overrun;
@@ -80,6 +82,7 @@ struct link *link_get(unsigned id)
 {
 	struct link *l = link_find(id);
 
+	must(id >= 1 && id <= 255);
 	if (!l) {
 		l = aligned_alloc(CACHE_LINE, (sizeof(*l) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
 		if (!l)
@@ -510,6 +513,7 @@ void link_received(struct link *l, struct msg *m)
 
 void link_up(struct link *l, int conn)
 {
+	must(conn > 0);
 	net_set_limit(conn, UINT64_MAX / 2); /* the ledger bounds it */
 	net_nodelay(conn);
 	lock_take(&l->tx_lock);
@@ -548,6 +552,7 @@ void link_tired(struct link *l)
 
 void link_shut(struct link *l, enum link_gate gate)
 {
+	must(gate < LINK_BROKEN);
 	atomic_store_explicit(&l->gate, gate, memory_order_seq_cst); /* G1 */
 	bounce_waiting(l, gate_text(gate));
 	pending_fail(&l->pending, gate_text(gate));

@@ -10,6 +10,7 @@
 #include "core/base/clock.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "core/actor/remote.h"
 #include "harbor/protocol/master_id.h"
 #include "harbor/protocol/master_store.h"
@@ -18,6 +19,39 @@
 #define SAVE_AGAIN_NS NS_PER_SEC
 /* One line about refusals in this time. */
 #define QUIET_NS NS_PER_SEC
+
+#ifdef CHECKS
+/* A table that is longer is not walked after each step. */
+#define CHECK_MAX 64u
+
+static bool node_is_whole(const struct master *m, unsigned i)
+{
+	const struct master_node *n = &m->nodes[i];
+
+	return n->r.id == i && n->out_size <= n->out_capacity && (!n->out || (n->conn && m->dirty)) &&
+	       (!n->conn || (n->r.up && n->r.epoch && n->r.name[0])) && (!master_is_seen(n) || n->r.up);
+}
+
+static bool names_have_owners(const struct master *m)
+{
+	for (size_t i = 0; i < m->names.count && m->names.count <= CHECK_MAX; i++)
+		if (!m->nodes[m->names.items[i].number >> 24].r.up)
+			return false;
+	return true;
+}
+
+/* What holds between two calls from outside. */
+static void check(const struct master *m)
+{
+	for (unsigned i = 1; i < 256; i++)
+		must(node_is_whole(m, i));
+	must(names_have_owners(m));
+	must(m->names.count <= MASTER_NAMES_MAX);
+	must(!m->batch_size || m->dirty);
+}
+#else
+#define check(m) ((void)(m)) /* the state is looked at in builds with CHECKS=1 */
+#endif
 
 /* ---- nodes and names ---- */
 
@@ -135,6 +169,7 @@ struct master *master_create(const struct master_ops *ops, void *ud, const struc
 	struct master *m = mem_zalloc(sizeof(*m));
 	struct loading l = { m, now };
 
+	must(ops && registry && c->random);
 	*m = (struct master){ .ops = ops, .ud = ud, .registry = registry, .c = *c };
 	for (unsigned i = 1; i < 256; i++)
 		m->nodes[i].r.id = i;
@@ -149,6 +184,7 @@ struct master *master_create(const struct master_ops *ops, void *ud, const struc
 	for (size_t i = m->names.count; i-- > 0;)
 		if (!m->nodes[m->names.items[i].number >> 24].r.up)
 			release_name(m, &m->names.items[i]);
+	check(m);
 	return m;
 }
 
@@ -220,7 +256,7 @@ static bool take_record(struct master_node *n, const struct wire_control *c)
 	return news;
 }
 
-bool master_join(struct master *m, int conn, const struct wire_control *c, uint64_t now)
+static bool join(struct master *m, int conn, const struct wire_control *c, uint64_t now)
 {
 	struct master_refusal why = { 0 };
 	struct master_node *n = master_choose(m, c, now, &why);
@@ -247,6 +283,16 @@ bool master_join(struct master *m, int conn, const struct wire_control *c, uint6
 	log_info("master: node %s %s as harbor %u at %s", n->r.name, same ? "is back" : "joins",
 	         n->r.id, n->r.address);
 	return true;
+}
+
+bool master_join(struct master *m, int conn, const struct wire_control *c, uint64_t now)
+{
+	bool joined;
+
+	must(conn > 0);
+	joined = join(m, conn, c, now);
+	check(m);
+	return joined;
 }
 
 /* ---- requests ---- */
@@ -401,6 +447,7 @@ void master_input(struct master *m, int conn, const struct wire_control *c, uint
 		master_drop_connection(m, n, "it sent a frame that does not belong here", now);
 		break;
 	}
+	check(m);
 }
 
 void master_lost(struct master *m, int conn, uint64_t now)
@@ -410,6 +457,7 @@ void master_lost(struct master *m, int conn, uint64_t now)
 	if (!n)
 		return;
 	master_lose_connection(m, n, "it did not come back", now);
+	check(m);
 }
 
 /* Gives the time of the next look at this node. */
@@ -443,12 +491,16 @@ uint64_t master_tick(struct master *m, uint64_t now)
 		m->save_again = now + SAVE_AGAIN_NS;
 		(void)master_flush(m);
 	}
+	check(m);
 	return m->dirty && m->save_again < next ? m->save_again : next;
 }
 
 int master_flush(struct master *m)
 {
-	return master_store_flush(m);
+	int r = master_store_flush(m);
+
+	check(m);
+	return r;
 }
 
 /* ---- for people ---- */
@@ -492,5 +544,6 @@ const char *master_forget(struct master *m, const char *node, char *ret_why, siz
 	/* the births stay: whoever gets the id goes on from there */
 	n->r = (struct registry_node){ .id = n->r.id, .births = n->r.births };
 	master_save_node(m, n);
+	check(m);
 	return NULL;
 }

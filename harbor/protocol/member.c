@@ -7,6 +7,7 @@
 
 #include "core/actor/handle.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "core/actor/remote.h"
 
 struct member_request {
@@ -28,9 +29,42 @@ struct member_name {
 	char name[16];
 };
 
+#ifdef CHECKS
+/* A list that is longer is not walked after each step. */
+#define CHECK_MAX 64u
+
+static bool requests_are_whole(const struct member *m)
+{
+	unsigned n = 0;
+
+	if (m->request_count > CHECK_MAX)
+		return true;
+	for (const struct member_request *r = m->requests; r; r = r->next)
+		if (++n > m->request_count || (!r->next && m->requests_last != &r->next))
+			return false;
+	return n == m->request_count;
+}
+
+/* What holds between two calls from outside. */
+static void check(const struct member *m)
+{
+	bool talks = m->state == MEMBER_CONNECTING || m->state == MEMBER_JOINING ||
+		     m->state == MEMBER_JOINED;
+
+	must(talks == (m->conn > 0));
+	must(m->state != MEMBER_JOINED || (m->was_joined && m->self->id));
+	must(m->self->id <= 255);
+	must(!m->master_count || m->at < m->master_count);
+	must(requests_are_whole(m));
+}
+#else
+#define check(m) ((void)(m)) /* the state is looked at in builds with CHECKS=1 */
+#endif
+
 void member_init(struct member *m, const struct member_ops *ops, void *ud, struct peer_self *self,
 		 unsigned wanted, const char *const *masters)
 {
+	must(ops && self && wanted <= 255);
 	*m = (struct member){ .ops = ops, .ud = ud, .self = self, .wanted = wanted, .masters = masters };
 	while (masters && masters[m->master_count])
 		m->master_count++;
@@ -169,11 +203,13 @@ static void request(struct member *m, uint32_t from, int32_t session, const char
 void member_register(struct member *m, uint32_t from, int32_t session, const char *name, uint32_t handle)
 {
 	request(m, from, session, name, handle, false);
+	check(m);
 }
 
 void member_release(struct member *m, uint32_t from, int32_t session, const char *name, uint32_t handle)
 {
 	request(m, from, session, name, handle, true);
+	check(m);
 }
 
 void member_forget(struct member *m, uint32_t handle)
@@ -196,6 +232,7 @@ void member_forget(struct member *m, uint32_t handle)
 		if (n->handle == handle)
 			request(m, 0, 0, n->name, handle, true);
 	}
+	check(m);
 }
 
 static void answered(struct member *m, const struct wire_control *c)
@@ -298,12 +335,14 @@ void member_connected(struct member *m, int conn, uint64_t now)
 	m->state = MEMBER_JOINING;
 	m->births_told = c.births;
 	m->ops->write(m->ud, conn, &c);
+	check(m);
 }
 
 void member_lost(struct member *m, int conn, const char *why, uint64_t now)
 {
 	if (conn && conn == m->conn)
 		drop(m, MEMBER_AWAY, why, now);
+	check(m);
 }
 
 /* ---- frames ---- */
@@ -433,6 +472,7 @@ void member_input(struct member *m, int conn, const struct wire_control *c, uint
 		m->rtt_ns = now - c->stamp;
 	else
 		close_connection(m, MEMBER_AWAY, "the master sent a frame that does not belong here", now);
+	check(m);
 }
 
 static void ping(struct member *m, uint64_t now)
@@ -447,6 +487,7 @@ void member_tell_births(struct member *m, uint64_t now)
 {
 	if (m->state == MEMBER_JOINED && births_now(m) != m->births_told)
 		ping(m, now);
+	check(m);
 }
 
 void member_begin_births(struct member *m, uint64_t base)
@@ -464,6 +505,7 @@ void member_link(struct member *m, const struct peer *p, enum wire_up up)
 	memcpy(c.name, p->name, sizeof(c.name));
 	memcpy(c.address, p->address, sizeof(c.address));
 	m->ops->write(m->ud, m->conn, &c);
+	check(m);
 }
 
 static void expire_request(struct member *m, struct member_request *r)
@@ -508,6 +550,7 @@ uint64_t member_tick(struct member *m, uint64_t now)
 {
 	uint64_t request = expire_requests(m, now), next = tick(m, now);
 
+	check(m);
 	return request < next ? request : next;
 }
 
@@ -557,4 +600,5 @@ void member_stop(struct member *m)
 		m->ops->close(m->ud, m->conn, "this node ends");
 	m->state = MEMBER_REFUSED;
 	m->conn = 0;
+	check(m);
 }

@@ -5,6 +5,24 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/must.h"
+
+#ifdef CHECKS
+/* What holds between two calls from outside. */
+static void check(const struct peer *p)
+{
+	must((p->state >= PEER_CONNECTING) == (p->conn > 0));
+	must((p->state == PEER_UNKNOWN) == (p->epoch == 0));
+	must(p->state == PEER_UP || !p->disowned);
+	must(p->state == PEER_UNKNOWN || !p->left);
+	must(p->reachable || !p->patient);
+	must(p->state != PEER_UP || p->patient);
+	must(p->state != PEER_UNKNOWN || !p->reachable);
+}
+#else
+#define check(p) ((void)(p)) /* the state is looked at in builds with CHECKS=1 */
+#endif
+
 static uint64_t random_below(struct peer_self *self, uint64_t n)
 {
 	/* xorshift: jitter needs no more */
@@ -16,6 +34,7 @@ static uint64_t random_below(struct peer_self *self, uint64_t n)
 
 void peer_init(struct peer *p, const struct peer_ops *ops, struct peer_self *self, unsigned id)
 {
+	must(ops && self && id >= 1 && id <= 255);
 	*p = (struct peer){ .ops = ops, .self = self, .id = id };
 }
 
@@ -127,6 +146,7 @@ void peer_member_up(struct peer *p, const struct wire_control *c, uint64_t now)
 	if (p->epoch && p->epoch != c->epoch)
 		forget_incarnation(p, PEER_NODE_DOWN, "the node restarted", now);
 	meet(p, c, now);
+	check(p);
 }
 
 void peer_member_down(struct peer *p, uint64_t now)
@@ -136,6 +156,7 @@ void peer_member_down(struct peer *p, uint64_t now)
 		p->disowned = true;
 	else if (p->epoch)
 		forget_incarnation(p, PEER_NODE_DOWN, "the node is dead", now);
+	check(p);
 }
 
 void peer_connected(struct peer *p, int conn, uint64_t now)
@@ -153,6 +174,7 @@ void peer_connected(struct peer *p, int conn, uint64_t now)
 		return;
 	memcpy(c.cluster, p->self->cluster, sizeof(c.cluster));
 	p->ops->write(p, conn, &c);
+	check(p);
 }
 
 static void refuse(struct peer *p, int conn, enum wire_code code, const char *why)
@@ -174,7 +196,7 @@ static void set_up(struct peer *p, int conn, uint64_t now)
 	p->ops->up(p, conn);
 }
 
-bool peer_hello(struct peer *p, int conn, const struct wire_control *c, uint64_t now)
+static bool greet(struct peer *p, int conn, const struct wire_control *c, uint64_t now)
 {
 	struct wire_control welcome = { .kind = WIRE_WELCOME, .id = p->self->id, .epoch = p->self->epoch };
 
@@ -195,6 +217,16 @@ bool peer_hello(struct peer *p, int conn, const struct wire_control *c, uint64_t
 	p->ops->write(p, conn, &welcome);
 	set_up(p, conn, now);
 	return true;
+}
+
+bool peer_hello(struct peer *p, int conn, const struct wire_control *c, uint64_t now)
+{
+	bool taken;
+
+	must(conn > 0);
+	taken = greet(p, conn, c, now);
+	check(p);
+	return taken;
 }
 
 static void welcomed(struct peer *p, int conn, const struct wire_control *c, uint64_t now)
@@ -239,18 +271,21 @@ void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t
 		close_link(p, PEER_LINK_LOST, "it sent a frame that does not belong here", now);
 		break;
 	}
+	check(p);
 }
 
 void peer_heard(struct peer *p, int conn, uint64_t now)
 {
 	if (conn == p->conn)
 		p->heard_ns = now;
+	check(p);
 }
 
 void peer_lost(struct peer *p, int conn, const char *why, uint64_t now)
 {
 	if (conn && conn == p->conn)
 		drop_link(p, PEER_LINK_LOST, why, now);
+	check(p);
 }
 
 void peer_refused(struct peer *p, int conn, const char *why, uint64_t now)
@@ -260,6 +295,7 @@ void peer_refused(struct peer *p, int conn, const char *why, uint64_t now)
 	drop_link(p, PEER_LINK_LOST, why, now);
 	if (p->reachable)
 		give_up(p, PEER_REFUSED);
+	check(p);
 }
 
 static uint64_t tick_up(struct peer *p, uint64_t now)
@@ -278,7 +314,7 @@ static uint64_t tick_up(struct peer *p, uint64_t now)
 	return p->heard_ns + p->self->dead_ns < p->ping_ns ? p->heard_ns + p->self->dead_ns : p->ping_ns;
 }
 
-uint64_t peer_tick(struct peer *p, uint64_t now)
+static uint64_t tick(struct peer *p, uint64_t now)
 {
 	uint64_t next = UINT64_MAX;
 
@@ -304,6 +340,14 @@ uint64_t peer_tick(struct peer *p, uint64_t now)
 	return next;
 }
 
+uint64_t peer_tick(struct peer *p, uint64_t now)
+{
+	uint64_t next = tick(p, now);
+
+	check(p);
+	return next;
+}
+
 enum wire_up peer_loss_kind(const struct peer *p, uint64_t now)
 {
 	return now - p->heard_ns >= p->self->dead_ns ? WIRE_DOWN : WIRE_BROKEN;
@@ -321,5 +365,7 @@ void peer_stop(struct peer *p)
 		p->state = PEER_UNKNOWN;
 		p->conn = 0;
 		p->epoch = 0;
+		p->reachable = p->patient = false;
 	}
+	check(p);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/addrtext.h"
+#include "core/base/must.h"
 
 static const char *const formats[_WIRE_KIND_MAX] = {
 	[WIRE_HELLO] = "mwvciepfrk",   [WIRE_WELCOME] = "mviefrk",  [WIRE_REFUSE] = "mot",
@@ -124,6 +125,7 @@ static void put_envelope(uint8_t *out, enum wire_kind kind, uint32_t len, const 
 
 void wire_encode_msg(uint8_t out[WIRE_MSG_HEADER], const struct msg *m, uint32_t seq)
 {
+	must_slow(m->size <= WIRE_CHUNK_MAX);
 	put_envelope(out, WIRE_MSG, (uint32_t)m->size + WIRE_MSG_HEADER - 4, m, seq);
 }
 
@@ -136,6 +138,7 @@ void wire_encode_large(uint8_t out[WIRE_LARGE_HEADER], const struct msg *m, uint
 
 void wire_encode_chunk(uint8_t out[WIRE_CHUNK_HEADER], uint32_t size, uint32_t seq, uint32_t stream)
 {
+	must(size > 0 && size <= WIRE_CHUNK_MAX);
 	put32(out, size + WIRE_CHUNK_HEADER - 4);
 	out[4] = WIRE_CHUNK;
 	out[5] = out[6] = out[7] = 0;

@@ -320,6 +320,7 @@ static int fake_eval(const char *file, const char *text, size_t size,
 static void a_skynet_style_file_is_understood(void **state)
 {
 	static const struct config_lua_ops ops = { fake_eval };
+	static const char late[] = "-- net thread = 1\nthread\t= 4 harbor = 1\nmyharbor = 2";
 
 	(void)state;
 	config_set_lua(&ops);
@@ -336,7 +337,7 @@ static void a_skynet_style_file_is_understood(void **state)
 	expect(0, 1, 6, "os.getenv() failed: CONF_NONE");
 	config_errors_fini(&errors);
 	/* what Lua made of it says no place: the text does */
-	assert_int_equal(config_parse("game.lua", "-- net thread = 1\nthread\t= 4 harbor = 1\nmyharbor = 2", 49, &c, &errors), -22);
+	assert_int_equal(config_parse("game.lua", late, sizeof(late) - 1, &c, &errors), -22);
 	expect(0, 2, 12, "address and master are needed");
 	config_set_lua(NULL);
 }
