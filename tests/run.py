@@ -20,7 +20,7 @@ TIMEOUT = {"unit": 120, "checks": 120, "fuzz": 120, "lua": 180, "cluster": 300, 
 def commands(group, build):
     """The (name, argv) pairs of a group, in a fixed order."""
     if group == "layers":
-        return [("layers", [os.path.join(HERE, "check-layers.sh")]),
+        return [("layers", [os.path.join(HERE, "check-layers.sh"), build]),
                 ("index", ["/usr/bin/python3", os.path.join(HERE, "check-index.py")]),
                 ("doc", ["/usr/bin/python3", f"{HERE}/doc/check.py", "--build", build]),
                 ("man", ["/usr/bin/python3", f"{HERE}/man/check.py", "--build", build])]

@@ -6,10 +6,7 @@
  */
 #include <stdint.h>
 
-#define NS_PER_SEC UINT64_C(1000000000)
-#define NS_PER_MS UINT64_C(1000000)
-#define NS_PER_US UINT64_C(1000)
-#define NS_PER_CS UINT64_C(10000000) /* the skynet API counts centiseconds */
+#include "core/base/units.h"
 
 /* Fixes the start time of the process; call once, before any other thread. */
 void clock_init(void);

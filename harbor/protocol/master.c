@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/base/base.h"
-#include "core/base/clock.h"
+#include "core/base/units.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
