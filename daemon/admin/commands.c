@@ -19,8 +19,8 @@
 #include "daemon/admin/call.h"
 #include "daemon/admin/commands.h"
 #include "daemon/admin/words.h"
-#include "daemon/node/info.h"
-#include "daemon/node/status.h"
+#include "daemon/state/info.h"
+#include "daemon/state/status.h"
 #include "harbor/harbor.h"
 #include "net/info.h"
 

@@ -25,7 +25,7 @@
 #include "daemon/admin/socket.h"
 #include "daemon/node/boot.h"
 #include "daemon/admin/service.h"
-#include "daemon/node/info.h"
+#include "daemon/state/info.h"
 #include "daemon/node/logger.h"
 #include "daemon/node/paths.h"
 #include "lua/load/luahost.h"

@@ -11,7 +11,7 @@
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "daemon/admin/service.h"
-#include "daemon/node/notify.h"
+#include "daemon/state/notify.h"
 #include "daemon/node/watchdog.h"
 #include "net/post.h"
 

@@ -13,7 +13,7 @@
 
 #include "core/base/clock.h"
 #include "core/log/log.h"
-#include "daemon/node/notify.h"
+#include "daemon/state/notify.h"
 
 /* A service manager's end of the protocol. */
 struct manager {

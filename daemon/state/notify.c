@@ -20,7 +20,7 @@
 
 #include "core/base/clock.h"
 #include "core/log/log.h"
-#include "daemon/node/notify.h"
+#include "daemon/state/notify.h"
 
 /* set by notify_init, then constant */
 static struct {

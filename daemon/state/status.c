@@ -8,9 +8,9 @@
 #include "core/sched/sched.h"
 #include "core/actor/handle.h"
 #include "core/actor/life.h"
-#include "daemon/node/info.h"
-#include "daemon/node/notify.h"
-#include "daemon/node/status.h"
+#include "daemon/state/info.h"
+#include "daemon/state/notify.h"
+#include "daemon/state/status.h"
 #include "harbor/harbor.h"
 #include "net/info.h"
 

@@ -9,7 +9,7 @@
 
 #include "core/base/lock.h"
 #include "core/log/log.h"
-#include "daemon/node/info.h"
+#include "daemon/state/info.h"
 
 static struct info info;
 /* relaxed: a lone value that is shown to people */
