@@ -21,7 +21,7 @@ line; what a tag says goes on in lines that begin with two blanks:
 
 Ownership of the output: lua/doc/PAGE.md for each page, and all of lua/doc/library.
 """
-import os, re, sys
+import os, re, sys, textwrap
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ITEM_TAGS = {"waits", "ours", "since", "param", "key", "return", "raise", "overload"}
@@ -152,6 +152,13 @@ def anchor(title):
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
+def wrapped(text, indent):
+    """Lines of at most 100 columns; code stays in one piece."""
+    text = re.sub(r"`[^`]+`", lambda m: m[0].replace(" ", "\0"), text)
+    return textwrap.fill(text, 100, subsequent_indent=indent, break_long_words=False,
+                         break_on_hyphens=False).replace("\0", " ")
+
+
 def typed(name, kind, text):
     return f"`{name}` ({kind.replace('|', ' or ')}){': ' + text if text else ''}"
 
@@ -178,7 +185,7 @@ def item_lines(item, level):
     prose, example = (text, "") if fence < 0 else (text[:fence].rstrip("\n"), text[fence:])
     yield prose + "\n\n"
     if rows:
-        yield "\n".join(rows) + "\n\n"
+        yield "\n".join(wrapped(r, " " * (r.index("*") + 2)) for r in rows) + "\n\n"
     if example:
         yield example + "\n\n"
 
@@ -199,8 +206,8 @@ def contents(part):
     if sum(len(s[1]) for s in full) < 4:
         return ""
     if len(full) == 1:
-        return ", ".join(full[0][1]) + "\n\n"
-    return "".join(f"* {s[0] + ': ' if s[0] else ''}{', '.join(s[1])}\n" for s in full) + "\n"
+        return wrapped(", ".join(full[0][1]), "") + "\n\n"
+    return "".join(wrapped(f"* {s[0] + ': ' if s[0] else ''}{', '.join(s[1])}", "  ") + "\n" for s in full) + "\n"
 
 
 def part_lines(part):
@@ -222,7 +229,8 @@ def squeeze(text):
 
 def page_text(page, parts):
     modules = [f"[{title_of(p)}](#{anchor(title_of(p))})" for p in parts]
-    text = f"# {page['title']}\n\n{page['text'].strip()}\n\nOn this page: {', '.join(modules)}.\n\n"
+    on_page = wrapped("On this page: " + ", ".join(modules) + ".", "")
+    text = f"# {page['title']}\n\n{page['text'].strip()}\n\n{on_page}\n\n"
     return squeeze("<!-- Made by lua/doc/generate.py out of lua/doc/ref: edit it there. -->\n" + text +
                    "".join("".join(part_lines(p)) for p in parts))
 

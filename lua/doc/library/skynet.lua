@@ -1,7 +1,8 @@
 ---@meta skynet
 -- Made by lua/doc/generate.py out of lua/doc/ref/skynet.ref: edit it there.
 
----The table that every service works with. Its fields come into being when they are first used; programs cannot tell.
+---The table that every service works with. Its fields come into being when they are first used;
+---programs cannot tell.
 ---@class skynet
 ---@field PTYPE_TEXT integer The type 0: plain text. `skynet.register_protocol` takes these.
 ---@field PTYPE_RESPONSE integer The type 1: answers and timers.
@@ -21,9 +22,10 @@
 ---@field pcall function The global `pcall`.
 local skynet = {}
 
----Says that the main chunk is complete and that `f` begins the service. `f` runs with the next message, after the main chunk
----has ended, and may wait. `skynet.newservice` returns to its caller when `f` has returned. A service whose main chunk ends
----without this call is ended with an error in the log.
+---Says that the main chunk is complete and that `f` begins the service. `f` runs with the next
+---message, after the main chunk has ended, and may wait. `skynet.newservice` returns to its caller
+---when `f` has returned. A service whose main chunk ends without this call is ended with an error in
+---the log.
 ---
 ---```lua run=hello
 ---local skynet = require "skynet"
@@ -40,16 +42,17 @@ local skynet = {}
 ---@param f function called without arguments, as a task
 function skynet.start(f) end
 
----Has `f` run before the start function; several of them run in the order of their registration. In a module that a task loads
----with `require`, `f` runs before `require` returns. Libraries use it to find the services that they need.
+---Has `f` run before the start function; several of them run in the order of their registration. In a
+---module that a task loads with `require`, `f` runs before `require` returns. Libraries use it to find
+---the services that they need.
 ---
 ---* Raises `skynet.init outside of the main chunk and of require` when it comes too late
 ---* Since 0.1.0.
 ---@param f function called without arguments, as a part of the start
 function skynet.init(f) end
 
----Runs what `skynet.init` has collected, then `f`, and tells the launcher how that went. `skynet.start` does all this; only
----programs with a dispatcher of their own call it.
+---Runs what `skynet.init` has collected, then `f`, and tells the launcher how that went.
+---`skynet.start` does all this; only programs with a dispatcher of their own call it.
 ---
 ---* May wait: when one of the functions does
 ---* Since 0.1.0.
@@ -57,15 +60,17 @@ function skynet.init(f) end
 ---@param f function
 function skynet.init_service(f) end
 
----Ends this service; it never returns. Callers whose request is still open get an error that says that the callee exited,
----to-be-closed variables of suspended tasks are closed, messages that come later are answered with an error.
+---Ends this service; it never returns. Callers whose request is still open get an error that says that
+---the callee exited, to-be-closed variables of suspended tasks are closed, messages that come later
+---are answered with an error.
 ---
 ---* Since 0.1.0.
 ---@async
 function skynet.exit() end
 
----Starts a Lua service on this node and waits until its start function has returned. The arguments are joined with spaces and
----split again at blanks, so that a text with blanks arrives as several words; send structured data in a first message.
+---Starts a Lua service on this node and waits until its start function has returned. The arguments are
+---joined with spaces and split again at blanks, so that a text with blanks arrives as several words;
+---send structured data in a first message.
 ---
 ---* Raises `call failed: error in callee: WHY` when it cannot be loaded or its start function raises; WHY is its error
 ---* Since 0.1.0.
@@ -75,9 +80,10 @@ function skynet.exit() end
 ---@return integer|nil handle of the new service; nil when it called `skynet.exit` while it started
 function skynet.newservice(name, ...) end
 
----Returns the one service of that name on this node, which the first call starts; callers that come meanwhile wait for it. With
----`true` as the first argument there is one in the whole cluster, on the node of the master. Services that wait for each other
----in their start functions wait for ever; the log names them after a second.
+---Returns the one service of that name on this node, which the first call starts; callers that come
+---meanwhile wait for it. With `true` as the first argument there is one in the whole cluster, on the
+---node of the master. Services that wait for each other in their start functions wait for ever; the
+---log names them after a second.
 ---
 ---* Raises `call failed: WHY` or the reason why the service failed to start; later calls raise the same
 ---* Since 0.1.0.
@@ -88,7 +94,8 @@ function skynet.newservice(name, ...) end
 ---@overload fun(everywhere: boolean, name: string, ...): integer
 function skynet.uniqueservice(name, ...) end
 
----Returns the service that `skynet.uniqueservice` started under that name. Waits until somebody has done so.
+---Returns the service that `skynet.uniqueservice` started under that name. Waits until somebody has
+---done so.
 ---
 ---* Raises `call failed: WHY` or the reason why the service failed to start
 ---* Since 0.1.0.
@@ -98,16 +105,18 @@ function skynet.uniqueservice(name, ...) end
 ---@overload fun(everywhere: boolean, name: string): integer
 function skynet.queryservice(name) end
 
----Bounds the Lua heap of this service. It has an effect only in the main chunk and only once: afterwards the function is gone
----from the table. A request that would pass the limit fails with `not enough memory`; the service goes on. The configuration's
----`lua.memory_limit` bounds all services.
+---Bounds the Lua heap of this service. It has an effect only in the main chunk and only once:
+---afterwards the function is gone from the table. A request that would pass the limit fails with
+---`not enough memory`; the service goes on. The configuration's `lua.memory_limit` bounds all
+---services.
 ---
 ---* Since 0.1.0.
 ---@param bytes integer
 function skynet.memlimit(bytes) end
 
----Sends a message for which no answer is wanted. Messages from one service to another arrive in the order in which they were
----sent. That a message to another node or to a global name was sent says nothing about its arrival.
+---Sends a message for which no answer is wanted. Messages from one service to another arrive in the
+---order in which they were sent. That a message to another node or to a global name was sent says
+---nothing about its arrival.
 ---
 ---* Raises `Invalid service address 0` for the handle 0
 ---* Raises `dest address type (T) must be a string or number.`
@@ -120,8 +129,9 @@ function skynet.memlimit(bytes) end
 ---@return integer|boolean|nil sent 0; nothing when no service of this node has that handle or local name; false when the message is refused: it is too large, the receiver's mailbox is full, or the way to the other node is shut
 function skynet.send(addr, typename, ...) end
 
----Sends a request and waits for the answer. There is no limit of time; `skynet.calltimeout` has one. The call fails with a
----reason as soon as it is known that no answer can come: the callee raised, ended, forgot to answer, or its node is lost.
+---Sends a request and waits for the answer. There is no limit of time; `skynet.calltimeout` has one.
+---The call fails with a reason as soon as it is known that no answer can come: the callee raised,
+---ended, forgot to answer, or its node is lost.
 ---
 ---```lua file=adder.lua
 ---local skynet = require "skynet"
@@ -158,7 +168,8 @@ function skynet.send(addr, typename, ...) end
 ---@return any ... what the callee answered
 function skynet.call(addr, typename, ...) end
 
----The same as `skynet.call`, with a deadline. The callee is not told: what it does, it does to the end.
+---The same as `skynet.call`, with a deadline. The callee is not told: what it does, it does to the
+---end.
 ---
 ---* Raises `call failed: timeout` when there is no answer in time; the one that comes later is thrown away
 ---* Raises the errors of `skynet.call`
@@ -195,8 +206,8 @@ function skynet.rawsend(addr, typename, msg, size) end
 ---@return integer size
 function skynet.rawcall(addr, typename, msg, size) end
 
----Sends packed bytes as if they came from `source`. A task that passes on the request that it serves, with its session, need not
----answer it any more.
+---Sends packed bytes as if they came from `source`. A task that passes on the request that it serves,
+---with its session, need not answer it any more.
 ---
 ---* Since 0.1.0.
 ---@param addr integer|string the receiver
@@ -209,9 +220,10 @@ function skynet.rawcall(addr, typename, msg, size) end
 function skynet.redirect(addr, source, typename, session, msg, size) end
 
 ---Begins a list of calls that are made at the same time. `r { ... }` and `r:add { ... }` add one;
----`r:select([ti])` sends all of them and returns an iterator for a generic `for`, whose every step waits and returns a
----request and its answer: a table as of `table.pack`, `false` when the call failed, nil when nobody has the address. It ends when
----all are answered or after `ti` centiseconds; then `r.timeout` is true. Leaving the loop gives up the rest.
+---`r:select([ti])` sends all of them and returns an iterator for a generic `for`, whose every step
+---waits and returns a request and its answer: a table as of `table.pack`, `false` when the call
+---failed, nil when nobody has the address. It ends when all are answered or after `ti` centiseconds;
+---then `r.timeout` is true. Leaving the loop gives up the rest.
 ---
 ---```lua run=several
 ---local skynet = require "skynet"
@@ -234,14 +246,16 @@ function skynet.redirect(addr, source, typename, session, msg, size) end
 ---@return skynet.request request object
 function skynet.request(req) end
 
----Behaves as if that service had ended: all calls of this service to it fail, and what it waits for from us is forgotten.
+---Behaves as if that service had ended: all calls of this service to it fail, and what it waits for
+---from us is forgotten.
 ---
 ---* Since 0.1.0.
 ---@param addr integer|string handle, or the global name that was called
 function skynet.term(addr) end
 
----Sets the function that serves the messages of a protocol; without `f` it only returns the present one. Each message is served
----in a task of its own. An error in the function fails the request, and the caller gets its first line.
+---Sets the function that serves the messages of a protocol; without `f` it only returns the present
+---one. Each message is served in a task of its own. An error in the function fails the request, and
+---the caller gets its first line.
 ---
 ---* Raises `protocol P is not registered`
 ---* Since 0.1.0.
@@ -267,8 +281,8 @@ function skynet.ret(msg, size) end
 ---@return boolean delivered
 function skynet.retpack(...) end
 
----Takes the request out of this task, so that it can be answered later and by any task. If the function is lost without
----having been used, the caller's request fails.
+---Takes the request out of this task, so that it can be answered later and by any task. If the
+---function is lost without having been used, the caller's request fails.
 ---
 ---* Raises `no session`
 ---* Raises `Can't response more than once` by the function, when it is used again
@@ -289,8 +303,8 @@ function skynet.ignoreret() end
 ---@return integer|nil source
 function skynet.context() end
 
----Sets what is done with a send of a protocol that nobody serves; otherwise it is an error in the log. A request of such a
----protocol fails at once.
+---Sets what is done with a send of a protocol that nobody serves; otherwise it is an error in the log.
+---A request of such a protocol fails at once.
 ---
 ---* Since 0.1.0.
 ---@param f? function `f(session, source, msg, size, protocol)`
@@ -304,7 +318,8 @@ function skynet.dispatch_unknown_request(f) end
 ---@return function previous
 function skynet.dispatch_unknown_response(f) end
 
----Adds a protocol to this service. Protocols `lua`, `response`, `error` and `debug` are there from the start.
+---Adds a protocol to this service. Protocols `lua`, `response`, `error` and `debug` are there from the
+---start.
 ---
 ---* Raises `assertion failed! ...` when the name or the id is taken or invalid
 ---* `class.class` (name): string
@@ -317,8 +332,9 @@ function skynet.dispatch_unknown_response(f) end
 ---@param class table
 function skynet.register_protocol(class) end
 
----Bounds the mailbox of this service, or only tells its state. A call that is refused raises, a send returns false. Answers,
----errors, socket messages and timers are always let in. `lua.mailbox_max` and `lua.mailbox_policy` set it for all services.
+---Bounds the mailbox of this service, or only tells its state. A call that is refused raises, a send
+---returns false. Answers, errors, socket messages and timers are always let in. `lua.mailbox_max` and
+---`lua.mailbox_policy` set it for all services.
 ---
 ---* Since 0.1.0, not in skynet.
 ---@param max? integer most requests that wait; 0 is no bound
@@ -368,8 +384,8 @@ function skynet.yield() end
 ---@param token? any the coroutine if it is nil
 function skynet.wait(token) end
 
----Wakes the task that sleeps or waits on the token. It runs when the present task waits or ends. A task that waits for the
----answer to a call is not woken.
+---Wakes the task that sleeps or waits on the token. It runs when the present task waits or ends. A
+---task that waits for the answer to a call is not woken.
 ---
 ---* Since 0.1.0.
 ---@param token any
@@ -392,8 +408,8 @@ function skynet.fork(f, ...) end
 ---@return thread|integer|nil killed nothing when it is not there, or is the caller itself
 function skynet.killthread(thread) end
 
----Raises unless a function that waits may be called here. Modules call it before they change something that they could not take
----back if waiting failed.
+---Raises unless a function that waits may be called here. Modules call it before they change something
+---that they could not take back if waiting failed.
 ---
 ---* Raises `skynet.wait must run in a task of the service ...`
 ---* Raises `attempt to yield across a C-call boundary`
@@ -492,8 +508,8 @@ function skynet.setenv(key, value) end
 ---@param ... any joined with single spaces
 function skynet.error(...) end
 
----Writes a line to the log at that level. Below the node's level (`log.level`, `harborctl log-level`) the arguments are not even
----made a text.
+---Writes a line to the log at that level. Below the node's level (`log.level`, `harborctl log-level`)
+---the arguments are not even made a text.
 ---
 ---* Raises `bad argument #1 to 'log' ("L" is no level: debug, info, warning or error)`
 ---* Since 0.1.0, not in skynet.
@@ -501,8 +517,8 @@ function skynet.error(...) end
 ---@param ... any
 function skynet.log(level, ...) end
 
----`mqlen` is the length of the mailbox, `cpu` the seconds that this service has run, `time` those of the present message,
----`message` how many it has served.
+---`mqlen` is the length of the mailbox, `cpu` the seconds that this service has run, `time` those of
+---the present message, `message` how many it has served.
 ---
 ---* Since 0.1.0.
 ---@param what "mqlen"|"cpu"|"time"|"message"|"endless"
@@ -521,7 +537,8 @@ function skynet.mqlen() end
 ---@return boolean flag
 function skynet.endless() end
 
----Sets what the service tells of itself (`info` in the debug console). Without an argument it returns the function.
+---Sets what the service tells of itself (`info` in the debug console). Without an argument it returns
+---the function.
 ---
 ---* Since 0.1.0.
 ---@param f? function its results are what `debug INFO` answers
@@ -592,7 +609,8 @@ function skynet.tracetag() end
 ---@param level? integer
 function skynet.tracelog(tag, text, co, level) end
 
----Sets which requests of this service are traced; `trace` of the debug console does the same from outside.
+---Sets which requests of this service are traced; `trace` of the debug console does the same from
+---outside.
 ---
 ---* Since 0.1.0.
 ---@param typename string|integer
@@ -612,14 +630,15 @@ function skynet.traceproto(typename, flag) end
 ---@return integer size
 function skynet.tracecall(tag, addr, typename, msg, size) end
 
----While it is on, `skynet.task` shows the timeouts that are pending, with the place where each was set.
+---While it is on, `skynet.task` shows the timeouts that are pending, with the place where each was
+---set.
 ---
 ---* Since 0.1.0.
 ---@param on boolean
 function skynet.trace_timeout(on) end
 
----Begins the service like `skynet.start`, but messages of the types in `map` are dispatched as others, and their blocks are not
----freed: the dispatch function must pass them on or free them.
+---Begins the service like `skynet.start`, but messages of the types in `map` are dispatched as others,
+---and their blocks are not freed: the dispatch function must pass them on or free them.
 ---
 ---* Since 0.1.0.
 ---@param map table type of a message to the type as which it is dispatched

@@ -1,7 +1,8 @@
 ---@meta sproto
 -- Made by lua/doc/generate.py out of lua/doc/ref/sproto.ref: edit it there.
 
----Objects of a schema, and the ends of a connection that speaks it. Nothing here waits. Errors of encoding and decoding begin with the name of the type.
+---Objects of a schema, and the ends of a connection that speaks it. Nothing here waits. Errors of
+---encoding and decoding begin with the name of the type.
 ---@class sproto
 local sproto = {}
 

@@ -1,7 +1,8 @@
 ---@meta sprotoloader
 -- Made by lua/doc/generate.py out of lua/doc/ref/sprotoloader.ref: edit it there.
 
----Schemas that all services of the process share, in slots 0 to 15. One service registers them, the others load. What was saved stays in memory.
+---Schemas that all services of the process share, in slots 0 to 15. One service registers them, the
+---others load. What was saved stays in memory.
 ---@class sprotoloader
 local loader = {}
 

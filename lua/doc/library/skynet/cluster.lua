@@ -1,17 +1,21 @@
 ---@meta skynet.cluster
 -- Made by lua/doc/generate.py out of lua/doc/ref/cluster.ref: edit it there.
 
----Calls to services of other nodes by the node's name, on the wire of skynet's `cluster`. The names and addresses are in a Lua file that
----`cluster` in the configuration (`env: { cluster: FILE }` in YAML) points to, or in a table given to `cluster.reload`:
+---Calls to services of other nodes by the node's name, on the wire of skynet's `cluster`. The names
+---and addresses are in a Lua file that `cluster` in the configuration (`env: { cluster: FILE }` in
+---YAML) points to, or in a table given to `cluster.reload`:
 ---
 ---
 ---
----The options `__reconnect` (true: a lost connection is tried again by itself), `__heartbeat` (seconds: a silent node's connection is closed) and `__key` (a
----secret that both nodes must know) are not in skynet, and off unless they are set. The key is neither encryption nor a signature of what follows.
+---The options `__reconnect` (true: a lost connection is tried again by itself), `__heartbeat`
+---(seconds: a silent node's connection is closed) and `__key` (a secret that both nodes must know) are
+---not in skynet, and off unless they are set. The key is neither encryption nor a signature of what
+---follows.
 ---@class skynet.cluster
 local cluster = {}
 
----Calls a service of another node. A node that is not in the configuration is waited for, unless `__nowaiting` is set.
+---Calls a service of another node. A node that is not in the configuration is waited for, unless
+---`__nowaiting` is set.
 ---
 ---* Raises `call failed: WHY` when it failed there, or the connection was lost
 ---* Raises `dest address type (nil) must be a string or number. (WHY)` when the node is absent, down or refuses
@@ -65,7 +69,8 @@ function cluster.query(node, name) end
 ---@return integer port the actual one
 function cluster.open(port, maxclient) end
 
----Gives a service a name by which other nodes reach it as `"@name"`. A service has one; a new name replaces the one before.
+---Gives a service a name by which other nodes reach it as `"@name"`. A service has one; a new name
+---replaces the one before.
 ---
 ---* Raises `call failed: WHY` when the name is in use
 ---* Since 0.1.0.

@@ -1,8 +1,8 @@
 ---@meta skynet.codecache
 -- Made by lua/doc/generate.py out of lua/doc/ref/codecache.ref: edit it there.
 
----Lua files are compiled once a process, and their functions exist once for all services. A file that was edited takes effect within a
----second, for services that load it from then on.
+---Lua files are compiled once a process, and their functions exist once for all services. A file that
+---was edited takes effect within a second, for services that load it from then on.
 ---@class skynet.codecache
 local codecache = {}
 

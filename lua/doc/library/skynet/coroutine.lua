@@ -1,8 +1,8 @@
 ---@meta skynet.coroutine
 -- Made by lua/doc/generate.py out of lua/doc/ref/coroutine.ref: edit it there.
 
----Coroutines inside of a task whose bodies may call functions that wait. In those of the global library such a
----function raises; here the whole task waits and goes on inside of the coroutine.
+---Coroutines inside of a task whose bodies may call functions that wait. In those of the global
+---library such a function raises; here the whole task waits and goes on inside of the coroutine.
 ---@class skynet.coroutine
 local coroutine = {}
 
@@ -31,7 +31,8 @@ function coroutine.resume(co, ...) end
 ---@return function resume raises what the body raises
 function coroutine.wrap(f) end
 
----Gives control back to `resume`. Outside of a coroutine of this module the task stalls, and the log says so.
+---Gives control back to `resume`. Outside of a coroutine of this module the task stalls, and the log
+---says so.
 ---
 ---* May wait: it suspends the coroutine, and not the task
 ---* Since 0.1.0.

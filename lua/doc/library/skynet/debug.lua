@@ -1,7 +1,8 @@
 ---@meta skynet.debug
 -- Made by lua/doc/generate.py out of lua/doc/ref/debug.ref: edit it there.
 
----The debug protocol, which every service speaks. It is loaded with the first message of it. `skynet.call(address, "debug", CMD, ...)`:
+---The debug protocol, which every service speaks. It is loaded with the first message of it.
+---`skynet.call(address, "debug", CMD, ...)`:
 ---
 ---| command | answer |
 ---| --- | --- |

@@ -1,9 +1,9 @@
 ---@meta skynet.harbor
 -- Made by lua/doc/generate.py out of lua/doc/ref/harbor.ref: edit it there.
 
----Global names, and the links between nodes. A global name is 1 to 15 bytes of printable UTF-8 without blanks, belongs to one service of
----the node that registered it, and goes with that service and with that node. On a single node all of this works as in a
----cluster of one.
+---Global names, and the links between nodes. A global name is 1 to 15 bytes of printable UTF-8 without
+---blanks, belongs to one service of the node that registered it, and goes with that service and with
+---that node. On a single node all of this works as in a cluster of one.
 ---@class skynet.harbor
 local harbor = {}
 
@@ -55,8 +55,9 @@ function harbor.queryname(name, timeout) end
 ---@return integer|nil handle
 function harbor.find(name) end
 
----Has a function called whenever a global name of this service has gone to another one: `winner` is its handle. That
----happens when this node was cut off from the master and another service took the name.
+---Has a function called whenever a global name of this service has gone to another one: `winner` is
+---its handle. That happens when this node was cut off from the master and another service took the
+---name.
 ---
 ---* Since 0.1.0, not in skynet.
 ---@param f function `f(name, winner)`, in a task of its own

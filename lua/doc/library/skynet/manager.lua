@@ -1,8 +1,8 @@
 ---@meta skynet.manager
 -- Made by lua/doc/generate.py out of lua/doc/ref/manager.ref: edit it there.
 
----Adds functions for those who manage services to the table `skynet`, and returns it. They are there only after it was
----required.
+---Adds functions for those who manage services to the table `skynet`, and returns it. They are there
+---only after it was required.
 ---@class skynet.manager
 local skynet = {}
 
@@ -14,7 +14,8 @@ local skynet = {}
 ---@return integer|nil handle nothing when it failed; the log says why
 function skynet.launch(module, ...) end
 
----Ends a service of this node at once. Its callers get errors; a loop in it is broken. Nothing happens when it is not there.
+---Ends a service of this node at once. Its callers get errors; a loop in it is broken. Nothing happens
+---when it is not there.
 ---
 ---* Since 0.1.0.
 ---@param addr integer|string handle, `":HEX"` or local name
@@ -25,8 +26,8 @@ function skynet.kill(addr) end
 ---* Since 0.1.0.
 function skynet.abort() end
 
----Gives this service a name. A local name that is taken stays with its owner, without an error. A global name is registered in
----the background; `skynet.harbor.register` waits for the verdict.
+---Gives this service a name. A local name that is taken stays with its owner, without an error. A
+---global name is registered in the background; `skynet.harbor.register` waits for the verdict.
 ---
 ---* Raises `assertion failed! Invalid global name N`
 ---* Since 0.1.0.
@@ -41,8 +42,8 @@ function skynet.register(name) end
 ---@param handle integer
 function skynet.name(name, handle) end
 
----Has that service hear of every service of this node that ends: a message of the type `PTYPE_CLIENT` whose source is the
----one that ended.
+---Has that service hear of every service of this node that ends: a message of the type `PTYPE_CLIENT`
+---whose source is the one that ended.
 ---
 ---* Since 0.1.0.
 ---@async

@@ -1,8 +1,8 @@
 ---@meta skynet.memory
 -- Made by lua/doc/generate.py out of lua/doc/ref/memory.ref: edit it there.
 
----What the process and its services have allocated. The figures of the process are those of jemalloc; without it (builds with
----sanitizers) they are 0 and the log says `No jemalloc`.
+---What the process and its services have allocated. The figures of the process are those of jemalloc;
+---without it (builds with sanitizers) they are 0 and the log says `No jemalloc`.
 ---@class skynet.memory
 local memory = {}
 
@@ -18,7 +18,8 @@ function memory.total() end
 ---@return integer count
 function memory.block() end
 
----The Lua heaps of all services. Shared code and tables count for none, memory of C modules is in `total` only.
+---The Lua heaps of all services. Shared code and tables count for none, memory of C modules is in
+---`total` only.
 ---
 ---* Since 0.1.0.
 ---@return table list handle to bytes

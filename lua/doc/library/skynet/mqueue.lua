@@ -1,8 +1,8 @@
 ---@meta skynet.mqueue
 -- Made by lua/doc/generate.py out of lua/doc/ref/mqueue.ref: edit it there.
 
----Messages that are served strictly one at a time, by a protocol of their own. It is kept for old programs; `skynet.queue` does
----more.
+---Messages that are served strictly one at a time, by a protocol of their own. It is kept for old
+---programs; `skynet.queue` does more.
 ---@class skynet.mqueue
 local mqueue = {}
 

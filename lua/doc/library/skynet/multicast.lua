@@ -1,8 +1,8 @@
 ---@meta skynet.multicast
 -- Made by lua/doc/generate.py out of lua/doc/ref/multicast.ref: edit it there.
 
----Channels: what one service publishes, all that subscribe hear, on other nodes as well. A channel belongs to the node that made it; its
----number, which other services get in some message, says which.
+---Channels: what one service publishes, all that subscribe hear, on other nodes as well. A channel
+---belongs to the node that made it; its number, which other services get in some message, says which.
 ---@class skynet.multicast
 local multicast = {}
 
@@ -38,7 +38,8 @@ function channel:subscribe() end
 ---* Since 0.1.0.
 function channel:unsubscribe() end
 
----Publishes. It returns when the message is on its way; those who listen get it later, this service too if it listens.
+---Publishes. It returns when the message is on its way; those who listen get it later, this service
+---too if it listens.
 ---
 ---* Raises `call failed: WHY` when the channel's node cannot be reached
 ---* Raises `the channel was deleted`

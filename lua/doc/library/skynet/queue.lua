@@ -2,9 +2,9 @@
 -- Made by lua/doc/generate.py out of lua/doc/ref/queue.ref: edit it there.
 
 
----Makes a critical section. Tasks enter in the order in which they come; a task that is inside may enter again. `section`
----waits for its turn, and raises what `f` raises, with a traceback if that is a text. A task that is killed inside lets
----the next one in.
+---Makes a critical section. Tasks enter in the order in which they come; a task that is inside may
+---enter again. `section` waits for its turn, and raises what `f` raises, with a traceback if that is a
+---text. A task that is killed inside lets the next one in.
 ---
 ---```lua run=queue
 ---local skynet = require "skynet"

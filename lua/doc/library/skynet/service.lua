@@ -5,8 +5,8 @@
 ---@class skynet.service
 local service = {}
 
----Returns the service of that name. If there is none it is started: `f(...)` runs in it, then the function that `f` gave to
----`skynet.start`. A service that has ended is started again.
+---Returns the service of that name. If there is none it is started: `f(...)` runs in it, then the
+---function that `f` gave to `skynet.start`. A service that has ended is started again.
 ---
 ---```lua run=named
 ---local skynet = require "skynet"

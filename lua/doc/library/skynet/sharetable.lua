@@ -1,9 +1,10 @@
 ---@meta skynet.sharetable
 -- Made by lua/doc/generate.py out of lua/doc/ref/sharetable.ref: edit it there.
 
----Tables that all services of this node read, without a copy of their own. They hold tables, strings, numbers, booleans, light
----userdata, and functions without upvalues; keys are no functions or tables, there are no metatables, and nesting ends at 150. Writing to one
----raises `attempt to change a shared table`. A version is freed when no service refers to it any more.
+---Tables that all services of this node read, without a copy of their own. They hold tables, strings,
+---numbers, booleans, light userdata, and functions without upvalues; keys are no functions or tables,
+---there are no metatables, and nesting ends at 150. Writing to one raises
+---`attempt to change a shared table`. A version is freed when no service refers to it any more.
 ---@class skynet.sharetable
 local sharetable = {}
 
@@ -53,8 +54,8 @@ function sharetable.query(name) end
 ---@return table tables name to table
 function sharetable.queryall(names) end
 
----Turns every reference of this service to an older version into one to the newest: in tables, upvalues and locals. A subtable that
----is gone there becomes nil.
+---Turns every reference of this service to an older version into one to the newest: in tables,
+---upvalues and locals. A subtable that is gone there becomes nil.
 ---
 ---* Since 0.1.0.
 ---@param ... string names

@@ -1,8 +1,8 @@
 ---@meta skynet.socket
 -- Made by lua/doc/generate.py out of lua/doc/ref/socket.ref: edit it there.
 
----Sockets for code that reads as if it waited. One task at a time may read from a socket. Of what nobody reads half a MiB is kept
----here; the rest stays in the kernel, so that the peer is slowed down.
+---Sockets for code that reads as if it waited. One task at a time may read from a socket. Of what
+---nobody reads half a MiB is kept here; the rest stays in the kernel, so that the peer is slowed down.
 ---@class skynet.socket
 local socket = {}
 
@@ -30,8 +30,8 @@ function socket.open(addr, port) end
 ---@return integer port the actual one
 function socket.listen(host, port, backlog) end
 
----Makes this service the owner of a socket and begins to read, or to accept. Who accepts a connection starts it, or hands the
----number to another service that does.
+---Makes this service the owner of a socket and begins to read, or to accept. Who accepts a connection
+---starts it, or hands the number to another service that does.
 ---
 ---* Raises `socket is not closed` when this service has it already
 ---* Raises `socket has onclose callback`
@@ -121,7 +121,8 @@ function socket.onclose(id, callback) end
 ---@return string rest what was there in that case
 function socket.read(id, n) end
 
----Reads to the separator. A line of more than 16 MiB ends the connection, unless `socket.limit` allows it.
+---Reads to the separator. A line of more than 16 MiB ends the connection, unless `socket.limit` allows
+---it.
 ---
 ---* May wait: if the line is not there yet
 ---* Raises the errors of `socket.read`
@@ -167,8 +168,9 @@ function socket.pause(id) end
 ---@param n integer|nil bytes
 function socket.limit(id, n) end
 
----Writes. It never waits: what the kernel does not take waits in memory, up to `net.write_queue` (16 MiB), where the policy
----`net.write_policy` closes the connection or refuses the write. One write into an empty queue is taken whatever its size.
+---Writes. It never waits: what the kernel does not take waits in memory, up to `net.write_queue` (16
+---MiB), where the policy `net.write_policy` closes the connection or refuses the write. One write into
+---an empty queue is taken whatever its size.
 ---
 ---* Raises `Invalid strings table`
 ---* Since 0.1.0.
@@ -187,8 +189,8 @@ function socket.write(id, data, size) end
 ---@return boolean taken
 function socket.lwrite(id, data, size) end
 
----Sets what may wait to be written, for this socket, or only returns it. The bound of a listener is that of the
----connections it accepts later.
+---Sets what may wait to be written, for this socket, or only returns it. The bound of a listener is
+---that of the connections it accepts later.
 ---
 ---* Since 0.1.0, not in skynet.
 ---@param id integer

@@ -3,8 +3,9 @@
 
 ---A TCP client that connects when it is needed, and gives each request its answer.
 ---
----In *order mode* the server answers in the order of the requests: each request brings a function that reads its answer. In *session
----mode* the description has one function that reads any answer and says to which session it belongs.
+---In *order mode* the server answers in the order of the requests: each request brings a function that
+---reads its answer. In *session mode* the description has one function that reads any answer and says
+---to which session it belongs.
 ---@class skynet.socketchannel
 ---@field error any What is raised when the connection is not there or was lost; as a text it is `[Error: socket]`.
 local socketchannel = {}
@@ -62,7 +63,8 @@ function channel:request(req, response, padding) end
 ---@return any data
 function channel:response(response) end
 
----In session mode: the request of that session fails with `why` now. An answer that comes later is of an unknown session.
+---In session mode: the request of that session fails with `why` now. An answer that comes later is of
+---an unknown session.
 ---
 ---* Since 0.1.0, not in skynet.
 ---@param session integer

@@ -1,8 +1,8 @@
 ---@meta skynet.socketdriver
 -- Made by lua/doc/generate.py out of lua/doc/ref/socketdriver.ref: edit it there.
 
----The functions below `skynet.socket`, for services that handle socket messages themselves. None of them waits; what comes of them arrives
----as messages of the type `skynet.PTYPE_SOCKET`.
+---The functions below `skynet.socket`, for services that handle socket messages themselves. None of
+---them waits; what comes of them arrives as messages of the type `skynet.PTYPE_SOCKET`.
 ---@class skynet.socketdriver
 local driver = {}
 
@@ -116,7 +116,8 @@ function driver.resolve(host) end
 ---@return lightuserdata|string data a block, which is the caller's from now on, or a text
 function driver.unpack(msg, size) end
 
----As `unpack`, for who passes the block to `push`, `feed` or `drop` at once: then it is not lost when memory ends on the way.
+---As `unpack`, for who passes the block to `push`, `feed` or `drop` at once: then it is not lost when
+---memory ends on the way.
 ---
 ---* Raises `Invalid socket message`
 ---* Since 0.1.0, not in skynet.

@@ -1,13 +1,15 @@
 ---@meta snax.gateserver
 -- Made by lua/doc/generate.py out of lua/doc/ref/gateserver.ref: edit it there.
 
----The frame of a gate: a service that listens and gives the frames of its clients to a handler. It takes the socket messages of
----its service, which therefore cannot use `skynet.socket`. Frames are at most 65,535 bytes.
+---The frame of a gate: a service that listens and gives the frames of its clients to a handler. It
+---takes the socket messages of its service, which therefore cannot use `skynet.socket`. Frames are at
+---most 65,535 bytes.
 ---@class snax.gateserver
 local gateserver = {}
 
----Begins the service. It answers the requests `open { address =, port =, maxclient =, nodelay =, backlog = }` and `close`. As many clients
----are admitted as `maxclient` says (1024 if it is nil); others are closed at once. `open` fails with
+---Begins the service. It answers the requests
+---`open { address =, port =, maxclient =, nodelay =, backlog = }` and `close`. As many clients are
+---admitted as `maxclient` says (1024 if it is nil); others are closed at once. `open` fails with
 ---`Listen error (WHY)` or `the gate is open already`.
 ---
 ---* Raises `a gate needs handler.message`

@@ -1,8 +1,8 @@
 ---@meta skynet.datasheet.builder
 -- Made by lua/doc/generate.py out of lua/doc/ref/datasheet-builder.ref: edit it there.
 
----Makes and publishes sheets. Keys are strings, or 1 to n; numbers are integers of 32 bits, others lose precision (they are kept as 32-bit
----floats); strings hold no NUL.
+---Makes and publishes sheets. Keys are strings, or 1 to n; numbers are integers of 32 bits, others
+---lose precision (they are kept as 32-bit floats); strings hold no NUL.
 ---@class skynet.datasheet.builder
 local builder = {}
 
