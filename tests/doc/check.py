@@ -265,6 +265,23 @@ def wrong_api(parts):
             if f"skynet.{f}" not in described]
 
 
+def wrong_waits(parts):
+    """In C a function that waits asks first whether it may (task_blocking)."""
+    described, bad = {i.title: i for p in parts for i in p.items() if i.kind == "function"}, []
+    for folder, prefix, table in (("lua/api", "api_", "skynet."), ("lua/modules/cluster", "harbor_", "harbor.")):
+        bodies = {}
+        for path in glob.glob(f"{ROOT}/{folder}/*.c"):
+            bodies.update(re.findall(rf"^(?:static )?\w+ \**(\w+)\([^;{{]*\)\n{{\n(.*?)^}}", read(path), re.M | re.S))
+        waits = {f for f, body in bodies.items() if re.search(r"\btask_blocking\(", body)}
+        waits |= {f for f, body in bodies.items() if any(re.search(rf"\b{w}\(", body) for w in waits)}
+        for f in bodies:
+            item = described.get(table + f.removeprefix(prefix))
+            if item and f.startswith(prefix) and f != "api_checkwait" and (f in waits) != (item.waits != "no") and \
+                    not (item.waits.startswith("sometimes") and "callk(" in bodies[f]):
+                bad.append(f"{item.where}: {item.title} {'waits' if f in waits else 'does not wait'}, as {folder} has it")
+    return bad
+
+
 def not_lua(files):
     bad = []
     for path in files:
@@ -295,6 +312,7 @@ def main():
         "every function of the skynet table is described": wrong_api(parts),
         "every module and function is described, and there": compare(parts, rows),
         "every method of an object is described, and there": compare_objects(parts, rows, probes),
+        "what waits is said to wait": wrong_waits(parts),
         "the types for editors are Lua": not_lua(glob.glob(f"{DOC}/library/**/*.lua", recursive=True)),
         "every link leads to a file and a heading": wrong_links(pages() + [f"{ROOT}/README.md", f"{ROOT}/tests/README.md"]),
         "no page has two headings of one name": wrong_headings(pages()),

@@ -171,6 +171,18 @@ function skynet.call(addr, typename, ...) end
 ---The same as `skynet.call`, with a deadline. The callee is not told: what it does, it does to the
 ---end.
 ---
+---```lua run=deadline
+---local skynet = require "skynet"
+---
+---skynet.start(function()
+---	local kitchen = skynet.newservice "kitchen" -- see skynet.response
+---	print(pcall(skynet.calltimeout, 5, kitchen, "lua", "order"))
+---end)
+---```
+---```output
+---false	call failed: timeout
+---```
+---
 ---* Raises `call failed: timeout` when there is no answer in time; the one that comes later is thrown away
 ---* Raises the errors of `skynet.call`
 ---* Since 0.1.0, not in skynet.
@@ -284,6 +296,40 @@ function skynet.retpack(...) end
 ---Takes the request out of this task, so that it can be answered later and by any task. If the
 ---function is lost without having been used, the caller's request fails.
 ---
+---```lua file=kitchen.lua
+---local skynet = require "skynet"
+---
+---local waiting = {}
+---
+---skynet.start(function()
+---	skynet.dispatch("lua", function(session, source, what)
+---		if what == "order" then
+---			waiting[#waiting + 1] = skynet.response()
+---		else
+---			for _, answer in ipairs(waiting) do
+---				answer(true, "here you are")
+---			end
+---			skynet.ret()
+---		end
+---	end)
+---end)
+---```
+---```lua run=response
+---local skynet = require "skynet"
+---
+---skynet.start(function()
+---	local kitchen = skynet.newservice "kitchen"
+---	skynet.fork(function()
+---		print(skynet.call(kitchen, "lua", "order"))
+---	end)
+---	skynet.yield() -- the fork runs, and orders
+---	skynet.call(kitchen, "lua", "serve")
+---end)
+---```
+---```output
+---here you are
+---```
+---
 ---* Raises `no session`
 ---* Raises `Can't response more than once` by the function, when it is used again
 ---* Since 0.1.0.
@@ -336,6 +382,17 @@ function skynet.register_protocol(class) end
 ---returns false. Answers, errors, socket messages and timers are always let in. `lua.mailbox_max` and
 ---`lua.mailbox_policy` set it for all services.
 ---
+---```lua run=mailbox
+---local skynet = require "skynet"
+---
+---skynet.start(function()
+---	print(skynet.mailbox(1000, "refuse"))
+---end)
+---```
+---```output
+---1000	0	0
+---```
+---
 ---* Since 0.1.0, not in skynet.
 ---@param max? integer most requests that wait; 0 is no bound
 ---@param policy? "refuse"|"warn" what becomes of one more: it is refused (the default), or only counted
@@ -353,6 +410,24 @@ function skynet.mailbox(max, policy) end
 function skynet.timeout(ti, f) end
 
 ---The same as `skynet.timeout`, with an object to cancel it.
+---
+---```lua run=timer
+---local skynet = require "skynet"
+---
+---skynet.start(function()
+---	local timer = skynet.timer(6000, function()
+---		print "too late"
+---	end)
+---	skynet.timeout(1, function()
+---		print "a timeout"
+---	end)
+---	print(timer:cancel(), timer:cancel())
+---end)
+---```
+---```output
+---true	false
+---a timeout
+---```
 ---
 ---* Since 0.1.0, not in skynet.
 ---@param ti integer
@@ -386,6 +461,23 @@ function skynet.wait(token) end
 
 ---Wakes the task that sleeps or waits on the token. It runs when the present task waits or ends. A
 ---task that waits for the answer to a call is not woken.
+---
+---```lua run=wakeup
+---local skynet = require "skynet"
+---
+---skynet.start(function()
+---	local box = {}
+---	skynet.fork(function()
+---		box.content = "a letter"
+---		skynet.wakeup(box)
+---	end)
+---	skynet.wait(box)
+---	print(box.content)
+---end)
+---```
+---```output
+---a letter
+---```
 ---
 ---* Since 0.1.0.
 ---@param token any

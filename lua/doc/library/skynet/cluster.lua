@@ -17,6 +17,23 @@ local cluster = {}
 ---Calls a service of another node. A node that is not in the configuration is waited for, unless
 ---`__nowaiting` is set.
 ---
+---A node that calls itself, for the example:
+---
+---```lua run=itself
+---local skynet = require "skynet"
+---local cluster = require "skynet.cluster"
+---
+---skynet.start(function()
+---	local _, port = cluster.open(0)
+---	cluster.reload { here = "127.0.0.1:" .. port }
+---	cluster.register("adder", skynet.newservice "adder")
+---	print(cluster.call("here", "@adder", 20, 22))
+---end)
+---```
+---```output
+---42
+---```
+---
 ---* Raises `call failed: WHY` when it failed there, or the connection was lost
 ---* Raises `dest address type (nil) must be a string or number. (WHY)` when the node is absent, down or refuses
 ---* Since 0.1.0.
