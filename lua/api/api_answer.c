@@ -19,7 +19,8 @@ static bool answer_request(struct host *h, uint32_t source, int32_t session, str
 {
 	int r;
 
-	r = service_send(msg_address_answer(m, service_handle(h->s), source, session, PTYPE_RESPONSE));
+	r = service_send(
+	        msg_address_answer(m, service_handle(h->s), source, session, PTYPE_RESPONSE));
 	if (r == SEND_TOO_LARGE)
 		service_send_error_text(service_handle(h->s), source, session, "answer too large");
 	return r == SEND_OK;

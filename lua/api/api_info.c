@@ -195,7 +195,10 @@ int api_log(lua_State *L)
 	int level = log_level_parse(name);
 
 	if (level < 0)
-		return luaL_argerror(L, 1, lua_pushfstring(L, "\"%s\" is no level: debug, info, warning or error", name));
+		return luaL_argerror(
+		        L, 1,
+		        lua_pushfstring(L, "\"%s\" is no level: debug, info, warning or error",
+		                        name));
 	if (level >= (int)log_get_level())
 		log_arguments(L, (enum log_level)level, 2);
 	return 0;

@@ -225,14 +225,20 @@ int api_memlimit(lua_State *L)
 
 /* ---- other services ---- */
 
+static void refuse_word(lua_State *L, int arg)
+{
+	luaL_argerror(L, arg,
+	              lua_pushfstring(L, "a service takes words: string or number expected, got %s",
+	                              luaL_typename(L, arg)));
+}
+
 /* A service is launched by a line of words, which nil ends: what else is given from the index on is
  * refused here, where the program has its mistake, and not by the launcher. */
 static void check_words(lua_State *L, int from)
 {
 	for (int i = from; i <= lua_gettop(L) && !lua_isnil(L, i); i++)
 		if (!lua_isstring(L, i))
-			luaL_argerror(L, i, lua_pushfstring(L, "a service takes words: string or number expected, got %s",
-							    luaL_typename(L, i)));
+			refuse_word(L, i);
 }
 
 int api_newservice(lua_State *L)

@@ -152,7 +152,8 @@ int api_rawsend(lua_State *L)
 /* m hands on the request that t serves, or answers it. */
 static bool serves(const struct task *t, const struct msg *m)
 {
-	return t && m->session && t->session == m->session && (t->source == m->source || msg_is_answer(m));
+	return t && m->session && t->session == m->session &&
+	       (t->source == m->source || msg_is_answer(m));
 }
 
 int api_redirect(lua_State *L)

@@ -32,8 +32,10 @@ void api_check_callable(lua_State *L, int arg)
 static void check_field(lua_State *L, const char *key, const char *protocol)
 {
 	if (lua_getfield(L, 1, key) != LUA_TNIL && !is_callable(L, -1))
-		luaL_argerror(L, 1, lua_pushfstring(L, "field '%s' of protocol %s: function expected, got %s",
-						    key, protocol, luaL_typename(L, -1)));
+		luaL_argerror(
+		        L, 1,
+		        lua_pushfstring(L, "field '%s' of protocol %s: function expected, got %s",
+		                        key, protocol, luaL_typename(L, -1)));
 	lua_pop(L, 1);
 }
 
@@ -152,8 +154,8 @@ static int unknown_session(lua_State *L, const char *what)
 	char from[16];
 	size_t size = lua_touserdata(L, 3) ? (size_t)luaL_checkinteger(L, 4) : 0;
 
-	log_printf(LOG_LEVEL_ERROR, service_handle(h->s), "%s: %.*s", what, (int)(size > 200 ? 200 : size),
-	           size ? (const char *)lua_touserdata(L, 3) : "");
+	log_printf(LOG_LEVEL_ERROR, service_handle(h->s), "%s: %.*s", what,
+	           (int)(size > 200 ? 200 : size), size ? (const char *)lua_touserdata(L, 3) : "");
 	snprintf(from, sizeof(from), "%x", (unsigned)luaL_checkinteger(L, 2));
 	return luaL_error(L, "Unknown session : %d from %s", (int)luaL_checkinteger(L, 1), from);
 }

@@ -77,7 +77,8 @@ static void name_handle(lua_State *L, const char *name, uint32_t handle)
 	struct service *s = host_service(L);
 
 	if (name[0] == '.') {
-		(void)names_register(name + 1, handle); /* a duplicate is ignored, says the contract */
+		/* a duplicate is ignored, says the contract */
+		(void)names_register(name + 1, handle);
 		return;
 	}
 	if (!remote_name_valid(name))
@@ -131,8 +132,9 @@ static int manager_monitor(lua_State *L)
 int luaopen_skynet_manager(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "launch", manager_launch },     { "kill", manager_kill }, { "abort", manager_abort },
-		{ "register", manager_register }, { "name", manager_name }, { "monitor", manager_monitor },
+		{ "launch", manager_launch }, { "kill", manager_kill },
+		{ "abort", manager_abort },   { "register", manager_register },
+		{ "name", manager_name },     { "monitor", manager_monitor },
 		{ NULL, NULL },
 	};
 

@@ -49,14 +49,16 @@ uint32_t skynet_queryname(struct skynet_context *ctx, const char *name)
 {
 	if (name[0] == ':' || name[0] == '.')
 		return service_find(name);
-	service_log(contract_service(ctx), LOG_LEVEL_ERROR, "Don't support query global name %s", name);
+	service_log(contract_service(ctx), LOG_LEVEL_ERROR, "Don't support query global name %s",
+	            name);
 	return 0;
 }
 
 /* ---- sending ---- */
 
 /* The message, without receiver; NULL: it is too large. Takes msg if the type says so. */
-static struct msg *make(struct service *s, uint32_t source, int type, int *session, void *msg, size_t sz)
+static struct msg *make(struct service *s, uint32_t source, int type, int *session, void *msg,
+                        size_t sz)
 {
 	struct msg *m;
 
@@ -64,8 +66,9 @@ static struct msg *make(struct service *s, uint32_t source, int type, int *sessi
 		/* The original ends the process; a wrong session of one message is not worth
 		 * everybody's end. */
 		if (*session)
-			service_log(s, LOG_LEVEL_ERROR, "skynet_send: session %d given with PTYPE_TAG_ALLOCSESSION",
-				    *session);
+			service_log(s, LOG_LEVEL_ERROR,
+			            "skynet_send: session %d given with PTYPE_TAG_ALLOCSESSION",
+			            *session);
 		*session = service_new_session(s);
 	}
 	if (!msg)
@@ -102,8 +105,8 @@ static bool deliver(struct service *s, const char *name, struct msg *m)
 	return r == SEND_OK || r == SEND_REFUSED;
 }
 
-int skynet_send(struct skynet_context *ctx, uint32_t source, uint32_t destination, int type, int session, void *msg,
-		size_t sz)
+int skynet_send(struct skynet_context *ctx, uint32_t source, uint32_t destination, int type,
+                int session, void *msg, size_t sz)
 {
 	struct service *s = contract_service(ctx);
 	struct msg *m;
@@ -125,8 +128,8 @@ int skynet_send(struct skynet_context *ctx, uint32_t source, uint32_t destinatio
 	return deliver(s, NULL, m) ? session : SEND_NO_SERVICE;
 }
 
-int skynet_sendname(struct skynet_context *ctx, uint32_t source, const char *destination, int type, int session,
-		    void *msg, size_t sz)
+int skynet_sendname(struct skynet_context *ctx, uint32_t source, const char *destination, int type,
+                    int session, void *msg, size_t sz)
 {
 	struct service *s = contract_service(ctx);
 	struct msg *m;

@@ -72,13 +72,13 @@ struct task {
 	struct task *prev, *next;   /* host->live; host->pool and host->blank by next */
 	int ref;                    /* anchors co in the registry */
 	bool live;                  /* on host->live */
-	bool barred;                /* it runs inside of a function that cannot yield, see coroutine.c */
+	bool barred;                /* inside of a function that cannot yield, see coroutine.c */
 
 	/* the request it serves */
 	uint32_t source;
 	int32_t session;            /* 0 = a send, or settled */
 	uint32_t request_size;
-	struct msg *request;        /* until unpacked; at most until the task first yields or ends */
+	struct msg *request;        /* until unpacked, or the task first yields or ends */
 	struct proto *request_proto;
 	uint8_t request_state;
 	bool request_borrowed;      /* the payload is somebody else's to free */
@@ -180,16 +180,18 @@ struct host {
 	uint8_t *type_map;          /* skynet.forward_type, 256 entries or NULL */
 	bool raw_forward;
 	bool unusual;               /* raw callback, filter or type map */
-	const void *lazy_globals;   /* the table of globals as long as it is not complete, see libs.c */
+	const void *lazy_globals;   /* the table of globals while it is not complete, see libs.c */
 	bool package_open;          /* the library `package` has been touched */
 	bool booted, started, exiting, closing;
 	uint8_t code_mode;          /* enum code_mode */
 	bool limited;               /* skynet.memlimit was used */
 	bool describing;            /* an error, with memory beyond the limit */
-	bool settling;              /* loaded, and the start has not come to its first end; or the heap became large */
+	/* loaded, and the start has not come to its first end; or the heap became large */
+	bool settling;
 	bool settled;               /* it has been so once */
 	bool collector_chosen;      /* by the program, with collectgarbage */
-	char missing_name[32];      /* the last field that the skynet table did not have, see lua/load/hint.h */
+	/* the last field that the skynet table did not have, see lua/load/hint.h */
+	char missing_name[32];
 	int missing_line;           /* where it was asked for; 0: nowhere */
 	struct roots roots;         /* see roots.c */
 	void *block;                /* see block.h */
@@ -199,7 +201,8 @@ struct host {
 	/* [any] written by the owner, read by its own signal handler; see run.c */
 	lua_State *volatile running; /* where code of the program runs, NULL while none does */
 	atomic_bool interrupted;     /* a hook was set since no code ran */
-	atomic_bool want_stack, want_break, want_told; /* told: the stack goes to who asked, stacks.h */
+	/* told: the stack goes to who asked, stacks.h */
+	atomic_bool want_stack, want_break, want_told;
 };
 
 static inline struct task *task_of(lua_State *L)

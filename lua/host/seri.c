@@ -62,7 +62,8 @@ static noinline void watch_thread(void)
 {
 	watched = true;
 	pthread_once(&once, make_key);
-	(void)pthread_setspecific(at_thread_end, &watched); /* anything but NULL: the destructor is all we want */
+	/* anything but NULL: the destructor is all we want */
+	(void)pthread_setspecific(at_thread_end, &watched);
 }
 
 static noinline void grow(struct packer *p, size_t n)
@@ -232,7 +233,8 @@ static void put_value(struct packer *p, int index, int depth)
 	lua_State *L = p->L;
 
 	if (unlikely(depth > DEPTH_MAX))
-		seripath_refuse_depth(L, p->from, p->to, DEPTH_MAX, "serialize can't pack too depth table");
+		seripath_refuse_depth(L, p->from, p->to, DEPTH_MAX,
+		                      "serialize can't pack too depth table");
 	switch (lua_type(L, index)) {
 	case LUA_TNIL:
 		*room(p, 1) = (char)ITEM(T_NIL, 0);
@@ -271,7 +273,8 @@ static void put_value(struct packer *p, int index, int depth)
 		break;
 	default:
 		seripath_refuse_type(L, p->from, p->to,
-				     lua_pushfstring(L, "Unsupport type %s to serialize", luaL_typename(L, index)));
+		                     lua_pushfstring(L, "Unsupport type %s to serialize",
+		                                     luaL_typename(L, index)));
 	}
 }
 
@@ -313,7 +316,7 @@ struct reader {
 	const char *at;
 	size_t left;
 	size_t promised; /* items that the open tables still need: a byte each at least */
-	size_t credit;	 /* pairs that may be presized on a guess; a guess that was right costs none */
+	size_t credit;	 /* pairs that may be presized on a guess; a right one costs none */
 	int depth;
 	bool foreign;
 	/* Pairs of the last table at a depth: records in a list mostly look alike, so this presizes
@@ -415,7 +418,8 @@ static void push_table(struct reader *r, int cookie)
 		if ((item & 7) == T_NIL)
 			break;
 		push_item(r, item);
-		if (unlikely(item == ITEM(T_NUMBER, N_REAL)) && lua_tonumber(L, -1) != lua_tonumber(L, -1))
+		if (unlikely(item == ITEM(T_NUMBER, N_REAL)) &&
+		    lua_tonumber(L, -1) != lua_tonumber(L, -1))
 			invalid(r, __LINE__); /* NaN is no key */
 		push_value(r);
 		lua_rawset(L, -3);

@@ -9,7 +9,7 @@
  *
  *   00              nil                        01, 09     false, true
  *   02              0                          0A u8      an integer of 1 .. 255
- *   12 u16          one of 256 .. 65535        22 i32     one that needs so much, and every negative
+ *   12 u16          one of 256 .. 65535        22 i32     one that needs it, or < 0
  *   32 i64          every other integer        42 f64     a float, whatever its value
  *   03 pointer      a light userdata, which means something in this process only
  *   04 + (n << 3)   a string of n < 32 bytes, which follow

@@ -355,8 +355,8 @@ void task_log_error(struct host *h, lua_State *from, int status, uint32_t source
 		lua_pushnil(L);
 	}
 	if (status == LUA_ERRMEM)
-		log_printf(LOG_LEVEL_ERROR, self, "lua memory error : [%x to :%x : %d] %s%s", source,
-		           self, session, memory, text + strcspn(text, "\n"));
+		log_printf(LOG_LEVEL_ERROR, self, "lua memory error : [%x to :%x : %d] %s%s",
+		           source, self, session, memory, text + strcspn(text, "\n"));
 	else if (status == LUA_ERRERR)
 		log_printf(LOG_LEVEL_ERROR, self, "lua error in error : [%x to :%x : %d]", source,
 		           self, session);

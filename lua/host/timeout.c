@@ -111,7 +111,8 @@ bool timeout_cancel(lua_State *L, uint32_t tag, int32_t session)
 
 	if (!m || m->session != session)
 		return false;
-	(void)service_timeout_cancel(m); /* if it is on its way already, nobody knows it when it arrives */
+	/* if it is on its way already, nobody knows it when it arrives */
+	(void)service_timeout_cancel(m);
 	forget(L, h, tag);
 	return true;
 }

@@ -147,7 +147,8 @@ void wait_on_token(lua_State *L, struct task *t, int index)
 /* Keys that no collector takes away, strings and numbers, are removed. */
 static bool stays(int type)
 {
-	return type == LUA_TTABLE || type == LUA_TUSERDATA || type == LUA_TFUNCTION || type == LUA_TTHREAD;
+	return type == LUA_TTABLE || type == LUA_TUSERDATA || type == LUA_TFUNCTION ||
+	       type == LUA_TTHREAD;
 }
 
 static void clear_token(struct task *t)

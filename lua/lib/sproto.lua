@@ -185,7 +185,8 @@ function host:attach(other)
 	return function(key, args, session, ud)
 		local p = query_protocol(other, key, 3)
 		local body = p.request and core.encode(p.request, args) or ""
-		local bytes = core.encode(self.__package, { type = p.tag, session = session, ud = ud }) .. body
+		local bytes = core.encode(self.__package,
+			{ type = p.tag, session = session, ud = ud }) .. body
 		if session then
 			self.__sessions[session] = p.response or true
 		end

@@ -22,7 +22,8 @@ function reader:blanks()
 	local from = self.at
 	local text, at = self.text, from
 	while true do
-		local behind = text:match("^[ \t\n]+()", at) or text:match("^\r\n()", at) or text:match("^#[^\n]*()", at)
+		local behind = text:match("^[ \t\n]+()", at) or text:match("^\r\n()", at)
+			or text:match("^#[^\n]*()", at)
 		if not behind then
 			break
 		end
@@ -212,7 +213,8 @@ end
 local function resolve_map(f, sub)
 	if f.key == "" then
 		if #sub.fields ~= 2 then
-			error(("Invalid map definition: %s, must only have two fields"):format(f.name), 0)
+			error(("Invalid map definition: %s, must only have two fields")
+				:format(f.name), 0)
 		end
 		f.map = true
 		f.key_tag = math.min(sub.fields[1].tag, sub.fields[2].tag)
@@ -230,7 +232,8 @@ local function resolve_field(schema, t, f)
 	if f.decimals then
 		local n = tonumber(f.decimals)
 		if f.type_name ~= "integer" or n > DECIMALS_MAX then
-			error(("Invalid decimals (%s) of %s in type %s"):format(f.decimals, f.name, t.name), 0)
+			error(("Invalid decimals (%s) of %s in type %s")
+				:format(f.decimals, f.name, t.name), 0)
 		end
 		f.extra = math.tointeger(n)
 	elseif f.type_name == "binary" then
@@ -299,7 +302,8 @@ local function resolve(schema)
 	return types, protocols
 end
 
--- ---- writing: a message of values by position; false: absent, a string: a block, a number: what is inline ----
+-- ---- writing: a message of values by position ----
+-- false: absent; a string: a block; a number: what is inline
 
 local function message(...)
 	local n = select("#", ...)
@@ -331,7 +335,8 @@ local function messages(list, write)
 end
 
 local function write_field(f)
-	return message(f.name, f.builtin or false, f.extra or false, f.tag, f.array and 1, f.key_tag or false, f.map and 1)
+	return message(f.name, f.builtin or false, f.extra or false, f.tag, f.array and 1,
+		f.key_tag or false, f.map and 1)
 end
 
 local function write_type(t)
@@ -339,7 +344,8 @@ local function write_type(t)
 end
 
 local function write_protocol(p)
-	return message(p.name, p.tag, p.request_index or false, p.response_index or false, p.confirm and 1)
+	return message(p.name, p.tag, p.request_index or false, p.response_index or false,
+		p.confirm and 1)
 end
 
 -- parse(text[, name]) -> bundle. Raises for what is wrong with the text; `name` is told in syntax
@@ -357,7 +363,8 @@ end
 function parser.dump(s)
 	for from = 1, #s, 16 do
 		local line = s:sub(from, from + 15)
-		print((line:gsub(".", function(c) return ("%02X "):format(c:byte()) end):sub(1, -2)))
+		local hex = line:gsub(".", function(c) return ("%02X "):format(c:byte()) end)
+		print((hex:sub(1, -2)))
 	end
 end
 

@@ -25,7 +25,8 @@
 
 struct code {
 	struct stat st;
-	atomic_uint checked; /* the CHECK_NS of the last look at the file; relaxed: one look more does no harm */
+	/* the CHECK_NS of the last look at the file; relaxed: one look more does no harm */
+	atomic_uint checked;
 	struct share_root *root; /* the cache's reference, or NULL: a stock VM, or no memory */
 	size_t size;
 	char *bytes;             /* without a root */
@@ -114,7 +115,8 @@ static bool load_cached(lua_State *L, const char *file, int *ret_status)
 	fresh = c && is_fresh(c, file);
 	if (fresh && c->root)
 		root = share_ref(c->root);
-	else if (fresh) /* Under the lock: loading copies what it needs. "@file": the chunk's own name is in it. */
+	/* Under the lock: loading copies what it needs. "@file": the chunk's own name is in it. */
+	else if (fresh)
 		*ret_status = luaL_loadbufferx(L, c->bytes, c->size, file, "b");
 	rwlock_release(&lock);
 	if (root) {

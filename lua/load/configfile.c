@@ -72,7 +72,8 @@ static void tick(lua_State *L, lua_Debug *ar)
 
 	(void)ar;
 	e->instructions += TICK;
-	if (e->instructions < CONFIGFILE_INSTRUCTIONS && clock_mono_ns() - e->began_ns < CONFIGFILE_NS)
+	if (e->instructions < CONFIGFILE_INSTRUCTIONS &&
+	    clock_mono_ns() - e->began_ns < CONFIGFILE_NS)
 		return;
 	/* level 1 is the chunk: luaL_error would look for a C function's caller */
 	luaL_where(L, 0);

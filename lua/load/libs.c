@@ -142,7 +142,8 @@ static bool is_lazy(lua_State *L, int index)
 
 static int globals_index(lua_State *L)
 {
-	const struct global *g = lua_type(L, 2) == LUA_TSTRING ? find_global(lua_tostring(L, 2)) : NULL;
+	const struct global *g =
+	        lua_type(L, 2) == LUA_TSTRING ? find_global(lua_tostring(L, 2)) : NULL;
 
 	if (!g)
 		return 0;
@@ -312,8 +313,9 @@ static void pool_names(lua_State *L)
 #define API(name) #name,
 #include "lua/api/api.def"
 #undef API
-		"skynet", "SERVICE_NAME", "SERVICE_PATH", "LUA_NOENV", "name", "id", "pack", "unpack", "dispatch", "lua",
-		"text", "error", "response", "system", "debug", "client", "socket", "start", "init", "__mode", "k", "v",
+		"skynet", "SERVICE_NAME", "SERVICE_PATH", "LUA_NOENV", "name", "id", "pack",
+		"unpack", "dispatch", "lua", "text", "error", "response", "system", "debug",
+		"client", "socket", "start", "init", "__mode", "k", "v",
 	};
 
 	luaL_openlibs(L);

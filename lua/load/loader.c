@@ -76,7 +76,8 @@ static void load_own(lua_State *L, const char *file, const char *name)
 static void push_no_service(lua_State *L, const char *name, const char *templates)
 {
 	if (suggest_service(L, templates, name)) {
-		lua_pushfstring(L, "no Lua service '%s'; did you mean '%s'?\n", name, lua_tostring(L, -1));
+		lua_pushfstring(L, "no Lua service '%s'; did you mean '%s'?\n", name,
+		                lua_tostring(L, -1));
 		lua_remove(L, -2);
 	} else {
 		lua_pushfstring(L, "no Lua service '%s'\n", name);

@@ -86,8 +86,8 @@ static void boot(struct service *s, void *ud, struct msg *m)
 	lua_settop(h->L, 0);
 	if (!h->booted && !h->exiting && h->raw_callback_ref == LUA_NOREF) {
 		cleanup(mem_freep) char *text = mem_printf(
-			"%s never called skynet.start: the file ends, and nobody takes its messages",
-			h->args);
+		        "%s never called skynet.start: the file ends, and nobody takes its messages",
+		        h->args);
 
 		life_load_failed(h, text);
 		return;

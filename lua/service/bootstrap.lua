@@ -20,7 +20,8 @@ local function boot()
 	if skynet.getenv "harbor" == "0" and not skynet.getenv "standalone" then
 		skynet.setenv("standalone", "true")
 	end
-	skynet.name(".cslave", skynet.newservice(skynet.getenv "harbor" == "0" and "cdummy" or "cslave"))
+	local slave = skynet.getenv "harbor" == "0" and "cdummy" or "cslave"
+	skynet.name(".cslave", skynet.newservice(slave))
 	if skynet.getenv "standalone" then
 		skynet.name("DATACENTER", skynet.newservice "datacenterd")
 	end

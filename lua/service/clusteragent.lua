@@ -71,7 +71,8 @@ local function deliver(address, session, push, payload, trace)
 		-- an address that is none is nobody's fault here
 		local ok, why = pcall(skynet.rawsend, address, "lua", payload)
 		if not ok then
-			skynet.error(("cluster push to %s failed: %s"):format(skynet.address(address), why))
+			skynet.error(("cluster push to %s failed: %s")
+				:format(skynet.address(address), why))
 		end
 		return
 	end
@@ -181,7 +182,9 @@ skynet.register_protocol {
 	end,
 }
 
-skynet.register_protocol { name = "trace", id = skynet.PTYPE_TRACE, pack = function(text) return text end }
+skynet.register_protocol {
+	name = "trace", id = skynet.PTYPE_TRACE, pack = function(text) return text end,
+}
 
 local command = {}
 

@@ -46,12 +46,15 @@ end
 
 local function check(found)
 	for name, address in pairs(found) do
-		assert(type(name) == "string", "a key of the cluster configuration must be a string")
+		assert(type(name) == "string",
+			"a key of the cluster configuration must be a string")
 		if name == "__key" then
-			assert(not address or type(address) == "string" and #address > 0, "__key: a string or false is wanted")
+			assert(not address or type(address) == "string" and #address > 0,
+				"__key: a string or false is wanted")
 		end
 		if name:sub(1, 2) ~= "__" and address ~= false then
-			assert(type(address) == "string", ("cluster node %s: an address or false is wanted"):format(name))
+			assert(type(address) == "string",
+				("cluster node %s: an address or false is wanted"):format(name))
 			split(address)
 		end
 	end
@@ -73,7 +76,8 @@ local function tell(peer, name)
 		if not address then
 			return false, "cluster node [" .. name .. "] is down"
 		end
-		peer.handle = skynet.newservice("clustersender", (name:gsub("%s", "_")), split(address))
+		peer.handle = skynet.newservice("clustersender", (name:gsub("%s", "_")),
+			split(address))
 	end
 	peer.told = address
 	local why
@@ -94,7 +98,8 @@ local function apply(found)
 			local option = name:sub(3)
 			changed = changed or options[option] ~= address
 			options[option] = address
-			skynet.error(("Config %s = %s"):format(option, option == "key" and "..." or tostring(address)))
+			skynet.error(("Config %s = %s")
+				:format(option, option == "key" and "..." or tostring(address)))
 		end
 	end
 	for _, peer in pairs(changed and peers or {}) do
@@ -106,7 +111,8 @@ local function apply(found)
 		if name:sub(1, 2) ~= "__" and config[name] ~= address then
 			config[name] = address
 			if waiting[name] then
-				skynet.error(("Cluster node [%s] resloved : %s"):format(name, tostring(address)))
+				skynet.error(("Cluster node [%s] resloved : %s")
+					:format(name, tostring(address)))
 			end
 			local peer = peers[name]
 			if peer and peer.handle then
@@ -320,7 +326,9 @@ local function on_event(gate, event, ...)
 	end
 end
 
-skynet.register_protocol { name = "system", id = skynet.PTYPE_SYSTEM, pack = skynet.pack, unpack = skynet.unpack }
+skynet.register_protocol {
+	name = "system", id = skynet.PTYPE_SYSTEM, pack = skynet.pack, unpack = skynet.unpack,
+}
 
 skynet.start(function()
 	apply(load_file())

@@ -18,7 +18,8 @@ local function forward(session, _, payload)
 	end
 	local ok, msg, size = pcall(cluster.get_sender, node)
 	if ok then
-		ok, msg, size = pcall(skynet.rawcall, msg, "lua", skynet.packstring("req", address, payload))
+		local request = skynet.packstring("req", address, payload)
+		ok, msg, size = pcall(skynet.rawcall, msg, "lua", request)
 	end
 	if ok then
 		skynet.ret(skynet.tostring(msg, size))
@@ -38,7 +39,9 @@ skynet.register_protocol {
 	end,
 }
 
-skynet.register_protocol { name = "snax", id = skynet.PTYPE_SNAX, unpack = skynet.tostring, dispatch = forward }
+skynet.register_protocol {
+	name = "snax", id = skynet.PTYPE_SNAX, unpack = skynet.tostring, dispatch = forward,
+}
 -- "lua" is there from the start with an unpack of its own: requests of it arrive as the type below.
 -- A forwarded buffer is ours, and this tostring frees it.
 skynet.register_protocol { name = "raw", id = 250, unpack = netpack.tostring, dispatch = forward }

@@ -154,7 +154,8 @@ local function heartbeat()
 			local ping, id = own_request(0, "heartbeat")
 			skynet.timeout(interval, function()
 				if asked[id] and heard == seen then
-					skynet.error(("%s: no heartbeat for %d s"):format(place(), (2 * interval) // 100))
+					skynet.error(("%s: no heartbeat for %d s")
+						:format(place(), (2 * interval) // 100))
 					channel:cancel(id, failure "heartbeat timeout")
 					channel:changehost(host, port) -- ends the connection
 				end

@@ -138,7 +138,8 @@ local function serve(fd)
 		elseif not forward then
 			local method, target = text:match "^(%u+) (%S*) HTTP/%d"
 			if method == "GET" or method == "POST" then
-				socket.write(fd, run { fd = fd, http = true, text = http_command(fd, method, target) or "" })
+				socket.write(fd, run { fd = fd, http = true,
+					text = http_command(fd, method, target) or "" })
 				return
 			end
 			line.text = text

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- Commands of harborctl that are easier in Lua. The node launches this service with the first of
--- them and sends it each request as a text, the line that harborctl wrote: words between single
--- blanks, with %XX for what a word cannot hold. The answer is a text too: "+" and a JSON object, or
--- "-" and { "error": why }.
+-- The Lua side of daemon/admin: commands of harborctl that are easier in Lua. The node launches
+-- this service with the first of them and sends it each request as a text, the line that harborctl
+-- wrote: words between single blanks, with %XX for what a word cannot hold. The answer is a text
+-- too: "+" and a JSON object, or "-" and { "error": why }.
 local skynet = require "skynet"
 local core = require "skynet.core"
 local harbor = require "skynet.harbor"
@@ -11,7 +11,8 @@ local json = require "skynet.consolejson"
 local object, array = json.object, json.array
 
 local PATIENCE <const> = 300 -- cs; the asker waits for five seconds
-local CALL_PATIENCE <const> = 600 -- longer than the asker: a call ends some time, and it is he who says "in time"
+-- longer than the asker: a call ends some time, and it is he who says "in time"
+local CALL_PATIENCE <const> = 600
 
 -- ---- commands: each returns an object, or raises why not ----
 
@@ -53,7 +54,8 @@ local function list_waiting(list)
 	for i, row in ipairs(skynet.calltimeout(PATIENCE, ".service", "lua", "WAITING")) do
 		local from = skynet.address(row.source)
 		rows[i] = object("handle", from, "service", list[from] or "", "waits_for", row.name,
-			"starts_as", row.starts and skynet.address(row.starts) or nil, "seconds", row.seconds)
+			"starts_as", row.starts and skynet.address(row.starts) or nil,
+			"seconds", row.seconds)
 	end
 	return object("waiting", array(rows))
 end
@@ -81,12 +83,14 @@ function command.stat(which)
 		fail("%s: neither seconds to wait nor an address", which)
 	end
 	local list, rows = launcher "LIST", {}
-	local stat = one and { [skynet.address(one)] = ask(one, "STAT") } or launcher("STAT", patience(which))
+	local stat = one and { [skynet.address(one)] = ask(one, "STAT") }
+		or launcher("STAT", patience(which))
 	for i, handle in ipairs(sorted(stat)) do
 		local s = stat[handle]
 		local state = type(s) == "table" and "ok" or s:lower()
 		s = type(s) == "table" and s or {}
-		rows[i] = object("handle", handle, "task", s.task, "mqlen", s.mqlen, "message", s.message, "cpu", s.cpu,
+		rows[i] = object("handle", handle, "task", s.task, "mqlen", s.mqlen,
+			"message", s.message, "cpu", s.cpu,
 			"state", state, "service", list[handle] or "")
 	end
 	return object("services", array(rows))
@@ -140,7 +144,8 @@ function command.call(who, ...)
 	if not is_known(who) then
 		fail "no such service"
 	end
-	local values = table.pack(pcall(skynet.calltimeout, CALL_PATIENCE, who, "lua", table.unpack(words)))
+	local values = table.pack(
+		pcall(skynet.calltimeout, CALL_PATIENCE, who, "lua", table.unpack(words)))
 	if values[1] then
 		return object("values", array(table.pack(table.unpack(values, 2, values.n))))
 	elseif values[2]:find "^call to invalid address" then
@@ -174,13 +179,15 @@ function command.task(who, session)
 	if not idle then
 		local stack = running(handle)
 		if stack then
-			return object("tasks", { object("session", 0, "thread", "running", "trace", stack) })
+			return object("tasks",
+				{ object("session", 0, "thread", "running", "trace", stack) })
 		elseif not why:find "timeout" then
 			error(why, 0)
 		end
 	end
 	if session then
-		local number = math.tointeger(tonumber(session)) or fail("%s: not a session", session)
+		local number = math.tointeger(tonumber(session))
+			or fail("%s: not a session", session)
 		local trace = ask(handle, "TASK", number)
 		if trace == "No session" then
 			fail("no task waits with session %d", number)
@@ -189,7 +196,8 @@ function command.task(who, session)
 	end
 	for key, trace in pairs(ask(handle, "TASK")) do
 		local thread, number = key:match "^thread: (%S+) session: (%d+)$"
-		rows[#rows + 1] = object("session", math.tointeger(number) or 0, "thread", thread or key, "trace", trace)
+		rows[#rows + 1] = object("session", math.tointeger(number) or 0,
+			"thread", thread or key, "trace", trace)
 	end
 	table.sort(rows, function(a, b)
 		if a[2] ~= b[2] then
@@ -217,12 +225,14 @@ end
 
 function command.log(who, word)
 	local handle, on = address(who), on_off(word)
-	local folder = skynet.getenv "logpath" or fail "there is no folder for message logs: env.logpath is not set"
+	local folder = skynet.getenv "logpath"
+		or fail "there is no folder for message logs: env.logpath is not set"
 	if not require "skynet.memory".info()[handle] then
 		fail("no such service on this node: %s", skynet.address(handle))
 	end
 	core.command(on and "LOGON" or "LOGOFF", skynet.address(handle))
-	return object("service", skynet.address(handle), "log", on, "file", ("%s/%08x.log"):format(folder, handle))
+	return object("service", skynet.address(handle), "log", on,
+		"file", ("%s/%08x.log"):format(folder, handle))
 end
 
 function command.trace(who, protocol, word)

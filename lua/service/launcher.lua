@@ -17,7 +17,8 @@ local function launch(module, ...)
 			words.n = i - 1 -- it ends the list
 			break
 		elseif kind ~= "string" and kind ~= "number" then
-			error(("argument %d of %s is a %s; a service takes words"):format(i - 2, tostring(words[2]), kind))
+			error(("argument %d of %s is a %s; a service takes words")
+				:format(i - 2, tostring(words[2]), kind))
 		end
 		words[i] = tostring(words[i])
 	end

@@ -18,14 +18,16 @@ local harbor = require "skynet.harbor"
 local here = skynet.harbor(skynet.self())
 
 local SWEEP = 64          -- listeners of a channel before the dead among them are looked for
-local LINK_PATIENCE = 100 -- who needs another node waits so long for the link to it, in centiseconds
+-- who needs another node waits so long for the link to it, in centiseconds
+local LINK_PATIENCE = 100
 local PATIENCE = 500      -- and so long for an answer of its multicastd
 local PAUSE_MAX = 100     -- between two tries that failed although the link is up
 local JOIN_MAX = 1000     -- channels in one message
 local SESSIONS_MAX = 8    -- of one guest whose end has not come yet; a healthy one has one
 
 local own = {}            -- channel -> { guests that listen -> true }
-local guests = {}         -- multicastd of another node -> { handle =, channels = { ours that it hears -> true } }
+-- multicastd of another node -> { handle =, channels = { ours that it hears -> true } }
+local guests = {}
 local watchers = {}       -- the same -> how many tasks wait for the end of a session with it
 local groups = {}         -- channel, ours or not -> listeners of this node
 local peers = {}          -- harbor id -> what we want of that node: see peer_of
@@ -195,7 +197,8 @@ end
 -- Finds the multicastd there and joins everything that is wanted of it.
 local function meet(peer)
 	local handle = skynet.calltimeout(PATIENCE, name_of(peer.id), "lua", "MEET")
-	assert(math.type(handle) == "integer" and skynet.harbor(handle) == peer.id, "a handle of another node")
+	assert(math.type(handle) == "integer" and skynet.harbor(handle) == peer.id,
+		"a handle of another node")
 	join(handle, wanted(peer))
 	peer.handle = handle
 	for _, channel in ipairs(wanted(peer)) do
@@ -427,7 +430,8 @@ end
 -- What only the owner of a channel may say about it.
 local function from_owner(manager, channel)
 	local peer = peers[owner_of(channel)]
-	assert(peer and skynet.harbor(manager) == peer.id, "only the owner of a channel speaks for it")
+	assert(peer and skynet.harbor(manager) == peer.id,
+		"only the owner of a channel speaks for it")
 end
 
 function command.HEAR(manager, channel, source, text)
@@ -435,7 +439,8 @@ function command.HEAR(manager, channel, source, text)
 	if groups[channel] then
 		deliver_here(channel, source, text)
 	else
-		skynet.send(manager, "lua", "LEAVE", channel) -- nobody listened any more while we joined
+		-- nobody listened any more while we joined
+		skynet.send(manager, "lua", "LEAVE", channel)
 	end
 end
 

@@ -11,7 +11,8 @@ require "skynet.manager"
 -- { source =, session =, launches = does this one launch it?, since = } }, launching = our task
 -- that does }
 local running = {}
-local abroad = {}      -- who waits for the manager of the master's node: { name =, source =, since = } -> true
+-- who waits for the manager of the master's node: { name =, source =, since = } -> true
+local abroad = {}
 local look_for_rings   -- below
 local RING_AFTER = 100 -- centiseconds after a wait began
 local looking = false  -- soon
@@ -38,7 +39,8 @@ local function serve(key, make, ...)
 	local first = make and not (entry and entry.launching)
 	entry = entry or { asked = {} }
 	running[key] = entry
-	entry.asked[#entry.asked + 1] = { source = source, session = session, launches = first, since = skynet.now() }
+	entry.asked[#entry.asked + 1] =
+		{ source = source, session = session, launches = first, since = skynet.now() }
 	entry[#entry + 1] = skynet.response()
 	if not looking then
 		looking = true
@@ -91,11 +93,14 @@ local function ask_global(what, name, ...)
 		return skynet.retpack(running[key])
 	end
 	local _, source = skynet.context()
-	local who <close> = setmetatable({ name = key, source = source, since = skynet.now() }, leaving)
+	local who <close> = setmetatable({ name = key, source = source, since = skynet.now() },
+		leaving)
 	abroad[who] = true
 	local ok, handle, why = pcall(skynet.call, "SERVICE", "lua", what, name, ...)
 	if not ok then
-		return skynet.retpack(nil, ("the service manager of the master's node (SERVICE) did not answer: %s"):format(handle))
+		return skynet.retpack(nil,
+			("the service manager of the master's node (SERVICE) did not answer: %s")
+				:format(handle))
 	end
 	if handle and not running[key] then
 		running[key] = handle
@@ -134,7 +139,8 @@ end
 local function started_for(entry)
 	local ok, handle
 	if entry.launching then
-		ok, handle = pcall(skynet.call, ".launcher", "lua", "QUERY", skynet.task(entry.launching))
+		ok, handle = pcall(skynet.call, ".launcher", "lua", "QUERY",
+			skynet.task(entry.launching))
 	end
 	return ok and handle or nil
 end
@@ -150,7 +156,8 @@ local function describe_pending(entry)
 	end
 	local asked = table.move(entry.asked, 1, #entry.asked, 1, {})
 	for _, who in ipairs(asked) do
-		lines[#lines + 1] = (who.launches and "Launching from " or "Querying: ") .. describe(who.source, who.session)
+		lines[#lines + 1] = (who.launches and "Launching from " or "Querying: ")
+			.. describe(who.source, who.session)
 	end
 	return table.concat(lines, "\n")
 end
@@ -217,7 +224,8 @@ function look_for_rings()
 	local handles, next_key = waits()
 	for key in pairs(handles) do
 		local ring, members = ring_of(key, handles, next_key)
-		if ring and not told[key] and type(running[key]) == "table" and not running[key].told then
+		if ring and not told[key] and type(running[key]) == "table"
+			and not running[key].told then
 			skynet.log("warning", "unique services wait for each other while they start, for ever: " .. ring)
 			for member in pairs(members) do
 				told[member] = true
@@ -234,7 +242,10 @@ end
 function command.WAITING()
 	local rows, now = {}, skynet.now()
 	local function row(name, who, handle)
-		rows[#rows + 1] = { name = name, source = who.source, starts = handle, seconds = (now - who.since) // 100 }
+		rows[#rows + 1] = {
+			name = name, source = who.source, starts = handle,
+			seconds = (now - who.since) // 100,
+		}
 	end
 	for key, entry in pairs(pending()) do
 		local handle = started_for(entry)

@@ -101,8 +101,10 @@ skynet.info_func(function()
 	local list = {}
 	for name, entry in pairs(services) do
 		if entry.handle then
-			list[skynet.address(entry.handle)] =
-				{ init = entry.init, name = name, time = entry.time, status = entry.status }
+			list[skynet.address(entry.handle)] = {
+				init = entry.init, name = name,
+				time = entry.time, status = entry.status,
+			}
 		end
 	end
 	return list

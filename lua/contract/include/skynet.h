@@ -10,7 +10,8 @@
  * init is needed):
  *
  *   void *NAME_create(void);                          NULL: the launch fails
- *   int NAME_init(void *inst, struct skynet_context *ctx, const char *args);  not 0: the launch fails
+ *   int NAME_init(void *inst, struct skynet_context *ctx, const char *args);
+ *                                                     not 0: the launch fails
  *   void NAME_release(void *inst);                    the last thing
  *   void NAME_signal(void *inst, int signal);         from another thread
  *
@@ -50,8 +51,8 @@ struct skynet_context;
 
 /* 0: the framework frees msg. Else it is the callee's, who frees it with skynet_free or sends it
  * on. */
-typedef int (*skynet_cb)(struct skynet_context *ctx, void *ud, int type, int session, uint32_t source,
-			 const void *msg, size_t sz);
+typedef int (*skynet_cb)(struct skynet_context *ctx, void *ud, int type, int session,
+                         uint32_t source, const void *msg, size_t sz);
 
 /* A line of the log in the name of the service; ctx NULL: of the node. Any length. */
 void skynet_error(struct skynet_context *ctx, const char *fmt, ...)
@@ -72,11 +73,11 @@ uint32_t skynet_queryname(struct skynet_context *ctx, const char *name);
  * destination 0 with data. -2: larger than a message can be. Other nodes and global names are never
  * refused here: a session gets its PTYPE_ERROR. Without PTYPE_TAG_DONTCOPY the data are copied.
  * Destination 0 without data only makes a session. */
-int skynet_send(struct skynet_context *ctx, uint32_t source, uint32_t destination, int type, int session, void *msg,
-		size_t sz);
+int skynet_send(struct skynet_context *ctx, uint32_t source, uint32_t destination, int type,
+                int session, void *msg, size_t sz);
 /* The same to ":hex", ".name" or a global name. */
-int skynet_sendname(struct skynet_context *ctx, uint32_t source, const char *destination, int type, int session,
-		    void *msg, size_t sz);
+int skynet_sendname(struct skynet_context *ctx, uint32_t source, const char *destination, int type,
+                    int session, void *msg, size_t sz);
 
 /* Not 0: the handle belongs to another node. *ret_harbor (may be NULL) is the handle's upper
  * byte. */

@@ -51,7 +51,8 @@ struct socket_sendbuffer {
 };
 
 int skynet_socket_sendbuffer(struct skynet_context *ctx, struct socket_sendbuffer *buffer);
-int skynet_socket_sendbuffer_lowpriority(struct skynet_context *ctx, struct socket_sendbuffer *buffer);
+int skynet_socket_sendbuffer_lowpriority(struct skynet_context *ctx,
+                                         struct socket_sendbuffer *buffer);
 
 /* host NULL or "": 0.0.0.0. Resolves and binds on this thread; CONNECT tells the port. Accepts
  * after _start. */
@@ -68,7 +69,8 @@ int skynet_socket_udp(struct skynet_context *ctx, const char *addr, int port);
 int skynet_socket_udp_connect(struct skynet_context *ctx, int id, const char *addr, int port);
 int skynet_socket_udp_dial(struct skynet_context *ctx, const char *addr, int port);
 int skynet_socket_udp_listen(struct skynet_context *ctx, const char *addr, int port);
-int skynet_socket_udp_sendbuffer(struct skynet_context *ctx, const char *address, struct socket_sendbuffer *buffer);
+int skynet_socket_udp_sendbuffer(struct skynet_context *ctx, const char *address,
+                                 struct socket_sendbuffer *buffer);
 /* The address record behind the datagram, NULL for another type of message. */
 const char *skynet_socket_udp_address(struct skynet_socket_message *msg, int *ret_size);
 
@@ -118,15 +120,16 @@ static inline int skynet_socket_send(struct skynet_context *ctx, int id, void *b
 	return skynet_socket_sendbuffer(ctx, &b);
 }
 
-static inline int skynet_socket_send_lowpriority(struct skynet_context *ctx, int id, void *buffer, int sz)
+static inline int skynet_socket_send_lowpriority(struct skynet_context *ctx, int id, void *buffer,
+                                                 int sz)
 {
 	struct socket_sendbuffer b = skynet_socket_buffer_(id, buffer, sz);
 
 	return skynet_socket_sendbuffer_lowpriority(ctx, &b);
 }
 
-static inline int skynet_socket_udp_send(struct skynet_context *ctx, int id, const char *address, const void *buffer,
-					 int sz)
+static inline int skynet_socket_udp_send(struct skynet_context *ctx, int id, const char *address,
+                                         const void *buffer, int sz)
 {
 	struct socket_sendbuffer b = skynet_socket_buffer_(id, buffer, sz);
 

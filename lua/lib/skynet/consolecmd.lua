@@ -69,7 +69,8 @@ command("start", "start name ...: launch a Lua service", function(_, name, ...)
 	return started(name, ok, handle)
 end)
 
-command("log", "log name ...: launch a Lua service with the log of its messages open", function(_, name, ...)
+command("log", "log name ...: launch a Lua service with the log of its messages open",
+function(_, name, ...)
 	local ok, handle = pcall(launcher, "LOGLAUNCH", "snlua", name, ...)
 	return started(name, ok and handle, handle)
 end)
@@ -117,7 +118,8 @@ command("ping", "ping address: centiseconds to an answer", function(_, who)
 	return skynet.now() - began
 end)
 
-command("inject", "inject address file ...: run a Lua file inside of a service", function(_, who, name, ...)
+command("inject", "inject address file ...: run a Lua file inside of a service",
+function(_, who, name, ...)
 	local handle = address(who)
 	local file <close> = name and io.open(name)
 	if not file then
@@ -134,7 +136,8 @@ command("inject", "inject address file ...: run a Lua file inside of a service",
 	return output
 end)
 
-command("call", "call address expr, expr ...: call a service with the values of Lua expressions", function(line, who)
+command("call", "call address expr, expr ...: call a service with the values of Lua expressions",
+function(line, who)
 	local handle = address(who)
 	local text = line.text:match "^%s*%S+%s+%S+%s+(.*%S)"
 	if not text then
@@ -148,7 +151,8 @@ command("call", "call address expr, expr ...: call a service with the values of 
 	return table.pack(skynet.call(handle, "lua", table.unpack(args, 2, args.n)))
 end)
 
-command("trace", "trace address [proto] [on|off]: log the ways of its requests", function(_, who, proto, flag)
+command("trace", "trace address [proto] [on|off]: log the ways of its requests",
+function(_, who, proto, flag)
 	if proto == "on" or proto == "off" then
 		proto, flag = "lua", proto
 	end
@@ -162,7 +166,8 @@ command("trace", "trace address [proto] [on|off]: log the ways of its requests",
 	ask(who, "TRACELOG", proto or "lua", on)
 end)
 
-command("dbgcmd", "dbgcmd address CMD ...: a command of the debug protocol", function(_, who, name, ...)
+command("dbgcmd", "dbgcmd address CMD ...: a command of the debug protocol",
+function(_, who, name, ...)
 	if not name then
 		error("Need a command", 0)
 	end
@@ -170,7 +175,8 @@ command("dbgcmd", "dbgcmd address CMD ...: a command of the debug protocol", fun
 end)
 
 -- The lines that follow go to the service, until it or the console ends it.
-command("debug", "debug address: stop in a service and look around, until 'cont'", function(line, who)
+command("debug", "debug address: stop in a service and look around, until 'cont'",
+function(line, who)
 	local handle = address(who)
 	if select(2, skynet.harbor(handle)) then
 		error("debug reaches services of this node only", 0)
@@ -197,7 +203,8 @@ command("logoff", "logoff address: log them no more", function(_, who)
 	core.command("LOGOFF", skynet.address(address(who)))
 end)
 
-command("signal", "signal address [n]: 0 breaks its Lua code, 1 logs its memory", function(_, who, n)
+command("signal", "signal address [n]: 0 breaks its Lua code, 1 logs its memory",
+function(_, who, n)
 	local handle = address(who)
 	if n and not tonumber(n) then
 		error("Not a signal number: " .. n, 0)

@@ -30,7 +30,8 @@ local request = {}
 request.__index = request
 
 function request:add(req)
-	assert(type(req) == "table" and req[1] and req[2], "a request is { address, protocol, arguments ... }")
+	assert(type(req) == "table" and req[1] and req[2],
+		"a request is { address, protocol, arguments ... }")
 	assert(not self.token, "select was called already")
 	self[#self + 1] = req
 	return self

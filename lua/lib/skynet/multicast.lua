@@ -149,7 +149,8 @@ local function hear(id, source, msg, size)
 	if not list then
 		core.unpack(nil, msg, size)
 	elseif source == multicastd then
-		hear_news(id, table.move(list, 1, #list, 1, {}), core.unpack(skynet.unpack, msg, size))
+		local objects = table.move(list, 1, #list, 1, {})
+		hear_news(id, objects, core.unpack(skynet.unpack, msg, size))
 	elseif list[2] then
 		hear_all(list, source, msg, size)
 	else

@@ -42,7 +42,10 @@ local function on_stop(thread, depth, func, source, file, line, names)
 	if source == OWN then
 		return false
 	end
-	frame = { thread = thread, depth = depth, func = func, file = file, line = line, names = names }
+	frame = {
+		thread = thread, depth = depth, func = func, file = file, line = line,
+			names = names,
+	}
 	prompt()
 	return true
 end

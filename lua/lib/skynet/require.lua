@@ -6,7 +6,8 @@
 local skynet = require "skynet"
 
 local M = {}
-local loading = {}  -- name -> { owner = thread, waiting = { threads }, value = what the loader returned }
+-- name -> { owner = thread, waiting = { threads }, value = what the loader returned }
+local loading = {}
 local blocked = {}  -- thread -> name of the module it waits for
 local inits = {}    -- thread -> functions given to skynet.init by the module it loads just now
 
@@ -84,7 +85,8 @@ function M.require(name)
 		return wait_for(name, entry)
 	end
 	local me, list = coroutine.running(), {}
-	local mine <close> = setmetatable({ name = name, owner = me, waiting = {}, outer = inits[me] }, leaving)
+	local mine <close> = setmetatable({ name = name, owner = me, waiting = {},
+		outer = inits[me] }, leaving)
 	loading[name], inits[me] = mine, list
 	return load(name, mine, list)
 end

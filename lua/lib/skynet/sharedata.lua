@@ -45,7 +45,8 @@ local monitored = {}   -- name -> true: a task of this service waits for the nex
 
 local function monitor(name, version)
 	repeat
-		local ok, newest = pcall(skynet.call, service, "lua", "monitor", full_name(name), version)
+		local ok, newest =
+			pcall(skynet.call, service, "lua", "monitor", full_name(name), version)
 		if not ok then
 			break
 		elseif newest then

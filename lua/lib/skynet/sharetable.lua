@@ -16,7 +16,8 @@ local function manager()
 	skynet.info_func(function()
 		local list = {}
 		for _, full in ipairs(core.names "sharetable:") do
-			list[full:match ":(.*)"] = { version = core.current(full), size = core.size(full) }
+			list[full:match ":(.*)"] = { version = core.current(full),
+				size = core.size(full) }
 		end
 		return list
 	end)

@@ -169,7 +169,8 @@ local function watch_overload(self, fd)
 				over = false
 				overload(false)
 			elseif over then
-				log("WARNING: %d K bytes need to send out (fd = %d %s)", kib, fd, where(self.host, self.port))
+				log("WARNING: %d K bytes need to send out (fd = %d %s)", kib, fd,
+					where(self.host, self.port))
 			else
 				over = true
 				overload(true)
@@ -281,7 +282,8 @@ local function connect(self, once)
 	local waiting = {}
 	local raised, ok, why
 	self.connecting = waiting
-	local guard <close> = setmetatable({}, { __close = function() -- also when this task is killed
+	local guard <close> = setmetatable({},
+		{ __close = function() -- also when this task is killed
 		self.connecting = nil
 		for _, token in ipairs(waiting) do
 			token.ok = ok and not self.closed
@@ -338,7 +340,10 @@ end
 -- ---- what programs call ----
 
 local function meta_of(desc)
-	local index = { read = desc.socket_read or sock_read, readline = desc.socket_readline or sock_readline }
+	local index = {
+		read = desc.socket_read or sock_read,
+		readline = desc.socket_readline or sock_readline,
+	}
 	return { __index = index }
 end
 

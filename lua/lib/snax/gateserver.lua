@@ -74,7 +74,8 @@ function gateserver.start(handler)
 		if connected[fd] then
 			handler.message(fd, msg, size)
 		else
-			log("Drop message from fd (%d) : %s", fd, netpack.tostring(msg, size):sub(1, 64))
+			log("Drop message from fd (%d) : %s", fd,
+				netpack.tostring(msg, size):sub(1, 64))
 		end
 	end
 

@@ -42,7 +42,8 @@ static void check_payload(lua_State *L, int arg)
 
 /* ---- sending ---- */
 
-static void push_frame(lua_State *L, const uint8_t *head, size_t head_size, const char *data, size_t size)
+static void push_frame(lua_State *L, const uint8_t *head, size_t head_size, const char *data,
+                       size_t size)
 {
 	luaL_Buffer b;
 	char *p = luaL_buffinitsize(L, &b, head_size + size);
@@ -67,12 +68,14 @@ static void check_address(lua_State *L, int arg, struct cluster_request *ret)
 		return;
 	}
 	if (lua_type(L, arg) != LUA_TSTRING)
-		luaL_error(L, "dest address type (%s) must be a string or number.", luaL_typename(L, arg));
+		luaL_error(L, "dest address type (%s) must be a string or number.",
+		           luaL_typename(L, arg));
 	ret->name = lua_tolstring(L, arg, &ret->name_size);
 	if (!ret->name_size)
 		luaL_error(L, "name is empty (1 to %d bytes are allowed)", CLUSTER_NAME_MAX);
 	if (ret->name_size > CLUSTER_NAME_MAX) {
-		lua_pushlstring(L, ret->name, CLUSTER_NAME_MAX + 1); /* as much as shows which one it is */
+		/* as much as shows which one it is */
+		lua_pushlstring(L, ret->name, CLUSTER_NAME_MAX + 1);
 		luaL_error(L, "name is too long %s", lua_tostring(L, -1));
 	}
 }
@@ -84,7 +87,8 @@ static int pack_request(lua_State *L, bool push)
 	const char *payload;
 	size_t n, at = 0;
 
-	luaL_argcheck(L, session >= 1 && session <= CLUSTER_SESSION_MAX, 2, "Invalid request session");
+	luaL_argcheck(L, session >= 1 && session <= CLUSTER_SESSION_MAX, 2,
+	              "Invalid request session");
 	check_payload(L, 3);
 	lua_settop(L, 3);
 	payload = lua_tolstring(L, 3, &n);
@@ -106,7 +110,8 @@ static int pack_request(lua_State *L, bool push)
 	lua_pushinteger(L, clusterwire_next_session((uint32_t)session));
 	lua_createtable(L, (int)((n + CLUSTER_PART - 1) / CLUSTER_PART), 0);
 	for (lua_Integer i = 1; at < n; i++) {
-		part = (struct cluster_request){ .kind = CLUSTER_MORE, .session = (uint32_t)session };
+		part = (struct cluster_request){ .kind = CLUSTER_MORE,
+			                         .session = (uint32_t)session };
 		part.data = payload + at;
 		part.size = n - at < CLUSTER_PART ? n - at : CLUSTER_PART;
 		at += part.size;
@@ -237,7 +242,8 @@ static int l_haspointer(lua_State *L)
 	return 1;
 }
 
-static int push_message(lua_State *L, const char *name, size_t name_size, uint32_t addr, uint32_t session, bool push)
+static int push_message(lua_State *L, const char *name, size_t name_size, uint32_t addr,
+                        uint32_t session, bool push)
 {
 	lua_pushliteral(L, "request");
 	if (name_size)
@@ -362,7 +368,8 @@ static int l_nonce(lua_State *L)
 static int l_sign(lua_State *L)
 {
 	size_t key_size, size, mac_size = 32;
-	const char *key = luaL_checklstring(L, 1, &key_size), *text = luaL_checklstring(L, 2, &size);
+	const char *key = luaL_checklstring(L, 1, &key_size),
+	           *text = luaL_checklstring(L, 2, &size);
 	gcry_mac_hd_t mac;
 	gcry_error_t e;
 	char bytes[32];

@@ -138,7 +138,10 @@ const char *clusterwire_parse_response(const void *body, size_t n, struct cluste
 		return "short response";
 	if (p[4] > ANSWER_LAST)
 		return "unknown response type";
-	*ret = (struct cluster_response){ .session = little_get32(p), .type = p[4], .data = (const char *)p + 5, .size = n - 5 };
+	*ret = (struct cluster_response){ .session = little_get32(p),
+					  .type = p[4],
+					  .data = (const char *)p + 5,
+					  .size = n - 5 };
 	if (ret->type == ANSWER_BEGIN) {
 		if (n != 9)
 			return "response head of a wrong size";
@@ -218,7 +221,8 @@ static void begin(struct cluster_inbox *in, const struct cluster_request *r)
 }
 
 /* false: it does not fit. */
-static bool append(struct cluster_inbox *in, struct cluster_half *h, const struct cluster_request *r)
+static bool append(struct cluster_inbox *in, struct cluster_half *h,
+                   const struct cluster_request *r)
 {
 	if (r->size > h->total - h->got)
 		return false;

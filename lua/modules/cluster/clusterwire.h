@@ -42,7 +42,8 @@ struct cluster_request {
 	size_t name_size;
 	uint32_t session;
 	uint32_t total;          /* CLUSTER_HEAD */
-	const char *data;        /* payload, part or tag; what a request is to carry does not go through here */
+	/* payload, part or tag; what a request is to carry does not go through here */
+	const char *data;
 	size_t size;
 };
 

@@ -3,8 +3,10 @@
  * debugger.
  *
  *   create()      -> channel, id      connect(id) -> channel, or nil: there is none of that id
- *   channel:write(text) -> true, or false: the other end is gone, or CHANNEL_BYTES_MAX wait to be read
- *   channel:read()      -> text; false: nothing there now; nil: nothing there, and nobody will write any more
+ *   channel:write(text) -> true; false: the other end is gone, or CHANNEL_BYTES_MAX wait to be
+ *                          read
+ *   channel:read()      -> text; false: nothing there now; nil: nor will there be, for nobody
+ *                          writes any more
  *   channel:close()     also by __gc and __close
  *
  * The id travels in a message. It is a number that is looked up, no pointer: a service that makes
@@ -221,7 +223,9 @@ static int connect_to(lua_State *L)
 
 int luaopen_skynet_debugchannel(lua_State *L)
 {
-	static const luaL_Reg functions[] = { { "create", create }, { "connect", connect_to }, { NULL, NULL } };
+	static const luaL_Reg functions[] = { { "create", create },
+					      { "connect", connect_to },
+					      { NULL, NULL } };
 
 	luaL_newlib(L, functions);
 	return 1;

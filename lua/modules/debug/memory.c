@@ -19,7 +19,8 @@
 #include "lua/host/host.h"
 
 /* Weak: a build without jemalloc has neither. */
-int mallctl(const char *name, void *old, size_t *old_size, void *value, size_t size) __attribute__((weak));
+int mallctl(const char *name, void *old, size_t *old_size, void *value, size_t size)
+        __attribute__((weak));
 void malloc_stats_print(void (*write)(void *, const char *), void *ud, const char *options)
 	__attribute__((weak));
 
@@ -169,8 +170,8 @@ static int memory_dump(lua_State *L)
 
 	service_foreach(collect, &f);
 	for (unsigned i = 0; i < f.count; i++) {
-		log_printf(LOG_LEVEL_INFO, self, ":%08x -> %zukb %zub", f.handles[i], f.bytes[i] >> 10,
-		           f.bytes[i] & 1023);
+		log_printf(LOG_LEVEL_INFO, self, ":%08x -> %zukb %zub", f.handles[i],
+		           f.bytes[i] >> 10, f.bytes[i] & 1023);
 		sum += f.bytes[i];
 	}
 	log_printf(LOG_LEVEL_INFO, self, "+total: %zukb", sum >> 10);

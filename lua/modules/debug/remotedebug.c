@@ -2,7 +2,7 @@
 /* skynet.remotedebug.core: stops a task at a line of its code and lets it go on.
  *
  *   step(co, on_stop[, depth])  co stops at its next line, or the next one no deeper than `depth`
- *   off()                       nothing stops any more; threads take their hooks off when they meet one
+ *   off()                       nothing stops any more; a thread that meets its hook takes it off
  *   go()                        the stopped task goes on
  *
  * A stopped task is a task that sleeps: a line hook may yield, and the wait says that a timer will
@@ -151,7 +151,10 @@ static int go(lua_State *L)
 
 int luaopen_skynet_remotedebug_core(lua_State *L)
 {
-	static const luaL_Reg functions[] = { { "step", step }, { "off", off }, { "go", go }, { NULL, NULL } };
+	static const luaL_Reg functions[] = { { "step", step },
+					      { "off", off },
+					      { "go", go },
+					      { NULL, NULL } };
 
 	luaL_newlib(L, functions);
 	return 1;

@@ -3,10 +3,11 @@
 /*
  * The compiled form of skynet.datasheet, little-endian:
  *
- *   u32 where the strings begin; u32 n; n x u32 where the tables begin, counted from the end of this index (0xffffffff:
- *   absent); the tables; the strings, each with a NUL.
- *   Table: u32 array count, u32 dict count, a type byte for each array and dict value padded to 4, the array values
- *   (4 bytes each), the dict pairs (u32 key: offset among the strings; 4-byte value).
+ *   u32 where the strings begin; u32 n; n x u32 where the tables begin, counted from the end of
+ *   this index (0xffffffff: absent); the tables; the strings, each with a NUL.
+ *   Table: u32 array count, u32 dict count, a type byte for each array and dict value padded to
+ *   4, the array values (4 bytes each), the dict pairs (u32 key: offset among the strings; 4-byte
+ *   value).
  *
  * Table 0 is the root. Threads: any; nothing is kept.
  */

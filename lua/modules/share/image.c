@@ -95,7 +95,8 @@ struct probe {
 	uint8_t type;
 };
 
-static const struct image_node *find(const struct image *im, const struct image_table *t, const struct probe *k)
+static const struct image_node *find(const struct image *im, const struct image_table *t,
+                                     const struct probe *k)
 {
 	const struct image_node *nodes = nodes_of(t);
 
@@ -160,17 +161,20 @@ static bool make_probe(lua_State *L, int index, struct probe *k)
 	return true;
 }
 
-static struct image_value get(const struct image *im, const struct image_table *t, const struct probe *k)
+static struct image_value get(const struct image *im, const struct image_table *t,
+                              const struct probe *k)
 {
 	const struct image_node *n;
 
 	if (k->type == IMAGE_INTEGER && k->key - 1 < t->n)
 		return (struct image_value){ array_of(t)[k->key - 1], types_of(t)[k->key - 1] };
 	n = find(im, t, k);
-	return n ? (struct image_value){ n->value, n->value_type } : (struct image_value){ 0, IMAGE_NIL };
+	return n ? (struct image_value){ n->value, n->value_type }
+	         : (struct image_value){ 0, IMAGE_NIL };
 }
 
-struct image_value image_get(lua_State *L, int index, const struct image *im, const struct image_table *t)
+struct image_value image_get(lua_State *L, int index, const struct image *im,
+                             const struct image_table *t)
 {
 	struct probe k;
 
@@ -179,8 +183,8 @@ struct image_value image_get(lua_State *L, int index, const struct image *im, co
 	return get(im, t, &k);
 }
 
-struct image_value image_get_key(const struct image *im, const struct image_table *t, const struct image *from,
-                                 struct image_value key)
+struct image_value image_get_key(const struct image *im, const struct image_table *t,
+                                 const struct image *from, struct image_value key)
 {
 	struct probe k = { .key = key.v, .type = key.type };
 
@@ -216,7 +220,8 @@ bool image_entry(const struct image_table *t, uint32_t place, struct image_value
 	return ret_value->type != IMAGE_NIL;
 }
 
-int64_t image_place_after(lua_State *L, int index, const struct image *im, const struct image_table *t)
+int64_t image_place_after(lua_State *L, int index, const struct image *im,
+                          const struct image_table *t)
 {
 	const struct image_node *n;
 	struct probe k;
@@ -385,7 +390,8 @@ static bool in_array(lua_State *L, int index, uint32_t n)
 	return lua_isinteger(L, index) && (uint64_t)lua_tointeger(L, index) - 1 < n;
 }
 
-static void put_pair(struct builder *b, uint64_t at, int key, struct image_value k, struct image_value v)
+static void put_pair(struct builder *b, uint64_t at, int key, struct image_value k,
+                     struct image_value v)
 {
 	struct image_table *t = (struct image_table *)(b->data.bytes + at);
 	struct image_node *nodes = (struct image_node *)nodes_of(t);

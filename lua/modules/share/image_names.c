@@ -139,7 +139,8 @@ static uint64_t publish(const char *name, struct image *im, bool replace)
 		old = current[at];
 	} else {
 		current = mem_realloc(current, (current_count + 1) * sizeof(struct image *));
-		memmove(&current[at + 1], &current[at], (current_count - at) * sizeof(struct image *));
+		memmove(&current[at + 1], &current[at],
+		        (current_count - at) * sizeof(struct image *));
 		current_count++;
 	}
 	current[at] = im;
@@ -192,7 +193,8 @@ bool image_withdraw(const char *name)
 	if (found) {
 		old = current[at];
 		current_count--;
-		memmove(&current[at], &current[at + 1], (current_count - at) * sizeof(struct image *));
+		memmove(&current[at], &current[at + 1],
+		        (current_count - at) * sizeof(struct image *));
 	}
 	lock_release(&names_lock);
 	let_go(old);

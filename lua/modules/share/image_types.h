@@ -53,12 +53,13 @@ struct image_value {
 /* Which values a table may hold; the texts of the errors differ as well. */
 enum image_rule {
 	IMAGE_ANY,   /* all of image_type; keys: no tables, no functions */
-	IMAGE_PLAIN, /* values: integer, float, boolean, string, table; keys: strings and 32-bit integers */
+	/* values: integer, float, boolean, string, table; keys: strings and 32-bit integers */
+	IMAGE_PLAIN,
 };
 
 /* Only image.c and image_names.c look inside. */
 struct image {
-	struct share_root *native; /* the VM's, with a count of its own; NULL: the data is behind this */
+	struct share_root *native; /* the VM's, with a count of its own; NULL: the data follow */
 	size_t size;
 	uint64_t root;
 	uint64_t version;

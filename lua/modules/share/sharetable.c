@@ -115,7 +115,8 @@ static void push_bytecode(lua_State *L, const struct image *im, uint64_t offset,
 	lua_rawsetp(L, cache, s);
 }
 
-static void push_value(lua_State *L, const struct image *im, struct image_value v, int cache, int meta)
+static void push_value(lua_State *L, const struct image *im, struct image_value v, int cache,
+                       int meta)
 {
 	switch (v.type) {
 	case IMAGE_FALSE:
@@ -538,7 +539,8 @@ static int update(lua_State *L)
 int luaopen_skynet_sharetable_core(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "query", query },     { "current", current_version }, { "withdraw", withdraw }, { "names", names },
+		{ "query", query },     { "current", current_version },
+		{ "withdraw", withdraw }, { "names", names },
 		{ "count", count },     { "size", size },               { "is_shared", is_shared },
 		{ "copy", copy },       { "update", update },           { "held", sharetable_held },
 		{ "publish", sharetable_publish }, { "load", sharetable_load }, { NULL, NULL },

@@ -16,7 +16,8 @@
 #include "lua/modules/share/image.h"
 #include "lua/modules/share/image_names.h"
 
-static int publish_image(lua_State *L, const char *name, struct image *im, bool plain, bool only_new)
+static int publish_image(lua_State *L, const char *name, struct image *im, bool plain,
+                         bool only_new)
 {
 	uint64_t version;
 
@@ -25,7 +26,8 @@ static int publish_image(lua_State *L, const char *name, struct image *im, bool 
 		if (!version)
 			image_unref(im);
 	} else {
-		version = image_publish(name, im, !plain, plain ? 0 : service_handle(host_service(L)));
+		version = image_publish(name, im, !plain,
+		                        plain ? 0 : service_handle(host_service(L)));
 	}
 	lua_pushinteger(L, (lua_Integer)version);
 	return 1;

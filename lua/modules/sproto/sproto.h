@@ -31,8 +31,10 @@ struct sproto_field {
 	const char *name;
 	const struct sproto_type *owner;  /* the type that it is a field of */
 	const struct sproto_type *type;   /* of a struct */
-	const struct sproto_field *key;   /* an array that is a Lua map by this field of its type; NULL: a plain one */
-	const struct sproto_field *value; /* with key: the map holds this field, not the struct; else NULL */
+	/* an array that is a Lua map by this field of its type; NULL: a plain one */
+	const struct sproto_field *key;
+	/* with key: the map holds this field, not the struct; else NULL */
+	const struct sproto_field *value;
 	double scale;                     /* 10^n of integer(n); 0: not a decimal */
 	uint16_t tag;
 	uint8_t kind;                     /* enum sproto_kind */
@@ -72,7 +74,8 @@ void sproto_dump(const struct sproto *s, FILE *f);
  * fit the type. */
 void sproto_encode(lua_State *L, const struct sproto_type *t, int index);
 /* Fills the table at index; returns how many bytes that took. Raises "decode error" and others. */
-size_t sproto_decode(lua_State *L, const struct sproto_type *t, const void *data, size_t n, int index);
+size_t sproto_decode(lua_State *L, const struct sproto_type *t, const void *data, size_t n,
+                     int index);
 /* Pushes a table with a value for every field. */
 void sproto_default(lua_State *L, const struct sproto_type *t);
 

@@ -20,8 +20,8 @@ static _Noreturn void broken(lua_State *L)
 	__builtin_unreachable();
 }
 
-static size_t decode_struct(lua_State *L, const struct sproto_type *t, const uint8_t *p, size_t n, int table,
-                            unsigned depth);
+static size_t decode_struct(lua_State *L, const struct sproto_type *t, const uint8_t *p, size_t n,
+                            int table, unsigned depth);
 
 static void push_integer(lua_State *L, const struct sproto_field *f, int64_t v)
 {
@@ -45,7 +45,8 @@ static int64_t signed_at(const uint8_t *p, size_t size)
 }
 
 /* Pushes a table. A nested message fills its block. */
-static void push_struct(lua_State *L, const struct sproto_field *f, const uint8_t *p, size_t n, unsigned depth)
+static void push_struct(lua_State *L, const struct sproto_field *f, const uint8_t *p, size_t n,
+                        unsigned depth)
 {
 	uint32_t fields = f->type->count;
 
@@ -110,7 +111,8 @@ static void put_in_map(lua_State *L, const struct sproto_field *f)
 	lua_rawset(L, -3);
 }
 
-static void push_elements(lua_State *L, const struct sproto_field *f, const uint8_t *p, size_t n, unsigned depth)
+static void push_elements(lua_State *L, const struct sproto_field *f, const uint8_t *p, size_t n,
+                          unsigned depth)
 {
 	const uint8_t *end = p + n, *block;
 	size_t size;
@@ -132,7 +134,8 @@ static void push_elements(lua_State *L, const struct sproto_field *f, const uint
 
 /* ---- fields ---- */
 
-static void push_value(lua_State *L, const struct sproto_field *f, const struct wire_value *v, unsigned depth)
+static void push_value(lua_State *L, const struct sproto_field *f, const struct wire_value *v,
+                       unsigned depth)
 {
 	if (!v->block) {
 		if (f->array || f->kind > SPROTO_BOOLEAN)
@@ -174,8 +177,8 @@ static void push_value(lua_State *L, const struct sproto_field *f, const struct 
 	}
 }
 
-static size_t decode_struct(lua_State *L, const struct sproto_type *t, const uint8_t *p, size_t n, int table,
-                            unsigned depth)
+static size_t decode_struct(lua_State *L, const struct sproto_type *t, const uint8_t *p, size_t n,
+                            int table, unsigned depth)
 {
 	const struct sproto_field *f = t->fields, *end = f + t->count;
 	struct wire_reader r;
@@ -200,7 +203,8 @@ static size_t decode_struct(lua_State *L, const struct sproto_type *t, const uin
 	return (size_t)(r.data - p);
 }
 
-size_t sproto_decode(lua_State *L, const struct sproto_type *t, const void *data, size_t n, int index)
+size_t sproto_decode(lua_State *L, const struct sproto_type *t, const void *data, size_t n,
+                     int index)
 {
 	return decode_struct(L, t, data, n, lua_absindex(L, index), 0);
 }

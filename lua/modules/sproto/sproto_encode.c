@@ -97,13 +97,15 @@ static void put_bytes(struct out *o, const char *s, size_t n)
 	memcpy(p + 4, s, n);
 }
 
-static void encode_struct(struct out *o, const struct sproto_type *t, const struct source *src, unsigned depth);
+static void encode_struct(struct out *o, const struct sproto_type *t, const struct source *src,
+                          unsigned depth);
 
 /* ---- single values; they lie on the top of the stack, i is their place in an array or 0 ---- */
 
 static void wrong(lua_State *L, const struct sproto_field *f, int i, const char *wanted)
 {
-	luaL_error(L, "%s.%s[%d] is not %s (Is a %s)", f->owner->name, f->name, i, wanted, luaL_typename(L, -1));
+	luaL_error(L, "%s.%s[%d] is not %s (Is a %s)", f->owner->name, f->name, i, wanted,
+	           luaL_typename(L, -1));
 }
 
 static int64_t to_integer(lua_State *L, const struct sproto_field *f, int i)
@@ -154,7 +156,8 @@ static bool is_table_like(lua_State *L, int index, const char *metamethod)
 {
 	if (lua_istable(L, index))
 		return true;
-	if (lua_type(L, index) != LUA_TUSERDATA || luaL_getmetafield(L, index, metamethod) == LUA_TNIL)
+	if (lua_type(L, index) != LUA_TUSERDATA ||
+	    luaL_getmetafield(L, index, metamethod) == LUA_TNIL)
 		return false;
 	lua_pop(L, 1);
 	return true;
@@ -193,7 +196,8 @@ static void put_integers(struct out *o, const struct sproto_field *f, int array)
 			p = o->p + width;
 			*p++ = 8;
 			while (n--) /* from behind: the wide ones lie over the narrow ones */
-				little_put64(p + n * 8, (uint64_t)(int64_t)(int32_t)little_get32(p + n * 4));
+				little_put64(p + n * 8,
+				             (uint64_t)(int64_t)(int32_t)little_get32(p + n * 4));
 		}
 		if (size == 4)
 			little_put32(out_more(o, 4), (uint32_t)v);
@@ -243,7 +247,9 @@ static void put_elements(struct out *o, const struct sproto_field *f, int array,
 /* One pair: key and value are the two on the top of the stack. */
 static void put_pair(struct out *o, const struct sproto_field *f, int i, unsigned depth)
 {
-	struct source src = { .value = lua_gettop(o->L), .key = lua_gettop(o->L) - 1, .key_field = f->key };
+	struct source src = { .value = lua_gettop(o->L),
+		              .key = lua_gettop(o->L) - 1,
+		              .key_field = f->key };
 	size_t at;
 
 	if (!f->value) {
@@ -291,7 +297,8 @@ static void put_array(struct out *o, const struct sproto_field *f, unsigned dept
 	size_t at;
 
 	if (!is_table_like(o->L, array, f->key ? "__pairs" : "__index"))
-		luaL_error(o->L, "%s.%s(1) should be a table or an userdata with metamethods (Is a %s)",
+		luaL_error(o->L,
+		           "%s.%s(1) should be a table or an userdata with metamethods (Is a %s)",
 		           f->owner->name, f->name, luaL_typename(o->L, array));
 	at = open_block(o);
 	if (f->key)
@@ -359,7 +366,8 @@ static void push_field(lua_State *L, const struct sproto_field *f, const struct 
 		lua_pushvalue(L, f == src->key_field ? src->key : src->value);
 }
 
-static void encode_struct(struct out *o, const struct sproto_type *t, const struct source *src, unsigned depth)
+static void encode_struct(struct out *o, const struct sproto_type *t, const struct source *src,
+                          unsigned depth)
 {
 	size_t head = o->used, data, kept = 2 + (size_t)t->entries_max * 2;
 	unsigned entries = 0;
@@ -376,7 +384,8 @@ static void encode_struct(struct out *o, const struct sproto_type *t, const stru
 		if (!lua_isnil(o->L, -1)) {
 			entry = encode_field(o, f, depth);
 			if (f->tag > next)
-				little_put16(o->p + head + 2 + 2 * entries++, (uint16_t)(2 * (f->tag - next) - 1));
+				little_put16(o->p + head + 2 + 2 * entries++,
+				             (uint16_t)(2 * (f->tag - next) - 1));
 			little_put16(o->p + head + 2 + 2 * entries++, entry);
 			next = f->tag + 1;
 		}

@@ -47,12 +47,29 @@ struct loader {
 
 enum { GROUP_TYPE, GROUP_PROTOCOL };
 enum { TYPE_NAME, TYPE_FIELDS };
-enum { FIELD_NAME, FIELD_BUILDIN, FIELD_TYPE, FIELD_TAG, FIELD_ARRAY, FIELD_KEY, FIELD_MAP, FIELD_PARTS };
-enum { PROTOCOL_NAME, PROTOCOL_TAG, PROTOCOL_REQUEST, PROTOCOL_RESPONSE, PROTOCOL_CONFIRM, PROTOCOL_PARTS };
+enum {
+	FIELD_NAME,
+	FIELD_BUILDIN,
+	FIELD_TYPE,
+	FIELD_TAG,
+	FIELD_ARRAY,
+	FIELD_KEY,
+	FIELD_MAP,
+	FIELD_PARTS
+};
+enum {
+	PROTOCOL_NAME,
+	PROTOCOL_TAG,
+	PROTOCOL_REQUEST,
+	PROTOCOL_RESPONSE,
+	PROTOCOL_CONFIRM,
+	PROTOCOL_PARTS
+};
 
 /* The values of one struct by tag; those above `parts` are not looked at. A tag that is absent:
  * present[tag] is false. */
-static bool read_parts(const uint8_t *p, size_t n, struct wire_value *values, bool *present, unsigned parts)
+static bool read_parts(const uint8_t *p, size_t n, struct wire_value *values, bool *present,
+                       unsigned parts)
 {
 	struct wire_reader r;
 	struct wire_value v;
@@ -122,8 +139,9 @@ static bool load_field(struct loader *l, const uint8_t *p, size_t n, int64_t las
 	for (unsigned i = FIELD_BUILDIN; i < FIELD_PARTS; i++)
 		if (present[i] && v[i].block)
 			return false;
-	if (!present[FIELD_NAME] || !take_name(l->s->bytes, &v[FIELD_NAME], &f->name) || !present[FIELD_TAG] ||
-	    v[FIELD_TAG].small <= last_tag || v[FIELD_TAG].small > SPROTO_TAG_MAX)
+	if (!present[FIELD_NAME] || !take_name(l->s->bytes, &v[FIELD_NAME], &f->name) ||
+	    !present[FIELD_TAG] || v[FIELD_TAG].small <= last_tag ||
+	    v[FIELD_TAG].small > SPROTO_TAG_MAX)
 		return false;
 	f->tag = (uint16_t)v[FIELD_TAG].small;
 	f->array = present[FIELD_ARRAY] && v[FIELD_ARRAY].small;
@@ -159,7 +177,8 @@ static bool load_type(struct loader *l, struct sproto_type *t, const uint8_t *p,
 	size_t size;
 
 	t->magic = TYPE_MAGIC;
-	if (!read_parts(p, n, v, present, 2) || !present[TYPE_NAME] || !take_name(l->s->bytes, &v[TYPE_NAME], &t->name))
+	if (!read_parts(p, n, v, present, 2) || !present[TYPE_NAME] ||
+	    !take_name(l->s->bytes, &v[TYPE_NAME], &t->name))
 		return false;
 	t->fields = l->s->fields + l->fields;
 	if (!present[TYPE_FIELDS])
@@ -178,7 +197,8 @@ static bool load_type(struct loader *l, struct sproto_type *t, const uint8_t *p,
 	return true;
 }
 
-static bool type_at(const struct sproto *s, const struct wire_value *v, const struct sproto_type **ret)
+static bool type_at(const struct sproto *s, const struct wire_value *v,
+                    const struct sproto_type **ret)
 {
 	if (v->block || v->small >= s->type_count)
 		return false;
@@ -186,14 +206,16 @@ static bool type_at(const struct sproto *s, const struct wire_value *v, const st
 	return true;
 }
 
-static bool load_protocol(struct sproto *s, struct sproto_protocol *pr, const uint8_t *p, size_t n, int64_t last_tag)
+static bool load_protocol(struct sproto *s, struct sproto_protocol *pr, const uint8_t *p, size_t n,
+                          int64_t last_tag)
 {
 	struct wire_value v[PROTOCOL_PARTS];
 	bool present[PROTOCOL_PARTS];
 
 	if (!read_parts(p, n, v, present, PROTOCOL_PARTS) || !present[PROTOCOL_NAME] ||
-	    !take_name(s->bytes, &v[PROTOCOL_NAME], &pr->name) || !is_small(v, present, PROTOCOL_TAG) ||
-	    v[PROTOCOL_TAG].small <= last_tag || v[PROTOCOL_TAG].small > SPROTO_TAG_MAX)
+	    !take_name(s->bytes, &v[PROTOCOL_NAME], &pr->name) ||
+	    !is_small(v, present, PROTOCOL_TAG) || v[PROTOCOL_TAG].small <= last_tag ||
+	    v[PROTOCOL_TAG].small > SPROTO_TAG_MAX)
 		return false;
 	pr->tag = (uint16_t)v[PROTOCOL_TAG].small;
 	pr->confirm = is_small(v, present, PROTOCOL_CONFIRM) && v[PROTOCOL_CONFIRM].small;
@@ -240,8 +262,10 @@ static bool connect_fields(const struct loader *l)
 		if (link->map) {
 			if (f->type->count != 2)
 				return false;
-			f->key = link->key < 0 ? &f->type->fields[0] : find_field(f->type, link->key);
-			f->value = f->key == &f->type->fields[0] ? &f->type->fields[1] : &f->type->fields[0];
+			f->key = link->key < 0 ? &f->type->fields[0]
+			                       : find_field(f->type, link->key);
+			f->value = f->key == &f->type->fields[0] ? &f->type->fields[1]
+			                                         : &f->type->fields[0];
 		} else if (link->key >= 0) {
 			f->key = find_field(f->type, link->key);
 		}
@@ -261,11 +285,14 @@ static bool count_all(struct sproto *s, const struct wire_value *group, const bo
 	for (unsigned i = GROUP_TYPE; i <= GROUP_PROTOCOL; i++)
 		if (present[i] && !group[i].block)
 			return false;
-	n = present[GROUP_PROTOCOL] ? count_blocks(group[GROUP_PROTOCOL].block, group[GROUP_PROTOCOL].size) : 0;
+	n = present[GROUP_PROTOCOL]
+	            ? count_blocks(group[GROUP_PROTOCOL].block, group[GROUP_PROTOCOL].size)
+	            : 0;
 	if (n < 0 || n > SPROTO_TAG_MAX + 1 || !present[GROUP_TYPE])
 		return false;
 	s->protocol_count = (uint32_t)n;
-	for (at = group[GROUP_TYPE].block, end = at + group[GROUP_TYPE].size; at < end; s->type_count++) {
+	for (at = group[GROUP_TYPE].block, end = at + group[GROUP_TYPE].size; at < end;
+	     s->type_count++) {
 		struct wire_value v[2];
 		bool there[2];
 
@@ -292,12 +319,14 @@ static bool load_all(struct loader *l, const struct wire_value *group, const boo
 	size_t size;
 
 	for (uint32_t i = 0; i < s->type_count; i++)
-		if (!wire_block(&at, end, &block, &size) || !load_type(l, &s->types[i], block, size))
+		if (!wire_block(&at, end, &block, &size) ||
+		    !load_type(l, &s->types[i], block, size))
 			return false;
 	if (present[GROUP_PROTOCOL])
 		at = group[GROUP_PROTOCOL].block, end = at + group[GROUP_PROTOCOL].size;
 	for (uint32_t i = 0; i < s->protocol_count; i++) {
-		if (!wire_block(&at, end, &block, &size) || !load_protocol(s, &s->protocols[i], block, size, last))
+		if (!wire_block(&at, end, &block, &size) ||
+		    !load_protocol(s, &s->protocols[i], block, size, last))
 			return false;
 		last = s->protocols[i].tag;
 	}
@@ -395,7 +424,8 @@ const struct sproto_protocol *sproto_find_name(const struct sproto *s, const cha
 /* Tags come from clients, so this one is not a walk. */
 const struct sproto_protocol *sproto_find_tag(const struct sproto *s, int64_t tag)
 {
-	return bsearch(&tag, s->protocols, s->protocol_count, sizeof(*s->protocols), compare_protocol);
+	return bsearch(&tag, s->protocols, s->protocol_count, sizeof(*s->protocols),
+	               compare_protocol);
 }
 
 static void dump_field(const struct sproto_field *f, FILE *out)

@@ -3,9 +3,11 @@
 /*
  * The wire format of one struct, little-endian:
  *
- *   u16 n; n entries of u16; the data part: a u32 length and so many bytes for each entry that is 0.
- *   The tag is -1 at first. Each entry advances it by 1; then an odd entry by (v - 1) / 2 more and has no value; an even
- *   one is the value v / 2 - 1; for 0 the value is the next block of the data part.
+ *   u16 n; n entries of u16; the data part: a u32 length and so many bytes for each entry that
+ *   is 0.
+ *   The tag is -1 at first. Each entry advances it by 1. An odd entry v advances it by (v - 1) / 2
+ *   more and has no value; an even one is the value v / 2 - 1; for 0 the value is the next block of
+ *   the data part.
  *
  * A reader walks over bytes that stay the caller's and may come from anywhere. Threads: any.
  */
@@ -42,7 +44,8 @@ static inline bool wire_open(struct wire_reader *r, const uint8_t *p, size_t n)
 }
 
 /* The next length and bytes at *data; false: they are cut off. */
-static inline bool wire_block(const uint8_t **data, const uint8_t *end, const uint8_t **ret_block, size_t *ret_size)
+static inline bool wire_block(const uint8_t **data, const uint8_t *end, const uint8_t **ret_block,
+                              size_t *ret_size)
 {
 	uint32_t size;
 

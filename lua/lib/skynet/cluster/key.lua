@@ -41,7 +41,8 @@ function key.connect(secret, ask)
 	local ok, sn, theirs = pcall(ask, "hello", cn)
 	if not ok then
 		error("it does not take our cluster key: " .. tostring(sn), 0)
-	elseif type(sn) ~= "string" or #sn ~= NONCE_SIZE or not same(theirs, proof(secret, "server", cn, sn)) then
+	elseif type(sn) ~= "string" or #sn ~= NONCE_SIZE
+		or not same(theirs, proof(secret, "server", cn, sn)) then
 		error("it has another cluster key", 0)
 	end
 	ask("proof", proof(secret, "client", cn, sn))
@@ -57,10 +58,12 @@ function key.accept(secret)
 			return false, false, "a cluster key is needed"
 		end
 		local ok, what, value = pcall(skynet.unpack, payload)
-		if ok and what == "hello" and not cn and type(value) == "string" and #value == NONCE_SIZE then
+		if ok and what == "hello" and not cn
+			and type(value) == "string" and #value == NONCE_SIZE then
 			cn, sn = value, core.nonce()
 			return false, true, skynet.packstring(sn, proof(secret, "server", cn, sn))
-		elseif ok and what == "proof" and cn and same(value, proof(secret, "client", cn, sn)) then
+		elseif ok and what == "proof" and cn
+			and same(value, proof(secret, "client", cn, sn)) then
 			return true, true, skynet.packstring(true)
 		end
 		return false, false, "wrong cluster key"

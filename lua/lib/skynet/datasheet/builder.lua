@@ -74,10 +74,12 @@ function put_table(doc, t, depth)
 			types[array + dict] = string.char(kind)
 			pairs_[dict] = key .. bytes
 		elseif math.type(k) ~= "integer" or k < 1 or k > array then
-			error(("Invalid key %s: a datasheet has string keys and 1..n"):format(tostring(k)))
+			error(("Invalid key %s: a datasheet has string keys and 1..n")
+				:format(tostring(k)))
 		end
 	end
-	doc.tables[id + 1] = ("<I4I4"):pack(array, dict) .. table.concat(types) .. ("\0"):rep(-(array + dict) % 4)
+	doc.tables[id + 1] = ("<I4I4"):pack(array, dict)
+		.. table.concat(types) .. ("\0"):rep(-(array + dict) % 4)
 		.. table.concat(values) .. table.concat(pairs_)
 	return id
 end
@@ -92,7 +94,8 @@ function builder.compile(t)
 		index[i] = ("<I4"):pack(offset)
 		offset = offset + #bytes
 	end
-	return ("<I4I4"):pack(8 + 4 * doc.n + offset, doc.n) .. table.concat(index) .. table.concat(doc.tables)
+	return ("<I4I4"):pack(8 + 4 * doc.n + offset, doc.n)
+		.. table.concat(index) .. table.concat(doc.tables)
 		.. table.concat(doc.strings)
 end
 
@@ -101,7 +104,8 @@ local function publish(name, v, only_new)
 	local bytes = type(v) == "string" and v or builder.compile(v)
 	core.check(bytes)
 	local full = "datasheet:" .. name
-	assert(shared.publish(full, { bytes }, true, only_new) ~= 0, "the datasheet is there already")
+	local version = shared.publish(full, { bytes }, true, only_new)
+	assert(version ~= 0, "the datasheet is there already")
 	skynet.call(service, "lua", "changed", full)
 end
 

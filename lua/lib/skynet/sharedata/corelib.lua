@@ -132,7 +132,8 @@ local function new_meta(box)
 
 	function meta:__newindex(key)
 		local own = path(self)
-		error(("Error newindex, the key [%s]"):format(own == "." and own .. tostring(key) or own .. "." .. tostring(key)), 2)
+		local path = own == "." and own .. tostring(key) or own .. "." .. tostring(key)
+		error(("Error newindex, the key [%s]"):format(path), 2)
 	end
 
 	function meta:__len()
@@ -162,7 +163,8 @@ end
 function corelib.box(data, name)
 	local _, version = core.query(name)
 	local box = { tree = fast.tree(), data = data, name = name, version = version,
-		map = setmetatable({}, weak_values), others = setmetatable({}, weak_keys), lost = setmetatable({}, weak_keys) }
+		map = setmetatable({}, weak_values),
+		others = setmetatable({}, weak_keys), lost = setmetatable({}, weak_keys) }
 	box.meta = new_meta(box)
 	local root = fast.proxy(box.tree, box.meta, data)
 	box.map[data] = root
