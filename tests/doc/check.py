@@ -67,6 +67,13 @@ def wrong_links(files):
     return bad
 
 
+def unlisted(files):
+    """The index links every page."""
+    index = read(f"{DOC}/README.md")
+    return [f"lua/doc/README.md does not name {os.path.relpath(f, DOC)}" for f in files
+            if f"({os.path.relpath(f, DOC)})" not in index and f != f"{DOC}/README.md"]
+
+
 def wrong_headings(files):
     """A heading that is there twice has no link of its own."""
     bad = []
@@ -315,6 +322,7 @@ def main():
         "what waits is said to wait": wrong_waits(parts),
         "the types for editors are Lua": not_lua(glob.glob(f"{DOC}/library/**/*.lua", recursive=True)),
         "every link leads to a file and a heading": wrong_links(pages() + [f"{ROOT}/README.md", f"{ROOT}/tests/README.md"]),
+        "the index names every page": unlisted(pages()),
         "no page has two headings of one name": wrong_headings(pages()),
         "the Chinese pages have the sections and texts of the English ones": translations(),
         "every text of errors.md is one of the sources": unknown_texts(f"{DOC}/errors.md"),

@@ -9,10 +9,8 @@ local datasheet = {}
 
 ---Returns a sheet.
 ---
----* May wait: the first time
 ---* Raises `the datasheet N is not there`; a name that was unknown stays so for this service
 ---* Since 0.1.0.
----@async
 ---@param name string
 ---@return table sheet
 function datasheet.query(name) end

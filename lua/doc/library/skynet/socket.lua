@@ -111,7 +111,8 @@ function socket.onclose(id, callback) end
 ---Reads bytes.
 ---
 ---* May wait: if that much is not there yet
----* Raises `assertion failed!` when the socket is not of this service, or somebody reads from it
+---* Raises `assertion failed! no socket N is open in this service`
+---* Raises `assertion failed! another task reads socket N already`
 ---* Raises `socket ID listens for connections: there is nothing to read`
 ---* Since 0.1.0.
 ---@async
@@ -162,7 +163,7 @@ function socket.pause(id) end
 
 ---Sets how much may wait to be read. More ends the connection, with a line in the log.
 ---
----* Raises `assertion failed!`
+---* Raises `assertion failed! no socket N is open in this service`
 ---* Since 0.1.0.
 ---@param id integer
 ---@param n integer|nil bytes
@@ -202,7 +203,7 @@ function socket.writelimit(id, bytes, policy) end
 
 ---Has a function called when much waits to be written: at 1 MiB, and at each doubling.
 ---
----* Raises `assertion failed!`
+---* Raises `assertion failed! no socket N is open in this service`
 ---* Since 0.1.0.
 ---@param id integer
 ---@param callback function|nil `callback(id, kib)`; 0 when all has gone out
