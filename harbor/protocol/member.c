@@ -214,18 +214,13 @@ void member_release(struct member *m, uint32_t from, int32_t session, const char
 
 void member_forget(struct member *m, uint32_t handle)
 {
-	struct member_request *last = m->requests_last == &m->requests ? NULL : m->requests;
-
-	/* What it registered and no answer came for yet may still be granted: a release goes behind it. */
-	while (last && last->next)
-		last = last->next;
+	/* What it registered and no answer came for yet may still be granted: a release goes behind it, to
+	 * which the walk comes, too, but a release asks for none. */
 	for (struct member_request *r = m->requests; r; r = r->next) {
 		if (r->from == handle)
 			r->session = 0;
 		if (r->handle == handle && !r->release)
 			request(m, 0, 0, r->name, handle, true);
-		if (r == last)
-			break;
 	}
 	for (struct member_name *n = m->names, *next; n; n = next) {
 		next = n->next;

@@ -109,6 +109,16 @@ tap.run {
 		equal(skynet.call(a, "lua", "echo", 1), 1)
 		equal(skynet.call(a, "lua", "echo", 2), 2)
 		until_events("handmade", from, "request, response, end")
+		local longest = ("x"):rep(255) -- a longer one is none
+		core.send(a, skynet.PTYPE_TRACE, 0, longest)
+		equal(skynet.call(a, "lua", "echo", 3), 3)
+		until_events(longest, from, "request, response, end")
+		core.send(a, skynet.PTYPE_TRACE, 0, ("y"):rep(256))
+		equal(skynet.call(a, "lua", "echo", 4), 4)
+		core.send(a, skynet.PTYPE_TRACE, 0, "after")
+		equal(skynet.call(a, "lua", "echo", 5), 5)
+		until_events("after", from, "request, response, end")
+		equal(tap.log():find("yyyy", from + 1, true), nil)
 	end },
 	{ "tags that lead nowhere, or are none, do no harm", function()
 		local a = skynet.newservice "callee"

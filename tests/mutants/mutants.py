@@ -38,10 +38,12 @@ OPTIONAL = re.compile(r"^[ \t]*#[ \t]*ifdef (?:FAULTS|CHECKS)\b.*?^[ \t]*#[ \t]*
 CHECK = re.compile(r"\b(?:must|must_slow|_Static_assert|assert)\s*\(")
 OPERATOR = re.compile(r"(?<![-<>=!+*/%&|^])(>=|<=|==|!=|>|<|&&|\|\|)(?![<>=&|])")
 # The smaller or the larger of two: which of them it is when they are equal makes no difference.
-LEAST = re.compile(r"([\w.>\[\]-]+) (?:<|>|<=|>=) ([\w.>\[\]()-]+) \? (?:\1 : \2|\2 : \1)(?![\w.(\[])")
+LEAST = re.compile(r"((?:[\w.>\[\]-]+ - )?[\w.>\[\]-]+) (?:<|>|<=|>=) ([\w.>\[\]()-]+) \? (?:\1 : \2|\2 : \1)(?![\w.(\[])")
 SWAP = {">": ">=", ">=": ">", "<": "<=", "<=": "<", "==": "!=", "!=": "==", "&&": "||", "||": "&&"}
+RELATIONS = (">", "<", ">=", "<=")
 NUMBER = re.compile(r"\s*((?:0x[0-9a-fA-F]+|\d+)[uUlL]*)(?![\w.])")
-NAME = re.compile(r"\s*([A-Z][A-Z0-9_]{2,}(?<!_NS))(?![\w(])") # a nanosecond more or less is nobody's to notice
+NAME = re.compile(r"\s*([A-Z][A-Z0-9_]{2,}(?<!_NS))(?![\w(])")
+TIME = re.compile(r"[^;,?&|]*_NS\b") # a nanosecond more or less is nobody's to notice
 NOT = re.compile(r"!(?=[\w(])")
 TRUTH = re.compile(r"\breturn (true|false);")
 
@@ -75,7 +77,8 @@ def changes(text):
     least = [m.span() for m in LEAST.finditer(code)]
     for m in OPERATOR.finditer(code):
         op = m[1]
-        if not any(begin < m.start() < end for begin, end in least):
+        small = op in RELATIONS and TIME.match(code, m.end())
+        if not small and not any(begin < m.start() < end for begin, end in least):
             found.append((m.start(), m.end(), SWAP[op], f"{op} becomes {SWAP[op]}"))
         number, name = NUMBER.match(code, m.end()), NAME.match(code, m.end())
         if number and op not in ("&&", "||"):
@@ -83,7 +86,7 @@ def changes(text):
                 if by > 0 or int(re.match(r"0x[0-9a-fA-F]+|\d+", number[1])[0], 0):
                     new = step(number[1], by)
                     found.append((number.start(1), number.end(1), new, f"{number[1]} becomes {new}"))
-        elif name and op in (">", "<", ">=", "<="):
+        elif name and op in RELATIONS:
             for by in ("+ 1", "- 1"):
                 found.append((name.start(1), name.end(1), f"({name[1]} {by})", f"{name[1]} becomes {name[1]} {by}"))
     for m in NOT.finditer(code):

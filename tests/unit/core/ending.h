@@ -3,6 +3,7 @@
 /* Runs something in a child that is to end by abort(3), and keeps what it wrote to stderr. For one test program. */
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -320,6 +320,44 @@ static void all_255_ids_can_be_taken_and_no_more(void **state)
 	assert_int_equal(code_of(2, WIRE_REFUSE), WIRE_FULL);
 }
 
+/* A name whose search for an unused id comes to this one last (master_id.c). */
+static void name_that_ends_at(unsigned id, char ret[16])
+{
+	for (unsigned i = 0;; i++) {
+		uint32_t hash = 2166136261u;
+
+		snprintf(ret, 16, "auto%u", i);
+		for (const char *p = ret; *p; p++)
+			hash = (hash ^ (unsigned char)*p) * 16777619u;
+		if (256 - hash % 128 == id)
+			return;
+	}
+}
+
+/* Handles of who had a forgotten id may still be known somewhere: those that nobody had come first. */
+static void an_id_that_nobody_had_is_taken_before_one_that_was_forgotten(void **state)
+{
+	char why[160], name[16];
+
+	(void)state;
+	for (unsigned i = 1; i < 256; i++) {
+		snprintf(name, sizeof(name), "named%u", i);
+		if (i != 200)
+			assert_true(join(1, name, i, i, T0));
+		if (i == 3) {
+			goodbye(1, T0);
+			assert_null(master_forget(m, name, why, sizeof(why)));
+		} else {
+			master_lost(m, 1, T0);
+		}
+	}
+	name_that_ends_at(200, name);
+	assert_true(join(2, name, 0, 999, T0));
+	assert_int_equal(last(2, WIRE_JOINED)->id, 200);
+	assert_true(join(3, "another", 0, 1000, T0));
+	assert_int_equal(last(3, WIRE_JOINED)->id, 3);
+}
+
 static void only_who_is_not_alive_can_be_forgotten(void **state)
 {
 	char why[160];
@@ -739,6 +777,7 @@ int main(void)
 		T(an_id_of_the_configuration_is_not_given_to_others),
 		T(claims_that_cannot_be_are_refused),
 		T(whoever_leaves_makes_room_for_ever),
+		T(an_id_that_nobody_had_is_taken_before_one_that_was_forgotten),
 		T(only_who_is_not_alive_can_be_forgotten),
 		T(a_new_life_begins_beyond_the_last_one),
 		T(a_clean_end_wastes_no_handles),
