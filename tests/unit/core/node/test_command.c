@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* The command table of the C contract, run by real services. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "core/node/command.h"
@@ -195,6 +198,53 @@ static void abort_ends_all_without_a_word(void **state)
 		node_wait(); /* returns when it is told of the abort, and when nobody is left */
 	assert_int_equal(service_count(), 0);
 	assert_true(node_aborted());
+}
+
+static atomic_int waiter; /* its thread id; seq_cst by default, nothing hangs on it */
+
+static void *wait_for_the_end(void *arg)
+{
+	atomic_store(&waiter, gettid());
+	node_wait();
+	return arg;
+}
+
+/* Until it sleeps, in node_wait. */
+static void until_waiting(void)
+{
+	uint64_t until = clock_mono_ns() + 10 * NS_PER_SEC;
+	char state = 0;
+
+	while (state != 'S' && clock_mono_ns() < until) {
+		char path[64];
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%d/stat", atomic_load(&waiter));
+		f = fopen(path, "re");
+		if (f && fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+			state = 0;
+		if (f)
+			fclose(f);
+	}
+	assert_int_equal(state, 'S');
+}
+
+static void the_end_of_the_last_service_ends_the_wait(void **state)
+{
+	struct timespec until;
+	pthread_t t;
+
+	(void)state;
+	assert_int_equal(pthread_create(&t, NULL, wait_for_the_end, NULL), 0);
+	until_waiting();
+	assert_true(service_retire(a));
+	assert_true(actors_ended(1));
+	assert_true(service_retire(b));
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 10;
+	assert_int_equal(pthread_timedjoin_np(t, NULL, &until), 0);
+	assert_true(node_is_empty());
+	assert_false(node_aborted());
 }
 
 static void launch_gives_the_handle_in_upper_case(void **state)
@@ -464,6 +514,7 @@ int main(void)
 		T(kill_of_nobody_harms_nobody),
 		T(the_exit_monitor_hears_of_exits_and_kills_before_they_happen),
 		T(abort_ends_all_without_a_word),
+		T(the_end_of_the_last_service_ends_the_wait),
 		T(launch_gives_the_handle_in_upper_case),
 		T(a_failed_launch_gives_null),
 		T(the_environment_is_set_once),

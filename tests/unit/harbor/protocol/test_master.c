@@ -587,6 +587,34 @@ static void names_and_handles_that_cannot_be_are_refused(void **state)
 	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_INVALID);
 }
 
+static int save_nothing(const struct registry_change *c, size_t n, uint64_t number)
+{
+	(void)c;
+	(void)n;
+	(void)number;
+	return 0;
+}
+
+static void as_many_names_are_kept_as_there_is_room_for(void **state)
+{
+	char name[16];
+
+	(void)state;
+	assert_true(join(1, "a", 1, 11, T0));
+	registry.save = save_nothing;
+	for (unsigned i = 0; i <= MASTER_NAMES_MAX; i++) {
+		snprintf(name, sizeof(name), "N%u", i);
+		at[1].count = 0;
+		ask(1, WIRE_REGISTER, name, 0x01000001, T0);
+		assert_int_equal(master_flush(m), 0);
+		assert_int_equal(code_of(1, WIRE_ANSWER), i < MASTER_NAMES_MAX ? WIRE_OK_CODE : WIRE_FULL);
+	}
+	ask(1, WIRE_RELEASE, "N7", 0x01000001, T0);
+	ask(1, WIRE_REGISTER, name, 0x01000001, T0);
+	assert_int_equal(master_flush(m), 0);
+	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_OK_CODE);
+}
+
 static void only_its_owners_handle_releases_a_name(void **state)
 {
 	(void)state;
@@ -790,6 +818,7 @@ int main(void)
 		T(all_255_ids_can_be_taken_and_no_more),
 		T(the_first_registration_wins_and_the_loser_hears),
 		T(names_and_handles_that_cannot_be_are_refused),
+		T(as_many_names_are_kept_as_there_is_room_for),
 		T(only_its_owners_handle_releases_a_name),
 		T(changes_of_names_are_numbered_without_gaps),
 		T(the_dead_lose_their_names_and_everybody_hears),
