@@ -5,7 +5,7 @@ from harness import main
 from stock import Stock, folder, sanitizer
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-INCLUDE = os.path.join(HERE, "../../../lua/include")
+INCLUDE = os.path.join(HERE, "../../../lua/contract/include")
 
 
 def words_are_counted(build):
