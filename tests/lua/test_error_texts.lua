@@ -303,4 +303,22 @@ tap.run {
 		equal(socket.close(nil), nil)
 		socket.close(id)
 	end },
+
+	{ "what sproto cannot encode is named by the way to it", function()
+		local sp = require "sproto".parse [[
+			.Point { x 0 : integer  tags 1 : *string }
+			.Unit { name 0 : string  at 1 : Point  path 2 : *Point }
+			.World { units 0 : *Unit  byname 1 : *Unit(name) } ]]
+		local function refuses(text, value)
+			equal(raises(text, sp.encode, sp, "World", value):match ": (.*)", text)
+		end
+		refuses("Point.x[0] is not an integer (Is a string) at units[2].at.x",
+			{ units = { {}, { at = { x = "here" } } } })
+		refuses("Point.tags[2] is not a string (Is a number) at units[1].path[3].tags",
+			{ units = { { path = { {}, {}, { tags = { "a", 1 } } } } } })
+		refuses("Unit.at[0] is not a table (Is a number) at units[1].at", { units = { { at = 1 } } })
+		refuses("Unit.path(1) should be a table or an userdata with metamethods (Is a boolean) at byname[...].path",
+			{ byname = { hero = { name = "hero", path = true } } })
+		refuses("World.units[1] is not a table (Is a number)", { units = { 1 } })
+	end },
 }

@@ -13,9 +13,11 @@
 
 #include <lauxlib.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/base.h"
+#include "lua/host/shown.h"
 #include "lua/modules/sproto/sproto_wire.h"
 
 #define FIRST_ROOM 2048u
@@ -29,6 +31,7 @@ struct out {
 	uint8_t *p;
 	size_t used, room;
 	int box; /* where the userdata lies that p is in; nil before there is one */
+	const struct source *at; /* the struct in work; for the texts of errors */
 };
 
 /* Fields of a struct: of something at an index, or, in a map, the key and the value at theirs. */
@@ -36,6 +39,11 @@ struct source {
 	int table;                     /* 0: a map's pair */
 	int key, value;
 	const struct sproto_field *key_field;
+	/* Which field of the struct around it this one is, and its place in an array. The
+	 * outermost one has none. */
+	const struct source *outer;
+	const struct sproto_field *field;
+	int index;
 };
 
 static void too_large(lua_State *L)
@@ -97,34 +105,67 @@ static void put_bytes(struct out *o, const char *s, size_t n)
 	memcpy(p + 4, s, n);
 }
 
-static void encode_struct(struct out *o, const struct sproto_type *t, const struct source *src,
+static void encode_struct(struct out *o, const struct sproto_type *t, struct source *src,
                           unsigned depth);
 
 /* ---- single values; they lie on the top of the stack, i is their place in an array or 0 ---- */
 
-static void wrong(lua_State *L, const struct sproto_field *f, int i, const char *wanted)
+/* "list[3].pos.": the way from the outermost struct to one inside of it. */
+static void put_way(struct shown *text, const struct source *at)
 {
-	luaL_error(L, "%s.%s[%d] is not %s (Is a %s)", f->owner->name, f->name, i, wanted,
-	           luaL_typename(L, -1));
+	char place[16] = "";
+
+	if (!at || !at->field)
+		return;
+	put_way(text, at->outer);
+	shown_puts(text, at->field->name);
+	if (at->index && at->field->key)
+		shown_puts(text, "[...]"); /* pairs of a map have no order */
+	else if (at->index)
+		shown_put(text, place, (size_t)snprintf(place, sizeof(place), "[%d]", at->index));
+	shown_puts(text, ".");
 }
 
-static int64_t to_integer(lua_State *L, const struct sproto_field *f, int i)
+/* Pushes the way to a field, where its struct is not the outermost one: the text of the error only
+ * names its type. */
+static const char *push_way(const struct out *o, const struct sproto_field *f)
+{
+	struct shown way = {.size = 0};
+
+	if (o->at && o->at->field) {
+		shown_puts(&way, " at ");
+		put_way(&way, o->at);
+		shown_puts(&way, f->name);
+	}
+	return shown_push_text(o->L, &way);
+}
+
+static void wrong(const struct out *o, const struct sproto_field *f, int i, const char *wanted)
+{
+	const char *got = luaL_typename(o->L, -1);
+
+	luaL_error(o->L, "%s.%s[%d] is not %s (Is a %s)%s", f->owner->name, f->name, i, wanted, got,
+	           push_way(o, f));
+}
+
+static int64_t to_integer(const struct out *o, const struct sproto_field *f, int i)
 {
 	int64_t v;
 	int good;
 
 	if (f->scale != 0) {
-		double d = round(lua_tonumber(L, -1) * f->scale); /* halves go away from 0 */
+		double d = round(lua_tonumber(o->L, -1) * f->scale); /* halves go away from 0 */
 
 		/* the same test as Lua's own, which refuses NaN too */
 		if (!(d >= -0x1p63 && d < 0x1p63))
-			luaL_error(L, "%s.%s[%d] is out of range (%f)", f->owner->name, f->name, i,
-			           lua_tonumber(L, -1));
+			luaL_error(o->L, "%s.%s[%d] is out of range (%f)", f->owner->name, f->name,
+			           i,
+			           lua_tonumber(o->L, -1));
 		return (int64_t)d;
 	}
-	v = lua_tointegerx(L, -1, &good);
+	v = lua_tointegerx(o->L, -1, &good);
 	if (!good)
-		wrong(L, f, i, "an integer");
+		wrong(o, f, i, "an integer");
 	return v;
 }
 
@@ -137,18 +178,19 @@ static uint64_t to_double_bits(lua_State *L)
 	return bits;
 }
 
-static const char *to_string(lua_State *L, const struct sproto_field *f, int i, size_t *ret_size)
+static const char *to_string(const struct out *o, const struct sproto_field *f, int i,
+                             size_t *ret_size)
 {
-	if (lua_type(L, -1) != LUA_TSTRING)
-		wrong(L, f, i, "a string");
-	return lua_tolstring(L, -1, ret_size);
+	if (lua_type(o->L, -1) != LUA_TSTRING)
+		wrong(o, f, i, "a string");
+	return lua_tolstring(o->L, -1, ret_size);
 }
 
-static bool to_boolean(lua_State *L, const struct sproto_field *f, int i)
+static bool to_boolean(const struct out *o, const struct sproto_field *f, int i)
 {
-	if (!lua_isboolean(L, -1))
-		wrong(L, f, i, "a boolean");
-	return lua_toboolean(L, -1);
+	if (!lua_isboolean(o->L, -1))
+		wrong(o, f, i, "a boolean");
+	return lua_toboolean(o->L, -1);
 }
 
 /* A table, or a userdata that has the metamethod. */
@@ -166,11 +208,11 @@ static bool is_table_like(lua_State *L, int index, const char *metamethod)
 /* The struct on the top of the stack as a block. */
 static void put_struct(struct out *o, const struct sproto_field *f, int i, unsigned depth)
 {
-	struct source src = { .table = lua_gettop(o->L) };
+	struct source src = { .table = lua_gettop(o->L), .field = f, .index = i };
 	size_t at = open_block(o);
 
 	if (!is_table_like(o->L, src.table, "__index"))
-		wrong(o->L, f, i, "a table");
+		wrong(o, f, i, "a table");
 	encode_struct(o, f->type, &src, depth + 1);
 	close_block(o, at);
 }
@@ -183,7 +225,7 @@ static void put_integers(struct out *o, const struct sproto_field *f, int array)
 	unsigned size = 4;
 
 	for (lua_Integer i = 1; lua_geti(o->L, array, i) != LUA_TNIL; i++) {
-		int64_t v = to_integer(o->L, f, (int)i);
+		int64_t v = to_integer(o, f, (int)i);
 
 		if (i == 1)
 			*out_more(o, 1) = 4;
@@ -228,11 +270,11 @@ static void put_elements(struct out *o, const struct sproto_field *f, int array,
 		size_t n;
 
 		if (f->kind == SPROTO_BOOLEAN) {
-			bool v = to_boolean(o->L, f, (int)i);
+			bool v = to_boolean(o, f, (int)i);
 
 			*out_more(o, 1) = v;
 		} else if (f->kind == SPROTO_STRING) {
-			s = to_string(o->L, f, (int)i, &n);
+			s = to_string(o, f, (int)i, &n);
 			put_bytes(o, s, n);
 		} else {
 			put_struct(o, f, (int)i, depth);
@@ -248,8 +290,10 @@ static void put_elements(struct out *o, const struct sproto_field *f, int array,
 static void put_pair(struct out *o, const struct sproto_field *f, int i, unsigned depth)
 {
 	struct source src = { .value = lua_gettop(o->L),
-		              .key = lua_gettop(o->L) - 1,
-		              .key_field = f->key };
+			      .key = lua_gettop(o->L) - 1,
+			      .key_field = f->key,
+			      .field = f,
+			      .index = i };
 	size_t at;
 
 	if (!f->value) {
@@ -298,8 +342,8 @@ static void put_array(struct out *o, const struct sproto_field *f, unsigned dept
 
 	if (!is_table_like(o->L, array, f->key ? "__pairs" : "__index"))
 		luaL_error(o->L,
-		           "%s.%s(1) should be a table or an userdata with metamethods (Is a %s)",
-		           f->owner->name, f->name, luaL_typename(o->L, array));
+		           "%s.%s(1) should be a table or an userdata with metamethods (Is a %s)%s",
+		           f->owner->name, f->name, luaL_typename(o->L, array), push_way(o, f));
 	at = open_block(o);
 	if (f->key)
 		put_map(o, f, array, depth);
@@ -338,18 +382,18 @@ static uint16_t encode_field(struct out *o, const struct sproto_field *f, unsign
 	}
 	switch (f->kind) {
 	case SPROTO_INTEGER:
-		v = to_integer(o->L, f, 0);
+		v = to_integer(o, f, 0);
 		if (v >= 0 && v <= SMALL_MAX)
 			return (uint16_t)((v + 1) * 2);
 		put_number_block(o, (uint64_t)v, v == (int32_t)v ? 4 : 8);
 		return 0;
 	case SPROTO_BOOLEAN:
-		return to_boolean(o->L, f, 0) ? 4 : 2;
+		return to_boolean(o, f, 0) ? 4 : 2;
 	case SPROTO_DOUBLE:
 		put_number_block(o, to_double_bits(o->L), 8);
 		return 0;
 	case SPROTO_STRING:
-		s = to_string(o->L, f, 0, &n);
+		s = to_string(o, f, 0, &n);
 		put_bytes(o, s, n);
 		return 0;
 	default:
@@ -366,7 +410,7 @@ static void push_field(lua_State *L, const struct sproto_field *f, const struct 
 		lua_pushvalue(L, f == src->key_field ? src->key : src->value);
 }
 
-static void encode_struct(struct out *o, const struct sproto_type *t, const struct source *src,
+static void encode_struct(struct out *o, const struct sproto_type *t, struct source *src,
                           unsigned depth)
 {
 	size_t head = o->used, data, kept = 2 + (size_t)t->entries_max * 2;
@@ -376,6 +420,8 @@ static void encode_struct(struct out *o, const struct sproto_type *t, const stru
 	if (depth >= SPROTO_DEPTH_MAX)
 		luaL_error(o->L, "The table is too deep");
 	luaL_checkstack(o->L, 12, NULL);
+	src->outer = o->at;
+	o->at = src;
 	(void)out_more(o, kept);
 	for (const struct sproto_field *f = t->fields; f < t->fields + t->count; f++) {
 		uint16_t entry;
@@ -395,6 +441,7 @@ static void encode_struct(struct out *o, const struct sproto_type *t, const stru
 	data = head + 2 + 2 * (size_t)entries;
 	memmove(o->p + data, o->p + head + kept, o->used - head - kept);
 	o->used -= head + kept - data;
+	o->at = src->outer;
 }
 
 void sproto_encode(lua_State *L, const struct sproto_type *t, int index)

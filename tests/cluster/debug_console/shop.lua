@@ -25,6 +25,10 @@ function command.get(what)
 	return stock[what]
 end
 
+function command.refuse()
+	error { code = 7 }
+end
+
 function command.hang()
 	skynet.wait()
 end

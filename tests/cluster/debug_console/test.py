@@ -239,6 +239,11 @@ def one_service(build):
         with open(script, "w") as f:
             f.write('print("given", ...)\nprint(_P.lua.command ~= nil, SERVICE_NAME)\n')
         assert c.ask(f"inject {shop} {script} a b") == ["given\ta\tb", "true\tshop"]
+        with open(script, "w") as f:
+            f.write("error { code = 8 }\n")
+        assert c.fails(f"inject {shop} {script}")[0].startswith("{code=8}"), c.fails(f"inject {shop} {script}")
+        why = c.fails(f'call {shop} "refuse"')[0]
+        assert why.endswith("error in callee: {code=7}"), why
         assert c.ask(f"inject {shop} /nowhere.lua") == ["Can't open /nowhere.lua"]
         assert c.ask(f"inject {shop} {n.tmp}") == [f"Can't open {n.tmp}"]
         with open(script, "w") as f:
