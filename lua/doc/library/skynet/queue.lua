@@ -34,7 +34,7 @@
 ---```
 ---
 ---* Since 0.1.0.
----@return fun(f:function,...):... section `section(f, ...)` runs `f(...)` alone and returns its results
+---@return fun(f:function,...:any):any section `section(f, ...)` runs `f(...)` alone and returns its results
 local function queue() end
 
 return queue

@@ -24,7 +24,7 @@ function stm.copy(writer) end
 ---
 ---* Since 0.1.0.
 ---@param pointer lightuserdata
----@return fun(f:function,ud:any):boolean,... reader `reader(f [, ud])` returns true and the results of `f(msg, size, ud)` when there is a version that it has not read, else false
+---@return fun(f:function,ud:any):boolean reader `reader(f [, ud])` returns true and the results of `f(msg, size, ud)` when there is a version that it has not read, else false
 function stm.newcopy(pointer) end
 
 return stm
