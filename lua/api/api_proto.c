@@ -118,6 +118,7 @@ int api_dispatch(lua_State *L)
 	lua_settop(L, 2);
 	old = p->dispatch_ref;
 	p->dispatch_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	p->native = false;
 	if (old == LUA_NOREF)
 		return 0;
 	lua_rawgeti(L, LUA_REGISTRYINDEX, old);

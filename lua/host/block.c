@@ -8,11 +8,22 @@
 #include "net/request.h"
 
 static lua_CFunction unpack; /* set by block_set_unpack, then constant */
+static bool (*deliver)(struct host *h, struct msg *m); /* set by block_set_deliver, then constant */
 
 void block_set_unpack(lua_CFunction f)
 {
 	must(f && !unpack);
 	unpack = f;
+}
+
+void block_set_deliver(bool (*f)(struct host *h, struct msg *m))
+{
+	deliver = f;
+}
+
+bool block_deliver(struct host *h, struct msg *m)
+{
+	return deliver && deliver(h, m);
 }
 
 void block_hold(lua_State *L, void *block)

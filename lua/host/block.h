@@ -19,6 +19,11 @@ void block_lose(const struct msg *m);
 void block_free(struct task *t);
 /* The task's request is unpacked by that function. */
 bool block_is_ours(const struct task *t);
+/* The short way of m, without a task. Returns true when its bytes are where they belong; the
+ * message is the caller's. */
+bool block_deliver(struct host *h, struct msg *m);
+/* Before the first service is launched: the function that block_deliver calls. */
+void block_set_deliver(bool (*f)(struct host *h, struct msg *m));
 /* Before the first service is launched: the function that unpacks messages of sockets and reports
  * by block_hold. */
 void block_set_unpack(lua_CFunction f);

@@ -174,6 +174,10 @@ static void on_request(struct host *h, struct msg *m, bool borrowed)
 			msg_destroy(m);
 		return;
 	}
+	if (p->native && !borrowed && block_deliver(h, m)) {
+		msg_destroy(m);
+		return;
+	}
 	t = task_create(h);
 	if (unlikely(!t)) {
 		no_memory(h, m, borrowed);

@@ -56,12 +56,14 @@ struct proto {
 	int name_ref, dispatch_ref, pack_ref, unpack_ref; /* LUA_NOREF: none */
 	uint8_t id;
 	bool seri;                  /* pack and unpack are the serialiser itself */
+	bool native;                /* bytes of sockets take the short way, see block.h */
 	uint8_t trace;              /* enum trace_flag */
 };
 
 /* Turns the payload of an answer into results: pushes them and returns their number. */
 typedef int (*answer_reader)(lua_State *L, const void *data, size_t size);
 
+struct inboxes;
 struct wait;
 struct response;
 union timeout_slot;
@@ -195,6 +197,7 @@ struct host {
 	int missing_line;           /* where it was asked for; 0: nowhere */
 	struct roots roots;         /* see roots.c */
 	void *block;                /* see block.h */
+	struct inboxes *inboxes;    /* of sockets, NULL: none; see lua/modules/socket/inbox.h */
 	void *loose;                /* payload that an error may have lost, see api_packstring */
 	const char *why;            /* reason told to callers at the end */
 

@@ -37,6 +37,7 @@
 #include "lua/load/state.h"
 #include "lua/modules/cluster/multicast.h"
 #include "lua/modules/socket/gate.h"
+#include "lua/modules/socket/inbox.h"
 #include "lua/modules/socket/socketdriver.h"
 #include "lua/vm/share.h"
 
@@ -123,6 +124,7 @@ static void close_state(struct host *h)
 	response_fail_all(h);
 	lua_close(L);
 	roots_release(h);
+	inbox_release(h);
 	/* Finalizers may have armed timers; nobody is here to get them. */
 	wait_release_all(h);
 	timeout_release_all(h);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Any order of what skynet.socket does to a buffer, against a plain string that does the same: what
- * arrives, in pieces of any size, is read once and in order, and a separator is found where it is. */
+ * arrives, in pieces of any size, is read once and in order, a separator is found where it is, and
+ * who waits is woken when there is what he waits for, and not before. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdbool.h>
@@ -10,17 +11,24 @@
 
 #include "core/actor/msg.h"
 #include "lua/host/host.h"
+#include "lua/modules/socket/inbox.h"
 #include "lua/modules/socket/sockbuf_lua.h"
+#include "net/net.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 #define MODEL_MAX (256u << 10)
 #define ROUND_MAX 200000u
+#define ID 7
 
 struct input {
 	const uint8_t *p;
 	size_t n;
 };
+
+/* The service, and its only task. */
+static struct host host;
+static struct task task = { .host = &host };
 
 static struct {
 	char bytes[MODEL_MAX];
@@ -113,58 +121,141 @@ static void push(lua_State *L, struct input *in)
 	check((size_t)lua_tointeger(L, -1) == model.size);
 }
 
-static void feed_line(lua_State *L, struct input *in)
+/* A packet takes the short way, or the long one when something is to be decided about it. */
+static void deliver(lua_State *L, char *block, size_t n)
 {
+	struct socket_message head = { .type = SOCKET_DATA, .id = ID, .ud = (int)n, .buffer = block };
+	struct msg *m = msg_create(sizeof(head));
+
+	memcpy(msg_payload(m), &head, sizeof(head));
+	if (!inbox_deliver(&host, m)) {
+		begin(L, "feed");
+		lua_pushlightuserdata(L, block);
+		lua_pushinteger(L, (lua_Integer)n);
+		lua_call(L, 3, 2);
+		check((size_t)lua_tointeger(L, -1) == model.size);
+		lua_pop(L, 2);
+	}
+	msg_destroy(m);
+}
+
+/* A task waits for the value on top. */
+static lua_State *begin_to_wait(lua_State *L)
+{
+	lua_State *co = lua_newthread(L);
+	int n;
+
+	lua_insert(L, -2);
+	begin(L, "await");
+	lua_xmove(L, co, 2);
+	lua_xmove(L, co, 1);
+	task.co = co;
+	host.current = &task;
+	check(lua_resume(co, L, 2, &n) == LUA_YIELD && n == 0 && task.wait == WAIT_WAKEUP);
+	host.current = NULL;
+	return co;
+}
+
+/* Its turn comes. Whether what it waited for is there, it says. */
+static void end_wait(lua_State *L, lua_State *co, bool wanted)
+{
+	int n;
+
+	check(host.wakeups.count == 1);
+	host.wakeups.count = 0;
+	task.queued = 0;
+	task.wait = WAIT_NONE;
+	host.current = &task;
+	check(lua_resume(co, L, 0, &n) == LUA_OK && n == 1);
+	host.current = NULL;
+	check(lua_toboolean(co, -1) == wanted);
+}
+
+/* Packets come until the task that waits is woken, or is told that nothing comes any more. `there` says of the
+ * model what the task waits for: it is on top. */
+static void wait_for(lua_State *L, struct input *in, bool (*there)(const void *arg), const void *arg)
+{
+	lua_State *co = begin_to_wait(L);
+	unsigned packets = next(in) % 4;
+	bool wanted = false;
+
+	for (unsigned i = 0; i < packets && !wanted; i++) {
+		size_t n;
+		char *block = arrival(in, &n);
+
+		deliver(L, block, n);
+		wanted = there(arg);
+		check(host.wakeups.count == wanted);
+	}
+	if (!wanted) {
+		begin(L, "wake");
+		lua_call(L, 1, 0);
+	}
+	end_wait(L, co, wanted);
+}
+
+struct line {
 	char sep[20];
-	size_t n, sep_size = separator(in, sep);
-	long at;
+	size_t size;
+};
 
-	begin(L, "feed");
-	lua_pushlightuserdata(L, arrival(in, &n));
-	lua_pushinteger(L, (lua_Integer)n);
-	lua_pushlstring(L, sep, sep_size);
-	lua_call(L, 4, 2);
-	at = place(sep, sep_size);
-	if (at < 0)
-		check(lua_isnil(L, -2));
-	else
-		took(L, -2, (size_t)at, sep_size);
-	check((size_t)lua_tointeger(L, -1) == model.size);
+static bool is_line(const void *arg)
+{
+	const struct line *l = arg;
+
+	return place(l->sep, l->size) >= 0;
 }
 
-static void feed_number(lua_State *L, struct input *in)
+static void wait_line(lua_State *L, struct input *in)
 {
-	size_t n, want = next(in) + ((size_t)next(in) << 8) % 0x4000 * 5;
+	struct line l;
 
-	begin(L, "feed");
-	lua_pushlightuserdata(L, arrival(in, &n));
-	lua_pushinteger(L, (lua_Integer)n);
+	l.size = separator(in, l.sep);
+	lua_pushlstring(L, l.sep, l.size);
+	wait_for(L, in, is_line, &l);
+}
+
+static bool is_size(const void *arg)
+{
+	return model.size >= *(const size_t *)arg;
+}
+
+static void wait_size(lua_State *L, struct input *in)
+{
+	size_t want = next(in) + ((size_t)next(in) << 8) % 0x4000 * 5;
+
 	lua_pushinteger(L, (lua_Integer)want);
-	lua_call(L, 4, 2);
-	if (want == 0)
-		check(lua_toboolean(L, -2));
-	else if (model.size < want)
-		check(lua_isnil(L, -2));
-	else
-		took(L, -2, want, 0);
-	check((size_t)lua_tointeger(L, -1) == model.size);
+	wait_for(L, in, is_size, &want); /* 0 is news, of whatever size */
 }
 
-static void feed_any(lua_State *L, struct input *in)
+static bool always(const void *arg)
 {
-	bool reads = next(in) & 1;
-	size_t n;
+	return true;
+}
 
-	begin(L, "feed");
-	lua_pushlightuserdata(L, arrival(in, &n));
-	lua_pushinteger(L, (lua_Integer)n);
-	lua_pushboolean(L, reads);
-	lua_call(L, 4, 2);
-	if (reads)
-		took(L, -2, model.size, 0);
-	else
-		check(lua_isnil(L, -2));
-	check((size_t)lua_tointeger(L, -1) == model.size);
+static bool never(const void *arg)
+{
+	return false;
+}
+
+static void wait_any(lua_State *L, struct input *in)
+{
+	if (next(in) & 1) {
+		lua_pushboolean(L, true);
+		wait_for(L, in, always, NULL);
+	} else {
+		lua_pushinteger(L, -1);
+		wait_for(L, in, never, NULL);
+	}
+}
+
+static void nobody_waits(lua_State *L, struct input *in)
+{
+	size_t n;
+	char *block = arrival(in, &n);
+
+	deliver(L, block, n);
+	check(host.wakeups.count == 0);
 }
 
 static void readline(lua_State *L, struct input *in)
@@ -223,16 +314,20 @@ static void clear(lua_State *L, struct input *in)
 static int run(lua_State *L)
 {
 	static void (*const what[])(lua_State *L, struct input *in) = {
-		push, feed_line, feed_number, feed_any, readline, pop,
-		push, feed_line, feed_number, readline, readall, clear,
+		push, wait_line, wait_size, wait_any, readline, pop,
+		nobody_waits, wait_line, wait_size, readline, readall, clear,
 	};
 	struct input *in = lua_touserdata(L, 1);
 
 	lua_newtable(L);
 	luaL_setfuncs(L, sockbuf_functions, 0);
+	luaL_setfuncs(L, inbox_functions, 0);
 	lua_replace(L, 1);
 	lua_getfield(L, 1, "buffer");
 	lua_call(L, 0, 1);
+	begin(L, "attach");
+	lua_pushinteger(L, ID);
+	lua_call(L, 2, 0);
 	for (unsigned rounds = 0; in->n && rounds < ROUND_MAX; rounds++) {
 		what[next(in) % (sizeof(what) / sizeof(*what))](L, in);
 		lua_settop(L, 2);
@@ -243,8 +338,6 @@ static int run(lua_State *L)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	static struct host host; /* what is held for a service is held here */
-	static struct task task = { .host = &host };
 	struct input in = { p, n };
 	lua_State *L = luaL_newstate();
 
@@ -254,5 +347,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	lua_pushlightuserdata(L, &in);
 	check(lua_pcall(L, 1, 0, 0) == LUA_OK);
 	lua_close(L);
+	inbox_release(&host);
 	return 0;
 }

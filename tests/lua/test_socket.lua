@@ -737,6 +737,34 @@ tap.run {
 			return true
 		end)
 	end },
+	{ "a reader that is killed leaves its bytes to the next one", function()
+		local a, b = pair()
+		local victim = skynet.fork(function() socket.readline(a) end)
+		skynet.yield()
+		raises("assertion failed!", socket.readline, a)
+		skynet.killthread(victim)
+		socket.write(b, "one\ntwo\n")
+		equal(socket.readline(a), "one")
+		equal(socket.readline(a), "two")
+		socket.close(a)
+		socket.close(b)
+	end },
+	{ "a program that puts itself before the dispatch of sockets sees every packet", function()
+		local a, b = pair()
+		local seen, old = {}
+		old = skynet.dispatch("socket", function(session, source, event, id, ud, data)
+			seen[#seen + 1] = event
+			return old(session, source, event, id, ud, data)
+		end)
+		socket.write(b, "x\n")
+		equal(socket.readline(a), "x")
+		equal(seen[1], 1)
+		skynet.dispatch("socket", old)
+		socket.write(b, "y\n")
+		equal(socket.readline(a), "y")
+		socket.close(a)
+		socket.close(b)
+	end },
 	{ "an event that finds no memory in the service comes again: who waits for it is woken", function()
 		local eater = skynet.newservice "socket_eater"
 		local id, _, port = socket.listen("127.0.0.1", 0)

@@ -3,28 +3,22 @@
 -- skynet.socket: sockets for code that reads as if it waited.
 --
 -- Every id that this service has opened or started is an object in `sockets`. Its bytes lie in a
--- buffer of the driver (C). A read that finds enough there returns at once; another leaves in
--- `need` what it waits for and sleeps on the object. When data arrive, driver.feed appends them and
--- reads for the sleeper in one call, so a waiting reader costs one wake-up and nothing is searched
--- twice.
+-- buffer of the driver (C), into which packets go without any Lua: the reader who waits is woken
+-- when there is what he wants, and takes it. A packet comes by on_data below when something is to
+-- be decided about it.
 --
 --   connecting  waits for CONNECT or ERROR         connected  until CLOSE or ERROR
---   need        what the one reader waits for: a separator (string), a number of bytes, 0 for any
---               arrival, UNTIL_END, true for whatever there is; false = nobody reads
---   result      what the driver read for it; false when the wait ended otherwise
---   high        bytes in the buffer that `on_high` is to hear of
 --   listens     it accepts connections; nothing can be read from it
 
 local skynet = require "skynet"
 local driver = require "skynet.socketdriver"
 
 local wait, wakeup, checkwait = skynet.wait, skynet.wakeup, skynet.checkwait
-local feed, pop, readall, readline = driver.feed, driver.pop, driver.readall, driver.readline
+local pop, readall, readline = driver.pop, driver.readall, driver.readline
+local await, wake, waits = driver.await, driver.wake, driver.waits
+local pausing, feed = driver.pausing, driver.feed
 
-local PAUSE_AT <const> = 128 * 1024
 local UNTIL_END <const> = -1
--- A line longer than that is none, unless socket.limit says so.
-local LINE_MAX <const> = 16 * 1024 * 1024
 
 local socket = {}
 local onclose = {} -- id -> function; may come before the id is started
@@ -46,13 +40,6 @@ end
 --
 -- Memory may end at any call. Then the same event comes again, so each of these first wakes and
 -- then notes that it has.
-
-local function wake_reader(s)
-	if s.need then
-		wakeup(s)
-		s.need = false
-	end
-end
 
 local function end_connecting(s, err)
 	if s.connecting then
@@ -77,31 +64,6 @@ end
 
 -- ---- events ----
 
--- What the buffer may hold. Whoever asks for a number of bytes, or for the whole stream, knows what
--- he does.
-local function limit_of(s, need)
-	if type(need) == "number" and need > 0 then
-		return math.huge
-	end
-	return s.limit or type(need) == "string" and LINE_MAX or math.huge
-end
-
--- The buffer is above `high`. need: what was waited for when the data came.
-local function on_high(s, size, need)
-	if s.overflow then
-		driver.clear(s.buffer)
-	elseif size > limit_of(s, need) then
-		log("socket buffer overflow: fd=%d size=%d limit=%s", s.id, size, limit_of(s, need))
-		s.overflow, s.high = true, 0
-		driver.clear(s.buffer)
-		driver.close(s.id)
-	elseif size > PAUSE_AT and not need and not s.paused then
-		log("Pause socket (%d) size : %d", s.id, size)
-		s.paused = true
-		driver.pause(s.id)
-	end
-end
-
 local function on_data(id, size, data)
 	local s = sockets[id]
 	if not s then
@@ -109,15 +71,17 @@ local function on_data(id, size, data)
 		driver.drop(data, size)
 		return
 	end
-	local need = s.need
-	local result, left = feed(s.buffer, data, size, need)
-	if result then
-		s.need = false
-		s.result = result
-		wakeup(s)
-	end
-	if left > s.high then
-		on_high(s, left, need)
+	local verdict, left, limit = feed(s.buffer, data, size)
+	if verdict == "pause" then
+		log("Pause socket (%d) size : %d", id, left)
+		driver.pause(id)
+	elseif verdict == "overflow" then
+		driver.clear(s.buffer)
+		if not s.overflow then
+			s.overflow = true
+			log("socket buffer overflow: fd=%d size=%d limit=%d", id, left, limit)
+			driver.close(id)
+		end
 	end
 end
 
@@ -136,7 +100,7 @@ local function on_close(id)
 	if s then
 		s.connected = false
 		end_connecting(s, "socket closed")
-		wake_reader(s)
+		wake(s.buffer)
 		wake_closers(s)
 	else
 		driver.close(id)
@@ -171,7 +135,7 @@ local function on_error(id, _, text)
 		log("socket: error on %d: %s", id, text)
 		s.connected = false
 		driver.shutdown(id)
-		wake_reader(s)
+		wake(s.buffer)
 	end
 end
 
@@ -196,6 +160,7 @@ skynet.register_protocol {
 		on[event](id, ud, data)
 	end,
 }
+driver.native()
 
 -- ---- what programs get wrong: the error is at the line that called us ----
 
@@ -220,6 +185,10 @@ end
 -- ---- opening ----
 
 local function forget(id)
+	local s = sockets[id]
+	if s then
+		driver.detach(s.buffer)
+	end
 	sockets[id] = nil
 	onclose[id] = nil
 end
@@ -231,15 +200,13 @@ local function connect(id, accept, listens)
 	local s = {
 		id = id,
 		buffer = driver.buffer(),
-		high = PAUSE_AT,
+		overflow = false,
 		accept = accept,
 		listens = listens,
 		connecting = true,
 		connected = false,
-		paused = false,
-		need = false,
-		result = false,
 	}
+	driver.attach(s.buffer, id)
 	sockets[id] = s
 	wait(s)
 	if s.connected then
@@ -309,7 +276,7 @@ function socket.pause(id)
 	checkwait()
 	local s = sockets[id]
 	if s then
-		s.paused = true
+		pausing(s.buffer, true)
 	end
 	driver.pause(id)
 	skynet.yield()
@@ -355,34 +322,19 @@ function socket.abandon(id)
 		forget(id)
 		s.connected = false
 		end_connecting(s, "socket abandoned")
-		wake_reader(s)
+		wake(s.buffer)
 		wake_closers(s)
 	end
 end
 
 -- ---- reading ----
 
--- Sleeps until `need` is satisfied; nil when the socket ended first.
-local function await(s, need)
-	checkwait()
-	if s.paused then
-		log("Resume socket (%d)", s.id)
-		s.paused = false
-		driver.start(s.id)
-	end
-	s.need = need
-	wait(s)
-	local result = s.result
-	s.result = false
-	return result or nil
-end
-
 -- The object of an id that may be read now.
 local function reading(id)
 	local s = sockets[id]
 	if not s then
 		error(("assertion failed! no socket %s is open in this service"):format(tostring(id)), 3)
-	elseif s.need then
+	elseif waits(s.buffer) then
 		error(("assertion failed! another task reads socket %d already"):format(id), 3)
 	elseif s.listens then
 		error(("socket %d listens for connections: there is nothing to read"):format(id), 3)
@@ -390,26 +342,39 @@ local function reading(id)
 	return s
 end
 
+-- Sleeps until the buffer holds what is needed: true, or false when the socket ended first.
+local function arrives(s, need)
+	checkwait()
+	if pausing(s.buffer) then
+		log("Resume socket (%d)", s.id)
+		pausing(s.buffer, false)
+		driver.start(s.id)
+	end
+	return await(s.buffer, need)
+end
+
 function socket.read(id, n)
 	local s = reading(id)
 	local buffer = s.buffer
-	local data
 	if n then
 		if not (type(n) == "number" and n > 0) then
 			error(("bad argument #2 to 'read' (a number of bytes expected, got %s)"):format(tostring(n)), 2)
 		end
-		data = pop(buffer, buffer, n)
-	else
-		data = readall(buffer)
-		if data == "" then
-			data = nil
+		local data = pop(buffer, buffer, n)
+		if not data and s.connected and arrives(s, n) then
+			data = pop(buffer, buffer, n)
 		end
-	end
-	if not data and s.connected then
-		data = await(s, n or true)
-	end
-	if data then
-		return data
+		if data then
+			return data
+		end
+	else
+		local data = readall(buffer)
+		if data == "" and s.connected and arrives(s, true) then
+			data = readall(buffer)
+		end
+		if data ~= "" then
+			return data
+		end
 	end
 	return false, readall(buffer)
 end
@@ -419,8 +384,8 @@ function socket.readline(id, sep)
 	local buffer = s.buffer
 	sep = sep or "\n"
 	local line = readline(buffer, buffer, sep)
-	if not line and s.connected then
-		line = await(s, sep)
+	if not line and s.connected and arrives(s, sep) then
+		line = readline(buffer, buffer, sep)
 	end
 	if line then
 		return line
@@ -431,7 +396,7 @@ end
 function socket.readall(id)
 	local s = reading(id)
 	if s.connected then
-		await(s, UNTIL_END)
+		arrives(s, UNTIL_END)
 		return readall(s.buffer)
 	end
 	local data = readall(s.buffer)
@@ -444,7 +409,7 @@ function socket.block(id)
 		return false
 	end
 	s = reading(id)
-	return await(s, 0) or false
+	return arrives(s, 0)
 end
 
 -- ---- writing ----
@@ -471,9 +436,7 @@ local function known(id)
 end
 
 function socket.limit(id, n)
-	local s = known(id)
-	s.limit = n
-	s.high = n and math.min(n, PAUSE_AT) or PAUSE_AT
+	driver.limit(known(id).buffer, n)
 end
 
 -- Ours: writelimit(id [, bytes [, policy]]). At most so many bytes wait for the peer of this socket

@@ -1,39 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * skynet.socketdriver's buffer functions (lua-net.md 1.5). The contract hands a table `pool` to
- * each; our buffer keeps its chunks by itself and ignores it, except that readline without one only
- * tests.
+ * The buffer functions of skynet.socketdriver. Programs that were written for it hand a table `pool`
+ * to each; our buffer keeps its chunks by itself and ignores it, except that readline without one
+ * only tests.
  *
  * A buffer is known by its magic word instead of its metatable, whose look-up by name would cost
- * more than the work itself. `feed` is ours alone: what skynet.socket does for every arrival, in
- * one call.
+ * more than the work itself. What skynet.socket does with a buffer besides is in inbox.c.
  */
-#include "lua/host/block.h"
 #include "lua/modules/socket/sockbuf_lua.h"
 
 #include <string.h>
 
-#include "core/base/base.h"
 #include "core/actor/msg.h"
-#include "lua/modules/socket/sockbuf.h"
+#include "core/base/base.h"
+#include "lua/host/block.h"
 
 #define BUFFER_NAME "skynet.socketbuffer"
 
 static const char magic[1];
 
-struct buffer {
-	const void *magic;
-	struct sockbuf queue;
-};
-
-static struct sockbuf *buffer_at(lua_State *L, int arg)
+struct buffer *buffer_at(lua_State *L, int arg)
 {
 	struct buffer *b = lua_touserdata(L, arg);
 
 	if (unlikely(!b || lua_type(L, arg) != LUA_TUSERDATA || lua_rawlen(L, arg) != sizeof(*b) ||
 	             b->magic != magic))
 		luaL_error(L, "need buffer object at param %d", arg);
-	return &b->queue;
+	return b;
+}
+
+static struct sockbuf *queue_at(lua_State *L, int arg)
+{
+	return &buffer_at(L, arg)->queue;
 }
 
 static void *block_at(lua_State *L, int arg)
@@ -72,7 +70,11 @@ static void take(lua_State *L, struct sockbuf *b, size_t n, size_t more)
 
 static int l_gc(lua_State *L)
 {
-	sockbuf_clear(buffer_at(L, 1));
+	struct buffer *b = buffer_at(L, 1);
+
+	if (b->inbox.gone)
+		b->inbox.gone(&b->inbox);
+	sockbuf_clear(&b->queue);
 	return 0;
 }
 
@@ -82,6 +84,7 @@ static int l_buffer(lua_State *L)
 
 	b->magic = magic;
 	sockbuf_init(&b->queue);
+	b->inbox = (struct inbox){ 0 };
 	if (luaL_newmetatable(L, BUFFER_NAME)) {
 		lua_pushcfunction(L, l_gc);
 		lua_setfield(L, -2, "__gc");
@@ -93,7 +96,7 @@ static int l_buffer(lua_State *L)
 /* push(buffer, pool, block, size) -> bytes */
 static int l_push(lua_State *L)
 {
-	struct sockbuf *b = buffer_at(L, 1);
+	struct sockbuf *b = queue_at(L, 1);
 	void *block = block_at(L, 3);
 
 	sockbuf_push(b, block, size_at(L, 4));
@@ -105,7 +108,7 @@ static int l_push(lua_State *L)
 /* pop(buffer, pool, n) -> string or nil, bytes left */
 static int l_pop(lua_State *L)
 {
-	struct sockbuf *b = buffer_at(L, 1);
+	struct sockbuf *b = queue_at(L, 1);
 	size_t n = size_at(L, 3);
 
 	if (n == 0 || n > b->size)
@@ -119,7 +122,7 @@ static int l_pop(lua_State *L)
 /* readall(buffer, pool) -> string */
 static int l_readall(lua_State *L)
 {
-	struct sockbuf *b = buffer_at(L, 1);
+	struct sockbuf *b = queue_at(L, 1);
 
 	take(L, b, b->size, 0);
 	return 1;
@@ -128,7 +131,7 @@ static int l_readall(lua_State *L)
 /* readline(buffer, pool, separator) -> line or nothing; without pool: true or nothing */
 static int l_readline(lua_State *L)
 {
-	struct sockbuf *b = buffer_at(L, 1);
+	struct sockbuf *b = queue_at(L, 1);
 	size_t sep_size, at;
 	const char *sep = luaL_checklstring(L, 3, &sep_size);
 
@@ -146,62 +149,8 @@ static int l_readline(lua_State *L)
 static int l_clear(lua_State *L)
 {
 	if (!lua_isnoneornil(L, 1))
-		sockbuf_clear(buffer_at(L, 1));
+		sockbuf_clear(queue_at(L, 1));
 	return 0;
-}
-
-/* Pushes what satisfies the reader, or nil. */
-static void satisfy(lua_State *L, struct sockbuf *b, int need)
-{
-	size_t at, sep_size;
-	const char *sep;
-	lua_Integer n;
-
-	switch (lua_type(L, need)) {
-	case LUA_TSTRING:
-		sep = lua_tolstring(L, need, &sep_size);
-		if (sep_size && sockbuf_find(b, sep, sep_size, &at))
-			take(L, b, at, sep_size);
-		else
-			lua_pushnil(L);
-		return;
-	case LUA_TNUMBER:
-		n = lua_tointeger(L, need);
-		if (n == 0)
-			lua_pushboolean(L, true);
-		else if (n > 0 && b->size >= (size_t)n)
-			take(L, b, (size_t)n, 0);
-		else {
-			if (n > 0)
-				sockbuf_expect(b, (size_t)n);
-			lua_pushnil(L);
-		}
-		return;
-	case LUA_TBOOLEAN:
-		if (lua_toboolean(L, need))
-			take(L, b, b->size, 0);
-		else
-			lua_pushnil(L);
-		return;
-	default:
-		lua_pushnil(L);
-		return;
-	}
-}
-
-/* feed(buffer, block, size, need) -> result or nil, bytes left. Appends, then reads what somebody
- * waits for: need = a separator; a number of bytes, 0 for just an arrival, less for the end; true
- * for what there is; false or nil for nothing. */
-static int l_feed(lua_State *L)
-{
-	struct sockbuf *b = buffer_at(L, 1);
-	void *block = block_at(L, 2);
-
-	sockbuf_push(b, block, size_at(L, 3));
-	block_hold(L, NULL);
-	satisfy(L, b, 4);
-	lua_pushinteger(L, (lua_Integer)b->size);
-	return 2;
 }
 
 /* drop(block, size) */
@@ -243,6 +192,6 @@ static int l_header(lua_State *L)
 
 const luaL_Reg sockbuf_functions[] = {
         {"buffer", l_buffer},     {"push", l_push},     {"pop", l_pop},   {"readall", l_readall},
-        {"readline", l_readline}, {"clear", l_clear},   {"feed", l_feed}, {"drop", l_drop},
+        {"readline", l_readline}, {"clear", l_clear},   {"drop", l_drop},
         {"str2p", l_str2p},       {"header", l_header}, {NULL, NULL},
 };

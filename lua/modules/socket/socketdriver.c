@@ -17,6 +17,7 @@
 #include "core/actor/msg.h"
 #include "core/actor/service.h"
 #include "lua/host/block.h"
+#include "lua/modules/socket/inbox.h"
 #include "lua/modules/socket/sockbuf_lua.h"
 #include "net/addr.h"
 #include "net/connect.h"
@@ -420,13 +421,15 @@ static const luaL_Reg driver_functions[] = {
 void socketdriver_init(void)
 {
 	block_set_unpack(l_receive);
+	block_set_deliver(inbox_deliver);
 }
 
 int luaopen_skynet_socketdriver(lua_State *L)
 {
 	host_service(L); /* raises outside a service */
-	lua_createtable(L, 0, 24);
+	lua_createtable(L, 0, 36);
 	luaL_setfuncs(L, driver_functions, 0);
 	luaL_setfuncs(L, sockbuf_functions, 0);
+	luaL_setfuncs(L, inbox_functions, 0);
 	return 1;
 }

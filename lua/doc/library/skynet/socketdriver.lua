@@ -1,8 +1,8 @@
 ---@meta skynet.socketdriver
 -- Made by lua/doc/generate.py out of lua/doc/ref/socketdriver.ref: edit it there.
 
----The functions below `skynet.socket`, for services that handle socket messages themselves. None of
----them waits; what comes of them arrives as messages of the type `skynet.PTYPE_SOCKET`.
+---The functions below `skynet.socket`, for services that handle socket messages themselves. Only
+---`await` waits; what comes of the others arrives as messages of the type `skynet.PTYPE_SOCKET`.
 ---@class skynet.socketdriver
 local driver = {}
 
@@ -180,17 +180,6 @@ function driver.readline(buffer, pool, sep) end
 ---@param pool? any
 function driver.clear(buffer, pool) end
 
----Appends a block and reads what somebody waits for, in one step.
----
----* Since 0.1.0, not in skynet.
----@param buffer userdata
----@param block lightuserdata taken
----@param size integer
----@param need string|integer|boolean|nil a separator; a number of bytes, 0 for any arrival, less for the end; true for what there is
----@return string|boolean|nil result
----@return integer left
-function driver.feed(buffer, block, size, need) end
-
 ---Frees a block.
 ---
 ---* Since 0.1.0.
@@ -213,5 +202,74 @@ function driver.str2p(text) end
 ---@param bytes string
 ---@return integer number
 function driver.header(bytes) end
+
+---Packets of the socket go into the buffer from now on.
+---
+---* Raises `the buffer has an inbox`
+---* Since 0.1.0, not in skynet.
+---@param buffer userdata
+---@param id integer
+function driver.attach(buffer, id) end
+
+---Ends that.
+---
+---* Since 0.1.0, not in skynet.
+---@param buffer userdata
+function driver.detach(buffer) end
+
+---Lets packets take the short way. It is to be called after the protocol of sockets was registered
+---with `receive`, and holds until `skynet.dispatch` puts another function in its place.
+---
+---* Since 0.1.0, not in skynet.
+function driver.native() end
+
+---Waits until the buffer holds what is needed, and takes nothing out.
+---
+---* Raises `assertion failed!` when somebody waits already
+---* Since 0.1.0, not in skynet.
+---@async
+---@param buffer userdata
+---@param need string|integer|boolean a separator; a number of bytes, 0 for any news, less for the end; true for whatever comes
+---@return boolean there false: the wait ended otherwise, by `wake`
+function driver.await(buffer, need) end
+
+---Ends the wait of a reader, so that he sees what has become of the socket.
+---
+---* Since 0.1.0, not in skynet.
+---@param buffer userdata
+function driver.wake(buffer) end
+
+---Whether a reader waits.
+---
+---* Since 0.1.0, not in skynet.
+---@param buffer userdata
+---@return boolean waits
+function driver.waits(buffer) end
+
+---Appends a packet that came as a message.
+---
+---* Since 0.1.0, not in skynet.
+---@param buffer userdata
+---@param block lightuserdata taken
+---@param size integer
+---@return string|nil verdict `pause` or `overflow`, when something is to be done
+---@return integer bytes in the buffer
+---@return integer limit of the buffer
+function driver.feed(buffer, block, size) end
+
+---As `socket.limit`.
+---
+---* Since 0.1.0, not in skynet.
+---@param buffer userdata
+---@param n? integer
+function driver.limit(buffer, n) end
+
+---Notes that the socket is not read until the next reader comes.
+---
+---* Since 0.1.0, not in skynet.
+---@param buffer userdata
+---@param paused? boolean
+---@return boolean paused before
+function driver.pausing(buffer, paused) end
 
 return driver

@@ -292,21 +292,6 @@ static void readline_takes_the_line_and_without_a_pool_only_tests(void **state)
 	           "assert(d.readall(b, {}) == '')\n");
 }
 
-static void feed_reads_what_is_waited_for(void **state)
-{
-	run(state, "local b = d.buffer()\n"
-	           "local function feed(s, need) local p, n = d.str2p(s) return d.feed(b, p, n, "
-	           "need) end\n"
-	           "local r, n = feed('abc', nil) assert(r == nil and n == 3)\n"
-	           "r, n = feed('d', '\\n') assert(r == nil and n == 4)\n"
-	           "r, n = feed('e\\nf', '\\n') assert(r == 'abcde' and n == 1)\n"
-	           "r, n = feed('g', 3) assert(r == nil and n == 2)\n"
-	           "r, n = feed('hi', 3) assert(r == 'fgh' and n == 1)\n"
-	           "r, n = feed('j', 0) assert(r == true and n == 2)\n"
-	           "r, n = feed('k', -1) assert(r == nil and n == 3)\n"
-	           "r, n = feed('l', true) assert(r == 'ijkl' and n == 0)\n");
-}
-
 static void wrong_arguments_raise_the_texts_of_the_contract(void **state)
 {
 	run(state, "local b, p = d.buffer(), d.str2p('x')\n"
@@ -431,7 +416,6 @@ int main(void)
 	        cmocka_unit_test(a_reader_that_gives_up_finds_all_bytes),
 	        lua(pop_gives_n_bytes_or_nil_and_what_is_left),
 	        lua(readline_takes_the_line_and_without_a_pool_only_tests),
-	        lua(feed_reads_what_is_waited_for),
 	        lua(wrong_arguments_raise_the_texts_of_the_contract),
 	        lua(header_is_a_big_endian_number),
 	        lua(a_large_read_over_many_chunks_is_whole),
