@@ -86,7 +86,8 @@ static void try_next(struct socket *s, int error)
 	fail(s, where, error, strerror(error));
 }
 
-void connect_resolved(int id, const struct addr_text *t, struct addr_list *to_take, const char *why)
+void connect_resolved(int id, const struct addr_text *t, struct addr_list *to_take,
+		      const char *why)
 {
 	char where[ADDR_HOST_MAX + 16];
 

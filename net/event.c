@@ -81,7 +81,8 @@ void event_logged(FILE *out, const struct msg *m)
 	fprintf(out, "[socket] %d %d %d ", head.type, head.id, head.ud);
 	/* a buffer comes from the node itself; from a service it could be any number */
 	if (!head.buffer)
-		fprintf(out, "[%.*s]", (int)(m->size - sizeof(head)), (const char *)msg_payload(m) + sizeof(head));
+		fprintf(out, "[%.*s]", (int)(m->size - sizeof(head)),
+			(const char *)msg_payload(m) + sizeof(head));
 	else if (m->source == 0)
 		msglog_hex(out, head.buffer, (size_t)head.ud);
 	fputc('\n', out);

@@ -41,7 +41,8 @@ static bool fill(const struct socket *s, struct net_info *i)
 	return true;
 }
 
-/* f is called without any lock: it may ask for sockets, and a Lua binding may even jump out of it. */
+/* f is called without any lock: it may ask for sockets, and a Lua binding may even jump out of
+ * it. */
 void net_foreach(void (*f)(const struct net_info *i, void *ud), void *ud)
 {
 	struct socket *s;

@@ -6,7 +6,14 @@
 #include <stdint.h>
 #include "net/limits.h"
 
-enum { NET_INFO_UNKNOWN, NET_INFO_LISTEN, NET_INFO_TCP, NET_INFO_UDP, NET_INFO_BIND, NET_INFO_CLOSING };
+enum {
+	NET_INFO_UNKNOWN,
+	NET_INFO_LISTEN,
+	NET_INFO_TCP,
+	NET_INFO_UDP,
+	NET_INFO_BIND,
+	NET_INFO_CLOSING,
+};
 
 struct net_info {
 	int id;

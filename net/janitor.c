@@ -73,7 +73,9 @@ static void set(uint64_t deadline)
 
 static void tick(void *ud)
 {
-	struct walk w = { .now = clock_mono_ns(), .next_ns = UINT64_MAX, .haste = limits_exhausted() };
+	struct walk w = { .now = clock_mono_ns(),
+			  .next_ns = UINT64_MAX,
+			  .haste = limits_exhausted() };
 	struct socket *s;
 
 	janitor.deadline = 0;

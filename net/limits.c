@@ -2,8 +2,8 @@
 /*
  * Bounds of what waits to be written: a socket's, and the node's for all sockets of services.
  *
- * The total is one number that each change of a queue adds its difference to. Two sockets that grow at the
- * same moment may pass the bound by one item each; that is no harm.
+ * The total is one number that each change of a queue adds its difference to. Two sockets that grow
+ * at the same moment may pass the bound by one item each; that is no harm.
  */
 #include "net/limits.h"
 
@@ -69,7 +69,8 @@ bool limits_exhausted(void)
 	return limits.total && get(&sum.queued) + limits.total / 16 >= limits.total;
 }
 
-enum limits_verdict limits_check(const struct bound *b, const struct sendq *out, bool of_service, size_t size)
+enum limits_verdict limits_check(const struct bound *b, const struct sendq *out, bool of_service,
+				 size_t size)
 {
 	uint64_t cost = sendq_cost(size), after = out->memory + cost;
 
@@ -81,15 +82,18 @@ enum limits_verdict limits_check(const struct bound *b, const struct sendq *out,
 	return LIMITS_OK;
 }
 
-char *limits_explain(enum limits_verdict v, const struct bound *b, const struct sendq *out, size_t size,
-		     char *ret_text, size_t text_size)
+char *limits_explain(enum limits_verdict v, const struct bound *b, const struct sendq *out,
+		     size_t size, char *ret_text, size_t text_size)
 {
 	bool all = v == LIMITS_NODE_FULL;
-	const char *what = all				  ? "queues of all sockets are full (net.write_total)"
-			   : b->limit == limits.queue ? "queue is full (net.write_queue)"
-						      : "queue is full (its own limit)";
+	const char *what = "queue is full (its own limit)";
 
-	snprintf(ret_text, text_size, "the write %s: %llu bytes wait, %zu more pass the limit of %llu", what,
+	if (all)
+		what = "queues of all sockets are full (net.write_total)";
+	else if (b->limit == limits.queue)
+		what = "queue is full (net.write_queue)";
+	snprintf(ret_text, text_size,
+		 "the write %s: %llu bytes wait, %zu more pass the limit of %llu", what,
 		 (unsigned long long)(all ? get(&sum.queued) : out->memory), size,
 		 (unsigned long long)(all ? limits.total : b->limit));
 	return ret_text;

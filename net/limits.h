@@ -18,8 +18,8 @@
 #include "net/sendq.h"
 
 enum net_policy {
-	NET_POLICY_CLOSE, /* the send fails, SOCKET_ERROR and SOCKET_CLOSE come, the rest is dropped */
-	NET_POLICY_ERROR, /* the send fails; SOCKET_WARNING once, and 0 when all has gone out */
+	NET_POLICY_CLOSE, /* the send fails, ERROR and CLOSE come, the rest is dropped */
+	NET_POLICY_ERROR, /* the send fails; WARNING comes once, and 0 when all has gone out */
 	NET_POLICY_KEEP,  /* for net_set_bound: as it is */
 };
 
@@ -54,26 +54,28 @@ void limits_set(struct bound *b, uint64_t bytes, enum net_policy policy);
 void limits_account(struct bound *b, uint64_t memory);
 /* May `size` more bytes wait in `out`? */
 enum limits_verdict { LIMITS_OK, LIMITS_SOCKET_FULL, LIMITS_NODE_FULL };
-enum limits_verdict limits_check(const struct bound *b, const struct sendq *out, bool of_service, size_t size);
+enum limits_verdict limits_check(const struct bound *b, const struct sendq *out, bool of_service,
+				 size_t size);
 /* Says in ret_text what of that did not fit where. Returns ret_text. */
-char *limits_explain(enum limits_verdict v, const struct bound *b, const struct sendq *out, size_t size,
-		     char *ret_text, size_t text_size);
+char *limits_explain(enum limits_verdict v, const struct bound *b, const struct sendq *out,
+		     size_t size, char *ret_text, size_t text_size);
 /* Returns true when the bound of all is reached, or nearly. */
 bool limits_exhausted(void);
 
 /* Counters. */
 void limits_count_refused(void);
 void limits_count_accept_refused(void);
-/* Returns how many sockets were closed for their queue so far if that may be logged now, and 0 else:
- * a flood of clients must not become a flood of lines. */
+/* Returns how many sockets were closed for their queue so far if that may be logged now, and 0
+ * else: a flood of clients must not become a flood of lines. */
 uint64_t limits_count_closed(void);
 
 struct net_stats {
 	unsigned sockets;
-	uint64_t queued, queued_max; /* bytes that wait on sockets of services, and the bound; 0 = none */
-	uint64_t closed_full;        /* sockets closed because their queue was full */
-	uint64_t refused;            /* writes refused for the same reason */
-	uint64_t accepts_refused;    /* connections closed at once because descriptors had run out */
+	uint64_t queued;          /* bytes that wait on sockets of services */
+	uint64_t queued_max;      /* their bound, 0 = none */
+	uint64_t closed_full;     /* sockets closed because their queue was full */
+	uint64_t refused;         /* writes refused for the same reason */
+	uint64_t accepts_refused; /* connections closed at once: descriptors had run out */
 };
 /* Fills all but the number of sockets. */
 void limits_get_stats(struct net_stats *ret);

@@ -66,7 +66,8 @@ static int listen_fd(const struct addr *a, int backlog)
 	return r;
 }
 
-/* Returns a descriptor, or -errno and in *ret_why what getaddrinfo says about it (NULL: nothing). */
+/* Returns a descriptor, or -errno and in *ret_why what getaddrinfo says about it (NULL:
+ * nothing). */
 static int listen_text(const struct addr_text *t, int backlog, const char **ret_why)
 {
 	cleanup(mem_freep) struct addr_list *list = NULL;
@@ -89,12 +90,13 @@ static int refuse(struct net_error *ret, const char *host, int port, int error, 
 
 	if (ret)
 		snprintf(ret->text, sizeof(ret->text), "listen %s: %s",
-			 addr_describe(host, port, where, sizeof(where)), why ? why : strerror(-error));
+			 addr_describe(host, port, where, sizeof(where)),
+			 why ? why : strerror(-error));
 	return error;
 }
 
-static int start_listen(uint32_t owner, const struct net_handler *h, void *ud, const char *host, int port,
-			int backlog, struct net_error *ret_error)
+static int start_listen(uint32_t owner, const struct net_handler *h, void *ud, const char *host,
+			int port, int backlog, struct net_error *ret_error)
 {
 	struct addr_text t;
 	const char *why = addr_split(host, port, &t);
@@ -125,13 +127,14 @@ static int start_listen(uint32_t owner, const struct net_handler *h, void *ud, c
 	return id;
 }
 
-int net_listen(uint32_t owner, const char *host, int port, int backlog, struct net_error *ret_error)
+int net_listen(uint32_t owner, const char *host, int port, int backlog,
+	       struct net_error *ret_error)
 {
 	return start_listen(owner, NULL, NULL, host, port, backlog, ret_error);
 }
 
-int net_listen_handler(const struct net_handler *h, void *ud, const char *host, int port, int backlog,
-		       struct net_error *ret_error)
+int net_listen_handler(const struct net_handler *h, void *ud, const char *host, int port,
+		       int backlog, struct net_error *ret_error)
 {
 	return start_listen(0, h, ud, host, port, backlog, ret_error);
 }

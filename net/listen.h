@@ -4,13 +4,14 @@
 #include <stdint.h>
 #include "net/net.h"
 
-/* Listens on host and port, or, with port < 0, on an address that host holds whole (addr.h). Returns
- * an id > 0, or -errno and fills *ret_error (may be NULL). Any thread. Connections come when `owner`
- * has called net_start. */
-int net_listen(uint32_t owner, const char *host, int port, int backlog, struct net_error *ret_error);
+/* Listens on host and port, or, with port < 0, on an address that host holds whole (addr.h).
+ * Returns an id > 0, or -errno and fills *ret_error (may be NULL). Any thread. Connections come
+ * when `owner` has called net_start. */
+int net_listen(uint32_t owner, const char *host, int port, int backlog,
+	       struct net_error *ret_error);
 /* The same for C code; it needs no start, and h->on_open says the real port. */
-int net_listen_handler(const struct net_handler *h, void *ud, const char *host, int port, int backlog,
-		       struct net_error *ret_error);
+int net_listen_handler(const struct net_handler *h, void *ud, const char *host, int port,
+		       int backlog, struct net_error *ret_error);
 /* Holds descriptors back for this listener: its connections are accepted when there are none left.
  * Those that are too many wait in place of being closed. Any thread. */
 void net_keep_descriptors(int listener);

@@ -59,7 +59,8 @@ void net_poll(uint64_t timeout_ns)
 	int n;
 
 	poller_enter();
-	/* a closure may have made a service runnable on this very worker: it must not wait for I/O */
+	/* a closure may have made a service runnable on this very worker: it must not wait for
+	 * I/O */
 	if (post_run())
 		timeout_ns = 0;
 	n = poller_wait(events, timeout_ns);

@@ -6,8 +6,8 @@
  * the scheduler.
  *
  * The loop runs on whichever thread holds the scheduler's poll right (core/sched/poll.h), normally
- * an idle worker. What is marked [loop] in this folder runs there, one at a time, so state that only
- * the loop touches needs no lock.
+ * an idle worker. What is marked [loop] in this folder runs there, one at a time, so state that
+ * only the loop touches needs no lock.
  */
 #include <stdint.h>
 

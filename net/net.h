@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The words of the socket server: all file descriptors of the node, one epoll set, one loop (loop.h).
+ * The words of the socket server: all file descriptors of the node, one epoll set, one loop
+ * (loop.h).
  *
- * A socket has an id: 31 bits, ever-increasing, its slot is the id modulo NET_SOCKETS_MAX, and an id
- * that is out of date is detected. Its owner is either a service, which gets PTYPE_SOCKET messages
- * (struct socket_message), or C code, whose functions the loop calls (struct net_handler): the links
- * to other nodes, and the control socket.
+ * A socket has an id: 31 bits, ever-increasing, its slot is the id modulo NET_SOCKETS_MAX, and an
+ * id that is out of date is detected. Its owner is either a service, which gets PTYPE_SOCKET
+ * messages (struct socket_message), or C code, whose functions the loop calls (struct net_handler):
+ * the links to other nodes, and the control socket.
  *
- * Programs that were written for skynet find its ids, states, events, priorities and warnings. We do
- * better where it leaks or gives up early: a socket whose owner is dead is closed when a message for
- * it cannot be delivered; a failed connect tries the next address of the name; a write queue has a
- * limit; a closed socket that cannot send its rest is given up after 60 s without progress.
+ * Programs that were written for skynet find its ids, states, events, priorities and warnings. We
+ * do better where it leaks or gives up early: a socket whose owner is dead is closed when a message
+ * for it cannot be delivered; a failed connect tries the next address of the name; a write queue
+ * has a limit; a closed socket that cannot send its rest is given up after 60 s without progress.
  *
  * Threads:   a socket's lock orders what happens to it, so one caller's requests and sends keep
  *            their order and no DATA follows CLOSE. Handlers are called without any lock and may
@@ -31,7 +32,7 @@ struct socket_message {
 	int type;
 	int id;
 	int ud;
-	char *buffer; /* DATA, UDP: payload_alloc'ed, the receiver frees it; else NULL and text follows */
+	char *buffer; /* DATA, UDP: payload_alloc'ed and the receiver's; else NULL, text follows */
 };
 
 enum {

@@ -74,7 +74,8 @@ int poller_init(void)
 	if (loop.epoll < 0)
 		return -errno;
 	loop.event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	r = loop.event < 0 ? -errno : poller_control(EPOLL_CTL_ADD, loop.event, EPOLLIN | EPOLLET, 0);
+	r = loop.event < 0 ? -errno
+			   : poller_control(EPOLL_CTL_ADD, loop.event, EPOLLIN | EPOLLET, 0);
 	if (r < 0)
 		poller_fini();
 	return r;
@@ -98,7 +99,8 @@ void poller_set_coarse(bool coarse)
 void poller_interrupt(void)
 {
 	if (atomic_exchange_explicit(&loop.state, INTERRUPTED, memory_order_acq_rel) == SLEEPING) {
-		/* I1. It cannot fail: the counter is reset by nobody, but 2^64 wake-ups are not reached */
+		/* I1. It cannot fail: the counter is reset by nobody, but 2^64 wake-ups are not
+		 * reached */
 		ssize_t n = write(loop.event, &(uint64_t){ 1 }, 8);
 
 		(void)n;
@@ -127,7 +129,8 @@ static int wait_events(struct epoll_event *events, uint64_t timeout_ns)
 		return epoll_wait(loop.epoll, events, POLLER_EVENTS_MAX, 0);
 	if (loop.coarse)
 		return wait_ms(events, timeout_ns);
-	n = epoll_pwait2(loop.epoll, events, POLLER_EVENTS_MAX, timeout_ns == UINT64_MAX ? NULL : &ts, NULL);
+	n = epoll_pwait2(loop.epoll, events, POLLER_EVENTS_MAX,
+			 timeout_ns == UINT64_MAX ? NULL : &ts, NULL);
 	/* EPERM is what old container sandboxes say to calls they do not know */
 	if (n < 0 && (errno == ENOSYS || errno == EPERM)) {
 		loop.coarse = true;

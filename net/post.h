@@ -10,7 +10,8 @@ void post_or_discard(void (*f)(void *arg), void *arg, void (*discard)(void *arg)
 
 /* [loop] Runs what was posted until now. Returns false when there was nothing. */
 bool post_run_once(void);
-/* [loop] Runs also what these closures post, within bounds. Returns false when there was nothing. */
+/* [loop] Runs also what these closures post, within bounds. Returns false when there was
+ * nothing. */
 bool post_run(void);
 /* Discards everything. After the loop has ended. */
 void post_fini(void);

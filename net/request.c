@@ -23,7 +23,8 @@
 #include "net/socket.h"
 #include "net/watch.h"
 
-/* Starts it. NULL and in *ret_text what CONNECT shall say (NULL: nothing yet); or why it cannot be. */
+/* Starts it. NULL and in *ret_text what CONNECT shall say (NULL: nothing yet); or why it cannot
+ * be. */
 static const char *activate(struct socket *s, const char **ret_text)
 {
 	*ret_text = "start";
@@ -41,7 +42,8 @@ static const char *activate(struct socket *s, const char **ret_text)
 		return s->closing ? "invalid socket" : s->eof ? "socket closed" : NULL;
 	case STATE_RESOLVING:
 	case STATE_CONNECTING:
-		*ret_text = NULL; /* only its new owner is noted; CONNECT comes when it is connected */
+		/* only its new owner is noted; CONNECT comes when it is connected */
+		*ret_text = NULL;
 		return NULL;
 	default:
 		return "invalid socket";

@@ -22,7 +22,8 @@ int net_bind(uint32_t owner, int fd);
 
 /* ---- for all owners ---- */
 
-/* Closes when what waits has been written: SOCKET_CLOSE comes at once, a C owner hears nothing more. */
+/* Closes when what waits has been written: SOCKET_CLOSE comes at once, a C owner hears nothing
+ * more. */
 void net_close(int id);
 /* The same, and what waits is dropped. */
 void net_shutdown(int id);

@@ -2,14 +2,16 @@
 /*
  * Descriptors that are held back for the day when there are none left.
  *
- *   the last few numbers     sockets of services do not get them: a flood of clients leaves room for
- *                            links, files and the control socket
- *   accept                   given up for a moment, to accept and close what waits at a listener
- *   kept                     for the control socket, for a service may open files until nothing is left. A
- *                            connection that took one gives it back by dup3 in place of a close, so that
- *                            nobody can be quicker
+ *   the last few numbers   Sockets of services do not get them: a flood of clients leaves room for
+ *                          links, files and the control socket.
+ *   accept                 One is given up for a moment, to accept and close what waits at a
+ *                          listener.
+ *   kept                   These are for the control socket, for a service may open files until
+ *                          nothing is left. A connection that took one gives it back by dup3 in
+ *                          place of a close, so that nobody can be quicker.
  *
- * Threads:   any; the lock is held for a few system calls at most. Locks: a socket's, then this one.
+ * Threads:   any; the lock is held for a few system calls at most, and may be taken while a socket's
+ *            lock is held.
  */
 #include "net/reserve.h"
 
@@ -63,7 +65,8 @@ static int read_ceiling(void)
 bool reserve_is_held_back(int fd)
 {
 	/* the limit may have been raised since */
-	return unlikely(fd >= atomic_load_explicit(&ceiling, memory_order_relaxed)) && fd >= read_ceiling();
+	return unlikely(fd >= atomic_load_explicit(&ceiling, memory_order_relaxed)) &&
+	       fd >= read_ceiling();
 }
 
 bool reserve_take(void)

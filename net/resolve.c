@@ -42,8 +42,10 @@ static struct {
 	pthread_t thread[THREADS_MAX];
 } resolver = { .lock = LOCK_INIT(resolver), .asked = PTHREAD_COND_INITIALIZER };
 
-/* getaddrinfo, and RFC 6761 6.3: "localhost" is the loopback address, also on a host without /etc/hosts. */
-static int look_up(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **ret)
+/* getaddrinfo, and RFC 6761 6.3: "localhost" is the loopback address, also on a host without
+ * /etc/hosts. */
+static int look_up(const char *host, const char *port, const struct addrinfo *hints,
+		   struct addrinfo **ret)
 {
 	int r = getaddrinfo(host, port, hints, ret);
 

@@ -6,8 +6,8 @@
  *   high  [####....] -> [........] -> [........]      offset: what of the very first item is sent
  *   low   [........] -> [........]
  *
- * An item is one payload buffer; the message header in front of it (core/actor/msg.h) is the list node,
- * so queueing allocates nothing. Items are never interleaved: a low item that was sent in
+ * An item is one payload buffer; the message header in front of it (core/actor/msg.h) is the list
+ * node, so queueing allocates nothing. Items are never interleaved: a low item that was sent in
  * part moves to the head of high, so `offset` always speaks of the head of high.
  *
  * Threads:   none; the socket's lock guards it. Pure: no descriptor, no clock.
@@ -36,7 +36,8 @@ struct sendq {
 
 #define SENDQ_WARNING (UINT64_C(1) << 20)
 
-/* What an item of so many bytes costs: the allocation with its header. A flood of single bytes is not cheap. */
+/* What an item of so many bytes costs: the allocation with its header. A flood of single bytes is
+ * not cheap. */
 static inline uint64_t sendq_cost(uint64_t size)
 {
 	return sizeof(struct msg) + ((size + 15) & ~UINT64_C(15));
@@ -50,7 +51,8 @@ static inline bool sendq_empty(const struct sendq *q)
 {
 	return !q->bytes;
 }
-/* What is to be written next, in order: fills at most max entries, gives their number. */
+/* What is to be written next, in order: fills at most max entries, returns their
+ * number. */
 int sendq_gather(const struct sendq *q, struct iovec *ret_iov, int max);
 /* The kernel took n bytes of what was gathered. */
 void sendq_sent(struct sendq *q, size_t n);
@@ -60,7 +62,8 @@ void sendq_clear(struct sendq *q);
 /* To be asked after a push behind waiting data: KiB queued, rounded up, when the owner must be
  * warned (first at 1 MiB, then at 2, 4, 8 ...), else 0. */
 unsigned sendq_warning(struct sendq *q);
-/* To be asked when a push was refused: true once until the queue ran empty, when the owner must be warned. */
+/* To be asked when a push was refused: true once until the queue ran empty, when the owner must be
+ * warned. */
 bool sendq_refused(struct sendq *q);
 /* To be asked when the queue ran empty: true when a warning is to be taken back. */
 bool sendq_calm(struct sendq *q);

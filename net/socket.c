@@ -35,7 +35,8 @@ static struct {
 
 static struct socket *slot_peek(unsigned slot)
 {
-	struct socket *c = atomic_load_explicit(&table.chunk[slot / CHUNK], memory_order_acquire); /* T2 */
+	struct socket *c =
+		atomic_load_explicit(&table.chunk[slot / CHUNK], memory_order_acquire); /* T2 */
 
 	return c ? &c[slot % CHUNK] : NULL;
 }
@@ -61,8 +62,8 @@ static struct socket *find_free_locked(int *ret_id)
 		struct socket *s = slot_get((unsigned)id % NET_SOCKETS_MAX);
 
 		table.next_id = id == INT32_MAX ? 1 : id + 1;
-		/* relaxed: only creation makes a slot busy, and we hold its lock; who frees it keeps
-		 * the socket's lock until he is done */
+		/* relaxed: only creation makes a slot busy, and we hold its lock; who frees it
+		 * keeps the socket's lock until he is done */
 		if (atomic_load_explicit(&s->id, memory_order_relaxed) == 0) {
 			*ret_id = id;
 			return s;

@@ -86,8 +86,8 @@ struct socket {
 	uint64_t closed_ns;  /* when it began to close */
 	uint64_t complained_ns; /* when a listener last told of a failed accept */
 	uint32_t read_size;  /* the next read buffer, adapts */
-	uint32_t since_mark; /* what the messages for the owner cost since the last that was marked */
-	unsigned marks;      /* marked messages not taken yet by the owner: MARKS_MAX stop the reading */
+	uint32_t since_mark; /* what the owner's messages cost since the last that was marked */
+	unsigned marks;      /* marked messages that the owner has not taken, up to MARKS_MAX */
 	struct addr_list *to; /* where a connect may go */
 	struct unixpath path; /* of a listener */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What epoll watches a socket for follows from its state and flags alone: whoever changes these calls
- * watch(), which compares and asks the kernel only for a difference. */
+/* What epoll watches a socket for follows from its state and flags alone: whoever changes these
+ * calls watch(), which compares and asks the kernel only for a difference. */
 #include "net/watch.h"
 
 #include "core/log/log.h"
@@ -29,8 +29,8 @@ static uint32_t wanted_events(const struct socket *s)
 	}
 }
 
-/* A socket that waits for nothing is taken out of epoll: an error or hang-up would be reported in every
- * turn, level-triggered as it is, and nobody would take it. */
+/* A socket that waits for nothing is taken out of epoll: an error or hang-up would be reported in
+ * every turn, level-triggered as it is, and nobody would take it. */
 int watch(struct socket *s)
 {
 	uint32_t events = wanted_events(s);

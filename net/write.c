@@ -46,7 +46,8 @@ static ssize_t write_some(struct socket *s, const struct iovec *iov, int n)
 		if (s->is_socket && iov->iov_len && fault(short_write)) {
 			r = send(s->fd, iov->iov_base, 1, MSG_NOSIGNAL);
 		} else if (s->is_socket) {
-			struct msghdr m = { .msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n };
+			struct msghdr m = { .msg_iov = (struct iovec *)iov,
+					    .msg_iovlen = (size_t)n };
 
 			r = n == 1 ? send(s->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
 				   : sendmsg(s->fd, &m, MSG_NOSIGNAL);
@@ -133,7 +134,8 @@ static void say_closed(struct socket *s, const char *what)
 	if (s->fd >= 0)
 		socket_address(s, true, peer, sizeof(peer));
 	log_printf(LOG_LEVEL_WARNING, s->owner,
-		   "socket %d (%s) is closed: %s, its peer does not read (%llu such sockets so far)",
+		   "socket %d (%s) is closed: %s, its peer does not read "
+		   "(%llu such sockets so far)",
 		   socket_id(s), peer, what, (unsigned long long)so_far);
 }
 
@@ -199,7 +201,8 @@ static bool may_write_now(const struct socket *s)
 	return s->state == STATE_OPEN && sendq_empty(&s->out);
 }
 
-/* Takes the payload unless it gives false: then the rest from *sent on must be queued. */
+/* Returns true and takes the payload, or returns false: then the rest from *ret_sent on must be
+ * queued. */
 static bool write_now(struct socket *s, void *payload, size_t size, size_t *ret_sent)
 {
 	ssize_t r = write_some(s, &(struct iovec){ payload, size }, 1);

@@ -32,8 +32,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 			addr_format(&a, out, sizeof(out));
 			check(addr_port(&a) == t.port);
 			if (a.any.sa_family == AF_INET6) {
-				/* formatted without brackets, so host and port go separately; the zone is lost */
-				check(!addr_split(addr_format_ip(&a, again, sizeof(again)), t.port, &back));
+				/* formatted without brackets, so host and port go separately; the
+				 * zone is lost */
+				check(!addr_split(addr_format_ip(&a, again, sizeof(again)), t.port,
+						  &back));
 			} else {
 				check(!addr_split(out, -1, &back));
 				check(addr_numeric(&back, &b));

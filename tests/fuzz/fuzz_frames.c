@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Frames of skynet.netpack: a stream that arrives in pieces of any size, mixed with another's, gives the same frames
- * as one that arrives at once. First byte: how it is cut, and, in its highest bit, whether lengths have 32 bits. */
+/* Frames of skynet.netpack: a stream that arrives in pieces of any size, mixed with another's,
+ * gives the same frames as one that arrives at once. First byte: how it is cut, and, in its highest
+ * bit, whether lengths have 32 bits. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The texts of a gate in C: whatever they are, what comes out is within its limits, and a command that was understood is understood
- * again from what came out. */
+/* The texts of a gate in C: whatever they are, what comes out is within its limits, and a command
+ * that was understood is understood again from what came out. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +24,8 @@ static void check_setup(const char *args)
 	if (gate_parse_setup(args, &s))
 		return;
 	check(s.max >= 1 && s.type > 0 && strlen(s.bind) <= GATE_WORD_MAX && strrchr(s.bind, ':'));
-	snprintf(text, sizeof(text), "%s %s %s %u %u", s.large ? "L" : "S", s.watchdog[0] ? s.watchdog : "!", s.bind, s.type,
+	snprintf(text, sizeof(text), "%s %s %s %u %u", s.large ? "L" : "S",
+		 s.watchdog[0] ? s.watchdog : "!", s.bind, s.type,
 		 s.max);
 	check(!gate_parse_setup(text, &again) && again.max == s.max && again.type == s.type &&
 	      strcmp(again.bind, s.bind) == 0);
@@ -41,7 +42,8 @@ static void check_command(const char *bytes, size_t n)
 		return;
 	snprintf(text, sizeof(text), "forward %d :%x :%x", c.id, c.agent, c.client);
 	again = gate_parse_command(text, strlen(text));
-	check(again.verb == GATE_FORWARD && again.id == c.id && again.agent == c.agent && again.client == c.client);
+	check(again.verb == GATE_FORWARD && again.id == c.id && again.agent == c.agent &&
+	      again.client == c.client);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)

@@ -49,7 +49,8 @@ static uint8_t next(struct input *in)
 	return *in->p++;
 }
 
-/* A block that begins with bytes of the input; long ones repeat two of them. Gives it to the model, too. */
+/* A block that begins with bytes of the input; long ones repeat two of them. Gives it to the model,
+ * too. */
 static char *arrival(struct input *in, size_t *ret_size)
 {
 	size_t size = next(in);
@@ -124,7 +125,9 @@ static void push(lua_State *L, struct input *in)
 /* A packet takes the short way, or the long one when something is to be decided about it. */
 static void deliver(lua_State *L, char *block, size_t n)
 {
-	struct socket_message head = { .type = SOCKET_DATA, .id = ID, .ud = (int)n, .buffer = block };
+	struct socket_message head = {
+		.type = SOCKET_DATA, .id = ID, .ud = (int)n, .buffer = block
+	};
 	struct msg *m = msg_create(sizeof(head));
 
 	memcpy(msg_payload(m), &head, sizeof(head));
@@ -171,9 +174,10 @@ static void end_wait(lua_State *L, lua_State *co, bool wanted)
 	check(lua_toboolean(co, -1) == wanted);
 }
 
-/* Packets come until the task that waits is woken, or is told that nothing comes any more. `there` says of the
- * model what the task waits for: it is on top. */
-static void wait_for(lua_State *L, struct input *in, bool (*there)(const void *arg), const void *arg)
+/* Packets come until the task that waits is woken, or is told that nothing comes any more. `there`
+ * says of the model what the task waits for: it is on top. */
+static void wait_for(lua_State *L, struct input *in, bool (*there)(const void *arg),
+		     const void *arg)
 {
 	lua_State *co = begin_to_wait(L);
 	unsigned packets = next(in) % 4;

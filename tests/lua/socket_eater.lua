@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- A service whose memory is full to the last byte when an event of its socket comes, and free a while later.
+-- A service whose memory is full to the last byte when an event of its socket comes, and free a
+-- while later.
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 

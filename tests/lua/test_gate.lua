@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- snax.gateserver (lua-net.md 2.5) and the service gate (2.6): this service is the clients, the watchdog and an agent.
+-- snax.gateserver and the service gate: this service is the clients, the
+-- watchdog and an agent.
 local skynet = require "skynet"
 
 local mode = ...

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The gate in C (lua-net.md 2.4): this service is its watchdog, an agent and the clients.
+-- The gate in C: this service is its watchdog, an agent and the clients.
 local skynet = require "skynet"
 require "skynet.manager"
 local socket = require "skynet.socket"
@@ -47,7 +47,7 @@ end
 
 local me = skynet.address(skynet.self())
 
--- Takes the first text of the gate that matches; gives its captures.
+-- Takes the first text of the gate that matches; returns its captures.
 local function told(gate, pattern)
 	return table.unpack(tap.until_true(pattern, function()
 		for i, t in ipairs(texts) do

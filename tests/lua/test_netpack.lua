@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- skynet.netpack (lua-net.md 2.3): this service holds both ends of its connections, and what filter says is recorded.
+-- skynet.netpack: this service holds both ends of its connections, and what filter
+-- says is recorded.
 local skynet = require "skynet"
 local netpack = require "skynet.netpack"
 local driver = require "skynet.socketdriver"

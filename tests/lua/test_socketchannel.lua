@@ -1,11 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- skynet.socketchannel (lua-net.md 2.1): order mode, session mode, failures, auth, backups, against servers in this service.
+-- skynet.socketchannel: order mode, session mode, failures, auth, backups, against
+-- servers in this service.
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 local socketchannel = require "skynet.socketchannel"
 local tap = require "tap"
 
--- A server whose connections run f(fd, number). Gives its port and a table: .count, .stop().
+-- A server whose connections run f(fd, number). Returns its port and a table: .count, .stop().
 local function serve(f, port)
 	local server = { count = 0, fds = {} }
 	local lid, _, real = socket.listen("127.0.0.1", port or 0)
@@ -331,7 +332,8 @@ tap.run {
 			calls[#calls + 1] = over
 		end }
 		local block = ("x"):rep(256 * 1024)
-		-- more than another socket may have waiting: a burst of the program's own is no attack
+		-- more than another socket may have waiting: a burst of the program's own is no
+		-- attack
 		for _ = 1, 120 do
 			c:request(block)
 		end

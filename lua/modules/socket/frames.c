@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* See frames.h. A socket is known only while a frame of it is unfinished, so an idle one costs nothing. */
+/* See frames.h. A socket is known only while a frame of it is unfinished, so an idle one costs
+ * nothing. */
 #include "lua/modules/socket/frames.h"
 
 #include <string.h>
@@ -136,7 +137,8 @@ static size_t take_whole(struct frames *f, int id, const uint8_t *p, size_t n)
 	return at;
 }
 
-/* Adds to the unfinished frame; returns how many bytes it took. One that is too large takes no more than its head. */
+/* Adds to the unfinished frame; returns how many bytes it took. One that is too large takes no more
+ * than its head. */
 static size_t fill(const struct frames *f, struct partial *p, const uint8_t *data, size_t n)
 {
 	unsigned head = head_size(f);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Cuts the byte streams of many sockets into frames: a big-endian length, of 16 bits, or of 32 if the owner says so, and so
- * many bytes (lua-net.md 2.3, 2.4).
+ * Cuts the byte streams of many sockets into frames: a big-endian length, of 16 bits, or of 32 if
+ * the owner says so, and so many bytes.
  *
  * Threads:   none of its own; its owner's.
- * Ownership: frames are payload_alloc'ed; frames_pop gives them away, frames_fini frees the rest.
- * Limits:    FRAME_MAX bytes of one unfinished frame a socket, FRAME_LARGE_MAX with 32 bits, allocated as they come; whole
- *            frames as many as arrived.
+ * Ownership: frames are payload_alloc'ed; frames_pop hands them over, frames_fini frees the rest.
+ * Limits:    FRAME_MAX bytes of one unfinished frame a socket, FRAME_LARGE_MAX with 32 bits,
+ *            allocated as they come; whole frames as many as arrived.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,8 +46,8 @@ struct frames {
 	unsigned first, count, capacity;
 };
 
-/* Bytes of a socket arrived; they stay the caller's. false: they announce a frame over the limit, so the socket is of no use
- * any more; what was whole before it can still be popped. */
+/* Bytes of a socket arrived; they stay the caller's. false: they announce a frame over the limit,
+ * so the socket is of no use any more; what was whole before it can still be popped. */
 bool frames_feed(struct frames *f, int id, const void *data, size_t n);
 bool frames_pop(struct frames *f, struct frame *ret);
 /* The socket ended: what is unfinished is lost. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See gate.h. A connection is told to the watchdog and read only after `start`; its frames go to its agent, else to the
- * broker, else, as text, to the watchdog. Whole frames travel without a copy: what frames.c cut is the payload.
+ * See gate.h. A connection is told to the watchdog and read only after `start`; its frames go to
+ * its agent, else to the broker, else, as text, to the watchdog. Whole frames travel without a
+ * copy: what frames.c cut is the payload.
  *
- * Ours differs where the original leaks or stalls: a connection that the peer closed is closed here too, and a length that cannot
- * be a frame ends its connection. A request (a session that waits) to the gate is answered with an error.
+ * Ours differs where the original leaks or stalls: a connection that the peer closed is closed here
+ * too, and a length that cannot be a frame ends its connection. A request (a session that waits) to
+ * the gate is answered with an error.
  *
  * Threads:   the service's own; nothing is shared.
  * Limits:    gate_setup.max connections, frames of FRAME_LARGE_MAX bytes.
@@ -113,7 +115,8 @@ static void tell_watchdog(struct gate *g, int session, const void *text, size_t 
 static void tell_open(struct gate *g, int id, const char *peer, size_t size)
 {
 	char text[64 + PEER_MAX];
-	int n = snprintf(text, sizeof(text), "%d open %d %.*s:0", id, id, (int)(size < PEER_MAX ? size : PEER_MAX), peer);
+	int n = snprintf(text, sizeof(text), "%d open %d %.*s:0", id, id,
+			 (int)(size < PEER_MAX ? size : PEER_MAX), peer);
 
 	tell_watchdog(g, 0, text, (size_t)n);
 }
@@ -140,7 +143,8 @@ static void tell_data(struct gate *g, const struct frame *f)
 	mem_free(text);
 }
 
-/* Takes the frame. Its session is no request's, so that it did not arrive is told to nobody but the log. */
+/* Takes the frame. Its session is no request's, so that it did not arrive is told to nobody but the
+ * log. */
 static void give(struct gate *g, const struct frame *f)
 {
 	const struct client *c = find(g, f->id);
@@ -154,7 +158,8 @@ static void give(struct gate *g, const struct frame *f)
 		post(g, m, f->id, g->type, g->broker[0] ? 0 : c->client);
 		m->dest = c->agent;
 		if ((g->broker[0] ? service_send_name(g->broker, m) : service_send(m)) != SEND_OK)
-			service_log(g->s, LOG_LEVEL_INFO, "Drop a frame of %d: nobody is there for it", f->id);
+			service_log(g->s, LOG_LEVEL_INFO, "Drop a frame of %d: nobody is there for it",
+				    f->id);
 	} else {
 		tell_data(g, f);
 		payload_free(f->data);
@@ -261,7 +266,8 @@ static void run_command(struct gate *g, const char *text, size_t size)
 		g->listener = NO_LISTENER;
 		break;
 	case GATE_UNKNOWN:
-		service_log(g->s, LOG_LEVEL_WARNING, "[gate] Unknown command : %.*s", (int)(size < 200 ? size : 200), text);
+		service_log(g->s, LOG_LEVEL_WARNING, "[gate] Unknown command : %.*s",
+			    (int)(size < 200 ? size : 200), text);
 		break;
 	}
 }
@@ -279,9 +285,11 @@ static void write_client(struct gate *g, struct msg *m)
 	}
 	id = little_get32(payload + m->size - 4);
 	if (id <= INT32_MAX && find(g, (int)id)) {
-		(void)net_send((int)id, payload, m->size - 4); /* a full queue ends the connection, which is told */
+		/* a full queue ends the connection, which is told */
+		(void)net_send((int)id, payload, m->size - 4);
 	} else {
-		service_log(g->s, LOG_LEVEL_WARNING, "Invalid client id %d from %x", (int)id, m->source);
+		service_log(g->s, LOG_LEVEL_WARNING, "Invalid client id %d from %x", (int)id,
+			    m->source);
 		msg_destroy(m);
 	}
 }
@@ -371,7 +379,9 @@ static void release(void *instance)
 
 void gate_init(void)
 {
-	static const struct module module = { .name = "gate", .create = create, .init = init, .release = release };
+	static const struct module module = {
+		.name = "gate", .create = create, .init = init, .release = release
+	};
 
 	module_add(&module);
 }

@@ -38,7 +38,8 @@ static bool number(const char *word, unsigned base, uint64_t max, uint64_t *ret)
 	uint64_t v = 0;
 
 	for (const char *p = word; *p; p++) {
-		unsigned digit = (unsigned)(*p >= '0' && *p <= '9' ? *p - '0' : (*p | 0x20) - 'a' + 10);
+		bool decimal = *p >= '0' && *p <= '9';
+		unsigned digit = (unsigned)(decimal ? *p - '0' : (*p | 0x20) - 'a' + 10);
 
 		if (digit >= base || (*p > '9' && (*p | 0x20) < 'a'))
 			return false;
@@ -132,8 +133,8 @@ struct gate_command gate_parse_command(const char *text, size_t n)
 		c.verb = GATE_START;
 	} else if (strcmp(verb, "kick") == 0 && take_id(&w, &c.id)) {
 		c.verb = GATE_KICK;
-	} else if (strcmp(verb, "forward") == 0 && take_id(&w, &c.id) && take_handle(&w, &c.agent) &&
-		   take_handle(&w, &c.client)) {
+	} else if (strcmp(verb, "forward") == 0 && take_id(&w, &c.id) &&
+		   take_handle(&w, &c.agent) && take_handle(&w, &c.client)) {
 		c.verb = GATE_FORWARD;
 	} else if (strcmp(verb, "close") == 0) {
 		c.verb = GATE_CLOSE;

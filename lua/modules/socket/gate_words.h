@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The texts that a gate in C is told (lua-net.md 2.4), as values: how it is launched, and its commands.
+ * The texts that a gate in C is told, as values: how it is launched, and its
+ * commands.
  *
  * Threads:   none of its own; the functions are pure.
  * Ownership: texts in the results point into what was parsed.

@@ -128,7 +128,8 @@ static void wake(struct inbox *in, bool got)
 
 enum verdict { FITS, PAUSE, OVERFLOW };
 
-/* What is to be done when the buffer holds `size` bytes. Whoever asks for a number of bytes knows what he does. */
+/* What is to be done when the buffer holds `size` bytes. Whoever asks for a number of bytes knows
+ * what he does. */
 static enum verdict judge(const struct inbox *in, size_t size)
 {
 	bool waits = somebody_waits(in);
@@ -188,7 +189,8 @@ static int l_attach(lua_State *L)
 	struct host *h = host_of(L);
 	struct inbox *old;
 
-	luaL_argcheck(L, !in->host && id > 0 && id <= INT32_MAX, 2, "not an id, or the buffer has one");
+	luaL_argcheck(L, !in->host, 1, "the buffer has an inbox");
+	luaL_argcheck(L, id > 0 && id <= INT32_MAX, 2, "not an id");
 	if ((old = find(h, (int)id)))
 		detach(old);
 	h->inboxes = make_room(h->inboxes);
@@ -206,8 +208,8 @@ static int l_detach(lua_State *L)
 	return 0;
 }
 
-/* feed(buffer, block, size) -> nil, or what is to be done: "pause", "overflow"; bytes in the buffer, and what it may
- * hold. The long way of a packet. */
+/* feed(buffer, block, size) -> nil, or what is to be done: "pause", "overflow"; bytes in the
+ * buffer, and what it may hold. The long way of a packet. */
 static int l_feed(lua_State *L)
 {
 	static const char *const names[] = { [PAUSE] = "pause", [OVERFLOW] = "overflow" };
@@ -297,8 +299,8 @@ static int awaited(lua_State *L, int status, lua_KContext ctx)
 	return 1;
 }
 
-/* await(buffer, need) -> true when the buffer holds it, false: the wait ended otherwise. need: a separator; a number
- * of bytes, 0 for any news, less for the end; true for whatever comes. */
+/* await(buffer, need) -> true when the buffer holds it, false: the wait ended otherwise. need: a
+ * separator; a number of bytes, 0 for any news, less for the end; true for whatever comes. */
 static int l_await(lua_State *L)
 {
 	struct task *t = task_blocking(L, "wait");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * skynet.netpack (lua-net.md 2.3): what a gate does with the socket messages of its clients, over frames.h.
+ * skynet.netpack: what a gate does with the socket messages of its clients, over
+ * frames.h.
  *
  * The queue is a userdata; the contract hands it in and out with each message, nil at first.
  */
@@ -51,7 +52,8 @@ static int on_data(lua_State *L, struct frames *f, const struct socket_message *
 {
 	struct frame frame;
 
-	(void)frames_feed(f, m->id, m->buffer, (size_t)m->ud); /* 16 bits hold no length over the limit */
+	/* 16 bits hold no length over the limit */
+	(void)frames_feed(f, m->id, m->buffer, (size_t)m->ud);
 	payload_free(m->buffer);
 	if (f->count == 0)
 		return 1;
@@ -127,7 +129,8 @@ static int l_pop(lua_State *L)
 	return push_frame(L, &frame);
 }
 
-/* pack(string) or pack(data, size) -> data with its length in front, size. The source stays the caller's. */
+/* pack(string) or pack(data, size) -> data with its length in front, size. The source stays the
+ * caller's. */
 static int l_pack(lua_State *L)
 {
 	const char *data;
@@ -179,9 +182,10 @@ static int l_clear(lua_State *L)
 
 int luaopen_skynet_netpack(lua_State *L)
 {
-	static const luaL_Reg functions[] = { { "filter", l_filter },     { "pop", l_pop },
-					      { "pack", l_pack },         { "tostring", l_tostring },
-					      { "clear", l_clear },       { NULL, NULL } };
+	static const luaL_Reg functions[] = {
+		{ "filter", l_filter },     { "pop", l_pop },     { "pack", l_pack },
+		{ "tostring", l_tostring }, { "clear", l_clear }, { NULL, NULL },
+	};
 
 	luaL_newlib(L, functions);
 	return 1;

@@ -60,7 +60,7 @@ static void grow(struct sockbuf *b)
 	b->capacity *= 2;
 }
 
-/* Into the room behind the first chunk, as much as goes; gives how much. */
+/* Into the room behind the first chunk, as much as goes; returns how much. */
 static size_t fill(struct sockbuf *b, const char *data, size_t n)
 {
 	struct sockbuf_chunk *c = chunk_at(b, 0);
@@ -198,7 +198,7 @@ static void begin_scan(struct sockbuf *b, const char *sep, size_t n)
 
 bool sockbuf_find(struct sockbuf *b, const char *sep, size_t n, size_t *ret_at)
 {
-	b->room = 0; /* nobody expects a number of bytes any more; and what was searched must not grow */
+	b->room = 0; /* nobody expects a number any more, and what was searched must not grow */
 	begin_scan(b, sep, n);
 	while (b->scan.chunk < b->count) {
 		const struct sockbuf_chunk *c = chunk_at(b, b->scan.chunk);

@@ -6,8 +6,9 @@
  *   ring:  | chunk | chunk | chunk |      a used up chunk is freed
  *               ^ offset: read up to here
  *
- * Bytes are not moved, but for a reader that waits for a large number of them: then what comes is put together while
- * the rest is on its way, so that when the last byte is there one copy makes the reader's string.
+ * Bytes are not moved, but for a reader that waits for a large number of them: then what comes is
+ * put together while the rest is on its way, so that when the last byte is there one copy makes the
+ * reader's string.
  *
  * A search remembers how far it came, so a long line that arrives in many pieces is looked at once.
  *
@@ -53,8 +54,8 @@ void sockbuf_init(struct sockbuf *b);
 void sockbuf_clear(struct sockbuf *b);
 /* Appends; nothing when n is 0. */
 void sockbuf_push(struct sockbuf *b, void *payload_take, size_t n);
-/* A reader waits for n > size bytes. Prepares for that if n is large and some of it is there; a number that a
- * peer only talks of costs nothing. */
+/* A reader waits for n > size bytes. Prepares for that if n is large and some of it is there; a
+ * number that a peer only talks of costs nothing. */
 void sockbuf_expect(struct sockbuf *b, size_t n);
 /* Puts all bytes, size > 0, into one piece with room for n > size. */
 void sockbuf_gather(struct sockbuf *b, size_t n);

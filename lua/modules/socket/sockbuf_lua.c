@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The buffer functions of skynet.socketdriver. Programs that were written for it hand a table `pool`
- * to each; our buffer keeps its chunks by itself and ignores it, except that readline without one
- * only tests.
+ * The buffer functions of skynet.socketdriver. Programs that were written for it hand a table
+ * `pool` to each; our buffer keeps its chunks by itself and ignores it, except that readline
+ * without one only tests.
  *
  * A buffer is known by its magic word instead of its metatable, whose look-up by name would cost
  * more than the work itself. What skynet.socket does with a buffer besides is in inbox.c.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* The receive buffer as Lua sees it: the buffer functions of skynet.socketdriver. For this folder only. */
+/* The receive buffer as Lua sees it: the buffer functions of skynet.socketdriver. For this folder
+ * only. */
 #include <lua.h>
 #include <lauxlib.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * skynet.socketdriver (lua-net.md 1.5): the socket server as Lua services see it. Nothing here
+ * skynet.socketdriver: the socket server as Lua services see it. Nothing here
  * waits; what comes of it arrives as messages, which `unpack` takes apart. The buffer functions are
  * in sockbuf_lua.c.
  *
@@ -63,8 +63,8 @@ static int l_unpack(lua_State *L)
 	return 4;
 }
 
-/* receive(message, size): unpack for who passes the block on at once to a function of ours (push, feed, drop): then it is
- * not lost when memory ends on the way. */
+/* receive(message, size): unpack for who passes the block on at once to a function of ours (push,
+ * feed, drop): then it is not lost when memory ends on the way. */
 static int l_receive(lua_State *L)
 {
 	struct socket_message *m = lua_touserdata(L, 1);
@@ -286,8 +286,8 @@ static int l_lsend(lua_State *L)
 
 static const char *const policy_names[] = {"close", "error", NULL};
 
-/* writelimit(id [, bytes [, policy]]) -> bytes, policy, or false: no such socket. bytes nil = as it is, 0 = the
- * node's. */
+/* writelimit(id [, bytes [, policy]]) -> bytes, policy, or false: no such socket. bytes nil = as it
+ * is, 0 = the node's. */
 static int l_writelimit(lua_State *L)
 {
 	int id = id_at(L, 1);

@@ -8,5 +8,6 @@
 /* The module. */
 int luaopen_skynet_socketdriver(lua_State *L);
 
-/* Before the first service is launched: the host hears what becomes of the bytes that a message brought. */
+/* Before the first service is launched: the host hears what becomes of the bytes that a message
+ * brought. */
 void socketdriver_init(void);

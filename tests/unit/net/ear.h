@@ -31,7 +31,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t heard = PTHREAD_COND_INITIALIZER;
 static struct ear *being_born; /* init runs on the launching thread */
 
-static inline int on_message(struct service *s, void *ud, int type, int session, uint32_t source, const void *msg,
+static inline int on_message(struct service *s, void *ud, int type, int session, uint32_t source,
+			     const void *msg,
 		      size_t size)
 {
 	const struct socket_message *m = msg;
@@ -107,7 +108,7 @@ static inline struct event *ear_next(struct ear *ear, unsigned patience_ms)
 	return e;
 }
 
-/* The next message must be this one (text NULL: any). Gives ud. */
+/* The next message must be this one (text NULL: any). Returns ud. */
 static inline int expect(struct ear *ear, int type, int id, const char *text)
 {
 	struct event *e = ear_next(ear, 20000);
@@ -116,7 +117,8 @@ static inline int expect(struct ear *ear, int type, int id, const char *text)
 	if (!e)
 		fail_msg("no message of type %d for socket %d", type, id);
 	if (e->type != type || (id && e->id != id))
-		fail_msg("type %d id %d \"%s\" instead of type %d id %d", e->type, e->id, e->text, type, id);
+		fail_msg("type %d id %d \"%s\" instead of type %d id %d", e->type, e->id, e->text,
+			 type, id);
 	if (text)
 		assert_string_equal(e->data ? e->data : e->text, text);
 	ud = e->ud;
@@ -144,7 +146,8 @@ static inline void ear_end(struct ear *ear)
 /* A service that is kept in its first callback until `gate` opens, so that its mail piles up. */
 static atomic_bool gate;
 
-static inline int on_message_blocked(struct service *s, void *ud, int type, int session, uint32_t source,
+static inline int on_message_blocked(struct service *s, void *ud, int type, int session,
+			      uint32_t source,
 			      const void *msg, size_t size)
 {
 	if (type == PTYPE_TEXT)
@@ -187,7 +190,7 @@ static inline int teardown(void **state)
 	return 0;
 }
 
-/* A started listener of the service; gives its port. */
+/* A started listener of the service; returns its port. */
 static inline int listen_started(struct ear *ear, int *ret_id)
 {
 	int port;
@@ -201,7 +204,7 @@ static inline int listen_started(struct ear *ear, int *ret_id)
 	return port;
 }
 
-/* A connection whose one end is the service's, started; gives the test's end. */
+/* A connection whose one end is the service's, started; returns the test's end. */
 static inline int connected(struct ear *ear, int *ret_id)
 {
 	int listener, fd = raw_connect(listen_started(ear, &listener));

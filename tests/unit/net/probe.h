@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What the tests of net/ share: a handler that writes down what it hears, and a loop that is turned by
- * the test itself, without workers, until a condition holds. */
+/* What the tests of net/ share: a handler that writes down what it hears, and a loop that is turned
+ * by the test itself, without workers, until a condition holds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -7,7 +7,7 @@
 #include "net/write.h"
 #include "tests/unit/net/ear.h"
 
-/* Sends until a send fails; gives how many bytes were taken. */
+/* Sends until a send fails; returns how many bytes were taken. */
 static size_t fill(int id, size_t size)
 {
 	size_t taken = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What happens to bytes that a slow peer does not take: order, limits, and the end of the socket. */
+/* What happens to bytes that a slow peer does not take: order, limits, and the end of the
+ * socket. */
 #include "net/connect.h"
 #include "net/info.h"
 #include "net/janitor.h"
@@ -8,7 +9,8 @@
 #include "net/write.h"
 #include "tests/unit/net/probe.h"
 
-/* Fills the kernel's buffers until more than a little waits in the queue; gives the bytes sent in all. */
+/* Fills the kernel's buffers until more than a little waits in the queue; returns the bytes sent in
+ * all. */
 static size_t fill(int id)
 {
 	size_t total = 0, size = 1 << 20;

@@ -33,10 +33,12 @@ static void a_taken_port_is_an_error_with_its_reason(void **state)
 	int port = listen_any(&l);
 	char want[128];
 
-	assert_int_equal(net_listen_handler(&probe_handler, &l, "127.0.0.1", port, 16, &e), -EADDRINUSE);
+	assert_int_equal(net_listen_handler(&probe_handler, &l, "127.0.0.1", port, 16, &e),
+			 -EADDRINUSE);
 	snprintf(want, sizeof(want), "listen 127.0.0.1:%d: Address already in use", port);
 	assert_string_equal(e.text, want);
-	assert_int_equal(net_listen_handler(&probe_handler, &l, "127.0.0.1", port, 16, NULL), -EADDRINUSE);
+	assert_int_equal(net_listen_handler(&probe_handler, &l, "127.0.0.1", port, 16, NULL),
+			 -EADDRINUSE);
 	assert_int_equal(net_listen_handler(&probe_handler, &l, NULL, port, 16, &e), -EADDRINUSE);
 	snprintf(want, sizeof(want), "listen 0.0.0.0:%d: Address already in use", port);
 	assert_string_equal(e.text, want);
@@ -44,7 +46,8 @@ static void a_taken_port_is_an_error_with_its_reason(void **state)
 	assert_string_equal(e.text, "listen nonsense: address has no port");
 	assert_int_equal(net_listen_handler(&probe_handler, &l, "1::2:3", 70000, 16, &e), -EINVAL);
 	assert_string_equal(e.text, "listen [1::2:3]:70000: invalid port");
-	assert_int_equal(net_listen_handler(&probe_handler, &l, "host.invalid", 1, 16, &e), -EADDRNOTAVAIL);
+	assert_int_equal(net_listen_handler(&probe_handler, &l, "host.invalid", 1, 16, &e),
+			 -EADDRNOTAVAIL);
 	assert_non_null(strstr(e.text, "listen host.invalid:1: "));
 	assert_int_equal(net_count(), 1);
 }
@@ -184,7 +187,8 @@ static void a_live_unix_path_is_refused_and_a_stale_one_taken_over(void **state)
 	close(fd);
 	l.id = net_listen_handler(&probe_handler, &l, address, -1, 16, NULL);
 	assert_true(l.id > 0);
-	assert_int_equal(net_listen_handler(&probe_handler, &second, address, -1, 16, &e), -EADDRINUSE);
+	assert_int_equal(net_listen_handler(&probe_handler, &second, address, -1, 16, &e),
+			 -EADDRINUSE);
 	snprintf(want, sizeof(want), "listen %s: Address already in use", address);
 	assert_string_equal(e.text, want);
 	net_close(l.id);
@@ -192,7 +196,8 @@ static void a_live_unix_path_is_refused_and_a_stale_one_taken_over(void **state)
 	fd = open(address + 5, O_CREAT | O_WRONLY, 0600);
 	assert_true(fd >= 0);
 	close(fd);
-	assert_int_equal(net_listen_handler(&probe_handler, &l, address, -1, 16, NULL), -EADDRINUSE);
+	assert_int_equal(net_listen_handler(&probe_handler, &l, address, -1, 16, NULL),
+			 -EADDRINUSE);
 	assert_int_equal(unlink(address + 5), 0);
 }
 
@@ -274,7 +279,8 @@ static void resolve_gives_each_address(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, net_setup, net_teardown)
 
-/* A process of its own that listens when `go` is closed, tells whether it could, and ends with `stay`. */
+/* A process of its own that listens when `go` is closed, tells whether it could, and ends with
+ * `stay`. */
 static void take_over(const char *address, int go, int told, int stay)
 {
 	struct probe l = { 0 };

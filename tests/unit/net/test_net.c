@@ -26,7 +26,9 @@ static void data_goes_both_ways(void **state)
 	assert_int_equal(send_text(client.id, "hello "), 0);
 	until(client.opens == 1 && server.opens == 1);
 	assert_string_equal(client.text, "127.0.0.1");
-	assert_int_equal(net_sendv(client.id, (struct iovec[]){ { "wor", 3 }, { NULL, 0 }, { "ld", 2 } }, 3), 0);
+	assert_int_equal(net_sendv(client.id,
+				   (struct iovec[]){ { "wor", 3 }, { NULL, 0 }, { "ld", 2 } }, 3),
+			 0);
 	until(server.size == 11);
 	assert_string_equal(server.data, "hello world");
 	assert_int_equal(send_text(server.id, "answer"), 0);

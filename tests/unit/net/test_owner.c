@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sockets and their services when something is too much or gone: queues, dead owners, foreign descriptors. */
+/* Sockets and their services when something is too much or gone: queues, dead owners, foreign
+ * descriptors. */
 #include "net/info.h"
 #include "net/net.h"
 #include "net/request.h"

@@ -101,7 +101,8 @@ static void warnings_come_at_doubling_thresholds_and_are_taken_back(void **state
 	unsigned kib, seen[8], n = 0;
 	size_t item = 256 << 10;
 
-	/* the vector of the contract: 40 x 256 KiB to a peer that takes nothing: 1024, 2048, 4096, and 8192 */
+	/* the vector of the contract: 40 x 256 KiB to a peer that takes nothing: 1024, 2048, 4096,
+	 * and 8192 */
 	for (int i = 0; i < 40; i++) {
 		sendq_push(&q, SENDQ_HIGH, payload_alloc(item), item);
 		kib = sendq_warning(&q);
