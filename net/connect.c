@@ -16,6 +16,7 @@
 
 #include "core/base/fault.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "net/addr.h"
 #include "net/event.h"
 #include "net/reserve.h"
@@ -107,6 +108,8 @@ void connect_resolved(int id, const struct addr_text *t, struct addr_list *to_ta
 
 void connect_set_options(struct socket *s)
 {
+	lock_held(&s->lock);
+	must(s->fd >= 0);
 	if (s->family != AF_INET && s->family != AF_INET6)
 		return;
 	/* both cannot fail on a TCP socket, and the connection works without them */
@@ -121,6 +124,8 @@ void connect_ready(struct socket *s)
 	int error = 0;
 	socklen_t size = sizeof(error);
 
+	lock_held(&s->lock);
+	must(s->state == STATE_CONNECTING && s->to);
 	if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
 		error = errno;
 	if (error) {
@@ -173,10 +178,12 @@ static int start(uint32_t owner, const struct net_handler *h, void *ud, const ch
 
 int net_connect(uint32_t owner, const char *host, int port)
 {
+	must(owner);
 	return start(owner, NULL, NULL, host, port);
 }
 
 int net_connect_handler(const struct net_handler *h, void *ud, const char *host, int port)
 {
+	must(h);
 	return start(0, h, ud, host, port);
 }

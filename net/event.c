@@ -19,6 +19,7 @@
 #include "core/actor/msg.h"
 #include "core/actor/send.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "core/node/msglog.h"
 #include "net/post.h"
 #include "net/socket.h"
@@ -41,6 +42,7 @@ static void send_event(struct socket *s, int type, int ud, const char *text)
 {
 	struct socket_message head = { .type = type, .id = socket_id(s), .ud = ud };
 
+	lock_held(&s->lock);
 	if (s->owner && !s->orphan && !deliver(s->owner, head, text, 0))
 		s->orphan = true;
 }
@@ -125,6 +127,7 @@ static void notify(struct socket *s, int what, const char *text, int number)
 {
 	struct notice *n;
 
+	lock_held(&s->lock);
 	if (!s->handler)
 		return;
 	n = mem_zalloc(sizeof(*n));
@@ -151,6 +154,8 @@ void event_data(struct socket *s, void *payload_take, size_t size, uint8_t flags
 		.type = SOCKET_DATA, .id = socket_id(s), .ud = (int)size, .buffer = payload_take
 	};
 
+	lock_held(&s->lock);
+	must(s->owner && size > 0 && size <= INT32_MAX);
 	if (s->orphan || !deliver(s->owner, head, NULL, flags)) {
 		s->orphan = true;
 		payload_free(payload_take);
@@ -189,11 +194,13 @@ bool event_accept(struct socket *s, int new_id, const char *peer)
 
 void event_invalid(uint32_t owner, int id, const char *why)
 {
+	must(owner && why);
 	deliver(owner, (struct socket_message){ .type = SOCKET_ERROR, .id = id }, why, 0);
 }
 
 void event_shutdown(struct socket *s)
 {
+	lock_held(&s->lock);
 	/* a handler that gives its socket up hears nothing more about it */
 	if (s->owner)
 		event_close(s, 0, NULL);

@@ -12,6 +12,7 @@
 
 #include "core/base/base.h"
 #include "core/base/clock.h"
+#include "core/base/must.h"
 
 /* A line a second says that sockets are closed; how many it was is counted. */
 #define SAY_NS NS_PER_SEC
@@ -37,6 +38,7 @@ static uint64_t get(atomic_uint_least64_t *number)
 
 void net_set_limits(const struct net_limits *l)
 {
+	must(l->policy < NET_POLICY_KEEP);
 	limits = *l;
 	if (!limits.queue)
 		limits.queue = NET_QUEUE_DEFAULT;

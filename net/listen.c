@@ -20,10 +20,12 @@
 #include "core/base/clock.h"
 #include "core/base/fault.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "net/addr.h"
 #include "net/event.h"
 #include "net/janitor.h"
 #include "net/limits.h"
+#include "net/poller.h"
 #include "net/reserve.h"
 #include "net/resolve.h"
 #include "net/socket.h"
@@ -130,12 +132,14 @@ static int start_listen(uint32_t owner, const struct net_handler *h, void *ud, c
 int net_listen(uint32_t owner, const char *host, int port, int backlog,
 	       struct net_error *ret_error)
 {
+	must(owner);
 	return start_listen(owner, NULL, NULL, host, port, backlog, ret_error);
 }
 
 int net_listen_handler(const struct net_handler *h, void *ud, const char *host, int port,
 		       int backlog, struct net_error *ret_error)
 {
+	must(h);
 	return start_listen(0, h, ud, host, port, backlog, ret_error);
 }
 
@@ -351,6 +355,7 @@ static bool accept_one(int id)
 
 void accept_ready(int id)
 {
+	must_slow(poller_here());
 	for (int i = 0; i < ACCEPT_TURN; i++)
 		if (!accept_one(id))
 			return;

@@ -28,6 +28,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/fault.h"
+#include "core/base/must.h"
 
 enum { AWAKE, SLEEPING, INTERRUPTED };
 
@@ -43,6 +44,7 @@ static _Thread_local bool here;
 
 void poller_enter(void)
 {
+	must(!here); /* a handler does not poll */
 	here = true;
 }
 
@@ -60,6 +62,7 @@ int poller_control(int op, int fd, uint32_t events, int id)
 {
 	struct epoll_event e = { .events = events, .data.u64 = (uint64_t)id };
 
+	must_slow(fd >= 0 && id >= 0);
 	if (fault(epoll_ctl))
 		return -ENOSPC;
 	return epoll_ctl(loop.epoll, op, fd, &e) < 0 ? -errno : 0;
@@ -69,6 +72,7 @@ int poller_init(void)
 {
 	int r;
 
+	must(loop.epoll < 0);
 	atomic_store_explicit(&loop.state, AWAKE, memory_order_relaxed); /* no other thread yet */
 	loop.epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (loop.epoll < 0)
@@ -155,6 +159,7 @@ int poller_wait(struct epoll_event *ret, uint64_t timeout_ns)
 {
 	int awake = AWAKE, n;
 
+	must_slow(here);
 	if (timeout_ns && !atomic_compare_exchange_strong_explicit(&loop.state, &awake, SLEEPING,
 								   memory_order_acq_rel,
 								   memory_order_acquire)) /* I2 */

@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "net/poller.h"
 
 struct post {
@@ -33,6 +34,7 @@ void post_or_discard(void (*f)(void *arg), void *arg, void (*discard)(void *arg)
 {
 	struct post *p = mem_alloc(sizeof(*p));
 
+	must(f);
 	*p = (struct post){ .f = f, .arg = arg, .discard = discard };
 	/* relaxed: only a value to begin the CAS with */
 	p->next = atomic_load_explicit(&posted, memory_order_relaxed);
@@ -71,6 +73,7 @@ bool post_run_once(void)
 {
 	struct post *p = take_all();
 
+	must_slow(poller_here());
 	if (!p)
 		return false;
 	while (p) {

@@ -19,7 +19,9 @@
 
 #include "core/base/clock.h"
 #include "core/actor/msg.h"
+#include "core/base/must.h"
 #include "net/event.h"
+#include "net/poller.h"
 #include "net/socket.h"
 #include "net/watch.h"
 
@@ -104,6 +106,7 @@ void read_taken(const struct msg *m)
 	s = socket_lock(head.id);
 	if (!s)
 		return;
+	must(s->marks > 0);
 	if (s->marks-- == MARKS_MAX)
 		watch_or_fail(s);
 	socket_unlock(s);
@@ -153,6 +156,8 @@ void read_ready(struct socket *s)
 	int id = socket_id(s);
 	ssize_t n;
 
+	lock_held(&s->lock);
+	must_slow(poller_here());
 	if (s->owner) {
 		read_service(s);
 		socket_unlock(s);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/must.h"
 #include "net/addr.h"
 #include "net/connect.h"
 #include "net/event.h"
@@ -55,6 +56,7 @@ void net_start(uint32_t owner, int id)
 	struct socket *s = socket_lock(id);
 	const char *text, *why;
 
+	must(owner);
 	/* a C handler's socket is none of a service's business */
 	if (!s || !s->owner) {
 		if (s)
@@ -82,6 +84,7 @@ int net_start_handler(int id, const struct net_handler *h, void *ud)
 	char text[ADDR_TEXT_MAX];
 	int r = -1;
 
+	must(h);
 	if (!s)
 		return -1;
 	if (s->state == STATE_PREACCEPT) {
@@ -170,6 +173,7 @@ bool net_set_bound(int id, uint64_t bytes, enum net_policy policy)
 {
 	struct socket *s = socket_lock(id);
 
+	must(policy <= NET_POLICY_KEEP);
 	if (!s)
 		return false;
 	limits_set(&s->bound, bytes, policy);
@@ -222,6 +226,7 @@ int net_bind(uint32_t owner, int fd)
 	struct socket *s;
 	int id;
 
+	must(owner);
 	if (!prepare_fd(fd, &is_socket, &listens, &family))
 		return -1;
 	s = socket_create(owner, NULL, NULL);
@@ -253,6 +258,7 @@ int net_adopt_handler(const struct net_handler *h, void *ud, int fd)
 	struct socket *s;
 	int id;
 
+	must(h);
 	if (!prepare_fd(fd, &is_socket, &listens, &family))
 		return -1;
 	fcntl(fd, F_SETFD, FD_CLOEXEC);

@@ -22,6 +22,7 @@
 
 #include "core/base/lock.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 
 #define THREADS_MAX 4
 #define STOP_WAIT_SEC 1
@@ -149,6 +150,7 @@ int resolve_start(const struct addr_text *t, resolve_done *done, int id)
 	unsigned waiting = 1;
 	int r = 0;
 
+	must(done);
 	lock_take(&resolver.lock);
 	for (q = resolver.first; q; q = q->next)
 		waiting++;

@@ -2,9 +2,8 @@
 /* Write queue: two intrusive lists of payloads and one offset. See sendq.h for the picture. */
 #include "net/sendq.h"
 
-#include <assert.h>
-
 #include "core/actor/msg.h"
+#include "core/base/must.h"
 
 static void append(struct sendq_list *l, struct msg *m)
 {
@@ -30,7 +29,7 @@ void sendq_push(struct sendq *q, int priority, void *payload_take, size_t size)
 {
 	struct msg *m = msg_of(payload_take);
 
-	assert(size > 0);
+	must(size > 0);
 	m->size = size;
 	append(&q->list[priority], m);
 	q->bytes += size;
@@ -39,7 +38,7 @@ void sendq_push(struct sendq *q, int priority, void *payload_take, size_t size)
 
 void sendq_push_rest(struct sendq *q, void *payload_take, size_t size, size_t sent)
 {
-	assert(sendq_empty(q) && sent < size);
+	must(sendq_empty(q) && sent < size);
 	sendq_push(q, SENDQ_HIGH, payload_take, size);
 	q->offset = sent;
 	q->bytes -= sent;
@@ -71,7 +70,7 @@ static void promote(struct sendq *q)
 
 void sendq_sent(struct sendq *q, size_t n)
 {
-	assert(n <= q->bytes);
+	must(n <= q->bytes);
 	q->bytes -= n;
 	while (n > 0) {
 		struct sendq_list *l = &q->list[q->list[SENDQ_HIGH].first ? SENDQ_HIGH : SENDQ_LOW];

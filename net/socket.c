@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "net/addr.h"
 #include "net/limits.h"
 #include "net/poller.h"
@@ -77,6 +78,7 @@ struct socket *socket_create(uint32_t owner, const struct net_handler *h, void *
 	struct socket *s;
 	int id;
 
+	must(!owner || !h);
 	lock_take(&table.lock);
 	/* relaxed: a full table is found out without a walk; otherwise the walk decides */
 	if (atomic_load_explicit(&table.count, memory_order_relaxed) >= NET_SOCKETS_MAX)
@@ -138,6 +140,8 @@ void socket_unlock(struct socket *s)
 
 void socket_free(struct socket *s)
 {
+	lock_held(&s->lock);
+	must(s->state != STATE_FREE);
 	if (s->fd >= 0) {
 		/* a borrowed descriptor lives on, so epoll would not forget it by itself */
 		if (s->events)

@@ -12,6 +12,7 @@
 #include "core/base/base.h"
 #include "core/base/clock.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "core/sched/timer.h"
 #include "net/post.h"
 
@@ -66,6 +67,7 @@ struct net_timer *net_timer_create(void (*f)(void *ud), void *ud)
 {
 	struct net_timer *t = mem_zalloc(sizeof(*t));
 
+	must(f);
 	t->timer.fire = fire;
 	t->f = f;
 	t->ud = ud;
@@ -74,6 +76,7 @@ struct net_timer *net_timer_create(void (*f)(void *ud), void *ud)
 
 void net_timer_set(struct net_timer *t, uint64_t deadline_ns)
 {
+	must(!t->dead);
 	t->deadline = deadline_ns ? deadline_ns : 1; /* 0 says "not set" */
 	if (!t->under_way)
 		arm(t);

@@ -12,6 +12,7 @@
 #include "core/base/base.h"
 #include "core/base/clock.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 
 /* Anybody who may read a folder can hold its lock: patience has an end. */
 #define FOLDER_TURN_NS (2 * NS_PER_SEC)
@@ -53,6 +54,7 @@ void unixpath_remember(struct unixpath *ret, const char *path)
 {
 	struct stat st;
 
+	must(!ret->text);
 	if (path[0] == '/' && stat(path, &st) == 0) {
 		ret->text = mem_strdup(path);
 		ret->dev = st.st_dev;

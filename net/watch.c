@@ -3,6 +3,7 @@
  * calls watch(), which compares and asks the kernel only for a difference. */
 #include "net/watch.h"
 
+#include "core/base/must.h"
 #include "core/log/log.h"
 #include "net/event.h"
 #include "net/poller.h"
@@ -37,6 +38,7 @@ int watch(struct socket *s)
 	int op = !s->events ? EPOLL_CTL_ADD : events ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
 	int r;
 
+	lock_held(&s->lock);
 	if (events == s->events)
 		return 0;
 	r = poller_control(op, s->fd, events, socket_id(s));
@@ -47,6 +49,8 @@ int watch(struct socket *s)
 
 void watch_failed(struct socket *s, const char *why)
 {
+	lock_held(&s->lock);
+	must(why);
 	if (s->owner) {
 		event_error(s, why);
 	} else if (s->state == STATE_LISTEN) {

@@ -99,6 +99,7 @@ void write_ready(struct socket *s)
 	struct iovec iov[GATHER];
 	size_t total = 0;
 
+	lock_held(&s->lock);
 	while (total < WRITE_TURN && !sendq_empty(&s->out)) {
 		size_t offered = 0;
 		int n = sendq_gather(&s->out, iov, GATHER);
