@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* JSON writer. One bit a level says whether a comma is due; a key written by json_keyn() clears it. */
+/* JSON writer. One bit a level says whether a comma is due; a key written by json_keyn()
+ * clears it. */
 #include <assert.h>
 #include <math.h>
 #include <stdarg.h>

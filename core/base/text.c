@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A text that grows: see text.h. When the room is too small it is doubled, so that a text of n bytes costs at most
- * two copies of each byte, however small the pieces are that it is made of.
+ * A text that grows: see text.h. When the room is too small it is doubled, so that a text of n
+ * bytes costs at most two copies of each byte, however small the pieces are that it is made of.
  */
 #include "core/base/text.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * A text that grows at its end. It is the one growing buffer of bytes of this tree: JSON, tables for people, the status
- * line and shared images are built in it.
+ * A text that grows at its end. It is the one growing buffer of bytes of this tree: JSON, tables
+ * for people, the status line and shared images are built in it.
  *
  * Owner:    whoever holds the struct; a zeroed one is an empty text and owns nothing.
  * Threads:  none of its own; one thread at a time.
@@ -27,12 +27,14 @@ void text_add(struct text *t, const void *p, size_t n);
 void text_puts(struct text *t, const char *s);
 /* Adds what printf would write. */
 void text_printf(struct text *t, const char *fmt, ...) printf_like(2, 3);
-/* Adds n bytes that the caller writes; returns where they begin, which holds until the next call. */
+/* Adds n bytes that the caller writes; returns where they begin, which holds until the next
+ * call. */
 char *text_room(struct text *t, size_t n);
 /* Shortens the text to its first n bytes. */
 void text_cut(struct text *t, size_t n);
 
 /* The text as a string, "" if nothing was added; it holds until the next call. */
 const char *text_string(const struct text *t);
-/* Hands the bytes over, with their NUL and without spare room (mem_free); the text is empty again. Never NULL. */
+/* Hands the bytes over, with their NUL and without spare room (mem_free); the text is empty
+ * again. Never NULL. */
 char *text_take(struct text *t);

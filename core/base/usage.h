@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The options of a program, which stand once in a table (options.def beside its main file): the command line is read, the
- * help is printed and the manual page is made from it.
+ * The options of a program, which stand once in a table (options.def beside its main file): the
+ * command line is read, the help is printed and the manual page is made from it.
  *
  * Pure but for the stream. Any thread.
  */

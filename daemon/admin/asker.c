@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers to commands: see asker.h. What other nodes say is handed on unread: it is harborctl that reads it. */
+/* Answers to commands: see asker.h. What other nodes say is handed on unread: it is harborctl
+ * that reads it. */
 #include "daemon/admin/asker.h"
 
 void asker_answer(const struct asker *a, const struct json *body)

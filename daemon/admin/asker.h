@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Who asked a command and waits for its answer: harborctl at this node's control socket, or another node, which has a
- * harborctl waiting at its own. Whoever takes a command in says how its asker is answered; those who carry it out
- * know nothing of sockets and messages.
+ * Who asked a command and waits for its answer: harborctl at this node's control socket, or
+ * another node, which has a harborctl waiting at its own. Whoever takes a command in says how its
+ * asker is answered; those who carry it out know nothing of sockets and messages.
  *
  * Threads: any. An asker that is gone is no special case. Copy the struct freely.
  */
@@ -23,6 +23,6 @@ struct asker {
 void asker_answer(const struct asker *a, const struct json *body);
 void asker_refuse(const struct asker *a, const char *why);
 
-/* An answer on its way between nodes, or from a Lua service: '+' or '-', then the body. Hands it on; what is no such
- * answer refuses the asker. */
+/* An answer on its way between nodes, or from a Lua service: '+' or '-', then the body. Hands
+ * it on; what is no such answer refuses the asker. */
 void asker_relay(const struct asker *a, const char *answer, size_t size);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls for commands: see call.h. A call's session is also the session of its deadline: whatever comes first, answer,
- * error or timer (source 0), finishes it, and the others find no entry. `.daemon` makes no other requests, so
- * the sessions are counted here and not by the service, whose counter only its own turn may touch.
+ * Calls for commands: see call.h. A call's session is also the session of its deadline: whatever
+ * comes first, answer, error or timer (source 0), finishes it, and the others find no entry.
+ * `.daemon` makes no other requests, so the sessions are counted here and not by the service,
+ * whose counter only its own turn may touch.
  */
 #include <string.h>
 
@@ -60,8 +61,8 @@ void call_close(void)
 			asker_refuse(&waiting[i].who, "the node is stopping");
 }
 
-/* Takes the entry out; false: it is no call of ours, or has its answer already. Its deadline still comes, unless
- * `.daemon` cancels it, and finds no entry. */
+/* Takes the entry out; false: it is no call of ours, or has its answer already. Its deadline
+ * still comes, unless `.daemon` cancels it, and finds no entry. */
 static bool take(int32_t session, struct call *ret)
 {
 	struct call *c;
@@ -98,7 +99,8 @@ static const char *enter_locked(const struct asker *who, uint64_t patience_ns, i
 	return c ? NULL : "too many calls wait for an answer";
 }
 
-/* 0: it cannot be launched. Of two that are launched at once the second ends before it has done anything. */
+/* 0: it cannot be launched. Of two that are launched at once the second ends before it has
+ * done anything. */
 static uint32_t lua_service(void)
 {
 	uint32_t handle = names_find(LUA_SERVICE);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Commands that another service answers: our Lua service for commands, or `.daemon` of another node. The request is the
- * line of the command as it came (words.h); it is sent in the name of `.daemon`, which gets the answer. The asker hears
- * it (asker_relay), or why there is none.
+ * Commands that another service answers: our Lua service for commands, or `.daemon` of another
+ * node. The request is the line of the command as it came (words.h); it is sent in the name of
+ * `.daemon`, which gets the answer. The asker hears it (asker_relay), or why there is none.
  *
- * Threads: call_lua and call_node any; the others `.daemon`, when it begins, gets an answer, and ends.
- * Limits:  CALLS_MAX waiting at once, CALL_DEADLINE_NS each (CALL_NODE_DEADLINE_NS for another node, which may have to
- *          make a call of its own), CALL_ANSWER_MAX bytes of answer.
+ * Threads: call_lua and call_node any; the others `.daemon`, when it begins, gets an answer, and
+ *          ends.
+ * Limits:  CALLS_MAX waiting at once, CALL_DEADLINE_NS each (CALL_NODE_DEADLINE_NS for another
+ *          node, which may have to make a call of its own), CALL_ANSWER_MAX bytes of answer.
  */
 #include <stddef.h>
 #include <stdint.h>

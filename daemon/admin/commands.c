@@ -271,7 +271,8 @@ struct service_listing {
 	uint64_t now;
 };
 
-/* In one turn for so long that the overseer reports it. The flag for STAT endless says whether it ever was. */
+/* In one turn for so long that the overseer reports it. The flag for STAT endless says whether
+ * it ever was. */
 static bool runs_endlessly(const struct service *s, uint64_t now)
 {
 	uint64_t began = atomic_load_explicit(&s->turn_began_ns, memory_order_relaxed);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `.daemon`: see service.h. The watchdog's question arrives as PTYPE_SYSTEM from source 0. It is a number and no pointer:
- * any service can forge such a message, and must gain nothing.
+ * `.daemon`: see service.h. The watchdog's question arrives as PTYPE_SYSTEM from source 0. It is
+ * a number and no pointer: any service can forge such a message, and must gain nothing.
  */
 #include <stdatomic.h>
 #include <stdio.h>

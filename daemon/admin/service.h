@@ -21,7 +21,8 @@ void admin_service_init(void (*wake)(void));
 /* Launches the service and names it `.daemon`. 0: failed (logged). */
 uint32_t admin_service_launch(void);
 
-/* From now on commands may launch services and call them: when those whose handles are fixed have theirs. */
+/* From now on commands may launch services and call them: when those whose handles are fixed
+ * have theirs. */
 void admin_service_open_calls(void);
 
 /* The start service: told by message, or by the environment keys start_done, start_failed and

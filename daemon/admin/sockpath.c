@@ -175,7 +175,8 @@ void sockpath_foreach(void (*f)(const char *path, void *ud), void *ud)
 
 /* ---- the living and the dead ---- */
 
-/* A line of /proc/net/unix: its flags, and the path behind the seventh blank space; NULL: it has none. */
+/* A line of /proc/net/unix: its flags, and the path behind the seventh blank space; NULL: it
+ * has none. */
 static const char *bound_path(char *line, unsigned long *ret_flags)
 {
 	int at = 0;
@@ -218,8 +219,8 @@ static bool is_refused(const char *path)
 	return refused;
 }
 
-/* Nobody answers between a node's bind and its listen either. A node holds the lock of the folder meanwhile, so a
- * socket that is refused while we hold it is dead. */
+/* Nobody answers between a node's bind and its listen either. A node holds the lock of the
+ * folder meanwhile, so a socket that is refused while we hold it is dead. */
 static void remove_locked(int folder, const char *path, const char *name)
 {
 	struct stat st;

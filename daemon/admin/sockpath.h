@@ -33,8 +33,10 @@ void sockpath_name(const char *path, char ret_name[SOCKPATH_MAX]);
  * it is named after. */
 void sockpath_foreach(void (*f)(const char *path, void *ud), void *ud);
 
-/* Does somebody listen at this path? Nothing is asked of him, so it can be told of sockets that this user may not
- * connect to: the kernel lists all of this network namespace. true also if its list cannot be read. */
+/* Does somebody listen at this path? Nothing is asked of him, so it can be told of sockets
+ * that this user may not connect to: the kernel lists all of this network namespace. true also
+ * if its list cannot be read. */
 bool sockpath_is_alive(const char *path);
-/* Unlinks a socket at which nobody listens, if its folder is this user's own and no node is about to bind one there. */
+/* Unlinks a socket at which nobody listens, if its folder is this user's own and no node is
+ * about to bind one there. */
 void sockpath_remove_dead(const char *path);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Words of a command: see words.h. Counting proves that every escape is one, so splitting cannot fail; a line that is
- * only passed on is counted and stays as it is.
+ * Words of a command: see words.h. Counting proves that every escape is one, so splitting cannot
+ * fail; a line that is only passed on is counted and stays as it is.
  */
 #include "daemon/admin/words.h"
 

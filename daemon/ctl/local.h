@@ -3,8 +3,8 @@
 /*
  * The nodes of this host, for harborctl: every control socket in its usual place (sockpath.h) on
  * which a living process listens is asked for its status, all at once. A node that gives no
- * answer in time is in the list all the same, under the name that its socket has. The socket of a node that died is
- * removed if that may be.
+ * answer in time is in the list all the same, under the name that its socket has. The socket of a
+ * node that died is removed if that may be.
  *
  * Threads: one.
  * Limits:  LOCAL_NODES_MAX sockets; LOCAL_PATIENCE_MS for all of them together.

@@ -242,7 +242,8 @@ static int add_script(struct options *o, char **ret_words, char **ret_script)
 	return 0;
 }
 
-/* One answer: its status word and its body. NULL: the node went away or does not speak our language. */
+/* One answer: its status word and its body. NULL: the node went away or does not speak our
+ * language. */
 static char *read_answer(FILE *f, bool *ret_ok, size_t *ret_size)
 {
 	cleanup(mem_freep) char *body = NULL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The lock says whether a node runs, not the number in the file: that may belong to somebody else by now. The parent
- * waits on a pipe, so that whoever typed the command sees what is wrong and gets the status of it.
+ * The lock says whether a node runs, not the number in the file: that may belong to somebody else
+ * by now. The parent waits on a pipe, so that whoever typed the command sees what is wrong and
+ * gets the status of it.
  */
 #include <errno.h>
 #include <fcntl.h>

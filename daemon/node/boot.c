@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Boot. Order matters in three places: listeners are bound before anybody is told that we exist; the
- * harbor id is part of every handle, so no service is launched before it is known; `.daemon` is there before the
- * bootstrap service, which may end every service at once: one that is launched after that would keep the node
- * alive. The contract gives the logger handle 1 and the bootstrap service handle 2 all the same.
+ * Boot. Order matters in three places: listeners are bound before anybody is told that we exist;
+ * the harbor id is part of every handle, so no service is launched before it is known; `.daemon`
+ * is there before the bootstrap service, which may end every service at once: one that is
+ * launched after that would keep the node alive. The contract gives the logger handle 1 and the
+ * bootstrap service handle 2 all the same.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -103,7 +104,8 @@ static void set_environment(const struct config *c)
 		set("address", c->cluster.advertise ? c->cluster.advertise : c->cluster.listen);
 		set("master", c->cluster.master.count ? c->cluster.master.items[0] : c->master.listen);
 	}
-	/* in a single node the bootstrap service sets it: one of the program's own would find it set */
+	/* in a single node the bootstrap service sets it: one of the program's own would find
+	 * it set */
 	if (c->cluster.present && c->master.present)
 		set("standalone", "true");
 }
@@ -122,7 +124,8 @@ static void set_late_environment(const struct config *c)
 
 /* ---- layers ---- */
 
-/* A user's soft limit, 1,024, is for programs that use select(2): it is raised to what may be had. Not an error if not. */
+/* A user's soft limit, 1,024, is for programs that use select(2): it is raised to what may be
+ * had. Not an error if not. */
 static void raise_descriptors(void)
 {
 	struct rlimit l;

@@ -4,8 +4,8 @@
  * The boot list: from a checked configuration to a node whose threads run and which is joining.
  *
  * Threads: the main thread.
- * Failure: every function logs one line that names the reason and returns an exit status (sysexits.h);
- *          0 is success.
+ * Failure: every function logs one line that names the reason and returns an exit status
+ *          (sysexits.h); 0 is success.
  */
 #include "conf/config.h"
 #include "harbor/harbor.h"
@@ -19,7 +19,8 @@ int boot_start(const struct config *c, void (*on_state)(enum harbor_state st, co
  * *ret_bootstrap: handle of the bootstrap service. */
 int boot_services(const struct config *c, uint32_t *ret_bootstrap);
 
-/* true: the configuration names a bootstrap service that is not ours, which may not tell `.daemon`. */
+/* true: the configuration names a bootstrap service that is not ours, which may not tell
+ * `.daemon`. */
 bool boot_is_custom(const struct config *c);
 /* Exit status for a start service that failed: EX_CONFIG if it has no file at all. */
 int boot_start_failed_status(const struct config *c);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The main thread sleeps until somebody wakes it (a signal, the cluster's news, `.daemon`, the last service's
- * end) or an alarm is due, and then looks at everything again. Nothing here runs on a schedule
- * unless a service manager listens, so an idle node sleeps.
+ * The main thread sleeps until somebody wakes it (a signal, the cluster's news, `.daemon`, the
+ * last service's end) or an alarm is due, and then looks at everything again. Nothing here runs
+ * on a schedule unless a service manager listens, so an idle node sleeps.
  */
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -35,7 +35,8 @@
 #include "net/loop.h"
 #include "net/request.h"
 
-/* While starting up the manager's time limit is pushed on in steps of this, as long as there is progress. */
+/* While starting up the manager's time limit is pushed on in steps of this, as long as there
+ * is progress. */
 #define EXTEND_EVERY_NS NS_PER_SEC
 #define EXTEND_USEC 5000000u
 /* Worker turns longer than this are no progress. */
@@ -141,8 +142,8 @@ struct look {
 	bool waits_for_time;
 };
 
-/* What counts are the services that are being started, and that there are new ones: others may go on for ever while a
- * start service waits for what never comes. */
+/* What counts are the services that are being started, and that there are new ones: others may
+ * go on for ever while a start service waits for what never comes. */
 static void look_at(struct service *s, void *ud)
 {
 	struct look *look = ud;
@@ -229,7 +230,8 @@ static bool custom_is_up(uint32_t handle)
 	return up;
 }
 
-/* Ours tells how it went before it ends, unless it had no memory even for that. Its word may be on its way. */
+/* Ours tells how it went before it ends, unless it had no memory even for that. Its word may
+ * be on its way. */
 static bool ended_without_a_word(uint32_t handle, uint64_t *gone_since_ns)
 {
 	struct service *s = service_grab(handle);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Life of the process after boot: waits for the join, launches the first services, says READY, watches,
- * and stops in order.
+ * Life of the process after boot: waits for the join, launches the first services, says READY,
+ * watches, and stops in order.
  *
  * Threads: the main thread, but for life_wake and life_stop.
  */
@@ -12,6 +12,6 @@
 void life_wake(void);
 /* Asks for an orderly stop, as SIGTERM does. Any thread. */
 void life_stop(void);
-/* From boot to the end; the result is the exit status. Everything is freed, unless a worker is stuck in
- * a callback: then the process ends here. */
+/* From boot to the end; the result is the exit status. Everything is freed, unless a worker is
+ * stuck in a callback: then the process ends here. */
 int life_run(const struct config *c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `.logger`. With a log service of the user's, the log's sink sends each record as a text message whose
- * source is the service that spoke; when that service is gone the lines go to the old sink.
+ * `.logger`. With a log service of the user's, the log's sink sends each record as a text message
+ * whose source is the service that spoke; when that service is gone the lines go to the old sink.
  */
 #include <stdatomic.h>
 #include <stddef.h>
@@ -71,7 +71,8 @@ static const struct log_sink service_sink = { .write = service_write, .reopen = 
 uint32_t logger_launch(const char *service, const char *parm)
 {
 	bool ours = !service || strcmp(service, "logger") == 0;
-	/* It is the first service of all. Named before it is launched: one in Lua runs at once, and may look. */
+	/* It is the first service of all. Named before it is launched: one in Lua runs at
+	 * once, and may look. */
 	uint32_t first = (uint32_t)service_harbor() << 24 | 1, handle;
 
 	names_register("logger", first);

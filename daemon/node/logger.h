@@ -11,8 +11,8 @@
 
 /* Adds the module "logger". */
 void logger_init(void);
-/* Launches the log service, names it `.logger`. `service`: NULL or "logger" for ours, else a module with
- * parameter `parm` (may be NULL). 0: it could not be launched. */
+/* Launches the log service, names it `.logger`. `service`: NULL or "logger" for ours, else a
+ * module with parameter `parm` (may be NULL). 0: it could not be launched. */
 uint32_t logger_launch(const char *service, const char *parm);
 /* SIGHUP: reopens the log, and tells `.logger`, which may be a user's own. */
 void logger_reopen(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Log sinks. The time of a line is local wall clock; the broken-down time of a second is kept, since
- * most lines share theirs with the line before.
+ * Log sinks. The time of a line is local wall clock; the broken-down time of a second is kept,
+ * since most lines share theirs with the line before.
  */
 #include <errno.h>
 #include <fcntl.h>

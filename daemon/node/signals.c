@@ -2,10 +2,10 @@
 /*
  * Signals arrive by a pipe and are worked on by a thread.
  *
- * Handlers, and not blocked signals with signalfd: a blocked signal stays blocked in the programs that
- * services start (os.execute, io.popen), which then could not be ended; a handler is reset by exec.
- * The handler writes one byte, the signal's number; whatever deserves to be called work is done by
- * the reader.
+ * Handlers, and not blocked signals with signalfd: a blocked signal stays blocked in the programs
+ * that services start (os.execute, io.popen), which then could not be ended; a handler is reset
+ * by exec. The handler writes one byte, the signal's number; whatever deserves to be called work
+ * is done by the reader.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,8 +23,8 @@
 #include "daemon/node/signals.h"
 
 #define LAST_WORDS_SECONDS 1
-/* Requests to stop that come so soon after the first are the same one: timeout(1) sends its signal to the process and to
- * the process's group. */
+/* Requests to stop that come so soon after the first are the same one: timeout(1) sends its
+ * signal to the process and to the process's group. */
 #define SAME_REQUEST_NS (100 * NS_PER_MS)
 
 /* set before the thread starts, then constant */

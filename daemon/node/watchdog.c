@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A round: probes go out; at the next tick, a quarter period later, their return earns the ping and
- * starts the next round. Probes that are late are waited for, not sent again: the period has three quarters left
- * for a node that is merely slow.
+ * A round: probes go out; at the next tick, a quarter period later, their return earns the ping
+ * and starts the next round. Probes that are late are waited for, not sent again: the period has
+ * three quarters left for a node that is merely slow.
  */
 #include <stdatomic.h>
 #include <string.h>

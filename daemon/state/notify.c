@@ -2,10 +2,11 @@
 /*
  * sd_notify without leaving its address in the environment.
  *
- * libsystemd's sd_notify() looks NOTIFY_SOCKET up at every call, so the variable would have to stay
- * where Lua's os.getenv and child programs find it. The protocol is stable and small (one datagram to
- * a unix socket, "@" for the abstract name space), so we keep the address and a socket here;
- * libsystemd does the rest: sd_watchdog_enabled and sd_listen_fds both check the pid and unset theirs.
+ * libsystemd's sd_notify() looks NOTIFY_SOCKET up at every call, so the variable would have to
+ * stay where Lua's os.getenv and child programs find it. The protocol is stable and small (one
+ * datagram to a unix socket, "@" for the abstract name space), so we keep the address and a
+ * socket here; libsystemd does the rest: sd_watchdog_enabled and sd_listen_fds both check the pid
+ * and unset theirs.
  */
 #include <errno.h>
 #include <stdarg.h>

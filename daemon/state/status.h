@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The one line that says how the node does, and its way to the service manager: at state changes, at
- * most once a second, at least every STATUS_REFRESH_NS.
+ * The one line that says how the node does, and its way to the service manager: at state changes,
+ * at most once a second, at least every STATUS_REFRESH_NS.
  *
  * Threads: status_line any; status_tick the main thread.
  */

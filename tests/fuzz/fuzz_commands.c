@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Commands as they come in, first byte even: from the control socket, odd: from another node. Any bytes are legal input:
- * each line is answered once, by one JSON object or a reason, or is passed on with all of its words. */
+/* Commands as they come in, first byte even: from the control socket, odd: from another node.
+ * Any bytes are legal input: each line is answered once, by one JSON object or a reason, or is
+ * passed on with all of its words. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,7 +101,8 @@ static void take_relayed(const struct asker *a, bool well, const char *body, siz
 	answered++;
 }
 
-/* What other nodes and Lua services answer: any bytes, of which only the first two are looked at. */
+/* What other nodes and Lua services answer: any bytes, of which only the first two are looked
+ * at. */
 static void relay(const uint8_t *p, size_t n)
 {
 	const struct asker who = { .answer = take_relayed };
@@ -125,7 +127,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		return 0;
 	relay(p + 1, n - 1);
 	who.is_node = p[0] % 2;
-	/* a copy of its own, so that reading past it is found; a line has a NUL in place of its end */
+	/* a copy of its own, so that reading past it is found; a line has a NUL in place of
+	 * its end */
 	line = malloc(n);
 	memcpy(line, p + 1, n - 1);
 	line[n - 1] = 0;
