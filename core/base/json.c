@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* JSON writer. One bit a level says whether a comma is due; a key written by json_keyn()
- * clears it. */
-#include <assert.h>
+/* JSON writer: see json.h. One bit a level says whether a comma is due before the next value; a
+ * key that json_keyn() has written clears it, for its value follows without one. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "core/base/json.h"
 
 void json_init(struct json *j)
@@ -27,9 +27,9 @@ static size_t utf8(const unsigned char *p, size_t n)
 	static const unsigned char second_min[] = { [0xe0 - 0xe0] = 0xa0, [0xf0 - 0xe0] = 0x90 };
 	static const unsigned char second_max[] = { [0xed - 0xe0] = 0x9f, [0xf4 - 0xe0] = 0x8f };
 	unsigned char min = 0x80, max = 0xbf;
-	size_t length = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
+	size_t length = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
 
-	if (length > n)
+	if (length > n || *p >= 0xf5)
 		return 0;
 	if (*p >= 0xe0) {
 		unsigned at = *p - 0xe0u;
@@ -57,7 +57,8 @@ static void quote(struct json *j, const char *value, size_t n)
 		size_t length = utf8(p, (size_t)(end - p));
 		char escape[8];
 
-		if (length > 1 || (length == 1 && *p >= 0x20 && *p != '"' && *p != '\\' && *p != 0x7f)) {
+		if (length > 1 || (length == 1 && *p >= 0x20 && *p != '"' && *p != '\\' &&
+				   *p != 0x7f)) {
 			text_add(&j->text, p, length);
 			p += length;
 			continue;
@@ -104,14 +105,14 @@ static void nest(struct json *j, const char *key, const char *bracket)
 {
 	begin(j, key);
 	text_puts(&j->text, bracket);
-	assert(j->depth + 1 < JSON_DEPTH_MAX);
+	must(j->depth + 1 < JSON_DEPTH_MAX);
 	j->depth++;
 	j->comma &= ~(UINT64_C(1) << j->depth);
 }
 
 static void unnest(struct json *j, const char *bracket)
 {
-	assert(j->depth > 0);
+	must(j->depth > 0);
 	j->depth--;
 	text_puts(&j->text, bracket);
 }

@@ -5,12 +5,12 @@
  */
 #include "core/base/text.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/mem.h"
+#include "core/base/must.h"
 
 void text_fini(struct text *t)
 {
@@ -53,7 +53,7 @@ void text_printf(struct text *t, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
-	assert(n >= 0);
+	must(n >= 0);
 	char *room = text_room(t, (size_t)n);
 
 	va_start(ap, fmt);
@@ -63,7 +63,7 @@ void text_printf(struct text *t, const char *fmt, ...)
 
 void text_cut(struct text *t, size_t n)
 {
-	assert(n <= t->size);
+	must(n <= t->size);
 	t->size = n;
 	if (t->bytes)
 		t->bytes[n] = 0;

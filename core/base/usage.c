@@ -7,7 +7,8 @@
 #include "core/base/base.h"
 #include "core/base/must.h"
 
-void usage_getopt(struct usage_getopt *ret, const char *prefix, const struct usage_option *options, unsigned n)
+void usage_getopt(struct usage_getopt *ret, const char *prefix, const struct usage_option *options,
+		  unsigned n)
 {
 	char *to;
 
@@ -17,9 +18,9 @@ void usage_getopt(struct usage_getopt *ret, const char *prefix, const struct usa
 	for (unsigned i = 0; i < n; i++) {
 		const struct usage_option *o = &options[i];
 
-		ret->longs[i] = (struct option){ .name = o->name,
-						 .has_arg = o->argument ? required_argument : no_argument,
-						 .val = o->letter };
+		ret->longs[i].name = o->name;
+		ret->longs[i].has_arg = o->argument ? required_argument : no_argument;
+		ret->longs[i].val = o->letter;
 		if (o->letter >= USAGE_NO_LETTER)
 			continue;
 		*to++ = (char)o->letter;

@@ -26,6 +26,7 @@ struct usage_getopt {
 };
 
 /* At most USAGE_OPTIONS_MAX options, and a prefix of at most 4 characters. */
-void usage_getopt(struct usage_getopt *ret, const char *prefix, const struct usage_option *options, unsigned n);
+void usage_getopt(struct usage_getopt *ret, const char *prefix, const struct usage_option *options,
+		  unsigned n);
 /* One line and more an option. */
 void usage_print(FILE *out, const struct usage_option *options, unsigned n);

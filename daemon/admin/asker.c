@@ -3,8 +3,11 @@
  * that reads it. */
 #include "daemon/admin/asker.h"
 
+#include "core/base/must.h"
+
 void asker_answer(const struct asker *a, const struct json *body)
 {
+	must(body->depth == 0 && body->text.size > 0);
 	a->answer(a, true, text_string(&body->text), body->text.size);
 }
 

@@ -13,6 +13,7 @@
 #include "core/actor/send.h"
 #include "core/base/lock.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "core/sched/timeout.h"
 #include "daemon/admin/call.h"
 
@@ -41,6 +42,7 @@ static struct call *find_locked(int32_t session)
 
 void call_open(uint32_t handle)
 {
+	must(handle);
 	lock_take(&lock);
 	self = handle;
 	lock_release(&lock);
@@ -149,6 +151,7 @@ void call_lua(const struct asker *who, const char *line)
 
 void call_node(const struct asker *who, unsigned harbor, const char *line)
 {
+	must(harbor > 0 && harbor < 256);
 	begin(who, harbor, CALL_NODE_DEADLINE_NS, line);
 }
 
@@ -171,7 +174,8 @@ void call_answer(int type, uint32_t source, int32_t session, const void *p, size
 	} else if (type == PTYPE_RESPONSE) {
 		asker_relay(&c.who, p, n);
 	} else {
-		why = n ? mem_printf("call failed: %.*s", (int)(n < 4096 ? n : 4096), (const char *)p)
+		why = n ? mem_printf("call failed: %.*s", (int)(n < 4096 ? n : 4096),
+				     (const char *)p)
 			: mem_strdup("call failed");
 		asker_refuse(&c.who, why);
 	}

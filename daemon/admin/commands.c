@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What the commands of the control socket answer. */
+/*
+ * Commands: see commands.h. A line is looked at, not taken apart, until it is clear who carries it
+ * out: another node and our Lua service get it as it came. What is done here only reads what others
+ * keep: each run_ function writes one JSON object or says why there is none.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +12,7 @@
 #include "core/base/clock.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "core/sched/monitor.h"
 #include "core/actor/names.h"
 #include "core/node/single.h"
@@ -48,6 +53,7 @@ static void (*stop_node)(void);
 
 void commands_init(void (*stop)(void))
 {
+	must(stop);
 	stop_node = stop;
 }
 
@@ -271,8 +277,8 @@ struct service_listing {
 	uint64_t now;
 };
 
-/* In one turn for so long that the overseer reports it. The flag for STAT endless says whether
- * it ever was. */
+/* Whether it is in one turn for so long that the overseer reports it. The flag that STAT endless
+ * reads says whether it has been since that was last asked. */
 static bool runs_endlessly(const struct service *s, uint64_t now)
 {
 	uint64_t began = atomic_load_explicit(&s->turn_began_ns, memory_order_relaxed);
@@ -302,7 +308,8 @@ static void add_service(struct service *s, void *ud)
 	json_uint(j, "refused", mailbox_refused(&s->mailbox));
 	json_uint(j, "messages", atomic_load_explicit(&s->messages, memory_order_relaxed));
 	json_double(j, "cpu_ms",
-		    (double)(atomic_load_explicit(&s->cpu_ns, memory_order_relaxed) / NS_PER_US) / 1000);
+		    (double)(atomic_load_explicit(&s->cpu_ns, memory_order_relaxed) / NS_PER_US) /
+			    1000);
 	json_uint(j, "memory", atomic_load_explicit(&s->memory, memory_order_relaxed));
 	json_bool(j, "endless", runs_endlessly(s, l->now));
 	json_object_end(j);
@@ -422,7 +429,8 @@ static enum result forward(struct request *r, const char *node, const char *line
 	if (info_get()->cluster)
 		harbor_foreach_node(match_node, &w);
 	if (!w.id && w.count > 1)
-		return fail(r, "several nodes have this name: say which by its harbor id (harborctl nodes)");
+		return fail(r, "several nodes have this name: say which by its harbor id "
+			    "(harborctl nodes)");
 	if (!w.id)
 		w.id = w.by_name;
 	if (!w.id)
@@ -496,6 +504,7 @@ void commands_serve(const struct asker *who, char *line)
 {
 	struct request r = { .who = who };
 
+	must(who->answer && stop_node);
 	json_init(&r.j);
 	switch (run(&r, line)) {
 	case DONE:

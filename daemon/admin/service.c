@@ -11,6 +11,7 @@
 #include "core/base/lock.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "core/actor/module.h"
 #include "core/actor/names.h"
 #include "core/actor/life.h"
@@ -27,7 +28,8 @@
 
 static void (*wake_main)(void);
 /* set by admin_service_launch, then constant */
-static atomic_uint self; /* a lone value, relaxed everywhere; 0: not launched yet, and requests go to nobody */
+/* a lone value, relaxed everywhere; 0: not launched yet, and requests go to nobody */
+static atomic_uint self;
 /* [any] a lone number that only grows; relaxed */
 static atomic_uint_least64_t pong;
 /* release by the service / acquire by readers: error_text is complete */
@@ -41,7 +43,8 @@ static void started(enum admin_start st, const char *text, size_t n)
 
 	lock_take(&error_lock);
 	if (atomic_load_explicit(&state, memory_order_relaxed) == pending)
-		snprintf(error_text, sizeof(error_text), "%.*s", (int)(n < 65536 ? n : 65536), text);
+		snprintf(error_text, sizeof(error_text), "%.*s", (int)(n < 65536 ? n : 65536),
+			 text);
 	atomic_compare_exchange_strong_explicit(&state, &pending, st, memory_order_release,
 						memory_order_relaxed);
 	lock_release(&error_lock);
@@ -80,7 +83,8 @@ static void answer_node(const struct asker *a, bool well, const char *body, size
 
 	to[0] = well ? '+' : '-';
 	memcpy(to + 1, body, n);
-	service_forward(msg_address_answer(m, atomic_load_explicit(&self, memory_order_relaxed), a->source, a->session,
+	service_forward(msg_address_answer(m, atomic_load_explicit(&self, memory_order_relaxed),
+					   a->source, a->session,
 					   PTYPE_RESPONSE));
 }
 
@@ -98,8 +102,8 @@ static void on_command(uint32_t source, int32_t session, const char *p, size_t n
 		commands_serve(&who, line);
 }
 
-static int on_message(struct service *s, void *ud, int type, int session, uint32_t source, const void *msg,
-		      size_t size)
+static int on_message(struct service *s, void *ud, int type, int session, uint32_t source,
+		      const void *msg, size_t size)
 {
 	switch (type) {
 	case PTYPE_TEXT:
@@ -118,7 +122,8 @@ static int on_message(struct service *s, void *ud, int type, int session, uint32
 		break;
 	default:
 		if (ptype_wants_answer(type, session))
-			service_send_error_text(service_handle(s), source, session, "no such request");
+			service_send_error_text(service_handle(s), source, session,
+						"no such request");
 	}
 	return 0;
 }
@@ -140,6 +145,7 @@ static const struct module module = { .name = MODULE, .init = init, .release = r
 
 void admin_service_init(void (*wake)(void))
 {
+	must(wake);
 	wake_main = wake;
 	module_add(&module);
 }
@@ -192,7 +198,8 @@ void admin_service_ping(uint64_t number)
 
 	m->dest = atomic_load_explicit(&self, memory_order_relaxed);
 	m->type = PTYPE_SYSTEM;
-	service_forward(m); /* unanswered before `.daemon` is launched and after its end, as the watchdog expects */
+	/* unanswered before `.daemon` is launched and after its end, as the watchdog expects */
+	service_forward(m);
 }
 
 uint64_t admin_service_pong(void)

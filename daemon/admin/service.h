@@ -38,6 +38,6 @@ enum admin_start admin_service_start_state(void);
 #define ADMIN_START_ERROR_MAX 4096
 void admin_service_start_error(char *ret_text, size_t size);
 
-/* Sends the service a number; admin_service_pong() gives the last one that arrived. */
+/* Sends the service a number; admin_service_pong() returns the last one that arrived. */
 void admin_service_ping(uint64_t number);
 uint64_t admin_service_pong(void);

@@ -13,6 +13,7 @@
 
 #include "core/log/log.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "daemon/admin/socket.h"
 #include "daemon/admin/asker.h"
 #include "daemon/admin/commands.h"
@@ -167,7 +168,9 @@ static void on_listener_close(void *ud, int id, int error, const char *why)
 	net_close(id);
 }
 
-static const struct net_handler listen_handler = { .on_accept = on_accept, .on_close = on_listener_close };
+static const struct net_handler listen_handler = {
+	.on_accept = on_accept, .on_close = on_listener_close
+};
 
 /* ---- life ---- */
 
@@ -233,8 +236,10 @@ static int open_default(const char *node, struct net_error *ret_error)
 int admin_socket_open(const char *node, const char *where, char **ret_error)
 {
 	struct net_error error;
-	int r = where ? open_named(where, &error) : open_default(node, &error);
+	int r;
 
+	must(node && listener <= 0);
+	r = where ? open_named(where, &error) : open_default(node, &error);
 	if (r == 0) {
 		log_info("control socket %s", path);
 		return 0;

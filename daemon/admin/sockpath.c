@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Default places of the control socket. */
+/*
+ * Default places of the control socket: see sockpath.h. The node makes a path and binds it,
+ * harborctl looks for what has been bound; both halves stand here so that they agree on names.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -13,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/base/base.h"
+#include "core/base/must.h"
 #include "daemon/admin/sockpath.h"
 
 #define RUN_DIRECTORY "/run/harbor"
@@ -24,7 +28,8 @@
 static int format(char ret_path[SOCKPATH_MAX], const char *directory, size_t n, const char *prefix,
 		  const char *file)
 {
-	int length = snprintf(ret_path, SOCKPATH_MAX, "%.*s/%s%s" SUFFIX, (int)n, directory, prefix, file);
+	int length = snprintf(ret_path, SOCKPATH_MAX, "%.*s/%s%s" SUFFIX, (int)n, directory, prefix,
+			      file);
 
 	return length < 0 || length >= SOCKPATH_MAX ? -ENAMETOOLONG : 0;
 }
@@ -42,7 +47,8 @@ static bool is_private(const char *path, uid_t uid)
 {
 	struct stat st;
 
-	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == uid && !(st.st_mode & 077);
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == uid &&
+	       !(st.st_mode & 077);
 }
 
 /* ---- the node ---- */
@@ -73,13 +79,15 @@ int sockpath_make(unsigned place, const char *node, unsigned number, char ret_pa
 	const char *runtime = variable("RUNTIME_DIRECTORY"), *user = variable("XDG_RUNTIME_DIR");
 	char file[SOCKPATH_MAX];
 
+	must(place < SOCKPATH_PLACES && number >= 1 && number <= SOCKPATH_NUMBERS);
 	if (snprintf(file, sizeof(file), number > 1 ? "%s" NUMBER_MARK "%u" : "%s", node, number) >=
 	    SOCKPATH_MAX)
 		return -ENAMETOOLONG;
 
 	switch (place) {
 	case 0: /* several are separated by colons */
-		return runtime ? format(ret_path, runtime, strcspn(runtime, ":"), "", file) : -ENOENT;
+		return runtime ? format(ret_path, runtime, strcspn(runtime, ":"), "", file)
+			       : -ENOENT;
 	case 1:
 		return user ? format(ret_path, user, strlen(user), USER_PREFIX, file) : -ENOENT;
 	case 2:
@@ -97,6 +105,7 @@ void sockpath_name(const char *path, char ret_name[SOCKPATH_MAX])
 
 	if (strncmp(file, USER_PREFIX, strlen(USER_PREFIX)) == 0)
 		file += strlen(USER_PREFIX);
+	must(strlen(file) >= strlen(SUFFIX));
 	snprintf(ret_name, SOCKPATH_MAX, "%s", file);
 	ret_name[strlen(file) - strlen(SUFFIX)] = 0;
 	ret_name[strcspn(ret_name, NUMBER_MARK)] = 0;
@@ -130,7 +139,8 @@ static void look(struct search *s, const char *pattern, bool in_tmp)
 		for (size_t i = 0; i < g.gl_pathc; i++) {
 			const char *path = g.gl_pathv[i];
 
-			if (strlen(path) >= SOCKPATH_MAX || lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode) ||
+			if (strlen(path) >= SOCKPATH_MAX || lstat(path, &st) < 0 ||
+			    !S_ISSOCK(st.st_mode) ||
 			    (in_tmp && !is_of_its_user(path)))
 				continue;
 			s->found++;

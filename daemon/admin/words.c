@@ -5,10 +5,10 @@
  */
 #include "daemon/admin/words.h"
 
-#include <assert.h>
 #include <stdbool.h>
 #include <string.h>
 
+#include "core/base/must.h"
 #include "core/base/text.h"
 
 static void add_word(struct text *line, const char *word)
@@ -85,7 +85,7 @@ unsigned words_split(char *line, char *ret_words[WORDS_MAX])
 	unsigned n = 0;
 
 	while (line) {
-		assert(n < WORDS_MAX);
+		must(n < WORDS_MAX);
 		ret_words[n] = strsep(&line, " ");
 		decode(ret_words[n++]);
 	}

@@ -5,7 +5,9 @@
  * control socket, a node passes it on to another node or to a Lua service, and whoever carries it
  * out takes the words from it.
  *
- *   [@NODE SP] word SP word ...     %XX stands for a blank, a control character or a '%' inside of a word
+ *   [@NODE SP] word SP word ...
+ *
+ * %XX stands for a blank, a control character or a '%' inside of a word.
  *
  * Pure; any thread; any bytes are legal input.
  */

@@ -97,7 +97,8 @@ static void gather(struct local_node *nodes, size_t count)
 		nfds_t open = 0;
 
 		for (size_t i = 0; i < count; i++) {
-			polls[i] = (struct pollfd){ nodes[i].fd, POLLIN, 0 }; /* poll skips negative ones */
+			/* poll skips negative ones */
+			polls[i] = (struct pollfd){ nodes[i].fd, POLLIN, 0 };
 			open += nodes[i].fd >= 0;
 		}
 		if (!open || poll(polls, count, (int)((until - now) / NS_PER_MS) + 1) == 0)
@@ -272,7 +273,8 @@ static int several(const struct local_nodes *l, const char *name, const char *te
 
 static int none(const struct local_nodes *l)
 {
-	fputs("harborctl: no node with a control socket in its usual place runs on this host", stderr);
+	fputs("harborctl: no node with a control socket in its usual place runs on this host",
+	      stderr);
 	if (l->of_others)
 		fprintf(stderr, " as this user (%zu of other users)", l->of_others);
 	fputs("; name a socket with --socket\n", stderr);
@@ -313,15 +315,15 @@ static int choose_way(const struct local_nodes *l, const char *name, char ret_pa
 		if (!*incarnation || strcmp(incarnation, first) == 0)
 			continue;
 		if (*first)
-			return several(l, NULL, "several clusters have a node of that name or id: name a node of the "
-						"right one with --socket");
+			return several(l, NULL, "several clusters have a node of that name or "
+						"id: name a node of the right one with --socket");
 		memcpy(first, incarnation, sizeof(first));
 		memcpy(ret_path, l->items[i].path, SOCKPATH_MAX);
 	}
 	if (*first)
 		return 0;
-	fprintf(stderr, "harborctl: no node %s on this host, nor in a cluster of its nodes; those of "
-			"this host are listed by: harborctl local\n", name);
+	fprintf(stderr, "harborctl: no node %s on this host, nor in a cluster of its nodes; "
+		"those of this host are listed by: harborctl local\n", name);
 	return EX_UNAVAILABLE;
 }
 
@@ -344,7 +346,8 @@ int local_choose(const char *name, char ret_path[SOCKPATH_MAX], bool *ret_forwar
 	else if (matches == 0)
 		status = choose_way(&l, name, ret_path);
 	else if (matches > 1)
-		status = several(&l, name, "several nodes run on this host: name one with --node or --socket");
+		status = several(&l, name, "several nodes run on this host: name one with "
+					   "--node or --socket");
 	else
 		memcpy(ret_path, found_one->path, SOCKPATH_MAX);
 	local_fini(&l);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* harborctl: sends one command to a node's control socket (admin.h) and shows the answer. */
+/*
+ * harborctl: reads the command line, finds the socket of the node that is meant (local.h), sends it
+ * one line (daemon/admin/words.h) and shows the answer (print.h).
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,7 +54,8 @@ static const struct usage_option option_table[] = {
 static void help(FILE *out)
 {
 	fputs("usage: harborctl [--socket PATH] [--node NAME|ID] [--json] COMMAND [ARG]...\n"
-	      "Asks a node of a harbor cluster. Without an option that is the node that runs on this host; if\n"
+	      "Asks a node of a harbor cluster. Without an option that is the node that runs on "
+	      "this host; if\n"
 	      "there are several, they are listed.\n"
 	      "\n",
 	      out);
@@ -67,7 +71,8 @@ static void help(FILE *out)
 		fprintf(out, "  %-34s %s\n", head, commands[i].help);
 	}
 	fprintf(out, "  %-34s %s\n", LOCAL, "The nodes of this host.");
-	fputs("\nExit status: 0 done, 1 the command failed, 64 wrong command line, 69 no node answers.\n", out);
+	fputs("\nExit status: 0 done, 1 the command failed, 64 wrong command line, 69 no node "
+	      "answers.\n", out);
 }
 
 static int usage(const char *text, const char *what)
@@ -122,7 +127,7 @@ static int parse(int argc, char **argv, struct options *ret)
 	return 0;
 }
 
-/* Same rule as commands.c: log-level is log_level. NULL: there is none. */
+/* By the rule of daemon/admin/commands.c, log-level is log_level. NULL: there is none. */
 static const struct command *find_command(const char *word)
 {
 	for (unsigned i = 0; i < array_len(commands); i++) {
@@ -150,8 +155,8 @@ static int check_words(char *const *words)
 		n++;
 	if (n >= c->min && n <= c->max)
 		return 0;
-	fprintf(stderr, "harborctl: %s takes %s arguments than these\nusage: harborctl %s %s\n", words[0],
-		n < c->min ? "more" : "fewer", words[0], c->usage);
+	fprintf(stderr, "harborctl: %s takes %s arguments than these\nusage: harborctl %s %s\n",
+		words[0], n < c->min ? "more" : "fewer", words[0], c->usage);
 	return EX_USAGE;
 }
 
@@ -214,7 +219,8 @@ static char *read_script(const char *path)
 	if (!well)
 		return NULL;
 	if (n > WORDS_LINE_MAX || memchr(text, 0, n)) {
-		fprintf(stderr, "harborctl: %s: %s\n", path, n > WORDS_LINE_MAX ? "too long" : "holds a NUL");
+		fprintf(stderr, "harborctl: %s: %s\n", path,
+			n > WORDS_LINE_MAX ? "too long" : "holds a NUL");
 		return NULL;
 	}
 	text[n] = 0;
@@ -250,7 +256,8 @@ static char *read_answer(FILE *f, bool *ret_ok, size_t *ret_size)
 	char head[64], word[16];
 	size_t size;
 
-	if (!fgets(head, sizeof(head), f) || sscanf(head, "%15s %zu", word, &size) != 2 || size > ANSWER_MAX)
+	if (!fgets(head, sizeof(head), f) || sscanf(head, "%15s %zu", word, &size) != 2 ||
+	    size > ANSWER_MAX)
 		return NULL;
 	body = mem_alloc(size + 1);
 	if (fread(body, 1, size, f) != size)
@@ -277,7 +284,8 @@ static bool show(const struct options *o, const char *body, size_t size, bool ok
 	else if (ok)
 		ctl_print(stdout, answer, (long long)time(NULL));
 	else
-		fprintf(stderr, "harborctl: %s\n", why && why->text ? why->text : "no reason given");
+		fprintf(stderr, "harborctl: %s\n",
+			why && why->text ? why->text : "no reason given");
 	jsonv_destroy(answer);
 	return true;
 }

@@ -9,6 +9,7 @@
 
 #include "core/base/base.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "core/base/text.h"
 #include "daemon/ctl/print.h"
 
@@ -120,7 +121,8 @@ static void pad(FILE *out, int n)
 	fprintf(out, "%*s", n > 0 ? n : 0, "");
 }
 
-static void print_row(FILE *out, char *const *cells, const int *widths, const bool *right, unsigned n)
+static void print_row(FILE *out, char *const *cells, const int *widths, const bool *right,
+		      unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		int blank = widths[i] - width(cells[i]);
@@ -143,7 +145,8 @@ static void print_table(FILE *out, const struct jsonv *list, long long now)
 	bool right[COLUMNS_MAX];
 	unsigned columns = 0;
 
-	for (const struct jsonv *v = list->child->child; v && columns < COLUMNS_MAX; v = v->next, columns++) {
+	for (const struct jsonv *v = list->child->child; v && columns < COLUMNS_MAX;
+	     v = v->next, columns++) {
 		keys[columns] = v->key;
 		heads[columns] = name_of(v);
 		widths[columns] = width(heads[columns]);
@@ -211,7 +214,8 @@ static void print_blocks(FILE *out, const struct jsonv *list, long long now)
 		bool first = true;
 
 		for (const struct jsonv *v = row->child; v; v = v->next) {
-			cleanup(mem_freep) char *text = has_lines(v) ? NULL : cell(v, now), *name = name_of(v);
+			cleanup(mem_freep) char *text = has_lines(v) ? NULL : cell(v, now);
+			cleanup(mem_freep) char *name = name_of(v);
 
 			if (!text)
 				continue;
@@ -256,6 +260,7 @@ static void print_lines(FILE *out, const struct jsonv *object, long long now)
 
 void ctl_print(FILE *out, const struct jsonv *answer, long long now)
 {
+	must(answer);
 	const struct jsonv *only = answer->type == JSONV_OBJECT ? answer->child : NULL;
 
 	if (only && !only->next && only->type == JSONV_ARRAY && !only->child) {
@@ -264,7 +269,8 @@ void ctl_print(FILE *out, const struct jsonv *answer, long long now)
 		fprintf(out, "no %s\n", name);
 	} else if (only && !only->next && is_table(only) && strcmp(only->key, "values") != 0) {
 		(has_texts(only) ? print_blocks : print_table)(out, only, now);
-	} else if (only && !only->next && only->type == JSONV_STRING && strcmp(only->key, "output") == 0) {
+	} else if (only && !only->next && only->type == JSONV_STRING &&
+		   strcmp(only->key, "output") == 0) {
 		print_text(out, only, 0);
 	} else if (only && !only->next && only->type == JSONV_ARRAY) {
 		for (const struct jsonv *v = only->child; v; v = v->next) {

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "daemon/node/background.h"
 
 static char *path; /* NULL: in the foreground, or the file is not ours */
@@ -73,6 +74,7 @@ int background_start(const char *pid_file)
 	int fds[2], status;
 	pid_t child;
 
+	must(pid_file && !path);
 	fflush(NULL);
 	if (pipe2(fds, O_CLOEXEC) < 0 || (child = fork()) < 0) {
 		fprintf(stderr, "harbord: cannot go to the background: %s\n", strerror(errno));

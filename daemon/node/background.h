@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Background: a skynet-style configuration's `daemon = PIDFILE` (lua-core.md 1.6). The process
+ * Background: a skynet-style configuration's `daemon = PIDFILE`. The process
  * forks, the pid file is locked for as long as the node lives, and the terminal is left when
  * ports and files have been opened.
  *

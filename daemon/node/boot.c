@@ -102,7 +102,8 @@ static void set_environment(const struct config *c)
 	set("nodename", info_get()->node);
 	if (c->cluster.present) {
 		set("address", c->cluster.advertise ? c->cluster.advertise : c->cluster.listen);
-		set("master", c->cluster.master.count ? c->cluster.master.items[0] : c->master.listen);
+		set("master", c->cluster.master.count ? c->cluster.master.items[0]
+						      : c->master.listen);
 	}
 	/* in a single node the bootstrap service sets it: one of the program's own would find
 	 * it set */
@@ -152,7 +153,8 @@ static int init_core(const struct config *c)
 	}
 	net_set_limits(&(struct net_limits){
 		.queue = c->net.write_queue,
-		.policy = strcmp(c->net.write_policy, "error") == 0 ? NET_POLICY_ERROR : NET_POLICY_CLOSE,
+		.policy = strcmp(c->net.write_policy, "error") == 0 ? NET_POLICY_ERROR
+								    : NET_POLICY_CLOSE,
 		.total = c->net.write_total ? c->net.write_total : mem_limit() / 4,
 	});
 	return 0;
@@ -166,7 +168,8 @@ static int init_modules(const struct config *c)
 	int r;
 
 	if (paths_lua(lua_dir) < 0) {
-		log_error("the Lua files of harbord are neither beside its source tree nor installed");
+		log_error("the Lua files of harbord are neither beside its source tree nor "
+			  "installed");
 		return EX_SOFTWARE;
 	}
 	if (module_set_path(env_get("cpath")) < 0) {
@@ -213,7 +216,8 @@ static int init_harbor(const struct config *c)
 		.cluster = c->cluster.name,
 		.listen = c->cluster.listen,
 		.advertise = c->cluster.advertise,
-		.masters = c->cluster.master.count ? (const char *const *)c->cluster.master.items : own,
+		.masters = c->cluster.master.count ? (const char *const *)c->cluster.master.items
+						   : own,
 		.heartbeat_ms = c->cluster.heartbeat_ms,
 		.dead_ms = c->cluster.dead_ms,
 		.link_wait_ms = c->cluster.link_wait_ms,
@@ -260,7 +264,8 @@ int boot_layers(const struct config *c)
 	return 0;
 }
 
-int boot_start(const struct config *c, void (*on_state)(enum harbor_state st, const char *what, void *ud))
+int boot_start(const struct config *c,
+	       void (*on_state)(enum harbor_state st, const char *what, void *ud))
 {
 	int r = node_start();
 
@@ -288,7 +293,8 @@ int boot_services(const struct config *c, uint32_t *ret_bootstrap)
 	size_t n;
 
 	if (c->cluster.present)
-		handle_set_harbor(c->node.harbor_auto || harbor_id() ? harbor_id() : c->node.harbor);
+		handle_set_harbor(c->node.harbor_auto || harbor_id() ? harbor_id()
+								    : c->node.harbor);
 	set_late_environment(c);
 	phase_set(PHASE_STARTING);
 	handle_begin(c->cluster.present ? harbor_first_index() : HANDLE_FIRST);
@@ -324,7 +330,8 @@ int boot_start_failed_status(const struct config *c)
 {
 	const char *templates = env_get("luaservice");
 	cleanup(mem_freep) char *all =
-		mem_printf("%s/service/?.lua;%s", lua_dir, templates ? templates : "./service/?.lua");
+		mem_printf("%s/service/?.lua;%s", lua_dir,
+			   templates ? templates : "./service/?.lua");
 
 	return paths_has_service(all, env_get("start")) ? EX_SOFTWARE : EX_CONFIG;
 }

@@ -14,8 +14,9 @@
  * on_state: the cluster's news, on the net loop. */
 int boot_layers(const struct config *c);
 /* Threads; begins to join if there is a cluster. */
-int boot_start(const struct config *c, void (*on_state)(enum harbor_state st, const char *what, void *ud));
-/* After the join: harbor id, `.logger` (handle 1), the bootstrap service, `.daemon`.
+int boot_start(const struct config *c,
+	       void (*on_state)(enum harbor_state st, const char *what, void *ud));
+/* After the join: harbor id, `.logger` (index 1), `.daemon` (index 3), the bootstrap service (2).
  * *ret_bootstrap: handle of the bootstrap service. */
 int boot_services(const struct config *c, uint32_t *ret_bootstrap);
 

@@ -76,7 +76,8 @@ void life_stop(void)
 
 static bool stopping(void)
 {
-	return signals_stops() > 0 || node_aborted() || atomic_load_explicit(&stop_asked, memory_order_relaxed);
+	return signals_stops() > 0 || node_aborted() ||
+	       atomic_load_explicit(&stop_asked, memory_order_relaxed);
 }
 
 /* ---- the cluster's news, on the net loop ---- */
@@ -198,7 +199,7 @@ static void wait_for_news(uint64_t until)
 			;
 }
 
-/* ---- phases; each gives 0 or an exit status ---- */
+/* ---- phases; each returns 0 or an exit status ---- */
 
 static int join(const struct config *c)
 {
@@ -211,7 +212,8 @@ static int join(const struct config *c)
 		if (harbor_state() == HARBOR_REFUSED)
 			return EX_UNAVAILABLE;
 		if (clock_mono_ns() >= deadline) {
-			log_error("not joined within %u ms (cluster.join_timeout)", c->cluster.join_timeout_ms);
+			log_error("not joined within %u ms (cluster.join_timeout)",
+				  c->cluster.join_timeout_ms);
 			return EX_UNAVAILABLE;
 		}
 		wait_for_news(deadline);
@@ -269,7 +271,8 @@ static int start_failed(const struct config *c)
 	}
 	log_error("the start service failed: %s", why);
 	log_error("to let the node go on without its start service, say %s",
-		  c->skynet ? "harbord_lua_on_start_error = \"continue\"" : "lua.on_start_error: continue");
+		  c->skynet ? "harbord_lua_on_start_error = \"continue\""
+			    : "lua.on_start_error: continue");
 	reason_set("the start service failed");
 	return boot_start_failed_status(c);
 }
@@ -345,7 +348,8 @@ static void end_services(const struct config *c)
 		wait_for_news(sooner(deadline, now + RETIRE_EVERY_NS));
 	}
 	if (!node_is_empty())
-		log_error("%u services did not end within %u ms", service_count(), c->admin.stop_timeout_ms);
+		log_error("%u services did not end within %u ms", service_count(),
+			  c->admin.stop_timeout_ms);
 }
 
 static void stop(const struct config *c, int status)

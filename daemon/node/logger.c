@@ -20,15 +20,16 @@
 /* [any] the user's log service, 0 = none. Relaxed: a handle, checked by every send. */
 static atomic_uint_least32_t user_logger;
 
-static int on_message(struct service *s, void *ud, int type, int session, uint32_t source, const void *msg,
-		      size_t size)
+static int on_message(struct service *s, void *ud, int type, int session, uint32_t source,
+		      const void *msg, size_t size)
 {
 	if (type == PTYPE_TEXT)
 		log_write(LOG_LEVEL_INFO, source, size ? msg : "", size);
 	else if (type == PTYPE_SYSTEM)
 		log_reopen();
 	else if (ptype_wants_answer(type, session))
-		service_send_error_text(service_handle(s), source, session, "the logger answers nothing");
+		service_send_error_text(service_handle(s), source, session,
+					"the logger answers nothing");
 	return 0;
 }
 

@@ -18,6 +18,7 @@
 #include "core/base/clock.h"
 #include "core/base/fault.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "daemon/node/logsink.h"
 
 /* How long a line waits for a reader of a non-blocking stderr before it is lost. */
@@ -54,7 +55,8 @@ size_t logsink_prefix(char *ret, const struct log_record *r, enum logsink_format
 	}
 	n = strftime(ret, LOGSINK_PREFIX_MAX, "%Y-%m-%d %H:%M:%S", &tm);
 	n += (size_t)snprintf(ret + n, LOGSINK_PREFIX_MAX - n, ".%03u %-7s [:%08x%s%s] ",
-			      (unsigned)(r->wall_ns % NS_PER_SEC / NS_PER_MS), log_level_name(r->level),
+			      (unsigned)(r->wall_ns % NS_PER_SEC / NS_PER_MS),
+			      log_level_name(r->level),
 			      r->source, *r->name ? " " : "", r->name);
 	return n;
 }
@@ -67,7 +69,8 @@ bool logsink_is_journal(int fd, const char *journal_stream)
 
 	return journal_stream &&
 	       sscanf(journal_stream, "%llu:%llu%n", &device, &inode, &end) == 2 &&
-	       !journal_stream[end] && fstat(fd, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+	       !journal_stream[end] && fstat(fd, &st) == 0 && st.st_dev == device &&
+	       st.st_ino == inode;
 }
 
 /* ---- descriptors ---- */
@@ -121,7 +124,8 @@ static void file_reopen(void *ud)
 
 	if (fd < 0) {
 		/* not through the log: we are its sink */
-		fprintf(stderr, "harbord: %s: %s; the old log file stays in use\n", sink.path, strerror(-fd));
+		fprintf(stderr, "harbord: %s: %s; the old log file stays in use\n", sink.path,
+			strerror(-fd));
 		return;
 	}
 	close(sink.fd);
@@ -186,6 +190,7 @@ static void use(const struct log_sink *ops)
 
 void logsink_write(const struct log_record *r)
 {
+	must(sink.ops);
 	sink.ops->write(NULL, r);
 }
 
@@ -208,7 +213,8 @@ int logsink_init(const struct logsink_config *c)
 	int fd;
 
 	if (strcmp(kind, "auto") == 0)
-		kind = logsink_is_journal(STDERR_FILENO, getenv("JOURNAL_STREAM")) ? "journal" : "stderr";
+		kind = logsink_is_journal(STDERR_FILENO, getenv("JOURNAL_STREAM")) ? "journal"
+										   : "stderr";
 	if (strcmp(kind, "file") == 0) {
 		if (!c->file)
 			return -EINVAL;
@@ -222,7 +228,8 @@ int logsink_init(const struct logsink_config *c)
 	} else if (strcmp(kind, "journal") == 0) {
 		logsink_fini();
 		sink.node_field = mem_printf("HARBOR_NODE=%s", c->node ? c->node : "");
-		sink.identifier_field = mem_printf("SYSLOG_IDENTIFIER=harbord-%s", c->node ? c->node : "");
+		sink.identifier_field = mem_printf("SYSLOG_IDENTIFIER=harbord-%s",
+						   c->node ? c->node : "");
 		use(&journal_sink);
 	} else if (strcmp(kind, "stderr") == 0 || strcmp(kind, "stdout") == 0) {
 		logsink_fini();

@@ -50,12 +50,14 @@ static struct config *load(const struct options *o)
 static int open_log(const struct config *c)
 {
 	struct logsink_config sink = {
-		.sink = c->log.sink, .file = c->log.file, .format = c->log.format, .node = c->node.name
+		.sink = c->log.sink, .file = c->log.file, .format = c->log.format,
+		.node = c->node.name
 	};
 	int r = logsink_init(&sink), level = c->log.level ? log_level_parse(c->log.level) : -1;
 
 	if (r < 0) {
-		fprintf(stderr, "harbord: log file %s: %s\n", c->log.file ? c->log.file : "?", strerror(-r));
+		fprintf(stderr, "harbord: log file %s: %s\n", c->log.file ? c->log.file : "?",
+			strerror(-r));
 		return r == -EACCES || r == -EPERM || r == -EROFS ? EX_NOPERM : EX_CONFIG;
 	}
 	if (level >= 0)
@@ -83,8 +85,9 @@ static int run_node(const struct config *c)
 		return status;
 	}
 	info = info_get();
-	log_info("harbord %s, node %s, pid %ld, configuration %s (%016llx)%s%s", HARBORD_VERSION, info->node,
-		 (long)getpid(), info->config_file, (unsigned long long)info->config_hash,
+	log_info("harbord %s, node %s, pid %ld, configuration %s (%016llx)%s%s", HARBORD_VERSION,
+		 info->node, (long)getpid(), info->config_file,
+		 (unsigned long long)info->config_hash,
 		 *info->invocation_id ? ", invocation " : "", info->invocation_id);
 	log_info("%s", luahost_vm());
 	for (size_t i = 0; i < c->warnings.count; i++)
@@ -117,7 +120,8 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (o.node && !config_name_ok(o.node)) {
-		fprintf(stderr, "harbord: --node: a name has 1 to %d letters, digits, '_', '-' and '.'\n",
+		fprintf(stderr, "harbord: --node: a name has 1 to %d letters, digits, '_', '-' "
+			"and '.'\n",
 			CONFIG_NAME_MAX);
 		return EX_USAGE;
 	}

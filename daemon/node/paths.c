@@ -14,11 +14,13 @@
 int paths_lua_near(const char *directory, char ret_path[PATH_MAX])
 {
 	/* installed: sbin/harbord; source tree: build/harbord, build/san-KIND/harbord, and below */
-	static const char *const places[] = { "../share/harbord/lua", "../lua", "../../lua", "../../../lua" };
+	static const char *const places[] = { "../share/harbord/lua", "../lua", "../../lua",
+					      "../../../lua" };
 	char candidate[PATH_MAX];
 
 	for (unsigned i = 0; i < array_len(places); i++) {
-		int n = snprintf(candidate, sizeof(candidate), "%s/%s/" LANDMARK, directory, places[i]);
+		int n = snprintf(candidate, sizeof(candidate), "%s/%s/" LANDMARK, directory,
+				 places[i]);
 
 		if (n < 0 || (size_t)n >= sizeof(candidate) || access(candidate, R_OK) < 0)
 			continue;

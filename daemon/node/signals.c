@@ -19,6 +19,7 @@
 
 #include "core/base/base.h"
 #include "core/base/clock.h"
+#include "core/base/must.h"
 #include "core/log/log.h"
 #include "daemon/node/signals.h"
 
@@ -118,6 +119,7 @@ int signals_start(void (*wake)(void))
 {
 	int r;
 
+	must(wake && !running);
 	wake_main = wake;
 	signal(SIGPIPE, SIG_IGN);
 	timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

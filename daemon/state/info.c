@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Identity, phase and reason of the process. */
+/* Identity, phase and reason of the process: see info.h. Texts are copied in and out under a lock,
+ * so a reader never sees half of one. */
 #include <limits.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/lock.h"
+#include "core/base/must.h"
 #include "core/log/log.h"
 #include "daemon/state/info.h"
 
@@ -39,10 +41,12 @@ void info_init(const struct config *c)
 	static char file[PATH_MAX]; /* as it is to be found from any folder */
 	const char *id = getenv("INVOCATION_ID");
 
+	must(c->node.name && c->file);
 	info = (struct info){ .node = c->node.name,
 			      .config_file = realpath(c->file, file) ? file : c->file,
 			      .cluster = c->cluster.present ? c->cluster.name : NULL,
-			      .harbor = c->node.harbor, .master = c->master.present, .config_hash = file_hash(c->file) };
+			      .harbor = c->node.harbor, .master = c->master.present,
+			      .config_hash = file_hash(c->file) };
 	snprintf(info.invocation_id, sizeof(info.invocation_id), "%s", id ? id : "");
 }
 
@@ -53,6 +57,7 @@ const struct info *info_get(void)
 
 void phase_set(enum phase p)
 {
+	must(p >= phase_get() && p <= PHASE_STOPPING);
 	atomic_store_explicit(&phase, p, memory_order_relaxed);
 }
 
@@ -64,8 +69,9 @@ enum phase phase_get(void)
 const char *phase_name(enum phase p)
 {
 	static const char *const names[] = {
-		[PHASE_BOOT] = "booting",   [PHASE_JOINING] = "joining",   [PHASE_STARTING] = "starting",
-		[PHASE_RUNNING] = "running", [PHASE_STOPPING] = "stopping",
+		[PHASE_BOOT] = "booting",         [PHASE_JOINING] = "joining",
+		[PHASE_STARTING] = "starting",    [PHASE_RUNNING] = "running",
+		[PHASE_STOPPING] = "stopping",
 	};
 
 	return names[p];

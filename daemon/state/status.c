@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/must.h"
 #include "core/base/text.h"
 #include "core/sched/monitor.h"
 #include "core/sched/sched.h"
@@ -41,7 +42,8 @@ static void add_cluster(struct text *l)
 	harbor_foreach_node(count_peer, &p);
 	if (phase_get() >= PHASE_STARTING)
 		text_printf(l, ", harbor %u", service_harbor());
-	text_printf(l, ", %s, %u/%u peers up", info_get()->master ? "master" : "member", p.up, p.known);
+	text_printf(l, ", %s, %u/%u peers up", info_get()->master ? "master" : "member", p.up,
+		    p.known);
 	if (harbor_state() == HARBOR_MASTER_LOST)
 		text_printf(l, ", master lost");
 }
@@ -56,7 +58,8 @@ static void add_stuck(struct text *l, unsigned stuck)
 
 		sched_view(i, &v);
 		if (v.handle && v.turn_began_ns && now > v.turn_began_ns + MONITOR_CHECK_NS) {
-			text_printf(l, "; %u of %u workers stuck, service :%08x", stuck, sched_workers(), v.handle);
+			text_printf(l, "; %u of %u workers stuck, service :%08x", stuck,
+				    sched_workers(), v.handle);
 			return;
 		}
 	}
@@ -70,6 +73,7 @@ size_t status_line(char *ret_text, size_t size)
 	unsigned stuck;
 	size_t n;
 
+	must(size > 0);
 	text_printf(&l, "%s", phase_name(phase));
 	if (phase > PHASE_BOOT && info_get()->cluster)
 		add_cluster(&l);

@@ -29,7 +29,7 @@ def text(literals):
 
 def options(program):
     """(letter or None, name, argument or None, what it does) of each."""
-    rows = re.findall(rf"^OPTION\(('.'|\w+), ({STRING}), (NULL|{STRING}), ({TEXTS})\)",
+    rows = re.findall(rf"^OPTION\(('.'|\w+),\s*({STRING}),\s*(NULL|{STRING}),\s*({TEXTS})\)",
                       read(f"daemon/{program}/options.def"), re.M)
     return [(letter[1] if letter[0] == "'" else None, text(name), None if argument == "NULL" else text(argument), text(what))
             for letter, name, argument, what in rows]
@@ -37,7 +37,7 @@ def options(program):
 
 def commands():
     """(name as people write it, usage, help) of each."""
-    rows = re.findall(rf"^(?:LUA_)?COMMAND\((\w+), \d+, \d+, ({STRING}), ({STRING})\)", read("daemon/admin/commands.def"), re.M)
+    rows = re.findall(rf"^(?:LUA_)?COMMAND\((\w+), \d+, \d+, ({STRING}),\s*({STRING})\)", read("daemon/admin/commands.def"), re.M)
     return [(name.replace("_", "-"), text(usage), text(what)) for name, usage, what in rows]
 
 

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
-"""debug_console over real connections: every command, its output and its errors, HTTP, the debugger; console, dbg and cmemory
-(lua-core.md 5.11 to 5.13, 7.5, 7.6)."""
+"""debug_console over real connections: every command, its output and its errors, HTTP, the debugger; console, dbg and cmemory."""
 import os, re, socket, subprocess, tempfile, time
 from harness import eventually, main, Failed
 

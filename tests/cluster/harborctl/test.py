@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """harborctl on a cluster of three nodes: list, stat, mem, task, inject, log, trace and the other commands, asked at one node
-of any node; tables and JSON; nodes that are not there, that die, that are stuck (design.md; lua-core.md 5.11, 7.4, 7.5)."""
+of any node; tables and JSON; nodes that are not there, that die, that are stuck."""
 import json, os, re, signal, socket, subprocess, time
 from harness import Cluster, eventually, main, Failed
 

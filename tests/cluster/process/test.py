@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""One node as a process: command line, exit statuses, signals, logs, notify and watchdog, what it costs (systemd-deploy.md
-S-02 to S-09; lessons.md H7, H8; lua-core.md 1.1, 7.3)."""
+"""One node as a process: command line, exit statuses, signals, logs, notify and watchdog, what it
+costs."""
 import json, os, re, resource, signal, socket, subprocess, tempfile, time
 from harness import eventually, main, Failed
 

@@ -52,7 +52,8 @@ static void quoted_as(const char *p, size_t n, const char *text)
 static void text_is_escaped_and_stays_utf8(void **state)
 {
 	quoted_as("a\"b\\c\n\t\x01\x7f", 9, "\"a\\\"b\\\\c\\n\\t\\u0001\\u007f\"");
-	quoted_as("h\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", 10, "\"h\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"");
+	quoted_as("h\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", 10,
+		  "\"h\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"");
 }
 
 static void bytes_that_are_not_utf8_become_escapes(void **state)
@@ -136,8 +137,10 @@ static void escapes_are_decoded(void **state)
 static void what_is_not_json_is_refused(void **state)
 {
 	static const char *const wrong[] = {
-		"", " ", "{", "[1,]", "[1 2]", "{\"a\"}", "{\"a\":}", "{a:1}", "nul", "truex", "01", "1.", "1e", "-",
-		"\"", "\"\\\"", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"", "\"\\udc00\"", "\"\n\"", "[1]]", "1 2",
+		"", " ", "{", "[1,]", "[1 2]", "{\"a\"}", "{\"a\":}", "{a:1}", "nul", "truex", "01",
+		"1.", "1e", "-",
+		"\"", "\"\\\"", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"", "\"\\udc00\"", "\"\n\"",
+		"[1]]", "1 2",
 	};
 	struct jsonv *v = NULL;
 

@@ -43,7 +43,8 @@ static void what_is_no_escape_is_malformed(void **state)
 
 static void encoded_words_come_back_as_they_were(void **state)
 {
-	char every[256], *in[] = { "call", "", every, " ", "%41", "two words\n", NULL }, *out[WORDS_MAX];
+	char every[256], *in[] = { "call", "", every, " ", "%41", "two words\n", NULL };
+	char *out[WORDS_MAX];
 	cleanup(mem_freep) char *line = NULL;
 
 	for (unsigned i = 0; i < 255; i++)

@@ -159,7 +159,8 @@ static void the_journal_is_known_by_device_and_inode(void **state)
 
 	assert_int_equal(pipe(fds), 0);
 	assert_int_equal(fstat(fds[1], &st), 0);
-	snprintf(name, sizeof(name), "%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	snprintf(name, sizeof(name), "%llu:%llu", (unsigned long long)st.st_dev,
+		 (unsigned long long)st.st_ino);
 	assert_true(logsink_is_journal(fds[1], name));
 	snprintf(name, sizeof(name), "%llu:%llu", (unsigned long long)st.st_dev,
 		 (unsigned long long)st.st_ino + 1);
@@ -173,12 +174,16 @@ static void the_journal_is_known_by_device_and_inode(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_prefix_holds_time_level_and_service, setup, teardown),
-		cmocka_unit_test_setup_teardown(plain_lines_in_a_file_are_those_of_skynet, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_prefix_holds_time_level_and_service, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(plain_lines_in_a_file_are_those_of_skynet, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(a_file_is_appended_to, setup, teardown),
 		cmocka_unit_test_setup_teardown(reopen_follows_a_rotation, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_reopen_that_fails_keeps_the_old_file, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_file_that_cannot_be_opened_is_an_error, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_reopen_that_fails_keeps_the_old_file, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_file_that_cannot_be_opened_is_an_error, setup,
+						teardown),
 		cmocka_unit_test(the_journal_is_known_by_device_and_inode),
 	};
 

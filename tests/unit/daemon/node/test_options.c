@@ -130,10 +130,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(the_operand_is_the_configuration, teardown),
-		cmocka_unit_test_teardown(options_may_stand_before_and_behind_the_operand, teardown),
-		cmocka_unit_test_teardown(config_and_node_take_their_values_in_both_forms, teardown),
+		cmocka_unit_test_teardown(options_may_stand_before_and_behind_the_operand,
+					  teardown),
+		cmocka_unit_test_teardown(config_and_node_take_their_values_in_both_forms,
+					  teardown),
 		cmocka_unit_test_teardown(help_and_version_need_no_configuration, teardown),
-		cmocka_unit_test_teardown(a_wrong_command_line_is_64_and_says_what_is_wrong, teardown),
+		cmocka_unit_test_teardown(a_wrong_command_line_is_64_and_says_what_is_wrong,
+					  teardown),
 		cmocka_unit_test(the_help_names_every_option),
 	};
 

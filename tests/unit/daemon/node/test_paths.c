@@ -52,7 +52,8 @@ static void make_file(struct tree *t, const char *name)
 {
 	char command[256];
 
-	snprintf(command, sizeof(command), "mkdir -p \"$(dirname '%s/%s')\" && : > '%s/%s'", t->dir, name, t->dir,
+	snprintf(command, sizeof(command), "mkdir -p \"$(dirname '%s/%s')\" && : > '%s/%s'", t->dir,
+		 name, t->dir,
 		 name);
 	assert_int_equal(system(command), 0);
 }
@@ -225,15 +226,22 @@ static void a_path_that_does_not_fit_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_lua_files_are_found_from_every_build_folder, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_lua_files_are_found_from_every_build_folder,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(installed_lua_files_come_first, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_lua_folder_that_is_not_ours_is_not_taken, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_service_is_looked_for_in_every_template, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_control_socket_is_where_systemd_says, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_users_node_has_its_socket_in_the_users_directory, setup, teardown),
-		cmocka_unit_test_setup_teardown(harborctl_finds_what_the_node_made, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_lua_folder_that_is_not_ours_is_not_taken, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_service_is_looked_for_in_every_template, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(the_control_socket_is_where_systemd_says, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_users_node_has_its_socket_in_the_users_directory,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(harborctl_finds_what_the_node_made, setup,
+						teardown),
 		cmocka_unit_test(nobody_sets_up_a_folder_for_another_user),
-		cmocka_unit_test_setup_teardown(a_path_that_does_not_fit_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_path_that_does_not_fit_is_refused, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests_name("daemon/paths", tests, NULL, NULL);

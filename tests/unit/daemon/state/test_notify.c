@@ -42,7 +42,8 @@ static void listen_at(struct manager *m, const char *address)
 	m->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	assert_true(m->fd >= 0);
 	assert_int_equal(bind(m->fd, (struct sockaddr *)&un,
-			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + (address[0] == '/'))),
+			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n +
+					  (address[0] == '/'))),
 			 0);
 	assert_int_equal(setenv("NOTIFY_SOCKET", address, 1), 0);
 }
@@ -194,14 +195,20 @@ static void an_address_that_is_none_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_path_socket_gets_the_exact_bytes, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_abstract_socket_gets_the_exact_bytes, setup, teardown),
-		cmocka_unit_test_setup_teardown(nobody_after_us_sees_the_variables, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_watchdog_meant_for_another_process_is_not_ours, setup, teardown),
-		cmocka_unit_test_setup_teardown(without_a_manager_nothing_is_sent_and_nothing_is_said, setup,
+		cmocka_unit_test_setup_teardown(a_path_socket_gets_the_exact_bytes, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(a_manager_that_went_away_is_complained_about_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_address_that_is_none_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_abstract_socket_gets_the_exact_bytes, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(nobody_after_us_sees_the_variables, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_watchdog_meant_for_another_process_is_not_ours,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(without_a_manager_nothing_is_sent_and_nothing_is_said,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(a_manager_that_went_away_is_complained_about_once,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(an_address_that_is_none_is_refused, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests_name("daemon/notify", tests, NULL, NULL);
