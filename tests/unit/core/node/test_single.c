@@ -93,6 +93,46 @@ static void global_names_have_1_to_15_bytes_and_are_no_numbers(void **state)
 	assert_true(remote_name_valid("42nd"));
 }
 
+/* Also of numbers that UTF-8 does not write. */
+static const char *character(uint32_t c)
+{
+	static char t[5];
+	unsigned n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+
+	memset(t, 0, sizeof(t));
+	t[0] = (char)(n == 1 ? c : (0xf00u >> n) | c >> 6 * (n - 1));
+	for (unsigned i = 1; i < n; i++)
+		t[i] = (char)(0x80 | (c >> 6 * (n - 1 - i) & 0x3f));
+	return t;
+}
+
+static void labels_are_of_characters_that_print(void **state)
+{
+	static const uint32_t good[] = { '!', '~', 0xa1, 0x7ff, 0x800, 0x1fff, 0x2010, 0x2027, 0x2030, 0x2fff,
+					 0x3001, 0xd7ff, 0xe000, 0xfefe, 0xff00, 0xffff, 0x10000, 0x10ffff };
+	static const uint32_t bad[] = { ' ', 0x7f, 0x80, 0xa0, 0x2000, 0x200f, 0x2028, 0x202f,
+					0x3000, 0xd800, 0xdfff, 0xfeff, 0x110000 };
+	static const char *const broken[] = { "\x80", "\xbf", "\xc0\xaf", "\xc1\xbf", "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf",
+					      "\xc3", "\xe2\x82", "\xf0\x90\x80", "\xe2(\xa1", "\xf5\x80\x80\x80", "\xff" };
+	char longest[65] = "";
+
+	(void)state;
+	for (size_t i = 0; i < array_len(good); i++)
+		if (!remote_label_valid(character(good[i])))
+			fail_msg("U+%04X was refused", good[i]);
+	for (size_t i = 0; i < array_len(bad); i++)
+		if (remote_label_valid(character(bad[i])))
+			fail_msg("U+%04X was taken", bad[i]);
+	for (size_t i = 0; i < array_len(broken); i++)
+		if (remote_label_valid(broken[i]))
+			fail_msg("broken text %zu was taken", i);
+	memset(longest, 'x', 63);
+	assert_true(remote_label_valid(longest));
+	longest[63] = 'x';
+	assert_false(remote_label_valid(longest));
+	assert_false(remote_label_valid(""));
+}
+
 static void a_request_to_another_node_fails_at_once(void **state)
 {
 	struct letter l;
@@ -345,6 +385,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(the_node_itself_has_an_address),
 		T(global_names_have_1_to_15_bytes_and_are_no_numbers),
+		T(labels_are_of_characters_that_print),
 		T(a_request_to_another_node_fails_at_once),
 		T(what_wants_no_answer_is_dropped_with_a_line),
 		T(a_name_leads_to_its_service),

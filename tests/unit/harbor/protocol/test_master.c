@@ -543,6 +543,27 @@ static void a_claim_to_a_later_registration_counts_only_after_a_loss(void **stat
 	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_NAME_TAKEN);
 }
 
+/* Beyond that a number is no number: one more would not fit where it is written. */
+static void numbers_are_believed_below_two_to_the_53(void **state)
+{
+	struct wire_control c = { .name = "b", .id = 2, .flags = WIRE_ID_NAMED, .epoch = 12 };
+	uint64_t most = (UINT64_C(1) << 53) - 1;
+
+	(void)state;
+	join(1, "a", 1, 11, T0);
+	claim(1, "A", 0x01000005, most + 1, T0);
+	master_flush(m);
+	assert_true(last(1, WIRE_NAME)->fence < most);
+	claim(1, "B", 0x01000005, most, T0);
+	master_flush(m);
+	assert_true(last(1, WIRE_NAME)->fence == most);
+	c.births = most + 1;
+	assert_false(join_as(2, &c, T0));
+	assert_int_equal(code_of(2, WIRE_REFUSE), WIRE_INVALID);
+	c.births = most;
+	assert_true(join_as(2, &c, T0));
+}
+
 /* ---- names ---- */
 
 static void the_first_registration_wins_and_the_loser_hears(void **state)
@@ -672,6 +693,24 @@ static void the_dead_lose_their_names_and_everybody_hears(void **state)
 	assert_int_equal(last(2, WIRE_MEMBER)->id, 1);
 	(void)master_tick(m, T0 + 2 * DEAD); /* now 2 is silent too */
 	assert_true(at[2].closed);
+}
+
+static void silence_is_noticed_of_the_first_id_and_the_last(void **state)
+{
+	(void)state;
+	for (unsigned id = 1; id <= 255; id += 254) {
+		assert_true(join(1, "silent", id, id + 10, T0));
+		assert_true(join(2, "other", 7, id + 20, T0));
+		(void)master_tick(m, T0 + DEAD - 1);
+		assert_false(at[1].closed);
+		ping(2, 0, T0 + DEAD - 1);
+		(void)master_tick(m, T0 + DEAD);
+		assert_true(at[1].closed);
+		assert_false(at[2].closed);
+		stop();
+		wipe();
+		start(T0);
+	}
 }
 
 static void who_comes_back_in_time_is_not_missed(void **state)
@@ -816,12 +855,14 @@ int main(void)
 		T(a_lost_registry_is_made_good_by_what_members_see),
 		T(a_claim_to_a_later_registration_counts_only_after_a_loss),
 		T(all_255_ids_can_be_taken_and_no_more),
+		T(numbers_are_believed_below_two_to_the_53),
 		T(the_first_registration_wins_and_the_loser_hears),
 		T(names_and_handles_that_cannot_be_are_refused),
 		T(as_many_names_are_kept_as_there_is_room_for),
 		T(only_its_owners_handle_releases_a_name),
 		T(changes_of_names_are_numbered_without_gaps),
 		T(the_dead_lose_their_names_and_everybody_hears),
+		T(silence_is_noticed_of_the_first_id_and_the_last),
 		T(who_comes_back_in_time_is_not_missed),
 		T(a_new_incarnation_replaces_one_that_is_away_or_silent),
 		T(goodbye_is_death_at_once),
