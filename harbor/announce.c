@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The address of a node that listens on all of its addresses. */
+/* An address is cut at its last colon, as host and port. */
 #include <stdio.h>
 #include <string.h>
 

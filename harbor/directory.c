@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Names of the cluster as this node knows them: see directory.h. Who waits stands in one list, oldest
- * first: names come rarely, and then the list is walked once. */
+/* The names are one map. Who waits for one stands in one list, oldest first: names come rarely, and
+ * then the list is walked once. */
 #include "harbor/directory.h"
 
 #include <string.h>
@@ -65,7 +65,8 @@ uint32_t directory_find(struct directory *d, const char *name)
 
 /* ---- answers ---- */
 
-static void reply(struct directory *d, const struct directory_waiting *w, int type, const void *data, size_t n)
+static void reply(struct directory *d, const struct directory_waiting *w, int type,
+                  const void *data, size_t n)
 {
 	struct msg *m = msg_create_copy(data, n);
 
@@ -165,7 +166,8 @@ void directory_snapshot(struct directory *d, bool complete)
 	if (!complete)
 		d->generation++;
 	for (size_t i = d->names.count; complete && i-- > 0;) {
-		const struct directory_mark *m = (struct directory_mark *)(void *)d->names.items[i].text;
+		const struct directory_mark *m =
+		        (struct directory_mark *)(void *)d->names.items[i].text;
 
 		if (m->generation != d->generation)
 			map_remove(&d->names, &d->names.items[i]);
@@ -200,7 +202,8 @@ static bool wait_for(struct directory *d, const char *name, struct directory_wai
 	return !waits;
 }
 
-void directory_ask(struct directory *d, const char *name, uint32_t from, int32_t session, uint64_t deadline_ns)
+void directory_ask(struct directory *d, const char *name, uint32_t from, int32_t session,
+                   uint64_t deadline_ns)
 {
 	struct directory_waiting *w = mem_zalloc(sizeof(*w));
 
@@ -220,7 +223,8 @@ bool directory_post(struct directory *d, const char *name, struct msg *m, uint64
 }
 
 /* Takes out what is over (now_ns) or what a service waits for (handle). */
-static void sweep(struct directory *d, uint64_t now_ns, const char *why, uint32_t handle, uint64_t *ret_next)
+static void sweep(struct directory *d, uint64_t now_ns, const char *why, uint32_t handle,
+                  uint64_t *ret_next)
 {
 	uint64_t next = UINT64_MAX;
 
@@ -279,7 +283,8 @@ void directory_foreach(struct directory *d,
 	rwlock_release(&d->lock);
 }
 
-void directory_foreach_waiting(struct directory *d, void (*f)(const char *name, uint32_t handle, void *ud), void *ud)
+void directory_foreach_waiting(struct directory *d,
+                               void (*f)(const char *name, uint32_t handle, void *ud), void *ud)
 {
 	rwlock_read(&d->lock);
 	for (struct directory_waiting *w = d->first; w; w = w->next)

@@ -92,7 +92,8 @@ static void peer_is_tired(struct peer *p)
 static void peer_given_up(struct peer *p, enum peer_loss loss)
 {
 	if (loss == PEER_LINK_LOST)
-		log_warning("harbor: node %s (harbor %u) is out of reach: %s", p->name, p->id, p->why);
+		log_warning("harbor: node %s (harbor %u) is out of reach: %s", p->name, p->id,
+		            p->why);
 	else if (loss == PEER_REFUSED)
 		log_warning("harbor: node %s (harbor %u) is gone: %s", p->name, p->id, p->why);
 	else
@@ -194,7 +195,8 @@ static void member_node(void *ud, const struct wire_control *c)
 	} else if (l->peer.epoch == c->epoch) {
 		peer_member_down(&l->peer, now);
 	}
-	if (atomic_load_explicit(&l->gate, memory_order_relaxed) == LINK_NO_NODE) /* the loop writes it */
+	/* relaxed: only the loop writes it */
+	if (atomic_load_explicit(&l->gate, memory_order_relaxed) == LINK_NO_NODE)
 		link_shut(l, LINK_NODE_DOWN);
 }
 
@@ -252,8 +254,8 @@ static void member_is(void *ud, enum member_state st, const char *why)
 	(void)ud;
 	switch (st) {
 	case MEMBER_JOINED:
-		snprintf(what, sizeof(what), "node %s is in cluster %s as harbor %u", H.self.name, H.self.cluster,
-			 H.self.id);
+		snprintf(what, sizeof(what), "node %s is in cluster %s as harbor %u", H.self.name,
+		         H.self.cluster, H.self.id);
 		log_info("harbor: %s", what);
 		tell_links();
 		set_state(HARBOR_JOINED, what);
@@ -303,8 +305,9 @@ static void flush_master(void *arg)
 {
 	(void)arg;
 	lock_take(&H.lock);
+	/* a failure is logged by the registry, and the tick tries again */
 	if (H.master)
-		(void)master_flush(H.master); /* a failure is logged by the registry, and the tick tries again */
+		(void)master_flush(H.master);
 	lock_release(&H.lock);
 }
 

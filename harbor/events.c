@@ -31,7 +31,9 @@ static void turn_away(struct conn *c, enum wire_code code, const char *text)
 static bool admit(struct conn *c, const struct wire_control *f, enum wire_kind kind)
 {
 	if (f->kind != kind) {
-		turn_away(c, WIRE_INVALID, kind == WIRE_JOIN ? "this is a master's port" : "this is a port for links");
+		turn_away(c, WIRE_INVALID,
+		          kind == WIRE_JOIN ? "this is a master's port"
+		                            : "this is a port for links");
 		return false;
 	}
 	/* a stranger learns no more than that he is one */

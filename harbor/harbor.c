@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The cluster as the rest of the node sees it: life, the functions of core/actor/remote.h, snapshots for people.
+/* The cluster as the rest of the node sees it: life, the functions of core/actor/remote.h,
+ * snapshots for people.
  *
- * Workers reach the data plane (link.c) and the names (directory.c) directly; everything else they ask for is
- * posted to the loop as a job, where the control plane lives. */
+ * Workers reach the data plane (link.c) and the names (directory.c) directly; everything else they
+ * ask for is posted to the loop as a job, where the control plane lives. */
 #include "harbor/harbor.h"
 
 #include <errno.h>
@@ -61,7 +62,8 @@ static void run_watch(const struct job *j)
 		watch_tell(j->id, j->connected);
 }
 
-/* A name of ours must have a service behind it: one that ended before this job would keep the name for ever. */
+/* A name of ours must have a service behind it: one that ended before this job would keep the name
+ * for ever. */
 static bool is_alive(uint32_t handle)
 {
 	struct service *s;
@@ -143,7 +145,8 @@ static int remote_send_name(const char *name, struct msg *m)
 
 	if (handle) {
 		m->dest = handle;
-		return service_forward(m) == SEND_OK ? SEND_OK : SEND_REFUSED; /* the owner may just have ended */
+		/* the owner may just have ended */
+		return service_forward(m) == SEND_OK ? SEND_OK : SEND_REFUSED;
 	}
 	if (!remote_name_valid(
 	            name)) { /* nobody will ever have it, and only its beginning would be kept */
@@ -159,12 +162,14 @@ static int remote_send_name(const char *name, struct msg *m)
 
 static void remote_register(uint32_t from, int32_t session, const char *name, uint32_t handle)
 {
-	post_job(&(struct job){ JOB_REGISTER, .from = from, .session = session, .handle = handle }, name);
+	post_job(&(struct job){JOB_REGISTER, .from = from, .session = session, .handle = handle},
+	         name);
 }
 
 static void remote_release(uint32_t from, int32_t session, const char *name, uint32_t handle)
 {
-	post_job(&(struct job){ JOB_RELEASE, .from = from, .session = session, .handle = handle }, name);
+	post_job(&(struct job){JOB_RELEASE, .from = from, .session = session, .handle = handle},
+	         name);
 }
 
 static void remote_query(uint32_t from, int32_t session, const char *name, uint32_t timeout_ms)
@@ -177,8 +182,9 @@ static void remote_query(uint32_t from, int32_t session, const char *name, uint3
 
 static void remote_watch(uint32_t from, int32_t session, unsigned id, bool connected)
 {
-	post_job(&(struct job){ JOB_WATCH, .from = from, .session = session, .id = id, .connected = connected },
-		 NULL);
+	post_job(&(struct job){JOB_WATCH, .from = from, .session = session, .id = id,
+	                       .connected = connected},
+	         NULL);
 }
 
 static void remote_connected(uint32_t from, int32_t session, unsigned id)
@@ -238,8 +244,9 @@ static uint64_t random_number(void)
 {
 	uint64_t n = 0;
 
+	/* before the kernel has entropy: the start time tells incarnations apart */
 	if (getrandom(&n, sizeof(n), 0) != sizeof(n) || !n)
-		n = clock_wall_ns() | 1; /* before the kernel has entropy: the start time tells incarnations apart */
+		n = clock_wall_ns() | 1;
 	return n;
 }
 
@@ -257,7 +264,8 @@ static int init_master(const struct harbor_config *c, char **ret_error)
 		return r;
 	H.master = master_create(&effects_master_ops, NULL, &registry_sqlite, &mc, clock_mono_ns());
 	if (!H.master) {
-		*ret_error = mem_printf("the registry in %s cannot be read", c->state_dir ? c->state_dir : "memory");
+		*ret_error = mem_printf("the registry in %s cannot be read",
+					c->state_dir ? c->state_dir : "memory");
 		return -EIO;
 	}
 	r = conn_listen(c->master_listen, true, ret_error);
@@ -310,8 +318,10 @@ int harbor_init(const struct harbor_config *c, char **ret_error)
 		snprintf(H.self.address, sizeof(H.self.address), "%s", c->advertise);
 	else if (announce_is_any(H.self.address))
 		memcpy(H.any_address, H.self.address, sizeof(H.any_address));
-	member_init(&H.member, &effects_member_ops, NULL, &H.self, c->harbor, (const char *const *)H.masters);
-	H.member.request_wait_ns = (c->name_wait_ms ? c->name_wait_ms : REQUEST_WAIT_MS) * NS_PER_MS;
+	member_init(&H.member, &effects_member_ops, NULL, &H.self, c->harbor,
+	            (const char *const *)H.masters);
+	H.member.request_wait_ns =
+	        (c->name_wait_ms ? c->name_wait_ms : REQUEST_WAIT_MS) * NS_PER_MS;
 	H.timer = net_timer_create(events_tick, NULL);
 	remote_set(&ops);
 	return 0;
@@ -331,7 +341,8 @@ int harbor_start(void (*on_state)(enum harbor_state st, const char *what, void *
 	must(H.timer && !H.started);
 	H.on_state = on_state;
 	H.on_state_ud = ud;
-	atomic_store_explicit(&H.state, HARBOR_JOINING, memory_order_relaxed); /* before anybody else looks */
+	/* relaxed: before anybody else looks */
+	atomic_store_explicit(&H.state, HARBOR_JOINING, memory_order_relaxed);
 	H.started = true;
 	net_post(begin, NULL);
 	return 0;
@@ -339,7 +350,8 @@ int harbor_start(void (*on_state)(enum harbor_state st, const char *what, void *
 
 enum harbor_state harbor_state(void)
 {
-	return (enum harbor_state)atomic_load_explicit(&H.state, memory_order_relaxed); /* a lone value */
+	/* relaxed: a lone value */
+	return (enum harbor_state)atomic_load_explicit(&H.state, memory_order_relaxed);
 }
 
 uint32_t harbor_first_index(void)

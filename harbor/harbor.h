@@ -11,18 +11,22 @@
 #include <stdint.h>
 #include "harbor/config.h"
 
-/* Binds the listeners (and the master's), opens the registry. Errors are text in ret_error (mem_free):
- * result -EADDRINUSE, -EACCES, -EINVAL ... */
+/* Binds the listeners (and the master's), opens the registry. Errors are text in ret_error
+ * (mem_free): result -EADDRINUSE, -EACCES, -EINVAL ... */
 int harbor_init(const struct harbor_config *c, char **ret_error);
 /* Starts joining; state changes are told by on_state on the net loop. After node_start. */
 int harbor_start(void (*on_state)(enum harbor_state st, const char *what, void *ud), void *ud);
+/* Any thread. */
 enum harbor_state harbor_state(void);
-/* Our harbor id once joined; 0 before. */
+/* Returns our harbor id once joined; 0 before. Any thread. */
 unsigned harbor_id(void);
-/* Where the handles of this life begin: the boot asks once, before the first ordinary service. */
+/* Returns where the handles of this life begin: the boot asks once, before the first ordinary
+ * service. */
 uint32_t harbor_first_index(void);
-/* Releases names, tells master and peers goodbye, flushes, closes; at most timeout_ns. Main thread. */
+/* Releases names, tells master and peers goodbye, flushes, closes; at most timeout_ns. Main
+ * thread. */
 void harbor_stop(uint64_t timeout_ns);
+/* After the workers and the loop have ended. */
 void harbor_fini(void);
 
 /* ---- for harborctl; [any thread], answers are snapshots ---- */
@@ -49,7 +53,8 @@ struct harbor_name_info {
 void harbor_foreach_name(void (*f)(const struct harbor_name_info *n, void *ud), void *ud);
 /* The master we talk to, or try next; "" without a cluster. */
 void harbor_master_address(char *ret_text, size_t size);
-/* Has the master forget a node that is not alive, by name or id. NULL, or why not, in ret_why. */
+/* Has the master forget a node that is not alive, by name or id. Returns NULL, or why not, in
+ * ret_why. */
 const char *harbor_forget(const char *node, char *ret_why, size_t size);
 /* Who waits for which name. */
 void harbor_foreach_waiting(void (*f)(const char *name, uint32_t handle, void *ud), void *ud);

@@ -20,7 +20,8 @@
 #include "net/write.h"
 
 #define BACKLOG 128
-/* A master's member that does not read: its snapshot has a few MB, more than this is a dead peer. */
+/* A master's member that does not read: its snapshot has a few MB, more than this is a dead
+ * peer. */
 #define CONTROL_QUEUE_MAX (UINT64_C(32) << 20)
 #define STRANGER_LINE_NS NS_PER_SEC
 
@@ -127,7 +128,8 @@ void conn_refuse(struct conn *c, const char *why)
 
 	C.strangers++;
 	if (now >= C.quiet_until_ns)
-		log_warning("harbor: connection refused: %s (%llu so far)", why, (unsigned long long)C.strangers);
+		log_warning("harbor: connection refused: %s (%llu so far)", why,
+		            (unsigned long long)C.strangers);
 	if (now >= C.quiet_until_ns)
 		C.quiet_until_ns = now + STRANGER_LINE_NS;
 	end(c);

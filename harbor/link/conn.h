@@ -32,8 +32,8 @@ struct conn {
 	bool closed;
 };
 
-/* What happens to a connection. Under the lock of conn_init, if nothing else is said; none is called
- * for a connection that was closed from here. */
+/* What happens to a connection. Under the lock of conn_init, if nothing else is said; none is
+ * called for a connection that was closed from here. */
 struct conn_ops {
 	/* Ours is open; peer: the other end's host. */
 	void (*open)(struct conn *c, const char *peer);
@@ -53,8 +53,8 @@ struct conn_ops {
 /* Before anything else here. The lock is taken around what happens; ops and lock stay the
  * caller's. */
 void conn_init(const struct conn_ops *ops, struct lock *lock);
-/* Listens for links, or for members of the master. Returns the id of the socket, or a negative errno
- * and a text (mem_free). */
+/* Listens for links, or for members of the master. Returns the id of the socket, or a negative
+ * errno and a text (mem_free). */
 int conn_listen(const char *address, bool for_master, char **ret_error);
 /* Opens a connection; its ops->open or ops->lost comes later. Returns its number, > 0, or -1: the
  * address is not valid. */

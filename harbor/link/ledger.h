@@ -12,8 +12,8 @@
  * word, so whoever finds the sum too high looks at the socket again (ledger_socket) before he
  * believes it.
  *
- * The sum alone is held to the limit of a link, and it is what harborctl shows. The socket of a link
- * has no limit of its own.
+ * The sum alone is held to the limit of a link, and it is what harborctl shows. The socket of a
+ * link has no limit of its own.
  *
  * Threads: enter, and reading: any. Everything else: who holds the link's lock.
  * Ordering: all relaxed. These are numbers that are compared with a bound; what is accepted because

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* The data plane of links: see link.h.
+/* The data plane of links.
  *
  *   any worker --push--> outbox --flusher--> queue (txq.c) --writev--> socket
  *
- * A sender pushes on the outbox, a stack with one CAS a push, and marks the link in its thread's turn: at the
- * end of the turn it flushes each marked link, so all sends of a turn leave with few writes. Each worker
- * flushes for itself and never waits for the end of somebody else's turn. A sender outside of a turn flushes
- * at once, and so does one whose turn has filled the outbox well.
+ * A sender pushes on the outbox, a stack with one CAS a push, and marks the link in its thread's
+ * turn: at the end of the turn it flushes each marked link, so all sends of a turn leave with few
+ * writes. Each worker flushes for itself and never waits for the end of somebody else's turn. A
+ * sender outside of a turn flushes at once, and so does one whose turn has filled the outbox well.
  *
- * The flush right is a flag. Who does not get it goes away, for the holder looks once more after giving it
- * back. The flusher writes until nothing is left, the socket has enough (on_drain resumes), or it has
- * written FLUSH_BYTES (a closure on the loop resumes): a worker is not kept from its services by a slow
- * megabyte.
+ * The flush right is a flag. Who does not get it goes away, for the holder looks once more after
+ * giving it back. The flusher writes until nothing is left, the socket has enough (on_drain
+ * resumes), or it has written FLUSH_BYTES (a closure on the loop resumes): a worker is not kept
+ * from its services by a slow megabyte.
  *
  * Ordering  L1 outbox CAS seq_cst  <-> L2 exchange acquire: the flusher sees the message.
- *           F1 exchange(flushing) seq_cst finds it taken <-> F2 the holder stores false, then loads the outbox
- *              and the three reasons not to go on, all seq_cst: either the pusher got the right, or the
- *              holder sees the push. The same holds for on_drain, link_up and the closure, which first
- *              clear their reason and then ask for the right.
- *           G1 link_shut stores the gate, then empties the outbox; G2 a sender pushes, then loads the gate
- *              (all seq_cst): a message that slips in is bounced by one of the two.
+ *           F1 exchange(flushing) seq_cst finds it taken <-> F2 the holder stores false, then loads
+ *              the outbox and the three reasons not to go on, all seq_cst: either the pusher got
+ *              the right, or the holder sees the push. The same holds for on_drain, link_up and the
+ *              closure, which first clear their reason and then ask for the right.
+ *           G1 link_shut stores the gate, then empties the outbox; G2 a sender pushes, then loads
+ *              the gate (all seq_cst): a message that slips in is bounced by one of the two.
  */
 #include "harbor/link/link.h"
 
@@ -40,8 +40,8 @@
 #include "net/request.h"
 #include "net/write.h"
 
-/* More than this in the socket's own queue: wait for on_drain. Above net's low mark of 64 KiB, or on_drain
- * would not come. */
+/* More than this in the socket's own queue: wait for on_drain. Above net's low mark of 64 KiB, or
+ * on_drain would not come. */
 #define SOCKET_ENOUGH (256u << 10)
 #define FLUSH_BYTES (2u << 20)
 /* A turn that has this much waiting flushes before its end. */
@@ -84,7 +84,8 @@ struct link *link_get(unsigned id)
 
 	must(id >= 1 && id <= 255);
 	if (!l) {
-		l = aligned_alloc(CACHE_LINE, (sizeof(*l) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+		l = aligned_alloc(CACHE_LINE,
+		                  (sizeof(*l) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
 		if (!l)
 			mem_exhausted(sizeof(*l));
 		memset(l, 0, sizeof(*l));
@@ -121,7 +122,8 @@ void link_fini(void)
 		pending_fini(&l->pending);
 		lock_fini(&l->tx_lock);
 		free(l);
-		atomic_store_explicit(&links[i], NULL, memory_order_relaxed); /* nobody else is left */
+		/* relaxed: nobody else is left */
+		atomic_store_explicit(&links[i], NULL, memory_order_relaxed);
 	}
 }
 
@@ -140,11 +142,12 @@ static const char *gate_text(int gate)
 static bool may_log(atomic_uint_least64_t *quiet_until_ns)
 {
 	/* relaxed: a rate limit */
-	uint64_t now = clock_mono_ns(), until = atomic_load_explicit(quiet_until_ns, memory_order_relaxed);
+	uint64_t now = clock_mono_ns(),
+	         until = atomic_load_explicit(quiet_until_ns, memory_order_relaxed);
 
 	return now >= until &&
-	       atomic_compare_exchange_strong_explicit(quiet_until_ns, &until, now + QUIET_NS, memory_order_relaxed,
-						       memory_order_relaxed);
+	       atomic_compare_exchange_strong_explicit(quiet_until_ns, &until, now + QUIET_NS,
+	                                               memory_order_relaxed, memory_order_relaxed);
 }
 
 static void complain(struct link *l, const struct msg *m, const char *why)
@@ -154,9 +157,10 @@ static void complain(struct link *l, const struct msg *m, const char *why)
 	if (!may_log(&l->quiet_until_ns))
 		return;
 	log_printf(LOG_LEVEL_WARNING, m->source,
-		   "Drop message to harbor %u from :%08x to :%08x (session = %d, msgsz = %llu): %s; %llu so far",
-		   l->id, m->source, m->dest, m->session, (unsigned long long)m->size, why,
-		   (unsigned long long)atomic_load_explicit(&l->dropped, memory_order_relaxed));
+	           "Drop message to harbor %u from :%08x to :%08x (session = %d, msgsz = %llu): "
+	           "%s; %llu so far",
+	           l->id, m->source, m->dest, m->session, (unsigned long long)m->size, why,
+	           (unsigned long long)atomic_load_explicit(&l->dropped, memory_order_relaxed));
 }
 
 static int refuse(struct link *l, struct msg *m, const char *why)
@@ -185,7 +189,8 @@ static void bounce(struct link *l, struct msg *m, const char *why)
 /* Oldest first. */
 static struct msg *take_outbox(struct link *l)
 {
-	struct msg *m = (struct msg *)atomic_exchange_explicit(&l->outbox, 0, memory_order_acquire); /* L2 */
+	/* L2 */
+	struct msg *m = (struct msg *)atomic_exchange_explicit(&l->outbox, 0, memory_order_acquire);
 	struct msg *list = NULL;
 
 	while (m) {
@@ -228,7 +233,8 @@ static void flush_locked(struct link *l)
 {
 	struct txq_batch b;
 	uint64_t written = 0, in_socket;
-	int conn = atomic_load_explicit(&l->conn, memory_order_relaxed); /* changes under tx_lock only */
+	/* relaxed: it changes under tx_lock only */
+	int conn = atomic_load_explicit(&l->conn, memory_order_relaxed);
 
 	lock_held(&l->tx_lock);
 	while (conn > 0) {
@@ -236,14 +242,18 @@ static void flush_locked(struct link *l)
 		if (!txq_fill(&l->queue, &b))
 			break;
 		pending_add(&l->pending, b.begun, b.begun_count);
-		/* A socket that failed is told by on_close, and then the requests among these fail. */
+		/* A socket that failed is told by on_close, and then the requests among these
+		 * fail. */
 		(void)net_sendv_queued(conn, b.iov, (int)b.parts, &in_socket);
-		ledger_written(&l->ledger, b.done_bytes + b.done_count * WIRE_MSG_HEADER, in_socket);
-		atomic_fetch_add_explicit(&l->sent, b.done_count, memory_order_relaxed); /* a statistic */
+		ledger_written(&l->ledger, b.done_bytes + b.done_count * WIRE_MSG_HEADER,
+		               in_socket);
+		/* relaxed: a statistic */
+		atomic_fetch_add_explicit(&l->sent, b.done_count, memory_order_relaxed);
 		free_list(b.done);
 		written += b.bytes;
 		if (in_socket > SOCKET_ENOUGH) {
-			/* on_drain comes after this: the queue is seen full under tx_lock, which it takes */
+			/* on_drain comes after this: the queue is seen full under tx_lock, which it
+			 * takes */
 			atomic_store_explicit(&l->stalled, true, memory_order_seq_cst);
 			break;
 		}
@@ -267,7 +277,8 @@ static bool may_flush(struct link *l)
 
 static void flush(struct link *l)
 {
-	while (may_flush(l) && !atomic_exchange_explicit(&l->flushing, true, memory_order_seq_cst)) { /* F1 */
+	while (may_flush(l) &&
+	       !atomic_exchange_explicit(&l->flushing, true, memory_order_seq_cst)) { /* F1 */
 		lock_take(&l->tx_lock);
 		flush_locked(l);
 		lock_release(&l->tx_lock);
@@ -368,7 +379,8 @@ static void recount_socket(struct link *l)
 
 	if (!lock_try(&l->tx_lock))
 		return; /* the flusher is at it */
-	conn = atomic_load_explicit(&l->conn, memory_order_relaxed); /* changes under tx_lock only */
+	/* relaxed: it changes under tx_lock only */
+	conn = atomic_load_explicit(&l->conn, memory_order_relaxed);
 	ledger_socket(&l->ledger, conn > 0 ? net_queued(conn) : 0);
 	lock_release(&l->tx_lock);
 }
@@ -399,13 +411,15 @@ static void overrun(void *arg)
 
 static void push(struct link *l, struct msg *m)
 {
-	uintptr_t old = atomic_load_explicit(&l->outbox, memory_order_relaxed); /* only a value to begin with */
+	/* relaxed: only a value to begin with */
+	uintptr_t old = atomic_load_explicit(&l->outbox, memory_order_relaxed);
 	int gate;
 
 	do
 		m->next = (struct msg *)old;
-	while (!atomic_compare_exchange_weak_explicit(&l->outbox, &old, (uintptr_t)m, memory_order_seq_cst,
-						      memory_order_relaxed)); /* L1, G2 */
+	while (!atomic_compare_exchange_weak_explicit(&l->outbox, &old, (uintptr_t)m,
+	                                              memory_order_seq_cst,
+	                                              memory_order_relaxed)); /* L1, G2 */
 	gate = atomic_load_explicit(&l->gate, memory_order_seq_cst); /* G2 */
 	if (likely(gate == LINK_OPEN))
 		flush_later(l);
@@ -476,14 +490,17 @@ int link_send(struct msg *m)
 /* It speaks for a service of another node, or answers what nobody asked it (or not any more). */
 static void stray(struct link *l, const struct msg *m)
 {
-	uint64_t n = atomic_fetch_add_explicit(&l->strays, 1, memory_order_relaxed) + 1; /* a statistic */
+	/* relaxed: a statistic */
+	uint64_t n = atomic_fetch_add_explicit(&l->strays, 1, memory_order_relaxed) + 1;
 
 	if (may_log(&l->strays_quiet_until_ns))
 		log_printf(LOG_LEVEL_WARNING, m->dest,
-			   "Drop message of harbor %u from :%08x to :%08x (type %d, session = %d): %s; %llu so far",
-			   l->id, m->source, m->dest, m->type, m->session,
-			   m->source >> 24 == l->id ? "nobody waits for this answer" : "its sender is of another node",
-			   (unsigned long long)n);
+		           "Drop message of harbor %u from :%08x to :%08x (type %d, session = %d): "
+		           "%s; %llu so far",
+		           l->id, m->source, m->dest, m->type, m->session,
+		           m->source >> 24 == l->id ? "nobody waits for this answer"
+		                                    : "its sender is of another node",
+		           (unsigned long long)n);
 }
 
 void link_received(struct link *l, struct msg *m)

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Links: one per other node, the data plane. Never freed while workers run: a sender finds one by harbor id
- * in a table of pointers, without a lock.
+ * Links: one per other node, the data plane. Never freed while workers run: a sender finds one by
+ * harbor id in a table of pointers, without a lock.
  *
  * Threads:   link_send: any. link_received: the net loop. Everything else: the net loop, under the
  *            harbor's lock.
- * Ownership: link_send takes the message; the link owns it until the kernel or the socket's queue has
- *            it, or until it bounces.
+ * Ownership: link_send takes the message; the link owns it until the kernel or the socket's queue
+ *            has it, or until it bounces.
  * Order:     the pushes of one sender are its order on the wire for each receiver (see txq.h).
  * Limits:    queue_max bytes accepted and not yet taken by the kernel: outbox, queue and socket
- *            together, which the ledger counts (ledger.h). A message of message_max bytes. What is above is refused, counted and logged at a bounded rate; a request gets
- *            PTYPE_ERROR, and so does the caller whose answer it was: for that there is a small reserve
- *            beyond queue_max, and when it is used up, too, the link is given up with all calls on it.
- * Answers:   taken from the node that was asked, for as long as the question waits (pending.h); what else comes is
- *            counted and dropped.
+ *            together, which the ledger counts (ledger.h). A message of message_max bytes. What is
+ *            above is refused, counted and logged at a bounded rate; a request gets PTYPE_ERROR,
+ *            and so does the caller whose answer it was: for that there is a small reserve beyond
+ *            queue_max, and when it is used up, too, the link is given up with all calls on it.
+ * Answers:   taken from the node that was asked, for as long as the question waits (pending.h);
+ *            what else comes is counted and dropped.
  */
 #include <stdalign.h>
 #include <stdatomic.h>
@@ -62,7 +63,8 @@ void link_fini(void);
 struct link *link_find(unsigned id);
 /* Creates it. */
 struct link *link_get(unsigned id);
-/* Returns the bytes that were accepted for this node and not yet taken by the kernel. Any thread. */
+/* Returns the bytes that were accepted for this node and not yet taken by the kernel. Any
+ * thread. */
 uint64_t link_queued(struct link *l);
 
 /* remote_ops.send. */
@@ -71,7 +73,8 @@ must_use int link_send(struct msg *m_take);
 void link_received(struct link *l, struct msg *m_take);
 
 void link_up(struct link *l, int conn);
-/* What was in flight is lost: its requests fail with why. What waits stays for the next connection. */
+/* What was in flight is lost: its requests fail with why. What waits stays for the next
+ * connection. */
 void link_down(struct link *l, const char *why);
 /* It has been down for too long for calls: those that wait fail, and new ones, until it is
  * opened again. */

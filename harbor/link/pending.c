@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests that wait: see pending.h. Linear probing, deletion by shifting back (no tombstones), so the
- * cost of an entry does not depend on how many came and went before it. */
+/* A hash table with linear probing, deletion by shifting back (no tombstones), so
+ * the cost of an entry does not depend on how many came and went before it. */
 #include "harbor/link/pending.h"
 
 #include "core/base/mem.h"
@@ -62,7 +62,8 @@ static bool add_locked(struct pending *p, const struct msg *m)
 		return false;
 	if (!e->session)
 		p->used++;
-	*e = (struct pending_entry){ m->source, m->dest, m->session, e->session ? e->count + 1 : 1 };
+	*e = (struct pending_entry){ m->source, m->dest, m->session,
+				     e->session ? e->count + 1 : 1 };
 	return true;
 }
 
@@ -135,7 +136,8 @@ void pending_fail(struct pending *p, const char *why)
 	lock_release(&p->lock);
 	for (unsigned i = 0; i < n; i++)
 		if (entries[i].session)
-			service_send_error_text(entries[i].dest, entries[i].source, entries[i].session, why);
+			service_send_error_text(entries[i].dest, entries[i].source,
+			                        entries[i].session, why);
 	mem_free(entries);
 }
 

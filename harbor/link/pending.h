@@ -3,14 +3,17 @@
 /*
  * Requests that wait for an answer from one node, so that they can fail at once when it is lost.
  *
- * A request is a message that wants an answer (msg.h). The same (source, session) twice is one entry with a count:
- * gates forward every client's packets under the same session and nobody answers those.
+ * A request is a message that wants an answer (msg.h). The same (source, session) twice is one
+ * entry with a count: gates forward every client's packets under the same session and nobody
+ * answers those.
  *
- * An answer belongs to a request if that was sent to the same node, by the service and with the session that the answer
- * names. Not to the same handle: the service that was asked may hand the request on to another one of its node.
+ * An answer belongs to a request if that was sent to the same node, by the service and with the
+ * session that the answer names. Not to the same handle: the service that was asked may hand the
+ * request on to another one of its node.
  *
  * Threads: any, one lock. pending_add takes a batch, so a flush locks once.
- * Limits:  PENDING_MAX entries; a request above it fails at once (it is sent nevertheless, and its answer dropped).
+ * Limits:  PENDING_MAX entries; a request above it fails at once (it is sent nevertheless, and its
+ *          answer dropped).
  */
 #include <stdbool.h>
 #include "core/base/lock.h"

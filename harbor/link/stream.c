@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes to frames: see stream.h. What arrives is at any moment in one of three places: the rest of a small
- * message, the rest of a chunk, or the head of a frame, which is put together in a small buffer
- * if it comes in pieces. */
+/* What arrives is at any moment in one of three places: the rest of
+ * a small message, the rest of a chunk, or the head of a frame, which is put together in a small
+ * buffer if it comes in pieces. */
 #include "harbor/link/stream.h"
 
 #include <string.h>
@@ -107,8 +107,9 @@ static bool begin_chunk(struct stream *s, const uint8_t *p)
 	return true;
 }
 
-/* A data frame's header is p; gives its size, 0 = not complete yet. */
-static size_t begin_data(struct stream *s, enum wire_kind kind, const uint8_t *p, size_t n, bool *ret_bad)
+/* Begins the data frame whose header is p. Returns the header's size, 0 = it is not complete. */
+static size_t begin_data(struct stream *s, enum wire_kind kind, const uint8_t *p, size_t n,
+                         bool *ret_bad)
 {
 	size_t head = kind == WIRE_MSG ? WIRE_MSG_HEADER : kind == WIRE_LARGE ? WIRE_LARGE_HEADER :
 										 WIRE_CHUNK_HEADER;
@@ -119,14 +120,15 @@ static size_t begin_data(struct stream *s, enum wire_kind kind, const uint8_t *p
 	}
 	if (n < head)
 		return 0;
-	*ret_bad = !(kind == WIRE_MSG ? begin_message(s, p) : kind == WIRE_LARGE ? begin_large(s, p) :
-										  begin_chunk(s, p));
+	*ret_bad = !(kind == WIRE_MSG     ? begin_message(s, p)
+	             : kind == WIRE_LARGE ? begin_large(s, p)
+	                                  : begin_chunk(s, p));
 	if (!*ret_bad && kind == WIRE_MSG && s->msg->size == 0)
 		(void)fill_message(s, p, 0);
 	return head;
 }
 
-/* Looks at the bytes where a frame begins; gives what it used of them, 0 = more are needed. */
+/* Looks at the bytes where a frame begins. Returns how many it used, 0 = more are needed. */
 static size_t begin_frame(struct stream *s, const uint8_t *p, size_t n, bool *ret_bad)
 {
 	struct wire_control c;

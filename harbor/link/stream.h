@@ -5,8 +5,9 @@
  * into their message, also those of chunks.
  *
  * Threads: the net loop. A callback may end the connection: it sets `dead`, and nothing more comes.
- * Limits:  messages of `max` bytes; WIRE_LARGE_MAX of them under way, together of `large_max` bytes. What is under way
- *          goes with the stream (stream_fini), at the end of its connection.
+ * Limits:  messages of `max` bytes; WIRE_LARGE_MAX of them under way, together of `large_max`
+ *          bytes. What is under way goes with the stream (stream_fini), at the end of its
+ *          connection.
  */
 #include "harbor/protocol/wire.h"
 

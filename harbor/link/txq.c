@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The order on the wire: see txq.h. Without a large message under way a push is an append and nothing is
- * looked up; a lane exists only while a large message of its pair waits or is being sent. */
+/* Without a large message under way a push is an append and
+ * nothing is looked up; a lane exists only while a large message of its pair waits or is being
+ * sent. */
 #include "harbor/link/txq.h"
 
 #include <string.h>
@@ -183,7 +184,8 @@ static void serve_lane(struct txq *q, struct txq_batch *b, struct txq_lane *l)
 {
 	if ((int64_t)(q->popped - l->after) < 0)
 		return; /* what its pair sent before the large one is still on its way */
-	while (l->waiting.first && l->waiting.first->size <= WIRE_CHUNK_MAX && b->frames < TXQ_BATCH)
+	while (l->waiting.first && l->waiting.first->size <= WIRE_CHUNK_MAX &&
+	       b->frames < TXQ_BATCH)
 		add_small(q, b, list_pop(&l->waiting));
 	if (!l->waiting.first || l->waiting.first->size <= WIRE_CHUNK_MAX)
 		return;

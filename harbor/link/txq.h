@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * What goes next on the wire of one link. Small messages in order of pushing; large ones in chunks between
- * them, one chunk of each in turn. A message of 64 MiB so holds up only what the same sender has for the same
- * receiver: that stays behind it, in its *lane*, because a pair of services keeps its order.
+ * What goes next on the wire of one link. Small messages in order of pushing; large ones in chunks
+ * between them, one chunk of each in turn. A message of 64 MiB so holds up only what the same
+ * sender has for the same receiver: that stays behind it, in its *lane*, because a pair of services
+ * keeps its order.
  *
  * Threads:   none of its own; the link's lock.
  * Ownership: txq_push takes; what a batch has finished is in its `done` list, the caller's.
- * Limits:    none of its own: the link counts bytes. WIRE_LARGE_MAX large messages are begun at a time.
+ * Limits:    none of its own: the link counts bytes. WIRE_LARGE_MAX large messages are begun at a
+ *            time.
  */
 #include <sys/uio.h>
 #include "harbor/protocol/wire.h"
 
 #define TXQ_BATCH 64u
-/* Chunks that a batch may hold: with what the socket may have queued, the wait of a small message. */
+/* Chunks that a batch may hold: with what the socket may have queued, the wait of a small
+ * message. */
 #define TXQ_BATCH_CHUNKS 2u
 #define TXQ_BUCKETS 64u
 
@@ -57,10 +60,10 @@ struct txq_batch {
 void txq_init(struct txq *q);
 void txq_push(struct txq *q, struct msg *m_take);
 bool txq_is_empty(const struct txq *q);
-/* The next frames; false: there are none. */
+/* Fills the batch with the next frames. Returns false if there are none. */
 bool txq_fill(struct txq *q, struct txq_batch *ret);
-/* The link broke: gives the messages that were begun and not finished; the others stay, a new link counts
- * from 0. */
+/* The link broke. Returns the messages that were begun and not finished, linked by next; the others
+ * stay, and a new link counts from 0. */
 struct msg *txq_cut(struct txq *q);
-/* Gives everything, in no particular order between lanes. */
+/* Returns everything, linked by next, in no particular order between lanes. */
 struct msg *txq_clear(struct txq *q);

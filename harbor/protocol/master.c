@@ -28,8 +28,10 @@ static bool node_is_whole(const struct master *m, unsigned i)
 {
 	const struct master_node *n = &m->nodes[i];
 
-	return n->r.id == i && n->out_size <= n->out_capacity && (!n->out || (n->conn && m->dirty)) &&
-	       (!n->conn || (n->r.up && n->r.epoch && n->r.name[0])) && (!master_is_seen(n) || n->r.up);
+	return n->r.id == i && n->out_size <= n->out_capacity &&
+	       (!n->out || (n->conn && m->dirty)) &&
+	       (!n->conn || (n->r.up && n->r.epoch && n->r.name[0])) &&
+	       (!master_is_seen(n) || n->r.up);
 }
 
 static bool names_have_owners(const struct master *m)
@@ -128,8 +130,8 @@ static void node_dead(struct master *m, struct master_node *n, const char *why, 
 {
 	unsigned names = end_incarnation(m, n, why, now);
 
-	log_warning("master: node %s (harbor %u) is dead: %s; %u names released", n->r.name, n->r.id,
-		    why, names);
+	log_warning("master: node %s (harbor %u) is dead: %s; %u names released", n->r.name,
+	            n->r.id, why, names);
 }
 
 /* ---- life ---- */
@@ -163,8 +165,9 @@ static void load_name(const char *name, uint32_t handle, uint64_t fence, void *u
 	i->stamp = fence;
 }
 
-struct master *master_create(const struct master_ops *ops, void *ud, const struct registry_ops *registry,
-			     const struct master_config *c, uint64_t now)
+struct master *master_create(const struct master_ops *ops, void *ud,
+                             const struct registry_ops *registry, const struct master_config *c,
+                             uint64_t now)
 {
 	struct master *m = mem_zalloc(sizeof(*m));
 	struct loading l = { m, now };
@@ -180,7 +183,8 @@ struct master *master_create(const struct master_ops *ops, void *ud, const struc
 		m->number = c->wall_ns / NS_PER_US;
 		m->recovering_until = now + c->dead_ns + MASTER_RETRY_NS;
 	}
-	/* a name whose node is not up belongs to nobody: a batch is whole, but an older file may not be */
+	/* a name whose node is not up belongs to nobody: a batch is whole, but an older file may
+	 * not be */
 	for (size_t i = m->names.count; i-- > 0;)
 		if (!m->nodes[m->names.items[i].number >> 24].r.up)
 			release_name(m, &m->names.items[i]);
@@ -312,7 +316,8 @@ static void answer(struct master *m, struct master_node *n, const struct wire_co
 		c.handle = i->number;
 		c.fence = i->stamp;
 	}
-	snprintf(c.text, sizeof(c.text), "%s", code < array_len(texts) && texts[code] ? texts[code] : "");
+	snprintf(c.text, sizeof(c.text), "%s",
+	         code < array_len(texts) && texts[code] ? texts[code] : "");
 	master_write(m, n, &c);
 }
 
@@ -460,7 +465,7 @@ void master_lost(struct master *m, int conn, uint64_t now)
 	check(m);
 }
 
-/* Gives the time of the next look at this node. */
+/* Returns the time of the next look at this node. */
 static uint64_t look_at(struct master *m, struct master_node *n, uint64_t now)
 {
 	if (n->conn && now < n->heard + m->c.dead_ns)

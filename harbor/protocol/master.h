@@ -45,20 +45,22 @@
 
 struct master;
 
-/* NULL: the registry cannot be read. */
-struct master *master_create(const struct master_ops *ops, void *ud, const struct registry_ops *registry,
-			     const struct master_config *c, uint64_t now);
+/* Returns NULL if the registry cannot be read. ops and registry stay the caller's. */
+struct master *master_create(const struct master_ops *ops, void *ud,
+                             const struct registry_ops *registry, const struct master_config *c,
+                             uint64_t now);
 struct master *master_destroy(struct master *m);
-/* A JOIN: the first frame of a connection, its cluster and version checked already. true: it is a member
- * now; false: it was refused (written at once), and the caller closes it. */
+/* A JOIN: the first frame of a connection, its cluster and version checked already. true: it is a
+ * member now; false: it was refused (written at once), and the caller closes it. */
 bool master_join(struct master *m, int conn, const struct wire_control *c, uint64_t now);
 /* A later frame of a member. */
 void master_input(struct master *m, int conn, const struct wire_control *c, uint64_t now);
 void master_lost(struct master *m, int conn, uint64_t now);
-/* Who is silent or away too long is dead; gives the time of the next look. */
+/* Who is silent or away too long is dead. Returns the time of the next look. */
 uint64_t master_tick(struct master *m, uint64_t now);
-/* 0 or what the registry said. */
+/* Saves what has changed, then tells of it. Returns 0, or what the registry said: then the next
+ * master_tick tries again. */
 int master_flush(struct master *m);
-/* Forgets a node that is not alive, by id or name: its id is free. NULL, or why not, written into
- * `ret_why`. Any thread that holds the harbor's lock. */
+/* Forgets a node that is not alive, by id or name: its id is free. Returns NULL, or why not, which
+ * is written into `ret_why`. Any thread that holds the harbor's lock. */
 const char *master_forget(struct master *m, const char *node, char *ret_why, size_t size);

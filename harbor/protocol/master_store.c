@@ -22,7 +22,8 @@ void master_drop_output(struct master_node *n)
 	n->out_size = n->out_capacity = 0;
 }
 
-/* What this member reported counts no more. Who was seen by nobody else has dead_ns to come back. */
+/* What this member reported counts no more. Who was seen by nobody else has dead_ns to come
+ * back. */
 static void drop_reports(struct master *m, struct master_node *by, uint64_t now)
 {
 	uint64_t bit = UINT64_C(1) << (by->r.id % 64);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The conversation with the master: see member.h. */
+/* Requests stay in one list, in the order in which they were made, until they are answered: after a
+ * break they are sent again in that order. */
 #include "harbor/protocol/member.h"
 
 #include <stdio.h>
@@ -65,7 +66,8 @@ void member_init(struct member *m, const struct member_ops *ops, void *ud, struc
 		 unsigned wanted, const char *const *masters)
 {
 	must(ops && self && wanted <= 255);
-	*m = (struct member){ .ops = ops, .ud = ud, .self = self, .wanted = wanted, .masters = masters };
+	*m = (struct member){ .ops = ops, .ud = ud, .self = self,
+			      .wanted = wanted, .masters = masters };
 	while (masters && masters[m->master_count])
 		m->master_count++;
 	m->requests_last = &m->requests;
@@ -192,21 +194,25 @@ static struct member_request *take_request(struct member *m, uint32_t id)
 	return NULL;
 }
 
-static void request(struct member *m, uint32_t from, int32_t session, const char *name, uint32_t handle, bool release)
+static void request(struct member *m, uint32_t from, int32_t session, const char *name,
+                    uint32_t handle, bool release)
 {
-	struct member_request r = { .from = from, .session = session, .handle = handle, .release = release };
+	struct member_request r = {
+	        .from = from, .session = session, .handle = handle, .release = release};
 
 	memcpy(r.name, name, strnlen(name, sizeof(r.name) - 1));
 	add_request(m, &r);
 }
 
-void member_register(struct member *m, uint32_t from, int32_t session, const char *name, uint32_t handle)
+void member_register(struct member *m, uint32_t from, int32_t session, const char *name,
+                     uint32_t handle)
 {
 	request(m, from, session, name, handle, false);
 	check(m);
 }
 
-void member_release(struct member *m, uint32_t from, int32_t session, const char *name, uint32_t handle)
+void member_release(struct member *m, uint32_t from, int32_t session, const char *name,
+                    uint32_t handle)
 {
 	request(m, from, session, name, handle, true);
 	check(m);
@@ -214,8 +220,8 @@ void member_release(struct member *m, uint32_t from, int32_t session, const char
 
 void member_forget(struct member *m, uint32_t handle)
 {
-	/* What it registered and no answer came for yet may still be granted: a release goes behind it, to
-	 * which the walk comes, too, but a release asks for none. */
+	/* What it registered and no answer came for yet may still be granted: a release goes behind
+	 * it, to which the walk comes, too, but a release asks for none. */
 	for (struct member_request *r = m->requests; r; r = r->next) {
 		if (r->from == handle)
 			r->session = 0;
@@ -345,7 +351,8 @@ void member_lost(struct member *m, int conn, const char *why, uint64_t now)
 static void joined(struct member *m, const struct wire_control *c, uint64_t now)
 {
 	if (m->self->id && m->self->id != c->id) {
-		close_connection(m, MEMBER_REFUSED, "the master gave another harbor id than the one in use", now);
+		close_connection(m, MEMBER_REFUSED,
+		                 "the master gave another harbor id than the one in use", now);
 		return;
 	}
 	if (c->id < 1 || c->id > 255) {
@@ -424,7 +431,9 @@ static void name_changed(struct member *m, const struct wire_control *c, uint64_
 		return;
 	}
 	if (!remote_name_valid(c->text) || (c->handle && !(c->handle >> 24))) {
-		close_connection(m, MEMBER_AWAY, "it sent a name that is not valid, or an owner without a node", now);
+		close_connection(m, MEMBER_AWAY,
+		                 "it sent a name that is not valid, or an owner without a node",
+		                 now);
 		return;
 	}
 	m->ops->name(m->ud, c->text, c->handle, c->fence);
@@ -466,7 +475,8 @@ void member_input(struct member *m, int conn, const struct wire_control *c, uint
 	else if (c->kind == WIRE_PONG && member)
 		m->rtt_ns = now - c->stamp;
 	else
-		close_connection(m, MEMBER_AWAY, "the master sent a frame that does not belong here", now);
+		close_connection(m, MEMBER_AWAY,
+		                 "the master sent a frame that does not belong here", now);
 	check(m);
 }
 
@@ -510,14 +520,16 @@ static void expire_request(struct member *m, struct member_request *r)
 	int32_t session = r->session;
 	bool done = m->state == MEMBER_JOINED;
 
-	snprintf(text, sizeof(text), "no answer in %u ms: %s%s%s", (unsigned)(m->request_wait_ns / 1000000),
-		 done ? "master " : m->why, done ? m->masters[m->at] : "", done ? ": it is silent" : "");
+	snprintf(text, sizeof(text), "no answer in %u ms: %s%s%s",
+	         (unsigned)(m->request_wait_ns / 1000000), done ? "master " : m->why,
+	         done ? m->masters[m->at] : "", done ? ": it is silent" : "");
 	r->session = 0;
 	m->ops->answer(m->ud, r->from, session, r->name, WIRE_NOT_HERE, text, 0);
 	if (!r->sent)
 		mem_free(take_request(m, r->id));
 	else if (!r->release && (!ours || ours->handle != r->handle))
-		request(m, 0, 0, r->name, r->handle, true); /* it may be granted yet, and nobody would know */
+		/* it may be granted yet, and nobody would know */
+		request(m, 0, 0, r->name, r->handle, true);
 }
 
 /* Fails what waits for too long; returns when the next one is over. */
@@ -567,7 +579,8 @@ static uint64_t tick(struct member *m, uint64_t now)
 	case MEMBER_JOINING:
 		/* the snapshot may be long, silence may not */
 		if (now < m->deadline_ns || now - m->heard_ns < PEER_HANDSHAKE_NS)
-			return m->deadline_ns > now ? m->deadline_ns : m->heard_ns + PEER_HANDSHAKE_NS;
+			return m->deadline_ns > now ? m->deadline_ns
+			                            : m->heard_ns + PEER_HANDSHAKE_NS;
 		close_connection(m, MEMBER_AWAY, "the master does not answer", now);
 		return m->retry_ns;
 	case MEMBER_JOINED:

@@ -3,10 +3,10 @@
 /*
  * Member: this node's conversation with the master. Pure: no socket, no clock.
  *
- *   AWAY --backoff--> CONNECTING --connected: JOIN ->--> JOINING --JOINED, MEMBER*, NAME*, SYNCED--> JOINED
- *    ^                    |                                 |                                          |
- *    '------ lost, or the next master of the list ----------'------------------------------------------'
- *                                                           '--REFUSE for good--> REFUSED
+ *         backoff               connected: JOIN ->          JOINED, MEMBER*, NAME*, SYNCED
+ *   AWAY ----------> CONNECTING -------------------> JOINING ------------------------------> JOINED
+ *    ^                   |                              |  '--- REFUSE for good --> REFUSED     |
+ *    '------ lost, or the next master of the list ------'---------------------------------------'
  *
  * The connection may break at any time; it is tried again for ever, the masters of the list in
  * turn, and each failure is told with the master's address and the reason. REFUSED is final, and
@@ -39,7 +39,7 @@ struct member_request;
 struct member_name;
 
 struct member_ops {
-	/* Opens a connection to this master: a number > 0, or -1. */
+	/* Opens a connection to this master. Returns a number > 0, or -1. */
 	int (*connect)(void *ud, const char *address);
 	void (*write)(void *ud, int conn, const struct wire_control *c);
 	void (*close)(void *ud, int conn, const char *why);
@@ -55,8 +55,8 @@ struct member_ops {
 	void (*lost)(void *ud, const char *name, uint32_t handle, uint32_t winner);
 	/* The verdict on a request; code 0: it was done. fence: of the registration that holds now,
 	 * 0 = none. */
-	void (*answer)(void *ud, uint32_t from, int32_t session, const char *name, uint32_t code, const char *text,
-		       uint64_t fence);
+	void (*answer)(void *ud, uint32_t from, int32_t session, const char *name, uint32_t code,
+	               const char *text, uint64_t fence);
 	/* MEMBER_JOINED: now tell the links that are up (member_link). Else why not, and which
 	 * master. */
 	void (*state)(void *ud, enum member_state st, const char *why);
@@ -74,7 +74,7 @@ struct member {
 	int conn;
 	uint64_t request_wait_ns; /* the caller's; 0: requests wait for ever */
 	uint64_t master_epoch, change;
-	uint64_t births_base;    /* where the births of this life begin; 0: the master has not said */
+	uint64_t births_base;    /* where the births of this life begin; 0: not known yet */
 	uint64_t births_told;
 	uint64_t retry_ns, backoff_ns, deadline_ns, heard_ns, ping_ns, rtt_ns;
 	struct member_request *requests, **requests_last;
@@ -92,7 +92,7 @@ void member_start(struct member *m, uint64_t now);
 void member_connected(struct member *m, int conn, uint64_t now);
 void member_input(struct member *m, int conn, const struct wire_control *c, uint64_t now);
 void member_lost(struct member *m, int conn, const char *why, uint64_t now);
-/* Does what is due; gives the time of the next call, UINT64_MAX: none. */
+/* Does what is due. Returns the time of the next call, UINT64_MAX: none. */
 uint64_t member_tick(struct member *m, uint64_t now);
 /* Says goodbye and tries no more. */
 void member_stop(struct member *m);
@@ -101,8 +101,10 @@ void member_stop(struct member *m);
  * same. With a session the request fails when it has no verdict within request_wait_ns, with the
  * reason why the master gave none; a name that comes to be registered later nevertheless is
  * released again. */
-void member_register(struct member *m, uint32_t from, int32_t session, const char *name, uint32_t handle);
-void member_release(struct member *m, uint32_t from, int32_t session, const char *name, uint32_t handle);
+void member_register(struct member *m, uint32_t from, int32_t session, const char *name,
+                     uint32_t handle);
+void member_release(struct member *m, uint32_t from, int32_t session, const char *name,
+                    uint32_t handle);
 /* The link to this node is up, broken, or silent for too long (WIRE_DOWN); peer as the master named
  * it. */
 void member_link(struct member *m, const struct peer *p, enum wire_up up);

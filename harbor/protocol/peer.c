@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One remote node: see peer.h. */
+/* Every way out of a state goes through one of few functions: meet, connect_now, set_up, drop_link,
+ * end_incarnation. */
 #include "harbor/protocol/peer.h"
 
 #include <stdio.h>
@@ -198,7 +199,8 @@ static void set_up(struct peer *p, int conn, uint64_t now)
 
 static bool greet(struct peer *p, int conn, const struct wire_control *c, uint64_t now)
 {
-	struct wire_control welcome = { .kind = WIRE_WELCOME, .id = p->self->id, .epoch = p->self->epoch };
+	struct wire_control welcome = {
+	        .kind = WIRE_WELCOME, .id = p->self->id, .epoch = p->self->epoch};
 
 	if (c->peer_epoch != p->self->epoch || !p->epoch || c->epoch != p->epoch || p->disowned) {
 		refuse(p, conn, WIRE_NOT_HERE, PEER_NOT_NAMED);
@@ -209,7 +211,8 @@ static bool greet(struct peer *p, int conn, const struct wire_control *c, uint64
 		refuse(p, conn, WIRE_CROSSED, "both nodes connected, the other connection stays");
 		return false;
 	}
-	/* A HELLO while the link is up: the other side has lost it and does not wait to be noticed. */
+	/* A HELLO while the link is up: the other side has lost it and does not wait to be
+	 * noticed. */
 	close_link(p, PEER_LINK_LOST, "the node has connected anew", now);
 	p->their_attempt = c->request;
 	welcome.version = wire_common_version(c->version_min, c->version);
@@ -311,7 +314,8 @@ static uint64_t tick_up(struct peer *p, uint64_t now)
 		ping.count = p->ops->received(p);
 		p->ops->write(p, p->conn, &ping);
 	}
-	return p->heard_ns + p->self->dead_ns < p->ping_ns ? p->heard_ns + p->self->dead_ns : p->ping_ns;
+	return p->heard_ns + p->self->dead_ns < p->ping_ns ? p->heard_ns + p->self->dead_ns
+	                                                   : p->ping_ns;
 }
 
 static uint64_t tick(struct peer *p, uint64_t now)

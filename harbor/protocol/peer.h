@@ -50,7 +50,7 @@ enum peer_loss {
 struct peer;
 
 struct peer_ops {
-	/* Opens a connection to p->address: a number > 0, or -1. Later peer_connected or
+	/* Opens a connection to p->address. Returns a number > 0, or -1. Later peer_connected or
 	 * peer_lost. */
 	int (*connect)(struct peer *p);
 	void (*write)(struct peer *p, int conn, const struct wire_control *c);
@@ -61,8 +61,8 @@ struct peer_ops {
 	void (*down)(struct peer *p, enum peer_loss loss, const char *why);
 	/* The link has not come (back) within link_wait_ns: calls do not wait for it any more. */
 	void (*tired)(struct peer *p);
-	/* Nothing waits for this node any more: it is dead or has left (PEER_NODE_DOWN for both), or
-	 * was out of reach for dead_ns. */
+	/* Nothing waits for this node any more: it is dead or has left (PEER_NODE_DOWN for both),
+	 * or was out of reach for dead_ns. */
 	void (*give_up)(struct peer *p, enum peer_loss loss);
 	/* Data frames received on the link. */
 	uint64_t (*received)(struct peer *p);
@@ -113,9 +113,9 @@ void peer_heard(struct peer *p, int conn, uint64_t now);
 void peer_lost(struct peer *p, int conn, const char *why, uint64_t now);
 /* Our attempt was refused by the other machine: nobody listens there. */
 void peer_refused(struct peer *p, int conn, const char *why, uint64_t now);
-/* Does what is due; gives the time when it wants to be called again, UINT64_MAX: not. */
+/* Does what is due. Returns the time when it wants to be called again, UINT64_MAX: not. */
 uint64_t peer_tick(struct peer *p, uint64_t now);
-/* How it is that a link is down: from ops->down. */
+/* Returns how it is that a link is down; called from ops->down. */
 enum wire_up peer_loss_kind(const struct peer *p, uint64_t now);
 /* We end: says goodbye and connects no more. */
 void peer_stop(struct peer *p);

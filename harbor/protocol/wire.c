@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Frames: see wire.h. Control frames are described by a format a kind, one letter a field, so encoding
- * and decoding cannot drift apart. */
+/* Control frames are described by a format a kind, one letter a field, so
+ * encoding and decoding cannot drift apart. */
 #include "harbor/protocol/wire.h"
 
 #include <string.h>
@@ -111,7 +111,8 @@ size_t wire_encode(uint8_t *out, const struct wire_control *control)
 	return (size_t)(p - out);
 }
 
-static void put_envelope(uint8_t *out, enum wire_kind kind, uint32_t len, const struct msg *m, uint32_t seq)
+static void put_envelope(uint8_t *out, enum wire_kind kind, uint32_t len, const struct msg *m,
+                         uint32_t seq)
 {
 	put32(out, len);
 	out[4] = (uint8_t)kind;
@@ -129,7 +130,8 @@ void wire_encode_msg(uint8_t out[WIRE_MSG_HEADER], const struct msg *m, uint32_t
 	put_envelope(out, WIRE_MSG, (uint32_t)m->size + WIRE_MSG_HEADER - 4, m, seq);
 }
 
-void wire_encode_large(uint8_t out[WIRE_LARGE_HEADER], const struct msg *m, uint32_t seq, uint32_t stream)
+void wire_encode_large(uint8_t out[WIRE_LARGE_HEADER], const struct msg *m, uint32_t seq,
+                       uint32_t stream)
 {
 	put_envelope(out, WIRE_LARGE, WIRE_LARGE_HEADER - 4, m, seq);
 	put32(out + 24, stream);
@@ -250,7 +252,8 @@ void wire_decode_large(const uint8_t *p, struct msg *ret, uint32_t *ret_seq, uin
 	ret->size = get64(p + 28);
 }
 
-void wire_decode_chunk(const uint8_t *p, uint32_t *ret_size, uint32_t *ret_seq, uint32_t *ret_stream)
+void wire_decode_chunk(const uint8_t *p, uint32_t *ret_size, uint32_t *ret_seq,
+                       uint32_t *ret_stream)
 {
 	*ret_size = get32(p) - (WIRE_CHUNK_HEADER - 4);
 	*ret_stream = get32(p + 8);

@@ -5,10 +5,10 @@
  * total: any bytes are legal input.
  *
  *   0       4      5      6       8        12     16        20    24
- *   | len   | kind | type | flags | source | dest | session | seq | payload ...            WIRE_MSG
- *   | len   | kind | type | flags | source | dest | session | seq | stream | size (8) |    WIRE_LARGE
- *   | len   | kind | 0    | flags | stream | seq  | a piece of the payload ...             WIRE_CHUNK
- *   | len   | kind | fields ...                                                            all others
+ *   | len   | kind | type | flags | source | dest | session | seq | payload ...         WIRE_MSG
+ *   | len   | kind | type | flags | source | dest | session | seq | stream | size (8) | WIRE_LARGE
+ *   | len   | kind | 0    | flags | stream | seq  | a piece of the payload ...          WIRE_CHUNK
+ *   | len   | kind | fields ...                                                         all others
  *
  * len counts from `kind`. Fields are u32, u64 and strings (u8 length, bytes), in the order of the
  * kind's format in wire.c. The first frame in either direction starts with the magic; anything
@@ -99,7 +99,7 @@ struct wire_control {
 	uint64_t stamp;      /* PING: the sender's clock; PONG: it comes back */
 	uint64_t count;      /* data frames received */
 	uint64_t change;     /* names: number of the change, 0 inside a snapshot */
-	uint64_t births;     /* JOIN: handles used up, 0 = none yet; JOINED: the same as the master counts them */
+	uint64_t births;     /* JOIN: handles used up, 0 = none yet; JOINED: as the master counts */
 	uint64_t fence;      /* of a name's registration: a later one has a higher number */
 	char cluster[64], name[64], address[128], text[256];
 };
@@ -108,8 +108,10 @@ struct wire_control {
 size_t wire_encode(uint8_t *out, const struct wire_control *c);
 /* Headers; the payload or the piece follows them. */
 void wire_encode_msg(uint8_t out[WIRE_MSG_HEADER], const struct msg *m, uint32_t seq);
-void wire_encode_large(uint8_t out[WIRE_LARGE_HEADER], const struct msg *m, uint32_t seq, uint32_t stream);
-void wire_encode_chunk(uint8_t out[WIRE_CHUNK_HEADER], uint32_t size, uint32_t seq, uint32_t stream);
+void wire_encode_large(uint8_t out[WIRE_LARGE_HEADER], const struct msg *m, uint32_t seq,
+                       uint32_t stream);
+void wire_encode_chunk(uint8_t out[WIRE_CHUNK_HEADER], uint32_t size, uint32_t seq,
+                       uint32_t stream);
 
 enum wire_result { WIRE_OK, WIRE_MORE, WIRE_BAD };
 /* Can a connection begin with these bytes? WIRE_MORE: nothing is wrong so far. */
@@ -121,8 +123,10 @@ enum wire_result wire_peek(const uint8_t *p, size_t n, enum wire_kind *ret_kind,
 enum wire_result wire_decode(const uint8_t *p, size_t n, struct wire_control *ret);
 /* Headers of data frames, whole; size is that of the message, for a chunk that of the piece. */
 void wire_decode_msg(const uint8_t *p, struct msg *ret_m, uint32_t *ret_seq);
-void wire_decode_large(const uint8_t *p, struct msg *ret_m, uint32_t *ret_seq, uint32_t *ret_stream);
-void wire_decode_chunk(const uint8_t *p, uint32_t *ret_size, uint32_t *ret_seq, uint32_t *ret_stream);
+void wire_decode_large(const uint8_t *p, struct msg *ret_m, uint32_t *ret_seq,
+                       uint32_t *ret_stream);
+void wire_decode_chunk(const uint8_t *p, uint32_t *ret_size, uint32_t *ret_seq,
+                       uint32_t *ret_stream);
 /* May a node be reached at this address? Host and port, no unix socket; a host's name is not looked
  * up. */
 bool wire_address_valid(const char *address);

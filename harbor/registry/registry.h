@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Registry: what the master must not forget. One interface, so that etcd can stand behind it one day: load
- * all at start, then save batches of changes, each durable as a whole or not at all.
+ * Registry: what the master must not forget. One interface, so that etcd can stand behind it one
+ * day: load all at start, then save batches of changes, each durable as a whole or not at all.
  *
- * Threads: the net loop. A save is durable when it gives 0.
+ * Threads: the net loop. A save is durable when it returns 0.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,7 +38,7 @@ struct registry_ops {
 	int (*load)(void (*node)(const struct registry_node *n, void *ud),
 		    void (*name)(const char *name, uint32_t handle, uint64_t fence, void *ud),
 		    uint64_t *ret_number, void *ud);
-	/* 0 or -EIO. number: the highest one given so far. */
+	/* Returns 0 or -EIO. number: the highest one given so far. */
 	int (*save)(const struct registry_change *changes, size_t n, uint64_t number);
 };
 

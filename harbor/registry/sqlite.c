@@ -60,8 +60,10 @@ static int version(void)
 static bool prepare(const char *file)
 {
 	if (sqlite3_open(file, &S.db) != SQLITE_OK ||
-	    sqlite3_exec(S.db, "PRAGMA busy_timeout=2000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", NULL,
-			 NULL, NULL) != SQLITE_OK)
+	    sqlite3_exec(
+	            S.db,
+	            "PRAGMA busy_timeout=2000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+	            NULL, NULL, NULL) != SQLITE_OK)
 		return false;
 	if (version() == 0 &&
 	    sqlite3_exec(S.db,
@@ -78,7 +80,8 @@ static bool prepare(const char *file)
 			 NULL, NULL, NULL) != SQLITE_OK)
 		return false;
 	for (size_t i = 0; i < array_len(statements); i++)
-		if (sqlite3_prepare_v2(S.db, statements[i].sql, -1, statements[i].statement, NULL) != SQLITE_OK)
+		if (sqlite3_prepare_v2(S.db, statements[i].sql, -1, statements[i].statement,
+		                       NULL) != SQLITE_OK)
 			return false;
 	return true;
 }
