@@ -164,7 +164,7 @@ fuzz:
 	@mkdir -p build/fuzz
 	clang $(ALL) -O1 -g $(PCFLAGS) -fsanitize=fuzzer,address,undefined -MF /dev/null \
 	    tests/fuzz/fuzz_$(TARGET).c $(FUZZSRC) -o build/fuzz/$(TARGET) \
-	    $(shell pkg-config --libs lua5.4 yaml-0.1 libsystemd sqlite3 libgcrypt) -lm -ldl
+	    $(shell pkg-config --libs lua5.4 yaml-0.1 libsystemd sqlite3 libgcrypt libcrypto) -lm -ldl
 	@mkdir -p build/fuzz/$(TARGET).new
 	build/fuzz/$(TARGET) -max_total_time=$(or $(T),60) -artifact_prefix=build/fuzz/ -print_final_stats=1 \
 	    build/fuzz/$(TARGET).new tests/fuzz/$(TARGET).in
