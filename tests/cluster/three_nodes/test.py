@@ -182,6 +182,15 @@ def strangers_are_refused(build):
         m.ready()
 
 
+def a_master_at_a_port_of_the_kernels_choice(build):
+    """a node that is its own master at port 0 joins it at the port that it has"""
+    with Cluster(build, HERE) as c:
+        c.master_port = 0
+        m = c.node("m", 1, master=True).ready()
+        assert m.ctl("status")["state"] == "running"
+        assert m.stop() == 0
+
+
 def a_graceful_stop(build):
     """SIGTERM: the node says goodbye, its names go at once, status 0"""
     with three(build) as c:
@@ -193,4 +202,5 @@ def a_graceful_stop(build):
 
 main([calls_cross_nodes_by_name_and_handle, a_killed_node_rejoins_with_its_id, one_owner_for_a_name, the_master_may_die,
       a_frozen_peer_is_noticed, without_a_master, a_start_service_that_fails, dead_targets,
-      calls_fail_when_their_node_is_killed, strangers_are_refused, a_graceful_stop])
+      calls_fail_when_their_node_is_killed, strangers_are_refused, a_master_at_a_port_of_the_kernels_choice,
+      a_graceful_stop])
