@@ -30,6 +30,19 @@ tap.run {
 		}
 		equal(table.concat({ skynet.call(skynet.self(), "pointer", 1) }, ","), "q,p,1")
 	end },
+	{ "the stock pack may go with an unpack of one's own, and the other way round", function()
+		local function dispatch(_, _, ...) skynet.ret(skynet.pack("got", ...)) end
+		skynet.register_protocol { name = "stock both", id = 120, pack = skynet.pack, unpack = skynet.unpack,
+			dispatch = dispatch }
+		skynet.register_protocol { name = "stock pack", id = 121, pack = skynet.pack,
+			unpack = function(msg, size) return "mine", skynet.unpack(msg, size) end, dispatch = dispatch }
+		skynet.register_protocol { name = "stock unpack", id = 122, unpack = skynet.unpack,
+			pack = function(...) return skynet.pack("mine", ...) end, dispatch = dispatch }
+		local function call(name) return table.concat({ skynet.call(skynet.self(), name, 1, 2) }, ",") end
+		equal(call "stock both", "got,1,2")
+		equal(call "stock pack", "mine,got,mine,1,2")
+		equal(call "stock unpack", "got,mine,1,2")
+	end },
 	{ "names and ids are unique, ids are bytes", function()
 		raises("", skynet.register_protocol, { name = "upper", id = 102 })
 		raises("", skynet.register_protocol, { name = "other", id = 100 })
