@@ -15,7 +15,7 @@ line; what a tag says goes on in lines that begin with two blanks:
     @field NAME TYPE        begins a field
       @waits yes, or @waits sometimes: WHEN      default: no
       @ours                 skynet does not have it
-      @param NAME[?] TYPE TEXT, @key NAME[?] TYPE TEXT (of the table above), @return TYPE NAME TEXT,
+      @param NAME[?] TYPE TEXT, @key PARAM NAME[?] TYPE TEXT (of a table), @return TYPE NAME TEXT,
       @raise `TEXT` WHEN, @overload TYPE
     ## TITLE                a heading, which also ends the item before it
 
@@ -140,7 +140,11 @@ class Part:
         elif len(words) < 2:
             raise Wrong(f"{where}: @{tag} needs a name and a type")
         elif tag == "key":
-            item.keys.setdefault(item.params[-1][0], []).append((words + [""])[:3])
+            table = next((p[0] for p in item.params if p[0].rstrip("?") == words[0]), None)
+            field = rest.split(" ", 3)[1:]
+            if not table or len(field) < 2:
+                raise Wrong(f"{where}: @key PARAM NAME TYPE TEXT, of a table among the arguments")
+            item.keys.setdefault(table, []).append((field + [""])[:3])
         else:
             (item.params if tag == "param" else item.returns).append((words + [""])[:3])
 
@@ -246,10 +250,23 @@ def comment(text):
     return "".join(f"---{line}".rstrip() + "\n" for line in plain(text).strip("\n").split("\n"))
 
 
-def function_stub(item, local=False):
-    out = comment("".join(item.text))
+def table_class(part, item, param):
+    return ".".join([part.module, item.name, param.rstrip("?")])
+
+
+def tables_stub(part, item):
+    """A class for each table among the arguments whose fields are described."""
+    out = ""
+    for p in item.params:
+        if p[0] in item.keys:
+            out += f"---@class {table_class(part, item, p[0])}\n"
+            out += "".join(f"---@field {name} {kind} {plain(text)}".rstrip() + "\n" for name, kind, text in item.keys[p[0]]) + "\n"
+    return out
+
+
+def function_stub(part, item, local=False):
+    out = tables_stub(part, item) + comment("".join(item.text))
     notes = [f"Raises {r}" for r in item.raises]
-    notes += [f"`{p[0].rstrip('?')}.{k[0].rstrip('?')}` ({k[1]}): {k[2]}" for p in item.params for k in item.keys.get(p[0], [])]
     if item.waits.startswith("sometimes"):
         notes.insert(0, "May wait: " + item.waits.partition(": ")[2])
     notes.append(f"Since {item.since}{', not in skynet' if item.ours else ''}.")
@@ -257,6 +274,7 @@ def function_stub(item, local=False):
     if item.waits != "no":
         out += "---@async\n"
     for name, kind, text in item.params:
+        kind = table_class(part, item, name) if name in item.keys else kind
         out += f"---@param {name} {kind} {plain(text)}".rstrip() + "\n"
     for kind, name, text in item.returns:
         out += f"---@return {kind} {name} {plain(text)}".rstrip() + "\n"
@@ -286,7 +304,7 @@ def stub_text(part):
                 f"---@field {i.name} {i.type} {plain(' '.join(''.join(i.text).split()))}".rstrip() + "\n" for i in fields)
             out += f"local {b[1]} = {{}}\n"
         elif isinstance(b, Item) and b.kind == "function":
-            out += "\n" + function_stub(b, local=bool(single and b.title == var))
+            out += "\n" + function_stub(part, b, local=bool(single and b.title == var))
     return out + f"\nreturn {var}\n"
 
 

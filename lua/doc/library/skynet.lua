@@ -364,18 +364,20 @@ function skynet.dispatch_unknown_request(f) end
 ---@return function previous
 function skynet.dispatch_unknown_response(f) end
 
+---@class skynet.register_protocol.class
+---@field name string
+---@field id integer 0 to 255; 13 and above are free for programs
+---@field pack? function `pack(...)` returns a string, or a block and its size
+---@field unpack? function `unpack(msg, size)` returns the values; the block is valid until the task waits
+---@field dispatch? function as of `skynet.dispatch`
+---@field trace? boolean as of `skynet.traceproto`
+
 ---Adds a protocol to this service. Protocols `lua`, `response`, `error` and `debug` are there from the
 ---start.
 ---
 ---* Raises `assertion failed! ...` when the name or the id is taken or invalid
----* `class.class` (name): string
----* `class.class` (id): integer 0 to 255; 13 and above are free for programs
----* `class.class` (pack?): function `pack(...)` returns a string, or a block and its size
----* `class.class` (unpack?): function `unpack(msg, size)` returns the values; the block is valid until the task waits
----* `class.class` (dispatch?): function as of `skynet.dispatch`
----* `class.class` (trace?): boolean as of `skynet.traceproto`
 ---* Since 0.1.0.
----@param class table
+---@param class skynet.register_protocol.class
 function skynet.register_protocol(class) end
 
 ---Bounds the mailbox of this service, or only tells its state. A call that is refused raises, a send

@@ -6,17 +6,19 @@
 ---@class skynet.multicast
 local multicast = {}
 
+---@class skynet.multicast.new.conf
+---@field channel? integer a channel that exists; without it there is a new one
+---@field dispatch? function `dispatch(channel, source, ...)` hears what is published
+---@field pack? function in place of `skynet.pack`
+---@field unpack? function in place of `skynet.unpack`
+---@field event? function `event(channel, what, why)`, while subscribed: `"lost"` (no link to the owner, messages may be missing), `"back"`, `"gone"` (deleted, or its node ended). Not in skynet
+
 ---Makes an object for a channel.
 ---
 ---* May wait: if it makes a new channel
----* `conf.conf` (channel?): integer a channel that exists; without it there is a new one
----* `conf.conf` (dispatch?): function `dispatch(channel, source, ...)` hears what is published
----* `conf.conf` (pack?): function in place of `skynet.pack`
----* `conf.conf` (unpack?): function in place of `skynet.unpack`
----* `conf.conf` (event?): function `event(channel, what, why)`, while subscribed: `"lost"` (no link to the owner, messages may be missing), `"back"`, `"gone"` (deleted, or its node ended). Not in skynet
 ---* Since 0.1.0.
 ---@async
----@param conf? table
+---@param conf? skynet.multicast.new.conf
 ---@return skynet.multicast.channel channel
 function multicast.new(conf) end
 

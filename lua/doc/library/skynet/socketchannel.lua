@@ -10,21 +10,23 @@
 ---@field error any What is raised when the connection is not there or was lost; as a text it is `[Error: socket]`.
 local socketchannel = {}
 
+---@class skynet.socketchannel.channel.desc
+---@field host string
+---@field port? integer nil: it is in `host`
+---@field response? function session mode: `response(sock)` returns session, ok, data and whether more follows
+---@field auth? function `auth(channel)` runs after each connect, before other requests
+---@field backup? table further addresses, `"host"` or `{ host =, port = }`
+---@field nodelay? boolean
+---@field overload? function `overload(true)` when much waits to be written, `overload(false)` when it has gone out
+---@field socket_read? function in place of `socket.read` in `sock:read`
+---@field socket_readline? function in place of `socket.readline` in `sock:readline`
+---@field writelimit? integer most bytes that wait to be written; 256 MiB if it is nil. Not in skynet
+
 ---Makes a channel. It connects with the first request. A channel that nobody keeps is closed.
 ---
 ---* Raises `a channel needs a host`
----* `desc.desc` (host): string
----* `desc.desc` (port?): integer nil: it is in `host`
----* `desc.desc` (response?): function session mode: `response(sock)` returns session, ok, data and whether more follows
----* `desc.desc` (auth?): function `auth(channel)` runs after each connect, before other requests
----* `desc.desc` (backup?): table further addresses, `"host"` or `{ host =, port = }`
----* `desc.desc` (nodelay?): boolean
----* `desc.desc` (overload?): function `overload(true)` when much waits to be written, `overload(false)` when it has gone out
----* `desc.desc` (socket_read?): function in place of `socket.read` in `sock:read`
----* `desc.desc` (socket_readline?): function in place of `socket.readline` in `sock:readline`
----* `desc.desc` (writelimit?): integer most bytes that wait to be written; 256 MiB if it is nil. Not in skynet
 ---* Since 0.1.0.
----@param desc table
+---@param desc skynet.socketchannel.channel.desc
 ---@return skynet.socketchannel.channel channel
 function socketchannel.channel(desc) end
 

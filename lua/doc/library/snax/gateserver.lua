@@ -7,6 +7,16 @@
 ---@class snax.gateserver
 local gateserver = {}
 
+---@class snax.gateserver.start.handler
+---@field connect function `connect(fd, address)`: somebody came; nothing is read before `openclient`
+---@field message function `message(fd, msg, size)`: a frame, a block that is the handler's
+---@field disconnect? function `disconnect(fd)`: the peer is gone
+---@field error? function `error(fd, why)`
+---@field warning? function `warning(fd, kib)`: much waits to be written
+---@field open? function `open(source, conf)` returns the answer to `open`
+---@field command? function `command(name, source, ...)`: any other request of the protocol lua; its results are the answer
+---@field embed? boolean true: only the protocols are set; `skynet.start` is the program's
+
 ---Begins the service. It answers the requests
 ---`open { address =, port =, maxclient =, nodelay =, backlog = }` and `close`. As many clients are
 ---admitted as `maxclient` says (1024 if it is nil); others are closed at once. `open` fails with
@@ -14,16 +24,8 @@ local gateserver = {}
 ---
 ---* Raises `a gate needs handler.message`
 ---* Raises `a gate needs handler.connect`
----* `handler.handler` (connect): function `connect(fd, address)`: somebody came; nothing is read before `openclient`
----* `handler.handler` (message): function `message(fd, msg, size)`: a frame, a block that is the handler's
----* `handler.handler` (disconnect?): function `disconnect(fd)`: the peer is gone
----* `handler.handler` (error?): function `error(fd, why)`
----* `handler.handler` (warning?): function `warning(fd, kib)`: much waits to be written
----* `handler.handler` (open?): function `open(source, conf)` returns the answer to `open`
----* `handler.handler` (command?): function `command(name, source, ...)`: any other request of the protocol lua; its results are the answer
----* `handler.handler` (embed?): boolean true: only the protocols are set; `skynet.start` is the program's
 ---* Since 0.1.0.
----@param handler table
+---@param handler snax.gateserver.start.handler
 function gateserver.start(handler) end
 
 ---Begins to read from a client.
