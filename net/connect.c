@@ -26,13 +26,11 @@
 #include "net/write.h"
 
 /* error: an errno, or 0 when only `why` says it. */
-static void fail(struct socket *s, const char *where, int error, const char *why)
+static void fail(struct socket *s, int error, const char *why)
 {
-	struct net_error e;
-
-	snprintf(e.text, sizeof(e.text), "connect %s: %s", where, why);
+	/* the program that connects knows where to, and compares what the system says */
 	if (s->owner && !s->closing)
-		event_error(s, e.text);
+		event_error(s, why);
 	if (s->handler) {
 		/* the id stays until on_close has been called with it */
 		s->state = STATE_FAILED;
@@ -74,30 +72,23 @@ static int try_address(struct socket *s, const struct addr *a)
 /* error: what the address before said. */
 static void try_next(struct socket *s, int error)
 {
-	char ip[ADDR_TEXT_MAX], where[ADDR_TEXT_MAX + 16];
-	const struct addr *last;
-
 	while (s->to->next < s->to->count) {
 		error = try_address(s, &s->to->at[s->to->next++]);
 		if (!error)
 			return;
 	}
-	last = &s->to->at[s->to->count - 1];
-	addr_describe(addr_format_ip(last, ip, sizeof(ip)), addr_port(last), where, sizeof(where));
-	fail(s, where, error, strerror(error));
+	fail(s, error, strerror(error));
 }
 
 void connect_resolved(int id, const struct addr_text *t, struct addr_list *to_take,
 		      const char *why)
 {
-	char where[ADDR_HOST_MAX + 16];
-
 	struct socket *s = socket_lock(id);
 
 	if (!s || s->state != STATE_RESOLVING) {
 		mem_free(to_take);
 	} else if (!to_take) {
-		fail(s, addr_describe(t->host, t->port, where, sizeof(where)), 0, why);
+		fail(s, 0, why);
 	} else {
 		s->to = to_take;
 		try_next(s, EADDRNOTAVAIL);

@@ -139,9 +139,9 @@ static enum verdict judge(const struct inbox *in, size_t size)
 		return OVERFLOW;
 	if (waits && in->need == NEED_SIZE)
 		return FITS;
-	if (!limit && waits && in->need == NEED_LINE)
+	if (limit == INBOX_NO_LIMIT && waits && in->need == NEED_LINE)
 		limit = LINE_MAX_SIZE;
-	if (limit && size > limit)
+	if (size > limit)
 		return OVERFLOW;
 	return size > PAUSE_AT && !waits && !in->paused ? PAUSE : FITS;
 }
@@ -228,7 +228,7 @@ static int l_feed(lua_State *L)
 	in->overflow = v == OVERFLOW;
 	lua_pushstring(L, v == FITS ? NULL : names[v]);
 	lua_pushinteger(L, (lua_Integer)b->size);
-	lua_pushinteger(L, (lua_Integer)(in->limit ? in->limit : LINE_MAX_SIZE));
+	lua_pushinteger(L, (lua_Integer)(in->limit != INBOX_NO_LIMIT ? in->limit : LINE_MAX_SIZE));
 	return 3;
 }
 
@@ -236,10 +236,10 @@ static int l_feed(lua_State *L)
 static int l_limit(lua_State *L)
 {
 	struct inbox *in = inbox_at(L, 1);
-	lua_Number n = luaL_optnumber(L, 2, 0);
+	lua_Number n = luaL_optnumber(L, 2, (lua_Number)LUA_MAXINTEGER);
 
 	luaL_argcheck(L, n >= 0, 2, "must not be negative");
-	in->limit = n < (lua_Number)PTRDIFF_MAX ? (size_t)n : 0;
+	in->limit = n < (lua_Number)PTRDIFF_MAX ? (size_t)n : INBOX_NO_LIMIT;
 	return 0;
 }
 

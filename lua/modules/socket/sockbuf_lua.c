@@ -84,7 +84,7 @@ static int l_buffer(lua_State *L)
 
 	b->magic = magic;
 	sockbuf_init(&b->queue);
-	b->inbox = (struct inbox){ 0 };
+	b->inbox = (struct inbox){ .limit = INBOX_NO_LIMIT };
 	if (luaL_newmetatable(L, BUFFER_NAME)) {
 		lua_pushcfunction(L, l_gc);
 		lua_setfield(L, -2, "__gc");

@@ -20,6 +20,8 @@ enum inbox_need {
 	NEED_END,  /* the end of the stream */
 };
 
+#define INBOX_NO_LIMIT SIZE_MAX
+
 /* What skynet.socket knows of the socket besides: the fields belong to inbox.c. */
 struct inbox {
 	int id; /* 0 = it is in no table */
@@ -35,7 +37,7 @@ struct inbox {
 	const char *sep; /* NEED_LINE: on the reader's stack as long as he waits */
 	size_t sep_size;
 
-	size_t limit;  /* of the buffer, 0 = none but for lines */
+	size_t limit;  /* of the buffer; INBOX_NO_LIMIT: none but for lines */
 	bool paused;   /* it reads no more until its next reader comes */
 	bool overflow; /* it was too large: what comes is thrown away */
 };

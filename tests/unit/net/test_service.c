@@ -115,14 +115,12 @@ static void a_refused_connect_is_an_error_and_the_id_is_gone(void **state)
 {
 	struct ear *ear = *state;
 	int listener, port = listen_started(ear, &listener), id;
-	char want[64];
 
 	net_close(listener);
 	expect(ear, SOCKET_CLOSE, listener, NULL);
 	id = net_connect(ear->handle, "127.0.0.1", port);
 	assert_true(id > 0);
-	snprintf(want, sizeof(want), "connect 127.0.0.1:%d: Connection refused", port);
-	expect(ear, SOCKET_ERROR, id, want);
+	expect(ear, SOCKET_ERROR, id, "Connection refused");
 	assert_int_equal(send_text(id, "x"), -1);
 	expect_silence(ear);
 }
