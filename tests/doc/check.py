@@ -272,6 +272,18 @@ def wrong_api(parts):
             if f"skynet.{f}" not in described]
 
 
+def unknown_keys(files, functions):
+    """Keys of the configuration that the pages name are those of conf/schema.def, and all of section lua are named."""
+    keys = {f"{a}.{b}" for a, b in re.findall(r"^KEY\((\w+), (\w+),", read(f"{ROOT}/conf/schema.def"), re.M)}
+    sections, named, bad = {k.split(".")[0] for k in keys}, set(), []
+    for path in files:
+        for key in re.findall(r"`(\w+\.\w+)`", read(path)):
+            named.add(key)
+            if key.split(".")[0] in sections and key not in keys and key not in functions:
+                bad.append(f"{short(path)}: there is no key {key}")
+    return bad + [f"lua/doc/ref/collector.ref does not tell of {k}" for k in sorted(keys - named) if k.startswith("lua.")]
+
+
 def wrong_waits(parts):
     """In C a function that waits asks first whether it may (task_blocking)."""
     described, bad = {i.title: i for p in parts for i in p.items() if i.kind == "function"}, []
@@ -319,6 +331,8 @@ def main():
         "every function of the skynet table is described": wrong_api(parts),
         "every module and function is described, and there": compare(parts, rows),
         "every method of an object is described, and there": compare_objects(parts, rows, probes),
+        "the keys of the configuration are those of conf/schema.def": unknown_keys(
+            pages(), {i.title for p in parts for i in p.items()}),
         "what waits is said to wait": wrong_waits(parts),
         "the types for editors are Lua": not_lua(glob.glob(f"{DOC}/library/**/*.lua", recursive=True)),
         "every link leads to a file and a heading": wrong_links(pages() + [f"{ROOT}/README.md", f"{ROOT}/tests/README.md"]),
