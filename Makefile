@@ -75,6 +75,8 @@ $(B)/modules/$(1).so: $(patsubst %.c,$(B)/pic/%.o,$(sort $(wildcard $(2)/*.c)))
 	$$(CC) -shared $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$$$(pkg-config --libs $(3))
 endef
 $(eval $(call LIBRARY,md5/core,lua/modules/md5,libcrypto))
+$(eval $(call LIBRARY,skynet/crypt,lua/modules/crypt,libcrypto))
+$(eval $(call LIBRARY,client/crypt,lua/modules/crypt,libcrypto))
 $(B)/pic/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL) $(CFLAGS) $(PCFLAGS) -fPIC -c -o $@ $<
@@ -158,12 +160,15 @@ FUZZ     := $(patsubst tests/fuzz/fuzz_%.c,$(B)/tests/fuzz/replay_%,$(sort $(wil
 ARCHIVES := $(B)/lua.a $(B)/harbor.a $(B)/net.a $(B)/conf.a $(B)/core.a
 $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(ARCHIVES)
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
+# What parses within a shared object is in no archive.
+FUZZ_crypt := lua/modules/crypt/codec.c lua/modules/crypt/des.c
+$(B)/tests/fuzz/replay_crypt: $(FUZZ_crypt:%.c=$(B)/%.o)
 $(UNIT) $(FUZZ): $(VM_A)
 FUZZSRC   = lua/vm/stock.c $(call sources,core net conf harbor lua)
 fuzz:
 	@mkdir -p build/fuzz
 	clang $(ALL) -O1 -g $(PCFLAGS) -fsanitize=fuzzer,address,undefined -MF /dev/null \
-	    tests/fuzz/fuzz_$(TARGET).c $(FUZZSRC) -o build/fuzz/$(TARGET) \
+	    tests/fuzz/fuzz_$(TARGET).c $(FUZZ_$(TARGET)) $(FUZZSRC) -o build/fuzz/$(TARGET) \
 	    $(shell pkg-config --libs lua5.4 yaml-0.1 libsystemd sqlite3 libgcrypt libcrypto) -lm -ldl
 	@mkdir -p build/fuzz/$(TARGET).new
 	build/fuzz/$(TARGET) -max_total_time=$(or $(T),60) -artifact_prefix=build/fuzz/ -print_final_stats=1 \

@@ -214,8 +214,9 @@ def run_node(build, modules, probes, sources, expected):
 
 
 def modules_there():
-    """All that `require` finds: the table of C modules, and the files of lua/lib."""
+    """All that `require` finds: the table of C modules, the shared objects, and the files of lua/lib."""
     c = re.findall(r'^\t\{ "([\w.]+)", luaopen_', read(f"{ROOT}/lua/load/modules.c"), re.M)
+    c += [m.replace("/", ".") for m in re.findall(r"^\$\(eval \$\(call LIBRARY,([\w/]+),", read(f"{ROOT}/Makefile"), re.M)]
     files = (os.path.relpath(f, f"{ROOT}/lua/lib") for f in glob.glob(f"{ROOT}/lua/lib/**/*.lua", recursive=True))
     return sorted(set(c + [f[:-4].replace("/", ".") for f in files if not f.startswith("compat10/")]))
 
