@@ -10,8 +10,8 @@ A mutant is one change in one C file of core, net, harbor, conf or lua (not lua/
 
 It is built in a tree of its own (--tree, otherwise a git worktree in build/mutants, at HEAD), and
 the suites run until one fails: unit tests and fuzz replays of its layer, then those of the layers
-above, then lua, then the quick ones of cluster and conformance. What fails is run once more before
-it counts. Not counted are mutants that do not compile, those that compile to the same code, and
+above, then lua, then the quick ones of cluster and conformance. What fails or takes too long is run
+once more, alone, before it counts. Not counted are mutants that do not compile, those that compile to the same code, and
 those in equivalent.txt, which has a reason for each.
 
 The end is a list of those that survived, with their places, and a table. The survivors are written
@@ -330,7 +330,7 @@ def first_failure(tree, commands):
         list(pool.map(one, commands))
     end_children()
     for c, why in failed:
-        if why == "took too long" or tree.test(c):
+        if tree.test(c):
             return f"{c[1]}: {why}"
     if not failed:
         return None
