@@ -2,13 +2,10 @@
 /*
  * Closures for the loop: many threads post, the loop takes.
  *
- * Roles       any thread pushes on a stack; the loop takes the whole stack and turns it round.
- * Ordering    P1 push: CAS release <-> P2 take: exchange acquire: the loop sees the closure.
+ * Roles       any thread pushes on a stack (core/ds/stack.h); the loop takes the whole stack.
  * Waking      the push comes before poller_interrupt(), whose exchange pairs with the poller's (see
  *             poller.c): a poller that is about to sleep either sees the closure or does not sleep.
  *             The loop's own closures need no interrupt: each turn begins with post_run().
- * Progress    push is lock-free. No ABA: the loop takes everything, a push depends on no node.
- * Not given   order between different threads beyond the order of their CAS.
  */
 #include "net/post.h"
 
@@ -16,6 +13,7 @@
 
 #include "core/base/mem.h"
 #include "core/base/must.h"
+#include "core/ds/stack.h"
 #include "net/poller.h"
 
 struct post {
@@ -36,11 +34,7 @@ void post_or_discard(void (*f)(void *arg), void *arg, void (*discard)(void *arg)
 
 	must(f);
 	*p = (struct post){ .f = f, .arg = arg, .discard = discard };
-	/* relaxed: only a value to begin the CAS with */
-	p->next = atomic_load_explicit(&posted, memory_order_relaxed);
-	while (!atomic_compare_exchange_weak_explicit(&posted, &p->next, p, memory_order_release,
-						      memory_order_relaxed)) /* P1 */
-		;
+	stack_push(&posted, p, next);
 	/* the loop itself looks again before it sleeps */
 	if (!poller_here())
 		poller_interrupt();
@@ -53,20 +47,10 @@ void net_post(void (*f)(void *arg), void *arg)
 
 static struct post *take_all(void)
 {
-	struct post *newest, *oldest = NULL;
-
 	/* relaxed: most turns find nothing; what comes later interrupts the poller */
 	if (!atomic_load_explicit(&posted, memory_order_relaxed))
 		return NULL;
-	newest = atomic_exchange_explicit(&posted, NULL, memory_order_acquire); /* P2 */
-	while (newest) {
-		struct post *p = newest;
-
-		newest = p->next;
-		p->next = oldest;
-		oldest = p;
-	}
-	return oldest;
+	return stack_take_all(&posted, next);
 }
 
 bool post_run_once(void)

@@ -23,6 +23,7 @@
 #include "core/base/lock.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
+#include "core/ds/list.h"
 
 #define THREADS_MAX 4
 #define STOP_WAIT_SEC 1
@@ -38,7 +39,7 @@ static struct {
 	struct lock lock;
 	pthread_cond_t asked;
 	/* everything below is guarded by lock */
-	struct question *first, **last;
+	LIST_OF(struct question) questions;
 	unsigned generation, threads, idle;
 	pthread_t thread[THREADS_MAX];
 } resolver = { .lock = LOCK_INIT(resolver), .asked = PTHREAD_COND_INITIALIZER };
@@ -109,15 +110,12 @@ static void *resolver_main(void *arg)
 
 	lock_take(&resolver.lock);
 	while (resolver.generation == generation) {
-		struct question *q = resolver.first;
+		struct question *q = list_take(&resolver.questions, next);
 
 		if (!q) {
 			lock_wait(&resolver.lock, &resolver.asked);
 			continue;
 		}
-		resolver.first = q->next;
-		if (!resolver.first)
-			resolver.last = &resolver.first;
 		answer_locked(q, generation);
 	}
 	lock_release(&resolver.lock);
@@ -152,17 +150,14 @@ int resolve_start(const struct addr_text *t, resolve_done *done, int id)
 
 	must(done);
 	lock_take(&resolver.lock);
-	for (q = resolver.first; q; q = q->next)
+	for (q = resolver.questions.first; q; q = q->next)
 		waiting++;
 	if (waiting > resolver.idle && resolver.threads < THREADS_MAX)
 		r = start_thread_locked();
 	if (r == 0 || resolver.threads > 0) {
 		q = mem_alloc(sizeof(*q));
 		*q = (struct question){ .done = done, .id = id, .text = *t };
-		if (!resolver.first)
-			resolver.last = &resolver.first;
-		*resolver.last = q;
-		resolver.last = &q->next;
+		list_append(&resolver.questions, q, next);
 		pthread_cond_signal(&resolver.asked);
 		r = 0;
 	}
@@ -181,11 +176,8 @@ void resolve_stop(void)
 	memcpy(thread, resolver.thread, sizeof(thread));
 	resolver.generation++;
 	resolver.threads = resolver.idle = 0;
-	for (struct question *q = resolver.first, *next; q; q = next) {
-		next = q->next;
+	for (struct question *q; (q = list_take(&resolver.questions, next));)
 		mem_free(q);
-	}
-	resolver.first = NULL;
 	pthread_cond_broadcast(&resolver.asked);
 	lock_release(&resolver.lock);
 

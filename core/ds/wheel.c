@@ -10,17 +10,19 @@
 
 #include <stddef.h>
 
+#include "core/ds/list.h"
+
 #include "core/base/must.h"
 
 #define DIGIT(tick, level) ((unsigned)((tick) >> ((level)*WHEEL_SLOT_BITS)) & (WHEEL_SLOTS - 1))
 #define TOP_BITS (WHEEL_LEVELS * WHEEL_SLOT_BITS)
 
-static void list_init(struct wheel_entry *head)
+static void ring_init(struct wheel_entry *head)
 {
 	head->next = head->prev = head;
 }
 
-static void list_append(struct wheel_entry *head, struct wheel_entry *e)
+static void ring_append(struct wheel_entry *head, struct wheel_entry *e)
 {
 	e->prev = head->prev;
 	e->next = head;
@@ -35,7 +37,7 @@ void wheel_init(struct wheel *w, uint64_t now)
 	for (unsigned l = 0; l < WHEEL_LEVELS; l++) {
 		w->occupied[l] = 0;
 		for (unsigned i = 0; i < WHEEL_SLOTS; i++)
-			list_init(&w->slots[l][i]);
+			ring_init(&w->slots[l][i]);
 	}
 }
 
@@ -59,7 +61,7 @@ static void insert(struct wheel *w, struct wheel_entry *e)
 	unsigned level, slot;
 
 	place(w, e->tick < w->now ? w->now : e->tick, &level, &slot);
-	list_append(&w->slots[level][slot], e);
+	ring_append(&w->slots[level][slot], e);
 	w->occupied[level] |= (uint64_t)1 << slot;
 }
 
@@ -135,7 +137,7 @@ uint64_t wheel_next(const struct wheel *w)
 
 struct wheel_entry *wheel_advance(struct wheel *w, uint64_t now)
 {
-	struct wheel_entry *first = NULL, **last = &first;
+	LIST_OF(struct wheel_entry) expired = { 0 };
 
 	for (;;) {
 		unsigned level = 0;
@@ -149,15 +151,14 @@ struct wheel_entry *wheel_advance(struct wheel *w, uint64_t now)
 
 		/* Empty the slot, then expire what is due and move the rest down, in order. */
 		head->prev->next = NULL;
-		list_init(head);
+		ring_init(head);
 		w->occupied[level] &= ~((uint64_t)1 << DIGIT(tick, level));
 		while (e) {
 			struct wheel_entry *next = e->next;
 
 			e->next = e->prev = NULL;
 			if (e->tick <= tick) {
-				*last = e;
-				last = &e->next;
+				list_append(&expired, e, next);
 				w->count--;
 			} else {
 				insert(w, e);
@@ -171,7 +172,7 @@ struct wheel_entry *wheel_advance(struct wheel *w, uint64_t now)
 	}
 	if (now > w->now)
 		w->now = now;
-	return first;
+	return expired.first;
 }
 
 bool wheel_any(const struct wheel *w, bool (*f)(const struct wheel_entry *e, void *ud), void *ud)

@@ -18,8 +18,10 @@
 
 #include "core/base/clock.h"
 #include "core/base/fault.h"
+#include "core/base/hash.h"
 #include "core/base/lock.h"
 #include "core/base/mem.h"
+#include "core/ds/list.h"
 #include "core/base/must.h"
 
 struct line {
@@ -43,7 +45,7 @@ struct repeat {
 static struct {
 	struct lock lock;
 	pthread_cond_t filled, written;
-	struct line *first, **last;
+	LIST_OF(struct line) lines; /* for the writer */
 	size_t bytes;
 	uint64_t queued, done; /* lines, for log_flush */
 	struct repeat repeat[REPEAT_SLOTS];
@@ -192,10 +194,7 @@ static struct line *line_create(enum log_level level, uint32_t source, const cha
 static void append_locked(struct line *l)
 {
 	lock_held(&L.lock);
-	if (!L.first)
-		L.last = &L.first;
-	*L.last = l;
-	L.last = &l->next;
+	list_append(&L.lines, l, next);
 	L.bytes += sizeof(*l) + l->r.size;
 	L.queued++;
 	pthread_cond_signal(&L.filled);
@@ -223,12 +222,10 @@ static void release_repeat_locked(struct repeat *r)
 static bool repeats_locked(enum log_level level, uint32_t source, const char *name, const char *text,
 			   size_t size)
 {
-	uint64_t now = clock_mono_ns(), h = 14695981039346656037u ^ source ^ (uint64_t)level << 40;
+	uint64_t now = clock_mono_ns(), h = hash64(HASH64_START ^ source ^ (uint64_t)level << 40, text, size);
 	struct repeat *r;
 
 	lock_held(&L.lock);
-	for (size_t i = 0; i < size; i++)
-		h = (h ^ (unsigned char)text[i]) * 1099511628211u; /* FNV-1a */
 	r = &L.repeat[h % REPEAT_SLOTS];
 	if (r->hash != h || now - r->window_ns >= LOG_WINDOW_NS) {
 		release_repeat_locked(r);
@@ -341,7 +338,7 @@ static void *writer_main(void *arg)
 	for (;;) {
 		uint64_t until = release_repeats_locked(L.stop);
 
-		if (!L.first && !L.stop && !L.reopen && !L.lost) {
+		if (list_is_empty(&L.lines) && !L.stop && !L.reopen && !L.lost) {
 			wait_locked(until);
 			continue;
 		}
@@ -353,11 +350,10 @@ static void *writer_main(void *arg)
 			L.lost = 0;
 			append_text_locked(LOG_LEVEL_WARNING, 0, "", text);
 		}
-		struct line *l = L.first;
+		struct line *l = list_take_all(&L.lines);
 		bool reopen = L.reopen, stop = L.stop;
 		uint64_t upto = L.queued;
 
-		L.first = NULL;
 		L.bytes = 0;
 		L.reopen = false;
 		lock_release(&L.lock);
@@ -376,7 +372,7 @@ static void *writer_main(void *arg)
 			continue;
 		/* What came while we wrote: lines, and lines that were held back. */
 		(void)release_repeats_locked(true);
-		if (!L.first && !L.lost)
+		if (list_is_empty(&L.lines) && !L.lost)
 			break;
 	}
 	L.running = false;

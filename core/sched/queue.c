@@ -2,14 +2,12 @@
 /* Run queues: see queue.h. */
 #include "core/sched/queue.h"
 
+#include "core/base/random.h"
+
 void queue_inject(struct service *s)
 {
-	s->run_next = NULL;
 	lock_take(&sched.inject_lock);
-	if (!sched.inject_first)
-		sched.inject_last = &sched.inject_first;
-	*sched.inject_last = s;
-	sched.inject_last = &s->run_next;
+	list_append(&sched.injected, s, run_next);
 	/* relaxed inside the lock; the fence S5 orders it for sleepers */
 	atomic_fetch_add_explicit(&sched.inject_length, 1, memory_order_relaxed);
 	lock_release(&sched.inject_lock);
@@ -23,11 +21,9 @@ struct service *queue_take_injected(void)
 	if (atomic_load_explicit(&sched.inject_length, memory_order_relaxed) == 0)
 		return NULL;
 	lock_take(&sched.inject_lock);
-	s = sched.inject_first;
-	if (s) {
-		sched.inject_first = s->run_next;
+	s = list_take(&sched.injected, run_next);
+	if (s)
 		atomic_fetch_sub_explicit(&sched.inject_length, 1, memory_order_relaxed);
-	}
 	lock_release(&sched.inject_lock);
 	return s;
 }
@@ -44,11 +40,7 @@ bool queue_any(void)
 
 struct service *queue_steal_half(struct worker *w)
 {
-	/* xorshift: where to begin */
-	w->rng ^= w->rng << 13;
-	w->rng ^= w->rng >> 7;
-	w->rng ^= w->rng << 17;
-	for (unsigned i = 0, at = (unsigned)(w->rng % sched.n); i < sched.n; i++, at++) {
+	for (unsigned i = 0, at = (unsigned)(random_next(&w->random) % sched.n); i < sched.n; i++, at++) {
 		struct worker *victim = &sched.workers[at % sched.n];
 
 		if (victim == w)

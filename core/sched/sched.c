@@ -51,7 +51,7 @@ int sched_start(unsigned n)
 	sched.parked = NULL;
 	for (unsigned i = 0; i < n; i++) {
 		sched.workers[i].id = i;
-		sched.workers[i].rng = 0x9e3779b97f4a7c15u * (i + 1);
+		sched.workers[i].random = 0x9e3779b97f4a7c15u * (i + 1);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		int r = fault(thread) ? EAGAIN :
@@ -85,7 +85,7 @@ bool sched_stop(uint64_t timeout_ns)
 	free(sched.workers);
 	sched.workers = NULL;
 	sched.n = sched.started = 0;
-	sched.inject_first = NULL;
+	(void)list_take_all(&sched.injected);
 	atomic_store_explicit(&sched.inject_length, 0, memory_order_relaxed);
 	atomic_store_explicit(&sched.poll_wake, 0, memory_order_relaxed);
 	return true;

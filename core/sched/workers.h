@@ -14,6 +14,7 @@
 #include "core/base/base.h"
 #include "core/base/clock.h"
 #include "core/base/lock.h"
+#include "core/ds/list.h"
 
 struct poller_ops;
 struct turn_hook;
@@ -33,7 +34,7 @@ struct worker {
 	unsigned trims; /* of sched.trims, those that were obeyed */
 	bool searching;
 	bool spins, searches; /* looks around before it sleeps in the poller, or parks */
-	uint64_t rng, surplus_since_ns;
+	uint64_t random, surplus_since_ns; /* random: random.h */
 	struct worker *park_next; /* under park_lock */
 
 	/* [self] writes, thieves claim */
@@ -61,7 +62,7 @@ extern struct sched {
 	void (*interrupt)(struct service *s);
 
 	struct lock inject_lock;
-	struct service *inject_first, **inject_last;
+	LIST_OF(struct service) injected;
 	alignas(CACHE_LINE) atomic_uint inject_length;
 
 	struct lock park_lock;

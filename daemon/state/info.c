@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/hash.h"
 #include "core/base/lock.h"
 #include "core/base/must.h"
 #include "core/log/log.h"
@@ -24,14 +25,15 @@ static unsigned warning_count;
 
 static uint64_t file_hash(const char *file)
 {
-	uint64_t hash = UINT64_C(14695981039346656037);
+	uint64_t hash = HASH64_START;
 	FILE *f = fopen(file, "re");
-	int c;
+	char bytes[4096];
+	size_t n;
 
 	if (!f)
 		return 0;
-	while ((c = getc(f)) != EOF)
-		hash = (hash ^ (unsigned char)c) * UINT64_C(1099511628211);
+	while ((n = fread(bytes, 1, sizeof(bytes), f)) > 0)
+		hash = hash64(hash, bytes, n);
 	fclose(f);
 	return hash;
 }

@@ -9,6 +9,7 @@
 #include "core/base/must.h"
 #include "core/actor/remote.h"
 #include "core/actor/send.h"
+#include "core/base/hash.h"
 #include "core/sched/timeout.h"
 #include "lua/host/dispatch.h"
 #include "lua/host/proto.h"
@@ -231,11 +232,7 @@ static int rawcall_done(lua_State *L, int status, lua_KContext ctx)
 
 static uint32_t hash_name(const char *name)
 {
-	uint32_t x = 2166136261u;
-
-	for (; *name; name++)
-		x = (x ^ (uint8_t)*name) * 16777619u;
-	return x;
+	return hash32(HASH32_START, name, strlen(name));
 }
 
 static noinline int invalid_address(lua_State *L, int arg, uint32_t dest)

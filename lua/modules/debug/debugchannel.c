@@ -25,6 +25,7 @@
 
 #include "core/base/lock.h"
 #include "core/base/mem.h"
+#include "core/ds/list.h"
 
 #define META "harbord.debugchannel"
 #define CHANNEL_BYTES_MAX (1u << 20)
@@ -42,7 +43,7 @@ struct channel {
 	bool connected;       /* under the list's lock: there was a second end */
 
 	struct lock lock;
-	struct text *first, **last;
+	LIST_OF(struct text) texts;
 	size_t bytes;
 	bool alone;           /* one of two ends is gone */
 };
@@ -86,7 +87,7 @@ static void leave(struct channel *c)
 		lock_release(&c->lock);
 		return;
 	}
-	for (struct text *t = c->first, *next; t; t = next) {
+	for (struct text *t = c->texts.first, *next; t; t = next) {
 		next = t->next;
 		mem_free(t);
 	}
@@ -112,14 +113,12 @@ static int channel_write(lua_State *L)
 	struct text *t = mem_alloc(sizeof(*t) + n);
 	bool taken;
 
-	t->next = NULL;
 	t->size = n;
 	memcpy(t->bytes, s, n);
 	lock_take(&c->lock);
 	taken = !c->alone && n <= CHANNEL_BYTES_MAX - c->bytes;
 	if (taken) {
-		*c->last = t;
-		c->last = &t->next;
+		list_append(&c->texts, t, next);
 		c->bytes += n;
 	}
 	lock_release(&c->lock);
@@ -138,18 +137,16 @@ static int channel_read(lua_State *L)
 	size_t n;
 
 	lock_take(&c->lock);
-	n = c->first ? c->first->size : 0;
+	n = c->texts.first ? c->texts.first->size : 0;
 	lock_release(&c->lock);
 	/* Room first, for that may raise: only we take from it, so the first stays the first. */
 	char *room = luaL_buffinitsize(L, &b, n);
 
 	lock_take(&c->lock);
-	over = c->alone && !c->first;
-	t = c->first && c->first->size == n ? c->first : NULL;
+	over = c->alone && !c->texts.first;
+	t = c->texts.first && c->texts.first->size == n ? c->texts.first : NULL;
 	if (t) {
-		c->first = t->next;
-		if (!c->first)
-			c->last = &c->first;
+		(void)list_take(&c->texts, next);
 		c->bytes -= n;
 		memcpy(room, t->bytes, n);
 	}
@@ -189,7 +186,6 @@ static int create(lua_State *L)
 	struct channel **box = push_box(L), *c = mem_zalloc(sizeof(*c));
 
 	lock_init(&c->lock, LOCK_channel);
-	c->last = &c->first;
 	c->ends = 1;
 	lock_take(&channels.lock);
 	c->id = ++channels.last_id;
