@@ -340,10 +340,10 @@ int api_term(lua_State *L)
 		else
 			hash = hash_name(name);
 	}
-	for (unsigned i = 0; hash && i < h->waits_size; i++) {
-		const struct wait *w = &h->waits[i];
+	for (unsigned i = 0; hash && i < h->waits.size; i++) {
+		const struct wait *w = wait_at(h, i);
 
-		if (!w->session || w->kind != WAIT_CALL || w->dest || w->name_hash != hash)
+		if (!w || w->kind != WAIT_CALL || w->dest || w->name_hash != hash)
 			continue;
 		/* by a message to ourselves: a wait must not be resumed from inside a task */
 		service_send_error_text(SELF(h), SELF(h), w->session, "terminated");

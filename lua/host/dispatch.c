@@ -300,14 +300,14 @@ static void on_source_down(struct host *h, struct msg *m)
 	int32_t *sessions = NULL;
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < h->waits_size; i++) {
-		const struct wait *w = &h->waits[i];
+	for (unsigned i = 0; i < h->waits.size; i++) {
+		const struct wait *w = wait_at(h, i);
 
-		if (!w->session || w->dest != m->source ||
+		if (!w || w->dest != m->source ||
 		    (w->kind != WAIT_CALL && w->kind != WAIT_DROPPED))
 			continue;
 		if (!sessions)
-			sessions = mem_alloc(h->waits_used * sizeof(*sessions));
+			sessions = mem_alloc(h->waits.used * sizeof(*sessions));
 		sessions[n++] = w->session;
 	}
 	if (n)

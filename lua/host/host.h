@@ -24,6 +24,7 @@
 #include "core/actor/msg.h"
 #include "core/actor/overload.h"
 #include "core/actor/service.h"
+#include "core/ds/sessions.h"
 
 /* What a suspended task waits for, and what a session is for. */
 enum wait_kind {
@@ -156,8 +157,8 @@ struct host {
 	unsigned peak, ended; /* most tasks at once, and ends, since the last review */
 	unsigned review_at;   /* when `ended` is that */
 
-	struct wait *waits;         /* open addressing, power of two */
-	unsigned waits_used, waits_size, dropped;
+	struct sessions waits;      /* see wait.h */
+	unsigned dropped;           /* of those, WAIT_DROPPED */
 	union timeout_slot *timeouts; /* by tag - 1, see timeout.c */
 	uint32_t timeouts_size, timeout_count, timeout_free;
 	uint32_t start_tag;         /* the timeout that runs the start */

@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sessions: which number belongs to which waiting task.
- *
- * An open-addressed table from session to wait, at most half full, with backward-shift deletion: no
- * tombstones, so a table that was full once is as quick as a new one.
- */
+/* Sessions: which number belongs to which waiting task (core/ds/sessions.h). */
 #include "lua/host/wait.h"
 
 #include <stdlib.h>
@@ -15,81 +11,38 @@
 #include "core/sched/timeout.h"
 #include "lua/host/tables.h"
 
-#define SIZE_FIRST 8u
-#define SIZE_KEPT  1024u /* a table that was larger shrinks when it is nearly empty */
-
-static unsigned slot_of(const struct host *h, int32_t session)
-{
-	return msg_session_place(0, session) & (h->waits_size - 1);
-}
+static const struct sessions_kind waits = {
+	.entry = sizeof(struct wait),
+	.session = offsetof(struct wait, session),
+	.service = SESSIONS_ONE,
+	.first = 8,
+};
 
 struct wait *wait_find(struct host *h, int32_t session)
 {
-	if (!h->waits_used || session <= 0)
-		return NULL;
-	for (unsigned i = slot_of(h, session);; i = (i + 1) & (h->waits_size - 1)) {
-		if (h->waits[i].session == session)
-			return &h->waits[i];
-		if (h->waits[i].session == 0)
-			return NULL;
-	}
-}
-
-static struct wait *free_slot(struct host *h, int32_t session)
-{
-	unsigned i = slot_of(h, session);
-
-	while (h->waits[i].session)
-		i = (i + 1) & (h->waits_size - 1);
-	return &h->waits[i];
-}
-
-static void resize(struct host *h, unsigned size)
-{
-	struct wait *old = h->waits;
-	unsigned old_size = h->waits_size;
-
-	h->waits = mem_zalloc(size * sizeof(*h->waits));
-	h->waits_size = size;
-	for (unsigned i = 0; i < old_size; i++)
-		if (old[i].session)
-			*free_slot(h, old[i].session) = old[i];
-	mem_free(old);
+	return session > 0 ? sessions_find(&h->waits, &waits, 0, session) : NULL;
 }
 
 struct wait *wait_add(struct host *h, int32_t session, enum wait_kind kind)
 {
-	struct wait *w;
+	struct wait *w = sessions_add(&h->waits, &waits, 0, session);
 
-	must_slow(host_is_here(h) && !wait_find(h, session));
-	must(session > 0);
-	if (h->waits_used * 2 >= h->waits_size)
-		resize(h, h->waits_size ? h->waits_size * 2 : SIZE_FIRST);
-	w = free_slot(h, session);
 	*w = (struct wait){ .session = session, .kind = (uint8_t)kind };
-	h->waits_used++;
 	return w;
+}
+
+struct wait *wait_at(struct host *h, unsigned place)
+{
+	struct wait *w = sessions_at(&h->waits, &waits, place);
+
+	return w->session ? w : NULL;
 }
 
 void wait_remove(struct host *h, struct wait *w)
 {
-	unsigned mask = h->waits_size - 1, hole = (unsigned)(w - h->waits);
-
-	must(w >= h->waits && w < h->waits + h->waits_size && w->session);
 	if (w->kind == WAIT_DROPPED)
 		h->dropped--;
-	for (unsigned i = (hole + 1) & mask; h->waits[i].session; i = (i + 1) & mask) {
-		unsigned home = slot_of(h, h->waits[i].session);
-
-		if (((i - home) & mask) >= ((i - hole) & mask)) {
-			h->waits[hole] = h->waits[i];
-			hole = i;
-		}
-	}
-	h->waits[hole].session = 0;
-	h->waits_used--;
-	if (h->waits_size > SIZE_KEPT && h->waits_used * 8 < h->waits_size)
-		resize(h, h->waits_size / 4);
+	sessions_remove(&h->waits, &waits, w);
 }
 
 int32_t host_new_session(struct host *h)
@@ -201,12 +154,15 @@ static int compare_handles(const void *a, const void *b)
 
 void wait_tell_callees(struct host *h)
 {
-	uint32_t *dests = h->waits_used ? mem_alloc(h->waits_used * sizeof(*dests)) : NULL;
+	uint32_t *dests = h->waits.used ? mem_alloc(h->waits.used * sizeof(*dests)) : NULL;
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < h->waits_size; i++)
-		if (h->waits[i].session && h->waits[i].kind == WAIT_CALL && h->waits[i].dest)
-			dests[n++] = h->waits[i].dest;
+	for (unsigned i = 0; i < h->waits.size; i++) {
+		const struct wait *w = wait_at(h, i);
+
+		if (w && w->kind == WAIT_CALL && w->dest)
+			dests[n++] = w->dest;
+	}
 	if (n)
 		qsort(dests, n, sizeof(*dests), compare_handles);
 	for (unsigned i = 0; i < n; i++)
@@ -217,10 +173,11 @@ void wait_tell_callees(struct host *h)
 
 void wait_release_all(struct host *h)
 {
-	for (unsigned i = 0; i < h->waits_size; i++)
-		if (h->waits[i].session && h->waits[i].timer)
-			(void)service_timeout_cancel(h->waits[i].timer);
-	mem_free(h->waits);
-	h->waits = NULL;
-	h->waits_size = h->waits_used = 0;
+	for (unsigned i = 0; i < h->waits.size; i++) {
+		const struct wait *w = wait_at(h, i);
+
+		if (w && w->timer)
+			(void)service_timeout_cancel(w->timer);
+	}
+	sessions_fini(&h->waits);
 }

@@ -27,6 +27,8 @@ struct wait {
 int32_t host_new_session(struct host *h);
 /* Adds a wait for a session that has none. */
 struct wait *wait_add(struct host *h, int32_t session, enum wait_kind kind);
+/* Returns the wait in one of the h->waits.size places of the table, for who looks at all; NULL if the place is free. */
+struct wait *wait_at(struct host *h, unsigned place);
 /* Returns NULL if nobody waits for the session. */
 struct wait *wait_find(struct host *h, int32_t session);
 void wait_remove(struct host *h, struct wait *w);

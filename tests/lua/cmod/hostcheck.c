@@ -47,9 +47,12 @@ static const char *wait_fits(struct host *h, struct task *t)
 {
 	const struct wait *found = NULL;
 
-	for (unsigned i = 0; i < h->waits_size; i++)
-		if (h->waits[i].session && h->waits[i].session == t->wait_session)
-			found = &h->waits[i];
+	for (unsigned i = 0; i < h->waits.size; i++) {
+		const struct wait *w = wait_at(h, i);
+
+		if (w && w->session == t->wait_session)
+			found = w;
+	}
 	switch (t->wait) {
 	case WAIT_CALL:
 	case WAIT_SLEEP:
@@ -94,10 +97,10 @@ static const char *check_waits(struct host *h)
 {
 	unsigned used = 0, dropped = 0;
 
-	for (unsigned i = 0; i < h->waits_size; i++) {
-		const struct wait *w = &h->waits[i];
+	for (unsigned i = 0; i < h->waits.size; i++) {
+		const struct wait *w = wait_at(h, i);
 
-		if (!w->session)
+		if (!w)
 			continue;
 		used++;
 		dropped += w->kind == WAIT_DROPPED;
@@ -114,7 +117,7 @@ static const char *check_waits(struct host *h)
 		    (w->task->wait_session != w->session || w->task->wait != w->kind))
 			return "a session is of a task that waits for something else";
 	}
-	if (used != h->waits_used || dropped != h->dropped)
+	if (used != h->waits.used || dropped != h->dropped)
 		return "the sessions have another number than their counters";
 	return NULL;
 }
@@ -150,7 +153,7 @@ static int left(lua_State *L)
 	for (const struct response *r = h->responses; r; r = r->next)
 		n++;
 	lua_pushinteger(L, h->tasks);
-	lua_pushinteger(L, h->waits_used - h->dropped - (h->look_session != 0));
+	lua_pushinteger(L, h->waits.used - h->dropped - (h->look_session != 0));
 	lua_pushinteger(L, h->timeout_count);
 	lua_pushinteger(L, n);
 	return 4;
