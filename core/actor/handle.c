@@ -41,7 +41,8 @@ void handle_init(unsigned harbor)
 	H.once = 0;
 	H.count = 0;
 	atomic_store_explicit(&H.births, 0, memory_order_relaxed);
-	atomic_store_explicit(&handle_table, table_create(INITIAL_CAPACITY, NULL), memory_order_release);
+	atomic_store_explicit(&handle_table, table_create(INITIAL_CAPACITY, NULL),
+			      memory_order_release);
 }
 
 void handle_fini(void)
@@ -183,7 +184,8 @@ bool handle_unregister(uint32_t handle)
 	struct service *s = atomic_load_explicit(slot, memory_order_relaxed);
 
 	if (s && service_handle(s) == handle) {
-		/* Every older array as well, or a recycled struct would be found under two slots. */
+		/* Every older array as well, or a recycled struct would be found under two
+		 * slots. */
 		for (; t; t = t->older) {
 			slot = &t->slots[handle & HANDLE_INDEX_MAX & (t->capacity - 1)];
 			if (atomic_load_explicit(slot, memory_order_relaxed) == s)
@@ -237,7 +239,8 @@ void service_foreach(void (*f)(struct service *s, void *ud), void *ud)
 	struct handle_table *t = atomic_load_explicit(&handle_table, memory_order_acquire);
 
 	for (uint32_t i = 0; t && i < t->capacity; i++) {
-		struct service *s = atomic_load_explicit(&t->slots[i], memory_order_acquire); /* T2 */
+		/* T2 */
+		struct service *s = atomic_load_explicit(&t->slots[i], memory_order_acquire);
 		uint32_t handle = s ? atomic_load_explicit(&s->handle, memory_order_acquire) : 0;
 
 		s = handle ? service_grab(handle) : NULL;

@@ -6,13 +6,15 @@
  * The table is an array of pointers, slot = index & (capacity - 1), doubled when three quarters are
  * taken; old arrays are kept until the end (their sum is less than the current one), so
  * a reader may hold any of them. A struct service is recycled but never unmapped (slab.h). A reader
- * therefore needs no lock: it loads the array, loads the slot, compares the handle, and pushes. What can
- * go wrong in between is harmless: the service is gone (its mailbox is closed, or zeros, which is the same) or another
- * one lives there now (its owner sees that msg->dest is not its own handle and bounces the message).
+ * therefore needs no lock: it loads the array, loads the slot, compares the handle, and pushes.
+ * What can go wrong in between is harmless: the service is gone (its mailbox is closed, or zeros,
+ * which is the same) or another one lives there now (its owner sees that msg->dest is not its own
+ * handle and bounces the message).
  *
  * Ordering  T1 store(table) release / load(table) acquire: the new array is filled.
  *           T2 store(slot) release / load(slot) acquire: the service is set up.
- *           R1 refs: acquire-release on the last decrement, so that recycling comes after every use.
+ *           R1 refs: acquire-release on the last decrement, so that recycling comes after every
+ *              use.
  * Limits    2^24 - 1 services. An index is given out again only after the counter went round.
  * Lives     Indices 1 to 3 belong to the same three services in every life of a node: the logger,
  *           the bootstrap service, `.daemon`. All others come from the counter, which in a cluster
@@ -83,7 +85,8 @@ static inline uint32_t handle_local_bits(void)
 	return atomic_load_explicit(&handle_harbor_bits, memory_order_relaxed);
 }
 
-/* The service of a local handle, or NULL. Without a reference: fit to push into, see above. Any thread. */
+/* The service of a local handle, or NULL. Without a reference: fit to push into, see above. Any
+ * thread. */
 static inline struct service *handle_lookup(uint32_t handle)
 {
 	struct handle_table *t = atomic_load_explicit(&handle_table, memory_order_acquire); /* T1 */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of services: see life.h.
  *
- * Ordering  T3 store(retired) release / load acquire by the owner (turn.c): teardown sees what the killer did.
+ * Ordering  T3 store(retired) release / load acquire by the owner (turn.c): teardown sees what the
+ *              killer did.
  */
 #include "core/actor/life.h"
 
@@ -158,7 +159,8 @@ uint32_t service_launch(const char *module, const char *args)
 		if (handle_unregister(handle))
 			service_teardown(s, "launch failed");
 		else
-			service_hooks.ready(s); /* somebody retired it meanwhile: the owner's teardown is due */
+			/* somebody retired it meanwhile: the owner's teardown is due */
+			service_hooks.ready(s);
 		return 0;
 	}
 	log_printf(LOG_LEVEL_INFO, handle, "LAUNCH %s", s->args);

@@ -3,9 +3,9 @@
 /*
  * Birth and end of services.
  *
- * A service is launched on the thread that asks for it. Whoever retires one takes its handle and names away at once;
- * the rest happens on the worker that runs it: what waits in its mailbox is answered with errors, and its instance is
- * released.
+ * A service is launched on the thread that asks for it. Whoever retires one takes its handle and
+ * names away at once; the rest happens on the worker that runs it: what waits in its mailbox is
+ * answered with errors, and its instance is released.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,6 +33,6 @@ bool service_signal(uint32_t handle, int sig);
 uint32_t service_exit_monitor(void);
 void service_set_exit_monitor(uint32_t handle);
 
-/* The last act of the worker that owns a retired service: releases its instance, and tells everybody who waits in its
- * mailbox `why`. The service is gone afterwards. */
+/* The last act of the worker that owns a retired service: releases its instance, and tells
+ * everybody who waits in its mailbox `why`. The service is gone afterwards. */
 void service_teardown(struct service *s, const char *why);

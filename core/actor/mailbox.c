@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Mailbox: see mailbox.h for roles, invariants and ordering (labels M1 to M3).
  *
- * Senders push on a stack; the owner takes the whole stack with one exchange and turns it round. So a
- * push is one CAS, also the one that finds the service idle, and the owner's cost is one exchange a
- * batch. The count in the pointer's unused bits makes the length free.
+ * Senders push on a stack; the owner takes the whole stack with one exchange and turns it round. So
+ * a push is one CAS, also the one that finds the service idle, and the owner's cost is one exchange
+ * a batch. The count in the pointer's unused bits makes the length free.
  */
 #include "core/actor/mailbox.h"
 
@@ -36,10 +36,12 @@ static void open_as(struct mailbox *mb, uintptr_t word)
 	/* relaxed: statistics */
 	atomic_store_explicit(&mb->local_length, 0, memory_order_relaxed);
 	mailbox_set_bound(mb, 0, false);
-	/* A late sender may count what he pushes into the next life of the slot: then this is one off, no more. */
+	/* A late sender may count what he pushes into the next life of the slot: then this is one
+	 * off, no more. */
 	atomic_store_explicit(&mb->counted, 0, memory_order_relaxed);
 	atomic_store_explicit(&mb->refused, 0, memory_order_relaxed);
-	/* release: pairs with M1 of a late sender that still knows this slot. Once, for it may push at once. */
+	/* release: pairs with M1 of a late sender that still knows this slot. Once, for it may push
+	 * at once. */
 	atomic_store_explicit(&mb->inbox, word, memory_order_release);
 }
 
@@ -107,7 +109,8 @@ void mailbox_uncount(struct mailbox *mb, struct msg *m)
 void mailbox_set_bound(struct mailbox *mb, unsigned bound, bool only_count)
 {
 	atomic_store_explicit(&mb->only_count, only_count, memory_order_relaxed);
-	atomic_store_explicit(&mb->bound, bound < INT32_MAX ? bound : INT32_MAX, memory_order_relaxed);
+	atomic_store_explicit(&mb->bound, bound < INT32_MAX ? bound : INT32_MAX,
+			      memory_order_relaxed);
 }
 
 uint64_t mailbox_refused(const struct mailbox *mb)
@@ -151,7 +154,8 @@ struct msg *mailbox_pop(struct mailbox *mb)
 		if (atomic_load_explicit(&mb->inbox, memory_order_relaxed) == EMPTY)
 			return NULL;
 		/* M2; messages: an owner's inbox is neither IDLE nor CLOSED */
-		m = turn_round(word_top(atomic_exchange_explicit(&mb->inbox, EMPTY, memory_order_acquire)), &n);
+		m = turn_round(word_top(atomic_exchange_explicit(&mb->inbox, EMPTY,
+								 memory_order_acquire)), &n);
 	} else {
 		n = atomic_load_explicit(&mb->local_length, memory_order_relaxed);
 	}
@@ -191,7 +195,8 @@ struct msg *mailbox_close(struct mailbox *mb)
 	return list;
 }
 
-/* Of what was taken, and without a look at the inbox: that would call its line back from who pushes, for each message. */
+/* Of what was taken, and without a look at the inbox: that would call its line back from who
+ * pushes, for each message. */
 unsigned mailbox_overload(struct mailbox *mb)
 {
 	unsigned n = mailbox_taken(mb) + 1; /* and the one in hand */

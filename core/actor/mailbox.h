@@ -18,8 +18,8 @@
  * Invariants  I1 the inbox list is complete at every moment: a message is linked before it is seen.
  *             I2 between a push that returned MAILBOX_WOKEN and mailbox_rest() there is one owner.
  * Ordering    M1 push: CAS release      <-> M2 take: exchange acquire: the owner sees the payload.
- *             M3 rest: CAS EMPTY -> IDLE release <-> M1 CAS acquire when it finds IDLE: the next owner
- *                sees everything the last one did.
+ *             M3 rest: CAS EMPTY -> IDLE release <-> M1 CAS acquire when it finds IDLE: the next
+ *                owner sees everything the last one did.
  * Progress    push is lock-free (a CAS loop that fails only if another push succeeded); pop is
  *             wait-free. No ABA: the owner takes the whole list, so a push never depends on a node.
  * Reclaim     a mailbox lives in type-stable memory (handle.h): a late sender may push into the
@@ -68,13 +68,13 @@ void mailbox_open_owned(struct mailbox *mb);
 
 /* senders, any thread: takes m unless the result is MAILBOX_CLOSED */
 enum mailbox_push mailbox_push(struct mailbox *mb, struct msg *m);
-/* To be asked before a push while there is a bound: m's place is taken, or not. Two questions at the
- * same time never pass the bound together. Any thread. */
+/* To be asked before a push while there is a bound: m's place is taken, or not. Two questions at
+ * the same time never pass the bound together. Any thread. */
 enum mailbox_room mailbox_admit(struct mailbox *mb, struct msg *m);
 /* m, which has MSG_COUNTED, is out, or its push failed. */
 void mailbox_uncount(struct mailbox *mb, struct msg *m);
-/* Most messages that mailbox_admit lets in; 0: it need not be asked. only_count: they are let in all
- * the same. Any thread. */
+/* Most messages that mailbox_admit lets in; 0: it need not be asked. only_count: they are let in
+ * all the same. Any thread. */
 void mailbox_set_bound(struct mailbox *mb, unsigned bound, bool only_count);
 static inline unsigned mailbox_bound(const struct mailbox *mb)
 {
@@ -94,12 +94,14 @@ static inline bool mailbox_waits(const struct mailbox *mb)
 	/* relaxed: a hint */
 	return mb->local || atomic_load_explicit(&mb->inbox, memory_order_relaxed) != MAILBOX_EMPTY;
 }
-bool mailbox_rest(struct mailbox *mb);            /* true: idle and given up; false: go on popping */
+/* true: idle and given up; false: go on popping */
+bool mailbox_rest(struct mailbox *mb);
 struct msg *mailbox_close(struct mailbox *mb);    /* closes; gives all that waited, oldest first */
 /* Messages that the owner has taken out of the inbox and not popped yet. */
 static inline unsigned mailbox_taken(const struct mailbox *mb)
 {
 	return atomic_load_explicit(&mb->local_length, memory_order_relaxed);
 }
-/* After a pop: how many are taken, with that one, if it passed the overload threshold since the last time (which then doubles), or 0. */
+/* After a pop: how many are taken, with that one, if it passed the overload threshold since the
+ * last time (which then doubles), or 0. */
 unsigned mailbox_overload(struct mailbox *mb);

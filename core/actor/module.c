@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Modules: see module.h. A module that was found once stays for the life of the process: its code may
- * be running at any time. */
+/* Modules: see module.h. A module that was found once stays for the life of the process: its code
+ * may be running at any time. */
 #include "core/actor/module.h"
 
 #include <dlfcn.h>

@@ -50,26 +50,29 @@ struct msg {
 _Static_assert(sizeof(struct msg) == 32, "the payload behind it must stay 16-byte aligned");
 
 enum {
-	MSG_POISON = 1,  /* the service's own wake-up for its end; never delivered, never freed */
-	MSG_TIMEOUT = 2, /* made by service_timeout */
+	MSG_POISON = 1,   /* the service's own wake-up for its end; never delivered, never freed */
+	MSG_TIMEOUT = 2,  /* made by service_timeout */
+	MSG_SHARED = 4,   /* the payload is a reference to one that several receivers share */
+	MSG_ORDER = 8,    /* the owner obeys it (struct service_order); never delivered */
 	MSG_COUNTED = 16, /* the bound of the mailbox that holds it counts it (mailbox.h) */
-	MSG_MARK = 32,   /* whoever sent it wants to know when it is taken (msg_set_on_taken) */
-	MSG_ORDER = 8,   /* the receiver's owner obeys it (struct service_order, service.h); never delivered */
+	MSG_MARK = 32,    /* whoever sent it wants to know when it is taken (msg_set_on_taken) */
 	MSG_FOREIGN = 64, /* it came from another node: a pointer in it is refused */
-	MSG_SHARED = 4,  /* the payload is a reference to one that several receivers share: lua/modules/cluster/multicast.c */
 };
-_Static_assert((MSG_POISON ^ MSG_TIMEOUT ^ MSG_COUNTED ^ MSG_MARK ^ MSG_ORDER ^ MSG_FOREIGN ^ MSG_SHARED) ==
-		       MSG_POISON + MSG_TIMEOUT + MSG_COUNTED + MSG_MARK + MSG_ORDER + MSG_FOREIGN + MSG_SHARED,
+_Static_assert((MSG_POISON ^ MSG_TIMEOUT ^ MSG_COUNTED ^ MSG_MARK ^ MSG_ORDER ^ MSG_FOREIGN ^
+		MSG_SHARED) == MSG_POISON + MSG_TIMEOUT + MSG_COUNTED + MSG_MARK + MSG_ORDER +
+		MSG_FOREIGN + MSG_SHARED,
 	       "each flag is a bit of its own");
 
-/* Whether a message of this type answers a request: its session is the request's, 0 if it is news of an end. */
+/* Whether a message of this type answers a request: its session is the request's, 0 if it is news
+ * of an end. */
 static inline bool ptype_is_answer(int type)
 {
 	return type == PTYPE_RESPONSE || type == PTYPE_ERROR;
 }
 
-/* Whether the sender of such a message waits for an answer. The session of a multicast is its channel, which may be
- * the number of a call that its sender waits for: an error "in answer" to the multicast would end that call. */
+/* Whether the sender of such a message waits for an answer. The session of a multicast is its
+ * channel, which may be the number of a call that its sender waits for: an error "in answer" to the
+ * multicast would end that call. */
 static inline bool ptype_wants_answer(int type, int32_t session)
 {
 	return session != 0 && !ptype_is_answer(type) && type != PTYPE_MULTICAST;
@@ -114,9 +117,10 @@ void payload_free(void *payload);               /* NULL is fine */
 struct msg *msg_create(size_t n);
 /* A message with a copy of data; one NUL that is not counted follows the copy. */
 struct msg *msg_create_copy(const void *data, size_t n);
-/* Makes m, whose payload is written, the answer to a request: a PTYPE_RESPONSE or PTYPE_ERROR from `from` to whoever
- * sent `session`. Returns m. */
-static inline struct msg *msg_address_answer(struct msg *m, uint32_t from, uint32_t to, int32_t session, int type)
+/* Makes m, whose payload is written, the answer to a request: a PTYPE_RESPONSE or PTYPE_ERROR from
+ * `from` to whoever sent `session`. Returns m. */
+static inline struct msg *msg_address_answer(struct msg *m, uint32_t from, uint32_t to,
+					     int32_t session, int type)
 {
 	m->source = from;
 	m->dest = to;
@@ -128,17 +132,18 @@ static inline struct msg *msg_address_answer(struct msg *m, uint32_t from, uint3
 /* Frees message and payload; NULL is fine; returns NULL. */
 struct msg *msg_destroy(struct msg *m);
 
-/* Frees a message that nobody reads, and what its payload points to (msg_add_on_drop). Takes it. Any thread. */
+/* Frees a message that nobody reads, and what its payload points to (msg_add_on_drop). Takes it.
+ * Any thread. */
 void msg_drop(struct msg *m_take);
-/* f looks at each message that is freed unread because its service ended (or has no callback), and frees
- * what the payload points to (net/: read buffers, sockets). Before the first launch; adding it twice is adding it
- * once. */
+/* f looks at each message that is freed unread because its service ended (or has no callback), and
+ * frees what the payload points to (net/: read buffers, sockets). Before the first launch; adding
+ * it twice is adding it once. */
 void msg_add_on_drop(void (*f)(const struct msg *m));
 
 /* m, which has MSG_MARK, has left the mailbox: whoever marked it is told. The owner. */
 void msg_taken(struct msg *m);
-/* f hears of each message with MSG_MARK when its receiver takes it out of the mailbox, or when it is freed
- * unread. Before the first launch. */
+/* f hears of each message with MSG_MARK when its receiver takes it out of the mailbox, or when it
+ * is freed unread. Before the first launch. */
 void msg_set_on_taken(void (*f)(const struct msg *m));
 
 /* "lua", "response", ... or NULL for a number that has no standard name. */

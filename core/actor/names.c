@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Local names: see names.h. Few services have a name and every service ends, so a counter of names per
- * low handle bits tells most removals that there is nothing to look for. */
+/* Local names: see names.h. Few services have a name and every service ends, so a counter of names
+ * per low handle bits tells most removals that there is nothing to look for. */
 #include "core/actor/names.h"
 
 #include <errno.h>
@@ -53,7 +53,8 @@ void names_remove_handle(uint32_t handle)
 	for (size_t i = names.count; i-- > 0;)
 		if (names.items[i].number == handle) {
 			map_remove(&names, &names.items[i]);
-			atomic_fetch_sub_explicit(&owned[handle % BUCKETS], 1, memory_order_release);
+			atomic_fetch_sub_explicit(&owned[handle % BUCKETS], 1,
+						  memory_order_release);
 		}
 	rwlock_release(&lock);
 }

@@ -27,7 +27,8 @@ static void describe(char ret[WHO_MAX], uint32_t source, uint8_t type)
 	char number[16];
 
 	snprintf(number, sizeof(number), "type %u", type);
-	snprintf(ret, WHO_MAX, "%s from :%08x%s%.64s", kind ? kind : number, source, s && s->args ? " " : "",
+	snprintf(ret, WHO_MAX, "%s from :%08x%s%.64s", kind ? kind : number, source, s && s->args ?
+		 " " : "",
 		 s && s->args ? s->args : "");
 	if (s)
 		service_unref(s);
@@ -43,7 +44,8 @@ static bool may_say(struct service *s)
 	uint64_t last = atomic_load_explicit(&s->refusal_said_ns, memory_order_relaxed);
 
 	return (!last || now - last >= SAY_NS) &&
-	       atomic_compare_exchange_strong_explicit(&s->refusal_said_ns, &last, now, memory_order_relaxed,
+	       atomic_compare_exchange_strong_explicit(&s->refusal_said_ns, &last, now,
+						       memory_order_relaxed,
 						       memory_order_relaxed);
 }
 
@@ -54,14 +56,16 @@ static void say_full(struct service *s, const struct msg *m, bool refused)
 	if (!may_say(s))
 		return;
 	describe(who, m->source, m->type);
-	service_log(s, LOG_LEVEL_WARNING, "The mailbox is full (%u messages): %s is %s (%llu so far)",
+	service_log(s, LOG_LEVEL_WARNING,
+		    "The mailbox is full (%u messages): %s is %s (%llu so far)",
 		    mailbox_bound(&s->mailbox), who, refused ? "refused" : "counted",
 		    (unsigned long long)mailbox_refused(&s->mailbox));
 }
 
 static bool counts(const struct msg *m)
 {
-	return m->source != 0 && !msg_is_answer(m) && m->type != PTYPE_SYSTEM && m->type != PTYPE_DEBUG;
+	return m->source != 0 && !msg_is_answer(m) && m->type != PTYPE_SYSTEM &&
+	m->type != PTYPE_DEBUG;
 }
 
 bool overload_admit(struct service *s, struct msg *m)
@@ -128,7 +132,8 @@ void overload_report(struct service *s, unsigned length)
 	unsigned looked = 0, n = 0;
 	char who[WHO_MAX];
 
-	/* a mailbox that swings about the threshold is told of once in a while, one that grows each time */
+	/* a mailbox that swings about the threshold is told of once in a while, one that grows each
+	 * time */
 	if (length < 2 * s->overload_said && now - s->overload_said_ns < SAY_NS)
 		return;
 	s->overload_said = length;
@@ -141,5 +146,6 @@ void overload_report(struct service *s, unsigned length)
 		n += m->source == best->source && m->type == best->type;
 	describe(who, best->source, best->type);
 	service_log(s, LOG_LEVEL_WARNING,
-		    "May overload, message queue length = %u (of %u looked at, %u: %s)", length, looked, n, who);
+		    "May overload, message queue length = %u (of %u looked at, %u: %s)", length,
+		    looked, n, who);
 }

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 
 static const struct remote_ops *ops;    /* the cluster's, NULL: there is none */
-static const struct remote_ops *single; /* the single node's own; both are written before the first service */
+/* the single node's own; both are written before the first service */
+static const struct remote_ops *single;
 
 void remote_init(const struct remote_ops *own)
 {

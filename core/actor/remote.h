@@ -2,8 +2,9 @@
 #pragma once
 /*
  * "Not this node": the table through which core and lua reach the cluster without seeing it.
- * harbor/ fills it, daemon/ connects it before the first service starts. Without a cluster it is the single node's
- * own, for which every remote handle is an error at once and global names live in this node alone (single.h).
+ * harbor/ fills it, daemon/ connects it before the first service starts. Without a cluster it is
+ * the single node's own, for which every remote handle is an error at once and global names live in
+ * this node alone (single.h).
  *
  * Threads: every function from any thread unless said; none blocks.
  */
@@ -40,8 +41,8 @@ struct remote_ops {
 	void (*register_name)(uint32_t from, int32_t session, const char *name, uint32_t handle);
 	/* Gives the name up if `handle` owns it; the same answers. */
 	void (*release_name)(uint32_t from, int32_t session, const char *name, uint32_t handle);
-	/* Answers `from` with the handle (4 bytes, host order) once the name is known; after timeout_ms (0: never)
-	 * with PTYPE_ERROR, REMOTE_NO_NAME. */
+	/* Answers `from` with the handle (4 bytes, host order) once the name is known; after
+	 * timeout_ms (0: never) with PTYPE_ERROR, REMOTE_NO_NAME. */
 	void (*query_name)(uint32_t from, int32_t session, const char *name, uint32_t timeout_ms);
 	/* PTYPE_RESPONSE (no payload) to `from` when harbor `id` is connected / disconnected;
 	 * at once if it is already so. */

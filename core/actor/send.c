@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sending: see send.h. The way of a local message takes no lock: the service is found in the handle table without a
- * reference (handle.h), and the push is one atomic operation (mailbox.h).
+/* Sending: see send.h. The way of a local message takes no lock: the service is found in the handle
+ * table without a reference (handle.h), and the push is one atomic operation (mailbox.h).
  */
 #include "core/actor/send.h"
 
@@ -143,7 +143,8 @@ int service_forward_name(const char *address, struct msg *m)
 void service_answer(uint32_t from, uint32_t to, int32_t session, const void *data, size_t size)
 {
 	if (session)
-		service_forward(msg_address_answer(msg_create_copy(data, size), from, to, session, PTYPE_RESPONSE));
+		service_forward(msg_address_answer(msg_create_copy(data, size), from, to, session,
+						   PTYPE_RESPONSE));
 }
 
 void service_send_error_text(uint32_t from, uint32_t to, int32_t session, const char *why)

@@ -13,7 +13,7 @@ enum {
 	SEND_NO_SERVICE = -1, /* no such local service; the contract's -1 */
 	SEND_TOO_LARGE = -2,
 	SEND_INVALID = -3,    /* destination 0 */
-	SEND_REFUSED = -4,    /* the way to another node is shut or full, or the mailbox is: whoever waits has been told */
+	SEND_REFUSED = -4,    /* the way is shut, or something is full: who waits has been told */
 };
 
 /* Delivers m to m->dest, local or remote; m is taken in every case. Unless it returns SEND_OK or
@@ -38,8 +38,8 @@ void service_send_error(uint32_t from, uint32_t to, int32_t session);
 /* The same with a reason for the caller ("killed", "link lost", ...): payload text. */
 void service_send_error_text(uint32_t from, uint32_t to, int32_t session, const char *why);
 
-/* Who gets what other nodes send to index 0 of this one, the address of the node itself; 0 (at first): nobody.
- * Any thread. */
+/* Who gets what other nodes send to index 0 of this one, the address of the node itself; 0 (at
+ * first): nobody. Any thread. */
 void service_set_node(uint32_t handle);
 /* ":hex", ".name" -> handle, 0 if unknown. Global names are not looked up here. Any thread. */
 uint32_t service_find(const char *address);
@@ -48,8 +48,8 @@ uint32_t service_find(const char *address);
 must_use int service_push(struct service *s, struct msg *m_take);
 
 #define SEND_NO_SERVICE_TEXT "no such service"
-/* m is not going to be answered: whoever waits for an answer to it gets PTYPE_ERROR from m->dest, with this reason. m
- * stays the caller's. */
+/* m is not going to be answered: whoever waits for an answer to it gets PTYPE_ERROR from m->dest,
+ * with this reason. m stays the caller's. */
 void service_fail_request(const struct msg *m, const char *why);
 #define SERVICE_NO_CALLBACK "the service has no callback"
 /* Frees m unread; whoever waits for an answer to it gets an error that says why. Any thread. */

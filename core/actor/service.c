@@ -26,10 +26,14 @@ static void deliver_to_cb(struct service *s, void *ud, struct msg *m)
 	service_cb cb = s->cb;
 
 	assert(cb);
-	/* A callee that keeps nothing has nothing to free. Read before: what it keeps it may have freed. */
+	/* A callee that keeps nothing has nothing to free. Read before: what it keeps it may have
+	 * freed. */
 	bool empty = m->size == 0;
 
-	if (cb(s, ud, m->type, m->session, m->source, empty ? NULL : msg_payload(m), m->size) == 0 || empty)
+	int keeps = cb(s, ud, m->type, m->session, m->source, empty ? NULL : msg_payload(m),
+		       m->size);
+
+	if (!keeps || empty)
 		msg_destroy(m);
 }
 

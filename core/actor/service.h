@@ -6,9 +6,9 @@
  * Life:      service_launch -> module create/init -> callbacks, one at a time on whichever worker
  *            owns the mailbox -> service_retire (by itself or by anybody) -> the owner finishes its
  *            current callback, answers what is left with errors, calls release.
- * Threads:   struct service is type-stable: never unmapped, recycled for later services (handle.h). A thread
- *            that found one may push into it without a reference (see mailbox.h); everything
- *            else that outlives the lookup needs service_grab().
+ * Threads:   struct service is type-stable: never unmapped, recycled for later services (handle.h).
+ *            A thread that found one may push into it without a reference (see mailbox.h);
+ *            everything else that outlives the lookup needs service_grab().
  * Handles:   harbor id (8 bits) | index (24 bits), see handle.h.
  * Limits:    2^24 - 1 services per node.
  */
@@ -46,8 +46,10 @@ struct service {
 	atomic_uint_least64_t cpu_ns;       /* time spent in callbacks */
 	atomic_uint_least64_t messages;     /* callbacks run */
 	atomic_uint_least64_t turn_began_ns; /* monotonic start of the current turn, 0 = none */
-	atomic_bool endless;                /* set by the monitor, read and cleared by STAT endless */
-	atomic_bool starting;               /* a Lua service's start function has not come to its end; relaxed */
+	/* set by the monitor, read and cleared by STAT endless */
+	atomic_bool endless;
+	/* a Lua service's start function has not come to its end; relaxed */
+	atomic_bool starting;
 	atomic_int_least32_t session;       /* last session given out */
 	atomic_size_t memory;               /* bytes the implementation accounts for (Lua heap) */
 
@@ -61,7 +63,8 @@ struct service {
 
 	/* set at launch, then constant until the slot is recycled */
 	uint64_t born_ns;
-	char *args;                         /* launch parameters, for people; until the last unref */
+	/* launch parameters, for people; until the last unref */
+	char *args;
 	char *command_result;               /* last result of command_run; likewise */
 
 	struct msg poison;                  /* wakes the owner for teardown */
@@ -73,7 +76,8 @@ struct service {
 void service_set_callback(struct service *s, void *ud, service_cb cb);
 void service_set_message_callback(struct service *s, void *ud, service_msg_cb cb);
 
-/* A message log, which stands before the callback while it is open (msglog.c). NULL: none. The owner. */
+/* A message log, which stands before the callback while it is open (msglog.c). NULL: none. The
+ * owner. */
 struct message_log {
 	service_msg_cb write;                     /* what is called in place of the callback */
 	void (*end)(struct service *s);           /* the service ends: closes the log */
@@ -81,8 +85,9 @@ struct message_log {
 };
 void service_set_message_log(struct service *s, struct message_log *log);
 
-/* The beginning of the payload of a message with MSG_ORDER, whose size says 0: what the owner shall do between two
- * messages. obey takes the message, and looks itself whether it was meant for an earlier service of this slot. */
+/* The beginning of the payload of a message with MSG_ORDER, whose size says 0: what the owner shall
+ * do between two messages. obey takes the message, and looks itself whether it was meant for an
+ * earlier service of this slot. */
 struct service_order {
 	void (*obey)(struct service *s, struct msg *m_take);
 };
@@ -101,7 +106,8 @@ void service_log(struct service *s, int level, const char *fmt, ...) printf_like
 
 /* What the scheduler does for services; both from any thread. */
 struct service_hooks {
-	void (*ready)(struct service *s); /* the service has mail and no owner: whoever is free runs it */
+	/* the service has mail and no owner: whoever is free runs it */
+	void (*ready)(struct service *s);
 	void (*empty)(void);              /* the last service is gone */
 };
 extern struct service_hooks service_hooks; /* constant after service_init */

@@ -7,8 +7,8 @@
 #include "core/actor/send.h"
 #include "core/base/clock.h"
 
-/* A turn ends after so long; then the others get theirs. While many messages wait it may last longer: as long
- * as senders are faster than their receiver, memory fills and leaves the caches. */
+/* A turn ends after so long; then the others get theirs. While many messages wait it may last
+ * longer: as long as senders are faster than their receiver, memory fills and leaves the caches. */
 #define TURN_NS (50 * NS_PER_US)
 #define TURN_LONG_NS (250 * NS_PER_US)
 #define TURN_BACKLOG 256u
@@ -54,7 +54,8 @@ static inline void note(struct turn *t, const struct msg *m)
 	atomic_store_explicit(&t->source, m->source, memory_order_relaxed);
 	atomic_store_explicit(&t->session, m->session, memory_order_relaxed);
 	atomic_store_explicit(&t->type, m->type, memory_order_relaxed);
-	atomic_store_explicit(&t->progress, atomic_load_explicit(&t->progress, memory_order_relaxed) + 1,
+	atomic_store_explicit(&t->progress,
+			      atomic_load_explicit(&t->progress, memory_order_relaxed) + 1,
 			      memory_order_relaxed);
 }
 
@@ -72,7 +73,8 @@ bool service_run(struct service *s, struct turn *turn, uint64_t *now)
 		struct msg *m;
 
 		if (unlikely(atomic_load_explicit(&s->retired, memory_order_acquire))) { /* T3 */
-			/* Not now: whoever was just answered goes first, and an idle worker may do it. */
+			/* Not now: whoever was just answered goes first, and an idle worker may do
+			 * it. */
 			if (!first)
 				break;
 			*now = clock_mono_ns();
@@ -88,7 +90,8 @@ bool service_run(struct service *s, struct turn *turn, uint64_t *now)
 			uint64_t t = clock_mono_ns();
 
 			atomic_store_explicit(&s->cpu_ns,
-					      atomic_load_explicit(&s->cpu_ns, memory_order_relaxed) +
+					      atomic_load_explicit(&s->cpu_ns,
+								   memory_order_relaxed) +
 						      (t - *now),
 					      memory_order_relaxed);
 			atomic_store_explicit(
@@ -105,7 +108,8 @@ bool service_run(struct service *s, struct turn *turn, uint64_t *now)
 			atomic_store_explicit(&s->turn_began_ns, t, memory_order_relaxed);
 			continue;
 		}
-		if (unlikely(m->flags & (MSG_POISON | MSG_ORDER | MSG_COUNTED | MSG_MARK)) && !take_special(s, m))
+		if (unlikely(m->flags & (MSG_POISON | MSG_ORDER | MSG_COUNTED | MSG_MARK)) &&
+		    !take_special(s, m))
 			continue;
 		if (unlikely(m->dest != handle)) {
 			/* for an earlier service of this slot */
@@ -127,10 +131,12 @@ bool service_run(struct service *s, struct turn *turn, uint64_t *now)
 		uint64_t t = clock_mono_ns();
 
 		atomic_store_explicit(&s->cpu_ns,
-				      atomic_load_explicit(&s->cpu_ns, memory_order_relaxed) + (t - *now),
+				      atomic_load_explicit(&s->cpu_ns, memory_order_relaxed) +
+					      (t - *now),
 				      memory_order_relaxed);
 		atomic_store_explicit(&s->messages,
-				      atomic_load_explicit(&s->messages, memory_order_relaxed) + messages,
+				      atomic_load_explicit(&s->messages, memory_order_relaxed) +
+				      messages,
 				      memory_order_relaxed);
 		atomic_store_explicit(&s->turn_began_ns, 0, memory_order_relaxed);
 		*now = t;

@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include "core/actor/service.h"
 
-/* What a worker's turn is at, for whoever looks after the workers. That worker writes it, all of it relaxed: readers
- * want numbers that are nearly right. */
+/* What a worker's turn is at, for whoever looks after the workers. That worker writes it, all of it
+ * relaxed: readers want numbers that are nearly right. */
 struct turn {
 	atomic_uint_least64_t progress; /* changes with every message */
 	atomic_uint_least64_t began_ns; /* monotonic, 0 = not in a turn */

@@ -8,5 +8,6 @@
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 
-/* Its path below CGROUP_ROOT, "/" or "/a/b", cut to the room there is. false: there is none. Any thread. */
+/* Its path below CGROUP_ROOT, "/" or "/a/b", cut to the room there is. false: there is none. Any
+ * thread. */
 bool cgroup_path(char *ret, size_t size);

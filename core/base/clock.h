@@ -13,7 +13,8 @@ void clock_init(void);
 
 /* CLOCK_MONOTONIC, nanoseconds. */
 uint64_t clock_mono_ns(void);
-/* A counter of the CPU where it has one that is cheap to read (a third of the above), for short times on one
+/* A counter of the CPU where it has one that is cheap to read (a third of the above), for short
+ * times on one
  * thread: cores may differ a little. */
 static inline uint64_t clock_cycles(void)
 {

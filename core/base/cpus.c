@@ -30,7 +30,8 @@ static unsigned quota_of(const char *folder)
 	char file[PATH_MAX + 16], line[64];
 
 	snprintf(file, sizeof(file), "%s/cpu.max", folder);
-	if (!read_line(file, line, sizeof(line)) || sscanf(line, "%llu %llu", &quota, &period) != 2 || !period)
+	if (!read_line(file, line, sizeof(line)) ||
+	    sscanf(line, "%llu %llu", &quota, &period) != 2 || !period)
 		return 0;
 	quota = (quota + period - 1) / period;
 	return quota > UINT_MAX ? 0 : quota ? (unsigned)quota : 1;

@@ -31,9 +31,11 @@ bool fault_hit(enum fault_point p)
 	/* relaxed: a counter, nothing depends on it */
 	unsigned long n = atomic_fetch_add_explicit(&passes[p], 1, memory_order_relaxed) + 1;
 
-	if (rules[p].every ? n % rules[p].nth != 0 : n < rules[p].nth || n - rules[p].nth >= rules[p].count)
+	if (rules[p].every ? n % rules[p].nth != 0 :
+			     n < rules[p].nth || n - rules[p].nth >= rules[p].count)
 		return false;
-	/* Past the log, which may be what fails. A test that sees no such line has tested nothing. */
+	/* Past the log, which may be what fails. A test that sees no such line has tested
+	 * nothing. */
 	dprintf(STDERR_FILENO, "fault: %s %lu\n", names[p], n);
 	return true;
 }
@@ -46,10 +48,12 @@ static bool parse_one(const char *word, struct rule *set, char *error, size_t si
 	char *end;
 	int p = 0;
 
-	while (p < FAULT_POINTS && (strlen(names[p]) != length || strncmp(names[p], word, length) != 0))
+	while (p < FAULT_POINTS && (strlen(names[p]) != length ||
+				    strncmp(names[p], word, length) != 0))
 		p++;
 	if (p == FAULT_POINTS) {
-		size_t at = (size_t)snprintf(error, size, "no fault point '%.*s'; there are", (int)length, word);
+		size_t at = (size_t)snprintf(error, size, "no fault point '%.*s'; there are",
+					     (int)length, word);
 
 		for (p = 0; p < FAULT_POINTS && at < size; p++)
 			at += (size_t)snprintf(error + at, size - at, " %s", names[p]);
@@ -64,7 +68,8 @@ static bool parse_one(const char *word, struct rule *set, char *error, size_t si
 	if (good && *end == '+' && !r.every && end[1] >= '1' && end[1] <= '9')
 		r.count = strtoul(end + 1, &end, 10);
 	if (!good || *end) {
-		snprintf(error, size, "'%s': want NAME:N, NAME:N+COUNT or NAME:every=N, N from 1", word);
+		snprintf(error, size, "'%s': want NAME:N, NAME:N+COUNT or NAME:every=N, N from 1",
+			 word);
 		return false;
 	}
 	set[p] = r;
@@ -79,7 +84,8 @@ bool fault_arm(const char *text, char *error, size_t size)
 
 	if (!copy)
 		snprintf(error, size, "out of memory");
-	for (char *w = copy ? strtok_r(copy, ",", &save) : NULL; w && ok; w = strtok_r(NULL, ",", &save))
+	for (char *w = copy ? strtok_r(copy, ",", &save) : NULL; w && ok;
+	     w = strtok_r(NULL, ",", &save))
 		ok = parse_one(w, set, error, size);
 	free(copy);
 	if (!ok)

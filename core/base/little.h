@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Little-endian numbers in bytes, at any address, on any machine. The put functions give the byte behind.
+ * Little-endian numbers in bytes, at any address, on any machine. The put functions give the byte
+ * behind.
  */
 #include <stdint.h>
 

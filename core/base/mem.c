@@ -12,7 +12,8 @@
 #include "core/base/cgroup.h"
 
 /* Weak: a sanitizer build has no jemalloc. */
-int mallctl(const char *name, void *old, size_t *old_size, void *value, size_t size) __attribute__((weak));
+int mallctl(const char *name, void *old, size_t *old_size, void *value,
+	    size_t size) __attribute__((weak));
 
 void mem_exhausted(size_t n)
 {
@@ -121,7 +122,8 @@ uint64_t mem_limit(void)
 void mem_trim_thread(void)
 {
 	if (mallctl)
-		(void)mallctl("thread.tcache.flush", NULL, NULL, NULL, 0); /* EFAULT: this thread has none */
+		/* EFAULT: this thread has none */
+		(void)mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
 }
 
 void mem_trim(void)

@@ -20,9 +20,11 @@ char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* For cleanup(): frees the pointed-to pointer. */
 void mem_freep(void *pp);
 
-/* Gives memory that is free back to the system; takes up to some 100 ms a GiB. Nothing without jemalloc. */
+/* Gives memory that is free back to the system; takes up to some 100 ms a GiB. Nothing without
+ * jemalloc. */
 void mem_trim(void);
-/* Bytes of memory that this process may use: the machine's, or less if its control group says so. Reads files. */
+/* Bytes of memory that this process may use: the machine's, or less if its control group says so.
+ * Reads files. */
 uint64_t mem_limit(void);
 /* Makes what this thread keeps at hand for itself free for all; some 10 us. */
 void mem_trim_thread(void);

@@ -8,7 +8,8 @@
  *   line = list_take(&lines, next);
  *
  * Walking it is a loop over ->first and the member. The list neither allocates nor locks; an entry
- * is on one list at a time. A list that is copied is the list, and the old one is not used any more.
+ * is on one list at a time. A list that is copied is the list, and the old one is not used any
+ * more.
  */
 #include <stddef.h>
 

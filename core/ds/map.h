@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * A sorted map from strings to a number or a string, for the few hundred things a node names. Binary
- * search over an array; no lock of its own.
+ * A sorted map from strings to a number or a string, for the few hundred things a node names.
+ * Binary search over an array; no lock of its own.
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,10 +3,10 @@
 /*
  * Sessions: a table of what waits for an answer, by service and session.
  *
- * Open addressing, at most half full. An entry that goes is filled by shifting others back: there are
- * no tombstones, so a table that was full once is as quick as a new one. The entries are the user's
- * structs, which say by a struct sessions_kind where their keys are; a kind is a constant, so that
- * the compiler makes the code for it.
+ * Open addressing, at most half full. An entry that goes is filled by shifting others back: there
+ * are no tombstones, so a table that was full once is as quick as a new one. The entries are the
+ * user's structs, which say by a struct sessions_kind where their keys are; a kind is a constant,
+ * so that the compiler makes the code for it.
  *
  * Sessions count up: eight in a row stay neighbours, which a cache likes, and the eights are
  * scattered. All in a row would be one long run, and each removal a walk to its end.
@@ -41,7 +41,8 @@ void sessions_resize(struct sessions *t, const struct sessions_kind *k, unsigned
 /* Frees the entries; the table is empty. */
 void sessions_fini(struct sessions *t);
 
-static inline void *sessions_at(const struct sessions *t, const struct sessions_kind *k, unsigned place)
+static inline void *sessions_at(const struct sessions *t, const struct sessions_kind *k,
+				unsigned place)
 {
 	return (char *)t->entries + (size_t)place * k->entry;
 }
@@ -53,7 +54,8 @@ static inline int32_t *sessions_session(const struct sessions_kind *k, void *ent
 
 static inline uint32_t sessions_service(const struct sessions_kind *k, const void *entry)
 {
-	return k->service == SESSIONS_ONE ? 0 : *(const uint32_t *)(const void *)((const char *)entry + k->service);
+	return k->service == SESSIONS_ONE ? 0 :
+		*(const uint32_t *)(const void *)((const char *)entry + k->service);
 }
 
 static inline unsigned sessions_home(const struct sessions *t, uint32_t service, int32_t session)
@@ -64,8 +66,8 @@ static inline unsigned sessions_home(const struct sessions *t, uint32_t service,
 }
 
 /* Its entry, or the free place where it belongs. The table has places. */
-static inline void *sessions_seek(const struct sessions *t, const struct sessions_kind *k, uint32_t service,
-				  int32_t session)
+static inline void *sessions_seek(const struct sessions *t, const struct sessions_kind *k,
+				  uint32_t service, int32_t session)
 {
 	for (unsigned i = sessions_home(t, service, session);; i = (i + 1) & (t->size - 1)) {
 		void *e = sessions_at(t, k, i);
@@ -77,8 +79,8 @@ static inline void *sessions_seek(const struct sessions *t, const struct session
 }
 
 /* Returns the entry, or NULL. service: 0 for SESSIONS_ONE. */
-static inline void *sessions_find(const struct sessions *t, const struct sessions_kind *k, uint32_t service,
-				  int32_t session)
+static inline void *sessions_find(const struct sessions *t, const struct sessions_kind *k,
+				  uint32_t service, int32_t session)
 {
 	void *e;
 
@@ -88,9 +90,10 @@ static inline void *sessions_find(const struct sessions *t, const struct session
 	return *sessions_session(k, e) ? e : NULL;
 }
 
-/* Returns a place for an entry that is not there yet. The caller writes all of it, the keys too, before the table is
- * used again. */
-static inline void *sessions_add(struct sessions *t, const struct sessions_kind *k, uint32_t service, int32_t session)
+/* Returns a place for an entry that is not there yet. The caller writes all of it, the keys too,
+ * before the table is used again. */
+static inline void *sessions_add(struct sessions *t, const struct sessions_kind *k,
+				 uint32_t service, int32_t session)
 {
 	void *e;
 

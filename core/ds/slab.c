@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Slab: see slab.h.
  *
- * A slab is 512 KiB at a multiple of 512 KiB, so an object's slab is its address rounded down. Its first page holds the
- * head and is never given back; objects lie behind it. They are carved one after another, so
- * pages that were never needed are never touched; freed ones are on a list through their own pointer. A slab
- * that is trimmed begins to carve from its start again.
+ * A slab is 512 KiB at a multiple of 512 KiB, so an object's slab is its address rounded down. Its
+ * first page holds the head and is never given back; objects lie behind it. They are carved one
+ * after another, so pages that were never needed are never touched; freed ones are on a list
+ * through their own pointer. A slab that is trimmed begins to carve from its start again.
  */
 #include "core/ds/slab.h"
 
@@ -16,13 +16,15 @@
 
 struct slab {
 	struct slab *all_next;
-	struct slab *room_next, **room_link; /* room_link: what points to us, NULL: not on the list */
+	/* room_link: what points to us, NULL: not on the list */
+	struct slab *room_next, **room_link;
 	void *free;      /* freed objects */
 	unsigned carved; /* objects ever given out since the last trim */
 	unsigned used;
 };
 
-/* Slabs are no part of the heap: where LeakSanitizer looks for pointers. Weak: most builds have none. */
+/* Slabs are no part of the heap: where LeakSanitizer looks for pointers. Weak: most builds have
+ * none. */
 void __lsan_register_root_region(const void *p, size_t size) __attribute__((weak));
 void __lsan_unregister_root_region(const void *p, size_t size) __attribute__((weak));
 
@@ -56,7 +58,8 @@ static void room_remove(struct slab *s)
 /* Maps twice as much and cuts the ends off, for the alignment. */
 static struct slab *slab_create(struct slab_pool *p)
 {
-	char *m = mmap(NULL, 2 * SLAB_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *m = mmap(NULL, 2 * SLAB_BYTES, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	char *at = (char *)(((uintptr_t)m + SLAB_BYTES - 1) & ~(SLAB_BYTES - 1));
 	struct slab *s = (struct slab *)at;
 

@@ -14,8 +14,8 @@
  *              taken, so a push depends on no entry.
  * Not given    order between different threads beyond the order of their CAS.
  *
- * Where the word of a stack holds more than a pointer (core/actor/mailbox.c), or its push is part of a
- * longer argument (harbor/link/link.c), only stack_turn_round is of use.
+ * Where the word of a stack holds more than a pointer (core/actor/mailbox.c), or its push is part
+ * of a longer argument (harbor/link/link.c), only stack_turn_round is of use.
  */
 #include <stdatomic.h>
 #include <stddef.h>

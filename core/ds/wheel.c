@@ -2,8 +2,8 @@
 /* Hierarchical timer wheel: see wheel.h.
  *
  * Level l has 64 slots of 64^l ticks. An entry whose tick differs from `now` first in digit l (base
- * 64, most significant difference) sits in level l, slot = that digit. So a level-0 slot holds one tick
- * exactly, and a slot of a higher level is moved down when `now` reaches its first tick. Ticks
+ * 64, most significant difference) sits in level l, slot = that digit. So a level-0 slot holds one
+ * tick exactly, and a slot of a higher level is moved down when `now` reaches its first tick. Ticks
  * beyond the top level sit in its last reachable slot and are placed again from there.
  */
 #include "core/ds/wheel.h"
@@ -106,7 +106,8 @@ static uint64_t next_event(const struct wheel *w, unsigned *ret_level)
 		if (!ahead)
 			continue;
 		unsigned slot = (unsigned)__builtin_ctzll(ahead);
-		uint64_t base = w->now >> ((l + 1) * WHEEL_SLOT_BITS) << ((l + 1) * WHEEL_SLOT_BITS);
+		uint64_t base = w->now >> ((l + 1) * WHEEL_SLOT_BITS) << ((l +
+									   1) * WHEEL_SLOT_BITS);
 		uint64_t tick = base | (uint64_t)slot << (l * WHEEL_SLOT_BITS);
 
 		*ret_level = l;
@@ -115,7 +116,8 @@ static uint64_t next_event(const struct wheel *w, unsigned *ret_level)
 	return UINT64_MAX;
 }
 
-/* The first slot ahead on the lowest level holds the earliest entry; above level 0, anywhere in it. */
+/* The first slot ahead on the lowest level holds the earliest entry; above level 0, anywhere in
+ * it. */
 uint64_t wheel_next(const struct wheel *w)
 {
 	unsigned level = 0, looked = 0;
@@ -179,7 +181,8 @@ bool wheel_any(const struct wheel *w, bool (*f)(const struct wheel_entry *e, voi
 {
 	for (unsigned l = 0; l < WHEEL_LEVELS; l++)
 		for (unsigned i = 0; i < WHEEL_SLOTS; i++)
-			for (const struct wheel_entry *e = w->slots[l][i].next; e != &w->slots[l][i]; e = e->next)
+			for (const struct wheel_entry *e = w->slots[l][i].next;
+			     e != &w->slots[l][i]; e = e->next)
 				if (f(e, ud))
 					return true;
 	return false;

@@ -2,8 +2,9 @@
 /* Log: see log.h.
  *
  * A record is one allocation on a list. The writer thread takes the whole list under the lock and
- * hands it to the sink outside of it, so callers wait for nobody's disk. The sink itself is guarded by a second
- * lock, taken after the first is free: so neither is held while the other is waited for.
+ * hands it to the sink outside of it, so callers wait for nobody's disk. The sink itself is guarded
+ * by a second lock, taken after the first is free: so neither is held while the other is waited
+ * for.
  */
 #include "core/log/log.h"
 
@@ -179,7 +180,8 @@ void log_last_words(const char *text, size_t size)
 
 /* ---- the list ---- */
 
-static struct line *line_create(enum log_level level, uint32_t source, const char *name, const char *text,
+static struct line *line_create(enum log_level level, uint32_t source, const char *name,
+				const char *text,
 				size_t size)
 {
 	struct line *l = mem_alloc(sizeof(*l) + size);
@@ -200,7 +202,8 @@ static void append_locked(struct line *l)
 	pthread_cond_signal(&L.filled);
 }
 
-static void append_text_locked(enum log_level level, uint32_t source, const char *name, const char *text)
+static void append_text_locked(enum log_level level, uint32_t source, const char *name,
+			       const char *text)
 {
 	lock_held(&L.lock);
 	append_locked(line_create(level, source, name, text, strlen(text)));
@@ -219,10 +222,12 @@ static void release_repeat_locked(struct repeat *r)
 }
 
 /* true: the same line came too often in this window. */
-static bool repeats_locked(enum log_level level, uint32_t source, const char *name, const char *text,
+static bool repeats_locked(enum log_level level, uint32_t source, const char *name,
+			   const char *text,
 			   size_t size)
 {
-	uint64_t now = clock_mono_ns(), h = hash64(HASH64_START ^ source ^ (uint64_t)level << 40, text, size);
+	uint64_t now = clock_mono_ns();
+	uint64_t h = hash64(HASH64_START ^ source ^ (uint64_t)level << 40, text, size);
 	struct repeat *r;
 
 	lock_held(&L.lock);
@@ -301,8 +306,8 @@ void log_printf(enum log_level level, uint32_t source, const char *fmt, ...)
 
 /* ---- the writer ---- */
 
-/* Tells the held lines whose window is over, or all. Gives the monotonic end of the next window that
- * has some, UINT64_MAX for none. */
+/* Tells the held lines whose window is over, or all. Gives the monotonic end of the next window
+ * that has some, UINT64_MAX for none. */
 static uint64_t release_repeats_locked(bool all)
 {
 	uint64_t now = clock_mono_ns(), next = UINT64_MAX;
@@ -345,7 +350,8 @@ static void *writer_main(void *arg)
 		if (L.lost) {
 			char text[80];
 
-			snprintf(text, sizeof(text), "%llu log lines were dropped: the sink is too slow",
+			snprintf(text, sizeof(text),
+				 "%llu log lines were dropped: the sink is too slow",
 				 (unsigned long long)L.lost);
 			L.lost = 0;
 			append_text_locked(LOG_LEVEL_WARNING, 0, "", text);

@@ -8,8 +8,8 @@
  * none is lost at start or stop. A caller never blocks on a slow sink: when the buffer is full the
  * line is counted, and the count is written as a line of its own when there is room again.
  *
- * The same text from the same source at the same level more than LOG_BURST times in LOG_WINDOW_NS is
- * held back and reported as "... repeated N times".
+ * The same text from the same source at the same level more than LOG_BURST times in LOG_WINDOW_NS
+ * is held back and reported as "... repeated N times".
  *
  * Threads: any. Time stamps are wall clock, taken when the record is made (they never drift).
  */
@@ -44,9 +44,10 @@ struct log_sink {
 
 /* With its NUL: a longer name is cut. */
 #define LOG_NAME_MAX 32
-/* The function that writes the name of a source (never 0) into ret, "" if it knows none. It is called
- * by the thread that logs, without any lock, when the record is made: the source may be gone when the
- * record is written. NULL, as at first: no record has a name. Set while one thread runs. */
+/* The function that writes the name of a source (never 0) into ret, "" if it knows none. It is
+ * called by the thread that logs, without any lock, when the record is made: the source may be gone
+ * when the record is written. NULL, as at first: no record has a name. Set while one thread
+ * runs. */
 typedef void (*log_namer)(uint32_t source, char ret[LOG_NAME_MAX]);
 void log_set_namer(log_namer namer);
 
@@ -67,8 +68,9 @@ void log_write(enum log_level level, uint32_t source, const char *text, size_t s
 void log_printf(enum log_level level, uint32_t source, const char *fmt, ...) printf_like(3, 4);
 void log_vprintf(enum log_level level, uint32_t source, const char *fmt, va_list ap);
 
-/* For must_set_last_words: one line to the sink before the process ends, past the buffer, if nobody is in the sink; what
- * waits in the buffer is lost. The built-in sink gets none: stderr has the line already. */
+/* For must_set_last_words: one line to the sink before the process ends, past the buffer, if nobody
+ * is in the sink; what waits in the buffer is lost. The built-in sink gets none: stderr has the
+ * line already. */
 void log_last_words(const char *text, size_t size);
 
 /* The node's own lines. */

@@ -179,7 +179,8 @@ static const char *cmd_setenv(struct service *s, const char *parm)
 	if (!value)
 		return NULL;
 	*value++ = 0;
-	/* The original ends the process here; one service's mistake is not worth everybody's end. */
+	/* The original ends the process here; one service's mistake is not worth everybody's
+	 * end. */
 	if (env_set(key, value) != 0)
 		service_log(s, LOG_LEVEL_ERROR, "Can't setenv exist key : %s", key);
 	return NULL;
@@ -221,9 +222,11 @@ static const char *cmd_stat(struct service *s, const char *parm)
 	if (strcmp(parm, "mqlen") == 0)
 		return result(s, mem_printf("%u", mailbox_length(&s->mailbox)));
 	if (strcmp(parm, "refused") == 0)
-		return result(s, mem_printf("%llu", (unsigned long long)mailbox_refused(&s->mailbox)));
+		return result(s, mem_printf("%llu",
+					    (unsigned long long)mailbox_refused(&s->mailbox)));
 	if (strcmp(parm, "endless") == 0)
-		return atomic_exchange_explicit(&s->endless, false, memory_order_relaxed) ? "1" : "0";
+		return atomic_exchange_explicit(&s->endless, false, memory_order_relaxed) ? "1" :
+		"0";
 	if (strcmp(parm, "message") == 0)
 		return result(s, mem_printf("%llu", (unsigned long long)atomic_load_explicit(
 							    &s->messages, memory_order_relaxed)));
@@ -231,7 +234,8 @@ static const char *cmd_stat(struct service *s, const char *parm)
 	uint64_t running = began ? clock_mono_ns() - began : 0;
 
 	if (strcmp(parm, "time") == 0)
-		return !profiled() ? "0" : result(s, mem_printf("%lf", (double)running / NS_PER_SEC));
+		return !profiled() ? "0" :
+			result(s, mem_printf("%lf", (double)running / NS_PER_SEC));
 	if (strcmp(parm, "cpu") == 0)
 		return result(s, mem_printf("%lf", (double)(atomic_load_explicit(&s->cpu_ns,
 									  memory_order_relaxed) +

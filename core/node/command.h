@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The command table of the C contract (lua-core.md 2.5): text in, text out, in the name of a service.
+ * The command table of the C contract (lua-core.md 2.5): text in, text out, in the name of a
+ * service.
  */
 #include "core/actor/service.h"
 

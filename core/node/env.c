@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Environment of the node: see env.h. Values are never changed or freed before env_fini, so they can
- * be handed out without a copy. */
+/* Environment of the node: see env.h. Values are never changed or freed before env_fini, so they
+ * can be handed out without a copy. */
 #include "core/node/env.h"
 #include "core/base/lock.h"
 

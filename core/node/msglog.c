@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Message log: see msglog.h.
  *
- * The service's real callback waits in struct log_file while log_message stands in its place: it writes the line and
- * hands the message on. Each line goes out at once, for the log is wanted most when the process is about to die.
+ * The service's real callback waits in struct log_file while log_message stands in its place: it
+ * writes the line and hands the message on. Each line goes out at once, for the log is wanted most
+ * when the process is about to die.
  */
 #include "core/node/msglog.h"
 

@@ -61,7 +61,8 @@ static int single_send_name(const char *name, struct msg *m)
 {
 	m->dest = single_find_name(name);
 	if (m->dest)
-		return service_forward(m) == SEND_OK ? SEND_OK : SEND_REFUSED; /* the owner may just have ended */
+		/* the owner may just have ended */
+		return service_forward(m) == SEND_OK ? SEND_OK : SEND_REFUSED;
 	service_fail_request(m, REMOTE_NO_NAME);
 	msg_destroy(m);
 	return SEND_OK;
@@ -256,7 +257,8 @@ const struct remote_ops single_ops = {
 	.births = single_births,
 };
 
-void single_foreach_name(void (*f)(const char *name, uint32_t handle, uint64_t since, void *ud), void *ud)
+void single_foreach_name(void (*f)(const char *name, uint32_t handle, uint64_t since, void *ud),
+			 void *ud)
 {
 	lock_take(&R.lock);
 	for (size_t i = 0; i < R.names.count; i++)

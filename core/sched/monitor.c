@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Overseer: see monitor.h.
  *
- * The thread ticks only while something runs; then it sleeps until a worker leaves idleness (sched_rest_overseer).
+ * The thread ticks only while something runs; then it sleeps until a worker leaves idleness
+ * (sched_rest_overseer).
  */
 #include "core/sched/monitor.h"
 
@@ -22,11 +23,12 @@
 #define TICK_MIN_NS (2 * NS_PER_MS)
 #define TICK_BUSY_NS (6 * NS_PER_MS) /* each tick interrupts somebody's work */
 #define TICK_MAX_NS (10 * NS_PER_MS)
-/* After so long without two looks in a row that found work going on, unused memory goes back to the system; the allocator by
- * itself does so only while it is used. Heartbeats and single timers are over by the second look. */
+/* After so long without two looks in a row that found work going on, unused memory goes back to the
+ * system; the allocator by itself does so only while it is used. Heartbeats and single timers are
+ * over by the second look. */
 #define TRIM_NS (10 * NS_PER_SEC)
-/* Before that the workers give up what they keep at hand. Not at the same time: one purge of the allocator's turns another
- * away. */
+/* Before that the workers give up what they keep at hand. Not at the same time: one purge of the
+ * allocator's turns another away. */
 #define TRIM_WORKERS_NS (5 * NS_PER_SEC)
 /* An overseer that is late by so much was not the only one who did not run. */
 #define ABSENCE_NS (500 * NS_PER_MS)
@@ -68,7 +70,8 @@ static void report(unsigned worker, const struct worker_view *v, uint64_t stuck_
 
 	log_warning("A message from [ :%08x ] to [ :%08x ] maybe in an endless loop "
 		    "(worker %u, %.1f s, type %d, session %d, %s)",
-		    v->source, v->handle, worker, (double)stuck_ns / NS_PER_SEC, v->type, v->session,
+		    v->source, v->handle, worker, (double)stuck_ns / NS_PER_SEC, v->type,
+		    v->session,
 		    s && s->args ? s->args : "ended service");
 	if (s) {
 		atomic_store_explicit(&s->endless, true, memory_order_relaxed);
@@ -86,8 +89,10 @@ static void check(uint64_t now)
 		struct worker_view v;
 
 		sched_view(i, &v);
-		/* The turn as well: nobody looked while all were idle, and a teardown is no message. */
-		if (v.progress != w->progress || v.turn_began_ns != w->turn_began_ns || !v.turn_began_ns || !v.handle) {
+		/* The turn as well: nobody looked while all were idle, and a teardown is no
+		 * message. */
+		if (v.progress != w->progress || v.turn_began_ns != w->turn_began_ns ||
+		    !v.turn_began_ns || !v.handle) {
 			*w = (struct watch){ v.progress, v.turn_began_ns, now, now };
 			continue;
 		}
@@ -110,7 +115,8 @@ static void check(uint64_t now)
 	atomic_store_explicit(&M.stuck, stuck, memory_order_relaxed);
 }
 
-/* The next of the two steps of a trim, when the node has been calm for so long; gives how many were made. */
+/* The next of the two steps of a trim, when the node has been calm for so long; gives how many were
+ * made. */
 static unsigned trim(unsigned steps, uint64_t calm_ns)
 {
 	if (steps == 0 && calm_ns >= TRIM_WORKERS_NS) {

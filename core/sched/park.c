@@ -16,25 +16,28 @@ void park_get_up(struct worker *w)
 	futex_wake(&w->wake);
 }
 
-/* How many workers are awake beyond those for which there are processors; negative: there is room. */
+/* How many workers are awake beyond those for which there are processors; negative: there is
+ * room. */
 int park_surplus(void)
 {
 	return (int)(sched.n - atomic_load_explicit(&sched.asleep, memory_order_seq_cst)) -
 	       (int)atomic_load_explicit(&sched.awake_max, memory_order_relaxed);
 }
 
-/* Wakes one sleeper unless somebody is looking for work already (who will look again, S4), or no processor is free for
- * it (then those that are awake look again, S4). */
+/* Wakes one sleeper unless somebody is looking for work already (who will look again, S4), or no
+ * processor is free for it (then those that are awake look again, S4). */
 void park_wake_one(void)
 {
 	unsigned none = 0;
 
 	atomic_thread_fence(memory_order_seq_cst); /* S5 */
 	if (atomic_load_explicit(&sched.asleep, memory_order_seq_cst) == 0 ||
-	    atomic_load_explicit(&sched.searching, memory_order_seq_cst) != 0 || (sched.n > sched.cpus && park_surplus() >= 0))
+	    atomic_load_explicit(&sched.searching, memory_order_seq_cst) != 0 ||
+		    (sched.n > sched.cpus && park_surplus() >= 0))
 		return;
 	/* acq_rel: one waker at a time; the woken worker gives the count back */
-	if (!atomic_compare_exchange_strong_explicit(&sched.searching, &none, 1, memory_order_acq_rel,
+	if (!atomic_compare_exchange_strong_explicit(&sched.searching, &none, 1,
+						     memory_order_acq_rel,
 						     memory_order_relaxed))
 		return;
 	lock_take(&sched.park_lock);
@@ -134,7 +137,8 @@ static void park(struct worker *w, bool (*stays)(void))
 	sched.parked = w;
 	lock_release(&sched.park_lock);
 
-	/* Once on the list we can be chosen: look again, and take ourselves off if there is work. */
+	/* Once on the list we can be chosen: look again, and take ourselves off if there is
+	 * work. */
 	atomic_thread_fence(memory_order_seq_cst); /* S4 */
 	if (stays() || atomic_load_explicit(&sched.stopping, memory_order_seq_cst)) {
 		bool found = false;
@@ -154,22 +158,26 @@ static void park(struct worker *w, bool (*stays)(void))
 		(void)futex_wait(&w->wake, 0, UINT64_MAX);
 }
 
-/* As spin(), for who has not got the poll right: for work that others have too much of. One worker at a time does
- * so; it counts as searching, so nobody is woken meanwhile. true: there may be something. */
+/* As spin(), for who has not got the poll right: for work that others have too much of. One worker
+ * at a time does so; it counts as searching, so nobody is woken meanwhile. true: there may be
+ * something. */
 static bool search(struct worker *w, uint64_t began)
 {
 	unsigned none = 0;
 	bool found = false;
 
-	if (!w->searches || !atomic_compare_exchange_strong_explicit(&sched.searching, &none, 1, memory_order_acq_rel,
+	if (!w->searches || !atomic_compare_exchange_strong_explicit(&sched.searching, &none, 1,
+								     memory_order_acq_rel,
 								     memory_order_relaxed))
 		return false;
 	do {
 		cpu_relax();
-		found = queue_any() || atomic_load_explicit(&sched.stopping, memory_order_relaxed) ||
+		found = queue_any() || atomic_load_explicit(&sched.stopping,
+							    memory_order_relaxed) ||
 			!atomic_load_explicit(&sched.poll_right, memory_order_relaxed);
 	} while (!found && park_may_spin() && clock_cycles() - began < sched.spin_cycles);
-	/* The worker gives the count back when it has found something, or before it sleeps: then it looks again, S4. */
+	/* The worker gives the count back when it has found something, or before it sleeps: then it
+	 * looks again, S4. */
 	w->searching = found;
 	if (!found)
 		atomic_fetch_sub_explicit(&sched.searching, 1, memory_order_seq_cst);
@@ -188,8 +196,8 @@ void park_wait(struct worker *w)
 	w->searches = clock_cycles() - began < 3 * sched.spin_cycles;
 }
 
-/* A worker that was woken when another had already found the work sleeps again at once: that is no reason to hand work
- * on, which costs more than a turn. */
+/* A worker that was woken when another had already found the work sleeps again at once: that is no
+ * reason to hand work on, which costs more than a turn. */
 bool park_is_surplus_for_long(struct worker *w, uint64_t now)
 {
 	if (park_surplus() <= 0) {
@@ -201,7 +209,8 @@ bool park_is_surplus_for_long(struct worker *w, uint64_t now)
 	return now - w->surplus_since_ns > SURPLUS_NS;
 }
 
-/* Others were in long turns and are back, so there are more workers than processors: hands its work on and sleeps. */
+/* Others were in long turns and are back, so there are more workers than processors: hands its work
+ * on and sleeps. */
 void park_step_down(struct worker *w)
 {
 	struct service *s;

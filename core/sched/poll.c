@@ -12,7 +12,8 @@
 
 bool poll_take_right(void)
 {
-	/* relaxed first: most tries fail; acquire <-> release below: the loop's state moves with it */
+	/* relaxed first: most tries fail; acquire <-> release below: the loop's state moves with
+	 * it */
 	return !atomic_load_explicit(&sched.poll_right, memory_order_relaxed) &&
 	       !atomic_exchange_explicit(&sched.poll_right, true, memory_order_acquire);
 }
@@ -36,7 +37,8 @@ void poll_glance(uint64_t now)
 	}
 }
 
-/* Looks for a while without sleeping; counts as awake, for it needs a processor. true: there is something to do. */
+/* Looks for a while without sleeping; counts as awake, for it needs a processor. true: there is
+ * something to do. */
 static bool spin(struct worker *w, uint64_t began)
 {
 	while (park_may_spin() && clock_cycles() - began < sched.spin_cycles) {

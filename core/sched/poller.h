@@ -7,8 +7,8 @@
 
 /* What net/ plugs in. Without one, the poll right is a plain timed sleep. */
 struct poller_ops {
-	/* Handles ready I/O; waits at most timeout_ns for some (0: not at all, UINT64_MAX: for ever).
-	 * Only the holder of the poll right. */
+	/* Handles ready I/O; waits at most timeout_ns for some (0: not at all, UINT64_MAX: for
+	 * ever). Only the holder of the poll right. */
 	void (*poll)(void *ud, uint64_t timeout_ns);
 	/* Makes a waiting poll return soon. Any thread; never blocks. */
 	void (*interrupt)(void *ud);

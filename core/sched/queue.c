@@ -40,7 +40,8 @@ bool queue_any(void)
 
 struct service *queue_steal_half(struct worker *w)
 {
-	for (unsigned i = 0, at = (unsigned)(random_next(&w->random) % sched.n); i < sched.n; i++, at++) {
+	for (unsigned i = 0, at = (unsigned)(random_next(&w->random) % sched.n); i < sched.n; i++,
+	     at++) {
 		struct worker *victim = &sched.workers[at % sched.n];
 
 		if (victim == w)
@@ -61,7 +62,8 @@ struct service *queue_steal_half(struct worker *w)
 	return NULL;
 }
 
-/* Work that a long turn holds back in a slot: only when the overseer found it (see sched_oversee). */
+/* Work that a long turn holds back in a slot: only when the overseer found it (see
+ * sched_oversee). */
 struct service *queue_steal_slot(struct worker *w, uint64_t now)
 {
 	for (unsigned i = 0; i < sched.n; i++) {

@@ -3,28 +3,30 @@
 /*
  * Run queues: which service is run next.
  *
- * A worker has one slot (the service it woke last: a call and its answer stay on one core) and a ring of 256. The
- * ring has one producer (its worker) and many consumers (its worker and thieves), who claim entries by a CAS on head.
- * Entries are type-stable services, so a thief that read an entry and then loses the CAS has read nothing that
- * matters. What overflows, and what threads that are no workers make runnable, goes to one injection list, which any
- * worker takes from.
+ * A worker has one slot (the service it woke last: a call and its answer stay on one core) and a
+ * ring of 256. The ring has one producer (its worker) and many consumers (its worker and thieves),
+ * who claim entries by a CAS on head. Entries are type-stable services, so a thief that read an
+ * entry and then loses the CAS has read nothing that matters. What overflows, and what threads that
+ * are no workers make runnable, goes to one injection list, which any worker takes from.
  *
  * Ordering  S1 ring: store(tail) release <-> load(tail) acquire: the entry is there.
  *           S2 ring: CAS(head) acq_rel: an entry is claimed once, and its slot is free again.
- *           S3 slot: exchange acq_rel in both directions: the owner of a service hands everything on.
+ *           S3 slot: exchange acq_rel in both directions: the owner of a service hands everything
+ *              on.
  */
 #include "core/sched/workers.h"
 
 /* To the injection list, and the oldest from there, or NULL. Any thread. */
 void queue_inject(struct service *s);
 struct service *queue_take_injected(void);
-/* Whether anything waits in the injection list or in a ring; the slots are their workers' own. Any thread. */
-bool queue_any(void);
-/* Takes half of what is in another worker's ring into w's, and returns the first of it; NULL: nothing anywhere. w's
- * own thread. */
-struct service *queue_steal_half(struct worker *w);
-/* A service that waits in the slot of another worker whose turn has lasted for LONG_TURN_NS, or NULL. w's own
+/* Whether anything waits in the injection list or in a ring; the slots are their workers' own. Any
  * thread. */
+bool queue_any(void);
+/* Takes half of what is in another worker's ring into w's, and returns the first of it; NULL:
+ * nothing anywhere. w's own thread. */
+struct service *queue_steal_half(struct worker *w);
+/* A service that waits in the slot of another worker whose turn has lasted for LONG_TURN_NS, or
+ * NULL. w's own thread. */
 struct service *queue_steal_slot(struct worker *w, uint64_t now);
 
 /* Own worker only. */

@@ -16,15 +16,16 @@
 #include "core/sched/queue.h"
 #include "core/sched/worker.h"
 
-/* To fall asleep and be woken costs about as much CPU as looking around for so long, on a virtual machine
- * more; who calls over a socket waits that much less. */
+/* To fall asleep and be woken costs about as much CPU as looking around for so long, on a virtual
+ * machine more; who calls over a socket waits that much less. */
 #define SPIN_NS (50 * NS_PER_US)
 
 void sched_interrupt_worker(unsigned worker, uint32_t handle)
 {
 	if (worker >= sched.n)
 		return;
-	atomic_store_explicit(&sched.workers[worker].interrupt_handle, handle, memory_order_relaxed);
+	atomic_store_explicit(&sched.workers[worker].interrupt_handle, handle,
+			      memory_order_relaxed);
 	(void)pthread_kill(sched.workers[worker].thread, SIGURG);
 }
 
@@ -55,7 +56,8 @@ int sched_start(unsigned n)
 	}
 	for (unsigned i = 0; i < n; i++) {
 		int r = fault(thread) ? EAGAIN :
-					pthread_create(&sched.workers[i].thread, NULL, worker_main, &sched.workers[i]);
+					pthread_create(&sched.workers[i].thread, NULL, worker_main,
+						       &sched.workers[i]);
 
 		if (r) {
 			(void)sched_stop(UINT64_MAX);
@@ -72,7 +74,8 @@ bool sched_stop(uint64_t timeout_ns)
 	struct timespec until;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += (time_t)(timeout_ns > 3600 * NS_PER_SEC ? 3600 : timeout_ns / NS_PER_SEC + 1);
+	until.tv_sec += (time_t)(timeout_ns > 3600 * NS_PER_SEC ? 3600 : timeout_ns / NS_PER_SEC +
+				 1);
 	atomic_store_explicit(&sched.stopping, true, memory_order_seq_cst);
 	for (unsigned i = 0; i < sched.n; i++)
 		park_get_up(&sched.workers[i]);
@@ -130,20 +133,24 @@ enum sched_sight sched_oversee(uint64_t now)
 	}
 	atomic_store_explicit(&sched.awake_max, sched.cpus + in_long_turns, memory_order_relaxed);
 	if (all_asleep) {
-		/* Somebody must wait for I/O. A worker that found the poll right taken parks, and we
-		 * may have been the taker, for one glance: then all are parked and none polls. */
+		/* Somebody must wait for I/O. A worker that found the poll right taken parks, and
+		 * we may have been the taker, for one glance: then all are parked and none
+		 * polls. */
 		if (atomic_load_explicit(&sched.poll_right, memory_order_seq_cst) && !queue_any())
 			return SIGHT_IDLE;
 		park_wake_one();
 		return SIGHT_RUNNING;
 	}
-	/* When there was no processor for a sleeper nobody was woken; a turn that became long leaves one. */
+	/* When there was no processor for a sleeper nobody was woken; a turn that became long
+	 * leaves one. */
 	if (held_back || (sched.n > sched.cpus && queue_any()))
 		park_wake_one();
 	if (now - atomic_load_explicit(&sched.last_poll, memory_order_relaxed) > LONG_TURN_NS &&
 	    !atomic_load_explicit(&sched.poll_right, memory_order_relaxed)) {
-		/* Nobody waits for I/O. A parked worker takes the poll right; if all are busy, we look. */
-		if (atomic_load_explicit(&sched.asleep, memory_order_seq_cst) && (sched.n <= sched.cpus || park_is_room()))
+		/* Nobody waits for I/O. A parked worker takes the poll right; if all are busy, we
+		 * look. */
+		if (atomic_load_explicit(&sched.asleep, memory_order_seq_cst) &&
+		    (sched.n <= sched.cpus || park_is_room()))
 			park_wake_one();
 		else
 			poll_glance(now);

@@ -54,6 +54,6 @@ enum sched_sight {
 /* Looks at I/O and timers now if nobody does; wakes a sleeper if work waits behind a long turn.
  * The overseer only. */
 enum sched_sight sched_oversee(uint64_t now_ns);
-/* The overseer sleeps until a worker leaves idleness, at most timeout_ns (UINT64_MAX: for ever); not at all if something
- * runs, or if stays(), which is asked last, says so. The overseer only. */
+/* The overseer sleeps until a worker leaves idleness, at most timeout_ns (UINT64_MAX: for ever);
+ * not at all if something runs, or if stays(), which is asked last, says so. The overseer only. */
 void sched_rest_overseer(bool (*stays)(void), uint64_t timeout_ns);

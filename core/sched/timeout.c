@@ -8,8 +8,9 @@
 
 struct timeout {
 	struct timer timer; /* first: what fires is it */
-	/* No reference: a service's memory stays one, and a later service of the slot is not m->dest. Not looked up by
-	 * handle, for a retired service must find the message in its mailbox until its instance is released. */
+	/* No reference: a service's memory stays one, and a later service of the slot is not
+	 * m->dest. Not looked up by handle, for a retired service must find the message in its
+	 * mailbox until its instance is released. */
 	struct service *to;
 	uint32_t tag;
 };

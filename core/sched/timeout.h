@@ -6,13 +6,16 @@
 #include "core/actor/service.h"
 
 /* After `delay_ns` the service gets PTYPE_RESPONSE, source 0, this session, no payload. Never
- * early; 0: at once, behind what is queued. Result: for service_timeout_cancel, valid until that message was received or the instance is
- * released (a release may cancel still). Any thread that holds s. */
+ * early; 0: at once, behind what is queued. Result: for service_timeout_cancel, valid until that
+ * message was received or the instance is released (a release may cancel still). Any thread that
+ * holds s. */
 struct msg *service_timeout(struct service *s, int32_t session, uint32_t tag, uint64_t delay_ns);
-/* Whether a timeout of the service is on its way. Looks at all timers. Any thread that holds a reference. */
+/* Whether a timeout of the service is on its way. Looks at all timers. Any thread that holds a
+ * reference. */
 bool service_waits_for_timeout(struct service *s);
-/* The tag of a timeout, which its service may use to find what it is for; 0 for any other message. */
+/* The tag of a timeout, which its service may use to find what it is for; 0 for any other
+ * message. */
 uint32_t service_timeout_tag(const struct msg *m);
-/* true: it will not come any more (and is freed). false: it is already in the mailbox, or about to be.
- * The service's own thread of control. */
+/* true: it will not come any more (and is freed). false: it is already in the mailbox, or about to
+ * be. The service's own thread of control. */
 bool service_timeout_cancel(struct msg *timeout);

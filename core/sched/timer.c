@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Timers: see timer.h.
  *
- * `next` publishes the earliest expiry in ns, never later than it is. Ordering: T1 whoever arms stores it (seq_cst), then
- * the scheduler (on_earlier) reads what the sleeping poller waits for (seq_cst); the poller stores what it
- * waits for (seq_cst), then reads `next` again (seq_cst). One of the two sees the other, so
- * no earlier timer is slept over.
+ * `next` publishes the earliest expiry in ns, never later than it is. Ordering: T1 whoever arms
+ * stores it (seq_cst), then the scheduler (on_earlier) reads what the sleeping poller waits for
+ * (seq_cst); the poller stores what it waits for (seq_cst), then reads `next` again (seq_cst). One
+ * of the two sees the other, so no earlier timer is slept over.
  *
- * Moderation: a wake-up costs the machine more than a timer costs us. When expiries come closer than TIMER_GAP_NS
- * several times in a row, the next ones wait until that gap is full and fire together; a timer that fires alone
- * is not held back.
+ * Moderation: a wake-up costs the machine more than a timer costs us. When expiries come closer
+ * than TIMER_GAP_NS several times in a row, the next ones wait until that gap is full and fire
+ * together; a timer that fires alone is not held back.
  */
 #include "core/sched/timer.h"
 
@@ -112,7 +112,8 @@ static void moderate(uint64_t now_ns)
 	else if (T.dense < DENSE)
 		T.dense++;
 	T.last_ns = now_ns;
-	atomic_store_explicit(&T.hold, T.dense == DENSE ? now_ns + TIMER_GAP_NS : 0, memory_order_relaxed);
+	atomic_store_explicit(&T.hold, T.dense == DENSE ? now_ns + TIMER_GAP_NS : 0,
+			      memory_order_relaxed);
 }
 
 uint64_t timer_count(void)

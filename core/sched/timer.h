@@ -21,8 +21,9 @@ struct timer {
 	void (*fire)(struct timer *t);
 };
 
-/* on_earlier is told the new deadline whenever a timer becomes the earliest: whoever sleeps until timer_next() may have
- * to get up. It runs on the thread that arms, without the lock; NULL: nobody sleeps. Before any thread. */
+/* on_earlier is told the new deadline whenever a timer becomes the earliest: whoever sleeps until
+ * timer_next() may have to get up. It runs on the thread that arms, without the lock; NULL: nobody
+ * sleeps. Before any thread. */
 int timer_init(void (*on_earlier)(uint64_t deadline_ns));
 void timer_fini(void);
 
@@ -36,7 +37,8 @@ bool timer_disarm(struct timer *t);
 uint64_t timer_next(void);
 /* Fires what is due. Any thread, one at a time does the work (the others return 0). */
 unsigned timer_run(uint64_t now_ns);
-/* Whether f says so of any armed timer. Looks at all of them under the lock, so not for what is often asked. Any thread. */
+/* Whether f says so of any armed timer. Looks at all of them under the lock, so not for what is
+ * often asked. Any thread. */
 bool timer_any(bool (*f)(const struct timer *t, void *ud), void *ud);
 /* Timers armed. */
 uint64_t timer_count(void);

@@ -14,7 +14,8 @@
 
 /* After so many turns from the slot in a row the ring gets one. */
 #define SLOT_TURNS 16u
-/* Every so many turns the injection list comes first; to look costs a read of a line that rarely changes. */
+/* Every so many turns the injection list comes first; to look costs a read of a line that rarely
+ * changes. */
 #define INJECT_TURNS 4u
 
 void sched_ready(struct service *s)
@@ -130,7 +131,8 @@ void *worker_main(void *arg)
 		atomic_store_explicit(&w->turn.began_ns, now, memory_order_relaxed);
 		if (service_run(s, &w->turn, &now)) {
 			queue_push(w, s);
-			if (!queue_is_empty(w) && atomic_load_explicit(&w->slot, memory_order_relaxed))
+			if (!queue_is_empty(w) &&
+			    atomic_load_explicit(&w->slot, memory_order_relaxed))
 				park_wake_one();
 		}
 		atomic_store_explicit(&w->turn.began_ns, 0, memory_order_relaxed);

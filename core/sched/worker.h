@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * A worker: a thread that runs one service after the other, and what a service's code may ask of the worker that it
- * runs on.
+ * A worker: a thread that runs one service after the other, and what a service's code may ask of
+ * the worker that it runs on.
  */
 #include <stdbool.h>
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The workers: their state, as every file of this room needs it. Whoever writes a field, and who may read it, stands
- * at the field; the orderings S1 to S8 are told where they are used: S1 to S3 in queue.h, S4, S5, S7 and S8 in park.h,
+ * The workers: their state, as every file of this room needs it. Whoever writes a field, and who
+ * may read it, stands at the field; the orderings S1 to S8 are told where they are used: S1 to S3
+ * in queue.h, S4, S5, S7 and S8 in park.h,
  * S6 in poll.h.
  */
 #include <pthread.h>
@@ -70,7 +71,9 @@ extern struct sched {
 
 	atomic_uint trims; /* calls of sched_trim */
 
-	atomic_uint awake_max; /* workers that may be awake: the processors, and those in long turns; relaxed, the overseer's */
+	/* workers that may be awake: the processors, and those in long turns; relaxed, the
+	 * overseer's */
+	atomic_uint awake_max;
 
 	alignas(CACHE_LINE) atomic_uint asleep;    /* workers parked or in a waiting poll */
 	atomic_uint searching;                     /* workers awake and looking for work */
@@ -78,7 +81,8 @@ extern struct sched {
 	atomic_uint_least64_t poll_until;          /* 0 = no poll sleeps; else its deadline */
 	atomic_uint_least64_t last_poll;
 	atomic_uint poll_wake;                     /* futex of the built-in sleep */
-	atomic_uint overseer_rests;                /* futex: 1 = the overseer sleeps until a worker leaves idleness */
+	/* futex: 1 = the overseer sleeps until a worker leaves idleness */
+	atomic_uint overseer_rests;
 } sched;
 
 /* The worker that this thread is, or NULL. */
