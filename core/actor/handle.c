@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Handle storage: see handle.h. Whoever changes the table holds the lock; readers never do. */
+/* Handle storage: see handle.h. Whoever changes the table holds the lock; readers never do, which is
+ * why a table that was outgrown is kept, and a struct service is never unmapped. */
 #include "core/actor/handle.h"
 
 
 #include "core/base/lock.h"
 #include "core/base/mem.h"
 #include "core/actor/remote.h"
+#include "core/base/must.h"
 #include "core/ds/slab.h"
 
 #define INITIAL_CAPACITY 256u
@@ -61,6 +63,7 @@ void handle_fini(void)
 
 void handle_set_next(uint32_t index)
 {
+	must(index >= 1 && index <= HANDLE_INDEX_MAX);
 	lock_take(&H.lock);
 	H.next_index = index;
 	lock_release(&H.lock);
@@ -68,6 +71,7 @@ void handle_set_next(uint32_t index)
 
 void handle_set_once(uint32_t index)
 {
+	must(index >= 1 && index <= HANDLE_INDEX_MAX);
 	lock_take(&H.lock);
 	H.once = index;
 	lock_release(&H.lock);
@@ -75,6 +79,7 @@ void handle_set_once(uint32_t index)
 
 void handle_begin(uint32_t index)
 {
+	must(index >= HANDLE_FIRST && index <= HANDLE_INDEX_MAX);
 	lock_take(&H.lock);
 	H.next_index = index;
 	H.first_index = HANDLE_FIRST;
@@ -88,6 +93,7 @@ uint64_t handle_births(void)
 
 void handle_set_harbor(unsigned harbor)
 {
+	must(harbor <= 255);
 	atomic_store_explicit(&handle_harbor_bits, (uint32_t)harbor << 24, memory_order_relaxed);
 }
 
@@ -147,6 +153,7 @@ uint32_t handle_register(struct service *s)
 	uint64_t before, after;
 	uint32_t handle = 0;
 
+	must(atomic_load_explicit(&s->refs, memory_order_relaxed) > 0);
 	lock_take(&H.lock);
 	before = handle_births();
 	struct handle_table *t = atomic_load_explicit(&handle_table, memory_order_relaxed);
@@ -224,6 +231,7 @@ struct service *service_grab(uint32_t handle)
 
 void service_unref(struct service *s)
 {
+	must_slow(atomic_load_explicit(&s->refs, memory_order_relaxed) > 0);
 	if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) /* R1 */
 		return;
 	/* Only now: people who list services read them, and hold no more than a reference. */
@@ -238,6 +246,7 @@ void service_foreach(void (*f)(struct service *s, void *ud), void *ud)
 {
 	struct handle_table *t = atomic_load_explicit(&handle_table, memory_order_acquire);
 
+	must(f);
 	for (uint32_t i = 0; t && i < t->capacity; i++) {
 		/* T2 */
 		struct service *s = atomic_load_explicit(&t->slots[i], memory_order_acquire);

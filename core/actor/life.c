@@ -15,6 +15,7 @@
 #include "core/base/clock.h"
 #include "core/base/lock.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "core/log/log.h"
 
 static struct {
@@ -24,6 +25,7 @@ static struct {
 
 void service_init(const struct service_hooks *hooks)
 {
+	must(hooks->ready && hooks->empty);
 	service_hooks = *hooks;
 	/* relaxed: nobody else is there yet */
 	atomic_store_explicit(&S.exit_monitor, 0, memory_order_relaxed);
@@ -71,6 +73,7 @@ void service_teardown(struct service *s, const char *why)
 	struct msg *m;
 	void *instance;
 
+	must(why);
 	take_instance(s);
 	instance = s->instance;
 	s->instance = NULL;
@@ -111,6 +114,7 @@ uint32_t service_launch(const char *module, const char *args)
 	struct service *s;
 	uint32_t handle;
 
+	must(module && service_hooks.ready);
 	if (!mod)
 		return 0;
 	void *instance = mod->create ? mod->create() : (void *)~(uintptr_t)0;

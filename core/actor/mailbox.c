@@ -7,6 +7,8 @@
  */
 #include "core/actor/mailbox.h"
 
+#include "core/base/must.h"
+
 _Static_assert(sizeof(uintptr_t) == 8, "the inbox word needs 16 spare bits above a pointer");
 
 #define POINTER_BITS 48
@@ -57,6 +59,7 @@ void mailbox_open_owned(struct mailbox *mb)
 
 enum mailbox_push mailbox_push(struct mailbox *mb, struct msg *m)
 {
+	must_slow(((uintptr_t)m & ~POINTER_MASK) == 0 && (uintptr_t)m > EMPTY);
 	/* relaxed: the CAS below decides */
 	uintptr_t old = atomic_load_explicit(&mb->inbox, memory_order_relaxed);
 	uintptr_t new;
@@ -87,6 +90,7 @@ enum mailbox_room mailbox_admit(struct mailbox *mb, struct msg *m)
 {
 	int bound = (int)mailbox_bound(mb);
 
+	must_slow(!(m->flags & MSG_COUNTED));
 	if (atomic_fetch_add_explicit(&mb->counted, 1, memory_order_relaxed) < bound || !bound) {
 		m->flags |= MSG_COUNTED;
 		return MAILBOX_FITS;
@@ -102,6 +106,7 @@ enum mailbox_room mailbox_admit(struct mailbox *mb, struct msg *m)
 
 void mailbox_uncount(struct mailbox *mb, struct msg *m)
 {
+	must_slow(m->flags & MSG_COUNTED);
 	m->flags &= (uint8_t)~MSG_COUNTED;
 	atomic_fetch_sub_explicit(&mb->counted, 1, memory_order_relaxed);
 }

@@ -88,7 +88,7 @@ unsigned mailbox_length(const struct mailbox *mb);
 
 /* the owner */
 struct msg *mailbox_pop(struct mailbox *mb);      /* NULL: nothing just now */
-/* true: pop would give one; false: probably not. */
+/* true: pop would return one; false: probably not. */
 static inline bool mailbox_waits(const struct mailbox *mb)
 {
 	/* relaxed: a hint */
@@ -96,7 +96,7 @@ static inline bool mailbox_waits(const struct mailbox *mb)
 }
 /* true: idle and given up; false: go on popping */
 bool mailbox_rest(struct mailbox *mb);
-struct msg *mailbox_close(struct mailbox *mb);    /* closes; gives all that waited, oldest first */
+struct msg *mailbox_close(struct mailbox *mb);    /* closes; returns all that waited, oldest first */
 /* Messages that the owner has taken out of the inbox and not popped yet. */
 static inline unsigned mailbox_taken(const struct mailbox *mb)
 {

@@ -15,6 +15,7 @@
 #include "core/base/lock.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 
 static struct {
 	struct lock lock;
@@ -27,6 +28,7 @@ static struct {
 
 void module_add(const struct module *m)
 {
+	must(m->name && m->init);
 	if (M.builtins == array_len(M.builtin))
 		log_error("module %s: there are %u built-in modules already", m->name, M.builtins);
 	else

@@ -2,7 +2,7 @@
 #pragma once
 /*
  * Modules: the C code of services, built in or loaded by dlopen with the NAME_create, NAME_init,
- * NAME_release, NAME_signal contract (lua-core.md 2.4). Never unloaded. Any thread.
+ * NAME_release, NAME_signal contract. Never unloaded. Any thread.
  * Limits: MODULES_MAX distinct modules.
  */
 #include <stdint.h>

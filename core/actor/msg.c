@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "core/base/mem.h"
+#include "core/base/must.h"
 
 void *payload_alloc(size_t n)
 {
+	must(n <= MSG_SIZE_MAX);
 	return msg_payload(mem_alloc(sizeof(struct msg) + n));
 }
 
@@ -29,6 +31,7 @@ struct msg *msg_create(size_t n)
 {
 	struct msg *m = mem_alloc(sizeof(struct msg) + n);
 
+	must(n <= MSG_SIZE_MAX);
 	*m = (struct msg){ .size = n };
 	return m;
 }
@@ -38,6 +41,7 @@ struct msg *msg_create_copy(const void *data, size_t n)
 	struct msg *m = msg_create(n + 1);
 	char *p = msg_payload(m);
 
+	must(data || !n);
 	if (n)
 		memcpy(p, data, n);
 	p[n] = 0;
@@ -55,6 +59,7 @@ static void (*on_drop[4])(const struct msg *m); /* added before any thread start
 
 void msg_add_on_drop(void (*f)(const struct msg *m))
 {
+	must(f);
 	for (size_t i = 0; i < array_len(on_drop); i++) {
 		if (on_drop[i] && on_drop[i] != f)
 			continue;
@@ -73,6 +78,7 @@ void msg_set_on_taken(void (*f)(const struct msg *m))
 
 void msg_taken(struct msg *m)
 {
+	must(on_taken && m->flags & MSG_MARK);
 	m->flags &= (uint8_t)~MSG_MARK;
 	on_taken(m);
 }

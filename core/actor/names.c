@@ -8,6 +8,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/lock.h"
+#include "core/base/must.h"
 #include "core/ds/map.h"
 
 #define BUCKETS 4096u
@@ -21,6 +22,7 @@ int names_register(const char *name, uint32_t handle)
 {
 	struct map_item *i;
 
+	must(name && handle);
 	rwlock_write(&lock);
 	i = map_add(&names, name);
 	if (i) {

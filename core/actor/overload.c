@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Long mailboxes: see overload.h. */
+/* Long mailboxes: see overload.h. Both the refusal and the report are bounded in rate, for a flood of
+ * messages must not become one of lines; and the report looks at the oldest messages only, for it
+ * runs in the middle of the overload that it tells of. */
 #include "core/actor/overload.h"
 
 #include <stdio.h>
@@ -7,6 +9,7 @@
 #include "core/base/clock.h"
 #include "core/log/log.h"
 #include "core/actor/handle.h"
+#include "core/base/must.h"
 
 #define SAY_NS NS_PER_SEC
 /* So many messages are looked at, oldest first, for so many kinds at a time. */
@@ -16,6 +19,7 @@
 
 void overload_set_bound(struct service *s, unsigned max, enum overload_policy policy)
 {
+	must(policy == OVERLOAD_REFUSE || policy == OVERLOAD_WARN);
 	mailbox_set_bound(&s->mailbox, max, policy == OVERLOAD_WARN);
 }
 
@@ -70,6 +74,7 @@ static bool counts(const struct msg *m)
 
 bool overload_admit(struct service *s, struct msg *m)
 {
+	must_slow(mailbox_bound(&s->mailbox) || !(m->flags & MSG_COUNTED));
 	if (!counts(m))
 		return true;
 	switch (mailbox_admit(&s->mailbox, m)) {

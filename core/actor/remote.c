@@ -4,12 +4,15 @@
 
 #include <stdlib.h>
 
+#include "core/base/must.h"
+
 static const struct remote_ops *ops;    /* the cluster's, NULL: there is none */
 /* the single node's own; both are written before the first service */
 static const struct remote_ops *single;
 
 void remote_init(const struct remote_ops *own)
 {
+	must(own && own->send && own->births);
 	single = own;
 }
 
@@ -20,6 +23,7 @@ void remote_set(const struct remote_ops *new_ops)
 
 const struct remote_ops *remote_get(void)
 {
+	must_slow(ops || single);
 	return ops ? ops : single;
 }
 

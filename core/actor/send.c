@@ -11,6 +11,7 @@
 #include "core/actor/names.h"
 #include "core/actor/overload.h"
 #include "core/actor/remote.h"
+#include "core/base/must.h"
 
 static atomic_uint node_handle; /* gets what is sent to index 0 */
 
@@ -22,6 +23,7 @@ void service_fail_request(const struct msg *m, const char *why)
 
 void service_reject(struct msg *m, const char *why)
 {
+	must(why);
 	service_fail_request(m, why);
 	msg_drop(m);
 }
@@ -49,6 +51,7 @@ must_use static inline int push(struct service *s, struct msg *m)
 
 int service_push(struct service *s, struct msg *m)
 {
+	must_slow(s && m);
 	return push(s, m);
 }
 
@@ -98,6 +101,7 @@ int service_send(struct msg *m)
 
 uint32_t service_find(const char *address)
 {
+	must(address);
 	if (address[0] == ':')
 		return (uint32_t)strtoul(address + 1, NULL, 16);
 	if (address[0] == '.')
@@ -107,6 +111,7 @@ uint32_t service_find(const char *address)
 
 int service_send_name(const char *address, struct msg *m)
 {
+	must(address && *address);
 	if (address[0] == ':' || address[0] == '.') {
 		m->dest = service_find(address);
 		if (m->dest == 0) {

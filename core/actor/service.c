@@ -2,8 +2,7 @@
 /* What a service is, and what its own code sets of it: see service.h. */
 #include "core/actor/service.h"
 
-#include <assert.h>
-
+#include "core/base/must.h"
 #include "core/log/log.h"
 
 struct service_hooks service_hooks;
@@ -25,7 +24,7 @@ static void deliver_to_cb(struct service *s, void *ud, struct msg *m)
 {
 	service_cb cb = s->cb;
 
-	assert(cb);
+	must_slow(cb);
 	/* A callee that keeps nothing has nothing to free. Read before: what it keeps it may have
 	 * freed. */
 	bool empty = m->size == 0;
@@ -51,6 +50,7 @@ void service_set_message_callback(struct service *s, void *ud, service_msg_cb cb
 
 void service_set_message_log(struct service *s, struct message_log *log)
 {
+	must(!log || (log->write && log->end));
 	service_msg_cb cb = s->message_log ? s->message_log->next : s->on_message;
 
 	s->message_log = log;

@@ -65,8 +65,8 @@ struct service {
 	uint64_t born_ns;
 	/* launch parameters, for people; until the last unref */
 	char *args;
-	char *command_result;               /* last result of command_run; likewise */
 
+	char *command_result;               /* [owner] of the last command_run; until the last unref */
 	struct msg poison;                  /* wakes the owner for teardown */
 	struct service *free_next;
 	atomic_bool instance_busy;          /* spin: service_signal() against release */

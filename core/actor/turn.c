@@ -6,6 +6,7 @@
 #include "core/actor/overload.h"
 #include "core/actor/send.h"
 #include "core/base/clock.h"
+#include "core/base/must.h"
 
 /* A turn ends after so long; then the others get theirs. While many messages wait it may last
  * longer: as long as senders are faster than their receiver, memory fills and leaves the caches. */
@@ -66,6 +67,7 @@ bool service_run(struct service *s, struct turn *turn, uint64_t *now)
 	uint64_t messages = 0, began_cycles = 0;
 	bool more = true, first = true;
 
+	must_slow(!service_running && *now);
 	service_running = s;
 	/* relaxed, all of the statistics: the owner is the only writer */
 	atomic_store_explicit(&s->turn_began_ns, began, memory_order_relaxed);

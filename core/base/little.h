@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Little-endian numbers in bytes, at any address, on any machine. The put functions give the byte
+ * Little-endian numbers in bytes, at any address, on any machine. The put functions return the byte
  * behind.
  */
 #include <stdint.h>

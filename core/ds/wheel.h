@@ -40,7 +40,7 @@ static inline bool wheel_entry_armed(const struct wheel_entry *e)
 {
 	return e->prev != (struct wheel_entry *)0;
 }
-/* Moves to `now` and gives all entries with tick <= now as a list by ->next, in order of
+/* Moves to `now` and returns all entries with tick <= now as a list by ->next, in order of
  * expiry, none of them armed any more. NULL: none. */
 struct wheel_entry *wheel_advance(struct wheel *w, uint64_t now);
 /* Whether f says so of any entry. Looks at all of them. */

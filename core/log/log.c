@@ -306,7 +306,7 @@ void log_printf(enum log_level level, uint32_t source, const char *fmt, ...)
 
 /* ---- the writer ---- */
 
-/* Tells the held lines whose window is over, or all. Gives the monotonic end of the next window
+/* Tells the held lines whose window is over, or all. Returns the monotonic end of the next window
  * that has some, UINT64_MAX for none. */
 static uint64_t release_repeats_locked(bool all)
 {

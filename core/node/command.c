@@ -16,6 +16,7 @@
 #include "core/node/node.h"
 #include "core/actor/life.h"
 #include "core/actor/send.h"
+#include "core/base/must.h"
 #include "core/sched/timeout.h"
 
 typedef const char *command_fn(struct service *s, const char *parm);
@@ -278,5 +279,6 @@ const char *command_run(struct service *s, const char *command, const char *parm
 	const struct command *c =
 		bsearch(command, commands, array_len(commands), sizeof(commands[0]), compare);
 
+	must(s && command);
 	return c ? c->run(s, parm) : NULL;
 }

@@ -40,6 +40,7 @@ int node_init(const struct node_config *c)
 {
 	int r;
 
+	must(c->harbor <= 255);
 	must_set_last_words(log_last_words);
 	clock_init();
 	N.threads = c->threads;

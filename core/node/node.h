@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The node: start and stop order of everything in core, as two lists (node.c).
+ * The node: the order in which everything in core starts and stops, as two lists (node.c). It
+ * stands above all other rooms, so it is who hands each of them what it needs of those above.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,7 +17,7 @@ struct node_config {
 int node_init(const struct node_config *c);
 /* Workers and overseer. */
 int node_start(void);
-/* Blocks until the last service is gone, or node_stop_waiting. The main thread. */
+/* Blocks until the last service is gone, or somebody called node_wake. The main thread. */
 void node_wait(void);
 /* Makes node_wait return; async-signal-safe. */
 void node_wake(void);

@@ -115,7 +115,7 @@ static void check(uint64_t now)
 	atomic_store_explicit(&M.stuck, stuck, memory_order_relaxed);
 }
 
-/* The next of the two steps of a trim, when the node has been calm for so long; gives how many were
+/* The next of the two steps of a trim, when the node has been calm for so long; returns how many were
  * made. */
 static unsigned trim(unsigned steps, uint64_t calm_ns)
 {

@@ -3,6 +3,7 @@
 #include "core/sched/park.h"
 
 #include "core/base/futex.h"
+#include "core/base/must.h"
 #include "core/sched/poller.h"
 #include "core/sched/queue.h"
 
@@ -188,6 +189,7 @@ void park_wait(struct worker *w)
 {
 	uint64_t began = clock_cycles();
 
+	must_slow(w == worker_self);
 	if (!search(w, began)) {
 		park_fall_asleep(w);
 		park(w, is_wanted);
@@ -215,6 +217,7 @@ void park_step_down(struct worker *w)
 {
 	struct service *s;
 
+	must_slow(w == worker_self);
 	while ((s = queue_take_slot(w)) || (s = queue_take(w)))
 		queue_inject(s);
 	w->surplus_since_ns = 0;

@@ -2,6 +2,7 @@
 /* The poll right: see poll.h. */
 #include "core/sched/poll.h"
 
+#include "core/base/must.h"
 #include "core/sched/park.h"
 #include "core/sched/poller.h"
 #include "core/sched/queue.h"
@@ -71,6 +72,7 @@ void poll_wait(struct worker *w)
 {
 	uint64_t began = clock_cycles(), now;
 
+	must_slow(w == worker_self && atomic_load_explicit(&sched.poll_right, memory_order_relaxed));
 	if (!w->spins || !spin(w, began)) {
 		park_fall_asleep(w);
 		sleep_in_poll();

@@ -3,6 +3,7 @@
 #include "core/sched/poller.h"
 
 #include "core/base/futex.h"
+#include "core/base/must.h"
 #include "core/sched/workers.h"
 
 static void plain_poll(void *ud, uint64_t timeout_ns)
@@ -24,6 +25,7 @@ static const struct poller_ops plain_poller = { plain_poll, plain_interrupt };
 
 void sched_set_poller(const struct poller_ops *ops, void *ud)
 {
+	must(!ops || (ops->poll && ops->interrupt));
 	sched.poller = ops;
 	sched.poller_ud = ud;
 }

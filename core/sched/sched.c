@@ -10,6 +10,7 @@
 #include "core/base/cpus.h"
 #include "core/base/fault.h"
 #include "core/base/futex.h"
+#include "core/base/must.h"
 #include "core/sched/park.h"
 #include "core/sched/poll.h"
 #include "core/sched/poller.h"
@@ -33,6 +34,7 @@ int sched_start(unsigned n)
 {
 	struct sigaction sa = { .sa_handler = worker_on_interrupt, .sa_flags = SA_RESTART };
 
+	must(!sched.n);
 	sched.cpus = cpus_usable();
 	n = n ? n : sched.cpus;
 	if (n > SCHED_WORKERS_MAX)
@@ -73,6 +75,7 @@ bool sched_stop(uint64_t timeout_ns)
 	bool all = true;
 	struct timespec until;
 
+	must(!worker_self);
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += (time_t)(timeout_ns > 3600 * NS_PER_SEC ? 3600 : timeout_ns / NS_PER_SEC +
 				 1);
@@ -103,6 +106,7 @@ void sched_view(unsigned worker, struct worker_view *ret_view)
 {
 	struct worker *w = &sched.workers[worker];
 
+	must(worker < sched.n);
 	*ret_view = (struct worker_view){
 		.progress = atomic_load_explicit(&w->turn.progress, memory_order_relaxed),
 		.turn_began_ns = atomic_load_explicit(&w->turn.began_ns, memory_order_relaxed),

@@ -4,6 +4,7 @@
 
 #include "core/actor/send.h"
 #include "core/base/clock.h"
+#include "core/base/must.h"
 #include "core/sched/timer.h"
 
 struct timeout {
@@ -50,6 +51,7 @@ struct msg *service_timeout(struct service *s, int32_t session, uint32_t tag, ui
 	struct msg *m = msg_create(sizeof(struct timeout));
 	struct timeout *t = msg_payload(m);
 
+	must(session > 0);
 	m->size = 0;
 	m->dest = service_handle(s);
 	m->session = session;
@@ -65,6 +67,7 @@ struct msg *service_timeout(struct service *s, int32_t session, uint32_t tag, ui
 
 bool service_timeout_cancel(struct msg *timeout)
 {
+	must(timeout->flags & MSG_TIMEOUT);
 	if (!timer_disarm(msg_payload(timeout)))
 		return false;
 	msg_destroy(timeout);

@@ -18,6 +18,7 @@
 #include "core/base/base.h"
 #include "core/base/clock.h"
 #include "core/base/lock.h"
+#include "core/base/must.h"
 
 #define DENSE 4u
 
@@ -71,6 +72,7 @@ void timer_arm(struct timer *t, uint64_t deadline_ns)
 	uint64_t tick = deadline_ns / TIMER_TICK_NS + (deadline_ns % TIMER_TICK_NS != 0);
 	bool earlier;
 
+	must_slow(t->fire);
 	/* "Never" stays a number of ticks whose nanoseconds fit 64 bits. */
 	if (tick > UINT64_MAX / TIMER_TICK_NS)
 		tick = UINT64_MAX / TIMER_TICK_NS;
@@ -143,6 +145,7 @@ bool timer_any(bool (*f)(const struct timer *t, void *ud), void *ud)
 	struct any any = { f, ud };
 	bool yes;
 
+	must(f);
 	lock_take(&T.lock);
 	yes = wheel_any(&T.wheel, any_entry, &any);
 	lock_release(&T.lock);

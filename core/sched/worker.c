@@ -11,6 +11,7 @@
 #include "core/sched/poll.h"
 #include "core/sched/queue.h"
 #include "core/actor/turn.h"
+#include "core/base/must.h"
 
 /* After so many turns from the slot in a row the ring gets one. */
 #define SLOT_TURNS 16u
@@ -49,6 +50,7 @@ bool sched_at_turn_end(struct turn_hook *h)
 {
 	struct worker *w = worker_self;
 
+	must_slow(h->run);
 	if (!w)
 		return false;
 	h->next = w->hooks;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* LOGON and LOGOFF: the log of a service's messages (lua-core.md 2.5, 7.4). */
+/* LOGON and LOGOFF: the log of a service's messages. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
