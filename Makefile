@@ -77,6 +77,8 @@ endef
 $(eval $(call LIBRARY,md5/core,lua/modules/md5,libcrypto))
 $(eval $(call LIBRARY,skynet/crypt,lua/modules/crypt,libcrypto))
 $(eval $(call LIBRARY,client/crypt,lua/modules/crypt,libcrypto))
+$(eval $(call LIBRARY,ltls/c,lua/modules/ltls,libssl libcrypto))
+$(eval $(call LIBRARY,ltls/init/c,lua/modules/ltls,libssl libcrypto))
 $(B)/pic/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL) $(CFLAGS) $(PCFLAGS) -fPIC -c -o $@ $<

@@ -151,41 +151,41 @@ function crypt.dhexchange(secret) end
 ---@return string shared 8 bytes that both sides know then
 function crypt.dhsecret(public, secret) end
 
----Ours: the digest of FIPS 180-4.
+---The digest of FIPS 180-4.
 ---
----* Since 0.1.0.
+---* Since 0.1.0, not in skynet.
 ---@param text string
 ---@return string digest 32 bytes
 function crypt.sha256(text) end
 
----Ours: the digest of FIPS 180-4.
+---The digest of FIPS 180-4.
 ---
----* Since 0.1.0.
+---* Since 0.1.0, not in skynet.
 ---@param text string
 ---@return string digest 64 bytes
 function crypt.sha512(text) end
 
----Ours: the keyed digest of RFC 2104 with SHA-256.
+---The keyed digest of RFC 2104 with SHA-256.
 ---
----* Since 0.1.0.
+---* Since 0.1.0, not in skynet.
 ---@param key string
 ---@param text string
 ---@return string digest 32 bytes
 function crypt.hmac_sha256(key, text) end
 
----Ours: the keyed digest of RFC 2104 with SHA-512.
+---The keyed digest of RFC 2104 with SHA-512.
 ---
----* Since 0.1.0.
+---* Since 0.1.0, not in skynet.
 ---@param key string
 ---@param text string
 ---@return string digest 64 bytes
 function crypt.hmac_sha512(key, text) end
 
----Ours: a key out of a password (RFC 8018). It occupies its worker: 10,000 rounds take some
+---A key out of a password (RFC 8018). It occupies its worker: 10,000 rounds take some
 ---milliseconds.
 ---
 ---* Raises `rounds times blocks must be 1 to 10000000`
----* Since 0.1.0.
+---* Since 0.1.0, not in skynet.
 ---@param digest string `sha1`, `sha256` or `sha512`
 ---@param password string
 ---@param salt string
@@ -194,11 +194,11 @@ function crypt.hmac_sha512(key, text) end
 ---@return string key
 function crypt.pbkdf2(digest, password, salt, rounds, size) end
 
----Ours: AES-256-GCM (NIST SP 800-38D), what new programs want in place of DES.
+---AES-256-GCM (NIST SP 800-38D), what new programs want in place of DES.
 ---
 ---* Raises `a key has 32 bytes`
 ---* Raises `a nonce has 12 bytes`
----* Since 0.1.0.
+---* Since 0.1.0, not in skynet.
 ---@param key string 32 bytes
 ---@param nonce string 12 bytes; never the same twice with one key
 ---@param text string
@@ -206,11 +206,11 @@ function crypt.pbkdf2(digest, password, salt, rounds, size) end
 ---@return string sealed the text encrypted, then a tag of 16 bytes
 function crypt.aes_gcm_encrypt(key, nonce, text, head) end
 
----Ours: decrypts, and finds out whether anybody has changed a bit.
+---Decrypts, and finds out whether anybody has changed a bit.
 ---
 ---* Raises `a key has 32 bytes`
 ---* Raises `a nonce has 12 bytes`
----* Since 0.1.0.
+---* Since 0.1.0, not in skynet.
 ---@param key string 32 bytes
 ---@param nonce string 12 bytes
 ---@param sealed string what `crypt.aes_gcm_encrypt` returned
@@ -218,27 +218,27 @@ function crypt.aes_gcm_encrypt(key, nonce, text, head) end
 ---@return string? text nil when anything of it is not what it was
 function crypt.aes_gcm_decrypt(key, nonce, sealed, head) end
 
----Ours: encrypts for the owner of an RSA key (RFC 8017, OAEP with SHA-1).
+---Encrypts for the owner of an RSA key (RFC 8017, OAEP with SHA-1).
 ---
 ---* Raises `no public key in PEM: REASON`
 ---* Raises `cannot encrypt with this key: REASON`
----* Since 0.1.0.
+---* Since 0.1.0, not in skynet.
 ---@param pem string a public key, as `-----BEGIN PUBLIC KEY-----`
 ---@param text string short: 214 bytes for a key of 2,048 bits
 ---@return string cipher
 function crypt.rsa_oaep_encrypt(pem, text) end
 
----Ours: bytes that nobody can guess.
+---Bytes that nobody can guess.
 ---
 ---* Raises `0 to 65536 bytes`
----* Since 0.1.0.
+---* Since 0.1.0, not in skynet.
 ---@param n integer 0 to 65,536
 ---@return string bytes
 function crypt.randombytes(n) end
 
----Ours: compares in a time that tells nothing but the sizes, as one wants it for digests and tokens.
+---Compares in a time that tells nothing but the sizes, as one wants it for digests and tokens.
 ---
----* Since 0.1.0.
+---* Since 0.1.0, not in skynet.
 ---@param a string
 ---@param b string
 ---@return boolean equal
