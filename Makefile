@@ -185,7 +185,7 @@ tests-bin: all $(UNIT) $(FUZZ) $(CMODS) $(B)/vm/interpreters
 unit-bin: $(UNIT)
 
 # ---- set-up ----
-DEPS       := gcc make pkg-config python3 liblua5.4-dev lua5.4 libjemalloc-dev libyaml-dev libsystemd-dev \
+DEPS       := gcc curl make pkg-config python3 liblua5.4-dev lua5.4 libjemalloc-dev libyaml-dev libsystemd-dev \
               libsqlite3-dev libgcrypt20-dev libssl-dev libcmocka-dev iproute2 dpkg-dev patch xz-utils groff-base
 BENCH_DEPS := erlang-base erlang-dev linux-perf valgrind
 FUZZ_DEPS  := clang libclang-rt-14-dev

@@ -21,6 +21,7 @@
 #include "lua/modules/debug/debugchannel.h"
 #include "lua/modules/debug/memory.h"
 #include "lua/modules/debug/remotedebug.h"
+#include "lua/modules/http/http_core.h"
 #include "lua/modules/share/datasheet.h"
 #include "lua/modules/share/sharedata.h"
 #include "lua/modules/share/sharetable.h"
@@ -98,6 +99,7 @@ static const struct {
 	{ "skynet.netpack", luaopen_skynet_netpack },
 	{ "skynet.cluster.core", luaopen_skynet_cluster_core },
 	{ "sproto.core", luaopen_sproto_core },
+	{ "http.core", luaopen_http_core },
 };
 
 void modules_each(void (*f)(const char *name, void *ud), void *ud)

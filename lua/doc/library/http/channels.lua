@@ -1,0 +1,45 @@
+---@meta http.channels
+-- Made by lua/doc/generate.py out of lua/doc/ref/http-channels.ref: edit it there.
+
+---What is known of a function that reads a socket: for those who make such functions themselves, as for
+---TLS, and want keep-alive and time-outs.
+---@class http.channels
+local channels = {}
+
+---The function reads from this socket.
+---
+---* Since 0.1.0, not in skynet.
+---@param read function
+---@param fd integer
+function channels.note(read, fd) end
+
+---Bytes that were read behind a message.
+---
+---* Since 0.1.0, not in skynet.
+---@param read function
+---@param bytes string
+function channels.unread(read, bytes) end
+
+---Takes them back.
+---
+---* Since 0.1.0, not in skynet.
+---@param read function
+---@return string|nil bytes what was unread, once
+function channels.rest(read) end
+
+---Writes to the socket of the function, if it was noted without a cipher.
+---
+---* Since 0.1.0, not in skynet.
+---@param read function
+---@param bytes string
+function channels.write(read, bytes) end
+
+---Ends the socket of the function unless `guard:done()` is called within that time.
+---
+---* Since 0.1.0, not in skynet.
+---@param read function
+---@param ti integer|false|nil centiseconds
+---@return table guard `guard:allow(bytes)` allows the time that so many bytes take at 1,000 a second, `guard:done()` ends it
+function channels.guard(read, ti) end
+
+return channels

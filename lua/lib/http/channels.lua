@@ -1,0 +1,80 @@
+-- SPDX-License-Identifier: MIT
+--
+-- What is known of a read function besides reading: its socket, and bytes behind a message that were
+-- read with it. So a program that calls httpd.read_request again with the same function gets the next
+-- request of the connection.
+local skynet = require "skynet"
+local socket = require "skynet.socket"
+
+local channels = {}
+
+local sockets = setmetatable({}, { __mode = "k" })
+local rests = setmetatable({}, { __mode = "k" })
+
+-- The function reads from that socket.
+function channels.note(read, fd)
+	sockets[read] = fd
+end
+
+function channels.unread(read, bytes)
+	if bytes ~= "" then
+		rests[read] = bytes
+	end
+end
+
+-- What was unread, or nil.
+function channels.rest(read)
+	local bytes = rests[read]
+	if bytes then
+		rests[read] = nil
+	end
+	return bytes
+end
+
+-- Writes to the socket of a read function, if it is known.
+function channels.write(read, bytes)
+	local fd = sockets[read]
+	if fd then
+		socket.write(fd, bytes)
+	end
+end
+
+-- ---- time ----
+
+local guard = {}
+guard.__index = guard
+
+local function arm(self, ti)
+	self.timer = skynet.timer(ti, function()
+		local left = self.deadline - skynet.now()
+		if left > 0 then
+			arm(self, left)
+		else
+			socket.shutdown(self.fd)
+		end
+	end)
+end
+
+-- The peer may have more time: for so many bytes at 1,000 a second.
+function guard:allow(bytes)
+	self.deadline = self.deadline + bytes // 10
+end
+
+function guard:done()
+	self.timer:cancel()
+end
+
+local free = { allow = function() end, done = function() end }
+
+-- The socket of this function ends unless :done() is called within that time. An unknown one does not.
+function channels.guard(read, ti)
+	local fd = sockets[read]
+	if not (fd and ti) then
+		return free
+	end
+	local self = setmetatable({ fd = fd, deadline = skynet.now() + ti }, guard)
+	arm(self, ti)
+	return self
+end
+
+return channels

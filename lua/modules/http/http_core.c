@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http.core: the parsers of message.h and frame.h for Lua. Nothing here waits or knows a socket.
+ * A header is a table: names in lower case to a value, or to an array of the values of a name that
+ * came more than once.
+ */
+#include "lua/modules/http/http_core.h"
+
+#include <gcrypt.h>
+#include <lauxlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "core/base/base.h"
+#include "lua/modules/http/frame.h"
+#include "lua/modules/http/message.h"
+
+#define CHUNKS_NAME "http.core.chunks"
+#define FRAMES_NAME "http.core.frames"
+#define FIELDS_MAX 256 /* fields of one header */
+#define KEY_SIZE 16    /* bytes of a Sec-WebSocket-Key, before base64 */
+#define SHA1_SIZE 20
+
+static struct http_span span_at(lua_State *L, int arg)
+{
+	struct http_span s;
+
+	s.at = luaL_checklstring(L, arg, &s.size);
+	return s;
+}
+
+static void push_span(lua_State *L, struct http_span s)
+{
+	lua_pushlstring(L, s.at, s.size);
+}
+
+/* ---- headers ---- */
+
+static void push_lower(lua_State *L, struct http_span name)
+{
+	luaL_Buffer text;
+	char *to = luaL_buffinitsize(L, &text, name.size);
+
+	for (size_t i = 0; i < name.size; i++) {
+		char c = name.at[i];
+
+		to[i] = c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
+	}
+	luaL_pushresultsize(&text, name.size);
+}
+
+/* Adds the value on the top to what the header holds under the name below it; pops both. */
+static void add_field(lua_State *L, int header)
+{
+	lua_pushvalue(L, -2);
+	switch (lua_rawget(L, header)) { /* name value old */
+	case LUA_TNIL:
+		lua_pop(L, 1);
+		lua_rawset(L, header);
+		return;
+	case LUA_TTABLE:
+		lua_insert(L, -2);
+		lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+		lua_pop(L, 2);
+		return;
+	default:
+		lua_createtable(L, 2, 0); /* name value old array */
+		lua_insert(L, -2);
+		lua_rawseti(L, -2, 1);
+		lua_insert(L, -2);
+		lua_rawseti(L, -2, 2);
+		lua_rawset(L, header);
+	}
+}
+
+/* The value on the top goes on with a line that begins with a TAB. */
+static void append_fold(lua_State *L, struct http_span more)
+{
+	lua_pushliteral(L, " ");
+	push_span(L, more);
+	lua_concat(L, 3);
+}
+
+/* Reads fields into the header at that index. false: one of them is none. */
+static bool read_fields(lua_State *L, struct http_span rest, int header)
+{
+	struct http_span line, more;
+	struct http_field field;
+	int count = 0, top = lua_gettop(L);
+
+	while (http_next_line(&rest, &line)) {
+		if (count && http_fold(line, &more)) {
+			append_fold(L, more);
+			continue;
+		}
+		if (count)
+			add_field(L, header);
+		if (!http_field(line, &field) || ++count > FIELDS_MAX) {
+			lua_settop(L, top);
+			return false;
+		}
+		push_lower(L, field.name);
+		push_span(L, field.value);
+	}
+	if (count)
+		add_field(L, header);
+	return true;
+}
+
+/* request(head, header) -> method, target, version (11 is 1.1), whether the fields are right; or
+ * nil: the first line is no request */
+static int l_request(lua_State *L)
+{
+	struct http_span rest = span_at(L, 1), line;
+	struct http_request_line r;
+	bool right;
+
+	luaL_checktype(L, 2, LUA_TTABLE);
+	if (!http_next_line(&rest, &line) || !http_request_line(line, &r))
+		return 0;
+	right = read_fields(L, rest, 2);
+	push_span(L, r.method);
+	push_span(L, r.target);
+	lua_pushinteger(L, r.version);
+	lua_pushboolean(L, right);
+	return 4;
+}
+
+/* response(head, header) -> code, reason, version, whether the fields are right; or nil: the first
+ * line is no status */
+static int l_response(lua_State *L)
+{
+	struct http_span rest = span_at(L, 1), line;
+	struct http_status_line s;
+	bool right;
+
+	luaL_checktype(L, 2, LUA_TTABLE);
+	if (!http_next_line(&rest, &line) || !http_status_line(line, &s))
+		return 0;
+	right = read_fields(L, rest, 2);
+	lua_pushinteger(L, s.code);
+	push_span(L, s.reason);
+	lua_pushinteger(L, s.version);
+	lua_pushboolean(L, right);
+	return 4;
+}
+
+/* fields(text, header) -> whether they are right */
+static int l_fields(lua_State *L)
+{
+	struct http_span rest = span_at(L, 1);
+
+	luaL_checktype(L, 2, LUA_TTABLE);
+	lua_pushboolean(L, read_fields(L, rest, 2));
+	return 1;
+}
+
+/* is_field(name, value): whether they can be written as a field without becoming something else */
+static int l_is_field(lua_State *L)
+{
+	struct http_span name = span_at(L, 1), value = span_at(L, 2);
+	struct http_field f;
+	bool right = true;
+
+	for (size_t i = 0; i < value.size && right; i++)
+		right = value.at[i] != '\r' && value.at[i] != '\n' && value.at[i] != 0;
+	lua_pushfstring(L, "%s:", name.at);
+	right = right && strlen(name.at) == name.size &&
+	        http_field((struct http_span){ lua_tostring(L, -1), name.size + 1 }, &f);
+	lua_pushboolean(L, right && f.name.size == name.size);
+	return 1;
+}
+
+/* ---- chunks ---- */
+
+/* chunks() -> decoder */
+static int l_chunks(lua_State *L)
+{
+	memset(lua_newuserdatauv(L, sizeof(struct http_chunks), 0), 0, sizeof(struct http_chunks));
+	luaL_setmetatable(L, CHUNKS_NAME);
+	return 1;
+}
+
+/* decoder:feed(bytes) -> data; and "end" and the rest behind the last chunk; or "bad" */
+static int l_chunks_feed(lua_State *L)
+{
+	struct http_chunks *c = luaL_checkudata(L, 1, CHUNKS_NAME);
+	struct http_span in = span_at(L, 2), data;
+	enum http_chunks_event event;
+	luaL_Buffer text;
+
+	luaL_buffinit(L, &text);
+	while ((event = http_chunks_next(c, &in, &data)) == HTTP_CHUNKS_DATA)
+		luaL_addlstring(&text, data.at, data.size);
+	luaL_pushresult(&text);
+	if (event == HTTP_CHUNKS_MORE)
+		return 1;
+	lua_pushstring(L, event == HTTP_CHUNKS_END ? "end" : "bad");
+	push_span(L, in);
+	return 3;
+}
+
+/* ---- frames ---- */
+
+/* frames(limit, masked, lax) -> reader */
+static int l_frames(lua_State *L)
+{
+	lua_Integer limit = luaL_checkinteger(L, 1);
+	struct frame_reader *r = lua_newuserdatauv(L, sizeof(*r), 0);
+
+	luaL_argcheck(L, limit > 0, 1, "the limit must be positive");
+	*r = (struct frame_reader){ .limit = (size_t)limit, .masked = lua_toboolean(L, 2),
+		                    .lax = lua_toboolean(L, 3) };
+	luaL_setmetatable(L, FRAMES_NAME);
+	return 1;
+}
+
+static int l_frames_gc(lua_State *L)
+{
+	frame_reader_clear(luaL_checkudata(L, 1, FRAMES_NAME));
+	return 0;
+}
+
+/* reader:next([bytes]) -> code, data; nil: it needs more; false, why, status: the peer is wrong */
+static int l_frames_next(lua_State *L)
+{
+	struct frame_reader *r = luaL_checkudata(L, 1, FRAMES_NAME);
+	struct frame_data d;
+
+	if (!lua_isnoneornil(L, 2)) {
+		struct http_span in = span_at(L, 2);
+
+		frame_reader_feed(r, in.at, in.size);
+	}
+	switch (frame_reader_next(r, &d)) {
+	case FRAME_EVENT_FRAME:
+		lua_pushinteger(L, d.code);
+		lua_pushlstring(L, d.size ? (const char *)d.at : "", d.size);
+		return 2;
+	case FRAME_EVENT_MORE:
+		return 0;
+	default:
+		lua_pushboolean(L, false);
+		lua_pushstring(L, r->why);
+		lua_pushinteger(L, r->status);
+		return 3;
+	}
+}
+
+/* Bytes that nobody can guess; a call of the system a hundred frames. */
+static void random_key(uint8_t key[4])
+{
+	static _Thread_local uint8_t pool[512];
+	static _Thread_local size_t left;
+
+	if (left < 4) {
+		if (getrandom(pool, 256, 0) != 256)
+			gcry_create_nonce(pool, 256);
+		left = 256;
+	}
+	left -= 4;
+	memcpy(key, pool + left, 4);
+}
+
+/* frame(code, data [, mask]) -> bytes. mask: false or nil for none, an integer, or true for one of
+ * our own */
+static int l_frame(lua_State *L)
+{
+	lua_Integer code = luaL_checkinteger(L, 1);
+	struct http_span data = span_at(L, 2);
+	bool masked = lua_toboolean(L, 3);
+	uint8_t head[FRAME_HEAD_MAX], key[4] = { 0 };
+	size_t size;
+	luaL_Buffer text;
+	char *to;
+
+	if (masked && lua_type(L, 3) == LUA_TNUMBER) {
+		uint32_t v = (uint32_t)luaL_checkinteger(L, 3);
+
+		for (int i = 0; i < 4; i++)
+			key[i] = (uint8_t)(v >> (24 - 8 * i));
+	} else if (masked) {
+		random_key(key);
+	}
+	size = frame_write_head(head, (enum frame_code)code, data.size, masked ? key : NULL);
+	to = luaL_buffinitsize(L, &text, size + data.size);
+	memcpy(to, head, size);
+	if (masked)
+		frame_mask((uint8_t *)to + size, (const uint8_t *)data.at, data.size, key);
+	else
+		memcpy(to + size, data.at, data.size);
+	luaL_pushresultsize(&text, size + data.size);
+	return 1;
+}
+
+/* ---- the handshake of WebSocket ---- */
+
+static const char base64_marks[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+static void push_base64(lua_State *L, const uint8_t *p, size_t n)
+{
+	luaL_Buffer text;
+
+	luaL_buffinit(L, &text);
+	for (size_t i = 0; i < n; i += 3) {
+		size_t have = n - i;
+		unsigned v = (unsigned)p[i] << 16 | (have > 1 ? (unsigned)p[i + 1] << 8 : 0) |
+		             (have > 2 ? p[i + 2] : 0);
+
+		luaL_addchar(&text, base64_marks[v >> 18]);
+		luaL_addchar(&text, base64_marks[v >> 12 & 63]);
+		luaL_addchar(&text, have > 1 ? base64_marks[v >> 6 & 63] : '=');
+		luaL_addchar(&text, have > 2 ? base64_marks[v & 63] : '=');
+	}
+	luaL_pushresult(&text);
+}
+
+/* key() -> a fresh Sec-WebSocket-Key */
+static int l_key(lua_State *L)
+{
+	uint8_t key[KEY_SIZE];
+
+	gcry_create_nonce(key, sizeof(key));
+	push_base64(L, key, sizeof(key));
+	return 1;
+}
+
+/* is_key(text): whether it is the base64 of 16 bytes */
+static int l_is_key(lua_State *L)
+{
+	struct http_span s = span_at(L, 1);
+	bool right = s.size == 24 && s.at[22] == '=' && s.at[23] == '=';
+
+	for (size_t i = 0; i < 22 && right; i++)
+		right = s.at[i] && strchr(base64_marks, s.at[i]);
+	lua_pushboolean(L, right);
+	return 1;
+}
+
+/* accept(key) -> the Sec-WebSocket-Accept that answers it */
+static int l_accept(lua_State *L)
+{
+	uint8_t sum[SHA1_SIZE];
+	size_t n;
+	const char *text;
+
+	luaL_checkstring(L, 1);
+	lua_settop(L, 1);
+	lua_pushliteral(L, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+	lua_concat(L, 2);
+	text = lua_tolstring(L, -1, &n);
+	gcry_md_hash_buffer(GCRY_MD_SHA1, sum, text, n);
+	push_base64(L, sum, sizeof(sum));
+	return 1;
+}
+
+static void class(lua_State *L, const char *name, const luaL_Reg *methods)
+{
+	if (luaL_newmetatable(L, name)) {
+		lua_pushvalue(L, -1);
+		lua_setfield(L, -2, "__index");
+		luaL_setfuncs(L, methods, 0);
+	}
+	lua_pop(L, 1);
+}
+
+int luaopen_http_core(lua_State *L)
+{
+	static const luaL_Reg f[] = {
+		{ "request", l_request },   { "response", l_response }, { "fields", l_fields },
+		{ "is_field", l_is_field }, { "chunks", l_chunks },     { "frames", l_frames },
+		{ "frame", l_frame },       { "key", l_key },           { "is_key", l_is_key },
+		{ "accept", l_accept },     { NULL, NULL },
+	};
+	static const luaL_Reg chunks[] = { { "feed", l_chunks_feed }, { NULL, NULL } };
+	static const luaL_Reg frames[] = { { "next", l_frames_next },
+		                           { "__gc", l_frames_gc },
+		                           { NULL, NULL } };
+
+	class(L, CHUNKS_NAME, chunks);
+	class(L, FRAMES_NAME, frames);
+	luaL_newlib(L, f);
+	return 1;
+}

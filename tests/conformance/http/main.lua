@@ -1,0 +1,78 @@
+-- SPDX-License-Identifier: MIT
+-- A web server by hand, as games write one: an agent for each connection that reads requests until it ends.
+local skynet = require "skynet"
+local socket = require "skynet.socket"
+local httpd = require "http.httpd"
+local httpc = require "http.httpc"
+local sockethelper = require "http.sockethelper"
+local urllib = require "http.url"
+
+local pages = {}
+
+function pages.echo(_, body)
+	return 200, body
+end
+
+function pages.chunks(query)
+	local left = tonumber(query.n)
+	return 200, function()
+		left = left - 1
+		return left >= 0 and ("chunk %d\n"):format(left) or nil
+	end
+end
+
+function pages.large(query)
+	return 200, ("x"):rep(tonumber(query.n))
+end
+
+-- Asks another server, as the query says.
+function pages.fetch(query)
+	local header = {}
+	local ok, status, body = pcall(httpc.request, query.method or "GET", query.host, query.url, header, { ["user-agent"] = "game" }, query.content)
+	if not ok then
+		return 502, tostring(status)
+	end
+	return 200, ("%d %s %s"):format(status, header["content-type"] or "", body)
+end
+
+function pages.memory()
+	collectgarbage()
+	return 200, tostring(collectgarbage "count")
+end
+
+local function serve(id)
+	socket.start(id)
+	local read, write = sockethelper.readfunc(id), sockethelper.writefunc(id)
+	while true do
+		local code, url, method, header, body = httpd.read_request(read, 1 << 20)
+		if not code then
+			break
+		end
+		local answer
+		if code == 200 then
+			local path, query = urllib.parse(url)
+			local page = pages[path:sub(2)]
+			if page then
+				code, answer = page(urllib.parse_query(query), body)
+			else
+				code, answer = 404, method .. " " .. path
+			end
+		else
+			header = { connection = "close" }
+		end
+		if not httpd.write_response(write, code, answer or "") or header.connection == "close" then
+			break
+		end
+	end
+	socket.close(id)
+end
+
+skynet.start(function()
+	httpc.timeout = 500
+	httpd.timeout = 200
+	local listener, _, port = socket.listen("127.0.0.1", 0)
+	socket.start(listener, function(id)
+		serve(id)
+	end)
+	skynet.error(("web server on port %d"):format(port))
+end)
