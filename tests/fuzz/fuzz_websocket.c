@@ -10,7 +10,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 #define LIMIT 300u
-#define LOG_MAX (1u << 20)
+#define LOG_MAX (1u << 14)
 
 static void check(int ok)
 {

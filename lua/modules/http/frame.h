@@ -49,7 +49,7 @@ struct frame_reader {
 	size_t limit;
 	uint8_t open;            /* code of that message, or 0 */
 	bool masked;             /* frames must be masked; otherwise they must not, */
-	bool lax;                /* or both are fine */
+	bool lax;                /* or both are fine, and texts need not be UTF-8 */
 	uint16_t status;         /* to close with, once it is wrong */
 	const char *why;
 };

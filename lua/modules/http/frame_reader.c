@@ -78,7 +78,7 @@ static enum frame_event close_frame(struct frame_reader *r, struct frame_data *r
 /* A message is whole. */
 static enum frame_event message(struct frame_reader *r, struct frame_data *ret)
 {
-	if (ret->code == FRAME_TEXT && !frame_is_utf8(ret->at, ret->size))
+	if (ret->code == FRAME_TEXT && !r->lax && !frame_is_utf8(ret->at, ret->size))
 		return wrong(r, STATUS_TEXT, "a text is not UTF-8");
 	return FRAME_EVENT_FRAME;
 }

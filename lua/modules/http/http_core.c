@@ -221,6 +221,16 @@ static int l_frames_gc(lua_State *L)
 	return 0;
 }
 
+/* reader:feed(bytes) */
+static int l_frames_feed(lua_State *L)
+{
+	struct frame_reader *r = luaL_checkudata(L, 1, FRAMES_NAME);
+	struct http_span in = span_at(L, 2);
+
+	frame_reader_feed(r, in.at, in.size);
+	return 0;
+}
+
 /* reader:next([bytes]) -> code, data; nil: it needs more; false, why, status: the peer is wrong */
 static int l_frames_next(lua_State *L)
 {
@@ -374,7 +384,8 @@ int luaopen_http_core(lua_State *L)
 		{ "accept", l_accept },     { NULL, NULL },
 	};
 	static const luaL_Reg chunks[] = { { "feed", l_chunks_feed }, { NULL, NULL } };
-	static const luaL_Reg frames[] = { { "next", l_frames_next },
+	static const luaL_Reg frames[] = { { "feed", l_frames_feed },
+		                           { "next", l_frames_next },
 		                           { "__gc", l_frames_gc },
 		                           { NULL, NULL } };
 

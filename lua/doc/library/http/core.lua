@@ -54,8 +54,8 @@ function core.chunks() end
 ---* Since 0.1.0, not in skynet.
 ---@param limit integer bytes of a message
 ---@param masked? boolean frames must be masked; otherwise they must not
----@param lax? boolean both are fine
----@return userdata reader `reader:next([bytes])` returns the code and the data of a message or a control frame; nothing if it needs more bytes; or false, why and the status to close with
+---@param lax? boolean both are fine, and texts need not be UTF-8
+---@return userdata reader `reader:feed(bytes)`; `reader:next([bytes])` returns the code and the data of a message or a control frame; nothing if it needs more bytes; or false, why and the status to close with
 function core.frames(limit, masked, lax) end
 
 ---A WebSocket frame.
