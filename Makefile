@@ -60,7 +60,7 @@ objs     = $(patsubst %.c,$(B)/%.o,$(call sources,$(1)))
 MAINS   := daemon/node/main.c daemon/ctl/main.c
 LAYERS  := core net conf harbor lua
 
-.PHONY: all deps check check-asan check-tsan check-quick check-faults soak churn chaos chaos-deps mutants demo doc bench bench-deps install uninstall clean \
+.PHONY: all deps check check-asan check-tsan check-quick check-faults soak churn chaos chaos-deps mutants format demo doc bench bench-deps install uninstall clean \
         distclean layers unit fuzz-replay fuzz compile_commands tests-bin unit-bin libraries
 all: $(B)/harbord $(B)/harborctl libraries
 
@@ -186,7 +186,7 @@ unit-bin: $(UNIT)
 
 # ---- set-up ----
 DEPS       := gcc curl make pkg-config python3 liblua5.4-dev lua5.4 libjemalloc-dev libyaml-dev libsystemd-dev \
-              libsqlite3-dev libgcrypt20-dev libssl-dev libcmocka-dev iproute2 dpkg-dev patch xz-utils groff-base
+              libsqlite3-dev libgcrypt20-dev libssl-dev libcmocka-dev iproute2 dpkg-dev patch xz-utils groff-base clang-format
 BENCH_DEPS := erlang-base erlang-dev linux-perf valgrind
 FUZZ_DEPS  := clang libclang-rt-14-dev
 deps:
@@ -245,6 +245,10 @@ chaos: chaos-deps
 mutants: deps
 	@nice -n 10 /usr/bin/python3 tests/mutants/mutants.py --cc '$(CC)' $(if $(SEED),--seed $(SEED)) $(if $(N),--count $(N)) \
 	    $(if $(ONLY),--only $(ONLY)) $(if $(AGAIN),--again $(AGAIN))
+
+# Lays the C files out as .clang-format says.
+format:
+	@/usr/bin/python3 tests/style.py --write
 
 demo: deps
 	@$(MAKE) --no-print-directory $(JOBS) all

@@ -86,11 +86,12 @@ static void check_addresses(struct draft *d)
 
 		if (is_loopback(a->text))
 			continue;
-		draft_error(d, a->at,
-			    "%s.%s: %s is not a loopback address and links are not encrypted; "
-			    "say cluster.insecure: true (it is false, %s) if the network is trusted",
-			    a->key->section, a->key->name, a->text,
-			    whereabouts(d, "cluster", "insecure", where));
+		draft_error(
+			d, a->at,
+			"%s.%s: %s is not a loopback address and links are not encrypted; "
+			"say cluster.insecure: true (it is false, %s) if the network is trusted",
+			a->key->section, a->key->name, a->text,
+			whereabouts(d, "cluster", "insecure", where));
 	}
 }
 

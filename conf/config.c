@@ -86,12 +86,28 @@ struct config *config_destroy(struct config *c)
 	if (!c)
 		return NULL;
 	char *const strings[] = {
-		c->file,           c->pid_file,           c->node.name,        c->cluster.name,
-		c->cluster.listen, c->cluster.advertise,  c->cluster.key_file, c->master.listen,
-		c->master.registry, c->master.state_dir,  c->lua.start,        c->lua.bootstrap,
-		c->lua.preload,    c->lua.args,           c->lua.on_start_error,
-		c->lua.mailbox_policy, c->net.write_policy, c->log.level,      c->log.sink,
-		c->log.file,       c->log.format,         c->admin.listen,
+		c->file,
+		c->pid_file,
+		c->node.name,
+		c->cluster.name,
+		c->cluster.listen,
+		c->cluster.advertise,
+		c->cluster.key_file,
+		c->master.listen,
+		c->master.registry,
+		c->master.state_dir,
+		c->lua.start,
+		c->lua.bootstrap,
+		c->lua.preload,
+		c->lua.args,
+		c->lua.on_start_error,
+		c->lua.mailbox_policy,
+		c->net.write_policy,
+		c->log.level,
+		c->log.sink,
+		c->log.file,
+		c->log.format,
+		c->admin.listen,
 	};
 
 	for (size_t i = 0; i < array_len(strings); i++)

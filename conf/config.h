@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 struct config_list {
-	char **items;   /* NULL-terminated */
+	char **items; /* NULL-terminated */
 	size_t count;
 };
 
@@ -23,14 +23,14 @@ struct config_pair {
 
 struct config {
 	char *file;
-	bool skynet;                     /* it was a skynet-style file */
-	struct config_list warnings;     /* what is legal and dangerous; one sentence each */
-	char *pid_file;                  /* its `daemon`: go to the background; NULL: do not */
+	bool skynet;		     /* it was a skynet-style file */
+	struct config_list warnings; /* what is legal and dangerous; one sentence each */
+	char *pid_file;		     /* its `daemon`: go to the background; NULL: do not */
 	struct {
-		char *name;              /* never NULL: see conf/nodename.h */
+		char *name; /* never NULL: see conf/nodename.h */
 		bool harbor_auto;
-		unsigned harbor;         /* 0 = single node */
-		unsigned threads;        /* 0 = auto */
+		unsigned harbor;  /* 0 = single node */
+		unsigned threads; /* 0 = auto */
 	} node;
 	struct {
 		bool present;
@@ -40,7 +40,7 @@ struct config {
 		struct config_list master;
 		char *key_file;
 		bool insecure;
-		bool wait_for_join;      /* READY only when joined; default true */
+		bool wait_for_join;	  /* READY only when joined; default true */
 		uint32_t join_timeout_ms; /* 0 = for ever */
 		uint32_t heartbeat_ms, dead_ms, link_wait_ms;
 		uint64_t message_max, queue_max;
@@ -49,35 +49,35 @@ struct config {
 	struct {
 		bool present;
 		char *listen;
-		char *registry;          /* "embedded" */
-		char *state_dir;         /* NULL: the registry is kept in memory */
+		char *registry;	 /* "embedded" */
+		char *state_dir; /* NULL: the registry is kept in memory */
 	} master;
 	struct {
-		char *start;             /* default "main" */
-		char *bootstrap;         /* default: the built-in one */
+		char *start;	 /* default "main" */
+		char *bootstrap; /* default: the built-in one */
 		struct config_list service_path, path, cpath, service_cpath;
 		char *preload;
-		char *args;              /* for the start service */
-		uint64_t memory_limit;   /* bytes per service, 0 = none */
-		uint32_t mailbox_max;    /* messages per service, 0 = no bound */
-		char *mailbox_policy;    /* refuse | warn */
-		char *on_start_error;    /* stop | continue */
+		char *args;	       /* for the start service */
+		uint64_t memory_limit; /* bytes per service, 0 = none */
+		uint32_t mailbox_max;  /* messages per service, 0 = no bound */
+		char *mailbox_policy;  /* refuse | warn */
+		char *on_start_error;  /* stop | continue */
 	} lua;
 	struct {
 		uint64_t write_queue, write_total; /* bytes; total 0 = a quarter of the memory */
-		char *write_policy;                /* close | error */
+		char *write_policy;		   /* close | error */
 	} net;
 	struct {
 		char *level;
-		char *sink;              /* journal | stderr | stdout | file | auto */
+		char *sink; /* journal | stderr | stdout | file | auto */
 		char *file;
-		char *format;            /* full | plain | dated */
+		char *format; /* full | plain | dated */
 	} log;
 	struct {
-		char *listen;            /* "unix:/path" */
+		char *listen; /* "unix:/path" */
 		uint32_t stop_timeout_ms;
 	} admin;
-	struct config_pair *env;         /* what getenv sees, besides the keys of the contract */
+	struct config_pair *env; /* what getenv sees, besides the keys of the contract */
 	size_t env_count;
 };
 

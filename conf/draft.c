@@ -85,9 +85,12 @@ static bool parse_scaled(const char *text, bool duration, uint64_t *ret)
 	static const struct {
 		const char *suffix;
 		uint64_t scale;
-	} times[] = { { "", 1000 }, { "ms", 1 }, { "s", 1000 }, { "min", 60000 },
+	} times[] = { { "", 1000 },
+		      { "ms", 1 },
+		      { "s", 1000 },
+		      { "min", 60000 },
 		      { "h", 3600000 } },
-	  sizes[] = { { "", 1 },          { "B", 1 },         { "KiB", 1024 },
+	  sizes[] = { { "", 1 },	  { "B", 1 },	      { "KiB", 1024 },
 		      { "MiB", 1 << 20 }, { "GiB", 1 << 30 }, { "k", 1024 } };
 	const char *rest;
 	uint64_t n;
@@ -148,8 +151,7 @@ static bool is_port(const char *text)
 
 /* Adds an error at the value of k, which begins with the key's name. Returns false, for the caller
  * to return. */
-printf_like(3, 4)
-static bool bad(struct draft *d, const struct schema_key *k, const char *fmt, ...)
+printf_like(3, 4) static bool bad(struct draft *d, const struct schema_key *k, const char *fmt, ...)
 {
 	cleanup(mem_freep) char *text = NULL;
 	va_list ap;
@@ -189,8 +191,8 @@ static bool set_address(struct draft *d, const struct schema_key *k, void *at, c
 	else
 		config_list_add(at, text);
 	d->addresses = mem_realloc(d->addresses, (d->address_count + 1) * sizeof(*d->addresses));
-	d->addresses[d->address_count++] =
-		(struct draft_address){ k, mem_strdup(text), d->keys[k - schema_keys] };
+	d->addresses[d->address_count++] = (struct draft_address){ k, mem_strdup(text),
+								   d->keys[k - schema_keys] };
 	return true;
 }
 
@@ -324,8 +326,7 @@ void draft_set_defaults(struct draft *d)
 
 		if (d->good[i] || !k->fallback)
 			continue;
-		cleanup(mem_freep) char *text =
-			mem_strndup(k->fallback, schema_fallback_length(k));
+		cleanup(mem_freep) char *text = mem_strndup(k->fallback, schema_fallback_length(k));
 
 		(void)set_key(d, k, text);
 	}

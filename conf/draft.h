@@ -25,8 +25,8 @@ struct draft {
 	struct config *c;
 	struct config_errors *errors;
 	struct place sections[SCHEMA_SECTIONS]; /* where each begins; line 0: not seen */
-	struct place keys[SCHEMA_KEYS];         /* where the value stands, good or bad */
-	bool good[SCHEMA_KEYS];                 /* the key has a value that passed its checks */
+	struct place keys[SCHEMA_KEYS];		/* where the value stands, good or bad */
+	bool good[SCHEMA_KEYS];			/* the key has a value that passed its checks */
 	struct draft_address *addresses;
 	size_t address_count;
 };

@@ -19,8 +19,8 @@ struct place {
 
 struct config_error {
 	char *file;
-	unsigned line, column;           /* from 1; 0 = the whole file */
-	char *text;                      /* "unknown key "thraeds", did you mean "threads"?" */
+	unsigned line, column; /* from 1; 0 = the whole file */
+	char *text;	       /* "unknown key "thraeds", did you mean "threads"?" */
 };
 
 struct config_errors {

@@ -34,8 +34,8 @@ static char *stem(const char *file)
 	const char *slash = strrchr(file, '/');
 	char *name = mem_strdup(slash ? slash + 1 : file), *dot = strrchr(name, '.');
 
-	if (dot && (strcmp(dot, ".lua") == 0 || strcmp(dot, ".yaml") == 0 ||
-		    strcmp(dot, ".yml") == 0))
+	if (dot &&
+	    (strcmp(dot, ".lua") == 0 || strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0))
 		*dot = 0;
 	return name;
 }
@@ -43,8 +43,8 @@ static char *stem(const char *file)
 char *config_default_name(const struct config *c)
 {
 	char host[256] = "", name[CONFIG_NAME_MAX + 1] = "";
-	cleanup(mem_freep) char *rest =
-		c->node.harbor ? mem_printf("%u", c->node.harbor) : stem(c->file);
+	cleanup(mem_freep) char *rest = c->node.harbor ? mem_printf("%u", c->node.harbor)
+						       : stem(c->file);
 
 	(void)gethostname(host, sizeof(host) - 1);
 	add(name, *host && *host != '.' ? host : "node", HOST_MAX);

@@ -10,15 +10,17 @@
 #include "core/base/nearest.h"
 
 const struct schema_key schema_keys[SCHEMA_KEYS] = {
-#define KEY(section, name, type, member, low, high, fallback, help)                                \
-	{ #section, #name, SCHEMA_##type, offsetof(struct config, member),                         \
-	  low, high, fallback, help },
+#define KEY(section, name, type, member, low, high, fallback, help)              \
+	{                                                                        \
+		#section, #name, SCHEMA_##type, offsetof(struct config, member), \
+		low,	  high,	 fallback,	help                             \
+	},
 #include "conf/schema.def"
 #undef KEY
 };
 
 const char *const schema_sections[SCHEMA_SECTIONS] = { "node", "cluster", "master", "lua",
-						       "net",  "log",     "admin",  "env" };
+						       "net",  "log",	  "admin",  "env" };
 
 const struct schema_key *schema_find(const char *section, const char *name)
 {
@@ -61,7 +63,8 @@ const char *schema_nearest(const char *section, const char *word)
 		if (nearest_is_better(&n, schema_sections[i]))
 			best = schema_sections[i];
 	for (size_t i = 0; section && i < SCHEMA_KEYS; i++)
-		if (strcmp(schema_keys[i].section, section) == 0 && nearest_is_better(&n, schema_keys[i].name))
+		if (strcmp(schema_keys[i].section, section) == 0 &&
+		    nearest_is_better(&n, schema_keys[i].name))
 			best = schema_keys[i].name;
 	return best;
 }

@@ -15,13 +15,13 @@ enum schema_type {
 	SCHEMA_STRING,
 	SCHEMA_BOOL,
 	SCHEMA_UINT,
-	SCHEMA_MS,        /* a duration */
-	SCHEMA_BYTES,     /* a size */
-	SCHEMA_ADDRESS,   /* host:port */
+	SCHEMA_MS,	/* a duration */
+	SCHEMA_BYTES,	/* a size */
+	SCHEMA_ADDRESS, /* host:port */
 	SCHEMA_ADDRESSES,
-	SCHEMA_SOCKET,    /* unix:PATH */
+	SCHEMA_SOCKET, /* unix:PATH */
 	SCHEMA_CHOICE,
-	SCHEMA_HARBOR,    /* a harbor id, or auto */
+	SCHEMA_HARBOR, /* a harbor id, or auto */
 	SCHEMA_THREADS,
 	SCHEMA_PATH,
 	SCHEMA_TEMPLATES, /* paths with a ? */
@@ -30,14 +30,14 @@ enum schema_type {
 struct schema_key {
 	const char *section, *name;
 	enum schema_type type;
-	size_t offset;              /* of the value in struct config */
+	size_t offset; /* of the value in struct config */
 	uint64_t low, high;
-	const char *fallback;       /* the default; of a CHOICE all values */
+	const char *fallback; /* the default; of a CHOICE all values */
 	const char *help;
 };
 
 enum {
-	SCHEMA_SECTIONS = 8,        /* those of the keys, and env, whose keys are anybody's */
+	SCHEMA_SECTIONS = 8, /* those of the keys, and env, whose keys are anybody's */
 	SCHEMA_KEYS = 0
 #define KEY(...) +1
 #include "conf/schema.def"

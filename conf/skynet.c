@@ -62,7 +62,7 @@ static const char *first_statement(const char *text)
 static bool reads_like_lua(const char *file, const char *text)
 {
 	static const char *const words[] = { "include", "local", "function", "if",
-					     "do",      "for",   "while" };
+					     "do",	"for",	 "while" };
 	const char *dot = strrchr(file, '.'), *first = first_statement(text);
 	size_t line = strcspn(first, "\n"), word = strcspn(first, " \t\r\n\"'([");
 	const char *eq = memchr(first, '=', line), *colon = memchr(first, ':', line);
@@ -265,7 +265,8 @@ static void set_own(struct chunk *f, const char *whole, const char *value)
 	else
 		draft_error(f->d, place_of(f, whole),
 			    "unknown key \"" OWN_PREFIX "%s\": " OWN_PREFIX
-			    "SECTION_KEY is SECTION.KEY of a YAML configuration", key);
+			    "SECTION_KEY is SECTION.KEY of a YAML configuration",
+			    key);
 }
 
 static void set_owns(struct chunk *f)
@@ -327,7 +328,8 @@ static void set_cluster(struct chunk *f)
 	if (!config_env_get(c, "address") || !config_env_get(c, "master"))
 		draft_error(f->d, place_of(f, "harbor"),
 			    "harbor is %s: address and master are needed "
-			    "(harbor = 0 for a single node)", harbor);
+			    "(harbor = 0 for a single node)",
+			    harbor);
 }
 
 bool skynet_read(struct draft *d, const char *text, size_t size)

@@ -26,9 +26,9 @@ static struct place place_of(const yaml_node_t *n)
 static const char *scalar(const yaml_node_t *n)
 {
 	return n && n->type == YAML_SCALAR_NODE &&
-			       strlen((const char *)n->data.scalar.value) == n->data.scalar.length ?
-		       (const char *)n->data.scalar.value :
-		       NULL;
+			       strlen((const char *)n->data.scalar.value) == n->data.scalar.length
+		       ? (const char *)n->data.scalar.value
+		       : NULL;
 }
 
 static void set_scalar(struct draft *d, const char *section, const char *name,
@@ -52,8 +52,8 @@ static void set_scalar(struct draft *d, const char *section, const char *name,
 	mem_free(expanded);
 }
 
-static void set_value(struct draft *d, yaml_document_t *doc, const char *section,
-		      const char *name, const yaml_node_t *key, const yaml_node_t *value)
+static void set_value(struct draft *d, yaml_document_t *doc, const char *section, const char *name,
+		      const yaml_node_t *key, const yaml_node_t *value)
 {
 	bool env = strcmp(section, "env") == 0, list;
 
@@ -69,8 +69,8 @@ static void set_value(struct draft *d, yaml_document_t *doc, const char *section
 	}
 	if (!env && value->type != YAML_SCALAR_NODE) {
 		draft_error(d, place_of(key), "%s.%s: %s", section, name,
-			    list ? "a list or one value is expected" :
-				   "one plain value is expected");
+			    list ? "a list or one value is expected"
+				 : "one plain value is expected");
 		return;
 	}
 	set_scalar(d, section, name, value);

@@ -11,10 +11,10 @@
 
 struct directory_waiting {
 	struct directory_waiting *next;
-	struct msg *m;           /* NULL: a question */
+	struct msg *m; /* NULL: a question */
 	uint32_t from;
 	int32_t session;
-	uint64_t deadline_ns;    /* 0 = none */
+	uint64_t deadline_ns; /* 0 = none */
 	char name[16];
 };
 
@@ -66,7 +66,7 @@ uint32_t directory_find(struct directory *d, const char *name)
 /* ---- answers ---- */
 
 static void reply(struct directory *d, const struct directory_waiting *w, int type,
-                  const void *data, size_t n)
+		  const void *data, size_t n)
 {
 	struct msg *m = msg_create_copy(data, n);
 
@@ -128,7 +128,7 @@ static void serve_waiting(struct directory *d, const char *name, uint32_t handle
 }
 
 void directory_set(struct directory *d, const char *name, uint32_t handle, uint64_t fence,
-                   uint64_t wall_ns)
+		   uint64_t wall_ns)
 {
 	struct map_item *i;
 
@@ -167,7 +167,7 @@ void directory_snapshot(struct directory *d, bool complete)
 		d->generation++;
 	for (size_t i = d->names.count; complete && i-- > 0;) {
 		const struct directory_mark *m =
-		        (struct directory_mark *)(void *)d->names.items[i].text;
+			(struct directory_mark *)(void *)d->names.items[i].text;
 
 		if (m->generation != d->generation)
 			map_remove(&d->names, &d->names.items[i]);
@@ -203,7 +203,7 @@ static bool wait_for(struct directory *d, const char *name, struct directory_wai
 }
 
 void directory_ask(struct directory *d, const char *name, uint32_t from, int32_t session,
-                   uint64_t deadline_ns)
+		   uint64_t deadline_ns)
 {
 	struct directory_waiting *w = mem_zalloc(sizeof(*w));
 
@@ -224,7 +224,7 @@ bool directory_post(struct directory *d, const char *name, struct msg *m, uint64
 
 /* Takes out what is over (now_ns) or what a service waits for (handle). */
 static void sweep(struct directory *d, uint64_t now_ns, const char *why, uint32_t handle,
-                  uint64_t *ret_next)
+		  uint64_t *ret_next)
 {
 	uint64_t next = UINT64_MAX;
 
@@ -269,9 +269,9 @@ void directory_forget(struct directory *d, uint32_t handle)
 }
 
 void directory_foreach(struct directory *d,
-                       void (*f)(const char *name, uint32_t handle, uint64_t fence,
-                                 uint64_t since_wall_ns, void *ud),
-                       void *ud)
+		       void (*f)(const char *name, uint32_t handle, uint64_t fence,
+				 uint64_t since_wall_ns, void *ud),
+		       void *ud)
 {
 	rwlock_read(&d->lock);
 	for (size_t i = 0; i < d->names.count; i++) {
@@ -284,7 +284,7 @@ void directory_foreach(struct directory *d,
 }
 
 void directory_foreach_waiting(struct directory *d,
-                               void (*f)(const char *name, uint32_t handle, void *ud), void *ud)
+			       void (*f)(const char *name, uint32_t handle, void *ud), void *ud)
 {
 	rwlock_read(&d->lock);
 	for (struct directory_waiting *w = d->first; w; w = w->next)

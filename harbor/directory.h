@@ -23,8 +23,8 @@ struct directory {
 	void (*send)(void *ud, struct msg *m_take);
 	void *ud;
 	struct rwlock lock;
-	struct map names;      /* text: a struct directory_mark; stamp: the fence */
-	uint32_t generation;   /* of the snapshot */
+	struct map names;    /* text: a struct directory_mark; stamp: the fence */
+	uint32_t generation; /* of the snapshot */
 	struct directory_waiting *first, **last;
 	unsigned count;
 };
@@ -36,7 +36,7 @@ void directory_fini(struct directory *d);
 uint32_t directory_find(struct directory *d, const char *name);
 /* handle 0: released. Answers who asked, sends what waited. */
 void directory_set(struct directory *d, const char *name, uint32_t handle, uint64_t fence,
-                   uint64_t wall_ns);
+		   uint64_t wall_ns);
 /* Forgets the names of a node whose incarnation has ended: before anything is sent to the next one.
  */
 void directory_drop_node(struct directory *d, unsigned id);
@@ -47,11 +47,11 @@ void directory_snapshot(struct directory *d, bool complete);
 /* A question: `from` gets the handle (PTYPE_RESPONSE, 4 bytes, host order), at once if it is known.
  * deadline_ns 0: waits for ever. */
 void directory_ask(struct directory *d, const char *name, uint32_t from, int32_t session,
-                   uint64_t deadline_ns);
+		   uint64_t deadline_ns);
 /* Sends m to the owner of the name, at once if it is known. Returns true if it was sent or refused,
  * false if it waits. */
 bool directory_post(struct directory *d, const char *name, struct msg *m_take,
-                    uint64_t deadline_ns);
+		    uint64_t deadline_ns);
 /* Fails, for this reason, what is over its deadline. Returns the next one, UINT64_MAX for none. */
 uint64_t directory_expire(struct directory *d, uint64_t now_ns, const char *why);
 /* Forgets what a service waits for. */
@@ -59,8 +59,8 @@ void directory_forget(struct directory *d, uint32_t handle);
 
 /* f is called under the read lock, so it must not come back here. */
 void directory_foreach(struct directory *d,
-                       void (*f)(const char *name, uint32_t handle, uint64_t fence,
-                                 uint64_t since_wall_ns, void *ud),
-                       void *ud);
+		       void (*f)(const char *name, uint32_t handle, uint64_t fence,
+				 uint64_t since_wall_ns, void *ud),
+		       void *ud);
 void directory_foreach_waiting(struct directory *d,
-                               void (*f)(const char *name, uint32_t handle, void *ud), void *ud);
+			       void (*f)(const char *name, uint32_t handle, void *ud), void *ud);

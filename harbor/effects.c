@@ -84,8 +84,8 @@ static void peer_is_down(struct peer *p, enum peer_loss loss, const char *why)
 static void peer_is_tired(struct peer *p)
 {
 	log_warning("harbor: node %s (harbor %u) has been without a link for too long, calls to it "
-	            "fail: %s",
-	            p->name, p->id, p->why[0] ? p->why : "it does not answer");
+		    "fail: %s",
+		    p->name, p->id, p->why[0] ? p->why : "it does not answer");
 	link_tired(link_of(p));
 }
 
@@ -93,7 +93,7 @@ static void peer_given_up(struct peer *p, enum peer_loss loss)
 {
 	if (loss == PEER_LINK_LOST)
 		log_warning("harbor: node %s (harbor %u) is out of reach: %s", p->name, p->id,
-		            p->why);
+			    p->why);
 	else if (loss == PEER_REFUSED)
 		log_warning("harbor: node %s (harbor %u) is gone: %s", p->name, p->id, p->why);
 	else
@@ -210,9 +210,9 @@ static void member_lost_name(void *ud, const char *name, uint32_t handle, uint32
 {
 	(void)ud;
 	log_printf(
-	        LOG_LEVEL_WARNING, handle,
-	        "global name %s is lost: while this node could not be reached, :%08x registered it",
-	        name, winner);
+		LOG_LEVEL_WARNING, handle,
+		"global name %s is lost: while this node could not be reached, :%08x registered it",
+		name, winner);
 	watch_lost_name(name, handle, winner);
 }
 
@@ -255,7 +255,7 @@ static void member_is(void *ud, enum member_state st, const char *why)
 	switch (st) {
 	case MEMBER_JOINED:
 		snprintf(what, sizeof(what), "node %s is in cluster %s as harbor %u", H.self.name,
-		         H.self.cluster, H.self.id);
+			 H.self.cluster, H.self.id);
 		log_info("harbor: %s", what);
 		tell_links();
 		set_state(HARBOR_JOINED, what);

@@ -32,8 +32,8 @@ static bool admit(struct conn *c, const struct wire_control *f, enum wire_kind k
 {
 	if (f->kind != kind) {
 		turn_away(c, WIRE_INVALID,
-		          kind == WIRE_JOIN ? "this is a master's port"
-		                            : "this is a port for links");
+			  kind == WIRE_JOIN ? "this is a master's port"
+					    : "this is a port for links");
 		return false;
 	}
 	/* a stranger learns no more than that he is one */

@@ -41,7 +41,7 @@ struct job {
 	enum job_kind kind;
 	uint32_t from, handle;
 	int32_t session;
-	unsigned id;             /* JOB_WATCH */
+	unsigned id; /* JOB_WATCH */
 	bool connected;
 	char name[16];
 };
@@ -149,7 +149,7 @@ static int remote_send_name(const char *name, struct msg *m)
 		return service_forward(m) == SEND_OK ? SEND_OK : SEND_REFUSED;
 	}
 	if (!remote_name_valid(
-	            name)) { /* nobody will ever have it, and only its beginning would be kept */
+		    name)) { /* nobody will ever have it, and only its beginning would be kept */
 		m->dest = 0;
 		service_fail_request(m, REMOTE_NO_NAME);
 		msg_destroy(m);
@@ -162,14 +162,14 @@ static int remote_send_name(const char *name, struct msg *m)
 
 static void remote_register(uint32_t from, int32_t session, const char *name, uint32_t handle)
 {
-	post_job(&(struct job){JOB_REGISTER, .from = from, .session = session, .handle = handle},
-	         name);
+	post_job(&(struct job){ JOB_REGISTER, .from = from, .session = session, .handle = handle },
+		 name);
 }
 
 static void remote_release(uint32_t from, int32_t session, const char *name, uint32_t handle)
 {
-	post_job(&(struct job){JOB_RELEASE, .from = from, .session = session, .handle = handle},
-	         name);
+	post_job(&(struct job){ JOB_RELEASE, .from = from, .session = session, .handle = handle },
+		 name);
 }
 
 static void remote_query(uint32_t from, int32_t session, const char *name, uint32_t timeout_ms)
@@ -182,9 +182,9 @@ static void remote_query(uint32_t from, int32_t session, const char *name, uint3
 
 static void remote_watch(uint32_t from, int32_t session, unsigned id, bool connected)
 {
-	post_job(&(struct job){JOB_WATCH, .from = from, .session = session, .id = id,
-	                       .connected = connected},
-	         NULL);
+	post_job(&(struct job){ JOB_WATCH, .from = from, .session = session, .id = id,
+				.connected = connected },
+		 NULL);
 }
 
 static void remote_connected(uint32_t from, int32_t session, unsigned id)
@@ -319,9 +319,9 @@ int harbor_init(const struct harbor_config *c, char **ret_error)
 	else if (announce_is_any(H.self.address))
 		memcpy(H.any_address, H.self.address, sizeof(H.any_address));
 	member_init(&H.member, &effects_member_ops, NULL, &H.self, c->harbor,
-	            (const char *const *)H.masters);
-	H.member.request_wait_ns =
-	        (c->name_wait_ms ? c->name_wait_ms : REQUEST_WAIT_MS) * NS_PER_MS;
+		    (const char *const *)H.masters);
+	H.member.request_wait_ns = (c->name_wait_ms ? c->name_wait_ms : REQUEST_WAIT_MS) *
+				   NS_PER_MS;
 	H.timer = net_timer_create(events_tick, NULL);
 	remote_set(&ops);
 	return 0;
@@ -477,11 +477,12 @@ struct name_view {
 };
 
 static void view_name(const char *name, uint32_t handle, uint64_t fence, uint64_t since_wall_ns,
-                      void *ud)
+		      void *ud)
 {
 	struct name_view *v = ud;
-	struct harbor_name_info n = {
-	        .handle = handle, .fence = fence, .since_wall_ns = since_wall_ns};
+	struct harbor_name_info n = { .handle = handle,
+				      .fence = fence,
+				      .since_wall_ns = since_wall_ns };
 
 	memcpy(n.name, name, strnlen(name, sizeof(n.name) - 1));
 	v->f(&n, v->ud);

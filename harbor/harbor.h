@@ -35,13 +35,13 @@ struct harbor_node_info {
 	char name[64];
 	char address[128];
 	uint64_t incarnation;
-	const char *state;           /* "up", "connecting", "down", "left" (in order), "self" */
+	const char *state; /* "up", "connecting", "down", "left" (in order), "self" */
 	bool master;
 	uint64_t since_wall_ns;
 	uint64_t rtt_ns;
-	uint64_t sent, received;     /* messages */
+	uint64_t sent, received; /* messages */
 	uint64_t queued_bytes;
-	uint64_t dropped;            /* sends refused */
+	uint64_t dropped; /* sends refused */
 };
 void harbor_foreach_node(void (*f)(const struct harbor_node_info *n, void *ud), void *ud);
 struct harbor_name_info {

@@ -20,24 +20,24 @@ struct harbor {
 	/* Held on the loop while the control plane changes, and by snapshots for people. */
 	struct lock lock;
 	struct harbor_config c;
-	char *masters[17];            /* NULL-terminated */
+	char *masters[17]; /* NULL-terminated */
 	struct peer_self self;
 	char any_address[ANNOUNCE_MAX]; /* we listen on all of our addresses; "": on one */
 	char master_host[ANNOUNCE_MAX]; /* by which we reached the master last */
 	struct member member;
-	struct directory directory;   /* has its own lock */
-	struct master *master;        /* NULL: this node is not the master */
-	atomic_uint id;               /* written once, by the loop */
-	uint64_t since_wall_ns;       /* we have our id */
-	atomic_int state;             /* enum harbor_state; the loop writes, anybody reads */
+	struct directory directory; /* has its own lock */
+	struct master *master;	    /* NULL: this node is not the master */
+	atomic_uint id;		    /* written once, by the loop */
+	uint64_t since_wall_ns;	    /* we have our id */
+	atomic_int state;	    /* enum harbor_state; the loop writes, anybody reads */
 	void (*on_state)(enum harbor_state st, const char *what, void *ud);
 	void *on_state_ud;
 	struct net_timer *timer;
-	bool touched;                 /* [loop] a tick is posted */
+	bool touched; /* [loop] a tick is posted */
 	bool started, stopping;
 	bool goodbye_said;
-	uint64_t goodbye_at_ns;       /* at the latest */
-	bool stopped;                 /* under lock; told by the condition */
+	uint64_t goodbye_at_ns; /* at the latest */
+	bool stopped;		/* under lock; told by the condition */
 	pthread_cond_t stopped_now;
 };
 

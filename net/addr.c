@@ -59,8 +59,8 @@ char *addr_describe(const char *host, int port, char *ret_text, size_t size)
 	if (whole)
 		snprintf(ret_text, size, "%s", host);
 	else
-		snprintf(ret_text, size,
-			 strchr(host, ':') && *host != '[' ? "[%s]:%d" : "%s:%d", host, port);
+		snprintf(ret_text, size, strchr(host, ':') && *host != '[' ? "[%s]:%d" : "%s:%d",
+			 host, port);
 	return ret_text;
 }
 

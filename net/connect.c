@@ -80,8 +80,7 @@ static void try_next(struct socket *s, int error)
 	fail(s, error, strerror(error));
 }
 
-void connect_resolved(int id, const struct addr_text *t, struct addr_list *to_take,
-		      const char *why)
+void connect_resolved(int id, const struct addr_text *t, struct addr_list *to_take, const char *why)
 {
 	struct socket *s = socket_lock(id);
 

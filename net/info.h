@@ -17,15 +17,15 @@ enum {
 
 struct net_info {
 	int id;
-	uint32_t owner;          /* 0: a C handler */
-	int type;                /* NET_INFO_* */
-	uint64_t read, write;    /* bytes; for a listener read counts accepts */
+	uint32_t owner;	      /* 0: a C handler */
+	int type;	      /* NET_INFO_* */
+	uint64_t read, write; /* bytes; for a listener read counts accepts */
 	uint64_t rtime_cs, wtime_cs;
 	uint64_t queued;
 	uint64_t limit, refused; /* of the write queue; writes that it refused */
 	enum net_policy policy;
 	bool reading, writing;
-	char address[128];       /* peer, or own for a listener */
+	char address[128]; /* peer, or own for a listener */
 };
 
 /* Calls f for each socket, without any lock. */

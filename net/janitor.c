@@ -33,7 +33,7 @@ static struct {
 struct walk {
 	uint64_t now;
 	uint64_t next_ns; /* look again after that */
-	bool haste;       /* others need the memory of what waits on closing sockets */
+	bool haste;	  /* others need the memory of what waits on closing sockets */
 };
 
 static bool is_hopeless(const struct socket *s, const struct walk *w)

@@ -71,10 +71,10 @@ uint64_t limits_count_closed(void);
 
 struct net_stats {
 	unsigned sockets;
-	uint64_t queued;          /* bytes that wait on sockets of services */
-	uint64_t queued_max;      /* their bound, 0 = none */
-	uint64_t closed_full;     /* sockets closed because their queue was full */
-	uint64_t refused;         /* writes refused for the same reason */
+	uint64_t queued;	  /* bytes that wait on sockets of services */
+	uint64_t queued_max;	  /* their bound, 0 = none */
+	uint64_t closed_full;	  /* sockets closed because their queue was full */
+	uint64_t refused;	  /* writes refused for the same reason */
 	uint64_t accepts_refused; /* connections closed at once: descriptors had run out */
 };
 /* Fills all but the number of sockets. */

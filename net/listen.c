@@ -129,8 +129,7 @@ static int start_listen(uint32_t owner, const struct net_handler *h, void *ud, c
 	return id;
 }
 
-int net_listen(uint32_t owner, const char *host, int port, int backlog,
-	       struct net_error *ret_error)
+int net_listen(uint32_t owner, const char *host, int port, int backlog, struct net_error *ret_error)
 {
 	must(owner);
 	return start_listen(owner, NULL, NULL, host, port, backlog, ret_error);

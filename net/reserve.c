@@ -10,8 +10,8 @@
  *                          nothing is left. A connection that took one gives it back by dup3 in
  *                          place of a close, so that nobody can be quicker.
  *
- * Threads:   any; the lock is held for a few system calls at most, and may be taken while a socket's
- *            lock is held.
+ * Threads:   any; the lock is held for a few system calls at most, and may be taken while a
+ *            socket's lock is held.
  */
 #include "net/reserve.h"
 

@@ -29,7 +29,7 @@ struct sendq_list {
 struct sendq {
 	struct sendq_list list[2];
 	size_t offset;
-	uint64_t bytes;   /* waiting; a message header is not counted */
+	uint64_t bytes;	  /* waiting; a message header is not counted */
 	uint64_t memory;  /* what the items cost, headers and sent parts of them too */
 	uint64_t warn_at; /* next warning threshold, 0 = none was raised */
 };

@@ -36,8 +36,8 @@ static struct {
 
 static struct socket *slot_peek(unsigned slot)
 {
-	struct socket *c =
-		atomic_load_explicit(&table.chunk[slot / CHUNK], memory_order_acquire); /* T2 */
+	struct socket *c = atomic_load_explicit(&table.chunk[slot / CHUNK],
+						memory_order_acquire); /* T2 */
 
 	return c ? &c[slot % CHUNK] : NULL;
 }

@@ -55,7 +55,7 @@ enum socket_state {
 struct socket {
 	struct lock lock;
 	atomic_int id; /* 0 = free */
-	int fd;        /* -1 = none yet */
+	int fd;	       /* -1 = none yet */
 	enum socket_state state;
 	uint32_t events; /* what epoll watches for, 0 = not registered */
 
@@ -64,35 +64,35 @@ struct socket {
 	const struct net_handler *handler;
 	void *ud;
 
-	bool reading;      /* the owner wants to read (or accept) */
-	bool backoff;      /* a listener that rests because descriptors ran out */
-	bool keeps;        /* a listener that descriptors are held back for */
-	bool kept;         /* a connection that was accepted with one of these */
+	bool reading; /* the owner wants to read (or accept) */
+	bool backoff; /* a listener that rests because descriptors ran out */
+	bool keeps;   /* a listener that descriptors are held back for */
+	bool kept;    /* a connection that was accepted with one of these */
 	bool eof;
-	bool read_failed;  /* the last read gave an error */
+	bool read_failed; /* the last read gave an error */
 	bool write_failed;
 	bool closing;
-	bool told_close;   /* CLOSE was sent, or on_close is on its way */
-	bool orphan;       /* the owner is dead: freed at socket_unlock */
-	bool borrowed;     /* net_bind: the descriptor is not ours to close */
-	bool is_socket;    /* else a pipe or terminal: no send(), no shutdown() */
+	bool told_close; /* CLOSE was sent, or on_close is on its way */
+	bool orphan;	 /* the owner is dead: freed at socket_unlock */
+	bool borrowed;	 /* net_bind: the descriptor is not ours to close */
+	bool is_socket;	 /* else a pipe or terminal: no send(), no shutdown() */
 	bool nodelay;
-	bool was_high;     /* over NET_LOW_MARK since the last on_drain */
+	bool was_high; /* over NET_LOW_MARK since the last on_drain */
 	sa_family_t family;
 
 	struct sendq out;
 	struct bound bound;
-	uint64_t closing_ns; /* last progress of a closing socket */
-	uint64_t closed_ns;  /* when it began to close */
+	uint64_t closing_ns;	/* last progress of a closing socket */
+	uint64_t closed_ns;	/* when it began to close */
 	uint64_t complained_ns; /* when a listener last told of a failed accept */
-	uint32_t read_size;  /* the next read buffer, adapts */
-	uint32_t since_mark; /* what the owner's messages cost since the last that was marked */
-	unsigned marks;      /* marked messages that the owner has not taken, up to MARKS_MAX */
-	struct addr_list *to; /* where a connect may go */
-	struct unixpath path; /* of a listener */
+	uint32_t read_size;	/* the next read buffer, adapts */
+	uint32_t since_mark;	/* what the owner's messages cost since the last that was marked */
+	unsigned marks;		/* marked messages that the owner has not taken, up to MARKS_MAX */
+	struct addr_list *to;	/* where a connect may go */
+	struct unixpath path;	/* of a listener */
 
 	uint64_t read_bytes, write_bytes; /* a listener counts accepts in read_bytes */
-	uint64_t read_ns, write_ns;       /* monotonic, 0 = never */
+	uint64_t read_ns, write_ns;	  /* monotonic, 0 = never */
 };
 
 /* A fresh id in STATE_NEW with fd -1, locked; NULL: all are taken. */

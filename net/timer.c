@@ -22,7 +22,7 @@ struct net_timer {
 	void *ud;
 	/* [loop] */
 	uint64_t deadline; /* 0 = not set */
-	uint64_t armed;    /* what the wheel was given */
+	uint64_t armed;	   /* what the wheel was given */
 	bool under_way;
 	bool dead;
 };

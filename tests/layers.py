@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 """Who may know whom: the arrows between the rooms of the tree, and that no arrows form a circle.
 
-A file X.c with its header X.h is one file here. It has an arrow to each file whose header it includes, and, where its
-object has been built, to each file that defines a symbol which it uses. Arrows inside a layer may not form a circle;
-arrows between rooms go down only. Prints TAP.
+A file X.c with its header X.h is one file here. It has an arrow to each file whose header it
+includes, and, where its object has been built, to each file that defines a symbol which it uses.
+Arrows inside a layer may not form a circle; arrows between rooms go down only. Prints TAP.
 
     layers.py [--root DIR] [--build DIR]     check a tree
-    layers.py --self-test                    make small trees that break each rule, and see each of them found
+    layers.py --self-test                    make small trees that break each rule, and see each of
+    them found
 """
 import argparse, collections, os, re, subprocess, sys, tempfile
 
@@ -23,7 +24,8 @@ RULES = [
     ("net", rf"(harbor|lua|daemon|conf)/|{SYSTEM}|yaml\.h|sqlite3\.h|systemd/"),
     ("conf", rf"(net|harbor|lua|daemon)/|{SYSTEM}|sqlite3\.h|sys/(epoll|socket)\.h|systemd/"),
     ("harbor", rf"(lua|daemon|conf)/|{SYSTEM}|yaml\.h|sys/epoll\.h|systemd/"),
-    ("harbor/protocol", r"net/|harbor/(link|registry/sqlite)|sys/socket\.h|time\.h|core/base/clock\.h"),
+    ("harbor/protocol",
+     r"net/|harbor/(link|registry/sqlite)|sys/socket\.h|time\.h|core/base/clock\.h"),
     ("lua", r"(harbor|daemon|conf)/|yaml\.h|sqlite3\.h|sys/epoll\.h|systemd/"),
     ("lua/vm", r"(core|net|harbor|daemon|conf)/|yaml\.h|sqlite3\.h|sys/(epoll|socket)\.h|systemd/"),
     ("daemon", rf"{SYSTEM}|yaml\.h|sqlite3\.h|sys/epoll\.h"),
@@ -39,7 +41,8 @@ def files_of(root):
     found = []
     for layer in LAYERS:
         for folder, _, names in os.walk(os.path.join(root, layer)):
-            found += [os.path.relpath(os.path.join(folder, n), root) for n in names if n.endswith((".c", ".h"))]
+            found += [os.path.relpath(os.path.join(folder, n), root) for n in names
+                      if n.endswith((".c", ".h"))]
     return sorted(found)
 
 
@@ -61,13 +64,15 @@ def wrong_arrows(root, files):
 
 
 def symbols(root, build, files):
-    """{symbol: the file that defines it}, {file: the symbols that it uses} of the objects that are there."""
+    """{symbol: the file that defines it}, {file: the symbols that it uses} of the objects that are
+    there."""
     defined, used = {}, collections.defaultdict(set)
     for path in files:
         obj = os.path.join(build, stem(path) + ".o")
         if not path.endswith(".c") or not os.path.exists(obj):
             continue
-        for line in subprocess.run(["nm", "-g", obj], capture_output=True, text=True, check=True).stdout.splitlines():
+        for line in subprocess.run(["nm", "-g", obj], capture_output=True, text=True,
+                                   check=True).stdout.splitlines():
             kind, name = line.split()[-2:]
             if kind == "U":
                 used[stem(path)].add(name)
@@ -126,11 +131,13 @@ def circles(nodes, edges):
 def check(root, build):
     """[(what should hold, [what breaks it])]"""
     files = files_of(root)
-    result = [(f"{folder} includes nothing above it", [f"{place} includes {what}" for place, what in bad])
+    result = [(f"{folder} includes nothing above it",
+               [f"{place} includes {what}" for place, what in bad])
               for folder, bad in wrong_arrows(root, files).items()]
     edges = arrows(root, build, files)
     for layer in LAYERS:
-        nodes = sorted(s for s in {stem(f) for f in files} if s.startswith(layer + "/") and not s.startswith("lua/vm/"))
+        nodes = sorted(s for s in {stem(f) for f in files} if s.startswith(layer + "/")
+                       and not s.startswith("lua/vm/"))
         inside = {n: {o: r for o, r in edges[n].items() if o in nodes} for n in nodes if n in edges}
         bad = [f"{a} -> {b}: {inside[a][b]}" for group in circles(nodes, inside) for a in group
                for b in sorted(inside.get(a, ())) if b in group]
@@ -140,7 +147,8 @@ def check(root, build):
             for b, reason in inside[a].items():
                 if os.path.dirname(a) != os.path.dirname(b):
                     rooms[os.path.dirname(a)][os.path.dirname(b)] = f"{a} {reason}"
-        bad = [f"{a} -> {b}: {rooms[a][b]}" for group in circles(sorted(rooms), rooms) for a in group
+        bad = [f"{a} -> {b}: {rooms[a][b]}" for group in circles(sorted(rooms), rooms)
+               for a in group
                for b in sorted(rooms.get(a, ())) if b in group]
         result.append((f"{layer}: no rooms in a circle", bad))
     return result
@@ -154,13 +162,17 @@ def tap(result):
 
 
 BROKEN = {
-    "an arrow that goes up": ({"core/base/a.h": '#include "net/b.h"\n', "net/b.h": ""}, "core includes nothing above it"),
-    "an arrow up inside of core": ({"core/ds/a.c": '#include "core/actor/b.h"\n', "core/actor/b.h": ""},
+    "an arrow that goes up": ({"core/base/a.h": '#include "net/b.h"\n', "net/b.h": ""},
+                              "core includes nothing above it"),
+    "an arrow up inside of core": ({"core/ds/a.c": '#include "core/actor/b.h"\n',
+                                    "core/actor/b.h": ""},
                                    "core/ds includes nothing above it"),
     "a circle of two files": ({"net/a.c": '#include "net/b.h"\n', "net/a.h": "", "net/b.h": "",
                                "net/b.c": '#include "net/a.h"\n'}, "net: no files in a circle"),
-    "a circle of three files": ({"conf/a.h": '#include "conf/b.h"\n', "conf/b.h": '#include "conf/c.h"\n',
-                                 "conf/c.h": '#include "conf/a.h"\n'}, "conf: no files in a circle"),
+    "a circle of three files": ({"conf/a.h": '#include "conf/b.h"\n',
+                                 "conf/b.h": '#include "conf/c.h"\n',
+                                 "conf/c.h": '#include "conf/a.h"\n'},
+                                 "conf: no files in a circle"),
     "a circle of two rooms": ({"lua/a/one.c": '#include "lua/b/two.h"\n', "lua/b/two.h": "",
                                "lua/b/three.c": '#include "lua/a/four.h"\n', "lua/a/four.h": ""},
                               "lua: no rooms in a circle"),

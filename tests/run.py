@@ -12,8 +12,10 @@ import argparse, glob, os, re, subprocess, sys, tempfile, time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 TAP = re.compile(r"^(\s*)(ok|not ok)\b(?:\s+\d+)?(?:\s*-?\s*(.*))?$")
-GROUPS = ["layers", "unit", "fuzz", "lua", "cluster", "conformance", "chaos", "checks", "faults", "demo"]
-TIMEOUT = {"unit": 120, "checks": 120, "fuzz": 120, "lua": 180, "cluster": 300, "conformance": 120, "chaos": 60, "faults": 120, "demo": 300,
+GROUPS = ["layers", "unit", "fuzz", "lua", "cluster", "conformance", "chaos", "checks", "faults",
+          "demo"]
+TIMEOUT = {"unit": 120, "checks": 120, "fuzz": 120, "lua": 180, "cluster": 300, "conformance": 120,
+           "chaos": 60, "faults": 120, "demo": 300,
            "layers": 60}
 
 
@@ -27,17 +29,22 @@ def commands(group, build):
     if group == "checks": # the unit tests in the FAULTS=1 build, which checks the order of locks
         return [("checks/" + name, argv) for name, argv in commands("unit", build + "/faults")]
     if group == "unit":
-        return [(os.path.relpath(f, build), [f]) for f in sorted(glob.glob(build + "/tests/unit/**/test_*", recursive=True))
-                if os.access(f, os.X_OK) and os.path.exists(os.path.join(ROOT, os.path.relpath(f, build) + ".c"))]
+        return [(os.path.relpath(f, build), [f])
+                for f in sorted(glob.glob(build + "/tests/unit/**/test_*", recursive=True))
+                if os.access(f, os.X_OK)
+                and os.path.exists(os.path.join(ROOT, os.path.relpath(f, build) + ".c"))]
     if group == "fuzz":
-        programs = [("tests/vm/fuzz.py", ["/usr/bin/python3", f"{HERE}/vm/fuzz.py", "--build", build, "--seed", "1",
+        programs = [("tests/vm/fuzz.py",
+                     ["/usr/bin/python3", f"{HERE}/vm/fuzz.py", "--build", build, "--seed", "1",
                                           "--count", "100", "--seconds", "90", "--keep", build])]
         return [(os.path.relpath(f, build), [f, f"{HERE}/fuzz/{os.path.basename(f)[7:]}.in"])
                 for f in sorted(glob.glob(build + "/tests/fuzz/replay_*"))
-                if os.access(f, os.X_OK) and os.path.exists(f"{HERE}/fuzz/fuzz_{os.path.basename(f)[7:]}.c")] + \
+                if os.access(f, os.X_OK)
+                and os.path.exists(f"{HERE}/fuzz/fuzz_{os.path.basename(f)[7:]}.c")] + \
                (programs if os.path.exists(build + "/vm/lua-shared") else [])
     if group == "lua":
-        return [(os.path.relpath(f, ROOT), ["/usr/bin/python3", f"{HERE}/lua/run.py", "--build", build, f])
+        return [(os.path.relpath(f, ROOT),
+                 ["/usr/bin/python3", f"{HERE}/lua/run.py", "--build", build, f])
                 for f in sorted(glob.glob(HERE + "/lua/test_*.lua"))]
     if group == "cluster":
         return [(os.path.relpath(f, ROOT), ["/usr/bin/python3", f, "--build", build])
@@ -48,7 +55,8 @@ def commands(group, build):
     if group == "chaos": # the checker alone; chaos itself is `make chaos`
         return [("chaos", ["/usr/bin/python3", f"{HERE}/chaos/test_check.py"])]
     if group == "faults": # in a build with FAULTS=1 of their own: `make check-faults`
-        return [("faults", ["/usr/bin/python3", f"{HERE}/faults/test.py", "--build", build + "/faults"])]
+        return [("faults", ["/usr/bin/python3", f"{HERE}/faults/test.py", "--build",
+                            build + "/faults"])]
     if group == "demo":
         return [("demo", ["/usr/bin/python3", f"{ROOT}/deploy/demo/demo.py", "--build", build])]
     raise SystemExit(f"run.py: unknown group {group}; there are {' '.join(GROUPS)}")
@@ -57,13 +65,15 @@ def commands(group, build):
 def run(group, name, argv):
     """Runs one command; returns (passed, failed, skipped)."""
     env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
-    env.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=0")
+    env.setdefault("ASAN_OPTIONS",
+                   "detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=0")
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
     env.setdefault("TSAN_OPTIONS", f"halt_on_error=0:exitcode=66:suppressions={HERE}/tsan.supp")
     env["PYTHONPATH"] = HERE + "/cluster" + os.pathsep + env.get("PYTHONPATH", "")
     start = time.monotonic()
     with tempfile.TemporaryFile("w+", errors="replace") as out:
-        proc = subprocess.Popen(argv, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=env,
+        proc = subprocess.Popen(argv, stdout=out, stderr=subprocess.STDOUT,
+                                stdin=subprocess.DEVNULL, env=env,
                                 cwd=ROOT, start_new_session=True)
         try:
             status = proc.wait(TIMEOUT[group])
@@ -89,7 +99,8 @@ def run(group, name, argv):
     if status == 0 and not passed + failed + skipped:
         passed = 1
     took = time.monotonic() - start
-    print(f"{'FAIL' if failed else 'ok  '} {name} ({passed} passed, {failed} failed, {took:.1f} s)", flush=True)
+    print(f"{'FAIL' if failed else 'ok  '} {name} ({passed} passed, {failed} failed, {took:.1f} s)",
+          flush=True)
     if failed:
         print(f"---- {name}: status {status}\n{text[-12000:]}\n----", flush=True)
     return passed, failed, skipped

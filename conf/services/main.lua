@@ -1,4 +1,5 @@
--- The start service of the samples beside this folder: answers whoever calls it, from this node or another.
+-- The start service of the samples beside this folder: answers whoever calls it, from this node or
+-- another.
 --   harborctl call .main hello            (or GREETER, from any node of the cluster)
 local skynet = require "skynet"
 local harbor = require "skynet.harbor"

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Handle storage: see handle.h. Whoever changes the table holds the lock; readers never do, which is
- * why a table that was outgrown is kept, and a struct service is never unmapped. */
+/* Handle storage: see handle.h. Whoever changes the table holds the lock; readers never do,
+ * which is why a table that was outgrown is kept, and a struct service is never unmapped. */
 #include "core/actor/handle.h"
-
 
 #include "core/base/lock.h"
 #include "core/base/mem.h"
@@ -218,9 +217,8 @@ struct service *service_grab(uint32_t handle)
 	do {
 		if (refs == 0)
 			return NULL;
-	} while (!atomic_compare_exchange_weak_explicit(&s->refs, &refs, refs + 1,
-							memory_order_acq_rel,
-							memory_order_relaxed)); /* R1 */
+	} while (!atomic_compare_exchange_weak_explicit(
+		&s->refs, &refs, refs + 1, memory_order_acq_rel, memory_order_relaxed)); /* R1 */
 	/* It may have been recycled before we had the reference. */
 	if (atomic_load_explicit(&s->handle, memory_order_acquire) != handle) {
 		service_unref(s);

@@ -19,7 +19,7 @@
 #include "core/log/log.h"
 
 static struct {
-	atomic_uint live;         /* registered or in teardown */
+	atomic_uint live; /* registered or in teardown */
 	atomic_uint exit_monitor;
 } S;
 

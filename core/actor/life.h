@@ -14,8 +14,8 @@
 /* After clock_init and before the first launch. */
 void service_init(const struct service_hooks *hooks);
 
-/* Creates a service of module `name` and runs its init on the calling thread. Returns its handle, or
- * 0 when the module is missing or init failed (both are logged). Any thread. */
+/* Creates a service of module `name` and runs its init on the calling thread. Returns its
+ * handle, or 0 when the module is missing or init failed (both are logged). Any thread. */
 uint32_t service_launch(const char *module, const char *args);
 
 /* Removes the handle and its names at once; the rest happens on the owner (see above). false: no

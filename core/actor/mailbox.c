@@ -160,7 +160,8 @@ struct msg *mailbox_pop(struct mailbox *mb)
 			return NULL;
 		/* M2; messages: an owner's inbox is neither IDLE nor CLOSED */
 		m = turn_round(word_top(atomic_exchange_explicit(&mb->inbox, EMPTY,
-								 memory_order_acquire)), &n);
+								 memory_order_acquire)),
+			       &n);
 	} else {
 		n = atomic_load_explicit(&mb->local_length, memory_order_relaxed);
 	}

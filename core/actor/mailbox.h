@@ -43,12 +43,12 @@ struct mailbox {
 	/* [owner] */
 	alignas(CACHE_LINE) struct msg *local;
 	atomic_uint local_length; /* written by the owner only; relaxed, read for statistics */
-	uint32_t overload_at;     /* warn when the length passes this; doubles, back at rest */
+	uint32_t overload_at;	  /* warn when the length passes this; doubles, back at rest */
 };
 
 enum mailbox_push {
 	MAILBOX_PUSHED, /* the owner will see it */
-	MAILBOX_WOKEN,  /* it was idle: the caller must make the service runnable */
+	MAILBOX_WOKEN,	/* it was idle: the caller must make the service runnable */
 	MAILBOX_CLOSED, /* not taken */
 };
 
@@ -87,7 +87,7 @@ uint64_t mailbox_refused(const struct mailbox *mb);
 unsigned mailbox_length(const struct mailbox *mb);
 
 /* the owner */
-struct msg *mailbox_pop(struct mailbox *mb);      /* NULL: nothing just now */
+struct msg *mailbox_pop(struct mailbox *mb); /* NULL: nothing just now */
 /* true: pop would return one; false: probably not. */
 static inline bool mailbox_waits(const struct mailbox *mb)
 {
@@ -96,7 +96,8 @@ static inline bool mailbox_waits(const struct mailbox *mb)
 }
 /* true: idle and given up; false: go on popping */
 bool mailbox_rest(struct mailbox *mb);
-struct msg *mailbox_close(struct mailbox *mb);    /* closes; returns all that waited, oldest first */
+/* closes; returns all that waited, oldest first */
+struct msg *mailbox_close(struct mailbox *mb);
 /* Messages that the owner has taken out of the inbox and not popped yet. */
 static inline unsigned mailbox_taken(const struct mailbox *mb)
 {

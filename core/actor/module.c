@@ -54,10 +54,11 @@ static void tell_failure(const char *name, const char *why, bool there)
 	const char *advice = there ? advice_for_library(why) : NULL;
 
 	if (!there)
-		log_error("try open %s failed : %s\nthere is no C service of that name along %s", name, why,
-			  M.path ? M.path : "cpath, which is not set");
+		log_error("try open %s failed : %s\nthere is no C service of that name along %s",
+			  name, why, M.path ? M.path : "cpath, which is not set");
 	else
-		log_error("try open %s failed : %s%s%s", name, why, advice ? "\n" : "", advice ? advice : "");
+		log_error("try open %s failed : %s%s%s", name, why, advice ? "\n" : "",
+			  advice ? advice : "");
 }
 
 static void *open_file(const char *name)
@@ -69,8 +70,8 @@ static void *open_file(const char *name)
 
 	for (char *t = strtok_r(path, ";", &save); t; t = strtok_r(NULL, ";", &save)) {
 		char *mark = strchr(t, '?');
-		cleanup(mem_freep) char *file =
-			mem_printf("%.*s%s%s", (int)(mark - t), t, name, mark + 1);
+		cleanup(mem_freep) char *file = mem_printf("%.*s%s%s", (int)(mark - t), t, name,
+							   mark + 1);
 		void *dl = fault(dlopen) ? NULL : dlopen(file, RTLD_NOW | RTLD_GLOBAL);
 
 		if (dl)
@@ -110,7 +111,9 @@ static struct module *load(const char *name)
 	*(void **)&m->release = symbol(dl, name, "release");
 	*(void **)&m->signal = symbol(dl, name, "signal");
 	if (!m->init) {
-		log_error("module %s has no function %s_init\nits init function has the name of the file", name, name);
+		log_error("module %s has no function %s_init\nits init function has the name of "
+			  "the file",
+			  name, name);
 		dlclose(dl);
 		mem_free(m);
 		return NULL;

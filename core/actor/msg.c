@@ -95,12 +95,18 @@ void msg_drop(struct msg *m)
 const char *msg_type_name(int type)
 {
 	static const char *const names[] = {
-		[PTYPE_TEXT] = "text",           [PTYPE_RESPONSE] = "response",
-		[PTYPE_MULTICAST] = "multicast", [PTYPE_CLIENT] = "client",
-		[PTYPE_SYSTEM] = "system",       [PTYPE_HARBOR] = "harbor",
-		[PTYPE_SOCKET] = "socket",       [PTYPE_ERROR] = "error",
-		[PTYPE_QUEUE] = "queue",         [PTYPE_DEBUG] = "debug",
-		[PTYPE_LUA] = "lua",             [PTYPE_SNAX] = "snax",
+		[PTYPE_TEXT] = "text",
+		[PTYPE_RESPONSE] = "response",
+		[PTYPE_MULTICAST] = "multicast",
+		[PTYPE_CLIENT] = "client",
+		[PTYPE_SYSTEM] = "system",
+		[PTYPE_HARBOR] = "harbor",
+		[PTYPE_SOCKET] = "socket",
+		[PTYPE_ERROR] = "error",
+		[PTYPE_QUEUE] = "queue",
+		[PTYPE_DEBUG] = "debug",
+		[PTYPE_LUA] = "lua",
+		[PTYPE_SNAX] = "snax",
 		[PTYPE_TRACE] = "trace",
 	};
 

@@ -38,29 +38,29 @@ enum {
 #define MSG_SIZE_MAX ((UINT64_C(1) << 56) - 1)
 
 struct msg {
-	struct msg *next;  /* whoever owns the message links it: mailbox, outbox, free list */
-	uint64_t size;     /* payload bytes */
-	uint32_t source;   /* handle of the sender, 0 = the node itself */
-	uint32_t dest;     /* handle of the receiver; the receiver checks it (see mailbox.h) */
-	int32_t session;   /* 0 = no answer wanted */
-	uint8_t type;      /* PTYPE_* */
-	uint8_t flags;     /* MSG_* */
+	struct msg *next; /* whoever owns the message links it: mailbox, outbox, free list */
+	uint64_t size;	  /* payload bytes */
+	uint32_t source;  /* handle of the sender, 0 = the node itself */
+	uint32_t dest;	  /* handle of the receiver; the receiver checks it (see mailbox.h) */
+	int32_t session;  /* 0 = no answer wanted */
+	uint8_t type;	  /* PTYPE_* */
+	uint8_t flags;	  /* MSG_* */
 	uint16_t reserved;
 };
 _Static_assert(sizeof(struct msg) == 32, "the payload behind it must stay 16-byte aligned");
 
 enum {
-	MSG_POISON = 1,   /* the service's own wake-up for its end; never delivered, never freed */
+	MSG_POISON = 1,	  /* the service's own wake-up for its end; never delivered, never freed */
 	MSG_TIMEOUT = 2,  /* made by service_timeout */
-	MSG_SHARED = 4,   /* the payload is a reference to one that several receivers share */
-	MSG_ORDER = 8,    /* the owner obeys it (struct service_order); never delivered */
+	MSG_SHARED = 4,	  /* the payload is a reference to one that several receivers share */
+	MSG_ORDER = 8,	  /* the owner obeys it (struct service_order); never delivered */
 	MSG_COUNTED = 16, /* the bound of the mailbox that holds it counts it (mailbox.h) */
-	MSG_MARK = 32,    /* whoever sent it wants to know when it is taken (msg_set_on_taken) */
+	MSG_MARK = 32,	  /* whoever sent it wants to know when it is taken (msg_set_on_taken) */
 	MSG_FOREIGN = 64, /* it came from another node: a pointer in it is refused */
 };
 _Static_assert((MSG_POISON ^ MSG_TIMEOUT ^ MSG_COUNTED ^ MSG_MARK ^ MSG_ORDER ^ MSG_FOREIGN ^
 		MSG_SHARED) == MSG_POISON + MSG_TIMEOUT + MSG_COUNTED + MSG_MARK + MSG_ORDER +
-		MSG_FOREIGN + MSG_SHARED,
+				       MSG_FOREIGN + MSG_SHARED,
 	       "each flag is a bit of its own");
 
 /* Whether a message of this type answers a request: its session is the request's, 0 if it is news
@@ -98,9 +98,9 @@ static inline struct msg *msg_of(void *payload)
 	return (struct msg *)(void *)((char *)payload - sizeof(struct msg));
 }
 
-/* Where the session of a service belongs in a table of open addresses, to be cut to its size. Sessions count up: eight in a row
- * stay neighbours, which a cache likes, and the eights are scattered. All in a row would be one long run, and each
- * removal a walk to its end. */
+/* Where the session of a service belongs in a table of open addresses, to be cut to its size.
+ * Sessions count up: eight in a row stay neighbours, which a cache likes, and the eights are
+ * scattered. All in a row would be one long run, and each removal a walk to its end. */
 static inline uint32_t msg_session_place(uint32_t service, int32_t session)
 {
 	uint32_t s = (uint32_t)session;
@@ -111,7 +111,7 @@ static inline uint32_t msg_session_place(uint32_t service, int32_t session)
 /* Payload buffers with room for a header in front. Any thread; never NULL. */
 void *payload_alloc(size_t n);
 void *payload_realloc(void *payload, size_t n); /* NULL payload: alloc */
-void payload_free(void *payload);               /* NULL is fine */
+void payload_free(void *payload);		/* NULL is fine */
 
 /* A message with room for n payload bytes; everything but the payload is zero, size = n. */
 struct msg *msg_create(size_t n);

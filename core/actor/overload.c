@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Long mailboxes: see overload.h. Both the refusal and the report are bounded in rate, for a flood of
- * messages must not become one of lines; and the report looks at the oldest messages only, for it
- * runs in the middle of the overload that it tells of. */
+/* Long mailboxes: see overload.h. Both the refusal and the report are bounded in rate, for a
+ * flood of messages must not become one of lines; and the report looks at the oldest messages
+ * only, for it runs in the middle of the overload that it tells of. */
 #include "core/actor/overload.h"
 
 #include <stdio.h>
@@ -31,9 +31,8 @@ static void describe(char ret[WHO_MAX], uint32_t source, uint8_t type)
 	char number[16];
 
 	snprintf(number, sizeof(number), "type %u", type);
-	snprintf(ret, WHO_MAX, "%s from :%08x%s%.64s", kind ? kind : number, source, s && s->args ?
-		 " " : "",
-		 s && s->args ? s->args : "");
+	snprintf(ret, WHO_MAX, "%s from :%08x%s%.64s", kind ? kind : number, source,
+		 s && s->args ? " " : "", s && s->args ? s->args : "");
 	if (s)
 		service_unref(s);
 }
@@ -49,8 +48,7 @@ static bool may_say(struct service *s)
 
 	return (!last || now - last >= SAY_NS) &&
 	       atomic_compare_exchange_strong_explicit(&s->refusal_said_ns, &last, now,
-						       memory_order_relaxed,
-						       memory_order_relaxed);
+						       memory_order_relaxed, memory_order_relaxed);
 }
 
 static void say_full(struct service *s, const struct msg *m, bool refused)
@@ -69,7 +67,7 @@ static void say_full(struct service *s, const struct msg *m, bool refused)
 static bool counts(const struct msg *m)
 {
 	return m->source != 0 && !msg_is_answer(m) && m->type != PTYPE_SYSTEM &&
-	m->type != PTYPE_DEBUG;
+	       m->type != PTYPE_DEBUG;
 }
 
 bool overload_admit(struct service *s, struct msg *m)

@@ -12,7 +12,7 @@
 
 enum overload_policy {
 	OVERLOAD_REFUSE, /* what comes when the mailbox is full is refused */
-	OVERLOAD_WARN,   /* it is only counted */
+	OVERLOAD_WARN,	 /* it is only counted */
 };
 
 /* The bound of a service's mailbox in messages; 0 = none. What is there stays. Any thread that

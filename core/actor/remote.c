@@ -6,7 +6,7 @@
 
 #include "core/base/must.h"
 
-static const struct remote_ops *ops;    /* the cluster's, NULL: there is none */
+static const struct remote_ops *ops; /* the cluster's, NULL: there is none */
 /* the single node's own; both are written before the first service */
 static const struct remote_ops *single;
 
@@ -30,8 +30,8 @@ const struct remote_ops *remote_get(void)
 /* Bytes of the well-formed printable character at p; 0: there is none. */
 static size_t printable(const unsigned char *p)
 {
-	static const uint32_t least[] = {0, 0, 0xa1, 0x800,
-	                                 0x10000}; /* from 0x80 on come controls */
+	static const uint32_t least[] = { 0, 0, 0xa1, 0x800,
+					  0x10000 }; /* from 0x80 on come controls */
 	size_t n = p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc0 ? 2 : 0;
 	uint32_t c;
 

@@ -42,22 +42,22 @@ struct service {
 	service_cb cb;
 	void *instance;
 	const struct module *module;
-	struct message_log *message_log; /* NULL: not open */
-	atomic_uint_least64_t cpu_ns;       /* time spent in callbacks */
-	atomic_uint_least64_t messages;     /* callbacks run */
+	struct message_log *message_log;     /* NULL: not open */
+	atomic_uint_least64_t cpu_ns;	     /* time spent in callbacks */
+	atomic_uint_least64_t messages;	     /* callbacks run */
 	atomic_uint_least64_t turn_began_ns; /* monotonic start of the current turn, 0 = none */
 	/* set by the monitor, read and cleared by STAT endless */
 	atomic_bool endless;
 	/* a Lua service's start function has not come to its end; relaxed */
 	atomic_bool starting;
-	atomic_int_least32_t session;       /* last session given out */
-	atomic_size_t memory;               /* bytes the implementation accounts for (Lua heap) */
+	atomic_int_least32_t session; /* last session given out */
+	atomic_size_t memory;	      /* bytes the implementation accounts for (Lua heap) */
 
 	/* [queue] the run queue that holds it */
 	struct service *run_next;
 
 	/* overload.c */
-	unsigned overload_said;             /* [owner] the length last told of, and when */
+	unsigned overload_said; /* [owner] the length last told of, and when */
 	uint64_t overload_said_ns;
 	atomic_uint_least64_t refusal_said_ns; /* [any] */
 
@@ -66,10 +66,11 @@ struct service {
 	/* launch parameters, for people; until the last unref */
 	char *args;
 
-	char *command_result;               /* [owner] of the last command_run; until the last unref */
-	struct msg poison;                  /* wakes the owner for teardown */
+	/* [owner] of the last command_run; until the last unref */
+	char *command_result;
+	struct msg poison; /* wakes the owner for teardown */
 	struct service *free_next;
-	atomic_bool instance_busy;          /* spin: service_signal() against release */
+	atomic_bool instance_busy; /* spin: service_signal() against release */
 };
 
 /* The callback, by the service itself (usually in init). cb == NULL: messages are discarded. */
@@ -79,9 +80,9 @@ void service_set_message_callback(struct service *s, void *ud, service_msg_cb cb
 /* A message log, which stands before the callback while it is open (msglog.c). NULL: none. The
  * owner. */
 struct message_log {
-	service_msg_cb write;                     /* what is called in place of the callback */
-	void (*end)(struct service *s);           /* the service ends: closes the log */
-	service_msg_cb next;                      /* the callback; NULL: there is none */
+	service_msg_cb write;		/* what is called in place of the callback */
+	void (*end)(struct service *s); /* the service ends: closes the log */
+	service_msg_cb next;		/* the callback; NULL: there is none */
 };
 void service_set_message_log(struct service *s, struct message_log *log);
 
@@ -108,6 +109,6 @@ void service_log(struct service *s, int level, const char *fmt, ...) printf_like
 struct service_hooks {
 	/* the service has mail and no owner: whoever is free runs it */
 	void (*ready)(struct service *s);
-	void (*empty)(void);              /* the last service is gone */
+	void (*empty)(void); /* the last service is gone */
 };
 extern struct service_hooks service_hooks; /* constant after service_init */

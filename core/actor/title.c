@@ -12,7 +12,7 @@
 #define BLANKS " \t\r\n"
 
 /* Services that run others, whose names follow them. */
-static const char *const hosts[] = {"snlua", "snaxd", "service_cell"};
+static const char *const hosts[] = { "snlua", "snaxd", "service_cell" };
 
 static bool is_host(const char *word, size_t size)
 {

@@ -91,11 +91,10 @@ bool service_run(struct service *s, struct turn *turn, uint64_t *now)
 		if (!m) {
 			uint64_t t = clock_mono_ns();
 
-			atomic_store_explicit(&s->cpu_ns,
-					      atomic_load_explicit(&s->cpu_ns,
-								   memory_order_relaxed) +
-						      (t - *now),
-					      memory_order_relaxed);
+			atomic_store_explicit(
+				&s->cpu_ns,
+				atomic_load_explicit(&s->cpu_ns, memory_order_relaxed) + (t - *now),
+				memory_order_relaxed);
 			atomic_store_explicit(
 				&s->messages,
 				atomic_load_explicit(&s->messages, memory_order_relaxed) + messages,
@@ -138,7 +137,7 @@ bool service_run(struct service *s, struct turn *turn, uint64_t *now)
 				      memory_order_relaxed);
 		atomic_store_explicit(&s->messages,
 				      atomic_load_explicit(&s->messages, memory_order_relaxed) +
-				      messages,
+					      messages,
 				      memory_order_relaxed);
 		atomic_store_explicit(&s->turn_began_ns, 0, memory_order_relaxed);
 		*now = t;

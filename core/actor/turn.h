@@ -13,8 +13,8 @@
 struct turn {
 	atomic_uint_least64_t progress; /* changes with every message */
 	atomic_uint_least64_t began_ns; /* monotonic, 0 = not in a turn */
-	atomic_uint handle;             /* the service whose turn it is, 0 = none */
-	atomic_uint source;             /* of the message in work, like the next two */
+	atomic_uint handle;		/* the service whose turn it is, 0 = none */
+	atomic_uint source;		/* of the message in work, like the next two */
 	atomic_int session, type;
 };
 

@@ -28,11 +28,11 @@ static inline uint64_t max_u64(uint64_t a, uint64_t b)
 #define cleanup(f) __attribute__((cleanup(f)))
 
 /* Gives the pointer away: evaluates to its value and leaves NULL behind. */
-#define steal(p)                                                                                   \
-	__extension__({                                                                            \
-		__typeof__(p) stolen_ = (p);                                                       \
-		(p) = NULL;                                                                        \
-		stolen_;                                                                           \
+#define steal(p)                             \
+	__extension__({                      \
+		__typeof__(p) stolen_ = (p); \
+		(p) = NULL;                  \
+		stolen_;                     \
 	})
 
 #if defined(__x86_64__)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Time: see clock.h. How fast the counter of the CPU runs is measured once, at the start, against the
+/* Time: see clock.h. How fast the counter of the CPU runs is measured once, at the start,
+ *       against the
  * monotonic clock. */
 #include "core/base/clock.h"
 

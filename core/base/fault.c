@@ -31,8 +31,8 @@ bool fault_hit(enum fault_point p)
 	/* relaxed: a counter, nothing depends on it */
 	unsigned long n = atomic_fetch_add_explicit(&passes[p], 1, memory_order_relaxed) + 1;
 
-	if (rules[p].every ? n % rules[p].nth != 0 :
-			     n < rules[p].nth || n - rules[p].nth >= rules[p].count)
+	if (rules[p].every ? n % rules[p].nth != 0
+			   : n < rules[p].nth || n - rules[p].nth >= rules[p].count)
 		return false;
 	/* Past the log, which may be what fails. A test that sees no such line has tested
 	 * nothing. */
@@ -48,8 +48,8 @@ static bool parse_one(const char *word, struct rule *set, char *error, size_t si
 	char *end;
 	int p = 0;
 
-	while (p < FAULT_POINTS && (strlen(names[p]) != length ||
-				    strncmp(names[p], word, length) != 0))
+	while (p < FAULT_POINTS &&
+	       (strlen(names[p]) != length || strncmp(names[p], word, length) != 0))
 		p++;
 	if (p == FAULT_POINTS) {
 		size_t at = (size_t)snprintf(error, size, "no fault point '%.*s'; there are",

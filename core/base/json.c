@@ -57,8 +57,8 @@ static void quote(struct json *j, const char *value, size_t n)
 		size_t length = utf8(p, (size_t)(end - p));
 		char escape[8];
 
-		if (length > 1 || (length == 1 && *p >= 0x20 && *p != '"' && *p != '\\' &&
-				   *p != 0x7f)) {
+		if (length > 1 ||
+		    (length == 1 && *p >= 0x20 && *p != '"' && *p != '\\' && *p != 0x7f)) {
 			text_add(&j->text, p, length);
 			p += length;
 			continue;

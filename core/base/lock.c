@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What builds with CHECKS=1 remember of locks: see lock.h. The list of a thread is its own and needs no lock. */
+/* What builds with CHECKS=1 remember of locks: see lock.h. The list of a thread is its own and
+ * needs no lock. */
 #include "core/base/lock.h"
 
 #ifdef CHECKS

@@ -38,11 +38,9 @@ enum lock_class {
 /* Before it waits; after it has got it, exclusively or as one of many; before it lets go; while it
  * should have it. */
 void lock_note_wait(enum lock_class c, const char *file, int line);
-void lock_note_taken(const void *l, enum lock_class c, bool exclusive, const char *file,
-		     int line);
+void lock_note_taken(const void *l, enum lock_class c, bool exclusive, const char *file, int line);
 void lock_note_released(const void *l, enum lock_class c, const char *file, int line);
-void lock_note_held(const void *l, enum lock_class c, bool exclusive, const char *file,
-		    int line);
+void lock_note_held(const void *l, enum lock_class c, bool exclusive, const char *file, int line);
 #else
 #define LOCK_CLASS
 #define LOCK_OF(name)
@@ -62,7 +60,10 @@ struct lock {
 };
 
 /* For a static one: LOCK_INIT(handles). */
-#define LOCK_INIT(name) { .mutex = PTHREAD_MUTEX_INITIALIZER LOCK_OF(name) }
+#define LOCK_INIT(name)                                          \
+	{                                                        \
+		.mutex = PTHREAD_MUTEX_INITIALIZER LOCK_OF(name) \
+	}
 
 static inline void lock_init(struct lock *l, enum lock_class c)
 {
@@ -130,7 +131,10 @@ struct rwlock {
 	LOCK_CLASS
 };
 
-#define RWLOCK_INIT(name) { .rw = PTHREAD_RWLOCK_INITIALIZER LOCK_OF(name) }
+#define RWLOCK_INIT(name)                                      \
+	{                                                      \
+		.rw = PTHREAD_RWLOCK_INITIALIZER LOCK_OF(name) \
+	}
 
 static inline void rwlock_init(struct rwlock *l, enum lock_class c)
 {

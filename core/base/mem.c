@@ -12,8 +12,8 @@
 #include "core/base/cgroup.h"
 
 /* Weak: a sanitizer build has no jemalloc. */
-int mallctl(const char *name, void *old, size_t *old_size, void *value,
-	    size_t size) __attribute__((weak));
+int mallctl(const char *name, void *old, size_t *old_size, void *value, size_t size)
+	__attribute__((weak));
 
 void mem_exhausted(size_t n)
 {
@@ -131,5 +131,5 @@ void mem_trim(void)
 	if (!mallctl)
 		return;
 	mem_trim_thread();
-	(void)mallctl("arena.4096.purge", NULL, NULL, NULL, 0);    /* MALLCTL_ARENAS_ALL */
+	(void)mallctl("arena.4096.purge", NULL, NULL, NULL, 0); /* MALLCTL_ARENAS_ALL */
 }

@@ -8,11 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-void *mem_alloc(size_t n);              /* uninitialised, never NULL */
-void *mem_zalloc(size_t n);             /* zeroed, never NULL */
-void *mem_realloc(void *p, size_t n);   /* like realloc, never NULL */
-void mem_free(void *p);                 /* NULL is fine */
-char *mem_strdup(const char *s);        /* never NULL */
+void *mem_alloc(size_t n);	      /* uninitialised, never NULL */
+void *mem_zalloc(size_t n);	      /* zeroed, never NULL */
+void *mem_realloc(void *p, size_t n); /* like realloc, never NULL */
+void mem_free(void *p);		      /* NULL is fine */
+char *mem_strdup(const char *s);      /* never NULL */
 char *mem_strndup(const char *s, size_t n);
 /* printf into fresh memory, never NULL; free with mem_free. */
 char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -28,7 +28,8 @@ void must_end(const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	(void)pthread_getname_np(pthread_self(), thread, sizeof(thread));
-	n = snprintf(line, sizeof(line), "harbord: %s, thread %s (%d)\n", text, thread, (int)gettid());
+	n = snprintf(line, sizeof(line), "harbord: %s, thread %s (%d)\n", text, thread,
+		     (int)gettid());
 	if (write(STDERR_FILENO, line, (size_t)n) < 0)
 		abort(); /* nowhere left to complain */
 	/* A failure in the last words themselves has none. */

@@ -2,12 +2,12 @@
 #pragma once
 /*
  * What must be true, or the process ends: must(expr) is compiled into every build, must_slow(expr)
- * only into those with CHECKS=1 (sanitizer builds and FAULTS=1 builds), for paths where a comparison
- * counts.
+ * only into those with CHECKS=1 (sanitizer builds and FAULTS=1 builds), for paths where a
+ * comparison counts.
  *
- * They stand at the doors of a module and say what a caller owes: a handle in range, a state, a size
- * within its limit, the right thread. What comes from outside (the network, a file, a Lua program)
- * is no caller's debt; it gets an error.
+ * They stand at the doors of a module and say what a caller owes: a handle in range, a state, a
+ * size within its limit, the right thread. What comes from outside (the network, a file, a Lua
+ * program) is no caller's debt; it gets an error.
  *
  * A failure is one line on stderr, and in the log if its sink is free, with the place and the
  * thread; then abort(3). No service is ended in order first, for the state that they would be ended

@@ -25,12 +25,12 @@ static unsigned distance(const char *a, const char *b)
 		rows[0][j] = (unsigned)j;
 	for (size_t i = 1; i <= m; i++) {
 		unsigned *row = rows[i % 3], *before = rows[(i - 1) % 3],
-		         *older = rows[(i + 1) % 3];
+			 *older = rows[(i + 1) % 3];
 
 		row[0] = (unsigned)i;
 		for (size_t j = 1; j <= n; j++) {
 			row[j] = least(before[j - 1] + (a[i - 1] != b[j - 1]),
-			               least(before[j], row[j - 1]) + 1);
+				       least(before[j], row[j - 1]) + 1);
 			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
 				row[j] = least(row[j], older[j - 2] + 1);
 		}
@@ -42,7 +42,7 @@ struct nearest nearest_begin(const char *word)
 {
 	size_t letters = strlen(word);
 
-	return (struct nearest){word, letters < 2 ? 1 : letters < 4 ? 2 : letters < 6 ? 3 : 4};
+	return (struct nearest){ word, letters < 2 ? 1 : letters < 4 ? 2 : letters < 6 ? 3 : 4 };
 }
 
 bool nearest_is_better(struct nearest *n, const char *candidate)

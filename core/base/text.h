@@ -13,8 +13,8 @@
 #include "core/base/base.h"
 
 struct text {
-	char *bytes;    /* NUL-terminated; NULL until something was added */
-	size_t size;    /* without the NUL */
+	char *bytes; /* NUL-terminated; NULL until something was added */
+	size_t size; /* without the NUL */
 	size_t capacity;
 };
 

@@ -10,9 +10,9 @@
 
 struct map_item {
 	char *key;
-	char *text;      /* owned, may be NULL */
+	char *text; /* owned, may be NULL */
 	uint32_t number;
-	uint64_t stamp;  /* the user's: when it was added, say */
+	uint64_t stamp; /* the user's: when it was added, say */
 };
 
 struct map {

@@ -24,7 +24,7 @@
 #define SESSIONS_ONE SIZE_MAX
 
 struct sessions_kind {
-	size_t entry;   /* bytes of one */
+	size_t entry;	/* bytes of one */
 	size_t session; /* offset of its int32_t; 0 there = a free place */
 	size_t service; /* offset of its uint32_t, or SESSIONS_ONE */
 	unsigned first; /* places to begin with, a power of two */
@@ -54,8 +54,9 @@ static inline int32_t *sessions_session(const struct sessions_kind *k, void *ent
 
 static inline uint32_t sessions_service(const struct sessions_kind *k, const void *entry)
 {
-	return k->service == SESSIONS_ONE ? 0 :
-		*(const uint32_t *)(const void *)((const char *)entry + k->service);
+	return k->service == SESSIONS_ONE
+		       ? 0
+		       : *(const uint32_t *)(const void *)((const char *)entry + k->service);
 }
 
 static inline unsigned sessions_home(const struct sessions *t, uint32_t service, int32_t session)

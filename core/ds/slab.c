@@ -18,7 +18,7 @@ struct slab {
 	struct slab *all_next;
 	/* room_link: what points to us, NULL: not on the list */
 	struct slab *room_next, **room_link;
-	void *free;      /* freed objects */
+	void *free;	 /* freed objects */
 	unsigned carved; /* objects ever given out since the last trim */
 	unsigned used;
 };

@@ -24,11 +24,13 @@ struct slab_pool {
 	/* offset of a pointer in the object that is the pool's while the object is free */
 	size_t link;
 	struct slab *all;
-	struct slab *room;   /* those with a free object, doubly linked */
+	struct slab *room; /* those with a free object, doubly linked */
 };
 
-#define SLAB_POOL(type, member)                                                                    \
-	{ .lock = LOCK_INIT(slab), .size = sizeof(type), .link = offsetof(type, member) }
+#define SLAB_POOL(type, member)                                                               \
+	{                                                                                     \
+		.lock = LOCK_INIT(slab), .size = sizeof(type), .link = offsetof(type, member) \
+	}
 
 /* An object: as it was freed, or zeros. NULL: no memory. */
 void *slab_alloc(struct slab_pool *p);

@@ -20,32 +20,31 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#define stack_push(stack, entry, link)                                                          \
-	do {                                                                                    \
-		__typeof__(entry) entry_ = (entry);                                             \
-                                                                                                \
-		/* relaxed: only a value to begin the CAS with */                               \
-		entry_->link = atomic_load_explicit(stack, memory_order_relaxed);               \
-		while (!atomic_compare_exchange_weak_explicit(stack, &entry_->link, entry_,     \
-							      memory_order_release,             \
-							      memory_order_relaxed))            \
-			;                                                                       \
+#define stack_push(stack, entry, link)                                                             \
+	do {                                                                                       \
+		__typeof__(entry) entry_ = (entry);                                                \
+                                                                                                   \
+		/* relaxed: only a value to begin the CAS with */                                  \
+		entry_->link = atomic_load_explicit(stack, memory_order_relaxed);                  \
+		while (!atomic_compare_exchange_weak_explicit(                                     \
+			stack, &entry_->link, entry_, memory_order_release, memory_order_relaxed)) \
+			;                                                                          \
 	} while (0)
 
 /* Turns a list round: from newest first to oldest first. Returns the oldest. */
-#define stack_turn_round(newest, link)                                                          \
-	__extension__({                                                                         \
-		__typeof__(newest) entry_ = (newest), oldest_ = NULL;                           \
-                                                                                                \
-		while (entry_) {                                                                \
-			__typeof__(newest) next_ = entry_->link;                                \
-                                                                                                \
-			entry_->link = oldest_;                                                 \
-			oldest_ = entry_;                                                       \
-			entry_ = next_;                                                         \
-		}                                                                               \
-		oldest_;                                                                        \
+#define stack_turn_round(newest, link)                                \
+	__extension__({                                               \
+		__typeof__(newest) entry_ = (newest), oldest_ = NULL; \
+                                                                      \
+		while (entry_) {                                      \
+			__typeof__(newest) next_ = entry_->link;      \
+                                                                      \
+			entry_->link = oldest_;                       \
+			oldest_ = entry_;                             \
+			entry_ = next_;                               \
+		}                                                     \
+		oldest_;                                              \
 	})
 
-#define stack_take_all(stack, link)                                                             \
+#define stack_take_all(stack, link) \
 	stack_turn_round(atomic_exchange_explicit(stack, NULL, memory_order_acquire), link)

@@ -87,8 +87,8 @@ bool wheel_disarm(struct wheel *w, struct wheel_entry *e)
 	if (next->next == next) {
 		ptrdiff_t at = next - &w->slots[0][0];
 
-		w->occupied[(size_t)at / WHEEL_SLOTS] &=
-			~((uint64_t)1 << ((size_t)at % WHEEL_SLOTS));
+		w->occupied[(size_t)at / WHEEL_SLOTS] &= ~((uint64_t)1
+							   << ((size_t)at % WHEEL_SLOTS));
 	}
 	must(w->count > 0);
 	e->next = e->prev = NULL;
@@ -106,8 +106,8 @@ static uint64_t next_event(const struct wheel *w, unsigned *ret_level)
 		if (!ahead)
 			continue;
 		unsigned slot = (unsigned)__builtin_ctzll(ahead);
-		uint64_t base = w->now >> ((l + 1) * WHEEL_SLOT_BITS) << ((l +
-									   1) * WHEEL_SLOT_BITS);
+		uint64_t base = w->now >> ((l + 1) * WHEEL_SLOT_BITS)
+						  << ((l + 1) * WHEEL_SLOT_BITS);
 		uint64_t tick = base | (uint64_t)slot << (l * WHEEL_SLOT_BITS);
 
 		*ret_level = l;

@@ -20,7 +20,7 @@
 
 struct wheel_entry {
 	struct wheel_entry *next, *prev; /* prev == NULL: not armed */
-	uint64_t tick;                   /* expires when now >= tick */
+	uint64_t tick;			 /* expires when now >= tick */
 };
 
 struct wheel {

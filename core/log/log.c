@@ -181,8 +181,7 @@ void log_last_words(const char *text, size_t size)
 /* ---- the list ---- */
 
 static struct line *line_create(enum log_level level, uint32_t source, const char *name,
-				const char *text,
-				size_t size)
+				const char *text, size_t size)
 {
 	struct line *l = mem_alloc(sizeof(*l) + size);
 
@@ -223,8 +222,7 @@ static void release_repeat_locked(struct repeat *r)
 
 /* true: the same line came too often in this window. */
 static bool repeats_locked(enum log_level level, uint32_t source, const char *name,
-			   const char *text,
-			   size_t size)
+			   const char *text, size_t size)
 {
 	uint64_t now = clock_mono_ns();
 	uint64_t h = hash64(HASH64_START ^ source ^ (uint64_t)level << 40, text, size);

@@ -24,11 +24,11 @@ enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_E
 
 struct log_record {
 	enum log_level level;
-	uint32_t source;     /* handle, 0 = the node */
+	uint32_t source; /* handle, 0 = the node */
 	uint64_t wall_ns;
-	const char *text;    /* may hold newlines and NULs; not NUL-terminated */
+	const char *text; /* may hold newlines and NULs; not NUL-terminated */
 	size_t size;
-	const char *name;    /* of the source, for people; "" if it has none */
+	const char *name; /* of the source, for people; "" if it has none */
 };
 
 /* A sink writes one record; called by one thread at a time. reopen: after SIGHUP (may be NULL). */

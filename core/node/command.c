@@ -223,11 +223,11 @@ static const char *cmd_stat(struct service *s, const char *parm)
 	if (strcmp(parm, "mqlen") == 0)
 		return result(s, mem_printf("%u", mailbox_length(&s->mailbox)));
 	if (strcmp(parm, "refused") == 0)
-		return result(s, mem_printf("%llu",
-					    (unsigned long long)mailbox_refused(&s->mailbox)));
+		return result(s,
+			      mem_printf("%llu", (unsigned long long)mailbox_refused(&s->mailbox)));
 	if (strcmp(parm, "endless") == 0)
-		return atomic_exchange_explicit(&s->endless, false, memory_order_relaxed) ? "1" :
-		"0";
+		return atomic_exchange_explicit(&s->endless, false, memory_order_relaxed) ? "1"
+											  : "0";
 	if (strcmp(parm, "message") == 0)
 		return result(s, mem_printf("%llu", (unsigned long long)atomic_load_explicit(
 							    &s->messages, memory_order_relaxed)));
@@ -235,13 +235,14 @@ static const char *cmd_stat(struct service *s, const char *parm)
 	uint64_t running = began ? clock_mono_ns() - began : 0;
 
 	if (strcmp(parm, "time") == 0)
-		return !profiled() ? "0" :
-			result(s, mem_printf("%lf", (double)running / NS_PER_SEC));
+		return !profiled() ? "0"
+				   : result(s, mem_printf("%lf", (double)running / NS_PER_SEC));
 	if (strcmp(parm, "cpu") == 0)
-		return result(s, mem_printf("%lf", (double)(atomic_load_explicit(&s->cpu_ns,
+		return result(s, mem_printf("%lf",
+					    (double)(atomic_load_explicit(&s->cpu_ns,
 									  memory_order_relaxed) +
-							    running) /
-							   NS_PER_SEC));
+						     running) /
+						    NS_PER_SEC));
 	return "";
 }
 
@@ -261,12 +262,14 @@ static const struct command {
 	command_fn *run;
 } commands[] = {
 	/* sorted */
-	{ "ABORT", cmd_abort },   { "EXIT", cmd_exit },     { "GETENV", cmd_getenv },
-	{ "KILL", cmd_kill },     { "LAUNCH", cmd_launch }, { "LOGOFF", cmd_logoff },
-	{ "LOGON", cmd_logon },   { "MONITOR", cmd_monitor }, { "NAME", cmd_name },
-	{ "QUERY", cmd_query },   { "REG", cmd_reg },       { "SETENV", cmd_setenv },
-	{ "SIGNAL", cmd_signal }, { "STARTTIME", cmd_starttime }, { "STAT", cmd_stat },
-	{ "TIMEOUT", cmd_timeout },
+	{ "ABORT", cmd_abort },	  { "EXIT", cmd_exit },
+	{ "GETENV", cmd_getenv }, { "KILL", cmd_kill },
+	{ "LAUNCH", cmd_launch }, { "LOGOFF", cmd_logoff },
+	{ "LOGON", cmd_logon },	  { "MONITOR", cmd_monitor },
+	{ "NAME", cmd_name },	  { "QUERY", cmd_query },
+	{ "REG", cmd_reg },	  { "SETENV", cmd_setenv },
+	{ "SIGNAL", cmd_signal }, { "STARTTIME", cmd_starttime },
+	{ "STAT", cmd_stat },	  { "TIMEOUT", cmd_timeout },
 };
 
 static int compare(const void *key, const void *item)
@@ -276,8 +279,8 @@ static int compare(const void *key, const void *item)
 
 const char *command_run(struct service *s, const char *command, const char *parm)
 {
-	const struct command *c =
-		bsearch(command, commands, array_len(commands), sizeof(commands[0]), compare);
+	const struct command *c = bsearch(command, commands, array_len(commands),
+					  sizeof(commands[0]), compare);
 
 	must(s && command);
 	return c ? c->run(s, parm) : NULL;

@@ -125,7 +125,8 @@ static void open_log(struct service *s, uint32_t who)
 	fprintf(file, "open time: %u %s", (unsigned)clock_now_cs(), ctime_r(&now, stamp));
 	(void)fflush(file); /* the first message tells if it does not work */
 	log = mem_alloc(sizeof(*log));
-	*log = (struct log_file){ .hook = { .write = log_message, .end = close_log }, .file = file };
+	*log = (struct log_file){ .hook = { .write = log_message, .end = close_log },
+				  .file = file };
 	service_set_message_log(s, &log->hook);
 	log_printf(LOG_LEVEL_INFO, who, "Open log file %s", path);
 }

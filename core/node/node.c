@@ -26,7 +26,7 @@
 
 static struct {
 	unsigned threads;
-	sem_t wake;       /* posted by node_wake, and when the last service is gone */
+	sem_t wake; /* posted by node_wake, and when the last service is gone */
 	atomic_bool woken;
 	atomic_bool aborted; /* relaxed: the wake-up behind it orders it */
 } N;

@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 struct node_config {
-	unsigned threads;      /* 0 = as many as the process may use */
-	unsigned harbor;       /* 0 = single node */
-	const char *cpath;     /* templates for C services, NULL = none */
+	unsigned threads;  /* 0 = as many as the process may use */
+	unsigned harbor;   /* 0 = single node */
+	const char *cpath; /* templates for C services, NULL = none */
 };
 
 /* Handle table, environment, modules, timers: everything that needs no thread. 0 or -errno. */

@@ -71,8 +71,7 @@ static void report(unsigned worker, const struct worker_view *v, uint64_t stuck_
 	log_warning("A message from [ :%08x ] to [ :%08x ] maybe in an endless loop "
 		    "(worker %u, %.1f s, type %d, session %d, %s)",
 		    v->source, v->handle, worker, (double)stuck_ns / NS_PER_SEC, v->type,
-		    v->session,
-		    s && s->args ? s->args : "ended service");
+		    v->session, s && s->args ? s->args : "ended service");
 	if (s) {
 		atomic_store_explicit(&s->endless, true, memory_order_relaxed);
 		service_unref(s);
@@ -115,8 +114,8 @@ static void check(uint64_t now)
 	atomic_store_explicit(&M.stuck, stuck, memory_order_relaxed);
 }
 
-/* The next of the two steps of a trim, when the node has been calm for so long; returns how many were
- * made. */
+/* The next of the two steps of a trim, when the node has been calm for so long; returns how many
+ * were made. */
 static unsigned trim(unsigned steps, uint64_t calm_ns)
 {
 	if (steps == 0 && calm_ns >= TRIM_WORKERS_NS) {

@@ -34,12 +34,11 @@ void park_wake_one(void)
 	atomic_thread_fence(memory_order_seq_cst); /* S5 */
 	if (atomic_load_explicit(&sched.asleep, memory_order_seq_cst) == 0 ||
 	    atomic_load_explicit(&sched.searching, memory_order_seq_cst) != 0 ||
-		    (sched.n > sched.cpus && park_surplus() >= 0))
+	    (sched.n > sched.cpus && park_surplus() >= 0))
 		return;
 	/* acq_rel: one waker at a time; the woken worker gives the count back */
 	if (!atomic_compare_exchange_strong_explicit(&sched.searching, &none, 1,
-						     memory_order_acq_rel,
-						     memory_order_relaxed))
+						     memory_order_acq_rel, memory_order_relaxed))
 		return;
 	lock_take(&sched.park_lock);
 	struct worker *w = sched.parked;
@@ -109,7 +108,7 @@ void park_stop_searching(struct worker *w)
 void park_fall_asleep(struct worker *w)
 {
 	park_stop_searching(w);
-	atomic_store_explicit(&w->asleep, true, memory_order_relaxed); /* a statistic */
+	atomic_store_explicit(&w->asleep, true, memory_order_relaxed);	   /* a statistic */
 	atomic_fetch_add_explicit(&sched.asleep, 1, memory_order_seq_cst); /* S4 */
 }
 
@@ -167,14 +166,14 @@ static bool search(struct worker *w, uint64_t began)
 	unsigned none = 0;
 	bool found = false;
 
-	if (!w->searches || !atomic_compare_exchange_strong_explicit(&sched.searching, &none, 1,
-								     memory_order_acq_rel,
-								     memory_order_relaxed))
+	if (!w->searches ||
+	    !atomic_compare_exchange_strong_explicit(&sched.searching, &none, 1,
+						     memory_order_acq_rel, memory_order_relaxed))
 		return false;
 	do {
 		cpu_relax();
-		found = queue_any() || atomic_load_explicit(&sched.stopping,
-							    memory_order_relaxed) ||
+		found = queue_any() ||
+			atomic_load_explicit(&sched.stopping, memory_order_relaxed) ||
 			!atomic_load_explicit(&sched.poll_right, memory_order_relaxed);
 	} while (!found && park_may_spin() && clock_cycles() - began < sched.spin_cycles);
 	/* The worker gives the count back when it has found something, or before it sleeps: then it

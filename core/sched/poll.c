@@ -72,7 +72,8 @@ void poll_wait(struct worker *w)
 {
 	uint64_t began = clock_cycles(), now;
 
-	must_slow(w == worker_self && atomic_load_explicit(&sched.poll_right, memory_order_relaxed));
+	must_slow(w == worker_self &&
+		  atomic_load_explicit(&sched.poll_right, memory_order_relaxed));
 	if (!w->spins || !spin(w, began)) {
 		park_fall_asleep(w);
 		sleep_in_poll();

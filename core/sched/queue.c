@@ -40,8 +40,8 @@ bool queue_any(void)
 
 struct service *queue_steal_half(struct worker *w)
 {
-	for (unsigned i = 0, at = (unsigned)(random_next(&w->random) % sched.n); i < sched.n; i++,
-	     at++) {
+	for (unsigned i = 0, at = (unsigned)(random_next(&w->random) % sched.n); i < sched.n;
+	     i++, at++) {
 		struct worker *victim = &sched.workers[at % sched.n];
 
 		if (victim == w)

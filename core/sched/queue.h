@@ -54,8 +54,8 @@ static inline struct service *queue_take(struct worker *w)
 
 		if (tail == head)
 			return NULL;
-		struct service *s =
-			atomic_load_explicit(&w->ring[head % QUEUE_RING], memory_order_relaxed);
+		struct service *s = atomic_load_explicit(&w->ring[head % QUEUE_RING],
+							 memory_order_relaxed);
 
 		if (atomic_compare_exchange_weak_explicit(&w->head, &head, head + 1,
 							  memory_order_acq_rel,

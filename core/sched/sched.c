@@ -57,8 +57,8 @@ int sched_start(unsigned n)
 		sched.workers[i].random = 0x9e3779b97f4a7c15u * (i + 1);
 	}
 	for (unsigned i = 0; i < n; i++) {
-		int r = fault(thread) ? EAGAIN :
-					pthread_create(&sched.workers[i].thread, NULL, worker_main,
+		int r = fault(thread) ? EAGAIN
+				      : pthread_create(&sched.workers[i].thread, NULL, worker_main,
 						       &sched.workers[i]);
 
 		if (r) {
@@ -77,8 +77,8 @@ bool sched_stop(uint64_t timeout_ns)
 
 	must(!worker_self);
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += (time_t)(timeout_ns > 3600 * NS_PER_SEC ? 3600 : timeout_ns / NS_PER_SEC +
-				 1);
+	until.tv_sec += (time_t)(timeout_ns > 3600 * NS_PER_SEC ? 3600
+								: timeout_ns / NS_PER_SEC + 1);
 	atomic_store_explicit(&sched.stopping, true, memory_order_seq_cst);
 	for (unsigned i = 0; i < sched.n; i++)
 		park_get_up(&sched.workers[i]);

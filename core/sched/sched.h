@@ -32,10 +32,10 @@ unsigned sched_workers(void);
 
 /* ---- what the overseer and the watchdog read; relaxed snapshots ---- */
 struct worker_view {
-	uint64_t progress;      /* changes with every message */
+	uint64_t progress;	/* changes with every message */
 	uint64_t turn_began_ns; /* 0 = not in a turn */
-	uint32_t handle;        /* service in turn, 0 = none */
-	uint32_t source;        /* sender of the message in work */
+	uint32_t handle;	/* service in turn, 0 = none */
+	uint32_t source;	/* sender of the message in work */
 	int32_t session;
 	int type;
 	bool sleeping;
@@ -47,9 +47,9 @@ void sched_view(unsigned worker, struct worker_view *ret_view);
 void sched_interrupt_worker(unsigned worker, uint32_t handle);
 
 enum sched_sight {
-	SIGHT_IDLE,    /* every worker waits */
+	SIGHT_IDLE, /* every worker waits */
 	SIGHT_RUNNING,
-	SIGHT_LONG,    /* a turn lasts long: look again soon */
+	SIGHT_LONG, /* a turn lasts long: look again soon */
 };
 /* Looks at I/O and timers now if nobody does; wakes a sleeper if work waits behind a long turn.
  * The overseer only. */

@@ -27,7 +27,7 @@ static struct {
 	struct wheel wheel;
 	atomic_uint_least64_t next;
 	atomic_uint_least64_t hold; /* no expiry before; 0 = no moderation */
-	atomic_bool running;        /* one thread fires */
+	atomic_bool running;	    /* one thread fires */
 	/* [running] */
 	uint64_t last_ns;
 	unsigned dense; /* expiries in a row that came soon after another */

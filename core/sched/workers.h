@@ -36,7 +36,7 @@ struct worker {
 	bool searching;
 	bool spins, searches; /* looks around before it sleeps in the poller, or parks */
 	uint64_t random, surplus_since_ns; /* random: random.h */
-	struct worker *park_next; /* under park_lock */
+	struct worker *park_next;	   /* under park_lock */
 
 	/* [self] writes, thieves claim */
 	alignas(CACHE_LINE) _Atomic(struct service *) slot;
@@ -54,8 +54,8 @@ struct worker {
 extern struct sched {
 	struct worker *workers;
 	unsigned n;
-	unsigned cpus;    /* constant after start */
-	unsigned started; /* threads to join: the starter only */
+	unsigned cpus;	      /* constant after start */
+	unsigned started;     /* threads to join: the starter only */
 	uint64_t spin_cycles; /* constant after start */
 	atomic_bool stopping;
 	const struct poller_ops *poller;
@@ -75,12 +75,12 @@ extern struct sched {
 	 * overseer's */
 	atomic_uint awake_max;
 
-	alignas(CACHE_LINE) atomic_uint asleep;    /* workers parked or in a waiting poll */
-	atomic_uint searching;                     /* workers awake and looking for work */
+	alignas(CACHE_LINE) atomic_uint asleep; /* workers parked or in a waiting poll */
+	atomic_uint searching;			/* workers awake and looking for work */
 	alignas(CACHE_LINE) atomic_bool poll_right;
-	atomic_uint_least64_t poll_until;          /* 0 = no poll sleeps; else its deadline */
+	atomic_uint_least64_t poll_until; /* 0 = no poll sleeps; else its deadline */
 	atomic_uint_least64_t last_poll;
-	atomic_uint poll_wake;                     /* futex of the built-in sleep */
+	atomic_uint poll_wake; /* futex of the built-in sleep */
 	/* futex: 1 = the overseer sleeps until a worker leaves idleness */
 	atomic_uint overseer_rests;
 } sched;

@@ -39,9 +39,9 @@ struct request {
 };
 
 enum result {
-	DONE,   /* j holds one object */
+	DONE,	/* j holds one object */
 	FAILED, /* error says why */
-	LATER,  /* the asker will be answered */
+	LATER,	/* the asker will be answered */
 };
 
 typedef enum result (*command_fn)(struct request *r);
@@ -183,7 +183,7 @@ static enum result run_nodes(struct request *r)
 }
 
 static void add_name(struct json *j, const char *dot, const char *name, uint32_t handle,
-                     uint64_t fence, uint64_t since)
+		     uint64_t fence, uint64_t since)
 {
 	json_object(j, NULL);
 	json_printf(j, "name", "%s%s", dot, name);
@@ -376,7 +376,7 @@ static enum result run_stop(struct request *r)
 
 static const struct command {
 	const char *name, *usage;
-	int min, max;   /* arguments */
+	int min, max;	/* arguments */
 	command_fn run; /* NULL: our Lua service knows how */
 } commands[] = {
 #define USAGE(name, usage) #name, "wrong number of arguments; usage: harborctl " #name " " usage
@@ -430,7 +430,7 @@ static enum result forward(struct request *r, const char *node, const char *line
 		harbor_foreach_node(match_node, &w);
 	if (!w.id && w.count > 1)
 		return fail(r, "several nodes have this name: say which by its harbor id "
-			    "(harborctl nodes)");
+			       "(harborctl nodes)");
 	if (!w.id)
 		w.id = w.by_name;
 	if (!w.id)

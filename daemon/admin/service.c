@@ -84,8 +84,7 @@ static void answer_node(const struct asker *a, bool well, const char *body, size
 	to[0] = well ? '+' : '-';
 	memcpy(to + 1, body, n);
 	service_forward(msg_address_answer(m, atomic_load_explicit(&self, memory_order_relaxed),
-					   a->source, a->session,
-					   PTYPE_RESPONSE));
+					   a->source, a->session, PTYPE_RESPONSE));
 }
 
 /* A command of another node's harborctl. */

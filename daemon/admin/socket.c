@@ -50,9 +50,9 @@ static void answer(const struct asker *a, bool well, const char *body, size_t n)
 {
 	char head[48];
 	int length = snprintf(head, sizeof(head), "%s %zu\n", well ? "ok" : "error", n);
-	struct iovec iov[] = {
-		{ head, (size_t)length }, { (void *)(uintptr_t)body, n }, { (char[]){ '\n' }, 1 }
-	};
+	struct iovec iov[] = { { head, (size_t)length },
+			       { (void *)(uintptr_t)body, n },
+			       { (char[]){ '\n' }, 1 } };
 
 	net_sendv(a->session, iov, array_len(iov));
 }
@@ -168,9 +168,8 @@ static void on_listener_close(void *ud, int id, int error, const char *why)
 	net_close(id);
 }
 
-static const struct net_handler listen_handler = {
-	.on_accept = on_accept, .on_close = on_listener_close
-};
+static const struct net_handler listen_handler = { .on_accept = on_accept,
+						   .on_close = on_listener_close };
 
 /* ---- life ---- */
 

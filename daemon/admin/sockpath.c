@@ -140,8 +140,7 @@ static void look(struct search *s, const char *pattern, bool in_tmp)
 			const char *path = g.gl_pathv[i];
 
 			if (strlen(path) >= SOCKPATH_MAX || lstat(path, &st) < 0 ||
-			    !S_ISSOCK(st.st_mode) ||
-			    (in_tmp && !is_of_its_user(path)))
+			    !S_ISSOCK(st.st_mode) || (in_tmp && !is_of_its_user(path)))
 				continue;
 			s->found++;
 			s->f(path, s->ud);

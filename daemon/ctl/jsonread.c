@@ -66,7 +66,7 @@ static int hex4(struct reader *r)
 		return -1;
 	for (int i = 0; i < 4; i++) {
 		char c = *r->p++;
-		int digit = c >= '0' && c <= '9' ? c - '0'
+		int digit = c >= '0' && c <= '9'   ? c - '0'
 			    : c >= 'a' && c <= 'f' ? c - 'a' + 10
 			    : c >= 'A' && c <= 'F' ? c - 'A' + 10
 						   : -1;

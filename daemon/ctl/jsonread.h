@@ -9,16 +9,23 @@
 
 #define JSONREAD_DEPTH_MAX 64
 
-enum jsonv_type { JSONV_NULL, JSONV_FALSE, JSONV_TRUE, JSONV_NUMBER, JSONV_STRING, JSONV_ARRAY,
-		  JSONV_OBJECT };
+enum jsonv_type {
+	JSONV_NULL,
+	JSONV_FALSE,
+	JSONV_TRUE,
+	JSONV_NUMBER,
+	JSONV_STRING,
+	JSONV_ARRAY,
+	JSONV_OBJECT
+};
 
 struct jsonv {
 	enum jsonv_type type;
-	char *key;            /* in an object; else NULL */
-	char *text;           /* string (decoded) or number (as written); NUL-terminated */
-	size_t size;          /* of text; a string may hold NULs */
-	struct jsonv *child;  /* first member of an array or object */
-	struct jsonv *next;   /* sibling */
+	char *key;	     /* in an object; else NULL */
+	char *text;	     /* string (decoded) or number (as written); NUL-terminated */
+	size_t size;	     /* of text; a string may hold NULs */
+	struct jsonv *child; /* first member of an array or object */
+	struct jsonv *next;  /* sibling */
 };
 
 /* 0, or -EINVAL when the text is not one JSON value. The tree is the caller's. */

@@ -315,15 +315,18 @@ static int choose_way(const struct local_nodes *l, const char *name, char ret_pa
 		if (!*incarnation || strcmp(incarnation, first) == 0)
 			continue;
 		if (*first)
-			return several(l, NULL, "several clusters have a node of that name or "
-						"id: name a node of the right one with --socket");
+			return several(l, NULL,
+				       "several clusters have a node of that name or "
+				       "id: name a node of the right one with --socket");
 		memcpy(first, incarnation, sizeof(first));
 		memcpy(ret_path, l->items[i].path, SOCKPATH_MAX);
 	}
 	if (*first)
 		return 0;
-	fprintf(stderr, "harborctl: no node %s on this host, nor in a cluster of its nodes; "
-		"those of this host are listed by: harborctl local\n", name);
+	fprintf(stderr,
+		"harborctl: no node %s on this host, nor in a cluster of its nodes; "
+		"those of this host are listed by: harborctl local\n",
+		name);
 	return EX_UNAVAILABLE;
 }
 
@@ -346,8 +349,9 @@ int local_choose(const char *name, char ret_path[SOCKPATH_MAX], bool *ret_forwar
 	else if (matches == 0)
 		status = choose_way(&l, name, ret_path);
 	else if (matches > 1)
-		status = several(&l, name, "several nodes run on this host: name one with "
-					   "--node or --socket");
+		status = several(&l, name,
+				 "several nodes run on this host: name one with "
+				 "--node or --socket");
 	else
 		memcpy(ret_path, found_one->path, SOCKPATH_MAX);
 	local_fini(&l);

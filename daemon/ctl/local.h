@@ -19,9 +19,9 @@
 
 struct local_node {
 	char path[SOCKPATH_MAX];
-	long pid, uid;         /* as the kernel says */
-	char *answer;          /* of the request; NULL: none in time */
-	struct jsonv *status;  /* the answer as a tree, or NULL */
+	long pid, uid;	      /* as the kernel says */
+	char *answer;	      /* of the request; NULL: none in time */
+	struct jsonv *status; /* the answer as a tree, or NULL */
 	/* while it is asked */
 	int fd;
 	char *text;

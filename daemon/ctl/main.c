@@ -72,7 +72,8 @@ static void help(FILE *out)
 	}
 	fprintf(out, "  %-34s %s\n", LOCAL, "The nodes of this host.");
 	fputs("\nExit status: 0 done, 1 the command failed, 64 wrong command line, 69 no node "
-	      "answers.\n", out);
+	      "answers.\n",
+	      out);
 }
 
 static int usage(const char *text, const char *what)

@@ -102,8 +102,8 @@ static void set_environment(const struct config *c)
 	set("nodename", info_get()->node);
 	if (c->cluster.present) {
 		set("address", c->cluster.advertise ? c->cluster.advertise : c->cluster.listen);
-		set("master", c->cluster.master.count ? c->cluster.master.items[0]
-						      : c->master.listen);
+		set("master",
+		    c->cluster.master.count ? c->cluster.master.items[0] : c->master.listen);
 	}
 	/* in a single node the bootstrap service sets it: one of the program's own would find
 	 * it set */
@@ -179,13 +179,13 @@ static int init_modules(const struct config *c)
 	logger_init();
 	lib = mem_printf("%s/lib", lua_dir);
 	service = mem_printf("%s/service", lua_dir);
-	lc = (struct luahost_config){.lib_dir = lib,
-	                             .service_dir = service,
-	                             .library_dir = paths_modules(modules) < 0 ? NULL : modules,
-	                             .memory_limit = c->lua.memory_limit,
-	                             .mailbox_max = c->lua.mailbox_max,
-	                             .mailbox_only_warns =
-	                                     strcmp(c->lua.mailbox_policy, "warn") == 0};
+	lc = (struct luahost_config){ .lib_dir = lib,
+				      .service_dir = service,
+				      .library_dir = paths_modules(modules) < 0 ? NULL : modules,
+				      .memory_limit = c->lua.memory_limit,
+				      .mailbox_max = c->lua.mailbox_max,
+				      .mailbox_only_warns = strcmp(c->lua.mailbox_policy, "warn") ==
+							    0 };
 	r = luahost_init(&lc);
 	if (r < 0) {
 		log_error("Lua host: %s", strerror(-r));
@@ -294,7 +294,7 @@ int boot_services(const struct config *c, uint32_t *ret_bootstrap)
 
 	if (c->cluster.present)
 		handle_set_harbor(c->node.harbor_auto || harbor_id() ? harbor_id()
-								    : c->node.harbor);
+								     : c->node.harbor);
 	set_late_environment(c);
 	phase_set(PHASE_STARTING);
 	handle_begin(c->cluster.present ? harbor_first_index() : HANDLE_FIRST);
@@ -329,9 +329,8 @@ bool boot_is_custom(const struct config *c)
 int boot_start_failed_status(const struct config *c)
 {
 	const char *templates = env_get("luaservice");
-	cleanup(mem_freep) char *all =
-		mem_printf("%s/service/?.lua;%s", lua_dir,
-			   templates ? templates : "./service/?.lua");
+	cleanup(mem_freep) char *all = mem_printf("%s/service/?.lua;%s", lua_dir,
+						  templates ? templates : "./service/?.lua");
 
 	return paths_has_service(all, env_get("start")) ? EX_SOFTWARE : EX_CONFIG;
 }

@@ -118,8 +118,8 @@ static void on_state(enum harbor_state st, const char *what, void *ud)
 		reason_set("master lost: %s", text);
 		if (news)
 			log_warning(
-			        "master lost: %s; trying on, nodes and known names stay reachable",
-			        text);
+				"master lost: %s; trying on, nodes and known names stay reachable",
+				text);
 		break;
 	case HARBOR_REFUSED:
 		reason_set("the master refuses this node: %s", text);

@@ -28,7 +28,7 @@
 static struct {
 	int fd;
 	enum logsink_format format;
-	char *path;       /* NULL: the descriptor is not ours */
+	char *path;	  /* NULL: the descriptor is not ours */
 	char *node_field; /* journal: HARBOR_NODE=..., SYSLOG_IDENTIFIER=... */
 	char *identifier_field;
 	const struct log_sink *ops;
@@ -56,8 +56,7 @@ size_t logsink_prefix(char *ret, const struct log_record *r, enum logsink_format
 	n = strftime(ret, LOGSINK_PREFIX_MAX, "%Y-%m-%d %H:%M:%S", &tm);
 	n += (size_t)snprintf(ret + n, LOGSINK_PREFIX_MAX - n, ".%03u %-7s [:%08x%s%s] ",
 			      (unsigned)(r->wall_ns % NS_PER_SEC / NS_PER_MS),
-			      log_level_name(r->level),
-			      r->source, *r->name ? " " : "", r->name);
+			      log_level_name(r->level), r->source, *r->name ? " " : "", r->name);
 	return n;
 }
 

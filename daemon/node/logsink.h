@@ -13,7 +13,7 @@
 #include "core/log/log.h"
 
 struct logsink_config {
-	const char *sink;   /* stderr | stdout | file | journal | auto; NULL = auto */
+	const char *sink; /* stderr | stdout | file | journal | auto; NULL = auto */
 	const char *file;
 	const char *format; /* full | plain | dated; NULL = full */
 	const char *node;   /* for the journal's fields */

@@ -49,10 +49,10 @@ static struct config *load(const struct options *o)
 
 static int open_log(const struct config *c)
 {
-	struct logsink_config sink = {
-		.sink = c->log.sink, .file = c->log.file, .format = c->log.format,
-		.node = c->node.name
-	};
+	struct logsink_config sink = { .sink = c->log.sink,
+				       .file = c->log.file,
+				       .format = c->log.format,
+				       .node = c->node.name };
 	int r = logsink_init(&sink), level = c->log.level ? log_level_parse(c->log.level) : -1;
 
 	if (r < 0) {
@@ -87,8 +87,8 @@ static int run_node(const struct config *c)
 	info = info_get();
 	log_info("harbord %s, node %s, pid %ld, configuration %s (%016llx)%s%s", HARBORD_VERSION,
 		 info->node, (long)getpid(), info->config_file,
-		 (unsigned long long)info->config_hash,
-		 *info->invocation_id ? ", invocation " : "", info->invocation_id);
+		 (unsigned long long)info->config_hash, *info->invocation_id ? ", invocation " : "",
+		 info->invocation_id);
 	log_info("%s", luahost_vm());
 	for (size_t i = 0; i < c->warnings.count; i++)
 		info_warn("%s", c->warnings.items[i]);
@@ -120,7 +120,8 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (o.node && !config_name_ok(o.node)) {
-		fprintf(stderr, "harbord: --node: a name has 1 to %d letters, digits, '_', '-' "
+		fprintf(stderr,
+			"harbord: --node: a name has 1 to %d letters, digits, '_', '-' "
 			"and '.'\n",
 			CONFIG_NAME_MAX);
 		return EX_USAGE;

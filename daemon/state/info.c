@@ -47,7 +47,8 @@ void info_init(const struct config *c)
 	info = (struct info){ .node = c->node.name,
 			      .config_file = realpath(c->file, file) ? file : c->file,
 			      .cluster = c->cluster.present ? c->cluster.name : NULL,
-			      .harbor = c->node.harbor, .master = c->master.present,
+			      .harbor = c->node.harbor,
+			      .master = c->master.present,
 			      .config_hash = file_hash(c->file) };
 	snprintf(info.invocation_id, sizeof(info.invocation_id), "%s", id ? id : "");
 }
@@ -71,8 +72,8 @@ enum phase phase_get(void)
 const char *phase_name(enum phase p)
 {
 	static const char *const names[] = {
-		[PHASE_BOOT] = "booting",         [PHASE_JOINING] = "joining",
-		[PHASE_STARTING] = "starting",    [PHASE_RUNNING] = "running",
+		[PHASE_BOOT] = "booting",      [PHASE_JOINING] = "joining",
+		[PHASE_STARTING] = "starting", [PHASE_RUNNING] = "running",
 		[PHASE_STOPPING] = "stopping",
 	};
 

@@ -13,8 +13,8 @@
 #include "core/base/base.h"
 
 enum phase {
-	PHASE_BOOT,     /* listeners, modules, threads */
-	PHASE_JOINING,  /* waits for the master */
+	PHASE_BOOT,	/* listeners, modules, threads */
+	PHASE_JOINING,	/* waits for the master */
 	PHASE_STARTING, /* the bootstrap service runs */
 	PHASE_RUNNING,
 	PHASE_STOPPING,
@@ -23,11 +23,11 @@ enum phase {
 struct info {
 	const char *node;
 	const char *config_file;
-	uint64_t config_hash;   /* FNV-1a of the file, to tell whether two nodes run the same one */
+	uint64_t config_hash;	/* FNV-1a of the file, to tell whether two nodes run the same one */
 	char invocation_id[40]; /* of systemd, "" without it */
-	const char *cluster;    /* its name; NULL: a single node */
-	unsigned harbor;        /* the id that the configuration names; 0: none */
-	bool master;            /* this node is the master as well */
+	const char *cluster;	/* its name; NULL: a single node */
+	unsigned harbor;	/* the id that the configuration names; 0: none */
+	bool master;		/* this node is the master as well */
 };
 
 /* Keeps pointers into the configuration. */

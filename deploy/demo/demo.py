@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""The arena: starts a three-node cluster, lets scripted players play over TCP, kills and restarts a node in the
-middle, shows the cluster's state, stops it. Exit status 0 only if everything was as it should be.
+"""The arena: starts a three-node cluster, lets scripted players play over TCP, kills and restarts a
+node in the middle, shows the cluster's state, stops it. Exit status 0 only if everything was as it
+should be.
 
 usage: demo.py --build DIR [--keep]     --keep: leaves the cluster running and says how to reach it
 """
@@ -70,25 +71,30 @@ class Arena:
     def __init__(self, build, keep):
         self.build, self.keep, self.nodes = os.path.abspath(build), keep, {}
         self.run = tempfile.mkdtemp(prefix="arena-")
-        names = ["ARENA_MASTER_PORT", "ARENA_LINK_MASTER", "ARENA_LINK_ROOMS", "ARENA_LINK_GATE", "ARENA_GATE_PORT"]
+        names = ["ARENA_MASTER_PORT", "ARENA_LINK_MASTER", "ARENA_LINK_ROOMS", "ARENA_LINK_GATE",
+                 "ARENA_GATE_PORT"]
         ports = free_ports(len(names))
         self.env = dict(os.environ, ARENA_RUN=self.run, **dict(zip(names, map(str, ports))))
         self.gate_port = ports[-1]
 
     def start(self, name):
         log = open(f"{self.run}/{name}.log", "ab")
-        self.nodes[name] = subprocess.Popen([self.build + "/harbord", f"{HERE}/{name}.yaml"], env=self.env,
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        self.nodes[name] = subprocess.Popen([self.build + "/harbord", f"{HERE}/{name}.yaml"],
+                                            env=self.env,
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            start_new_session=True)
         log.close()
 
     def ctl(self, node, *args):
-        p = subprocess.run([self.build + "/harborctl", "--socket", f"{self.run}/arena-{node}.sock", *args],
+        p = subprocess.run([self.build + "/harborctl", "--socket", f"{self.run}/arena-{node}.sock",
+                            *args],
                            capture_output=True, text=True, timeout=15)
         return p.stdout if p.returncode == 0 else ""
 
     def up(self, node, count):
         text = self.ctl(node, "--json", "nodes")
-        return text and sum(n["state"] in ("up", "self") for n in json.loads(text)["nodes"]) == count
+        return text and sum(n["state"] in ("up", "self")
+                            for n in json.loads(text)["nodes"]) == count
 
     def names(self, node):
         text = self.ctl(node, "--json", "names")
@@ -122,7 +128,8 @@ def play(arena):
     for name in ("master", "rooms", "gate"):
         wait_for(f"{name} sees three nodes", lambda: arena.up(name, 3))
         say(f"  {name} sees three nodes")
-    wait_for("the gate knows the rooms and the scores", lambda: {"ROOM_A", "ROOM_B", "SCORES"} <= set(arena.names("gate")))
+    wait_for("the gate knows the rooms and the scores",
+             lambda: {"ROOM_A", "ROOM_B", "SCORES"} <= set(arena.names("gate")))
 
     say("== players join, move and chat")
     ann, bob, cleo = (Player(arena.gate_port, n) for n in ("ann", "bob", "cleo"))
@@ -171,7 +178,8 @@ def main():
     try:
         play(arena)
         if a.keep:
-            say(f"The arena runs. Play: nc 127.0.0.1 {arena.gate_port} (HELLO name, JOIN A, MOVE x y, SAY text, QUIT)\n"
+            say(f"The arena runs. Play: nc 127.0.0.1 {arena.gate_port} (HELLO name, JOIN A, MOVE x "
+                f"y, SAY text, QUIT)\n"
                 f"Look: {a.build}/harborctl --socket {arena.run}/arena-master.sock nodes\n"
                 f"Stop: kill {' '.join(str(p.pid) for p in arena.nodes.values())}")
             good = True

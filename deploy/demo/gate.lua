@@ -15,9 +15,9 @@
 --   EVENT JOIN name | EVENT LEAVE name | EVENT MOVE name x y | EVENT SAY name text
 --   EVENT TREASURE x y name      name found the treasure, the next one lies at x y
 --
--- The rooms run on another node. The gate knows them by their global names only and asks by name each
--- time: while their node is down the answer is `ERR room unavailable`, and once it is back everything
--- works as before.
+-- The rooms run on another node. The gate knows them by their global names only and asks by name
+-- each time: while their node is down the answer is `ERR room unavailable`, and once it is back
+-- everything works as before.
 
 local skynet = require "skynet"
 local socket = require "skynet.socket"

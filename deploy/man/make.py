@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Makes a manual page: fills its template beside this file with what the programs know of themselves.
+"""Makes a manual page: fills its template beside this file with what the programs know of
+themselves.
 
 usage: make.py --build DIR --version VERSION --out DIR --page NAME
 
-Options come from the tables options.def of both programs, commands from daemon/admin/commands.def, keys of the configuration
-from `harbord --help-config`.
+Options come from the tables options.def of both programs, commands from daemon/admin/commands.def,
+keys of the configuration from `harbord --help-config`.
 """
 import argparse, os, re, subprocess, time
 
@@ -31,19 +32,22 @@ def options(program):
     """(letter or None, name, argument or None, what it does) of each."""
     rows = re.findall(rf"^OPTION\(('.'|\w+),\s*({STRING}),\s*(NULL|{STRING}),\s*({TEXTS})\)",
                       read(f"daemon/{program}/options.def"), re.M)
-    return [(letter[1] if letter[0] == "'" else None, text(name), None if argument == "NULL" else text(argument), text(what))
+    return [(letter[1] if letter[0] == "'" else None, text(name),
+             None if argument == "NULL" else text(argument), text(what))
             for letter, name, argument, what in rows]
 
 
 def commands():
     """(name as people write it, usage, help) of each."""
-    rows = re.findall(rf"^(?:LUA_)?COMMAND\((\w+), \d+, \d+, ({STRING}),\s*({STRING})\)", read("daemon/admin/commands.def"), re.M)
+    rows = re.findall(rf"^(?:LUA_)?COMMAND\((\w+), \d+, \d+, ({STRING}),\s*({STRING})\)",
+                      read("daemon/admin/commands.def"), re.M)
     return [(name.replace("_", "-"), text(usage), text(what)) for name, usage, what in rows]
 
 
 def keys(build):
     """(name, [(fact, value)], [line of text]) of each, as the program tells."""
-    out = subprocess.run([os.path.join(build, "harbord"), "--help-config"], capture_output=True, text=True, check=True).stdout
+    out = subprocess.run([os.path.join(build, "harbord"), "--help-config"], capture_output=True,
+                         text=True, check=True).stdout
     result = []
     for line in out.splitlines():
         if line.startswith("    "):
@@ -57,7 +61,8 @@ def keys(build):
 
 
 def roff(s, literal=False):
-    """Text for a line of its own or an argument; literal: what is typed, so a hyphen is a minus sign."""
+    """Text for a line of its own or an argument; literal: what is typed, so a hyphen is a minus
+    sign."""
     s = s.replace("\\", "\\e")
     s = s.replace("-", "\\-") if literal else s
     return "\\&" + s if s[:1] in (".", "'") else s
@@ -75,14 +80,16 @@ def options_roff(program):
     lines = []
     for letter, name, argument, what in options(program):
         short = bold("-" + letter) + ", " if letter else ""
-        lines += [".TP", short + bold("--" + name) + (f" \\fI{roff(argument, True)}\\fR" if argument else ""), sentence(what)]
+        lines += [".TP", short + bold("--" + name)
+                  + (f" \\fI{roff(argument, True)}\\fR" if argument else ""), sentence(what)]
     return "\n".join(lines)
 
 
 def commands_roff():
     lines = []
     for name, usage, what in commands() + [("local", "", "The nodes of this host.")]:
-        lines += [".TP", bold(name) + (f" \\fI{roff(usage, True)}\\fR" if usage else ""), sentence(what)]
+        lines += [".TP", bold(name) + (f" \\fI{roff(usage, True)}\\fR" if usage else ""),
+                  sentence(what)]
     return "\n".join(lines)
 
 

@@ -129,7 +129,7 @@ void conn_refuse(struct conn *c, const char *why)
 	C.strangers++;
 	if (now >= C.quiet_until_ns)
 		log_warning("harbor: connection refused: %s (%llu so far)", why,
-		            (unsigned long long)C.strangers);
+			    (unsigned long long)C.strangers);
 	if (now >= C.quiet_until_ns)
 		C.quiet_until_ns = now + STRANGER_LINE_NS;
 	end(c);
@@ -195,10 +195,9 @@ static void on_drain(void *ud, int id)
 		C.ops->drained(c);
 }
 
-static const struct net_handler handler = { .on_data = on_data,
-					    .on_open = on_open,
-					    .on_close = on_close,
-					    .on_drain = on_drain };
+static const struct net_handler handler = {
+	.on_data = on_data, .on_open = on_open, .on_close = on_close, .on_drain = on_drain
+};
 
 /* The newest stand first. */
 static void bound_strangers(void)

@@ -25,10 +25,10 @@ enum conn_role { ROLE_STRANGER, ROLE_CALLER, ROLE_LINK, ROLE_MASTER, ROLE_MEMBER
 struct conn {
 	struct conn *next;
 	int id;
-	enum conn_role role;     /* STRANGER: on the links' port; CALLER: on the master's */
-	unsigned node;           /* ROLE_LINK: harbor id */
+	enum conn_role role; /* STRANGER: on the links' port; CALLER: on the master's */
+	unsigned node;	     /* ROLE_LINK: harbor id */
 	struct stream in;
-	uint64_t deadline_ns;    /* of the handshake; 0 = it is over */
+	uint64_t deadline_ns; /* of the handshake; 0 = it is over */
 	bool closed;
 };
 

@@ -44,8 +44,8 @@ static inline uint64_t ledger_sum(const struct ledger *g)
 static inline bool must_use ledger_enter(struct ledger *g, uint64_t bytes, uint64_t bound)
 {
 	/* whoever adds first is counted first */
-	uint64_t waiting =
-		atomic_fetch_add_explicit(&g->waiting, bytes, memory_order_relaxed) + bytes;
+	uint64_t waiting = atomic_fetch_add_explicit(&g->waiting, bytes, memory_order_relaxed) +
+			   bytes;
 
 	if (likely(waiting + atomic_load_explicit(&g->in_socket, memory_order_relaxed) <= bound))
 		return true;

@@ -85,7 +85,7 @@ struct link *link_get(unsigned id)
 	must(id >= 1 && id <= 255);
 	if (!l) {
 		l = aligned_alloc(CACHE_LINE,
-		                  (sizeof(*l) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+				  (sizeof(*l) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
 		if (!l)
 			mem_exhausted(sizeof(*l));
 		memset(l, 0, sizeof(*l));
@@ -132,9 +132,12 @@ void link_fini(void)
 static const char *gate_text(int gate)
 {
 	switch (gate) {
-	case LINK_NO_NODE: return REMOTE_NO_NODE;
-	case LINK_NODE_DOWN: return REMOTE_NODE_DOWN;
-	default: return REMOTE_LINK_LOST;
+	case LINK_NO_NODE:
+		return REMOTE_NO_NODE;
+	case LINK_NODE_DOWN:
+		return REMOTE_NODE_DOWN;
+	default:
+		return REMOTE_LINK_LOST;
 	}
 }
 
@@ -143,11 +146,11 @@ static bool may_log(atomic_uint_least64_t *quiet_until_ns)
 {
 	/* relaxed: a rate limit */
 	uint64_t now = clock_mono_ns(),
-	         until = atomic_load_explicit(quiet_until_ns, memory_order_relaxed);
+		 until = atomic_load_explicit(quiet_until_ns, memory_order_relaxed);
 
 	return now >= until &&
 	       atomic_compare_exchange_strong_explicit(quiet_until_ns, &until, now + QUIET_NS,
-	                                               memory_order_relaxed, memory_order_relaxed);
+						       memory_order_relaxed, memory_order_relaxed);
 }
 
 static void complain(struct link *l, const struct msg *m, const char *why)
@@ -157,10 +160,10 @@ static void complain(struct link *l, const struct msg *m, const char *why)
 	if (!may_log(&l->quiet_until_ns))
 		return;
 	log_printf(LOG_LEVEL_WARNING, m->source,
-	           "Drop message to harbor %u from :%08x to :%08x (session = %d, msgsz = %llu): "
-	           "%s; %llu so far",
-	           l->id, m->source, m->dest, m->session, (unsigned long long)m->size, why,
-	           (unsigned long long)atomic_load_explicit(&l->dropped, memory_order_relaxed));
+		   "Drop message to harbor %u from :%08x to :%08x (session = %d, msgsz = %llu): "
+		   "%s; %llu so far",
+		   l->id, m->source, m->dest, m->session, (unsigned long long)m->size, why,
+		   (unsigned long long)atomic_load_explicit(&l->dropped, memory_order_relaxed));
 }
 
 static int refuse(struct link *l, struct msg *m, const char *why)
@@ -246,7 +249,7 @@ static void flush_locked(struct link *l)
 		 * fail. */
 		(void)net_sendv_queued(conn, b.iov, (int)b.parts, &in_socket);
 		ledger_written(&l->ledger, b.done_bytes + b.done_count * WIRE_MSG_HEADER,
-		               in_socket);
+			       in_socket);
 		/* relaxed: a statistic */
 		atomic_fetch_add_explicit(&l->sent, b.done_count, memory_order_relaxed);
 		free_list(b.done);
@@ -418,9 +421,9 @@ static void push(struct link *l, struct msg *m)
 	do
 		m->next = (struct msg *)old;
 	while (!atomic_compare_exchange_weak_explicit(&l->outbox, &old, (uintptr_t)m,
-	                                              memory_order_seq_cst,
-	                                              memory_order_relaxed)); /* L1, G2 */
-	gate = atomic_load_explicit(&l->gate, memory_order_seq_cst); /* G2 */
+						      memory_order_seq_cst,
+						      memory_order_relaxed)); /* L1, G2 */
+	gate = atomic_load_explicit(&l->gate, memory_order_seq_cst);	      /* G2 */
 	if (likely(gate == LINK_OPEN))
 		flush_later(l);
 	else if (gate == LINK_BROKEN)
@@ -495,12 +498,12 @@ static void stray(struct link *l, const struct msg *m)
 
 	if (may_log(&l->strays_quiet_until_ns))
 		log_printf(LOG_LEVEL_WARNING, m->dest,
-		           "Drop message of harbor %u from :%08x to :%08x (type %d, session = %d): "
-		           "%s; %llu so far",
-		           l->id, m->source, m->dest, m->type, m->session,
-		           m->source >> 24 == l->id ? "nobody waits for this answer"
-		                                    : "its sender is of another node",
-		           (unsigned long long)n);
+			   "Drop message of harbor %u from :%08x to :%08x (type %d, session = %d): "
+			   "%s; %llu so far",
+			   l->id, m->source, m->dest, m->type, m->session,
+			   m->source >> 24 == l->id ? "nobody waits for this answer"
+						    : "its sender is of another node",
+			   (unsigned long long)n);
 }
 
 void link_received(struct link *l, struct msg *m)

@@ -28,26 +28,26 @@
 struct link {
 	unsigned id;
 	/* [any] */
-	alignas(64) atomic_uintptr_t outbox;        /* newest first */
-	struct ledger ledger;                       /* bytes, with headers */
+	alignas(64) atomic_uintptr_t outbox; /* newest first */
+	struct ledger ledger;		     /* bytes, with headers */
 	atomic_uint_least64_t sent, received, dropped;
-	atomic_uint_least64_t strays;               /* answers that nobody waits for */
-	atomic_uint_least64_t quiet_until_ns;       /* the next line about dropped messages */
+	atomic_uint_least64_t strays;	      /* answers that nobody waits for */
+	atomic_uint_least64_t quiet_until_ns; /* the next line about dropped messages */
 	atomic_uint_least64_t strays_quiet_until_ns;
-	atomic_int gate;                            /* enum link_gate */
-	atomic_int conn;                            /* > 0: the link is up, write here */
-	atomic_bool flushing;                       /* somebody has the flush right */
-	atomic_bool stalled;                        /* the socket is full; on_drain resumes */
-	atomic_bool resting;                        /* a posted closure resumes */
-	atomic_bool backlog;                        /* the queue is not empty */
+	atomic_int gate;      /* enum link_gate */
+	atomic_int conn;      /* > 0: the link is up, write here */
+	atomic_bool flushing; /* somebody has the flush right */
+	atomic_bool stalled;  /* the socket is full; on_drain resumes */
+	atomic_bool resting;  /* a posted closure resumes */
+	atomic_bool backlog;  /* the queue is not empty */
 	/* [tx_lock] the flusher, or the loop */
 	alignas(64) struct lock tx_lock;
 	struct txq queue;
-	struct pending pending;                     /* has its own lock */
+	struct pending pending; /* has its own lock */
 
 	/* [loop] */
 	struct peer peer;
-	bool seen;                                  /* in the current snapshot of members */
+	bool seen; /* in the current snapshot of members */
 	uint64_t since_wall_ns;
 };
 

@@ -137,7 +137,7 @@ void pending_fail(struct pending *p, const char *why)
 	for (unsigned i = 0; i < n; i++)
 		if (entries[i].session)
 			service_send_error_text(entries[i].dest, entries[i].source,
-			                        entries[i].session, why);
+						entries[i].session, why);
 	mem_free(entries);
 }
 

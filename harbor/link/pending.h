@@ -24,7 +24,7 @@
 struct pending_entry {
 	uint32_t source, dest;
 	int32_t session; /* 0 = free */
-	uint32_t count;  /* requests that wait */
+	uint32_t count;	 /* requests that wait */
 };
 
 struct pending {

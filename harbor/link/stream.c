@@ -109,10 +109,11 @@ static bool begin_chunk(struct stream *s, const uint8_t *p)
 
 /* Begins the data frame whose header is p. Returns the header's size, 0 = it is not complete. */
 static size_t begin_data(struct stream *s, enum wire_kind kind, const uint8_t *p, size_t n,
-                         bool *ret_bad)
+			 bool *ret_bad)
 {
-	size_t head = kind == WIRE_MSG ? WIRE_MSG_HEADER : kind == WIRE_LARGE ? WIRE_LARGE_HEADER :
-										 WIRE_CHUNK_HEADER;
+	size_t head = kind == WIRE_MSG	   ? WIRE_MSG_HEADER
+		      : kind == WIRE_LARGE ? WIRE_LARGE_HEADER
+					   : WIRE_CHUNK_HEADER;
 
 	if (!s->max) {
 		*ret_bad = true;
@@ -120,9 +121,9 @@ static size_t begin_data(struct stream *s, enum wire_kind kind, const uint8_t *p
 	}
 	if (n < head)
 		return 0;
-	*ret_bad = !(kind == WIRE_MSG     ? begin_message(s, p)
-	             : kind == WIRE_LARGE ? begin_large(s, p)
-	                                  : begin_chunk(s, p));
+	*ret_bad = !(kind == WIRE_MSG	  ? begin_message(s, p)
+		     : kind == WIRE_LARGE ? begin_large(s, p)
+					  : begin_chunk(s, p));
 	if (!*ret_bad && kind == WIRE_MSG && s->msg->size == 0)
 		(void)fill_message(s, p, 0);
 	return head;

@@ -12,30 +12,30 @@
 #include "harbor/protocol/wire.h"
 
 struct stream_large {
-	struct msg *msg;         /* NULL: free slot */
+	struct msg *msg; /* NULL: free slot */
 	uint32_t stream;
 	uint64_t filled;
 };
 
 struct stream {
-	uint64_t max;            /* payload bytes of a message; 0: no data frames yet */
-	uint64_t large_max;      /* payload bytes of the large ones under way; 0: no bound */
+	uint64_t max;	    /* payload bytes of a message; 0: no data frames yet */
+	uint64_t large_max; /* payload bytes of the large ones under way; 0: no bound */
 	void (*on_control)(void *ud, const struct wire_control *c);
 	void (*on_message)(void *ud, struct msg *m_take);
 	void *ud;
 	bool dead;
-	bool greeted;            /* the first frame was ours */
+	bool greeted; /* the first frame was ours */
 
-	uint32_t seq;            /* of the next data frame */
-	uint64_t frames;         /* data frames received */
+	uint32_t seq;	 /* of the next data frame */
+	uint64_t frames; /* data frames received */
 	uint8_t head[WIRE_CONTROL_MAX];
 	size_t have;
-	struct msg *msg;         /* a small one under way */
+	struct msg *msg; /* a small one under way */
 	uint64_t filled;
 	struct stream_large large[WIRE_LARGE_MAX];
-	uint64_t large_bytes;    /* their sizes, as announced */
+	uint64_t large_bytes;	   /* their sizes, as announced */
 	struct stream_large *into; /* where the current chunk goes */
-	uint32_t piece;          /* bytes of the chunk that are missing */
+	uint32_t piece;		   /* bytes of the chunk that are missing */
 };
 
 /* false: bytes of a stranger or a broken peer; the connection is to be closed. */

@@ -25,13 +25,13 @@ struct txq_list {
 };
 
 struct txq_lane {
-	struct txq_lane *next;    /* round robin */
+	struct txq_lane *next;	  /* round robin */
 	struct txq_lane *sibling; /* same bucket */
 	uint32_t source, dest;
-	struct txq_list waiting;  /* never empty */
-	uint64_t after;           /* small messages that were pushed before the lane was made */
+	struct txq_list waiting; /* never empty */
+	uint64_t after;		 /* small messages that were pushed before the lane was made */
 	uint32_t stream;
-	uint64_t sent;            /* bytes of the first, if it is begun */
+	uint64_t sent; /* bytes of the first, if it is begun */
 	bool begun;
 };
 
@@ -40,7 +40,7 @@ struct txq {
 	struct txq_lane *lanes, **lanes_last;
 	struct txq_lane *bucket[TXQ_BUCKETS];
 	unsigned lane_count, begun;
-	uint64_t pushed, popped;  /* small messages */
+	uint64_t pushed, popped; /* small messages */
 	uint32_t seq, next_stream;
 };
 
@@ -49,10 +49,10 @@ struct txq_batch {
 	unsigned parts, frames;
 	struct msg *begun[TXQ_BATCH]; /* messages whose first frame is in here */
 	unsigned begun_count;
-	struct msg *done;             /* messages whose last frame is in here, linked by next */
-	uint64_t done_bytes;          /* their payload bytes */
+	struct msg *done;    /* messages whose last frame is in here, linked by next */
+	uint64_t done_bytes; /* their payload bytes */
 	unsigned done_count;
-	uint64_t bytes;               /* on the wire */
+	uint64_t bytes; /* on the wire */
 	unsigned chunks;
 	uint8_t heads[TXQ_BATCH][WIRE_LARGE_HEADER];
 };

@@ -68,7 +68,8 @@ static struct master_node *by_conn(struct master *m, int conn)
 static struct wire_control member_frame(const struct master_node *n)
 {
 	struct wire_control c = {
-	        .kind = WIRE_MEMBER, .id = n->r.id, .epoch = n->r.epoch, .up = n->r.up};
+		.kind = WIRE_MEMBER, .id = n->r.id, .epoch = n->r.epoch, .up = n->r.up
+	};
 
 	memcpy(c.name, n->r.name, sizeof(c.name));
 	memcpy(c.address, n->r.address, sizeof(c.address));
@@ -78,7 +79,8 @@ static struct wire_control member_frame(const struct master_node *n)
 static struct wire_control name_frame(const struct map_item *i, uint64_t change)
 {
 	struct wire_control c = {
-	        .kind = WIRE_NAME, .handle = i->number, .fence = i->stamp, .change = change};
+		.kind = WIRE_NAME, .handle = i->number, .fence = i->stamp, .change = change
+	};
 
 	snprintf(c.text, sizeof(c.text), "%s", i->key);
 	return c;
@@ -131,7 +133,7 @@ static void node_dead(struct master *m, struct master_node *n, const char *why, 
 	unsigned names = end_incarnation(m, n, why, now);
 
 	log_warning("master: node %s (harbor %u) is dead: %s; %u names released", n->r.name,
-	            n->r.id, why, names);
+		    n->r.id, why, names);
 }
 
 /* ---- life ---- */
@@ -166,8 +168,8 @@ static void load_name(const char *name, uint32_t handle, uint64_t fence, void *u
 }
 
 struct master *master_create(const struct master_ops *ops, void *ud,
-                             const struct registry_ops *registry, const struct master_config *c,
-                             uint64_t now)
+			     const struct registry_ops *registry, const struct master_config *c,
+			     uint64_t now)
 {
 	struct master *m = mem_zalloc(sizeof(*m));
 	struct loading l = { m, now };
@@ -208,11 +210,11 @@ struct master *master_destroy(struct master *m)
 
 static void send_snapshot(struct master *m, struct master_node *n, uint64_t births)
 {
-	struct wire_control c = {.kind = WIRE_JOINED,
-	                         .version = WIRE_VERSION,
-	                         .id = n->r.id,
-	                         .epoch = m->c.epoch,
-	                         .births = births};
+	struct wire_control c = { .kind = WIRE_JOINED,
+				  .version = WIRE_VERSION,
+				  .id = n->r.id,
+				  .epoch = m->c.epoch,
+				  .births = births };
 
 	master_write(m, n, &c);
 	for (unsigned i = 1; i < 256; i++)
@@ -229,7 +231,7 @@ static void send_snapshot(struct master *m, struct master_node *n, uint64_t birt
 }
 
 static void refuse(struct master *m, int conn, const struct wire_control *c,
-                   const struct master_refusal *why, uint64_t now)
+		   const struct master_refusal *why, uint64_t now)
 {
 	struct wire_control out = { .kind = WIRE_REFUSE, .code = why->code };
 
@@ -240,9 +242,9 @@ static void refuse(struct master *m, int conn, const struct wire_control *c,
 		return;
 	m->quiet_until = now + QUIET_NS;
 	log_warning("master: node %s at %s is refused: %s (%llu so far)",
-	            remote_label_valid(c->name) ? c->name : "?",
-	            wire_address_valid(c->address) ? c->address : "?", why->text,
-	            (unsigned long long)m->refusals);
+		    remote_label_valid(c->name) ? c->name : "?",
+		    wire_address_valid(c->address) ? c->address : "?", why->text,
+		    (unsigned long long)m->refusals);
 }
 
 /* The record is this incarnation's now. true: others do not know it so. */
@@ -285,7 +287,7 @@ static bool join(struct master *m, int conn, const struct wire_control *c, uint6
 	n->conn = conn;
 	send_snapshot(m, n, births);
 	log_info("master: node %s %s as harbor %u at %s", n->r.name, same ? "is back" : "joins",
-	         n->r.id, n->r.address);
+		 n->r.id, n->r.address);
 	return true;
 }
 
@@ -302,13 +304,14 @@ bool master_join(struct master *m, int conn, const struct wire_control *c, uint6
 /* ---- requests ---- */
 
 static void answer(struct master *m, struct master_node *n, const struct wire_control *question,
-                   enum wire_code code)
+		   enum wire_code code)
 {
-	static const char *const texts[] = {[WIRE_NAME_TAKEN] = REMOTE_NAME_TAKEN,
-	                                    [WIRE_NO_NAME] = REMOTE_NO_NAME,
-	                                    [WIRE_INVALID] =
-	                                            "invalid name, or a handle of another node",
-	                                    [WIRE_FULL] = "too many names"};
+	static const char *const texts[] = {
+		[WIRE_NAME_TAKEN] = REMOTE_NAME_TAKEN,
+		[WIRE_NO_NAME] = REMOTE_NO_NAME,
+		[WIRE_INVALID] = "invalid name, or a handle of another node",
+		[WIRE_FULL] = "too many names"
+	};
 	const struct map_item *i = map_find(&m->names, question->text);
 	struct wire_control c = { .kind = WIRE_ANSWER, .request = question->request, .code = code };
 
@@ -317,20 +320,20 @@ static void answer(struct master *m, struct master_node *n, const struct wire_co
 		c.fence = i->stamp;
 	}
 	snprintf(c.text, sizeof(c.text), "%s",
-	         code < array_len(texts) && texts[code] ? texts[code] : "");
+		 code < array_len(texts) && texts[code] ? texts[code] : "");
 	master_write(m, n, &c);
 }
 
 /* Does this registration, which the member has from before the registry was lost, come after the
  * owner's? */
 static bool is_later(const struct master *m, const struct wire_control *c, const struct map_item *i,
-                     uint64_t now)
+		     uint64_t now)
 {
 	return now < m->recovering_until && c->fence < MASTER_NUMBER_MAX && c->fence > i->stamp;
 }
 
 static enum wire_code register_name(struct master *m, const struct master_node *n,
-                                    const struct wire_control *c, uint64_t now)
+				    const struct wire_control *c, uint64_t now)
 {
 	struct map_item *i = map_find(&m->names, c->text);
 
@@ -356,7 +359,7 @@ static enum wire_code register_name(struct master *m, const struct master_node *
 }
 
 static enum wire_code give_up_name(struct master *m, const struct master_node *n,
-                                   const struct wire_control *c)
+				   const struct wire_control *c)
 {
 	struct map_item *i = map_find(&m->names, c->text);
 
@@ -370,11 +373,11 @@ static enum wire_code give_up_name(struct master *m, const struct master_node *n
 
 /* A member says of whom we may know nothing more that he lives. */
 static void believe(struct master *m, struct master_node *n, const struct wire_control *c,
-                    uint64_t now)
+		    uint64_t now)
 {
 	if (n->r.name[0] ? n->r.epoch != c->epoch
-	                 : now >= m->recovering_until || !remote_label_valid(c->name) ||
-	                           !wire_address_valid(c->address))
+			 : now >= m->recovering_until || !remote_label_valid(c->name) ||
+				   !wire_address_valid(c->address))
 		return;
 	if (!n->r.name[0]) {
 		n->r.epoch = c->epoch;
@@ -391,7 +394,7 @@ static void believe(struct master *m, struct master_node *n, const struct wire_c
 }
 
 static void link_reported(struct master *m, const struct master_node *by,
-                          const struct wire_control *c, uint64_t now)
+			  const struct wire_control *c, uint64_t now)
 {
 	struct master_node *n = &m->nodes[c->id & 255];
 	uint64_t bit = UINT64_C(1) << (by->r.id % 64);
@@ -539,10 +542,10 @@ const char *master_forget(struct master *m, const char *node, char *ret_why, siz
 		snprintf(ret_why, size, "the master knows no node %s", node);
 	else if (count > 1)
 		snprintf(ret_why, size, "%u nodes are named %s: say which by its harbor id", count,
-		         node);
+			 node);
 	else if (n->r.up)
 		snprintf(ret_why, size, "node %s (harbor %u) is alive, or may come back", n->r.name,
-		         n->r.id);
+			 n->r.id);
 	if (ret_why[0])
 		return ret_why;
 	log_info("master: node %s (harbor %u) is forgotten", n->r.name, n->r.id);

@@ -47,8 +47,8 @@ struct master;
 
 /* Returns NULL if the registry cannot be read. ops and registry stay the caller's. */
 struct master *master_create(const struct master_ops *ops, void *ud,
-                             const struct registry_ops *registry, const struct master_config *c,
-                             uint64_t now);
+			     const struct registry_ops *registry, const struct master_config *c,
+			     uint64_t now);
 struct master *master_destroy(struct master *m);
 /* A JOIN: the first frame of a connection, its cluster and version checked already. true: it is a
  * member now; false: it was refused (written at once), and the caller closes it. */

@@ -13,10 +13,10 @@
 /* ---- who gets which id ---- */
 
 static struct master_node *refused(struct master_refusal *r, enum wire_code code,
-                                   const char *format, ...) printf_like(3, 4);
+				   const char *format, ...) printf_like(3, 4);
 
 static struct master_node *refused(struct master_refusal *r, enum wire_code code,
-                                   const char *format, ...)
+				   const char *format, ...)
 {
 	va_list ap;
 
@@ -32,7 +32,7 @@ static bool is_well(const struct master *m, const struct master_node *n, uint64_
 {
 	return n->r.up &&
 	       ((n->conn && now - n->heard < m->c.heartbeat_ns + m->c.heartbeat_ns / 2) ||
-	        master_is_seen(n));
+		master_is_seen(n));
 }
 
 /* Named nodes are their ids; only among the others a name tells who somebody is. */
@@ -90,8 +90,8 @@ static struct master_node *spare_node(struct master *m, const char *name)
 }
 
 static struct master_node *may_have(struct master *m, struct master_node *n,
-                                    const struct wire_control *c, uint64_t now,
-                                    struct master_refusal *why)
+				    const struct wire_control *c, uint64_t now,
+				    struct master_refusal *why)
 {
 	bool held = c->flags & WIRE_ID_HELD;
 
@@ -99,16 +99,16 @@ static struct master_node *may_have(struct master *m, struct master_node *n,
 		return n;
 	if (is_well(m, n, now) && held)
 		return refused(why, WIRE_STALE,
-		               "harbor id %u now belongs to another process, node %s at %s",
-		               n->r.id, n->r.name, n->r.address);
+			       "harbor id %u now belongs to another process, node %s at %s",
+			       n->r.id, n->r.name, n->r.address);
 	if (is_well(m, n, now))
 		return refused(why, WIRE_NOT_HERE, "harbor id %u is in use: node %s at %s is alive",
-		               n->r.id, n->r.name, n->r.address);
+			       n->r.id, n->r.name, n->r.address);
 	if (!held && strcmp(n->r.name, c->name) == 0)
 		return n; /* it restarted */
 	return refused(why, WIRE_NOT_HERE,
-	               "harbor id %u belongs to node %s at %s, which may come back", n->r.id,
-	               n->r.name, n->r.address);
+		       "harbor id %u belongs to node %s at %s, which may come back", n->r.id,
+		       n->r.name, n->r.address);
 }
 
 struct master_node *master_choose(struct master *m, const struct wire_control *c, uint64_t now,
@@ -131,7 +131,7 @@ struct master_node *master_choose(struct master *m, const struct wire_control *c
 	}
 	if (!n)
 		return refused(why, WIRE_FULL,
-		               "all 255 harbor ids are taken (harborctl forget frees one)");
+			       "all 255 harbor ids are taken (harborctl forget frees one)");
 	return may_have(m, n, c, now, why);
 }
 
@@ -161,7 +161,7 @@ static uint64_t random_births(struct master *m)
 }
 
 uint64_t master_births(struct master *m, struct master_node *n, const struct wire_control *c,
-                       bool same)
+		       bool same)
 {
 	uint64_t births = n->r.births;
 

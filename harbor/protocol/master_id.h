@@ -25,6 +25,6 @@ struct master_node *master_choose(struct master *m, const struct wire_control *c
 				  struct master_refusal *ret_why);
 /* Returns where the handles of this life stand; same: it is an incarnation that we know. */
 uint64_t master_births(struct master *m, struct master_node *n, const struct wire_control *c,
-                       bool same);
+		       bool same);
 /* Notes that a member has come this far. */
 void master_note_births(struct master *m, struct master_node *n, uint64_t births);

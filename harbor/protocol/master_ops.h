@@ -15,8 +15,8 @@ struct master_ops {
 };
 
 struct master_config {
-	uint64_t epoch;        /* of this master's process */
-	uint64_t wall_ns;      /* numbers begin here, should the registry be lost */
-	uint64_t random;       /* not 0 */
+	uint64_t epoch;	  /* of this master's process */
+	uint64_t wall_ns; /* numbers begin here, should the registry be lost */
+	uint64_t random;  /* not 0 */
 	uint64_t heartbeat_ns, dead_ns;
 };

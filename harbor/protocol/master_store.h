@@ -18,14 +18,14 @@
 #define MASTER_OUT_MAX (32u << 20)
 
 struct master_node {
-	struct registry_node r;  /* its id is always right; name empty = nobody's */
-	int conn;                /* 0 = none just now */
+	struct registry_node r;	 /* its id is always right; name empty = nobody's */
+	int conn;		 /* 0 = none just now */
 	uint64_t heard, dead_at; /* dead_at: for a node that is up without a connection */
-	const char *away;        /* why it has no connection */
-	uint64_t seen_by[4];     /* members that report a link to this incarnation, a bit each */
-	uint64_t life;           /* births when this life began */
-	bool unseen;             /* it lived, or may have, where nobody counted */
-	uint8_t *out;            /* frames that wait for the flush */
+	const char *away;	 /* why it has no connection */
+	uint64_t seen_by[4];	 /* members that report a link to this incarnation, a bit each */
+	uint64_t life;		 /* births when this life began */
+	bool unseen;		 /* it lived, or may have, where nobody counted */
+	uint8_t *out;		 /* frames that wait for the flush */
 	size_t out_size, out_capacity;
 };
 
@@ -35,9 +35,9 @@ struct master {
 	const struct registry_ops *registry;
 	struct master_config c;
 	struct master_node nodes[256]; /* by id */
-	struct map names;              /* number: the owner's handle; stamp: the fence */
-	uint64_t change;               /* number of the last change of names that was told */
-	uint64_t number;               /* the last one given */
+	struct map names;	       /* number: the owner's handle; stamp: the fence */
+	uint64_t change;	       /* number of the last change of names that was told */
+	uint64_t number;	       /* the last one given */
 	uint64_t recovering_until; /* the registry is new: what members say of before counts until
 	                              then */
 	struct registry_change *batch;

@@ -16,9 +16,9 @@ struct member_request {
 	uint32_t id, from, handle;
 	int32_t session;
 	bool release;
-	uint32_t sent;    /* times; more than once: an answer may have been lost */
-	bool reclaim;     /* we held the name before the connection broke */
-	uint64_t fence;   /* reclaim: its registration */
+	uint32_t sent;	      /* times; more than once: an answer may have been lost */
+	bool reclaim;	      /* we held the name before the connection broke */
+	uint64_t fence;	      /* reclaim: its registration */
 	uint64_t deadline_ns; /* of the answer to its session; 0: the next tick sets it */
 	char name[16];
 };
@@ -66,8 +66,9 @@ void member_init(struct member *m, const struct member_ops *ops, void *ud, struc
 		 unsigned wanted, const char *const *masters)
 {
 	must(ops && self && wanted <= 255);
-	*m = (struct member){ .ops = ops, .ud = ud, .self = self,
-			      .wanted = wanted, .masters = masters };
+	*m = (struct member){
+		.ops = ops, .ud = ud, .self = self, .wanted = wanted, .masters = masters
+	};
 	while (masters && masters[m->master_count])
 		m->master_count++;
 	m->requests_last = &m->requests;
@@ -166,7 +167,7 @@ static void add_request(struct member *m, const struct member_request *proto)
 
 	if (m->request_count >= MEMBER_REQUESTS_MAX && !proto->reclaim) {
 		m->ops->answer(m->ud, proto->from, proto->session, proto->name, WIRE_FULL,
-		               REMOTE_QUEUE_FULL, 0);
+			       REMOTE_QUEUE_FULL, 0);
 		return;
 	}
 	r = mem_zalloc(sizeof(*r));
@@ -195,24 +196,25 @@ static struct member_request *take_request(struct member *m, uint32_t id)
 }
 
 static void request(struct member *m, uint32_t from, int32_t session, const char *name,
-                    uint32_t handle, bool release)
+		    uint32_t handle, bool release)
 {
 	struct member_request r = {
-	        .from = from, .session = session, .handle = handle, .release = release};
+		.from = from, .session = session, .handle = handle, .release = release
+	};
 
 	memcpy(r.name, name, strnlen(name, sizeof(r.name) - 1));
 	add_request(m, &r);
 }
 
 void member_register(struct member *m, uint32_t from, int32_t session, const char *name,
-                     uint32_t handle)
+		     uint32_t handle)
 {
 	request(m, from, session, name, handle, false);
 	check(m);
 }
 
 void member_release(struct member *m, uint32_t from, int32_t session, const char *name,
-                    uint32_t handle)
+		    uint32_t handle)
 {
 	request(m, from, session, name, handle, true);
 	check(m);
@@ -318,14 +320,14 @@ void member_start(struct member *m, uint64_t now)
 
 void member_connected(struct member *m, int conn, uint64_t now)
 {
-	struct wire_control c = {.kind = WIRE_JOIN,
-	                         .version = WIRE_VERSION,
-	                         .version_min = WIRE_VERSION_MIN,
-	                         .id = m->self->id ? m->self->id : m->wanted,
-	                         .flags = (m->self->id ? WIRE_ID_HELD : 0) |
-	                                  (m->wanted ? WIRE_ID_NAMED : 0),
-	                         .epoch = m->self->epoch,
-	                         .births = births_now(m)};
+	struct wire_control c = { .kind = WIRE_JOIN,
+				  .version = WIRE_VERSION,
+				  .version_min = WIRE_VERSION_MIN,
+				  .id = m->self->id ? m->self->id : m->wanted,
+				  .flags = (m->self->id ? WIRE_ID_HELD : 0) |
+					   (m->wanted ? WIRE_ID_NAMED : 0),
+				  .epoch = m->self->epoch,
+				  .births = births_now(m) };
 
 	(void)now;
 	if (conn != m->conn || m->state != MEMBER_CONNECTING)
@@ -352,7 +354,7 @@ static void joined(struct member *m, const struct wire_control *c, uint64_t now)
 {
 	if (m->self->id && m->self->id != c->id) {
 		close_connection(m, MEMBER_REFUSED,
-		                 "the master gave another harbor id than the one in use", now);
+				 "the master gave another harbor id than the one in use", now);
 		return;
 	}
 	if (c->id < 1 || c->id > 255) {
@@ -366,9 +368,9 @@ static void joined(struct member *m, const struct wire_control *c, uint64_t now)
 	if (m->births_told)
 		m->births_base += c->births - m->births_told;
 	else if (m->births_base)
-		m->births_base =
-		        c->births +
-		        (m->births_base + HANDLE_RING - c->births % HANDLE_RING) % HANDLE_RING;
+		m->births_base = c->births +
+				 (m->births_base + HANDLE_RING - c->births % HANDLE_RING) %
+					 HANDLE_RING;
 	else
 		m->births_base = c->births;
 	m->ops->id(m->ud, c->id);
@@ -389,8 +391,9 @@ static void synced(struct member *m, const struct wire_control *c, uint64_t now)
 	for (struct member_request *r = first; r; r = r->next)
 		send_request(m, r);
 	for (struct member_name *n = m->names; n; n = n->next) {
-		struct member_request again = {
-		        .handle = n->handle, .reclaim = true, .fence = n->fence};
+		struct member_request again = { .handle = n->handle,
+						.reclaim = true,
+						.fence = n->fence };
 		bool leaving = false;
 
 		for (struct member_request *r = first; r; r = r->next)
@@ -405,10 +408,10 @@ static void refused(struct member *m, const struct wire_control *c, uint64_t now
 {
 	/* What another try cannot change ends the trying. A node that was in the cluster fits in:
 	 * only the loss of its id is the end of it. */
-	bool for_good =
-	        c->code == WIRE_STALE ||
-	        (!m->was_joined && (c->code == WIRE_OTHER_CLUSTER ||
-	                            c->code == WIRE_OTHER_VERSION || c->code == WIRE_INVALID));
+	bool for_good = c->code == WIRE_STALE ||
+			(!m->was_joined &&
+			 (c->code == WIRE_OTHER_CLUSTER || c->code == WIRE_OTHER_VERSION ||
+			  c->code == WIRE_INVALID));
 
 	close_connection(m, for_good ? MEMBER_REFUSED : MEMBER_AWAY, c->text, now);
 }
@@ -432,8 +435,8 @@ static void name_changed(struct member *m, const struct wire_control *c, uint64_
 	}
 	if (!remote_name_valid(c->text) || (c->handle && !(c->handle >> 24))) {
 		close_connection(m, MEMBER_AWAY,
-		                 "it sent a name that is not valid, or an owner without a node",
-		                 now);
+				 "it sent a name that is not valid, or an owner without a node",
+				 now);
 		return;
 	}
 	m->ops->name(m->ud, c->text, c->handle, c->fence);
@@ -476,7 +479,7 @@ void member_input(struct member *m, int conn, const struct wire_control *c, uint
 		m->rtt_ns = now - c->stamp;
 	else
 		close_connection(m, MEMBER_AWAY,
-		                 "the master sent a frame that does not belong here", now);
+				 "the master sent a frame that does not belong here", now);
 	check(m);
 }
 
@@ -521,8 +524,8 @@ static void expire_request(struct member *m, struct member_request *r)
 	bool done = m->state == MEMBER_JOINED;
 
 	snprintf(text, sizeof(text), "no answer in %u ms: %s%s%s",
-	         (unsigned)(m->request_wait_ns / 1000000), done ? "master " : m->why,
-	         done ? m->masters[m->at] : "", done ? ": it is silent" : "");
+		 (unsigned)(m->request_wait_ns / 1000000), done ? "master " : m->why,
+		 done ? m->masters[m->at] : "", done ? ": it is silent" : "");
 	r->session = 0;
 	m->ops->answer(m->ud, r->from, session, r->name, WIRE_NOT_HERE, text, 0);
 	if (!r->sent)
@@ -580,7 +583,7 @@ static uint64_t tick(struct member *m, uint64_t now)
 		/* the snapshot may be long, silence may not */
 		if (now < m->deadline_ns || now - m->heard_ns < PEER_HANDSHAKE_NS)
 			return m->deadline_ns > now ? m->deadline_ns
-			                            : m->heard_ns + PEER_HANDSHAKE_NS;
+						    : m->heard_ns + PEER_HANDSHAKE_NS;
 		close_connection(m, MEMBER_AWAY, "the master does not answer", now);
 		return m->retry_ns;
 	case MEMBER_JOINED:

@@ -56,7 +56,7 @@ struct member_ops {
 	/* The verdict on a request; code 0: it was done. fence: of the registration that holds now,
 	 * 0 = none. */
 	void (*answer)(void *ud, uint32_t from, int32_t session, const char *name, uint32_t code,
-	               const char *text, uint64_t fence);
+		       const char *text, uint64_t fence);
 	/* MEMBER_JOINED: now tell the links that are up (member_link). Else why not, and which
 	 * master. */
 	void (*state)(void *ud, enum member_state st, const char *why);
@@ -66,7 +66,7 @@ struct member {
 	const struct member_ops *ops;
 	void *ud;
 	struct peer_self *self;
-	unsigned wanted;         /* id to ask for, 0 = any */
+	unsigned wanted; /* id to ask for, 0 = any */
 	const char *const *masters;
 	unsigned master_count, at;
 	enum member_state state;
@@ -74,7 +74,7 @@ struct member {
 	int conn;
 	uint64_t request_wait_ns; /* the caller's; 0: requests wait for ever */
 	uint64_t master_epoch, change;
-	uint64_t births_base;    /* where the births of this life begin; 0: not known yet */
+	uint64_t births_base; /* where the births of this life begin; 0: not known yet */
 	uint64_t births_told;
 	uint64_t retry_ns, backoff_ns, deadline_ns, heard_ns, ping_ns, rtt_ns;
 	struct member_request *requests, **requests_last;
@@ -102,9 +102,9 @@ void member_stop(struct member *m);
  * reason why the master gave none; a name that comes to be registered later nevertheless is
  * released again. */
 void member_register(struct member *m, uint32_t from, int32_t session, const char *name,
-                     uint32_t handle);
+		     uint32_t handle);
 void member_release(struct member *m, uint32_t from, int32_t session, const char *name,
-                    uint32_t handle);
+		    uint32_t handle);
 /* The link to this node is up, broken, or silent for too long (WIRE_DOWN); peer as the master named
  * it. */
 void member_link(struct member *m, const struct peer *p, enum wire_up up);

@@ -199,8 +199,9 @@ static void set_up(struct peer *p, int conn, uint64_t now)
 
 static bool greet(struct peer *p, int conn, const struct wire_control *c, uint64_t now)
 {
-	struct wire_control welcome = {
-	        .kind = WIRE_WELCOME, .id = p->self->id, .epoch = p->self->epoch};
+	struct wire_control welcome = { .kind = WIRE_WELCOME,
+					.id = p->self->id,
+					.epoch = p->self->epoch };
 
 	if (c->peer_epoch != p->self->epoch || !p->epoch || c->epoch != p->epoch || p->disowned) {
 		refuse(p, conn, WIRE_NOT_HERE, PEER_NOT_NAMED);
@@ -315,7 +316,7 @@ static uint64_t tick_up(struct peer *p, uint64_t now)
 		p->ops->write(p, p->conn, &ping);
 	}
 	return p->heard_ns + p->self->dead_ns < p->ping_ns ? p->heard_ns + p->self->dead_ns
-	                                                   : p->ping_ns;
+							   : p->ping_ns;
 }
 
 static uint64_t tick(struct peer *p, uint64_t now)

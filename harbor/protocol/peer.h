@@ -38,10 +38,10 @@ enum peer_state { PEER_UNKNOWN, PEER_WAITING, PEER_CONNECTING, PEER_UP };
 
 /* Why a link went down. */
 enum peer_loss {
-	PEER_LINK_LOST,  /* the connection broke: it is tried again */
-	PEER_REFUSED,    /* its port refuses connections: the process is gone */
-	PEER_NODE_DOWN,  /* the incarnation is dead */
-	PEER_NODE_LEFT,  /* it said goodbye */
+	PEER_LINK_LOST, /* the connection broke: it is tried again */
+	PEER_REFUSED,	/* its port refuses connections: the process is gone */
+	PEER_NODE_DOWN, /* the incarnation is dead */
+	PEER_NODE_LEFT, /* it said goodbye */
 };
 
 /* All that somebody hears who is not, or not yet, named by the master. */
@@ -71,10 +71,10 @@ struct peer_ops {
 /* Who we are; the same for all peers. */
 struct peer_self {
 	char cluster[64], name[64], address[128];
-	unsigned id;             /* 0 before the first JOINED */
+	unsigned id; /* 0 before the first JOINED */
 	uint64_t epoch;
 	uint64_t heartbeat_ns, dead_ns, link_wait_ns;
-	uint64_t random;         /* state of the jitter */
+	uint64_t random; /* state of the jitter */
 };
 
 struct peer {
@@ -83,18 +83,18 @@ struct peer {
 	unsigned id;
 	enum peer_state state;
 	char name[64], address[128];
-	uint64_t epoch;          /* of the living incarnation, 0 = none */
-	bool disowned;           /* UP, though the master says that it is dead */
-	bool left;               /* UNKNOWN, and the last incarnation said goodbye */
-	bool reachable;          /* sends may wait for the link */
-	bool patient;            /* and calls, too */
-	int conn;                /* CONNECTING: our attempt; UP: the link; else 0 */
-	uint32_t attempt;        /* number of our last attempt */
-	uint32_t their_attempt;  /* their attempts up to here are given up */
+	uint64_t epoch;		/* of the living incarnation, 0 = none */
+	bool disowned;		/* UP, though the master says that it is dead */
+	bool left;		/* UNKNOWN, and the last incarnation said goodbye */
+	bool reachable;		/* sends may wait for the link */
+	bool patient;		/* and calls, too */
+	int conn;		/* CONNECTING: our attempt; UP: the link; else 0 */
+	uint32_t attempt;	/* number of our last attempt */
+	uint32_t their_attempt; /* their attempts up to here are given up */
 	uint64_t retry_ns, backoff_ns, deadline_ns, heard_ns, ping_ns, unreachable_ns;
 	uint64_t tired_ns, at_once_ns;
 	uint64_t rtt_ns;
-	char why[128];           /* the last loss or refusal, for people */
+	char why[128]; /* the last loss or refusal, for people */
 };
 
 void peer_init(struct peer *p, const struct peer_ops *ops, struct peer_self *self, unsigned id);

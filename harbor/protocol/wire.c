@@ -9,11 +9,11 @@
 #include "core/base/must.h"
 
 static const char *const formats[_WIRE_KIND_MAX] = {
-	[WIRE_HELLO] = "mwvciepfrk",   [WIRE_WELCOME] = "mviefrk",  [WIRE_REFUSE] = "mot",
-	[WIRE_PING] = "sk",	       [WIRE_PONG] = "sk",	    [WIRE_GOODBYE] = "k",
-	[WIRE_JOIN] = "mwvcnaielbf",   [WIRE_JOINED] = "mvieb",    [WIRE_MEMBER] = "naieu",
-	[WIRE_NAME] = "thxg",	       [WIRE_SYNCED] = "g",	    [WIRE_REGISTER] = "rthx",
-	[WIRE_RELEASE] = "rth",	       [WIRE_ANSWER] = "rothx",
+	[WIRE_HELLO] = "mwvciepfrk", [WIRE_WELCOME] = "mviefrk", [WIRE_REFUSE] = "mot",
+	[WIRE_PING] = "sk",	     [WIRE_PONG] = "sk",	 [WIRE_GOODBYE] = "k",
+	[WIRE_JOIN] = "mwvcnaielbf", [WIRE_JOINED] = "mvieb",	 [WIRE_MEMBER] = "naieu",
+	[WIRE_NAME] = "thxg",	     [WIRE_SYNCED] = "g",	 [WIRE_REGISTER] = "rthx",
+	[WIRE_RELEASE] = "rth",	     [WIRE_ANSWER] = "rothx",
 };
 
 static uint8_t *put32(uint8_t *p, uint32_t v)
@@ -44,41 +44,68 @@ static uint64_t get64(const uint8_t *p)
 static uint32_t *number_of(struct wire_control *c, char f)
 {
 	switch (f) {
-	case 'm': return &c->magic;
-	case 'v': return &c->version;
-	case 'w': return &c->version_min;
-	case 'f': return &c->features;
-	case 'i': return &c->id;
-	case 'u': return &c->up;
-	case 'r': return &c->request;
-	case 'h': return &c->handle;
-	case 'o': return &c->code;
-	case 'l': return &c->flags;
-	default: return NULL;
+	case 'm':
+		return &c->magic;
+	case 'v':
+		return &c->version;
+	case 'w':
+		return &c->version_min;
+	case 'f':
+		return &c->features;
+	case 'i':
+		return &c->id;
+	case 'u':
+		return &c->up;
+	case 'r':
+		return &c->request;
+	case 'h':
+		return &c->handle;
+	case 'o':
+		return &c->code;
+	case 'l':
+		return &c->flags;
+	default:
+		return NULL;
 	}
 }
 
 static uint64_t *wide_of(struct wire_control *c, char f)
 {
 	switch (f) {
-	case 'e': return &c->epoch;
-	case 'p': return &c->peer_epoch;
-	case 's': return &c->stamp;
-	case 'k': return &c->count;
-	case 'g': return &c->change;
-	case 'b': return &c->births;
-	case 'x': return &c->fence;
-	default: return NULL;
+	case 'e':
+		return &c->epoch;
+	case 'p':
+		return &c->peer_epoch;
+	case 's':
+		return &c->stamp;
+	case 'k':
+		return &c->count;
+	case 'g':
+		return &c->change;
+	case 'b':
+		return &c->births;
+	case 'x':
+		return &c->fence;
+	default:
+		return NULL;
 	}
 }
 
 static char *string_of(struct wire_control *c, char f, size_t *ret_size)
 {
 	switch (f) {
-	case 'c': *ret_size = sizeof(c->cluster); return c->cluster;
-	case 'n': *ret_size = sizeof(c->name); return c->name;
-	case 'a': *ret_size = sizeof(c->address); return c->address;
-	default: *ret_size = sizeof(c->text); return c->text;
+	case 'c':
+		*ret_size = sizeof(c->cluster);
+		return c->cluster;
+	case 'n':
+		*ret_size = sizeof(c->name);
+		return c->name;
+	case 'a':
+		*ret_size = sizeof(c->address);
+		return c->address;
+	default:
+		*ret_size = sizeof(c->text);
+		return c->text;
 	}
 }
 
@@ -112,7 +139,7 @@ size_t wire_encode(uint8_t *out, const struct wire_control *control)
 }
 
 static void put_envelope(uint8_t *out, enum wire_kind kind, uint32_t len, const struct msg *m,
-                         uint32_t seq)
+			 uint32_t seq)
 {
 	put32(out, len);
 	out[4] = (uint8_t)kind;
@@ -131,7 +158,7 @@ void wire_encode_msg(uint8_t out[WIRE_MSG_HEADER], const struct msg *m, uint32_t
 }
 
 void wire_encode_large(uint8_t out[WIRE_LARGE_HEADER], const struct msg *m, uint32_t seq,
-                       uint32_t stream)
+		       uint32_t stream)
 {
 	put_envelope(out, WIRE_LARGE, WIRE_LARGE_HEADER - 4, m, seq);
 	put32(out + 24, stream);
@@ -253,7 +280,7 @@ void wire_decode_large(const uint8_t *p, struct msg *ret, uint32_t *ret_seq, uin
 }
 
 void wire_decode_chunk(const uint8_t *p, uint32_t *ret_size, uint32_t *ret_seq,
-                       uint32_t *ret_stream)
+		       uint32_t *ret_stream)
 {
 	*ret_size = get32(p) - (WIRE_CHUNK_HEADER - 4);
 	*ret_stream = get32(p + 8);

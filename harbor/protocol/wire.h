@@ -48,21 +48,21 @@ enum wire_kind {
 	WIRE_LARGE,
 	WIRE_CHUNK,
 	/* links */
-	WIRE_HELLO,     /* the one who connected: who I am, whom I want */
-	WIRE_WELCOME,   /* the link is up */
-	WIRE_REFUSE,    /* code, text; also the master's */
+	WIRE_HELLO,   /* the one who connected: who I am, whom I want */
+	WIRE_WELCOME, /* the link is up */
+	WIRE_REFUSE,  /* code, text; also the master's */
 	WIRE_PING,
 	WIRE_PONG,
-	WIRE_GOODBYE,   /* I end; also to the master */
+	WIRE_GOODBYE, /* I end; also to the master */
 	/* member and master */
-	WIRE_JOIN,      /* who I am, the id I hold or ask for */
-	WIRE_JOINED,    /* your id; members and names follow */
-	WIRE_MEMBER,    /* the master: a node is up, or down; a member: my link to it is */
-	WIRE_NAME,      /* a name has an owner, or none (handle 0) */
-	WIRE_SYNCED,    /* the snapshot is complete */
+	WIRE_JOIN,   /* who I am, the id I hold or ask for */
+	WIRE_JOINED, /* your id; members and names follow */
+	WIRE_MEMBER, /* the master: a node is up, or down; a member: my link to it is */
+	WIRE_NAME,   /* a name has an owner, or none (handle 0) */
+	WIRE_SYNCED, /* the snapshot is complete */
 	WIRE_REGISTER,
 	WIRE_RELEASE,
-	WIRE_ANSWER,    /* to a request: code, text */
+	WIRE_ANSWER, /* to a request: code, text */
 	_WIRE_KIND_MAX,
 };
 
@@ -71,13 +71,13 @@ enum wire_code {
 	WIRE_OK_CODE,
 	WIRE_OTHER_CLUSTER,
 	WIRE_OTHER_VERSION,
-	WIRE_STALE,      /* another incarnation has this node's harbor id and is alive */
-	WIRE_CROSSED,    /* both connected; the other connection stays */
+	WIRE_STALE,   /* another incarnation has this node's harbor id and is alive */
+	WIRE_CROSSED, /* both connected; the other connection stays */
 	WIRE_FULL,
 	WIRE_NAME_TAKEN,
 	WIRE_NO_NAME,
 	WIRE_INVALID,
-	WIRE_NOT_HERE,   /* not (yet) in the cluster, or not the node you want: try again */
+	WIRE_NOT_HERE, /* not (yet) in the cluster, or not the node you want: try again */
 };
 
 /* MEMBER: the node is down for good, or up; of a link also: it broke, and may come back. */
@@ -93,14 +93,14 @@ struct wire_control {
 	enum wire_kind kind;
 	uint32_t magic, version, version_min, features;
 	uint32_t id, up, request, handle, code;
-	uint32_t flags;      /* JOIN: WIRE_ID_* */
-	uint64_t epoch;      /* of the incarnation that speaks (MEMBER: that is spoken of) */
+	uint32_t flags;	     /* JOIN: WIRE_ID_* */
+	uint64_t epoch;	     /* of the incarnation that speaks (MEMBER: that is spoken of) */
 	uint64_t peer_epoch; /* HELLO: of the incarnation that is wanted */
-	uint64_t stamp;      /* PING: the sender's clock; PONG: it comes back */
-	uint64_t count;      /* data frames received */
+	uint64_t stamp;	     /* PING: the sender's clock; PONG: it comes back */
+	uint64_t count;	     /* data frames received */
 	uint64_t change;     /* names: number of the change, 0 inside a snapshot */
 	uint64_t births;     /* JOIN: handles used up, 0 = none yet; JOINED: as the master counts */
-	uint64_t fence;      /* of a name's registration: a later one has a higher number */
+	uint64_t fence;	     /* of a name's registration: a later one has a higher number */
 	char cluster[64], name[64], address[128], text[256];
 };
 
@@ -109,9 +109,9 @@ size_t wire_encode(uint8_t *out, const struct wire_control *c);
 /* Headers; the payload or the piece follows them. */
 void wire_encode_msg(uint8_t out[WIRE_MSG_HEADER], const struct msg *m, uint32_t seq);
 void wire_encode_large(uint8_t out[WIRE_LARGE_HEADER], const struct msg *m, uint32_t seq,
-                       uint32_t stream);
+		       uint32_t stream);
 void wire_encode_chunk(uint8_t out[WIRE_CHUNK_HEADER], uint32_t size, uint32_t seq,
-                       uint32_t stream);
+		       uint32_t stream);
 
 enum wire_result { WIRE_OK, WIRE_MORE, WIRE_BAD };
 /* Can a connection begin with these bytes? WIRE_MORE: nothing is wrong so far. */
@@ -124,9 +124,9 @@ enum wire_result wire_decode(const uint8_t *p, size_t n, struct wire_control *re
 /* Headers of data frames, whole; size is that of the message, for a chunk that of the piece. */
 void wire_decode_msg(const uint8_t *p, struct msg *ret_m, uint32_t *ret_seq);
 void wire_decode_large(const uint8_t *p, struct msg *ret_m, uint32_t *ret_seq,
-                       uint32_t *ret_stream);
+		       uint32_t *ret_stream);
 void wire_decode_chunk(const uint8_t *p, uint32_t *ret_size, uint32_t *ret_seq,
-                       uint32_t *ret_stream);
+		       uint32_t *ret_stream);
 /* May a node be reached at this address? Host and port, no unix socket; a host's name is not looked
  * up. */
 bool wire_address_valid(const char *address);

@@ -14,20 +14,20 @@
 struct registry_node {
 	unsigned id;
 	char name[64], address[128]; /* name empty: nobody's */
-	bool named;       /* its owner's configuration names the id */
-	bool up;          /* it had not been declared dead */
-	uint64_t epoch;   /* of the last incarnation */
-	uint64_t gone;    /* number of its end, 0: it is up; a later end has a higher one */
-	uint64_t births;  /* handles used up so far, over all lives and owners of the id; 0: not
+	bool named;		     /* its owner's configuration names the id */
+	bool up;		     /* it had not been declared dead */
+	uint64_t epoch;		     /* of the last incarnation */
+	uint64_t gone;	 /* number of its end, 0: it is up; a later end has a higher one */
+	uint64_t births; /* handles used up so far, over all lives and owners of the id; 0: not
 	                     known */
 };
 
 struct registry_change {
 	bool is_name;
 	struct registry_node node; /* !is_name */
-	char name[16];             /* is_name */
-	uint32_t handle;           /* is_name; 0: released */
-	uint64_t fence;            /* is_name: number of the registration */
+	char name[16];		   /* is_name */
+	uint32_t handle;	   /* is_name; 0: released */
+	uint64_t fence;		   /* is_name: number of the registration */
 };
 
 struct registry_ops {

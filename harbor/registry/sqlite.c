@@ -61,13 +61,13 @@ static bool prepare(const char *file)
 {
 	if (sqlite3_open(file, &S.db) != SQLITE_OK ||
 	    sqlite3_exec(
-	            S.db,
-	            "PRAGMA busy_timeout=2000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-	            NULL, NULL, NULL) != SQLITE_OK)
+		    S.db,
+		    "PRAGMA busy_timeout=2000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+		    NULL, NULL, NULL) != SQLITE_OK)
 		return false;
 	if (version() == 0 &&
 	    sqlite3_exec(S.db,
-	                 "BEGIN; DROP TABLE IF EXISTS node; DROP TABLE IF EXISTS name;"
+			 "BEGIN; DROP TABLE IF EXISTS node; DROP TABLE IF EXISTS name;"
 			 "DROP TABLE IF EXISTS number;"
 			 "CREATE TABLE node(id INTEGER PRIMARY KEY, name TEXT NOT NULL,"
 			 " address TEXT NOT NULL, named INTEGER NOT NULL, up INTEGER NOT NULL,"
@@ -81,15 +81,15 @@ static bool prepare(const char *file)
 		return false;
 	for (size_t i = 0; i < array_len(statements); i++)
 		if (sqlite3_prepare_v2(S.db, statements[i].sql, -1, statements[i].statement,
-		                       NULL) != SQLITE_OK)
+				       NULL) != SQLITE_OK)
 			return false;
 	return true;
 }
 
 static int sqlite_open(const char *state_dir, char **ret_error)
 {
-	cleanup(mem_freep) char *file = state_dir ? mem_printf("%s/registry.sqlite", state_dir) :
-						    mem_strdup(":memory:");
+	cleanup(mem_freep) char *file = state_dir ? mem_printf("%s/registry.sqlite", state_dir)
+						  : mem_strdup(":memory:");
 	bool ok;
 
 	must(!S.db);
@@ -98,8 +98,8 @@ static int sqlite_open(const char *state_dir, char **ret_error)
 	ok = prepare(file);
 	if (ok && version() == SCHEMA_VERSION)
 		return 0;
-	*ret_error = ok ? mem_printf("registry %s: written by another version of harbord", file) :
-			  mem_printf("registry %s: %s", file, sqlite3_errmsg(S.db));
+	*ret_error = ok ? mem_printf("registry %s: written by another version of harbord", file)
+			: mem_printf("registry %s: %s", file, sqlite3_errmsg(S.db));
 	sqlite_close();
 	return -EACCES;
 }
@@ -164,8 +164,8 @@ static void load_number(sqlite3_stmt *st, void *arg)
 }
 
 static int sqlite_load(void (*node)(const struct registry_node *, void *),
-                       void (*name)(const char *, uint32_t, uint64_t, void *), uint64_t *ret_number,
-                       void *ud)
+		       void (*name)(const char *, uint32_t, uint64_t, void *), uint64_t *ret_number,
+		       void *ud)
 {
 	struct loading l = { node, name, ret_number, ud };
 	int r;
@@ -173,7 +173,7 @@ static int sqlite_load(void (*node)(const struct registry_node *, void *),
 	must(S.db && node && name);
 	*ret_number = 0;
 	r = select_all("SELECT id, name, address, named, up, epoch, gone, births FROM node",
-	               load_node, &l);
+		       load_node, &l);
 	if (r == 0)
 		r = select_all("SELECT name, handle, fence FROM name", load_name, &l);
 	return r ? r : select_all("SELECT last FROM number", load_number, &l);

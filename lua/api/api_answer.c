@@ -20,7 +20,7 @@ static bool answer_request(struct host *h, uint32_t source, int32_t session, str
 	int r;
 
 	r = service_send(
-	        msg_address_answer(m, service_handle(h->s), source, session, PTYPE_RESPONSE));
+		msg_address_answer(m, service_handle(h->s), source, session, PTYPE_RESPONSE));
 	if (r == SEND_TOO_LARGE)
 		service_send_error_text(service_handle(h->s), source, session, "answer too large");
 	return r == SEND_OK;
@@ -132,7 +132,7 @@ static int response_gc(lua_State *L)
 
 	if (r->host && r->session)
 		service_send_error_text(service_handle(r->host->s), r->source, r->session,
-		                        "the callee dropped the request");
+					"the callee dropped the request");
 	response_settle(r);
 	return 0;
 }
@@ -167,8 +167,8 @@ static int response_call(lua_State *L)
 	if (!r->host)
 		return luaL_error(L, "Can't response more than once");
 	if (!lua_toboolean(L, 1)) {
-		const char *why =
-		        lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "error in callee";
+		const char *why = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2)
+								: "error in callee";
 
 		sent = still_deliverable(r);
 		if (sent)

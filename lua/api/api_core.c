@@ -20,7 +20,7 @@ static int send_message(lua_State *L, int addr, uint32_t source, int type_at)
 	struct host *h = host_of(L);
 	int type = (int)luaL_checkinteger(L, type_at);
 	int32_t session = lua_isnil(L, type_at + 1) ? host_new_session(h)
-	                                            : (int32_t)luaL_checkinteger(L, type_at + 1);
+						    : (int32_t)luaL_checkinteger(L, type_at + 1);
 	struct msg *m = api_take_message(L, type_at + 2);
 	int r;
 
@@ -41,7 +41,7 @@ static int send_message(lua_State *L, int addr, uint32_t source, int type_at)
 	} else {
 		msg_destroy(m);
 		return luaL_error(L, "dest address type (%s) must be a string or number.",
-		                  luaL_typename(L, addr));
+				  luaL_typename(L, addr));
 	}
 	if (r != SEND_OK && r != SEND_REFUSED)
 		return 0;
@@ -163,8 +163,8 @@ int luaopen_skynet_core(lua_State *L)
 		{ "shown", shown_text },
 		{ NULL, NULL },
 	};
-	static const char *const shared[] = { "genid",  "error",      "harbor", "tostring", "pack",
-		                              "unpack", "packstring", "trash",  "now",      "hpc" };
+	static const char *const shared[] = { "genid",	"error",      "harbor", "tostring", "pack",
+					      "unpack", "packstring", "trash",	"now",	    "hpc" };
 
 	luaL_newlib(L, own);
 	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);

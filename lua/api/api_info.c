@@ -131,7 +131,7 @@ int api_mqlen(lua_State *L)
  * "warn". Returns the bound, how many messages wait, how many did not fit. */
 int api_mailbox(lua_State *L)
 {
-	static const char *const policies[] = {"refuse", "warn", NULL};
+	static const char *const policies[] = { "refuse", "warn", NULL };
 	struct service *s = host_of(L)->s;
 
 	if (!lua_isnoneornil(L, 1)) {
@@ -196,9 +196,9 @@ int api_log(lua_State *L)
 
 	if (level < 0)
 		return luaL_argerror(
-		        L, 1,
-		        lua_pushfstring(L, "\"%s\" is no level: debug, info, warning or error",
-		                        name));
+			L, 1,
+			lua_pushfstring(L, "\"%s\" is no level: debug, info, warning or error",
+					name));
 	if (level >= (int)log_get_level())
 		log_arguments(L, (enum log_level)level, 2);
 	return 0;

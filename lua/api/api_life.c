@@ -184,7 +184,7 @@ int api_init(lua_State *L)
 		luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
 		if (lua_getfield(L, -1, "skynet.require") != LUA_TTABLE)
 			return luaL_error(L,
-			                  "skynet.init outside of the main chunk and of require");
+					  "skynet.init outside of the main chunk and of require");
 		lua_getfield(L, -1, "init");
 		lua_pushvalue(L, 1);
 		lua_call(L, 1, 0);
@@ -219,7 +219,7 @@ int api_memlimit(lua_State *L)
 	lua_pushnil(L);
 	lua_rawset(L, 2);
 	log_printf(LOG_LEVEL_INFO, SELF(h), "Set memory limit to %.2f M",
-	           (double)limit / (1024 * 1024));
+		   (double)limit / (1024 * 1024));
 	return 0;
 }
 
@@ -228,8 +228,8 @@ int api_memlimit(lua_State *L)
 static void refuse_word(lua_State *L, int arg)
 {
 	luaL_argerror(L, arg,
-	              lua_pushfstring(L, "a service takes words: string or number expected, got %s",
-	                              luaL_typename(L, arg)));
+		      lua_pushfstring(L, "a service takes words: string or number expected, got %s",
+				      luaL_typename(L, arg)));
 }
 
 /* A service is launched by a line of words, which nil ends: what else is given from the index on is

@@ -45,7 +45,7 @@ struct msg *api_take_message(lua_State *L, int arg)
 		luaL_argcheck(L, n >= 0, arg + 1, "negative size");
 		m = msg_of(p);
 		*m = (struct msg){ .size = (uint64_t)n,
-			           .flags = host_payload_flags(host_of(L), p) };
+				   .flags = host_payload_flags(host_of(L), p) };
 		return m;
 	}
 	default:
@@ -97,7 +97,7 @@ static int deliver(lua_State *L, int arg, struct msg *m, uint32_t *ret_dest)
 	if (lua_type(L, arg) != LUA_TSTRING) {
 		msg_destroy(m);
 		return luaL_error(L, "dest address type (%s) must be a string or number.",
-		                  luaL_typename(L, arg));
+				  luaL_typename(L, arg));
 	}
 	name = lua_tostring(L, arg);
 	*ret_dest = 0;
@@ -241,7 +241,7 @@ static noinline int invalid_address(lua_State *L, int arg, uint32_t dest)
 
 	snprintf(text, sizeof(text), ":%08x", dest);
 	return luaL_error(L, "call to invalid address %s",
-	                  lua_type(L, arg) == LUA_TSTRING ? lua_tostring(L, arg) : text);
+			  lua_type(L, arg) == LUA_TSTRING ? lua_tostring(L, arg) : text);
 }
 
 static void set_deadline(struct task *t, int64_t timeout_cs)
@@ -257,7 +257,7 @@ static void set_deadline(struct task *t, int64_t timeout_cs)
 }
 
 int api_request(lua_State *L, int arg, struct proto *p, struct msg *m, int64_t timeout_cs,
-                lua_KFunction done)
+		lua_KFunction done)
 {
 	struct task *t = task_of(L);
 	struct host *h = t->host;

@@ -33,9 +33,9 @@ static void check_field(lua_State *L, const char *key, const char *protocol)
 {
 	if (lua_getfield(L, 1, key) != LUA_TNIL && !is_callable(L, -1))
 		luaL_argerror(
-		        L, 1,
-		        lua_pushfstring(L, "field '%s' of protocol %s: function expected, got %s",
-		                        key, protocol, luaL_typename(L, -1)));
+			L, 1,
+			lua_pushfstring(L, "field '%s' of protocol %s: function expected, got %s",
+					key, protocol, luaL_typename(L, -1)));
 	lua_pop(L, 1);
 }
 
@@ -66,14 +66,14 @@ int api_register_protocol(lua_State *L)
 	id = lua_isinteger(L, 3) ? lua_tointeger(L, 3) : -1;
 	if (id < 0 || id > 255)
 		return luaL_error(
-		        L, "assertion failed! the id of protocol %s is not an integer in 0..255",
-		        name);
+			L, "assertion failed! the id of protocol %s is not an integer in 0..255",
+			name);
 	if (proto_find_name(h, name))
 		return luaL_error(L, "assertion failed! protocol %s is registered already", name);
 	p = proto_find_id(h, (int)id);
 	if (p)
 		return luaL_error(L, "assertion failed! protocol id %d is %s already", (int)id,
-		                  p->name);
+				  p->name);
 	check_field(L, "pack", name);
 	check_field(L, "unpack", name);
 	check_field(L, "dispatch", name);
@@ -107,7 +107,7 @@ int api_dispatch(lua_State *L)
 
 	if (lua_isnoneornil(L, 2)) {
 		p = lua_type(L, 1) == LUA_TNUMBER ? proto_find_id(h, (int)lua_tointeger(L, 1))
-		                                  : proto_find_name(h, luaL_checkstring(L, 1));
+						  : proto_find_name(h, luaL_checkstring(L, 1));
 		if (!p || p->dispatch_ref == LUA_NOREF)
 			return 0;
 		lua_rawgeti(L, LUA_REGISTRYINDEX, p->dispatch_ref);
@@ -156,7 +156,7 @@ static int unknown_session(lua_State *L, const char *what)
 	size_t size = lua_touserdata(L, 3) ? (size_t)luaL_checkinteger(L, 4) : 0;
 
 	log_printf(LOG_LEVEL_ERROR, service_handle(h->s), "%s: %.*s", what,
-	           (int)(size > 200 ? 200 : size), size ? (const char *)lua_touserdata(L, 3) : "");
+		   (int)(size > 200 ? 200 : size), size ? (const char *)lua_touserdata(L, 3) : "");
 	snprintf(from, sizeof(from), "%x", (unsigned)luaL_checkinteger(L, 2));
 	return luaL_error(L, "Unknown session : %d from %s", (int)luaL_checkinteger(L, 1), from);
 }
@@ -164,7 +164,7 @@ static int unknown_session(lua_State *L, const char *what)
 static int stock_unknown_request(lua_State *L)
 {
 	return unknown_session(L, lua_pushfstring(L, "Unknown request (%s)",
-	                                          luaL_tolstring(L, 5, NULL)));
+						  luaL_tolstring(L, 5, NULL)));
 }
 
 static int stock_unknown_response(lua_State *L)
@@ -207,11 +207,11 @@ int api_dispatch_message(lua_State *L)
 	if (h->current)
 		return luaL_error(L, "skynet.dispatch_message belongs into skynet.core.callback");
 	*m = (struct msg){ .type = (uint8_t)luaL_checkinteger(L, 1),
-		           .size = payload ? (uint64_t)luaL_checkinteger(L, 3) : 0,
-		           .session = (int32_t)luaL_optinteger(L, 4, 0),
-		           .source = (uint32_t)luaL_optinteger(L, 5, 0),
-		           .dest = service_handle(h->s),
-		           .flags = payload ? host_payload_flags(h, payload) : 0 };
+			   .size = payload ? (uint64_t)luaL_checkinteger(L, 3) : 0,
+			   .session = (int32_t)luaL_optinteger(L, 4, 0),
+			   .source = (uint32_t)luaL_optinteger(L, 5, 0),
+			   .dest = service_handle(h->s),
+			   .flags = payload ? host_payload_flags(h, payload) : 0 };
 	host_message_borrowed(h, m);
 	return 0;
 }

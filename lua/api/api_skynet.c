@@ -31,8 +31,8 @@ static const luaL_Reg functions[] = {
 static const struct {
 	const char *name, *module;
 } extras[] = {
-	{ "request", "skynet.extra" },    { "uniqtask", "skynet.extra" },
-	{ "trace", "skynet.trace" },      { "trace_timeout", "skynet.trace" },
+	{ "request", "skynet.extra" },	  { "uniqtask", "skynet.extra" },
+	{ "trace", "skynet.trace" },	  { "trace_timeout", "skynet.trace" },
 	{ "tracecall", "skynet.trace" },  { "tracelog", "skynet.trace" },
 	{ "traceproto", "skynet.trace" }, { "tracetag", "skynet.trace" },
 };

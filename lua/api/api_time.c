@@ -317,7 +317,7 @@ int api_task(lua_State *L)
 			lua_pushinteger(L, t->wait_session);
 			return 1;
 		} else if (lua_isinteger(L, 1) && t->wait_session &&
-		           lua_tointeger(L, 1) == t->wait_session) {
+			   lua_tointeger(L, 1) == t->wait_session) {
 			push_traceback(L, t);
 			return 1;
 		}

@@ -132,9 +132,12 @@ static int manager_monitor(lua_State *L)
 int luaopen_skynet_manager(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "launch", manager_launch }, { "kill", manager_kill },
-		{ "abort", manager_abort },   { "register", manager_register },
-		{ "name", manager_name },     { "monitor", manager_monitor },
+		{ "launch", manager_launch },
+		{ "kill", manager_kill },
+		{ "abort", manager_abort },
+		{ "register", manager_register },
+		{ "name", manager_name },
+		{ "monitor", manager_monitor },
 		{ NULL, NULL },
 	};
 

@@ -50,7 +50,7 @@ uint32_t skynet_queryname(struct skynet_context *ctx, const char *name)
 	if (name[0] == ':' || name[0] == '.')
 		return service_find(name);
 	service_log(contract_service(ctx), LOG_LEVEL_ERROR, "Don't support query global name %s",
-	            name);
+		    name);
 	return 0;
 }
 
@@ -58,7 +58,7 @@ uint32_t skynet_queryname(struct skynet_context *ctx, const char *name)
 
 /* The message, without receiver; NULL: it is too large. Takes msg if the type says so. */
 static struct msg *make(struct service *s, uint32_t source, int type, int *session, void *msg,
-                        size_t sz)
+			size_t sz)
 {
 	struct msg *m;
 
@@ -67,8 +67,8 @@ static struct msg *make(struct service *s, uint32_t source, int type, int *sessi
 		 * everybody's end. */
 		if (*session)
 			service_log(s, LOG_LEVEL_ERROR,
-			            "skynet_send: session %d given with PTYPE_TAG_ALLOCSESSION",
-			            *session);
+				    "skynet_send: session %d given with PTYPE_TAG_ALLOCSESSION",
+				    *session);
 		*session = service_new_session(s);
 	}
 	if (!msg)
@@ -106,7 +106,7 @@ static bool deliver(struct service *s, const char *name, struct msg *m)
 }
 
 int skynet_send(struct skynet_context *ctx, uint32_t source, uint32_t destination, int type,
-                int session, void *msg, size_t sz)
+		int session, void *msg, size_t sz)
 {
 	struct service *s = contract_service(ctx);
 	struct msg *m;
@@ -129,7 +129,7 @@ int skynet_send(struct skynet_context *ctx, uint32_t source, uint32_t destinatio
 }
 
 int skynet_sendname(struct skynet_context *ctx, uint32_t source, const char *destination, int type,
-                    int session, void *msg, size_t sz)
+		    int session, void *msg, size_t sz)
 {
 	struct service *s = contract_service(ctx);
 	struct msg *m;

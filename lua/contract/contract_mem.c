@@ -134,7 +134,7 @@ void *skynet_aligned_alloc(size_t alignment, size_t size)
 	if (alignment <= PLAIN_ALIGNMENT)
 		return skynet_malloc(size);
 	if (unlikely(__builtin_add_overflow(size, room, &whole) ||
-	             posix_memalign((void **)&begin, room, whole) != 0))
+		     posix_memalign((void **)&begin, room, whole) != 0))
 		exhausted(size);
 	h = (struct aligned_head *)(void *)msg_of(begin + room);
 	*h = (struct aligned_head){ .begin = begin, .size = size, .mark = mark_of(begin + room) };

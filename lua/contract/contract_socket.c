@@ -27,14 +27,14 @@
 #define ADDRESS_V6_SIZE 19
 
 _Static_assert(sizeof(struct skynet_socket_message) == sizeof(struct socket_message) &&
-                       offsetof(struct skynet_socket_message, buffer) ==
-                               offsetof(struct socket_message, buffer),
-               "one struct under two names");
+		       offsetof(struct skynet_socket_message, buffer) ==
+			       offsetof(struct socket_message, buffer),
+	       "one struct under two names");
 _Static_assert(SOCKET_INFO_LISTEN == NET_INFO_LISTEN && SOCKET_INFO_TCP == NET_INFO_TCP &&
-                       SOCKET_INFO_UDP == NET_INFO_UDP && SOCKET_INFO_BIND == NET_INFO_BIND &&
-                       SOCKET_INFO_CLOSING == NET_INFO_CLOSING &&
-                       SOCKET_INFO_UNKNOWN == NET_INFO_UNKNOWN,
-               "one list under two names");
+		       SOCKET_INFO_UDP == NET_INFO_UDP && SOCKET_INFO_BIND == NET_INFO_BIND &&
+		       SOCKET_INFO_CLOSING == NET_INFO_CLOSING &&
+		       SOCKET_INFO_UNKNOWN == NET_INFO_UNKNOWN,
+	       "one list under two names");
 
 static uint32_t self(struct skynet_context *ctx)
 {
@@ -76,7 +76,7 @@ int skynet_socket_sendbuffer(struct skynet_context *ctx, struct socket_sendbuffe
 }
 
 int skynet_socket_sendbuffer_lowpriority(struct skynet_context *ctx,
-                                         struct socket_sendbuffer *buffer)
+					 struct socket_sendbuffer *buffer)
 {
 	return send_buffer(ctx, buffer, true);
 }
@@ -173,7 +173,7 @@ int skynet_socket_udp_listen(struct skynet_context *ctx, const char *addr, int p
 }
 
 int skynet_socket_udp_sendbuffer(struct skynet_context *ctx, const char *address,
-                                 struct socket_sendbuffer *buffer)
+				 struct socket_sendbuffer *buffer)
 {
 	(void)address;
 	if (buffer->type == SOCKET_BUFFER_MEMORY)

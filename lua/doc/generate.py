@@ -3,15 +3,19 @@
 
 usage: generate.py [--check]     writes what has changed; --check only says what is not current
 
-ref/pages.ref lists the pages and their parts, each of which is a file ref/NAME.ref. A part is Markdown with tags, one a
-line; what a tag says goes on in lines that begin with two blanks:
+ref/pages.ref lists the pages and their parts, each of which is a file ref/NAME.ref. A part is
+Markdown with tags, one a line; what a tag says goes on in lines that begin with two blanks:
 
-    @module NAME            what `require` takes; @service NAME for a service, @chapter TITLE for text alone
-    @as NAME                the variable that the examples call it by; default: the last word of the module's name
+    @module NAME            what `require` takes; @service NAME for a service, @chapter TITLE for
+                            text alone
+    @as NAME                the variable that the examples call it by; default: the last word of the
+                            module's name
     @result TYPE            what `require` returns, if it is no table
     @since VERSION          of the functions that follow
-    @object NAME CLASS      what follows is about objects of that class; @probe EXPRESSION makes one, for the test
-    @function NAME(ARGS)    begins a function (`module.name` or `object:name`); the text behind the tags describes it
+    @object NAME CLASS      what follows is about objects of that class; @probe EXPRESSION makes
+                            one, for the test
+    @function NAME(ARGS)    begins a function (`module.name` or `object:name`); the text behind the
+    tags describes it
     @field NAME TYPE        begins a field
       @waits yes, or @waits sometimes: WHEN      default: no
       @ours                 skynet does not have it
@@ -178,9 +182,11 @@ def item_lines(item, level):
         yield f"A field, {item.type.replace('|', ' or ')}. Since {item.since}{', not in skynet' if item.ours else ''}.\n\n"
     rows = []
     for p in item.params:
-        rows.append("* " + typed(p[0].rstrip("?"), p[1] + (", optional" if p[0].endswith("?") else ""), p[2]))
+        rows.append("* " + typed(p[0].rstrip("?"),
+                                 p[1] + (", optional" if p[0].endswith("?") else ""), p[2]))
         for k in item.keys.get(p[0], []):
-            rows.append("  * " + typed(k[0].rstrip("?"), k[1] + (", optional" if k[0].endswith("?") else ""), k[2]))
+            rows.append("  * " + typed(k[0].rstrip("?"),
+                                       k[1] + (", optional" if k[0].endswith("?") else ""), k[2]))
     for r in item.returns:
         rows.append("* Returns " + typed(r[1] or "...", r[0], r[2]))
     rows += ["* Raises " + r for r in item.raises]
@@ -211,13 +217,15 @@ def contents(part):
         return ""
     if len(full) == 1:
         return wrapped(", ".join(full[0][1]), "") + "\n\n"
-    return "".join(wrapped(f"* {s[0] + ': ' if s[0] else ''}{', '.join(s[1])}", "  ") + "\n" for s in full) + "\n"
+    return "".join(wrapped(f"* {s[0] + ': ' if s[0] else ''}{', '.join(s[1])}", "  ") + "\n"
+                   for s in full) + "\n"
 
 
 def part_lines(part):
     level = 4 if any(isinstance(b, str) and b.startswith("## ") for b in part.body) else 3
     yield f"## {title_of(part)}\n\n"
-    first = next((i for i, b in enumerate(part.body) if not isinstance(b, str) or b.startswith("## ")), len(part.body))
+    first = next((i for i, b in enumerate(part.body) if not isinstance(b, str)
+                  or b.startswith("## ")), len(part.body))
     yield from part.body[:first]
     yield "\n" + contents(part)
     for b in part.body[first:]:
@@ -235,7 +243,8 @@ def page_text(page, parts):
     modules = [f"[{title_of(p)}](#{anchor(title_of(p))})" for p in parts]
     on_page = wrapped("On this page: " + ", ".join(modules) + ".", "")
     text = f"# {page['title']}\n\n{page['text'].strip()}\n\n{on_page}\n\n"
-    return squeeze("<!-- Made by lua/doc/generate.py out of lua/doc/ref: edit it there. -->\n" + text +
+    return squeeze("<!-- Made by lua/doc/generate.py out of lua/doc/ref: edit it there. -->\n"
+                   + text +
                    "".join("".join(part_lines(p)) for p in parts))
 
 
@@ -260,7 +269,8 @@ def tables_stub(part, item):
     for p in item.params:
         if p[0] in item.keys:
             out += f"---@class {table_class(part, item, p[0])}\n"
-            out += "".join(f"---@field {name} {kind} {plain(text)}".rstrip() + "\n" for name, kind, text in item.keys[p[0]]) + "\n"
+            out += "".join(f"---@field {name} {kind} {plain(text)}".rstrip() + "\n" for name, kind,
+                           text in item.keys[p[0]]) + "\n"
     return out
 
 
@@ -287,7 +297,8 @@ def function_stub(part, item, local=False):
 def stub_text(part):
     var = part.var
     out = f"---@meta {part.module}\n-- Made by lua/doc/generate.py out of lua/doc/{part.short}: edit it there.\n\n"
-    intro = "".join(b for b in part.body[:next((i for i, b in enumerate(part.body) if not isinstance(b, str)
+    intro = "".join(b for b in part.body[:next((i for i,
+                                                b in enumerate(part.body) if not isinstance(b, str)
                                                   or b.startswith("## ")), len(part.body))])
     intro = re.sub(r"```.*?```", "", intro, flags=re.S).strip()
     single = part.result and part.result.startswith("function")
@@ -301,7 +312,8 @@ def stub_text(part):
         if isinstance(b, tuple):
             fields = [i for i in part.items() if i.kind == "field" and i.owner == b[1]]
             out += f"\n---@class {b[2]}\n" + "".join(
-                f"---@field {i.name} {i.type} {plain(' '.join(''.join(i.text).split()))}".rstrip() + "\n" for i in fields)
+                f"---@field {i.name} {i.type} {plain(' '.join(''.join(i.text).split()))}".rstrip()
+                + "\n" for i in fields)
             out += f"local {b[1]} = {{}}\n"
         elif isinstance(b, Item) and b.kind == "function":
             out += "\n" + function_stub(part, b, local=bool(single and b.title == var))
@@ -326,7 +338,8 @@ def load():
             elif page:
                 page["text"] += line
     parts = {name: Part(f"{HERE}/ref/{name}.ref") for p in pages for name in p["parts"]}
-    there = {f[:-4] for f in os.listdir(f"{HERE}/ref") if f.endswith(".ref")} - {"pages", "internal"}
+    there = {f[:-4] for f in os.listdir(f"{HERE}/ref") if f.endswith(".ref")} - {"pages",
+            "internal"}
     if there - set(parts):
         raise Wrong(f"ref/pages.ref: no page has {', '.join(sorted(there - set(parts)))}")
     return pages, parts
@@ -335,7 +348,8 @@ def load():
 def internal():
     """Modules that `require` finds and programs do not need: name -> what it is."""
     with open(f"{HERE}/ref/internal.ref", encoding="utf-8") as f:
-        rows = [line.strip().split(" ", 1) for line in f if line.strip() and not line.startswith("#")]
+        rows = [line.strip().split(" ", 1) for line in f if line.strip()
+                and not line.startswith("#")]
     return {r[0]: r[1] for r in rows}
 
 
@@ -363,7 +377,8 @@ def stale(files):
             pass
         bad.append(name)
     for folder, _, names in os.walk(f"{HERE}/library"):
-        bad += [n for n in (os.path.relpath(f"{folder}/{x}", HERE) for x in names) if n not in files]
+        bad += [n for n in (os.path.relpath(f"{folder}/{x}", HERE) for x in names)
+                if n not in files]
     return sorted(bad)
 
 

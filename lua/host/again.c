@@ -10,7 +10,7 @@
 #include "net/net.h"
 
 #define AGAIN_FIRST_CS 5u
-#define AGAIN_MOST_CS  200u
+#define AGAIN_MOST_CS 200u
 
 static int event_type(const struct msg *m)
 {

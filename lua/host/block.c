@@ -7,7 +7,7 @@
 #include "net/net.h"
 #include "net/request.h"
 
-static lua_CFunction unpack; /* set by block_set_unpack, then constant */
+static lua_CFunction unpack;			       /* set by block_set_unpack, then constant */
 static bool (*deliver)(struct host *h, struct msg *m); /* set by block_set_deliver, then constant */
 
 void block_set_unpack(lua_CFunction f)

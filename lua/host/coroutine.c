@@ -193,7 +193,7 @@ static int resume(lua_State *L, lua_State *co, int nargs, bool raise)
 		return refuse(L, "cannot resume none skynet coroutine", raise);
 	case KNOWN_BLOCKED:
 		return refuse(L, "cannot resume a skynet coroutine suspend by skynet framework",
-		              raise);
+			      raise);
 	case KNOWN_FREE:
 		break;
 	}
@@ -314,8 +314,8 @@ static int plain_wrap(lua_State *L)
 int coroutine_open_library(lua_State *L)
 {
 	static const luaL_Reg own[] = { { "resume", plain_resume },
-		                        { "wrap", plain_wrap },
-		                        { NULL, NULL } };
+					{ "wrap", plain_wrap },
+					{ NULL, NULL } };
 
 	(void)luaopen_coroutine(L);
 	luaL_setfuncs(L, own, 0);
@@ -328,7 +328,7 @@ int luaopen_skynet_coroutine(lua_State *L)
 {
 	static const luaL_Reg own[] = {
 		{ "create", co_create }, { "resume", co_resume }, { "wrap", co_wrap },
-		{ "yield", co_yield },   { "status", co_status }, { "thread", co_thread },
+		{ "yield", co_yield },	 { "status", co_status }, { "thread", co_thread },
 		{ NULL, NULL },
 	};
 	static const char *const stock[] = { "running", "isyieldable", "close" };

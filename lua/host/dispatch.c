@@ -59,7 +59,7 @@ static int run_request(lua_State *co)
 /* Calls a function of the program on the main state; logs what it raises. Arguments: session,
  * source, data. */
 static void call_unknown_handler(struct host *h, int ref, struct msg *m, struct proto *p,
-                                 bool is_request)
+				 bool is_request)
 {
 	lua_State *L = h->L;
 	int n = 4;
@@ -82,18 +82,22 @@ static void call_unknown_handler(struct host *h, int ref, struct msg *m, struct 
 
 /* At most so much of a stranger's message goes into the log. */
 #define SHOWN_MAX 200
-#define SHOWN(m)  (int)((m)->size > SHOWN_MAX ? SHOWN_MAX : (m)->size), (const char *)msg_payload(m)
+#define SHOWN(m) (int)((m)->size > SHOWN_MAX ? SHOWN_MAX : (m)->size), (const char *)msg_payload(m)
 
 /* What the service lacks to take such a message. */
 #define LACK_MAX 160
 static void describe_lack(const struct msg *m, const struct proto *p, char ret[LACK_MAX])
 {
 	if (p)
-		snprintf(ret, LACK_MAX, "it has no dispatch function for protocol %.64s "
-			 "(skynet.dispatch)", p->name);
+		snprintf(ret, LACK_MAX,
+			 "it has no dispatch function for protocol %.64s "
+			 "(skynet.dispatch)",
+			 p->name);
 	else
-		snprintf(ret, LACK_MAX, "it has no protocol with the id %d "
-			 "(skynet.register_protocol)", m->type);
+		snprintf(ret, LACK_MAX,
+			 "it has no protocol with the id %d "
+			 "(skynet.register_protocol)",
+			 m->type);
 }
 
 static noinline void unknown_request(struct host *h, struct msg *m, struct proto *p)
@@ -119,9 +123,9 @@ static noinline void unknown_request(struct host *h, struct msg *m, struct proto
 	snprintf(number, sizeof(number), "%d", m->type);
 	describe_lack(m, p, lack);
 	log_printf(LOG_LEVEL_ERROR, service_handle(h->s),
-	           "Unknown request (%s): %.*s\nUnknown session : 0 from %x\n"
-	           "The service was sent it; %s",
-	           p ? p->name : number, SHOWN(m), m->source, lack);
+		   "Unknown request (%s): %.*s\nUnknown session : 0 from %x\n"
+		   "The service was sent it; %s",
+		   p ? p->name : number, SHOWN(m), m->source, lack);
 }
 
 static int require_debug(lua_State *L)
@@ -151,7 +155,7 @@ static noinline void no_memory(struct host *h, struct msg *m, bool borrowed)
 	memory_describe(h, memory);
 	snprintf(why, sizeof(why), "error in callee: not enough memory; %s", memory);
 	log_printf(LOG_LEVEL_ERROR, service_handle(h->s), "lua memory error : [%x to :%x : %d] %s",
-	           m->source, service_handle(h->s), m->session, memory);
+		   m->source, service_handle(h->s), m->session, memory);
 	service_fail_request(m, why);
 	if (!borrowed && again_keep(h, m))
 		return;
@@ -224,8 +228,8 @@ static noinline void unknown_response(struct host *h, struct msg *m)
 		return;
 	}
 	log_printf(LOG_LEVEL_ERROR, service_handle(h->s),
-	           "Response message : %.*s\nUnknown session : %d from %x", SHOWN(m), m->session,
-	           m->source);
+		   "Response message : %.*s\nUnknown session : %d from %x", SHOWN(m), m->session,
+		   m->source);
 }
 
 static void on_response(struct host *h, struct msg *m)
@@ -303,8 +307,7 @@ static void on_source_down(struct host *h, struct msg *m)
 	for (unsigned i = 0; i < h->waits.size; i++) {
 		const struct wait *w = wait_at(h, i);
 
-		if (!w || w->dest != m->source ||
-		    (w->kind != WAIT_CALL && w->kind != WAIT_DROPPED))
+		if (!w || w->dest != m->source || (w->kind != WAIT_CALL && w->kind != WAIT_DROPPED))
 			continue;
 		if (!sessions)
 			sessions = mem_alloc(h->waits.used * sizeof(*sessions));

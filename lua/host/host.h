@@ -40,8 +40,8 @@ enum wait_kind {
 };
 
 enum request_state {
-	REQUEST_NONE,  /* the task serves no request */
-	REQUEST_OPEN,  /* neither answered nor handed on */
+	REQUEST_NONE, /* the task serves no request */
+	REQUEST_OPEN, /* neither answered nor handed on */
 	REQUEST_DONE,
 };
 
@@ -53,12 +53,12 @@ enum trace_flag {
 };
 
 struct proto {
-	const char *name;           /* interned Lua string, anchored by name_ref */
+	const char *name; /* interned Lua string, anchored by name_ref */
 	int name_ref, dispatch_ref, pack_ref, unpack_ref; /* LUA_NOREF: none */
 	uint8_t id;
-	bool seri;                  /* pack and unpack are the serialiser itself */
-	bool native;                /* bytes of sockets take the short way, see block.h */
-	uint8_t trace;              /* enum trace_flag */
+	bool seri;     /* pack and unpack are the serialiser itself */
+	bool native;   /* bytes of sockets take the short way, see block.h */
+	uint8_t trace; /* enum trace_flag */
 };
 
 /* Turns the payload of an answer into results: pushes them and returns their number. */
@@ -72,36 +72,36 @@ union timeout_slot;
 struct task {
 	lua_State *co;
 	struct host *host;
-	struct task *prev, *next;   /* host->live; host->pool and host->blank by next */
-	int ref;                    /* anchors co in the registry */
-	bool live;                  /* on host->live */
-	bool barred;                /* inside of a function that cannot yield, see coroutine.c */
+	struct task *prev, *next; /* host->live; host->pool and host->blank by next */
+	int ref;		  /* anchors co in the registry */
+	bool live;		  /* on host->live */
+	bool barred;		  /* inside of a function that cannot yield, see coroutine.c */
 
 	/* the request it serves */
 	uint32_t source;
-	int32_t session;            /* 0 = a send, or settled */
+	int32_t session; /* 0 = a send, or settled */
 	uint32_t request_size;
-	struct msg *request;        /* until unpacked, or the task first yields or ends */
+	struct msg *request; /* until unpacked, or the task first yields or ends */
 	struct proto *request_proto;
 	uint8_t request_state;
-	bool request_borrowed;      /* the payload is somebody else's to free */
+	bool request_borrowed; /* the payload is somebody else's to free */
 
 	/* what it waits for */
-	uint8_t wait;               /* enum wait_kind */
-	bool woken;                 /* by wakeup */
-	bool failed;                /* the call failed; error_text says why, or is NULL */
-	bool token_in_table;        /* else the token is the coroutine itself */
-	uint16_t queued;            /* entries in host->wakeups */
+	uint8_t wait;	     /* enum wait_kind */
+	bool woken;	     /* by wakeup */
+	bool failed;	     /* the call failed; error_text says why, or is NULL */
+	bool token_in_table; /* else the token is the coroutine itself */
+	uint16_t queued;     /* entries in host->wakeups */
 	int32_t wait_session;
-	int32_t deadline_session;   /* of calltimeout, else 0 */
+	int32_t deadline_session; /* of calltimeout, else 0 */
 	const void *token;
-	int token_ref;              /* the token, if it is in the table */
-	char *error_text;           /* owned */
-	struct msg *held;           /* answer that the task reads until it yields again */
+	int token_ref;	  /* the token, if it is in the table */
+	char *error_text; /* owned */
+	struct msg *held; /* answer that the task reads until it yields again */
 	struct proto *call_proto;
 	answer_reader answer;
 
-	char *tag;                  /* of its trace, owned, or NULL */
+	char *tag; /* of its trace, owned, or NULL */
 
 	/* skynet.profile */
 	bool profiled;
@@ -109,9 +109,9 @@ struct task {
 };
 
 struct due {
-	struct task *task;          /* NULL: cancelled */
+	struct task *task; /* NULL: cancelled */
 	const void *token;
-	int token_ref;              /* the token, if it is in the table */
+	int token_ref; /* the token, if it is in the table */
 };
 
 struct fifo {
@@ -128,7 +128,7 @@ struct roots {
 	struct share_root **roots;
 	size_t count, size;
 	size_t count_left, bytes_left; /* old ones, after the last audit */
-	unsigned cycles;               /* of the collector, since roots_watch */
+	unsigned cycles;	       /* of the collector, since roots_watch */
 	bool watched;
 };
 
@@ -143,64 +143,64 @@ struct host {
 	struct service *s;
 	lua_State *L;
 	char *args;
-	struct task main;           /* pseudo-task: what plain coroutines inherit */
-	struct task *current;       /* the task whose code runs, NULL between turns */
+	struct task main;     /* pseudo-task: what plain coroutines inherit */
+	struct task *current; /* the task whose code runs, NULL between turns */
 
 	size_t memory, memory_limit, memory_report;
 	struct refusal refusal;
 
-	struct task *live;          /* started or queued, doubly linked */
-	struct task *pool;          /* with a coroutine */
-	struct task *blank;         /* without */
+	struct task *live;  /* started or queued, doubly linked */
+	struct task *pool;  /* with a coroutine */
+	struct task *blank; /* without */
 	unsigned pooled, tasks;
-	unsigned pool_limit; /* of both together */
+	unsigned pool_limit;  /* of both together */
 	unsigned peak, ended; /* most tasks at once, and ends, since the last review */
 	unsigned review_at;   /* when `ended` is that */
 
-	struct sessions waits;      /* see wait.h */
-	unsigned dropped;           /* of those, WAIT_DROPPED */
+	struct sessions waits;	      /* see wait.h */
+	unsigned dropped;	      /* of those, WAIT_DROPPED */
 	union timeout_slot *timeouts; /* by tag - 1, see timeout.c */
 	uint32_t timeouts_size, timeout_count, timeout_free;
-	uint32_t start_tag;         /* the timeout that runs the start */
+	uint32_t start_tag; /* the timeout that runs the start */
 
 	struct proto builtin[PROTO_BUILTIN];
-	struct proto **protos;      /* beyond the built-in ones */
-	unsigned proto_count;       /* all */
+	struct proto **protos; /* beyond the built-in ones */
+	unsigned proto_count;  /* all */
 
 	struct fifo wakeups, forks;
 	struct response *responses;
-	int32_t look_session;       /* of the next look for lost ones, 0: none is due */
-	uint32_t look_cs;           /* after so long */
-	struct msg *again;          /* events of sockets that found no memory, see again.h */
-	int32_t again_session;      /* of the next try, 0: none is due */
-	uint32_t again_cs;          /* the pause before the one after it */
-	struct task *start_task;    /* while the start function runs */
+	int32_t look_session;	 /* of the next look for lost ones, 0: none is due */
+	uint32_t look_cs;	 /* after so long */
+	struct msg *again;	 /* events of sockets that found no memory, see again.h */
+	int32_t again_session;	 /* of the next try, 0: none is due */
+	uint32_t again_cs;	 /* the pause before the one after it */
+	struct task *start_task; /* while the start function runs */
 
 	int tokens_ref, timeouts_ref, inits_ref;
 	int unknown_request_ref, unknown_response_ref, info_ref;
 	int raw_callback_ref, filter_ref;
-	struct trace *trace;        /* NULL: there never was a tag */
-	uint8_t *type_map;          /* skynet.forward_type, 256 entries or NULL */
+	struct trace *trace; /* NULL: there never was a tag */
+	uint8_t *type_map;   /* skynet.forward_type, 256 entries or NULL */
 	bool raw_forward;
-	bool unusual;               /* raw callback, filter or type map */
-	const void *lazy_globals;   /* the table of globals while it is not complete, see libs.c */
-	bool package_open;          /* the library `package` has been touched */
+	bool unusual;		  /* raw callback, filter or type map */
+	const void *lazy_globals; /* the table of globals while it is not complete, see libs.c */
+	bool package_open;	  /* the library `package` has been touched */
 	bool booted, started, exiting, closing;
-	uint8_t code_mode;          /* enum code_mode */
-	bool limited;               /* skynet.memlimit was used */
-	bool describing;            /* an error, with memory beyond the limit */
+	uint8_t code_mode; /* enum code_mode */
+	bool limited;	   /* skynet.memlimit was used */
+	bool describing;   /* an error, with memory beyond the limit */
 	/* loaded, and the start has not come to its first end; or the heap became large */
 	bool settling;
-	bool settled;               /* it has been so once */
-	bool collector_chosen;      /* by the program, with collectgarbage */
+	bool settled;	       /* it has been so once */
+	bool collector_chosen; /* by the program, with collectgarbage */
 	/* the last field that the skynet table did not have, see lua/load/hint.h */
 	char missing_name[32];
-	int missing_line;           /* where it was asked for; 0: nowhere */
-	struct roots roots;         /* see roots.c */
-	void *block;                /* see block.h */
-	struct inboxes *inboxes;    /* of sockets, NULL: none; see lua/modules/socket/inbox.h */
-	void *loose;                /* payload that an error may have lost, see api_packstring */
-	const char *why;            /* reason told to callers at the end */
+	int missing_line;	 /* where it was asked for; 0: nowhere */
+	struct roots roots;	 /* see roots.c */
+	void *block;		 /* see block.h */
+	struct inboxes *inboxes; /* of sockets, NULL: none; see lua/modules/socket/inbox.h */
+	void *loose;		 /* payload that an error may have lost, see api_packstring */
+	const char *why;	 /* reason told to callers at the end */
 
 	/* [any] written by the owner, read by its own signal handler; see run.c */
 	lua_State *volatile running; /* where code of the program runs, NULL while none does */

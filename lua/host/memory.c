@@ -33,12 +33,12 @@ void memory_describe(const struct host *h, char ret[MEMORY_TEXT_MAX])
 
 	if (h->memory_limit)
 		snprintf(ret, MEMORY_TEXT_MAX, "memory limit %s reached (in use %s, wanted %s)",
-		         amount_of(h->memory_limit).text, amount_of(r->in_use).text,
-		         amount_of(r->growth).text);
+			 amount_of(h->memory_limit).text, amount_of(r->in_use).text,
+			 amount_of(r->growth).text);
 	else
 		snprintf(ret, MEMORY_TEXT_MAX,
-		         "the system has no memory left (in use %s, wanted %s)",
-		         amount_of(r->in_use).text, amount_of(r->growth).text);
+			 "the system has no memory left (in use %s, wanted %s)",
+			 amount_of(r->in_use).text, amount_of(r->growth).text);
 }
 
 void memory_refused(struct host *h, const void *p, size_t growth)

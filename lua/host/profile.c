@@ -180,8 +180,8 @@ static void replace(lua_State *L, const char *name, lua_CFunction f)
 int luaopen_skynet_profile(lua_State *L)
 {
 	static const luaL_Reg functions[] = { { "start", profile_start },
-		                              { "stop", profile_stop },
-		                              { NULL, NULL } };
+					      { "stop", profile_stop },
+					      { NULL, NULL } };
 
 	luaL_newlib(L, functions);
 	lua_getglobal(L, "coroutine");

@@ -31,11 +31,11 @@ struct proto *proto_add(struct host *h, int id)
 	}
 	h->proto_count++;
 	*proto_at(h, n) = (struct proto){ .id = (uint8_t)id,
-		                          .name = "",
-		                          .name_ref = LUA_NOREF,
-		                          .dispatch_ref = LUA_NOREF,
-		                          .pack_ref = LUA_NOREF,
-		                          .unpack_ref = LUA_NOREF };
+					  .name = "",
+					  .name_ref = LUA_NOREF,
+					  .dispatch_ref = LUA_NOREF,
+					  .pack_ref = LUA_NOREF,
+					  .unpack_ref = LUA_NOREF };
 	return proto_at(h, n);
 }
 

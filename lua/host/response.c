@@ -78,7 +78,7 @@ void response_fail_all(struct host *h)
 		next = r->next;
 		if (r->session)
 			service_send_error_text(service_handle(h->s), r->source, r->session,
-			                        h->why);
+						h->why);
 		r->host = NULL;
 	}
 	h->responses = NULL;

@@ -17,11 +17,11 @@
 #define RESPONSE_LOOKS 7u
 
 struct response {
-	struct host *host;          /* NULL once settled */
+	struct host *host; /* NULL once settled */
 	struct response *prev, *next;
 	uint32_t source;
-	int32_t session;            /* 0: the requester is gone */
-	uint8_t age;                /* looks that found it */
+	int32_t session; /* 0: the requester is gone */
+	uint8_t age;	 /* looks that found it */
 };
 
 /* From now on r owes an answer; it is all zero before. */

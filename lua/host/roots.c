@@ -108,7 +108,7 @@ void roots_review(struct host *h)
 }
 
 /* A sixteenth: a walk takes about 1 ms for 10 MB of objects. */
-#define WORTH(bytes, h) ((bytes) * 16 > (h)->memory)
+#define WORTH(bytes, h) ((bytes)*16 > (h)->memory)
 /* Cycles after which it looks again for what was still in use. */
 #define CYCLES 32u
 
@@ -124,7 +124,7 @@ static int cycle_ended(lua_State *L)
 
 	rs->cycles++;
 	if (count && ((bytes > rs->bytes_left && WORTH(bytes - rs->bytes_left, h)) ||
-	              rs->cycles % CYCLES == 0))
+		      rs->cycles % CYCLES == 0))
 		roots_audit(h);
 	push_sentinel(L);
 	lua_pop(L, 1);

@@ -34,7 +34,7 @@ static void on_hook(lua_State *L, lua_Debug *ar)
 	if (atomic_exchange_explicit(&h->want_stack, false, memory_order_relaxed)) {
 		luaL_traceback(L, L, NULL, 0);
 		log_printf(LOG_LEVEL_WARNING, service_handle(h->s), "stack of :%08x: %s",
-		           service_handle(h->s), lua_tostring(L, -1));
+			   service_handle(h->s), lua_tostring(L, -1));
 		lua_pop(L, 1);
 	}
 	if (atomic_exchange_explicit(&h->want_told, false, memory_order_relaxed)) {

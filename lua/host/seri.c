@@ -234,7 +234,7 @@ static void put_value(struct packer *p, int index, int depth)
 
 	if (unlikely(depth > DEPTH_MAX))
 		seripath_refuse_depth(L, p->from, p->to, DEPTH_MAX,
-		                      "serialize can't pack too depth table");
+				      "serialize can't pack too depth table");
 	switch (lua_type(L, index)) {
 	case LUA_TNIL:
 		*room(p, 1) = (char)ITEM(T_NIL, 0);
@@ -273,8 +273,8 @@ static void put_value(struct packer *p, int index, int depth)
 		break;
 	default:
 		seripath_refuse_type(L, p->from, p->to,
-		                     lua_pushfstring(L, "Unsupport type %s to serialize",
-		                                     luaL_typename(L, index)));
+				     lua_pushfstring(L, "Unsupport type %s to serialize",
+						     luaL_typename(L, index)));
 	}
 }
 
@@ -528,8 +528,12 @@ static int64_t item_bytes(uint8_t item, const uint8_t *at, size_t left)
 	case T_TABLE:
 		return 0;
 	case T_NUMBER:
-		return cookie == N_ZERO ? 0 : cookie == N_BYTE ? 1 : cookie == N_WORD ? 2 :
-		       cookie == N_DWORD ? 4 : cookie == N_QWORD || cookie == N_REAL ? 8 : -1;
+		return cookie == N_ZERO			       ? 0
+		       : cookie == N_BYTE		       ? 1
+		       : cookie == N_WORD		       ? 2
+		       : cookie == N_DWORD		       ? 4
+		       : cookie == N_QWORD || cookie == N_REAL ? 8
+							       : -1;
 	case T_SHORT:
 		return cookie;
 	case T_LONG:

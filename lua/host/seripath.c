@@ -10,8 +10,8 @@
 #include "lua/host/shown.h"
 
 #define DEPTH_LIMIT 64u
-#define PATH_BYTES  200u
-#define KEY_BYTES   40u
+#define PATH_BYTES 200u
+#define KEY_BYTES 40u
 
 /* The way to a value: the tables, and the stack places of the keys, down to it. */
 struct way {
@@ -20,7 +20,7 @@ struct way {
 	unsigned depth;
 	const void *table[DEPTH_LIMIT];
 	int key[DEPTH_LIMIT]; /* a string or a number at most, or none of both */
-	bool is_key;          /* the value is itself a key */
+	bool is_key;	      /* the value is itself a key */
 };
 
 static bool find(struct way *w, int index);
@@ -80,7 +80,7 @@ static bool find_in_table(struct way *w, int table)
 	lua_pushnil(L);
 	while (lua_next(L, table)) {
 		bool listed = lua_isinteger(L, -2) && lua_tointeger(L, -2) >= 1 &&
-		              lua_tointeger(L, -2) <= n;
+			      lua_tointeger(L, -2) <= n;
 
 		if (!listed && find_in_pair(w))
 			return true;
@@ -127,11 +127,11 @@ static void put_key(const struct way *w, unsigned i, struct shown *t, bool first
 		shown_put_quoted(t, s, n, KEY_BYTES);
 	else if (lua_isinteger(L, key))
 		shown_put(t, number,
-		          (size_t)snprintf(number, sizeof(number), "%lld",
-		                           (long long)lua_tointeger(L, key)));
+			  (size_t)snprintf(number, sizeof(number), "%lld",
+					   (long long)lua_tointeger(L, key)));
 	else if (lua_type(L, key) == LUA_TNUMBER)
 		shown_put(t, number,
-		          (size_t)snprintf(number, sizeof(number), "%.14g", lua_tonumber(L, key)));
+			  (size_t)snprintf(number, sizeof(number), "%.14g", lua_tonumber(L, key)));
 	else if (lua_isboolean(L, key))
 		shown_puts(t, lua_toboolean(L, key) ? "true" : "false");
 	else
@@ -183,7 +183,7 @@ static void put_depth(const struct way *w, struct shown *t)
 /* Nothing is popped when something was found: the keys are in use. */
 static int refuse(struct way *w, int from, int to, const char *text)
 {
-	struct shown t = {.size = 0};
+	struct shown t = { .size = 0 };
 	char number[16];
 
 	for (int i = from; i <= to; i++) {
@@ -204,10 +204,10 @@ static int refuse(struct way *w, int from, int to, const char *text)
 
 int seripath_refuse_type(lua_State *L, int from, int to, const char *text)
 {
-	return refuse(&(struct way){.L = L, .depth_max = DEPTH_LIMIT}, from, to, text);
+	return refuse(&(struct way){ .L = L, .depth_max = DEPTH_LIMIT }, from, to, text);
 }
 
 int seripath_refuse_depth(lua_State *L, int from, int to, unsigned depth_max, const char *text)
 {
-	return refuse(&(struct way){.L = L, .depth_max = depth_max}, from, to, text);
+	return refuse(&(struct way){ .L = L, .depth_max = depth_max }, from, to, text);
 }

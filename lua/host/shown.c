@@ -14,10 +14,10 @@
 
 #include "core/base/base.h"
 
-#define DEPTH_MAX  3
+#define DEPTH_MAX 3
 #define FIELDS_MAX 16u /* of one table */
 #define STRING_MAX 200u
-#define KEYS_MAX   256u /* that are looked at, of one table */
+#define KEYS_MAX 256u /* that are looked at, of one table */
 
 /* The text in work. */
 struct writer {
@@ -50,12 +50,12 @@ void shown_put_quoted(struct shown *t, const char *s, size_t n, size_t most)
 		char escape[8];
 
 		if (c == '"' || c == '\\')
-			shown_put(t, (char[]){'\\', (char)c}, 2);
+			shown_put(t, (char[]){ '\\', (char)c }, 2);
 		else if (c == '\n')
 			shown_puts(t, "\\n");
 		else if (c < ' ' || c == 0x7f)
 			shown_put(t, escape,
-			          (size_t)snprintf(escape, sizeof(escape), "\\x%02x", c));
+				  (size_t)snprintf(escape, sizeof(escape), "\\x%02x", c));
 		else
 			shown_put(t, s + i, 1);
 	}
@@ -88,8 +88,8 @@ bool shown_is_name(const char *s, size_t n)
 static void put_key(struct writer *w, int index, int depth)
 {
 	size_t n;
-	const char *s =
-	        lua_type(w->L, index) == LUA_TSTRING ? lua_tolstring(w->L, index, &n) : NULL;
+	const char *s = lua_type(w->L, index) == LUA_TSTRING ? lua_tolstring(w->L, index, &n)
+							     : NULL;
 
 	if (s && shown_is_name(s, n)) {
 		shown_put(w->text, s, n);
@@ -164,7 +164,7 @@ static void put_rest(struct writer *w, int table, int depth, lua_Integer list, u
 	lua_pushnil(w->L);
 	while (lua_next(w->L, table)) {
 		bool listed = lua_isinteger(w->L, -2) && lua_tointeger(w->L, -2) >= 1 &&
-		              lua_tointeger(w->L, -2) <= list;
+			      lua_tointeger(w->L, -2) <= list;
 
 		if (*fields == FIELDS_MAX || ++looked == KEYS_MAX) {
 			lua_pop(w->L, 2);
@@ -247,8 +247,8 @@ static void put_value(struct writer *w, int index, int depth)
 
 const char *shown_push(lua_State *L, int index)
 {
-	struct shown text = {.size = 0};
-	struct writer w = {L, &text};
+	struct shown text = { .size = 0 };
+	struct writer w = { L, &text };
 
 	if (!is_plain_table(L, index))
 		return luaL_tolstring(L, index, NULL);

@@ -83,10 +83,10 @@ static noinline void refuse_wait(lua_State *L, const char *what)
 
 	if (t->host->current != t)
 		luaL_error(L,
-		           "skynet.%s must run in a task of the service (it was called in the main "
-		           "chunk,"
-		           " or inside a plain coroutine)",
-		           what);
+			   "skynet.%s must run in a task of the service (it was called in the main "
+			   "chunk,"
+			   " or inside a plain coroutine)",
+			   what);
 	/* As lua_yield says it. */
 	lua_pushliteral(L, "attempt to yield across a C-call boundary");
 	lua_error(L);
@@ -330,7 +330,7 @@ static int describe(lua_State *L)
 }
 
 void task_log_error(struct host *h, lua_State *from, int status, uint32_t source, int32_t session,
-                    size_t size, char *ret_line)
+		    size_t size, char *ret_line)
 {
 	lua_State *L = h->L;
 	const char *text = "the error cannot be shown", *line = text;
@@ -356,14 +356,14 @@ void task_log_error(struct host *h, lua_State *from, int status, uint32_t source
 	}
 	if (status == LUA_ERRMEM)
 		log_printf(LOG_LEVEL_ERROR, self, "lua memory error : [%x to :%x : %d] %s%s",
-		           source, self, session, memory, text + strcspn(text, "\n"));
+			   source, self, session, memory, text + strcspn(text, "\n"));
 	else if (status == LUA_ERRERR)
 		log_printf(LOG_LEVEL_ERROR, self, "lua error in error : [%x to :%x : %d]", source,
-		           self, session);
+			   self, session);
 	else
 		log_printf(LOG_LEVEL_ERROR, self,
-		           "lua call [%x to :%x : %d msgsz = %zu] error : \x1b[31m%s\x1b[0m",
-		           source, self, session, size, text);
+			   "lua call [%x to :%x : %d msgsz = %zu] error : \x1b[31m%s\x1b[0m",
+			   source, self, session, size, text);
 	if (ret_line)
 		snprintf(ret_line, 256, "error in callee: %.*s", LINE_MAX_BYTES, line);
 	lua_pop(L, 2);
@@ -401,8 +401,8 @@ static noinline void on_forgotten(struct task *t)
 	else
 		lua_pop(h->L, 1);
 	log_printf(LOG_LEVEL_WARNING, service_handle(h->s),
-	           "Maybe forgot response session %d from :%08X : @%s:%d", t->session, t->source,
-	           ar.short_src, ar.linedefined);
+		   "Maybe forgot response session %d from :%08X : @%s:%d", t->session, t->source,
+		   ar.short_src, ar.linedefined);
 	task_fail_request(t, "the callee did not answer: its handler ended without skynet.ret");
 }
 

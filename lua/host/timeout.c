@@ -19,7 +19,7 @@
 #include "lua/host/wait.h"
 
 #define FIRST 4u
-#define KEPT  4096u /* more slots than this are given back once all are free */
+#define KEPT 4096u /* more slots than this are given back once all are free */
 
 /* Free slots are a list through the table; a message's address is even, a link is marked odd. */
 union timeout_slot {
@@ -148,7 +148,7 @@ static void take_function(lua_State *L, struct host *h, uint32_t tag)
 static noinline void no_memory(struct host *h, bool is_start)
 {
 	log_printf(LOG_LEVEL_ERROR, service_handle(h->s),
-	           "lua memory error : a timeout is not run");
+		   "lua memory error : a timeout is not run");
 	if (is_start)
 		life_start_failed(h, "not enough memory");
 }

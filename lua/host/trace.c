@@ -63,11 +63,11 @@ static void write_line(struct host *h, const char *tag, const char *text, lua_St
 		if (ar.currentline < 0)
 			continue;
 		n += (size_t)snprintf(where + n, sizeof(where) - n, "%s%s:%d", frames ? " " : " : ",
-		                      ar.short_src, ar.currentline);
+				      ar.short_src, ar.currentline);
 		frames++;
 	}
 	log_printf(LOG_LEVEL_INFO, service_handle(h->s), "<TRACE %s> %llu %s%s", tag,
-	           (unsigned long long)clock_mono_ns(), text, where);
+		   (unsigned long long)clock_mono_ns(), text, where);
 }
 
 void trace_event(struct task *t, const char *event, lua_State *co)
@@ -193,15 +193,15 @@ int trace_log(lua_State *L)
 	lua_State *co = lua_isthread(L, 3) ? lua_tothread(L, 3) : L;
 
 	write_line(host_of(L), luaL_checkstring(L, 1), luaL_checkstring(L, 2), co,
-	           (int)luaL_optinteger(L, 4, 0));
+		   (int)luaL_optinteger(L, 4, 0));
 	return 0;
 }
 
 void trace_set_proto(lua_State *L, struct proto *p, int flag)
 {
-	p->trace = lua_isnoneornil(L, flag) ? TRACE_TAGGED :
-	           lua_toboolean(L, flag)   ? TRACE_ALWAYS :
-	                                      TRACE_NEVER;
+	p->trace = lua_isnoneornil(L, flag) ? TRACE_TAGGED
+		   : lua_toboolean(L, flag) ? TRACE_ALWAYS
+					    : TRACE_NEVER;
 	(void)trace_of(host_of(L));
 }
 
@@ -215,10 +215,10 @@ static int core_proto(lua_State *L)
 int luaopen_skynet_trace_core(lua_State *L)
 {
 	static const luaL_Reg functions[] = { { "tag", core_tag },
-		                              { "new", core_new },
-		                              { "log", trace_log },
-		                              { "proto", core_proto },
-		                              { NULL, NULL } };
+					      { "new", core_new },
+					      { "log", trace_log },
+					      { "proto", core_proto },
+					      { NULL, NULL } };
 
 	luaL_newlib(L, functions);
 	return 1;

@@ -12,22 +12,23 @@
 #define WAIT_DROPPED_MAX 4096u
 
 struct wait {
-	int32_t session;            /* 0 = free */
+	int32_t session; /* 0 = free */
 	uint8_t kind;
 	union {
-		int32_t peer;       /* WAIT_DEADLINE: the call's session */
+		int32_t peer;	    /* WAIT_DEADLINE: the call's session */
 		uint32_t name_hash; /* WAIT_CALL to a global name: dest is 0 */
 	};
-	uint32_t dest;              /* WAIT_CALL: who was asked */
+	uint32_t dest; /* WAIT_CALL: who was asked */
 	struct task *task;
-	struct msg *timer;          /* still armed, or NULL */
+	struct msg *timer; /* still armed, or NULL */
 };
 
 /* Returns a session that nobody waits for. */
 int32_t host_new_session(struct host *h);
 /* Adds a wait for a session that has none. */
 struct wait *wait_add(struct host *h, int32_t session, enum wait_kind kind);
-/* Returns the wait in one of the h->waits.size places of the table, for who looks at all; NULL if the place is free. */
+/* Returns the wait in one of the h->waits.size places of the table, for who looks at all; NULL
+ * if the place is free. */
 struct wait *wait_at(struct host *h, unsigned place);
 /* Returns NULL if nobody waits for the session. */
 struct wait *wait_find(struct host *h, int32_t session);

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- md5: the digest of RFC 1321, the keyed one of RFC 2104, and the cipher of md5.core. None of them waits.
+-- md5: the digest of RFC 1321, the keyed one of RFC 2104, and the cipher of md5.core. None of them
+-- waits.
 local md5 = require "md5.core"
 
 local BLOCK <const> = 64

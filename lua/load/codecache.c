@@ -29,11 +29,11 @@ struct code {
 	atomic_uint checked;
 	struct share_root *root; /* the cache's reference, or NULL: a stock VM, or no memory */
 	size_t size;
-	char *bytes;             /* without a root */
+	char *bytes; /* without a root */
 };
 
 static struct rwlock lock = RWLOCK_INIT(code); /* births load in parallel */
-static struct map index_of;                                /* file -> number */
+static struct map index_of;		       /* file -> number */
 static struct code *codes;
 static uint32_t count;
 

@@ -30,7 +30,7 @@ struct evaluation {
 	const char *text;
 	size_t size;
 	int (*include)(const char *path, char **ret_text, size_t *ret_size, char **ret_error,
-	               void *ud);
+		       void *ud);
 	void (*emit)(const char *key, const char *value, void *ud);
 	void *ud;
 	const char *dir; /* of the file in work, absolute, ends with a slash; a string on the Lua
@@ -98,7 +98,7 @@ static const char *push_absolute_dir(lua_State *L, const char *file)
 	char cwd[PATH_MAX];
 
 	return dir[0] == '/' || !getcwd(cwd, sizeof(cwd)) ? dir
-	                                                  : lua_pushfstring(L, "%s/%s", cwd, dir);
+							  : lua_pushfstring(L, "%s/%s", cwd, dir);
 }
 
 /* Compiles and runs a chunk in the environment at upvalue or stack index `env`. */
@@ -165,7 +165,7 @@ static void emit_all(lua_State *L, int env)
 	lua_pushnil(L);
 	while (lua_next(L, env)) {
 		const char *value = lua_isboolean(L, -1) ? (lua_toboolean(L, -1) ? "true" : "false")
-		                                         : lua_tostring(L, -1);
+							 : lua_tostring(L, -1);
 
 		e->emit(lua_tostring(L, -2), value, e->ud);
 		lua_pop(L, 1);
@@ -210,19 +210,19 @@ static char *split_message(const char *message, unsigned *ret_line)
 }
 
 int configfile_eval(const char *file, const char *text, size_t size,
-                    int (*include)(const char *path, char **ret_text, size_t *ret_size,
-                                   char **ret_error, void *ud),
-                    void (*emit)(const char *key, const char *value, void *ud), void *ud,
-                    char **ret_error, unsigned *ret_line)
+		    int (*include)(const char *path, char **ret_text, size_t *ret_size,
+				   char **ret_error, void *ud),
+		    void (*emit)(const char *key, const char *value, void *ud), void *ud,
+		    char **ret_error, unsigned *ret_line)
 {
 	struct evaluation e = {
-	        .file = file,
-	        .text = text,
-	        .size = size,
-	        .include = include,
-	        .emit = emit,
-	        .ud = ud,
-	        .began_ns = clock_mono_ns(),
+		.file = file,
+		.text = text,
+		.size = size,
+		.include = include,
+		.emit = emit,
+		.ud = ud,
+		.began_ns = clock_mono_ns(),
 	};
 	lua_State *L = lua_newstate(allocate, &e);
 	const char *message = NULL;

@@ -12,9 +12,9 @@
 
 #define CONFIGFILE_INSTRUCTIONS 10000000
 /* One instruction may compare or copy megabytes, or include a file. */
-#define CONFIGFILE_NS           UINT64_C(3000000000)
-#define CONFIGFILE_BYTES        (64u << 20)
-#define CONFIGFILE_DEPTH        32
+#define CONFIGFILE_NS UINT64_C(3000000000)
+#define CONFIGFILE_BYTES (64u << 20)
+#define CONFIGFILE_DEPTH 32
 
 /* Evaluates `text`, the content of `file`, and calls emit for every key, in no order.
  *
@@ -24,7 +24,7 @@
  * *ret_line the line of `file` or 0; an error of an included file has that file and line in its
  * text. */
 int configfile_eval(const char *file, const char *text, size_t size,
-                    int (*include)(const char *path, char **ret_text, size_t *ret_size,
-                                   char **ret_error, void *ud),
-                    void (*emit)(const char *key, const char *value, void *ud), void *ud,
-                    char **ret_error, unsigned *ret_line);
+		    int (*include)(const char *path, char **ret_text, size_t *ret_size,
+				   char **ret_error, void *ud),
+		    void (*emit)(const char *key, const char *value, void *ud), void *ud,
+		    char **ret_error, unsigned *ret_line);

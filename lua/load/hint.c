@@ -15,7 +15,9 @@
 #include "lua/load/search.h"
 
 /* What skynet.manager adds. */
-static const char *const of_manager[] = {"abort", "kill", "launch", "monitor", "name", "register"};
+static const char *const of_manager[] = {
+	"abort", "kill", "launch", "monitor", "name", "register"
+};
 
 static bool is_of_manager(const char *name)
 {
@@ -66,10 +68,10 @@ static bool push_for_field(lua_State *L, const char *name)
 	if (!near)
 		return false;
 	lua_pushfstring(L,
-	                is_of_manager(near)
-	                        ? "did you mean skynet.%s, with require \"skynet.manager\"?"
-	                        : "did you mean skynet.%s?",
-	                near);
+			is_of_manager(near)
+				? "did you mean skynet.%s, with require \"skynet.manager\"?"
+				: "did you mean skynet.%s?",
+			near);
 	return true;
 }
 
@@ -104,7 +106,7 @@ static bool push_for_global(lua_State *L, const char *error)
 		return false;
 	}
 	lua_pushfstring(L, "the file needs: local %s = require \"%s%s\"", name,
-	                skynet ? "" : "skynet.", name);
+			skynet ? "" : "skynet.", name);
 	lua_remove(L, -2);
 	return true;
 }

@@ -2,7 +2,8 @@
 /* Shared objects of ours. What has been opened stays open until the process ends, for functions of
  * it may be anywhere.
  *
- * Ordering  L1 store(open) release <-> load(open) acquire: the object that it points into is loaded.
+ * Ordering  L1 store(open) release <-> load(open) acquire: the object that it points into is
+ * loaded.
  *           Two threads may open one object at the same time: the dynamic linker counts, and both
  *           find the same function.
  */

@@ -142,8 +142,8 @@ static bool is_lazy(lua_State *L, int index)
 
 static int globals_index(lua_State *L)
 {
-	const struct global *g =
-	        lua_type(L, 2) == LUA_TSTRING ? find_global(lua_tostring(L, 2)) : NULL;
+	const struct global *g = lua_type(L, 2) == LUA_TSTRING ? find_global(lua_tostring(L, 2))
+							       : NULL;
 
 	if (!g)
 		return 0;
@@ -182,18 +182,18 @@ static void open_string(lua_State *L)
 
 /* ---- functions that look past a metatable, or at it ---- */
 
-#define SEES_THROUGH(name, look)                                                                   \
-	static int lazy_##name(lua_State *L)                                                       \
-	{                                                                                          \
-		int n = sharetable_redirect(L, look);                                              \
-                                                                                                   \
-		if (unlikely(n >= 0))                                                              \
-			return n;                                                                  \
-		if (unlikely(is_lazy(L, 1)))                                                       \
-			complete(L);                                                               \
-		else if (unlikely(lua_type(L, 1) == LUA_TSTRING))                                  \
-			open_string(L);                                                            \
-		return stock_##name(L);                                                            \
+#define SEES_THROUGH(name, look)                                  \
+	static int lazy_##name(lua_State *L)                      \
+	{                                                         \
+		int n = sharetable_redirect(L, look);             \
+                                                                  \
+		if (unlikely(n >= 0))                             \
+			return n;                                 \
+		if (unlikely(is_lazy(L, 1)))                      \
+			complete(L);                              \
+		else if (unlikely(lua_type(L, 1) == LUA_TSTRING)) \
+			open_string(L);                           \
+		return stock_##name(L);                           \
 	}
 SEES_THROUGH(next, SHARETABLE_NEXT)
 SEES_THROUGH(rawget, SHARETABLE_RAWGET)
@@ -313,9 +313,14 @@ static void pool_names(lua_State *L)
 #define API(name) #name,
 #include "lua/api/api.def"
 #undef API
-		"skynet", "SERVICE_NAME", "SERVICE_PATH", "LUA_NOENV", "name", "id", "pack",
-		"unpack", "dispatch", "lua", "text", "error", "response", "system", "debug",
-		"client", "socket", "start", "init", "__mode", "k", "v",
+		"skynet",    "SERVICE_NAME", "SERVICE_PATH",
+		"LUA_NOENV", "name",	     "id",
+		"pack",	     "unpack",	     "dispatch",
+		"lua",	     "text",	     "error",
+		"response",  "system",	     "debug",
+		"client",    "socket",	     "start",
+		"init",	     "__mode",	     "k",
+		"v",
 	};
 
 	luaL_openlibs(L);
@@ -330,7 +335,7 @@ void libs_init(lua_CFunction open_package)
 	const luaL_Reg libraries[] = {
 		{ LUA_LOADLIBNAME, open_package }, { LUA_COLIBNAME, coroutine_open_library },
 		{ LUA_TABLIBNAME, luaopen_table }, { LUA_IOLIBNAME, luaopen_io },
-		{ LUA_OSLIBNAME, luaopen_os },     { LUA_STRLIBNAME, luaopen_string },
+		{ LUA_OSLIBNAME, luaopen_os },	   { LUA_STRLIBNAME, luaopen_string },
 		{ LUA_MATHLIBNAME, luaopen_math }, { LUA_UTF8LIBNAME, luaopen_utf8 },
 		{ LUA_DBLIBNAME, open_debug },
 	};

@@ -77,7 +77,7 @@ static void push_no_service(lua_State *L, const char *name, const char *template
 {
 	if (suggest_service(L, templates, name)) {
 		lua_pushfstring(L, "no Lua service '%s'; did you mean '%s'?\n", name,
-		                lua_tostring(L, -1));
+				lua_tostring(L, -1));
 		lua_remove(L, -2);
 	} else {
 		lua_pushfstring(L, "no Lua service '%s'\n", name);

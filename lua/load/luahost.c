@@ -86,9 +86,9 @@ static void boot(struct service *s, void *ud, struct msg *m)
 	}
 	lua_settop(h->L, 0);
 	if (!h->booted && !h->exiting && h->raw_callback_ref == LUA_NOREF) {
-		cleanup(mem_freep) char *text = mem_printf(
-		        "%s never called skynet.start: the file ends, and nobody takes its messages",
-		        h->args);
+		cleanup(mem_freep) char *text = mem_printf("%s never called skynet.start: the file "
+							   "ends, and nobody takes its messages",
+							   h->args);
 
 		life_load_failed(h, text);
 		return;
@@ -166,8 +166,8 @@ static void snlua_signal(void *instance, int sig)
 		run_interrupt(h, &h->want_break);
 	} else if (sig == 1) {
 		log_printf(LOG_LEVEL_INFO, service_handle(h->s), "Current Memory %.3fK",
-		           (double)atomic_load_explicit(&h->s->memory, memory_order_relaxed) /
-		                   1024);
+			   (double)atomic_load_explicit(&h->s->memory, memory_order_relaxed) /
+				   1024);
 	}
 }
 

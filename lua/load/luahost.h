@@ -7,10 +7,10 @@
 #include <stddef.h>
 
 struct luahost_config {
-	const char *lib_dir;       /* our own Lua files (lua/lib): before every path */
-	const char *library_dir;   /* our own C modules that are shared objects; NULL: none */
-	const char *service_dir;   /* our own Lua services, lua/service */
-	size_t memory_limit;       /* most bytes of one service's Lua state, 0 = none */
+	const char *lib_dir;	 /* our own Lua files (lua/lib): before every path */
+	const char *library_dir; /* our own C modules that are shared objects; NULL: none */
+	const char *service_dir; /* our own Lua services, lua/service */
+	size_t memory_limit;	 /* most bytes of one service's Lua state, 0 = none */
 	/* bound of the mailboxes of the program's services (core/actor/overload.h), 0 = none */
 	unsigned mailbox_max;
 	bool mailbox_only_warns;

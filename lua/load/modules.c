@@ -66,9 +66,9 @@ static int cache_mode(lua_State *L)
 static int luaopen_codecache(lua_State *L)
 {
 	static const luaL_Reg f[] = { { "loadfile", cache_loadfile },
-		                      { "clear", cache_clear },
-		                      { "mode", cache_mode },
-		                      { NULL, NULL } };
+				      { "clear", cache_clear },
+				      { "mode", cache_mode },
+				      { NULL, NULL } };
 
 	luaL_newlib(L, f);
 	return 1;

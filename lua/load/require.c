@@ -104,7 +104,8 @@ static int search_path(lua_State *L)
 	return 2;
 }
 
-/* Lua's own searcher of C libraries, upvalue 1. An error of its says which file and why; a line more, what to do. */
+/* Lua's own searcher of C libraries, upvalue 1. An error of its says which file and why; a line
+ * more, what to do. */
 static int search_library(lua_State *L)
 {
 	const char *why, *advice;

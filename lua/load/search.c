@@ -46,8 +46,8 @@ static void list_folder(struct map *m, const char *dir, const char *prefix, bool
 		if (n > 4 && strcmp(e->d_name + n - 4, ".lua") == 0) {
 			bool init = deep && *prefix && strcmp(e->d_name, "init.lua") == 0;
 			cleanup(mem_freep) char *name =
-				init ? mem_strndup(prefix, strlen(prefix) - 1) :
-				       mem_printf("%s%.*s", prefix, (int)n - 4, e->d_name);
+				init ? mem_strndup(prefix, strlen(prefix) - 1)
+				     : mem_printf("%s%.*s", prefix, (int)n - 4, e->d_name);
 			struct map_item *i = map_add(m, name);
 
 			if (i)

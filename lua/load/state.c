@@ -38,12 +38,12 @@ static void *allocate(void *ud, void *p, size_t old, size_t size)
 		h->memory -= old;
 		free(p);
 		atomic_store_explicit(&h->s->memory, h->memory,
-		                      memory_order_relaxed); /* a statistic */
+				      memory_order_relaxed); /* a statistic */
 		return NULL;
 	}
 	if (unlikely(h->memory_limit && size > old && h->running &&
-	             h->memory + size - old >
-	                     h->memory_limit + (h->describing ? DESCRIBE_BYTES : 0)))
+		     h->memory + size - old >
+			     h->memory_limit + (h->describing ? DESCRIBE_BYTES : 0)))
 		return refuse(h, p, size - old);
 	if (size > old && h->running && fault(lua_alloc))
 		return refuse(h, p, size - old);
@@ -58,7 +58,7 @@ static void *allocate(void *ud, void *p, size_t old, size_t size)
 		/* the collector changes after the message, not in the middle of an allocation */
 		h->settling |= h->settled;
 		log_printf(LOG_LEVEL_WARNING, service_handle(h->s), "Memory warning %.2f M",
-		           (double)h->memory / (1 << 20));
+			   (double)h->memory / (1 << 20));
 	}
 	return q;
 }

@@ -31,7 +31,7 @@ static void consider(const char *candidate, void *ud)
 
 /* The file is what a template makes of a name: before it there is `head`, behind it `tail`. */
 static void consider_file(struct search *s, const char *folder, const char *file, const char *head,
-                          const char *tail)
+			  const char *tail)
 {
 	size_t h = strlen(head), t = strlen(tail), n = strlen(file);
 	char name[NEAREST_MAX];
@@ -44,7 +44,7 @@ static void consider_file(struct search *s, const char *folder, const char *file
 }
 
 static void read_folder(struct search *s, const char *path, const char *folder, const char *head,
-                        const char *tail)
+			const char *tail)
 {
 	DIR *d = opendir(*path ? path : ".");
 	struct dirent *e;
@@ -60,7 +60,7 @@ static void read_folder(struct search *s, const char *path, const char *folder, 
 /* One template, of n bytes. The name's own folder ("map/" of "map/city") is taken to be right. sep:
  * what separates folders in names. */
 static void read_template(struct search *s, const char *template, size_t n, const char *name,
-                          char sep)
+			  char sep)
 {
 	const char *mark = memchr(template, '?', n), *slash = mark, *tail = mark ? mark + 1 : NULL;
 	const char *last = strrchr(name, sep);
@@ -79,7 +79,7 @@ static void read_template(struct search *s, const char *template, size_t n, cons
 	snprintf(head, sizeof(head), "%.*s", (int)(mark - slash), slash);
 	snprintf(rest, sizeof(rest), "%.*s", (int)tail_size, tail);
 	if ((size_t)snprintf(path, sizeof(path), "%.*s%s", (int)(slash - template), template,
-	                     folder) >= sizeof(path))
+			     folder) >= sizeof(path))
 		return;
 	for (char *p = path + (slash - template); sep != '/' && *p; p++)
 		if (*p == sep)
@@ -107,7 +107,7 @@ static void read_templates(struct search *s, const char *templates, const char *
 
 bool suggest_service(lua_State *L, const char *templates, const char *name)
 {
-	struct search s = {.nearest = nearest_begin(name)};
+	struct search s = { .nearest = nearest_begin(name) };
 
 	read_templates(&s, templates, name, '/');
 	search_each_own(false, consider, &s);
@@ -116,7 +116,7 @@ bool suggest_service(lua_State *L, const char *templates, const char *name)
 
 bool suggest_module(lua_State *L, const char *templates, const char *name)
 {
-	struct search s = {.nearest = nearest_begin(name)};
+	struct search s = { .nearest = nearest_begin(name) };
 
 	read_templates(&s, templates, name, '.');
 	search_each_own(true, consider, &s);

@@ -5,9 +5,11 @@
 -- one try, a request fails with its reason. What goes beyond the original is off unless the
 -- configuration asks for it:
 --   __reconnect = true      a lost connection is tried again by itself, after 1, 2, 4 ... 30 s
---   __heartbeat = seconds   an idle node is asked for a name; any answer will do. None within that time: the
+-- __heartbeat = seconds   an idle node is asked for a name; any answer will do. None within that
+-- time: the
 --                           connection is closed and what waits on it fails
---   __key = "secret"        the node must know it, and is shown that we do, before any request goes out (key.lua)
+-- __key = "secret"        the node must know it, and is shown that we do, before any request goes
+-- out (key.lua)
 local skynet = require "skynet"
 local commands = require "skynet.commands"
 local core = require "skynet.cluster.core"

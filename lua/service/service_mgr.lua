@@ -226,7 +226,9 @@ function look_for_rings()
 		local ring, members = ring_of(key, handles, next_key)
 		if ring and not told[key] and type(running[key]) == "table"
 			and not running[key].told then
-			skynet.log("warning", "unique services wait for each other while they start, for ever: " .. ring)
+			skynet.log("warning",
+				"unique services wait for each other while they start, for ever: "
+				.. ring)
 			for member in pairs(members) do
 				told[member] = true
 				if type(running[member]) == "table" then

@@ -118,7 +118,7 @@ static void copy_debug(struct copier *c, const Proto *from, Proto *to)
 	to->upvalues = u;
 	to->lineinfo = copier_bytes(c, from->lineinfo, (size_t)from->sizelineinfo);
 	to->abslineinfo = copier_bytes(c, from->abslineinfo,
-	                               sizeof(AbsLineInfo) * (size_t)from->sizeabslineinfo);
+				       sizeof(AbsLineInfo) * (size_t)from->sizeabslineinfo);
 	to->source = copier_string(c, from->source, true);
 }
 
@@ -143,8 +143,8 @@ Proto *copier_proto(struct copier *c, const Proto *from)
 }
 
 struct share_root *copier_run(lua_State *L, Node *dummy,
-                              GCObject *(*copy)(struct copier *c, const void *from),
-                              const void *from)
+			      GCObject *(*copy)(struct copier *c, const void *from),
+			      const void *from)
 {
 	struct copier c = { .L = L, .dummy = dummy };
 	struct share_root *r;

@@ -17,21 +17,21 @@
 #include <string.h>
 
 #define FIRST_SIZE 2048u
-#define POOL_MAX   (1u << 21) /* strings; what comes later is private to its root */
-#define CHUNK      ((size_t)32 << 10)
+#define POOL_MAX (1u << 21) /* strings; what comes later is private to its root */
+#define CHUNK ((size_t)32 << 10)
 
 struct table {
 	uint32_t size;
-	struct table *before;      /* kept: see above */
+	struct table *before;	   /* kept: see above */
 	_Atomic(uint32_t) *hashes; /* 0: free */
 	_Atomic(TString *) *strings;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic(struct table *) current; /* release by who grows it, acquire by who looks */
-static atomic_uint seed;                /* 0: not yet. Relaxed: only the value itself is used */
-static atomic_size_t count, bytes;      /* relaxed: statistics; written under the lock */
-static char *chunk;                     /* under the lock, as `left` */
+static atomic_uint seed;		/* 0: not yet. Relaxed: only the value itself is used */
+static atomic_size_t count, bytes;	/* relaxed: statistics; written under the lock */
+static char *chunk;			/* under the lock, as `left` */
 static size_t left;
 
 unsigned int luaS_seed(unsigned int first)
@@ -41,7 +41,7 @@ unsigned int luaS_seed(unsigned int first)
 	if (first == 0)
 		first = 1;
 	if (atomic_compare_exchange_strong_explicit(&seed, &none, first, memory_order_relaxed,
-	                                            memory_order_relaxed))
+						    memory_order_relaxed))
 		return first;
 	return none;
 }

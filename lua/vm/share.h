@@ -76,6 +76,6 @@ bool share_replace(lua_State *L, struct share_root *from, struct share_root *to)
 
 struct share_stats {
 	size_t pool_strings, pool_bytes; /* short strings */
-	size_t roots, root_bytes;        /* code and tables */
+	size_t roots, root_bytes;	 /* code and tables */
 };
 void share_stats(struct share_stats *ret);

@@ -42,7 +42,7 @@ struct ptrmap {
 	struct pair {
 		const void *key;
 		void *value;
-	} *pairs;
+	} * pairs;
 	size_t size, used; /* size: 0 or a power of two */
 };
 
@@ -68,7 +68,7 @@ struct copier {
 	char *block;
 	size_t used;
 	unsigned tables;
-	bool failed;          /* no memory for the map */
+	bool failed;	      /* no memory for the map */
 	struct ptrmap copies; /* of strings, prototypes, tables and closures -> copies, or what is
 	                         not NULL */
 };
@@ -84,5 +84,5 @@ Proto *copier_proto(struct copier *c, const Proto *p);
 void copier_head(struct copier *c, void *object, int tt);
 /* Runs both passes of `copy`; NULL: no memory. */
 struct share_root *copier_run(lua_State *L, Node *dummy,
-                              GCObject *(*copy)(struct copier *c, const void *from),
-                              const void *from);
+			      GCObject *(*copy)(struct copier *c, const void *from),
+			      const void *from);

@@ -56,7 +56,7 @@ static bool is_in_array(const TValue *key, unsigned array)
 
 static struct layout plan(Table *t)
 {
-	unsigned counts[BITS] = {0}, size = luaH_realasize(t), best, total = 0;
+	unsigned counts[BITS] = { 0 }, size = luaH_realasize(t), best, total = 0;
 	struct layout l = { 0, 0 };
 
 	for (unsigned i = 0; i < size; i++)
@@ -176,7 +176,7 @@ static void copy_pairs(struct copier *c, Table *from, Table *to)
 
 /* An empty table with this room; it never rehashes. */
 static void lay_out(struct copier *c, Table *t, struct layout l, TValue *array, Node *nodes,
-                    int lsize)
+		    int lsize)
 {
 	copier_head(c, t, LUA_VTABLE);
 	t->flags = 0; /* alimit is the real size */

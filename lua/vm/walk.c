@@ -23,7 +23,7 @@ struct walk {
 	/* replace */
 	struct share_root *from;
 	struct ptrmap
-	        map; /* table -> table of the other version, or the map itself: there is none */
+		map; /* table -> table of the other version, or the map itself: there is none */
 };
 
 static void see_value(struct walk *w, TValue *v)
@@ -165,12 +165,12 @@ static void note_object(struct walk *w, GCObject **o)
 
 void share_audit(lua_State *L, struct share_root *const *roots, size_t n, bool *ret_used)
 {
-	struct walk w = {.value = note_value,
-	                 .key = note,
-	                 .object = note_object,
-	                 .roots = roots,
-	                 .count = n,
-	                 .used = ret_used};
+	struct walk w = { .value = note_value,
+			  .key = note,
+			  .object = note_object,
+			  .roots = roots,
+			  .count = n,
+			  .used = ret_used };
 
 	for (size_t i = 0; i < n; i++)
 		ret_used[i] = false;
@@ -231,7 +231,7 @@ static bool pair_up(struct walk *w, struct queue *q, Table *from, const Table *t
 }
 
 static bool pair_value(struct walk *w, struct queue *q, const TValue *v, const TValue *key,
-                       Table *to)
+		       Table *to)
 {
 	const TValue *other = to ? luaH_get(to, key) : NULL;
 

@@ -1,13 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Curves: how costs grow, and the tail of latency. Prints `curve x y` rows (median, least, most of the runs).
+"""Curves: how costs grow, and the tail of latency. Prints `curve x y` rows (median, least, most of
+the runs).
 
 usage: curve.py BUILD_FOLDER [-n RUNS] [--threads N] [--save] CURVE [X ...]
 
-CURVE is one of births, services, timers, sockets, links, handles, workers, inflight, open; X replaces the points of its x axis (for open: its
-cases, CASE@SHARE for another load than half; for births: quiet, ticking). Each point runs in nodes of its own; with several points the runs are interleaved, for the machine changes its speed
-within minutes. A run during
-which other processes used the machine is rejected, and said so. --save writes plots/CURVE.dat, from which plots/plot.sh draws.
+CURVE is one of births, services, timers, sockets, links, handles, workers, inflight, open; X
+replaces the points of its x axis (for open: its cases, CASE@SHARE for another load than half; for
+births: quiet, ticking). Each point runs in nodes of its own; with several points the runs are
+interleaved, for the machine changes its speed within minutes. A run during which other processes
+used the machine is rejected, and said so. --save writes plots/CURVE.dat, from which plots/plot.sh
+draws.
 """
 import argparse, collections, os, re, resource, signal, socket, statistics, subprocess, sys, tempfile, threading, time
 
@@ -22,8 +25,10 @@ POINTS = {
     "handles": [2000000],
     "workers": [1, 2, 4, 8, 16],
     "inflight": [f"{n} {m}" for n in (16, 64, 256, 1000, 4000, 16000, 64000) 
-                 for m in ("generational", "incremental", "generational fresh", "incremental fresh")],
-    "open": ["local", "noisy@0.25", "hog@0.25", "remote", "remote_noisy@0.2", "generational", "incremental"],
+                 for m in ("generational", "incremental", "generational fresh",
+                           "incremental fresh")],
+    "open": ["local", "noisy@0.25", "hog@0.25", "remote", "remote_noisy@0.2", "generational",
+             "incremental"],
 }
 
 
@@ -41,12 +46,14 @@ def start(build, tmp, name, script, args, threads, cluster=None):
              f'service_cpath: ["{tmp}/?.so"] }}',
              f'admin: {{ listen: "unix:{tmp}/{name}.sock" }}', "log: { level: error }"]
     if cluster:
-        lines.append(f"cluster: {{ name: bench, listen: 127.0.0.1:0, master: [127.0.0.1:{cluster[1]}] }}")
+        lines.append(f"cluster: {{ name: bench, listen: 127.0.0.1:0, master: "
+                     f"[127.0.0.1:{cluster[1]}] }}")
         if cluster[0] == 1:
             lines.append(f"master: {{ listen: 127.0.0.1:{cluster[1]}, state_dir: {tmp} }}")
     with open(f"{tmp}/{name}.yaml", "w") as f:
         f.write("\n".join(lines) + "\n")
-    return subprocess.Popen([f"{build}/harbord", f"{tmp}/{name}.yaml"], stdout=subprocess.PIPE, stderr=sys.stderr,
+    return subprocess.Popen([f"{build}/harbord", f"{tmp}/{name}.yaml"], stdout=subprocess.PIPE,
+                            stderr=sys.stderr,
                             stdin=subprocess.DEVNULL, text=True)
 
 
@@ -62,7 +69,8 @@ def run(build, curve, x, threads, limit):
     others, rows, done = [], [], False
     with tempfile.TemporaryDirectory() as tmp:
         if curve == "handles":
-            subprocess.run(["cc", "-O2", "-fPIC", "-shared", "-I", f"{HERE}/../..", f"{HERE}/curves/cell.c", "-o",
+            subprocess.run(["cc", "-O2", "-fPIC", "-shared", "-I", f"{HERE}/../..",
+                            f"{HERE}/curves/cell.c", "-o",
                             f"{tmp}/cell.so"], check=True)
         script, args, cluster, nodes = curve, str(x), None, 1
         if curve == "links":
@@ -77,7 +85,8 @@ def run(build, curve, x, threads, limit):
                 cluster = (1, free_port())
             main = start(build, tmp, "n1", script, args, threads, cluster)
             for i in range(2, nodes + 1):
-                others.append(start(build, tmp, f"n{i}", "links_peer", f"PEER{i}", threads, (i, cluster[1])))
+                others.append(start(build, tmp, f"n{i}", "links_peer", f"PEER{i}", threads,
+                                    (i, cluster[1])))
             clock = threading.Timer(limit, main.kill)
             clock.start()
             for line in main.stdout:
@@ -88,7 +97,8 @@ def run(build, curve, x, threads, limit):
                 if not found:
                     raise RuntimeError(f"{curve} {x}: {line.strip()}")
                 name, a, b = found.groups()
-                rows.append((name, float(a), float(b)) if line.startswith("XY") else (name, float(x), float(a)))
+                rows.append((name, float(a), float(b)) if line.startswith("XY")
+                            else (name, float(x), float(a)))
         finally:
             clock.cancel()
             for p in [main, *others]:
@@ -109,7 +119,8 @@ def main():
     ap.add_argument("-n", type=int, default=3)
     ap.add_argument("--threads", type=int, default=2)
     ap.add_argument("--limit", type=int, default=115)
-    ap.add_argument("--foreign", type=float, default=0.15, help="CPUs that others may use during a run")
+    ap.add_argument("--foreign", type=float, default=0.15,
+                    help="CPUs that others may use during a run")
     ap.add_argument("--save", action="store_true")
     a = ap.parse_intermixed_args()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -125,7 +136,8 @@ def main():
                 foreign = (all1 - all0 - own1 + own0) / wall
                 if foreign > a.foreign:
                     rejected += 1
-                    sys.stderr.write(f"{a.curve} {x}: rejected, others used {foreign:.2f} CPUs meanwhile\n")
+                    sys.stderr.write(f"{a.curve} {x}: rejected, others used {foreign:.2f} CPUs "
+                                     f"meanwhile\n")
                     continue
                 for name, at, y in rows:
                     seen.setdefault(name, collections.OrderedDict()).setdefault(at, []).append(y)
@@ -134,7 +146,8 @@ def main():
                 sys.stderr.write(f"{e}\n")
     text = f"# {a.curve}: x, median, least, most; {a.n} runs, {a.threads} workers; {rejected} runs rejected\n"
     for name, at in seen.items():
-        text += f'\n\n"{name}"\n' + "".join(f"{x:.9g} {statistics.median(y):.6g} {min(y):.6g} {max(y):.6g}\n"
+        text += f'\n\n"{name}"\n' + "".join(f"{x:.9g} {statistics.median(y):.6g} {min(y):.6g} "
+                                            f"{max(y):.6g}\n"
                                             for x, y in sorted(at.items()))
     print(text, end="")
     if a.save:

@@ -3,9 +3,12 @@
 
 usage: run.py NODE_BINARY [-n RUNS] [--threads N] [--yardstick] [--record] [CASE ...]
 
-A case is an ordinary service script of cases/; the node runs it as its start service. The figure is the median of the
-runs. The machine changes its speed within minutes, so a run is all cases and the yardstick once, and then again. A figure counts as a ratio: to the peer's fastest setting on its own day (table below), and with --yardstick to what Erlang and a
-program that does nothing else (yardstick/) reach in the same sitting (medians as well). "Before" is the last sitting in RESULTS.md. --record appends the sitting to RESULTS.md.
+A case is an ordinary service script of cases/; the node runs it as its start service. The figure is
+the median of the runs. The machine changes its speed within minutes, so a run is all cases and the
+yardstick once, and then again. A figure counts as a ratio: to the peer's fastest setting on its own
+day (table below), and with --yardstick to what Erlang and a program that does nothing else
+(yardstick/) reach in the same sitting (medians as well). "Before" is the last sitting in
+RESULTS.md. --record appends the sitting to RESULTS.md.
 """
 import argparse, collections, datetime, os, re, shutil, statistics, subprocess, sys, tempfile, time
 
@@ -15,26 +18,37 @@ LINE = re.compile(r"BENCH (\S+) (\S+) (\S+)")
 
 # figure: (peer's fastest, target ratio); "<": less is better
 FIGURES = {
-    "call.sequential": (391511, 5), "call.concurrent": (349952, 4.2), "send.one_to_one": (743439, 4.7),
+    "call.sequential": (391511, 5), "call.concurrent": (349952, 4.2),
+    "send.one_to_one": (743439, 4.7),
     "send.pairs16": (708929, 5.5), "ring.hops": (390468, 3.8), "payload.table100": (4765, 1.55),
     "payload.blob64k": (2309, 1.55), "payload.pack_unpack": (9610, 1.55), "spawn.rate": (2650, 5.6),
-    "spawn.kib_per_service": (55.0, 0.36, "<"), "spawn.idle_cpu": (1.0, 0, "<"), "spawn.exit_rate": (18404, 3.3),
-    "timer.arm": (223930, 6), "timer.cpu_per_timer": (8040, 0.15, "<"), "timer.error_mean": (1.3, 0.08, "<"),
+    "spawn.kib_per_service": (55.0, 0.36, "<"), "spawn.idle_cpu": (1.0, 0, "<"),
+    "spawn.exit_rate": (18404, 3.3),
+    "timer.arm": (223930, 6), "timer.cpu_per_timer": (8040, 0.15, "<"),
+    "timer.error_mean": (1.3, 0.08, "<"),
     "echo.round_trips": (37779, 2.2), "echo.p99": (4819, 0.5, "<"), "echo.bulk": (1750, 1.5),
-    "harbor.sequential": (19711, 1.7), "harbor.p99": (122, 0.45, "<"), "harbor.concurrent": (66983, 3.9),
+    "harbor.sequential": (19711, 1.7), "harbor.p99": (122, 0.45, "<"),
+    "harbor.concurrent": (66983, 3.9),
     "harbor.send": (276969, 4.5), "harbor.blob64k": (1215, 2.1), "boot.rss": (15.3, 0.4, "<"),
-    "agent.start_rate": (1432, 2), "agent.kib": (94.6, 0.9, "<"), "agent.kib_used": (97.9, 0.95, "<"),
+    "agent.start_rate": (1432, 2), "agent.kib": (94.6, 0.9, "<"),
+    "agent.kib_used": (97.9, 0.95, "<"),
     "agent.exit_rate": (7551, 1.5), "share.read": (77338000, 1), "share.walk": (17734000, 1),
     "share.sharedata_read": (4518000, 1.5), "share.kib_per_user": (2.2, 1, "<"),
-    "gc.calls": (51519, 1.2), "gc.p9999": (12881, 0.3, "<"), "gate.round_trips": (27578, 3), "gate.p99": (6572, 0.4, "<"),
-    "gate.broadcast": (87001, 2.5), "multicast.deliveries": (139660, 6), "sproto.encode": (14189, 1.5),
-    "sproto.decode": (4919, 1.5), "cluster.sequential": (9778, 2.2), "cluster.concurrent": (17877, 2.5),
+    "gc.calls": (51519, 1.2), "gc.p9999": (12881, 0.3, "<"), "gate.round_trips": (27578, 3),
+    "gate.p99": (6572, 0.4, "<"),
+    "gate.broadcast": (87001, 2.5), "multicast.deliveries": (139660, 6),
+    "sproto.encode": (14189, 1.5),
+    "sproto.decode": (4919, 1.5), "cluster.sequential": (9778, 2.2),
+    "cluster.concurrent": (17877, 2.5),
 }
 # figure: what bounds or calibrates it, as the yardstick names it
 ANCHORS = {
     "call.sequential": "erl.call.sequential", "call.concurrent": "erl.call.concurrent",
-    "harbor.sequential": "tcp.loopback_rtt", "harbor.p50": "limit.rtt.p50", "harbor.p99": "limit.rtt.p99", "harbor.concurrent": "erl.dist.concurrent", "harbor.blob64k": "tcp.loopback_stream",
-    "echo.round_trips": "limit.echo.round_trips", "echo.p50": "limit.echo.p50", "echo.p99": "limit.echo.p99", "echo.bulk": "limit.echo.bulk",
+    "harbor.sequential": "tcp.loopback_rtt", "harbor.p50": "limit.rtt.p50",
+    "harbor.p99": "limit.rtt.p99", "harbor.concurrent": "erl.dist.concurrent",
+    "harbor.blob64k": "tcp.loopback_stream",
+    "echo.round_trips": "limit.echo.round_trips", "echo.p50": "limit.echo.p50",
+    "echo.p99": "limit.echo.p99", "echo.bulk": "limit.echo.bulk",
     "timer.error_mean": "limit.timer.error_mean",
 }
 
@@ -59,14 +73,17 @@ def run_case(node, case, threads, timeout):
     with tempfile.TemporaryDirectory() as tmp:
         other, master = None, "127.0.0.1:24113"
         if case == "b_harbor":
-            first = config(tmp, "one", "b_harbor_server", threads, (1, "127.0.0.1:24626", master, True))
+            first = config(tmp, "one", "b_harbor_server", threads,
+                           (1, "127.0.0.1:24626", master, True))
             conf = config(tmp, "two", case, threads, (2, "127.0.0.1:24627", master, False))
-            other = subprocess.Popen([node, first], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            other = subprocess.Popen([node, first], stdout=subprocess.DEVNULL,
+                                     stderr=subprocess.DEVNULL)
             time.sleep(0.5)
         else:
             conf = config(tmp, "one", case, threads)
         try:
-            done = subprocess.run([node, conf], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout)
+            done = subprocess.run([node, conf], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  text=True, timeout=timeout)
         finally:
             if other:
                 try:
@@ -85,17 +102,22 @@ def yardstick():
     text, y = "", os.path.join(HERE, "yardstick")
     with tempfile.TemporaryDirectory() as tmp:
         for name in ("limits", "limit_echo", "limit_rtt", "limit_sleep"):
-            subprocess.run(["cc", "-O2", "-pthread", f"{y}/{name}.c", "-o", f"{tmp}/{name}"], check=True)
+            subprocess.run(["cc", "-O2", "-pthread", f"{y}/{name}.c", "-o", f"{tmp}/{name}"],
+                           check=True)
             text += subprocess.run([f"{tmp}/{name}"], capture_output=True, text=True).stdout
         if shutil.which("erlc"):
             subprocess.run(["erlc", "-o", tmp, f"{y}/bench.erl"], check=True)
-            text += subprocess.run(["erl", "-noshell", "-pa", tmp, "-s", "bench", "main", "-s", "init", "stop"],
+            text += subprocess.run(["erl", "-noshell", "-pa", tmp, "-s", "bench", "main", "-s",
+                                    "init", "stop"],
                                    capture_output=True, text=True).stdout
-            dist = ["-setcookie", "bench", "-kernel", "inet_dist_use_interface", "{127,0,0,1}", "-pa", tmp, "-noshell"]
-            a = subprocess.Popen(["erl", "-name", "a@127.0.0.1", *dist, "-eval", "bench:serve()"], stdin=subprocess.DEVNULL)
+            dist = ["-setcookie", "bench", "-kernel", "inet_dist_use_interface", "{127,0,0,1}",
+                    "-pa", tmp, "-noshell"]
+            a = subprocess.Popen(["erl", "-name", "a@127.0.0.1", *dist, "-eval", "bench:serve()"],
+                                 stdin=subprocess.DEVNULL)
             time.sleep(1.5)
             try:
-                text += subprocess.run(["erl", "-name", "b@127.0.0.1", *dist, "-eval", "bench:remote('a@127.0.0.1'), init:stop()"],
+                text += subprocess.run(["erl", "-name", "b@127.0.0.1", *dist, "-eval",
+                                        "bench:remote('a@127.0.0.1'), init:stop()"],
                                        capture_output=True, text=True, timeout=60).stdout
                 a.wait(10)
             finally:
@@ -105,12 +127,14 @@ def yardstick():
 
 
 def machine():
-    model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
+    model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo")
+                  if line.startswith("model name")), "?")
     return f"{os.cpu_count()} x {model}, Linux {os.uname().release}"
 
 
 def commit():
-    p = subprocess.run(["git", "-C", HERE, "describe", "--always", "--dirty"], capture_output=True, text=True)
+    p = subprocess.run(["git", "-C", HERE, "describe", "--always", "--dirty"], capture_output=True,
+                       text=True)
     return p.stdout.strip() or "?"
 
 
@@ -125,13 +149,15 @@ def last_sitting():
             last = f.read().split("\n## ")[-1]
     except OSError:
         return {}
-    rows = [[c.strip() for c in line.split("|")] for line in last.splitlines() if line.startswith("| ")]
+    rows = [[c.strip() for c in line.split("|")] for line in last.splitlines()
+            if line.startswith("| ")]
     return {r[1]: r[2] for r in rows if len(r) > 3 and "." in r[1]}
 
 
 def table(figures, anchors, before):
     """figures: {name: ([value of each run], unit)}"""
-    rows = ["| figure | median | least to most | unit | before | to the peer | target | met | anchor of the sitting | to it |",
+    rows = ["| figure | median | least to most | unit | before | to the peer | target | met | "
+            "anchor of the sitting | to it |",
             "| --- | ---: | ---: | --- | ---: | ---: | ---: | --- | --- | ---: |"]
     for name, (values, unit) in figures.items():
         value = statistics.median(values)
@@ -140,11 +166,14 @@ def table(figures, anchors, before):
         if known:
             less = len(known) > 2
             ratio, goal = f"x {value / known[0]:.2f}", f"{'at most ' if less else ''}x {known[1]}"
-            met = "yes" if (value <= known[0] * known[1] + 1e-9 if less else value >= known[0] * known[1]) else "no"
+            met = "yes" if (value <= known[0] * known[1] + 1e-9 if less
+                            else value >= known[0] * known[1]) else "no"
         beside = anchors.get(anchor)
-        rows.append(f"| {name} | {number(value)} | {number(min(values))} to {number(max(values))} | {unit} | "
+        rows.append(f"| {name} | {number(value)} | {number(min(values))} to {number(max(values))} "
+                    f"| {unit} | "
                     f"{before.get(name, '')} | {ratio} | {goal} | {met} | "
-                    + (f"{anchor} {number(beside)} | x {value / beside:.2f} |" if beside else " | |"))
+                    + (f"{anchor} {number(beside)} | x {value / beside:.2f} |" if beside
+                       else " | |"))
     return "\n".join(rows)
 
 
@@ -159,7 +188,8 @@ def main():
     ap.add_argument("--record", action="store_true")
     a = ap.parse_intermixed_args()
     anchors, seen, unit = {}, collections.OrderedDict(), {}
-    cases = a.cases or sorted(f[:-4] for f in os.listdir(CASES) if f.startswith("b_") and f != "b_harbor_server.lua")
+    cases = a.cases or sorted(f[:-4] for f in os.listdir(CASES) if f.startswith("b_")
+                              and f != "b_harbor_server.lua")
     for i in range(a.n):
         for line in (yardstick() if a.yardstick else "").splitlines():
             words = line.replace(",", "").split()
@@ -173,13 +203,15 @@ def main():
                 unit[k] = u
         sys.stderr.write(f"run {i + 1} of {a.n} done\n")
     for name, values in anchors.items():
-        print(f"{name:32} {number(statistics.median(values)):>14}   {number(min(values))} to {number(max(values))}")
+        print(f"{name:32} {number(statistics.median(values)):>14}   {number(min(values))} to "
+              f"{number(max(values))}")
     result = table({k: (v, unit[k]) for k, v in seen.items()},
                    {k: statistics.median(v) for k, v in anchors.items()}, last_sitting())
     print(result)
     if a.record:
         with open(f"{HERE}/RESULTS.md", "a") as f:
-            f.write(f"\n## {datetime.date.today()}, {commit()}\n\n{machine()}; {a.n} runs, {a.threads} workers\n\n{result}\n")
+            f.write(f"\n## {datetime.date.today()}, {commit()}\n\n{machine()}; {a.n} runs, "
+                    f"{a.threads} workers\n\n{result}\n")
 
 
 main()

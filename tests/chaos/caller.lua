@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Who calls: tasks that call, send, store and look things up at random for as long as there is traffic.
+-- Who calls: tasks that call, send, store and look things up at random for as long as there is
+-- traffic.
 local skynet = require "skynet"
 require "skynet.manager"
 local harbor = require "skynet.harbor"
@@ -82,7 +83,8 @@ local function victim(n)
 	local answer = call("name", "SVC" .. n, "n" .. n, nil, "spawn")
 	if answer then
 		call("handle", answer.extra.handle, answer.extra.who, nil, "echo")
-		call("fails", answer.extra.handle, "nobody", nil, math.random(2) == 1 and "die" or "be_killed")
+		call("fails", answer.extra.handle, "nobody", nil,
+			math.random(2) == 1 and "die" or "be_killed")
 		call("fails", answer.extra.handle, "nobody", nil, "echo")
 	end
 end

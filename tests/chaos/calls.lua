@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Calls that are recorded: each when it is made (C: id, kind, whom, who must answer, time limit in cs) and when it ended (R: id, who
--- answered, which question, what it holds; or E: id, why).
+-- Calls that are recorded: each when it is made (C: id, kind, whom, who must answer, time limit in
+-- cs) and when it ended (R: id, who answered, which question, what it holds; or E: id, why).
 local skynet = require "skynet"
 local history = require "history"
 
@@ -26,12 +26,14 @@ local function recorded(kind, to, expected, ti, f, ...)
 	return ok, answer, id
 end
 
--- A call of a service that answers with a table of who it is; `expected` as in check.py. Returns the answer, or nothing.
+-- A call of a service that answers with a table of who it is; `expected` as in check.py. Returns
+-- the answer, or nothing.
 function calls.call(kind, to, expected, ti, what, ...)
 	local route = kind .. ":" .. to
 	local ok, answer, id = recorded(kind, to, expected, ti, function(id, ...)
 		local number = calls.number(route)
-		if ti then return skynet.calltimeout(ti, to, "lua", what, id, route, number, ...) end
+		if ti then return skynet.calltimeout(ti, to, "lua", what, id, route, number,
+			...) end
 		return skynet.call(to, "lua", what, id, route, number, ...)
 	end, ...)
 	if not ok then return end
@@ -43,7 +45,8 @@ function calls.call(kind, to, expected, ti, what, ...)
 	return answer
 end
 
--- Something else that yields and must end: returns whether f(...) did without an error, and what it returned.
+-- Something else that yields and must end: returns whether f(...) did without an error, and what it
+-- returned.
 function calls.operation(kind, to, f, ...)
 	local ok, got, id = recorded(kind, to, "-", nil, function(_, ...) return f(...) end, ...)
 	if ok then history.record("R", id, tostring(got), "-", "") end
@@ -52,7 +55,8 @@ end
 
 local on, waiting = false, {}
 
--- Lets the tasks of `repeatedly` run, or rest: who rests has no timer, so that a node without traffic is idle.
+-- Lets the tasks of `repeatedly` run, or rest: who rests has no timer, so that a node without
+-- traffic is idle.
 function calls.traffic(wanted)
 	on = wanted
 	if on then

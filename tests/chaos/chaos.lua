@@ -1,13 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- The start service of a node under chaos: `.chaos`, which chaos.py asks by harborctl. It starts the services that answer, those
--- that race for names, and those that call.
+-- The start service of a node under chaos: `.chaos`, which chaos.py asks by harborctl. It starts
+-- the services that answer, those that race for names, and those that call.
 local skynet = require "skynet"
 require "skynet.manager"
 local memory = require "skynet.memory"
 local history = require "history"
 
 local function number(key) return math.tointeger(skynet.getenv("chaos_" .. key)) end
-local node, life, nodes, seed = skynet.harbor(skynet.self()), number "life", number "nodes", number "seed"
+local node, life, nodes, seed = skynet.harbor(skynet.self()), number "life", number "nodes",
+	number "seed"
 
 local RACERS <const>, CALLERS <const> = 2, 2
 local callers, drivers = {}, {} -- drivers: all who make traffic
@@ -51,9 +52,11 @@ skynet.start(function()
 	history.record("B", skynet.self())
 	skynet.dispatch("lua", function(_, _, name, ...) skynet.retpack(command[name](...)) end)
 	skynet.newservice("target", node, life, "SVC" .. node)
-	for i = 1, CALLERS do callers[i] = skynet.newservice("caller", node, life, seed + 100 + i, nodes) end
+	for i = 1, CALLERS do callers[i] = skynet.newservice("caller", node, life, seed + 100 + i,
+		nodes) end
 	drivers = { skynet.newservice("herald", node, life, nodes), table.unpack(callers) }
-	for i = 1, RACERS do drivers[#drivers + 1] = skynet.newservice("racer", node, life, seed + i) end
+	for i = 1, RACERS do drivers[#drivers + 1] = skynet.newservice("racer", node, life,
+		seed + i) end
 	skynet.register ".chaos"
 	command.traffic "on"
 end)

@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Chaos: real nodes in network namespaces, faults from a seed, traffic that records a history, and a checker that reads it.
+"""Chaos: real nodes in network namespaces, faults from a seed, traffic that records a history, and
+a checker that reads it.
 
 usage: chaos.py --build DIR [--out DIR] [--seed N] [--seeds N] [--seconds N] [--nodes N]
 
-Prints one line a seed and its violations; exit status 1 if there are any, 77 (and a line that says why) if there can be no network
-of namespaces here. What a seed leaves in --out: schedule.json, faults.tsv, the histories, logs and configurations of the nodes,
-memory.tsv, violations.txt. The same seed, nodes and seconds have the same faults; how they meet the traffic is up to the machine.
+Prints one line a seed and its violations; exit status 1 if there are any, 77 (and a line that says
+why) if there can be no network of namespaces here. What a seed leaves in --out: schedule.json,
+faults.tsv, the histories, logs and configurations of the nodes, memory.tsv, violations.txt. The
+same seed, nodes and seconds have the same faults; how they meet the traffic is up to the machine.
 """
 import argparse, json, os, random, re, shutil, signal, subprocess, sys, threading, time
 
@@ -20,7 +22,9 @@ SLEEPS = 8.0      # no task of the traffic sleeps longer
 CALM = 12.0       # a node gives back its memory after ten seconds of calm
 MESSAGE_MAX = "8MiB"
 OWN_ERROR = re.compile(r"error : \S*tests/chaos/\w+\.lua:\d+: (?!call )")
-PEAK = 768 * 1024 # KiB that a node may need at its worst: large messages for nodes that are cut off wait for dead_after
+# KiB that a node may need at its worst: large messages for nodes that are cut off wait for
+# dead_after
+PEAK = 768 * 1024
 
 # Defaults wherever a user would leave them: heartbeats, dead_after, threads, queues.
 YAML = """# Node {i} of a cluster of {nodes}.
@@ -65,7 +69,8 @@ class Node:
         self.config = f"{run.dir}/n{i}.{'lua' if skynet else 'yaml'}"
         with open(self.config, "w") as f:
             f.write((SKYNET if skynet else YAML).format(
-                i=i, nodes=run.a.nodes, address=run.net.address(i), link=network.LINK_PORT, own=own, master=run.net.address(1),
+                i=i, nodes=run.a.nodes, address=run.net.address(i), link=network.LINK_PORT, own=own,
+                master=run.net.address(1),
                 port=network.MASTER_PORT, max=MESSAGE_MAX, seed=run.seed, here=HERE, dir=run.dir))
 
     def start(self):
@@ -86,10 +91,12 @@ class Node:
             os.kill(self.process.pid, sig)
 
     def ctl(self, *words, limit=4):
-        p = subprocess.run([self.run.a.build + "/harborctl", "--socket", f"{self.run.dir}/n{self.i}.sock", "--json", *words],
+        p = subprocess.run([self.run.a.build + "/harborctl", "--socket",
+                            f"{self.run.dir}/n{self.i}.sock", "--json", *words],
                            capture_output=True, text=True, timeout=limit)
         if p.returncode:
-            raise OSError(f"harborctl {' '.join(words)}: {p.returncode} {p.stderr.strip()} {p.stdout.strip()}")
+            raise OSError(f"harborctl {' '.join(words)}: {p.returncode} {p.stderr.strip()} "
+                          f"{p.stdout.strip()}")
         return json.loads(p.stdout)
 
     def call(self, *words, limit=15):
@@ -111,7 +118,8 @@ class Node:
         try:
             with open(f"/proc/{self.process.pid}/statm") as f:
                 rss = int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
-            return rss, sum(count for kind, count in self.descriptors().items() if not kind.endswith(".tsv"))
+            return rss, sum(count for kind,
+                            count in self.descriptors().items() if not kind.endswith(".tsv"))
         except (OSError, IndexError, AttributeError):
             return None
 
@@ -186,7 +194,8 @@ class Run:
         return heal
 
     def play(self, faults):
-        """Plays the faults of a round; returns when silence that none of them explains any more begins to count."""
+        """Plays the faults of a round; returns when silence that none of them explains any more
+        begins to count."""
         begin, counts_from, ends = time.monotonic(), 0.0, []
         todo = [(f["at"], 0, k, f) for k, f in enumerate(faults)]
         while todo:
@@ -211,7 +220,8 @@ class Run:
         for i, n in self.nodes.items():
             if n.process.poll() is not None:
                 return f"node {i} ended with status {n.process.returncode}"
-            peers = {p["id"]: p["state"] for p in n.ctl("nodes")["nodes"] if p["state"] not in ("self", "dead", "gone")}
+            peers = {p["id"]: p["state"] for p in n.ctl("nodes")["nodes"]
+                     if p["state"] not in ("self", "dead", "gone")}
             if sorted(peers) != [o for o in self.nodes if o != i] or set(peers.values()) - {"up"}:
                 return f"node {i} sees {peers}"
             names[i] = {e["name"]: e["handle"] for e in n.ctl("names")["names"]
@@ -229,7 +239,8 @@ class Run:
         return None
 
     def converge(self, since, limit=40.0):
-        """Waits until all is as before; returns how long that took after `since`, and what was last in the way."""
+        """Waits until all is as before; returns how long that took after `since`, and what was last
+        in the way."""
         last = "nothing"
         while time.monotonic() < since + limit:
             began = time.monotonic()
@@ -265,7 +276,8 @@ class Run:
             time.sleep(1)
 
     def idle(self, what):
-        """Ends the traffic, waits for its calls and for calm; returns allocated KiB, resident KiB and descriptors of each node."""
+        """Ends the traffic, waits for its calls and for calm; returns allocated KiB, resident KiB
+        and descriptors of each node."""
         for n in self.nodes.values():
             n.call("traffic", "off")
         end = time.monotonic() + DRAIN
@@ -275,15 +287,18 @@ class Run:
         for n in self.nodes.values():
             n.call("collect")
         time.sleep(CALM)
-        used = {i: (int(n.call("memory").split()[0]) // 1024, *n.usage()) for i, n in self.nodes.items()}
-        self.note("idle", what, json.dumps(used), json.dumps({i: n.descriptors() for i, n in self.nodes.items()}))
+        used = {i: (int(n.call("memory").split()[0]) // 1024, *n.usage()) for i,
+                n in self.nodes.items()}
+        self.note("idle", what, json.dumps(used),
+                  json.dumps({i: n.descriptors() for i, n in self.nodes.items()}))
         return used
 
     def flat(self, before, after):
         for i in self.nodes:
             (kib0, _, fds0), (kib, _, fds) = before[i], after[i]
             if kib > max(kib0 * 1.5, kib0 + 4096):
-                self.violation(f"memory of node {i}: {kib0} KiB allocated after warming up, {kib} KiB at the end")
+                self.violation(f"memory of node {i}: {kib0} KiB allocated after warming up, {kib} "
+                               f"KiB at the end")
             if fds > fds0 + 4:
                 self.violation(f"descriptors of node {i}: {fds0} after warming up, {fds} at the end")
         if self.peak > PEAK:
@@ -295,17 +310,20 @@ class Run:
             with open(f"{self.dir}/n{i}.log", errors="replace") as f:
                 lines = [line.strip() for line in f if OWN_ERROR.search(line)]
             if lines:
-                self.violation(f"node {i}: {len(lines)} errors in the tool's services, the first: {lines[0]}")
+                self.violation(f"node {i}: {len(lines)} errors in the tool's services, the first: "
+                               f"{lines[0]}")
 
     # ---- the whole ----
     def rounds(self, plan):
         for k, r in enumerate(plan):
             time.sleep(r["pause"])
             since = self.play(r["faults"])
-            text = ", ".join(f"{f['kind']}({f['node']},{f['other']}) {f['length']} s" for f in r["faults"])
+            text = ", ".join(f"{f['kind']}({f['node']},{f['other']}) {f['length']} s"
+                             for f in r["faults"])
             if not self.settle(since, f"round {k + 1} ({text})"):
                 return
-            print(f"  {k + 1}/{len(plan)} {text}: {self.recoveries[-1]:.1f} s", flush=True) if self.a.verbose else None
+            print(f"  {k + 1}/{len(plan)} {text}: {self.recoveries[-1]:.1f} s",
+                  flush=True) if self.a.verbose else None
 
     def go(self):
         plan = schedule.schedule(self.seed, self.a.nodes, self.a.seconds)
@@ -350,7 +368,8 @@ def one_seed(a, seed):
         r.violation(f"there was none of this traffic: {', '.join(found.idle_traffic())}")
     bad = r.violations + found.violations
     worst = max(r.recoveries, default=0.0)
-    print(f"seed {seed}: {time.monotonic() - began:.0f} s, {r.faults} faults, {found.summary()}, worst recovery {worst:.1f} s, "
+    print(f"seed {seed}: {time.monotonic() - began:.0f} s, {r.faults} faults, {found.summary()}, "
+          f"worst recovery {worst:.1f} s, "
           f"peak {r.peak // 1024} MiB, "
           f"{len(bad)} violations", flush=True)
     with open(f"{r.dir}/violations.txt", "w") as f:
@@ -376,7 +395,9 @@ def main():
     ap.add_argument("--seeds", type=int, default=1, help="this many, one after the other")
     ap.add_argument("--seconds", type=int, default=300)
     ap.add_argument("--nodes", type=int, default=5)
-    ap.add_argument("--slack", type=float, default=1.5, help="how much longer than promised a recovery may take; longer still when others use the machine")
+    ap.add_argument("--slack", type=float, default=1.5,
+                    help="how much longer than promised a recovery may take; longer still when "
+                         "others use the machine")
     ap.add_argument("--show", type=int, default=10, help="violations that are printed a seed")
     ap.add_argument("--verbose", action="store_true")
     a = ap.parse_args()

@@ -5,25 +5,26 @@
 usage: check.py FOLDER
 
 A history is nNODE.LIFE.tsv, one record a line: microseconds, kind, who, and then by kind
-  C id kind whom expected limit   a call was made; expected: who must answer, n1 = anybody of node 1, any, nobody = it must fail
-  R id answerer question holds    its answer
-  E id why                        its error
-  X question route number         a question was executed, by `who`
-  S handle expected route number  a message was sent
-  N from route number             it came, to `who`
-  P channel number: published; U channel publisher: subscribed; M channel publisher number: heard
-  G name asked number: a name was gained, with the number of its registration; D name asked why: it was refused
-  O name winner: it was lost to another; L name: its release was asked for; Z name: and is over
-A `who` begins with its node and life. faults.tsv holds what was done to the nodes: start, kill, freeze, thaw, fault, healed, end.
+  C id kind whom expected limit   a call was made; expected: who must answer, n1 = anybody of node
+  1, any, nobody = it must fail R id answerer question holds    its answer E id why
+  its error X question route number         a question was executed, by `who` S handle expected
+  route number  a message was sent N from route number             it came, to `who` P channel
+  number: published; U channel publisher: subscribed; M channel publisher number: heard G name asked
+  number: a name was gained, with the number of its registration; D name asked why: it was refused O
+  name winner: it was lost to another; L name: its release was asked for; Z name: and is over
+A `who` begins with its node and life. faults.tsv holds what was done to the nodes: start, kill,
+freeze, thaw, fault, healed, end.
 """
 import collections, glob, os, re, sys
 
 DEAD_AFTER, LINK_WAIT, NAME_WAIT, MARGIN = 5.0, 1.0, 10.0, 2.0
 BY_HANDLE = DEAD_AFTER + LINK_WAIT
-BOUND = collections.defaultdict(lambda: NAME_WAIT + BY_HANDLE, {"handle": BY_HANDLE, "later": BY_HANDLE + 1})
+BOUND = collections.defaultdict(lambda: NAME_WAIT + BY_HANDLE,
+                                {"handle": BY_HANDLE, "later": BY_HANDLE + 1})
 NEWS = 1.0   # seconds until every node of a whole cluster has heard of a name
 HEARD = 4.0  # seconds until a listener hears again in a whole cluster
-TRAFFIC = ("fails", "get", "handle", "herald", "later", "name", "publish", "race", "set", "subscribe", "unique", "unique-call")
+TRAFFIC = ("fails", "get", "handle", "herald", "later", "name", "publish", "race", "set",
+           "subscribe", "unique", "unique-call")
 AROUND = 3  # records shown around a violation
 
 Call = collections.namedtuple("Call", "at node life who id kind whom expected limit")
@@ -69,7 +70,8 @@ class Faults:
 
     def quiet(self, begin, end, settled=NEWS):
         """Whether the cluster was whole all that time, and had been for `settled` seconds."""
-        return any(a + settled * self.busy * 1e6 <= begin and end <= (b or self.end) for a, b in self.windows)
+        return any(a + settled * self.busy * 1e6 <= begin and end <= (b or self.end) for a,
+                   b in self.windows)
 
     def died_by(self, who, at):
         return self.died.get(life_of(who), at + 1) <= at
@@ -98,9 +100,11 @@ class History:
     def around(self, key, k):
         """The records around line k of a life's history that concern the same service."""
         lines, who = self.lines[key], self.lines[key][k].split("\t")[2]
-        near = [j for j in range(max(0, k - 400), min(len(lines), k + 400)) if j == k or f"\t{who}" in lines[j]]
+        near = [j for j in range(max(0, k - 400), min(len(lines), k + 400)) if j == k
+                or f"\t{who}" in lines[j]]
         at = near.index(k)
-        return "\n".join(("> " if j == k else "  ") + lines[j] for j in near[max(0, at - AROUND):at + AROUND + 1])
+        return "\n".join(("> " if j == k else "  ") + lines[j]
+                         for j in near[max(0, at - AROUND):at + AROUND + 1])
 
 
 class Checker:
@@ -150,14 +154,16 @@ class Checker:
         took = (at - call.at) / 1e6 - self.h.faults.frozen(call.node, call.at, at)
         self.slowest = max(self.slowest, took)
         if took > self.bound(call):
-            self.violation(f"{call.kind} {call.whom} took {took:.1f} s, at most {self.bound(call):.1f} s are promised", where)
+            self.violation(f"{call.kind} {call.whom} took {took:.1f} s, at most "
+                           f"{self.bound(call):.1f} s are promised", where)
 
     def answer(self, call, at, f, where):
         _, answerer, question, holds = (f + ["", "", ""])[:4]
         if call.expected == "-":
             return
         if call.expected == "nobody":
-            return self.violation(f"{call.kind} {call.whom} must fail and was answered by {answerer}", where)
+            return self.violation(f"{call.kind} {call.whom} must fail and was answered by "
+                                  f"{answerer}", where)
         if question != call.id:
             return self.violation(f"an answer to {question} reached {call.id}", where)
         if call.expected == "any":
@@ -167,7 +173,8 @@ class Checker:
         else:
             right = answerer == call.expected
         if not right:
-            self.violation(f"a stranger answered: {call.kind} {call.whom} is {call.expected}, {answerer} answered", where)
+            self.violation(f"a stranger answered: {call.kind} {call.whom} is {call.expected}, "
+                           f"{answerer} answered", where)
 
     def open_calls(self):
         for id, call in self.calls.items():
@@ -176,7 +183,8 @@ class Checker:
             end = self.h.faults.died.get(call.life, self.h.faults.end)
             waited = (end - call.at) / 1e6 - self.h.faults.frozen(call.node, call.at, end)
             if waited > self.bound(call):
-                self.violation(f"no outcome: {call.kind} {call.whom} hangs for {waited:.1f} s", self.where[id])
+                self.violation(f"no outcome: {call.kind} {call.whom} hangs for {waited:.1f} s",
+                               self.where[id])
 
     # ---- order and duplicates ----
     def messages(self):
@@ -184,7 +192,8 @@ class Checker:
         for at, life, k, (kind, who, *f) in self.h.records:
             if kind == "X":
                 if f[0] in seen:
-                    self.violation(f"question {f[0]} was executed twice, by {seen[f[0]]} and {who}", (life, k))
+                    self.violation(f"question {f[0]} was executed twice, by {seen[f[0]]} and {who}",
+                                   (life, k))
                 seen[f[0]] = who
                 self.ordered(last, (f[0].split(":")[0], who, f[1]), int(f[2]), (life, k))
             elif kind == "N":
@@ -201,8 +210,10 @@ class Checker:
 
     # ---- names ----
     def owners(self):
-        """A name has one owner at a time once the cluster is whole again; later registrations have higher numbers."""
-        holds, numbers, spans = {}, {}, collections.defaultdict(list)  # spans: (name, who) -> [asked, over]
+        """A name has one owner at a time once the cluster is whole again; later registrations have
+        higher numbers."""
+        # spans: (name, who) -> [asked, over]
+        holds, numbers, spans = {}, {}, collections.defaultdict(list)
         for at, life, k, (kind, who, *f) in self.h.records:
             if kind == "G":
                 self.gained += 1
@@ -211,7 +222,8 @@ class Checker:
                         self.violation(f"{f[0]} has two owners, {other} and {who}", (life, k))
                 for earlier, number in numbers.get(f[0], ()):
                     if earlier < int(f[1]) and int(f[2]) <= number:
-                        self.violation(f"{f[0]} has a registration number that was given before, {f[2]} after {number}", (life, k))
+                        self.violation(f"{f[0]} has a registration number that was given before, "
+                                       f"{f[2]} after {number}", (life, k))
                 numbers.setdefault(f[0], []).append((at, int(f[2])))
                 holds.setdefault(f[0], {})[who] = at
                 spans[f[0], who].append([int(f[1]), None])
@@ -231,15 +243,18 @@ class Checker:
                 continue
             mine = spans.get((call.whom, f[1]), [])
             if not any(asked < at for asked, _ in mine):
-                self.violation(f"{call.whom} was answered by {f[1]}, who never asked for it", (life, k))
+                self.violation(f"{call.whom} was answered by {f[1]}, who never asked for it",
+                               (life, k))
                 continue
             ends = [over for asked, over in mine if asked < at]
             if None not in ends and max(ends) + NEWS * 1e6 < call.at and self.h.faults.quiet(max(ends), at):
-                self.violation(f"{call.whom} was answered by {f[1]}, who had released it {(call.at - max(ends)) / 1e6:.1f} s before", (life, k))
+                self.violation(f"{call.whom} was answered by {f[1]}, who had released it "
+                               f"{(call.at - max(ends)) / 1e6:.1f} s before", (life, k))
 
     # ---- datacenter ----
     def stored(self):
-        """What is read back is the last value that was stored, or one that may have been stored, or nothing after the datacenter died."""
+        """What is read back is the last value that was stored, or one that may have been stored, or
+        nothing after the datacenter died."""
         acknowledged, attempted = {}, {}
         for at, life, k, (kind, who, *f) in self.h.records:
             call = self.calls.get(f[0]) if kind in "CRE" and f else None
@@ -251,7 +266,8 @@ class Checker:
                 if kind == "R":
                     acknowledged[who] = (value, call.at)
             elif kind == "R":
-                self.read_back(who, f[1], acknowledged.get(who, (0, 0)), attempted.get(who, 0), (life, k))
+                self.read_back(who, f[1], acknowledged.get(who, (0, 0)), attempted.get(who, 0),
+                               (life, k))
 
     def read_back(self, who, got, acknowledged, attempted, where):
         value, since = acknowledged
@@ -260,11 +276,13 @@ class Checker:
             if value and not lost:
                 self.violation(f"datacenter has lost the {value} of {who}", where)
         elif not got.isdigit() or not value <= int(got) <= attempted:
-            self.violation(f"datacenter answers {got} to {who}, who stored {value}, then {attempted}", where)
+            self.violation(f"datacenter answers {got} to {who}, who stored {value}, then "
+                           f"{attempted}", where)
 
     # ---- multicast ----
     def multicasts(self):
-        """What is published while the cluster is whole is heard by all who have subscribed; what is heard, in order and once."""
+        """What is published while the cluster is whole is heard by all who have subscribed; what is
+        heard, in order and once."""
         last, listeners, heard, published = {}, collections.defaultdict(dict), set(), []
         for at, life, k, (kind, who, *f) in self.h.records:
             if kind == "M":
@@ -272,25 +290,31 @@ class Checker:
                 heard.add((who, f[1], f[2]))
             elif kind == "U":
                 listeners[f[1]][node_of(who)] = who, at
-            elif kind == "P" and self.h.faults.quiet(at, at + int(NEWS * self.h.faults.busy * 1e6), HEARD):
+            elif kind == "P" and self.h.faults.quiet(at, at + int(NEWS * self.h.faults.busy * 1e6),
+                                                     HEARD):
                 published.append((at, who, f[1], (life, k)))
         self.heard, deaf = len(heard), {}
         for at, publisher, number, where in published:
             for who, since in listeners[publisher].values():
-                if since < at and (who, publisher, number) not in heard and not self.h.faults.died_by(who, at):
+                if since < at and (who, publisher,
+                                   number) not in heard and not self.h.faults.died_by(who, at):
                     deaf.setdefault((who, publisher), (number, where))
         for (who, publisher), (number, where) in deaf.items():
-            self.violation(f"{who} has subscribed and does not hear {publisher}, number {number} for the first", where)
+            self.violation(f"{who} has subscribed and does not hear {publisher}, number {number} "
+                           f"for the first", where)
 
     def idle_traffic(self):
-        """The kinds of traffic of which there was nothing: a checker of no history finds no fault."""
+        """The kinds of traffic of which there was nothing: a checker of no history finds no
+        fault."""
         counts = {"sends": self.received, "names gained": self.gained, "multicast": self.heard}
         return [k for k in TRAFFIC if not self.kinds[k]] + [k for k, n in counts.items() if not n]
 
     def summary(self):
         top = ", ".join(f"{n} x {k}" for k, n in self.errors.most_common(6))
-        return (f"{len(self.calls)} calls ({self.answered} answered, {self.failed} failed: {top or 'none'}), "
-                f"slowest {self.slowest:.1f} s, {self.sent} sends, {self.sent - self.received} lost, {self.heard} published heard, {self.gained} names gained")
+        return (f"{len(self.calls)} calls ({self.answered} answered, {self.failed} failed: "
+                f"{top or 'none'}), "
+                f"slowest {self.slowest:.1f} s, {self.sent} sends, {self.sent - self.received} "
+                f"lost, {self.heard} published heard, {self.gained} names gained")
 
 
 def reason(text):

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Who publishes on a channel of its own and listens to the channels of all other nodes, of their present life. Records P (channel,
--- number: published), U (channel, publisher: subscribed) and M (channel, publisher, number: heard).
+-- Who publishes on a channel of its own and listens to the channels of all other nodes, of their
+-- present life. Records P (channel, number: published), U (channel, publisher: subscribed) and M
+-- (channel, publisher, number: heard).
 local skynet = require "skynet"
 require "skynet.manager"
 local multicast = require "skynet.multicast"
@@ -35,7 +36,8 @@ local function follow(n)
 	end
 	local channel = multicast.new {
 		channel = answer.channel,
-		dispatch = function(c, _, who, number) history.record("M", c.channel, who, number) end,
+		dispatch = function(c, _, who, number) history.record("M", c.channel, who,
+			number) end,
 	}
 	if calls.operation("subscribe", answer.channel, channel.subscribe, channel) then
 		heard[n] = { who = answer.who, channel = channel }

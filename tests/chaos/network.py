@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A network for nodes on one host: each in a namespace of its own, a pair of virtual cards to one bridge, and nftables in each
-namespace that drop or reset what comes from chosen addresses. Everything has names that begin with this process' own prefix, and
-is taken down by close()."""
+"""A network for nodes on one host: each in a namespace of its own, a pair of virtual cards to one
+bridge, and nftables in each namespace that drop or reset what comes from chosen addresses.
+Everything has names that begin with this process' own prefix, and is taken down by close()."""
 import os, subprocess
 
 MASTER_PORT = 2013
@@ -51,7 +51,8 @@ class Network:
     def __init__(self, nodes):
         # The kernel takes its time to forget the names of the network before.
         Network.count += 1
-        self.prefix, self.nodes, self.made = f"h{os.getpid()}x{Network.count % 10}", range(1, nodes + 1), []
+        self.prefix, self.nodes, self.made = f"h{os.getpid()}x{Network.count % 10}", range(1,
+                nodes + 1), []
         try:
             self.build()
         except OSError:
@@ -67,7 +68,8 @@ class Network:
             space = self.space(i)
             run("ip", "netns", "add", space)
             self.made.append(("ip", "netns", "del", space))
-            run("ip", "link", "add", f"{self.prefix}n{i}", "type", "veth", "peer", "name", "eth0", "netns", space)
+            run("ip", "link", "add", f"{self.prefix}n{i}", "type", "veth", "peer", "name", "eth0",
+                "netns", space)
             run("ip", "link", "set", f"{self.prefix}n{i}", "master", bridge, "up")
             run("ip", "-n", space, "addr", "add", self.address(i) + "/24", "dev", "eth0")
             run("ip", "-n", space, "link", "set", "eth0", "up")
@@ -85,12 +87,15 @@ class Network:
         return ["ip", "netns", "exec", self.space(i), *argv]
 
     def rule(self, verb, kind, source, target):
-        """verb add or delete: what comes from node `source` to node `target` is dropped, refused with a reset, or dropped on the way to and from the master."""
-        run(*self.inside(target, ["nft", verb, "element", "inet", "chaos", kind, f"{{ {self.address(source)} }}"]))
+        """verb add or delete: what comes from node `source` to node `target` is dropped, refused
+        with a reset, or dropped on the way to and from the master."""
+        run(*self.inside(target, ["nft", verb, "element", "inet", "chaos", kind,
+                                  f"{{ {self.address(source)} }}"]))
 
     def heal(self):
         for i in self.nodes:
-            text = "".join(f"flush set inet chaos {s}\n" for s in ("dropped", "refused", "masterless"))
+            text = "".join(f"flush set inet chaos {s}\n"
+                           for s in ("dropped", "refused", "masterless"))
             run(*self.inside(i, ["nft", "-f", "-"]), text=text)
 
     def close(self):

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Who races for global names with the racers of all nodes: registers one, holds it for a while, releases it. Records G (gained),
--- D (refused), O (lost to another), L (release asked for) and Z (released).
+-- Who races for global names with the racers of all nodes: registers one, holds it for a while,
+-- releases it. Records G (gained), D (refused), O (lost to another), L (release asked for) and Z
+-- (released).
 local skynet = require "skynet"
 require "skynet.manager"
 local harbor = require "skynet.harbor"
@@ -25,7 +26,8 @@ function command.echo(question, route, number)
 	history.record("X", question, route, number)
 	local names = {}
 	for name in pairs(held) do names[#names + 1] = name end
-	skynet.retpack { who = who, question = question, handle = skynet.self(), holds = table.concat(names, ",") }
+	skynet.retpack { who = who, question = question, handle = skynet.self(),
+		holds = table.concat(names, ",") }
 end
 
 function command.send(from, route, number)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The faults of a run, from its seed alone: the same seed, nodes and seconds are the same schedule. A schedule is a list of rounds;
-a round is a list of faults that begin within a few seconds of each other, after which everything is healed and looked at."""
+"""The faults of a run, from its seed alone: the same seed, nodes and seconds are the same schedule.
+A schedule is a list of rounds; a round is a list of faults that begin within a few seconds of each
+other, after which everything is healed and looked at."""
 import random
 
 DEAD_AFTER = 5.0
@@ -8,7 +9,8 @@ KINDS = {  # kind: how often
     "kill": 6, "freeze": 6, "cut": 5, "one_way": 5, "reset": 3, "isolate": 3, "master_cut": 4,
     "master_kill": 3, "master_freeze": 2, "master_wiped": 2,
 }
-SILENT = ("freeze", "cut", "one_way", "isolate", "master_cut", "master_freeze")  # nobody is told, silence is waited out
+# nobody is told, silence is waited out
+SILENT = ("freeze", "cut", "one_way", "isolate", "master_cut", "master_freeze")
 LENGTHS = [0.2, 0.8, 2.0, 4.0, 4.8, 5.5, 7.0, 9.0]  # shorter and longer than dead_after
 
 
@@ -38,7 +40,8 @@ def a_round(rng, nodes):
 
 
 def schedule(seed, nodes, seconds):
-    """Rounds for about that many seconds, with what they take on the average between the last fault and the next round."""
+    """Rounds for about that many seconds, with what they take on the average between the last fault
+    and the next round."""
     rng, rounds, spent = random.Random(seed), [], 0.0
     while spent < seconds:
         faults = a_round(rng, nodes)

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Who is called. Every answer says who answers and what was asked, so that a stranger's answer is known as such. With a name it
--- is a node's own target (that global name and `.target`); without one a victim, which is called to die.
+-- Who is called. Every answer says who answers and what was asked, so that a stranger's answer is
+-- known as such. With a name it is a node's own target (that global name and `.target`); without
+-- one a victim, which is called to die.
 local skynet = require "skynet"
 require "skynet.manager"
 local history = require "history"

@@ -4,10 +4,12 @@
         m = c.node("m", harbor=1, master=True, start="main")
         eventually("b knows the name", lambda: ...)
 
-Ports are the kernel's; every wait has a deadline and says what it waits for. Nodes start as users start them: no option,
-the environment as it is, control sockets in their default places, where other nodes of this host may have theirs.
+Ports are the kernel's; every wait has a deadline and says what it waits for. Nodes start as users
+start them: no option, the environment as it is, control sockets in their default places, where
+other nodes of this host may have theirs.
 
-A test that fails leaves its folder (configurations, logs, state) and says where; with KEEP=1 in the environment each does.
+A test that fails leaves its folder (configurations, logs, state) and says where; with KEEP=1 in the
+environment each does.
 """
 import json, os, re, signal, socket, subprocess, sys, tempfile, time
 
@@ -23,7 +25,8 @@ def free_port():
 
 
 def control_socket(text, pid):
-    """The socket that the node with this pid opened, as its log says; a log may hold earlier lives."""
+    """The socket that the node with this pid opened, as its log says; a log may hold earlier
+    lives."""
     begins = text.rfind(f", pid {pid}, configuration ")
     found = re.search(r"control socket (/\S+\.sock)$", text[begins:], re.M) if begins >= 0 else None
     if not found:
@@ -75,7 +78,8 @@ class Node:
                             *args],
                            capture_output=True, text=True, timeout=limit)
         if p.returncode:
-            raise Failed(f"harborctl {' '.join(args)}: {p.returncode} {p.stderr.strip()} {p.stdout.strip()}")
+            raise Failed(f"harborctl {' '.join(args)}: {p.returncode} {p.stderr.strip()} "
+                         f"{p.stdout.strip()}")
         return json.loads(p.stdout)
 
     def call(self, *args, limit=10):
@@ -113,10 +117,12 @@ class Cluster:
     def text(self, name, harbor, master=False, start="main", args="", port=None, extra=""):
         lines = [f"node: {{ name: {name}, harbor: {harbor}, threads: 2 }}",
                  f'lua: {{ start: {start}, args: "{args}", service_path: ["{self.lua}/?.lua"] }}',
-                 f"cluster: {{ name: test, listen: 127.0.0.1:{port or free_port()}, heartbeat: 100ms, dead_after: 1s, name_wait: 300ms, "
+                 f"cluster: {{ name: test, listen: 127.0.0.1:{port or free_port()}, heartbeat: "
+                 f"100ms, dead_after: 1s, name_wait: 300ms, "
                  f"master: [127.0.0.1:{self.master_port}]{extra} }}"]
         if master:
-            lines.append(f"master: {{ listen: 127.0.0.1:{self.master_port}, state_dir: {self.tmp}/state }}")
+            lines.append(f"master: {{ listen: 127.0.0.1:{self.master_port}, state_dir: "
+                         f"{self.tmp}/state }}")
         return "\n".join(lines) + "\n"
 
     def node(self, name, harbor, start_now=True, env=None, **kw):
@@ -149,7 +155,8 @@ def leave(folder, failed):
 
 
 def main(tests, build=None):
-    """Runs test functions, prints TAP; the docstring's first line is the name. --only TEXT: those that have it in their names."""
+    """Runs test functions, prints TAP; the docstring's first line is the name. --only TEXT: those
+    that have it in their names."""
     if build is None:
         build = sys.argv[sys.argv.index("--build") + 1]
     if "--only" in sys.argv:

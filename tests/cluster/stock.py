@@ -4,9 +4,9 @@ from harness import Failed, control_socket, eventually, leave
 
 
 class Stock:
-    """files: name -> text, written into the folder, which is the node's working directory. `config` is one of them.
-    `node` names the files of its output. env: what is set, or with None is not. log: the file of its logger, if that is
-    not stdout. prefix: words before the command."""
+    """files: name -> text, written into the folder, which is the node's working directory. `config`
+    is one of them. `node` names the files of its output. env: what is set, or with None is not.
+    log: the file of its logger, if that is not stdout. prefix: words before the command."""
 
     def __init__(self, build, files, config="config.lua", node="n", env=None, tmp=None, log="",
                  prefix=()):
@@ -66,7 +66,8 @@ class Stock:
                             "--json", *args],
                            capture_output=True, text=True, timeout=limit, env=self.env)
         if p.returncode:
-            raise Failed(f"harborctl {' '.join(args)}: {p.returncode} {p.stderr.strip()} {p.stdout.strip()}")
+            raise Failed(f"harborctl {' '.join(args)}: {p.returncode} {p.stderr.strip()} "
+                         f"{p.stdout.strip()}")
         return json.loads(p.stdout)
 
     def call(self, *args, limit=20):
@@ -88,7 +89,8 @@ class Stock:
             self.process.kill()
             self.process.wait()
         if kind:
-            print(f"# {self.node} out: {self.out[-3000:]!r}\n# {self.node} err: {self.err[-1500:]!r}")
+            print(f"# {self.node} out: {self.out[-3000:]!r}\n# {self.node} err: "
+                  f"{self.err[-1500:]!r}")
         leave(self.tmp, kind)
 
 

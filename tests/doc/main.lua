@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Lists what `require` finds, then runs the examples. The environment says which: doc_modules, doc_probes (expressions,
--- one a line) and doc_examples. Lines on stdout: "module NAME TYPE", "field NAME KEY TYPE", "object N KEY TYPE",
--- "failed NAME WHY", and "end".
+-- Lists what `require` finds, then runs the examples. The environment says which: doc_modules,
+-- doc_probes (expressions, one a line) and doc_examples. Lines on stdout: "module NAME TYPE",
+-- "field NAME KEY TYPE", "object N KEY TYPE", "failed NAME WHY", and "end".
 local skynet = require "skynet"
 
 local function show(...)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A C library of a Lua service: makes blocks for skynet.send, sends by itself, packs and unpacks. */
+/* A C library of a Lua service: makes blocks for skynet.send, sends by itself, packs and
+ * unpacks. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <string.h>
@@ -64,8 +65,9 @@ static int l_handle(lua_State *L)
 int luaopen_clib(lua_State *L)
 {
 	const luaL_Reg f[] = {
-		{ "block", l_block },     { "take", l_take },	      { "send", l_send }, { "handle", l_handle },
-		{ "pack", luaseri_pack }, { "unpack", luaseri_unpack }, { NULL, NULL },
+		{ "block", l_block },	{ "take", l_take },	  { "send", l_send },
+		{ "handle", l_handle }, { "pack", luaseri_pack }, { "unpack", luaseri_unpack },
+		{ NULL, NULL },
 	};
 
 	luaL_newlib(L, f);

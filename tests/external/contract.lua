@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Drives C services and a C library that were built outside of the tree (lua-core.md 2.1 to 2.5, lua-net.md 1.3).
+-- Drives C services and a C library that were built outside of the tree (lua-core.md 2.1 to 2.5,
+-- lua-net.md 1.3).
 local skynet = require "skynet"
 require "skynet.manager"
 local socket = require "skynet.socket"
@@ -94,7 +95,8 @@ tap.run {
 	{ "skynet_error: any length, in the name of the service or of the node", function()
 		local from = #tap.log()
 		equal(ask "LOG a word", "logged")
-		tap.logged(("[%s] a word, and %s7"):format(skynet.address(parrot), ("0"):rep(2999)), from)
+		tap.logged(("[%s] a word, and %s7"):format(skynet.address(parrot), ("0"):rep(2999)),
+			from)
 		tap.logged("[:00000000] nobody says a word", from)
 	end },
 	{ "without a callback messages are thrown away", function()
@@ -134,7 +136,8 @@ tap.run {
 		end)
 		local id = assert(socket.open("127.0.0.1", port))
 		tap.logged("accepted 127.0.0.1:", from)
-		for _, text in ipairs { "plain", "low priority", "raw pointer", ("long"):rep(50000) } do
+		for _, text in ipairs { "plain", "low priority", "raw pointer",
+			("long"):rep(50000) } do
 			socket.write(id, text)
 			equal(socket.read(id, #text), text)
 		end
@@ -161,7 +164,8 @@ tap.run {
 		local other = skynet.launch "parrot"
 		equal(skynet.call(other, "text", "ECHO there"), "there")
 		skynet.kill(other)
-		tap.until_true("its release", function() return tonumber(ask "RELEASED") == before + 1 end)
+		tap.until_true("its release",
+			function() return tonumber(ask "RELEASED") == before + 1 end)
 		local port = math.tointeger(tonumber(skynet.call(server, "text", "PORT")))
 		skynet.kill(server)
 		tap.until_true("its listener is gone", function()

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A C service with sockets: listens on a port of the kernel's choice, tells it to who asks, sends back what
- * comes. Lines that begin with "low ", "raw ", "bye" go back by other ways. It also connects to itself when asked.
+ * A C service with sockets: listens on a port of the kernel's choice, tells it to who asks,
+ * sends back what comes. Lines that begin with "low ", "raw ", "bye" go back by other ways. It
+ * also connects to itself when asked.
  */
 #include <stdio.h>
 #include <string.h>
@@ -24,13 +25,14 @@ static void on_data(struct server *s, struct skynet_socket_message *m)
 {
 	if (m->id == s->client) {
 		/* what our own listener echoed */
-		skynet_send(s->ctx, 0, s->asker, PTYPE_RESPONSE | PTYPE_TAG_DONTCOPY, s->asker_session, m->buffer,
-			    (size_t)m->ud);
+		skynet_send(s->ctx, 0, s->asker, PTYPE_RESPONSE | PTYPE_TAG_DONTCOPY,
+			    s->asker_session, m->buffer, (size_t)m->ud);
 		skynet_socket_close(s->ctx, m->id);
 		return;
 	}
 	if (m->ud >= 4 && memcmp(m->buffer, "raw ", 4) == 0) {
-		struct socket_sendbuffer b = { m->id, SOCKET_BUFFER_RAWPOINTER, m->buffer, (size_t)m->ud };
+		struct socket_sendbuffer b = { m->id, SOCKET_BUFFER_RAWPOINTER, m->buffer,
+					       (size_t)m->ud };
 
 		skynet_socket_sendbuffer(s->ctx, &b);
 		free(m->buffer);
@@ -82,7 +84,8 @@ static void on_socket(struct server *s, struct skynet_socket_message *m, size_t 
 /* 0, or the number of what was wrong */
 static int try_failures(struct server *s)
 {
-	struct skynet_socket_message udp = { SKYNET_SOCKET_TYPE_UDP, 1, 2, (char *)"ab\1\x1f\x90\x7f\0\0\1" };
+	struct skynet_socket_message udp = { SKYNET_SOCKET_TYPE_UDP, 1, 2,
+					     (char *)"ab\1\x1f\x90\x7f\0\0\1" };
 	struct socket_sendbuffer b = { 4711, SOCKET_BUFFER_MEMORY, malloc(10), 10 };
 	char host[300];
 	int size = 0;
@@ -97,7 +100,8 @@ static int try_failures(struct server *s)
 		return 3;
 	if (skynet_socket_sendbuffer(s->ctx, &b) != -1)
 		return 4;
-	if (skynet_socket_udp(s->ctx, NULL, 0) != -1 || skynet_socket_udp_dial(s->ctx, "127.0.0.1", 1) != -1 ||
+	if (skynet_socket_udp(s->ctx, NULL, 0) != -1 ||
+	    skynet_socket_udp_dial(s->ctx, "127.0.0.1", 1) != -1 ||
 	    skynet_socket_udp_listen(s->ctx, "127.0.0.1", 1) != -1 ||
 	    skynet_socket_udp_connect(s->ctx, 1, "127.0.0.1", 1) != -1 ||
 	    skynet_socket_udp_send(s->ctx, 1, udp.buffer, malloc(10), 10) != -1)
@@ -124,8 +128,8 @@ static void describe(struct server *s, char *text, size_t size)
 	snprintf(text, size, "%d %d", mine, listening);
 }
 
-static int on_message(struct skynet_context *ctx, void *ud, int type, int session, uint32_t source, const void *msg,
-		      size_t sz)
+static int on_message(struct skynet_context *ctx, void *ud, int type, int session, uint32_t source,
+		      const void *msg, size_t sz)
 {
 	struct server *s = ud;
 	char text[64];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A C service that does what the Lua test tells it, by text: "CMD rest". Answers are text responses. It uses every function
- * of skynet.h at least once.
+ * A C service that does what the Lua test tells it, by text: "CMD rest". Answers are text
+ * responses. It uses every function of skynet.h at least once.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -69,7 +69,8 @@ static int try_memory(void)
 		free(p);
 		free(q);
 	}
-	if (posix_memalign(&r, 3, 10) != EINVAL || posix_memalign(&r, 64, 10) != 0 || (uintptr_t)r % 64)
+	if (posix_memalign(&r, 3, 10) != EINVAL || posix_memalign(&r, 64, 10) != 0 ||
+	    (uintptr_t)r % 64)
 		return 6;
 	free(r);
 	free(NULL);
@@ -80,7 +81,8 @@ static int try_memory(void)
 	return 0;
 }
 
-/* All that can go wrong with a send; 0, or the number of what was wrong. A leak would be seen by the sanitizer. */
+/* All that can go wrong with a send; 0, or the number of what was wrong. A leak would be seen by
+ * the sanitizer. */
 static int try_sends(struct parrot *p, uint32_t me)
 {
 	struct skynet_context *c = p->ctx;
@@ -102,13 +104,15 @@ static int try_sends(struct parrot *p, uint32_t me)
 	huge = malloc(1);
 	if (skynet_send(c, 0, me, PTYPE_TEXT | PTYPE_TAG_DONTCOPY, 0, huge, (size_t)1 << 56) != -2)
 		return 6;
-	if (skynet_sendname(c, 0, ".nobody", PTYPE_TEXT | PTYPE_TAG_DONTCOPY, 0, malloc(10), 10) != -1)
+	if (skynet_sendname(c, 0, ".nobody", PTYPE_TEXT | PTYPE_TAG_DONTCOPY, 0, malloc(10), 10) !=
+	    -1)
 		return 7;
 	if (skynet_sendname(c, 0, ":fffffe", PTYPE_TEXT, 0, "x", 1) != -1)
 		return 8;
 	if (skynet_sendname(c, 0, ".parrot", PTYPE_TEXT, 0, "NOTHING", 7) != 0)
 		return 9;
-	if (skynet_sendname(c, 0, "NOBODYS", PTYPE_TEXT | PTYPE_TAG_ALLOCSESSION, 0, "x", 1) <= second)
+	if (skynet_sendname(c, 0, "NOBODYS", PTYPE_TEXT | PTYPE_TAG_ALLOCSESSION, 0, "x", 1) <=
+	    second)
 		return 10;
 	return 0;
 }
@@ -122,7 +126,8 @@ static int try_queries(struct parrot *p, uint32_t me)
 	snprintf(address, sizeof(address), ":%x", me);
 	if (strcmp(skynet_command(c, "REG", NULL), address))
 		return 1;
-	if (skynet_queryname(c, address) != me || skynet_queryname(c, ".parrot") != me || skynet_queryname(c, ".nobody"))
+	if (skynet_queryname(c, address) != me || skynet_queryname(c, ".parrot") != me ||
+	    skynet_queryname(c, ".nobody"))
 		return 2;
 	if (skynet_queryname(c, "GLOBAL"))
 		return 3;
@@ -156,7 +161,8 @@ static int on_text(struct parrot *p, int session, uint32_t source, const char *t
 		answer(p, source, session, rest);
 	} else if (strcmp(word, "FORWARD") == 0) {
 		/* the message itself goes back */
-		skynet_send(p->ctx, 0, source, PTYPE_RESPONSE | PTYPE_TAG_DONTCOPY, session, (void *)text, size);
+		skynet_send(p->ctx, 0, source, PTYPE_RESPONSE | PTYPE_TAG_DONTCOPY, session,
+			    (void *)text, size);
 		return 1;
 	} else if (strcmp(word, "KEEP") == 0) {
 		free(p->kept);
@@ -165,13 +171,15 @@ static int on_text(struct parrot *p, int session, uint32_t source, const char *t
 		answer(p, source, session, "kept");
 		return 1;
 	} else if (strcmp(word, "GIVE") == 0) {
-		skynet_send(p->ctx, 0, source, PTYPE_RESPONSE | PTYPE_TAG_DONTCOPY, session, p->kept, p->kept_size);
+		skynet_send(p->ctx, 0, source, PTYPE_RESPONSE | PTYPE_TAG_DONTCOPY, session,
+			    p->kept, p->kept_size);
 		p->kept = NULL;
 	} else if (strcmp(word, "ALIGNED") == 0) {
 		char *block = memalign(256, 12);
 
 		memcpy(block, "on 256 bytes", 12);
-		skynet_send(p->ctx, 0, source, PTYPE_RESPONSE | PTYPE_TAG_DONTCOPY, session, block, 12);
+		skynet_send(p->ctx, 0, source, PTYPE_RESPONSE | PTYPE_TAG_DONTCOPY, session, block,
+			    12);
 	} else if (strcmp(word, "TIMER") == 0) {
 		p->waits_for = source;
 		p->waits_session = session;
@@ -205,8 +213,8 @@ static int on_text(struct parrot *p, int session, uint32_t source, const char *t
 	return 0;
 }
 
-static int on_message(struct skynet_context *ctx, void *ud, int type, int session, uint32_t source, const void *msg,
-		      size_t sz)
+static int on_message(struct skynet_context *ctx, void *ud, int type, int session, uint32_t source,
+		      const void *msg, size_t sz)
 {
 	struct parrot *p = ud;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The least module: without create its instance is all ones; its name has a folder before the dot. */
+/* The least module: without create its instance is all ones; its name has a folder before the
+ * dot. */
 #include <stdint.h>
 #include "skynet.h"
 

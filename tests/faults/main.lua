@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The program of the fault tests: a listener and clients in one node. It tries again what may fail and prints what
--- it sees, so that the test can tell a failure that was reported from one that was not.
+-- The program of the fault tests: a listener and clients in one node. It tries again what may fail
+-- and prints what it sees, so that the test can tell a failure that was reported from one that was
+-- not.
 local skynet = require "skynet"
 require "skynet.manager"
 local socket = require "skynet.socket"

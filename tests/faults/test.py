@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""Named failures (core/base/faults.def) in real nodes: each is reported, nothing crashes, hangs or leaks (with a
-sanitizer build the node's exit status tells), and the node goes on or stops with a status that says so.
+"""Named failures (core/base/faults.def) in real nodes: each is reported, nothing crashes, hangs or
+leaks (with a sanitizer build the node's exit status tells), and the node goes on or stops with a
+status that says so.
 
 usage: test.py --build DIR      a build with FAULTS=1
 """
@@ -30,8 +31,10 @@ def node(build, faults, threads=2):
                     f'admin: {{ listen: "unix:{tmp}/t.sock" }}\n'
                     f'log: {{ level: info, format: plain }}\n')
         try:
-            p = subprocess.run([build + "/harbord", conf], env=dict(os.environ, HARBORD_FAULTS=faults), text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            p = subprocess.run([build + "/harbord", conf],
+                               env=dict(os.environ, HARBORD_FAULTS=faults), text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               stdin=subprocess.DEVNULL,
                                timeout=LIMIT, errors="replace")
             return p.returncode, p.stdout
         except subprocess.TimeoutExpired as e:
@@ -56,12 +59,16 @@ def main():
 
     goes_on("without faults the program runs to its end", "")
     for wrong, word in (("nothere:1", "no fault point 'nothere'"), ("accept", "want NAME:N"),
-                        ("accept:0", "want NAME:N"), ("accept:1x", "want NAME:N"), ("accept:every=", "want NAME:N")):
+                        ("accept:0", "want NAME:N"), ("accept:1x", "want NAME:N"),
+                        ("accept:every=", "want NAME:N")):
         status, text = node(build, wrong)
-        result(status == 64 and word in text, f"HARBORD_FAULTS={wrong} is refused", f"status {status}\n{text}")
+        result(status == 64 and word in text, f"HARBORD_FAULTS={wrong} is refused",
+               f"status {status}\n{text}")
 
-    goes_on("no descriptor for a connection: it is told and accepted later", "accept:1", "Too many open files")
-    goes_on("a connection that can not be opened is an answer to the caller", "connect:1", "open failed\t1\t")
+    goes_on("no descriptor for a connection: it is told and accepted later", "accept:1",
+            "Too many open files")
+    goes_on("a connection that can not be opened is an answer to the caller", "connect:1",
+            "open failed\t1\t")
     goes_on("short writes lose and double nothing", "short_write:every=2")
     goes_on("a C service whose library does not load is an error of its launch", "dlopen:every=1",
             "try open nothere failed", "service\tmissing")
@@ -72,23 +79,31 @@ def main():
                f"thread {n} is not created: the node says so and ends", f"status {status}\n{text}")
 
     status, text = node(build, "log_write:every=1")
-    result(clean(status, text) and status == 0 and "rounds\t3" in text and "fault: log_write" in text, "a full disk under the log stops nobody",
+    result(clean(status, text) and status == 0 and "rounds\t3" in text
+           and "fault: log_write" in text, "a full disk under the log stops nobody",
            f"status {status}\n{text}")
 
     for n in range(1, 13):
         status, text = node(build, f"epoll_ctl:{n}")
-        told = any(w in text for w in ("No space left on device", "read failed", "write failed", "open failed"))
+        told = any(w in text for w in ("No space left on device", "read failed", "write failed",
+                                       "open failed"))
         done = "rounds\t3" in text or n == 3 # the listener itself: nobody can get in
-        result(clean(status, text) and "fault: epoll_ctl" in text and (status == 71 and told or status == 0 and done), f"epoll_ctl {n} fails: reported, no crash",
+        result(clean(status, text) and "fault: epoll_ctl" in text
+               and (status == 71 and told or status == 0 and done),
+               f"epoll_ctl {n} fails: reported, no crash",
                f"status {status}\n{text}")
 
     raised = 0
-    # not about 70: there the launcher has no memory to note that a service is up, and its parent waits
+    # not about 70: there the launcher has no memory to note that a service is up, and its parent
+    # waits
     for n in (1, 2, 3, 5, 20, 40, 55, 100, 120):
-        status, text = node(build, f"lua_alloc:{n}+2", threads=1) # one: the same allocation each time
+        # one: the same allocation each time
+        status, text = node(build, f"lua_alloc:{n}+2", threads=1)
         raised += "not enough memory" in text
-        result(clean(status, text) and "fault: lua_alloc" in text and ("rounds\t3" in text or "not enough memory" in text),
-               f"allocation {n} of the Lua states fails: an error, no crash", f"status {status}\n{text}")
+        result(clean(status, text) and "fault: lua_alloc" in text
+               and ("rounds\t3" in text or "not enough memory" in text),
+               f"allocation {n} of the Lua states fails: an error, no crash",
+               f"status {status}\n{text}")
     result(raised > 0, "a program without memory sees an error")
     print(f"1..{number}")
     sys.exit(1 if failures else 0)

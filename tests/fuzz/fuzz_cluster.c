@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The wire of skynet.cluster, as a stream of frames in both directions: what parses is written again byte for
- * byte, and an inbox holds no more than it says and gives out only whole messages. First byte: even = requests. */
+/* The wire of skynet.cluster, as a stream of frames in both directions: what parses is written
+ * again byte for byte, and an inbox holds no more than it says and gives out only whole
+ * messages. First byte: even = requests. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,8 @@ static void check(int ok)
 		abort();
 }
 
-static void same(const uint8_t *head, size_t head_size, const char *data, size_t size, const uint8_t *frame, size_t n)
+static void same(const uint8_t *head, size_t head_size, const char *data, size_t size,
+		 const uint8_t *frame, size_t n)
 {
 	check(head_size + size == n + 2);
 	check(memcmp(head, frame, head_size) == 0);

@@ -13,9 +13,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 /* In place of Lua, which conf/ does not have: each line "key = value" is a result, "include
  * NAME" reads a file. */
 static int eval(const char *file, const char *text, size_t size,
-		int (*include)(const char *path, char **ret_text, size_t *ret_size, char **ret_error, void *ud),
-		void (*emit)(const char *key, const char *value, void *ud), void *ud, char **ret_error,
-		unsigned *ret_line)
+		int (*include)(const char *path, char **ret_text, size_t *ret_size,
+			       char **ret_error, void *ud),
+		void (*emit)(const char *key, const char *value, void *ud), void *ud,
+		char **ret_error, unsigned *ret_line)
 {
 	char *copy = strndup(text, size), *save = NULL;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes as base64, as hexadecimal digits and as DES: refused, or decoded within the room that was
- * told; and what is encoded out of them comes back. */
+/* Any bytes as base64, as hexadecimal digits and as DES: refused, or decoded within the room
+ * that was told; and what is encoded out of them comes back. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

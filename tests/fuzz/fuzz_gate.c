@@ -25,8 +25,7 @@ static void check_setup(const char *args)
 		return;
 	check(s.max >= 1 && s.type > 0 && strlen(s.bind) <= GATE_WORD_MAX && strrchr(s.bind, ':'));
 	snprintf(text, sizeof(text), "%s %s %s %u %u", s.large ? "L" : "S",
-		 s.watchdog[0] ? s.watchdog : "!", s.bind, s.type,
-		 s.max);
+		 s.watchdog[0] ? s.watchdog : "!", s.bind, s.type, s.max);
 	check(!gate_parse_setup(text, &again) && again.max == s.max && again.type == s.type &&
 	      strcmp(again.bind, s.bind) == 0);
 }

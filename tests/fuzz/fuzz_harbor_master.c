@@ -11,17 +11,17 @@
 #include "harbor/link/stream.h"
 #include "tests/fuzz/harbor_input.h"
 
-#define CONNS      8
+#define CONNS 8
 #define DISK_NAMES 512
-#define MS         UINT64_C(1000000)
+#define MS UINT64_C(1000000)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 struct conn {
 	bool open, member;
-	unsigned id;           /* as JOINED said */
+	unsigned id;	       /* as JOINED said */
 	struct stream in, out; /* what the master hears, and what it says */
-	size_t unread;         /* bytes said since the last step */
+	size_t unread;	       /* bytes said since the last step */
 };
 
 static struct run {
@@ -45,8 +45,8 @@ static struct disk {
 /* ---- the disk ---- */
 
 static int disk_load(void (*node)(const struct registry_node *, void *),
-                     void (*name)(const char *, uint32_t, uint64_t, void *), uint64_t *ret_number,
-                     void *ud)
+		     void (*name)(const char *, uint32_t, uint64_t, void *), uint64_t *ret_number,
+		     void *ud)
 {
 	for (unsigned i = 1; i < 256; i++)
 		if (D.node[i].id)
@@ -92,7 +92,7 @@ static int disk_save(const struct registry_change *c, size_t n, uint64_t number)
 	return 0;
 }
 
-static const struct registry_ops registry = {.load = disk_load, .save = disk_save};
+static const struct registry_ops registry = { .load = disk_load, .save = disk_save };
 
 /* ---- what the master says ---- */
 
@@ -119,7 +119,7 @@ static void said(void *ud, const struct wire_control *f)
 	case WIRE_MEMBER:
 		INPUT_CHECK(f->id >= 1 && f->id <= 255);
 		INPUT_CHECK(!f->up ||
-		            (remote_label_valid(f->name) && wire_address_valid(f->address)));
+			    (remote_label_valid(f->name) && wire_address_valid(f->address)));
 		break;
 	case WIRE_NAME:
 		INPUT_CHECK(remote_name_valid(f->text));
@@ -170,8 +170,9 @@ static void on_want_flush(void *ud)
 	(void)ud;
 }
 
-static const struct master_ops ops = {
-        .write = on_write, .close = on_close, .want_flush = on_want_flush};
+static const struct master_ops ops = { .write = on_write,
+				       .close = on_close,
+				       .want_flush = on_want_flush };
 
 /* ---- what it hears ---- */
 
@@ -213,9 +214,10 @@ static struct conn *conn_of(struct input *in)
 		return c;
 	conn_end(c);
 	c->open = true;
-	c->in = (struct stream){.on_control = heard, .on_message = no_message, .ud = c};
+	c->in = (struct stream){ .on_control = heard, .on_message = no_message, .ud = c };
 	c->out = (struct stream){
-	        .on_control = said, .on_message = no_message, .greeted = true, .ud = c};
+		.on_control = said, .on_message = no_message, .greeted = true, .ud = c
+	};
 	return c;
 }
 
@@ -237,9 +239,10 @@ static void feed(struct conn *c, const uint8_t *p, size_t n)
 
 static void step_frame(struct input *in)
 {
-	static const enum wire_kind kinds[] = {WIRE_JOIN,    WIRE_JOIN,    WIRE_REGISTER,
-	                                       WIRE_RELEASE, WIRE_MEMBER,  WIRE_PING,
-	                                       WIRE_GOODBYE, WIRE_REGISTER};
+	static const enum wire_kind kinds[] = {
+		WIRE_JOIN,   WIRE_JOIN, WIRE_REGISTER, WIRE_RELEASE,
+		WIRE_MEMBER, WIRE_PING, WIRE_GOODBYE,  WIRE_REGISTER
+	};
 	struct conn *c = conn_of(in);
 	uint8_t b = input_byte(in), frame[WIRE_CONTROL_MAX];
 	enum wire_kind kind = b < 240 ? kinds[b % 8] : input_kind(b);
@@ -285,11 +288,11 @@ static void step_flush(struct input *in)
 
 static void start(void)
 {
-	struct master_config config = {.epoch = R.now + 1,
-	                               .wall_ns = 1000000,
-	                               .random = 77,
-	                               .heartbeat_ns = 1000 * MS,
-	                               .dead_ns = 5000 * MS};
+	struct master_config config = { .epoch = R.now + 1,
+					.wall_ns = 1000000,
+					.random = 77,
+					.heartbeat_ns = 1000 * MS,
+					.dead_ns = 5000 * MS };
 
 	R.m = master_create(&ops, NULL, &registry, &config, R.now);
 	INPUT_CHECK(R.m != NULL);
@@ -316,10 +319,11 @@ static void step_forget(struct input *in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	static void (*const step[])(struct input *) = {
-	        step_frame, step_frame, step_frame, step_frame,   step_bytes, step_hang_up,
-	        step_time,  step_flush, step_flush, step_restart, step_forget};
-	struct input in = {p, n > 4096 ? 4096 : n};
+	static void (*const step[])(struct input *) = { step_frame,   step_frame, step_frame,
+							step_frame,   step_bytes, step_hang_up,
+							step_time,    step_flush, step_flush,
+							step_restart, step_forget };
+	struct input in = { p, n > 4096 ? 4096 : n };
 
 	log_set_level(LOG_LEVEL_ERROR);
 	memset(&R, 0, sizeof(R));

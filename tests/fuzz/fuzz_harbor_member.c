@@ -10,7 +10,7 @@
 #include "tests/fuzz/harbor_input.h"
 
 #define SESSIONS 512
-#define MS       UINT64_C(1000000)
+#define MS UINT64_C(1000000)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
@@ -83,7 +83,7 @@ static void on_node(void *ud, const struct wire_control *c)
 	(void)ud;
 	INPUT_CHECK(R.known && c->id >= 1 && c->id <= 255);
 	INPUT_CHECK(!c->up ||
-	            (remote_label_valid(c->name) && wire_address_valid(c->address) && c->epoch));
+		    (remote_label_valid(c->name) && wire_address_valid(c->address) && c->epoch));
 }
 
 static void on_name(void *ud, const char *name, uint32_t handle, uint64_t fence)
@@ -101,7 +101,7 @@ static void on_lost(void *ud, const char *name, uint32_t handle, uint32_t winner
 }
 
 static void on_answer(void *ud, uint32_t from, int32_t session, const char *name, uint32_t code,
-                      const char *text, uint64_t fence)
+		      const char *text, uint64_t fence)
 {
 	(void)ud;
 	(void)from;
@@ -121,9 +121,9 @@ static void on_state(void *ud, enum member_state st, const char *why)
 	R.state = st;
 }
 
-static const struct member_ops ops = {on_connect, on_write,    on_close, on_id,
-                                      on_births,  on_snapshot, on_node,  on_name,
-                                      on_lost,    on_answer,   on_state};
+static const struct member_ops ops = { on_connect, on_write,	on_close, on_id,
+				       on_births,  on_snapshot, on_node,  on_name,
+				       on_lost,	   on_answer,	on_state };
 
 static void heard(void *ud, const struct wire_control *c)
 {
@@ -163,14 +163,14 @@ static void step_connected(struct input *in)
 		return;
 	}
 	R.connected = true;
-	R.in = (struct stream){.on_control = heard, .on_message = no_message};
+	R.in = (struct stream){ .on_control = heard, .on_message = no_message };
 	member_connected(&R.m, R.conn, R.now);
 }
 
 static void step_frame(struct input *in)
 {
-	static const enum wire_kind kinds[] = {WIRE_JOINED, WIRE_MEMBER, WIRE_NAME, WIRE_SYNCED,
-	                                       WIRE_ANSWER, WIRE_REFUSE, WIRE_PONG, WIRE_NAME};
+	static const enum wire_kind kinds[] = { WIRE_JOINED, WIRE_MEMBER, WIRE_NAME, WIRE_SYNCED,
+						WIRE_ANSWER, WIRE_REFUSE, WIRE_PONG, WIRE_NAME };
 	uint8_t b = input_byte(in), frame[WIRE_CONTROL_MAX];
 	enum wire_kind kind = b < 240 ? kinds[b % 8] : input_kind(b);
 	struct wire_control f;
@@ -215,7 +215,7 @@ static uint32_t handle_of(unsigned place)
 
 /* As a service's request comes: its name is valid, its handle ours. */
 static void request(struct input *in,
-                    void (*f)(struct member *, uint32_t, int32_t, const char *, uint32_t))
+		    void (*f)(struct member *, uint32_t, int32_t, const char *, uint32_t))
 {
 	char name[16];
 	uint32_t handle = handle_of(input_byte(in) & 7u);
@@ -247,21 +247,22 @@ static void step_forget(struct input *in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	static void (*const step[])(struct input *) = {
-	        step_connected, step_frame, step_frame,    step_frame,   step_bytes,
-	        step_lost,      step_time,  step_register, step_release, step_forget};
-	static const char *const masters[] = {"10.0.0.1:7", "10.0.0.2:7", NULL};
-	struct input in = {p, n > 4096 ? 4096 : n};
+	static void (*const step[])(struct input *) = { step_connected, step_frame,    step_frame,
+							step_frame,	step_bytes,    step_lost,
+							step_time,	step_register, step_release,
+							step_forget };
+	static const char *const masters[] = { "10.0.0.1:7", "10.0.0.2:7", NULL };
+	struct input in = { p, n > 4096 ? 4096 : n };
 
 	memset(&R, 0, sizeof(R));
 	R.now = 1000 * MS;
-	R.self = (struct peer_self){.cluster = "c",
-	                            .name = "self",
-	                            .address = "10.0.0.9:7",
-	                            .epoch = 99,
-	                            .heartbeat_ns = 1000 * MS,
-	                            .dead_ns = 5000 * MS,
-	                            .random = 77};
+	R.self = (struct peer_self){ .cluster = "c",
+				     .name = "self",
+				     .address = "10.0.0.9:7",
+				     .epoch = 99,
+				     .heartbeat_ns = 1000 * MS,
+				     .dead_ns = 5000 * MS,
+				     .random = 77 };
 	member_init(&R.m, &ops, NULL, &R.self, input_byte(&in) & 7u, masters);
 	member_start(&R.m, R.now);
 	while (in.n) {

@@ -8,7 +8,7 @@
 #include "tests/fuzz/harbor_input.h"
 
 #define CONNS 64
-#define MS    UINT64_C(1000000)
+#define MS UINT64_C(1000000)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
@@ -98,8 +98,8 @@ static uint64_t on_received(struct peer *p)
 	return R.data;
 }
 
-static const struct peer_ops ops = {on_connect, on_write, on_close,   on_up,
-                                    on_down,    on_tired, on_give_up, on_received};
+static const struct peer_ops ops = { on_connect, on_write, on_close,   on_up,
+				     on_down,	 on_tired, on_give_up, on_received };
 
 /* The fields go through the bytes of a frame, as they do in life. */
 static bool frame(struct input *in, enum wire_kind kind, struct wire_control *ret)
@@ -203,23 +203,23 @@ static void check(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	static void (*const step[])(struct input *) = {step_member, step_connected, step_hello,
-	                                               step_frame,  step_frame,     step_lost,
-	                                               step_time,   step_data};
-	struct input in = {p, n > 4096 ? 4096 : n};
+	static void (*const step[])(struct input *) = { step_member, step_connected, step_hello,
+							step_frame,  step_frame,     step_lost,
+							step_time,   step_data };
+	struct input in = { p, n > 4096 ? 4096 : n };
 	bool larger = input_byte(&in) & 1;
 
 	memset(&R, 0, sizeof(R));
 	R.now = 1000 * MS;
-	R.self = (struct peer_self){.cluster = "c",
-	                            .name = "self",
-	                            .address = "10.0.0.9:7",
-	                            .id = larger ? 9 : 1,
-	                            .epoch = 99,
-	                            .heartbeat_ns = 1000 * MS,
-	                            .dead_ns = 5000 * MS,
-	                            .link_wait_ns = 1000 * MS,
-	                            .random = 77};
+	R.self = (struct peer_self){ .cluster = "c",
+				     .name = "self",
+				     .address = "10.0.0.9:7",
+				     .id = larger ? 9 : 1,
+				     .epoch = 99,
+				     .heartbeat_ns = 1000 * MS,
+				     .dead_ns = 5000 * MS,
+				     .link_wait_ns = 1000 * MS,
+				     .random = 77 };
 	peer_init(&R.p, &ops, &R.self, 5);
 	while (in.n && R.conns < CONNS - 8) {
 		step[input_byte(&in) % 8](&in);

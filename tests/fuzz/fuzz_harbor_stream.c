@@ -36,7 +36,7 @@ static void on_message(void *ud, struct msg *m)
 	INPUT_CHECK(!R.given_up && m->size <= MESSAGE_MAX);
 	if (!R.raw)
 		check_bytes(m, m->size > WIRE_CHUNK_MAX || m->type == 255 ? (uint8_t)m->dest
-		                                                          : R.pattern);
+									  : R.pattern);
 	msg_destroy(m);
 }
 
@@ -78,7 +78,7 @@ static uint32_t sequence(struct input *in)
 
 /* A header and a payload of one byte's copies. */
 static void feed_frame(struct input *in, const uint8_t *head, size_t head_size, size_t payload,
-                       uint8_t pattern)
+		       uint8_t pattern)
 {
 	uint8_t *frame = malloc(head_size + payload + 1);
 
@@ -92,7 +92,7 @@ static void feed_frame(struct input *in, const uint8_t *head, size_t head_size, 
 
 static void feed_message(struct input *in)
 {
-	struct msg m = {.type = 1, .dest = 1, .size = input_number(in) % WIRE_CHUNK_MAX};
+	struct msg m = { .type = 1, .dest = 1, .size = input_number(in) % WIRE_CHUNK_MAX };
 	uint8_t head[WIRE_MSG_HEADER];
 
 	wire_encode_msg(head, &m, sequence(in));
@@ -104,7 +104,7 @@ static void feed_message(struct input *in)
 static void feed_large(struct input *in)
 {
 	uint32_t stream = input_byte(in) & 31u;
-	struct msg m = {.type = 255, .dest = stream, .size = input_number(in)};
+	struct msg m = { .type = 255, .dest = stream, .size = input_number(in) };
 	uint8_t head[WIRE_LARGE_HEADER];
 
 	wire_encode_large(head, &m, sequence(in), stream);
@@ -114,7 +114,7 @@ static void feed_large(struct input *in)
 static void feed_chunk(struct input *in)
 {
 	uint32_t stream = input_byte(in) & 31u,
-	         size = (uint32_t)(input_number(in) % (WIRE_CHUNK_MAX + 1));
+		 size = (uint32_t)(input_number(in) % (WIRE_CHUNK_MAX + 1));
 	uint8_t head[WIRE_CHUNK_HEADER];
 
 	wire_encode_chunk(head, size, sequence(in), stream);
@@ -146,15 +146,15 @@ static void feed_garbage(struct input *in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	static void (*const step[])(struct input *) = {feed_message, feed_large, feed_chunk,
-	                                               feed_control, feed_garbage};
-	struct input in = {p, n};
+	static void (*const step[])(struct input *) = { feed_message, feed_large, feed_chunk,
+							feed_control, feed_garbage };
+	struct input in = { p, n };
 
 	memset(&R, 0, sizeof(R));
-	R.s = (struct stream){.max = MESSAGE_MAX,
-	                      .greeted = true,
-	                      .on_control = on_control,
-	                      .on_message = on_message};
+	R.s = (struct stream){ .max = MESSAGE_MAX,
+			       .greeted = true,
+			       .on_control = on_control,
+			       .on_message = on_message };
 	while (in.n && !R.given_up) {
 		step[input_byte(&in) % 5](&in);
 		check_bounds();

@@ -78,7 +78,7 @@ static int foreign(lua_State *L)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	struct input in = {p, n};
+	struct input in = { p, n };
 	lua_State *L;
 
 	used = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes as a skynet-style configuration: a config, or at least one error, after a bounded number of
- * steps and with bounded memory. */
+/* Any bytes as a skynet-style configuration: a config, or at least one error, after a bounded
+ * number of steps and with bounded memory. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -317,9 +317,9 @@ static void clear(lua_State *L, struct input *in)
 
 static int run(lua_State *L)
 {
-	static void (*const what[])(lua_State *L, struct input *in) = {
-		push, wait_line, wait_size, wait_any, readline, pop,
-		nobody_waits, wait_line, wait_size, readline, readall, clear,
+	static void (*const what[])(lua_State * L, struct input * in) = {
+		push,	      wait_line, wait_size, wait_any, readline, pop,
+		nobody_waits, wait_line, wait_size, readline, readall,	clear,
 	};
 	struct input *in = lua_touserdata(L, 1);
 

@@ -11,7 +11,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
-/* One tag of each kind, as it may come over the wire: whatever the type makes of it, it is an answer or an error. */
+/* One tag of each kind, as it may come over the wire: whatever the type makes of it, it is an
+ * answer or an error. */
 static const uint8_t messages[][20] = {
 	{ 0, 0 },
 	{ 4, 0, 4, 0, 4, 0, 4, 0, 4, 0 },
@@ -52,7 +53,8 @@ static void use_type(lua_State *L, const struct sproto_type *t)
 		lua_settop(L, 0);
 	}
 	for (uint32_t i = 0; i < t->count; i++)
-		if ((i && t->fields[i].tag <= t->fields[i - 1].tag) || (t->fields[i].value && t->fields[i].value == t->fields[i].key))
+		if ((i && t->fields[i].tag <= t->fields[i - 1].tag) ||
+		    (t->fields[i].value && t->fields[i].value == t->fields[i].key))
 			abort();
 }
 

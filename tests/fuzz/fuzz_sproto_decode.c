@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes as a sproto message: refused, or a table that can be encoded again, and that the new bytes decode to something
- * of the same size. The first byte says which type is meant: one of integers, or one of decimals, which are rounded and
- * may not come back. */
+/* Any bytes as a sproto message: refused, or a table that can be encoded again, and that the new
+ * bytes decode to something of the same size. The first byte says which type is meant: one of
+ * integers, or one of decimals, which are rounded and may not come back. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdint.h>
@@ -14,7 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 /* What sprotoparser makes of:
  *
- *   .All { i 0 : integer  b 1 : boolean  s 2 : string  d 3 : double  ia 6 : *integer  da 7 : *double  ba 8 : *boolean
+ *   .All { i 0 : integer  b 1 : boolean  s 2 : string  d 3 : double  ia 6 : *integer  da 7 :
+ *   *double  ba 8 : *boolean
  *          sa 9 : *string  all 10 : *All  key 12 : *Pair(k)  map 13 : *Pair()  one 20 : All }
  *   .Dec { x 0 : integer(2)  xs 1 : *integer(3)  m 2 : *Real(d)  r 3 : *Real() }
  *   .Pair { k 0 : integer  v 1 : string }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes as a packed stream: refused, or unpacked into exactly the size that was told. And any bytes packed, in no more
- * room than was told, come back with zeros behind them. */
+/* Any bytes as a packed stream: refused, or unpacked into exactly the size that was told. And
+ * any bytes packed, in no more room than was told, come back with zeros behind them. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

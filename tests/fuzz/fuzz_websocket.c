@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* WebSocket frames: bytes that arrive in pieces give the messages of those that arrive at once, no
- * message is over the limit, texts are UTF-8, and what we write is read again. First byte: how it is
- * cut, in its highest bit whether masks are due. */
+ * message is over the limit, texts are UTF-8, and what we write is read again. First byte: how
+ * it is cut, in its highest bit whether masks are due. */
 #include <stdlib.h>
 #include <string.h>
 

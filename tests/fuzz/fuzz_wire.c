@@ -27,7 +27,10 @@ static void on_message(void *ud, struct msg *m)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	struct stream s = { .max = 1 << 20, .greeted = n > 1 && p[1] & 1, .on_control = on_control, .on_message = on_message };
+	struct stream s = { .max = 1 << 20,
+			    .greeted = n > 1 && p[1] & 1,
+			    .on_control = on_control,
+			    .on_message = on_message };
 	size_t step = n ? p[0] % 37 + 1 : 1;
 
 	for (size_t at = 0; at < n; at += step)

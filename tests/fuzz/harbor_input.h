@@ -17,10 +17,10 @@ struct input {
 	size_t n;
 };
 
-#define INPUT_CHECK(what)                                                                          \
-	do {                                                                                       \
-		if (!(what))                                                                       \
-			abort();                                                                   \
+#define INPUT_CHECK(what)        \
+	do {                     \
+		if (!(what))     \
+			abort(); \
 	} while (0)
 
 static inline uint8_t input_byte(struct input *in)
@@ -33,14 +33,14 @@ static inline uint8_t input_byte(struct input *in)
 
 static inline uint64_t input_number(struct input *in)
 {
-	static const uint64_t hostile[] = {UINT64_MAX,
-	                                   UINT64_C(1) << 63,
-	                                   UINT64_C(1) << 62,
-	                                   UINT32_MAX,
-	                                   INT32_MAX,
-	                                   1 << 24,
-	                                   256,
-	                                   255};
+	static const uint64_t hostile[] = { UINT64_MAX,
+					    UINT64_C(1) << 63,
+					    UINT64_C(1) << 62,
+					    UINT32_MAX,
+					    INT32_MAX,
+					    1 << 24,
+					    256,
+					    255 };
 	uint8_t b = input_byte(in);
 	uint64_t v = 0;
 
@@ -57,9 +57,10 @@ static inline uint64_t input_number(struct input *in)
 static inline void input_text(struct input *in, char *out, size_t size)
 {
 	static const char *const known[] = {
-	        "",           "A",          "B",        "game-1",          "game-2",
-	        "10.0.0.1:7", "10.0.0.2:7", "[::1]:80", ".local",          ":0000ff",
-	        "12",         "a\nb",       "\x1b[2J",  "exactly-15-byte", "exactly-16-bytes"};
+		"",	      "A",	    "B",	"game-1",	   "game-2",
+		"10.0.0.1:7", "10.0.0.2:7", "[::1]:80", ".local",	   ":0000ff",
+		"12",	      "a\nb",	    "\x1b[2J",	"exactly-15-byte", "exactly-16-bytes"
+	};
 	uint8_t b = input_byte(in);
 	size_t n = 0;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Walks a corpus folder and feeds every file to the fuzz target, so that `make check` replays what the
- * fuzzer once found, with any compiler and any sanitizer. usage: replay_NAME FOLDER */
+/* Walks a corpus folder and feeds every file to the fuzz target, so that `make check` replays
+ * what the fuzzer once found, with any compiler and any sanitizer. usage: replay_NAME FOLDER */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -23,12 +23,14 @@ local births = {
 		skynet.init(function() skynet.sleep(1) seen[#seen + 1] = "b" end)
 		skynet.start(function()
 			seen[#seen + 1] = "start"
-			skynet.dispatch("lua", function() skynet.retpack(table.concat(seen, ",")) end)
+			skynet.dispatch("lua",
+				function() skynet.retpack(table.concat(seen, ",")) end)
 		end)
 	end,
 	early = function(parent)
 		skynet.send(tonumber(parent), "lua", "main chunk", skynet.self())
-		skynet.start(function() skynet.dispatch("lua", function() skynet.retpack "served" end) end)
+		skynet.start(function() skynet.dispatch("lua",
+			function() skynet.retpack "served" end) end)
 	end,
 }
 births[how](select(2, ...))

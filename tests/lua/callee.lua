@@ -45,7 +45,8 @@ function command.call(...)
 end
 
 function command.call_and_close(address, ...)
-	local guard <close> = setmetatable({}, { __close = function() skynet.send(address, "lua", "closed") end })
+	local guard <close> = setmetatable({},
+		{ __close = function() skynet.send(address, "lua", "closed") end })
 	skynet.call(...)
 	skynet.ret()
 end

@@ -18,7 +18,8 @@ skynet.start(function()
 	skynet.dispatch("lua", function(_, _, what)
 		if what == "caught" then
 			local x = ("x"):rep(1 << 20)
-			return skynet.retpack(select(2, pcall(function() return x .. x .. x .. x end)))
+			return skynet.retpack(select(2,
+				pcall(function() return x .. x .. x .. x end)))
 		end
 		if not what then
 			local t = {}

@@ -4,7 +4,8 @@ local hex = {}
 
 -- "01 ff" -> its bytes; blanks anywhere.
 function hex.bytes(text)
-	return (text:gsub("%s+", ""):gsub("%x%x", function(pair) return string.char(tonumber(pair, 16)) end))
+	return (text:gsub("%s+", ""):gsub("%x%x",
+		function(pair) return string.char(tonumber(pair, 16)) end))
 end
 
 -- The bytes as "01ff".

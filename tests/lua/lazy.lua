@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Evaluates the text that it is started with, in a state in which nothing else was used, and answers with the value.
+-- Evaluates the text that it is started with, in a state in which nothing else was used, and
+-- answers with the value.
 local result = load((...))()
 local skynet = require "skynet"
 

@@ -19,17 +19,21 @@ def main():
         conf, log = os.path.join(tmp, "node.yaml"), os.path.join(tmp, "node.log")
         with open(conf, "w") as f:
             f.write(f'node: {{ threads: 2 }}\n'
-                    f'lua: {{ start: {name}, service_path: ["{folder}/?.lua"], path: ["{folder}/?.lua"], '
+                    f'lua: {{ start: {name}, service_path: ["{folder}/?.lua"], path: '
+                    f'["{folder}/?.lua"], '
                     f'cpath: ["{os.path.abspath(a.build)}/tests/cmod/?.so"] }}\n'
                     f'log: {{ level: debug, sink: file, file: "{log}", format: plain }}\n'
                     f'env: {{ test_log: "{log}", logpath: "{tmp}" }}\n')
         try:
-            env = dict(os.environ, HARBORD_TEST_TSAN="1") if "thread" in a.build or "tsan" in a.build else None
-            p = subprocess.run([a.build + "/harbord", conf], capture_output=True, text=True, timeout=LIMIT,
+            env = dict(os.environ,
+                       HARBORD_TEST_TSAN="1") if "thread" in a.build or "tsan" in a.build else None
+            p = subprocess.run([a.build + "/harbord", conf], capture_output=True, text=True,
+                               timeout=LIMIT,
                                errors="replace", stdin=subprocess.DEVNULL, env=env)
             status, out, err = p.returncode, p.stdout, p.stderr
         except subprocess.TimeoutExpired as e:
-            status, out, err = "timeout", (e.stdout or b"").decode(errors="replace"), (e.stderr or b"").decode(errors="replace")
+            status, out, err = "timeout", (e.stdout or b"").decode(errors="replace"), (e.stderr
+                    or b"").decode(errors="replace")
         if os.path.exists(log):
             with open(log, errors="replace") as f:
                 err = f.read() + err

@@ -14,7 +14,8 @@ local data = sharedata.query "storm_data"
 local function round()
 	local t = sharetable.query "storm_table"
 	for i, entry in ipairs(t) do
-		if entry.stamp ~= t.stamp or entry.name ~= ("entry %d of %d"):format(i, t.stamp) then
+		if entry.stamp ~= t.stamp
+			or entry.name ~= ("entry %d of %d"):format(i, t.stamp) then
 			return ("entry %d of version %d has %s"):format(i, t.stamp, entry.name)
 		end
 	end

@@ -1,11 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- A service whose start function waits for a text message; then it starts, fails or exits, as its argument says.
+-- A service whose start function waits for a text message; then it starts, fails or exits, as its
+-- argument says.
 local skynet = require "skynet"
 
 local mode = ...
 local told = false
 skynet.register_protocol {
-	name = "text", id = skynet.PTYPE_TEXT, pack = function(text) return text end, unpack = skynet.tostring,
+	name = "text", id = skynet.PTYPE_TEXT, pack = function(text) return text end,
+		unpack = skynet.tostring,
 	dispatch = function()
 		told = true
 		skynet.wakeup "start"

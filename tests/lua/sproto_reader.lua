@@ -19,7 +19,8 @@ end
 function command.work(slot, typename, n)
 	local sp = objects[slot]
 	for i = 1, n do
-		local t = sp:decode(typename, sp:encode(typename, { n = i, text = ("x"):rep(i % 50) }))
+		local t = sp:decode(typename,
+			sp:encode(typename, { n = i, text = ("x"):rep(i % 50) }))
 		if t.n ~= i or #t.text ~= i % 50 then
 			return false
 		end
@@ -68,7 +69,8 @@ function command.set(key, value)
 	return pcall(function() reader[key] = value end)
 end
 
--- Follows a writer until its n is `last`: whether each version was whole, and none older than the one before.
+-- Follows a writer until its n is `last`: whether each version was whole, and none older than the
+-- one before.
 function command.follow(last)
 	local seen = -1
 	while seen < last do

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- tap.run { {"a sentence", function() ... end}, ... }: runs each in the same task, prints TAP, ends the node.
+-- tap.run { {"a sentence", function() ... end}, ... }: runs each in the same task, prints TAP, ends
+-- the node.
 local skynet = require "skynet"
 require "skynet.manager"
 

@@ -110,7 +110,8 @@ tap.run {
 	end },
 	{ "request: answers, failures and addresses of nobody", function()
 		local a, b = callee(), callee()
-		local r = skynet.request { a, "lua", "echo", 1, nil, n = 5 } { b, "lua", "raise", "x" }
+		local r = skynet.request { a, "lua", "echo", 1, nil, n = 5 } { b, "lua", "raise",
+			"x" }
 		r:add { 0xfffffe, "lua", "x" }
 		r { ".nobody", "lua", "y" }
 		local order, seen = {}, {}
@@ -135,7 +136,8 @@ tap.run {
 		equal(n, 1)
 		equal(r.timeout, true)
 		local before = skynet.task()
-		for _ in skynet.request { a, "lua", "echo" } { a, "lua", "hang" }:select() do break end
+		for _ in skynet.request { a, "lua", "echo" } { a, "lua",
+			"hang" }:select() do break end
 		equal(skynet.task(), before)
 	end },
 }

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Code that services share (lua/vm, lua/load/codecache.c): many services run one file, versions come and go. On a stock VM the
--- same holds but for who keeps what.
+-- Code that services share (lua/vm, lua/load/codecache.c): many services run one file, versions
+-- come and go. On a stock VM the same holds but for who keeps what.
 local skynet = require "skynet"
 require "skynet.manager"
 local codecache = require "skynet.codecache"
@@ -93,7 +93,8 @@ tap.run {
 		equal(skynet.call(old, "lua", "version"), 1)
 		equal((mine.version()), 1)
 		equal((again "shared_b".version()), 2)
-		equal(select(2, mine.version()), "a constant of version 1 that is longer than short strings are")
+		equal(select(2, mine.version()),
+			"a constant of version 1 that is longer than short strings are")
 		if shares then
 			assert(held(old).old > 0)
 		end
@@ -117,7 +118,8 @@ tap.run {
 			assert(after.old < 20 and after.bytes < before.bytes, after.old)
 		end
 		equal((kept()), 0)
-		equal(select(2, kept()), "a constant of version 0 that is longer than short strings are")
+		equal(select(2, kept()),
+			"a constant of version 0 that is longer than short strings are")
 	end },
 	{ "births, deaths and new versions at once", function()
 		write("shared_d", module(1))
@@ -127,7 +129,8 @@ tap.run {
 				for n = 1, 15 do
 					local s = user()
 					local v = skynet.call(s, "lua", "load", "shared_d")
-					if skynet.call(s, "lua", "version") ~= v then wrong = wrong + 1 end
+					if skynet.call(s, "lua",
+						"version") ~= v then wrong = wrong + 1 end
 					skynet.kill(s)
 				end
 				running = running - 1
@@ -144,7 +147,8 @@ tap.run {
 		equal(wrong, 0)
 	end },
 	{ "names that only differ where they come from are one name", function()
-		local key = ("own_name"):rep(2)      -- made here before the code that has it is loaded
+		-- made here before the code that has it is loaded
+		local key = ("own_name"):rep(2)
 		local t = { [key] = 1, ["other" .. key] = 2 }
 		write("shared_e", [[
 			return function(t)

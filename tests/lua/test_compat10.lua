@@ -1,16 +1,23 @@
 -- SPDX-License-Identifier: MIT
--- Module names from before skynet 1.1 (lua-core.md 5.16): there for who puts the folder compat10 into the path.
+-- Module names from before skynet 1.1 (lua-core.md 5.16): there for who puts the folder compat10
+-- into the path.
 local tap = require "tap"
 local equal, raises = tap.equal, tap.raises
 
-local folder = debug.getinfo(require "skynet.queue", "S").source:match "^@(.*)/skynet/queue.lua$" .. "/compat10"
+local folder = debug.getinfo(require "skynet.queue", "S").source:match "^@(.*)/skynet/queue.lua$"
+	.. "/compat10"
 
 local names = {
-	cluster = "skynet.cluster", crypt = "skynet.crypt", datacenter = "skynet.datacenter", dns = "skynet.dns",
-	memory = "skynet.memory", mongo = "skynet.db.mongo", mqueue = "skynet.mqueue", multicast = "skynet.multicast",
-	mysql = "skynet.db.mysql", netpack = "skynet.netpack", profile = "skynet.profile", redis = "skynet.db.redis",
-	sharedata = "skynet.sharedata", sharemap = "skynet.sharemap", snax = "skynet.snax", socket = "skynet.socket",
-	socketchannel = "skynet.socketchannel", socketdriver = "skynet.socketdriver", stm = "skynet.stm",
+	cluster = "skynet.cluster", crypt = "skynet.crypt", datacenter = "skynet.datacenter",
+		dns = "skynet.dns",
+	memory = "skynet.memory", mongo = "skynet.db.mongo", mqueue = "skynet.mqueue",
+		multicast = "skynet.multicast",
+	mysql = "skynet.db.mysql", netpack = "skynet.netpack", profile = "skynet.profile",
+		redis = "skynet.db.redis",
+	sharedata = "skynet.sharedata", sharemap = "skynet.sharemap", snax = "skynet.snax",
+		socket = "skynet.socket",
+	socketchannel = "skynet.socketchannel", socketdriver = "skynet.socketdriver",
+		stm = "skynet.stm",
 }
 
 tap.run {

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Values as JSON, for harborctl. What the writer does with single texts and numbers: tests/unit/core/base/test_json.c.
+-- Values as JSON, for harborctl. What the writer does with single texts and numbers:
+-- tests/unit/core/base/test_json.c.
 local json = require "skynet.consolejson"
 local tap = require "tap"
 local equal, raises = tap.equal, tap.raises
@@ -40,7 +41,8 @@ tap.run {
 	end },
 	{ "members of an object keep their order, nils too", function()
 		equal(text(object()), "{}")
-		equal(text(object("z", 1, "a", nil, "m", { 2 }, "b", nil)), '{"z":1,"a":null,"m":[2],"b":null}')
+		equal(text(object("z", 1, "a", nil, "m", { 2 }, "b", nil)),
+			'{"z":1,"a":null,"m":[2],"b":null}')
 		equal(text { object("k", object("k", "v")) }, '[{"k":{"k":"v"}}]')
 	end },
 	{ "a list is one when it is empty, and has its nils", function()

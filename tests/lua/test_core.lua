@@ -65,7 +65,8 @@ local function server() return skynet.newservice(SERVICE_NAME, "server") end
 
 tap.run {
 	{ "a call gives back every value, nils too", function()
-		local r = table.pack(skynet.call(server(), "lua", "echo", 1, nil, "x", { a = { 1, 2 } }, nil))
+		local r = table.pack(skynet.call(server(), "lua", "echo", 1, nil, "x",
+			{ a = { 1, 2 } }, nil))
 		equal(r.n, 5)
 		equal(r[1], 1)
 		equal(r[2], nil)
@@ -97,7 +98,8 @@ tap.run {
 		local s, failed = server(), 0
 		for _ = 1, 20 do
 			skynet.fork(function()
-				if not pcall(skynet.call, s, "lua", "slow", 1000) then failed = failed + 1 end
+				if not pcall(skynet.call, s, "lua", "slow",
+					1000) then failed = failed + 1 end
 			end)
 		end
 		skynet.yield()

@@ -82,7 +82,8 @@ tap.run {
 		ok, why = co.resume(coroutine.create(print))
 		equal(ok, false)
 		equal(why, "cannot resume none skynet coroutine")
-		equal(select(2, co.resume((coroutine.running()))), "cannot resume none skynet coroutine")
+		equal(select(2, co.resume((coroutine.running()))),
+			"cannot resume none skynet coroutine")
 	end },
 	{ "thread tells the task it is part of, and whether it is the task", function()
 		local me = coroutine.running()
@@ -155,10 +156,12 @@ tap.run {
 		equal(outer(), 2)
 		equal(table.concat(order, ","), "other task,inner")
 	end },
-	{ "close closes variables; one that is closed while it is blocked ends its resume", function()
+	{ "close closes variables; one that is closed while it is blocked ends its resume",
+		function()
 		local closed = 0
 		local function guarded()
-			local guard <close> = setmetatable({}, { __close = function() closed = closed + 1 end })
+			local guard <close> = setmetatable({},
+				{ __close = function() closed = closed + 1 end })
 			co.yield()
 			skynet.sleep(2)
 			return "not reached"
@@ -179,7 +182,8 @@ tap.run {
 		tap.until_true("the resume", function() return result end)
 		equal(result[1], false)
 	end },
-	{ "a call that fails inside fails the coroutine; killthread closes what is inside", function()
+	{ "a call that fails inside fails the coroutine; killthread closes what is inside",
+		function()
 		local c = co.create(function() skynet.call(0xfffffe, "lua") end)
 		local ok, why = co.resume(c)
 		equal(ok, false)

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- skynet.crypt and client.crypt: known results, what comes back, what is refused, what is ours beyond the original.
+-- skynet.crypt and client.crypt: known results, what comes back, what is refused, what is ours
+-- beyond the original.
 local crypt = require "skynet.crypt"
 local client = require "client.crypt"
 local tap = require "tap"
@@ -16,7 +17,8 @@ end
 local ONE <const> = "\1\0\0\0\0\0\0\0"
 local ZERO <const> = ("\0"):rep(8)
 local PRIME <const> = "\xc5" .. ("\xff"):rep(7)
-local SIZES <const> = { 0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 63, 64, 65, 1000, 1024, 4095, 4096, 4097, 10000 }
+local SIZES <const> = { 0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 63, 64, 65, 1000, 1024, 4095, 4096, 4097,
+	10000 }
 
 -- A text of n bytes with all values in it.
 local function bytes(n)
@@ -49,7 +51,8 @@ tap.run {
 		equal(hex(crypt.hmac64("12345678", "abcdefgh")), "ac9ffda9547a027a")
 		equal(hex(crypt.hmac64_md5("12345678", "abcdefgh")), "c2a34748cf834af4")
 		equal(hex(crypt.hmac_hash("abcdefgh", "hello")), "1ab2a24b8a0b4f6c")
-		equal(crypt.hmac_hash("abcdefgh", "hello"), crypt.hmac64(crypt.hashkey "hello", "abcdefgh"))
+		equal(crypt.hmac_hash("abcdefgh", "hello"),
+			crypt.hmac64(crypt.hashkey "hello", "abcdefgh"))
 		for _, f in ipairs { crypt.hmac64, crypt.hmac64_md5 } do
 			raises("Invalid uint64 x", f, "1234567", "abcdefgh")
 			raises("Invalid uint64 y", f, "12345678", "abcdefghi")
@@ -60,8 +63,10 @@ tap.run {
 	{ "dhexchange and dhsecret", function()
 		equal(hex(crypt.dhexchange "12345678"), "a18e89af97222f0e")
 		equal(hex(crypt.dhexchange(ONE)), "0500000000000000")
-		equal(hex(crypt.dhsecret(crypt.dhexchange "12345678", "abcdefgh")), "fab8e4dca970e431")
-		equal(hex(crypt.dhsecret(crypt.dhexchange "abcdefgh", "12345678")), "fab8e4dca970e431")
+		equal(hex(crypt.dhsecret(crypt.dhexchange "12345678", "abcdefgh")),
+			"fab8e4dca970e431")
+		equal(hex(crypt.dhsecret(crypt.dhexchange "abcdefgh", "12345678")),
+			"fab8e4dca970e431")
 		raises("Invalid dh uint64 key", crypt.dhexchange, "1")
 		raises("Can't be 0", crypt.dhexchange, ZERO)
 		raises("Can't be 0", crypt.dhsecret, ZERO, ONE)
@@ -76,7 +81,8 @@ tap.run {
 		equal(crypt.dhsecret(minus, "\2" .. ("\0"):rep(7)), ONE)
 		equal(crypt.dhsecret(minus, ("\xff"):rep(8)), minus)
 		-- Fermat: x^(p-1) is 1, and x^p is x, for whatever x.
-		for _, x in ipairs { "12345678", ONE, minus, "\0\0\0\0\0\0\0\x80", crypt.randomkey() } do
+		for _, x in ipairs { "12345678", ONE, minus, "\0\0\0\0\0\0\0\x80",
+			crypt.randomkey() } do
 			equal(crypt.dhsecret(x, minus), ONE)
 			equal(crypt.dhsecret(x, PRIME), x)
 		end
@@ -84,7 +90,8 @@ tap.run {
 		equal(crypt.dhsecret("\xc6" .. ("\xff"):rep(7), "12345678"), ONE)
 		for _ = 1, 100 do
 			local a, b = crypt.randomkey(), crypt.randomkey()
-			equal(crypt.dhsecret(crypt.dhexchange(a), b), crypt.dhsecret(crypt.dhexchange(b), a))
+			equal(crypt.dhsecret(crypt.dhexchange(a), b),
+				crypt.dhsecret(crypt.dhexchange(b), a))
 		end
 	end },
 	{ "randomkey is 8 bytes, others each time", function()
@@ -98,9 +105,11 @@ tap.run {
 		end
 	end },
 	{ "DES encodes as known", function()
-		equal(hex(crypt.desencode("12345678", "hello world")), "28dba02eb5f6dd4706b5c56593dcbe2c")
+		equal(hex(crypt.desencode("12345678", "hello world")),
+			"28dba02eb5f6dd4706b5c56593dcbe2c")
 		equal(hex(crypt.desencode("12345678", "")), "8d3d438a718b4510")
-		equal(hex(crypt.desencode("12345678", "12345678")), "96d0028878d58c898d3d438a718b4510")
+		equal(hex(crypt.desencode("12345678", "12345678")),
+			"96d0028878d58c898d3d438a718b4510")
 		-- Known pairs of a key, a block, and the block encrypted.
 		for _, v in ipairs {
 			{ "133457799bbcdff1", "0123456789abcdef", "85e813540f0ab405" },
@@ -112,7 +121,8 @@ tap.run {
 			equal(hex(crypt.desencode(unhex(v[1]), unhex(v[2])):sub(1, 8)), v[3])
 		end
 		-- The parity bits of a key do not count.
-		equal(crypt.desencode("\0\0\0\0\0\0\0\0", "text"), crypt.desencode("\1\1\1\1\1\1\1\1", "text"))
+		equal(crypt.desencode("\0\0\0\0\0\0\0\0", "text"),
+			crypt.desencode("\1\1\1\1\1\1\1\1", "text"))
 	end },
 	{ "DES there and back, with either padding", function()
 		for _, padding in ipairs { crypt.padding.iso7816_4, crypt.padding.pkcs7 } do
@@ -133,8 +143,10 @@ tap.run {
 		raises("Invalid padding mode -1", crypt.desdecode, "12345678", "12345678", -1)
 		raises("Invalid des crypt text length 0", crypt.desdecode, "12345678", "")
 		raises("Invalid des crypt text length 9", crypt.desdecode, "12345678", "123456789")
-		raises("Invalid des crypt text", crypt.desdecode, "22345678", crypt.desencode("12345678", "hello"))
-		local iso, pkcs = crypt.desencode("12345678", "a", 0), crypt.desencode("12345678", "a", 1)
+		raises("Invalid des crypt text", crypt.desdecode, "22345678",
+			crypt.desencode("12345678", "hello"))
+		local iso, pkcs = crypt.desencode("12345678", "a", 0),
+			crypt.desencode("12345678", "a", 1)
 		raises("Invalid des crypt text", crypt.desdecode, "12345678", iso, 1)
 		raises("Invalid des crypt text", crypt.desdecode, "12345678", pkcs, 0)
 		-- Padding of 7 bytes, of which one is another; of 0 bytes; of 9; nothing but zeros.
@@ -142,7 +154,8 @@ tap.run {
 			local code = crypt.desencode("12345678", block):sub(1, 8)
 			raises("Invalid des crypt text", crypt.desdecode, "12345678", code, 1)
 		end
-		raises("Invalid des crypt text", crypt.desdecode, "12345678", crypt.desencode("12345678", ZERO):sub(1, 8))
+		raises("Invalid des crypt text", crypt.desdecode, "12345678",
+			crypt.desencode("12345678", ZERO):sub(1, 8))
 	end },
 	{ "hexadecimal digits", function()
 		equal(crypt.hexencode "\0\x01\x7f\x80\xab\xff", "00017f80abff")
@@ -158,13 +171,15 @@ tap.run {
 			if not digit:find "[0-9a-f]" then
 				raises("Invalid hex text", crypt.hexdecode, "0" .. digit)
 				raises("Invalid hex text", crypt.hexdecode, digit .. "0")
-				raises("Invalid hex text", crypt.hexdecode, ("0"):rep(64) .. digit .. ("0"):rep(63))
+				raises("Invalid hex text", crypt.hexdecode,
+					("0"):rep(64) .. digit .. ("0"):rep(63))
 			end
 		end
 	end },
 	{ "base64 of RFC 4648", function()
 		for text, code in pairs {
-			[""] = "", f = "Zg==", fo = "Zm8=", foo = "Zm9v", foob = "Zm9vYg==", fooba = "Zm9vYmE=", foobar = "Zm9vYmFy",
+			[""] = "", f = "Zg==", fo = "Zm8=", foo = "Zm9v", foob = "Zm9vYg==",
+				fooba = "Zm9vYmE=", foobar = "Zm9vYmFy",
 			["\xfb\xff\xbf"] = "+/+/",
 		} do
 			equal(crypt.base64encode(text), code)
@@ -182,7 +197,8 @@ tap.run {
 		equal(crypt.base64decode "\nZg==", "f")
 		equal(crypt.base64decode "Zg=\n=", "f")
 		for _, bad in ipairs {
-			"Z", "Zm9vY", "=", "====", "Z===", "Z=g=", "Zg=g", "Zh==", "Zm9=", "Zh", "Zm9vYg==\n", "Zm9v\n", "Zm9v ", " ",
+			"Z", "Zm9vY", "=", "====", "Z===", "Z=g=", "Zg=g", "Zh==", "Zm9=", "Zh",
+				"Zm9vYg==\n", "Zm9v\n", "Zm9v ", " ",
 			"Zm9v=", "Zm9v====", "Zg==\n\n", "Zg===",
 		} do
 			raises("Invalid base64 text", crypt.base64decode, bad)
@@ -205,16 +221,20 @@ tap.run {
 			local ok, got = pcall(crypt.base64decode, text)
 			assert(ok or got:find "Invalid base64 text", got)
 			if ok and not text:find "=.*[^=\n]" then
-				equal(crypt.base64encode(got):gsub("=", ""), (text:gsub("[=\n]", "")))
+				equal(crypt.base64encode(got):gsub("=", ""),
+					(text:gsub("[=\n]", "")))
 			end
 		end
 	end },
 	{ "SHA-1 and its keyed digest (RFC 3174, RFC 2202)", function()
 		equal(hex(crypt.sha1 ""), "da39a3ee5e6b4b0d3255bfef95601890afd80709")
 		equal(hex(crypt.sha1 "abc"), "a9993e364706816aba3e25717850c26c9cd0d89d")
-		equal(hex(crypt.sha1(("a"):rep(1000000))), "34aa973cd4c4daa4f61eeb2bdbad27316534016f")
-		equal(hex(crypt.hmac_sha1("Jefe", "what do ya want for nothing?")), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79")
-		equal(hex(crypt.hmac_sha1(("\xaa"):rep(80), "Test Using Larger Than Block-Size Key - Hash Key First")),
+		equal(hex(crypt.sha1(("a"):rep(1000000))),
+			"34aa973cd4c4daa4f61eeb2bdbad27316534016f")
+		equal(hex(crypt.hmac_sha1("Jefe", "what do ya want for nothing?")),
+			"effcdf6ae5eb2fa2d27416d5f184df9c259a7c79")
+		equal(hex(crypt.hmac_sha1(("\xaa"):rep(80),
+			"Test Using Larger Than Block-Size Key - Hash Key First")),
 			"aa4ae5e15272d00e95705637ce8a3b55ed402112")
 		equal(hex(crypt.hmac_sha1("", "")), "fbdb1d1b18aa6c08324b7d64b71fb76370690e1d")
 		equal(#crypt.sha1 "x", 20)
@@ -240,20 +260,25 @@ tap.run {
 		end
 	end },
 	{ "ours: SHA-2 and its keyed digests (FIPS 180-4, RFC 4231)", function()
-		equal(hex(crypt.sha256 "abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
-		equal(hex(crypt.sha512 "abc"), "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+		equal(hex(crypt.sha256 "abc"),
+			"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+		equal(hex(crypt.sha512 "abc"),
+			"ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
 			.. "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f")
 		equal(hex(crypt.hmac_sha256("Jefe", "what do ya want for nothing?")),
 			"5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843")
-		equal(hex(crypt.hmac_sha256(("\xaa"):rep(131), "Test Using Larger Than Block-Size Key - Hash Key First")),
+		equal(hex(crypt.hmac_sha256(("\xaa"):rep(131),
+			"Test Using Larger Than Block-Size Key - Hash Key First")),
 			"60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54")
 		equal(hex(crypt.hmac_sha512("Jefe", "what do ya want for nothing?")),
 			"164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea250554"
 			.. "9758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737")
 	end },
 	{ "ours: PBKDF2 (RFC 6070, RFC 7677)", function()
-		equal(hex(crypt.pbkdf2("sha1", "password", "salt", 2)), "ea6c014dc72d6f8ccd1ed92ace1d41f0d8de8957")
-		equal(hex(crypt.pbkdf2("sha1", "pass\0word", "sa\0lt", 4096, 16)), "56fa6aa75548099dcc37d7f03425e0c3")
+		equal(hex(crypt.pbkdf2("sha1", "password", "salt", 2)),
+			"ea6c014dc72d6f8ccd1ed92ace1d41f0d8de8957")
+		equal(hex(crypt.pbkdf2("sha1", "pass\0word", "sa\0lt", 4096, 16)),
+			"56fa6aa75548099dcc37d7f03425e0c3")
 		equal(hex(crypt.pbkdf2("sha256", "pencil", "salt", 4096)),
 			"0997564f292923271312698037b6b0a06a8be7fbd912480847c5a1ace4b8d1c7")
 		equal(hex(crypt.pbkdf2("sha512", "pencil", "salt", 1, 100)):sub(1, 64),
@@ -261,12 +286,14 @@ tap.run {
 		raises("invalid option 'md4'", crypt.pbkdf2, "md4", "password", "salt", 1)
 		raises("must be 1 to 10000000", crypt.pbkdf2, "sha1", "password", "salt", 0)
 		raises("must be 1 to 10000000", crypt.pbkdf2, "sha1", "password", "salt", 10000001)
-		raises("must be 1 to 10000000", crypt.pbkdf2, "sha1", "password", "salt", 5000001, 40)
+		raises("must be 1 to 10000000", crypt.pbkdf2, "sha1", "password", "salt", 5000001,
+			40)
 		raises("1 to 1024 bytes", crypt.pbkdf2, "sha1", "password", "salt", 1, 1025)
 	end },
 	{ "ours: AES-256-GCM there and back, nothing for who changed a bit", function()
 		local key, nonce = bytes(32), bytes(12)
-		equal(hex(crypt.aes_gcm_encrypt(("\0"):rep(32), ("\0"):rep(12), "")), "530f8afbc74536b9a963b4f1c4cb738b")
+		equal(hex(crypt.aes_gcm_encrypt(("\0"):rep(32), ("\0"):rep(12), "")),
+			"530f8afbc74536b9a963b4f1c4cb738b")
 		equal(hex(crypt.aes_gcm_encrypt(("\0"):rep(32), ("\0"):rep(12), ("\0"):rep(16))),
 			"cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919")
 		for _, n in ipairs(SIZES) do
@@ -274,7 +301,8 @@ tap.run {
 			equal(#sealed, n + 16)
 			equal(crypt.aes_gcm_decrypt(key, nonce, sealed, "head"), bytes(n))
 			equal(crypt.aes_gcm_decrypt(key, nonce, sealed), nil)
-			equal(crypt.aes_gcm_decrypt(key, nonce, crypt.xor_str(sealed, "\1" .. ("\0"):rep(n + 15)), "head"), nil)
+			equal(crypt.aes_gcm_decrypt(key, nonce,
+				crypt.xor_str(sealed, "\1" .. ("\0"):rep(n + 15)), "head"), nil)
 			equal(crypt.aes_gcm_decrypt(key, nonce, sealed:sub(1, -2), "head"), nil)
 		end
 		equal(crypt.aes_gcm_decrypt(key, nonce, "short"), nil)

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- skynet.datasheet and its builder (lua-core.md 5.9). The reader's checks: tests/fuzz/fuzz_datasheet.c.
+-- skynet.datasheet and its builder (lua-core.md 5.9). The reader's checks:
+-- tests/fuzz/fuzz_datasheet.c.
 local skynet = require "skynet"
 require "skynet.manager"
 local builder = require "skynet.datasheet.builder"
@@ -9,14 +10,16 @@ local equal, raises = tap.equal, tap.raises
 
 local function updated(name, t)
 	builder.update(name, t)
-	tap.until_true("the update", function() return datasheet.query(name).version == t.version end)
+	tap.until_true("the update",
+		function() return datasheet.query(name).version == t.version end)
 end
 
 tap.run {
 	{ "the compiled format, byte for byte", function()
 		equal(builder.compile {}, ("<I4I4I4I4I4"):pack(20, 1, 0, 0, 0))
 		equal(builder.compile { 1, -2, 0.5, true, "s" },
-			("<I4I4I4"):pack(12 + 8 + 8 + 20, 1, 0) .. ("<I4I4"):pack(5, 0) .. "\1\1\2\3\5\0\0\0"
+			("<I4I4I4"):pack(12 + 8 + 8 + 20, 1, 0) .. ("<I4I4"):pack(5, 0)
+				.. "\1\1\2\3\5\0\0\0"
 			.. ("<i4i4fI4I4"):pack(1, -2, 0.5, 1, 0) .. "s\0")
 		equal(builder.compile { key = { "x", "key" } },
 			("<I4I4I4I4"):pack(16 + 20 + 20, 2, 0, 20)
@@ -25,7 +28,8 @@ tap.run {
 			.. "key\0x\0")
 	end },
 	{ "new, query: all types", function()
-		builder.new("all", { version = 1, int = -5, big = 1 << 31, float = 0.1, yes = true, no = false, text = "t",
+		builder.new("all", { version = 1, int = -5, big = 1 << 31, float = 0.1, yes = true,
+			no = false, text = "t",
 			list = { 1, 2, { deep = "er" } } })
 		local t = datasheet.query "all"
 		assert(rawequal(t, datasheet.query "all"))
@@ -58,7 +62,8 @@ tap.run {
 		builder.new("bytes", builder.compile { n = 7 })
 		equal(datasheet.query "bytes".n, 7)
 		raises("Invalid datasheet", builder.new, "bad", "xx")
-		raises("Invalid datasheet", builder.update, "bytes", builder.compile({ 1, { 2 } }):sub(1, -3))
+		raises("Invalid datasheet", builder.update, "bytes",
+			builder.compile({ 1, { 2 } }):sub(1, -3))
 		equal(datasheet.query "bytes".n, 7)
 	end },
 	{ "what cannot be compiled; a name twice", function()
@@ -79,12 +84,14 @@ tap.run {
 		raises("not there", datasheet.query, "later")
 	end },
 	{ "update: the same tables show the new content", function()
-		builder.new("u", { version = 1, a = { x = 1, sub = { 1 } }, b = { y = 1 }, untouched = { z = 1 } })
+		builder.new("u", { version = 1, a = { x = 1, sub = { 1 } }, b = { y = 1 },
+			untouched = { z = 1 } })
 		local t = datasheet.query "u"
 		local a, sub, b, untouched = t.a, t.a.sub, t.b, t.untouched
 		equal(a.x + sub[1] + b.y, 3)
 		t.own = "lost"
-		updated("u", { version = 2, a = { x = 2, sub = { 2, 2 } }, b = "text", untouched = { z = 2 } })
+		updated("u", { version = 2, a = { x = 2, sub = { 2, 2 } }, b = "text",
+			untouched = { z = 2 } })
 		equal(a.x, 2)
 		equal(#sub, 2)
 		assert(rawequal(t.a, a) and rawequal(a.sub, sub))
@@ -102,7 +109,8 @@ tap.run {
 		builder.new("shared", { version = 1 })
 		equal(skynet.call(s, "lua", "shared", "version"), 1)
 		builder.update("shared", { version = 2 })
-		tap.until_true("it", function() return skynet.call(s, "lua", "shared", "version") == 2 end)
+		tap.until_true("it", function() return skynet.call(s, "lua", "shared",
+			"version") == 2 end)
 		skynet.kill(s)
 	end },
 	{ "random sheets come back", function()
@@ -114,7 +122,8 @@ tap.run {
 			if kind == 4 then return ("s"):rep(math.random(0, 9)) end
 			local t = {}
 			for i = 1, math.random(0, 6) do t[i] = random(depth - 1) end
-			for _ = 1, math.random(0, 6) do t["k" .. math.random(99)] = random(depth - 1) end
+			for _ = 1, math.random(0,
+				6) do t["k" .. math.random(99)] = random(depth - 1) end
 			return t
 		end
 		local function same(a, b)

@@ -121,7 +121,8 @@ tap.run {
 	end },
 	{ "RUN: _U has the tables of all protocols, by name", function()
 		local s = skynet.newservice(SERVICE_NAME, "patient")
-		local ok, text = ask(s, "RUN", "print(type(_U.command.get), _U.command == _P.lua.command, _P.nosuch)", "u")
+		local ok, text = ask(s, "RUN",
+			"print(type(_U.command.get), _U.command == _P.lua.command, _P.nosuch)", "u")
 		equal(text, "function\ttrue\tnil")
 		equal(ok, true)
 	end },
@@ -142,7 +143,8 @@ tap.run {
 	{ "the launcher lists, asks everybody, kills", function()
 		local s = skynet.newservice "callee"
 		local hung = skynet.newservice "callee"
-		skynet.send(hung, "lua", "eval", "local t = require 'skynet'.hpc() + 4e8 while require 'skynet'.hpc() < t do end")
+		skynet.send(hung, "lua", "eval",
+			"local t = require 'skynet'.hpc() + 4e8 while require 'skynet'.hpc() < t do end")
 		local key = skynet.address(s)
 		equal(skynet.call(".launcher", "lua", "LIST")[key], "snlua callee")
 		local mem = skynet.call(".launcher", "lua", "mem", 10)

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Whatever goes wrong in a handler: who hears of it, what is logged, what goes on (lua-core.md 2.9, 3.1).
+-- Whatever goes wrong in a handler: who hears of it, what is logged, what goes on (lua-core.md 2.9,
+-- 3.1).
 local skynet = require "skynet"
 local core = require "skynet.core"
 local tap = require "tap"
@@ -32,7 +33,8 @@ tap.run {
 	{ "to-be-closed variables of a failed handler are closed", function()
 		local closed
 		skynet.dispatch("lua", function()
-			local guard <close> = setmetatable({}, { __close = function() closed = true end })
+			local guard <close> = setmetatable({},
+				{ __close = function() closed = true end })
 			skynet.yield()
 			error "fails"
 		end)
@@ -46,19 +48,22 @@ tap.run {
 		raises("call failed", skynet.call, s, "lua", "eval",
 			"error(setmetatable({}, { __tostring = function() error 'no' end }))")
 		raises("call failed", skynet.call, s, "lua", "eval", "error(nil)")
-		raises("call failed", skynet.call, s, "lua", "eval", "local function f() return f() + 1 end f()")
+		raises("call failed", skynet.call, s, "lua", "eval",
+			"local function f() return f() + 1 end f()")
 		equal(skynet.call(s, "lua", "echo", 1), 1)
 	end },
 	{ "a send of an unknown type is logged", function()
 		local s, from = skynet.newservice "callee", #tap.log()
-		skynet.register_protocol { name = "odd", id = 77, pack = function(text) return text end }
+		skynet.register_protocol { name = "odd", id = 77,
+			pack = function(text) return text end }
 		skynet.send(s, "odd", "some text")
 		tap.logged("Unknown request (77): some text", from)
 		raises("call failed", skynet.call, s, "odd", "x")
 	end },
 	{ "dispatch_unknown_request and _response replace the logging", function()
 		local got = {}
-		local old = skynet.dispatch_unknown_request(function(session, source, msg, size, protocol)
+		local old = skynet.dispatch_unknown_request(function(session, source, msg, size,
+			protocol)
 			got.request = { session, source, skynet.tostring(msg, size), protocol }
 		end)
 		core.send(skynet.self(), 78, 0, "unknown")
@@ -86,7 +91,8 @@ tap.run {
 		equal(gen() + gen() + gen(), 6)
 	end },
 	{ "skynet.core: commands and raw sends", function()
-		equal(core.command("QUERY", ".launcher"), (":%x"):format(skynet.localname ".launcher"))
+		equal(core.command("QUERY", ".launcher"),
+			(":%x"):format(skynet.localname ".launcher"))
 		equal(core.addresscommand "REG", skynet.self())
 		equal(core.intcommand("STAT", "mqlen"), 0)
 		equal(core.command "NOSUCH", nil)

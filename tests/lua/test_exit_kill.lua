@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Ends: exit, kill, what becomes of requests in both directions (lua-core.md 2.6, 3.2, 3.9; lessons H11).
+-- Ends: exit, kill, what becomes of requests in both directions (lua-core.md 2.6, 3.2, 3.9; lessons
+-- H11).
 local skynet = require "skynet"
 require "skynet.manager"
 local tap = require "tap"
@@ -23,7 +24,8 @@ tap.run {
 		local s, failed = skynet.newservice "callee", 0
 		for _, what in ipairs { "hang", "keep", "raw" } do
 			skynet.fork(function()
-				local ok = pcall(skynet.call, s, "lua", what == "raw" and "slow" or what, 1000)
+				local ok = pcall(skynet.call, s, "lua",
+					what == "raw" and "slow" or what, 1000)
 				if not ok then failed = failed + 1 end
 			end)
 		end
@@ -42,7 +44,8 @@ tap.run {
 		equal(got, "closed")
 	end },
 	{ "kill by number, :hex and .name; nobody and nonsense do no harm", function()
-		local a, b, c = skynet.newservice "callee", skynet.newservice "callee", skynet.newservice "callee"
+		local a, b, c = skynet.newservice "callee", skynet.newservice "callee",
+			skynet.newservice "callee"
 		skynet.kill(a)
 		skynet.kill(skynet.address(b))
 		skynet.name(".victim", c)
@@ -60,7 +63,8 @@ tap.run {
 		tap.logged("Can't convert nonsense to handle", from)
 	end },
 	{ "the log tells who ended", function()
-		local a, b, from = skynet.newservice "callee", skynet.newservice "callee", #tap.log()
+		local a, b, from = skynet.newservice "callee", skynet.newservice "callee",
+			#tap.log()
 		skynet.kill(a)
 		skynet.send(b, "lua", "exit")
 		tap.logged((":%08x] KILL :%x"):format(skynet.self(), a), from)
@@ -79,7 +83,8 @@ tap.run {
 		skynet.send(a, "lua", "call", b, "lua", "call", a, "lua", "hang")
 		skynet.sleep(1)
 		skynet.kill(a)
-		tap.until_true("b is free", function() return skynet.call(b, "debug", "STAT").task == 0 end)
+		tap.until_true("b is free",
+			function() return skynet.call(b, "debug", "STAT").task == 0 end)
 		skynet.send(b, "lua", "exit")
 	end },
 	{ "services that end in a storm of calls", function()
@@ -88,7 +93,8 @@ tap.run {
 			local s = skynet.newservice "callee"
 			for _ = 1, 5 do
 				skynet.fork(function()
-					if pcall(skynet.call, s, "lua", "slow", i % 3) then done = done + 1 else failed = failed + 1 end
+					if pcall(skynet.call, s, "lua", "slow",
+						i % 3) then done = done + 1 else failed = failed + 1 end
 				end)
 			end
 			skynet.timeout(i % 4, function() skynet.kill(s) end)

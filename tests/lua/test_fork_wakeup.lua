@@ -107,7 +107,8 @@ tap.run {
 	{ "killthread closes variables; the answer it waited for is ignored", function()
 		local s, closed, came = skynet.newservice "callee", false, false
 		local co = skynet.fork(function()
-			local guard <close> = setmetatable({}, { __close = function() closed = true end })
+			local guard <close> = setmetatable({},
+				{ __close = function() closed = true end })
 			skynet.call(s, "lua", "slow", 2)
 			came = true
 		end)

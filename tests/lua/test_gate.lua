@@ -14,7 +14,8 @@ if mode == "server" then
 		heard[#heard + 1] = table.concat({ ... }, " ")
 	end
 	local handler = {}
-	function handler.connect(fd, from) hear("connect", fd, from:match "^127%.0%.0%.1:" and "local" or from) end
+	function handler.connect(fd, from) hear("connect", fd,
+		from:match "^127%.0%.0%.1:" and "local" or from) end
 	function handler.message(fd, msg, size)
 		local text = netpack.tostring(msg, size)
 		if slow and text == "wait" then
@@ -102,7 +103,8 @@ local function open_server(conf)
 end
 
 tap.run {
-	{ "a gateserver connects, reads only after openclient, and gives frames in order", function()
+	{ "a gateserver connects, reads only after openclient, and gives frames in order",
+		function()
 		local gate, port = open_server { address = "127.0.0.1", port = 0 }
 		local c = assert(socket.open("127.0.0.1", port))
 		socket.write(c, frame "one" .. frame "two" .. frame "" .. "\0\5thr")
@@ -110,7 +112,9 @@ tap.run {
 		skynet.call(gate, "lua", "openclient", fd)
 		heard(gate, "message " .. fd .. " ")
 		local all = skynet.call(gate, "lua", "heard")
-		tap.equal(table.concat(all, ";"), ("connect %d local;message %d one;message %d two;message %d "):format(fd, fd, fd, fd))
+		tap.equal(table.concat(all, ";"),
+			("connect %d local;message %d one;message %d two;message %d "):format(fd,
+			fd, fd, fd))
 		socket.write(c, "ee")
 		heard(gate, "message " .. fd .. " three")
 		socket.close(c)
@@ -127,12 +131,14 @@ tap.run {
 		skynet.call(gate, "lua", "openclient", fd)
 		heard(gate, "message " .. fd .. " wait")
 		local all = skynet.call(gate, "lua", "heard")
-		tap.equal(table.concat(all, ";", 2), ("message %d next;message %d last;message %d wait"):format(fd, fd, fd))
+		tap.equal(table.concat(all, ";", 2),
+			("message %d next;message %d last;message %d wait"):format(fd, fd, fd))
 		socket.close(c)
 	end },
 	{ "open works once; close stops listening and keeps the connections", function()
 		local gate, port = open_server { address = "127.0.0.1", port = 0 }
-		tap.raises("call failed", skynet.call, gate, "lua", "open", { address = "127.0.0.1", port = 0 })
+		tap.raises("call failed", skynet.call, gate, "lua", "open",
+			{ address = "127.0.0.1", port = 0 })
 		local c = assert(socket.open("127.0.0.1", port))
 		local fd = last_fd(gate)
 		skynet.call(gate, "lua", "openclient", fd)
@@ -148,9 +154,11 @@ tap.run {
 		heard(gate, "message " .. fd .. " still here")
 		socket.close(c)
 	end },
-	{ "as many clients as maxclient says, over and over; a refused one is only disconnected", function()
+	{ "as many clients as maxclient says, over and over; a refused one is only disconnected",
+		function()
 		for maxclient = 1, 2 do
-			local gate, port = open_server { address = "127.0.0.1", port = 0, maxclient = maxclient }
+			local gate, port = open_server { address = "127.0.0.1", port = 0,
+				maxclient = maxclient }
 			local clients, fds = {}, {}
 			for i = 1, maxclient do
 				clients[i] = assert(socket.open("127.0.0.1", port))
@@ -161,11 +169,14 @@ tap.run {
 				tap.equal(socket.read(late), false)
 				tap.until_true("a disconnect", function()
 					local all = skynet.call(gate, "lua", "heard")
-					return all[#all]:match "^disconnect" and all[#all] ~= "disconnect " .. fds[1]
+					return all[#all]:match "^disconnect"
+						and all[#all] ~= "disconnect " .. fds[1]
 				end)
 				socket.close(late)
 				if round == 2 then
-					socket.close(clients[1]) -- whoever ends it: the gate sees the end only of one that is read
+					-- whoever ends it: the gate sees the end only of one
+					-- that is read
+					socket.close(clients[1])
 					skynet.call(gate, "lua", "closeclient", fds[1])
 				else
 					skynet.call(gate, "lua", "closeclient", fds[1])
@@ -187,7 +198,8 @@ tap.run {
 	end },
 	{ "gate: the watchdog hears all; accept, forward, kick", function()
 		local gate = skynet.newservice "gate"
-		local ip, port = skynet.call(gate, "lua", "open", { address = "127.0.0.1", port = 0, maxclient = 64 })
+		local ip, port = skynet.call(gate, "lua", "open",
+			{ address = "127.0.0.1", port = 0, maxclient = 64 })
 		tap.equal(ip, "127.0.0.1")
 		local c = assert(socket.open("127.0.0.1", port))
 		local open = expect "open"
@@ -207,7 +219,8 @@ tap.run {
 		f = tap.until_true("a frame", function() return table.remove(frames, 1) end)
 		tap.equal(f.source, 4711)
 		tap.equal(f.text, "from a client")
-		tap.equal(tap.until_true("a frame", function() return table.remove(frames, 1) end).text, "and more")
+		tap.equal(tap.until_true("a frame",
+			function() return table.remove(frames, 1) end).text, "and more")
 		skynet.call(gate, "lua", "kick", open.fd)
 		expect("close", open.fd)
 		tap.equal(socket.read(c), false)
@@ -218,7 +231,8 @@ tap.run {
 	end },
 	{ "gate: a client that goes is told of", function()
 		local gate = skynet.newservice "gate"
-		local _, port = skynet.call(gate, "lua", "open", { address = "127.0.0.1", port = 0 })
+		local _, port = skynet.call(gate, "lua", "open",
+			{ address = "127.0.0.1", port = 0 })
 		local c = assert(socket.open("127.0.0.1", port))
 		local fd = expect("open").fd
 		skynet.call(gate, "lua", "accept", fd)

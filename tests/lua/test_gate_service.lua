@@ -6,7 +6,8 @@ local socket = require "skynet.socket"
 local tap = require "tap"
 local equal = tap.equal
 
-local texts, frames = {}, {} -- what the watchdog was told; what agents got: { fd =, source =, text = }
+-- what the watchdog was told; what agents got: { fd =, source =, text = }
+local texts, frames = {}, {}
 
 local function text_of(msg, size) return skynet.tostring(msg, size) end
 
@@ -95,7 +96,8 @@ local function kernel(port)
 end
 
 tap.run {
-	{ "a connection is told, read after start, and told of at its end; nothing of it stays", function()
+	{ "a connection is told, read after start, and told of at its end; nothing of it stays",
+		function()
 		local gate, port = open_gate("S", me, 0, 4)
 		for round = 1, 12 do -- more than there may be at once
 			local c, fd = connect(gate, port, "forward FD " .. me .. " :0", "start FD")
@@ -114,7 +116,8 @@ tap.run {
 		end)
 		skynet.kill(gate)
 	end },
-	{ "without agent or broker frames are told to the watchdog; empty ones are skipped", function()
+	{ "without agent or broker frames are told to the watchdog; empty ones are skipped",
+		function()
 		local gate, port = open_gate("S", me, 0, 4)
 		local c, fd = connect(gate, port)
 		socket.write(c, short "one" .. short "" .. short "two\0" .. "\0\5th")
@@ -225,7 +228,8 @@ tap.run {
 		socket.close(c)
 		skynet.kill(gate)
 	end },
-	{ "lengths of 32 bits; one over 16 MiB ends its connection, and no memory is taken for it", function()
+	{ "lengths of 32 bits; one over 16 MiB ends its connection, and no memory is taken for it",
+		function()
 		local gate, port = open_gate("L", me, 0, 8)
 		local c, fd = connect(gate, port, "start FD")
 		local big = ("0123456789abcdef"):rep(1 << 16)
@@ -260,11 +264,14 @@ tap.run {
 		socket.close(a)
 		socket.close(b)
 	end },
-	{ "wrong arguments, an unknown watchdog, an address that is taken: no gate, and why", function()
+	{ "wrong arguments, an unknown watchdog, an address that is taken: no gate, and why",
+		function()
 		local id, _, port = socket.listen("127.0.0.1", 0)
 		local from = #tap.log()
-		for _, args in ipairs { {}, { "S" }, { "X", me, port, 0, 4 }, { "S", me, 0, 0, 4 }, { "S", me, port, 0, 0 },
-			{ "S", me, port, 256, 4 }, { "S", ".nobody", port, 0, 4 }, { "S", me, "127.0.0.1:" .. port, 0, 4 } } do
+		for _, args in ipairs { {}, { "S" }, { "X", me, port, 0, 4 }, { "S", me, 0, 0, 4 },
+			{ "S", me, port, 0, 0 },
+			{ "S", me, port, 256, 4 }, { "S", ".nobody", port, 0, 4 },
+				{ "S", me, "127.0.0.1:" .. port, 0, 4 } } do
 			equal(skynet.launch("gate", table.unpack(args)), nil)
 		end
 		tap.logged("the first word is S", from)
@@ -294,7 +301,8 @@ tap.run {
 		end
 		local function all_closed()
 			for i = #texts, 1, -1 do -- everybody is read
-				local fd = texts[i].gate == gate and texts[i].text:match "^%d+ open (%d+)"
+				local fd = texts[i].gate == gate
+					and texts[i].text:match "^%d+ open (%d+)"
 				if fd then
 					table.remove(texts, i)
 					order(gate, "start", fd)

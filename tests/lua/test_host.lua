@@ -1,18 +1,21 @@
 -- SPDX-License-Identifier: MIT
--- The host underneath the API: order of tasks, protocols, libraries, require, coroutines, errors (lua-core.md 3, 5).
+-- The host underneath the API: order of tasks, protocols, libraries, require, coroutines, errors
+-- (lua-core.md 3, 5).
 local skynet = require "skynet"
 local tap = require "tap"
 require "skynet.manager"
 
 local mode, arg1 = ...
-local tsan = os.getenv "HARBORD_TEST_TSAN" -- TSan holds asynchronous signals back until the next call it knows
+-- TSan holds asynchronous signals back until the next call it knows
+local tsan = os.getenv "HARBORD_TEST_TSAN"
 
 if mode == "server" then
 	local command = {}
 	function command.echo(...) skynet.retpack(...) end
 	function command.hang() skynet.wait() end
 	function command.raise(what)
-		local closed <close> = setmetatable({}, { __close = function() skynet.setenv(what, "closed") end })
+		local closed <close> = setmetatable({},
+			{ __close = function() skynet.setenv(what, "closed") end })
 		error("raised " .. what)
 	end
 	function command.nasty()
@@ -160,8 +163,10 @@ tap.run {
 
 	{ "the collector is generational, or what the start function chose", function()
 		equal(skynet.call(server(), "lua", "mode", "generational"), "generational")
-		equal(skynet.call(server "incremental", "lua", "mode", "incremental"), "incremental")
-		equal(skynet.call(server "generational", "lua", "mode", "generational"), "generational")
+		equal(skynet.call(server "incremental", "lua", "mode", "incremental"),
+			"incremental")
+		equal(skynet.call(server "generational", "lua", "mode", "generational"),
+			"generational")
 	end },
 
 	-- ---- order ----
@@ -215,7 +220,8 @@ tap.run {
 		skynet.kill(s)
 		until_true(function() return done == false end)
 	end },
-	{ "timeout gives what killthread takes, and its function gets the contract's arguments", function()
+	{ "timeout gives what killthread takes, and its function gets the contract's arguments",
+		function()
 		local got
 		skynet.timeout(1, function(...) got = table.pack(...) end)
 		local ran = false
@@ -232,7 +238,8 @@ tap.run {
 		local s = server()
 		local closed = false
 		local co = skynet.fork(function()
-			local c <close> = setmetatable({}, { __close = function() closed = true end })
+			local c <close> = setmetatable({},
+				{ __close = function() closed = true end })
 			skynet.call(s, "lua", "hang")
 		end)
 		skynet.yield()
@@ -263,8 +270,10 @@ tap.run {
 		local s = server()
 		skynet.name(".termtest", s)
 		local results = {}
-		skynet.fork(function() results[1] = select(2, pcall(skynet.call, s, "lua", "hang")) end)
-		skynet.fork(function() results[2] = select(2, pcall(skynet.call, ".termtest", "lua", "hang")) end)
+		skynet.fork(function() results[1] = select(2,
+			pcall(skynet.call, s, "lua", "hang")) end)
+		skynet.fork(function() results[2] = select(2,
+			pcall(skynet.call, ".termtest", "lua", "hang")) end)
 		skynet.yield()
 		skynet.term(s)
 		until_true(function() return results[1] and results[2] end)
@@ -278,7 +287,8 @@ tap.run {
 		skynet.fork(function() result = skynet.call(s, "lua", "echo", "still lua") end)
 		skynet.fork(function()
 			for i = 100, 140 do
-				skynet.register_protocol { name = "p" .. i, id = i, pack = skynet.pack, unpack = skynet.unpack }
+				skynet.register_protocol { name = "p" .. i, id = i,
+					pack = skynet.pack, unpack = skynet.unpack }
 			end
 		end)
 		until_true(function() return result end)
@@ -291,7 +301,8 @@ tap.run {
 	end },
 	{ "forward_type gives the buffer to the handler", function()
 		local s = skynet.newservice(SERVICE_NAME, "forwarder")
-		skynet.register_protocol { name = "client", id = skynet.PTYPE_CLIENT, pack = function(x) return x end }
+		skynet.register_protocol { name = "client", id = skynet.PTYPE_CLIENT,
+			pack = function(x) return x end }
 		skynet.send(s, "client", "the text")
 		until_true(function() return inbox[1] end)
 		equal(inbox[1][2], "the text")
@@ -316,7 +327,8 @@ tap.run {
 	{ "a callback that forwards owns what it is given, unless that is empty", function()
 		local got = {}
 		skynet.register_protocol {
-			name = "text", id = skynet.PTYPE_TEXT, unpack = skynet.tostring, pack = function(s) return s end,
+			name = "text", id = skynet.PTYPE_TEXT, unpack = skynet.tostring,
+				pack = function(s) return s end,
 			dispatch = function(_, _, text) got[#got + 1] = text end,
 		}
 		local s = skynet.newservice(SERVICE_NAME, "passes", skynet.self())
@@ -336,7 +348,8 @@ tap.run {
 
 	-- ---- what a program sees ----
 	{ "a service knows its name, place and arguments", function()
-		local name, path, mode_, extra = skynet.call(skynet.newservice(SERVICE_NAME, "place", "two"), "lua")
+		local name, path, mode_, extra = skynet.call(skynet.newservice(SERVICE_NAME,
+			"place", "two"), "lua")
 		equal(name, SERVICE_NAME)
 		equal(path, SERVICE_PATH)
 		equal(mode_, "place")
@@ -423,7 +436,8 @@ tap.run {
 		skynet.fork(function() others = select(2, pcall(require, "broken")) end)
 		raises("it broke", require, "broken")
 		until_true(function() return others end)
-		assert(others:find("it broke", 1, true) or others:find("require broken failed", 1, true), others)
+		assert(others:find("it broke", 1, true)
+			or others:find("require broken failed", 1, true), others)
 		raises("not found", require, "no.such.module")
 	end },
 	{ "skynet.init outside of a loading module raises", function()

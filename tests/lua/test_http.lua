@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- http.httpd, http.httpc, http.sockethelper, http.url, http.internal: bytes as they are on the wire,
--- what is refused, limits, connections that are used again.
+-- http.httpd, http.httpc, http.sockethelper, http.url, http.internal: bytes as they are on the
+-- wire, what is refused, limits, connections that are used again.
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 local core = require "http.core"
@@ -52,7 +52,8 @@ local function server(serve)
 		serve(fd)
 		socket.close(fd)
 	end)
-	return ("%s:%d"):format(host, port), setmetatable({}, { __close = function() socket.close(id) end })
+	return ("%s:%d"):format(host, port),
+		setmetatable({}, { __close = function() socket.close(id) end })
 end
 
 -- A server that reads a request's header and answers these bytes, and ends; and what it has read.
@@ -69,7 +70,8 @@ local function scripted(answer)
 end
 
 local function get(answer, ...)
-	local host, closer <close>, seen = scripted(type(answer) == "table" and answer or { answer })
+	local host, closer <close>, seen = scripted(type(answer) == "table" and answer
+		or { answer })
 	local header = {}
 	local status, body = httpc.get(host, "/", header, ...)
 	return status, body, header, seen[1]
@@ -77,14 +79,16 @@ end
 
 tap.run {
 	{ "a request: method, url, header, body", function()
-		local code, path, method, header, body = parse "POST /a?b=1 HTTP/1.1\r\nHost: x\r\nA:1\r\na: 2\r\nA:\t3 \r\nContent-Length: 5\r\n\r\nhello"
+		local code, path, method, header,
+			body = parse "POST /a?b=1 HTTP/1.1\r\nHost: x\r\nA:1\r\na: 2\r\nA:\t3 \r\nContent-Length: 5\r\n\r\nhello"
 		equal(code, 200)
 		equal(path, "/a?b=1")
 		equal(method, "POST")
 		equal(header.host, "x")
 		equal(table.concat(header.a, ","), "1,2,3")
 		equal(body, "hello")
-		code, path, method, header, body = in_bytes "\r\nGET / HTTP/1.0\r\nA: b\r\n\tc\r\nEmpty:\r\n\r\n"
+		code, path, method, header,
+			body = in_bytes "\r\nGET / HTTP/1.0\r\nA: b\r\n\tc\r\nEmpty:\r\n\r\n"
 		equal(code, 200)
 		equal(header.a, "b c")
 		equal(header.empty, "")
@@ -134,10 +138,12 @@ tap.run {
 		} do
 			local code = parse(text)
 			if code ~= status then
-				error(("%q: %s in place of %d"):format(text:sub(1, 120), code, status))
+				error(("%q: %s in place of %d"):format(text:sub(1, 120), code,
+					status))
 			end
 		end
-		for _, line in ipairs { "GET", "GET /", "GET  / HTTP/1.1", "GET / HTTP/1.1 ", "G(T / HTTP/1.1", "GET / http/1.1", "GET / HTTP/11" } do
+		for _, line in ipairs { "GET", "GET /", "GET  / HTTP/1.1", "GET / HTTP/1.1 ",
+			"G(T / HTTP/1.1", "GET / http/1.1", "GET / HTTP/11" } do
 			local code, why = parse(line .. "\r\n\r\n")
 			equal(code, nil)
 			assert(tostring(why):find("no request", 1, true))
@@ -157,14 +163,17 @@ tap.run {
 		equal(response(200, "hello"), "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello")
 		equal(response(204), "HTTP/1.1 204 No Content\r\n\r\n")
 		equal(response(299, ""), "HTTP/1.1 299 \r\ncontent-length: 0\r\n\r\n")
-		equal(response(302, nil, { location = "/x" }), "HTTP/1.1 302 Found\r\nlocation: /x\r\n\r\n")
+		equal(response(302, nil, { location = "/x" }),
+			"HTTP/1.1 302 Found\r\nlocation: /x\r\n\r\n")
 		equal(response(200, "", { ["set-cookie"] = { "a=1", "b=2" } }),
 			"HTTP/1.1 200 OK\r\nset-cookie: a=1\r\nset-cookie: b=2\r\ncontent-length: 0\r\n\r\n")
 		local pieces = { "hello", "", "0123456789abcdef" }
 		equal(response(200, function() return table.remove(pieces, 1) end, { n = 1 }),
 			"HTTP/1.1 200 OK\r\nn: 1\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n")
-		equal(#response(200, ("x"):rep(100000)), #"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n" + 100000)
-		for _, header in ipairs { { a = "b\r\nc: d" }, { a = "b\nc" }, { ["a b"] = "c" }, { ["a\r\nb"] = "c" }, { [""] = "c" } } do
+		equal(#response(200, ("x"):rep(100000)),
+			#"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n" + 100000)
+		for _, header in ipairs { { a = "b\r\nc: d" }, { a = "b\nc" }, { ["a b"] = "c" },
+			{ ["a\r\nb"] = "c" }, { [""] = "c" } } do
 			local text, why = response(200, "x", header)
 			equal(text, false)
 			assert(why:find "cannot be a header field")
@@ -172,7 +181,8 @@ tap.run {
 		local text, why = response(200, 5)
 		equal(text, false)
 		assert(why:find "a body is a string or a function")
-		local ok, err = httpd.write_response(function() error(helper.socket_error) end, 200, "x")
+		local ok, err = httpd.write_response(function() error(helper.socket_error) end, 200,
+			"x")
 		equal(ok, false)
 		equal(err, helper.socket_error)
 	end },
@@ -190,7 +200,8 @@ tap.run {
 		local fd = socket.open(host)
 		socket.write(fd, "GET /1 HTTP/1.1\r\n\r\nPUT /2 HTTP/1.1\r\ncontent-length: 3\r\n\r\nabcPUT /3 HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\nGET /4")
 		for _, body in ipairs { "/1", "/2abc", "/3x" } do
-			equal(socket.readline(fd, "\r\n\r\n"), "HTTP/1.1 200 OK\r\ncontent-length: " .. #body)
+			equal(socket.readline(fd, "\r\n\r\n"),
+				"HTTP/1.1 200 OK\r\ncontent-length: " .. #body)
 			equal(socket.read(fd, #body), body)
 		end
 		socket.write(fd, " HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
@@ -242,16 +253,20 @@ tap.run {
 		equal(err, helper.socket_error)
 	end },
 	{ "a request of the client on the wire", function()
-		local status, body, header, seen = get "HTTP/1.1 200 OK\r\nA: 1\r\na: 2\r\ncontent-length: 2\r\n\r\nhi!"
+		local status, body, header,
+			seen = get "HTTP/1.1 200 OK\r\nA: 1\r\na: 2\r\ncontent-length: 2\r\n\r\nhi!"
 		equal(status, 200)
 		equal(body, "hi")
 		equal(header.a[2], "2")
-		assert(seen:find "^GET / HTTP/1%.1\r\nhost:127%.0%.0%.1:%d+\r\nContent%-length:0$", seen)
+		assert(seen:find "^GET / HTTP/1%.1\r\nhost:127%.0%.0%.1:%d+\r\nContent%-length:0$",
+			seen)
 		local mine = { X = "y" }
 		status, body, header, seen = get("HTTP/1.1 200 OK\r\n\r\n", mine)
-		assert(seen:find("X:y", 1, true) and seen:find("Host:127.0.0.1", 1, true) and mine.Host)
+		assert(seen:find("X:y", 1, true) and seen:find("Host:127.0.0.1", 1, true)
+			and mine.Host)
 		raises("cannot be a header field", get, "", { a = "b\r\nc:d" })
-		status, body, header, seen = get("HTTP/1.1 200 OK\r\n\r\n", { ["Transfer-Encoding"] = "chunked" }, "0\r\n\r\n")
+		status, body, header, seen = get("HTTP/1.1 200 OK\r\n\r\n",
+			{ ["Transfer-Encoding"] = "chunked" }, "0\r\n\r\n")
 		assert(not seen:find "ength")
 	end },
 	{ "answers: chunked, to the end, without a body, behind interim ones", function()
@@ -259,7 +274,8 @@ tap.run {
 			local status, body = get(...)
 			equal(status .. " " .. body, wanted)
 		end
-		is("200 hello", { "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhe", "\r\n3\r\nllo\r\n0\r", "\n\r\n" })
+		is("200 hello", { "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhe",
+			"\r\n3\r\nllo\r\n0\r", "\n\r\n" })
 		is("200 to the end", { "HTTP/1.0 200 OK\r\n\r\nto ", "the end" })
 		is("204 ", "HTTP/1.1 204 No\r\ncontent-length: 5\r\n\r\n")
 		is("200 x", "HTTP/1.1 100 Continue\r\nA: b\r\n\r\nHTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx")
@@ -270,12 +286,16 @@ tap.run {
 		raises("assertion failed!", get, "HTTP/1.1 200\r\n\r\n")
 		raises("Invalid HTTP response header", get, "HTTP/1.1 200 OK\r\nno field\r\n\r\n")
 		raises("Recv header failed", get, "HTTP/1.1 200 OK\r\nA: " .. ("x"):rep(9000))
-		raises("Unsupport transfer-encoding", get, "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n")
-		raises("Invalid response body", get, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n")
-		raises("Invalid response body", get, "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n")
+		raises("Unsupport transfer-encoding", get,
+			"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n")
+		raises("Invalid response body", get,
+			"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n")
+		raises("Invalid response body", get,
+			"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n")
 		raises("[Socket Error]", get, "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nshort")
 		httpc.bodylimit = 4
-		local bad = { "content-length: 5\r\n\r\nhello", "transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "\r\nhello" }
+		local bad = { "content-length: 5\r\n\r\nhello",
+			"transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "\r\nhello" }
 		for i = 1, #bad do
 			raises("Invalid response body", get, "HTTP/1.1 200 OK\r\n" .. bad[i])
 		end
@@ -288,7 +308,8 @@ tap.run {
 		local id, _, port = socket.listen("::1", 0)
 		socket.start(id, function(fd)
 			socket.start(fd)
-			httpd.write_response(helper.writefunc(fd), 200, (select(4, httpd.read_request(helper.readfunc(fd)))).host)
+			httpd.write_response(helper.writefunc(fd), 200,
+				(select(4, httpd.read_request(helper.readfunc(fd)))).host)
 			socket.close(fd)
 		end)
 		local host = ("[::1]:%d"):format(port)
@@ -363,7 +384,8 @@ tap.run {
 		local text, last = pieces { "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhe", "\r\n3\r\nllo\r\n0\r", "\n\r\n" }
 		equal(text, "hello")
 		equal(last, "")
-		equal((pieces { "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n", "he", "llo" }), "hello")
+		equal((pieces { "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n", "he", "llo" }),
+			"hello")
 		equal((pieces { "HTTP/1.1 200 OK\r\n\r\n", "he", "llo" }), "hello")
 		local host, closer <close> = scripted { "HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n", "he" }
 		local s = httpc.request_stream("GET", host, "/")
@@ -392,10 +414,13 @@ tap.run {
 		equal(internal.parseheader({ "bad" }, 1, {}), nil)
 		equal(internal.recvheader(reader(("x"):rep(8193)), {}), nil)
 		equal(internal.recvheader(error, {}, "\r\nrest"), "rest")
-		equal(internal.recvchunkedbody(reader "hello\r\n0\r\n\r\n", nil, {}, "5\r\n"), "hello")
+		equal(internal.recvchunkedbody(reader "hello\r\n0\r\n\r\n", nil, {}, "5\r\n"),
+			"hello")
 	end },
 	{ "random bytes never raise out of the parser", function()
-		local parts = { "GET ", "/", " HTTP/1.1", "\r\n", "\r\n\r\n", "Host", ":", " ", "\t", "content-length: 3", "transfer-encoding: chunked", "5", "0", "\0", "\r", "\n", "abc", ";" }
+		local parts = { "GET ", "/", " HTTP/1.1", "\r\n", "\r\n\r\n", "Host", ":", " ",
+			"\t", "content-length: 3", "transfer-encoding: chunked", "5", "0", "\0",
+			"\r", "\n", "abc", ";" }
 		local seed = math.random(0, 1 << 30)
 		math.randomseed(seed)
 		for _ = 1, 3000 do
@@ -404,7 +429,8 @@ tap.run {
 				text[i] = parts[math.random(#parts)]
 			end
 			local code = parse(table.concat(text))
-			assert(code == nil or code == 200 or code == 400 or code == 413 or code == 501 or code == 505, seed)
+			assert(code == nil or code == 200 or code == 400 or code == 413
+				or code == 501 or code == 505, seed)
 			core.response(table.concat(text), {})
 		end
 	end },

@@ -9,7 +9,8 @@ local equal, raises = tap.equal, tap.raises
 local function ask(...) return skynet.call(".launcher", "lua", ...) end
 
 skynet.register_protocol {
-	name = "text", id = skynet.PTYPE_TEXT, pack = function(text) return text end, unpack = skynet.tostring,
+	name = "text", id = skynet.PTYPE_TEXT, pack = function(text) return text end,
+		unpack = skynet.tostring,
 }
 
 -- LAUNCH of slow_start in a task of its own: { session =, handle =, result = {pcall's} }.
@@ -100,9 +101,12 @@ tap.run {
 		skynet.kill(s)
 	end },
 	{ "STAT asks everybody; TIMEOUT and ERROR for who does not answer", function()
-		local s, hung, odd = skynet.newservice "callee", skynet.newservice "callee", skynet.newservice "callee"
-		skynet.call(odd, "lua", "eval", "require 'skynet'.dispatch('debug', function() error 'odd' end)")
-		skynet.send(hung, "lua", "eval", "local s = require 'skynet' local t = s.hpc() + 15e8 while s.hpc() < t do end")
+		local s, hung, odd = skynet.newservice "callee", skynet.newservice "callee",
+			skynet.newservice "callee"
+		skynet.call(odd, "lua", "eval",
+			"require 'skynet'.dispatch('debug', function() error 'odd' end)")
+		skynet.send(hung, "lua", "eval",
+			"local s = require 'skynet' local t = s.hpc() + 15e8 while s.hpc() < t do end")
 		local list = ask("STAT", 70)
 		local stat = list[skynet.address(s)]
 		equal(stat.task, 0)
@@ -120,7 +124,8 @@ tap.run {
 	end },
 	{ "MEM tells kilobytes; GC collects first", function()
 		local s = skynet.newservice "callee"
-		skynet.call(s, "lua", "eval", "for i = 1, 20 do garbage = ('x'):rep(1 << 16) .. i end garbage = nil")
+		skynet.call(s, "lua", "eval",
+			"for i = 1, 20 do garbage = ('x'):rep(1 << 16) .. i end garbage = nil")
 		local key = skynet.address(s)
 		local before = ask("MEM", 300)[key]
 		assert(before:find "^%d+%.%d%d Kb %(snlua callee%)$", before)

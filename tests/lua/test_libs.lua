@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Standard libraries that open when used: no program can tell (lua-core.md 1.8). Each text runs in a state where
--- nothing was touched before.
+-- Standard libraries that open when used: no program can tell (lua-core.md 1.8). Each text runs in
+-- a state where nothing was touched before.
 local skynet = require "skynet"
 local tap = require "tap"
 local equal = tap.equal
@@ -19,7 +19,8 @@ tap.run {
 		for _, how in ipairs {
 			"local t={} for k in pairs(_G) do t[k]=true end return t",
 			"local t={} local k=next(_G) while k do t[k]=true k=next(_G,k) end return t",
-			"local t={} for w in ([[" .. names .. "]]):gmatch[[%S+]] do t[w]=rawget(_G,w)~=nil end return t",
+			"local t={} for w in ([[" .. names
+				.. "]]):gmatch[[%S+]] do t[w]=rawget(_G,w)~=nil end return t",
 			"local t={} for k in next,_G do t[k]=true end return t",
 		} do
 			local seen = fresh(how)
@@ -52,7 +53,8 @@ tap.run {
 			"attempt to add")
 	end },
 	{ "a library is one table wherever it is had from", function()
-		for _, lib in ipairs { "string", "table", "io", "os", "math", "utf8", "debug", "coroutine", "package" } do
+		for _, lib in ipairs { "string", "table", "io", "os", "math", "utf8", "debug",
+			"coroutine", "package" } do
 			equal(fresh(("return require'%s'==%s"):format(lib, lib)), true)
 			equal(fresh(("return package.loaded.%s==%s"):format(lib, lib)), true)
 			equal(fresh(("local a=%s package.path=package.path return a==package.loaded.%s"):format(lib, lib)), true)

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The message log of a service, as programs and operators open it (lua-core.md 2.5 LOGON and LOGOFF, 7.1 LOGLAUNCH, 7.4).
+-- The message log of a service, as programs and operators open it (lua-core.md 2.5 LOGON and
+-- LOGOFF, 7.1 LOGLAUNCH, 7.4).
 local skynet = require "skynet"
 local core = require "skynet.core"
 local socket = require "skynet.socket"
@@ -36,7 +37,8 @@ tap.run {
 		core.command("LOGOFF", skynet.address(s))
 		equal(skynet.call(s, "lua", "echo", "after"), "after")
 		local text = read(s)
-		local now, date, line, closed = text:match "^open time: (%d+) ([^\n]+)\n(.*)close time: (%d+)\n$"
+		local now, date, line,
+			closed = text:match "^open time: (%d+) ([^\n]+)\n(.*)close time: (%d+)\n$"
 		assert(date:find "^%a%a%a %a%a%a [ %d]%d %d%d:%d%d:%d%d %d%d%d%d$", date)
 		local wanted = ("^%s 10 (%%d+) (%%d+) %s\n$"):format(skynet.address(skynet.self()),
 			hex(skynet.packstring("echo", "between", 7)))
@@ -46,7 +48,8 @@ tap.run {
 		assert(tonumber(now) <= tonumber(at) and tonumber(at) <= tonumber(closed))
 		tap.logged(("[%s] Open log file %s/%08x.log\n"):format(skynet.address(skynet.self()),
 			skynet.getenv "logpath", s), from)
-		tap.logged(("[%s] Close log file %s\n"):format(skynet.address(skynet.self()), skynet.address(s)), from)
+		tap.logged(("[%s] Close log file %s\n"):format(skynet.address(skynet.self()),
+			skynet.address(s)), from)
 	end },
 	{ "LOGLAUNCH: the log is open when the start function runs", function()
 		local s = skynet.call(".launcher", "lua", "LOGLAUNCH", "snlua", "callee", "x")
@@ -55,7 +58,8 @@ tap.run {
 		assert(text:find "^open time: ")
 		assert(text:find(hex(skynet.packstring "args") .. "\n", 1, true), text)
 		skynet.kill(s)
-		tap.until_true("the end of the log", function() return read(s):find "\nclose time: %d+\n$" end)
+		tap.until_true("the end of the log",
+			function() return read(s):find "\nclose time: %d+\n$" end)
 	end },
 	{ "events of sockets: type, id, number, text or bytes", function()
 		local id, _, port = socket.listen("127.0.0.1", 0)

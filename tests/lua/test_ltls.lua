@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- ltls.c: both ends in memory, OpenSSL's own client and server at the other end, certificates that do not hold, and
--- handshakes that are none.
+-- ltls.c: both ends in memory, OpenSSL's own client and server at the other end, certificates that
+-- do not hold, and handshakes that are none.
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 local ltls = require "ltls.c"
@@ -25,7 +25,8 @@ end
 
 local function server_context(name)
 	local ctx = ltls.newctx()
-	ctx:set_cert(("%s/%s.pem"):format(dir, name or "own"), ("%s/%s.key"):format(dir, name or "own"))
+	ctx:set_cert(("%s/%s.pem"):format(dir, name or "own"),
+		("%s/%s.key"):format(dir, name or "own"))
 	return ctx
 end
 
@@ -86,11 +87,13 @@ local function listen(ctx)
 	local id, _, port = socket.listen("127.0.0.1", 0)
 	socket.start(id, function(fd)
 		socket.start(fd)
-		local tls <close> = setmetatable({ own = ltls.newtls("server", ctx) }, { __close = function(t) t.own:close() end })
+		local tls <close> = setmetatable({ own = ltls.newtls("server", ctx) },
+			{ __close = function(t) t.own:close() end })
 		local ok, why = pcall(function()
 			shake_socket(tls.own, fd, tls.own:handshake(socket.read(fd)))
 			local line = read_line(tls.own, fd)
-			socket.write(fd, tls.own:write(tls.own:version() .. " " .. line:reverse() .. "\n"))
+			socket.write(fd, tls.own:write(tls.own:version() .. " " .. line:reverse()
+				.. "\n"))
 			socket.write(fd, tls.own:shutdown())
 		end)
 		if not ok then
@@ -105,7 +108,8 @@ end
 -- What openssl s_client prints, and whether it was content.
 local function s_client(port, args)
 	sh("rm -f %s/out %s/status; (printf 'hello\\n' | timeout 20 openssl s_client -connect 127.0.0.1:%d -quiet %s "
-		.. ">%s/out 2>&1; echo $? >%s/status.new; mv %s/status.new %s/status) &", dir, dir, port, args, dir, dir, dir, dir)
+		.. ">%s/out 2>&1; echo $? >%s/status.new; mv %s/status.new %s/status) &", dir, dir,
+			port, args, dir, dir, dir, dir)
 	local status = tap.until_true("openssl s_client", function()
 		local f <close> = io.open(dir .. "/status")
 		return f and f:read "n"
@@ -201,7 +205,8 @@ tap.run {
 		raises("handshake is finished", server.handshake, server, "x")
 		client:close()
 		client:close()
-		for _, f in ipairs { "handshake", "finished", "read", "write", "set_ext_host_name", "shutdown", "ended", "version" } do
+		for _, f in ipairs { "handshake", "finished", "read", "write", "set_ext_host_name",
+			"shutdown", "ended", "version" } do
 			raises("context is closed", client[f], client, "x")
 		end
 		local early = ltls.newtls("client", ltls.newctx())
@@ -213,28 +218,36 @@ tap.run {
 	end },
 	{ "files and names that are wrong raise with what is wrong", function()
 		local ctx = ltls.newctx()
-		local why = raises("SSL_CTX_use_certificate_chain_file /nowhere error:", ctx.set_cert, ctx, "/nowhere", "/nowhere")
+		local why = raises("SSL_CTX_use_certificate_chain_file /nowhere error:",
+			ctx.set_cert, ctx, "/nowhere", "/nowhere")
 		assert(why:find "No such file", why)
-		raises("SSL_CTX_use_PrivateKey_file", ctx.set_cert, ctx, dir .. "/own.pem", dir .. "/own.pem")
-		raises("key values mismatch", ctx.set_cert, ctx, dir .. "/own.pem", dir .. "/stranger.key")
+		raises("SSL_CTX_use_PrivateKey_file", ctx.set_cert, ctx, dir .. "/own.pem",
+			dir .. "/own.pem")
+		raises("key values mismatch", ctx.set_cert, ctx, dir .. "/own.pem",
+			dir .. "/stranger.key")
 		raises("SSL_CTX_load_verify_file", ctx.set_verify, ctx, "/nowhere")
 		raises("SSL_CTX_set_cipher_list", ctx.set_ciphers, ctx, "no such cipher")
 		ctx:set_ciphers "ECDHE+AESGCM"
 		assert(sh("cd %s && openssl ec -in own.key -aes256 -passout pass:secret -out locked.key 2>/dev/null", dir))
-		raises("SSL_CTX_use_PrivateKey_file", ctx.set_cert, ctx, dir .. "/own.pem", dir .. "/locked.key")
+		raises("SSL_CTX_use_PrivateKey_file", ctx.set_cert, ctx, dir .. "/own.pem",
+			dir .. "/locked.key")
 	end },
 	{ "a server without a certificate refuses, and says so to the client", function()
-		local client, server = ltls.newtls("client", ltls.newctx()), ltls.newtls("server", ltls.newctx())
+		local client, server = ltls.newtls("client", ltls.newctx()),
+			ltls.newtls("server", ltls.newctx())
 		local hello = client:handshake()
-		raises("SSL_do_handshake error:1 (no shared cipher)", server.handshake, server, hello)
+		raises("SSL_do_handshake error:1 (no shared cipher)", server.handshake, server,
+			hello)
 		raises("SSL_do_handshake error:1 (no shared cipher)", server.handshake, server)
-		raises("SSL_do_handshake error:1 (sslv3 alert handshake failure)", client.handshake, client, server:write())
+		raises("SSL_do_handshake error:1 (sslv3 alert handshake failure)", client.handshake,
+			client, server:write())
 	end },
 	{ "a client that verifies takes the certificate of the right host only", function()
 		pair("localhost", verifying())
 		pair("127.0.0.1", verifying())
 		local function refused(why, hostname, ctx, server_name)
-			local client, server = ltls.newtls("client", ctx, hostname), ltls.newtls("server", server_context(server_name))
+			local client, server = ltls.newtls("client", ctx, hostname),
+				ltls.newtls("server", server_context(server_name))
 			local answer = server:handshake(client:handshake())
 			raises(("SSL_do_handshake error:1 (certificate verify failed: %s)"):format(why), client.handshake, client, answer)
 			raises("SSL_do_handshake error:1", server.handshake, server, client:write())
@@ -255,19 +268,23 @@ tap.run {
 		local ctx = server_context()
 		ctx:set_verify(dir .. "/stranger.pem")
 		pair("localhost", server_context "stranger", ctx)
-		local client, server = ltls.newtls("client", ltls.newctx()), ltls.newtls("server", ctx)
+		local client, server = ltls.newtls("client", ltls.newctx()),
+			ltls.newtls("server", ctx)
 		local last = client:handshake(server:handshake(client:handshake()))
 		raises("peer did not return a certificate", server.handshake, server, last)
-		client, server = ltls.newtls("client", server_context "other"), ltls.newtls("server", ctx)
+		client, server = ltls.newtls("client", server_context "other"),
+			ltls.newtls("server", ctx)
 		last = client:handshake(server:handshake(client:handshake()))
-		raises("certificate verify failed: self-signed certificate", server.handshake, server, last)
+		raises("certificate verify failed: self-signed certificate", server.handshake,
+			server, last)
 	end },
 	{ "bytes that somebody changed on their way fail, after the text before them", function()
 		local client, server = pair()
 		local good, bad = client:write "good", client:write "bad"
 		local broken = bad:sub(1, -2) .. string.char(bad:byte(-1) ~ 1)
 		equal(server:read(good .. broken), "good")
-		raises("SSL_read error:1 (decryption failed or bad record mac)", server.read, server)
+		raises("SSL_read error:1 (decryption failed or bad record mac)", server.read,
+			server)
 		raises("SSL_read error:1", server.read, server, client:write "more")
 		raises("SSL_read error:1", server.write, server, "x")
 		raises("bad record mac", client.read, client, server:write())
@@ -275,7 +292,8 @@ tap.run {
 	{ "openssl s_client against our server, TLS 1.2 and 1.3", function()
 		local id, port, seen = listen(server_context())
 		for _, v in ipairs { "1.2", "1.3" } do
-			local out, status = s_client(port, ("-tls%s -CAfile %s/own.pem -verify_return_error -verify_hostname localhost "
+			local out, status = s_client(port,
+				("-tls%s -CAfile %s/own.pem -verify_return_error -verify_hostname localhost "
 				.. "-servername localhost"):format(v:gsub("%.", "_"), dir))
 			assert(status == 0 and out:find(("TLSv%s olleh"):format(v), 1, true), out)
 		end
@@ -287,11 +305,13 @@ tap.run {
 	end },
 	{ "our client against openssl s_server, TLS 1.2 and 1.3", function()
 		for _, v in ipairs { "1.2", "1.3" } do
-			local answer, version = ask_s_server("-tls" .. v:gsub("%.", "_"), verifying(), "localhost")
+			local answer, version = ask_s_server("-tls" .. v:gsub("%.", "_"),
+				verifying(), "localhost")
 			equal(answer, "olleh")
 			equal(version, "TLSv" .. v)
 		end
-		raises("certificate verify failed: self-signed certificate", ask_s_server, "", verifying "stranger", "localhost")
+		raises("certificate verify failed: self-signed certificate", ask_s_server, "",
+			verifying "stranger", "localhost")
 		equal(ask_s_server("", ltls.newctx(), "whatever.example"), "olleh")
 	end },
 	{ "the name goes to the server, an address does not", function()
@@ -308,8 +328,11 @@ tap.run {
 	{ "handshakes that are none fail with an error", function()
 		local ctx = server_context()
 		for text, why in pairs {
-			["GET / HTTP/1.1\r\n\r\n"] = "http request", [("\0"):rep(100)] = "wrong version number",
-			[("\xff"):rep(20000)] = "wrong version number", ["\x16\x03\x01\xff\xff" .. ("x"):rep(70000)] = "packet length too long",
+			["GET / HTTP/1.1\r\n\r\n"] = "http request",
+				[("\0"):rep(100)] = "wrong version number",
+			[("\xff"):rep(20000)] = "wrong version number",
+				["\x16\x03\x01\xff\xff"
+				.. ("x"):rep(70000)] = "packet length too long",
 		} do
 			local server = ltls.newtls("server", ctx)
 			raises(why, server.handshake, server, text)
@@ -329,10 +352,12 @@ tap.run {
 			if math.random(4) == 1 then
 				return bytes:sub(1, at)
 			end
-			return bytes:sub(1, at - 1) .. string.char(math.random(0, 255)) .. bytes:sub(at + 1)
+			return bytes:sub(1, at - 1) .. string.char(math.random(0, 255))
+				.. bytes:sub(at + 1)
 		end
 		for _ = 1, 500 do
-			local client, server = ltls.newtls("client", client_ctx, "localhost"), ltls.newtls("server", ctx)
+			local client, server = ltls.newtls("client", client_ctx, "localhost"),
+				ltls.newtls("server", ctx)
 			local ok, why = pcall(function()
 				local out = spoil(client:handshake())
 				for _ = 1, 6 do

@@ -18,9 +18,11 @@ tap.run {
 		end
 	end },
 	{ "the keyed digest of RFC 2104", function()
-		equal(md5.hmacmd5("what do ya want for nothing?", "Jefe"), "750c783e6ab0b503eaa86e310a5db738")
+		equal(md5.hmacmd5("what do ya want for nothing?", "Jefe"),
+			"750c783e6ab0b503eaa86e310a5db738")
 		equal(md5.hmacmd5("Hi There", ("\x0b"):rep(16)), "9294727a3638bb1c13f48ef8158bfc9d")
-		equal(md5.hmacmd5("Test Using Larger Than Block-Size Key - Hash Key First", ("\xaa"):rep(80)),
+		equal(md5.hmacmd5("Test Using Larger Than Block-Size Key - Hash Key First",
+			("\xaa"):rep(80)),
 			"6b1ab7fe4bd7bf8f0b62e6ce61b9d0cd")
 	end },
 	{ "the cipher there and back, whatever the length", function()
@@ -28,7 +30,8 @@ tap.run {
 		for n = 0, 50 do
 			local text = ("x"):rep(n) .. n
 			equal(md5.decrypt(md5.crypt(text, "a key"), "a key"), text)
-			equal(md5.decrypt(md5.crypt(text, ("k"):rep(256), ("s"):rep(n % 17)), ("k"):rep(256)), text)
+			equal(md5.decrypt(md5.crypt(text, ("k"):rep(256), ("s"):rep(n % 17)),
+				("k"):rep(256)), text)
 		end
 		assert(md5.decrypt(md5.crypt("text", "a key"), "another") ~= "text")
 	end },

@@ -35,7 +35,8 @@ tap.run {
 		skynet.call(s, "lua", "eval", "kept = ('x'):rep(1 << 20)")
 		assert(memory.info()[s] > before + (1 << 20))
 		assert(memory.current() > 1000)
-		equal(skynet.call(s, "lua", "eval", "return type(require 'skynet.memory'.current())"), "number")
+		equal(skynet.call(s, "lua", "eval",
+			"return type(require 'skynet.memory'.current())"), "number")
 		skynet.send(s, "lua", "exit")
 		tap.until_true("its end", function() return memory.info()[s] == nil end)
 	end },
@@ -128,7 +129,8 @@ tap.run {
 		equal(skynet.cache, codecache)
 		codecache.mode "OFF"
 		equal(codecache.mode(), "OFF")
-		equal(skynet.call(skynet.newservice "callee", "lua", "eval", "return require 'skynet.codecache'.mode()"), "ON")
+		equal(skynet.call(skynet.newservice "callee", "lua", "eval",
+			"return require 'skynet.codecache'.mode()"), "ON")
 		codecache.mode "EXIST"
 		equal(codecache.mode(), "EXIST")
 		raises("invalid option 'SOMETIMES'", codecache.mode, "SOMETIMES")

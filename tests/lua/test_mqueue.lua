@@ -53,7 +53,8 @@ tap.run {
 		local done = 0
 		for i = 1, 5 do
 			skynet.fork(function()
-				mqueue.call(me, i == 1 and "gate" or i % 2 == 1 and "slow" or "echo", i)
+				mqueue.call(me, i == 1 and "gate" or i % 2 == 1 and "slow"
+					or "echo", i)
 				done = done + 1
 			end)
 		end

@@ -176,7 +176,8 @@ tap.run {
 		local c, got = multicast.new(), { 0, 0 }
 		local objects = {}
 		for i = 1, 2 do
-			objects[i] = multicast.new { channel = c.channel, dispatch = function(_, _, text)
+			objects[i] = multicast.new { channel = c.channel,
+				dispatch = function(_, _, text)
 				equal(text, ("large"):rep(1000))
 				got[i] = got[i] + 1
 			end }
@@ -198,7 +199,8 @@ tap.run {
 	end },
 	{ "a deleted channel is told to whoever asked for it, once", function()
 		local c, told = multicast.new(), {}
-		local function event(channel, what) told[#told + 1] = what .. " " .. channel.channel end
+		local function event(channel, what) told[#told + 1] = what .. " "
+			.. channel.channel end
 		local d = multicast.new { channel = c.channel, event = event }
 		d:subscribe()
 		c:delete()
@@ -211,13 +213,15 @@ tap.run {
 	{ "a channel of another node: there is none, and that is said at once", function()
 		local d = multicast.new { channel = 256 | 7 }
 		for _ = 1, 2 do
-			local why = tap.raises("no node has this channel", function() d:subscribe() end)
+			local why = tap.raises("no node has this channel",
+				function() d:subscribe() end)
 			assert(why:find("test_multicast.lua", 1, true), why)
 		end
 		tap.raises("no node has this channel", d.publish, d, 1)
 		d:unsubscribe()
 	end },
-	{ "what a killed listener had not read is freed, its publisher's calls do not fail", function()
+	{ "what a killed listener had not read is freed, its publisher's calls do not fail",
+		function()
 		local c = multicast.new()
 		local big = ("x"):rep(1 << 20)
 		local memory = require "skynet.memory"
@@ -234,7 +238,8 @@ tap.run {
 			end
 		end
 		collectgarbage()
-		tap.until_true("the memory", function() return memory.total() <= before + (16 << 20) end)
+		tap.until_true("the memory",
+			function() return memory.total() <= before + (16 << 20) end)
 	end },
 	{ "the dead are taken out", function()
 		local c = multicast.new()
@@ -254,7 +259,8 @@ tap.run {
 		raises("too many sessions", skynet.call, s, "lua", "eval", begin)
 		equal(skynet.call(daemon, "debug", "STAT").task, before + 8)
 		skynet.kill(s)
-		tap.until_true("their end", function() return skynet.call(daemon, "debug", "STAT").task == before end)
+		tap.until_true("their end",
+			function() return skynet.call(daemon, "debug", "STAT").task == before end)
 	end },
 	{ "a message of that type from elsewhere is never taken for a pointer", function()
 		local s = listener()
@@ -262,7 +268,8 @@ tap.run {
 		equal(count(s), 0)
 		-- As if from node 99: the answer goes nowhere, so the log tells.
 		local from = #tap.log()
-		skynet.redirect(skynet.queryservice "multicastd", 99 << 24 | 1, "lua", 1, skynet.pack("PUB", 256, "x"))
+		skynet.redirect(skynet.queryservice "multicastd", 99 << 24 | 1, "lua", 1,
+			skynet.pack("PUB", 256, "x"))
 		tap.logged("a pointer from another node", from)
 	end },
 }

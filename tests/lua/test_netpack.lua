@@ -131,7 +131,8 @@ tap.run {
 		local all = netpack.tostring(netpack.pack(msg, size))
 		tap.equal(all, frame(netpack.tostring(msg, size)))
 		tap.equal(#netpack.tostring(netpack.pack(("z"):rep(65535))), 65537)
-		tap.raises("Invalid size (too long) of data : 65536", netpack.pack, ("z"):rep(65536))
+		tap.raises("Invalid size (too long) of data : 65536", netpack.pack,
+			("z"):rep(65536))
 		tap.equal(netpack.tostring(nil), "")
 		tap.raises("", netpack.filter, nil, nil, 0)
 		tap.raises("", netpack.pop, io.stdout)

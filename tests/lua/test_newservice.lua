@@ -34,7 +34,8 @@ tap.run {
 		skynet.fork(function() ok, why = pcall(skynet.newservice, "birth", "hangs") end)
 		local handle = tap.until_true("the birth", function()
 			for key, text in pairs(skynet.call(".launcher", "lua", "LIST")) do
-				if text == "snlua birth hangs" then return tonumber(key:sub(2), 16) end
+				if text == "snlua birth hangs" then return tonumber(key:sub(2),
+					16) end
 			end
 		end)
 		skynet.kill(handle)
@@ -59,7 +60,8 @@ tap.run {
 	{ "launch gives the handle at once; nil for nothing to launch", function()
 		local s = skynet.launch("snlua", "callee", "x")
 		assert(s > 0)
-		tap.until_true("the start", function() return pcall(skynet.call, s, "lua", "echo") end)
+		tap.until_true("the start",
+			function() return pcall(skynet.call, s, "lua", "echo") end)
 		equal(skynet.call(s, "lua", "args"), "x")
 		equal(skynet.launch "no_such_module", nil)
 	end },

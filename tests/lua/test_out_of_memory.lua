@@ -65,7 +65,8 @@ if mode == "victim" then
 	end
 	function work.kill()
 		local co = skynet.fork(function()
-			local c <close> = setmetatable({}, { __close = function() local _ = { {} } end })
+			local c <close> = setmetatable({},
+				{ __close = function() local _ = { {} } end })
 			skynet.wait()
 		end)
 		skynet.yield()
@@ -110,7 +111,8 @@ elseif mode == "peer" then
 	return
 end
 
-local WORK <const> = { "call", "coroutines", "deadline", "echo", "error", "fork", "kill", "module", "response",
+local WORK <const> = { "call", "coroutines", "deadline", "echo", "error", "fork", "kill", "module",
+	"response",
 	"section", "stall", "strings", "text", "timeout", "tokens" }
 local MOST <const> = 400 -- places of one kind of work
 
@@ -246,8 +248,10 @@ skynet.start(function()
 	for i = 1, math.min(#failures, 20) do
 		print("# " .. failures[i])
 	end
-	print(("%s 1 - %d places, and the memory ends at each"):format(#failures == 0 and "ok" or "not ok", places))
-	print(("%s 2 - who asked was told so (%d times)"):format(failed > places // 10 and "ok" or "not ok", failed))
+	print(("%s 1 - %d places, and the memory ends at each"):format(#failures == 0 and "ok"
+		or "not ok", places))
+	print(("%s 2 - who asked was told so (%d times)"):format(failed > places // 10 and "ok"
+		or "not ok", failed))
 	print "1..2"
 	io.stdout:flush()
 	skynet.abort()

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The bound of a mailbox, and what is said of a long one. This file is the service that is flooded, too.
+-- The bound of a mailbox, and what is said of a long one. This file is the service that is flooded,
+-- too.
 local skynet = require "skynet"
 
 local mode = ...
@@ -12,7 +13,8 @@ if mode == "flooded" then
 		return skynet.mailbox(...)
 	end
 
-	-- Keeps the mailbox from being read until the file is there; then n more messages may be in it.
+	-- Keeps the mailbox from being read until the file is there; then n more messages may be in
+	-- it.
 	function command.hold(file)
 		skynet.ret()
 		while true do
@@ -143,7 +145,8 @@ tap.run {
 		skynet.kill(a)
 	end },
 
-	{ "a listener of a channel whose mailbox is full loses messages and stays a listener", function()
+	{ "a listener of a channel whose mailbox is full loses messages and stays a listener",
+		function()
 		local s, gate, release = held()
 		local channel = require "skynet.multicast".new()
 		skynet.call(s, "lua", "listen", channel.channel)
@@ -178,7 +181,8 @@ tap.run {
 		skynet.kill(s)
 	end },
 
-	{ "a long mailbox is told of with the sender and the kind of most of its messages", function()
+	{ "a long mailbox is told of with the sender and the kind of most of its messages",
+		function()
 		local s, gate, release = held()
 		skynet.call(s, "lua", "hold", gate)
 		for i = 1, 3000 do
@@ -193,7 +197,8 @@ tap.run {
 		local line = tap.log():match("May overload, message queue length = [^\n]+", from)
 		local looked, most = line:match "of (%d+) looked at, (%d+): lua from "
 		assert(tonumber(looked) == 1024 and tonumber(most) > 900, line)
-		assert(line:find(("from :%08x snlua test_overload"):format(skynet.self()), 1, true), line)
+		assert(line:find(("from :%08x snlua test_overload"):format(skynet.self()), 1, true),
+			line)
 		equal(skynet.call(s, "lua", "seen"), 3300)
 		skynet.kill(s)
 	end },

@@ -32,13 +32,17 @@ tap.run {
 	end },
 	{ "the stock pack may go with an unpack of one's own, and the other way round", function()
 		local function dispatch(_, _, ...) skynet.ret(skynet.pack("got", ...)) end
-		skynet.register_protocol { name = "stock both", id = 120, pack = skynet.pack, unpack = skynet.unpack,
+		skynet.register_protocol { name = "stock both", id = 120, pack = skynet.pack,
+			unpack = skynet.unpack,
 			dispatch = dispatch }
 		skynet.register_protocol { name = "stock pack", id = 121, pack = skynet.pack,
-			unpack = function(msg, size) return "mine", skynet.unpack(msg, size) end, dispatch = dispatch }
+			unpack = function(msg, size) return "mine", skynet.unpack(msg, size) end,
+				dispatch = dispatch }
 		skynet.register_protocol { name = "stock unpack", id = 122, unpack = skynet.unpack,
-			pack = function(...) return skynet.pack("mine", ...) end, dispatch = dispatch }
-		local function call(name) return table.concat({ skynet.call(skynet.self(), name, 1, 2) }, ",") end
+			pack = function(...) return skynet.pack("mine", ...) end,
+				dispatch = dispatch }
+		local function call(name) return table.concat({ skynet.call(skynet.self(), name, 1,
+			2) }, ",") end
 		equal(call "stock both", "got,1,2")
 		equal(call "stock pack", "mine,got,mine,1,2")
 		equal(call "stock unpack", "got,mine,1,2")

@@ -11,7 +11,8 @@ tap.run {
 		assert(queue() ~= queue())
 	end },
 	{ "arguments and results pass, nils too", function()
-		local r = table.pack(queue()(function(...) return select("#", ...), ..., nil end, 1, nil, 3))
+		local r = table.pack(queue()(function(...) return select("#", ...), ..., nil end, 1,
+			nil, 3))
 		equal(r.n, 3)
 		equal(r[1], 3)
 		equal(r[2], 1)
@@ -72,7 +73,8 @@ tap.run {
 	{ "one that is killed inside, or waiting, or just let in, is out", function()
 		local cs, seen = queue(), {}
 		local function enter(name, ti)
-			return skynet.fork(cs, function() skynet.sleep(ti) seen[#seen + 1] = name end)
+			return skynet.fork(cs,
+				function() skynet.sleep(ti) seen[#seen + 1] = name end)
 		end
 		local inside, waiting = enter("a", 100), enter("b", 0)
 		enter("c", 0)

@@ -82,7 +82,8 @@ local function program(peers)
 	local function examine(question, ok, answer)
 		if ok and answer ~= question then
 			fail("%s was answered with %s", question, tostring(answer))
-		elseif not ok and type(answer) == "string" and answer:find("question %d") and not answer:find(question .. "$") then
+		elseif not ok and type(answer) == "string" and answer:find("question %d")
+			and not answer:find(question .. "$") then
 			fail("%s failed with %s", question, answer)
 		end
 		return ok
@@ -96,7 +97,9 @@ local function program(peers)
 			to = skynet.self()
 		end
 		if how == "limited" then
-			return examine(question, pcall(skynet.calltimeout, random(4) - 1, to, "lua", way, question, ti))
+			return examine(question,
+				pcall(skynet.calltimeout, random(4) - 1, to, "lua", way, question,
+				ti))
 		end
 		return examine(question, pcall(skynet.call, to, "lua", way, question, ti))
 	end
@@ -123,10 +126,14 @@ local function program(peers)
 	local places = {
 		function(f) string.gsub("x", "x", f) end,
 		function(f) table.sort({ 2, 1 }, function() f() return false end) end,
-		function(f) tostring(setmetatable({}, { __tostring = function() f() return "" end })) end,
-		function(f) skynet.packstring(setmetatable({}, { __pairs = function() f() return next, {} end })) end,
-		function(f) local _ = setmetatable({}, { __index = function() f() end }).x; table.concat(setmetatable({},
-			{ __len = function() return 1 end, __index = function() f() return "" end })) end,
+		function(f) tostring(setmetatable({},
+			{ __tostring = function() f() return "" end })) end,
+		function(f) skynet.packstring(setmetatable({},
+			{ __pairs = function() f() return next, {} end })) end,
+		function(f) local _ = setmetatable({}, { __index = function() f() end }).x;
+			table.concat(setmetatable({},
+			{ __len = function() return 1 end,
+				__index = function() f() return "" end })) end,
 		function(f) inner.wrap(function() string.gsub("x", "x", f) end)() end,
 		function(f) string.gsub("x", "x", function() inner.wrap(f)() end) end,
 		function(f) coroutine.wrap(f)() end,
@@ -297,7 +304,8 @@ end
 local AT_ONCE <const> = 12
 
 local function range()
-	local text = os.getenv "HARBORD_SEEDS" or os.getenv "HARBORD_TEST_TSAN" and "1-40" or "1-150"
+	local text = os.getenv "HARBORD_SEEDS" or os.getenv "HARBORD_TEST_TSAN" and "1-40"
+		or "1-150"
 	local from, to = text:match "^(%d+)%-(%d+)$"
 	return math.tointeger(from or text), math.tointeger(to or text)
 end
@@ -322,7 +330,8 @@ skynet.start(function()
 	for n = from, to do
 		slots[n] = true
 		running = running + 1
-		skynet.newservice("test_random_waits", "program", ("%d,%s"):format(n, table.concat(peers, ",")))
+		skynet.newservice("test_random_waits", "program",
+			("%d,%s"):format(n, table.concat(peers, ",")))
 		while true do
 			running = 0
 			for _ in pairs(slots) do
@@ -338,7 +347,8 @@ skynet.start(function()
 		print("# " .. bad[i])
 	end
 	print(("%s 1 - random programs %d to %d"):format(#bad == 0 and "ok" or "not ok", from, to))
-	print(("%s 2 - they asked something (%d questions)"):format(asked > (to - from) * 3 and "ok" or "not ok", asked))
+	print(("%s 2 - they asked something (%d questions)"):format(asked > (to - from) * 3 and "ok"
+		or "not ok", asked))
 	print "1..2"
 	io.stdout:flush()
 	skynet.abort()

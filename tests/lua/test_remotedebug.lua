@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The debugger without a console: channels, and what stops where (lua-core.md 5.11 REMOTEDEBUG, 5.13). How it looks on a
--- console is in cluster/debug_console.
+-- The debugger without a console: channels, and what stops where (lua-core.md 5.11 REMOTEDEBUG,
+-- 5.13). How it looks on a console is in cluster/debug_console.
 local skynet = require "skynet"
 local debugchannel = require "skynet.debugchannel"
 local socket = require "skynet.socket"
@@ -196,7 +196,8 @@ tap.run {
 		d.leave()
 		equal(d.ok, true)
 	end },
-	{ "coroutines of skynet.coroutine belong to the task: stepped into, also behind a sleep", function()
+	{ "coroutines of skynet.coroutine belong to the task: stepped into, also behind a sleep",
+		function()
 		local s = skynet.newservice(SERVICE_NAME, "patient")
 		local d = attach(s)
 		d.say "watch 'lua'"
@@ -245,7 +246,8 @@ tap.run {
 		d.prompt()
 		local thread
 		for key, trace in pairs(skynet.call(s, "debug", "TASK")) do
-			if trace:find("test_remotedebug.lua", 1, true) and not trace:find("skynet.sleep", 1, true) then
+			if trace:find("test_remotedebug.lua", 1, true)
+				and not trace:find("skynet.sleep", 1, true) then
 				thread = key:match "thread: (0x%x+)"
 			end
 		end

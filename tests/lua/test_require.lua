@@ -5,7 +5,8 @@ local tap = require "tap"
 local equal, raises = tap.equal, tap.raises
 
 tap.run {
-	{ "in the main chunk it is Lua's: functions given to skynet.init run before start", function()
+	{ "in the main chunk it is Lua's: functions given to skynet.init run before start",
+		function()
 		local told = skynet.call(skynet.newservice "requirer", "lua")
 		equal(told.name, "main_module")
 		equal(told.extra, ":preload:")
@@ -14,7 +15,8 @@ tap.run {
 		equal(told.order, "init second start")
 		assert(told.where:find("module 'no.such.module' not found", 1, true))
 	end },
-	{ "a module may wait while it loads; its value, true, or what it put into package.loaded", function()
+	{ "a module may wait while it loads; its value, true, or what it put into package.loaded",
+		function()
 		package.preload.m_value = function() skynet.sleep(1) return { 1 } end
 		package.preload.m_none = function() skynet.sleep(1) end
 		package.preload.m_loaded = function(name) skynet.sleep(1) package.loaded[name] = "set" end

@@ -36,11 +36,13 @@ tap.run {
 	end },
 	{ "a response that nobody keeps is found, also in a service that rests", function()
 		local s = skynet.newservice "callee"
-		tap.raises("the callee dropped the request", skynet.calltimeout, 1500, s, "lua", "lose")
+		tap.raises("the callee dropped the request", skynet.calltimeout, 1500, s, "lua",
+			"lose")
 		-- and one that is kept is not
 		local kept
 		skynet.fork(function() kept = skynet.call(s, "lua", "keep") end)
-		tap.raises("the callee dropped the request", skynet.calltimeout, 1500, s, "lua", "lose")
+		tap.raises("the callee dropped the request", skynet.calltimeout, 1500, s, "lua",
+			"lose")
 		skynet.call(s, "lua", "settle", true, "kept")
 		tap.until_true("the answer", function() return kept end)
 		equal(kept, "kept")
@@ -104,7 +106,8 @@ tap.run {
 	end },
 	{ "response with a pack function of its own", function()
 		local _, answer = serve(function()
-			skynet.response(function(x) return skynet.packstring(x, "packed") end)(true, "x")
+			skynet.response(function(x) return skynet.packstring(x, "packed") end)(true,
+				"x")
 		end)
 		equal(answer[3], "packed")
 	end },

@@ -38,12 +38,15 @@ tap.run {
 	-- ---- 2.9 skynet.core ----
 	{ "core.send: session, nothing for nobody, errors for nonsense", function()
 		equal(core.send(skynet.self(), skynet.PTYPE_LUA, 0, skynet.packstring "a"), 0)
-		equal(core.send(skynet.address(skynet.self()), skynet.PTYPE_LUA, 0, skynet.pack "b"), 0)
+		equal(core.send(skynet.address(skynet.self()), skynet.PTYPE_LUA, 0,
+			skynet.pack "b"), 0)
 		tap.until_true("both", function() return #inbox == 2 end)
 		equal(select("#", core.send(0xfffffe, skynet.PTYPE_LUA, 0, "x")), 0)
 		equal(select("#", core.send(".nobody", skynet.PTYPE_LUA, 0, skynet.pack "x")), 0)
-		raises("Invalid service address 0", core.send, 0, skynet.PTYPE_LUA, 0, skynet.pack "x")
-		raises("dest address type (table) must be a string or number.", core.send, {}, skynet.PTYPE_LUA, 0, "x")
+		raises("Invalid service address 0", core.send, 0, skynet.PTYPE_LUA, 0,
+			skynet.pack "x")
+		raises("dest address type (table) must be a string or number.", core.send, {},
+			skynet.PTYPE_LUA, 0, "x")
 		raises("invalid param boolean", core.send, skynet.self(), skynet.PTYPE_LUA, 0, true)
 	end },
 	{ "core.send without a session takes a new one; core.redirect speaks for others", function()
@@ -51,13 +54,15 @@ tap.run {
 		skynet.dispatch_unknown_response(function(session, source, msg, size)
 			got[#got + 1] = { session, source, skynet.unpack(msg, size) }
 		end)
-		local session = core.send(s, skynet.PTYPE_LUA, nil, skynet.packstring("echo", "mine"))
+		local session = core.send(s, skynet.PTYPE_LUA, nil,
+			skynet.packstring("echo", "mine"))
 		assert(session > 0)
 		tap.until_true("the answer", function() return got[1] end)
 		equal(got[1][1], session)
 		equal(got[1][2], s)
 		equal(got[1][3], "mine")
-		core.redirect(skynet.self(), 0x99, skynet.PTYPE_RESPONSE, 4711, skynet.packstring "for another")
+		core.redirect(skynet.self(), 0x99, skynet.PTYPE_RESPONSE, 4711,
+			skynet.packstring "for another")
 		tap.until_true("the second", function() return got[2] end)
 		equal(got[2][1], 4711)
 		equal(got[2][2], 0x99)
@@ -88,13 +93,15 @@ tap.run {
 	-- ---- 3.1 dispatch ----
 	{ "a request without a dispatch function fails its caller and is not logged", function()
 		local s, from = callee(), #tap.log()
-		skynet.register_protocol { name = "unheard", id = 150, pack = skynet.pack, unpack = skynet.unpack }
+		skynet.register_protocol { name = "unheard", id = 150, pack = skynet.pack,
+			unpack = skynet.unpack }
 		raises("call failed", skynet.call, s, "unheard", 1)
 		skynet.error "behind it"
 		tap.logged("behind it", from)
 		assert(not tap.log():find("Unknown", from + 1, true))
 	end },
-	{ "a send without one, and an answer nobody waits for, are logged with text and source", function()
+	{ "a send without one, and an answer nobody waits for, are logged with text and source",
+		function()
 		local from = #tap.log()
 		skynet.send(skynet.self(), "unheard", "to nobody")
 		tap.logged("Unknown request (unheard): ", from)
@@ -173,18 +180,22 @@ tap.run {
 		equal(select("#", skynet.rawsend(0xfffffe, "lua", skynet.pack(1))), 0)
 		raises("not registered", skynet.rawsend, skynet.self(), "no_such_type", "x")
 	end },
-	{ "a call to oneself works; a session is a positive number that is not used twice", function()
+	{ "a call to oneself works; a session is a positive number that is not used twice",
+		function()
 		equal(skynet.call(skynet.self(), "lua", "me"), "me")
 		local seen = {}
 		for _ = 1, 1000 do
 			local id = skynet.genid()
-			assert(math.type(id) == "integer" and id > 0 and id <= 0x7fffffff and not seen[id])
+			assert(math.type(id) == "integer" and id > 0 and id <= 0x7fffffff
+				and not seen[id])
 			seen[id] = true
 		end
 	end },
-	{ "a global name that nobody has: the call can be ended by term, or ends by itself", function()
+	{ "a global name that nobody has: the call can be ended by term, or ends by itself",
+		function()
 		local why
-		skynet.fork(function() why = select(2, pcall(skynet.call, "NOBODY_HAS", "lua", 1)) end)
+		skynet.fork(function() why = select(2,
+			pcall(skynet.call, "NOBODY_HAS", "lua", 1)) end)
 		skynet.yield()
 		skynet.term "NOBODY_HAS"
 		tap.until_true("the end", function() return why end)
@@ -192,7 +203,8 @@ tap.run {
 	end },
 
 	-- ---- 3.7 time and tasks ----
-	{ "request: closed by hand nothing is waited for; the arguments' number can be told", function()
+	{ "request: closed by hand nothing is waited for; the arguments' number can be told",
+		function()
 		local a = callee()
 		local before = skynet.task()
 		local r = skynet.request()
@@ -232,7 +244,8 @@ tap.run {
 		skynet.fork(function() s = skynet.newservice "slow_start" end)
 		local handle = tap.until_true("its handle", function()
 			for key, text in pairs(skynet.call(".launcher", "lua", "LIST")) do
-				if text == "snlua slow_start" then return tonumber(key:sub(2), 16) end
+				if text == "snlua slow_start" then return tonumber(key:sub(2),
+					16) end
 			end
 		end)
 		tap.until_true("the start", function()

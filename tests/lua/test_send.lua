@@ -20,7 +20,8 @@ tap.run {
 	{ "what cannot be packed is not sent", function()
 		local s = skynet.newservice "callee"
 		raises("Unsupport type function to serialize", skynet.send, s, "lua", "echo", print)
-		raises("Unsupport type thread to serialize", skynet.call, s, "lua", coroutine.running())
+		raises("Unsupport type thread to serialize", skynet.call, s, "lua",
+			coroutine.running())
 		equal(skynet.call(s, "lua", "echo", 1), 1)
 	end },
 	{ "redirect speaks for somebody else", function()
@@ -56,8 +57,10 @@ tap.run {
 	{ "a request that is handed on to nobody fails", function()
 		local a, dead = skynet.newservice "callee", skynet.newservice "callee"
 		skynet.kill(dead)
-		raises("the callee did not answer", skynet.calltimeout, 500, a, "lua", "pass", dead, "echo")
-		raises("the callee did not answer", skynet.calltimeout, 500, a, "lua", "pass", ".nobody", "echo")
+		raises("the callee did not answer", skynet.calltimeout, 500, a, "lua", "pass", dead,
+			"echo")
+		raises("the callee did not answer", skynet.calltimeout, 500, a, "lua", "pass",
+			".nobody", "echo")
 		tap.logged "Maybe forgot response session"
 		skynet.kill(a)
 	end },
@@ -69,7 +72,8 @@ tap.run {
 			failed = not pcall(skynet.calltimeout, 500, a, "lua", "hang")
 		end)
 		skynet.sleep(0)
-		-- the session of that call is the last one that was given out here; its answer is the error
+		-- the session of that call is the last one that was given out here; its answer is
+		-- the error
 		skynet.call(a, "lua", "eval", [[
 			local skynet, core, to, source, session = require "skynet", require "skynet.core", ...
 			core.redirect(to, source, skynet.PTYPE_LUA, session, skynet.packstring())
@@ -94,7 +98,8 @@ tap.run {
 		equal(id, skynet.self() >> 24)
 		equal(remote, false)
 		equal(select(2, skynet.harbor(0x7f000001)), true)
-		assert(math.type(skynet.now()) == "integer" and math.type(skynet.hpc()) == "integer")
+		assert(math.type(skynet.now()) == "integer"
+			and math.type(skynet.hpc()) == "integer")
 		assert(math.abs(skynet.time() - os.time()) < 3)
 		assert(math.abs(skynet.starttime() - os.time()) < 100)
 		equal(skynet.mqlen(), 0)
@@ -136,7 +141,8 @@ tap.run {
 		equal(core.command("GETENV", "number"), "12")
 	end },
 	{ "error writes one line of all its arguments", function()
-		skynet.error("one", 2, nil, true, setmetatable({}, { __tostring = function() return "four" end }))
+		skynet.error("one", 2, nil, true,
+			setmetatable({}, { __tostring = function() return "four" end }))
 		tap.logged "one 2 nil true four"
 		skynet.error("two\nlines")
 		tap.logged "two"

@@ -23,7 +23,8 @@ local function counter(...)
 end
 
 local function info(handle)
-	return skynet.call(skynet.queryservice "service_provider", "debug", "INFO")[skynet.address(handle)]
+	return skynet.call(skynet.queryservice "service_provider", "debug",
+		"INFO")[skynet.address(handle)]
 end
 
 tap.run {

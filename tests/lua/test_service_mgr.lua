@@ -8,7 +8,8 @@ local equal, raises = tap.equal, tap.raises
 local function ask(...) return skynet.call(".service", "lua", ...) end
 
 skynet.register_protocol {
-	name = "text", id = skynet.PTYPE_TEXT, pack = function(text) return text end, unpack = skynet.tostring,
+	name = "text", id = skynet.PTYPE_TEXT, pack = function(text) return text end,
+		unpack = skynet.tostring,
 }
 
 tap.run {
@@ -50,7 +51,8 @@ tap.run {
 		end)
 		assert(text:find "Init as :%x+", text)
 		assert(text:find("slow_start.lua", 1, true), text)
-		assert(text:find("\nLaunching from " .. skynet.address(skynet.self()), 1, true), text)
+		assert(text:find("\nLaunching from " .. skynet.address(skynet.self()), 1, true),
+			text)
 		assert(text:find("\nQuerying: " .. skynet.address(skynet.self()), 1, true), text)
 		assert(text:find("test_service_mgr.lua", 1, true), text)
 		assert(ask "LIST".never_launched:find "^Querying: ")
@@ -66,9 +68,11 @@ tap.run {
 		skynet.kill(s)
 		equal(skynet.uniqueservice "eater", s)
 	end },
-	{ "one that exits while it starts is a failure, with the same text for all later calls", function()
+	{ "one that exits while it starts is a failure, with the same text for all later calls",
+		function()
 		local caught
-		skynet.fork(function() caught = select(2, pcall(skynet.uniqueservice, "slow_start2")) end)
+		skynet.fork(function() caught = select(2,
+			pcall(skynet.uniqueservice, "slow_start2")) end)
 		tap.until_true("the failure", function() return caught end)
 		equal(raises("", skynet.uniqueservice, "slow_start2"), caught)
 		equal(raises("", skynet.queryservice, "slow_start2"), caught)

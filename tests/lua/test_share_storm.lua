@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Everything that is shared, at once: services that load code and read tables while both change, are collected, exit, and
--- are killed. For a moment in each run of the tests; HARBORD_STORM_SECONDS makes it longer (under a sanitizer, for instance).
+-- Everything that is shared, at once: services that load code and read tables while both change,
+-- are collected, exit, and are killed. For a moment in each run of the tests; HARBORD_STORM_SECONDS
+-- makes it longer (under a sanitizer, for instance).
 local skynet = require "skynet"
 require "skynet.manager"
 local codecache = require "skynet.codecache"
@@ -28,7 +29,8 @@ end
 local function write_table(version)
 	local t = { stamp = version }
 	for i = 1, 40 do
-		t[i] = { stamp = version, name = ("entry %d of %d"):format(i, version), tags = { i, "x", { version } } }
+		t[i] = { stamp = version, name = ("entry %d of %d"):format(i, version),
+			tags = { i, "x", { version } } }
 	end
 	sharetable.loadtable("storm_table", t)
 end
@@ -40,7 +42,8 @@ local function data(version)
 end
 
 local function storm()
-	local until_time, version, running, wrong, rounds = skynet.now() + SECONDS * 100, 1, AGENTS, nil, 0
+	local until_time, version, running, wrong, rounds = skynet.now() + SECONDS * 100, 1, AGENTS,
+		nil, 0
 	write_code(version)
 	write_table(version)
 	sharedata.new("storm_data", data(version))
@@ -51,7 +54,8 @@ local function storm()
 				local agent = skynet.newservice("share_storm_agent", folder)
 				for _ = 1, 10 + n % 7 do
 					n = n + 1
-					wrong = wrong or skynet.call(agent, "lua", n % 5 == 0 and "step" or n % 31 == 0 and "collect")
+					wrong = wrong or skynet.call(agent, "lua",
+						n % 5 == 0 and "step" or n % 31 == 0 and "collect")
 					rounds = rounds + 1
 				end
 				if n % 2 == 0 then

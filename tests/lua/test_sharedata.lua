@@ -17,7 +17,8 @@ end
 
 tap.run {
 	{ "new of a table; query gives the proxy, once", function()
-		sharedata.new("foo", { a = 1, b = { "hello", { x = 1.5 } }, [100000] = "far", [-1] = true })
+		sharedata.new("foo", { a = 1, b = { "hello", { x = 1.5 } }, [100000] = "far",
+			[-1] = true })
 		local t = sharedata.query "foo"
 		assert(rawequal(t, sharedata.query "foo"))
 		equal(t.a, 1)
@@ -35,7 +36,8 @@ tap.run {
 		sharedata.new("source", "return { n = select('#', ...), first = ... }", "x", 2)
 		equal(sharedata.query "source".n, 2)
 		equal(sharedata.query "source".first, "x")
-		sharedata.new("globals", "a = 1; b = { c = tostring(2) }; local arg = ...; d = arg", "passed")
+		sharedata.new("globals", "a = 1; b = { c = tostring(2) }; local arg = ...; d = arg",
+			"passed")
 		equal(sharedata.query "globals".b.c, "2")
 		equal(sharedata.query "globals".d, "passed")
 		equal(a, nil)
@@ -152,15 +154,18 @@ tap.run {
 		equal(sharedata.query "foo".a, "again")
 		equal(t.a, 1)
 		sharedata.update("foo", { a = "newer" })
-		tap.until_true("the newer", function() return sharedata.query "foo".a == "newer" end)
+		tap.until_true("the newer",
+			function() return sharedata.query "foo".a == "newer" end)
 	end },
 	{ "another service sees updates and the end", function()
 		local s = skynet.newservice "sharedata_reader"
 		equal(skynet.call(s, "lua", "read", "foo", "a"), "newer")
 		sharedata.update("foo", { a = "newest" })
-		tap.until_true("it", function() return skynet.call(s, "lua", "read", "foo", "a") == "newest" end)
+		tap.until_true("it", function() return skynet.call(s, "lua", "read", "foo",
+			"a") == "newest" end)
 		sharedata.delete "foo"
-		tap.until_true("the end", function() return not skynet.call(s, "lua", "query", "foo") end)
+		tap.until_true("the end",
+			function() return not skynet.call(s, "lua", "query", "foo") end)
 		sharedata.new("foo", { a = 1 })
 		equal(skynet.call(s, "lua", "query", "foo"), true)
 		equal(skynet.call(s, "lua", "read", "foo", "a"), 1)

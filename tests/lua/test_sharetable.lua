@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- skynet.sharetable (lua-core.md 5.9): every function, what may be shared, what proxies do, versions and their end.
+-- skynet.sharetable (lua-core.md 5.9): every function, what may be shared, what proxies do,
+-- versions and their end.
 local skynet = require "skynet"
 require "skynet.manager"
 local service = require "skynet.service"
@@ -55,7 +56,8 @@ end
 
 tap.run {
 	{ "loadtable, query: index, #, pairs, ipairs, next", function()
-		local plain = { 1, 2.5, "three", { deep = { er = true } }, key = "value", [false] = 1, [2.5] = "f", [-7] = 7 }
+		local plain = { 1, 2.5, "three", { deep = { er = true } }, key = "value",
+			[false] = 1, [2.5] = "f", [-7] = 7 }
 		sharetable.loadtable("t", plain)
 		local t = sharetable.query "t"
 		equal(type(t), "table")
@@ -99,7 +101,8 @@ tap.run {
 		raises("attempt to change a shared table", function() t[4].deep.er = nil end)
 		raises("attempt to change a shared table", rawset, t, "key", 1)
 		raises("attempt to change a shared table", table.insert, t, 1)
-		raises("attempt to change a shared table", table.sort, sharetable.query "list", function() return true end)
+		raises("attempt to change a shared table", table.sort, sharetable.query "list",
+			function() return true end)
 		raises("can't setmetatable to shared table", setmetatable, t, {})
 		equal(getmetatable(t), nil)
 		equal(t.key, "value")
@@ -129,18 +132,25 @@ tap.run {
 		local before = core.count()
 		raises("Not a table, it's a number.", sharetable.loadtable, "bad", 1)
 		raises("Not a table, it's a nil.", sharetable.loadstring, "bad", "return")
-		raises("Can't share metatable", sharetable.loadtable, "bad", { { setmetatable({}, {}) } })
-		raises("Invalid function with upvalue", sharetable.loadtable, "bad", { function() return before end })
-		raises("Invalid type [thread]", sharetable.loadtable, "bad", { a = coroutine.create(print) })
+		raises("Can't share metatable", sharetable.loadtable, "bad",
+			{ { setmetatable({}, {}) } })
+		raises("Invalid function with upvalue", sharetable.loadtable, "bad",
+			{ function() return before end })
+		raises("Invalid type [thread]", sharetable.loadtable, "bad",
+			{ a = coroutine.create(print) })
 		raises("Invalid type [userdata]", sharetable.loadtable, "bad", { io.stdout })
 		raises("Invalid type [table]", sharetable.loadtable, "bad", { [{}] = 1 })
-		if debug.getmetatable(sharetable.query "t") then -- a proxy; the VM that shares has none and copies it
-			raises("Can't share metatable", sharetable.loadtable, "bad", { sharetable.query "t" })
+		-- a proxy; the VM that shares has none and copies it
+		if debug.getmetatable(sharetable.query "t") then
+			raises("Can't share metatable", sharetable.loadtable, "bad",
+				{ sharetable.query "t" })
 		end
 		raises("boom", sharetable.loadstring, "bad", "error 'boom'")
 		raises("<eof>", sharetable.loadstring, "bad", "return {")
-		raises("Invalid parameter type [table]", sharetable.loadstring, "bad", "return {}", {})
-		raises("Invalid parameter type [function]", sharetable.loadstring, "bad", "return {}", function() end)
+		raises("Invalid parameter type [table]", sharetable.loadstring, "bad", "return {}",
+			{})
+		raises("Invalid parameter type [function]", sharetable.loadstring, "bad",
+			"return {}", function() end)
 		local deep = {}
 		for _ = 1, 300 do deep = { deep } end
 		raises("nested", sharetable.loadtable, "bad", deep)
@@ -189,7 +199,9 @@ tap.run {
 		assert(x ~= z and z == t.c and x[1] == 3)
 	end },
 	{ "the old version stays until update; update moves every reference", function()
-		sharetable.loadtable("v", { n = 1, sub = { x = 1, gone = { y = 1 } }, list = { { id = 1 }, { id = 2 } } })
+		sharetable.loadtable("v",
+			{ n = 1, sub = { x = 1, gone = { y = 1 } },
+			list = { { id = 1 }, { id = 2 } } })
 		local t = sharetable.query "v"
 		local sub, second = t.sub, t.list[2]
 		local box = { sub.gone, other = sub }
@@ -197,7 +209,9 @@ tap.run {
 		local f = function() return gone end
 		local co = coroutine.create(function(g) coroutine.yield() return g end)
 		coroutine.resume(co, gone)
-		sharetable.loadtable("v", { n = 2, sub = { x = 2, gone = 5 }, list = { { id = 10 }, { id = 20 }, { id = 30 } } })
+		sharetable.loadtable("v",
+			{ n = 2, sub = { x = 2, gone = 5 },
+			list = { { id = 10 }, { id = 20 }, { id = 30 } } })
 		equal(t.n, 1)
 		equal(sharetable.query "v".n, 2)
 		sharetable.update("v", "nobody")
@@ -216,7 +230,8 @@ tap.run {
 	{ "10 MB cost a service less than 10 KB", function()
 		local big = {}
 		for i = 1, 60000 do
-			big[i] = { id = i, name = "entry number " .. i, price = i * 1.5, tags = { "a", "b" .. i } }
+			big[i] = { id = i, name = "entry number " .. i, price = i * 1.5,
+				tags = { "a", "b" .. i } }
 		end
 		sharetable.loadtable("big", big)
 		sharetable.loadtable("warm", {})
@@ -242,7 +257,8 @@ tap.run {
 			end
 			return best
 		end
-		print(("# shared %.0f ns, a plain __index function %.0f ns"):format(measure(t), measure(plain)))
+		print(("# shared %.0f ns, a plain __index function %.0f ns"):format(measure(t),
+			measure(plain)))
 	end },
 	{ "random tables come back as they were", function()
 		for seed = 1, 300 do
@@ -250,7 +266,8 @@ tap.run {
 			local t = { random_value(4), random_value(4), x = random_value(5) }
 			sharetable.loadtable("random", t)
 			local shared = sharetable.query "random"
-			if not (same(shared, t) and same(t, shared) and same(core.copy(shared), t)) then
+			if not (same(shared, t) and same(t, shared)
+				and same(core.copy(shared), t)) then
 				error("seed " .. seed)
 			end
 		end
@@ -313,7 +330,8 @@ tap.run {
 						skynet.kill(readers[i])
 						readers[i] = reader()
 					end
-					if not skynet.call(readers[i], "lua", "consistent", "stress") then
+					if not skynet.call(readers[i], "lua", "consistent",
+						"stress") then
 						bad = bad + 1
 					end
 					reads = reads + 1
@@ -336,7 +354,9 @@ tap.run {
 		local s = service.new("finalizer", function()
 			local skynet = require "skynet"
 			local sharetable = require "skynet.sharetable"
-			kept = setmetatable({}, { __gc = function(self) pcall(function() return self.t.x, #self.t end) end })
+			kept = setmetatable({},
+				{ __gc = function(self) pcall(function() return self.t.x,
+				#self.t end) end })
 			kept.t = sharetable.query "t"
 			late = setmetatable({ t = kept.t }, getmetatable(kept))
 			skynet.start(function() end)

@@ -46,7 +46,8 @@ end
 
 local function equal(a, b)
 	if a ~= b then
-		error(string.format("%q is not %q", tostring(a):sub(1, 200), tostring(b):sub(1, 200)), 2)
+		error(string.format("%q is not %q", tostring(a):sub(1, 200),
+			tostring(b):sub(1, 200)), 2)
 	end
 end
 
@@ -135,7 +136,8 @@ tap.run {
 
 	{ "listening on a taken port raises Listen error", function()
 		local id, _, port = socket.listen("127.0.0.1", 0)
-		raises(("Listen error (listen 127.0.0.1:%d: Address already in use)"):format(port), socket.listen, "127.0.0.1", port)
+		raises(("Listen error (listen 127.0.0.1:%d: Address already in use)"):format(port),
+			socket.listen, "127.0.0.1", port)
 		socket.close(id)
 	end },
 
@@ -159,7 +161,8 @@ tap.run {
 		assert(socket.invalid(0x7ffffffe))
 	end },
 
-	{ "the accept function gets id and address, may wait, and does not hold up others", function()
+	{ "the accept function gets id and address, may wait, and does not hold up others",
+		function()
 		local seen, release = {}, {}
 		local lid, _, port = socket.listen("127.0.0.1", 0)
 		socket.start(lid, function(fd, from)
@@ -294,7 +297,8 @@ tap.run {
 		local c, s = pair()
 		local job = spawn(socket.readline, s)
 		skynet.sleep(0)
-		for _, read in ipairs { socket.read, socket.readline, socket.readall, socket.block } do
+		for _, read in ipairs { socket.read, socket.readline, socket.readall,
+			socket.block } do
 			raises("assertion failed!", read, s)
 		end
 		socket.write(c, "x\n")
@@ -312,7 +316,8 @@ tap.run {
 	{ "reading an id that listens raises, whatever its state", function()
 		local id = socket.listen("127.0.0.1", 0)
 		for state = 1, 2 do
-			for _, read in ipairs { socket.read, socket.readline, socket.readall, socket.block } do
+			for _, read in ipairs { socket.read, socket.readline, socket.readall,
+				socket.block } do
 				local ok, why = pcall(function() local data = read(id) return data end)
 				assert(not ok and why:find "test_socket.lua:%d+: socket %d+ listens for connections", why)
 			end
@@ -432,7 +437,8 @@ tap.run {
 		close(c, s)
 	end },
 
-	{ "a socket that nobody reads is paused above 128 KiB and resumed by the next read", function()
+	{ "a socket that nobody reads is paused above 128 KiB and resumed by the next read",
+		function()
 		local c, s = pair()
 		local sent = 0
 		eventually("pause", function()
@@ -700,8 +706,10 @@ tap.run {
 		socket.write(c, "12345\n")
 		equal(socket.readline(s), "12345")
 		local i, j = info(c), info(s)
-		assert(i.type == "TCP" and i.write == 6 and i.read == 0 and i.address == skynet.self())
-		assert(j.read == 6 and j.write == 0 and j.reading and not j.writing and j.wbuffer == 0)
+		assert(i.type == "TCP" and i.write == 6 and i.read == 0
+			and i.address == skynet.self())
+		assert(j.read == 6 and j.write == 0 and j.reading and not j.writing
+			and j.wbuffer == 0)
 		assert(i.peer:match "^127%.0%.0%.1:%d+$")
 		close(c, s)
 	end },
@@ -773,7 +781,8 @@ tap.run {
 		socket.close(a)
 		socket.close(b)
 	end },
-	{ "an event that finds no memory in the service comes again: who waits for it is woken", function()
+	{ "an event that finds no memory in the service comes again: who waits for it is woken",
+		function()
 		local eater = skynet.newservice "socket_eater"
 		local id, _, port = socket.listen("127.0.0.1", 0)
 		socket.start(id, function(fd)

@@ -85,17 +85,20 @@ tap.run {
 			return true, sock:readline(), n < 3
 		end)
 		tap.equal(table.concat(parts, ","), "1,2,3")
-		local why = tap.raises("bad thing", c.request, c, "bad thing\n", function(sock) return false, sock:readline() end)
+		local why = tap.raises("bad thing", c.request, c, "bad thing\n",
+			function(sock) return false, sock:readline() end)
 		assert(why:match "^[^:]+:%d+: bad thing$", why)
 		local box = {}
-		local ok, raised = pcall(c.request, c, "x\n", function(sock) sock:readline() return false, box end)
+		local ok, raised = pcall(c.request, c, "x\n",
+			function(sock) sock:readline() return false, box end)
 		assert(not ok and raised == box)
 		tap.equal(c:request("goes on\n", line), "goes on")
 		tap.equal(server.count, 1)
 		server.stop()
 		c:close()
 	end },
-	{ "a response function that raises closes the connection; all waiters get the text", function()
+	{ "a response function that raises closes the connection; all waiters get the text",
+		function()
 		local port, server = serve(echo)
 		local c = socketchannel.channel { host = "127.0.0.1", port = port }
 		local second
@@ -107,13 +110,15 @@ tap.run {
 			skynet.sleep(5)
 			error "my fault"
 		end)
-		tap.until_true("the second fails", function() return second and tostring(second):find "my fault" end)
+		tap.until_true("the second fails",
+			function() return second and tostring(second):find "my fault" end)
 		tap.equal(c:request("again\n", line), "again")
 		tap.equal(server.count, 2)
 		c:close()
 		server.stop()
 	end },
-	{ "a lost connection gives everybody the error object; the next request connects anew", function()
+	{ "a lost connection gives everybody the error object; the next request connects anew",
+		function()
 		local port, server = serve(function(fd, n)
 			if n == 1 then
 				socket.readline(fd)
@@ -128,7 +133,8 @@ tap.run {
 			second = select(2, pcall(c.request, c, "2\n", line))
 		end)
 		channel_error(c.request, c, "1\n", line)
-		tap.until_true("the second fails", function() return second == socketchannel.error end)
+		tap.until_true("the second fails",
+			function() return second == socketchannel.error end)
 		tap.equal(tostring(second), "[Error: socket]")
 		tap.equal(c:request("new\n", line), "new")
 		tap.equal(server.count, 2)
@@ -193,7 +199,8 @@ tap.run {
 				elseif text == "go" then
 					socket.write(fd, "99 =nobody's\n")
 					for i = #asked, 1, -1 do
-						socket.write(fd, asked[i] .. " +a\n" .. asked[i] .. " +b\n" .. asked[i] .. " =c\n")
+						socket.write(fd, asked[i] .. " +a\n" .. asked[i]
+							.. " +b\n" .. asked[i] .. " =c\n")
 					end
 				elseif text:match "^bad" then
 					socket.write(fd, text:match "%d+" .. " -because\n")
@@ -202,7 +209,8 @@ tap.run {
 				end
 			end
 		end)
-		local c = socketchannel.channel { host = "127.0.0.1", port = port, response = by_session }
+		local c = socketchannel.channel { host = "127.0.0.1", port = port,
+			response = by_session }
 		local order, from = {}, #tap.log()
 		for i = 1, 3 do
 			skynet.fork(function()
@@ -244,7 +252,8 @@ tap.run {
 				socket.write(fd, text .. "\n")
 			end
 		end)
-		local c = socketchannel.channel { host = "127.0.0.1", port = port, auth = function(channel)
+		local c = socketchannel.channel { host = "127.0.0.1", port = port,
+			auth = function(channel)
 			skynet.sleep(5)
 			assert(channel:request("auth\n", line) == "auth")
 		end }
@@ -266,7 +275,9 @@ tap.run {
 		local port_b, b = serve(echo)
 		local fail = true
 		local c = socketchannel.channel {
-			host = "127.0.0.1", port = port_a, backup = { { host = "127.0.0.1", port = port_b }, { host = "127.0.0.1", port = port_a } },
+			host = "127.0.0.1", port = port_a,
+				backup = { { host = "127.0.0.1", port = port_b },
+				{ host = "127.0.0.1", port = port_a } },
 			auth = function(channel)
 				tries = tries + 1
 				if fail or tries % 2 == 1 then
@@ -282,7 +293,8 @@ tap.run {
 		assert(tap.log():find("wrong password", from, true))
 		tap.equal(c:lasterror(), "no more backup host")
 		fail = false
-		tap.equal(c:request("x\n", line), "x") -- a fails, b succeeds and becomes the main address
+		-- a fails, b succeeds and becomes the main address
+		tap.equal(c:request("x\n", line), "x")
 		tap.equal(tries, 4)
 		tap.equal(a.count + b.count, 4)
 		c:close()
@@ -293,13 +305,15 @@ tap.run {
 		local dead, server = serve(echo)
 		server.stop()
 		local port, alive = serve(echo)
-		local c = socketchannel.channel { host = "127.0.0.1", port = dead, backup = { { host = "127.0.0.1", port = port } } }
+		local c = socketchannel.channel { host = "127.0.0.1", port = dead,
+			backup = { { host = "127.0.0.1", port = port } } }
 		tap.equal(c:request("hi\n", line), "hi")
 		tap.equal(alive.count, 1)
 		c:changebackup {}
 		c:request "bye\n"
 		tap.until_true("reconnected", function()
-			local ok, text = pcall(c.request, c, "there\n", line) -- it may meet the end of the old connection
+			-- it may meet the end of the old connection
+			local ok, text = pcall(c.request, c, "there\n", line)
 			return ok and text == "there" and alive.count == 2
 		end)
 		c:close()
@@ -309,7 +323,8 @@ tap.run {
 		local port_a, a = serve(echo)
 		local port_b, b = serve(echo)
 		local c
-		c = socketchannel.channel { host = "127.0.0.1", port = port_a, auth = function(channel)
+		c = socketchannel.channel { host = "127.0.0.1", port = port_a,
+			auth = function(channel)
 			if channel:request("who\n", line) and a.count == 1 and b.count == 0 then
 				channel:changehost("127.0.0.1", port_b)
 			end
@@ -328,7 +343,8 @@ tap.run {
 		-- nobody reads before the connection is started
 		local lid, _, port = socket.listen("127.0.0.1", 0)
 		socket.start(lid, function(fd) accepted = fd end)
-		local c = socketchannel.channel { host = "127.0.0.1", port = port, overload = function(over)
+		local c = socketchannel.channel { host = "127.0.0.1", port = port,
+			overload = function(over)
 			calls[#calls + 1] = over
 		end }
 		local block = ("x"):rep(256 * 1024)
@@ -352,7 +368,8 @@ tap.run {
 	{ "a channel whose server never reads ends at its writelimit", function()
 		local lid, _, port = socket.listen("127.0.0.1", 0)
 		socket.start(lid, function() end)
-		local c = socketchannel.channel { host = "127.0.0.1", port = port, writelimit = 1024 * 1024 }
+		local c = socketchannel.channel { host = "127.0.0.1", port = port,
+			writelimit = 1024 * 1024 }
 		local block = ("x"):rep(256 * 1024)
 		local sent = 0
 		channel_error(function()
@@ -371,7 +388,8 @@ tap.run {
 			gone = true
 		end)
 		do
-			local c = socketchannel.channel { host = "127.0.0.1", port = port, response = by_session }
+			local c = socketchannel.channel { host = "127.0.0.1", port = port,
+				response = by_session }
 			c:connect(true)
 		end
 		tap.until_true("closed by the collector", function()

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- sproto: the wire format, byte by byte, with all errors of encoding and decoding (lua-net.md 4.3, 4.5), and sproto.core
--- (4.6). The schema language: test_sproto_parser; calls: test_sproto_rpc; slots: test_sproto_loader.
+-- sproto: the wire format, byte by byte, with all errors of encoding and decoding (lua-net.md 4.3,
+-- 4.5), and sproto.core (4.6). The schema language: test_sproto_parser; calls: test_sproto_rpc;
+-- slots: test_sproto_loader.
 local skynet = require "skynet"
 local sproto = require "sproto"
 local core = require "sproto.core"
@@ -92,11 +93,13 @@ tap.run {
 		encoded({ i = 7.0 }, "0100 1000")
 		encoded({ i = "7" }, "0100 1000")
 		encoded({ i = "0x10" }, "0100 2200")
-		raises("M.i[0] is not an integer (Is a string)", sp.encode, sp, "M", { i = "seven" })
+		raises("M.i[0] is not an integer (Is a string)", sp.encode, sp, "M",
+			{ i = "seven" })
 		raises("M.i[0] is not an integer (Is a number)", sp.encode, sp, "M", { i = 7.5 })
 		raises("M.i[0] is not an integer (Is a boolean)", sp.encode, sp, "M", { i = false })
 		raises("M.i[0] is not an integer (Is a table)", sp.encode, sp, "M", { i = {} })
-		raises("M.ia[2] is not an integer (Is a string)", sp.encode, sp, "M", { ia = { 1, "x" } })
+		raises("M.ia[2] is not an integer (Is a string)", sp.encode, sp, "M",
+			{ ia = { 1, "x" } })
 	end },
 	{ "booleans, strings, binaries", function()
 		both({ b = true }, "0200 0100 0400")
@@ -105,9 +108,11 @@ tap.run {
 		both({ s = "" }, "0200 0300 0000 00000000")
 		both({ bin = "\0\xff" }, "0100 0000 02000000 00ff", "More")
 		raises("M.b[0] is not a boolean (Is a number)", sp.encode, sp, "M", { b = 1 })
-		raises("M.ba[1] is not a boolean (Is a string)", sp.encode, sp, "M", { ba = { "true" } })
+		raises("M.ba[1] is not a boolean (Is a string)", sp.encode, sp, "M",
+			{ ba = { "true" } })
 		raises("M.s[0] is not a string (Is a number)", sp.encode, sp, "M", { s = 12 })
-		raises("M.sa[3] is not a string (Is a number)", sp.encode, sp, "M", { sa = { "a", "b", 12 } })
+		raises("M.sa[3] is not a string (Is a number)", sp.encode, sp, "M",
+			{ sa = { "a", "b", 12 } })
 	end },
 	{ "doubles and decimals", function()
 		both({ d = 1.5 }, "0200 0500 0000 08000000 000000000000f83f")
@@ -116,7 +121,8 @@ tap.run {
 		both({ dec = 1.82 }, "0200 0900 6e01")
 		both({ dec = -0.5 }, "0200 0900 0000 04000000 ceffffff")
 		both({ dec = 3 }, "0200 0900 5a02", "M", { dec = 3.0 })
-		both({ dec = 30000000000 }, "0200 0900 0000 08000000 0030ef7dba020000", "M", { dec = 3e10 })
+		both({ dec = 30000000000 }, "0200 0900 0000 08000000 0030ef7dba020000", "M",
+			{ dec = 3e10 })
 		encoded({ dec = 0.125 }, "0200 0900 1c00") -- halves go away from 0
 		encoded({ dec = -0.125 }, "0200 0900 0000 04000000 f3ffffff")
 		encoded({ dec = "1.5" }, "0200 0900 2e01")
@@ -131,12 +137,17 @@ tap.run {
 	{ "arrays of numbers", function()
 		both({ ia = {} }, "0200 0b00 0000 00000000")
 		both({ ia = { 1, -1 } }, "0200 0b00 0000 09000000 04 01000000 ffffffff")
-		both({ ia = { 1, 1 << 40, -1 } }, "0200 0b00 0000 19000000 08 0100000000000000 0000000000010000 ffffffffffffffff")
-		both({ ia = { 1 << 40, 1 } }, "0200 0b00 0000 11000000 08 0000000000010000 0100000000000000")
-		both({ ia = { -2, 3, 1 << 31 } }, "0200 0b00 0000 19000000 08 feffffffffffffff 0300000000000000 0000008000000000")
-		both({ da = { 1.5, -0.5 } }, "0200 0100 0000 11000000 08 000000000000f83f 000000000000e0bf", "More")
+		both({ ia = { 1, 1 << 40, -1 } },
+			"0200 0b00 0000 19000000 08 0100000000000000 0000000000010000 ffffffffffffffff")
+		both({ ia = { 1 << 40, 1 } },
+			"0200 0b00 0000 11000000 08 0000000000010000 0100000000000000")
+		both({ ia = { -2, 3, 1 << 31 } },
+			"0200 0b00 0000 19000000 08 feffffffffffffff 0300000000000000 0000008000000000")
+		both({ da = { 1.5, -0.5 } },
+			"0200 0100 0000 11000000 08 000000000000f83f 000000000000e0bf", "More")
 		both({ da = {} }, "0200 0100 0000 00000000", "More")
-		both({ deca = { 0.001, 2.5 } }, "0200 0300 0000 09000000 04 01000000 c4090000", "More")
+		both({ deca = { 0.001, 2.5 } }, "0200 0300 0000 09000000 04 01000000 c4090000",
+			"More")
 		same(sp:decode("M", hex.bytes "0200 0b00 0000 01000000 04"), { ia = {} })
 		same(sp:decode("M", hex.bytes "0200 0b00 0000 01000000 08"), { ia = {} })
 	end },
@@ -163,7 +174,8 @@ tap.run {
 		encoded({ sa = { "a", nil, "b" } }, "0200 0f00 0000 05000000 01000000 61")
 	end },
 	{ "maps", function()
-		both({ mm = { [7] = "z" } }, "0200 1700 0000 0f000000 0b000000 0200 1000 0000 01000000 7a")
+		both({ mm = { [7] = "z" } },
+			"0200 1700 0000 0f000000 0b000000 0200 1000 0000 01000000 7a")
 		both({ mm = {} }, "0200 1700 0000 00000000")
 		both({ keyed = { [7] = { id = 7, v = "z" } } },
 			"0200 0500 0000 0f000000 0b000000 0200 1000 0000 01000000 7a", "More")
@@ -175,7 +187,8 @@ tap.run {
 		local named = { named = { a = { id = 1, v = "a" }, b = { v = "b" } } }
 		same(sp:decode("More", sp:encode("More", named)), named)
 		-- the keys of the Lua table are not looked at
-		same(sp:decode("More", sp:encode("More", { keyed = { { id = 8 }, x = { id = 9 } } })),
+		same(sp:decode("More", sp:encode("More",
+			{ keyed = { { id = 8 }, x = { id = 9 } } })),
 			{ keyed = { [8] = { id = 8 }, [9] = { id = 9 } } })
 	end },
 	{ "maps without what they need", function()
@@ -187,7 +200,8 @@ tap.run {
 			hex.bytes "0200 1700 0000 06000000 02000000 0000")
 		raises("Can't find value field in [mm]", sp.decode, sp, "M",
 			hex.bytes "0200 1700 0000 08000000 04000000 0100 1000")
-		raises("decode error", sp.decode, sp, "More", sp:encode("More", { reals = { { d = 0 / 0 } } }))
+		raises("decode error", sp.decode, sp, "More",
+			sp:encode("More", { reals = { { d = 0 / 0 } } }))
 	end },
 	{ "structs in structs", function()
 		both({ n = {} }, "0200 1900 0000 02000000 0000")
@@ -196,13 +210,18 @@ tap.run {
 		both({ last = true }, "0200 fbff 0400", "More")
 		raises("M.n[0] is not a table (Is a number)", sp.encode, sp, "M", { n = 1 })
 		raises("M.na[1] is not a table (Is a string)", sp.encode, sp, "M", { na = { "x" } })
-		raises("M.na(1) should be a table or an userdata with metamethods (Is a number)", sp.encode, sp, "M", { na = 1 })
-		raises("M.sa(1) should be a table or an userdata with metamethods (Is a string)", sp.encode, sp, "M", { sa = "x" })
-		raises("M.mm(1) should be a table or an userdata with metamethods (Is a boolean)", sp.encode, sp, "M", { mm = true })
-		raises("M.ia(1) should be a table or an userdata with metamethods (Is a userdata)", sp.encode, sp, "M",
+		raises("M.na(1) should be a table or an userdata with metamethods (Is a number)",
+			sp.encode, sp, "M", { na = 1 })
+		raises("M.sa(1) should be a table or an userdata with metamethods (Is a string)",
+			sp.encode, sp, "M", { sa = "x" })
+		raises("M.mm(1) should be a table or an userdata with metamethods (Is a boolean)",
+			sp.encode, sp, "M", { mm = true })
+		raises("M.ia(1) should be a table or an userdata with metamethods (Is a userdata)",
+			sp.encode, sp, "M",
 			{ ia = sp.__cobj })
 	end },
-	{ "maps: any key of the declared type comes back; an error names the type of the entry", function()
+	{ "maps: any key of the declared type comes back; an error names the type of the entry",
+		function()
 		local maps = sproto.parse [[
 			.pair { id 0 : integer  word 1 : string }
 			.named { name 0 : string  n 1 : integer }
@@ -217,7 +236,8 @@ tap.run {
 			same(maps:pdecode(name, maps:pencode(name, value)), wanted or value)
 		end
 		back("all", { m = { "10", "10", "10", "10", [100] = "10" } })
-		back("all", { m = { [-1] = "neg", [0] = "zero", [1 << 40] = "big", [math.mininteger] = "min" } })
+		back("all", { m = { [-1] = "neg", [0] = "zero", [1 << 40] = "big",
+			[math.mininteger] = "min" } })
 		back("all", { m = {}, s = {}, t = {}, i = {} })
 		back("all", { s = { alice = 1, [""] = 2, ["\0nul"] = 3 } })
 		back("all", { t = { [5] = { x = 5 }, [6] = {} } })
@@ -226,29 +246,40 @@ tap.run {
 		back("all", { b = { [true] = 1, [false] = 0 } })
 		back("gap", { m = { [3] = "c" }, z = "" })
 		back("gap", { a = 0 })
-		raises("pair.id[0] is not an integer (Is a string)", maps.encode, maps, "all", { m = { x = "string key" } })
-		raises("pair.id[0] is not an integer (Is a number)", maps.encode, maps, "all", { m = { [1.5] = "float" } })
+		raises("pair.id[0] is not an integer (Is a string)", maps.encode, maps, "all",
+			{ m = { x = "string key" } })
+		raises("pair.id[0] is not an integer (Is a number)", maps.encode, maps, "all",
+			{ m = { [1.5] = "float" } })
 		raises("all.m(1) should be a table", maps.encode, maps, "all", { m = "no table" })
-		raises("pair.word[0] is not a string (Is a number)", maps.encode, maps, "all", { m = { 5 } })
-		raises("Can't find main index (tag=0) in [i]", maps.decode, maps, "all", maps:encode("all", { i = { { n = 1 } } }))
+		raises("pair.word[0] is not a string (Is a number)", maps.encode, maps, "all",
+			{ m = { 5 } })
+		raises("Can't find main index (tag=0) in [i]", maps.decode, maps, "all",
+			maps:encode("all", { i = { { n = 1 } } }))
 	end },
 	{ "all fields at once come back", function()
-		local t = { i = 1, b = true, s = "s", d = 0.25, dec = 1.25, ia = { 1, 2 }, ba = { true }, sa = { "x", "y" },
-			na = { { id = 1 }, { v = "q" } }, mm = { [1] = "one", [-5] = "five" }, n = { id = 1, v = "v" } }
+		local t = { i = 1, b = true, s = "s", d = 0.25, dec = 1.25, ia = { 1, 2 },
+			ba = { true }, sa = { "x", "y" },
+			na = { { id = 1 }, { v = "q" } }, mm = { [1] = "one", [-5] = "five" },
+				n = { id = 1, v = "v" } }
 		same(sp:decode("M", sp:encode("M", t)), t)
 	end },
 	{ "metamethods: fields, elements, pairs", function()
 		local ghost = setmetatable({}, { __index = { i = 5, s = "g" } })
 		encoded(ghost, "0300 0c00 0100 0000 01000000 67")
-		local list = setmetatable({}, { __index = function(_, i) return i <= 3 and i * 10 or nil end })
+		local list = setmetatable({},
+			{ __index = function(_, i) return i <= 3 and i * 10 or nil end })
 		encoded({ ia = list }, "0200 0b00 0000 0d000000 04 0a000000 14000000 1e000000")
 		local map = setmetatable({}, { __pairs = function()
-			return function(_, k) k = (k or 0) + 1 if k <= 2 then return k, "v" .. k end end
+			return function(_, k) k = (k or 0) + 1 if k <= 2 then return k,
+				"v" .. k end end
 		end })
 		same(sp:decode("M", sp:encode("M", { mm = map })), { mm = { "v1", "v2" } })
-		raises("boom", sp.encode, sp, "M", setmetatable({}, { __index = function() error "boom" end }))
+		raises("boom", sp.encode, sp, "M",
+			setmetatable({}, { __index = function() error "boom" end }))
 		-- an encode inside an encode
-		local inner = setmetatable({}, { __index = function(_, k) return k == "s" and sp:encode("M", { i = 1 }) or nil end })
+		local inner = setmetatable({},
+			{ __index = function(_, k) return k == "s" and sp:encode("M", { i = 1 })
+			or nil end })
 		encoded(inner, "0200 0300 0000 04000000 0100 0400")
 	end },
 	{ "64 structs in each other, not more", function()
@@ -262,7 +293,8 @@ tap.run {
 		local bytes = sp:encode("Tree", nest(64))
 		same(sp:decode("Tree", bytes), nest(64))
 		raises("The table is too deep", sp.encode, sp, "Tree", nest(65))
-		raises("The table is too deep", sp.decode, sp, "Tree", ("<I2I2s4"):pack(1, 0, bytes))
+		raises("The table is too deep", sp.decode, sp, "Tree",
+			("<I2I2s4"):pack(1, 0, bytes))
 		local loop = {}
 		loop.all = { loop }
 		raises("The table is too deep", sp.encode, sp, "Tree", loop)
@@ -272,8 +304,10 @@ tap.run {
 		local bytes = sp:encode("More", { bin = ("x"):rep(most) })
 		equal(#bytes, 16777216)
 		equal(#sp:decode("More", bytes).bin, most)
-		raises("object is too large (>16777216)", sp.encode, sp, "More", { bin = ("x"):rep(most + 1) })
-		raises("object is too large (>16777216)", sp.encode, sp, "More", { bin = ("x"):rep(40 * 1024 * 1024) })
+		raises("object is too large (>16777216)", sp.encode, sp, "More",
+			{ bin = ("x"):rep(most + 1) })
+		raises("object is too large (>16777216)", sp.encode, sp, "More",
+			{ bin = ("x"):rep(40 * 1024 * 1024) })
 		local part = ("x"):rep(1024 * 1024)
 		raises("object is too large (>16777216)", sp.encode, sp, "M",
 			{ sa = setmetatable({}, { __index = function() return part end }) })
@@ -284,7 +318,8 @@ tap.run {
 		local t, used = sp:decode("M", hex.bytes "0100 0400 ffffff")
 		equal(t.i, 1)
 		equal(used, 4)
-		t, used = sp:decode("N", hex.bytes "0600 0400 0000 0000 0800 0300 0200  01000000 78 02000000 ffff 99")
+		t, used = sp:decode("N",
+			hex.bytes "0600 0400 0000 0000 0800 0300 0200  01000000 78 02000000 ffff 99")
 		same(t, { id = 1, v = "x" })
 		equal(used, 14 + 5 + 6)
 		t = sp:decode("Empty", hex.bytes "0300 ffff ffff 0200")
@@ -319,7 +354,9 @@ tap.run {
 		broken("ffff" .. ("0100"):rep(100), "More")
 	end },
 	{ "every cut of a message is refused or is a shorter one", function()
-		local bytes = sp:encode("M", { i = 70000, s = "text", ia = { 1, 2 }, na = { { id = 1 }, { v = "x" } }, n = { id = 5 } })
+		local bytes = sp:encode("M",
+			{ i = 70000, s = "text", ia = { 1, 2 }, na = { { id = 1 }, { v = "x" } },
+			n = { id = 5 } })
 		for n = 0, #bytes - 1 do
 			raises("decode error", sp.decode, sp, "M", bytes:sub(1, n))
 		end
@@ -368,10 +405,14 @@ tap.run {
 		raises("table expected", sp.encode, sp, "M", 1)
 	end },
 	{ "default values", function()
-		same(sp:default "M", { i = 0, b = false, s = "", d = 0.0, dec = 0.0, ia = { __array = 0 }, ba = { __array = false },
-			sa = { __array = "" }, na = { __array = "N" }, mm = { __array = "N" }, n = { __type = "N" } })
-		same(sp:default "More", { bin = "", da = { __array = 0.0 }, deca = { __array = 0.0 }, keyed = { __array = "N" },
-			named = { __array = "N" }, reals = { __array = "Real" }, bins = { __array = "" }, last = false })
+		same(sp:default "M", { i = 0, b = false, s = "", d = 0.0, dec = 0.0,
+			ia = { __array = 0 }, ba = { __array = false },
+			sa = { __array = "" }, na = { __array = "N" }, mm = { __array = "N" },
+				n = { __type = "N" } })
+		same(sp:default "More", { bin = "", da = { __array = 0.0 },
+			deca = { __array = 0.0 }, keyed = { __array = "N" },
+			named = { __array = "N" }, reals = { __array = "Real" },
+				bins = { __array = "" }, last = false })
 		equal(next(sp:default "Empty"), nil)
 	end },
 	{ "an object ends its schema; a borrower does not", function()

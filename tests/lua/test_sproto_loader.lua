@@ -23,7 +23,8 @@ tap.run {
 		local schema = core.newproto(parser.parse ".A { x 0 : integer }")
 		for _, slot in ipairs { 16, -1, 1 << 40 } do
 			raises(("Invalid global slot index %d"):format(slot), core.loadproto, slot)
-			raises(("Invalid global slot index %d"):format(slot), core.saveproto, schema, slot)
+			raises(("Invalid global slot index %d"):format(slot), core.saveproto,
+				schema, slot)
 		end
 		core.saveproto(schema)
 		equal(core.loadproto(), schema)
@@ -65,10 +66,12 @@ tap.run {
 			workers[i] = skynet.newservice "sproto_reader"
 			skynet.call(workers[i], "lua", "load", 7)
 		end
-		equal(hex.of(skynet.call(workers[1], "lua", "encode", 7, "W", { n = 1 })), "01000400")
+		equal(hex.of(skynet.call(workers[1], "lua", "encode", 7, "W", { n = 1 })),
+			"01000400")
 		for i, worker in ipairs(workers) do
 			skynet.fork(function()
-				good = skynet.call(worker, "lua", i % 2 == 0 and "work" or "reload", 7, "W", 4000) and good
+				good = skynet.call(worker, "lua", i % 2 == 0 and "work" or "reload",
+					7, "W", 4000) and good
 				left = left - 1
 			end)
 		end

@@ -30,16 +30,20 @@ tap.run {
 		both(("a"):rep(30), "ff 03" .. ("61"):rep(30) .. "0000")
 		both("aaaaaaaa\0aaaaaaa\0\0aaaaaa\0\0\0aaaaa",
 			"ff 02 6161616161616161 0061616161616161 0000616161616161 f8 6161616161")
-		both("aaaaaaaa\0\0\0\0\0\0\0\0aaaaaaaa", "ff 00 6161616161616161 00 ff 00 6161616161616161")
+		both("aaaaaaaa\0\0\0\0\0\0\0\0aaaaaaaa",
+			"ff 00 6161616161616161 00 ff 00 6161616161616161")
 	end },
 	{ "a run is 256 groups at most", function()
 		equal(sproto.pack(("a"):rep(8 * 256)), "\xff\xff" .. ("a"):rep(8 * 256))
-		equal(sproto.pack(("a"):rep(8 * 257)), "\xff\xff" .. ("a"):rep(8 * 256) .. "\xff\0aaaaaaaa")
-		equal(sproto.pack(("a"):rep(8 * 256) .. "aaaaaaa"), "\xff\xff" .. ("a"):rep(8 * 256) .. "\x7faaaaaaa")
+		equal(sproto.pack(("a"):rep(8 * 257)),
+			"\xff\xff" .. ("a"):rep(8 * 256) .. "\xff\0aaaaaaaa")
+		equal(sproto.pack(("a"):rep(8 * 256) .. "aaaaaaa"),
+			"\xff\xff" .. ("a"):rep(8 * 256) .. "\x7faaaaaaa")
 		equal(sproto.unpack(sproto.pack(("a"):rep(100000))), ("a"):rep(100000))
 	end },
 	{ "streams that are cut off", function()
-		for _, text in ipairs { "01", "ff", "ff00", "ff00 61616161616161", "ff01 6161616161616161", "07 6162", "00 80" } do
+		for _, text in ipairs { "01", "ff", "ff00", "ff00 61616161616161",
+			"ff01 6161616161616161", "07 6162", "00 80" } do
 			raises("Invalid unpack stream", sproto.unpack, hex.bytes(text))
 		end
 	end },
@@ -59,7 +63,8 @@ tap.run {
 		for n = 1, 400 do
 			local t, zeros = {}, math.random()
 			for i = 1, n do
-				t[i] = math.random() < zeros and "\0" or string.char(math.random(255))
+				t[i] = math.random() < zeros and "\0"
+					or string.char(math.random(255))
 			end
 			local s = table.concat(t)
 			equal(sproto.unpack(sproto.pack(s)), padded(s))

@@ -51,7 +51,8 @@ end
 
 -- What the bundle says of the first field of type A.
 local function field(text)
-	for _, t in ipairs(group(".A { " .. text .. " } .B { k 3 : integer  v 1 : string }").type) do
+	for _, t in ipairs(group(".A { " .. text
+		.. " } .B { k 3 : integer  v 1 : string }").type) do
 		if t.name == "A" then
 			return shown(t.fields[1], "buildin", "type", "tag", "array", "key", "map")
 		end
@@ -59,7 +60,8 @@ local function field(text)
 end
 
 local function protocol(text)
-	return shown(group(".T {} " .. text).protocol[1], "name", "tag", "request", "response", "confirm")
+	return shown(group(".T {} " .. text).protocol[1], "name", "tag", "request", "response",
+		"confirm")
 end
 
 local function wrong(text, message)
@@ -79,7 +81,8 @@ tap.run {
 			"0100 0000 26000000 22000000 0200 0000 0000 01000000 41 13000000 0f000000 0400 0000 0200 0100 0200 01000000 78")
 		bundle("", "0000")
 		bundle(".A {}", "0100 0000 0d000000 09000000 0100 0000 01000000 41")
-		bundle(".A {} p 1 { response nil }", "0200 0000 0000 0d000000 09000000 0100 0000 01000000 41 " ..
+		bundle(".A {} p 1 { response nil }",
+			"0200 0000 0000 0d000000 09000000 0100 0000 01000000 41 " ..
 			"15000000 11000000 0500 0000 0400 0100 0100 0400 01000000 70")
 	end },
 	{ "the bundle of the bundles' schema describes itself", function()
@@ -118,9 +121,11 @@ tap.run {
 		equal(protocol "p 1 { request T }", "name=p tag=1 request=0")
 		equal(protocol "p 1 { response T }", "name=p tag=1 response=0")
 		equal(protocol "p 1 { request T response T }", "name=p tag=1 request=0 response=0")
-		equal(protocol "p 1 { response nil request T }", "name=p tag=1 request=0 confirm=true")
+		equal(protocol "p 1 { response nil request T }",
+			"name=p tag=1 request=0 confirm=true")
 		equal(protocol "p 1 { request nil }", "name=p tag=1")
-		equal(protocol "p 1 { request { a 0 : T } response {} }", "name=p tag=1 request=1 response=2")
+		equal(protocol "p 1 { request { a 0 : T } response {} }",
+			"name=p tag=1 request=1 response=2")
 		equal(protocol ".T2 { .T3 {} } p 1 { request T2.T3 }", "name=p tag=1 request=2")
 	end },
 	{ "blanks and comments", function()
@@ -168,7 +173,8 @@ tap.run {
 		syntax(".A { p 1 { request {} } }", 1)
 		syntax(".A {} }", 1)
 		syntax("# only\n;", 2)
-		raises("syntax error at [my.sproto] line (2)", parser.parse, ".A {}\n?", "my.sproto")
+		raises("syntax error at [my.sproto] line (2)", parser.parse, ".A {}\n?",
+			"my.sproto")
 	end },
 	{ "what is there twice", function()
 		wrong(".A { x 0 : integer x 1 : string }", "redefine x in type A")
@@ -179,7 +185,8 @@ tap.run {
 		wrong("p 1 {} p 2 {}", "redefined p")
 		wrong("p 1 {} q 1 {}", "redefined protocol tag 1 at q")
 		wrong(".A {} p 1 { request A request A }", "redefine request in protocol p")
-		wrong(".A {} p 1 { response A request A response nil }", "redefine response in protocol p")
+		wrong(".A {} p 1 { response A request A response nil }",
+			"redefine response in protocol p")
 		equal(#group(".p {} p 1 {}").type, 1) -- types and protocols have names of their own
 	end },
 	{ "what is not there", function()
@@ -187,15 +194,19 @@ tap.run {
 		wrong(".A { .C { x 0 : *X.Y } }", "Undefined type X.Y in type A.C")
 		wrong(".A {} p 1 { request B }", "Undefined request type B in protocol p")
 		wrong(".A {} p 1 { response B }", "Undefined response type B in protocol p")
-		wrong(".A { .B {} } p 1 { request B }", "Undefined request type B in protocol p") -- full names only
-		wrong(".A {} p 1 { request integer }", "Undefined request type integer in protocol p")
+		-- full names only
+		wrong(".A { .B {} } p 1 { request B }", "Undefined request type B in protocol p")
+		wrong(".A {} p 1 { request integer }",
+			"Undefined request type integer in protocol p")
 	end },
 	{ "maps", function()
 		wrong(".A { x 0 : *B(k) } .B { v 0 : integer }", "Invalid map index :k")
 		wrong(".A { x 0 : *B(b) } .B { b 0 : B }", "Invalid map index :b")
 		wrong(".A { x 0 : *integer(k) }", "Invalid map index :k")
-		wrong(".A { m 0 : *B() } .B { v 0 : integer }", "Invalid map definition: m, must only have two fields")
-		wrong(".A { m 0 : *B() } .B {}", "Invalid map definition: m, must only have two fields")
+		wrong(".A { m 0 : *B() } .B { v 0 : integer }",
+			"Invalid map definition: m, must only have two fields")
+		wrong(".A { m 0 : *B() } .B {}",
+			"Invalid map definition: m, must only have two fields")
 		wrong(".A { m 0 : *B() } .B { a 0 : integer b 1 : integer c 2 : integer }",
 			"Invalid map definition: m, must only have two fields")
 	end },
@@ -211,7 +222,8 @@ tap.run {
 	{ "many types, many fields, deep ones", function()
 		local text = {}
 		for i = 1, 500 do
-			text[i] = (".T%d { a %d : *T%d  b %d : integer }"):format(i, i, i % 500 + 1, i + 60)
+			text[i] = (".T%d { a %d : *T%d  b %d : integer }"):format(i, i, i % 500 + 1,
+				i + 60)
 		end
 		local sp = sproto.parse(table.concat(text, "\n"))
 		local t = { b = 1 }
@@ -234,7 +246,9 @@ tap.run {
 		local function one(f)
 			refused { type = { { name = "A", fields = { f } } } }
 		end
-		core.deleteproto(core.newproto(meta:encode("group", { type = { { name = "A", fields = { { name = "x", buildin = 0, tag = 0 } } } } })))
+		core.deleteproto(core.newproto(meta:encode("group",
+			{ type = { { name = "A",
+			fields = { { name = "x", buildin = 0, tag = 0 } } } } })))
 		one { name = "x", buildin = 4, tag = 0 }
 		one { name = "x", type = 1, tag = 0 }
 		one { name = "x", tag = 0 }
@@ -249,16 +263,23 @@ tap.run {
 		one { name = "x", type = 0, tag = 0, array = true, map = true }
 		one { name = "x", buildin = 0, tag = 0, array = true, key = 0 }
 		refused { type = { { fields = {} } } }
-		refused { type = { { name = "A", fields = { { name = "x", buildin = 0, tag = 1 }, { name = "y", buildin = 0, tag = 1 } } } } }
-		refused { type = { { name = "A", fields = { { name = "x", buildin = 0, tag = 2 }, { name = "y", buildin = 0, tag = 1 } } } } }
+		refused { type = { { name = "A",
+			fields = { { name = "x", buildin = 0, tag = 1 },
+			{ name = "y", buildin = 0, tag = 1 } } } } }
+		refused { type = { { name = "A",
+			fields = { { name = "x", buildin = 0, tag = 2 },
+			{ name = "y", buildin = 0, tag = 1 } } } } }
 		refused {}
 		refused { type = {} }
 		refused { protocol = { { name = "p", tag = 1 } } }
-		refused { type = { { name = "A" } }, protocol = { { name = "p", tag = 1, request = 1 } } }
-		refused { type = { { name = "A" } }, protocol = { { name = "p", tag = 1, response = 7 } } }
+		refused { type = { { name = "A" } },
+			protocol = { { name = "p", tag = 1, request = 1 } } }
+		refused { type = { { name = "A" } },
+			protocol = { { name = "p", tag = 1, response = 7 } } }
 		refused { type = { { name = "A" } }, protocol = { { name = "p" } } }
 		refused { type = { { name = "A" } }, protocol = { { tag = 1 } } }
-		refused { type = { { name = "A" } }, protocol = { { name = "p", tag = 2 }, { name = "q", tag = 2 } } }
+		refused { type = { { name = "A" } },
+			protocol = { { name = "p", tag = 2 }, { name = "q", tag = 2 } } }
 		local whole = parser.parse(".A { x 0 : *B(k) } .B { k 0 : integer v 1 : *string } p 1 { request A }")
 		for n = 0, #whole - 1 do
 			equal(core.newproto(whole:sub(1, n)), nil)

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- sproto's protocols and calls: queryproto, request_*, response_*, host, attach, dispatch (lua-net.md 4.5).
+-- sproto's protocols and calls: queryproto, request_*, response_*, host, attach, dispatch
+-- (lua-net.md 4.5).
 local sproto = require "sproto"
 local core = require "sproto.core"
 local stm = require "skynet.stm"
@@ -84,11 +85,13 @@ tap.run {
 	end },
 	{ "the bytes of a request", function()
 		local bytes = sp:host():attach(sp)("foo", { a = 1 }, 99, 7)
-		equal(hex.of(sproto.unpack(bytes)), "0300" .. "0400" .. "c800" .. "1000" .. "0100" .. "0400" .. "00000000")
+		equal(hex.of(sproto.unpack(bytes)),
+			"0300" .. "0400" .. "c800" .. "1000" .. "0100" .. "0400" .. "00000000")
 	end },
 	{ "a call and its answer", function()
 		local server, client, request = both_ends()
-		local kind, name, args, respond, ud = server:dispatch(request("foo", { a = 5 }, 77, 12))
+		local kind, name, args, respond,
+			ud = server:dispatch(request("foo", { a = 5 }, 77, 12))
 		equal(kind, "REQUEST")
 		equal(name, "foo")
 		equal(args.a, 5)
@@ -100,7 +103,8 @@ tap.run {
 		equal(result.ok, true)
 		equal(result.text, "yes")
 		equal(ud, 3)
-		raises("Unknown session", client.dispatch, client, respond { ok = true }) -- once only
+		-- once only
+		raises("Unknown session", client.dispatch, client, respond { ok = true })
 	end },
 	{ "without a session nobody answers", function()
 		local server, _, request = both_ends()
@@ -118,12 +122,14 @@ tap.run {
 		equal(args, nil)
 		equal(select(3, client:dispatch(respond { n = 4 })).n, 4)
 		for i, what in ipairs { "bare", "tell", "confirmed" } do
-			_, name, args, respond = server:dispatch(request(what, what ~= "bare" and {} or nil, i))
+			_, name, args, respond = server:dispatch(request(what,
+				what ~= "bare" and {} or nil, i))
 			equal(name, what)
 			equal(type(args), what == "bare" and "nil" or "table")
 			raises("nil expected", respond, {})
 			local bytes = respond()
-			equal(hex.of(sproto.unpack(bytes)), hex.of(("<I2I2I2I2"):pack(2, 1, (i + 1) * 2, 0)))
+			equal(hex.of(sproto.unpack(bytes)),
+				hex.of(("<I2I2I2I2"):pack(2, 1, (i + 1) * 2, 0)))
 			local kind, session, result = client:dispatch(bytes)
 			equal(kind, "RESPONSE")
 			equal(session, i)
@@ -132,7 +138,8 @@ tap.run {
 	end },
 	{ "a header of one's own, from a pointer", function()
 		local server, client, request = both_ends "other"
-		stm.newcopy(stm.copy(stm.new(request("foo", { a = 3 }, 9, "ud is no field of it"))))(function(p, size)
+		stm.newcopy(stm.copy(stm.new(request("foo", { a = 3 }, 9,
+			"ud is no field of it"))))(function(p, size)
 			local _, name, args, respond = server:dispatch(p, size)
 			equal(name, "foo")
 			equal(args.a, 3)
@@ -154,17 +161,21 @@ tap.run {
 		raises("decode error", server.dispatch, server, sproto.pack "\xff\xff")
 		raises("Invalid unpack stream", server.dispatch, server, "\xff")
 		-- packing fills up with zeros, which are an empty body; these are no body at all
-		raises("decode error", server.dispatch, server, send({ type = 1, session = 1 }, "\xff\xff"))
+		raises("decode error", server.dispatch, server,
+			send({ type = 1, session = 1 }, "\xff\xff"))
 		request("foo", {}, 8)
-		raises("decode error", client.dispatch, client, send({ session = 8 }, "\xff\xff\xff"))
+		raises("decode error", client.dispatch, client,
+			send({ session = 8 }, "\xff\xff\xff"))
 		raises("nope not found", request, "nope", {}, 1)
-		raises("foo.request.a[0] is not an integer (Is a string)", request, "foo", { a = "x" }, 1)
+		raises("foo.request.a[0] is not an integer (Is a string)", request, "foo",
+			{ a = "x" }, 1)
 	end },
 	{ "many calls that are answered in another order", function()
 		local server, client, request = both_ends()
 		local responds = {}
 		for session = 1, 200 do
-			local _, _, args, respond = server:dispatch(request("foo", { a = session }, session))
+			local _, _, args, respond = server:dispatch(request("foo", { a = session },
+				session))
 			responds[session] = function() return respond { text = tostring(args.a) } end
 		end
 		for session = 200, 1, -1 do

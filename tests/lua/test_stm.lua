@@ -23,7 +23,8 @@ tap.run {
 	{ "strings; the function gets pointer, size and the user data", function()
 		local w = stm.new "abc"
 		local r = stm.newcopy(stm.copy(w))
-		local ok, text, ud = r(function(p, size, ud) return skynet.tostring(p, size), ud end, "mine")
+		local ok, text, ud = r(function(p, size, ud) return skynet.tostring(p, size),
+			ud end, "mine")
 		equal(ok, true)
 		equal(text, "abc")
 		equal(ud, "mine")

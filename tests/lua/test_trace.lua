@@ -47,7 +47,8 @@ tap.run {
 			local first = skynet.tracetag()
 			assert(first:find(("^:%08x%%-%%d+$"):format(skynet.self())))
 			skynet.trace "again"
-			equal(tonumber(skynet.tracetag():match "%d+$"), tonumber(first:match "%d+$") + 1)
+			equal(tonumber(skynet.tracetag():match "%d+$"),
+				tonumber(first:match "%d+$") + 1)
 			tap.logged("TRACE " .. first .. "\n", from)
 			tap.logged("trace again : ", from)
 		end)
@@ -60,7 +61,8 @@ tap.run {
 		local t0 = skynet.hpc()
 		local tag = traced(function() end)
 		local line = tap.until_true("the line", function()
-			return tap.log():sub(from + 1):match("<TRACE " .. tag:gsub("%-", "%%-") .. "> ([^\n]*)\n")
+			return tap.log():sub(from + 1):match("<TRACE " .. tag:gsub("%-", "%%-")
+				.. "> ([^\n]*)\n")
 		end)
 		local ns, places = line:match "^(%d+) trace : (.*)$"
 		assert(tonumber(ns) >= t0 and tonumber(ns) <= skynet.hpc())
@@ -69,11 +71,13 @@ tap.run {
 		assert(n >= 1 and n <= 3, places)
 	end },
 	{ "the tag goes with a call, through as many services as it takes", function()
-		local a, b, from = skynet.newservice "callee", skynet.newservice "callee", #tap.log()
+		local a, b, from = skynet.newservice "callee", skynet.newservice "callee",
+			#tap.log()
 		local tag = traced(function()
 			equal(select(2, skynet.call(a, "lua", "call", b, "lua", "echo", 7)), 7)
 		end)
-		until_events(tag, from, "trace, call, request, call, request, response, end, resume, response, end, resume, end")
+		until_events(tag, from,
+			"trace, call, request, call, request, response, end, resume, response, end, resume, end")
 	end },
 	{ "not with a send", function()
 		local a, from = skynet.newservice "callee", #tap.log()
@@ -158,7 +162,8 @@ tap.run {
 	end },
 	{ "a protocol may be registered as traced", function()
 		local seen
-		skynet.register_protocol { name = "loud", id = 99, trace = true, pack = skynet.pack, unpack = skynet.unpack,
+		skynet.register_protocol { name = "loud", id = 99, trace = true, pack = skynet.pack,
+			unpack = skynet.unpack,
 			dispatch = function() seen = skynet.tracetag() end }
 		skynet.send(skynet.self(), "loud")
 		tap.until_true("the request", function() return seen end)

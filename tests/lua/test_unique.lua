@@ -22,7 +22,8 @@ tap.run {
 	{ "queryservice waits until somebody launches", function()
 		local got
 		skynet.fork(function() got = skynet.queryservice "tap_late" end)
-		skynet.fork(function() got = got or select(2, pcall(skynet.queryservice, "eater")) end)
+		skynet.fork(function() got = got
+			or select(2, pcall(skynet.queryservice, "eater")) end)
 		skynet.sleep(2)
 		equal(got, nil)
 		local s = skynet.uniqueservice "eater"
@@ -33,7 +34,8 @@ tap.run {
 		local failed = 0
 		for _ = 1, 3 do
 			skynet.fork(function()
-				if not pcall(skynet.uniqueservice, "no_such_service") then failed = failed + 1 end
+				if not pcall(skynet.uniqueservice,
+					"no_such_service") then failed = failed + 1 end
 			end)
 		end
 		tap.until_true("all", function() return failed == 3 end)

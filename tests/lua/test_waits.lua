@@ -31,7 +31,8 @@ if mode == "loop" then
 					function() assert(coroutine.resume(coroutine.create(forever))) end,
 					inner.wrap(forever),
 					inner.wrap(coroutine.wrap(forever)),
-					function() table.sort({ 1, 2 }, coroutine.wrap(forever)) end,
+					function() table.sort({ 1, 2 },
+						coroutine.wrap(forever)) end,
 				}
 				ways[ran]()
 			end
@@ -141,7 +142,8 @@ tap.run {
 		equal(#skynet.call(".launcher", "lua", "LIST", 0) >= 0, true)
 	end },
 	{ "the text has no place in it, as the original's", function()
-		equal(select(2, pcall(string.gsub, "x", "x", function() skynet.sleep(1) end)), BOUNDARY)
+		equal(select(2, pcall(string.gsub, "x", "x", function() skynet.sleep(1) end)),
+			BOUNDARY)
 	end },
 	{ "what was refused wakes nobody: calls get their answers, sleeps their time", function()
 		for _, place in ipairs(sorted(places)) do
@@ -160,7 +162,8 @@ tap.run {
 	{ "an error of this kind that nobody catches ends its task and nothing else", function()
 		local before, wrong = skynet.task(), {}
 		for _ = 1, 4 do
-			skynet.fork(function() string.gsub("x", "x", function() skynet.sleep(2) end) end)
+			skynet.fork(function() string.gsub("x", "x",
+				function() skynet.sleep(2) end) end)
 			skynet.fork(function() string.gsub("x", "x", waits.call) end)
 		end
 		skynet.yield()
@@ -221,7 +224,8 @@ tap.run {
 		end)
 		local c = channels.channel { host = "127.0.0.1", port = port }
 		local function ask(text)
-			return c:request(text .. "\n", function(sock) return true, sock:readline() end)
+			return c:request(text .. "\n",
+				function(sock) return true, sock:readline() end)
 		end
 		raises(BOUNDARY, string.gsub, "x", "x", function() c:connect() end)
 		equal(ask "one", "one")
@@ -235,7 +239,8 @@ tap.run {
 		local section, free = queue(), {}
 		skynet.fork(section, function() skynet.wait(free) end)
 		skynet.yield()
-		raises(BOUNDARY, string.gsub, "x", "x", function() section(error, "in the section") end)
+		raises(BOUNDARY, string.gsub, "x", "x",
+			function() section(error, "in the section") end)
 		skynet.wakeup(free)
 		equal(skynet.sleep(3), nil)
 		local entered
@@ -349,14 +354,16 @@ tap.run {
 		local s = skynet.newservice("test_waits", "loop")
 		for i = 1, 6 do
 			skynet.send(s, "lua", "loop")
-			tap.until_true("the loop runs", function() return skynet.getenv(("loop_%x_%d"):format(s, i)) end)
+			tap.until_true("the loop runs",
+				function() return skynet.getenv(("loop_%x_%d"):format(s, i)) end)
 			if i < 6 then
 				core.command("SIGNAL", skynet.address(s) .. " 0")
 				equal(skynet.calltimeout(1000, s, "lua"), 0)
 			end
 		end
 		local gone
-		skynet.fork(function() gone = select(2, pcall(skynet.calltimeout, 1000, s, "lua")) end)
+		skynet.fork(function() gone = select(2,
+			pcall(skynet.calltimeout, 1000, s, "lua")) end)
 		skynet.yield()
 		skynet.kill(s)
 		tap.until_true("its end", function() return gone end)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- http.websocket: the handshake, what its callbacks hear, messages both ways, and peers that break the
--- rules: the topics of the Autobahn suite, with frames written byte by byte.
+-- http.websocket: the handshake, what its callbacks hear, messages both ways, and peers that break
+-- the rules: the topics of the Autobahn suite, with frames written byte by byte.
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 local core = require "http.core"
@@ -74,7 +74,8 @@ end
 
 local function shake()
 	local fd = raw()
-	equal(socket.readline(fd, "\r\n\r\n"), "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+	equal(socket.readline(fd, "\r\n\r\n"),
+		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
 	return fd
 end
 
@@ -102,7 +103,8 @@ local function refused(status, bytes, text)
 	local all = answer(bytes)
 	local at = all:find("\x88", 1, true)
 	if not at or (">I2"):unpack(all, at + 2) ~= status then
-		error(("%q was answered by %q, not by %d"):format(bytes:sub(1, 40), all:sub(1, 100), status), 2)
+		error(("%q was answered by %q, not by %d"):format(bytes:sub(1, 40), all:sub(1, 100),
+			status), 2)
 	end
 	equal(result, false)
 	if text and not why:find(text, 1, true) then
@@ -151,7 +153,8 @@ tap.run {
 		equal(payload, helper.socket_error)
 		ended()
 		equal(result, false)
-		assert(why:find("a bug of the game", 1, true) and why:find("stack traceback", 1, true))
+		assert(why:find("a bug of the game", 1, true)
+			and why:find("stack traceback", 1, true))
 		local fd = shake()
 		socket.close(fd)
 		assert(ended():find "|error ")
@@ -177,7 +180,9 @@ tap.run {
 		raises("is the handshake's", websocket.connect, url(), { upgrade = "x" })
 	end },
 	{ "handshakes that are refused", function()
-		local good = { "GET / HTTP/1.1", "Host: x", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13" }
+		local good = { "GET / HTTP/1.1", "Host: x", "Upgrade: websocket",
+			"Connection: Upgrade", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+			"Sec-WebSocket-Version: 13" }
 		local function try(at, line)
 			local lines = table.move(good, 1, #good, 1, {})
 			lines[at] = line
@@ -187,9 +192,12 @@ tap.run {
 			return tonumber(status), ended()
 		end
 		for i, case in ipairs {
-			{ 1, "POST / HTTP/1.1", 400 }, { 1, "GET / HTTP/1.0", 505 }, { 2, "X: y", 400 }, { 3, "Upgrade: h2c", 426 },
-			{ 4, "Connection: close", 400 }, { 5, "X: y", 400 }, { 5, "Sec-WebSocket-Key: short", 400 },
-			{ 6, "Sec-WebSocket-Version: 8", 400 }, { 6, "X: " .. ("y"):rep(9000), 413 }, { 6, "bad", 400 },
+			{ 1, "POST / HTTP/1.1", 400 }, { 1, "GET / HTTP/1.0", 505 },
+				{ 2, "X: y", 400 }, { 3, "Upgrade: h2c", 426 },
+			{ 4, "Connection: close", 400 }, { 5, "X: y", 400 },
+				{ 5, "Sec-WebSocket-Key: short", 400 },
+			{ 6, "Sec-WebSocket-Version: 8", 400 },
+				{ 6, "X: " .. ("y"):rep(9000), 413 }, { 6, "bad", 400 },
 			{ 7, "Sec-WebSocket-Protocol: soap", 400 },
 		} do
 			local status, all = try(case[1], case[2])
@@ -198,8 +206,10 @@ tap.run {
 			end
 			equal(all, "connect|close nil nil")
 		end
-		local fd = raw(table.concat(good, "\r\n") .. "\r\nSec-WebSocket-Protocol: soap, chat\r\nX-Real-IP: 1.2.3.4\r\n\r\n")
-		assert(socket.readline(fd, "\r\n\r\n"):find("Sec-WebSocket-Protocol: chat", 1, true))
+		local fd = raw(table.concat(good, "\r\n")
+			.. "\r\nSec-WebSocket-Protocol: soap, chat\r\nX-Real-IP: 1.2.3.4\r\n\r\n")
+		assert(socket.readline(fd, "\r\n\r\n"):find("Sec-WebSocket-Protocol: chat", 1,
+			true))
 		equal(websocket.real_ip(ids[#ids]), "1.2.3.4")
 		socket.close(fd)
 		ended()
@@ -210,17 +220,20 @@ tap.run {
 		socket.close(fd)
 	end },
 	{ "fragments, and control frames between them", function()
-		local bytes = masked(0x01, "he") .. masked(0x89, "p") .. masked(0x00, "") .. masked(0x8a, "") .. masked(0x80, "llo") .. bye
+		local bytes = masked(0x01, "he") .. masked(0x89, "p") .. masked(0x00, "")
+			.. masked(0x8a, "") .. masked(0x80, "llo") .. bye
 		for _, step in ipairs { #bytes, 1, 3 } do
 			local all, calls = answer(bytes, step)
 			equal(all, "\x8a\1p\x81\5hello\x88\2\x03\xe8")
 			equal(calls, "connect|handshake nil /chat|ping|pong|message text 5|close 1000 ")
 		end
-		equal((answer(masked(0x01, "\xc3") .. masked(0x80, "\xa4") .. bye)), "\x81\2\xc3\xa4\x88\2\x03\xe8")
+		equal((answer(masked(0x01, "\xc3") .. masked(0x80, "\xa4") .. bye)),
+			"\x81\2\xc3\xa4\x88\2\x03\xe8")
 		equal((answer(masked(0x88, ""))), "\x88\0")
 	end },
 	{ "frames that break the rules", function()
-		for _, first in ipairs { 0xc1, 0xa1, 0x91, 0x83, 0x87, 0x8b, 0x8f, 0x09, 0x08, 0x80, 0x00 } do
+		for _, first in ipairs { 0xc1, 0xa1, 0x91, 0x83, 0x87, 0x8b, 0x8f, 0x09, 0x08, 0x80,
+			0x00 } do
 			refused(1002, masked(first, "x"))
 		end
 		refused(1002, "\x81\1x", "not masked")
@@ -230,10 +243,12 @@ tap.run {
 		refused(1002, "\x81\xff\0\0\0\0\0\0\0\5\1\2\3\4hello", "shortest")
 		refused(1009, "\x82\xff\0\0\0\0\0\4\0\1\1\2\3\4", "payload_len is too large")
 		refused(1009, "\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\1\2\3\4")
-		refused(1009, masked(0x02, ("x"):rep(200000)) .. masked(0x80, ("x"):rep(70000)), "payload_len is too large")
+		refused(1009, masked(0x02, ("x"):rep(200000)) .. masked(0x80, ("x"):rep(70000)),
+			"payload_len is too large")
 	end },
 	{ "close frames", function()
-		for _, status in ipairs { 0, 999, 1004, 1005, 1006, 1015, 1016, 2000, 2999, 5000, 65535 } do
+		for _, status in ipairs { 0, 999, 1004, 1005, 1006, 1015, 1016, 2000, 2999, 5000,
+			65535 } do
 			refused(1002, masked(0x88, (">I2"):pack(status)))
 		end
 		refused(1002, masked(0x88, "x"))
@@ -245,11 +260,15 @@ tap.run {
 		end
 	end },
 	{ "texts that are UTF-8, and those that are not", function()
-		for _, text in ipairs { "κόσμε", "\u{7ff}\u{800}\u{ffff}\u{10000}\u{10ffff}", "aaaaaaaaaaaaaaaaé", "\u{d7ff}\u{e000}" } do
-			equal((answer(masked(0x81, text) .. bye)), "\x81" .. string.char(#text) .. text .. "\x88\2\x03\xe8")
+		for _, text in ipairs { "κόσμε", "\u{7ff}\u{800}\u{ffff}\u{10000}\u{10ffff}",
+			"aaaaaaaaaaaaaaaaé", "\u{d7ff}\u{e000}" } do
+			equal((answer(masked(0x81, text) .. bye)),
+				"\x81" .. string.char(#text) .. text .. "\x88\2\x03\xe8")
 		end
-		for _, text in ipairs { "\x80", "\xc0\xaf", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
-			"aaaaaaaa\xe2\x82", "\xff", "aaaaaaaaa\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80edited" } do
+		for _, text in ipairs { "\x80", "\xc0\xaf", "\xc1\xbf", "\xe0\x9f\xbf",
+			"\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
+			"aaaaaaaa\xe2\x82", "\xff",
+				"aaaaaaaaa\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80edited" } do
 			refused(1007, masked(0x81, text), "not UTF-8")
 		end
 		equal((answer(masked(0x82, "\xff") .. bye)), "\x82\1\xff\x88\2\x03\xe8")
@@ -267,7 +286,8 @@ tap.run {
 		socket.start(id, function(fd)
 			socket.start(fd)
 			local _, path, method, header = httpd.read_request(helper.readfunc(fd))
-			websocket.accept(fd, handle, "ws", nil, { upgrade = { header = header, method = method, url = path } })
+			websocket.accept(fd, handle, "ws", nil,
+				{ upgrade = { header = header, method = method, url = path } })
 		end)
 		local c = websocket.connect(("ws://127.0.0.1:%d/up"):format(p))
 		websocket.write(c, "up")
@@ -293,10 +313,13 @@ tap.run {
 			raises(wanted, websocket.connect, to)
 		end
 		local head = "HTTP/1.1 101 X\r\n"
-		try("HTTP/1.1 403 X\r\ncontent-length: 2\r\n\r\nno", "websocket handshake error: code[403] info:no")
+		try("HTTP/1.1 403 X\r\ncontent-length: 2\r\n\r\nno",
+			"websocket handshake error: code[403] info:no")
 		try(head .. "\r\n", "websocket handshake upgrade must websocket")
-		try(head .. "Upgrade: websocket\r\n\r\n", "websocket handshake connection must upgrade")
-		try(head .. "Upgrade: websocket\r\nConnection: upgrade\r\n\r\n", "websocket handshake need Sec-WebSocket-Accept")
+		try(head .. "Upgrade: websocket\r\n\r\n",
+			"websocket handshake connection must upgrade")
+		try(head .. "Upgrade: websocket\r\nConnection: upgrade\r\n\r\n",
+			"websocket handshake need Sec-WebSocket-Accept")
 		try(head .. "Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n", "websocket handshake invalid Sec-WebSocket-Accept")
 		local good = head .. "Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: KEY\r\n\r\n"
 		text = good .. "\x81\2hi\x82\1"

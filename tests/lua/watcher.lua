@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Hears of the ends of services (PTYPE_CLIENT, source = who ended); answers whether a handle is among them.
+-- Hears of the ends of services (PTYPE_CLIENT, source = who ended); answers whether a handle is
+-- among them.
 local skynet = require "skynet"
 
 local ended = {}

@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""The manual pages: every option that the programs take, every command and every key is in them, and groff has nothing to say.
+"""The manual pages: every option that the programs take, every command and every key is in them,
+and groff has nothing to say.
 
-What ought to be there is asked of the programs themselves, not read from the tables that the pages are made of.
+What ought to be there is asked of the programs themselves, not read from the tables that the pages
+are made of.
 """
 import os, re, shutil, subprocess, sys
 
@@ -11,7 +13,8 @@ PAGES = ("harbord.8", "harborctl.1", "harbor.yaml.5")
 
 
 def run(*argv):
-    return subprocess.run(argv, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C.UTF-8", "MANWIDTH": "100"})
+    return subprocess.run(argv, capture_output=True, text=True,
+                          env={**os.environ, "LC_ALL": "C.UTF-8", "MANWIDTH": "100"})
 
 
 def page(name):
@@ -53,7 +56,8 @@ def keys():
     wanted = re.findall(r"^(\w\S+)\n(?:  .*\n)*?  default: (.*)$", said, re.M)
     assert len(wanted) >= 40 and len(wanted) == len(re.findall(r"^\w", said, re.M)), wanted
     for key, default in wanted:
-        assert re.search(rf"(?<!\S){re.escape(key)} .*?default: {re.escape(default)}", shown), (key, default)
+        assert re.search(rf"(?<!\S){re.escape(key)} .*?default: {re.escape(default)}", shown), (key,
+                default)
 
 
 def groff():
@@ -70,11 +74,13 @@ def mandoc():
     """mandoc finds no error"""
     for name in PAGES:
         p = run("mandoc", "-T", "lint", "-W", "warning", f"{BUILD}/man/{name}")
-        assert "ERROR" not in p.stdout + p.stderr and "WARNING" not in p.stdout + p.stderr, (name, p.stdout, p.stderr)
+        assert "ERROR" not in p.stdout + p.stderr and "WARNING" not in p.stdout + p.stderr, (name,
+                p.stdout, p.stderr)
 
 
 failed = 0
-for i, (test, program) in enumerate(((harbord, "groff"), (harborctl, "groff"), (commands, "groff"), (keys, "groff"), (groff, "groff"),
+for i, (test, program) in enumerate(((harbord, "groff"), (harborctl, "groff"), (commands, "groff"),
+                                     (keys, "groff"), (groff, "groff"),
                                      (mandoc, "mandoc")), 1):
     if not shutil.which(program):
         print(f"ok {i} - {test.__doc__} # SKIP there is no {program}")

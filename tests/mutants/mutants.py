@@ -11,8 +11,8 @@ A mutant is one change in one C file of core, net, harbor, conf or lua (not lua/
 It is built in a tree of its own (--tree, otherwise a git worktree in build/mutants, at HEAD), and
 the suites run until one fails: unit tests and fuzz replays of its layer, then those of the layers
 above, then lua, then the quick ones of cluster and conformance. What fails or takes too long is run
-once more, alone, before it counts. Not counted are mutants that do not compile, those that compile to the same code, and
-those in equivalent.txt, which has a reason for each.
+once more, alone, before it counts. Not counted are mutants that do not compile, those that compile
+to the same code, and those in equivalent.txt, which has a reason for each.
 
 The end is a list of those that survived, with their places, and a table. The survivors are written
 to build/mutants/survivors.txt in the form of equivalent.txt; --again takes such a file in place of
@@ -34,11 +34,13 @@ Mutant = collections.namedtuple("Mutant", "file line old new what")
 
 HIDDEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
 DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n\\]|\\.|\\\n)*", re.M)
-OPTIONAL = re.compile(r"^[ \t]*#[ \t]*ifdef (?:FAULTS|CHECKS)\b.*?^[ \t]*#[ \t]*(?:else|endif)\b", re.M | re.S)
+OPTIONAL = re.compile(r"^[ \t]*#[ \t]*ifdef (?:FAULTS|CHECKS)\b.*?^[ \t]*#[ \t]*(?:else|endif)\b",
+                      re.M | re.S)
 CHECK = re.compile(r"\b(?:must|must_slow|_Static_assert|assert)\s*\(")
 OPERATOR = re.compile(r"(?<![-<>=!+*/%&|^])(>=|<=|==|!=|>|<|&&|\|\|)(?![<>=&|])")
 # The smaller or the larger of two: which of them it is when they are equal makes no difference.
-LEAST = re.compile(r"((?:[\w.>\[\]-]+ - )?[\w.>\[\]-]+) (?:<|>|<=|>=) ([\w.>\[\]()-]+) \? (?:\1 : \2|\2 : \1)(?![\w.(\[])")
+LEAST = re.compile(r"((?:[\w.>\[\]-]+ - )?[\w.>\[\]-]+) (?:<|>|<=|>=) ([\w.>\[\]()-]+) \? (?:\1 : "
+                   r"\2|\2 : \1)(?![\w.(\[])")
 SWAP = {">": ">=", ">=": ">", "<": "<=", "<=": "<", "==": "!=", "!=": "==", "&&": "||", "||": "&&"}
 RELATIONS = (">", "<", ">=", "<=")
 NUMBER = re.compile(r"\s*((?:0x[0-9a-fA-F]+|\d+)[uUlL]*)(?![\w.])")
@@ -85,10 +87,12 @@ def changes(text):
             for by in (1, -1):
                 if by > 0 or int(re.match(r"0x[0-9a-fA-F]+|\d+", number[1])[0], 0):
                     new = step(number[1], by)
-                    found.append((number.start(1), number.end(1), new, f"{number[1]} becomes {new}"))
+                    found.append((number.start(1), number.end(1), new,
+                                  f"{number[1]} becomes {new}"))
         elif name and op in RELATIONS:
             for by in ("+ 1", "- 1"):
-                found.append((name.start(1), name.end(1), f"({name[1]} {by})", f"{name[1]} becomes {name[1]} {by}"))
+                found.append((name.start(1), name.end(1), f"({name[1]} {by})",
+                              f"{name[1]} becomes {name[1]} {by}"))
     for m in NOT.finditer(code):
         found.append((m.start(), m.end(), "", "! is dropped"))
     for m in TRUTH.finditer(code):
@@ -194,9 +198,10 @@ def end_all(pid):
 
 
 def run(argv, cwd, limit, env=None, stop=None):
-    """(status, output); the status of a program that took too long is "timeout", that of one that was ended by the event
-    `stop` is "stopped"."""
-    p = subprocess.Popen(argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    """(status, output); the status of a program that took too long is "timeout", that of one that
+    was ended by the event `stop` is "stopped"."""
+    p = subprocess.Popen(argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT,
                          env=env, start_new_session=True, text=True, errors="replace")
     until = time.monotonic() + limit
     while True:
@@ -230,7 +235,8 @@ class Tree:
 
     def units(self, layers):
         return sorted("build/" + p[len(self.path) + 1:-2] for layer in layers
-                      for p in glob.glob(f"{self.path}/tests/unit/{layer}/**/test_*.c", recursive=True))
+                      for p in glob.glob(f"{self.path}/tests/unit/{layer}/**/test_*.c",
+                                         recursive=True))
 
     def replays(self, layer):
         for p in sorted(glob.glob(f"{self.path}/tests/fuzz/fuzz_*.c")):
@@ -239,14 +245,17 @@ class Tree:
                     yield os.path.basename(p)[5:-2]
 
     def stages(self, layer):
-        """[(targets to build, commands)] in the order in which they run; commands are made after the build."""
+        """[(targets to build, commands)] in the order in which they run; commands are made after
+        the build."""
         above = [x for x in ("core", "net", "harbor", "conf", "lua", "daemon") if x != layer and
-                 (layer in ("core",) or x == "daemon" or (layer == "net" and x in ("harbor", "lua")))]
+                 (layer in ("core",) or x == "daemon"
+                  or (layer == "net" and x in ("harbor", "lua")))]
         fuzz = list(self.replays(layer))
         own = self.units([layer])
         yield own + [f"build/tests/fuzz/replay_{n}" for n in fuzz], lambda: \
             [("unit", p, [os.path.join(self.path, p)]) for p in own] + \
-            [("fuzz", n, [f"{self.build}/tests/fuzz/replay_{n}", f"{self.path}/tests/fuzz/{n}.in"]) for n in fuzz]
+            [("fuzz", n, [f"{self.build}/tests/fuzz/replay_{n}", f"{self.path}/tests/fuzz/{n}.in"])
+             for n in fuzz]
         upper = self.units(above)
         yield upper, lambda: [("unit", p, [os.path.join(self.path, p)]) for p in upper]
         mods = [f"build/tests/cmod/{os.path.basename(p)[:-2]}.so"
@@ -259,7 +268,8 @@ class Tree:
         group, name, argv = command
         env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP", PYTHONPATH=self.path + "/tests/cluster")
         began = time.monotonic()
-        status, out = run(argv, self.path, min(LIMIT, 15 + 8 * self.took.get(name, LIMIT)), env, stop)
+        status, out = run(argv, self.path, min(LIMIT, 15 + 8 * self.took.get(name, LIMIT)), env,
+                          stop)
         self.took.setdefault(name, time.monotonic() - began)
         if status == "stopped" or status == 0 and not re.search(r"^\s*not ok", out, re.M):
             return None
@@ -267,13 +277,14 @@ class Tree:
         return "took too long" if status == "timeout" else m[0].strip() if m else f"status {status}"
 
     def measure(self, kept):
-        """Everything without a change: what fails or is slow is left out, and how long the rest takes is kept, in a
-        file for the next run on the same commit."""
+        """Everything without a change: what fails or is slow is left out, and how long the rest
+        takes is kept, in a file for the next run on the same commit."""
         self.out = set()
         status, text = self.make("tests-bin")
         if status != 0:
             sys.exit(f"mutants: the tree does not build\n{text[-2000:]}")
-        commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=self.path, text=True).strip()
+        commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=self.path,
+                                         text=True).strip()
         if os.path.exists(kept):
             with open(kept) as f:
                 old = json.load(f)
@@ -296,7 +307,8 @@ class Tree:
                     slow = c[0] in ("cluster", "conformance") and self.took[c[1]] > QUICK
                     if why or slow:
                         self.out.add(c[1])
-                        print(f"# left out: {c[1]}: {why or 'it takes %.0f s' % self.took[c[1]]}", flush=True)
+                        print(f"# left out: {c[1]}: {why or 'it takes %.0f s' % self.took[c[1]]}",
+                              flush=True)
 
 
 # ---- a mutant's life ----
@@ -334,7 +346,8 @@ def first_failure(tree, commands):
             return f"{c[1]}: {why}"
     if not failed:
         return None
-    rest = [c for c in commands if c not in [f[0] for f in failed]] # they were stopped by a failure that was none
+    # they were stopped by a failure that was none
+    rest = [c for c in commands if c not in [f[0] for f in failed]]
     return first_failure(tree, rest)
 
 
@@ -344,7 +357,8 @@ def suites(tree, m):
         if targets and tree.make(*targets)[0] != 0:
             return "the build"
         todo = [c for c in commands() if c[1] not in tree.out]
-        who = first_failure(tree, sorted(todo, key=lambda c: (near(c, m.file), tree.took.get(c[1], 0))))
+        who = first_failure(tree, sorted(todo,
+                                         key=lambda c: (near(c, m.file), tree.took.get(c[1], 0))))
         if who:
             return who
     return None
@@ -362,7 +376,8 @@ def find_place(text, m):
 
 
 def live(tree, m):
-    """(outcome, detail): noticed, survived, equal (the same code), broken (does not compile), gone."""
+    """(outcome, detail): noticed, survived, equal (the same code), broken (does not compile),
+    gone."""
     path = os.path.join(tree.path, m.file)
     with open(path) as f:
         text = f.read()
@@ -391,10 +406,12 @@ def prepare(tree, cc):
     """A worktree at HEAD, with the Lua source that was fetched already."""
     if not os.path.exists(os.path.join(tree, ".git")):
         os.makedirs(os.path.dirname(tree), exist_ok=True)
-        subprocess.run(["git", "worktree", "add", "-q", "--force", "--detach", tree], cwd=ROOT, check=True)
+        subprocess.run(["git", "worktree", "add", "-q", "--force", "--detach", tree], cwd=ROOT,
+                       check=True)
     else:
         subprocess.run(["git", "checkout", "-q", "--force", "--detach",
-                        subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=ROOT, text=True).strip()],
+                        subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=ROOT,
+                                                text=True).strip()],
                        cwd=tree, check=True)
     if os.path.isdir(f"{ROOT}/build/lua-source") and not os.path.isdir(f"{tree}/build/lua-source"):
         shutil.copytree(f"{ROOT}/build/lua-source", f"{tree}/build/lua-source", symlinks=True)
@@ -402,10 +419,12 @@ def prepare(tree, cc):
 
 def choose(a, tree, known):
     if a.again:
-        return [Mutant(f, line, old, new, "again") for (f, old, new), (line, _) in read_list(a.again).items()]
+        return [Mutant(f, line, old, new, "again") for (f, old, new),
+                (line, _) in read_list(a.again).items()]
     every = all_mutants(tree.path, a.only)
     random.Random(a.seed).shuffle(every)
-    print(f"# {len(every)} changes are possible, {len(known)} are known to change nothing; seed {a.seed}", flush=True)
+    print(f"# {len(every)} changes are possible, {len(known)} are known to change nothing; seed "
+          f"{a.seed}", flush=True)
     return every
 
 
@@ -457,7 +476,8 @@ def main():
             survivors.append(m)
             write_list(os.path.join(a.out, "survivors.txt"), survivors)
         if outcome in ("noticed", "survived"):
-            print(f"{counted:4} {outcome:8} {m.file}:{m.line}: {m.what} ({time.monotonic() - began:.0f} s) {detail}", flush=True)
+            print(f"{counted:4} {outcome:8} {m.file}:{m.line}: {m.what} "
+                  f"({time.monotonic() - began:.0f} s) {detail}", flush=True)
         if outcome == "survived":
             print(f"       - {m.old}\n       + {m.new}", flush=True)
     print("\nsurvivors:" if survivors else "\nno survivors")

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- One driver of the soak: tasks that call, and end what they call. A callee is a table { handle, doomed }: whoever kills it or asks
--- it to go sets doomed first, so a call that fails although nobody did is found out. Commands: run(calls, tasks), report().
+-- One driver of the soak: tasks that call, and end what they call. A callee is a table { handle,
+-- doomed }: whoever kills it or asks it to go sets doomed first, so a call that fails although
+-- nobody did is found out. Commands: run(calls, tasks), report().
 local skynet = require "skynet"
 require "skynet.manager"
 local socket = require "skynet.socket"
@@ -49,7 +50,8 @@ local function one()
 end
 
 local function reason(text)
-	text = tostring(text):match("^[^\n]*"):gsub("^.-: ", ""):gsub(":?%x%x%x%x%x%x%x%x", "H"):gsub("%d+", "N")
+	text = tostring(text):match("^[^\n]*"):gsub("^.-: ", ""):gsub(":?%x%x%x%x%x%x%x%x",
+		"H"):gsub("%d+", "N")
 	reasons[text] = (reasons[text] or 0) + 1
 end
 
@@ -58,7 +60,8 @@ local function judge(what, expected, may_fail, ok, got)
 	made = made + 1
 	if ok then
 		right = right + 1
-		if expected ~= nil and got ~= expected then not_right(what, "answered", tostring(got), "not", tostring(expected)) end
+		if expected ~= nil and got ~= expected then not_right(what, "answered",
+			tostring(got), "not", tostring(expected)) end
 	else
 		failed = failed + 1
 		reason(got)
@@ -78,7 +81,8 @@ end
 
 op(600, function()
 	local n = math.random(1 << 30)
-	call("echo", one(), n, false, "echo", n, "player", { x = n, y = 2.5, name = "of some length" })
+	call("echo", one(), n, false, "echo", n, "player",
+		{ x = n, y = 2.5, name = "of some length" })
 end)
 op(50, function()
 	local s = ("s"):rep(math.random(3000))
@@ -112,7 +116,8 @@ op(40, function()
 	judge("remote", n, true, ok, got)
 end)
 op(3, function()
-	local ok, got = pcall(skynet.call, "SOAKPEER", "lua", math.random(2) == 1 and "boom" or "forget", "there")
+	local ok, got = pcall(skynet.call, "SOAKPEER", "lua",
+		math.random(2) == 1 and "boom" or "forget", "there")
 	judge("remote boom", nil, true, ok, got)
 	if ok then not_right "remote boom answered" end
 end)
@@ -185,12 +190,14 @@ function command.run(calls, tasks)
 end
 
 function command.report()
-	skynet.retpack { made = made, right = right, failed = failed, heard = heard, published = published, wrong = wrong,
+	skynet.retpack { made = made, right = right, failed = failed, heard = heard,
+		published = published, wrong = wrong,
 		reasons = reasons, tasks = skynet.task(), kib = collectgarbage "count" }
 end
 
 skynet.start(function()
-	channel = multicast.new { channel = channel_id, dispatch = function() heard = heard + 1 end }
+	channel = multicast.new { channel = channel_id,
+		dispatch = function() heard = heard + 1 end }
 	channel:subscribe()
 	skynet.dispatch("lua", function(_, _, name, ...) command[name](...) end)
 end)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The boss of the soak: starts the drivers, hands out the calls of a stage, adds up. Commands for soak.py: stage(calls),
--- done(), report().
+-- The boss of the soak: starts the drivers, hands out the calls of a stage, adds up. Commands for
+-- soak.py: stage(calls), done(), report().
 local skynet = require "skynet"
 require "skynet.manager"
 local socket = require "skynet.socket"
@@ -14,7 +14,8 @@ local drivers, running, version, why = {}, 0, 0, nil
 
 local function update()
 	version = version + 1
-	sharetable.loadtable("soak", { version = version, list = { 10, 20, 30 }, deep = { a = { b = { c = version } } } })
+	sharetable.loadtable("soak", { version = version, list = { 10, 20, 30 },
+		deep = { a = { b = { c = version } } } })
 	for i = 1, #drivers do skynet.send(drivers[i], "debug", "GC") end
 end
 
@@ -26,7 +27,8 @@ function command.stage(calls)
 	update()
 	for i = 1, DRIVERS do
 		skynet.fork(function()
-			local ok, err = pcall(skynet.call, drivers[i], "lua", "run", calls // DRIVERS, TASKS)
+			local ok, err = pcall(skynet.call, drivers[i], "lua", "run",
+				calls // DRIVERS, TASKS)
 			if not ok then why = tostring(err) end
 			running = running - 1
 		end)
@@ -37,10 +39,12 @@ end
 function command.done() skynet.retpack(running == 0, why or false) end
 
 function command.report()
-	local all = { made = 0, right = 0, failed = 0, heard = 0, published = 0, tasks = 0, kib = 0, wrong = {}, reasons = {} }
+	local all = { made = 0, right = 0, failed = 0, heard = 0, published = 0, tasks = 0, kib = 0,
+		wrong = {}, reasons = {} }
 	for i = 1, DRIVERS do
 		local r = skynet.call(drivers[i], "lua", "report")
-		for _, k in ipairs { "made", "right", "failed", "heard", "published", "tasks", "kib" } do all[k] = all[k] + r[k] end
+		for _, k in ipairs { "made", "right", "failed", "heard", "published", "tasks",
+			"kib" } do all[k] = all[k] + r[k] end
 		for _, w in ipairs(r.wrong) do all.wrong[#all.wrong + 1] = w end
 		for k, n in pairs(r.reasons) do all.reasons[k] = (all.reasons[k] or 0) + n end
 	end
@@ -64,7 +68,8 @@ skynet.start(function()
 	end)
 	local channel = multicast.new()
 	update()
-	for i = 1, DRIVERS do drivers[i] = skynet.newservice("driver", seed + i, port, channel.channel) end
+	for i = 1, DRIVERS do drivers[i] = skynet.newservice("driver", seed + i, port,
+		channel.channel) end
 	skynet.dispatch("lua", function(_, _, name, ...) command[name](...) end)
 	skynet.register ".soak"
 end)

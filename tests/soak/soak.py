@@ -1,13 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Soak: a node makes millions of calls to services that are born and killed at random, with timers, sockets, a channel, a shared
-table and a second node at its side, which is killed (-9) and started again in the middle of each stage. Then: every call was answered or
-failed, for a reason; and the memory after each stage is what it was after the three that warm up, within 5 %.
+"""Soak: a node makes millions of calls to services that are born and killed at random, with timers,
+sockets, a channel, a shared table and a second node at its side, which is killed (-9) and started
+again in the middle of each stage. Then: every call was answered or failed, for a reason; and the
+memory after each stage is what it was after the three that warm up, within 5 %.
 
 usage: soak.py --build DIR [--calls N] [--stages N] [--seed S] [--threads N]
 
-A stage's memory is looked at when the node has been quiet long enough to give back what it does not use. Under a sanitizer memory is told and
-not judged. Exit status 0 only if all held. A node that ends with status 0 has no leak under LeakSanitizer.
+A stage's memory is looked at when the node has been quiet long enough to give back what it does not
+use. Under a sanitizer memory is told and not judged. Exit status 0 only if all held. A node that
+ends with status 0 has no leak under LeakSanitizer.
 """
 import argparse, json, os, sys, time
 
@@ -49,7 +51,8 @@ def main():
         peer = c.node("peer", 2, start="peer")
         main_node.ready(60)
         peer.ready(60)
-        print(f"{'stage':>5} {'calls':>10} {'failed':>8} {'seconds':>8} {'rss MiB':>8} {'used MiB':>8} {'peer MiB':>8} {'services':>8} {'fds':>4} {'tasks':>5}")
+        print(f"{'stage':>5} {'calls':>10} {'failed':>8} {'seconds':>8} {'rss MiB':>8} "
+              f"{'used MiB':>8} {'peer MiB':>8} {'services':>8} {'fds':>4} {'tasks':>5}")
         first = None
         for stage in range(1 - WARM_UP, a.stages + 1):
             began = time.monotonic()
@@ -57,7 +60,8 @@ def main():
             peer.kill()
             peer.start()
             peer.ready(60)
-            eventually("the stage ends: nobody waits for ever", lambda: main_node.call(".soak", "done", limit=120)[0], a.stage_limit)
+            eventually("the stage ends: nobody waits for ever",
+                       lambda: main_node.call(".soak", "done", limit=120)[0], a.stage_limit)
             why = main_node.call(".soak", "done")[1]
             if why:
                 bad.append(f"a driver failed: {why}")
@@ -65,14 +69,17 @@ def main():
             r = main_node.call(".soak", "report", limit=60)[0]
             count = services(main_node)
             time.sleep(QUIET_S if judged else 1)
-            now = {"rss": rss_kib(main_node), "peer": rss_kib(peer), "services": count, "fds": fds(main_node), "tasks": r["tasks"]}
-            print(f"{stage:>5} {r['made']:>10} {r['failed']:>8} {took:>8.1f} {now['rss'] / 1024:>8.1f} {r['allocated']:>8.1f} {now['peer'] / 1024:>8.1f} "
+            now = {"rss": rss_kib(main_node), "peer": rss_kib(peer), "services": count,
+                   "fds": fds(main_node), "tasks": r["tasks"]}
+            print(f"{stage:>5} {r['made']:>10} {r['failed']:>8} {took:>8.1f} "
+                  f"{now['rss'] / 1024:>8.1f} {r['allocated']:>8.1f} {now['peer'] / 1024:>8.1f} "
                   f"{now['services']:>8} {now['fds']:>4} {now['tasks']:>5}", flush=True)
             if r["made"] != r["right"] + r["failed"]:
                 bad.append(f"{r['made']} calls, {r['right']} answered, {r['failed']} failed")
             bad += r["wrong"]
             if r["heard"] != r["published"] * 4:
-                bad.append(f"{r['published']} messages were published to 4 listeners, {r['heard']} came")
+                bad.append(f"{r['published']} messages were published to 4 listeners, {r['heard']} "
+                           f"came")
             if stage <= 0:
                 first = now
                 continue
@@ -81,7 +88,8 @@ def main():
                     bad.append(f"stage {stage}: {key} {now[key]}, after warming up {first[key]}")
             if judged and now["rss"] > first["rss"] * FLAT:
                 bad.append(f"stage {stage}: {now['rss']} KiB, after warming up {first['rss']}")
-        print("why calls failed: " + json.dumps(dict(sorted(r["reasons"].items(), key=lambda kv: -kv[1])), indent=1))
+        print("why calls failed: " + json.dumps(dict(sorted(r["reasons"].items(),
+                                                            key=lambda kv: -kv[1])), indent=1))
         for node in (peer, main_node):
             status = node.stop(60)
             if status:
@@ -89,7 +97,8 @@ def main():
                 with open(node.log, errors="replace") as f:
                     print(f.read()[-6000:])
         for node in (peer, main_node):
-            for text in ("ERROR: LeakSanitizer", "ERROR: AddressSanitizer", "WARNING: ThreadSanitizer", "runtime error:"):
+            for text in ("ERROR: LeakSanitizer", "ERROR: AddressSanitizer",
+                         "WARNING: ThreadSanitizer", "runtime error:"):
                 if node.logged(text):
                     bad.append(f"{node.name}: {text}")
         if bad:

@@ -7,9 +7,9 @@
 #include "lua/vm/share.h"
 
 int __real_lua_load(lua_State *L, lua_Reader reader, void *data, const char *name,
-                    const char *mode);
+		    const char *mode);
 int __wrap_lua_load(lua_State *L, lua_Reader reader, void *data, const char *name,
-                    const char *mode);
+		    const char *mode);
 
 void __real_luaL_openlibs(lua_State *L);
 void __wrap_luaL_openlibs(lua_State *L);

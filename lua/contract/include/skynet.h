@@ -52,7 +52,7 @@ struct skynet_context;
 /* 0: the framework frees msg. Else it is the callee's, who frees it with skynet_free or sends it
  * on. */
 typedef int (*skynet_cb)(struct skynet_context *ctx, void *ud, int type, int session,
-                         uint32_t source, const void *msg, size_t sz);
+			 uint32_t source, const void *msg, size_t sz);
 
 /* A line of the log in the name of the service; ctx NULL: of the node. Any length. */
 void skynet_error(struct skynet_context *ctx, const char *fmt, ...)
@@ -74,10 +74,10 @@ uint32_t skynet_queryname(struct skynet_context *ctx, const char *name);
  * refused here: a session gets its PTYPE_ERROR. Without PTYPE_TAG_DONTCOPY the data are copied.
  * Destination 0 without data only makes a session. */
 int skynet_send(struct skynet_context *ctx, uint32_t source, uint32_t destination, int type,
-                int session, void *msg, size_t sz);
+		int session, void *msg, size_t sz);
 /* The same to ":hex", ".name" or a global name. */
 int skynet_sendname(struct skynet_context *ctx, uint32_t source, const char *destination, int type,
-                    int session, void *msg, size_t sz);
+		    int session, void *msg, size_t sz);
 
 /* Not 0: the handle belongs to another node. *ret_harbor (may be NULL) is the handle's upper
  * byte. */

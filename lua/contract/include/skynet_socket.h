@@ -39,7 +39,7 @@ struct skynet_socket_message {
 	char *buffer;
 };
 
-#define SOCKET_BUFFER_MEMORY 0     /* of skynet_malloc */
+#define SOCKET_BUFFER_MEMORY 0 /* of skynet_malloc */
 #define SOCKET_BUFFER_OBJECT 1
 #define SOCKET_BUFFER_RAWPOINTER 2 /* copied, as far as it is not written at once */
 
@@ -52,7 +52,7 @@ struct socket_sendbuffer {
 
 int skynet_socket_sendbuffer(struct skynet_context *ctx, struct socket_sendbuffer *buffer);
 int skynet_socket_sendbuffer_lowpriority(struct skynet_context *ctx,
-                                         struct socket_sendbuffer *buffer);
+					 struct socket_sendbuffer *buffer);
 
 /* host NULL or "": 0.0.0.0. Resolves and binds on this thread; CONNECT tells the port. Accepts
  * after _start. */
@@ -70,7 +70,7 @@ int skynet_socket_udp_connect(struct skynet_context *ctx, int id, const char *ad
 int skynet_socket_udp_dial(struct skynet_context *ctx, const char *addr, int port);
 int skynet_socket_udp_listen(struct skynet_context *ctx, const char *addr, int port);
 int skynet_socket_udp_sendbuffer(struct skynet_context *ctx, const char *address,
-                                 struct socket_sendbuffer *buffer);
+				 struct socket_sendbuffer *buffer);
 /* The address record behind the datagram, NULL for another type of message. */
 const char *skynet_socket_udp_address(struct skynet_socket_message *msg, int *ret_size);
 
@@ -85,9 +85,9 @@ struct socket_info {
 	int id;
 	int type;
 	uint64_t opaque; /* handle of the owner */
-	uint64_t read;   /* bytes; a listener counts accepts */
+	uint64_t read;	 /* bytes; a listener counts accepts */
 	uint64_t write;
-	uint64_t rtime;  /* centiseconds, 0: never */
+	uint64_t rtime; /* centiseconds, 0: never */
 	uint64_t wtime;
 	int64_t wbuffer; /* bytes that wait */
 	uint8_t reading;
@@ -121,7 +121,7 @@ static inline int skynet_socket_send(struct skynet_context *ctx, int id, void *b
 }
 
 static inline int skynet_socket_send_lowpriority(struct skynet_context *ctx, int id, void *buffer,
-                                                 int sz)
+						 int sz)
 {
 	struct socket_sendbuffer b = skynet_socket_buffer_(id, buffer, sz);
 
@@ -129,7 +129,7 @@ static inline int skynet_socket_send_lowpriority(struct skynet_context *ctx, int
 }
 
 static inline int skynet_socket_udp_send(struct skynet_context *ctx, int id, const char *address,
-                                         const void *buffer, int sz)
+					 const void *buffer, int sz)
 {
 	struct socket_sendbuffer b = skynet_socket_buffer_(id, buffer, sz);
 

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
--- What is known of a read function besides reading: its socket, and bytes behind a message that were
--- read with it. So a program that calls httpd.read_request again with the same function gets the next
--- request of the connection.
+-- What is known of a read function besides reading: its socket, and bytes behind a message that
+-- were read with it. So a program that calls httpd.read_request again with the same function gets
+-- the next request of the connection.
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 
@@ -66,7 +66,8 @@ end
 
 local free = { allow = function() end, done = function() end }
 
--- The socket of this function ends unless :done() is called within that time. An unknown one does not.
+-- The socket of this function ends unless :done() is called within that time. An unknown one does
+-- not.
 function channels.guard(read, ti)
 	local fd = sockets[read]
 	if not (fd and ti) then

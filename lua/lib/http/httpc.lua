@@ -115,7 +115,8 @@ local function connect(protocol, name, port)
 		interface = made
 	else
 		local read = sockethelper.readfunc(fd)
-		interface = { read = read, write = sockethelper.writefunc(fd), readall = readall_of(read) }
+		interface = { read = read, write = sockethelper.writefunc(fd),
+			readall = readall_of(read) }
 	end
 	interface.fd = fd
 	return interface
@@ -135,7 +136,8 @@ local idle, sweeping = {}, false -- key -> array of interfaces, the oldest first
 local function sweep()
 	local now = skynet.now()
 	for key, list in pairs(idle) do
-		while list[1] and (now - list[1].since >= httpc.idletime or socket.disconnected(list[1].fd)) do
+		while list[1] and (now - list[1].since >= httpc.idletime
+			or socket.disconnected(list[1].fd)) do
 			skynet.fork(disconnect, table.remove(list, 1))
 		end
 		idle[key] = list[1] and list
@@ -198,7 +200,8 @@ local function exchange(interface, method, host, url, recvheader, header, conten
 		interface.init()
 		interface.init = nil
 	end
-	local code, rest, answer, version = internal.request(interface, method, host, url, recvheader, header, content)
+	local code, rest, answer, version = internal.request(interface, method, host, url,
+		recvheader, header, content)
 	if method == "HEAD" then
 		return code, "", lasts(answer, version, rest)
 	end
@@ -220,7 +223,8 @@ local function request(method, where, url, recvheader, header, content)
 	local interface = REPEATABLE[method] and take_idle(key)
 	local ok, code, body, again
 	if interface then
-		ok, code, body, again = try(interface, method, host, url, recvheader, header, content)
+		ok, code, body, again = try(interface, method, host, url, recvheader, header,
+			content)
 		if not ok then
 			disconnect(interface)
 			interface = nil
@@ -228,7 +232,8 @@ local function request(method, where, url, recvheader, header, content)
 	end
 	if not interface then
 		interface = connect(protocol, name, port)
-		ok, code, body, again = try(interface, method, host, url, recvheader, header, content)
+		ok, code, body, again = try(interface, method, host, url, recvheader, header,
+			content)
 	end
 	if ok and again then
 		keep(key, interface)
@@ -277,7 +282,8 @@ function httpc.request_stream(method, where, url, recvheader, header, content)
 		if interface.init then
 			interface.init()
 		end
-		local code, rest, answer = internal.request(interface, method, host, url, recvheader, header, content)
+		local code, rest, answer = internal.request(interface, method, host, url,
+			recvheader, header, content)
 		return internal.response_stream(interface, code, rest, answer, method == "HEAD")
 	end)
 	stop()

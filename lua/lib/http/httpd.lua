@@ -8,7 +8,8 @@ local core = require "http.core"
 local channels = require "http.channels"
 
 local httpd = {
-	timeout = 6000,        -- cs for a request, and for its body at 1,000 bytes a second; false: no end
+	-- cs for a request, and for its body at 1,000 bytes a second; false: no end
+	timeout = 6000,
 	bodylimit = 64 << 20,  -- bytes of a body where read_request is called without a limit
 }
 
@@ -16,19 +17,28 @@ local JOIN_MAX <const> = 64 << 10 -- a body up to this is written together with 
 
 local REASONS <const> = {
 	[100] = "Continue", [101] = "Switching Protocols",
-	[200] = "OK", [201] = "Created", [202] = "Accepted", [203] = "Non-Authoritative Information",
+	[200] = "OK", [201] = "Created", [202] = "Accepted",
+		[203] = "Non-Authoritative Information",
 	[204] = "No Content", [205] = "Reset Content", [206] = "Partial Content",
-	[300] = "Multiple Choices", [301] = "Moved Permanently", [302] = "Found", [303] = "See Other",
-	[304] = "Not Modified", [305] = "Use Proxy", [307] = "Temporary Redirect", [308] = "Permanent Redirect",
-	[400] = "Bad Request", [401] = "Unauthorized", [402] = "Payment Required", [403] = "Forbidden",
+	[300] = "Multiple Choices", [301] = "Moved Permanently", [302] = "Found",
+		[303] = "See Other",
+	[304] = "Not Modified", [305] = "Use Proxy", [307] = "Temporary Redirect",
+		[308] = "Permanent Redirect",
+	[400] = "Bad Request", [401] = "Unauthorized", [402] = "Payment Required",
+		[403] = "Forbidden",
 	[404] = "Not Found", [405] = "Method Not Allowed", [406] = "Not Acceptable",
-	[407] = "Proxy Authentication Required", [408] = "Request Timeout", [409] = "Conflict", [410] = "Gone",
-	[411] = "Length Required", [412] = "Precondition Failed", [413] = "Request Entity Too Large",
-	[414] = "Request-URI Too Long", [415] = "Unsupported Media Type", [416] = "Range Not Satisfiable",
+	[407] = "Proxy Authentication Required", [408] = "Request Timeout", [409] = "Conflict",
+		[410] = "Gone",
+	[411] = "Length Required", [412] = "Precondition Failed",
+		[413] = "Request Entity Too Large",
+	[414] = "Request-URI Too Long", [415] = "Unsupported Media Type",
+		[416] = "Range Not Satisfiable",
 	[417] = "Expectation Failed", [422] = "Unprocessable Content", [426] = "Upgrade Required",
-	[428] = "Precondition Required", [429] = "Too Many Requests", [431] = "Request Header Fields Too Large",
+	[428] = "Precondition Required", [429] = "Too Many Requests",
+		[431] = "Request Header Fields Too Large",
 	[500] = "Internal Server Error", [501] = "Not Implemented", [502] = "Bad Gateway",
-	[503] = "Service Unavailable", [504] = "Gateway Timeout", [505] = "HTTP Version Not Supported",
+	[503] = "Service Unavailable", [504] = "Gateway Timeout",
+		[505] = "HTTP Version Not Supported",
 }
 
 -- ---- reading ----
@@ -44,7 +54,8 @@ end
 local function read_body(read, limit, header, framing, rest, guard)
 	if framing == "chunked" then
 		answer_expectation(read, header, rest ~= "")
-		local body, _, behind = internal.recvchunkedbody(read, limit, header, rest, function(n)
+		local body, _, behind = internal.recvchunkedbody(read, limit, header, rest,
+			function(n)
 			guard:allow(n)
 		end)
 		return body, behind

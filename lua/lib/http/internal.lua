@@ -11,9 +11,11 @@ local INTERIM_MAX <const> = 8 -- answers of the kind "wait" before one answer
 
 -- What may not come behind a body, for it was due before it.
 local NOT_IN_TRAILER <const> = {
-	["authorization"] = true, ["connection"] = true, ["content-encoding"] = true, ["content-length"] = true,
+	["authorization"] = true, ["connection"] = true, ["content-encoding"] = true,
+		["content-length"] = true,
 	["content-range"] = true, ["content-type"] = true, ["cookie"] = true, ["host"] = true,
-	["set-cookie"] = true, ["te"] = true, ["trailer"] = true, ["transfer-encoding"] = true, ["upgrade"] = true,
+	["set-cookie"] = true, ["te"] = true, ["trailer"] = true, ["transfer-encoding"] = true,
+		["upgrade"] = true,
 }
 
 -- The lines before an empty one, and the bytes behind it; nil: they are too long. skip: empty lines
@@ -39,8 +41,8 @@ local function read_head(read, pre, skip)
 end
 internal.readhead = read_head
 
--- recvheader(read, lines, pre): adds the lines up to an empty one; returns the bytes behind that, or
--- nil: more than 8 KiB.
+-- recvheader(read, lines, pre): adds the lines up to an empty one; returns the bytes behind that,
+-- or nil: more than 8 KiB.
 function internal.recvheader(read, lines, pre)
 	local head, rest = read_head(read, pre)
 	if not head then
@@ -205,8 +207,8 @@ local function read_answer(read)
 	error "Invalid HTTP response header"
 end
 
--- request(interface, method, host, url, recvheader, header, content) -> code, bytes behind the header,
--- header, version
+-- request(interface, method, host, url, recvheader, header, content) -> code, bytes behind the
+-- header, header, version
 function internal.request(interface, method, host, url, recvheader, header, content)
 	interface.write(request_text(method, host, url, header, content))
 	local head, rest = read_answer(interface.read)
@@ -236,8 +238,8 @@ local function answer_framing(code, header)
 	return framing
 end
 
--- response(interface, code, rest, header [, limit]) -> body, and the bytes behind it unless it ended
--- with the connection
+-- response(interface, code, rest, header [, limit]) -> body, and the bytes behind it unless it
+-- ended with the connection
 function internal.response(interface, code, rest, header, limit)
 	local framing = answer_framing(code, header)
 	local function check(size)
@@ -246,7 +248,8 @@ function internal.response(interface, code, rest, header, limit)
 		end
 	end
 	if framing == "chunked" then
-		local body, _, behind = internal.recvchunkedbody(interface.read, limit, header, rest)
+		local body, _, behind = internal.recvchunkedbody(interface.read, limit, header,
+			rest)
 		return body or error "Invalid response body", behind
 	elseif framing then
 		check(framing)
@@ -353,11 +356,12 @@ local function stream_end(self)
 	return ok and data or nil
 end
 
--- response_stream(interface, code, rest, header [, empty]) -> an object that is called for the pieces of
--- the body. empty: it has none, whatever the header says.
+-- response_stream(interface, code, rest, header [, empty]) -> an object that is called for the
+-- pieces of the body. empty: it has none, whatever the header says.
 function internal.response_stream(interface, code, rest, header, empty)
 	local framing = not empty and answer_framing(code, header) or empty and 0 or nil
-	local self = { interface = interface, status = code, header = header, rest = rest, connected = true }
+	local self = { interface = interface, status = code, header = header, rest = rest,
+		connected = true }
 	if framing == "chunked" then
 		self.decoder, self.reading = core.chunks(), stream_chunked
 	elseif framing and (empty or has_no_body(code)) then

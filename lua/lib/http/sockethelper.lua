@@ -40,7 +40,8 @@ function sockethelper.readfunc(fd, pre)
 		end
 		pre = nil
 		if n and n > #data then
-			return data .. (socket.read(fd, n - #data) or fail("read failed fd = %d", fd))
+			return data .. (socket.read(fd, n - #data)
+				or fail("read failed fd = %d", fd))
 		end
 		return data
 	end

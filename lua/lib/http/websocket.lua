@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
--- http.websocket: both ends of WebSocket (RFC 6455). Frames are taken apart and made by http.core; here
--- are the handshake, the callbacks of a server and the calls of a client. A message is one write.
+-- http.websocket: both ends of WebSocket (RFC 6455). Frames are taken apart and made by http.core;
+-- here are the handshake, the callbacks of a server and the calls of a client. A message is one
+-- write.
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 local driver = require "skynet.socketdriver"
@@ -14,7 +15,8 @@ local sockethelper = require "http.sockethelper"
 local socket_error = sockethelper.socket_error
 
 local websocket = {
-	strict = true,             -- false: accepts also frames without their mask and texts that are not UTF-8
+	-- false: accepts also frames without their mask and texts that are not UTF-8
+	strict = true,
 	limit = 256 << 10,         -- bytes of a message that a server accepts
 	clientlimit = 16 << 20,    -- and a client
 	timeout = 1000,            -- cs for the handshake of a server; false: no end
@@ -59,8 +61,8 @@ local function drop(ws)
 	end
 end
 
--- The next message or control frame: its code and data. Raises when the connection ends, or the peer
--- is wrong, who is told why.
+-- The next message or control frame: its code and data. Raises when the connection ends, or the
+-- peer is wrong, who is told why.
 local function receive(ws)
 	local reader, read = ws.reader, ws.read
 	local code, data, status = reader:next()
@@ -113,13 +115,15 @@ local function handshake_is_wrong(method, version, header)
 		return 400, "Sec-WebSocket-Key is not the base64 of 16 bytes"
 	elseif header["sec-websocket-version"] ~= "13" then
 		return 400, "Sec-WebSocket-Version must be 13"
-	elseif header["sec-websocket-protocol"] and not has_word(header["sec-websocket-protocol"], "chat") then
+	elseif header["sec-websocket-protocol"]
+		and not has_word(header["sec-websocket-protocol"], "chat") then
 		return 400, "Sec-WebSocket-Protocol need include chat"
 	end
 end
 
 local function accept_text(header)
-	return ("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" ..
+	return ("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+		..
 		"Sec-WebSocket-Accept: %s\r\n%s\r\n"):format(core.accept(header["sec-websocket-key"]),
 		header["sec-websocket-protocol"] and "Sec-WebSocket-Protocol: chat\r\n" or "")
 end
@@ -136,7 +140,8 @@ local function read_handshake(ws, upgrade)
 	local header = {}
 	local method, url, version, right = core.request(head, header)
 	if not method then
-		error(("websocket %d: no request: %q"):format(ws.id, head:match "^[^\r]*":sub(1, 64)), 0)
+		error(("websocket %d: no request: %q"):format(ws.id,
+			head:match "^[^\r]*":sub(1, 64)), 0)
 	elseif not right then
 		return nil, 400, "wrong header"
 	end
@@ -155,7 +160,8 @@ local function handshake(ws, upgrade)
 		status, reason = version, header
 	end
 	if status then
-		httpd.write_response(ws.write, status, reason, { ["sec-websocket-version"] = "13", connection = "close" })
+		httpd.write_response(ws.write, status, reason,
+			{ ["sec-websocket-version"] = "13", connection = "close" })
 		return nil
 	end
 	ws.write(accept_text(header))
@@ -217,7 +223,8 @@ local function tls_of_server()
 	local tls = require "http.tlshelper"
 	if not tls_server then
 		local context = tls.newctx()
-		context:set_cert(skynet.getenv "certfile" or "./server-cert.pem", skynet.getenv "keyfile" or "./server-key.pem")
+		context:set_cert(skynet.getenv "certfile" or "./server-cert.pem",
+			skynet.getenv "keyfile" or "./server-key.pem")
 		tls_server = context
 	end
 	return tls, tls.newtls("server", tls_server)
@@ -318,7 +325,8 @@ local function split_url(url)
 	return protocol, host, name, tonumber(port) or protocol == "ws" and 80 or 443, path
 end
 
-local OWN <const> = { ["upgrade"] = true, ["connection"] = true, ["sec-websocket-version"] = true, ["sec-websocket-key"] = true }
+local OWN <const> = { ["upgrade"] = true, ["connection"] = true, ["sec-websocket-version"] = true,
+	["sec-websocket-key"] = true }
 
 local function request_header(key, more)
 	local header = {
@@ -329,7 +337,8 @@ local function request_header(key, more)
 	}
 	for name, value in pairs(more or {}) do
 		if OWN[tostring(name):lower()] then
-			error(("assertion failed! the header %s is the handshake's"):format(name), 4)
+			error(("assertion failed! the header %s is the handshake's"):format(name),
+				4)
 		end
 		header[name] = value
 	end
@@ -354,8 +363,10 @@ local function client_handshake(ws, host, path, header, key)
 	local answer = {}
 	local code, rest = internal.request(interface, "GET", host, path, answer, header)
 	if code ~= 101 then
-		local ok, body = pcall(internal.response, interface, code, rest, answer, websocket.limit)
-		error(("websocket handshake error: code[%s] info:%s"):format(code, ok and body or ""), 0)
+		local ok, body = pcall(internal.response, interface, code, rest, answer,
+			websocket.limit)
+		error(("websocket handshake error: code[%s] info:%s"):format(code,
+			ok and body or ""), 0)
 	end
 	check_answer(answer, key)
 	ws.reader:feed(rest)
@@ -376,9 +387,11 @@ function websocket.connect(url, header, timeout)
 	local ok, why = pcall(function()
 		if protocol == "wss" then
 			local tls = require "http.tlshelper"
-			local is_address = name:find(":", 1, true) or name:find "^%d+%.%d+%.%d+%.%d+$"
+			local is_address = name:find(":", 1, true)
+				or name:find "^%d+%.%d+%.%d+%.%d+$"
 			tls_client = tls_client or tls.newctx()
-			local session = tls.newtls("client", tls_client, not is_address and name or nil)
+			local session = tls.newtls("client", tls_client,
+				not is_address and name or nil)
 			secure(ws, tls, session, tls.init_requestfunc)
 		end
 		client_handshake(ws, host, path, header, key)
@@ -428,7 +441,8 @@ end
 -- write(id, data [, fmt [, masking_key]]): a message in one frame
 function websocket.write(id, data, fmt, masking_key)
 	local ws = object(id)
-	local code = CODES[fmt or "text"] or error(("assertion failed! a message is text or binary, not %s"):format(fmt), 2)
+	local code = CODES[fmt or "text"]
+		or error(("assertion failed! a message is text or binary, not %s"):format(fmt), 2)
 	ws.write(core.frame(code, data, ws.masks and (masking_key or true)))
 end
 

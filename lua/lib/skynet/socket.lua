@@ -166,7 +166,8 @@ driver.native()
 
 local function check_id(id, what)
 	if type(id) ~= "number" or not math.tointeger(id) then
-		error(("bad argument #1 to '%s' (the id of a socket expected, got %s)"):format(what, type(id)), 3)
+		error(("bad argument #1 to '%s' (the id of a socket expected, got %s)"):format(what,
+			type(id)), 3)
 	end
 end
 

@@ -43,7 +43,7 @@ static void check_payload(lua_State *L, int arg)
 /* ---- sending ---- */
 
 static void push_frame(lua_State *L, const uint8_t *head, size_t head_size, const char *data,
-                       size_t size)
+		       size_t size)
 {
 	luaL_Buffer b;
 	char *p = luaL_buffinitsize(L, &b, head_size + size);
@@ -69,7 +69,7 @@ static void check_address(lua_State *L, int arg, struct cluster_request *ret)
 	}
 	if (lua_type(L, arg) != LUA_TSTRING)
 		luaL_error(L, "dest address type (%s) must be a string or number.",
-		           luaL_typename(L, arg));
+			   luaL_typename(L, arg));
 	ret->name = lua_tolstring(L, arg, &ret->name_size);
 	if (!ret->name_size)
 		luaL_error(L, "name is empty (1 to %d bytes are allowed)", CLUSTER_NAME_MAX);
@@ -88,7 +88,7 @@ static int pack_request(lua_State *L, bool push)
 	size_t n, at = 0;
 
 	luaL_argcheck(L, session >= 1 && session <= CLUSTER_SESSION_MAX, 2,
-	              "Invalid request session");
+		      "Invalid request session");
 	check_payload(L, 3);
 	lua_settop(L, 3);
 	payload = lua_tolstring(L, 3, &n);
@@ -111,7 +111,7 @@ static int pack_request(lua_State *L, bool push)
 	lua_createtable(L, (int)((n + CLUSTER_PART - 1) / CLUSTER_PART), 0);
 	for (lua_Integer i = 1; at < n; i++) {
 		part = (struct cluster_request){ .kind = CLUSTER_MORE,
-			                         .session = (uint32_t)session };
+						 .session = (uint32_t)session };
 		part.data = payload + at;
 		part.size = n - at < CLUSTER_PART ? n - at : CLUSTER_PART;
 		at += part.size;
@@ -243,7 +243,7 @@ static int l_haspointer(lua_State *L)
 }
 
 static int push_message(lua_State *L, const char *name, size_t name_size, uint32_t addr,
-                        uint32_t session, bool push)
+			uint32_t session, bool push)
 {
 	lua_pushliteral(L, "request");
 	if (name_size)
@@ -369,7 +369,7 @@ static int l_sign(lua_State *L)
 {
 	size_t key_size, size, mac_size = 32;
 	const char *key = luaL_checklstring(L, 1, &key_size),
-	           *text = luaL_checklstring(L, 2, &size);
+		   *text = luaL_checklstring(L, 2, &size);
 	gcry_mac_hd_t mac;
 	gcry_error_t e;
 	char bytes[32];
@@ -392,11 +392,16 @@ static int l_sign(lua_State *L)
 int luaopen_skynet_cluster_core(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "nonce", l_nonce },               { "sign", l_sign },
-		{ "packrequest", l_packrequest },   { "packpush", l_packpush },
-		{ "packtrace", l_packtrace },       { "packresponse", l_packresponse },
-		{ "unpackresponse", l_unpackresponse }, { "inbox", l_inbox },
-		{ "nodename", l_nodename },         { "haspointer", l_haspointer },
+		{ "nonce", l_nonce },
+		{ "sign", l_sign },
+		{ "packrequest", l_packrequest },
+		{ "packpush", l_packpush },
+		{ "packtrace", l_packtrace },
+		{ "packresponse", l_packresponse },
+		{ "unpackresponse", l_unpackresponse },
+		{ "inbox", l_inbox },
+		{ "nodename", l_nodename },
+		{ "haspointer", l_haspointer },
 		{ NULL, NULL },
 	};
 

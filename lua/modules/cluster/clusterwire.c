@@ -14,12 +14,12 @@
 #include "core/base/must.h"
 
 #define TYPE_SINGLE 0x00
-#define TYPE_HEAD   0x01
-#define TYPE_MORE   0x02
-#define TYPE_LAST   0x03
-#define TYPE_TRACE  0x04
-#define TYPE_PUSH   0x40
-#define TYPE_NAME   0x80
+#define TYPE_HEAD 0x01
+#define TYPE_MORE 0x02
+#define TYPE_LAST 0x03
+#define TYPE_TRACE 0x04
+#define TYPE_PUSH 0x40
+#define TYPE_NAME 0x80
 
 #define FIRST_ROOM 4096u
 
@@ -138,10 +138,9 @@ const char *clusterwire_parse_response(const void *body, size_t n, struct cluste
 		return "short response";
 	if (p[4] > ANSWER_LAST)
 		return "unknown response type";
-	*ret = (struct cluster_response){ .session = little_get32(p),
-					  .type = p[4],
-					  .data = (const char *)p + 5,
-					  .size = n - 5 };
+	*ret = (struct cluster_response){
+		.session = little_get32(p), .type = p[4], .data = (const char *)p + 5, .size = n - 5
+	};
 	if (ret->type == ANSWER_BEGIN) {
 		if (n != 9)
 			return "response head of a wrong size";
@@ -213,8 +212,11 @@ static void begin(struct cluster_inbox *in, const struct cluster_request *r)
 	h = r->total > CLUSTER_HELD ? NULL : free_place(in);
 	if (!h)
 		return;
-	*h = (struct cluster_half){ .session = r->session, .push = r->push, .addr = r->addr,
-				    .total = r->total, .name_size = (uint8_t)r->name_size };
+	*h = (struct cluster_half){ .session = r->session,
+				    .push = r->push,
+				    .addr = r->addr,
+				    .total = r->total,
+				    .name_size = (uint8_t)r->name_size };
 	if (r->name)
 		memcpy(h->name, r->name, r->name_size);
 	in->count++;
@@ -222,7 +224,7 @@ static void begin(struct cluster_inbox *in, const struct cluster_request *r)
 
 /* false: it does not fit. */
 static bool append(struct cluster_inbox *in, struct cluster_half *h,
-                   const struct cluster_request *r)
+		   const struct cluster_request *r)
 {
 	if (r->size > h->total - h->got)
 		return false;

@@ -19,11 +19,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CLUSTER_PART     0x8000u       /* bytes of one part; a request of fewer is a single frame */
+#define CLUSTER_PART 0x8000u /* bytes of one part; a request of fewer is a single frame */
 #define CLUSTER_NAME_MAX 255u
 #define CLUSTER_HEAD_MAX (2 + 1 + 1 + CLUSTER_NAME_MAX + 4 + 4)
-#define CLUSTER_HALVES   256u          /* messages under way on one connection */
-#define CLUSTER_HELD     (256u << 20)  /* their bytes, and the size of any one */
+#define CLUSTER_HALVES 256u	  /* messages under way on one connection */
+#define CLUSTER_HELD (256u << 20) /* their bytes, and the size of any one */
 #define CLUSTER_SESSION_MAX INT32_MAX
 
 enum cluster_kind {
@@ -36,12 +36,12 @@ enum cluster_kind {
 
 struct cluster_request {
 	enum cluster_kind kind;
-	bool push;               /* nobody waits for an answer */
-	uint32_t addr;           /* if there is no name */
-	const char *name;        /* name_size bytes, or NULL */
+	bool push;	  /* nobody waits for an answer */
+	uint32_t addr;	  /* if there is no name */
+	const char *name; /* name_size bytes, or NULL */
 	size_t name_size;
 	uint32_t session;
-	uint32_t total;          /* CLUSTER_HEAD */
+	uint32_t total; /* CLUSTER_HEAD */
 	/* payload, part or tag; what a request is to carry does not go through here */
 	const char *data;
 	size_t size;

@@ -238,16 +238,16 @@ static int harbor_watch(lua_State *L)
 int luaopen_skynet_harbor(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-	        {"globalname", harbor_globalname},
-	        {"queryname", harbor_queryname},
-	        {"register", harbor_register},
-	        {"release", harbor_release},
-	        {"link", harbor_link},
-	        {"connect", harbor_connect},
-	        {"linkmaster", harbor_linkmaster},
-	        {"watch", harbor_watch},
-	        {"find", harbor_find},
-	        {NULL, NULL},
+		{ "globalname", harbor_globalname },
+		{ "queryname", harbor_queryname },
+		{ "register", harbor_register },
+		{ "release", harbor_release },
+		{ "link", harbor_link },
+		{ "connect", harbor_connect },
+		{ "linkmaster", harbor_linkmaster },
+		{ "watch", harbor_watch },
+		{ "find", harbor_find },
+		{ NULL, NULL },
 	};
 
 	luaL_newlib(L, functions);

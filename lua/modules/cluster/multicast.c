@@ -23,7 +23,7 @@
 struct shared {
 	atomic_uint refs; /* released with release, acquired by who frees */
 	size_t size;
-	void *payload;    /* made by payload_alloc */
+	void *payload; /* made by payload_alloc */
 };
 
 static void shared_release(struct shared *s, unsigned n)
@@ -91,16 +91,15 @@ static struct shared *take_payload(lua_State *L, int arg)
 static bool send_one(const struct shared *s, uint32_t handle, uint32_t source, int32_t channel)
 {
 	bool copied = s->size <= COPY_MAX;
-	struct msg *m = copied ? msg_create_copy(s->payload, s->size) :
-	                         msg_create_copy(&s, sizeof(s));
+	struct msg *m = copied ? msg_create_copy(s->payload, s->size)
+			       : msg_create_copy(&s, sizeof(s));
 	int r;
 
 	m->dest = handle;
 	m->source = source;
 	m->session = channel;
 	m->type = PTYPE_MULTICAST;
-	m->flags = (copied ? 0 : MSG_SHARED) |
-	           (source >> 24 == service_harbor() ? 0 : MSG_FOREIGN);
+	m->flags = (copied ? 0 : MSG_SHARED) | (source >> 24 == service_harbor() ? 0 : MSG_FOREIGN);
 	r = service_send(m);
 	return r == SEND_OK || r == SEND_REFUSED;
 }

@@ -153,9 +153,10 @@ static int pbkdf2(lua_State *L)
 	luaL_argcheck(L, password_size <= INT_MAX, 2, "too long");
 	luaL_argcheck(L, salt_size <= INT_MAX, 3, "too long");
 	luaL_argcheck(L, size >= 1 && size <= (lua_Integer)sizeof(to), 5, "1 to 1024 bytes");
-	luaL_argcheck(L, rounds >= 1 &&
-		      rounds <= PBKDF2_COST_MAX / ((size - 1) / EVP_MD_get_size(type) + 1), 4,
-		      "rounds times blocks must be 1 to 10000000");
+	luaL_argcheck(L,
+		      rounds >= 1 &&
+			      rounds <= PBKDF2_COST_MAX / ((size - 1) / EVP_MD_get_size(type) + 1),
+		      4, "rounds times blocks must be 1 to 10000000");
 	if (PKCS5_PBKDF2_HMAC(password, (int)password_size, (const uint8_t *)salt, (int)salt_size,
 			      (int)rounds, type, (int)size, to) != 1)
 		return crypt_error(L, "no PBKDF2");
@@ -206,10 +207,7 @@ static int rsa_oaep_encrypt(lua_State *L)
 }
 
 const luaL_Reg crypt_cipher_functions[] = {
-	{ "randombytes", randombytes },
-	{ "aes_gcm_encrypt", aes_gcm_encrypt },
-	{ "aes_gcm_decrypt", aes_gcm_decrypt },
-	{ "pbkdf2", pbkdf2 },
-	{ "rsa_oaep_encrypt", rsa_oaep_encrypt },
-	{ NULL, NULL },
+	{ "randombytes", randombytes },		  { "aes_gcm_encrypt", aes_gcm_encrypt },
+	{ "aes_gcm_decrypt", aes_gcm_decrypt },	  { "pbkdf2", pbkdf2 },
+	{ "rsa_oaep_encrypt", rsa_oaep_encrypt }, { NULL, NULL },
 };

@@ -14,9 +14,9 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-static char pairs[4096][2];       /* the two characters of 12 bits */
-static uint8_t worth[256];        /* of a base64 character, or NONE, or PADDING */
-static uint32_t values[4][256];   /* the same, shifted to where each of four characters counts */
+static char pairs[4096][2];	/* the two characters of 12 bits */
+static uint8_t worth[256];	/* of a base64 character, or NONE, or PADDING */
+static uint32_t values[4][256]; /* the same, shifted to where each of four characters counts */
 
 static void make_base64_tables(void)
 {
@@ -33,8 +33,8 @@ static void make_base64_tables(void)
 			values[k][c] = worth[c] < 64 ? (uint32_t)worth[c] << (18 - 6 * k) : BAD;
 }
 
-static char digits[256][2];   /* the two digits of a byte */
-static uint8_t digit[256];    /* what a digit is worth, or NONE */
+static char digits[256][2]; /* the two digits of a byte */
+static uint8_t digit[256];  /* what a digit is worth, or NONE */
 
 static void make_hex_tables(void)
 {

@@ -158,9 +158,13 @@ static int desdecode(lua_State *L)
 }
 
 const luaL_Reg crypt_code_functions[] = {
-	{ "hexencode", hexencode },       { "hexdecode", hexdecode },
-	{ "base64encode", base64encode }, { "base64decode", base64decode },
-	{ "xor_str", xor_str },           { "equal", equal },
-	{ "desencode", desencode },       { "desdecode", desdecode },
+	{ "hexencode", hexencode },
+	{ "hexdecode", hexdecode },
+	{ "base64encode", base64encode },
+	{ "base64decode", base64decode },
+	{ "xor_str", xor_str },
+	{ "equal", equal },
+	{ "desencode", desencode },
+	{ "desdecode", desdecode },
 	{ NULL, NULL },
 };

@@ -88,7 +88,11 @@ static int dhsecret(lua_State *L)
 }
 
 const luaL_Reg crypt_login_functions[] = {
-	{ "randomkey", randomkey }, { "hashkey", hashkey },       { "hmac64", hmac64 },
-	{ "hmac_hash", hmac_hash }, { "dhexchange", dhexchange }, { "dhsecret", dhsecret },
+	{ "randomkey", randomkey },
+	{ "hashkey", hashkey },
+	{ "hmac64", hmac64 },
+	{ "hmac_hash", hmac_hash },
+	{ "dhexchange", dhexchange },
+	{ "dhsecret", dhsecret },
 	{ NULL, NULL },
 };

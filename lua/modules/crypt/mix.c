@@ -55,7 +55,8 @@ static inline void steps(unsigned round, uint32_t s[4], const uint32_t words[4])
 #pragma GCC unroll 16
 	for (unsigned i = 0; i < 16; i++) {
 		uint32_t word = words[(first[round] + stride[round] * i) & 3];
-		uint32_t sum = s[0] + choose(round, s[1], s[2], s[3]) + sines[16 * round + i] + word;
+		uint32_t sum = s[0] + choose(round, s[1], s[2], s[3]) + sines[16 * round + i] +
+			       word;
 		unsigned by = shifts[round][i & 3];
 
 		s[0] = s[3];

@@ -39,13 +39,13 @@ struct text {
 struct channel {
 	struct channel *next; /* in the list */
 	lua_Integer id;
-	unsigned ends;        /* 1 or 2; under the list's lock */
-	bool connected;       /* under the list's lock: there was a second end */
+	unsigned ends;	/* 1 or 2; under the list's lock */
+	bool connected; /* under the list's lock: there was a second end */
 
 	struct lock lock;
 	LIST_OF(struct text) texts;
 	size_t bytes;
-	bool alone;           /* one of two ends is gone */
+	bool alone; /* one of two ends is gone */
 };
 
 static struct {
@@ -166,8 +166,9 @@ static int channel_read(lua_State *L)
 static struct channel **push_box(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "write", channel_write }, { "read", channel_read },    { "close", channel_close },
-		{ "__gc", channel_close },  { "__close", channel_close }, { NULL, NULL },
+		{ "write", channel_write },   { "read", channel_read },
+		{ "close", channel_close },   { "__gc", channel_close },
+		{ "__close", channel_close }, { NULL, NULL },
 	};
 	struct channel **box = lua_newuserdatauv(L, sizeof(*box), 0);
 

@@ -20,7 +20,7 @@
 
 /* Weak: a build without jemalloc has neither. */
 int mallctl(const char *name, void *old, size_t *old_size, void *value, size_t size)
-        __attribute__((weak));
+	__attribute__((weak));
 void malloc_stats_print(void (*write)(void *, const char *), void *ud, const char *options)
 	__attribute__((weak));
 
@@ -171,7 +171,7 @@ static int memory_dump(lua_State *L)
 	service_foreach(collect, &f);
 	for (unsigned i = 0; i < f.count; i++) {
 		log_printf(LOG_LEVEL_INFO, self, ":%08x -> %zukb %zub", f.handles[i],
-		           f.bytes[i] >> 10, f.bytes[i] & 1023);
+			   f.bytes[i] >> 10, f.bytes[i] & 1023);
 		sum += f.bytes[i];
 	}
 	log_printf(LOG_LEVEL_INFO, self, "+total: %zukb", sum >> 10);
@@ -193,7 +193,7 @@ static int memory_current(lua_State *L)
 static int memory_jestat(lua_State *L)
 {
 	static const char *const names[] = { "stats.allocated", "stats.resident", "stats.retained",
-	                                     "stats.mapped", "stats.active" };
+					     "stats.mapped", "stats.active" };
 
 	if (has_jemalloc(L))
 		refresh();
@@ -240,7 +240,7 @@ static int memory_dumpheap(lua_State *L)
 
 	if (r != 0)
 		log_printf(LOG_LEVEL_WARNING, service_handle(host_service(L)),
-		           "no heap profile: %s", strerror(r));
+			   "no heap profile: %s", strerror(r));
 	lua_pushboolean(L, r == 0);
 	return 1;
 }
@@ -264,11 +264,16 @@ static int memory_profactive(lua_State *L)
 int luaopen_skynet_memory(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "total", memory_total },       { "block", memory_block },
-		{ "info", memory_info },         { "dump", memory_dump },
-		{ "current", memory_current },   { "jestat", memory_jestat },
-		{ "mallctl", memory_mallctl },   { "dumpinfo", memory_dumpinfo },
-		{ "dumpheap", memory_dumpheap }, { "profactive", memory_profactive },
+		{ "total", memory_total },
+		{ "block", memory_block },
+		{ "info", memory_info },
+		{ "dump", memory_dump },
+		{ "current", memory_current },
+		{ "jestat", memory_jestat },
+		{ "mallctl", memory_mallctl },
+		{ "dumpinfo", memory_dumpinfo },
+		{ "dumpheap", memory_dumpheap },
+		{ "profactive", memory_profactive },
 		{ NULL, NULL },
 	};
 

@@ -21,7 +21,7 @@
 
 struct stepper {
 	bool on;
-	int depth;       /* over calls: of this thread, and no deeper; 0 = anywhere */
+	int depth;	 /* over calls: of this thread, and no deeper; 0 = anywhere */
 	lua_State *over; /* only compared */
 	int32_t session; /* of the stopped task's wait, 0 = none is stopped */
 };
@@ -151,10 +151,9 @@ static int go(lua_State *L)
 
 int luaopen_skynet_remotedebug_core(lua_State *L)
 {
-	static const luaL_Reg functions[] = { { "step", step },
-					      { "off", off },
-					      { "go", go },
-					      { NULL, NULL } };
+	static const luaL_Reg functions[] = {
+		{ "step", step }, { "off", off }, { "go", go }, { NULL, NULL }
+	};
 
 	luaL_newlib(L, functions);
 	return 1;

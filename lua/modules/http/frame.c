@@ -44,7 +44,8 @@ int frame_parse_head(const uint8_t *p, size_t n, struct frame_head *ret, const c
 		return 0;
 	if (more)
 		ret->size = big_endian(p + 2, more);
-	if ((more == 2 && ret->size < 126) || (more == 8 && (ret->size >> 16 == 0 || ret->size >> 63))) {
+	if ((more == 2 && ret->size < 126) ||
+	    (more == 8 && (ret->size >> 16 == 0 || ret->size >> 63))) {
 		*ret_why = "the length is not written in the shortest way";
 		return -1;
 	}
@@ -134,6 +135,6 @@ bool frame_is_utf8(const uint8_t *p, size_t n)
 bool frame_is_status(unsigned status)
 {
 	return (status >= 1000 && status <= 1014 && status != 1004 && status != 1005 &&
-	        status != 1006) ||
+		status != 1006) ||
 	       (status >= 3000 && status <= 4999);
 }

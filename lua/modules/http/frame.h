@@ -42,15 +42,15 @@ enum frame_event {
 };
 
 struct frame_reader {
-	uint8_t *in;             /* bytes from `at` to `end` are to be parsed */
+	uint8_t *in; /* bytes from `at` to `end` are to be parsed */
 	size_t at, end, room;
-	uint8_t *joined;         /* fragments of a message that is not whole */
+	uint8_t *joined; /* fragments of a message that is not whole */
 	size_t joined_size, joined_room;
 	size_t limit;
-	uint8_t open;            /* code of that message, or 0 */
-	bool masked;             /* frames must be masked; otherwise they must not, */
-	bool lax;                /* or both are fine, and texts need not be UTF-8 */
-	uint16_t status;         /* to close with, once it is wrong */
+	uint8_t open;	 /* code of that message, or 0 */
+	bool masked;	 /* frames must be masked; otherwise they must not, */
+	bool lax;	 /* or both are fine, and texts need not be UTF-8 */
+	uint16_t status; /* to close with, once it is wrong */
 	const char *why;
 };
 

@@ -56,7 +56,8 @@ static void rest(struct frame_reader *r)
 static const char *order_is_wrong(const struct frame_reader *r, const struct frame_head *h)
 {
 	if (!r->lax && h->masked != r->masked)
-		return r->masked ? "a frame of a client is not masked" : "a frame of a server is masked";
+		return r->masked ? "a frame of a client is not masked"
+				 : "a frame of a server is masked";
 	if (h->code == FRAME_CONTINUATION && !r->open)
 		return "a continuation without a message to continue";
 	if ((h->code == FRAME_TEXT || h->code == FRAME_BINARY) && r->open)
@@ -69,7 +70,8 @@ static enum frame_event close_frame(struct frame_reader *r, struct frame_data *r
 	if (ret->size == 1)
 		return wrong(r, STATUS_PROTOCOL, "a close frame of one byte");
 	if (ret->size && !frame_is_status((unsigned)ret->at[0] << 8 | ret->at[1]))
-		return wrong(r, STATUS_PROTOCOL, "a close frame with a status that nobody may send");
+		return wrong(r, STATUS_PROTOCOL,
+			     "a close frame with a status that nobody may send");
 	if (ret->size && !frame_is_utf8(ret->at + 2, ret->size - 2))
 		return wrong(r, STATUS_TEXT, "the reason of a close frame is not UTF-8");
 	return FRAME_EVENT_FRAME;
@@ -85,7 +87,7 @@ static enum frame_event message(struct frame_reader *r, struct frame_data *ret)
 
 /* A fragment, or the last one, which ends the message. */
 static enum frame_event fragment(struct frame_reader *r, const struct frame_head *h,
-                                 struct frame_data *ret)
+				 struct frame_data *ret)
 {
 	if (h->code != FRAME_CONTINUATION) {
 		r->open = h->code;
@@ -122,7 +124,7 @@ static enum frame_event head(struct frame_reader *r, struct frame_head *ret)
 }
 
 static enum frame_event frame(struct frame_reader *r, const struct frame_head *h,
-                              struct frame_data *ret)
+			      struct frame_data *ret)
 {
 	uint8_t *payload = r->in + r->at + h->size_of_head;
 

@@ -166,7 +166,7 @@ static int l_is_field(lua_State *L)
 		right = value.at[i] != '\r' && value.at[i] != '\n' && value.at[i] != 0;
 	lua_pushfstring(L, "%s:", name.at);
 	right = right && strlen(name.at) == name.size &&
-	        http_field((struct http_span){ lua_tostring(L, -1), name.size + 1 }, &f);
+		http_field((struct http_span){ lua_tostring(L, -1), name.size + 1 }, &f);
 	lua_pushboolean(L, right && f.name.size == name.size);
 	return 1;
 }
@@ -209,8 +209,9 @@ static int l_frames(lua_State *L)
 	struct frame_reader *r = lua_newuserdatauv(L, sizeof(*r), 0);
 
 	luaL_argcheck(L, limit > 0, 1, "the limit must be positive");
-	*r = (struct frame_reader){ .limit = (size_t)limit, .masked = lua_toboolean(L, 2),
-		                    .lax = lua_toboolean(L, 3) };
+	*r = (struct frame_reader){ .limit = (size_t)limit,
+				    .masked = lua_toboolean(L, 2),
+				    .lax = lua_toboolean(L, 3) };
 	luaL_setmetatable(L, FRAMES_NAME);
 	return 1;
 }
@@ -306,7 +307,7 @@ static int l_frame(lua_State *L)
 /* ---- the handshake of WebSocket ---- */
 
 static const char base64_marks[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 static void push_base64(lua_State *L, const uint8_t *p, size_t n)
 {
@@ -316,7 +317,7 @@ static void push_base64(lua_State *L, const uint8_t *p, size_t n)
 	for (size_t i = 0; i < n; i += 3) {
 		size_t have = n - i;
 		unsigned v = (unsigned)p[i] << 16 | (have > 1 ? (unsigned)p[i + 1] << 8 : 0) |
-		             (have > 2 ? p[i + 2] : 0);
+			     (have > 2 ? p[i + 2] : 0);
 
 		luaL_addchar(&text, base64_marks[v >> 18]);
 		luaL_addchar(&text, base64_marks[v >> 12 & 63]);
@@ -378,16 +379,18 @@ static void class(lua_State *L, const char *name, const luaL_Reg *methods)
 int luaopen_http_core(lua_State *L)
 {
 	static const luaL_Reg f[] = {
-		{ "request", l_request },   { "response", l_response }, { "fields", l_fields },
-		{ "is_field", l_is_field }, { "chunks", l_chunks },     { "frames", l_frames },
-		{ "frame", l_frame },       { "key", l_key },           { "is_key", l_is_key },
-		{ "accept", l_accept },     { NULL, NULL },
+		{ "request", l_request }, { "response", l_response },
+		{ "fields", l_fields },	  { "is_field", l_is_field },
+		{ "chunks", l_chunks },	  { "frames", l_frames },
+		{ "frame", l_frame },	  { "key", l_key },
+		{ "is_key", l_is_key },	  { "accept", l_accept },
+		{ NULL, NULL },
 	};
 	static const luaL_Reg chunks[] = { { "feed", l_chunks_feed }, { NULL, NULL } };
 	static const luaL_Reg frames[] = { { "feed", l_frames_feed },
-		                           { "next", l_frames_next },
-		                           { "__gc", l_frames_gc },
-		                           { NULL, NULL } };
+					   { "next", l_frames_next },
+					   { "__gc", l_frames_gc },
+					   { NULL, NULL } };
 
 	class(L, CHUNKS_NAME, chunks);
 	class(L, FRAMES_NAME, frames);

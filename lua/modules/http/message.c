@@ -14,8 +14,7 @@ static bool is_digit(unsigned char c)
 
 static bool is_token(unsigned char c)
 {
-	return is_digit(c) || ((c | 32) >= 'a' && (c | 32) <= 'z') ||
-	       (c && strchr(token_marks, c));
+	return is_digit(c) || ((c | 32) >= 'a' && (c | 32) <= 'z') || (c && strchr(token_marks, c));
 }
 
 /* What may stand in a value; bytes from 0x80 on are anybody's. */
@@ -96,7 +95,7 @@ bool http_status_line(struct http_span line, struct http_status_line *ret)
 	if (!all(word, is_digit) || word.at[0] == '0')
 		return false;
 	ret->code = (unsigned)(word.at[0] - '0') * 100 + (unsigned)(word.at[1] - '0') * 10 +
-	            (unsigned)(word.at[2] - '0');
+		    (unsigned)(word.at[2] - '0');
 	skip(&line, 4);
 	ret->reason = line;
 	return all(line, is_text);
@@ -194,7 +193,7 @@ static void take_data(struct http_chunks *c, struct http_span *in, struct http_s
 }
 
 enum http_chunks_event http_chunks_next(struct http_chunks *c, struct http_span *in,
-                                        struct http_span *ret_data)
+					struct http_span *ret_data)
 {
 	while (c->state < END && in->size) {
 		if (c->state == DATA) {
@@ -204,7 +203,7 @@ enum http_chunks_event http_chunks_next(struct http_chunks *c, struct http_span 
 		c->state = (uint8_t)step(c, (unsigned char)in->at[0]);
 		skip(in, 1);
 	}
-	return c->state == END   ? HTTP_CHUNKS_END
+	return c->state == END	 ? HTTP_CHUNKS_END
 	       : c->state == BAD ? HTTP_CHUNKS_BAD
-	                         : HTTP_CHUNKS_MORE;
+				 : HTTP_CHUNKS_MORE;
 }

@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HTTP_CHUNK_LINE 256u   /* bytes of a line with the size of a chunk, and its extensions */
+#define HTTP_CHUNK_LINE 256u	/* bytes of a line with the size of a chunk, and its extensions */
 #define HTTP_CHUNK_WASTE 65536u /* bytes of extensions in one body */
 
 struct http_span {
@@ -62,9 +62,9 @@ enum http_chunks_event {
 struct http_chunks {
 	uint8_t state, digits;
 	uint32_t line, waste; /* bytes of this line, and of all extensions */
-	uint64_t left;        /* bytes of this chunk */
+	uint64_t left;	      /* bytes of this chunk */
 };
 
 /* Takes bytes from *in up to the next event. */
 enum http_chunks_event http_chunks_next(struct http_chunks *c, struct http_span *in,
-                                        struct http_span *ret_data);
+					struct http_span *ret_data);

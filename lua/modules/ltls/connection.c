@@ -25,8 +25,8 @@ struct connection {
 	const char *reason;
 	int code;
 	bool unverified; /* the reason is what the peer's certificate lacks */
-	bool ended;    /* the peer has said that it sends no more */
-	bool verifies; /* and is a client: there must be a host's name */
+	bool ended;	 /* the peer has said that it sends no more */
+	bool verifies;	 /* and is a client: there must be a host's name */
 	bool has_name;
 };
 
@@ -250,8 +250,8 @@ static void set_name(lua_State *L, struct connection *c, const char *name)
 
 	if (!address && SSL_set_tlsext_host_name(c->ssl, name) != 1)
 		ltls_error(L, "SSL_set_tlsext_host_name", 0);
-	if (c->verifies && (address ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(c->ssl), name) :
-				      SSL_set1_host(c->ssl, name)) != 1)
+	if (c->verifies && (address ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(c->ssl), name)
+				    : SSL_set1_host(c->ssl, name)) != 1)
 		ltls_error(L, "SSL_set1_host", 0);
 	c->has_name = true;
 }

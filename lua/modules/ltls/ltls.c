@@ -10,8 +10,8 @@ const char *ltls_reason(void)
 	unsigned long first = ERR_peek_error();
 
 	ERR_clear_error();
-	return ERR_SYSTEM_ERROR(first) ? strerrordesc_np(ERR_GET_REASON(first)) :
-					 ERR_reason_error_string(first);
+	return ERR_SYSTEM_ERROR(first) ? strerrordesc_np(ERR_GET_REASON(first))
+				       : ERR_reason_error_string(first);
 }
 
 int ltls_error(lua_State *L, const char *what, int code)

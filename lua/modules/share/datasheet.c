@@ -43,8 +43,8 @@ static const char *check_value(const struct sheet *s, uint8_t type, const uint8_
 		return NULL;
 	case SHEET_TABLE:
 		return v < s->n && little_get32(s->data + 8 + (size_t)v * 4) != ABSENT
-		               ? NULL
-		               : "a table that is not there";
+			       ? NULL
+			       : "a table that is not there";
 	case SHEET_STRING:
 		return v < s->strings_size ? NULL : "a string out of bounds";
 	}
@@ -144,11 +144,11 @@ static void push_value(lua_State *L, const uint8_t *data, uint8_t type, const ui
 void sheet_fill(lua_State *L, const void *data, uint32_t id, int index, int sub)
 {
 	const uint8_t *d = data;
-	const uint8_t *t =
-	        d + 8 + (size_t)little_get32(d + 4) * 4 + little_get32(d + 8 + (size_t)id * 4);
+	const uint8_t *t = d + 8 + (size_t)little_get32(d + 4) * 4 +
+			   little_get32(d + 8 + (size_t)id * 4);
 	size_t array = little_get32(t), dict = little_get32(t + 4);
 	const uint8_t *types = t + 8, *values = types + padded(array + dict),
-	              *pairs = values + array * 4;
+		      *pairs = values + array * 4;
 
 	luaL_checkstack(L, 8, NULL);
 	for (size_t i = 0; i < array; i++) {
@@ -227,9 +227,9 @@ static int fill(lua_State *L)
 	luaL_checktype(L, 4, LUA_TFUNCTION);
 	luaL_argcheck(L, s->im, 1, "closed");
 	luaL_argcheck(L,
-	              id >= 0 && id < little_get32((const uint8_t *)s->data + 4) &&
-	                      little_get32((const uint8_t *)s->data + 8 + (size_t)id * 4) != ABSENT,
-	              2, "no such table");
+		      id >= 0 && id < little_get32((const uint8_t *)s->data + 4) &&
+			      little_get32((const uint8_t *)s->data + 8 + (size_t)id * 4) != ABSENT,
+		      2, "no such table");
 	sheet_fill(L, s->data, (uint32_t)id, 3, 4);
 	return 0;
 }

@@ -88,7 +88,7 @@ static const struct image_node *nodes_of(const struct image_table *t)
 
 /* A key that is looked for. */
 struct probe {
-	uint64_t key;     /* unless it is a string */
+	uint64_t key; /* unless it is a string */
 	const char *text;
 	size_t size;
 	uint32_t hash;
@@ -96,7 +96,7 @@ struct probe {
 };
 
 static const struct image_node *find(const struct image *im, const struct image_table *t,
-                                     const struct probe *k)
+				     const struct probe *k)
 {
 	const struct image_node *nodes = nodes_of(t);
 
@@ -162,7 +162,7 @@ static bool make_probe(lua_State *L, int index, struct probe *k)
 }
 
 static struct image_value get(const struct image *im, const struct image_table *t,
-                              const struct probe *k)
+			      const struct probe *k)
 {
 	const struct image_node *n;
 
@@ -170,11 +170,11 @@ static struct image_value get(const struct image *im, const struct image_table *
 		return (struct image_value){ array_of(t)[k->key - 1], types_of(t)[k->key - 1] };
 	n = find(im, t, k);
 	return n ? (struct image_value){ n->value, n->value_type }
-	         : (struct image_value){ 0, IMAGE_NIL };
+		 : (struct image_value){ 0, IMAGE_NIL };
 }
 
 struct image_value image_get(lua_State *L, int index, const struct image *im,
-                             const struct image_table *t)
+			     const struct image_table *t)
 {
 	struct probe k;
 
@@ -184,7 +184,7 @@ struct image_value image_get(lua_State *L, int index, const struct image *im,
 }
 
 struct image_value image_get_key(const struct image *im, const struct image_table *t,
-                                 const struct image *from, struct image_value key)
+				 const struct image *from, struct image_value key)
 {
 	struct probe k = { .key = key.v, .type = key.type };
 
@@ -206,7 +206,7 @@ uint32_t image_places(const struct image_table *t)
 }
 
 bool image_entry(const struct image_table *t, uint32_t place, struct image_value *ret_key,
-                 struct image_value *ret_value)
+		 struct image_value *ret_value)
 {
 	if (place < t->n) {
 		*ret_key = (struct image_value){ (uint64_t)place + 1, IMAGE_INTEGER };
@@ -221,7 +221,7 @@ bool image_entry(const struct image_table *t, uint32_t place, struct image_value
 }
 
 int64_t image_place_after(lua_State *L, int index, const struct image *im,
-                          const struct image_table *t)
+			  const struct image_table *t)
 {
 	const struct image_node *n;
 	struct probe k;
@@ -240,8 +240,8 @@ int64_t image_place_after(lua_State *L, int index, const struct image *im,
 
 struct builder {
 	lua_State *L;
-	struct text data;  /* freed with the userdata that this is, unless taken */
-	int known;         /* stack index: string or table -> offset */
+	struct text data; /* freed with the userdata that this is, unless taken */
+	int known;	  /* stack index: string or table -> offset */
 	uint32_t tables;
 };
 
@@ -391,7 +391,7 @@ static bool in_array(lua_State *L, int index, uint32_t n)
 }
 
 static void put_pair(struct builder *b, uint64_t at, int key, struct image_value k,
-                     struct image_value v)
+		     struct image_value v)
 {
 	struct image_table *t = (struct image_table *)(b->data.bytes + at);
 	struct image_node *nodes = (struct image_node *)nodes_of(t);

@@ -28,14 +28,14 @@ const struct image_string *image_string_at(const struct image *im, uint64_t offs
 
 /* The value of the key at index; type IMAGE_NIL: none. */
 struct image_value image_get(lua_State *L, int index, const struct image *im,
-                             const struct image_table *t);
+			     const struct image_table *t);
 /* The same for a key of an image. */
 struct image_value image_get_key(const struct image *im, const struct image_table *t,
-                                 const struct image *from, struct image_value key);
+				 const struct image *from, struct image_value key);
 /* Entries in order: 0 .. image_places - 1; false: nothing at this place. */
 uint32_t image_places(const struct image_table *t);
 bool image_entry(const struct image_table *t, uint32_t place, struct image_value *ret_key,
-                 struct image_value *ret_value);
+		 struct image_value *ret_value);
 /* The place behind that of the key at index (nil: 0), or -1 if the key is not there. */
 int64_t image_place_after(lua_State *L, int index, const struct image *im,
-                          const struct image_table *t);
+			  const struct image_table *t);

@@ -48,11 +48,11 @@ static void check_key(struct check *c, int index)
 	if (c->rule == IMAGE_PLAIN) {
 		if (type == LUA_TNUMBER && !lua_isinteger(L, index))
 			luaL_error(L, "Invalid key %f: a number must be an integer",
-			           lua_tonumber(L, index));
+				   lua_tonumber(L, index));
 		if (type == LUA_TNUMBER &&
 		    lua_tointeger(L, index) != (int32_t)lua_tointeger(L, index))
 			luaL_error(L, "Invalid key %I: not an integer of 32 bits",
-			           lua_tointeger(L, index));
+				   lua_tointeger(L, index));
 		if (type != LUA_TNUMBER && type != LUA_TSTRING)
 			luaL_error(L, "Invalid type [%s] of a key", luaL_typename(L, index));
 	}

@@ -40,7 +40,7 @@ void image_end(void *ud)
 
 	if (im->log)
 		log_printf(LOG_LEVEL_INFO, im->source, "Delete a version (%p) of %s", (void *)im,
-		           strchr(im->name, ':') ? strchr(im->name, ':') + 1 : im->name);
+			   strchr(im->name, ':') ? strchr(im->name, ':') + 1 : im->name);
 	mem_free(im->name);
 	mem_free(im);
 	atomic_fetch_sub_explicit(&alive, 1, memory_order_relaxed);
@@ -140,7 +140,7 @@ static uint64_t publish(const char *name, struct image *im, bool replace)
 	} else {
 		current = mem_realloc(current, (current_count + 1) * sizeof(struct image *));
 		memmove(&current[at + 1], &current[at],
-		        (current_count - at) * sizeof(struct image *));
+			(current_count - at) * sizeof(struct image *));
 		current_count++;
 	}
 	current[at] = im;
@@ -194,7 +194,7 @@ bool image_withdraw(const char *name)
 		old = current[at];
 		current_count--;
 		memmove(&current[at], &current[at + 1],
-		        (current_count - at) * sizeof(struct image *));
+			(current_count - at) * sizeof(struct image *));
 	}
 	lock_release(&names_lock);
 	let_go(old);

@@ -12,7 +12,6 @@ struct image *image_ref(struct image *im);
 /* The last one frees it. */
 void image_unref(struct image *im);
 
-
 /* With a VM that shares (lua/vm/share.h) an image is a root of it, and its count that of the root:
  * a reference to one is a reference to the other. NULL: it is not, and the functions below read
  * it. */

@@ -17,8 +17,8 @@ enum image_type {
 	IMAGE_TRUE,
 	IMAGE_INTEGER,
 	IMAGE_FLOAT,
-	IMAGE_STRING,   /* offset of a struct image_string */
-	IMAGE_TABLE,    /* offset of a struct image_table */
+	IMAGE_STRING, /* offset of a struct image_string */
+	IMAGE_TABLE,  /* offset of a struct image_table */
 	IMAGE_POINTER,
 	IMAGE_CFUNCTION,
 	IMAGE_BYTECODE, /* like a string: a function without upvalues */
@@ -38,11 +38,11 @@ struct image_node {
 };
 
 struct image_table {
-	uint32_t id;    /* 0 .. image_tables - 1; the root is 0 */
-	uint32_t n;     /* what # is: places of the array */
+	uint32_t id;	/* 0 .. image_tables - 1; the root is 0 */
+	uint32_t n;	/* what # is: places of the array */
 	uint32_t slots; /* of the hash, 0 or a power of two */
 	uint32_t pairs; /* used ones */
-	/* n values, n types padded to 8, the nodes */
+			/* n values, n types padded to 8, the nodes */
 };
 
 struct image_value {
@@ -52,7 +52,7 @@ struct image_value {
 
 /* Which values a table may hold; the texts of the errors differ as well. */
 enum image_rule {
-	IMAGE_ANY,   /* all of image_type; keys: no tables, no functions */
+	IMAGE_ANY, /* all of image_type; keys: no tables, no functions */
 	/* values: integer, float, boolean, string, table; keys: strings and 32-bit integers */
 	IMAGE_PLAIN,
 };
@@ -63,9 +63,9 @@ struct image {
 	size_t size;
 	uint64_t root;
 	uint64_t version;
-	char *name;        /* once published, for good */
+	char *name; /* once published, for good */
 	uint32_t tables;
 	uint32_t source;
-	atomic_uint refs;  /* released with release, acquired by who frees */
+	atomic_uint refs; /* released with release, acquired by who frees */
 	bool log;
 };

@@ -26,7 +26,7 @@ struct tree {
 /* What a proxy holds, under a key that no program has. */
 struct node {
 	lua_Integer generation; /* of its tree, that its table is of */
-	const void *parent;     /* the proxy above it, for comparing */
+	const void *parent;	/* the proxy above it, for comparing */
 };
 enum { DATA = 1, PARENT, KEY, VALUES = KEY }; /* user values of a node */
 static const char NODE;
@@ -153,7 +153,7 @@ static bool is_child(lua_State *L)
 {
 	const struct node *n = push_node(L, -1);
 	bool same = n && n->parent == lua_topointer(L, 1) &&
-	            (lua_getiuservalue(L, -1, KEY), lua_rawequal(L, -1, 2));
+		    (lua_getiuservalue(L, -1, KEY), lua_rawequal(L, -1, 2));
 
 	lua_settop(L, 6);
 	return same;
@@ -219,9 +219,9 @@ static int prepare(lua_State *L)
 int luaopen_skynet_sharedata_core(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-	        { "tree", new_tree },   { "dirty", dirty }, { "generation", generation },
-	        { "proxy", new_proxy }, { "get", get },     { "show", show },
-	        { "prepare", prepare }, { NULL, NULL },
+		{ "tree", new_tree },	{ "dirty", dirty }, { "generation", generation },
+		{ "proxy", new_proxy }, { "get", get },	    { "show", show },
+		{ "prepare", prepare }, { NULL, NULL },
 	};
 
 	(void)luaL_newmetatable(L, TREE_NAME);

@@ -116,7 +116,7 @@ static void push_bytecode(lua_State *L, const struct image *im, uint64_t offset,
 }
 
 static void push_value(lua_State *L, const struct image *im, struct image_value v, int cache,
-                       int meta)
+		       int meta)
 {
 	switch (v.type) {
 	case IMAGE_FALSE:
@@ -262,9 +262,11 @@ int sharetable_redirect(lua_State *L, enum sharetable_look look)
 /* Pushes the metatable for the image; the reference is taken. */
 static void push_meta(lua_State *L, struct image *im_take)
 {
-	static const luaL_Reg functions[] = { { "__index", proxy_index }, { "__len", proxy_len },
-		                              { "__next", proxy_next },   { "__pairs", proxy_pairs },
-		                              { NULL, NULL } };
+	static const luaL_Reg functions[] = { { "__index", proxy_index },
+					      { "__len", proxy_len },
+					      { "__next", proxy_next },
+					      { "__pairs", proxy_pairs },
+					      { NULL, NULL } };
 	struct holder *h = push_holder(L);
 	int base = lua_gettop(L); /* the holder */
 
@@ -539,11 +541,19 @@ static int update(lua_State *L)
 int luaopen_skynet_sharetable_core(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "query", query },     { "current", current_version },
-		{ "withdraw", withdraw }, { "names", names },
-		{ "count", count },     { "size", size },               { "is_shared", is_shared },
-		{ "copy", copy },       { "update", update },           { "held", sharetable_held },
-		{ "publish", sharetable_publish }, { "load", sharetable_load }, { NULL, NULL },
+		{ "query", query },
+		{ "current", current_version },
+		{ "withdraw", withdraw },
+		{ "names", names },
+		{ "count", count },
+		{ "size", size },
+		{ "is_shared", is_shared },
+		{ "copy", copy },
+		{ "update", update },
+		{ "held", sharetable_held },
+		{ "publish", sharetable_publish },
+		{ "load", sharetable_load },
+		{ NULL, NULL },
 	};
 
 	luaL_newlib(L, functions);

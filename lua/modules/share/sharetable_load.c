@@ -17,7 +17,7 @@
 #include "lua/modules/share/image_names.h"
 
 static int publish_image(lua_State *L, const char *name, struct image *im, bool plain,
-                         bool only_new)
+			 bool only_new)
 {
 	uint64_t version;
 
@@ -27,7 +27,7 @@ static int publish_image(lua_State *L, const char *name, struct image *im, bool 
 			image_unref(im);
 	} else {
 		version = image_publish(name, im, !plain,
-		                        plain ? 0 : service_handle(host_service(L)));
+					plain ? 0 : service_handle(host_service(L)));
 	}
 	lua_pushinteger(L, (lua_Integer)version);
 	return 1;
@@ -39,7 +39,7 @@ int sharetable_publish(lua_State *L)
 	bool plain = lua_toboolean(L, 3);
 
 	return publish_image(L, name, image_build(L, 2, plain ? IMAGE_PLAIN : IMAGE_ANY), plain,
-	                     lua_toboolean(L, 4));
+			     lua_toboolean(L, 4));
 }
 
 struct load {
@@ -82,8 +82,8 @@ static int run_chunk(lua_State *L)
 	int arguments = lua_gettop(l->from);
 
 	luaL_openlibs(L);
-	if ((l->file ? luaL_loadfilex(L, l->file, NULL) :
-	               luaL_loadbufferx(L, l->source, l->size, l->chunk_name, NULL)) != LUA_OK)
+	if ((l->file ? luaL_loadfilex(L, l->file, NULL)
+		     : luaL_loadbufferx(L, l->source, l->size, l->chunk_name, NULL)) != LUA_OK)
 		return lua_error(L);
 	luaL_checkstack(L, arguments, NULL);
 	for (int i = 4; i < arguments; i++) /* the last one is the guard */

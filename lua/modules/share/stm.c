@@ -21,7 +21,7 @@
 struct version {
 	atomic_uint refs; /* released with release, acquired by who frees */
 	size_t size;
-	void *data;       /* made by payload_alloc */
+	void *data; /* made by payload_alloc */
 };
 
 struct cell {
@@ -159,7 +159,7 @@ static int writer_call(lua_State *L)
 }
 
 /* new(string) or new(pointer, size): the writer; its first version is that. */
-static int new(lua_State *L)
+static int new (lua_State *L)
 {
 	struct cell **w;
 

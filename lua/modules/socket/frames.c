@@ -9,8 +9,8 @@
 #include "core/actor/msg.h"
 
 #define FIRST_BUCKETS 16u
-#define FIRST_RING    16u
-#define FIRST_ROOM    256u
+#define FIRST_RING 16u
+#define FIRST_ROOM 256u
 
 struct partial {
 	struct partial *next;

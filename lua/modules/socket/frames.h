@@ -30,19 +30,19 @@ static inline void frame_put_head(uint8_t head[FRAME_HEAD], size_t size)
 }
 
 struct frame {
-	int id;          /* of its socket */
+	int id; /* of its socket */
 	uint32_t size;
-	void *data;      /* NULL for an empty one */
+	void *data; /* NULL for an empty one */
 };
 
 struct partial;
 
 /* All zero: no socket yet, lengths of 16 bits. */
 struct frames {
-	bool large;                 /* lengths of 32 bits */
-	struct partial **buckets;   /* unfinished frames by socket; a power of two */
+	bool large;		  /* lengths of 32 bits */
+	struct partial **buckets; /* unfinished frames by socket; a power of two */
 	unsigned partials, buckets_count;
-	struct frame *ring;         /* whole frames; a power of two */
+	struct frame *ring; /* whole frames; a power of two */
 	unsigned first, count, capacity;
 };
 

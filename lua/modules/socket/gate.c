@@ -158,8 +158,8 @@ static void give(struct gate *g, const struct frame *f)
 		post(g, m, f->id, g->type, g->broker[0] ? 0 : c->client);
 		m->dest = c->agent;
 		if ((g->broker[0] ? service_send_name(g->broker, m) : service_send(m)) != SEND_OK)
-			service_log(g->s, LOG_LEVEL_INFO, "Drop a frame of %d: nobody is there for it",
-				    f->id);
+			service_log(g->s, LOG_LEVEL_INFO,
+				    "Drop a frame of %d: nobody is there for it", f->id);
 	} else {
 		tell_data(g, f);
 		payload_free(f->data);

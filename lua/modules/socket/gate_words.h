@@ -14,19 +14,19 @@
 #define GATE_WORD_MAX 127u
 
 struct gate_setup {
-	bool large;                      /* frames with a length of 32 bits */
+	bool large;			  /* frames with a length of 32 bits */
 	char watchdog[GATE_WORD_MAX + 1]; /* "": nobody */
-	char bind[GATE_WORD_MAX + 1];    /* "host:port" */
-	uint8_t type;                    /* of the messages with frames */
-	unsigned max;                    /* connections */
+	char bind[GATE_WORD_MAX + 1];	  /* "host:port" */
+	uint8_t type;			  /* of the messages with frames */
+	unsigned max;			  /* connections */
 };
 
 enum gate_verb { GATE_UNKNOWN, GATE_START, GATE_FORWARD, GATE_KICK, GATE_BROKER, GATE_CLOSE };
 
 struct gate_command {
 	enum gate_verb verb;
-	int id;                          /* of START, FORWARD, KICK */
-	uint32_t agent, client;          /* of FORWARD */
+	int id;			/* of START, FORWARD, KICK */
+	uint32_t agent, client; /* of FORWARD */
 	char broker[GATE_WORD_MAX + 1];
 };
 

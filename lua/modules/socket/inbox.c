@@ -329,7 +329,7 @@ static int l_native(lua_State *L)
 }
 
 const luaL_Reg inbox_functions[] = {
-        {"attach", l_attach},   {"detach", l_detach}, {"feed", l_feed}, {"limit", l_limit},
-        {"pausing", l_pausing}, {"waits", l_waits},   {"wake", l_wake}, {"await", l_await},
-        {"native", l_native},   {NULL, NULL},
+	{ "attach", l_attach },	  { "detach", l_detach }, { "feed", l_feed }, { "limit", l_limit },
+	{ "pausing", l_pausing }, { "waits", l_waits },	  { "wake", l_wake }, { "await", l_await },
+	{ "native", l_native },	  { NULL, NULL },
 };

@@ -183,7 +183,7 @@ static int l_clear(lua_State *L)
 int luaopen_skynet_netpack(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "filter", l_filter },     { "pop", l_pop },     { "pack", l_pack },
+		{ "filter", l_filter },	    { "pop", l_pop },	  { "pack", l_pack },
 		{ "tostring", l_tostring }, { "clear", l_clear }, { NULL, NULL },
 	};
 

@@ -87,7 +87,7 @@ void sockbuf_push(struct sockbuf *b, void *payload_take, size_t n)
 	}
 	if (b->count == b->capacity)
 		grow(b);
-	*chunk_at(b, b->count++) = (struct sockbuf_chunk){payload_take, n};
+	*chunk_at(b, b->count++) = (struct sockbuf_chunk){ payload_take, n };
 	b->size += n;
 }
 
@@ -162,7 +162,7 @@ enum match { MATCH_NO, MATCH_YES, MATCH_SHORT };
 
 /* Does sep stand at byte `at` of chunk i and on? */
 static enum match match_at(const struct sockbuf *b, uint32_t i, size_t at, const char *sep,
-                           size_t n)
+			   size_t n)
 {
 	while (n > 0) {
 		const struct sockbuf_chunk *c;
@@ -203,7 +203,7 @@ bool sockbuf_find(struct sockbuf *b, const char *sep, size_t n, size_t *ret_at)
 	while (b->scan.chunk < b->count) {
 		const struct sockbuf_chunk *c = chunk_at(b, b->scan.chunk);
 		const char *from = c->data + b->scan.at,
-		           *p = memchr(from, sep[0], c->size - b->scan.at);
+			   *p = memchr(from, sep[0], c->size - b->scan.at);
 		size_t passed = p ? (size_t)(p - from) : c->size - b->scan.at;
 
 		b->scan.base += passed;

@@ -25,7 +25,7 @@ struct sockbuf_chunk {
 	size_t size;
 };
 
-#define SOCKBUF_INLINE  4  /* chunks without an allocation for the ring; a power of two */
+#define SOCKBUF_INLINE 4   /* chunks without an allocation for the ring; a power of two */
 #define SOCKBUF_SEP_MAX 16 /* longer separators are searched from the beginning each time */
 #define SOCKBUF_GATHER_MIN ((size_t)64 << 10) /* sockbuf_expect: bytes that must be there, */
 #define SOCKBUF_GATHER_MAX ((size_t)16 << 20) /* and that may be expected */
@@ -35,7 +35,7 @@ struct sockbuf {
 	size_t offset; /* of the first chunk, read already */
 	struct sockbuf_chunk *ring;
 	uint32_t capacity, head, count; /* capacity is a power of two */
-	size_t room;   /* free bytes behind the first chunk, which is then the only one; 0 = none */
+	size_t room; /* free bytes behind the first chunk, which is then the only one; 0 = none */
 
 	/* what was searched already: everything before byte `base`, which is byte `at` of chunk
 	 * `chunk` */

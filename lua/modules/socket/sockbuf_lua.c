@@ -24,7 +24,7 @@ struct buffer *buffer_at(lua_State *L, int arg)
 	struct buffer *b = lua_touserdata(L, arg);
 
 	if (unlikely(!b || lua_type(L, arg) != LUA_TUSERDATA || lua_rawlen(L, arg) != sizeof(*b) ||
-	             b->magic != magic))
+		     b->magic != magic))
 		luaL_error(L, "need buffer object at param %d", arg);
 	return b;
 }
@@ -183,7 +183,7 @@ static int l_header(lua_State *L)
 
 	if (n < 1 || n > 4)
 		return luaL_error(L, "Invalid read %s",
-		                  n ? "(a header has at most 4 bytes)" : "(no header)");
+				  n ? "(a header has at most 4 bytes)" : "(no header)");
 	for (size_t i = 0; i < n; i++)
 		v = v << 8 | s[i];
 	lua_pushinteger(L, v);
@@ -191,7 +191,8 @@ static int l_header(lua_State *L)
 }
 
 const luaL_Reg sockbuf_functions[] = {
-        {"buffer", l_buffer},     {"push", l_push},     {"pop", l_pop},   {"readall", l_readall},
-        {"readline", l_readline}, {"clear", l_clear},   {"drop", l_drop},
-        {"str2p", l_str2p},       {"header", l_header}, {NULL, NULL},
+	{ "buffer", l_buffer },	  { "push", l_push },	      { "pop", l_pop },
+	{ "readall", l_readall }, { "readline", l_readline }, { "clear", l_clear },
+	{ "drop", l_drop },	  { "str2p", l_str2p },	      { "header", l_header },
+	{ NULL, NULL },
 };

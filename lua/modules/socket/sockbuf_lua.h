@@ -26,14 +26,14 @@ enum inbox_need {
 struct inbox {
 	int id; /* 0 = it is in no table */
 	struct host *host;
-	struct inbox *next; /* of the same place in the table */
+	struct inbox *next;		/* of the same place in the table */
 	void (*gone)(struct inbox *in); /* its buffer is collected */
 
 	struct task *reader; /* he waits if his token is this inbox */
 	enum inbox_need need;
-	bool called;     /* he is woken, and his turn comes */
-	bool got;        /* for what he waits for is there */
-	size_t size;     /* NEED_SIZE */
+	bool called;	 /* he is woken, and his turn comes */
+	bool got;	 /* for what he waits for is there */
+	size_t size;	 /* NEED_SIZE */
 	const char *sep; /* NEED_LINE: on the reader's stack as long as he waits */
 	size_t sep_size;
 

@@ -170,7 +170,7 @@ static int send_copy(int id, const void *data, size_t size, bool low)
 	void *payload;
 
 	if (!low)
-		return net_sendv(id, &(struct iovec){(void *)data, size}, 1);
+		return net_sendv(id, &(struct iovec){ (void *)data, size }, 1);
 	payload = payload_alloc(size);
 	memcpy(payload, data, size);
 	return net_send_low(id, payload, size);
@@ -284,7 +284,7 @@ static int l_lsend(lua_State *L)
 
 /* ---- bounds ---- */
 
-static const char *const policy_names[] = {"close", "error", NULL};
+static const char *const policy_names[] = { "close", "error", NULL };
 
 /* writelimit(id [, bytes [, policy]]) -> bytes, policy, or false: no such socket. bytes nil = as it
  * is, 0 = the node's. */
@@ -312,9 +312,9 @@ static int l_writelimit(lua_State *L)
 /* ---- looking ---- */
 
 static const char *const type_names[] = {
-        [NET_INFO_UNKNOWN] = "UNKNOWN", [NET_INFO_LISTEN] = "LISTEN",
-        [NET_INFO_TCP] = "TCP",         [NET_INFO_UDP] = "UDP",
-        [NET_INFO_BIND] = "BIND",       [NET_INFO_CLOSING] = "CLOSING",
+	[NET_INFO_UNKNOWN] = "UNKNOWN", [NET_INFO_LISTEN] = "LISTEN",
+	[NET_INFO_TCP] = "TCP",		[NET_INFO_UDP] = "UDP",
+	[NET_INFO_BIND] = "BIND",	[NET_INFO_CLOSING] = "CLOSING",
 };
 
 static void set_integer(lua_State *L, const char *key, uint64_t v)
@@ -393,8 +393,8 @@ static void add_ip(const char *ip, void *ud)
 static int l_resolve(lua_State *L)
 {
 	const char *host = luaL_checkstring(L, 1);
-	struct ip_list l = {.text = lua_newuserdatauv(L, RESOLVE_MAX * sizeof(*l.text), 0),
-	                    .room = RESOLVE_MAX};
+	struct ip_list l = { .text = lua_newuserdatauv(L, RESOLVE_MAX * sizeof(*l.text), 0),
+			     .room = RESOLVE_MAX };
 	int r = net_resolve(host, add_ip, &l);
 
 	if (r != 0)
@@ -408,14 +408,12 @@ static int l_resolve(lua_State *L)
 }
 
 static const luaL_Reg driver_functions[] = {
-        {"unpack", l_unpack},   {"receive", l_receive},   {"connect", l_connect},
-        {"listen", l_listen},   {"bind", l_bind},
-        {"start", l_start},     {"pause", l_pause},
-        {"close", l_close},     {"shutdown", l_shutdown},
-        {"nodelay", l_nodelay}, {"send", l_send},
-        {"lsend", l_lsend},     {"info", l_info},
-        {"resolve", l_resolve}, {"writelimit", l_writelimit},
-        {NULL, NULL},
+	{ "unpack", l_unpack },	  { "receive", l_receive }, { "connect", l_connect },
+	{ "listen", l_listen },	  { "bind", l_bind },	    { "start", l_start },
+	{ "pause", l_pause },	  { "close", l_close },	    { "shutdown", l_shutdown },
+	{ "nodelay", l_nodelay }, { "send", l_send },	    { "lsend", l_lsend },
+	{ "info", l_info },	  { "resolve", l_resolve }, { "writelimit", l_writelimit },
+	{ NULL, NULL },
 };
 
 void socketdriver_init(void)

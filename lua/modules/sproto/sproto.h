@@ -29,21 +29,21 @@ struct sproto_type;
 
 struct sproto_field {
 	const char *name;
-	const struct sproto_type *owner;  /* the type that it is a field of */
-	const struct sproto_type *type;   /* of a struct */
+	const struct sproto_type *owner; /* the type that it is a field of */
+	const struct sproto_type *type;	 /* of a struct */
 	/* an array that is a Lua map by this field of its type; NULL: a plain one */
 	const struct sproto_field *key;
 	/* with key: the map holds this field, not the struct; else NULL */
 	const struct sproto_field *value;
-	double scale;                     /* 10^n of integer(n); 0: not a decimal */
+	double scale; /* 10^n of integer(n); 0: not a decimal */
 	uint16_t tag;
-	uint8_t kind;                     /* enum sproto_kind */
+	uint8_t kind; /* enum sproto_kind */
 	bool array, binary;
 };
 
 struct sproto_type {
 	uint32_t magic;
-	uint32_t entries_max;  /* entries in the header of a message, at most */
+	uint32_t entries_max; /* entries in the header of a message, at most */
 	const char *name;
 	struct sproto_field *fields; /* by tag */
 	uint32_t count;
@@ -53,7 +53,7 @@ struct sproto_protocol {
 	const char *name;
 	const struct sproto_type *request, *response; /* NULL: none */
 	uint16_t tag;
-	bool confirm;                                 /* "response nil" */
+	bool confirm; /* "response nil" */
 };
 
 struct sproto;
@@ -75,7 +75,7 @@ void sproto_dump(const struct sproto *s, FILE *f);
 void sproto_encode(lua_State *L, const struct sproto_type *t, int index);
 /* Fills the table at index; returns how many bytes that took. Raises "decode error" and others. */
 size_t sproto_decode(lua_State *L, const struct sproto_type *t, const void *data, size_t n,
-                     int index);
+		     int index);
 /* Pushes a table with a value for every field. */
 void sproto_default(lua_State *L, const struct sproto_type *t);
 

@@ -236,15 +236,19 @@ static int l_loadproto(lua_State *L)
 
 int luaopen_sproto_core(lua_State *L)
 {
-	static const luaL_Reg functions[] = {
-		{ "newproto", l_newproto },   { "deleteproto", l_deleteproto },
-		{ "dumpproto", l_dumpproto }, { "querytype", l_querytype },
-		{ "protocol", l_protocol },   { "encode", l_encode },
-		{ "decode", l_decode },       { "default", l_default },         { "pack", l_pack },
-		{ "unpack", l_unpack },       { "saveproto", l_saveproto },
-		{ "loadproto", l_loadproto },
-		{ NULL, NULL }
-	};
+	static const luaL_Reg functions[] = { { "newproto", l_newproto },
+					      { "deleteproto", l_deleteproto },
+					      { "dumpproto", l_dumpproto },
+					      { "querytype", l_querytype },
+					      { "protocol", l_protocol },
+					      { "encode", l_encode },
+					      { "decode", l_decode },
+					      { "default", l_default },
+					      { "pack", l_pack },
+					      { "unpack", l_unpack },
+					      { "saveproto", l_saveproto },
+					      { "loadproto", l_loadproto },
+					      { NULL, NULL } };
 
 	luaL_newlib(L, functions);
 	return 1;

@@ -21,7 +21,7 @@ static _Noreturn void broken(lua_State *L)
 }
 
 static size_t decode_struct(lua_State *L, const struct sproto_type *t, const uint8_t *p, size_t n,
-                            int table, unsigned depth);
+			    int table, unsigned depth);
 
 static void push_integer(lua_State *L, const struct sproto_field *f, int64_t v)
 {
@@ -46,7 +46,7 @@ static int64_t signed_at(const uint8_t *p, size_t size)
 
 /* Pushes a table. A nested message fills its block. */
 static void push_struct(lua_State *L, const struct sproto_field *f, const uint8_t *p, size_t n,
-                        unsigned depth)
+			unsigned depth)
 {
 	uint32_t fields = f->type->count;
 
@@ -112,7 +112,7 @@ static void put_in_map(lua_State *L, const struct sproto_field *f)
 }
 
 static void push_elements(lua_State *L, const struct sproto_field *f, const uint8_t *p, size_t n,
-                          unsigned depth)
+			  unsigned depth)
 {
 	const uint8_t *end = p + n, *block;
 	size_t size;
@@ -135,7 +135,7 @@ static void push_elements(lua_State *L, const struct sproto_field *f, const uint
 /* ---- fields ---- */
 
 static void push_value(lua_State *L, const struct sproto_field *f, const struct wire_value *v,
-                       unsigned depth)
+		       unsigned depth)
 {
 	if (!v->block) {
 		if (f->array || f->kind > SPROTO_BOOLEAN)
@@ -178,7 +178,7 @@ static void push_value(lua_State *L, const struct sproto_field *f, const struct 
 }
 
 static size_t decode_struct(lua_State *L, const struct sproto_type *t, const uint8_t *p, size_t n,
-                            int table, unsigned depth)
+			    int table, unsigned depth)
 {
 	const struct sproto_field *f = t->fields, *end = f + t->count;
 	struct wire_reader r;
@@ -204,7 +204,7 @@ static size_t decode_struct(lua_State *L, const struct sproto_type *t, const uin
 }
 
 size_t sproto_decode(lua_State *L, const struct sproto_type *t, const void *data, size_t n,
-                     int index)
+		     int index)
 {
 	return decode_struct(L, t, data, n, lua_absindex(L, index), 0);
 }

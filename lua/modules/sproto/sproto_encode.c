@@ -30,13 +30,13 @@ struct out {
 	lua_State *L;
 	uint8_t *p;
 	size_t used, room;
-	int box; /* where the userdata lies that p is in; nil before there is one */
+	int box;		 /* where the userdata lies that p is in; nil before there is one */
 	const struct source *at; /* the struct in work; for the texts of errors */
 };
 
 /* Fields of a struct: of something at an index, or, in a map, the key and the value at theirs. */
 struct source {
-	int table;                     /* 0: a map's pair */
+	int table; /* 0: a map's pair */
 	int key, value;
 	const struct sproto_field *key_field;
 	/* Which field of the struct around it this one is, and its place in an array. The
@@ -106,7 +106,7 @@ static void put_bytes(struct out *o, const char *s, size_t n)
 }
 
 static void encode_struct(struct out *o, const struct sproto_type *t, struct source *src,
-                          unsigned depth);
+			  unsigned depth);
 
 /* ---- single values; they lie on the top of the stack, i is their place in an array or 0 ---- */
 
@@ -130,7 +130,7 @@ static void put_way(struct shown *text, const struct source *at)
  * names its type. */
 static const char *push_way(const struct out *o, const struct sproto_field *f)
 {
-	struct shown way = {.size = 0};
+	struct shown way = { .size = 0 };
 
 	if (o->at && o->at->field) {
 		shown_puts(&way, " at ");
@@ -145,7 +145,7 @@ static void wrong(const struct out *o, const struct sproto_field *f, int i, cons
 	const char *got = luaL_typename(o->L, -1);
 
 	luaL_error(o->L, "%s.%s[%d] is not %s (Is a %s)%s", f->owner->name, f->name, i, wanted, got,
-	           push_way(o, f));
+		   push_way(o, f));
 }
 
 static int64_t to_integer(const struct out *o, const struct sproto_field *f, int i)
@@ -159,8 +159,7 @@ static int64_t to_integer(const struct out *o, const struct sproto_field *f, int
 		/* the same test as Lua's own, which refuses NaN too */
 		if (!(d >= -0x1p63 && d < 0x1p63))
 			luaL_error(o->L, "%s.%s[%d] is out of range (%f)", f->owner->name, f->name,
-			           i,
-			           lua_tonumber(o->L, -1));
+				   i, lua_tonumber(o->L, -1));
 		return (int64_t)d;
 	}
 	v = lua_tointegerx(o->L, -1, &good);
@@ -179,7 +178,7 @@ static uint64_t to_double_bits(lua_State *L)
 }
 
 static const char *to_string(const struct out *o, const struct sproto_field *f, int i,
-                             size_t *ret_size)
+			     size_t *ret_size)
 {
 	if (lua_type(o->L, -1) != LUA_TSTRING)
 		wrong(o, f, i, "a string");
@@ -239,7 +238,7 @@ static void put_integers(struct out *o, const struct sproto_field *f, int array)
 			*p++ = 8;
 			while (n--) /* from behind: the wide ones lie over the narrow ones */
 				little_put64(p + n * 8,
-				             (uint64_t)(int64_t)(int32_t)little_get32(p + n * 4));
+					     (uint64_t)(int64_t)(int32_t)little_get32(p + n * 4));
 		}
 		if (size == 4)
 			little_put32(out_more(o, 4), (uint32_t)v);
@@ -324,8 +323,8 @@ static void put_map(struct out *o, const struct sproto_field *f, int map, unsign
 		lua_pushvalue(L, -3);
 		lua_insert(L, -2);
 		lua_pushvalue(L, -3);
-		lua_insert(L, -2);         /* f, state, f, state, control */
-		lua_call(L, 2, 2);         /* f, state, key, value */
+		lua_insert(L, -2); /* f, state, f, state, control */
+		lua_call(L, 2, 2); /* f, state, key, value */
 		if (lua_isnil(L, -2))
 			break;
 		put_pair(o, f, ++i, depth);
@@ -342,8 +341,8 @@ static void put_array(struct out *o, const struct sproto_field *f, unsigned dept
 
 	if (!is_table_like(o->L, array, f->key ? "__pairs" : "__index"))
 		luaL_error(o->L,
-		           "%s.%s(1) should be a table or an userdata with metamethods (Is a %s)%s",
-		           f->owner->name, f->name, luaL_typename(o->L, array), push_way(o, f));
+			   "%s.%s(1) should be a table or an userdata with metamethods (Is a %s)%s",
+			   f->owner->name, f->name, luaL_typename(o->L, array), push_way(o, f));
 	at = open_block(o);
 	if (f->key)
 		put_map(o, f, array, depth);
@@ -411,7 +410,7 @@ static void push_field(lua_State *L, const struct sproto_field *f, const struct 
 }
 
 static void encode_struct(struct out *o, const struct sproto_type *t, struct source *src,
-                          unsigned depth)
+			  unsigned depth)
 {
 	size_t head = o->used, data, kept = 2 + (size_t)t->entries_max * 2;
 	unsigned entries = 0;
@@ -431,7 +430,7 @@ static void encode_struct(struct out *o, const struct sproto_type *t, struct sou
 			entry = encode_field(o, f, depth);
 			if (f->tag > next)
 				little_put16(o->p + head + 2 + 2 * entries++,
-				             (uint16_t)(2 * (f->tag - next) - 1));
+					     (uint16_t)(2 * (f->tag - next) - 1));
 			little_put16(o->p + head + 2 + 2 * entries++, entry);
 			next = f->tag + 1;
 		}

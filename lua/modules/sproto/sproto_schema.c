@@ -28,7 +28,7 @@ struct sproto {
 	struct sproto *next_kept;
 	uint8_t *bytes; /* the copy of the bundle: all names */
 	struct sproto_type *types;
-	struct sproto_field *fields; /* of all types */
+	struct sproto_field *fields;	   /* of all types */
 	struct sproto_protocol *protocols; /* by tag */
 	uint32_t type_count, field_count, protocol_count;
 };
@@ -69,7 +69,7 @@ enum {
 /* The values of one struct by tag; those above `parts` are not looked at. A tag that is absent:
  * present[tag] is false. */
 static bool read_parts(const uint8_t *p, size_t n, struct wire_value *values, bool *present,
-                       unsigned parts)
+		       unsigned parts)
 {
 	struct wire_reader r;
 	struct wire_value v;
@@ -198,7 +198,7 @@ static bool load_type(struct loader *l, struct sproto_type *t, const uint8_t *p,
 }
 
 static bool type_at(const struct sproto *s, const struct wire_value *v,
-                    const struct sproto_type **ret)
+		    const struct sproto_type **ret)
 {
 	if (v->block || v->small >= s->type_count)
 		return false;
@@ -207,7 +207,7 @@ static bool type_at(const struct sproto *s, const struct wire_value *v,
 }
 
 static bool load_protocol(struct sproto *s, struct sproto_protocol *pr, const uint8_t *p, size_t n,
-                          int64_t last_tag)
+			  int64_t last_tag)
 {
 	struct wire_value v[PROTOCOL_PARTS];
 	bool present[PROTOCOL_PARTS];
@@ -263,9 +263,9 @@ static bool connect_fields(const struct loader *l)
 			if (f->type->count != 2)
 				return false;
 			f->key = link->key < 0 ? &f->type->fields[0]
-			                       : find_field(f->type, link->key);
+					       : find_field(f->type, link->key);
 			f->value = f->key == &f->type->fields[0] ? &f->type->fields[1]
-			                                         : &f->type->fields[0];
+								 : &f->type->fields[0];
 		} else if (link->key >= 0) {
 			f->key = find_field(f->type, link->key);
 		}
@@ -286,8 +286,8 @@ static bool count_all(struct sproto *s, const struct wire_value *group, const bo
 		if (present[i] && !group[i].block)
 			return false;
 	n = present[GROUP_PROTOCOL]
-	            ? count_blocks(group[GROUP_PROTOCOL].block, group[GROUP_PROTOCOL].size)
-	            : 0;
+		    ? count_blocks(group[GROUP_PROTOCOL].block, group[GROUP_PROTOCOL].size)
+		    : 0;
 	if (n < 0 || n > SPROTO_TAG_MAX + 1 || !present[GROUP_TYPE])
 		return false;
 	s->protocol_count = (uint32_t)n;
@@ -425,7 +425,7 @@ const struct sproto_protocol *sproto_find_name(const struct sproto *s, const cha
 const struct sproto_protocol *sproto_find_tag(const struct sproto *s, int64_t tag)
 {
 	return bsearch(&tag, s->protocols, s->protocol_count, sizeof(*s->protocols),
-	               compare_protocol);
+		       compare_protocol);
 }
 
 static void dump_field(const struct sproto_field *f, FILE *out)
@@ -433,7 +433,9 @@ static void dump_field(const struct sproto_field *f, FILE *out)
 	static const char *const kinds[] = { "integer", "boolean", "string", "double" };
 
 	fprintf(out, "\t%s (%u) %s%s", f->name, (unsigned)f->tag, f->array ? "*" : "",
-	        f->kind == SPROTO_STRUCT ? f->type->name : f->binary ? "binary" : kinds[f->kind]);
+		f->kind == SPROTO_STRUCT ? f->type->name
+		: f->binary		 ? "binary"
+					 : kinds[f->kind]);
 	if (f->scale != 0)
 		fprintf(out, " / %.0f", f->scale);
 	if (f->value)
@@ -456,8 +458,10 @@ void sproto_dump(const struct sproto *s, FILE *f)
 		const struct sproto_protocol *p = &s->protocols[i];
 
 		fprintf(f, "\t%s (%u) request:%s response:%s\n", p->name, (unsigned)p->tag,
-		        p->request ? p->request->name : "(none)",
-		        p->response ? p->response->name : p->confirm ? "(nil)" : "(none)");
+			p->request ? p->request->name : "(none)",
+			p->response  ? p->response->name
+			: p->confirm ? "(nil)"
+				     : "(none)");
 	}
 	fflush(f);
 }

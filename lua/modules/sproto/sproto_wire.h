@@ -18,13 +18,13 @@
 
 struct wire_reader {
 	const uint8_t *entry, *data, *end;
-	unsigned left;   /* entries */
-	uint32_t tag;    /* plus one */
+	unsigned left; /* entries */
+	uint32_t tag;  /* plus one */
 };
 
 struct wire_value {
-	uint32_t tag;    /* at most 65535 * 32768 */
-	uint32_t small;  /* without a block: the value */
+	uint32_t tag;	      /* at most 65535 * 32768 */
+	uint32_t small;	      /* without a block: the value */
 	const uint8_t *block; /* NULL: none */
 	size_t size;
 };
@@ -45,7 +45,7 @@ static inline bool wire_open(struct wire_reader *r, const uint8_t *p, size_t n)
 
 /* The next length and bytes at *data; false: they are cut off. */
 static inline bool wire_block(const uint8_t **data, const uint8_t *end, const uint8_t **ret_block,
-                              size_t *ret_size)
+			      size_t *ret_size)
 {
 	uint32_t size;
 

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- What more workers than cores cost: calls one at a time, 64 at a time over 8 services, sends of 16 pairs, a ring of
--- 1,000, and timers armed by 8 services at once. The runner's x is the number of workers.
+-- What more workers than cores cost: calls one at a time, 64 at a time over 8 services, sends of 16
+-- pairs, a ring of 1,000, and timers armed by 8 services at once. The runner's x is the number of
+-- workers.
 local skynet = require "skynet"
 local C = require "lib_curve"
 local mode = ...
@@ -32,7 +33,8 @@ if mode == "peer" then
 	end
 	function cmd.link(s, b) nextone, boss = s, b; skynet.ret(skynet.pack(true)) end
 	function cmd.token(left)
-		if left == 0 then skynet.send(boss, "lua", "done") else skynet.send(nextone, "lua", "token", left - 1) end
+		if left == 0 then skynet.send(boss, "lua", "done") else skynet.send(nextone, "lua",
+			"token", left - 1) end
 	end
 	C.serve(cmd)
 else
@@ -49,7 +51,8 @@ else
 		C.report("workers.sequential_calls", 200000 / (C.now() - t), "calls/s")
 		t = C.now()
 		C.parallel(64, function(i)
-			for k = 1, 4000 do skynet.call(s[i % 8 + 1], "lua", "echo", k, "player", i) end
+			for k = 1, 4000 do skynet.call(s[i % 8 + 1], "lua", "echo", k, "player",
+				i) end
 		end)
 		C.report("workers.concurrent_calls", 256000 / (C.now() - t), "calls/s")
 		t = C.now()
@@ -58,7 +61,8 @@ else
 			while skynet.call(s[i + 16], "lua", "count") < 40000 do skynet.yield() end
 		end)
 		C.report("workers.sends", 640000 / (C.now() - t), "msgs/s")
-		for i = 1, 1000 do skynet.call(s[i], "lua", "link", s[i % 1000 + 1], skynet.self()) end
+		for i = 1, 1000 do skynet.call(s[i], "lua", "link", s[i % 1000 + 1],
+			skynet.self()) end
 		waiter = coroutine.running()
 		t = C.now()
 		for i = 1, 64 do skynet.send(s[i * 15], "lua", "token", 12000) end

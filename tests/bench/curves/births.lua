@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- 20,000 Lua services are born and killed, three times over: what stays of their memory. x = seconds since the last
--- death of the round; the row at -1 is before the births, at -0.5 while all live. y = resident MiB, and what the allocator
--- says is in use and is held in pages. Argument "quiet": nothing happens between the rows; "ticking": a
--- timer every 50 ms, as on a node that is never quite idle. The first round of a fresh node also fills what is
--- kept on purpose (service structs, caches); the later rounds show what grows.
+-- 20,000 Lua services are born and killed, three times over: what stays of their memory. x =
+-- seconds since the last death of the round; the row at -1 is before the births, at -0.5 while all
+-- live. y = resident MiB, and what the allocator says is in use and is held in pages. Argument
+-- "quiet": nothing happens between the rows; "ticking": a timer every 50 ms, as on a node that is
+-- never quite idle. The first round of a fresh node also fills what is kept on purpose (service
+-- structs, caches); the later rounds show what grows.
 local skynet = require "skynet"
 local memory = require "skynet.memory"
 local C = require "lib_curve"
@@ -26,7 +27,8 @@ else
 			rows(round, -1)
 			local all = {}
 			C.parallel(32, function(k)
-				for i = k, n, 32 do all[i] = skynet.newservice(SERVICE_NAME, "idle") end
+				for i = k, n, 32 do all[i] = skynet.newservice(SERVICE_NAME,
+					"idle") end
 			end)
 			rows(round, -0.5)
 			for i = 1, n do skynet.kill(all[i]) end

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The handle table as it fills, with C services (cell.c) that weigh next to nothing. x = services alive; y = ns of a launch, mean and
--- longest of the step (the longest is the table's growth), us of a call to one picked at random, bytes of each.
+-- The handle table as it fills, with C services (cell.c) that weigh next to nothing. x = services
+-- alive; y = ns of a launch, mean and longest of the step (the longest is the table's growth), us
+-- of a call to one picked at random, bytes of each.
 local skynet = require "skynet"
 require "skynet.manager"
 local C = require "lib_curve"

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- Cost of a call as calls under way grow: x tasks of one service call another, each again as soon as it is answered;
--- y = ns of wall time a call. "fresh": each call is a task of its own, as requests from outside are; else the x
--- tasks stay. Arguments: calls under way, the caller's collector (generational is the node's own choice), fresh.
+-- Cost of a call as calls under way grow: x tasks of one service call another, each again as soon
+-- as it is answered; y = ns of wall time a call. "fresh": each call is a task of its own, as
+-- requests from outside are; else the x tasks stay. Arguments: calls under way, the caller's
+-- collector (generational is the node's own choice), fresh.
 local skynet = require "skynet"
 local C = require "lib_curve"
 local under_way, mode, fresh = ...
@@ -12,7 +13,8 @@ if mode == nil then
 	end)
 else
 	C.start(function()
-		skynet.sleep(0) -- the host chooses a mode when the start has waited once; ours comes after it
+		-- the host chooses a mode when the start has waited once; ours comes after it
+		skynet.sleep(0)
 		collectgarbage(mode)
 		local s = skynet.newservice(SERVICE_NAME, "echo")
 		local x = tonumber(under_way)
@@ -43,7 +45,8 @@ else
 				end)
 			end
 			assert(collectgarbage(mode) == mode, "the collector's mode was changed")
-			if round > 0 then C.row("inflight." .. mode .. (fresh and "_fresh" or "") .. "_ns", x, (C.now() - t) * 1e9 / calls) end
+			if round > 0 then C.row("inflight." .. mode .. (fresh and "_fresh" or "")
+				.. "_ns", x, (C.now() - t) * 1e9 / calls) end
 		end
 	end)
 end

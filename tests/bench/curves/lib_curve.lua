@@ -25,7 +25,8 @@ function C.cpu_ns()
 	return sum
 end
 
--- B.start, and a last line that tells the runner not to wait for the node's end: to end 500,000 services takes time.
+-- B.start, and a last line that tells the runner not to wait for the node's end: to end 500,000
+-- services takes time.
 function C.start(f)
 	B.start(function()
 		f()

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Cost of remote calls as links grow: this node of x nodes calls all others in turn, 64 calls under way;
--- y = calls a second, and one call at a time in us. The others run links_peer.
+-- Cost of remote calls as links grow: this node of x nodes calls all others in turn, 64 calls under
+-- way; y = calls a second, and one call at a time in us. The others run links_peer.
 local skynet = require "skynet"
 local harbor = require "skynet.harbor"
 local C = require "lib_curve"

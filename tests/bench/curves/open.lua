@@ -1,11 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- Tail latency, open loop: requests are due at fixed times, whether or not earlier ones are answered, and the
--- latency counts from the planned time: a stall hurts all that were due in it. First the capacity of the same path
--- (as many requests as it takes), then the stated share of it. Arguments: case, seconds, share (0..1).
---   local      the callee is a service of this node         remote   of another node (links_peer, PEER2)
+-- Tail latency, open loop: requests are due at fixed times, whether or not earlier ones are
+-- answered, and the latency counts from the planned time: a stall hurts all that were due in it.
+-- First the capacity of the same path (as many requests as it takes), then the stated share of it.
+-- Arguments: case, seconds, share (0..1).
+-- local      the callee is a service of this node         remote   of another node (links_peer,
+-- PEER2)
 --   noisy      local, and a service that computes 50 ms at a time, then rests 50 ms
 --   hog        local, and one that computes 50 ms at a time without rest
---   generational, incremental   local, and the callee has 100 MB of live tables and replaces some with each request
+-- generational, incremental   local, and the callee has 100 MB of live tables and replaces some
+-- with each request
 --   remote_noisy   remote, and the 50 ms service on this node
 local skynet = require "skynet"
 local C = require "lib_curve"
@@ -72,12 +75,14 @@ else
 		else
 			s = skynet.newservice(SERVICE_NAME, gc and case or "echo")
 		end
-		-- Latencies go into buckets 2 % wide, so that the generator holds no table that grows: the rehash and the
-		-- collection of a million numbers would stall all that is due meanwhile.
+		-- Latencies go into buckets 2 % wide, so that the generator holds no table that
+		-- grows: the rehash and the collection of a million numbers would stall all that is
+		-- due meanwhile.
 		local histogram = {}
 		for i = 1, 1000 do histogram[i] = 0 end
 		local me = coroutine.running()
-		-- n requests, the i-th due i * gap seconds after the start; gap 0: at most 64 under way, for the capacity
+		-- n requests, the i-th due i * gap seconds after the start; gap 0: at most 64 under
+		-- way, for the capacity
 		local function drive(n, gap)
 			local answered, sent, worst, t0 = 0, 0, 0, C.now()
 			for i = 1, #histogram do histogram[i] = 0 end
@@ -92,7 +97,8 @@ else
 				if answered == n then skynet.wakeup(me) end
 			end
 			while sent < n do
-				local due = gap > 0 and math.min(n, (C.now() - t0) / gap // 1) or math.min(n, answered + 64)
+				local due = gap > 0 and math.min(n, (C.now() - t0) / gap // 1)
+					or math.min(n, answered + 64)
 				while sent < due do
 					sent = sent + 1
 					skynet.fork(request, t0 + sent * gap)
@@ -111,7 +117,8 @@ else
 		end
 		if gc then
 			local was = skynet.call(s, "lua", "mode")
-			C.row("open." .. case .. ".start_choice_kept", share, was == case and 1 or 0)
+			C.row("open." .. case .. ".start_choice_kept", share,
+				was == case and 1 or 0)
 		end
 		drive(20000, 0)
 		local n = case:find "^remote" and 100000 or 200000

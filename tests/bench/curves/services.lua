@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Cost of a message as services grow: 64 tokens go round a ring of x Lua services; y = ns of wall time a hop. The
--- order of the ring is shuffled, so neighbours in it are no neighbours in memory.
+-- Cost of a message as services grow: 64 tokens go round a ring of x Lua services; y = ns of wall
+-- time a hop. The order of the ring is shuffled, so neighbours in it are no neighbours in memory.
 local skynet = require "skynet"
 local C = require "lib_curve"
 local mode, size = ...
@@ -35,12 +35,14 @@ else
 			local j = math.random(i)
 			ring[i], ring[j] = ring[j], ring[i]
 		end
-		for i = 1, n do skynet.call(ring[i], "lua", "link", ring[i % n + 1], skynet.self()) end
+		for i = 1, n do skynet.call(ring[i], "lua", "link", ring[i % n + 1],
+			skynet.self()) end
 		for _ = 1, 3 do
 			local hops = math.max(1600000, 4 * n) // tokens
 			done = 0
 			local t = C.now()
-			for i = 1, tokens do skynet.send(ring[(i * n // tokens) % n + 1], "lua", "token", hops) end
+			for i = 1, tokens do skynet.send(ring[(i * n // tokens) % n + 1], "lua",
+				"token", hops) end
 			skynet.wait(waiter)
 			C.row("services.ns_per_hop", n, (C.now() - t) * 1e9 / (tokens * hops))
 		end

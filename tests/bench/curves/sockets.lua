@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Cost of a round trip as sockets grow. x = sockets in the process (two a connection). One curve has every connection
--- busy, the other 50 busy ones among idle ones; y = us of wall time a round trip of a 64-byte line.
+-- Cost of a round trip as sockets grow. x = sockets in the process (two a connection). One curve
+-- has every connection busy, the other 50 busy ones among idle ones; y = us of wall time a round
+-- trip of a 64-byte line.
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 local C = require "lib_curve"

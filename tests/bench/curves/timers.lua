@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Cost of a timer as timers grow: x far ones wait; y = ns to arm another, and CPU ns from there until it has fired.
+-- Cost of a timer as timers grow: x far ones wait; y = ns to arm another, and CPU ns from there
+-- until it has fired.
 local skynet = require "skynet"
 local C = require "lib_curve"
 local waiting = tonumber((...))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the machine allows for b_echo: 200 connections over loopback, 500 round trips of 64 bytes each, a
- * server thread and a client thread that do nothing but epoll, read and write. Then a bulk transfer: 1 MiB blocks,
- * each answered with 3 bytes, as b_echo has it. Prints figures in the form of the benchmark cases. */
+/* What the machine allows for b_echo: 200 connections over loopback, 500 round trips of 64 bytes
+ * each, a server thread and a client thread that do nothing but epoll, read and write. Then a
+ * bulk transfer: 1 MiB blocks, each answered with 3 bytes, as b_echo has it. Prints figures in
+ * the form of the benchmark cases. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -37,7 +38,8 @@ static void *server(void *arg)
 		int fd = accept(listener, NULL, NULL);
 
 		need(fd >= 0, "accept");
-		epoll_ctl(ep, EPOLL_CTL_ADD, fd, &(struct epoll_event){ .events = EPOLLIN, .data.fd = fd });
+		epoll_ctl(ep, EPOLL_CTL_ADD, fd,
+			  &(struct epoll_event){ .events = EPOLLIN, .data.fd = fd });
 	}
 	while (open) {
 		int n = epoll_wait(ep, e, 128, -1);
@@ -59,7 +61,8 @@ static void *server(void *arg)
 
 static int connect_one(void)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = (in_port_t)port,
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_port = (in_port_t)port,
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
@@ -82,7 +85,8 @@ static void round_trips(void)
 	for (int i = 0; i < CONNECTIONS; i++) {
 		fds[i] = connect_one();
 		left[i] = ROUNDS;
-		epoll_ctl(ep, EPOLL_CTL_ADD, fds[i], &(struct epoll_event){ .events = EPOLLIN, .data.u32 = (uint32_t)i });
+		epoll_ctl(ep, EPOLL_CTL_ADD, fds[i],
+			  &(struct epoll_event){ .events = EPOLLIN, .data.u32 = (uint32_t)i });
 	}
 	began = now();
 	for (int i = 0; i < CONNECTIONS; i++) {
@@ -106,10 +110,11 @@ static void round_trips(void)
 			need(write(fds[i], line, LINE) == LINE, "write");
 		}
 	}
-	printf("BENCH limit.echo.round_trips %.6g rt/s\n", (double)done / ((double)(now() - began) / 1e9));
+	printf("BENCH limit.echo.round_trips %.6g rt/s\n",
+	       (double)done / ((double)(now() - began) / 1e9));
 	qsort(took, done, sizeof(took[0]), by_size);
-	printf("BENCH limit.echo.p50 %.6g us\nBENCH limit.echo.p99 %.6g us\n", (double)took[done / 2] / 1e3,
-	       (double)took[done * 99 / 100] / 1e3);
+	printf("BENCH limit.echo.p50 %.6g us\nBENCH limit.echo.p99 %.6g us\n",
+	       (double)took[done / 2] / 1e3, (double)took[done * 99 / 100] / 1e3);
 	pthread_join(t, NULL);
 	close(ep);
 }
@@ -153,7 +158,8 @@ static void bulk(void)
 		}
 		need(recv(fd, ok, 3, MSG_WAITALL) == 3, "read");
 	}
-	printf("BENCH limit.echo.bulk %.6g MB/s\n", (double)BLOCKS * BLOCK / 1e6 / ((double)(now() - began) / 1e9));
+	printf("BENCH limit.echo.bulk %.6g MB/s\n",
+	       (double)BLOCKS * BLOCK / 1e6 / ((double)(now() - began) / 1e9));
 	pthread_join(t, NULL);
 	close(fd);
 	free(block);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the machine allows for harbor.p50 and harbor.p99: two processes that do nothing but pass 64 bytes to and fro over loopback
- * TCP, and look for them in epoll without sleeping. Prints figures in the form of the benchmark cases. */
+/* What the machine allows for harbor.p50 and harbor.p99: two processes that do nothing but pass
+ * 64 bytes to and fro over loopback TCP, and look for them in epoll without sleeping. Prints
+ * figures in the form of the benchmark cases. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -23,7 +24,8 @@ static int watch(int fd)
 	int epoll = epoll_create1(0), yes = 1;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
-	need(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &(struct epoll_event){ .events = EPOLLIN }) == 0, "epoll_ctl");
+	need(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &(struct epoll_event){ .events = EPOLLIN }) == 0,
+	     "epoll_ctl");
 	return epoll;
 }
 

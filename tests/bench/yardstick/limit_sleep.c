@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the machine allows for timer.error_mean: how late epoll comes back from 20 ms, a hundred times. */
+/* What the machine allows for timer.error_mean: how late epoll comes back from 20 ms, a hundred
+ * times. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <sys/epoll.h>

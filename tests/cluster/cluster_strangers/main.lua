@@ -17,7 +17,8 @@ function command.echo(...) return ... end
 
 local results = {}
 
--- Calls the peer at that port; `result` tells whether that has come to its end, and then what pcall gave.
+-- Calls the peer at that port; `result` tells whether that has come to its end, and then what pcall
+-- gave.
 function command.call(port)
 	skynet.fork(function()
 		cluster.reload { ["peer" .. port] = "127.0.0.1:" .. port }

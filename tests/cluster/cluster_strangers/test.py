@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""skynet.cluster against strangers: bytes by a seed on its port, peers that stop in the middle of the handshake, answer nonsense or
-pointers. The node lives, keeps little for them, and every call has its end."""
+"""skynet.cluster against strangers: bytes by a seed on its port, peers that stop in the middle of
+the handshake, answer nonsense or pointers. The node lives, keeps little for them, and every call
+has its end."""
 import os, random, socket, struct, sys, threading
 from harness import Cluster, Failed, eventually, free_port, main
 
@@ -75,7 +76,8 @@ def bytes_by_a_seed(options):
             assert len(w.frame()) > 5
             w.close()
             with open(n.log, errors="replace") as f:
-                assert "stack traceback" not in "".join(line for line in f if "clusteragent" in line)
+                assert "stack traceback" not in "".join(line for line in f
+                                                        if "clusteragent" in line)
     return test
 
 
@@ -84,7 +86,8 @@ def nothing_before_the_key(build):
     with Cluster(build, HERE) as c:
         n = node(c, "key")
         part = b"\x02" + wire.u32(1) + b"x" * 0x8000
-        for first in (b"\x01" + wire.u32(9, 1, 200 << 20), part, b"\x04" + b"t" * 30000, KEY + wire.u32(1) + b"x" * 3000):
+        for first in (b"\x01" + wire.u32(9, 1, 200 << 20), part, b"\x04" + b"t" * 30000,
+                      KEY + wire.u32(1) + b"x" * 3000):
             w = wire.connect(n.port)
             w.send(first)
             w.socket.settimeout(5)
@@ -104,7 +107,8 @@ def is_closed(w):
 
 
 def serve(answers):
-    """A peer that takes connections and answers each frame with what answers(body) gives; None: nothing."""
+    """A peer that takes connections and answers each frame with what answers(body) gives; None:
+    nothing."""
     listener = wire.Listener()
 
     def run():
@@ -134,11 +138,13 @@ def session_of(body):
 
 
 def result(n, listener, what):
-    return eventually(what, lambda: (lambda r: r[0] and r)(n.call(".probe", "result", str(listener.port))), 40)[1:]
+    return eventually(what, lambda: (lambda r: r[0]
+                                     and r)(n.call(".probe", "result", str(listener.port))), 40)[1:]
 
 
 def a_peer_that_does_not_show_the_key(build):
-    """a peer that is silent, or answers the handshake with anything else: the call fails, with a reason, in time"""
+    """a peer that is silent, or answers the handshake with anything else: the call fails, with a
+    reason, in time"""
     nonce = wire.text("s" * 32)
     with Cluster(build, HERE) as c:
         n = node(c, "key")
@@ -149,12 +155,14 @@ def a_peer_that_does_not_show_the_key(build):
             "no text": lambda s: [s + b"\x01" + wire.number(5) * 2],
             "a pointer": lambda s: [s + b"\x01" + b"\x03" + b"\x41" * 8 + b"\x03" + b"\x41" * 8],
             "broken": lambda s: [s + b"\x01" + b"\x2a\xff"],
-            "endless parts": lambda s: [s + b"\x02" + wire.u32(0xffffffff), s + b"\x03" + b"x" * 0x8000],
+            "endless parts": lambda s: [s + b"\x02" + wire.u32(0xffffffff),
+                                        s + b"\x03" + b"x" * 0x8000],
             "half of it": lambda s: [s + b"\x02" + wire.u32(100), s + b"\x03" + b"x" * 10],
             "another session": lambda s: [wire.u32(77) + b"\x01" + nonce],
             "no frame": lambda s: [b"", b"\x01", s],
         }
-        listeners = {name: serve(lambda body, reply=reply: reply(session_of(body))) for name, reply in replies.items()}
+        listeners = {name: serve(lambda body, reply=reply: reply(session_of(body))) for name,
+                     reply in replies.items()}
         for listener in listeners.values():
             n.call(".probe", "call", str(listener.port))
         for name, listener in listeners.items():
@@ -170,8 +178,10 @@ def pointers_from_elsewhere(build):
     with Cluster(build, HERE) as c:
         n = node(c)
         w = wire.connect(n.port)
-        for payload in (pointer, wire.text("echo") + pointer, wire.text("echo") + b"\x06" + wire.text("k") + pointer + b"\x00",
-                        wire.text("echo") + b"\xfe" + wire.number(40) + wire.text("x") * 39 + pointer + b"\x00"):
+        for payload in (pointer, wire.text("echo") + pointer,
+                        wire.text("echo") + b"\x06" + wire.text("k") + pointer + b"\x00",
+                        wire.text("echo") + b"\xfe" + wire.number(40) + wire.text("x") * 39
+                        + pointer + b"\x00"):
             w.send(b"\x80\x06.probe" + wire.u32(5) + payload)
             got = w.frame()
             assert got[:5] == wire.u32(5) + b"\x00" and b"pointer" in got, got
@@ -193,4 +203,5 @@ bytes_open.__doc__ = "frames by a seed, cut anywhere, on a port without a key: t
 bytes_key = bytes_by_a_seed("key")
 bytes_key.__doc__ = "the same with a key"
 
-main([bytes_open, bytes_key, nothing_before_the_key, a_peer_that_does_not_show_the_key, pointers_from_elsewhere])
+main([bytes_open, bytes_key, nothing_before_the_key, a_peer_that_does_not_show_the_key,
+      pointers_from_elsewhere])

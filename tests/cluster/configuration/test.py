@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""Skynet-style configurations and what they do to the boot and to each service: files and values, what is wrong with them,
-defaults that are written back, the order of the boot, the background, loaders and preload, SERVICE_NAME and
-SERVICE_PATH, services that fail to load, memory limits and warnings (lua-core.md 1.1 to 1.8)."""
+"""Skynet-style configurations and what they do to the boot and to each service: files and values,
+what is wrong with them, defaults that are written back, the order of the boot, the background,
+loaders and preload, SERVICE_NAME and SERVICE_PATH, services that fail to load, memory limits and
+warnings (lua-core.md 1.1 to 1.8)."""
 import os, re, signal, socket
 from harness import eventually, free_port, main
 from stock import Stock
@@ -27,14 +28,20 @@ end
 
 
 def values_and_includes(build):
-    """values become strings; includes are relative to their file, later ones win; $NAME from the environment, everywhere"""
+    """values become strings; includes are relative to their file, later ones win; $NAME from the
+    environment, everywhere"""
     files = {
-        "config.lua": BASE + 'include "conf/first.lua"\nhalf = 1.5; number = 12; yes = true; no = false; text = "a b"\n'
-                             'home = "$PLACE/data"  -- a comment\nlast = "outer"\nempty = ""\ngone = "x"; gone = nil\nhex = 0x10',
+        "config.lua": BASE
+        + 'include "conf/first.lua"\nhalf = 1.5; number = 12; yes = true; no = false; text = "a '
+          'b"\n'
+                             'home = "$PLACE/data"  -- a comment\nlast = "outer"\nempty = ""\ngone '
+                             '= "x"; gone = nil\nhex = 0x10',
         "conf/first.lua": 'include "deep/second.lua"\nfrom_first = 1\nlast = "first"\n',
-        "conf/deep/second.lua": 'from_second = "$PLACE"\nlast = "second"\ninclude "$WHERE/third.lua"\n',
+        "conf/deep/second.lua": 'from_second = "$PLACE"\nlast = "second"\ninclude '
+                                '"$WHERE/third.lua"\n',
         "third.lua": "from_third = 3\n",
-        "svc/main.lua": program('show("half", "number", "yes", "no", "text", "home", "last", "empty", "gone", "hex", "from_first",'
+        "svc/main.lua": program('show("half", "number", "yes", "no", "text", "home", "last", '
+                                '"empty", "gone", "hex", "from_first",'
                                 ' "from_second", "from_third", "include")', SHOW),
     }
     with Stock(build, files) as n:
@@ -81,8 +88,10 @@ def what_is_wrong_is_told(build):
 
 
 def defaults_are_written_back(build):
-    """getenv sees the defaults of thread, cpath, harbor, bootstrap, profile, logservice; other keys stay nil"""
-    show = program('show("thread", "cpath", "harbor", "bootstrap", "profile", "logservice", "logger", "logpath", "daemon", "master", "address",'
+    """getenv sees the defaults of thread, cpath, harbor, bootstrap, profile, logservice; other keys
+    stay nil"""
+    show = program('show("thread", "cpath", "harbor", "bootstrap", "profile", "logservice", '
+                   '"logger", "logpath", "daemon", "master", "address",'
                    ' "lualoader", "preload", "cluster", "nobody")', SHOW)
     with Stock(build, {"config.lua": 'harbor = 0\nluaservice = "./?.lua"\n',
                        "main.lua": show}) as n:
@@ -97,7 +106,8 @@ def defaults_are_written_back(build):
 
 
 def the_boot_in_order(build):
-    """the lines of the boot in their order; logger is 1, bootstrap 2; .launcher, .cslave, .service, DATACENTER have an owner"""
+    """the lines of the boot in their order; logger is 1, bootstrap 2; .launcher, .cslave, .service,
+    DATACENTER have an owner"""
     files = {"config.lua": BASE, "svc/main.lua": program("""
 	for _, name in ipairs { ".launcher", ".cslave", ".service", ".logger" } do
 		print(name, skynet.localname(name) ~= nil)
@@ -127,7 +137,8 @@ def the_boot_in_order(build):
 
 
 def a_bootstrap_of_ones_own(build):
-    """bootstrap = another line: that service is the first; one that cannot be launched: `Bootstrap error : line`"""
+    """bootstrap = another line: that service is the first; one that cannot be launched: `Bootstrap
+    error : line`"""
     own = START + """local word = ...
 skynet.start(function()
 	local launcher = assert(skynet.launch("snlua", "launcher"))
@@ -140,7 +151,9 @@ skynet.start(function()
 	skynet.exit()
 end)
 """
-    with Stock(build, {"config.lua": BASE + 'bootstrap = "snlua myboot a_word"\nstart = "mystart"\n', "svc/myboot.lua": own,
+    with Stock(build, {"config.lua": BASE
+                       + 'bootstrap = "snlua myboot a_word"\nstart = "mystart"\n',
+                       "svc/myboot.lua": own,
                        "svc/mystart.lua": program('print("STARTED", skynet.getenv "bootstrap")')}) as n:
         p = n.run()
         assert p.returncode == 0 and "ME\ta_word\t2\n" in p.stdout and "STARTED\tsnlua myboot a_word" in p.stdout, p
@@ -159,7 +172,8 @@ def a_node_that_ends_at_once(build):
 
 
 def in_the_background(build):
-    """daemon = file: the command returns 0, the file has the pid and mode 0644, a second one is refused, the end unlinks it"""
+    """daemon = file: the command returns 0, the file has the pid and mode 0644, a second one is
+    refused, the end unlinks it"""
     conf = BASE + 'daemon = "./run/node.pid"\nlogger = "./node.log"\nstart = "idle"\n'
     files = {"config.lua": conf, "run/keep": "",
              "svc/idle.lua": START + 'skynet.start(function() skynet.error "idle is up" end)\n'}
@@ -188,7 +202,8 @@ def in_the_background(build):
 
 
 def the_background_tells_what_is_wrong(build):
-    """daemon: a file of a dead node is taken over; what fails before the terminal is left has its text and status"""
+    """daemon: a file of a dead node is taken over; what fails before the terminal is left has its
+    text and status"""
     with Stock(build, {"svc/idle.lua": START + "skynet.start(function() end)\n"}) as n:
         def with_lines(lines):
             with open(n.tmp + "/config.lua", "w") as f:
@@ -197,12 +212,14 @@ def the_background_tells_what_is_wrong(build):
         p = with_lines('daemon = "./nowhere/node.pid"\n')
         assert p.returncode == 78 and "./nowhere/node.pid" in p.stderr, p
         p = with_lines('daemon = "./node.pid"\nlogger = "./nowhere/node.log"\n')
-        assert p.returncode == 78 and "./nowhere/node.log" in p.stderr and not os.path.exists(n.tmp + "/node.pid"), p
+        assert p.returncode == 78 and "./nowhere/node.log" in p.stderr and not os.path.exists(n.tmp
+                + "/node.pid"), p
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             s.listen(1)
             port = s.getsockname()[1]
-            p = with_lines(f'daemon = "./node.pid"\nharbor = 1\naddress = "127.0.0.1:{port}"\nmaster = "127.0.0.1:{port}"\n')
+            p = with_lines(f'daemon = "./node.pid"\nharbor = 1\naddress = '
+                           f'"127.0.0.1:{port}"\nmaster = "127.0.0.1:{port}"\n')
             assert p.returncode == 69 and str(port) in p.stdout + p.stderr and not os.path.exists(n.tmp + "/node.pid"), p
         with open(n.tmp + "/node.pid", "w") as f:
             f.write("1\n")  # alive, but nobody holds the file
@@ -217,7 +234,8 @@ def the_background_tells_what_is_wrong(build):
 
 
 def names_and_paths_of_services(build):
-    """SERVICE_NAME and SERVICE_PATH, one folder a service, words of the arguments, preload before each, require"""
+    """SERVICE_NAME and SERVICE_PATH, one folder a service, words of the arguments, preload before
+    each, require"""
     files = {
         "config.lua": BASE + 'preload = "./pre.lua"\n',
         "pre.lua": 'PRELOADED = table.concat({ ... }, ",")\n',
@@ -242,7 +260,8 @@ skynet.start(function() end)
 
 
 def a_loader_of_ones_own(build):
-    """lualoader: the program's own gets the line and the four globals; the stock one's path means the one built in"""
+    """lualoader: the program's own gets the line and the four globals; the stock one's path means
+    the one built in"""
     loader = """local words = {}
 for w in (...):gmatch "%S+" do words[#words + 1] = w end
 print("LOADER", (...), LUA_PATH, LUA_CPATH, LUA_SERVICE, LUA_PRELOAD)
@@ -250,7 +269,9 @@ SERVICE_NAME = words[1]
 package.path = LUA_PATH
 assert(loadfile((LUA_SERVICE:match "[^;]+":gsub("?", words[1]))))(select(2, table.unpack(words)))
 """
-    files = {"config.lua": BASE + 'lualoader = "./my/loader.lua"\npreload = "./pre.lua"\nlua_cpath = "./c/?.so"\n', "my/loader.lua": loader,
+    files = {"config.lua": BASE
+             + 'lualoader = "./my/loader.lua"\npreload = "./pre.lua"\nlua_cpath = "./c/?.so"\n',
+             "my/loader.lua": loader,
              "svc/other.lua": START + 'print("OTHER", ...)\nskynet.start(function() end)\n',
              "pre.lua": 'print("PRELOAD", ...)\n',
              "svc/main.lua": program('skynet.newservice("other", "a", "b")')}
@@ -270,7 +291,8 @@ assert(loadfile((LUA_SERVICE:match "[^;]+":gsub("?", words[1]))))(select(2, tabl
 
 
 def services_that_fail_to_load(build):
-    """a service that is nowhere, does not compile, raises, never starts: the log has all of it, the caller is told, it is gone"""
+    """a service that is nowhere, does not compile, raises, never starts: the log has all of it, the
+    caller is told, it is gone"""
     files = {
         "config.lua": BASE,
         "svc/syntax.lua": "this is not Lua\n",
@@ -316,7 +338,8 @@ def has_ipv6():
 
 
 def addresses_of_a_game(build):
-    """standalone and address on 0.0.0.0: it starts, with one warning in the log and in status; nodes of one host meet there"""
+    """standalone and address on 0.0.0.0: it starts, with one warning in the log and in status;
+    nodes of one host meet there"""
     stays = START + """skynet.start(function()
 	skynet.dispatch("lua", function(_, _, to) skynet.retpack(to and skynet.call(to, "lua") or skynet.getenv "harbor") end)
 	skynet.name("SVC" .. skynet.getenv "harbor", skynet.self())
@@ -326,7 +349,8 @@ end)
     master = free_port()
     hosts = [("0.0.0.0", "127.0.0.1")] + ([("[::]", "[::1]")] if has_ipv6() else [])
     for any_host, loopback in hosts:
-        conf = (f'thread = 2\nmaster = "{loopback}:{master}"\nluaservice = "./?.lua"\nharbor = HARBOR\n'
+        conf = (f'thread = 2\nmaster = "{loopback}:{master}"\nluaservice = "./?.lua"\nharbor = '
+                f'HARBOR\n'
                 f'address = "{any_host}:0"\n')
         files = {"one.lua": conf.replace("HARBOR", "1") + f'standalone = "{any_host}:{master}"\n',
                  "two.lua": conf.replace("HARBOR", "2"), "main.lua": stays}
@@ -352,7 +376,9 @@ end)
         status = eventually("it runs", lambda: n.ctl("status")["state"] == "running"
                             and n.ctl("status"))
         assert status["warnings"] == [] and "WARNING" not in n.out, status
-    with Stock(build, {"config.lua": f"cluster: {{ listen: '0.0.0.0:0', master: ['127.0.0.1:{master}'] }}\n"}) as n:
+    with Stock(build,
+               {"config.lua": f"cluster: {{ listen: '0.0.0.0:0', master: ['127.0.0.1:{master}'] "
+                              f"}}\n"}) as n:
         os.rename(n.tmp + "/config.lua", n.tmp + "/config.yaml")
         n.config = "config.yaml"
         p = n.run()
@@ -369,7 +395,8 @@ end)
 
 
 def a_start_service_that_throws(build):
-    """a start service that throws when others are up: the default ends the node with 70 and names the key that lets it go on"""
+    """a start service that throws when others are up: the default ends the node with 70 and names
+    the key that lets it go on"""
     files = {"main.lua": THROWS, "gatelike.lua": START + """skynet.start(function()
 	skynet.name(".gatelike", skynet.self())
 	skynet.dispatch("lua", function() skynet.retpack "still here" end)
@@ -380,7 +407,8 @@ end)
         p = n.run()
         assert p.returncode == 70 and 'harbord_lua_on_start_error = "continue"' in p.stdout, p
     with Stock(build, {**files,
-                       "config.lua": base + 'harbord_lua_on_start_error = "continue"\n'}).start() as n:
+                       "config.lua": base
+                       + 'harbord_lua_on_start_error = "continue"\n'}).start() as n:
         status = eventually("it runs", lambda: n.ctl("status")["state"] == "running"
                             and n.ctl("status"))
         assert n.call(".gatelike", "x") == ["still here"]
@@ -398,7 +426,8 @@ end)
 
 
 def preload_is_the_loaders(build):
-    """with a lualoader of the program's own, preload is what that makes of it; our services do not load it"""
+    """with a lualoader of the program's own, preload is what that makes of it; our services do not
+    load it"""
     loader = """local args = {}
 for w in (...):gmatch "%S+" do args[#args + 1] = w end
 SERVICE_NAME = args[1]
@@ -413,7 +442,9 @@ package.cpath, LUA_CPATH = LUA_CPATH, nil
 for f in list:gmatch "([^;]+);*" do assert(loadfile(f))() end
 assert(main)(select(2, table.unpack(args)))
 """
-    files = {"config.lua": BASE + 'lualoader = "./own_loader.lua"\npreload = "./pre.lua;./more.lua;"\n', "own_loader.lua": loader,
+    files = {"config.lua": BASE
+             + 'lualoader = "./own_loader.lua"\npreload = "./pre.lua;./more.lua;"\n',
+             "own_loader.lua": loader,
              "pre.lua": 'PRE = "pre"\n', "more.lua": 'PRE = PRE .. "loaded"\n',
              "svc/main.lua": program('print("PRE", PRE)')}
     with Stock(build, files) as n:
@@ -422,8 +453,11 @@ assert(main)(select(2, table.unpack(args)))
 
 
 def our_own_keys(build):
-    """harbord_SECTION_KEY is SECTION.KEY of the schema: sockets, names, limits; unknown ones are errors; getenv sees them"""
-    with Stock(build, {"svc/main.lua": program('print("ENV", skynet.getenv "harbord_node_name")\nskynet.sleep(1000)')}) as n:
+    """harbord_SECTION_KEY is SECTION.KEY of the schema: sockets, names, limits; unknown ones are
+    errors; getenv sees them"""
+    with Stock(build,
+               {"svc/main.lua": program('print("ENV", skynet.getenv '
+                                        '"harbord_node_name")\nskynet.sleep(1000)')}) as n:
         def configure(lines):
             with open(n.tmp + "/config.lua", "w") as f:
                 f.write(BASE + lines)
@@ -473,7 +507,8 @@ end)
 
 
 def modules_of_the_system(build):
-    """C modules of the system's packages are on the default lua_cpath, behind the program's, and load if they are there"""
+    """C modules of the system's packages are on the default lua_cpath, behind the program's, and
+    load if they are there"""
     body = """print("cpath=" .. package.cpath)
 local there, cjson = pcall(require, "cjson")
 print("cjson=" .. (there and tostring(cjson.decode(cjson.encode { a = { 1, 2 } }).a[2] == 2) or "none"))
@@ -484,14 +519,17 @@ io.stdout:flush()"""
     with Stock(build, {"config.lua": BASE, "svc/main.lua": program(body)}) as n:
         p = n.run()
         told = printed(p)
-        assert re.fullmatch(r"\./luaclib/\?\.so;(/\S+/lua/5\.4/\?\.so);(/\S+/lua/5\.4/\?\.so)", told["cpath"]), p
+        assert re.fullmatch(r"\./luaclib/\?\.so;(/\S+/lua/5\.4/\?\.so);(/\S+/lua/5\.4/\?\.so)",
+                            told["cpath"]), p
         assert told["cjson"] in ("true", "none") and told["lpeg"] in ("word", "none"), p
-    with Stock(build, {"config.lua": BASE + 'lua_cpath = "./own/?.so"\n', "svc/main.lua": program(body)}) as n:
+    with Stock(build, {"config.lua": BASE + 'lua_cpath = "./own/?.so"\n',
+                       "svc/main.lua": program(body)}) as n:
         assert printed(n.run())["cpath"] == "./own/?.so"
 
 
 if __name__ == "__main__":
-    main([values_and_includes, modules_of_the_system, what_is_wrong_is_told, defaults_are_written_back, the_boot_in_order,
+    main([values_and_includes, modules_of_the_system, what_is_wrong_is_told,
+          defaults_are_written_back, the_boot_in_order,
           a_bootstrap_of_ones_own, a_node_that_ends_at_once,
           in_the_background, the_background_tells_what_is_wrong, names_and_paths_of_services,
           a_loader_of_ones_own,

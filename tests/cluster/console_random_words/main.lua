@@ -8,7 +8,8 @@ local command = {}
 function command.victim() return skynet.address(skynet.localname ".victim") end
 
 -- Tasks of the console: one reads for each connection.
-function command.tasks(console) return skynet.call(tonumber(console:sub(2), 16), "debug", "STAT").task end
+function command.tasks(console) return skynet.call(tonumber(console:sub(2), 16), "debug",
+	"STAT").task end
 
 if ... == "victim" then
 	skynet.start(function()

@@ -3,7 +3,8 @@
 local skynet = require "skynet"
 require "skynet.manager"
 
-skynet.register_protocol { name = "system", id = skynet.PTYPE_SYSTEM, pack = function() return "" end }
+skynet.register_protocol { name = "system", id = skynet.PTYPE_SYSTEM,
+	pack = function() return "" end }
 
 local cmd = {}
 function cmd.say(...) skynet.error(...) return true end

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""The log of a node with a skynet-style configuration: the stock logger on stdout and in a file, rotation, a logger of the
-program's own, a file that cannot be written (lua-core.md 1.4 logger and logservice, 1.5 step 5, 7.3)."""
+"""The log of a node with a skynet-style configuration: the stock logger on stdout and in a file,
+rotation, a logger of the program's own, a file that cannot be written (lua-core.md 1.4 logger and
+logservice, 1.5 step 5, 7.3)."""
 import os, re, signal, subprocess
 from harness import eventually, main
 from stock import Stock
@@ -39,7 +40,8 @@ def without_a_logger_lines_go_to_stdout(build):
 
 
 def a_logger_is_a_file(build):
-    """logger = path: lines with `dd/mm/yy HH:MM:SS.cc`, appended; SIGHUP and a system message to .logger reopen it"""
+    """logger = path: lines with `dd/mm/yy HH:MM:SS.cc`, appended; SIGHUP and a system message to
+    .logger reopen it"""
     with Logged(build, 'logger = "./node.log"', log="node.log") as n:
         n.ready()
         for i, reopen in enumerate((lambda: n.process.send_signal(signal.SIGHUP),
@@ -85,7 +87,8 @@ def a_path_that_cannot_be_written_fails_the_boot(build):
 
 
 def a_program_may_bring_its_own(build):
-    """logservice = snlua: the program's service has handle 1 and .logger, gets every line, and SIGHUP as a system message"""
+    """logservice = snlua: the program's service has handle 1 and .logger, gets every line, and
+    SIGHUP as a system message"""
     with Logged(build, 'logservice = "snlua"\nlogger = "userlog"\nuser_log = "./user.log"',
                 log="user.log") as n:
         n.ready()
@@ -104,7 +107,8 @@ def a_program_may_bring_its_own(build):
 
 
 def a_log_service_that_is_not_there_fails_the_boot(build):
-    """logservice = a module that does not exist: `Can't launch X service`, and the node does not start"""
+    """logservice = a module that does not exist: `Can't launch X service`, and the node does not
+    start"""
     with Logged(build, 'logservice = "nosuchmodule"') as n:
         assert n.process.wait(20) != 0
         assert "Can't launch nosuchmodule service" in n.err + n.out, (n.out, n.err)

@@ -25,5 +25,6 @@ skynet.register_protocol {
 }
 
 skynet.start(function()
-	file:write(("%08x|I am here, .logger is %08x\n"):format(skynet.self(), skynet.localname ".logger" or 0))
+	file:write(("%08x|I am here, .logger is %08x\n"):format(skynet.self(),
+		skynet.localname ".logger" or 0))
 end)

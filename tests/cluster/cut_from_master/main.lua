@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Calls another service by handle and by name all the time, and keeps what came of it; owns a name and hears of its loss.
+-- Calls another service by handle and by name all the time, and keeps what came of it; owns a name
+-- and hears of its loss.
 local skynet = require "skynet"
 require "skynet.manager"
 local harbor = require "skynet.harbor"
@@ -30,7 +31,8 @@ function command.loop(...)
 		skynet.fork(function()
 			while true do
 				local t0 = skynet.now()
-				local ok, answer = pcall(skynet.call, math.tointeger(to) or to, "lua", "self")
+				local ok, answer = pcall(skynet.call, math.tointeger(to) or to,
+					"lua", "self")
 				count(ok and "ok" or tostring(answer), skynet.now() - t0)
 				skynet.sleep(1)
 			end

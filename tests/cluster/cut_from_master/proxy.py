@@ -1,4 +1,5 @@
-"""A cable that can be pulled: a port that leads to another one, and while it is cut nothing passes and nobody is told."""
+"""A cable that can be pulled: a port that leads to another one, and while it is cut nothing passes
+and nobody is told."""
 import selectors, socket, threading
 
 

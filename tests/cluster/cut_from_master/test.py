@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Partitions: a node that is cut from the master alone, one that is gone for a while and loses its name, a master that comes back
-with nothing while two nodes believe to own one name."""
+"""Partitions: a node that is cut from the master alone, one that is gone for a while and loses its
+name, a master that comes back with nothing while two nodes believe to own one name."""
 import contextlib, os, shutil, signal, time
 from harness import Cluster, eventually, free_port, main
 from proxy import Cable
@@ -11,7 +11,8 @@ DEAD = 1.0  # dead_after of the harness's nodes
 
 @contextlib.contextmanager
 def three(build):
-    """m is the master's node; b reaches the master by a cable that can be cut, and nodes reach b directly."""
+    """m is the master's node; b reaches the master by a cable that can be cut, and nodes reach b
+    directly."""
     with Cluster(build, HERE) as c, contextlib.closing(Cable(c.master_port)) as cable:
         c.cable = cable
         c.m, c.a = c.node("m", 1, master=True), c.node("a", 2)
@@ -19,7 +20,8 @@ def three(build):
         with open(c.b.config) as f:
             text = f.read()
         with open(c.b.config, "w") as f:
-            f.write(text.replace(f"master: [127.0.0.1:{c.master_port}]", f"master: [127.0.0.1:{cable.port}]"))
+            f.write(text.replace(f"master: [127.0.0.1:{c.master_port}]",
+                                 f"master: [127.0.0.1:{cable.port}]"))
         c.b.start()
         for n in (c.m, c.a, c.b):
             n.ready()
@@ -32,7 +34,8 @@ def states(n):
 
 
 def cut_from_the_master_alone(build):
-    """a node cut from the master alone keeps links, calls and names for many times dead_after, and nobody notices when it is healed"""
+    """a node cut from the master alone keeps links, calls and names for many times dead_after, and
+    nobody notices when it is healed"""
     with three(build) as c:
         handle = c.b.call(".probe", "self")[0]
         fence = c.b.call(".probe", "register", "MINE")[1]
@@ -67,11 +70,13 @@ def cut_from_the_master_and_killed(build):
 
 
 def who_loses_a_name_is_told(build):
-    """the owner was frozen, another has its name: its service is told the name and the winner, who has the higher number"""
+    """the owner was frozen, another has its name: its service is told the name and the winner, who
+    has the higher number"""
     with three(build) as c:
         first = c.b.call(".probe", "register", "MINE")[1]
         c.b.signal(signal.SIGSTOP)
-        second = eventually("the name is free", lambda: (got := c.a.call(".probe", "register", "MINE"))[0] and got[1])
+        second = eventually("the name is free",
+                            lambda: (got := c.a.call(".probe", "register", "MINE"))[0] and got[1])
         winner = c.a.call(".probe", "self")[0]
         c.b.signal(signal.SIGCONT)
         eventually("b is told", lambda: c.b.call(".probe", "losses") == [f"MINE={winner}"])
@@ -81,7 +86,8 @@ def who_loses_a_name_is_told(build):
 
 
 def the_later_registration_wins(build):
-    """two believe to own a name and the registry is lost: the later registration wins, though the earlier owner comes first"""
+    """two believe to own a name and the registry is lost: the later registration wins, though the
+    earlier owner comes first"""
     with three(build) as c:
         c.b.call(".probe", "register", "MINE")
         c.b.signal(signal.SIGSTOP)
@@ -100,4 +106,5 @@ def the_later_registration_wins(build):
         assert c.a.call(".probe", "losses") == [""]
 
 
-main([cut_from_the_master_alone, cut_from_the_master_and_killed, who_loses_a_name_is_told, the_later_registration_wins])
+main([cut_from_the_master_alone, cut_from_the_master_and_killed, who_loses_a_name_is_told,
+      the_later_registration_wins])

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What the console looks at: a service with requests, tasks that wait, and code to step through. The test names lines of
--- command.add by their text.
+-- What the console looks at: a service with requests, tasks that wait, and code to step through.
+-- The test names lines of command.add by their text.
 local skynet = require "skynet"
 require "skynet.manager"
 

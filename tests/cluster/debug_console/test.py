@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""debug_console over real connections: every command, its output and its errors, HTTP, the debugger; console, dbg and cmemory."""
+"""debug_console over real connections: every command, its output and its errors, HTTP, the
+debugger; console, dbg and cmemory."""
 import os, re, socket, subprocess, tempfile, time
 from harness import eventually, main, Failed
 
@@ -8,7 +9,8 @@ HANDLE = r":[0-9a-f]{8}"
 
 
 class Console:
-    """One connection. ask() gives the lines of an answer without the closing <CMD ...>, which it checks."""
+    """One connection. ask() gives the lines of an answer without the closing <CMD ...>, which it
+    checks."""
 
     def __init__(self, port):
         self.s = socket.create_connection(("127.0.0.1", port), timeout=20)
@@ -69,9 +71,11 @@ class Node:
             f.write(f'node: {{ name: n, threads: 2 }}\n'
                     f'lua: {{ start: main, service_path: ["{HERE}/?.lua"] }}\n'
                     f'log: {{ sink: file, format: plain, file: "{self.log}" }}\n'
-                    f'admin: {{ listen: "unix:{self.tmp}/n.sock" }}\nenv: {{ logpath: "{self.tmp}" }}\n{extra}')
+                    f'admin: {{ listen: "unix:{self.tmp}/n.sock" }}\nenv: {{ logpath: "{self.tmp}" '
+                    f'}}\n{extra}')
         with open(self.tmp + "/err", "wb") as err:
-            self.process = subprocess.Popen([self.build + "/harbord", self.tmp + "/n.yaml"], stdin=subprocess.PIPE,
+            self.process = subprocess.Popen([self.build + "/harbord", self.tmp + "/n.yaml"],
+                                            stdin=subprocess.PIPE,
                                             stdout=err, stderr=err)
 
     def text(self):
@@ -82,7 +86,9 @@ class Node:
             return ""
 
     def port(self):
-        eventually("two consoles and the shop", lambda: self.process.poll() is not None or self.text().count("Start debug console at") == 2 and
+        eventually("two consoles and the shop",
+                   lambda: self.process.poll() is not None
+                   or self.text().count("Start debug console at") == 2 and
                    "ready:" in self.text())
         return int(re.search(r"Start debug console at 127\.0\.0\.1:(\d+)", self.text())[1])
 
@@ -127,8 +133,10 @@ def lines_and_their_ends(build):
             lines, end = c.answer()
             assert end == "<CMD OK>" and len(lines) == 1 and lines[0].isdigit(), lines
             help_ = table(c.ask("help"))
-            assert set("help list stat mem gc info task uniqtask killtask exit kill start log snax service inject call ping "
-                       "logon logoff signal clearcache cmem jmem netstat trace debug dbgcmd getenv setenv profactive "
+            assert set("help list stat mem gc info task uniqtask killtask exit kill start log snax "
+                       "service inject call ping "
+                       "logon logoff signal clearcache cmem jmem netstat trace debug dbgcmd getenv "
+                       "setenv profactive "
                        "dumpheap".split()) == set(help_), help_
             c.s.sendall(b"ping .shop\nping .shop\nlist\n")  # three at once, answered in order
             assert [len(c.answer()[0]) for _ in range(2)] == [1, 1] and len(c.answer()[0]) > 3
@@ -161,7 +169,8 @@ def all_services(build):
         shop = n.shop(c, "second")
         services = table(c.ask("list"))
         assert services[shop] == "snlua shop second", services
-        assert all(re.fullmatch(HANDLE, k) and v.startswith("snlua ") for k, v in services.items()), services
+        assert all(re.fullmatch(HANDLE, k) and v.startswith("snlua ") for k,
+                   v in services.items()), services
         stat = table(c.ask("stat"))
         assert set(stat) == set(services)
         assert re.fullmatch(r"cpu:\d[\d.e-]*\tmessage:\d+\tmqlen:0\ttask:0", stat[shop]), stat[shop]
@@ -195,7 +204,8 @@ def life_and_death(build):
         line, = c.ask("log shop logged")
         shop = re.fullmatch(rf"({HANDLE})\tshop", line)[1]
         c.ask(f'call {shop} "get", "apples"')
-        eventually("its log", lambda: open(f"{n.tmp}/{shop[1:]}.log").read().startswith("open time: "))
+        eventually("its log",
+                   lambda: open(f"{n.tmp}/{shop[1:]}.log").read().startswith("open time: "))
         assert c.ask("snax nosuchsnax") == ["Failed"]
         assert c.ask(f"exit {shop}") == []
         eventually("its end", lambda: shop not in table(c.ask("list")))
@@ -223,9 +233,11 @@ def one_service(build):
             others[-1].send(f"call {shop} 'hang'")
         eventually("three tasks", lambda: "task:3" in table(c.ask("stat"))[shop])
         tasks = [x for x in c.ask(f"task {shop}") if x.startswith("thread: ")]
-        assert len(tasks) == 3 and all(re.match(r"thread: 0x[0-9a-f]+ session: \d+\t", x) for x in tasks), tasks
+        assert len(tasks) == 3 and all(re.match(r"thread: 0x[0-9a-f]+ session: \d+\t", x)
+                                       for x in tasks), tasks
         lines = c.ask(f"uniqtask {shop}")
-        assert re.fullmatch(r"3\tsessions:\[[\d,]+\]", lines[0]) and lines[1].startswith("\t"), lines
+        assert re.fullmatch(r"3\tsessions:\[[\d,]+\]",
+                            lines[0]) and lines[1].startswith("\t"), lines
         thread = re.match(r"thread: (0x[0-9a-f]+)", tasks[0])[1]
         before = len(n.text())
         assert c.ask(f"killtask {shop} {thread}") == []
@@ -278,7 +290,8 @@ def the_message_log(build):
         assert c.ask(f"logoff {shop}") == []
         n.logged(f"Close log file {shop}\n")
         text = open(path).read()
-        assert re.search(rf"^{HANDLE} 10 \d+ \d+ [0-9a-f]*{'apples'.encode().hex()}$", text, re.M), text
+        assert re.search(rf"^{HANDLE} 10 \d+ \d+ [0-9a-f]*{'apples'.encode().hex()}$", text,
+                         re.M), text
 
 
 def the_process(build):
@@ -288,16 +301,21 @@ def the_process(build):
         cmem = table(c.ask("cmem"))
         assert int(cmem[shop]) > 1000 and {"total", "block"} <= set(cmem), cmem
         jmem = table(c.ask("jmem"))
-        assert set(jmem) == {"stats." + x for x in ("allocated", "resident", "retained", "mapped", "active")}
-        assert all(re.fullmatch(r" *\d+  +\d+\.\d\d Mb", x) and x.index("  ", 11) == 11 for x in jmem.values()), jmem
+        assert set(jmem) == {"stats." + x
+                             for x in ("allocated", "resident", "retained", "mapped", "active")}
+        assert all(re.fullmatch(r" *\d+  +\d+\.\d\d Mb", x) and x.index("  ", 11) == 11
+                   for x in jmem.values()), jmem
         rows = [dict(x.split(":", 1) for x in line.split("\t")[1:]) for line in c.ask("netstat")]
-        listening = [r for r in rows if r["type"] == "LISTEN" and r["address"] != ":00000000"]  # not the node's own
+        # not the node's own
+        listening = [r for r in rows if r["type"] == "LISTEN" and r["address"] != ":00000000"]
         mine, = [r for r in rows if r.get("peer", "").endswith(":%d" % c.s.getsockname()[1])]
-        assert len(listening) == 2 and all(re.fullmatch(HANDLE, r["address"]) and "accept" in r and "sock" in r
+        assert len(listening) == 2 and all(re.fullmatch(HANDLE, r["address"]) and "accept" in r
+                                           and "sock" in r
                                            for r in listening), rows
         assert mine["type"] == "TCP" and mine["reading"] == "true" and mine["writing"] == "false", mine
         assert re.fullmatch(r"\d+\.\d\ds", mine["rtime"]) and mine["wbuffer"] == "0", mine
-        assert re.fullmatch(r"\d+|\d+\.\dK", mine["write"]) and re.fullmatch(r"\d+", mine["read"]), mine
+        assert re.fullmatch(r"\d+|\d+\.\dK", mine["write"]) and re.fullmatch(r"\d+",
+                mine["read"]), mine
         assert c.ask("getenv logpath") == [f"logpath\t{n.tmp}"]
         assert c.ask("getenv nothing") == ["nothing\tnil"]
         assert c.ask("setenv nothing something") == []
@@ -325,16 +343,21 @@ def by_http(build):
         with n.console() as c:
             shop = n.shop(c, "x")
         port, hello = n.port(), "Welcome to skynet console\n"
-        text = http(port, f"GET /info/{shop}/a/b HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n".encode())
+        text = http(port,
+                    f"GET /info/{shop}/a/b HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n".encode())
         assert text == hello + "asked\ta b\nname\tx\nstock\t3\n<CMD OK>\n", text
         text = http(port, f"GET /call/{shop}/%22get%22,%20%22apples%22 HTTP/1.0\r\n\r\n".encode())
         assert text == hello + "1\t3\nn\t1\n<CMD OK>\n", text
         body = f"call {shop} 'tell', 'a/b', 2"
-        text = http(port, f"POST / HTTP/1.1\r\nHost: x\r\ncontent-LENGTH: {len(body)}\r\n\r\n{body}".encode())
+        text = http(port,
+                    f"POST / HTTP/1.1\r\nHost: x\r\ncontent-LENGTH: {len(body)}\r\n\r\n{body}".encode())
         assert text == hello + "1\ta/b,2\nn\t1\n<CMD OK>\n", text
-        assert http(port, b"GET /nonsense HTTP/1.1\r\n\r\n").endswith("help for command list\n\n<CMD Error>\n")
+        assert http(port,
+                    b"GET /nonsense HTTP/1.1\r\n\r\n").endswith("help for command list\n\n<CMD "
+                                                            "Error>\n")
         assert "connection of its own" in http(port, f"GET /debug/{shop} HTTP/1.1\r\n\r\n".encode())
-        for broken in (b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", b"POST / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n"):
+        for broken in (b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n",
+                       b"POST / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n"):
             assert http(port, broken) == hello
         with n.console() as c:
             c.ask("list")
@@ -367,7 +390,8 @@ def the_debugger(build):
         assert c.until(idle) == "2\tx\n"
         c.send("local t = {} for i = 1, 3 do t[i] = i end print(table.concat(t, ' '))")
         assert c.until(idle) == "1 2 3\n"
-        for wrong, text in (("(", "near"), ("error 'oh no'", "oh no"), ("watch 'nothing'", "nothing"), ("_CO", "nil")):
+        for wrong, text in (("(", "near"), ("error 'oh no'", "oh no"),
+                            ("watch 'nothing'", "nothing"), ("_CO", "nil")):
             c.send(wrong)
             assert text in c.until(idle), wrong
         # a condition: requests that it does not name pass
@@ -435,7 +459,8 @@ def debugging_ends_in_any_way(build):
             c.until(f"{shop}>")
             other.send(f"call {shop} 'add', 'pears', 1")
             c.until(f"shop.lua({line_of('skynet.retpack(command[what](...))')})>")
-            c.s.sendall(b"cont\nping .shop\n")  # the request goes on; what follows is a command again
+            # the request goes on; what follows is a command again
+            c.s.sendall(b"cont\nping .shop\n")
             assert c.answer() == ([], "<CMD OK>")
             assert c.answer()[0][0].isdigit()
             assert other.answer() == (["1\t2", "2\tx", "n\t2"], "<CMD OK>")
@@ -451,7 +476,8 @@ def debugging_ends_in_any_way(build):
             gone.close()
             assert other.answer() == (["1\t2", "n\t1"], "<CMD OK>")
             n.logged(f"[{shop}] Leave debug mode\n", before)
-            eventually("no agent is left", lambda: not any("debug_agent" in x for x in c.ask("list")))
+            eventually("no agent is left",
+                       lambda: not any("debug_agent" in x for x in c.ask("list")))
             # the service dies under the debugger, stopped
             c.send(f"debug {shop}")
             c.until(f"{shop}>")
@@ -467,13 +493,16 @@ def debugging_ends_in_any_way(build):
 
 
 def a_step_waits_with_its_task(build):
-    """debug: a stepped task that blocks goes on when its answer comes; skynet.sleep tells no wakeup"""
+    """debug: a stepped task that blocks goes on when its answer comes; skynet.sleep tells no
+    wakeup"""
     with Node(build) as n, n.console() as c, n.console() as other:
         shop, far = n.shop(c, "x"), n.shop(c, "y")
         script = n.tmp + "/script.lua"
         with open(script, "w") as f:
-            f.write('local skynet = require "skynet"\nlocal far = ...\nfunction _P.lua.command.relay(what)\n'
-                    '\tlocal got = skynet.call(far, "lua", "get", what)\n\tlocal slept = skynet.sleep(1)\n'
+            f.write('local skynet = require "skynet"\nlocal far = ...\nfunction '
+                    '_P.lua.command.relay(what)\n'
+                    '\tlocal got = skynet.call(far, "lua", "get", what)\n\tlocal slept = '
+                    'skynet.sleep(1)\n'
                     '\treturn got, slept\nend\n')
         assert c.ask(f"inject {shop} {script} {far}") == [""]
         c.send(f"debug {shop}")
@@ -498,7 +527,8 @@ def small_services(build):
         line, = c.ask("start console")
         n.process.stdin.write(b"shop typed in\nsnax nosuchsnax\nshop fails\n\nshop again\n")
         n.process.stdin.flush()
-        eventually("two shops", lambda: {"snlua shop typed in", "snlua shop again"} <= set(table(c.ask("list")).values()))
+        eventually("two shops", lambda: {"snlua shop typed in",
+                                         "snlua shop again"} <= set(table(c.ask("list")).values()))
         n.logged("nosuchsnax" if "nosuchsnax" in n.text() else "snax")
         assert "snlua console" in table(c.ask("list")).values()
         n.process.stdin.close()
@@ -515,5 +545,6 @@ def small_services(build):
 
 
 if __name__ == "__main__":
-    main([lines_and_their_ends, addresses, all_services, life_and_death, one_service, the_message_log, the_process, by_http,
+    main([lines_and_their_ends, addresses, all_services, life_and_death, one_service,
+          the_message_log, the_process, by_http,
           the_debugger, debugging_ends_in_any_way, a_step_waits_with_its_task, small_services])

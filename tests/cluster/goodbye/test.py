@@ -22,7 +22,8 @@ def leave(build, end, seen, master_line, node_line, level):
         end(b)
         for n in (m, a):
             eventually(f"b is {seen}", lambda: state(n, "b") == seen)
-            eventually("its name is free", lambda: "HELD" not in [x["name"] for x in n.ctl("names")["names"]])
+            eventually("its name is free",
+                       lambda: "HELD" not in [x["name"] for x in n.ctl("names")["names"]])
         eventually("the master says so", lambda: m.logged(master_line))
         eventually("the other node says so", lambda: a.logged(node_line))
         for n, line in ((m, master_line), (a, node_line)):
@@ -44,7 +45,8 @@ def in_order(build):
 def by_death(build):
     """a node that is killed is down: a warning tells why"""
     leave(build, lambda n: n.kill(), "down",
-          "node b (harbor 3) is dead: it did not come back", "link to node b (harbor 3) is lost:", " warning ")
+          "node b (harbor 3) is dead: it did not come back", "link to node b (harbor 3) is lost:",
+          " warning ")
 
 
 main([in_order, by_death])

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- A node to look at: a shop under the name that the argument gives, with requests that wait and that loop.
+-- A node to look at: a shop under the name that the argument gives, with requests that wait and
+-- that loop.
 local skynet = require "skynet"
 require "skynet.manager"
 
@@ -19,14 +20,16 @@ function command.types(...)
 	for i, v in ipairs(types) do types[i] = math.type(v) or type(v) end
 	return table.unpack(types)
 end
-function command.values() return nil, true, 1.5, 1 / 0, {}, { 1, 2 }, { a = { b = "c" } }, { 7, n = 1 }, "\xff\n", nil end
+function command.values() return nil, true, 1.5, 1 / 0, {}, { 1, 2 }, { a = { b = "c" } },
+	{ 7, n = 1 }, "\xff\n", nil end
 function command.fails() error "on purpose" end
 function command.big(n) return ("x"):rep(n) end
 function command.where(what) return what, name end
 
 -- Answers that are none of the lua protocol, and a few that are.
 local raw = {
-	no_type = "\7", cut = "\x1cab", never_closed = "\6", no_number = "\x1a\0\0\0", deep = ("\x0e"):rep(100000),
+	no_type = "\7", cut = "\x1cab", never_closed = "\6", no_number = "\x1a\0\0\0",
+		deep = ("\x0e"):rep(100000),
 	nothing = "", hole = "\x1e\x0a\1\0\x0a\3\0",
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""harborctl on a cluster of three nodes: list, stat, mem, task, inject, log, trace and the other commands, asked at one node
-of any node; tables and JSON; nodes that are not there, that die, that are stuck."""
+"""harborctl on a cluster of three nodes: list, stat, mem, task, inject, log, trace and the other
+commands, asked at one node of any node; tables and JSON; nodes that are not there, that die, that
+are stuck."""
 import json, os, re, signal, socket, subprocess, time
 from harness import Cluster, eventually, main, Failed
 
@@ -24,7 +25,8 @@ def up(c):
     for n in c.nodes:
         n.ready()
     for n in c.nodes:
-        eventually(f"{n.name} sees three nodes up", lambda: sum(x["state"] in ("up", "self") for x in n.ctl("nodes")["nodes"]) == 3)
+        eventually(f"{n.name} sees three nodes up",
+                   lambda: sum(x["state"] in ("up", "self") for x in n.ctl("nodes")["nodes"]) == 3)
     return c
 
 
@@ -35,7 +37,8 @@ def at(entry, node, *args, limit=20):
 
 def raw(entry, *args, stdin=None, env=None):
     """harborctl for people: (status, stdout, stderr)."""
-    p = subprocess.run([entry.cluster.build + "/harborctl", "--socket", entry.socket, *args], capture_output=True, text=True,
+    p = subprocess.run([entry.cluster.build + "/harborctl", "--socket", entry.socket, *args],
+                       capture_output=True, text=True,
                        timeout=20, input=stdin, env=env)
     return p.returncode, p.stdout, p.stderr
 
@@ -47,7 +50,8 @@ def refused(entry, *args, **kw):
 
 
 def every_node_from_every_node(build):
-    """list, stat, mem of each node, asked at each node: the services that it has, in one table and in JSON"""
+    """list, stat, mem of each node, asked at each node: the services that it has, in one table and
+    in JSON"""
     with three(build) as c:
         up(c)
         for entry in c.nodes:
@@ -56,11 +60,13 @@ def every_node_from_every_node(build):
                 assert status["node"] == node.name
                 services = {s["handle"]: s["service"] for s in at(entry, node, "list")["services"]}
                 assert f"snlua main {args}" in services.values(), services
-                assert all(re.fullmatch(HANDLE, h) and int(h[1:3], 16) == status["harbor"] for h in services), services
+                assert all(re.fullmatch(HANDLE, h) and int(h[1:3], 16) == status["harbor"]
+                           for h in services), services
                 stat = at(entry, node, "stat")["services"]
                 assert {s["handle"] for s in stat} == set(services)
                 for s in stat:
-                    assert list(s) == ["handle", "task", "mqlen", "message", "cpu", "state", "service"], s
+                    assert list(s) == ["handle", "task", "mqlen", "message", "cpu", "state",
+                                       "service"], s
                     assert s["state"] == "ok" and s["message"] > 0 and s["cpu"] >= 0 and s["service"] == services[s["handle"]], s
                 mem = at(entry, node, "mem")["services"]
                 assert {s["handle"] for s in mem} == set(services)
@@ -69,8 +75,10 @@ def every_node_from_every_node(build):
         status, out, err = raw(c.m, "--node", "b", "mem")
         assert status == 0 and not err, err
         lines = out.splitlines()
-        assert re.fullmatch(r"handle +kib +state +shared_kib +old_versions +old_kib +service", lines[0]), out
-        assert any(re.fullmatch(rf"{HANDLE} +[\d.]+ +ok +\d+ +0 +0 +snlua main BETA", x) for x in lines), out
+        assert re.fullmatch(r"handle +kib +state +shared_kib +old_versions +old_kib +service",
+                            lines[0]), out
+        assert any(re.fullmatch(rf"{HANDLE} +[\d.]+ +ok +\d+ +0 +0 +snlua main BETA", x)
+                   for x in lines), out
         # the name of the node that is asked is no detour
         assert at(c.a, c.a, "status")["node"] == "a"
 
@@ -84,7 +92,8 @@ def the_old_commands_too(build):
         assert ".shop" in names and int(names[".shop"][1:3], 16) == at(c.m, c.b, "status")["harbor"]
         assert any(s["args"] == "snlua main BETA" for s in at(c.m, c.b, "services")["services"])
         assert at(c.m, c.b, "call", ".shop", "where", "here")["values"] == ["here", "BETA"]
-        assert at(c.m, c.b, "call", ".shop", "echo", "", "two words", "100%", "ü", "7")["values"] == ["", "two words", "100%", "ü", 7]
+        assert at(c.m, c.b, "call", ".shop", "echo", "", "two words", "100%", "ü",
+                  "7")["values"] == ["", "two words", "100%", "ü", 7]
         assert at(c.m, c.b, "log-level", "debug")["log_level"] == "debug"
         assert c.b.ctl("log-level")["log_level"] == "debug" and c.m.ctl("log-level")["log_level"] == "info"
         assert "the levels are" in refused(c.m, "--node", "b", "log-level", "loud")
@@ -97,23 +106,27 @@ def calls(build):
     """call: words as numbers and texts, every kind of answer, and every way to have none"""
     with three(build) as c:
         up(c)
-        words = ["7", "-7", "007", "9223372036854775807", "-9223372036854775808", "9223372036854775808", "-9223372036854775809",
+        words = ["7", "-7", "007", "9223372036854775807", "-9223372036854775808",
+                 "9223372036854775808", "-9223372036854775809",
                  "1.5", "0x10", "", "-", "+7", " 7", "1e3", "7 "]
         for entry in (c.a, c.m):
             types = at(entry, c.a, "call", ".shop", "types", *words)["values"]
             assert types == ["integer"] * 5 + ["string"] * 10, types
             values = at(entry, c.a, "call", ".shop", "values")["values"]
-            assert values == [None, True, 1.5, None, {}, [1, 2], {"a": {"b": "c"}}, {"1": 7, "n": 1}, "\u00ff\n", None], values
+            assert values == [None, True, 1.5, None, {}, [1, 2], {"a": {"b": "c"}},
+                              {"1": 7, "n": 1}, "\u00ff\n", None], values
             for kind, answer in (("nothing", []), ("hole", [[1, None, 3]])):
                 assert at(entry, c.a, "call", ".shop", "raw", kind)["values"] == answer, kind
             for kind in ("no_type", "cut", "never_closed", "no_number", "deep"):
-                assert refused(entry, "--node", "a", "call", ".shop", "raw", kind) == "the answer is not in the lua protocol", kind
+                assert refused(entry, "--node", "a", "call", ".shop", "raw",
+                               kind) == "the answer is not in the lua protocol", kind
             for who in (".nobody", "NOBODY", ":02ffffff", ":zz", "", "02ffffff"):
                 assert refused(entry, "--node", "a", "call", who, "x") == "no such service", who
             why = refused(entry, "--node", "a", "call", ".shop", "fails")
             assert why.startswith("call failed: ") and "on purpose" in why, why
             assert len(at(entry, c.a, "call", ".shop", "big", "1000000")["values"][0]) == 1000000
-            assert refused(entry, "--node", "a", "call", ".shop", "big", str(17 << 20)) == "the answer is too large to be shown"
+            assert refused(entry, "--node", "a", "call", ".shop", "big",
+                           str(17 << 20)) == "the answer is too large to be shown"
             assert refused(entry, "--node", "a", "call", ".shop", "hang") == "no answer in time"
 
 
@@ -124,18 +137,23 @@ def tasks(build):
         shop = at(c.m, c.a, "call", ".shop", "child", "x")["values"][0]
         assert at(c.m, c.a, "task", shop) == {"tasks": []}
         for _ in range(2):
-            subprocess.Popen([c.build + "/harborctl", "--socket", c.a.socket, "call", shop, "hang"], stdout=subprocess.DEVNULL,
+            subprocess.Popen([c.build + "/harborctl", "--socket", c.a.socket, "call", shop, "hang"],
+                             stdout=subprocess.DEVNULL,
                              stderr=subprocess.DEVNULL)
-        list_ = eventually("two tasks", lambda: len(at(c.m, c.a, "task", shop)["tasks"]) == 2 and at(c.m, c.a, "task", shop)["tasks"])
+        list_ = eventually("two tasks",
+                           lambda: len(at(c.m, c.a, "task", shop)["tasks"]) == 2
+                           and at(c.m, c.a, "task", shop)["tasks"])
         for t in list_:
             assert list(t) == ["session", "thread", "trace"] and t["thread"].startswith("0x"), t
             assert "main.lua" in t["trace"] and t["trace"].startswith("stack traceback:\n"), t
         status, out, err = raw(c.m, "--node", "a", "task", shop)
-        assert status == 0 and len(re.findall(r"^session \d+  thread 0x[0-9a-f]+$", out, re.M)) == 2, out
+        assert status == 0 and len(re.findall(r"^session \d+  thread 0x[0-9a-f]+$", out,
+                                              re.M)) == 2, out
         assert "\n  stack traceback:\n  \t" in out and "\\n" not in out, out
         # from another node, by the handle of the service
         assert len(c.b.ctl("task", shop)["tasks"]) == 2
-        assert refused(c.m, "--node", "a", "task", shop, "123456") == "no task waits with session 123456"
+        assert refused(c.m, "--node", "a", "task", shop,
+                       "123456") == "no task waits with session 123456"
         assert refused(c.m, "--node", "a", "task", shop, "x") == "x: not a session"
         assert "Not a valid name" in refused(c.m, "--node", "a", "task", "shop")
         assert "call to invalid address" in refused(c.m, "--node", "a", "task", ":02ffffff")
@@ -143,10 +161,12 @@ def tasks(build):
 
 
 def global_names_are_addresses(build):
-    """task, stat, trace, log and call take a global name, of this node or another; names and nodes say since when"""
+    """task, stat, trace, log and call take a global name, of this node or another; names and nodes
+    say since when"""
     with three(build) as c:
         up(c)
-        eventually("m knows a's shop", lambda: any(x["name"] == "ALPHASHOP" for x in c.m.ctl("names")["names"]))
+        eventually("m knows a's shop",
+                   lambda: any(x["name"] == "ALPHASHOP" for x in c.m.ctl("names")["names"]))
         assert c.m.ctl("call", "ALPHASHOP", "where", "x")["values"] == ["x", "ALPHA"]
         assert c.m.ctl("task", "ALPHASHOP") == {"tasks": []}
         row, = c.m.ctl("stat", "ALPHASHOP")["services"]
@@ -175,7 +195,8 @@ def a_loop_is_endless_while_it_lasts(build):
         names = {x["name"]: x for x in n.ctl("names")["names"]}
         assert names["SINGLESHOP"]["scope"] == "global" and names["SINGLESHOP"]["since"] == names[".shop"]["since"], names
         shop = n.call(".shop", "child", "x")[0]
-        with subprocess.Popen([c.build + "/harborctl", "--socket", n.socket, "call", shop, "loop_for", "8"],
+        with subprocess.Popen([c.build + "/harborctl", "--socket", n.socket, "call", shop,
+                               "loop_for", "8"],
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
             state = lambda: {x["handle"]: x["endless"] for x in n.ctl("services")["services"]}[shop]
             assert state() is False
@@ -185,9 +206,12 @@ def a_loop_is_endless_while_it_lasts(build):
 
 def wrong_words_get_a_usage_line(build):
     """a wrong number of words: a usage line and status 64 before any node is asked"""
-    for words, line in ((["task"], "usage: harborctl task ADDRESS [SESSION]"), (["list", "x", "y"], "usage: harborctl list [--waiting]"),
-                        (["log-level", "a", "b"], "usage: harborctl log-level [debug|info|warning|error]")):
-        p = subprocess.run([build + "/harborctl", "--socket", "/nonexistent", *words], capture_output=True, text=True, timeout=20)
+    for words, line in ((["task"], "usage: harborctl task ADDRESS [SESSION]"),
+                        (["list", "x", "y"], "usage: harborctl list [--waiting]"),
+                        (["log-level", "a", "b"],
+                         "usage: harborctl log-level [debug|info|warning|error]")):
+        p = subprocess.run([build + "/harborctl", "--socket", "/nonexistent", *words],
+                           capture_output=True, text=True, timeout=20)
         assert p.returncode == os.EX_USAGE and p.stderr.splitlines()[-1].strip() == line, (words, p)
 
 
@@ -197,15 +221,20 @@ def scripts(build):
         up(c)
         path = c.tmp + "/script.lua"
         with open(path, "w") as f:
-            f.write('local a, b = ...\nprint("given", a, b)\nprint(_P.lua.command.where("x"))\nprint("ü \\1 tab\\t%")\n'
+            f.write('local a, b = ...\nprint("given", a, '
+                    'b)\nprint(_P.lua.command.where("x"))\nprint("ü \\1 tab\\t%")\n'
                     '_P.lua.command.where = function() return "changed" end\n')
         text = at(c.m, c.b, "inject", ".shop", path, "1", "two words")["output"]
         assert text == "given\t1\ttwo words\nx\tBETA\nü \x01 tab\t%", text
-        assert c.b.call(".shop", "where", "y") == ["changed"] and c.a.call(".shop", "where", "y") == ["y", "ALPHA"]
-        status, out, err = raw(c.m, "--node", "b", "inject", ".shop", "-", stdin='print("from stdin")\nprint("\\27[31m")\n')
+        assert c.b.call(".shop", "where", "y") == ["changed"] and c.a.call(".shop", "where",
+                "y") == ["y", "ALPHA"]
+        status, out, err = raw(c.m, "--node", "b", "inject", ".shop", "-",
+                               stdin='print("from stdin")\nprint("\\27[31m")\n')
         assert (status, out, err) == (0, "from stdin\n\\x1b[31m\n", ""), (status, out, err)
-        assert "script.lua:1: oh no" in refused(c.m, "--node", "b", "inject", ".shop", write(c, 'error "oh no"'))
-        assert "script.lua:1:" in refused(c.m, "--node", "b", "inject", ".shop", write(c, "this is no Lua"))
+        assert "script.lua:1: oh no" in refused(c.m, "--node", "b", "inject", ".shop",
+                                                write(c, 'error "oh no"'))
+        assert "script.lua:1:" in refused(c.m, "--node", "b", "inject", ".shop",
+                                          write(c, "this is no Lua"))
         big = write(c, "--" + "x" * 300000 + "\nprint(#arg0)".replace("#arg0", "'big'"))
         assert at(c.m, c.b, "inject", ".shop", big)["output"] == "big"
         status, _, err = raw(c.m, "inject", ".shop", write(c, "-" * (2 << 20)))
@@ -236,16 +265,19 @@ def message_logs_and_traces(build):
         assert at(c.m, c.b, "log", shop, "on") == {"service": shop, "log": True, "file": path}
         c.b.call(shop, "echo", "logged")
         assert at(c.m, c.b, "log", shop, "off")["log"] is False
-        text = eventually("the log", lambda: "close time" in open(path).read() and open(path).read())
+        text = eventually("the log",
+                          lambda: "close time" in open(path).read() and open(path).read())
         assert b"logged".hex() in text, text
         assert refused(c.m, "--node", "b", "log", shop, "maybe") == "maybe: on or off"
         assert refused(c.m, "log", shop, "on") == f"no such service on this node: {shop}"
-        assert at(c.m, c.b, "trace", shop, "on") == {"service": shop, "protocol": "lua", "trace": "on"}
+        assert at(c.m, c.b, "trace", shop, "on") == {"service": shop, "protocol": "lua",
+                                                     "trace": "on"}
         c.b.call(shop, "echo", "traced")
         eventually("a line", lambda: re.search(r"<TRACE [^>]*> \d+ request", open(c.b.log).read()))
         assert at(c.m, c.b, "trace", shop, "lua", "default")["trace"] == "default"
         assert at(c.m, c.b, "trace", shop, "off")["trace"] == "off"
-        eventually("its word", lambda: c.b.logged("Turn trace log nil for lua") and c.b.logged("Turn trace log false for lua"))
+        eventually("its word", lambda: c.b.logged("Turn trace log nil for lua")
+                   and c.b.logged("Turn trace log false for lua"))
         assert "is not registered" in refused(c.m, "--node", "b", "trace", shop, "nosuch", "on")
 
 
@@ -254,7 +286,8 @@ def services_that_do_not_answer(build):
     with three(build) as c:
         up(c)
         shop = at(c.m, c.a, "call", ".shop", "child", "x")["values"][0]
-        p = subprocess.Popen([c.build + "/harborctl", "--socket", c.a.socket, "call", shop, "loop"], stdout=subprocess.DEVNULL,
+        p = subprocess.Popen([c.build + "/harborctl", "--socket", c.a.socket, "call", shop, "loop"],
+                             stdout=subprocess.DEVNULL,
                              stderr=subprocess.DEVNULL)
 
         def row(command):
@@ -268,14 +301,17 @@ def services_that_do_not_answer(build):
             task, = at(c.m, c.a, "task", shop)["tasks"]
             assert task["thread"] == "running" and "main.lua:11: in" in task["trace"], task
             for _ in range(3):
-                assert at(c.m, c.a, "task", shop)["tasks"][0]["trace"].splitlines()[1] == task["trace"].splitlines()[1]
+                assert at(c.m, c.a, "task",
+                          shop)["tasks"][0]["trace"].splitlines()[1] == task["trace"].splitlines()[1]
         assert c.a.ctl("task", ".shop") == {"tasks": []}
         mem = row("mem")
         assert mem["state"] == "timeout" and mem["kib"] is None and mem["service"] == "snlua main ALPHA x", mem
         status, out, _ = raw(c.m, "--node", "a", "mem", "0.1")
-        assert status == 0 and re.search(rf"^{shop} +- +timeout +- +- +- +snlua main ALPHA x$", out, re.M), out
+        assert status == 0 and re.search(rf"^{shop} +- +timeout +- +- +- +snlua main ALPHA x$", out,
+                                         re.M), out
         others = [s for s in at(c.m, c.a, "mem", "0.1")["services"] if s["state"] == "ok"]
-        assert others and all(s["shared_kib"] >= 0 and s["old_versions"] == 0 and s["old_kib"] == 0 for s in others), others
+        assert others and all(s["shared_kib"] >= 0 and s["old_versions"] == 0 and s["old_kib"] == 0
+                              for s in others), others
         for wrong in ("0", "-1", "x", "99"):
             assert "seconds to wait" in refused(c.m, "stat", wrong), wrong
         p.wait(20)
@@ -285,7 +321,8 @@ def nodes_that_are_not_there(build):
     """an unknown node, a node that was killed, one that is frozen: told, in time"""
     with three(build) as c:
         up(c)
-        assert refused(c.m, "--node", "z", "list") == "no such node in the cluster (harborctl nodes)"
+        assert refused(c.m, "--node", "z",
+                       "list") == "no such node in the cluster (harborctl nodes)"
         assert "no such node" in refused(c.m, "--node", "a.b", "status")
         c.b.signal(signal.SIGSTOP)
         began = time.monotonic()
@@ -319,25 +356,34 @@ def requests_by_hand(build):
     """what is no request is refused, here and by the other node"""
     with three(build) as c:
         up(c)
-        for line, why in ((b"@a", "no command"), (b"@", "no command"), (b"@ list", "no such node in the cluster (harborctl nodes)"),
+        for line, why in ((b"@a", "no command"), (b"@", "no command"),
+                          (b"@ list", "no such node in the cluster (harborctl nodes)"),
                           (b"@a @m list", "malformed request"), (b"@a nonsense", "unknown command"),
-                          (b"@a list 1 2", "wrong number of arguments; usage: harborctl list [--waiting]"), (b"@a @", "malformed request"),
-                          (b"@a " + b" ".join([b"x"] * 80), "malformed request"), (b"@a ", "unknown command")):
+                          (b"@a list 1 2",
+                           "wrong number of arguments; usage: harborctl list [--waiting]"),
+                           (b"@a @", "malformed request"),
+                          (b"@a " + b" ".join([b"x"] * 80), "malformed request"),
+                          (b"@a ", "unknown command")):
             assert wire(c.m, line) == (b"error", {"error": why}), (line, wire(c.m, line))
         assert wire(c.m, b"@a list")[0] == b"ok"
         # any service may write to the node itself; what it says is looked at, and answered
         script = write(c, 'local skynet = require "skynet"\n'
-                       'skynet.register_protocol { name = "rawtext", id = 0, pack = function(s) return s end, unpack = skynet.tostring }\n'
-                       'for _, s in ipairs { "", "x", "sta%2tus", "@m list", "status", ("x "):rep(100), "list", "status\\0" } do\n'
+                       'skynet.register_protocol { name = "rawtext", id = 0, pack = function(s) '
+                       'return s end, unpack = skynet.tostring }\n'
+                       'for _, s in ipairs { "", "x", "sta%2tus", "@m list", "status", ("x '
+                       '"):rep(100), "list", "status\\0" } do\n'
                        '  local ok, text = pcall(skynet.call, 0x02000000, "rawtext", s)\n'
                        '  print(ok, tostring(text):sub(1, 40))\nend\n')
         text = at(c.m, c.b, "inject", ".shop", script)["output"].splitlines()
-        assert [x.split("\t")[1][:1] for x in text] == ["-", "-", "-", "-", "+", "-", "+", "-"], text
+        assert [x.split("\t")[1][:1] for x in text] == ["-", "-", "-", "-", "+", "-", "+",
+                                                        "-"], text
         assert all(x.startswith("true") for x in text), text
         assert '"unknown command"' in text[0] and '"malformed request"' in text[5] and '"malformed request"' in text[7], text
 
 
 if __name__ == "__main__":
-    main([every_node_from_every_node, the_old_commands_too, calls, tasks, global_names_are_addresses,
-          a_loop_is_endless_while_it_lasts, wrong_words_get_a_usage_line, scripts, message_logs_and_traces, services_that_do_not_answer,
+    main([every_node_from_every_node, the_old_commands_too, calls, tasks,
+          global_names_are_addresses,
+          a_loop_is_endless_while_it_lasts, wrong_words_get_a_usage_line, scripts,
+          message_logs_and_traces, services_that_do_not_answer,
           nodes_that_are_not_there, requests_by_hand])

@@ -1,12 +1,14 @@
 #!/usr/bin/python3
-"""Clients that never read, that say half a line and wait, that send without end, that take every descriptor: what they cost
-is bounded, and who behaves is served meanwhile (lessons.md U; lua-net.md 1.4)."""
+"""Clients that never read, that say half a line and wait, that send without end, that take every
+descriptor: what they cost is bounded, and who behaves is served meanwhile (lessons.md U; lua-net.md
+1.4)."""
 import json, os, re, resource, signal, socket, subprocess, tempfile, threading, time
 from harness import eventually, main, Failed
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MIB = 1 << 20
-# What a node of this size may grow by besides: buffers of the kernel are not in it, those of Lua and the allocator are.
+# What a node of this size may grow by besides: buffers of the kernel are not in it, those of Lua
+# and the allocator are.
 SLACK = 24 * MIB
 
 
@@ -20,9 +22,12 @@ class Victim:
                     f'lua: {{ start: victim, service_path: ["{HERE}/?.lua"]{lua} }}\n'
                     f'log: {{ sink: file, file: "{self.log}" }}\n'
                     f'admin: {{ listen: "unix:{self.socket}", stop_timeout: 2s }}\n{extra}')
-        limit = (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))) if files else None
-        self.process = subprocess.Popen([self.build + "/harbord", self.conf], stdin=subprocess.DEVNULL,
-                                        stdout=open(self.tmp + "/out", "wb"), stderr=subprocess.STDOUT, preexec_fn=limit)
+        limit = (lambda: resource.setrlimit(resource.RLIMIT_NOFILE,
+                                            (files, files))) if files else None
+        self.process = subprocess.Popen([self.build + "/harbord", self.conf],
+                                        stdin=subprocess.DEVNULL,
+                                        stdout=open(self.tmp + "/out", "wb"),
+                                        stderr=subprocess.STDOUT, preexec_fn=limit)
         self.sockets = []
 
     def __enter__(self):
@@ -51,7 +56,8 @@ class Victim:
             raise Failed(f"the node ended with status {status}")
 
     def ctl(self, *args, limit=20):
-        p = subprocess.run([self.build + "/harborctl", "--socket", self.socket, "--json", *args], capture_output=True,
+        p = subprocess.run([self.build + "/harborctl", "--socket", self.socket, "--json", *args],
+                           capture_output=True,
                            text=True, timeout=limit)
         if p.returncode:
             raise Failed(f"harborctl {' '.join(args)}: {p.returncode} {p.stderr}")
@@ -76,7 +82,8 @@ class Victim:
         return s
 
     def number(self, file, word):
-        return int(re.search(rf"{word}:\s+(\d+)", open(f"/proc/{self.process.pid}/{file}").read())[1])
+        return int(re.search(rf"{word}:\s+(\d+)",
+                             open(f"/proc/{self.process.pid}/{file}").read())[1])
 
     def peak(self):
         return self.number("status", "VmHWM") * 1024
@@ -117,13 +124,15 @@ def gone(s):
 
 
 def four_that_never_read(build):
-    """four clients that never read cost at most 4 times 16 MiB, then their sockets are closed; a fifth is served meanwhile"""
+    """four clients that never read cost at most 4 times 16 MiB, then their sockets are closed; a
+    fifth is served meanwhile"""
     with Victim(build) as v:
         good = v.client("echo")
         echoes(good)
         before = v.peak()
         bad = [v.client("hose 65536", buffer=4096) for _ in range(4)]
-        eventually("all four were closed", lambda: echoes(good) or v.call("writes")["failed"] == 4, 60)
+        eventually("all four were closed", lambda: echoes(good) or v.call("writes")["failed"] == 4,
+                   60)
         v.grew_at_most(before, 4 * 16 * MIB + SLACK)
         status = v.ctl("status")
         assert status["sockets_closed_full"] == 4 and status["writes_refused"] == 4, status
@@ -134,7 +143,8 @@ def four_that_never_read(build):
 
 
 def small_pieces_too(build):
-    """a client that never reads what is written in pieces of 16 bytes costs at most 16 MiB as well"""
+    """a client that never reads what is written in pieces of 16 bytes costs at most 16 MiB as
+    well"""
     with Victim(build) as v:
         before = v.peak()
         v.client("hose 16", buffer=4096)
@@ -160,7 +170,8 @@ def refused_in_place_of_closed(build):
 
 
 def every_descriptor(build):
-    """clients that take every descriptor: harborctl is answered, nothing spins, later all is as before"""
+    """clients that take every descriptor: harborctl is answered, nothing spins, later all is as
+    before"""
     with Victim(build, files=96) as v:
         good = v.client("echo")
         echoes(good)
@@ -194,18 +205,21 @@ def is_open(s):
 
 
 def every_descriptor_by_the_program(build):
-    """a program that opens files until there are no descriptors left: harborctl is answered, two at a time"""
+    """a program that opens files until there are no descriptors left: harborctl is answered, two at
+    a time"""
     with Victim(build, files=96) as v:
         assert v.call("open_files") > 30
         for _ in range(20):
             assert v.ctl("status")["state"] == "running"
-        asked = [subprocess.Popen([v.build + "/harborctl", "--socket", v.socket, "--json", "services"],
+        asked = [subprocess.Popen([v.build + "/harborctl", "--socket", v.socket, "--json",
+                                   "services"],
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(6)]
         for p in asked:
             out, err = p.communicate(timeout=20)
             assert p.returncode == 0 and b"victim" in out, (p.returncode, out, err)
         before = v.ticks()
-        waiting = [v.client() for _ in range(12)] # connections of harborctl have left a descriptor or two
+        # connections of harborctl have left a descriptor or two
+        waiting = [v.client() for _ in range(12)]
         time.sleep(1)
         if v.measured:
             assert v.ticks() - before < 20, "it spins"
@@ -244,7 +258,8 @@ def flooded(v, hello, piece, n, seconds, busy=None):
 
 
 def floods_while_nobody_reads(build):
-    """clients that flood a service which is busy for two seconds: the kernel keeps what it cannot read yet"""
+    """clients that flood a service which is busy for two seconds: the kernel keeps what it cannot
+    read yet"""
     with Victim(build) as v:
         before = v.peak()
         for piece in (b"x" * 65536, b"y\n" * 8):
@@ -265,7 +280,8 @@ def a_line_without_end(build):
 
 
 def half_a_line_and_no_more(build):
-    """four hundred clients that say half a line, a byte at a time, cost little, and others are served"""
+    """four hundred clients that say half a line, a byte at a time, cost little, and others are
+    served"""
     with Victim(build) as v:
         good = v.client("echo")
         before = v.peak()
@@ -282,13 +298,17 @@ def half_a_line_and_no_more(build):
 
 
 def calls_that_flood_a_mailbox(build):
-    """with lua.mailbox_max a busy service refuses what does not fit: the caller is told at once; services of the node have no bound"""
+    """with lua.mailbox_max a busy service refuses what does not fit: the caller is told at once;
+    services of the node have no bound"""
     with Victim(build, lua=", mailbox_max: 3") as v:
         work = threading.Thread(target=lambda: v.call("work", "3"))
         work.start()
-        eventually("it works", lambda: any(s["mailbox_max"] == 3 and s["messages"] for s in v.ctl("services")["services"]))
-        asked = [subprocess.Popen([v.build + "/harborctl", "--socket", v.socket, "call", ".victim", "writes"],
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(10)]
+        eventually("it works", lambda: any(s["mailbox_max"] == 3 and s["messages"]
+                                           for s in v.ctl("services")["services"]))
+        asked = [subprocess.Popen([v.build + "/harborctl", "--socket", v.socket, "call", ".victim",
+                                   "writes"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                  for _ in range(10)]
         ended = [(p.communicate(timeout=20), p.returncode) for p in asked]
         work.join()
         told = [err for (_, err), status in ended if status]
@@ -300,5 +320,7 @@ def calls_that_flood_a_mailbox(build):
 
 
 if __name__ == "__main__":
-    main([four_that_never_read, small_pieces_too, refused_in_place_of_closed, every_descriptor, every_descriptor_by_the_program,
-          floods_while_nobody_reads, a_line_without_end, half_a_line_and_no_more, calls_that_flood_a_mailbox])
+    main([four_that_never_read, small_pieces_too, refused_in_place_of_closed, every_descriptor,
+          every_descriptor_by_the_program,
+          floods_while_nobody_reads, a_line_without_end, half_a_line_and_no_more,
+          calls_that_flood_a_mailbox])

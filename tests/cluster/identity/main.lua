@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Runs an "account" service, with a global name, for each word of its arguments; asks others for the test.
+-- Runs an "account" service, with a global name, for each word of its arguments; asks others for
+-- the test.
 local skynet = require "skynet"
 require "skynet.manager"
 local harbor = require "skynet.harbor"

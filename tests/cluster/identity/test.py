@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Who a node is: handles and names of its earlier lives, ids when nodes, masters and registries come and go, what a node says that
-cannot join, and what strangers get."""
+"""Who a node is: handles and names of its earlier lives, ids when nodes, masters and registries
+come and go, what a node says that cannot join, and what strangers get."""
 import os, shutil, signal, socket
 from harness import Cluster, Failed, eventually, free_port, main
 import wire
@@ -25,7 +25,8 @@ def rewrite(n, old, new):
 
 
 def an_old_handle_finds_nobody(build):
-    """a handle of an earlier life is answered by nobody: after kill -9, after many births, after a clean stop, after a lost registry"""
+    """a handle of an earlier life is answered by nobody: after kill -9, after many births, after a
+    clean stop, after a lost registry"""
     with Cluster(build, HERE) as c:
         m = c.node("m", 1, master=True, args="-").ready()
         a = c.node("a", 2, args="alice bob carol").ready()
@@ -63,7 +64,8 @@ def an_old_handle_finds_nobody(build):
 
 
 def services_that_do_not_wait(build):
-    """a node whose services start before it has joined: its handles are its own too, and the next life's are others"""
+    """a node whose services start before it has joined: its handles are its own too, and the next
+    life's are others"""
     with Cluster(build, HERE) as c:
         a = c.node("a", 2, args="alice", extra=", wait_for_join: false").ready()
         old = a.call(".probe", "handle", "alice")[0]
@@ -81,7 +83,8 @@ def services_that_do_not_wait(build):
 
 
 def a_name_is_answered_by_its_owner_alone(build):
-    """while the master's node and its accounts restart in another order, with and without its registry, a name has no other answerer"""
+    """while the master's node and its accounts restart in another order, with and without its
+    registry, a name has no other answerer"""
     with Cluster(build, HERE) as c:
         m = c.node("m", 1, master=True, args="alice bob").ready()
         a = c.node("a", 2, args="-").ready()
@@ -129,7 +132,8 @@ def a_living_node_keeps_its_id(build):
 
 
 def an_id_passes_on(build):
-    """two nodes with the same label are two; an id in use is refused with the reason, and passes on when its owner is gone"""
+    """two nodes with the same label are two; an id in use is refused with the reason, and passes on
+    when its owner is gone"""
     with Cluster(build, HERE) as c:
         m = c.node("m", 1, master=True, args="-").ready()
         a = c.node("a", 7, args="alice").ready()
@@ -142,7 +146,9 @@ def an_id_passes_on(build):
         a.kill()
         b.ready()
         assert id_of(b) == 7
-        eventually("two nodes are called m", lambda: sorted(n["id"] for n in m.ctl("nodes")["nodes"] if n["name"] == "m") == [1, 7])
+        eventually("two nodes are called m",
+                   lambda: sorted(n["id"] for n in m.ctl("nodes")["nodes"]
+                                  if n["name"] == "m") == [1, 7])
         assert m.ctl("--node", "7", "status")["harbor"] == 7
 
 
@@ -152,7 +158,8 @@ def who_lost_its_id_ends(build):
         m = c.node("m", 1, master=True, args="-").ready()
         a = c.node("a", 7, args="alice").ready()
         a.signal(signal.SIGSTOP)
-        eventually("it is dead", lambda: not any(n["state"] == "up" for n in m.ctl("nodes")["nodes"]))
+        eventually("it is dead", lambda: not any(n["state"] == "up"
+                                                 for n in m.ctl("nodes")["nodes"]))
         b = c.node("b", 7, args="bob").ready()
         a.signal(signal.SIGCONT)
         assert a.process.wait(20) == 69
@@ -166,14 +173,16 @@ def who_lost_its_id_ends(build):
 
 
 def without_a_master_it_says_so(build):
-    """a member without a master says so: in the log, but not again and again, in harborctl and in STATUS, with the address"""
+    """a member without a master says so: in the log, but not again and again, in harborctl and in
+    STATUS, with the address"""
     with Cluster(build, HERE) as c, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
         s.bind(c.tmp + "/notify")
         s.settimeout(20)
         a = c.node("a", 2, args="-", env={"NOTIFY_SOCKET": c.tmp + "/notify"})
         why = f"master 127.0.0.1:{c.master_port}: Connection refused"
         eventually("harborctl says so", lambda: why in a.ctl("status")["reason"])
-        eventually("STATUS says so", lambda: ("STATUS=" in (text := s.recv(4096).decode())) and why in text)
+        eventually("STATUS says so",
+                   lambda: ("STATUS=" in (text := s.recv(4096).decode())) and why in text)
         assert a.logged(why)
         m = c.node("m", 1, master=True, args="-").ready()
         a.ready()
@@ -185,7 +194,8 @@ def without_a_master_it_says_so(build):
 
 
 def ids_are_given_again(build):
-    """auto nodes that stop cleanly make room; the master forgets by hand whom it is told to, but nobody who is alive"""
+    """auto nodes that stop cleanly make room; the master forgets by hand whom it is told to, but
+    nobody who is alive"""
     with Cluster(build, HERE) as c:
         m = c.node("m", 1, master=True, args="-").ready()
         a = c.node("a", 7, args="-").ready()
@@ -195,10 +205,12 @@ def ids_are_given_again(build):
         except Failed as e:
             assert "is alive" in str(e), e
         assert a.stop() == 0
-        eventually("it has left", lambda: not any(n["state"] == "up" for n in m.ctl("nodes")["nodes"]))
+        eventually("it has left", lambda: not any(n["state"] == "up"
+                                                  for n in m.ctl("nodes")["nodes"]))
         assert m.ctl("forget", "a") == {"forgotten": "a"}
         b = c.node("b", 8, args="-").ready()
-        for args, why in ((("forget", "a"), "the master knows no node a"), (("--node", "8", "forget", "a"), "not the master")):
+        for args, why in ((("forget", "a"), "the master knows no node a"),
+                          (("--node", "8", "forget", "a"), "not the master")):
             try:
                 m.ctl(*args)
                 raise AssertionError(args)
@@ -207,7 +219,8 @@ def ids_are_given_again(build):
 
 
 def strangers_learn_nothing(build):
-    """a HELLO of a node that the master never named is refused and not dialled; refusals tell nothing; hostile numbers shut nobody out"""
+    """a HELLO of a node that the master never named is refused and not dialled; refusals tell
+    nothing; hostile numbers shut nobody out"""
     with Cluster(build, HERE) as c, socket.socket() as trap:
         trap.bind(("127.0.0.1", 0))
         trap.listen()
@@ -217,16 +230,24 @@ def strangers_learn_nothing(build):
         a = c.node("a", 2, port=port, args="-").ready()
         epoch = next(int(n["incarnation"], 16) for n in m.ctl("nodes")["nodes"] if n["id"] == 2)
         for id, e in ((9, 77), (1, 77), (2, epoch), (0, 1), (4711, 1), (1, 2**64 - 1)):
-            assert wire.refusal(wire.ask(port, wire.hello(id, e, epoch))) == (wire.NOT_HERE, "no link between these two nodes just now")
-        assert wire.refusal(wire.ask(port, wire.hello(1, 77, epoch, cluster="x"))) == (wire.OTHER_CLUSTER, "it is of another cluster (cluster.name)")
+            assert wire.refusal(wire.ask(port, wire.hello(id, e, epoch))) == (wire.NOT_HERE,
+                    "no link between these two nodes just now")
+        assert wire.refusal(wire.ask(port,
+                                     wire.hello(1, 77, epoch, cluster="x"))) == (wire.OTHER_CLUSTER,
+                                             "it is of another cluster (cluster.name)")
         mine = f"127.0.0.1:{trap.getsockname()[1]}"
         code, why = wire.refusal(wire.ask(c.master_port, wire.join("evil", mine, cluster="x")))
         assert code == wire.OTHER_CLUSTER and "test" not in why, why
-        for name, address in (("a\nb", mine), ("evil", "127.0.0.1:1\n"), ("evil", "unix:/tmp/x"), ("", mine)):
-            assert wire.refusal(wire.ask(c.master_port, wire.join(name, address)))[1].endswith("is not valid")
+        for name, address in (("a\nb", mine), ("evil", "127.0.0.1:1\n"), ("evil", "unix:/tmp/x"),
+                              ("", mine)):
+            assert wire.refusal(wire.ask(c.master_port,
+                                         wire.join(name, address)))[1].endswith("is not valid")
         for births in (2**64 - 1, 2**63):
-            wire.refusal(wire.ask(c.master_port, wire.join("a", mine, 2, epoch=5, flags=wire.NAMED, births=births)))
-        code, why = wire.refusal(wire.ask(c.master_port, wire.join("a", mine, 2, epoch=5, flags=wire.NAMED)))
+            wire.refusal(wire.ask(c.master_port,
+                                  wire.join("a", mine, 2, epoch=5, flags=wire.NAMED,
+                                            births=births)))
+        code, why = wire.refusal(wire.ask(c.master_port,
+                                          wire.join("a", mine, 2, epoch=5, flags=wire.NAMED)))
         assert code == wire.NOT_HERE and "is alive" in why, why
         try:
             trap.accept()
@@ -253,5 +274,7 @@ def names_are_printable_and_ones_own(build):
         assert m.call(".probe", "ask", "fifteen-bytes-xy") == [False, "call failed: no such name"]
 
 
-main([an_old_handle_finds_nobody, services_that_do_not_wait, a_name_is_answered_by_its_owner_alone, a_living_node_keeps_its_id,
-      an_id_passes_on, who_lost_its_id_ends, without_a_master_it_says_so, ids_are_given_again, strangers_learn_nothing, names_are_printable_and_ones_own])
+main([an_old_handle_finds_nobody, services_that_do_not_wait, a_name_is_answered_by_its_owner_alone,
+      a_living_node_keeps_its_id,
+      an_id_passes_on, who_lost_its_id_ends, without_a_master_it_says_so, ids_are_given_again,
+      strangers_learn_nothing, names_are_printable_and_ones_own])

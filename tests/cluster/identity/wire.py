@@ -21,12 +21,14 @@ def frame(kind, body):
 
 
 def hello(id, epoch, peer_epoch, cluster="test"):
-    return frame(HELLO, u32(MAGIC) + u32(VERSION) + u32(VERSION) + text(cluster) + u32(id) + u64(epoch) + u64(peer_epoch) + u32(0)
+    return frame(HELLO, u32(MAGIC) + u32(VERSION) + u32(VERSION) + text(cluster) + u32(id)
+                 + u64(epoch) + u64(peer_epoch) + u32(0)
                  + u32(1) + u64(0))
 
 
 def join(name, address, id=0, epoch=77, flags=0, births=0, cluster="test"):
-    return frame(JOIN, u32(MAGIC) + u32(VERSION) + u32(VERSION) + text(cluster) + text(name) + text(address) + u32(id) + u64(epoch)
+    return frame(JOIN, u32(MAGIC) + u32(VERSION) + u32(VERSION) + text(cluster) + text(name)
+                 + text(address) + u32(id) + u64(epoch)
                  + u32(flags) + u64(births) + u32(0))
 
 

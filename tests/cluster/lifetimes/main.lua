@@ -67,7 +67,8 @@ function roles.victim()
 		end
 	end
 	function work.closes()
-		local c <close> = setmetatable({}, { __close = function() skynet.send(skynet.self(), "lua", "loop") end })
+		local c <close> = setmetatable({},
+			{ __close = function() skynet.send(skynet.self(), "lua", "loop") end })
 		endless()
 	end
 	function work.raises() error(LONG) end
@@ -96,7 +97,8 @@ function command.churn(n)
 	for i = 1, math.tointeger(n) do
 		skynet.fork(function()
 			while turn == mine do
-				local s = skynet.newservice("main", "short", ("argument-%d-%s"):format(i, LONG))
+				local s = skynet.newservice("main", "short",
+					("argument-%d-%s"):format(i, LONG))
 				skynet.call(s, "lua", "go")
 			end
 		end)
@@ -152,7 +154,8 @@ function command.memwait()
 	return failed
 end
 
--- Services that work, are filled, interrupted, looked at and killed, at random from a seed, until "rest".
+-- Services that work, are filled, interrupted, looked at and killed, at random from a seed, until
+-- "rest".
 function command.storm(n, seed)
 	local core = require "skynet.core"
 	local works = { "loop", "pcalls", "eat", "forks", "closes", "raises", "answers", "answers" }
@@ -169,10 +172,13 @@ function command.storm(n, seed)
 				for _ = 1, math.random(200) do
 					skynet.send(s, "lua", "answers")
 				end
-				skynet.fork(pcall, skynet.call, s, "lua", works[math.random(#works)])
+				skynet.fork(pcall, skynet.call, s, "lua",
+					works[math.random(#works)])
 				for _ = 1, math.random(4) do
 					skynet.sleep(math.random(0, 2))
-					core.command("SIGNAL", ("%s %d"):format(skynet.address(s), math.random(0, 1)))
+					core.command("SIGNAL",
+						("%s %d"):format(skynet.address(s),
+						math.random(0, 1)))
 					core.command("STAT", "mqlen")
 				end
 				core.command("KILL", skynet.address(s))

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Nothing reads what is released, and a service without memory is its own affair: real nodes, with an allocator that fills
-what is freed with junk (a sanitizer's does more)."""
+"""Nothing reads what is released, and a service without memory is its own affair: real nodes, with
+an allocator that fills what is freed with junk (a sanitizer's does more)."""
 import json, os, re, subprocess, sys, tempfile, time
 from harness import eventually, main, Failed
 
@@ -20,18 +20,22 @@ class One:
                     f'log: {{ level: warning, sink: file, file: "{self.log}" }}\n'
                     f'admin: {{ listen: "unix:{self.socket}" }}\n')
         self.err = open(self.tmp + "/err", "wb")
-        self.process = subprocess.Popen([self.build + "/harbord", self.tmp + "/n.yaml"], stdin=subprocess.DEVNULL,
-                                        stdout=self.err, stderr=self.err, env=dict(os.environ, MALLOC_CONF="junk:true"))
+        self.process = subprocess.Popen([self.build + "/harbord", self.tmp + "/n.yaml"],
+                                        stdin=subprocess.DEVNULL,
+                                        stdout=self.err, stderr=self.err,
+                                        env=dict(os.environ, MALLOC_CONF="junk:true"))
         eventually("the node is ready", lambda: self.ctl("status")["state"] in ("running", "ready"))
 
     def run(self, *args, limit=120):
-        return subprocess.run([self.build + "/harborctl", "--socket", self.socket, "--json", *args], capture_output=True,
+        return subprocess.run([self.build + "/harborctl", "--socket", self.socket, "--json", *args],
+                              capture_output=True,
                               timeout=limit)
 
     def ctl(self, *args, limit=120):
         p = self.run(*args, limit=limit)
         if p.returncode:
-            raise Failed(f"harborctl {' '.join(args)}: {p.returncode} {p.stderr.decode(errors='replace')}")
+            raise Failed(f"harborctl {' '.join(args)}: {p.returncode} "
+                         f"{p.stderr.decode(errors='replace')}")
         return json.loads(p.stdout)
 
     def call(self, *args, limit=120):
@@ -54,7 +58,8 @@ class One:
         if kind:
             for name in ("err", "n.log"):
                 if os.path.exists(f"{self.tmp}/{name}"):
-                    print(f"# {name}: {open(f'{self.tmp}/{name}', errors='replace').read()[-5000:]!r}")
+                    print(f"# {name}: "
+                          f"{open(f'{self.tmp}/{name}', errors='replace').read()[-5000:]!r}")
         subprocess.run(["rm", "-rf", self.tmp])
 
 
@@ -95,7 +100,8 @@ def memory_fork(build):
         n.ctl("list") # the service that does this and call is counted
         before = n.ctl("status")["services"]
         n.call("memfork")
-        eventually("its limit is reached", lambda: "lua memory error" in open(n.log, errors="replace").read())
+        eventually("its limit is reached",
+                   lambda: "lua memory error" in open(n.log, errors="replace").read())
         n.call("killforks")
         eventually("it is gone", lambda: n.ctl("status")["services"] == before, 60)
         n.stop()
@@ -111,7 +117,8 @@ def memory_wait(build):
 
 
 def storm(build):
-    """services are listed, asked, interrupted, killed and aborted while they loop, are full and out of memory"""
+    """services are listed, asked, interrupted, killed and aborted while they loop, are full and out
+    of memory"""
     if "san-thread" in build:
         return # ThreadSanitizer holds signals back from a loop without calls
     with One(build, threads=6) as n: # three of them may be in a loop

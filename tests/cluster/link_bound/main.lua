@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- One node sends to SINK of the other, each message in a turn of its own; SINK counts and checks the order.
+-- One node sends to SINK of the other, each message in a turn of its own; SINK counts and checks
+-- the order.
 local skynet = require "skynet"
 require "skynet.manager"
 local index = ...

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""cluster.queue_max bounds what a peer that does not read costs: outbox, queue and socket together."""
+"""cluster.queue_max bounds what a peer that does not read costs: outbox, queue and socket
+together."""
 import os, signal
 from harness import Cluster, eventually, main
 
@@ -18,12 +19,15 @@ def link(node):
 
 
 def small_batches(build):
-    """60 MB in small batches to a frozen peer cost the bound, senders see what is refused, the rest arrives in order"""
+    """60 MB in small batches to a frozen peer cost the bound, senders see what is refused, the rest
+    arrives in order"""
     with Cluster(build, HERE) as c:
-        a, b = c.node("a", 1, master=True, args="1", start_now=False), c.node("b", 2, args="2", start_now=False)
+        a, b = c.node("a", 1, master=True, args="1", start_now=False), c.node("b", 2, args="2",
+                start_now=False)
         for n in (a, b):
             with open(n.config) as f:
-                text = f.read().replace("heartbeat: 100ms, dead_after: 1s", "heartbeat: 20s, dead_after: 120s" + LIMITS)
+                text = f.read().replace("heartbeat: 100ms, dead_after: 1s",
+                                        "heartbeat: 20s, dead_after: 120s" + LIMITS)
             with open(n.config, "w") as f:
                 f.write(text)
             n.start().ready()
@@ -41,7 +45,8 @@ def small_batches(build):
             assert a.logged("send queue full")
         finally:
             b.signal(signal.SIGCONT)
-        eventually("all that was accepted is there", lambda: b.call(".probe", "count")[0] == accepted)
+        eventually("all that was accepted is there",
+                   lambda: b.call(".probe", "count")[0] == accepted)
         assert b.call(".probe", "count")[1] == 0
 
 

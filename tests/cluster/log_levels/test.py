@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Levels of log lines from Lua: skynet.log(level, ...), and what the level of the log makes of it."""
+"""Levels of log lines from Lua: skynet.log(level, ...), and what the level of the log makes of
+it."""
 import os, re
 from harness import Cluster, eventually, main
 
@@ -9,15 +10,18 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def levels(node, what):
     """Which level word stands in front of which line."""
     with open(node.log, errors="replace") as f:
-        return re.findall(rf"(debug|info|warning|error) +\[:[0-9a-f]+ main\] {what} (by error|at \w+)\n", f.read())
+        return re.findall(rf"(debug|info|warning|error) +\[:[0-9a-f]+ main\] {what} (by error|at "
+                          rf"\w+)\n", f.read())
 
 
 def every_level(build):
-    """each line has its level and the name of its service, and log.level hides those below it, also when it changes"""
+    """each line has its level and the name of its service, and log.level hides those below it, also
+    when it changes"""
     with Cluster(build, HERE) as c:
         n = c.node("n", 1, master=True).ready()
         n.call(".probe", "say", "first")
-        wanted = [("info", "by error"), ("info", "at info"), ("warning", "at warning"), ("error", "at error")]
+        wanted = [("info", "by error"), ("info", "at info"), ("warning", "at warning"),
+                  ("error", "at error")]
         eventually("the lines", lambda: len(levels(n, "first")) >= 4)
         assert levels(n, "first") == wanted, levels(n, "first")
         assert n.call(".probe", "made") == [0]
@@ -37,7 +41,8 @@ def a_bad_level(build):
     with Cluster(build, HERE) as c:
         n = c.node("n", 1, master=True).ready()
         ok, why = n.call(".probe", "bad")
-        assert not ok and re.search(r'main\.lua:\d+: .*"loud" is no level: debug, info, warning or error', why), why
+        assert not ok and re.search(r'main\.lua:\d+: .*"loud" is no level: debug, info, warning or '
+                                    r'error', why), why
 
 
 main([every_level, a_bad_level])

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- `.probe`: calls to the service CALLEE of another node, and when each of them ended (ns, monotonic).
+-- `.probe`: calls to the service CALLEE of another node, and when each of them ended (ns,
+-- monotonic).
 local skynet = require "skynet"
 require "skynet.manager"
 local name = ...

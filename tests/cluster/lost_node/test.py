@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""How long a call waits for a node: not at all when its process is gone, link_wait when its link is broken, dead_after when it is silent."""
+"""How long a call waits for a node: not at all when its process is gone, link_wait when its link is
+broken, dead_after when it is silent."""
 import os, subprocess, sys, time
 from harness import Cluster, Node, eventually, main
 
@@ -28,14 +29,17 @@ class Inside(Node):
     def __init__(self, cluster, name, i, net, extra):
         text = cluster.text(name, i, master=i == MASTER, args="CALLEE" if i == CALLEE else name)
         for a, b in ((f"127.0.0.1:{cluster.master_port}", f"{net.address(MASTER)}:2013"),
-                     ("heartbeat: 100ms, dead_after: 1s, ", extra), ("listen: 127.0.0.1:", f"listen: {net.address(i)}:")):
+                     ("heartbeat: 100ms, dead_after: 1s, ", extra),
+                     ("listen: 127.0.0.1:", f"listen: {net.address(i)}:")):
             text = text.replace(a, b)
         super().__init__(cluster, name, text.replace("cluster: { ", "cluster: { insecure: true, "))
         self.net, self.i = net, i
 
     def start(self):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self.net.inside(self.i, [self.cluster.build + "/harbord", self.config]),
+            self.process = subprocess.Popen(self.net.inside(self.i,
+                                                            [self.cluster.build + "/harbord",
+                                                                    self.config]),
                                             stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         return self
 
@@ -46,7 +50,8 @@ class Apart(Cluster):
     def __init__(self, build, extra):
         super().__init__(build, HERE)
         self.net = network.Network(3)
-        self.nodes = [Inside(self, n, i, self.net, extra) for n, i in (("m", MASTER), ("a", CALLER), ("b", CALLEE))]
+        self.nodes = [Inside(self, n, i, self.net, extra) for n,
+                      i in (("m", MASTER), ("a", CALLER), ("b", CALLEE))]
         self.m, self.a, self.b = self.nodes
 
     def __enter__(self):
@@ -54,7 +59,8 @@ class Apart(Cluster):
             n.start()
         for n in self.nodes:
             n.ready()
-        eventually("a reaches b", lambda: self.a.call(".probe", "call", "echo", "x")[:2] == [True, "x"])
+        eventually("a reaches b", lambda: self.a.call(".probe", "call", "echo", "x")[:2] == [True,
+                "x"])
         return self
 
     def __exit__(self, *error):
@@ -63,7 +69,9 @@ class Apart(Cluster):
 
     def broken(self, verb):
         # At one end: a reset must not meet the rule of the other.
-        network.run(*self.net.inside(CALLEE, ["nft", verb, "element", "inet", "broken", "from", f"{{ {self.net.address(CALLER)} }}"]))
+        network.run(*self.net.inside(CALLEE,
+                                     ["nft", verb, "element", "inet", "broken", "from",
+                                      f"{{ {self.net.address(CALLER)} }}"]))
 
 
 def gone_at_once(build):
@@ -74,11 +82,13 @@ def gone_at_once(build):
         best = worst_new = SECOND
         for attempt in range(4):
             b.ready()
-            eventually("m reaches b", lambda: m.call(".probe", "call", "echo", "x")[:2] == [True, "x"])
+            eventually("m reaches b",
+                       lambda: m.call(".probe", "call", "echo", "x")[:2] == [True, "x"])
             m.call(".probe", "start", f"k{attempt}", "hang")
             began = time.monotonic_ns()
             b.kill()
-            _, why, at, _ = eventually("the call has ended", lambda: m.call(".probe", "ended", f"k{attempt}"))
+            _, why, at, _ = eventually("the call has ended",
+                                       lambda: m.call(".probe", "ended", f"k{attempt}"))
             assert "link lost" in why or "node is down" in why, why
             new = [m.call(".probe", "call", "echo", "y") for _ in range(5)]
             assert not any(ok for ok, _, _ in new), new
@@ -91,18 +101,21 @@ def gone_at_once(build):
 
 
 def link_wait(build):
-    """calls wait link_wait (1 s) for a broken link, later ones not at all; sends are kept for its return"""
+    """calls wait link_wait (1 s) for a broken link, later ones not at all; sends are kept for its
+    return"""
     with Apart(build, "heartbeat: 200ms, dead_after: 8s, ") as c:
         for n in c.nodes:
             network.run(*c.net.inside(n.i, ["nft", "-f", "-"]), text=BROKEN)
         c.a.call(".probe", "start", "inflight", "hang")
         began = time.monotonic_ns()
         c.broken("add")
-        _, why, at, _ = eventually("the call that waited has ended", lambda: c.a.call(".probe", "ended", "inflight"))
+        _, why, at, _ = eventually("the call that waited has ended",
+                                   lambda: c.a.call(".probe", "ended", "inflight"))
         assert "link lost" in why and at - began < SECOND, (why, at - began)
         ok, why, ns = c.a.call(".probe", "call", "echo", "new")
         assert not ok and "link lost" in why and ns < 1.3 * SECOND, (why, ns)
-        eventually("link_wait is over", lambda: c.a.logged("has been without a link for too long"), 5)
+        eventually("link_wait is over", lambda: c.a.logged("has been without a link for too long"),
+                   5)
         assert time.monotonic_ns() - began > SECOND * 9 // 10
         fast = [c.a.call(".probe", "call", "echo", "later") for _ in range(5)]
         assert all(not ok and "link lost" in why for ok, why, _ in fast), fast
@@ -110,18 +123,21 @@ def link_wait(build):
         for i in range(3):
             assert c.a.call(".probe", "send", f"kept{i}")
         c.broken("delete")
-        eventually("the link is back", lambda: c.a.call(".probe", "call", "echo", "x")[:2] == [True, "x"])
+        eventually("the link is back",
+                   lambda: c.a.call(".probe", "call", "echo", "x")[:2] == [True, "x"])
         assert c.b.call(".probe", "noted") == ["kept0 kept1 kept2"]
 
 
 def silence(build):
-    """a call to a node that is cut off without a word fails after dead_after, new ones then within link_wait"""
+    """a call to a node that is cut off without a word fails after dead_after, new ones then within
+    link_wait"""
     with Apart(build, "heartbeat: 200ms, dead_after: 2s, link_wait: 300ms, ") as c:
         began = time.monotonic_ns()
         for one, other in ((CALLER, CALLEE), (CALLEE, CALLER)):
             c.net.rule("add", "dropped", one, other)
         c.a.call(".probe", "start", "silent", "echo", "x")
-        _, why, at, _ = eventually("the call has ended", lambda: c.a.call(".probe", "ended", "silent"))
+        _, why, at, _ = eventually("the call has ended",
+                                   lambda: c.a.call(".probe", "ended", "silent"))
         assert "link lost" in why and 1.5 * SECOND < at - began < 3 * SECOND, (why, at - began)
         ok, why, ns = c.a.call(".probe", "call", "echo", "y")
         assert not ok and "link lost" in why and ns < SECOND * 2 // 3, (why, ns)

@@ -19,7 +19,8 @@ def three(build):
 def heard(node, channel, n):
     """Waits until the node has heard n messages, all in order; more than that is wrong as well."""
     eventually(f"{node.name} hears {n}", lambda: node.call(".probe", "heard", str(channel))[0] >= n)
-    assert node.call(".probe", "heard", str(channel)) == [n, True], node.call(".probe", "heard", str(channel))
+    assert node.call(".probe", "heard", str(channel)) == [n, True], node.call(".probe", "heard",
+            str(channel))
 
 
 def publish(node, channel, first, last, size=0):
@@ -112,7 +113,8 @@ def listeners_of_a_dead_node(build):
 
 
 def the_owner_dies(build):
-    """a channel ends with its node: subscribing is silent or fails at once, publishing harms nobody, new channels work"""
+    """a channel ends with its node: subscribing is silent or fails at once, publishing harms
+    nobody, new channels work"""
     with three(build) as c:
         ch = c.b.call(".probe", "new")[0]
         c.a.call(".probe", "subscribe", str(ch))
@@ -127,7 +129,8 @@ def the_owner_dies(build):
         eventually("the old channel is silent", silent)
         new = c.b.call(".probe", "new")[0]
         assert new != ch, new
-        eventually("a listens to the new node", lambda: c.a.call(".probe", "subscribe", str(new))[0])
+        eventually("a listens to the new node",
+                   lambda: c.a.call(".probe", "subscribe", str(new))[0])
         publish(c.m, new, 1, 5)
         heard(c.a, new, 5)
 
@@ -145,5 +148,6 @@ def the_master_comes_back(build):
         heard(c.m, ch, 5)
 
 
-main([all_nodes_hear_in_order, one_copy_a_node, unsubscribe_and_delete_from_afar, listeners_of_a_dead_node,
+main([all_nodes_hear_in_order, one_copy_a_node, unsubscribe_and_delete_from_afar,
+      listeners_of_a_dead_node,
       the_owner_dies, the_master_comes_back])

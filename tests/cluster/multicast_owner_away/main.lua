@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- `.probe`: owns, hears and publishes many channels of skynet.multicast; the test drives it by harborctl.
+-- `.probe`: owns, hears and publishes many channels of skynet.multicast; the test drives it by
+-- harborctl.
 local skynet = require "skynet"
 require "skynet.manager"
 local multicast = require "skynet.multicast"

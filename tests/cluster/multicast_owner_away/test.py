@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""What a node that owns channels costs its listeners when it dies, is cut off, or comes back (lua-core.md 5.5)."""
+"""What a node that owns channels costs its listeners when it dies, is cut off, or comes back
+(lua-core.md 5.5)."""
 import os, signal, time
 from harness import Cluster, eventually, main
 
@@ -8,7 +9,8 @@ MANY = 1000
 
 
 def start(build, channels, of_master=False):
-    """The master m and a node a listen to the channels of b; or b and a to those of m, who is called b then."""
+    """The master m and a node a listen to the channels of b; or b and a to those of m, who is
+    called b then."""
     c = Cluster(build, HERE)
     c.m, c.a, c.b = c.node("m", 1, master=True), c.node("a", 2), c.node("b", 3)
     for n in c.nodes:
@@ -35,7 +37,8 @@ def hear_once(c, channels, *nodes):
 
 
 def told(node, what, channels):
-    eventually(f"{node.name} is told {what}", lambda: node.call(".probe", "told", what)[0] == channels)
+    eventually(f"{node.name} is told {what}",
+               lambda: node.call(".probe", "told", what)[0] == channels)
 
 
 def a_dead_owner_costs_nothing(build):
@@ -60,7 +63,8 @@ def a_dead_owner_costs_nothing(build):
 
 
 def a_dead_owner_is_an_error(build):
-    """subscribing to and publishing on a channel of a dead node raise, and soon; nothing is left of the try"""
+    """subscribing to and publishing on a channel of a dead node raise, and soon; nothing is left of
+    the try"""
     with start(build, 1) as c:
         ch = c.b.call(".probe", "numbers")[0][0] + 256
         c.b.kill()
@@ -108,7 +112,8 @@ def a_new_life_of_the_master(build):
 
 
 def the_masters_node_restarts(build):
-    """the master's node may die: the others go on hearing, and its next life hears as soon as it subscribes"""
+    """the master's node may die: the others go on hearing, and its next life hears as soon as it
+    subscribes"""
     with start(build, 50) as c:
         for _ in range(2):
             c.m.kill()
@@ -127,5 +132,6 @@ def a_deleted_channel_is_told(build):
         told(c.m, "gone", 5)
 
 
-main([a_dead_owner_costs_nothing, a_dead_owner_is_an_error, a_frozen_owner_comes_back, a_new_life_of_the_owner,
+main([a_dead_owner_costs_nothing, a_dead_owner_is_an_error, a_frozen_owner_comes_back,
+      a_new_life_of_the_owner,
       a_new_life_of_the_master, the_masters_node_restarts, a_deleted_channel_is_told])

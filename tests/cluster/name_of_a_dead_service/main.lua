@@ -1,12 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- Calls by a global name whose owner, a service here, has just been killed. `.probe` gives how they ended.
+-- Calls by a global name whose owner, a service here, has just been killed. `.probe` gives how they
+-- ended.
 local skynet = require "skynet"
 require "skynet.manager"
 local harbor = require "skynet.harbor"
 
 local command = {}
 
--- n owners in turn, each killed and called at once by its name; gives answers, errors, the last error.
+-- n owners in turn, each killed and called at once by its name; gives answers, errors, the last
+-- error.
 function command.round(n)
 	local answered, failed, why = 0, 0, nil
 	for _ = 1, n do

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""A call by a global name whose owner has just died ends with an error: on a node alone, on its own master, from another node."""
+"""A call by a global name whose owner has just died ends with an error: on a node alone, on its own
+master, from another node."""
 import os
 from harness import Cluster, eventually, main
 
@@ -16,7 +17,8 @@ def a_single_node(build):
     with Cluster(build, HERE) as c:
         n = c.node("one", 0, start_now=False)
         with open(n.config, "w") as f:
-            f.write("".join(line + "\n" for line in c.text("one", 0).splitlines() if not line.startswith("cluster:")))
+            f.write("".join(line + "\n" for line in c.text("one", 0).splitlines()
+                            if not line.startswith("cluster:")))
         none_hangs(n.start().ready())
 
 

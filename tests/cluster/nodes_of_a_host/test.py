@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""Several nodes on one host, each started with nothing but its configuration: skynet-style ones of single nodes and of
-clusters, at the same moment, as root and as another user; their control sockets, and how harborctl finds them."""
+"""Several nodes on one host, each started with nothing but its configuration: skynet-style ones of
+single nodes and of clusters, at the same moment, as root and as another user; their control
+sockets, and how harborctl finds them."""
 import contextlib, fcntl, glob, json, os, re, shutil, signal, socket, subprocess, tempfile, time
 from harness import Cluster, Failed, eventually, free_port, main
 from stock import Stock
@@ -34,7 +35,8 @@ def single(who):
 
 
 def member(harbor, who, master, is_master=False):
-    return (f'thread = 2\nharbor = {harbor}\nwho = "{who}"\naddress = "127.0.0.1:{free_port()}"\nmaster = "127.0.0.1:{master}"\n'
+    return (f'thread = 2\nharbor = {harbor}\nwho = "{who}"\naddress = '
+            f'"127.0.0.1:{free_port()}"\nmaster = "127.0.0.1:{master}"\n'
             + (f'standalone = "127.0.0.1:{master}"\n' if is_master else "") + PATHS)
 
 
@@ -87,12 +89,14 @@ def run_four(build, env=None, prefix=()):
 
 
 def four_nodes_at_once(build):
-    """two single nodes and two of a cluster, configured the skynet way, at once: all run, nothing is left in their folder"""
+    """two single nodes and two of a cluster, configured the skynet way, at once: all run, nothing
+    is left in their folder"""
     run_four(build)
 
 
 def names_tell_them_apart(build):
-    """the default name tells harbor id or file; a socket of that name in a default place; harborctl sees who is who"""
+    """the default name tells harbor id or file; a socket of that name in a default place; harborctl
+    sees who is who"""
     with games(build, four(free_port())) as nodes:
         for n, name in zip(nodes, ("one", "two", "1", "2")):
             status = eventually(f"{name} runs", lambda: n.ctl("status")["state"] == "running"
@@ -109,7 +113,8 @@ def names_tell_them_apart(build):
 
 
 def one_file_many_nodes(build):
-    """eight nodes of one file at the same moment, again and again after kill -9: a socket each, no more of them than nodes"""
+    """eight nodes of one file at the same moment, again and again after kill -9: a socket each, no
+    more of them than nodes"""
     name = f"many{os.getpid()}"
     sockets = None
     for _ in range(3):
@@ -135,7 +140,8 @@ def one_file_many_nodes(build):
 
 
 def two_clusters(build):
-    """two clusters with harbors 1, 2 and 3 each at once: everybody is in his own, and answers as himself"""
+    """two clusters with harbors 1, 2 and 3 each at once: everybody is in his own, and answers as
+    himself"""
     files = {}
     for c in "ab":
         port = free_port()
@@ -153,11 +159,13 @@ def two_clusters(build):
         # an id that two clusters have is asked for by its socket, not guessed
         p = ctl(build, "--node", "2", "status")
         assert p.returncode == 64 and "--socket" in p.stderr and all(n.socket in p.stderr
-                                                                     for n in nodes if "2" in n.node), p
+                                                                     for n in nodes
+                if "2" in n.node), p
 
 
 def what_is_in_the_way(build):
-    """a default socket's name that is taken by a stranger, a frozen node or a file gives way; one of a dead node is used"""
+    """a default socket's name that is taken by a stranger, a frozen node or a file gives way; one
+    of a dead node is used"""
     with tempfile.TemporaryDirectory(prefix="harbor-test-") as tmp, contextlib.ExitStack() as stack:
         def start(name, **kw):
             return stack.enter_context(Stock(build,
@@ -202,7 +210,8 @@ def what_is_in_the_way(build):
 
 
 def a_runtime_folder_that_is_none(build):
-    """$XDG_RUNTIME_DIR is missing, not ours, too long: the next place is taken; harborctl finds the node there"""
+    """$XDG_RUNTIME_DIR is missing, not ours, too long: the next place is taken; harborctl finds the
+    node there"""
     for folder in ("/nowhere/at/all", "/proc", "/tmp/" + "x" * 100):
         with Stock(build, {"main.lua": STAYS, "config.lua": single("x")},
                    env={**DEFAULT, "XDG_RUNTIME_DIR": folder}).start() as n:
@@ -213,7 +222,8 @@ def a_runtime_folder_that_is_none(build):
 
 
 def harborctl_finds_them(build):
-    """harborctl without an option: none, one, several, a frozen one, dead sockets; --node by name and id; never for long"""
+    """harborctl without an option: none, one, several, a frozen one, dead sockets; --node by name
+    and id; never for long"""
     with Cluster(build, os.path.dirname(os.path.abspath(__file__))) as c:
         here = {"RUNTIME_DIRECTORY": c.tmp + "/run"}
         os.mkdir(c.tmp + "/run")
@@ -285,10 +295,13 @@ def dead_socket(path, uid=None):
 
 
 def the_dead_leave_nothing(build):
-    """a socket of the host's own name whose node was killed is in nobody's way; harborctl removes it, but no file and none of a living node"""
+    """a socket of the host's own name whose node was killed is in nobody's way; harborctl removes
+    it, but no file and none of a living node"""
     with tempfile.TemporaryDirectory(prefix="harbor-test-") as tmp, contextlib.ExitStack() as stack:
         here = {"XDG_RUNTIME_DIR": tmp}
-        dead = [f"{tmp}/harbord-{name}.sock" for name in (HOST, f"{HOST}-1", f"{HOST}-config", f"{HOST}-config+2", f"{HOST}-config+3")]
+        dead = [f"{tmp}/harbord-{name}.sock"
+                for name in (HOST, f"{HOST}-1", f"{HOST}-config", f"{HOST}-config+2",
+                             f"{HOST}-config+3")]
         for path in dead:
             dead_socket(path)
         # the name of the second is on its way to a living node, whose queue of connections is full
@@ -303,7 +316,8 @@ def the_dead_leave_nothing(build):
                 s.connect(dead[1])
         with open(f"{tmp}/harbord-file.sock", "w") as f:
             f.write("not a socket")
-        n = stack.enter_context(Stock(build, {"main.lua": STAYS, "config.lua": single("x")}, env={**DEFAULT, **here}).start())
+        n = stack.enter_context(Stock(build, {"main.lua": STAYS, "config.lua": single("x")},
+                                      env={**DEFAULT, **here}).start())
         assert eventually("its socket", lambda: n.socket) == dead[2]
         eventually("it runs", lambda: n.ctl("status")["state"] == "running")
         # who is about to bind one in that folder is not disturbed
@@ -318,29 +332,35 @@ def the_dead_leave_nothing(build):
         n.process.kill()
         n.process.wait()
         local(build, env=here)
-        assert sorted(os.listdir(tmp)) == sorted(os.path.basename(x) for x in left if x != dead[2]), os.listdir(tmp)
+        assert sorted(os.listdir(tmp)) == sorted(os.path.basename(x) for x in left
+                                                 if x != dead[2]), os.listdir(tmp)
 
 
 def the_dead_of_others(build):
-    """nodes of other users that harborctl may not ask are counted while they live, and not when they are dead"""
+    """nodes of other users that harborctl may not ask are counted while they live, and not when
+    they are dead"""
     if os.geteuid() != 0:
         return
     with tempfile.TemporaryDirectory(prefix="harbor-test-") as tmp, contextlib.ExitStack() as stack:
         os.chmod(tmp, 0o755)
         shutil.copy(f"{build}/harborctl", f"{tmp}/harborctl")
         os.mkdir(tmp + "/run", 0o755)
-        here = {"RUNTIME_DIRECTORY": tmp + "/run"} # where a socket lies, no other folder is looked into
+        # where a socket lies, no other folder is looked into
+        here = {"RUNTIME_DIRECTORY": tmp + "/run"}
 
         def told():
-            p = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", tmp + "/harborctl", "status"],
-                               capture_output=True, text=True, timeout=20, env={**os.environ, **here})
+            p = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                                tmp + "/harborctl", "status"],
+                               capture_output=True, text=True, timeout=20,
+                               env={**os.environ, **here})
             assert p.returncode == 69 and "no node" in p.stderr, p
             count = re.search(r" as this user \((\d+) of other users\)", p.stderr)
             return int(count[1]) if count else 0
         for i in range(3):
             dead_socket(f"{tmp}/run/{HOST}-{i}.sock")
         assert told() == 0
-        live = stack.enter_context(Stock(build, {"main.lua": STAYS, "config.lua": single("x")}, env={**DEFAULT, **here}).start())
+        live = stack.enter_context(Stock(build, {"main.lua": STAYS, "config.lua": single("x")},
+                                         env={**DEFAULT, **here}).start())
         eventually("it runs", lambda: live.ctl("status")["state"] == "running")
         assert told() == 1
         assert len(os.listdir(tmp + "/run")) == 4, os.listdir(tmp + "/run") # they are root's
@@ -352,7 +372,8 @@ def the_dead_of_others(build):
 
 
 def strangers_on_the_way(build):
-    """a socket in a usual place that answers nonsense, too much or nothing costs harborctl a second and is no node to use"""
+    """a socket in a usual place that answers nonsense, too much or nothing costs harborctl a second
+    and is no node to use"""
     import threading
     with tempfile.TemporaryDirectory(prefix="harbor-test-") as tmp:
         answers = [b"ok 5\n{\"a\":", b"x" * 5000, b"error 2\n{}\n", b"ok 99999999999999999999\n",
@@ -383,7 +404,8 @@ def strangers_on_the_way(build):
 
 
 def as_another_user(build):
-    """as nobody: the four nodes with and without $XDG_RUNTIME_DIR and $HOME; harborctl finds one's own, root's all"""
+    """as nobody: the four nodes with and without $XDG_RUNTIME_DIR and $HOME; harborctl finds one's
+    own, root's all"""
     if os.geteuid() != 0:
         return run_four(build, {"HOME": None})
     with tempfile.TemporaryDirectory(prefix="harbor-test-") as tmp:

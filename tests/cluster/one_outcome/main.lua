@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Random calls between nodes to callees that answer, or fail to in every way there is. `.probe` of each node spawns callees
--- and runs such programs; each call is asked for by a token, and its outcome is looked at.
+-- Random calls between nodes to callees that answer, or fail to in every way there is. `.probe` of
+-- each node spawns callees and runs such programs; each call is asked for by a token, and its
+-- outcome is looked at.
 local skynet = require "skynet"
 require "skynet.manager"
 local harbor = require "skynet.harbor"
@@ -12,7 +13,8 @@ local way = {}
 
 function way.echo(token) skynet.retpack(token) end
 function way.late(token) skynet.sleep(math.random(0, 30)) skynet.retpack(token) end
-function way.respond(token) local r = skynet.response() skynet.timeout(math.random(0, 20), function() r(true, token) end) end
+function way.respond(token) local r = skynet.response() skynet.timeout(math.random(0, 20),
+	function() r(true, token) end) end
 function way.pass(token, other)
 	local session, source = skynet.context()
 	skynet.redirect(other, source, "lua", session, skynet.pack("echo", token))
@@ -67,7 +69,8 @@ local function one(i, nodes, killing)
 	end
 	local here = skynet.self() >> 24 == callee >> 24
 	local abroad = here and callee or skynet.self()
-	local may = answers[what] or here and (what == "large" or what == "large_response" or what == "pass_abroad")
+	local may = answers[what] or here
+		and (what == "large" or what == "large_response" or what == "pass_abroad")
 	local ok, answer = pcall(skynet.call, name or callee, "lua", what, token, other, abroad)
 	if ok and (answer ~= token or not may) then
 		wrong("%s %s: the answer %s", token, what, tostring(answer):sub(1, 50))
@@ -82,7 +85,8 @@ function command.run(seed, count, killing, ...)
 	math.randomseed(seed)
 	total, ended, round = count, 0, round + 1
 	wrong = function(fmt, ...) faults[#faults + 1] = fmt:format(...) end
-	function command.state() return ended, total, table.concat(faults, "; ", 1, math.min(#faults, 5)) end
+	function command.state() return ended, total,
+		table.concat(faults, "; ", 1, math.min(#faults, 5)) end
 	for i = 1, count do
 		skynet.fork(function()
 			skynet.sleep(math.random(0, 100))

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Random programs on three nodes: callees answer, or fail to in every way there is, and a node is killed; each call ends, and with its own answer."""
+"""Random programs on three nodes: callees answer, or fail to in every way there is, and a node is
+killed; each call ends, and with its own answer."""
 import os, random
 from harness import Cluster, Failed, eventually, main
 
@@ -15,14 +16,17 @@ def three(build):
     for n in c.nodes:
         n.ready()
     for n in c.nodes:
-        eventually(f"{n.name} knows all", lambda: {"P1", "P2", "P3"} <= {x["name"] for x in n.ctl("names")["names"]})
-        eventually(f"{n.name} has its links", lambda: sum(x["state"] == "up" for x in n.ctl("nodes")["nodes"]) == 2)
+        eventually(f"{n.name} knows all",
+                   lambda: {"P1", "P2", "P3"} <= {x["name"] for x in n.ctl("names")["names"]})
+        eventually(f"{n.name} has its links",
+                   lambda: sum(x["state"] == "up" for x in n.ctl("nodes")["nodes"]) == 2)
     return c
 
 
 def all_end(node, seed):
     state = eventually(f"all calls of {node.name} have ended (seed {seed})",
-                       lambda: (lambda s: s if s[0] == s[1] else None)(node.call(".probe", "state")), 30)
+                       lambda: (lambda s: s if s[0] == s[1]
+                                else None)(node.call(".probe", "state")), 30)
     if state[2]:
         raise Failed(f"seed {seed}: {state[2]}")
 
@@ -33,7 +37,8 @@ def undisturbed(build):
         for _ in range(2):
             seed = random.randrange(1 << 30)
             for n in c.nodes:
-                n.call(".probe", "run", str(seed + n.process.pid), str(CALLS), "quiet", "1", "2", "3")
+                n.call(".probe", "run", str(seed + n.process.pid), str(CALLS), "quiet", "1", "2",
+                       "3")
             for n in c.nodes:
                 all_end(n, seed + n.process.pid)
 

@@ -42,7 +42,8 @@ elseif mode == "forward" then
 			unpack = function(...) return ... end,
 			dispatch = function(session, source, msg, size)
 				skynet.ignoreret()
-				core.redirect(".plain", source, skynet.PTYPE_LUA, session, msg, size)
+				core.redirect(".plain", source, skynet.PTYPE_LUA, session, msg,
+					size)
 			end,
 		}
 	end)
@@ -86,7 +87,8 @@ function command.long(what)
 end
 
 skynet.start(function()
-	skynet.register_protocol { name = "own", id = 100, pack = skynet.pack, unpack = skynet.unpack }
+	skynet.register_protocol { name = "own", id = 100, pack = skynet.pack,
+		unpack = skynet.unpack }
 	local plain = skynet.newservice("main", here, "plain")
 	local forward = skynet.newservice("main", here, "forward")
 	skynet.name(".plain", plain)

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""Pointers mean something in their own process only: what comes from another node over a link or skynet.cluster and holds one
-is refused with an error that says so, on either side; within a node they pass as ever."""
+"""Pointers mean something in their own process only: what comes from another node over a link or
+skynet.cluster and holds one is refused with an error that says so, on either side; within a node
+they pass as ever."""
 from harness import Cluster, eventually, main, Failed
 import os
 
@@ -29,11 +30,13 @@ def links(build):
     """a link: requests and answers with pointers fail, others pass, the services live"""
     c, a, b = pair(build)
     with c:
-        eventually("a knows b's names", lambda: a.call(".main", "harbor", "FORWARD_b", "text") == [True, "string"])
+        eventually("a knows b's names",
+                   lambda: a.call(".main", "harbor", "FORWARD_b", "text") == [True, "string"])
         for typename in ("lua", "own"):
             refused(typename, a.call(".main", "harbor", "PLAIN_b", "pointer", typename))
             passes(typename, a.call(".main", "harbor", "PLAIN_b", "text", typename), "string")
-            refused(f"answer to {typename}", a.call(".main", "harbor", "PLAIN_b", "give me yours", typename))
+            refused(f"answer to {typename}",
+                    a.call(".main", "harbor", "PLAIN_b", "give me yours", typename))
         refused("a buffer that is given on", a.call(".main", "harbor", "FORWARD_b", "pointer"))
         for n in (a, b):
             passes("within the node", n.call(".main", "local_call", "pointer"), "userdata")

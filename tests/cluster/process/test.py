@@ -12,16 +12,20 @@ SANITIZED = None
 class One:
     """A single node in a folder of its own."""
 
-    def __init__(self, build, args="", extra="", log=None, env=None, limits=None, threads=2, level="info"):
+    def __init__(self, build, args="", extra="", log=None, env=None, limits=None, threads=2,
+                 level="info"):
         self.build, self.tmp = os.path.abspath(build), tempfile.mkdtemp(prefix="harbor-test-")
         self.conf, self.socket, self.log = self.tmp + "/n.yaml", self.tmp + "/n.sock", self.tmp + "/n.log"
         with open(self.conf, "w") as f:
             f.write(f'node: {{ name: n, threads: {threads} }}\n'
                     f'lua: {{ start: proc, args: "{args}", service_path: ["{HERE}/?.lua"] }}\n'
-                    f'log: {{ level: {level}, {log or f"sink: file, file: {chr(34)}{self.log}{chr(34)}"} }}\n'
+                    f'log: {{ level: {level}, '
+                    f'{log or f"sink: file, file: {chr(34)}{self.log}{chr(34)}"} }}\n'
                     f'admin: {{ listen: "unix:{self.socket}", stop_timeout: 2s }}\n{extra}')
-        self.process = subprocess.Popen([self.build + "/harbord", self.conf], stdin=subprocess.DEVNULL,
-                                        stdout=open(self.tmp + "/out", "wb"), stderr=open(self.tmp + "/err", "wb"),
+        self.process = subprocess.Popen([self.build + "/harbord", self.conf],
+                                        stdin=subprocess.DEVNULL,
+                                        stdout=open(self.tmp + "/out", "wb"),
+                                        stderr=open(self.tmp + "/err", "wb"),
                                         env=dict(os.environ, **(env or {})), preexec_fn=limits)
 
     def read(self, name):
@@ -32,7 +36,8 @@ class One:
             return ""
 
     def ctl(self, *args, check=True, limit=20):
-        p = subprocess.run([self.build + "/harborctl", "--socket", self.socket, "--json", *args], capture_output=True,
+        p = subprocess.run([self.build + "/harborctl", "--socket", self.socket, "--json", *args],
+                           capture_output=True,
                            text=True, timeout=limit)
         if not check:
             return p
@@ -66,12 +71,14 @@ class One:
             self.process.kill()
             self.process.wait()
         if kind:
-            print(f"# out: {self.read('out')[-1500:]!r}\n# err: {self.read('err')[-1500:]!r}\n# log: {self.read('n.log')[-1500:]!r}")
+            print(f"# out: {self.read('out')[-1500:]!r}\n# err: {self.read('err')[-1500:]!r}\n# "
+                  f"log: {self.read('n.log')[-1500:]!r}")
         subprocess.run(["rm", "-rf", self.tmp])
 
 
 def run(build, *args, **kw):
-    return subprocess.run([os.path.abspath(build) + "/harbord", *args], capture_output=True, text=True, timeout=30,
+    return subprocess.run([os.path.abspath(build) + "/harbord", *args], capture_output=True,
+                          text=True, timeout=30,
                           stdin=subprocess.DEVNULL, **kw)
 
 
@@ -90,19 +97,23 @@ def the_command_line(build):
     assert p.returncode == 0 and "usage: harbord" in p.stdout and not p.stderr, p
     p = run(build, "--help-config")
     assert p.returncode == 0 and "\ncluster.heartbeat\n  type: time\n" in p.stdout and not p.stderr, p
-    for args, text in (((), "no configuration given"), (("--nonsense",), "nonsense"), (("a", "b"), "b"), (("--node",), "node")):
+    for args, text in (((), "no configuration given"), (("--nonsense",), "nonsense"),
+                       (("a", "b"), "b"), (("--node",), "node")):
         p = run(build, *args)
         assert p.returncode == 64 and text in p.stderr and not p.stdout, (args, p)
 
 
 def a_wrong_configuration_is_told_at_once_and_in_full(build):
     """a wrong configuration: every error with its place, status 78"""
-    bad = written("node: { nmae: x, threads: many }\nlog:\n  level: loud\nadmin: { stop_timeout: -1s }\n")
+    bad = written("node: { nmae: x, threads: many }\nlog:\n  level: loud\nadmin: { stop_timeout: "
+                  "-1s }\n")
     for args in ((bad,), ("--check", bad)):
         p = run(build, *args)
         assert p.returncode == 78, p
-        for place, word in ((":1:9:", "nmae"), (":1:", "threads"), (":3:10:", "level"), (":4:", "stop_timeout")):
-            assert any(place in line and word in line for line in p.stderr.splitlines()), (place, word, p.stderr)
+        for place, word in ((":1:9:", "nmae"), (":1:", "threads"), (":3:10:", "level"),
+                            (":4:", "stop_timeout")):
+            assert any(place in line and word in line for line in p.stderr.splitlines()), (place,
+                    word, p.stderr)
         assert "name" in p.stderr.split("nmae", 1)[1], p.stderr  # the nearest key
     os.unlink(bad)
     p = run(build, "/nowhere/at/all.yaml")
@@ -129,7 +140,8 @@ def a_start_that_fails_ends_the_node(build):
 
 
 def what_is_taken_is_told(build):
-    """a control socket in use, a port in use: status 69; a folder without permission or a missing one: told"""
+    """a control socket in use, a port in use: status 69; a folder without permission or a missing
+    one: told"""
     with One(build) as n:
         n.ready()
         p = run(build, n.conf)
@@ -140,7 +152,8 @@ def what_is_taken_is_told(build):
         s.bind(("127.0.0.1", 0))
         s.listen(1)
         port = s.getsockname()[1]
-        with One(build, extra=f'cluster: {{ listen: "127.0.0.1:{port}", master: ["127.0.0.1:{port}"] }}\n') as n:
+        with One(build,
+                 extra=f'cluster: {{ listen: "127.0.0.1:{port}", master: ["127.0.0.1:{port}"] }}\n') as n:
             assert n.process.wait(20) == 69
             assert f"listen 127.0.0.1:{port}: Address already in use" in n.read("n.log") + n.read("err")
     with One(build, log='sink: file, file: "/nowhere/at/all.log"') as n:
@@ -160,7 +173,8 @@ def sigterm_and_sigint_stop(build):
 
 
 def a_stop_has_a_limit(build):
-    """a service that never ends: the stop takes its limit and no longer; a second signal ends at once"""
+    """a service that never ends: the stop takes its limit and no longer; a second signal ends at
+    once"""
     with One(build) as n:
         n.ready()
         n.call("loops", "2")
@@ -189,7 +203,8 @@ def a_stop_has_a_limit(build):
 
 
 def logs_rotate_and_lose_nothing(build):
-    """SIGHUP reopens the log: a file renamed under load, every line is in one of the two, in order"""
+    """SIGHUP reopens the log: a file renamed under load, every line is in one of the two, in
+    order"""
     with One(build) as n:
         n.ready()
         n.call("log", "1", "2000")
@@ -205,7 +220,8 @@ def logs_rotate_and_lose_nothing(build):
 
 
 def no_line_is_lost_at_the_ends(build):
-    """the first and the last lines of a node are in its log; repeated lines are counted, not written"""
+    """the first and the last lines of a node are in its log; repeated lines are counted, not
+    written"""
     with One(build) as n:
         n.ready()
         n.call("same", "5000")
@@ -234,7 +250,8 @@ class Notify:
     def listen(self):
         try:
             while True:
-                self.heard += [(time.monotonic(), x) for x in self.socket.recv(65536).decode().splitlines()]
+                self.heard += [(time.monotonic(), x)
+                               for x in self.socket.recv(65536).decode().splitlines()]
         except TimeoutError:
             return self.heard
 
@@ -247,7 +264,8 @@ class Notify:
 
 
 def systemd_hears(build):
-    """READY when the start service is up and not before, STATUS, WATCHDOG while it works, STOPPING"""
+    """READY when the start service is up and not before, STATUS, WATCHDOG while it works,
+    STOPPING"""
     with Notify() as s:
         with One(build, env={"NOTIFY_SOCKET": s.path, "WATCHDOG_USEC": "1000000"}) as n:
             eventually("READY=1", lambda: s.has("READY=1"))
@@ -265,9 +283,11 @@ def systemd_hears(build):
 
 
 def a_start_is_given_time_while_it_goes_on(build):
-    """S-03: a start service that sleeps is given more time, one that waits for ever is not, whatever other services do"""
+    """S-03: a start service that sleeps is given more time, one that waits for ever is not,
+    whatever other services do"""
     with Notify() as s, Notify() as w:
-        with One(build, args="sleeps", env={"NOTIFY_SOCKET": s.path}), One(build, args="waits", env={"NOTIFY_SOCKET": w.path}) as n:
+        with One(build, args="sleeps", env={"NOTIFY_SOCKET": s.path}), One(build, args="waits",
+                env={"NOTIFY_SOCKET": w.path}) as n:
             eventually("the one that sleeps is up", lambda: s.has("READY=1"), 40)
             given = s.has("EXTEND_TIMEOUT_USEC=")
             assert given[-1] - given[0] > 4, given
@@ -290,7 +310,8 @@ def the_watchdog_is_earned(build):
             n.ready()
             n.call("loops", "1")
             before = len(s.has("WATCHDOG=1"))
-            eventually("it is fed with one worker left", lambda: len(s.has("WATCHDOG=1")) >= before + 4)
+            eventually("it is fed with one worker left",
+                       lambda: len(s.has("WATCHDOG=1")) >= before + 4)
             n.call("loops", "1")
             # it may be fed once more on what was done until then; after that never again
             eventually("two watchdog times without food", lambda: s.listen() and
@@ -298,7 +319,8 @@ def the_watchdog_is_earned(build):
 
 
 def a_frozen_node_blames_nobody(build):
-    """SIGSTOP for longer than a turn may take, then SIGCONT: no service is said to loop endlessly"""
+    """SIGSTOP for longer than a turn may take, then SIGCONT: no service is said to loop
+    endlessly"""
     with One(build) as n:
         n.ready()
         n.call("computes", "8000")
@@ -306,14 +328,17 @@ def a_frozen_node_blames_nobody(build):
         n.process.send_signal(signal.SIGSTOP)
         time.sleep(5.5)  # what is tested is that much time
         n.process.send_signal(signal.SIGCONT)
-        eventually("it computes no more", lambda: all(not s["endless"] and s["mailbox"] == 0 for s in n.ctl("services")["services"]))
+        eventually("it computes no more",
+                   lambda: all(not s["endless"] and s["mailbox"] == 0
+                               for s in n.ctl("services")["services"]))
         assert "endless loop" not in n.read("n.log"), n.read("n.log")
 
 
 def a_user_may_have_many_descriptors(build):
     """a soft limit of 1,024 descriptors, as users have it, is raised to the hard one"""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    with One(build, limits=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, hard), hard))) as n:
+    with One(build, limits=lambda: resource.setrlimit(resource.RLIMIT_NOFILE,
+                                                      (min(1024, hard), hard))) as n:
         n.ready()
         with open(f"/proc/{n.process.pid}/limits") as f:
             soft, = re.findall(r"^Max open files +(\d+)", f.read(), re.M)
@@ -334,7 +359,8 @@ def an_idle_node_costs_nothing(build):
 
 
 def memory_comes_back(build):
-    """memory of a burst of 500,000 messages and of 5,000 services that were born and died comes back"""
+    """memory of a burst of 500,000 messages and of 5,000 services that were born and died comes
+    back"""
     with One(build) as n:
         n.ready()
         n.call("births", "50" if "thread" in build else "500")
@@ -355,7 +381,8 @@ def the_control_socket_bears_anything(build):
     with One(build) as n:
         n.ready()
         held = []
-        for junk in (b"", b"\0" * 10, os.urandom(5000), b"status", b"x" * 300000, b"\xff\xff\xff\xff"):
+        for junk in (b"", b"\0" * 10, os.urandom(5000), b"status", b"x" * 300000,
+                     b"\xff\xff\xff\xff"):
             s = socket.socket(socket.AF_UNIX)
             s.connect(n.socket)
             s.settimeout(5)
@@ -379,8 +406,10 @@ def the_control_socket_bears_anything(build):
         assert p.returncode != 0 and "no such service" in p.stderr + p.stdout, p
         p = n.ctl("nonsense", check=False)
         assert p.returncode != 0, p
-        assert oct(os.stat(n.socket).st_mode & 0o777) in ("0o600", "0o660"), oct(os.stat(n.socket).st_mode)
-        tables = subprocess.run([n.build + "/harborctl", "--socket", n.socket, "services"], capture_output=True, text=True)
+        assert oct(os.stat(n.socket).st_mode & 0o777) in ("0o600",
+                                                          "0o660"), oct(os.stat(n.socket).st_mode)
+        tables = subprocess.run([n.build + "/harborctl", "--socket", n.socket, "services"],
+                                capture_output=True, text=True)
         assert tables.returncode == 0 and "proc" in tables.stdout and "{" not in tables.stdout, tables
         n.ctl("stop")
         assert n.process.wait(20) == 0
@@ -392,19 +421,26 @@ def a_skynet_configuration_runs(build):
         with open(tmp + "/common.cfg", "w") as f:
             f.write('from_include = "yes"\nnumber = 12\nfraction = 1.5\nflag = true\n')
         with open(tmp + "/app.lua", "w") as f:
-            f.write('local skynet = require "skynet"\nrequire "skynet.manager"\nskynet.start(function()\n'
-                    '  for _, k in ipairs { "from_include", "number", "fraction", "flag", "home", "thread", "start" } do\n'
-                    '    skynet.error("env", k, tostring(skynet.getenv(k)))\n  end\n  skynet.abort()\nend)\n')
+            f.write('local skynet = require "skynet"\nrequire '
+                    '"skynet.manager"\nskynet.start(function()\n'
+                    '  for _, k in ipairs { "from_include", "number", "fraction", "flag", "home", '
+                    '"thread", "start" } do\n'
+                    '    skynet.error("env", k, tostring(skynet.getenv(k)))\n  end\n  '
+                    'skynet.abort()\nend)\n')
         conf = tmp + "/config.lua"
         with open(conf, "w") as f:
-            f.write(f'include "common.cfg"\nthread = 2\nharbor = 0\nstart = "app"\nhome = "$HARBOR_TEST_HOME/x"\n'
+            f.write(f'include "common.cfg"\nthread = 2\nharbor = 0\nstart = "app"\nhome = '
+                    f'"$HARBOR_TEST_HOME/x"\n'
                     f'luaservice = "{tmp}/?.lua"\n')
-        p = run(build, conf, env=dict(os.environ, HARBOR_TEST_HOME="/here", XDG_RUNTIME_DIR=tmp), cwd=tmp)
+        p = run(build, conf, env=dict(os.environ, HARBOR_TEST_HOME="/here", XDG_RUNTIME_DIR=tmp),
+                cwd=tmp)
         assert p.returncode == 0, p
-        for k, v in (("from_include", "yes"), ("number", "12"), ("fraction", "1.5"), ("flag", "true"), ("home", "/here/x"),
+        for k, v in (("from_include", "yes"), ("number", "12"), ("fraction", "1.5"),
+                     ("flag", "true"), ("home", "/here/x"),
                      ("thread", "2"), ("start", "app")):
             assert f"env {k} {v}" in p.stdout + p.stderr, (k, p)
-        p = run(build, conf, env={k: v for k, v in os.environ.items() if k != "HARBOR_TEST_HOME"}, cwd=tmp)
+        p = run(build, conf, env={k: v for k, v in os.environ.items() if k != "HARBOR_TEST_HOME"},
+                cwd=tmp)
         assert p.returncode != 0 and "os.getenv() failed: HARBOR_TEST_HOME" in p.stderr, p
         with open(conf, "w") as f:
             f.write("bad = {}\n")
@@ -413,9 +449,12 @@ def a_skynet_configuration_runs(build):
 
 
 if __name__ == "__main__":
-    main([the_command_line, a_wrong_configuration_is_told_at_once_and_in_full, a_start_that_fails_ends_the_node,
-          what_is_taken_is_told, sigterm_and_sigint_stop, a_stop_has_a_limit, logs_rotate_and_lose_nothing,
+    main([the_command_line, a_wrong_configuration_is_told_at_once_and_in_full,
+          a_start_that_fails_ends_the_node,
+          what_is_taken_is_told, sigterm_and_sigint_stop, a_stop_has_a_limit,
+          logs_rotate_and_lose_nothing,
           no_line_is_lost_at_the_ends, systemd_hears, a_start_is_given_time_while_it_goes_on,
           an_abort_of_the_start_service_is_no_failure, the_watchdog_is_earned,
-          a_frozen_node_blames_nobody, a_user_may_have_many_descriptors, an_idle_node_costs_nothing, memory_comes_back,
+          a_frozen_node_blames_nobody, a_user_may_have_many_descriptors, an_idle_node_costs_nothing,
+          memory_comes_back,
           the_control_socket_bears_anything, a_skynet_configuration_runs])

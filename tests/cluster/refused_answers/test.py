@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""An answer that a limit of the link refuses becomes an error for its caller (message_max, queue_max)."""
+"""An answer that a limit of the link refuses becomes an error for its caller (message_max,
+queue_max)."""
 import os, signal
 from harness import Cluster, eventually, main
 
@@ -18,11 +19,13 @@ def two(build):
 
 
 def too_large(build):
-    """an answer above message_max, however it is given, fails its call at once, and small ones go on"""
+    """an answer above message_max, however it is given, fails its call at once, and small ones go
+    on"""
     with two(build) as c:
         for how in ("back", "respond", "complain"):
             ok, why, cs = c.a.call(".probe", "ask", how, str(2 << 20))
-            assert not ok and "the answer was refused: message too large" in why and cs < 500, (how, ok, why, cs)
+            assert not ok and "the answer was refused: message too large" in why and cs < 500, (how,
+                    ok, why, cs)
         assert c.a.call(".probe", "ask", "respond", "1000")[:2] == [True, 1000]
         assert c.a.call(".probe", "ask", "back", str(1000 << 10))[:2] == [True, 1000 << 10]
 

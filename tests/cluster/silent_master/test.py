@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""What only the master can answer fails in time and says which master did not: registrations, names, unique services."""
+"""What only the master can answer fails in time and says which master did not: registrations,
+names, unique services."""
 import os, signal, time
 from harness import Cluster, Failed, eventually, main
 
@@ -46,7 +47,8 @@ def a_frozen_master(build):
         finally:
             c.m.signal(signal.SIGCONT)
         eventually("b registers", lambda: c.b.call(".probe", "register", "LATER")[0])
-        eventually("NEW is not kept", lambda: "NEW" not in [n["name"] for n in c.m.ctl("names")["names"]])
+        eventually("NEW is not kept",
+                   lambda: "NEW" not in [n["name"] for n in c.m.ctl("names")["names"]])
 
 
 def a_typing_error(build):

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The start service of each node of this test: runs what it is told, and answers other nodes in several ways.
+-- The start service of each node of this test: runs what it is told, and answers other nodes in
+-- several ways.
 local skynet = require "skynet"
 local cluster = require "skynet.cluster"
 require "skynet.manager"

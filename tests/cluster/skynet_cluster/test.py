@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""skynet.cluster between real nodes without harbor (lua-core.md 6.2): every function, names, configuration, what happens to calls
-when a node is killed, declared down, moved, or absent; and what is ours: deadlines, heartbeat, reconnecting."""
+"""skynet.cluster between real nodes without harbor (lua-core.md 6.2): every function, names,
+configuration, what happens to calls when a node is killed, declared down, moved, or absent; and
+what is ours: deadlines, heartbeat, reconnecting."""
 import os, re, signal, time
 from harness import Cluster, Node, eventually, free_port, main
 import wire
@@ -14,7 +15,8 @@ class Peer(Node):
     def __init__(self, cluster, name, table=""):
         self.file = f"{cluster.tmp}/{name}.cluster.lua"
         self.port = free_port()
-        text = [f"node: {{ name: {name}, harbor: 0, threads: 2 }}", f'lua: {{ start: main, service_path: ["{HERE}/?.lua"] }}',
+        text = [f"node: {{ name: {name}, harbor: 0, threads: 2 }}",
+                f'lua: {{ start: main, service_path: ["{HERE}/?.lua"] }}',
                 f'env: {{ cluster: "{self.file}" }}']
         super().__init__(cluster, name, "\n".join(text) + "\n")
         self.table(table)
@@ -33,7 +35,8 @@ class Peer(Node):
 
     def fails(self, text, *args, **kw):
         """Runs a call that is to raise; gives the error's text."""
-        ok, why = self.eval(f"local ok, why = pcall(function(...) {text} end, ...) return ok, tostring(why)", *args, **kw)
+        ok, why = self.eval(f"local ok, why = pcall(function(...) {text} end, ...) return ok, "
+                            f"tostring(why)", *args, **kw)
         assert not ok, (text, why)
         return re.sub(r"^\S+:\d+: ", "", why)  # where it was raised
 
@@ -62,10 +65,12 @@ def calls_sends_names(build):
     with Cluster(build, HERE) as c:
         a, b = nodes(c, "a", "b")
         handle = b.one("return skynet.self()")
-        assert a.eval('return cluster.call("b", ".probe", "echo", 1, "two", nil, true, 1.5)') == [1, "two", None, True, 1.5]
+        assert a.eval('return cluster.call("b", ".probe", "echo", 1, "two", nil, true, 1.5)') == [1,
+                "two", None, True, 1.5]
         assert a.one('return cluster.call("b", tonumber(...), "self")', handle) == handle
         assert a.eval('return cluster.call("b", ".probe", "echo")') == []
-        assert a.one('return (cluster.call("b", ".launcher", "LIST")[skynet.address(tonumber(...))])', handle) == "snlua main"
+        assert a.one('return (cluster.call("b", ".launcher", '
+                     '"LIST")[skynet.address(tonumber(...))])', handle) == "snlua main"
         assert "call failed: " in a.fails('cluster.call("b", "@probe", "echo")')
         assert a.fails('cluster.query("b", "probe")') == "call failed: name not found"
         assert a.fails('cluster.call("b", "@probe", "echo")') == "call failed: Invalid name"
@@ -89,7 +94,8 @@ def calls_sends_names(build):
         b.eval('cluster.register("third", tonumber(...))', handle)
         assert a.one('return cluster.query("b", "third")') == handle
         sender = a.one('return cluster.get_sender "b"')
-        assert a.one('return skynet.call("clusterd" and skynet.uniqueservice "clusterd", "lua", "senders").b') == sender
+        assert a.one('return skynet.call("clusterd" and skynet.uniqueservice "clusterd", "lua", '
+                     '"senders").b') == sender
         assert a.one('return skynet.call(skynet.uniqueservice "clusterd", "lua", "sender", "b")') == sender
         b.says("socket accept from 127.0.0.1:")
         assert b.log_text().count("socket accept from") == 1
@@ -113,14 +119,17 @@ def reasons(build):
 
 
 def large(build):
-    """requests and answers of 32 KiB around the limit of one frame, and of 20 MiB, many at once, among small ones"""
+    """requests and answers of 32 KiB around the limit of one frame, and of 20 MiB, many at once,
+    among small ones"""
     with Cluster(build, HERE) as c:
         a, b = nodes(c, "a", "b")
         largest = 2 << 20 if "thread" in build else 20 << 20  # TSan's time
         for n in (32700, 32758, 32759, 32760, 32768, 32769, 65536, 100000, largest):
-            assert a.one('return cluster.call("b", ".probe", "size", ("x"):rep(tonumber(...)))', n) == n
+            assert a.one('return cluster.call("b", ".probe", "size", ("x"):rep(tonumber(...)))',
+                         n) == n
             assert a.one('return #cluster.call("b", ".probe", "big", tonumber(...))', n) == n
-            assert a.one('local s = ("xyz"):rep(tonumber(...) // 3) return s == cluster.call("b", ".probe", "echo", s)', n)
+            assert a.one('local s = ("xyz"):rep(tonumber(...) // 3) return s == cluster.call("b", '
+                         '".probe", "echo", s)', n)
         a.eval('cluster.send("b", ".probe", "keep", ("k"):rep(50000))')
         eventually("a large send", lambda: b.one("return #(kept[1] or '')") == 50000)
         if "thread" in build:
@@ -161,7 +170,8 @@ def in_order(build):
 
 
 def proxies(build):
-    """proxy: calls and sends through a local handle, in all its forms; snax says that it is not there, or works"""
+    """proxy: calls and sends through a local handle, in all its forms; snax says that it is not
+    there, or works"""
     with Cluster(build, HERE) as c:
         a, b = nodes(c, "a", "b")
         b.eval('cluster.register "p"')
@@ -182,12 +192,16 @@ def proxies(build):
 
 
 def a_node_is_killed(build):
-    """kill -9: pending calls fail at once, later ones fail with the reason, and work again when it is back; sends are lost"""
+    """kill -9: pending calls fail at once, later ones fail with the reason, and work again when it
+    is back; sends are lost"""
     with Cluster(build, HERE) as c:
         a, b = nodes(c, "a", "b")
         assert a.one('return cluster.call("b", ".probe", "echo", 1)') == 1
-        a.eval('skynet.fork(function() kept.ok, kept.why = pcall(cluster.call, "b", ".probe", "hang") end)')
-        eventually("the call is there", lambda: b.one("local n = 0 for _ in pairs(kept) do n = n + 1 end return skynet.task() > 0"))
+        a.eval('skynet.fork(function() kept.ok, kept.why = pcall(cluster.call, "b", ".probe", '
+               '"hang") end)')
+        eventually("the call is there",
+                   lambda: b.one("local n = 0 for _ in pairs(kept) do n = n + 1 end return "
+                                 "skynet.task() > 0"))
         b.kill()
         eventually("the pending call fails", lambda: a.one("return kept.why ~= nil"))
         why = a.one("return kept.why")
@@ -204,13 +218,16 @@ def a_node_is_killed(build):
 
 
 def down_and_moved(build):
-    """reload: a node becomes false, comes back elsewhere, the file is read again; names that are absent there stay"""
+    """reload: a node becomes false, comes back elsewhere, the file is read again; names that are
+    absent there stay"""
     with Cluster(build, HERE) as c:
         a, b, d = nodes(c, "a", "b", "d")
         assert a.one('return cluster.call("b", ".probe", "echo", 1)') == 1
         a.eval("cluster.reload { b = false }")
         a.says(f"Close cluster sender 127.0.0.1:{b.port}")
-        eventually("b is down", lambda: "cluster node [b] is down" in a.fails('cluster.call("b", ".probe", "echo", 1)'))
+        eventually("b is down",
+                   lambda: "cluster node [b] is down" in a.fails('cluster.call("b", ".probe", '
+                                                            '"echo", 1)'))
         assert a.one('return cluster.call("d", ".probe", "echo", 2)') == 2
         a.eval("cluster.reload { e = false }")
         why = a.fails('cluster.call("e", ".probe", "echo", 1)')
@@ -222,7 +239,8 @@ def down_and_moved(build):
         eventually("b is at d", lambda: a.one('return cluster.query("b", "d")'))
         a.table(f'b = "127.0.0.1:{b.port}"\nf = "127.0.0.1:{d.port}"')
         a.eval("cluster.reload()")
-        eventually("b is b again", lambda: "name not found" in a.fails('return cluster.query("b", "d")'))
+        eventually("b is b again",
+                   lambda: "name not found" in a.fails('return cluster.query("b", "d")'))
         assert a.one('return cluster.call("f", ".probe", "echo", 3)') == 3
         assert a.one('return cluster.call("d", ".probe", "echo", 4)') == 4
         for bad in ('{ g = "nonsense" }', "{ g = 1 }", '{ [1] = "127.0.0.1:1" }'):
@@ -233,7 +251,8 @@ def down_and_moved(build):
 
 
 def waiting(build):
-    """an unknown node is waited for until a reload defines it, in order; with __nowaiting it is absent at once"""
+    """an unknown node is waited for until a reload defines it, in order; with __nowaiting it is
+    absent at once"""
     with Cluster(build, HERE) as c:
         a, b = nodes(c, "a", "b")
         a.eval("""for i = 1, 3 do cluster.send("later", ".probe", "keep", i) end
@@ -274,7 +293,8 @@ def refused_then_there(build):
 
 
 def opening(build):
-    """open: by port, 0 for any, by name; unknown names, down names and taken ports raise; maxclient"""
+    """open: by port, 0 for any, by name; unknown names, down names and taken ports raise;
+    maxclient"""
     with Cluster(build, HERE) as c:
         a, b = nodes(c, "a", "b")
         ip, port = b.eval("return cluster.open(0)")
@@ -293,12 +313,14 @@ def opening(build):
             if text:find "clusteragent" then n = n + 1 end end return n""")
         assert before == 2, before
         a.kill()
-        eventually("no agents", lambda: b.one("""local n = 0 for _, text in pairs(skynet.call(".launcher", "lua", "LIST")) do
+        eventually("no agents",
+                   lambda: b.one("""local n = 0 for _, text in pairs(skynet.call(".launcher", "lua", "LIST")) do
             if text:find "clusteragent" then n = n + 1 end end return n == 0"""))
 
 
 def deadlines(build):
-    """calltimeout raises after its time; a late answer hurts nobody; an answer in time is an answer"""
+    """calltimeout raises after its time; a late answer hurts nobody; an answer in time is an
+    answer"""
     with Cluster(build, HERE) as c:
         a, b = nodes(c, "a", "b")
         assert a.eval('return cluster.calltimeout(500, "b", ".probe", "slow", 1, "x")') == ["x"]
@@ -313,11 +335,13 @@ def deadlines(build):
 
 
 def a_frozen_node(build):
-    """with __heartbeat a node that stops answering is given up and its calls fail; without traffic a live one is not"""
+    """with __heartbeat a node that stops answering is given up and its calls fail; without traffic
+    a live one is not"""
     with Cluster(build, HERE) as c:
         a, b = nodes(c, "a", "b", options="__heartbeat = 0.3\n")
         assert a.one('return cluster.call("b", ".probe", "slow", 150, "long")') == "long"
-        a.eval('skynet.fork(function() kept.ok, kept.why = pcall(cluster.call, "b", ".probe", "hang") end)')
+        a.eval('skynet.fork(function() kept.ok, kept.why = pcall(cluster.call, "b", ".probe", '
+               '"hang") end)')
         assert a.one('return cluster.call("b", ".probe", "echo", 1)') == 1
         assert a.one("return kept.why == nil")
         b.signal(signal.SIGSTOP)
@@ -330,7 +354,8 @@ def a_frozen_node(build):
 
 
 def reconnecting(build):
-    """with __reconnect a lost connection comes back by itself; without, nobody tries until somebody calls"""
+    """with __reconnect a lost connection comes back by itself; without, nobody tries until somebody
+    calls"""
     with Cluster(build, HERE) as c:
         a, d = nodes(c, "a", "d", options="")
         a.eval("cluster.reload { __reconnect = true }")
@@ -352,7 +377,8 @@ def traces(build):
     """a trace tag crosses, rewritten once, over two hops; the lines name node and session"""
     with Cluster(build, HERE) as c:
         a, b, d = nodes(c, "a", "b", "d")
-        tag, far = a.eval('skynet.trace() return skynet.tracetag(), cluster.call("b", ".probe", "trace")')
+        tag, far = a.eval('skynet.trace() return skynet.tracetag(), cluster.call("b", ".probe", '
+                          '"trace")')
         assert far.startswith("(") and far.endswith(")" + tag) and far.count("-b-") == 1, (tag, far)
         a.says(f"<TRACE {tag}>")
         assert f"cluster b" in a.log_text() and f"session {far}" in a.log_text()
@@ -364,7 +390,8 @@ def traces(build):
 
 
 def three_nodes_under_load(build):
-    """three nodes call each other at once while one is killed and started again; all that is answered is right"""
+    """three nodes call each other at once while one is killed and started again; all that is
+    answered is right"""
     with Cluster(build, HERE) as c:
         a, b, d = nodes(c, "a", "b", "d")
         load = """local to = { ... }
@@ -393,7 +420,8 @@ def three_nodes_under_load(build):
         d.eval("cluster.open(...)", "d")
         for n in (a, b):
             failed = n.one("return kept.failed")
-            eventually("d answers again", lambda: n.one('return (pcall(cluster.call, "d", ".probe", "echo"))'))
+            eventually("d answers again",
+                       lambda: n.one('return (pcall(cluster.call, "d", ".probe", "echo"))'))
             good = n.one("return kept.good")
             eventually("calls go", lambda: n.one("return kept.good") > good + 200)
             n.eval("kept.stop = true")
@@ -401,18 +429,22 @@ def three_nodes_under_load(build):
 
 
 def a_shared_key(build):
-    """with __key nodes that know it talk; a stranger, another key and a node without one are refused, and told why"""
+    """with __key nodes that know it talk; a stranger, another key and a node without one are
+    refused, and told why"""
     with Cluster(build, HERE) as c:
         a, b, other, without = (Peer(c, n) for n in ("a", "b", "other", "without"))
-        for p, key in ((a, '__key = "secret"'), (b, '__key = "secret"'), (other, '__key = "guessed"'), (without, "")):
-            p.table(key + "\n" + "".join(f'{q.name} = "127.0.0.1:{q.port}"\n' for q in (a, b, other, without)))
+        for p, key in ((a, '__key = "secret"'), (b, '__key = "secret"'),
+                       (other, '__key = "guessed"'), (without, "")):
+            p.table(key + "\n" + "".join(f'{q.name} = "127.0.0.1:{q.port}"\n'
+                                         for q in (a, b, other, without)))
             p.start()
         for p in (a, b, other, without):
             p.ready()
             assert p.eval("return cluster.open(...)", p.name) == ["127.0.0.1", p.port]
         assert a.one('return cluster.call("b", ".probe", "echo", "with a key")') == "with a key"
         assert b.one('return #cluster.call("a", ".probe", "big", 300000)') == 300000
-        assert "does not take our cluster key" in a.fails('cluster.call("without", ".probe", "echo")')
+        assert "does not take our cluster key" in a.fails('cluster.call("without", ".probe", '
+                                                          '"echo")')
         assert "another cluster key" in a.fails('cluster.call("other", ".probe", "echo")')
         for stranger in (without, other):
             stranger.fails('cluster.call("a", ".probe", "keep", "not this")')
@@ -425,7 +457,8 @@ def a_shared_key(build):
         w.expect(wire.u32(1) + b"\x00a cluster key is needed")
         w.closed()
         address = b"\x80\x0c.cluster key"
-        for proof in (wire.text("proof") + wire.text("x" * 32), wire.text("hello") + wire.text("short"), b"\xff\xff", b""):
+        for proof in (wire.text("proof") + wire.text("x" * 32),
+                      wire.text("hello") + wire.text("short"), b"\xff\xff", b""):
             w = wire.connect(a.port)
             w.send(address + wire.u32(1) + proof)
             w.expect(wire.u32(1) + b"\x00wrong cluster key")
@@ -455,12 +488,15 @@ def on_the_wire(name, what):
     return test
 
 
-main([calls_sends_names, reasons, large, in_order, proxies, a_node_is_killed, down_and_moved, waiting, refused_then_there, opening,
+main([calls_sends_names, reasons, large, in_order, proxies, a_node_is_killed, down_and_moved,
+      waiting, refused_then_there, opening,
       deadlines, a_frozen_node, reconnecting, a_shared_key, traces, three_nodes_under_load,
-      on_the_wire("wire: requests in one frame, by handle and name; queries; error texts", wire.serves_single_frames),
+      on_the_wire("wire: requests in one frame, by handle and name; queries; error texts",
+                  wire.serves_single_frames),
       on_the_wire("wire: pushes in one frame", wire.serves_pushes),
       on_the_wire("wire: requests, pushes and answers in parts", wire.serves_parts),
-      on_the_wire("wire: what is wrong is answered once or ends the connection, and costs little", wire.refuses),
+      on_the_wire("wire: what is wrong is answered once or ends the connection, and costs little",
+                  wire.refuses),
       on_the_wire("wire: a trace tag comes with a request", wire.serves_traces),
       on_the_wire("wire: what a node sends and what it takes for an answer", wire.asks),
       on_the_wire("wire: a trace tag goes with a request", wire.asks_with_a_tag)])

@@ -1,5 +1,5 @@
-"""The wire of skynet.cluster, spoken by hand (lua-core.md 6.2): this file plays an original node on either side of a real one and
-compares bytes."""
+"""The wire of skynet.cluster, spoken by hand (lua-core.md 6.2): this file plays an original node on
+either side of a real one and compares bytes."""
 import os, socket, struct, time
 from harness import Failed, eventually
 
@@ -23,7 +23,8 @@ def text(s):
 def number(n):
     if n < 0x100:
         return bytes([2 | 1 << 3, n])
-    return bytes([2 | 2 << 3]) + struct.pack("<H", n) if n < 0x10000 else bytes([2 | 4 << 3]) + struct.pack("<i", n)
+    return bytes([2 | 2 << 3]) + struct.pack("<H",
+                                             n) if n < 0x10000 else bytes([2 | 4 << 3]) + struct.pack("<i", n)
 
 
 class Wire:
@@ -114,18 +115,21 @@ def serves_single_frames(c, a):
     assert got[:5] == u32(11) + b"\x00" and len(got) <= 5 + PART, len(got)
     # the names that an agent remembers are forgotten when they change
     a.eval('cluster.unregister "me"')
-    eventually("the name is gone", lambda: (w.send(b"\x80\x03@me" + u32(12) + echo), w.frame())[1] == u32(12) + b"\x00Invalid name")
+    eventually("the name is gone", lambda: (w.send(b"\x80\x03@me" + u32(12) + echo),
+                                            w.frame())[1] == u32(12) + b"\x00Invalid name")
     a.says("Unregister [me] :" + "%08x" % handle)
     w.close()
 
 
 def serves_pushes(c, a):
     w = connect(a.port)
-    w.send(b"\x80\x06.probe" + u32(0) + text("keep") + text("one"), b"\x00" + u32(a.one("return skynet.self()"), 0) + text("keep") + text("two"))
+    w.send(b"\x80\x06.probe" + u32(0) + text("keep") + text("one"),
+           b"\x00" + u32(a.one("return skynet.self()"), 0) + text("keep") + text("two"))
     eventually("two pushes", lambda: a.call(".probe", "kept") == ["one,two"])
     w.send(b"\x80\x07@nobody" + u32(0) + text("keep"))
     w.expect(u32(0) + b"\x00Invalid name")
-    w.send(b"\x80\x07.nobody" + u32(0) + text("keep"), b"\x00" + u32(0xfffff, 0) + b"", b"\x00" + u32(0, 0) + text("q"))
+    w.send(b"\x80\x07.nobody" + u32(0) + text("keep"), b"\x00" + u32(0xfffff, 0) + b"",
+           b"\x00" + u32(0, 0) + text("q"))
     w.silent()
     w.close()
 
@@ -137,7 +141,9 @@ def serves_parts(c, a):
         payload = text("size") + text("s" * n)
         parts = [payload[p:p + PART] for p in range(0, len(payload), PART)]
         head = [b"\x01" + u32(handle), b"\x81\x06.probe"][i % 2]
-        frames = [head + u32(20 + i, len(payload))] + [b"\x02" + u32(20 + i) + p for p in parts[:-1]] + [b"\x03" + u32(20 + i) + parts[-1]]
+        frames = [head + u32(20 + i, len(payload))] + [b"\x02" + u32(20 + i) + p
+                                                       for p in parts[:-1]] + [b"\x03"
+                                                               + u32(20 + i) + parts[-1]]
         for f in frames[:-1]:
             w.send(f)
         # another request between the parts
@@ -147,9 +153,12 @@ def serves_parts(c, a):
         w.expect(u32(20 + i) + b"\x01" + number(n))
     # a push in parts, by name and by number, mixed
     payload = text("keep") + text("k" * 40000)
-    w.send(b"\xc1\x06.probe" + u32(30, len(payload)), b"\x41" + u32(handle, 31, len(payload)), b"\x02" + u32(30) + payload[:PART],
-           b"\x02" + u32(31) + payload[:PART], b"\x03" + u32(31) + payload[PART:], b"\x03" + u32(30) + payload[PART:])
-    eventually("two large pushes", lambda: a.one("return kept[1] and kept[2] and #kept[1] + #kept[2]") == 80000)
+    w.send(b"\xc1\x06.probe" + u32(30, len(payload)), b"\x41" + u32(handle, 31, len(payload)),
+           b"\x02" + u32(30) + payload[:PART],
+           b"\x02" + u32(31) + payload[:PART], b"\x03" + u32(31) + payload[PART:],
+           b"\x03" + u32(30) + payload[PART:])
+    eventually("two large pushes",
+               lambda: a.one("return kept[1] and kept[2] and #kept[1] + #kept[2]") == 80000)
     w.silent()
     # answers: up to 0x8000 in one frame, beyond in parts
     for n in (PART - 3, PART - 2, 2 * PART - 5, 100000):
@@ -165,9 +174,11 @@ def serves_parts(c, a):
 
 
 def refuses(c, a):
-    """what is wrong is answered once, or ends the connection; it costs what was sent, not what was declared"""
+    """what is wrong is answered once, or ends the connection; it costs what was sent, not what was
+    declared"""
     w = connect(a.port)
-    w.send(b"\x81\x06.probe" + u32(1, 0xffffffff), b"\x02" + u32(1) + b"x" * PART, b"\x03" + u32(1) + b"x")
+    w.send(b"\x81\x06.probe" + u32(1, 0xffffffff), b"\x02" + u32(1) + b"x" * PART,
+           b"\x03" + u32(1) + b"x")
     w.expect(u32(1) + b"\x00Invalid large req")
     w.send(b"\x03" + u32(2) + b"no head")
     w.expect(u32(2) + b"\x00Invalid large req")
@@ -182,10 +193,12 @@ def refuses(c, a):
     w.expect(u32(399) + b"\x00Invalid large req")
     w.send(b"\x80\x06.probe" + u32(5) + text("echo"))
     w.expect(u32(5) + b"\x01")
-    rss = int(next(l for l in open(f"/proc/{a.process.pid}/status") if l.startswith("VmRSS")).split()[1])
+    rss = int(next(l for l in open(f"/proc/{a.process.pid}/status")
+                   if l.startswith("VmRSS")).split()[1])
     assert rss < 400 << 10, rss
     w.close()
-    for bad in (b"", b"\x05", b"\x00\x01", b"\x80\x00" + u32(1), b"\x80\x09abc", b"\x01" + u32(1, 1), b"\x01" + u32(1, 1, 1) + b"x",
+    for bad in (b"", b"\x05", b"\x00\x01", b"\x80\x00" + u32(1), b"\x80\x09abc",
+                b"\x01" + u32(1, 1), b"\x01" + u32(1, 1, 1) + b"x",
                 b"\x02" + u32(1) + b"x" * (PART + 1), b"\x00" + u32(1, 0x80000000), b"\xff"):
         w = connect(a.port)
         w.send(bad)
@@ -209,7 +222,8 @@ def serves_traces(c, a):
 
 def start(a, code):
     """Runs a call in the background; kept.result is what it gave, or kept.why."""
-    a.eval("kept.result, kept.why, kept.done = nil, nil, nil skynet.fork(function() local ok, r = pcall(function() " + code +
+    a.eval("kept.result, kept.why, kept.done = nil, nil, nil skynet.fork(function() local ok, r = "
+           "pcall(function() " + code +
            " end) if ok then kept.result = r else kept.why = r end kept.done = true end)")
 
 
@@ -256,7 +270,8 @@ def asks(c, a):
         else:
             w.expect(b"\x01" + u32(5, session, size))
             for at in range(0, size, PART):
-                w.expect((b"\x02" if at + PART < size else b"\x03") + u32(session) + data[at:at + PART])
+                w.expect((b"\x02" if at + PART < size else b"\x03") + u32(session)
+                         + data[at:at + PART])
         w.send(u32(session) + b"\x01")
         finish(a)
     # an answer in parts, another between them
@@ -266,14 +281,16 @@ def asks(c, a):
     w.send(u32(9) + b"\x02" + u32(len(data)), u32(9) + b"\x03" + data[:PART])
     a.eval('skynet.fork(function() kept.other = cluster.call("far", ".n", 2) end)')
     w.expect(b"\x80\x02.n" + u32(10) + number(2))
-    w.send(u32(9) + b"\x03" + data[PART:2 * PART], u32(10) + b"\x01" + text("between"), u32(9) + b"\x03" + data[2 * PART:3 * PART],
+    w.send(u32(9) + b"\x03" + data[PART:2 * PART], u32(10) + b"\x01" + text("between"),
+           u32(9) + b"\x03" + data[2 * PART:3 * PART],
            u32(9) + b"\x04" + data[3 * PART:])
     assert finish(a) == 100000 and a.one("return kept.other") == "between"
     # answers that nobody asked for are logged
     w.send(u32(4711) + b"\x01" + b"?")
     a.says("socket: unknown session : 4711")
     # answers that are wrong fail their call alone
-    for session, frames in ((11, [b"\x03" + b"no begin"]), (12, [b"\x02" + u32(0xffffffff)]), (13, [b"\x02" + u32(2), b"\x03abc"]),
+    for session, frames in ((11, [b"\x03" + b"no begin"]), (12, [b"\x02" + u32(0xffffffff)]),
+                            (13, [b"\x02" + u32(2), b"\x03abc"]),
                             (14, [b"\x02" + u32(4), b"\x04abc"])):
         start(a, 'return cluster.call("far", ".n")')
         w.expect(b"\x80\x02.n" + u32(session))
@@ -298,7 +315,8 @@ def asks(c, a):
 def asks_with_a_tag(c, a):
     far = Listener()
     a.eval("cluster.reload { far = ... }", f"127.0.0.1:{far.port}")
-    start(a, 'skynet.trace() kept.tag = skynet.tracetag() return cluster.call("far", ".n", ("x"):rep(kept.n or 1))')
+    start(a, 'skynet.trace() kept.tag = skynet.tracetag() return cluster.call("far", ".n", '
+             '("x"):rep(kept.n or 1))')
     w = far.accept()
     tag = a.one("return kept.tag")
     crossing = f"({socket.gethostname()}{a.process.pid}-far-1){tag}".encode()
@@ -306,7 +324,8 @@ def asks_with_a_tag(c, a):
     w.expect(b"\x80\x02.n" + u32(1) + text("x"))
     w.send(u32(1) + b"\x01")
     finish(a)
-    start(a, 'skynet.trace() kept.tag = skynet.tracetag() return cluster.call("far", ".n", ("x"):rep(40000))')
+    start(a, 'skynet.trace() kept.tag = skynet.tracetag() return cluster.call("far", ".n", '
+             '("x"):rep(40000))')
     got = w.frame()
     tag = a.one("return kept.tag")
     assert got == b"\x04" + f"({socket.gethostname()}{a.process.pid}-far-2){tag}".encode(), got

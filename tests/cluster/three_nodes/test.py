@@ -18,7 +18,8 @@ def up(c):
     for n in c.nodes:
         n.ready()
     for n in c.nodes:
-        eventually(f"{n.name} sees three nodes up", lambda: sum(x["state"] in ("up", "self") for x in n.ctl("nodes")["nodes"]) == 3)
+        eventually(f"{n.name} sees three nodes up",
+                   lambda: sum(x["state"] in ("up", "self") for x in n.ctl("nodes")["nodes"]) == 3)
     return c
 
 
@@ -28,7 +29,8 @@ def calls_cross_nodes_by_name_and_handle(build):
         up(c)
         for n in c.nodes:
             for name in ("ONE", "TWO", "THREE"):
-                eventually(f"{n.name} calls {name}", lambda: n.call(".probe", "ask", name, "echo", "hi")[:2] == [True, "hi"])
+                eventually(f"{n.name} calls {name}",
+                           lambda: n.call(".probe", "ask", name, "echo", "hi")[:2] == [True, "hi"])
         handle = c.a.call(".probe", "self")[0]
         assert handle >> 24 == 2, handle
         assert c.b.call(".probe", "ask", str(handle), "echo", "x")[:2] == [True, "x"]
@@ -37,7 +39,8 @@ def calls_cross_nodes_by_name_and_handle(build):
 
 
 def a_killed_node_rejoins_with_its_id(build):
-    """H1, H12: a node killed with SIGKILL rejoins with its id in under 2 s; its old handles and names are gone"""
+    """H1, H12: a node killed with SIGKILL rejoins with its id in under 2 s; its old handles and
+    names are gone"""
     with three(build) as c:
         up(c)
         old = c.b.call(".probe", "self")[0]
@@ -46,13 +49,16 @@ def a_killed_node_rejoins_with_its_id(build):
         c.b.kill()
         began = time.monotonic()
         c.b.start()
-        eventually("the node is back in the cluster", lambda: [n for n in c.a.ctl("nodes")["nodes"] if n["name"] == "b"
-                   and n["state"] == "up" and n["id"] == old >> 24 and [n["incarnation"]] != before], 5)
+        eventually("the node is back in the cluster",
+                   lambda: [n for n in c.a.ctl("nodes")["nodes"] if n["name"] == "b"
+                   and n["state"] == "up" and n["id"] == old >> 24
+                   and [n["incarnation"]] != before], 5)
         assert time.monotonic() - began < 2, time.monotonic() - began
         c.b.ready()
         ok, why, _ = c.a.call(".probe", "ask", str(old + 1000), "echo", "x")
         assert not ok and "no such service" in why, why
-        eventually("THREE is called anew", lambda: c.a.call(".probe", "ask", "THREE", "echo", "y")[:2] == [True, "y"])
+        eventually("THREE is called anew",
+                   lambda: c.a.call(".probe", "ask", "THREE", "echo", "y")[:2] == [True, "y"])
 
 
 def one_owner_for_a_name(build):
@@ -68,11 +74,13 @@ def one_owner_for_a_name(build):
             assert sum("name is taken" in g for g in got) == 2, got
             owner = c.nodes[got.index("ok")].call(".probe", "self")[0]
             for n in c.nodes:
-                eventually("all see one owner", lambda: n.call(".probe", "query", name, "100")[0] == owner)
+                eventually("all see one owner",
+                           lambda: n.call(".probe", "query", name, "100")[0] == owner)
 
 
 def the_master_may_die(build):
-    """H5: the master dies and comes back: traffic between nodes never stops, names stay, registrations go on"""
+    """H5: the master dies and comes back: traffic between nodes never stops, names stay,
+    registrations go on"""
     with three(build) as c:
         up(c)
         eventually("a calls THREE", lambda: c.a.call(".probe", "ask", "THREE", "echo", "1")[0])
@@ -80,9 +88,11 @@ def the_master_may_die(build):
         assert c.a.call(".probe", "traffic", "THREE", "500", limit=30)[0] == 500
         c.m.start()
         c.m.ready()
-        eventually("a is joined again", lambda: c.a.call(".probe", "register", "AFTER")[0] == "ok", 10)
+        eventually("a is joined again", lambda: c.a.call(".probe", "register", "AFTER")[0] == "ok",
+                   10)
         eventually("b sees it", lambda: c.b.call(".probe", "query", "AFTER", "50")[0] != 0)
-        eventually("m calls THREE", lambda: c.m.call(".probe", "ask", "THREE", "echo", "two")[:2] == [True, "two"])
+        eventually("m calls THREE", lambda: c.m.call(".probe", "ask", "THREE", "echo",
+                                                     "two")[:2] == [True, "two"])
 
 
 def a_frozen_peer_is_noticed(build):
@@ -96,11 +106,14 @@ def a_frozen_peer_is_noticed(build):
             assert not ok and took < 400, (ok, why, took)
         finally:
             c.b.signal(signal.SIGCONT)
-        eventually("it is back after the freeze", lambda: c.a.call(".probe", "ask", "THREE", "echo", "three")[:2] == [True, "three"], 15)
+        eventually("it is back after the freeze",
+                   lambda: c.a.call(".probe", "ask", "THREE", "echo", "three")[:2] == [True,
+                           "three"], 15)
 
 
 def without_a_master(build):
-    """H7: without a master a node keeps trying and is not ready; a taken port is status 69; join_timeout gives up"""
+    """H7: without a master a node keeps trying and is not ready; a taken port is status 69;
+    join_timeout gives up"""
     with Cluster(build, HERE) as c:
         a = c.node("a", 2)
         eventually("it answers and joins", lambda: a.ctl("status")["state"] == "joining")
@@ -127,7 +140,8 @@ def a_start_service_that_fails(build):
 
 
 def dead_targets(build):
-    """H10, H11: calls to a dead service, an unknown node, and a callee that is killed fail at once"""
+    """H10, H11: calls to a dead service, an unknown node, and a callee that is killed fail at
+    once"""
     with three(build) as c:
         up(c)
         s = c.b.call(".probe", "spawn")[0]
@@ -136,9 +150,11 @@ def dead_targets(build):
         result = []
 
         def received():
-            return next(x["messages"] for x in c.b.ctl("services")["services"] if x["handle"] == f":{s:08x}")
+            return next(x["messages"] for x in c.b.ctl("services")["services"]
+                        if x["handle"] == f":{s:08x}")
         before = received()
-        t = threading.Thread(target=lambda: result.append(c.a.call(".probe", "ask", str(s), "hang", limit=20)))
+        t = threading.Thread(target=lambda: result.append(c.a.call(".probe", "ask", str(s), "hang",
+                limit=20)))
         t.start()
         eventually("the request has arrived", lambda: received() > before)
         c.b.call(".probe", "kill", str(s))
@@ -151,19 +167,23 @@ def dead_targets(build):
 
 
 def calls_fail_when_their_node_is_killed(build):
-    """a call that waits on a node killed with SIGKILL fails at once; the names of the dead are released"""
+    """a call that waits on a node killed with SIGKILL fails at once; the names of the dead are
+    released"""
     with three(build) as c:
         up(c)
         import threading
         result = []
         eventually("a knows THREE", lambda: c.a.call(".probe", "query", "THREE", "100")[0])
-        t = threading.Thread(target=lambda: result.append(c.a.call(".probe", "ask", "THREE", "hang", limit=20)))
+        t = threading.Thread(target=lambda: result.append(c.a.call(".probe", "ask", "THREE", "hang",
+                limit=20)))
         t.start()
         time.sleep(0.3)
         c.b.kill()
         t.join(10)
-        assert result and not result[0][0] and ("lost" in result[0][1] or "down" in result[0][1]), result
-        eventually("THREE is released", lambda: "THREE" not in [n["name"] for n in c.a.ctl("names")["names"]], 5)
+        assert result and not result[0][0] and ("lost" in result[0][1]
+                                                or "down" in result[0][1]), result
+        eventually("THREE is released",
+                   lambda: "THREE" not in [n["name"] for n in c.a.ctl("names")["names"]], 5)
 
 
 def strangers_are_refused(build):
@@ -195,12 +215,16 @@ def a_graceful_stop(build):
     """SIGTERM: the node says goodbye, its names go at once, status 0"""
     with three(build) as c:
         up(c)
-        eventually("a knows THREE", lambda: "THREE" in [n["name"] for n in c.a.ctl("names")["names"]])
+        eventually("a knows THREE", lambda: "THREE" in [n["name"]
+                                                        for n in c.a.ctl("names")["names"]])
         assert c.b.stop() == 0
-        eventually("THREE is released", lambda: "THREE" not in [n["name"] for n in c.a.ctl("names")["names"]], 2)
+        eventually("THREE is released",
+                   lambda: "THREE" not in [n["name"] for n in c.a.ctl("names")["names"]], 2)
 
 
-main([calls_cross_nodes_by_name_and_handle, a_killed_node_rejoins_with_its_id, one_owner_for_a_name, the_master_may_die,
+main([calls_cross_nodes_by_name_and_handle, a_killed_node_rejoins_with_its_id, one_owner_for_a_name,
+      the_master_may_die,
       a_frozen_peer_is_noticed, without_a_master, a_start_service_that_fails, dead_targets,
-      calls_fail_when_their_node_is_killed, strangers_are_refused, a_master_at_a_port_of_the_kernels_choice,
+      calls_fail_when_their_node_is_killed, strangers_are_refused,
+      a_master_at_a_port_of_the_kernels_choice,
       a_graceful_stop])

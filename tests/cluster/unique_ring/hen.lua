@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Cannot start without an egg, in its start function, or ("aside") in a task that the start function does not wait for.
+-- Cannot start without an egg, in its start function, or ("aside") in a task that the start
+-- function does not wait for.
 local skynet = require "skynet"
 local how = ...
 skynet.start(function()

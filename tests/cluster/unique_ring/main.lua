@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- `.probe`: asks for unique services in tasks of its own; "global" in front: for one of the whole cluster.
+-- `.probe`: asks for unique services in tasks of its own; "global" in front: for one of the whole
+-- cluster.
 local skynet = require "skynet"
 require "skynet.manager"
 

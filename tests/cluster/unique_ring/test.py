@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Unique services that need each other while they start: the log names the ring, harborctl shows who waits for whom."""
+"""Unique services that need each other while they start: the log names the ring, harborctl shows
+who waits for whom."""
 import os, re
 from harness import Cluster, eventually, main
 
@@ -12,7 +13,8 @@ def rings(node):
 
 
 def waiting(node):
-    return {(r["service"].split()[1], r["waits_for"]): r for r in node.ctl("list", "--waiting")["waiting"]}
+    return {(r["service"].split()[1], r["waits_for"]): r
+            for r in node.ctl("list", "--waiting")["waiting"]}
 
 
 def a_ring_is_named(build):
@@ -24,13 +26,17 @@ def a_ring_is_named(build):
         eventually("the ring", lambda: rings(n))
         n.call(".probe", "want", "again", "egg")
         rows = eventually("all who wait", lambda: len(waiting(n)) == 5 and waiting(n))
-        assert set(rows) == {("main", "hen"), ("hen", "egg"), ("egg", "nest"), ("nest", "hen"), ("main", "egg")}, rows
+        assert set(rows) == {("main", "hen"), ("hen", "egg"), ("egg", "nest"), ("nest", "hen"),
+                             ("main", "egg")}, rows
         assert rows["main", "hen"]["starts_as"] == rows["hen", "egg"]["handle"]
         # a second look at the same ring, which the new wait brings, says nothing
-        eventually("that look", lambda: rows["main", "egg"] and waiting(n)["main", "egg"]["seconds"] >= 2)
+        eventually("that look", lambda: rows["main", "egg"]
+                   and waiting(n)["main", "egg"]["seconds"] >= 2)
         assert len(rings(n)) == 1, rings(n)
-        ring = re.search(r"for ever: (\w+) \(:\w+\) waits for (\w+) \(:\w+\) waits for (\w+) \(:\w+\) waits for (\w+)\n", rings(n)[0])
-        assert set(ring.groups()) == {"hen", "egg", "nest"} and ring.group(1) == ring.group(4), rings(n)
+        ring = re.search(r"for ever: (\w+) \(:\w+\) waits for (\w+) \(:\w+\) waits for (\w+) "
+                         r"\(:\w+\) waits for (\w+)\n", rings(n)[0])
+        assert set(ring.groups()) == {"hen", "egg",
+                                      "nest"} and ring.group(1) == ring.group(4), rings(n)
         assert "warning" in rings(n)[0]
 
 

@@ -21,7 +21,8 @@ def one_in_the_cluster(build):
     """all nodes ask at once: one is launched, on the master's node, with the first arguments"""
     with three(build) as c:
         with ThreadPoolExecutor(3) as pool:
-            got = list(pool.map(lambda n: n.call(".probe", "unique", "true", "single", n.name)[0], c.nodes))
+            got = list(pool.map(lambda n: n.call(".probe", "unique", "true", "single", n.name)[0],
+                                c.nodes))
         assert len(set(got)) == 1, got
         handle = got[0]
         assert handle >> 24 == 1, handle
@@ -83,7 +84,8 @@ def the_list_of_all(build):
 
 
 def a_new_master_has_new_ones(build):
-    """what the dead master's node ran is not given out any more; the others report to the new one"""
+    """what the dead master's node ran is not given out any more; the others report to the new
+    one"""
     with three(build) as c:
         old = c.a.call(".probe", "unique", "true", "other", "x")[0]
         own = c.a.call(".probe", "unique", "single", "a")[0]
@@ -92,10 +94,13 @@ def a_new_master_has_new_ones(build):
 
         def anew():
             h = c.a.call(".probe", "unique", "true", "other", "y", limit=20)[0]
-            return isinstance(h, int) and c.b.call(".probe", "ask", str(h), "z")[:2] == [True, "y"] and h
+            return isinstance(h, int) and c.b.call(".probe", "ask", str(h), "z")[:2] == [True,
+                    "y"] and h
         handle = eventually("a asks the new master", anew, 20)
-        assert c.b.call(".probe", "unique", "true", "other")[0] == c.a.call(".probe", "query", "true", "other")[0]
-        eventually("a reports again", lambda: c.m.call(".probe", "listed", "single@2")[0] == f":{own:08x}", 20)
+        assert c.b.call(".probe", "unique", "true", "other")[0] == c.a.call(".probe", "query",
+                "true", "other")[0]
+        eventually("a reports again",
+                   lambda: c.m.call(".probe", "listed", "single@2")[0] == f":{own:08x}", 20)
 
 
 def a_trace_crosses_nodes(build):
@@ -107,10 +112,13 @@ def a_trace_crosses_nodes(build):
 
         def lines(node):
             with open(node.log, errors="replace") as f:
-                return [line.split(f"<TRACE {tag}> ")[1].split()[1] for line in f if f"<TRACE {tag}> " in line]
+                return [line.split(f"<TRACE {tag}> ")[1].split()[1] for line in f
+                        if f"<TRACE {tag}> " in line]
         eventually("b's lines", lambda: lines(c.b) == ["request", "response", "end"])
-        eventually("a's lines", lambda: lines(c.a) == ["trace", "call", "resume", "response", "end"])
+        eventually("a's lines", lambda: lines(c.a) == ["trace", "call", "resume", "response",
+                                                       "end"])
 
 
-main([one_in_the_cluster, one_on_each_node, a_query_waits, a_failure_is_told_everywhere, the_list_of_all,
+main([one_in_the_cluster, one_on_each_node, a_query_waits, a_failure_is_told_everywhere,
+      the_list_of_all,
       a_new_master_has_new_ones, a_trace_crosses_nodes])

@@ -12,13 +12,15 @@ skynet.start(function()
 	skynet.error("rules: " .. table.concat(datacenter.get("board", "rules"), ", "))
 	skynet.error("first: " .. datacenter.get("board", "posts", 1))
 	skynet.error("nothing: " .. tostring(datacenter.get("board", "nothing")))
-	skynet.error("through a leaf: " .. tostring(pcall(datacenter.get, "board", "posts", 1, "deeper")))
+	skynet.error("through a leaf: " .. tostring(pcall(datacenter.get, "board", "posts", 1,
+		"deeper")))
 	skynet.error("before: " .. skynet.call("WRITER", "lua", "post", 1, "changed"))
 	skynet.error("after: " .. datacenter.get("board", "posts", 1))
 	local waiting = 0
 	for i = 2, 4 do
 		skynet.fork(function()
-			skynet.error(("post %d: %s"):format(i, datacenter.wait("board", "posts", i)))
+			skynet.error(("post %d: %s"):format(i,
+				datacenter.wait("board", "posts", i)))
 			waiting = waiting + 1
 		end)
 	end

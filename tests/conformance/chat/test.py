@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""A chat over TCP: agents by newservice, a unique lobby with a queue, socket.readline (lua-core.md 3.2, 5.1; lua-net.md 1.6)."""
+"""A chat over TCP: agents by newservice, a unique lobby with a queue, socket.readline (lua-core.md
+3.2, 5.1; lua-net.md 1.6)."""
 import os, re, socket
 from harness import eventually, main
 from stock import Stock, folder
@@ -28,7 +29,8 @@ class Client:
 def people_talk(build):
     """three clients talk, whisper, take names, crash a verb, leave"""
     with Stock(build, folder(HERE), env={"CHAT_NAME": "the test"}).start() as n:
-        port = int(eventually("its port", lambda: re.search(r"chat listens on 127.0.0.1:(\d+)", n.out))[1])
+        port = int(eventually("its port",
+                              lambda: re.search(r"chat listens on 127.0.0.1:(\d+)", n.out))[1])
         a, b, c = (Client(port) for _ in range(3))
         for x in (a, b, c):
             x.hear("welcome to the test")
@@ -69,7 +71,8 @@ def people_talk(build):
 def a_name_is_taken_once(build):
     """twenty clients ask for one name at the same time: one gets it"""
     with Stock(build, folder(HERE), env={"CHAT_NAME": "x"}).start() as n:
-        port = int(eventually("its port", lambda: re.search(r"chat listens on 127.0.0.1:(\d+)", n.out))[1])
+        port = int(eventually("its port",
+                              lambda: re.search(r"chat listens on 127.0.0.1:(\d+)", n.out))[1])
         clients = [Client(port) for _ in range(20)]
         for c in clients:
             c.hear("welcome to x")

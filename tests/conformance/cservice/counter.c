@@ -20,8 +20,8 @@ struct counter *counter_create(void)
 	return c;
 }
 
-static int on_message(struct skynet_context *ctx, void *ud, int type, int session, uint32_t source, const void *msg,
-		      size_t sz)
+static int on_message(struct skynet_context *ctx, void *ud, int type, int session, uint32_t source,
+		      const void *msg, size_t sz)
 {
 	struct counter *c = ud;
 	const char *p = msg;
@@ -38,7 +38,8 @@ static int on_message(struct skynet_context *ctx, void *ud, int type, int sessio
 		char *answer = skynet_malloc(32);
 		int n = snprintf(answer, 32, "%lu", c->words);
 
-		skynet_send(ctx, 0, source, PTYPE_RESPONSE | PTYPE_TAG_DONTCOPY, session, answer, (size_t)n);
+		skynet_send(ctx, 0, source, PTYPE_RESPONSE | PTYPE_TAG_DONTCOPY, session, answer,
+			    (size_t)n);
 	} else if (c->words >= 10 && c->report[0]) {
 		skynet_sendname(ctx, 0, c->report, PTYPE_TEXT, 0, "ten words", 9);
 		c->report[0] = 0;

@@ -25,12 +25,14 @@ skynet.start(function()
 		channel:publish(i, { text = "news " .. i })
 	end
 	for i = 1, LISTENERS do
-		skynet.error(("listener %d heard %s"):format(i, skynet.call(listeners[i], "lua", "wait", NEWS)))
+		skynet.error(("listener %d heard %s"):format(i,
+			skynet.call(listeners[i], "lua", "wait", NEWS)))
 	end
 	while heard < NEWS do skynet.sleep(1) end
 	skynet.call(listeners[1], "lua", "unsubscribe")
 	channel:publish(NEWS + 1, { text = "more" })
-	skynet.error(("listener 2 heard %s"):format(skynet.call(listeners[2], "lua", "wait", NEWS + 1)))
+	skynet.error(("listener 2 heard %s"):format(skynet.call(listeners[2], "lua", "wait",
+		NEWS + 1)))
 	skynet.error(("listener 1 heard %s"):format(skynet.call(listeners[1], "lua", "count")))
 	skynet.error(("object %s"):format(channel))
 	channel:delete()

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""News for twenty services by multicast: order, the publisher hears itself, unsubscribe, delete (lua-core.md 5.5)."""
+"""News for twenty services by multicast: order, the publisher hears itself, unsubscribe, delete
+(lua-core.md 5.5)."""
 import os
 from harness import main
 from stock import Stock, folder

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- A web server by hand, as games write one: an agent for each connection that reads requests until it ends.
+-- A web server by hand, as games write one: an agent for each connection that reads requests until
+-- it ends.
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 local httpd = require "http.httpd"
@@ -28,7 +29,8 @@ end
 -- Asks another server, as the query says.
 function pages.fetch(query)
 	local header = {}
-	local ok, status, body = pcall(httpc.request, query.method or "GET", query.host, query.url, header, { ["user-agent"] = "game" }, query.content)
+	local ok, status, body = pcall(httpc.request, query.method or "GET", query.host, query.url,
+		header, { ["user-agent"] = "game" }, query.content)
 	if not ok then
 		return 502, tostring(status)
 	end
@@ -60,7 +62,8 @@ local function serve(id)
 		else
 			header = { connection = "close" }
 		end
-		if not httpd.write_response(write, code, answer or "") or header.connection == "close" then
+		if not httpd.write_response(write, code, answer or "")
+			or header.connection == "close" then
 			break
 		end
 	end

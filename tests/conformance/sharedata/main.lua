@@ -12,7 +12,8 @@ skynet.start(function()
 	for i = 1, 5 do readers[i] = skynet.newservice "reader" end
 	local function all(...)
 		for i = 1, 5 do
-			skynet.error(("reader %d: %s"):format(i, skynet.call(readers[i], "lua", ...)))
+			skynet.error(("reader %d: %s"):format(i,
+				skynet.call(readers[i], "lua", ...)))
 		end
 	end
 	all "look"

@@ -10,7 +10,8 @@ skynet.start(function()
 	function command.look()
 		local sum = 0
 		for _, sword in pairs(items.swords) do sum = sum + sword.damage end
-		return ("version %d, %d swords, sum %d, kept %d"):format(items.version, #items.swords, sum, long.damage)
+		return ("version %d, %d swords, sum %d, kept %d"):format(items.version,
+			#items.swords, sum, long.damage)
 	end
 
 	command["until"] = function(version)

@@ -11,7 +11,8 @@ skynet.start(function()
 	for i = 1, 5 do readers[i] = skynet.newservice "reader" end
 	local function all(what)
 		for i = 1, 5 do
-			skynet.error(("reader %d: %s"):format(i, skynet.call(readers[i], "lua", what)))
+			skynet.error(("reader %d: %s"):format(i,
+				skynet.call(readers[i], "lua", what)))
 		end
 	end
 	all "look"

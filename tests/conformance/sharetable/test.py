@@ -8,7 +8,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def readers_update(build):
-    """sharetable: loadfile, loadtable, loadstring, query, update of everything that refers to the old version"""
+    """sharetable: loadfile, loadtable, loadstring, query, update of everything that refers to the
+    old version"""
     with Stock(build, folder(HERE)) as n:
         p = n.run()
         assert p.returncode == 0, p

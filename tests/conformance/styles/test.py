@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""Configurations as public games have them, each beside the same small game: paths by concatenation and by include, variables of
-the environment, a cluster file, a pid file, a loader with a list of preloads, comments in blocks, several harbors."""
+"""Configurations as public games have them, each beside the same small game: paths by concatenation
+and by include, variables of the environment, a cluster file, a pid file, a loader with a list of
+preloads, comments in blocks, several harbors."""
 import contextlib, os, re, signal
 from harness import eventually, free_port, main
 from stock import Stock
@@ -48,7 +49,8 @@ def one(build, style, config, log="", env=None, more=None):
 
 
 def by_concatenation(build):
-    """root .. "service/?.lua;", harbor 1 with its own master, comments behind values, logger = nil"""
+    """root .. "service/?.lua;", harbor 1 with its own master, comments behind values, logger =
+    nil"""
     with one(build, "plain", "config").start() as n:
         runs(n, "plain")
         assert asks(n, "call", "LOBBY1") == "plain"
@@ -74,7 +76,8 @@ def from_the_environment(build):
 
 
 def with_a_cluster_file(build):
-    """config.login and config.game in one folder, harbor 0, cluster = "./config/clustername.lua": they call each other"""
+    """config.login and config.game in one folder, harbor 0, cluster = "./config/clustername.lua":
+    they call each other"""
     files = files_of("pair")
     with contextlib.ExitStack() as stack:
         login = stack.enter_context(Stock(build, files, config="config/config.login", node="login"))
@@ -119,7 +122,8 @@ def with_a_loader(build):
 
 
 def with_comments(build):
-    """a block of comment with colons first, \\r\\n, locals, a function, several statements a line"""
+    """a block of comment with colons first, \\r\\n, locals, a function, several statements a
+    line"""
     with one(build, "comments", "etc/server.conf").start() as n:
         runs(n, "comments")
 

@@ -82,7 +82,9 @@ int luaopen_failalloc(lua_State *L)
 	if (!self && dladdr((void *)allocate, &info))
 		self = dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
 
-	static const luaL_Reg functions[] = { { "arm", arm }, { "passes", passes }, { NULL, NULL } };
+	static const luaL_Reg functions[] = { { "arm", arm },
+					      { "passes", passes },
+					      { NULL, NULL } };
 
 	luaL_newlib(L, functions);
 	return 1;

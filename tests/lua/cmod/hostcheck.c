@@ -56,8 +56,9 @@ static const char *wait_fits(struct host *h, struct task *t)
 	switch (t->wait) {
 	case WAIT_CALL:
 	case WAIT_SLEEP:
-		return found && found->task == t && found->kind == t->wait ? NULL :
-		       "a task waits for a session that is not its own";
+		return found && found->task == t && found->kind == t->wait
+			       ? NULL
+			       : "a task waits for a session that is not its own";
 	case WAIT_NONE:
 		if (t != h->current && lua_status(t->co) == LUA_YIELD)
 			return "a suspended task waits for nothing";
@@ -161,7 +162,9 @@ static int left(lua_State *L)
 
 int luaopen_hostcheck(lua_State *L)
 {
-	static const luaL_Reg functions[] = { { "check", check }, { "left", left }, { NULL, NULL } };
+	static const luaL_Reg functions[] = { { "check", check },
+					      { "left", left },
+					      { NULL, NULL } };
 
 	luaL_newlib(L, functions);
 	return 1;

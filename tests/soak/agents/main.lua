@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Births and deaths of agents with real code, and a new version of the code and of a shared table in each round. Prints a
--- line a round: its number, the process's resident KiB, the versions that the agents of the round ran.
+-- Births and deaths of agents with real code, and a new version of the code and of a shared table
+-- in each round. Prints a line a round: its number, the process's resident KiB, the versions that
+-- the agents of the round ran.
 local skynet = require "skynet"
 require "skynet.manager"
 local codecache = require "skynet.codecache"
@@ -15,8 +16,10 @@ local function write_code(version)
 			f:write(("function M.f%d(a, b)\n\tlocal t = { name = 'item %d', level = a * %d + b + %d, tags = { 'x%d', 'y' } }\n"
 				.. "\tif t.level > 100 then return t.name, t.level else return #t.tags, t.level end\nend\n"):format(i, i, i, version, i))
 		end
-		-- A few texts of each version are new, as in a game's. The pool of texts only grows (lua/vm/README.md, invariant 6).
-		f:write(("M.version, M.title = %d, 'version %d'\nreturn M\n"):format(version, version))
+		-- A few texts of each version are new, as in a game's. The pool of texts only grows
+		-- (lua/vm/README.md, invariant 6).
+		f:write(("M.version, M.title = %d, 'version %d'\nreturn M\n"):format(version,
+			version))
 		f:close()
 	end
 end
@@ -24,7 +27,8 @@ end
 local function write_table(version)
 	local items = {}
 	for i = 1, 500 do
-		items[i] = { id = i, name = "item " .. i, version = version, cost = { gold = i, wood = i * version } }
+		items[i] = { id = i, name = "item " .. i, version = version,
+			cost = { gold = i, wood = i * version } }
 	end
 	sharetable.loadtable("items", items)
 end

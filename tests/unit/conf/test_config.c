@@ -54,12 +54,14 @@ static void an_empty_file_is_a_single_node(void **state)
 static void the_form_of_the_benchmark_loads(void **state)
 {
 	(void)state;
-	assert_int_equal(parse("node: { name: one, threads: 2, harbor: 1 }\n"
-			       "lua: { start: b, service_path: [\"/d/?.lua\"], path: [\"/d/?.lua\"] }\n"
-			       "log: { level: warning }\n"
-			       "cluster: { name: bench, listen: 127.0.0.1:24526, master: [127.0.0.1:24013] }\n"
-			       "master: { listen: 127.0.0.1:24013, state_dir: /tmp/x }\n"),
-			 0);
+	assert_int_equal(
+		parse("node: { name: one, threads: 2, harbor: 1 }\n"
+		      "lua: { start: b, service_path: [\"/d/?.lua\"], path: [\"/d/?.lua\"] }\n"
+		      "log: { level: warning }\n"
+		      "cluster: { name: bench, listen: 127.0.0.1:24526, master: [127.0.0.1:24013] "
+		      "}\n"
+		      "master: { listen: 127.0.0.1:24013, state_dir: /tmp/x }\n"),
+		0);
 	assert_int_equal(c->node.threads, 2);
 	assert_int_equal(c->node.harbor, 1);
 	assert_string_equal(c->cluster.master.items[0], "127.0.0.1:24013");
@@ -127,13 +129,20 @@ static void a_bad_value_leaves_the_default(void **state)
 static void an_error_about_two_keys_names_both(void **state)
 {
 	(void)state;
-	assert_int_equal(parse("cluster:\n  listen: 127.0.0.1:1\n  master: 127.0.0.1:2\n  heartbeat: 2s\n"
-			       "  dead_after: 1s\n"),
-			 -22);
-	expect(0, 5, 15, "cluster.dead_after (1000 ms) must be longer than cluster.heartbeat (2000 ms, at 4:14)");
+	assert_int_equal(
+		parse("cluster:\n  listen: 127.0.0.1:1\n  master: 127.0.0.1:2\n  heartbeat: 2s\n"
+		      "  dead_after: 1s\n"),
+		-22);
+	expect(0, 5, 15,
+	       "cluster.dead_after (1000 ms) must be longer than cluster.heartbeat (2000 ms, at "
+	       "4:14)");
 	config_errors_fini(&errors);
-	assert_int_equal(parse("cluster: { listen: 127.0.0.1:1, master: 127.0.0.1:2, heartbeat: 9s }\n"), -22);
-	expect(0, 1, 65, "cluster.dead_after (5000 ms) must be longer than cluster.heartbeat (9000 ms, at 1:65)");
+	assert_int_equal(
+		parse("cluster: { listen: 127.0.0.1:1, master: 127.0.0.1:2, heartbeat: 9s }\n"),
+		-22);
+	expect(0, 1, 65,
+	       "cluster.dead_after (5000 ms) must be longer than cluster.heartbeat (9000 ms, at "
+	       "1:65)");
 	config_errors_fini(&errors);
 	assert_int_equal(parse("log:\n  sink: file\n"), -22);
 	expect(0, 2, 9, "log.sink is file, but log.file is missing");
@@ -173,10 +182,12 @@ static char *times(const char *text, size_t n)
 	return all;
 }
 
-/* Each of these took minutes with the square of its length, and this test's time limit would tell. */
+/* Each of these took minutes with the square of its length, and this test's time limit would
+ * tell. */
 static void large_files_take_linear_time(void **state)
 {
-	static const char *const pieces[] = { "[", "{a: ", "- ", "? ", "[&a ", "\"", "!!x ", "${", "%", "&a x\n" };
+	static const char *const pieces[] = { "[",  "{a: ", "- ", "? ", "[&a ",
+					      "\"", "!!x ", "${", "%",	"&a x\n" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
@@ -240,7 +251,8 @@ static void variables_of_the_environment_are_values_only(void **state)
 	(void)state;
 	setenv("CONF_TEST", "x: { y }", 1);
 	unsetenv("CONF_NONE");
-	assert_int_equal(parse("env: { a: \"${CONF_TEST}\", b: \"${CONF_NONE:-d}\", c: \"$$5\" }\n"), 0);
+	assert_int_equal(
+		parse("env: { a: \"${CONF_TEST}\", b: \"${CONF_NONE:-d}\", c: \"$$5\" }\n"), 0);
 	assert_string_equal(c->env[0].value, "x: { y }");
 	assert_string_equal(c->env[1].value, "d");
 	assert_string_equal(c->env[2].value, "$5");
@@ -257,9 +269,10 @@ static void a_missing_variable_is_an_error_at_its_place(void **state)
 static void times_and_sizes_have_units(void **state)
 {
 	(void)state;
-	assert_int_equal(parse("cluster: { listen: 127.0.0.1:1, master: 127.0.0.1:2, heartbeat: 250ms,"
-			       " dead_after: 2, queue_max: 64MiB }\n"),
-			 0);
+	assert_int_equal(
+		parse("cluster: { listen: 127.0.0.1:1, master: 127.0.0.1:2, heartbeat: 250ms,"
+		      " dead_after: 2, queue_max: 64MiB }\n"),
+		0);
 	assert_int_equal(c->cluster.heartbeat_ms, 250);
 	assert_int_equal(c->cluster.dead_ms, 2000);
 	assert_int_equal(c->cluster.queue_max, 64u << 20);
@@ -273,10 +286,13 @@ static void addresses_beyond_loopback_need_a_word(void **state)
 	expect(0, 1, 20, "insecure: true (it is false, the default)");
 	expect(1, 1, 40, "cluster.master: 10.0.0.1:2");
 	config_errors_fini(&errors);
-	assert_int_equal(parse("cluster: { listen: 10.0.0.1:1, master: 127.0.0.1:2, insecure: false }\n"), -22);
+	assert_int_equal(
+		parse("cluster: { listen: 10.0.0.1:1, master: 127.0.0.1:2, insecure: false }\n"),
+		-22);
 	expect(0, 1, 20, "(it is false, at 1:63)");
 	config_errors_fini(&errors);
-	assert_int_equal(parse("cluster: { listen: 10.0.0.1:1, master: 10.0.0.1:2, insecure: true }\n"), 0);
+	assert_int_equal(
+		parse("cluster: { listen: 10.0.0.1:1, master: 10.0.0.1:2, insecure: true }\n"), 0);
 }
 
 static void paths_begin_at_the_folder_of_the_file(void **state)
@@ -289,7 +305,8 @@ static void paths_begin_at_the_folder_of_the_file(void **state)
 	assert_int_equal(parse("admin: { listen: \"unix:n.sock\" }\n"), 0);
 	assert_string_equal(c->admin.listen, "unix:/etc/harbor/n.sock");
 	c = config_destroy(c);
-	assert_int_equal(config_parse("n.yaml", "admin: { listen: \"unix:n.sock\" }", 32, &c, &errors), 0);
+	assert_int_equal(
+		config_parse("n.yaml", "admin: { listen: \"unix:n.sock\" }", 32, &c, &errors), 0);
 	assert_memory_equal(c->admin.listen, "unix:/", 6);
 }
 
@@ -356,13 +373,26 @@ static void a_skynet_style_file_is_known_by_its_first_statement(void **state)
 {
 	static const struct config_lua_ops ops = { fake_eval };
 	static const char *const lua[] = {
-		"thread = 4", "\r\n  -- a: b\nthread = 4", "--[[\n a: b\n c: d ]] thread = 4",
-		"--[==[ ]] a: b\n]==]\n;include \"x\"", "local a\na = 1", "if true then a = 1 end",
-		"-- [[ one line\nx = 'a: b'", "include 'x'", "do\nx = 1\nend",
+		"thread = 4",
+		"\r\n  -- a: b\nthread = 4",
+		"--[[\n a: b\n c: d ]] thread = 4",
+		"--[==[ ]] a: b\n]==]\n;include \"x\"",
+		"local a\na = 1",
+		"if true then a = 1 end",
+		"-- [[ one line\nx = 'a: b'",
+		"include 'x'",
+		"do\nx = 1\nend",
 	};
 	static const char *const yaml[] = {
-		"", "node: { name: one }", "---\nnode: { name: a }", "# x = 1\nnode: { name: a }",
-		"env: { a: 'x = y' }", "include: 1", "--[[ x = 1", "--[", "--",
+		"",
+		"node: { name: one }",
+		"---\nnode: { name: a }",
+		"# x = 1\nnode: { name: a }",
+		"env: { a: 'x = y' }",
+		"include: 1",
+		"--[[ x = 1",
+		"--[",
+		"--",
 	};
 
 	(void)state;
@@ -386,7 +416,8 @@ static void expect_name(const char *file, const char *text, const char *rest)
 	if (config_parse(file, text, strlen(text), &c, &errors) != 0)
 		fail_msg("%s", errors.items[0].text);
 	for (char *p = host; *p; p++)
-		if (!strchr("_.-", *p) && !(*p >= '0' && *p <= '9') && !((*p | 32) >= 'a' && (*p | 32) <= 'z'))
+		if (!strchr("_.-", *p) && !(*p >= '0' && *p <= '9') &&
+		    !((*p | 32) >= 'a' && (*p | 32) <= 'z'))
 			*p = '_';
 	snprintf(expected, sizeof(expected), "%.40s%s", host, rest);
 	expected[CONFIG_NAME_MAX] = 0;
@@ -398,7 +429,8 @@ static void expect_name(const char *file, const char *text, const char *rest)
 
 static void a_node_without_a_name_has_that_of_its_id_or_file(void **state)
 {
-	static const char cluster[] = "cluster: { listen: '127.0.0.1:1', master: ['127.0.0.1:2'] }\n";
+	static const char cluster[] =
+		"cluster: { listen: '127.0.0.1:1', master: ['127.0.0.1:2'] }\n";
 	char text[256];
 
 	(void)state;
@@ -410,8 +442,9 @@ static void a_node_without_a_name_has_that_of_its_id_or_file(void **state)
 	expect_name("/a/game.yaml", cluster, "-game"); /* harbor: auto */
 	snprintf(text, sizeof(text), "node: { harbor: 17 }\n%s", cluster);
 	expect_name("/a/game.yaml", text, "-17");
-	expect_name("/a/0123456789012345678901234567890123456789012345678901234567890123456789.yaml", "",
-		    "-0123456789012345678901234567890123456789012345678901234567890123456789");
+	expect_name(
+		"/a/0123456789012345678901234567890123456789012345678901234567890123456789.yaml",
+		"", "-0123456789012345678901234567890123456789012345678901234567890123456789");
 }
 
 static void a_name_that_is_none_is_refused(void **state)

@@ -10,8 +10,8 @@
 /* Run from the top of the source tree, as tests/run.py does. */
 static void every_sample_passes_the_check(void **state)
 {
-	static const char *const files[] = { "conf/single.yaml",	 "conf/master.yaml",
-					     "conf/member.yaml",	 "deploy/demo/master.yaml",
+	static const char *const files[] = { "conf/single.yaml",       "conf/master.yaml",
+					     "conf/member.yaml",       "deploy/demo/master.yaml",
 					     "deploy/demo/rooms.yaml", "deploy/demo/gate.yaml" };
 
 	(void)state;

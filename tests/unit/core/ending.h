@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* Runs something in a child that is to end by abort(3), and keeps what it wrote to stderr. For one test program. */
+/* Runs something in a child that is to end by abort(3), and keeps what it wrote to stderr. For
+ * one test program. */
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -33,7 +34,8 @@ static inline bool ends_by_abort(void (*f)(void))
 		_exit(0);
 	}
 	close(fd[1]);
-	while ((got = read(fd[0], ending_text + n, sizeof(ending_text) - 1 - n)) > 0 || (got < 0 && errno == EINTR))
+	while ((got = read(fd[0], ending_text + n, sizeof(ending_text) - 1 - n)) > 0 ||
+	       (got < 0 && errno == EINTR))
 		n += got > 0 ? (size_t)got : 0;
 	ending_text[n] = 0;
 	close(fd[0]);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * A poller for tests: a pipe in the place of the network. Counts what the scheduler does with it and checks that
- * one thread at a time is inside. Include after cmocka.h.
+ * A poller for tests: a pipe in the place of the network. Counts what the scheduler does with it
+ * and checks that one thread at a time is inside. Include after cmocka.h.
  */
 #include <poll.h>
 #include <stdatomic.h>
@@ -15,18 +15,19 @@
 #include "core/sched/poller.h"
 
 static struct {
-	int event;               /* interrupt(): ends a wait */
-	int input;               /* what "the network" has to say */
-	atomic_uint inside;      /* threads in poll: at most 1 */
-	atomic_uint waiting;     /* of these: in a poll with a timeout */
+	int event;	     /* interrupt(): ends a wait */
+	int input;	     /* what "the network" has to say */
+	atomic_uint inside;  /* threads in poll: at most 1 */
+	atomic_uint waiting; /* of these: in a poll with a timeout */
 	atomic_uint polls, inputs;
-	atomic_uint slow_ms;     /* a poll without a timeout takes so long */
+	atomic_uint slow_ms; /* a poll without a timeout takes so long */
 	void (*on_input)(void);
 } wire = { .event = -1, .input = -1 };
 
 static void wire_poll(void *ud, uint64_t timeout_ns)
 {
-	struct pollfd p[2] = { { .fd = wire.event, .events = POLLIN }, { .fd = wire.input, .events = POLLIN } };
+	struct pollfd p[2] = { { .fd = wire.event, .events = POLLIN },
+			       { .fd = wire.input, .events = POLLIN } };
 	int ms = timeout_ns == UINT64_MAX ? -1 : (int)((timeout_ns + NS_PER_MS - 1) / NS_PER_MS);
 	unsigned slow = atomic_load_explicit(&wire.slow_ms, memory_order_relaxed);
 	uint64_t n;
@@ -89,12 +90,12 @@ static inline void wire_fini(void)
 }
 
 /* Waits until the condition holds; the test fails after 10 s. */
-#define eventually(condition)                                                                      \
-	do {                                                                                       \
-		uint64_t end_ = clock_mono_ns() + 10 * NS_PER_SEC;                                 \
-		while (!(condition)) {                                                             \
-			if (clock_mono_ns() > end_)                                                \
-				fail_msg("waited in vain for: %s", #condition);                    \
-			nanosleep(&(struct timespec){ 0, 200000 }, NULL);                          \
-		}                                                                                  \
+#define eventually(condition)                                                   \
+	do {                                                                    \
+		uint64_t end_ = clock_mono_ns() + 10 * NS_PER_SEC;              \
+		while (!(condition)) {                                          \
+			if (clock_mono_ns() > end_)                             \
+				fail_msg("waited in vain for: %s", #condition); \
+			nanosleep(&(struct timespec){ 0, 200000 }, NULL);       \
+		}                                                               \
 	} while (0)

@@ -35,24 +35,24 @@
 #define SIM_ASKED 256
 #define SIM_ID_MIN 1
 #define SIM_STEP (4 * NS_PER_MS) /* what happens within it shares a step */
-#define SIM_MASTER SIM_NODES /* place number of the master's process */
+#define SIM_MASTER SIM_NODES	 /* place number of the master's process */
 #define SIM_HEARTBEAT (200 * NS_PER_MS)
 #define SIM_DEAD (1000 * NS_PER_MS)
 
 struct sim_chunk {
 	struct sim_chunk *next;
 	uint64_t at;
-	bool end;            /* the other side closed */
+	bool end; /* the other side closed */
 	size_t n;
 	uint8_t bytes[];
 };
 
 struct sim_end {
-	unsigned place;      /* node, or SIM_MASTER */
-	uint64_t life;       /* of the process that owns it */
-	bool open;           /* this side has not closed */
-	bool master_port;    /* accepted by the master */
-	unsigned peer;       /* harbor id of a link's other node, 0 = not known yet */
+	unsigned place;	  /* node, or SIM_MASTER */
+	uint64_t life;	  /* of the process that owns it */
+	bool open;	  /* this side has not closed */
+	bool master_port; /* accepted by the master */
+	unsigned peer;	  /* harbor id of a link's other node, 0 = not known yet */
 	bool to_master;
 	struct stream in;
 	struct sim_chunk *first, **last; /* what arrives here */
@@ -67,7 +67,7 @@ struct sim_conn {
 
 struct sim_node {
 	bool alive, frozen;
-	uint64_t life;       /* grows with each incarnation */
+	uint64_t life; /* grows with each incarnation */
 	char address[16];
 	struct peer_self self;
 	struct member member;
@@ -75,13 +75,13 @@ struct sim_node {
 	bool seen[256];
 	unsigned char known[256]; /* ids of peers in use */
 	unsigned known_count;
-	uint64_t births;     /* handles used up in this life */
-	unsigned lost;       /* names that another has won */
-	uint32_t winner;     /* of the last one */
+	uint64_t births; /* handles used up in this life */
+	unsigned lost;	 /* names that another has won */
+	uint32_t winner; /* of the last one */
 	struct directory directory;
 	bool refused;
 	/* what the test asked it for */
-	uint32_t mine[SIM_NAMES];    /* handle: registered, and not told otherwise */
+	uint32_t mine[SIM_NAMES]; /* handle: registered, and not told otherwise */
 	unsigned answers, conflicts;
 	/* by session: asked and not answered yet */
 	bool asked[SIM_ASKED];
@@ -92,32 +92,36 @@ struct sim_node {
 static struct sim {
 	uint64_t now, random;
 	uint64_t lives;
-	uint64_t wall;       /* the master's clock, of which only the start counts */
+	uint64_t wall; /* the master's clock, of which only the start counts */
 	struct sim_node node[SIM_NODES];
-	struct master *master;       /* NULL: it is down */
+	struct master *master; /* NULL: it is down */
 	uint64_t master_life;
 	bool want_flush, disk_full;
-	int conns;                   /* numbers given out */
+	int conns; /* numbers given out */
 	int active[SIM_CONNS], active_count;
 	bool cut[SIM_NODES + 1][SIM_NODES + 1];
 	unsigned seed;
-	uint32_t born[512];  /* every handle that was ever given */
+	uint32_t born[512]; /* every handle that was ever given */
 	unsigned born_count;
 	struct sim_conn conn[SIM_CONNS];
-} *sim;
+} * sim;
 
 /* ---- the disk: survives the master ---- */
 
 static struct {
 	struct registry_node node[256];
-	struct { char name[16]; uint32_t handle; uint64_t fence; } name[64];
+	struct {
+		char name[16];
+		uint32_t handle;
+		uint64_t fence;
+	} name[64];
 	uint64_t number;
 	bool full;
 } disk;
 
 static int disk_load(void (*node)(const struct registry_node *, void *),
-                     void (*name)(const char *, uint32_t, uint64_t, void *), uint64_t *ret_number,
-                     void *ud)
+		     void (*name)(const char *, uint32_t, uint64_t, void *), uint64_t *ret_number,
+		     void *ud)
 {
 	*ret_number = disk.number;
 	for (unsigned i = 0; i < 256; i++)
@@ -336,9 +340,9 @@ static uint64_t sim_peer_received(struct peer *p)
 	return sim->conn[p->conn].end[sim_side(p->conn, sim_place(n))].in.frames;
 }
 
-static const struct peer_ops sim_peer_ops = {sim_peer_connect, sim_peer_write,   sim_peer_close,
-                                             sim_peer_up,      sim_peer_down,    sim_peer_tired,
-                                             sim_peer_give_up, sim_peer_received};
+static const struct peer_ops sim_peer_ops = { sim_peer_connect, sim_peer_write,	  sim_peer_close,
+					      sim_peer_up,	sim_peer_down,	  sim_peer_tired,
+					      sim_peer_give_up, sim_peer_received };
 
 static int sim_member_connect(void *ud, const char *address)
 {
@@ -424,8 +428,8 @@ static void sim_member_lost(void *ud, const char *name, uint32_t handle, uint32_
 }
 
 /* `from` carries the number of the name. */
-static void sim_member_answer(void *ud, uint32_t from, int32_t session, const char *name, uint32_t code,
-			      const char *text, uint64_t fence)
+static void sim_member_answer(void *ud, uint32_t from, int32_t session, const char *name,
+			      uint32_t code, const char *text, uint64_t fence)
 {
 	struct sim_node *n = ud;
 
@@ -434,7 +438,8 @@ static void sim_member_answer(void *ud, uint32_t from, int32_t session, const ch
 	(void)fence;
 	n->answers++;
 	if (session && !n->asked[session])
-		fail_msg("seed %u: node%u: session %d is answered twice", sim->seed, sim_place(n), session);
+		fail_msg("seed %u: node%u: session %d is answered twice", sim->seed, sim_place(n),
+			 session);
 	n->asked[session] = false;
 	if (code == WIRE_NAME_TAKEN) {
 		n->conflicts++;
@@ -454,9 +459,10 @@ static void sim_member_state(void *ud, enum member_state st, const char *why)
 }
 
 static const struct member_ops sim_member_ops = {
-        sim_member_connect, sim_member_write,    sim_member_close, sim_member_id,
-        sim_member_births,  sim_member_snapshot, sim_member_node,  sim_member_name,
-        sim_member_lost,    sim_member_answer,   sim_member_state};
+	sim_member_connect, sim_member_write,	 sim_member_close, sim_member_id,
+	sim_member_births,  sim_member_snapshot, sim_member_node,  sim_member_name,
+	sim_member_lost,    sim_member_answer,	 sim_member_state
+};
 
 static void sim_master_write(void *ud, int id, const uint8_t *bytes, size_t n)
 {
@@ -477,7 +483,8 @@ static void sim_master_wants_flush(void *ud)
 	sim->want_flush = true;
 }
 
-static const struct master_ops sim_master_ops = { sim_master_write, sim_master_close, sim_master_wants_flush };
+static const struct master_ops sim_master_ops = { sim_master_write, sim_master_close,
+						  sim_master_wants_flush };
 
 static void sim_directory_send(void *ud, struct msg *m)
 {
@@ -489,7 +496,8 @@ static void sim_directory_send(void *ud, struct msg *m)
 
 static int sim_conn_of(const struct sim_end *e)
 {
-	return (int)(((const char *)e - (const char *)sim->conn) / (ptrdiff_t)sizeof(struct sim_conn));
+	return (int)(((const char *)e - (const char *)sim->conn) /
+		     (ptrdiff_t)sizeof(struct sim_conn));
 }
 
 static void sim_message(void *ud, struct msg *m)
@@ -688,8 +696,11 @@ static inline void sim_kill_node(unsigned i)
 
 static inline void sim_start_master(void)
 {
-	struct master_config c = { .epoch = 1, .wall_ns = sim->wall, .random = sim->lives + 1,
-				   .heartbeat_ns = SIM_HEARTBEAT, .dead_ns = SIM_DEAD };
+	struct master_config c = { .epoch = 1,
+				   .wall_ns = sim->wall,
+				   .random = sim->lives + 1,
+				   .heartbeat_ns = SIM_HEARTBEAT,
+				   .dead_ns = SIM_DEAD };
 
 	sim->master_life = ++sim->lives;
 	sim->master = master_create(&sim_master_ops, NULL, &sim_registry, &c, sim->now);
@@ -761,7 +772,7 @@ static inline uint32_t sim_birth(unsigned i)
 	for (unsigned k = 0; k < sim->born_count; k++)
 		if (sim->born[k] == handle)
 			fail_msg("seed %u: node%u: handle :%08x has been given before", sim->seed,
-			         i, handle);
+				 i, handle);
 	assert_true(sim->born_count < array_len(sim->born));
 	sim->born[sim->born_count++] = handle;
 	return handle;
@@ -894,12 +905,14 @@ static inline void sim_print(void)
 	for (unsigned i = 0; i < SIM_NODES; i++) {
 		struct sim_node *n = &sim->node[i];
 
-		print_message("node%u %s harbor %u epoch %llu member %d (%s)\n", i, n->alive ? "alive" : "dead",
-			      n->self.id, (unsigned long long)n->self.epoch, n->member.state, n->member.why);
+		print_message("node%u %s harbor %u epoch %llu member %d (%s)\n", i,
+			      n->alive ? "alive" : "dead", n->self.id,
+			      (unsigned long long)n->self.epoch, n->member.state, n->member.why);
 		for (unsigned k = SIM_ID_MIN; k < 256 && n->alive; k++)
 			if (n->peers[k].ops)
-				print_message("  peer %u state %d conn %d epoch %llu (%s)\n", k, n->peers[k].state,
-					      n->peers[k].conn, (unsigned long long)n->peers[k].epoch,
+				print_message("  peer %u state %d conn %d epoch %llu (%s)\n", k,
+					      n->peers[k].state, n->peers[k].conn,
+					      (unsigned long long)n->peers[k].epoch,
 					      n->peers[k].why);
 	}
 }

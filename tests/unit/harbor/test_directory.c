@@ -180,7 +180,7 @@ static void see_name(const char *name, uint32_t handle, uint64_t fence, uint64_t
 	char *text = ud;
 
 	snprintf(text + strlen(text), 64, "%s=%x#%u@%u ", name, handle, (unsigned)fence,
-	         (unsigned)since);
+		 (unsigned)since);
 }
 
 static void see_waiting(const char *name, uint32_t handle, void *ud)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The cluster as a whole, simulated: named behaviours first, then a thousand random histories of cuts, resets,
- * restarts, freezes, a master that dies and a disk that is full. Each history ends healed, and then names
- * are unique and the same on all nodes, every pair has one link, and each request has its one answer. */
+/* The cluster as a whole, simulated: named behaviours first, then a thousand random histories of
+ * cuts, resets, restarts, freezes, a master that dies and a disk that is full. Each history ends
+ * healed, and then names are unique and the same on all nodes, every pair has one link, and each
+ * request has its one answer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +12,7 @@
 
 #include "tests/unit/harbor/sim.h"
 
-#define SECONDS(n) ((n) * NS_PER_SEC)
+#define SECONDS(n) ((n)*NS_PER_SEC)
 
 static int setup(void **state)
 {
@@ -431,8 +432,8 @@ static void heal(void)
 
 			if (held && sim_find(i, k) != n->mine[k])
 				fail_msg("seed %u: node%u believes to hold N%u and was not told "
-				         "that it is lost",
-				         sim->seed, i, k);
+					 "that it is lost",
+					 sim->seed, i, k);
 		}
 	sim_run_for(SECONDS(2));
 }
@@ -461,15 +462,17 @@ static void check(void)
 			if (!n->alive)
 				continue;
 			if (!first && sim_find(i, k) != owner)
-				fail_msg("seed %u: node%u says :%08x owns N%u, another :%08x", sim->seed, i,
-					 sim_find(i, k), k, owner);
+				fail_msg("seed %u: node%u says :%08x owns N%u, another :%08x",
+					 sim->seed, i, sim_find(i, k), k, owner);
 			owner = sim_find(i, k);
 			first = false;
 			held |= n->mine[k] != 0;
 		}
 		for (unsigned i = 0; i < SIM_NODES && owner; i++)
-			if (sim->node[i].alive && sim->node[i].self.id == owner >> 24 && sim->node[i].mine[k] != owner)
-				fail_msg("seed %u: N%u belongs to node%u, who does not hold it", sim->seed, k, i);
+			if (sim->node[i].alive && sim->node[i].self.id == owner >> 24 &&
+			    sim->node[i].mine[k] != owner)
+				fail_msg("seed %u: N%u belongs to node%u, who does not hold it",
+					 sim->seed, k, i);
 		if (held && !owner)
 			fail_msg("seed %u: somebody holds N%u and nobody owns it", sim->seed, k);
 		if (owner) {
@@ -478,7 +481,8 @@ static void check(void)
 			for (unsigned i = 0; i < SIM_NODES; i++)
 				lives |= sim->node[i].alive && sim->node[i].self.id == owner >> 24;
 			if (!lives)
-				fail_msg("seed %u: N%u belongs to :%08x, whose node is dead", sim->seed, k, owner);
+				fail_msg("seed %u: N%u belongs to :%08x, whose node is dead",
+					 sim->seed, k, owner);
 		}
 	}
 }

@@ -61,11 +61,11 @@ static void set_shared(lua_State *L, struct share_root *r, const char *name)
 }
 
 static const char program[] = "local counter = 0\n"
-                              "local long = 'a string constant that is longer than forty bytes, so "
-                              "that it is not interned'\n"
-                              "function step(n) counter = counter + n; return counter, long end\n"
-                              "function fails() local t = nil; return t.x end\n"
-                              "return function(...) return select('#', ...), long end\n";
+			      "local long = 'a string constant that is longer than forty bytes, so "
+			      "that it is not interned'\n"
+			      "function step(n) counter = counter + n; return counter, long end\n"
+			      "function fails() local t = nil; return t.x end\n"
+			      "return function(...) return select('#', ...), long end\n";
 
 static void code_runs_in_many_states(void **unused)
 {
@@ -150,10 +150,10 @@ static void next_takes_a_twin(void **unused)
 	/* twins: b has `unpooled` as a string of its own before the pool does */
 	run(b, "own = { unpooled_name_of_this_test = 1, other = 2 }");
 	r = load_shared(a,
-	                "return function(t) t.unpooled_name_of_this_test = nil; collectgarbage(); "
-	                "collectgarbage();"
-	                " return next(t, 'unpooled_name_of_this_test') end",
-	                "=twin");
+			"return function(t) t.unpooled_name_of_this_test = nil; collectgarbage(); "
+			"collectgarbage();"
+			" return next(t, 'unpooled_name_of_this_test') end",
+			"=twin");
 	lua_pop(a, 1);
 	share_push_code(b, r);
 	lua_call(b, 0, 1);
@@ -170,19 +170,19 @@ static void next_takes_a_twin(void **unused)
 
 /* Ways of keeping something of a root; `t` is its table, with a long string in it. */
 static const char *const keeps[] = {
-        "kept = t",
-        "kept = t.sub",
-        "kept = { [t.sub] = 1 }",
-        "kept = t.long",
-        "kept = { [t.long] = 1 }",
-        "kept = t.short",
-        "kept = setmetatable({}, t.sub)",
-        "local x = t.sub; kept = function() return x end",
-        "kept = coroutine.wrap(function(x) coroutine.yield() return x end); kept(t.sub)",
-        "debug.setmetatable(1, t.sub)",
-        "kept = t.f",
-        "debug.setuservalue(io.stdout, t.sub, 1); kept = setmetatable({}, { __mode = 'v', t.sub "
-        "}); kept[1] = t.sub",
+	"kept = t",
+	"kept = t.sub",
+	"kept = { [t.sub] = 1 }",
+	"kept = t.long",
+	"kept = { [t.long] = 1 }",
+	"kept = t.short",
+	"kept = setmetatable({}, t.sub)",
+	"local x = t.sub; kept = function() return x end",
+	"kept = coroutine.wrap(function(x) coroutine.yield() return x end); kept(t.sub)",
+	"debug.setmetatable(1, t.sub)",
+	"kept = t.f",
+	"debug.setuservalue(io.stdout, t.sub, 1); kept = setmetatable({}, { __mode = 'v', t.sub "
+	"}); kept[1] = t.sub",
 };
 
 static bool is_used(lua_State *L, struct share_root *r)
@@ -273,7 +273,7 @@ static void counts_come_back(void **unused)
 /* ---- many threads: births, reads, new versions, audits and deaths at once ---- */
 
 #define THREADS 4
-#define LIVES   200
+#define LIVES 200
 
 static struct {
 	pthread_mutex_t lock;
@@ -310,22 +310,22 @@ static struct share_root *publish_new(lua_State *L, unsigned version)
 	char source[512];
 
 	snprintf(source, sizeof(source),
-	         "items = { version = %u, list = { 1, 2, 3 } } for i = 1, 40 do items[i] = { stamp "
-	         "= %u, id = i,"
-	         " ['key' .. i %% 7] = ('v'):rep(i) .. %u } end",
-	         version, version, version);
+		 "items = { version = %u, list = { 1, 2, 3 } } for i = 1, 40 do items[i] = { stamp "
+		 "= %u, id = i,"
+		 " ['key' .. i %% 7] = ('v'):rep(i) .. %u } end",
+		 version, version, version);
 	run(L, source);
 	publish(&now.table, share_global(L, "items"));
 	snprintf(source, sizeof(source),
-	         "local mine = {} return function(t) for i = 1, 20 do mine['n' .. i] = t[i] and "
-	         "t[i].id end"
-	         " local n = 0 for i, x in ipairs(t) do assert(x.stamp == t.version) n = n + "
-	         "#x['key' .. i %% 7] end"
-	         " for k, v in pairs(t[40]) do mine[k] = v mine[v] = k end assert(#t == 40 and not "
-	         "t.absent)"
-	         " local m = setmetatable({}, t) assert(not m.x and #m == 0 and m ~= "
-	         "setmetatable({}, t)) return n, %u, 'c%u' end",
-	         version, version);
+		 "local mine = {} return function(t) for i = 1, 20 do mine['n' .. i] = t[i] and "
+		 "t[i].id end"
+		 " local n = 0 for i, x in ipairs(t) do assert(x.stamp == t.version) n = n + "
+		 "#x['key' .. i %% 7] end"
+		 " for k, v in pairs(t[40]) do mine[k] = v mine[v] = k end assert(#t == 40 and not "
+		 "t.absent)"
+		 " local m = setmetatable({}, t) assert(not m.x and #m == 0 and m ~= "
+		 "setmetatable({}, t)) return n, %u, 'c%u' end",
+		 version, version);
 	code = load_shared(L, source, "=stress");
 	lua_pop(L, 1);
 	publish(&now.code, share_ref(code));
@@ -397,13 +397,13 @@ static void many_threads(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(code_runs_in_many_states),
-	        cmocka_unit_test(tables_read_and_refuse),
-	        cmocka_unit_test(next_takes_a_twin),
-	        cmocka_unit_test(audit_sees_who_keeps),
-	        cmocka_unit_test(replace_turns_every_reference),
-	        cmocka_unit_test(counts_come_back),
-	        cmocka_unit_test(many_threads),
+		cmocka_unit_test(code_runs_in_many_states),
+		cmocka_unit_test(tables_read_and_refuse),
+		cmocka_unit_test(next_takes_a_twin),
+		cmocka_unit_test(audit_sees_who_keeps),
+		cmocka_unit_test(replace_turns_every_reference),
+		cmocka_unit_test(counts_come_back),
+		cmocka_unit_test(many_threads),
 	};
 
 	if (!share_is_here()) {

@@ -32,8 +32,7 @@ static pthread_cond_t heard = PTHREAD_COND_INITIALIZER;
 static struct ear *being_born; /* init runs on the launching thread */
 
 static inline int on_message(struct service *s, void *ud, int type, int session, uint32_t source,
-			     const void *msg,
-		      size_t size)
+			     const void *msg, size_t size)
 {
 	const struct socket_message *m = msg;
 	struct ear *ear = ud;
@@ -147,8 +146,7 @@ static inline void ear_end(struct ear *ear)
 static atomic_bool gate;
 
 static inline int on_message_blocked(struct service *s, void *ud, int type, int session,
-			      uint32_t source,
-			      const void *msg, size_t size)
+				     uint32_t source, const void *msg, size_t size)
 {
 	if (type == PTYPE_TEXT)
 		/* acquire <-> the test's release; a condition would need a lock around a bool */

@@ -101,14 +101,14 @@ static inline void turn(uint64_t timeout_ns)
 }
 
 /* Turns the loop until the condition holds; fails the test when it does not in time. */
-#define until(condition)                                                                           \
-	do {                                                                                       \
-		uint64_t end_ = clock_mono_ns() + PATIENCE_NS;                                     \
-		while (!(condition)) {                                                             \
-			if (clock_mono_ns() > end_)                                                \
-				fail_msg("waited in vain for: %s", #condition);                    \
-			turn(10 * NS_PER_MS);                                                      \
-		}                                                                                  \
+#define until(condition)                                                        \
+	do {                                                                    \
+		uint64_t end_ = clock_mono_ns() + PATIENCE_NS;                  \
+		while (!(condition)) {                                          \
+			if (clock_mono_ns() > end_)                             \
+				fail_msg("waited in vain for: %s", #condition); \
+			turn(10 * NS_PER_MS);                                   \
+		}                                                               \
 	} while (0)
 
 static inline int count_fds(void)

@@ -36,9 +36,16 @@ static void brackets_hold_an_ipv6_address(void **state)
 static void nonsense_is_refused_and_the_result_untouched(void **state)
 {
 	static const char *const bad[] = {
-		"",	   "host",	"host:",    "host:x",	 "host:65536",	   "host:-1", "host:1 ",
-		"::1:80",  "[::1]",	"[::1]80",  "[::1:80",	 "[]:80",	   "[host]:80", "host:99999999999",
-		"unix:",   "unix:/",	"unix:@",   "unix:path", "a:b:c",
+		"",	      "host",
+		"host:",      "host:x",
+		"host:65536", "host:-1",
+		"host:1 ",    "::1:80",
+		"[::1]",      "[::1]80",
+		"[::1:80",    "[]:80",
+		"[host]:80",  "host:99999999999",
+		"unix:",      "unix:/",
+		"unix:@",     "unix:path",
+		"a:b:c",
 	};
 	struct addr_text t = { .port = 4711 };
 

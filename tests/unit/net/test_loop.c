@@ -198,7 +198,8 @@ static void a_timer_may_be_destroyed_in_its_function_and_on_its_way(void **state
 static struct {
 	unsigned opens, early;
 	atomic_uint data;
-	sem_t go_on; /* posted with each data: a thread that spins here starves the loop on a busy machine */
+	/* posted with each data: a thread that spins here starves the loop on a busy machine */
+	sem_t go_on;
 } heard;
 
 static void hear_open(void *ud, int id, const char *text, int port)
@@ -222,7 +223,8 @@ static void *adopt_many(void *arg)
 	for (unsigned i = 0; i < ADOPTED; i++) {
 		int pair[2], id;
 
-		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 || write(pair[1], "x", 1) != 1)
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 ||
+		    write(pair[1], "x", 1) != 1)
 			return (void *)"no pair of sockets";
 		id = net_adopt_handler(&h, NULL, pair[0]);
 		sem_wait(&heard.go_on);
@@ -240,7 +242,8 @@ static void a_socket_is_open_before_its_data_comes(void **state)
 
 	sem_init(&heard.go_on, 0, 0);
 	pthread_create(&t, NULL, adopt_many, NULL);
-	while (atomic_load_explicit(&heard.data, memory_order_relaxed) < ADOPTED && clock_mono_ns() < end)
+	while (atomic_load_explicit(&heard.data, memory_order_relaxed) < ADOPTED &&
+	       clock_mono_ns() < end)
 		net_poll(NS_PER_MS);
 	pthread_join(t, &failed);
 	assert_null(failed);

@@ -19,7 +19,8 @@ end
 
 function verbs.msg(rest)
 	local to, text = rest:match "^(%S+)%s+(.*)$"
-	if not skynet.call(lobby, "lua", "whisper", name, to, text) then reply("no such name: " .. to) end
+	if not skynet.call(lobby, "lua", "whisper", name, to,
+		text) then reply("no such name: " .. to) end
 end
 
 function verbs.crash() error "asked to crash" end

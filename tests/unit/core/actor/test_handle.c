@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Handle storage: finding, growth, reuse, and readers that look while everything changes. No service runs here: the
- * table does not know what a service does. */
+/* Handle storage: finding, growth, reuse, and readers that look while everything changes. No
+ * service runs here: the table does not know what a service does. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -58,7 +58,7 @@ static void a_handle_finds_its_service_until_it_is_unregistered(void **state)
 	assert_ptr_equal(handle_lookup(ha), a);
 	assert_ptr_equal(handle_lookup(hb), b);
 	assert_null(handle_lookup(ha & HANDLE_INDEX_MAX)); /* another node's */
-	assert_null(handle_lookup(ha + 256));              /* the same slot */
+	assert_null(handle_lookup(ha + 256));		   /* the same slot */
 	assert_true(handle_unregister(ha));
 	assert_false(handle_unregister(ha));
 	assert_false(handle_unregister(ha + 256));
@@ -99,7 +99,8 @@ static void the_table_grows_and_everybody_is_found(void **state)
 		assert_int_not_equal(handles[i], 0);
 	}
 	assert_true(atomic_load(&handle_table)->capacity >= N);
-	assert_ptr_equal(atomic_load(&first->slots[handles[0] & (first->capacity - 1)]), all[0]); /* a reader's old array */
+	/* a reader's old array */
+	assert_ptr_equal(atomic_load(&first->slots[handles[0] & (first->capacity - 1)]), all[0]);
 	for (int i = 0; i < N; i++)
 		assert_ptr_equal(handle_lookup(handles[i]), all[i]);
 	for (int i = 0; i < N; i++) {
@@ -199,7 +200,8 @@ static void *reader(void *arg)
 
 	/* those that are left at the end can be found, however late the reader was */
 	while (!found || !atomic_load_explicit(&enough, memory_order_relaxed)) {
-		uint32_t h = atomic_load_explicit(&shared[rand_r(&seed) % SLOTS], memory_order_relaxed);
+		uint32_t h = atomic_load_explicit(&shared[rand_r(&seed) % SLOTS],
+						  memory_order_relaxed);
 		struct service *s;
 
 		if (!h)

@@ -156,9 +156,8 @@ static void *owner(void *arg)
 	while (atomic_load_explicit(&seen, memory_order_relaxed) < SENDERS * EACH) {
 		unsigned one = 1;
 
-		if (!atomic_compare_exchange_strong_explicit(&runnable, &one, 0,
-							     memory_order_acquire,
-							     memory_order_relaxed)) {
+		if (!atomic_compare_exchange_strong_explicit(
+			    &runnable, &one, 0, memory_order_acquire, memory_order_relaxed)) {
 			assert_true(one == 0 || one == 1);
 			sched_yield();
 			continue;
@@ -193,13 +192,16 @@ static void many_senders_keep_each_their_order_and_nothing_is_lost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_first_push_wakes_and_the_next_does_not, setup, teardown),
-		cmocka_unit_test_setup_teardown(messages_come_out_in_the_order_of_their_pushes, setup, teardown),
-		cmocka_unit_test_setup_teardown(rest_is_refused_while_mail_waits, setup, teardown),
-		cmocka_unit_test_setup_teardown(close_gives_everything_and_refuses_more, setup, teardown),
-		cmocka_unit_test_setup_teardown(overload_is_told_once_a_doubling, setup, teardown),
-		cmocka_unit_test_setup_teardown(many_senders_keep_each_their_order_and_nothing_is_lost, setup,
+		cmocka_unit_test_setup_teardown(the_first_push_wakes_and_the_next_does_not, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(messages_come_out_in_the_order_of_their_pushes,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(rest_is_refused_while_mail_waits, setup, teardown),
+		cmocka_unit_test_setup_teardown(close_gives_everything_and_refuses_more, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(overload_is_told_once_a_doubling, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			many_senders_keep_each_their_order_and_nothing_is_lost, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("core/mailbox", tests, NULL, NULL);

@@ -31,8 +31,8 @@ static void put(const char *name, const char *text)
 
 static void build(const char *file, const char *text)
 {
-	cleanup(mem_freep) char *command =
-		mem_printf("cc -shared -fPIC -o %s/%s %s/module.c", folder, file, folder);
+	cleanup(mem_freep) char *command = mem_printf("cc -shared -fPIC -o %s/%s %s/module.c",
+						      folder, file, folder);
 
 	put("module.c", text);
 	assert_int_equal(system(command), 0);

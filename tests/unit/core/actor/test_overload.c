@@ -25,8 +25,8 @@ static atomic_bool gate; /* release by the test <-> acquire by the service */
 static atomic_uint requests, answers, errors, refused;
 static uint32_t receiver, caller;
 
-static int receive(struct service *s, void *ud, int type, int session, uint32_t source, const void *msg,
-		   size_t size)
+static int receive(struct service *s, void *ud, int type, int session, uint32_t source,
+		   const void *msg, size_t size)
 {
 	(void)ud;
 	(void)session;
@@ -46,8 +46,8 @@ static int receive(struct service *s, void *ud, int type, int session, uint32_t 
 }
 
 /* Who is told that a request was refused. */
-static int hear(struct service *s, void *ud, int type, int session, uint32_t source, const void *msg,
-		   size_t size)
+static int hear(struct service *s, void *ud, int type, int session, uint32_t source,
+		const void *msg, size_t size)
 {
 	(void)s;
 	(void)ud;

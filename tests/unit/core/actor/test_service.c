@@ -97,7 +97,8 @@ static bool take_one_left(void)
 {
 	unsigned n = atomic_load_explicit(&left, memory_order_acquire);
 
-	while (n && !atomic_compare_exchange_weak_explicit(&left, &n, n - 1, memory_order_acq_rel, memory_order_acquire))
+	while (n && !atomic_compare_exchange_weak_explicit(&left, &n, n - 1, memory_order_acq_rel,
+							   memory_order_acquire))
 		;
 	return n > 0;
 }
@@ -443,7 +444,8 @@ static void births_and_deaths_under_fire_answer_every_request(void **state)
 	uint64_t until = clock_mono_ns() + 10 * NS_PER_SEC;
 
 	while (atomic_load_explicit(&answers, memory_order_acquire) +
-		       atomic_load_explicit(&errors, memory_order_acquire) + refused < asked &&
+			       atomic_load_explicit(&errors, memory_order_acquire) + refused <
+		       asked &&
 	       clock_mono_ns() < until)
 		cpu_relax();
 	assert_int_equal(answers + errors + refused, asked);

@@ -24,11 +24,13 @@ static void each_cause_has_its_advice(void **state)
 	expect("./x.so: undefined symbol: luaL_checkint", "headers of Lua 5.4");
 	expect("./x.so: undefined symbol: skynet_nosuch", "pkg-config harbord");
 	expect("./x.so: undefined symbol: deflate", "not linked");
-	expect("/lib/libc.so.6: version `GLIBC_2.99' not found (required by ./x.so)", "newer system");
+	expect("/lib/libc.so.6: version `GLIBC_2.99' not found (required by ./x.so)",
+	       "newer system");
 	expect("./x.so: wrong ELF class: ELFCLASS32", "another machine");
 	expect("./x.so: invalid ELF header", "no shared library");
 	expect("./x.so: file too short", "no shared library");
-	expect("libz.so.9: cannot open shared object file: No such file or directory", "not installed");
+	expect("libz.so.9: cannot open shared object file: No such file or directory",
+	       "not installed");
 	expect("./x.so: cannot open shared object file: Permission denied", "may not read");
 }
 

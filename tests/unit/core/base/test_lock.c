@@ -210,7 +210,8 @@ static void waiting_keeps_the_lock_and_ends_in_time(void **state)
 }
 
 #ifndef CHECKS
-_Static_assert(sizeof(struct lock) == sizeof(pthread_mutex_t) && sizeof(struct rwlock) == sizeof(pthread_rwlock_t),
+_Static_assert(sizeof(struct lock) == sizeof(pthread_mutex_t) &&
+		       sizeof(struct rwlock) == sizeof(pthread_rwlock_t),
 	       "without checks a lock is nothing else");
 #endif
 

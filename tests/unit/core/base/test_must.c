@@ -119,7 +119,8 @@ static void the_log_has_the_line_unless_the_sink_is_busy(void **state)
 	assert_non_null(strstr(ending_text, "sink: error harbord: must(look(1) == 2) failed at "));
 	assert_non_null(strstr(ending_text, "|flushed"));
 	assert_true(ends_by_abort(fail_in_sink));
-	assert_non_null(strstr(ending_text, "sink: error hello|harbord: must(look(1) == 2) failed at "));
+	assert_non_null(
+		strstr(ending_text, "sink: error hello|harbord: must(look(1) == 2) failed at "));
 	assert_null(strstr(ending_text, "sink: error harbord"));
 }
 
@@ -151,7 +152,8 @@ static void callers_that_break_the_rules_are_found_at_the_door(void **state)
 {
 	(void)state;
 	assert_true(ends_by_abort(arm_twice));
-	assert_non_null(strstr(ending_text, "must(!wheel_entry_armed(e)) failed at core/ds/wheel.c:"));
+	assert_non_null(
+		strstr(ending_text, "must(!wheel_entry_armed(e)) failed at core/ds/wheel.c:"));
 	assert_true(ends_by_abort(remove_a_strange_item));
 	assert_non_null(strstr(ending_text, "must(at < m->count) failed at core/ds/map.c:"));
 	assert_true(ends_by_abort(set_no_level));

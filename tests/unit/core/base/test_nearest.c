@@ -22,7 +22,9 @@ static const char *nearest_of(const char *word, const char *const *candidates, s
 
 static void the_nearest_word_is_found(void **state)
 {
-	static const char *const words[] = { "send", "agent", "newservice", "call", "gate", "sleep" };
+	static const char *const words[] = {
+		"send", "agent", "newservice", "call", "gate", "sleep"
+	};
 
 	(void)state;
 	assert_string_equal(nearest_of("agnet", words, array_len(words)), "agent");

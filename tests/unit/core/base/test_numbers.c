@@ -21,7 +21,8 @@ static void hashes_are_fnv_1a(void **state)
 	assert_true(hash64(HASH64_START, "a", 1) == UINT64_C(0xaf63dc4c8601ec8c));
 	assert_true(hash64(HASH64_START, "foobar", 6) == UINT64_C(0x85944171f73967e8));
 	/* in two steps */
-	assert_true(hash64(hash64(HASH64_START, "foo", 3), "bar", 3) == UINT64_C(0x85944171f73967e8));
+	assert_true(hash64(hash64(HASH64_START, "foo", 3), "bar", 3) ==
+		    UINT64_C(0x85944171f73967e8));
 	/* bytes above 127 are no negative numbers */
 	assert_true(hash32(HASH32_START, "\xff", 1) == (0x811c9dc5u ^ 0xffu) * 16777619u);
 }

@@ -17,9 +17,11 @@ struct entry {
 
 static const struct sessions_kind both = { sizeof(struct entry), offsetof(struct entry, session),
 					   offsetof(struct entry, service), 8 };
-static const struct sessions_kind one = { sizeof(struct entry), offsetof(struct entry, session), SESSIONS_ONE, 8 };
+static const struct sessions_kind one = { sizeof(struct entry), offsetof(struct entry, session),
+					  SESSIONS_ONE, 8 };
 
-static void put(struct sessions *t, const struct sessions_kind *k, uint32_t service, int32_t session, unsigned value)
+static void put(struct sessions *t, const struct sessions_kind *k, uint32_t service,
+		int32_t session, unsigned value)
 {
 	struct entry *e = sessions_add(t, k, service, session);
 
@@ -59,7 +61,8 @@ static void a_session_is_of_a_service(void **state)
 	sessions_fini(&t);
 }
 
-/* Sessions that lie close together, so that runs are long, meet, and go round the end of the table. */
+/* Sessions that lie close together, so that runs are long, meet, and go round the end of the
+ * table. */
 #define KEYS 300u
 static void as_an_array_would(const struct sessions_kind *k, uint64_t seed)
 {

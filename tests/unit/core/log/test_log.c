@@ -258,9 +258,11 @@ static void the_built_in_sink_writes_time_level_source_and_text(void **state)
 	n = read(fd[0], text, sizeof(text) - 1);
 	close(fd[0]);
 	assert_true(n > 0);
-	assert_int_equal(regcomp(&r, "^20[0-9]{2}-[01][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-6]"
-				     "[0-9]\\.[0-9]{3} warning +\\[:0200001f\\] two\nlines\n$",
-				 REG_EXTENDED | REG_NOSUB), 0);
+	assert_int_equal(regcomp(&r,
+				 "^20[0-9]{2}-[01][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-6]"
+				 "[0-9]\\.[0-9]{3} warning +\\[:0200001f\\] two\nlines\n$",
+				 REG_EXTENDED | REG_NOSUB),
+			 0);
 	assert_int_equal(regexec(&r, text, 0, NULL, 0), 0);
 	regfree(&r);
 }

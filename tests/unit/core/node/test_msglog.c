@@ -141,7 +141,8 @@ static void messages_between_logon_and_logoff_are_lines(void **state)
 	assert_true(run_as(b, nothing, NULL));
 
 	text = text_of(b);
-	assert_int_equal(sscanf(text, "open time: %u %*s %*s %*u %*u:%*u:%*u %u\n", &now, &wall), 2);
+	assert_int_equal(sscanf(text, "open time: %u %*s %*s %*u %*u:%*u:%*u %u\n", &now, &wall),
+			 2);
 	assert_in_range(wall, 2020, 3000);
 	snprintf(line, sizeof(line), "\n:%08x 42 7 ", a);
 	text = strstr(text, line);
@@ -181,8 +182,9 @@ static void twice_is_once_and_the_file_is_appended_to(void **state)
 
 static void names_work_and_strangers_do_no_harm(void **state)
 {
-	struct order named = { "LOGON", ".bee" }, nobody = { "LOGON", ".nobody" }, text = { "LOGON", "bee" },
-		     far = { "LOGON", ":7000001" }, nil = { "LOGOFF", NULL };
+	struct order named = { "LOGON", ".bee" }, nobody = { "LOGON", ".nobody" },
+		     text = { "LOGON", "bee" }, far = { "LOGON", ":7000001" },
+		     nil = { "LOGOFF", NULL };
 
 	(void)state;
 	assert_int_equal(names_register("bee", b), 0);
@@ -265,7 +267,8 @@ static void a_full_disk_closes_the_log_and_harms_nobody(void **state)
 	assert_int_equal(letters_to(b), 2);
 }
 
-/* Asked of a service that is stuck while it ends: the question is in its mailbox when that is emptied. */
+/* Asked of a service that is stuck while it ends: the question is in its mailbox when that is
+ * emptied. */
 static void retire_with_questions(struct service *s, void *arg)
 {
 	(void)arg;

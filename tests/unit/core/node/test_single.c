@@ -108,12 +108,23 @@ static const char *character(uint32_t c)
 
 static void labels_are_of_characters_that_print(void **state)
 {
-	static const uint32_t good[] = { '!', '~', 0xa1, 0x7ff, 0x800, 0x1fff, 0x2010, 0x2027, 0x2030, 0x2fff,
-					 0x3001, 0xd7ff, 0xe000, 0xfefe, 0xff00, 0xffff, 0x10000, 0x10ffff };
-	static const uint32_t bad[] = { ' ', 0x7f, 0x80, 0xa0, 0x2000, 0x200f, 0x2028, 0x202f,
-					0x3000, 0xd800, 0xdfff, 0xfeff, 0x110000 };
-	static const char *const broken[] = { "\x80", "\xbf", "\xc0\xaf", "\xc1\xbf", "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf",
-					      "\xc3", "\xe2\x82", "\xf0\x90\x80", "\xe2(\xa1", "\xf5\x80\x80\x80", "\xff" };
+	static const uint32_t good[] = { '!',	 '~',	 0xa1,	 0x7ff,	 0x800,	  0x1fff,
+					 0x2010, 0x2027, 0x2030, 0x2fff, 0x3001,  0xd7ff,
+					 0xe000, 0xfefe, 0xff00, 0xffff, 0x10000, 0x10ffff };
+	static const uint32_t bad[] = { ' ',	0x7f,	0x80,	0xa0,	0x2000, 0x200f,	 0x2028,
+					0x202f, 0x3000, 0xd800, 0xdfff, 0xfeff, 0x110000 };
+	static const char *const broken[] = { "\x80",
+					      "\xbf",
+					      "\xc0\xaf",
+					      "\xc1\xbf",
+					      "\xe0\x9f\xbf",
+					      "\xf0\x8f\xbf\xbf",
+					      "\xc3",
+					      "\xe2\x82",
+					      "\xf0\x90\x80",
+					      "\xe2(\xa1",
+					      "\xf5\x80\x80\x80",
+					      "\xff" };
 	char longest[65] = "";
 
 	(void)state;
@@ -175,7 +186,8 @@ static void end_and_call_by_name(struct service *s, void *arg)
 	(void)arg;
 	assert_true(service_retire(service_handle(s)));
 	assert_int_equal(remote_get()->find_name("SHORT"), 0);
-	assert_int_equal(remote_get()->send_name("SHORT", message(a, 0, PTYPE_LUA, 6, "x")), SEND_OK);
+	assert_int_equal(remote_get()->send_name("SHORT", message(a, 0, PTYPE_LUA, 6, "x")),
+			 SEND_OK);
 }
 
 static void a_request_to_the_name_of_one_who_has_just_ended_fails(void **state)
@@ -192,7 +204,8 @@ static void a_request_to_the_name_of_one_who_has_just_ended_fails(void **state)
 static void a_request_to_an_unknown_name_fails(void **state)
 {
 	(void)state;
-	assert_int_equal(remote_get()->send_name("NOBODY", message(a, 0, PTYPE_LUA, 6, "x")), SEND_OK);
+	assert_int_equal(remote_get()->send_name("NOBODY", message(a, 0, PTYPE_LUA, 6, "x")),
+			 SEND_OK);
 	expect(a, 0, PTYPE_ERROR, 6, REMOTE_NO_NAME);
 	/* and without a session nobody is told */
 	(void)remote_get()->send_name("NOBODY", message(a, 0, PTYPE_LUA, 0, "x"));

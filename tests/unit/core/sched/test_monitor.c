@@ -85,7 +85,8 @@ static void hang(uint32_t to, uint32_t from, struct errand *e)
 static void an_endless_callback_is_named_with_both_ends(void **state)
 {
 	static struct errand e;
-	uint32_t from = service_launch("actor", NULL), to = service_launch("actor", "with these words");
+	uint32_t from = service_launch("actor", NULL),
+		 to = service_launch("actor", "with these words");
 	char who[64];
 
 	(void)state;
@@ -95,7 +96,8 @@ static void an_endless_callback_is_named_with_both_ends(void **state)
 	assert_true(lines_with(who) >= 1);
 	assert_true(lines_with("session 77") >= 1);
 	assert_true(lines_with("with these words") >= 1);
-	eventually(atomic_load(&interrupted) >= 1); /* on the worker's own thread: for the Lua stack */
+	/* on the worker's own thread: for the Lua stack */
+	eventually(atomic_load(&interrupted) >= 1);
 	assert_int_equal(atomic_load(&interrupted_handle), to);
 	assert_int_equal(monitor_stuck(), 1);
 	atomic_store(&hold, false);
@@ -165,7 +167,8 @@ static void nap(struct service *s, void *arg)
 	poll(NULL, 0, (int)(CHECK_NS / NS_PER_MS / 2));
 }
 
-/* Regression: while the node was idle nobody looked, and what ran first afterwards seemed to run since then. */
+/* Regression: while the node was idle nobody looked, and what ran first afterwards seemed to run
+ *             since then. */
 static void idle_time_is_nobodys_loop(void **state)
 {
 	uint32_t s = service_launch("actor", NULL), other = service_launch("actor", NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The scheduler on real threads: who runs next, who waits where, and that nobody sleeps over work. */
+/* The scheduler on real threads: who runs next, who waits where, and that nobody sleeps over
+ * work. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -152,7 +153,8 @@ static void spend_a_millisecond(struct service *s, void *arg)
 
 static void a_turn_is_bounded_by_time_not_by_messages(void **state)
 {
-	static struct errand slow = { .run = spend_a_millisecond }, block = { .run = hold_the_worker };
+	static struct errand slow = { .run = spend_a_millisecond },
+			     block = { .run = hold_the_worker };
 	uint32_t gate = service_launch("actor", NULL), busy = service_launch("actor", NULL);
 	uint32_t other = service_launch("actor", NULL);
 
@@ -164,7 +166,8 @@ static void a_turn_is_bounded_by_time_not_by_messages(void **state)
 		post_errand(busy, &slow);
 	atomic_store(&hold, false);
 	assert_true(run_as(other, nothing, NULL));
-	assert_true(atomic_load(&done) < LONG_MESSAGES / 2); /* a few at most; all of them if turns were counted */
+	/* a few at most; all of them if turns were counted */
+	assert_true(atomic_load(&done) < LONG_MESSAGES / 2);
 	eventually(atomic_load(&done) == LONG_MESSAGES);
 }
 
@@ -376,7 +379,8 @@ static void during_a_long_call_a_parked_worker_waits_for_io(void **state)
 	eventually(atomic_load(&wire.waiting) == 1);
 }
 
-/* Regression: a glance of the overseer held the poll right while every worker fell idle; all of them parked, and
+/* Regression: a glance of the overseer held the poll right while every worker fell idle; all of
+ *             them parked, and
  * nobody waited for I/O any more. */
 static void somebody_polls_after_a_slow_glance_of_the_overseer(void **state)
 {

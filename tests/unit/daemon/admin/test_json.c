@@ -34,7 +34,9 @@ static void commas_stand_between_members_and_nowhere_else(void **state)
 	json_keyn(&j, "d\0e", 3);
 	json_uint(&j, NULL, UINT64_MAX);
 	json_object_end(&j);
-	assert_string_equal(j.text.bytes, "{\"a\":[],\"b\":[-1,{},false],\"c\":null,\"d\\u0000e\":18446744073709551615}");
+	assert_string_equal(
+		j.text.bytes,
+		"{\"a\":[],\"b\":[-1,{},false],\"c\":null,\"d\\u0000e\":18446744073709551615}");
 	assert_int_equal(j.text.size, strlen(j.text.bytes));
 	json_fini(&j);
 }
@@ -59,8 +61,8 @@ static void text_is_escaped_and_stays_utf8(void **state)
 static void bytes_that_are_not_utf8_become_escapes(void **state)
 {
 	quoted_as("\xff", 1, "\"\\u00ff\"");
-	quoted_as("\xc3", 1, "\"\\u00c3\"");                     /* cut */
-	quoted_as("\xc0\x80", 2, "\"\\u00c0\\u0080\"");         /* overlong */
+	quoted_as("\xc3", 1, "\"\\u00c3\"");		/* cut */
+	quoted_as("\xc0\x80", 2, "\"\\u00c0\\u0080\""); /* overlong */
 	quoted_as("\xe0\x9f\xbf", 3, "\"\\u00e0\\u009f\\u00bf\"");
 	quoted_as("\xed\xa0\x80", 3, "\"\\u00ed\\u00a0\\u0080\""); /* a surrogate */
 	quoted_as("\xf4\x90\x80\x80", 4, "\"\\u00f4\\u0090\\u0080\\u0080\"");
@@ -137,10 +139,10 @@ static void escapes_are_decoded(void **state)
 static void what_is_not_json_is_refused(void **state)
 {
 	static const char *const wrong[] = {
-		"", " ", "{", "[1,]", "[1 2]", "{\"a\"}", "{\"a\":}", "{a:1}", "nul", "truex", "01",
-		"1.", "1e", "-",
-		"\"", "\"\\\"", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"", "\"\\udc00\"", "\"\n\"",
-		"[1]]", "1 2",
+		"",	 " ",	   "{",	      "[1,]",	   "[1 2]",	  "{\"a\"}",	 "{\"a\":}",
+		"{a:1}", "nul",	   "truex",   "01",	   "1.",	  "1e",		 "-",
+		"\"",	 "\"\\\"", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"", "\"\\udc00\"", "\"\n\"",
+		"[1]]",	 "1 2",
 	};
 	struct jsonv *v = NULL;
 
@@ -180,7 +182,8 @@ static void expect_print(const char *json, const char *text)
 
 static void a_list_of_objects_is_a_table(void **state)
 {
-	expect_print("{\"names\":[{\"name\":\".a\",\"n\":1,\"since\":940},{\"name\":\".l\xc3\xa4nger\",\"n\":200,"
+	expect_print("{\"names\":[{\"name\":\".a\",\"n\":1,\"since\":940},{\"name\":\"."
+		     "l\xc3\xa4nger\",\"n\":200,"
 		     "\"since\":5}]}",
 		     "name       n   since\n"
 		     ".a         1   1m00s\n"
@@ -206,7 +209,8 @@ static void values_of_a_call_stand_one_a_line(void **state)
 static void texts_of_several_lines_are_blocks(void **state)
 {
 	(void)state;
-	expect_print("{\"tasks\":[{\"session\":7,\"trace\":\"top\\n\\tC\\u001b\"},{\"session\":8,\"trace\":\"one\"}]}",
+	expect_print("{\"tasks\":[{\"session\":7,\"trace\":\"top\\n\\tC\\u001b\"},{\"session\":8,"
+		     "\"trace\":\"one\"}]}",
 		     "session 7\n  top\n  \tC\\x1b\nsession 8  trace one\n");
 	expect_print("{\"output\":\"a\\tb\\n\\nc\\u0007\"}", "a\tb\n\nc\\x07\n");
 	expect_print("{\"output\":\"\"}", "");

@@ -61,7 +61,9 @@ static void expect_file(const char *path, const char *text)
 static void the_prefix_holds_time_level_and_service(void **state)
 {
 	char got[LOGSINK_PREFIX_MAX];
-	struct log_record r = { .level = LOG_LEVEL_INFO, .source = 0x0300002a, .name = "",
+	struct log_record r = { .level = LOG_LEVEL_INFO,
+				.source = 0x0300002a,
+				.name = "",
 				.wall_ns = UINT64_C(1795426301) * NS_PER_SEC + 123 * NS_PER_MS };
 
 	size_t n = logsink_prefix(got, &r, LOGSINK_FULL);

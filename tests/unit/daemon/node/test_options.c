@@ -16,7 +16,7 @@ static char *said; /* what the last parse wrote */
 
 static int parse(struct options *ret, const char *const *words)
 {
-	char *argv[16] = { (char *)(uintptr_t)"harbord" };
+	char *argv[16] = { (char *)(uintptr_t) "harbord" };
 	size_t size;
 	FILE *err;
 	int argc = 1, r;

@@ -53,8 +53,7 @@ static void make_file(struct tree *t, const char *name)
 	char command[256];
 
 	snprintf(command, sizeof(command), "mkdir -p \"$(dirname '%s/%s')\" && : > '%s/%s'", t->dir,
-		 name, t->dir,
-		 name);
+		 name, t->dir, name);
 	assert_int_equal(system(command), 0);
 }
 

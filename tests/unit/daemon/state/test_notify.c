@@ -203,8 +203,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(a_watchdog_meant_for_another_process_is_not_ours,
 						setup, teardown),
-		cmocka_unit_test_setup_teardown(without_a_manager_nothing_is_sent_and_nothing_is_said,
-						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			without_a_manager_nothing_is_sent_and_nothing_is_said, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_manager_that_went_away_is_complained_about_once,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(an_address_that_is_none_is_refused, setup,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A link on a real socket, with real services and workers on this side and the test at the other end of the
+/* A link on a real socket, with real services and workers on this side and the test at the other
+ * end of the
  * wire: it reads when it likes and writes frames of its own. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -80,7 +81,9 @@ static void on_drain(void *ud, int id)
 	link_drained(l);
 }
 
-static const struct net_handler near = { .on_data = on_data, .on_open = on_open, .on_drain = on_drain };
+static const struct net_handler near = { .on_data = on_data,
+					 .on_open = on_open,
+					 .on_drain = on_drain };
 
 /* ---- the far end ---- */
 
@@ -121,12 +124,16 @@ static uint32_t far_seq;
 static void far_write(int type, uint32_t source, uint32_t dest, int32_t session, const char *text)
 {
 	uint8_t frame[256];
-	struct msg m = { .type = (uint8_t)type, .source = source, .dest = dest, .session = session,
+	struct msg m = { .type = (uint8_t)type,
+			 .source = source,
+			 .dest = dest,
+			 .session = session,
 			 .size = strlen(text) };
 
 	wire_encode_msg(frame, &m, far_seq++);
 	memcpy(frame + WIRE_MSG_HEADER, text, m.size);
-	assert_int_equal(send(far, frame, WIRE_MSG_HEADER + m.size, MSG_NOSIGNAL), WIRE_MSG_HEADER + m.size);
+	assert_int_equal(send(far, frame, WIRE_MSG_HEADER + m.size, MSG_NOSIGNAL),
+			 WIRE_MSG_HEADER + m.size);
 }
 
 /* ---- both ---- */
@@ -136,9 +143,13 @@ static struct sockaddr_in where;
 static void connect_both(void)
 {
 	atomic_store_explicit(&near_id, 0, memory_order_relaxed);
-	near_in = (struct stream){ .max = MESSAGE_MAX, .on_control = near_frame, .on_message = near_message,
+	near_in = (struct stream){ .max = MESSAGE_MAX,
+				   .on_control = near_frame,
+				   .on_message = near_message,
 				   .greeted = true };
-	far_in = (struct stream){ .max = MESSAGE_MAX, .on_control = far_frame, .on_message = far_message,
+	far_in = (struct stream){ .max = MESSAGE_MAX,
+				  .on_control = far_frame,
+				  .on_message = far_message,
 				  .greeted = true };
 	far_seq = 0;
 	assert_true(net_connect_handler(&near, NULL, "127.0.0.1", ntohs(where.sin_port)) > 0);
@@ -208,7 +219,8 @@ static int setup(void **state)
 
 	(void)state;
 	log_set_level(LOG_LEVEL_ERROR);
-	where = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	where = (struct sockaddr_in){ .sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	listener = socket(AF_INET, SOCK_STREAM, 0);
 	assert_int_equal(bind(listener, (struct sockaddr *)&where, sizeof(where)), 0);
 	assert_int_equal(getsockname(listener, (struct sockaddr *)&where, &size), 0);
@@ -287,7 +299,8 @@ static void what_comes_in_goes_to_its_mailbox_and_strangers_get_an_error(void **
 	assert_int_equal(got[0]->dest, THERE);
 	assert_int_equal(got[0]->source, me + 1000);
 	far_write(PTYPE_ERROR, THERE, me + 1000, 5, "nobody"); /* not for errors */
-	far_write(PTYPE_SOCKET, THERE, me, 6, "0123456789012345678901234567890"); /* holds pointers: not taken */
+	/* holds pointers: not taken */
+	far_write(PTYPE_SOCKET, THERE, me, 6, "0123456789012345678901234567890");
 	far_read(2);
 	assert_int_equal(got[1]->session, 6);
 	assert_int_equal(letters_to(me), 1);
@@ -443,7 +456,8 @@ static void small_messages_one_by_one_keep_the_bound_too(void **state)
 	far_read(accepted + 1);
 }
 
-static void answers_to_a_peer_that_does_not_read_become_errors_and_then_the_end_of_the_link(void **state)
+static void answers_to_a_peer_that_does_not_read_become_errors_and_then_the_end_of_the_link(
+	void **state)
 {
 	char *big = mem_zalloc(1 << 20);
 	unsigned accepted = 0, told = 0;
@@ -485,12 +499,14 @@ static void an_answer_is_taken_from_the_node_that_was_asked_and_once(void **stat
 	far_write(PTYPE_RESPONSE, 0x03000001, me, 5, "of a third node");
 	far_write(PTYPE_RESPONSE, THERE, me, 6, "nobody asked");
 	far_write(PTYPE_ERROR, THERE, me, 6, "nobody asked");
-	far_write(PTYPE_RESPONSE, THERE + 1, me, 5, "another service of that node, it was handed on");
+	far_write(PTYPE_RESPONSE, THERE + 1, me, 5,
+		  "another service of that node, it was handed on");
 	far_write(PTYPE_RESPONSE, THERE, me, 5, "twice");
 	far_write(PTYPE_LUA, 0x03000001, me, 0, "in the name of a third node");
 	far_write(PTYPE_TEXT, THERE, me, 0, "the end");
 	assert_string_equal(letter_to(me, 1).text, "the end");
-	assert_string_equal(letter_to(me, 0).text, "another service of that node, it was handed on");
+	assert_string_equal(letter_to(me, 0).text,
+			    "another service of that node, it was handed on");
 	assert_int_equal(letters_to(me), 2);
 	assert_true(atomic_load_explicit(&l->strays, memory_order_relaxed) == 5);
 }
@@ -518,7 +534,8 @@ static void a_peer_that_does_not_read_fills_the_queue_to_its_limit_and_no_more(v
 	assert_string_equal(letter_to(me, 0).text, REMOTE_QUEUE_FULL);
 	assert_true(ledger_waiting(&l->ledger) <= QUEUE_MAX);
 	assert_true(net_queued(atomic_load_explicit(&near_id, memory_order_relaxed)) < 1 << 20);
-	far_read((unsigned)accepted); /* it reads again: everything that was accepted arrives, in order */
+	/* it reads again: everything that was accepted arrives, in order */
+	far_read((unsigned)accepted);
 	for (int32_t i = 0; i < accepted; i++)
 		assert_int_equal(got[i]->session, i + 1);
 	assert_int_equal(send_from(me, 99, PTYPE_LUA, "x", 1), 0);

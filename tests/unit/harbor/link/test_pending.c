@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests that wait for an answer from another node: what is known of them, and how long their runs in the table get. */
+/* Requests that wait for an answer from another node: what is known of them, and how long their
+ * runs in the table get. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,14 +29,20 @@ static int teardown(void **state)
 
 static void ask(uint32_t source, int32_t session)
 {
-	struct msg m = { .type = PTYPE_LUA, .source = source, .dest = 0x02000001, .session = session }, *one = &m;
+	struct msg m = { .type = PTYPE_LUA,
+			 .source = source,
+			 .dest = 0x02000001,
+			 .session = session },
+		   *one = &m;
 
 	pending_add(&p, &one, 1);
 }
 
 static bool answer(uint32_t source, int32_t session)
 {
-	struct msg m = { .type = PTYPE_RESPONSE, .source = 0x02000001, .dest = source, .session = session };
+	struct msg m = {
+		.type = PTYPE_RESPONSE, .source = 0x02000001, .dest = source, .session = session
+	};
 
 	return pending_answered(&p, &m);
 }
@@ -119,8 +126,10 @@ static void several_services_do_not_lie_on_each_other(void **state)
 
 static void what_wants_no_answer_does_not_wait(void **state)
 {
-	struct msg m[] = { { .type = PTYPE_LUA }, { .type = PTYPE_RESPONSE, .session = 3 },
-			   { .type = PTYPE_ERROR, .session = 4 }, { .type = PTYPE_MULTICAST, .session = 5 } };
+	struct msg m[] = { { .type = PTYPE_LUA },
+			   { .type = PTYPE_RESPONSE, .session = 3 },
+			   { .type = PTYPE_ERROR, .session = 4 },
+			   { .type = PTYPE_MULTICAST, .session = 5 } };
 	struct msg *all[] = { &m[0], &m[1], &m[2], &m[3] };
 
 	(void)state;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a peer may begin and not finish: its large messages are bounded in number and in bytes, and go with the stream. */
+/* What a peer may begin and not finish: its large messages are bounded in number and in bytes,
+ * and go with the stream. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

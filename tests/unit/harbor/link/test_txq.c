@@ -18,7 +18,11 @@
 #define LARGE (4 * WIRE_CHUNK_MAX)
 
 static struct stream in;
-static struct { uint32_t source, dest; int32_t session; uint64_t size; } got[4096];
+static struct {
+	uint32_t source, dest;
+	int32_t session;
+	uint64_t size;
+} got[4096];
 static unsigned count;
 
 static void on_control(void *ud, const struct wire_control *c)
@@ -49,7 +53,9 @@ static int setup(void **state)
 
 	txq_init(&q);
 	count = 0;
-	in = (struct stream){ .max = 1u << 30, .on_control = on_control, .on_message = on_message, .greeted = true };
+	in = (struct stream){
+		.max = 1u << 30, .on_control = on_control, .on_message = on_message, .greeted = true
+	};
 	*state = &q;
 	return 0;
 }
@@ -152,7 +158,8 @@ static void a_pair_keeps_its_order_behind_a_large_message(void **state)
 
 static void what_a_pair_sent_before_a_large_message_stays_before_it(void **state)
 {
-	/* more small ones than a batch holds, and a large one that would fit into the first batch's chunks */
+	/* more small ones than a batch holds, and a large one that would fit into the first
+	 * batch's chunks */
 	for (int i = 0; i < 200; i++)
 		push(*state, A, X, i, 8);
 	push(*state, A, X, 200, WIRE_CHUNK_MAX + 1);
@@ -170,7 +177,8 @@ static void large_messages_share_the_wire(void **state)
 		push(*state, A + (uint32_t)i, X, i, i == 0 ? 100 * WIRE_CHUNK_MAX : LARGE);
 	while (count < 2)
 		assert_true(pass(*state, &b));
-	assert_true(got[0].session != 0 && got[1].session != 0); /* the longest does not come first */
+	/* the longest does not come first */
+	assert_true(got[0].session != 0 && got[1].session != 0);
 	pass_all(*state);
 	assert_int_equal(count, 3);
 }
@@ -214,7 +222,8 @@ static void random_pushes_arrive_once_and_in_order_of_each_pair(void **state)
 	srand(7);
 	while (pushed < 3000) {
 		unsigned s = (unsigned)rand() % 4, d = (unsigned)rand() % 4;
-		uint64_t size = rand() % 20 ? (uint64_t)rand() % 200 : (uint64_t)rand() % (3 * WIRE_CHUNK_MAX);
+		uint64_t size = rand() % 20 ? (uint64_t)rand() % 200
+					    : (uint64_t)rand() % (3 * WIRE_CHUNK_MAX);
 
 		push(*state, A + s, X + d, next[s][d]++, size);
 		pushed++;

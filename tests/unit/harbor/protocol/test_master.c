@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The master alone: its frames decoded, its registry real (SQLite in a temporary folder) or refusing to save. Many
- * members and time are in test_sim.c. */
+/* The master alone: its frames decoded, its registry real (SQLite in a temporary folder) or
+ * refusing to save. Many members and time are in test_sim.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -75,7 +75,8 @@ static const struct master_ops ops = { hand_write, hand_close, hand_flush };
 static void start(uint64_t now)
 {
 	struct master_config c = {
-	        .epoch = 1, .wall_ns = 5000, .random = 99, .heartbeat_ns = BEAT, .dead_ns = DEAD};
+		.epoch = 1, .wall_ns = 5000, .random = 99, .heartbeat_ns = BEAT, .dead_ns = DEAD
+	};
 	char *error = NULL;
 
 	assert_int_equal(registry_sqlite.open(dir, &error), 0);
@@ -132,9 +133,9 @@ static void ask_with(int conn, struct wire_control c, const char *name, uint64_t
 static void claim(int conn, const char *name, uint32_t handle, uint64_t fence, uint64_t now)
 {
 	ask_with(conn,
-	         (struct wire_control){
-	                 .kind = WIRE_REGISTER, .request = 78, .handle = handle, .fence = fence},
-	         name, now);
+		 (struct wire_control){
+			 .kind = WIRE_REGISTER, .request = 78, .handle = handle, .fence = fence },
+		 name, now);
 }
 
 static void ping(int conn, uint64_t births, uint64_t now)
@@ -173,9 +174,11 @@ static bool join(int conn, const char *name, unsigned id, uint64_t epoch, uint64
 
 /* One that has been in the cluster, and has used up as many handles. */
 static bool rejoin(int conn, const char *name, unsigned id, uint64_t epoch, uint64_t births,
-                   uint64_t now)
+		   uint64_t now)
 {
-	struct wire_control c = {.id = id, .epoch = epoch, .flags = WIRE_ID_HELD, .births = births};
+	struct wire_control c = {
+		.id = id, .epoch = epoch, .flags = WIRE_ID_HELD, .births = births
+	};
 
 	snprintf(c.name, sizeof(c.name), "%s", name);
 	return join_as(conn, &c, now);
@@ -183,8 +186,8 @@ static bool rejoin(int conn, const char *name, unsigned id, uint64_t epoch, uint
 
 static void ask(int conn, enum wire_kind kind, const char *name, uint32_t handle, uint64_t now)
 {
-	ask_with(conn, (struct wire_control){.kind = kind, .request = 77, .handle = handle}, name,
-	         now);
+	ask_with(conn, (struct wire_control){ .kind = kind, .request = 77, .handle = handle }, name,
+		 now);
 }
 
 /* The last frame of this kind that conn got, or NULL. */
@@ -238,7 +241,7 @@ static void an_id_that_a_configuration_names_is_the_node(void **state)
 	assert_false(join(3, "other", 1, 13, T0));
 	assert_int_equal(code_of(3, WIRE_REFUSE), WIRE_NOT_HERE);
 	assert_non_null(strstr(last(3, WIRE_REFUSE)->text,
-	                       "harbor id 1 is in use: node host at 127.0.0.1:7 is alive"));
+			       "harbor id 1 is in use: node host at 127.0.0.1:7 is alive"));
 	master_lost(m, 1, T0);
 	assert_false(join(3, "other", 1, 13, T0 + DEAD - 1)); /* it may come back */
 	(void)master_tick(m, T0 + DEAD * 2);
@@ -334,7 +337,8 @@ static void name_that_ends_at(unsigned id, char ret[16])
 	}
 }
 
-/* Handles of who had a forgotten id may still be known somewhere: those that nobody had come first. */
+/* Handles of who had a forgotten id may still be known somewhere: those that nobody had come
+ * first. */
 static void an_id_that_nobody_had_is_taken_before_one_that_was_forgotten(void **state)
 {
 	char why[160], name[16];
@@ -428,7 +432,8 @@ static void births_survive_the_loss_of_the_registry_by_who_lives(void **state)
 static void who_began_before_he_could_ask_is_counted_on_from_there(void **state)
 {
 	struct wire_control c = {
-	        .name = "a", .id = 7, .flags = WIRE_ID_NAMED, .epoch = 12, .births = 1000};
+		.name = "a", .id = 7, .flags = WIRE_ID_NAMED, .epoch = 12, .births = 1000
+	};
 	uint64_t known;
 
 	(void)state;
@@ -460,12 +465,12 @@ static void absurd_reports_of_births_change_nothing(void **state)
 
 static void report(int conn, unsigned id, uint64_t epoch, enum wire_up up, uint64_t now)
 {
-	struct wire_control c = {.kind = WIRE_MEMBER,
-	                         .name = "x",
-	                         .address = "127.0.0.1:9",
-	                         .id = id,
-	                         .epoch = epoch,
-	                         .up = up};
+	struct wire_control c = { .kind = WIRE_MEMBER,
+				  .name = "x",
+				  .address = "127.0.0.1:9",
+				  .id = id,
+				  .epoch = epoch,
+				  .up = up };
 
 	master_input(m, conn, &c, now);
 }
@@ -490,7 +495,7 @@ static void who_is_seen_by_a_member_is_not_dead(void **state)
 	report(2, 1, 11, WIRE_BROKEN, T0 + 20 * BEAT);
 	ping(2, 0, T0 + 20 * BEAT + DEAD - 1);
 	assert_true(master_tick(m, T0 + 20 * BEAT + DEAD - 1) >
-	            T0 + 20 * BEAT); /* they may find each other again */
+		    T0 + 20 * BEAT); /* they may find each other again */
 	report(2, 1, 11, WIRE_UP, T0 + 20 * BEAT + DEAD - 1);
 	master_flush(m);
 	assert_int_equal(last(2, WIRE_NAME)->handle, 0x01000005);
@@ -588,8 +593,8 @@ static void the_first_registration_wins_and_the_loser_hears(void **state)
 
 static void names_and_handles_that_cannot_be_are_refused(void **state)
 {
-	static const char *const bad[] = {"",    ".local", ":1",      "12", "sixteen-bytes-xx",
-	                                  "a b", "a\nb",   "a\x1b[2J"};
+	static const char *const bad[] = { "",	  ".local", ":1",      "12", "sixteen-bytes-xx",
+					   "a b", "a\nb",   "a\x1b[2J" };
 
 	(void)state;
 	join(1, "a", 1, 11, T0);
@@ -628,7 +633,8 @@ static void as_many_names_are_kept_as_there_is_room_for(void **state)
 		at[1].count = 0;
 		ask(1, WIRE_REGISTER, name, 0x01000001, T0);
 		assert_int_equal(master_flush(m), 0);
-		assert_int_equal(code_of(1, WIRE_ANSWER), i < MASTER_NAMES_MAX ? WIRE_OK_CODE : WIRE_FULL);
+		assert_int_equal(code_of(1, WIRE_ANSWER),
+				 i < MASTER_NAMES_MAX ? WIRE_OK_CODE : WIRE_FULL);
 	}
 	ask(1, WIRE_RELEASE, "N7", 0x01000001, T0);
 	ask(1, WIRE_REGISTER, name, 0x01000001, T0);

@@ -82,7 +82,7 @@ static uint64_t hand_received(struct peer *p)
 }
 
 static const struct peer_ops ops = { hand_connect, hand_write, hand_close,   hand_up,
-				     hand_down,	   hand_tired,	hand_give_up, hand_received };
+				     hand_down,	   hand_tired, hand_give_up, hand_received };
 
 static struct peer_self self;
 static struct peer peer;
@@ -90,9 +90,14 @@ static struct peer peer;
 static void begin(unsigned own_id, unsigned peer_id)
 {
 	memset(&hands, 0, sizeof(hands));
-	self = (struct peer_self){ .cluster = "c", .name = "me", .id = own_id, .epoch = 100,
-				   .heartbeat_ns = HEARTBEAT, .dead_ns = DEAD,
-				   .link_wait_ns = LINK_WAIT, .random = 12345 };
+	self = (struct peer_self){ .cluster = "c",
+				   .name = "me",
+				   .id = own_id,
+				   .epoch = 100,
+				   .heartbeat_ns = HEARTBEAT,
+				   .dead_ns = DEAD,
+				   .link_wait_ns = LINK_WAIT,
+				   .random = 12345 };
 	peer_init(&peer, &ops, &self, peer_id);
 }
 
@@ -105,24 +110,30 @@ static int setup(void **state)
 
 static struct wire_control member(uint64_t epoch)
 {
-	return (struct wire_control){ .kind = WIRE_MEMBER, .name = "other", .address = "a:1", .id = peer.id,
-				      .epoch = epoch, .up = 1 };
+	return (struct wire_control){ .kind = WIRE_MEMBER,
+				      .name = "other",
+				      .address = "a:1",
+				      .id = peer.id,
+				      .epoch = epoch,
+				      .up = 1 };
 }
 
 static struct wire_control hello(uint64_t epoch, uint32_t attempt)
 {
-	return (struct wire_control){.kind = WIRE_HELLO,
-	                             .id = peer.id,
-	                             .epoch = epoch,
-	                             .peer_epoch = 100,
-	                             .request = attempt,
-	                             .version = WIRE_VERSION,
-	                             .version_min = WIRE_VERSION};
+	return (struct wire_control){ .kind = WIRE_HELLO,
+				      .id = peer.id,
+				      .epoch = epoch,
+				      .peer_epoch = 100,
+				      .request = attempt,
+				      .version = WIRE_VERSION,
+				      .version_min = WIRE_VERSION };
 }
 
 static struct wire_control welcome(uint64_t epoch)
 {
-	return (struct wire_control){ .kind = WIRE_WELCOME, .id = peer.id, .epoch = epoch, .version = 1 };
+	return (struct wire_control){
+		.kind = WIRE_WELCOME, .id = peer.id, .epoch = epoch, .version = 1
+	};
 }
 
 /* Up by our own connection. */
@@ -305,7 +316,7 @@ static void heartbeats_go_out_each_second_and_silence_ends_the_link(void **state
 	while (peer.state == PEER_UP) {
 		next = peer_tick(&peer, now);
 		assert_true(next > now ||
-		            peer.state != PEER_UP); /* a lost link is tried again at once */
+			    peer.state != PEER_UP); /* a lost link is tried again at once */
 		now = next;
 		assert_true(++ticks < 20);
 	}

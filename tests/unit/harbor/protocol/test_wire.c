@@ -35,36 +35,40 @@ static struct stream stream_new(void)
 	for (unsigned i = 0; i < array_len(kept); i++)
 		kept[i] = msg_destroy(kept[i]);
 	controls = messages = 0;
-	return (struct stream){ .max = 2 * BIG, .on_control = on_control, .on_message = on_message, .greeted = true };
+	return (struct stream){
+		.max = 2 * BIG, .on_control = on_control, .on_message = on_message, .greeted = true
+	};
 }
 
 static struct wire_control full(enum wire_kind kind)
 {
-	return (struct wire_control){.kind = kind,
-	                             .magic = WIRE_MAGIC,
-	                             .version = 7,
-	                             .version_min = 3,
-	                             .features = 9,
-	                             .cluster = "c",
-	                             .name = "n",
-	                             .address = "a",
-	                             .text = "t",
-	                             .id = 1,
-	                             .up = 1,
-	                             .request = 5,
-	                             .handle = 6,
-	                             .code = 2,
-	                             .epoch = 7,
-	                             .births = 13,
-	                             .fence = 14,
-	                             .flags = 15,
-	                             .peer_epoch = 1u << 31,
-	                             .stamp = UINT64_MAX,
-	                             .count = 11,
-	                             .change = 12};
+	return (struct wire_control){ .kind = kind,
+				      .magic = WIRE_MAGIC,
+				      .version = 7,
+				      .version_min = 3,
+				      .features = 9,
+				      .cluster = "c",
+				      .name = "n",
+				      .address = "a",
+				      .text = "t",
+				      .id = 1,
+				      .up = 1,
+				      .request = 5,
+				      .handle = 6,
+				      .code = 2,
+				      .epoch = 7,
+				      .births = 13,
+				      .fence = 14,
+				      .flags = 15,
+				      .peer_epoch = 1u << 31,
+				      .stamp = UINT64_MAX,
+				      .count = 11,
+				      .change = 12 };
 }
 
-static const struct msg small = { .size = 5, .source = 0x01000007, .dest = 0x02000008, .session = -1, .type = 10 };
+static const struct msg small = {
+	.size = 5, .source = 0x01000007, .dest = 0x02000008, .session = -1, .type = 10
+};
 
 /* HELLO, a small message, an empty one, GOODBYE */
 static size_t frames(uint8_t *out)
@@ -129,7 +133,8 @@ static void every_field_survives_and_every_cut_is_refused(void **state)
 		for (size_t cut = 0; cut < n; cut++)
 			assert_int_equal(wire_decode(bytes, cut, &got), WIRE_BAD);
 	}
-	wire_encode(bytes, &(struct wire_control){ .kind = WIRE_PING, .stamp = 0x1122334455667788, .count = 3 });
+	wire_encode(bytes, &(struct wire_control){
+				   .kind = WIRE_PING, .stamp = 0x1122334455667788, .count = 3 });
 	assert_int_equal(wire_decode(bytes, 21, &last), WIRE_OK);
 	assert_true(last.stamp == 0x1122334455667788 && last.count == 3);
 }
@@ -151,7 +156,8 @@ static void strangers_are_known_by_their_first_bytes(void **state)
 	assert_int_equal(wire_peek_first(bytes, 9), WIRE_OK);
 	bytes[8] ^= 1;
 	assert_true(stream_input(&s, bytes, 8));
-	assert_false(stream_input(&s, bytes + 8, 1)); /* the magic is wrong; the rest is not waited for */
+	/* the magic is wrong; the rest is not waited for */
+	assert_false(stream_input(&s, bytes + 8, 1));
 	s = stream_new();
 	s.greeted = false;
 	n = wire_encode(bytes, &ping);
@@ -163,7 +169,8 @@ static void strangers_are_known_by_their_first_bytes(void **state)
 	assert_int_equal(controls + messages, 0);
 }
 
-static size_t put_chunk(uint8_t *out, const uint8_t *data, uint32_t n, uint32_t seq, uint32_t stream)
+static size_t put_chunk(uint8_t *out, const uint8_t *data, uint32_t n, uint32_t seq,
+			uint32_t stream)
 {
 	wire_encode_chunk(out, n, seq, stream);
 	memcpy(out + WIRE_CHUNK_HEADER, data, n);
@@ -243,7 +250,8 @@ static void what_breaks_the_rules_of_data_frames_is_refused(void **state)
 	s = stream_new();
 	large.size = WIRE_CHUNK_MAX;
 	wire_encode_msg(bytes, &large, 0);
-	bytes[3]++; /* the length, which is big-endian: one byte more than a small message may have */
+	/* the length, which is big-endian: one byte more than a small message may have */
+	bytes[3]++;
 	assert_false(stream_input(&s, bytes, WIRE_MSG_HEADER)); /* must come in chunks */
 }
 

@@ -52,8 +52,10 @@ static void aligned_asked(void)
 
 static void sizes_that_cannot_be_end_the_process_and_say_so(void **state)
 {
-	static void (*const ways[])(void) = { malloc_asked, calloc_asked, realloc_asked, aligned_asked };
-	static const size_t sizes[] = { SIZE_MAX, SIZE_MAX - HEAD + 1, SIZE_MAX - HEAD, SIZE_MAX / 2 };
+	static void (*const ways[])(void) = { malloc_asked, calloc_asked, realloc_asked,
+					      aligned_asked };
+	static const size_t sizes[] = { SIZE_MAX, SIZE_MAX - HEAD + 1, SIZE_MAX - HEAD,
+					SIZE_MAX / 2 };
 
 	(void)state;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -63,7 +65,8 @@ static void sizes_that_cannot_be_end_the_process_and_say_so(void **state)
 		for (size_t k = 0; k < sizeof(ways) / sizeof(ways[0]); k++) {
 			asked = sizes[i];
 			assert_true(ends_by_abort(ways[k]));
-			assert_non_null(strstr(ending_text, "xmalloc: Out of memory trying to allocate "));
+			assert_non_null(
+				strstr(ending_text, "xmalloc: Out of memory trying to allocate "));
 		}
 	asked = SIZE_MAX / 2;
 	assert_true(ends_by_abort(calloc_many));

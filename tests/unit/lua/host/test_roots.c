@@ -99,7 +99,8 @@ static void an_audit_lets_go_what_is_old_and_unused(void **state)
 	share_unref(current);
 }
 
-/* A review collects garbage when more than 64 old ones are there beyond twice those that were left. */
+/* A review collects garbage when more than 64 old ones are there beyond twice those that were
+ * left. */
 static void a_review_waits_until_old_ones_are_many(void **state)
 {
 	(void)state;

@@ -124,7 +124,7 @@ static int setup(void **state)
 	lua_register(L, "set_limit", set_limit);
 	lua_register(L, "unpack_cost", unpack_cost);
 	return luaL_dostring(L, "function hex(...) return (pack(...):gsub('.', function(c)"
-	                        " return ('%02X'):format(c:byte()) end)) end");
+				" return ('%02X'):format(c:byte()) end)) end");
 }
 
 static int teardown(void **state)
@@ -328,12 +328,15 @@ static void a_pointer_from_another_node_is_refused(void **state)
 	    " assert(not has_pointer '' and not has_pointer '\x07\x03')");
 	run("math.randomseed(1) local p, hit = pointer(), false local function any(depth)"
 	    " local k = math.random(depth > 4 and 9 or 11)"
-	    " if k == 1 then return true elseif k == 2 then return math.random(0) elseif k == 3 then"
-	    " return math.random() elseif k == 4 then return ('\x03'):rep(math.random(0, 40)) elseif"
+	    " if k == 1 then return true elseif k == 2 then return math.random(0) elseif k == 3 "
+	    "then"
+	    " return math.random() elseif k == 4 then return ('\x03'):rep(math.random(0, 40)) "
+	    "elseif"
 	    " k == 5 then return ('\x03'):rep(70000) elseif k == 6 then return math.random(0, 300)"
 	    " elseif k == 7 then return -math.random(70000) elseif k == 8 then return false elseif"
 	    " k == 9 then if math.random(8) == 1 then hit = true return p end return 3 end"
-	    " local t = {} for i = 1, math.random(0, k == 10 and 40 or 3) do t[i] = any(depth + 1) end"
+	    " local t = {} for i = 1, math.random(0, k == 10 and 40 or 3) do t[i] = any(depth + 1) "
+	    "end"
 	    " for i = 1, math.random(0, 3) do t['k' .. i] = any(depth + 1) end return t end"
 	    " local hits = 0 for i = 1, 400 do hit = false local s = pack(any(0), any(0))"
 	    " assert(has_pointer(s) == hit) assert(pcall(unpack_foreign, s) == not hit)"
@@ -344,18 +347,18 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	        T(the_examples_of_the_specification),
-	        T(every_width_of_integers),
-	        T(every_length_of_strings),
-	        T(tables_keep_array_and_hash),
-	        T(pairs_metamethods_decide),
-	        T(depth_and_types_have_limits),
-	        T(a_cut_stream_is_an_error_everywhere),
-	        T(every_invalid_item_is_refused),
-	        T(a_stream_reserves_no_more_than_it_is_worth),
-	        T(errors_in_the_middle_leave_nothing_behind),
-	        T(a_table_may_change_while_it_is_read),
-	        T(a_pointer_from_another_node_is_refused),
+		T(the_examples_of_the_specification),
+		T(every_width_of_integers),
+		T(every_length_of_strings),
+		T(tables_keep_array_and_hash),
+		T(pairs_metamethods_decide),
+		T(depth_and_types_have_limits),
+		T(a_cut_stream_is_an_error_everywhere),
+		T(every_invalid_item_is_refused),
+		T(a_stream_reserves_no_more_than_it_is_worth),
+		T(errors_in_the_middle_leave_nothing_behind),
+		T(a_table_may_change_while_it_is_read),
+		T(a_pointer_from_another_node_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("lua/seri", tests, NULL, NULL);

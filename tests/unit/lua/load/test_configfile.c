@@ -25,7 +25,7 @@ struct world {
 };
 
 static int include_file(const char *path, char **ret_text, size_t *ret_size, char **ret_error,
-                        void *ud)
+			void *ud)
 {
 	struct world *w = ud;
 
@@ -56,7 +56,7 @@ static int compare(const void *a, const void *b)
 static int eval(struct world *w, const char *file, const char *text)
 {
 	return configfile_eval(file, text, strlen(text), include_file, emit, w, &w->error,
-	                       &w->line);
+			       &w->line);
 }
 
 static void clear(struct world *w)
@@ -93,19 +93,19 @@ static void assert_error(struct world *w, const char *text, unsigned line, const
 
 static void values_become_strings(void **state)
 {
-	struct world w = {0};
+	struct world w = { 0 };
 
 	assert_gives(&w, "a = 'x' b = 12 c = 1.5 d = true e = false f = nil g = ''",
-	             "a=x;b=12;c=1.5;d=true;e=false;g=;");
+		     "a=x;b=12;c=1.5;d=true;e=false;g=;");
 	assert_gives(&w, "a = 1; a = 2; local b = 3", "a=2;");
 	assert_gives(&w, "root = './' path = root .. '?.lua;' .. root .. 'x/?.lua'",
-	             "path=./?.lua;./x/?.lua;root=./;");
+		     "path=./?.lua;./x/?.lua;root=./;");
 	assert_gives(&w, "", "");
 }
 
 static void tables_and_functions_are_errors_that_name_the_key(void **state)
 {
-	struct world w = {0};
+	struct world w = { 0 };
 
 	assert_error(&w, "ok = 1 t = {}", 0, "Invalid config table key = t");
 	assert_error(&w, "function f() end", 0, "Invalid config table key = f");
@@ -114,7 +114,7 @@ static void tables_and_functions_are_errors_that_name_the_key(void **state)
 
 static void there_is_no_library(void **state)
 {
-	struct world w = {0};
+	struct world w = { 0 };
 
 	assert_error(&w, "a = 1\nprint(a)", 2, "print");
 	assert_error(&w, "os.exit(1)", 1, "os");
@@ -125,7 +125,7 @@ static void there_is_no_library(void **state)
 
 static void an_error_says_the_line(void **state)
 {
-	struct world w = {0};
+	struct world w = { 0 };
 	char name[300];
 
 	assert_error(&w, "a = 1\n\nb = = 2\n", 3, "unexpected symbol");
@@ -140,20 +140,20 @@ static void an_error_says_the_line(void **state)
 
 static void include_reads_into_the_same_table_and_later_wins(void **state)
 {
-	struct world w = {.path = {"/etc/harbor/common.cfg"},
-	                  .text = {"a = 'common' b = 'common'"}};
+	struct world w = { .path = { "/etc/harbor/common.cfg" },
+			   .text = { "a = 'common' b = 'common'" } };
 
 	assert_gives(&w, "a = 'own'\ninclude 'common.cfg'\nb = b .. '+own'",
-	             "a=common;b=common+own;");
+		     "a=common;b=common+own;");
 }
 
 static void include_is_relative_to_the_file_it_stands_in(void **state)
 {
 	struct world w = {
-	        .path = {"/etc/harbor/sub/one.cfg", "/etc/harbor/sub/two.cfg", "/abs/three.cfg",
-	                 "/etc/harbor/four.cfg"},
-	        .text = {"one = 1 include 'two.cfg'", "two = 2 include '/abs/three.cfg'",
-	                 "three = 3", "four = 4"},
+		.path = { "/etc/harbor/sub/one.cfg", "/etc/harbor/sub/two.cfg", "/abs/three.cfg",
+			  "/etc/harbor/four.cfg" },
+		.text = { "one = 1 include 'two.cfg'", "two = 2 include '/abs/three.cfg'",
+			  "three = 3", "four = 4" },
 	};
 
 	assert_gives(&w, "include 'sub/one.cfg' include 'four.cfg'", "four=4;one=1;three=3;two=2;");
@@ -161,7 +161,7 @@ static void include_is_relative_to_the_file_it_stands_in(void **state)
 
 static void a_relative_file_is_taken_from_the_working_directory(void **state)
 {
-	struct world w = {0};
+	struct world w = { 0 };
 	char cwd[200], expected[256];
 
 	assert_non_null(getcwd(cwd, sizeof(cwd)));
@@ -173,7 +173,7 @@ static void a_relative_file_is_taken_from_the_working_directory(void **state)
 
 static void an_error_of_an_included_file_names_it(void **state)
 {
-	struct world w = {.path = {"/etc/harbor/bad.cfg"}, .text = {"\n\nx = nothing.y"}};
+	struct world w = { .path = { "/etc/harbor/bad.cfg" }, .text = { "\n\nx = nothing.y" } };
 
 	assert_error(&w, "\ninclude 'bad.cfg'", 0, "/etc/harbor/bad.cfg:3:");
 	assert_error(&w, "\ninclude 'missing.cfg'", 2, "no file /etc/harbor/missing.cfg");
@@ -182,14 +182,14 @@ static void an_error_of_an_included_file_names_it(void **state)
 
 static void a_file_that_includes_itself_ends(void **state)
 {
-	struct world w = {.path = {"/etc/harbor/self.cfg"}, .text = {"include 'self.cfg'"}};
+	struct world w = { .path = { "/etc/harbor/self.cfg" }, .text = { "include 'self.cfg'" } };
 
 	assert_error(&w, "include 'self.cfg'", 0, "nested too deeply");
 }
 
 static void an_endless_file_ends(void **state)
 {
-	struct world w = {0};
+	struct world w = { 0 };
 
 	assert_error(&w, "a = 1\nwhile true do end", 2, "too long");
 	assert_error(&w, "local function f() return f() end\nf()", 1, "too long");
@@ -198,36 +198,38 @@ static void an_endless_file_ends(void **state)
 /* Few instructions, but each copies megabytes: an hour at the number that a file may have. */
 static void a_file_of_slow_instructions_ends(void **state)
 {
-	struct world w = {0};
+	struct world w = { 0 };
 
 	(void)state;
-	assert_error(&w, "local s = 'x' for i = 1, 22 do s = s .. s end\nwhile true do local t = s .. 'x' end", 2,
-	             "too long");
+	assert_error(&w,
+		     "local s = 'x' for i = 1, 22 do s = s .. s end\nwhile true do local t = s .. "
+		     "'x' end",
+		     2, "too long");
 }
 
 static void a_greedy_file_ends(void **state)
 {
-	struct world w = {0};
+	struct world w = { 0 };
 
 	assert_error(&w, "s = 'xxxxxxxxxxxxxxxx' while true do s = s .. s end", 0,
-	             "not enough memory");
+		     "not enough memory");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(values_become_strings),
-	        cmocka_unit_test(tables_and_functions_are_errors_that_name_the_key),
-	        cmocka_unit_test(there_is_no_library),
-	        cmocka_unit_test(an_error_says_the_line),
-	        cmocka_unit_test(include_reads_into_the_same_table_and_later_wins),
-	        cmocka_unit_test(include_is_relative_to_the_file_it_stands_in),
-	        cmocka_unit_test(a_relative_file_is_taken_from_the_working_directory),
-	        cmocka_unit_test(an_error_of_an_included_file_names_it),
-	        cmocka_unit_test(a_file_that_includes_itself_ends),
-	        cmocka_unit_test(an_endless_file_ends),
-	        cmocka_unit_test(a_file_of_slow_instructions_ends),
-	        cmocka_unit_test(a_greedy_file_ends),
+		cmocka_unit_test(values_become_strings),
+		cmocka_unit_test(tables_and_functions_are_errors_that_name_the_key),
+		cmocka_unit_test(there_is_no_library),
+		cmocka_unit_test(an_error_says_the_line),
+		cmocka_unit_test(include_reads_into_the_same_table_and_later_wins),
+		cmocka_unit_test(include_is_relative_to_the_file_it_stands_in),
+		cmocka_unit_test(a_relative_file_is_taken_from_the_working_directory),
+		cmocka_unit_test(an_error_of_an_included_file_names_it),
+		cmocka_unit_test(a_file_that_includes_itself_ends),
+		cmocka_unit_test(an_endless_file_ends),
+		cmocka_unit_test(a_file_of_slow_instructions_ends),
+		cmocka_unit_test(a_greedy_file_ends),
 	};
 
 	return cmocka_run_group_tests_name("lua/configfile", tests, NULL, NULL);

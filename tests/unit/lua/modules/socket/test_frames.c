@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Frames at their limits, and many at once; how streams are cut is the fuzzer's (tests/fuzz/fuzz_frames.c). */
+/* Frames at their limits, and many at once; how streams are cut is the fuzzer's
+ * (tests/fuzz/fuzz_frames.c). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -141,7 +142,8 @@ static void an_empty_frame_is_a_frame(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(the_longest_frame_of_16_bits_comes_whole_and_in_pieces, teardown),
+		cmocka_unit_test_teardown(the_longest_frame_of_16_bits_comes_whole_and_in_pieces,
+					  teardown),
 		cmocka_unit_test_teardown(frames_of_32_bits_have_a_limit, teardown),
 		cmocka_unit_test_teardown(frames_of_any_number_of_sockets_wait_in_order, teardown),
 		cmocka_unit_test_teardown(an_empty_frame_is_a_frame, teardown),

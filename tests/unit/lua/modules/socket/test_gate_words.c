@@ -42,9 +42,25 @@ static void the_arguments_of_a_launch(void **state)
 static void what_is_no_launch(void **state)
 {
 	static const char *const bad[] = {
-		"", "S", "S .wd", "S .wd 80", "S .wd 80 0", "S .wd 80 0 0", "S .wd 80 0 -1", "S .wd 80 0 x",
-		"M .wd 80 0 1", "s .wd 80 0 1", "SL .wd 80 0 1", "S .wd 0 0 1", "S .wd 65536 0 1", "S .wd host: 0 1",
-		"S .wd host:-1 0 1", "S .wd host:0 0 1", "S .wd 80 256 1", "S .wd 80 -1 1", "S .wd 80 0 2147483648",
+		"",
+		"S",
+		"S .wd",
+		"S .wd 80",
+		"S .wd 80 0",
+		"S .wd 80 0 0",
+		"S .wd 80 0 -1",
+		"S .wd 80 0 x",
+		"M .wd 80 0 1",
+		"s .wd 80 0 1",
+		"SL .wd 80 0 1",
+		"S .wd 0 0 1",
+		"S .wd 65536 0 1",
+		"S .wd host: 0 1",
+		"S .wd host:-1 0 1",
+		"S .wd host:0 0 1",
+		"S .wd 80 256 1",
+		"S .wd 80 -1 1",
+		"S .wd 80 0 2147483648",
 		"S .wd 80 0 99999999999999999999999",
 	};
 	struct gate_setup s;
@@ -83,9 +99,24 @@ static void every_command(void **state)
 static void what_is_no_command(void **state)
 {
 	static const char *const bad[] = {
-		"", " ", "start", "start x", "start -1", "start 2147483648", "start 0x1", "forward 1", "forward 1 :1",
-		"forward 1 1 1", "forward 1 : :", "forward 1 :100000000 :1", "forward 1 :g :1", "forward 1 :@ :1",
-		"broker", "START 1", "closed", "stop",
+		"",
+		" ",
+		"start",
+		"start x",
+		"start -1",
+		"start 2147483648",
+		"start 0x1",
+		"forward 1",
+		"forward 1 :1",
+		"forward 1 1 1",
+		"forward 1 : :",
+		"forward 1 :100000000 :1",
+		"forward 1 :g :1",
+		"forward 1 :@ :1",
+		"broker",
+		"START 1",
+		"closed",
+		"stop",
 	};
 	char large[400];
 

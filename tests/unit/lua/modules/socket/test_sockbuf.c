@@ -189,7 +189,7 @@ static void a_search_goes_on_where_the_last_one_ended(void **state)
 /* The simplest thing that can be right: one flat string. */
 static void random_use_agrees_with_a_flat_string(void **state)
 {
-	static const char *const seps[] = {"b", "ab", "aab", "abab", "bb"};
+	static const char *const seps[] = { "b", "ab", "aab", "abab", "bb" };
 	struct sockbuf *b = *state;
 	char flat[4096] = "";
 	size_t size = 0;
@@ -249,10 +249,10 @@ static int lua_setup(void **state)
 	lua_setglobal(L, "d");
 	*state = L;
 	return luaL_dostring(L, "function put(b, s) return d.push(b, {}, d.str2p(s)) end\n"
-	                        "function fails(text, f, ...)\n"
-	                        "  local ok, err = pcall(f, ...)\n"
-	                        "  assert(not ok and err:find(text, 1, true), err)\n"
-	                        "end");
+				"function fails(text, f, ...)\n"
+				"  local ok, err = pcall(f, ...)\n"
+				"  assert(not ok and err:find(text, 1, true), err)\n"
+				"end");
 }
 
 static int lua_teardown(void **state)
@@ -272,54 +272,54 @@ static void run(void **state, const char *code)
 static void pop_gives_n_bytes_or_nil_and_what_is_left(void **state)
 {
 	run(state, "local b = d.buffer()\n"
-	           "assert(put(b, 'hello ') == 6 and put(b, 'world') == 11)\n"
-	           "local s, n = d.pop(b, {}, 8) assert(s == 'hello wo' and n == 3)\n"
-	           "s, n = d.pop(b, {}, 4) assert(s == nil and n == 3)\n"
-	           "s, n = d.pop(b, {}, 0) assert(s == nil and n == 3)\n"
-	           "assert(d.readall(b, {}) == 'rld' and d.readall(b, {}) == '')\n");
+		   "assert(put(b, 'hello ') == 6 and put(b, 'world') == 11)\n"
+		   "local s, n = d.pop(b, {}, 8) assert(s == 'hello wo' and n == 3)\n"
+		   "s, n = d.pop(b, {}, 4) assert(s == nil and n == 3)\n"
+		   "s, n = d.pop(b, {}, 0) assert(s == nil and n == 3)\n"
+		   "assert(d.readall(b, {}) == 'rld' and d.readall(b, {}) == '')\n");
 }
 
 static void readline_takes_the_line_and_without_a_pool_only_tests(void **state)
 {
 	run(state, "local b = d.buffer() put(b, 'one\\ntw') put(b, 'o\\n\\nrest')\n"
-	           "assert(d.readline(b, nil, '\\n') == true)\n"
-	           "assert(d.readline(b, {}, '\\n') == 'one')\n"
-	           "assert(d.readline(b, {}, '\\n') == 'two')\n"
-	           "assert(d.readline(b, {}, '\\n') == '')\n"
-	           "assert(select('#', d.readline(b, {}, '\\n')) == 0)\n"
-	           "fails('empty separator', d.readline, b, {}, '')\n"
-	           "d.clear(b, {}) d.clear(nil, {})\n"
-	           "assert(d.readall(b, {}) == '')\n");
+		   "assert(d.readline(b, nil, '\\n') == true)\n"
+		   "assert(d.readline(b, {}, '\\n') == 'one')\n"
+		   "assert(d.readline(b, {}, '\\n') == 'two')\n"
+		   "assert(d.readline(b, {}, '\\n') == '')\n"
+		   "assert(select('#', d.readline(b, {}, '\\n')) == 0)\n"
+		   "fails('empty separator', d.readline, b, {}, '')\n"
+		   "d.clear(b, {}) d.clear(nil, {})\n"
+		   "assert(d.readall(b, {}) == '')\n");
 }
 
 static void wrong_arguments_raise_the_texts_of_the_contract(void **state)
 {
 	run(state, "local b, p = d.buffer(), d.str2p('x')\n"
-	           "fails('need buffer object at param 1', d.push, {}, {}, p, 1)\n"
-	           "fails('need buffer object at param 1', d.push, io.stdout, {}, p, 1)\n"
-	           "fails('need buffer object at param 1', d.push)\n"
-	           "fails('need message block at param 3', d.push, b, {}, 'text', 4)\n"
-	           "fails('need message block at param 3', d.push, b, {}, b, 4)\n"
-	           "fails('Invalid read', d.header, '') fails('Invalid read', d.header, '12345')\n"
-	           "fails('negative', d.push, b, {}, p, -1) d.drop(p, 1)\n");
+		   "fails('need buffer object at param 1', d.push, {}, {}, p, 1)\n"
+		   "fails('need buffer object at param 1', d.push, io.stdout, {}, p, 1)\n"
+		   "fails('need buffer object at param 1', d.push)\n"
+		   "fails('need message block at param 3', d.push, b, {}, 'text', 4)\n"
+		   "fails('need message block at param 3', d.push, b, {}, b, 4)\n"
+		   "fails('Invalid read', d.header, '') fails('Invalid read', d.header, '12345')\n"
+		   "fails('negative', d.push, b, {}, p, -1) d.drop(p, 1)\n");
 }
 
 static void header_is_a_big_endian_number(void **state)
 {
 	run(state, "assert(d.header('\\1') == 1 and d.header('\\1\\2') == 258)\n"
-	           "assert(d.header('\\1\\0\\0') == 65536 and d.header('\\255\\255\\255\\255') == "
-	           "0xffffffff)\n");
+		   "assert(d.header('\\1\\0\\0') == 65536 and d.header('\\255\\255\\255\\255') == "
+		   "0xffffffff)\n");
 }
 
 static void a_large_read_over_many_chunks_is_whole(void **state)
 {
 	run(state, "local b, parts = d.buffer(), {}\n"
-	           "for i = 1, 500 do parts[i] = string.rep(string.char(i % 256), i) put(b, "
-	           "parts[i]) end\n"
-	           "local all = table.concat(parts)\n"
-	           "assert(d.pop(b, {}, #all - 1) == all:sub(1, -2))\n"
-	           "assert(d.readall(b, {}) == all:sub(-1))\n"
-	           "put(b, 'left to the collector') b = nil collectgarbage()\n");
+		   "for i = 1, 500 do parts[i] = string.rep(string.char(i % 256), i) put(b, "
+		   "parts[i]) end\n"
+		   "local all = table.concat(parts)\n"
+		   "assert(d.pop(b, {}, #all - 1) == all:sub(1, -2))\n"
+		   "assert(d.readall(b, {}) == all:sub(-1))\n"
+		   "put(b, 'left to the collector') b = nil collectgarbage()\n");
 }
 
 /* Bytes that tell where they are. */
@@ -401,24 +401,24 @@ static void a_reader_that_gives_up_finds_all_bytes(void **state)
 int main(void)
 {
 #define queue(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
-#define lua(t)   cmocka_unit_test_setup_teardown(t, lua_setup, lua_teardown)
+#define lua(t) cmocka_unit_test_setup_teardown(t, lua_setup, lua_teardown)
 	const struct CMUnitTest tests[] = {
-	        queue(bytes_come_out_in_the_order_they_went_in),
-	        queue(peek_gives_one_piece_or_nothing),
-	        queue(many_chunks_make_the_ring_grow_and_an_empty_queue_gives_it_back),
-	        queue(find_gives_the_place_of_the_first_separator),
-	        queue(a_separator_may_span_chunks),
-	        queue(a_false_start_of_a_separator_hides_no_true_one),
-	        queue(a_new_separator_is_searched_from_the_beginning),
-	        queue(a_search_goes_on_where_the_last_one_ended),
-	        queue(random_use_agrees_with_a_flat_string),
-	        cmocka_unit_test(what_is_expected_comes_in_one_piece),
-	        cmocka_unit_test(a_reader_that_gives_up_finds_all_bytes),
-	        lua(pop_gives_n_bytes_or_nil_and_what_is_left),
-	        lua(readline_takes_the_line_and_without_a_pool_only_tests),
-	        lua(wrong_arguments_raise_the_texts_of_the_contract),
-	        lua(header_is_a_big_endian_number),
-	        lua(a_large_read_over_many_chunks_is_whole),
+		queue(bytes_come_out_in_the_order_they_went_in),
+		queue(peek_gives_one_piece_or_nothing),
+		queue(many_chunks_make_the_ring_grow_and_an_empty_queue_gives_it_back),
+		queue(find_gives_the_place_of_the_first_separator),
+		queue(a_separator_may_span_chunks),
+		queue(a_false_start_of_a_separator_hides_no_true_one),
+		queue(a_new_separator_is_searched_from_the_beginning),
+		queue(a_search_goes_on_where_the_last_one_ended),
+		queue(random_use_agrees_with_a_flat_string),
+		cmocka_unit_test(what_is_expected_comes_in_one_piece),
+		cmocka_unit_test(a_reader_that_gives_up_finds_all_bytes),
+		lua(pop_gives_n_bytes_or_nil_and_what_is_left),
+		lua(readline_takes_the_line_and_without_a_pool_only_tests),
+		lua(wrong_arguments_raise_the_texts_of_the_contract),
+		lua(header_is_a_big_endian_number),
+		lua(a_large_read_over_many_chunks_is_whole),
 	};
 
 	return cmocka_run_group_tests_name("lua/sockbuf", tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* lua/modules/sproto/sproto.h where Lua does not see it: what is printed of a schema, what is kept, how much room packing needs
- * (lua-net.md 4.2, 4.4, 4.6). The rest is in tests/lua/test_sproto*.lua. */
+/* lua/modules/sproto/sproto.h where Lua does not see it: what is printed of a schema, what is
+ * kept, how much room packing needs (lua-net.md 4.2, 4.4, 4.6). The rest is in
+ * tests/lua/test_sproto*.lua. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,9 +15,9 @@
 
 /* .A { x 0 : integer }  p 1 { response nil } */
 static const char bundle[] = "\x02\0\0\0\0\0"
-                             "\x26\0\0\0\x22\0\0\0\x02\0\0\0\0\0\x01\0\0\0A\x13\0\0\0\x0f\0\0\0"
-                             "\x04\0\0\0\x02\0\x01\0\x02\0\x01\0\0\0x"
-                             "\x15\0\0\0\x11\0\0\0\x05\0\0\0\x04\0\x01\0\x01\0\x04\0\x01\0\0\0p";
+			     "\x26\0\0\0\x22\0\0\0\x02\0\0\0\0\0\x01\0\0\0A\x13\0\0\0\x0f\0\0\0"
+			     "\x04\0\0\0\x02\0\x01\0\x02\0\x01\0\0\0x"
+			     "\x15\0\0\0\x11\0\0\0\x05\0\0\0\x04\0\x01\0\x01\0\x04\0\x01\0\0\0p";
 
 static struct sproto *load(void)
 {
@@ -36,7 +37,7 @@ static void dump_tells_types_and_protocols(void **state)
 	sproto_dump(s, f);
 	fclose(f);
 	assert_string_equal(text, "=== 1 types ===\nA\n\tx (0) integer\n"
-	                          "=== 1 protocols ===\n\tp (1) request:(none) response:(nil)\n");
+				  "=== 1 protocols ===\n\tp (1) request:(none) response:(nil)\n");
 	free(text);
 	sproto_free(s);
 }
@@ -82,7 +83,9 @@ static void a_saved_schema_outlives_its_slot_and_free(void **state)
 /* The worst inputs that the argument above sproto_pack_max names. */
 static void packing_needs_no_more_room_than_it_says(void **state)
 {
-	static const size_t sizes[] = { 0, 1, 7, 8, 9, 16, 8 * 255, 8 * 256, 8 * 256 + 1, 8 * 257, 8 * 512, 8 * 1024 + 7 };
+	static const size_t sizes[] = { 0,	     1,	      7,       8,
+					9,	     16,      8 * 255, 8 * 256,
+					8 * 256 + 1, 8 * 257, 8 * 512, 8 * 1024 + 7 };
 	static const unsigned zeros[] = { 0, 1, 2, 3, 8 }; /* of every second group */
 
 	for (size_t i = 0; i < array_len(sizes); i++) {
