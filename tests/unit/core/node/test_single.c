@@ -156,6 +156,13 @@ static void a_request_to_another_node_fails_at_once(void **state)
 	assert_int_equal(lines_count(), 0);
 }
 
+static void a_request_to_a_name_of_no_bytes_fails(void **state)
+{
+	(void)state;
+	assert_int_equal(service_send_name("", message(a, 0, PTYPE_LUA, 9, "hello")), SEND_OK);
+	expect(a, 0, PTYPE_ERROR, 9, REMOTE_NO_NAME);
+}
+
 static void what_wants_no_answer_is_dropped_with_a_line(void **state)
 {
 	(void)state;
@@ -400,6 +407,7 @@ int main(void)
 		T(global_names_have_1_to_15_bytes_and_are_no_numbers),
 		T(labels_are_of_characters_that_print),
 		T(a_request_to_another_node_fails_at_once),
+		T(a_request_to_a_name_of_no_bytes_fails),
 		T(what_wants_no_answer_is_dropped_with_a_line),
 		T(a_name_leads_to_its_service),
 		T(a_request_to_the_name_of_one_who_has_just_ended_fails),
