@@ -65,6 +65,13 @@ local function key_of(name, sub)
 	return name
 end
 
+local function start(real, ...)
+	if real == "snaxd" then
+		return require "skynet.snax".rawnewservice(...)
+	end
+	return skynet.newservice(real, ...)
+end
+
 -- Who asked, and where its task waits now.
 local function describe(source, session)
 	local text = skynet.address(source)
@@ -76,7 +83,7 @@ local command = {}
 
 function command.LAUNCH(name, ...)
 	local real = name:match "^@(.*)" or name
-	serve(key_of(name, ...), skynet.newservice, real, ...)
+	serve(key_of(name, ...), start, real, ...)
 end
 
 function command.QUERY(name, sub)

@@ -162,10 +162,7 @@ end
 -- snax(node, name[, handle]) -> snax object of a service there; default: the unique one of that
 -- name.
 function cluster.snax(node, name, handle)
-	local found, snax = pcall(require, "skynet.snax")
-	if not found then
-		error("cluster.snax needs skynet.snax, which this node does not have", 2)
-	end
+	local snax = require "skynet.snax" -- few programs need it
 	handle = handle or cluster.call(node, ".service", "QUERY", "snaxd", name)
 	return snax.bind(skynet.call(clusterd, "lua", "proxy", node, handle), name)
 end

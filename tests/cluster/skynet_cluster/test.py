@@ -172,6 +172,7 @@ def in_order(build):
 def proxies(build):
     """proxy: calls and sends through a local handle, in all its forms; snax says that it is not
     there, or works"""
+    """proxy: calls and sends through a local handle, in all its forms"""
     with Cluster(build, HERE) as c:
         a, b = nodes(c, "a", "b")
         b.eval('cluster.register "p"')
@@ -187,8 +188,21 @@ def proxies(build):
         assert why.startswith("call failed: ") and "from afar" in why and why.count("call failed") == 1, why
         assert a.one('return #skynet.call(kept.p, "lua", "echo", ("l"):rep(200000))') == 200000
         assert "Invalid name" in a.fails('cluster.proxy "nonsense"')
-        if not a.one('return (pcall(require, "skynet.snax"))'):
-            assert "skynet.snax" in a.fails('cluster.snax("b", "thing")')
+
+
+def snax_objects(build):
+    """cluster.snax: the unique snax service of the other node, or any by its handle; posts, requests, failures"""
+    with Cluster(build, HERE) as c:
+        a, b = nodes(c, "a", "b")
+        for n in (a, b):
+            n.eval('skynet.setenv("snax", ...)', HERE + "/?_snax.lua")
+        b.eval('snax = require "skynet.snax"; kept.s = snax.uniqueservice("thing", 4)')
+        a.eval('kept.s = cluster.snax("b", "thing")')
+        assert a.eval('kept.s.post.add(3) return kept.s.req.get("x")') == [7, "x"]
+        assert "on purpose" in a.fails('kept.s.req.fail()')
+        assert "thing:nosuch no exist" in a.fails('kept.s.req.nosuch()')
+        other = b.one('return snax.newservice("thing", 100).handle')
+        assert a.eval(f'return cluster.snax("b", "thing", {other}).req.get()') == [100]
 
 
 def a_node_is_killed(build):
@@ -490,6 +504,7 @@ def on_the_wire(name, what):
 
 main([calls_sends_names, reasons, large, in_order, proxies, a_node_is_killed, down_and_moved,
       waiting, refused_then_there, opening,
+main([calls_sends_names, reasons, large, in_order, proxies, snax_objects, a_node_is_killed, down_and_moved, waiting, refused_then_there, opening,
       deadlines, a_frozen_node, reconnecting, a_shared_key, traces, three_nodes_under_load,
       on_the_wire("wire: requests in one frame, by handle and name; queries; error texts",
                   wire.serves_single_frames),

@@ -131,9 +131,9 @@ function cluster.proxy(node, address) end
 ---@return integer handle of the service with the connection to that node
 function cluster.get_sender(node) end
 
----A snax object of a service there.
+---A snax object of a service there, which has called `snax.enablecluster()`.
 ---
----* Raises `cluster.snax needs skynet.snax, which this node does not have`
+---* Raises the errors of `cluster.call` and `snax.bind`
 ---* Since 0.1.0.
 ---@async
 ---@param node string
