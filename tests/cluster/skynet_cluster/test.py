@@ -170,8 +170,6 @@ def in_order(build):
 
 
 def proxies(build):
-    """proxy: calls and sends through a local handle, in all its forms; snax says that it is not
-    there, or works"""
     """proxy: calls and sends through a local handle, in all its forms"""
     with Cluster(build, HERE) as c:
         a, b = nodes(c, "a", "b")
@@ -191,7 +189,7 @@ def proxies(build):
 
 
 def snax_objects(build):
-    """cluster.snax: the unique snax service of the other node, or any by its handle; posts, requests, failures"""
+    """cluster.snax: the unique snax service of the other node, or any by its handle"""
     with Cluster(build, HERE) as c:
         a, b = nodes(c, "a", "b")
         for n in (a, b):
@@ -502,9 +500,8 @@ def on_the_wire(name, what):
     return test
 
 
-main([calls_sends_names, reasons, large, in_order, proxies, a_node_is_killed, down_and_moved,
-      waiting, refused_then_there, opening,
-main([calls_sends_names, reasons, large, in_order, proxies, snax_objects, a_node_is_killed, down_and_moved, waiting, refused_then_there, opening,
+main([calls_sends_names, reasons, large, in_order, proxies, snax_objects, a_node_is_killed,
+      down_and_moved, waiting, refused_then_there, opening,
       deadlines, a_frozen_node, reconnecting, a_shared_key, traces, three_nodes_under_load,
       on_the_wire("wire: requests in one frame, by handle and name; queries; error texts",
                   wire.serves_single_frames),
