@@ -35,7 +35,7 @@ CHECKS  ?= $(if $(SANITIZE)$(FAULTS),1)
 B       := build$(if $(STOCK_LUA),/stock)$(if $(SANITIZE),/san-$(subst $(comma),-,$(SANITIZE)))$(if $(FAULTS),/faults,$(if $(CHECKS),$(if $(SANITIZE),,/checks)))
 VERSION := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md 2>/dev/null | head -1)
 
-PKGS    := lua5.4 yaml-0.1 libsystemd sqlite3 libgcrypt $(if $(SANITIZE),,jemalloc)
+PKGS    := lua5.4 yaml-0.1 libsystemd sqlite3 $(if $(SANITIZE),,jemalloc)
 # pkg-config runs only when something is compiled, so `make deps` works on a bare system.
 PCFLAGS  = $(eval PCFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PCFLAGS)
 PLIBS    = $(eval PLIBS := $$(shell pkg-config --libs $(PKGS)))$(PLIBS)
@@ -171,7 +171,7 @@ fuzz:
 	@mkdir -p build/fuzz
 	clang $(ALL) -O1 -g $(PCFLAGS) -fsanitize=fuzzer,address,undefined -MF /dev/null \
 	    tests/fuzz/fuzz_$(TARGET).c $(FUZZ_$(TARGET)) $(FUZZSRC) -o build/fuzz/$(TARGET) \
-	    $(shell pkg-config --libs lua5.4 yaml-0.1 libsystemd sqlite3 libgcrypt libcrypto) -lm -ldl
+	    $(shell pkg-config --libs lua5.4 yaml-0.1 libsystemd sqlite3 libcrypto) -lm -ldl
 	@mkdir -p build/fuzz/$(TARGET).new
 	build/fuzz/$(TARGET) -max_total_time=$(or $(T),60) -artifact_prefix=build/fuzz/ -print_final_stats=1 \
 	    build/fuzz/$(TARGET).new tests/fuzz/$(TARGET).in
@@ -185,8 +185,8 @@ tests-bin: all $(UNIT) $(FUZZ) $(CMODS) $(B)/vm/interpreters
 unit-bin: $(UNIT)
 
 # ---- set-up ----
-DEPS       := gcc curl make pkg-config python3 liblua5.4-dev lua5.4 libjemalloc-dev libyaml-dev libsystemd-dev \
-              libsqlite3-dev libgcrypt20-dev libssl-dev libcmocka-dev iproute2 dpkg-dev patch xz-utils groff-base clang-format
+DEPS       := gcc curl openssl make pkg-config python3 liblua5.4-dev lua5.4 libjemalloc-dev libyaml-dev libsystemd-dev \
+              libsqlite3-dev libssl-dev libcmocka-dev iproute2 dpkg-dev patch xz-utils groff-base clang-format
 BENCH_DEPS := erlang-base erlang-dev linux-perf valgrind
 FUZZ_DEPS  := clang libclang-rt-14-dev
 deps:

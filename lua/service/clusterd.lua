@@ -51,6 +51,9 @@ local function check(found)
 		if name == "__key" then
 			assert(not address or type(address) == "string" and #address > 0,
 				"__key: a string or false is wanted")
+			if address then
+				require "skynet.crypt" -- raises here when OpenSSL is not there
+			end
 		end
 		if name:sub(1, 2) ~= "__" and address ~= false then
 			assert(type(address) == "string",

@@ -7,11 +7,8 @@
  */
 #include "lua/modules/cluster/cluster.h"
 
-#include <errno.h>
-#include <gcrypt.h>
 #include <lauxlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "core/actor/msg.h"
@@ -345,55 +342,9 @@ static int l_nodename(lua_State *L)
 	return 1;
 }
 
-/* ---- the shared key ---- */
-
-#define NONCE_SIZE 32
-
-/* nonce() -> 32 bytes that nobody can guess */
-static int l_nonce(lua_State *L)
-{
-	char bytes[NONCE_SIZE];
-	ssize_t n;
-
-	do
-		n = getrandom(bytes, sizeof(bytes), 0);
-	while (n < 0 && errno == EINTR);
-	if (n != sizeof(bytes))
-		return luaL_error(L, "no random bytes: %s", strerror(errno));
-	lua_pushlstring(L, bytes, sizeof(bytes));
-	return 1;
-}
-
-/* sign(key, text) -> HMAC-SHA256 of the text (RFC 2104, FIPS 180-4), 32 bytes */
-static int l_sign(lua_State *L)
-{
-	size_t key_size, size, mac_size = 32;
-	const char *key = luaL_checklstring(L, 1, &key_size),
-		   *text = luaL_checklstring(L, 2, &size);
-	gcry_mac_hd_t mac;
-	gcry_error_t e;
-	char bytes[32];
-
-	e = gcry_mac_open(&mac, GCRY_MAC_HMAC_SHA256, 0, NULL);
-	if (e)
-		return luaL_error(L, "no HMAC: %s", gcry_strerror(e));
-	e = gcry_mac_setkey(mac, key, key_size);
-	if (!e)
-		e = gcry_mac_write(mac, text, size);
-	if (!e)
-		e = gcry_mac_read(mac, bytes, &mac_size);
-	gcry_mac_close(mac);
-	if (e)
-		return luaL_error(L, "no HMAC: %s", gcry_strerror(e));
-	lua_pushlstring(L, bytes, mac_size);
-	return 1;
-}
-
 int luaopen_skynet_cluster_core(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "nonce", l_nonce },
-		{ "sign", l_sign },
 		{ "packrequest", l_packrequest },
 		{ "packpush", l_packpush },
 		{ "packtrace", l_packtrace },

@@ -10,7 +10,6 @@
 -- strangers, and nodes of another cluster; what follows is neither encrypted nor signed. A node
 -- without a key answers "hello" as any request to an unknown service.
 local skynet = require "skynet"
-local core = require "skynet.cluster.core"
 
 local key = {}
 
@@ -18,26 +17,23 @@ key.ADDRESS = ".cluster key"
 
 local NONCE_SIZE <const> = 32
 
-local function proof(secret, role, cn, sn)
-	return core.sign(secret, role .. cn .. sn)
+-- Only nodes with a key need OpenSSL, so it is loaded when there is one.
+local function crypt()
+	return require "skynet.crypt"
 end
 
--- As long for right as for wrong strings of one size.
+local function proof(secret, role, cn, sn)
+	return crypt().hmac_sha256(secret, role .. cn .. sn)
+end
+
 local function same(a, b)
-	if type(a) ~= "string" or #a ~= #b then
-		return false
-	end
-	local differs = 0
-	for i = 1, #a do
-		differs = differs | (a:byte(i) ~ b:byte(i))
-	end
-	return differs == 0
+	return type(a) == "string" and crypt().equal(a, b)
 end
 
 -- As who connected. ask(...) sends a request to key.ADDRESS and returns the values of its answer.
 -- Raises.
 function key.connect(secret, ask)
-	local cn = core.nonce()
+	local cn = crypt().randombytes(NONCE_SIZE)
 	local ok, sn, theirs = pcall(ask, "hello", cn)
 	if not ok then
 		error("it does not take our cluster key: " .. tostring(sn), 0)
@@ -60,7 +56,7 @@ function key.accept(secret)
 		local ok, what, value = pcall(skynet.unpack, payload)
 		if ok and what == "hello" and not cn
 			and type(value) == "string" and #value == NONCE_SIZE then
-			cn, sn = value, core.nonce()
+			cn, sn = value, crypt().randombytes(NONCE_SIZE)
 			return false, true, skynet.packstring(sn, proof(secret, "server", cn, sn))
 		elseif ok and what == "proof" and cn
 			and same(value, proof(secret, "client", cn, sn)) then
