@@ -6,7 +6,6 @@
  */
 #include "lua/modules/http/http_core.h"
 
-#include <gcrypt.h>
 #include <lauxlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -19,7 +18,6 @@
 #define FRAMES_NAME "http.core.frames"
 #define FIELDS_MAX 256 /* fields of one header */
 #define KEY_SIZE 16    /* bytes of a Sec-WebSocket-Key, before base64 */
-#define SHA1_SIZE 20
 
 static struct http_span span_at(lua_State *L, int arg)
 {
@@ -258,16 +256,16 @@ static int l_frames_next(lua_State *L)
 	}
 }
 
-/* Bytes that nobody can guess; a call of the system a hundred frames. */
-static void random_key(uint8_t key[4])
+/* Bytes that nobody can guess; a call of the system for many frames. */
+static void random_key(lua_State *L, uint8_t key[4])
 {
-	static _Thread_local uint8_t pool[512];
+	static _Thread_local uint8_t pool[256];
 	static _Thread_local size_t left;
 
 	if (left < 4) {
-		if (getrandom(pool, 256, 0) != 256)
-			gcry_create_nonce(pool, 256);
-		left = 256;
+		if (getrandom(pool, sizeof(pool), 0) != (ssize_t)sizeof(pool))
+			luaL_error(L, "no random bytes");
+		left = sizeof(pool);
 	}
 	left -= 4;
 	memcpy(key, pool + left, 4);
@@ -291,7 +289,7 @@ static int l_frame(lua_State *L)
 		for (int i = 0; i < 4; i++)
 			key[i] = (uint8_t)(v >> (24 - 8 * i));
 	} else if (masked) {
-		random_key(key);
+		random_key(L, key);
 	}
 	size = frame_write_head(head, (enum frame_code)code, data.size, masked ? key : NULL);
 	to = luaL_buffinitsize(L, &text, size + data.size);
@@ -309,31 +307,25 @@ static int l_frame(lua_State *L)
 static const char base64_marks[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-static void push_base64(lua_State *L, const uint8_t *p, size_t n)
+/* Replaces the value on top of the stack by what the function of skynet.crypt makes of it. That is
+ * a shared object, which only who begins a WebSocket needs. */
+static void by_crypt(lua_State *L, const char *function)
 {
-	luaL_Buffer text;
-
-	luaL_buffinit(L, &text);
-	for (size_t i = 0; i < n; i += 3) {
-		size_t have = n - i;
-		unsigned v = (unsigned)p[i] << 16 | (have > 1 ? (unsigned)p[i + 1] << 8 : 0) |
-			     (have > 2 ? p[i + 2] : 0);
-
-		luaL_addchar(&text, base64_marks[v >> 18]);
-		luaL_addchar(&text, base64_marks[v >> 12 & 63]);
-		luaL_addchar(&text, have > 1 ? base64_marks[v >> 6 & 63] : '=');
-		luaL_addchar(&text, have > 2 ? base64_marks[v & 63] : '=');
-	}
-	luaL_pushresult(&text);
+	lua_getglobal(L, "require");
+	lua_pushliteral(L, "skynet.crypt");
+	lua_call(L, 1, 1);
+	lua_getfield(L, -1, function);
+	lua_replace(L, -2);
+	lua_insert(L, -2);
+	lua_call(L, 1, 1);
 }
 
 /* key() -> a fresh Sec-WebSocket-Key */
 static int l_key(lua_State *L)
 {
-	uint8_t key[KEY_SIZE];
-
-	gcry_create_nonce(key, sizeof(key));
-	push_base64(L, key, sizeof(key));
+	lua_pushinteger(L, KEY_SIZE);
+	by_crypt(L, "randombytes");
+	by_crypt(L, "base64encode");
 	return 1;
 }
 
@@ -352,17 +344,12 @@ static int l_is_key(lua_State *L)
 /* accept(key) -> the Sec-WebSocket-Accept that answers it */
 static int l_accept(lua_State *L)
 {
-	uint8_t sum[SHA1_SIZE];
-	size_t n;
-	const char *text;
-
 	luaL_checkstring(L, 1);
 	lua_settop(L, 1);
 	lua_pushliteral(L, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
 	lua_concat(L, 2);
-	text = lua_tolstring(L, -1, &n);
-	gcry_md_hash_buffer(GCRY_MD_SHA1, sum, text, n);
-	push_base64(L, sum, sizeof(sum));
+	by_crypt(L, "sha1");
+	by_crypt(L, "base64encode");
 	return 1;
 }
 
