@@ -7,6 +7,7 @@ local httpd = require "http.httpd"
 local httpc = require "http.httpc"
 local sockethelper = require "http.sockethelper"
 local urllib = require "http.url"
+local websocket = require "http.websocket"
 
 local pages = {}
 
@@ -42,6 +43,38 @@ function pages.memory()
 	return 200, tostring(collectgarbage "count")
 end
 
+-- Talks to a WebSocket server: sends each word, and says what came.
+function pages.talk(query)
+	local out = {}
+	local ok, why = pcall(function()
+		local id = websocket.connect(query.url, nil, 500)
+		for word in query.words:gmatch "%S+" do
+			websocket.write(id, word)
+			out[#out + 1] = tostring(websocket.read(id))
+		end
+		websocket.close(id, 1000, "enough")
+	end)
+	return 200, table.concat(out, " ") .. (ok and "" or " " .. tostring(why))
+end
+
+local echo, result = {}, ""
+
+function echo.message(id, data, kind)
+	websocket.write(id, data, kind)
+end
+
+function echo.close(_, code, reason)
+	result = ("close %s %s"):format(code, reason)
+end
+
+function echo.error(_, err)
+	result = "error " .. tostring(err)
+end
+
+function pages.result()
+	return 200, result
+end
+
 local function serve(id)
 	socket.start(id)
 	local read, write = sockethelper.readfunc(id), sockethelper.writefunc(id)
@@ -73,9 +106,14 @@ end
 skynet.start(function()
 	httpc.timeout = 500
 	httpd.timeout = 200
+	websocket.timeout = 200
 	local listener, _, port = socket.listen("127.0.0.1", 0)
 	socket.start(listener, function(id)
 		serve(id)
 	end)
-	skynet.error(("web server on port %d"):format(port))
+	local sockets, _, ws_port = socket.listen("127.0.0.1", 0)
+	socket.start(sockets, function(id, addr)
+		websocket.accept(id, echo, "ws", addr)
+	end)
+	skynet.error(("web server on port %d, websockets on %d"):format(port, ws_port))
 end)

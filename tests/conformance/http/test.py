@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """A web server written with http.httpd, asked by curl; http.httpc against python's server and a
-scripted one."""
-import http.server, os, re, socket, subprocess, tempfile, threading, time, urllib.parse
+scripted one; and http.websocket against peers written here after RFC 6455."""
+import base64, hashlib, http.server, os, re, socket, struct, subprocess, tempfile, threading, time
+import urllib.parse
 from harness import eventually, main
 from stock import Stock, folder
 
@@ -15,8 +16,9 @@ class Web(Stock):
     def __enter__(self):
         super().__enter__()
         self.start()
-        self.port = eventually("the server listens",
-                               lambda: int(re.search(r"web server on port (\d+)", self.out)[1]))
+        found = eventually("the server listens", lambda: re.search(
+            r"web server on port (\d+), websockets on (\d+)", self.out))
+        self.port, self.ws_port = int(found[1]), int(found[2])
         return self
 
     def url(self, path):
@@ -156,5 +158,210 @@ def client_of_hostile_servers(build):
         assert time.monotonic() - start < 15
 
 
+# ---- WebSocket ----
+
+GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+
+class Peer:
+    """One end of a WebSocket. mask: it is the client's."""
+
+    def __init__(self, sock, mask):
+        self.sock, self.mask, self.pending = sock, mask, b""
+
+    def exactly(self, n):
+        while len(self.pending) < n:
+            part = self.sock.recv(65536)
+            if not part:
+                raise EOFError
+            self.pending += part
+        out, self.pending = self.pending[:n], self.pending[n:]
+        return out
+
+    def head(self):
+        while b"\r\n\r\n" not in self.pending:
+            self.pending += self.sock.recv(65536)
+        out, self.pending = self.pending.split(b"\r\n\r\n", 1)
+        return out.decode()
+
+    def send(self, code, data=b"", fin=True, rsv=0):
+        n = len(data)
+        size = bytes([n]) if n < 126 else b"\x7e" + struct.pack(">H", n)
+        if n > 65535:
+            size = b"\x7f" + struct.pack(">Q", n)
+        out = bytes([(0x80 if fin else 0) | rsv << 4 | code])
+        if self.mask:
+            key = os.urandom(4)
+            out += bytes([size[0] | 0x80]) + size[1:] + key
+            out += bytes(b ^ key[i & 3] for i, b in enumerate(data))
+        else:
+            out += size + data
+        self.sock.sendall(out)
+
+    def receive(self):
+        """(code, data) of the next frame; its mask must be as the standard wants it."""
+        a, b = self.exactly(2)
+        assert bool(b & 0x80) != self.mask, "the mask is wrong"
+        assert a & 0x70 == 0
+        n = b & 0x7f
+        if n >= 126:
+            n = int.from_bytes(self.exactly(2 if n == 126 else 8), "big")
+        key = self.exactly(4) if b & 0x80 else bytes(4)
+        return a & 15, bytes(c ^ key[i & 3] for i, c in enumerate(self.exactly(n)))
+
+    def closed_with(self):
+        """The status of the close frame that ends it."""
+        while True:
+            code, data = self.receive()
+            if code == 8:
+                rest = drain(self.sock)
+                assert rest == b"", rest
+                return struct.unpack(">H", data[:2])[0] if data else None
+
+
+def accept_of(key):
+    return base64.b64encode(hashlib.sha1((key + GUID).encode()).digest()).decode()
+
+
+def dial(w):
+    key = base64.b64encode(os.urandom(16)).decode()
+    p = Peer(socket.create_connection(("127.0.0.1", w.ws_port), 10), True)
+    p.sock.sendall("GET /chat HTTP/1.1\r\nHost: x\r\nUpgrade: WebSocket\r\n"
+                   "Connection: keep-alive, upgrade\r\n"
+                   f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
+    head = p.head()
+    assert head.startswith("HTTP/1.1 101 ") and accept_of(key) in head, head
+    return p
+
+
+def websocket_server(build):
+    """a WebSocket server: sizes, fragments, pings between them, one write a message, an orderly end"""
+    with Web(build) as w:
+        p = dial(w)
+        for size in (0, 1, 125, 126, 127, 65535, 65536, 262144):
+            data = os.urandom(size)
+            p.send(2, data)
+            assert p.receive() == (2, data)
+        p.send(1, "grü".encode()[:3], fin=False)
+        p.send(9, b"ping")
+        assert p.receive() == (10, b"ping")
+        p.send(0, "grüße".encode()[3:6], fin=False)
+        p.send(10, b"unasked")
+        p.send(0, "grüße".encode()[6:])
+        assert p.receive() == (1, "grüße".encode())
+        start = time.monotonic()
+        for _ in range(100):
+            p.send(1, b"x" * 300)
+            assert p.receive() == (1, b"x" * 300)
+        assert time.monotonic() - start < 3, "a delayed acknowledgement is waited for"
+        p.send(8, struct.pack(">H", 1001) + b"going")
+        assert p.closed_with() == 1001
+        assert eventually("it heard the end", lambda: w.curl(w.url("/result"))) == "close 1001 going"
+
+
+def websocket_rules(build):
+    """peers that break the rules of RFC 6455 hear the status for it"""
+    huge = b"\x82\xff" + struct.pack(">Q", 1 << 62) + b"mask"
+    cases = [(1002, lambda p: p.send(1, b"x", rsv=4)), (1002, lambda p: p.send(1, b"x", rsv=1)),
+             (1002, lambda p: p.send(3)), (1002, lambda p: p.send(11)),
+             (1002, lambda p: p.send(9, b"x" * 126)), (1002, lambda p: p.send(9, fin=False)),
+             (1002, lambda p: p.send(0, b"x")),
+             (1002, lambda p: (p.send(1, b"a", fin=False), p.send(1, b"b"))),
+             (1002, lambda p: p.send(8, b"x")),
+             (1002, lambda p: p.send(8, struct.pack(">H", 1005))),
+             (1007, lambda p: p.send(8, struct.pack(">H", 1000) + b"\xff")),
+             (1007, lambda p: p.send(1, b"\xed\xa0\x80")),
+             (1007, lambda p: (p.send(1, b"\xce\xba", fin=False),
+                               p.send(0, b"\xf4\x90\x80\x80"))),
+             (1009, lambda p: p.send(2, bytes(262145))), (1009, lambda p: p.sock.sendall(huge)),
+             (1002, lambda p: p.sock.sendall(b"\x81\x02hi"))]
+    with Web(build) as w:
+        for i, (status, act) in enumerate(cases):
+            p = dial(w)
+            try:
+                act(p)
+            except (BrokenPipeError, ConnectionResetError):
+                pass # it was cut off while it still sent
+            try:
+                got = p.closed_with()
+            except (ConnectionResetError, EOFError):
+                got = status if status == 1009 else "reset" # what it still sent overtakes our frame
+            assert got == status, (i, got, status)
+        p = dial(w)
+        p.send(1, b"still here")
+        assert p.receive() == (1, b"still here")
+
+
+def websocket_hostile(build):
+    """half a handshake is cut off, half a frame and a peer that never reads cost no memory of Lua"""
+    with Web(build) as w:
+        before = float(w.curl(w.url("/memory")))
+        half = [socket.create_connection(("127.0.0.1", w.ws_port), 10) for _ in range(30)]
+        for s in half:
+            s.sendall(b"GET / HTTP/1.1\r\nHost:")
+        announced = [dial(w) for _ in range(30)]
+        for p in announced:
+            p.sock.sendall(b"\x82\xff" + struct.pack(">Q", 262144) + b"maskfew")
+        deaf = dial(w)
+        deaf.sock.settimeout(2)
+        try:
+            for _ in range(400):
+                deaf.send(2, bytes(131072))
+        except (OSError, TimeoutError):
+            pass
+        for s in half:
+            assert drain(s) == b""
+        assert float(w.curl(w.url("/memory"))) < before + 5000
+        p = dial(w)
+        p.send(1, b"still here")
+        assert p.receive() == (1, b"still here")
+
+
+def websocket_client(build):
+    """a WebSocket client against a server that fragments, pings, and breaks the rules"""
+    listener = socket.create_server(("127.0.0.1", 0))
+    seen = []
+
+    def serve(act):
+        sock, _ = listener.accept()
+        p = Peer(sock, False)
+        key = re.search(r"Sec-WebSocket-Key:\s*(\S+)", p.head(), re.I)[1]
+        sock.sendall("HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                     f"Sec-WebSocket-Accept: {accept_of(key)}\r\n\r\n".encode())
+        try:
+            act(p)
+        except (EOFError, OSError) as e:
+            seen.append(repr(e))
+
+    def good(p):
+        assert p.receive() == (1, b"one")
+        p.send(1, b"O", fin=False)
+        p.send(9, b"there?")
+        p.send(0, b"NE")
+        assert p.receive() == (10, b"there?")
+        assert p.receive() == (1, b"two")
+        p.send(1, b"TWO")
+        seen.append(p.receive())
+
+    def bad(p):
+        p.receive()
+        p.mask = True
+        p.send(1, b"masked")
+
+    with Web(build) as w:
+        def talk(act):
+            t = threading.Thread(target=serve, args=(act,), daemon=True)
+            t.start()
+            query = {"url": f"ws://127.0.0.1:{listener.getsockname()[1]}/x", "words": "one two"}
+            out = w.curl(w.url("/talk?" + urllib.parse.urlencode(query)))
+            t.join(10)
+            return out
+        assert talk(good) == "ONE TWO"
+        assert seen == [(8, struct.pack(">H", 1000) + b"enough")], seen
+        assert "a frame of a server is masked" in talk(bad)
+        assert talk(lambda p: p.send(8, b"")) .startswith("false")
+
+
 main([curl_keeps_the_connection, curl_uploads, slow_clients, smuggling, client_of_python,
-      client_of_hostile_servers])
+      client_of_hostile_servers, websocket_server, websocket_rules, websocket_hostile,
+      websocket_client])
