@@ -40,6 +40,8 @@ FIGURES = {
     "sproto.encode": (14189, 1.5),
     "sproto.decode": (4919, 1.5), "cluster.sequential": (9778, 2.2),
     "cluster.concurrent": (17877, 2.5),
+    "http.requests": (5812, 3), "http.p99": (10209, 0.4, "<"), "http.bulk": (751, 2),
+    "ws.round_trips": (1130, 40), "ws.p99": (92596, 0.05, "<"), "ws.bulk": (722, 2),
 }
 # figure: what bounds or calibrates it, as the yardstick names it
 ANCHORS = {

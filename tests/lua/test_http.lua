@@ -12,6 +12,11 @@ local url = require "http.url"
 local tap = require "tap"
 local equal, raises = tap.equal, tap.raises
 
+local GET <const> = "GET / HTTP/1.1\r\n"
+local CHUNKED <const> = GET .. "Transfer-Encoding: chunked\r\n\r\n"
+local OK <const> = "HTTP/1.1 200 OK\r\n"
+local OK_CHUNKED <const> = OK .. "transfer-encoding: chunked\r\n\r\n"
+
 -- A read function over these pieces; without one left it raises.
 local function reader(...)
 	local pieces, text = { ... }, ""
@@ -80,7 +85,8 @@ end
 tap.run {
 	{ "a request: method, url, header, body", function()
 		local code, path, method, header,
-			body = parse "POST /a?b=1 HTTP/1.1\r\nHost: x\r\nA:1\r\na: 2\r\nA:\t3 \r\nContent-Length: 5\r\n\r\nhello"
+			body = parse("POST /a?b=1 HTTP/1.1\r\nHost: x\r\nA:1\r\na: 2\r\nA:\t3 \r\n"
+				.. "Content-Length: 5\r\n\r\nhello")
 		equal(code, 200)
 		equal(path, "/a?b=1")
 		equal(method, "POST")
@@ -95,7 +101,9 @@ tap.run {
 		equal(body, "")
 	end },
 	{ "a chunked request, its trailer, and what may not be in one", function()
-		local text = "PUT / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n5;x=\"y\"\r\nhello\r\n1\r\n!\r\n0\r\nT: 1\r\nHost: evil\r\nContent-Length: 3\r\n\r\n"
+		local text = "PUT / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n"
+			.. "5;x=\"y\"\r\nhello\r\n1\r\n!\r\n0\r\n"
+			.. "T: 1\r\nHost: evil\r\nContent-Length: 3\r\n\r\n"
 		for _, read in ipairs { parse, in_bytes } do
 			local code, _, _, header, body = read(text)
 			equal(code, 200)
@@ -109,32 +117,32 @@ tap.run {
 		for text, status in pairs {
 			["GET / HTTP/2.0\r\n\r\n"] = 505,
 			["GET / HTTP/0.9\r\n\r\n"] = 505,
-			["GET / HTTP/1.1\r\nno field\r\n\r\n"] = 400,
-			["GET / HTTP/1.1\r\nHost : x\r\n\r\n"] = 400,
-			["GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n"] = 400,
-			["GET / HTTP/1.1\r\n\tA: b\r\n\r\n"] = 400,
-			["GET / HTTP/1.1\r\nA: b\nC: d\r\n\r\n"] = 400,
-			["GET / HTTP/1.1\r\nA: b\rC: d\r\n\r\n"] = 400,
-			["GET / HTTP/1.1\r\nA: b\0\r\n\r\n"] = 400,
-			["GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"] = 400,
-			["GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nab"] = 400,
-			["GET / HTTP/1.1\r\nContent-Length: +1\r\n\r\na"] = 400,
-			["GET / HTTP/1.1\r\nContent-Length: 1,1\r\n\r\na"] = 400,
-			["GET / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\na"] = 400,
-			["GET / HTTP/1.1\r\nContent-Length: 1\r\n\t2\r\n\r\na"] = 400,
-			["GET / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"] = 400,
+			[GET .. "no field\r\n\r\n"] = 400,
+			[GET .. "Host : x\r\n\r\n"] = 400,
+			[GET .. "A: b\r\n c\r\n\r\n"] = 400,
+			[GET .. "\tA: b\r\n\r\n"] = 400,
+			[GET .. "A: b\nC: d\r\n\r\n"] = 400,
+			[GET .. "A: b\rC: d\r\n\r\n"] = 400,
+			[GET .. "A: b\0\r\n\r\n"] = 400,
+			[GET .. "Host: a\r\nHost: b\r\n\r\n"] = 400,
+			[GET .. "Content-Length: 1\r\nContent-Length: 1\r\n\r\nab"] = 400,
+			[GET .. "Content-Length: +1\r\n\r\na"] = 400,
+			[GET .. "Content-Length: 1,1\r\n\r\na"] = 400,
+			[GET .. "Content-Length: 99999999999999999999\r\n\r\na"] = 400,
+			[GET .. "Content-Length: 1\r\n\t2\r\n\r\na"] = 400,
+			[GET .. "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0"] = 400,
 			["GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"] = 400,
-			["GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n"] = 501,
-			["GET / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"] = 501,
-			["GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"] = 501,
-			["GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n"] = 413,
-			["GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello!\r\n0\r\n\r\n"] = 413,
-			["GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n"] = 413,
-			["GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n"] = 413,
-			["GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1000000000000000\r\n"] = 413,
-			["GET / HTTP/1.1\r\nA: " .. ("x"):rep(8192) .. "\r\n\r\n"] = 413,
-			["GET / HTTP/1.1\r\n" .. ("A:b\r\n"):rep(300) .. "\r\n"] = 400,
-			["GET / HTTP/1.1\r\nTransfer-Encoding: identity\r\n\r\n"] = 200,
+			[GET .. "Transfer-Encoding: gzip\r\n\r\n"] = 501,
+			[GET .. "Transfer-Encoding: gzip, chunked\r\n\r\n"] = 501,
+			[GET .. ("Transfer-Encoding: chunked\r\n"):rep(2) .. "\r\n"] = 501,
+			[CHUNKED .. "5\nhello\r\n0\r\n\r\n"] = 413,
+			[CHUNKED .. "5\r\nhello!\r\n0\r\n\r\n"] = 413,
+			[CHUNKED .. "x\r\n"] = 413,
+			[CHUNKED .. "-1\r\n"] = 413,
+			[CHUNKED .. "1000000000000000\r\n"] = 413,
+			[GET .. "A: " .. ("x"):rep(8192) .. "\r\n\r\n"] = 413,
+			[GET .. "" .. ("A:b\r\n"):rep(300) .. "\r\n"] = 400,
+			[GET .. "Transfer-Encoding: identity\r\n\r\n"] = 200,
 		} do
 			local code = parse(text)
 			if code ~= status then
@@ -155,23 +163,24 @@ tap.run {
 	{ "the limit of a body", function()
 		equal(parse("GET / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello", 5), 200)
 		equal(parse("GET / HTTP/1.1\r\nContent-Length: 6\r\n\r\nhello!", 5), 413)
-		equal(parse("GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 5), 200)
-		equal(parse("GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nhello!\r\n0\r\n\r\n", 5), 413)
+		equal(parse(CHUNKED .. "5\r\nhello\r\n0\r\n\r\n", 5), 200)
+		equal(parse(CHUNKED .. "6\r\nhello!\r\n0\r\n\r\n", 5), 413)
 		equal(parse "GET / HTTP/1.1\r\nContent-Length: 999999999\r\n\r\n", 413)
 	end },
 	{ "a response on the wire", function()
-		equal(response(200, "hello"), "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello")
+		equal(response(200, "hello"), OK .. "content-length: 5\r\n\r\nhello")
 		equal(response(204), "HTTP/1.1 204 No Content\r\n\r\n")
 		equal(response(299, ""), "HTTP/1.1 299 \r\ncontent-length: 0\r\n\r\n")
 		equal(response(302, nil, { location = "/x" }),
 			"HTTP/1.1 302 Found\r\nlocation: /x\r\n\r\n")
 		equal(response(200, "", { ["set-cookie"] = { "a=1", "b=2" } }),
-			"HTTP/1.1 200 OK\r\nset-cookie: a=1\r\nset-cookie: b=2\r\ncontent-length: 0\r\n\r\n")
+			OK .. "set-cookie: a=1\r\nset-cookie: b=2\r\ncontent-length: 0\r\n\r\n")
 		local pieces = { "hello", "", "0123456789abcdef" }
 		equal(response(200, function() return table.remove(pieces, 1) end, { n = 1 }),
-			"HTTP/1.1 200 OK\r\nn: 1\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n")
+			OK .. "n: 1\r\ntransfer-encoding: chunked\r\n\r\n"
+				.. "5\r\nhello\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n")
 		equal(#response(200, ("x"):rep(100000)),
-			#"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n" + 100000)
+			#(OK .. "content-length: 100000\r\n\r\n") + 100000)
 		for _, header in ipairs { { a = "b\r\nc: d" }, { a = "b\nc" }, { ["a b"] = "c" },
 			{ ["a\r\nb"] = "c" }, { [""] = "c" } } do
 			local text, why = response(200, "x", header)
@@ -198,16 +207,20 @@ tap.run {
 			end
 		end)
 		local fd = socket.open(host)
-		socket.write(fd, "GET /1 HTTP/1.1\r\n\r\nPUT /2 HTTP/1.1\r\ncontent-length: 3\r\n\r\nabcPUT /3 HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\nGET /4")
+		socket.write(fd, "GET /1 HTTP/1.1\r\n\r\n"
+			.. "PUT /2 HTTP/1.1\r\ncontent-length: 3\r\n\r\nabc"
+			.. "PUT /3 HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
+			.. "1\r\nx\r\n0\r\n\r\n"
+			.. "GET /4")
 		for _, body in ipairs { "/1", "/2abc", "/3x" } do
 			equal(socket.readline(fd, "\r\n\r\n"),
-				"HTTP/1.1 200 OK\r\ncontent-length: " .. #body)
+				OK .. "content-length: " .. #body)
 			equal(socket.read(fd, #body), body)
 		end
 		socket.write(fd, " HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
 		equal(socket.readline(fd, "\r\n\r\n"), "HTTP/1.1 100 Continue")
 		socket.write(fd, "ok")
-		equal(socket.readline(fd, "\r\n\r\n"), "HTTP/1.1 200 OK\r\ncontent-length: 4")
+		equal(socket.readline(fd, "\r\n\r\n"), OK .. "content-length: 4")
 		equal(socket.read(fd, 4), "/4ok")
 		socket.close(fd)
 	end },
@@ -254,18 +267,18 @@ tap.run {
 	end },
 	{ "a request of the client on the wire", function()
 		local status, body, header,
-			seen = get "HTTP/1.1 200 OK\r\nA: 1\r\na: 2\r\ncontent-length: 2\r\n\r\nhi!"
+			seen = get(OK .. "A: 1\r\na: 2\r\ncontent-length: 2\r\n\r\nhi!")
 		equal(status, 200)
 		equal(body, "hi")
 		equal(header.a[2], "2")
 		assert(seen:find "^GET / HTTP/1%.1\r\nhost:127%.0%.0%.1:%d+\r\nContent%-length:0$",
 			seen)
 		local mine = { X = "y" }
-		status, body, header, seen = get("HTTP/1.1 200 OK\r\n\r\n", mine)
+		status, body, header, seen = get(OK .. "\r\n", mine)
 		assert(seen:find("X:y", 1, true) and seen:find("Host:127.0.0.1", 1, true)
 			and mine.Host)
 		raises("cannot be a header field", get, "", { a = "b\r\nc:d" })
-		status, body, header, seen = get("HTTP/1.1 200 OK\r\n\r\n",
+		status, body, header, seen = get(OK .. "\r\n",
 			{ ["Transfer-Encoding"] = "chunked" }, "0\r\n\r\n")
 		assert(not seen:find "ength")
 	end },
@@ -274,30 +287,31 @@ tap.run {
 			local status, body = get(...)
 			equal(status .. " " .. body, wanted)
 		end
-		is("200 hello", { "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhe",
+		is("200 hello", { OK_CHUNKED .. "2\r\nhe",
 			"\r\n3\r\nllo\r\n0\r", "\n\r\n" })
 		is("200 to the end", { "HTTP/1.0 200 OK\r\n\r\nto ", "the end" })
 		is("204 ", "HTTP/1.1 204 No\r\ncontent-length: 5\r\n\r\n")
-		is("200 x", "HTTP/1.1 100 Continue\r\nA: b\r\n\r\nHTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx")
-		local host, closer <close> = scripted { "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n" }
+		is("200 x", "HTTP/1.1 100 Continue\r\nA: b\r\n\r\nHTTP/1.1 103 Hints\r\n\r\n"
+			.. OK .. "content-length: 1\r\n\r\nx")
+		local host, closer <close> = scripted { OK .. "content-length: 5\r\n\r\n" }
 		equal(httpc.head(host, "/"), 200)
 	end },
 	{ "answers that are refused", function()
 		raises("assertion failed!", get, "HTTP/1.1 200\r\n\r\n")
-		raises("Invalid HTTP response header", get, "HTTP/1.1 200 OK\r\nno field\r\n\r\n")
-		raises("Recv header failed", get, "HTTP/1.1 200 OK\r\nA: " .. ("x"):rep(9000))
+		raises("Invalid HTTP response header", get, OK .. "no field\r\n\r\n")
+		raises("Recv header failed", get, OK .. "A: " .. ("x"):rep(9000))
 		raises("Unsupport transfer-encoding", get,
-			"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n")
+			OK .. "transfer-encoding: gzip\r\n\r\n")
 		raises("Invalid response body", get,
-			"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n")
+			OK_CHUNKED .. "zz\r\n")
 		raises("Invalid response body", get,
-			"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n")
-		raises("[Socket Error]", get, "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nshort")
+			OK .. "content-length: 1\r\ntransfer-encoding: chunked\r\n\r\n")
+		raises("[Socket Error]", get, OK .. "content-length: 10\r\n\r\nshort")
 		httpc.bodylimit = 4
 		local bad = { "content-length: 5\r\n\r\nhello",
 			"transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "\r\nhello" }
 		for i = 1, #bad do
-			raises("Invalid response body", get, "HTTP/1.1 200 OK\r\n" .. bad[i])
+			raises("Invalid response body", get, OK .. "" .. bad[i])
 		end
 		httpc.bodylimit = 256 << 20
 	end },
@@ -381,13 +395,15 @@ tap.run {
 			equal(s.connected, nil)
 			return table.concat(out), out[#out]
 		end
-		local text, last = pieces { "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhe", "\r\n3\r\nllo\r\n0\r", "\n\r\n" }
+		local text, last = pieces {
+			OK_CHUNKED .. "2\r\nhe", "\r\n3\r\nllo\r\n0\r", "\n\r\n",
+		}
 		equal(text, "hello")
 		equal(last, "")
-		equal((pieces { "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n", "he", "llo" }),
+		equal((pieces { OK .. "content-length: 5\r\n\r\n", "he", "llo" }),
 			"hello")
-		equal((pieces { "HTTP/1.1 200 OK\r\n\r\n", "he", "llo" }), "hello")
-		local host, closer <close> = scripted { "HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n", "he" }
+		equal((pieces { OK .. "\r\n", "he", "llo" }), "hello")
+		local host, closer <close> = scripted { OK .. "content-length: 50\r\n\r\n", "he" }
 		local s = httpc.request_stream("GET", host, "/")
 		equal(pcall(function() for _ in s do end end), false)
 		equal(s.connected, false)

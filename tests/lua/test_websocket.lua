@@ -62,7 +62,8 @@ end
 
 -- ---- a client by hand ----
 
-local HANDSHAKE <const> = "GET /chat HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n" ..
+local HANDSHAKE <const> = "GET /chat HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n" ..
+	"Connection: keep-alive, Upgrade\r\n" ..
 	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 
 local function raw(text)
@@ -75,7 +76,8 @@ end
 local function shake()
 	local fd = raw()
 	equal(socket.readline(fd, "\r\n\r\n"),
-		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+			.. "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
 	return fd
 end
 
@@ -225,7 +227,8 @@ tap.run {
 		for _, step in ipairs { #bytes, 1, 3 } do
 			local all, calls = answer(bytes, step)
 			equal(all, "\x8a\1p\x81\5hello\x88\2\x03\xe8")
-			equal(calls, "connect|handshake nil /chat|ping|pong|message text 5|close 1000 ")
+			equal(calls, "connect|handshake nil /chat|ping|pong|message text 5"
+				.. "|close 1000 ")
 		end
 		equal((answer(masked(0x01, "\xc3") .. masked(0x80, "\xa4") .. bye)),
 			"\x81\2\xc3\xa4\x88\2\x03\xe8")
@@ -268,7 +271,7 @@ tap.run {
 		for _, text in ipairs { "\x80", "\xc0\xaf", "\xc1\xbf", "\xe0\x9f\xbf",
 			"\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
 			"aaaaaaaa\xe2\x82", "\xff",
-				"aaaaaaaaa\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80edited" } do
+				"aaaaaaaaa\xce\xba\xe1\xbd\xb9\xcf\x83\xed\xa0\x80edited" } do
 			refused(1007, masked(0x81, text), "not UTF-8")
 		end
 		equal((answer(masked(0x82, "\xff") .. bye)), "\x82\1\xff\x88\2\x03\xe8")
@@ -320,8 +323,10 @@ tap.run {
 			"websocket handshake connection must upgrade")
 		try(head .. "Upgrade: websocket\r\nConnection: upgrade\r\n\r\n",
 			"websocket handshake need Sec-WebSocket-Accept")
-		try(head .. "Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n", "websocket handshake invalid Sec-WebSocket-Accept")
-		local good = head .. "Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: KEY\r\n\r\n"
+		local good = head
+			.. "Upgrade: websocket\r\nConnection: upgrade\r\n"
+			.. "Sec-WebSocket-Accept: KEY\r\n\r\n"
+		try((good:gsub("KEY", "x")), "websocket handshake invalid Sec-WebSocket-Accept")
 		text = good .. "\x81\2hi\x82\1"
 		local c = websocket.connect(to, nil, 500)
 		equal(websocket.read(c), "hi")

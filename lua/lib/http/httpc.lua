@@ -39,7 +39,8 @@ local function split_port(host)
 	local name, port = host:match "^%[([%x:.]+)%]:?(%d*)$"
 	if not name then
 		if host:find ":.*:" then
-			error(("Invalid host: bare IPv6 address %s, write it in brackets"):format(host), 3)
+			local text = "Invalid host: bare IPv6 address %s, write it in brackets"
+			error(text:format(host), 3)
 		end
 		name, port = host:match "^([^:/%s]+):?(%d*)$"
 	end
@@ -96,7 +97,8 @@ local function readall_of(read)
 			end
 			size = size + #data
 			if size > httpc.bodylimit then
-				error(("Invalid response body: more than httpc.bodylimit, %d bytes"):format(httpc.bodylimit), 0)
+				local text = "Invalid response body: over httpc.bodylimit, %d bytes"
+				error(text:format(httpc.bodylimit), 0)
 			end
 			parts[#parts + 1] = data
 		end

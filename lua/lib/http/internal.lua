@@ -215,7 +215,8 @@ function internal.request(interface, method, host, url, recvheader, header, cont
 	local answer = recvheader or {}
 	local code, _, version, right = core.response(head, answer)
 	if not code then
-		error(("assertion failed! the answer begins with %q"):format(head:match "^[^\r]*":sub(1, 64)))
+		local line = head:match "^[^\r]*"
+		error(("assertion failed! the answer begins with %q"):format(line:sub(1, 64)))
 	elseif not right then
 		error "Invalid HTTP response header"
 	end
@@ -244,7 +245,8 @@ function internal.response(interface, code, rest, header, limit)
 	local framing = answer_framing(code, header)
 	local function check(size)
 		if limit and size > limit then
-			error(("Invalid response body: %d bytes are more than the limit of %d"):format(size, limit), 3)
+			local text = "Invalid response body: %d bytes are more than the limit of %d"
+			error(text:format(size, limit), 3)
 		end
 	end
 	if framing == "chunked" then

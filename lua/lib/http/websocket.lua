@@ -30,7 +30,8 @@ local CONTROL_MAX <const> = 125
 local open = {} -- id -> object
 
 local function object(id)
-	return open[id] or error(("assertion failed! no websocket %s is open here"):format(tostring(id)), 3)
+	return open[id]
+		or error(("assertion failed! no websocket %s is open here"):format(tostring(id)), 3)
 end
 
 -- ---- frames ----
@@ -122,10 +123,10 @@ local function handshake_is_wrong(method, version, header)
 end
 
 local function accept_text(header)
-	return ("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-		..
-		"Sec-WebSocket-Accept: %s\r\n%s\r\n"):format(core.accept(header["sec-websocket-key"]),
-		header["sec-websocket-protocol"] and "Sec-WebSocket-Protocol: chat\r\n" or "")
+	local text = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+		.. "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s\r\n"
+	local chat = header["sec-websocket-protocol"] and "Sec-WebSocket-Protocol: chat\r\n" or ""
+	return text:format(core.accept(header["sec-websocket-key"]), chat)
 end
 
 -- The method, version, header and url of the request for a handshake; nil, status and reason.

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- HTTP through the library's own server and client, in one node: a new connection a request (what httpc does),
--- 32 at a time, a 128-byte answer; then bodies of 1 MiB.
+-- HTTP through the library's own server and client, in one node: a new connection a request (what
+-- httpc does), 32 at a time, a 128-byte answer; then bodies of 1 MiB.
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 local B = require "lib_bench"
@@ -16,9 +16,12 @@ if mode == "server" then
 			socket.start(id, function(fd)
 				skynet.fork(function()
 					socket.start(fd)
-					local code, url = httpd.read_request(sockethelper.readfunc(fd), 8192)
+					local write = sockethelper.writefunc(fd)
+					local read = sockethelper.readfunc(fd)
+					local code, url = httpd.read_request(read, 8192)
 					if code then
-						httpd.write_response(sockethelper.writefunc(fd), code == 200 and 200 or code, answers[url] or url)
+						local body = answers[url] or url
+						httpd.write_response(write, code, body)
 					end
 					socket.close(fd)
 				end)
@@ -45,7 +48,8 @@ elseif mode == "client" then
 	end)
 else
 	B.start(function()
-		local s, c = skynet.newservice(SERVICE_NAME, "server"), skynet.newservice(SERVICE_NAME, "client")
+		local s = skynet.newservice(SERVICE_NAME, "server")
+		local c = skynet.newservice(SERVICE_NAME, "client")
 		skynet.call(s, "lua", 19781)
 		local host = "127.0.0.1:19781"
 		skynet.call(c, "lua", host, 8, 50, "/small", 128)

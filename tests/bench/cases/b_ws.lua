@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- WebSocket echo through the library's own server and client, in one node: 100 connections, 64-byte text
--- messages; then binary messages of 256 KiB on one connection.
+-- WebSocket echo through the library's own server and client, in one node: 100 connections, 64-byte
+-- text messages; then binary messages of 256 KiB on one connection.
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 local websocket = require "http.websocket"
@@ -49,12 +49,14 @@ elseif mode == "client" then
 	end)
 else
 	B.start(function()
-		local s, c = skynet.newservice(SERVICE_NAME, "server"), skynet.newservice(SERVICE_NAME, "client")
+		local s = skynet.newservice(SERVICE_NAME, "server")
+		local c = skynet.newservice(SERVICE_NAME, "client")
 		skynet.call(s, "lua", 19782)
-		local spent, p99 = skynet.call(c, "lua", "ws://127.0.0.1:19782/echo", 100, 200, 64, "text")
+		local url = "ws://127.0.0.1:19782/echo"
+		local spent, p99 = skynet.call(c, "lua", url, 100, 200, 64, "text")
 		B.report("ws.round_trips", 100 * 200 / spent, "rt/s")
 		B.report("ws.p99", p99, "us")
-		spent = skynet.call(c, "lua", "ws://127.0.0.1:19782/echo", 1, 60, 256 << 10, "binary")
+		spent = skynet.call(c, "lua", url, 1, 60, 256 << 10, "binary")
 		B.report("ws.bulk", 2 * 60 * (256 << 10) / 1e6 / spent, "MB/s")
 	end)
 end

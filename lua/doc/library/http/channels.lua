@@ -1,7 +1,8 @@
 ---@meta http.channels
 -- Made by lua/doc/generate.py out of lua/doc/ref/http-channels.ref: edit it there.
 
----What is known of a function that reads a socket: for those who make such functions themselves, as for
+---What is known of a function that reads a socket: for those who make such functions themselves, as
+---for
 ---TLS, and want keep-alive and time-outs.
 ---@class http.channels
 local channels = {}

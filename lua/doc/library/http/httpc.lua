@@ -1,11 +1,13 @@
 ---@meta http.httpc
 -- Made by lua/doc/generate.py out of lua/doc/ref/http-httpc.ref: edit it there.
 
----HTTP requests to other servers. A host is `"[http://|https://]name[:port]"`; an IPv6 address stands in
+---HTTP requests to other servers. A host is `"[http://|https://]name[:port]"`; an IPv6 address
+---stands in
 ---brackets. Redirections are the program's. All of them raise `sockethelper.socket_error` when the
 ---connection fails, and a text when the answer is wrong.
 ---
----`httpc.timeout` is nil, or the centiseconds to connect, and as many for the exchange behind that. Set it:
+---`httpc.timeout` is nil, or the centiseconds to connect, and as many for the exchange behind that.
+---Set it:
 ---without it a server that does not answer keeps the task for ever.
 ---@class http.httpc
 ---@field bodylimit integer Bytes of an answer's body: 256 MiB unless it is changed.

@@ -1,7 +1,8 @@
 ---@meta http.internal
 -- Made by lua/doc/generate.py out of lua/doc/ref/http-internal.ref: edit it there.
 
----What `http.httpd` and `http.httpc` are made of. `read` is a function as `sockethelper.readfunc` makes it; an
+---What `http.httpd` and `http.httpc` are made of. `read` is a function as `sockethelper.readfunc`
+---makes it; an
 ---interface is a table `{ read =, write =, readall = }`.
 ---@class http.internal
 local internal = {}

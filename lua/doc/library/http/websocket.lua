@@ -1,9 +1,12 @@
 ---@meta http.websocket
 -- Made by lua/doc/generate.py out of lua/doc/ref/http-websocket.ref: edit it there.
 
----Both ends of WebSocket (RFC 6455). A server's connection is served by `websocket.accept`, which calls functions
----of the program; a client reads its messages with `websocket.read`. A message that breaks a rule (masks, reserved
----bits, the order of fragments, UTF-8, close statuses, limits) ends the connection with the status that the standard
+---Both ends of WebSocket (RFC 6455). A server's connection is served by `websocket.accept`, which
+---calls functions
+---of the program; a client reads its messages with `websocket.read`. A message that breaks a rule
+---(masks, reserved
+---bits, the order of fragments, UTF-8, close statuses, limits) ends the connection with the status
+---that the standard
 ---has for it.
 ---@class http.websocket
 ---@field strict boolean true unless it is changed. false: frames of clients without masks, and texts that are not UTF-8, are taken as well, for clients that rely on servers which do not look.
