@@ -58,6 +58,10 @@ local function await(w)
 	error(w.result, w.prefix and 1 or 0)
 end
 
+local function late(self, what, cs)
+	return ("socket: no %s %s within %.2f s"):format(what, where(self.host, self.port), cs / 100)
+end
+
 -- One result of a response function. true: the waiter has all it waits for.
 local function collect(w, ok, data, more)
 	if ok and more then
@@ -279,7 +283,7 @@ end
 
 -- Connects, as the one task that does. Whoever comes meanwhile waits in self.connecting.
 local function connect(self, once)
-	local waiting = {}
+	local waiting = self.connecting or {}
 	local raised, ok, why
 	self.connecting = waiting
 	local guard <close> = setmetatable({},
@@ -311,8 +315,20 @@ local function connect(self, once)
 	return true
 end
 
--- Returns the link, or raises. once: one pass over the addresses.
-local function linked(self, once)
+-- Waits for the task that connects, until a time that is given or not.
+local function wait_for_link(self, token, cs)
+	table.insert(self.connecting, token)
+	if token.ready then
+		return
+	elseif not cs then
+		skynet.wait(token)
+	elseif skynet.sleep(cs, token) ~= "BREAK" and not token.ready then
+		error(late(self, "connection to", cs), 0)
+	end
+end
+
+-- Returns the link, or raises. once: one pass over the addresses. cs: the longest to wait for it.
+local function linked(self, once, cs)
 	local me = coroutine.running()
 	if self.link and (not self.authing or self.authing == me) then
 		return self.link
@@ -321,12 +337,14 @@ local function linked(self, once)
 		error(socket_error) -- lost in auth
 	end
 	assert(not self.closed)
+	if cs and not self.connecting then
+		-- a task of its own connects: it goes on for those who come later
+		skynet.fork(pcall, connect, self, once)
+		self.connecting = {}
+	end
 	while self.connecting do
 		local token = {}
-		table.insert(self.connecting, token)
-		if not token.ready then
-			skynet.wait(token)
-		end
+		wait_for_link(self, token, cs)
 		if not token.ok or not self.link then
 			error(socket_error)
 		elseif not self.authing then
@@ -372,7 +390,19 @@ function channel:connect(once)
 	return true
 end
 
-local function wait_in(self, link, response)
+-- Nobody has answered w in time. A server that is silent while it is its turn has lost its way:
+-- the connection ends. What comes late otherwise is read, and is nobody's.
+local function expire(self, link, w, cs)
+	settle(w, false, late(self, "answer from", cs))
+	if self.by_session then
+		link.sessions[w.response] = nil
+	elseif link.line[link.first] == w then
+		drop(self, link, socket_error)
+	end
+	w.prefix = true
+end
+
+local function wait_in(self, link, response, cs)
 	local w = { response = response }
 	if link.over then
 		error(socket_error)
@@ -386,14 +416,18 @@ local function wait_in(self, link, response)
 			skynet.wakeup(link)
 		end
 	end
+	if cs and not w.done and skynet.sleep(cs, w) ~= "BREAK" and not w.done then
+		expire(self, link, w, cs)
+	end
 	return await(w)
 end
 
-function channel:request(req, response, padding)
+-- cs, ours: the longest to wait for the connection, and then for the answer.
+function channel:request(req, response, padding, cs)
 	if response or not self.link then
 		skynet.checkwait()
 	end
-	local link = linked(self, true)
+	local link = linked(self, true, cs)
 	local fd, ok = link.fd, nil
 	if padding then
 		ok = socket.lwrite(fd, req)
@@ -408,14 +442,14 @@ function channel:request(req, response, padding)
 		error(socket_error)
 	end
 	if response then
-		return wait_in(self, link, response)
+		return wait_in(self, link, response, cs)
 	end
 end
 
-function channel:response(response)
+function channel:response(response, cs)
 	assert(response, "whose response?")
 	skynet.checkwait()
-	return wait_in(self, linked(self, false), response)
+	return wait_in(self, linked(self, false, cs), response, cs)
 end
 
 -- Ours, in session mode: the request of that session fails with `why` now; its answer, if it comes,

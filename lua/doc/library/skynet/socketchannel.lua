@@ -42,19 +42,22 @@ local channel = {}
 ---@return boolean ok
 function channel:connect(once) end
 
----Sends a request and waits for its answer.
+---Sends a request and waits for its answer. One that is late is read and dropped when it comes; but in
+---order mode, if it was the next to come, the connection ends.
 ---
 ---* May wait: for the connection, and for the answer if there is one
 ---* Raises `socketchannel.error` when the connection is lost
 ---* Raises what the response function returned behind false
 ---* Raises `the session is in use`
+---* Raises `socket: no answer from ... within ... s`
 ---* Since 0.1.0.
 ---@async
 ---@param req string
 ---@param response? function|integer order mode: `response(sock)` returns ok, data and whether more follows; session mode: the session
 ---@param padding? table of strings: further parts, which may be overtaken by other requests
+---@param cs? integer centiseconds that the connection, and then the answer, may take. Not in skynet
 ---@return any data of the answer; a table of parts when more than one came; nothing without `response`
-function channel:request(req, response, padding) end
+function channel:request(req, response, padding, cs) end
 
 ---Waits for one more answer, without a request.
 ---
@@ -62,8 +65,9 @@ function channel:request(req, response, padding) end
 ---* Since 0.1.0.
 ---@async
 ---@param response function|integer
+---@param cs? integer centiseconds. Not in skynet
 ---@return any data
-function channel:response(response) end
+function channel:response(response, cs) end
 
 ---In session mode: the request of that session fails with `why` now. An answer that comes later is of
 ---an unknown session.
