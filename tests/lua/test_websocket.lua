@@ -298,6 +298,20 @@ tap.run {
 		websocket.close(c)
 		socket.close(id)
 	end },
+	{ "a silent peer is asked, and cut off if it does not answer", function()
+		options = { idle = 10 }
+		local id = websocket.connect(url())
+		skynet.timeout(60, function()
+			websocket.write(id, "awake")
+		end)
+		equal(websocket.read(id), "awake")
+		websocket.close(id)
+		local fd, start = shake(), skynet.now()
+		equal(socket.readall(fd), "\x89\0")
+		assert(skynet.now() - start >= 15 and ended():find "|error ")
+		socket.close(fd)
+		options = nil
+	end },
 	{ "servers that a client refuses", function()
 		local text
 		local id, _, p = socket.listen("127.0.0.1", 0)

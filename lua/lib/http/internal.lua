@@ -301,6 +301,16 @@ end
 
 stream.__close = stream.close
 
+local function nothing()
+	return nil
+end
+
+-- One empty piece, and then none.
+local function stream_empty(self)
+	self.reading = nothing
+	return ""
+end
+
 local function stream_chunked(self)
 	local bytes = self.rest
 	if bytes == nil then
@@ -315,11 +325,7 @@ local function stream_chunked(self)
 			if not read_trailer(self.interface.read, self.header, rest) then
 				error "Invalid response body"
 			end
-			self.ended = data ~= ""
-			self.reading = self.ended and function(s)
-				s.reading = function() end
-				return ""
-			end or function() end
+			self.reading = data ~= "" and stream_empty or nothing
 			return data
 		elseif data ~= "" then
 			return data
@@ -340,11 +346,6 @@ local function stream_length(self)
 	data = data:sub(1, self.left)
 	self.left = self.left - #data
 	return data
-end
-
-local function stream_empty(self)
-	self.reading = function() end
-	return ""
 end
 
 local function stream_end(self)

@@ -55,6 +55,9 @@ local function drop(ws)
 	end
 	if not ws.gone then
 		ws.gone = true
+		if ws.timer then
+			ws.timer:cancel()
+		end
 		socket.close(ws.id)
 		if ws.close then
 			ws.close()
@@ -75,7 +78,27 @@ local function receive(ws)
 		end
 		code, data, status = reader:next(read())
 	end
+	if ws.idle then
+		ws.heard, ws.asked = skynet.now(), false
+	end
 	return code, data
+end
+
+-- A peer of which no frame came for that long is asked by a ping, and cut off when it is silent as
+-- long again.
+local function watch(ws, idle)
+	ws.idle, ws.heard = idle, ws.heard or skynet.now()
+	ws.timer = skynet.timer(idle, function()
+		if skynet.now() - ws.heard < idle then
+			return watch(ws, idle)
+		elseif ws.asked then
+			socket.shutdown(ws.id)
+			return
+		end
+		ws.asked = true
+		pcall(send, ws, PING, "")
+		watch(ws, idle)
+	end)
 end
 
 -- Answers the peer's close frame, with its status.
@@ -298,6 +321,9 @@ function websocket.accept(fd, handle, protocol, addr, options)
 		socket.warning(fd, function(_, kib)
 			handle.warning(ws, kib)
 		end)
+	end
+	if options and options.idle then
+		watch(ws, options.idle)
 	end
 	local ok, why = xpcall(serve, debug.traceback, ws, upgrade)
 	if not ok then
