@@ -72,11 +72,12 @@ LIBRARY_FOLDERS += $(2)
 libraries: $(B)/modules/$(1).so
 $(B)/modules/$(1).so: $(patsubst %.c,$(B)/pic/%.o,$(sort $(wildcard $(2)/*.c)))
 	@mkdir -p $$(@D)
-	$$(CC) -shared $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$$$(pkg-config --libs $(3))
+	$$(CC) -shared $$(LINK) $$(LDFLAGS) -o $$@ $$^ $(if $(3),$$$$(pkg-config --libs $(3)))
 endef
 $(eval $(call LIBRARY,md5/core,lua/modules/md5,libcrypto))
 $(eval $(call LIBRARY,skynet/crypt,lua/modules/crypt,libcrypto))
 $(eval $(call LIBRARY,client/crypt,lua/modules/crypt,libcrypto))
+$(eval $(call LIBRARY,client/socket,lua/modules/client,))
 $(eval $(call LIBRARY,ltls/c,lua/modules/ltls,libssl libcrypto))
 $(eval $(call LIBRARY,ltls/init/c,lua/modules/ltls,libssl libcrypto))
 $(B)/pic/%.o: %.c
