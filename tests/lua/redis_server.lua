@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Real redis-servers for tests: each in a folder of its own, on a port that the kernel chose, ended by its pid. The
--- program is in the package redis-tools, by another name: the package redis-server only adds a service that runs.
+-- Real redis-servers for tests: each in a folder of its own, on a port that the kernel chose, ended
+-- by its pid. The program is in the package redis-tools, by another name: the package redis-server
+-- only adds a service that runs.
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 
@@ -11,7 +12,7 @@ function server.there()
 	return os.execute "command -v redis-check-rdb >/dev/null 2>&1" == true
 end
 
-local function free_port()
+function server.free_port()
 	local id, _, port = socket.listen("127.0.0.1", 0)
 	socket.close(id)
 	return port
@@ -36,19 +37,21 @@ function server:wait()
 		end
 		skynet.sleep(1)
 	end
-	error("redis-server on port " .. self.port .. " does not answer: " .. capture("tail -5 " .. self.dir .. "/log"))
+	error(("redis-server on port %d does not answer: %s"):format(self.port,
+		capture("tail -5 " .. self.dir .. "/log")))
 end
 
 function server:run()
-	self.pid = capture(("cd %s && { ./redis-server --bind 127.0.0.1 --port %d --save '' --dir %s --logfile log %s "
-		.. "</dev/null >/dev/null 2>&1 & echo $!; }"):format(self.dir, self.port, self.dir, self.options))
+	self.pid = capture(("cd %s && { ./redis-server --bind 127.0.0.1 --port %d --save '' --dir %s "
+		.. "--logfile log %s </dev/null >/dev/null 2>&1 & echo $!; }"):format(self.dir, self.port,
+		self.dir, self.options))
 	assert(self.pid:match "^%d+$", self.pid)
 	return self:wait()
 end
 
 -- A server with further options, as one text.
 function server.start(options)
-	local self = setmetatable({ options = options or "", port = free_port(),
+	local self = setmetatable({ options = options or "", port = server.free_port(),
 		dir = capture "mktemp -d" }, server)
 	os.execute(("ln -s $(command -v redis-check-rdb) %s/redis-server"):format(self.dir))
 	return self:run()

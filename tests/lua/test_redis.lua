@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- skynet.db.redis against real servers: commands, results, errors, pipelines, large and binary values, a server that is
--- killed, subscriptions, passwords; and against a scripted one: garbage, limits, silence.
+-- skynet.db.redis against real servers: commands, results, errors, pipelines, large and binary
+-- values, a server that is killed, subscriptions, passwords; and against a scripted one: garbage,
+-- limits, silence.
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 local channel_error = require "skynet.socketchannel".error
@@ -22,6 +23,13 @@ local function lost(f, ...)
 	assert(not ok and why == channel_error, tostring(why))
 end
 
+-- What connects to a server, with further options.
+local function at(s, conf)
+	conf = conf or {}
+	conf.host, conf.port = "127.0.0.1", s.port
+	return conf
+end
+
 -- A server that answers each connection as `script(fd)` does. Returns a description for connect.
 local function scripted(script)
 	local id, _, port = socket.listen("127.0.0.1", 0)
@@ -39,7 +47,7 @@ local s, db
 tap.run {
 	{ "strings, numbers, nil, arrays, states; arguments of any type", function()
 		s = server.start()
-		db = redis.connect { host = "127.0.0.1", port = s.port }
+		db = redis.connect(at(s))
 		equal(db:set("a", "text"), "OK")
 		equal(db:get "a", "text")
 		equal(db:get "none", nil)
@@ -75,11 +83,11 @@ tap.run {
 		equal(db:sismember("set", "other"), false)
 		raises("WRONGTYPE", db.sismember, db, "a", "m")
 	end },
-	{ "an error of the server is a text behind the line of the program; inside of an array the table is raised", function()
+	{ "an error of the server is a text behind a place; in an array the table is raised", function()
 		local ok, why = pcall(function() db:incr "a" end)
-		assert(not ok and why:match "test_redis%.lua:%d+: ERR value is not an integer or out of range$", why)
+		assert(why:match "test_redis%.lua:%d+: ERR value is not an integer or out of range$", why)
 		ok, why = pcall(db.incr, db, "a")
-		assert(not ok and why:match "^[^:]+:%d+: ERR value is not an integer or out of range$", why)
+		assert(why:match "^[^:]+:%d+: ERR value is not an integer or out of range$", why)
 		db:multi()
 		equal(db:set("x", 1), "QUEUED")
 		db:incr "a"
@@ -110,8 +118,13 @@ tap.run {
 	end },
 	{ "pipelines: all answers in their order, errors among them, 10,000 commands", function()
 		local resp = {}
-		equal(db:pipeline({ { "set", "p", 1 }, { "incr", "p" }, { "incr", "a" }, { "get", "none" },
-			{ "lrange", "l", 0, -1 } }, resp), resp)
+		equal(db:pipeline({
+			{ "set", "p", 1 },
+			{ "incr", "p" },
+			{ "incr", "a" },
+			{ "get", "none" },
+			{ "lrange", "l", 0, -1 },
+		}, resp), resp)
 		equal(#resp, 5)
 		equal(resp[1].out, "OK")
 		equal(resp[2].out, 2)
@@ -123,11 +136,12 @@ tap.run {
 		equal(resp[6].out, "PONG")
 		equal(db:pipeline { { "set", "p", 5 }, { "incr", "p" } }, 6)
 		equal(db:pipeline { { "incr", "a" }, { "incr", "p" } }, 7)
-		raises("ERR value is not an integer", db.pipeline, db, { { "incr", "p" }, { "incr", "a" } })
+		local ops = { { "incr", "p" }, { "incr", "a" } }
+		raises("ERR value is not an integer", db.pipeline, db, ops)
 		raises("pipeline is null", db.pipeline, db, {})
 		raises("command 2 of the pipeline is no table", db.pipeline, db, { { "ping" }, "ping" })
 		raises("command 1 of the pipeline has no name", db.pipeline, db, { {} })
-		local ops = {}
+		ops = {}
 		for i = 1, 10000 do ops[i] = { "set", "k" .. i, i } end
 		for i = 1, 10000 do ops[10000 + i] = { "get", "k" .. i } end
 		resp = db:pipeline(ops, {})
@@ -151,34 +165,34 @@ tap.run {
 	end },
 	{ "SELECT and AUTH, with a user's name, again on each connection", function()
 		local locked = server.start "--requirepass secret"
-		local one = redis.connect { host = "127.0.0.1", port = locked.port, auth = "secret", db = 3 }
+		local one = redis.connect(at(locked, { auth = "secret", db = 3 }))
 		one:set("where", "three")
 		one:acl("setuser", "game", "on", ">pass", "~*", "+@all")
-		local two = redis.connect { host = "127.0.0.1", port = locked.port, username = "game", auth = "pass", db = 3 }
+		local two = redis.connect(at(locked, { username = "game", auth = "pass", db = 3 }))
 		equal(two:get "where", "three")
 		equal(two:acl "whoami", "game")
 		one:client("kill", "type", "normal")
 		equal(two:acl "whoami", "game")
 		equal(two:get "where", "three")
 		local from = #tap.log()
-		lost(redis.connect, { host = "127.0.0.1", port = locked.port, auth = "wrong" })
+		lost(redis.connect, at(locked, { auth = "wrong" }))
 		tap.logged("socket: auth failed WRONGPASS", from)
 		from = #tap.log()
-		lost(redis.connect, { host = "127.0.0.1", port = locked.port, auth = "secret", db = 99 })
+		lost(redis.connect, at(locked, { auth = "secret", db = 99 }))
 		tap.logged("socket: auth failed ERR DB index is out of range", from)
-		local bare = redis.connect { host = "127.0.0.1", port = locked.port }
+		local bare = redis.connect(at(locked))
 		raises("NOAUTH", bare.get, bare, "where")
 		locked:stop()
-		lost(redis.connect, { host = "127.0.0.1", port = locked.port })
+		lost(redis.connect, at(locked))
 	end },
 	{ "a server that is killed: who waits gets the error object, who comes later a new connection", function()
 		local one = server.start()
-		local c = redis.connect { host = "127.0.0.1", port = one.port }
+		local c = redis.connect(at(one))
 		local outcome
 		skynet.fork(function()
 			outcome = table.pack(pcall(c.blpop, c, "none", 0))
 		end)
-		local w = redis.watch { host = "127.0.0.1", port = one.port }
+		local w = redis.watch(at(one))
 		w:subscribe("news", "more")
 		w:psubscribe "p*"
 		w:unsubscribe "more"
@@ -193,7 +207,7 @@ tap.run {
 				got[#got + 1] = ("%s %s %s"):format(data, from, pattern)
 			end
 		end)
-		local p = redis.connect { host = "127.0.0.1", port = one.port }
+		local p = redis.connect(at(one))
 		tap.until_true("the subscription", function() return p:publish("news", "before") == 1 end)
 		tap.until_true("a message", function() return #got > 0 end)
 		equal(got[1], "before news nil")
@@ -219,14 +233,14 @@ tap.run {
 		one:stop()
 	end },
 	{ "a subscriber that nobody keeps is closed", function()
-		redis.watch { host = "127.0.0.1", port = s.port }:subscribe "lonely"
+		redis.watch(at(s)):subscribe "lonely"
 		tap.until_true("no subscriber", function()
 			collectgarbage()
 			return db:publish("lonely", "x") == 0
 		end)
 	end },
 	{ "time-outs: a silent server costs its connection, a slow command only its caller", function()
-		local c = redis.connect { host = "127.0.0.1", port = s.port, timeout = 20 }
+		local c = redis.connect(at(s, { timeout = 20 }))
 		equal(c:get "none", nil)
 		local slow
 		skynet.fork(function()
@@ -239,7 +253,7 @@ tap.run {
 		equal(c:get "a", "text")
 		s:kill "STOP"
 		raises("no answer from", c.get, c, "a")
-		lost(redis.connect, { host = "127.0.0.1", port = s.port, timeout = 20, auth = "x" })
+		lost(redis.connect, at(s, { timeout = 20, auth = "x" }))
 		s:kill "CONT"
 		equal(c:get "a", "text")
 		raises("within needs a number", c.within, c, 0, "get", "a")
@@ -288,7 +302,7 @@ tap.run {
 		equal(list[3], "OK")
 	end },
 	{ "disconnect: the client is none any more; who waits is told", function()
-		local c = redis.connect { host = "127.0.0.1", port = s.port }
+		local c = redis.connect(at(s))
 		local why
 		skynet.fork(function() why = select(2, pcall(c.blpop, c, "none", 0)) end)
 		skynet.yield()
