@@ -298,6 +298,18 @@ tap.run {
 		websocket.close(c)
 		socket.close(id)
 	end },
+	{ "wss without a certificate raises, and the connection ends", function()
+		local id, _, p = socket.listen("127.0.0.1", 0)
+		local ok
+		socket.start(id, function(fd)
+			ok = pcall(websocket.accept, fd, handle, "wss")
+		end)
+		local fd = socket.open("127.0.0.1", p)
+		equal(socket.readall(fd), "")
+		equal(ok, false)
+		socket.close(fd)
+		socket.close(id)
+	end },
 	{ "a silent peer is asked, and cut off if it does not answer", function()
 		options = { idle = 10 }
 		local id = websocket.connect(url())

@@ -313,7 +313,11 @@ function websocket.accept(fd, handle, protocol, addr, options)
 	ws.handle, ws.addr = handle, addr
 	ws.guard = channels.guard(ws.read, websocket.timeout)
 	if protocol == "wss" then
-		local tls, session = tls_of_server()
+		local made, tls, session = pcall(tls_of_server)
+		if not made then
+			drop(ws)
+			error(tls, 0)
+		end
 		secure(ws, tls, session, tls.init_responsefunc)
 	end
 	open[fd] = ws
