@@ -9,11 +9,13 @@ local socket = require "skynet.socket"
 local channels = {}
 
 local sockets = setmetatable({}, { __mode = "k" })
+local writers = setmetatable({}, { __mode = "k" }) -- only where the bytes are not written as they are
 local rests = setmetatable({}, { __mode = "k" })
 
--- The function reads from that socket.
-function channels.note(read, fd)
+-- The function reads from that socket. write: the function that writes to it, where there is a cipher.
+function channels.note(read, fd, write)
 	sockets[read] = fd
+	writers[read] = write
 end
 
 function channels.unread(read, bytes)
@@ -33,8 +35,10 @@ end
 
 -- Writes to the socket of a read function, if it is known.
 function channels.write(read, bytes)
-	local fd = sockets[read]
-	if fd then
+	local fd, write = sockets[read], writers[read]
+	if write then
+		write(bytes)
+	elseif fd then
 		socket.write(fd, bytes)
 	end
 end

@@ -12,7 +12,8 @@ local channels = {}
 ---* Since 0.1.0, not in skynet.
 ---@param read function
 ---@param fd integer
-function channels.note(read, fd) end
+---@param write? function that writes to it, where bytes are not written as they are (TLS)
+function channels.note(read, fd, write) end
 
 ---Bytes that were read behind a message.
 ---
@@ -28,7 +29,7 @@ function channels.unread(read, bytes) end
 ---@return string|nil bytes what was unread, once
 function channels.rest(read) end
 
----Writes to the socket of the function, if it was noted without a cipher.
+---Writes to the socket of the function, if it was noted.
 ---
 ---* Since 0.1.0, not in skynet.
 ---@param read function
