@@ -26,6 +26,9 @@ local function boot()
 		skynet.name("DATACENTER", skynet.newservice "datacenterd")
 	end
 	skynet.newservice "service_mgr"
+	if skynet.getenv "enablessl" == "true" then
+		skynet.uniqueservice "ltls_holder"
+	end
 end
 
 local function start()

@@ -70,19 +70,15 @@ end
 
 -- ---- connections ----
 
-local tls_context
-
 -- Makes the functions of a TLS connection; what is left is its handshake.
 local function tls_interface(fd, name)
 	local tls = require "http.tlshelper"
-	tls_context = tls_context or tls.newctx()
-	local session = tls.newtls("client", tls_context, not is_address(name) and name or nil)
+	local session = tls.newtls("client", tls.clientctx(), name)
 	return {
 		init = tls.init_requestfunc(fd, session),
 		close = tls.closefunc(session),
 		read = tls.readfunc(fd, session),
 		write = tls.writefunc(fd, session),
-		readall = tls.readallfunc(fd, session),
 	}
 end
 
@@ -92,7 +88,9 @@ local function readall_of(read)
 		local parts, size = {}, 0
 		while true do
 			local ok, data = pcall(read)
-			if not ok or data == "" then
+			if not ok and data ~= sockethelper.socket_error then
+				error(data, 0)
+			elseif not ok or data == "" then
 				return table.concat(parts)
 			end
 			size = size + #data
@@ -117,18 +115,18 @@ local function connect(protocol, name, port)
 		interface = made
 	else
 		local read = sockethelper.readfunc(fd)
-		interface = { read = read, write = sockethelper.writefunc(fd),
-			readall = readall_of(read) }
+		interface = { read = read, write = sockethelper.writefunc(fd) }
 	end
+	interface.readall = readall_of(interface.read)
 	interface.fd = fd
 	return interface
 end
 
 local function disconnect(interface)
-	socket.close(interface.fd)
 	if interface.close then
 		interface.close()
 	end
+	socket.close(interface.fd)
 end
 
 -- ---- idle connections ----

@@ -58,10 +58,10 @@ local function drop(ws)
 		if ws.timer then
 			ws.timer:cancel()
 		end
-		socket.close(ws.id)
 		if ws.close then
 			ws.close()
 		end
+		socket.close(ws.id)
 	end
 end
 
@@ -241,7 +241,7 @@ local function serve(ws, upgrade)
 	call(ws, "close")
 end
 
-local tls_server, tls_client
+local tls_server
 
 local function tls_of_server()
 	local tls = require "http.tlshelper"
@@ -418,11 +418,7 @@ function websocket.connect(url, header, timeout)
 	local ok, why = pcall(function()
 		if protocol == "wss" then
 			local tls = require "http.tlshelper"
-			local is_address = name:find(":", 1, true)
-				or name:find "^%d+%.%d+%.%d+%.%d+$"
-			tls_client = tls_client or tls.newctx()
-			local session = tls.newtls("client", tls_client,
-				not is_address and name or nil)
+			local session = tls.newtls("client", tls.clientctx(), name)
 			secure(ws, tls, session, tls.init_requestfunc)
 		end
 		client_handshake(ws, host, path, header, key)
