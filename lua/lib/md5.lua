@@ -2,12 +2,9 @@
 -- md5: the digest of RFC 1321, the keyed one of RFC 2104, and the cipher of md5.core. None of them
 -- waits.
 local md5 = require "md5.core"
+local hex = require "skynet.crypt".hexencode
 
 local BLOCK <const> = 64
-
-local function hex(bytes)
-	return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
-end
 
 -- sumhexa(text): the digest as 32 lower-case hexadecimal digits.
 function md5.sumhexa(text)

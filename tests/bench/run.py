@@ -42,6 +42,9 @@ FIGURES = {
     "cluster.concurrent": (17877, 2.5),
     "http.requests": (5812, 3), "http.p99": (10209, 0.4, "<"), "http.bulk": (751, 2),
     "ws.round_trips": (1130, 40), "ws.p99": (92596, 0.05, "<"), "ws.bulk": (722, 2),
+    "crypt.sha1": (309379, 3), "crypt.hmac_sha1": (300508, 2), "crypt.hmac64": (4482230, 1),
+    "crypt.base64": (254877, 3), "crypt.hex": (316433, 3), "crypt.des": (37743, 1),
+    "crypt.dhexchange": (181659, 1), "crypt.md5": (143100, 2),
 }
 # figure: what bounds or calibrates it, as the yardstick names it
 ANCHORS = {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Bytes as text and back.
  *
- * All of it goes through tables: of pairs of digits, of pairs of base64 characters (12 bits at a
- * time), and of what each character is worth. The large ones are made when the library is loaded.
+ * Digits are computed, 16 at a time. Base64 goes through tables, which are made when the library
+ * is loaded: of pairs of characters, 12 bits at a time, and of what each character is worth.
  */
 #include "lua/modules/crypt/codec.h"
 
@@ -18,7 +18,7 @@ static char pairs[4096][2];	/* the two characters of 12 bits */
 static uint8_t worth[256];	/* of a base64 character, or NONE, or PADDING */
 static uint32_t values[4][256]; /* the same, shifted to where each of four characters counts */
 
-static void make_base64_tables(void)
+__attribute__((constructor)) static void make_tables(void)
 {
 	memset(worth, NONE, sizeof(worth));
 	worth['='] = PADDING;
@@ -33,47 +33,92 @@ static void make_base64_tables(void)
 			values[k][c] = worth[c] < 64 ? (uint32_t)worth[c] << (18 - 6 * k) : BAD;
 }
 
-static char digits[256][2]; /* the two digits of a byte */
-static uint8_t digit[256];  /* what a digit is worth, or NONE */
+/* ---- hexadecimal digits, 16 at a time ---- */
 
-static void make_hex_tables(void)
+#define LANES 16u
+
+typedef uint8_t lanes __attribute__((vector_size(LANES)));
+
+static inline lanes load(const void *from)
 {
-	static const char hex[] = "0123456789abcdef";
+	lanes v;
 
-	memset(digit, NONE, sizeof(digit));
-	for (unsigned i = 0; i < 16; i++)
-		digit[(unsigned char)hex[i]] = (uint8_t)i;
-	for (unsigned i = 0; i < 256; i++) {
-		digits[i][0] = hex[i >> 4];
-		digits[i][1] = hex[i & 15];
-	}
+	memcpy(&v, from, sizeof(v));
+	return v;
 }
 
-__attribute__((constructor)) static void make_tables(void)
+/* The digits of values below 16. */
+static inline lanes to_digits(lanes v)
 {
-	make_base64_tables();
-	make_hex_tables();
+	return v + '0' + ((lanes)(v > 9) & ('a' - '0' - 10));
+}
+
+/* LANES bytes as twice as many digits. */
+static inline void write_digits(lanes v, char *to)
+{
+	lanes high = to_digits(v >> 4), low = to_digits(v & 15);
+	lanes a = __builtin_shufflevector(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6,
+					  22, 7, 23);
+	lanes b = __builtin_shufflevector(high, low, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29,
+					  14, 30, 15, 31);
+
+	memcpy(to, &a, LANES);
+	memcpy(to + LANES, &b, LANES);
+}
+
+/* What digits are worth: a letter has bit 6. `bad` gets a bit where there is none: it must have the
+ * same digit again. */
+static inline lanes worth_of(lanes text, lanes *bad)
+{
+	lanes v = (text & 15) + (text >> 6 & 1) * 9;
+
+	*bad |= (v & 0xf0) | (to_digits(v & 15) ^ text);
+	return v;
+}
+
+/* The reverse of write_digits. */
+static inline lanes read_digits(const char *from, lanes *bad)
+{
+	lanes a = worth_of(load(from), bad), b = worth_of(load(from + LANES), bad);
+	lanes high = __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24,
+					     26, 28, 30);
+	lanes low = __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27,
+					    29, 31);
+
+	return high << 4 | low;
 }
 
 void hex_encode(const uint8_t *from, size_t n, char *to)
 {
-	for (size_t i = 0; i < n; i++)
-		memcpy(to + 2 * i, digits[from[i]], 2);
+	uint8_t last[LANES] = { 0 };
+	char text[2 * LANES];
+
+	for (; n >= LANES; n -= LANES, from += LANES, to += 2 * LANES)
+		write_digits(load(from), to);
+	memcpy(last, from, n);
+	write_digits(load(last), text);
+	memcpy(to, text, 2 * n);
 }
 
 bool hex_decode(const char *from, size_t n, uint8_t *to)
 {
-	unsigned bad = 0;
+	lanes v, bad = { 0 };
+	char last[2 * LANES];
+	uint64_t bits[2];
 
-	for (size_t i = 0; i < n; i++) {
-		unsigned hi = digit[(unsigned char)from[2 * i]];
-		unsigned lo = digit[(unsigned char)from[2 * i + 1]];
-
-		bad |= hi | lo;
-		to[i] = (uint8_t)(hi << 4 | lo);
+	for (; n >= LANES; n -= LANES, from += 2 * LANES, to += LANES) {
+		v = read_digits(from, &bad);
+		memcpy(to, &v, LANES);
 	}
-	return bad < 16;
+	memset(last, '0', sizeof(last));
+	memcpy(last, from, 2 * n);
+	v = read_digits(last, &bad);
+	memcpy(to, &v, n);
+	memcpy(bits, &bad, sizeof(bits));
+	return (bits[0] | bits[1]) == 0;
 }
+
+/* ---- base64 ---- */
 
 void base64_encode(const uint8_t *from, size_t n, char *to)
 {

@@ -10,6 +10,7 @@
 
 #include <lauxlib.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 
 #include "core/base/base.h"
 #include "lua/modules/md5/md5_core.h"
@@ -17,9 +18,19 @@
 #define DIGEST 16u
 #define KEY_MAX 256u
 
+/* Set once, then constant; finding it takes longer than the digest of a short text. */
+static EVP_MD *type;
+static pthread_once_t fetched = PTHREAD_ONCE_INIT;
+
+static void fetch(void)
+{
+	type = EVP_MD_fetch(NULL, "MD5", NULL);
+}
+
 static void digest(lua_State *L, const void *bytes, size_t size, unsigned char ret[DIGEST])
 {
-	if (EVP_Digest(bytes, size, ret, NULL, EVP_md5(), NULL) != 1)
+	pthread_once(&fetched, fetch);
+	if (!type || EVP_Digest(bytes, size, ret, NULL, type, NULL) != 1)
 		luaL_error(L, "no MD5: OpenSSL refuses it");
 }
 
