@@ -109,7 +109,7 @@ static bool push_value(lua_State *L, const char **p, const char *end)
 		lua_pushlstring(L, i.text, i.size);
 	} else {
 		luaL_checkstack(L, 4, "a reply");
-		/* an item has three bytes at least and the reply is whole, so the count is an honest one */
+		/* an item has three bytes at least and the reply is whole: the count is honest */
 		lua_createtable(L, i.number < INT32_MAX ? (int)i.number : INT32_MAX, 0);
 		for (int64_t k = 1; k <= i.number; k++) {
 			ok = push_value(L, p, end) && ok;

@@ -115,12 +115,14 @@ end
 
 local function check(conf)
 	if type(conf) ~= "table" then
-		error(("bad argument #1 (a table with the server's host expected, got %s)"):format(type(conf)), 3)
+		local text = "bad argument #1 (a table with the server's host expected, got %s)"
+		error(text:format(type(conf)), 3)
 	end
 	for _, name in ipairs { "timeout", "maxreply" } do
 		local v = conf[name]
 		if v ~= nil and not (type(v) == "number" and v > 0) then
-			error(("redis: %s must be a number above 0, it is %s"):format(name, tostring(v)), 3)
+			local text = "redis: %s must be a number above 0, it is %s"
+			error(text:format(name, tostring(v)), 3)
 		end
 	end
 end
@@ -181,7 +183,8 @@ client.sismember = truth "sismember"
 -- Ours: one command with a time of its own. cs: centiseconds; name: the command.
 function client:within(cs, name, ...)
 	if not (type(cs) == "number" and cs > 0) then
-		error(("redis: within needs a number of centiseconds above 0, got %s"):format(tostring(cs)), 2)
+		local text = "redis: within needs a number of centiseconds above 0, got %s"
+		error(text:format(tostring(cs)), 2)
 	end
 	return (result(self[1]:request(command(head(name), ...), self[2], nil, cs)))
 end
@@ -205,8 +208,8 @@ function client:disconnect()
 	setmetatable(self, nil)
 end
 
--- connect { host =, port =, auth =, username =, db =, overload =, timeout =, maxreply =, readonly = }
--- The last three are ours.
+-- connect { host =, port =, auth =, username =, db =, overload =, timeout =, maxreply =,
+-- readonly = }; the last three are ours.
 function redis.connect(conf)
 	check(conf)
 	local one, many = readers(conf.maxreply)
