@@ -299,7 +299,7 @@ def services_that_do_not_answer(build):
         if "thread" not in build:  # ThreadSanitizer holds signals back
             # what it runs, also from another node; a break that comes later still breaks
             task, = at(c.m, c.a, "task", shop)["tasks"]
-            assert task["thread"] == "running" and "main.lua:11: in" in task["trace"], task
+            assert task["thread"] == "running" and "main.lua:12: in" in task["trace"], task
             for _ in range(3):
                 assert at(c.m, c.a, "task",
                           shop)["tasks"][0]["trace"].splitlines()[1] == task["trace"].splitlines()[1]
