@@ -29,15 +29,13 @@ void directory_init(struct directory *d, void (*send)(void *ud, struct msg *m_ta
 	must(send);
 	*d = (struct directory){ .send = send, .ud = ud };
 	rwlock_init(&d->lock, LOCK_directory);
-	d->last = &d->first;
 }
 
 void directory_fini(struct directory *d)
 {
-	while (d->first) {
-		struct directory_waiting *w = d->first;
+	struct directory_waiting *w;
 
-		d->first = w->next;
+	while ((w = list_take(&d->waiting, next))) {
 		msg_destroy(w->m);
 		mem_free(w);
 	}
@@ -111,16 +109,14 @@ static void mark(struct directory *d, struct map_item *i, uint64_t wall_ns)
 
 static void serve_waiting(struct directory *d, const char *name, uint32_t handle)
 {
-	for (struct directory_waiting **p = &d->first; *p;) {
+	for (struct directory_waiting **p = &d->waiting.first; *p;) {
 		struct directory_waiting *w = *p;
 
 		if (strcmp(w->name, name) != 0) {
 			p = &w->next;
 			continue;
 		}
-		*p = w->next;
-		if (!w->next)
-			d->last = p;
+		list_unlink(&d->waiting, p, next);
 		d->count--;
 		succeed(d, w, handle);
 		mem_free(w);
@@ -188,8 +184,7 @@ static bool wait_for(struct directory *d, const char *name, struct directory_wai
 	handle = find_locked(d, name);
 	waits = !handle && d->count < DIRECTORY_WAITING_MAX;
 	if (waits) {
-		*d->last = w;
-		d->last = &w->next;
+		list_append(&d->waiting, w, next);
 		d->count++;
 	} else if (handle) {
 		succeed(d, w, handle);
@@ -229,7 +224,7 @@ static void sweep(struct directory *d, uint64_t now_ns, const char *why, uint32_
 	uint64_t next = UINT64_MAX;
 
 	rwlock_write(&d->lock);
-	for (struct directory_waiting **p = &d->first; *p;) {
+	for (struct directory_waiting **p = &d->waiting.first; *p;) {
 		struct directory_waiting *w = *p;
 		/* what a dead service sent is still sent */
 		bool theirs = handle && !w->m && w->from == handle;
@@ -241,9 +236,7 @@ static void sweep(struct directory *d, uint64_t now_ns, const char *why, uint32_
 			p = &w->next;
 			continue;
 		}
-		*p = w->next;
-		if (!w->next)
-			d->last = p;
+		list_unlink(&d->waiting, p, next);
 		d->count--;
 		if (over)
 			fail(d, w, why);
@@ -287,7 +280,7 @@ void directory_foreach_waiting(struct directory *d,
 			       void (*f)(const char *name, uint32_t handle, void *ud), void *ud)
 {
 	rwlock_read(&d->lock);
-	for (struct directory_waiting *w = d->first; w; w = w->next)
+	for (struct directory_waiting *w = d->waiting.first; w; w = w->next)
 		f(w->name, w->m ? w->m->source : w->from, ud);
 	rwlock_release(&d->lock);
 }

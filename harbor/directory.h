@@ -11,6 +11,7 @@
  *            end.
  */
 #include "core/base/lock.h"
+#include "core/ds/list.h"
 #include "core/ds/map.h"
 #include "core/actor/msg.h"
 
@@ -25,8 +26,8 @@ struct directory {
 	struct rwlock lock;
 	struct map names;    /* text: a struct directory_mark; stamp: the fence */
 	uint32_t generation; /* of the snapshot */
-	struct directory_waiting *first, **last;
-	unsigned count;
+	LIST_OF(struct directory_waiting) waiting;
+	unsigned count; /* of those that wait */
 };
 
 void directory_init(struct directory *d, void (*send)(void *ud, struct msg *m_take), void *ud);

@@ -9,39 +9,14 @@
 #include "core/base/base.h"
 #include "core/base/mem.h"
 
-static void list_init(struct txq_list *l)
-{
-	l->first = NULL;
-	l->last = &l->first;
-}
-
-static void list_append(struct txq_list *l, struct msg *m)
-{
-	m->next = NULL;
-	*l->last = m;
-	l->last = &m->next;
-}
-
-static struct msg *list_pop(struct txq_list *l)
-{
-	struct msg *m = l->first;
-
-	l->first = m->next;
-	if (!l->first)
-		l->last = &l->first;
-	return m;
-}
-
 void txq_init(struct txq *q)
 {
 	*q = (struct txq){ 0 };
-	list_init(&q->small);
-	q->lanes_last = &q->lanes;
 }
 
 bool txq_is_empty(const struct txq *q)
 {
-	return !q->small.first && !q->lanes;
+	return list_is_empty(&q->small) && list_is_empty(&q->lanes);
 }
 
 /* ---- lanes ---- */
@@ -60,23 +35,6 @@ static struct txq_lane *lane_find(struct txq *q, uint32_t source, uint32_t dest)
 	return l;
 }
 
-static void lane_enqueue(struct txq *q, struct txq_lane *l)
-{
-	l->next = NULL;
-	*q->lanes_last = l;
-	q->lanes_last = &l->next;
-}
-
-static struct txq_lane *lane_dequeue(struct txq *q)
-{
-	struct txq_lane *l = q->lanes;
-
-	q->lanes = l->next;
-	if (!q->lanes)
-		q->lanes_last = &q->lanes;
-	return l;
-}
-
 static void lane_create(struct txq *q, struct msg *m)
 {
 	struct txq_lane *l = mem_zalloc(sizeof(*l));
@@ -84,16 +42,15 @@ static void lane_create(struct txq *q, struct msg *m)
 
 	l->source = m->source;
 	l->dest = m->dest;
-	list_init(&l->waiting);
-	list_append(&l->waiting, m);
+	list_append(&l->waiting, m, next);
 	l->after = q->pushed;
 	l->sibling = *bucket;
 	*bucket = l;
 	q->lane_count++;
-	lane_enqueue(q, l);
+	list_append(&q->lanes, l, next);
 }
 
-/* l is dequeued already. */
+/* l is taken out of the lanes already. */
 static void lane_destroy(struct txq *q, struct txq_lane *l)
 {
 	struct txq_lane **p = bucket_of(q, l->source, l->dest);
@@ -110,11 +67,11 @@ void txq_push(struct txq *q, struct msg *m)
 	struct txq_lane *l = lane_find(q, m->source, m->dest);
 
 	if (l) {
-		list_append(&l->waiting, m);
+		list_append(&l->waiting, m, next);
 	} else if (m->size > WIRE_CHUNK_MAX) {
 		lane_create(q, m);
 	} else {
-		list_append(&q->small, m);
+		list_append(&q->small, m, next);
 		q->pushed++;
 	}
 }
@@ -175,7 +132,7 @@ static void add_chunk(struct txq *q, struct txq_batch *b, struct txq_lane *l)
 	if (l->sent == m->size) {
 		l->begun = false;
 		q->begun--;
-		add_done(b, list_pop(&l->waiting));
+		add_done(b, list_take(&l->waiting, next));
 	}
 }
 
@@ -186,7 +143,7 @@ static void serve_lane(struct txq *q, struct txq_batch *b, struct txq_lane *l)
 		return; /* what its pair sent before the large one is still on its way */
 	while (l->waiting.first && l->waiting.first->size <= WIRE_CHUNK_MAX &&
 	       b->frames < TXQ_BATCH)
-		add_small(q, b, list_pop(&l->waiting));
+		add_small(q, b, list_take(&l->waiting, next));
 	if (!l->waiting.first || l->waiting.first->size <= WIRE_CHUNK_MAX)
 		return;
 	if (!l->begun && q->begun < WIRE_LARGE_MAX && b->frames + 2 <= TXQ_BATCH)
@@ -198,22 +155,22 @@ static void serve_lane(struct txq *q, struct txq_batch *b, struct txq_lane *l)
 bool txq_fill(struct txq *q, struct txq_batch *b)
 {
 	/* room for the chunks that a batch always takes along: nobody starves the large ones */
-	unsigned room = q->lanes ? TXQ_BATCH - 2 * TXQ_BATCH_CHUNKS : TXQ_BATCH;
+	unsigned room = list_is_empty(&q->lanes) ? TXQ_BATCH : TXQ_BATCH - 2 * TXQ_BATCH_CHUNKS;
 
 	b->parts = b->frames = b->begun_count = b->done_count = b->chunks = 0;
 	b->done = NULL;
 	b->bytes = b->done_bytes = 0;
 	while (q->small.first && b->frames < room) {
-		add_small(q, b, list_pop(&q->small));
+		add_small(q, b, list_take(&q->small, next));
 		q->popped++;
 	}
 	for (unsigned turns = q->lane_count;
 	     turns > 0 && b->chunks < TXQ_BATCH_CHUNKS && b->frames < TXQ_BATCH; turns--) {
-		struct txq_lane *l = lane_dequeue(q);
+		struct txq_lane *l = list_take(&q->lanes, next);
 
 		serve_lane(q, b, l);
 		if (l->waiting.first)
-			lane_enqueue(q, l);
+			list_append(&q->lanes, l, next);
 		else
 			lane_destroy(q, l);
 	}
@@ -227,17 +184,17 @@ struct msg *txq_cut(struct txq *q)
 	struct msg *cut = NULL;
 
 	for (unsigned turns = q->lane_count; turns > 0; turns--) {
-		struct txq_lane *l = lane_dequeue(q);
+		struct txq_lane *l = list_take(&q->lanes, next);
 
 		if (l->begun) {
-			struct msg *m = list_pop(&l->waiting);
+			struct msg *m = list_take(&l->waiting, next);
 
 			m->next = cut;
 			cut = m;
 			l->begun = false;
 		}
 		if (l->waiting.first)
-			lane_enqueue(q, l);
+			list_append(&q->lanes, l, next);
 		else
 			lane_destroy(q, l);
 	}
@@ -248,17 +205,16 @@ struct msg *txq_cut(struct txq *q)
 
 struct msg *txq_clear(struct txq *q)
 {
-	struct txq_list all;
+	struct txq_list all = { 0 };
+	struct txq_lane *l;
+	struct msg *m;
 
-	list_init(&all);
-	while (q->small.first)
-		list_append(&all, list_pop(&q->small));
+	while ((m = list_take(&q->small, next)))
+		list_append(&all, m, next);
 	q->popped = q->pushed;
-	while (q->lanes) {
-		struct txq_lane *l = lane_dequeue(q);
-
-		while (l->waiting.first)
-			list_append(&all, list_pop(&l->waiting));
+	while ((l = list_take(&q->lanes, next))) {
+		while ((m = list_take(&l->waiting, next)))
+			list_append(&all, m, next);
 		lane_destroy(q, l);
 	}
 	q->begun = 0;

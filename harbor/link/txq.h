@@ -12,6 +12,7 @@
  *            time.
  */
 #include <sys/uio.h>
+#include "core/ds/list.h"
 #include "harbor/protocol/wire.h"
 
 #define TXQ_BATCH 64u
@@ -20,9 +21,7 @@
 #define TXQ_BATCH_CHUNKS 2u
 #define TXQ_BUCKETS 64u
 
-struct txq_list {
-	struct msg *first, **last;
-};
+struct txq_list LIST_FIELDS(struct msg);
 
 struct txq_lane {
 	struct txq_lane *next;	  /* round robin */
@@ -37,7 +36,7 @@ struct txq_lane {
 
 struct txq {
 	struct txq_list small;
-	struct txq_lane *lanes, **lanes_last;
+	LIST_OF(struct txq_lane) lanes;
 	struct txq_lane *bucket[TXQ_BUCKETS];
 	unsigned lane_count, begun;
 	uint64_t pushed, popped; /* small messages */
