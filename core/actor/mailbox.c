@@ -8,6 +8,7 @@
 #include "core/actor/mailbox.h"
 
 #include "core/base/must.h"
+#include "core/ds/stack.h"
 
 _Static_assert(sizeof(uintptr_t) == 8, "the inbox word needs 16 spare bits above a pointer");
 
@@ -131,27 +132,10 @@ unsigned mailbox_length(const struct mailbox *mb)
 	return word_count(word) + atomic_load_explicit(&mb->local_length, memory_order_relaxed);
 }
 
-/* Newest first to oldest first. */
-static struct msg *turn_round(struct msg *m, unsigned *ret_count)
-{
-	struct msg *list = NULL;
-	unsigned n = 0;
-
-	while (m) {
-		struct msg *next = m->next;
-
-		m->next = list;
-		list = m;
-		m = next;
-		n++;
-	}
-	*ret_count = n;
-	return list;
-}
-
 struct msg *mailbox_pop(struct mailbox *mb)
 {
 	struct msg *m = mb->local;
+	uintptr_t word;
 	unsigned n;
 
 	if (!m) {
@@ -159,9 +143,8 @@ struct msg *mailbox_pop(struct mailbox *mb)
 		if (atomic_load_explicit(&mb->inbox, memory_order_relaxed) == EMPTY)
 			return NULL;
 		/* M2; messages: an owner's inbox is neither IDLE nor CLOSED */
-		m = turn_round(word_top(atomic_exchange_explicit(&mb->inbox, EMPTY,
-								 memory_order_acquire)),
-			       &n);
+		word = atomic_exchange_explicit(&mb->inbox, EMPTY, memory_order_acquire);
+		m = stack_turn_round_counted(word_top(word), next, &n);
 	} else {
 		n = atomic_load_explicit(&mb->local_length, memory_order_relaxed);
 	}
@@ -186,10 +169,9 @@ bool mailbox_rest(struct mailbox *mb)
 
 struct msg *mailbox_close(struct mailbox *mb)
 {
-	unsigned n;
 	/* acquire as M2; release so that a sender that sees CLOSED is ordered after the owner */
 	uintptr_t word = atomic_exchange_explicit(&mb->inbox, CLOSED, memory_order_acq_rel);
-	struct msg *rest = IS_MESSAGES(word) ? turn_round(word_top(word), &n) : NULL;
+	struct msg *rest = IS_MESSAGES(word) ? stack_turn_round(word_top(word), next) : NULL;
 	struct msg *list = mb->local;
 	struct msg **tail = &list;
 

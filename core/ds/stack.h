@@ -14,8 +14,8 @@
  *              taken, so a push depends on no entry.
  * Not given    order between different threads beyond the order of their CAS.
  *
- * Where the word of a stack holds more than a pointer (core/actor/mailbox.c), or its push is part
- * of a longer argument (harbor/link/link.c), only stack_turn_round is of use.
+ * Where the push is part of a longer argument (harbor/link/link.c), only the taking is of use, and
+ * where the word holds more than a pointer (core/actor/mailbox.c), only stack_turn_round.
  */
 #include <stdatomic.h>
 #include <stddef.h>
@@ -31,10 +31,12 @@
 			;                                                                          \
 	} while (0)
 
-/* Turns a list round: from newest first to oldest first. Returns the oldest. */
-#define stack_turn_round(newest, link)                                \
+/* Turns a list round: from newest first to oldest first. Returns the oldest, and by ret_count how
+ * many there are. */
+#define stack_turn_round_counted(newest, link, ret_count)             \
 	__extension__({                                               \
 		__typeof__(newest) entry_ = (newest), oldest_ = NULL; \
+		unsigned count_ = 0;                                  \
                                                                       \
 		while (entry_) {                                      \
 			__typeof__(newest) next_ = entry_->link;      \
@@ -42,8 +44,17 @@
 			entry_->link = oldest_;                       \
 			oldest_ = entry_;                             \
 			entry_ = next_;                               \
+			count_++;                                     \
 		}                                                     \
+		*(ret_count) = count_;                                \
 		oldest_;                                              \
+	})
+
+#define stack_turn_round(newest, link)                               \
+	__extension__({                                              \
+		unsigned ignored_;                                   \
+                                                                     \
+		stack_turn_round_counted((newest), link, &ignored_); \
 	})
 
 #define stack_take_all(stack, link) \

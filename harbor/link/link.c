@@ -31,6 +31,7 @@
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
+#include "core/ds/stack.h"
 #include "core/actor/remote.h"
 #include "core/sched/worker.h"
 #include "core/actor/handle.h"
@@ -192,18 +193,7 @@ static void bounce(struct link *l, struct msg *m, const char *why)
 /* Oldest first. */
 static struct msg *take_outbox(struct link *l)
 {
-	/* L2 */
-	struct msg *m = (struct msg *)atomic_exchange_explicit(&l->outbox, 0, memory_order_acquire);
-	struct msg *list = NULL;
-
-	while (m) {
-		struct msg *next = m->next;
-
-		m->next = list;
-		list = m;
-		m = next;
-	}
-	return list;
+	return stack_take_all(&l->outbox, next); /* L2 */
 }
 
 static void queue_outbox(struct link *l)
@@ -415,13 +405,12 @@ static void overrun(void *arg)
 static void push(struct link *l, struct msg *m)
 {
 	/* relaxed: only a value to begin with */
-	uintptr_t old = atomic_load_explicit(&l->outbox, memory_order_relaxed);
+	struct msg *old = atomic_load_explicit(&l->outbox, memory_order_relaxed);
 	int gate;
 
 	do
-		m->next = (struct msg *)old;
-	while (!atomic_compare_exchange_weak_explicit(&l->outbox, &old, (uintptr_t)m,
-						      memory_order_seq_cst,
+		m->next = old;
+	while (!atomic_compare_exchange_weak_explicit(&l->outbox, &old, m, memory_order_seq_cst,
 						      memory_order_relaxed)); /* L1, G2 */
 	gate = atomic_load_explicit(&l->gate, memory_order_seq_cst);	      /* G2 */
 	if (likely(gate == LINK_OPEN))

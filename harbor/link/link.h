@@ -28,8 +28,8 @@
 struct link {
 	unsigned id;
 	/* [any] */
-	alignas(64) atomic_uintptr_t outbox; /* newest first */
-	struct ledger ledger;		     /* bytes, with headers */
+	alignas(64) _Atomic(struct msg *) outbox; /* newest first */
+	struct ledger ledger;			  /* bytes, with headers */
 	atomic_uint_least64_t sent, received, dropped;
 	atomic_uint_least64_t strays;	      /* answers that nobody waits for */
 	atomic_uint_least64_t quiet_until_ns; /* the next line about dropped messages */
