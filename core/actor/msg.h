@@ -98,16 +98,6 @@ static inline struct msg *msg_of(void *payload)
 	return (struct msg *)(void *)((char *)payload - sizeof(struct msg));
 }
 
-/* Where the session of a service belongs in a table of open addresses, to be cut to its size.
- * Sessions count up: eight in a row stay neighbours, which a cache likes, and the eights are
- * scattered. All in a row would be one long run, and each removal a walk to its end. */
-static inline uint32_t msg_session_place(uint32_t service, int32_t session)
-{
-	uint32_t s = (uint32_t)session;
-
-	return (((s >> 3) + service * 97u) * 2654435769u & ~7u) | (s & 7);
-}
-
 /* Payload buffers with room for a header in front. Any thread; never NULL. */
 void *payload_alloc(size_t n);
 void *payload_realloc(void *payload, size_t n); /* NULL payload: alloc */

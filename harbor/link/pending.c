@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* A hash table with linear probing, deletion by shifting back (no tombstones), so
- * the cost of an entry does not depend on how many came and went before it. */
+/* Requests that wait for one node, in a table by their source and session. */
 #include "harbor/link/pending.h"
 
-#include "core/base/mem.h"
 #include "core/actor/remote.h"
 #include "core/actor/send.h"
 
-#define SIZE_MIN 64u
+struct entry {
+	uint32_t source, dest;
+	int32_t session;
+	uint32_t count; /* requests that wait */
+};
+
+static const struct sessions_kind KIND = {
+	.entry = sizeof(struct entry),
+	.session = offsetof(struct entry, session),
+	.service = offsetof(struct entry, source),
+	.first = 64,
+};
 
 void pending_init(struct pending *p)
 {
@@ -17,53 +26,24 @@ void pending_init(struct pending *p)
 
 void pending_fini(struct pending *p)
 {
-	mem_free(p->entries);
+	sessions_fini(&p->table);
 	lock_fini(&p->lock);
-}
-
-static unsigned home_of(const struct pending *p, uint32_t source, int32_t session)
-{
-	return msg_session_place(source, session) & (p->size - 1);
-}
-
-/* Its place, or the free one where it belongs. */
-static struct pending_entry *seek(const struct pending *p, uint32_t source, int32_t session)
-{
-	unsigned i = home_of(p, source, session);
-
-	while (p->entries[i].session &&
-	       (p->entries[i].session != session || p->entries[i].source != source))
-		i = (i + 1) & (p->size - 1);
-	return &p->entries[i];
-}
-
-static void resize(struct pending *p, unsigned size)
-{
-	struct pending_entry *old = p->entries;
-	unsigned n = p->size;
-
-	p->size = size;
-	p->entries = mem_zalloc(size * sizeof(*p->entries));
-	for (unsigned i = 0; i < n; i++)
-		if (old[i].session)
-			*seek(p, old[i].source, old[i].session) = old[i];
-	mem_free(old);
 }
 
 static bool add_locked(struct pending *p, const struct msg *m)
 {
-	struct pending_entry *e;
+	struct entry *e;
+	uint32_t count = 0;
 
 	lock_held(&p->lock);
-	if (p->used * 2 >= p->size)
-		resize(p, p->size ? p->size * 2 : SIZE_MIN);
-	e = seek(p, m->source, m->session);
-	if (!e->session && p->used >= PENDING_MAX)
+	e = sessions_find(&p->table, &KIND, m->source, m->session);
+	if (e)
+		count = e->count;
+	else if (p->table.used < PENDING_MAX)
+		e = sessions_add(&p->table, &KIND, m->source, m->session);
+	else
 		return false;
-	if (!e->session)
-		p->used++;
-	*e = (struct pending_entry){ m->source, m->dest, m->session,
-				     e->session ? e->count + 1 : 1 };
+	*e = (struct entry){ m->source, m->dest, m->session, count + 1 };
 	return true;
 }
 
@@ -84,61 +64,33 @@ void pending_add(struct pending *p, struct msg *const *m, unsigned n)
 		lock_release(&p->lock);
 }
 
-static void remove_locked(struct pending *p, unsigned hole)
-{
-	unsigned mask = p->size - 1;
-
-	lock_held(&p->lock);
-	for (unsigned i = (hole + 1) & mask; p->entries[i].session; i = (i + 1) & mask) {
-		unsigned home = home_of(p, p->entries[i].source, p->entries[i].session);
-
-		if (((i - home) & mask) >= ((i - hole) & mask)) {
-			p->entries[hole] = p->entries[i];
-			hole = i;
-		}
-	}
-	p->entries[hole].session = 0;
-	p->used--;
-}
-
 bool pending_answered(struct pending *p, const struct msg *m)
 {
-	struct pending_entry *e;
-	bool waits = false;
+	struct entry *e;
 
 	lock_take(&p->lock);
-	if (p->used) {
-		e = seek(p, m->dest, m->session);
-		waits = e->session != 0;
-		if (waits && --e->count == 0)
-			remove_locked(p, (unsigned)(e - p->entries));
-	}
-	/* what a burst took is given back when the burst is over */
-	if (p->size > SIZE_MIN * 16 && p->used == 0) {
-		mem_free(p->entries);
-		p->entries = NULL;
-		p->size = 0;
-	}
+	e = sessions_find(&p->table, &KIND, m->dest, m->session);
+	if (e && --e->count == 0)
+		sessions_remove(&p->table, &KIND, e);
 	lock_release(&p->lock);
-	return waits;
+	return e != NULL;
 }
 
 void pending_fail(struct pending *p, const char *why)
 {
-	struct pending_entry *entries;
-	unsigned n;
+	struct sessions failed;
 
 	lock_take(&p->lock);
-	entries = p->entries;
-	n = p->size;
-	p->entries = NULL;
-	p->used = p->size = 0;
+	failed = p->table;
+	p->table = (struct sessions){ 0 };
 	lock_release(&p->lock);
-	for (unsigned i = 0; i < n; i++)
-		if (entries[i].session)
-			service_send_error_text(entries[i].dest, entries[i].source,
-						entries[i].session, why);
-	mem_free(entries);
+	for (unsigned i = 0; i < failed.size; i++) {
+		const struct entry *e = sessions_at(&failed, &KIND, i);
+
+		if (e->session)
+			service_send_error_text(e->dest, e->source, e->session, why);
+	}
+	sessions_fini(&failed);
 }
 
 unsigned pending_count(struct pending *p)
@@ -146,7 +98,7 @@ unsigned pending_count(struct pending *p)
 	unsigned n;
 
 	lock_take(&p->lock);
-	n = p->used;
+	n = p->table.used;
 	lock_release(&p->lock);
 	return n;
 }

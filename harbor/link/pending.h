@@ -17,20 +17,14 @@
  */
 #include <stdbool.h>
 #include "core/base/lock.h"
+#include "core/ds/sessions.h"
 #include "core/actor/msg.h"
 
 #define PENDING_MAX (1u << 20)
 
-struct pending_entry {
-	uint32_t source, dest;
-	int32_t session; /* 0 = free */
-	uint32_t count;	 /* requests that wait */
-};
-
 struct pending {
 	struct lock lock;
-	struct pending_entry *entries; /* open addressing, a power of two */
-	unsigned used, size;
+	struct sessions table; /* of struct entry, see pending.c */
 };
 
 void pending_init(struct pending *p);

@@ -125,6 +125,56 @@ static void memory_is_given_back(void **state)
 	sessions_fini(&t);
 }
 
+static unsigned longest_run(const struct sessions *t)
+{
+	const struct entry *entries = t->entries;
+	unsigned longest = 0, run = 0;
+
+	for (unsigned i = 0; i < 2 * t->size; i++) {
+		run = entries[i % t->size].session ? run + 1 : 0;
+		longest = run > longest ? run : longest;
+	}
+	return longest;
+}
+
+/* Each removal walks to the end of its run. */
+static void sessions_in_a_row_make_no_long_runs(void **state)
+{
+	struct sessions t = { 0 };
+	int32_t first = 1;
+
+	(void)state;
+	for (int32_t n = 100; n <= 100000; n *= 10) {
+		for (int32_t s = first; s < first + n; s++)
+			put(&t, &both, 0x01000007, s, 0);
+		assert_true(longest_run(&t) <= 128);
+		for (int32_t s = first; s < first + n; s++) {
+			struct entry *e = sessions_find(&t, &both, 0x01000007, s);
+
+			assert_non_null(e);
+			sessions_remove(&t, &both, e);
+			if (s == first + n / 2)
+				assert_true(longest_run(&t) <= 128);
+		}
+		assert_int_equal(t.used, 0);
+		first += n;
+	}
+	sessions_fini(&t);
+}
+
+static void several_services_do_not_lie_on_each_other(void **state)
+{
+	struct sessions t = { 0 };
+
+	(void)state;
+	for (int32_t s = 1; s <= 2000; s++)
+		for (uint32_t service = 0x0100000a; service < 0x0100001a; service++)
+			put(&t, &both, service, s, 0);
+	assert_int_equal(t.used, 32000);
+	assert_true(longest_run(&t) <= 256);
+	sessions_fini(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -132,6 +182,8 @@ int main(void)
 		cmocka_unit_test(a_session_is_of_a_service),
 		cmocka_unit_test(finds_what_an_array_would),
 		cmocka_unit_test(memory_is_given_back),
+		cmocka_unit_test(sessions_in_a_row_make_no_long_runs),
+		cmocka_unit_test(several_services_do_not_lie_on_each_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
