@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "core/base/base.h"
+#include "core/base/hash.h"
+#include "core/base/random.h"
 #include "core/actor/handle.h"
 #include "core/actor/remote.h"
 
@@ -49,10 +51,8 @@ static struct master_node *by_name(struct master *m, const char *name)
  * mostly small. */
 static struct master_node *unused_node(struct master *m, const char *name)
 {
-	uint32_t hash = 2166136261u;
+	uint32_t hash = hash32(HASH32_START, name, strlen(name));
 
-	for (const char *p = name; *p; p++)
-		hash = (hash ^ (unsigned char)*p) * 16777619u;
 	for (unsigned i = 0; i < 255; i++) {
 		struct master_node *n = &m->nodes[(254 - hash % 128 + 255 - i) % 255 + 1];
 
@@ -153,11 +153,8 @@ static uint64_t margin(const struct master_node *n, uint64_t births)
 
 static uint64_t random_births(struct master *m)
 {
-	/* xorshift: it only has to differ from life to life */
-	m->c.random ^= m->c.random << 13;
-	m->c.random ^= m->c.random >> 7;
-	m->c.random ^= m->c.random << 17;
-	return 1 + (m->c.random >> 8) % HANDLE_RING;
+	/* it only has to differ from life to life */
+	return 1 + (random_next(&m->c.random) >> 8) % HANDLE_RING;
 }
 
 uint64_t master_births(struct master *m, struct master_node *n, const struct wire_control *c,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/actor/handle.h"
+#include "core/base/backoff.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
 #include "core/actor/remote.h"
@@ -40,8 +41,8 @@ static bool requests_are_whole(const struct member *m)
 
 	if (m->request_count > CHECK_MAX)
 		return true;
-	for (const struct member_request *r = m->requests; r; r = r->next)
-		if (++n > m->request_count || (!r->next && m->requests_last != &r->next))
+	for (const struct member_request *r = m->requests.first; r; r = r->next)
+		if (++n > m->request_count || (!r->next && m->requests.last != &r->next))
 			return false;
 	return n == m->request_count;
 }
@@ -71,25 +72,21 @@ void member_init(struct member *m, const struct member_ops *ops, void *ud, struc
 	};
 	while (masters && masters[m->master_count])
 		m->master_count++;
-	m->requests_last = &m->requests;
 	m->retry_ns = UINT64_MAX; /* until member_start */
 }
 
 void member_fini(struct member *m)
 {
-	while (m->requests) {
-		struct member_request *r = m->requests;
+	struct member_request *r;
 
-		m->requests = r->next;
+	while ((r = list_take(&m->requests, next)))
 		mem_free(r);
-	}
 	while (m->names) {
 		struct member_name *n = m->names;
 
 		m->names = n->next;
 		mem_free(n);
 	}
-	m->requests_last = &m->requests;
 	m->request_count = 0;
 }
 
@@ -173,22 +170,19 @@ static void add_request(struct member *m, const struct member_request *proto)
 	r = mem_zalloc(sizeof(*r));
 	*r = *proto;
 	r->id = ++m->next_request;
-	*m->requests_last = r;
-	m->requests_last = &r->next;
+	list_append(&m->requests, r, next);
 	m->request_count++;
 	send_request(m, r);
 }
 
 static struct member_request *take_request(struct member *m, uint32_t id)
 {
-	for (struct member_request **p = &m->requests; *p; p = &(*p)->next) {
+	for (struct member_request **p = &m->requests.first; *p; p = &(*p)->next) {
 		struct member_request *r = *p;
 
 		if (r->id != id)
 			continue;
-		*p = r->next;
-		if (!r->next)
-			m->requests_last = p;
+		list_unlink(&m->requests, p, next);
 		m->request_count--;
 		return r;
 	}
@@ -224,7 +218,7 @@ void member_forget(struct member *m, uint32_t handle)
 {
 	/* What it registered and no answer came for yet may still be granted: a release goes behind
 	 * it, to which the walk comes, too, but a release asks for none. */
-	for (struct member_request *r = m->requests; r; r = r->next) {
+	for (struct member_request *r = m->requests.first; r; r = r->next) {
 		if (r->from == handle)
 			r->session = 0;
 		if (r->handle == handle && !r->release)
@@ -273,14 +267,9 @@ static uint64_t births_now(const struct member *m)
 
 static void back_off(struct member *m, uint64_t now)
 {
-	uint64_t half;
-
-	m->backoff_ns = m->backoff_ns ? m->backoff_ns * 2 : MEMBER_BACKOFF_MIN_NS;
-	if (m->backoff_ns > MEMBER_BACKOFF_MAX_NS)
-		m->backoff_ns = MEMBER_BACKOFF_MAX_NS;
-	half = m->backoff_ns / 2;
-	/* no jitter of the peers' size is needed: the master takes 255 at once */
-	m->retry_ns = now + half + (m->self->epoch >> 8) % half;
+	/* the epoch differs from node to node, and the master takes 255 at once */
+	m->retry_ns = now + backoff_next(&m->backoff_ns, MEMBER_BACKOFF_MIN_NS,
+					 MEMBER_BACKOFF_MAX_NS, m->self->epoch >> 8);
 	m->at = (m->at + 1) % (m->master_count ? m->master_count : 1);
 }
 
@@ -379,7 +368,7 @@ static void joined(struct member *m, const struct wire_control *c, uint64_t now)
 
 static void synced(struct member *m, const struct wire_control *c, uint64_t now)
 {
-	struct member_request *first = m->requests;
+	struct member_request *first = m->requests.first;
 
 	m->change = c->change;
 	m->backoff_ns = 0;
@@ -418,7 +407,7 @@ static void refused(struct member *m, const struct wire_control *c, uint64_t now
 
 static bool is_claimed(const struct member *m, const struct member_name *n)
 {
-	const struct member_request *r = m->requests;
+	const struct member_request *r = m->requests.first;
 
 	while (r && (!r->reclaim || strcmp(r->name, n->name) != 0))
 		r = r->next;
@@ -540,7 +529,8 @@ static uint64_t expire_requests(struct member *m, uint64_t now)
 {
 	uint64_t first = UINT64_MAX;
 
-	for (struct member_request *r = m->requests, *next; r && m->request_wait_ns; r = next) {
+	for (struct member_request *r = m->requests.first, *next; r && m->request_wait_ns;
+	     r = next) {
 		next = r->next;
 		if (!r->session)
 			continue;

@@ -25,6 +25,7 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
+#include "core/ds/list.h"
 #include "harbor/protocol/peer.h"
 #include "harbor/protocol/wire.h"
 
@@ -77,7 +78,7 @@ struct member {
 	uint64_t births_base; /* where the births of this life begin; 0: not known yet */
 	uint64_t births_told;
 	uint64_t retry_ns, backoff_ns, deadline_ns, heard_ns, ping_ns, rtt_ns;
-	struct member_request *requests, **requests_last;
+	LIST_OF(struct member_request) requests;
 	unsigned request_count;
 	uint32_t next_request;
 	struct member_name *names; /* ours, as far as we know */

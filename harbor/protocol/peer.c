@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/backoff.h"
 #include "core/base/must.h"
+#include "core/base/random.h"
 
 #ifdef CHECKS
 /* What holds between two calls from outside. */
@@ -24,15 +26,6 @@ static void check(const struct peer *p)
 #define check(p) ((void)(p)) /* the state is looked at in builds with CHECKS=1 */
 #endif
 
-static uint64_t random_below(struct peer_self *self, uint64_t n)
-{
-	/* xorshift: jitter needs no more */
-	self->random ^= self->random << 13;
-	self->random ^= self->random >> 7;
-	self->random ^= self->random << 17;
-	return self->random % n;
-}
-
 void peer_init(struct peer *p, const struct peer_ops *ops, struct peer_self *self, unsigned id)
 {
 	must(ops && self && id >= 1 && id <= 255);
@@ -41,10 +34,8 @@ void peer_init(struct peer *p, const struct peer_ops *ops, struct peer_self *sel
 
 static void back_off(struct peer *p, uint64_t now)
 {
-	p->backoff_ns = p->backoff_ns ? p->backoff_ns * 2 : PEER_BACKOFF_MIN_NS;
-	if (p->backoff_ns > PEER_BACKOFF_MAX_NS)
-		p->backoff_ns = PEER_BACKOFF_MAX_NS;
-	p->retry_ns = now + p->backoff_ns / 2 + random_below(p->self, p->backoff_ns / 2);
+	p->retry_ns = now + backoff_next(&p->backoff_ns, PEER_BACKOFF_MIN_NS, PEER_BACKOFF_MAX_NS,
+					 random_next(&p->self->random));
 }
 
 /* From now on the node has so long to come (back). */
