@@ -5,33 +5,13 @@
 #include "core/actor/msg.h"
 #include "core/base/must.h"
 
-static void append(struct sendq_list *l, struct msg *m)
-{
-	m->next = NULL;
-	if (l->last)
-		l->last->next = m;
-	else
-		l->first = m;
-	l->last = m;
-}
-
-static struct msg *shift(struct sendq_list *l)
-{
-	struct msg *m = l->first;
-
-	l->first = m->next;
-	if (!l->first)
-		l->last = NULL;
-	return m;
-}
-
 void sendq_push(struct sendq *q, int priority, void *payload_take, size_t size)
 {
 	struct msg *m = msg_of(payload_take);
 
 	must(size > 0);
 	m->size = size;
-	append(&q->list[priority], m);
+	list_append(&q->list[priority], m, next);
 	q->bytes += size;
 	q->memory += sendq_cost(size);
 }
@@ -63,9 +43,9 @@ int sendq_gather(const struct sendq *q, struct iovec *ret_iov, int max)
 /* The head of low is partly out: nothing may come in between any more. */
 static void promote(struct sendq *q)
 {
-	struct msg *m = shift(&q->list[SENDQ_LOW]);
+	struct msg *m = list_take(&q->list[SENDQ_LOW], next);
 
-	append(&q->list[SENDQ_HIGH], m);
+	list_append(&q->list[SENDQ_HIGH], m, next);
 }
 
 void sendq_sent(struct sendq *q, size_t n)
@@ -85,15 +65,17 @@ void sendq_sent(struct sendq *q, size_t n)
 		n -= left;
 		q->offset = 0;
 		q->memory -= sendq_cost(l->first->size);
-		msg_destroy(shift(l));
+		msg_destroy(list_take(l, next));
 	}
 }
 
 void sendq_clear(struct sendq *q)
 {
+	struct msg *m;
+
 	for (int p = SENDQ_HIGH; p <= SENDQ_LOW; p++)
-		while (q->list[p].first)
-			msg_destroy(shift(&q->list[p]));
+		while ((m = list_take(&q->list[p], next)))
+			msg_destroy(m);
 	q->offset = 0;
 	q->bytes = 0;
 	q->memory = 0;

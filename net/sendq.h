@@ -19,12 +19,11 @@
 #include <sys/uio.h>
 
 #include "core/actor/msg.h"
+#include "core/ds/list.h"
 
 enum { SENDQ_HIGH, SENDQ_LOW };
 
-struct sendq_list {
-	struct msg *first, *last;
-};
+struct sendq_list LIST_FIELDS(struct msg);
 
 struct sendq {
 	struct sendq_list list[2];
