@@ -24,6 +24,7 @@
 #include "core/actor/msg.h"
 #include "core/actor/overload.h"
 #include "core/actor/service.h"
+#include "core/ds/ring.h"
 #include "core/ds/sessions.h"
 
 /* What a suspended task waits for, and what a session is for. */
@@ -114,10 +115,7 @@ struct due {
 	int token_ref; /* the token, if it is in the table */
 };
 
-struct fifo {
-	struct due *items;
-	unsigned first, count, capacity; /* a power of two */
-};
+struct fifo RING_FIELDS(struct due);
 
 #define PROTO_BUILTIN 4
 

@@ -34,34 +34,13 @@
 
 void fifo_push(struct fifo *f, struct task *t, const void *token)
 {
-	if (f->count == f->capacity) {
-		unsigned bigger = f->capacity ? f->capacity * 2 : 8;
-		struct due *items = mem_alloc(bigger * sizeof(*items));
-
-		for (unsigned i = 0; i < f->count; i++)
-			items[i] = f->items[(f->first + i) & (f->capacity - 1)];
-		mem_free(f->items);
-		f->items = items;
-		f->first = 0;
-		f->capacity = bigger;
-	}
-	f->items[(f->first + f->count++) & (f->capacity - 1)] = (struct due){ t, token };
-}
-
-static bool fifo_pop(struct fifo *f, struct due *ret)
-{
-	if (!f->count)
-		return false;
-	*ret = f->items[f->first];
-	f->first = (f->first + 1) & (f->capacity - 1);
-	f->count--;
-	return true;
+	ring_push(f, 8, (struct due){ t, token });
 }
 
 static void fifo_cancel(struct fifo *f, const struct task *t)
 {
 	for (unsigned i = 0; i < f->count; i++) {
-		struct due *d = &f->items[(f->first + i) & (f->capacity - 1)];
+		struct due *d = ring_at(f, i);
 
 		if (d->task == t)
 			d->task = NULL;
@@ -531,10 +510,10 @@ void task_run_pending(struct host *h)
 	struct due d;
 
 	while (!h->exiting) {
-		if (fifo_pop(&h->wakeups, &d)) {
+		if (ring_take(&h->wakeups, &d)) {
 			if (d.task)
 				run_wakeup(&d);
-		} else if (fifo_pop(&h->forks, &d)) {
+		} else if (ring_take(&h->forks, &d)) {
 			if (d.task)
 				task_resume(d.task, lua_gettop(d.task->co) - 1);
 		} else {
@@ -560,6 +539,6 @@ void task_release_all(struct host *h)
 		mem_free(t);
 	}
 	h->blank = NULL;
-	mem_free(h->wakeups.items);
-	mem_free(h->forks.items);
+	ring_fini(&h->wakeups);
+	ring_fini(&h->forks);
 }

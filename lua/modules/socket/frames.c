@@ -91,28 +91,12 @@ static void remove_partial(struct frames *f, struct partial **at)
 
 static void push(struct frames *f, int id, void *data, uint32_t size)
 {
-	if (f->count == f->capacity) {
-		unsigned capacity = f->capacity ? f->capacity * 2 : FIRST_RING;
-		struct frame *ring = mem_alloc(capacity * sizeof(*ring));
-
-		for (unsigned i = 0; i < f->count; i++)
-			ring[i] = f->ring[(f->first + i) & (f->capacity - 1)];
-		mem_free(f->ring);
-		f->ring = ring;
-		f->first = 0;
-		f->capacity = capacity;
-	}
-	f->ring[(f->first + f->count++) & (f->capacity - 1)] = (struct frame){ id, size, data };
+	ring_push(&f->whole, FIRST_RING, (struct frame){ id, size, data });
 }
 
 bool frames_pop(struct frames *f, struct frame *ret)
 {
-	if (!f->count)
-		return false;
-	*ret = f->ring[f->first];
-	f->first = (f->first + 1) & (f->capacity - 1);
-	f->count--;
-	return true;
+	return ring_take(&f->whole, ret);
 }
 
 /* Frames that are whole in these bytes; returns how many bytes they were. */
@@ -219,6 +203,6 @@ void frames_fini(struct frames *f)
 		while (f->buckets[i])
 			remove_partial(f, &f->buckets[i]);
 	mem_free(f->buckets);
-	mem_free(f->ring);
-	*f = (struct frames){ .count = 0 };
+	ring_fini(&f->whole);
+	*f = (struct frames){ 0 };
 }

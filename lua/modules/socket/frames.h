@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "core/ds/ring.h"
 
 #define FRAME_MAX 0xffffu
 #define FRAME_HEAD 2u
@@ -42,8 +43,7 @@ struct frames {
 	bool large;		  /* lengths of 32 bits */
 	struct partial **buckets; /* unfinished frames by socket; a power of two */
 	unsigned partials, buckets_count;
-	struct frame *ring; /* whole frames; a power of two */
-	unsigned first, count, capacity;
+	RING_OF(struct frame) whole;
 };
 
 /* Bytes of a socket arrived; they stay the caller's. false: they announce a frame over the limit,

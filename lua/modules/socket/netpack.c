@@ -30,7 +30,7 @@ static struct frames *check_queue(lua_State *L)
 	if (!lua_isnoneornil(L, 1))
 		return luaL_checkudata(L, 1, QUEUE);
 	f = lua_newuserdatauv(L, sizeof(*f), 0);
-	*f = (struct frames){ .count = 0 };
+	*f = (struct frames){ 0 };
 	if (luaL_newmetatable(L, QUEUE)) {
 		lua_pushcfunction(L, queue_gc);
 		lua_setfield(L, -2, "__gc");
@@ -55,9 +55,9 @@ static int on_data(lua_State *L, struct frames *f, const struct socket_message *
 	/* 16 bits hold no length over the limit */
 	(void)frames_feed(f, m->id, m->buffer, (size_t)m->ud);
 	payload_free(m->buffer);
-	if (f->count == 0)
+	if (f->whole.count == 0)
 		return 1;
-	if (f->count > 1) {
+	if (f->whole.count > 1) {
 		lua_pushliteral(L, "more");
 		return 2;
 	}
