@@ -34,7 +34,8 @@ local function plain_lua(script)
 	for line in io.lines "/proc/self/maps" do
 		file = file or line:match "(/%S*/)client/crypt%.so$"
 	end
-	local f = assert(io.popen(("lua5.4 -e 'package.cpath = \"%s?.so\" %s' 2>&1"):format(assert(file), script)))
+	local f = assert(io.popen(("lua5.4 -e 'package.cpath = \"%s?.so\" %s' 2>&1")
+		:format(assert(file), script)))
 	local text = f:read "a"
 	f:close()
 	return text
@@ -255,9 +256,13 @@ tap.run {
 			assert(crypt[name], name)
 		end
 		if os.execute "command -v lua5.4 >/dev/null" then
-			local text = plain_lua [[c = require "client.crypt" io.write(c.hexencode(c.desencode("12345678", "")), c.base64encode(c.sha1 "abc"))]]
+			local text = plain_lua [[
+				c = require "client.crypt"
+				io.write(c.hexencode(c.desencode("12345678", "")))
+				io.write(c.base64encode(c.sha1 "abc"))]]
 			-- A library with a sanitizer in it needs an interpreter with one.
-			assert(text == "8d3d438a718b4510qZk+NkcGgWq6PiVxeFDCbJzQ2J0=" or text:find "ASan runtime" or text:find "ThreadSanitizer"
+			assert(text == "8d3d438a718b4510qZk+NkcGgWq6PiVxeFDCbJzQ2J0="
+				or text:find "ASan runtime" or text:find "ThreadSanitizer"
 				or text:find "static TLS", text)
 		end
 	end },
@@ -329,12 +334,14 @@ tap.run {
 		local f = assert(io.popen "mktemp -d")
 		local dir = f:read "l"
 		f:close()
-		assert(os.execute(("cd %s && openssl genrsa -out key 2048 2>/dev/null && openssl rsa -in key -pubout -out pub 2>/dev/null"):format(dir)))
+		assert(os.execute(("cd %s && openssl genrsa -out key 2048 2>/dev/null "
+			.. "&& openssl rsa -in key -pubout -out pub 2>/dev/null"):format(dir)))
 		local pem = assert(io.open(dir .. "/pub")):read "a"
 		local code = assert(io.open(dir .. "/code", "wb"))
 		code:write(crypt.rsa_oaep_encrypt(pem, "a password\0"))
 		code:close()
-		f = assert(io.popen(("cd %s && openssl pkeyutl -decrypt -inkey key -pkeyopt rsa_padding_mode:oaep -in code"):format(dir)))
+		f = assert(io.popen(("cd %s && openssl pkeyutl -decrypt -inkey key "
+			.. "-pkeyopt rsa_padding_mode:oaep -in code"):format(dir)))
 		local text = f:read "a"
 		f:close()
 		os.execute("rm -r " .. dir)

@@ -19,8 +19,9 @@ local function output(fmt, ...)
 end
 
 local function make_certificate(name, host)
-	assert(sh("cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=%s "
-		.. "-addext subjectAltName=DNS:%s,IP:127.0.0.1 -keyout %s.key -out %s.pem 2>/dev/null", dir, host, host, name, name))
+	assert(sh("cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 "
+		.. "-nodes -days 2 -subj /CN=%s -addext subjectAltName=DNS:%s,IP:127.0.0.1 "
+		.. "-keyout %s.key -out %s.pem 2>/dev/null", dir, host, host, name, name))
 end
 
 local function server_context(name)
@@ -107,7 +108,8 @@ end
 
 -- What openssl s_client prints, and whether it was content.
 local function s_client(port, args)
-	sh("rm -f %s/out %s/status; (printf 'hello\\n' | timeout 20 openssl s_client -connect 127.0.0.1:%d -quiet %s "
+	sh("rm -f %s/out %s/status; (printf 'hello\\n' | timeout 20 openssl s_client "
+		.. "-connect 127.0.0.1:%d -quiet %s "
 		.. ">%s/out 2>&1; echo $? >%s/status.new; mv %s/status.new %s/status) &", dir, dir,
 			port, args, dir, dir, dir, dir)
 	local status = tap.until_true("openssl s_client", function()
@@ -120,7 +122,8 @@ end
 
 -- Runs f(port) beside openssl s_server, which sends each line back reversed.
 local function with_s_server(args, f)
-	local p <close> = assert(io.popen(("cd %s; echo $$; exec timeout 20 openssl s_server -accept 127.0.0.1:0 -naccept 1 "
+	local p <close> = assert(io.popen(("cd %s; echo $$; exec timeout 20 openssl s_server "
+		.. "-accept 127.0.0.1:0 -naccept 1 "
 		.. "-cert own.pem -key own.key -rev %s 2>&1 </dev/null"):format(dir, args)))
 	local pid = p:read "n"
 	local port
@@ -228,7 +231,8 @@ tap.run {
 		raises("SSL_CTX_load_verify_file", ctx.set_verify, ctx, "/nowhere")
 		raises("SSL_CTX_set_cipher_list", ctx.set_ciphers, ctx, "no such cipher")
 		ctx:set_ciphers "ECDHE+AESGCM"
-		assert(sh("cd %s && openssl ec -in own.key -aes256 -passout pass:secret -out locked.key 2>/dev/null", dir))
+		assert(sh("cd %s && openssl ec -in own.key -aes256 -passout pass:secret "
+			.. "-out locked.key 2>/dev/null", dir))
 		raises("SSL_CTX_use_PrivateKey_file", ctx.set_cert, ctx, dir .. "/own.pem",
 			dir .. "/locked.key")
 	end },
@@ -249,7 +253,8 @@ tap.run {
 			local client, server = ltls.newtls("client", ctx, hostname),
 				ltls.newtls("server", server_context(server_name))
 			local answer = server:handshake(client:handshake())
-			raises(("SSL_do_handshake error:1 (certificate verify failed: %s)"):format(why), client.handshake, client, answer)
+			why = ("SSL_do_handshake error:1 (certificate verify failed: %s)"):format(why)
+			raises(why, client.handshake, client, answer)
 			raises("SSL_do_handshake error:1", server.handshake, server, client:write())
 		end
 		refused("hostname mismatch", "example.com", verifying())
@@ -293,7 +298,8 @@ tap.run {
 		local id, port, seen = listen(server_context())
 		for _, v in ipairs { "1.2", "1.3" } do
 			local out, status = s_client(port,
-				("-tls%s -CAfile %s/own.pem -verify_return_error -verify_hostname localhost "
+				("-tls%s -CAfile %s/own.pem -verify_return_error "
+				.. "-verify_hostname localhost "
 				.. "-servername localhost"):format(v:gsub("%.", "_"), dir))
 			assert(status == 0 and out:find(("TLSv%s olleh"):format(v), 1, true), out)
 		end

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- http.tlshelper on real sockets: both ends here, OpenSSL's own client and server at the other end, peers that are
--- strangers, silent, or speak no TLS.
+-- http.tlshelper on real sockets: both ends here, OpenSSL's own server at the other end, peers that
+-- are strangers, silent, or speak no TLS.
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 local sockethelper = require "http.sockethelper"
@@ -14,7 +14,8 @@ local function sh(fmt, ...)
 	return os.execute(fmt:format(...))
 end
 
--- Serves connections with serve(read, write, tls, fd) behind the handshake; what went wrong is in `failures`.
+-- Serves connections with serve(read, write, tls, fd) behind the handshake; what went wrong is in
+-- the table that is returned behind the port.
 local function listen(serve)
 	local failures = {}
 	local id, _, port = socket.listen("127.0.0.1", 0)
@@ -45,7 +46,8 @@ local function connect(port, ctx, hostname)
 		error(why, 0)
 	end
 	return {
-		fd = fd, tls = tls, read = tlshelper.readfunc(fd, tls), write = tlshelper.writefunc(fd, tls),
+		fd = fd, tls = tls,
+		read = tlshelper.readfunc(fd, tls), write = tlshelper.writefunc(fd, tls),
 		readall = tlshelper.readallfunc(fd, tls), close = tlshelper.closefunc(tls),
 	}
 end
@@ -65,8 +67,9 @@ tap.run {
 	{ "a certificate for the test", function()
 		local f <close> = assert(io.popen "mktemp -d")
 		dir = f:read "l"
-		assert(sh("cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost "
-			.. "-addext subjectAltName=DNS:localhost -keyout key.pem -out cert.pem 2>/dev/null", dir))
+		assert(sh("cd %s && openssl req -x509 -newkey ec -nodes -days 2 -subj /CN=localhost "
+			.. "-pkeyopt ec_paramgen_curve:prime256v1 -addext subjectAltName=DNS:localhost "
+			.. "-keyout key.pem -out cert.pem 2>/dev/null", dir))
 		server_ctx = tlshelper.newctx()
 		server_ctx:set_cert(dir .. "/cert.pem", dir .. "/key.pem")
 	end },
@@ -119,14 +122,16 @@ tap.run {
 	end },
 	{ "a client that verifies: by its context, the environment, or not", function()
 		local id, port, failures = listen(echo)
-		local why = raises("certificate verify failed: self-signed certificate", connect, port, tlshelper.clientctx(), "localhost")
+		local why = raises("certificate verify failed: self-signed certificate",
+			connect, port, tlshelper.clientctx(), "localhost")
 		assert(not why:find "traceback")
 		tap.until_true("the alert", function() return failures[1] end)
 		assert(failures[1]:find "unknown ca", failures[1])
 		equal(tlshelper.clientctx(), tlshelper.clientctx())
 		local ctx = tlshelper.newctx()
 		ctx:set_verify(dir .. "/cert.pem")
-		raises("certificate verify failed: hostname mismatch", connect, port, ctx, "example.com")
+		raises("certificate verify failed: hostname mismatch",
+			connect, port, ctx, "example.com")
 		local c = connect(port, ctx, "localhost")
 		c.write "x"
 		equal(c.read(), "x")
@@ -142,7 +147,8 @@ tap.run {
 		end)
 		local host = "https://localhost:" .. port
 		raises("certificate verify failed: self-signed certificate", httpc.get, host, "/")
-		raises("certificate verify failed: self-signed certificate", websocket.connect, ("wss://localhost:%d/"):format(port))
+		raises("certificate verify failed: self-signed certificate",
+			websocket.connect, ("wss://localhost:%d/"):format(port))
 		equal(asked, nil)
 		local context = tlshelper.clientctx
 		tlshelper.clientctx = function()
@@ -154,7 +160,8 @@ tap.run {
 		equal(status, 200)
 		equal(body, "hello")
 		assert(asked:find "^GET /page HTTP/1.1", asked)
-		raises("certificate verify failed: IP address mismatch", httpc.get, "https://127.0.0.1:" .. port, "/")
+		raises("certificate verify failed: IP address mismatch",
+			httpc.get, "https://127.0.0.1:" .. port, "/")
 		tlshelper.clientctx = context
 		socket.close(id)
 	end },
@@ -209,7 +216,8 @@ tap.run {
 		socket.close(id)
 	end },
 	{ "openssl s_server as an HTTP server", function()
-		local p <close> = assert(io.popen(("cd %s; echo $$; exec timeout 20 openssl s_server -accept 127.0.0.1:0 -naccept 1 "
+		local p <close> = assert(io.popen(("cd %s; echo $$; exec timeout 20 openssl s_server "
+			.. "-accept 127.0.0.1:0 -naccept 1 "
 			.. "-cert cert.pem -key key.pem -www 2>&1 </dev/null"):format(dir)))
 		local pid, port = p:read "n", nil
 		for line in p:lines() do

@@ -58,10 +58,12 @@ end
 
 -- In time, and with a word to the peer when it fails.
 local function shake_in_time(fd, tls, out)
-	local timer = tlshelper.handshake_timeout and skynet.timer(tlshelper.handshake_timeout, function()
+	local limit = tlshelper.handshake_timeout
+	local timer = limit and skynet.timer(limit, function()
 		socket.shutdown(fd)
 	end)
-	local ok, why = pcall(shake, sockethelper.readfunc(fd), sockethelper.writefunc(fd), tls, out)
+	local read, write = sockethelper.readfunc(fd), sockethelper.writefunc(fd)
+	local ok, why = pcall(shake, read, write, tls, out)
 	if timer then
 		timer:cancel()
 	end

@@ -50,11 +50,12 @@ def one(build, style, config, log="", env=None, more=None):
 
 def by_concatenation(build):
     """root .. "service/?.lua;", harbor 1 with its own master, comments behind values, logger =
-    nil"""
+    nil, enablessl"""
     with one(build, "plain", "config").start() as n:
         runs(n, "plain")
         assert asks(n, "call", "LOBBY1") == "plain"
         assert "game is up, welcome to plain" in n.out
+        assert "LAUNCH snlua ltls_holder" in n.out
         before = set(os.listdir(n.tmp))
         assert n.end() == 0 and set(os.listdir(n.tmp)) == before and not [x for x in before
                                                                           if "sqlite" in x], before
