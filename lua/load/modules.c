@@ -22,6 +22,7 @@
 #include "lua/modules/debug/memory.h"
 #include "lua/modules/debug/remotedebug.h"
 #include "lua/modules/http/http_core.h"
+#include "lua/modules/mysql/mysql_core.h"
 #include "lua/modules/redis/redis_core.h"
 #include "lua/modules/share/datasheet.h"
 #include "lua/modules/share/sharedata.h"
@@ -100,6 +101,7 @@ static const struct {
 	{ "skynet.netpack", luaopen_skynet_netpack },
 	{ "skynet.cluster.core", luaopen_skynet_cluster_core },
 	{ "skynet.db.redis.core", luaopen_skynet_db_redis_core },
+	{ "skynet.db.mysql.core", luaopen_skynet_db_mysql_core },
 	{ "sproto.core", luaopen_sproto_core },
 	{ "http.core", luaopen_http_core },
 };
