@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The C contract: include/skynet.h and include/lua-seri.h, for C services and C Lua libraries. A
- * context is a service, and nearly everything is a call into core.
+ * The C contract: include/skynet.h, include/skynet_env.h and include/lua-seri.h, for C services and
+ * C Lua libraries. A context is a service, and nearly everything is a call into core.
  *
  * Nothing of harbord calls these functions: the linker is told to take them out of the archive, and
  * -rdynamic to let modules see them (Makefile).
@@ -14,6 +14,7 @@
 
 #include "core/base/clock.h"
 #include "core/node/command.h"
+#include "core/node/env.h"
 #include "core/log/log.h"
 #include "core/actor/msg.h"
 #include "core/actor/handle.h"
@@ -24,6 +25,7 @@
 #include "lua/contract/include/lua-seri.h"
 #define SKYNET_MALLOC_PLAIN_NAMES
 #include "lua/contract/include/skynet.h"
+#include "lua/contract/include/skynet_env.h"
 
 #define NO_SERVICE UINT32_MAX
 
@@ -191,4 +193,15 @@ int luaseri_pack(lua_State *L)
 int luaseri_unpack(lua_State *L)
 {
 	return api_unpack(L);
+}
+
+const char *skynet_getenv(const char *key)
+{
+	return env_get(key);
+}
+
+void skynet_setenv(const char *key, const char *value)
+{
+	if (env_set(key, value) != 0)
+		log_printf(LOG_LEVEL_ERROR, 0, "Can't setenv exist key : %s", key);
 }

@@ -3,10 +3,13 @@
  * unpacks. */
 #include <lauxlib.h>
 #include <lua.h>
+#include <pthread.h>
 #include <string.h>
 #include "lua-seri.h"
 #include "skynet.h"
+#include "skynet_env.h"
 #include "skynet_socket.h"
+#include "spinlock.h"
 
 static struct skynet_context *context(lua_State *L)
 {
@@ -62,12 +65,64 @@ static int l_handle(lua_State *L)
 	return 2;
 }
 
+/* env(key[, value]): sets the value; returns what the key has */
+static int l_env(lua_State *L)
+{
+	const char *key = luaL_checkstring(L, 1);
+
+	if (lua_isstring(L, 2))
+		skynet_setenv(key, lua_tostring(L, 2));
+	lua_pushstring(L, skynet_getenv(key));
+	return 1;
+}
+
+#define COUNTERS 4
+#define COUNTS 20000
+
+struct counter {
+	struct spinlock lock;
+	int count;
+};
+
+static void *count(void *ud)
+{
+	struct counter *c = ud;
+
+	for (int i = 0; i < COUNTS; i++) {
+		SPIN_LOCK(c);
+		c->count++;
+		SPIN_UNLOCK(c);
+	}
+	return NULL;
+}
+
+/* spin() -> what threads counted together, how often each, how many; whether trylock is right */
+static int l_spin(lua_State *L)
+{
+	struct counter c = { .count = 0 };
+	pthread_t threads[COUNTERS];
+	int right;
+
+	SPIN_INIT(&c);
+	for (int i = 0; i < COUNTERS; i++)
+		pthread_create(&threads[i], NULL, count, &c);
+	for (int i = 0; i < COUNTERS; i++)
+		pthread_join(threads[i], NULL);
+	right = spinlock_trylock(&c.lock) && !spinlock_trylock(&c.lock);
+	SPIN_UNLOCK(&c);
+	SPIN_DESTROY(&c);
+	lua_pushinteger(L, c.count);
+	lua_pushinteger(L, COUNTERS * COUNTS);
+	lua_pushboolean(L, right);
+	return 3;
+}
+
 int luaopen_clib(lua_State *L)
 {
 	const luaL_Reg f[] = {
 		{ "block", l_block },	{ "take", l_take },	  { "send", l_send },
 		{ "handle", l_handle }, { "pack", luaseri_pack }, { "unpack", luaseri_unpack },
-		{ NULL, NULL },
+		{ "env", l_env },	{ "spin", l_spin },	  { NULL, NULL },
 	};
 
 	luaL_newlib(L, f);

@@ -125,6 +125,20 @@ tap.run {
 		equal(select(2, clib.unpack(skynet.packstring("a", "b"))), "b")
 		equal(select(2, clib.pack()), 0)
 	end },
+	{ "skynet_env.h: the environment of the node, in which a key is set once", function()
+		equal(clib.env "start", "contract")
+		equal(clib.env "no_such_key", nil)
+		equal(clib.env("set_in_c", "value"), "value")
+		equal(skynet.getenv "set_in_c", "value")
+		local from = #tap.log()
+		equal(clib.env("set_in_c", "other"), "value")
+		tap.logged("Can't setenv exist key : set_in_c", from)
+	end },
+	{ "spinlock.h: threads count together", function()
+		local got, wanted, right = clib.spin()
+		equal(got, wanted)
+		equal(right, true)
+	end },
 
 	{ "sockets of a C service: listen, accept, echo by every way of sending", function()
 		local from = #tap.log()
