@@ -3,18 +3,23 @@
 #   make            build/harbord and build/harborctl
 #   make deps       install what building and testing need (Debian; only what is missing)
 #   make check      deps, build, all tests; ends with "N passed, N failed"
-#   make demo       deps, build, a three-node game cluster with real clients (KEEP=1 leaves it running)
+#   make demo       deps, build, a three-node game cluster with real clients (KEEP=1 leaves it
+#                   running)
 #   make lua-tests LUA_TESTS=DIR   Lua's own tests on the VM that is linked in, see lua/vm
 #   make doc        the reference for those who write games, lua/doc, out of lua/doc/ref
 #   make bench      the benchmark cases, see tests/bench
 #   make man        the manual pages, in build/man
-#   make mutants    changes one operator at a time and asks whether a test notices, see tests/mutants (N=, SEED=, ONLY=)
+#   make mutants    changes one operator at a time and asks whether a test notices, see
+#                   tests/mutants (N=, SEED=, ONLY=)
 #   make install    DESTDIR and prefix as in the GNU coding standards
 #
 #   SANITIZE=address,undefined | thread   build into build/SAN/ (also: make check-asan, check-tsan)
-#   STOCK_LUA=1                           with Debian's Lua as it is, into build/stock/ (lua/vm/README.md)
-#   FAULTS=1                              compile the named fault points in (make check-faults tests them)
-#   CHECKS=1                              check the order of locks, and must_slow; on with SANITIZE= and FAULTS=
+#   STOCK_LUA=1                           with Debian's Lua as it is, into build/stock/
+#                                         (lua/vm/README.md)
+#   FAULTS=1                              compile the named fault points in (make check-faults
+#                                         tests them)
+#   CHECKS=1                              check the order of locks, and must_slow; on with
+#                                         SANITIZE= and FAULTS=
 
 SHELL   := /bin/bash
 prefix  ?= /usr/local
@@ -32,7 +37,9 @@ INSTALL ?= install
 
 comma   := ,
 CHECKS  ?= $(if $(SANITIZE)$(FAULTS),1)
-B       := build$(if $(STOCK_LUA),/stock)$(if $(SANITIZE),/san-$(subst $(comma),-,$(SANITIZE)))$(if $(FAULTS),/faults,$(if $(CHECKS),$(if $(SANITIZE),,/checks)))
+CHECKED := $(if $(FAULTS),/faults,$(if $(CHECKS),$(if $(SANITIZE),,/checks)))
+SAN     := $(if $(SANITIZE),/san-$(subst $(comma),-,$(SANITIZE)))
+B       := build$(if $(STOCK_LUA),/stock)$(SAN)$(CHECKED)
 VERSION := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md 2>/dev/null | head -1)
 
 PKGS    := lua5.4 yaml-0.1 libsystemd sqlite3 $(if $(SANITIZE),,jemalloc)
@@ -45,26 +52,30 @@ CFLAGS  ?= -O2 -g
 ALL     := -std=c11 -D_GNU_SOURCE -I. -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes \
            -Wstrict-prototypes -Wno-unused-parameter -Wno-missing-field-initializers \
            -fno-strict-aliasing -fno-omit-frame-pointer -pthread -MMD -MP \
-           -DHARBORD_VERSION='"$(or $(VERSION),0)"' $(if $(FAULTS),-DFAULTS=1) $(if $(CHECKS),-DCHECKS=1) \
+           -DHARBORD_VERSION='"$(or $(VERSION),0)"' \
+           $(if $(FAULTS),-DFAULTS=1) $(if $(CHECKS),-DCHECKS=1) \
            $(SANITIZE:%=-fsanitize=% -fno-sanitize-recover=all) \
            $(if $(findstring thread,$(SANITIZE)),-Wno-tsan)
 LINK    := -pthread -rdynamic $(SANITIZE:%=-fsanitize=%)
 VM_A    := $(B)/vm.a
 LIBS     = $(VM_A) $(if $(VM_OWN),$(filter-out -llua5.4,$(PLIBS)),$(PLIBS)) -lm -ldl
 
-# The C files of folders and of the rooms in them. Not lua/vm, which has a make file of its own, nor the
-# rooms that become shared objects.
+# The C files of folders and of the rooms in them. Not lua/vm, which has a make file of its own, nor
+# the rooms that become shared objects.
 sources  = $(filter-out lua/vm/% $(LIBRARY_FOLDERS:%=%/%),$(sort $(shell find $(1) -name '*.c')))
 objs     = $(patsubst %.c,$(B)/%.o,$(call sources,$(1)))
 # Files with a main() stay out of the archives.
 MAINS   := daemon/node/main.c daemon/ctl/main.c
 LAYERS  := core net conf harbor lua
+ARCHIVES := $(B)/lua.a $(B)/harbor.a $(B)/net.a $(B)/conf.a $(B)/core.a
 
-.PHONY: all deps check check-asan check-tsan check-quick check-faults soak churn chaos chaos-deps mutants format demo doc bench bench-deps install uninstall clean \
+.PHONY: all deps check check-asan check-tsan check-quick check-faults soak churn chaos chaos-deps \
+        mutants format demo doc bench bench-deps install uninstall clean \
         distclean layers unit fuzz-replay fuzz compile_commands tests-bin unit-bin libraries
 all: $(B)/harbord $(B)/harborctl libraries
 
-# ---- C modules that need libraries which most nodes do without: shared objects, opened when first required ----
+# ---- C modules that need libraries which most nodes do without ----
+# They are shared objects, opened when they are first required.
 # $(call LIBRARY,path of the module,folder of its sources,names for pkg-config)
 LIBRARY_FOLDERS :=
 define LIBRARY
@@ -85,21 +96,23 @@ $(B)/pic/%.o: %.c
 	$(CC) $(ALL) $(CFLAGS) $(PCFLAGS) -fPIC -c -o $@ $<
 
 # ---- programs ----
-# Lua and jemalloc are linked in as archives, Lua with all of its API for C modules that programs load: calls
-# without the detour over a table are worth 5 to 8 % of everything that is Lua, and Debian's shared jemalloc
-# brings the C++ library along, 0.9 MiB of every process. Without an archive: the shared library.
+# Lua and jemalloc are linked in as archives, Lua with all of its API for C modules that programs
+# load: calls without the detour over a table are worth 5 to 8 % of everything that is Lua, and
+# Debian's shared jemalloc brings the C++ library along, 0.9 MiB of every process. Without an
+# archive: the shared library.
 archive   = $(wildcard $(shell $(CC) -print-file-name=$(1)))
 LUA_A     = $(call archive,liblua5.4.a)
 JEMALLOC_A = $(call archive,libjemalloc_pic.a)
+archived  = $(if $(and $(filter -ljemalloc,$(1)),$(JEMALLOC_A)),$(JEMALLOC_A),$(1))
 LINKED    = $(foreach l,$(LIBS),$(if $(filter $(VM_A),$l),-Wl$(comma)--whole-archive $l \
-            -Wl$(comma)--no-whole-archive,$(if $(and $(filter -ljemalloc,$l),$(JEMALLOC_A)),$(JEMALLOC_A),$l)))
-# The C contract (lua/contract/include) is called by modules that programs load, by nothing of ours: one function of each of
-# its files, so that the linker takes them out of the archive.
+            -Wl$(comma)--no-whole-archive,$(call archived,$l)))
+# The C contract (lua/contract/include) is called by modules that programs load, by nothing of ours:
+# one function of each of its files, so that the linker takes them out of the archive.
 CONTRACT  = -Wl,-u,skynet_send,-u,skynet_malloc,-u,skynet_socket_listen
-$(B)/harbord: $(B)/daemon/node/main.o $(B)/daemon.a $(B)/lua.a $(B)/harbor.a $(B)/net.a $(B)/conf.a $(B)/core.a $(VM_A)
+$(B)/harbord: $(B)/daemon/node/main.o $(B)/daemon.a $(ARCHIVES) $(VM_A)
 	$(CC) $(LINK) $(CONTRACT) $(LDFLAGS) -o $@ $(filter-out $(VM_A),$^) $(LINKED)
 $(B)/harborctl: $(B)/daemon/ctl/main.o $(B)/daemon.a $(B)/conf.a $(B)/core.a | $(VM_A)
-	$(CC) $(LINK) $(LDFLAGS) -o $@ $(B)/daemon/ctl/main.o $(B)/daemon.a $(B)/conf.a $(B)/core.a $(LIBS)
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # ---- one archive a layer: a wrong arrow fails at link time too ----
 $(B)/core.a:   $(call objs,core)
@@ -116,8 +129,9 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL) $(CFLAGS) $(PCFLAGS) -c -o $@ $<
 
-# ---- Lua: Debian's source with our patch (lua/vm), or Debian's archive where the source cannot be had ----
-# Fetched once, kept by `make clean`; tried again an hour after it failed, and by `make deps`. STOCK_LUA=1: not at all.
+# ---- Lua: Debian's source with our patch (lua/vm), else Debian's archive ----
+# Fetched once, kept by `make clean`; tried again an hour after it failed, and by `make deps`.
+# STOCK_LUA=1: not at all.
 SOURCE   := build/lua-source
 VM_STATE := $(SOURCE)/$(if $(STOCK_LUA),stock/)state
 $(shell find $(SOURCE)/state -mmin +60 2>/dev/null | xargs -r grep -l '^stock' | xargs -r rm -f)
@@ -127,7 +141,8 @@ $(SOURCE)/state: lua/vm/get-source.sh lua/vm/lua-5.4.4.patch lua/vm/SHA256SUMS
 $(SOURCE)/stock/state:
 	@mkdir -p $(@D)
 	@echo "stock by choice" >$@
-VM_MAKE   = $(MAKE) --no-print-directory -f lua/vm/build.mk OUT=$(B)/vm SOURCE=$(dir $(VM_STATE)) CC='$(CC)' \
+VM_MAKE   = $(MAKE) --no-print-directory -f lua/vm/build.mk OUT=$(B)/vm \
+            SOURCE=$(dir $(VM_STATE)) CC='$(CC)' \
             STOCK='$(LUA_A)' FLAGS='$(CFLAGS) $(SANITIZE:%=-fsanitize=% -fno-sanitize-recover=all)'
 $(VM_A): $(VM_STATE) $(wildcard lua/vm/*.[ch]) lua/vm/build.mk
 	+@$(VM_MAKE)
@@ -136,15 +151,18 @@ $(VM_A): $(VM_STATE) $(wildcard lua/vm/*.[ch]) lua/vm/build.mk
 $(B)/vm/interpreters: $(VM_A) tests/vm/force.c
 	+@if grep -q '^shares' $(VM_STATE); then $(VM_MAKE) $(B)/vm/lua $(B)/vm/lua-shared; fi
 	@touch $@
-# Lua's own tests of that version (testes/ of its repository), as they are and with everything that they load shared.
+# Lua's own tests of that version (testes/ of its repository), as they are and with everything that
+# they load shared.
 .PHONY: lua-tests vm-fuzz
 lua-tests: $(B)/vm/interpreters
-	@test -f '$(LUA_TESTS)/all.lua' || { echo "make lua-tests LUA_TESTS=DIR: the folder with Lua's all.lua" >&2; exit 1; }
+	@test -f '$(LUA_TESTS)/all.lua' || \
+	    { echo "make lua-tests LUA_TESTS=DIR: the folder with Lua's all.lua" >&2; exit 1; }
 	cd '$(LUA_TESTS)' && $(abspath $(B)/vm/lua) -e '_U=true' all.lua
 	cd '$(LUA_TESTS)' && $(abspath $(B)/vm/lua-shared) -e '_U=true' all.lua
 # Random programs on Debian's interpreter and on this VM, T seconds long.
 vm-fuzz: $(B)/vm/interpreters
-	/usr/bin/python3 tests/vm/fuzz.py --build $(B) --seconds $(or $(T),60) $(if $(SEED),--seed $(SEED)) --keep build
+	/usr/bin/python3 tests/vm/fuzz.py --build $(B) --seconds $(or $(T),60) \
+	    $(if $(SEED),--seed $(SEED)) --keep build
 
 # ---- unit tests: one binary a file, linked with its layer and what lies below ----
 UNIT     := $(patsubst %.c,$(B)/%,$(sort $(shell find tests/unit -name 'test_*.c')))
@@ -155,12 +173,12 @@ $(eval $(call unitrule,net,$(B)/net.a $(B)/core.a))
 $(eval $(call unitrule,conf,$(B)/conf.a $(B)/core.a))
 $(eval $(call unitrule,harbor,$(B)/harbor.a $(B)/net.a $(B)/core.a))
 $(eval $(call unitrule,lua,$(B)/lua.a $(B)/net.a $(B)/core.a))
-$(eval $(call unitrule,daemon,$(B)/daemon.a $(B)/lua.a $(B)/harbor.a $(B)/net.a $(B)/conf.a $(B)/core.a))
+$(eval $(call unitrule,daemon,$(B)/daemon.a $(ARCHIVES)))
 
-# ---- fuzzers: tests/fuzz/fuzz_LAYER_NAME.c with LLVMFuzzerTestOneInput and a corpus folder NAME.in/.
+# ---- fuzzers: tests/fuzz/fuzz_LAYER_NAME.c with LLVMFuzzerTestOneInput, a corpus folder NAME.in/.
 # replay: any compiler, walks the corpus. make fuzz TARGET=seri T=60: clang's libFuzzer.
-FUZZ     := $(patsubst tests/fuzz/fuzz_%.c,$(B)/tests/fuzz/replay_%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
-ARCHIVES := $(B)/lua.a $(B)/harbor.a $(B)/net.a $(B)/conf.a $(B)/core.a
+FUZZ     := $(patsubst tests/fuzz/fuzz_%.c,$(B)/tests/fuzz/replay_%,\
+            $(sort $(wildcard tests/fuzz/fuzz_*.c)))
 $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(ARCHIVES)
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
 # What parses within a shared object is in no archive.
@@ -174,8 +192,8 @@ fuzz:
 	    tests/fuzz/fuzz_$(TARGET).c $(FUZZ_$(TARGET)) $(FUZZSRC) -o build/fuzz/$(TARGET) \
 	    $(shell pkg-config --libs lua5.4 yaml-0.1 libsystemd sqlite3 libcrypto) -lm -ldl
 	@mkdir -p build/fuzz/$(TARGET).new
-	build/fuzz/$(TARGET) -max_total_time=$(or $(T),60) -artifact_prefix=build/fuzz/ -print_final_stats=1 \
-	    build/fuzz/$(TARGET).new tests/fuzz/$(TARGET).in
+	build/fuzz/$(TARGET) -max_total_time=$(or $(T),60) -artifact_prefix=build/fuzz/ \
+	    -print_final_stats=1 build/fuzz/$(TARGET).new tests/fuzz/$(TARGET).in
 
 # ---- what make check needs besides the programs ----
 CMODS    := $(patsubst tests/lua/cmod/%.c,$(B)/tests/cmod/%.so,$(wildcard tests/lua/cmod/*.c))
@@ -186,8 +204,9 @@ tests-bin: all $(UNIT) $(FUZZ) $(CMODS) $(B)/vm/interpreters
 unit-bin: $(UNIT)
 
 # ---- set-up ----
-DEPS       := gcc curl openssl make pkg-config python3 liblua5.4-dev lua5.4 libjemalloc-dev libyaml-dev libsystemd-dev \
-              libsqlite3-dev libssl-dev libcmocka-dev iproute2 dpkg-dev patch redis-tools xz-utils groff-base clang-format
+DEPS       := gcc curl openssl make pkg-config python3 liblua5.4-dev lua5.4 libjemalloc-dev \
+              libyaml-dev libsystemd-dev libsqlite3-dev libssl-dev libcmocka-dev iproute2 \
+              dpkg-dev patch redis-tools xz-utils groff-base clang-format
 BENCH_DEPS := erlang-base erlang-dev linux-perf valgrind
 FUZZ_DEPS  := clang libclang-rt-14-dev
 deps:
@@ -214,37 +233,44 @@ check-quick:
 	@/usr/bin/python3 tests/run.py --build $(B) layers unit fuzz lua
 check-asan:
 	@$(MAKE) --no-print-directory $(JOBS) SANITIZE=address,undefined tests-bin
-	@/usr/bin/python3 tests/run.py --build build/san-address-undefined layers unit fuzz lua cluster conformance
+	@/usr/bin/python3 tests/run.py --build build/san-address-undefined \
+	    layers unit fuzz lua cluster conformance
 check-tsan:
 	@$(MAKE) --no-print-directory $(JOBS) SANITIZE=thread tests-bin
 	@/usr/bin/python3 tests/run.py --build build/san-thread unit lua cluster conformance
 
-# Ten million calls with everything that dies in between: five minutes. Also under SANITIZE=, with fewer calls.
+# Ten million calls with everything that dies in between: five minutes. Also under SANITIZE=, with
+# fewer calls.
 soak: all
-	@/usr/bin/python3 tests/soak/soak.py --build $(B) $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED))
+	@/usr/bin/python3 tests/soak/soak.py --build $(B) $(if $(CALLS),--calls $(CALLS)) \
+	    $(if $(SEED),--seed $(SEED))
 	@/usr/bin/python3 tests/soak/agents/soak.py --build $(B) $(if $(ROUNDS),--rounds $(ROUNDS))
 
-# Random programs (SEEDS= of them), and services that come and go while they are looked at (T= seconds): longer than in
-# make check. Also under SANITIZE=.
+# Random programs (SEEDS= of them), and services that come and go while they are looked at
+# (T= seconds): longer than in make check. Also under SANITIZE=.
 churn: tests-bin
-	@HARBORD_SEEDS=1-$(or $(SEEDS),20000) HARBORD_TEST_LIMIT=3600 /usr/bin/python3 tests/lua/run.py --build $(B) \
-	    tests/lua/test_random_waits.lua
-	@LIFETIMES_SECONDS=$(or $(T),60) PYTHONPATH=tests/cluster /usr/bin/python3 tests/cluster/lifetimes/test.py --build $(B)
+	@HARBORD_SEEDS=1-$(or $(SEEDS),20000) HARBORD_TEST_LIMIT=3600 \
+	    /usr/bin/python3 tests/lua/run.py --build $(B) tests/lua/test_random_waits.lua
+	@LIFETIMES_SECONDS=$(or $(T),60) PYTHONPATH=tests/cluster \
+	    /usr/bin/python3 tests/cluster/lifetimes/test.py --build $(B)
 
-# Five nodes in network namespaces, faults from a seed, a checked history (tests/chaos): SEED=, SEEDS=, T= seconds a seed, NODES=.
-# Needs root; what it leaves is in build/chaos.
+# Five nodes in network namespaces, faults from a seed, a checked history (tests/chaos).
+# SEED=, SEEDS=, T= seconds a seed, NODES=. Needs root; what it leaves is in build/chaos.
 CHAOS_DEPS := iproute2 nftables
 chaos-deps: deps
 	@deploy/install-deps.sh $(CHAOS_DEPS)
 chaos: chaos-deps
 	@$(MAKE) --no-print-directory $(JOBS) all
-	@/usr/bin/python3 tests/chaos/chaos.py --build $(B) --verbose $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) \
+	@/usr/bin/python3 tests/chaos/chaos.py --build $(B) --verbose \
+	    $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) \
 	    $(if $(T),--seconds $(T)) $(if $(NODES),--nodes $(NODES)) || [ $$? -eq 77 ]
 
-# N= changes to operators and limits, one at a time, each in a tree of its own with the suites behind it: hours.
-# SEED=, ONLY=harbor/link (below that path), AGAIN=build/mutants/survivors.txt (those of a run before).
+# N= changes to operators and limits, one at a time, each in a tree of its own with the suites
+# behind it: hours. SEED=, ONLY=harbor/link (below that path), AGAIN=build/mutants/survivors.txt
+# (those of a run before).
 mutants: deps
-	@nice -n 10 /usr/bin/python3 tests/mutants/mutants.py --cc '$(CC)' $(if $(SEED),--seed $(SEED)) $(if $(N),--count $(N)) \
+	@nice -n 10 /usr/bin/python3 tests/mutants/mutants.py --cc '$(CC)' \
+	    $(if $(SEED),--seed $(SEED)) $(if $(N),--count $(N)) \
 	    $(if $(ONLY),--only $(ONLY)) $(if $(AGAIN),--again $(AGAIN))
 
 # Lays the C files out as .clang-format says.
@@ -255,7 +281,8 @@ demo: deps
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@/usr/bin/python3 deploy/demo/demo.py --build $(B) $(if $(KEEP),--keep)
 
-# Committed, so that it can be read where the source is read; `make check` says when it is not current.
+# Committed, so that it can be read where the source is read; `make check` says when it is not
+# current.
 doc:
 	@/usr/bin/python3 lua/doc/generate.py
 
@@ -266,33 +293,44 @@ bench: all
 MAN      := $(patsubst deploy/man/%.in,$(B)/man/%,$(sort $(wildcard deploy/man/*.in)))
 .PHONY: man
 man: $(MAN)
-$(MAN): $(B)/man/%: deploy/man/%.in deploy/man/make.py $(B)/harbord daemon/node/options.def daemon/ctl/options.def daemon/admin/commands.def
-	@/usr/bin/python3 deploy/man/make.py --build $(B) --version $(or $(VERSION),0) --out $(@D) --page $*
+$(MAN): $(B)/man/%: deploy/man/%.in deploy/man/make.py $(B)/harbord \
+        daemon/node/options.def daemon/ctl/options.def daemon/admin/commands.def
+	@/usr/bin/python3 deploy/man/make.py --build $(B) --version $(or $(VERSION),0) \
+	    --out $(@D) --page $*
 tests-bin: $(MAN)
 
 # ---- installation ----
+man_place = $(DESTDIR)$(mandir)/man$(lastword $(subst ., ,$(1)))/$(notdir $(1))
 install: all man
 	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(datadir)
 	$(INSTALL) -m 755 $(B)/harbord $(DESTDIR)$(sbindir)/harbord
 	$(INSTALL) -m 755 $(B)/harborctl $(DESTDIR)$(bindir)/harborctl
-	cd lua && find lib service -name '*.lua' -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/lua/{} \;
-	cd lua/doc && find . -name '*.md' -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/doc/{} \;
-	cd lua/doc && find library -name '*.lua' -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/doc/{} \;
-	cd conf && find . -name '*.yaml' -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/conf/{} \;
-	cd $(B)/modules && find . -name '*.so' -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(libdir))/{} \;
+	cd lua && find lib service -name '*.lua' \
+	    -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/lua/{} \;
+	cd lua/doc && find . -name '*.md' \
+	    -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/doc/{} \;
+	cd lua/doc && find library -name '*.lua' \
+	    -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/doc/{} \;
+	cd conf && find . -name '*.yaml' \
+	    -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/conf/{} \;
+	cd $(B)/modules && find . -name '*.so' \
+	    -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(libdir))/{} \;
 	$(INSTALL) -d $(DESTDIR)$(includedir)/harbord $(DESTDIR)$(pkgconfigdir)
 	$(INSTALL) -m 644 lua/contract/include/*.h $(DESTDIR)$(includedir)/harbord
-	sed 's|@prefix@|$(prefix)|g; s|@includedir@|$(includedir)|g; s|@version@|$(or $(VERSION),0)|g' lua/contract/harbord.pc.in \
-	    >$(DESTDIR)$(pkgconfigdir)/harbord.pc
-	$(foreach m,$(MAN),$(INSTALL) -D -m 644 $(m) $(DESTDIR)$(mandir)/man$(lastword $(subst ., ,$(m)))/$(notdir $(m));)
+	sed -e 's|@prefix@|$(prefix)|g; s|@includedir@|$(includedir)|g' \
+	    -e 's|@version@|$(or $(VERSION),0)|g' \
+	    lua/contract/harbord.pc.in >$(DESTDIR)$(pkgconfigdir)/harbord.pc
+	$(foreach m,$(MAN),$(INSTALL) -D -m 644 $(m) $(call man_place,$(m));)
 	$(INSTALL) -d $(DESTDIR)$(unitdir) $(DESTDIR)$(sysusersdir) $(DESTDIR)$(tmpfilesdir)
-	sed 's|@sbindir@|$(sbindir)|g; s|@bindir@|$(bindir)|g' systemd/harbord@.service.in >$(DESTDIR)$(unitdir)/harbord@.service
+	sed 's|@sbindir@|$(sbindir)|g; s|@bindir@|$(bindir)|g' systemd/harbord@.service.in \
+	    >$(DESTDIR)$(unitdir)/harbord@.service
 	$(INSTALL) -m 644 systemd/harbor-cluster.target systemd/harbor.slice $(DESTDIR)$(unitdir)
 	$(INSTALL) -m 644 systemd/harbor.sysusers $(DESTDIR)$(sysusersdir)/harbor.conf
 	$(INSTALL) -m 644 systemd/harbor.tmpfiles $(DESTDIR)$(tmpfilesdir)/harbor.conf
 uninstall:
-	rm -f $(foreach m,$(MAN),$(DESTDIR)$(mandir)/man$(lastword $(subst ., ,$(m)))/$(notdir $(m)))
-	rm -f $(DESTDIR)$(unitdir)/harbord@.service $(DESTDIR)$(unitdir)/harbor-cluster.target $(DESTDIR)$(unitdir)/harbor.slice
+	rm -f $(foreach m,$(MAN),$(call man_place,$(m)))
+	rm -f $(DESTDIR)$(unitdir)/harbord@.service $(DESTDIR)$(unitdir)/harbor-cluster.target \
+	    $(DESTDIR)$(unitdir)/harbor.slice
 	rm -f $(DESTDIR)$(sysusersdir)/harbor.conf $(DESTDIR)$(tmpfilesdir)/harbor.conf
 	rm -f $(DESTDIR)$(sbindir)/harbord $(DESTDIR)$(bindir)/harborctl
 	rm -f $(DESTDIR)$(pkgconfigdir)/harbord.pc

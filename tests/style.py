@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""The layout of what we write: C as .clang-format says, and lines of at most 100 columns (a tab is eight) everywhere.
+"""The layout of what we write: C as .clang-format says, and lines of at most 100 columns (a tab is
+eight) everywhere.
 
     style.py            check; TAP
     style.py --write    lay the C files out (make format)
@@ -10,16 +11,18 @@ import os, re, shutil, subprocess, sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 COLUMNS = 100
-EXEMPT = re.compile(r"\.in/|\.svg$|\.png$|RESULTS\.md$|plots/|SHA256SUMS$|\.patch$|LICENSE$|lua/doc/library/")
+EXEMPT = re.compile(r"\.in/|\.svg$|\.png$|RESULTS\.md$|plots/|SHA256SUMS$|\.patch$|LICENSE$|"
+                    r"lua/doc/library/")
 
 
 def files():
     """The files of the tree that git knows, or all of them where it is not a clone."""
-    found = subprocess.run(["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True)
+    found = subprocess.run(["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard"],
+                           capture_output=True, text=True)
     if found.returncode == 0:
         return sorted(f for f in found.stdout.splitlines() if os.path.exists(os.path.join(ROOT, f)))
-    return sorted(os.path.relpath(os.path.join(folder, name), ROOT) for folder, _, names in os.walk(ROOT)
-                  for name in names if "/build" not in folder and "/.git" not in folder)
+    return sorted(os.path.relpath(os.path.join(folder, name), ROOT)
+                  for folder, _, names in os.walk(ROOT) for name in names if "/build" not in folder and "/.git" not in folder)
 
 
 def too_long(path):
@@ -36,7 +39,8 @@ def too_long(path):
 
 def laid_out_otherwise(paths):
     """The places where clang-format would write something else."""
-    done = subprocess.run(["clang-format", "--dry-run", "--Werror", *paths], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(["clang-format", "--dry-run", "--Werror", *paths], cwd=ROOT,
+                          capture_output=True, text=True)
     return [line for line in done.stderr.splitlines() if "error:" in line]
 
 
@@ -45,10 +49,12 @@ def main():
     if "--write" in sys.argv:
         sys.exit(subprocess.run(["clang-format", "-i", *c], cwd=ROOT).returncode)
     bad = [f"{f}:{n}" for f in files() if not EXEMPT.search(f) for n in too_long(f)]
-    print(("not ok" if bad else "ok") + f" 1 - no line has more than {COLUMNS} columns" + "".join(f"\n#   {b}" for b in bad))
+    print(("not ok" if bad else "ok") + f" 1 - no line has more than {COLUMNS} columns"
+          + "".join(f"\n#   {b}" for b in bad))
     if shutil.which("clang-format"):
         other = laid_out_otherwise(c)
-        print(("not ok" if other else "ok") + " 2 - C is laid out as .clang-format says (make format)"
+        print(("not ok" if other else "ok")
+              + " 2 - C is laid out as .clang-format says (make format)"
               + "".join(f"\n#   {line}" for line in other[:50]))
     else:
         other = []

@@ -50,7 +50,7 @@ class Item:
             self.signature = head
         else:
             self.full, _, self.type = head.partition(" ")
-            self.owner, self.separator, self.name = *self.full.rpartition(".")[:2], self.full.rpartition(".")[2]
+            self.owner, self.separator, self.name = self.full.rpartition(".")
             if not self.type:
                 raise Wrong(f"{where}: a field has a type")
         self.title = self.owner + self.separator + self.name
@@ -179,7 +179,8 @@ def item_lines(item, level):
             "**May wait**: " + item.waits.partition(": ")[2].rstrip(".") + "."
         yield f"{waits} Since {item.since}{', not in skynet' if item.ours else ''}.\n\n"
     else:
-        yield f"A field, {item.type.replace('|', ' or ')}. Since {item.since}{', not in skynet' if item.ours else ''}.\n\n"
+        yield f"A field, {item.type.replace('|', ' or ')}. " \
+              f"Since {item.since}{', not in skynet' if item.ours else ''}.\n\n"
     rows = []
     for p in item.params:
         rows.append("* " + typed(p[0].rstrip("?"),
@@ -296,7 +297,8 @@ def function_stub(part, item, local=False):
 
 def stub_text(part):
     var = part.var
-    out = f"---@meta {part.module}\n-- Made by lua/doc/generate.py out of lua/doc/{part.short}: edit it there.\n\n"
+    out = f"---@meta {part.module}\n" \
+          f"-- Made by lua/doc/generate.py out of lua/doc/{part.short}: edit it there.\n\n"
     intro = "".join(b for b in part.body[:next((i for i,
                                                 b in enumerate(part.body) if not isinstance(b, str)
                                                   or b.startswith("## ")), len(part.body))])
@@ -306,7 +308,8 @@ def stub_text(part):
         own = [i for i in part.items() if i.kind == "field" and i.owner == var]
         out += comment(intro) if intro else ""
         out += f"---@class {part.module}\n"
-        out += "".join(f"---@field {i.name} {i.type} {plain(' '.join(''.join(i.text).split()))}".rstrip() + "\n" for i in own)
+        out += "".join(f"---@field {i.name} {i.type} {plain(' '.join(''.join(i.text).split()))}"
+                       .rstrip() + "\n" for i in own)
         out += f"local {var} = {{}}\n"
     for b in part.body:
         if isinstance(b, tuple):

@@ -173,7 +173,8 @@ end
 
 local function check_host(host, what)
 	if type(host) ~= "string" then
-		error(("bad argument #1 to '%s' (the address of a host expected, got %s)"):format(what, type(host)), 3)
+		error(("bad argument #1 to '%s' (the address of a host expected, got %s)")
+			:format(what, type(host)), 3)
 	end
 end
 
@@ -334,7 +335,8 @@ end
 local function reading(id)
 	local s = sockets[id]
 	if not s then
-		error(("assertion failed! no socket %s is open in this service"):format(tostring(id)), 3)
+		error(("assertion failed! no socket %s is open in this service")
+			:format(tostring(id)), 3)
 	elseif waits(s.buffer) then
 		error(("assertion failed! another task reads socket %d already"):format(id), 3)
 	elseif s.listens then
@@ -359,7 +361,8 @@ function socket.read(id, n)
 	local buffer = s.buffer
 	if n then
 		if not (type(n) == "number" and n > 0) then
-			error(("bad argument #2 to 'read' (a number of bytes expected, got %s)"):format(tostring(n)), 2)
+			error(("bad argument #2 to 'read' (a number of bytes expected, got %s)")
+				:format(tostring(n)), 2)
 		end
 		local data = pop(buffer, buffer, n)
 		if not data and s.connected and arrives(s, n) then
@@ -433,7 +436,8 @@ function socket.invalid(id)
 end
 
 local function known(id)
-	return sockets[id] or error(("assertion failed! no socket %s is open in this service"):format(tostring(id)), 3)
+	return sockets[id] or error(("assertion failed! no socket %s is open in this service")
+		:format(tostring(id)), 3)
 end
 
 function socket.limit(id, n)

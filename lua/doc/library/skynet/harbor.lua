@@ -71,7 +71,8 @@ function harbor.watch(f) end
 ---@param id integer harbor id
 function harbor.link(id) end
 
----Waits until the node of that id is connected. On a single node that never comes, and the log says so.
+---Waits until the node of that id is connected. On a single node that never comes, and the log says
+---so.
 ---
 ---* Raises `a harbor id is 0 to 255`
 ---* Since 0.1.0.

@@ -220,7 +220,7 @@ function socket.header(bytes) end
 ---All sockets of the process. `wlimit`, `wrefused` and `wpolicy` are not in skynet.
 ---
 ---* Since 0.1.0.
----@return table list of `{ id, address, type, peer, read, write, wbuffer, wlimit, wrefused, wpolicy, rtime, wtime, reading, writing }`, and of `{ id, address, type, sock, accept, rtime }` for listeners
+---@return table list of `{ id, address, type, peer, read, write, rtime, wtime, reading, writing }` with `wbuffer`, `wlimit`, `wrefused` and `wpolicy`, and of `{ id, address, type, sock, accept, rtime }` for listeners
 function socket.netstat() end
 
 ---Resolves a name. It blocks the worker until the answer is there.
