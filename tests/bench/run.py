@@ -10,7 +10,8 @@ day (table below), and with --yardstick to what Erlang and a program that does n
 (yardstick/) reach in the same sitting (medians as well). "Before" is the last sitting in
 RESULTS.md. --record appends the sitting to RESULTS.md.
 """
-import argparse, collections, datetime, os, re, shutil, statistics, subprocess, sys, tempfile, time
+import argparse, collections, datetime, os, re, shutil, socket, statistics, subprocess, sys, tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CASES = os.path.join(HERE, "cases")
@@ -45,6 +46,8 @@ FIGURES = {
     "crypt.sha1": (309379, 3), "crypt.hmac_sha1": (300508, 2), "crypt.hmac64": (4482230, 1),
     "crypt.base64": (254877, 3), "crypt.hex": (316433, 3), "crypt.des": (37743, 1),
     "crypt.dhexchange": (181659, 1), "crypt.md5": (143100, 2),
+    "redis.sequential": (16694, 1.3), "redis.concurrent": (42373, 2.5),
+    "redis.pipeline": (324287, 2),
 }
 # figure: what bounds or calibrates it, as the yardstick names it
 ANCHORS = {
@@ -74,6 +77,24 @@ def config(tmp, name, start, threads, harbor=None):
     return path
 
 
+def redis_server(folder):
+    """A server on a port that the kernel chose, which the case is told by REDIS_PORT."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = str(s.getsockname()[1])
+    program = os.path.join(folder, "redis-server")
+    os.symlink(shutil.which("redis-check-rdb"), program) # the same program by another name
+    os.environ["REDIS_PORT"] = port
+    server = subprocess.Popen([program, "--port", port, "--bind", "127.0.0.1", "--save", "",
+                               "--dir", folder], stdout=subprocess.DEVNULL)
+    for _ in range(500):
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", int(port))) == 0:
+                break
+        time.sleep(0.01)
+    return server
+
+
 def run_case(node, case, threads, timeout):
     with tempfile.TemporaryDirectory() as tmp:
         other, master = None, "127.0.0.1:24113"
@@ -86,11 +107,18 @@ def run_case(node, case, threads, timeout):
             time.sleep(0.5)
         else:
             conf = config(tmp, "one", case, threads)
+        if case == "b_redis":
+            if not shutil.which("redis-check-rdb"):
+                sys.stderr.write("b_redis: needs the package redis-tools\n")
+                return {}
+            other = redis_server(tmp)
         try:
             done = subprocess.run([node, conf], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                   text=True, timeout=timeout)
         finally:
             if other:
+                if case == "b_redis":
+                    other.terminate()
                 try:
                     other.wait(3)
                 except subprocess.TimeoutExpired:

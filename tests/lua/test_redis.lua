@@ -58,6 +58,10 @@ tap.run {
 		equal(math.type(db:decrby("n", 2 ^ 53 | 0)), "integer")
 		equal(db:set { "b", 1.5, n = 2 }, "OK")
 		equal(db:get { "b" }, "1.5")
+		for _, n in ipairs { 0, -1, 10, math.maxinteger, math.mininteger, 0.5, 2.0 ^ 60, -0.0 } do
+			db:set("number", n)
+			equal(db:get "number", tostring(n))
+		end
 		equal(db:set("c", true), "OK")
 		equal(db:get "c", "true")
 		db:set("d", setmetatable({}, { __tostring = function() return "shown" end }))

@@ -76,6 +76,42 @@ tap.run {
 		c:close()
 		server.stop()
 	end },
+	{ "gather: what tasks that run together ask is one packet, in its order", function()
+		local packets = {}
+		local port, server = serve(function(fd)
+			while true do
+				local data = socket.read(fd)
+				if not data then
+					return
+				end
+				packets[#packets + 1] = data
+				socket.write(fd, data)
+			end
+		end)
+		local c = socketchannel.channel { host = "127.0.0.1", port = port, gather = true }
+		local got = {}
+		local function ask(text)
+			local answer = c:request(text .. "\n", line)
+			got[#got + 1] = answer
+		end
+		c:connect()
+		for i = 0, 9 do
+			skynet.fork(ask, i)
+		end
+		tap.until_true("ten answers", function() return #got == 10 end)
+		tap.equal(table.concat(got), "0123456789")
+		tap.equal(table.concat(packets), "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n")
+		assert(#packets <= 2, #packets)
+		-- one that wants no answer does not overtake those that are gathered
+		for i = 1, 3 do
+			skynet.fork(ask, "x" .. i)
+		end
+		skynet.fork(function() c:request "plain\n" end)
+		tap.until_true("three answers", function() return got[13] end)
+		tap.equal(c:response(line), "plain")
+		c:close()
+		server.stop()
+	end },
 	{ "order mode: more collects; an error answer is raised", function()
 		local port, server = serve(echo)
 		local c = socketchannel.channel { host = "127.0.0.1", port = port }

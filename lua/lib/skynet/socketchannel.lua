@@ -366,7 +366,7 @@ local function meta_of(desc)
 end
 
 -- channel { host =, port =, backup =, response =, auth =, nodelay =, overload =, socket_read =,
--- socket_readline =, writelimit = }; the last is ours.
+-- socket_readline =, writelimit =, gather = }; the last two are ours.
 function socketchannel.channel(desc)
 	local self = setmetatable({
 		host = assert(desc.host, "a channel needs a host"),
@@ -377,6 +377,7 @@ function socketchannel.channel(desc)
 		nodelay = desc.nodelay,
 		overload = desc.overload,
 		writelimit = desc.writelimit,
+		gather = desc.gather and not desc.response,
 		sock_meta = meta_of(desc),
 		closed = false,
 	}, channel)
@@ -422,6 +423,37 @@ local function wait_in(self, link, response, cs)
 	return await(w)
 end
 
+-- ---- many small requests, one write ----
+--
+-- Tasks that one packet of answers has woken run one behind the other, and what each of them asks
+-- next would be a call of the system. Their requests are written together, by a task that runs when
+-- they wait. A request that finds nobody waiting is written at once.
+local GATHER <const> = 4096 -- bytes of a request that is worth it
+
+local function flush(self, link)
+	local out = link.out
+	link.out = nil
+	if out and not link.over and not socket.write(link.fd, out) then
+		drop(self, link, socket_error)
+	end
+end
+
+-- Returns whether the request will be written with others. Otherwise it is the next to be written.
+local function gathers(self, link, req, response, padding)
+	if response and not padding and link.last >= link.first and #req <= GATHER then
+		local out = link.out
+		if out then
+			out[#out + 1] = req
+		else
+			link.out = { req }
+			skynet.fork(flush, self, link)
+		end
+		return true
+	end
+	flush(self, link)
+	return false
+end
+
 -- cs, ours: the longest to wait for the connection, and then for the answer.
 function channel:request(req, response, padding, cs)
 	if response or not self.link then
@@ -429,7 +461,9 @@ function channel:request(req, response, padding, cs)
 	end
 	local link = linked(self, true, cs)
 	local fd, ok = link.fd, nil
-	if padding then
+	if self.gather and gathers(self, link, req, response, padding) then
+		return wait_in(self, link, response, cs)
+	elseif padding then
 		ok = socket.lwrite(fd, req)
 		for i = 1, #padding do
 			ok = ok and socket.lwrite(fd, padding[i])

@@ -37,7 +37,9 @@ static size_t convert(lua_State *L, int first)
 		int type = lua_type(L, i);
 		size_t n = 0;
 
-		if (type == LUA_TNUMBER) {
+		if (lua_isinteger(L, i)) {
+			n = NUMBER_ROOM;
+		} else if (type == LUA_TNUMBER) {
 			(void)lua_tolstring(L, i, &n);
 		} else if (type == LUA_TSTRING) {
 			n = lua_rawlen(L, i);
@@ -50,13 +52,32 @@ static size_t convert(lua_State *L, int first)
 	return size;
 }
 
+/* Writes an integer as a string of the protocol. Returns the byte behind. */
+static char *put_integer(char *to, lua_Integer v)
+{
+	char text[NUMBER_ROOM];
+	uint64_t size = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+	/* a number has a first byte and an end of line: the sign is the one, and goes if it is none */
+	char *start = v < 0 ? text : text + 1;
+	char *end = put_number(text, '-', size);
+
+	to = put_number(to, '$', (uint64_t)(end - start) - 2);
+	memcpy(to, start, (size_t)(end - start));
+	return to + (end - start);
+}
+
 /* Writes the values from first to last. Returns the byte behind. */
 static char *put_values(lua_State *L, int first, int last, char *to)
 {
 	for (int i = first; i <= last; i++) {
 		size_t n;
-		const char *p = lua_tolstring(L, i, &n); /* a text by now, or nil */
+		const char *p;
 
+		if (lua_isinteger(L, i)) {
+			to = put_integer(to, lua_tointeger(L, i));
+			continue;
+		}
+		p = lua_tolstring(L, i, &n); /* a text by now, or nil */
 		if (!p) {
 			memcpy(to, "$-1\r\n", 5);
 			to += 5;

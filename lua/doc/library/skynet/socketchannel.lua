@@ -21,6 +21,7 @@ local socketchannel = {}
 ---@field socket_read? function in place of `socket.read` in `sock:read`
 ---@field socket_readline? function in place of `socket.readline` in `sock:readline`
 ---@field writelimit? integer most bytes that wait to be written; 256 MiB if it is nil. Not in skynet
+---@field gather? boolean order mode: small requests of tasks that run one behind the other are written together. Not in skynet
 
 ---Makes a channel. It connects with the first request. A channel that nobody keeps is closed.
 ---

@@ -133,6 +133,7 @@ local function open(conf, one, then_)
 		port = conf.port or 6379,
 		auth = greeting(conf, one, then_),
 		nodelay = true,
+		gather = true,
 		overload = conf.overload,
 	}
 	channel:connect(true)
