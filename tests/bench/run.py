@@ -10,8 +10,8 @@ day (table below), and with --yardstick to what Erlang and a program that does n
 (yardstick/) reach in the same sitting (medians as well). "Before" is the last sitting in
 RESULTS.md. --record appends the sitting to RESULTS.md.
 """
-import argparse, collections, datetime, os, re, shutil, socket, statistics, subprocess, sys, tempfile
-import time
+import argparse, collections, datetime, os, re, shutil, socket, statistics, subprocess, sys
+import tempfile, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CASES = os.path.join(HERE, "cases")

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A Redis server's bytes: found whole, the same however they are cut, within the limit; the decoder
- * makes values of them, or raises, and what it takes for a reply is what the scan found. */
+/* What a client sends comes out of the decoder as it was. A Redis server's bytes: found whole, the
+ * same however they are cut, within the limit; the decoder makes values of them, or raises. */
 #include <lauxlib.h>
 #include <lualib.h>
 #include <stdint.h>
@@ -52,6 +52,27 @@ static const char decode[] = "local core, bytes, cut = ...\n"
 			     "end\n"
 			     "return #list";
 
+static const char trip[] =
+	"local core, bytes = ...\n"
+	"local d, n = core.decoder(), #bytes\n"
+	"core.feed(d, core.command('$1\\r\\nX\\r\\n', bytes, -n, nil, n + 0.5, bytes))\n"
+	"core.feed(d, (core.commands { { bytes, n }, { 'x', bytes } }))\n"
+	"local _, a = core.next(d)\n"
+	"local _, b = core.next(d)\n"
+	"local _, c = core.next(d)\n"
+	"assert(a[1] == 'X' and a[2] == bytes and a[3] == tostring(-n) and a[4] == nil)\n"
+	"assert(a[5] == tostring(n + 0.5) and a[6] == bytes)\n"
+	"assert(b[1] == bytes and b[2] == tostring(n) and c[1] == 'x' and c[2] == bytes)\n";
+
+static void round_trip(lua_State *L, const char *p, size_t n)
+{
+	lua_settop(L, 1);
+	check(luaL_loadstring(L, trip) == LUA_OK);
+	lua_pushvalue(L, 1);
+	lua_pushlstring(L, p, n);
+	check(lua_pcall(L, 2, 0, 0) == LUA_OK);
+}
+
 /* How many replies the decoder finds in pieces of that size, or -1. */
 static lua_Integer replies(lua_State *L, const char *p, size_t n, lua_Integer cut)
 {
@@ -82,6 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	check_scan((const char *)p, n);
 	check(replies(L, (const char *)p, n, (lua_Integer)n + 1) ==
 	      replies(L, (const char *)p, n, 7));
+	round_trip(L, (const char *)p, n);
 	check(resp_slot((const char *)p, n) < 16384);
 	lua_settop(L, 1);
 	return 0;

@@ -42,9 +42,9 @@ function server:wait()
 end
 
 function server:run()
-	self.pid = capture(("cd %s && { ./redis-server --bind 127.0.0.1 --port %d --save '' --dir %s "
-		.. "--logfile log %s </dev/null >/dev/null 2>&1 & echo $!; }"):format(self.dir, self.port,
-		self.dir, self.options))
+	local command = "cd %s && { ./redis-server --bind 127.0.0.1 --port %d --save '' "
+		.. "--dir %s --logfile log %s </dev/null >/dev/null 2>&1 & echo $!; }"
+	self.pid = capture(command:format(self.dir, self.port, self.dir, self.options))
 	assert(self.pid:match "^%d+$", self.pid)
 	return self:wait()
 end

@@ -18,7 +18,8 @@ if not server.there() then
 end
 
 local OPTIONS <const> = "--cluster-enabled yes --cluster-node-timeout 1000 --appendonly no "
-	.. "--repl-ping-replica-period 1 --repl-diskless-sync-delay 0 --cluster-replica-validity-factor 0"
+	.. "--repl-ping-replica-period 1 --repl-diskless-sync-delay 0 "
+	.. "--cluster-replica-validity-factor 0"
 local SIZE <const> = 5461
 local all, c = {}, nil
 
@@ -129,16 +130,19 @@ tap.run {
 		equal(c:get_connection({ host = "127.0.0.1", port = all[3].port }):ping(), "PONG")
 	end },
 	{ "what is refused, and errors of the server without a place", function()
-		for _, name in ipairs { "info", "multi", "exec", "slaveof", "config", "shutdown" } do
+		local names = { "info", "multi", "exec", "slaveof", "config", "shutdown" }
+		for _, name in ipairs(names) do
 			local ok, why = pcall(c[name], c, "x")
 			equal(why, "No way to dispatch this command to Redis Cluster: " .. name)
 		end
-		raises("eval - all keys must map to the same key slot", c.eval, c, "return 1", 2, "a", "b")
+		raises("eval - all keys must map to the same key slot",
+			c.eval, c, "return 1", 2, "a", "b")
 		c:set("text", "x")
 		local _, why = pcall(c.incr, c, "text")
 		equal(why, "ERR value is not an integer or out of range")
 		raises("needs a channel", c.subscribe, c)
-		raises("Can't reach a single startup node.", cluster.new, { host = "127.0.0.1", port = 1 })
+		raises("Can't reach a single startup node.",
+			cluster.new, { host = "127.0.0.1", port = 1 })
 		raises("new needs a node", cluster.new, "127.0.0.1")
 	end },
 	{ "a slot that is moved: ASK on the way, MOVED after it", function()
@@ -175,7 +179,8 @@ tap.run {
 		tap.until_true("no subscriber", function() return c:publish("news", "x") == 0 end)
 	end },
 	{ "a master that is killed: its replica is read meanwhile, and takes over", function()
-		local r = cluster.new({ host = "127.0.0.1", port = all[1].port }, { read_slave = true })
+		local r = cluster.new({ host = "127.0.0.1", port = all[1].port },
+			{ read_slave = true })
 		local key = key_on(2, 3)
 		equal(r:set(key, "kept"), "OK")
 		tap.until_true("the copy", function()

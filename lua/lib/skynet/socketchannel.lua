@@ -59,7 +59,8 @@ local function await(w)
 end
 
 local function late(self, what, cs)
-	return ("socket: no %s %s within %.2f s"):format(what, where(self.host, self.port), cs / 100)
+	local text = "socket: no %s %s within %.2f s"
+	return text:format(what, where(self.host, self.port), cs / 100)
 end
 
 -- One result of a response function. true: the waiter has all it waits for.

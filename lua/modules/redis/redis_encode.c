@@ -57,7 +57,7 @@ static char *put_integer(char *to, lua_Integer v)
 {
 	char text[NUMBER_ROOM];
 	uint64_t size = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-	/* a number has a first byte and an end of line: the sign is the one, and goes if it is none */
+	/* the sign is written as the first byte of the number, and left out if there is none */
 	char *start = v < 0 ? text : text + 1;
 	char *end = put_number(text, '-', size);
 

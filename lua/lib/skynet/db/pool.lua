@@ -98,8 +98,8 @@ local function line_up(self, cs)
 	})
 	skynet.sleep(cs, w)
 	if not w.done then
-		error(("db.pool: no connection was free within %.2f s; all %d are in use"):format(cs / 100,
-			self.max), 0)
+		local text = "db.pool: no connection was free within %.2f s; all %d are in use"
+		error(text:format(cs / 100, self.max), 0)
 	elseif w.why then
 		error(w.why, 0)
 	end
@@ -119,7 +119,8 @@ local function make(self, cs)
 	if not ok then
 		late = true
 		hand_over(self, nil)
-		error(ok == nil and ("db.pool: no connection within %.2f s"):format(cs / 100) or db, 0)
+		local text = "db.pool: no connection within %.2f s"
+		error(ok == nil and text:format(cs / 100) or db, 0)
 	end
 	return { db = db }
 end
@@ -218,7 +219,8 @@ local function number(conf, name, default)
 	if v == nil then
 		return default
 	elseif math.type(v) ~= "integer" or v < 1 then
-		error(("db.pool: %s must be an integer above 0, it is %s"):format(name, tostring(v)), 3)
+		local text = "db.pool: %s must be an integer above 0, it is %s"
+		error(text:format(name, tostring(v)), 3)
 	end
 	return v
 end
@@ -226,7 +228,7 @@ end
 -- new { connect =, close =, ping =, max =, wait =, timeout =, idle =, waiters = } -> a pool
 function M.new(conf)
 	if type(conf) ~= "table" or type(conf.connect) ~= "function" then
-		error("db.pool: new needs a table with a function connect, which returns a connection", 2)
+		error("db.pool: new needs a table with a function connect, for a connection", 2)
 	end
 	return setmetatable({
 		connect = conf.connect,

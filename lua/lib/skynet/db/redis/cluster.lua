@@ -182,24 +182,34 @@ end
 
 local watch_connection
 
+-- Subscribes at the nodes that have the slots now.
+local function subscribe_anew(st, kind, names)
+	for what in pairs(names) do
+		local o = st.slots[core.keyslot(what)]
+		local ok, why = pcall(function()
+			local w = watch_connection(st, o.master)
+			w[kind](w, what)
+		end)
+		if not ok then
+			local text = "redis.cluster: the subscription to %s is lost: %s"
+			skynet.error(text:format(what, tostring(why)))
+		end
+	end
+end
+
 -- Subscriptions at nodes that the cluster does not have any more go to others.
 local function move_watches(st)
+	local gone = {}
 	for name, w in pairs(st.watches) do
 		if not st.nodes[name] then
-			st.watches[name] = nil
-			for _, kind in ipairs { "subscribe", "psubscribe" } do
-				for what in pairs(kind == "subscribe" and w.channels or w.patterns) do
-					local owner = st.slots[core.keyslot(what)]
-					if owner then
-						pcall(function()
-							local other = watch_connection(st, owner.master)
-							other[kind](other, what)
-						end)
-					end
-				end
-			end
-			w:disconnect()
+			gone[name] = w
 		end
+	end
+	for name, w in pairs(gone) do
+		st.watches[name] = nil
+		subscribe_anew(st, "subscribe", w.channels)
+		subscribe_anew(st, "psubscribe", w.patterns)
+		w:disconnect()
 	end
 end
 
@@ -306,7 +316,8 @@ end
 local function redirection(text, node)
 	local word, slot, host, port = text:match "^(%u+) (%d+) (.*):(%d+)$"
 	if word == "MOVED" or word == "ASK" then
-		return word, tonumber(slot), node_of(host ~= "" and host or node.host, tonumber(port))
+		host = host ~= "" and host or node.host
+		return word, tonumber(slot), node_of(host, tonumber(port))
 	end
 	return text:match "^%u+"
 end
@@ -362,7 +373,8 @@ local function call(st, name, args)
 			end
 		end
 	end
-	error(("Too many Cluster redirections?,maybe node is disconnected (last: %s)"):format(last), 0)
+	local text = "Too many Cluster redirections?,maybe node is disconnected (last: %s)"
+	error(text:format(last), 0)
 end
 
 -- ---- subscriptions ----
@@ -372,7 +384,8 @@ local function hand_on(st, name, w)
 	while st.watches[name] == w do
 		local ok, data, channel, pattern = pcall(w.message, w)
 		if ok then
-			local fine, why = xpcall(st.onmessage, debug.traceback, data, channel, pattern)
+			local fine, why =
+				xpcall(st.onmessage, debug.traceback, data, channel, pattern)
 			if not fine then
 				skynet.error("redis.cluster: onmessage: " .. tostring(why))
 			end
