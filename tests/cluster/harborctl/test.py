@@ -7,6 +7,8 @@ from harness import Cluster, eventually, main, Failed
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 HANDLE = r":[0-9a-f]{8}"
+with open(HERE + "/main.lua") as f:
+    LOOP = 1 + f.read().split("function command.loop()")[0].count("\n") # the line of its loop
 
 
 def three(build):
@@ -83,7 +85,7 @@ def every_node_from_every_node(build):
         assert at(c.a, c.a, "status")["node"] == "a"
 
 
-def the_old_commands_too(build):
+def commands_of_the_node_itself(build):
     """status, nodes, names, services, call, log-level and stop work on another node as well"""
     with three(build) as c:
         up(c)
@@ -299,7 +301,7 @@ def services_that_do_not_answer(build):
         if "thread" not in build:  # ThreadSanitizer holds signals back
             # what it runs, also from another node; a break that comes later still breaks
             task, = at(c.m, c.a, "task", shop)["tasks"]
-            assert task["thread"] == "running" and "main.lua:12: in" in task["trace"], task
+            assert task["thread"] == "running" and f"main.lua:{LOOP}: in" in task["trace"], task
             for _ in range(3):
                 assert at(c.m, c.a, "task",
                           shop)["tasks"][0]["trace"].splitlines()[1] == task["trace"].splitlines()[1]
@@ -382,7 +384,7 @@ def requests_by_hand(build):
 
 
 if __name__ == "__main__":
-    main([every_node_from_every_node, the_old_commands_too, calls, tasks,
+    main([every_node_from_every_node, commands_of_the_node_itself, calls, tasks,
           global_names_are_addresses,
           a_loop_is_endless_while_it_lasts, wrong_words_get_a_usage_line, scripts,
           message_logs_and_traces, services_that_do_not_answer,
