@@ -39,7 +39,7 @@ def options(program):
 
 def commands():
     """(name as people write it, usage, help) of each."""
-    rows = re.findall(rf"^(?:LUA_)?COMMAND\((\w+), \d+, \d+, ({STRING}),\s*({STRING})\)",
+    rows = re.findall(rf"^(?:LUA_)?COMMAND\((\w+), \d+, \d+, ({STRING}),\s*({TEXTS})\)",
                       read("daemon/admin/commands.def"), re.M)
     return [(name.replace("_", "-"), text(usage), text(what)) for name, usage, what in rows]
 
