@@ -81,7 +81,7 @@ static void run_register(const struct job *j)
 	if (is_alive(j->handle))
 		member_register(&H.member, j->from, j->session, j->name, j->handle);
 	else if (j->session)
-		service_send_error_text(0, j->from, j->session, "no such service");
+		service_send_error_text(0, j->from, j->session, SEND_NO_SERVICE_TEXT);
 }
 
 static void run_job(void *arg)

@@ -11,9 +11,9 @@
 enum {
 	SEND_OK = 0,
 	SEND_NO_SERVICE = -1, /* no such local service; the contract's -1 */
-	SEND_TOO_LARGE = -2,
-	SEND_INVALID = -3, /* destination 0 */
-	SEND_REFUSED = -4, /* the way is shut, or something is full: who waits has been told */
+	SEND_TOO_LARGE = -2,  /* the contract's -2: lua/contract says it, nothing here does */
+	SEND_INVALID = -3,    /* destination 0 */
+	SEND_REFUSED = -4,    /* the way is shut, or something is full: who waits has been told */
 };
 
 /* Delivers m to m->dest, local or remote; m is taken in every case. Unless it returns SEND_OK or

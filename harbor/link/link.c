@@ -515,7 +515,7 @@ void link_received(struct link *l, struct msg *m)
 	else
 		r = service_send(m);
 	if (r != SEND_OK && r != SEND_REFUSED && !is_answer)
-		service_send_error_text(dest, source, session, "no such service");
+		service_send_error_text(dest, source, session, SEND_NO_SERVICE_TEXT);
 }
 
 /* ---- states ---- */

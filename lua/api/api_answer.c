@@ -17,13 +17,8 @@
 
 static bool answer_request(struct host *h, uint32_t source, int32_t session, struct msg *m)
 {
-	int r;
-
-	r = service_send(
-		msg_address_answer(m, service_handle(h->s), source, session, PTYPE_RESPONSE));
-	if (r == SEND_TOO_LARGE)
-		service_send_error_text(service_handle(h->s), source, session, "answer too large");
-	return r == SEND_OK;
+	return service_send(msg_address_answer(m, service_handle(h->s), source, session,
+					       PTYPE_RESPONSE)) == SEND_OK;
 }
 
 /* The request that may be answered now, or NULL. */

@@ -119,7 +119,7 @@ static int push_sent(lua_State *L, int r, int32_t session)
 		lua_pushinteger(L, session);
 		return 1;
 	}
-	if (r == SEND_TOO_LARGE || r == SEND_REFUSED) {
+	if (r == SEND_REFUSED) {
 		lua_pushboolean(L, 0);
 		return 1;
 	}
@@ -177,7 +177,8 @@ int api_redirect(lua_State *L)
 		/* The request of this task stays its own to answer; anybody else's has nobody
 		 * any more. */
 		if (head.source != SELF(h) && msg_wants_answer(&head) && !serves(t, &head))
-			service_send_error_text(head.dest, head.source, session, "no such service");
+			service_send_error_text(head.dest, head.source, session,
+						SEND_NO_SERVICE_TEXT);
 	} else if (serves(t, &head)) {
 		/* Whoever sends on with the session of the request it serves has handed the
 		 * request on, or answered it by hand: somebody else's answer ends it, and
@@ -276,11 +277,8 @@ int api_request(lua_State *L, int arg, struct proto *p, struct msg *m, int64_t t
 	 * yields. */
 	r = deliver(L, arg, m, &dest);
 	/* Refused by a link: the reason comes as PTYPE_ERROR. */
-	if (unlikely(r != SEND_OK && r != SEND_REFUSED)) {
-		if (r == SEND_TOO_LARGE)
-			return luaL_error(L, "call failed: %s", REMOTE_TOO_LARGE);
+	if (unlikely(r != SEND_OK && r != SEND_REFUSED))
 		return invalid_address(L, arg, dest);
-	}
 	w = wait_add(h, session, WAIT_CALL);
 	w->task = t;
 	w->dest = dest;
