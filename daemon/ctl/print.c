@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tables for people. The columns are the members of the list's first object, as wide as their
- * widest cell; numbers stand to the right. Values nested inside a cell are written as JSON. A
- * list with texts of several lines (stacks) is written as blocks, and a lone "output" as it is.
+ * Tables for people, of any answer: no command has a form of its own. The columns are the members
+ * of the list's first object, as wide as their widest cell; numbers stand to the right, and those
+ * called "since" and "uptime" are shown as ages ("12m07s"). Values nested inside a cell are written
+ * as JSON. A list with texts of several lines (stacks) is written as blocks, and a lone "output" as
+ * it is.
  */
 #include <stdlib.h>
 #include <string.h>

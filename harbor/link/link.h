@@ -47,8 +47,8 @@ struct link {
 
 	/* [loop] */
 	struct peer peer;
-	bool seen; /* in the current snapshot of members */
-	uint64_t since_wall_ns;
+	bool seen;		/* in the current snapshot of members */
+	uint64_t since_wall_ns; /* it came up, or went down (harbor/effects.c) */
 };
 
 /* May a message be pushed, and if not, why? LINK_BROKEN: only what waits for no answer; it is
@@ -72,6 +72,7 @@ must_use int link_send(struct msg *m_take);
 /* A message came in from this node: to its mailbox, or an error back. */
 void link_received(struct link *l, struct msg *m_take);
 
+/* conn is the link from now on: for the first time, or after a break. */
 void link_up(struct link *l, int conn);
 /* What was in flight is lost: its requests fail with why. What waits stays for the next
  * connection. */
