@@ -9,10 +9,12 @@ local socket = require "skynet.socket"
 local channels = {}
 
 local sockets = setmetatable({}, { __mode = "k" })
-local writers = setmetatable({}, { __mode = "k" }) -- only where the bytes are not written as they are
+-- Only where bytes are not written as they are.
+local writers = setmetatable({}, { __mode = "k" })
 local rests = setmetatable({}, { __mode = "k" })
 
--- The function reads from that socket. write: the function that writes to it, where there is a cipher.
+-- The function reads from that socket. write: the function that writes to it, where there is a
+-- cipher.
 function channels.note(read, fd, write)
 	sockets[read] = fd
 	writers[read] = write
