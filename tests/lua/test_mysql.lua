@@ -278,6 +278,24 @@ tap.run {
 		equal(good(db:execute(st, 1))[1].a, 2)
 		equal(db:query "select database() d"[1].d, "game") -- on_connect ran again
 	end },
+	{ "a statement that is closed when its connection is gone takes no other one along", function()
+		local logins, kept = 0, nil
+		local other = connect { on_connect = function(d)
+			logins = logins + 1
+			for _ = 1, logins do
+				kept = good(d:prepare "select 9 a")
+			end
+		end }
+		local old = good(other:prepare "select 8 a")
+		s:kill()
+		tap.until_true("the connection to end", function() return not other.channel.inner.link end)
+		s:run()
+		other:stmt_close(old)
+		good(other:query "select 1")
+		equal(kept.prepare_id, old.prepare_id)
+		equal(good(other:execute(kept))[1].a, 9)
+		other:disconnect()
+	end },
 	{ "the end", function()
 		db:disconnect()
 		s:stop()

@@ -597,7 +597,8 @@ end
 function db:stmt_close(stmt)
 	local known = self.statements[stmt]
 	self.statements[stmt] = nil
-	if not known or known.login == self.login then
+	-- without its connection the statement is gone already, and its number may be another's
+	if self.channel.inner.link and (not known or known.login == self.login) then
 		self.channel:request(framed(CLOSE .. pack("<I4", stmt.prepare_id), 0))
 	end
 end
