@@ -59,8 +59,8 @@ local function stubs(what, name, ids, handle, send)
 	end })
 end
 
--- bind(handle, name): the object of the snax service: { type =, handle =, post =, req = }. Raises if
--- the handle was bound to another type.
+-- bind(handle, name): the object of the snax service: { type =, handle =, post =, req = }. Raises
+-- if the handle was bound to another type.
 function snax.bind(handle, name)
 	local o = objects[handle]
 	if not o then
@@ -111,8 +111,8 @@ local function ask_manager(what, name, ...)
 	return snax.bind(handle, name)
 end
 
--- uniqueservice(name, ...), globalservice(name, ...): the object of the only one on the node, in the
--- whole cluster, which is started if there is none. Wait. Raise why it did not start, for ever.
+-- uniqueservice(name, ...), globalservice(name, ...): the object of the only one on the node, in
+-- the whole cluster, which is started if there is none. Wait. Raise why it did not start, for ever.
 function snax.uniqueservice(name, ...)
 	return ask_manager("LAUNCH", name, ...)
 end
@@ -164,8 +164,8 @@ function snax.profile_info(o)
 	return system(o, "profile")
 end
 
--- enablecluster(): messages of the type "lua" reach the methods too: id, arguments. So a service can be
--- called by cluster.snax. snaxd puts its own in here.
+-- enablecluster(): messages of the type "lua" reach the methods too: id, arguments. So a service
+-- can be called by cluster.snax. snaxd puts its own in here.
 function snax.enablecluster()
 	error("snax.enablecluster belongs into a snax service", 2)
 end

@@ -22,9 +22,9 @@ local function walk(f, enter, visit, seen)
 	end
 end
 
--- name -> list of { f =, index =, id = }: the local variables that the methods can reach, each once.
--- Those of the methods' own files come first: of other files' a name stands for one only where the
--- own ones have none of that name.
+-- name -> list of { f =, index =, id = }: the local variables that the methods can reach, each
+-- once. Those of the methods' own files come first: of other files' a name stands for one only
+-- where the own ones have none of that name.
 local function variables_of(methods)
 	local own, near, far, seen = {}, {}, {}, {}
 	for _, method in pairs(methods) do
@@ -104,8 +104,8 @@ end
 -- hotfix(methods, name, source, ...): replaces functions of the methods (as snax.interface returns
 -- them) of the snax service by those that the script `source` defines, and calls its hotfix(...).
 -- Local variables that the script declares without a value are those of the same name that the
--- methods use. Returns true and what hotfix returned, or false and why; if that was not hotfix's own
--- failure, nothing is replaced.
+-- methods use. Returns true and what hotfix returned, or false and why; if that was not hotfix's
+-- own failure, nothing is replaced.
 return function(methods, name, source, ...)
 	local ok, f = pcall(patch, methods, name, source)
 	if ok and f then

@@ -71,8 +71,8 @@ local function move(chunk, from, to)
 end
 
 local function check_empty(G)
-	-- The globals of a service have a metatable until all of them are there (they are put in when
-	-- they are used), and asking for it would put them in.
+	-- The globals of a service have a metatable until all of them are there (they are put in
+	-- when they are used), and asking for it would put them in.
 	if G ~= _G and getmetatable(G) ~= nil then
 		error("the environment of a snax script is a table without metatable", 3)
 	end

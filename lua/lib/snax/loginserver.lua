@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- snax.loginserver: finds out who a client is and agrees upon a secret with him. The service that is
--- started first is the master: it listens and knows who is coming in. It starts slaves of the same
--- script, which own the sockets and talk with the clients.
+-- snax.loginserver: finds out who a client is and agrees upon a secret with him. The service that
+-- is started first is the master: it listens and knows who is coming in. It starts slaves of the
+-- same script, which own the sockets and talk with the clients.
 local skynet = require "skynet"
 require "skynet.manager"
 local socket = require "skynet.socket"
@@ -164,11 +164,11 @@ local function be_master(conf, name)
 	end)
 end
 
--- login(conf): makes the service whose script calls it a login server. conf: port, auth_handler(token)
--- -> server, uid (in slaves), login_handler(server, uid, secret) -> subid, command_handler(...) for
--- messages of type "lua" (both in the master), and if wanted host ("0.0.0.0"), name ("login": the
--- master registers ".login"), multilogin (false), instance (8 slaves). conf.port becomes the actual
--- one. Raises what is missing.
+-- login(conf): makes the service whose script calls it a login server. conf: port,
+-- auth_handler(token) -> server, uid (in slaves), login_handler(server, uid, secret) -> subid,
+-- command_handler(...) for messages of type "lua" (both in the master), and if wanted host
+-- ("0.0.0.0"), name ("login": the master registers ".login"), multilogin (false), instance (8
+-- slaves). conf.port becomes the actual one. Raises what is missing.
 return function(conf)
 	local instances = conf.instance or 8
 	assert(math.type(instances) == "integer" and instances > 0,

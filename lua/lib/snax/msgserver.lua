@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- snax.msgserver: a gate for users who have logged in. A client proves with his secret who he is, on
--- each connection with a higher index; his requests are answered, and answers that he missed are sent
--- again on the next connection without the request being handled twice.
+-- snax.msgserver: a gate for users who have logged in. A client proves with his secret who he is,
+-- on each connection with a higher index; his requests are answered, and answers that he missed are
+-- sent again on the next connection without the request being handled twice.
 local skynet = require "skynet"
 local gateserver = require "snax.gateserver"
 local netpack = require "skynet.netpack"
@@ -14,8 +14,8 @@ local CONTENT_MAX <const> = 65535 - 5
 local msgserver = {}
 
 -- username -> { username =, secret =, index = of the last connection, fd =, ip = while it is there,
--- answers = { session -> { fd = where it goes, frame = when it is there, index = connection that asked,
--- count = } }, count = of answers }
+-- answers = { session -> { fd = where it goes, frame = when it is there, index = connection that
+-- asked, count = } }, count = of answers }
 local users = {}
 local greeted = {}     -- fd -> address, until its handshake came
 local connected = {}   -- fd -> user
@@ -175,8 +175,8 @@ local function check(conf)
 	end
 end
 
--- start(conf): makes the service a msgserver. conf: login_handler, logout_handler, kick_handler (the
--- commands login, logout and kick), request_handler(username, text) -> text; if wanted
+-- start(conf): makes the service a msgserver. conf: login_handler, logout_handler, kick_handler
+-- (the commands login, logout and kick), request_handler(username, text) -> text; if wanted
 -- register_handler(servername), disconnect_handler(username), expired_number (128). Raises what is
 -- missing.
 function msgserver.start(conf)
