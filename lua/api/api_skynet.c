@@ -19,6 +19,7 @@
 #include "lua/api/api_proto.h"
 #include "lua/api/api_time.h"
 #include "lua/host/proto.h"
+#include "lua/host/tables.h"
 
 static const luaL_Reg functions[] = {
 #define API(name) { #name, api_##name },
@@ -191,10 +192,7 @@ static int table_index(lua_State *L)
 		note_missing(L, name);
 		return 0;
 	}
-	lua_pushvalue(L, 2);
-	lua_pushvalue(L, -2);
-	lua_rawset(L, 1);
-	return 1;
+	return tables_keep(L);
 }
 
 static int table_next(lua_State *L)
@@ -239,16 +237,15 @@ static void add_builtin(lua_State *L, int id, const char *name, bool seri)
 
 int luaopen_skynet(lua_State *L)
 {
+	static const luaL_Reg meta[] = { { "__index", table_index },
+					 { "__pairs", table_pairs },
+					 { NULL, NULL } };
+
 	add_builtin(L, PTYPE_LUA, "lua", true);
 	add_builtin(L, PTYPE_RESPONSE, "response", false);
 	add_builtin(L, PTYPE_ERROR, "error", false);
 	add_builtin(L, PTYPE_DEBUG, "debug", true);
 	lua_newtable(L);
-	lua_createtable(L, 0, 2);
-	lua_pushcfunction(L, table_index);
-	lua_setfield(L, -2, "__index");
-	lua_pushcfunction(L, table_pairs);
-	lua_setfield(L, -2, "__pairs");
-	lua_setmetatable(L, -2);
+	tables_set_meta(L, meta);
 	return 1;
 }

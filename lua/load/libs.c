@@ -19,6 +19,7 @@
 #include "lua/host/coroutine.h"
 #include "lua/host/host.h"
 #include "lua/host/roots.h"
+#include "lua/host/tables.h"
 #include "lua/modules/share/sharetable.h"
 #include "lua/vm/share.h"
 
@@ -148,10 +149,7 @@ static int globals_index(lua_State *L)
 	if (!g)
 		return 0;
 	push_global(L, g);
-	lua_pushvalue(L, 2);
-	lua_pushvalue(L, -2);
-	lua_rawset(L, 1);
-	return 1;
+	return tables_keep(L);
 }
 
 /* What the program takes away shall not come back. */
@@ -368,6 +366,11 @@ void libs_init(lua_CFunction open_package)
 
 void libs_open(lua_State *L)
 {
+	static const luaL_Reg globals_meta[] = { { "__index", globals_index },
+						 { "__newindex", globals_newindex },
+						 { "__pairs", globals_pairs },
+						 { NULL, NULL } };
+
 	/* The environment of the process is not the program's. */
 	lua_pushboolean(L, 1);
 	lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
@@ -377,14 +380,7 @@ void libs_open(lua_State *L)
 	lua_pushvalue(L, -2);
 	lua_setfield(L, -2, LUA_GNAME);
 	lua_pop(L, 1);
-	lua_createtable(L, 0, 3);
-	lua_pushcfunction(L, globals_index);
-	lua_setfield(L, -2, "__index");
-	lua_pushcfunction(L, globals_newindex);
-	lua_setfield(L, -2, "__newindex");
-	lua_pushcfunction(L, globals_pairs);
-	lua_setfield(L, -2, "__pairs");
-	lua_setmetatable(L, -2);
+	tables_set_meta(L, globals_meta);
 	lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
 	prepare_strings(L);
 }

@@ -17,6 +17,7 @@
 #include "core/base/lock.h"
 #include "core/base/mem.h"
 #include "core/actor/msg.h"
+#include "lua/host/tables.h"
 
 struct version {
 	atomic_uint refs; /* released with release, acquired by who frees */
@@ -105,21 +106,6 @@ static struct version *make_version(lua_State *L, int arg)
 	return v;
 }
 
-static void set_meta(lua_State *L, const void *key, lua_CFunction gc, lua_CFunction call)
-{
-	if (lua_rawgetp(L, LUA_REGISTRYINDEX, key) == LUA_TNIL) {
-		lua_pop(L, 1);
-		lua_createtable(L, 0, 2);
-		lua_pushcfunction(L, gc);
-		lua_setfield(L, -2, "__gc");
-		lua_pushcfunction(L, call);
-		lua_setfield(L, -2, "__call");
-		lua_pushvalue(L, -1);
-		lua_rawsetp(L, LUA_REGISTRYINDEX, key);
-	}
-	lua_setmetatable(L, -2);
-}
-
 static void *check(lua_State *L, const void *key, const char *what)
 {
 	void *p = lua_touserdata(L, 1);
@@ -161,11 +147,14 @@ static int writer_call(lua_State *L)
 /* new(string) or new(pointer, size): the writer; its first version is that. */
 static int new (lua_State *L)
 {
+	static const luaL_Reg functions[] = { { "__gc", writer_gc },
+					      { "__call", writer_call },
+					      { NULL, NULL } };
 	struct cell **w;
 
 	w = lua_newuserdatauv(L, sizeof(struct cell *), 0);
 	*w = NULL;
-	set_meta(L, &writer_meta, writer_gc, writer_call);
+	tables_set_class(L, &writer_meta, functions);
 	struct version *v = make_version(L, 1);
 
 	*w = mem_alloc(sizeof(**w));
@@ -228,12 +217,15 @@ static int reader_call(lua_State *L)
 /* newcopy(pointer): the reader; the pointer is taken. */
 static int newcopy(lua_State *L)
 {
+	static const luaL_Reg functions[] = { { "__gc", reader_gc },
+					      { "__call", reader_call },
+					      { NULL, NULL } };
 	struct reader *r;
 
 	luaL_checktype(L, 1, LUA_TLIGHTUSERDATA);
 	r = lua_newuserdatauv(L, sizeof(*r), 0);
 	*r = (struct reader){ NULL, NULL };
-	set_meta(L, &reader_meta, reader_gc, reader_call);
+	tables_set_class(L, &reader_meta, functions);
 	r->cell = lua_touserdata(L, 1);
 	return 1;
 }

@@ -417,7 +417,6 @@ static void ask_for_hook(struct service *s, void *arg)
 {
 	(void)s;
 	(void)arg;
-	hook.run = run_hook;
 	if (!sched_at_turn_end(&hook) || atomic_load(&hook_runs) != 0)
 		abort();
 }
@@ -426,6 +425,7 @@ static void a_hook_runs_at_the_end_of_the_turn(void **state)
 {
 	(void)state;
 	atomic_store(&hook_runs, 0);
+	hook.run = run_hook;
 	assert_false(sched_at_turn_end(&hook)); /* this is no worker */
 	assert_false(sched_on_worker());
 	assert_true(run_as(service_launch("actor", NULL), ask_for_hook, NULL));
