@@ -278,7 +278,7 @@ tap.run {
 		equal(good(db:execute(st, 1))[1].a, 2)
 		equal(db:query "select database() d"[1].d, "game") -- on_connect ran again
 	end },
-	{ "a statement that is closed when its connection is gone takes no other one along", function()
+	{ "closing a statement whose connection is gone closes no other one", function()
 		local logins, kept = 0, nil
 		local other = connect { on_connect = function(d)
 			logins = logins + 1
@@ -288,7 +288,9 @@ tap.run {
 		end }
 		local old = good(other:prepare "select 8 a")
 		s:kill()
-		tap.until_true("the connection to end", function() return not other.channel.inner.link end)
+		tap.until_true("the connection to end", function()
+			return not other.channel.inner.link
+		end)
 		s:run()
 		other:stmt_close(old)
 		good(other:query "select 1")
