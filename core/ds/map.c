@@ -6,26 +6,16 @@
 
 #include "core/base/mem.h"
 #include "core/base/must.h"
+#include "core/ds/sorted.h"
+
+static const char *key_of(const void *items, size_t index)
+{
+	return ((const struct map_item *)items)[index].key;
+}
 
 static size_t position(const struct map *m, const char *key, bool *ret_found)
 {
-	size_t low = 0, high = m->count;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		int c = strcmp(m->items[mid].key, key);
-
-		if (c == 0) {
-			*ret_found = true;
-			return mid;
-		}
-		if (c < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	*ret_found = false;
-	return low;
+	return sorted_place(m->items, m->count, key_of, key, ret_found);
 }
 
 struct map_item *map_find(const struct map *m, const char *key)

@@ -14,6 +14,7 @@
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
+#include "core/ds/sorted.h"
 #include "lua/vm/share.h"
 
 /* How many images exist; a count, so relaxed: it orders nothing. */
@@ -98,26 +99,15 @@ static struct image **current;
 static size_t current_count;
 static uint64_t last_version;
 
+static const char *name_of(const void *images, size_t index)
+{
+	return ((struct image *const *)images)[index]->name;
+}
+
 /* Where the name is, or would be. */
 static size_t position(const char *name, bool *ret_found)
 {
-	size_t low = 0, high = current_count;
-
-	*ret_found = false;
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-		int r = strcmp(current[mid]->name, name);
-
-		if (r == 0) {
-			*ret_found = true;
-			return mid;
-		}
-		if (r < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return sorted_place(current, current_count, name_of, name, ret_found);
 }
 
 static uint64_t publish(const char *name, struct image *im, bool replace)
