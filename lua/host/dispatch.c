@@ -232,6 +232,16 @@ static noinline void unknown_response(struct host *h, struct msg *m)
 		   m->source);
 }
 
+/* What the task waited for has come. more: it waited for something else as well. */
+static inline void end_wait(struct host *h, struct wait *w, struct task *t, bool more)
+{
+	wait_remove(h, w);
+	t->wait_session = 0;
+	t->wait = WAIT_NONE;
+	if (unlikely(more))
+		wait_abandon(t, false);
+}
+
 static void on_response(struct host *h, struct msg *m)
 {
 	struct wait *w;
@@ -251,20 +261,12 @@ static void on_response(struct host *h, struct msg *m)
 	t = w->task;
 	switch ((enum wait_kind)w->kind) {
 	case WAIT_CALL:
-		wait_remove(h, w);
-		t->wait_session = 0;
-		t->wait = WAIT_NONE;
-		if (unlikely(t->deadline_session))
-			wait_abandon(t, false);
+		end_wait(h, w, t, t->deadline_session != 0);
 		t->held = m;
 		task_resume(t, 0);
 		return; /* the task owns m */
 	case WAIT_SLEEP:
-		wait_remove(h, w);
-		t->wait_session = 0;
-		t->wait = WAIT_NONE;
-		if (unlikely(t->token_in_table))
-			wait_abandon(t, false);
+		end_wait(h, w, t, t->token_in_table);
 		task_resume(t, 0);
 		break;
 	case WAIT_DEADLINE:
