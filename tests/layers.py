@@ -16,7 +16,8 @@ LAYERS = ["core", "net", "conf", "harbor", "lua", "daemon"]
 # A folder, and what its files may not include. All rules that fit a file hold.
 SYSTEM = r"lua\.h|lualib\.h|lauxlib\.h"
 RULES = [
-    ("core", rf"(net|harbor|lua|daemon|conf)/|{SYSTEM}|yaml\.h|sqlite3\.h|sys/(epoll|socket)\.h|systemd/"),
+    ("core",
+     rf"(net|harbor|lua|daemon|conf)/|{SYSTEM}|yaml\.h|sqlite3\.h|sys/(epoll|socket)\.h|systemd/"),
     ("core/base", r"core/(ds|actor|sched|log)/"),
     ("core/ds", r"core/(actor|sched|log)/"),
     ("core/log", r"core/(actor|sched)/"),

@@ -22,7 +22,8 @@ def files():
     if found.returncode == 0:
         return sorted(f for f in found.stdout.splitlines() if os.path.exists(os.path.join(ROOT, f)))
     return sorted(os.path.relpath(os.path.join(folder, name), ROOT)
-                  for folder, _, names in os.walk(ROOT) for name in names if "/build" not in folder and "/.git" not in folder)
+                  for folder, _, names in os.walk(ROOT) for name in names
+                  if "/build" not in folder and "/.git" not in folder)
 
 
 def too_long(path):

@@ -3,8 +3,8 @@
 #
 # Puts Debian's source of the Lua that liblua5.4-dev is of, with our patch, into DIR/lua, and
 # "shares VERSION" into DIR/state. Where it cannot be had, DIR/state says "stock WHY", and that is
-# no error: the node is built with Debian's archive then, and works, heavier. What was fetched before
-# is used again.
+# no error: the node is built with Debian's archive then, and works, heavier. What was fetched
+# before is used again.
 #
 # The source comes through apt, from the mirrors that the system uses, by a list and an index of its
 # own inside DIR: the system's are not touched, and root is not needed. apt checks the signature of

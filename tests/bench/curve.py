@@ -12,7 +12,8 @@ interleaved, for the machine changes its speed within minutes. A run during whic
 used the machine is rejected, and said so. --save writes plots/CURVE.dat, from which plots/plot.sh
 draws.
 """
-import argparse, collections, os, re, resource, signal, socket, statistics, subprocess, sys, tempfile, threading, time
+import argparse, collections, os, re, resource, signal, socket, statistics, subprocess, sys, \
+    tempfile, threading, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROW = re.compile(r"(?:XY|BENCH) (\S+) (\S+)(?: (\S+))?")
@@ -41,7 +42,8 @@ def free_port():
 def start(build, tmp, name, script, args, threads, cluster=None):
     """One node; cluster = (harbor id, master's port) or None. Gives its process."""
     lua = ", ".join(f'"{HERE}/{d}/?.lua"' for d in ("curves", "cases"))
-    lines = [f"node: {{ name: {name}, threads: {threads}, harbor: {cluster[0] if cluster else 0} }}",
+    harbor = cluster[0] if cluster else 0
+    lines = [f"node: {{ name: {name}, threads: {threads}, harbor: {harbor} }}",
              f'lua: {{ start: {script}, args: "{args}", service_path: [{lua}], path: [{lua}], '
              f'service_cpath: ["{tmp}/?.so"] }}',
              f'admin: {{ listen: "unix:{tmp}/{name}.sock" }}', "log: { level: error }"]
@@ -144,7 +146,8 @@ def main():
             except RuntimeError as e:
                 failed = True
                 sys.stderr.write(f"{e}\n")
-    text = f"# {a.curve}: x, median, least, most; {a.n} runs, {a.threads} workers; {rejected} runs rejected\n"
+    text = f"# {a.curve}: x, median, least, most; {a.n} runs, {a.threads} workers; " \
+           f"{rejected} runs rejected\n"
     for name, at in seen.items():
         text += f'\n\n"{name}"\n' + "".join(f"{x:.9g} {statistics.median(y):.6g} {min(y):.6g} "
                                             f"{max(y):.6g}\n"

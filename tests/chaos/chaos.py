@@ -29,13 +29,15 @@ PEAK = 768 * 1024
 # Defaults wherever a user would leave them: heartbeats, dead_after, threads, queues.
 YAML = """# Node {i} of a cluster of {nodes}.
 node:    {{ name: game-{i}, harbor: {i} }}
-cluster: {{ listen: "{address}:{link}", master: [ "{master}:{port}" ], insecure: true, message_max: {max} }}
+cluster: {{ listen: "{address}:{link}", master: [ "{master}:{port}" ], insecure: true,
+	message_max: {max} }}
 {own}lua:
   start: chaos
   service_path: [ "{here}/?.lua" ]
   path: [ "{here}/?.lua" ]
 admin:   {{ listen: "unix:{dir}/n{i}.sock" }}
-env:     {{ chaos_dir: "{dir}", chaos_life: "${{CHAOS_LIFE}}", chaos_nodes: "{nodes}", chaos_seed: "{seed}" }}
+env:     {{ chaos_dir: "{dir}", chaos_life: "${{CHAOS_LIFE}}", chaos_nodes: "{nodes}",
+	chaos_seed: "{seed}" }}
 """
 
 # The last two nodes come from games that were written for skynet.
@@ -64,7 +66,8 @@ class Node:
     def __init__(self, run, i):
         self.run, self.i, self.life, self.process = run, i, 0, None
         self.frozen = 0
-        own = f'master:  {{ listen: "{run.net.address(1)}:{network.MASTER_PORT}", state_dir: "{run.dir}/state" }}\n' if i == 1 else ""
+        own = f'master:  {{ listen: "{run.net.address(1)}:{network.MASTER_PORT}", ' \
+              f'state_dir: "{run.dir}/state" }}\n' if i == 1 else ""
         skynet = i > 1 and i > run.a.nodes - 2
         self.config = f"{run.dir}/n{i}.{'lua' if skynet else 'yaml'}"
         with open(self.config, "w") as f:
@@ -131,7 +134,8 @@ class Run:
         self.a, self.seed, self.dir = a, seed, os.path.abspath(f"{a.out}/seed-{seed}")
         shutil.rmtree(self.dir, ignore_errors=True)
         os.makedirs(self.dir)
-        self.lock, self.recoveries, self.violations, self.faults, self.peak = threading.Lock(), [], [], 0, 0
+        self.lock, self.recoveries, self.violations = threading.Lock(), [], []
+        self.faults, self.peak = 0, 0
         self.journal = open(f"{self.dir}/faults.tsv", "w", buffering=1)
         self.memory = open(f"{self.dir}/memory.tsv", "w", buffering=1)
         self.net = network.Network(a.nodes)
@@ -300,7 +304,8 @@ class Run:
                 self.violation(f"memory of node {i}: {kib0} KiB allocated after warming up, {kib} "
                                f"KiB at the end")
             if fds > fds0 + 4:
-                self.violation(f"descriptors of node {i}: {fds0} after warming up, {fds} at the end")
+                self.violation(f"descriptors of node {i}: {fds0} after warming up, "
+                               f"{fds} at the end")
         if self.peak > PEAK:
             self.violation(f"memory: a node had {self.peak} KiB")
 

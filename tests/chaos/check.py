@@ -247,7 +247,8 @@ class Checker:
                                (life, k))
                 continue
             ends = [over for asked, over in mine if asked < at]
-            if None not in ends and max(ends) + NEWS * 1e6 < call.at and self.h.faults.quiet(max(ends), at):
+            if None not in ends and max(ends) + NEWS * 1e6 < call.at \
+                and self.h.faults.quiet(max(ends), at):
                 self.violation(f"{call.whom} was answered by {f[1]}, who had released it "
                                f"{(call.at - max(ends)) / 1e6:.1f} s before", (life, k))
 

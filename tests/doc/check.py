@@ -324,7 +324,8 @@ def wrong_waits(parts):
                   if any(re.search(rf"\b{w}\(", body) for w in waits)}
         for f in bodies:
             item = described.get(table + f.removeprefix(prefix))
-            if item and f.startswith(prefix) and f != "api_checkwait" and (f in waits) != (item.waits != "no") and \
+            if item and f.startswith(prefix) and f != "api_checkwait" and \
+                    (f in waits) != (item.waits != "no") and \
                     not (item.waits.startswith("sometimes") and "callk(" in bodies[f]):
                 bad.append(f"{item.where}: {item.title} "
                            f"{'waits' if f in waits else 'does not wait'}, as {folder} has it")
@@ -357,7 +358,8 @@ def main():
     rows = [line.split("\t") for line in out.splitlines()]
     got = printed(out)
     wrong = {
-        "the pages and types are those of lua/doc/ref (`make doc` writes them)": generate.stale(files),
+        "the pages and types are those of lua/doc/ref (`make doc` writes them)":
+            generate.stale(files),
         "every function of the skynet table is described": wrong_api(parts),
         "every module and function is described, and there": compare(parts, rows),
         "every method of an object is described, and there": compare_objects(parts, rows, probes),

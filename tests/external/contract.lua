@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Drives C services and a C library that were built outside of the tree (lua-core.md 2.1 to 2.5,
--- lua-net.md 1.3).
+-- Drives C services and a C library that were built outside of the tree.
 local skynet = require "skynet"
 require "skynet.manager"
 local socket = require "skynet.socket"
@@ -27,7 +26,8 @@ tap.run {
 		equal(skynet.localname ".parrot", parrot)
 		equal(ask "ECHO hello", "hello")
 	end },
-	{ "init that refuses, a module that is not there, one without init: no service, and the log says so", function()
+	{ "init that refuses, a module that is not there, one without init: no service, and the "
+		.. "log says so", function()
 		local from = #tap.log()
 		equal(skynet.launch("parrot", "refuse"), nil)
 		tap.logged("FAILED launch parrot refuse", from)

@@ -43,7 +43,8 @@ def node(build, faults, threads=2):
 
 def clean(status, text):
     """No signal, no hang, no report of a sanitizer."""
-    return status != "timeout" and 0 <= status < 128 and "Sanitizer" not in text and "runtime error" not in text
+    return status != "timeout" and 0 <= status < 128 and "Sanitizer" not in text \
+        and "runtime error" not in text
 
 
 def main():

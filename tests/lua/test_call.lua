@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Calls: addresses, answers, reasons of failure, deadlines (lua-core.md 3.5, 3.9).
+-- Calls: addresses, answers, reasons of failure, deadlines.
 local skynet = require "skynet"
 local tap = require "tap"
 local equal, raises = tap.equal, tap.raises

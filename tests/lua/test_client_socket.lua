@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- client.socket, row by row (lua-net.md 3.1), in a service and in a plain Lua.
+-- client.socket, row by row, in a service and in a plain Lua.
 local skynet = require "skynet"
 require "skynet.manager"
 local socket = require "client.socket"

@@ -157,7 +157,8 @@ tap.run {
 				collectgarbage()
 				local k = next(t, "own_nameown_name")
 				t["own_name" .. "own_name"] = 5
-				return sum, k == nil or k == "otherown_nameown_name", t.own_nameown_name
+				return sum, k == nil or k == "otherown_nameown_name",
+					t.own_nameown_name
 			end]])
 		local sum, fine, five = require "shared_e"(t)
 		equal(sum, 3)

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Module names from before skynet 1.1 (lua-core.md 5.16): there for who puts the folder compat10
+-- Module names from before skynet 1.1: there for who puts the folder compat10
 -- into the path.
 local tap = require "tap"
 local equal, raises = tap.equal, tap.raises

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The daily API: calls, answers, errors, time, tasks, births and deaths (lua-core.md 3).
+-- The daily API: calls, answers, errors, time, tasks, births and deaths.
 local skynet = require "skynet"
 local tap = require "tap"
 

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- skynet.coroutine, row by row (lua-core.md 5.2).
+-- skynet.coroutine, row by row.
 local skynet = require "skynet"
 local co = require "skynet.coroutine"
 local tap = require "tap"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- skynet.datacenter (lua-core.md 5.4).
+-- skynet.datacenter.
 local skynet = require "skynet"
 local datacenter = require "skynet.datacenter"
 local tap = require "tap"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- skynet.datasheet and its builder (lua-core.md 5.9). The reader's checks:
+-- skynet.datasheet and its builder. The reader's checks:
 -- tests/fuzz/fuzz_datasheet.c.
 local skynet = require "skynet"
 require "skynet.manager"

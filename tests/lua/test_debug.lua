@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The debug protocol and code injected into a living service (lua-core.md 5.10 to 5.12).
+-- The debug protocol and code injected into a living service.
 local skynet = require "skynet"
 local tap = require "tap"
 local equal, raises = tap.equal, tap.raises
@@ -112,7 +112,9 @@ tap.run {
 			print("args", ...)
 			local command = _P.lua.command
 			local old = command.get
-			function command.get(...) if ... == "pears" then require "skynet".retpack(9) else old(...) end end
+			function command.get(...)
+				if ... == "pears" then require "skynet".retpack(9) else old(...) end
+			end
 			print(type(_U), SERVICE_NAME, math.max(1, 2))]], "fix.lua", 1, "two")
 		equal(text, "args\t1\ttwo\ntable\ttest_debug\t2")
 		equal(ok, true)
@@ -144,7 +146,8 @@ tap.run {
 		local s = skynet.newservice "callee"
 		local hung = skynet.newservice "callee"
 		skynet.send(hung, "lua", "eval",
-			"local t = require 'skynet'.hpc() + 4e8 while require 'skynet'.hpc() < t do end")
+			"local t = require 'skynet'.hpc() + 4e8 "
+			.. "while require 'skynet'.hpc() < t do end")
 		local key = skynet.address(s)
 		equal(skynet.call(".launcher", "lua", "LIST")[key], "snlua callee")
 		local mem = skynet.call(".launcher", "lua", "mem", 10)

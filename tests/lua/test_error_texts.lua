@@ -62,12 +62,14 @@ tap.run {
 			{}, { y = print })
 	end },
 	{ "tables that are too deep are named, and so is one that holds itself", function()
-		raises_here("serialize can't pack too depth table (argument 2, field inner.inner.inner.inner...)",
+		raises_here("serialize can't pack too depth table "
+			.. "(argument 2, field inner.inner.inner.inner...)",
 			function() skynet.pack(1, nested(34)) end)
 		skynet.trash(skynet.pack(nested(32)))
 		local t = { a = { b = {} } }
 		t.a.b.back = t.a
-		raises_here("serialize can't pack too depth table (argument 1, field a.b.back is a table that it is in)",
+		raises_here("serialize can't pack too depth table "
+			.. "(argument 1, field a.b.back is a table that it is in)",
 			function() skynet.pack(t) end)
 	end },
 	{ "an answer that cannot be packed is named to the caller", function()
@@ -83,7 +85,8 @@ tap.run {
 			'error { code = 3, msg = "no gold" }')
 		tap.logged('error : \27[31m{code=3, msg="no gold"}\nstack traceback:', from)
 		raises("error in callee: told", skynet.call, s, "lua", "eval",
-			"error(setmetatable({ code = 3 }, { __tostring = function() return 'told' end }))")
+			"error(setmetatable({ code = 3 }, "
+			.. "{ __tostring = function() return 'told' end }))")
 		from = #tap.log()
 		skynet.fork(error, { 1, 2, why = { "deep" } })
 		tap.logged('{1, 2, why={"deep"}}', from)
@@ -144,7 +147,8 @@ tap.run {
 			function() skynet.init "x" end)
 		raises_here("bad argument #1 to 'info_func' (function expected, got number)",
 			function() skynet.info_func(1) end)
-		raises_here("bad argument #1 to 'dispatch_unknown_request' (function expected, got string)",
+		raises_here("bad argument #1 to 'dispatch_unknown_request' "
+			.. "(function expected, got string)",
 			function() skynet.dispatch_unknown_request "x" end)
 		raises_here("bad argument #2 to 'filter' (function expected, got no value)",
 			function() skynet.filter(print) end)
@@ -156,7 +160,8 @@ tap.run {
 	end },
 	{ "a protocol with wrong fields is refused, and does not exist afterwards", function()
 		for _, key in ipairs { "pack", "unpack", "dispatch" } do
-			raises_here(("bad argument #1 to 'register_protocol' (field '%s' of protocol odd: function expected, got number)")
+			raises_here(("bad argument #1 to 'register_protocol' "
+				.. "(field '%s' of protocol odd: function expected, got number)")
 				:format(key), function() skynet.register_protocol { name = "odd",
 					id = 90, [key] = 5 } end)
 		end
@@ -165,16 +170,19 @@ tap.run {
 			unpack = skynet.unpack }
 	end },
 	{ "words of a new service are refused where they are given", function()
-		raises_here("bad argument #3 to 'newservice' (a service takes words: string or number expected, got table)",
+		raises_here("bad argument #3 to 'newservice' "
+			.. "(a service takes words: string or number expected, got table)",
 			function() skynet.newservice("callee", 1, {}) end)
-		raises_here("bad argument #2 to 'uniqueservice' (a service takes words: string or number expected, got boolean)",
+		raises_here("bad argument #2 to 'uniqueservice' "
+			.. "(a service takes words: string or number expected, got boolean)",
 			function() skynet.uniqueservice("callee", true) end)
 	end },
 
 	{ "a function of skynet.manager says so, and is nil for those who ask", function()
 		local s = skynet.newservice "callee"
 		equal(skynet.call(s, "lua", "eval", "return require'skynet'.register == nil"), true)
-		raises([[nil value (field 'register'); skynet.register needs require "skynet.manager"]],
+		raises("nil value (field 'register'); "
+			.. 'skynet.register needs require "skynet.manager"',
 			skynet.call, s, "lua", "eval", "require'skynet'.register '.x'")
 		local from = #tap.log()
 		raises([[(field 'kill'); skynet.kill needs require "skynet.manager"]],
@@ -195,7 +203,8 @@ tap.run {
 		fails("skynet.call(1)",
 			[[(global 'skynet'); the file needs: local skynet = require "skynet"]])
 		fails("socket.open(1)",
-			[[(global 'socket'); the file needs: local socket = require "skynet.socket"]])
+			"(global 'socket'); the file needs: "
+			.. 'local socket = require "skynet.socket"')
 		for _, source in ipairs {
 			"require'skynet'.teleport(1)", "hero.move(1)",
 				"local t = { } t.register(1)",
@@ -206,7 +215,8 @@ tap.run {
 		end
 	end },
 	{ "a misspelt service is told what there is, and where it was looked for", function()
-		local why = raises("error in callee: no Lua service 'calee'; did you mean 'callee'?", skynet.newservice, "calee")
+		local why = raises("error in callee: no Lua service 'calee'; "
+			.. "did you mean 'callee'?", skynet.newservice, "calee")
 		assert(why:find "\ncannot open %S+/calee%.lua", why)
 		why = raises("no Lua service 'lanucher'; did you mean 'launcher'?",
 			skynet.uniqueservice, "lanucher")
@@ -240,7 +250,8 @@ tap.run {
 			for i = 1, 2 do
 				skynet.fork(function()
 					local ok, why = pcall(require, "slow_and_bad")
-					results[#results + 1] = type(why) == "table" and why.code or why:match "require slow_and_bad failed"
+					results[#results + 1] = type(why) == "table" and why.code
+						or why:match "require slow_and_bad failed"
 				end)
 			end
 			while #results < 2 do skynet.sleep(1) end
@@ -252,7 +263,8 @@ tap.run {
 
 	{ "want of memory tells the limit, what is in use, what was wanted, and where", function()
 		local s, from = skynet.newservice "eater", #tap.log()
-		local NUMBERS <const> = "memory limit 4 MiB reached %(in use [34][.%d]* MiB, wanted [%d.]+ %a+%)"
+		local NUMBERS <const> = "memory limit 4 MiB reached "
+			.. "%(in use [34][.%d]* MiB, wanted [%d.]+ %a+%)"
 		local why = raises("call failed: error in callee: not enough memory; ", skynet.call,
 			s, "lua")
 		assert(why:find(NUMBERS), why)
@@ -260,7 +272,8 @@ tap.run {
 		tap.logged("eater.lua:27: in ", from)
 		local log = tap.log():sub(from + 1)
 		assert(log:find(("%%[:%08x%%] %s\n"):format(s, NUMBERS)), log)
-		assert(log:find(("lua memory error : %%[%x to :%x : %%d+%%] %s\nstack traceback:"):format(skynet.self(), s, NUMBERS)), log)
+		assert(log:find(("lua memory error : %%[%x to :%x : %%d+%%] %s\nstack traceback:")
+			:format(skynet.self(), s, NUMBERS)), log)
 		equal(skynet.call(s, "lua", "small"), "fine")
 	end },
 	{ "a service that catches its want of memory is logged with it all the same", function()
@@ -275,7 +288,8 @@ tap.run {
 	end },
 
 	{ "a C library that does not load: the file and why, then what to do", function()
-		raises("stale.so: undefined symbol: lua_nosuchfunction\n\tit was built for another version of Lua: ",
+		raises("stale.so: undefined symbol: lua_nosuchfunction\n"
+			.. "\tit was built for another version of Lua: ",
 			require, "stale")
 		local dir = skynet.getenv "logpath"
 		local f = assert(io.open(dir .. "/notelf.so", "w"))
@@ -301,7 +315,9 @@ tap.run {
 	{ "mistakes with requests say what is the matter", function()
 		local s, from = skynet.newservice "callee", #tap.log()
 		raises("protocol lau is not registered; did you mean lua?", skynet.call, s, "lau")
-		raises("protocol teleport is not registered in this service (skynet.register_protocol)", skynet.send, s, "teleport")
+		raises("protocol teleport is not registered in this service "
+			.. "(skynet.register_protocol)",
+			skynet.send, s, "teleport")
 		skynet.register_protocol { name = "shout", id = 91, pack = skynet.packstring }
 		raises("it has no protocol with the id 91 (skynet.register_protocol)", skynet.call,
 			s, "shout")
@@ -312,22 +328,26 @@ tap.run {
 			from)
 		raises("the callee did not answer: its handler ended without skynet.ret",
 			skynet.call, s, "lua", "forget")
-		raises_here("No session: what runs here serves no request; skynet.response keeps one for later",
+		raises_here("No session: what runs here serves no request; "
+			.. "skynet.response keeps one for later",
 			function() skynet.retpack(1) end)
 		skynet.send(s, "lua", "eval",
 			"local skynet = require 'skynet' skynet.retpack() skynet.retpack()")
 		tap.logged("No session: the request has been answered, or handed on, already", from)
-		raises_here("assertion failed! Invalid global name a_very_long_name: 1 to 15 bytes, no number, no ':' in front",
+		raises_here("assertion failed! Invalid global name a_very_long_name: "
+			.. "1 to 15 bytes, no number, no ':' in front",
 			function() skynet.register "a_very_long_name" end)
 	end },
 	{ "mistakes with sockets are told at the line that made them", function()
 		local socket = require "skynet.socket"
 		for _, name in ipairs { "start", "pause", "bind" } do
-			raises_here(("bad argument #1 to '%s' (the id of a socket expected, got nil)"):format(name),
+			raises_here(("bad argument #1 to '%s' "
+				.. "(the id of a socket expected, got nil)"):format(name),
 				function() socket[name](nil) end)
 		end
 		for _, name in ipairs { "open", "listen" } do
-			raises_here(("bad argument #1 to '%s' (the address of a host expected, got nil)"):format(name),
+			raises_here(("bad argument #1 to '%s' "
+				.. "(the address of a host expected, got nil)"):format(name),
 				function() socket[name](nil, 80) end)
 			raises_here("Invalid address here.", function() socket[name]("here") end)
 		end
@@ -360,7 +380,8 @@ tap.run {
 			{ units = { { path = { {}, {}, { tags = { "a", 1 } } } } } })
 		refuses("Unit.at[0] is not a table (Is a number) at units[1].at",
 			{ units = { { at = 1 } } })
-		refuses("Unit.path(1) should be a table or an userdata with metamethods (Is a boolean) at byname[...].path",
+		refuses("Unit.path(1) should be a table or an userdata with metamethods "
+			.. "(Is a boolean) at byname[...].path",
 			{ byname = { hero = { name = "hero", path = true } } })
 		refuses("World.units[1] is not a table (Is a number)", { units = { 1 } })
 	end },

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Whatever goes wrong in a handler: who hears of it, what is logged, what goes on (lua-core.md 2.9,
--- 3.1).
+-- Whatever goes wrong in a handler: who hears of it, what is logged, what goes on.
 local skynet = require "skynet"
 local core = require "skynet.core"
 local tap = require "tap"

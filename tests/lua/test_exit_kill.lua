@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Ends: exit, kill, what becomes of requests in both directions (lua-core.md 2.6, 3.2, 3.9; lessons
--- H11).
+-- Ends: exit, kill, what becomes of requests in both directions.
 local skynet = require "skynet"
 require "skynet.manager"
 local tap = require "tap"
@@ -93,8 +92,11 @@ tap.run {
 			local s = skynet.newservice "callee"
 			for _ = 1, 5 do
 				skynet.fork(function()
-					if pcall(skynet.call, s, "lua", "slow",
-						i % 3) then done = done + 1 else failed = failed + 1 end
+					if pcall(skynet.call, s, "lua", "slow", i % 3) then
+						done = done + 1
+					else
+						failed = failed + 1
+					end
 				end)
 			end
 			skynet.timeout(i % 4, function() skynet.kill(s) end)

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Tasks: fork, wait, wakeup, killthread, task (lua-core.md 3.1, 3.7).
+-- Tasks: fork, wait, wakeup, killthread, task.
 local skynet = require "skynet"
 local tap = require "tap"
 local equal, raises = tap.equal, tap.raises

@@ -194,7 +194,9 @@ tap.run {
 	{ "an address that is taken fails open, with a reason", function()
 		local _, port = open_server { address = "127.0.0.1", port = 0 }
 		local gate = skynet.newservice("test_gate", "server")
-		tap.raises(("Listen error (listen 127.0.0.1:%d: Address already in use)"):format(port), skynet.call, gate, "lua", "open", { address = "127.0.0.1", port = port })
+		tap.raises(("Listen error (listen 127.0.0.1:%d: Address already in use)")
+			:format(port),
+			skynet.call, gate, "lua", "open", { address = "127.0.0.1", port = port })
 	end },
 	{ "gate: the watchdog hears all; accept, forward, kick", function()
 		local gate = skynet.newservice "gate"

@@ -132,7 +132,8 @@ tap.run {
 		told(gate, "close")
 		skynet.kill(gate)
 	end },
-	{ "a message type of one's own, the client as source; a broker takes all; nobody need watch", function()
+	{ "a message type of one's own, the client as source; a broker takes all; nobody need "
+		.. "watch", function()
 		local gate, port = open_gate("S", "!", 77, 4)
 		local c = assert(socket.open("127.0.0.1", port))
 		-- Nobody was told its number; what is none of the gate's is left alone.
@@ -290,7 +291,10 @@ tap.run {
 				if c then
 					for _ = 1, math.random(5) do
 						local bytes = {}
-						for k = 1, math.random(40) do bytes[k] = string.char(math.random(0, 255) & math.random(0, 255)) end
+						for k = 1, math.random(40) do
+							local mask = math.random(0, 255)
+							bytes[k] = string.char(mask & math.random(0, 255))
+						end
 						socket.write(c, table.concat(bytes))
 						skynet.sleep(math.random(0, 2))
 					end

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Names, and skynet.harbor in a single node (lua-core.md 3.13, 5.3; lessons H2, H10).
+-- Names, and skynet.harbor in a single node.
 local skynet = require "skynet"
 local harbor = require "skynet.harbor"
 local tap = require "tap"

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The host underneath the API: order of tasks, protocols, libraries, require, coroutines, errors
--- (lua-core.md 3, 5).
+-- The host underneath the API: order of tasks, protocols, libraries, require, coroutines, errors.
 local skynet = require "skynet"
 local tap = require "tap"
 require "skynet.manager"
@@ -378,7 +377,8 @@ tap.run {
 			local skynet = require "skynet"
 			skynet.start(function()
 				skynet.dispatch("lua", function()
-					skynet.retpack(os.execute == nil, os.time ~= nil, table.unpack, getmetatable(os) == nil)
+					skynet.retpack(os.execute == nil, os.time ~= nil,
+						table.unpack, getmetatable(os) == nil)
 				end)
 			end)]]
 		local name = os.tmpname()

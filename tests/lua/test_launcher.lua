@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- .launcher, row by row (lua-core.md 7.1).
+-- .launcher, row by row.
 local skynet = require "skynet"
 require "skynet.manager"
 local core = require "skynet.core"
@@ -106,7 +106,8 @@ tap.run {
 		skynet.call(odd, "lua", "eval",
 			"require 'skynet'.dispatch('debug', function() error 'odd' end)")
 		skynet.send(hung, "lua", "eval",
-			"local s = require 'skynet' local t = s.hpc() + 15e8 while s.hpc() < t do end")
+			"local s = require 'skynet' local t = s.hpc() + 15e8 "
+			.. "while s.hpc() < t do end")
 		local list = ask("STAT", 70)
 		local stat = list[skynet.address(s)]
 		equal(stat.task, 0)

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The message log of a service, as programs and operators open it (lua-core.md 2.5 LOGON and
--- LOGOFF, 7.1 LOGLAUNCH, 7.4).
+-- The message log of a service, as programs and operators open it.
 local skynet = require "skynet"
 local core = require "skynet.core"
 local socket = require "skynet.socket"
@@ -46,7 +45,8 @@ tap.run {
 		assert(session, line)
 		assert(tonumber(session) > 0)
 		assert(tonumber(now) <= tonumber(at) and tonumber(at) <= tonumber(closed))
-		tap.logged(("[%s] Open log file %s/%08x.log\n"):format(skynet.address(skynet.self()),
+		tap.logged(("[%s] Open log file %s/%08x.log\n"):format(
+			skynet.address(skynet.self()),
 			skynet.getenv "logpath", s), from)
 		tap.logged(("[%s] Close log file %s\n"):format(skynet.address(skynet.self()),
 			skynet.address(s)), from)

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- skynet.memory, skynet.profile, skynet.codecache (lua-core.md 5.15).
+-- skynet.memory, skynet.profile, skynet.codecache.
 local skynet = require "skynet"
 local memory = require "skynet.memory"
 local profile = require "skynet.profile"
@@ -116,7 +116,10 @@ tap.run {
 		profile.resume(co)
 		local time = profile.stop(co)
 		assert(time >= 0.010 and time < 0.3, time)
-		local f = profile.wrap(function(a) local b = coroutine.yield(a + 1) return b * 2 end)
+		local f = profile.wrap(function(a)
+			local b = coroutine.yield(a + 1)
+			return b * 2
+		end)
 		equal(f(1), 2)
 		equal(f(4), 8)
 		raises("broken", profile.wrap(function() error "broken" end))

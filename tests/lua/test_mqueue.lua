@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- skynet.mqueue (lua-core.md 5.6).
+-- skynet.mqueue.
 local skynet = require "skynet"
 local mqueue = require "skynet.mqueue"
 local tap = require "tap"
@@ -70,7 +70,10 @@ tap.run {
 	{ "results and errors that cannot be packed fail their call, not the queue", function()
 		local s = skynet.newservice "callee"
 		skynet.call(s, "lua", "eval", [[
-			require "skynet.mqueue".register(function(bad) if bad then error { print } end return print end)]])
+			require "skynet.mqueue".register(function(bad)
+				if bad then error { print } end
+				return print
+			end)]])
 		raises("Unsupport type", mqueue.call, s)
 		raises("Unsupport type", mqueue.call, s, true)
 		raises("Unsupport type", mqueue.call, s)
@@ -96,7 +99,10 @@ tap.run {
 	{ "between services", function()
 		local s = skynet.newservice "callee"
 		skynet.call(s, "lua", "eval", [[
-			require "skynet.mqueue".register(function(a, b) if b then return a + b end error "no b" end)]])
+			require "skynet.mqueue".register(function(a, b)
+				if b then return a + b end
+				error "no b"
+			end)]])
 		equal(mqueue.call(s, 2, 3), 5)
 		raises("no b", mqueue.call, s, 2)
 		raises("call to invalid address", mqueue.call, 0xfffff0, 1)

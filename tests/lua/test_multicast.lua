@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- skynet.multicast within one node (lua-core.md 5.5); several nodes: tests/cluster/multicast and
+-- skynet.multicast within one node; several nodes: tests/cluster/multicast and
 -- multicast_owner_away.
 local skynet = require "skynet"
 require "skynet.manager"
@@ -103,7 +103,8 @@ tap.run {
 	end },
 	{ "nobody listens: nothing happens", function()
 		multicast.new():publish(("x"):rep(1000))
-		multicast.new { channel = 0x7fffff00 | skynet.harbor(skynet.self()) }:publish(("x"):rep(1000))
+		local channel = 0x7fffff00 | skynet.harbor(skynet.self())
+		multicast.new { channel = channel }:publish(("x"):rep(1000))
 	end },
 	{ "delete ends the channel; the object is of no use, the others are not told", function()
 		local c = multicast.new()

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Births: newservice, launch, init, arguments (lua-core.md 1.8, 3.2, 3.13).
+-- Births: newservice, launch, init, arguments.
 local skynet = require "skynet"
 require "skynet.manager"
 local tap = require "tap"

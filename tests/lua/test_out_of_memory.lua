@@ -59,7 +59,11 @@ if mode == "victim" then
 		return section(function() return "inside" end)
 	end
 	function work.coroutines()
-		local co = inner.wrap(function(...) skynet.yield() inner.yield(...) return "end" end)
+		local co = inner.wrap(function(...)
+			skynet.yield()
+			inner.yield(...)
+			return "end"
+		end)
 		co(1)
 		return co()
 	end

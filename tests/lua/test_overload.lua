@@ -91,7 +91,8 @@ tap.run {
 		skynet.kill(s)
 	end },
 
-	{ "a full mailbox refuses: a send gives false, a call fails, both are counted, and later all is as before", function()
+	{ "a full mailbox refuses: a send gives false, a call fails, both are counted, and later "
+		.. "all is as before", function()
 		local s, gate, release = held()
 		equal(skynet.call(s, "lua", "bound", 10), 10)
 		skynet.call(s, "lua", "hold", gate)

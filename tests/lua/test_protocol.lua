@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Protocols of one's own (lua-core.md 3.4).
+-- Protocols of one's own.
 local skynet = require "skynet"
 local tap = require "tap"
 local equal, raises = tap.equal, tap.raises
@@ -73,13 +73,15 @@ tap.run {
 		raises("", skynet.call, skynet.self(), "unknown", 1)
 		raises("", skynet.send, skynet.self(), nil, 1)
 	end },
-	{ "the session of a multicast is no request: an error in its handler ends no call of that number", function()
+	{ "the session of a multicast is no request: an error in its handler ends no call of that "
+		.. "number", function()
 		local caster, slow = skynet.newservice "callee", skynet.newservice "callee"
 		local session, ok
 		skynet.call(caster, "lua", "eval", [[
 			local skynet = require "skynet"
 			skynet.register_protocol {
-				name = "multicast", id = 2, unpack = skynet.tostring, dispatch = function() error "in the handler" end,
+				name = "multicast", id = 2, unpack = skynet.tostring,
+				dispatch = function() error "in the handler" end,
 			}
 		]])
 		skynet.register_protocol { name = "multicast", id = 2, unpack = skynet.tostring }

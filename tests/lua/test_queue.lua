@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- skynet.queue (lua-core.md 5.1).
+-- skynet.queue.
 local skynet = require "skynet"
 local queue = require "skynet.queue"
 local tap = require "tap"
@@ -44,7 +44,8 @@ tap.run {
 	end },
 	{ "re-entrant for the same task", function()
 		local cs = queue()
-		equal(cs(function() return cs(function() return cs(function() return "deep" end) end) end), "deep")
+		local function nested(f) return function() return cs(f) end end
+		equal(cs(nested(nested(function() return "deep" end))), "deep")
 		equal(cs(function() return "free" end), "free")
 	end },
 	{ "an error lets go, with a traceback; objects pass as they are", function()

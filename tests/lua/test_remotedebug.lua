@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The debugger without a console: channels, and what stops where (lua-core.md 5.11 REMOTEDEBUG,
--- 5.13). How it looks on a console is in cluster/debug_console.
+-- The debugger without a console: channels, and what stops where. How it looks on a console is in
+-- cluster/debug_console.
 local skynet = require "skynet"
 local debugchannel = require "skynet.debugchannel"
 local socket = require "skynet.socket"
@@ -264,7 +264,8 @@ tap.run {
 	{ "a condition that raises fails its request, and the watch stays", function()
 		local s = skynet.newservice(SERVICE_NAME, "patient")
 		local d = attach(s)
-		d.say "watch('lua', function(_, _, name) if name == 'sort' then error 'bad condition' end return true end)"
+		d.say("watch('lua', function(_, _, name) if name == 'sort' then "
+			.. "error 'bad condition' end return true end)")
 		local ok, why = finished(ask(s, "sort"))
 		equal(ok, false)
 		assert(why:find("bad condition", 1, true))

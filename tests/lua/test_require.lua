@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- require inside services, and skynet.init (lua-core.md 5.14, 3.2).
+-- require inside services, and skynet.init.
 local skynet = require "skynet"
 local tap = require "tap"
 local equal, raises = tap.equal, tap.raises
@@ -19,7 +19,10 @@ tap.run {
 		function()
 		package.preload.m_value = function() skynet.sleep(1) return { 1 } end
 		package.preload.m_none = function() skynet.sleep(1) end
-		package.preload.m_loaded = function(name) skynet.sleep(1) package.loaded[name] = "set" end
+		package.preload.m_loaded = function(name)
+			skynet.sleep(1)
+			package.loaded[name] = "set"
+		end
 		equal(require "m_value"[1], 1)
 		equal(require "m_value", package.loaded.m_value)
 		equal(require "m_none", true)
@@ -39,7 +42,8 @@ tap.run {
 		equal(n, 1)
 		for i = 2, 4 do equal(got[i], got[1]) end
 	end },
-	{ "a failure: the loader raises its own error, those who wait 'require NAME failed'; it may be tried again", function()
+	{ "a failure: the loader raises its own error, those who wait 'require NAME failed'; it "
+		.. "may be tried again", function()
 		local n, waiter = 0, nil
 		package.preload.m_fails = function()
 			n = n + 1

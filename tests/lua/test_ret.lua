@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Answers: ret, retpack, response, ignoreret, context (lua-core.md 3.6).
+-- Answers: ret, retpack, response, ignoreret, context.
 local skynet = require "skynet"
 local tap = require "tap"
 local equal, raises = tap.equal, tap.raises

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Rows of the contract that have no file of their own (lua-core.md 2.9, 3.1 to 3.10).
+-- Rows of the contract that have no file of their own.
 local skynet = require "skynet"
 require "skynet.manager"
 local core = require "skynet.core"

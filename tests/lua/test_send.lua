@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Sends, redirects, addresses and facts (lua-core.md 3.3, 3.5, 3.8, 3.10, 3.12).
+-- Sends, redirects, addresses and facts.
 local skynet = require "skynet"
 local core = require "skynet.core"
 local tap = require "tap"
@@ -75,7 +75,8 @@ tap.run {
 		-- the session of that call is the last one that was given out here; its answer is
 		-- the error
 		skynet.call(a, "lua", "eval", [[
-			local skynet, core, to, source, session = require "skynet", require "skynet.core", ...
+			local skynet, core, to, source, session = require "skynet",
+				require "skynet.core", ...
 			core.redirect(to, source, skynet.PTYPE_LUA, session, skynet.packstring())
 		]], dead, skynet.self(), skynet.genid() - 1)
 		tap.until_true("the call has failed", function() return failed end)

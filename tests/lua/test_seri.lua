@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Values on their way between services (lua-core.md 4); the bytes themselves:
+-- Values on their way between services; the bytes themselves:
 -- tests/unit/lua/host/test_seri.c.
 local skynet = require "skynet"
 local tap = require "tap"

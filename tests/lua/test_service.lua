@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- skynet.service: services from functions (lua-core.md 5.7).
+-- skynet.service: services from functions.
 local skynet = require "skynet"
 local service = require "skynet.service"
 local tap = require "tap"

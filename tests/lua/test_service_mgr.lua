@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- .service, row by row (lua-core.md 7.2); over several nodes: tests/cluster/unique_services.
+-- .service, row by row; over several nodes: tests/cluster/unique_services.
 local skynet = require "skynet"
 require "skynet.manager"
 local tap = require "tap"
@@ -87,7 +87,9 @@ tap.run {
 		local s = skynet.newservice "callee"
 		skynet.call(s, "lua", "eval", [[
 			local skynet = require "skynet"
-			skynet.dispatch("lua", function(_, _, what) skynet.retpack { thing = what } end)]])
+			skynet.dispatch("lua", function(_, _, what)
+				skynet.retpack { thing = what }
+			end)]])
 		equal(ask("REPORT", s), true)
 		equal(ask("REPORT", s), true)
 		local key = "thing@" .. skynet.harbor(s)

@@ -19,7 +19,8 @@ os.execute("mkdir " .. folder)
 
 local function write_code(version)
 	local f <close> = assert(io.open(folder .. "/storm_code.lua.new", "w"))
-	f:write(("local M = {}\nfunction M.version()\n\treturn %d, 'the text of version %d', function(n) return n + %d end\nend\nreturn M\n")
+	f:write(("local M = {}\nfunction M.version()\n\treturn %d, 'the text of version %d', "
+		.. "function(n) return n + %d end\nend\nreturn M\n")
 		:format(version, version, version))
 	f:close()
 	assert(os.rename(folder .. "/storm_code.lua.new", folder .. "/storm_code.lua"))

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- skynet.sharedata and its corelib (lua-core.md 5.8).
+-- skynet.sharedata and its corelib.
 local skynet = require "skynet"
 require "skynet.manager"
 local sharedata = require "skynet.sharedata"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- skynet.sharemap (lua-core.md 5.9).
+-- skynet.sharemap.
 local skynet = require "skynet"
 require "skynet.manager"
 local sharemap = require "skynet.sharemap"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- skynet.sharetable (lua-core.md 5.9): every function, what may be shared, what proxies do,
+-- skynet.sharetable: every function, what may be shared, what proxies do,
 -- versions and their end.
 local skynet = require "skynet"
 require "skynet.manager"
@@ -109,7 +109,8 @@ tap.run {
 	end },
 	{ "functions without upvalues and light userdata", function()
 		sharetable.loadstring("f", [[
-			return { add = function(a, b) return a + b end, c = select(1, ...), n = select(2, ...), type = type }
+			return { add = function(a, b) return a + b end,
+				c = select(1, ...), n = select(2, ...), type = type }
 		]], math.floor, 7)
 		local t = sharetable.query "f"
 		equal(t.add(2, 3), 5)
@@ -238,7 +239,8 @@ tap.run {
 		assert(core.size "sharetable:big" > 10 << 20, core.size "sharetable:big")
 		local r = reader()
 		local cost, name = skynet.call(r, "lua", "cost", "big", 777)
-		print(("# image %d bytes, cost of a service %d bytes"):format(core.size "sharetable:big", cost))
+		print(("# image %d bytes, cost of a service %d bytes")
+			:format(core.size "sharetable:big", cost))
 		equal(name, "entry number 777")
 		assert(cost < 10240, cost)
 		skynet.kill(r)
@@ -290,7 +292,8 @@ tap.run {
 		assert(tap.log():find("Delete a version %(0x%x+%) of mortal", from + 1))
 		versions_left(base + 1)
 	end },
-	{ "a reader that no longer refers to an old version lets it go by collecting garbage, as it does anyway", function()
+	{ "a reader that no longer refers to an old version lets it go by collecting garbage, as "
+		.. "it does anyway", function()
 		local function version(stamp)
 			local t = { stamp = stamp }
 			for i = 1, 1000 do t[i] = { stamp = stamp, text = "number " .. i } end

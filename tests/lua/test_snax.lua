@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- snax, row by row (lua-net.md 2.9); over several nodes: tests/cluster/snax.
+-- snax, row by row; over several nodes: tests/cluster/snax.
 local skynet = require "skynet"
 require "skynet.manager"
 local snax = require "skynet.snax"

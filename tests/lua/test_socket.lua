@@ -318,8 +318,13 @@ tap.run {
 		for state = 1, 2 do
 			for _, read in ipairs { socket.read, socket.readline, socket.readall,
 				socket.block } do
-				local ok, why = pcall(function() local data = read(id) return data end)
-				assert(not ok and why:find "test_socket.lua:%d+: socket %d+ listens for connections", why)
+				local ok, why = pcall(function()
+					local data = read(id)
+					return data
+				end)
+				assert(not ok, why)
+				assert(why:find("test_socket.lua:%d+: "
+					.. "socket %d+ listens for connections"), why)
 			end
 			if state == 1 then
 				socket.start(id, function() end)

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- sproto: the wire format, byte by byte, with all errors of encoding and decoding (lua-net.md 4.3,
--- 4.5), and sproto.core (4.6). The schema language: test_sproto_parser; calls: test_sproto_rpc;
--- slots: test_sproto_loader.
+-- sproto: the wire format, byte by byte, with all errors of encoding and decoding, and sproto.core.
+-- The schema language: test_sproto_parser; calls: test_sproto_rpc; slots: test_sproto_loader.
 local skynet = require "skynet"
 local sproto = require "sproto"
 local core = require "sproto.core"
@@ -138,11 +137,13 @@ tap.run {
 		both({ ia = {} }, "0200 0b00 0000 00000000")
 		both({ ia = { 1, -1 } }, "0200 0b00 0000 09000000 04 01000000 ffffffff")
 		both({ ia = { 1, 1 << 40, -1 } },
-			"0200 0b00 0000 19000000 08 0100000000000000 0000000000010000 ffffffffffffffff")
+			"0200 0b00 0000 19000000 08 "
+			.. "0100000000000000 0000000000010000 ffffffffffffffff")
 		both({ ia = { 1 << 40, 1 } },
 			"0200 0b00 0000 11000000 08 0000000000010000 0100000000000000")
 		both({ ia = { -2, 3, 1 << 31 } },
-			"0200 0b00 0000 19000000 08 feffffffffffffff 0300000000000000 0000008000000000")
+			"0200 0b00 0000 19000000 08 "
+			.. "feffffffffffffff 0300000000000000 0000008000000000")
 		both({ da = { 1.5, -0.5 } },
 			"0200 0100 0000 11000000 08 000000000000f83f 000000000000e0bf", "More")
 		both({ da = {} }, "0200 0100 0000 00000000", "More")
@@ -229,7 +230,10 @@ tap.run {
 			.points { id 0 : integer  s 1 : point }
 			.yes { b 0 : boolean  n 1 : integer }
 			.item { id 0 : integer  n 1 : integer  tags 2 : *string }
-			.all { m 0 : *pair()  s 1 : *named()  t 2 : *points()  i 3 : *item(id)  b 4 : *yes() }
+			.all {
+				m 0 : *pair()  s 1 : *named()  t 2 : *points()
+				i 3 : *item(id)  b 4 : *yes()
+			}
 			.gap { a 1 : integer  m 5 : *pair()  z 9 : string } ]]
 		local function back(name, value, wanted)
 			same(maps:decode(name, maps:encode(name, value)), wanted or value)
@@ -319,7 +323,8 @@ tap.run {
 		equal(t.i, 1)
 		equal(used, 4)
 		t, used = sp:decode("N",
-			hex.bytes "0600 0400 0000 0000 0800 0300 0200  01000000 78 02000000 ffff 99")
+			hex.bytes("0600 0400 0000 0000 0800 0300 0200  "
+				.. "01000000 78 02000000 ffff 99"))
 		same(t, { id = 1, v = "x" })
 		equal(used, 14 + 5 + 6)
 		t = sp:decode("Empty", hex.bytes "0300 ffff ffff 0200")

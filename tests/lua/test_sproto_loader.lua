@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- sprotoloader and the slots that all services share (lua-net.md 4.6).
+-- sprotoloader and the slots that all services share.
 local skynet = require "skynet"
 require "skynet.manager"
 local core = require "sproto.core"

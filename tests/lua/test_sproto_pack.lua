@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- sproto's 0-packing (lua-net.md 4.4).
+-- sproto's 0-packing.
 local skynet = require "skynet"
 local sproto = require "sproto"
 local hex = require "hex"

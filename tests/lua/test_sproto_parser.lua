@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- sprotoparser: the schema language, the bundle's bytes and all errors (lua-net.md 4.1, 4.2, 4.6).
+-- sprotoparser: the schema language, the bundle's bytes and all errors.
 local parser = require "sprotoparser"
 local core = require "sproto.core"
 local sproto = require "sproto"
@@ -78,7 +78,8 @@ tap.run {
 			equal(hex.of(parser.parse(text)), (wanted:gsub("%s+", "")))
 		end
 		bundle(".A { x 0 : integer }",
-			"0100 0000 26000000 22000000 0200 0000 0000 01000000 41 13000000 0f000000 0400 0000 0200 0100 0200 01000000 78")
+			"0100 0000 26000000 22000000 0200 0000 0000 01000000 41 13000000 0f000000 "
+			.. "0400 0000 0200 0100 0200 01000000 78")
 		bundle("", "0000")
 		bundle(".A {}", "0100 0000 0d000000 09000000 0100 0000 01000000 41")
 		bundle(".A {} p 1 { response nil }",
@@ -87,7 +88,8 @@ tap.run {
 	end },
 	{ "the bundle of the bundles' schema describes itself", function()
 		local names = {}
-		for i, t in ipairs(group [[.b { x 0 : integer } .a { .c {} y 3 : b } p 2 {} o 1 {}]].type) do
+		local types = group [[.b { x 0 : integer } .a { .c {} y 3 : b } p 2 {} o 1 {}]].type
+		for i, t in ipairs(types) do
 			names[i] = t.name
 		end
 		equal(table.concat(names, " "), "a a.c b")
@@ -129,7 +131,8 @@ tap.run {
 		equal(protocol ".T2 { .T3 {} } p 1 { request T2.T3 }", "name=p tag=1 request=2")
 	end },
 	{ "blanks and comments", function()
-		local long = ".A{\r\n\tx 0:integer # a comment\n# another } \n  y\t1 : string}\n\n#last"
+		local long = ".A{\r\n\tx 0:integer # a comment\n# another } \n"
+			.. "  y\t1 : string}\n\n#last"
 		equal(#group(long).type[1].fields, 2)
 		equal(#group(".A{ .B{ x 0 : integer(2) } b 0 : *B(x) b2 1 : B } .C{}").type, 3)
 		equal(#group("p#c\n1#c\n{#c\nrequest#c\n{#c\n}#c\n}").type, 1)
@@ -143,7 +146,8 @@ tap.run {
 				end
 			end
 		end
-		local text = ".X {} .A { .X {} .B { .X {} a 0 : X } b 0 : X .D { d 0 : X } } .C { c 0 : X } "
+		local text = ".X {} .A { .X {} .B { .X {} a 0 : X } b 0 : X .D { d 0 : X } } "
+			.. ".C { c 0 : X } "
 		equal(type_of(text, "A.B"), "A.B.X")
 		equal(type_of(text, "A"), "A.X")
 		equal(type_of(text, "A.D"), "A.X")
@@ -280,7 +284,8 @@ tap.run {
 		refused { type = { { name = "A" } }, protocol = { { tag = 1 } } }
 		refused { type = { { name = "A" } },
 			protocol = { { name = "p", tag = 2 }, { name = "q", tag = 2 } } }
-		local whole = parser.parse(".A { x 0 : *B(k) } .B { k 0 : integer v 1 : *string } p 1 { request A }")
+		local whole = parser.parse(".A { x 0 : *B(k) } .B { k 0 : integer v 1 : *string } "
+			.. "p 1 { request A }")
 		for n = 0, #whole - 1 do
 			equal(core.newproto(whole:sub(1, n)), nil)
 		end

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- sproto's protocols and calls: queryproto, request_*, response_*, host, attach, dispatch
--- (lua-net.md 4.5).
+-- sproto's protocols and calls: queryproto, request_*, response_*, host, attach, dispatch.
 local sproto = require "sproto"
 local core = require "sproto.core"
 local stm = require "skynet.stm"
@@ -176,7 +175,9 @@ tap.run {
 		for session = 1, 200 do
 			local _, _, args, respond = server:dispatch(request("foo", { a = session },
 				session))
-			responds[session] = function() return respond { text = tostring(args.a) } end
+			responds[session] = function()
+				return respond { text = tostring(args.a) }
+			end
 		end
 		for session = 200, 1, -1 do
 			local _, got, result = client:dispatch(responds[session]())

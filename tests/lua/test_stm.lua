@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- skynet.stm (lua-core.md 5.9).
+-- skynet.stm.
 local skynet = require "skynet"
 require "skynet.manager"
 local stm = require "skynet.stm"

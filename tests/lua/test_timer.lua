@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Time: timeout, timer, sleep, yield (lua-core.md 2.8, 3.7).
+-- Time: timeout, timer, sleep, yield.
 local skynet = require "skynet"
 local tap = require "tap"
 local equal, raises = tap.equal, tap.raises

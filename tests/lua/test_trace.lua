@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Tracing (lua-core.md 3.14, and trace_timeout of 3.7).
+-- Tracing, and trace_timeout.
 local skynet = require "skynet"
 local core = require "skynet.core"
 local tap = require "tap"
@@ -77,7 +77,8 @@ tap.run {
 			equal(select(2, skynet.call(a, "lua", "call", b, "lua", "echo", 7)), 7)
 		end)
 		until_events(tag, from,
-			"trace, call, request, call, request, response, end, resume, response, end, resume, end")
+			"trace, call, request, call, request, response, end, "
+			.. "resume, response, end, resume, end")
 	end },
 	{ "not with a send", function()
 		local a, from = skynet.newservice "callee", #tap.log()

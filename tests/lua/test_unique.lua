@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- One service per node, or in the whole cluster (lua-core.md 3.2, 7.2).
+-- One service per node, or in the whole cluster.
 local skynet = require "skynet"
 local tap = require "tap"
 local equal, raises = tap.equal, tap.raises

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Functions that wait, where nothing can: they raise and leave nothing behind (lua-core.md 3.1,
--- 3.5, 3.7).
+-- Functions that wait, where nothing can: they raise and leave nothing behind.
 local skynet = require "skynet"
 local harbor = require "skynet.harbor"
 local inner = require "skynet.coroutine"
@@ -28,7 +27,9 @@ if mode == "loop" then
 				local ways = {
 					forever,
 					coroutine.wrap(forever),
-					function() assert(coroutine.resume(coroutine.create(forever))) end,
+					function()
+						assert(coroutine.resume(coroutine.create(forever)))
+					end,
 					inner.wrap(forever),
 					inner.wrap(coroutine.wrap(forever)),
 					function() table.sort({ 1, 2 },
@@ -348,7 +349,8 @@ tap.run {
 		skynet.yield()
 		equal(hits, 0)
 	end },
-	{ "the second endless loop is broken like the first, and those in coroutines; the last one is killed", function()
+	{ "the second endless loop is broken like the first, and those in coroutines; the last one "
+		.. "is killed", function()
 		if tsan then return end
 		local core = require "skynet.core"
 		local s = skynet.newservice("test_waits", "loop")

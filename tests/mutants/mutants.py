@@ -18,7 +18,8 @@ The end is a list of those that survived, with their places, and a table. The su
 to build/mutants/survivors.txt in the form of equivalent.txt; --again takes such a file in place of
 random changes, so that new tests can be tried on them.
 """
-import argparse, collections, concurrent.futures, ctypes, glob, json, os, random, re, shutil, signal, subprocess, sys, threading, time
+import argparse, collections, concurrent.futures, ctypes, glob, json, os, random, re, shutil, \
+    signal, subprocess, sys, threading, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -433,12 +434,14 @@ def table(results):
     for m, outcome in results:
         rows[m.file.split("/")[0]][outcome] += 1
         rows["all"][outcome] += 1
-    print(f"\n{'':8}{'noticed':>9}{'survived':>10}{'':>6}   not counted: same code, no build, known")
+    print(f"\n{'':8}{'noticed':>9}{'survived':>10}{'':>6}   "
+          "not counted: same code, no build, known")
     for layer in LAYERS + ["all"]:
         c = rows[layer]
         n = c["noticed"] + c["survived"]
         if n or c:
-            print(f"{layer:8}{c['noticed']:>9}{c['survived']:>10}{100 * c['noticed'] // max(n, 1):>5}%   "
+            print(f"{layer:8}{c['noticed']:>9}{c['survived']:>10}"
+                  f"{100 * c['noticed'] // max(n, 1):>5}%   "
                   f"{c['equal']:>24}{c['broken']:>10}{c['known']:>7}")
 
 

@@ -24,7 +24,8 @@ local function show(v, depth)
 	if type(v) == "table" then
 		if depth > 3 then return "{..}" end
 		local list = {}
-		for k, x in next, v do list[#list + 1] = tostring(type(k) == "table" and "T" or k) .. "=" .. show(x, depth + 1) end
+		for k, x in next, v do list[#list + 1] = tostring(type(k) == "table" and "T" or k)
+			.. "=" .. show(x, depth + 1) end
 		table.sort(list)
 		return "{" .. table.concat(list, ",") .. "}"
 	elseif type(v) == "function" or type(v) == "thread" or type(v) == "userdata" then
@@ -102,7 +103,8 @@ class Program:
         if kind == 6:
             return r.choice(self.tables)
         if kind == 7 and self.functions:
-            return f"select(2, pcall({r.choice(self.functions)}, {self.value(depth + 2) if depth < 3 else 1}))"
+            function = r.choice(self.functions)
+            return f"select(2, pcall({function}, {self.value(depth + 2) if depth < 3 else 1}))"
         if kind == 8:
             return f"({self.string()} == {self.string()})"
         if kind == 9:
@@ -131,7 +133,9 @@ class Program:
         elif kind == 6 and self.depth < 3:
             self.add(f"for i = 1, {r.randrange(1, 8)} do")
             self.depth += 1
-            self.add(f"{r.choice(self.tables)}[{r.choice(['i', chr(34) + 'key' + chr(34) + ' .. i', 'i * 1.5'])}] = i")
+            table = r.choice(self.tables)
+            key = r.choice(["i", '"key" .. i', "i * 1.5"])
+            self.add(f"{table}[{key}] = i")
             self.depth -= 1
             self.block(r.randrange(3))
             self.add("end")
@@ -185,7 +189,9 @@ class Program:
                      f"then {r.choice(self.tables)}[k] = v end end")
             self.add(f"{r.choice(self.tables)}[{self.key()}] = {name}.stats.name")
         elif kind == 13:
-            self.add(f"try(load({self.quoted('local a, b = ... return a, b, ' + self.string() + ' == a, { ' + self.choice_name() + ' = b }')}),"
+            code = "local a, b = ... return a, b, " + self.string() + " == a, { " \
+                + self.choice_name() + " = b }"
+            self.add(f"try(load({self.quoted(code)}),"
                      f" {self.value()}, {self.value()})")
         elif kind == 14:
             self.add(f"do local co = coroutine.wrap(function(a) local x = {self.value()} local y = "
@@ -234,7 +240,8 @@ class Program:
             for _ in range(r.randrange(10, 60)):
                 self.statement()
             body.append("do\n" + "\n".join(self.lines) + "\nend")
-        return PRELUDE + "local t1, t2, t3 = {}, { n = 1 }, { 1, 2, 3 }\n" + "\n".join(body) + "\nsay(t1, t2, t3)\n"
+        return PRELUDE + "local t1, t2, t3 = {}, { n = 1 }, { 1, 2, 3 }\n" + "\n".join(body) \
+            + "\nsay(t1, t2, t3)\n"
 
 
 def outcome(argv, env):

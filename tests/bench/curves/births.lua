@@ -35,7 +35,8 @@ else
 			all = nil
 			local t = C.now()
 			for _, at in ipairs { 0, 1, 8, 20 } do
-				if mode == "quiet" and at > C.now() - t then skynet.sleep((at - (C.now() - t)) * 100 // 1) end
+				if mode == "quiet" and at > C.now() - t then
+					skynet.sleep((at - (C.now() - t)) * 100 // 1) end
 				while C.now() - t < at do skynet.sleep(5) end
 				rows(round, at)
 			end

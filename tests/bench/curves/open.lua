@@ -59,7 +59,8 @@ if seconds == nil then
 			skynet.fork(function()
 				while true do
 					busy_50ms()
-					if case == "noise" then skynet.sleep(5) else skynet.yield() end
+					if case == "noise" then skynet.sleep(5) else skynet.yield()
+						end
 				end
 			end)
 		else

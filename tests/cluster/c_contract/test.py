@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The C contract from outside: `make install` into a folder, C services and C Lua libraries built
-against it with pkg-config alone, and run by the installed harbord (lua-core.md 2.1 to 2.5,
-lua-net.md 1.3). The sources are in tests/external."""
+against it with pkg-config alone,
+	and run by the installed harbord. The sources are in tests/external."""
 import os, re, subprocess, sys, tempfile
 from stock import sanitizer
 

@@ -199,7 +199,8 @@ def pointers_from_elsewhere(build):
 
 
 bytes_open = bytes_by_a_seed("")
-bytes_open.__doc__ = "frames by a seed, cut anywhere, on a port without a key: the node lives and serves, nothing stays"
+bytes_open.__doc__ = "frames by a seed, cut anywhere, on a port without a key: " \
+                     "the node lives and serves, nothing stays"
 bytes_key = bytes_by_a_seed("key")
 bytes_key.__doc__ = "the same with a key"
 

@@ -2,12 +2,13 @@
 """Skynet-style configurations and what they do to the boot and to each service: files and values,
 what is wrong with them, defaults that are written back, the order of the boot, the background,
 loaders and preload, SERVICE_NAME and SERVICE_PATH, services that fail to load, memory limits and
-warnings (lua-core.md 1.1 to 1.8)."""
+warnings."""
 import os, re, signal, socket
 from harness import eventually, free_port, main
 from stock import Stock
 
-BASE = 'harbor = 0\nthread = 2\nluaservice = "./svc/?.lua;./dirs/?/init.lua"\nlua_path = "./lib/?.lua"\n'
+BASE = 'harbor = 0\nthread = 2\nluaservice = "./svc/?.lua;./dirs/?/init.lua"\n' \
+       'lua_path = "./lib/?.lua"\n'
 START = 'local skynet = require "skynet"\nrequire "skynet.manager"\n'
 
 
@@ -81,7 +82,8 @@ def what_is_wrong_is_told(build):
                 f.write(text + "\n")
             for more in ((), ("--check",)):
                 p = n.run(*more)
-                assert p.returncode == 78 and message in p.stderr and "LAUNCH" not in p.stdout, (text, message, p)
+                assert p.returncode == 78 and message in p.stderr and "LAUNCH" not in p.stdout, \
+                    (text, message, p)
         n.config = "nowhere.lua"
         p = n.run()
         assert p.returncode == 78 and "nowhere.lua" in p.stderr, p
@@ -154,9 +156,11 @@ end)
     with Stock(build, {"config.lua": BASE
                        + 'bootstrap = "snlua myboot a_word"\nstart = "mystart"\n',
                        "svc/myboot.lua": own,
-                       "svc/mystart.lua": program('print("STARTED", skynet.getenv "bootstrap")')}) as n:
+                       "svc/mystart.lua": program(
+                           'print("STARTED", skynet.getenv "bootstrap")')}) as n:
         p = n.run()
-        assert p.returncode == 0 and "ME\ta_word\t2\n" in p.stdout and "STARTED\tsnlua myboot a_word" in p.stdout, p
+        assert p.returncode == 0 and "ME\ta_word\t2\n" in p.stdout \
+            and "STARTED\tsnlua myboot a_word" in p.stdout, p
     with Stock(build, {"config.lua": BASE + 'bootstrap = "nosuch module"\n'}) as n:
         p = n.run()
         assert p.returncode == 70 and "Bootstrap error : nosuch module" in p.stdout + p.stderr, p
@@ -220,7 +224,8 @@ def the_background_tells_what_is_wrong(build):
             port = s.getsockname()[1]
             p = with_lines(f'daemon = "./node.pid"\nharbor = 1\naddress = '
                            f'"127.0.0.1:{port}"\nmaster = "127.0.0.1:{port}"\n')
-            assert p.returncode == 69 and str(port) in p.stdout + p.stderr and not os.path.exists(n.tmp + "/node.pid"), p
+            assert p.returncode == 69 and str(port) in p.stdout + p.stderr \
+                and not os.path.exists(n.tmp + "/node.pid"), p
         with open(n.tmp + "/node.pid", "w") as f:
             f.write("1\n")  # alive, but nobody holds the file
         p = with_lines('daemon = "./node.pid"\n')
@@ -241,20 +246,23 @@ def names_and_paths_of_services(build):
         "pre.lua": 'PRELOADED = table.concat({ ... }, ",")\n',
         "lib/shared.lua": 'return "shared"\n',
         "dirs/folder/init.lua": START + """local words = table.concat({ ... }, ",")
-print("FOLDER", SERVICE_NAME, SERVICE_PATH, words, PRELOADED, require "own", require "shared", package.path)
+print("FOLDER", SERVICE_NAME, SERVICE_PATH, words, PRELOADED, require "own", require "shared",
+	package.path)
 for _, w in ipairs { ... } do assert(type(w) == "string") end
 skynet.start(function() end)
 """,
         "dirs/folder/own.lua": 'return "own"\n',
         "svc/main.lua": program('skynet.newservice("folder", 1, "two  three", 4.5)\n'
                                 'print("GLOBALS", LUA_PATH, LUA_CPATH, LUA_SERVICE, LUA_PRELOAD)',
-                                'print("MAIN", SERVICE_NAME, SERVICE_PATH, PRELOADED, package.path)'),
+                                'print("MAIN", SERVICE_NAME, SERVICE_PATH, PRELOADED, '
+                                'package.path)'),
     }
     with Stock(build, files) as n:
         p = n.run()
         assert p.returncode == 0, p
         assert "MAIN\tmain\t./svc/\tmain\t./lib/?.lua\n" in p.stdout, p.stdout
-        assert ("FOLDER\tfolder\t./dirs/folder/\t1,two,three,4.5\tfolder,1,two,three,4.5\town\tshared\t"
+        assert ("FOLDER\tfolder\t./dirs/folder/\t1,two,three,4.5\t"
+                "folder,1,two,three,4.5\town\tshared\t"
                 "./dirs/folder/?.lua;./lib/?.lua\n") in p.stdout, p.stdout
         assert "GLOBALS\tnil\tnil\tnil\tnil\n" in p.stdout
 
@@ -278,8 +286,10 @@ assert(loadfile((LUA_SERVICE:match "[^;]+":gsub("?", words[1]))))(select(2, tabl
     with Stock(build, files) as n:
         p = n.run()
         assert p.returncode == 0, p
-        assert ("LOADER\tmain\t./lib/?.lua\t./c/?.so\t./svc/?.lua;./dirs/?/init.lua\t./pre.lua\n") in p.stdout, p.stdout
-        assert "LOADER\tother a b\t" in p.stdout and "OTHER\ta\tb\n" in p.stdout and "PRELOAD\tmain" not in p.stdout, p.stdout
+        assert ("LOADER\tmain\t./lib/?.lua\t./c/?.so\t./svc/?.lua;./dirs/?/init.lua\t./pre.lua\n") \
+            in p.stdout, p.stdout
+        assert "LOADER\tother a b\t" in p.stdout and "OTHER\ta\tb\n" in p.stdout \
+            and "PRELOAD\tmain" not in p.stdout, p.stdout
     files["config.lua"] = BASE + 'lualoader = "./skynet/lualib/loader.lua"\n'  # not even there
     with Stock(build, files) as n:
         p = n.run()
@@ -299,7 +309,8 @@ def services_that_fail_to_load(build):
         "svc/raises.lua": "local function deep() error 'from deep inside' end\ndeep()\n",
         "svc/init.lua": START + 'skynet.start(function() error "in the start function" end)\n',
         "svc/never.lua": "local x = 1\n",
-        "svc/main.lua": program("""for _, name in ipairs { "nowhere", "syntax", "raises", "init", "never" } do
+        "svc/main.lua": program("""
+for _, name in ipairs { "nowhere", "syntax", "raises", "init", "never" } do
 	local ok, why = pcall(skynet.newservice, name)
 	print("NEW", name, ok, (tostring(why):find("call failed", 1, true)) ~= nil)
 	end
@@ -322,7 +333,7 @@ def services_that_fail_to_load(build):
 
 
 def a_start_service_that_fails_ends_the_node(build):
-    """start: one that is missing or raises ends the node with a status (lessons.md H8)"""
+    """start: one that is missing or raises ends the node with a status"""
     for text, status in ((None, 78), ('error "no"\n', 70)):
         with Stock(build, {"config.lua": BASE, **({"svc/main.lua": text} if text else {})}) as n:
             assert n.run().returncode == status
@@ -341,7 +352,8 @@ def addresses_of_a_game(build):
     """standalone and address on 0.0.0.0: it starts, with one warning in the log and in status;
     nodes of one host meet there"""
     stays = START + """skynet.start(function()
-	skynet.dispatch("lua", function(_, _, to) skynet.retpack(to and skynet.call(to, "lua") or skynet.getenv "harbor") end)
+	skynet.dispatch("lua", function(_, _, to)
+		skynet.retpack(to and skynet.call(to, "lua") or skynet.getenv "harbor") end)
 	skynet.name("SVC" .. skynet.getenv "harbor", skynet.self())
 	skynet.name(".svc", skynet.self())
 end)
@@ -370,8 +382,8 @@ end)
                 addresses = {x["name"]: x["address"] for x in one.ctl("nodes")["nodes"]}
                 assert len(addresses) == 2 and any(x.startswith(loopback)
                                                    for x in addresses.values()), addresses
-    quiet = conf.replace("HARBOR",
-                         "1") + f'standalone = "{any_host}:{master}"\nharbord_cluster_insecure = true\n'
+    quiet = conf.replace("HARBOR", "1") + f'standalone = "{any_host}:{master}"\n' \
+        'harbord_cluster_insecure = true\n'
     with Stock(build, {"config.lua": quiet, "main.lua": stays}).start() as n:
         status = eventually("it runs", lambda: n.ctl("status")["state"] == "running"
                             and n.ctl("status"))
@@ -412,7 +424,8 @@ end)
         status = eventually("it runs", lambda: n.ctl("status")["state"] == "running"
                             and n.ctl("status"))
         assert n.call(".gatelike", "x") == ["still here"]
-        assert len(status["warnings"]) == 1 and "attempt to call a nil value (field 'status')" in status["warnings"][0], status
+        assert len(status["warnings"]) == 1 \
+            and "attempt to call a nil value (field 'status')" in status["warnings"][0], status
         assert "\n" not in status["warnings"][0] and "stack traceback" in n.out
         assert n.end() == 0
     yaml = 'lua: { start: main, service_path: ["?.lua"], on_start_error: WHAT }\n'
@@ -502,7 +515,8 @@ end)
         assert p.returncode == 0, p
         assert "Set memory limit to 200.00 M" in p.stdout
         warned = [float(x) for x in re.findall(r"Memory warning (\d+\.\d\d) M", p.stdout)]
-        assert len(warned) == 3 and 32 <= warned[0] < 64 <= warned[1] < 128 <= warned[2] < 256, warned
+        assert len(warned) == 3 and 32 <= warned[0] < 64 <= warned[1] < 128 <= warned[2] < 256, \
+            warned
         assert "TOO MUCH\tfalse" in p.stdout and "STILL\t16" in p.stdout, p.stdout
 
 
@@ -511,7 +525,8 @@ def modules_of_the_system(build):
     load if they are there"""
     body = """print("cpath=" .. package.cpath)
 local there, cjson = pcall(require, "cjson")
-print("cjson=" .. (there and tostring(cjson.decode(cjson.encode { a = { 1, 2 } }).a[2] == 2) or "none"))
+print("cjson="
+	.. (there and tostring(cjson.decode(cjson.encode { a = { 1, 2 } }).a[2] == 2) or "none"))
 local lpeg
 there, lpeg = pcall(require, "lpeg")
 print("lpeg=" .. (there and tostring(lpeg.match(lpeg.C(lpeg.R "az" ^ 1), "word 2")) or "none"))

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """The log of a node with a skynet-style configuration: the stock logger on stdout and in a file,
-rotation, a logger of the program's own, a file that cannot be written (lua-core.md 1.4 logger and
-logservice, 1.5 step 5, 7.3)."""
+rotation, a logger of the program's own, a file that cannot be written."""
 import os, re, signal, subprocess
 from harness import eventually, main
 from stock import Stock
@@ -32,7 +31,8 @@ def without_a_logger_lines_go_to_stdout(build):
         eventually("a line with a newline",
                    lambda: re.search(r"^\[:[0-9a-f]{8}\] first\nsecond\n", n.out, re.M))
         out = n.out
-        assert "[:00000002] LAUNCH snlua bootstrap\n" in out and "[:00000002] KILL self\n" in out, out
+        assert "[:00000002] LAUNCH snlua bootstrap\n" in out and "[:00000002] KILL self\n" in out, \
+            out
         assert n.call(".main", "logger") == [1]
         assert all(re.match(r"\[:[0-9a-f]{8}\] ", x) or x == "second"
                    for x in out.splitlines()), out

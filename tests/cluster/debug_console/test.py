@@ -252,7 +252,8 @@ def one_service(build):
         assert c.ask(f"inject {shop} {script} a b") == ["given\ta\tb", "true\tshop"]
         with open(script, "w") as f:
             f.write("error { code = 8 }\n")
-        assert c.fails(f"inject {shop} {script}")[0].startswith("{code=8}"), c.fails(f"inject {shop} {script}")
+        assert c.fails(f"inject {shop} {script}")[0].startswith("{code=8}"), \
+            c.fails(f"inject {shop} {script}")
         why = c.fails(f'call {shop} "refuse"')[0]
         assert why.endswith("error in callee: {code=7}"), why
         assert c.ask(f"inject {shop} /nowhere.lua") == ["Can't open /nowhere.lua"]
@@ -312,7 +313,8 @@ def the_process(build):
         assert len(listening) == 2 and all(re.fullmatch(HANDLE, r["address"]) and "accept" in r
                                            and "sock" in r
                                            for r in listening), rows
-        assert mine["type"] == "TCP" and mine["reading"] == "true" and mine["writing"] == "false", mine
+        assert mine["type"] == "TCP" and mine["reading"] == "true" and mine["writing"] == "false", \
+            mine
         assert re.fullmatch(r"\d+\.\d\ds", mine["rtime"]) and mine["wbuffer"] == "0", mine
         assert re.fullmatch(r"\d+|\d+\.\dK", mine["write"]) and re.fullmatch(r"\d+",
                 mine["read"]), mine
@@ -350,7 +352,8 @@ def by_http(build):
         assert text == hello + "1\t3\nn\t1\n<CMD OK>\n", text
         body = f"call {shop} 'tell', 'a/b', 2"
         text = http(port,
-                    f"POST / HTTP/1.1\r\nHost: x\r\ncontent-LENGTH: {len(body)}\r\n\r\n{body}".encode())
+                    f"POST / HTTP/1.1\r\nHost: x\r\n"
+                    f"content-LENGTH: {len(body)}\r\n\r\n{body}".encode())
         assert text == hello + "1\ta/b,2\nn\t1\n<CMD OK>\n", text
         assert http(port,
                     b"GET /nonsense HTTP/1.1\r\n\r\n").endswith("help for command list\n\n<CMD "

@@ -69,7 +69,8 @@ def every_node_from_every_node(build):
                 for s in stat:
                     assert list(s) == ["handle", "task", "mqlen", "message", "cpu", "state",
                                        "service"], s
-                    assert s["state"] == "ok" and s["message"] > 0 and s["cpu"] >= 0 and s["service"] == services[s["handle"]], s
+                    assert s["state"] == "ok" and s["message"] > 0 and s["cpu"] >= 0 \
+                        and s["service"] == services[s["handle"]], s
                 mem = at(entry, node, "mem")["services"]
                 assert {s["handle"] for s in mem} == set(services)
                 assert [s["kib"] for s in mem] == sorted((s["kib"] for s in mem), reverse=True), mem
@@ -97,7 +98,8 @@ def commands_of_the_node_itself(build):
         assert at(c.m, c.b, "call", ".shop", "echo", "", "two words", "100%", "ü",
                   "7")["values"] == ["", "two words", "100%", "ü", 7]
         assert at(c.m, c.b, "log-level", "debug")["log_level"] == "debug"
-        assert c.b.ctl("log-level")["log_level"] == "debug" and c.m.ctl("log-level")["log_level"] == "info"
+        assert c.b.ctl("log-level")["log_level"] == "debug" \
+            and c.m.ctl("log-level")["log_level"] == "info"
         assert "the levels are" in refused(c.m, "--node", "b", "log-level", "loud")
         assert "no such service" in refused(c.m, "--node", "b", "call", ".nobody", "x")
         assert at(c.m, c.b, "stop")["state"] == "stopping"
@@ -195,7 +197,8 @@ def a_loop_is_endless_while_it_lasts(build):
             f.write(text)
         n.start().ready()
         names = {x["name"]: x for x in n.ctl("names")["names"]}
-        assert names["SINGLESHOP"]["scope"] == "global" and names["SINGLESHOP"]["since"] == names[".shop"]["since"], names
+        assert names["SINGLESHOP"]["scope"] == "global" \
+            and names["SINGLESHOP"]["since"] == names[".shop"]["since"], names
         shop = n.call(".shop", "child", "x")[0]
         with subprocess.Popen([c.build + "/harborctl", "--socket", n.socket, "call", shop,
                                "loop_for", "8"],
@@ -303,11 +306,12 @@ def services_that_do_not_answer(build):
             task, = at(c.m, c.a, "task", shop)["tasks"]
             assert task["thread"] == "running" and f"main.lua:{LOOP}: in" in task["trace"], task
             for _ in range(3):
-                assert at(c.m, c.a, "task",
-                          shop)["tasks"][0]["trace"].splitlines()[1] == task["trace"].splitlines()[1]
+                again = at(c.m, c.a, "task", shop)["tasks"][0]["trace"]
+                assert again.splitlines()[1] == task["trace"].splitlines()[1]
         assert c.a.ctl("task", ".shop") == {"tasks": []}
         mem = row("mem")
-        assert mem["state"] == "timeout" and mem["kib"] is None and mem["service"] == "snlua main ALPHA x", mem
+        assert mem["state"] == "timeout" and mem["kib"] is None \
+            and mem["service"] == "snlua main ALPHA x", mem
         status, out, _ = raw(c.m, "--node", "a", "mem", "0.1")
         assert status == 0 and re.search(rf"^{shop} +- +timeout +- +- +- +snlua main ALPHA x$", out,
                                          re.M), out
@@ -380,7 +384,8 @@ def requests_by_hand(build):
         assert [x.split("\t")[1][:1] for x in text] == ["-", "-", "-", "-", "+", "-", "+",
                                                         "-"], text
         assert all(x.startswith("true") for x in text), text
-        assert '"unknown command"' in text[0] and '"malformed request"' in text[5] and '"malformed request"' in text[7], text
+        assert '"unknown command"' in text[0] and '"malformed request"' in text[5] \
+            and '"malformed request"' in text[7], text
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """Clients that never read, that say half a line and wait, that send without end, that take every
-descriptor: what they cost is bounded, and who behaves is served meanwhile (lessons.md U; lua-net.md
-1.4)."""
+descriptor: what they cost is bounded, and who behaves is served meanwhile."""
 import json, os, re, resource, signal, socket, subprocess, tempfile, threading, time
 from harness import eventually, main, Failed
 
@@ -16,7 +15,8 @@ class Victim:
     def __init__(self, build, files=None, extra="", lua=""):
         self.build, self.tmp = os.path.abspath(build), tempfile.mkdtemp(prefix="harbor-test-")
         self.measured = "san" not in os.path.basename(self.build)
-        self.conf, self.socket, self.log = self.tmp + "/n.yaml", self.tmp + "/n.sock", self.tmp + "/n.log"
+        self.conf, self.socket = self.tmp + "/n.yaml", self.tmp + "/n.sock"
+        self.log = self.tmp + "/n.log"
         with open(self.conf, "w") as f:
             f.write(f'node: {{ name: victim, threads: 2 }}\n'
                     f'lua: {{ start: victim, service_path: ["{HERE}/?.lua"]{lua} }}\n'

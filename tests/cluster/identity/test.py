@@ -142,7 +142,8 @@ def an_id_passes_on(build):
         b.start()
         says = eventually("it says why", lambda: b.ctl("status").get("reason"))
         assert "harbor id 7 is in use: node a at 127.0.0.1:" in says and "is alive" in says, says
-        assert f"127.0.0.1:{c.master_port}" in says and b.ctl("status")["master"] == f"127.0.0.1:{c.master_port}"
+        assert f"127.0.0.1:{c.master_port}" in says \
+            and b.ctl("status")["master"] == f"127.0.0.1:{c.master_port}"
         a.kill()
         b.ready()
         assert id_of(b) == 7

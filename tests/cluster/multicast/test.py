@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""skynet.multicast over three real nodes (lua-core.md 5.5)."""
+"""skynet.multicast over three real nodes."""
 import os, threading
 from harness import Cluster, eventually, main
 

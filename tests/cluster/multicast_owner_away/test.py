@@ -1,6 +1,5 @@
 #!/usr/bin/python3
-"""What a node that owns channels costs its listeners when it dies, is cut off, or comes back
-(lua-core.md 5.5)."""
+"""What a node that owns channels costs its listeners when it dies, is cut off, or comes back."""
 import os, signal, time
 from harness import Cluster, eventually, main
 

@@ -14,12 +14,18 @@ luaservice = "./skynet/service/?.lua;./?.lua"
 """
 ENDS = """local skynet = require "skynet"
 require "skynet.manager"
-skynet.start(function() print("GAME", skynet.getenv "who", "runs") skynet.sleep(50) skynet.abort() end)
+skynet.start(function()
+	print("GAME", skynet.getenv "who", "runs")
+	skynet.sleep(50)
+	skynet.abort()
+end)
 """
 STAYS = """local skynet = require "skynet"
 require "skynet.manager"
 skynet.start(function()
-	if skynet.getenv "harbor" ~= "0" then skynet.name("SVC" .. skynet.getenv "harbor", skynet.self()) end
+	if skynet.getenv "harbor" ~= "0" then
+		skynet.name("SVC" .. skynet.getenv "harbor", skynet.self())
+	end
 	skynet.dispatch("lua", function(_, _, to, ...)
 		if to then return skynet.retpack(skynet.call(to, "lua")) end
 		skynet.retpack(skynet.getenv "who")
@@ -108,7 +114,8 @@ def names_tell_them_apart(build):
                                                                    []), status
         seen = {x["pid"]: x for x in local(build)}
         for n in nodes:
-            assert seen[n.process.pid]["socket"] == n.socket and seen[n.process.pid]["state"] == "running", seen
+            assert seen[n.process.pid]["socket"] == n.socket \
+                and seen[n.process.pid]["state"] == "running", seen
         assert nodes[3].call(".game", "SVC1") == ["h1"] and nodes[2].call(".game", "SVC2") == ["h2"]
 
 
@@ -235,7 +242,8 @@ def harborctl_finds_them(build):
             return p
         # nobody but those who run elsewhere on this host
         p = ask("--node", "nosuchnode", "status")
-        assert p.returncode == 69 and p.stderr.startswith("harborctl: no node") and len(p.stderr.splitlines()) == 1, p
+        assert p.returncode == 69 and p.stderr.startswith("harborctl: no node") \
+            and len(p.stderr.splitlines()) == 1, p
         a = c.node("a", 2, start="game", env=here, start_now=False, master=True)
         a.start().ready()
         p = ask("status", "--json")
@@ -246,7 +254,8 @@ def harborctl_finds_them(build):
             dead.bind(c.tmp + "/run/dead.sock")
             dead.listen(1)
         p = ask("status")
-        assert p.returncode == 64 and a.socket in p.stderr and b.socket in p.stderr and "dead" not in p.stderr, p
+        assert p.returncode == 64 and a.socket in p.stderr and b.socket in p.stderr \
+            and "dead" not in p.stderr, p
         assert not p.stdout and "--node" in p.stderr, p
         eventually("all know each other",
                    lambda: all(len([x for x in n.ctl("nodes")["nodes"]

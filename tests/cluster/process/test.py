@@ -15,7 +15,8 @@ class One:
     def __init__(self, build, args="", extra="", log=None, env=None, limits=None, threads=2,
                  level="info"):
         self.build, self.tmp = os.path.abspath(build), tempfile.mkdtemp(prefix="harbor-test-")
-        self.conf, self.socket, self.log = self.tmp + "/n.yaml", self.tmp + "/n.sock", self.tmp + "/n.log"
+        self.conf, self.socket = self.tmp + "/n.yaml", self.tmp + "/n.sock"
+        self.log = self.tmp + "/n.log"
         with open(self.conf, "w") as f:
             f.write(f'node: {{ name: n, threads: {threads} }}\n'
                     f'lua: {{ start: proc, args: "{args}", service_path: ["{HERE}/?.lua"] }}\n'
@@ -96,7 +97,8 @@ def the_command_line(build):
     p = run(build, "--help")
     assert p.returncode == 0 and "usage: harbord" in p.stdout and not p.stderr, p
     p = run(build, "--help-config")
-    assert p.returncode == 0 and "\ncluster.heartbeat\n  type: time\n" in p.stdout and not p.stderr, p
+    assert p.returncode == 0 and "\ncluster.heartbeat\n  type: time\n" in p.stdout \
+        and not p.stderr, p
     for args, text in (((), "no configuration given"), (("--nonsense",), "nonsense"),
                        (("a", "b"), "b"), (("--node",), "node")):
         p = run(build, *args)
@@ -153,9 +155,11 @@ def what_is_taken_is_told(build):
         s.listen(1)
         port = s.getsockname()[1]
         with One(build,
-                 extra=f'cluster: {{ listen: "127.0.0.1:{port}", master: ["127.0.0.1:{port}"] }}\n') as n:
+                 extra=f'cluster: {{ listen: "127.0.0.1:{port}", '
+                       f'master: ["127.0.0.1:{port}"] }}\n') as n:
             assert n.process.wait(20) == 69
-            assert f"listen 127.0.0.1:{port}: Address already in use" in n.read("n.log") + n.read("err")
+            assert f"listen 127.0.0.1:{port}: Address already in use" \
+                in n.read("n.log") + n.read("err")
     with One(build, log='sink: file, file: "/nowhere/at/all.log"') as n:
         assert n.process.wait(20) != 0
         assert "/nowhere/at/all.log" in n.read("err")
@@ -193,13 +197,15 @@ def a_stop_has_a_limit(build):
             time.sleep(0.01)  # a second one that comes at once is the same request
         n.process.send_signal(signal.SIGTERM)
         assert n.process.wait(10) == 0
-        assert "asked to stop a second time" in n.read("n.log") and "did not end within" not in n.read("n.log")
+        assert "asked to stop a second time" in n.read("n.log") \
+            and "did not end within" not in n.read("n.log")
     with One(build) as n:
         n.ready()
         n.process.send_signal(signal.SIGTERM)
         n.process.send_signal(signal.SIGTERM)
         assert n.process.wait(10) == 0
-        assert "stopped, exit status 0" in n.read("n.log") and "second time" not in n.read("n.log"), n.read("n.log")
+        assert "stopped, exit status 0" in n.read("n.log") \
+            and "second time" not in n.read("n.log"), n.read("n.log")
 
 
 def logs_rotate_and_lose_nothing(build):
@@ -410,7 +416,8 @@ def the_control_socket_bears_anything(build):
                                                           "0o660"), oct(os.stat(n.socket).st_mode)
         tables = subprocess.run([n.build + "/harborctl", "--socket", n.socket, "services"],
                                 capture_output=True, text=True)
-        assert tables.returncode == 0 and "proc" in tables.stdout and "{" not in tables.stdout, tables
+        assert tables.returncode == 0 and "proc" in tables.stdout and "{" not in tables.stdout, \
+            tables
         n.ctl("stop")
         assert n.process.wait(20) == 0
 

@@ -1,4 +1,4 @@
-"""The wire of skynet.cluster, spoken by hand (lua-core.md 6.2): this file plays an original node on
+"""The wire of skynet.cluster, spoken by hand: this file plays an original node on
 either side of a real one and compares bytes."""
 import os, socket, struct, time
 from harness import Failed, eventually
@@ -11,7 +11,7 @@ def u32(*n):
 
 
 def text(s):
-    """A string as the contract serialises it (lua-core.md 4)."""
+    """A string as the contract serialises it."""
     s = s.encode() if isinstance(s, str) else s
     if len(s) < 32:
         return bytes([4 | len(s) << 3]) + s
@@ -23,8 +23,9 @@ def text(s):
 def number(n):
     if n < 0x100:
         return bytes([2 | 1 << 3, n])
-    return bytes([2 | 2 << 3]) + struct.pack("<H",
-                                             n) if n < 0x10000 else bytes([2 | 4 << 3]) + struct.pack("<i", n)
+    if n < 0x10000:
+        return bytes([2 | 2 << 3]) + struct.pack("<H", n)
+    return bytes([2 | 4 << 3]) + struct.pack("<i", n)
 
 
 class Wire:

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""snax services of a cluster (lua-net.md 2.9): one for all nodes, found from each; a handle of another node is an object."""
+"""snax services of a cluster: one for all nodes, found from each; a handle of another node is an object."""
 import os
 from harness import Cluster, eventually, main
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Three real nodes: names, calls, kill -9, SIGSTOP, a master that dies (lessons.md H1 to H12)."""
+"""Three real nodes: names, calls, kill -9, SIGSTOP, a master that dies."""
 import os, signal, time
 from harness import Cluster, eventually, main, Failed
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""uniqueservice and queryservice over three real nodes (lua-core.md 3.2, 7.2)."""
+"""uniqueservice and queryservice over three real nodes."""
 import os
 from concurrent.futures import ThreadPoolExecutor
 from harness import Cluster, eventually, main

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
-"""A board in the datacenter, written on one node and read on the other of a master/slave pair
-(lua-core.md 1.4, 5.3, 5.4, 6.1)."""
+"""A board in the datacenter, written on one node and read on the other of a master/slave pair."""
 import os
 from harness import free_port, main
 from stock import Stock, folder
@@ -22,7 +21,8 @@ def two_nodes_share_a_board(build):
                          "post 2: text 2", "post 3: text 3", "post 4: text 4"):
                 assert text in second.out, (text, second.out)
             assert "second is here" in first.out, first.out
-            assert "[:02000002] LAUNCH snlua bootstrap" in second.out and "LAUNCH snlua cslave" in second.out
+            assert "[:02000002] LAUNCH snlua bootstrap" in second.out \
+                and "LAUNCH snlua cslave" in second.out
             assert "LAUNCH snlua datacenterd" in first.out and "datacenterd" not in second.out
 
 

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
-"""A chat over TCP: agents by newservice, a unique lobby with a queue, socket.readline (lua-core.md
-3.2, 5.1; lua-net.md 1.6)."""
+"""A chat over TCP: agents by newservice, a unique lobby with a queue, socket.readline."""
 import os, re, socket
 from harness import eventually, main
 from stock import Stock, folder

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Two single nodes that talk by skynet.cluster (lua-core.md 6.2)."""
+"""Two single nodes that talk by skynet.cluster."""
 import os
 from harness import free_port, main
 from stock import Stock, folder

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A C service that counts words, built as a program builds it (lua-core.md 2.3, 2.4, 3.13)."""
+"""A C service that counts words, built as a program builds it."""
 import os, subprocess
 from harness import main
 from stock import Stock, folder, sanitizer

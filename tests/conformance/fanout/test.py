@@ -1,6 +1,5 @@
 #!/usr/bin/python3
-"""News for twenty services by multicast: order, the publisher hears itself, unsubscribe, delete
-(lua-core.md 5.5)."""
+"""News for twenty services by multicast: order, the publisher hears itself, unsubscribe, delete."""
 import os
 from harness import main
 from stock import Stock, folder
@@ -15,7 +14,8 @@ def all_hear_all(build):
         assert p.returncode == 0, p
         for i in range(1, 21):
             assert f"listener {i} heard 100, 0 wrong\n" in p.stdout, p.stdout
-        assert "listener 2 heard 101, 0 wrong\n" in p.stdout and "listener 1 heard 100, 0 wrong\n" in p.stdout
+        assert "listener 2 heard 101, 0 wrong\n" in p.stdout \
+            and "listener 1 heard 100, 0 wrong\n" in p.stdout
         assert "object [Multicast:" in p.stdout and "deleted false" in p.stdout, p.stdout
 
 

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
-"""A logger in Lua that gets every line, and SIGHUP as a system message (lua-core.md 1.4 logservice,
-7.3)."""
+"""A logger in Lua that gets every line, and SIGHUP as a system message."""
 import os, re, signal
 from harness import eventually, main
 from stock import Stock, folder

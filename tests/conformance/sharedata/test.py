@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Game data that five services share, reloaded while they hold on to it (lua-core.md 5.8)."""
+"""Game data that five services share, reloaded while they hold on to it."""
 import os
 from harness import main
 from stock import Stock, folder
@@ -18,7 +18,8 @@ def readers_follow(build):
                          "version 2, 2 swords, sum 28, kept 18",
                          "The key [.shop] doesn't exist after update"):
                 assert f"reader {i}: {text}\n" in p.stdout, (text, p.stdout)
-        assert "again false" in p.stdout and "text 1 2 3\n" in p.stdout and "copy long\n" in p.stdout and "gone false" in p.stdout
+        assert "again false" in p.stdout and "text 1 2 3\n" in p.stdout \
+            and "copy long\n" in p.stdout and "gone false" in p.stdout
         assert "Error newindex, the key [" in p.stdout, p.stdout
 
 

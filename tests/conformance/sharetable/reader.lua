@@ -14,7 +14,8 @@ skynet.start(function()
 		local sum, count = 0, 0
 		for _, sword in ipairs(items.swords) do sum = sum + sword.damage end
 		for k in pairs(items) do count = count + 1 end
-		skynet.ret(skynet.pack(("version %d, %d swords, %d keys, sum %d, kept %d, shop %s"):format(items.version, #items.swords,
+		skynet.ret(skynet.pack(("version %d, %d swords, %d keys, sum %d, kept %d, shop %s")
+			:format(items.version, #items.swords,
 			count, sum, long.damage, kept.shop and "open" or "nil")))
 	end)
 end)

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Tables that five services share without a copy, reloaded from their file (lua-core.md 5.9)."""
+"""Tables that five services share without a copy, reloaded from their file."""
 import os
 from harness import main
 from stock import Stock, folder
@@ -18,8 +18,10 @@ def readers_update(build):
             old = "version 1, 2 swords, 3 keys, sum 14, kept 9, shop open"
             new = "version 2, 2 swords, 2 keys, sum 28, kept 18, shop nil"
             assert lines == [old, old, new, new], (lines, p.stdout)
-        assert "limits 100 one\n" in p.stdout and "code from a string 7 true\n" in p.stdout, p.stdout
-        assert "attempt to change a shared table" in p.stdout and "can't setmetatable to shared table" in p.stdout, p.stdout
+        assert "limits 100 one\n" in p.stdout and "code from a string 7 true\n" in p.stdout, \
+            p.stdout
+        assert "attempt to change a shared table" in p.stdout \
+            and "can't setmetatable to shared table" in p.stdout, p.stdout
         assert "unknown nil\n" in p.stdout and "not a table false" in p.stdout, p.stdout
 
 

@@ -13,8 +13,11 @@ local function write_code(version)
 		local f = assert(io.open(("%s/game%d.lua"):format(folder, file), "w"))
 		f:write("local M = {}\n")
 		for i = 1, 120 do
-			f:write(("function M.f%d(a, b)\n\tlocal t = { name = 'item %d', level = a * %d + b + %d, tags = { 'x%d', 'y' } }\n"
-				.. "\tif t.level > 100 then return t.name, t.level else return #t.tags, t.level end\nend\n"):format(i, i, i, version, i))
+			f:write(("function M.f%d(a, b)\n\tlocal t = { name = 'item %d', "
+				.. "level = a * %d + b + %d, tags = { 'x%d', 'y' } }\n"
+				.. "\tif t.level > 100 then return t.name, t.level "
+				.. "else return #t.tags, t.level end\nend\n")
+				:format(i, i, i, version, i))
 		end
 		-- A few texts of each version are new, as in a game's. The pool of texts only grows
 		-- (lua/vm/README.md, invariant 6).

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* lua/modules/sproto/sproto.h where Lua does not see it: what is printed of a schema, what is
- * kept, how much room packing needs (lua-net.md 4.2, 4.4, 4.6). The rest is in
+ * kept, how much room packing needs. The rest is in
  * tests/lua/test_sproto*.lua. */
 #include <setjmp.h>
 #include <stdarg.h>
