@@ -111,7 +111,7 @@ uint32_t service_find(const char *address)
 
 int service_send_name(const char *address, struct msg *m)
 {
-	must(address); /* one of no bytes comes from other nodes, too, and is a name that nobody has */
+	must(address); /* one of no bytes comes from other nodes, too: a name that nobody has */
 	if (address[0] == ':' || address[0] == '.') {
 		m->dest = service_find(address);
 		if (m->dest == 0) {

@@ -293,7 +293,8 @@ tap.run {
 						local bytes = {}
 						for k = 1, math.random(40) do
 							local mask = math.random(0, 255)
-							bytes[k] = string.char(mask & math.random(0, 255))
+							bytes[k] = string.char(
+								mask & math.random(0, 255))
 						end
 						socket.write(c, table.concat(bytes))
 						skynet.sleep(math.random(0, 2))

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- snax.loginserver and snax.msgserver, row by row and byte by byte (lua-net.md 2.7, 2.8).
+-- snax.loginserver and snax.msgserver, row by row and byte by byte.
 local skynet = require "skynet"
 require "skynet.manager"
 local socket = require "skynet.socket"

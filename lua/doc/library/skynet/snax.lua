@@ -2,8 +2,9 @@
 -- Made by lua/doc/generate.py out of lua/doc/ref/snax.ref: edit it there.
 
 ---Services whose methods are functions of a script, and objects that call them. The key `snax` of the
----configuration says where the scripts are: patterns with `?` for the name, `;` between them. Who calls
----a service reads its script too, to learn its methods, so all nodes need the same version of it.
+---configuration says where the scripts are: patterns with `?` for the name, `;` between them. Who
+---calls a service reads its script too, to learn its methods, so all nodes need the same version of
+---it.
 ---
 ---
 ---
@@ -20,8 +21,9 @@
 local snax = {}
 
 ---Starts a snax service. An object has the fields `type`, `handle`, `post` (its methods of `accept`)
----and `req` (those of `response`). `obj.post.f(...)` sends, `obj.req.f(...)` calls and returns what the
----method returned. A method that is not there raises `post T:f no exist` or `request T:f no exist`.
+---and `req` (those of `response`). `obj.post.f(...)` sends, `obj.req.f(...)` calls and returns what
+---the method returned. A method that is not there raises `post T:f no exist` or
+---`request T:f no exist`.
 ---
 ---* Raises `call failed: ...` when `init` raised; the service has ended then
 ---* Raises `please set snax in config file`
@@ -149,8 +151,8 @@ function snax.profile_info(obj) end
 ---@param ... any
 function snax.printf(fmt, ...) end
 
----Has messages of the type `lua` call the methods too, with the id of the method and its arguments, for
----`cluster.snax` on other nodes.
+---Has messages of the type `lua` call the methods too, with the id of the method and its arguments,
+---for `cluster.snax` on other nodes.
 ---
 ---* Raises `snax.enablecluster belongs into a snax service`
 ---* Since 0.1.0.
