@@ -25,7 +25,8 @@ def commands(group, build):
         return [("layers", [os.path.join(HERE, "check-layers.sh"), build]),
                 ("index", ["/usr/bin/python3", os.path.join(HERE, "check-index.py")]),
                 ("doc", ["/usr/bin/python3", f"{HERE}/doc/check.py", "--build", build]),
-                ("man", ["/usr/bin/python3", f"{HERE}/man/check.py", "--build", build])]
+                ("man", ["/usr/bin/python3", f"{HERE}/man/check.py", "--build", build]),
+                ("style", ["/usr/bin/python3", os.path.join(HERE, "style.py")])]
     if group == "checks": # the unit tests in the FAULTS=1 build, which checks the order of locks
         return [("checks/" + name, argv) for name, argv in commands("unit", build + "/faults")]
     if group == "unit":

@@ -179,8 +179,8 @@ def item_lines(item, level):
             "**May wait**: " + item.waits.partition(": ")[2].rstrip(".") + "."
         yield f"{waits} Since {item.since}{', not in skynet' if item.ours else ''}.\n\n"
     else:
-        yield f"A field, {item.type.replace('|', ' or ')}. " \
-              f"Since {item.since}{', not in skynet' if item.ours else ''}.\n\n"
+        yield wrapped(f"A field, {item.type.replace('|', ' or ')}. "
+                      f"Since {item.since}{', not in skynet' if item.ours else ''}.", "") + "\n\n"
     rows = []
     for p in item.params:
         rows.append("* " + typed(p[0].rstrip("?"),

@@ -125,8 +125,8 @@ end
 local function dispatch(_, _, id, ...)
 	local method = methods[id]
 	if not method then
-		error(("the snax service '%s' has no method %s: does the caller have another version of"
-			.. " its script?"):format(name, tostring(id)), 0)
+		error(("the snax service '%s' has no method %s: does the caller have another "
+			.. "version of its script?"):format(name, tostring(id)), 0)
 	end
 	local group = method[2]
 	if group == "system" then

@@ -44,7 +44,8 @@ tap.run {
 		socket.shutdown(fd, "rw")
 		socket.close(fd)
 	end },
-	{ "a plain Lua loads it, sends more than buffers hold, and reads lines until stdin ends", function()
+	{ "a plain Lua loads it, sends more than buffers hold, and reads lines until stdin "
+		.. "ends", function()
 		local file = assert(io.open "/proc/self/cmdline"):read "a":match "^[^\0]*"
 		local modules = file:match "^(.*)/[^/]*$" .. "/modules/?.so"
 		local run = io.popen(("{ echo one; echo; printf '%%03000d\\n' 7; printf last; } | "

@@ -116,7 +116,8 @@ tap.run {
 		local fd, shared = begin()
 		socket.write(fd, b64(crypt.hmac64("12345678", shared)) .. "\n")
 		equal(finish(fd), "401 Unauthorized")
-		for _, key in ipairs { "", b64 "short", b64 "123456789", "!=!=", b64 "\0\0\0\0\0\0\0\0" } do
+		for _, key in ipairs { "", b64 "short", b64 "123456789", "!=!=",
+			b64 "\0\0\0\0\0\0\0\0" } do
 			fd = assert(socket.open("127.0.0.1", port))
 			line(fd)
 			socket.write(fd, key .. "\n")
@@ -126,7 +127,8 @@ tap.run {
 		end
 		local challenge
 		fd, shared, challenge = begin()
-		socket.write(fd, b64(crypt.hmac64(challenge, shared)) .. "\n" .. b64 "not of 8" .. "x\n")
+		socket.write(fd,
+			b64(crypt.hmac64(challenge, shared)) .. "\n" .. b64 "not of 8" .. "x\n")
 		equal(finish(fd), "401 Unauthorized")
 	end },
 	{ "403: login_handler raised; it may be tried again", function()
@@ -136,7 +138,8 @@ tap.run {
 	{ "406: the same user while he is being logged in", function()
 		local first
 		skynet.fork(function() first = login "slow@home:sesame" end)
-		tap.until_true("the first", function() return skynet.call(master, "lua", "waits") end)
+		tap.until_true("the first",
+			function() return skynet.call(master, "lua", "waits") end)
 		equal(login "slow@home:sesame", "406 Not Acceptable")
 		equal(login "eve@home:sesame", "200 " .. b64 "home/eve/7")
 		skynet.call(master, "lua", "let")
@@ -163,11 +166,13 @@ tap.run {
 
 	{ "a msgserver: open with a servername, login, names", function()
 		gate = skynet.newservice "msg_sample"
-		raises("opened with a servername", tell, "open", { address = "127.0.0.1", port = 0 })
+		raises("opened with a servername", tell, "open",
+			{ address = "127.0.0.1", port = 0 })
 		skynet.kill(gate)
 		gate = skynet.newservice "msg_sample"
 		local address
-		address, gate_port = tell("open", { address = "127.0.0.1", port = 0, servername = "home" })
+		address, gate_port = tell("open",
+			{ address = "127.0.0.1", port = 0, servername = "home" })
 		equal(address, "127.0.0.1")
 		equal(tell("kick", "told"), "open:home")
 		secret = "8 bytes!"
@@ -198,7 +203,8 @@ tap.run {
 		equal(request(fd, "still here", 1), "still here from ann 1")
 		socket.close(fd)
 		local left = "left:" .. username
-		tap.until_true("the disconnect", function() return tell("kick", "told"):find(left, 1, true) end)
+		tap.until_true("the disconnect",
+			function() return tell("kick", "told"):find(left, 1, true) end)
 		equal(tell("kick", "ip", "ann"), nil)
 	end },
 	{ "requests: answers, failures, a number that is used anew", function()
@@ -276,7 +282,8 @@ tap.run {
 			return table.concat(t)
 		end
 		for i = 1, 60 do
-			local text = i % 2 == 0 and junk() or username .. ":" .. junk() .. ":" .. junk()
+			local text = i % 2 == 0 and junk()
+				or username .. ":" .. junk() .. ":" .. junk()
 			local fd = assert(socket.open("127.0.0.1", gate_port))
 			send_frame(fd, text)
 			local said = frame(fd)

@@ -253,7 +253,8 @@ tap.run {
 			local client, server = ltls.newtls("client", ctx, hostname),
 				ltls.newtls("server", server_context(server_name))
 			local answer = server:handshake(client:handshake())
-			why = ("SSL_do_handshake error:1 (certificate verify failed: %s)"):format(why)
+			why = ("SSL_do_handshake error:1 (certificate verify failed: %s)")
+				:format(why)
 			raises(why, client.handshake, client, answer)
 			raises("SSL_do_handshake error:1", server.handshake, server, client:write())
 		end

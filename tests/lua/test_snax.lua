@@ -11,11 +11,14 @@ local folder = SERVICE_PATH .. "snax/"
 
 -- Reads a script that is a text.
 local function read(source, G)
-	return interface("text", G or {}, function(_, _, env) return assert(load(source, "=text", "t", env)), "here/?.lua" end)
+	return interface("text", G or {}, function(_, _, env)
+		return assert(load(source, "=text", "t", env)), "here/?.lua"
+	end)
 end
 
 local function ended(handle)
-	return tap.until_true("its end", function() return not pcall(skynet.call, handle, "debug", "PING") end)
+	return tap.until_true("its end",
+		function() return not pcall(skynet.call, handle, "debug", "PING") end)
 end
 
 tap.run {
@@ -34,17 +37,22 @@ tap.run {
 		for i, m in ipairs(methods) do
 			rows[i] = table.concat({ m[1], m[2], m[3], type(m[4]) }, " ")
 		end
-		equal(table.concat(rows, ","), "1 system init nil,2 system exit nil,3 system hotfix function,4 system profile nil,"
-			.. "5 response a function,6 accept b function,7 accept a function,8 response c function")
+		equal(table.concat(rows, ","), "1 system init nil,2 system exit nil,"
+			.. "3 system hotfix function,4 system profile nil,5 response a function,"
+			.. "6 accept b function,7 accept a function,8 response c function")
 		equal(pattern, "here/?.lua")
 	end },
 	{ "what a script must not do", function()
-		raises("text:1: accept method only support string", read, "accept[1] = function() end")
-		raises("response method only support string", read, "response[true] = function() end")
+		raises("text:1: accept method only support string", read,
+			"accept[1] = function() end")
+		raises("response method only support string", read,
+			"response[true] = function() end")
 		raises("accept.x must be function", read, "accept.x = 1")
 		raises("response.x must be function", read, "response.x = {}")
-		raises("text:2: accept.x duplicate definition", read, "function accept.x() end\nfunction accept.x() end")
-		raises("response.x duplicate definition", read, "function response.x() end function response.x() end")
+		raises("text:2: accept.x duplicate definition", read,
+			"function accept.x() end\nfunction accept.x() end")
+		raises("response.x duplicate definition", read,
+			"function response.x() end function response.x() end")
 		for _, name in ipairs { "init", "exit", "hotfix", "profile" } do
 			raises(name .. " must be a function", read, name .. " = 1")
 		end
@@ -77,7 +85,8 @@ tap.run {
 		equal(t.accept.add, 5)
 		equal(t.response.get, 8)
 		equal(t.response.add, 14)
-		equal(t.system.init * 1000 + t.system.exit * 100 + t.system.hotfix * 10 + t.system.profile, 1234)
+		equal(t.system.init * 1000 + t.system.exit * 100 + t.system.hotfix * 10
+			+ t.system.profile, 1234)
 		equal(snax.interface "room", t)
 		local why = raises("nowhere/no_such.lua", snax.newservice, "no_such")
 		assert(why:find("snax/no_such.lua", 1, true), why)
@@ -111,7 +120,8 @@ tap.run {
 		local room = snax.newservice "room"
 		equal(skynet.PTYPE_SNAX, 11)
 		skynet.rawsend(room.handle, "snax", skynet.packstring(5, 40))
-		equal(skynet.unpack(skynet.rawcall(room.handle, "snax", skynet.packstring(14, 2))), 42)
+		equal(skynet.unpack(skynet.rawcall(room.handle, "snax", skynet.packstring(14, 2))),
+			42)
 		raises("has no method 99", skynet.call, room.handle, "snax", 99)
 		raises("has no method x", skynet.call, room.handle, "snax", "x")
 		snax.kill(room)
@@ -157,7 +167,8 @@ tap.run {
 		ended(broken)
 		raises("needs the name of a snax service", skynet.newservice, "snaxd")
 	end },
-	{ "rawnewservice returns the handle, bind the object: the same while somebody has it", function()
+	{ "rawnewservice returns the handle, bind the object: the same while somebody has "
+		.. "it", function()
 		local handle = snax.rawnewservice("room", "raw")
 		equal(math.type(handle), "integer")
 		local room = snax.bind(handle, "room")
@@ -230,10 +241,12 @@ tap.run {
 		room.post.add(1)
 		equal(select(2, room.req.get()), 1100)
 		equal(room.req.slow(1), 2202)
-		equal(select(2, room.req.helper()), 1101)   -- an old function sees the same variable
+		-- an old function sees the same variable
+		equal(select(2, room.req.helper()), 1101)
 		equal(room.req.add(9), 1110)
 		-- and again: the variables are still the old ones
-		equal(snax.hotfix(room, [[local i, kept function response.get() return i, kept end]]), nil)
+		equal(snax.hotfix(room,
+			[[local i, kept function response.get() return i, kept end]]), nil)
 		equal(room.req.get(), 1110)
 		snax.hotfix(room, [[function exit(...) x = ... end]])
 		snax.kill(room, 1)
@@ -242,19 +255,23 @@ tap.run {
 		local room = snax.newservice "room"
 		raises("Patch mismatch accept.nosuch", snax.hotfix, room,
 			"function response.get() return 'bad' end function accept.nosuch() end")
-		raises("Patch mismatch response.cluster", snax.hotfix, room, "function response.cluster() end")
+		raises("Patch mismatch response.cluster", snax.hotfix, room,
+			"function response.cluster() end")
 		raises("room (hotfix):1:", snax.hotfix, room, "function response.get(")
-		raises("boom", snax.hotfix, room, "function response.get() return 'bad' end error 'boom'")
+		raises("boom", snax.hotfix, room,
+			"function response.get() return 'bad' end error 'boom'")
 		equal(room.req.get(), 0)
 		raises("after all", snax.hotfix, room,
-			"function response.get() return 'good' end function hotfix() error 'after all' end")
+			"function response.get() return 'good' end "
+			.. "function hotfix() error 'after all' end")
 		equal(room.req.get(), "good")
 		snax.kill(room)
 	end },
 	{ "hotfix: a name of two variables is ambiguous, if the patch uses it", function()
 		local twins = snax.newservice "twins"
 		equal(twins.req.a(), 1)
-		raises("ambiguity local value n", snax.hotfix, twins, "local n function response.a() return n end")
+		raises("ambiguity local value n", snax.hotfix, twins,
+			"local n function response.a() return n end")
 		equal(twins.req.a(), 2)
 		snax.hotfix(twins, "local b function response.a() return b() end")
 		equal(twins.req.b(), 1)
@@ -289,7 +306,8 @@ tap.run {
 		snax.printf("printed %d %s", 7, "times")
 		tap.logged("printed 7 times", from)
 	end },
-	{ "snax_loader finds scripts in a way of its own, snax_interface_g is what callers see", function()
+	{ "snax_loader finds scripts in a way of its own, snax_interface_g is what callers "
+		.. "see", function()
 		skynet.setenv("snax_loader", folder .. "loader.lua")
 		local odd = skynet.newservice("snaxd", "generated")
 		skynet.call(odd, "snax", 1)

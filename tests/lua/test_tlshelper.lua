@@ -67,8 +67,10 @@ tap.run {
 	{ "a certificate for the test", function()
 		local f <close> = assert(io.popen "mktemp -d")
 		dir = f:read "l"
-		assert(sh("cd %s && openssl req -x509 -newkey ec -nodes -days 2 -subj /CN=localhost "
-			.. "-pkeyopt ec_paramgen_curve:prime256v1 -addext subjectAltName=DNS:localhost "
+		assert(sh("cd %s && openssl req -x509 -newkey ec -nodes -days 2 "
+			.. "-subj /CN=localhost "
+			.. "-pkeyopt ec_paramgen_curve:prime256v1 "
+			.. "-addext subjectAltName=DNS:localhost "
 			.. "-keyout key.pem -out cert.pem 2>/dev/null", dir))
 		server_ctx = tlshelper.newctx()
 		server_ctx:set_cert(dir .. "/cert.pem", dir .. "/key.pem")
@@ -216,8 +218,8 @@ tap.run {
 		socket.close(id)
 	end },
 	{ "openssl s_server as an HTTP server", function()
-		local p <close> = assert(io.popen(("cd %s; echo $$; exec timeout 20 openssl s_server "
-			.. "-accept 127.0.0.1:0 -naccept 1 "
+		local p <close> = assert(io.popen(("cd %s; echo $$; exec timeout 20 "
+			.. "openssl s_server -accept 127.0.0.1:0 -naccept 1 "
 			.. "-cert cert.pem -key key.pem -www 2>&1 </dev/null"):format(dir)))
 		local pid, port = p:read "n", nil
 		for line in p:lines() do

@@ -48,8 +48,8 @@ local function recorder(G, methods)
 				end
 				system[name][4] = value
 			elseif reading and special[name] then
-				error(("methods are defined one by one: function %s.NAME()"):format(name),
-					2)
+				error(("methods are defined one by one: function %s.NAME()")
+					:format(name), 2)
 			else
 				G[name] = value
 			end
@@ -78,7 +78,8 @@ local function check_empty(G)
 	end
 	for _, name in ipairs { "init", "exit", "accept", "response" } do
 		if G[name] ~= nil then
-			error(("the environment of a snax script has a global '%s' already"):format(name), 3)
+			error(("the environment of a snax script has a global '%s' already")
+				:format(name), 3)
 		end
 	end
 end

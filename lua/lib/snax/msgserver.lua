@@ -40,7 +40,8 @@ function msgserver.login(username, secret)
 	if users[username] then
 		error(("the user '%s' is logged in already"):format(username), 2)
 	end
-	users[username] = { username = username, secret = secret, index = 0, answers = {}, count = 0 }
+	users[username] = { username = username, secret = secret, index = 0, answers = {},
+		count = 0 }
 end
 
 -- The connection's end has no more to do with the user.
@@ -170,7 +171,8 @@ end
 -- ---- the gate ----
 
 local function check(conf)
-	for _, key in ipairs { "login_handler", "logout_handler", "kick_handler", "request_handler" } do
+	for _, key in ipairs { "login_handler", "logout_handler", "kick_handler",
+		"request_handler" } do
 		assert(type(conf[key]) == "function", "a msgserver needs conf." .. key)
 	end
 end
@@ -224,7 +226,8 @@ function msgserver.start(conf)
 		end
 		local ok, why = pcall(request, conf, fd, user, text)
 		if not ok then
-			skynet.error(("msgserver: Invalid package of %s: %s"):format(user.username, why))
+			skynet.error(("msgserver: Invalid package of %s: %s")
+				:format(user.username, why))
 			gateserver.closeclient(fd)
 		end
 	end

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* client.socket: blocking sockets for test clients, in a plain Lua 5.4 or a service.
  *
- * It uses nothing of the node. Sends wait in poll(), so a slow peer costs no processor time; SIGPIPE
- * never comes. An end of stdin is told by readstdin, not by ending the process.
+ * It uses nothing of the node. Sends wait in poll(), so a slow peer costs no processor time;
+ * SIGPIPE never comes. An end of stdin is told by readstdin, not by ending the process.
  *
  * Threads: each function runs on its caller's. One thread of ours reads stdin (client_stdin.c).
  */
@@ -171,7 +171,7 @@ static int client_usleep(lua_State *L)
 {
 	lua_Integer us = luaL_checkinteger(L, 1);
 	struct timespec t = { .tv_sec = us > 0 ? us / 1000000 : 0,
-		              .tv_nsec = us > 0 ? us % 1000000 * 1000 : 0 };
+			      .tv_nsec = us > 0 ? us % 1000000 * 1000 : 0 };
 
 	while (nanosleep(&t, &t) < 0 && errno == EINTR)
 		;
@@ -201,14 +201,10 @@ int luaopen_client_socket(lua_State *L);
 int luaopen_client_socket(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "connect", client_connect },
-		{ "recv", client_recv },
-		{ "send", client_send },
-		{ "shutdown", client_shutdown },
-		{ "close", client_close },
-		{ "usleep", client_usleep },
-		{ "readstdin", client_readstdin },
-		{ NULL, NULL },
+		{ "connect", client_connect },	   { "recv", client_recv },
+		{ "send", client_send },	   { "shutdown", client_shutdown },
+		{ "close", client_close },	   { "usleep", client_usleep },
+		{ "readstdin", client_readstdin }, { NULL, NULL },
 	};
 
 	luaL_newlib(L, functions);

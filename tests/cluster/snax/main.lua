@@ -4,7 +4,8 @@ local skynet = require "skynet"
 require "skynet.manager"
 
 skynet.setenv("snax", SERVICE_PATH .. "?.lua")
-local env = setmetatable({ skynet = skynet, snax = require "skynet.snax", kept = {} }, { __index = _G })
+local env = setmetatable({ skynet = skynet, snax = require "skynet.snax", kept = {} },
+	{ __index = _G })
 
 skynet.start(function()
 	skynet.dispatch("lua", function(_, _, text)

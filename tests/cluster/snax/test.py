@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""snax services of a cluster: one for all nodes, found from each; a handle of another node is an object."""
+"""snax services of a cluster: one for all nodes, found from each; a handle of another node is an
+object."""
 import os
 from harness import Cluster, eventually, main
 
@@ -17,7 +18,7 @@ def two(build):
 
 
 def one_for_all(build):
-    """a global service is on the master's node, with the first one's arguments; both nodes call and post"""
+    """a global service is on the master's node, with the first one's arguments, for both nodes"""
     with two(build) as c:
         c.m.eval("skynet.fork(function() kept.q = snax.queryglobal 'board' end)")
         assert c.m.eval("return kept.q == nil") == [True]
@@ -35,7 +36,7 @@ def one_for_all(build):
 
 
 def one_on_each_node(build):
-    """uniqueservice is the node's own; its handle is an object on the other node too, which patches and ends it"""
+    """uniqueservice is the node's own; its handle is an object on the other node, too"""
     with two(build) as c:
         m = c.m.eval("return snax.uniqueservice('board', 'm').handle")[0]
         a = c.a.eval("return snax.uniqueservice('board', 'a').handle")[0]
@@ -54,8 +55,10 @@ def one_on_each_node(build):
 def failures_are_told_everywhere(build):
     """one text for all nodes"""
     with two(build) as c:
-        why = [n.eval("return select(2, pcall(snax.globalservice, 'broken'))")[0] for n in (c.a, c.m, c.a)]
-        assert "call failed" in why[0] and why[0].split("call failed")[1] == why[1].split("call failed")[1], why
+        why = [n.eval("return select(2, pcall(snax.globalservice, 'broken'))")[0]
+               for n in (c.a, c.m, c.a)]
+        assert "call failed" in why[0], why
+        assert why[0].split("call failed")[1] == why[1].split("call failed")[1], why
         assert why[0] == why[2]
 
 

@@ -31,7 +31,8 @@ function response.get() return i, nil, "x", nil end
 function response.fail() error "in response" end
 function response.args() return table.unpack(kept) end
 function response.world()
-	return greeting, SERVICE_NAME, SERVICE_PATH, words.word, accept == nil and response == nil, getmetatable(_G)
+	return greeting, SERVICE_NAME, SERVICE_PATH, words.word, accept == nil and response == nil,
+		getmetatable(_G)
 end
 function response.helper() return helper() end
 function response.slow(n) skynet.sleep(n) return n end
