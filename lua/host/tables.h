@@ -16,8 +16,8 @@ void tables_push_weak_keys(lua_State *L, const char *name);
 /* The table on top of the stack gets a metatable of its own with these functions, an entry without
  * a name behind them. */
 void tables_set_meta(lua_State *L, const luaL_Reg *functions);
-/* The userdata on top of the stack gets a metatable with these functions. It is made once in a state
- * and kept in the registry at `key`, an address. */
+/* The userdata on top of the stack gets a metatable with these functions. It is made once in a
+ * state and kept in the registry at `key`, an address. */
 void tables_set_class(lua_State *L, const void *key, const luaL_Reg *functions);
 /* The same with `gc` for a finalizer and nothing else. */
 void tables_set_gc(lua_State *L, const void *key, lua_CFunction gc);
