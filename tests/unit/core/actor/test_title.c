@@ -47,6 +47,7 @@ static void a_title_fits_and_can_be_printed(void **state)
 	line[sizeof(line) - 1] = 0;
 	expect(line, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
 	expect("snlua a\x1b[31m\xff", "a?[31m?");
+	expect("!~\x7f", "!~?"); /* the first and the last that are printed */
 }
 
 int main(void)

@@ -209,6 +209,28 @@ static void held_lines_are_told_at_the_stop(void **state)
 	assert_int_equal(lines_with("repeated 7 times"), 1);
 }
 
+static void log_another_line(void *ud, const struct log_record *r)
+{
+	lines_write(ud, r);
+	if (strstr(r->text, "repeated"))
+		log_info("the last");
+}
+
+/* The held line goes with the last that the writer takes; the sink logs one more meanwhile. */
+static void a_line_that_comes_while_the_last_are_written_is_written(void **state)
+{
+	static const struct log_sink sink = { log_another_line, lines_flush, lines_reopen };
+
+	(void)state;
+	log_set_sink(&sink, NULL);
+	assert_int_equal(log_start(), 0);
+	for (unsigned i = 0; i < LOG_BURST + 1; i++)
+		log_info("same");
+	log_stop();
+	assert_int_equal(lines_with("repeated"), 1);
+	assert_int_equal(lines_with("the last"), 1);
+}
+
 static void lines_that_differ_in_anything_are_not_repetitions(void **state)
 {
 	unsigned n = LOG_BURST / 2 + 1;
@@ -324,6 +346,7 @@ int main(void)
 		T(repetitions_are_held_back_and_counted),
 		T(the_count_comes_when_the_window_ends_without_another_line),
 		T(held_lines_are_told_at_the_stop),
+		T(a_line_that_comes_while_the_last_are_written_is_written),
 		T(lines_that_differ_in_anything_are_not_repetitions),
 		T(a_reopen_reaches_the_sink_started_or_not),
 		T(the_built_in_sink_writes_time_level_source_and_text),

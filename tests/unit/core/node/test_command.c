@@ -480,6 +480,21 @@ static void a_signal_reaches_the_module_by_handle_or_name(void **state)
 	assert_int_equal(post.signals, 4);
 }
 
+static void a_module_without_a_signal_function_is_left_alone(void **state)
+{
+	static const struct module deaf = { .name = "deaf",
+					    .init = actor_init,
+					    .release = actor_release };
+	uint32_t handle;
+
+	(void)state;
+	module_add(&deaf);
+	handle = service_launch("deaf", NULL);
+	assert_null(command(a, "SIGNAL", text(":%x 1", handle)));
+	assert_int_equal(post.signals, 0);
+	assert_true(run_as(handle, nothing, NULL));
+}
+
 static void chain(struct service *s, void *arg)
 {
 	/* the result of one command is the parameter of the next */
@@ -529,6 +544,7 @@ int main(void)
 		T(stat_time_is_0_when_the_profile_is_off),
 		T(stat_mqlen_counts_what_waits),
 		T(a_signal_reaches_the_module_by_handle_or_name),
+		T(a_module_without_a_signal_function_is_left_alone),
 		T(a_result_may_be_the_next_parameter),
 	};
 
