@@ -125,6 +125,13 @@ tap.run {
 		end
 		local text = core.shown(wide)
 		assert(#text <= 1003 and text:find "%.%.%.$", text)
+		local most = { ("x"):rep(200), ("x"):rep(200), ("x"):rep(200), ("x"):rep(200),
+			("x"):rep(180) }
+		text = '{"' .. table.concat(most, '", "') .. '"}'
+		equal(#text, 1000) -- that fits, one byte more does not
+		shows(text, most)
+		most[5] = most[5] .. "x"
+		shows('{"' .. table.concat(most, '", "') .. '"...', most)
 		raises("no", core.shown, { setmetatable({},
 			{ __tostring = function() error "no" end }) })
 	end },

@@ -462,6 +462,16 @@ static void a_name_that_is_none_is_refused(void **state)
 	}
 }
 
+static void a_file_for_the_log_is_its_sink_unless_another_is_named(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("log: { file: node.log }\n"), 0);
+	assert_string_equal(c->log.sink, "file");
+	c = config_destroy(c);
+	assert_int_equal(parse("log: { file: node.log, sink: stderr }\n"), 0);
+	assert_string_equal(c->log.sink, "stderr");
+}
+
 static void a_few_bytes_that_ask_for_gigabytes_are_refused(void **state)
 {
 	static const struct config_lua_ops ops = { fake_eval };
@@ -505,6 +515,7 @@ int main(void)
 		T(paths_begin_at_the_folder_of_the_file),
 		T(a_template_needs_its_mark),
 		T(a_skynet_style_file_is_understood),
+		T(a_file_for_the_log_is_its_sink_unless_another_is_named),
 		T(a_few_bytes_that_ask_for_gigabytes_are_refused),
 	};
 
