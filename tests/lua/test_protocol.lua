@@ -93,7 +93,7 @@ tap.run {
 		skynet.redirect(caster, skynet.self(), "multicast", session, "news")
 		equal(skynet.call(caster, "lua", "echo", "behind it"), "behind it")
 		equal(ok, nil)
-		skynet.call(slow, "lua", "settle", true, skynet.pack "fine")
+		skynet.call(slow, "lua", "settle", true, "fine")
 		tap.until_true("its end", function() return ok ~= nil end)
 		equal(ok, true)
 	end },
