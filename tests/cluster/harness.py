@@ -93,7 +93,18 @@ class Node:
         return self
 
     def signal(self, sig):
+        """A SIGSTOP has stopped all threads when this returns."""
         os.kill(self.process.pid, sig)
+        if sig == signal.SIGSTOP:
+            eventually(f"{self.name} stands still", self.stands_still)
+
+    def stands_still(self):
+        tasks = f"/proc/{self.process.pid}/task"
+        for task in os.listdir(tasks):
+            with open(f"{tasks}/{task}/stat") as f:
+                if f.read().rpartition(")")[2].split()[0] != "T":
+                    return False
+        return True
 
     def kill(self):
         self.signal(signal.SIGKILL)
