@@ -206,7 +206,8 @@ unit-bin: $(UNIT)
 # ---- set-up ----
 DEPS       := gcc curl openssl make pkg-config python3 liblua5.4-dev lua5.4 libjemalloc-dev \
               libyaml-dev libsystemd-dev libsqlite3-dev libssl-dev libcmocka-dev iproute2 \
-              dpkg-dev patch redis-tools mariadb-server-core xz-utils groff-base clang-format
+              dpkg-dev patch redis-tools mariadb-server-core mariadb-client-core xz-utils \
+              groff-base clang-format
 BENCH_DEPS := erlang-base erlang-dev linux-perf valgrind
 FUZZ_DEPS  := clang libclang-rt-14-dev
 deps:

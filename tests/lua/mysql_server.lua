@@ -13,7 +13,8 @@ local function capture(cmd)
 end
 
 function server.there()
-	return os.execute "command -v mariadbd mariadb-install-db >/dev/null 2>&1" == true
+	return os.execute("{ command -v mariadbd && command -v mariadb-install-db && "
+		.. "command -v my_print_defaults; } >/dev/null 2>&1") == true
 end
 
 local function free_port()

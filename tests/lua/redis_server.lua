@@ -63,12 +63,21 @@ function server:state()
 	return f and f:read "a":match "%) (%a)" or ""
 end
 
+-- Its port closes when the last of its threads has ended, a moment after the first one has.
+function server:listens()
+	local fd = socket.open("127.0.0.1", self.port)
+	if fd then
+		socket.close(fd)
+	end
+	return fd ~= nil
+end
+
 -- signal: a word for kill. Returns when KILL or STOP have worked.
 function server:kill(signal)
 	os.execute(("kill -%s %s"):format(signal, self.pid))
 	local wanted = ({ KILL = "^Z?$", STOP = "^T$" })[signal] or ""
 	for _ = 1, 1000 do
-		if self:state():find(wanted) then
+		if self:state():find(wanted) and (signal ~= "KILL" or not self:listens()) then
 			return
 		end
 		skynet.sleep(1)
