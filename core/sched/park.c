@@ -108,6 +108,7 @@ void park_stop_searching(struct worker *w)
 void park_fall_asleep(struct worker *w)
 {
 	park_stop_searching(w);
+	w->surplus_since_ns = 0; /* who sleeps is not one too many */
 	atomic_store_explicit(&w->asleep, true, memory_order_relaxed);	   /* a statistic */
 	atomic_fetch_add_explicit(&sched.asleep, 1, memory_order_seq_cst); /* S4 */
 }
@@ -219,7 +220,6 @@ void park_step_down(struct worker *w)
 	must_slow(w == worker_self);
 	while ((s = queue_take_slot(w)) || (s = queue_take(w)))
 		queue_inject(s);
-	w->surplus_since_ns = 0;
 	park_fall_asleep(w);
 	park(w, park_is_room);
 	park_wake_up(w);
