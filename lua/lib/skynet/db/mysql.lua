@@ -431,14 +431,20 @@ local function command(self, body, f)
 	end, nil, self.timeout)
 end
 
-local function read_ok(r)
+-- Returns the first packet of an answer that says OK, or nil and what the server says instead.
+local function read_first(r)
 	local packet, first = read(r)
 	if first == ERR then
-		return bad_result(packet)
+		return nil, bad_result(packet)
 	elseif first ~= OK then
 		refuse("the server's answer is unknown (%d)", first)
 	end
-	return (ok_result(packet))
+	return packet
+end
+
+local function read_ok(r)
+	local packet, why = read_first(r)
+	return why or (ok_result(packet))
 end
 
 function db:query(sql)
@@ -468,11 +474,9 @@ end
 -- ---- prepared statements ----
 
 local function read_prepared(r)
-	local packet, first = read(r)
-	if first == ERR then
-		return bad_result(packet)
-	elseif first ~= OK then
-		refuse("the server's answer is unknown (%d)", first)
+	local packet, bad = read_first(r)
+	if not packet then
+		return bad
 	end
 	local id, fields, params, warnings = take("<I4I2I2xI2", packet, 2)
 	local stmt = { prepare_id = id, field_count = fields, param_count = params,
