@@ -9,7 +9,6 @@
  */
 #include "lua/load/library.h"
 
-#include <dirent.h>
 #include <dlfcn.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 
 #include "core/base/base.h"
 #include "core/base/mem.h"
+#include "lua/load/folder.h"
 
 struct library {
 	char *name, *file;
@@ -28,44 +28,20 @@ struct library {
 static struct library *libraries;
 static size_t count;
 
-static void add(char *name, char *file)
+static void add(const char *name, const char *file, void *ud)
 {
+	(void)ud;
 	libraries = mem_realloc(libraries, (count + 1) * sizeof(*libraries));
-	libraries[count].name = name;
-	libraries[count].file = file;
+	libraries[count].name = mem_strdup(name);
+	libraries[count].file = mem_strdup(file);
 	atomic_init(&libraries[count].open, NULL);
 	count++;
-}
-
-/* Adds every .so file under dir, as prefix and its name. */
-static void list_folder(const char *dir, const char *prefix)
-{
-	DIR *d = opendir(dir);
-	struct dirent *e;
-
-	while (d && (e = readdir(d))) {
-		size_t n = strlen(e->d_name);
-
-		if (e->d_name[0] == '.')
-			continue;
-		if (n > 3 && strcmp(e->d_name + n - 3, ".so") == 0) {
-			add(mem_printf("%s%.*s", prefix, (int)n - 3, e->d_name),
-			    mem_printf("%s/%s", dir, e->d_name));
-		} else if (!strchr(e->d_name, '.')) {
-			cleanup(mem_freep) char *path = mem_printf("%s/%s", dir, e->d_name);
-			cleanup(mem_freep) char *inner = mem_printf("%s%s.", prefix, e->d_name);
-
-			list_folder(path, inner);
-		}
-	}
-	if (d)
-		closedir(d);
 }
 
 void library_init(const char *dir)
 {
 	if (dir)
-		list_folder(dir, "");
+		folder_each(dir, ".so", true, add, NULL);
 }
 
 void library_fini(void)

@@ -7,7 +7,6 @@
  */
 #include "lua/load/search.h"
 
-#include <dirent.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 #include "core/ds/map.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
+#include "lua/load/folder.h"
 
 #define SEARCH_TTL_NS NS_PER_SEC
 #define SEARCH_MAX 4096u
@@ -31,42 +31,25 @@ static char *own_service_dir;
 static struct rwlock lock = RWLOCK_INIT(search);
 static struct map found; /* name -> file, number = monotonic second of the search */
 
-/* Adds every .lua file under dir: "skynet/db/redis.lua" as skynet.db.redis. */
-static void list_folder(struct map *m, const char *dir, const char *prefix, bool deep)
+/* skynet/db/init.lua is skynet.db. */
+static void add_own(const char *name, const char *file, void *ud)
 {
-	DIR *d = opendir(dir);
-	struct dirent *e;
+	struct map *m = ud;
+	const char *last = strrchr(name, '.');
+	bool init = last && strcmp(last, ".init") == 0;
+	cleanup(mem_freep) char *key = init ? mem_strndup(name, (size_t)(last - name))
+					    : mem_strdup(name);
+	struct map_item *i = map_add(m, key);
 
-	while (d && (e = readdir(d))) {
-		cleanup(mem_freep) char *path = mem_printf("%s/%s", dir, e->d_name);
-		size_t n = strlen(e->d_name);
-
-		if (e->d_name[0] == '.')
-			continue;
-		if (n > 4 && strcmp(e->d_name + n - 4, ".lua") == 0) {
-			bool init = deep && *prefix && strcmp(e->d_name, "init.lua") == 0;
-			cleanup(mem_freep) char *name =
-				init ? mem_strndup(prefix, strlen(prefix) - 1)
-				     : mem_printf("%s%.*s", prefix, (int)n - 4, e->d_name);
-			struct map_item *i = map_add(m, name);
-
-			if (i)
-				i->text = steal(path);
-		} else if (deep) {
-			cleanup(mem_freep) char *inner = mem_printf("%s%s.", prefix, e->d_name);
-
-			list_folder(m, path, inner, true);
-		}
-	}
-	if (d)
-		closedir(d);
+	if (i)
+		i->text = mem_strdup(file);
 }
 
 void search_init(const char *lib_dir, const char *service_dir)
 {
 	must(!own_service_dir);
-	list_folder(&own_modules, lib_dir, "", true);
-	list_folder(&own_services, service_dir, "", false);
+	folder_each(lib_dir, ".lua", true, add_own, &own_modules);
+	folder_each(service_dir, ".lua", false, add_own, &own_services);
 	own_service_dir = mem_strdup(service_dir);
 }
 
