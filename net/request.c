@@ -164,7 +164,9 @@ void net_nodelay(int id)
 	if (!s)
 		return;
 	s->nodelay = true;
-	if (s->fd >= 0 && (s->state == STATE_OPEN || s->state == STATE_PREACCEPT))
+	/* what a listener has set, the kernel sets on what it accepts */
+	if (s->fd >= 0 && (s->state == STATE_OPEN || s->state == STATE_PREACCEPT ||
+			   s->state == STATE_LISTEN || s->state == STATE_PRELISTEN))
 		connect_set_options(s);
 	socket_unlock(s);
 }

@@ -27,7 +27,7 @@ int net_bind(uint32_t owner, int fd);
 void net_close(int id);
 /* The same, and what waits is dropped. */
 void net_shutdown(int id);
-/* Small writes leave at once. */
+/* Small writes leave at once; of a listener: those of the connections that it accepts later. */
 void net_nodelay(int id);
 /* Bounds the write queue; what a listener accepts from then on inherits it. bytes 0 = the node's.
  * Returns false when there is no such socket. */

@@ -24,10 +24,10 @@ static void check_setup(const char *args)
 	if (gate_parse_setup(args, &s))
 		return;
 	check(s.max >= 1 && s.type > 0 && strlen(s.bind) <= GATE_WORD_MAX && strrchr(s.bind, ':'));
-	snprintf(text, sizeof(text), "%s %s %s %u %u", s.large ? "L" : "S",
-		 s.watchdog[0] ? s.watchdog : "!", s.bind, s.type, s.max);
+	snprintf(text, sizeof(text), "%s %s %s %u %u nodelay=%s", s.large ? "L" : "S",
+		 s.watchdog[0] ? s.watchdog : "!", s.bind, s.type, s.max, s.nagle ? "off" : "on");
 	check(!gate_parse_setup(text, &again) && again.max == s.max && again.type == s.type &&
-	      strcmp(again.bind, s.bind) == 0);
+	      again.nagle == s.nagle && strcmp(again.bind, s.bind) == 0);
 }
 
 static void check_command(const char *bytes, size_t n)

@@ -308,7 +308,9 @@ function websocket.accept(fd, handle, protocol, addr, options)
 			return false, why
 		end
 	end
-	driver.nodelay(fd)
+	if not options or options.nodelay ~= false then
+		driver.nodelay(fd)
+	end
 	local ws = new(fd, false, options and options.limit or websocket.limit)
 	ws.handle, ws.addr = handle, addr
 	ws.guard = channels.guard(ws.read, websocket.timeout)

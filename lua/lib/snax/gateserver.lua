@@ -57,6 +57,9 @@ function gateserver.start(handler)
 		end
 		opening = nil
 		conf.address, conf.port = address, port
+		if conf.nodelay ~= false then
+			driver.nodelay(listener) -- its connections have it, too
+		end
 		driver.start(listener)
 		if handler.open then
 			return handler.open(source, conf)
@@ -99,9 +102,6 @@ function gateserver.start(handler)
 		end
 		room = room - 1
 		admitted[fd], connected[fd] = true, true
-		if conf.nodelay then
-			driver.nodelay(fd)
-		end
 		return handler.connect(fd, from)
 	end
 

@@ -356,6 +356,8 @@ static int init(void *instance, struct service *s, const char *args)
 		service_log(s, LOG_LEVEL_ERROR, "gate: %s", error.text);
 		return -1;
 	}
+	if (!setup.nagle)
+		net_nodelay(g->listener);
 	g->buckets = power_of_two(g->max);
 	g->clients = mem_zalloc(g->buckets * sizeof(*g->clients));
 	service_set_message_callback(s, g, on_message);

@@ -16,14 +16,21 @@ static bool is_blank(char c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+/* Steps to the next word. false: there is none. */
+static bool more(struct words *w)
+{
+	while (w->p < w->end && is_blank(*w->p))
+		w->p++;
+	return w->p < w->end;
+}
+
 /* The next word; "" when there is none, or when it does not fit or holds a NUL. */
 static void take(struct words *w, char ret[GATE_WORD_MAX + 1])
 {
 	size_t n = 0;
 	const char *from;
 
-	while (w->p < w->end && is_blank(*w->p))
-		w->p++;
+	(void)more(w);
 	for (from = w->p; w->p < w->end && !is_blank(*w->p); w->p++)
 		n++;
 	if (n > GATE_WORD_MAX || memchr(from, 0, n))
@@ -96,6 +103,31 @@ static bool parse_bind(const char *word, char ret[GATE_WORD_MAX + 1])
 			colon == word ? word + 1 : word) <= (int)GATE_WORD_MAX;
 }
 
+static bool on_or_off(const char *word, bool *ret)
+{
+	*ret = strcmp(word, "on") == 0;
+	return *ret || strcmp(word, "off") == 0;
+}
+
+/* NULL, or what is wrong with the words behind the fifth. */
+static const char *take_options(struct words *w, struct gate_setup *ret)
+{
+	char word[GATE_WORD_MAX + 1];
+	bool on;
+
+	while (more(w)) {
+		take(w, word);
+		if (strncmp(word, "nodelay=", 8) == 0) {
+			if (!on_or_off(word + 8, &on))
+				return "the option nodelay is on or off";
+			ret->nagle = !on;
+		} else if (strchr(word, '=')) {
+			return "the only option is nodelay";
+		}
+	}
+	return NULL;
+}
+
 const char *gate_parse_setup(const char *args, struct gate_setup *ret)
 {
 	struct words w = { args, args + strlen(args) };
@@ -119,7 +151,8 @@ const char *gate_parse_setup(const char *args, struct gate_setup *ret)
 	if (!take_number(&w, INT32_MAX, &max) || !max)
 		return "the fifth word is how many connections there may be, at least 1";
 	ret->max = (unsigned)max;
-	return NULL;
+	ret->nagle = false;
+	return take_options(&w, ret);
 }
 
 struct gate_command gate_parse_command(const char *text, size_t n)

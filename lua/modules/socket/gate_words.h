@@ -19,6 +19,7 @@ struct gate_setup {
 	char bind[GATE_WORD_MAX + 1];	  /* "host:port" */
 	uint8_t type;			  /* of the messages with frames */
 	unsigned max;			  /* connections */
+	bool nagle;			  /* small writes wait: nodelay=off */
 };
 
 enum gate_verb { GATE_UNKNOWN, GATE_START, GATE_FORWARD, GATE_KICK, GATE_BROKER, GATE_CLOSE };
@@ -30,7 +31,8 @@ struct gate_command {
 	char broker[GATE_WORD_MAX + 1];
 };
 
-/* NULL, or what is wrong with the arguments of the launch. */
+/* NULL, or what is wrong with the arguments of the launch. Behind the five words stand options,
+ * name=value; a word without = is ignored. */
 const char *gate_parse_setup(const char *args, struct gate_setup *ret);
 /* A command, which need not end in NUL; GATE_UNKNOWN for what is none, whatever its bytes are. */
 struct gate_command gate_parse_command(const char *text, size_t n);

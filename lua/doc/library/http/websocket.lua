@@ -29,6 +29,7 @@ local websocket = {}
 ---@field upgrade? table `{ header =, method =, url = }` of a request that `httpd.read_request` has read; then fd is started already
 ---@field limit? integer bytes of a message, `websocket.limit` if it is nil. Not in skynet
 ---@field idle? integer centiseconds: a peer that sent no frame for so long is asked by a ping, and cut off when it is silent as long again. Not in skynet
+---@field nodelay? boolean false: the kernel may gather small writes. Not in skynet
 
 ---Serves a connection until it ends. A handshake that is wrong is answered by the status for it.
 ---

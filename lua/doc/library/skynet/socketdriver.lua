@@ -56,7 +56,8 @@ function driver.close(id) end
 ---@param id integer
 function driver.shutdown(id) end
 
----Sends small writes at once (TCP_NODELAY).
+---Sends small writes at once (TCP_NODELAY). Of a listener: those of the connections that it accepts
+---later.
 ---
 ---* Since 0.1.0.
 ---@param id integer

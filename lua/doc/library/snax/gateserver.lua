@@ -19,8 +19,9 @@ local gateserver = {}
 
 ---Begins the service. It answers the requests
 ---`open { address =, port =, maxclient =, nodelay =, backlog = }` and `close`. As many clients are
----admitted as `maxclient` says (1024 if it is nil); others are closed at once. `open` fails with
----`Listen error (WHY)` or `the gate is open already`.
+---admitted as `maxclient` says (1024 if it is nil); others are closed at once. Small writes leave at
+---once (TCP_NODELAY) unless `nodelay` is false. `open` fails with `Listen error (WHY)` or
+---`the gate is open already`.
 ---
 ---* Raises `a gate needs handler.message`
 ---* Raises `a gate needs handler.connect`

@@ -37,6 +37,9 @@ static void the_arguments_of_a_launch(void **state)
 	assert_string_equal(s.watchdog, ":0100000a");
 	assert_string_equal(s.bind, "[::1]:1");
 	assert_string_equal(setup("S ! :80 0 1").bind, "0.0.0.0:80");
+	assert_false(s.nagle);
+	assert_false(setup("S ! 80 0 1 nodelay=on  more words").nagle);
+	assert_true(setup("S ! 80 0 1 nodelay=off").nagle);
 }
 
 static void what_is_no_launch(void **state)
@@ -62,6 +65,8 @@ static void what_is_no_launch(void **state)
 		"S .wd 80 -1 1",
 		"S .wd 80 0 2147483648",
 		"S .wd 80 0 99999999999999999999999",
+		"S .wd 80 0 1 nodelay=yes",
+		"S .wd 80 0 1 nodelay=on delay=off",
 	};
 	struct gate_setup s;
 
