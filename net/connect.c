@@ -22,6 +22,7 @@
 #include "net/reserve.h"
 #include "net/resolve.h"
 #include "net/socket.h"
+#include "net/tcp.h"
 #include "net/watch.h"
 #include "net/write.h"
 
@@ -51,6 +52,8 @@ static int try_address(struct socket *s, const struct addr *a)
 		close(fd);
 		return EMFILE;
 	}
+	if (a->any.sa_family != AF_UNIX)
+		tcp_prepare(fd);
 	r = fault(connect) ? fault_errno(ENETUNREACH) : connect(fd, &a->any, a->size);
 	if (r < 0 && errno != EINPROGRESS && errno != EINTR) {
 		r = errno;
@@ -102,8 +105,8 @@ void connect_set_options(struct socket *s)
 	must(s->fd >= 0);
 	if (s->family != AF_INET && s->family != AF_INET6)
 		return;
-	/* both cannot fail on a TCP socket, and the connection works without them */
-	setsockopt(s->fd, SOL_SOCKET, SO_KEEPALIVE, &(int){ 1 }, sizeof(int));
+	tcp_connected(s->fd);
+	/* it cannot fail on a TCP socket, and the connection works without it */
 	if (s->nodelay)
 		setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 }

@@ -35,10 +35,19 @@
 #define ACCEPT_TURN 64
 #define COMPLAIN_NS NS_PER_SEC
 
-static int bind_fd(int fd, const struct addr *a, bool may_take_over)
+/* How to listen, besides where. */
+struct manner {
+	int backlog;
+	bool shared; /* others may listen there too: the kernel spreads connections among them */
+};
+
+static int bind_fd(int fd, const struct addr *a, const struct manner *how, bool may_take_over)
 {
 	if (a->any.sa_family != AF_UNIX) {
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+		if (how->shared &&
+		    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &(int){ 1 }, sizeof(int)) < 0)
+			return -1;
 		return bind(fd, &a->any, a->size);
 	}
 	if (bind(fd, &a->any, a->size) == 0)
@@ -53,13 +62,13 @@ static int bind_fd(int fd, const struct addr *a, bool may_take_over)
 	return bind(fd, &a->any, a->size);
 }
 
-static int listen_fd(const struct addr *a, int backlog)
+static int listen_fd(const struct addr *a, const struct manner *how)
 {
 	bool in_folder = a->any.sa_family == AF_UNIX && a->un.sun_path[0];
 	int lock = in_folder ? unixpath_lock(a->un.sun_path) : -1;
 	int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), r = fd;
 
-	if (fd < 0 || bind_fd(fd, a, lock >= 0) < 0 || listen(fd, backlog) < 0)
+	if (fd < 0 || bind_fd(fd, a, how, lock >= 0) < 0 || listen(fd, how->backlog) < 0)
 		r = -errno;
 	if (r < 0 && fd >= 0)
 		close(fd);
@@ -70,7 +79,7 @@ static int listen_fd(const struct addr *a, int backlog)
 
 /* Returns a descriptor, or -errno and in *ret_why what getaddrinfo says about it (NULL:
  * nothing). */
-static int listen_text(const struct addr_text *t, int backlog, const char **ret_why)
+static int listen_text(const struct addr_text *t, const struct manner *how, const char **ret_why)
 {
 	cleanup(mem_freep) struct addr_list *list = NULL;
 	struct addr a;
@@ -78,10 +87,10 @@ static int listen_text(const struct addr_text *t, int backlog, const char **ret_
 
 	*ret_why = NULL;
 	if (addr_numeric(t, &a))
-		return listen_fd(&a, backlog);
+		return listen_fd(&a, how);
 	*ret_why = resolve_list(t, true, &list);
 	for (unsigned i = 0; fd < 0 && list && i < list->count; i++)
-		fd = listen_fd(&list->at[i], backlog);
+		fd = listen_fd(&list->at[i], how);
 	return fd;
 }
 
@@ -98,11 +107,11 @@ static int refuse(struct net_error *ret, const char *host, int port, int error, 
 }
 
 static int start_listen(uint32_t owner, const struct net_handler *h, void *ud, const char *host,
-			int port, int backlog, struct net_error *ret_error)
+			int port, const struct manner *how, struct net_error *ret_error)
 {
 	struct addr_text t;
 	const char *why = addr_split(host, port, &t);
-	int fd = why ? -EINVAL : listen_text(&t, backlog, &why);
+	int fd = why ? -EINVAL : listen_text(&t, how, &why);
 	char text[ADDR_TEXT_MAX];
 	struct addr a = { 0 };
 	struct socket *s;
@@ -132,14 +141,24 @@ static int start_listen(uint32_t owner, const struct net_handler *h, void *ud, c
 int net_listen(uint32_t owner, const char *host, int port, int backlog, struct net_error *ret_error)
 {
 	must(owner);
-	return start_listen(owner, NULL, NULL, host, port, backlog, ret_error);
+	return start_listen(owner, NULL, NULL, host, port, &(struct manner){ .backlog = backlog },
+			    ret_error);
+}
+
+int net_listen_shared(uint32_t owner, const char *host, int port, int backlog,
+		      struct net_error *ret_error)
+{
+	must(owner);
+	return start_listen(owner, NULL, NULL, host, port,
+			    &(struct manner){ .backlog = backlog, .shared = true }, ret_error);
 }
 
 int net_listen_handler(const struct net_handler *h, void *ud, const char *host, int port,
 		       int backlog, struct net_error *ret_error)
 {
 	must(h);
-	return start_listen(0, h, ud, host, port, backlog, ret_error);
+	return start_listen(0, h, ud, host, port, &(struct manner){ .backlog = backlog },
+			    ret_error);
 }
 
 /* ---- accepting ---- */

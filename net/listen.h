@@ -9,7 +9,11 @@
  * when `owner` has called net_start. */
 int net_listen(uint32_t owner, const char *host, int port, int backlog,
 	       struct net_error *ret_error);
-/* The same for C code; it needs no start, and h->on_open says the real port. */
+/* The same where others listen already, or will, who do so with this function (SO_REUSEPORT): the
+ * kernel spreads the connections among them. A unix socket is never shared. */
+int net_listen_shared(uint32_t owner, const char *host, int port, int backlog,
+		      struct net_error *ret_error);
+/* The same as net_listen for C code; it needs no start, and h->on_open says the real port. */
 int net_listen_handler(const struct net_handler *h, void *ud, const char *host, int port,
 		       int backlog, struct net_error *ret_error);
 /* Holds descriptors back for this listener: its connections are accepted when there are none left.

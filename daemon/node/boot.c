@@ -32,6 +32,7 @@
 #include "lua/load/luahost.h"
 #include "net/limits.h"
 #include "net/loop.h"
+#include "net/tcp.h"
 
 #define BOOTSTRAP "snlua bootstrap"
 /* The same in every life; all others come from HANDLE_FIRST on. */
@@ -156,6 +157,13 @@ static int init_core(const struct config *c)
 		.policy = strcmp(c->net.write_policy, "error") == 0 ? NET_POLICY_ERROR
 								    : NET_POLICY_CLOSE,
 		.total = c->net.write_total ? c->net.write_total : mem_limit() / 4,
+	});
+	net_set_tcp(&(struct net_tcp){
+		.idle_ms = c->net.keepalive_idle_ms,
+		.again_ms = c->net.keepalive_interval_ms,
+		.probes = c->net.keepalive_count,
+		.unheard_ms = c->net.user_timeout_ms,
+		.connect_ms = c->net.connect_timeout_ms,
 	});
 	return 0;
 }

@@ -141,6 +141,33 @@ tap.run {
 		socket.close(id)
 	end },
 
+	{ "listeners that say reuseport share a port, and its connections", function()
+		local id1, _, port = socket.listen("127.0.0.1", 0, nil, "reuseport")
+		local id2 = socket.listen("127.0.0.1", port, nil, "reuseport")
+		local got, mine = { [id1] = 0, [id2] = 0 }, {}
+		for id in pairs(got) do
+			socket.start(id, function(new)
+				got[id] = got[id] + 1
+				socket.start(new)
+				socket.close(new)
+			end)
+		end
+		-- the system chooses by the client's port: that one gets all of 64 does not happen
+		for i = 1, 64 do
+			mine[i] = socket.open("127.0.0.1", port)
+		end
+		eventually("all are accepted", function() return got[id1] + got[id2] == 64 end)
+		assert(got[id1] > 0 and got[id2] > 0, got[id1])
+		raises("Address already in use", socket.listen, "127.0.0.1", port)
+		raises("Address already in use", socket.listen, "127.0.0.1", port, nil, "alone")
+		raises("invalid option 'both'", socket.listen, "127.0.0.1", 0, nil, "both")
+		for _, id in ipairs(mine) do
+			socket.close(id)
+		end
+		socket.close(id1)
+		socket.close(id2)
+	end },
+
 	{ "opening a port where nobody listens gives nil and the reason", function()
 		local lid, _, port = socket.listen("127.0.0.1", 0)
 		socket.close(lid)

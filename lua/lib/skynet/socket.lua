@@ -247,10 +247,10 @@ function socket.stdin()
 	return socket.bind(0)
 end
 
-function socket.listen(host, port, backlog)
+function socket.listen(host, port, backlog, manner)
 	check_host(host, "listen")
 	checkwait()
-	local id = ask(driver.listen, host, port, backlog)
+	local id = ask(driver.listen, host, port, backlog, manner)
 	local s = assert(connect(id, nil, true))
 	s.placeholder = true
 	return id, s.address, s.port

@@ -111,14 +111,16 @@ static int l_connect(lua_State *L)
 	return 1;
 }
 
-/* listen(address [, port [, backlog]]) -> id */
+/* listen(address [, port [, backlog [, "reuseport"]]]) -> id */
 static int l_listen(lua_State *L)
 {
+	static const char *const manners[] = { "alone", "reuseport", NULL };
 	const char *addr = luaL_checkstring(L, 1);
 	int port = check_address(L, addr, 2);
 	int backlog = (int)luaL_optinteger(L, 3, BACKLOG);
+	bool shared = luaL_checkoption(L, 4, manners[0], manners) == 1;
 	struct net_error error;
-	int id = net_listen(self(L), addr, port, backlog, &error);
+	int id = (shared ? net_listen_shared : net_listen)(self(L), addr, port, backlog, &error);
 
 	if (id < 0)
 		return luaL_error(L, "Listen error (%s)", error.text);

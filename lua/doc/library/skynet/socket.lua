@@ -25,10 +25,11 @@ function socket.open(addr, port) end
 ---@param host string `"0.0.0.0"` for all addresses; without a port `"host:port"`
 ---@param port? integer 0: the system chooses
 ---@param backlog? integer 32 if it is nil
+---@param manner? string `"reuseport"`: others that say so too may listen on the same port, in this node or another process, and the system spreads the connections among them; `"alone"` if it is nil
 ---@return integer id
 ---@return string address
 ---@return integer port the actual one
-function socket.listen(host, port, backlog) end
+function socket.listen(host, port, backlog, manner) end
 
 ---Makes this service the owner of a socket and begins to read, or to accept. Who accepts a connection
 ---starts it, or hands the number to another service that does.
