@@ -3,8 +3,8 @@
 #   make            build/harbord and build/harborctl
 #   make deps       install what building and testing need (Debian; only what is missing)
 #   make check      deps, build, all tests; ends with "N passed, N failed"
-#   make demo       deps, build, a three-node game cluster with real clients (KEEP=1 leaves it
-#                   running)
+#   make demo       deps, build, a game cluster of four nodes with real clients (KEEP=1 leaves it
+#                   running, to be played in a browser)
 #   make lua-tests LUA_TESTS=DIR   Lua's own tests on the VM that is linked in, see lua/vm
 #   make doc        the reference for those who write games, lua/doc, out of lua/doc/ref
 #   make bench      the benchmark cases, see tests/bench

@@ -1,36 +1,16 @@
 #!/usr/bin/python3
-"""The arena: starts a three-node cluster, lets scripted players play over TCP, kills and restarts a
-node in the middle, shows the cluster's state, stops it. Exit status 0 only if everything was as it
-should be.
+"""The arena: starts a cluster of four nodes, lets scripted players play over TCP and, as browsers
+do, over WebSocket, kills and restarts nodes in the middle, shows the cluster's state, stops it.
+Exit status 0 only if everything was as it should be.
 
 usage: demo.py --build DIR [--keep]     --keep: leaves the cluster running and says how to reach it
 """
-import argparse, json, os, re, signal, socket, subprocess, sys, tempfile, time
-
-HERE = os.path.dirname(os.path.abspath(__file__))
+import argparse, re, socket, sys, time
+from arena import NODES, Arena, Failed, WebPlayer, wait_for
 
 
 def say(text):
     print(text, flush=True)
-
-
-def free_ports(n):
-    socks = [socket.socket() for _ in range(n)]
-    for s in socks:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in socks]
-    for s in socks:
-        s.close()
-    return ports
-
-
-def wait_for(what, condition, seconds=20):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return
-        time.sleep(0.05)
-    raise SystemExit(f"demo: not within {seconds} s: {what}")
 
 
 class Player:
@@ -53,7 +33,7 @@ class Player:
         answer = self.ask(line)
         say(f"  {self.name:6} > {line:28} < {answer}")
         if not answer.startswith(start):
-            raise SystemExit(f"demo: {self.name} asked {line!r} and got {answer!r}, not {start!r}")
+            raise Failed(f"{self.name} asked {line!r} and got {answer!r}, not {start!r}")
         return answer
 
     def heard(self, part):
@@ -62,75 +42,13 @@ class Player:
         while not any(part in e for e in self.events):
             line = self.lines.readline().rstrip("\n")
             if not line:
-                raise SystemExit(f"demo: {self.name} never heard {part!r}")
+                raise Failed(f"{self.name} never heard {part!r}")
             self.events.append(line)
         say(f"  {self.name:6} heard {next(e for e in self.events if part in e)}")
 
 
-class Arena:
-    def __init__(self, build, keep):
-        self.build, self.keep, self.nodes = os.path.abspath(build), keep, {}
-        self.run = tempfile.mkdtemp(prefix="arena-")
-        names = ["ARENA_MASTER_PORT", "ARENA_LINK_MASTER", "ARENA_LINK_ROOMS", "ARENA_LINK_GATE",
-                 "ARENA_GATE_PORT"]
-        ports = free_ports(len(names))
-        self.env = dict(os.environ, ARENA_RUN=self.run, **dict(zip(names, map(str, ports))))
-        self.gate_port = ports[-1]
-
-    def start(self, name):
-        log = open(f"{self.run}/{name}.log", "ab")
-        self.nodes[name] = subprocess.Popen([self.build + "/harbord", f"{HERE}/{name}.yaml"],
-                                            env=self.env,
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            start_new_session=True)
-        log.close()
-
-    def ctl(self, node, *args):
-        p = subprocess.run([self.build + "/harborctl", "--socket", f"{self.run}/arena-{node}.sock",
-                            *args],
-                           capture_output=True, text=True, timeout=15)
-        return p.stdout if p.returncode == 0 else ""
-
-    def up(self, node, count):
-        text = self.ctl(node, "--json", "nodes")
-        return text and sum(n["state"] in ("up", "self")
-                            for n in json.loads(text)["nodes"]) == count
-
-    def names(self, node):
-        text = self.ctl(node, "--json", "names")
-        return [n["name"] for n in json.loads(text)["names"]] if text else []
-
-    def stop(self):
-        for name in ("gate", "rooms", "master"):
-            p = self.nodes.get(name)
-            if p and p.poll() is None:
-                p.send_signal(signal.SIGTERM)
-                if p.wait(20) != 0:
-                    raise SystemExit(f"demo: {name} ended with status {p.returncode}")
-                say(f"  {name} stopped, status 0")
-
-    def kill_all(self):
-        for p in self.nodes.values():
-            if p.poll() is None:
-                p.kill()
-                p.wait()
-
-    def logs(self):
-        for name in self.nodes:
-            with open(f"{self.run}/{name}.log", errors="replace") as f:
-                say(f"---- log of {name}\n{f.read()[-3000:]}")
-
-
 def play(arena):
-    say("== three nodes form a cluster")
-    for name in ("master", "rooms", "gate"):
-        arena.start(name)
-    for name in ("master", "rooms", "gate"):
-        wait_for(f"{name} sees three nodes", lambda: arena.up(name, 3))
-        say(f"  {name} sees three nodes")
-    wait_for("the gate knows the rooms and the scores",
-             lambda: {"ROOM_A", "ROOM_B", "SCORES"} <= set(arena.names("gate")))
-
+    """Players on TCP; the node of their rooms is killed and comes back."""
     say("== players join, move and chat")
     ann, bob, cleo = (Player(arena.gate_port, n) for n in ("ann", "bob", "cleo"))
     treasure = re.search(r"(\d+) (\d+)", ann.expect("JOIN A", "OK")).groups()
@@ -146,15 +64,15 @@ def play(arena):
     ann.expect("SCORES", "OK ann=1")
 
     say("== the rooms' node is killed with SIGKILL; the others go on")
-    arena.nodes["rooms"].kill()
-    arena.nodes["rooms"].wait()
+    arena.kill("rooms")
     bob.expect("MOVE 1 1", "ERR room unavailable")
     bob.expect("SCORES", "OK ann=1")
     say("== it is started again and joins with its old id")
     began = time.monotonic()
     arena.start("rooms")
-    wait_for("the gate sees three nodes again", lambda: arena.up("gate", 3), 10)
-    wait_for("the rooms are back", lambda: {"ROOM_A", "ROOM_B"} <= set(arena.names("gate")), 10)
+    wait_for("the gate sees all nodes again", lambda: arena.up("gate", len(NODES)), 10)
+    wait_for("the rooms are back",
+             lambda: {"ROOM_A", "ROOM_B", "ARENA"} <= set(arena.names("gate")), 10)
     say(f"  back after {time.monotonic() - began:.2f} s")
     bob.expect("JOIN A", "OK")
     ann.expect("JOIN A", "OK")
@@ -162,10 +80,85 @@ def play(arena):
     bob.heard("we are back")
     cleo.expect("QUIT", "OK bye")
 
+
+def seen(player, other):
+    p = player.players[other]
+    return f"{player.name} on {player.gate} sees {other} at {p['x']},{p['y']} through {p['node']}"
+
+
+def moves(mover, watcher, x):
+    """The one runs; the other one, on another node, sees it."""
+    watcher.until(f"{watcher.name} sees {mover.name}",
+                  lambda _: watcher.sees(mover.name, node=mover.gate))
+    before = watcher.players[mover.name]["x"]
+    say(f"  {seen(watcher, mover.name)}")
+    mover.go(x, 0)
+    watcher.until(f"{watcher.name} sees {mover.name} move",
+                  lambda _: abs(watcher.players[mover.name]["x"] - before) > 50)
+    mover.go(0, 0)
+    say(f"  {mover.name} runs; {seen(watcher, mover.name)}")
+
+
+def towards_middle(player):
+    player.until("a picture", lambda word: word == "STATE" and player.name in player.players)
+    return 100 if player.players[player.name]["x"] < 480 else -100
+
+
+def play_on_pages(arena):
+    """Players of the page, on two nodes; the node of one is killed and he comes back."""
+    say("== browsers: two players, each connected to another node, see each other move")
+    dora, emil = WebPlayer(arena, "dora", "gate"), WebPlayer(arena, "emil", "gate2")
+    moves(dora, emil, towards_middle(dora))
+    moves(emil, dora, towards_middle(emil))
+    say("== dora's node is killed with SIGKILL; she goes on through the other one")
+    began = time.monotonic()
+    arena.kill("gate")
+    dora.lost()
+    emil.until("emil sees that dora is away", lambda _: emil.sees("dora", node="-"))
+    say("  emil sees that dora is away")
+    dora.connect("gate2")
+    moves(dora, emil, towards_middle(dora))
+    say(f"  she was back after {time.monotonic() - began:.2f} s, in her old place")
+    say("== it is started again, and the page shows it")
+    arena.start("gate")
+    emil.until("emil hears that the gate is up", lambda _: emil.nodes.get("gate") == "up")
+    say(f"  nodes on the page: {' '.join(f'{n} is {s}' for n, s in emil.nodes.items())}")
+    dora.ws.close()
+    emil.ws.close()
+
+
+def show(arena):
     say("== harborctl nodes")
     say(arena.ctl("master", "nodes"))
     say("== harborctl names")
     say(arena.ctl("master", "names"))
+
+
+def say_how_to_play(arena):
+    ctl = f"{arena.build}/harborctl --socket {arena.run}/arena-master.sock"
+    say(f"The arena runs. Open {arena.url('gate')} and {arena.url('gate2')} in a browser\n"
+        f"(as many windows as you like; kill -9 {arena.nodes['gate'].pid} and see the first one go "
+        f"on).\n"
+        f"Or play by hand: nc 127.0.0.1 {arena.gate_port} (HELLO name, JOIN A, MOVE x y, SAY text, "
+        f"QUIT)\n"
+        f"Look: {ctl} nodes\n"
+        f"Stop: kill {' '.join(str(p.pid) for p in arena.nodes.values())}")
+
+
+def run(arena, keep):
+    say(f"== {len(NODES)} nodes form a cluster: {', '.join(NODES)}")
+    arena.start_all()
+    play(arena)
+    play_on_pages(arena)
+    show(arena)
+    if keep:
+        return say_how_to_play(arena)
+    say("== the cluster stops")
+    for name, status in arena.stop().items():
+        if status != 0:
+            raise Failed(f"{name} ended with status {status}")
+        say(f"  {name} stopped, status 0")
+    say("To play in a browser: make demo KEEP=1 leaves the arena running and prints its address.")
 
 
 def main():
@@ -173,28 +166,23 @@ def main():
     ap.add_argument("--build", required=True)
     ap.add_argument("--keep", action="store_true")
     a = ap.parse_args()
-    arena = Arena(a.build, a.keep)
-    good = False
+    arena, good = Arena(a.build), False
     try:
-        play(arena)
-        if a.keep:
-            say(f"The arena runs. Play: nc 127.0.0.1 {arena.gate_port} (HELLO name, JOIN A, MOVE x "
-                f"y, SAY text, QUIT)\n"
-                f"Look: {a.build}/harborctl --socket {arena.run}/arena-master.sock nodes\n"
-                f"Stop: kill {' '.join(str(p.pid) for p in arena.nodes.values())}")
-            good = True
-            return
-        say("== the cluster stops")
-        arena.stop()
+        run(arena, a.keep)
         good = True
+    except Failed as e:
+        say(f"demo: {e}")
     finally:
         if not good:
-            arena.logs()
+            for name in arena.nodes:
+                say(f"---- log of {name}\n{arena.log(name)[-3000:]}")
             say("RESULT: the arena failed")
         if not (a.keep and good):
-            arena.kill_all()
-            subprocess.run(["rm", "-rf", arena.run])
-    say("RESULT: ok, three nodes, three players, one kill and return")
+            arena.end()
+    if not good:
+        sys.exit(1)
+    say("RESULT: ok, four nodes, five players, two kills and returns")
 
 
-main()
+if __name__ == "__main__":
+    main()
