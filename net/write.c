@@ -19,6 +19,7 @@
 #include "core/log/log.h"
 #include "core/actor/msg.h"
 #include "core/sched/park.h"
+#include "net/backlog.h"
 #include "net/event.h"
 #include "net/janitor.h"
 #include "net/limits.h"
@@ -79,21 +80,6 @@ static void failed(struct socket *s, int error)
 		watch_or_fail(s);
 }
 
-static void drained(struct socket *s)
-{
-	if (s->closing) {
-		socket_free(s);
-		return;
-	}
-	if (sendq_calm(&s->out))
-		event_warning(s, 0);
-	if (s->was_high) {
-		s->was_high = false;
-		event_drain(s);
-	}
-	watch_or_fail(s);
-}
-
 void write_ready(struct socket *s)
 {
 	struct iovec iov[GATHER];
@@ -120,7 +106,7 @@ void write_ready(struct socket *s)
 			break;
 	}
 	if (sendq_empty(&s->out))
-		drained(s);
+		backlog_gone(s);
 	else
 		watch_or_fail(s); /* a connect that just finished waits for nothing yet */
 }
@@ -183,20 +169,6 @@ static int admit(struct socket *s, size_t size)
 	return -1;
 }
 
-static void queued(struct socket *s, bool behind)
-{
-	unsigned kib;
-
-	socket_account(s);
-	if (s->out.bytes > NET_LOW_MARK)
-		s->was_high = true;
-	kib = behind ? sendq_warning(&s->out) : 0;
-	if (kib)
-		event_warning(s, kib);
-	if (s->state == STATE_OPEN)
-		watch_or_fail(s);
-}
-
 static bool may_write_now(const struct socket *s)
 {
 	return s->state == STATE_OPEN && sendq_empty(&s->out);
@@ -235,14 +207,14 @@ static int send_payload(int id, void *payload_take, size_t size, int priority)
 	} else if (may_write_now(s)) {
 		if (!write_now(s, payload_take, size, &sent)) {
 			sendq_push_rest(&s->out, payload_take, size, sent);
-			queued(s, false);
+			backlog_grew(s, false);
 		}
 		r = 0;
 	} else {
 		bool behind = !sendq_empty(&s->out);
 
 		sendq_push(&s->out, behind ? priority : SENDQ_HIGH, payload_take, size);
-		queued(s, behind);
+		backlog_grew(s, behind);
 		r = 0;
 	}
 	socket_unlock(s);
@@ -306,7 +278,7 @@ int net_sendv_queued(int id, const struct iovec *iov, int n, uint64_t *ret_queue
 			size_t rest = total - (size_t)sent;
 
 			sendq_push(&s->out, SENDQ_HIGH, flatten(iov, n, (size_t)sent, rest), rest);
-			queued(s, behind);
+			backlog_grew(s, behind);
 		}
 	}
 	*ret_queued = s->out.bytes;
