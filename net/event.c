@@ -148,18 +148,29 @@ void event_open(struct socket *s, int port, const char *text)
 	notify(s, NOTICE_OPEN, text, port);
 }
 
-void event_data(struct socket *s, void *payload_take, size_t size, uint8_t flags)
+static void send_buffer(struct socket *s, int type, void *payload_take, size_t size, uint8_t flags)
 {
 	struct socket_message head = {
-		.type = SOCKET_DATA, .id = socket_id(s), .ud = (int)size, .buffer = payload_take
+		.type = type, .id = socket_id(s), .ud = (int)size, .buffer = payload_take
 	};
 
 	lock_held(&s->lock);
-	must(s->owner && size > 0 && size <= INT32_MAX);
+	must(s->owner && size <= INT32_MAX);
 	if (s->orphan || !deliver(s->owner, head, NULL, flags)) {
 		s->orphan = true;
 		payload_free(payload_take);
 	}
+}
+
+void event_data(struct socket *s, void *payload_take, size_t size, uint8_t flags)
+{
+	must(size > 0);
+	send_buffer(s, SOCKET_DATA, payload_take, size, flags);
+}
+
+void event_datagram(struct socket *s, void *payload_take, size_t size, uint8_t flags)
+{
+	send_buffer(s, SOCKET_UDP, payload_take, size, flags);
 }
 
 void event_close(struct socket *s, int error, const char *why)

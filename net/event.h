@@ -18,6 +18,8 @@ struct socket;
 void event_open(struct socket *s, int port, const char *text);
 /* DATA for a service; flags are those of the message. */
 void event_data(struct socket *s, void *payload_take, size_t size, uint8_t flags);
+/* UDP for a service: `size` bytes and the sender's address behind them. */
+void event_datagram(struct socket *s, void *payload_take, size_t size, uint8_t flags);
 /* ERROR for a service. */
 void event_error(struct socket *s, const char *why);
 /* WARNING for a service: so many KiB wait, 0: none any more. */

@@ -9,6 +9,7 @@
 #include "net/limits.h"
 #include "net/sendq.h"
 #include "net/socket.h"
+#include "net/udp.h"
 
 static int info_type(const struct socket *s)
 {
@@ -16,7 +17,23 @@ static int info_type(const struct socket *s)
 		return NET_INFO_LISTEN;
 	if (s->closing || s->eof)
 		return NET_INFO_CLOSING;
+	if (s->udp)
+		return NET_INFO_UDP;
 	return s->borrowed ? NET_INFO_BIND : NET_INFO_TCP;
+}
+
+/* The peer, or the own address of a listener. */
+static void fill_address(const struct socket *s, struct net_info *i)
+{
+	const struct addr *peer = udp_peer(s);
+	struct addr own;
+
+	if (peer)
+		addr_format(peer, i->address, sizeof(i->address));
+	else if (!s->udp)
+		socket_address(s, true, i->address, sizeof(i->address));
+	if (s->udp && socket_own_address(s, &own))
+		addr_format(&own, i->own, sizeof(i->own));
 }
 
 static bool fill(const struct socket *s, struct net_info *i)
@@ -37,7 +54,7 @@ static bool fill(const struct socket *s, struct net_info *i)
 	i->refused = s->bound.refused;
 	i->reading = s->reading && !s->eof && !s->closing;
 	i->writing = !sendq_empty(&s->out);
-	socket_address(s, true, i->address, sizeof(i->address));
+	fill_address(s, i);
 	return true;
 }
 

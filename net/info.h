@@ -26,6 +26,7 @@ struct net_info {
 	enum net_policy policy;
 	bool reading, writing;
 	char address[128]; /* peer, or own for a listener */
+	char own[64];	   /* of a UDP socket */
 };
 
 /* Calls f for each socket, without any lock. */

@@ -23,6 +23,7 @@
 #include "net/reserve.h"
 #include "net/resolve.h"
 #include "net/socket.h"
+#include "net/udp.h"
 #include "net/write.h"
 
 static void dispatch(int id, uint32_t events)
@@ -43,12 +44,15 @@ static void dispatch(int id, uint32_t events)
 	}
 	/* An error shows in whatever is tried next, so errors wake both directions. */
 	if ((s->events & EPOLLOUT) && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)))
-		write_ready(s);
+		(s->udp ? udp_write_ready : write_ready)(s);
 	/* what write_ready did to the socket shows in events, 0 for a free slot */
 	if (s->state == STATE_OPEN && (s->events & EPOLLIN) &&
 	    (events & (EPOLLIN | EPOLLERR | EPOLLHUP))) {
-		read_ready(s);
-		return;
+		if (!s->udp) {
+			read_ready(s);
+			return;
+		}
+		udp_read_ready(s);
 	}
 	socket_unlock(s);
 }

@@ -86,8 +86,7 @@ static void no_data(struct socket *s, ssize_t n, int error)
 		failed(s, error);
 }
 
-/* The flag of the next message for the owner. */
-static uint8_t mark(struct socket *s, size_t size)
+uint8_t read_mark(struct socket *s, size_t size)
 {
 	s->since_mark += (uint32_t)size + READ_COST;
 	if (s->since_mark < READ_MARK)
@@ -134,7 +133,7 @@ static bool read_message(struct socket *s, size_t *ret_read)
 	}
 	adapt(s, (size_t)n);
 	count_read(s, (size_t)n);
-	event_data(s, buffer, (size_t)n, mark(s, (size_t)n));
+	event_data(s, buffer, (size_t)n, read_mark(s, (size_t)n));
 	*ret_read = (size_t)n;
 	return (size_t)n == size + SPARE && !s->orphan && s->marks < MARKS_MAX;
 }

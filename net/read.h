@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* Reading sockets that epoll calls readable. For the files of net/ only. */
+#include <stddef.h>
+#include <stdint.h>
 
 struct msg;
 struct socket;
 
 /* [loop] Reads, and tells the owner. It gives the socket's lock back. */
 void read_ready(struct socket *s);
+/* A message with so many bytes goes to the owner: returns the flag that it is to have. The lock is
+ * held. */
+uint8_t read_mark(struct socket *s, size_t size);
 /* core's msg_set_on_taken: the owner takes a message that was marked. No lock. */
 void read_taken(const struct msg *m);

@@ -108,6 +108,7 @@ struct socket *socket_create(uint32_t owner, const struct net_handler *h, void *
 	s->read_size = READ_MIN;
 	s->since_mark = s->marks = 0;
 	s->to = NULL;
+	s->udp = NULL;
 	s->path = (struct unixpath){ 0 };
 	s->read_bytes = s->write_bytes = s->read_ns = s->write_ns = 0;
 	atomic_fetch_add_explicit(&table.count, 1, memory_order_relaxed); /* a statistic */
@@ -157,6 +158,7 @@ void socket_free(struct socket *s)
 	sendq_clear(&s->out);
 	socket_account(s);
 	mem_free(steal(s->to));
+	mem_free(steal(s->udp));
 	s->state = STATE_FREE;
 	s->handler = NULL;
 	s->owner = 0;

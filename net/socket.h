@@ -8,6 +8,7 @@
  *   connect -> RESOLVING -> CONNECTING -> OPEN                    numeric addresses skip RESOLVING
  *                   \______________\____-> FREE (service), FAILED (handler, until it was told)
  *   bind    -> OPEN
+ *   udp     -> OPEN
  *
  *   OPEN, by its flags:   eof           the peer ended: not read any more, still written
  *                         write_failed  not written any more, still read
@@ -33,6 +34,7 @@
 #include "net/unixpath.h"
 
 struct addr_list;
+struct udp;
 
 /* A service that does not come to read its mail must not be buried in it: some of its messages are
  * marked (read.c), and with so many of these untaken the rest stays in the kernel. */
@@ -89,6 +91,7 @@ struct socket {
 	uint32_t since_mark;	/* what the owner's messages cost since the last that was marked */
 	unsigned marks;		/* marked messages that the owner has not taken, up to MARKS_MAX */
 	struct addr_list *to;	/* where a connect may go */
+	struct udp *udp;	/* a socket of datagrams has one (udp.c) */
 	struct unixpath path;	/* of a listener */
 
 	uint64_t read_bytes, write_bytes; /* a listener counts accepts in read_bytes */

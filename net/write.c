@@ -25,6 +25,7 @@
 #include "net/limits.h"
 #include "net/sendq.h"
 #include "net/socket.h"
+#include "net/udp.h"
 #include "net/watch.h"
 
 #define WRITE_TURN (1u << 20)
@@ -190,34 +191,45 @@ static bool write_now(struct socket *s, void *payload, size_t size, size_t *ret_
 	return true;
 }
 
-static int send_payload(int id, void *payload_take, size_t size, int priority)
+/* Returns as net_send does. */
+static int send_stream(struct socket *s, void *payload_take, size_t size, int priority)
 {
-	struct socket *s = socket_lock(id);
 	size_t sent = 0;
-	int r;
+	int r = admit(s, size);
 
-	if (!s) {
-		payload_free(payload_take);
-		return -1;
-	}
-	r = admit(s, size);
 	if (r <= 0 || size == 0) {
 		payload_free(payload_take);
-		r = r < 0 ? -1 : 0;
-	} else if (may_write_now(s)) {
+		return r < 0 ? -1 : 0;
+	}
+	if (may_write_now(s)) {
 		if (!write_now(s, payload_take, size, &sent)) {
 			sendq_push_rest(&s->out, payload_take, size, sent);
 			backlog_grew(s, false);
 		}
-		r = 0;
 	} else {
 		bool behind = !sendq_empty(&s->out);
 
 		sendq_push(&s->out, behind ? priority : SENDQ_HIGH, payload_take, size);
 		backlog_grew(s, behind);
-		r = 0;
 	}
-	socket_unlock(s);
+	return 0;
+}
+
+static int send_payload(int id, void *payload_take, size_t size, int priority)
+{
+	struct socket *s = socket_lock(id);
+	int r = -1;
+
+	if (s && !s->udp) {
+		r = send_stream(s, payload_take, size, priority);
+	} else {
+		if (s)
+			r = udp_send(s, &(struct iovec){ payload_take, size }, 1,
+				     priority == SENDQ_LOW);
+		payload_free(payload_take);
+	}
+	if (s)
+		socket_unlock(s);
 	return r;
 }
 
@@ -266,8 +278,8 @@ int net_sendv_queued(int id, const struct iovec *iov, int n, uint64_t *ret_queue
 		return -1;
 	for (int i = 0; i < n; i++)
 		total += iov[i].iov_len;
-	r = admit(s, total);
-	if (r > 0 && total > 0) {
+	r = s->udp ? udp_send(s, iov, n, false) : admit(s, total);
+	if (!s->udp && r > 0 && total > 0) {
 		bool behind = !sendq_empty(&s->out);
 
 		if (may_write_now(s))

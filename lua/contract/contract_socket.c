@@ -18,13 +18,11 @@
 #include "net/listen.h"
 #include "net/net.h"
 #include "net/request.h"
+#include "net/udp.h"
+#include "net/udpaddr.h"
 #include "net/write.h"
 
 #define HOST_MAX 231u
-#define ADDRESS_V4 1
-#define ADDRESS_V6 2
-#define ADDRESS_V4_SIZE 7
-#define ADDRESS_V6_SIZE 19
 
 _Static_assert(sizeof(struct skynet_socket_message) == sizeof(struct socket_message) &&
 		       offsetof(struct skynet_socket_message, buffer) ==
@@ -135,50 +133,62 @@ void skynet_socket_nodelay(struct skynet_context *ctx, int id)
 	net_nodelay(id);
 }
 
-/* ---- UDP: net/ has none yet, and a module that only might use it must load ---- */
+/* ---- UDP ---- */
 
-static int no_udp(struct skynet_context *ctx)
+/* Returns id, or says why there is none and returns -1. */
+static int opened(struct skynet_context *ctx, int id, const struct net_error *error)
 {
-	complain(ctx, "socket: UDP is not supported");
+	if (id >= 0)
+		return id;
+	log_printf(LOG_LEVEL_ERROR, self(ctx), "socket: %s", error->text);
 	return -1;
 }
 
 int skynet_socket_udp(struct skynet_context *ctx, const char *addr, int port)
 {
-	(void)addr;
-	(void)port;
-	return no_udp(ctx);
+	struct net_error error;
+
+	return opened(ctx, net_udp(self(ctx), addr, port < 0 ? 0 : port, &error), &error);
 }
 
 int skynet_socket_udp_connect(struct skynet_context *ctx, int id, const char *addr, int port)
 {
-	(void)id;
-	(void)addr;
-	(void)port;
-	return no_udp(ctx);
+	struct net_error error;
+
+	return opened(ctx, net_udp_connect(id, addr, port, &error), &error);
 }
 
 int skynet_socket_udp_dial(struct skynet_context *ctx, const char *addr, int port)
 {
-	(void)addr;
-	(void)port;
-	return no_udp(ctx);
+	struct net_error error;
+
+	return opened(ctx, net_udp_dial(self(ctx), addr, port, &error), &error);
 }
 
 int skynet_socket_udp_listen(struct skynet_context *ctx, const char *addr, int port)
 {
-	(void)addr;
-	(void)port;
-	return no_udp(ctx);
+	struct net_error error;
+
+	if (port <= 0) {
+		complain(ctx, "socket: udp listen: a port is needed");
+		return -1;
+	}
+	return opened(ctx, net_udp(self(ctx), addr, port, &error), &error);
 }
 
 int skynet_socket_udp_sendbuffer(struct skynet_context *ctx, const char *address,
 				 struct socket_sendbuffer *buffer)
 {
-	(void)address;
+	struct iovec bytes = { (void *)(uintptr_t)buffer->buffer, buffer->sz };
+	int r = -1;
+
+	if (buffer->type == SOCKET_BUFFER_OBJECT)
+		complain(ctx, "SOCKET_BUFFER_OBJECT is not supported");
+	else
+		r = net_udp_send(buffer->id, address, udpaddr_size(*address), &bytes, 1);
 	if (buffer->type == SOCKET_BUFFER_MEMORY)
-		skynet_free((void *)(uintptr_t)buffer->buffer);
-	return no_udp(ctx);
+		skynet_free(bytes.iov_base);
+	return r;
 }
 
 const char *skynet_socket_udp_address(struct skynet_socket_message *msg, int *ret_size)
@@ -188,10 +198,8 @@ const char *skynet_socket_udp_address(struct skynet_socket_message *msg, int *re
 	if (msg->type != SKYNET_SOCKET_TYPE_UDP || !msg->buffer)
 		return NULL;
 	address = msg->buffer + msg->ud;
-	if (*address != ADDRESS_V4 && *address != ADDRESS_V6)
-		return NULL;
-	*ret_size = *address == ADDRESS_V4 ? ADDRESS_V4_SIZE : ADDRESS_V6_SIZE;
-	return address;
+	*ret_size = (int)udpaddr_size(*address);
+	return *ret_size ? address : NULL;
 }
 
 /* ---- looking ---- */

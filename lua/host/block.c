@@ -31,9 +31,9 @@ void block_hold(lua_State *L, void *block)
 	host_of(L)->block = block;
 }
 
-void block_lose(const struct msg *m)
+void block_lose(struct msg *m)
 {
-	const struct socket_message *sm = msg_payload(m);
+	struct socket_message *sm = msg_payload(m);
 
 	if (m->type != PTYPE_SOCKET || m->size < sizeof(*sm))
 		return;
@@ -41,6 +41,8 @@ void block_lose(const struct msg *m)
 		net_shutdown(sm->id);
 	else if (sm->type == SOCKET_ACCEPT)
 		net_shutdown(sm->ud);
+	else if (sm->type == SOCKET_UDP)
+		sm->id = 0; /* datagrams may be lost: nobody shall close the socket for this one */
 }
 
 /* Whether the protocol's messages are unpacked by ours, which says what became of the block. In any

@@ -13,7 +13,7 @@
 /* The service has been handed a block and nobody has taken it yet; NULL: it is taken. */
 void block_hold(lua_State *L, void *block);
 /* For want of memory the service does not see m. */
-void block_lose(const struct msg *m);
+void block_lose(struct msg *m);
 /* The dispatch of the task's request found no memory: frees its block, wherever it was on its
  * way. */
 void block_free(struct task *t);

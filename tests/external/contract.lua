@@ -167,11 +167,16 @@ tap.run {
 	{ "a C service connects", function()
 		equal(skynet.call(server, "text", "SELF"), "from inside")
 	end },
+	{ "a C service sends datagrams", function()
+		equal(skynet.call(server, "text", "UDP"), "to and fro")
+	end },
 	{ "what cannot be done with sockets gives -1 and frees its buffer", function()
 		local from = #tap.log()
 		equal(skynet.call(server, "text", "FAIL"), "0")
 		tap.logged("the name of the host is too long", from)
-		tap.logged("UDP is not supported", from)
+		tap.logged("udp 192.0.2.1:1: Cannot assign requested address", from)
+		tap.logged("udp dial no.such.host.invalid:1:", from)
+		tap.logged("udp connect 127.0.0.1:1:", from)
 	end },
 	{ "the end of a C service releases it; its socket is closed", function()
 		local before = tonumber(ask "RELEASED")

@@ -51,6 +51,38 @@ static void on_data(struct server *s, struct skynet_socket_message *m)
 	}
 }
 
+/* The server's socket sends datagrams back, the client's answers who has asked. */
+static void on_udp(struct server *s, struct skynet_socket_message *m)
+{
+	int size = 0;
+	const char *from = skynet_socket_udp_address(m, &size);
+	char address[19];
+
+	if (m->id == s->client) {
+		skynet_send(s->ctx, 0, s->asker, PTYPE_RESPONSE | PTYPE_TAG_DONTCOPY,
+			    s->asker_session, m->buffer, (size_t)m->ud);
+		skynet_socket_close(s->ctx, m->id);
+		return;
+	}
+	memcpy(address, from, (size_t)size);
+	skynet_socket_udp_send(s->ctx, m->id, address, m->buffer, m->ud);
+	skynet_socket_close(s->ctx, m->id);
+}
+
+/* Two UDP sockets on the port of the listener; the text makes its way to and fro. */
+static int try_udp(struct server *s, uint32_t source, int session)
+{
+	int server = skynet_socket_udp_listen(s->ctx, "127.0.0.1", s->port);
+	struct socket_sendbuffer b = { 0, SOCKET_BUFFER_RAWPOINTER, "to and fro", 10 };
+
+	b.id = s->client = skynet_socket_udp_dial(s->ctx, "127.0.0.1", s->port);
+	s->asker = source;
+	s->asker_session = session;
+	return server < 0 || s->client < 0 ||
+	       skynet_socket_udp_connect(s->ctx, b.id, "127.0.0.1", s->port) < 0 ||
+	       skynet_socket_sendbuffer(s->ctx, &b) < 0;
+}
+
 static void on_socket(struct server *s, struct skynet_socket_message *m, size_t size)
 {
 	const char *text = (const char *)(m + 1);
@@ -74,6 +106,9 @@ static void on_socket(struct server *s, struct skynet_socket_message *m, size_t 
 	case SKYNET_SOCKET_TYPE_CLOSE:
 		skynet_error(s->ctx, "closed");
 		skynet_socket_close(s->ctx, m->id);
+		break;
+	case SKYNET_SOCKET_TYPE_UDP:
+		on_udp(s, m);
 		break;
 	default:
 		skynet_error(s->ctx, "socket message %d", m->type);
@@ -100,11 +135,12 @@ static int try_failures(struct server *s)
 		return 3;
 	if (skynet_socket_sendbuffer(s->ctx, &b) != -1)
 		return 4;
-	if (skynet_socket_udp(s->ctx, NULL, 0) != -1 ||
-	    skynet_socket_udp_dial(s->ctx, "127.0.0.1", 1) != -1 ||
-	    skynet_socket_udp_listen(s->ctx, "127.0.0.1", 1) != -1 ||
-	    skynet_socket_udp_connect(s->ctx, 1, "127.0.0.1", 1) != -1 ||
-	    skynet_socket_udp_send(s->ctx, 1, udp.buffer, malloc(10), 10) != -1)
+	if (skynet_socket_udp(s->ctx, "192.0.2.1", 1) != -1 ||
+	    skynet_socket_udp_dial(s->ctx, "no.such.host.invalid", 1) != -1 ||
+	    skynet_socket_udp_listen(s->ctx, "127.0.0.1", 0) != -1 ||
+	    skynet_socket_udp_connect(s->ctx, 1 << 30, "127.0.0.1", 1) != -1 ||
+	    skynet_socket_udp_send(s->ctx, 1 << 30, udp.buffer + 2, malloc(10), 10) != -1 ||
+	    skynet_socket_udp_send(s->ctx, s->listener, udp.buffer + 2, malloc(10), 10) != -1)
 		return 5;
 	if (skynet_socket_udp_address(&udp, &size) != udp.buffer + 2 || size != 7)
 		return 6;
@@ -143,6 +179,9 @@ static int on_message(struct skynet_context *ctx, void *ud, int type, int sessio
 	} else if (type == PTYPE_TEXT && sz == 4 && memcmp(msg, "INFO", 4) == 0) {
 		describe(s, text, sizeof(text));
 		answer(s, source, session, text);
+	} else if (type == PTYPE_TEXT && sz == 3 && memcmp(msg, "UDP", 3) == 0) {
+		if (try_udp(s, source, session))
+			answer(s, source, session, "failed");
 	} else if (type == PTYPE_TEXT && sz == 4 && memcmp(msg, "FAIL", 4) == 0) {
 		snprintf(text, sizeof(text), "%d", try_failures(s));
 		answer(s, source, session, text);

@@ -9,8 +9,7 @@
  * it is closing, or its queue is full. A buffer that is given to a send is taken in every case,
  * unless it is a RAWPOINTER.
  *
- * Not there yet: UDP (every such function logs that and returns -1), and SOCKET_BUFFER_OBJECT
- * (logs, -1, and the object stays the caller's).
+ * Not there: SOCKET_BUFFER_OBJECT (logs, -1, and the object stays the caller's).
  *
  * Threads: any, as long as the service lives.
  */
@@ -30,7 +29,8 @@ struct skynet_context;
 #define SKYNET_SOCKET_TYPE_UDP 6
 #define SKYNET_SOCKET_TYPE_WARNING 7
 
-/* With a buffer (DATA, UDP): `ud` bytes, which the receiver frees by skynet_free. Without: a text
+/* With a buffer (DATA, UDP): `ud` bytes, and for UDP the sender's address behind them; the receiver
+ * frees it by skynet_free. Without: a text
  * of the rest of the message follows the struct; it has no NUL. */
 struct skynet_socket_message {
 	int type;
@@ -65,10 +65,14 @@ void skynet_socket_start(struct skynet_context *ctx, int id);
 void skynet_socket_pause(struct skynet_context *ctx, int id);
 void skynet_socket_nodelay(struct skynet_context *ctx, int id);
 
+/* UDP sockets are open at once. addr NULL and port 0: bound to nothing, IPv4; else bound there. */
 int skynet_socket_udp(struct skynet_context *ctx, const char *addr, int port);
+/* Sets whom skynet_socket_sendbuffer sends to. Returns 0 or -1. */
 int skynet_socket_udp_connect(struct skynet_context *ctx, int id, const char *addr, int port);
+/* A socket with such a peer; one that is bound to a port, which may not be 0. */
 int skynet_socket_udp_dial(struct skynet_context *ctx, const char *addr, int port);
 int skynet_socket_udp_listen(struct skynet_context *ctx, const char *addr, int port);
+/* Sends to an address as skynet_socket_udp_address returns it. What cannot be sent is dropped. */
 int skynet_socket_udp_sendbuffer(struct skynet_context *ctx, const char *address,
 				 struct socket_sendbuffer *buffer);
 /* The address record behind the datagram, NULL for another type of message. */

@@ -131,6 +131,8 @@ local function on_error(id, _, text)
 		wake_closers(s)
 	elseif s.accept then
 		log("socket: accept error: %s", text)
+	elseif s.udp and text == "protocol mismatch" then
+		log("socket: %s: socket %d is of the other family of addresses", text, id)
 	elseif text ~= "socket closed" then -- that one only says that a resume came after the end
 		log("socket: error on %d: %s", id, text)
 		s.connected = false
@@ -150,14 +152,35 @@ local function on_warning(id, kib)
 	end
 end
 
-local on = { on_data, on_connect, on_close, on_accept, on_error, nil, on_warning }
+-- A flood of datagrams that nobody takes must not become one of lines.
+local said = 0
+local function say_dropped(id, address)
+	local now = skynet.now()
+	if now - said >= 100 or said == 0 then
+		said = now
+		local ip, port = driver.udp_address(address)
+		log("socket: drop udp package from %s:%d on %d", ip, port, id)
+	end
+end
+
+local function on_udp(id, _, data, address)
+	local s = sockets[id]
+	local callback = s and s.callback
+	if callback then
+		callback(data, address)
+	else
+		say_dropped(id, address)
+	end
+end
+
+local on = { on_data, on_connect, on_close, on_accept, on_error, on_udp, on_warning }
 
 skynet.register_protocol {
 	name = "socket",
 	id = skynet.PTYPE_SOCKET,
 	unpack = driver.receive,
-	dispatch = function(_, _, event, id, ud, data)
-		on[event](id, ud, data)
+	dispatch = function(_, _, event, id, ud, data, address)
+		on[event](id, ud, data, address)
 	end,
 }
 driver.native()
@@ -181,7 +204,10 @@ end
 -- What the driver gives, or its error.
 local function ask(f, ...)
 	local ok, value = pcall(f, ...)
-	return ok and value or error(value, 3)
+	if not ok then
+		error(value, 3)
+	end
+	return value
 end
 
 -- ---- opening ----
@@ -339,6 +365,8 @@ local function reading(id)
 			:format(tostring(id)), 3)
 	elseif waits(s.buffer) then
 		error(("assertion failed! another task reads socket %d already"):format(id), 3)
+	elseif s.udp then
+		error(("socket %d is a UDP socket: its callback gets what comes"):format(id), 3)
 	elseif s.listens then
 		error(("socket %d listens for connections: there is nothing to read"):format(id), 3)
 	end
@@ -421,6 +449,63 @@ end
 socket.write = driver.send
 socket.lwrite = driver.lsend
 socket.header = driver.header
+
+-- ---- UDP ----
+
+local function check_callback(f, arg, what)
+	if f ~= nil and type(f) ~= "function" then
+		error(("bad argument #%d to '%s' (a function for datagrams expected, got %s)")
+			:format(arg, what, type(f)), 3)
+	end
+end
+
+local function add_udp(id, callback)
+	local buffer = driver.buffer()
+	driver.attach(buffer, id)
+	sockets[id] = {
+		id = id,
+		buffer = buffer, -- nothing ever comes into it
+		udp = true,
+		callback = callback,
+		connecting = false,
+		connected = true,
+	}
+	return id
+end
+
+function socket.udp(callback, host, port)
+	check_callback(callback, 1, "udp")
+	return add_udp(ask(driver.udp, host, port), callback)
+end
+
+function socket.udp_listen(addr, port, callback)
+	check_host(addr, "udp_listen")
+	check_callback(callback, 3, "udp_listen")
+	return add_udp(ask(driver.udp_listen, addr, port), callback)
+end
+
+function socket.udp_dial(addr, port, callback)
+	check_host(addr, "udp_dial")
+	check_callback(callback, 3, "udp_dial")
+	return add_udp(ask(driver.udp_dial, addr, port), callback)
+end
+
+function socket.udp_connect(id, addr, port, callback)
+	check_id(id, "udp_connect")
+	local s = sockets[id]
+	if s and not s.udp then
+		error(("socket %d is no UDP socket"):format(id), 2)
+	end
+	ask(driver.udp_connect, id, addr, port)
+	if not s then
+		add_udp(id, callback)
+	elseif callback then
+		s.callback = callback
+	end
+end
+
+socket.sendto = driver.udp_send
+socket.udp_address = driver.udp_address
 
 -- ---- the rest ----
 

@@ -11,18 +11,42 @@
 
 #include "core/actor/msg.h"
 #include "core/base/base.h"
+#include "net/udp.h"
+#include "net/udpaddr.h"
 #include "net/write.h"
 
-/* The bytes stay the caller's. */
-static int send_copy(int id, const void *data, size_t size, bool low)
+/* Where it goes to. */
+struct target {
+	int id;
+	bool low;	     /* behind all that others queue */
+	const char *address; /* of a datagram (net/udpaddr.h); NULL: the peer of the socket */
+	size_t address_size;
+};
+
+/* The bytes stay the caller's. Returns 0 or -1, as all of these do. */
+static int send_copy(const struct target *to, const void *data, size_t size)
 {
+	struct iovec bytes = { (void *)data, size };
 	void *payload;
 
-	if (!low)
-		return net_sendv(id, &(struct iovec){ (void *)data, size }, 1);
+	if (to->address)
+		return net_udp_send(to->id, to->address, to->address_size, &bytes, 1);
+	if (!to->low)
+		return net_sendv(to->id, &bytes, 1);
 	payload = payload_alloc(size);
 	memcpy(payload, data, size);
-	return net_send_low(id, payload, size);
+	return net_send_low(to->id, payload, size);
+}
+
+static int send_payload(const struct target *to, void *payload_take, size_t size)
+{
+	int r;
+
+	if (!to->address)
+		return (to->low ? net_send_low : net_send)(to->id, payload_take, size);
+	r = send_copy(to, payload_take, size);
+	payload_free(payload_take);
+	return r;
 }
 
 /* Replaces the table at `arg` by the string of its items. */
@@ -39,7 +63,7 @@ static void concat_items(lua_State *L, int arg)
 }
 
 /* An array of strings goes out in one piece, as one item of the queue. */
-static int send_table(lua_State *L, int id, int arg, bool low)
+static int send_table(lua_State *L, const struct target *to, int arg)
 {
 	bool numbers = false;
 	size_t total = 0, n;
@@ -62,7 +86,7 @@ static int send_table(lua_State *L, int id, int arg, bool low)
 
 		concat_items(L, arg);
 		text = lua_tolstring(L, arg, &n);
-		return send_copy(id, text, n, low);
+		return send_copy(to, text, n);
 	}
 	p = payload = payload_alloc(total);
 	for (lua_Integer i = 1; i <= count; i++) {
@@ -74,46 +98,47 @@ static int send_table(lua_State *L, int id, int arg, bool low)
 		p += n;
 		lua_pop(L, 1);
 	}
-	return (low ? net_send_low : net_send)(id, payload, total);
+	return send_payload(to, payload, total);
 }
 
-static int send_block(lua_State *L, int id, bool low)
+static int send_block(lua_State *L, const struct target *to, int arg)
 {
-	void *block = lua_touserdata(L, 2);
-	lua_Integer size = luaL_optinteger(L, 3, -1);
+	void *block = lua_touserdata(L, arg);
+	lua_Integer size = luaL_optinteger(L, arg + 1, -1);
 
-	luaL_argcheck(L, size >= 0 && block, 3, "a block needs its size");
-	return (low ? net_send_low : net_send)(id, block, (size_t)size);
+	luaL_argcheck(L, size >= 0 && block, arg + 1, "a block needs its size");
+	return send_payload(to, block, (size_t)size);
 }
 
-static int send_userdata(lua_State *L, int id, bool low)
+static int send_userdata(lua_State *L, const struct target *to, int arg)
 {
-	size_t raw = lua_rawlen(L, 2);
-	lua_Integer size = luaL_optinteger(L, 3, (lua_Integer)raw);
+	size_t raw = lua_rawlen(L, arg);
+	lua_Integer size = luaL_optinteger(L, arg + 1, (lua_Integer)raw);
 
-	luaL_argcheck(L, size >= 0 && (size_t)size <= raw, 3, "size is out of range");
-	return send_copy(id, lua_touserdata(L, 2), (size_t)size, low);
+	luaL_argcheck(L, size >= 0 && (size_t)size <= raw, arg + 1, "size is out of range");
+	return send_copy(to, lua_touserdata(L, arg), (size_t)size);
 }
 
-static int send_data(lua_State *L, bool low)
+/* What is sent stands at `arg`, perhaps with its size behind it. */
+static int send_data(lua_State *L, const struct target *to, int arg)
 {
-	int id = (int)luaL_checkinteger(L, 1), r;
 	const char *s;
 	size_t n;
+	int r;
 
-	switch (lua_type(L, 2)) {
+	switch (lua_type(L, arg)) {
 	case LUA_TTABLE:
-		r = send_table(L, id, 2, low);
+		r = send_table(L, to, arg);
 		break;
 	case LUA_TLIGHTUSERDATA:
-		r = send_block(L, id, low);
+		r = send_block(L, to, arg);
 		break;
 	case LUA_TUSERDATA:
-		r = send_userdata(L, id, low);
+		r = send_userdata(L, to, arg);
 		break;
 	default:
-		s = luaL_checklstring(L, 2, &n);
-		r = send_copy(id, s, n, low);
+		s = luaL_checklstring(L, arg, &n);
+		r = send_copy(to, s, n);
 		break;
 	}
 	lua_pushboolean(L, r == 0);
@@ -123,16 +148,29 @@ static int send_data(lua_State *L, bool low)
 /* send(id, data [, size]) -> true, or false: no such socket, or closing */
 static int l_send(lua_State *L)
 {
-	return send_data(L, false);
+	return send_data(L, &(struct target){ .id = (int)luaL_checkinteger(L, 1) }, 2);
 }
 
 static int l_lsend(lua_State *L)
 {
-	return send_data(L, true);
+	return send_data(L, &(struct target){ .id = (int)luaL_checkinteger(L, 1), .low = true }, 2);
+}
+
+/* udp_send(id, address, data [, size]) -> true, or false as send has it, or the datagram cannot be
+ * sent */
+static int l_udp_send(lua_State *L)
+{
+	struct target to = { .id = (int)luaL_checkinteger(L, 1) };
+
+	to.address = luaL_checklstring(L, 2, &to.address_size);
+	if (!to.address_size || to.address_size != udpaddr_size(*to.address))
+		return luaL_argerror(L, 2, "Invalid udp address");
+	return send_data(L, &to, 3);
 }
 
 const luaL_Reg sending_functions[] = {
 	{ "send", l_send },
 	{ "lsend", l_lsend },
+	{ "udp_send", l_udp_send },
 	{ NULL, NULL },
 };

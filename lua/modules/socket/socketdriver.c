@@ -14,9 +14,11 @@
 #include "core/actor/msg.h"
 #include "core/actor/service.h"
 #include "lua/host/block.h"
+#include "lua/modules/socket/address.h"
 #include "lua/modules/socket/inbox.h"
 #include "lua/modules/socket/sending.h"
 #include "lua/modules/socket/sockbuf_lua.h"
+#include "lua/modules/socket/udp_lua.h"
 #include "net/addr.h"
 #include "net/connect.h"
 #include "net/info.h"
@@ -25,7 +27,7 @@
 #include "net/net.h"
 #include "net/request.h"
 #include "net/resolve.h"
-#include "net/write.h"
+#include "net/udpaddr.h"
 
 #define BACKLOG 32
 
@@ -41,59 +43,60 @@ static int id_at(lua_State *L, int arg)
 
 /* ---- messages ---- */
 
-/* unpack(message, size) -> type, id, ud, block or text */
-static int l_unpack(lua_State *L)
+/* Pushes type, id and number of the message at 1, whose size is at 2, and copies its head. */
+static const char *push_head(lua_State *L, struct socket_message *ret)
 {
 	const char *data = lua_touserdata(L, 1);
 	lua_Integer size = luaL_checkinteger(L, 2);
-	struct socket_message m;
 
-	if (!data || size < (lua_Integer)sizeof(m))
-		return luaL_error(L, "Invalid socket message");
-	memcpy(&m, data, sizeof(m));
-	lua_pushinteger(L, m.type);
-	lua_pushinteger(L, m.id);
-	lua_pushinteger(L, m.ud);
-	if (m.buffer)
+	if (!data || size < (lua_Integer)sizeof(*ret))
+		luaL_error(L, "Invalid socket message");
+	memcpy(ret, data, sizeof(*ret));
+	lua_pushinteger(L, ret->type);
+	lua_pushinteger(L, ret->id);
+	lua_pushinteger(L, ret->ud);
+	if (!ret->buffer)
+		lua_pushlstring(L, data + sizeof(*ret), (size_t)size - sizeof(*ret));
+	return ret->buffer;
+}
+
+/* unpack(message, size) -> type, id, ud, block or text [, address of a datagram] */
+static int l_unpack(lua_State *L)
+{
+	struct socket_message m;
+	const char *block = push_head(L, &m);
+
+	if (block)
 		lua_pushlightuserdata(L, m.buffer);
-	else
-		lua_pushlstring(L, data + sizeof(m), (size_t)size - sizeof(m));
-	return 4;
+	if (!block || m.type != SOCKET_UDP)
+		return 4;
+	lua_pushlstring(L, block + m.ud, udpaddr_size(block[m.ud]));
+	return 5;
 }
 
 /* receive(message, size): unpack for who passes the block on at once to a function of ours (push,
- * feed, drop): then it is not lost when memory ends on the way. */
+ * feed, drop): then it is not lost when memory ends on the way. A datagram comes as a string. */
 static int l_receive(lua_State *L)
 {
-	struct socket_message *m = lua_touserdata(L, 1);
-	int n = l_unpack(L);
+	struct socket_message m, *own = lua_touserdata(L, 1);
+	const char *block = push_head(L, &m);
 
-	if (m->buffer)
-		block_hold(L, m->buffer);
-	m->buffer = NULL; /* from here on it is held, and not the message's */
-	return n;
+	if (!block)
+		return 4;
+	if (m.type == SOCKET_UDP) {
+		lua_pushlstring(L, block, (size_t)m.ud);
+		lua_pushlstring(L, block + m.ud, udpaddr_size(block[m.ud]));
+		own->buffer = NULL;
+		payload_free(m.buffer);
+		return 5;
+	}
+	lua_pushlightuserdata(L, m.buffer);
+	block_hold(L, m.buffer);
+	own->buffer = NULL; /* from here on it is held, and not the message's */
+	return 4;
 }
 
 /* ---- control ---- */
-
-/* The port at `arg`: -1 when there is none and the address holds it. Raises on an address that
- * cannot be. */
-static int check_address(lua_State *L, const char *addr, int arg)
-{
-	bool alone = lua_isnoneornil(L, arg);
-	lua_Integer port = alone ? -1 : luaL_checkinteger(L, arg);
-	struct addr_text t;
-	const char *why;
-
-	if (!alone && (port < 0 || port > 65535))
-		return luaL_error(L, "Invalid port");
-	why = addr_split(addr, (int)port, &t);
-	if (why && strcmp(why, "invalid port") == 0)
-		return luaL_error(L, "Invalid port in address %s.", addr);
-	if (why)
-		return luaL_error(L, "Invalid address %s.", addr);
-	return (int)port;
-}
 
 /* connect(address [, port]) -> id, -1 when there is no room for one more */
 static int l_connect(lua_State *L)
@@ -219,7 +222,7 @@ static void add_info(const struct net_info *i, void *ud)
 {
 	lua_State *L = ud;
 
-	lua_createtable(L, 0, 14);
+	lua_createtable(L, 0, 16);
 	set_integer(L, "id", (uint64_t)i->id);
 	set_integer(L, "address", i->owner);
 	set_string(L, "type", type_names[i->type]);
@@ -239,6 +242,8 @@ static void add_info(const struct net_info *i, void *ud)
 		set_boolean(L, "writing", i->writing);
 		if (i->address[0])
 			set_string(L, "peer", i->address);
+		if (i->own[0])
+			set_string(L, "sock", i->own);
 	}
 	lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
 }
@@ -304,9 +309,10 @@ void socketdriver_init(void)
 int luaopen_skynet_socketdriver(lua_State *L)
 {
 	host_service(L); /* raises outside a service */
-	lua_createtable(L, 0, 36);
+	lua_createtable(L, 0, 42);
 	luaL_setfuncs(L, driver_functions, 0);
 	luaL_setfuncs(L, sending_functions, 0);
+	luaL_setfuncs(L, udp_functions, 0);
 	luaL_setfuncs(L, sockbuf_functions, 0);
 	luaL_setfuncs(L, inbox_functions, 0);
 	return 1;

@@ -218,10 +218,74 @@ function socket.warning(id, callback) end
 ---@return integer number
 function socket.header(bytes) end
 
----All sockets of the process. `wlimit`, `wrefused` and `wpolicy` are not in skynet.
+---Opens a UDP socket and binds it.
+---
+---* Raises `udp init failed (WHY)`
+---* Raises `Invalid address A.`, `Invalid port`, `Invalid port in address A.`
+---* Since 0.1.0.
+---@param callback function|nil `callback(datagram, from)`, in a task of its own
+---@param host? string nil: bound to nothing, IPv4, the kernel chooses a port at the first send
+---@param port? integer 0: the kernel chooses
+---@return integer id
+function socket.udp(callback, host, port) end
+
+---The same, with a port that may not be 0.
+---
+---* Raises `udp listen host failed (WHY)`
+---* Since 0.1.0.
+---@param addr string
+---@param port integer|nil nil: `addr` holds it
+---@param callback function|nil
+---@return integer id
+function socket.udp_listen(addr, port, callback) end
+
+---Opens one that sends to a host by `socket.write`. Datagrams of others come, too. A name is looked
+---up, which blocks the worker.
+---
+---* Raises `udp dial host failed (WHY)`
+---* Since 0.1.0.
+---@param addr string
+---@param port integer|nil
+---@param callback function|nil
+---@return integer id
+function socket.udp_dial(addr, port, callback) end
+
+---Sets whom `socket.write` sends to. Also for an id that was made by `skynet.socketdriver`.
+---
+---* Raises `udp connect failed (WHY)`
+---* Since 0.1.0.
+---@param id integer
+---@param addr string
+---@param port? integer
+---@param callback? function nil: as it is
+function socket.udp_connect(id, addr, port, callback) end
+
+---Sends one datagram, which may be empty. What the kernel refuses is dropped, with a line in the log
+---at most once a second.
+---
+---* Raises `Invalid udp address`, `Invalid strings table`
+---* Since 0.1.0.
+---@param id integer
+---@param address string as a callback gets it
+---@param data string|table|lightuserdata|userdata a table of strings is one datagram; a block is taken
+---@param size? integer of a block
+---@return boolean taken false when there is no such socket, it closes, `address` is of the other family, `data` is longer than 65507 bytes (IPv6: 65527), or much waits already
+function socket.sendto(id, address, data, size) end
+
+---Takes an address apart.
+---
+---* Raises `Invalid udp address`
+---* Since 0.1.0.
+---@param address string
+---@return string ip
+---@return integer port
+function socket.udp_address(address) end
+
+---All sockets of the process. `wlimit`, `wrefused` and `wpolicy` are not in skynet, nor is `sock` of a
+---UDP socket.
 ---
 ---* Since 0.1.0.
----@return table list of `{ id, address, type, peer, read, write, rtime, wtime, reading, writing }` with `wbuffer`, `wlimit`, `wrefused` and `wpolicy`, and of `{ id, address, type, sock, accept, rtime }` for listeners
+---@return table list of `{ id, address, type, peer, read, write, rtime, wtime, reading, writing }` with `wbuffer`, `wlimit`, `wrefused` and `wpolicy`, and of `{ id, address, type, sock, accept, rtime }` for listeners; a UDP socket has `sock`, too
 function socket.netstat() end
 
 ---Resolves a name. It blocks the worker until the answer is there.

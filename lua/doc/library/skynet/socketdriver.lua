@@ -81,6 +81,63 @@ function driver.send(id, data, size) end
 ---@return boolean taken
 function driver.lsend(id, data, size) end
 
+---As `socket.udp`; each datagram comes as a UDP message.
+---
+---* Raises `udp init failed (WHY)`, the errors of `driver.connect`
+---* Since 0.1.0.
+---@param addr? string
+---@param port? integer
+---@return integer id
+function driver.udp(addr, port) end
+
+---As `socket.udp_listen`.
+---
+---* Raises `udp listen host failed (WHY)`, the errors of `driver.connect`
+---* Since 0.1.0.
+---@param addr string
+---@param port? integer
+---@return integer id
+function driver.udp_listen(addr, port) end
+
+---As `socket.udp_dial`.
+---
+---* Raises `udp dial host failed (WHY)`, the errors of `driver.connect`
+---* Since 0.1.0.
+---@param addr string
+---@param port? integer
+---@return integer id
+function driver.udp_dial(addr, port) end
+
+---As `socket.udp_connect`. An address of the other family (IPv4, IPv6) comes back as an ERROR message,
+---`protocol mismatch`.
+---
+---* Raises `udp connect failed (WHY)`, the errors of `driver.connect`
+---* Since 0.1.0.
+---@param id integer
+---@param addr string
+---@param port? integer
+function driver.udp_connect(id, addr, port) end
+
+---As `socket.sendto`.
+---
+---* Raises `Invalid udp address`
+---* Since 0.1.0.
+---@param id integer
+---@param address string
+---@param data string|table|lightuserdata|userdata
+---@param size? integer
+---@return boolean taken
+function driver.udp_send(id, address, data, size) end
+
+---As `socket.udp_address`.
+---
+---* Raises `Invalid udp address`
+---* Since 0.1.0.
+---@param address string
+---@return string ip
+---@return integer port
+function driver.udp_address(address) end
+
 ---As `socket.writelimit`.
 ---
 ---* Since 0.1.0, not in skynet.
@@ -115,10 +172,11 @@ function driver.resolve(host) end
 ---@return integer id
 ---@return integer ud
 ---@return lightuserdata|string data a block, which is the caller's from now on, or a text
+---@return string address of a UDP message: the sender's
 function driver.unpack(msg, size) end
 
----As `unpack`, for who passes the block to `push`, `feed` or `drop` at once: then it is not lost when
----memory ends on the way.
+---As `unpack`, but that a datagram comes as a string, and for who passes the block to `push`, `feed`
+---or `drop` at once: then it is not lost when memory ends on the way.
 ---
 ---* Raises `Invalid socket message`
 ---* Since 0.1.0, not in skynet.
@@ -128,6 +186,7 @@ function driver.unpack(msg, size) end
 ---@return integer id
 ---@return integer ud
 ---@return lightuserdata|string data
+---@return string address
 function driver.receive(msg, size) end
 
 ---Makes an empty one.
