@@ -7,19 +7,17 @@
 #include "lua/modules/redis/redis_core.h"
 
 #include <lauxlib.h>
-#include <string.h>
 
 #include "core/base/base.h"
+#include "lua/modules/db/inbuf.h"
 #include "lua/modules/redis/redis_encode.h"
 #include "lua/modules/redis/resp.h"
 
 #define DECODER "harbord.redis.decoder"
-#define KEEP (64u * 1024u) /* bytes of an empty buffer that are kept for the next reply */
 #define REPLY_MAX ((size_t)512 * 1024 * 1024)
 
 struct decoder {
-	char *bytes; /* in the userdata that is the first user value */
-	size_t room, begin, end;
+	struct inbuf in;
 	size_t max;
 	struct resp_scan scan; /* of the reply that starts at `begin` */
 };
@@ -42,29 +40,6 @@ static int l_decoder(lua_State *L)
 	return 1;
 }
 
-/* Makes room for n more bytes behind those that are there. */
-static void reserve(lua_State *L, struct decoder *d, size_t n)
-{
-	size_t used = d->end - d->begin, room = d->room ? d->room : 4096;
-	char *bytes = d->bytes;
-
-	if (d->room - d->end >= n)
-		return;
-	while (room < used + n)
-		room *= 2;
-	if (room > d->room) {
-		bytes = lua_newuserdatauv(L, room, 0);
-		memcpy(bytes, d->bytes ? d->bytes + d->begin : "", used);
-		lua_setiuservalue(L, 1, 1);
-	} else {
-		memmove(bytes, bytes + d->begin, used);
-	}
-	d->bytes = bytes;
-	d->room = room;
-	d->begin = 0;
-	d->end = used;
-}
-
 /* feed(decoder, bytes) */
 static int l_feed(lua_State *L)
 {
@@ -72,22 +47,8 @@ static int l_feed(lua_State *L)
 	size_t n;
 	const char *p = luaL_checklstring(L, 2, &n);
 
-	reserve(L, d, n);
-	memcpy(d->bytes + d->end, p, n);
-	d->end += n;
+	inbuf_append(L, &d->in, p, n);
 	return 0;
-}
-
-/* Nothing is left: a buffer that one large reply needed is given up. */
-static void empty(lua_State *L, struct decoder *d)
-{
-	d->begin = d->end = 0;
-	if (d->room > KEEP) {
-		d->bytes = NULL;
-		d->room = 0;
-		lua_pushnil(L);
-		lua_setiuservalue(L, 1, 1);
-	}
 }
 
 /* Pushes the value at *p, which a scan has found whole, and moves *p behind it. Returns false if
@@ -123,30 +84,30 @@ static bool push_value(lua_State *L, const char **p, const char *end)
  * wanted, nothing is pushed. Raises if these are no reply. */
 static int next_reply(lua_State *L, struct decoder *d)
 {
-	const char *p = d->bytes + d->begin;
+	const char *p = d->in.bytes + d->in.begin;
+	size_t there = d->in.end - d->in.begin, size;
 	enum resp_state state;
 	bool ok;
 
-	if (d->begin == d->end)
+	if (there == 0)
 		return -1;
-	state = resp_scan(&d->scan, p, d->end - d->begin, d->max);
+	state = resp_scan(&d->scan, p, there, d->max);
 	if (state == RESP_BAD)
 		return luaL_error(L, "redis: in the server's reply, at byte %I: %s",
 				  (LUAI_UACINT)d->scan.at, d->scan.why);
 	if (state == RESP_MORE)
 		return -1;
-	ok = push_value(L, &p, p + d->scan.at);
-	d->begin += d->scan.at;
+	size = d->scan.at;
+	ok = push_value(L, &p, p + size);
 	d->scan = (struct resp_scan){ .at = 0 };
-	if (d->begin == d->end)
-		empty(L, d);
+	inbuf_skip(L, &d->in, size);
 	return ok;
 }
 
 /* How many bytes more are wanted at least. */
 static int push_need(lua_State *L, const struct decoder *d)
 {
-	size_t there = d->end - d->begin;
+	size_t there = d->in.end - d->in.begin;
 
 	lua_pushinteger(L, d->scan.need > there ? (lua_Integer)(d->scan.need - there) : 1);
 	return 1;
