@@ -23,6 +23,7 @@
 #include "lua/modules/debug/remotedebug.h"
 #include "lua/modules/http/http_core.h"
 #include "lua/modules/mysql/mysql_core.h"
+#include "lua/modules/pgsql/pgsql_core.h"
 #include "lua/modules/redis/redis_core.h"
 #include "lua/modules/share/datasheet.h"
 #include "lua/modules/share/sharedata.h"
@@ -102,6 +103,7 @@ static const struct {
 	{ "skynet.cluster.core", luaopen_skynet_cluster_core },
 	{ "skynet.db.redis.core", luaopen_skynet_db_redis_core },
 	{ "skynet.db.mysql.core", luaopen_skynet_db_mysql_core },
+	{ "skynet.db.pgsql.core", luaopen_skynet_db_pgsql_core },
 	{ "sproto.core", luaopen_sproto_core },
 	{ "http.core", luaopen_http_core },
 };

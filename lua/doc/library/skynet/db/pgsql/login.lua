@@ -1,0 +1,21 @@
+---@meta skynet.db.pgsql.login
+-- Made by lua/doc/generate.py out of lua/doc/ref/pgsql-login.ref: edit it there.
+
+---How `skynet.db.pgsql` begins a session; programs have no use for it.
+---@class skynet.db.pgsql.login
+---@field ANSWER_MAX integer bytes that an answer of the login may have
+local login = {}
+
+---Logs in.
+---
+---* Raises what the server or the login has against it
+---* Since 0.1.0, not in skynet.
+---@async
+---@param ch skynet.socketchannel.channel that has just connected
+---@param opts table
+---@param exchange function `exchange(bytes, f)` sends and reads with `f(reader)`; nil: only reads
+---@param receive function `receive(reader)` returns the next message
+---@param report function `report(body)` returns what an error says
+function login.run(ch, opts, exchange, receive, report) end
+
+return login
