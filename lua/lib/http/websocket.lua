@@ -11,6 +11,7 @@ local internal = require "http.internal"
 local httpd = require "http.httpd"
 local channels = require "http.channels"
 local sockethelper = require "http.sockethelper"
+local permessage = require "http.permessage"
 
 local socket_error = sockethelper.socket_error
 
@@ -20,11 +21,15 @@ local websocket = {
 	limit = 256 << 10,         -- bytes of a message that a server accepts
 	clientlimit = 16 << 20,    -- and a client
 	timeout = 1000,            -- cs for the handshake of a server; false: no end
+	-- Whether messages may be compressed (RFC 7692): true, or a table of settings. It costs
+	-- time, and memory for each connection, so it is off.
+	deflate = false,
 }
 
 local TEXT <const>, BINARY <const>, CLOSE <const>, PING <const>, PONG <const> = 1, 2, 8, 9, 10
 local CODES <const> = { text = TEXT, binary = BINARY }
 local KINDS <const> = { [TEXT] = "text", [BINARY] = "binary" }
+local COMPRESSED <const> = 64
 local CONTROL_MAX <const> = 125
 
 local open = {} -- id -> object
@@ -42,6 +47,23 @@ end
 
 local function close_payload(code, reason)
 	return code and (">I2"):pack(code) .. (reason or ""):sub(1, CONTROL_MAX - 2) or ""
+end
+
+-- Ends a connection whose peer breaks a rule, and says so to it.
+local function refuse(ws, why, status)
+	ws.wrong = true
+	pcall(send, ws, CLOSE, close_payload(status, why))
+	error(("websocket %d: %s"):format(ws.id, why), 0)
+end
+
+local function unpack_message(ws, code, data)
+	local text, why, status = ws.streams:unpack(data, ws.limit)
+	if not text then
+		refuse(ws, why, status)
+	elseif code == TEXT and websocket.strict and not core.is_utf8(text) then
+		refuse(ws, "a text is not UTF-8", 1007)
+	end
+	return text
 end
 
 -- Not to be found any more, and closed when all is sent. Waits.
@@ -62,6 +84,9 @@ local function drop(ws)
 			ws.close()
 		end
 		socket.close(ws.id)
+		if ws.streams then
+			ws.streams:close()
+		end
 	end
 end
 
@@ -69,19 +94,17 @@ end
 -- peer is wrong, who is told why.
 local function receive(ws)
 	local reader, read = ws.reader, ws.read
-	local code, data, status = reader:next()
+	local code, data, third = reader:next()
 	while not code do
 		if code == false then
-			ws.wrong = true
-			pcall(send, ws, CLOSE, close_payload(status, data))
-			error(("websocket %d: %s"):format(ws.id, data), 0)
+			refuse(ws, data, third)
 		end
-		code, data, status = reader:next(read())
+		code, data, third = reader:next(read())
 	end
 	if ws.idle then
 		ws.heard, ws.asked = skynet.now(), false
 	end
-	return code, data
+	return code, third and unpack_message(ws, code, data) or data
 end
 
 -- A peer of which no frame came for that long is asked by a ping, and cut off when it is silent as
@@ -145,11 +168,20 @@ local function handshake_is_wrong(method, version, header)
 	end
 end
 
-local function accept_text(header)
+local function accept_text(header, extensions)
 	local text = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-		.. "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s\r\n"
+		.. "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s%s\r\n"
 	local chat = header["sec-websocket-protocol"] and "Sec-WebSocket-Protocol: chat\r\n" or ""
-	return text:format(core.accept(header["sec-websocket-key"]), chat)
+	local more = extensions and ("Sec-WebSocket-Extensions: %s\r\n"):format(extensions) or ""
+	return text:format(core.accept(header["sec-websocket-key"]), chat, more)
+end
+
+-- From here on messages come and go. agreed: how they are compressed.
+local function begin(ws, agreed, set)
+	if agreed then
+		ws.streams = permessage.streams(agreed, set, not ws.masks)
+	end
+	ws.reader = core.frames(ws.limit, not ws.masks, not websocket.strict, agreed ~= nil)
 end
 
 -- The method, version, header and url of the request for a handshake; nil, status and reason.
@@ -188,7 +220,12 @@ local function handshake(ws, upgrade)
 			{ ["sec-websocket-version"] = "13", connection = "close" })
 		return nil
 	end
-	ws.write(accept_text(header))
+	local extensions, set, agreed = header["sec-websocket-extensions"], ws.deflate, nil
+	if set and extensions then
+		agreed, extensions = permessage.accept(text_of(extensions), set)
+	end
+	ws.write(accept_text(header, agreed and extensions))
+	begin(ws, agreed, set)
 	ws.real_ip = header["x-real-ip"]
 	return header, url
 end
@@ -273,7 +310,7 @@ local function new(id, masks, limit)
 		masks = masks,
 		read = sockethelper.readfunc(id),
 		write = sockethelper.writefunc(id),
-		reader = core.frames(limit, not masks, not websocket.strict),
+		limit = limit,
 	}
 end
 
@@ -297,10 +334,19 @@ local function check_protocol(protocol)
 	end
 end
 
+local function deflate_settings(options)
+	local option = options and options.deflate
+	if option == nil then
+		option = websocket.deflate
+	end
+	return permessage.settings(option)
+end
+
 -- accept(fd, handle [, protocol [, addr [, options]]]): serves a connection until it ends.
 function websocket.accept(fd, handle, protocol, addr, options)
 	protocol = protocol or "ws"
 	check_protocol(protocol)
+	local set = deflate_settings(options)
 	local upgrade = options and options.upgrade
 	if not upgrade then
 		local ok, why = socket.start(fd)
@@ -312,7 +358,7 @@ function websocket.accept(fd, handle, protocol, addr, options)
 		driver.nodelay(fd)
 	end
 	local ws = new(fd, false, options and options.limit or websocket.limit)
-	ws.handle, ws.addr = handle, addr
+	ws.handle, ws.addr, ws.deflate = handle, addr, set
 	ws.guard = channels.guard(ws.read, websocket.timeout)
 	if protocol == "wss" then
 		local made, tls, session = pcall(tls_of_server)
@@ -361,15 +407,17 @@ end
 local OWN <const> = { ["upgrade"] = true, ["connection"] = true, ["sec-websocket-version"] = true,
 	["sec-websocket-key"] = true }
 
-local function request_header(key, more)
+local function request_header(key, more, set)
 	local header = {
 		["Upgrade"] = "websocket",
 		["Connection"] = "Upgrade",
 		["Sec-WebSocket-Version"] = "13",
 		["Sec-WebSocket-Key"] = key,
+		["Sec-WebSocket-Extensions"] = set and permessage.offer(set),
 	}
 	for name, value in pairs(more or {}) do
-		if OWN[tostring(name):lower()] then
+		local lower = tostring(name):lower()
+		if OWN[lower] or (set and lower == "sec-websocket-extensions") then
 			error(("assertion failed! the header %s is the handshake's"):format(name),
 				4)
 		end
@@ -391,7 +439,18 @@ local function check_answer(answer, key)
 	end
 end
 
-local function client_handshake(ws, host, path, header, key)
+-- What is agreed on, nil: no compression.
+local function check_extensions(answer, set)
+	local text = answer["sec-websocket-extensions"]
+	local agreed = text and set and permessage.agreed(text_of(text), set)
+	if text and not agreed then
+		error("websocket handshake: the server answers extensions that were not offered: "
+			.. text_of(text), 0)
+	end
+	return agreed
+end
+
+local function client_handshake(ws, host, path, header, key, set)
 	local interface = { read = ws.read, write = ws.write, readall = function() return "" end }
 	local answer = {}
 	local code, rest = internal.request(interface, "GET", host, path, answer, header)
@@ -402,17 +461,18 @@ local function client_handshake(ws, host, path, header, key)
 			ok and body or ""), 0)
 	end
 	check_answer(answer, key)
+	begin(ws, check_extensions(answer, set), set)
 	ws.reader:feed(rest)
 end
 
--- connect(url [, header [, timeout]]) -> id
-function websocket.connect(url, header, timeout)
+-- connect(url [, header [, timeout [, options]]]) -> id
+function websocket.connect(url, header, timeout, options)
 	local protocol, host, name, port, path = split_url(url)
-	local key = core.key()
-	header = request_header(key, header)
+	local key, set = core.key(), deflate_settings(options)
+	header = request_header(key, header, set)
 	local fd = sockethelper.connect(name, port, timeout)
 	driver.nodelay(fd)
-	local ws = new(fd, true, websocket.clientlimit)
+	local ws = new(fd, true, options and options.limit or websocket.clientlimit)
 	ws.addr = host
 	local timer = timeout and skynet.timer(timeout, function()
 		socket.shutdown(fd)
@@ -423,7 +483,7 @@ function websocket.connect(url, header, timeout)
 			local session = tls.newtls("client", tls.clientctx(), name)
 			secure(ws, tls, session, tls.init_requestfunc)
 		end
-		client_handshake(ws, host, path, header, key)
+		client_handshake(ws, host, path, header, key, set)
 	end)
 	if timer then
 		timer:cancel()
@@ -472,6 +532,10 @@ function websocket.write(id, data, fmt, masking_key)
 	local ws = object(id)
 	local code = CODES[fmt or "text"]
 		or error(("assertion failed! a message is text or binary, not %s"):format(fmt), 2)
+	local packed = ws.streams and ws.streams:pack(data)
+	if packed then
+		code, data = code | COMPRESSED, packed
+	end
 	ws.write(core.frame(code, data, ws.masks and (masking_key or true)))
 end
 

@@ -6,7 +6,7 @@
 
 static const char *head_is_wrong(const uint8_t *p, const struct frame_head *h)
 {
-	if (p[0] & 0x70)
+	if (p[0] & 0x30)
 		return "reserved bits are set";
 	if ((h->code > FRAME_BINARY && h->code < FRAME_CLOSE) || h->code > FRAME_PONG)
 		return "unknown opcode";
@@ -34,6 +34,7 @@ int frame_parse_head(const uint8_t *p, size_t n, struct frame_head *ret, const c
 		return 0;
 	ret->code = p[0] & 15;
 	ret->fin = p[0] >> 7;
+	ret->compressed = (p[0] & FRAME_COMPRESSED) != 0;
 	ret->masked = p[1] >> 7;
 	ret->size = p[1] & 127;
 	if ((*ret_why = head_is_wrong(p, ret)))
@@ -55,7 +56,7 @@ int frame_parse_head(const uint8_t *p, size_t n, struct frame_head *ret, const c
 	return (int)size;
 }
 
-size_t frame_write_head(uint8_t *p, enum frame_code code, uint64_t size, const uint8_t key[4])
+size_t frame_write_head(uint8_t *p, unsigned code, uint64_t size, const uint8_t key[4])
 {
 	unsigned more = size < 126 ? 0 : size < 65536 ? 2 : 8;
 	uint8_t mask = key ? 0x80 : 0;
@@ -87,49 +88,60 @@ void frame_mask(uint8_t *to, const uint8_t *from, size_t n, const uint8_t key[4]
 		to[i] = from[i] ^ key[i & 3];
 }
 
-/* Bytes of the character at p, or 0: it is none. */
-static size_t utf8_size(const uint8_t *p, size_t n)
+/* Sets what may follow the first byte of a character; false: it is none. */
+static bool begin_character(struct frame_text *t, uint8_t c)
 {
 	static const struct {
-		uint8_t first, last, size, low, high; /* bounds of the second byte */
-	} forms[] = { { 0xc2, 0xdf, 2, 0x80, 0xbf }, { 0xe0, 0xe0, 3, 0xa0, 0xbf },
-		      { 0xe1, 0xec, 3, 0x80, 0xbf }, { 0xed, 0xed, 3, 0x80, 0x9f },
-		      { 0xee, 0xef, 3, 0x80, 0xbf }, { 0xf0, 0xf0, 4, 0x90, 0xbf },
-		      { 0xf1, 0xf3, 4, 0x80, 0xbf }, { 0xf4, 0xf4, 4, 0x80, 0x8f } };
+		uint8_t first, last, left, low, high;
+	} forms[] = { { 0xc2, 0xdf, 1, 0x80, 0xbf }, { 0xe0, 0xe0, 2, 0xa0, 0xbf },
+		      { 0xe1, 0xec, 2, 0x80, 0xbf }, { 0xed, 0xed, 2, 0x80, 0x9f },
+		      { 0xee, 0xef, 2, 0x80, 0xbf }, { 0xf0, 0xf0, 3, 0x90, 0xbf },
+		      { 0xf1, 0xf3, 3, 0x80, 0xbf }, { 0xf4, 0xf4, 3, 0x80, 0x8f } };
 
 	for (size_t f = 0; f < sizeof(forms) / sizeof(*forms); f++) {
-		if (p[0] < forms[f].first || p[0] > forms[f].last)
+		if (c < forms[f].first || c > forms[f].last)
 			continue;
-		if (n < forms[f].size || p[1] < forms[f].low || p[1] > forms[f].high)
-			return 0;
-		for (size_t i = 2; i < forms[f].size; i++)
-			if ((p[i] & 0xc0) != 0x80)
-				return 0;
-		return forms[f].size;
+		*t = (struct frame_text){ forms[f].left, forms[f].low, forms[f].high };
+		return true;
 	}
-	return 0;
+	return false;
+}
+
+/* Bytes at p that are ASCII, in words of eight. */
+static size_t ascii_words(const uint8_t *p, size_t n)
+{
+	uint64_t word;
+	size_t i = 0;
+
+	for (; i + 8 <= n; i += 8) {
+		memcpy(&word, p + i, 8);
+		if (word & 0x8080808080808080u)
+			break;
+	}
+	return i;
+}
+
+bool frame_text_feed(struct frame_text *t, const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!t->left) {
+			i += ascii_words(p + i, n - i);
+			if (i < n && p[i] >= 0x80 && !begin_character(t, p[i]))
+				return false;
+			continue;
+		}
+		if (p[i] < t->low || p[i] > t->high)
+			return false;
+		*t = (struct frame_text){ (uint8_t)(t->left - 1), 0x80, 0xbf };
+	}
+	return true;
 }
 
 bool frame_is_utf8(const uint8_t *p, size_t n)
 {
-	while (n) {
-		uint64_t word;
-		size_t size = 1;
+	struct frame_text t = { 0 };
 
-		if (n >= 8) {
-			memcpy(&word, p, 8);
-			if (!(word & 0x8080808080808080u)) {
-				p += 8;
-				n -= 8;
-				continue;
-			}
-		}
-		if (p[0] >= 0x80 && !(size = utf8_size(p, n)))
-			return false;
-		p += size;
-		n -= size;
-	}
-	return true;
+	return frame_text_feed(&t, p, n) && !t.left;
 }
 
 bool frame_is_status(unsigned status)

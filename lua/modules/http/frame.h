@@ -8,8 +8,12 @@
  *
  * Threads:   none of its own; its owner's.
  * Ownership: what frame_reader_next returns lies in the reader, until the next call.
- * Limits:    `limit` bytes for a frame and for a message joined of fragments; what is allocated
- *            grows with what has arrived, not with what a length announces.
+ * Limits:    `limit` bytes for a frame and for a message joined of fragments, a little more if it
+ *            is compressed; what is allocated grows with what has arrived, not with what a length
+ *            announces.
+ *
+ * A text is looked at as its bytes come, so that a wrong one ends before it is whole; a compressed
+ * one by who inflates it.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,12 +28,13 @@ enum frame_code {
 	FRAME_PONG = 10,
 };
 
+#define FRAME_COMPRESSED 0x40u /* the bit RSV1 beside a code: RFC 7692 */
 #define FRAME_HEAD_MAX 14u
 #define FRAME_CONTROL_MAX 125u
 
 struct frame_head {
 	uint8_t code;
-	bool fin, masked;
+	bool fin, masked, compressed;
 	uint8_t key[4];
 	uint8_t size_of_head;
 	uint64_t size;
@@ -41,13 +46,23 @@ enum frame_event {
 	FRAME_EVENT_WRONG, /* the connection is of no use any more: frame_reader.why and .status */
 };
 
+/* How far the bytes of a text are UTF-8 (RFC 3629); all zero before the first. */
+struct frame_text {
+	uint8_t left;	   /* bytes that the last character lacks */
+	uint8_t low, high; /* bounds of the next of them */
+};
+
 struct frame_reader {
 	uint8_t *in; /* bytes from `at` to `end` are to be parsed */
 	size_t at, end, room;
+	size_t done; /* bytes of the payload at `at` that are unmasked and looked at already */
+	struct frame_text text;
 	uint8_t *joined; /* fragments of a message that is not whole */
 	size_t joined_size, joined_room;
 	size_t limit;
 	uint8_t open;	 /* code of that message, or 0 */
+	bool packed;	 /* that message is compressed */
+	bool inflates;	 /* messages may be compressed */
 	bool masked;	 /* frames must be masked; otherwise they must not, */
 	bool lax;	 /* or both are fine, and texts need not be UTF-8 */
 	uint16_t status; /* to close with, once it is wrong */
@@ -56,17 +71,21 @@ struct frame_reader {
 
 struct frame_data {
 	uint8_t code;
+	bool compressed;
 	const uint8_t *at;
 	size_t size;
 };
 
 /* Bytes of the head at p; 0: it needs more; -1: it is wrong, and *ret_why says why. */
 int frame_parse_head(const uint8_t *p, size_t n, struct frame_head *ret, const char **ret_why);
-/* Writes a head of at most FRAME_HEAD_MAX bytes; returns its size. key NULL: not masked. */
-size_t frame_write_head(uint8_t *p, enum frame_code code, uint64_t size, const uint8_t key[4]);
+/* Writes a head of at most FRAME_HEAD_MAX bytes; returns its size. code: one of enum frame_code,
+ * with FRAME_COMPRESSED or without. key NULL: not masked. */
+size_t frame_write_head(uint8_t *p, unsigned code, uint64_t size, const uint8_t key[4]);
 /* to = from masked; they may be the same. */
 void frame_mask(uint8_t *to, const uint8_t *from, size_t n, const uint8_t key[4]);
-/* Whether the bytes are UTF-8 (RFC 3629). */
+/* Goes on with n bytes. false: they are no UTF-8, whatever follows. */
+bool frame_text_feed(struct frame_text *t, const uint8_t *p, size_t n);
+/* Whether the bytes are UTF-8. */
 bool frame_is_utf8(const uint8_t *p, size_t n);
 /* Whether a peer may send this status in a close frame. */
 bool frame_is_status(unsigned status);

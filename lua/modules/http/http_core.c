@@ -200,7 +200,7 @@ static int l_chunks_feed(lua_State *L)
 
 /* ---- frames ---- */
 
-/* frames(limit, masked, lax) -> reader */
+/* frames(limit, masked, lax, inflates) -> reader */
 static int l_frames(lua_State *L)
 {
 	lua_Integer limit = luaL_checkinteger(L, 1);
@@ -209,7 +209,8 @@ static int l_frames(lua_State *L)
 	luaL_argcheck(L, limit > 0, 1, "the limit must be positive");
 	*r = (struct frame_reader){ .limit = (size_t)limit,
 				    .masked = lua_toboolean(L, 2),
-				    .lax = lua_toboolean(L, 3) };
+				    .lax = lua_toboolean(L, 3),
+				    .inflates = lua_toboolean(L, 4) };
 	luaL_setmetatable(L, FRAMES_NAME);
 	return 1;
 }
@@ -230,7 +231,8 @@ static int l_frames_feed(lua_State *L)
 	return 0;
 }
 
-/* reader:next([bytes]) -> code, data; nil: it needs more; false, why, status: the peer is wrong */
+/* reader:next([bytes]) -> code, data, whether it is compressed; nil: it needs more; false, why,
+ * status: the peer is wrong */
 static int l_frames_next(lua_State *L)
 {
 	struct frame_reader *r = luaL_checkudata(L, 1, FRAMES_NAME);
@@ -245,7 +247,8 @@ static int l_frames_next(lua_State *L)
 	case FRAME_EVENT_FRAME:
 		lua_pushinteger(L, d.code);
 		lua_pushlstring(L, d.size ? (const char *)d.at : "", d.size);
-		return 2;
+		lua_pushboolean(L, d.compressed);
+		return 3;
 	case FRAME_EVENT_MORE:
 		return 0;
 	default:
@@ -271,8 +274,8 @@ static void random_key(lua_State *L, uint8_t key[4])
 	memcpy(key, pool + left, 4);
 }
 
-/* frame(code, data [, mask]) -> bytes. mask: false or nil for none, an integer, or true for one of
- * our own */
+/* frame(code, data [, mask]) -> bytes. code: plus 64 if data is compressed. mask: false or nil for
+ * none, an integer, or true for one of our own */
 static int l_frame(lua_State *L)
 {
 	lua_Integer code = luaL_checkinteger(L, 1);
@@ -291,7 +294,7 @@ static int l_frame(lua_State *L)
 	} else if (masked) {
 		random_key(L, key);
 	}
-	size = frame_write_head(head, (enum frame_code)code, data.size, masked ? key : NULL);
+	size = frame_write_head(head, (unsigned)code, data.size, masked ? key : NULL);
 	to = luaL_buffinitsize(L, &text, size + data.size);
 	memcpy(to, head, size);
 	if (masked)
@@ -299,6 +302,15 @@ static int l_frame(lua_State *L)
 	else
 		memcpy(to + size, data.at, data.size);
 	luaL_pushresultsize(&text, size + data.size);
+	return 1;
+}
+
+/* is_utf8(text) */
+static int l_is_utf8(lua_State *L)
+{
+	struct http_span text = span_at(L, 1);
+
+	lua_pushboolean(L, frame_is_utf8((const uint8_t *)text.at, text.size));
 	return 1;
 }
 
@@ -366,12 +378,10 @@ static void class(lua_State *L, const char *name, const luaL_Reg *methods)
 int luaopen_http_core(lua_State *L)
 {
 	static const luaL_Reg f[] = {
-		{ "request", l_request }, { "response", l_response },
-		{ "fields", l_fields },	  { "is_field", l_is_field },
-		{ "chunks", l_chunks },	  { "frames", l_frames },
-		{ "frame", l_frame },	  { "key", l_key },
-		{ "is_key", l_is_key },	  { "accept", l_accept },
-		{ NULL, NULL },
+		{ "request", l_request },   { "response", l_response }, { "fields", l_fields },
+		{ "is_field", l_is_field }, { "chunks", l_chunks },	{ "frames", l_frames },
+		{ "frame", l_frame },	    { "key", l_key },		{ "is_key", l_is_key },
+		{ "accept", l_accept },	    { "is_utf8", l_is_utf8 },	{ NULL, NULL },
 	};
 	static const luaL_Reg chunks[] = { { "feed", l_chunks_feed }, { NULL, NULL } };
 	static const luaL_Reg frames[] = { { "feed", l_frames_feed },

@@ -47,7 +47,8 @@ end
 function pages.talk(query)
 	local out = {}
 	local ok, why = pcall(function()
-		local id = websocket.connect(query.url, nil, 500)
+		local options = { deflate = query.deflate ~= nil }
+		local id = websocket.connect(query.url, nil, 500, options)
 		for word in query.words:gmatch "%S+" do
 			websocket.write(id, word)
 			out[#out + 1] = tostring(websocket.read(id))
@@ -75,6 +76,51 @@ function pages.result()
 	return 200, result
 end
 
+-- For a browser: talks to the WebSocket server and notes here what came of it.
+local BROWSER <const> = [[
+<!doctype html><title>websocket</title><script>
+const lines = [];
+const words = ["short", "", "grüße ".repeat(5000), "again ".repeat(20), "again ".repeat(20)];
+const ws = new WebSocket("ws://127.0.0.1:PORT/browser");
+ws.binaryType = "arraybuffer";
+let next = 0;
+function send() {
+	if (next < words.length) ws.send(words[next]);
+	else if (next === words.length) ws.send(new Uint8Array(70000).fill(7));
+	else ws.close(4321, "enough");
+}
+ws.onopen = () => { lines.push("extensions " + ws.extensions); send(); };
+ws.onmessage = (e) => {
+	const right = next < words.length ? e.data === words[next]
+		: e.data.byteLength === 70000 && new Uint8Array(e.data).every((b) => b === 7);
+	lines.push(next + (right ? " right" : " wrong"));
+	next++;
+	send();
+};
+ws.onclose = (e) => {
+	lines.push("closed " + e.code);
+	fetch("/note", { method: "POST", body: lines.join("|") });
+};
+</script>]]
+
+local ws_port
+
+function pages.browser()
+	local header = { ["content-type"] = "text/html; charset=utf-8" }
+	return 200, (BROWSER:gsub("PORT", ws_port)), header
+end
+
+local noted = ""
+
+function pages.note(_, body)
+	noted = body
+	return 204
+end
+
+function pages.noted()
+	return 200, noted
+end
+
 local function serve(id)
 	socket.start(id)
 	local read, write = sockethelper.readfunc(id), sockethelper.writefunc(id)
@@ -83,19 +129,19 @@ local function serve(id)
 		if not code then
 			break
 		end
-		local answer
+		local answer, more
 		if code == 200 then
 			local path, query = urllib.parse(url)
 			local page = pages[path:sub(2)]
 			if page then
-				code, answer = page(urllib.parse_query(query), body)
+				code, answer, more = page(urllib.parse_query(query), body)
 			else
 				code, answer = 404, method .. " " .. path
 			end
 		else
 			header = { connection = "close" }
 		end
-		if not httpd.write_response(write, code, answer or "")
+		if not httpd.write_response(write, code, answer or "", more)
 			or header.connection == "close" then
 			break
 		end
@@ -111,7 +157,9 @@ skynet.start(function()
 	socket.start(listener, function(id)
 		serve(id)
 	end)
-	local sockets, _, ws_port = socket.listen("127.0.0.1", 0)
+	websocket.deflate = true
+	local sockets
+	sockets, _, ws_port = socket.listen("127.0.0.1", 0)
 	socket.start(sockets, function(id, addr)
 		websocket.accept(id, echo, "ws", addr)
 	end)

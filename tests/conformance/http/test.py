@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """A web server written with http.httpd, asked by curl; http.httpc against python's server and a
 scripted one; and http.websocket against peers written here after RFC 6455."""
-import base64, hashlib, http.server, os, re, socket, struct, subprocess, tempfile, threading, time
-import urllib.parse
+import base64, hashlib, http.server, os, re, shutil, socket, struct, subprocess, tempfile
+import threading, time, urllib.parse, zlib
 from harness import eventually, main
 from stock import Stock, folder
 
@@ -199,11 +199,11 @@ class Peer:
             out += size + data
         self.sock.sendall(out)
 
-    def receive(self):
+    def receive(self, rsv=0):
         """(code, data) of the next frame; its mask must be as the standard wants it."""
         a, b = self.exactly(2)
         assert bool(b & 0x80) != self.mask, "the mask is wrong"
-        assert a & 0x70 == 0
+        assert a >> 4 & 7 == rsv
         n = b & 0x7f
         if n >= 126:
             n = int.from_bytes(self.exactly(2 if n == 126 else 8), "big")
@@ -224,15 +224,93 @@ def accept_of(key):
     return base64.b64encode(hashlib.sha1((key + GUID).encode()).digest()).decode()
 
 
-def dial(w):
+def dial(w, extensions=None):
     key = base64.b64encode(os.urandom(16)).decode()
     p = Peer(socket.create_connection(("127.0.0.1", w.ws_port), 10), True)
-    p.sock.sendall("GET /chat HTTP/1.1\r\nHost: x\r\nUpgrade: WebSocket\r\n"
-                   "Connection: keep-alive, upgrade\r\n"
-                   f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
-    head = p.head()
-    assert head.startswith("HTTP/1.1 101 ") and accept_of(key) in head, head
+    p.sock.sendall(("GET /chat HTTP/1.1\r\nHost: x\r\nUpgrade: WebSocket\r\n"
+                    "Connection: keep-alive, upgrade\r\n"
+                    f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
+                    + (f"Sec-WebSocket-Extensions: {extensions}\r\n" if extensions else "")
+                    + "\r\n").encode())
+    p.answer = p.head()
+    assert p.answer.startswith("HTTP/1.1 101 ") and accept_of(key) in p.answer, p.answer
     return p
+
+
+class Packer:
+    """Python's zlib as RFC 7692 wants it, with a window of its own for each direction."""
+
+    def __init__(self, bits_out, bits_in, lasts_out=True, lasts_in=True):
+        self.make_out = lambda: zlib.compressobj(6, zlib.DEFLATED, -max(bits_out, 9), 8)
+        self.make_in = lambda: zlib.decompressobj(-bits_in)
+        self.out, self.into = self.make_out(), self.make_in()
+        self.lasts_out, self.lasts_in = lasts_out, lasts_in
+
+    def pack(self, data):
+        if not self.lasts_out:
+            self.out = self.make_out()
+        packed = self.out.compress(data) + self.out.flush(zlib.Z_SYNC_FLUSH)
+        assert packed.endswith(b"\0\0\xff\xff")
+        return packed[:-4]
+
+    def unpack(self, packed):
+        if not self.lasts_in:
+            self.into = self.make_in()
+        return self.into.decompress(packed + b"\0\0\xff\xff")
+
+
+def websocket_compressed(build):
+    """compressed messages against python's zlib, with every window that can be agreed on"""
+    text = b"".join(b"player %d moves to %d;" % (i % 7, i * 31 % 100) for i in range(2000))
+    with Web(build) as w:
+        for offer, bits_in, bits_out, lasts_in, lasts_out in (
+                ("permessage-deflate; client_max_window_bits", 12, 12, True, True),
+                ("permessage-deflate", 12, 15, True, True),
+                ("permessage-deflate; server_max_window_bits=8; client_max_window_bits=9", 8, 9,
+                 True, True),
+                ("permessage-deflate; server_no_context_takeover; client_no_context_takeover", 12,
+                 15, False, False)):
+            p, packer = dial(w, offer), Packer(bits_out, bits_in, lasts_out, lasts_in)
+            said = re.search("Sec-WebSocket-Extensions: ([^\r]*)", p.answer)[1]
+            assert f"server_max_window_bits={bits_in}" in said, said
+            assert ("server_no_context_takeover" in said) == (not lasts_in), said
+            for data in (text, b"again and " * 4, text[:500], b"again and " * 4, text):
+                packed = packer.pack(data)
+                half = len(packed) // 2
+                p.send(1, packed[:half], fin=False, rsv=4)
+                p.send(0, packed[half:])
+                code, answer = p.receive(rsv=4)
+                assert code == 1 and len(answer) < len(data)
+                assert packer.unpack(answer) == data
+            p.send(2, b"as it is")
+            assert p.receive() == (2, b"as it is")
+        p = dial(w, "permessage-deflate")
+        bomb = Packer(15, 15).pack(bytes(64 << 20))
+        p.send(2, bomb[:65536], rsv=4)
+        assert p.closed_with() == 1009
+        assert float(w.curl(w.url("/memory"))) < 20000
+
+
+def websocket_browser(build):
+    """Chromium, where it is installed: its own compression, both ways"""
+    chromium = shutil.which("chromium")
+    if not chromium:
+        return
+    with Web(build) as w, tempfile.TemporaryDirectory() as profile:
+        p = subprocess.Popen([chromium, "--headless", "--no-sandbox", "--disable-gpu",
+                              f"--user-data-dir={profile}", "--remote-debugging-port=0",
+                              w.url("/browser")], stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+        try:
+            noted = eventually("the browser is done", lambda: w.curl(w.url("/noted")), 60)
+        finally:
+            p.terminate()
+            p.wait(20)
+        said, *lines = noted.split("|")
+        assert said.startswith("extensions permessage-deflate"), said
+        assert lines == [f"{i} right" for i in range(6)] + ["closed 4321"], lines
+        heard = eventually("it heard the end", lambda: w.curl(w.url("/result")))
+        assert heard == "close 4321 enough", heard
 
 
 def websocket_server(build):
@@ -324,12 +402,13 @@ def websocket_client(build):
     listener = socket.create_server(("127.0.0.1", 0))
     seen = []
 
-    def serve(act):
+    def serve(act, extensions=""):
         sock, _ = listener.accept()
         p = Peer(sock, False)
-        key = re.search(r"Sec-WebSocket-Key:\s*(\S+)", p.head(), re.I)[1]
+        p.request = p.head()
+        key = re.search(r"Sec-WebSocket-Key:\s*(\S+)", p.request, re.I)[1]
         sock.sendall("HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                     f"Sec-WebSocket-Accept: {accept_of(key)}\r\n\r\n".encode())
+                     f"{extensions}Sec-WebSocket-Accept: {accept_of(key)}\r\n\r\n".encode())
         try:
             act(p)
         except (EOFError, OSError) as e:
@@ -345,16 +424,24 @@ def websocket_client(build):
         p.send(1, b"TWO")
         seen.append(p.receive())
 
+    def compressed(p):
+        assert "permessage-deflate; server_max_window_bits=12" in p.request, p.request
+        packer = Packer(12, 10)
+        for _ in range(2):
+            code, data = p.receive(rsv=4)
+            p.send(code, packer.pack(packer.unpack(data).upper()), rsv=4)
+        p.receive()
+
     def bad(p):
         p.receive()
         p.mask = True
         p.send(1, b"masked")
 
     with Web(build) as w:
-        def talk(act):
-            t = threading.Thread(target=serve, args=(act,), daemon=True)
+        def talk(act, words="one two", extensions="", **more):
+            t = threading.Thread(target=serve, args=(act, extensions), daemon=True)
             t.start()
-            query = {"url": f"ws://127.0.0.1:{listener.getsockname()[1]}/x", "words": "one two"}
+            query = {"url": f"ws://127.0.0.1:{listener.getsockname()[1]}/x", "words": words, **more}
             out = w.curl(w.url("/talk?" + urllib.parse.urlencode(query)))
             t.join(10)
             return out
@@ -362,8 +449,13 @@ def websocket_client(build):
         assert seen == [(8, struct.pack(">H", 1000) + b"enough")], seen
         assert "a frame of a server is masked" in talk(bad)
         assert talk(lambda p: p.send(8, b"")) .startswith("false")
+        word = "compressed" * 20
+        answer = ("Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=12; "
+                  "client_max_window_bits=10\r\n")
+        assert talk(compressed, f"{word} {word}", answer, deflate=1) == f"{word} {word}".upper()
+        assert "extensions that were not offered" in talk(lambda p: None, extensions=answer)
 
 
 main([curl_keeps_the_connection, curl_uploads, slow_clients, smuggling, client_of_python,
       client_of_hostile_servers, websocket_server, websocket_rules, websocket_hostile,
-      websocket_client])
+      websocket_compressed, websocket_browser, websocket_client])

@@ -55,17 +55,25 @@ function core.chunks() end
 ---@param limit integer bytes of a message
 ---@param masked? boolean frames must be masked; otherwise they must not
 ---@param lax? boolean both are fine, and texts need not be UTF-8
----@return userdata reader `reader:feed(bytes)`; `reader:next([bytes])` returns the code and the data of a message or a control frame; nothing if it needs more bytes; or false, why and the status to close with
-function core.frames(limit, masked, lax) end
+---@param inflates? boolean messages may be compressed
+---@return userdata reader `reader:feed(bytes)`; `reader:next([bytes])` returns the code and the data of a message or a control frame, and whether it is compressed; nothing if it needs more bytes; or false, why and the status to close with
+function core.frames(limit, masked, lax, inflates) end
 
 ---A WebSocket frame.
 ---
 ---* Since 0.1.0, not in skynet.
----@param code integer
+---@param code integer plus 64 if the data is compressed
 ---@param data string
 ---@param mask? integer|boolean true: a random one
 ---@return string bytes
 function core.frame(code, data, mask) end
+
+---Whether a text is UTF-8 as RFC 3629 has it: no surrogates, nothing beyond U+10FFFF.
+---
+---* Since 0.1.0, not in skynet.
+---@param text string
+---@return boolean right
+function core.is_utf8(text) end
 
 ---A new Sec-WebSocket-Key.
 ---

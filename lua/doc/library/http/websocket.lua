@@ -12,6 +12,7 @@
 ---@field strict boolean true unless it is changed. false: frames of clients without masks, and texts that are not UTF-8, are taken as well, for clients that rely on servers which do not look.
 ---@field limit integer Bytes of a message that a server takes: 256 KiB unless it is changed.
 ---@field clientlimit integer Bytes of a message that a client takes: 16 MiB unless it is changed.
+---@field deflate boolean|table false unless it is changed: whether a connection may compress its messages (permessage-deflate, RFC 7692), if the other side wants it too. true: with the settings below; a table: with those that it names. | setting | default | | | --- | --- | --- | | `takeover` | true | a message is compressed by means of those before it; that is what makes short messages small | | `window` | 12 | 2^window bytes of them, 8 to 15 | | `memory` | 5 | 2^(memory + 9) bytes to find them with, 1 to 9 | | `level` | 6 | 1 is fast, 9 is small | | `least` | 32 | shorter messages are sent as they are, unless they are longer than this many bytes | It costs time, some 4 us a message of 100 bytes and 10 to 60 us one of 1 KiB, and memory, which counts as the service's: * with `takeover`, for each connection 2^(window + 2) + 2^(memory + 9) bytes and 6 KiB to send, from the first message on that is compressed, and 2^bits bytes and 10 KiB to receive, from the first on that comes: 38 and 14 KiB as it is set. bits is `window`, where the other side knows the parameter `client_max_window_bits`, as browsers do; else 15, which makes 42 KiB of the 14; * without, nothing for a connection: one pair of streams serves all connections of a service. What comes is never inflated beyond the limit of a message: one that would be longer ends the connection with status 1009, and one that is damaged with 1007. A secret and what a stranger chose should not stand in one compressed message, for its length tells of the secret; nor in one connection with `takeover`.
 ---@field timeout integer|false Centiseconds for the handshake at a server, 1000 unless it is changed.
 local websocket = {}
 
@@ -30,6 +31,7 @@ local websocket = {}
 ---@field limit? integer bytes of a message, `websocket.limit` if it is nil. Not in skynet
 ---@field idle? integer centiseconds: a peer that sent no frame for so long is asked by a ping, and cut off when it is silent as long again. Not in skynet
 ---@field nodelay? boolean false: the kernel may gather small writes. Not in skynet
+---@field deflate? boolean|table whether messages may be compressed, `websocket.deflate` if it is nil. Not in skynet
 
 ---Serves a connection until it ends. A handshake that is wrong is answered by the status for it.
 ---
@@ -45,19 +47,25 @@ local websocket = {}
 ---@return string err the error with its traceback
 function websocket.accept(fd, handle, protocol, addr, options) end
 
+---@class http.websocket.connect.options
+---@field limit? integer bytes of a message, `websocket.clientlimit` if it is nil
+---@field deflate? boolean|table whether messages may be compressed, `websocket.deflate` if it is nil
+
 ---Connects to a server.
 ---
 ---* Raises `invalid protocol: P`, `invalid host: H`
 ---* Raises `websocket handshake error: code[C] info:B`
 ---* Raises `websocket handshake upgrade must websocket`, `websocket handshake connection must upgrade`, `websocket handshake need Sec-WebSocket-Accept`, `websocket handshake invalid Sec-WebSocket-Accept`
+---* Raises `websocket handshake: the server answers extensions that were not offered: TEXT`
 ---* Raises `sockethelper.socket_error`
 ---* Since 0.1.0.
 ---@async
 ---@param url string `"ws://host[:port][/path]"` or `"wss://..."`
 ---@param header? table further fields of the request
 ---@param timeout? integer centiseconds to connect, and as many for the handshake
+---@param options? http.websocket.connect.options not in skynet
 ---@return integer id
-function websocket.connect(url, header, timeout) end
+function websocket.connect(url, header, timeout, options) end
 
 ---Reads a message of a client's connection. Pings are answered on the way.
 ---
