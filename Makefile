@@ -7,6 +7,7 @@
 #                   running, to be played in a browser)
 #   make lua-tests LUA_TESTS=DIR   Lua's own tests on the VM that is linked in, see lua/vm
 #   make doc        the reference for those who write games, lua/doc, out of lua/doc/ref
+#   make browser-test   the page of the demo in Chromium, which it installs
 #   make bench      the benchmark cases, see tests/bench
 #   make man        the manual pages, in build/man
 #   make mutants    changes one operator at a time and asks whether a test notices, see
@@ -213,6 +214,9 @@ DEPS       := gcc curl openssl make pkg-config python3 liblua5.4-dev lua5.4 \
               iproute2 libcmocka-dev zlib1g-dev dpkg-dev patch redis-tools \
               mariadb-server-core mariadb-client-core xz-utils groff-base clang-format
 BENCH_DEPS := erlang-base erlang-dev linux-perf valgrind
+# 80 MB to load and 300 MB on the disk, for the page of the demo alone: not for make check, which
+# skips that group where there is no Chromium.
+BROWSER_DEPS := chromium fonts-dejavu-core
 FUZZ_DEPS  := clang libclang-rt-14-dev
 deps:
 	@deploy/install-deps.sh $(DEPS)
@@ -269,6 +273,13 @@ chaos: chaos-deps
 	@/usr/bin/python3 tests/chaos/chaos.py --build $(B) --verbose \
 	    $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) \
 	    $(if $(T),--seconds $(T)) $(if $(NODES),--nodes $(NODES)) || [ $$? -eq 77 ]
+
+# The page of the demo in a browser.
+.PHONY: browser-test
+browser-test: deps
+	@deploy/install-deps.sh $(BROWSER_DEPS)
+	@$(MAKE) --no-print-directory $(JOBS) all
+	@/usr/bin/python3 tests/run.py --build $(B) browser
 
 # N= changes to operators and limits, one at a time, each in a tree of its own with the suites
 # behind it: hours. SEED=, ONLY=harbor/link (below that path), AGAIN=build/mutants/survivors.txt

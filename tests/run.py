@@ -13,9 +13,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 TAP = re.compile(r"^(\s*)(ok|not ok)\b(?:\s+\d+)?(?:\s*-?\s*(.*))?$")
 GROUPS = ["layers", "unit", "fuzz", "lua", "cluster", "conformance", "chaos", "checks", "faults",
-          "demo"]
+          "demo", "browser"]
 TIMEOUT = {"unit": 120, "checks": 120, "fuzz": 120, "lua": 180, "cluster": 300, "conformance": 120,
-           "chaos": 60, "faults": 120, "demo": 300,
+           "chaos": 60, "faults": 120, "demo": 300, "browser": 300,
            "layers": 60}
 
 
@@ -60,6 +60,8 @@ def commands(group, build):
                             build + "/faults"])]
     if group == "demo":
         return [("demo", ["/usr/bin/python3", f"{ROOT}/deploy/demo/demo.py", "--build", build])]
+    if group == "browser": # skipped where there is no Chromium: `make browser-test`
+        return [("browser", ["/usr/bin/python3", f"{HERE}/browser/test.py", "--build", build])]
     raise SystemExit(f"run.py: unknown group {group}; there are {' '.join(GROUPS)}")
 
 

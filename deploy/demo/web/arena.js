@@ -8,6 +8,7 @@
 const BEHIND = 100;    // ms: the field is shown as it was then, between two pictures that are known
 const SILENCE = 3000;  // ms without an answer: the node is frozen or cut off
 const HANDSHAKE = 2000;
+const PINGS = 5;       // the latency is the middle one of so many
 const COLOURS = ["#4ea1ff", "#ff8a5c", "#5fd38d", "#d78bff", "#ffd24d", "#ff6f91"];
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1],
                KeyA: [-1, 0], KeyD: [1, 0], KeyW: [0, -1], KeyS: [0, 1] };
@@ -36,6 +37,7 @@ function note(text) {
 // ---- the connection ----
 
 let socket = null, address = location.host, attempt = 0, heard = 0, opened = 0, timer = null;
+let pings = [];
 
 const send = (text) => {
   if (socket && socket.readyState === WebSocket.OPEN) socket.send(text);
@@ -65,6 +67,7 @@ function connect(where) {
 function lose(event) {
   const had = arena.node || address;
   socket = null;
+  pings = [];
   arena.latency = arena.inside = null;
   if (event && event.code >= 4000) {  // we are told to go, so we do not come back by ourselves
     arena.status = "resting";
@@ -99,7 +102,7 @@ setInterval(() => {
   if (socket.readyState !== WebSocket.OPEN ? now - opened > HANDSHAKE : now - heard > SILENCE) {
     give_up();
   } else {
-    send(`PING ${Math.round(now)}`);
+    send(`PING ${Math.floor(now)}`);
   }
 }, 1000);
 
@@ -152,8 +155,10 @@ const words = {
   PONG(sent, inside) {
     const now = performance.now();
     heard = now;
-    arena.latency = now - Number(sent);
-    arena.inside = inside === "-" ? null : Number(inside);
+    pings = [...pings, { out: now - Number(sent), inside: inside === "-" ? null : Number(inside) }]
+      .slice(-PINGS);
+    const middle = [...pings].sort((a, b) => a.out - b.out)[pings.length >> 1];
+    [arena.latency, arena.inside] = [middle.out, middle.inside];
   },
 
   STATE(star, ...players) {
