@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/utf8.h"
 #include "lua/modules/http/frame.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
@@ -31,7 +32,7 @@ static void note(struct log *l, const struct frame_data *d)
 	size_t limit = d->compressed ? LIMIT + LIMIT / 64 + 64 : LIMIT;
 
 	check(d->code && d->size <= (d->code < FRAME_CLOSE ? limit : FRAME_CONTROL_MAX));
-	check(d->code != FRAME_TEXT || d->compressed || frame_is_utf8(d->at, d->size));
+	check(d->code != FRAME_TEXT || d->compressed || utf8_is_valid(d->at, d->size));
 	check(!d->compressed || d->code == FRAME_TEXT || d->code == FRAME_BINARY);
 	if (l->size + 3 + d->size > LOG_MAX)
 		return;
@@ -63,15 +64,15 @@ static struct log read_all(const uint8_t *p, size_t n, size_t step, uint8_t how)
 /* Texts cut anywhere are what they are whole; and one that lacks a byte can be completed. */
 static void text(const uint8_t *p, size_t n, size_t step)
 {
-	struct frame_text whole = { 0 }, cut = { 0 };
-	bool right = frame_text_feed(&whole, p, n), still = true;
+	struct utf8_text whole = { 0 }, cut = { 0 };
+	bool right = utf8_feed(&whole, p, n), still = true;
 
 	for (size_t at = 0; at < n && still; at += step)
-		still = frame_text_feed(&cut, p + at, n - at < step ? n - at : step);
+		still = utf8_feed(&cut, p + at, n - at < step ? n - at : step);
 	check(right == still && (!right || whole.left == cut.left));
-	check(frame_is_utf8(p, n) == (right && !whole.left));
+	check(utf8_is_valid(p, n) == (right && !whole.left));
 	if (right && whole.left == 1)
-		check(frame_text_feed(&whole, (const uint8_t *)"\x80", 1) && !whole.left);
+		check(utf8_feed(&whole, (const uint8_t *)"\x80", 1) && !whole.left);
 }
 
 /* A message of these bytes, written and read again. */

@@ -88,62 +88,6 @@ void frame_mask(uint8_t *to, const uint8_t *from, size_t n, const uint8_t key[4]
 		to[i] = from[i] ^ key[i & 3];
 }
 
-/* Sets what may follow the first byte of a character; false: it is none. */
-static bool begin_character(struct frame_text *t, uint8_t c)
-{
-	static const struct {
-		uint8_t first, last, left, low, high;
-	} forms[] = { { 0xc2, 0xdf, 1, 0x80, 0xbf }, { 0xe0, 0xe0, 2, 0xa0, 0xbf },
-		      { 0xe1, 0xec, 2, 0x80, 0xbf }, { 0xed, 0xed, 2, 0x80, 0x9f },
-		      { 0xee, 0xef, 2, 0x80, 0xbf }, { 0xf0, 0xf0, 3, 0x90, 0xbf },
-		      { 0xf1, 0xf3, 3, 0x80, 0xbf }, { 0xf4, 0xf4, 3, 0x80, 0x8f } };
-
-	for (size_t f = 0; f < sizeof(forms) / sizeof(*forms); f++) {
-		if (c < forms[f].first || c > forms[f].last)
-			continue;
-		*t = (struct frame_text){ forms[f].left, forms[f].low, forms[f].high };
-		return true;
-	}
-	return false;
-}
-
-/* Bytes at p that are ASCII, in words of eight. */
-static size_t ascii_words(const uint8_t *p, size_t n)
-{
-	uint64_t word;
-	size_t i = 0;
-
-	for (; i + 8 <= n; i += 8) {
-		memcpy(&word, p + i, 8);
-		if (word & 0x8080808080808080u)
-			break;
-	}
-	return i;
-}
-
-bool frame_text_feed(struct frame_text *t, const uint8_t *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (!t->left) {
-			i += ascii_words(p + i, n - i);
-			if (i < n && p[i] >= 0x80 && !begin_character(t, p[i]))
-				return false;
-			continue;
-		}
-		if (p[i] < t->low || p[i] > t->high)
-			return false;
-		*t = (struct frame_text){ (uint8_t)(t->left - 1), 0x80, 0xbf };
-	}
-	return true;
-}
-
-bool frame_is_utf8(const uint8_t *p, size_t n)
-{
-	struct frame_text t = { 0 };
-
-	return frame_text_feed(&t, p, n) && !t.left;
-}
-
 bool frame_is_status(unsigned status)
 {
 	return (status >= 1000 && status <= 1014 && status != 1004 && status != 1005 &&

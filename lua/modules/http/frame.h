@@ -19,6 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/utf8.h"
+
 enum frame_code {
 	FRAME_CONTINUATION = 0,
 	FRAME_TEXT = 1,
@@ -46,17 +48,11 @@ enum frame_event {
 	FRAME_EVENT_WRONG, /* the connection is of no use any more: frame_reader.why and .status */
 };
 
-/* How far the bytes of a text are UTF-8 (RFC 3629); all zero before the first. */
-struct frame_text {
-	uint8_t left;	   /* bytes that the last character lacks */
-	uint8_t low, high; /* bounds of the next of them */
-};
-
 struct frame_reader {
 	uint8_t *in; /* bytes from `at` to `end` are to be parsed */
 	size_t at, end, room;
 	size_t done; /* bytes of the payload at `at` that are unmasked and looked at already */
-	struct frame_text text;
+	struct utf8_text text;
 	uint8_t *joined; /* fragments of a message that is not whole */
 	size_t joined_size, joined_room;
 	size_t limit;
@@ -83,10 +79,6 @@ int frame_parse_head(const uint8_t *p, size_t n, struct frame_head *ret, const c
 size_t frame_write_head(uint8_t *p, unsigned code, uint64_t size, const uint8_t key[4]);
 /* to = from masked; they may be the same. */
 void frame_mask(uint8_t *to, const uint8_t *from, size_t n, const uint8_t key[4]);
-/* Goes on with n bytes. false: they are no UTF-8, whatever follows. */
-bool frame_text_feed(struct frame_text *t, const uint8_t *p, size_t n);
-/* Whether the bytes are UTF-8. */
-bool frame_is_utf8(const uint8_t *p, size_t n);
 /* Whether a peer may send this status in a close frame. */
 bool frame_is_status(unsigned status);
 

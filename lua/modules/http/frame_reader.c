@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/mem.h"
+#include "core/base/utf8.h"
 #include "lua/modules/http/frame.h"
 
 #define KEEP 4096u			       /* bytes of room that an empty reader keeps */
@@ -75,7 +76,7 @@ static enum frame_event close_frame(struct frame_reader *r, struct frame_data *r
 	if (ret->size && !frame_is_status((unsigned)ret->at[0] << 8 | ret->at[1]))
 		return wrong(r, STATUS_PROTOCOL,
 			     "a close frame with a status that nobody may send");
-	if (ret->size && !frame_is_utf8(ret->at + 2, ret->size - 2))
+	if (ret->size && !utf8_is_valid(ret->at + 2, ret->size - 2))
 		return wrong(r, STATUS_TEXT, "the reason of a close frame is not UTF-8");
 	return FRAME_EVENT_FRAME;
 }
@@ -102,8 +103,8 @@ static bool look(struct frame_reader *r, const struct frame_head *h, uint8_t *pa
 	if (!is_text(r, h))
 		return true;
 	if (h->code == FRAME_TEXT && done == 0)
-		r->text = (struct frame_text){ 0 };
-	return frame_text_feed(&r->text, payload + done, n - done) &&
+		r->text = (struct utf8_text){ 0 };
+	return utf8_feed(&r->text, payload + done, n - done) &&
 	       !(h->fin && n == h->size && r->text.left);
 }
 

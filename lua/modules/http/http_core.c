@@ -11,6 +11,7 @@
 #include <sys/random.h>
 
 #include "core/base/base.h"
+#include "core/base/utf8.h"
 #include "lua/modules/http/frame.h"
 #include "lua/modules/http/message.h"
 
@@ -310,7 +311,7 @@ static int l_is_utf8(lua_State *L)
 {
 	struct http_span text = span_at(L, 1);
 
-	lua_pushboolean(L, frame_is_utf8((const uint8_t *)text.at, text.size));
+	lua_pushboolean(L, utf8_is_valid((const uint8_t *)text.at, text.size));
 	return 1;
 }
 
