@@ -14,6 +14,7 @@
 #include "lua/host/trace.h"
 #include "lua/load/codecache.h"
 #include "lua/load/search.h"
+#include "lua/modules/bson/bson.h"
 #include "lua/modules/cluster/cluster.h"
 #include "lua/modules/cluster/harbor.h"
 #include "lua/modules/cluster/multicast.h"
@@ -22,6 +23,7 @@
 #include "lua/modules/debug/memory.h"
 #include "lua/modules/debug/remotedebug.h"
 #include "lua/modules/http/http_core.h"
+#include "lua/modules/mongo/mongo_driver.h"
 #include "lua/modules/mysql/mysql_core.h"
 #include "lua/modules/pgsql/pgsql_core.h"
 #include "lua/modules/redis/redis_core.h"
@@ -104,6 +106,8 @@ static const struct {
 	{ "skynet.db.redis.core", luaopen_skynet_db_redis_core },
 	{ "skynet.db.mysql.core", luaopen_skynet_db_mysql_core },
 	{ "skynet.db.pgsql.core", luaopen_skynet_db_pgsql_core },
+	{ "skynet.mongo.driver", luaopen_skynet_mongo_driver },
+	{ "bson", luaopen_bson },
 	{ "sproto.core", luaopen_sproto_core },
 	{ "http.core", luaopen_http_core },
 };
