@@ -53,6 +53,7 @@ static bool fill(const struct socket *s, struct net_info *i)
 	i->policy = s->bound.policy;
 	i->refused = s->bound.refused;
 	i->reading = s->reading && !s->eof && !s->closing;
+	i->waiting = i->reading && (s->held || s->ahead >= MARKS_MAX);
 	i->writing = !sendq_empty(&s->out);
 	fill_address(s, i);
 	return true;

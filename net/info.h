@@ -25,6 +25,7 @@ struct net_info {
 	uint64_t limit, refused; /* of the write queue; writes that it refused */
 	enum net_policy policy;
 	bool reading, writing;
+	bool waiting;	   /* not read: who serves it has to catch up */
 	char address[128]; /* peer, or own for a listener */
 	char own[64];	   /* of a UDP socket */
 };

@@ -49,6 +49,11 @@ void limits_init(struct bound *ret)
 	*ret = (struct bound){ .limit = limits.queue, .policy = limits.policy };
 }
 
+uint32_t limits_window(void)
+{
+	return limits.window;
+}
+
 void limits_set(struct bound *b, uint64_t bytes, enum net_policy policy)
 {
 	b->limit = bytes ? bytes : limits.queue;

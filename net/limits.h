@@ -26,7 +26,8 @@ enum net_policy {
 struct net_limits {
 	uint64_t queue; /* bytes a socket; 0 = NET_QUEUE_DEFAULT */
 	enum net_policy policy;
-	uint64_t total; /* bytes of all sockets of services; 0 = no bound */
+	uint64_t total;	 /* bytes of all sockets of services; 0 = no bound */
+	uint32_t window; /* bytes that wait passed on (pressure.h); 0 = no bound */
 };
 #define NET_QUEUE_DEFAULT (UINT64_C(16) << 20)
 /* What each socket may have waiting, whatever waits on the others; and a queue that held more than
@@ -52,6 +53,8 @@ void limits_init(struct bound *ret);
 void limits_set(struct bound *b, uint64_t bytes, enum net_policy policy);
 /* After each change of a queue: `memory` is what the sum shall hold of it from now on. */
 void limits_account(struct bound *b, uint64_t memory);
+/* The window of a fresh socket. */
+uint32_t limits_window(void);
 /* May `size` more bytes wait in `out`? */
 enum limits_verdict { LIMITS_OK, LIMITS_SOCKET_FULL, LIMITS_NODE_FULL };
 enum limits_verdict limits_check(const struct bound *b, const struct sendq *out, bool of_service,

@@ -234,10 +234,17 @@ void net_keep_descriptors(int listener)
 	socket_unlock(s);
 }
 
-static struct socket *adopt_accepted(int fd, const struct addr *peer, uint32_t owner,
-				     const struct bound *bound)
+/* What a connection has from its listener. */
+struct heritage {
+	uint32_t owner;
+	struct bound bound;
+	uint32_t window;
+	bool passes;
+};
+
+static struct socket *adopt_accepted(int fd, const struct addr *peer, const struct heritage *from)
 {
-	struct socket *s = socket_create(owner, NULL, NULL);
+	struct socket *s = socket_create(from->owner, NULL, NULL);
 
 	if (!s) {
 		close(fd);
@@ -246,7 +253,10 @@ static struct socket *adopt_accepted(int fd, const struct addr *peer, uint32_t o
 	s->fd = fd;
 	s->state = STATE_PREACCEPT;
 	s->family = peer->any.sa_family;
-	limits_set(&s->bound, bound->limit, bound->policy);
+	limits_set(&s->bound, from->bound.limit, from->bound.policy);
+	/* relaxed: a number */
+	atomic_store_explicit(&s->window, from->window, memory_order_relaxed);
+	s->passes = from->passes;
 	return s;
 }
 
@@ -333,8 +343,7 @@ static bool accept_one(int id)
 	struct socket *s = socket_lock(id), *n;
 	bool kept;
 	char text[ADDR_TEXT_MAX];
-	struct bound bound;
-	uint32_t owner;
+	struct heritage heritage;
 	int fd, new_id;
 
 	if (!s)
@@ -352,14 +361,18 @@ static bool accept_one(int id)
 	}
 	s->read_bytes++;
 	s->read_ns = clock_mono_ns();
-	owner = s->owner;
-	bound = s->bound;
+	heritage = (struct heritage){
+		.owner = s->owner,
+		.bound = s->bound,
+		.window = atomic_load_explicit(&s->window, memory_order_relaxed),
+		.passes = s->passes,
+	};
 	socket_unlock(s); /* one socket's lock at a time */
 
-	n = adopt_accepted(fd, &peer, owner, &bound);
+	n = adopt_accepted(fd, &peer, &heritage);
 	if (!n) {
-		if (owner)
-			event_invalid(owner, id, "reach skynet socket number limit");
+		if (heritage.owner)
+			event_invalid(heritage.owner, id, "reach skynet socket number limit");
 		return true;
 	}
 	n->kept = kept;

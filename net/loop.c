@@ -19,6 +19,7 @@
 #include "net/listen.h"
 #include "net/poller.h"
 #include "net/post.h"
+#include "net/pressure.h"
 #include "net/read.h"
 #include "net/reserve.h"
 #include "net/resolve.h"
@@ -99,7 +100,7 @@ int net_init(void)
 	(void)reserve_take();
 	sched_set_poller(&ops, NULL);
 	msg_add_on_drop(event_dropped);
-	msg_set_on_taken(read_taken);
+	msg_set_on_taken(pressure_taken);
 	msglog_set_format(PTYPE_SOCKET, event_logged);
 	return 0;
 }

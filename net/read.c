@@ -31,6 +31,8 @@
 /* A message for the owner is marked after so many bytes; each message costs READ_COST besides. */
 #define READ_MARK (256u << 10)
 #define READ_COST 128u
+/* Of a socket whose owner passes on what is read: a part of the window. */
+#define READ_PARTS 4u
 
 /* [loop] */
 static char room[READ_MAX];
@@ -86,10 +88,19 @@ static void no_data(struct socket *s, ssize_t n, int error)
 		failed(s, error);
 }
 
+/* So much at a time: small frames weigh a multiple of their bytes when they are passed on. */
+static uint32_t portion(const struct socket *s)
+{
+	/* relaxed: a number */
+	uint32_t part = atomic_load_explicit(&s->window, memory_order_relaxed) / READ_PARTS;
+
+	return !s->passes || !part ? READ_MARK : part < READ_MIN ? READ_MIN : part;
+}
+
 uint8_t read_mark(struct socket *s, size_t size)
 {
 	s->since_mark += (uint32_t)size + READ_COST;
-	if (s->since_mark < READ_MARK)
+	if (s->since_mark < portion(s))
 		return 0;
 	s->since_mark = 0;
 	s->marks++;
@@ -114,9 +125,10 @@ void read_taken(const struct msg *m)
 /* One read for a service. true: the socket may hold more. */
 static bool read_message(struct socket *s, size_t *ret_read)
 {
-	size_t size = s->read_size;
+	size_t most = portion(s), size = most < s->read_size ? most : s->read_size;
+	size_t spare = most - size < SPARE ? most - size : SPARE;
 	char *buffer = payload_alloc(size);
-	struct iovec iov[2] = { { buffer, size }, { room, SPARE } };
+	struct iovec iov[2] = { { buffer, size }, { room, spare } };
 	ssize_t n = readv(s->fd, iov, 2);
 
 	*ret_read = 0;
@@ -135,14 +147,14 @@ static bool read_message(struct socket *s, size_t *ret_read)
 	count_read(s, (size_t)n);
 	event_data(s, buffer, (size_t)n, read_mark(s, (size_t)n));
 	*ret_read = (size_t)n;
-	return (size_t)n == size + SPARE && !s->orphan && s->marks < MARKS_MAX;
+	return (size_t)n == size + spare && !s->orphan && s->marks < MARKS_MAX;
 }
 
 static void read_service(struct socket *s)
 {
 	size_t total = 0, n;
 
-	while (total < READ_MAX && read_message(s, &n))
+	while (total < portion(s) && read_message(s, &n))
 		total += n;
 	if (s->marks == MARKS_MAX && s->state == STATE_OPEN)
 		watch_or_fail(s); /* the owner has enough to read */

@@ -12,5 +12,5 @@ void read_ready(struct socket *s);
 /* A message with so many bytes goes to the owner: returns the flag that it is to have. The lock is
  * held. */
 uint8_t read_mark(struct socket *s, size_t size);
-/* core's msg_set_on_taken: the owner takes a message that was marked. No lock. */
+/* The owner takes a message of a socket that was marked. No lock. */
 void read_taken(const struct msg *m);

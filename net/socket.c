@@ -106,7 +106,11 @@ struct socket *socket_create(uint32_t owner, const struct net_handler *h, void *
 	s->out = (struct sendq){ 0 };
 	limits_init(&s->bound);
 	s->read_size = READ_MIN;
-	s->since_mark = s->marks = 0;
+	s->since_mark = s->marks = s->ahead = 0;
+	s->passes = s->held = false;
+	/* relaxed both: see socket.h */
+	atomic_store_explicit(&s->window, limits_window(), memory_order_relaxed);
+	atomic_store_explicit(&s->passed, 0, memory_order_relaxed);
 	s->to = NULL;
 	s->udp = NULL;
 	s->path = (struct unixpath){ 0 };
@@ -118,12 +122,19 @@ struct socket *socket_create(uint32_t owner, const struct net_handler *h, void *
 	return s;
 }
 
-struct socket *socket_lock(int id)
+struct socket *socket_peek(int id)
 {
 	struct socket *s = id > 0 ? slot_peek((unsigned)id % NET_SOCKETS_MAX) : NULL;
 
 	/* relaxed: a stale answer only costs the lock, under which it is asked again */
-	if (!s || atomic_load_explicit(&s->id, memory_order_relaxed) != id)
+	return s && atomic_load_explicit(&s->id, memory_order_relaxed) == id ? s : NULL;
+}
+
+struct socket *socket_lock(int id)
+{
+	struct socket *s = socket_peek(id);
+
+	if (!s)
 		return NULL;
 	lock_take(&s->lock);
 	if (socket_id(s) == id)

@@ -90,9 +90,15 @@ struct socket {
 	uint32_t read_size;	/* the next read buffer, adapts */
 	uint32_t since_mark;	/* what the owner's messages cost since the last that was marked */
 	unsigned marks;		/* marked messages that the owner has not taken, up to MARKS_MAX */
-	struct addr_list *to;	/* where a connect may go */
-	struct udp *udp;	/* a socket of datagrams has one (udp.c) */
-	struct unixpath path;	/* of a listener */
+	unsigned ahead;		/* marked messages that it passed on and that nobody has taken */
+	bool passes;		/* it passes on what is read */
+	bool held;		/* the owner does not want more just now (net_hold) */
+	/* relaxed both, also without the lock: bytes that may wait passed on; those passed on since
+	 * the last mark (pressure.c) */
+	atomic_uint window, passed;
+	struct addr_list *to; /* where a connect may go */
+	struct udp *udp;      /* a socket of datagrams has one (udp.c) */
+	struct unixpath path; /* of a listener */
 
 	uint64_t read_bytes, write_bytes; /* a listener counts accepts in read_bytes */
 	uint64_t read_ns, write_ns;	  /* monotonic, 0 = never */
@@ -102,6 +108,8 @@ struct socket {
 struct socket *socket_create(uint32_t owner, const struct net_handler *h, void *ud);
 /* The socket, locked, or NULL for a stale or foreign id. */
 struct socket *socket_lock(int id);
+/* The slot of an id that was valid a moment ago, or NULL: only for its atomics. No lock. */
+struct socket *socket_peek(int id);
 /* Also frees a socket whose owner turned out to be dead. */
 void socket_unlock(struct socket *s);
 /* Closes the descriptor, frees the queue and the id; the lock stays held. */

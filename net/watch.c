@@ -20,7 +20,8 @@ static uint32_t wanted_events(const struct socket *s)
 	case STATE_LISTEN:
 		return s->reading && !s->backoff ? EPOLLIN : 0;
 	case STATE_OPEN:
-		if (s->reading && s->marks < MARKS_MAX && !s->eof && !s->closing)
+		if (s->reading && !s->held && s->marks < MARKS_MAX && s->ahead < MARKS_MAX &&
+		    !s->eof && !s->closing)
 			events |= EPOLLIN;
 		if (!sendq_empty(&s->out) && !s->write_failed)
 			events |= EPOLLOUT;

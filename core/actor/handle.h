@@ -85,6 +85,12 @@ static inline uint32_t handle_local_bits(void)
 	return atomic_load_explicit(&handle_harbor_bits, memory_order_relaxed);
 }
 
+/* Whether the handle is one of this node's; 0 is. Any thread. */
+static inline bool handle_is_local(uint32_t handle)
+{
+	return (handle & ~HANDLE_INDEX_MAX) == handle_local_bits() || handle <= HANDLE_INDEX_MAX;
+}
+
 /* The service of a local handle, or NULL. Without a reference: fit to push into, see above. Any
  * thread. */
 static inline struct service *handle_lookup(uint32_t handle)

@@ -86,9 +86,8 @@ int service_send(struct msg *m)
 	const uint32_t dest = m->dest;
 	struct service *s;
 
-	if (unlikely((dest & 0xff000000u) != handle_local_bits() && dest >> 24 != 0)) {
+	if (unlikely(!handle_is_local(dest)))
 		return remote_get()->send(m);
-	}
 	if (unlikely(dest == 0)) {
 		msg_destroy(m);
 		return SEND_INVALID;

@@ -157,6 +157,7 @@ static int init_core(const struct config *c)
 		.policy = strcmp(c->net.write_policy, "error") == 0 ? NET_POLICY_ERROR
 								    : NET_POLICY_CLOSE,
 		.total = c->net.write_total ? c->net.write_total : mem_limit() / 4,
+		.window = (uint32_t)c->net.backpressure,
 	});
 	net_set_tcp(&(struct net_tcp){
 		.idle_ms = c->net.keepalive_idle_ms,

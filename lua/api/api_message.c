@@ -7,6 +7,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/must.h"
+#include "core/actor/handle.h"
 #include "core/actor/remote.h"
 #include "core/actor/send.h"
 #include "core/base/hash.h"
@@ -17,6 +18,7 @@
 #include "lua/host/task.h"
 #include "lua/host/trace.h"
 #include "lua/host/wait.h"
+#include "net/pressure.h"
 
 #define SELF(h) service_handle((h)->s)
 
@@ -157,6 +159,19 @@ static bool serves(const struct task *t, const struct msg *m)
 	       (t->source == m->source || msg_is_answer(m));
 }
 
+/* The message of a gate's client goes to a service of this node; the session is the client's socket
+ * (net/pressure.h). Returns true and marks it when its receiver shall tell that he took it. */
+static bool mark_passed_on(lua_State *L, struct msg *m, uint32_t self)
+{
+	bool here = lua_type(L, 1) == LUA_TNUMBER ? handle_is_local((uint32_t)lua_tointeger(L, 1))
+						  : *lua_tostring(L, 1) == '.';
+
+	if (!here || !net_pass_on(self, m->session, m->size))
+		return false;
+	m->flags |= MSG_MARK;
+	return true;
+}
+
 int api_redirect(lua_State *L)
 {
 	struct host *h = host_of(L);
@@ -165,15 +180,20 @@ int api_redirect(lua_State *L)
 	int32_t session = (int32_t)luaL_checkinteger(L, 4);
 	struct msg *m = api_take_message(L, 5);
 	struct task *t = api_request_task(L);
+	bool marked = false;
 	struct msg head;
 	int r;
 
 	m->source = source ? source : SELF(h);
 	m->session = session;
 	m->type = p->id;
+	if (m->type == PTYPE_CLIENT && session > 0 && lua_isstring(L, 1))
+		marked = mark_passed_on(L, m, SELF(h));
 	head = *m;
 	r = deliver(L, 1, m, &head.dest);
 	if (unlikely(r != SEND_OK) && r != SEND_REFUSED) {
+		if (marked)
+			net_passed(session);
 		/* The request of this task stays its own to answer; anybody else's has nobody
 		 * any more. */
 		if (head.source != SELF(h) && msg_wants_answer(&head) && !serves(t, &head))

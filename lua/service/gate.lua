@@ -4,11 +4,19 @@
 local skynet = require "skynet"
 local gateserver = require "snax.gateserver"
 local netpack = require "skynet.netpack"
+local driver = require "skynet.socketdriver"
 
 local watchdog
 local connections = {} -- fd -> { fd =, agent =, client = }
 
 skynet.register_protocol { name = "client", id = skynet.PTYPE_CLIENT }
+
+-- A client's frames are read no faster than the watchdog takes them: it answers when it has come to
+-- the last of them.
+local function until_taken(fd)
+	pcall(skynet.call, watchdog, "debug", "PING")
+	driver.passed(fd)
+end
 
 local handler = {}
 
@@ -24,6 +32,9 @@ function handler.message(fd, msg, size)
 	else
 		-- a copy: the watchdog may be anywhere
 		skynet.send(watchdog, "lua", "socket", "data", fd, netpack.tostring(msg, size))
+		if driver.pass(fd, size) then
+			skynet.fork(until_taken, fd)
+		end
 	end
 end
 

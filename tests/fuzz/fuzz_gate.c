@@ -19,15 +19,18 @@ static void check(int ok)
 static void check_setup(const char *args)
 {
 	struct gate_setup s, again;
-	char text[3 * GATE_WORD_MAX];
+	char text[4 * GATE_WORD_MAX];
 
 	if (gate_parse_setup(args, &s))
 		return;
 	check(s.max >= 1 && s.type > 0 && strlen(s.bind) <= GATE_WORD_MAX && strrchr(s.bind, ':'));
-	snprintf(text, sizeof(text), "%s %s %s %u %u nodelay=%s", s.large ? "L" : "S",
-		 s.watchdog[0] ? s.watchdog : "!", s.bind, s.type, s.max, s.nagle ? "off" : "on");
+	snprintf(text, sizeof(text), "%s %s %s %u %u nodelay=%s backpressure=%u",
+		 s.large ? "L" : "S", s.watchdog[0] ? s.watchdog : "!", s.bind, s.type, s.max,
+		 s.nagle ? "off" : "on", s.window == GATE_WINDOW_NODE ? 0 : s.window);
 	check(!gate_parse_setup(text, &again) && again.max == s.max && again.type == s.type &&
-	      again.nagle == s.nagle && strcmp(again.bind, s.bind) == 0);
+	      again.nagle == s.nagle &&
+	      (s.window == GATE_WINDOW_NODE || again.window == s.window) &&
+	      strcmp(again.bind, s.bind) == 0);
 }
 
 static void check_command(const char *bytes, size_t n)

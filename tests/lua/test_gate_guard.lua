@@ -1,16 +1,26 @@
 -- SPDX-License-Identifier: MIT
--- What protects gates and their clients: small writes leave at once.
+-- What protects gates and their clients: small writes leave at once; who floods is read no faster
+-- than he is served.
 local skynet = require "skynet"
 require "skynet.manager"
 local socket = require "skynet.socket"
 local websocket = require "http.websocket"
 local tcpoption = require "tcpoption"
+local crypt = require "skynet.crypt"
 local tap = require "tap"
 local equal = tap.equal
 
-skynet.dispatch("lua", function() end) -- what gates tell their watchdog
-skynet.register_protocol { name = "text", id = skynet.PTYPE_TEXT, unpack = skynet.tostring,
-	dispatch = function() skynet.ignoreret() end }
+local events = {} -- what gates tell their watchdog: { gate =, event =, fd = }
+
+skynet.dispatch("lua", function(_, source, _, event, fd)
+	events[#events + 1] = { gate = source, event = event, fd = fd }
+end)
+skynet.register_protocol { name = "text", id = skynet.PTYPE_TEXT, pack = function(s) return s end,
+	unpack = skynet.tostring, dispatch = function(_, source, text)
+		skynet.ignoreret()
+		local fd, event = text:match "^(%d+) (%w+)"
+		events[#events + 1] = { gate = source, event = event, fd = tonumber(fd) }
+	end }
 
 -- TCP_NODELAY of the connection at that port, which the kernel may have accepted a moment ago.
 local function nodelay_of(port)
@@ -62,6 +72,111 @@ local function serve_websocket(options)
 	return id, port
 end
 
+-- ---- back pressure ----
+
+local function opened(g)
+	return tap.until_true("a client", function()
+		for _, e in ipairs(events) do
+			if e.gate == g and e.event == "open" then
+				return e.fd
+			end
+		end
+	end)
+end
+
+local function netstat(id)
+	for _, s in ipairs(socket.netstat()) do
+		if s.id == id then
+			return s
+		end
+	end
+end
+
+local MESSAGES <const>, SIZE <const> = 8000, 1000
+local ALL <const> = MESSAGES * (SIZE + 2)
+-- The window, what the gate may have read before it came to that, and what is only half a frame.
+local BOUND <const> = (64 << 10) * 2
+
+-- Floods somebody who is stuck; `take` makes him the one that the client's messages go to. What the
+-- gate read meanwhile; all arrives in its order when he goes on.
+local stops = 0
+local function flood(g, port, fd_of, take, agent)
+	local c = assert(socket.open("127.0.0.1", port))
+	local fd = fd_of(g)
+	take(fd)
+	stops = stops + 1
+	local key = "stop" .. stops
+	socket.write(c, (">s2"):pack("stop " .. key))
+	local filler = ("x"):rep(SIZE - 4)
+	for i = 1, MESSAGES do
+		socket.write(c, (">s2"):pack((">I4"):pack(i) .. filler))
+	end
+	-- it is read until it waits, or to the end
+	tap.until_true("a pause or all", function()
+		local s = netstat(fd)
+		return s and (s.waiting or s.read > ALL)
+	end)
+	skynet.sleep(5) -- what the gate has not come to yet is bounded, too
+	local s = netstat(fd)
+	skynet.setenv(key, "now")
+	tap.until_true("all messages", function()
+		return skynet.call(agent, "lua", "count") == MESSAGES
+	end)
+	local _, ordered = skynet.call(agent, "lua", "count")
+	equal(ordered, true)
+	equal(netstat(fd).waiting, false)
+	socket.close(c)
+	return s
+end
+
+local function new_agent()
+	return skynet.newservice "gate_guard_agent"
+end
+
+local function is_held(s)
+	equal(s.waiting, true)
+	assert(s.read <= BOUND, s.read)
+end
+
+local function lua_flood(conf, verb, watchdog_is_agent)
+	local agent = new_agent()
+	conf.watchdog = watchdog_is_agent and agent or nil
+	local g, port = gate("gate", conf)
+	local fd_of = watchdog_is_agent and function()
+		return tap.until_true("the client", function()
+			for id = 1, 2000 do -- nobody told us its number
+				if pcall(skynet.call, g, "lua", verb, id) then
+					return id
+				end
+			end
+		end)
+	end or opened
+	local s = flood(g, port, fd_of, function(fd)
+		skynet.call(g, "lua", verb, fd, 0, agent)
+	end, agent)
+	skynet.kill(g)
+	skynet.kill(agent)
+	return s
+end
+
+local function c_flood(options, how)
+	local agent = new_agent()
+	local g, port = c_gate(options or "nodelay=on")
+	local address = skynet.address(agent)
+	local s = flood(g, port, opened, function(fd)
+		if how == "broker" then
+			skynet.name(".gate_guard_broker", agent)
+			skynet.send(g, "text", "broker .gate_guard_broker")
+		else
+			skynet.send(g, "text", ("forward %d %s :0"):format(fd, address))
+		end
+		skynet.send(g, "text", "start " .. fd)
+	end, agent)
+	skynet.kill(g)
+	skynet.kill(agent)
+	return s
+end
+
 tap.run {
 	{ "small writes leave at once from a gate, a msgserver and a gate in C, unless told not to",
 		function()
@@ -89,12 +204,102 @@ tap.run {
 			socket.close(id)
 		end
 	end },
+	{ "a client is read no faster than its agent takes what it says, from a gate",
+		function()
+		is_held(lua_flood({}, "forward"))
+	end },
+	{ "no faster than the watchdog takes it", function()
+		is_held(lua_flood({}, "accept", true))
+	end },
+	{ "from a gate in C no faster than the agent, or the broker", function()
+		is_held(c_flood())
+		is_held(c_flood(nil, "broker"))
+	end },
+	{ "a gate without back pressure reads all; one with a window of its own that much",
+		function()
+		for _, s in ipairs { lua_flood({ backpressure = false }, "forward"),
+			c_flood "backpressure=0" } do
+			equal(s.waiting, false)
+			assert(s.read > ALL, s.read)
+		end
+		for _, s in ipairs { lua_flood({ backpressure = 4096 }, "forward"),
+			c_flood "backpressure=4096" } do
+			equal(s.waiting, true)
+			assert(s.read <= 8192, s.read)
+		end
+	end },
+	{ "an agent that ends, and a gate that ends, while it is full", function()
+		local agent = new_agent()
+		local g, port = gate("gate", {})
+		local c = assert(socket.open("127.0.0.1", port))
+		local fd = opened(g)
+		skynet.call(g, "lua", "forward", fd, 0, agent)
+		socket.write(c, (">s2"):pack "stop ended")
+		local all = (">s2"):pack(("x"):rep(1000)):rep(4000)
+		socket.write(c, all)
+		tap.until_true("a pause", function() return netstat(fd).waiting end)
+		skynet.send(agent, "debug", "EXIT")
+		skynet.setenv("ended", "now")
+		skynet.kill(agent)
+		tap.until_true("all is read", function() return netstat(fd).read > #all end)
+		equal(netstat(fd).waiting, false)
+		agent = new_agent()
+		skynet.call(g, "lua", "forward", fd, 0, agent)
+		socket.write(c, (">s2"):pack "stop gate")
+		socket.write(c, all)
+		tap.until_true("a pause", function() return netstat(fd).waiting end)
+		skynet.kill(g)
+		skynet.setenv("gate", "now")
+		tap.until_true("the end", function() return socket.disconnected(c) end)
+		socket.close(c)
+		skynet.kill(agent)
+	end },
+	{ "a client of a msgserver with many requests at work is not read until they are answered",
+		function()
+		local g = skynet.newservice("gate_guard_agent", "msgserver")
+		local _, port = skynet.call(g, "lua", "open",
+			{ address = "127.0.0.1", port = 0, servername = "home" })
+		local name = skynet.call(g, "lua", "login", "12345678")
+		local c = assert(socket.open("127.0.0.1", port))
+		local who = name .. ":1"
+		local function frame(text) socket.write(c, (">s2"):pack(text)) end
+		local function answer()
+			return socket.read(c, (">I2"):unpack(socket.read(c, 2)))
+		end
+		frame(who .. ":" .. crypt.base64encode(crypt.hmac_hash("12345678", who)))
+		equal(answer(), "200 OK")
+		local fd = tap.until_true("the connection", function()
+			for _, s in ipairs(socket.netstat()) do
+				if s.address == g and s.type == "TCP" then
+					return s.id
+				end
+			end
+		end)
+		for i = 1, 8 do
+			frame("wait" .. (">I4"):pack(i))
+		end
+		tap.until_true("a pause", function() return netstat(fd).waiting end)
+		for i = 9, 40 do
+			frame("more" .. (">I4"):pack(i))
+		end
+		skynet.sleep(10)
+		equal(skynet.call(g, "lua", "kick"), 8)
+		skynet.call(g, "lua", "kick", true)
+		local seen = {}
+		for _ = 1, 40 do
+			seen[(">I4"):unpack(answer(), -4)] = true
+		end
+		equal(#seen, 40)
+		equal(netstat(fd).waiting, false)
+		socket.close(c)
+		skynet.kill(g)
+	end },
 	{ "an option that a gate in C does not know: no gate, and why", function()
 		local from = #tap.log()
 		for _, word in ipairs { "nodelay=maybe", "nodelay=", "other=1" } do
 			equal(skynet.launch("gate", "S", "!", "127.0.0.1:1", 0, 16, word), nil)
 		end
 		tap.logged("the option nodelay is on or off", from)
-		tap.logged("the only option is nodelay", from)
+		tap.logged("the options are nodelay and backpressure", from)
 	end },
 }

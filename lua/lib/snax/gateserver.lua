@@ -60,6 +60,9 @@ function gateserver.start(handler)
 		if conf.nodelay ~= false then
 			driver.nodelay(listener) -- its connections have it, too
 		end
+		-- what it passes on to agents with skynet.redirect (type client, session fd)
+		driver.window(listener, not conf.backpressure and conf.backpressure ~= nil and 0
+			or conf.backpressure)
 		driver.start(listener)
 		if handler.open then
 			return handler.open(source, conf)

@@ -19,6 +19,15 @@ local msgserver = {}
 local users = {}
 local greeted = {}     -- fd -> address, until its handshake came
 local connected = {}   -- fd -> user
+-- fd -> how many of its requests are being handled. A service that ends lets them be read, so that
+-- the node finds nobody there and closes them.
+local working = setmetatable({}, {
+	__gc = function(all)
+		for fd in pairs(all) do
+			driver.hold(fd, false)
+		end
+	end,
+})
 
 -- username(uid, subid, server): the name of the user on the wire.
 function msgserver.username(uid, subid, server)
@@ -168,6 +177,25 @@ local function request(conf, fd, user, text)
 	trim(user, conf.expired_number or 128)
 end
 
+-- A connection with too many requests at work is not read until half of them are answered.
+local function begin(fd, most)
+	local n = (working[fd] or 0) + 1
+	working[fd] = n
+	if n == most then
+		driver.hold(fd, true)
+	end
+end
+
+local function finish(fd, most)
+	local n = working[fd]
+	if n then
+		working[fd] = n > 1 and n - 1 or nil
+		if n - 1 == most // 2 then
+			driver.hold(fd, false)
+		end
+	end
+end
+
 -- ---- the gate ----
 
 local function check(conf)
@@ -179,14 +207,15 @@ end
 
 -- start(conf): makes the service a msgserver. conf: login_handler, logout_handler, kick_handler
 -- (the commands login, logout and kick), request_handler(username, text) -> text; if wanted
--- register_handler(servername), disconnect_handler(username), expired_number (128). Raises what is
--- missing.
+-- register_handler(servername), disconnect_handler(username), expired_number (128),
+-- request_number (256). Raises what is missing.
 function msgserver.start(conf)
 	check(conf)
 	local commands = {
 		login = conf.login_handler, logout = conf.logout_handler, kick = conf.kick_handler,
 	}
 	local handler = {}
+	local most = conf.request_number or 256
 
 	function handler.command(name, _, ...)
 		local f = commands[name]
@@ -224,7 +253,9 @@ function msgserver.start(conf)
 		if not user then
 			return   -- its connection was closed from here
 		end
+		begin(fd, most)
 		local ok, why = pcall(request, conf, fd, user, text)
+		finish(fd, most)
 		if not ok then
 			skynet.error(("msgserver: Invalid package of %s: %s")
 				:format(user.username, why))
@@ -234,6 +265,7 @@ function msgserver.start(conf)
 
 	function handler.disconnect(fd)
 		greeted[fd] = nil
+		working[fd] = nil
 		local user = connected[fd]
 		if user then
 			connected[fd] = nil

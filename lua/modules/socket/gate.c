@@ -18,6 +18,7 @@
 
 #include "core/log/log.h"
 #include "core/base/mem.h"
+#include "core/actor/handle.h"
 #include "core/actor/module.h"
 #include "core/actor/send.h"
 #include "core/actor/service.h"
@@ -26,6 +27,7 @@
 #include "core/base/little.h"
 #include "net/listen.h"
 #include "net/net.h"
+#include "net/pressure.h"
 #include "net/request.h"
 #include "net/write.h"
 
@@ -91,13 +93,33 @@ static bool drop(struct gate *g, int id)
 	return true;
 }
 
-/* ---- what the gate says ---- */
+/* ---- what the gate says ----
+ *
+ * Who takes the client's messages slowly is not sent more than a window of them (net/pressure.h).
+ */
 
 static void post(struct gate *g, struct msg *m, int session, uint8_t type, uint32_t source)
 {
 	m->session = session;
 	m->type = type;
 	m->source = source ? source : service_handle(g->s);
+}
+
+/* A frame of client m->session goes to a service. Returns SEND_*. */
+static int pass_on(struct gate *g, const char *name, struct msg *m)
+{
+	const int id = m->session;
+	bool marked = (name ? *name == '.' : handle_is_local(m->dest)) &&
+		      net_pass_on(service_handle(g->s), id, m->size);
+
+	int r;
+
+	if (unlikely(marked))
+		m->flags |= MSG_MARK;
+	r = name ? service_send_name(name, m) : service_send(m);
+	if (unlikely(marked) && r != SEND_OK && r != SEND_REFUSED)
+		net_passed(id);
+	return r;
 }
 
 static void tell_watchdog(struct gate *g, int session, const void *text, size_t size)
@@ -109,7 +131,8 @@ static void tell_watchdog(struct gate *g, int session, const void *text, size_t 
 	m = msg_create_copy(text, size);
 	post(g, m, session, PTYPE_TEXT, 0);
 	m->dest = g->watchdog;
-	service_forward(m); /* a gate whose watchdog is gone goes on with its agents */
+	/* a gate whose watchdog is gone goes on with its agents */
+	(void)(session ? pass_on(g, NULL, m) : service_send(m));
 }
 
 static void tell_open(struct gate *g, int id, const char *peer, size_t size)
@@ -157,7 +180,7 @@ static void give(struct gate *g, const struct frame *f)
 		*m = (struct msg){ .size = f->size };
 		post(g, m, f->id, g->type, g->broker[0] ? 0 : c->client);
 		m->dest = c->agent;
-		if ((g->broker[0] ? service_send_name(g->broker, m) : service_send(m)) != SEND_OK)
+		if (pass_on(g, g->broker[0] ? g->broker : NULL, m) != SEND_OK)
 			service_log(g->s, LOG_LEVEL_INFO,
 				    "Drop a frame of %d: nobody is there for it", f->id);
 	} else {
@@ -358,6 +381,8 @@ static int init(void *instance, struct service *s, const char *args)
 	}
 	if (!setup.nagle)
 		net_nodelay(g->listener);
+	net_set_window(g->listener,
+		       setup.window == GATE_WINDOW_NODE ? NET_WINDOW_NODE : setup.window);
 	g->buckets = power_of_two(g->max);
 	g->clients = mem_zalloc(g->buckets * sizeof(*g->clients));
 	service_set_message_callback(s, g, on_message);

@@ -7,6 +7,8 @@
 
 #include "core/actor/msg.h"
 
+#define WINDOW_MAX (1u << 30)
+
 struct words {
 	const char *p, *end;
 };
@@ -113,6 +115,7 @@ static bool on_or_off(const char *word, bool *ret)
 static const char *take_options(struct words *w, struct gate_setup *ret)
 {
 	char word[GATE_WORD_MAX + 1];
+	uint64_t bytes;
 	bool on;
 
 	while (more(w)) {
@@ -121,8 +124,13 @@ static const char *take_options(struct words *w, struct gate_setup *ret)
 			if (!on_or_off(word + 8, &on))
 				return "the option nodelay is on or off";
 			ret->nagle = !on;
+		} else if (strncmp(word, "backpressure=", 13) == 0) {
+			if (!number(word + 13, 10, WINDOW_MAX, &bytes))
+				return "the option backpressure is a number of bytes, at most 1 "
+				       "GiB";
+			ret->window = (uint32_t)bytes;
 		} else if (strchr(word, '=')) {
-			return "the only option is nodelay";
+			return "the options are nodelay and backpressure";
 		}
 	}
 	return NULL;
@@ -152,6 +160,7 @@ const char *gate_parse_setup(const char *args, struct gate_setup *ret)
 		return "the fifth word is how many connections there may be, at least 1";
 	ret->max = (unsigned)max;
 	ret->nagle = false;
+	ret->window = GATE_WINDOW_NODE;
 	return take_options(&w, ret);
 }
 

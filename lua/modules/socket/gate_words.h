@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #define GATE_WORD_MAX 127u
+#define GATE_WINDOW_NODE UINT32_MAX
 
 struct gate_setup {
 	bool large;			  /* frames with a length of 32 bits */
@@ -20,6 +21,7 @@ struct gate_setup {
 	uint8_t type;			  /* of the messages with frames */
 	unsigned max;			  /* connections */
 	bool nagle;			  /* small writes wait: nodelay=off */
+	uint32_t window;		  /* backpressure=BYTES; GATE_WINDOW_NODE: not said */
 };
 
 enum gate_verb { GATE_UNKNOWN, GATE_START, GATE_FORWARD, GATE_KICK, GATE_BROKER, GATE_CLOSE };

@@ -25,6 +25,7 @@
 #include "net/limits.h"
 #include "net/listen.h"
 #include "net/net.h"
+#include "net/pressure.h"
 #include "net/request.h"
 #include "net/resolve.h"
 #include "net/udpaddr.h"
@@ -192,6 +193,45 @@ static int l_writelimit(lua_State *L)
 	return 2;
 }
 
+/* ---- back pressure: net/pressure.h ---- */
+
+/* window(id [, bytes]) -> whether there is such a socket: so many bytes of what it says may wait
+ * for who they are passed on to; 0: any number, nil: as configured. */
+static int l_window(lua_State *L)
+{
+	lua_Integer bytes = luaL_optinteger(L, 2, NET_WINDOW_NODE);
+
+	luaL_argcheck(L, bytes >= 0 && (bytes <= NET_WINDOW_MAX || bytes == NET_WINDOW_NODE), 2,
+		      "0 to 1 GiB expected");
+	lua_pushboolean(L, net_set_window(id_at(L, 1), (uint32_t)bytes));
+	return 1;
+}
+
+/* pass(id, size) -> true: when what is passed on now has been served, passed(id) shall be
+ * called. */
+static int l_pass(lua_State *L)
+{
+	lua_Integer size = luaL_checkinteger(L, 2);
+
+	luaL_argcheck(L, size >= 0, 2, "must not be negative");
+	lua_pushboolean(L, net_pass_on(self(L), id_at(L, 1), (uint64_t)size));
+	return 1;
+}
+
+static int l_passed(lua_State *L)
+{
+	net_passed(id_at(L, 1));
+	return 0;
+}
+
+/* hold(id, boolean): the socket is not read until hold(id, false). Nothing is told. */
+static int l_hold(lua_State *L)
+{
+	luaL_checktype(L, 2, LUA_TBOOLEAN);
+	net_hold(self(L), id_at(L, 1), lua_toboolean(L, 2));
+	return 0;
+}
+
 /* ---- looking ---- */
 
 static const char *const type_names[] = {
@@ -222,7 +262,7 @@ static void add_info(const struct net_info *i, void *ud)
 {
 	lua_State *L = ud;
 
-	lua_createtable(L, 0, 16);
+	lua_createtable(L, 0, 17);
 	set_integer(L, "id", (uint64_t)i->id);
 	set_integer(L, "address", i->owner);
 	set_string(L, "type", type_names[i->type]);
@@ -239,6 +279,7 @@ static void add_info(const struct net_info *i, void *ud)
 		set_string(L, "wpolicy", policy_names[i->policy]);
 		set_integer(L, "wtime", i->wtime_cs);
 		set_boolean(L, "reading", i->reading);
+		set_boolean(L, "waiting", i->waiting);
 		set_boolean(L, "writing", i->writing);
 		if (i->address[0])
 			set_string(L, "peer", i->address);
@@ -297,7 +338,8 @@ static const luaL_Reg driver_functions[] = {
 	{ "listen", l_listen },		{ "bind", l_bind },	  { "start", l_start },
 	{ "pause", l_pause },		{ "close", l_close },	  { "shutdown", l_shutdown },
 	{ "nodelay", l_nodelay },	{ "info", l_info },	  { "resolve", l_resolve },
-	{ "writelimit", l_writelimit }, { NULL, NULL },
+	{ "writelimit", l_writelimit }, { "window", l_window },	  { "pass", l_pass },
+	{ "passed", l_passed },		{ "hold", l_hold },	  { NULL, NULL },
 };
 
 void socketdriver_init(void)
@@ -309,7 +351,7 @@ void socketdriver_init(void)
 int luaopen_skynet_socketdriver(lua_State *L)
 {
 	host_service(L); /* raises outside a service */
-	lua_createtable(L, 0, 42);
+	lua_createtable(L, 0, 46);
 	luaL_setfuncs(L, driver_functions, 0);
 	luaL_setfuncs(L, sending_functions, 0);
 	luaL_setfuncs(L, udp_functions, 0);

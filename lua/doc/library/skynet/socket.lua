@@ -281,11 +281,11 @@ function socket.sendto(id, address, data, size) end
 ---@return integer port
 function socket.udp_address(address) end
 
----All sockets of the process. `wlimit`, `wrefused` and `wpolicy` are not in skynet, nor is `sock` of a
----UDP socket.
+---All sockets of the process. `wlimit`, `wrefused`, `wpolicy` and `waiting` are not in skynet, nor is
+---`sock` of a UDP socket.
 ---
 ---* Since 0.1.0.
----@return table list of `{ id, address, type, peer, read, write, rtime, wtime, reading, writing }` with `wbuffer`, `wlimit`, `wrefused` and `wpolicy`, and of `{ id, address, type, sock, accept, rtime }` for listeners; a UDP socket has `sock`, too
+---@return table list of `{ id, address, type, peer, read, write, rtime, wtime, reading, writing }` with `wbuffer`, `wlimit`, `wrefused`, `wpolicy` and `waiting` (who serves it has to catch up), and of `{ id, address, type, sock, accept, rtime }` for listeners; a UDP socket has `sock`, too
 function socket.netstat() end
 
 ---Resolves a name. It blocks the worker until the answer is there.

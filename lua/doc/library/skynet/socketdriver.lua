@@ -148,6 +148,37 @@ function driver.udp_address(address) end
 ---@return "close"|"error" policy
 function driver.writelimit(id, bytes, policy) end
 
+---How much of what a connection said may wait for who it was passed on to, before the connection is
+---not read any more, see `gateserver.start`. Of a listener: that of the connections it accepts later.
+---
+---* Since 0.1.0, not in skynet.
+---@param id integer
+---@param bytes? integer 0: none; nil: `net.backpressure` of the configuration
+---@return boolean there false: no such socket
+function driver.window(id, bytes) end
+
+---Says that so many bytes from the connection were passed on, in a way that the node does not see. If
+---it returns true, `driver.passed(id)` is to be called once they are served.
+---
+---* Since 0.1.0, not in skynet.
+---@param id integer
+---@param size integer
+---@return boolean marked
+function driver.pass(id, size) end
+
+---What `driver.pass` returned true for is served.
+---
+---* Since 0.1.0, not in skynet.
+---@param id integer
+function driver.passed(id) end
+
+---The connection is not read until `hold(id, false)`. Other than `pause` and `start` it tells nothing.
+---
+---* Since 0.1.0, not in skynet.
+---@param id integer
+---@param hold boolean
+function driver.hold(id, hold) end
+
 ---As `socket.netstat`.
 ---
 ---* Since 0.1.0.

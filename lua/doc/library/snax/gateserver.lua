@@ -17,11 +17,19 @@ local gateserver = {}
 ---@field command? function `command(name, source, ...)`: any other request of the protocol lua; its results are the answer
 ---@field embed? boolean true: only the protocols are set; `skynet.start` is the program's
 
----Begins the service. It answers the requests
----`open { address =, port =, maxclient =, nodelay =, backlog = }` and `close`. As many clients are
+---Begins the service. It answers the requests `close` and
+---`open { address =, port =, maxclient =, nodelay =, backlog =, backpressure = }`. As many clients are
 ---admitted as `maxclient` says (1024 if it is nil); others are closed at once. Small writes leave at
 ---once (TCP_NODELAY) unless `nodelay` is false. `open` fails with `Listen error (WHY)` or
 ---`the gate is open already`.
+---
+---A client that sends faster than it is served is read more slowly: when messages that the gate has
+---passed on with `skynet.redirect(agent, client, "client", fd, msg, size)` wait for their agent, and
+---are more than `backpressure` bytes (each counts 128 more than it has), the client is not read until
+---half of them are taken. The rest waits in the kernel, and in the end with the client; others are
+---read meanwhile. Without `backpressure` it is `net.backpressure` of the configuration, 64 KiB; false
+---is none. It ends where a handler waits, for such a message is taken; agents of other nodes and other
+---ways to send are not seen, but `driver.pass` can be told of them.
 ---
 ---* Raises `a gate needs handler.message`
 ---* Raises `a gate needs handler.connect`

@@ -16,8 +16,9 @@ local msgserver = {}
 ---is logged and fails the request. `login_handler`, `logout_handler` and `kick_handler` are called for
 ---messages `login`, `logout` and `kick` of the type `lua`, with what follows these words; what they
 ---return is the answer. If wanted, there are `register_handler(servername)`, called by the message
----`open`, whose table must have a `servername`; `disconnect_handler(username)`; and `expired_number`:
----how many answers at least are kept for a user (128).
+---`open`, whose table must have a `servername`; `disconnect_handler(username)`; `expired_number`: how
+---many answers at least are kept for a user (128); and `request_number`: with so many requests of a
+---connection at work (256) it is not read until half of them are answered.
 ---
 ---* Raises `a msgserver needs conf.NAME`
 ---* Since 0.1.0.

@@ -40,6 +40,9 @@ static void the_arguments_of_a_launch(void **state)
 	assert_false(s.nagle);
 	assert_false(setup("S ! 80 0 1 nodelay=on  more words").nagle);
 	assert_true(setup("S ! 80 0 1 nodelay=off").nagle);
+	assert_int_equal(s.window, GATE_WINDOW_NODE);
+	assert_int_equal(setup("S ! 80 0 1 backpressure=0").window, 0);
+	assert_int_equal(setup("S ! 80 0 1 backpressure=4096 nodelay=on").window, 4096);
 }
 
 static void what_is_no_launch(void **state)
@@ -66,6 +69,8 @@ static void what_is_no_launch(void **state)
 		"S .wd 80 0 2147483648",
 		"S .wd 80 0 99999999999999999999999",
 		"S .wd 80 0 1 nodelay=yes",
+		"S .wd 80 0 1 backpressure=",
+		"S .wd 80 0 1 backpressure=1073741825",
 		"S .wd 80 0 1 nodelay=on delay=off",
 	};
 	struct gate_setup s;
