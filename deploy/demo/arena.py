@@ -44,11 +44,14 @@ class Arena:
         ports = dict(zip(PORTS, free_ports(len(PORTS))))
         self.env = dict(os.environ, ARENA_RUN=self.run, **{k: str(v) for k, v in ports.items()},
                         **more)
+        # Where pages are served, and where that is for somebody on this host.
+        host = self.env.get("ARENA_WEB_HOST", "127.0.0.1")
+        self.web_host = "127.0.0.1" if host == "0.0.0.0" else host
         self.gate_port = ports["ARENA_GATE_PORT"]
         self.web_ports = {"gate": ports["ARENA_WEB_PORT"], "gate2": ports["ARENA_WEB2_PORT"]}
 
     def url(self, gate):
-        return f"http://127.0.0.1:{self.web_ports[gate]}/"
+        return f"http://{self.web_host}:{self.web_ports[gate]}/"
 
     def start(self, name):
         with open(f"{self.run}/{name}.log", "ab") as log:
@@ -120,7 +123,7 @@ class WebPlayer:
 
     def connect(self, gate):
         self.gate = gate
-        self.ws = WebSocket("127.0.0.1", self.arena.web_ports[gate], "/play")
+        self.ws = WebSocket(self.arena.web_host, self.arena.web_ports[gate], "/play")
         self.ws.send(f"JOIN {self.name} {self.key}")
         self.until(f"{self.name} is welcome on {gate}", lambda word: word == "WELCOME")
 

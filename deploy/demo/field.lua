@@ -143,13 +143,18 @@ local function lose(node)
 end
 
 -- harbor.link returns when the link to a node breaks, which is at once when its process is killed.
+local watched = {} -- handle of a gate -> true while somebody waits for that
+
 local function watch(node, gate)
 	local id, remote = skynet.harbor(gate)
-	if remote then
-		harbor.link(id)
-		if gates[node] and gates[node].handle == gate and not gates[node].down then
-			lose(node)
-		end
+	if watched[gate] or not remote then
+		return
+	end
+	watched[gate] = true
+	harbor.link(id)
+	watched[gate] = nil
+	if gates[node] and gates[node].handle == gate and not gates[node].down then
+		lose(node)
 	end
 end
 
@@ -198,7 +203,8 @@ end
 -- dx, dy: hundredths of full speed.
 function command.go(gate, name, dx, dy)
 	local p = players[name]
-	if p and p.gate == gate and not p.away then
+	if p and p.gate == gate then
+		p.away = nil -- a gate that was lost for a moment may say this before `here`
 		local length = math.max(100, math.sqrt(dx * dx + dy * dy))
 		p.dx, p.dy = dx / length, dy / length
 	end
@@ -238,11 +244,6 @@ function command.here(gate, node, address, records)
 		end
 	end
 	return channel.channel, nodes(), answer
-end
-
--- Tells how long the way to us is.
-function command.ping()
-	return true
 end
 
 skynet.start(function()

@@ -8,8 +8,8 @@
 --   JOIN name key    up to 12 letters and digits; 32 hexadecimal digits that the page chose, by
 --                    which a player is the same when he comes back
 --   GO x y           direction and speed, -100 to 100
---   PING n           is answered PONG n ms: what the way to the field and back took, - if there
---                    is none
+--   PING n           is answered PONG n ms: what the way to the field and back took this gate
+--                    lately, - if there is none
 --
 -- To the page: WELCOME node name, NO reason, PONG, STATE and NODES (field.lua), and AWAY when the
 -- field is not to be reached.
@@ -29,6 +29,7 @@ local websocket = require "http.websocket"
 local CONNECTIONS_MAX <const> = 256
 local REQUESTS_MAX <const> = 64 -- over one connection
 local MESSAGE_MAX <const> = 64 -- bytes
+local UNREAD_MAX <const> = 16384 -- bytes that may have come and wait to be read
 local RATE <const>, BURST <const> = 30, 60 -- messages a second, and at once
 local SILENCE <const> = 1000 -- cs: then a ping; as long again, and the connection ends
 local IDLE <const> = tonumber(skynet.getenv "arena_idle") * 100 -- cs without a key being pressed
@@ -42,6 +43,7 @@ local connections = 0
 local clients = {} -- id of the websocket -> { id, tokens, filled, acted, record }
 local joined = {} -- name -> client
 local last = {} -- STATE and NODES -> the last text of them
+local way = "-" -- milliseconds to the field and back
 
 -- ---- to the browsers ----
 
@@ -81,18 +83,27 @@ local function publish(_, _, text)
 	say_all(text)
 end
 
-local function field_is_lost(_, what)
+local channel -- of the field that publishes now, once it is subscribed
+
+local function field_is_lost(self, what)
+	if what == "gone" and channel == self then
+		channel = nil
+	end
 	if what ~= "back" then
 		say_all "AWAY"
 	end
 end
 
-local channel
-
 local function listen(id)
-	if not channel or channel.channel ~= id then
-		channel = multicast.new { channel = id, dispatch = publish, event = field_is_lost }
-		channel:subscribe()
+	if channel and channel.channel ~= id then
+		channel:unsubscribe()
+		channel = nil
+	end
+	if not channel then
+		local new = multicast.new { channel = id, dispatch = publish,
+			event = field_is_lost }
+		new:subscribe()
+		channel = new
 	end
 end
 
@@ -101,7 +112,9 @@ local function tell_field()
 	for _, client in pairs(joined) do
 		records[#records + 1] = client.record
 	end
+	local began = skynet.hpc()
 	local alive, id, nodes, answer = ask("here", node, host .. ":" .. port, records)
+	way = alive and ("%.2f"):format((skynet.hpc() - began) / 1e6) or "-"
 	if not alive then
 		return say_all "AWAY"
 	end
@@ -177,9 +190,7 @@ function commands.PING(client, rest)
 	if not rest:match "^%d+$" then
 		return false
 	end
-	local began = skynet.hpc()
-	local took = ask "ping" and ("%.2f"):format((skynet.hpc() - began) / 1e6) or "-"
-	say(client, ("PONG %s %s"):format(rest, took))
+	say(client, ("PONG %s %s"):format(rest, way))
 	return true
 end
 
@@ -241,7 +252,8 @@ local HEADER <const> = {
 	["cache-control"] = "no-cache",
 	["x-content-type-options"] = "nosniff",
 	["content-security-policy"] = "default-src 'none'; script-src 'self'; style-src 'self'; "
-		.. "img-src data:; connect-src ws: wss:; base-uri 'none'; form-action 'none'",
+		.. "img-src data:; connect-src ws: wss:; base-uri 'none'; form-action 'none'; "
+		.. "frame-ancestors 'none'",
 }
 
 -- Files are read once. Only these paths exist, so there is no way to any other file.
@@ -296,6 +308,7 @@ local function serve(id, address)
 	end
 	connections = connections + 1
 	if socket.start(id) then
+		socket.limit(id, UNREAD_MAX)
 		local ok, why = pcall(requests, id, address)
 		if not ok then
 			skynet.error(address, why)

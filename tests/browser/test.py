@@ -184,7 +184,8 @@ def at_their_places(ann, image):
 
 def node_dies(build):
     """kill -9 of a node: its player comes back through the other one, and both pages show it"""
-    with playing(build) as (arena, browser):
+    # The page must make an address that it can reach of 0.0.0.0, too.
+    with playing(build, ARENA_WEB_HOST="0.0.0.0") as (arena, browser):
         ann = Player(arena, browser, "ann", "gate")
         bob = Player(arena, browser, "bob", "gate2")
         runs(ann, bob)
@@ -231,13 +232,37 @@ def field_dies(build):
         bob.until("his gate knows all that", lambda word: word == "NODES")
         arena.kill("rooms")
         eventually("ann's page says so", lambda: ann.shows("the field's node is down"))
+        ann.page.key("ArrowLeft", True)
         arena.start("rooms")
         eventually("ann's page plays on", lambda: ann.get("status") == "playing", 20)
         eventually("bob is where he was", lambda: ann.sees("bob") == before)
         assert before["points"] > 0
+        # The key that was pressed meanwhile counts.
+        eventually("ann is at the edge", lambda: ann.sees("ann")["x"] == 0)
+        ann.page.key("ArrowLeft", False)
 
 
-TESTS = [two_pages, picture, node_dies, node_freezes, field_dies]
+def rests(build):
+    """who does nothing for long is let go, and comes back by a key or a touch; a reload plays on"""
+    with playing(build, ARENA_IDLE="1") as (arena, browser):
+        ann = Player(arena, browser, "ann", "gate")
+        key = ann.page.eval("sessionStorage.getItem('key')")
+        eventually("ann rests", lambda: ann.get("status") == "resting" and
+                   ann.shows("nothing happened") and ann.shows("at rest"))
+        ann.page.key("ArrowLeft", True)
+        ann.page.key("ArrowLeft", False)
+        eventually("ann plays", lambda: ann.get("status") == "playing")
+        eventually("ann rests again", lambda: ann.get("status") == "resting")
+        ann.page.touch(100, 100)
+        ann.page.touch()
+        eventually("ann plays again", lambda: ann.get("status") == "playing")
+        ann.page.call("Page.reload")
+        eventually("the reloaded page plays", lambda: ann.get("status") == "playing" and
+                   ann.get("name") == "ann" and len(ann.get("events")) == 1)
+        assert ann.page.eval("sessionStorage.getItem('key')") == key
+
+
+TESTS = [two_pages, picture, node_dies, node_freezes, field_dies, rests]
 
 if __name__ == "__main__":
     if chromium.path():

@@ -171,7 +171,7 @@ const words = {
       see(name, node, Number(x), Number(y), Number(points), now);
     }
     for (const name of arena.players.keys()) if (!here.has(name)) arena.players.delete(name);
-    if (arena.status === "away") arena.status = arena.node ? "playing" : "watching";
+    back();
   },
 
   NODES(...nodes) {
@@ -180,11 +180,19 @@ const words = {
       const [name, where, state] = text.split(",");
       return { name, address: where.replace(/^0\.0\.0\.0/, location.hostname), up: state === "up" };
     });
-    if (arena.status === "away") arena.status = arena.node ? "playing" : "watching";
+    back();
   },
 
   AWAY() { arena.status = "away"; },
 };
+
+// The field is there again; a new one does not know which keys are held down.
+function back() {
+  if (arena.status === "away") {
+    arena.status = arena.node ? "playing" : "watching";
+    go(true);
+  }
+}
 
 function hear(line) {
   const [word, ...rest] = line.split(" ");
@@ -237,12 +245,17 @@ function go(anew) {
 }
 setInterval(() => finger && go(), 50);
 
-addEventListener("keydown", (event) => {
-  if (event.target === at("name")) return;
+function wake() {
   if (arena.status === "resting") {
+    arena.status = "connecting";
     attempt = 0;
     connect(address);
   }
+}
+
+addEventListener("keydown", (event) => {
+  if (event.target === at("name")) return;
+  wake();
   if (KEYS[event.code]) {
     event.preventDefault();
     if (!pressed.has(event.code)) {
@@ -268,6 +281,7 @@ function point(event) {
              y: (event.clientY - box.top) * canvas.height / box.height };
 }
 canvas.onpointerdown = (event) => {
+  wake();
   canvas.setPointerCapture(event.pointerId);
   point(event);
 };
@@ -355,7 +369,7 @@ function status_text() {
   const ms = (v) => `${v.toFixed(v < 10 ? 1 : 0)} ms`;
   switch (arena.status) {
     case "connecting": return `trying ${address}`;
-    case "resting": return "at rest; press a key to come back";
+    case "resting": return "at rest; press a key or the field to come back";
     case "away": return "the field's node is down; it is waited for";
     default: return (arena.node ? `through ${arena.node}` : `watching at ${address}`)
       + (arena.latency === null ? "" : `, ${ms(arena.latency)} there and back`)
