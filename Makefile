@@ -92,6 +92,7 @@ endef
 $(eval $(call LIBRARY,md5/core,lua/modules/md5,libcrypto))
 $(eval $(call LIBRARY,skynet/crypt,lua/modules/crypt,libcrypto))
 $(eval $(call LIBRARY,client/crypt,lua/modules/crypt,libcrypto))
+$(eval $(call LIBRARY,skynet/dns/core,lua/modules/dns,libcares))
 $(eval $(call LIBRARY,client/socket,lua/modules/client,))
 $(eval $(call LIBRARY,ltls/c,lua/modules/ltls,libssl libcrypto))
 $(eval $(call LIBRARY,ltls/init/c,lua/modules/ltls,libssl libcrypto))
@@ -185,20 +186,24 @@ $(eval $(call unitrule,daemon,$(B)/daemon.a $(ARCHIVES)))
 FUZZ     := $(patsubst tests/fuzz/fuzz_%.c,$(B)/tests/fuzz/replay_%,\
             $(sort $(wildcard tests/fuzz/fuzz_*.c)))
 $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(ARCHIVES)
-	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 # What parses within a shared object is in no archive.
 FUZZ_crypt := lua/modules/crypt/codec.c lua/modules/crypt/des.c
 $(B)/tests/fuzz/replay_crypt: $(FUZZ_crypt:%.c=$(B)/%.o)
 FUZZ_deflate := lua/modules/deflate/deflate.c
 $(B)/tests/fuzz/replay_deflate: $(FUZZ_deflate:%.c=$(B)/%.o)
 $(B)/tests/fuzz/replay_deflate: LIBS += -lz
+FUZZ_dns := lua/modules/dns/lookup.c
+$(B)/tests/fuzz/replay_dns: $(FUZZ_dns:%.c=$(B)/%.o)
+$(B)/tests/fuzz/replay_dns: LIBS += -lcares
 $(UNIT) $(FUZZ): $(VM_A)
 FUZZSRC   = lua/vm/stock.c $(call sources,core net conf harbor lua)
 fuzz:
 	@mkdir -p build/fuzz
 	clang $(ALL) -O1 -g $(PCFLAGS) -fsanitize=fuzzer,address,undefined -MF /dev/null \
 	    tests/fuzz/fuzz_$(TARGET).c $(FUZZ_$(TARGET)) $(FUZZSRC) -o build/fuzz/$(TARGET) \
-	    $(shell pkg-config --libs lua5.4 yaml-0.1 libsystemd sqlite3 libcrypto zlib) -lm -ldl
+	    $(shell pkg-config --libs lua5.4 yaml-0.1 libsystemd sqlite3 libcrypto libcares zlib) \
+	    -lm -ldl
 	@mkdir -p build/fuzz/$(TARGET).new
 	build/fuzz/$(TARGET) -max_total_time=$(or $(T),60) -artifact_prefix=build/fuzz/ \
 	    -print_final_stats=1 build/fuzz/$(TARGET).new tests/fuzz/$(TARGET).in
@@ -214,7 +219,7 @@ unit-bin: $(UNIT)
 # ---- set-up ----
 DEPS       := gcc curl openssl make pkg-config python3 liblua5.4-dev lua5.4 \
               libjemalloc-dev libyaml-dev libsystemd-dev libsqlite3-dev libssl-dev \
-              iproute2 libcmocka-dev zlib1g-dev dpkg-dev patch redis-tools \
+              iproute2 libcmocka-dev zlib1g-dev libc-ares-dev dpkg-dev patch redis-tools \
               mariadb-server-core mariadb-client-core xz-utils groff-base clang-format
 BENCH_DEPS := erlang-base erlang-dev linux-perf valgrind
 # 80 MB to load and 300 MB on the disk, for the page of the demo alone: not for make check, which

@@ -33,6 +33,7 @@ if mode == "slow" then
 	return
 end
 
+local python = require "python"
 local tap = require "tap"
 local equal, raises = tap.equal, tap.raises
 
@@ -71,23 +72,6 @@ local function record(ip, port)
 	end
 	assert(ip == "::1")
 	return string.pack(">BI2", 2, port) .. ("\0"):rep(15) .. "\1"
-end
-
--- The asyncio peer: its port, and a function that ends it.
-local function python(host)
-	local folder = debug.getinfo(1, "S").source:match "^@(.*/)"
-	local fifo = os.tmpname()
-	os.remove(fifo)
-	assert(os.execute(("mkfifo %s"):format(fifo)))
-	local command = ("/usr/bin/python3 %sudp_peer.py %s < %s"):format(folder, host, fifo)
-	local p = assert(io.popen(command))
-	local stdin = assert(io.open(fifo, "w"))
-	os.remove(fifo)
-	local port = tonumber(p:read "l")
-	return assert(port, "the peer did not start"), function()
-		stdin:close()
-		p:close()
-	end
 end
 
 -- ---- tests ----
@@ -294,7 +278,7 @@ tap.run {
 		socket.close(id)
 	end },
 	{ "a peer on asyncio: echo, a burst, an answer from another port", function()
-		local port, quit = python "127.0.0.1"
+		local port, quit = python("udp_peer.py", "127.0.0.1")
 		local a = open("127.0.0.1", 0)
 		socket.udp_connect(a.id, "127.0.0.1", port)
 		local binary = {}
@@ -325,7 +309,7 @@ tap.run {
 		socket.close(a.id)
 	end },
 	{ "a peer on asyncio over IPv6", function()
-		local port, quit = python "::1"
+		local port, quit = python("udp_peer.py", "::1")
 		local a = open("::1", 0)
 		socket.sendto(a.id, record("::1", port), "echo six")
 		local data, from = arrived(a, 1)
