@@ -332,6 +332,57 @@ tap.run {
 		tls:set_ext_host_name "b.example.com"
 		assert(tls:handshake():find("b.example.com", 1, true))
 	end },
+	{ "the protocol above: the server's best that the client has, too", function()
+		local server, client = server_context(), ltls.newctx()
+		local function agree(ours, theirs)
+			if theirs then
+				server:set_alpn(theirs)
+			end
+			client:set_alpn(ours)
+			local c, s = pair("localhost", client, server)
+			equal(c:alpn(), s:alpn())
+			return c:alpn()
+		end
+		equal(agree { "http/1.1" }, nil)
+		equal(agree({ "h2", "http/1.1" }, { "http/1.1" }), "http/1.1")
+		equal(agree({ "a", "b", "c" }, { "c", "b" }), "c")
+		raises("no application protocol", agree, { "h2" }, { "http/1.1" })
+		equal(pair("localhost", ltls.newctx(), server):alpn(), nil)
+		raises("no names", client.set_alpn, client, {})
+		raises("names of 1 to 255 bytes", client.set_alpn, client, { "" })
+		raises("names of 1 to 255 bytes", client.set_alpn, client, { ("x"):rep(256) })
+		raises("too many names", client.set_alpn, client, { ("x"):rep(200), ("y"):rep(60) })
+	end },
+	{ "the certificate by the name that a client asks for", function()
+		local server = server_context()
+		server:add_host("one.example.com", server_context "stranger")
+		server:add_host("*.example.org", server_context "stranger")
+		server:add_host("one.example.com", server_context())
+		collectgarbage()
+		-- Whose certificate it was is told by who trusts it.
+		local function shows(name)
+			for _, whose in ipairs { "own", "stranger" } do
+				local ctx = verifying(whose)
+				local ok, why = pcall(pair, name, ctx, server)
+				if ok or not tostring(why):find "self%-signed" then
+					return whose
+				end
+			end
+		end
+		equal(shows "one.example.com", "stranger")
+		equal(shows "ONE.example.com", "stranger")
+		equal(shows "two.example.com", "own")
+		equal(shows "x.example.org", "stranger")
+		equal(shows "y.x.example.org", "own")
+		equal(shows "example.org", "own")
+		equal(shows "localhost", "own")
+		local client, s = pair("two.example.com", ltls.newctx(), server)
+		equal(s:hostname(), "two.example.com")
+		equal(client:hostname(), "two.example.com")
+		equal(select(2, pair(nil, ltls.newctx(), server)):hostname(), nil)
+		raises("another context expected", server.add_host, server, "x", server)
+		raises("a host's name expected", server.add_host, server, "", ltls.newctx())
+	end },
 	{ "handshakes that are none fail with an error", function()
 		local ctx = server_context()
 		for text, why in pairs {

@@ -589,6 +589,17 @@ tap.run {
 		close(c, s)
 	end },
 
+	{ "unread says what has come and was not read", function()
+		local c, s = pair()
+		equal(socket.unread(s), 0)
+		socket.write(c, "hello")
+		eventually("five bytes", function() return socket.unread(s) == 5 end)
+		equal(socket.read(s, 2), "he")
+		equal(socket.unread(s), 3)
+		close(c, s)
+		equal(socket.unread(s), nil)
+	end },
+
 	{ "disconnected and invalid say what is known", function()
 		local c, s = pair()
 		equal(socket.disconnected(s), false)

@@ -2,7 +2,7 @@
 --
 -- What is known of a read function besides reading: its socket, and bytes behind a message that
 -- were read with it. So a program that calls httpd.read_request again with the same function gets
--- the next request of the connection.
+-- the next request of the connection, and one that is too slow is cut off, with TLS and without.
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 
@@ -11,13 +11,15 @@ local channels = {}
 local sockets = setmetatable({}, { __mode = "k" })
 -- Only where bytes are not written as they are.
 local writers = setmetatable({}, { __mode = "k" })
+local keepers = setmetatable({}, { __mode = "k" })
 local rests = setmetatable({}, { __mode = "k" })
 
 -- The function reads from that socket. write: the function that writes to it, where there is a
--- cipher.
-function channels.note(read, fd, write)
+-- cipher. kept: returns how many bytes the function has taken from the socket and not returned.
+function channels.note(read, fd, write, kept)
 	sockets[read] = fd
 	writers[read] = write
+	keepers[read] = kept
 end
 
 function channels.unread(read, bytes)
@@ -33,6 +35,12 @@ function channels.rest(read)
 		rests[read] = nil
 	end
 	return bytes
+end
+
+-- Bytes that have come and that nobody has asked for, as far as that is known.
+function channels.pending(read)
+	local fd, kept, rest = sockets[read], keepers[read], rests[read]
+	return (fd and socket.unread(fd) or 0) + (kept and kept() or 0) + (rest and #rest or 0)
 end
 
 -- Writes to the socket of a read function, if it is known.

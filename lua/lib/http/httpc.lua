@@ -4,6 +4,7 @@
 -- idle is used again.
 local skynet = require "skynet"
 local internal = require "http.internal"
+local channels = require "http.channels"
 local sockethelper = require "http.sockethelper"
 local socket = require "skynet.socket"
 
@@ -152,7 +153,9 @@ local function take_idle(key)
 	local list = idle[key]
 	while list and list[1] do
 		local interface = table.remove(list)
-		if socket.disconnected(interface.fd) == false then
+		-- Bytes that nobody asked for are no answer to what is asked next.
+		if socket.disconnected(interface.fd) == false
+			and channels.pending(interface.read) == 0 then
 			return interface
 		end
 		skynet.fork(disconnect, interface)

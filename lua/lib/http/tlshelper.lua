@@ -6,6 +6,7 @@
 -- ltls.c when the peer is not who it should be or speaks no TLS.
 local skynet = require "skynet"
 local socket = require "skynet.socket"
+local channels = require "http.channels"
 local sockethelper = require "http.sockethelper"
 local ltls = require "ltls.c"
 
@@ -32,6 +33,7 @@ function tlshelper.clientctx()
 		if skynet.getenv "tls_verify" ~= "false" then
 			ctx:set_verify(skynet.getenv "tls_ca_file")
 		end
+		ctx:set_alpn { "http/1.1" }
 		client_ctx = ctx
 	end
 	return client_ctx
@@ -113,7 +115,7 @@ end
 function tlshelper.readfunc(fd, tls)
 	local read = sockethelper.readfunc(fd)
 	local kept = "" -- decrypted and not yet asked for
-	return function(n)
+	local function read_text(n)
 		if not n then
 			local text = kept
 			kept = ""
@@ -129,6 +131,8 @@ function tlshelper.readfunc(fd, tls)
 		kept = text:sub(n + 1)
 		return text:sub(1, n)
 	end
+	channels.note(read_text, fd, tlshelper.writefunc(fd, tls), function() return #kept end)
+	return read_text
 end
 
 function tlshelper.writefunc(fd, tls)

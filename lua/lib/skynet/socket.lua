@@ -525,6 +525,14 @@ local function known(id)
 		:format(tostring(id)), 3)
 end
 
+-- Ours: bytes that came and that nobody has read; nil: no such socket in this service.
+function socket.unread(id)
+	local s = sockets[id]
+	if s then
+		return select(2, pop(s.buffer, s.buffer, 0))
+	end
+end
+
 function socket.limit(id, n)
 	driver.limit(known(id).buffer, n)
 end

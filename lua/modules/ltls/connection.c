@@ -228,6 +228,26 @@ static int ended(lua_State *L)
 	return 1;
 }
 
+/* tls:alpn(): the protocol that both have agreed on, nil: none. */
+static int alpn(lua_State *L)
+{
+	const unsigned char *name;
+	unsigned size;
+
+	SSL_get0_alpn_selected(check_open(L)->ssl, &name, &size);
+	if (!size)
+		return 0;
+	lua_pushlstring(L, (const char *)name, size);
+	return 1;
+}
+
+/* tls:hostname(): the name that the client asks for, nil: none. */
+static int hostname(lua_State *L)
+{
+	lua_pushstring(L, SSL_get_servername(check_open(L)->ssl, TLSEXT_NAMETYPE_host_name));
+	return 1;
+}
+
 /* tls:version(): "TLSv1.3" and the like. */
 static int version(lua_State *L)
 {
@@ -302,10 +322,12 @@ int ltls_connection_new(lua_State *L)
 	bool server = luaL_checkoption(L, 1, NULL, methods) == 1;
 	struct ltls_context *ctx = luaL_checkudata(L, 2, LTLS_CONTEXT);
 	const char *name = luaL_optstring(L, 3, NULL);
-	struct connection *c = lua_newuserdatauv(L, sizeof(*c), 0);
+	struct connection *c = lua_newuserdatauv(L, sizeof(*c), 1);
 
 	*c = (struct connection){ .verifies = ctx->verifies && !server };
 	luaL_setmetatable(L, LTLS_CONNECTION);
+	lua_pushvalue(L, 2); /* what the names of peers are compared with lies there */
+	lua_setiuservalue(L, -2, 1);
 	if (!ctx->ctx)
 		return luaL_error(L, "context is closed");
 	ERR_clear_error();
@@ -329,5 +351,7 @@ const luaL_Reg ltls_connection_methods[] = {
 	{ "shutdown", shutdown_tls },
 	{ "ended", ended },
 	{ "version", version },
+	{ "alpn", alpn },
+	{ "hostname", hostname },
 	{ NULL, NULL },
 };

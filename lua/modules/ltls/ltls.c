@@ -21,7 +21,7 @@ int ltls_error(lua_State *L, const char *what, int code)
 	return luaL_error(L, reason ? "%s error:%d (%s)" : "%s error:%d", what, code, reason);
 }
 
-static struct ltls_context *check_context(lua_State *L, int n)
+struct ltls_context *ltls_check_context(lua_State *L, int n)
 {
 	struct ltls_context *c = luaL_checkudata(L, n, LTLS_CONTEXT);
 
@@ -55,7 +55,7 @@ static bool set_defaults(SSL_CTX *ctx)
 /* newctx(): a context, which connections of one kind share. */
 static int newctx(lua_State *L)
 {
-	struct ltls_context *c = lua_newuserdatauv(L, sizeof(*c), 0);
+	struct ltls_context *c = lua_newuserdatauv(L, sizeof(*c), 1);
 
 	*c = (struct ltls_context){ 0 };
 	luaL_setmetatable(L, LTLS_CONTEXT);
@@ -76,7 +76,7 @@ static void must_take(lua_State *L, int result, const char *what, const char *fi
 /* ctx:set_cert(certfile, keyfile): PEM, the certificate and those that lead to its issuer. */
 static int set_cert(lua_State *L)
 {
-	SSL_CTX *ctx = check_context(L, 1)->ctx;
+	SSL_CTX *ctx = ltls_check_context(L, 1)->ctx;
 	const char *cert = luaL_checkstring(L, 2), *key = luaL_checkstring(L, 3);
 
 	must_take(L, SSL_CTX_use_certificate_chain_file(ctx, cert),
@@ -90,7 +90,7 @@ static int set_cert(lua_State *L)
 /* ctx:set_ciphers(list): those of TLS 1.2, in OpenSSL's words. */
 static int set_ciphers(lua_State *L)
 {
-	SSL_CTX *ctx = check_context(L, 1)->ctx;
+	SSL_CTX *ctx = ltls_check_context(L, 1)->ctx;
 	const char *list = luaL_checkstring(L, 2);
 
 	must_take(L, SSL_CTX_set_cipher_list(ctx, list), "SSL_CTX_set_cipher_list", list);
@@ -101,7 +101,7 @@ static int set_ciphers(lua_State *L)
  * that the system trusts; servers one for the host's name, too. */
 static int set_verify(lua_State *L)
 {
-	struct ltls_context *c = check_context(L, 1);
+	struct ltls_context *c = ltls_check_context(L, 1);
 	const char *file = luaL_optstring(L, 2, NULL);
 
 	if (file)
@@ -119,6 +119,7 @@ static int context_gc(lua_State *L)
 {
 	struct ltls_context *c = lua_touserdata(L, 1);
 
+	ltls_free_hosts(c);
 	SSL_CTX_free(c->ctx);
 	c->ctx = NULL;
 	return 0;
@@ -141,10 +142,11 @@ int luaopen_ltls_c(lua_State *L)
 	static const luaL_Reg functions[] = { { "newctx", newctx },
 					      { "newtls", ltls_connection_new },
 					      { NULL, NULL } };
-	static const luaL_Reg methods[] = { { "set_cert", set_cert },
-					    { "set_ciphers", set_ciphers },
-					    { "set_verify", set_verify },
-					    { NULL, NULL } };
+	static const luaL_Reg methods[] = {
+		{ "set_cert", set_cert },      { "set_ciphers", set_ciphers },
+		{ "set_verify", set_verify },  { "set_alpn", ltls_set_alpn },
+		{ "add_host", ltls_add_host }, { NULL, NULL }
+	};
 
 	new_class(L, LTLS_CONTEXT, methods, context_gc);
 	new_class(L, LTLS_CONNECTION, ltls_connection_methods, ltls_connection_gc);

@@ -7,7 +7,8 @@
  * today's OpenSSL needs no setting up.
  *
  * Threads: any; contexts and connections belong to their Lua state.
- * Ownership: Lua userdata, freed by the collector or by close(); a connection keeps its context.
+ * Ownership: Lua userdata, freed by the collector or by close(); a connection keeps its context,
+ *            and a context those of its hosts.
  */
 #include <lauxlib.h>
 #include <lua.h>
@@ -18,13 +19,28 @@
 #define LTLS_CONTEXT "ltls.context"
 #define LTLS_CONNECTION "ltls.connection"
 
+#define LTLS_ALPN_MAX 255u
+
+struct ltls_host;
+
 struct ltls_context {
 	SSL_CTX *ctx;
 	bool verifies;
+	uint8_t alpn[LTLS_ALPN_MAX]; /* as they stand on the wire, the best first */
+	unsigned alpn_size;
+	struct ltls_host *hosts; /* see names.c */
 };
 
 int luaopen_ltls_c(lua_State *L);
 int luaopen_ltls_init_c(lua_State *L);
+
+/* Argument n, which must be a context that is open. */
+struct ltls_context *ltls_check_context(lua_State *L, int n);
+
+/* What a context does with the names that peers send: methods, and what frees it. */
+int ltls_set_alpn(lua_State *L);
+int ltls_add_host(lua_State *L);
+void ltls_free_hosts(struct ltls_context *c);
 
 /* newtls(method, ctx[, hostname]) and the methods of what it returns. */
 int ltls_connection_new(lua_State *L);

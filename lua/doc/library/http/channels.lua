@@ -13,7 +13,8 @@ local channels = {}
 ---@param read function
 ---@param fd integer
 ---@param write? function that writes to it, where bytes are not written as they are (TLS)
-function channels.note(read, fd, write) end
+---@param kept? function that returns how many bytes `read` has taken from the socket and not returned
+function channels.note(read, fd, write, kept) end
 
 ---Bytes that were read behind a message.
 ---
@@ -28,6 +29,13 @@ function channels.unread(read, bytes) end
 ---@param read function
 ---@return string|nil bytes what was unread, once
 function channels.rest(read) end
+
+---Whether the connection is silent; 0 for a function that was not noted.
+---
+---* Since 0.1.0, not in skynet.
+---@param read function
+---@return integer bytes that have come and that nobody has asked for
+function channels.pending(read) end
 
 ---Writes to the socket of the function, if it was noted.
 ---

@@ -5,7 +5,7 @@
 ---`content-length` and `transfer-encoding`, a repeated `content-length`, blanks before a colon, lines
 ---that end without CR) is refused.
 ---@class http.httpd
----@field timeout integer|false Centiseconds in which a request must be there, 6000 unless it is changed; a body may take longer, at 1,000 bytes a second. Then the socket is closed and `read_request` returns nil. false: no limit. It counts for functions of `sockethelper`.
+---@field timeout integer|false Centiseconds in which a request must be there, 6000 unless it is changed; a body may take longer, at 1,000 bytes a second. Then the socket is closed and `read_request` returns nil. false: no limit. It counts for functions of `sockethelper` and `tlshelper`, and for others that `channels.note` knows.
 ---@field bodylimit integer Bytes of a body where `read_request` is called without a limit: 64 MiB unless it is changed.
 local httpd = {}
 

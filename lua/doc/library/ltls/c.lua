@@ -57,6 +57,25 @@ function ctx:set_ciphers(list) end
 ---@param cafile? string PEM: the issuers to trust; those that the system trusts unless it is given
 function ctx:set_verify(cafile) end
 
+---What connections speak above TLS. A server takes the first of its own that the client names, and
+---refuses a client that names others only; clients that name none are served.
+---
+---* Raises `names of 1 to 255 bytes expected`, `too many names`, `no names`
+---* Raises `SSL_CTX_set_alpn_protos error:CODE (REASON)`
+---* Since 0.1.0, not in skynet.
+---@param names table array of names of protocols (ALPN, RFC 7301), as `{ "http/1.1" }`, the best first
+function ctx:set_alpn(names) end
+
+---A server's connection whose client asks for this name (SNI, RFC 6066) shows the certificate of the
+---other context, whose `set_alpn` and `set_verify` count for it, too. Who asks for no name, or
+---another, gets that of this context. The first name that fits is taken.
+---
+---* Raises `a host's name expected`, `another context expected`
+---* Since 0.1.0, not in skynet.
+---@param name string of a host; `*.example.com` is each name with one more label
+---@param other ltls.context with a certificate for it
+function ctx:add_host(name, other) end
+
 ---@class ltls.connection
 local tls = {}
 
@@ -71,6 +90,20 @@ local tls = {}
 ---@param data? string what has come from the peer
 ---@return string? out what is to be sent
 function tls:handshake(data) end
+
+---The protocol that both sides have agreed on, after the handshake.
+---
+---* Raises `context is closed`
+---* Since 0.1.0, not in skynet.
+---@return string|nil name
+function tls:alpn() end
+
+---The host that a client asks for, in the handshake and after it.
+---
+---* Raises `context is closed`
+---* Since 0.1.0, not in skynet.
+---@return string|nil name
+function tls:hostname() end
 
 ---Whether the handshake is done.
 ---

@@ -95,6 +95,13 @@ function socket.abandon(id) end
 ---@return boolean|nil gone nil when this service does not have the socket
 function socket.disconnected(id) end
 
+---How many bytes have come that nobody has read.
+---
+---* Since 0.1.0, not in skynet.
+---@param id integer
+---@return integer|nil bytes nil when this service does not have the socket
+function socket.unread(id) end
+
 ---Whether this service does not have the socket.
 ---
 ---* Since 0.1.0.
