@@ -60,6 +60,11 @@ tap.run {
 		raises("Unsupport type function to serialize", skynet.pack, t)
 		raises("Unsupport type function to serialize (argument 2, field y)", skynet.pack,
 			{}, { y = print })
+		-- each entry is looked at once: twice in each of 30 lists would take minutes
+		local lists = {}
+		for _ = 1, 30 do lists = { lists } end
+		raises("Unsupport type function to serialize (argument 2)", skynet.pack, lists,
+			print)
 	end },
 	{ "tables that are too deep are named, and so is one that holds itself", function()
 		raises_here("serialize can't pack too depth table "

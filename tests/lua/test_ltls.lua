@@ -202,6 +202,12 @@ tap.run {
 		client:read(server:shutdown())
 		equal(client:ended(), true)
 	end },
+	{ "a connection that has failed says no farewell", function()
+		local _, server = pair()
+		assert(not pcall(server.read, server, "no record of TLS"))
+		server:shutdown() -- an alert about the failure may lie there
+		equal(server:shutdown(), "")
+	end },
 	{ "what is out of order raises", function()
 		local client, server = pair()
 		raises("handshake is finished", client.handshake, client)

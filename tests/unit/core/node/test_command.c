@@ -16,6 +16,7 @@
 #include "core/node/command.h"
 #include "core/node/env.h"
 #include "core/actor/names.h"
+#include "core/sched/timeout.h"
 #include "core/sched/timer.h"
 #include "core/actor/handle.h"
 #include "core/actor/life.h"
@@ -318,6 +319,28 @@ static void a_timeout_answers_its_session_and_not_before(void **state)
 	assert_true(l.came_ns - began >= 30 * NS_PER_MS);
 }
 
+static bool waits_for_timeout(uint32_t handle)
+{
+	struct service *s = service_grab(handle);
+	bool waits = service_waits_for_timeout(s);
+
+	service_unref(s);
+	return waits;
+}
+
+static void who_has_a_timeout_on_its_way_waits_for_it(void **state)
+{
+	int session;
+
+	(void)state;
+	assert_false(waits_for_timeout(a));
+	session = atoi(command(a, "TIMEOUT", "3"));
+	assert_true(waits_for_timeout(a));
+	assert_false(waits_for_timeout(b));
+	assert_int_equal(letter_to(a, 0).session, session);
+	assert_false(waits_for_timeout(a));
+}
+
 static void a_timeout_of_nothing_answers_at_once(void **state)
 {
 	int first = atoi(command(a, "TIMEOUT", "0"));
@@ -535,6 +558,7 @@ int main(void)
 		T(the_environment_is_set_once),
 		T(starttime_and_now_make_the_wall_clock),
 		T(a_timeout_answers_its_session_and_not_before),
+		T(who_has_a_timeout_on_its_way_waits_for_it),
 		T(a_timeout_of_nothing_answers_at_once),
 		T(a_huge_timeout_does_not_come_round),
 		T(stat_tells_of_the_caller),
