@@ -21,13 +21,13 @@ def result(good, name, text=""):
         print("\n".join("# " + line for line in text[-6000:].splitlines()), flush=True)
 
 
-def node(build, faults, threads=2):
+def node(build, faults, threads=2, start="main"):
     """Runs the program in a node; gives its status (a number, "timeout") and everything it said."""
     with tempfile.TemporaryDirectory() as tmp:
         conf = f"{tmp}/node.yaml"
         with open(conf, "w") as f:
             f.write(f'node: {{ name: t, threads: {threads} }}\n'
-                    f'lua: {{ start: main, service_path: ["{HERE}/?.lua"] }}\n'
+                    f'lua: {{ start: {start}, service_path: ["{HERE}/?.lua"] }}\n'
                     f'admin: {{ listen: "unix:{tmp}/t.sock" }}\n'
                     f'log: {{ level: info, format: plain }}\n')
         try:
@@ -52,8 +52,8 @@ def main():
     ap.add_argument("--build", required=True)
     build = os.path.abspath(ap.parse_args().build)
 
-    def goes_on(name, faults, *words):
-        status, text = node(build, faults)
+    def goes_on(name, faults, *words, start="main"):
+        status, text = node(build, faults, start=start)
         good = clean(status, text) and status == 0 and "rounds\t3" in text and "end\t" in text
         good = good and (not faults or "fault: " in text)
         result(good and all(w in text for w in words), name, f"status {status}\n{text}")
@@ -71,6 +71,10 @@ def main():
     goes_on("a connection that can not be opened is an answer to the caller", "connect:1",
             "open failed\t1\t")
     goes_on("short writes lose and double nothing", "short_write:every=2")
+    for when in ("every=1", "every=2", "5"):
+        goes_on("datagrams that wait lose nothing and keep their order",
+                "short_write:" + when, "order\ttrue", *["refused\ttrue"] * (when == "every=1"),
+                start="udp")
     goes_on("a C service whose library does not load is an error of its launch", "dlopen:every=1",
             "try open nothere failed", "service\tmissing")
 
