@@ -1,69 +1,59 @@
 -- SPDX-License-Identifier: MIT
--- A real MariaDB for tests: in a folder of its own, on a port that the kernel chose, ended by its
--- pid.
-local skynet = require "skynet"
+-- A real MariaDB for tests: in a folder of its own, on a port that the kernel chose.
 local socket = require "skynet.socket"
+local beside = require "beside"
 
 local server = {}
 server.__index = server
-
-local function capture(cmd)
-	local p <close> = assert(io.popen(cmd))
-	return (p:read "a":gsub("%s+$", ""))
-end
 
 function server.there()
 	return os.execute("{ command -v mariadbd && command -v mariadb-install-db && "
 		.. "command -v my_print_defaults; } >/dev/null 2>&1") == true
 end
 
-local function free_port()
-	local id, _, port = socket.listen("127.0.0.1", 0)
-	socket.close(id)
-	return port
+-- Whether it greets.
+function server:answers()
+	local fd = socket.open("127.0.0.1", self.port)
+	local greeting = fd and socket.read(fd, 5)
+	if fd then
+		socket.close(fd)
+	end
+	return greeting
 end
 
 -- Returns as soon as it greets.
-function server:wait()
-	for _ = 1, 3000 do
-		local fd = socket.open("127.0.0.1", self.port)
-		if fd then
-			local greeting = socket.read(fd, 5)
-			socket.close(fd)
-			if greeting then
-				return self
-			end
-		end
-		skynet.sleep(1)
-	end
-	error("mariadbd does not answer: " .. capture("tail -20 " .. self.dir .. "/log"))
-end
-
 function server:run()
-	self.pid = capture(("{ mariadbd --no-defaults --user=$(id -un) --datadir=%s/data --port=%d "
-		.. "--bind-address=127.0.0.1 --socket=%s/s --pid-file=%s/pid --skip-name-resolve "
-		.. "--innodb-flush-log-at-trx-commit=0 --innodb-buffer-pool-size=16M "
-		.. "--max-allowed-packet=64M </dev/null >%s/log 2>&1 & echo $!; }"):format(self.dir,
-		self.port, self.dir, self.dir, self.dir))
-	assert(self.pid:match "^%d+$", self.pid)
-	return self:wait()
+	local dir, command = self.dir, { "mariadbd", log = self.dir .. "/log" }
+	for word in ([[--no-defaults --innodb-flush-log-at-trx-commit=0 --skip-name-resolve
+		--innodb-buffer-pool-size=16M --max-allowed-packet=64M
+		--bind-address=127.0.0.1]]):gmatch "%S+" do
+		table.insert(command, word)
+	end
+	for name, value in pairs { user = beside.capture "id -un", datadir = dir .. "/data",
+		port = self.port, socket = dir .. "/s", ["pid-file"] = dir .. "/pid",
+		["ssl-cert"] = self.cert, ["ssl-key"] = self.key } do
+		table.insert(command, ("--%s=%s"):format(name, value))
+	end
+	self.pid = beside.start(command)
+	beside.until_ready("mariadbd", self.pid, dir .. "/log", function()
+		return self:answers()
+	end)
+	return self
 end
 
--- A server whose root has no password.
-function server.start()
-	local self = setmetatable({ port = free_port(), dir = capture "mktemp -d" }, server)
-	local out = capture(("mariadb-install-db --no-defaults --user=$(id -un) --datadir=%s/data "
-		.. "--auth-root-authentication-method=normal --skip-test-db 2>&1 "
+-- A server whose root has no password. opts: cert and key for TLS, files.
+function server.start(opts)
+	local self = setmetatable({ port = beside.free_port(), dir = beside.folder() }, server)
+	local out = beside.capture(("mariadb-install-db --no-defaults --user=$(id -un) "
+		.. "--datadir=%s/data --auth-root-authentication-method=normal --skip-test-db 2>&1 "
 		.. "&& echo made"):format(self.dir))
 	assert(out:find "made$", out)
+	self.cert, self.key = opts and opts.cert, opts and opts.key
 	return self:run()
 end
 
 function server:kill()
-	os.execute("kill -KILL " .. self.pid)
-	while os.execute(("kill -0 %s 2>/dev/null"):format(self.pid)) do
-		skynet.sleep(1)
-	end
+	beside.signal(self.pid, "KILL")
 end
 
 function server:stop()

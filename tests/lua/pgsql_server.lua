@@ -2,42 +2,18 @@
 -- A real PostgreSQL for tests: in a folder of its own, on a port that the kernel chose, and on a
 -- unix socket in that folder. It refuses to be root, so root's tests run it as nobody.
 local skynet = require "skynet"
-local socket = require "skynet.socket"
-local process = require "process"
+local beside = require "beside"
 
 local server = {}
 server.__index = server
 
 local USER <const> = "nobody"
 
-local function capture(cmd)
-	local p <close> = assert(io.popen(cmd))
-	return (p:read "a":gsub("%s+$", ""))
-end
-
 -- The folder of its programs, of the newest version that is there; "" when there is none.
-local bin = capture "ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1"
+local bin = beside.capture "ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1"
 
 function server.there()
 	return bin ~= "" and os.execute(("test -x %s/initdb -a -x %s/postgres"):format(bin, bin))
-end
-
-local function free_port()
-	local id, _, port = socket.listen("127.0.0.1", 0)
-	socket.close(id)
-	return port
-end
-
--- Waits until a process has ended. Returns how.
-local function wait_for(pid)
-	for _ = 1, 6000 do
-		local status = process.ended(pid)
-		if status ~= nil then
-			return status
-		end
-		skynet.sleep(1)
-	end
-	error(("process %d does not end"):format(pid))
 end
 
 function server:write(name, text)
@@ -45,25 +21,26 @@ function server:write(name, text)
 	f:write(text)
 end
 
-function server:log()
-	return capture("tail -20 " .. self.dir .. "/log")
+-- A certificate for localhost, signed by itself, and TLS as soon as the server has read of it.
+function server:use_tls()
+	local made = os.execute(("cd %s/data && openssl req -x509 -newkey ec -nodes -days 2 "
+		.. "-subj /CN=localhost -pkeyopt ec_paramgen_curve:prime256v1 "
+		.. "-addext subjectAltName=DNS:localhost -keyout server.key -out server.crt "
+		.. "2>/dev/null && { [ $(id -u) != 0 ] || chown %s server.key server.crt; }")
+		:format(self.dir, USER))
+	assert(made, "openssl makes no certificate")
+	self:write("postgresql.auto.conf", "ssl = on\n")
+	beside.signal(self.pid, "HUP")
 end
 
--- Returns as soon as it says that it is ready: its pid file tells.
-function server:wait()
-	for _ = 1, 3000 do
-		local f <close> = io.open(self.dir .. "/data/postmaster.pid")
-		local text = f and f:read "a" or ""
-		if text:find "ready" and text:match "^%d+" == tostring(self.pid) then
-			return self
-		elseif process.ended(self.pid) ~= nil then
-			break
-		end
-		skynet.sleep(1)
-	end
-	error("postgres does not start: " .. self:log())
+-- Whether it says in its pid file that it is ready.
+function server:ready()
+	local f <close> = io.open(self.dir .. "/data/postmaster.pid")
+	local text = f and f:read "a" or ""
+	return text:find "ready" and text:match "^%d+" == tostring(self.pid)
 end
 
+-- Returns as soon as it is ready.
 function server:run()
 	local command = { bin .. "/postgres", "-D", self.dir .. "/data", "-p", tostring(self.port),
 		"-k", self.dir, "-h", "127.0.0.1", log = self.dir .. "/log", user = USER }
@@ -80,26 +57,24 @@ function server:run()
 		table.insert(command, "-c")
 		table.insert(command, word)
 	end
-	self.pid = process.start(command)
-	return self:wait()
+	self.pid = beside.start(command)
+	beside.until_ready("postgres", self.pid, self.dir .. "/log", function()
+		return self:ready()
+	end)
+	return self
 end
 
 -- A server whose postgres needs no password on the unix socket and from this machine.
 -- options: further settings, each "name=value".
 function server.start(options)
-	local self = setmetatable({ port = free_port(), options = options,
-		dir = capture "mktemp -d" }, server)
+	local self = setmetatable({ port = beside.free_port(), options = options,
+		dir = beside.folder() }, server)
 	os.execute(("[ $(id -u) != 0 ] || chown %s %s"):format(USER, self.dir))
-	local status = wait_for(process.start { bin .. "/initdb", "-D", self.dir .. "/data",
+	local status = beside.wait(beside.start { bin .. "/initdb", "-D", self.dir .. "/data",
 		"-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync",
 		"--no-instructions", log = self.dir .. "/log", user = USER })
-	assert(status == 0, self:log())
+	assert(status == 0, beside.capture("cat " .. self.dir .. "/log"))
 	return self:run()
-end
-
-local function alive(pid)
-	local f <close> = io.open(("/proc/%s/stat"):format(pid))
-	return f ~= nil and not f:read "a":find "%) [ZX]"
 end
 
 -- At once, with no word to anybody. Its own processes see it and end as well, and until they have
@@ -107,13 +82,9 @@ end
 function server:kill()
 	local f <close> = assert(io.open(("/proc/%d/task/%d/children"):format(self.pid, self.pid)))
 	local children = f:read "a"
-	process.signal(self.pid, "KILL")
-	wait_for(self.pid)
+	beside.signal(self.pid, "KILL")
 	for child in children:gmatch "%d+" do
-		for _ = 1, 3000 do
-			if not alive(child) then
-				break
-			end
+		while beside.state(child):find "^[^ZX]" do
 			skynet.sleep(1)
 		end
 	end
@@ -122,13 +93,12 @@ end
 
 -- In order: all connections end first, with a word.
 function server:shut_down()
-	process.signal(self.pid, "INT")
-	wait_for(self.pid)
+	beside.signal(self.pid, "INT")
+	beside.wait(self.pid)
 end
 
 function server:stop()
-	process.signal(self.pid, "KILL")
-	wait_for(self.pid)
+	beside.signal(self.pid, "KILL")
 	os.execute("rm -rf " .. self.dir)
 end
 

@@ -93,11 +93,11 @@ static int start(lua_State *L)
 	return 1;
 }
 
-/* signal(pid, name): KILL, STOP, CONT, TERM, INT or QUIT. */
+/* signal(pid, name): KILL, STOP, CONT, TERM, INT or HUP. */
 static int send_signal(lua_State *L)
 {
-	static const char *const names[] = { "KILL", "STOP", "CONT", "TERM", "INT", "QUIT", NULL };
-	static const int numbers[] = { SIGKILL, SIGSTOP, SIGCONT, SIGTERM, SIGINT, SIGQUIT };
+	static const char *const names[] = { "KILL", "STOP", "CONT", "TERM", "INT", "HUP", NULL };
+	static const int numbers[] = { SIGKILL, SIGSTOP, SIGCONT, SIGTERM, SIGINT, SIGHUP };
 	pid_t pid = (pid_t)luaL_checkinteger(L, 1);
 
 	luaL_argcheck(L, pid > 1, 1, "a process expected");
