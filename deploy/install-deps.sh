@@ -18,6 +18,25 @@ if [ "$(id -u)" -ne 0 ]; then
 	echo "these packages are missing and this is not root: apt-get install$missing" >&2
 	exit 77
 fi
+# Some of them bring a service along, which nobody wants who only builds: none is started, and
+# PostgreSQL makes no data base.
+policy=/usr/sbin/policy-rc.d
+clusters=/etc/postgresql-common/createcluster.d
+ours=
+restore() {
+	[ -z "$ours" ] || rm -f "$policy"
+	rm -f "$clusters/harbord.conf"
+	rmdir "$clusters" 2>/dev/null || true
+}
+trap restore EXIT
+trap 'exit 1' HUP INT TERM
+if [ ! -e "$policy" ]; then
+	ours=1
+	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	chmod 755 "$policy"
+fi
+mkdir -p "$clusters"
+echo 'create_main_cluster = off' >"$clusters/harbord.conf"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 # shellcheck disable=SC2086
