@@ -424,6 +424,12 @@ local function wait_in(self, link, response, cs)
 	return await(w)
 end
 
+-- What is written goes through the connection's other language, if it has one.
+local function put(link, req)
+	local seal = link.seal
+	return socket.write(link.fd, seal and seal(req) or req)
+end
+
 -- ---- many small requests, one write ----
 --
 -- Tasks that one packet of answers has woken run one behind the other, and what each of them asks
@@ -434,7 +440,7 @@ local GATHER <const> = 4096 -- bytes of a request that is worth it
 local function flush(self, link)
 	local out = link.out
 	link.out = nil
-	if out and not link.over and not socket.write(link.fd, out) then
+	if out and not link.over and not put(link, out) then
 		drop(self, link, socket_error)
 	end
 end
@@ -464,13 +470,18 @@ function channel:request(req, response, padding, cs)
 	local fd, ok = link.fd, nil
 	if self.gather and gathers(self, link, req, response, padding) then
 		return wait_in(self, link, response, cs)
+	elseif padding and link.seal then -- one language has one order
+		ok = put(link, req)
+		for i = 1, #padding do
+			ok = ok and put(link, padding[i])
+		end
 	elseif padding then
 		ok = socket.lwrite(fd, req)
 		for i = 1, #padding do
 			ok = ok and socket.lwrite(fd, padding[i])
 		end
 	else
-		ok = socket.write(fd, req)
+		ok = put(link, req)
 	end
 	if not ok then
 		drop(self, link, socket_error)
@@ -485,6 +496,21 @@ function channel:response(response, cs)
 	assert(response, "whose response?")
 	skynet.checkwait()
 	return wait_in(self, linked(self, false, cs), response, cs)
+end
+
+-- Ours, for `auth` in order mode: from here on the connection speaks another language, as TLS.
+-- wrap(fd) begins it and returns what is written with, seal(request) -> bytes, and the methods of
+-- `sock` that read.
+function channel:through(wrap)
+	local link = self.link
+	if not link or self.authing ~= coroutine.running() or self.by_session then
+		error("socket: a channel changes its language only in its auth, in order mode", 2)
+	end
+	local seal, methods = wrap(link.fd)
+	link.seal = seal
+	for name, method in pairs(methods) do
+		link.sock[name] = method
+	end
 end
 
 -- Ours, in session mode: the request of that session fails with `why` now; its answer, if it comes,

@@ -7,6 +7,7 @@
 -- connection, and the request raises why.
 local socketchannel = require "skynet.socketchannel"
 local core = require "skynet.db.mysql.core"
+local execution = require "skynet.db.mysql.parameter"
 
 local pack, unpack = string.pack, string.unpack
 
@@ -25,7 +26,7 @@ local MORE_RESULTS <const> = 8
 -- interactive, ignored SIGPIPE, transactions, reserved, secure connection, several statements,
 -- several results. No LOCAL INFILE: a server could ask for any file.
 local CAPABILITIES <const> = 260047 & ~128
-local PLUGIN_AUTH <const> = 1 << 19
+local PLUGIN_AUTH <const>, SSL <const> = 1 << 19, 1 << 11
 
 local OK <const>, MORE_DATA <const>, LOCAL_FILE <const>, EOF <const>, ERR <const> =
 	0, 1, 0xfb, 0xfe, 0xff
@@ -281,8 +282,15 @@ local function read_greeting(packet, first)
 	return version, low | high << 16, scramble .. more, plugin ~= "" and plugin or nil
 end
 
--- The password in full, for the owner of the server's key only.
-local function sealed_password(ch, opts, scramble, exchange)
+-- The password in full: within TLS, if the server has shown who it is; else for the owner of the
+-- server's key only.
+local function whole_password(ch, opts, scramble, exchange)
+	if opts.ssl and (opts.ssl.verifies or opts.allow_cleartext) then
+		return opts.password .. "\0"
+	elseif opts.ssl then
+		refuse("the server wants the whole password of user '%s', and has not shown who it "
+			.. "is: verify its certificate, or set allow_cleartext = true", opts.user)
+	end
 	local key = opts.server_public_key
 	if not key and opts.get_server_public_key then
 		local packet, first = exchange(ch, "\x02")
@@ -296,7 +304,7 @@ local function sealed_password(ch, opts, scramble, exchange)
 	if not key then
 		refuse("the server wants the whole password of user '%s', encrypted for its key: "
 			.. "give server_public_key (PEM), or get_server_public_key = true to trust "
-			.. "the one that it sends", opts.user)
+			.. "the one that it sends, or use ssl", opts.user)
 	end
 	local crypt = require "skynet.crypt"
 	return crypt.rsa_oaep_encrypt(key, crypt.xor_str(opts.password .. "\0", scramble))
@@ -319,12 +327,21 @@ local function log_in(ch, opts, packet, first, scramble, exchange)
 		elseif packet == "\1\3" then -- it knows the password already
 			packet, first = exchange(ch)
 		elseif packet == "\1\4" then
-			packet, first = exchange(ch, sealed_password(ch, opts, scramble, exchange))
+			packet, first = exchange(ch, whole_password(ch, opts, scramble, exchange))
 		else
 			refuse("the server's answer to the login is unknown")
 		end
 	end
 	refuse("the server's login has no end")
+end
+
+-- Says that TLS comes next, and goes on in it.
+local function start_tls(ch, opts, flags, seq)
+	if flags & SSL == 0 then
+		refuse "the server has no TLS"
+	end
+	ch:request(framed(pack("<I4I4Bc23", flags, opts.max_packet_size, opts.collation, ""), seq))
+	require "skynet.db.tls".start(ch, opts.ssl)
 end
 
 local function authenticate(self, ch, opts)
@@ -348,7 +365,11 @@ local function authenticate(self, ch, opts)
 	end
 	local version, server, scramble, plugin = read_greeting(exchange(ch))
 	self.version = version
-	local flags = CAPABILITIES | (server & PLUGIN_AUTH)
+	local flags = CAPABILITIES | (server & (PLUGIN_AUTH | (opts.ssl and SSL or 0)))
+	if opts.ssl then
+		start_tls(ch, opts, flags, seq)
+		seq = (seq + 1) & 255
+	end
 	if not tokens[plugin] or flags & PLUGIN_AUTH == 0 then
 		plugin = "mysql_native_password" -- the server names another if it wants one
 	end
@@ -386,8 +407,10 @@ local function settings(opts)
 		user = text_option(opts, "user"), password = text_option(opts, "password"),
 		database = text_option(opts, "database"), collation = collation,
 		max_packet_size = opts.max_packet_size or PACKET_SIZE,
-		server_public_key = opts.server_public_key,
+		server_public_key = opts.server_public_key, allow_cleartext = opts.allow_cleartext,
 		get_server_public_key = opts.get_server_public_key,
+		ssl = opts.ssl and require "skynet.db.tls".options("mysql.connect", opts.ssl,
+			opts.host),
 	}
 end
 
@@ -525,57 +548,6 @@ local function renew(self, stmt)
 		stmt[k] = v
 	end
 	return nil
-end
-
--- type, unsigned or not, and the bytes of one parameter.
-local function parameter(v)
-	local t = type(v)
-	if t == "nil" then
-		return 6, ""
-	elseif t == "boolean" then
-		return 1, v and "\1" or "\0"
-	elseif t == "number" then
-		local whole = math.tointeger(v)
-		if whole then
-			return 8, pack("<i8", whole)
-		end
-		return 5, pack("<d", v)
-	elseif t == "string" then
-		local n = #v
-		if n < 251 then
-			return 15, pack("<s1", v)
-		elseif n <= 0xffff then
-			return 15, "\xfc" .. pack("<s2", v)
-		elseif n <= 0xffffff then
-			return 15, "\xfd" .. pack("<s3", v)
-		end
-		return 15, "\xfe" .. pack("<s8", v)
-	end
-	error("invalid parameter type " .. t, 4)
-end
-
-local function execution(...)
-	local n = select("#", ...)
-	if n == 0 then
-		return ""
-	end
-	local nulls, types, values = {}, {}, {}
-	for i = 0, (n + 7) // 8 - 1 do
-		nulls[i + 1] = 0
-	end
-	for i = 1, n do
-		local v = (select(i, ...))
-		local kind, bytes = parameter(v)
-		types[i], values[i] = pack("<I2", kind), bytes
-		if v == nil then
-			local at = (i - 1) // 8 + 1
-			nulls[at] = nulls[at] | 1 << ((i - 1) % 8)
-		end
-	end
-	for i = 1, #nulls do
-		nulls[i] = string.char(nulls[i])
-	end
-	return table.concat(nulls) .. "\1" .. table.concat(types) .. table.concat(values)
 end
 
 function db:execute(stmt, ...)

@@ -2,18 +2,17 @@
 -- skynet.db.pgsql: a client of PostgreSQL, protocol 3, over a channel.
 --
 -- A request is one function that reads all messages of its answer, up to the one that says that the
--- server is ready; the channel runs them in order, and requests of many tasks are on their way at
--- once. Messages are found and rows become tables in C (skynet.db.pgsql.core). What a server may
+-- server is ready (skynet.db.pgsql.answer); the channel runs them in order, and requests of many
+-- tasks are on their way at once. Messages are found and rows become tables in C. What a server may
 -- send is limited: an answer has at most `answer_max` bytes; anything else ends the connection, and
 -- the request raises why.
-local socket = require "skynet.socket"
 local socketchannel = require "skynet.socketchannel"
-local core = require "skynet.db.pgsql.core"
+local answer = require "skynet.db.pgsql.answer"
 local login = require "skynet.db.pgsql.login"
 local parameter = require "skynet.db.pgsql.parameter"
 
-local pack, unpack = string.pack, string.unpack
-local read, next_message, feed, fill = socket.read, core.next, core.feed, core.rows
+local pack = string.pack
+local reader, results = answer.reader, answer.results
 local socket_error <const> = socketchannel.error
 
 local pgsql = {}
@@ -23,225 +22,12 @@ db.__index = db
 local ANSWER_MAX <const> = 256 * 1024 * 1024
 local REQUEST_MAX <const> = 1024 * 1024 * 1024 - 1024 -- what the server takes
 local PARAMETERS_MAX <const> = 65535
-local LARGE <const> = 64 * 1024 -- bytes that are waited for together
-local SETTINGS_MAX <const> = 256 -- of the server's settings, as many as are kept
 
 local SYNC <const> = "S\0\0\0\4"
 local TERMINATE <const> = "X\0\0\0\4"
 
--- Raised while an answer is read: the connection ends, the request raises the text.
-local function refuse(fmt, ...)
-	error("pgsql: " .. fmt:format(...), 0)
-end
-
 local function message(kind, body)
 	return pack(">c1I4", kind, #body + 4) .. body
-end
-
--- ---- what a server says beside its answers ----
-
--- The fields of an error or a notice, by what the protocol calls them with one letter.
-local fields = {
-	V = "severity", C = "code", M = "message", D = "detail", H = "hint", P = "position",
-	W = "where", s = "schema", t = "table", c = "column", d = "datatype", n = "constraint",
-}
-
-local function report(body)
-	local r = {}
-	for letter, text in body:gmatch "(%a)([^\0]*)\0" do
-		local name = fields[letter]
-		if name then
-			r[name] = text
-		elseif letter == "S" and not r.severity then
-			r.severity = text -- in the server's language, all there was before 9.6
-		end
-	end
-	r.severity, r.code = r.severity or "ERROR", r.code or "XX000"
-	r.message = r.message or "no message"
-	return r
-end
-
-local function bad_result(body)
-	local r = report(body)
-	r.badresult, r.err, r.sqlstate = true, r.message, r.code
-	return r
-end
-
-local function call_back(f, ...)
-	local ok, why = pcall(f, ...)
-	if not ok then
-		require "skynet".error("pgsql: a callback failed: " .. tostring(why))
-	end
-end
-
--- Messages that may come at any time.
-local aside = {}
-
-function aside.N(self, body)
-	if self.on_notice then
-		call_back(self.on_notice, report(body))
-	end
-end
-
-function aside.A(self, body)
-	local ok, pid, channel, payload = pcall(unpack, ">I4zz", body)
-	if not ok then
-		refuse("the server sent a notification that is none")
-	end
-	self.notified(channel, payload, pid)
-end
-
-function aside.S(self, body)
-	local name, value = body:match "^([^\0]+)\0([^\0]*)\0$"
-	if not name then
-		refuse("the server sent a setting that is none")
-	elseif not self.settings[name] then
-		self.setting_count = self.setting_count + 1
-		if self.setting_count > SETTINGS_MAX then
-			refuse("the server has more than %d settings", SETTINGS_MAX)
-		end
-	end
-	self.settings[name] = value
-end
-
--- ---- reading ----
-
--- More bytes of the answer, `need` at least.
-local function more(sock, need)
-	if sock.some then
-		return sock:some()
-	end
-	return read(sock[1], need > LARGE and need or nil) or error(socket_error)
-end
-
--- What one answer of at most so many bytes is read with.
-local function reader(self, sock, max)
-	local decoder = sock.decoder or core.decoder()
-	sock.decoder = decoder
-	core.begin(decoder, max)
-	return { client = self, sock = sock, decoder = decoder }
-end
-
--- The next message that is part of the answer.
-local function receive(r)
-	while true do
-		local kind, body = next_message(r.decoder)
-		if not kind then
-			feed(r.decoder, more(r.sock, body))
-		elseif aside[kind] then
-			aside[kind](r.client, body)
-		else
-			return kind, body
-		end
-	end
-end
-
--- Rows, as far as they are there; the next message behind them is any other one.
-local function read_rows(r, result, names, kinds, compact)
-	local d, n = r.decoder, 0
-	while true do
-		n = fill(d, result, n, names, kinds, compact)
-		local kind, body = next_message(d)
-		if not kind then
-			feed(d, more(r.sock, body))
-		elseif aside[kind] then
-			aside[kind](r.client, body)
-		else
-			return kind, body
-		end
-	end
-end
-
--- What COPY ... TO STDOUT sends, until all of it is there.
-local function read_copy(r)
-	local parts = {}
-	while true do
-		local kind, body = receive(r)
-		if kind == "d" then
-			parts[#parts + 1] = body
-		elseif kind == "c" or kind == "E" then
-			return table.concat(parts), kind, body
-		else
-			refuse("the server sent a message '%s' between the data of a copy", kind)
-		end
-	end
-end
-
-local function completed(body)
-	local tag = body:match "^([^\0]*)\0$"
-	if not tag then
-		refuse("the server sent the end of a command that is none")
-	end
-	return { command = tag:gsub("[%s%d]+$", ""),
-		affected_rows = math.tointeger(tag:match " (%d+)$") or 0 }
-end
-
--- An error. One that ends the session is the last that this connection is read for.
-local function failed(r, body)
-	local bad = bad_result(body)
-	if bad.severity == "FATAL" or bad.severity == "PANIC" then
-		socket.shutdown(r.sock[1])
-		bad.fatal = true
-	end
-	return bad
-end
-
-local confirmations = { ["1"] = true, ["2"] = true, ["3"] = true, n = true }
-
--- All results of one request, up to the word that the server is ready. stmt: the prepared statement
--- whose rows these are.
-local function read_results(r, compact, stmt)
-	local results, n, bad, data = {}, 0, nil, nil
-	local names, kinds, rows
-	if stmt then
-		names, kinds = stmt.names, stmt.kinds
-		rows = names and {}
-	end
-	while true do
-		local kind, body
-		if rows then
-			kind, body = read_rows(r, rows, names, kinds, compact)
-		else
-			kind, body = receive(r)
-		end
-		if kind == "C" then
-			n = n + 1
-			results[n] = rows or completed(body)
-			results[n].data, data = data, nil
-			rows = nil
-		elseif kind == "T" and not rows and not bad then
-			names, kinds = core.columns(body)
-			rows = {}
-		elseif kind == "E" then
-			bad, rows = bad or failed(r, body), nil
-			if bad.fatal then
-				break
-			end
-		elseif kind == "I" then
-			n = n + 1
-			results[n] = { command = "", affected_rows = 0 }
-		elseif kind == "H" then
-			data, kind, body = read_copy(r)
-			if kind == "E" then
-				bad = bad or failed(r, body)
-			end
-		elseif kind == "G" or kind == "W" then
-			refuse "COPY ... FROM STDIN is not possible here: insert rows"
-		elseif kind == "Z" and not rows then
-			r.client.status = body
-			break
-		elseif not confirmations[kind] then
-			refuse("the server sent a message '%s' where none belongs", kind)
-		end
-	end
-	if n == 0 or n == 1 and not bad then
-		return bad or results[1] or { command = "", affected_rows = 0 }
-	end
-	results.multiresultset = true
-	for k, v in pairs(bad or {}) do
-		results[k] = v
-	end
-	return results
 end
 
 -- ---- login ----
@@ -257,7 +43,7 @@ local function log_in(self, ch, opts)
 		end
 		return ch:response(response, self.timeout)
 	end
-	login.run(ch, opts, exchange, receive, report)
+	login.run(ch, opts, exchange)
 	self.logins = self.logins + 1
 end
 
@@ -287,7 +73,9 @@ local function settings(opts)
 	end
 	return {
 		user = user, password = check_text(opts, "password"), startup = startup,
-		host = opts.host, allow_cleartext = opts.allow_cleartext, ssl = opts.ssl,
+		allow_cleartext = opts.allow_cleartext, timeout = opts.timeout,
+		ssl = opts.ssl and require "skynet.db.tls".options("pgsql.connect", opts.ssl,
+			opts.host),
 	}
 end
 
@@ -311,6 +99,7 @@ local function new(opts, class, then_)
 		notified = opts.on_notify or ignore,
 		logins = 0,                                    -- how often it has logged in
 		named = 0,                                     -- statements that have got a name
+		channels = {},                                 -- those that are listened to
 		statements = setmetatable({}, { __mode = "k" }), -- statement -> sql, login
 	}, class)
 	-- the channel's task must not keep alive who holds the channel
@@ -395,13 +184,13 @@ function db:query(sql, ...)
 			.. DESCRIBE_RESULT .. EXECUTE .. SYNC
 	end
 	return ask(self, request, function(r)
-		return read_results(r, compact)
+		return results(r, compact)
 	end)
 end
 
 function db:ping()
 	return ask(self, SYNC, function(r)
-		return read_results(r)
+		return results(r)
 	end)
 end
 
@@ -430,35 +219,6 @@ end
 
 -- ---- prepared statements ----
 
-local function read_prepared(r)
-	local stmt, bad = { params = {}, fields = {} }, nil
-	while true do
-		local kind, body = receive(r)
-		if kind == "t" then
-			local n, at = unpack(">I2", body .. "\0\0")
-			if #body ~= 2 + 4 * n then
-				refuse("the server sent parameters that are none")
-			end
-			for i = 1, n do
-				stmt.params[i], at = unpack(">I4", body, at)
-			end
-		elseif kind == "T" then
-			stmt.names, stmt.kinds, stmt.fields = core.columns(body)
-		elseif kind == "E" then
-			bad = bad or failed(r, body)
-			if bad.fatal then
-				return bad
-			end
-		elseif kind == "Z" then
-			r.client.status = body
-			stmt.param_count, stmt.field_count = #stmt.params, #stmt.fields
-			return bad or stmt
-		elseif not confirmations[kind] then
-			refuse("the server sent a message '%s' where none belongs", kind)
-		end
-	end
-end
-
 -- A statement under a name that this client has not used before.
 local function prepare(self, sql)
 	self.named = self.named + 1
@@ -467,7 +227,7 @@ local function prepare(self, sql)
 	local stmt = ask(self, message("P", name .. "\0" .. sql .. "\0\0\0")
 		.. message("D", "S" .. name .. "\0") .. SYNC, function(r)
 		logins = self.logins
-		return read_prepared(r)
+		return answer.prepared(r)
 	end)
 	stmt.prepare_id = not stmt.badresult and name or nil
 	return stmt, logins
@@ -518,7 +278,7 @@ function db:execute(stmt, ...)
 	end
 	local bind, compact = execution(stmt.prepare_id, stmt.params, 3, n, ...), self.compact
 	return ask(self, bind .. EXECUTE .. SYNC, function(r)
-		return read_results(r, compact, stmt)
+		return results(r, compact, stmt)
 	end)
 end
 
@@ -527,10 +287,58 @@ function db:stmt_close(stmt)
 	self.statements[stmt] = nil
 	-- without its connection the statement is gone already
 	if known and self.channel.inner.link and known.login == self.logins then
-		return ask(self, message("C", "S" .. stmt.prepare_id .. "\0") .. SYNC, read_results)
+		return ask(self, message("C", "S" .. stmt.prepare_id .. "\0") .. SYNC, results)
 	end
 	return { command = "", affected_rows = 0 }
 end
+
+-- ---- notifications ----
+
+local watch = {}
+watch.__index = watch
+
+local function listen(channel, name)
+	channel:request(message("Q", "LISTEN " .. pgsql.quote_name(name) .. "\0"))
+end
+
+-- A subscriber, connected and logged in. Raises the channel's error object, the log says why.
+function pgsql.watch(opts)
+	local self = new(opts, watch, function(self, ch)
+		for name in pairs(self.channels) do
+			listen(ch, name)
+		end
+	end)
+	return self
+end
+
+function watch:listen(name)
+	listen(self.channel, name)
+	self.channels[name] = true
+end
+
+function watch:unlisten(name)
+	self.channels[name] = nil
+	self.channel:request(message("Q", "UNLISTEN " .. pgsql.quote_name(name) .. "\0"))
+end
+
+-- The next notification: payload, channel, pid. A connection that is lost is made anew, with all
+-- that was asked for.
+function watch:message()
+	local function response(sock)
+		local event, bad = answer.event(reader(self, sock, self.answer_max))
+		return event ~= nil, event or bad
+	end
+	while true do
+		local ok, event = pcall(self.channel.response, self.channel, response)
+		if ok then
+			return event[1], event[2], event[3]
+		elseif event ~= socket_error or self.over then
+			error(type(event) == "table" and event.message or event, 0)
+		end
+	end
+end
+
+watch.disconnect = db.disconnect
 
 -- ---- texts in SQL ----
 

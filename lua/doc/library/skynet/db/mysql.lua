@@ -11,7 +11,7 @@
 ---connection, and the request raises a text that begins with `mysql:`. Files of this machine are never
 ---sent (no LOCAL INFILE).
 ---
----A password needs `skynet.crypt`, and so OpenSSL.
+---A password needs `skynet.crypt`, TLS `ltls.c`, and so OpenSSL.
 ---@class skynet.db.mysql
 local mysql = {}
 
@@ -30,10 +30,12 @@ local mysql = {}
 ---@field timeout? integer centiseconds that an answer may take, also one of the login; then the request fails and the connection ends. Nil: for ever. Not in skynet
 ---@field server_public_key? string the server's RSA key (PEM), for caching_sha2_password. Not in skynet
 ---@field get_server_public_key? boolean true: trust the key that the server sends. Not in skynet
+---@field ssl? boolean|table true: in TLS or not at all, and the server shows who it is; a table: in TLS with the options of `skynet.db.tls`. Not in skynet
+---@field allow_cleartext? boolean true: the whole password goes in TLS to a server that has not shown who it is. Not in skynet
 
 ---Connects and logs in, with mysql_native_password or caching_sha2_password. The latter sends the
----whole password when the server has not seen it for a while, encrypted for the server's key, so it
----wants to know which key is the right one.
+---whole password when the server has not seen it for a while: within TLS, or encrypted for the
+---server's key, so it wants to know which key is the right one.
 ---
 ---* Raises the error object of `skynet.socketchannel` when it cannot connect or log in; the log says why: `socket: auth failed errno:N, msg:TEXT,sqlstate:STATE`
 ---* Raises `mysql.connect: unknown charset 'NAME'`

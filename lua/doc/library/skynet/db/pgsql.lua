@@ -15,7 +15,7 @@
 ---`skynet.db.mysql`. A server that breaks the protocol or sends more than it may ends the connection,
 ---and the request raises a text with `pgsql:` in it.
 ---
----A password needs `skynet.crypt` or `md5`, and so OpenSSL.
+---A password needs `skynet.crypt` or `md5`, TLS `ltls.c`, and so OpenSSL.
 ---@class skynet.db.pgsql
 local pgsql = {}
 
@@ -35,6 +35,7 @@ local pgsql = {}
 ---@field overload? function as that of a channel
 ---@field answer_max? integer bytes of one answer with all its rows, each of which counts for 64 more; 256 MiB
 ---@field timeout? integer centiseconds that an answer may take, also one of the login; then the request fails and the connection ends. Nil: for ever
+---@field ssl? boolean|table true: in TLS or not at all, and the server shows who it is; a table: in TLS with the options of `skynet.db.tls`
 
 ---Connects and logs in: by SCRAM-SHA-256, where the server must prove that it knows the password, by
 ---MD5, or without a password where the server trusts its clients. A password is used as it is: one
@@ -48,6 +49,15 @@ local pgsql = {}
 ---@param opts skynet.db.pgsql.connect.opts
 ---@return skynet.db.pgsql.client pg
 function pgsql.connect(opts) end
+
+---A connection that hears notifications (NOTIFY, pg_notify).
+---
+---* Raises the errors of `pgsql.connect`
+---* Since 0.1.0, not in skynet.
+---@async
+---@param opts table as for `pgsql.connect`
+---@return skynet.db.pgsql.subscriber subscriber
+function pgsql.watch(opts) end
 
 ---A text as SQL has it, in single quotes. Parameters are the better way.
 ---
@@ -153,5 +163,44 @@ function pg:set_compact_arrays(compact) end
 ---
 ---* Since 0.1.0, not in skynet.
 function pg:disconnect() end
+
+---@class skynet.db.pgsql.subscriber
+local subscriber = {}
+
+---Hears a channel from now on, also when the connection is made anew.
+---
+---* May wait: for a connection that was lost
+---* Raises the error object of `skynet.socketchannel`
+---* Since 0.1.0, not in skynet.
+---@async
+---@param name string
+function subscriber:listen(name) end
+
+---Hears it no longer.
+---
+---* May wait: for a connection that was lost
+---* Raises the error object of `skynet.socketchannel`
+---* Since 0.1.0, not in skynet.
+---@async
+---@param name string
+function subscriber:unlisten(name) end
+
+---Waits for the next notification. A connection that is lost is made anew; what was sent meanwhile is
+---not heard.
+---
+---* Raises `pgsql: REASON` when the server breaks the protocol
+---* Raises what the server has against a `LISTEN`
+---* Raises `channel_closed` or `assertion failed!` after `subscriber:disconnect`
+---* Since 0.1.0, not in skynet.
+---@async
+---@return string payload
+---@return string channel
+---@return integer pid of the server's process that sent it
+function subscriber:message() end
+
+---Closes the connection, for good.
+---
+---* Since 0.1.0, not in skynet.
+function subscriber:disconnect() end
 
 return pgsql

@@ -2,13 +2,16 @@
 -- skynet.db.pgsql.login: how a connection to PostgreSQL begins. Passwords go as MD5 digests, or by
 -- SCRAM-SHA-256 (RFC 5802, 7677), where the server proves that it knows the password too. In full
 -- they go to nobody unless the program says so.
+local answer = require "skynet.db.pgsql.answer"
+
 local pack, unpack = string.pack, string.unpack
+local receive = answer.receive
 
 local login = {}
 
 login.ANSWER_MAX = 1024 * 1024 -- bytes of an answer
 
-local PROTOCOL <const> = 3 << 16
+local PROTOCOL <const>, TLS <const> = 3 << 16, 80877103
 local STEPS <const> = 8 -- answers of a server until the login has come to its end
 local ROUNDS_LEAST <const>, ROUNDS_MOST <const> = 4096, 1000000
 
@@ -114,7 +117,22 @@ end
 
 -- ---- the whole ----
 
-local function login_failed(e)
+-- Asks for TLS, and goes on in it. What a server says before that is nobody's word, so no more than
+-- one byte of it is looked at.
+local function start_tls(ch, opts)
+	local answer = ch:request(pack(">I4I4", 8, TLS), function(sock)
+		return true, sock:read(1)
+	end, nil, opts.timeout)
+	if answer == "N" then
+		refuse "the server has no TLS"
+	elseif answer ~= "S" then
+		refuse "the server's answer to TLS is unknown"
+	end
+	require "skynet.db.tls".start(ch, opts.ssl)
+end
+
+local function login_failed(body)
+	local e = answer.report(body)
 	error(("severity:%s, code:%s, msg:%s"):format(e.severity, e.code, e.message), 0)
 end
 
@@ -127,26 +145,29 @@ local function startup(opts)
 	return pack(">I4", #body + 4) .. body
 end
 
--- Logs in on a channel that has just connected. exchange(bytes, f) sends and reads with f(reader),
--- receive(reader) is the next message of an answer, report(body) what an error says. Raises why it
--- is not possible.
-function login.run(ch, opts, exchange, receive, report)
+-- Logs in on a channel that has just connected. exchange(bytes, f) sends and reads with f(reader).
+-- Raises why it is not possible.
+function login.run(ch, opts, exchange)
 	-- The next word about the login and its data. A server of another version says so first.
 	local function read_step(r)
 		local kind, body = receive(r)
 		if kind == "v" then
 			kind, body = receive(r)
 		end
-		if kind == "E" then
-			login_failed(report(body))
-		elseif kind ~= "R" or #body < 4 then
-			refuse "the server's answer to the login is unknown"
-		end
-		return { unpack(">I4", body), body:sub(5) }
+		return { kind, body }
 	end
 	local function ask(bytes)
 		local step = exchange(bytes, read_step)
-		return step[1], step[2]
+		local kind, body = step[1], step[2]
+		if kind == "E" then
+			login_failed(body)
+		elseif kind ~= "R" or #body < 4 then
+			refuse "the server's answer to the login is unknown"
+		end
+		return unpack(">I4", body), body:sub(5)
+	end
+	if opts.ssl then
+		start_tls(ch, opts)
 	end
 	local kind, data = ask(startup(opts))
 	for _ = 1, STEPS do
@@ -167,18 +188,21 @@ function login.run(ch, opts, exchange, receive, report)
 	if kind ~= OK then
 		refuse "the server's login has no end"
 	end
-	exchange(nil, function(r)
+	local failure = exchange(nil, function(r)
 		while true do
 			local word, body = receive(r)
 			if word == "E" then
-				login_failed(report(body))
+				return body
 			elseif word == "Z" then
-				return true
+				return false
 			elseif word ~= "K" then
 				refuse "the server's answer to the login is unknown"
 			end
 		end
 	end)
+	if failure then
+		login_failed(failure)
+	end
 end
 
 return login

@@ -14,8 +14,6 @@ local login = {}
 ---@param ch skynet.socketchannel.channel that has just connected
 ---@param opts table
 ---@param exchange function `exchange(bytes, f)` sends and reads with `f(reader)`; nil: only reads
----@param receive function `receive(reader)` returns the next message
----@param report function `report(body)` returns what an error says
-function login.run(ch, opts, exchange, receive, report) end
+function login.run(ch, opts, exchange) end
 
 return login
