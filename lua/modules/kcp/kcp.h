@@ -147,7 +147,9 @@ bool kcp_is_idle(const struct kcp *k);
 bool kcp_input(struct kcp *k, const uint8_t *p, size_t n, uint32_t now);
 /* The bytes of the next whole message, KCP_NONE: there is none yet. */
 size_t kcp_peek(const struct kcp *k);
-/* Takes the next message out, of which kcp_peek has said the size. */
+/* Copies the next message, which stays. */
+void kcp_copy(const struct kcp *k, uint8_t *ret);
+/* Takes the next message out, of which kcp_peek has said the size; ret NULL: throws it away. */
 void kcp_recv(struct kcp *k, uint8_t *ret);
 
 /* ms until kcp_flush has something to do, 0: it has, KCP_NEVER: as long as nothing happens. */

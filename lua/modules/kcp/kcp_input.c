@@ -288,16 +288,29 @@ static bool has_news(const struct kcp *k)
 	return now && (!k->told || (k->told < k->set.recv_window / 4 && now >= k->told * 2));
 }
 
+void kcp_copy(const struct kcp *k, uint8_t *ret)
+{
+	const struct kcp_segment *s;
+	uint32_t sn = k->unread;
+
+	must(k->messages > 0);
+	do {
+		s = k->arrived[sn++ & (k->arrived_size - 1)];
+		memcpy(ret, s->bytes, s->size);
+		ret += s->size;
+	} while (s->frg != 0);
+}
+
 void kcp_recv(struct kcp *k, uint8_t *ret)
 {
 	bool more = true;
 
+	if (ret)
+		kcp_copy(k, ret);
 	must(k->messages > 0);
 	while (more) {
 		struct kcp_segment *s = steal(*arrived_at(k, k->unread));
 
-		memcpy(ret, s->bytes, s->size);
-		ret += s->size;
 		more = s->frg != 0;
 		k->in_bytes -= sizeof(*s) + s->size;
 		k->unread++;
