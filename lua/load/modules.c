@@ -24,6 +24,7 @@
 #include "lua/modules/debug/remotedebug.h"
 #include "lua/modules/http/http_core.h"
 #include "lua/modules/mongo/mongo_driver.h"
+#include "lua/modules/kcp/kcp_core.h"
 #include "lua/modules/mysql/mysql_core.h"
 #include "lua/modules/pgsql/pgsql_core.h"
 #include "lua/modules/redis/redis_core.h"
@@ -108,6 +109,7 @@ static const struct {
 	{ "skynet.db.pgsql.core", luaopen_skynet_db_pgsql_core },
 	{ "skynet.mongo.driver", luaopen_skynet_mongo_driver },
 	{ "bson", luaopen_bson },
+	{ "skynet.kcp.core", luaopen_skynet_kcp_core },
 	{ "sproto.core", luaopen_sproto_core },
 	{ "http.core", luaopen_http_core },
 };
