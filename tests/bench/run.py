@@ -59,6 +59,7 @@ ANCHORS = {
     "echo.round_trips": "limit.echo.round_trips", "echo.p50": "limit.echo.p50",
     "echo.p99": "limit.echo.p99", "echo.bulk": "limit.echo.bulk",
     "timer.error_mean": "limit.timer.error_mean",
+    "udp.round_trips": "limit.udp.round_trips",
 }
 
 
@@ -135,7 +136,7 @@ def yardstick():
     """{name: value} of what this machine does at this hour."""
     text, y = "", os.path.join(HERE, "yardstick")
     with tempfile.TemporaryDirectory() as tmp:
-        for name in ("limits", "limit_echo", "limit_rtt", "limit_sleep"):
+        for name in ("limits", "limit_echo", "limit_rtt", "limit_sleep", "limit_udp"):
             subprocess.run(["cc", "-O2", "-pthread", f"{y}/{name}.c", "-o", f"{tmp}/{name}"],
                            check=True)
             text += subprocess.run([f"{tmp}/{name}"], capture_output=True, text=True).stdout
