@@ -214,14 +214,14 @@ local function connect_to(self, host, port)
 			end
 		end)
 	end
-	local old_host, old_port = self.host, self.port
+	self.moved = false
 	self.authing = coroutine.running()
 	local ok, why = true, nil
 	if self.auth then
 		ok, why = pcall(self.auth, self)
 	end
 	self.authing = nil
-	local moved = self.host ~= old_host or self.port ~= old_port
+	local moved = self.moved and (self.host ~= host or self.port ~= port)
 	if not ok then
 		if why ~= socket_error then
 			log("socket: auth failed %s", tostring(why))
@@ -539,6 +539,7 @@ end
 function channel:changehost(host, port)
 	self.host = host
 	self.port = port
+	self.moved = true
 	if not self.closed and self.link then
 		drop(self, self.link, socket_error)
 	end
@@ -546,6 +547,13 @@ end
 
 function channel:changebackup(list)
 	self.backup = list
+end
+
+-- Ours: the connection ends, the next request makes a new one.
+function channel:reset()
+	if self.link then
+		drop(self, self.link, socket_error)
+	end
 end
 
 -- Ours: why the last try to connect failed, a text, or nil.

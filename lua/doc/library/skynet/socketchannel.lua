@@ -94,7 +94,8 @@ function channel:through(wrap) end
 ---* Since 0.1.0.
 function channel:close() end
 
----Sets another address; a connection to the one before is closed.
+---Sets another address; a connection to the one before is closed. Within `auth` the channel goes there
+---at once.
 ---
 ---* Since 0.1.0.
 ---@param host string
@@ -106,6 +107,12 @@ function channel:changehost(host, port) end
 ---* Since 0.1.0.
 ---@param list table
 function channel:changebackup(list) end
+
+---Ends the connection; requests that wait fail with the error object. The next request makes a new
+---one.
+---
+---* Since 0.1.0, not in skynet.
+function channel:reset() end
 
 ---Why the last try to connect failed.
 ---
