@@ -5,6 +5,7 @@
  *   a closing socket whose peer takes nothing any more   given up after JANITOR_CLOSING_NS
  *   any closing socket while the queues of the node are  given up after JANITOR_HASTE_NS
  *   full together
+ *   a connection whose proxy does not say whose it is    given up after PROXY_PATIENCE_NS
  *   a listener that rests because descriptors ran out    tried again after JANITOR_BACKOFF_NS
  *
  * It walks over all sockets, but only while there is such a one: who makes one wakes it, and a
@@ -16,11 +17,13 @@
 #include "core/base/mem.h"
 #include "net/limits.h"
 #include "net/post.h"
+#include "net/proxy.h"
 #include "net/reserve.h"
 #include "net/socket.h"
 #include "net/timer.h"
 #include "net/watch.h"
 
+#define HEADER_LOOK_NS NS_PER_SEC
 #define LOOKS 6 /* looks at a closing socket that often before it is given up */
 
 /* [loop] */
@@ -53,6 +56,9 @@ static void look(struct socket *s, struct walk *w)
 
 		if (w->next_ns > again)
 			w->next_ns = again;
+	} else if (s->state == STATE_HEADER) {
+		if (proxy_look(s, w->now) && w->next_ns > HEADER_LOOK_NS)
+			w->next_ns = HEADER_LOOK_NS;
 	} else if (s->backoff) {
 		if (s->keeps ? reserve_keep() : reserve_take()) {
 			s->backoff = false;

@@ -26,6 +26,7 @@
 #include "net/janitor.h"
 #include "net/limits.h"
 #include "net/poller.h"
+#include "net/proxy.h"
 #include "net/reserve.h"
 #include "net/resolve.h"
 #include "net/socket.h"
@@ -240,6 +241,7 @@ struct heritage {
 	struct bound bound;
 	uint32_t window;
 	bool passes;
+	bool proxied; /* its header comes first */
 };
 
 static struct socket *adopt_accepted(int fd, const struct addr *peer, const struct heritage *from)
@@ -344,6 +346,7 @@ static bool accept_one(int id)
 	bool kept;
 	char text[ADDR_TEXT_MAX];
 	struct heritage heritage;
+	bool admitted;
 	int fd, new_id;
 
 	if (!s)
@@ -366,9 +369,15 @@ static bool accept_one(int id)
 		.bound = s->bound,
 		.window = atomic_load_explicit(&s->window, memory_order_relaxed),
 		.passes = s->passes,
+		.proxied = s->allow != NULL,
 	};
+	admitted = proxy_admits(s, &peer);
 	socket_unlock(s); /* one socket's lock at a time */
 
+	if (!admitted) {
+		close(fd);
+		return true;
+	}
 	n = adopt_accepted(fd, &peer, &heritage);
 	if (!n) {
 		if (heritage.owner)
@@ -377,11 +386,30 @@ static bool accept_one(int id)
 	}
 	n->kept = kept;
 	new_id = socket_id(n);
+	if (heritage.proxied) {
+		uint64_t late_ns = proxy_await(n, id);
+
+		socket_unlock(n);
+		janitor_wake_in(late_ns);
+		return true;
+	}
 	addr_format(&peer, text, sizeof(text));
 	socket_unlock(n);
 	if (!announce(id, new_id, text))
 		drop(new_id);
 	return true;
+}
+
+void accept_header(struct socket *s)
+{
+	int id = socket_id(s), listener = proxy_ready(s);
+	char text[ADDR_TEXT_MAX];
+
+	if (listener)
+		socket_address(s, true, text, sizeof(text));
+	socket_unlock(s);
+	if (listener && !announce(listener, id, text))
+		drop(id);
 }
 
 void accept_ready(int id)

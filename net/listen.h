@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include "net/net.h"
 
+struct socket;
+
 /* Listens on host and port, or, with port < 0, on an address that host holds whole (addr.h).
  * Returns an id > 0, or -errno and fills *ret_error (may be NULL). Any thread. Connections come
  * when `owner` has called net_start. */
@@ -24,3 +26,6 @@ void net_keep_descriptors(int listener);
 
 /* [loop] A listener is ready: accepts some of what waits. No lock. */
 void accept_ready(int id);
+/* [loop] The header of a connection behind a proxy is there, or a part of it: announces the
+ * connection when it is whole. It gives the socket's lock back. */
+void accept_header(struct socket *s);

@@ -43,6 +43,10 @@ static void dispatch(int id, uint32_t events)
 		accept_ready(id);
 		return;
 	}
+	if (s->state == STATE_HEADER) {
+		accept_header(s);
+		return;
+	}
 	/* An error shows in whatever is tried next, so errors wake both directions. */
 	if ((s->events & EPOLLOUT) && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)))
 		(s->udp ? udp_write_ready : write_ready)(s);

@@ -114,6 +114,9 @@ struct socket *socket_create(uint32_t owner, const struct net_handler *h, void *
 	s->to = NULL;
 	s->udp = NULL;
 	s->path = (struct unixpath){ 0 };
+	s->allow = NULL;
+	s->header = NULL;
+	s->client = NULL;
 	s->read_bytes = s->write_bytes = s->read_ns = s->write_ns = 0;
 	atomic_fetch_add_explicit(&table.count, 1, memory_order_relaxed); /* a statistic */
 	/* relaxed: who reads it without the lock only wants to know whether it is worth locking */
@@ -169,6 +172,9 @@ void socket_free(struct socket *s)
 	sendq_clear(&s->out);
 	socket_account(s);
 	mem_free(steal(s->to));
+	mem_free(steal(s->allow));
+	mem_free(steal(s->header));
+	mem_free(steal(s->client));
 	mem_free(steal(s->udp));
 	s->state = STATE_FREE;
 	s->handler = NULL;
@@ -192,9 +198,15 @@ char *socket_address(const struct socket *s, bool with_port, char *ret_text, siz
 {
 	struct addr a = { .size = sizeof(a.storage) };
 	bool own = s->state == STATE_LISTEN || s->state == STATE_PRELISTEN;
-	int r = own ? getsockname(s->fd, &a.any, &a.size) : getpeername(s->fd, &a.any, &a.size);
+	int r = 0;
 
 	ret_text[0] = 0;
+	if (s->client)
+		a = *s->client;
+	else if (own)
+		r = getsockname(s->fd, &a.any, &a.size);
+	else
+		r = getpeername(s->fd, &a.any, &a.size);
 	if (r == 0)
 		(with_port ? addr_format : addr_format_ip)(&a, ret_text, size);
 	return ret_text;

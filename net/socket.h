@@ -4,7 +4,7 @@
  * One socket and the table of all of them. For the files of net/ only.
  *
  *   listen  -> PRELISTEN -start-> LISTEN                          (C handlers: LISTEN when opened)
- *   accept  -> PREACCEPT -start-> OPEN
+ *   accept  -> PREACCEPT -start-> OPEN            behind a proxy: -> HEADER -> PREACCEPT (proxy.h)
  *   connect -> RESOLVING -> CONNECTING -> OPEN                    numeric addresses skip RESOLVING
  *                   \______________\____-> FREE (service), FAILED (handler, until it was told)
  *   bind    -> OPEN
@@ -34,6 +34,8 @@
 #include "net/unixpath.h"
 
 struct addr_list;
+struct proxy_allow;
+struct proxy_wait;
 struct udp;
 
 /* A service that does not come to read its mail must not be buried in it: some of its messages are
@@ -50,6 +52,7 @@ enum socket_state {
 	STATE_FAILED,
 	STATE_PRELISTEN,
 	STATE_LISTEN,
+	STATE_HEADER,
 	STATE_PREACCEPT,
 	STATE_OPEN,
 };
@@ -96,9 +99,12 @@ struct socket {
 	/* relaxed both, also without the lock: bytes that may wait passed on; those passed on since
 	 * the last mark (pressure.c) */
 	atomic_uint window, passed;
-	struct addr_list *to; /* where a connect may go */
-	struct udp *udp;      /* a socket of datagrams has one (udp.c) */
-	struct unixpath path; /* of a listener */
+	struct addr_list *to;	   /* where a connect may go */
+	struct udp *udp;	   /* a socket of datagrams has one (udp.c) */
+	struct unixpath path;	   /* of a listener */
+	struct proxy_allow *allow; /* of a listener: whose headers name the client; NULL: none */
+	struct proxy_wait *header; /* in STATE_HEADER: what is there of it */
+	struct addr *client;	   /* whom the proxy brought; NULL: the peer itself */
 
 	uint64_t read_bytes, write_bytes; /* a listener counts accepts in read_bytes */
 	uint64_t read_ns, write_ns;	  /* monotonic, 0 = never */
@@ -126,7 +132,8 @@ static inline void socket_account(struct socket *s)
 {
 	limits_account(&s->bound, s->owner ? s->out.memory : 0);
 }
-/* Writes the address of the peer, or a listener's own; "" if it has none. Returns ret_text. */
+/* Writes the address of the peer (behind a proxy: of the client), or a listener's own; "" if it has
+ * none. Returns ret_text. */
 char *socket_address(const struct socket *s, bool with_port, char *ret_text, size_t size);
 /* The descriptor's own address. Returns false when it has none. */
 bool socket_own_address(const struct socket *s, struct addr *ret);

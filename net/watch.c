@@ -17,6 +17,8 @@ static uint32_t wanted_events(const struct socket *s)
 	switch (s->state) {
 	case STATE_CONNECTING:
 		return EPOLLOUT;
+	case STATE_HEADER:
+		return EPOLLIN;
 	case STATE_LISTEN:
 		return s->reading && !s->backoff ? EPOLLIN : 0;
 	case STATE_OPEN:

@@ -155,7 +155,8 @@ static int admit(struct socket *s, size_t size)
 	int dropped = s->owner ? 0 : -1; /* C code wants to know */
 	enum limits_verdict v;
 
-	if (s->closing || s->state == STATE_FAILED || s->state == STATE_NEW)
+	if (s->closing || s->state == STATE_FAILED || s->state == STATE_NEW ||
+	    s->state == STATE_HEADER)
 		return -1;
 	if (s->state == STATE_LISTEN || s->state == STATE_PRELISTEN) {
 		log_warning("socket %d: write to a listener dropped", socket_id(s));

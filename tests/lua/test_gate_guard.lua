@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- What protects gates and their clients: small writes leave at once; who floods is read no faster
--- than he is served.
+-- than he is served; a proxy says whose connections it brings.
 local skynet = require "skynet"
 require "skynet.manager"
 local socket = require "skynet.socket"
@@ -8,18 +8,19 @@ local websocket = require "http.websocket"
 local tcpoption = require "tcpoption"
 local crypt = require "skynet.crypt"
 local tap = require "tap"
-local equal = tap.equal
+local equal, raises = tap.equal, tap.raises
 
-local events = {} -- what gates tell their watchdog: { gate =, event =, fd = }
+local events = {} -- what gates tell their watchdog: { gate =, event =, fd =, from = }
 
-skynet.dispatch("lua", function(_, source, _, event, fd)
-	events[#events + 1] = { gate = source, event = event, fd = fd }
+skynet.dispatch("lua", function(_, source, _, event, fd, from)
+	events[#events + 1] = { gate = source, event = event, fd = fd, from = from }
 end)
 skynet.register_protocol { name = "text", id = skynet.PTYPE_TEXT, pack = function(s) return s end,
 	unpack = skynet.tostring, dispatch = function(_, source, text)
 		skynet.ignoreret()
-		local fd, event = text:match "^(%d+) (%w+)"
-		events[#events + 1] = { gate = source, event = event, fd = tonumber(fd) }
+		local fd, event, from = text:match "^(%d+) (%w+) ?%d* ?(.*)$"
+		events[#events + 1] = { gate = source, event = event, fd = tonumber(fd),
+			from = from:match "^(.*):0$" }
 	end }
 
 -- TCP_NODELAY of the connection at that port, which the kernel may have accepted a moment ago.
@@ -51,10 +52,15 @@ local function gate(name, conf)
 	return g, port
 end
 
+local function free_port()
+	local id, _, port = socket.listen("127.0.0.1", 0)
+	socket.close(id)
+	return port
+end
+
 local function c_gate(...)
 	for _ = 1, 20 do
-		local id, _, port = socket.listen("127.0.0.1", 0)
-		socket.close(id)
+		local port = free_port()
 		local g = skynet.launch("gate", "S", skynet.address(skynet.self()),
 			"127.0.0.1:" .. port, 0, 16, ...)
 		if g then
@@ -177,6 +183,72 @@ local function c_flood(options, how)
 	return s
 end
 
+-- ---- proxies ----
+
+local SIGNATURE <const> = "\r\n\r\n\0\r\nQUIT\n"
+local V2 <const> = SIGNATURE .. "\x21\x11\0\12\xc0\0\2\7\xc0\0\2\1\xdc\x04\1\xbb"
+
+-- header -> the address that the service is told; true: the connection's own
+local HEADERS <const> = {
+	[V2] = "192.0.2.7:56324",
+	["PROXY TCP4 192.0.2.8 192.0.2.1 56324 443\r\n"] = "192.0.2.8:56324",
+	["PROXY TCP6 2001:db8::7 ::1 1 65535\r\n"] = "2001:db8::7:1",
+	["PROXY UNKNOWN\r\n"] = true,
+	[SIGNATURE .. "\x20\0\0\0"] = true,
+	[SIGNATURE .. "\x21\x11\3\232\1\2\3\4\5\6\7\8\0\1\0\2\4\3\217" .. ("x"):rep(985)]
+		= "1.2.3.4:1",
+}
+
+local function next_open(g)
+	return tap.until_true("a client", function()
+		for i, e in ipairs(events) do
+			if e.gate == g and e.event == "open" then
+				return table.remove(events, i)
+			end
+		end
+	end)
+end
+
+local function is_own(from)
+	return from:match "^127%.0%.0%.1:%d+$" ~= nil
+end
+
+local function brings(g, port, header, from, bytewise)
+	local c = assert(socket.open("127.0.0.1", port))
+	if bytewise then
+		for i = 1, #header do
+			socket.write(c, header:sub(i, i))
+			skynet.yield()
+		end
+	end
+	socket.write(c, (bytewise and "" or header) .. (">s2"):pack "behind it")
+	local e = next_open(g)
+	if from == true then
+		assert(is_own(e.from), e.from)
+	else
+		equal(e.from, from)
+	end
+	return c, e.fd
+end
+
+local function heard_behind(g, port, agent, forward)
+	local n = 0
+	for header, from in pairs(HEADERS) do
+		for _, bytewise in ipairs { false, #header < 100 } do
+			local c, fd = brings(g, port, header, from, bytewise)
+			forward(fd)
+			n = n + 1
+			tap.until_true("the frame", function()
+				return skynet.call(agent, "lua", "count") == n
+			end)
+			if from ~= true then
+				equal(netstat(fd).peer, from)
+			end
+			socket.close(c)
+		end
+	end
+end
+
 tap.run {
 	{ "small writes leave at once from a gate, a msgserver and a gate in C, unless told not to",
 		function()
@@ -294,12 +366,112 @@ tap.run {
 		socket.close(c)
 		skynet.kill(g)
 	end },
+	{ "a gate hears from a proxy whom it brings, in all ways to say it", function()
+		local agent = new_agent()
+		local g, port = gate("gate", { proxy = "127.0.0.1" })
+		heard_behind(g, port, agent, function(fd)
+			skynet.call(g, "lua", "forward", fd, 0, agent)
+		end)
+		skynet.kill(agent)
+		skynet.kill(g)
+		agent = new_agent()
+		g, port = c_gate "proxy=10.0.0.0/8,127.0.0.0/8"
+		heard_behind(g, port, agent, function(fd)
+			skynet.send(g, "text",
+				("forward %d %s :0"):format(fd, skynet.address(agent)))
+			skynet.send(g, "text", "start " .. fd)
+		end)
+		skynet.kill(agent)
+		skynet.kill(g)
+	end },
+	{ "a wrong header, none, one of a stranger, one that does not come: closed, with few lines",
+		function()
+		local g, port = gate("gate", { proxy = { "127.0.0.1", "::1" } })
+		local from = #tap.log()
+		local late = assert(socket.open("127.0.0.1", port))
+		local half = assert(socket.open("127.0.0.1", port))
+		socket.write(half, V2:sub(1, 20))
+		local wrong = {
+			(">s2"):pack "no header at all", "PROXY TCP4 1.2.3.4 5.6.7.8 1 70000\r\n",
+			SIGNATURE .. "\x21\x11\255\255", SIGNATURE .. "\x31\x11\0\0",
+			"PROXY " .. ("x"):rep(101),
+		}
+		for i = 1, 40 do
+			local c = assert(socket.open("127.0.0.1", port))
+			socket.write(c, wrong[i % #wrong + 1])
+			equal(socket.read(c), false)
+			socket.close(c)
+		end
+		tap.logged("proxy header of 127.0.0.1:", from)
+		local lines = select(2, tap.log():sub(from + 1):gsub("proxy header of", ""))
+		assert(lines <= 4, lines) -- one a second
+		-- who only looks whether we live
+		socket.close(assert(socket.open("127.0.0.1", port)))
+		local stranger, sport = gate("gate", { proxy = "10.0.0.0/8 2001:db8::/32" })
+		tap.until_true("the line", function()
+			local c = assert(socket.open("127.0.0.1", sport))
+			socket.write(c, V2)
+			equal(socket.read(c), false)
+			socket.close(c)
+			return tap.log():find("it is not from an allowed address", from, true)
+		end)
+		equal(socket.read(late), false)
+		equal(socket.read(half), false)
+		socket.close(late)
+		socket.close(half)
+		for _, e in ipairs(events) do
+			assert(e.gate ~= g and e.gate ~= stranger, e.event)
+		end
+		local c = brings(g, port, V2, "192.0.2.7:56324")
+		socket.close(c)
+		skynet.kill(g)
+		skynet.kill(stranger)
+	end },
+	{ "any listener of skynet.socket may have it; wrong addresses are refused", function()
+		local id, _, port = socket.listen("127.0.0.1", 0)
+		raises("each is an address", socket.proxy, id, "localhost")
+		raises("no address is in it", socket.proxy, id, {})
+		raises("no socket 1000000 is open", socket.proxy, 1000000, "::1")
+		socket.proxy(id, "127.0.0.1")
+		local from
+		socket.start(id, function(fd, address)
+			from = address
+			socket.start(fd)
+			socket.write(fd, "hello")
+			socket.close(fd)
+		end)
+		local c = assert(socket.open("127.0.0.1", port))
+		socket.write(c, V2)
+		equal(socket.read(c, 5), "hello")
+		equal(from, "192.0.2.7:56324")
+		raises("there is no such listener", socket.proxy, c, "::1")
+		socket.proxy(id, "")
+		socket.close(c)
+		c = assert(socket.open("127.0.0.1", port))
+		equal(socket.read(c, 5), "hello")
+		assert(is_own(from), from)
+		socket.close(c)
+		socket.close(id)
+		raises("each is an address", gate, "gate", { proxy = "nonsense" })
+	end },
+	{ "the write queues of a gate's clients have its bound and policy", function()
+		local g, port = gate("gate", { writelimit = 1 << 20, writepolicy = "error" })
+		local c = assert(socket.open("127.0.0.1", port))
+		local fd = opened(g)
+		skynet.call(g, "lua", "accept", fd)
+		equal(netstat(fd).wlimit, 1 << 20)
+		equal(netstat(fd).wpolicy, "error")
+		socket.close(c)
+		skynet.kill(g)
+		raises("invalid option", gate, "gate", { writepolicy = "nonsense" })
+	end },
 	{ "an option that a gate in C does not know: no gate, and why", function()
 		local from = #tap.log()
-		for _, word in ipairs { "nodelay=maybe", "nodelay=", "other=1" } do
-			equal(skynet.launch("gate", "S", "!", "127.0.0.1:1", 0, 16, word), nil)
+		for _, word in ipairs { "nodelay=maybe", "nodelay=", "other=1", "proxy=x" } do
+			equal(skynet.launch("gate", "S", "!", "127.0.0.1:" .. free_port(), 0, 16,
+				word), nil)
 		end
 		tap.logged("the option nodelay is on or off", from)
-		tap.logged("the options are nodelay and backpressure", from)
+		tap.logged("the options are nodelay, backpressure and proxy", from)
 	end },
 }

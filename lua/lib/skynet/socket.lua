@@ -544,6 +544,13 @@ end
 -- Returns bytes and policy, or false: no such socket.
 socket.writelimit = driver.writelimit
 
+-- Ours: proxy(id, addresses). What this listener accepts from then on begins with a header of the
+-- PROXY protocol, which names the client; addresses: whose headers are believed.
+function socket.proxy(id, addresses)
+	known(id)
+	ask(driver.proxy, id, addresses)
+end
+
 function socket.warning(id, callback)
 	local s = known(id)
 	s.warning = callback

@@ -63,6 +63,12 @@ function gateserver.start(handler)
 		-- what it passes on to agents with skynet.redirect (type client, session fd)
 		driver.window(listener, not conf.backpressure and conf.backpressure ~= nil and 0
 			or conf.backpressure)
+		if conf.writelimit or conf.writepolicy then
+			driver.writelimit(listener, conf.writelimit, conf.writepolicy)
+		end
+		if conf.proxy then
+			driver.proxy(listener, conf.proxy)
+		end
 		driver.start(listener)
 		if handler.open then
 			return handler.open(source, conf)

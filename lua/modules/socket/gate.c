@@ -28,6 +28,7 @@
 #include "net/listen.h"
 #include "net/net.h"
 #include "net/pressure.h"
+#include "net/proxy.h"
 #include "net/request.h"
 #include "net/write.h"
 
@@ -383,6 +384,12 @@ static int init(void *instance, struct service *s, const char *args)
 		net_nodelay(g->listener);
 	net_set_window(g->listener,
 		       setup.window == GATE_WINDOW_NODE ? NET_WINDOW_NODE : setup.window);
+	why = net_set_proxy(g->listener, setup.proxy);
+	if (why) {
+		net_close(g->listener);
+		g->listener = NO_LISTENER;
+		return refuse(s, setup.proxy, why);
+	}
 	g->buckets = power_of_two(g->max);
 	g->clients = mem_zalloc(g->buckets * sizeof(*g->clients));
 	service_set_message_callback(s, g, on_message);

@@ -129,8 +129,10 @@ static const char *take_options(struct words *w, struct gate_setup *ret)
 				return "the option backpressure is a number of bytes, at most 1 "
 				       "GiB";
 			ret->window = (uint32_t)bytes;
+		} else if (strncmp(word, "proxy=", 6) == 0) {
+			strcpy(ret->proxy, word + 6);
 		} else if (strchr(word, '=')) {
-			return "the options are nodelay and backpressure";
+			return "the options are nodelay, backpressure and proxy";
 		}
 	}
 	return NULL;
@@ -160,6 +162,7 @@ const char *gate_parse_setup(const char *args, struct gate_setup *ret)
 		return "the fifth word is how many connections there may be, at least 1";
 	ret->max = (unsigned)max;
 	ret->nagle = false;
+	ret->proxy[0] = 0;
 	ret->window = GATE_WINDOW_NODE;
 	return take_options(&w, ret);
 }

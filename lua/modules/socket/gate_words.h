@@ -22,6 +22,7 @@ struct gate_setup {
 	unsigned max;			  /* connections */
 	bool nagle;			  /* small writes wait: nodelay=off */
 	uint32_t window;		  /* backpressure=BYTES; GATE_WINDOW_NODE: not said */
+	char proxy[GATE_WORD_MAX + 1];	  /* proxy=ADDRESS,...: whose headers name the client */
 };
 
 enum gate_verb { GATE_UNKNOWN, GATE_START, GATE_FORWARD, GATE_KICK, GATE_BROKER, GATE_CLOSE };

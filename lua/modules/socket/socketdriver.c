@@ -26,6 +26,7 @@
 #include "net/listen.h"
 #include "net/net.h"
 #include "net/pressure.h"
+#include "net/proxy.h"
 #include "net/request.h"
 #include "net/resolve.h"
 #include "net/udpaddr.h"
@@ -193,6 +194,39 @@ static int l_writelimit(lua_State *L)
 	return 2;
 }
 
+/* Replaces the table at `arg` by its texts with blanks between them. */
+static void concat_addresses(lua_State *L, int arg)
+{
+	luaL_Buffer text;
+
+	luaL_buffinit(L, &text);
+	for (lua_Integer i = 1; lua_rawgeti(L, arg, i) != LUA_TNIL; i++) {
+		luaL_argcheck(L, lua_isstring(L, -1), arg, "texts expected");
+		luaL_addvalue(&text);
+		luaL_addchar(&text, ' ');
+	}
+	lua_pop(L, 1);
+	luaL_pushresult(&text);
+	lua_replace(L, arg);
+}
+
+/* proxy(id [, addresses]): what this listener accepts later begins with a header of the PROXY
+ * protocol, from proxies of these addresses; nil or "": it has none. */
+static int l_proxy(lua_State *L)
+{
+	const char *why;
+
+	if (lua_istable(L, 2)) {
+		luaL_argcheck(L, lua_rawlen(L, 2) > 0, 2, "no address is in it");
+		concat_addresses(L, 2);
+	}
+	why = net_set_proxy(id_at(L, 1), luaL_optstring(L, 2, NULL));
+	if (why)
+		return luaL_error(L, "bad addresses of proxies: %s", why);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
 /* ---- back pressure: net/pressure.h ---- */
 
 /* window(id [, bytes]) -> whether there is such a socket: so many bytes of what it says may wait
@@ -334,12 +368,25 @@ static int l_resolve(lua_State *L)
 }
 
 static const luaL_Reg driver_functions[] = {
-	{ "unpack", l_unpack },		{ "receive", l_receive }, { "connect", l_connect },
-	{ "listen", l_listen },		{ "bind", l_bind },	  { "start", l_start },
-	{ "pause", l_pause },		{ "close", l_close },	  { "shutdown", l_shutdown },
-	{ "nodelay", l_nodelay },	{ "info", l_info },	  { "resolve", l_resolve },
-	{ "writelimit", l_writelimit }, { "window", l_window },	  { "pass", l_pass },
-	{ "passed", l_passed },		{ "hold", l_hold },	  { NULL, NULL },
+	{ "unpack", l_unpack },
+	{ "receive", l_receive },
+	{ "connect", l_connect },
+	{ "listen", l_listen },
+	{ "bind", l_bind },
+	{ "start", l_start },
+	{ "pause", l_pause },
+	{ "close", l_close },
+	{ "shutdown", l_shutdown },
+	{ "nodelay", l_nodelay },
+	{ "info", l_info },
+	{ "resolve", l_resolve },
+	{ "writelimit", l_writelimit },
+	{ "proxy", l_proxy },
+	{ "window", l_window },
+	{ "pass", l_pass },
+	{ "passed", l_passed },
+	{ "hold", l_hold },
+	{ NULL, NULL },
 };
 
 void socketdriver_init(void)
@@ -351,7 +398,7 @@ void socketdriver_init(void)
 int luaopen_skynet_socketdriver(lua_State *L)
 {
 	host_service(L); /* raises outside a service */
-	lua_createtable(L, 0, 46);
+	lua_createtable(L, 0, 47);
 	luaL_setfuncs(L, driver_functions, 0);
 	luaL_setfuncs(L, sending_functions, 0);
 	luaL_setfuncs(L, udp_functions, 0);

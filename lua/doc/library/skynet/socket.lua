@@ -177,6 +177,20 @@ function socket.pause(id) end
 ---@param n integer|nil bytes
 function socket.limit(id, n) end
 
+---The clients of this listener come through a proxy (haproxy's `send-proxy` or `send-proxy-v2`,
+---nginx's `proxy_protocol`) which says before their first byte whose connection it is: the PROXY
+---protocol, version 1 or 2. The address that the accept function gets, and `socket.netstat` shows, is
+---the client's. Connections from other addresses, and those whose header is wrong or does not come in
+---5 seconds, are closed, with a line in the log once a second. Connections of the proxy's own (LOCAL,
+---UNKNOWN) have the proxy's address.
+---
+---* Raises `assertion failed! no socket N is open in this service`
+---* Raises `bad addresses of proxies: WHY`
+---* Since 0.1.0, not in skynet.
+---@param id integer a listener, before `socket.start`
+---@param addresses string|table `"10.0.0.0/8, 127.0.0.1"`, or a list of such texts; `unix` stands for peers of a unix socket; `""`: no proxy any more
+function socket.proxy(id, addresses) end
+
 ---Writes. It never waits: what the kernel does not take waits in memory, up to `net.write_queue` (16
 ---MiB), where the policy `net.write_policy` closes the connection or refuses the write. One write into
 ---an empty queue is taken whatever its size.

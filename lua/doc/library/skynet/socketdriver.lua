@@ -148,6 +148,15 @@ function driver.udp_address(address) end
 ---@return "close"|"error" policy
 function driver.writelimit(id, bytes, policy) end
 
+---As `socket.proxy`; nil or an empty text: what is accepted from then on has no header.
+---
+---* Raises `bad addresses of proxies: WHY`
+---* Since 0.1.0, not in skynet.
+---@param id integer
+---@param addresses? string|table
+---@return boolean done true
+function driver.proxy(id, addresses) end
+
 ---How much of what a connection said may wait for who it was passed on to, before the connection is
 ---not read any more, see `gateserver.start`. Of a listener: that of the connections it accepts later.
 ---

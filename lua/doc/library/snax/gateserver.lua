@@ -18,10 +18,12 @@ local gateserver = {}
 ---@field embed? boolean true: only the protocols are set; `skynet.start` is the program's
 
 ---Begins the service. It answers the requests `close` and
----`open { address =, port =, maxclient =, nodelay =, backlog =, backpressure = }`. As many clients are
----admitted as `maxclient` says (1024 if it is nil); others are closed at once. Small writes leave at
----once (TCP_NODELAY) unless `nodelay` is false. `open` fails with `Listen error (WHY)` or
----`the gate is open already`.
+---`open { address =, port =, maxclient =, nodelay =, backlog =, backpressure =, proxy =, writelimit =,
+---writepolicy = }`. As many clients are admitted as `maxclient` says (1024 if it is nil); others are
+---closed at once. Small writes leave at once (TCP_NODELAY) unless `nodelay` is false. `writelimit` and
+---`writepolicy` are those of its connections (`socket.writelimit`). `open` fails with
+---`Listen error (WHY)` or `the gate is open already`. With `proxy` the clients come through proxies of
+---these addresses, and `address` is the client's own (`socket.proxy`).
 ---
 ---A client that sends faster than it is served is read more slowly: when messages that the gate has
 ---passed on with `skynet.redirect(agent, client, "client", fd, msg, size)` wait for their agent, and
