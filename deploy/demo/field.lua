@@ -26,7 +26,8 @@ local REACH <const> = 26 -- who is so near to the star has it
 local STEP <const> = 5 -- cs between two pictures
 local PLAYERS_MAX <const> = 64
 local HOLD <const> = 1000 -- cs that the place of a player is kept who is away
-local SILENCE <const> = 300 -- cs without a word after which a gate is down
+local GRACE <const> = 200 -- cs in which a gate may not list yet who has just come in
+local SILENCE <const> = 800 -- cs without a word after which a gate is down
 local FORGET <const> = 6000 -- cs after which a gate that is down is forgotten
 
 local players = {} -- name -> { name, key, x, y, points, dx, dy, gate, node, since, away }
@@ -142,7 +143,8 @@ local function lose(node)
 	channel:publish(picture())
 end
 
--- harbor.link returns when the link to a node breaks, which is at once when its process is killed.
+-- harbor.link returns when the link to a node breaks: at once when its process is killed, after
+-- five seconds (cluster.dead_after) when it is frozen or cut off.
 local watched = {} -- handle of a gate -> true while somebody waits for that
 
 local function watch(node, gate)
@@ -158,7 +160,7 @@ local function watch(node, gate)
 	end
 end
 
--- A node that is frozen breaks no link, but says nothing.
+-- A gate that ended while its node lives breaks no link, but says nothing.
 local function look_after_gates()
 	local now = skynet.now()
 	for node, g in pairs(gates) do
@@ -191,8 +193,6 @@ function command.join(gate, node, name, key)
 		return nil, "the name is taken"
 	elseif not p and #sorted_keys(players) >= PLAYERS_MAX then
 		return nil, "the arena is full"
-	elseif p and not p.away and p.gate ~= gate then
-		skynet.send(p.gate, "lua", "drop", name)
 	end
 	p = p or { name = name, key = key, points = 0, x = math.random(60, WIDTH - 60),
 		y = math.random(60, HEIGHT - 60) }
@@ -232,14 +232,14 @@ function command.here(gate, node, address, records)
 			listed[r.name] = true
 			answer[#answer + 1] = { name = r.name, key = r.key, x = p.x, y = p.y,
 				points = p.points }
-		else
+		else -- he has come in through another gate since
 			skynet.send(gate, "lua", "drop", r.name)
 		end
 	end
-	-- Whom the gate does not have any more; who joined just now may not be in its list yet.
+	-- Whom the gate does not have any more, as one that was started anew.
 	for name, p in pairs(players) do
 		if p.node == node and not listed[name] and not p.away
-			and skynet.now() - p.since > SILENCE then
+			and skynet.now() - p.since > GRACE then
 			depart(p)
 		end
 	end

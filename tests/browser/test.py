@@ -212,6 +212,7 @@ def node_freezes(build):
         os.kill(arena.nodes["gate"].pid, signal.SIGSTOP)
         try:
             eventually("ann is back", lambda: ann.get("node") == "gate2", 20)
+            eventually("the gate is shown as down", lambda: not bob.page.eval("arena.nodes[0].up"))
             runs(ann, bob)
         finally:
             os.kill(arena.nodes["gate"].pid, signal.SIGCONT)

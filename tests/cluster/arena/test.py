@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The gates of the arena (deploy/demo/web.lua) and whoever is not its page: what they refuse, what
 they take, and that others play on meanwhile. The page itself is in tests/browser."""
-import contextlib, http.client, os, random, socket, sys, time
+import contextlib, http.client, json, os, random, signal, socket, sys, time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../deploy/demo"))
 from arena import Arena, Failed, WebPlayer
@@ -50,10 +50,12 @@ def end_of(ws, seconds=10):
 def answer_to(ws, line, word):
     """Says a line; returns the rest of the next message that begins with the word."""
     ws.send(line)
-    while True:
-        first, _, rest = ws.recv().partition(" ")
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        first, _, rest = ws.recv(max(0.01, end - time.monotonic())).partition(" ")
         if first == word:
             return rest
+    raise Failed(f"{line} is not answered by {word}")
 
 
 def still_plays(player):
@@ -136,10 +138,29 @@ def too_many_messages(build):
                 break
         assert bad.lost().code in (1006, 1008)
         good.until("he is away", lambda _: good.sees("bad", node="-"))
-        with socket.create_connection(("127.0.0.1", arena.web_ports["gate"]), 10) as s:
-            with contextlib.suppress(ConnectionError): # what nobody reads must not be kept
-                s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 200000)
         still_plays(good)
+
+
+def a_field_that_is_slow(build):
+    """while the field answers nobody, what a client sends is not kept, and pages hear of it"""
+    with playing(build) as arena:
+        ann, ws = WebPlayer(arena, "ann", "gate"), connect(arena)
+        rooms = arena.nodes["rooms"].pid
+        os.kill(rooms, signal.SIGSTOP)
+        try:
+            ws.send(f"JOIN bob {KEY}")
+            with contextlib.suppress(Closed, OSError):
+                for i in range(2000):
+                    ws.send(f"PING {i}")
+            assert end_of(ws) == 1006 # and not 1008: nobody has read them
+            ann.until("the field is away", lambda word: word == "AWAY")
+            ann.ws.send("PING 7")
+            ann.until("she is answered", lambda word: word == "PONG" and ann.pong == ["7", "-"])
+            ws = connect(arena)
+            assert answer_to(ws, f"JOIN bob {KEY}", "NO") == "the field is away"
+        finally:
+            os.kill(rooms, signal.SIGCONT)
+        still_plays(ann)
 
 
 def names(build):
@@ -176,6 +197,28 @@ def places(build):
         bob.until("ann is away", lambda _: bob.sees("ann", node="-"))
         bob.until("ann is forgotten", lambda _: "ann" not in bob.players, 20)
         assert answer_to(connect(arena), f"JOIN ann {KEY}", "WELCOME") == "gate ann"
+
+
+def gates_end(build):
+    """a gate whose node is killed is down at once, one that ended alone when it stays silent"""
+    with playing(build) as arena:
+        ann, bob = WebPlayer(arena, "ann", "gate"), WebPlayer(arena, "bob", "gate2")
+        ann.until("bob is there", lambda _: ann.sees("bob", node="gate2"))
+        arena.kill("gate2")
+        ann.until("bob is away", lambda _: ann.sees("bob", node="-"), 5)
+        assert ann.nodes["gate2"] == "down"
+        arena.start("gate2")
+        ann.until("the gate is up", lambda _: ann.nodes["gate2"] == "up", 20)
+        cleo = WebPlayer(arena, "cleo", "gate2")
+        ann.until("cleo is there", lambda _: ann.sees("cleo", node="gate2"))
+        services = json.loads(arena.ctl("gate2", "--json", "list"))["services"]
+        web = next(s["handle"] for s in services if s["service"].startswith("snlua web "))
+        with open(f"{arena.run}/end.lua", "w") as f:
+            f.write("require('skynet').exit()")
+        arena.ctl("gate2", "inject", web, f"{arena.run}/end.lua")
+        ann.until("cleo is away", lambda _: ann.sees("cleo", node="-"), 20)
+        assert cleo.lost().code == 1006
+        assert ann.nodes["gate2"] == "down"
 
 
 def idle(build):
@@ -254,7 +297,8 @@ def random_words(build):
         for i in range(2000):
             n = i % len(sockets)
             try:
-                ws = sockets[n] = sockets[n] or connect(arena, rng.choice(("gate", "gate2")))
+                gate = rng.choice(("gate", "gate2"))
+                ws = sockets[n] = sockets[n] or connect(arena, gate)
                 ws.frame(rng.choice((1, 1, 1, 1, 1, 1, 2, 9, 10)), noise(rng).encode()[:120])
                 ws.recv(0.001)
             except TimeoutError:
@@ -264,8 +308,8 @@ def random_words(build):
         still_plays(good)
 
 
-TESTS = [the_page, wrong_messages, too_many_messages, names, places, idle, deaf, connections,
-         random_words]
+TESTS = [the_page, wrong_messages, too_many_messages, a_field_that_is_slow, names, places,
+         gates_end, idle, deaf, connections, random_words]
 
 if __name__ == "__main__":
     main(TESTS)
