@@ -17,6 +17,16 @@ function beside.folder()
 	return beside.capture "mktemp -d"
 end
 
+-- Makes a certificate for localhost, signed by itself, and its key. Returns both files.
+function beside.certificate(dir)
+	local cert, key = dir .. "/server.crt", dir .. "/server.key"
+	local made = os.execute(("openssl req -x509 -newkey ec -nodes -days 2 -subj /CN=localhost "
+		.. "-pkeyopt ec_paramgen_curve:prime256v1 -addext subjectAltName=DNS:localhost "
+		.. "-keyout %s -out %s 2>/dev/null"):format(key, cert))
+	assert(made, "openssl makes no certificate")
+	return cert, key
+end
+
 function beside.free_port()
 	local id, _, port = socket.listen("127.0.0.1", 0)
 	socket.close(id)

@@ -41,14 +41,18 @@ function server:run()
 	return self
 end
 
--- A server whose root has no password. opts: cert and key for TLS, files.
-function server.start(opts)
+-- From the next run on it has TLS, for localhost.
+function server:use_tls()
+	self.cert, self.key = beside.certificate(self.dir)
+end
+
+-- A server whose root has no password.
+function server.start()
 	local self = setmetatable({ port = beside.free_port(), dir = beside.folder() }, server)
 	local out = beside.capture(("mariadb-install-db --no-defaults --user=$(id -un) "
 		.. "--datadir=%s/data --auth-root-authentication-method=normal --skip-test-db 2>&1 "
 		.. "&& echo made"):format(self.dir))
 	assert(out:find "made$", out)
-	self.cert, self.key = opts and opts.cert, opts and opts.key
 	return self:run()
 end
 

@@ -21,14 +21,10 @@ function server:write(name, text)
 	f:write(text)
 end
 
--- A certificate for localhost, signed by itself, and TLS as soon as the server has read of it.
+-- TLS for localhost, as soon as the server has read of it.
 function server:use_tls()
-	local made = os.execute(("cd %s/data && openssl req -x509 -newkey ec -nodes -days 2 "
-		.. "-subj /CN=localhost -pkeyopt ec_paramgen_curve:prime256v1 "
-		.. "-addext subjectAltName=DNS:localhost -keyout server.key -out server.crt "
-		.. "2>/dev/null && { [ $(id -u) != 0 ] || chown %s server.key server.crt; }")
-		:format(self.dir, USER))
-	assert(made, "openssl makes no certificate")
+	local cert, key = beside.certificate(self.dir .. "/data")
+	os.execute(("[ $(id -u) != 0 ] || chown %s %s %s"):format(USER, cert, key))
 	self:write("postgresql.auto.conf", "ssl = on\n")
 	beside.signal(self.pid, "HUP")
 end

@@ -298,6 +298,43 @@ tap.run {
 		equal(good(other:execute(kept))[1].a, 9)
 		other:disconnect()
 	end },
+	{ "TLS: the server shows who it is, or there is no connection", function()
+		local function tls(ssl, opts)
+			opts = opts or {}
+			opts.ssl = ssl
+			return connect(opts)
+		end
+		lost(tls, true)
+		tap.logged "mysql: the server has no TLS"
+		s:kill()
+		s:use_tls()
+		s:run()
+		local function cipher(d)
+			local r = good(d:query "show status like 'ssl_version'")[1].Value
+			d:disconnect()
+			return r
+		end
+		equal(cipher(connect()), "")
+		equal(cipher(tls { ca = s.cert, name = "localhost" }), "TLSv1.3")
+		equal(cipher(tls { verify = false }), "TLSv1.3")
+		lost(tls, true)
+		tap.logged "certificate verify failed: self-signed certificate"
+		lost(tls, { ca = s.cert })
+		tap.logged "certificate verify failed: IP address mismatch"
+		raises("mysql.connect: ssl has no option 'verfiy'", tls, { verfiy = false })
+		db = tls({ ca = s.cert, name = "localhost" }, { database = "game", user = "u",
+			password = "secret" })
+		local large, st = ("y"):rep(0x1000000), good(db:prepare "select ? l")
+		equal(good(db:execute(st, large))[1].l, large)
+		local done = 0
+		for i = 1, 50 do
+			skynet.fork(function()
+				equal(good(db:query("select " .. i .. " x"))[1].x, i)
+				done = done + 1
+			end)
+		end
+		tap.until_true("all answers", function() return done == 50 end)
+	end },
 	{ "the end", function()
 		db:disconnect()
 		s:stop()

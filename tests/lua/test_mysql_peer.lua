@@ -5,6 +5,7 @@ local socket = require "skynet.socket"
 local channel_error = require "skynet.socketchannel".error
 local crypt = require "skynet.crypt"
 local mysql = require "skynet.db.mysql"
+local beside = require "beside"
 local tap = require "tap"
 local equal, raises = tap.equal, tap.raises
 
@@ -26,9 +27,10 @@ local function receive(fd)
 	return n > 0 and socket.read(fd, n) or "", seq
 end
 
-local function greeting(plugin)
+local function greeting(plugin, tls)
 	return "\10" .. "8.0.36\0" .. string.pack("<I4", 7) .. SCRAMBLE:sub(1, 8) .. "\0"
-		.. string.pack("<I2BI2I2B", 0xf7ff, 45, 2, 0x000b, 21) .. ("\0"):rep(10)
+		.. string.pack("<I2BI2I2B", tls and 0xffff or 0xf7ff, 45, 2, 0x000b, 21)
+		.. ("\0"):rep(10)
 		.. SCRAMBLE:sub(9) .. "\0" .. plugin .. "\0"
 end
 
@@ -42,7 +44,7 @@ local function login_of(packet)
 end
 
 -- A server that greets, runs `login(fd, token, plugin)` (nil: says yes), then answers each command
--- with answer(fd, command).
+-- with answer(fd, command). Or it has TLS, and runs raw(fd) behind the greeting.
 local function serve(opts)
 	local id, _, port = socket.listen("127.0.0.1", 0)
 	socket.start(id, function(fd)
@@ -50,8 +52,11 @@ local function serve(opts)
 			return
 		end
 		local plugin = opts.plugin or "mysql_native_password"
-		socket.write(fd, opts.greeting or frame(0, greeting(plugin)))
-		local packet = receive(fd)
+		socket.write(fd, opts.greeting or frame(0, greeting(plugin, opts.raw)))
+		if opts.raw then
+			pcall(opts.raw, fd)
+		end
+		local packet = not opts.raw and receive(fd)
 		if packet then
 			if opts.login then
 				opts.login(fd, login_of(packet))
@@ -159,6 +164,48 @@ tap.run {
 		connect(port, { server_public_key = key }):disconnect()
 		equal(seen.asked, nil)
 		equal(seen.clear, "secret\0")
+		os.execute("rm -rf " .. dir)
+	end },
+	{ "caching_sha2_password: the whole password in TLS to who has shown who it is", function()
+		local tlshelper = require "http.tlshelper"
+		local dir = beside.folder()
+		local cert, key = beside.certificate(dir)
+		local ctx, clear = tlshelper.newctx(), nil
+		ctx:set_cert(cert, key)
+		local function in_tls(fd)
+			local head = receive(fd)
+			equal(#head, 32) -- no user in it
+			equal(string.unpack("<I4", head) & 2048, 2048)
+			local session = tlshelper.newtls("server", ctx)
+			if not pcall(tlshelper.init_responsefunc(fd, session)) then
+				return
+			end
+			local read = tlshelper.readfunc(fd, session)
+			local write = tlshelper.writefunc(fd, session)
+			local function packet()
+				local n, seq = string.unpack("<I3B", read(4))
+				return read(n), seq
+			end
+			local login, seq = packet()
+			equal(seq, 2)
+			equal(login_of(login), sha2("secret", SCRAMBLE))
+			write(frame(3, "\1\4"))
+			clear = packet()
+			write(frame(5, OK))
+			packet()
+		end
+		local port = serve { plugin = SHA2, raw = in_tls }
+		local function tls(ssl, allow)
+			return { ssl = ssl, allow_cleartext = allow }
+		end
+		connect(port, tls { ca = cert, name = "localhost" }):disconnect()
+		equal(clear, "secret\0")
+		clear = nil
+		refused("has not shown who it is", port, tls { verify = false })
+		refused("IP address mismatch", port, tls { ca = cert })
+		equal(clear, nil)
+		connect(port, tls({ verify = false }, true)):disconnect()
+		equal(clear, "secret\0")
 		os.execute("rm -rf " .. dir)
 	end },
 	{ "another login than the greeting names", function()

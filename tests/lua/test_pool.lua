@@ -1,7 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- skynet.db.pool with connections to a real redis-server.
+-- skynet.db.pool with connections to real servers of each kind; Redis is the one that tests of the
+-- pool alone run on.
 local skynet = require "skynet"
 local redis = require "skynet.db.redis"
+local mysql = require "skynet.db.mysql"
+local pgsql = require "skynet.db.pgsql"
+local channel_error = require "skynet.socketchannel".error
 local pool = require "skynet.db.pool"
 local tap = require "tap"
 local server = require "redis_server"
@@ -31,7 +35,145 @@ local function clients(admin)
 	return n - 1
 end
 
+-- What the server has said with its last breath is a lost connection here.
+local function good(r)
+	if r.badresult then
+		error(r.fatal and channel_error or r.err, 0)
+	end
+	return r
+end
+
+local function idle(db)
+	return db:transaction() == "idle"
+end
+
+-- Of each kind: its server, how one connects, and what returns a number that it is given.
+local kinds = {
+	redis = {
+		server = server,
+		connect = function(port)
+			return redis.connect { host = "127.0.0.1", port = port }
+		end,
+		ask = function(db, n) return tonumber(db:echo(n)) end,
+		wait = function(db) db:blpop("nothing", 0) end,
+	},
+	mysql = {
+		server = require "mysql_server",
+		connect = function(port)
+			return mysql.connect { host = "127.0.0.1", port = port, user = "root" }
+		end,
+		ask = function(db, n) return good(db:query("select " .. n .. " n"))[1].n end,
+		wait = function(db) good(db:query "select sleep(60)") end,
+		reusable = idle,
+	},
+	pgsql = {
+		server = require "pgsql_server",
+		connect = function(port)
+			return pgsql.connect { host = "127.0.0.1", port = port, user = "postgres" }
+		end,
+		ask = function(db, n) return good(db:query("select $1::int n", n))[1].n end,
+		wait = function(db) good(db:query "select pg_sleep(60)") end,
+		reusable = idle,
+	},
+}
+
+-- Deadlines, and a transaction that somebody leaves open.
+local function lends(kind, p)
+	local ask, function_that_waits = kind.ask, kind.wait
+	equal(p:use(ask, 7), 7)
+	raises("no result within 0.15 s", p.within, p, 15, function_that_waits)
+	equal(p:within(500, ask, 8), 8)
+	raises("a number of centiseconds above 0", p.within, p, 0, ask)
+	if kind.reusable then
+		local first = p:use(function(db)
+			db.mark = true
+			good(db:query "begin")
+			return db
+		end)
+		equal(first:transaction(), "open")
+		tap.until_true("its end", function() return first.channel.inner.closed end)
+		p:use(function(db)
+			equal(db.mark, nil)
+			equal(db:transaction(), "idle")
+		end)
+	end
+end
+
+-- Whether a call may fail with that when its server dies.
+local function expected(why)
+	return why == channel_error or tostring(why):find "db.pool: no "
+end
+
+-- Tasks that ask all the time, while the server is killed and started again, twice. Each question
+-- has its own answer, or an error that says that there is none.
+local function storm(kind, s, p)
+	local n, right, over, ended, failures = 0, 0, false, 0, 0
+	for _ = 1, 12 do
+		skynet.fork(function()
+			while not over do
+				n = n + 1
+				local mine = n
+				local ok, got = pcall(p.within, p, 300, kind.ask, mine)
+				if ok then
+					assert(got == mine, "an answer of another question")
+					right = right + 1
+				else
+					failures = failures + 1
+					over = over or not expected(got) and tostring(got)
+					skynet.sleep(1)
+				end
+			end
+			ended = ended + 1
+		end)
+	end
+	local function goes_on(count)
+		local from = right
+		tap.until_true("right answers", function()
+			return over or right >= from + count
+		end)
+		equal(over, false)
+	end
+	goes_on(200)
+	for _ = 1, 2 do
+		s:kill "KILL"
+		local from = failures
+		tap.until_true("failures", function() return over or failures > from end)
+		s:run()
+		goes_on(200)
+	end
+	over = true
+	tap.until_true("the end of all", function() return ended == 12 end)
+	equal(p:stat().waiting, 0)
+	assert(p:stat().size <= 4 and p:stat().idle == p:stat().size)
+end
+
+local function with_each(name)
+	local kind = kinds[name]
+	return { name .. ": deadlines, transactions, a server that dies under load", function()
+		if not kind.server.there() then
+			print("# no server for " .. name)
+			return
+		end
+		local s <const> = kind.server.start()
+		local p = pool.new {
+			connect = function() return kind.connect(s.port) end,
+			ping = function(db) return kind.ask(db, 1) end,
+			max = 4, reusable = kind.reusable, idle = 1,
+		}
+		local ok, why = pcall(function()
+			lends(kind, p)
+			storm(kind, s, p)
+		end)
+		p:close()
+		s:stop()
+		assert(ok, why)
+	end }
+end
+
 tap.run {
+	with_each "redis",
+	with_each "mysql",
+	with_each "pgsql",
 	{ "connections are made when needed, up to the limit, and lent again", function()
 		s = server.start()
 		local p = new { max = 3 }

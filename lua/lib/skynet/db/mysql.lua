@@ -20,7 +20,7 @@ local ANSWER_MAX <const> = 256 * 1024 * 1024
 local ROW_COST <const> = 64 -- what a packet counts for besides its bytes: a table is larger
 local COLUMNS_MAX <const> = 4096
 local PACKET_SIZE <const> = 1024 * 1024
-local MORE_RESULTS <const> = 8
+local IN_TRANSACTION <const>, MORE_RESULTS <const> = 1, 8
 
 -- Long passwords, found rows, long flags, database at login, ODBC, ignored spaces, protocol 4.1,
 -- interactive, ignored SIGPIPE, transactions, reserved, secure connection, several statements,
@@ -31,9 +31,8 @@ local PLUGIN_AUTH <const>, SSL <const> = 1 << 19, 1 << 11
 local OK <const>, MORE_DATA <const>, LOCAL_FILE <const>, EOF <const>, ERR <const> =
 	0, 1, 0xfb, 0xfe, 0xff
 
-local QUERY <const>, PING <const> = "\x03", "\x0e"
-local PREPARE <const>, EXECUTE <const> = "\x16", "\x17"
-local CLOSE <const>, RESET <const> = "\x19", "\x1a"
+local QUERY <const>, PING <const>, RESET <const> = "\x03", "\x0e", "\x1a"
+local PREPARE <const>, EXECUTE <const>, CLOSE <const> = "\x16", "\x17", "\x19"
 
 -- The collation that each character set has unless another is asked for.
 local charsets = {
@@ -153,9 +152,8 @@ local function read_columns(r, n, full)
 				flags = flags, charset = charset, decimals = decimals }
 		end
 	end
-	local packet, first = read(r)
-	if not is_end(packet, first) then
-		refuse("no end behind the columns")
+	if not is_end(read(r)) then
+		refuse "no end behind the columns"
 	end
 	return names, table.concat(kinds), columns
 end
@@ -200,6 +198,7 @@ local function read_result(r, row, compact)
 	if not result then
 		return nil, status
 	end
+	r.status = status
 	return result, status & MORE_RESULTS ~= 0
 end
 
@@ -276,7 +275,7 @@ local function read_greeting(packet, first)
 	local high, rest = take("<I2", packet, at + 3)
 	local more = packet:sub(rest + 11, rest + 22)
 	if #more < 12 then
-		refuse("the server speaks a protocol from before 4.1")
+		refuse "the server speaks a protocol from before 4.1"
 	end
 	local plugin = packet:match("^([^\0]*)", rest + 24)
 	return version, low | high << 16, scramble .. more, plugin ~= "" and plugin or nil
@@ -381,7 +380,7 @@ local function authenticate(self, ch, opts)
 	end
 	local packet, first = exchange(ch, login)
 	log_in(ch, opts, packet, first, scramble, exchange)
-	self.login = self.login + 1
+	self.login, self.status = self.login + 1, 0
 end
 
 -- ---- what programs call ----
@@ -450,7 +449,10 @@ end
 local function command(self, body, f)
 	local max, seq = self.answer_max, #body // PIECE + 1 & 255
 	return self.channel:request(framed(body, 0), function(sock)
-		return true, f(reader(sock, seq, max))
+		local r = reader(sock, seq, max)
+		local result = f(r)
+		self.status = r.status or self.status
+		return true, result
 	end, nil, self.timeout)
 end
 
@@ -479,6 +481,11 @@ end
 
 function db:ping()
 	return command(self, PING, read_ok)
+end
+
+-- Whether a transaction is open, as the last answer without an error said.
+function db:transaction()
+	return self.status & IN_TRANSACTION ~= 0 and "open" or "idle"
 end
 
 function db:server_ver()

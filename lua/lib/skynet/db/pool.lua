@@ -60,9 +60,19 @@ local function hand_over(self, c)
 	end
 end
 
+-- Whether the program lets it be lent again.
+local function reusable(self, c)
+	local f = self.reusable
+	if not f then
+		return true
+	end
+	local ok, yes = pcall(f, c.db)
+	return ok and yes
+end
+
 -- Gives back what was lent. broken: it is closed.
 local function give_back(self, c, broken)
-	if broken or self.closed then
+	if broken or self.closed or not reusable(self, c) then
 		close(self, c)
 		c = nil
 	end
@@ -154,25 +164,40 @@ end
 
 -- ---- what programs call ----
 
--- Lends a connection to f for one call: f(db, ...). Returns what f does, raises what f raises.
-function pool:use(f, ...)
-	local c = take(self, self.wait)
+-- wait: centiseconds for a connection. timeout: for the call, unless it is nil. till: for both.
+local function lend(self, wait, timeout, till, f, ...)
+	local c = take(self, wait)
 	local broken = true
 	local guard <close> = setmetatable({}, { -- also when this task is killed
 		__close = function()
 			give_back(self, c, broken)
 		end,
 	})
-	local results = table.pack(within(self.timeout, f, c.db, ...))
+	timeout = till and math.max(till - skynet.now(), 1) or timeout
+	local results = table.pack(within(timeout, f, c.db, ...))
 	local ok = results[1]
 	if ok then
 		broken = false
 		return table.unpack(results, 2, results.n)
 	elseif ok == nil then
-		error(("db.pool: no result within %.2f s"):format(self.timeout / 100), 2)
+		local limit = till and wait or timeout
+		error(("db.pool: no result within %.2f s"):format(limit / 100), 2)
 	end
 	broken = results[2] == socket_error
 	error(results[2], 0)
+end
+
+-- Lends a connection to f for one call: f(db, ...). Returns what f does, raises what f raises.
+function pool:use(f, ...)
+	return lend(self, self.wait, self.timeout, nil, f, ...)
+end
+
+-- The same, for at most cs centiseconds in all.
+function pool:within(cs, f, ...)
+	if math.type(cs) ~= "integer" or cs < 1 then
+		error("db.pool: within needs a number of centiseconds above 0", 2)
+	end
+	return lend(self, cs, nil, skynet.now() + cs, f, ...)
 end
 
 -- One method of a connection: pool:call("get", key) is db:get(key) of one that is free.
@@ -225,7 +250,7 @@ local function number(conf, name, default)
 	return v
 end
 
--- new { connect =, close =, ping =, max =, wait =, timeout =, idle =, waiters = } -> a pool
+-- new { connect =, close =, ping =, reusable =, max =, wait =, timeout =, idle =, waiters = }
 function M.new(conf)
 	if type(conf) ~= "table" or type(conf.connect) ~= "function" then
 		error("db.pool: new needs a table with a function connect, for a connection", 2)
@@ -236,6 +261,7 @@ function M.new(conf)
 			db:disconnect()
 		end,
 		ping = conf.ping,
+		reusable = conf.reusable,
 		max = number(conf, "max", 8),
 		wait = number(conf, "wait", 500),
 		timeout = number(conf, "timeout", nil),

@@ -120,6 +120,12 @@ function my:stmt_close(statement) end
 ---@return table result
 function my:ping() end
 
+---Whether the session has a transaction open, as of the last answer that was no error.
+---
+---* Since 0.1.0, not in skynet.
+---@return string state `idle` or `open`
+function my:transaction() end
+
 ---What the server says that it is.
 ---
 ---* Since 0.1.0.

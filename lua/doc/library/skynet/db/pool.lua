@@ -1,9 +1,14 @@
 ---@meta skynet.db.pool
 -- Made by lua/doc/generate.py out of lua/doc/ref/pool.ref: edit it there.
 
----Connections of any data base, as many as are needed up to a limit, each lent to one task at a time.
----For commands that block, for transactions, and where one connection is not enough. skynet does not
----have it.
+---Connections of any data base, as many as are needed up to a limit, each lent to one task at a time:
+---`skynet.db.redis`, `skynet.db.mysql`, `skynet.db.pgsql`, or what else has a `connect`. For commands
+---that block, for transactions, and where one connection is not enough. skynet does not have it.
+---
+---
+---
+---A server that dies fails the calls that are under way; those that come later connect again, and fail
+---at once as long as it is gone.
 ---@class skynet.db.pool
 local pool = {}
 
@@ -11,6 +16,7 @@ local pool = {}
 ---@field connect function returns a new connection, or raises
 ---@field close? function `close(db)`; `db:disconnect()` unless it is given
 ---@field ping? function `ping(db)` raises if the connection is dead
+---@field reusable? function `reusable(db)` is asked when a connection comes back, and must not wait; if it does not return true the connection is closed. For one that may be left with a transaction open: `function(c) return c:transaction() == "idle" end`
 ---@field max? integer most connections; 8
 ---@field wait? integer centiseconds in which a connection must be had; 500
 ---@field timeout? integer centiseconds that a call may take; nil: for ever
@@ -41,6 +47,17 @@ local pool = {}
 ---@param ... any
 ---@return any results of `f`
 function pool:use(f, ...) end
+
+---As `pool:use`, with a deadline of its own.
+---
+---* Raises as `pool:use`
+---* Since 0.1.0, not in skynet.
+---@async
+---@param cs integer centiseconds for all of it: to get a connection, and the call
+---@param f function `f(db, ...)`
+---@param ... any
+---@return any results of `f`
+function pool:within(cs, f, ...) end
 
 ---The method `name` of a connection that is free.
 ---

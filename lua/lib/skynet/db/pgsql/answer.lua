@@ -100,6 +100,9 @@ end
 
 -- What one answer of at most so many bytes is read with. self: a client.
 function answer.reader(self, sock, max)
+	if sock.over then
+		error(socket_error)
+	end
 	local decoder = sock.decoder or core.decoder()
 	sock.decoder = decoder
 	core.begin(decoder, max)
@@ -167,9 +170,31 @@ local function failed(r, body)
 	local bad = bad_result(body)
 	if bad.severity == "FATAL" or bad.severity == "PANIC" then
 		socket.shutdown(r.sock[1])
+		r.sock.over = true
 		bad.fatal = true
 	end
 	return bad
+end
+
+-- The server is ready, and says whether a transaction is open. When nobody else has asked anything,
+-- it has nothing more to say: what follows would be taken for the answer to the next request.
+local function ready(r, body)
+	local client = r.client
+	local link = client.channel.inner.link
+	client.status = body
+	while link and link.first == link.last do
+		local kind, more_body = next_message(r.decoder)
+		local bad = kind == "E" and failed(r, more_body)
+		if not kind then
+			break
+		elseif bad and bad.fatal then
+			skynet.error("pgsql: the server ends the session: " .. bad.message)
+			break
+		elseif not aside[kind] then
+			refuse("the server sent a message '%s' that nobody asked for", kind)
+		end
+		aside[kind](client, more_body)
+	end
 end
 
 local confirmations = { ["1"] = true, ["2"] = true, ["3"] = true, n = true }
@@ -214,7 +239,7 @@ function answer.results(r, compact, stmt)
 		elseif kind == "G" or kind == "W" then
 			refuse "COPY ... FROM STDIN is not possible here: insert rows"
 		elseif kind == "Z" and not rows then
-			r.client.status = body
+			ready(r, body)
 			break
 		elseif not confirmations[kind] then
 			refuse("the server sent a message '%s' where none belongs", kind)
@@ -252,7 +277,7 @@ function answer.prepared(r)
 				return bad
 			end
 		elseif kind == "Z" then
-			r.client.status = body
+			ready(r, body)
 			stmt.param_count, stmt.field_count = #stmt.params, #stmt.fields
 			return bad or stmt
 		elseif not confirmations[kind] then
