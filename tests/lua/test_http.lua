@@ -224,6 +224,25 @@ tap.run {
 		equal(socket.read(fd, 4), "/4ok")
 		socket.close(fd)
 	end },
+	{ "small writes do not wait for acknowledgements", function()
+		local host, closer <close> = server(function(fd)
+			local read, write = helper.readfunc(fd), helper.writefunc(fd)
+			while httpd.read_request(read) do
+				local left = 4
+				httpd.write_response(write, 200, function()
+					left = left - 1
+					return left > 0 and "piece" or nil
+				end)
+			end
+		end)
+		httpc.keepalive = 1
+		local start = skynet.now()
+		for _ = 1, 100 do
+			equal(select(2, httpc.get(host, "/")), "piecepiecepiece")
+		end
+		httpc.keepalive = 0
+		assert(skynet.now() - start < 200, skynet.now() - start)
+	end },
 	{ "who sends a request too slowly is cut off", function()
 		local code, why
 		local host, closer <close> = server(function(fd)

@@ -71,14 +71,13 @@ end
 
 -- The status; with 200 the method, url, header and body.
 local function read_request(read, limit, guard)
-	local head, rest = internal.readhead(read, channels.rest(read), true)
-	if not head then
+	local text, size, rest = internal.readhead(read, channels.rest(read) or read(), true)
+	if not text then
 		return 413
 	end
-	local header = {}
-	local method, url, version, right = core.request(head, header)
+	local method, url, version, right, header = core.request(text, nil, size)
 	if not method then
-		error(("no request: %q"):format(head:match "^[^\r]*":sub(1, 64)), 0)
+		error(("no request: %q"):format(text:match "^[^\r]*":sub(1, 64)), 0)
 	elseif version < 10 or version > 11 then
 		return 505
 	elseif not right or type(header.host) == "table" then
@@ -97,7 +96,7 @@ local function read_request(read, limit, guard)
 end
 
 local function finish(guard, ok, code, ...)
-	guard:done()
+	guard:done(code ~= 200)
 	if ok then
 		return code, ...
 	end
@@ -111,13 +110,15 @@ end
 
 -- ---- writing ----
 
-local function head_of(status, header, more)
-	local out = { ("HTTP/1.1 %03d %s\r\n"):format(status, REASONS[status] or "") }
-	if header then
-		internal.addfields(out, header, ": ", "write_response")
-	end
-	out[#out + 1] = more
-	return table.concat(out)
+local LINES <const> = {} -- status -> the first line of an answer
+for status, reason in pairs(REASONS) do
+	LINES[status] = ("HTTP/1.1 %03d %s\r\n"):format(status, reason)
+end
+
+-- more: what stands behind the fields, or the size of the body.
+local function head_of(status, header, more, body)
+	local line = LINES[status] or ("HTTP/1.1 %03d \r\n"):format(status)
+	return internal.head(line, header, ": ", "write_response", more, body)
 end
 
 local function write_pieces(write, status, header, pull)
@@ -136,11 +137,10 @@ local function write_response(write, status, body, header)
 	elseif type(body) == "function" then
 		write_pieces(write, status, header, body)
 	elseif type(body) == "string" then
-		local head = head_of(status, header, ("content-length: %d\r\n\r\n"):format(#body))
 		if #body <= JOIN_MAX then
-			write(head .. body)
+			write(head_of(status, header, #body, body))
 		else
-			write(head)
+			write(head_of(status, header, #body))
 			write(body)
 		end
 	else

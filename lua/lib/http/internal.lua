@@ -18,22 +18,24 @@ local NOT_IN_TRAILER <const> = {
 		["upgrade"] = true,
 }
 
--- The lines before an empty one, and the bytes behind it; nil: they are too long. skip: empty lines
--- before the first are none.
+local CR <const> = 13
+
+-- readhead(read, pre, skip) -> a text, how many bytes of it are the lines before an empty one, and
+-- the bytes behind that; nil: they are too long. skip: empty lines before the first are none.
 local function read_head(read, pre, skip)
 	local text, from = pre or "", 1
 	while true do
-		while skip and text:sub(1, 2) == "\r\n" do
+		while skip and text:byte() == CR and text:sub(1, 2) == "\r\n" do
 			text = text:sub(3)
 		end
-		if text:sub(1, 2) == "\r\n" then
-			return "", text:sub(3)
+		if text:byte() == CR and text:sub(1, 2) == "\r\n" then
+			return text, 0, text:sub(3)
 		end
 		local at = text:find("\r\n\r\n", from, true)
 		if (at or #text) + 3 > HEAD_MAX then
 			return nil
 		elseif at then
-			return text:sub(1, at - 1), text:sub(at + 4)
+			return text, at - 1, at + 3 < #text and text:sub(at + 4) or ""
 		end
 		from = math.max(1, #text - 2)
 		text = text .. read()
@@ -44,12 +46,12 @@ internal.readhead = read_head
 -- recvheader(read, lines, pre): adds the lines up to an empty one; returns the bytes behind that,
 -- or nil: more than 8 KiB.
 function internal.recvheader(read, lines, pre)
-	local head, rest = read_head(read, pre)
-	if not head then
+	local text, size, rest = read_head(read, pre)
+	if not text then
 		return nil
 	end
-	if head ~= "" then
-		for line in (head .. "\r\n"):gmatch "(.-)\r\n" do
+	if size > 0 then
+		for line in (text:sub(1, size) .. "\r\n"):gmatch "(.-)\r\n" do
 			lines[#lines + 1] = line
 		end
 	end
@@ -84,9 +86,9 @@ function internal.framing(header, version)
 end
 
 local function read_trailer(read, header, pre)
-	local head, rest = read_head(read, pre)
+	local text, size, rest = read_head(read, pre)
 	local trailer = {}
-	if not head or not core.fields(head, trailer) then
+	if not text or not core.fields(text:sub(1, size), trailer) then
 		return nil
 	end
 	for name, value in pairs(trailer) do
@@ -133,25 +135,27 @@ end
 
 -- ---- requests of a client ----
 
-local function add_field(lines, name, value, where)
-	name, value = tostring(name), tostring(value)
-	if not core.is_field(name, value) then
-		error(("%s: %q cannot be a header field: %q"):format(where, name, value), 0)
+-- The fields of a table that says itself what they are.
+local function plain(header)
+	local fields = {}
+	for name, value in pairs(header) do
+		fields[name] = value
 	end
-	lines[#lines + 1] = name
-	lines[#lines + 1] = value
+	return fields
 end
 
--- addfields(out, header, separator, where): adds the lines of a header; raises on what is no field.
-function internal.addfields(out, header, separator, where)
-	local pair = {}
-	for name, value in pairs(header) do
-		local many = type(value) == "table" and value or { value }
-		for i = 1, #many do
-			add_field(pair, name, many[i], where)
-			out[#out + 1] = pair[#pair - 1] .. separator .. pair[#pair] .. "\r\n"
-		end
+-- head(line, header, separator, where, more [, body]) -> the bytes of a message up to its body, or
+-- with it; raises on what is no field. header may be nil. more: the bytes behind the fields, or a
+-- content-length.
+function internal.head(line, header, separator, where, more, body)
+	if header and getmetatable(header) then
+		header = plain(header)
 	end
+	local text, name, value = core.head(line, header, separator, more, body)
+	if not text then
+		error(("%s: %q cannot be a header field: %q"):format(where, name, value), 0)
+	end
+	return text
 end
 
 -- The value of a field that the caller wrote in whatever case.
@@ -172,36 +176,30 @@ local function request_text(method, host, url, header, content)
 	if not (method:find "^[%w!#$%%&'*+.^_`|~-]+$" and url:find "^[^%c ]+$") then
 		error(("the request line cannot be %q"):format(method .. " " .. url), 0)
 	end
-	local out = { method, " ", url, " HTTP/1.1\r\n" }
-	if header then
-		if not find_field(header, "host") then
-			header.Host = host
-		end
-		internal.addfields(out, header, ":", "request")
-	else
-		internal.addfields(out, { host = host }, ":", "request")
+	if header and not find_field(header, "host") then
+		header.Host = host
 	end
+	local more = "\r\n"
 	if not is_chunked(header) then
-		out[#out + 1] = ("Content-length:%d\r\n"):format(content and #content or 0)
+		more = ("Content-length:%d\r\n\r\n"):format(content and #content or 0)
 	end
-	out[#out + 1] = "\r\n"
-	out[#out + 1] = content
-	return table.concat(out)
+	local line = method .. " " .. url .. " HTTP/1.1\r\n"
+	return internal.head(line, header or { host = host }, ":", "request", more, content)
 end
 
-local function is_interim(head)
-	return head:find "^HTTP/1%.%d 1%d%d" and not head:find "^HTTP/1%.%d 101"
+local function is_interim(text)
+	return text:find "^HTTP/1%.%d 1%d%d" and not text:find "^HTTP/1%.%d 101"
 end
 
 local function read_answer(read)
 	local rest
 	for _ = 0, INTERIM_MAX do
-		local head
-		head, rest = read_head(read, rest)
-		if not head then
+		local text, size
+		text, size, rest = read_head(read, rest)
+		if not text then
 			error "Recv header failed"
-		elseif not is_interim(head) then
-			return head, rest
+		elseif not is_interim(text) then
+			return text, size, rest
 		end
 	end
 	error "Invalid HTTP response header"
@@ -211,11 +209,10 @@ end
 -- header, header, version
 function internal.request(interface, method, host, url, recvheader, header, content)
 	interface.write(request_text(method, host, url, header, content))
-	local head, rest = read_answer(interface.read)
-	local answer = recvheader or {}
-	local code, _, version, right = core.response(head, answer)
+	local text, size, rest = read_answer(interface.read)
+	local code, _, version, right, answer = core.response(text, recvheader, size)
 	if not code then
-		local line = head:match "^[^\r]*"
+		local line = text:sub(1, size):match "^[^\r]*"
 		error(("assertion failed! the answer begins with %q"):format(line:sub(1, 64)))
 	elseif not right then
 		error "Invalid HTTP response header"

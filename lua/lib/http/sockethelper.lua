@@ -4,6 +4,7 @@
 -- Each of them raises socket_error when the connection is lost.
 local skynet = require "skynet"
 local socket = require "skynet.socket"
+local driver = require "skynet.socketdriver"
 local channels = require "http.channels"
 
 local sockethelper = {}
@@ -54,8 +55,17 @@ end
 
 sockethelper.readall = socket.readall
 
+-- The second write is the first one that could wait for an acknowledgement, so from then on the
+-- socket sends small writes at once. Who writes once saves the system call.
 function sockethelper.writefunc(fd)
+	local writes = 0
 	return function(content)
+		if writes < 2 then
+			writes = writes + 1
+			if writes == 2 then
+				driver.nodelay(fd)
+			end
+		end
 		if not socket.write(fd, content) then
 			fail("write failed fd = %d", fd)
 		end

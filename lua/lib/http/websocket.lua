@@ -189,15 +189,14 @@ local function read_handshake(ws, upgrade)
 	if upgrade then
 		return upgrade.method, 11, upgrade.header, upgrade.url
 	end
-	local head, rest = internal.readhead(ws.read)
-	if not head then
+	local text, size, rest = internal.readhead(ws.read)
+	if not text then
 		return nil, 413, "the header is too large"
 	end
-	local header = {}
-	local method, url, version, right = core.request(head, header)
+	local method, url, version, right, header = core.request(text, nil, size)
 	if not method then
 		error(("websocket %d: no request: %q"):format(ws.id,
-			head:match "^[^\r]*":sub(1, 64)), 0)
+			text:match "^[^\r]*":sub(1, 64)), 0)
 	elseif not right then
 		return nil, 400, "wrong header"
 	end

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * http.core: the parsers of message.h and frame.h for Lua. Nothing here waits or knows a socket.
- * A header is a table: names in lower case to a value, or to an array of the values of a name that
- * came more than once.
+ * Heads of messages are in http_head.c.
  */
 #include "lua/modules/http/http_core.h"
 
@@ -13,12 +12,12 @@
 #include "core/base/base.h"
 #include "core/base/utf8.h"
 #include "lua/modules/http/frame.h"
+#include "lua/modules/http/http_head.h"
 #include "lua/modules/http/message.h"
 
 #define CHUNKS_NAME "http.core.chunks"
 #define FRAMES_NAME "http.core.frames"
-#define FIELDS_MAX 256 /* fields of one header */
-#define KEY_SIZE 16    /* bytes of a Sec-WebSocket-Key, before base64 */
+#define KEY_SIZE 16 /* bytes of a Sec-WebSocket-Key, before base64 */
 
 static struct http_span span_at(lua_State *L, int arg)
 {
@@ -31,143 +30,6 @@ static struct http_span span_at(lua_State *L, int arg)
 static void push_span(lua_State *L, struct http_span s)
 {
 	lua_pushlstring(L, s.at, s.size);
-}
-
-/* ---- headers ---- */
-
-static void push_lower(lua_State *L, struct http_span name)
-{
-	luaL_Buffer text;
-	char *to = luaL_buffinitsize(L, &text, name.size);
-
-	for (size_t i = 0; i < name.size; i++) {
-		char c = name.at[i];
-
-		to[i] = c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
-	}
-	luaL_pushresultsize(&text, name.size);
-}
-
-/* Adds the value on the top to what the header holds under the name below it; pops both. */
-static void add_field(lua_State *L, int header)
-{
-	lua_pushvalue(L, -2);
-	switch (lua_rawget(L, header)) { /* name value old */
-	case LUA_TNIL:
-		lua_pop(L, 1);
-		lua_rawset(L, header);
-		return;
-	case LUA_TTABLE:
-		lua_insert(L, -2);
-		lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-		lua_pop(L, 2);
-		return;
-	default:
-		lua_createtable(L, 2, 0); /* name value old array */
-		lua_insert(L, -2);
-		lua_rawseti(L, -2, 1);
-		lua_insert(L, -2);
-		lua_rawseti(L, -2, 2);
-		lua_rawset(L, header);
-	}
-}
-
-/* The value on the top goes on with a line that begins with a TAB. */
-static void append_fold(lua_State *L, struct http_span more)
-{
-	lua_pushliteral(L, " ");
-	push_span(L, more);
-	lua_concat(L, 3);
-}
-
-/* Reads fields into the header at that index. false: one of them is none. */
-static bool read_fields(lua_State *L, struct http_span rest, int header)
-{
-	struct http_span line, more;
-	struct http_field field;
-	int count = 0, top = lua_gettop(L);
-
-	while (http_next_line(&rest, &line)) {
-		if (count && http_fold(line, &more)) {
-			append_fold(L, more);
-			continue;
-		}
-		if (count)
-			add_field(L, header);
-		if (!http_field(line, &field) || ++count > FIELDS_MAX) {
-			lua_settop(L, top);
-			return false;
-		}
-		push_lower(L, field.name);
-		push_span(L, field.value);
-	}
-	if (count)
-		add_field(L, header);
-	return true;
-}
-
-/* request(head, header) -> method, target, version (11 is 1.1), whether the fields are right; or
- * nil: the first line is no request */
-static int l_request(lua_State *L)
-{
-	struct http_span rest = span_at(L, 1), line;
-	struct http_request_line r;
-	bool right;
-
-	luaL_checktype(L, 2, LUA_TTABLE);
-	if (!http_next_line(&rest, &line) || !http_request_line(line, &r))
-		return 0;
-	right = read_fields(L, rest, 2);
-	push_span(L, r.method);
-	push_span(L, r.target);
-	lua_pushinteger(L, r.version);
-	lua_pushboolean(L, right);
-	return 4;
-}
-
-/* response(head, header) -> code, reason, version, whether the fields are right; or nil: the first
- * line is no status */
-static int l_response(lua_State *L)
-{
-	struct http_span rest = span_at(L, 1), line;
-	struct http_status_line s;
-	bool right;
-
-	luaL_checktype(L, 2, LUA_TTABLE);
-	if (!http_next_line(&rest, &line) || !http_status_line(line, &s))
-		return 0;
-	right = read_fields(L, rest, 2);
-	lua_pushinteger(L, s.code);
-	push_span(L, s.reason);
-	lua_pushinteger(L, s.version);
-	lua_pushboolean(L, right);
-	return 4;
-}
-
-/* fields(text, header) -> whether they are right */
-static int l_fields(lua_State *L)
-{
-	struct http_span rest = span_at(L, 1);
-
-	luaL_checktype(L, 2, LUA_TTABLE);
-	lua_pushboolean(L, read_fields(L, rest, 2));
-	return 1;
-}
-
-/* is_field(name, value): whether they can be written as a field without becoming something else */
-static int l_is_field(lua_State *L)
-{
-	struct http_span name = span_at(L, 1), value = span_at(L, 2);
-	struct http_field f;
-	bool right = true;
-
-	for (size_t i = 0; i < value.size && right; i++)
-		right = value.at[i] != '\r' && value.at[i] != '\n' && value.at[i] != 0;
-	lua_pushfstring(L, "%s:", name.at);
-	right = right && strlen(name.at) == name.size &&
-		http_field((struct http_span){ lua_tostring(L, -1), name.size + 1 }, &f);
-	lua_pushboolean(L, right && f.name.size == name.size);
-	return 1;
 }
 
 /* ---- chunks ---- */
@@ -379,10 +241,9 @@ static void class(lua_State *L, const char *name, const luaL_Reg *methods)
 int luaopen_http_core(lua_State *L)
 {
 	static const luaL_Reg f[] = {
-		{ "request", l_request },   { "response", l_response }, { "fields", l_fields },
-		{ "is_field", l_is_field }, { "chunks", l_chunks },	{ "frames", l_frames },
-		{ "frame", l_frame },	    { "key", l_key },		{ "is_key", l_is_key },
-		{ "accept", l_accept },	    { "is_utf8", l_is_utf8 },	{ NULL, NULL },
+		{ "chunks", l_chunks },	  { "frames", l_frames }, { "frame", l_frame },
+		{ "key", l_key },	  { "is_key", l_is_key }, { "accept", l_accept },
+		{ "is_utf8", l_is_utf8 }, { NULL, NULL },
 	};
 	static const luaL_Reg chunks[] = { { "feed", l_chunks_feed }, { NULL, NULL } };
 	static const luaL_Reg frames[] = { { "feed", l_frames_feed },
@@ -393,5 +254,6 @@ int luaopen_http_core(lua_State *L)
 	class(L, CHUNKS_NAME, chunks);
 	class(L, FRAMES_NAME, frames);
 	luaL_newlib(L, f);
+	luaL_setfuncs(L, http_head_functions, 0);
 	return 1;
 }

@@ -122,6 +122,19 @@ bool http_field(struct http_span line, struct http_field *ret)
 	       trimmed_text(line, &ret->value);
 }
 
+bool http_is_name(struct http_span name)
+{
+	return name.size && all(name, is_token);
+}
+
+bool http_is_value(struct http_span value)
+{
+	for (size_t i = 0; i < value.size; i++)
+		if (value.at[i] == '\r' || value.at[i] == '\n' || value.at[i] == 0)
+			return false;
+	return true;
+}
+
 bool http_fold(struct http_span line, struct http_span *ret)
 {
 	return line.size && line.at[0] == '\t' && trimmed_text(line, ret);

@@ -48,6 +48,9 @@ bool http_next_line(struct http_span *rest, struct http_span *ret);
 bool http_request_line(struct http_span line, struct http_request_line *ret);
 bool http_status_line(struct http_span line, struct http_status_line *ret);
 bool http_field(struct http_span line, struct http_field *ret);
+/* Whether they may stand in a line `name: value`, and are no more than that. */
+bool http_is_name(struct http_span name);
+bool http_is_value(struct http_span value);
 /* The value that goes on in a line which begins with a TAB. false: the line is none. */
 bool http_fold(struct http_span line, struct http_span *ret);
 

@@ -49,7 +49,7 @@ function channels.write(read, bytes) end
 ---* Since 0.1.0, not in skynet.
 ---@param read function
 ---@param ti integer|false|nil centiseconds
----@return table guard `guard:allow(bytes)` allows the time that so many bytes take at 1,000 a second, `guard:done()` ends it
+---@return table guard `guard:allow(bytes)` allows the time that so many bytes take at 1,000 a second, `guard:done([last])` ends it; last: nothing more is read
 function channels.guard(read, ti) end
 
 return channels

@@ -8,24 +8,41 @@ local core = {}
 ---Takes a request apart.
 ---
 ---* Since 0.1.0, not in skynet.
----@param head string the lines up to the empty one
----@param header table is filled
+---@param text string the lines up to the empty one
+---@param header? table is filled; a new one if it is nil
+---@param size? integer only so many bytes of the text are the head
 ---@return string|nil method nil: the first line is no request
 ---@return string target
 ---@return integer version 11 is HTTP/1.1
 ---@return boolean right whether the fields are
-function core.request(head, header) end
+---@return table header
+function core.request(text, header, size) end
 
 ---Takes a response apart.
 ---
 ---* Since 0.1.0, not in skynet.
----@param head string
----@param header table is filled
+---@param text string
+---@param header? table is filled; a new one if it is nil
+---@param size? integer only so many bytes of the text are the head
 ---@return integer|nil code nil: the first line is no status
 ---@return string reason
 ---@return integer version
 ---@return boolean right
-function core.response(head, header) end
+---@return table header
+function core.response(text, header, size) end
+
+---Puts a message together.
+---
+---* Since 0.1.0, not in skynet.
+---@param line string the first line, with its end
+---@param header table|nil names to a value, or to an array of values
+---@param separator string what stands between a name and its value
+---@param more string|integer what stands behind the fields; an integer: a content-length of so much, and the empty line
+---@param body? string
+---@return string|boolean text false: what follows is no field
+---@return string name
+---@return string value
+function core.head(line, header, separator, more, body) end
 
 ---Takes the fields of a header apart: at most 256.
 ---

@@ -26,7 +26,8 @@ function internal.recvheader(read, lines, pre) end
 ---@param read function
 ---@param pre? string
 ---@param skip? boolean empty lines before the first are left out
----@return string|nil head the lines in one text
+---@return string|nil text nil: more than 8 KiB
+---@return integer size bytes of the text that are the lines, without the end of the last
 ---@return string rest
 function internal.readhead(read, pre, skip) end
 
@@ -48,15 +49,18 @@ function internal.parseheader(lines, from, header) end
 ---@return integer status what to answer then
 function internal.framing(header, version) end
 
----Writes the fields of a header.
+---Puts a message together.
 ---
 ---* Raises `W: N cannot be a header field: V`
 ---* Since 0.1.0, not in skynet.
----@param out table lines are added to it
----@param header table
+---@param line string the first line, with its end
+---@param header table|nil names to a value, or to an array of values
 ---@param separator string
 ---@param where string for the error
-function internal.addfields(out, header, separator, where) end
+---@param more string|integer what stands behind the fields; an integer: a content-length of so much
+---@param body? string
+---@return string text
+function internal.head(line, header, separator, where, more, body) end
 
 ---Reads a chunked body.
 ---

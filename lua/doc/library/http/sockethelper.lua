@@ -15,7 +15,7 @@ local sockethelper = {}
 ---@return function read `read()` returns what is there, or waits for it; `read(n)` returns n bytes
 function sockethelper.readfunc(fd, pre) end
 
----Makes a function that writes.
+---Makes a function that writes. From its second call on small writes leave at once (TCP_NODELAY).
 ---
 ---* Since 0.1.0.
 ---@param fd integer
