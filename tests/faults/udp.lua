@@ -50,6 +50,6 @@ skynet.start(function()
 		skynet.sleep(1)
 	end
 	print("rounds", 3)
-	print "end"
+	print("end", "well")
 	skynet.timeout(0, skynet.abort)
 end)
