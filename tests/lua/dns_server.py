@@ -50,6 +50,8 @@ def reply(q, tcp):
 
     if first == "a":
         return only(record(A, ip("10.0.0.1")))
+    if first == "local":
+        return only(record(A, ip("127.0.0.1")))
     if first == "many":
         return only(*[record(A, ip(f"10.0.1.{i}"), 60 + i) for i in range(1, 4)])
     if first == "six":

@@ -166,6 +166,25 @@ tap.run {
 		skynet.wait(me)
 		equal(bad, 0)
 	end },
+	{ "httpc asks for names here, once it was told to", function()
+		local httpc = require "http.httpc"
+		local listener, _, web = socket.listen("127.0.0.1", 0)
+		socket.start(listener, function(id)
+			socket.start(id)
+			local request = socket.readline(id, "\r\n\r\n")
+			local host = request:match "[Hh]ost: ?([^\r\n]+)"
+			socket.write(id, ("HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s")
+				:format(#host, host))
+			socket.close(id)
+		end)
+		httpc.dns("127.0.0.1", port)
+		local status, body = httpc.get(("local.test:%d"):format(web), "/")
+		equal(status, 200)
+		equal(body:match "^[^:]+", "local.test")
+		raises("timeout or no answer", httpc.get, ("nx.test:%d"):format(web), "/")
+		raises("Invalid host: a..test", httpc.get, ("a..test:%d"):format(web), "/")
+		socket.close(listener)
+	end },
 	{ "nothing is left open", function()
 		tap.until_true("the sockets are closed", function() return sockets() == 0 end)
 	end },

@@ -64,7 +64,8 @@ end
 
 local function address_of(name)
 	if resolver and not is_address(name) then
-		return resolver.resolve(name)
+		local ip, why = resolver.resolve(name)
+		return ip or error(("Invalid host: %s (%s)"):format(name, why), 0)
 	end
 	return name
 end
