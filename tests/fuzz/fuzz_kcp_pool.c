@@ -12,7 +12,7 @@
 #include "lua/modules/kcp/kcp_wire.h"
 #include "tests/fuzz/harbor_input.h"
 
-#define SOCKETS 4 /* 1 and 2 listen, the second one plainly; 3 and 4 connect */
+#define SOCKETS 5 /* 1, 2 and 5 listen, 2 plainly, 5 for what is expected; 3 and 4 connect */
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
@@ -127,6 +127,8 @@ static void act(struct input *in)
 
 	while (what & 1 && kcp_pool_news(F.pool, &bits))
 		;
+	if (what & 32)
+		kcp_pool_expect(F.pool, 5, 1u + (what & 7), F.now);
 	if (!s)
 		return;
 	if (what & 2 && s->has_kcp && kcp_send(&s->kcp, "hello", 5) == KCP_SENT)
@@ -157,7 +159,9 @@ static void begin(void)
 	kcp_pool_listen(F.pool, 1, &r);
 	r.plain = true;
 	kcp_pool_listen(F.pool, 2, &r);
-	r.plain = false;
+	r.expected = true;
+	kcp_pool_listen(F.pool, 5, &r);
+	r.plain = r.expected = false;
 	kcp_pool_connect(F.pool, 3, &r, 0, "token", 5, F.now);
 	kcp_pool_connect(F.pool, 4, &r, 3, NULL, 0, F.now);
 }
@@ -177,7 +181,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		else
 			F.now += what % 7 == 5 ? what : what * 100u;
 		kcp_pool_turn(F.pool, F.now);
-		for (int i = 1; i <= 2; i++) {
+		for (int i = 1; i <= SOCKETS; i += i == 2 ? 3 : 1) {
 			struct kcp_entry *e = kcp_table_first(&F.pool->ports, (uint64_t)i);
 
 			INPUT_CHECK(container_of(e, struct kcp_port, entry)->sessions.count <= 5);

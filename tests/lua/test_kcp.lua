@@ -206,6 +206,29 @@ tap.run {
 		kcp.close(id)
 		kcp.close(lid)
 	end },
+	{ "plain KCP with convs that a login has given out", function()
+		local seen = {}
+		local lid, port = echo({ plain = true, expected = true }, seen)
+		equal(kcp.expect(lid, 4711), true)
+		equal(kcp.stats(lid).expected, 1)
+		local wrong = connect(port, { conv = 4712 })
+		kcp.send(wrong, "let me in")
+		local id = connect(port, { conv = 4711 })
+		kcp.send(id, "hello")
+		equal(kcp.recv(id), "hello")
+		local second = connect(port, { conv = 4711 })
+		kcp.send(second, "me too")
+		equal(select(2, kcp.recv(second, 20)), "timeout")
+		equal(select(2, kcp.recv(wrong, 1)), "timeout")
+		equal(#seen, 1)
+		equal(kcp.expect(-lid, 1), false)
+		raises("1 to 4294967295 expected, got 0", kcp.expect, lid, 0)
+		for _, s in ipairs { wrong, id, second } do
+			kcp.options(s, { dead_link = 2 })
+			kcp.close(s)
+		end
+		kcp.close(lid)
+	end },
 	{ "limits of a listener", function()
 		local lid, port = echo { per_address = 3 }
 		local ids = {}

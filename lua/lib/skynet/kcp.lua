@@ -179,6 +179,14 @@ function kcp.connect(host, port, options)
 	return id
 end
 
+function kcp.expect(listener, conv)
+	if not (math.type(conv) == "integer" and conv > 0 and conv <= 0xffffffff) then
+		error(("bad argument #2 to 'expect' (1 to 4294967295 expected, got %s)"):format(
+			tostring(conv)), 2)
+	end
+	return core.expect(pool, -listener, conv)
+end
+
 -- ---- messages ----
 
 function kcp.send(id, data)

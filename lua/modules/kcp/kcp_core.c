@@ -145,6 +145,18 @@ static int l_listen(lua_State *L)
 	return 0;
 }
 
+/* expect(pool, socket, conv) -> whether it is expected now */
+static int l_expect(lua_State *L)
+{
+	struct kcp_pool *p = check_pool(L);
+	int socket = (int)luaL_checkinteger(L, 2);
+	lua_Integer conv = luaL_checkinteger(L, 3);
+
+	luaL_argcheck(L, conv > 0 && conv <= UINT32_MAX, 3, "1 to 4294967295 expected");
+	lua_pushboolean(L, kcp_pool_expect(p, socket, (uint32_t)conv, now_ms()));
+	return 1;
+}
+
 /* unlisten(pool, socket) -> true, or false: that is no listener */
 static int l_unlisten(lua_State *L)
 {
@@ -400,7 +412,8 @@ static int l_port_stats(lua_State *L)
 
 	if (!port)
 		return 0;
-	lua_createtable(L, 0, 6);
+	lua_createtable(L, 0, 7);
+	set_number(L, "expected", port->tickets.count);
 	set_number(L, "sessions", port->sessions.count);
 	set_number(L, "addresses", port->hosts.count);
 	set_number(L, "unanswered", port->unanswered);
@@ -416,6 +429,7 @@ int luaopen_skynet_kcp_core(lua_State *L)
 		{ "pool", l_pool },
 		{ "check", l_check },
 		{ "listen", l_listen },
+		{ "expect", l_expect },
 		{ "unlisten", l_unlisten },
 		{ "connect", l_connect },
 		{ "local_address", l_local_address },

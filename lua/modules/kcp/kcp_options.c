@@ -31,7 +31,7 @@ static const struct option options[] = {
 	SETTING(nodelay, SWITCH),   SETTING(congestion, SWITCH),  SETTING(stream, SWITCH),
 	RULE(sessions, NUMBER),	    RULE(per_address, NUMBER),	  RULE(unanswered, NUMBER),
 	RULE(idle, NUMBER),	    RULE(keepalive, NUMBER),	  RULE(timeout, NUMBER),
-	RULE(plain, SWITCH),	    RULE(roam, SWITCH),
+	RULE(plain, SWITCH),	    RULE(expected, SWITCH),	  RULE(roam, SWITCH),
 };
 
 static const struct option *find(const char *name)

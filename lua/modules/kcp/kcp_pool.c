@@ -61,36 +61,6 @@ static void say_goodbye(struct kcp_pool *p, struct kcp_session *s)
 		kcp_hello_close(p, s);
 }
 
-static void ignore_release(void *ud, int socket)
-{
-}
-
-void kcp_pool_free(struct kcp_pool *p)
-{
-	struct kcp_entry *e;
-
-	p->hooks.release = ignore_release;
-	while ((e = kcp_table_any(&p->ids))) {
-		struct kcp_session *s = container_of(e, struct kcp_session, by_id);
-
-		s->owned = true; /* its end does not free it */
-		say_goodbye(p, s);
-		kcp_session_end(p, s, "the service ends");
-		kcp_session_free(p, s);
-	}
-	while ((e = kcp_table_any(&p->ports))) {
-		struct kcp_port *port = container_of(e, struct kcp_port, entry);
-
-		kcp_table_remove(&p->ports, e);
-		kcp_table_fini(&port->sessions);
-		kcp_table_fini(&port->hosts);
-		mem_free(port);
-	}
-	kcp_table_fini(&p->ports);
-	kcp_table_fini(&p->ids);
-	mem_free(p);
-}
-
 /* ---- sending and news ---- */
 
 struct carrier {
@@ -121,7 +91,56 @@ struct kcp_session *kcp_pool_news(struct kcp_pool *p, unsigned *ret)
 	return s;
 }
 
+/* ---- convs that are expected ---- */
+
+static struct kcp_ticket *ticket_find(const struct kcp_port *port, uint32_t conv)
+{
+	struct kcp_entry *e = kcp_table_first(&port->tickets, conv);
+
+	return e ? container_of(e, struct kcp_ticket, entry) : NULL;
+}
+
+/* Forgets those of before that time. All are good for as long, so the oldest go first; one that was
+ * used or is expected anew is in the list only. */
+static void tickets_forget(struct kcp_port *port, uint64_t now)
+{
+	while (port->oldest.first && port->oldest.first->until <= now) {
+		struct kcp_ticket *t = list_take(&port->oldest, next);
+
+		if (ticket_find(port, t->conv) == t)
+			kcp_table_remove(&port->tickets, &t->entry);
+		port->expected--;
+		mem_free(t);
+	}
+}
+
+static bool ticket_is_there(const struct kcp_port *port, uint32_t conv, uint64_t now)
+{
+	struct kcp_ticket *t = ticket_find(port, conv);
+
+	return t && t->until > now;
+}
+
+static void ticket_use(struct kcp_port *port, uint32_t conv)
+{
+	struct kcp_ticket *t = ticket_find(port, conv);
+
+	if (t)
+		kcp_table_remove(&port->tickets, &t->entry);
+}
+
 /* ---- ports ---- */
+
+/* Frees what has no sessions any more. */
+static void port_free(struct kcp_pool *p, struct kcp_port *port)
+{
+	tickets_forget(port, UINT64_MAX);
+	kcp_table_remove(&p->ports, &port->entry);
+	kcp_table_fini(&port->sessions);
+	kcp_table_fini(&port->hosts);
+	kcp_table_fini(&port->tickets);
+	mem_free(port);
+}
 
 struct kcp_port *kcp_pool_port(struct kcp_pool *p, int socket)
 {
@@ -159,11 +178,55 @@ bool kcp_pool_unlisten(struct kcp_pool *p, int socket, uint64_t now)
 		say_goodbye(p, s);
 		kcp_session_end(p, s, "the listener is closed");
 	}
-	kcp_table_remove(&p->ports, &port->entry);
-	kcp_table_fini(&port->sessions);
-	kcp_table_fini(&port->hosts);
 	p->hooks.release(p->hooks.ud, port->socket);
-	mem_free(port);
+	port_free(p, port);
+	return true;
+}
+
+static void ignore_release(void *ud, int socket)
+{
+}
+
+void kcp_pool_free(struct kcp_pool *p)
+{
+	struct kcp_entry *e;
+
+	p->hooks.release = ignore_release;
+	while ((e = kcp_table_any(&p->ids))) {
+		struct kcp_session *s = container_of(e, struct kcp_session, by_id);
+
+		s->owned = true; /* its end does not free it */
+		say_goodbye(p, s);
+		kcp_session_end(p, s, "the service ends");
+		kcp_session_free(p, s);
+	}
+	while ((e = kcp_table_any(&p->ports))) {
+		struct kcp_port *port = container_of(e, struct kcp_port, entry);
+
+		port_free(p, port);
+	}
+	kcp_table_fini(&p->ports);
+	kcp_table_fini(&p->ids);
+	mem_free(p);
+}
+
+bool kcp_pool_expect(struct kcp_pool *p, int socket, uint32_t conv, uint64_t now)
+{
+	struct kcp_port *port = kcp_pool_port(p, socket);
+	struct kcp_ticket *t;
+
+	if (!port || !port->rules.plain || !port->rules.expected)
+		return false;
+	tickets_forget(port, now);
+	if (port->expected >= port->rules.sessions)
+		return false;
+	ticket_use(port, conv); /* the later one counts */
+	t = mem_zalloc(sizeof(*t));
+	t->conv = conv;
+	t->until = now + port->rules.idle;
+	kcp_table_add(&port->tickets, &t->entry, conv);
+	list_append(&port->oldest, t, next);
+	port->expected++;
 	return true;
 }
 
@@ -202,7 +265,8 @@ static struct kcp_session *accept_plain(struct kcp_pool *p, struct kcp_port *por
 	struct kcp_head h;
 
 	if (!kcp_head_get(data, n, &h) || h.cmd != KCP_PUSH || h.una != 0 ||
-	    h.sn >= port->rules.set.recv_window) {
+	    h.sn >= port->rules.set.recv_window ||
+	    (port->rules.expected && !ticket_is_there(port, h.conv, now))) {
 		port->strays++;
 		return NULL;
 	}
@@ -212,6 +276,8 @@ static struct kcp_session *accept_plain(struct kcp_pool *p, struct kcp_port *por
 		port->refused++;
 		return NULL;
 	}
+	if (port->rules.expected)
+		ticket_use(port, h.conv);
 	s->peer = *from;
 	kcp_session_ready(p, s, h.conv, now);
 	kcp_session_tell(p, s, KCP_NEWS_OPEN);

@@ -11,7 +11,8 @@
  * A listener makes a session of who has shown by a cookie that answers reach him (kcp_meet.h), and
  * keeps nothing of anybody before. `plain` ports take KCP as it is, without a greeting: there any
  * datagram with a first segment makes a session, so their number is limited until a peer has
- * repeated a time of ours, and such a one is sent no more than three times what came from it.
+ * repeated a time of ours, and such a one is sent no more than three times what came from it. With
+ * `expected` the program says beforehand which convs will come, each for one session.
  *
  * A datagram of a session from another address is answered by a question that only who has the
  * session's key can answer; then the session goes on there. Plain sessions stay where they are.
@@ -48,6 +49,9 @@ void kcp_pool_free(struct kcp_pool *p);
 void kcp_pool_listen(struct kcp_pool *p, int socket, const struct kcp_rules *r);
 /* The port of a socket, NULL: there is none. */
 struct kcp_port *kcp_pool_port(struct kcp_pool *p, int socket);
+/* A plain listener with `expected` takes a session of this conv, once, within its `idle` time.
+ * Returns false: there is no such listener, or as many are expected as it may have sessions. */
+bool kcp_pool_expect(struct kcp_pool *p, int socket, uint32_t conv, uint64_t now);
 /* Ends the listener's sessions and releases the socket. false: no such listener. */
 bool kcp_pool_unlisten(struct kcp_pool *p, int socket, uint64_t now);
 /* A socket to meet its default peer, with a token for him of at most MEET_TOKEN_MAX bytes; or, with

@@ -145,14 +145,15 @@ static struct kcp_host *host_add(struct kcp_pool *p, struct kcp_port *port,
 	return h;
 }
 
-/* Of all sessions that are allowed an eighth may be unanswered. */
+/* Of all sessions that are allowed an eighth may be unanswered. Who knows a conv that is expected
+ * has shown something, if not that the address is his. */
 static bool is_room(const struct kcp_port *port, const struct kcp_host *h, bool unanswered)
 {
 	const struct kcp_rules *r = &port->rules;
 
 	if (port->sessions.count >= r->sessions || (h && h->count >= r->per_address))
 		return false;
-	if (!unanswered)
+	if (!unanswered || r->expected)
 		return true;
 	return port->unanswered < r->sessions / 8 + 1 && (!h || h->unanswered < r->unanswered);
 }

@@ -33,7 +33,8 @@ struct kcp_rules {
 	uint32_t keepalive;   /* ms of silence after which the peer is asked; 0: never */
 	uint32_t timeout;     /* ms that a connect may take */
 	bool plain;
-	bool roam; /* sessions follow their peers to other addresses */
+	bool expected; /* plain sessions of expected convs only */
+	bool roam;     /* sessions follow their peers to other addresses */
 };
 
 enum kcp_step { KCP_MEETING, KCP_READY, KCP_CLOSING, KCP_ENDED };
@@ -51,6 +52,14 @@ struct kcp_hooks {
 	void *ud;
 };
 
+/* A conv that a plain listener takes once. */
+struct kcp_ticket {
+	struct kcp_entry entry;
+	struct kcp_ticket *next; /* the later ones */
+	uint32_t conv;
+	uint64_t until;
+};
+
 struct kcp_port {
 	struct kcp_entry entry; /* in pool.ports, by socket */
 	int socket;
@@ -59,6 +68,9 @@ struct kcp_port {
 	struct kcp_table sessions; /* by conv */
 	struct kcp_table hosts;
 	uint32_t unanswered;
+	struct kcp_table tickets; /* by conv */
+	LIST_OF(struct kcp_ticket) oldest;
+	uint32_t expected;	 /* of these */
 	struct kcp_session *own; /* of a connect */
 	uint64_t strays, refused, moved;
 };

@@ -45,6 +45,15 @@ function kcp.listen(host, port, handler, options) end
 ---@return string|nil error `connect timed out`, `refused: the listener has all its sessions`, `refused: too many sessions of this address`, or why there is no socket
 function kcp.connect(host, port, options) end
 
+---Lets a client come with this conv, once, within the listener's `idle` time.
+---
+---* Raises `bad argument #2 to 'expect' (1 to 4294967295 expected, got ...)`
+---* Since 0.1.0, not in skynet.
+---@param listener integer with `plain` and `expected`
+---@param conv integer 1 to 4294967295
+---@return boolean expected false: there is no such listener, or as many are expected as it may have sessions
+function kcp.expect(listener, conv) end
+
 ---Sends a message. It arrives, or the session ends.
 ---
 ---* Since 0.1.0, not in skynet.
@@ -114,7 +123,7 @@ function kcp.options(id, changes) end
 ---* Raises `kcp: no session N is open in this service`, `kcp: no listener N is open in this service`
 ---* Since 0.1.0, not in skynet.
 ---@param id integer a session or a listener
----@return table stats of a session `state`, `peer`, `why`, and with KCP `conv`, `rtt`, `rttvar`, `rto` (ms), `queued`, `in_flight` (segments), `to_read` (messages), `peer_window`, `memory` (bytes), `datagrams_in`, `datagrams_out`, `bytes_in`, `bytes_out`, `segments_in`, `segments_out`, `late` and `early` (sent again after and before their time), `twice`, `outside` (of the window), `rejected`; of a listener `sessions`, `addresses`, `unanswered`, `refused`, `strays` (datagrams of no session), `moved`
+---@return table stats of a session `state`, `peer`, `why`, and with KCP `conv`, `rtt`, `rttvar`, `rto` (ms), `queued`, `in_flight` (segments), `to_read` (messages), `peer_window`, `memory` (bytes), `datagrams_in`, `datagrams_out`, `bytes_in`, `bytes_out`, `segments_in`, `segments_out`, `late` and `early` (sent again after and before their time), `twice`, `outside` (of the window), `rejected`; of a listener `sessions`, `addresses`, `unanswered`, `expected`, `refused`, `strays` (datagrams of no session), `moved`
 function kcp.stats(id) end
 
 return kcp

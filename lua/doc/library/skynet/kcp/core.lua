@@ -31,6 +31,15 @@ function core.check(options, conv, token) end
 ---@param options? table
 function core.listen(pool, socket, options) end
 
+---Lets a plain listener take a session of this conv.
+---
+---* Since 0.1.0, not in skynet.
+---@param pool userdata
+---@param socket integer
+---@param conv integer
+---@return boolean expected
+function core.expect(pool, socket, conv) end
+
 ---Ends a listener and its sessions.
 ---
 ---* Since 0.1.0, not in skynet.

@@ -391,6 +391,51 @@ static void test_plain(void **state)
 	finish();
 }
 
+/* Convs that the program has said, each for one session and for a time. */
+static void test_expected(void **state)
+{
+	struct kcp_session *c;
+	struct kcp_rules r;
+
+	rules(&r);
+	begin(&r);
+	assert_false(kcp_pool_expect(N.server, SERVER, 1, N.now));
+	finish();
+	r.plain = r.expected = true;
+	r.sessions = 3;
+	r.idle = 1000;
+	r.keepalive = 300;
+	begin(&r);
+	for (uint32_t conv = 1; conv <= 3; conv++)
+		assert_true(kcp_pool_expect(N.server, SERVER, conv, N.now));
+	assert_false(kcp_pool_expect(N.server, SERVER, 4, N.now));
+	for (uint32_t conv = 1; conv <= 5; conv += 4) {
+		for (int i = 0; i < 2; i++) {
+			int socket = 5000 + (int)conv * 10 + i;
+
+			kcp_pool_connect(N.client, socket, &r, conv, NULL, 0, N.now);
+			c = news(N.client, KCP_NEWS_OPEN);
+			say(N.client, c, "hello");
+			pass(1);
+		}
+	}
+	assert_int_equal(N.server->ids.count, 1); /* of conv 1, from one address */
+	pass(900);
+	kcp_pool_connect(N.client, 7000, &r, 2, NULL, 0, N.now);
+	c = news(N.client, KCP_NEWS_OPEN);
+	say(N.client, c, "hello");
+	pass(1);
+	assert_int_equal(N.server->ids.count, 2);
+	pass(200);
+	kcp_pool_connect(N.client, 8000, &r, 3, NULL, 0, N.now); /* too late */
+	pass(1);
+	assert_int_equal(N.server->ids.count, 2);
+	assert_true(kcp_pool_expect(N.server, SERVER, 9, N.now));
+	assert_true(kcp_pool_expect(N.server, SERVER, 9, N.now)); /* anew */
+	assert_int_equal(kcp_pool_port(N.server, SERVER)->tickets.count, 1);
+	finish();
+}
+
 /* The peer's address changes: the session goes with it if it has the key. */
 static void test_move(void **state)
 {
@@ -557,12 +602,19 @@ static void test_siphash(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_siphash),	      cmocka_unit_test(test_meet),
-		cmocka_unit_test(test_lossy_meeting), cmocka_unit_test(test_nobody_listens),
-		cmocka_unit_test(test_strangers),     cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_plain),	      cmocka_unit_test(test_move),
-		cmocka_unit_test(test_close),	      cmocka_unit_test(test_listener_closes),
-		cmocka_unit_test(test_silence),	      cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_siphash),
+		cmocka_unit_test(test_meet),
+		cmocka_unit_test(test_lossy_meeting),
+		cmocka_unit_test(test_nobody_listens),
+		cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_expected),
+		cmocka_unit_test(test_move),
+		cmocka_unit_test(test_close),
+		cmocka_unit_test(test_listener_closes),
+		cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_broken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
