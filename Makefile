@@ -271,6 +271,12 @@ churn: tests-bin
 	@LIFETIMES_SECONDS=$(or $(T),60) PYTHONPATH=tests/cluster \
 	    /usr/bin/python3 tests/cluster/lifetimes/test.py --build $(B)
 
+# Hostile clients of every kind in numbers, and what they cost those who behave: ten minutes.
+.PHONY: hostile
+hostile: all
+	@HOSTILE=big PYTHONPATH=tests/cluster \
+	    /usr/bin/python3 tests/cluster/hostile_town/test.py --build $(B)
+
 # Five nodes in network namespaces, faults from a seed, a checked history (tests/chaos).
 # SEED=, SEEDS=, T= seconds a seed, NODES=. Needs root; what it leaves is in build/chaos.
 CHAOS_DEPS := iproute2 nftables

@@ -1,104 +1,19 @@
 #!/usr/bin/python3
 """Clients that never read, that say half a line and wait, that send without end, that take every
 descriptor: what they cost is bounded, and who behaves is served meanwhile."""
-import json, os, re, resource, signal, socket, subprocess, tempfile, threading, time
+import os, subprocess, threading, time
+import victim
 from harness import eventually, main, Failed
+from victim import gone, is_open, MIB
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-MIB = 1 << 20
 # What a node of this size may grow by besides: buffers of the kernel are not in it, those of Lua
 # and the allocator are.
 SLACK = 24 * MIB
 
 
-class Victim:
-    def __init__(self, build, files=None, extra="", lua=""):
-        self.build, self.tmp = os.path.abspath(build), tempfile.mkdtemp(prefix="harbor-test-")
-        self.measured = "san" not in os.path.basename(self.build)
-        self.conf, self.socket = self.tmp + "/n.yaml", self.tmp + "/n.sock"
-        self.log = self.tmp + "/n.log"
-        with open(self.conf, "w") as f:
-            f.write(f'node: {{ name: victim, threads: 2 }}\n'
-                    f'lua: {{ start: victim, service_path: ["{HERE}/?.lua"]{lua} }}\n'
-                    f'log: {{ sink: file, file: "{self.log}" }}\n'
-                    f'admin: {{ listen: "unix:{self.socket}", stop_timeout: 2s }}\n{extra}')
-        limit = (lambda: resource.setrlimit(resource.RLIMIT_NOFILE,
-                                            (files, files))) if files else None
-        self.process = subprocess.Popen([self.build + "/harbord", self.conf],
-                                        stdin=subprocess.DEVNULL,
-                                        stdout=open(self.tmp + "/out", "wb"),
-                                        stderr=subprocess.STDOUT, preexec_fn=limit)
-        self.sockets = []
-
-    def __enter__(self):
-        eventually("the node is ready", lambda: self.call("writes"))
-        self.port = self.call("listen")
-        return self
-
-    def __exit__(self, kind, *rest):
-        for s in self.sockets:
-            s.close()
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        status = self.process.returncode
-        if kind is None and status != 0:
-            kind = Failed
-        if kind:
-            print("---- log\n" + self.logged()[-3000:] + open(self.tmp + "/out").read()[-3000:])
-        else:
-            subprocess.run(["rm", "-rf", self.tmp])
-        if status != 0 and not rest[0]:
-            raise Failed(f"the node ended with status {status}")
-
-    def ctl(self, *args, limit=20):
-        p = subprocess.run([self.build + "/harborctl", "--socket", self.socket, "--json", *args],
-                           capture_output=True,
-                           text=True, timeout=limit)
-        if p.returncode:
-            raise Failed(f"harborctl {' '.join(args)}: {p.returncode} {p.stderr}")
-        return json.loads(p.stdout)
-
-    def call(self, *args):
-        return self.ctl("call", ".victim", *args)["values"][0]
-
-    def logged(self):
-        with open(self.log, errors="replace") as f:
-            return f.read()
-
-    def client(self, hello="", buffer=None):
-        s = socket.socket()
-        if buffer:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        s.settimeout(20)
-        s.connect(("127.0.0.1", self.port))
-        if hello:
-            s.sendall(hello.encode() + b"\n")
-        self.sockets.append(s)
-        return s
-
-    def number(self, file, word):
-        return int(re.search(rf"{word}:\s+(\d+)",
-                             open(f"/proc/{self.process.pid}/{file}").read())[1])
-
-    def peak(self):
-        return self.number("status", "VmHWM") * 1024
-
-    def rss(self):
-        return self.number("status", "VmRSS") * 1024
-
-    def ticks(self):
-        words = open(f"/proc/{self.process.pid}/stat").read().rsplit(") ", 1)[1].split()
-        return int(words[11]) + int(words[12])
-
-    def grew_at_most(self, before, n):
-        grown = self.peak() - before
-        if self.measured and grown > n:
-            raise Failed(f"grew by {grown / MIB:.1f} MiB, at most {n / MIB:.1f} are right")
+def Victim(build, **more):
+    return victim.Victim(build, HERE, "victim", **more)
 
 
 def echoes(s, text="hello"):
@@ -111,16 +26,6 @@ def echoes(s, text="hello"):
         got += more
     if got != text.encode() + b"\n":
         raise Failed(f"echo of {text!r}: {got!r}")
-
-
-def gone(s):
-    """The other end has closed it: whatever comes, the end comes after it."""
-    try:
-        while s.recv(1 << 20):
-            pass
-    except ConnectionResetError:
-        pass
-    return True
 
 
 def four_that_never_read(build):
@@ -192,16 +97,6 @@ def every_descriptor(build):
             s.close()
         eventually("only one client is left", lambda: v.call("sockets") == 1)
         echoes(v.client("echo"))
-
-
-def is_open(s):
-    s.setblocking(False)
-    try:
-        return s.recv(1) != b""
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
 
 
 def every_descriptor_by_the_program(build):

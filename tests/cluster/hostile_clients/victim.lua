@@ -68,6 +68,10 @@ function command.listen()
 	return port
 end
 
+function command.ready()
+	return true
+end
+
 function command.writes()
 	return writes
 end
