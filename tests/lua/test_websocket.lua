@@ -371,6 +371,46 @@ tap.run {
 		socket.close(id)
 		raises("[Socket Error]", websocket.connect, to)
 	end },
+	{ "who sends much at a time does not keep the others of the service waiting", function()
+		local order, stop, fds = {}, {}, {}
+		local mine = { message = function(id, text)
+			if text == "stop" then
+				skynet.wait(stop)
+			end
+			order[#order + 1] = text
+		end }
+		local id, _, to = socket.listen("127.0.0.1", 0)
+		socket.start(id, function(fd)
+			fds[#fds + 1] = fd
+			websocket.accept(fd, mine)
+		end)
+		local flood = websocket.connect("ws://127.0.0.1:" .. to)
+		local other = websocket.connect("ws://127.0.0.1:" .. to)
+		local function got(fd, n)
+			tap.until_true("all bytes", function()
+				for _, s in ipairs(socket.netstat()) do
+					if s.id == fd then
+						return s.read >= n
+					end
+				end
+			end)
+		end
+		websocket.write(flood, "stop")
+		socket.write(flood, ("\x81\x81\0\0\0\0x"):rep(10000))
+		got(fds[1], 70000)
+		websocket.write(other, "me")
+		got(fds[2], #HANDSHAKE + 8)
+		skynet.wakeup(stop)
+		tap.until_true("all messages", function() return #order == 10002 end)
+		for i, text in ipairs(order) do
+			if text == "me" then
+				assert(i < 1000, i)
+			end
+		end
+		websocket.close(flood)
+		websocket.close(other)
+		socket.close(id)
+	end },
 	{ "many clients at once", function()
 		local left, waiting = 40, coroutine.running()
 		for i = 1, 40 do

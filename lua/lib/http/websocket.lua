@@ -31,6 +31,9 @@ local CODES <const> = { text = TEXT, binary = BINARY }
 local KINDS <const> = { [TEXT] = "text", [BINARY] = "binary" }
 local COMPRESSED <const> = 64
 local CONTROL_MAX <const> = 125
+-- After so many messages of one connection that were there already the others of the service have
+-- their turn.
+local TURN <const> = 64
 
 local open = {} -- id -> object
 
@@ -258,6 +261,7 @@ local function serve(ws, upgrade)
 	call(ws, "handshake", header, url)
 	ws.reader:feed(ws.rest or "")
 	local message = ws.handle.message
+	local frames = 0
 	while not ws.gone do
 		local code, data = receive(ws)
 		local kind = KINDS[code]
@@ -272,6 +276,11 @@ local function serve(ws, upgrade)
 			call(ws, "pong")
 		else
 			return on_close(ws, data)
+		end
+		frames = frames + 1
+		if frames == TURN then
+			frames = 0
+			skynet.yield()
 		end
 	end
 	call(ws, "close")

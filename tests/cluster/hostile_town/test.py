@@ -249,11 +249,11 @@ def flood(s, piece):
 
 def tiny_packets(build):
     """frames of one byte without end, to agents of a millisecond each, and pings to a WebSocket"""
-    with Town(build) as t:
+    with Town(build, extra="net: { write_queue: 1MiB }\n") as t:
         floods = []
-        with Watch(t, "tiny packets", 16 * MIB):
+        with Watch(t, "tiny packets", scale(12, 32) * MIB):
             try:
-                for _ in range(scale(1, 8)):
+                for _ in range(scale(1, 4)):
                     for kind in ("ws", "gate", "cgate"):
                         s = begun(t, kind)
                         s.settimeout(None)

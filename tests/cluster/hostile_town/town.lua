@@ -48,7 +48,7 @@ if mode == "agent" then
 	return
 end
 
-httpd.timeout, websocket.timeout = 200, 200
+httpd.timeout, websocket.timeout = 500, 500
 
 local command, ports = {}, {}
 local gate, c_gate
