@@ -10,8 +10,10 @@ day (table below), and with --yardstick to what Erlang and a program that does n
 (yardstick/) reach in the same sitting (medians as well). "Before" is the last sitting in
 RESULTS.md. --record appends the sitting to RESULTS.md.
 """
-import argparse, collections, datetime, os, re, shutil, socket, statistics, subprocess, sys
+import argparse, collections, datetime, os, re, shutil, signal, statistics, subprocess, sys
 import tempfile, time
+
+import servers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CASES = os.path.join(HERE, "cases")
@@ -60,6 +62,7 @@ ANCHORS = {
     "echo.p99": "limit.echo.p99", "echo.bulk": "limit.echo.bulk",
     "timer.error_mean": "limit.timer.error_mean",
     "udp.round_trips": "limit.udp.round_trips",
+    "pgsql.sequential": "pgbench.sequential", "pgsql.concurrent": "limit.pgsql.concurrent",
 }
 
 
@@ -79,22 +82,8 @@ def config(tmp, name, start, threads, harbor=None):
     return path
 
 
-def redis_server(folder):
-    """A server on a port that the kernel chose, which the case is told by REDIS_PORT."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = str(s.getsockname()[1])
-    program = os.path.join(folder, "redis-server")
-    os.symlink(shutil.which("redis-check-rdb"), program) # the same program by another name
-    os.environ["REDIS_PORT"] = port
-    server = subprocess.Popen([program, "--port", port, "--bind", "127.0.0.1", "--save", "",
-                               "--dir", folder], stdout=subprocess.DEVNULL)
-    for _ in range(500):
-        with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", int(port))) == 0:
-                break
-        time.sleep(0.01)
-    return server
+# case: the server that it needs, and the package that brings it
+SERVERS = {"b_redis": (servers.redis, "redis-tools"), "b_pgsql": (servers.pgsql, "postgresql-15")}
 
 
 def run_case(node, case, threads, timeout):
@@ -109,18 +98,19 @@ def run_case(node, case, threads, timeout):
             time.sleep(0.5)
         else:
             conf = config(tmp, "one", case, threads)
-        if case == "b_redis":
-            if not shutil.which("redis-check-rdb"):
-                sys.stderr.write("b_redis: needs the package redis-tools\n")
+        if case in SERVERS:
+            other = SERVERS[case][0](tmp)
+            if not other:
+                sys.stderr.write(f"{case}: needs the package {SERVERS[case][1]}\n")
                 return {}
-            other = redis_server(tmp)
         try:
             done = subprocess.run([node, conf], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                   text=True, timeout=timeout)
+            beside = servers.pgsql_yardstick(tmp) if case == "b_pgsql" else {}
         finally:
             if other:
-                if case == "b_redis":
-                    other.terminate()
+                if case in SERVERS:
+                    other.send_signal(signal.SIGINT)
                 try:
                     other.wait(3)
                 except subprocess.TimeoutExpired:
@@ -129,7 +119,7 @@ def run_case(node, case, threads, timeout):
         found = {m[0]: (float(m[1]), m[2]) for m in LINE.findall(done.stdout)}
         if "BENCH_ERROR" in done.stdout or not found:
             sys.stderr.write(f"{case}: no result\n{done.stdout[-1000:]}{done.stderr[-1000:]}\n")
-        return found
+        return found | beside
 
 
 def yardstick():
@@ -234,6 +224,9 @@ def main():
                 anchors.setdefault(name, []).append(float(value))
         for case in cases:
             for k, (v, u) in run_case(os.path.abspath(a.node), case, a.threads, a.timeout).items():
+                if k.startswith(("limit.", "pgbench.")):
+                    anchors.setdefault(k, []).append(v)
+                    continue
                 seen.setdefault(k, []).append(v)
                 unit[k] = u
         sys.stderr.write(f"run {i + 1} of {a.n} done\n")
