@@ -73,7 +73,7 @@ local function settings(opts)
 	end
 	return {
 		user = user, password = check_text(opts, "password"), startup = startup,
-		allow_cleartext = opts.allow_cleartext, timeout = opts.timeout,
+		allow_cleartext = opts.allow_cleartext, timeout = opts.timeout, cache = {},
 		ssl = opts.ssl and require "skynet.db.tls".options("pgsql.connect", opts.ssl,
 			opts.host),
 	}

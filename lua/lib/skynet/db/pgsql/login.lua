@@ -13,7 +13,6 @@ login.ANSWER_MAX = 1024 * 1024 -- bytes of an answer
 
 local PROTOCOL <const>, TLS <const> = 3 << 16, 80877103
 local STEPS <const> = 8 -- answers of a server until the login has come to its end
-local ROUNDS_LEAST <const>, ROUNDS_MOST <const> = 4096, 1000000
 
 local OK <const>, CLEARTEXT <const>, MD5 <const> = 0, 3, 5
 local SASL <const>, SASL_MORE <const>, SASL_END <const> = 10, 11, 12
@@ -46,58 +45,23 @@ local function choose(list)
 		list:gsub("\0+", " "))
 end
 
--- The server's part of the nonce, its salt, and how many rounds.
-local function read_challenge(text, nonce, crypt)
-	local both, salt, rounds = text:match "^r=([^,]+),s=([%w+/=]+),i=(%d+)$"
-	rounds = math.tointeger(rounds)
-	if not rounds then
-		refuse("the server's challenge (SCRAM) is none")
-	elseif both:sub(1, #nonce) ~= nonce or #both == #nonce then
-		refuse("the server's challenge (SCRAM) is not an answer to ours")
-	elseif rounds < ROUNDS_LEAST or rounds > ROUNDS_MOST then
-		refuse("the server wants %d rounds of SCRAM, %d to %d are possible", rounds,
-			ROUNDS_LEAST, ROUNDS_MOST)
-	end
-	local ok, bytes = pcall(crypt.base64decode, salt)
-	if not ok or bytes == "" then
-		refuse("the server's challenge (SCRAM) has no salt")
-	end
-	return both, bytes, rounds
-end
-
--- The client's proof, and the signature that the server owes for it.
-local function prove(crypt, password, salt, rounds, said)
-	local salted = crypt.pbkdf2("sha256", password, salt, rounds)
-	local key = crypt.hmac_sha256(salted, "Client Key")
-	local proof = crypt.xor_str(key, crypt.hmac_sha256(crypt.sha256(key), said))
-	return proof, crypt.hmac_sha256(crypt.hmac_sha256(salted, "Server Key"), said)
-end
-
--- A login by SCRAM: ask(bytes) -> kind of the next answer, its data.
-local function scram(opts, list, ask)
-	local crypt = require "skynet.crypt" -- needs OpenSSL
-	local mechanism, password = choose(list), password_of(opts)
-	local nonce = crypt.base64encode(crypt.randombytes(18))
-	local first = "n=,r=" .. nonce
-	local hello = pack(">zs4", mechanism, "n,," .. first)
-	local kind, challenge = ask(pack(">c1I4", "p", #hello + 4) .. hello)
+-- A login by SCRAM: ask(bytes) -> kind of the next answer, its data. The server knows the user's
+-- name already.
+local function by_scram(opts, list, ask)
+	local mechanism = choose(list)
+	local s = require("skynet.db.scram").begin { digest = "sha256", user = "",
+		password = password_of(opts), refuse = refuse, cache = opts.cache }
+	local hello = pack(">zs4", mechanism, s.first)
+	local kind, data = ask(pack(">c1I4", "p", #hello + 4) .. hello)
 	if kind ~= SASL_MORE then
 		refuse "the server gave SCRAM up before it was asked for a proof"
 	end
-	local both, salt, rounds = read_challenge(challenge, nonce, crypt)
-	local last = "c=biws,r=" .. both
-	local proof, signature = prove(crypt, password, salt, rounds,
-		first .. "," .. challenge .. "," .. last)
-	local answer = last .. ",p=" .. crypt.base64encode(proof)
-	local verdict
-	kind, verdict = ask(pack(">c1I4", "p", #answer + 4) .. answer)
+	local proof = s:answer(data)
+	kind, data = ask(pack(">c1I4", "p", #proof + 4) .. proof)
 	if kind ~= SASL_END then
 		refuse "the server has not proved that it knows the password"
 	end
-	local ok, shown = pcall(crypt.base64decode, verdict:match "^v=([%w+/=]+)" or "")
-	if not ok or not crypt.equal(shown, signature) then
-		refuse "the server does not know the password: it is another one than it seems"
-	end
+	s:verify(data)
 end
 
 -- ---- the other logins ----
@@ -178,7 +142,7 @@ function login.run(ch, opts, exchange)
 		elseif kind == MD5 then
 			kind, data = ask(send_password(digest(opts, data)))
 		elseif kind == SASL then
-			scram(opts, data, ask)
+			by_scram(opts, data, ask)
 			kind, data = ask(nil)
 		else
 			refuse("the server wants the login %s, which is none of SCRAM-SHA-256, MD5 "
