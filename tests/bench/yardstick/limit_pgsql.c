@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a PostgreSQL server on 127.0.0.1:PORT (argument) answers a program that does nothing else:
- * prepared queries on one connection, one by one, and 64 on their way at once. Each is a transaction
- * of its own, as two tasks that share a connection want it. */
+ * prepared queries on one connection, one by one, and 64 on their way at once. Each is a
+ * transaction of its own, as tasks that share a connection want it. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
