@@ -41,6 +41,15 @@ local function lost(f, ...)
 	assert(not ok and why == channel_error, tostring(why))
 end
 
+local function somebody_sleeps()
+	return #good(db:query [[select 1 from pg_stat_activity where state = 'active'
+		and query like 'select pg_sleep%']]) > 0
+end
+
+local function nobody_sleeps()
+	tap.until_true("the server to give it up", function() return not somebody_sleeps() end)
+end
+
 tap.run {
 	{ "connects, and says what server it is", function()
 		s = server.start()
@@ -368,7 +377,22 @@ tap.run {
 		raises("socket: no answer from 127.0.0.1:", other.query, other,
 			"select pg_sleep(20)")
 		equal(other:query "select 1 a"[1].a, 1)
+		nobody_sleeps()
 		other:disconnect()
+	end },
+	{ "a request that is given up", function()
+		local other, r = connect(), nil
+		skynet.fork(function() r = { pcall(other.query, other, "select pg_sleep(20)") } end)
+		tap.until_true("the query to run", somebody_sleeps)
+		other:cancel()
+		tap.until_true("its answer", function() return r end)
+		bad(r[2], "57014")
+		equal(other:query "select 1 a"[1].a, 1)
+		skynet.fork(function() r = { pcall(other.query, other, "select pg_sleep(20)") } end)
+		tap.until_true("the query to run", somebody_sleeps)
+		other:disconnect()
+		nobody_sleeps()
+		other:cancel() -- nothing to give up
 	end },
 	{ "settings, another data base, the state of the server", function()
 		good(db:query "create database other")
@@ -482,6 +506,14 @@ tap.run {
 		ok, other = pcall(connect, { user = "localhost", database = "postgres", ssl = ssl })
 		assert(ok, other)
 		equal(other:query "select current_user u"[1].u, "localhost")
+		skynet.fork(pcall, other.query, other, "select pg_sleep(20)")
+		local function sleeps()
+			return d:query [[select count(*) n from pg_stat_activity
+				where state = 'active' and query like 'select pg_sleep%']][1].n > 0
+		end
+		tap.until_true("the query to run", sleeps)
+		other:cancel() -- in TLS, too
+		tap.until_true("its end", function() return not sleeps() end)
 		other:disconnect()
 		s:write("pg_hba.conf", "local all all trust\nhost all all all trust\n")
 		good(d:query "select pg_reload_conf()")

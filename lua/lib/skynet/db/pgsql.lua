@@ -6,6 +6,7 @@
 -- tasks are on their way at once. Messages are found and rows become tables in C. What a server may
 -- send is limited: an answer has at most `answer_max` bytes; anything else ends the connection, and
 -- the request raises why.
+local skynet = require "skynet"
 local socketchannel = require "skynet.socketchannel"
 local answer = require "skynet.db.pgsql.answer"
 local login = require "skynet.db.pgsql.login"
@@ -60,8 +61,17 @@ local function check_text(opts, key, default)
 	return v
 end
 
+local function address(opts)
+	local port = opts.port or 5432
+	if type(opts.host) == "string" and opts.host:sub(1, 1) == "/" then
+		return ("unix:%s/.s.PGSQL.%d"):format(opts.host, port), nil
+	end
+	return opts.host, port
+end
+
 -- What a session begins with.
 local function settings(opts)
+	local host, port = address(opts)
 	local user = check_text(opts, "user")
 	if not user then
 		error("pgsql.connect: there is no user", 3)
@@ -73,21 +83,14 @@ local function settings(opts)
 	end
 	return {
 		user = user, password = check_text(opts, "password"), startup = startup,
-		allow_cleartext = opts.allow_cleartext, timeout = opts.timeout, cache = {},
+		host = host, port = port, allow_cleartext = opts.allow_cleartext,
+		timeout = opts.timeout, cache = {},
 		ssl = opts.ssl and require "skynet.db.tls".options("pgsql.connect", opts.ssl,
 			opts.host),
 	}
 end
 
 local function ignore() end
-
-local function address(opts)
-	local port = opts.port or 5432
-	if type(opts.host) == "string" and opts.host:sub(1, 1) == "/" then
-		return ("unix:%s/.s.PGSQL.%d"):format(opts.host, port), nil
-	end
-	return opts.host, port
-end
 
 local function new(opts, class, then_)
 	local mine = settings(opts)
@@ -104,10 +107,10 @@ local function new(opts, class, then_)
 	}, class)
 	-- the channel's task must not keep alive who holds the channel
 	local weak = setmetatable({ self }, { __mode = "v" })
-	local host, port = address(opts)
+	self.opts = mine
 	self.channel = socketchannel.channel {
-		host = host,
-		port = port,
+		host = mine.host,
+		port = mine.port,
 		nodelay = true,
 		gather = true,
 		overload = opts.overload,
@@ -134,15 +137,37 @@ function pgsql.connect(opts)
 	end)
 end
 
+-- Asks the server to give up what the connection with that key runs. Nobody waits for it.
+local function cancel(self, key)
+	if key then
+		skynet.fork(pcall, login.cancel, self.opts, key)
+	end
+end
+
+-- What a request raises. One that is late has left its work to the server.
+local function raise(self, why, key)
+	if self.timeout and type(why) == "string" and why:find("socket: no answer", 1, true) then
+		cancel(self, key)
+	end
+	error(why, 0)
+end
+
 -- Sends a request and reads its answer with f(reader).
 local function ask(self, bytes, f)
 	if #bytes > REQUEST_MAX then
 		error(("pgsql: a request of %d bytes is too large"):format(#bytes), 2)
 	end
-	local max = self.answer_max
-	return self.channel:request(bytes, function(sock)
+	local max, key = self.answer_max, nil
+	local function response(sock)
+		key = self.key
 		return true, f(reader(self, sock, max))
-	end, nil, self.timeout)
+	end
+	if not self.timeout then
+		return self.channel:request(bytes, response)
+	end
+	local ok, result = pcall(self.channel.request, self.channel, bytes, response, nil,
+		self.timeout)
+	return ok and result or raise(self, result, key)
 end
 
 local function check_sql(sql)
@@ -209,12 +234,25 @@ function db:set_compact_arrays(compact)
 	self.compact = compact and true or false
 end
 
-function db:disconnect()
+-- Asks the server to give up what it does for this client now.
+function db:cancel()
+	cancel(self, self.channel.inner.link and self.key)
+end
+
+local function disconnect(self)
 	self.over = true
 	if self.channel.inner.link then
 		pcall(self.channel.request, self.channel, TERMINATE)
 	end
 	self.channel:close()
+end
+
+function db:disconnect()
+	local link = self.channel.inner.link
+	if link and link.reading then
+		self:cancel()
+	end
+	disconnect(self)
 end
 
 -- ---- prepared statements ----
@@ -338,7 +376,7 @@ function watch:message()
 	end
 end
 
-watch.disconnect = db.disconnect
+watch.disconnect = disconnect
 
 -- ---- texts in SQL ----
 

@@ -34,7 +34,7 @@ local pgsql = {}
 ---@field on_notify? function `on_notify(channel, payload, pid)` is told of notifications when an answer is read, see `pgsql.watch`; it must not wait
 ---@field overload? function as that of a channel
 ---@field answer_max? integer bytes of one answer with all its rows, each of which counts for 64 more; 256 MiB
----@field timeout? integer centiseconds that an answer may take, also one of the login; then the request fails and the connection ends. Nil: for ever
+---@field timeout? integer centiseconds that an answer may take, also one of the login; then the request fails, the connection ends, and the server is asked to give it up. Nil: for ever
 ---@field ssl? boolean|table true: in TLS or not at all, and the server shows who it is; a table: in TLS with the options of `skynet.db.tls`
 
 ---Connects and logs in: by SCRAM-SHA-256, where the server must prove that it knows the password, by
@@ -159,7 +159,14 @@ function pg:server_ver() end
 ---@param compact boolean
 function pg:set_compact_arrays(compact) end
 
----Closes the connection, for good: later requests raise `assertion failed!`.
+---Asks the server, on a connection of its own, to give up what it does for this client now. If it does
+---so in time, the request gets a bad result with the code `57014`.
+---
+---* Since 0.1.0, not in skynet.
+function pg:cancel() end
+
+---Asks the server to give up what it still does for this client, and closes the connection, for good:
+---later requests raise `assertion failed!`.
 ---
 ---* Since 0.1.0, not in skynet.
 function pg:disconnect() end

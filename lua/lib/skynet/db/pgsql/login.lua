@@ -2,6 +2,7 @@
 -- skynet.db.pgsql.login: how a connection to PostgreSQL begins. Passwords go as MD5 digests, or by
 -- SCRAM-SHA-256 (RFC 5802, 7677), where the server proves that it knows the password too. In full
 -- they go to nobody unless the program says so.
+local socketchannel = require "skynet.socketchannel"
 local answer = require "skynet.db.pgsql.answer"
 
 local pack, unpack = string.pack, string.unpack
@@ -11,7 +12,7 @@ local login = {}
 
 login.ANSWER_MAX = 1024 * 1024 -- bytes of an answer
 
-local PROTOCOL <const>, TLS <const> = 3 << 16, 80877103
+local PROTOCOL <const>, TLS <const>, CANCEL <const> = 3 << 16, 80877103, 80877102
 local STEPS <const> = 8 -- answers of a server until the login has come to its end
 
 local OK <const>, CLEARTEXT <const>, MD5 <const> = 0, 3, 5
@@ -109,6 +110,21 @@ local function startup(opts)
 	return pack(">I4", #body + 4) .. body
 end
 
+-- On a connection of its own: asks the server to give up what the one with that key runs. There is
+-- no answer.
+function login.cancel(opts, key)
+	local channel <const> = socketchannel.channel {
+		host = opts.host,
+		port = opts.port,
+		auth = opts.ssl and function(ch)
+			start_tls(ch, opts)
+		end,
+	}
+	channel:connect(true)
+	channel:request(pack(">I4I4", #key + 8, CANCEL) .. key)
+	channel:close()
+end
+
 -- Logs in on a channel that has just connected. exchange(bytes, f) sends and reads with f(reader).
 -- Raises why it is not possible.
 function login.run(ch, opts, exchange)
@@ -159,7 +175,9 @@ function login.run(ch, opts, exchange)
 				return body
 			elseif word == "Z" then
 				return false
-			elseif word ~= "K" then
+			elseif word == "K" then
+				r.client.key = body
+			else
 				refuse "the server's answer to the login is unknown"
 			end
 		end

@@ -6,6 +6,15 @@
 ---@field ANSWER_MAX integer bytes that an answer of the login may have
 local login = {}
 
+---Asks the server to give up what that connection runs.
+---
+---* Raises the error object of `skynet.socketchannel`
+---* Since 0.1.0, not in skynet.
+---@async
+---@param opts table
+---@param key string what the server has said about the connection
+function login.cancel(opts, key) end
+
 ---Logs in.
 ---
 ---* Raises what the server or the login has against it
