@@ -120,6 +120,7 @@ static void settings(struct input *in, struct kcp_settings *s)
 	s->mtu = b & 8 ? 120 : 1400;
 	s->send_window = b & 16 ? 3 : 128;
 	s->recv_window = b & 32 ? 5 : 128;
+	s->redundancy = b >> 6;
 	s->message_max = 10000;
 }
 

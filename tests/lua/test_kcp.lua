@@ -161,6 +161,22 @@ tap.run {
 		kcp.close(lid)
 		r.close()
 	end },
+	{ "small messages go along with later ones", function()
+		local lid, port = echo()
+		local r = relay(port, 8, 20, 0, 5)
+		local id = connect(r.port, { redundancy = 2 })
+		for i = 1, 60 do
+			kcp.send(id, "message " .. i)
+			skynet.sleep(1)
+		end
+		for i = 1, 60 do
+			equal(kcp.recv(id), "message " .. i)
+		end
+		assert(kcp.stats(id).along > 10)
+		kcp.close(id)
+		kcp.close(lid)
+		r.close()
+	end },
 	{ "a session follows its peer to another address", function()
 		local seen = {}
 		local lid, port = echo(nil, seen)

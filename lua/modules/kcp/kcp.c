@@ -44,6 +44,8 @@ const char *kcp_settings_check(const struct kcp_settings *s)
 		return "interval must be 0 to 5000 ms";
 	if (s->resend > 1000)
 		return "resend must be 0 to 1000";
+	if (s->redundancy > 10)
+		return "redundancy must be 0 to 10";
 	if (s->min_rto < 10 || s->min_rto > KCP_RTO_MAX)
 		return "min_rto must be 10 to 5000 ms";
 	if (s->dead_link < 2 || s->dead_link > 1000)
@@ -380,9 +382,28 @@ static void write_segment(struct kcp *k, struct writer *w, const struct kcp_segm
 	writer_add(w, &h, s->bytes);
 }
 
-static void write_flight(struct kcp *k, struct writer *w, uint32_t now)
+/* A segment in flight goes along with what is sent now for the first time, so that who misses it
+ * need not ask: for a program that sends now and then, not for one that fills the window. */
+static bool goes_along(const struct kcp *k, const struct kcp_segment *s, bool fresh)
+{
+	return fresh && s->sent && s->along < k->set.redundancy && s->size <= k->set.mtu / 8;
+}
+
+static bool try_along(struct kcp *k, struct kcp_segment *s, uint32_t now, bool fresh)
+{
+	if (!goes_along(k, s, fresh))
+		return false;
+	s->along++;
+	s->last = now;
+	k->stats.along++;
+	return true;
+}
+
+/* before: the segments from there on are new. */
+static void write_flight(struct kcp *k, struct writer *w, uint32_t now, uint32_t before)
 {
 	bool late = false, early = false;
+	bool fresh = k->next != before && !k->queue.first;
 
 	k->timed = k->look = k->held = false;
 	for (uint32_t sn = k->una; sn != k->next; sn++) {
@@ -397,7 +418,7 @@ static void write_flight(struct kcp *k, struct writer *w, uint32_t now)
 			k->why = "the peer does not answer";
 			return;
 		}
-		if (s && try_send(k, s, now, &late, &early))
+		if (s && (try_send(k, s, now, &late, &early) || try_along(k, s, now, fresh)))
 			write_segment(k, w, s, sn);
 		if (s && (!k->timed || kcp_before(s->due, k->resend_at)))
 			k->resend_at = s->due;
@@ -409,6 +430,7 @@ static void write_flight(struct kcp *k, struct writer *w, uint32_t now)
 void kcp_flush(struct kcp *k, uint32_t now, kcp_output *f, void *ud)
 {
 	struct writer w = { .k = k, .f = f, .ud = ud };
+	uint32_t before = k->next;
 
 	if (k->state != KCP_OPEN)
 		return;
@@ -416,7 +438,7 @@ void kcp_flush(struct kcp *k, uint32_t now, kcp_output *f, void *ud)
 	probe(k, now);
 	write_window(k, &w, now);
 	launch(k, now);
-	write_flight(k, &w, now);
+	write_flight(k, &w, now, before);
 	writer_end(&w);
 }
 

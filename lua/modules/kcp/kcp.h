@@ -42,6 +42,7 @@ struct kcp_settings {
 	uint32_t recv_window; /* segments that are kept for us at most */
 	uint32_t interval;    /* ms that an acknowledgement may wait for company */
 	uint32_t resend;      /* acknowledged later ones after which one is sent again; 0: never */
+	uint32_t redundancy;  /* datagrams with later data that a small segment goes along with */
 	uint32_t min_rto;     /* ms */
 	uint32_t dead_link;   /* times that a segment is sent, then the link is dead */
 	uint32_t queue_max;   /* bytes of memory for what is to be sent or acknowledged */
@@ -65,6 +66,7 @@ struct kcp_segment {
 	uint32_t due, rto;
 	uint32_t skipped; /* datagrams with acknowledgements of later ones */
 	uint32_t sent;	  /* times */
+	uint32_t along;	  /* times that it went along with later ones */
 	uint16_t size, room;
 	uint8_t frg;
 	uint8_t bytes[];
@@ -77,7 +79,8 @@ struct kcp_ack {
 struct kcp_stats {
 	uint64_t datagrams_in, datagrams_out, bytes_in, bytes_out; /* with headers of KCP */
 	uint64_t segments_in, segments_out;			   /* of data */
-	uint64_t late, early; /* sent again: after their time, and before it */
+	uint64_t late, early; /* sent again: after their time, and before it, */
+	uint64_t along;	      /* or along with later ones */
 	uint64_t twice;	      /* segments that came once more */
 	uint64_t outside;     /* segments beyond the window */
 	uint64_t rejected;    /* datagrams that cannot be right */

@@ -382,6 +382,7 @@ static void push_figures(lua_State *L, const struct kcp *k)
 	set_number(L, "segments_out", t->segments_out);
 	set_number(L, "late", t->late);
 	set_number(L, "early", t->early);
+	set_number(L, "along", t->along);
 	set_number(L, "twice", t->twice);
 	set_number(L, "outside", t->outside);
 	set_number(L, "rejected", t->rejected);

@@ -211,7 +211,9 @@ static void hear_push(struct kcp *k, const struct kcp_head *h, const uint8_t *da
 		k->stats.outside++;
 		return;
 	}
-	owe_ack(k, h, now);
+	/* that one has come before says `una`, in any acknowledgement */
+	if (!kcp_before(h->sn, k->expected) || !k->ack_count)
+		owe_ack(k, h, now);
 	if (kcp_before(h->sn, k->expected) || *place) {
 		k->stats.twice++;
 		return;

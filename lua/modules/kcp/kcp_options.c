@@ -25,13 +25,14 @@ struct option {
 	}
 
 static const struct option options[] = {
-	SETTING(mtu, NUMBER),	    SETTING(send_window, NUMBER), SETTING(recv_window, NUMBER),
-	SETTING(interval, NUMBER),  SETTING(resend, NUMBER),	  SETTING(min_rto, NUMBER),
-	SETTING(dead_link, NUMBER), SETTING(queue_max, NUMBER),	  SETTING(message_max, NUMBER),
-	SETTING(nodelay, SWITCH),   SETTING(congestion, SWITCH),  SETTING(stream, SWITCH),
-	RULE(sessions, NUMBER),	    RULE(per_address, NUMBER),	  RULE(unanswered, NUMBER),
-	RULE(idle, NUMBER),	    RULE(keepalive, NUMBER),	  RULE(timeout, NUMBER),
-	RULE(plain, SWITCH),	    RULE(expected, SWITCH),	  RULE(roam, SWITCH),
+	SETTING(mtu, NUMBER),	      SETTING(send_window, NUMBER), SETTING(recv_window, NUMBER),
+	SETTING(interval, NUMBER),    SETTING(resend, NUMBER),	    SETTING(redundancy, NUMBER),
+	SETTING(min_rto, NUMBER),     SETTING(dead_link, NUMBER),   SETTING(queue_max, NUMBER),
+	SETTING(message_max, NUMBER), SETTING(nodelay, SWITCH),	    SETTING(congestion, SWITCH),
+	SETTING(stream, SWITCH),      RULE(sessions, NUMBER),	    RULE(per_address, NUMBER),
+	RULE(unanswered, NUMBER),     RULE(idle, NUMBER),	    RULE(keepalive, NUMBER),
+	RULE(timeout, NUMBER),	      RULE(plain, SWITCH),	    RULE(expected, SWITCH),
+	RULE(roam, SWITCH),
 };
 
 static const struct option *find(const char *name)

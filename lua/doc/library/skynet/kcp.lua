@@ -123,7 +123,7 @@ function kcp.options(id, changes) end
 ---* Raises `kcp: no session N is open in this service`, `kcp: no listener N is open in this service`
 ---* Since 0.1.0, not in skynet.
 ---@param id integer a session or a listener
----@return table stats of a session `state`, `peer`, `why`, and with KCP `conv`, `rtt`, `rttvar`, `rto` (ms), `queued`, `in_flight` (segments), `to_read` (messages), `peer_window`, `memory` (bytes), `datagrams_in`, `datagrams_out`, `bytes_in`, `bytes_out`, `segments_in`, `segments_out`, `late` and `early` (sent again after and before their time), `twice`, `outside` (of the window), `rejected`; of a listener `sessions`, `addresses`, `unanswered`, `expected`, `refused`, `strays` (datagrams of no session), `moved`
+---@return table stats of a session `state`, `peer`, `why`, and with KCP `conv`, `rtt`, `rttvar`, `rto` (ms), `queued`, `in_flight` (segments), `to_read` (messages), `peer_window`, `memory` (bytes), `datagrams_in`, `datagrams_out`, `bytes_in`, `bytes_out`, `segments_in`, `segments_out`, `late` and `early` (sent again after and before their time), `along` (with later ones), `twice`, `outside` (of the window), `rejected`; of a listener `sessions`, `addresses`, `unanswered`, `expected`, `refused`, `strays` (datagrams of no session), `moved`
 function kcp.stats(id) end
 
 return kcp

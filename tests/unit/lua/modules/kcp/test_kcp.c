@@ -262,6 +262,7 @@ static void random_settings(struct net *n, struct kcp_settings *s)
 	s->recv_window = 70 + chance(n, 200);
 	s->interval = chance(n, 50);
 	s->resend = chance(n, 4);
+	s->redundancy = chance(n, 4);
 	s->nodelay = chance(n, 2);
 	s->congestion = chance(n, 2);
 	s->stream = chance(n, 3) == 0;
@@ -629,6 +630,57 @@ static void test_early(void **state)
 	kcp_fini(&k);
 }
 
+/* A small segment goes along with the next ones; not with a large one's, and not for ever. */
+static void test_along(void **state)
+{
+	static const uint8_t large[1000];
+	struct catch c = { 0 };
+	struct kcp_settings s;
+	struct kcp k;
+
+	kcp_settings_default(&s);
+	s.redundancy = 2;
+	kcp_init(&k, CONV, 0, &s);
+	for (unsigned i = 0; i < 5; i++) {
+		kcp_send(&k, "x", 1);
+		kcp_flush(&k, 10 + i, caught, &c);
+		assert_int_equal(c.count, i + 1);
+		assert_int_equal(c.n, (i < 2 ? i + 1 : 3) * (KCP_HEADER + 1));
+	}
+	assert_int_equal(k.stats.along, 7);
+	assert_int_equal(k.stats.late + k.stats.early, 0);
+	/* what was sent keeps its time */
+	assert_int_equal(kcp_next(&k, 14), 10 + 200 - 14);
+	assert_true(input(&k, (struct kcp_head){ .cmd = KCP_TELL, .una = 5, .wnd = 128 }));
+	kcp_send(&k, large, sizeof(large));
+	kcp_flush(&k, 60, caught, &c);
+	kcp_send(&k, "x", 1);
+	kcp_flush(&k, 61, caught, &c);
+	assert_int_equal(c.n, KCP_HEADER + 1);
+	kcp_fini(&k);
+}
+
+/* What comes again is acknowledged once, for `una` says it of all. */
+static void test_one_word(void **state)
+{
+	struct catch c = { 0 };
+	struct kcp k;
+
+	start(&k);
+	for (uint32_t sn = 0; sn < 3; sn++)
+		assert_true(input(&k, (struct kcp_head){ .cmd = KCP_PUSH, .sn = sn, .size = 1 }));
+	for (uint32_t sn = 0; sn < 3; sn++)
+		assert_true(input(&k, (struct kcp_head){ .cmd = KCP_PUSH, .sn = sn, .size = 1 }));
+	kcp_flush(&k, 60, caught, &c);
+	assert_int_equal(c.n, 3 * KCP_HEADER);
+	for (uint32_t sn = 0; sn < 3; sn++)
+		assert_true(input(&k, (struct kcp_head){ .cmd = KCP_PUSH, .sn = sn, .size = 1 }));
+	kcp_flush(&k, 61, caught, &c);
+	assert_int_equal(c.n, KCP_HEADER);
+	assert_int_equal(k.stats.twice, 6);
+	kcp_fini(&k);
+}
+
 static void test_ask(void **state)
 {
 	struct catch c = { 0 };
@@ -704,6 +756,7 @@ static void test_settings(void **state)
 	WRONG(recv_window, 4097);
 	WRONG(interval, 5001);
 	WRONG(resend, 1001);
+	WRONG(redundancy, 11);
 	WRONG(min_rto, 9);
 	WRONG(min_rto, 5001);
 	WRONG(dead_link, 1);
@@ -720,7 +773,8 @@ int main(void)
 		cmocka_unit_test(test_lost_window),    cmocka_unit_test(test_lies),
 		cmocka_unit_test(test_old_words),      cmocka_unit_test(test_fragments),
 		cmocka_unit_test(test_large_messages), cmocka_unit_test(test_dead_link),
-		cmocka_unit_test(test_early),	       cmocka_unit_test(test_ask),
+		cmocka_unit_test(test_early),	       cmocka_unit_test(test_along),
+		cmocka_unit_test(test_one_word),       cmocka_unit_test(test_ask),
 		cmocka_unit_test(test_change),	       cmocka_unit_test(test_settings),
 	};
 
