@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What happens to bytes that a slow peer does not take: order, limits, and the end of the
  * socket. */
+#include <sys/epoll.h>
+
 #include "net/connect.h"
 #include "net/info.h"
 #include "net/janitor.h"
@@ -40,6 +42,35 @@ static void close_sends_what_is_waiting_first(void **state)
 	until(net_count() == 1);
 	assert_int_equal(server.closes, 0); /* who closes is not told */
 	assert_int_equal(server.drains, 0);
+	mem_free(got);
+	close(fd);
+}
+
+static uint32_t watched(int id)
+{
+	struct socket *s = socket_lock(id);
+	uint32_t events = s->events;
+
+	socket_unlock(s);
+	return events;
+}
+
+/* Otherwise what the peer says would wake the loop at every turn, and nobody would take it. */
+static void a_closing_socket_reads_no_more(void **state)
+{
+	struct probe l = { 0 }, server = { 0 };
+	int fd = raw_pair(&l, &server);
+	size_t total = fill(server.id);
+	char *got = mem_alloc(total);
+
+	net_close(server.id);
+	assert_int_equal(watched(server.id), EPOLLOUT);
+	assert_int_equal(send(fd, "too late", 8, MSG_NOSIGNAL), 8);
+	turn(0);
+	assert_int_equal(server.size, 0);
+	assert_int_equal(raw_read(fd, got, total), total);
+	until(net_count() == 1);
+	assert_int_equal(server.closes, 0);
 	mem_free(got);
 	close(fd);
 }
@@ -194,6 +225,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(close_sends_what_is_waiting_first),
+		T(a_closing_socket_reads_no_more),
 		T(a_socket_closed_while_connecting_still_sends),
 		T(shutdown_drops_what_is_waiting),
 		T(a_closing_socket_is_given_up_when_the_peer_takes_nothing),
