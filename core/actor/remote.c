@@ -3,8 +3,10 @@
 #include "core/actor/remote.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/must.h"
+#include "core/base/utf8.h"
 
 static const struct remote_ops *ops; /* the cluster's, NULL: there is none */
 /* the single node's own; both are written before the first service */
@@ -27,28 +29,15 @@ const struct remote_ops *remote_get(void)
 	return ops ? ops : single;
 }
 
-/* Bytes of the well-formed printable character at p; 0: there is none. */
+/* Bytes of the printable character at p, which a NUL ends; 0: there is none. */
 static size_t printable(const unsigned char *p)
 {
-	static const uint32_t least[] = { 0, 0, 0xa1, 0x800,
-					  0x10000 }; /* from 0x80 on come controls */
-	size_t n = p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc0 ? 2 : 0;
 	uint32_t c;
+	size_t n = utf8_character(p, strnlen((const char *)p, 4), &c);
 
-	if (p[0] < 0x80)
-		return p[0] > ' ' && p[0] != 0x7f;
-	if (n == 0 || p[0] >= 0xf5)
-		return 0;
-	c = p[0] & (0x7fu >> n);
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (p[i] & 0x3fu);
-	}
-	/* surrogates, and what is no character or would break a line */
-	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ||
-	    (c >= 0x2000 && c < 0x2010) || (c >= 0x2028 && c < 0x2030) || c == 0x3000 ||
-	    c == 0xfeff)
+	/* controls, blanks, and what is no character or would break a line */
+	if (n == 0 || c <= ' ' || (c >= 0x7f && c < 0xa1) || (c >= 0x2000 && c < 0x2010) ||
+	    (c >= 0x2028 && c < 0x2030) || c == 0x3000 || c == 0xfeff)
 		return 0;
 	return n;
 }

@@ -8,6 +8,7 @@
 
 #include "core/base/mem.h"
 #include "core/base/must.h"
+#include "core/base/utf8.h"
 #include "core/base/json.h"
 
 void json_init(struct json *j)
@@ -21,40 +22,14 @@ void json_fini(struct json *j)
 	json_init(j);
 }
 
-/* Length of the well-formed UTF-8 sequence at p, 0 = none. */
-static size_t utf8(const unsigned char *p, size_t n)
-{
-	static const unsigned char second_min[] = { [0xe0 - 0xe0] = 0xa0, [0xf0 - 0xe0] = 0x90 };
-	static const unsigned char second_max[] = { [0xed - 0xe0] = 0x9f, [0xf4 - 0xe0] = 0x8f };
-	unsigned char min = 0x80, max = 0xbf;
-	size_t length = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
-
-	if (length > n || *p >= 0xf5)
-		return 0;
-	if (*p >= 0xe0) {
-		unsigned at = *p - 0xe0u;
-
-		if (at < sizeof(second_min) && second_min[at])
-			min = second_min[at];
-		if (at < sizeof(second_max) && second_max[at])
-			max = second_max[at];
-	}
-	for (size_t i = 1; i < length; i++) {
-		if (p[i] < min || p[i] > max)
-			return 0;
-		min = 0x80;
-		max = 0xbf;
-	}
-	return length;
-}
-
 static void quote(struct json *j, const char *value, size_t n)
 {
 	const unsigned char *p = (const unsigned char *)value, *end = p + n;
 
 	text_add(&j->text, "\"", 1);
 	while (p < end) {
-		size_t length = utf8(p, (size_t)(end - p));
+		uint32_t code;
+		size_t length = utf8_character(p, (size_t)(end - p), &code);
 		char escape[8];
 
 		if (length > 1 ||

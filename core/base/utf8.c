@@ -58,3 +58,25 @@ bool utf8_is_valid(const uint8_t *p, size_t n)
 
 	return utf8_feed(&t, p, n) && !t.left;
 }
+
+size_t utf8_character(const uint8_t *p, size_t n, uint32_t *ret_code)
+{
+	struct utf8_text t = { 0 };
+	size_t size;
+
+	if (n == 0)
+		return 0;
+	if (p[0] < 0x80) {
+		*ret_code = p[0];
+		return 1;
+	}
+	if (!begin_character(&t, p[0]) || t.left >= n)
+		return 0;
+	size = t.left + 1u;
+	if (!utf8_feed(&t, p + 1, size - 1))
+		return 0;
+	*ret_code = p[0] & (0x7fu >> size);
+	for (size_t i = 1; i < size; i++)
+		*ret_code = *ret_code << 6 | (p[i] & 0x3fu);
+	return size;
+}

@@ -15,5 +15,7 @@ struct utf8_text {
 
 /* Goes on with n bytes. false: they are no UTF-8, whatever follows. */
 bool utf8_feed(struct utf8_text *t, const uint8_t *p, size_t n);
+/* Bytes of the character at p, where n bytes are, and in *ret_code its code; 0: there is none. */
+size_t utf8_character(const uint8_t *p, size_t n, uint32_t *ret_code);
 /* Whether the bytes are UTF-8. */
 bool utf8_is_valid(const uint8_t *p, size_t n);
