@@ -220,7 +220,8 @@ unit-bin: $(UNIT)
 DEPS       := gcc curl openssl make pkg-config python3 liblua5.4-dev lua5.4 \
               libjemalloc-dev libyaml-dev libsystemd-dev libsqlite3-dev libssl-dev \
               iproute2 libcmocka-dev zlib1g-dev libc-ares-dev dpkg-dev patch redis-tools \
-              mariadb-server-core mariadb-client-core postgresql-15 xz-utils groff-base clang-format
+              mariadb-server-core mariadb-client-core postgresql-15 xz-utils groff-base \
+              clang-format libbson-dev
 BENCH_DEPS := erlang-base erlang-dev linux-perf valgrind
 # 80 MB to load and 300 MB on the disk, for the page of the demo alone: not for make check, which
 # skips that group where there is no Chromium.
