@@ -4,6 +4,7 @@
 it, on nothing but the standard library. Its BSON, its SCRAM and its checks are its own.
 
 usage: mongo_server.py [--port N] [--users '{"ann": "secret"}'] [--batch N]
+                       [--cert FILE --key FILE]      in TLS
 
 Prints its port. Commands beside MongoDB's, on any data base:
 
@@ -12,7 +13,7 @@ Prints its port. Commands beside MongoDB's, on any data base:
   testfail 1, COMMAND, DOCUMENT     the next answer to that command
   testopen 1       how many cursors are open
 """
-import argparse, base64, hashlib, hmac, json, os, socketserver, struct, threading
+import argparse, base64, hashlib, hmac, json, os, socketserver, ssl, struct, threading
 
 
 # ---- BSON: documents are lists of (key, value) in the order of the wire ----
@@ -235,6 +236,8 @@ class Session(socketserver.BaseRequestHandler):
     def handle(self):
         self.user, self.scram, self.answers = None, None, 0
         try:
+            if self.server.tls:
+                self.request = self.server.tls.wrap_socket(self.request, server_side=True)
             while True:
                 head = self.take(16)
                 size, number, to, kind = struct.unpack("<iiii", head)
@@ -248,7 +251,7 @@ class Session(socketserver.BaseRequestHandler):
                 reply = self.run(command, head + body)
                 if flags == 0:
                     self.send(number, reply)
-        except (EOFError, ConnectionError):
+        except (EOFError, ConnectionError, ssl.SSLError):
             pass
 
     def send(self, number, reply):
@@ -542,6 +545,7 @@ class Session(socketserver.BaseRequestHandler):
 
 class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = daemon_threads = True
+    tls = None
 
 
 def main():
@@ -549,9 +553,14 @@ def main():
     ap.add_argument("--port", type=int, default=0)
     ap.add_argument("--users", default="{}")
     ap.add_argument("--batch", type=int, default=101)
+    ap.add_argument("--cert")
+    ap.add_argument("--key")
     options = ap.parse_args()
     with Server(("127.0.0.1", options.port), Session) as server:
         server.store = Store(options)
+        if options.cert:
+            server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            server.tls.load_cert_chain(options.cert, options.key)
         print(server.server_address[1], flush=True)
         server.serve_forever()
 

@@ -8,7 +8,6 @@ local mongo = require "skynet.db.mongo"
 local pool = require "skynet.db.pool"
 local tap = require "tap"
 local hex = require "hex"
-local process = require "process"
 local server = require "mongo_server"
 local equal, raises = tap.equal, tap.raises
 
@@ -470,7 +469,7 @@ tap.run {
 	{ "a server that dies: requests fail, the next one connects again", function()
 		local why
 		local from = #tap.log()
-		process.signal(s.pid, "STOP")
+		s:freeze()
 		skynet.fork(function()
 			why = select(2, pcall(client.runCommand, client, "ping"))
 		end)
@@ -502,6 +501,35 @@ tap.run {
 			{ username = "nobody", password = "x" })
 		refused("a password for SCRAM-SHA-256 cannot hold control characters",
 			{ username = "ann", password = "a\n", authmod = "scram_sha256" })
+	end },
+	{ "TLS: the server shows who it is, or there is no connection", function()
+		local t = server.start_tls()
+		local function tls(ssl)
+			return connect { port = t.port, ssl = ssl }
+		end
+		local from = #tap.log()
+		lost(tls, true)
+		tap.logged("certificate", from)
+		lost(tls, { ca = t.ca }) -- for localhost, not for 127.0.0.1
+		lost(connect, { port = t.port, timeout = 50 }) -- in the clear
+		for _, ssl in ipairs { { ca = t.ca, name = "localhost" }, { verify = false } } do
+			local c = tls(ssl)
+			good(c.game.x:safe_insert { text = ("x"):rep(100000) })
+			equal(#c.game.x:findOne().text, 100000)
+			c.game.x:insert {}
+			equal(c.game.x:find():count(), 2)
+			good(c.game.x:safe_delete {})
+			c:disconnect()
+		end
+		raises("mongo.client: ssl has no option 'verfiy'", tls, { verfiy = false })
+		local c = tls { ca = t.ca, name = "localhost" }
+		t:kill()
+		t:run()
+		tap.until_true("a new connection", function()
+			return pcall(c.runCommand, c, "ping")
+		end)
+		c:disconnect()
+		t:stop()
 	end },
 	{ "auth, logout; a login outlives its connection", function()
 		local c = connect()

@@ -102,7 +102,7 @@ local function drop(self, link, err, gently)
 		w.prefix = prefix
 		settle(w, false, err)
 	end
-	if link.idle then
+	if link.idle or link.waits then
 		skynet.wakeup(link)
 	end
 	socket.onclose(link.fd, nil)
@@ -145,6 +145,10 @@ local function read_in_order(self, link)
 end
 
 local function read_by_session(self, link)
+	if link.held then
+		link.waits = true
+		skynet.wait(link)
+	end
 	link.reading = true
 	while not link.over do
 		local raised, session, ok, data, more = pcall(self.by_session, link.sock)
@@ -498,18 +502,25 @@ function channel:response(response, cs)
 	return wait_in(self, linked(self, false, cs), response, cs)
 end
 
--- Ours, for `auth` in order mode: from here on the connection speaks another language, as TLS.
--- wrap(fd) begins it and returns what is written with, seal(request) -> bytes, and the methods of
--- `sock` that read.
+-- Ours, for `auth`, in session mode as the first thing that it does: from here on the connection
+-- speaks another language, as TLS. wrap(fd) begins it and returns what is written with,
+-- seal(request) -> bytes, and the methods of `sock` that read.
 function channel:through(wrap)
 	local link = self.link
-	if not link or self.authing ~= coroutine.running() or self.by_session then
-		error("socket: a channel changes its language only in its auth, in order mode", 2)
+	if not link or self.authing ~= coroutine.running() or link.reading then
+		error("socket: a channel changes its language only in its auth, while it does not "
+			.. "read", 2)
 	end
+	link.held = true -- in session mode its task has not begun to read
 	local seal, methods = wrap(link.fd)
+	link.held = false
 	link.seal = seal
 	for name, method in pairs(methods) do
 		link.sock[name] = method
+	end
+	if link.waits then
+		link.waits = false
+		skynet.wakeup(link)
 	end
 end
 

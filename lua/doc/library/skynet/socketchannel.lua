@@ -79,11 +79,11 @@ function channel:response(response, cs) end
 ---@return boolean waited false when nobody waits for it
 function channel:cancel(session, why) end
 
----For `auth`: what is written and read from here on goes through another language, such as TLS. It
----ends with the connection.
+---For `auth`, in session mode as the first thing that it does: what is written and read from here on
+---goes through another language, such as TLS. It ends with the connection.
 ---
 ---* May wait: as `wrap` does
----* Raises `socket: a channel changes its language only in its auth, in order mode`
+---* Raises `socket: a channel changes its language only in its auth, while it does not read`
 ---* Since 0.1.0, not in skynet.
 ---@async
 ---@param wrap function `wrap(fd)` begins the language; it returns `seal`, where `seal(request)` returns the bytes to write, and a table of methods for `sock` in place of `read` and `readline`

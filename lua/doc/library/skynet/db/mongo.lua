@@ -20,7 +20,7 @@
 ---
 ---What the server refuses is an answer like any other: `ok` is 0, `errmsg` and `code` say why. A
 ---server that breaks the protocol, answers more than it was asked or more than `answer_max` ends the
----connection, and the requests raise why. There is no TLS and no compression.
+---connection, and the requests raise why. There is no compression.
 ---@class skynet.db.mongo
 ---@field null string `bson.null`
 ---@field minkey string
@@ -37,6 +37,7 @@ local mongo = {}
 ---@field authmod? string `scram_sha1`, the default, `scram_sha256` (not in skynet) or `mongodb_cr`, which servers from 4.0 on do not have
 ---@field overload? function as that of a channel
 ---@field timeout? integer centiseconds that the connection and an answer may take. Then the request fails, and if the server was silent all the time the connection ends. Nil: for ever. Not in skynet
+---@field ssl? boolean|table true, or options of `skynet.db.tls`: the connection is in TLS or there is none; `name` is the same for all servers of a set. Not in skynet
 ---@field answer_max? integer bytes of one answer; 64 MiB. Not in skynet
 
 ---Connects. A login needs `skynet.crypt`, and so OpenSSL. Server and client prove to each other that

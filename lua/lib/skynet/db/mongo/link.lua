@@ -153,6 +153,9 @@ local function find_primary(link, channel, ask)
 end
 
 local function on_connect(link, channel)
+	if link.ssl then
+		require "skynet.db.tls".start(channel, link.ssl)
+	end
 	local function ask(db, command, value, ...)
 		return request(link, channel, encode_order(command, value, "$db", db, ...))
 	end
@@ -249,6 +252,9 @@ local function new_link(conf)
 		seeds = {},
 		seen = { sent = 0, got = 0, heard = 0, answer_max = conf.answer_max or ANSWER_MAX },
 	}
+	if conf.ssl then
+		link.ssl = require "skynet.db.tls".options("mongo.client", conf.ssl, host)
+	end
 	for i, m in ipairs(conf.rs or { conf }) do
 		link.seeds[i] = { host = m.host, port = m.port or PORT }
 	end
