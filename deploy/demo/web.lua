@@ -85,15 +85,13 @@ end
 
 local channel -- of the field that publishes now, once it is subscribed
 
-local function field_is_lost(self, what)
-	if what == "gone" and channel == self then
-		channel = nil
-	end
+local function field_is_lost(_, what)
 	if what ~= "back" then
 		say_all "AWAY"
 	end
 end
 
+-- A field that was started anew has another channel.
 local function listen(id)
 	if channel and channel.channel ~= id then
 		channel:unsubscribe()

@@ -10,7 +10,7 @@ tests/cluster/arena.
 
 --screenshot: keeps the picture of the arena that the tests look at.
 """
-import contextlib, os, signal, sys
+import contextlib, os, signal, sys, time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../deploy/demo"))
 import chromium
@@ -81,6 +81,8 @@ def runs(mover, watcher, codes=("ArrowLeft", "ArrowRight"), axis="x", size=960):
                        lambda: (watcher.sees(mover.name)[axis] - before[axis]) * way > 60 and
                        watcher.sees(mover.name))
     mover.page.key(key, False)
+    # A player at the edge stands still with the key down, too.
+    assert mover.page.eval("sent") == "0 0"
     other = "y" if axis == "x" else "x"
     assert after[other] == before[other], (before, after)
     eventually(f"{mover.name} stands still", lambda: stands(watcher, mover.name))
@@ -118,6 +120,7 @@ def touched(mover, watcher):
                abs(watcher.sees(mover.name)["y"] - y) < 30)
     mover.page.touch()
     eventually(f"{mover.name} stands still", lambda: stands(watcher, mover.name))
+    assert mover.page.eval("finger === null && sent == '0 0'")
 
 
 def towards(bot, x, y):
@@ -132,15 +135,18 @@ def towards(bot, x, y):
 
 def chase(bots, points):
     """Bots run after the star until they have so many points together."""
+    end = time.monotonic() + 60
     while sum(p["points"] for p in bots[0].players.values()) < points:
+        assert time.monotonic() < end, bots[0].players
         for b in bots:
             towards(b, *b.star)
 
 
 def spread(bots, places):
     """Bots run to places of their own and stay there."""
-    there = set()
+    there, end = set(), time.monotonic() + 60
     while len(there) < len(bots):
+        assert time.monotonic() < end, bots[0].players
         there |= {b.name for b, place in zip(bots, places) if towards(b, *place)}
     for b in bots:
         b.go(0, 0)
@@ -190,6 +196,7 @@ def node_dies(build):
         bob = Player(arena, browser, "bob", "gate2")
         runs(ann, bob)
         place = bob.sees("ann")
+        assert ann.page.eval("arena.nodes.every(n => n.address.startsWith('127.0.0.1:'))")
         arena.kill("gate")
         eventually("ann is back", lambda: ann.get("status") == "playing"
                    and ann.get("node") == "gate2", 10)

@@ -8,6 +8,7 @@
 const BEHIND = 100;    // ms: the field is shown as it was then, between two pictures that are known
 const SILENCE = 3000;  // ms without an answer: the node is frozen or cut off
 const HANDSHAKE = 2000;
+const STABLE = 900;    // ms: when a connection that lasted so long ends, the next is tried at once
 const PINGS = 5;       // the latency is the middle one of so many
 const COLOURS = ["#4ea1ff", "#ff8a5c", "#5fd38d", "#d78bff", "#ffd24d", "#ff6f91"];
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1],
@@ -66,6 +67,7 @@ function connect(where) {
 
 function lose(event) {
   const had = arena.node || address;
+  if (heard - opened > STABLE) attempt = 0;
   socket = null;
   pings = [];
   arena.latency = arena.inside = null;
@@ -134,7 +136,7 @@ at("join").onsubmit = (event) => {
 
 const words = {
   WELCOME(node, name) {
-    [arena.node, arena.name, arena.status, attempt] = [node, name, "playing", 0];
+    [arena.node, arena.name, arena.status] = [node, name, "playing"];
     sessionStorage.setItem("name", name);
     at("join").hidden = true;
     note(`${name} plays through ${node}`);
@@ -175,7 +177,6 @@ const words = {
   },
 
   NODES(...nodes) {
-    attempt = 0;
     arena.nodes = nodes.map((text) => {
       const [name, where, state] = text.split(",");
       return { name, address: where.replace(/^0\.0\.0\.0/, location.hostname), up: state === "up" };
