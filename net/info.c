@@ -56,6 +56,8 @@ static bool fill(const struct socket *s, struct net_info *i)
 	i->waiting = i->reading && (s->held || s->ahead >= MARKS_MAX);
 	i->writing = !sendq_empty(&s->out);
 	fill_address(s, i);
+	if (s->udp)
+		udp_dropped(s, &i->dropped_out, &i->dropped_in);
 	return true;
 }
 

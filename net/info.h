@@ -25,9 +25,10 @@ struct net_info {
 	uint64_t limit, refused; /* of the write queue; writes that it refused */
 	enum net_policy policy;
 	bool reading, writing;
-	bool waiting;	   /* not read: who serves it has to catch up */
-	char address[128]; /* peer, or own for a listener */
-	char own[64];	   /* of a UDP socket */
+	bool waiting;			  /* not read: who serves it has to catch up */
+	char address[128];		  /* peer, or own for a listener */
+	char own[64];			  /* of a UDP socket */
+	uint64_t dropped_out, dropped_in; /* datagrams that could not be sent, or came too fast */
 };
 
 /* Calls f for each socket, without any lock. */

@@ -12,6 +12,7 @@
 #include "net/udp.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -221,6 +222,18 @@ int net_udp_connect(int id, const char *host, int port, struct net_error *ret_er
 const struct addr *udp_peer(const struct socket *s)
 {
 	return s->udp && s->udp->peer.size ? &s->udp->peer : NULL;
+}
+
+void udp_dropped(const struct socket *s, uint64_t *ret_sent, uint64_t *ret_received)
+{
+	uint32_t info[SK_MEMINFO_VARS] = { 0 };
+	socklen_t size = sizeof(info);
+
+	lock_held(&s->lock);
+	/* an old kernel may not know it: nothing is seen then */
+	getsockopt(s->fd, SOL_SOCKET, SO_MEMINFO, info, &size);
+	*ret_sent = s->udp->dropped;
+	*ret_received = info[SK_MEMINFO_DROPS];
 }
 
 /* ---- sending ---- */

@@ -44,5 +44,8 @@ int udp_send(struct socket *s, const struct iovec *iov, int n, bool low);
 void udp_read_ready(struct socket *s);
 /* [loop] Writes what waits. The socket's lock is held. */
 void udp_write_ready(struct socket *s);
+/* How many datagrams could not be sent, and how many the kernel had no room for. The lock is
+ * held. */
+void udp_dropped(const struct socket *s, uint64_t *ret_sent, uint64_t *ret_received);
 /* Returns the default peer of a UDP socket, or NULL. The lock is held. */
 const struct addr *udp_peer(const struct socket *s);

@@ -105,6 +105,9 @@ tap.run {
 		local data, from = arrived(b, 1)
 		equal(data, "six")
 		equal(from, record("::1", pa))
+		equal(socket.sendto(b.id, from, ("6"):rep(65527)), true)
+		equal(#arrived(a, 1), 65527)
+		equal(socket.sendto(b.id, from, ("6"):rep(65528)), false)
 		local ip, port = socket.udp_address(from)
 		equal(ip, "::1")
 		equal(port, pa)
@@ -122,6 +125,7 @@ tap.run {
 		local from = #tap.log()
 		equal(socket.sendto(a.id, to, most .. "m"), false)
 		tap.logged("65508 bytes", from)
+		equal(info(a.id).wdropped, 1)
 		equal(socket.sendto(a.id, to, "lives"), true)
 		equal(arrived(b, 3), "lives")
 		socket.close(a.id)
@@ -334,6 +338,8 @@ tap.run {
 		-- two marks of 256 KiB untaken at most, and what one turn reads besides
 		local read = info(id).read
 		equal(read > 100000 and read < 2 << 20, true)
+		equal(info(id).rdropped > 1000, true)
+		equal(info(a.id).wdropped, 0)
 		tap.until_true("it works on", function()
 			return skynet.call(slow, "lua", "got") > 0
 		end)

@@ -292,11 +292,18 @@ static void set_boolean(lua_State *L, const char *key, bool v)
 	lua_setfield(L, -2, key);
 }
 
+static void add_udp_info(lua_State *L, const struct net_info *i)
+{
+	set_string(L, "sock", i->own);
+	set_integer(L, "wdropped", i->dropped_out);
+	set_integer(L, "rdropped", i->dropped_in);
+}
+
 static void add_info(const struct net_info *i, void *ud)
 {
 	lua_State *L = ud;
 
-	lua_createtable(L, 0, 17);
+	lua_createtable(L, 0, 19);
 	set_integer(L, "id", (uint64_t)i->id);
 	set_integer(L, "address", i->owner);
 	set_string(L, "type", type_names[i->type]);
@@ -318,7 +325,7 @@ static void add_info(const struct net_info *i, void *ud)
 		if (i->address[0])
 			set_string(L, "peer", i->address);
 		if (i->own[0])
-			set_string(L, "sock", i->own);
+			add_udp_info(L, i);
 	}
 	lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
 }

@@ -11,11 +11,11 @@
 ---@field timeout integer centiseconds, 3000; not in skynet
 local dns = {}
 
----Sets who is asked. Without it the file is read when somebody is to be asked for the first time.
+---Sets who is asked. Of several the next is asked when one does not answer in time, or fails. Without it the file is read when somebody is to be asked for the first time.
 ---
 ---* Raises `bad argument #1 to 'server'` for a name
 ---* Since 0.1.0.
----@param ip? string an address; nil: the servers of `dns.DEFAULT_RESOLV_CONF`, three at most
+---@param ip? string|table an address; nil: the servers of `dns.DEFAULT_RESOLV_CONF`, three at most; a table of `{ ip, port }`: several servers, which is not in skynet
 ---@param port? integer 53 if it is nil
 function dns.server(ip, port) end
 

@@ -303,10 +303,10 @@ function socket.sendto(id, address, data, size) end
 function socket.udp_address(address) end
 
 ---All sockets of the process. `wlimit`, `wrefused`, `wpolicy` and `waiting` are not in skynet, nor is
----`sock` of a UDP socket.
+---what a UDP socket has besides.
 ---
 ---* Since 0.1.0.
----@return table list of `{ id, address, type, peer, read, write, rtime, wtime, reading, writing }` with `wbuffer`, `wlimit`, `wrefused`, `wpolicy` and `waiting` (who serves it has to catch up), and of `{ id, address, type, sock, accept, rtime }` for listeners; a UDP socket has `sock`, too
+---@return table list of `{ id, address, type, peer, read, write, rtime, wtime, reading, writing }` with `wbuffer`, `wlimit`, `wrefused`, `wpolicy` and `waiting` (who serves it has to catch up), and of `{ id, address, type, sock, accept, rtime }` for listeners; a UDP socket has `sock`, too, and how many datagrams could not be sent, `wdropped`, and came faster than they were taken, `rdropped`
 function socket.netstat() end
 
 ---Resolves a name. It blocks the worker until the answer is there.
