@@ -52,6 +52,8 @@ def reply(q, tcp):
         return only(record(A, ip("10.0.0.1")))
     if first == "local":
         return only(record(A, ip("127.0.0.1")))
+    if first == "second":  # what listens on IPv6 knows it
+        return only(record(A, ip("10.0.7.1"))) if ":" in sys.argv[1] else only(rcode=2)
     if first == "many":
         return only(*[record(A, ip(f"10.0.1.{i}"), 60 + i) for i in range(1, 4)])
     if first == "six":

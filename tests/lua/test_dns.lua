@@ -185,6 +185,28 @@ tap.run {
 		raises("Invalid host: a..test", httpc.get, ("a..test:%d"):format(web), "/")
 		socket.close(listener)
 	end },
+	{ "of several servers the next is asked", function()
+		local deaf = socket.udp(function() end, "127.0.0.1", 0) -- it never answers
+		local other, quit_other = python("dns_server.py", "::1")
+		local at
+		for _, s in ipairs(socket.netstat()) do
+			at = s.id == deaf and tonumber(s.sock:match ":(%d+)$") or at
+		end
+		dns.server { { "127.0.0.1", at }, { "::1", other } }
+		local from = skynet.now()
+		equal(dns.resolve "a.several.test", "10.0.0.1")
+		equal(skynet.now() - from >= 90, true)
+		socket.close(deaf)
+		-- one that fails: at once
+		dns.server { { "127.0.0.1", port }, { "::1", other } }
+		from = skynet.now()
+		equal(dns.resolve "second.several.test", "10.0.7.1")
+		equal(skynet.now() - from < 90, true)
+		raises("the address of a server expected, got nil", dns.server, { {} })
+		raises("no servers", dns.server, {})
+		quit_other()
+		dns.server("127.0.0.1", port)
+	end },
 	{ "nothing is left open", function()
 		tap.until_true("the sockets are closed", function() return sockets() == 0 end)
 	end },

@@ -297,16 +297,27 @@ local function is_legal(name)
 	return true
 end
 
-function dns.server(ip, port)
-	if ip ~= nil and type(ip) ~= "string" then
+local function check_server(ip, port)
+	if type(ip) ~= "string" or not (ip:find(":", 1, true) or ip:find "^[%d.]+$") then
 		error(("bad argument #1 to 'server' (the address of a server expected, got %s)")
-			:format(type(ip)), 2)
+			:format(type(ip) == "string" and ip or type(ip)), 3)
 	end
-	if ip and not (ip:find(":", 1, true) or ip:find "^[%d.]+$") then
-		error(("bad argument #1 to 'server' (the address of a server expected, got '%s')")
-			:format(ip), 2)
+	return with_port(ip, port or 53)
+end
+
+function dns.server(ip, port)
+	if type(ip) == "table" then
+		local list = {}
+		for i, server in ipairs(ip) do
+			list[i] = check_server(server[1], server[2])
+		end
+		if #list == 0 then
+			error("bad argument #1 to 'server' (no servers)", 2)
+		end
+		servers = table.concat(list, ",")
+	else
+		servers = ip and check_server(ip, port) or read_servers()
 	end
-	servers = ip and with_port(ip, port or 53) or read_servers()
 end
 
 function dns.resolve(name, ipv6)

@@ -11,7 +11,8 @@
 ---@field timeout integer centiseconds, 3000; not in skynet
 local dns = {}
 
----Sets who is asked. Of several the next is asked when one does not answer in time, or fails. Without it the file is read when somebody is to be asked for the first time.
+---Sets who is asked. Of several the next is asked when one does not answer in time, or fails. Without
+---it the file is read when somebody is to be asked for the first time.
 ---
 ---* Raises `bad argument #1 to 'server'` for a name
 ---* Since 0.1.0.
