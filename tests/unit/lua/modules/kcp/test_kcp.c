@@ -320,6 +320,54 @@ static void test_good_network(void **state)
 	finish(&n, ends);
 }
 
+static int compare_ages(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* 60 messages a second, 20 ms each way, one datagram of twenty lost, ends that are looked at every
+ * 10 ms: how old is the message that is later than 99 of 100? */
+static uint32_t p99_of_a_stream(uint32_t redundancy)
+{
+	enum { COUNT = 20000 };
+	static uint32_t ages[COUNT];
+	struct net n = { .seed = 4, .lose = 50, .delay = 20 };
+	struct kcp_settings s;
+	struct end ends[2];
+	uint32_t sent = 0, taken = 0, born;
+
+	Now = 0;
+	kcp_settings_default(&s);
+	s.redundancy = redundancy;
+	begin(&n, ends, &s, 0);
+	for (; taken < COUNT; Now++) {
+		deliver(&n, ends);
+		if (sent < COUNT && Now >= sent * 1000 / 60) {
+			assert_int_equal(kcp_send(&ends[0].k, &Now, sizeof(Now)), KCP_SENT);
+			sent++;
+			kcp_flush(&ends[0].k, Now, carry, &ends[0]);
+		}
+		while (kcp_peek(&ends[1].k) == sizeof(born)) {
+			kcp_recv(&ends[1].k, (uint8_t *)&born);
+			ages[taken++] = Now - born;
+		}
+		for (unsigned i = 0; Now % 10 == 0 && i < 2; i++)
+			if (kcp_next(&ends[i].k, Now) == 0)
+				kcp_flush(&ends[i].k, Now, carry, &ends[i]);
+	}
+	finish(&n, ends);
+	qsort(ages, COUNT, sizeof(*ages), compare_ages);
+	return ages[COUNT * 99 / 100];
+}
+
+static void test_latency(void **state)
+{
+	assert_in_range(p99_of_a_stream(0), 60, 110);
+	assert_in_range(p99_of_a_stream(1), 21, 45);
+}
+
 /* Nobody takes: the window closes, what is sent waits, and the peer asks until it opens. */
 static void test_closed_window(void **state)
 {
@@ -768,14 +816,15 @@ static void test_settings(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_wire),	       cmocka_unit_test(test_good_network),
-		cmocka_unit_test(test_bad_networks),   cmocka_unit_test(test_closed_window),
-		cmocka_unit_test(test_lost_window),    cmocka_unit_test(test_lies),
-		cmocka_unit_test(test_old_words),      cmocka_unit_test(test_fragments),
-		cmocka_unit_test(test_large_messages), cmocka_unit_test(test_dead_link),
-		cmocka_unit_test(test_early),	       cmocka_unit_test(test_along),
-		cmocka_unit_test(test_one_word),       cmocka_unit_test(test_ask),
-		cmocka_unit_test(test_change),	       cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_wire),	      cmocka_unit_test(test_good_network),
+		cmocka_unit_test(test_bad_networks),  cmocka_unit_test(test_latency),
+		cmocka_unit_test(test_closed_window), cmocka_unit_test(test_lost_window),
+		cmocka_unit_test(test_lies),	      cmocka_unit_test(test_old_words),
+		cmocka_unit_test(test_fragments),     cmocka_unit_test(test_large_messages),
+		cmocka_unit_test(test_dead_link),     cmocka_unit_test(test_early),
+		cmocka_unit_test(test_along),	      cmocka_unit_test(test_one_word),
+		cmocka_unit_test(test_ask),	      cmocka_unit_test(test_change),
+		cmocka_unit_test(test_settings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
