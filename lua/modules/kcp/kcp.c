@@ -9,6 +9,7 @@
 #include "core/base/must.h"
 #include "lua/modules/kcp/kcp_wire.h"
 
+#define RING_FIRST 8u /* places of a ring before there is more; a power of two */
 #define RTO_START 200u
 #define SSTHRESH_MIN 2u
 #define CWND_START 4u
@@ -66,35 +67,17 @@ static uint32_t ring_size(uint32_t window)
 	return n;
 }
 
-/* A ring of at least so many places for the segments [from, to). */
-static void ring_fit(struct kcp_segment ***ring, uint32_t *size, uint32_t window)
+void kcp_ring_grow(struct kcp_segment ***ring, uint32_t *size, uint32_t places, uint32_t from)
 {
-	uint32_t n = ring_size(window), old = *size;
-	struct kcp_segment **bigger;
+	uint32_t old = *size, n = ring_size(places);
+	struct kcp_segment **before = *ring;
 
 	if (n <= old)
 		return;
-	bigger = mem_zalloc(n * sizeof(*bigger));
-	if (old)
-		memcpy(bigger, *ring, old * sizeof(*bigger));
-	mem_free(*ring);
-	*ring = bigger;
+	*ring = mem_zalloc(n * sizeof(**ring));
 	*size = n;
-}
-
-/* The same for a ring in use: each segment has its place by its number. */
-static void ring_grow_at(struct kcp_segment ***ring, uint32_t *size, uint32_t window, uint32_t from)
-{
-	uint32_t old = *size;
-	struct kcp_segment **before = *ring;
-
-	if (ring_size(window) <= old)
-		return;
-	*ring = NULL;
-	*size = 0;
-	ring_fit(ring, size, window);
 	for (uint32_t sn = from; sn != from + old; sn++)
-		(*ring)[sn & (*size - 1)] = before[sn & (old - 1)];
+		(*ring)[sn & (n - 1)] = before[sn & (old - 1)];
 	mem_free(before);
 }
 
@@ -109,8 +92,8 @@ void kcp_init(struct kcp *k, uint32_t conv, uint32_t ts_base, const struct kcp_s
 			   .ssthresh = KCP_WINDOW_MAX,
 			   .rto = RTO_START,
 			   .told = s->recv_window };
-	ring_fit(&k->flight, &k->flight_size, s->send_window);
-	ring_fit(&k->arrived, &k->arrived_size, s->recv_window);
+	kcp_ring_grow(&k->flight, &k->flight_size, RING_FIRST, 0);
+	kcp_ring_grow(&k->arrived, &k->arrived_size, RING_FIRST, 0);
 }
 
 static void ring_free(struct kcp_segment **ring, uint32_t size)
@@ -136,8 +119,6 @@ void kcp_set(struct kcp *k, const struct kcp_settings *s)
 {
 	must(kcp_settings_check(s) == NULL);
 	k->set = *s;
-	ring_grow_at(&k->flight, &k->flight_size, s->send_window, k->una);
-	ring_grow_at(&k->arrived, &k->arrived_size, s->recv_window, k->unread);
 }
 
 /* ---- the queue ---- */
@@ -310,6 +291,7 @@ static void launch(struct kcp *k, uint32_t now)
 		k->queued--;
 		s->rto = k->rto;
 		s->due = now;
+		kcp_ring_grow(&k->flight, &k->flight_size, k->next - k->una + 1, k->una);
 		k->flight[k->next & (k->flight_size - 1)] = s;
 		k->next++;
 	}

@@ -19,7 +19,7 @@
  * Time:      ms, wraps; differences are what counts.
  * Threads:   none of its own; its owner's.
  * Ownership: all is the connection's; data is copied in and out.
- * Limits:    struct kcp_settings.
+ * Limits:    struct kcp_settings. The rings grow to a window as it is used.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -167,6 +167,10 @@ static inline bool kcp_before(uint32_t a, uint32_t b)
 {
 	return (int32_t)(a - b) < 0;
 }
+
+/* Makes room for so many segments [from, from + places) in a ring, where each has its place by its
+ * number. */
+void kcp_ring_grow(struct kcp_segment ***ring, uint32_t *size, uint32_t places, uint32_t from);
 
 /* Segments that we would take now. */
 static inline uint32_t kcp_window(const struct kcp *k)

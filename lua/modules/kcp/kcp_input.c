@@ -204,17 +204,24 @@ static bool joins(struct kcp *k, const struct kcp_segment *s)
 
 static void hear_push(struct kcp *k, const struct kcp_head *h, const uint8_t *data, uint32_t now)
 {
-	struct kcp_segment *s, **place = arrived_at(k, h->sn);
+	struct kcp_segment *s, **place;
 
 	k->stats.segments_in++;
-	if (!kcp_before(h->sn, k->expected) && h->sn - k->unread >= k->set.recv_window) {
+	if (kcp_before(h->sn, k->expected)) {
+		/* `una` says that it has come, in any acknowledgement */
+		if (!k->ack_count)
+			owe_ack(k, h, now);
+		k->stats.twice++;
+		return;
+	}
+	if (h->sn - k->unread >= k->set.recv_window) {
 		k->stats.outside++;
 		return;
 	}
-	/* that one has come before says `una`, in any acknowledgement */
-	if (!kcp_before(h->sn, k->expected) || !k->ack_count)
-		owe_ack(k, h, now);
-	if (kcp_before(h->sn, k->expected) || *place) {
+	owe_ack(k, h, now);
+	kcp_ring_grow(&k->arrived, &k->arrived_size, h->sn - k->unread + 1, k->unread);
+	place = arrived_at(k, h->sn);
+	if (*place) {
 		k->stats.twice++;
 		return;
 	}
