@@ -31,6 +31,7 @@ function M.same(a, b)
 end
 
 local random = math.random
+print("# math.randomseed", math.randomseed()) -- with these a run can be repeated
 
 function M.random_text(most)
 	local t = {}

@@ -205,6 +205,59 @@ tap.run {
 		equal(c:runCommand "ping".ok, 1)
 		c:disconnect()
 	end },
+	{ "answers of random bytes: an answer or an error, and the client goes on", function()
+		local sent = 0
+		local good = tostring(bson.encode { ok = 1, a = { 1, "x", { y = true } } })
+		local port = serve(function(fd, id)
+			local raw = frame(id, good)
+			sent = sent + 1
+			for _ = 1, sent % 3 do
+				-- Its size stays: bytes that never come would be silence.
+				local at = math.random(5, #raw)
+				raw = raw:sub(1, at - 1) .. string.char(math.random(0, 255))
+					.. raw:sub(at + 1)
+			end
+			socket.write(fd, raw)
+		end)
+		local c = connect(port, { timeout = 10 })
+		local answers, errors = 0, 0
+		while sent < 300 do
+			if pcall(c.runCommand, c, "ping") then
+				answers = answers + 1
+			else
+				errors = errors + 1
+			end
+		end
+		assert(answers > 100 and errors > 50, answers)
+		c:disconnect()
+	end },
+	{ "a client that nobody keeps is closed", function()
+		local closed = false
+		local id, _, port = socket.listen("127.0.0.1", 0)
+		socket.start(id, function(fd)
+			if not socket.start(fd) then
+				return
+			end
+			local n = receive(fd)
+			while n do
+				socket.write(fd, frame(n, { ok = 1, ismaster = true, n = n }))
+				n = receive(fd)
+			end
+			closed = true
+			socket.close(fd)
+		end)
+		do
+			local coll = connect(port).game.x -- which keeps it
+			collectgarbage()
+			collectgarbage()
+			equal(coll:safe_insert {}, true)
+			equal(closed, false)
+		end
+		tap.until_true("the end of the connection", function()
+			collectgarbage()
+			return closed
+		end)
+	end },
 	{ "requests that the server would not take are not sent", function()
 		local c = connect(serve(function(fd, id)
 			socket.write(fd, frame(id, { ok = 1 }))
