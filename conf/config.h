@@ -67,6 +67,7 @@ struct config {
 		uint64_t write_queue, write_total; /* bytes; total 0 = a quarter of the memory */
 		char *write_policy;		   /* close | error */
 		uint64_t backpressure;		   /* bytes passed on, of a connection */
+		uint32_t threads;
 		/* 0 = the kernel's */
 		uint32_t connect_timeout_ms, user_timeout_ms;
 		uint32_t keepalive_idle_ms, keepalive_interval_ms, keepalive_count;

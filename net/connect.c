@@ -151,6 +151,8 @@ static int start(uint32_t owner, const struct net_handler *h, void *ud, const ch
 	if (!s)
 		return -1;
 	id = socket_id(s);
+	if (owner)
+		socket_spread(s, SPREAD_CONNECTED);
 	if (numeric) {
 		s->to = mem_zalloc(sizeof(*s->to) + sizeof(a));
 		s->to->count = 1;

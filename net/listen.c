@@ -128,6 +128,8 @@ static int start_listen(uint32_t owner, const struct net_handler *h, void *ud, c
 	id = socket_id(s);
 	s->fd = fd;
 	s->state = h ? STATE_LISTEN : STATE_PRELISTEN;
+	if (owner)
+		socket_spread(s, SPREAD_LISTENER);
 	socket_own_address(s, &a);
 	s->family = a.any.sa_family;
 	if (t.is_unix)
@@ -254,6 +256,8 @@ static struct socket *adopt_accepted(int fd, const struct addr *peer, const stru
 	}
 	s->fd = fd;
 	s->state = STATE_PREACCEPT;
+	if (from->owner)
+		socket_spread(s, SPREAD_ACCEPTED);
 	s->family = peer->any.sa_family;
 	limits_set(&s->bound, from->bound.limit, from->bound.policy);
 	/* relaxed: a number */
@@ -414,7 +418,6 @@ void accept_header(struct socket *s)
 
 void accept_ready(int id)
 {
-	must_slow(poller_here());
 	for (int i = 0; i < ACCEPT_TURN; i++)
 		if (!accept_one(id))
 			return;

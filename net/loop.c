@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A turn of the loop, and start and end of the socket server.
+ * A turn of a loop, and start and end of the socket server.
  *
  * What epoll reports is an id and a set of events; who takes it follows from the state of the
  * socket, which is read under its lock. A socket that was closed meanwhile is not found.
@@ -62,44 +62,54 @@ static void dispatch(int id, uint32_t events)
 	socket_unlock(s);
 }
 
-void net_poll(uint64_t timeout_ns)
+static void turn(unsigned loop, uint64_t timeout_ns)
 {
 	struct epoll_event events[POLLER_EVENTS_MAX];
+	bool closures = loop == POLLER_MAIN;
 	int n;
 
-	poller_enter();
+	poller_enter(loop);
 	/* a closure may have made a service runnable on this very worker: it must not wait for
 	 * I/O */
-	if (post_run())
+	if (closures && post_run())
 		timeout_ns = 0;
 	n = poller_wait(events, timeout_ns);
-	post_run_once(); /* a socket's on_open was posted before epoll could report data of it */
+	if (closures)
+		post_run_once(); /* a socket's on_open was posted before epoll could report data */
 	for (int i = 0; i < n; i++)
 		dispatch((int)events[i].data.u64, events[i].events);
-	post_run(); /* what it leaves is for the next turn, which will not sleep then */
+	if (closures)
+		post_run(); /* what it leaves is for the next turn, which will not sleep then */
 	poller_leave();
 }
 
-static void poll_op(void *ud, uint64_t timeout_ns)
+void net_poll(uint64_t timeout_ns)
 {
-	net_poll(timeout_ns);
+	turn(POLLER_MAIN, timeout_ns);
 }
 
-static void interrupt_op(void *ud)
+static void poll_op(void *ud, unsigned loop, uint64_t timeout_ns)
 {
-	poller_interrupt();
+	turn(loop, timeout_ns);
 }
 
-int net_init(void)
+static bool interrupt_op(void *ud, unsigned loop)
 {
-	static const struct poller_ops ops = { .poll = poll_op, .interrupt = interrupt_op };
-	int r = poller_init();
+	return poller_interrupt(loop);
+}
+
+int net_init(unsigned loops)
+{
+	static struct poller_ops ops = { .poll = poll_op, .interrupt = interrupt_op };
+	int r = poller_init(loops);
 
 	if (r < 0)
 		return r;
+	ops.loops = loops;
 	/* sockets are written with MSG_NOSIGNAL, but pipes that services bind have no such flag */
 	signal(SIGPIPE, SIG_IGN);
 	socket_table_init();
+	read_init(loops);
 	janitor_init();
 	(void)reserve_take();
 	sched_set_poller(&ops, NULL);
@@ -113,6 +123,7 @@ void net_fini(void)
 {
 	resolve_stop();
 	socket_table_fini();
+	read_fini();
 	janitor_fini();
 	post_fini();
 	reserve_fini();

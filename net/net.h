@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The words of the socket server: all file descriptors of the node, one epoll set, one loop
- * (loop.h).
+ * The words of the socket server: all file descriptors of the node, and the loops that wait for
+ * them (loop.h).
  *
  * A socket has an id: 31 bits, ever-increasing, its slot is the id modulo NET_SOCKETS_MAX, and an
  * id that is out of date is detected. Its owner is either a service, which gets PTYPE_SOCKET
- * messages (struct socket_message), or C code, whose functions the loop calls (struct net_handler):
- * the links to other nodes, and the control socket.
+ * messages (struct socket_message), or C code, whose functions the main loop calls (struct
+ * net_handler): the links to other nodes, and the control socket.
  *
  * Programs that were written for skynet find its ids, states, events, priorities and warnings. We
  * do better where it leaks or gives up early: a socket whose owner is dead is closed when a message
@@ -51,7 +51,7 @@ struct net_error {
 	char text[NET_ERROR_MAX];
 };
 
-/* The functions of a C owner. The loop calls them; any may be NULL. */
+/* The functions of a C owner. The main loop calls them; any may be NULL. */
 struct net_handler {
 	/* Bytes arrived; valid during the call. */
 	void (*on_data)(void *ud, int id, const void *data, size_t size);

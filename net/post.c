@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Closures for the loop: many threads post, the loop takes.
+ * Closures for the main loop: many threads post, the loop takes.
  *
  * Roles       any thread pushes on a stack (core/ds/stack.h); the loop takes the whole stack.
  * Waking      the push comes before poller_interrupt(), whose exchange pairs with the poller's (see
@@ -36,8 +36,8 @@ void post_or_discard(void (*f)(void *arg), void *arg, void (*discard)(void *arg)
 	*p = (struct post){ .f = f, .arg = arg, .discard = discard };
 	stack_push(&posted, p, next);
 	/* the loop itself looks again before it sleeps */
-	if (!poller_here())
-		poller_interrupt();
+	if (!poller_here(POLLER_MAIN))
+		(void)poller_interrupt(POLLER_MAIN);
 }
 
 void net_post(void (*f)(void *arg), void *arg)
@@ -57,7 +57,7 @@ bool post_run_once(void)
 {
 	struct post *p = take_all();
 
-	must_slow(poller_here());
+	must_slow(poller_here(POLLER_MAIN));
 	if (!p)
 		return false;
 	while (p) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* Closures for the loop: any thread posts, the loop runs them in the order of posting. */
+/* Closures for the main loop: any thread posts, the loop runs them in the order of posting. */
 #include <stdbool.h>
 
 /* Runs f(arg) on the loop. It does not run when the node ends before. Any thread. */

@@ -19,6 +19,7 @@
 
 #include "core/base/clock.h"
 #include "core/actor/msg.h"
+#include "core/base/mem.h"
 #include "core/base/must.h"
 #include "net/event.h"
 #include "net/poller.h"
@@ -34,8 +35,25 @@
 /* Of a socket whose owner passes on what is read: a part of the window. */
 #define READ_PARTS 4u
 
-/* [loop] */
+/* [loop] The main loop's: its C owners get their bytes right from it. */
 static char room[READ_MAX];
+/* [loop] SPARE for each other loop. */
+static char *rooms;
+
+void read_init(unsigned loops)
+{
+	rooms = loops > 1 ? mem_alloc((loops - 1) * (size_t)SPARE) : NULL;
+}
+
+void read_fini(void)
+{
+	mem_free(steal(rooms));
+}
+
+static char *room_of(const struct socket *s)
+{
+	return s->loop == POLLER_MAIN ? room : rooms + (s->loop - 1) * (size_t)SPARE;
+}
 
 static void adapt(struct socket *s, size_t n)
 {
@@ -127,8 +145,8 @@ static bool read_message(struct socket *s, size_t *ret_read)
 {
 	size_t most = portion(s), size = most < s->read_size ? most : s->read_size;
 	size_t spare = most - size < SPARE ? most - size : SPARE;
-	char *buffer = payload_alloc(size);
-	struct iovec iov[2] = { { buffer, size }, { room, spare } };
+	char *buffer = payload_alloc(size), *more = room_of(s);
+	struct iovec iov[2] = { { buffer, size }, { more, spare } };
 	ssize_t n = readv(s->fd, iov, 2);
 
 	*ret_read = 0;
@@ -141,7 +159,7 @@ static bool read_message(struct socket *s, size_t *ret_read)
 	}
 	if ((size_t)n > size) {
 		buffer = payload_realloc(buffer, (size_t)n);
-		memcpy(buffer + size, room, (size_t)n - size);
+		memcpy(buffer + size, more, (size_t)n - size);
 	}
 	adapt(s, (size_t)n);
 	count_read(s, (size_t)n);
@@ -168,12 +186,13 @@ void read_ready(struct socket *s)
 	ssize_t n;
 
 	lock_held(&s->lock);
-	must_slow(poller_here());
+	must_slow(poller_here(s->loop));
 	if (s->owner) {
 		read_service(s);
 		socket_unlock(s);
 		return;
 	}
+	must_slow(s->loop == POLLER_MAIN);
 	do
 		n = readv(s->fd, &(struct iovec){ room, sizeof(room) }, 1);
 	while (n < 0 && errno == EINTR);

@@ -7,6 +7,9 @@
 struct msg;
 struct socket;
 
+/* Before any other thread starts, and after they have ended. */
+void read_init(unsigned loops);
+void read_fini(void);
 /* [loop] Reads, and tells the owner. It gives the socket's lock back. */
 void read_ready(struct socket *s);
 /* A message with so many bytes goes to the owner: returns the flag that it is to have. The lock is

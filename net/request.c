@@ -91,6 +91,7 @@ int net_start_handler(int id, const struct net_handler *h, void *ud)
 		s->owner = 0;
 		s->handler = h;
 		s->ud = ud;
+		socket_to_main(s);
 		s->nodelay = true;
 		s->state = STATE_OPEN;
 		connect_set_options(s);
@@ -236,6 +237,7 @@ int net_bind(uint32_t owner, int fd)
 		return -1;
 	id = socket_id(s);
 	s->fd = fd;
+	socket_spread(s, SPREAD_CONNECTED);
 	s->borrowed = true;
 	s->is_socket = is_socket;
 	s->family = family;

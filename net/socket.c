@@ -93,6 +93,8 @@ struct socket *socket_create(uint32_t owner, const struct net_handler *h, void *
 	s->fd = -1;
 	s->state = STATE_NEW;
 	s->events = 0;
+	s->loop = POLLER_MAIN;
+	s->spread = SPREAD_NOT;
 	s->owner = owner;
 	s->handler = h;
 	s->ud = ud;
@@ -123,6 +125,23 @@ struct socket *socket_create(uint32_t owner, const struct net_handler *h, void *
 	atomic_store_explicit(&s->id, id, memory_order_relaxed);
 	lock_release(&table.lock);
 	return s;
+}
+
+void socket_spread(struct socket *s, enum spread_kind kind)
+{
+	lock_held(&s->lock);
+	must(s->owner && !s->events && s->spread == SPREAD_NOT);
+	s->spread = (uint8_t)kind;
+	s->loop = (uint8_t)spread_enter(kind);
+}
+
+void socket_to_main(struct socket *s)
+{
+	lock_held(&s->lock);
+	must(!s->events);
+	spread_leave(s->spread, s->loop);
+	s->spread = SPREAD_NOT;
+	s->loop = POLLER_MAIN;
 }
 
 struct socket *socket_peek(int id)
@@ -160,7 +179,7 @@ void socket_free(struct socket *s)
 	if (s->fd >= 0) {
 		/* a borrowed descriptor lives on, so epoll would not forget it by itself */
 		if (s->events)
-			poller_control(EPOLL_CTL_DEL, s->fd, 0, 0);
+			poller_control(s->loop, EPOLL_CTL_DEL, s->fd, 0, 0);
 		unixpath_forget(&s->path);
 		if (s->kept)
 			reserve_close(s->fd);
@@ -176,6 +195,7 @@ void socket_free(struct socket *s)
 	mem_free(steal(s->header));
 	mem_free(steal(s->client));
 	mem_free(steal(s->udp));
+	spread_leave(s->spread, s->loop);
 	s->state = STATE_FREE;
 	s->handler = NULL;
 	s->owner = 0;

@@ -31,6 +31,7 @@
 #include "net/limits.h"
 #include "net/net.h"
 #include "net/sendq.h"
+#include "net/spread.h"
 #include "net/unixpath.h"
 
 struct addr_list;
@@ -63,6 +64,8 @@ struct socket {
 	int fd;	       /* -1 = none yet */
 	enum socket_state state;
 	uint32_t events; /* what epoll watches for, 0 = not registered */
+	uint8_t loop;	 /* whose epoll set that is; the main loop's if there is a handler */
+	uint8_t spread;	 /* enum spread_kind: as what it is counted there */
 
 	/* who hears about it: a service, or (owner 0) a handler, or (neither) nobody */
 	uint32_t owner;
@@ -112,6 +115,10 @@ struct socket {
 
 /* A fresh id in STATE_NEW with fd -1, locked; NULL: all are taken. */
 struct socket *socket_create(uint32_t owner, const struct net_handler *h, void *ud);
+/* A service's socket that is not watched yet gets a loop of its own, as one of that kind. */
+void socket_spread(struct socket *s, enum spread_kind kind);
+/* And belongs to the main loop again, which calls the functions of C owners. */
+void socket_to_main(struct socket *s);
 /* The socket, locked, or NULL for a stale or foreign id. */
 struct socket *socket_lock(int id);
 /* The slot of an id that was valid a moment ago, or NULL: only for its atomics. No lock. */

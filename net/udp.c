@@ -62,7 +62,7 @@ struct item {
 	} to;
 };
 
-/* [loop] */
+/* [loop] The main loop's, which all sockets of datagrams belong to. */
 static char room[BATCH][ROOM];
 
 /* ---- opening ---- */
@@ -473,7 +473,7 @@ static int read_batch(struct socket *s)
 void udp_read_ready(struct socket *s)
 {
 	lock_held(&s->lock);
-	must_slow(poller_here());
+	must_slow(poller_here(POLLER_MAIN));
 	for (int i = 0; i < TURN_BATCHES && !s->orphan && s->marks < MARKS_MAX; i++)
 		if (read_batch(s) < BATCH)
 			break;

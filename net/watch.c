@@ -44,7 +44,7 @@ int watch(struct socket *s)
 	lock_held(&s->lock);
 	if (events == s->events)
 		return 0;
-	r = poller_control(op, s->fd, events, socket_id(s));
+	r = poller_control(s->loop, op, s->fd, events, socket_id(s));
 	if (r == 0)
 		s->events = events;
 	return r;

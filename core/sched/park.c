@@ -51,10 +51,9 @@ void park_wake_one(void)
 		park_get_up(w);
 		return;
 	}
-	/* Only the poller sleeps: it looks for work when it returns, whatever the count says. */
+	/* Only pollers sleep: each looks for work when it returns, whatever the count says. */
 	atomic_fetch_sub_explicit(&sched.searching, 1, memory_order_seq_cst);
-	if (atomic_load_explicit(&sched.poll_until, memory_order_seq_cst))
-		sched_interrupt_poll();
+	sched_interrupt_one();
 }
 
 void sched_trim(void)
@@ -72,21 +71,19 @@ void sched_trim(void)
 		park_get_up(w);
 		w = next;
 	}
-	if (atomic_load_explicit(&sched.poll_until, memory_order_seq_cst))
-		sched_interrupt_poll();
+	sched_interrupt_all();
 }
 
 void sched_deadline_moved(uint64_t deadline_ns)
 {
-	if (deadline_ns < atomic_load_explicit(&sched.poll_until, memory_order_seq_cst)) /* S6 */
-		sched_interrupt_poll();
+	if (deadline_ns < atomic_load_explicit(&sched.keeps_until, memory_order_seq_cst)) /* S6 */
+		sched_interrupt_keeper();
 }
 
 void sched_long_call(void)
 {
 	/* relaxed: a hint, wake_one looks properly */
-	if (atomic_load_explicit(&sched.asleep, memory_order_relaxed) &&
-	    !atomic_load_explicit(&sched.poll_right, memory_order_relaxed))
+	if (atomic_load_explicit(&sched.asleep, memory_order_relaxed) && workers_miss_loop())
 		park_wake_one();
 }
 
@@ -121,7 +118,7 @@ void park_wake_up(struct worker *w)
 
 static bool is_wanted(void)
 {
-	return queue_any() || !atomic_load_explicit(&sched.poll_right, memory_order_seq_cst);
+	return queue_any() || workers_miss_loop();
 }
 
 bool park_is_room(void)
@@ -159,7 +156,7 @@ static void park(struct worker *w, bool (*stays)(void))
 		(void)futex_wait(&w->wake, 0, UINT64_MAX);
 }
 
-/* As spin(), for who has not got the poll right: for work that others have too much of. One worker
+/* As spin(), for who has not got a poll right: for work that others have too much of. One worker
  * at a time does so; it counts as searching, so nobody is woken meanwhile. true: there may be
  * something. */
 static bool search(struct worker *w, uint64_t began)
@@ -175,7 +172,7 @@ static bool search(struct worker *w, uint64_t began)
 		cpu_relax();
 		found = queue_any() ||
 			atomic_load_explicit(&sched.stopping, memory_order_relaxed) ||
-			!atomic_load_explicit(&sched.poll_right, memory_order_relaxed);
+			workers_miss_loop();
 	} while (!found && park_may_spin() && clock_cycles() - began < sched.spin_cycles);
 	/* The worker gives the count back when it has found something, or before it sleeps: then it
 	 * looks again, S4. */

@@ -57,7 +57,7 @@ void park_wake_up(struct worker *w);
 /* It is no longer one that looks for work. Who gives the count back looks at all queues again
  * afterwards (S4). */
 void park_stop_searching(struct worker *w);
-/* Nothing to run, and another has the poll right: looks around, then sleeps until it is chosen. */
+/* Nothing to run, and others have the poll rights: looks around, then sleeps until it is chosen. */
 void park_wait(struct worker *w);
 /* Whether more workers than there are processors have been awake for some time. */
 bool park_is_surplus_for_long(struct worker *w, uint64_t now);

@@ -15,6 +15,7 @@
 #include "core/sched/poll.h"
 #include "core/sched/poller.h"
 #include "core/sched/queue.h"
+#include "core/sched/timer.h"
 #include "core/sched/worker.h"
 
 /* To fall asleep and be woken costs about as much CPU as looking around for so long, on a virtual
@@ -37,7 +38,7 @@ int sched_start(unsigned n)
 	must(!sched.n);
 	sched.cpus = cpus_usable();
 	n = n ? n : sched.cpus;
-	if (n > SCHED_WORKERS_MAX)
+	if (n > SCHED_WORKERS_MAX || sched_loops() > n)
 		return -EINVAL;
 	sigaction(SIGURG, &sa, NULL);
 	sched.workers = aligned_alloc(CACHE_LINE, n * sizeof(*sched.workers));
@@ -45,6 +46,7 @@ int sched_start(unsigned n)
 		return -ENOMEM;
 	memset(sched.workers, 0, n * sizeof(*sched.workers));
 	sched.n = n;
+	sched.n_loops = sched_loops();
 	sched.started = 0;
 	sched.spin_cycles = clock_cycles_in(SPIN_NS);
 	atomic_store_explicit(&sched.stopping, false, memory_order_relaxed);
@@ -54,6 +56,7 @@ int sched_start(unsigned n)
 	sched.parked = NULL;
 	for (unsigned i = 0; i < n; i++) {
 		sched.workers[i].id = i;
+		sched.workers[i].home = i % sched.n_loops;
 		sched.workers[i].random = 0x9e3779b97f4a7c15u * (i + 1);
 	}
 	for (unsigned i = 0; i < n; i++) {
@@ -82,7 +85,7 @@ bool sched_stop(uint64_t timeout_ns)
 	atomic_store_explicit(&sched.stopping, true, memory_order_seq_cst);
 	for (unsigned i = 0; i < sched.n; i++)
 		park_get_up(&sched.workers[i]);
-	sched_interrupt_poll();
+	sched_interrupt_all();
 	for (unsigned i = 0; i < sched.started; i++)
 		if (pthread_timedjoin_np(sched.workers[i].thread, NULL, &until) != 0)
 			all = false;
@@ -118,6 +121,47 @@ void sched_view(unsigned worker, struct worker_view *ret_view)
 	};
 }
 
+/* A loop that nobody waits in, and nobody looked at for long. */
+static bool is_loop_neglected(uint64_t now)
+{
+	for (unsigned i = 0; i < sched.n_loops; i++) {
+		struct poll_loop *l = &sched.loops[i];
+
+		if (now - atomic_load_explicit(&l->last, memory_order_relaxed) > LONG_TURN_NS &&
+		    !atomic_load_explicit(&l->right, memory_order_relaxed))
+			return true;
+	}
+	return false;
+}
+
+static unsigned count_sleeping_pollers(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < sched.n_loops; i++)
+		n += atomic_load_explicit(&sched.loops[i].sleeps, memory_order_relaxed);
+	return n;
+}
+
+/* Somebody is awake, but what wants somebody to wait for it may have nobody. */
+static void look_after_loops(uint64_t now)
+{
+	unsigned pollers = count_sleeping_pollers();
+
+	if (is_loop_neglected(now)) {
+		/* A parked worker takes its poll right; if there is none, we look. */
+		if (atomic_load_explicit(&sched.asleep, memory_order_seq_cst) > pollers &&
+		    (sched.n <= sched.cpus || park_is_room()))
+			park_wake_one();
+		else
+			poll_glance(now);
+	}
+	/* Who kept the time is in a long turn: another sleeper does when it falls asleep again. */
+	if (pollers && !atomic_load_explicit(&sched.keeper, memory_order_relaxed) &&
+	    timer_next() != UINT64_MAX)
+		sched_interrupt_one();
+}
+
 enum sched_sight sched_oversee(uint64_t now)
 {
 	bool all_asleep = true, held_back = false;
@@ -137,10 +181,10 @@ enum sched_sight sched_oversee(uint64_t now)
 	}
 	atomic_store_explicit(&sched.awake_max, sched.cpus + in_long_turns, memory_order_relaxed);
 	if (all_asleep) {
-		/* Somebody must wait for I/O. A worker that found the poll right taken parks, and
-		 * we may have been the taker, for one glance: then all are parked and none
-		 * polls. */
-		if (atomic_load_explicit(&sched.poll_right, memory_order_seq_cst) && !queue_any())
+		/* Somebody must wait for I/O. A worker that found all poll rights taken parks, and
+		 * we may have been the taker, for one glance: then all sleep, and nobody does so
+		 * there. */
+		if (!workers_miss_loop() && !queue_any())
 			return SIGHT_IDLE;
 		park_wake_one();
 		return SIGHT_RUNNING;
@@ -149,16 +193,7 @@ enum sched_sight sched_oversee(uint64_t now)
 	 * leaves one. */
 	if (held_back || (sched.n > sched.cpus && queue_any()))
 		park_wake_one();
-	if (now - atomic_load_explicit(&sched.last_poll, memory_order_relaxed) > LONG_TURN_NS &&
-	    !atomic_load_explicit(&sched.poll_right, memory_order_relaxed)) {
-		/* Nobody waits for I/O. A parked worker takes the poll right; if all are busy, we
-		 * look. */
-		if (atomic_load_explicit(&sched.asleep, memory_order_seq_cst) &&
-		    (sched.n <= sched.cpus || park_is_room()))
-			park_wake_one();
-		else
-			poll_glance(now);
-	}
+	look_after_loops(now);
 	return in_long_turns ? SIGHT_LONG : SIGHT_RUNNING;
 }
 

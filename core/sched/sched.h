@@ -6,8 +6,8 @@
  * Each worker has a slot for the service it just woke and a ring of 256 runnable services; what
  * overflows, and what threads that are no workers make runnable, goes to one injection list.
  * Idle workers steal half of another ring. An idle worker does not sleep on a condition: the first
- * takes the *poll right* and waits for I/O and timers itself, so that an event is handled
- * by the thread that will run the service; the others park on a futex.
+ * takes the *poll right* of a loop and waits for I/O and timers itself, so that an event is handled
+ * by the thread that will run the service; those for whom there is no loop left park on a futex.
  *
  * A sleeping worker is woken only when there is more work than running workers, and a processor
  * for it. Busy workers look at I/O and timers between turns; when all of them are stuck in long

@@ -4,7 +4,7 @@
  * Timers: the node's wheel, its lock, and who runs it.
  *
  * A tick is TIMER_TICK_NS; a deadline is rounded up to the next tick, so a timer is never early.
- * There is no timer thread: the worker that holds the poll right sleeps until timer_next(), and
+ * There is no timer thread: of the workers that hold poll rights one sleeps until timer_next(), and
  * busy workers call timer_run() between turns when it is due (poll.c).
  */
 #include <stdbool.h>

@@ -75,7 +75,7 @@ static void idle(struct worker *w)
 	}
 	park_stop_searching(w);
 	if (!queue_any()) {
-		if (poll_take_right())
+		if (poll_take_right(w))
 			poll_wait(w);
 		else
 			park_wait(w);
@@ -122,9 +122,11 @@ void *worker_main(void *arg)
 			now = clock_mono_ns();
 			continue;
 		}
-		if (w->searching) {
+		if (w->searching || w->got_up) {
 			park_stop_searching(w);
-			/* There may be more than we can take: pass the search on. */
+			w->got_up = false;
+			/* There may be more than we can take, and whoever woke us may have woken
+			 * nobody else since (S5): pass the search on. */
 			if (queue_any())
 				park_wake_one();
 		}

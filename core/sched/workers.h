@@ -2,9 +2,9 @@
 #pragma once
 /*
  * The workers: their state, as every file of this room needs it. Whoever writes a field, and who
- * may read it, stands at the field; the orderings S1 to S8 are told where they are used: S1 to S3
- * in queue.h, S4, S5, S7 and S8 in park.h,
- * S6 in poll.h.
+ * may read it, stands at the field; the orderings S1 to S9 are told where they are used: S1 to S3
+ * in queue.h, S4, S5, S7 and S8 in park.h, S6 and S9
+ * in poll.h.
  */
 #include <pthread.h>
 #include <stdalign.h>
@@ -21,12 +21,15 @@ struct poller_ops;
 struct turn_hook;
 
 #define QUEUE_RING 256u
+/* Loops that idle workers can wait in. */
+#define POLL_LOOPS_MAX 64u
 /* Work that waits behind a turn this long is offered to a sleeper. */
 #define LONG_TURN_NS NS_PER_MS
 
 struct worker {
 	/* set before start, then constant */
 	unsigned id;
+	unsigned home; /* the loop that it waits in if it can choose */
 	pthread_t thread;
 
 	/* [self] */
@@ -34,7 +37,9 @@ struct worker {
 	unsigned turns, slot_turns;
 	unsigned trims; /* of sched.trims, those that were obeyed */
 	bool searching;
+	bool got_up; /* from one of several loops, and has not looked for others' work yet */
 	bool spins, searches; /* looks around before it sleeps in the poller, or parks */
+	unsigned loop;	      /* whose poll right it has */
 	uint64_t random, surplus_since_ns; /* random: random.h */
 	struct worker *park_next;	   /* under park_lock */
 
@@ -51,10 +56,18 @@ struct worker {
 	atomic_uint interrupt_handle;
 };
 
+/* A loop of the poller, and who waits there. */
+struct poll_loop {
+	alignas(CACHE_LINE) atomic_bool right; /* somebody is this loop */
+	atomic_bool sleeps;	    /* and sleeps there, or is on the way to it or back */
+	atomic_uint_least64_t last; /* when somebody looked; relaxed, a rate limit */
+};
+
 extern struct sched {
 	struct worker *workers;
 	unsigned n;
 	unsigned cpus;	      /* constant after start */
+	unsigned n_loops;     /* as well */
 	unsigned started;     /* threads to join: the starter only */
 	uint64_t spin_cycles; /* constant after start */
 	atomic_bool stopping;
@@ -77,13 +90,24 @@ extern struct sched {
 
 	alignas(CACHE_LINE) atomic_uint asleep; /* workers parked or in a waiting poll */
 	atomic_uint searching;			/* workers awake and looking for work */
-	alignas(CACHE_LINE) atomic_bool poll_right;
-	atomic_uint_least64_t poll_until; /* 0 = no poll sleeps; else its deadline */
-	atomic_uint_least64_t last_poll;
-	atomic_uint poll_wake; /* futex of the built-in sleep */
+	struct poll_loop loops[POLL_LOOPS_MAX];
+	/* 0, or 1 + the loop of the one sleeper that gets up when a timer is due */
+	alignas(CACHE_LINE) atomic_uint keeper;
+	atomic_uint_least64_t last_glance; /* relaxed, a rate limit */
+	atomic_uint_least64_t keeps_until; /* his deadline; 0 = nobody sleeps so */
+	atomic_uint poll_wake;		   /* futex of the built-in sleep */
 	/* futex: 1 = the overseer sleeps until a worker leaves idleness */
 	atomic_uint overseer_rests;
 } sched;
 
 /* The worker that this thread is, or NULL. */
 extern _Thread_local struct worker *worker_self;
+
+/* Whether a loop has nobody who waits there. */
+static inline bool workers_miss_loop(void)
+{
+	for (unsigned i = 0; i < sched.n_loops; i++)
+		if (!atomic_load_explicit(&sched.loops[i].right, memory_order_seq_cst))
+			return true;
+	return false;
+}

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/node/env.h"
+#include "core/base/cpus.h"
 #include "core/base/text.h"
 #include "core/actor/handle.h"
 #include "core/log/log.h"
@@ -138,6 +139,18 @@ static void raise_descriptors(void)
 	}
 }
 
+/* Each loop needs a worker who waits there. */
+static unsigned net_loops(const struct config *c)
+{
+	unsigned workers = c->node.threads ? c->node.threads : cpus_usable();
+
+	if (c->net.threads <= workers)
+		return c->net.threads;
+	log_warning("net.threads is %u, but there are only %u workers: it is taken as %u",
+		    c->net.threads, workers, workers);
+	return workers;
+}
+
 static int init_core(const struct config *c)
 {
 	int r = node_init(&(struct node_config){ .threads = c->node.threads });
@@ -147,7 +160,7 @@ static int init_core(const struct config *c)
 		return EX_OSERR;
 	}
 	raise_descriptors(); /* before the network holds some back */
-	r = net_init();
+	r = net_init(net_loops(c));
 	if (r < 0) {
 		log_error("network: %s", strerror(-r));
 		return EX_OSERR;

@@ -5,6 +5,8 @@ usage: run.py --build DIR tests/lua/test_x.lua
 """
 import argparse, os, subprocess, sys, tempfile
 
+# net.threads of the node; the node has at least as many workers.
+LOOPS = int(os.environ.get("HARBORD_TEST_NET_THREADS", "1"))
 LIMIT = int(os.environ.get("HARBORD_TEST_LIMIT", "100")) # seconds
 
 
@@ -18,7 +20,7 @@ def main():
     with tempfile.TemporaryDirectory() as tmp:
         conf, log = os.path.join(tmp, "node.yaml"), os.path.join(tmp, "node.log")
         with open(conf, "w") as f:
-            f.write(f'node: {{ threads: 2 }}\n'
+            f.write(f'node: {{ threads: {max(2, LOOPS)} }}\nnet: {{ threads: {LOOPS} }}\n'
                     f'lua: {{ start: {name}, service_path: ["{folder}/?.lua"], path: '
                     f'["{folder}/?.lua"], '
                     f'cpath: ["{os.path.abspath(a.build)}/tests/cmod/?.so"] }}\n'

@@ -165,10 +165,11 @@ static const struct module blocked_module = { .name = "blocked", .init = blocked
 
 static inline int setup(void **state)
 {
-	struct node_config c = { .threads = 2 };
+	unsigned loops = threads_of_test();
+	struct node_config c = { .threads = loops < 2 ? 2 : loops };
 
 	clock_init();
-	if (node_init(&c) < 0 || net_init() < 0)
+	if (node_init(&c) < 0 || net_init(loops) < 0)
 		return -1;
 	module_add(&ear_module);
 	module_add(&blocked_module);

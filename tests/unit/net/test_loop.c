@@ -71,10 +71,10 @@ static void a_post_ends_a_sleep_for_ever(void **state)
 
 static void an_interrupt_before_the_sleep_is_not_lost(void **state)
 {
-	poller_interrupt();
+	poller_interrupt(POLLER_MAIN);
 	net_poll(UINT64_MAX);
-	poller_interrupt();
-	poller_interrupt();
+	poller_interrupt(POLLER_MAIN);
+	poller_interrupt(POLLER_MAIN);
 	net_poll(UINT64_MAX);
 }
 

@@ -24,15 +24,20 @@ static atomic_bool hold, stop;
 static atomic_uint running, done;
 static uint32_t mate[8];
 
-static int setup(unsigned threads)
+static int setup_loops(unsigned threads, unsigned loops)
 {
 	log_set_level(LOG_LEVEL_ERROR);
 	atomic_store(&hold, false);
 	atomic_store(&stop, false);
 	atomic_store(&running, 0);
 	atomic_store(&done, 0);
-	wire_init();
+	wire_init_loops(loops);
 	return actors_start(threads);
+}
+
+static int setup(unsigned threads)
+{
+	return setup_loops(threads, 1);
 }
 
 static int one_worker(void **state)
@@ -51,6 +56,24 @@ static int four_workers(void **state)
 {
 	(void)state;
 	return setup(4);
+}
+
+static int two_workers_two_loops(void **state)
+{
+	(void)state;
+	return setup_loops(2, 2);
+}
+
+static int three_workers_three_loops(void **state)
+{
+	(void)state;
+	return setup_loops(3, 3);
+}
+
+static int four_workers_three_loops(void **state)
+{
+	(void)state;
+	return setup_loops(4, 3);
 }
 
 static cpu_set_t all_cpus;
@@ -402,6 +425,96 @@ static void somebody_polls_after_a_slow_glance_of_the_overseer(void **state)
 	}
 }
 
+/* ---- several loops ---- */
+
+static void each_loop_has_a_worker_that_waits(void **state)
+{
+	(void)state;
+	from_wire = service_launch("actor", NULL);
+	wire.on_input = deliver;
+	for (unsigned i = 1; i <= 300; i++) {
+		eventually(atomic_load(&wire.waiting) == 3);
+		wire_input_at(i % 3);
+		eventually(atomic_load(&done) == i);
+	}
+	/* and several at once */
+	for (unsigned i = 1; i <= 300; i++) {
+		for (unsigned loop = 0; loop < 3; loop++)
+			wire_input_at(loop);
+		eventually(atomic_load(&done) == 300 + 3 * i);
+	}
+	eventually(atomic_load(&wire.waiting) == 3);
+}
+
+static void one_sleeper_gets_up_for_a_timer(void **state)
+{
+	enum { TIMERS = 20 };
+	static struct timer t;
+	unsigned before, waits = 0;
+
+	(void)state;
+	for (unsigned i = 1; i <= TIMERS; i++) {
+		eventually(atomic_load(&wire.waiting) == 3);
+		before = atomic_load(&wire.waits);
+		t = (struct timer){ .fire = fire };
+		timer_arm(&t, clock_mono_ns() + 2 * NS_PER_MS);
+		eventually(atomic_load(&done) == i);
+		eventually(atomic_load(&wire.waiting) == 3);
+		waits += atomic_load(&wire.waits) - before;
+	}
+	/* Once it is told of the deadline, once the deadline comes; now and then the overseer finds
+	 * it up and asks another to keep the time. All three would be four times or more. */
+	assert_in_range(waits, TIMERS, 3 * TIMERS);
+}
+
+static void timers_go_on_while_one_of_two_sleepers_is_stuck(void **state)
+{
+	static struct errand block = { .run = hold_the_worker };
+	static struct timer t;
+
+	(void)state;
+	for (unsigned i = 1; i <= 20; i++) {
+		atomic_store(&hold, true);
+		post_errand(service_launch("actor", NULL), &block);
+		eventually(atomic_load(&running) == 1);
+		t = (struct timer){ .fire = fire };
+		timer_arm(&t, clock_mono_ns() + 5 * NS_PER_MS);
+		wire_input_at(0);
+		wire_input_at(1);
+		eventually(atomic_load(&done) == i && atomic_load(&wire.inputs) == 2 * i);
+		assert_int_equal(atomic_load(&running), 1);
+		atomic_store(&hold, false);
+		eventually(atomic_load(&running) == 0);
+		eventually(atomic_load(&wire.waiting) == 2);
+	}
+}
+
+static void what_comes_at_once_wakes_every_sleeper(void **state)
+{
+	static struct errand block[2] = { { .run = hold_the_worker }, { .run = hold_the_worker } };
+	uint32_t s[2] = { service_launch("actor", NULL), service_launch("actor", NULL) };
+
+	(void)state;
+	for (unsigned round = 0; round < 300; round++) {
+		eventually(atomic_load(&wire.waiting) == 2);
+		atomic_store(&hold, true);
+		/* the second finds a sleeper that is being woken for the first */
+		for (unsigned i = 0; i < 2; i++)
+			post_errand(s[i], &block[i]);
+		eventually(atomic_load(&running) == 2);
+		atomic_store(&hold, false);
+		eventually(atomic_load(&running) == 0);
+	}
+}
+
+static void more_loops_than_workers_are_refused(void **state)
+{
+	(void)state;
+	wire_init_loops(2);
+	assert_true(sched_start(1) < 0);
+	wire_fini();
+}
+
 /* ---- hooks ---- */
 
 static struct turn_hook hook;
@@ -469,7 +582,7 @@ static void a_storm_from_many_threads_loses_nothing(void **state)
 	for (unsigned i = 0; i < 4; i++)
 		pthread_join(t[i], NULL);
 	eventually(atomic_load(&done) == 4 * STORM_SENDS);
-	eventually(atomic_load(&wire.waiting) == 1);
+	eventually(atomic_load(&wire.waiting) == sched_loops());
 }
 
 static void *trim_again_and_again(void *arg)
@@ -492,7 +605,7 @@ static void a_storm_of_trims_loses_no_wake_up(void **state)
 			fail_msg("send %u was slept over", i);
 	atomic_store(&stop, true);
 	pthread_join(t, NULL);
-	eventually(atomic_load(&wire.waiting) == 1);
+	eventually(atomic_load(&wire.waiting) == sched_loops());
 }
 
 static unsigned awake(void)
@@ -581,6 +694,19 @@ int main(void)
 		T(no_wake_up_is_lost, four_workers_on_one_cpu),
 		T(a_storm_from_many_threads_loses_nothing, four_workers_on_one_cpu),
 		T(io_and_timers_go_on_while_all_workers_are_stuck, four_workers_on_one_cpu),
+		T(no_wake_up_is_lost, three_workers_three_loops),
+		T(no_wake_up_is_lost, four_workers_three_loops),
+		T(an_earlier_timer_wakes_the_poller, three_workers_three_loops),
+		T(io_and_timers_go_on_while_all_workers_are_stuck, two_workers_two_loops),
+		T(a_storm_from_many_threads_loses_nothing, four_workers_three_loops),
+		T(a_storm_of_trims_loses_no_wake_up, four_workers_three_loops),
+		T(each_loop_has_a_worker_that_waits, three_workers_three_loops),
+		T(each_loop_has_a_worker_that_waits, four_workers_three_loops),
+		T(one_sleeper_gets_up_for_a_timer, three_workers_three_loops),
+		T(one_sleeper_gets_up_for_a_timer, four_workers_three_loops),
+		T(timers_go_on_while_one_of_two_sleepers_is_stuck, two_workers_two_loops),
+		T(what_comes_at_once_wakes_every_sleeper, two_workers_two_loops),
+		cmocka_unit_test(more_loops_than_workers_are_refused),
 		cmocka_unit_test(too_many_workers_are_refused),
 	};
 

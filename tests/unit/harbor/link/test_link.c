@@ -228,7 +228,7 @@ static int setup(void **state)
 	post.count = post.ended = count = 0;
 	assert_int_equal(node_init(&c), 0);
 	module_add(&actor);
-	assert_int_equal(net_init(), 0);
+	assert_int_equal(net_init(1), 0);
 	link_init(MESSAGE_MAX, QUEUE_MAX, overrun);
 	l = link_get(FAR);
 	remote_set(&ops);
