@@ -631,6 +631,15 @@ static void sleep_in_a_callback(struct service *s, void *arg)
 	atomic_fetch_sub(&running, 1);
 }
 
+/* Other processes take the processor in the middle of turns, which are long then and let others
+ * in. */
+static bool is_host_crowded(void)
+{
+	double load;
+
+	return getloadavg(&load, 1) == 1 && load > 3 * (double)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
 static void workers_beyond_the_processors_are_for_those_that_block(void **state)
 {
 	static struct errand block = { .run = sleep_in_a_callback };
@@ -648,6 +657,8 @@ static void workers_beyond_the_processors_are_for_those_that_block(void **state)
 		atomic_store(&hold, false);
 		eventually(atomic_load(&running) == 0);
 	}
+	if (is_host_crowded())
+		skip();
 	/* three that never rest, and one processor: the others go back to sleep */
 	again = (struct errand){ .run = send_to_myself };
 	for (unsigned i = 0; i < 3; i++) {
