@@ -241,12 +241,20 @@ local function slow(port, tls)
 		end
 		c.close()
 	end
-	-- Silence between two requests ends, too.
-	local c = dial(port, tls)
-	c.write(GET .. "\r\n")
-	assert(c.read():find "^HTTP/1.1 200")
-	equal(wait_for_end(), sockethelper.socket_error)
-	c.close()
+	-- Each request has its time anew; silence between two of them ends, too.
+	for _, count in ipairs { 1, 2, 6 } do
+		local c = dial(port, tls)
+		local start = skynet.now()
+		for _ = 1, count do
+			c.write(GET .. "\r\n")
+			assert(c.read():find "^HTTP/1.1 200")
+			skynet.sleep(8)
+		end
+		equal(wait_for_end(), sockethelper.socket_error)
+		local spent = skynet.now() - start
+		assert(spent >= 8 * (count - 1) + 18 and spent < 250, spent)
+		c.close()
+	end
 	httpd.timeout = 6000
 end
 
