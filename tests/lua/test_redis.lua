@@ -8,6 +8,7 @@ local channel_error = require "skynet.socketchannel".error
 local redis = require "skynet.db.redis"
 local tap = require "tap"
 local server = require "redis_server"
+local beside = require "beside"
 local equal, raises = tap.equal, tap.raises
 
 if not server.there() then
@@ -189,6 +190,46 @@ tap.run {
 		raises("NOAUTH", bare.get, bare, "where")
 		locked:stop()
 		lost(redis.connect, at(locked))
+	end },
+	{ "TLS: the server shows who it is, or there is no connection", function()
+		local dir, port = beside.folder(), server.free_port()
+		local cert, key = beside.certificate(dir)
+		local safe = server.start(("--requirepass secret --tls-port %d --tls-cert-file %s "
+			.. "--tls-key-file %s --tls-ca-cert-file %s --tls-auth-clients no")
+			:format(port, cert, key, cert))
+		local function conf(ssl)
+			return { host = "127.0.0.1", port = port, auth = "secret", ssl = ssl }
+		end
+		local one = redis.connect(conf { ca = cert, name = "localhost" })
+		local large = ("0123456789"):rep(200000)
+		one:set("large", large)
+		equal(one:get "large", large)
+		local done = 0
+		for i = 1, 100 do
+			skynet.fork(function()
+				equal(one:echo(i), tostring(i))
+				done = done + 1
+			end)
+		end
+		tap.until_true("100 answers", function() return done == 100 end)
+		local w = redis.watch(conf { verify = false })
+		w:subscribe "news"
+		local got
+		skynet.fork(function() got = w:message() end)
+		tap.until_true("the message", function()
+			one:publish("news", "x")
+			return got
+		end)
+		one:client("kill", "type", "normal")
+		equal(#one:pipeline({ { "get", "large" }, { "ping" } }, {})[1].out, #large)
+		lost(redis.connect, conf(true))
+		tap.logged "certificate verify failed: self-signed certificate"
+		raises("redis: ssl has no option 'verfiy'", redis.connect, conf { verfiy = false })
+		lost(redis.connect, at(safe, { ssl = true })) -- it does not speak TLS
+		w:disconnect()
+		one:disconnect()
+		safe:stop()
+		os.execute("rm -rf " .. dir)
 	end },
 	{ "a killed server: who waits gets the error object; subscriptions come back", function()
 		local one = server.start()

@@ -23,6 +23,9 @@ local failure = {}
 
 -- Waits for more of a reply.
 local function more(sock, decoder, need)
+	if sock.some then -- TLS
+		return feed(decoder, sock:some())
+	end
 	feed(decoder, read(sock[1], need > LARGE and need or nil) or error(socket_error))
 end
 
@@ -85,11 +88,16 @@ local AUTH <const>, SELECT <const>, READONLY <const> = head "auth", head "select
 
 -- What a new connection begins with, as the channel's `auth`, or nil.
 local function greeting(conf, one, then_)
-	if not (conf.auth or conf.db or conf.readonly or then_) then
+	if not (conf.auth or conf.db or conf.readonly or conf.ssl or then_) then
 		return nil
 	end
 	local cs = conf.timeout
+	local tls = conf.ssl and require "skynet.db.tls"
+	local options = tls and tls.options("redis", conf.ssl, conf.host)
 	return function(channel)
+		if tls then
+			tls.start(channel, options)
+		end
 		local function ask(...)
 			local reply = channel:request(command(...), one, nil, cs)
 			if type(reply) == "table" then
@@ -209,8 +217,8 @@ function client:disconnect()
 	setmetatable(self, nil)
 end
 
--- connect { host =, port =, auth =, username =, db =, overload =, timeout =, maxreply =,
--- readonly = }; the last three are ours.
+-- connect { host =, port =, auth =, username =, db =, overload =, timeout =, maxreply =, ssl =,
+-- readonly = }; the last four are ours.
 function redis.connect(conf)
 	check(conf)
 	local one, many = readers(conf.maxreply)

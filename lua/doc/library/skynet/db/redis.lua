@@ -26,6 +26,7 @@ local redis = {}
 ---@field overload? function as in `socketchannel.channel`
 ---@field timeout? integer centiseconds that a connection and an answer may take; nil: for ever. Not in skynet
 ---@field maxreply? integer most bytes of one reply; 512 MiB if it is nil. Not in skynet
+---@field ssl? boolean|table true: in TLS or not at all, and the server shows who it is; a table: in TLS with the options of `skynet.db.tls`. Not in skynet
 ---@field readonly? boolean says READONLY, for the replicas of a cluster. Not in skynet
 
 ---Connects to a server.

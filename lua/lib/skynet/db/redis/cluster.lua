@@ -43,6 +43,7 @@ local function conf_of(st, node, readonly)
 		overload = opt.overload,
 		timeout = opt.timeout,
 		maxreply = opt.maxreply,
+		ssl = opt.ssl,
 		readonly = readonly,
 	}
 end

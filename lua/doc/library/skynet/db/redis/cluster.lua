@@ -25,6 +25,7 @@ local cluster = {}
 ---@field read_slave? boolean when a master cannot be reached, a replica is read
 ---@field timeout? integer centiseconds, as in `redis.connect`. Not in skynet
 ---@field maxreply? integer bytes, as in `redis.connect`. Not in skynet
+---@field ssl? boolean|table as in `redis.connect`, for all nodes. Not in skynet
 ---@field overload? function as in `socketchannel.channel`
 
 ---Connects to a cluster and reads its slots.
