@@ -5,7 +5,9 @@ local skynet = require "skynet"
 local socket = require "skynet.socket"
 local channel_error = require "skynet.socketchannel".error
 local crypt = require "skynet.crypt"
+local tlshelper = require "http.tlshelper"
 local pgsql = require "skynet.db.pgsql"
+local beside = require "beside"
 local tap = require "tap"
 local equal, raises = tap.equal, tap.raises
 
@@ -261,12 +263,18 @@ local function random_answer()
 	end
 end
 
--- Writes bytes in random pieces, some of them a moment later.
-local function trickle(fd, bytes)
+-- Writes bytes in random pieces, some of them a moment later. to: a socket, or what has `write`.
+local function trickle(to, bytes)
+	local function write(piece)
+		if type(to) == "table" then
+			return to.write(piece)
+		end
+		socket.write(to, piece)
+	end
 	local at = 1
 	while at <= #bytes do
 		local n = random(10) == 1 and random(1, 8) or random(1, 4000)
-		socket.write(fd, bytes:sub(at, at + n - 1))
+		write(bytes:sub(at, at + n - 1))
 		at = at + n
 		if random(3) == 1 then
 			skynet.yield()
@@ -549,6 +557,53 @@ tap.run {
 			assert(ok, seed_text .. ": " .. tostring(why))
 		end
 		db:disconnect()
+	end },
+	{ "in TLS: random answers in random pieces; a server that dies in the middle", function()
+		local dir = beside.folder()
+		local cert, key = beside.certificate(dir)
+		local ctx, answer, dies = tlshelper.newctx(), nil, false
+		ctx:set_cert(cert, key)
+		local function in_tls(fd)
+			equal(socket.read(fd, 8), pack(">I4I4", 8, 80877103))
+			socket.write(fd, "S")
+			local session = tlshelper.newtls("server", ctx)
+			tlshelper.init_responsefunc(fd, session)()
+			local get = tlshelper.readfunc(fd, session)
+			local put = tlshelper.writefunc(fd, session)
+			get(string.unpack(">I4", get(4)) - 4)
+			put(WELCOME)
+			while true do
+				local n = string.unpack(">xI4", get(5))
+				get(n - 4)
+				if dies then
+					return put(answer:sub(1, #answer // 2))
+				end
+				trickle({ write = put }, answer)
+			end
+		end
+		local id, _, port = socket.listen("127.0.0.1", 0)
+		socket.start(id, function(fd)
+			socket.start(fd)
+			pcall(in_tls, fd)
+			socket.close(fd)
+		end)
+		local db = connect(port, { ssl = { ca = cert, name = "localhost" } })
+		for seed = 1, 100 do
+			seeded(seed)
+			local check
+			answer, check = random_answer()
+			dies = seed % 10 == 0
+			local ok, why = pcall(db.query, db, "select")
+			if dies then
+				assert(not ok and why == channel_error, seed_text .. tostring(why))
+			else
+				assert(ok, seed_text .. ": " .. tostring(why))
+				check(why)
+			end
+		end
+		db:disconnect()
+		socket.close(id)
+		os.execute("rm -rf " .. dir)
 	end },
 	{ "answers with bytes that were changed: an error at most, and the next works", function()
 		local answer
