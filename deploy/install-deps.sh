@@ -26,7 +26,7 @@ ours=
 restore() {
 	[ -z "$ours" ] || rm -f "$policy"
 	rm -f "$clusters/harbord.conf"
-	rmdir "$clusters" 2>/dev/null || true
+	rmdir -p "$clusters" 2>/dev/null || true
 }
 trap restore EXIT
 trap 'exit 1' HUP INT TERM
@@ -35,8 +35,12 @@ if [ ! -e "$policy" ]; then
 	printf '#!/bin/sh\nexit 101\n' >"$policy"
 	chmod 755 "$policy"
 fi
-mkdir -p "$clusters"
-echo 'create_main_cluster = off' >"$clusters/harbord.conf"
+case "$missing" in
+*postgresql*)
+	mkdir -p "$clusters"
+	echo 'create_main_cluster = off' >"$clusters/harbord.conf"
+	;;
+esac
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 # shellcheck disable=SC2086
