@@ -107,13 +107,17 @@ end
 
 -- The sockets that a look-up wants. wake(): something came.
 local function open_udp(q, number, ip, port)
+	local s = {}
 	local function received(data, from)
-		q.lookup:received(number, data, from)
-		q.wake()
+		if not s.closed then -- it may have been on its way
+			q.lookup:received(number, data, from)
+			q.wake()
+		end
 	end
 	local ok, id = pcall(socket.udp_dial, ip, port, received)
 	if ok then
-		q.sockets[number] = { id = id }
+		s.id = id
+		q.sockets[number] = s
 	else
 		q.lookup:broken(number)
 	end
@@ -216,7 +220,7 @@ local function ask(name, ipv6)
 		close(q, number)
 	end
 	local list, ttl, bad = lookup:answer(ipv6)
-	q.wake = function() end -- a datagram may be on its way to us
+	lookup:close() -- its memory is not the collector's
 	if not ok then
 		return nil, err
 	end
