@@ -380,6 +380,22 @@ tap.run {
 		equal((kcp.connect("no.such.host.invalid", 1)), nil)
 		kcp.close(lid)
 	end },
+	{ "what is wrong with the core", function()
+		local core = require "skynet.kcp.core"
+		local pool = core.pool()
+		core.listen(pool, 1000001)
+		raises("has socket 1000001 already", core.listen, pool, 1000001)
+		raises("has socket 1000001 already", core.connect, pool, 1000001, nil, 0, "")
+		raises("an address expected", core.input, pool, 1000001, "x", "")
+		core.input(pool, 1000001, string.rep("\0", 48), "\1")
+		core.input(pool, 1000001, string.rep("x", 48), string.rep("\2", 19))
+		raises("there is no session 5", core.stats, pool, 5)
+		raises("there is no session -1", core.recv, pool, -1)
+		raises("expected", core.turn, "x")
+		equal(core.unlisten(pool, 5), false)
+		equal(core.news(pool), nil)
+		equal(core.released(pool), nil)
+	end },
 	{ "a handler that fails closes its session", function()
 		local lid, _, port = kcp.listen("127.0.0.1", 0, function()
 			error "on purpose"

@@ -133,11 +133,21 @@ static int l_check(lua_State *L)
 	return 0;
 }
 
+/* A socket that the pool does not have yet. */
+static int check_new(lua_State *L, int arg)
+{
+	int socket = (int)luaL_checkinteger(L, arg);
+
+	if (kcp_pool_port(check_pool(L), socket))
+		luaL_error(L, "kcp: the pool has socket %d already", socket);
+	return socket;
+}
+
 /* listen(pool, socket [, options]) */
 static int l_listen(lua_State *L)
 {
 	struct kcp_pool *p = check_pool(L);
-	int socket = (int)luaL_checkinteger(L, 2);
+	int socket = check_new(L, 2);
 	struct kcp_rules r;
 
 	check_rules(L, 3, &r);
@@ -169,7 +179,7 @@ static int l_unlisten(lua_State *L)
 static int l_connect(lua_State *L)
 {
 	struct kcp_pool *p = check_pool(L);
-	int socket = (int)luaL_checkinteger(L, 2);
+	int socket = check_new(L, 2);
 	lua_Integer conv = luaL_checkinteger(L, 4);
 	struct kcp_rules r;
 	size_t n;

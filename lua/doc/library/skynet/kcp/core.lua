@@ -24,7 +24,7 @@ function core.check(options, conv, token) end
 
 ---Makes a listener of it.
 ---
----* Raises as `core.check`
+---* Raises `kcp: the pool has socket N already`, and as `core.check`
 ---* Since 0.1.0, not in skynet.
 ---@param pool userdata
 ---@param socket integer a UDP socket that the pool does not have
@@ -50,7 +50,7 @@ function core.unlisten(pool, socket) end
 
 ---Begins a session; news of it follow.
 ---
----* Raises as `core.check`
+---* Raises `kcp: the pool has socket N already`, and as `core.check`
 ---* Since 0.1.0, not in skynet.
 ---@param pool userdata
 ---@param socket integer a UDP socket with a default peer
