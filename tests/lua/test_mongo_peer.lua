@@ -11,6 +11,8 @@ local help = require "bson_bytes"
 local tap = require "tap"
 local equal, raises = tap.equal, tap.raises
 
+local MESSAGE_MAX <const> = 17 * 1024 * 1024 -- what our servers take
+
 local function frame(to, document, flags, kind)
 	local raw = type(document) == "string" and document or tostring(bson.encode(document))
 	return string.pack("<I4I4I4I4I4B", 21 + #raw, 1, to, kind or 2013, flags or 0, 0) .. raw
@@ -39,7 +41,7 @@ local function serve(answer, hello)
 		while n do
 			if command.ismaster and not hello then
 				socket.write(fd, frame(n, { ok = 1, ismaster = true,
-					maxMessageSizeBytes = 100000 }))
+					maxMessageSizeBytes = MESSAGE_MAX }))
 			else
 				answer(fd, n, command)
 			end
@@ -262,9 +264,10 @@ tap.run {
 		local c = connect(serve(function(fd, id)
 			socket.write(fd, frame(id, { ok = 1 }))
 		end))
-		raises("mongo: a request of", c.runCommand, c, "ping", ("x"):rep(100000))
-		raises("is larger than the server takes, 100000", c.game.x.insert, c.game.x,
-			{ text = ("x"):rep(100000) })
+		local text = ("x"):rep(MESSAGE_MAX)
+		raises("mongo: a request of", c.runCommand, c, "ping", text)
+		raises("is larger than the server takes, " .. MESSAGE_MAX, c.game.x.insert,
+			c.game.x, { text = text })
 		raises("Invalid utf8 string", c.game.x.insert, c.game.x, { text = "\xff" })
 		equal(c:runCommand "ping".ok, 1)
 		c:disconnect()
@@ -285,6 +288,9 @@ tap.run {
 		refused(none, hello { ok = 1, hosts = hosts })
 		connect(hello { ok = 1, isWritablePrimary = true, maxMessageSizeBytes = -5 })
 			:disconnect()
+		local c = connect(hello { ok = 1, ismaster = true, maxMessageSizeBytes = 10 })
+		equal(c:runCommand "ping".ok, 1)
+		c:disconnect()
 	end },
 	{ "a server that always knows another primary: tries have an end", function()
 		local accepted, ports = 0, {}

@@ -20,6 +20,7 @@ local PORT <const> = 27017
 local ANSWER_MAX <const> = 64 * 1024 * 1024
 local ANSWER_MIN <const> = 22 -- bytes of an answer behind its size
 local MESSAGE_MAX <const> = 48000000 -- until the server says what it takes
+local DOCUMENT_MAX <const> = 16 * 1024 * 1024 -- bytes of a document that every server takes
 local MORE_TO_COME <const> = 2 -- the flag of a message that nobody answers
 local HOPS_MAX <const> = 4 -- servers, each of which says that the next is primary
 local TRIES_MAX <const> = 100 -- servers that are tried before nobody is asked for more of them
@@ -131,9 +132,10 @@ local function find_primary(link, channel, ask)
 	if r.ok ~= 1 then
 		refuse("ismaster: %s", tostring(r.errmsg))
 	end
-	if math.type(r.maxMessageSizeBytes) == "integer" and r.maxMessageSizeBytes > 0 then
-		link.message_max = r.maxMessageSizeBytes
-	end
+	-- Less than one document is a lie, with which no request would go out any more.
+	local max = r.maxMessageSizeBytes
+	local good = math.type(max) == "integer" and max >= DOCUMENT_MAX
+	link.message_max = good and max or MESSAGE_MAX
 	link.tries = link.tries + 1
 	local many = link.tries > TRIES_MAX
 	if many then
