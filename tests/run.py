@@ -13,9 +13,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 TAP = re.compile(r"^(\s*)(ok|not ok)\b(?:\s+\d+)?(?:\s*-?\s*(.*))?$")
 GROUPS = ["layers", "unit", "fuzz", "lua", "cluster", "conformance", "chaos", "checks", "faults",
-          "demo", "browser"]
+          "loops", "demo", "browser"]
 TIMEOUT = {"unit": 120, "checks": 120, "fuzz": 120, "lua": 180, "cluster": 300, "conformance": 120,
-           "chaos": 60, "faults": 120, "demo": 300, "browser": 300,
+           "chaos": 60, "faults": 120, "loops": 180, "demo": 300, "browser": 300,
            "layers": 60}
 
 
@@ -58,6 +58,10 @@ def commands(group, build):
     if group == "faults": # in a build with FAULTS=1 of their own: `make check-faults`
         return [("faults", ["/usr/bin/python3", f"{HERE}/faults/test.py", "--build",
                             build + "/faults"])]
+    if group == "loops": # tests of sockets on a node that has several loops for them
+        return [("loops/" + name, ["env", "HARBORD_TEST_NET_THREADS=3", *argv])
+                for name, argv in commands("unit", build) + commands("lua", build)
+                if re.search("unit/net/|test_(socket|gate|udp)", name)]
     if group == "demo":
         return [("demo", ["/usr/bin/python3", f"{ROOT}/deploy/demo/demo.py", "--build", build])]
     if group == "browser": # skipped where there is no Chromium: `make browser-test`

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Runs the benchmark cases and says how each figure stands.
 
-usage: run.py NODE_BINARY [-n RUNS] [--threads N] [--yardstick] [--record] [CASE ...]
+usage: run.py NODE_BINARY [-n RUNS] [--threads N] [--net-threads N] [--yardstick] [--record]
+              [CASE ...]
 
 A case is an ordinary service script of cases/; the node runs it as its start service. The figure is
 the median of the runs. The machine changes its speed within minutes, so a run is all cases and the
@@ -66,8 +67,13 @@ ANCHORS = {
 }
 
 
+net_threads = 1 # of the nodes
+
+
 def config(tmp, name, start, threads, harbor=None):
-    lines = [f"node: {{ name: {name}, threads: {threads}, harbor: {harbor[0] if harbor else 0} }}",
+    # not at all if it is 1: the binary may be older than the key
+    lines = [f"net: {{ threads: {net_threads} }}" if net_threads > 1 else "",
+             f"node: {{ name: {name}, threads: {threads}, harbor: {harbor[0] if harbor else 0} }}",
              f'lua: {{ start: {start}, service_path: ["{CASES}/?.lua"], path: ["{CASES}/?.lua"] }}',
              f'admin: {{ listen: "unix:{tmp}/{name}.sock" }}',
              "log: { level: warning }"]
@@ -208,10 +214,13 @@ def main():
     ap.add_argument("cases", nargs="*")
     ap.add_argument("-n", type=int, default=3)
     ap.add_argument("--threads", type=int, default=2)
+    ap.add_argument("--net-threads", type=int, default=1)
     ap.add_argument("--timeout", type=int, default=120)
     ap.add_argument("--yardstick", action="store_true")
     ap.add_argument("--record", action="store_true")
     a = ap.parse_intermixed_args()
+    global net_threads
+    net_threads = a.net_threads
     anchors, seen, unit = {}, collections.OrderedDict(), {}
     cases = a.cases or sorted(f[:-4] for f in os.listdir(CASES) if f.startswith("b_")
                               and f != "b_harbor_server.lua")
