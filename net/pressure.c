@@ -51,6 +51,14 @@ bool net_pass_on(uint32_t owner, int id, uint64_t size)
 	return mark(owner, id);
 }
 
+bool net_pass_message(uint32_t owner, struct msg *m)
+{
+	if (likely(!net_pass_on(owner, m->session, m->size)))
+		return false;
+	m->flags |= MSG_MARK;
+	return true;
+}
+
 void net_passed(int id)
 {
 	struct socket *s = socket_lock(id);

@@ -30,6 +30,8 @@ struct msg;
 /* What `owner` read from socket id is about to go to another service of this node, in a message of
  * that size. Returns true when it shall have MSG_MARK. */
 bool net_pass_on(uint32_t owner, int id, uint64_t size);
+/* The same for a message to be sent, whose session is the socket; it is marked. */
+bool net_pass_message(uint32_t owner, struct msg *m);
 /* A message that net_pass_on has marked is served, or nobody takes it. */
 void net_passed(int id);
 /* The bytes of the window; 0: none; NET_WINDOW_NODE: as configured. What a listener accepts from

@@ -166,10 +166,7 @@ static bool mark_passed_on(lua_State *L, struct msg *m, uint32_t self)
 	bool here = lua_type(L, 1) == LUA_TNUMBER ? handle_is_local((uint32_t)lua_tointeger(L, 1))
 						  : *lua_tostring(L, 1) == '.';
 
-	if (!here || !net_pass_on(self, m->session, m->size))
-		return false;
-	m->flags |= MSG_MARK;
-	return true;
+	return here && net_pass_message(self, m);
 }
 
 int api_redirect(lua_State *L)

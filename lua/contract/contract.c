@@ -26,6 +26,7 @@
 #define SKYNET_MALLOC_PLAIN_NAMES
 #include "lua/contract/include/skynet.h"
 #include "lua/contract/include/skynet_env.h"
+#include "net/pressure.h"
 
 #define NO_SERVICE UINT32_MAX
 
@@ -112,6 +113,7 @@ int skynet_send(struct skynet_context *ctx, uint32_t source, uint32_t destinatio
 {
 	struct service *s = contract_service(ctx);
 	struct msg *m;
+	bool marked;
 
 	if (sz > MSG_SIZE_MAX) {
 		service_log(s, LOG_LEVEL_ERROR, "The message to %x is too large", destination);
@@ -127,7 +129,14 @@ int skynet_send(struct skynet_context *ctx, uint32_t source, uint32_t destinatio
 		return session;
 	}
 	m->dest = destination;
-	return deliver(s, NULL, m) ? session : SEND_NO_SERVICE;
+	/* what a gate passes on (net/pressure.h) */
+	marked = m->type == PTYPE_CLIENT && session > 0 && handle_is_local(destination) &&
+		 net_pass_message(service_handle(s), m);
+	if (deliver(s, NULL, m))
+		return session;
+	if (marked)
+		net_passed(session);
+	return SEND_NO_SERVICE;
 }
 
 int skynet_sendname(struct skynet_context *ctx, uint32_t source, const char *destination, int type,

@@ -178,6 +178,37 @@ tap.run {
 		tap.logged("udp dial no.such.host.invalid:1:", from)
 		tap.logged("udp connect 127.0.0.1:1:", from)
 	end },
+	{ "what a C service reads and sends on as PTYPE_CLIENT is read no faster than it is taken",
+		function()
+		local driver = require "skynet.socketdriver"
+		local got, fd = 0, nil
+		skynet.register_protocol { name = "client", id = skynet.PTYPE_CLIENT,
+			unpack = skynet.tostring, dispatch = function(session, _, text)
+				skynet.ignoreret()
+				fd, got = session, got + #text
+			end }
+		equal(skynet.call(server, "text", "GATE"), "agent")
+		local port = math.tointeger(tonumber(skynet.call(server, "text", "PORT")))
+		local id = assert(socket.open("127.0.0.1", port))
+		socket.write(id, "first")
+		tap.until_true("the first bytes", function() return got == 5 end)
+		local function of_server()
+			for _, s in ipairs(driver.info()) do
+				if s.id == fd then
+					return s
+				end
+			end
+		end
+		socket.write(id, ("x"):rep(8 << 20))
+		local till = skynet.hpc() + 20e9
+		repeat -- takes no message meanwhile
+			local s = of_server()
+		until s.waiting or skynet.hpc() > till
+		equal(of_server().waiting, true)
+		tap.until_true("all of it", function() return got == 5 + (8 << 20) end)
+		equal(of_server().waiting, false)
+		socket.close(id)
+	end },
 	{ "the end of a C service releases it; its socket is closed", function()
 		local before = tonumber(ask "RELEASED")
 		local other = skynet.launch "parrot"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A C service with sockets: listens on a port of the kernel's choice, tells it to who asks,
- * sends back what comes. Lines that begin with "low ", "raw ", "bye" go back by other ways. It
- * also connects to itself when asked.
+ * A C service with sockets: listens on a port of the kernel's choice, tells it to who asks, sends
+ * back what comes, or, told GATE, sends it to who said so. Lines that begin with "low ", "raw ",
+ * "bye" go back by other ways. It also connects to itself when asked.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 struct server {
 	struct skynet_context *ctx;
 	int listener, client, port;
-	uint32_t asker;
+	uint32_t asker, agent;
 	int asker_session;
 };
 
@@ -28,6 +28,12 @@ static void on_data(struct server *s, struct skynet_socket_message *m)
 		skynet_send(s->ctx, 0, s->asker, PTYPE_RESPONSE | PTYPE_TAG_DONTCOPY,
 			    s->asker_session, m->buffer, (size_t)m->ud);
 		skynet_socket_close(s->ctx, m->id);
+		return;
+	}
+	if (s->agent) {
+		/* as a gate does */
+		skynet_send(s->ctx, 0, s->agent, PTYPE_CLIENT | PTYPE_TAG_DONTCOPY, m->id,
+			    m->buffer, (size_t)m->ud);
 		return;
 	}
 	if (m->ud >= 4 && memcmp(m->buffer, "raw ", 4) == 0) {
@@ -185,6 +191,9 @@ static int on_message(struct skynet_context *ctx, void *ud, int type, int sessio
 	} else if (type == PTYPE_TEXT && sz == 4 && memcmp(msg, "FAIL", 4) == 0) {
 		snprintf(text, sizeof(text), "%d", try_failures(s));
 		answer(s, source, session, text);
+	} else if (type == PTYPE_TEXT && sz == 4 && memcmp(msg, "GATE", 4) == 0) {
+		s->agent = source;
+		answer(s, source, session, "agent");
 	} else if (type == PTYPE_TEXT && sz == 4 && memcmp(msg, "SELF", 4) == 0) {
 		s->asker = source;
 		s->asker_session = session;

@@ -83,6 +83,53 @@ local function get(answer, ...)
 end
 
 tap.run {
+	{ "who sends many requests at a time does not keep the others of the service waiting",
+		function()
+		local order, stop = {}, {}
+		local at, listener <close> = server(function(fd)
+			local read = helper.readfunc(fd)
+			while true do
+				local code, path = httpd.read_request(read)
+				if not code then
+					break
+				elseif path:find "^/stop" then
+					stop[path] = coroutine.running()
+					skynet.wait()
+				end
+				order[#order + 1] = path
+			end
+		end)
+		local function client()
+			return assert(socket.open(at))
+		end
+		local function unread_is(n) -- the bytes that arrived at the server's ends
+			tap.until_true("all bytes", function()
+				local sum = 0
+				for _, s in ipairs(socket.netstat()) do
+					if s.type == "TCP" and s.address == skynet.self() then
+						sum = sum + s.read
+					end
+				end
+				return sum >= n
+			end)
+		end
+		local flood, other = client(), client()
+		local function get(path)
+			return ("GET %s HTTP/1.1\r\nHost: x\r\n\r\n"):format(path)
+		end
+		socket.write(flood, get "/stop1" .. get "/flood":rep(2000))
+		socket.write(other, get "/stop2" .. get "/me")
+		unread_is(#get "/stop1" * 2 + #get "/flood" * 2000 + #get "/me")
+		tap.until_true("both", function() return stop["/stop1"] and stop["/stop2"] end)
+		skynet.wakeup(stop["/stop1"]) -- first
+		skynet.wakeup(stop["/stop2"])
+		tap.until_true("all requests", function() return #order == 2003 end)
+		for i, path in ipairs(order) do
+			assert(path ~= "/me" or i < 500, i)
+		end
+		socket.close(flood)
+		socket.close(other)
+	end },
 	{ "a request: method, url, header, body", function()
 		local code, path, method, header,
 			body = parse("POST /a?b=1 HTTP/1.1\r\nHost: x\r\nA:1\r\na: 2\r\nA:\t3 \r\n"

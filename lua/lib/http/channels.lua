@@ -11,6 +11,9 @@ local channels = {}
 local state = {}
 state.__index = state
 
+-- After so many requests of one connection that were there already others have their turn.
+local TURN <const> = 64
+
 local states = setmetatable({}, { __mode = "k" }) -- read -> its state
 
 local function state_of(read)
@@ -35,12 +38,16 @@ function channels.unread(read, bytes)
 	end
 end
 
--- What was unread, or nil.
+-- What was unread, or nil. Now and then it waits until the others of the service had their turn.
 function channels.rest(read)
 	local self = states[read]
 	local bytes = self and self.rest
 	if bytes then
 		self.rest = nil
+		self.row = (self.row or 0) + 1
+		if self.row % TURN == 0 then
+			skynet.yield()
+		end
 	end
 	return bytes
 end

@@ -111,12 +111,9 @@ static int pass_on(struct gate *g, const char *name, struct msg *m)
 {
 	const int id = m->session;
 	bool marked = (name ? *name == '.' : handle_is_local(m->dest)) &&
-		      net_pass_on(service_handle(g->s), id, m->size);
-
+		      net_pass_message(service_handle(g->s), m);
 	int r;
 
-	if (unlikely(marked))
-		m->flags |= MSG_MARK;
 	r = name ? service_send_name(name, m) : service_send(m);
 	if (unlikely(marked) && r != SEND_OK && r != SEND_REFUSED)
 		net_passed(id);

@@ -26,12 +26,13 @@ local gateserver = {}
 ---these addresses, and `address` is the client's own (`socket.proxy`).
 ---
 ---A client that sends faster than it is served is read more slowly: when messages that the gate has
----passed on with `skynet.redirect(agent, client, "client", fd, msg, size)` wait for their agent, and
----are more than `backpressure` bytes (each counts 128 more than it has), the client is not read until
----half of them are taken. The rest waits in the kernel, and in the end with the client; others are
----read meanwhile. Without `backpressure` it is `net.backpressure` of the configuration, 64 KiB; false
----is none. It ends where a handler waits, for such a message is taken; agents of other nodes and other
----ways to send are not seen, but `driver.pass` can be told of them.
+---passed on with `skynet.redirect(agent, client, "client", fd, msg, size)` (a gate in C: with
+---`skynet_send`, the type PTYPE_CLIENT and the session fd) wait for their agent, and are more than
+---`backpressure` bytes (each counts 128 more than it has), the client is not read until half of them
+---are taken. The rest waits in the kernel, and in the end with the client; others are read meanwhile.
+---Without `backpressure` it is `net.backpressure` of the configuration, 64 KiB; false is none. It ends
+---where a handler waits, for such a message is taken; agents of other nodes and other ways to send are
+---not seen, but `driver.pass` can be told of them.
 ---
 ---* Raises `a gate needs handler.message`
 ---* Raises `a gate needs handler.connect`
