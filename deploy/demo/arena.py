@@ -35,11 +35,12 @@ def wait_for(what, condition, seconds=20):
 
 
 class Arena:
-    """Four nodes (the .yaml files beside this one) with a folder of their own in run. more: further
-    variables of their environment."""
+    """Four nodes (the .yaml files beside this one) with a folder of their own in run. stays: they
+    outlive the terminal, and whoever ends this process with its group. more: further variables of
+    their environment."""
 
-    def __init__(self, build, **more):
-        self.build, self.nodes = os.path.abspath(build), {}
+    def __init__(self, build, stays=False, **more):
+        self.build, self.stays, self.nodes = os.path.abspath(build), stays, {}
         self.run = tempfile.mkdtemp(prefix="arena-")
         ports = dict(zip(PORTS, free_ports(len(PORTS))))
         self.env = dict(os.environ, ARENA_RUN=self.run, **{k: str(v) for k, v in ports.items()},
@@ -57,7 +58,7 @@ class Arena:
         with open(f"{self.run}/{name}.log", "ab") as log:
             self.nodes[name] = subprocess.Popen([self.build + "/harbord", f"{HERE}/{name}.yaml"],
                                                 env=self.env, stdin=subprocess.DEVNULL, stdout=log,
-                                                stderr=log, start_new_session=True)
+                                                stderr=log, start_new_session=self.stays)
 
     def start_all(self):
         """Returns when every node sees all others and players can come."""

@@ -166,7 +166,7 @@ def main():
     ap.add_argument("--build", required=True)
     ap.add_argument("--keep", action="store_true")
     a = ap.parse_args()
-    arena, good = Arena(a.build), False
+    arena, good = Arena(a.build, stays=a.keep), False
     try:
         run(arena, a.keep)
         good = True

@@ -2,7 +2,7 @@
 JSON goes both ways. Pages press keys, are touched, evaluate expressions and are photographed."""
 import base64, json, os, shutil, subprocess, tempfile, time
 from harness import Failed
-from wsclient import WebSocket
+from wsclient import Closed, WebSocket
 
 # Whatever would slow a page that nobody looks at is off: these pages must behave as if in front.
 ARGS = ["--headless=new", "--no-sandbox", "--remote-debugging-port=0", "--no-first-run",
@@ -24,8 +24,7 @@ class Browser:
         self.number, self.errors = 0, []
         with open(f"{self.folder}/stderr", "wb") as err:
             self.process = subprocess.Popen([path(), f"--user-data-dir={self.folder}", *ARGS],
-                                            stdin=subprocess.DEVNULL, stdout=err, stderr=err,
-                                            start_new_session=True)
+                                            stdin=subprocess.DEVNULL, stdout=err, stderr=err)
         port, where = self.address()
         self.ws = WebSocket("127.0.0.1", port, where, timeout=30)
 
@@ -59,9 +58,12 @@ class Browser:
         return self
 
     def __exit__(self, *_):
-        self.ws.close()
-        os.killpg(self.process.pid, 9)
-        self.process.wait()
+        try:
+            self.call("Browser.close") # so that it ends its own processes
+            self.process.wait(10)
+        except (Closed, OSError, subprocess.TimeoutExpired):
+            self.process.kill()
+            self.process.wait()
         subprocess.run(["rm", "-rf", self.folder])
 
 
