@@ -12,6 +12,16 @@ local function receive()
 	return tap.until_true("bytes", function() return socket.recv(fd) end)
 end
 
+local function modules()
+	local file = assert(io.open "/proc/self/cmdline"):read "a":match "^[^\0]*"
+	return file:match "^(.*)/[^/]*$" .. "/modules/?.so"
+end
+
+-- A library with a sanitizer in it needs an interpreter with one.
+local function is_refused(text)
+	return text:find "ASan runtime" or text:find "ThreadSanitizer" or text:find "static TLS"
+end
+
 tap.run {
 	{ "connect takes an IPv4 address as numbers and raises when nobody is there", function()
 		port = skynet.call(skynet.newservice "client_echo", "lua")
@@ -46,15 +56,27 @@ tap.run {
 	end },
 	{ "a plain Lua loads it, sends more than buffers hold, and reads lines until stdin "
 		.. "ends", function()
-		local file = assert(io.open "/proc/self/cmdline"):read "a":match "^[^\0]*"
-		local modules = file:match "^(.*)/[^/]*$" .. "/modules/?.so"
 		local run = io.popen(("{ echo one; echo; printf '%%03000d\\n' 7; printf last; } | "
 			.. "lua5.4 -e 'package.cpath = %q' %sclient_plain.lua %d 2>&1")
-			:format(modules, SERVICE_PATH, port))
+			:format(modules(), SERVICE_PATH, port))
 		local text = run:read "a"
 		run:close()
-		-- A library with a sanitizer in it needs an interpreter with one.
-		assert(text == "one,,1023,1023,954,last\n" or text:find "ASan runtime"
-			or text:find "ThreadSanitizer" or text:find "static TLS", text)
+		assert(text == "one,,1023,1023,954,last\n" or is_refused(text), text)
+	end },
+	{ "one thread reads lines, however often it is asked for one", function()
+		local name = os.tmpname()
+		local run = io.popen(([[lua5.4 -e 'package.cpath = %q
+			local socket = require "client.socket"
+			for _ = 1, 20 do assert(not socket.readstdin()) end
+			print(io.open "/proc/self/status":read "a":match "Threads:%%s*(%%d+)")
+			' >%s 2>&1]]):format(modules(), name), "w")
+		local text = tap.until_true("a number", function()
+			local f <close> = assert(io.open(name))
+			local t = f:read "a"
+			return t:find "\n" and t
+		end)
+		run:close()
+		os.remove(name)
+		assert(text == "2\n" or is_refused(text), text)
 	end },
 }

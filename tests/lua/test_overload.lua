@@ -87,6 +87,9 @@ tap.run {
 		equal(select("#", skynet.mailbox()), 3)
 		equal((skynet.mailbox()), 0)
 		tap.raises("bad argument", skynet.mailbox, -1)
+		tap.raises("not a number of messages", skynet.mailbox, 0x80000000)
+		equal((skynet.mailbox(0x7fffffff)), 0x7fffffff)
+		skynet.mailbox(0)
 		tap.raises("bad argument", skynet.mailbox, 5, "drop")
 		skynet.kill(s)
 	end },
