@@ -10,6 +10,7 @@
 
 #define SKYNET_MALLOC_PLAIN_NAMES
 #include "lua/contract/contract_mem.h"
+#include "core/actor/msg.h"
 #include "lua/contract/include/skynet_malloc.h"
 #include "tests/unit/core/ending.h"
 
@@ -110,6 +111,22 @@ static void blocks_lie_as_they_are_asked_to_and_can_be_freed_and_grown(void **st
 		}
 }
 
+static void a_payload_for_a_message_is_the_block_itself_unless_it_is_aligned(void **state)
+{
+	char *plain = skynet_malloc(6), *lying = skynet_aligned_alloc(256, 6), *payload;
+
+	(void)state;
+	memcpy(plain, "plain", 6);
+	memcpy(lying, "lying", 6);
+	payload = contract_payload(plain, 6);
+	assert_ptr_equal(payload, plain);
+	payload_free(payload);
+	payload = contract_payload(lying, 6);
+	assert_ptr_not_equal(payload, lying);
+	assert_string_equal(payload, "lying");
+	payload_free(payload);
+}
+
 static void posix_memalign_takes_powers_of_two_from_a_pointers_size(void **state)
 {
 	void *p;
@@ -141,6 +158,7 @@ int main(void)
 		cmocka_unit_test(sizes_that_cannot_be_end_the_process_and_say_so),
 		cmocka_unit_test(a_block_keeps_what_is_in_it_when_it_grows),
 		cmocka_unit_test(blocks_lie_as_they_are_asked_to_and_can_be_freed_and_grown),
+		cmocka_unit_test(a_payload_for_a_message_is_the_block_itself_unless_it_is_aligned),
 		cmocka_unit_test(posix_memalign_takes_powers_of_two_from_a_pointers_size),
 		cmocka_unit_test(lalloc_is_an_allocator_for_lua),
 	};
