@@ -54,6 +54,18 @@ tap.run {
 		socket.shutdown(fd, "rw")
 		socket.close(fd)
 	end },
+	{ "shutdown of one direction leaves the other", function()
+		-- nobody reads there, so nobody answers the end of what is written
+		local id, _, silent = require "skynet.socket".listen("127.0.0.1", 0)
+		for mode, got in pairs { w = 0, r = 1, rw = 1 } do
+			local one = socket.connect("127.0.0.1", silent)
+			socket.shutdown(one, mode)
+			equal(select("#", socket.recv(one)), got)
+			equal(pcall(socket.send, one, "x"), mode == "r")
+			socket.close(one)
+		end
+		require "skynet.socketdriver".close(id)
+	end },
 	{ "a plain Lua loads it, sends more than buffers hold, and reads lines until stdin "
 		.. "ends", function()
 		local run = io.popen(("{ echo one; echo; printf '%%03000d\\n' 7; printf last; } | "
