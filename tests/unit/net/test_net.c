@@ -111,6 +111,21 @@ static void a_failed_unix_connect_is_told_on_the_loop(void **state)
 	assert_string_equal(client.why, "No such file or directory");
 }
 
+static void a_pause_before_the_connection_stands_is_none(void **state)
+{
+	struct probe l = { 0 }, server = { 0 }, client = { 0 };
+
+	l.accept_and_start = true;
+	l.child = &server;
+	listen_any(&l);
+	client.id = net_connect_handler(&probe_handler, &client, "127.0.0.1", l.port);
+	net_pause(0, client.id);
+	until(server.opens == 1);
+	assert_int_equal(send_text(server.id, "heard"), 0);
+	until(client.size == 5);
+	mem_free(client.data);
+}
+
 static void a_connect_that_was_closed_is_silent(void **state)
 {
 	struct probe client = { 0 };
@@ -315,6 +330,7 @@ int main(void)
 		T(a_refused_connection_is_told_once_with_the_reason),
 		T(a_failed_unix_connect_is_told_on_the_loop),
 		T(a_connect_that_was_closed_is_silent),
+		T(a_pause_before_the_connection_stands_is_none),
 		T(a_name_is_resolved_in_the_background),
 		T(an_unknown_name_is_told_as_a_failure),
 		T(the_next_address_is_tried_when_one_refuses),

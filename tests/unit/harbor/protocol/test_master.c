@@ -323,6 +323,33 @@ static void all_255_ids_can_be_taken_and_no_more(void **state)
 	assert_int_equal(code_of(2, WIRE_REFUSE), WIRE_FULL);
 }
 
+static int load_strange_ids(void (*node)(const struct registry_node *, void *),
+			    void (*name)(const char *, uint32_t, uint64_t, void *),
+			    uint64_t *ret_number, void *ud)
+{
+	static const unsigned ids[] = { 0, 256 };
+	struct registry_node n = { .name = "ghost" };
+
+	for (unsigned i = 0; i < 2; i++) {
+		n.id = ids[i];
+		node(&n, ud);
+	}
+	return registry_sqlite.load(node, name, ret_number, ud);
+}
+
+static void ids_of_the_registry_that_cannot_be_are_nobodys(void **state)
+{
+	unsigned id;
+
+	(void)state;
+	stop();
+	registry.load = load_strange_ids;
+	start(T0);
+	assert_true(join(1, "ghost", 0, 1, T0));
+	id = last(1, WIRE_JOINED)->id;
+	assert_true(id >= 1 && id <= 255);
+}
+
 /* A name whose search for an unused id comes to this one last (master_id.c). */
 static void name_that_ends_at(unsigned id, char ret[16])
 {
@@ -861,6 +888,7 @@ int main(void)
 		T(a_lost_registry_is_made_good_by_what_members_see),
 		T(a_claim_to_a_later_registration_counts_only_after_a_loss),
 		T(all_255_ids_can_be_taken_and_no_more),
+		T(ids_of_the_registry_that_cannot_be_are_nobodys),
 		T(numbers_are_believed_below_two_to_the_53),
 		T(the_first_registration_wins_and_the_loser_hears),
 		T(names_and_handles_that_cannot_be_are_refused),
