@@ -224,6 +224,69 @@ tap.run {
 		redis.connect({ host = "127.0.0.1", port = s.port }):rpush("none", "x")
 		tap.until_true("the end", function() return p:stat().size == 0 end)
 	end },
+	{ "a task that is killed at whatever time leaves its place to others", function()
+		local closed = 0
+		local p = pool.new {
+			max = 1, wait = 300, idle = 1,
+			connect = function() skynet.sleep(5) return {} end,
+			ping = function() skynet.sleep(5) end,
+			close = function() closed = closed + 1 end,
+		}
+		local used = 0
+		local function use() p:use(function() used = used + 1 end) end
+		local function kill_soon()
+			local task
+			skynet.fork(function()
+				task = coroutine.running()
+				use()
+			end)
+			skynet.sleep(2)
+			skynet.killthread(task)
+		end
+		kill_soon() -- it connects
+		equal(p:stat().size, 0)
+		use()
+		tap.until_true("what nobody wants", function() return closed == 1 end)
+		skynet.sleep(2)
+		kill_soon() -- it asks whether the connection lives
+		equal(p:stat().size, 0)
+		equal(closed, 2)
+		local waiter
+		p:use(function()
+			skynet.fork(function()
+				waiter = coroutine.running()
+				use()
+			end)
+			skynet.sleep(1)
+			equal(p:stat().waiting, 1)
+		end)
+		skynet.killthread(waiter) -- it has been handed the connection, and has not run
+		equal(p:stat().idle, 1)
+		use()
+		equal(used, 2)
+		p:close()
+	end },
+	{ "what a program gets wrong is told at its line", function()
+		local there = "test_pool.lua:%d+: db.pool: "
+		local p = pool.new { max = 1, wait = 1, connect = function() end }
+		local function fails(text, f)
+			local ok, why = pcall(f)
+			assert(not ok and why:find(there .. text), why)
+		end
+		fails("the function connect returned no connection", function()
+			local _ = p:call "get"
+		end)
+		equal(p:stat().size, 0)
+		p.connect = function() skynet.sleep(3) end
+		fails("no connection within 0.01 s", function() local _ = p:call "get" end)
+		p.connect, p.close_one = function() return {} end, function() end
+		raises("a connection has no method 'get'", p.call, p, "get")
+		p:use(function()
+			fails("no connection was free", function() local _ = p:call "get" end)
+		end)
+		p:close()
+		fails("the pool is closed", function() local _ = p:call "get" end)
+	end },
 	{ "a late call costs its connection; an error of the server does not", function()
 		local p = new { max = 1, timeout = 20 }
 		raises("ERR", p.call, p, "nonsense", "x")

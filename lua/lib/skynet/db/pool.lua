@@ -79,9 +79,13 @@ local function give_back(self, c, broken)
 	hand_over(self, c)
 end
 
--- Whoever has waited in vain is not waited for; those at the head of the line are forgotten.
+-- Whoever has waited in vain is not waited for; those at the head of the line are forgotten. What
+-- was handed over to a task that was killed before it ran goes to the next.
 local function leave_line(self, w)
 	if w.done then
+		if not w.taken and not w.why then
+			hand_over(self, w.c)
+		end
 		return
 	end
 	w.gone = true
@@ -95,7 +99,7 @@ end
 -- Waits in the line. Returns a connection, or nil: there is room to make one.
 local function line_up(self, cs)
 	if self.waiting >= self.waiters then
-		error(("db.pool: %d tasks wait for a connection already"):format(self.waiting), 0)
+		error(("db.pool: %d tasks wait for a connection already"):format(self.waiting), 4)
 	end
 	local w = {}
 	self.last = self.last + 1
@@ -107,38 +111,68 @@ local function line_up(self, cs)
 		end,
 	})
 	skynet.sleep(cs, w)
+	w.taken = true
 	if not w.done then
 		local text = "db.pool: no connection was free within %.2f s; all %d are in use"
-		error(text:format(cs / 100, self.max), 0)
+		error(text:format(cs / 100, self.max), 4)
 	elseif w.why then
-		error(w.why, 0)
+		error(w.why, 4)
 	end
 	return w.c
 end
 
--- Makes a connection in a place that is ours already.
+-- Makes a connection in a place that is ours already. Gives the place back if there is none.
 local function make(self, cs)
-	local late = false
-	local ok, db = within(cs, function()
-		local fresh = self.connect()
-		if late then
+	local fresh, kept, over
+	local guard <close> = setmetatable({}, { -- also when this task is killed
+		__close = function()
+			over = true
+			if not kept then
+				if fresh ~= nil then
+					pcall(self.close_one, fresh)
+				end
+				hand_over(self, nil)
+			end
+		end,
+	})
+	local ok, why = within(cs, function()
+		fresh = self.connect()
+		if over then
 			pcall(self.close_one, fresh)
 		end
-		return fresh
 	end)
-	if not ok then
-		late = true
-		hand_over(self, nil)
-		local text = "db.pool: no connection within %.2f s"
-		error(ok == nil and text:format(cs / 100) or db, 0)
+	if ok == nil then
+		error(("db.pool: no connection within %.2f s"):format(cs / 100), 4)
+	elseif not ok then
+		error(why, 0)
+	elseif fresh == nil then
+		error("db.pool: the function connect returned no connection", 4)
 	end
-	return { db = db }
+	kept = true
+	return { db = fresh }
 end
 
--- A connection that nobody else has. Raises when there is none in time.
+-- Whether a connection that fell idle still answers. It is closed, and its place free, if this task
+-- is killed meanwhile.
+local function answers(self, c, cs)
+	local lives
+	local guard <close> = setmetatable({}, {
+		__close = function()
+			if lives == nil then
+				close(self, c)
+				hand_over(self, nil)
+			end
+		end,
+	})
+	lives = within(cs, self.ping, c.db) or false
+	return lives
+end
+
+-- A connection that nobody else has. Raises when there is none in time; the place is that of the
+-- program that called the pool, which is two functions above.
 local function take(self, cs)
 	if self.closed then
-		error("db.pool: the pool is closed", 0)
+		error("db.pool: the pool is closed", 3)
 	end
 	local till = skynet.now() + cs
 	local c = table.remove(self.idle)
@@ -148,7 +182,7 @@ local function take(self, cs)
 		c = line_up(self, cs)
 	end
 	if c and self.ping and c.since and skynet.now() - c.since >= self.idle_time then
-		if not within(math.max(till - skynet.now(), 1), self.ping, c.db) then
+		if not answers(self, c, math.max(till - skynet.now(), 1)) then
 			close(self, c)
 			c = nil
 		end
@@ -157,7 +191,7 @@ local function take(self, cs)
 	c.since = nil
 	if self.closed then
 		give_back(self, c, true)
-		error("db.pool: the pool is closed", 0)
+		error("db.pool: the pool is closed", 3)
 	end
 	return c
 end
@@ -203,7 +237,11 @@ end
 -- One method of a connection: pool:call("get", key) is db:get(key) of one that is free.
 function pool:call(name, ...)
 	return self:use(function(db, ...)
-		return db[name](db, ...)
+		local f = db[name]
+		if not f then
+			error(("db.pool: a connection has no method '%s'"):format(name), 0)
+		end
+		return f(db, ...)
 	end, ...)
 end
 

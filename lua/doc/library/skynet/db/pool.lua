@@ -38,6 +38,7 @@ local pool = {}
 ---
 ---* Raises `db.pool: no connection was free within ... s`
 ---* Raises `db.pool: ... tasks wait for a connection already`
+---* Raises `db.pool: no connection within ... s` when `connect` is late
 ---* Raises `db.pool: no result within ... s` when `f` is late; its connection is closed
 ---* Raises `db.pool: the pool is closed`
 ---* Raises what `f` raises; a lost connection is replaced
@@ -61,7 +62,7 @@ function pool:within(cs, f, ...) end
 
 ---The method `name` of a connection that is free.
 ---
----* Raises as `pool:use`
+---* Raises as `pool:use`; `db.pool: a connection has no method 'NAME'`
 ---* Since 0.1.0, not in skynet.
 ---@async
 ---@param name string
