@@ -331,6 +331,60 @@ tap.run {
 		equal(ok, false)
 		equal(err, helper.socket_error)
 	end },
+	{ "errors of a request tell with whom, what to look at, and the program's line", function()
+		local function fails(text, f)
+			local ok, why = pcall(f)
+			why = tostring(why)
+			assert(not ok and why:find(text), why)
+		end
+		local here = "^[^\n]*test_http.lua:%d+: "
+		local id, host, port = socket.listen("127.0.0.1", 0)
+		local to, say = ("%s:%d"):format(host, port), "SSH-2.0-x\r\n\r\n"
+		socket.start(id, function(fd)
+			socket.start(fd)
+			if say then
+				socket.write(fd, say)
+				socket.readline(fd, "\r\n\r\n")
+				socket.close(fd)
+			end
+		end)
+		local at = "http://" .. to:gsub("%p", "%%%0")
+		fails(here .. at .. ": assertion failed! the answer begins", function()
+			local _ = httpc.get(to, "/")
+		end)
+		fails(here .. at .. ": assertion failed! the answer begins", function()
+			local _ = httpc.head(to, "/")
+		end)
+		fails(here .. at .. ": assertion failed! the answer begins", function()
+			local _ = httpc.request_stream("GET", to, "/")
+		end)
+		fails(here .. at .. ": the request line cannot be", function()
+			local _ = httpc.get(to, "/a b")
+		end)
+		fails(here .. "Invalid protocol: ftp", function()
+			local _ = httpc.head("ftp://a", "/")
+		end)
+		fails(here .. "Invalid host: a text expected, got nil", function()
+			local _ = httpc.get(nil, "/")
+		end)
+		fails(here .. "Invalid url: a path like / expected, got nil", function()
+			local _ = httpc.get(to)
+		end)
+		say = ""
+		fails("the connection to " .. at .. " ended before its answer", function()
+			httpc.get(to, "/")
+		end)
+		say = nil
+		httpc.timeout = 10
+		fails("no answer from " .. at .. " within 0.10 s %(httpc.timeout%)", function()
+			httpc.get(to, "/")
+		end)
+		fails("no answer from " .. at .. " within 0.10 s %(httpc.timeout%)", function()
+			httpc.request_stream("GET", to, "/")
+		end)
+		httpc.timeout = nil
+		socket.close(id)
+	end },
 	{ "a request of the client on the wire", function()
 		local status, body, header,
 			seen = get(OK .. "A: 1\r\na: 2\r\ncontent-length: 2\r\n\r\nhi!")

@@ -23,30 +23,33 @@ local REPEATABLE <const> = { GET = true, HEAD = true, PUT = true, DELETE = true,
 
 -- ---- names ----
 
-local function split_protocol(host)
+local function split_protocol(host, level)
+	if type(host) ~= "string" then
+		error(("Invalid host: a text expected, got %s"):format(type(host)), level + 1)
+	end
 	local protocol, rest = host:match "^(%a[%w+.-]*)://(.*)$"
 	if not protocol then
 		return "http", host
 	end
 	protocol = protocol:lower()
 	if not PORTS[protocol] then
-		error(("Invalid protocol: %s"):format(protocol), 3)
+		error(("Invalid protocol: %s"):format(protocol), level + 1)
 	end
 	return protocol, rest
 end
 
 -- The name or address in "name[:port]" or "[v6][:port]", and the port or nil.
-local function split_port(host)
+local function split_port(host, level)
 	local name, port = host:match "^%[([%x:.]+)%]:?(%d*)$"
 	if not name then
 		if host:find ":.*:" then
 			local text = "Invalid host: bare IPv6 address %s, write it in brackets"
-			error(text:format(host), 3)
+			error(text:format(host), level + 1)
 		end
 		name, port = host:match "^([^:/%s]+):?(%d*)$"
 	end
 	if not name then
-		error(("Invalid host: %s"):format(host), 3)
+		error(("Invalid host: %s"):format(host), level + 1)
 	end
 	return name, tonumber(port)
 end
@@ -64,10 +67,40 @@ end
 
 local function address_of(name)
 	if resolver and not is_address(name) then
-		local ip, why = resolver.resolve(name)
+		local ok, ip, why = pcall(resolver.resolve, name)
+		if not ok then
+			error(ip, 0)
+		end
 		return ip or error(("Invalid host: %s (%s)"):format(name, why), 0)
 	end
 	return name
+end
+
+-- Where a request goes: protocol, host with its port, name, port or nil, and how errors call it.
+local function target(where, url, level)
+	local protocol, host = split_protocol(where, level + 1)
+	local name, port = split_port(host, level + 1)
+	if type(url) ~= "string" then
+		error(("Invalid url: a path like / expected, got %s"):format(type(url)), level + 1)
+	end
+	return protocol, host, name, port, protocol .. "://" .. host
+end
+
+-- ---- errors ----
+
+-- Raises what ended an exchange: with whom it was, and the place of the program that asked. late:
+-- httpc.timeout was over.
+local function fail(why, key, late, level)
+	if why == sockethelper.socket_error then
+		if late then
+			sockethelper.fail("no answer from %s within %.2f s (httpc.timeout)", key,
+				httpc.timeout / 100)
+		end
+		sockethelper.fail("the connection to %s ended before its answer was complete", key)
+	elseif type(why) == "string" then
+		error(key .. ": " .. why:gsub("^[^\n:]*http/%a+%.lua:%d+: ", ""), level + 1)
+	end
+	error(why, 0)
 end
 
 -- ---- connections ----
@@ -105,7 +138,7 @@ local function readall_of(read)
 	end
 end
 
-local function connect(protocol, name, port)
+local function open(protocol, name, port)
 	local fd = sockethelper.connect(address_of(name), port or PORTS[protocol], httpc.timeout)
 	local interface
 	if protocol == "https" then
@@ -121,6 +154,15 @@ local function connect(protocol, name, port)
 	end
 	interface.readall = readall_of(interface.read)
 	interface.fd = fd
+	return interface
+end
+
+-- A connection. Raises why there is none.
+local function connect(protocol, name, port, level)
+	local ok, interface = pcall(open, protocol, name, port)
+	if not ok then
+		error(interface, type(interface) == "string" and level + 1 or 0)
+	end
 	return interface
 end
 
@@ -186,16 +228,20 @@ end
 
 -- ---- requests ----
 
--- Ends the socket when the exchange takes too long; returns what stops that.
+-- Ends the socket when the exchange takes too long. Returns what stops that, which returns whether
+-- it has happened.
 local function watch(fd)
 	if not httpc.timeout then
-		return function() end
+		return function() return false end
 	end
+	local late = false
 	local timer = skynet.timer(httpc.timeout, function()
+		late = true
 		socket.shutdown(fd)
 	end)
 	return function()
 		timer:cancel()
+		return late
 	end
 end
 
@@ -213,17 +259,21 @@ local function exchange(interface, method, host, url, recvheader, header, conten
 	return code, body, lasts(answer, version, behind)
 end
 
+-- Whether it went well; the status, the body and whether the connection lasts; or what was raised,
+-- and whether it was late.
 local function try(interface, ...)
 	local stop = watch(interface.fd)
 	local ok, code, body, again = pcall(exchange, interface, ...)
-	stop()
-	return ok, code, body, again
+	local late = stop()
+	if not ok then
+		return false, code, late
+	end
+	return true, code, body, again
 end
 
-local function request(method, where, url, recvheader, header, content)
-	local protocol, host = split_protocol(where)
-	local name, port = split_port(host)
-	local key = protocol .. "://" .. host
+-- level: of the program, for errors
+local function request(level, method, where, url, recvheader, header, content)
+	local protocol, host, name, port, key = target(where, url, level)
 	local interface = REPEATABLE[method] and take_idle(key)
 	local ok, code, body, again
 	if interface then
@@ -235,7 +285,7 @@ local function request(method, where, url, recvheader, header, content)
 		end
 	end
 	if not interface then
-		interface = connect(protocol, name, port)
+		interface = connect(protocol, name, port, level)
 		ok, code, body, again = try(interface, method, host, url, recvheader, header,
 			content)
 	end
@@ -245,21 +295,21 @@ local function request(method, where, url, recvheader, header, content)
 		disconnect(interface)
 	end
 	if not ok then
-		error(code, 0)
+		fail(code, key, body, level)
 	end
 	return code, body
 end
 
 function httpc.request(method, host, url, recvheader, header, content)
-	return request(method, host, url, recvheader, header, content)
+	return request(2, method, host, url, recvheader, header, content)
 end
 
 function httpc.get(host, url, recvheader, header, content)
-	return request("GET", host, url, recvheader, header, content)
+	return request(2, "GET", host, url, recvheader, header, content)
 end
 
 function httpc.head(host, url, recvheader, header, content)
-	return (request("HEAD", host, url, recvheader, header, content))
+	return (request(3, "HEAD", host, url, recvheader, header, content))
 end
 
 local function escape(text)
@@ -274,13 +324,13 @@ function httpc.post(host, url, form, recvheader)
 		pairs_of[#pairs_of + 1] = escape(name) .. "=" .. escape(value)
 	end
 	local header = { ["content-type"] = "application/x-www-form-urlencoded" }
-	return request("POST", host, url, recvheader, header, table.concat(pairs_of, "&"))
+	return request(2, "POST", host, url, recvheader, header, table.concat(pairs_of, "&"))
 end
 
 -- request_stream(...) -> an object that is called for the pieces of the body
 function httpc.request_stream(method, where, url, recvheader, header, content)
-	local protocol, host = split_protocol(where)
-	local interface = connect(protocol, split_port(host))
+	local protocol, host, name, port, key = target(where, url, 2)
+	local interface = connect(protocol, name, port, 2)
 	local stop = watch(interface.fd)
 	local ok, stream = pcall(function()
 		if interface.init then
@@ -290,10 +340,10 @@ function httpc.request_stream(method, where, url, recvheader, header, content)
 			recvheader, header, content)
 		return internal.response_stream(interface, code, rest, answer, method == "HEAD")
 	end)
-	stop()
+	local late = stop()
 	if not ok then
 		disconnect(interface)
-		error(stream, 0)
+		fail(stream, key, late, 2)
 	end
 	stream.onclose = function()
 		disconnect(interface)

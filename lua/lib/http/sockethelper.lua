@@ -20,10 +20,12 @@ local socket_error = setmetatable({}, {
 })
 sockethelper.socket_error = socket_error
 
+-- fail(format, ...): raises socket_error; the text is what tostring says of it.
 local function fail(fmt, ...)
 	detail = fmt:format(...)
 	error(socket_error)
 end
+sockethelper.fail = fail
 
 -- readfunc(fd [, pre]) -> read(), which returns what is there, and read(n), which returns n bytes.
 function sockethelper.readfunc(fd, pre)

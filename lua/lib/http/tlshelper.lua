@@ -74,7 +74,7 @@ local function shake_in_time(fd, tls, out)
 		if said and alert ~= "" then
 			socket.write(fd, alert)
 		end
-		error(why, 0)
+		error(type(why) == "string" and why:gsub("^[^\n]-:%d+: SSL_", "SSL_") or why, 0)
 	end
 end
 

@@ -473,6 +473,21 @@ local function client_handshake(ws, host, path, header, key, set)
 	ws.reader:feed(rest)
 end
 
+-- Raises why there is no connection: with whom, and the place of the program. late: the time that
+-- is over, or false.
+local function connect_failed(why, url, late)
+	if why == socket_error then
+		if late then
+			sockethelper.fail("no answer from %s within %.2f s", url, late / 100)
+		end
+		sockethelper.fail("the connection to %s ended in its handshake", url)
+	elseif type(why) == "string" then
+		why = why:gsub("^[^\n:]*http/%a+%.lua:%d+: ", "")
+		error(("%s (%s)"):format(why, url), 2)
+	end
+	error(why, 0)
+end
+
 -- connect(url [, header [, timeout [, options]]]) -> id
 function websocket.connect(url, header, timeout, options)
 	local protocol, host, name, port, path = split_url(url)
@@ -482,7 +497,9 @@ function websocket.connect(url, header, timeout, options)
 	driver.nodelay(fd)
 	local ws = new(fd, true, options and options.limit or websocket.clientlimit)
 	ws.addr = host
+	local late = false
 	local timer = timeout and skynet.timer(timeout, function()
+		late = true
 		socket.shutdown(fd)
 	end)
 	local ok, why = pcall(function()
@@ -498,7 +515,7 @@ function websocket.connect(url, header, timeout, options)
 	end
 	if not ok then
 		drop(ws)
-		error(why, 0)
+		return connect_failed(why, url, late and timeout)
 	end
 	open[fd] = ws
 	return fd

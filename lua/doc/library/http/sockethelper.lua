@@ -54,4 +54,12 @@ function sockethelper.close(fd) end
 ---@param fd integer
 function sockethelper.shutdown(fd) end
 
+---Raises the error of a connection.
+---
+---* Raises `sockethelper.socket_error`, of which `tostring` returns `[Socket Error] : ` and the text
+---* Since 0.1.0, not in skynet.
+---@param format string
+---@param ... any
+function sockethelper.fail(format, ...) end
+
 return sockethelper
