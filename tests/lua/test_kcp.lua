@@ -118,6 +118,26 @@ tap.run {
 		equal(seen.why, "closed by the peer")
 		kcp.close(lid)
 	end },
+	{ "a listener may be closed in the moment in which something was sent", function()
+		local ends = {}
+		local lid, _, port = kcp.listen("127.0.0.1", 0, function(s)
+			ends[1] = s
+		end)
+		local id = connect(port)
+		while not ends[1] do
+			skynet.sleep(1)
+		end
+		assert(kcp.send(ends[1], "said, and not sent"))
+		kcp.close(lid)
+		local data, why = kcp.recv(ends[1])
+		equal(data, false)
+		equal(why, "the listener is closed")
+		kcp.close(ends[1])
+		data, why = kcp.recv(id)
+		equal(data, false)
+		equal(why, "closed by the peer")
+		kcp.close(id)
+	end },
 	{ "what is sent before a close arrives before it", function()
 		local lid, _, port = kcp.listen("127.0.0.1", 0, function(s)
 			for i = 1, 300 do

@@ -451,7 +451,8 @@ uint64_t kcp_pool_turn(struct kcp_pool *p, uint64_t now)
 	}
 	while ((s = list_take(&p->dirty, next_dirty))) {
 		s->dirty = false;
-		run(p, s, now);
+		if (s->step != KCP_ENDED) /* it may have ended since it was touched */
+			run(p, s, now);
 	}
 	next = wheel_next(&p->wheel);
 	if (next == UINT64_MAX)

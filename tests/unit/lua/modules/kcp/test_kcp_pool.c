@@ -540,6 +540,31 @@ static void test_listener_closes(void **state)
 	finish();
 }
 
+/* A session that waited for the next turn is over before it comes. */
+static void test_over_before_the_turn(void **state)
+{
+	struct kcp_session *c, *s;
+	struct kcp_rules r;
+
+	rules(&r);
+	begin(&r);
+	meet(5000, &r, &c, &s);
+	say(N.server, s, "nobody sends it");
+	assert_true(kcp_pool_unlisten(N.server, SERVER, N.now));
+	kcp_pool_turn(N.server, N.now);
+	assert_ptr_equal(news(N.server, KCP_NEWS_END), s);
+	assert_int_equal(s->step, KCP_ENDED);
+	kcp_pool_close(N.server, s, N.now);
+	assert_int_equal(N.server->ids.count, 0);
+
+	say(N.client, c, "nor this");
+	deliver();
+	assert_ptr_equal(news(N.client, KCP_NEWS_END), c);
+	kcp_pool_close(N.client, c, N.now);
+	assert_int_equal(N.client->ids.count, 0);
+	finish();
+}
+
 /* Without traffic there are signs of life only, and without those the end. */
 static void test_silence(void **state)
 {
@@ -613,6 +638,7 @@ int main(void)
 		cmocka_unit_test(test_move),
 		cmocka_unit_test(test_close),
 		cmocka_unit_test(test_listener_closes),
+		cmocka_unit_test(test_over_before_the_turn),
 		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_broken),
 	};
