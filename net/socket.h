@@ -95,7 +95,8 @@ struct socket {
 	uint64_t complained_ns; /* when a listener last told of a failed accept */
 	uint32_t read_size;	/* the next read buffer, adapts */
 	uint32_t since_mark;	/* what the owner's messages cost since the last that was marked */
-	unsigned marks;		/* marked messages that the owner has not taken, up to MARKS_MAX */
+	unsigned marks;		/* marked messages that the owner has not taken; with MARKS_MAX or
+				 * more, which a batch of datagrams may bring, it is not read */
 	unsigned ahead;		/* marked messages that it passed on and that nobody has taken */
 	bool passes;		/* it passes on what is read */
 	bool held;		/* the owner does not want more just now (net_hold) */

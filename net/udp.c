@@ -477,6 +477,6 @@ void udp_read_ready(struct socket *s)
 	for (int i = 0; i < TURN_BATCHES && !s->orphan && s->marks < MARKS_MAX; i++)
 		if (read_batch(s) < BATCH)
 			break;
-	if (s->state == STATE_OPEN && s->marks == MARKS_MAX)
+	if (s->state == STATE_OPEN && s->marks >= MARKS_MAX)
 		watch_or_fail(s); /* the owner has enough to read */
 }

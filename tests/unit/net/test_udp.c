@@ -2,7 +2,10 @@
 /* UDP sockets of services, with real workers and plain sockets as peers. */
 #include "net/info.h"
 #include "net/net.h"
+#include "net/poller.h"
+#include "net/pressure.h"
 #include "net/request.h"
+#include "net/socket.h"
 #include "net/udp.h"
 #include "net/udpaddr.h"
 #include "net/write.h"
@@ -135,6 +138,43 @@ static void what_cannot_be_opened_or_sent_says_why(void **state)
 	close(fd);
 }
 
+/* A batch may bring more marks than are the bound: then it is not read, as at the bound. */
+static void a_batch_of_many_marks_is_enough_to_read(void **state)
+{
+	enum { N = 8, SIZE = 1200 };
+	struct ear *ear = *state;
+	int id = net_udp(ear->handle, "127.0.0.1", 0, NULL), fd;
+	struct addr peer, own = own_address(id);
+	uint64_t read = 0;
+	bool watched = true;
+
+	fd = plain(&peer);
+	assert_true(net_set_window(id, SIZE)); /* each datagram has a mark */
+	net_pause(ear->handle, id);
+	for (int i = 0; i < N; i++)
+		assert_int_equal(sendto(fd, (char[SIZE]){ 0 }, SIZE, 0, &own.any, own.size), SIZE);
+	pthread_mutex_lock(&lock); /* the owner is at work */
+	net_start(ear->handle, id);
+	while (read < N * SIZE) {
+		struct socket *s = socket_lock(id);
+
+		read = s->read_bytes;
+		watched = s->events & EPOLLIN;
+		socket_unlock(s);
+		usleep(1000);
+	}
+	pthread_mutex_unlock(&lock);
+	assert_false(watched);
+	expect(ear, SOCKET_CONNECT, id, "transfer");
+	for (int i = 0; i < N; i++)
+		assert_int_equal(expect(ear, SOCKET_UDP, id, NULL), SIZE);
+	assert_int_equal(sendto(fd, "more", 4, 0, &own.any, own.size), 4);
+	expect(ear, SOCKET_UDP, id, "more");
+	net_close(id);
+	expect(ear, SOCKET_CLOSE, id, NULL);
+	close(fd);
+}
+
 static void paused_and_passed_on_as_any_socket(void **state)
 {
 	struct ear *ear = *state, *other = ear_launch();
@@ -187,6 +227,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_default_peer_gets_what_is_written, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(what_cannot_be_opened_or_sent_says_why, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_batch_of_many_marks_is_enough_to_read, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(paused_and_passed_on_as_any_socket, setup,
 						teardown),
