@@ -17,6 +17,14 @@ function command.release(name) return timed(harbor.release, name) end
 function command.query(name, ti) return timed(harbor.queryname, name, ti) end
 function command.unique(name) return timed(skynet.uniqueservice, true, name) end
 function command.send(name) return timed(skynet.call, name, "lua", "x") end
+-- a call that waits for its name is ended by that name, and by no other
+function command.ended(name)
+	skynet.timeout(1, function()
+		skynet.term(name .. "-not")
+		skynet.timeout(5, function() skynet.term(name) end)
+	end)
+	return timed(skynet.call, name, "lua", "x")
+end
 function command.datacenter() return timed(require "skynet.datacenter".get, "x") end
 
 skynet.start(function()

@@ -39,11 +39,13 @@ def a_dead_master(build):
 
 
 def a_frozen_master(build):
-    """a frozen master: the same"""
+    """a frozen master: the same; who waits for a name can be told to end"""
     with two(build) as c:
         c.m.signal(signal.SIGSTOP)
         try:
             fails(c.b.call(".probe", "register", "NEW"), f"master 127.0.0.1:{c.master_port}", 200)
+            ok, why, cs = c.b.call(".probe", "ended", "NOBODY")
+            assert not ok and why == "call failed: terminated" and cs >= 6, (ok, why, cs)
         finally:
             c.m.signal(signal.SIGCONT)
         eventually("b registers", lambda: c.b.call(".probe", "register", "LATER")[0])

@@ -9,6 +9,7 @@
 #include "core/node/command.h"
 #include "core/sched/monitor.h"
 #include "core/sched/worker.h"
+#include "core/sched/workers.h"
 #include "core/actor/life.h"
 #include "core/actor/send.h"
 #include "tests/unit/core/actor.h"
@@ -183,6 +184,20 @@ static void idle_time_is_nobodys_loop(void **state)
 	assert_int_equal(lines_with(REPORT), 0);
 }
 
+/* One that looked about instead would be at rest between two looks only. */
+static void the_overseer_of_an_idle_node_sleeps(void **state)
+{
+	uint64_t end = clock_mono_ns() + 20 * NS_PER_SEC;
+	unsigned at_rest = 0;
+
+	(void)state;
+	while (at_rest < 100 && clock_mono_ns() < end) {
+		at_rest = atomic_load(&sched.overseer_rests) ? at_rest + 1 : 0;
+		poll(NULL, 0, 1);
+	}
+	assert_int_equal(at_rest, 100);
+}
+
 static void a_killed_service_is_asked_to_leave_its_loop(void **state)
 {
 	static struct errand e;
@@ -223,6 +238,7 @@ int main(void)
 		T(the_flag_tells_the_service_once),
 		T(many_short_messages_are_no_loop),
 		T(idle_time_is_nobodys_loop),
+		T(the_overseer_of_an_idle_node_sleeps),
 		T(a_killed_service_is_asked_to_leave_its_loop),
 		T(all_workers_stuck_are_all_counted),
 	};
