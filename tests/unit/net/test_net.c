@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Connections of C handlers over real loopback sockets: data, ends, failures. */
+#include <dirent.h>
 #include <sys/resource.h>
 
 #include "tests/unit/net/probe.h"
@@ -136,6 +137,40 @@ static void a_connect_that_was_closed_is_silent(void **state)
 	turn(0);
 	assert_int_equal(client.closes, 0);
 	assert_int_equal(net_count(), 0);
+}
+
+static unsigned resolvers(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *e;
+	unsigned n = 0;
+
+	assert_non_null(tasks);
+	while ((e = readdir(tasks))) {
+		char path[300], name[32] = "";
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", e->d_name);
+		f = fopen(path, "re");
+		if (!f)
+			continue;
+		n += fgets(name, sizeof(name), f) && strcmp(name, "resolver\n") == 0;
+		fclose(f);
+	}
+	closedir(tasks);
+	return n;
+}
+
+static void one_thread_looks_up_names_that_come_one_after_another(void **state)
+{
+	struct probe l = { 0 }, client[3] = { { 0 } };
+
+	listen_any(&l);
+	for (unsigned i = 0; i < 3; i++) {
+		client[i].id = net_connect_handler(&probe_handler, &client[i], "localhost", l.port);
+		until(client[i].opens == 1);
+	}
+	assert_int_equal(resolvers(), 1);
 }
 
 static void a_name_is_resolved_in_the_background(void **state)
@@ -331,6 +366,7 @@ int main(void)
 		T(a_failed_unix_connect_is_told_on_the_loop),
 		T(a_connect_that_was_closed_is_silent),
 		T(a_pause_before_the_connection_stands_is_none),
+		T(one_thread_looks_up_names_that_come_one_after_another),
 		T(a_name_is_resolved_in_the_background),
 		T(an_unknown_name_is_told_as_a_failure),
 		T(the_next_address_is_tried_when_one_refuses),
