@@ -215,7 +215,7 @@ bool kcp_pool_expect(struct kcp_pool *p, int socket, uint32_t conv, uint64_t now
 	struct kcp_port *port = kcp_pool_port(p, socket);
 	struct kcp_ticket *t;
 
-	if (!port || !port->rules.plain || !port->rules.expected)
+	if (!port || !port->listens || !port->rules.plain || !port->rules.expected)
 		return false;
 	tickets_forget(port, now);
 	if (port->expected >= port->rules.sessions)

@@ -6,17 +6,19 @@
 
 static void put(struct kcp_table *t, struct kcp_entry *e)
 {
-	struct kcp_entry **at = &t->places[e->hash & (t->size - 1)];
+	size_t place = e->hash & (t->size - 1);
 
-	e->next = *at;
-	*at = e;
+	e->next = t->places[place];
+	t->places[place] = e;
+	if (place < t->from)
+		t->from = place;
 }
 
 static void grow(struct kcp_table *t)
 {
 	struct kcp_table old = *t;
 
-	t->size = old.size ? old.size * 2 : 8;
+	t->size = t->from = old.size ? old.size * 2 : 8;
 	t->places = mem_zalloc(t->size * sizeof(*t->places));
 	for (size_t i = 0; i < old.size; i++) {
 		for (struct kcp_entry *e = old.places[i], *next; e; e = next) {
@@ -54,10 +56,10 @@ void kcp_table_fini(struct kcp_table *t)
 	*t = (struct kcp_table){ .size = 0 };
 }
 
-struct kcp_entry *kcp_table_any(const struct kcp_table *t)
+struct kcp_entry *kcp_table_any(struct kcp_table *t)
 {
-	for (size_t i = 0; i < t->size; i++)
-		if (t->places[i])
-			return t->places[i];
+	for (; t->from < t->size; t->from++)
+		if (t->places[t->from])
+			return t->places[t->from];
 	return NULL;
 }

@@ -21,6 +21,7 @@ struct kcp_entry {
 struct kcp_table {
 	struct kcp_entry **places;
 	size_t size, count; /* places: a power of two or 0 */
+	size_t from;	    /* all places before this one are empty */
 };
 
 void kcp_table_add(struct kcp_table *t, struct kcp_entry *e, uint64_t hash);
@@ -28,8 +29,8 @@ void kcp_table_add(struct kcp_table *t, struct kcp_entry *e, uint64_t hash);
 void kcp_table_remove(struct kcp_table *t, struct kcp_entry *e);
 /* Frees the places; the entries are the user's affair. */
 void kcp_table_fini(struct kcp_table *t);
-/* Any entry, NULL: the table is empty. */
-struct kcp_entry *kcp_table_any(const struct kcp_table *t);
+/* Any entry, NULL: the table is empty. To take out all of them with it costs one walk. */
+struct kcp_entry *kcp_table_any(struct kcp_table *t);
 
 static inline struct kcp_entry *kcp_table_same(struct kcp_entry *e, uint64_t hash)
 {

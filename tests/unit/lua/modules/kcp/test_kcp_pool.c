@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "core/base/base.h"
@@ -422,6 +423,7 @@ static void test_expected(void **state)
 	assert_int_equal(N.server->ids.count, 1); /* of conv 1, from one address */
 	pass(900);
 	kcp_pool_connect(N.client, 7000, &r, 2, NULL, 0, N.now);
+	assert_false(kcp_pool_expect(N.client, 7000, 6, N.now)); /* it does not listen */
 	c = news(N.client, KCP_NEWS_OPEN);
 	say(N.client, c, "hello");
 	pass(1);
@@ -540,6 +542,34 @@ static void test_listener_closes(void **state)
 	finish();
 }
 
+/* A listener with very many sessions, or a pool of them, ends in a time that grows as they do. */
+static void test_table_of_very_many(void **state)
+{
+	enum { COUNT = 1 << 18 };
+	struct kcp_entry *all = calloc(COUNT, sizeof(*all)), *e;
+	struct kcp_table t = { .size = 0 };
+	clock_t began = clock();
+	unsigned taken = 0;
+	bool again = false;
+
+	assert_non_null(all);
+	for (unsigned i = 0; i < COUNT; i++)
+		kcp_table_add(&t, &all[i], i);
+	while ((e = kcp_table_any(&t))) {
+		kcp_table_remove(&t, e);
+		if (++taken == COUNT / 2 && !again) { /* one comes in between, in front */
+			again = true;
+			kcp_table_add(&t, e, 3);
+			taken--;
+		}
+		assert_true(clock() - began < 5 * CLOCKS_PER_SEC);
+	}
+	assert_int_equal(taken, COUNT);
+	assert_int_equal(t.count, 0);
+	kcp_table_fini(&t);
+	free(all);
+}
+
 /* A session that waited for the next turn is over before it comes. */
 static void test_over_before_the_turn(void **state)
 {
@@ -638,6 +668,7 @@ int main(void)
 		cmocka_unit_test(test_move),
 		cmocka_unit_test(test_close),
 		cmocka_unit_test(test_listener_closes),
+		cmocka_unit_test(test_table_of_very_many),
 		cmocka_unit_test(test_over_before_the_turn),
 		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_broken),
