@@ -4,6 +4,7 @@
 local socket = require "skynet.socket"
 local channel_error = require "skynet.socketchannel".error
 local crypt = require "skynet.crypt"
+local core = require "skynet.db.mysql.core"
 local mysql = require "skynet.db.mysql"
 local beside = require "beside"
 local tap = require "tap"
@@ -280,6 +281,22 @@ tap.run {
 		refused("socket: no answer from 127.0.0.1:", serve { login = function(fd)
 			socket.read(fd) -- until the client goes
 		end }, { timeout = 20 })
+	end },
+	{ "numbers that end early, in as many columns as there may be", function()
+		local n <const> = 4096
+		local names, long = {}, "1\0" .. ("2"):rep(70)
+		for i = 1, n do
+			names[i] = "c" .. i
+		end
+		for _, text in ipairs { "1\0", "1\0002", "", "0x", long } do
+			local packet = (string.char(#text) .. text):rep(n)
+			for _, compact in ipairs { true, false } do
+				local row = core.textrow(packet, names, ("\3\0\0"):rep(n), compact)
+				equal(next(row), nil)
+			end
+		end
+		equal(core.textrow("\0017", { "c" }, "\3\0\0", true)[1], 7)
+		equal(core.textrow("\72" .. ("0"):rep(71) .. "7", { "c" }, "\3\0\0", true)[1], 7)
 	end },
 	{ "an error between the rows, behind rows that came", function()
 		local db = connect(serve { answer = function(fd)

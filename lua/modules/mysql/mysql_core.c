@@ -58,6 +58,18 @@ static int end_row(lua_State *L, const struct row *row)
 	return 1;
 }
 
+/* Pushes the number that a text of n bytes is as a whole, or nil. */
+static void push_read(lua_State *L, const char *text, size_t n)
+{
+	size_t read = lua_stringtonumber(L, text);
+
+	if (read == n + 1)
+		return;
+	if (read)
+		lua_pop(L, 1);
+	lua_pushnil(L);
+}
+
 /* A number as Lua reads it; a text that is none as nil. */
 static void push_number(lua_State *L, const char *p, size_t n)
 {
@@ -66,13 +78,10 @@ static void push_number(lua_State *L, const char *p, size_t n)
 	if (n <= NUMBER_ROOM) {
 		memcpy(local, p, n);
 		local[n] = '\0';
-		if (lua_stringtonumber(L, local) != n + 1)
-			lua_pushnil(L);
+		push_read(L, local, n);
 		return;
 	}
-	lua_pushlstring(L, p, n);
-	if (lua_stringtonumber(L, lua_tostring(L, -1)) == 0)
-		lua_pushnil(L);
+	push_read(L, lua_pushlstring(L, p, n), n);
 	lua_remove(L, -2);
 }
 
