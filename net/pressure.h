@@ -38,7 +38,7 @@ void net_passed(int id);
  * then on inherits it. Returns false when there is no such socket. */
 bool net_set_window(int id, uint32_t bytes);
 /* The owner has enough to do with what it has read: the socket is not read (true), or again
- * (false). Nothing is told. */
+ * (false). Nothing is told. Who takes the socket over (net_start) lets it be read. */
 void net_hold(uint32_t owner, int id, bool hold);
 
 /* ---- for the files of net/ ---- */

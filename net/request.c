@@ -68,6 +68,8 @@ void net_start(uint32_t owner, int id)
 	if (why) {
 		event_invalid(owner, id, why);
 	} else {
+		if (s->owner != owner)
+			s->held = false; /* that was the wish of the one before */
 		s->owner = owner;
 		/* the lock keeps data behind CONNECT, so it may be watched before */
 		s->reading = s->reading || text;

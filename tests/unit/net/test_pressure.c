@@ -120,6 +120,29 @@ static void who_is_held_is_not_read_and_said_to_wait(void **state)
 	net_hold(ear->handle, id, true); /* a socket that is no more */
 }
 
+static void who_takes_over_a_held_socket_reads_it(void **state)
+{
+	struct ear *ear = *state, *other = ear_launch();
+	int id, fd = windowed(ear, &id);
+
+	net_hold(ear->handle, id, true);
+	say(fd, "for whom?");
+	is_not_read(ear);
+	net_start(ear->handle, id); /* nobody else */
+	expect(ear, SOCKET_CONNECT, id, "transfer");
+	is_not_read(ear);
+	net_start(other->handle, id);
+	expect(other, SOCKET_CONNECT, id, "transfer");
+	heard_after(other, id, "for whom?");
+	close(fd);
+	expect(other, SOCKET_CLOSE, id, NULL);
+	service_retire(other->handle);
+	while (service_count() > 1)
+		usleep(1000);
+	ear_end(other);
+	mem_free(other);
+}
+
 static void a_large_read_comes_in_parts_of_the_window(void **state)
 {
 	struct ear *ear = *state;
@@ -150,6 +173,7 @@ int main(void)
 		T(one_large_message_is_marked_by_itself),
 		T(only_of_its_own_sockets_and_only_with_a_window),
 		T(who_is_held_is_not_read_and_said_to_wait),
+		T(who_takes_over_a_held_socket_reads_it),
 		T(a_large_read_comes_in_parts_of_the_window),
 	};
 
