@@ -60,7 +60,7 @@ end
 local command = {}
 
 local function known(fd)
-	return assert(connections[fd], "no such client")
+	return connections[fd] or error(("no such client: %s"):format(tostring(fd)), 0)
 end
 
 function command.forward(source, fd, client, agent)
@@ -81,7 +81,11 @@ function command.kick(_, fd)
 end
 
 function handler.command(name, source, ...)
-	local f = assert(command[name], "unknown command")
+	local f = command[name]
+	if not f then
+		local text = "unknown command %s: a gate has open, close, forward, accept and kick"
+		error(text:format(tostring(name)), 0)
+	end
 	return f(source, ...)
 end
 

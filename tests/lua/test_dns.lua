@@ -226,7 +226,9 @@ tap.run {
 			skynet.sleep(10)
 			beats = beats + 1
 		end
-		equal(failed:find("timeout or no answer", 1, true) ~= nil, true)
+		local text = "timeout or no answer (silent.test: no answer from 127.0.0.1:%d "
+			.. "within 1.50 s)"
+		equal(failed:find(text:format(port), 1, true) ~= nil, true)
 		local took = skynet.now() - from
 		equal(took >= 140 and took < 1000, true)
 		equal(beats >= 5, true)

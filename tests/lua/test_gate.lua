@@ -228,11 +228,15 @@ tap.run {
 		tap.equal(socket.read(c), false)
 		socket.close(c)
 		tap.raises("no such client", skynet.call, gate, "lua", "forward", open.fd)
-		tap.raises("no such client", skynet.call, gate, "lua", "accept", open.fd)
+		tap.raises("no such client: " .. open.fd, skynet.call, gate, "lua", "accept",
+			open.fd)
+		tap.raises("unknown command frob: a gate", skynet.call, gate, "lua", "frob")
 		skynet.call(gate, "lua", "close")
 	end },
 	{ "gate: a client that goes is told of", function()
 		local gate = skynet.newservice "gate"
+		tap.raises("open of a gate needs a table", skynet.call, gate, "lua", "open")
+		tap.raises("open of a gate needs a table", skynet.call, gate, "lua", "open", {})
 		local _, port = skynet.call(gate, "lua", "open",
 			{ address = "127.0.0.1", port = 0 })
 		local c = assert(socket.open("127.0.0.1", port))

@@ -250,6 +250,9 @@ tap.run {
 		tap.logged ",sqlstate:28000"
 		lost(connect, { database = "nowhere" })
 		raises("unknown charset 'klingon'", connect, { charset = "klingon" })
+		raises("there is no host", mysql.connect, { port = 1 })
+		raises("a table with the server's host expected, got nil", mysql.connect)
+		raises("test_mysql.lua:", function() local _ = mysql.connect { port = 1 } end)
 		raises("password is to be a text", connect, { password = 7 })
 	end },
 	{ "an answer larger than answer_max ends its request, not the client", function()

@@ -408,6 +408,12 @@ tap.run {
 		raises("user is to be a text without zero bytes, not number", connect, { user = 7 })
 		raises("password is to be a text", connect, { password = "a\0b" })
 		raises("there is no user", pgsql.connect, { host = "127.0.0.1" })
+		raises("there is no host", pgsql.connect, { user = "x" })
+		for _, f in ipairs { pgsql.connect, pgsql.watch } do
+			raises("a table with the server's host expected, got nil", f)
+			raises("test_pgsql.lua:", function() local _ = f { user = "x" } end)
+			raises("test_pgsql.lua:", function() local _ = f() end)
+		end
 	end },
 	{ "passwords: by SCRAM, MD5, in full only when it is allowed; wrong ones", function()
 		good(db:query [[set password_encryption = 'scram-sha-256';
@@ -442,7 +448,8 @@ tap.run {
 		lost(as, "plain", "secret")
 		tap.logged "the server wants the password of user 'plain' in full"
 		lost(as, "scram")
-		tap.logged "the server wants a password for user 'scram', none was given"
+		tap.logged("the server wants a password for user 'scram', none was given: "
+			.. "the option password of pgsql.connect")
 	end },
 	{ "TLS: the server shows who it is, or there is no connection", function()
 		local function tls(ssl, opts)

@@ -309,6 +309,8 @@ tap.run {
 		raises("within needs a number", c.within, c, 0, "get", "a")
 		raises("timeout must be a number above 0", redis.connect, { timeout = 0 })
 		raises("a table with the server's host expected", redis.connect, "host")
+		raises("test_redis.lua:", function() local _ = redis.connect { port = 1 } end)
+		raises("redis: there is no host", redis.connect, { port = 1 })
 	end },
 	{ "a server that answers garbage, or too much: a text that says so", function()
 		for garbage, text in pairs {

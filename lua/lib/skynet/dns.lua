@@ -210,7 +210,8 @@ end
 
 -- The list and how long it holds; or nil, why, and whether the name is none.
 local function ask(name, ipv6)
-	local lookup, why = core.lookup(servers, name, ipv6, FIRST_TRY, TRIES)
+	local whom = servers
+	local lookup, why = core.lookup(whom, name, ipv6, FIRST_TRY, TRIES)
 	if not lookup then
 		return nil, why
 	end
@@ -224,7 +225,10 @@ local function ask(name, ipv6)
 	if not ok then
 		return nil, err
 	end
-	return list, ttl or "no answer came", bad
+	if not list and not ttl then
+		ttl = ("no answer from %s within %.2f s"):format(whom, dns.timeout / 100)
+	end
+	return list, ttl, bad
 end
 
 -- ---- asking once for all ----

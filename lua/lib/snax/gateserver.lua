@@ -43,6 +43,9 @@ function gateserver.start(handler)
 
 	function command.open(source, wanted)
 		assert(not listener, "the gate is open already")
+		if type(wanted) ~= "table" or not (wanted.port or wanted.address) then
+			error("open of a gate needs a table with address and port", 0)
+		end
 		conf = wanted
 		address = conf.address or "0.0.0.0"
 		port = conf.port

@@ -397,6 +397,12 @@ local function text_option(opts, key)
 end
 
 local function settings(opts)
+	if type(opts) ~= "table" then
+		local text = "mysql.connect: a table with the server's host expected, got %s"
+		error(text:format(type(opts)), 3)
+	elseif opts.host == nil then
+		error("mysql.connect: there is no host", 3)
+	end
 	local charset = opts.charset or "_default"
 	local collation = charsets[charset]
 	if not collation then

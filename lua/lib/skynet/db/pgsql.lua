@@ -72,6 +72,9 @@ end
 -- What a session begins with.
 local function settings(opts)
 	local host, port = address(opts)
+	if not host then
+		error("pgsql.connect: there is no host", 3)
+	end
 	local user = check_text(opts, "user")
 	if not user then
 		error("pgsql.connect: there is no user", 3)
@@ -127,8 +130,16 @@ local function new(opts, class, then_)
 	return self
 end
 
+local function check_options(opts)
+	if type(opts) ~= "table" then
+		local text = "pgsql.connect: a table with the server's host expected, got %s"
+		error(text:format(type(opts)), 3)
+	end
+end
+
 -- A client, connected and logged in. Raises the channel's error object, the log says why.
 function pgsql.connect(opts)
+	check_options(opts)
 	local on_connect = opts.on_connect
 	return new(opts, db, function(self)
 		if on_connect then
@@ -341,12 +352,12 @@ end
 
 -- A subscriber, connected and logged in. Raises the channel's error object, the log says why.
 function pgsql.watch(opts)
-	local self = new(opts, watch, function(self, ch)
+	check_options(opts)
+	return new(opts, watch, function(self, ch)
 		for name in pairs(self.channels) do
 			listen(ch, name)
 		end
 	end)
-	return self
 end
 
 function watch:listen(name)

@@ -133,6 +133,9 @@ local function check(conf)
 			error(text:format(name, tostring(v)), 3)
 		end
 	end
+	if conf.host == nil then
+		error("redis: there is no host", 3)
+	end
 end
 
 local function open(conf, one, then_)

@@ -38,6 +38,7 @@ local mysql = {}
 ---server's key, so it wants to know which key is the right one.
 ---
 ---* Raises the error object of `skynet.socketchannel` when it cannot connect or log in; the log says why: `socket: auth failed errno:N, msg:TEXT,sqlstate:STATE`
+---* Raises `mysql.connect: there is no host`
 ---* Raises `mysql.connect: unknown charset 'NAME'`
 ---* Raises `mysql.connect: KEY is to be a text without zero bytes, not WHAT`
 ---* Since 0.1.0.

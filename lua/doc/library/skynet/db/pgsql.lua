@@ -42,7 +42,7 @@ local pgsql = {}
 ---that is not ASCII must be in the normal form NFKC, as the server has it.
 ---
 ---* Raises the error object of `skynet.socketchannel` when it cannot connect or log in; the log says why: `socket: auth failed severity:S, code:CODE, msg:TEXT`
----* Raises `pgsql.connect: there is no user`
+---* Raises `pgsql.connect: there is no user`, `pgsql.connect: there is no host`
 ---* Raises `pgsql.connect: KEY is to be a text without zero bytes, not WHAT`
 ---* Since 0.1.0, not in skynet.
 ---@async

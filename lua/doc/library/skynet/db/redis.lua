@@ -31,6 +31,7 @@ local redis = {}
 
 ---Connects to a server.
 ---
+---* Raises `redis: there is no host`
 ---* Raises `socketchannel.error` when there is no connection, or the server refuses the password or the data base; the log says why
 ---* Since 0.1.0.
 ---@async

@@ -235,6 +235,10 @@ local function text_option(conf, key)
 end
 
 local function new_link(conf)
+	if type(conf) ~= "table" then
+		error(("mongo.client: a table with the server's host expected, got %s"):format(
+			type(conf)), 4)
+	end
 	local first = conf.rs and conf.rs[1] or conf
 	local host = text_option(first, "host")
 	if not host then

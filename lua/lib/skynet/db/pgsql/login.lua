@@ -25,8 +25,8 @@ local function refuse(fmt, ...)
 end
 
 local function password_of(opts)
-	return opts.password or refuse("the server wants a password for user '%s', none was given",
-		opts.user)
+	return opts.password or refuse("the server wants a password for user '%s', none was given: "
+		.. "the option password of pgsql.connect", opts.user)
 end
 
 local function send_password(text)
