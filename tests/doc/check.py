@@ -17,10 +17,14 @@ sys.dont_write_bytecode = True
 import generate
 
 LIMIT = 20 # seconds for the node
-LUAS_OWN = """attempt to yield from outside a coroutine
+OTHERS_OWN = """attempt to yield from outside a coroutine
 not enough memory
 assertion failed!
-""" # texts of the virtual machine
+certificate verify failed
+wrong version number
+http request
+tlsv1 alert unknown ca
+""" # texts of the virtual machine and of OpenSSL
 FENCE = re.compile(r"^```(\w+)?[ ]?([^\n]*)\n(.*?)^```$", re.M | re.S)
 
 
@@ -142,7 +146,7 @@ def unknown_texts(page):
     files = [f for top in ("core", "net", "harbor", "lua", "daemon") for end in ("c", "h", "lua")
              for f in glob.glob(f"{ROOT}/{top}/**/*.{end}", recursive=True)
              if not f.startswith(DOC)]
-    every = "\n".join(t for f in files for t in texts_in(f) if len(t) > 5) + "\n" + LUAS_OWN
+    every = "\n".join(t for f in files for t in texts_in(f) if len(t) > 5) + "\n" + OTHERS_OWN
     bad = []
     for text in re.findall(r"^\| `([^`]+)` \|", read(page), re.M):
         words = re.sub(r"(?<![A-Za-z])[A-Z]+(?![A-Za-z])", "\0", text)
