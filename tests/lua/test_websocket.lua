@@ -367,9 +367,23 @@ tap.run {
 		equal(ok, false)
 		equal(payload, "")
 		text = ""
-		raises("[Socket Error]", websocket.connect, to)
+		raises("ended in its handshake", websocket.connect, to)
+		text = "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n"
+		local why = raises("websocket handshake error: code[403] info: (" .. to,
+			function() local _ = websocket.connect(to) end)
+		assert(why:find "^[^\n]*test_websocket.lua:%d+: ", why)
 		socket.close(id)
 		raises("[Socket Error]", websocket.connect, to)
+	end },
+	{ "a server that says nothing: its client waits, but not for ever", function()
+		local id, host, port = socket.listen("127.0.0.1", 0)
+		socket.start(id, function(fd) socket.start(fd) end)
+		local to = ("ws://%s:%d"):format(host, port)
+		raises("no answer from " .. to .. " within 0.10 s", websocket.connect, to, nil, 10)
+		websocket.clienttimeout = 10
+		raises("no answer from " .. to .. " within 0.10 s", websocket.connect, to)
+		websocket.clienttimeout = 3000
+		socket.close(id)
 	end },
 	{ "who sends much at a time does not keep the others of the service waiting", function()
 		local order, stop, stopped, fds = {}, {}, false, {}

@@ -21,6 +21,7 @@ local websocket = {
 	limit = 256 << 10,         -- bytes of a message that a server accepts
 	clientlimit = 16 << 20,    -- and a client
 	timeout = 1000,            -- cs for the handshake of a server; false: no end
+	clienttimeout = 3000,      -- and of a client that names no time; false: no end
 	-- Whether messages may be compressed (RFC 7692): true, or a table of settings. It costs
 	-- time, and memory for each connection, so it is off.
 	deflate = false,
@@ -497,8 +498,8 @@ function websocket.connect(url, header, timeout, options)
 	driver.nodelay(fd)
 	local ws = new(fd, true, options and options.limit or websocket.clientlimit)
 	ws.addr = host
-	local late = false
-	local timer = timeout and skynet.timer(timeout, function()
+	local late, limit = false, timeout or websocket.clienttimeout
+	local timer = limit and skynet.timer(limit, function()
 		late = true
 		socket.shutdown(fd)
 	end)
@@ -515,7 +516,7 @@ function websocket.connect(url, header, timeout, options)
 	end
 	if not ok then
 		drop(ws)
-		return connect_failed(why, url, late and timeout)
+		return connect_failed(why, url, late and limit)
 	end
 	open[fd] = ws
 	return fd

@@ -7,8 +7,8 @@
 ---connection fails, and a text when the answer is wrong.
 ---
 ---`httpc.timeout` is nil, or the centiseconds to connect, and as many for the exchange behind that.
----Set it:
----without it a server that does not answer keeps the task for ever.
+---Set it: without it a connect ends after `net.connect_timeout` of the configuration and a handshake
+---of TLS after 30 s, but a server that takes the request and does not answer keeps the task for ever.
 ---@class http.httpc
 ---@field bodylimit integer Bytes of an answer's body: 256 MiB unless it is changed.
 ---@field keepalive integer Idle connections that are kept for each host, to be used again; 0, the default: none. A request that may be repeated (GET, HEAD, PUT, DELETE, OPTIONS) is made again when such a connection has just ended.

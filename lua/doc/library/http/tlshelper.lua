@@ -6,9 +6,12 @@
 ---hostname mismatch)`, and the peer is told; a connection that ends raises
 ---`sockethelper.socket_error`.
 ---
----`http.httpc` and `http.websocket` verify as clients whom they talk to. `tls_ca_file` in the
----environment names a file of issuers to trust in place of the system's; `tls_verify` `false` there
----trusts everybody, as skynet does. Contexts of one's own verify nobody unless they are told to.
+---`http.httpc` and `http.websocket` verify as clients whom they talk to. `tls_ca_file` in the section
+---`env` of the configuration names a file of issuers to trust in place of the system's; `tls_verify`
+---`false` there trusts everybody, as skynet does. Contexts of one's own verify nobody unless they are
+---told to. A server and a client of https, whose certificate comes from `openssl req -x509 -nodes
+----newkey rsa:2048 -keyout key.pem -out cert.pem -subj /CN=localhost -addext
+---subjectAltName=DNS:localhost`:
 ---@class http.tlshelper
 ---@field handshake_timeout integer centiseconds for a handshake, 30 seconds; then the socket is shut down
 local tlshelper = {}

@@ -6,9 +6,9 @@
 ---
 ---| key | meaning |
 ---| --- | --- |
----| `ca` | a file (PEM) with the issuers to trust; else those of the environment `tls_ca_file`, else of the system |
+---| `ca` | a file (PEM) with the issuers to trust; else those of `tls_ca_file` in the configuration's `env`, else of the system |
 ---| `name` | what the server's certificate must be for; else the `host` that was connected to |
----| `verify` | false: anybody may be the server. It is true unless the environment `tls_verify` is `false` |
+---| `verify` | false: anybody may be the server. It is true unless `tls_verify` in the configuration's `env` is `false` |
 ---| `cert`, `key` | files (PEM) with a certificate for the server, if it wants to know who this is, and its key |
 ---| `ciphers` | the ciphers of TLS 1.2, in OpenSSL's words |
 ---
