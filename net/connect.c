@@ -99,16 +99,27 @@ void connect_resolved(int id, const struct addr_text *t, struct addr_list *to_ta
 		socket_unlock(s);
 }
 
+static bool is_tcp(const struct socket *s)
+{
+	return s->family == AF_INET || s->family == AF_INET6;
+}
+
+void connect_set_nodelay(struct socket *s)
+{
+	lock_held(&s->lock);
+	must(s->fd >= 0);
+	/* it cannot fail on a TCP socket, and the connection works without it */
+	if (s->nodelay && is_tcp(s))
+		setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+}
+
 void connect_set_options(struct socket *s)
 {
 	lock_held(&s->lock);
 	must(s->fd >= 0);
-	if (s->family != AF_INET && s->family != AF_INET6)
-		return;
-	tcp_connected(s->fd);
-	/* it cannot fail on a TCP socket, and the connection works without it */
-	if (s->nodelay)
-		setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+	if (is_tcp(s))
+		tcp_connected(s->fd);
+	connect_set_nodelay(s);
 }
 
 void connect_ready(struct socket *s)

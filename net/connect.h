@@ -23,5 +23,8 @@ void connect_resolved(int id, const struct addr_text *t, struct addr_list *to_ta
 		      const char *why);
 /* [loop] A socket in STATE_CONNECTING is ready. Its lock is held. */
 void connect_ready(struct socket *s);
-/* Sets the options of a connected TCP socket, whose lock is held. */
+/* Sets the options of a TCP socket that is connected, or that listens, which those that it accepts
+ * inherit. Its lock is held. */
 void connect_set_options(struct socket *s);
+/* Only that which s->nodelay stands for. */
+void connect_set_nodelay(struct socket *s);

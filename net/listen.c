@@ -22,6 +22,7 @@
 #include "core/base/mem.h"
 #include "core/base/must.h"
 #include "net/addr.h"
+#include "net/connect.h"
 #include "net/event.h"
 #include "net/janitor.h"
 #include "net/limits.h"
@@ -132,6 +133,7 @@ static int start_listen(uint32_t owner, const struct net_handler *h, void *ud, c
 		socket_spread(s, SPREAD_LISTENER);
 	socket_own_address(s, &a);
 	s->family = a.any.sa_family;
+	connect_set_options(s);
 	if (t.is_unix)
 		unixpath_remember(&s->path, t.host);
 	event_open(s, addr_port(&a), addr_format_ip(&a, text, sizeof(text)));

@@ -35,7 +35,6 @@ static const char *activate(struct socket *s, const char **ret_text)
 		return NULL;
 	case STATE_PREACCEPT:
 		s->state = STATE_OPEN;
-		connect_set_options(s);
 		return NULL;
 	case STATE_LISTEN:
 	case STATE_OPEN:
@@ -96,7 +95,7 @@ int net_start_handler(int id, const struct net_handler *h, void *ud)
 		socket_to_main(s);
 		s->nodelay = true;
 		s->state = STATE_OPEN;
-		connect_set_options(s);
+		connect_set_nodelay(s);
 		event_open(s, 0, socket_address(s, true, text, sizeof(text)));
 		s->reading = true;
 		watch_or_fail(s);
@@ -170,7 +169,7 @@ void net_nodelay(int id)
 	/* what a listener has set, the kernel sets on what it accepts */
 	if (s->fd >= 0 && (s->state == STATE_OPEN || s->state == STATE_PREACCEPT ||
 			   s->state == STATE_LISTEN || s->state == STATE_PRELISTEN))
-		connect_set_options(s);
+		connect_set_nodelay(s);
 	socket_unlock(s);
 }
 
@@ -278,8 +277,7 @@ int net_adopt_handler(const struct net_handler *h, void *ud, int fd)
 	s->state = listens ? STATE_LISTEN : STATE_OPEN;
 	if (listens)
 		socket_own_address(s, &a);
-	else
-		connect_set_options(s);
+	connect_set_options(s);
 	event_open(s, addr_port(&a), socket_address(s, !listens, text, sizeof(text)));
 	s->reading = true;
 	watch_or_fail(s);

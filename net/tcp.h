@@ -18,12 +18,12 @@ struct net_tcp {
 #define NET_TCP_IDLE_MAX_MS 32767000u /* the kernel's bound, also of again_ms */
 #define NET_TCP_PROBES_MAX 127u	      /* the kernel's */
 
-/* For sockets that connect or are started from then on. Before any thread starts. */
+/* For sockets that connect or listen from then on. Before any thread starts. */
 void net_set_tcp(const struct net_tcp *t);
 
 /* ---- for the files of net/ ---- */
 
 /* Before the connect of the TCP socket fd. Any thread. */
 void tcp_prepare(int fd);
-/* When the TCP socket fd is connected. Any thread. */
+/* When the TCP socket fd is connected, or before it accepts. Any thread. */
 void tcp_connected(int fd);
