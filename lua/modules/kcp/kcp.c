@@ -18,6 +18,7 @@
 #define PROBE_FIRST 500u
 #define PROBE_MAX 15000u
 #define PEER_WINDOW 128u /* before the peer has said what it is */
+#define SHY_MAX 16u	 /* bytes of the first segment to a peer who has proved nothing */
 
 void kcp_settings_default(struct kcp_settings *ret)
 {
@@ -128,9 +129,15 @@ static size_t segment_room(const struct kcp *k)
 	return k->set.mtu - KCP_HEADER;
 }
 
+/* The first segment of all goes to a peer who has proved nothing. */
+static bool begins_shyly(const struct kcp *k)
+{
+	return k->shy && !k->proven && !k->next && !k->queue.first;
+}
+
 static void append(struct kcp *k, const uint8_t *p, size_t n, uint8_t frg)
 {
-	size_t room = k->set.stream ? segment_room(k) : n;
+	size_t room = k->set.stream && !begins_shyly(k) ? segment_room(k) : n;
 	struct kcp_segment *s = mem_alloc(sizeof(*s) + room);
 
 	*s = (struct kcp_segment){ .size = (uint16_t)n, .room = (uint16_t)room, .frg = frg };
@@ -160,7 +167,8 @@ static size_t fill_newest(struct kcp *k, const uint8_t *p, size_t n)
 enum kcp_sent kcp_send(struct kcp *k, const void *data, size_t n)
 {
 	const uint8_t *p = data ? data : (const uint8_t *)"";
-	size_t room = segment_room(k), count = n ? (n + room - 1) / room : 1, filled = 0;
+	size_t room = segment_room(k), first = begins_shyly(k) && n > SHY_MAX ? SHY_MAX : 0;
+	size_t count = n ? (n - first + room - 1) / room + (first > 0) : 1, filled = 0, part;
 
 	if (n > k->set.message_max || (!k->set.stream && count > KCP_FRAGMENTS_MAX))
 		return KCP_TOO_LARGE;
@@ -170,9 +178,8 @@ enum kcp_sent kcp_send(struct kcp *k, const void *data, size_t n)
 		append(k, p, 0, 0);
 	if (k->set.stream)
 		filled = fill_newest(k, p, n);
-	for (size_t at = filled; at < n; at += room) {
-		size_t part = n - at < room ? n - at : room;
-
+	for (size_t at = filled; at < n; at += part) {
+		part = at == 0 && first ? first : n - at < room ? n - at : room;
 		append(k, p + at, part, k->set.stream ? 0 : (uint8_t)--count);
 	}
 	return KCP_SENT;
@@ -280,6 +287,8 @@ static uint32_t room_in_flight(const struct kcp *k)
 		limit = k->peer_window;
 	if (k->set.congestion && k->cwnd < limit)
 		limit = k->cwnd;
+	if (k->shy && !k->proven && limit > 1)
+		limit = 1;
 	return used < limit ? limit - used : 0;
 }
 

@@ -106,6 +106,7 @@ struct kcp {
 	uint32_t cwnd, ssthresh, credit, recover;
 	uint32_t srtt, rttvar, rto;
 	bool proven; /* the peer has repeated a time of ours */
+	bool shy;    /* until then only little is sent: one segment, which is small */
 	bool probing, recovering;
 	uint32_t probe_at, probe_wait;
 

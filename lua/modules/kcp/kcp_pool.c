@@ -280,6 +280,8 @@ static struct kcp_session *accept_plain(struct kcp_pool *p, struct kcp_port *por
 		ticket_use(port, h.conv);
 	s->peer = *from;
 	kcp_session_ready(p, s, h.conv, now);
+	/* what carry() lets through must do for him to prove something */
+	s->kcp.shy = true;
 	kcp_session_tell(p, s, KCP_NEWS_OPEN);
 	return s;
 }

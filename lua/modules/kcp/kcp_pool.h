@@ -11,8 +11,9 @@
  * A listener makes a session of who has shown by a cookie that answers reach him (kcp_meet.h), and
  * keeps nothing of anybody before. `plain` ports take KCP as it is, without a greeting: there any
  * datagram with a first segment makes a session, so their number is limited until a peer has
- * repeated a time of ours, and such a one is sent no more than three times what came from it. With
- * `expected` the program says beforehand which convs will come, each for one session.
+ * repeated a time of ours, and such a one is sent no more than three times what came from it: a
+ * small segment first, and all else when that is acknowledged. With `expected` the program says
+ * beforehand which convs will come, each for one session.
  *
  * A datagram of a session from another address is answered by a question that only who has the
  * session's key can answer; then the session goes on there. Plain sessions stay where they are.

@@ -392,6 +392,44 @@ static void test_plain(void **state)
 	finish();
 }
 
+/* A plain client says little, and what he is answered is much. */
+static void test_plain_long_answer(void **state)
+{
+	struct kcp_session *s, *c;
+	struct kcp_rules r;
+	char text[3000], got[sizeof(text)];
+
+	memset(text, 'x', sizeof(text));
+	for (int stream = 0; stream < 2; stream++) {
+		rules(&r);
+		r.plain = true;
+		r.set.stream = stream;
+		begin(&r);
+		kcp_pool_connect(N.client, 5000, &r, 4711, NULL, 0, N.now);
+		c = news(N.client, KCP_NEWS_OPEN);
+		say(N.client, c, "?");
+		pass(1);
+		s = news(N.server, KCP_NEWS_OPEN | KCP_NEWS_DATA);
+		kcp_recv(&s->kcp, NULL);
+		for (size_t at = 0; stream && at < 30; at++)
+			assert_int_equal(kcp_send(&s->kcp, text, 1), KCP_SENT);
+		assert_int_equal(kcp_send(&s->kcp, text, sizeof(text) - (stream ? 30 : 0)),
+				 KCP_SENT);
+		kcp_session_touch(N.server, s);
+		N.sent = 0;
+		pass(200);
+		assert_true(N.sent < 20);
+		assert_false(s->unanswered);
+		for (size_t at = 0, n; at < sizeof(text); at += n) {
+			n = kcp_peek(&c->kcp);
+			assert_true(n <= sizeof(text) - at);
+			kcp_recv(&c->kcp, (uint8_t *)got + at);
+		}
+		assert_memory_equal(got, text, sizeof(text));
+		finish();
+	}
+}
+
 /* Convs that the program has said, each for one session and for a time. */
 static void test_expected(void **state)
 {
@@ -664,6 +702,7 @@ int main(void)
 		cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_plain_long_answer),
 		cmocka_unit_test(test_expected),
 		cmocka_unit_test(test_move),
 		cmocka_unit_test(test_close),
