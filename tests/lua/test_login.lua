@@ -146,6 +146,19 @@ tap.run {
 		tap.until_true("its end", function() return first end)
 		equal(first, "200 " .. b64 "home/slow/7")
 	end },
+	{ "multilogin: the same user twice at a time", function()
+		local here, there = port, skynet.newservice "login_multi"
+		port = skynet.call(there, "lua", "port")
+		local other
+		skynet.fork(function() other = login "twice" end)
+		local mine = login "twice" -- whichever comes first waits for the other
+		tap.until_true("the other", function() return other end)
+		port = here
+		local all = { mine, other }
+		table.sort(all)
+		equal(all[1], "200 " .. b64 "first")
+		equal(all[2], "200 " .. b64 "second")
+	end },
 	{ "clients that leave or send too much harm nobody", function()
 		for _ = 1, 5 do
 			socket.close(assert(socket.open("127.0.0.1", port)))

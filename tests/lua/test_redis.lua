@@ -144,6 +144,9 @@ tap.run {
 		local ops = { { "incr", "p" }, { "incr", "a" } }
 		raises("ERR value is not an integer", db.pipeline, db, ops)
 		raises("pipeline is null", db.pipeline, db, {})
+		for _, ops in ipairs { {}, { "get" } } do -- the place is that of the program
+			raises("test_redis.lua:", function() local _ = db:pipeline(ops) end)
+		end
 		ops = { { "ping" }, "ping" }
 		raises("command 2 of the pipeline is no table", db.pipeline, db, ops)
 		raises("command 1 of the pipeline has no name", db.pipeline, db, { {} })

@@ -129,6 +129,32 @@ tap.run {
 		equal(c:get_random_connection():ping(), "PONG")
 		equal(c:get_connection({ host = "127.0.0.1", port = all[3].port }):ping(), "PONG")
 	end },
+	{ "maintenance: the map, subscribers, connections", function()
+		local heard = {}
+		local m <const> = cluster.new({ host = "127.0.0.1", port = all[1].port },
+			{ max_connections = 1 }, function(data, channel)
+				heard[#heard + 1] = channel .. "=" .. data
+			end)
+		local node <const> = { host = "127.0.0.1", port = all[2].port }
+		m:flush_slots_cache()
+		m:initialize_slots_cache()
+		equal(m:set("key1", 1), "OK")
+		local w <const> = m:get_watch_connection(node)
+		equal(m:get_watch_connection(node), w)
+		w:subscribe "news"
+		tap.until_true("the subscription", function()
+			return all[2].db:publish("news", "a") == 1
+		end)
+		tap.until_true("the message", function() return heard[1] == "news=a" end)
+		local slot <const> = m:keyslot(key_on(2, 1))
+		equal(m:get_watch_connection_by_slot(slot), w)
+		local before <const> = m:get_connection(node)
+		m:close_existing_connection() -- as many as there may be: one makes room
+		equal(m:get_connection(node) == before, false)
+		m:close_all_connection()
+		equal(m:get "key1", "1")
+		m:close_all_connection()
+	end },
 	{ "what is refused, and errors of the server without a place", function()
 		local names = { "info", "multi", "exec", "slaveof", "config", "shutdown" }
 		for _, name in ipairs(names) do

@@ -841,4 +841,22 @@ tap.run {
 		skynet.kill(eater)
 		socket.close(id)
 	end },
+	{ "a socket that nobody reads pauses after 128 KiB, and goes on when somebody does",
+		function()
+		local text, from = ("x"):rep(1 << 20), #tap.log()
+		local id, _, port = socket.listen("127.0.0.1", 0)
+		socket.start(id, function(fd)
+			socket.start(fd)
+			socket.write(fd, text)
+			socket.close(fd)
+		end)
+		local c = socket.open("127.0.0.1", port)
+		tap.logged(("Pause socket (%d) size : "):format(c), from)
+		local size = tap.log():match("Pause socket %(%d+%) size : (%d+)", from)
+		equal(tonumber(size) > 131072, true)
+		equal(socket.read(c, #text) == text, true)
+		tap.logged(("Resume socket (%d)"):format(c), from)
+		socket.close(c)
+		socket.close(id)
+	end },
 }

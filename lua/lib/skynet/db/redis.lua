@@ -202,8 +202,12 @@ function client:within(cs, name, ...)
 end
 
 function client:pipeline(ops, resp)
-	local bytes, n = core.commands(ops)
-	assert(n > 0, "pipeline is null")
+	local ok, bytes, n = pcall(core.commands, ops)
+	if not ok then
+		error(bytes, 2)
+	elseif n == 0 then
+		error("pipeline is null", 2)
+	end
 	local list = self[1]:request(bytes, self[4](n), nil, self[3])
 	if resp then
 		return table.move(list, 1, n, #resp + 1, resp)
