@@ -434,4 +434,19 @@ tap.run {
 		end)
 		server.stop()
 	end },
+	{ "a data base that takes the connection and says nothing is given up", function()
+		local id, host, port = socket.listen("127.0.0.1", 0)
+		socket.start(id, function(fd) socket.start(fd) end)
+		local at = { host = host, port = port, user = "x", auth = "x" }
+		socketchannel.logintime = 10
+		local text = ("auth failed no login at %s:%d within 0.10 s"):format(host, port)
+		for _, what in ipairs { "redis", "mysql", "pgsql", "mongo" } do
+			local from, connect = #tap.log(), what == "mongo" and "client" or "connect"
+			local ok, why = pcall(require("skynet.db." .. what)[connect], at)
+			assert(not ok and why == socketchannel.error, what)
+			tap.logged(text, from)
+		end
+		socketchannel.logintime = 3000
+		socket.close(id)
+	end },
 }

@@ -13,7 +13,9 @@ local driver = require "skynet.socketdriver"
 
 local RETRY_MAX <const> = 11 -- seconds between two tries, after which the waits begin anew
 
-local socketchannel = {}
+local socketchannel = {
+	logintime = 3000, -- ours; cs for the auth of a channel whose description says login = true
+}
 local socket_error = setmetatable({}, { __tostring = function() return "[Error: socket]" end })
 socketchannel.error = socket_error
 
@@ -222,7 +224,19 @@ local function connect_to(self, host, port)
 	self.authing = coroutine.running()
 	local ok, why = true, nil
 	if self.auth then
+		local given, over = self.login and socketchannel.logintime, false
+		local timer = given and skynet.timer(given, function()
+			over = true
+			drop(self, link, socket_error)
+		end)
 		ok, why = pcall(self.auth, self)
+		if timer then
+			timer:cancel()
+		end
+		if over then
+			ok, why = false, ("no login at %s within %.2f s"):format(where(host, port),
+				given / 100)
+		end
 	end
 	self.authing = nil
 	local moved = self.moved and (self.host ~= host or self.port ~= port)
@@ -371,7 +385,7 @@ local function meta_of(desc)
 end
 
 -- channel { host =, port =, backup =, response =, auth =, nodelay =, overload =, socket_read =,
--- socket_readline =, writelimit =, gather = }; the last two are ours.
+-- socket_readline =, writelimit =, gather =, login = }; the last three are ours.
 function socketchannel.channel(desc)
 	local self = setmetatable({
 		host = assert(desc.host, "a channel needs a host"),
@@ -383,6 +397,7 @@ function socketchannel.channel(desc)
 		overload = desc.overload,
 		writelimit = desc.writelimit,
 		gather = desc.gather and not desc.response,
+		login = desc.login,
 		sock_meta = meta_of(desc),
 		closed = false,
 	}, channel)

@@ -7,6 +7,7 @@
 ---reads its answer. In *session mode* the description has one function that reads any answer and says
 ---to which session it belongs.
 ---@class skynet.socketchannel
+---@field logintime integer|false Centiseconds that a login of `skynet.db.redis`, `mysql`, `pgsql` or `mongo` may take, with what `on_connect` does; 3000 unless it is changed, false: no end.
 ---@field error any What is raised when the connection is not there or was lost; as a text it is `[Error: socket]`.
 local socketchannel = {}
 

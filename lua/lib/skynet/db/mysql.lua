@@ -436,6 +436,7 @@ function mysql.connect(opts)
 		port = opts.port or 3306,
 		nodelay = true,
 		overload = opts.overload,
+		login = true,
 		auth = function(ch)
 			local client = weak[1]
 			if not client then

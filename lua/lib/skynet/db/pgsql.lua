@@ -117,6 +117,7 @@ local function new(opts, class, then_)
 		nodelay = true,
 		gather = true,
 		overload = opts.overload,
+		login = true,
 		auth = function(ch)
 			local client = weak[1]
 			if not client then

@@ -142,6 +142,7 @@ local function open(conf, one, then_)
 	local channel = socketchannel.channel {
 		host = conf.host,
 		port = conf.port or 6379,
+		login = true,
 		auth = greeting(conf, one, then_),
 		nodelay = true,
 		gather = true,

@@ -287,6 +287,7 @@ function M.new(conf)
 		response = function(sock)
 			return read_answer(seen, sock)
 		end,
+		login = true,
 		auth = function(channel)
 			on_connect(weak[1] or error(socket_error), channel)
 		end,
