@@ -500,7 +500,15 @@ local function all(role, run, port)
 	for _, c in ipairs(cases) do
 		if not c.only or c.only == role then
 			count = count + 1
-			local ok, why = pcall(run, c, port)
+			-- Bytes behind the wrong one may meet a socket that is closed already: its
+			-- reset takes the close frame from who has not read it yet.
+			local ok, why
+			for _ = 1, c.cut and 5 or 1 do
+				ok, why = pcall(run, c, port)
+				if ok or not why:find "heard ;" then
+					break
+				end
+			end
 			if not ok then
 				failures[#failures + 1] = why
 			end
