@@ -42,27 +42,36 @@ bool poll_take_right(struct worker *w)
 	return false;
 }
 
-static void glance_at(unsigned loop, uint64_t now)
+/* Returns when somebody last looked there. Who holds the right looks now. */
+static uint64_t glance_at(unsigned loop, uint64_t now)
 {
 	atomic_uint_least64_t *last = &sched.loops[loop].last;
+	uint64_t seen = atomic_load_explicit(last, memory_order_relaxed);
 
-	if (now - atomic_load_explicit(last, memory_order_relaxed) < POLL_EVERY_NS ||
-	    !take_right(loop))
-		return;
-	atomic_store_explicit(last, now, memory_order_relaxed);
-	sched_poll(loop, 0);
-	give_right(loop);
+	if (now - seen < POLL_EVERY_NS)
+		return seen;
+	if (take_right(loop)) {
+		atomic_store_explicit(last, now, memory_order_relaxed);
+		sched_poll(loop, 0);
+		give_right(loop);
+	}
+	return now;
 }
 
+/* The next look is due when the loop that was looked at first is due again. */
 static noinline void glance_at_all(uint64_t now)
 {
 	unsigned home = worker_self ? worker_self->home : 0, loop = home;
+	uint64_t oldest = now;
 
-	atomic_store_explicit(&sched.last_glance, now, memory_order_relaxed);
 	do {
-		glance_at(loop, now);
+		uint64_t seen = glance_at(loop, now);
+
+		if (seen < oldest)
+			oldest = seen;
 		loop = next_loop(loop);
 	} while (loop != home);
+	atomic_store_explicit(&sched.last_glance, oldest, memory_order_relaxed);
 }
 
 /* A look between turns: I/O that nobody waits for, timers that are due. */
