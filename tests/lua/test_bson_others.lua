@@ -113,8 +113,8 @@ local beside_libbson = {
 		for i, answer in ipairs(ask(documents)) do
 			local ok, t = pcall(help.decode, documents[i])
 			if ok then
-				assert(answer[1] or has_wrong_text(t) or has_free_keys(t, documents[i]),
-					hex.of(documents[i]))
+				assert(answer[1] or has_wrong_text(t)
+					or has_free_keys(t, documents[i]), hex.of(documents[i]))
 				good = good + 1
 			else
 				bad = bad + 1
