@@ -14,7 +14,7 @@
 
 /* Of one call: the row, and what its columns are called and are. */
 struct row {
-	struct mysql_reader r;
+	struct db_reader r;
 	const uint8_t *kinds;
 	lua_Integer columns;
 	bool compact;
@@ -27,7 +27,7 @@ static void begin_row(lua_State *L, struct row *ret)
 	const char *p = luaL_checklstring(L, 1, &n);
 
 	luaL_checktype(L, 2, LUA_TTABLE);
-	ret->r = (struct mysql_reader){ (const uint8_t *)p, (const uint8_t *)p + n, false };
+	ret->r = (struct db_reader){ (const uint8_t *)p, (const uint8_t *)p + n, false };
 	ret->kinds = (const uint8_t *)luaL_checklstring(L, 3, &kinds_size);
 	ret->columns = (lua_Integer)(kinds_size / KIND);
 	ret->compact = lua_toboolean(L, 4);
@@ -92,7 +92,7 @@ static bool is_number(unsigned type)
 }
 
 /* A text and its length: pushes nothing when it is NULL. */
-static bool push_text(lua_State *L, struct mysql_reader *r, bool number)
+static bool push_text(lua_State *L, struct db_reader *r, bool number)
 {
 	size_t n;
 	const char *p = mysql_text(r, &n);
@@ -117,7 +117,7 @@ static int text_row(lua_State *L)
 	return end_row(L, &row);
 }
 
-static void push_integer(lua_State *L, struct mysql_reader *r, unsigned size, bool is_unsigned)
+static void push_integer(lua_State *L, struct db_reader *r, unsigned size, bool is_unsigned)
 {
 	uint64_t v = mysql_uint(r, size), sign = UINT64_C(1) << (8 * size - 1);
 
@@ -126,7 +126,7 @@ static void push_integer(lua_State *L, struct mysql_reader *r, unsigned size, bo
 	lua_pushinteger(L, (lua_Integer)v);
 }
 
-static void push_real(lua_State *L, struct mysql_reader *r, bool wide)
+static void push_real(lua_State *L, struct db_reader *r, bool wide)
 {
 	uint64_t bits = mysql_uint(r, wide ? 8 : 4);
 	uint32_t low = (uint32_t)bits;
@@ -138,7 +138,7 @@ static void push_real(lua_State *L, struct mysql_reader *r, bool wide)
 	lua_pushnumber(L, wide ? d : (double)f);
 }
 
-static void push_time(lua_State *L, struct mysql_reader *r, const uint8_t *kind)
+static void push_time(lua_State *L, struct db_reader *r, const uint8_t *kind)
 {
 	char text[MYSQL_TIME_ROOM];
 	size_t n = mysql_time(r, kind[0], kind[2], text);
@@ -147,7 +147,7 @@ static void push_time(lua_State *L, struct mysql_reader *r, const uint8_t *kind)
 }
 
 /* One value that is not NULL, as execute sends it. */
-static bool push_binary(lua_State *L, struct mysql_reader *r, const uint8_t *kind)
+static bool push_binary(lua_State *L, struct db_reader *r, const uint8_t *kind)
 {
 	bool is_unsigned = kind[1] & MYSQL_UNSIGNED;
 
@@ -186,7 +186,7 @@ static int binary_row(lua_State *L)
 	begin_row(L, &row);
 	if (mysql_uint(&row.r, 1) != 0)
 		row.r.bad = true;
-	nulls = mysql_skip(&row.r, (size_t)(row.columns + 9) / 8);
+	nulls = db_skip(&row.r, (size_t)(row.columns + 9) / 8);
 	for (lua_Integer i = 0; i < row.columns && !row.r.bad; i++)
 		if (!(nulls[(i + 2) / 8] & 1u << ((i + 2) % 8)) &&
 		    push_binary(L, &row.r, row.kinds + i * KIND))
@@ -200,7 +200,7 @@ static int column(lua_State *L)
 {
 	size_t n;
 	const char *p = luaL_checklstring(L, 1, &n);
-	struct mysql_reader r = { (const uint8_t *)p, (const uint8_t *)p + n, false };
+	struct db_reader r = { (const uint8_t *)p, (const uint8_t *)p + n, false };
 	struct {
 		const char *text;
 		size_t size;
@@ -241,12 +241,12 @@ static int number(lua_State *L)
 	size_t n;
 	const char *p = luaL_checklstring(L, 1, &n);
 	lua_Integer at = luaL_checkinteger(L, 2);
-	struct mysql_reader r = { (const uint8_t *)p, (const uint8_t *)p + n, false };
+	struct db_reader r = { (const uint8_t *)p, (const uint8_t *)p + n, false };
 	bool null;
 	uint64_t v;
 
 	luaL_argcheck(L, at >= 1, 2, "a place in the packet expected");
-	(void)mysql_skip(&r, (size_t)at - 1);
+	(void)db_skip(&r, (size_t)at - 1);
 	v = mysql_lenenc(&r, &null);
 	if (r.bad || null)
 		return luaL_error(L, "mysql: the server sent no number where one belongs");

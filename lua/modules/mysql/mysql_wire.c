@@ -3,21 +3,9 @@
 
 #include <stdio.h>
 
-const uint8_t *mysql_skip(struct mysql_reader *r, size_t n)
+uint64_t mysql_uint(struct db_reader *r, unsigned n)
 {
-	const uint8_t *p = r->at;
-
-	if (r->bad || n > (size_t)(r->end - r->at)) {
-		r->bad = true;
-		return NULL;
-	}
-	r->at += n;
-	return p;
-}
-
-uint64_t mysql_uint(struct mysql_reader *r, unsigned n)
-{
-	const uint8_t *p = mysql_skip(r, n);
+	const uint8_t *p = db_skip(r, n);
 	uint64_t v = 0;
 
 	for (unsigned i = 0; p && i < n; i++)
@@ -25,7 +13,7 @@ uint64_t mysql_uint(struct mysql_reader *r, unsigned n)
 	return v;
 }
 
-uint64_t mysql_lenenc(struct mysql_reader *r, bool *ret_null)
+uint64_t mysql_lenenc(struct db_reader *r, bool *ret_null)
 {
 	uint64_t first = mysql_uint(r, 1);
 
@@ -47,7 +35,7 @@ uint64_t mysql_lenenc(struct mysql_reader *r, bool *ret_null)
 	}
 }
 
-const char *mysql_text(struct mysql_reader *r, size_t *ret_size)
+const char *mysql_text(struct db_reader *r, size_t *ret_size)
 {
 	bool null;
 	uint64_t n = mysql_lenenc(r, &null);
@@ -60,7 +48,7 @@ const char *mysql_text(struct mysql_reader *r, size_t *ret_size)
 		return NULL;
 	}
 	*ret_size = (size_t)n;
-	return (const char *)mysql_skip(r, (size_t)n);
+	return (const char *)db_skip(r, (size_t)n);
 }
 
 /* Appends the digits behind the seconds. */
@@ -77,7 +65,7 @@ static size_t put_fraction(char *to, size_t n, uint64_t micros, unsigned decimal
 }
 
 /* A time of day, or a span: a sign, days, hours, minutes, seconds, and what is behind them. */
-static size_t put_span(struct mysql_reader *r, uint64_t size, unsigned decimals, char *to)
+static size_t put_span(struct db_reader *r, uint64_t size, unsigned decimals, char *to)
 {
 	uint64_t negative = 0, days = 0, h = 0, m = 0, s = 0, micros = 0;
 	int n;
@@ -100,7 +88,7 @@ static size_t put_span(struct mysql_reader *r, uint64_t size, unsigned decimals,
 	return put_fraction(to, (size_t)n, micros, decimals);
 }
 
-size_t mysql_time(struct mysql_reader *r, enum mysql_type type, unsigned decimals,
+size_t mysql_time(struct db_reader *r, enum mysql_type type, unsigned decimals,
 		  char ret[MYSQL_TIME_ROOM])
 {
 	uint64_t size = mysql_uint(r, 1);

@@ -133,7 +133,7 @@ static void push_row(lua_State *L, const struct message *m, const char *kinds, s
 		     bool compact)
 {
 	const uint8_t *body = (const uint8_t *)m->body;
-	struct pgsql_reader r = { body, body + m->size, false };
+	struct db_reader r = { body, body + m->size, false };
 	bool fits = pgsql_uint(&r, 2) == columns;
 
 	lua_createtable(L, compact ? (int)columns : 0, compact ? 0 : (int)columns);
@@ -191,7 +191,7 @@ static int l_columns(lua_State *L)
 {
 	size_t n;
 	const uint8_t *p = (const uint8_t *)luaL_checklstring(L, 1, &n);
-	struct pgsql_reader r = { p, p + n, false };
+	struct db_reader r = { p, p + n, false };
 	uint64_t count = pgsql_uint(&r, 2);
 	char kinds[COLUMNS_MAX];
 

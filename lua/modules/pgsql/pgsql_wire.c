@@ -13,21 +13,9 @@ int64_t pgsql_body(const uint8_t head[PGSQL_HEAD])
 	return size < 4 || size > INT32_MAX ? -1 : (int64_t)size - 4;
 }
 
-static const uint8_t *skip(struct pgsql_reader *r, size_t n)
+uint64_t pgsql_uint(struct db_reader *r, unsigned n)
 {
-	const uint8_t *p = r->at;
-
-	if (r->bad || n > (size_t)(r->end - r->at)) {
-		r->bad = true;
-		return NULL;
-	}
-	r->at += n;
-	return p;
-}
-
-uint64_t pgsql_uint(struct pgsql_reader *r, unsigned n)
-{
-	const uint8_t *p = skip(r, n);
+	const uint8_t *p = db_skip(r, n);
 	uint64_t v = 0;
 
 	for (unsigned i = 0; p && i < n; i++)
@@ -35,7 +23,7 @@ uint64_t pgsql_uint(struct pgsql_reader *r, unsigned n)
 	return v;
 }
 
-const char *pgsql_zero(struct pgsql_reader *r, size_t *ret_size)
+const char *pgsql_zero(struct db_reader *r, size_t *ret_size)
 {
 	size_t left = (size_t)(r->end - r->at);
 	const uint8_t *p = r->at, *end = r->bad || !left ? NULL : memchr(p, '\0', left);
@@ -50,7 +38,7 @@ const char *pgsql_zero(struct pgsql_reader *r, size_t *ret_size)
 	return (const char *)p;
 }
 
-const char *pgsql_text(struct pgsql_reader *r, size_t *ret_size)
+const char *pgsql_text(struct db_reader *r, size_t *ret_size)
 {
 	uint64_t n = pgsql_uint(r, 4);
 
@@ -58,7 +46,7 @@ const char *pgsql_text(struct pgsql_reader *r, size_t *ret_size)
 	if (r->bad || n == UINT32_MAX)
 		return NULL;
 	*ret_size = (size_t)n;
-	return (const char *)skip(r, (size_t)n);
+	return (const char *)db_skip(r, (size_t)n);
 }
 
 /* ---- bytes ---- */

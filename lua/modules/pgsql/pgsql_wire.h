@@ -4,8 +4,7 @@
  * What a PostgreSQL server writes into its messages (protocol 3): heads of messages, numbers, texts
  * with their length, and values as texts: bytes and arrays. Pure functions.
  *
- * A reader walks over the body of one message. What does not fit makes it `bad`, from then on it
- * reads zeros and nothing, so a caller looks once, at the end.
+ * A reader walks over the body of one message (reader.h).
  *
  * Threads: any.
  */
@@ -13,23 +12,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lua/modules/db/reader.h"
+
 #define PGSQL_HEAD 5u  /* bytes in front of a body: what it is, and how long */
 #define PGSQL_DEPTH 6u /* arrays in each other: the server's own limit */
-
-struct pgsql_reader {
-	const uint8_t *at, *end;
-	bool bad;
-};
 
 /* The size of the body behind a head of PGSQL_HEAD bytes, -1: that is no size. */
 int64_t pgsql_body(const uint8_t head[PGSQL_HEAD]);
 
 /* The next n bytes as a number, large end first, n <= 8. */
-uint64_t pgsql_uint(struct pgsql_reader *r, unsigned n);
+uint64_t pgsql_uint(struct db_reader *r, unsigned n);
 /* A text that ends with a zero byte, which is stepped over. */
-const char *pgsql_zero(struct pgsql_reader *r, size_t *ret_size);
+const char *pgsql_zero(struct db_reader *r, size_t *ret_size);
 /* A text behind its length in four bytes; NULL: it stands for NULL, or the message is bad. */
-const char *pgsql_text(struct pgsql_reader *r, size_t *ret_size);
+const char *pgsql_text(struct db_reader *r, size_t *ret_size);
 
 /* The bytes that a text of the type bytea stands for, in hexadecimal digits behind \x or with
  * backslashes, into `to`, which has room for n. Returns how many, or -1: that is none. */

@@ -12,7 +12,7 @@
 
 #define READER(...)                                     \
 	static const uint8_t bytes[] = { __VA_ARGS__ }; \
-	struct mysql_reader r = { bytes, bytes + sizeof(bytes), false }
+	struct db_reader r = { bytes, bytes + sizeof(bytes), false }
 
 static void numbers_have_their_little_end_first(void **state)
 {
@@ -31,7 +31,7 @@ static void a_step_over_the_end_is_bad_for_good(void **state)
 {
 	READER(1, 2, 3);
 
-	assert_null(mysql_skip(&r, 4));
+	assert_null(db_skip(&r, 4));
 	assert_true(r.bad);
 	assert_int_equal(mysql_uint(&r, 1), 0);
 	assert_ptr_equal(r.at, bytes);
@@ -73,7 +73,7 @@ static void a_text_may_reach_to_the_end_and_no_further(void **state)
 	assert_true(r.bad);
 
 	static const uint8_t exact[] = { 2, 'x', 'y' };
-	struct mysql_reader whole = { exact, exact + sizeof(exact), false };
+	struct db_reader whole = { exact, exact + sizeof(exact), false };
 
 	assert_non_null(mysql_text(&whole, &n));
 	assert_int_equal(n, 2);
@@ -125,7 +125,7 @@ static void a_moment_is_written_as_the_server_would(void **state)
 	for (size_t i = 0; i < sizeof(moments) / sizeof(*moments); i++) {
 		const struct moment *m = &moments[i];
 		const uint8_t *at = (const uint8_t *)m->bytes;
-		struct mysql_reader r = { at, at + m->size, false };
+		struct db_reader r = { at, at + m->size, false };
 		char text[MYSQL_TIME_ROOM];
 		size_t n = mysql_time(&r, m->type, m->decimals, text);
 
