@@ -140,23 +140,27 @@ static struct http_span head_at(lua_State *L)
 	return s;
 }
 
+/* Pushes whether the fields of these lines are right, and the header that has them. */
+static void push_fields(lua_State *L, struct http_span lines)
+{
+	push_header(L, lines);
+	lua_pushboolean(L, read_fields(L, lines, lua_gettop(L)));
+	lua_insert(L, -2);
+}
+
 /* request(text [, header [, size]]) -> method, target, version (11 is 1.1), whether the fields are
  * right, header; or nil: the first line is no request */
 static int l_request(lua_State *L)
 {
 	struct http_span rest = head_at(L), line;
 	struct http_request_line r;
-	bool right;
 
 	if (!http_next_line(&rest, &line) || !http_request_line(line, &r))
 		return 0;
 	push_span(L, r.method);
 	push_span(L, r.target);
 	lua_pushinteger(L, r.version);
-	push_header(L, rest);
-	right = read_fields(L, rest, lua_gettop(L));
-	lua_pushboolean(L, right);
-	lua_insert(L, -2);
+	push_fields(L, rest);
 	return 5;
 }
 
@@ -166,17 +170,13 @@ static int l_response(lua_State *L)
 {
 	struct http_span rest = head_at(L), line;
 	struct http_status_line s;
-	bool right;
 
 	if (!http_next_line(&rest, &line) || !http_status_line(line, &s))
 		return 0;
 	lua_pushinteger(L, s.code);
 	push_span(L, s.reason);
 	lua_pushinteger(L, s.version);
-	push_header(L, rest);
-	right = read_fields(L, rest, lua_gettop(L));
-	lua_pushboolean(L, right);
-	lua_insert(L, -2);
+	push_fields(L, rest);
 	return 5;
 }
 
