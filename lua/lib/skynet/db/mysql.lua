@@ -8,6 +8,7 @@
 local socketchannel = require "skynet.socketchannel"
 local core = require "skynet.db.mysql.core"
 local execution = require "skynet.db.mysql.parameter"
+local statements = require "skynet.db.statements"
 
 local pack, unpack = string.pack, string.unpack
 
@@ -380,7 +381,7 @@ local function authenticate(self, ch, opts)
 	end
 	local packet, first = exchange(ch, login)
 	log_in(ch, opts, packet, first, scramble, exchange)
-	self.login, self.status = self.login + 1, 0
+	self.logins, self.status = self.logins + 1, 0
 end
 
 -- ---- what programs call ----
@@ -426,8 +427,8 @@ function mysql.connect(opts)
 		compact = opts.compact_arrays and true or false,
 		answer_max = opts.answer_max or ANSWER_MAX,
 		timeout = opts.timeout,
-		login = 0,                                     -- how often it has logged in
-		statements = setmetatable({}, { __mode = "k" }), -- statement -> sql, login
+		logins = 0,                                    -- how often it has logged in
+		statements = statements.new(),
 	}, db)
 	-- the channel's task must not keep alive who holds the channel
 	local weak, on_connect = setmetatable({ self }, { __mode = "v" }), opts.on_connect
@@ -531,47 +532,19 @@ local function read_prepared(r)
 	return stmt
 end
 
-function db:prepare(sql)
-	local stmt = command(self, PREPARE .. sql, read_prepared)
-	if not stmt.badresult then
-		self.statements[stmt] = { sql = sql, login = self.login }
-	end
-	return stmt
+local function prepare(self, sql)
+	return command(self, PREPARE .. sql, read_prepared), self.logins
 end
 
--- A statement's id lives as long as the connection: after another login its number may be
--- another's. Connects if need be. Returns nil when the statement is there, else why it cannot be
--- prepared.
-local function renew(self, stmt)
-	local known = self.statements[stmt]
-	if not known then
-		return nil
-	end
-	if not self.over then
-		self.channel:connect(true)
-	end
-	if known.login == self.login then
-		return nil
-	end
-	local again = command(self, PREPARE .. known.sql, read_prepared)
-	if again.badresult then
-		return again
-	end
-	known.login = self.login
-	for k, v in pairs(again) do
-		stmt[k] = v
-	end
-	return nil
+function db:prepare(sql)
+	return statements.prepare(self, sql, prepare)
 end
 
 function db:execute(stmt, ...)
 	local n = select("#", ...)
-	if n ~= stmt.param_count then
-		error(("require stmt.param_count %s get arg_num %d"):format(
-			tostring(stmt.param_count), n), 2)
-	end
+	statements.check_count(stmt, n)
 	local values, compact = execution(...), self.compact
-	local why = renew(self, stmt)
+	local why = statements.renew(self, stmt, prepare)
 	if why then
 		return why
 	end
@@ -581,14 +554,15 @@ function db:execute(stmt, ...)
 end
 
 function db:stmt_reset(stmt)
-	return renew(self, stmt) or command(self, RESET .. pack("<I4", stmt.prepare_id), read_ok)
+	return statements.renew(self, stmt, prepare)
+		or command(self, RESET .. pack("<I4", stmt.prepare_id), read_ok)
 end
 
 function db:stmt_close(stmt)
 	local known = self.statements[stmt]
 	self.statements[stmt] = nil
 	-- without its connection the statement is gone already, and its number may be another's
-	if self.channel.inner.link and (not known or known.login == self.login) then
+	if self.channel.inner.link and (not known or known.login == self.logins) then
 		self.channel:request(framed(CLOSE .. pack("<I4", stmt.prepare_id), 0))
 	end
 end

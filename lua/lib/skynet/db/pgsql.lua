@@ -11,6 +11,7 @@ local socketchannel = require "skynet.socketchannel"
 local answer = require "skynet.db.pgsql.answer"
 local login = require "skynet.db.pgsql.login"
 local parameter = require "skynet.db.pgsql.parameter"
+local statements = require "skynet.db.statements"
 
 local pack = string.pack
 local reader, results = answer.reader, answer.results
@@ -106,7 +107,7 @@ local function new(opts, class, then_)
 		logins = 0,                                    -- how often it has logged in
 		named = 0,                                     -- statements that have got a name
 		channels = {},                                 -- those that are listened to
-		statements = setmetatable({}, { __mode = "k" }), -- statement -> sql, login
+		statements = statements.new(),
 	}, class)
 	-- the channel's task must not keep alive who holds the channel
 	local weak = setmetatable({ self }, { __mode = "v" })
@@ -285,44 +286,13 @@ end
 
 function db:prepare(sql)
 	check_sql(sql)
-	local stmt, logins = prepare(self, sql)
-	if not stmt.badresult then
-		self.statements[stmt] = { sql = sql, login = logins }
-	end
-	return stmt
-end
-
--- A statement lives as long as the connection. Connects if need be. Returns nil when the statement
--- is there, else why it cannot be prepared.
-local function renew(self, stmt)
-	local known = self.statements[stmt]
-	if not known then
-		return nil
-	end
-	if not self.over then
-		self.channel:connect(true)
-	end
-	if known.login == self.logins then
-		return nil
-	end
-	local again, logins = prepare(self, known.sql)
-	if again.badresult then
-		return again
-	end
-	known.login = logins
-	for k, v in pairs(again) do
-		stmt[k] = v
-	end
-	return nil
+	return statements.prepare(self, sql, prepare)
 end
 
 function db:execute(stmt, ...)
 	local n = select("#", ...)
-	if n ~= stmt.param_count then
-		error(("require stmt.param_count %s get arg_num %d"):format(
-			tostring(stmt.param_count), n), 2)
-	end
-	local why = renew(self, stmt)
+	statements.check_count(stmt, n)
+	local why = statements.renew(self, stmt, prepare)
 	if why then
 		return why
 	end
