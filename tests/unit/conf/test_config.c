@@ -246,6 +246,24 @@ static void only_regular_files_are_read(void **state)
 	rmdir(folder);
 }
 
+static void of_a_key_that_comes_again_the_last_value_stays(void **state)
+{
+	static const char *const pairs[][2] = { { "b", "1" }, { "a", "1" }, { "b", "2" },
+						{ "c", "1" }, { "b", "3" }, { "c", "2" } };
+
+	(void)state;
+	assert_int_equal(parse("env: {}\n"), 0);
+	for (unsigned i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
+		config_env_add(c, pairs[i][0], pairs[i][1]);
+	config_env_settle(c);
+	assert_int_equal(c->env_count, 3);
+	assert_string_equal(c->env[0].key, "a");
+	assert_string_equal(c->env[1].key, "b");
+	assert_string_equal(c->env[1].value, "3");
+	assert_string_equal(c->env[2].key, "c");
+	assert_string_equal(c->env[2].value, "2");
+}
+
 static void variables_of_the_environment_are_values_only(void **state)
 {
 	(void)state;
@@ -508,6 +526,7 @@ int main(void)
 		T(large_files_take_linear_time),
 		T(many_keys_take_linear_time),
 		T(only_regular_files_are_read),
+		T(of_a_key_that_comes_again_the_last_value_stays),
 		T(variables_of_the_environment_are_values_only),
 		T(a_missing_variable_is_an_error_at_its_place),
 		T(times_and_sizes_have_units),
