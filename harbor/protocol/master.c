@@ -212,6 +212,7 @@ static void send_snapshot(struct master *m, struct master_node *n, uint64_t birt
 {
 	struct wire_control c = { .kind = WIRE_JOINED,
 				  .version = WIRE_VERSION,
+				  .features = WIRE_FEATURES,
 				  .id = n->r.id,
 				  .epoch = m->c.epoch,
 				  .births = births };
@@ -285,6 +286,7 @@ static bool join(struct master *m, int conn, const struct wire_control *c, uint6
 	else
 		master_save_node(m, n);
 	n->conn = conn;
+	n->features = c->features & WIRE_FEATURES;
 	send_snapshot(m, n, births);
 	log_info("master: node %s %s as harbor %u at %s", n->r.name, same ? "is back" : "joins",
 		 n->r.id, n->r.address);

@@ -22,6 +22,7 @@ struct master_node {
 	int conn;		 /* 0 = none just now */
 	uint64_t heard, dead_at; /* dead_at: for a node that is up without a connection */
 	const char *away;	 /* why it has no connection */
+	uint32_t features;	 /* that both we and its last connection have */
 	uint64_t seen_by[4];	 /* members that report a link to this incarnation, a bit each */
 	uint64_t life;		 /* births when this life began */
 	bool unseen;		 /* it lived, or may have, where nobody counted */

@@ -312,6 +312,7 @@ void member_connected(struct member *m, int conn, uint64_t now)
 	struct wire_control c = { .kind = WIRE_JOIN,
 				  .version = WIRE_VERSION,
 				  .version_min = WIRE_VERSION_MIN,
+				  .features = WIRE_FEATURES,
 				  .id = m->self->id ? m->self->id : m->wanted,
 				  .flags = (m->self->id ? WIRE_ID_HELD : 0) |
 					   (m->wanted ? WIRE_ID_NAMED : 0),
@@ -352,6 +353,7 @@ static void joined(struct member *m, const struct wire_control *c, uint64_t now)
 	}
 	m->self->id = c->id;
 	m->master_epoch = c->epoch;
+	m->features = c->features & WIRE_FEATURES;
 	/* services that could not wait for it have begun somewhere: the master counts on from there
 	 */
 	if (m->births_told)

@@ -75,6 +75,7 @@ struct member {
 	int conn;
 	uint64_t request_wait_ns; /* the caller's; 0: requests wait for ever */
 	uint64_t master_epoch, change;
+	uint32_t features;    /* that both we and the last master have */
 	uint64_t births_base; /* where the births of this life begin; 0: not known yet */
 	uint64_t births_told;
 	uint64_t retry_ns, backoff_ns, deadline_ns, heard_ns, ping_ns, rtt_ns;

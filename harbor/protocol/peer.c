@@ -156,6 +156,7 @@ void peer_connected(struct peer *p, int conn, uint64_t now)
 	struct wire_control c = { .kind = WIRE_HELLO,
 				  .version = WIRE_VERSION,
 				  .version_min = WIRE_VERSION_MIN,
+				  .features = WIRE_FEATURES,
 				  .id = p->self->id,
 				  .epoch = p->self->epoch,
 				  .peer_epoch = p->epoch,
@@ -177,8 +178,10 @@ static void refuse(struct peer *p, int conn, enum wire_code code, const char *wh
 	p->ops->write(p, conn, &c);
 }
 
-static void set_up(struct peer *p, int conn, uint64_t now)
+/* first: the HELLO or WELCOME of the other node. */
+static void set_up(struct peer *p, int conn, const struct wire_control *first, uint64_t now)
 {
+	p->features = first->features & WIRE_FEATURES;
 	p->state = PEER_UP;
 	p->conn = conn;
 	p->reachable = p->patient = true;
@@ -191,6 +194,7 @@ static void set_up(struct peer *p, int conn, uint64_t now)
 static bool greet(struct peer *p, int conn, const struct wire_control *c, uint64_t now)
 {
 	struct wire_control welcome = { .kind = WIRE_WELCOME,
+					.features = WIRE_FEATURES,
 					.id = p->self->id,
 					.epoch = p->self->epoch };
 
@@ -210,7 +214,7 @@ static bool greet(struct peer *p, int conn, const struct wire_control *c, uint64
 	welcome.version = wire_common_version(c->version_min, c->version);
 	welcome.request = p->attempt;
 	p->ops->write(p, conn, &welcome);
-	set_up(p, conn, now);
+	set_up(p, conn, c, now);
 	return true;
 }
 
@@ -234,7 +238,7 @@ static void welcomed(struct peer *p, int conn, const struct wire_control *c, uin
 	}
 	/* what they tried before they welcomed us is given up */
 	p->their_attempt = c->request;
-	set_up(p, conn, now);
+	set_up(p, conn, c, now);
 }
 
 void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t now)

@@ -11,7 +11,7 @@
 static const char *const formats[_WIRE_KIND_MAX] = {
 	[WIRE_HELLO] = "mwvciepfrk", [WIRE_WELCOME] = "mviefrk", [WIRE_REFUSE] = "mot",
 	[WIRE_PING] = "sk",	     [WIRE_PONG] = "sk",	 [WIRE_GOODBYE] = "k",
-	[WIRE_JOIN] = "mwvcnaielbf", [WIRE_JOINED] = "mvieb",	 [WIRE_MEMBER] = "naieu",
+	[WIRE_JOIN] = "mwvcnaielbf", [WIRE_JOINED] = "mviebf",	 [WIRE_MEMBER] = "naieu",
 	[WIRE_NAME] = "thxg",	     [WIRE_SYNCED] = "g",	 [WIRE_REGISTER] = "rthx",
 	[WIRE_RELEASE] = "rth",	     [WIRE_ANSWER] = "rothx",
 };
@@ -254,7 +254,7 @@ enum wire_result wire_decode(const uint8_t *p, size_t n, struct wire_control *re
 		}
 		p += need;
 	}
-	if (p != end || (formats[c.kind][0] == 'm' && c.magic != WIRE_MAGIC))
+	if (formats[c.kind][0] == 'm' && c.magic != WIRE_MAGIC)
 		return WIRE_BAD;
 	*ret = c;
 	return WIRE_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Wire format of links and of the conversation with the master; version 2. Big endian. Decoding is
+ * Wire format of links and of the conversation with the master; version 3. Big endian. Decoding is
  * total: any bytes are legal input.
  *
  *   0       4      5      6       8        12     16        20    24
@@ -11,16 +11,17 @@
  *   | len   | kind | fields ...                                                         all others
  *
  * len counts from `kind`. Fields are u32, u64 and strings (u8 length, bytes), in the order of the
- * kind's format in wire.c. The first frame in either direction starts with the magic; anything
- * else is a stranger, and seen to be one after at most nine bytes.
+ * kind's format in wire.c; bytes behind the last one belong to later versions and are skipped, so a
+ * kind learns a field by having it appended. The first frame in either direction starts with the
+ * magic; anything else is a stranger, and seen to be one after at most nine bytes.
  *
  * A payload above WIRE_CHUNK_MAX travels as WIRE_LARGE and then in chunks, between which other
  * messages may go; the sender keeps the messages of one pair of services in order.
  *
  * seq counts the data frames (MSG, LARGE, CHUNK) of one direction from 0, mod 2^32; a gap is a
  * broken peer. `count` in HELLO, WELCOME, PING and PONG says how many of them the other side has
- * sent that arrived here: 0 at a handshake of version 2, which never resumes; in the PING and
- * GOODBYE of a member to the master it says how many handles the node has used up (see master.h).
+ * sent that arrived here: 0 at a handshake, which never resumes. In the PING and GOODBYE of a
+ * member to the master it says how many handles the node has used up (see master.h).
  * flags are zero.
  *
  * Threads: none, pure.
@@ -31,8 +32,11 @@
 #include "core/actor/msg.h"
 
 #define WIRE_MAGIC 0x48425244u /* "HBRD" */
-#define WIRE_VERSION 2u
-#define WIRE_VERSION_MIN 2u
+#define WIRE_VERSION 3u
+#define WIRE_VERSION_MIN 3u
+/* What a node can do beyond its version, a bit each, told in HELLO, WELCOME, JOIN and JOINED. What
+ * both sides must understand is used only where both have its bit. */
+#define WIRE_FEATURES 0u
 #define WIRE_MSG_HEADER 24u
 #define WIRE_LARGE_HEADER 36u
 #define WIRE_CHUNK_HEADER 16u
