@@ -283,6 +283,10 @@ static void on_response(struct host *h, struct msg *m)
 		wait_remove(h, w);
 		response_look(h);
 		break;
+	case WAIT_QUIET:
+		wait_remove(h, w);
+		collector_look(h);
+		break;
 	default:
 		wait_remove(h, w);
 		break;
@@ -532,4 +536,6 @@ void host_message(struct service *s, void *ud, struct msg *m)
 		task_run_pending(h);
 	if (unlikely(h->settling) && h->started && !h->exiting)
 		collector_settle(h);
+	if (unlikely(h->large))
+		collector_worked(h);
 }

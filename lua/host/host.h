@@ -37,6 +37,7 @@ enum wait_kind {
 	WAIT_DROPPED,  /* an answer that nobody wants any more */
 	WAIT_LOOK,     /* no task: the next look for lost responses */
 	WAIT_AGAIN,    /* no task: the next try with events of sockets that found no memory */
+	WAIT_QUIET,    /* no task: the next look whether a large service is quiet */
 	WAIT_NEVER,    /* the task is never resumed: it exits, or stalled in coroutine.yield */
 };
 
@@ -191,6 +192,12 @@ struct host {
 	bool settling;
 	bool settled;	       /* it has been so once */
 	bool collector_chosen; /* by the program, with collectgarbage */
+	bool large;	       /* collected step by step, and while it is quiet; see collector.h */
+	uint8_t quiet_ends;    /* ends of cycles since it has been quiet */
+	int32_t quiet_session; /* of the next look, 0: none is due */
+	int32_t recent;	       /* messages since the last look; that of the look itself is -1 */
+	uint32_t quiet_cs;     /* the pause before the next look after messages */
+	size_t quiet_memory;   /* when it became quiet */
 	/* the last field that the skynet table did not have, see lua/load/hint.h */
 	char missing_name[32];
 	int missing_line;	 /* where it was asked for; 0: nowhere */

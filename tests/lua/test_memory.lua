@@ -40,6 +40,21 @@ tap.run {
 		skynet.send(s, "lua", "exit")
 		tap.until_true("its end", function() return memory.info()[s] == nil end)
 	end },
+	{ "a large service that is quiet is collected to the end", function()
+		local s = skynet.newservice "callee"
+		skynet.call(s, "lua", "eval", [[
+			kept = {}
+			for i = 1, 100000 do kept[i] = { i } end
+			local garbage = {}
+			for i = 1, 64 do garbage[i] = ("x"):rep(1 << 20) .. i end]])
+		assert(memory.info()[s] > (64 << 20))
+		-- no message of ours is needed for it
+		tap.until_true("its garbage to go", function()
+			return memory.info()[s] < (16 << 20)
+		end)
+		equal(skynet.call(s, "lua", "eval", "return #kept, kept[100000][1]"), 100000)
+		skynet.send(s, "lua", "exit")
+	end },
 	{ "dump writes it into the log", function()
 		local from = #tap.log()
 		memory.dump()
