@@ -12,8 +12,10 @@
 #include "core/base/clock.h"
 #include "core/log/log.h"
 #include "harbor/announce.h"
+#include "harbor/events.h"
 #include "harbor/link/conn.h"
 #include "harbor/link/link.h"
+#include "harbor/registry/keeper.h"
 #include "harbor/state.h"
 #include "harbor/watch.h"
 #include "net/post.h"
@@ -305,9 +307,8 @@ static void flush_master(void *arg)
 {
 	(void)arg;
 	lock_take(&H.lock);
-	/* a failure is logged by the registry, and the tick tries again */
 	if (H.master)
-		(void)master_flush(H.master);
+		master_flush(H.master);
 	lock_release(&H.lock);
 }
 
@@ -317,8 +318,25 @@ static void master_wants_flush(void *ud)
 	net_post(flush_master, NULL);
 }
 
+static void master_save(void *ud, const struct registry_change *changes, size_t n, uint64_t number)
+{
+	(void)ud;
+	keeper_save(changes, n, number);
+}
+
+void effects_saved(int result)
+{
+	lock_take(&H.lock);
+	/* a failure was logged by the registry */
+	if (H.master)
+		master_saved(H.master, result, clock_mono_ns());
+	lock_release(&H.lock);
+	events_touch();
+}
+
 const struct master_ops effects_master_ops = {
 	.write = master_write,
 	.close = master_close,
 	.want_flush = master_wants_flush,
+	.save = master_save,
 };

@@ -223,7 +223,8 @@ static uint64_t tick_stopping(uint64_t now)
 		member_stop(&H.member);
 		H.goodbye_said = true;
 	}
-	if (H.goodbye_said && conn_all_sent() && !H.stopped) {
+	if (H.goodbye_said && conn_all_sent() && !H.stopped &&
+	    (!H.master || !master_is_saving(H.master))) {
 		H.stopped = true;
 		pthread_cond_broadcast(&H.stopped_now);
 	}

@@ -24,6 +24,7 @@
 #include "harbor/events.h"
 #include "harbor/link/conn.h"
 #include "harbor/link/link.h"
+#include "harbor/registry/keeper.h"
 #include "harbor/state.h"
 #include "harbor/watch.h"
 #include "net/info.h"
@@ -32,6 +33,9 @@
 
 /* A registration waits as long as a message to an unknown name; if that does not wait, so long. */
 #define REQUEST_WAIT_MS UINT64_C(10000)
+
+/* At the end the disk may have so long. */
+#define SAVE_WAIT_NS (2 * NS_PER_SEC)
 
 /* ---- jobs ---- */
 
@@ -250,6 +254,26 @@ static uint64_t random_number(void)
 	return n;
 }
 
+/* The registry is read here, before anything runs that could wait for it; from now on it has a
+ * thread. */
+static int open_registry(const struct harbor_config *c, struct registry_content *ret,
+			 char **ret_error)
+{
+	int r = registry_sqlite.open(c->state_dir, ret_error);
+
+	if (r < 0)
+		return r;
+	r = registry_sqlite.load(ret);
+	if (r < 0)
+		*ret_error = mem_printf("the registry in %s cannot be read",
+					c->state_dir ? c->state_dir : "memory");
+	else
+		r = keeper_start(&registry_sqlite, effects_saved);
+	if (r < 0)
+		registry_sqlite.close();
+	return r;
+}
+
 static int init_master(const struct harbor_config *c, char **ret_error)
 {
 	struct master_config mc = { .epoch = random_number(),
@@ -257,17 +281,15 @@ static int init_master(const struct harbor_config *c, char **ret_error)
 				    .random = random_number(),
 				    .heartbeat_ns = c->heartbeat_ms * NS_PER_MS,
 				    .dead_ns = c->dead_ms * NS_PER_MS };
+	struct registry_content content = { 0 };
 	char text[ANNOUNCE_MAX] = "", address[ANNOUNCE_MAX];
-	int r = registry_sqlite.open(c->state_dir, ret_error);
+	int r = open_registry(c, &content, ret_error);
 
+	if (r == 0)
+		H.master = master_create(&effects_master_ops, NULL, &content, &mc, clock_mono_ns());
+	registry_content_fini(&content);
 	if (r < 0)
 		return r;
-	H.master = master_create(&effects_master_ops, NULL, &registry_sqlite, &mc, clock_mono_ns());
-	if (!H.master) {
-		*ret_error = mem_printf("the registry in %s cannot be read",
-					c->state_dir ? c->state_dir : "memory");
-		return -EIO;
-	}
 	r = conn_listen(c->master_listen, true, ret_error);
 	if (r < 0)
 		return r;
@@ -397,10 +419,9 @@ void harbor_fini(void)
 	member_fini(&H.member);
 	watch_fini();
 	directory_fini(&H.directory);
-	if (H.master) {
-		H.master = master_destroy(H.master);
-		registry_sqlite.close();
-	}
+	if (!keeper_stop(SAVE_WAIT_NS))
+		log_error("registry: the disk does not answer, what was not saved is lost");
+	H.master = master_destroy(H.master);
 	for (unsigned i = 0; i < array_len(H.masters); i++) {
 		mem_free(H.masters[i]);
 		H.masters[i] = NULL;

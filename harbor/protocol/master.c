@@ -28,8 +28,9 @@ static bool node_is_whole(const struct master *m, unsigned i)
 {
 	const struct master_node *n = &m->nodes[i];
 
-	return n->r.id == i && n->out_size <= n->out_capacity &&
-	       (!n->out || (n->conn && m->dirty)) &&
+	return n->r.id == i && n->out_size <= n->out_capacity && n->out_saving <= n->out_size &&
+	       (!n->out || n->conn) && (n->out_size == n->out_saving || m->dirty) &&
+	       (!n->out || m->dirty || m->batch_saving) &&
 	       (!n->conn || (n->r.up && n->r.epoch && n->r.name[0])) &&
 	       (!master_is_seen(n) || n->r.up);
 }
@@ -49,7 +50,8 @@ static void check(const struct master *m)
 		must(node_is_whole(m, i));
 	must(names_have_owners(m));
 	must(m->names.count <= MASTER_NAMES_MAX);
-	must(!m->batch_size || m->dirty);
+	must(m->batch_saving <= m->batch_size);
+	must(m->batch_size == m->batch_saving || m->dirty);
 }
 #else
 #define check(m) ((void)(m)) /* the state is looked at in builds with CHECKS=1 */
@@ -138,48 +140,43 @@ static void node_dead(struct master *m, struct master_node *n, const char *why, 
 
 /* ---- life ---- */
 
-struct loading {
-	struct master *m;
-	uint64_t now;
-};
-
-static void load_node(const struct registry_node *r, void *ud)
+static void load_node(struct master *m, const struct registry_node *r, uint64_t now)
 {
-	struct loading *l = ud;
-	struct master_node *n = &l->m->nodes[r->id & 255];
+	struct master_node *n = &m->nodes[r->id & 255];
 
 	if (r->id < 1 || r->id > 255)
 		return;
 	n->r = *r;
 	n->unseen = r->up;
 	n->away = "it did not come back";
-	n->dead_at = l->now + l->m->c.dead_ns + MASTER_RETRY_NS;
+	n->dead_at = now + m->c.dead_ns + MASTER_RETRY_NS;
 }
 
-static void load_name(const char *name, uint32_t handle, uint64_t fence, void *ud)
+static void load_name(struct master *m, const struct registry_change *c)
 {
-	struct loading *l = ud;
-	struct map_item *i = map_add(&l->m->names, name);
+	struct map_item *i = map_add(&m->names, c->name);
 
 	if (!i)
 		return;
-	i->number = handle;
-	i->stamp = fence;
+	i->number = c->handle;
+	i->stamp = c->fence;
 }
 
 struct master *master_create(const struct master_ops *ops, void *ud,
-			     const struct registry_ops *registry, const struct master_config *c,
+			     const struct registry_content *content, const struct master_config *c,
 			     uint64_t now)
 {
 	struct master *m = mem_zalloc(sizeof(*m));
-	struct loading l = { m, now };
 
-	must(ops && registry && c->random);
-	*m = (struct master){ .ops = ops, .ud = ud, .registry = registry, .c = *c };
+	must(ops && content && c->random);
+	*m = (struct master){ .ops = ops, .ud = ud, .c = *c, .number = content->number };
 	for (unsigned i = 1; i < 256; i++)
 		m->nodes[i].r.id = i;
-	if (registry->load(load_node, load_name, &m->number, &l) < 0)
-		return master_destroy(m);
+	for (size_t i = 0; i < content->count; i++)
+		if (content->items[i].is_name)
+			load_name(m, &content->items[i]);
+		else
+			load_node(m, &content->items[i].node, now);
 	if (!m->number) {
 		/* nobody registers one a microsecond for long */
 		m->number = c->wall_ns / NS_PER_US;
@@ -497,20 +494,29 @@ uint64_t master_tick(struct master *m, uint64_t now)
 
 		next = at < next ? at : next;
 	}
-	if (m->dirty && now >= m->save_again) {
-		m->save_again = now + SAVE_AGAIN_NS;
-		(void)master_flush(m);
-	}
+	if (m->dirty && now >= m->save_again)
+		master_store_flush(m);
 	check(m);
-	return m->dirty && m->save_again < next ? m->save_again : next;
+	return m->dirty && m->save_again && m->save_again < next ? m->save_again : next;
 }
 
-int master_flush(struct master *m)
+void master_flush(struct master *m)
 {
-	int r = master_store_flush(m);
-
+	if (!m->save_again) /* else the tick knows when */
+		master_store_flush(m);
 	check(m);
-	return r;
+}
+
+void master_saved(struct master *m, int result, uint64_t now)
+{
+	m->save_again = result < 0 ? now + SAVE_AGAIN_NS : 0;
+	master_store_saved(m, result);
+	check(m);
+}
+
+bool master_is_saving(const struct master *m)
+{
+	return m->batch_saving || (m->dirty && !m->save_again);
 }
 
 /* ---- for people ---- */

@@ -28,16 +28,17 @@
  * registry; nothing else hangs on numbers that others say.
  *
  * What is answered and announced is durable first: input only gathers changes and frames,
- * master_flush saves the changes as one batch and then writes. If saving fails everything stays and
- * is tried again; meanwhile nobody is told anything.
+ * master_flush begins to save the changes as one batch, and when master_saved says that they are
+ * durable, the frames are written. What is gathered meanwhile goes with the next save. If saving
+ * fails everything stays and is tried again; meanwhile nobody is told anything.
  *
  * Threads: the net loop, under the harbor's lock. Connections are numbers of the caller's.
  * Limits:  255 nodes, MASTER_NAMES_MAX names, MASTER_OUT_MAX bytes that wait for one member.
  */
+#include <stdbool.h>
 #include <stdint.h>
 #include "harbor/protocol/master_ops.h"
 #include "harbor/protocol/wire.h"
-#include "harbor/registry/registry.h"
 
 #define MASTER_NAMES_MAX 65536u
 /* Members try again at least this often; see member.h. */
@@ -45,9 +46,9 @@
 
 struct master;
 
-/* Returns NULL if the registry cannot be read. ops and registry stay the caller's. */
+/* A master that goes on from what a registry holds. ops and content stay the caller's. */
 struct master *master_create(const struct master_ops *ops, void *ud,
-			     const struct registry_ops *registry, const struct master_config *c,
+			     const struct registry_content *content, const struct master_config *c,
 			     uint64_t now);
 struct master *master_destroy(struct master *m);
 /* A JOIN: the first frame of a connection, its cluster and version checked already. true: it is a
@@ -58,9 +59,14 @@ void master_input(struct master *m, int conn, const struct wire_control *c, uint
 void master_lost(struct master *m, int conn, uint64_t now);
 /* Who is silent or away too long is dead. Returns the time of the next look. */
 uint64_t master_tick(struct master *m, uint64_t now);
-/* Saves what has changed, then tells of it. Returns 0, or what the registry said: then the next
- * master_tick tries again. */
-int master_flush(struct master *m);
+/* Has what changed saved, and then told (master_saved); what needs no saving is told at once. Does
+ * nothing while a save is under way. */
+void master_flush(struct master *m);
+/* The save that ops->save began has ended: 0, or what the registry said; then a later master_tick
+ * tries again. */
+void master_saved(struct master *m, int result, uint64_t now);
+/* Returns whether a save is under way or to come soon: not when the last one failed. */
+bool master_is_saving(const struct master *m);
 /* Forgets a node that is not alive, by id or name: its id is free. Returns NULL, or why not, which
  * is written into `ret_why`. Any thread that holds the harbor's lock. */
 const char *master_forget(struct master *m, const char *node, char *ret_why, size_t size);

@@ -6,12 +6,16 @@
  */
 #include <stddef.h>
 #include <stdint.h>
+#include "harbor/registry/registry.h"
 
 struct master_ops {
 	void (*write)(void *ud, int conn, const uint8_t *bytes, size_t n);
 	void (*close)(void *ud, int conn, const char *why);
 	/* There is something to flush: call master_flush soon. */
 	void (*want_flush)(void *ud);
+	/* Begins to save the changes, which are valid during the call; master_saved says how it
+	 * ended, later. number: the highest one given so far. */
+	void (*save)(void *ud, const struct registry_change *changes, size_t n, uint64_t number);
 };
 
 struct master_config {

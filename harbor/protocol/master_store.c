@@ -7,6 +7,7 @@
 
 #include "core/base/base.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 
 static void mark_dirty(struct master *m)
 {
@@ -19,7 +20,7 @@ void master_drop_output(struct master_node *n)
 {
 	mem_free(n->out);
 	n->out = NULL;
-	n->out_size = n->out_capacity = 0;
+	n->out_size = n->out_capacity = n->out_saving = 0;
 }
 
 /* What this member reported counts no more. Who was seen by nobody else has dead_ns to come
@@ -111,25 +112,53 @@ void master_save_name(struct master *m, const char *name, uint32_t handle, uint6
 	c->fence = fence;
 }
 
-int master_store_flush(struct master *m)
+/* Writes the first bytes of what waits for a member. */
+static void write_out(struct master *m, struct master_node *n, size_t size)
 {
-	if (m->batch_size) {
-		int r = m->registry->save(m->batch, m->batch_size, m->number);
-
-		if (r < 0)
-			return r; /* dirty stays: the tick tries again */
-		m->batch_size = 0;
+	if (n->conn && size)
+		m->ops->write(m->ud, n->conn, n->out, size);
+	if (size == n->out_size) {
+		master_drop_output(n);
+		return;
 	}
+	n->out_size -= size;
+	memmove(n->out, n->out + size, n->out_size);
+	n->out_saving = 0;
+}
+
+void master_store_flush(struct master *m)
+{
+	if (m->batch_saving || !m->dirty)
+		return;
 	m->dirty = false;
-	m->save_again = 0;
 	for (unsigned i = 1; i < 256; i++) {
 		struct master_node *n = &m->nodes[i];
 
-		if (!n->out)
-			continue;
-		if (n->conn)
-			m->ops->write(m->ud, n->conn, n->out, n->out_size);
-		master_drop_output(n);
+		n->out_saving = n->out_size;
+		if (n->out && !m->batch_size)
+			write_out(m, n, n->out_size);
 	}
-	return 0;
+	if (m->batch_size) {
+		m->batch_saving = m->batch_size;
+		m->ops->save(m->ud, m->batch, m->batch_size, m->number);
+	}
+}
+
+void master_store_saved(struct master *m, int result)
+{
+	size_t saved = m->batch_saving;
+
+	must(saved);
+	m->batch_saving = 0;
+	if (result < 0) {
+		m->dirty = true; /* the tick tries again, with all that came meanwhile */
+		return;
+	}
+	m->batch_size -= saved;
+	memmove(m->batch, m->batch + saved, m->batch_size * sizeof(*m->batch));
+	for (unsigned i = 1; i < 256; i++)
+		if (m->nodes[i].out)
+			write_out(m, &m->nodes[i], m->nodes[i].out_saving);
+	if (m->dirty)
+		m->ops->want_flush(m->ud);
 }

@@ -2,8 +2,10 @@
 #pragma once
 /*
  * The state of a master, and the one door to what lasts: changes are gathered, and so are the
- * frames that tell of them; the flush saves the changes as one batch and writes the frames only
- * when that has worked. Who decides is master.c (members, names, life) and master_id.c (who gets
+ * frames that tell of them; the flush has the changes saved as one batch, and the frames are
+ * written only when that has worked. While a save is under way its changes are the first of the
+ * batch, its frames the first bytes of each member's output; what comes meanwhile stands behind
+ * them. Who decides is master.c (members, names, life) and master_id.c (who gets
  * which id).
  *
  * Threads: as in master.h. Limits: MASTER_OUT_MAX bytes that wait for one member.
@@ -28,12 +30,12 @@ struct master_node {
 	bool unseen;		 /* it lived, or may have, where nobody counted */
 	uint8_t *out;		 /* frames that wait for the flush */
 	size_t out_size, out_capacity;
+	size_t out_saving; /* the first of these bytes wait for the save under way */
 };
 
 struct master {
 	const struct master_ops *ops;
 	void *ud;
-	const struct registry_ops *registry;
 	struct master_config c;
 	struct master_node nodes[256]; /* by id */
 	struct map names;	       /* number: the owner's handle; stamp: the fence */
@@ -43,8 +45,9 @@ struct master {
 	                              then */
 	struct registry_change *batch;
 	size_t batch_size, batch_capacity;
-	bool dirty;
-	uint64_t save_again;
+	size_t batch_saving; /* the first of these changes are being saved; 0: none are */
+	bool dirty;	     /* there is something for the next flush */
+	uint64_t save_again; /* the last save failed; 0: it did not */
 	uint64_t refusals, quiet_until; /* the next line about a node that is refused */
 };
 
@@ -75,6 +78,8 @@ static inline uint64_t *master_report_word(struct master_node *n, unsigned by)
 }
 /* Frees the frames that wait for a member. */
 void master_drop_output(struct master_node *n);
-/* Saves the batch, then writes the frames. Returns 0, or what the registry said: then everything
- * stays, and nobody is told anything. */
-int master_store_flush(struct master *m);
+/* Begins to save the batch, or writes the frames if it is empty. */
+void master_store_flush(struct master *m);
+/* The save has ended. If it worked its frames are written, else everything stays, and nobody is
+ * told anything. */
+void master_store_saved(struct master *m, int result);

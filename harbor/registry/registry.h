@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Registry: what the master must not forget. One interface, so that etcd can stand behind it one
- * day: load all at start, then save batches of changes, each durable as a whole or not at all.
+ * Registry: what the master must not forget, behind one interface. All of it is loaded at once,
+ * then batches of changes are saved in order.
  *
- * Threads: the net loop. A save is durable when it returns 0.
+ * A backend blocks while it works, so it has a thread (keeper.h): open, the first load and close
+ * come from the main thread while that one does not run, all else from the thread.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,16 +31,27 @@ struct registry_change {
 	uint64_t fence;		   /* is_name: number of the registration */
 };
 
+/* A whole registry: the changes that would make it out of an empty one. Zero is empty. */
+struct registry_content {
+	struct registry_change *items;
+	size_t count, capacity;
+	uint64_t number; /* the highest that was ever given; 0: the registry is new */
+};
+
 struct registry_ops {
-	/* state_dir NULL: nothing is kept beyond the process. */
+	/* Opens, and makes what is missing. state_dir NULL: nothing is kept beyond the process.
+	 * Returns 0, or -errno and why not in ret_error (mem_free). */
 	int (*open)(const char *state_dir, char **ret_error);
 	void (*close)(void);
-	/* ret_number: the highest number that was ever given; 0: the registry is new. */
-	int (*load)(void (*node)(const struct registry_node *n, void *ud),
-		    void (*name)(const char *name, uint32_t handle, uint64_t fence, void *ud),
-		    uint64_t *ret_number, void *ud);
-	/* Returns 0 or -EIO. number: the highest one given so far. */
+	/* Adds all that is kept to an empty content. Returns 0 or -EIO. */
+	int (*load)(struct registry_content *ret);
+	/* Saves the changes, in order; number: the highest one given so far. Returns 0 when all of
+	 * them are durable, or -EIO: then any first part of them may be. */
 	int (*save)(const struct registry_change *changes, size_t n, uint64_t number);
 };
 
 extern const struct registry_ops registry_sqlite;
+
+/* Appends an empty change. The result is valid until the next call. */
+struct registry_change *registry_add(struct registry_content *c);
+void registry_content_fini(struct registry_content *c);

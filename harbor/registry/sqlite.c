@@ -127,56 +127,45 @@ static int select_all(const char *sql, void (*row)(sqlite3_stmt *st, void *ud), 
 	return sqlite3_finalize(st) != SQLITE_OK || r != SQLITE_OK ? -EIO : 0;
 }
 
-struct loading {
-	void (*node)(const struct registry_node *n, void *ud);
-	void (*name)(const char *name, uint32_t handle, uint64_t fence, void *ud);
-	uint64_t *number;
-	void *ud;
-};
-
-static void load_node(sqlite3_stmt *st, void *arg)
+static void load_node(sqlite3_stmt *st, void *content)
 {
-	struct loading *l = arg;
-	struct registry_node n = { .id = (unsigned)sqlite3_column_int(st, 0),
-				   .named = sqlite3_column_int(st, 3) != 0,
-				   .up = sqlite3_column_int(st, 4) != 0,
-				   .epoch = column_number(st, 5),
-				   .gone = column_number(st, 6),
-				   .births = column_number(st, 7) };
+	struct registry_node *n = &registry_add(content)->node;
 
-	copy_text(n.name, sizeof(n.name), st, 1);
-	copy_text(n.address, sizeof(n.address), st, 2);
-	l->node(&n, l->ud);
+	n->id = (unsigned)sqlite3_column_int(st, 0);
+	copy_text(n->name, sizeof(n->name), st, 1);
+	copy_text(n->address, sizeof(n->address), st, 2);
+	n->named = sqlite3_column_int(st, 3) != 0;
+	n->up = sqlite3_column_int(st, 4) != 0;
+	n->epoch = column_number(st, 5);
+	n->gone = column_number(st, 6);
+	n->births = column_number(st, 7);
 }
 
-static void load_name(sqlite3_stmt *st, void *arg)
+static void load_name(sqlite3_stmt *st, void *content)
 {
-	struct loading *l = arg;
-	char text[16];
+	struct registry_change *c = registry_add(content);
 
-	copy_text(text, sizeof(text), st, 0);
-	l->name(text, (uint32_t)sqlite3_column_int64(st, 1), column_number(st, 2), l->ud);
+	c->is_name = true;
+	copy_text(c->name, sizeof(c->name), st, 0);
+	c->handle = (uint32_t)sqlite3_column_int64(st, 1);
+	c->fence = column_number(st, 2);
 }
 
-static void load_number(sqlite3_stmt *st, void *arg)
+static void load_number(sqlite3_stmt *st, void *content)
 {
-	*((struct loading *)arg)->number = column_number(st, 0);
+	((struct registry_content *)content)->number = column_number(st, 0);
 }
 
-static int sqlite_load(void (*node)(const struct registry_node *, void *),
-		       void (*name)(const char *, uint32_t, uint64_t, void *), uint64_t *ret_number,
-		       void *ud)
+static int sqlite_load(struct registry_content *ret)
 {
-	struct loading l = { node, name, ret_number, ud };
 	int r;
 
-	must(S.db && node && name);
-	*ret_number = 0;
+	must(S.db && !ret->count);
 	r = select_all("SELECT id, name, address, named, up, epoch, gone, births FROM node",
-		       load_node, &l);
+		       load_node, ret);
 	if (r == 0)
-		r = select_all("SELECT name, handle, fence FROM name", load_name, &l);
-	return r ? r : select_all("SELECT last FROM number", load_number, &l);
+		r = select_all("SELECT name, handle, fence FROM name", load_name, ret);
+	return r ? r : select_all("SELECT last FROM number", load_number, ret);
 }
 
 static bool run(sqlite3_stmt *st)

@@ -28,6 +28,7 @@ static struct run {
 	struct master *m;
 	uint64_t now;
 	bool disk_full;
+	struct registry_content batch; /* being saved */
 	struct conn conn[CONNS + 1];
 } R;
 
@@ -44,18 +45,21 @@ static struct disk {
 
 /* ---- the disk ---- */
 
-static int disk_load(void (*node)(const struct registry_node *, void *),
-		     void (*name)(const char *, uint32_t, uint64_t, void *), uint64_t *ret_number,
-		     void *ud)
+static void disk_load(struct registry_content *ret)
 {
 	for (unsigned i = 1; i < 256; i++)
 		if (D.node[i].id)
-			node(&D.node[i], ud);
+			registry_add(ret)->node = D.node[i];
 	for (unsigned i = 0; i < D.names; i++)
-		if (D.name[i].handle)
-			name(D.name[i].name, D.name[i].handle, D.name[i].fence, ud);
-	*ret_number = D.number;
-	return 0;
+		if (D.name[i].handle) {
+			struct registry_change *c = registry_add(ret);
+
+			c->is_name = true;
+			memcpy(c->name, D.name[i].name, sizeof(c->name));
+			c->handle = D.name[i].handle;
+			c->fence = D.name[i].fence;
+		}
+	ret->number = D.number;
 }
 
 static void save_name(const struct registry_change *c)
@@ -73,26 +77,43 @@ static void save_name(const struct registry_change *c)
 	D.name[i].fence = c->fence;
 }
 
-static int disk_save(const struct registry_change *c, size_t n, uint64_t number)
+static void disk_save(const struct registry_content *batch)
 {
-	if (R.disk_full)
-		return -5;
-	INPUT_CHECK(number >= D.number);
-	D.number = number;
-	for (size_t i = 0; i < n; i++) {
-		if (c[i].is_name) {
-			INPUT_CHECK(c[i].fence <= number);
-			save_name(&c[i]);
+	INPUT_CHECK(batch->number >= D.number);
+	D.number = batch->number;
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct registry_change *c = &batch->items[i];
+
+		if (c->is_name) {
+			INPUT_CHECK(c->fence <= batch->number);
+			save_name(c);
 		} else {
-			INPUT_CHECK(c[i].node.id >= 1 && c[i].node.id <= 255);
-			INPUT_CHECK(!c[i].node.name[0] || remote_label_valid(c[i].node.name));
-			D.node[c[i].node.id] = c[i].node;
+			INPUT_CHECK(c->node.id >= 1 && c->node.id <= 255);
+			INPUT_CHECK(!c->node.name[0] || remote_label_valid(c->node.name));
+			D.node[c->node.id] = c->node;
 		}
 	}
-	return 0;
 }
 
-static const struct registry_ops registry = { .load = disk_load, .save = disk_save };
+static void begin_save(void *ud, const struct registry_change *c, size_t n, uint64_t number)
+{
+	(void)ud;
+	INPUT_CHECK(!R.batch.count && n);
+	for (size_t i = 0; i < n; i++)
+		*registry_add(&R.batch) = c[i];
+	R.batch.number = number;
+}
+
+/* The save under way ends, if there is one. */
+static void end_save(void)
+{
+	if (!R.batch.count)
+		return;
+	if (!R.disk_full)
+		disk_save(&R.batch);
+	registry_content_fini(&R.batch);
+	master_saved(R.m, R.disk_full ? -5 : 0, R.now);
+}
 
 /* ---- what the master says ---- */
 
@@ -170,9 +191,9 @@ static void on_want_flush(void *ud)
 	(void)ud;
 }
 
-static const struct master_ops ops = { .write = on_write,
-				       .close = on_close,
-				       .want_flush = on_want_flush };
+static const struct master_ops ops = {
+	.write = on_write, .close = on_close, .want_flush = on_want_flush, .save = begin_save
+};
 
 /* ---- what it hears ---- */
 
@@ -280,8 +301,13 @@ static void step_time(struct input *in)
 
 static void step_flush(struct input *in)
 {
-	R.disk_full = input_byte(in) == 7;
-	(void)master_flush(R.m);
+	uint8_t b = input_byte(in);
+
+	R.disk_full = b == 7;
+	end_save();
+	master_flush(R.m);
+	if (b & 1)
+		end_save();
 	for (unsigned i = 1; i <= CONNS; i++)
 		R.conn[i].unread = 0;
 }
@@ -294,13 +320,19 @@ static void start(void)
 					.heartbeat_ns = 1000 * MS,
 					.dead_ns = 5000 * MS };
 
-	R.m = master_create(&ops, NULL, &registry, &config, R.now);
-	INPUT_CHECK(R.m != NULL);
+	struct registry_content content = { 0 };
+
+	disk_load(&content);
+	R.m = master_create(&ops, NULL, &content, &config, R.now);
+	registry_content_fini(&content);
 }
 
 static void step_restart(struct input *in)
 {
 	R.m = master_destroy(R.m);
+	if (R.batch.count && input_byte(in) & 1) /* saved, and nobody was told */
+		disk_save(&R.batch);
+	registry_content_fini(&R.batch);
 	for (unsigned i = 1; i <= CONNS; i++)
 		conn_end(&R.conn[i]);
 	if (input_byte(in) == 9)
@@ -333,6 +365,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	while (in.n)
 		step[input_byte(&in) % 11](&in);
 	R.m = master_destroy(R.m);
+	registry_content_fini(&R.batch);
 	for (unsigned i = 1; i <= CONNS; i++)
 		conn_end(&R.conn[i]);
 	return 0;

@@ -96,7 +96,9 @@ static struct sim {
 	struct sim_node node[SIM_NODES];
 	struct master *master; /* NULL: it is down */
 	uint64_t master_life;
-	bool want_flush, disk_full;
+	bool want_flush;
+	struct registry_content batch; /* that the disk is writing; empty: it is idle */
+	uint64_t written_at;
 	int conns; /* numbers given out */
 	int active[SIM_CONNS], active_count;
 	bool cut[SIM_NODES + 1][SIM_NODES + 1];
@@ -119,18 +121,21 @@ static struct {
 	bool full;
 } disk;
 
-static int disk_load(void (*node)(const struct registry_node *, void *),
-		     void (*name)(const char *, uint32_t, uint64_t, void *), uint64_t *ret_number,
-		     void *ud)
+static void disk_load(struct registry_content *ret)
 {
-	*ret_number = disk.number;
+	ret->number = disk.number;
 	for (unsigned i = 0; i < 256; i++)
 		if (disk.node[i].id)
-			node(&disk.node[i], ud);
+			registry_add(ret)->node = disk.node[i];
 	for (unsigned i = 0; i < 64; i++)
-		if (disk.name[i].handle)
-			name(disk.name[i].name, disk.name[i].handle, disk.name[i].fence, ud);
-	return 0;
+		if (disk.name[i].handle) {
+			struct registry_change *c = registry_add(ret);
+
+			c->is_name = true;
+			memcpy(c->name, disk.name[i].name, sizeof(c->name));
+			c->handle = disk.name[i].handle;
+			c->fence = disk.name[i].fence;
+		}
 }
 
 static void disk_save_name(const char *name, uint32_t handle, uint64_t fence)
@@ -149,22 +154,18 @@ static void disk_save_name(const char *name, uint32_t handle, uint64_t fence)
 	disk.name[at].fence = fence;
 }
 
-static int disk_save(const struct registry_change *c, size_t n, uint64_t number)
+static void disk_save(const struct registry_content *batch)
 {
-	if (disk.full)
-		return -5;
-	for (size_t i = 0; i < n; i++) {
-		if (c[i].is_name) {
-			disk_save_name(c[i].name, c[i].handle, c[i].fence);
-			continue;
-		}
-		disk.node[c[i].node.id] = c[i].node;
-	}
-	disk.number = number;
-	return 0;
-}
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct registry_change *c = &batch->items[i];
 
-static const struct registry_ops sim_registry = { .load = disk_load, .save = disk_save };
+		if (c->is_name)
+			disk_save_name(c->name, c->handle, c->fence);
+		else
+			disk.node[c->node.id] = c->node;
+	}
+	disk.number = batch->number;
+}
 
 /* ---- the network ---- */
 
@@ -483,8 +484,37 @@ static void sim_master_wants_flush(void *ud)
 	sim->want_flush = true;
 }
 
+/* It is on the disk at some instant of the time that saving takes, and the master hears of it at
+ * the end: one that dies meanwhile has told nobody of what may be saved or not. */
+static void sim_master_save(void *ud, const struct registry_change *changes, size_t n,
+			    uint64_t number)
+{
+	(void)ud;
+	assert_int_equal(sim->batch.count, 0);
+	for (size_t i = 0; i < n; i++)
+		*registry_add(&sim->batch) = changes[i];
+	sim->batch.number = number;
+	sim->written_at = sim->now + sim_random(8) * sim_random(8) * 4 * NS_PER_MS;
+}
+
 static const struct master_ops sim_master_ops = { sim_master_write, sim_master_close,
-						  sim_master_wants_flush };
+						  sim_master_wants_flush, sim_master_save };
+
+/* Returns the time when the disk has written, UINT64_MAX: it is idle. */
+static uint64_t sim_disk_step(void)
+{
+	int result = disk.full ? -5 : 0;
+
+	if (!sim->batch.count)
+		return UINT64_MAX;
+	if (sim->now < sim->written_at)
+		return sim->written_at;
+	if (result == 0)
+		disk_save(&sim->batch);
+	registry_content_fini(&sim->batch);
+	master_saved(sim->master, result, sim->now);
+	return sim->now;
+}
 
 static void sim_directory_send(void *ud, struct msg *m)
 {
@@ -636,8 +666,10 @@ static uint64_t sim_step(void)
 	}
 	if (sim->master) {
 		next = sim_min(next, master_tick(sim->master, sim->now));
-		if (sim->want_flush && master_flush(sim->master) == 0)
-			sim->want_flush = false;
+		next = sim_min(next, sim_disk_step());
+		if (sim->want_flush)
+			master_flush(sim->master);
+		sim->want_flush = false;
 	}
 	if (sim->conns != before)
 		next = sim->now + 1;
@@ -702,8 +734,12 @@ static inline void sim_start_master(void)
 				   .heartbeat_ns = SIM_HEARTBEAT,
 				   .dead_ns = SIM_DEAD };
 
+	struct registry_content content = { 0 };
+
 	sim->master_life = ++sim->lives;
-	sim->master = master_create(&sim_master_ops, NULL, &sim_registry, &c, sim->now);
+	disk_load(&content);
+	sim->master = master_create(&sim_master_ops, NULL, &content, &c, sim->now);
+	registry_content_fini(&content);
 	assert_non_null(sim->master);
 }
 
@@ -716,6 +752,9 @@ static inline void sim_kill_master(void)
 			sim_close_end(k, 1);
 	sim->master = master_destroy(sim->master);
 	sim->want_flush = false;
+	if (sim->batch.count && !disk.full && sim_random(2))
+		disk_save(&sim->batch);
+	registry_content_fini(&sim->batch);
 }
 
 /* Both ends hear of it at once. */

@@ -26,8 +26,9 @@
 
 static struct master *m;
 static char dir[64];
-static struct registry_ops registry;
-static bool disk_full;
+static bool disk_full, disk_slow, disk_lies;
+static struct registry_content batch;	/* being saved */
+static struct registry_content strange; /* what start() finds besides that which was saved */
 static unsigned saves, flushes_wanted;
 
 static struct {
@@ -36,10 +37,42 @@ static struct {
 	bool closed;
 } at[CONNS];
 
-static int save(const struct registry_change *c, size_t n, uint64_t number)
+/* The save under way ends. */
+static void end_save(uint64_t now)
 {
+	int r = disk_full ? -5 : 0;
+
+	if (!disk_full && !disk_lies)
+		r = registry_sqlite.save(batch.items, batch.count, batch.number);
+	registry_content_fini(&batch);
+	master_saved(m, r, now);
+}
+
+static void hand_save(void *ud, const struct registry_change *c, size_t n, uint64_t number)
+{
+	(void)ud;
+	assert_int_equal(batch.count, 0);
+	for (size_t i = 0; i < n; i++)
+		*registry_add(&batch) = c[i];
+	batch.number = number;
 	saves++;
-	return disk_full ? -5 : registry_sqlite.save(c, n, number);
+}
+
+/* Flushes, and the disk answers at once. */
+static void flush(void)
+{
+	master_flush(m);
+	if (batch.count && !disk_slow)
+		end_save(T0);
+}
+
+static uint64_t tick(uint64_t now)
+{
+	uint64_t next = master_tick(m, now);
+
+	if (batch.count && !disk_slow)
+		end_save(now);
+	return next;
 }
 
 static void hand_write(void *ud, int conn, const uint8_t *p, size_t n)
@@ -70,23 +103,30 @@ static void hand_flush(void *ud)
 	flushes_wanted++;
 }
 
-static const struct master_ops ops = { hand_write, hand_close, hand_flush };
+static const struct master_ops ops = { hand_write, hand_close, hand_flush, hand_save };
 
 static void start(uint64_t now)
 {
 	struct master_config c = {
 		.epoch = 1, .wall_ns = 5000, .random = 99, .heartbeat_ns = BEAT, .dead_ns = DEAD
 	};
+	struct registry_content content = { 0 }, kept = strange;
 	char *error = NULL;
 
+	strange = (struct registry_content){ 0 };
 	assert_int_equal(registry_sqlite.open(dir, &error), 0);
-	m = master_create(&ops, NULL, &registry, &c, now);
-	assert_non_null(m);
+	assert_int_equal(registry_sqlite.load(&content), 0);
+	for (size_t i = 0; i < kept.count; i++)
+		*registry_add(&content) = kept.items[i];
+	registry_content_fini(&kept);
+	m = master_create(&ops, NULL, &content, &c, now);
+	registry_content_fini(&content);
 }
 
 static void stop(void)
 {
 	m = master_destroy(m);
+	registry_content_fini(&batch);
 	registry_sqlite.close();
 }
 
@@ -107,9 +147,7 @@ static int setup(void **state)
 	log_set_level(LOG_LEVEL_ERROR);
 	snprintf(dir, sizeof(dir), "/tmp/harbord-test-master-XXXXXX");
 	assert_non_null(mkdtemp(dir));
-	registry = registry_sqlite;
-	registry.save = save;
-	disk_full = false;
+	disk_full = disk_slow = disk_lies = false;
 	saves = flushes_wanted = 0;
 	memset(at, 0, sizeof(at));
 	start(T0);
@@ -159,7 +197,7 @@ static bool join_as(int conn, const struct wire_control *proto, uint64_t now)
 	at[conn].count = 0;
 	at[conn].closed = false;
 	ok = master_join(m, conn, &c, now);
-	(void)master_flush(m);
+	flush();
 	return ok;
 }
 
@@ -218,7 +256,7 @@ static void the_same_names_get_the_same_ids_whoever_comes_first(void **state)
 	b = last(2, WIRE_JOINED)->id;
 	assert_true(a > 127 && b > 127 && a != b);
 	master_lost(m, 1, T0);
-	(void)master_tick(m, T0 + DEAD); /* dead */
+	(void)tick(T0 + DEAD); /* dead */
 	stop();
 	start(T0 + DEAD);
 	assert_true(join(3, "a", 0, 13, T0 + DEAD));
@@ -244,7 +282,7 @@ static void an_id_that_a_configuration_names_is_the_node(void **state)
 			       "harbor id 1 is in use: node host at 127.0.0.1:7 is alive"));
 	master_lost(m, 1, T0);
 	assert_false(join(3, "other", 1, 13, T0 + DEAD - 1)); /* it may come back */
-	(void)master_tick(m, T0 + DEAD * 2);
+	(void)tick(T0 + DEAD * 2);
 	assert_true(join(3, "other", 1, 13, T0 + DEAD * 2));
 	assert_true(join(4, "host", 9, 14, T0 + DEAD * 2));
 }
@@ -301,7 +339,7 @@ static void whoever_leaves_makes_room_for_ever(void **state)
 			goodbye(1, T0 + i * 2 * DEAD);
 		else
 			master_lost(m, 1, T0 + i * 2 * DEAD);
-		(void)master_tick(m, T0 + i * 2 * DEAD + DEAD);
+		(void)tick(T0 + i * 2 * DEAD + DEAD);
 	}
 	assert_true(join(1, "n279", 0, 5000, T0 + 600 * DEAD));
 	assert_true(join(2, "n0", 0, 5001, T0 + 600 * DEAD));
@@ -323,27 +361,19 @@ static void all_255_ids_can_be_taken_and_no_more(void **state)
 	assert_int_equal(code_of(2, WIRE_REFUSE), WIRE_FULL);
 }
 
-static int load_strange_ids(void (*node)(const struct registry_node *, void *),
-			    void (*name)(const char *, uint32_t, uint64_t, void *),
-			    uint64_t *ret_number, void *ud)
-{
-	static const unsigned ids[] = { 0, 256 };
-	struct registry_node n = { .name = "ghost" };
-
-	for (unsigned i = 0; i < 2; i++) {
-		n.id = ids[i];
-		node(&n, ud);
-	}
-	return registry_sqlite.load(node, name, ret_number, ud);
-}
-
 static void ids_of_the_registry_that_cannot_be_are_nobodys(void **state)
 {
+	static const unsigned ids[] = { 0, 256 };
 	unsigned id;
 
 	(void)state;
 	stop();
-	registry.load = load_strange_ids;
+	for (unsigned i = 0; i < 2; i++) {
+		struct registry_change *c = registry_add(&strange);
+
+		c->node.id = ids[i];
+		snprintf(c->node.name, sizeof(c->node.name), "ghost");
+	}
 	start(T0);
 	assert_true(join(1, "ghost", 0, 1, T0));
 	id = last(1, WIRE_JOINED)->id;
@@ -402,7 +432,7 @@ static void only_who_is_not_alive_can_be_forgotten(void **state)
 	join(2, "a", 8, 12, T0);
 	assert_non_null(strstr(master_forget(m, "a", why, sizeof(why)), "2 nodes are named a"));
 	assert_null(master_forget(m, "7", why, sizeof(why)));
-	assert_int_equal(master_flush(m), 0);
+	flush();
 	stop();
 	start(T0);
 	assert_string_equal(master_forget(m, "7", why, sizeof(why)), "the master knows no node 7");
@@ -451,7 +481,7 @@ static void births_survive_the_loss_of_the_registry_by_who_lives(void **state)
 	rejoin(1, "a", 7, 11, 5000000, T0);
 	assert_true(last(1, WIRE_JOINED)->births == 5000000);
 	master_lost(m, 1, T0);
-	(void)master_tick(m, T0 + DEAD);
+	(void)tick(T0 + DEAD);
 	join(1, "a", 7, 12, T0 + DEAD);
 	assert_true(last(1, WIRE_JOINED)->births > 5000000);
 }
@@ -512,23 +542,23 @@ static void who_is_seen_by_a_member_is_not_dead(void **state)
 	report(1, 2, 99, WIRE_UP, T0); /* of another incarnation: says nothing */
 	for (unsigned i = 1; i < 20; i++) {
 		ping(2, 0, T0 + i * BEAT);
-		(void)master_tick(m, T0 + i * BEAT);
+		(void)tick(T0 + i * BEAT);
 	}
-	master_flush(m);
+	flush();
 	assert_true(at[1].closed);
 	assert_int_equal(last(2, WIRE_NAME)->handle, 0x01000005);
 	assert_false(join(3, "c", 1, 13, T0 + 20 * BEAT));
 	assert_int_equal(code_of(3, WIRE_REFUSE), WIRE_NOT_HERE);
 	report(2, 1, 11, WIRE_BROKEN, T0 + 20 * BEAT);
 	ping(2, 0, T0 + 20 * BEAT + DEAD - 1);
-	assert_true(master_tick(m, T0 + 20 * BEAT + DEAD - 1) >
+	assert_true(tick(T0 + 20 * BEAT + DEAD - 1) >
 		    T0 + 20 * BEAT); /* they may find each other again */
 	report(2, 1, 11, WIRE_UP, T0 + 20 * BEAT + DEAD - 1);
-	master_flush(m);
+	flush();
 	assert_int_equal(last(2, WIRE_NAME)->handle, 0x01000005);
 	report(2, 1, 11, WIRE_DOWN, T0 + 30 * BEAT);
-	(void)master_tick(m, T0 + 30 * BEAT);
-	master_flush(m);
+	(void)tick(T0 + 30 * BEAT);
+	flush();
 	assert_int_equal(last(2, WIRE_NAME)->handle, 0);
 	assert_true(join(3, "c", 1, 13, T0 + 30 * BEAT));
 }
@@ -541,7 +571,7 @@ static void a_lost_registry_is_made_good_by_what_members_see(void **state)
 	start(T0);
 	rejoin(1, "a", 200, 11, 500, T0);
 	report(1, 201, 12, WIRE_UP, T0);
-	master_flush(m);
+	flush();
 	assert_int_equal(last(1, WIRE_MEMBER)->id, 201);
 	assert_true(last(1, WIRE_MEMBER)->epoch == 12);
 	assert_false(join(2, "c", 201, 13, T0 + 1)); /* it lives */
@@ -549,7 +579,7 @@ static void a_lost_registry_is_made_good_by_what_members_see(void **state)
 	assert_int_equal(last(3, WIRE_JOINED)->id, 201);
 	/* long after the loss nobody is believed any more */
 	report(1, 202, 14, WIRE_UP, T0 + 3600 * NS_PER_SEC);
-	master_flush(m);
+	flush();
 	assert_int_not_equal(last(1, WIRE_MEMBER)->id, 202);
 }
 
@@ -560,18 +590,18 @@ static void a_claim_to_a_later_registration_counts_only_after_a_loss(void **stat
 	join(2, "b", 2, 12, T0);
 	claim(1, "DB", 0x01000005, 70, T0);
 	claim(2, "DB", 0x02000005, 90, T0); /* the registry is new: it may be so */
-	master_flush(m);
+	flush();
 	assert_int_equal(code_of(2, WIRE_ANSWER), WIRE_OK_CODE);
 	assert_int_equal(last(1, WIRE_NAME)->handle, 0x02000005);
 	claim(1, "DB", 0x01000005, UINT64_MAX, T0);
-	master_flush(m);
+	flush();
 	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_NAME_TAKEN);
 	assert_int_equal(last(1, WIRE_ANSWER)->handle, 0x02000005);
 	stop();
 	start(T0); /* it is not new any more */
 	rejoin(1, "a", 1, 11, 5, T0);
 	claim(1, "DB", 0x01000005, 500, T0);
-	master_flush(m);
+	flush();
 	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_NAME_TAKEN);
 }
 
@@ -584,10 +614,10 @@ static void numbers_are_believed_below_two_to_the_53(void **state)
 	(void)state;
 	join(1, "a", 1, 11, T0);
 	claim(1, "A", 0x01000005, most + 1, T0);
-	master_flush(m);
+	flush();
 	assert_true(last(1, WIRE_NAME)->fence < most);
 	claim(1, "B", 0x01000005, most, T0);
-	master_flush(m);
+	flush();
 	assert_true(last(1, WIRE_NAME)->fence == most);
 	c.births = most + 1;
 	assert_false(join_as(2, &c, T0));
@@ -605,7 +635,7 @@ static void the_first_registration_wins_and_the_loser_hears(void **state)
 	join(2, "b", 2, 12, T0);
 	ask(1, WIRE_REGISTER, "DB", 0x01000005, T0);
 	ask(2, WIRE_REGISTER, "DB", 0x02000005, T0);
-	master_flush(m);
+	flush();
 	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_OK_CODE);
 	assert_int_equal(code_of(2, WIRE_ANSWER), WIRE_NAME_TAKEN);
 	assert_string_equal(last(2, WIRE_ANSWER)->text, "name is taken");
@@ -613,7 +643,7 @@ static void the_first_registration_wins_and_the_loser_hears(void **state)
 	assert_int_equal(last(2, WIRE_NAME)->handle, 0x01000005);
 	at[1].count = 0;
 	ask(1, WIRE_REGISTER, "DB", 0x01000005, T0); /* again: fine, and no news */
-	master_flush(m);
+	flush();
 	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_OK_CODE);
 	assert_null(last(1, WIRE_NAME));
 }
@@ -628,24 +658,16 @@ static void names_and_handles_that_cannot_be_are_refused(void **state)
 	for (unsigned i = 0; i < array_len(bad); i++) {
 		at[1].count = 0;
 		ask(1, WIRE_REGISTER, bad[i], 0x01000005, T0);
-		master_flush(m);
+		flush();
 		assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_INVALID);
 	}
 	join(2, "b", 2, 12, T0);
 	ask(1, WIRE_REGISTER, "DB", 0x02000005, T0); /* another node's service */
-	master_flush(m);
+	flush();
 	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_INVALID);
 	ask(1, WIRE_REGISTER, "DB", 0x01000000, T0);
-	master_flush(m);
+	flush();
 	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_INVALID);
-}
-
-static int save_nothing(const struct registry_change *c, size_t n, uint64_t number)
-{
-	(void)c;
-	(void)n;
-	(void)number;
-	return 0;
 }
 
 static void as_many_names_are_kept_as_there_is_room_for(void **state)
@@ -654,18 +676,18 @@ static void as_many_names_are_kept_as_there_is_room_for(void **state)
 
 	(void)state;
 	assert_true(join(1, "a", 1, 11, T0));
-	registry.save = save_nothing;
+	disk_lies = true;
 	for (unsigned i = 0; i <= MASTER_NAMES_MAX; i++) {
 		snprintf(name, sizeof(name), "N%u", i);
 		at[1].count = 0;
 		ask(1, WIRE_REGISTER, name, 0x01000001, T0);
-		assert_int_equal(master_flush(m), 0);
+		flush();
 		assert_int_equal(code_of(1, WIRE_ANSWER),
 				 i < MASTER_NAMES_MAX ? WIRE_OK_CODE : WIRE_FULL);
 	}
 	ask(1, WIRE_RELEASE, "N7", 0x01000001, T0);
 	ask(1, WIRE_REGISTER, name, 0x01000001, T0);
-	assert_int_equal(master_flush(m), 0);
+	flush();
 	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_OK_CODE);
 }
 
@@ -676,14 +698,14 @@ static void only_its_owners_handle_releases_a_name(void **state)
 	join(2, "b", 2, 12, T0);
 	ask(1, WIRE_REGISTER, "DB", 0x01000005, T0);
 	ask(2, WIRE_RELEASE, "DB", 0x02000005, T0);
-	master_flush(m);
+	flush();
 	assert_int_equal(code_of(2, WIRE_ANSWER), WIRE_NO_NAME);
 	ask(2, WIRE_RELEASE, "DB", 0x01000005, T0);
-	master_flush(m);
+	flush();
 	assert_int_equal(code_of(2, WIRE_ANSWER), WIRE_INVALID);
 	ask(1, WIRE_RELEASE, "DB", 0x01000005, T0);
 	ask(2, WIRE_REGISTER, "DB", 0x02000005, T0);
-	master_flush(m);
+	flush();
 	assert_int_equal(code_of(2, WIRE_ANSWER), WIRE_OK_CODE);
 	assert_int_equal(last(1, WIRE_NAME)->handle, 0x02000005);
 }
@@ -698,7 +720,7 @@ static void changes_of_names_are_numbered_without_gaps(void **state)
 	ask(1, WIRE_REGISTER, "A", 0x01000005, T0);
 	ask(1, WIRE_REGISTER, "B", 0x01000005, T0);
 	ask(1, WIRE_RELEASE, "A", 0x01000005, T0);
-	master_flush(m);
+	flush();
 	assert_true(last(1, WIRE_NAME)->change == change + 3);
 	join(2, "b", 2, 12, T0);
 	assert_true(last(2, WIRE_SYNCED)->change == change + 3);
@@ -716,15 +738,15 @@ static void the_dead_lose_their_names_and_everybody_hears(void **state)
 	master_lost(m, 1, T0);
 	master_input(m, 2, &ping, T0 + DEAD - 1);
 	assert_true(last(2, WIRE_PONG)->stamp == 5);
-	assert_true(master_tick(m, T0 + DEAD - 1) >= T0 + DEAD); /* it may come back */
-	master_flush(m);
+	assert_true(tick(T0 + DEAD - 1) >= T0 + DEAD); /* it may come back */
+	flush();
 	assert_int_equal(last(2, WIRE_NAME)->handle, 0x01000005);
-	(void)master_tick(m, T0 + DEAD);
-	master_flush(m);
+	(void)tick(T0 + DEAD);
+	flush();
 	assert_int_equal(last(2, WIRE_NAME)->handle, 0);
 	assert_int_equal(last(2, WIRE_MEMBER)->up, 0);
 	assert_int_equal(last(2, WIRE_MEMBER)->id, 1);
-	(void)master_tick(m, T0 + 2 * DEAD); /* now 2 is silent too */
+	(void)tick(T0 + 2 * DEAD); /* now 2 is silent too */
 	assert_true(at[2].closed);
 }
 
@@ -734,10 +756,10 @@ static void silence_is_noticed_of_the_first_id_and_the_last(void **state)
 	for (unsigned id = 1; id <= 255; id += 254) {
 		assert_true(join(1, "silent", id, id + 10, T0));
 		assert_true(join(2, "other", 7, id + 20, T0));
-		(void)master_tick(m, T0 + DEAD - 1);
+		(void)tick(T0 + DEAD - 1);
 		assert_false(at[1].closed);
 		ping(2, 0, T0 + DEAD - 1);
-		(void)master_tick(m, T0 + DEAD);
+		(void)tick(T0 + DEAD);
 		assert_true(at[1].closed);
 		assert_false(at[2].closed);
 		stop();
@@ -752,12 +774,12 @@ static void who_comes_back_in_time_is_not_missed(void **state)
 	join(1, "a", 1, 11, T0);
 	join(2, "b", 2, 12, T0);
 	ask(1, WIRE_REGISTER, "DB", 0x01000005, T0);
-	master_flush(m);
+	flush();
 	master_lost(m, 1, T0);
 	at[2].count = 0;
 	assert_true(rejoin(3, "a", 1, 11, 5, T0 + DEAD - 1));
-	(void)master_tick(m, T0 + DEAD - 1);
-	master_flush(m);
+	(void)tick(T0 + DEAD - 1);
+	flush();
 	assert_null(last(2, WIRE_MEMBER));
 	assert_null(last(2, WIRE_NAME));
 	assert_int_equal(last(3, WIRE_NAME)->handle, 0x01000005);
@@ -769,7 +791,7 @@ static void a_new_incarnation_replaces_one_that_is_away_or_silent(void **state)
 	join(1, "a", 1, 11, T0);
 	join(2, "b", 2, 12, T0);
 	ask(1, WIRE_REGISTER, "DB", 0x01000005, T0);
-	master_flush(m);
+	flush();
 	assert_false(join(3, "a", 1, 13, T0 + BEAT)); /* the first is well */
 	assert_int_equal(code_of(3, WIRE_REFUSE), WIRE_NOT_HERE);
 	assert_true(join(3, "a", 1, 13, T0 + BEAT * 3 / 2)); /* it missed a heartbeat */
@@ -792,7 +814,7 @@ static void goodbye_is_death_at_once(void **state)
 	join(2, "b", 2, 12, T0);
 	ask(1, WIRE_REGISTER, "DB", 0x01000005, T0);
 	master_input(m, 1, &bye, T0);
-	master_flush(m);
+	flush();
 	assert_int_equal(last(2, WIRE_NAME)->handle, 0);
 	assert_int_equal(last(2, WIRE_MEMBER)->up, 0);
 }
@@ -807,7 +829,7 @@ static void everything_is_as_before_after_a_restart(void **state)
 	births = last(1, WIRE_JOINED)->births + 3;
 	ask(1, WIRE_REGISTER, "DB", 0x01000005, T0);
 	ask(2, WIRE_REGISTER, "LOG", 0x02000005, T0);
-	master_flush(m);
+	flush();
 	stop();
 	start(T0 + 3600 * NS_PER_SEC);
 	assert_true(rejoin(3, "a", 1, 11, births, T0 + 3601 * NS_PER_SEC));
@@ -824,8 +846,8 @@ static void everything_is_as_before_after_a_restart(void **state)
 	struct wire_control ping = { .kind = WIRE_PING };
 
 	master_input(m, 3, &ping, T0 + 3600 * NS_PER_SEC + DEAD + MASTER_RETRY_NS);
-	(void)master_tick(m, T0 + 3600 * NS_PER_SEC + DEAD + MASTER_RETRY_NS);
-	master_flush(m);
+	(void)tick(T0 + 3600 * NS_PER_SEC + DEAD + MASTER_RETRY_NS);
+	flush();
 	assert_string_equal(last(3, WIRE_NAME)->text, "LOG");
 	assert_int_equal(last(3, WIRE_NAME)->handle, 0);
 }
@@ -838,17 +860,103 @@ static void nobody_hears_of_what_could_not_be_saved(void **state)
 	disk_full = true;
 	ask(1, WIRE_REGISTER, "DB", 0x01000005, T0);
 	assert_true(flushes_wanted > 0);
-	assert_true(master_flush(m) < 0);
+	flush();
 	assert_int_equal(at[1].count, 0);
-	assert_true(master_tick(m, T0 + 1) <= T0 + 1 + NS_PER_SEC);
+	assert_true(tick(T0 + 1) <= T0 + 1 + NS_PER_SEC);
 	assert_int_equal(at[1].count, 0);
 	disk_full = false;
-	(void)master_tick(m, T0 + 2 * NS_PER_SEC);
+	(void)tick(T0 + 2 * NS_PER_SEC);
 	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_OK_CODE);
 	stop();
 	start(T0 + 2 * NS_PER_SEC);
 	assert_true(join(2, "a", 1, 11, T0 + 2 * NS_PER_SEC));
 	assert_non_null(last(2, WIRE_NAME));
+}
+
+static void what_comes_during_a_save_goes_with_the_next(void **state)
+{
+	(void)state;
+	join(1, "a", 1, 11, T0);
+	at[1].count = saves = 0;
+	disk_slow = true;
+	ask(1, WIRE_REGISTER, "A", 0x01000005, T0);
+	flush();
+	ask(1, WIRE_REGISTER, "B", 0x01000005, T0);
+	ask(1, WIRE_REGISTER, "A", 0x01000006, T0); /* taken, as far as will be durable */
+	flush();
+	assert_int_equal(saves, 1);
+	assert_int_equal(at[1].count, 0);
+	assert_true(master_is_saving(m));
+	flushes_wanted = 0;
+	end_save(T0);
+	assert_int_equal(at[1].count, 2); /* the name, and the answer */
+	assert_string_equal(last(1, WIRE_NAME)->text, "A");
+	assert_int_equal(flushes_wanted, 1);
+	flush();
+	assert_int_equal(saves, 2);
+	assert_int_equal(at[1].count, 2);
+	end_save(T0);
+	assert_int_equal(at[1].count, 5);
+	assert_string_equal(last(1, WIRE_NAME)->text, "B");
+	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_NAME_TAKEN);
+	assert_false(master_is_saving(m));
+}
+
+static void a_save_that_fails_is_tried_again_with_what_came_meanwhile(void **state)
+{
+	(void)state;
+	join(1, "a", 1, 11, T0);
+	at[1].count = saves = 0;
+	disk_slow = disk_full = true;
+	ask(1, WIRE_REGISTER, "A", 0x01000005, T0);
+	flush();
+	ask(1, WIRE_REGISTER, "B", 0x01000005, T0);
+	end_save(T0);
+	assert_false(master_is_saving(m)); /* not before a second is over */
+	flush();
+	assert_true(tick(T0 + 1) <= T0 + NS_PER_SEC);
+	assert_int_equal(saves, 1);
+	disk_slow = disk_full = false;
+	(void)tick(T0 + NS_PER_SEC);
+	assert_int_equal(saves, 2);
+	assert_int_equal(at[1].count, 4);
+	stop();
+	start(T0);
+	rejoin(2, "a", 1, 11, 5, T0);
+	flush();
+	assert_int_equal(last(2, WIRE_NAME)->handle, 0x01000005);
+}
+
+/* What a save held back for a connection is not for the next one of the same node. */
+static void who_connects_anew_during_a_save_hears_everything_once(void **state)
+{
+	(void)state;
+	join(1, "a", 1, 11, T0);
+	disk_slow = true;
+	ask(1, WIRE_REGISTER, "A", 0x01000005, T0);
+	flush();
+	master_lost(m, 1, T0);
+	rejoin(2, "a", 1, 11, 5, T0);
+	assert_int_equal(at[2].count, 0);
+	end_save(T0);
+	assert_int_equal(at[2].count, 0);
+	disk_slow = false;
+	flush();
+	assert_non_null(last(2, WIRE_SYNCED));
+	assert_string_equal(last(2, WIRE_NAME)->text, "A");
+	assert_int_equal(at[2].count, 4); /* JOINED, MEMBER, NAME, SYNCED */
+}
+
+/* Frames that say nothing new need no disk, but keep their place behind those that do. */
+static void an_answer_without_a_change_waits_for_no_disk(void **state)
+{
+	(void)state;
+	join(1, "a", 1, 11, T0);
+	at[1].count = saves = 0;
+	ask(1, WIRE_RELEASE, "NOBODY", 0x01000005, T0);
+	flush();
+	assert_int_equal(saves, 0);
+	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_NO_NAME);
 }
 
 static void many_registrations_are_one_batch(void **state)
@@ -862,9 +970,9 @@ static void many_registrations_are_one_batch(void **state)
 		snprintf(name, sizeof(name), "N%u", i);
 		ask(1, WIRE_REGISTER, name, 0x01000005, T0);
 	}
-	master_flush(m);
+	flush();
 	assert_int_equal(saves, 1);
-	master_flush(m);
+	flush();
 	assert_int_equal(saves, 1);
 }
 
@@ -902,6 +1010,10 @@ int main(void)
 		T(goodbye_is_death_at_once),
 		T(everything_is_as_before_after_a_restart),
 		T(nobody_hears_of_what_could_not_be_saved),
+		T(what_comes_during_a_save_goes_with_the_next),
+		T(a_save_that_fails_is_tried_again_with_what_came_meanwhile),
+		T(who_connects_anew_during_a_save_hears_everything_once),
+		T(an_answer_without_a_change_waits_for_no_disk),
 		T(many_registrations_are_one_batch),
 	};
 
