@@ -20,6 +20,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "core/base/join.h"
 #include "core/base/lock.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
@@ -168,7 +169,7 @@ int resolve_start(const struct addr_text *t, resolve_done *done, int id)
 void resolve_stop(void)
 {
 	pthread_t thread[THREADS_MAX];
-	struct timespec until;
+	uint64_t until;
 	unsigned n;
 
 	lock_take(&resolver.lock);
@@ -181,10 +182,9 @@ void resolve_stop(void)
 	pthread_cond_broadcast(&resolver.asked);
 	lock_release(&resolver.lock);
 
-	clock_gettime(CLOCK_REALTIME, &until); /* what pthread_timedjoin_np wants */
-	until.tv_sec += STOP_WAIT_SEC;
+	until = clock_mono_ns() + STOP_WAIT_SEC * NS_PER_SEC;
 	for (unsigned i = 0; i < n; i++)
-		if (pthread_timedjoin_np(thread[i], NULL, &until) != 0)
+		if (!join_until(thread[i], until))
 			pthread_detach(thread[i]);
 }
 

@@ -3,9 +3,8 @@
 /*
  * Time, on two clocks that are never mixed: the monotonic one decides when things happen, the wall
  * clock is for people. Everything that decides asks here; who reads a clock by himself writes a
- * date, or calls a function of the C library that waits until a time of the wall clock
- * (sem_timedwait, pthread_timedjoin_np), which is for the end of a process only. Any thread, no
- * locks.
+ * date. A function of the C library that waits until a time of the wall clock (sem_timedwait,
+ * pthread_timedjoin_np) is never called: the clock may be set back meanwhile. Any thread, no locks.
  */
 #include <stdint.h>
 

@@ -108,13 +108,13 @@ bool node_stop(uint64_t timeout_ns)
 			break;
 		struct timespec ts;
 
-		clock_gettime(CLOCK_REALTIME, &ts);
+		clock_gettime(CLOCK_MONOTONIC, &ts);
 		ts.tv_nsec += 20000000;
 		if (ts.tv_nsec >= 1000000000) {
 			ts.tv_nsec -= 1000000000;
 			ts.tv_sec++;
 		}
-		(void)sem_timedwait(&N.wake, &ts);
+		(void)sem_clockwait(&N.wake, CLOCK_MONOTONIC, &ts);
 	}
 	if (!node_is_empty()) {
 		log_error("%u services did not end in time", service_count());

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/join.h"
 #include "core/base/cpus.h"
 #include "core/base/fault.h"
 #include "core/base/futex.h"
@@ -76,18 +77,17 @@ int sched_start(unsigned n)
 bool sched_stop(uint64_t timeout_ns)
 {
 	bool all = true;
-	struct timespec until;
+	uint64_t limit = timeout_ns > 3600 * NS_PER_SEC ? 3600 * NS_PER_SEC
+							: timeout_ns + NS_PER_SEC;
+	uint64_t until = clock_mono_ns() + limit;
 
 	must(!worker_self);
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += (time_t)(timeout_ns > 3600 * NS_PER_SEC ? 3600
-								: timeout_ns / NS_PER_SEC + 1);
 	atomic_store_explicit(&sched.stopping, true, memory_order_seq_cst);
 	for (unsigned i = 0; i < sched.n; i++)
 		park_get_up(&sched.workers[i]);
 	sched_interrupt_all();
 	for (unsigned i = 0; i < sched.started; i++)
-		if (pthread_timedjoin_np(sched.workers[i].thread, NULL, &until) != 0)
+		if (!join_until(sched.workers[i].thread, until))
 			all = false;
 	if (!all)
 		return false;
