@@ -14,7 +14,7 @@ import argparse, json, os, random, re, shutil, signal, subprocess, sys, threadin
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-import check, network, schedule  # noqa: E402
+import check, faults, network, schedule  # noqa: E402
 
 RECOVERY = 2.0    # the promise: this long after the last fault has healed, everything is as before
 DRAIN = 25.0      # no call is open longer, see check.BOUND
@@ -22,6 +22,7 @@ SLEEPS = 8.0      # no task of the traffic sleeps longer
 CALM = 12.0       # a node gives back its memory after ten seconds of calm
 MESSAGE_MAX = "8MiB"
 OWN_ERROR = re.compile(r"error : \S*tests/chaos/\w+\.lua:\d+: (?!call )")
+STARVED = re.compile(r"Too many open files|No space left on device")
 # KiB that a node may need at its worst: large messages for nodes that are cut off wait for
 # dead_after
 PEAK = 768 * 1024
@@ -36,6 +37,7 @@ cluster: {{ listen: "{address}:{link}", master: [ "{master}:{port}" ], insecure:
   service_path: [ "{here}/?.lua" ]
   path: [ "{here}/?.lua" ]
 admin:   {{ listen: "unix:{dir}/n{i}.sock" }}
+log:     {{ file: "{disk}/node.log" }}
 env:     {{ chaos_dir: "{dir}", chaos_life: "${{CHAOS_LIFE}}", chaos_nodes: "{nodes}",
 	chaos_seed: "{seed}" }}
 """
@@ -66,22 +68,27 @@ class Node:
     def __init__(self, run, i):
         self.run, self.i, self.life, self.process = run, i, 0, None
         self.frozen = 0
+        self.disk = faults.Disk(f"{run.dir}/disk{i}")
+        self.clock = faults.Clock(f"{run.dir}/clock{i}")
         own = f'master:  {{ listen: "{run.net.address(1)}:{network.MASTER_PORT}", ' \
-              f'state_dir: "{run.dir}/state" }}\n' if i == 1 else ""
+              f'state_dir: "{self.disk.folder}/state" }}\n' if i == 1 else ""
         skynet = i > 1 and i > run.a.nodes - 2
         self.config = f"{run.dir}/n{i}.{'lua' if skynet else 'yaml'}"
         with open(self.config, "w") as f:
             f.write((SKYNET if skynet else YAML).format(
                 i=i, nodes=run.a.nodes, address=run.net.address(i), link=network.LINK_PORT, own=own,
                 master=run.net.address(1),
-                port=network.MASTER_PORT, max=MESSAGE_MAX, seed=run.seed, here=HERE, dir=run.dir))
+                port=network.MASTER_PORT, max=MESSAGE_MAX, seed=run.seed, here=HERE, dir=run.dir,
+                disk=self.disk.folder))
 
     def start(self):
         self.life += 1
         argv = self.run.net.inside(self.i, [self.run.a.build + "/harbord", self.config])
         with open(f"{self.run.dir}/n{self.i}.log", "ab") as log:
             self.process = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                                            env=dict(os.environ, CHAOS_LIFE=str(self.life)))
+                                            env=dict(os.environ, CHAOS_LIFE=str(self.life),
+                                                     CHAOS_CLOCK=self.clock.path,
+                                                     LD_PRELOAD=self.run.clock))
         self.run.note("start", self.i, self.life)
 
     def kill(self):
@@ -104,6 +111,11 @@ class Node:
 
     def call(self, *words, limit=15):
         return self.ctl("call", ".chaos", *words, limit=limit)["values"][0]
+
+    def logs(self):
+        """The files with its log: of both, if it has a file and writes to stderr before."""
+        return [path for path in (f"{self.run.dir}/n{self.i}.log", f"{self.disk.folder}/node.log")
+                if os.path.exists(path)]
 
     def descriptors(self):
         """What the node has open, and how often."""
@@ -138,7 +150,9 @@ class Run:
         self.faults, self.peak = 0, 0
         self.journal = open(f"{self.dir}/faults.tsv", "w", buffering=1)
         self.memory = open(f"{self.dir}/memory.tsv", "w", buffering=1)
-        self.net = network.Network(a.nodes)
+        # A clock that is loaded before them confuses the sanitizers.
+        self.clock = "" if "/san-" in a.build else f"{a.build}/tests/chaos/clock.so"
+        self.net = network.Network(a.nodes, f"{a.build}/tests/chaos/relay", seed)
         self.nodes = {i: Node(self, i) for i in self.net.nodes}
         self.sampling = True
 
@@ -155,11 +169,19 @@ class Run:
         """Begins a fault; returns what ends it."""
         kind, node, other = f["kind"], self.nodes[f["node"]], f["other"]
         self.faults += 1
-        self.note("fault", kind, node.i, other, f["length"])
+        self.note("fault", kind, node.i, other, f["length"], f.get("line", ""))
         if kind in ("kill", "master_kill", "master_wiped"):
             return self.kill(node, wipe=kind == "master_wiped")
         if kind in ("freeze", "master_freeze"):
             return self.freeze(node)
+        if "line" in f:
+            return self.line(f)
+        if kind == "clock":
+            return node.clock.jump(f["jump"])
+        if kind == "disk_full":
+            return node.disk.fill()
+        if kind == "descriptors":
+            return self.starve(node, f["spare"])
         pairs = {"one_way": [(other, node.i)], "isolate": [p for o in self.net.nodes if o != node.i
                                                            for p in ((o, node.i), (node.i, o))]}
         return self.cut({"reset": "refused", "master_cut": "masterless"}.get(kind, "dropped"),
@@ -170,7 +192,7 @@ class Run:
             return lambda: None
         node.kill()
         if wipe:
-            shutil.rmtree(f"{self.dir}/state", ignore_errors=True)
+            shutil.rmtree(f"{node.disk.folder}/state", ignore_errors=True)
         return node.start
 
     def freeze(self, node):
@@ -184,6 +206,24 @@ class Run:
                 node.signal(signal.SIGCONT)
             self.note("thaw", node.i, node.life)
         return thaw
+
+    def starve(self, node, spare):
+        if node.process.poll() is not None:
+            return lambda: None
+        return faults.descriptors(node.process.pid, spare)
+
+    def line(self, f):
+        """The line may be bad by another fault as well: the last one that begins or ends
+        decides."""
+        others = [o for o in self.net.nodes if o != f["node"]] if f["kind"] == "bad_air" \
+            else [f["other"]]
+        pairs = [p for o in others for p in ((f["node"], o), (o, f["node"]))]
+
+        def set_to(line):
+            for p in pairs:
+                self.net.line(*p, line)
+        set_to(network.Line(*f["line"]))
+        return lambda: set_to(None)
 
     def cut(self, kind, pairs):
         for p in pairs:
@@ -311,9 +351,12 @@ class Run:
 
     def own_errors(self):
         """Errors of this tool's own services, which would otherwise only make less traffic."""
-        for i in self.nodes:
-            with open(f"{self.dir}/n{i}.log", errors="replace") as f:
-                lines = [line.strip() for line in f if OWN_ERROR.search(line)]
+        for i, node in self.nodes.items():
+            lines = []
+            for path in node.logs():
+                with open(path, errors="replace") as f:
+                    lines += [line.strip() for line in f if OWN_ERROR.search(line)
+                              and not STARVED.search(line)]
             if lines:
                 self.violation(f"node {i}: {len(lines)} errors in the tool's services, the first: "
                                f"{lines[0]}")
@@ -354,7 +397,13 @@ class Run:
                 n.signal(signal.SIGCONT)
                 n.process.kill()
                 n.process.wait()
+            if os.path.exists(n.disk.folder + "/node.log"):
+                shutil.copy(n.disk.folder + "/node.log", f"{self.dir}/n{n.i}.file.log")
         self.net.close()
+
+    def unmount(self):
+        for n in self.nodes.values():
+            n.disk.close()
 
 
 def one_seed(a, seed):
@@ -368,6 +417,7 @@ def one_seed(a, seed):
         r.note("end")
         r.close()
     r.own_errors()
+    r.unmount()
     found = check.check(r.dir)
     if found.idle_traffic():
         r.violation(f"there was none of this traffic: {', '.join(found.idle_traffic())}")

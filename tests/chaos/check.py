@@ -21,6 +21,8 @@ DEAD_AFTER, LINK_WAIT, NAME_WAIT, MARGIN = 5.0, 1.0, 10.0, 2.0
 BY_HANDLE = DEAD_AFTER + LINK_WAIT
 BOUND = collections.defaultdict(lambda: NAME_WAIT + BY_HANDLE,
                                 {"handle": BY_HANDLE, "later": BY_HANDLE + 1})
+BAD_LINES = ("slow", "lossy", "narrow", "bad_air")
+AFTERMATH = 4.0  # seconds after a bad line was made good until TCP has sent again what was lost
 NEWS = 1.0   # seconds until every node of a whole cluster has heard of a name
 HEARD = 4.0  # seconds until a listener hears again in a whole cluster
 TRAFFIC = ("fails", "get", "handle", "herald", "later", "name", "publish", "race", "set",
@@ -43,6 +45,7 @@ class Faults:
 
     def __init__(self, lines):
         self.died, self.freezes, self.windows, self.end = {}, collections.defaultdict(list), [], 0
+        self.lines, bad = [], {}  # bad lines: (begin, end, node, other or None: all)
         self.born, frozen = {}, {}
         self.busy = 1.0  # how many times as long things take on this machine, because others use it
         for line in lines:
@@ -61,12 +64,33 @@ class Faults:
                 self.busy = max(self.busy, float(words[0]))
             elif what == "converged":
                 self.windows.append((at, None))
-            elif what == "fault" and self.windows and not self.windows[-1][1]:
+            if what == "fault" and words[0] in BAD_LINES:
+                bad[tuple(words[:3])] = at
+            elif what == "healed" and tuple(words[:3]) in bad:
+                kind, node, other = words[:3]
+                self.lines.append((bad.pop((kind, node, other)), at, int(node),
+                                   None if kind == "bad_air" else int(other)))
+            if what == "fault" and self.windows and not self.windows[-1][1]:
                 self.windows[-1] = (self.windows[-1][0], at)
 
     def frozen(self, node, begin, end):
         """Seconds between begin and end in which the node was frozen."""
         return sum(max(0, min(end, b) - max(begin, a)) for a, b in self.freezes[node]) / 1e6
+
+    def slowed(self, node, other, begin, end):
+        """Seconds between begin and end in which packets between the two (other None: between
+        any two) went over a bad line, or what a bad line had held up was made good."""
+        def concerns(one, two):
+            if other is None:
+                return True
+            return one in (node, other) if two is None else {one, two} == {node, other}
+        spans = sorted((max(begin, a), min(end, b + int(AFTERMATH * self.busy * 1e6)))
+                       for a, b, one, two in self.lines if concerns(one, two))
+        total, last = 0, begin
+        for a, b in spans:
+            total += max(0, b - max(a, last))
+            last = max(last, b)
+        return total / 1e6
 
     def quiet(self, begin, end, settled=NEWS):
         """Whether the cluster was whole all that time, and had been for `settled` seconds."""
@@ -147,11 +171,25 @@ class Checker:
                 self.errors[reason(f[1])] += 1
 
     # ---- one outcome each, in time, from the right one ----
+    @staticmethod
+    def target(call):
+        """The node that is called, as far as the record says."""
+        if call.whom.isdigit():
+            return int(call.whom) >> 24
+        return int(call.whom[3:]) if re.fullmatch(r"SVC\d+", call.whom) else None
+
+    def waited(self, call, until):
+        """Seconds that count: not those in which the caller was frozen or its line was bad, for
+        who works slowly is not dead."""
+        f = self.h.faults
+        return (until - call.at) / 1e6 - f.frozen(call.node, call.at, until) \
+            - f.slowed(call.node, self.target(call), call.at, until)
+
     def bound(self, call):
         return (call.limit or BOUND[call.kind]) + MARGIN * self.h.faults.busy
 
     def in_time(self, call, at, where):
-        took = (at - call.at) / 1e6 - self.h.faults.frozen(call.node, call.at, at)
+        took = self.waited(call, at)
         self.slowest = max(self.slowest, took)
         if took > self.bound(call):
             self.violation(f"{call.kind} {call.whom} took {took:.1f} s, at most "
@@ -181,7 +219,7 @@ class Checker:
             if id in self.done:
                 continue
             end = self.h.faults.died.get(call.life, self.h.faults.end)
-            waited = (end - call.at) / 1e6 - self.h.faults.frozen(call.node, call.at, end)
+            waited = self.waited(call, end)
             if waited > self.bound(call):
                 self.violation(f"no outcome: {call.kind} {call.whom} hangs for {waited:.1f} s",
                                self.where[id])

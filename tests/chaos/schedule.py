@@ -8,7 +8,17 @@ DEAD_AFTER = 5.0
 KINDS = {  # kind: how often
     "kill": 6, "freeze": 6, "cut": 5, "one_way": 5, "reset": 3, "isolate": 3, "master_cut": 4,
     "master_kill": 3, "master_freeze": 2, "master_wiped": 2,
+    "slow": 3, "lossy": 4, "narrow": 3, "bad_air": 2, "clock": 3, "disk_full": 3, "descriptors": 3,
 }
+# A line from `node` to `other` and back (bad_air: all lines of `node`), as network.Line has it.
+LINES = {
+    "slow": lambda rng: (rng.choice([20, 80, 200]), rng.choice([0, 10, 50]), 0, 0, 0, 0),
+    "lossy": lambda rng: (rng.choice([0, 5, 30]), rng.choice([0, 5]), rng.choice([10, 50, 150]),
+                          rng.choice([0, 50, 300]), rng.choice([0, 20]), 0),
+    "narrow": lambda rng: (10, 0, 0, 0, 0, rng.choice([2000, 10000, 50000])),
+    "bad_air": lambda rng: (rng.choice([5, 40]), 20, rng.choice([20, 80]), 100, 10, 20000),
+}
+JUMPS = [-86400 * 400, -3600, -3, 3, 3600, 86400 * 400]  # seconds
 # nobody is told, silence is waited out
 SILENT = ("freeze", "cut", "one_way", "isolate", "master_cut", "master_freeze")
 LENGTHS = [0.2, 0.8, 2.0, 4.0, 4.8, 5.5, 7.0, 9.0]  # shorter and longer than dead_after
@@ -24,7 +34,17 @@ def fault(rng, nodes, kind):
         length = rng.choice([0.0, 0.1, 1.0, 3.0, 6.0])
     elif kind == "reset":
         length = rng.choice([0.1, 0.5, 2.0])
-    return {"kind": kind, "node": one, "other": other, "length": length}
+    f = {"kind": kind, "node": one, "other": other, "length": length}
+    if kind in LINES:
+        f["length"] = rng.choice([2.0, 6.0, 12.0])
+        f["line"] = LINES[kind](rng)
+    elif kind == "clock":
+        f["jump"] = rng.choice(JUMPS)
+    elif kind == "disk_full" and rng.random() < 0.5:
+        f["node"] = 1
+    elif kind == "descriptors":
+        f["spare"] = rng.choice([0, 1, 5])
+    return f
 
 
 def a_round(rng, nodes):
