@@ -11,6 +11,11 @@ function command.echo(...) return ... end
 function command.self() return skynet.self() end
 function command.hang() skynet.wait() end
 function command.loop() while true do end end
+-- Another service than this one is in an endless loop from now on.
+function command.spin()
+	skynet.send(skynet.newservice(SERVICE_NAME, ""), "lua", "loop")
+	return true
+end
 
 -- Registers a global name; "ok" or why not.
 function command.register(global)
@@ -54,7 +59,10 @@ end
 
 skynet.start(function()
 	skynet.dispatch("lua", function(session, _, what, ...)
-		if session == 0 then return end
+		if session == 0 then
+			if what == "loop" then command.loop() end
+			return
+		end
 		skynet.retpack(command[what](...))
 	end)
 	if not skynet.localname ".probe" then

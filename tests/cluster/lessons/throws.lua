@@ -1,0 +1,1 @@
+error "thrown on purpose"
