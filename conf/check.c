@@ -130,6 +130,19 @@ static void check_cluster(struct draft *d)
 	check_heartbeat(d);
 }
 
+static void check_federation(struct draft *d)
+{
+	const struct config *c = d->c;
+	struct place at = *draft_section(d, "federation");
+	bool wanted = at.line || c->federation.listen || c->federation.clusters.count ||
+		      c->federation.key_file;
+
+	if (wanted && !c->federation.listen)
+		missing(d, "federation", "listen");
+	if (wanted && !c->cluster.present)
+		draft_error(d, at, "a gateway (section federation) needs a section cluster, too");
+}
+
 static void check_log(struct draft *d)
 {
 	struct place sink = draft_place(d, "log", "sink");
@@ -170,4 +183,5 @@ void check_draft(struct draft *d)
 		c->node.harbor_auto = true;
 	check_log(d);
 	check_cluster(d);
+	check_federation(d);
 }

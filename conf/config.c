@@ -94,6 +94,8 @@ struct config *config_destroy(struct config *c)
 		c->cluster.advertise,
 		c->cluster.key_file,
 		c->master.listen,
+		c->federation.listen,
+		c->federation.key_file,
 		c->master.registry,
 		c->master.state_dir,
 		c->lua.start,
@@ -114,6 +116,7 @@ struct config *config_destroy(struct config *c)
 		mem_free(strings[i]);
 	list_fini(&c->warnings);
 	list_fini(&c->cluster.master);
+	list_fini(&c->federation.clusters);
 	list_fini(&c->lua.service_path);
 	list_fini(&c->lua.path);
 	list_fini(&c->lua.cpath);

@@ -53,6 +53,12 @@ struct config {
 		char *state_dir; /* NULL: the registry is kept in memory */
 	} master;
 	struct {
+		char *listen;		     /* NULL: this node is no gateway */
+		struct config_list clusters; /* NAME=host:port */
+		char *key_file;
+		uint64_t queue_max; /* bytes, for each cluster */
+	} federation;
+	struct {
 		char *start;	 /* default "main" */
 		char *bootstrap; /* default: the built-in one */
 		struct config_list service_path, path, cpath, service_cpath;

@@ -180,19 +180,42 @@ static bool set_choice(struct draft *d, const struct schema_key *k, void *at, co
 	return true;
 }
 
-static bool set_address(struct draft *d, const struct schema_key *k, void *at, const char *text)
+static bool is_address(const struct schema_key *k, const char *text)
 {
 	const char *colon = strrchr(text, ':');
 
-	if (!colon || colon == text || !is_port(colon + 1) || strlen(text) > k->high)
+	return colon && colon != text && is_port(colon + 1) && strlen(text) <= k->high;
+}
+
+static void note_address(struct draft *d, const struct schema_key *k, const char *text)
+{
+	d->addresses = mem_realloc(d->addresses, (d->address_count + 1) * sizeof(*d->addresses));
+	d->addresses[d->address_count++] = (struct draft_address){ k, mem_strdup(text),
+								   d->keys[k - schema_keys] };
+}
+
+static bool set_address(struct draft *d, const struct schema_key *k, void *at, const char *text)
+{
+	if (!is_address(k, text))
 		return bad(d, k, "ip:port, not \"%s\"", text);
 	if (k->type == SCHEMA_ADDRESS)
 		set_string(at, mem_strdup(text));
 	else
 		config_list_add(at, text);
-	d->addresses = mem_realloc(d->addresses, (d->address_count + 1) * sizeof(*d->addresses));
-	d->addresses[d->address_count++] = (struct draft_address){ k, mem_strdup(text),
-								   d->keys[k - schema_keys] };
+	note_address(d, k, text);
+	return true;
+}
+
+/* One gateway of another cluster: the name becomes part of what programs call it by. */
+static bool set_cluster(struct draft *d, const struct schema_key *k, void *at, const char *text)
+{
+	size_t name = strcspn(text, "=");
+
+	if (name < 1 || name > 63 || strcspn(text, " @.;") < name || !text[name] ||
+	    !is_address(k, text + name + 1))
+		return bad(d, k, "NAME=ip:port, not \"%s\"", text);
+	config_list_add(at, text);
+	note_address(d, k, text + name + 1);
 	return true;
 }
 
@@ -296,6 +319,8 @@ static bool set_key(struct draft *d, const struct schema_key *k, const char *tex
 	case SCHEMA_ADDRESS:
 	case SCHEMA_ADDRESSES:
 		return set_address(d, k, at, text);
+	case SCHEMA_CLUSTERS:
+		return set_cluster(d, k, at, text);
 	case SCHEMA_SOCKET:
 		return set_socket(d, k, at, text);
 	case SCHEMA_TEMPLATES:

@@ -33,6 +33,8 @@ static const struct words words[] = {
 	[SCHEMA_HARBOR] = { .type = "number", .suffix = "", .before = "auto, " },
 	[SCHEMA_THREADS] = { .type = "number", .suffix = "", .before = "auto, " },
 	[SCHEMA_PATH] = { .type = "path", .values = "relative to the file's folder" },
+	[SCHEMA_CLUSTERS] = { .type = "list of gateways",
+			      .values = "NAME=HOST:PORT, or a list of them" },
 	[SCHEMA_TEMPLATES] = { .type = "list of paths",
 			       .values = "paths with ?, relative to the file's folder" },
 };

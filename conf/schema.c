@@ -19,8 +19,9 @@ const struct schema_key schema_keys[SCHEMA_KEYS] = {
 #undef KEY
 };
 
-const char *const schema_sections[SCHEMA_SECTIONS] = { "node", "cluster", "master", "lua",
-						       "net",  "log",	  "admin",  "env" };
+const char *const schema_sections[SCHEMA_SECTIONS] = {
+	"node", "cluster", "master", "federation", "lua", "net", "log", "admin", "env",
+};
 
 const struct schema_key *schema_find(const char *section, const char *name)
 {
@@ -43,7 +44,8 @@ int schema_section(const char *section)
 
 bool schema_is_list(const struct schema_key *k)
 {
-	return k->type == SCHEMA_ADDRESSES || k->type == SCHEMA_TEMPLATES;
+	return k->type == SCHEMA_ADDRESSES || k->type == SCHEMA_CLUSTERS ||
+	       k->type == SCHEMA_TEMPLATES;
 }
 
 size_t schema_fallback_length(const struct schema_key *k)

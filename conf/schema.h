@@ -19,7 +19,8 @@ enum schema_type {
 	SCHEMA_BYTES,	/* a size */
 	SCHEMA_ADDRESS, /* host:port */
 	SCHEMA_ADDRESSES,
-	SCHEMA_SOCKET, /* unix:PATH */
+	SCHEMA_CLUSTERS, /* NAME=host:port, or a list of them */
+	SCHEMA_SOCKET,	 /* unix:PATH */
 	SCHEMA_CHOICE,
 	SCHEMA_HARBOR, /* a harbor id, or auto */
 	SCHEMA_THREADS,
@@ -37,7 +38,7 @@ struct schema_key {
 };
 
 enum {
-	SCHEMA_SECTIONS = 8, /* those of the keys, and env, whose keys are anybody's */
+	SCHEMA_SECTIONS = 9, /* those of the keys, and env, whose keys are anybody's */
 	SCHEMA_KEYS = 0
 #define KEY(...) +1
 #include "conf/schema.def"

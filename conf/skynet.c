@@ -253,6 +253,22 @@ static void copy_list(struct chunk *f, const char *key, struct config_list *list
 	}
 }
 
+/* The values of a list stand in one text, with ';' between them. */
+static void set_values(struct draft *d, const char *section, const char *name, const char *value,
+		       struct place at)
+{
+	const struct schema_key *k = schema_find(section, name);
+	cleanup(mem_freep) char *text = mem_strdup(value);
+	char *save = NULL;
+
+	if (!k || !schema_is_list(k)) {
+		draft_set(d, section, name, value, at);
+		return;
+	}
+	for (char *t = strtok_r(text, ";", &save); t; t = strtok_r(NULL, ";", &save))
+		draft_set(d, section, name, t, at);
+}
+
 /* harbord_SECTION_KEY. No section has a '_' in its name, many keys have. */
 static void set_own(struct chunk *f, const char *whole, const char *value)
 {
@@ -261,7 +277,7 @@ static void set_own(struct chunk *f, const char *whole, const char *value)
 	cleanup(mem_freep) char *section = mem_strndup(key, n);
 
 	if (key[n] && schema_section(section) >= 0 && strcmp(section, "env") != 0)
-		draft_set(f->d, section, key + n + 1, value, place_of(f, whole));
+		set_values(f->d, section, key + n + 1, value, place_of(f, whole));
 	else
 		draft_error(f->d, place_of(f, whole),
 			    "unknown key \"" OWN_PREFIX "%s\": " OWN_PREFIX

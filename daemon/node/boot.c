@@ -85,6 +85,28 @@ static void set_pairs(const struct config *c)
 		set(c->env[i].key, c->env[i].value);
 }
 
+static void set_number(const char *key, uint64_t n)
+{
+	char number[24];
+
+	snprintf(number, sizeof(number), "%llu", (unsigned long long)n);
+	set(key, number);
+}
+
+/* What lua/service/federationd.lua asks for. */
+static void set_federation(const struct config *c)
+{
+	if (!c->cluster.present || !c->federation.listen)
+		return;
+	set("federation_listen", c->federation.listen);
+	set("federation_cluster", c->cluster.name);
+	set_list("federation_clusters", &c->federation.clusters, "");
+	set("federation_key_file", c->federation.key_file);
+	set_number("federation_queue_max", c->federation.queue_max);
+	set_number("federation_heartbeat", c->cluster.heartbeat_ms);
+	set_number("federation_dead_after", c->cluster.dead_ms);
+}
+
 /* What is known before the threads run and the harbor id is. */
 static void set_environment(const struct config *c)
 {
@@ -107,6 +129,7 @@ static void set_environment(const struct config *c)
 		set("master",
 		    c->cluster.master.count ? c->cluster.master.items[0] : c->master.listen);
 	}
+	set_federation(c);
 	/* in a single node the bootstrap service sets it: one of the program's own would find
 	 * it set */
 	if (c->cluster.present && c->master.present)

@@ -103,9 +103,9 @@ static void every_default_is_a_value_of_its_key(void **state)
 		struct config *c = NULL;
 		struct config_errors errors;
 
-		/* those two sections have keys that must be there */
+		/* those sections have keys that must be there */
 		if (!k->fallback || strcmp(k->section, "cluster") == 0 ||
-		    strcmp(k->section, "master") == 0)
+		    strcmp(k->section, "master") == 0 || strcmp(k->section, "federation") == 0)
 			continue;
 		snprintf(yaml, sizeof(yaml), "%s: { %s: %.*s }\n", k->section, k->name,
 			 (int)schema_fallback_length(k), k->fallback);

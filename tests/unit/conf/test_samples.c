@@ -10,9 +10,10 @@
 /* Run from the top of the source tree, as tests/run.py does. */
 static void every_sample_passes_the_check(void **state)
 {
-	static const char *const files[] = { "conf/single.yaml",       "conf/master.yaml",
-					     "conf/member.yaml",       "deploy/demo/master.yaml",
-					     "deploy/demo/rooms.yaml", "deploy/demo/gate.yaml" };
+	static const char *const files[] = { "conf/single.yaml",	"conf/master.yaml",
+					     "conf/member.yaml",	"conf/gateway.yaml",
+					     "deploy/demo/master.yaml", "deploy/demo/rooms.yaml",
+					     "deploy/demo/gate.yaml" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
