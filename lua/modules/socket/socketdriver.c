@@ -30,6 +30,7 @@
 #include "net/request.h"
 #include "net/resolve.h"
 #include "net/udpaddr.h"
+#include "net/write.h"
 
 #define BACKLOG 32
 
@@ -192,6 +193,13 @@ static int l_writelimit(lua_State *L)
 	lua_pushinteger(L, (lua_Integer)limit);
 	lua_pushstring(L, policy_names[policy]);
 	return 2;
+}
+
+/* queued(id) -> the bytes that the kernel has not taken yet; 0: no such socket. */
+static int l_queued(lua_State *L)
+{
+	lua_pushinteger(L, (lua_Integer)net_queued(id_at(L, 1)));
+	return 1;
 }
 
 /* Replaces the table at `arg` by its texts with blanks between them. */
@@ -388,6 +396,7 @@ static const luaL_Reg driver_functions[] = {
 	{ "info", l_info },
 	{ "resolve", l_resolve },
 	{ "writelimit", l_writelimit },
+	{ "queued", l_queued },
 	{ "proxy", l_proxy },
 	{ "window", l_window },
 	{ "pass", l_pass },

@@ -148,6 +148,13 @@ function driver.udp_address(address) end
 ---@return "close"|"error" policy
 function driver.writelimit(id, bytes, policy) end
 
+---What was written and the kernel has not taken yet.
+---
+---* Since 0.1.0, not in skynet.
+---@param id integer
+---@return integer bytes 0 when there is no such socket
+function driver.queued(id) end
+
 ---As `socket.proxy`; nil or an empty text: what is accepted from then on has no header.
 ---
 ---* Raises `bad addresses of proxies: WHY`
