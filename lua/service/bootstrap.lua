@@ -26,6 +26,9 @@ local function boot()
 		skynet.name("DATACENTER", skynet.newservice "datacenterd")
 	end
 	skynet.newservice "service_mgr"
+	if skynet.getenv "federation_listen" then
+		skynet.newservice "federationd"
+	end
 	if skynet.getenv "enablessl" == "true" then
 		skynet.uniqueservice "ltls_holder"
 	end

@@ -7,15 +7,21 @@
 local skynet = require "skynet"
 local commands = require "skynet.commands"
 local queue = require "skynet.queue"
+local agents = require "skynet.cluster.agents"
+local federation = require "skynet.cluster.federation"
+local harbor = require "skynet.harbor"
 
 local config = {}
 local options = {}    -- of "__name" in the configuration
 local peers = {}      -- node -> { run = queue, handle =, ok = has it been connected }
+local looking = false -- for gateways, for those who wait
 local waiting = {}    -- node -> tokens of those who wait for its address
 local handles = {}    -- registered name -> handle
 local names = {}      -- handle -> registered name
+local relays = {}     -- cluster of the federation -> handle of its federationrelay
+local making_relay = queue()
+local configured = false -- the program has a cluster configuration of its own
 local proxies = {}    -- "node" .. address -> { run = queue, handle = }
-local agents = {}     -- fd -> { gate =, handle = once it runs, closed = }
 
 local command = {}
 
@@ -95,6 +101,7 @@ end
 
 local function apply(found)
 	check(found)
+	configured = configured or next(found) ~= nil
 	local changed = false
 	for name, address in pairs(found) do
 		if name:sub(1, 2) == "__" then
@@ -116,6 +123,9 @@ local function apply(found)
 			if waiting[name] then
 				skynet.error(("Cluster node [%s] resloved : %s")
 					:format(name, tostring(address)))
+			end
+			if relays[name] then
+				skynet.send(relays[name], "system", "static")
 			end
 			local peer = peers[name]
 			if peer and peer.handle then
@@ -142,10 +152,48 @@ end
 
 -- ---- other nodes ----
 
--- The address of the node, which may have to become known first; false or nil: there is none.
+-- Of a name that the program has no address for: the relay that stands for another cluster of the
+-- federation, or nil and why there is none. Without a reason: this cluster has no gateway just now.
+local function federated(name)
+	local gateway = federation.gateways()[1]
+	if relays[name] or not gateway then
+		return relays[name]
+	end
+	local ok, known, why = pcall(skynet.calltimeout, 500, gateway, "lua", "knows", name)
+	if not ok then
+		return nil, tostring(known)
+	elseif not known then
+		return nil, why
+	end
+	making_relay(function()
+		relays[name] = relays[name]
+			or skynet.newservice("federationrelay", name, skynet.self())
+	end)
+	return relays[name]
+end
+
+-- While somebody waits for a name: a gateway that comes may know it.
+local function look_for_gateways()
+	looking = true
+	while next(waiting) do
+		skynet.sleep(100)
+		if federation.gateways()[1] then
+			for name in pairs(waiting) do
+				wake(name)
+			end
+		end
+	end
+	looking = false
+end
+
+-- The address of the node, which may have to become known first; false or nil: there is none. Or
+-- nil and a relay, or nil, nil and why.
 local function resolve(name)
 	while config[name] == nil do
-		if options.nowaiting then
+		local relay, why = federated(name)
+		if relay or why and not configured then
+			return nil, relay, why
+		elseif options.nowaiting then
 			skynet.error(("cluster node [%s] is absent."):format(name))
 			return nil
 		end
@@ -155,6 +203,9 @@ local function resolve(name)
 		end
 		local token = {}
 		table.insert(waiting[name], token)
+		if not why and not looking then
+			skynet.fork(look_for_gateways)
+		end
 		skynet.wait(token)
 	end
 	return config[name]
@@ -163,8 +214,12 @@ end
 -- The sender of a node, connected at least once; or nil and why there is none.
 function command.sender(_, name)
 	assert(type(name) == "string", "a node has a name")
-	local address = resolve(name)
-	if address == nil then
+	local address, relay, absent = resolve(name)
+	if relay then
+		return relay
+	elseif absent then
+		return nil, ("cluster node [%s] is absent: %s"):format(name, absent)
+	elseif address == nil then
 		return nil, "cluster node [" .. name .. "] is absent"
 	elseif not address then
 		return nil, "cluster node [" .. name .. "] is down"
@@ -221,14 +276,64 @@ function command.proxy(_, node, address)
 	end)
 end
 
+-- Whether calls of that name go to another cluster of the federation.
+function command.federated(_, name)
+	return config[name] == nil and federated(name) ~= nil
+end
+
 -- ---- names ----
 
-local function tell_agents()
-	for _, agent in pairs(agents) do
-		if agent.handle then
-			skynet.send(agent.handle, "lua", "namechange")
+-- Other clusters find what is registered here in the registry. Names that are not there yet:
+-- nobody asks for them while this cluster has no gateway, or another node has the name.
+local unpublished, publishing = {}, false -- name -> what the log said about it
+
+local function publish_all()
+	for name, told in pairs(unpublished) do
+		local handle = handles[name]
+		local known, owner = pcall(harbor.find, federation.published(name))
+		if not handle then
+			unpublished[name] = nil
+		elseif not known or not owner then
+			local ok, why = pcall(harbor.register, federation.published(name), handle)
+			if ok or not known then
+				unpublished[name] = nil
+			end
+			if not ok and told ~= why then
+				skynet.error(("other clusters do not find [%s]: %s")
+					:format(name, why))
+			end
+		elseif told == "" then
+			unpublished[name] = "taken"
+			skynet.error(("other clusters find another service as [%s] :%08x")
+				:format(name, owner))
 		end
 	end
+end
+
+local function publish(name)
+	unpublished[name] = ""
+	if publishing or skynet.harbor(skynet.self()) == 0 then
+		return
+	end
+	publishing = true
+	skynet.fork(function()
+		while next(unpublished) do
+			if federation.gateways()[1] then
+				publish_all()
+			end
+			if next(unpublished) then
+				skynet.sleep(100)
+			end
+		end
+		publishing = false
+	end)
+end
+
+local function unpublish(name, handle)
+	if skynet.harbor(skynet.self()) ~= 0 and not unpublished[name] then
+		skynet.fork(pcall, harbor.release, federation.published(name), handle)
+	end
+	unpublished[name] = nil
 end
 
 function command.register(source, name, handle)
@@ -238,10 +343,12 @@ function command.register(source, name, handle)
 	local old = names[handle]
 	if old then
 		handles[old] = nil
-		tell_agents()
+		unpublish(old, handle)
+		agents.tell "namechange"
 	end
 	names[handle] = name
 	handles[name] = handle
+	publish(name)
 	skynet.error(("Register [%s] :%08x"):format(name, handle))
 end
 
@@ -250,8 +357,9 @@ function command.unregister(_, name)
 	if handle then
 		handles[name] = nil
 		names[handle] = nil
+		unpublish(name, handle)
 		skynet.error(("Unregister [%s] :%08x"):format(name, handle))
-		tell_agents()
+		agents.tell "namechange"
 	end
 end
 
@@ -274,59 +382,7 @@ function command.listen(_, address, port, maxclient)
 		end
 		address, port = split(own)
 	end
-	local gate = skynet.newservice "gate"
-	local ok, ip, real = pcall(skynet.call, gate, "lua", "open",
-		{ address = address, port = port, maxclient = maxclient, nodelay = true })
-	if not ok then
-		skynet.send(gate, "debug", "EXIT")
-		error(ip, 0)
-	end
-	return ip, real
-end
-
-local on_socket = {}
-
-function on_socket.open(gate, fd, from)
-	skynet.error("socket accept from " .. from)
-	local agent = { gate = gate }
-	agents[fd] = agent
-	local ok, handle = pcall(skynet.newservice, "clusteragent", skynet.self(), gate, fd)
-	if not ok then
-		agents[fd] = nil
-		skynet.send(gate, "lua", "kick", fd)
-	elseif agent.closed then
-		skynet.send(handle, "lua", "exit")
-	else
-		agent.handle = handle
-	end
-end
-
-local function on_end(gate, fd)
-	local agent = agents[fd]
-	if not agent or agent.gate ~= gate then
-		skynet.send(gate, "lua", "kick", fd)
-		return
-	end
-	agents[fd] = nil
-	agent.closed = true
-	if agent.handle then
-		skynet.send(agent.handle, "lua", "exit")
-	end
-end
-
-on_socket.close = on_end
-on_socket["error"] = on_end
-
-function on_socket.warning(_, fd, kib)
-	skynet.error(("socket warning (fd = %d): %d K bytes need to send out"):format(fd, kib))
-end
-
--- What a gate tells its watchdog.
-local function on_event(gate, event, ...)
-	local f = on_socket[event]
-	if f then
-		f(gate, ...)
-	end
+	return agents.listen(address, port, maxclient)
 end
 
 skynet.register_protocol {
@@ -335,5 +391,5 @@ skynet.register_protocol {
 
 skynet.start(function()
 	apply(load_file())
-	commands.serve { returns = command, answers = { socket = on_event }, source = true }
+	commands.serve { returns = command, answers = { socket = agents.on_event }, source = true }
 end)

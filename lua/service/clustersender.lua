@@ -15,6 +15,7 @@ local commands = require "skynet.commands"
 local core = require "skynet.cluster.core"
 local channels = require "skynet.socketchannel"
 local socket = require "skynet.socket"
+local answers = require "skynet.cluster.answers"
 local key = require "skynet.cluster.key"
 
 local LATE_MAX <const> = 65536 -- answers that may come after their deadline, per connection
@@ -31,8 +32,7 @@ local session = 1        -- the next one
 local asked = {}         -- session -> true: its answer is waited for
 local late = {}          -- session -> true: nobody waits any more, the answer may come
 local late_count = 0
-local partial = {}       -- session -> { total =, got = } of an answer in parts
-local partial_bytes = 0
+local book               -- of the answers in parts on this connection
 local reconnecting, reconnect_delay = false, 1
 local heard = 0          -- skynet.now() of the last frame
 local beating, connected = false, false
@@ -47,45 +47,9 @@ local function failure(text)
 	return { why = text } -- a table passes the channel as it is
 end
 
-local function forget_partial(id)
-	local p = partial[id]
-	if p then
-		partial[id] = nil
-		partial_bytes = partial_bytes - p.got
-	end
-end
-
--- One frame of an answer that is waited for: what the channel wants to know.
-local function take(id, kind, data)
-	local p = partial[id]
-	if kind == "ok" then
-		return id, true, data
-	elseif kind == "error" then
-		return id, false, failure(data)
-	elseif kind == "begin" then
-		forget_partial(id)
-		if data > core.max then
-			return id, false, failure "the answer is too large"
-		end
-		partial[id] = { total = data, got = 0 }
-		return id, true, "", true
-	end
-	if not p then
-		return id, false, failure "invalid answer"
-	end
-	p.got = p.got + #data
-	partial_bytes = partial_bytes + #data
-	if p.got > p.total or (kind == "last" and p.got ~= p.total) then
-		return id, false, failure "invalid answer"
-	elseif partial_bytes > core.max then
-		return id, false, failure "answers under way are too large"
-	end
-	return id, true, data, kind == "more"
-end
-
 local function settled(id)
 	asked[id] = nil
-	forget_partial(id)
+	book:forget(id)
 end
 
 local function read_answer(sock)
@@ -97,11 +61,11 @@ local function read_answer(sock)
 			skynet.error(("%s: %s"):format(place(), kind))
 			error(channels.error)
 		elseif asked[id] then
-			local _, ok, value, more = take(id, kind, data)
+			local ok, value, more = book:take(id, kind, data)
 			if not more then
 				settled(id)
 			end
-			return id, ok, value, more
+			return id, ok, ok and value or failure(value), more
 		elseif not late[id] then
 			return id, false, ""
 		elseif kind == "ok" or kind == "error" or kind == "last" then
@@ -196,7 +160,7 @@ end
 
 -- After each connect, before requests go out.
 local function on_connect()
-	asked, late, late_count, partial, partial_bytes = {}, {}, 0, {}, 0
+	asked, late, late_count, book = {}, {}, 0, answers.new()
 	heard = skynet.now()
 	if options.key then
 		key.connect(options.key, ask_in_auth)

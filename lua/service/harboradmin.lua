@@ -6,6 +6,7 @@
 local skynet = require "skynet"
 local core = require "skynet.core"
 local harbor = require "skynet.harbor"
+local federation = require "skynet.cluster.federation"
 local address = require "skynet.consoleaddress"
 local json = require "skynet.consolejson"
 local object, array = json.object, json.array
@@ -35,6 +36,17 @@ end
 -- Calls by the debug protocol, and not for ever.
 local function ask(handle, ...)
 	return skynet.calltimeout(PATIENCE, handle, "debug", ...)
+end
+
+-- A link from the gateway to another cluster, or a connection that came from there.
+local function link_row(gateway, outward, l)
+	local up = not outward or l.up
+	return object("gateway", gateway, "way", outward and "to" or "from",
+		"cluster", l.cluster or "?", "state", up and "up" or "down",
+		"there", l.gateway, "place", l.place, "seconds", l.seconds,
+		"calls", l.calls or l.requests, "sends", l.sends, "errors", l.errors,
+		"refused", l.refused, "strays", l.strays, "losses", l.losses,
+		"waiting", l.waiting, "queued", l.queued, "why", not up and l.why or nil)
 end
 
 local function sorted(t)
@@ -119,6 +131,24 @@ function command.mem(seconds)
 		return a[2] < b[2]
 	end)
 	return object("services", array(rows))
+end
+
+-- What each gateway of this cluster says of itself; one that does not answer is a row, too.
+function command.clusters()
+	local rows = {}
+	for _, gateway in ipairs(federation.gateways()) do
+		local ok, state = pcall(skynet.calltimeout, PATIENCE, gateway, "lua", "status")
+		for _, way in ipairs(ok and { "links", "connections" } or {}) do
+			for _, l in ipairs(state[way]) do
+				rows[#rows + 1] = link_row(state.node, way == "links", l)
+			end
+		end
+		if not ok then
+			rows[#rows + 1] = object("gateway", skynet.address(gateway),
+				"state", "silent", "why", tostring(state))
+		end
+	end
+	return object("clusters", array(rows))
 end
 
 -- What is an integer as a whole is sent as one; any other word is a string.

@@ -58,7 +58,7 @@ static void on_response(const uint8_t *frame, size_t n)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	struct cluster_inbox in = { .count = 0 };
+	struct cluster_inbox in = { .max = CLUSTER_HELD };
 	size_t fed = 0;
 
 	for (size_t at = 1; at + 2 <= n;) {

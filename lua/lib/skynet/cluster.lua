@@ -163,7 +163,11 @@ end
 -- name.
 function cluster.snax(node, name, handle)
 	local snax = require "skynet.snax" -- few programs need it
-	handle = handle or cluster.call(node, ".service", "QUERY", "snaxd", name)
+	if not handle then
+		-- of a whole cluster that is its one, of a node the node's
+		local far = skynet.call(clusterd, "lua", "federated", node)
+		handle = cluster.call(node, ".service", far and "GQUERY" or "QUERY", "snaxd", name)
+	end
 	return snax.bind(skynet.call(clusterd, "lua", "proxy", node, handle), name)
 end
 

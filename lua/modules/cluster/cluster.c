@@ -314,12 +314,16 @@ static int l_inbox_gc(lua_State *L)
 	return 0;
 }
 
-/* inbox() -> for one connection */
+/* inbox([bytes]) -> for one connection; it holds so many bytes of messages that are not complete,
+ * and no message is larger. */
 static int l_inbox(lua_State *L)
 {
+	lua_Integer max = luaL_optinteger(L, 1, CLUSTER_HELD);
 	struct cluster_inbox *in = lua_newuserdatauv(L, sizeof(*in), 0);
 
-	*in = (struct cluster_inbox){ .count = 0 };
+	luaL_argcheck(L, max > 0, 1, "must be positive");
+	*in = (struct cluster_inbox){ .max = (lua_Unsigned)max < CLUSTER_HELD ? (size_t)max
+									      : CLUSTER_HELD };
 	if (luaL_newmetatable(L, INBOX)) {
 		lua_pushcfunction(L, l_inbox_gc);
 		lua_setfield(L, -2, "__gc");

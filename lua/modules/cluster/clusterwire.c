@@ -186,7 +186,7 @@ void clusterwire_fini(struct cluster_inbox *in)
 		if (in->halves[i].session)
 			clusterwire_release(in, &in->halves[i]);
 	mem_free(in->halves);
-	*in = (struct cluster_inbox){ .held = 0 };
+	*in = (struct cluster_inbox){ .max = in->max };
 }
 
 static struct cluster_half *free_place(struct cluster_inbox *in)
@@ -209,7 +209,7 @@ static void begin(struct cluster_inbox *in, const struct cluster_request *r)
 
 	if (h) /* the peer has given up the one before */
 		clusterwire_release(in, h);
-	h = r->total > CLUSTER_HELD ? NULL : free_place(in);
+	h = r->total > in->max ? NULL : free_place(in);
 	if (!h)
 		return;
 	*h = (struct cluster_half){ .session = r->session,
@@ -235,7 +235,7 @@ static bool append(struct cluster_inbox *in, struct cluster_half *h,
 			room *= 2;
 		if (room > h->total)
 			room = h->total;
-		if (in->held + room - h->room > CLUSTER_HELD)
+		if (in->held + room - h->room > in->max)
 			return false;
 		h->data = mem_realloc(h->data, room);
 		in->held += room - h->room;

@@ -11,8 +11,9 @@
  *
  * Threads:   none of its own.
  * Ownership: what is parsed points into the caller's bytes; an inbox owns what it gathers.
- * Limits:    an inbox holds CLUSTER_HALVES messages and CLUSTER_HELD bytes. What is allocated
- *            follows the bytes that came, not the size that a head declares.
+ * Limits:    an inbox holds CLUSTER_HALVES messages and `max` bytes, which whoever makes it
+ *            sets. What is allocated follows the bytes that came, not the size that a head
+ *            declares.
  * Failure:   texts; an inbox that refuses a message swallows its parts and says so at the last.
  */
 #include <stdbool.h>
@@ -90,6 +91,7 @@ struct cluster_inbox {
 	struct cluster_half *halves; /* `capacity` places */
 	unsigned count, capacity;
 	size_t held; /* bytes allocated for data */
+	size_t max;  /* their bound, and that of one message; at most CLUSTER_HELD */
 };
 
 enum inbox_result {

@@ -1,0 +1,194 @@
+-- SPDX-License-Identifier: MIT
+-- federationd: what makes a node a gateway of its harbor cluster. It listens for the gateways of
+-- other clusters, has a federationlink to each, and is in the registry, where the relays of all
+-- nodes find it. The node starts it when its configuration has a section federation.
+local skynet = require "skynet"
+local agents = require "skynet.cluster.agents"
+local commands = require "skynet.commands"
+local federation = require "skynet.cluster.federation"
+require "skynet.manager"
+
+local FIRST_WAIT <const> = 200    -- centiseconds for the first try to connect
+local CALLS_MAX <const> = 32768   -- requests under way that came over one connection
+local CONNECTIONS_MAX <const> = 4096
+local KEY_MIN <const>, KEY_MAX <const> = 16, 4096
+
+local own, node = skynet.getenv "federation_cluster", skynet.getenv "nodename"
+local queue_max = math.tointeger(skynet.getenv "federation_queue_max")
+local secret
+local slot      -- our global name
+local links = {} -- cluster -> { handle =, up =, tried =, relays = { handle -> true }, tokens = }
+
+-- ---- configuration ----
+
+local function read_key()
+	local file = skynet.getenv "federation_key_file"
+	if not file then
+		return nil
+	end
+	local f <close> = assert(io.open(file, "rb"))
+	local text = f:read(KEY_MAX + 2) or ""
+	text = text:gsub("[\r\n]+$", "")
+	if #text < KEY_MIN or #text > KEY_MAX then
+		error(("%s: a secret of %d to %d bytes is wanted")
+			:format(file, KEY_MIN, KEY_MAX), 0)
+	end
+	require "skynet.crypt" -- raises here when OpenSSL is not there
+	return text
+end
+
+-- cluster -> its addresses, in the order of the configuration.
+local function read_clusters()
+	local clusters = {}
+	for name, address in skynet.getenv "federation_clusters":gmatch "([^=;]+)=([^;]+)" do
+		if name ~= own then
+			local list = clusters[name] or {}
+			clusters[name] = list
+			list[#list + 1] = address
+		end
+	end
+	return clusters
+end
+
+-- Gateways of one cluster begin with different gateways of the other.
+local function rotated(list, by)
+	local turned = {}
+	for i = 1, #list do
+		turned[i] = list[(by + i) % #list + 1]
+	end
+	return turned
+end
+
+local function centiseconds(key)
+	return math.max(1, math.tointeger(skynet.getenv(key)) // 10)
+end
+
+local function begin_links(clusters)
+	local dead = centiseconds "federation_dead_after"
+	local terms = {
+		cluster = own, node = node, secret = secret, queue = queue_max,
+		beat = centiseconds "federation_heartbeat", dead = dead,
+	}
+	for name, addresses in pairs(clusters) do
+		local handle = skynet.newservice("federationlink", name, skynet.self())
+		links[name] = {
+			handle = handle, up = false, tried = false, relays = {}, tokens = {},
+		}
+		terms.addresses = rotated(addresses, skynet.harbor(skynet.self()))
+		skynet.call(handle, "lua", "begin", terms)
+	end
+end
+
+-- ---- what links say ----
+
+local command = {}
+
+local function changed(name, up)
+	local link = links[name]
+	if not link then
+		return
+	end
+	local was = link.up
+	link.up, link.tried = up, true
+	for _, token in ipairs(link.tokens) do
+		skynet.wakeup(token)
+	end
+	link.tokens = {}
+	if was and not up then
+		for relay in pairs(link.relays) do
+			skynet.send(relay, "system", "again")
+		end
+		link.relays = {}
+	end
+end
+
+function command.up(_, name)
+	changed(name, true)
+end
+
+function command.down(_, name)
+	changed(name, false)
+end
+
+-- ---- what relays ask ----
+
+-- Whether there is such a cluster: true, or false and why not.
+function command.knows(_, name)
+	if name == own or links[name] then
+		return true
+	end
+	return false, ("no gateway of cluster %s knows a cluster of that name"):format(own)
+end
+
+-- The link to the cluster, for a relay of this cluster, which hears when it is down; "self" for
+-- this cluster itself; or nil and why there is none.
+function command.link(relay, name)
+	if name == own then
+		return "self"
+	end
+	local link = links[name]
+	if not link then
+		return nil, select(2, command.knows(relay, name))
+	end
+	if not link.tried then
+		local token = {}
+		table.insert(link.tokens, token)
+		skynet.sleep(FIRST_WAIT, token)
+	end
+	if not link.up then
+		return nil, skynet.call(link.handle, "lua", "status").why
+	end
+	link.relays[relay] = true
+	return link.handle
+end
+
+-- For harborctl: what this gateway is, its links, the connections that others have made to it.
+function command.status()
+	local out, into = {}, {}
+	for _, link in pairs(links) do
+		out[#out + 1] = skynet.call(link.handle, "lua", "status")
+	end
+	for _, agent in ipairs(agents.handles()) do
+		local ok, state = pcall(skynet.call, agent, "lua", "status")
+		into[#into + 1] = ok and state or nil
+	end
+	return { node = node, cluster = own, name = slot, links = out, connections = into }
+end
+
+-- ---- what agents ask ----
+
+-- The secret that who connects must show, and the terms of a gateway.
+function command.agentkey()
+	return secret, { cluster = own, node = node, calls = CALLS_MAX, bytes = queue_max }
+end
+
+-- ---- start ----
+
+local function listen()
+	local address = skynet.getenv "federation_listen"
+	local host, port = address:match "^%[(.-)%]:(%d+)$"
+	if not host then
+		host, port = address:match "^(.+):(%d+)$"
+	end
+	local ip, real = agents.listen(host, math.tointeger(port), CONNECTIONS_MAX)
+	skynet.error(("federation: this is a gateway of cluster %s, at %s:%d")
+		:format(own, ip, real))
+end
+
+skynet.register_protocol {
+	name = "system", id = skynet.PTYPE_SYSTEM, pack = skynet.pack, unpack = skynet.unpack,
+}
+
+skynet.start(function()
+	commands.serve { returns = command, answers = { socket = agents.on_event }, source = true }
+	secret = read_key()
+	listen()
+	begin_links(read_clusters())
+	skynet.register ".federation"
+	skynet.fork(function()
+		slot = federation.announce()
+		require "skynet.harbor".watch(function()
+			slot = federation.announce()
+		end)
+	end)
+end)

@@ -1,0 +1,285 @@
+#!/usr/bin/python3
+"""Harbor clusters that call each other through gateways: any service of one calls any service of
+another by the cluster library, with nothing configured on game nodes; gateways and clusters that
+die, names that move, large messages, a cluster that is slow, strangers."""
+import os, signal, sys, time
+from harness import eventually, main
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.path.insert(0, HERE + "/../skynet_cluster")
+from clusters import Federation, ev, fails, one
+import wire
+
+CALL = 'return cluster.call("east", "@probe", "node")'
+
+
+def outcome(node, key):
+    """What the storm of calls that is kept under this key has come to: answered, failed, why."""
+    return ev(node, "return table.unpack(kept[...] or {})", key)
+
+
+def everybody_calls_everybody(build):
+    """call, send, query, proxy, snax by any node to any cluster; names of the registry and of
+    cluster.register"""
+    with Federation(build, {"west": 1, "east": 1, "south": 1}) as f:
+        f.ready().formed()
+        for town in f.towns:
+            ev(f[f"{town}-n1"], 'cluster.register "probe" harbor.register "GLOBAL"')
+        for town in f.towns:
+            for who in f.towns[town].nodes:
+                for there in f.towns:
+                    found = eventually(f"{who.name} calls {there}", lambda: one(who,
+                            'return cluster.call(..., "@probe", "node")', there), 5)
+                    assert found == f"{there}-n1", found
+                    for form in ("GLOBAL", ".probe"):
+                        assert one(who, 'local c, n = ... return cluster.call(c, n, "node")',
+                                   there, form) == f"{there}-n1"
+        n = f["west-n1"]
+        handle = one(n, 'return cluster.query("east", "probe")')
+        assert one(n, 'return cluster.call("east", tonumber(...), "node")', handle) == "east-n1"
+        ev(n, 'for i = 1, 5 do cluster.send("east", "@probe", "keep", i) end')
+        eventually("sends", lambda: f["east-n1"].call(".probe", "kept") == ["1,2,3,4,5"])
+        assert one(n, 'return skynet.call(cluster.proxy("east@probe"), "lua", "echo", "p")') == "p"
+        assert one(n, 'return skynet.call(cluster.proxy("east", "@probe"), "lua", "node")') \
+            == "east-n1"
+
+
+def reasons(build):
+    """what fails says why, and which cluster: no such cluster, no such service, an error there; a
+    configuration of the program's own wins; calls that have a deadline"""
+    with Federation(build, {"west": 1, "east": 1}) as f:
+        f.ready().formed()
+        n, there = f["west-n1"], f["east-n1"]
+        ev(there, 'cluster.register "probe"')
+        eventually("the first call", lambda: one(n, CALL))
+        assert "no gateway of cluster west knows a cluster of that name" \
+            in fails(n, 'cluster.call("atlantis", "@probe")')
+        assert fails(n, 'cluster.call("east", "@nobody", "x")') \
+            == "call failed: cluster east has no service @nobody"
+        assert fails(n, 'cluster.query("east", "nobody")') == "call failed: name not found"
+        assert fails(n, 'cluster.query("west", "nobody")') == "call failed: name not found"
+        assert "has no service .launcher" in fails(n, 'cluster.call("east", ".launcher", "LIST")')
+        assert "has no service .launcher" in fails(n, 'cluster.call("west", ".launcher", "LIST")')
+        why = fails(n, 'cluster.call("east", "@probe", "raise", "sold out")')
+        assert why == "call failed: error in callee: sold out", why
+        why = fails(n, 'cluster.call("east", 0x14abcdef, "x")')
+        assert why == "call failed: no such service", why
+        why = fails(n, 'cluster.call("east", 0x63000009, "x")')
+        assert why == "call failed: no such node", why
+        assert "name is too long" in fails(n, 'cluster.call("east", ("n"):rep(256), "x")')
+        assert fails(n, 'cluster.calltimeout(20, "east", "@probe", "slow", 60)') \
+            == "call failed: timeout"
+        assert one(n, 'return cluster.calltimeout(500, "east", "@probe", "echo", 1)') == 1
+        ev(n, 'cluster.send("east", "@nobody", "x") cluster.send("atlantis", "@x", "x")')
+        assert one(n, 'return cluster.call("east", "@probe", "echo", 2)') == 2
+        rows = f["east-m"].ctl("clusters")["clusters"]
+        row = next(r for r in rows if r["way"] == "from" and r["cluster"] == "west")
+        assert row["refused"] >= 3 and row["there"] == "west-g1", row
+        # what the program says itself comes first, for services that already call, too
+        for who in (n, f["west-m"]):
+            ev(who, 'cluster.reload { east = "127.0.0.1:1" }')
+            eventually("the program's own address", lambda: "127.0.0.1:1" in fails(who,
+                       'cluster.call("east", "@probe", "echo", 1)'))
+            ev(who, "cluster.reload { east = false }")
+            eventually("declared down", lambda: "[east] is down" in fails(who,
+                       'cluster.call("east", "@probe", "echo", 1)'))
+        # and then an unknown name is waited for, as without a federation
+        assert fails(n, 'cluster.calltimeout(30, "atlantis", "@probe")') == "call failed: timeout"
+
+
+def a_gateway_is_killed(build):
+    """kill -9 of a gateway: calls under way fail at once, each with one outcome; the next ones go
+    by the other gateway. On the far side, too. With the last one they fail, until one is back"""
+    with Federation(build, {"west": 2, "east": 2}) as f:
+        f.ready().formed()
+        n, there = f["west-n1"], f["east-n1"]
+        ev(there, 'cluster.register "probe"')
+        eventually("the first call", lambda: one(n, CALL))
+        # which gateway this node uses: the one whose link has calls
+        def used():
+            rows = [r for r in n.ctl("clusters")["clusters"] if r.get("way") == "to"]
+            return next((r for r in rows if r["waiting"] >= 20), None)
+        ev(n, 'skynet.fork(function() kept.storm = table.pack(command.storm(20, "east", "@probe", '
+              '"hang")) end)')
+        row = eventually("20 calls are under way", used)
+        victim = f[row["gateway"]]
+        began = time.monotonic()
+        victim.kill()
+        good, bad, why = eventually("all have failed", lambda: outcome(n, "storm"))
+        assert (good, bad) == (0, 20) and ("link lost" in why or "node is down" in why), why
+        assert time.monotonic() - began < 3
+        eventually("by the other gateway", lambda: one(n, CALL) == "east-n1")
+        # now that of the other cluster, to which this one is connected
+        row = next(r for r in n.ctl("clusters")["clusters"] if r.get("way") == "to"
+                   and r["state"] == "up")
+        ev(n, 'skynet.fork(function() kept.again = table.pack(command.storm(20, "east", "@probe", '
+              '"hang")) end)')
+        eventually("20 calls are under way", used)
+        f[row["there"]].kill()
+        good, bad, why = eventually("all have failed", lambda: outcome(n, "again"))
+        assert (good, bad) == (0, 20) and row["there"] in why, why
+        eventually("by the far cluster's other gateway", lambda: one(n, CALL) == "east-n1")
+        last = f[row["gateway"]]
+        last.kill()
+        eventually("no gateway", lambda: fails(n, CALL) is not None)
+        eventually("no gateway is left", lambda: "no gateway of this cluster is there"
+                   in fails(n, CALL), 10)
+        last.start().ready()
+        eventually("it is back", lambda: one(n, CALL) == "east-n1")
+
+
+def a_dead_cluster(build):
+    """a cluster that is gone: its calls fail at once and say where nobody answered, the others do
+    not notice; it comes back. One whose gateway is frozen is given up after dead_after"""
+    with Federation(build, {"west": 1, "east": 1, "south": 1}) as f:
+        f.ready().formed()
+        n = f["west-n1"]
+        for t in ("east", "south"):
+            ev(f[t + "-n1"], 'cluster.register "probe"')
+            eventually(t, lambda: one(n, 'return cluster.call(..., "@probe", "node")', t))
+        ev(n, 'skynet.fork(function() kept.storm = table.pack(command.storm(5, "east", "@probe", '
+              '"hang")) end)')
+        eventually("they hang", lambda: one(f["east-n1"], "return kept.hanging") == 5)
+        f["east-g1"].signal(signal.SIGSTOP)
+        try:
+            good, bad, why = eventually("a frozen gateway is given up",
+                                        lambda: outcome(n, "storm"), 5)
+            assert bad == 5 and "it is silent for" in why, why
+            assert one(n, 'return cluster.call("south", "@probe", "node")') == "south-n1"
+        finally:
+            f["east-g1"].signal(signal.SIGCONT)
+        eventually("it moves again", lambda: one(n, CALL))
+        for node in f.towns["east"].nodes:
+            node.kill()
+        def dead():
+            why = fails(n, 'cluster.call("east", "@probe", "node")')
+            return f"cluster east: 127.0.0.1:{f.ports['east'][0]}: " in why \
+                and "Connection refused" in why
+        eventually("it is known to be gone", dead)
+        began = time.monotonic()
+        assert one(n, 'return (command.storm(200, "south", "@probe", "echo", 1))') == 200
+        for _ in range(5):
+            assert dead()
+        assert time.monotonic() - began < 3
+        for node in f.towns["east"].nodes:
+            node.start()
+        f.ready()
+        ev(f["east-n1"], 'cluster.register "probe"')
+        eventually("it is back", lambda: one(n, CALL))
+
+
+def an_owner_moves(build):
+    """a name whose owner dies, or gives it up, is called where it is then; who registered it
+    second comes after the first"""
+    with Federation(build, {"west": 1, "east": 1}, plain=2) as f:
+        f.ready().formed()
+        n, a, b = f["west-n1"], f["east-n1"], f["east-n2"]
+        ev(a, 'cluster.register "probe" harbor.register "G"')
+        call = 'local n = ... return cluster.call("east", n, "node")'
+        for name in ("@probe", "G"):
+            eventually(name, lambda: one(n, call, name) == "east-n1")
+        ev(b, 'cluster.register "probe"')
+        ev(a, 'harbor.release "G"')
+        ev(b, 'harbor.register "G"')
+        eventually("G has moved", lambda: one(n, call, "G") == "east-n2")
+        assert one(n, call, "@probe") == "east-n1"
+        a.kill()
+        eventually("@probe has moved", lambda: one(n, call, "@probe") == "east-n2")
+        ev(b, 'cluster.unregister "probe"')
+        eventually("@probe is gone", lambda: "has no service @probe" in fails(n, call, "@probe"))
+
+
+def large_messages(build):
+    """requests and answers of many sizes, many at once among small ones, in the order of each
+    sender; what is larger than the queue is refused"""
+    with Federation(build, {"west": 1, "east": 1}, extra=", queue_max: 24MiB") as f:
+        f.ready().formed()
+        n, there = f["west-n1"], f["east-n1"]
+        ev(there, 'cluster.register "probe"')
+        eventually("the first call", lambda: one(n, CALL))
+        largest = 2 << 20 if "thread" in build else 20 << 20
+        for size in (32758, 32768, 65536, 100000, largest):
+            assert one(n, 'return cluster.call("east", "@probe", "size", ("x"):rep(tonumber(...)))',
+                       size) == size
+            assert one(n, 'return #cluster.call("east", "@probe", "big", tonumber(...))', size) \
+                == size
+        why = fails(n, 'cluster.call("east", "@probe", "size", ("x"):rep(25 << 20))')
+        assert "cluster east: too many bytes wait for it" in why, why
+        why = fails(n, 'cluster.call("east", "@probe", "big", 25 << 20)')
+        assert "does not fit into the queue" in why, why
+        assert one(n, """local left, good, me = 40, 0, {}
+            for i = 1, 40 do
+                skynet.fork(function()
+                    local s = (string.char(65 + i % 26)):rep(i % 3 == 0 and 100 or i * 9000)
+                    if cluster.call("east", "@probe", "echo", s) == s then good = good + 1 end
+                    left = left - 1
+                    if left == 0 then skynet.wakeup(me) end
+                end)
+            end
+            skynet.wait(me)
+            return good""") == 40
+        # what one sender says stays in its order, large or small
+        ev(there, "kept.order = {} function command.order(i) kept.order[#kept.order + 1] = i end")
+        ev(n, """for i = 1, 60 do
+                cluster.send("east", "@probe", "order", i, ("x"):rep(i % 4 == 0 and 300000 or 10))
+            end""")
+        assert eventually("all are there", lambda: (lambda o: len(o) == 60 and o)(
+            one(there, "return kept.order"))) == list(range(1, 61))
+
+
+def a_slow_cluster(build):
+    """a cluster whose gateway does not read: what waits for it is bounded, then calls are refused
+    with a reason; other clusters are served meanwhile, and it is served when it reads again"""
+    with Federation(build, {"west": 1, "east": 1, "south": 1}, extra=", queue_max: 4MiB") as f:
+        f.ready().formed()
+        n, gate = f["west-n1"], f["west-g1"]
+        for t in ("east", "south"):
+            ev(f[t + "-n1"], 'cluster.register "probe"')
+            eventually(t, lambda: one(n, 'return cluster.call(..., "@probe", "node")', t))
+        before = memory(gate)
+        f["east-g1"].signal(signal.SIGSTOP)
+        try:
+            good, bad, why = ev(n, """local s = ("x"):rep(1 << 18)
+                for i = 1, 60 do cluster.send("east", "@probe", "keep", s) end
+                return command.storm(200, "east", "@probe", "size", s)""")
+            assert bad == 200, (good, bad, why)
+            assert "too many bytes wait for it" in why or "silent" in why, why
+            assert one(n, 'return (command.storm(200, "south", "@probe", "echo", 1))') == 200
+            assert memory(gate) - before < (64 << 10 if "san" in build else 24 << 10)
+        finally:
+            f["east-g1"].signal(signal.SIGCONT)
+        eventually("it is served again",
+                   lambda: one(n, CALL))
+
+
+def memory(node):
+    with open(f"/proc/{node.process.pid}/status") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
+
+
+def keys(build):
+    """gateways with a key: who has another one, or none, is refused, and says why"""
+    with Federation(build, {"west": 1, "east": 1}, key="a secret of the federation") as f:
+        f.ready().formed()
+        ev(f["east-n1"], 'cluster.register "probe"')
+        eventually("a call", lambda: one(f["west-n1"], CALL) == "east-n1")
+        gate = f["west-g1"]
+        gate.stop()
+        with open(f.towns["west"].key, "w") as file:
+            file.write("another secret, quite as long")
+        gate.start().ready()
+        eventually("the reason", lambda: "it has another cluster key" in fails(f["west-n1"], CALL))
+        w = wire.connect(f.ports["east"][0])
+        w.send(b"\x80\x06@probe" + wire.u32(1) + wire.text("node"))
+        assert w.frame() == wire.u32(1) + b"\x00a cluster key is needed"
+        w.closed()
+        gate.stop()
+        with open(f.towns["west"].key, "w") as file:
+            file.write("short")
+        gate.start()
+        assert gate.process.wait(20) != 0 and gate.logged("a secret of 16 to 4096 bytes is wanted")
+
+
+main([everybody_calls_everybody, reasons, a_gateway_is_killed, a_dead_cluster, an_owner_moves,
+      large_messages, a_slow_cluster, keys])
