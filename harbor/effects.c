@@ -14,6 +14,7 @@
 #include "harbor/announce.h"
 #include "harbor/events.h"
 #include "harbor/link/conn.h"
+#include "harbor/link/flush.h"
 #include "harbor/link/link.h"
 #include "harbor/registry/keeper.h"
 #include "harbor/state.h"
@@ -57,6 +58,7 @@ static void peer_is_up(struct peer *p, int conn)
 	c->role = ROLE_LINK;
 	c->node = p->id;
 	c->deadline_ns = 0;
+	c->in.in = &l->session.in;
 	c->in.max = H.c.message_max;
 	/* What the other node may have queued for us, if it is configured as we are, and a
 	 * message over. */
@@ -71,6 +73,7 @@ static void peer_is_up(struct peer *p, int conn)
 
 static void peer_is_down(struct peer *p, enum peer_loss loss, const char *why)
 {
+	enum wire_up how = peer_loss_kind(p, clock_mono_ns());
 	struct link *l = link_of(p);
 
 	l->since_wall_ns = clock_wall_ns();
@@ -78,8 +81,11 @@ static void peer_is_down(struct peer *p, enum peer_loss loss, const char *why)
 		log_info("harbor: node %s (harbor %u) has left", p->name, p->id);
 	else if (!H.goodbye_said) /* else this is the other node's answer to ours */
 		log_warning("harbor: link to node %s (harbor %u) is lost: %s", p->name, p->id, why);
-	link_down(l, loss == PEER_LINK_LOST ? REMOTE_LINK_LOST : REMOTE_NODE_DOWN);
-	member_link(&H.member, p, peer_loss_kind(p, clock_mono_ns()));
+	link_down(l);
+	/* it was silent: whoever waits for an answer has waited long enough */
+	if (how == WIRE_DOWN)
+		link_fail_requests(l);
+	member_link(&H.member, p, how);
 	watch_tell(p->id, false);
 }
 
@@ -103,11 +109,29 @@ static void peer_given_up(struct peer *p, enum peer_loss loss)
 	link_shut(link_of(p), loss == PEER_LINK_LOST ? LINK_OUT_OF_REACH : LINK_NODE_DOWN);
 }
 
+static void peer_offer(struct peer *p, struct wire_control *c)
+{
+	link_offer(link_of(p), c);
+}
+
+static const char *peer_resume(struct peer *p, const struct wire_control *c)
+{
+	const char *why = link_resume(link_of(p), c);
+
+	if (why)
+		log_warning("harbor: node %s (harbor %u) cannot be linked: %s", p->name, p->id,
+			    why);
+	return why;
+}
+
 static uint64_t peer_received(struct peer *p)
 {
-	struct conn *c = conn_find(p->conn);
+	return link_of(p)->session.in.count;
+}
 
-	return c ? c->in.frames : 0;
+static bool peer_acknowledged(struct peer *p, uint64_t count)
+{
+	return flush_acknowledged(link_of(p), count);
 }
 
 static const struct peer_ops peer_hands = {
@@ -118,7 +142,10 @@ static const struct peer_ops peer_hands = {
 	.down = peer_is_down,
 	.tired = peer_is_tired,
 	.give_up = peer_given_up,
+	.offer = peer_offer,
+	.resume = peer_resume,
 	.received = peer_received,
+	.acknowledged = peer_acknowledged,
 };
 
 static struct link *link_known(unsigned id)

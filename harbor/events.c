@@ -8,6 +8,7 @@
 #include "core/actor/remote.h"
 #include "core/base/clock.h"
 #include "harbor/announce.h"
+#include "harbor/link/flush.h"
 #include "harbor/link/link.h"
 #include "harbor/state.h"
 #include "net/info.h"
@@ -132,13 +133,19 @@ static void on_frame(struct conn *c, const struct wire_control *f)
 
 static void on_heard(struct conn *c)
 {
-	if (c->role == ROLE_LINK)
-		peer_heard(&link_get(c->node)->peer, c->id, clock_mono_ns());
+	struct link *l;
+
+	if (c->role != ROLE_LINK)
+		return;
+	l = link_get(c->node);
+	peer_heard(&l->peer, c->id, clock_mono_ns());
+	if (c->in.in)
+		flush_arrived(l);
 }
 
 static void on_drained(struct conn *c)
 {
-	link_drained(link_get(c->node));
+	flush_drained(link_get(c->node));
 }
 
 static void on_lost(struct conn *c, bool refused, const char *why)
@@ -176,6 +183,8 @@ void events_overrun(struct link *l)
 		peer_lost(&l->peer, conn, "it does not read, and its calls cannot be told",
 			  clock_mono_ns());
 		conn_close(conn);
+		/* The new session tells the other node that answers are lost. */
+		link_renew(l, REMOTE_LINK_LOST);
 	}
 	lock_release(&H.lock);
 	events_touch();

@@ -443,7 +443,10 @@ static void describe_link(struct link *l, struct harbor_node_info *n)
 	n->sent = atomic_load_explicit(&l->sent, memory_order_relaxed);
 	n->received = atomic_load_explicit(&l->received, memory_order_relaxed);
 	n->dropped = atomic_load_explicit(&l->dropped, memory_order_relaxed);
-	n->queued_bytes = link_queued(l);
+	n->resent = atomic_load_explicit(&l->resent, memory_order_relaxed);
+	n->lost = atomic_load_explicit(&l->lost, memory_order_relaxed);
+	n->queued_bytes = ledger_waiting(&l->ledger);
+	n->unacknowledged_bytes = ledger_kept(&l->ledger);
 	memcpy(n->name, p->name, sizeof(n->name));
 	announce_reach(p->address, H.master_host, n->address);
 }

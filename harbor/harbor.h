@@ -39,9 +39,13 @@ struct harbor_node_info {
 	bool master;
 	uint64_t since_wall_ns; /* the state is what it is */
 	uint64_t rtt_ns;
-	uint64_t sent, received; /* messages */
-	uint64_t queued_bytes;
-	uint64_t dropped; /* sends refused */
+	uint64_t sent, received;       /* messages */
+	uint64_t queued_bytes;	       /* wait to be written */
+	uint64_t unacknowledged_bytes; /* were written, and it is not known whether they arrived */
+	uint64_t resent;	       /* frames written once more after a break */
+	uint64_t dropped;	       /* sends refused */
+	uint64_t lost; /* messages that were accepted, and whose fate is not known: the node was
+			* given up before it had acknowledged them */
 };
 void harbor_foreach_node(void (*f)(const struct harbor_node_info *n, void *ud), void *ud);
 struct harbor_name_info {

@@ -166,6 +166,9 @@ static void add_node(const struct harbor_node_info *n, void *ud)
 	json_uint(j, "sent", n->sent);
 	json_uint(j, "received", n->received);
 	json_uint(j, "queued_bytes", n->queued_bytes);
+	json_uint(j, "unacknowledged_bytes", n->unacknowledged_bytes);
+	json_uint(j, "resent", n->resent);
+	json_uint(j, "lost", n->lost);
 	json_uint(j, "dropped", n->dropped);
 	json_printf(j, "incarnation", "%016llx", (unsigned long long)n->incarnation);
 	json_object_end(j);

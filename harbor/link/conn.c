@@ -10,6 +10,7 @@
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
+#include "harbor/link/flush.h"
 #include "harbor/link/link.h"
 #include "harbor/protocol/peer.h"
 #include "net/connect.h"
@@ -52,12 +53,24 @@ static void on_message(void *ud, struct msg *m)
 	link_received(link_find(c->node), m);
 }
 
+/* Without the lock, too, unless there is something to say. */
+static void on_ack(void *ud, uint64_t count)
+{
+	struct wire_control f = { .kind = WIRE_ACK, .count = count };
+	struct conn *c = ud;
+
+	if (!c->in.in || !flush_acknowledged(link_find(c->node), count))
+		on_frame(c, &f);
+}
+
 static struct conn *create(enum conn_role role)
 {
 	struct conn *c = mem_zalloc(sizeof(*c));
 
 	c->role = role;
-	c->in = (struct stream){ .on_control = on_frame, .on_message = on_message, .ud = c };
+	c->in = (struct stream){
+		.on_control = on_frame, .on_message = on_message, .on_ack = on_ack, .ud = c
+	};
 	c->deadline_ns = clock_mono_ns() + PEER_HANDSHAKE_NS;
 	c->next = C.all;
 	C.all = c;

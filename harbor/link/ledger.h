@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Ledger: what one link owes to the network, in bytes, in one sum.
+ * Ledger: what one link owes to the other node, in bytes, in one sum.
  *
- *   link_send --enter--> outbox, queue --written--> the socket's own queue --> kernel
- *                           waiting                     in_socket
+ *   link_send --enter--> outbox, queue --written--> kept --acknowledged: leave
+ *                           waiting
  *
- * A message is in one of the two at any time. While it is being written it is in both, and a large
- * one waits as a whole until its last piece is out: the sum may be too high, never too low. The
- * socket's part is what its queue held after the last write; the loop makes it shorter without a
- * word, so whoever finds the sum too high looks at the socket again (ledger_socket) before he
- * believes it.
+ * What was written still counts until the other node has it: it may have to be written again. So a
+ * node that does not read fills the sum, and one that reads, but is far away, needs a sum of as
+ * much as is under way to it. A large message waits as a whole until its last piece is out. The
+ * socket's own queue holds copies, of which there are few at a time (SOCKET_ENOUGH, flush.c), and
+ * has no limit of its own.
  *
- * The sum alone is held to the limit of a link, and it is what harborctl shows. The socket of a
- * link has no limit of its own.
+ * The sum alone is held to the limit of a link.
  *
  * Threads: enter, and reading: any. Everything else: who holds the link's lock.
  * Ordering: all relaxed. These are numbers that are compared with a bound; what is accepted because
@@ -25,52 +24,54 @@
 #include "core/base/must.h"
 
 struct ledger {
-	atomic_uint_least64_t waiting, in_socket;
+	atomic_uint_least64_t sum;
+	atomic_uint_least64_t kept; /* the part of it that was written */
 };
 
-/* Returns what waits here and not yet in the socket. */
-static inline uint64_t ledger_waiting(const struct ledger *g)
-{
-	return atomic_load_explicit(&g->waiting, memory_order_relaxed);
-}
-
-/* Returns all that was accepted and not yet taken by the kernel, as far as is known here. */
+/* Returns all that was accepted and has not arrived, as far as is known here. */
 static inline uint64_t ledger_sum(const struct ledger *g)
 {
-	return ledger_waiting(g) + atomic_load_explicit(&g->in_socket, memory_order_relaxed);
+	return atomic_load_explicit(&g->sum, memory_order_relaxed);
+}
+
+/* Returns what was written and is not acknowledged. */
+static inline uint64_t ledger_kept(const struct ledger *g)
+{
+	return atomic_load_explicit(&g->kept, memory_order_relaxed);
+}
+
+/* Returns what waits to be written. */
+static inline uint64_t ledger_waiting(const struct ledger *g)
+{
+	uint64_t sum = ledger_sum(g), kept = ledger_kept(g);
+
+	/* the two change one after the other */
+	return sum > kept ? sum - kept : 0;
 }
 
 /* Enters a message of so many bytes, unless the sum would be above the bound. */
 static inline bool must_use ledger_enter(struct ledger *g, uint64_t bytes, uint64_t bound)
 {
 	/* whoever adds first is counted first */
-	uint64_t waiting = atomic_fetch_add_explicit(&g->waiting, bytes, memory_order_relaxed) +
-			   bytes;
+	uint64_t sum = atomic_fetch_add_explicit(&g->sum, bytes, memory_order_relaxed) + bytes;
 
-	if (likely(waiting + atomic_load_explicit(&g->in_socket, memory_order_relaxed) <= bound))
+	if (likely(sum <= bound))
 		return true;
-	atomic_fetch_sub_explicit(&g->waiting, bytes, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&g->sum, bytes, memory_order_relaxed);
 	return false;
 }
 
-/* A message that was entered does not wait any more: it bounced, or its link is lost. */
+/* Messages that were entered have arrived, bounced, or are lost. */
 static inline void ledger_leave(struct ledger *g, uint64_t bytes)
 {
-	uint64_t before = atomic_fetch_sub_explicit(&g->waiting, bytes, memory_order_relaxed);
+	uint64_t before = atomic_fetch_sub_explicit(&g->sum, bytes, memory_order_relaxed);
 
 	must_slow(before >= bytes);
 	(void)before;
 }
 
-/* The socket's queue was seen to hold so much. */
-static inline void ledger_socket(struct ledger *g, uint64_t in_socket)
+/* So much is kept now. */
+static inline void ledger_keep(struct ledger *g, uint64_t kept)
 {
-	atomic_store_explicit(&g->in_socket, in_socket, memory_order_relaxed);
-}
-
-/* Messages of so many bytes were written, and now the socket's queue holds so much. */
-static inline void ledger_written(struct ledger *g, uint64_t bytes, uint64_t in_socket)
-{
-	ledger_socket(g, in_socket);
-	ledger_leave(g, bytes);
+	atomic_store_explicit(&g->kept, kept, memory_order_relaxed);
 }

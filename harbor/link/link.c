@@ -1,23 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The data plane of links.
+/* The data plane of links but for the writing, which is in flush.c.
  *
- *   any worker --push--> outbox --flusher--> queue (txq.c) --writev--> socket
+ *   any worker --push--> outbox --flush.c--> queue (txq.c) --writev--> socket
  *
- * A sender pushes on the outbox, a stack with one CAS a push, and marks the link in its thread's
- * turn: at the end of the turn it flushes each marked link, so all sends of a turn leave with few
- * writes. Each worker flushes for itself and never waits for the end of somebody else's turn. A
- * sender outside of a turn flushes at once, and so does one whose turn has filled the outbox well.
- *
- * The flush right is a flag. Who does not get it goes away, for the holder looks once more after
- * giving it back. The flusher writes until nothing is left, the socket has enough (on_drain
- * resumes), or it has written FLUSH_BYTES (a closure on the loop resumes): a worker is not kept
- * from its services by a slow megabyte.
- *
- * Ordering  L1 outbox CAS seq_cst  <-> L2 exchange acquire: the flusher sees the message.
- *           F1 exchange(flushing) seq_cst finds it taken <-> F2 the holder stores false, then loads
- *              the outbox and the three reasons not to go on, all seq_cst: either the pusher got
- *              the right, or the holder sees the push. The same holds for on_drain, link_up and the
- *              closure, which first clear their reason and then ask for the right.
+ * Ordering  L1 outbox CAS seq_cst <-> L2 in flush.c.
  *           G1 link_shut stores the gate, then empties the outbox; G2 a sender pushes, then loads
  *              the gate (all seq_cst): a message that slips in is bounced by one of the two.
  */
@@ -33,20 +19,13 @@
 #include "core/base/must.h"
 #include "core/ds/stack.h"
 #include "core/actor/remote.h"
-#include "core/sched/worker.h"
 #include "core/actor/handle.h"
 #include "core/actor/send.h"
 #include "core/actor/service.h"
+#include "harbor/link/flush.h"
 #include "net/post.h"
 #include "net/request.h"
-#include "net/write.h"
 
-/* More than this in the socket's own queue: wait for on_drain. Above net's low mark of 64 KiB, or
- * on_drain would not come. */
-#define SOCKET_ENOUGH (256u << 10)
-#define FLUSH_BYTES (2u << 20)
-/* A turn that has this much waiting flushes before its end. */
-#define EARLY_BYTES (256u << 10)
 #define QUIET_NS NS_PER_SEC
 /* For errors in place of answers, beyond queue_max. */
 #define RESERVE_BYTES (256u << 10)
@@ -55,13 +34,6 @@
 static _Atomic(struct link *) links[256];
 static uint64_t message_max, queue_max;
 static void (*on_overrun)(struct link *l);
-
-/* Links this thread has pushed to since its last flush. */
-static _Thread_local struct {
-	struct turn_hook hook;
-	bool armed;
-	uint64_t touched[4];
-} turn;
 
 /* ---- life ---- */
 
@@ -93,6 +65,7 @@ struct link *link_get(unsigned id)
 		l->id = id;
 		lock_init(&l->tx_lock, LOCK_link);
 		txq_init(&l->queue);
+		session_init(&l->session);
 		pending_init(&l->pending);
 		atomic_store_explicit(&links[id & 255], l, memory_order_release);
 	}
@@ -109,8 +82,6 @@ static void free_list(struct msg *m)
 	}
 }
 
-static struct msg *take_outbox(struct link *l);
-
 void link_fini(void)
 {
 	for (unsigned i = 0; i < 256; i++) {
@@ -118,8 +89,11 @@ void link_fini(void)
 
 		if (!l)
 			continue;
-		free_list(take_outbox(l));
+		free_list(stack_take_all(&l->outbox, next));
 		free_list(txq_clear(&l->queue));
+		free_list(txq_renew(&l->queue));
+		txq_fini(&l->queue);
+		session_fini(&l->session);
 		pending_fini(&l->pending);
 		lock_fini(&l->tx_lock);
 		free(l);
@@ -188,142 +162,7 @@ static void bounce(struct link *l, struct msg *m, const char *why)
 	}
 }
 
-/* ---- flushing ---- */
-
-/* Oldest first. */
-static struct msg *take_outbox(struct link *l)
-{
-	return stack_take_all(&l->outbox, next); /* L2 */
-}
-
-static void queue_outbox(struct link *l)
-{
-	struct msg *m = take_outbox(l);
-
-	while (m) {
-		struct msg *next = m->next;
-
-		txq_push(&l->queue, m);
-		m = next;
-	}
-}
-
-static void set_backlog(struct link *l)
-{
-	atomic_store_explicit(&l->backlog, !txq_is_empty(&l->queue), memory_order_seq_cst);
-}
-
-/* These do not wait any more. */
-static void leave(struct link *l, const struct msg *m)
-{
-	for (; m; m = m->next)
-		ledger_leave(&l->ledger, m->size + WIRE_MSG_HEADER);
-}
-
-static void resume(void *arg);
-
-static void flush_locked(struct link *l)
-{
-	struct txq_batch b;
-	uint64_t written = 0, in_socket;
-	/* relaxed: it changes under tx_lock only */
-	int conn = atomic_load_explicit(&l->conn, memory_order_relaxed);
-
-	lock_held(&l->tx_lock);
-	while (conn > 0) {
-		queue_outbox(l);
-		if (!txq_fill(&l->queue, &b))
-			break;
-		pending_add(&l->pending, b.begun, b.begun_count);
-		/* A socket that failed is told by on_close, and then the requests among these
-		 * fail. */
-		(void)net_sendv_queued(conn, b.iov, (int)b.parts, &in_socket);
-		ledger_written(&l->ledger, b.done_bytes + b.done_count * WIRE_MSG_HEADER,
-			       in_socket);
-		/* relaxed: a statistic */
-		atomic_fetch_add_explicit(&l->sent, b.done_count, memory_order_relaxed);
-		free_list(b.done);
-		written += b.bytes;
-		if (in_socket > SOCKET_ENOUGH) {
-			/* on_drain comes after this: the queue is seen full under tx_lock, which it
-			 * takes */
-			atomic_store_explicit(&l->stalled, true, memory_order_seq_cst);
-			break;
-		}
-		if (written > FLUSH_BYTES) {
-			if (!atomic_exchange_explicit(&l->resting, true, memory_order_seq_cst))
-				net_post(resume, l);
-			break;
-		}
-	}
-	set_backlog(l);
-}
-
-static bool may_flush(struct link *l)
-{
-	return (atomic_load_explicit(&l->outbox, memory_order_seq_cst) ||
-		atomic_load_explicit(&l->backlog, memory_order_seq_cst)) &&
-	       atomic_load_explicit(&l->conn, memory_order_seq_cst) > 0 &&
-	       !atomic_load_explicit(&l->stalled, memory_order_seq_cst) &&
-	       !atomic_load_explicit(&l->resting, memory_order_seq_cst);
-}
-
-static void flush(struct link *l)
-{
-	while (may_flush(l) &&
-	       !atomic_exchange_explicit(&l->flushing, true, memory_order_seq_cst)) { /* F1 */
-		lock_take(&l->tx_lock);
-		flush_locked(l);
-		lock_release(&l->tx_lock);
-		atomic_store_explicit(&l->flushing, false, memory_order_seq_cst); /* F2 */
-	}
-}
-
-static void resume(void *arg)
-{
-	struct link *l = arg;
-
-	atomic_store_explicit(&l->resting, false, memory_order_seq_cst);
-	flush(l);
-}
-
-void link_drained(struct link *l)
-{
-	lock_take(&l->tx_lock);
-	atomic_store_explicit(&l->stalled, false, memory_order_seq_cst);
-	ledger_socket(&l->ledger, 0);
-	lock_release(&l->tx_lock);
-	flush(l);
-}
-
 /* ---- sending ---- */
-
-static void end_turn(struct turn_hook *h)
-{
-	turn.armed = false;
-	for (unsigned i = 0; i < 4; i++) {
-		uint64_t bits = turn.touched[i];
-
-		turn.touched[i] = 0;
-		for (; bits; bits &= bits - 1)
-			flush(link_find(i * 64 + (unsigned)__builtin_ctzll(bits)));
-	}
-}
-
-static void flush_later(struct link *l)
-{
-	if (!service_current() || ledger_waiting(&l->ledger) > EARLY_BYTES) {
-		flush(l);
-		return;
-	}
-	turn.touched[l->id / 64] |= UINT64_C(1) << (l->id % 64);
-	if (turn.armed)
-		return;
-	turn.hook.run = end_turn;
-	turn.armed = sched_at_turn_end(&turn.hook);
-	if (!turn.armed)
-		end_turn(&turn.hook); /* a callback on a thread that is no worker: a launch */
-}
 
 /* Who finds the gate shut after a push makes sure that nothing stays behind it. */
 static void bounce_waiting(struct link *l, const char *why)
@@ -331,10 +170,10 @@ static void bounce_waiting(struct link *l, const char *why)
 	struct msg *m;
 
 	lock_take(&l->tx_lock);
-	queue_outbox(l);
+	flush_queue_outbox(l);
 	m = txq_clear(&l->queue);
-	leave(l, m);
-	set_backlog(l);
+	flush_leave(l, m);
+	flush_set_backlog(l);
 	lock_release(&l->tx_lock);
 	bounce(l, m, why);
 }
@@ -345,7 +184,7 @@ static void bounce_requests(struct link *l)
 	struct msg *waiting, *requests = NULL;
 
 	lock_take(&l->tx_lock);
-	queue_outbox(l);
+	flush_queue_outbox(l);
 	waiting = txq_clear(&l->queue);
 	while (waiting) {
 		struct msg *m = waiting;
@@ -358,30 +197,10 @@ static void bounce_requests(struct link *l)
 		m->next = requests;
 		requests = m;
 	}
-	leave(l, requests);
-	set_backlog(l);
+	flush_leave(l, requests);
+	flush_set_backlog(l);
 	lock_release(&l->tx_lock);
 	bounce(l, requests, gate_text(LINK_BROKEN));
-}
-
-/* A small queue is written by the loop, which tells nobody: then the last write's figure is too
- * high. */
-static void recount_socket(struct link *l)
-{
-	int conn;
-
-	if (!lock_try(&l->tx_lock))
-		return; /* the flusher is at it */
-	/* relaxed: it changes under tx_lock only */
-	conn = atomic_load_explicit(&l->conn, memory_order_relaxed);
-	ledger_socket(&l->ledger, conn > 0 ? net_queued(conn) : 0);
-	lock_release(&l->tx_lock);
-}
-
-uint64_t link_queued(struct link *l)
-{
-	recount_socket(l);
-	return ledger_sum(&l->ledger);
 }
 
 /* Enters m into the ledger, unless there is no room for it. */
@@ -389,11 +208,10 @@ static bool enter(struct link *l, const struct msg *m)
 {
 	uint64_t size = m->size + WIRE_MSG_HEADER;
 	bool error = m->type == PTYPE_ERROR && m->size <= RESERVE_ERROR_MAX;
-	uint64_t bound = queue_max + WIRE_MSG_HEADER + (error ? RESERVE_BYTES : 0);
+	/* A node that has everything may not have said so yet. */
+	uint64_t bound = queue_max + FLUSH_ACK_BYTES + WIRE_MSG_HEADER +
+			 (error ? RESERVE_BYTES : 0);
 
-	if (likely(ledger_enter(&l->ledger, size, bound)))
-		return true;
-	recount_socket(l);
 	return ledger_enter(&l->ledger, size, bound);
 }
 
@@ -414,7 +232,7 @@ static void push(struct link *l, struct msg *m)
 						      memory_order_relaxed)); /* L1, G2 */
 	gate = atomic_load_explicit(&l->gate, memory_order_seq_cst);	      /* G2 */
 	if (likely(gate == LINK_OPEN))
-		flush_later(l);
+		flush_soon(l);
 	else if (gate == LINK_BROKEN)
 		bounce_requests(l);
 	else
@@ -520,32 +338,84 @@ void link_received(struct link *l, struct msg *m)
 
 /* ---- states ---- */
 
+/* They were accepted, and their fate is not known. */
+static void lose(struct link *l, struct msg *lost, const char *why)
+{
+	uint64_t n = flush_leave(l, lost);
+
+	free_list(lost);
+	if (!n)
+		return;
+	atomic_fetch_add_explicit(&l->lost, n, memory_order_relaxed); /* a statistic */
+	if (may_log(&l->lost_quiet_until_ns))
+		log_warning("harbor: %llu messages to harbor %u may not have arrived: %s; %llu so "
+			    "far",
+			    (unsigned long long)n, l->id, why,
+			    (unsigned long long)atomic_load_explicit(&l->lost,
+								     memory_order_relaxed));
+}
+
+/* Where the session stands after a change of it. */
+static void set_counts(struct link *l)
+{
+	const struct kept *k = &l->queue.kept;
+
+	lock_held(&l->tx_lock);
+	atomic_store_explicit(&l->acked, k->first, memory_order_release);
+	atomic_store_explicit(&l->written, k->cursor, memory_order_release);
+	flush_set_backlog(l);
+}
+
+void link_offer(struct link *l, struct wire_control *c)
+{
+	session_offer(&l->session, l->peer.epoch, c);
+}
+
+const char *link_resume(struct link *l, const struct wire_control *c)
+{
+	struct session_news news;
+	const char *why;
+
+	/* relaxed: the loop changes it */
+	must(!atomic_load_explicit(&l->conn, memory_order_relaxed));
+	lock_take(&l->tx_lock);
+	flush_reap(l);
+	why = session_resume(&l->session, &l->queue, c, &news);
+	flush_leave(l, news.done);
+	lose(l, news.lost, why ? why : "the other node had given this one up");
+	set_counts(l);
+	lock_release(&l->tx_lock);
+	free_list(news.done);
+	if (news.renewed || news.theirs_renewed)
+		pending_fail(&l->pending, REMOTE_LINK_LOST);
+	return why;
+}
+
 void link_up(struct link *l, int conn)
 {
 	must(conn > 0);
 	net_set_limit(conn, UINT64_MAX / 2); /* the ledger bounds it */
 	net_nodelay(conn);
 	lock_take(&l->tx_lock);
+	flush_copy_count(&l->arrived, &l->session.in);
+	flush_copy_count(&l->told, &l->session.in); /* by the handshake */
 	atomic_store_explicit(&l->stalled, false, memory_order_seq_cst);
 	atomic_store_explicit(&l->conn, conn, memory_order_seq_cst);
-	ledger_socket(&l->ledger, 0);
 	lock_release(&l->tx_lock);
-	flush(l);
+	flush_now(l);
 }
 
-void link_down(struct link *l, const char *why)
+void link_down(struct link *l)
 {
-	struct msg *cut;
-
 	lock_take(&l->tx_lock);
 	atomic_store_explicit(&l->conn, 0, memory_order_seq_cst);
-	ledger_socket(&l->ledger, 0);
-	cut = txq_cut(&l->queue);
-	leave(l, cut);
-	set_backlog(l);
 	lock_release(&l->tx_lock);
-	free_list(cut);
-	pending_fail(&l->pending, why);
+}
+
+void link_fail_requests(struct link *l)
+{
+	bounce_requests(l);
+	pending_fail(&l->pending, gate_text(LINK_BROKEN));
 }
 
 void link_open(struct link *l)
@@ -556,7 +426,17 @@ void link_open(struct link *l)
 void link_tired(struct link *l)
 {
 	atomic_store_explicit(&l->gate, LINK_BROKEN, memory_order_seq_cst); /* G1 */
-	bounce_requests(l);
+	link_fail_requests(l);
+}
+
+void link_renew(struct link *l, const char *why)
+{
+	lock_take(&l->tx_lock);
+	flush_reap(l);
+	lose(l, session_renew(&l->session, &l->queue), why);
+	set_counts(l);
+	lock_release(&l->tx_lock);
+	pending_fail(&l->pending, why);
 }
 
 void link_shut(struct link *l, enum link_gate gate)
@@ -564,5 +444,6 @@ void link_shut(struct link *l, enum link_gate gate)
 	must(gate < LINK_BROKEN);
 	atomic_store_explicit(&l->gate, gate, memory_order_seq_cst); /* G1 */
 	bounce_waiting(l, gate_text(gate));
-	pending_fail(&l->pending, gate_text(gate));
+	link_renew(l, gate_text(gate));
+	inbound_forget(&l->session.in);
 }

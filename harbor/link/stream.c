@@ -6,6 +6,15 @@
 
 #include <string.h>
 
+#include "core/base/base.h"
+
+/* A data frame is here to its end. */
+static void arrived(struct stream *s, uint64_t bytes)
+{
+	s->in->count++;
+	s->in->bytes += bytes;
+}
+
 static size_t fill_message(struct stream *s, const uint8_t *p, size_t n)
 {
 	uint64_t want = s->msg->size - s->filled;
@@ -18,37 +27,46 @@ static size_t fill_message(struct stream *s, const uint8_t *p, size_t n)
 		struct msg *m = s->msg;
 
 		s->msg = NULL;
+		arrived(s, WIRE_MSG_HEADER + m->size);
 		s->on_message(s->ud, m);
 	}
 	return take;
 }
 
+/* A chunk is here to its end. */
+static void end_chunk(struct stream *s)
+{
+	struct inbound_large *l = s->into;
+	struct msg *m = l->msg;
+
+	s->into = NULL;
+	l->filled += s->piece;
+	arrived(s, WIRE_CHUNK_HEADER + s->piece);
+	if (l->filled < m->size)
+		return;
+	l->msg = NULL;
+	s->in->large_bytes -= m->size;
+	s->on_message(s->ud, m);
+}
+
 static size_t fill_large(struct stream *s, const uint8_t *p, size_t n)
 {
-	struct stream_large *l = s->into;
-	size_t take = n < s->piece ? n : s->piece;
+	struct inbound_large *l = s->into;
+	uint32_t want = s->piece - s->piece_filled;
+	size_t take = n < want ? n : want;
 
 	if (take)
-		memcpy((char *)msg_payload(l->msg) + l->filled, p, take);
-	l->filled += take;
-	s->piece -= (uint32_t)take;
-	if (s->piece == 0) {
-		s->into = NULL;
-		if (l->filled == l->msg->size) {
-			struct msg *m = l->msg;
-
-			l->msg = NULL;
-			s->large_bytes -= m->size;
-			s->on_message(s->ud, m);
-		}
-	}
+		memcpy((char *)msg_payload(l->msg) + l->filled + s->piece_filled, p, take);
+	s->piece_filled += (uint32_t)take;
+	if (s->piece_filled == s->piece)
+		end_chunk(s);
 	return take;
 }
 
-static struct stream_large *find_large(struct stream *s, const uint32_t *stream)
+static struct inbound_large *find_large(struct inbound *in, const uint32_t *stream)
 {
 	for (unsigned i = 0; i < WIRE_LARGE_MAX; i++) {
-		struct stream_large *l = &s->large[i];
+		struct inbound_large *l = &in->large[i];
 
 		if (stream ? l->msg && l->stream == *stream : !l->msg)
 			return l;
@@ -56,10 +74,13 @@ static struct stream_large *find_large(struct stream *s, const uint32_t *stream)
 	return NULL;
 }
 
+/* The handshake has told the other node which frame comes next, so nothing comes twice and nothing
+ * is left out: any other number is that of a broken peer. */
 static bool in_sequence(struct stream *s, uint32_t seq)
 {
-	s->frames++;
-	return seq == s->seq++;
+	if (unlikely(s->in->forgotten))
+		inbound_adopt(s->in, s->in->session + 1); /* as the other node was told */
+	return seq == (uint32_t)s->in->count;
 }
 
 static bool begin_message(struct stream *s, const uint8_t *p)
@@ -78,32 +99,39 @@ static bool begin_message(struct stream *s, const uint8_t *p)
 
 static bool begin_large(struct stream *s, const uint8_t *p)
 {
-	struct stream_large *l;
+	struct inbound *in = s->in;
+	struct inbound_large *l;
 	struct msg head;
 	uint32_t seq, stream;
 
 	wire_decode_large(p, &head, &seq, &stream);
 	/* an empty one would never end: there are no empty chunks */
-	if (!in_sequence(s, seq) || head.size == 0 || head.size > s->max || find_large(s, &stream))
+	if (!in_sequence(s, seq) || head.size == 0 || head.size > s->max || find_large(in, &stream))
 		return false;
-	l = find_large(s, NULL);
-	if (!l || (s->large_max && s->large_bytes + head.size > s->large_max))
+	l = find_large(in, NULL);
+	if (!l || (s->large_max && in->large_bytes + head.size > s->large_max))
 		return false;
-	s->large_bytes += head.size;
-	*l = (struct stream_large){ .msg = msg_create(head.size), .stream = stream };
+	in->large_bytes += head.size;
+	*l = (struct inbound_large){ .msg = msg_create(head.size), .stream = stream };
 	*l->msg = head;
+	arrived(s, WIRE_LARGE_HEADER);
 	return true;
 }
 
 static bool begin_chunk(struct stream *s, const uint8_t *p)
 {
+	struct inbound_large *l;
 	uint32_t size, seq, stream;
 
 	wire_decode_chunk(p, &size, &seq, &stream);
-	s->into = find_large(s, &stream);
-	if (!in_sequence(s, seq) || !s->into || size > s->into->msg->size - s->into->filled)
+	if (!in_sequence(s, seq))
 		return false;
+	l = find_large(s->in, &stream);
+	if (!l || size > l->msg->size - l->filled)
+		return false;
+	s->into = l;
 	s->piece = size;
+	s->piece_filled = 0;
 	return true;
 }
 
@@ -115,7 +143,7 @@ static size_t begin_data(struct stream *s, enum wire_kind kind, const uint8_t *p
 		      : kind == WIRE_LARGE ? WIRE_LARGE_HEADER
 					   : WIRE_CHUNK_HEADER;
 
-	if (!s->max) {
+	if (!s->in) {
 		*ret_bad = true;
 		return 0;
 	}
@@ -153,6 +181,10 @@ static size_t begin_frame(struct stream *s, const uint8_t *p, size_t n, bool *re
 		return begin_data(s, kind, p, n, ret_bad);
 	if (n < size)
 		return 0;
+	if (kind == WIRE_ACK && s->greeted && s->on_ack) {
+		s->on_ack(s->ud, wire_decode_ack(p));
+		return size;
+	}
 	if (wire_decode(p, size, &c) != WIRE_OK) {
 		*ret_bad = true;
 		return 0;
@@ -212,9 +244,6 @@ bool stream_input(struct stream *s, const void *data, size_t n)
 void stream_fini(struct stream *s)
 {
 	s->msg = msg_destroy(s->msg);
-	for (unsigned i = 0; i < WIRE_LARGE_MAX; i++)
-		s->large[i].msg = msg_destroy(s->large[i].msg);
-	s->large_bytes = 0;
 	s->into = NULL;
 	s->have = 0;
 }

@@ -8,6 +8,7 @@
 
 #include "core/base/base.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 
 void txq_init(struct txq *q)
 {
@@ -16,7 +17,8 @@ void txq_init(struct txq *q)
 
 bool txq_is_empty(const struct txq *q)
 {
-	return list_is_empty(&q->small) && list_is_empty(&q->lanes);
+	return list_is_empty(&q->small) && list_is_empty(&q->lanes) &&
+	       q->kept.cursor == q->kept.end;
 }
 
 /* ---- lanes ---- */
@@ -84,56 +86,83 @@ static void add_part(struct txq_batch *b, void *p, size_t n)
 	b->bytes += n;
 }
 
-static void add_done(struct txq_batch *b, struct msg *m)
+/* Frame number seq of the session. */
+static void add_frame(struct txq_batch *b, const struct kept_frame *f, uint32_t seq)
 {
-	m->next = b->done;
-	b->done = m;
-	b->done_count++;
-	b->done_bytes += m->size;
+	uint8_t *head = b->heads[b->frames++];
+	struct msg *m = f->m;
+	uint64_t at;
+	uint32_t n;
+
+	if (likely(m->size <= WIRE_CHUNK_MAX)) {
+		wire_encode_msg(head, m, seq);
+		add_part(b, head, WIRE_MSG_HEADER);
+		if (m->size)
+			add_part(b, msg_payload(m), m->size);
+		return;
+	}
+	if (f->index == 0) {
+		wire_encode_large(head, m, seq, f->stream);
+		add_part(b, head, WIRE_LARGE_HEADER);
+		return;
+	}
+	at = (uint64_t)(f->index - 1) * WIRE_CHUNK_MAX;
+	n = m->size - at < WIRE_CHUNK_MAX ? (uint32_t)(m->size - at) : WIRE_CHUNK_MAX;
+	wire_encode_chunk(head, n, seq, f->stream);
+	add_part(b, head, WIRE_CHUNK_HEADER);
+	add_part(b, (char *)msg_payload(m) + at, n);
+	b->chunks++;
+}
+
+static void add_new(struct txq *q, struct txq_batch *b, struct msg *m, uint32_t stream,
+		    uint32_t index)
+{
+	uint64_t number = q->kept.end;
+
+	kept_push(&q->kept, m, stream, index);
+	add_frame(b, kept_at(&q->kept, number), (uint32_t)number);
 }
 
 static void add_small(struct txq *q, struct txq_batch *b, struct msg *m)
 {
-	uint8_t *head = b->heads[b->frames++];
-
-	wire_encode_msg(head, m, q->seq++);
-	add_part(b, head, WIRE_MSG_HEADER);
-	if (m->size)
-		add_part(b, msg_payload(m), m->size);
+	add_new(q, b, m, 0, 0);
 	b->begun[b->begun_count++] = m;
-	add_done(b, m);
+	b->done++;
 }
 
 static void begin_large(struct txq *q, struct txq_batch *b, struct txq_lane *l)
 {
-	uint8_t *head = b->heads[b->frames++];
+	struct msg *m = l->waiting.first;
 
+	must(m->size / WIRE_CHUNK_MAX < UINT32_MAX);
 	l->begun = true;
 	l->sent = 0;
 	l->stream = q->next_stream++;
 	q->begun++;
-	wire_encode_large(head, l->waiting.first, q->seq++, l->stream);
-	add_part(b, head, WIRE_LARGE_HEADER);
-	b->begun[b->begun_count++] = l->waiting.first;
+	add_new(q, b, m, l->stream, 0);
+	b->begun[b->begun_count++] = m;
 }
 
 static void add_chunk(struct txq *q, struct txq_batch *b, struct txq_lane *l)
 {
-	uint8_t *head = b->heads[b->frames++];
 	struct msg *m = l->waiting.first;
-	uint64_t rest = m->size - l->sent;
-	uint32_t n = rest < WIRE_CHUNK_MAX ? (uint32_t)rest : WIRE_CHUNK_MAX;
 
-	wire_encode_chunk(head, n, q->seq++, l->stream);
-	add_part(b, head, WIRE_CHUNK_HEADER);
-	add_part(b, (char *)msg_payload(m) + l->sent, n);
-	b->chunks++;
-	l->sent += n;
-	if (l->sent == m->size) {
+	add_new(q, b, m, l->stream, ++l->sent);
+	if ((uint64_t)l->sent * WIRE_CHUNK_MAX >= m->size) {
 		l->begun = false;
 		q->begun--;
-		add_done(b, list_take(&l->waiting, next));
+		(void)list_take(&l->waiting, next);
+		b->done++;
 	}
+}
+
+static void add_kept(struct txq *q, struct txq_batch *b)
+{
+	struct kept *k = &q->kept;
+
+	for (; k->cursor < k->end && b->frames < TXQ_BATCH && b->chunks < TXQ_BATCH_CHUNKS;
+	     k->cursor++, b->resent++)
+		add_frame(b, kept_at(k, k->cursor), (uint32_t)k->cursor);
 }
 
 /* One lane's turn: small ones that have come to its front, then one chunk. */
@@ -157,9 +186,11 @@ bool txq_fill(struct txq *q, struct txq_batch *b)
 	/* room for the chunks that a batch always takes along: nobody starves the large ones */
 	unsigned room = list_is_empty(&q->lanes) ? TXQ_BATCH : TXQ_BATCH - 2 * TXQ_BATCH_CHUNKS;
 
-	b->parts = b->frames = b->begun_count = b->done_count = b->chunks = 0;
-	b->done = NULL;
-	b->bytes = b->done_bytes = 0;
+	b->parts = b->frames = b->begun_count = b->done = b->resent = b->chunks = 0;
+	b->bytes = 0;
+	add_kept(q, b);
+	if (unlikely(b->resent))
+		return true;
 	while (q->small.first && b->frames < room) {
 		add_small(q, b, list_take(&q->small, next));
 		q->popped++;
@@ -179,9 +210,21 @@ bool txq_fill(struct txq *q, struct txq_batch *b)
 
 /* ---- ends ---- */
 
-struct msg *txq_cut(struct txq *q)
+struct msg *txq_acknowledge(struct txq *q, uint64_t count, bool *ret_valid)
 {
-	struct msg *cut = NULL;
+	*ret_valid = count >= q->kept.first && count <= q->kept.cursor;
+	return *ret_valid ? kept_acknowledge(&q->kept, count) : NULL;
+}
+
+struct msg *txq_rewind(struct txq *q, uint64_t count, bool *ret_valid)
+{
+	*ret_valid = count >= q->kept.first && count <= q->kept.cursor;
+	return *ret_valid ? kept_rewind(&q->kept, count) : NULL;
+}
+
+struct msg *txq_renew(struct txq *q)
+{
+	struct msg *lost = kept_clear(&q->kept);
 
 	for (unsigned turns = q->lane_count; turns > 0; turns--) {
 		struct txq_lane *l = list_take(&q->lanes, next);
@@ -189,8 +232,8 @@ struct msg *txq_cut(struct txq *q)
 		if (l->begun) {
 			struct msg *m = list_take(&l->waiting, next);
 
-			m->next = cut;
-			cut = m;
+			m->next = lost;
+			lost = m;
 			l->begun = false;
 		}
 		if (l->waiting.first)
@@ -199,24 +242,39 @@ struct msg *txq_cut(struct txq *q)
 			lane_destroy(q, l);
 	}
 	q->begun = 0;
-	q->seq = 0;
-	return cut;
+	return lost;
+}
+
+/* Appends what waits in the lane to the list; one that is begun stays, and with it the lane. */
+static void clear_lane(struct txq *q, struct txq_lane *l, struct txq_list *all)
+{
+	struct msg *begun = l->begun ? list_take(&l->waiting, next) : NULL, *m;
+
+	while ((m = list_take(&l->waiting, next)))
+		list_append(all, m, next);
+	if (!begun) {
+		lane_destroy(q, l);
+		return;
+	}
+	list_append(&l->waiting, begun, next);
+	list_append(&q->lanes, l, next);
 }
 
 struct msg *txq_clear(struct txq *q)
 {
 	struct txq_list all = { 0 };
-	struct txq_lane *l;
 	struct msg *m;
 
 	while ((m = list_take(&q->small, next)))
 		list_append(&all, m, next);
 	q->popped = q->pushed;
-	while ((l = list_take(&q->lanes, next))) {
-		while ((m = list_take(&l->waiting, next)))
-			list_append(&all, m, next);
-		lane_destroy(q, l);
-	}
-	q->begun = 0;
+	for (unsigned turns = q->lane_count; turns > 0; turns--)
+		clear_lane(q, list_take(&q->lanes, next), &all);
 	return all.first;
+}
+
+void txq_fini(struct txq *q)
+{
+	must(txq_is_empty(q));
+	kept_fini(&q->kept);
 }

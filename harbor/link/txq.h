@@ -6,13 +6,18 @@
  * sender has for the same receiver: that stays behind it, in its *lane*, because a pair of services
  * keeps its order.
  *
+ * What was written is kept until it is acknowledged (kept.h). After a break the other node says
+ * where it stands, the queue goes back there, and nothing new goes out before what is kept has.
+ *
  * Threads:   none of its own; the link's lock.
- * Ownership: txq_push takes; what a batch has finished is in its `done` list, the caller's.
+ * Ownership: txq_push takes. txq_acknowledge, txq_rewind, txq_renew and txq_clear return what the
+ *            caller has to free or to bounce.
  * Limits:    none of its own: the link counts bytes. WIRE_LARGE_MAX large messages are begun at a
  *            time.
  */
 #include <sys/uio.h>
 #include "core/ds/list.h"
+#include "harbor/link/kept.h"
 #include "harbor/protocol/wire.h"
 
 #define TXQ_BATCH 64u
@@ -30,7 +35,7 @@ struct txq_lane {
 	struct txq_list waiting; /* never empty */
 	uint64_t after;		 /* small messages that were pushed before the lane was made */
 	uint32_t stream;
-	uint64_t sent; /* bytes of the first, if it is begun */
+	uint32_t sent; /* chunks of the first, if it is begun */
 	bool begun;
 };
 
@@ -40,18 +45,19 @@ struct txq {
 	struct txq_lane *bucket[TXQ_BUCKETS];
 	unsigned lane_count, begun;
 	uint64_t pushed, popped; /* small messages */
-	uint32_t seq, next_stream;
+	uint32_t next_stream;
+	struct kept kept;
 };
 
 struct txq_batch {
-	struct iovec iov[TXQ_BATCH * 2];
+	struct iovec iov[TXQ_BATCH * 2 + 1]; /* one for the caller */
 	unsigned parts, frames;
-	struct msg *begun[TXQ_BATCH]; /* messages whose first frame is in here */
+	struct msg
+		*begun[TXQ_BATCH]; /* messages whose first frame is in here, for the first time */
 	unsigned begun_count;
-	struct msg *done;    /* messages whose last frame is in here, linked by next */
-	uint64_t done_bytes; /* their payload bytes */
-	unsigned done_count;
-	uint64_t bytes; /* on the wire */
+	unsigned done;	 /* messages whose last frame is in here, for the first time */
+	unsigned resent; /* frames that were written before */
+	uint64_t bytes;	 /* on the wire */
 	unsigned chunks;
 	uint8_t heads[TXQ_BATCH][WIRE_LARGE_HEADER];
 };
@@ -61,8 +67,16 @@ void txq_push(struct txq *q, struct msg *m_take);
 bool txq_is_empty(const struct txq *q);
 /* Fills the batch with the next frames. Returns false if there are none. */
 bool txq_fill(struct txq *q, struct txq_batch *ret);
-/* The link broke. Returns the messages that were begun and not finished, linked by next; the others
- * stay, and a new link counts from 0. */
-struct msg *txq_cut(struct txq *q);
-/* Returns everything, linked by next, in no particular order between lanes. */
+/* So many frames of the session have arrived at the other node. Returns the messages that are
+ * complete with them, linked by next; *ret_valid is false if so many were not written, or more have
+ * been acknowledged: then nothing happens. */
+struct msg *txq_acknowledge(struct txq *q, uint64_t count, bool *ret_valid);
+/* The same on a new connection: what follows is written again. */
+struct msg *txq_rewind(struct txq *q, uint64_t count, bool *ret_valid);
+/* A new session begins. Returns the messages that were begun and whose end is not acknowledged,
+ * linked by next: they may have arrived. The others stay. */
+struct msg *txq_renew(struct txq *q);
+/* Returns what was not begun, linked by next, in no particular order between lanes. */
 struct msg *txq_clear(struct txq *q);
+/* After txq_clear and txq_renew. */
+void txq_fini(struct txq *q);

@@ -166,6 +166,7 @@ void peer_connected(struct peer *p, int conn, uint64_t now)
 	if (conn != p->conn || p->state != PEER_CONNECTING)
 		return;
 	memcpy(c.cluster, p->self->cluster, sizeof(c.cluster));
+	p->ops->offer(p, &c);
 	p->ops->write(p, conn, &c);
 	check(p);
 }
@@ -197,6 +198,7 @@ static bool greet(struct peer *p, int conn, const struct wire_control *c, uint64
 					.features = WIRE_FEATURES,
 					.id = p->self->id,
 					.epoch = p->self->epoch };
+	const char *why;
 
 	if (c->peer_epoch != p->self->epoch || !p->epoch || c->epoch != p->epoch || p->disowned) {
 		refuse(p, conn, WIRE_NOT_HERE, PEER_NOT_NAMED);
@@ -211,6 +213,12 @@ static bool greet(struct peer *p, int conn, const struct wire_control *c, uint64
 	 * noticed. */
 	close_link(p, PEER_LINK_LOST, "the node has connected anew", now);
 	p->their_attempt = c->request;
+	why = p->ops->resume(p, c);
+	if (why) {
+		refuse(p, conn, WIRE_INVALID, why);
+		return false;
+	}
+	p->ops->offer(p, &welcome);
 	welcome.version = wire_common_version(c->version_min, c->version);
 	welcome.request = p->attempt;
 	p->ops->write(p, conn, &welcome);
@@ -230,6 +238,8 @@ bool peer_hello(struct peer *p, int conn, const struct wire_control *c, uint64_t
 
 static void welcomed(struct peer *p, int conn, const struct wire_control *c, uint64_t now)
 {
+	const char *why;
+
 	if (p->state != PEER_CONNECTING)
 		return;
 	if (c->id != p->id || c->epoch != p->epoch) {
@@ -238,7 +248,21 @@ static void welcomed(struct peer *p, int conn, const struct wire_control *c, uin
 	}
 	/* what they tried before they welcomed us is given up */
 	p->their_attempt = c->request;
+	why = p->ops->resume(p, c);
+	if (why) {
+		close_link(p, PEER_LINK_LOST, why, now);
+		return;
+	}
 	set_up(p, conn, c, now);
+}
+
+/* A PING or PONG came. Returns false if the link is closed now. */
+static bool take_count(struct peer *p, const struct wire_control *c, uint64_t now)
+{
+	if (p->state != PEER_UP || p->ops->acknowledged(p, c->count))
+		return true;
+	close_link(p, PEER_LINK_LOST, "it has counted frames that were never sent", now);
+	return false;
 }
 
 void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t now)
@@ -253,12 +277,19 @@ void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t
 		welcomed(p, conn, c, now);
 		break;
 	case WIRE_PING:
+		if (!take_count(p, c, now))
+			break;
 		pong.count = p->ops->received(p);
 		p->ops->write(p, conn, &pong);
 		break;
 	case WIRE_PONG:
+		if (!take_count(p, c, now))
+			break;
 		if (p->state == PEER_UP && c->stamp <= now)
 			p->rtt_ns = now - c->stamp;
+		break;
+	case WIRE_ACK: /* that of the data plane was not taken, or came before there was one */
+		(void)take_count(p, c, now);
 		break;
 	case WIRE_GOODBYE:
 		forget_incarnation(p, PEER_NODE_LEFT, "the node said goodbye", now);

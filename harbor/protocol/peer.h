@@ -64,8 +64,15 @@ struct peer_ops {
 	/* Nothing waits for this node any more: it is dead or has left (PEER_NODE_DOWN for both),
 	 * or was out of reach for dead_ns. */
 	void (*give_up)(struct peer *p, enum peer_loss loss);
-	/* Data frames received on the link. */
+	/* Fills in what our HELLO or WELCOME says of the session (wire.h). No link is up. */
+	void (*offer)(struct peer *p, struct wire_control *c);
+	/* Takes what the other node's says; up follows. Returns NULL, or why it is a broken
+	 * peer. */
+	const char *(*resume)(struct peer *p, const struct wire_control *c);
+	/* Returns the data frames that have arrived over the link. */
 	uint64_t (*received)(struct peer *p);
+	/* The other node says that so many of ours have arrived. false: that cannot be. */
+	bool (*acknowledged)(struct peer *p, uint64_t count);
 };
 
 /* Who we are; the same for all peers. */

@@ -9,11 +9,21 @@
 #include "core/base/must.h"
 
 static const char *const formats[_WIRE_KIND_MAX] = {
-	[WIRE_HELLO] = "mwvciepfrk", [WIRE_WELCOME] = "mviefrk", [WIRE_REFUSE] = "mot",
-	[WIRE_PING] = "sk",	     [WIRE_PONG] = "sk",	 [WIRE_GOODBYE] = "k",
-	[WIRE_JOIN] = "mwvcnaielbf", [WIRE_JOINED] = "mviebf",	 [WIRE_MEMBER] = "naieu",
-	[WIRE_NAME] = "thxg",	     [WIRE_SYNCED] = "g",	 [WIRE_REGISTER] = "rthx",
-	[WIRE_RELEASE] = "rth",	     [WIRE_ANSWER] = "rothx",
+	[WIRE_HELLO] = "mwvciepfrkSK",
+	[WIRE_WELCOME] = "mviefrkSK",
+	[WIRE_REFUSE] = "mot",
+	[WIRE_PING] = "sk",
+	[WIRE_PONG] = "sk",
+	[WIRE_GOODBYE] = "k",
+	[WIRE_JOIN] = "mwvcnaielbf",
+	[WIRE_JOINED] = "mviebf",
+	[WIRE_MEMBER] = "naieu",
+	[WIRE_NAME] = "thxg",
+	[WIRE_SYNCED] = "g",
+	[WIRE_REGISTER] = "rthx",
+	[WIRE_RELEASE] = "rth",
+	[WIRE_ANSWER] = "rothx",
+	[WIRE_ACK] = "k",
 };
 
 static uint8_t *put32(uint8_t *p, uint32_t v)
@@ -80,6 +90,10 @@ static uint64_t *wide_of(struct wire_control *c, char f)
 		return &c->stamp;
 	case 'k':
 		return &c->count;
+	case 'S':
+		return &c->session;
+	case 'K':
+		return &c->known;
 	case 'g':
 		return &c->change;
 	case 'b':
@@ -175,6 +189,13 @@ void wire_encode_chunk(uint8_t out[WIRE_CHUNK_HEADER], uint32_t size, uint32_t s
 	put32(out + 12, seq);
 }
 
+void wire_encode_ack(uint8_t out[WIRE_ACK_SIZE], uint64_t count)
+{
+	put32(out, WIRE_ACK_SIZE - 4);
+	out[4] = WIRE_ACK;
+	put64(out + 5, count);
+}
+
 enum wire_result wire_peek_first(const uint8_t *p, size_t n)
 {
 	static const uint8_t magic[4] = { WIRE_MAGIC >> 24, (WIRE_MAGIC >> 16) & 255,
@@ -213,7 +234,7 @@ enum wire_result wire_peek(const uint8_t *p, size_t n, enum wire_kind *ret_kind,
 	default:
 		if (p[4] == 0 || p[4] >= _WIRE_KIND_MAX)
 			return WIRE_BAD;
-		least = 5;
+		least = p[4] == WIRE_ACK ? WIRE_ACK_SIZE : 5;
 		most = WIRE_CONTROL_MAX;
 		break;
 	}
@@ -285,6 +306,11 @@ void wire_decode_chunk(const uint8_t *p, uint32_t *ret_size, uint32_t *ret_seq,
 	*ret_size = get32(p) - (WIRE_CHUNK_HEADER - 4);
 	*ret_stream = get32(p + 8);
 	*ret_seq = get32(p + 12);
+}
+
+uint64_t wire_decode_ack(const uint8_t *p)
+{
+	return get64(p + 5);
 }
 
 bool wire_address_valid(const char *address)

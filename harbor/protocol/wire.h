@@ -8,6 +8,7 @@
  *   | len   | kind | type | flags | source | dest | session | seq | payload ...         WIRE_MSG
  *   | len   | kind | type | flags | source | dest | session | seq | stream | size (8) | WIRE_LARGE
  *   | len   | kind | 0    | flags | stream | seq  | a piece of the payload ...          WIRE_CHUNK
+ *   | len   | kind | count (8) |                                                        WIRE_ACK
  *   | len   | kind | fields ...                                                         all others
  *
  * len counts from `kind`. Fields are u32, u64 and strings (u8 length, bytes), in the order of the
@@ -18,10 +19,13 @@
  * A payload above WIRE_CHUNK_MAX travels as WIRE_LARGE and then in chunks, between which other
  * messages may go; the sender keeps the messages of one pair of services in order.
  *
- * seq counts the data frames (MSG, LARGE, CHUNK) of one direction from 0, mod 2^32; a gap is a
- * broken peer. `count` in HELLO, WELCOME, PING and PONG says how many of them the other side has
- * sent that arrived here: 0 at a handshake, which never resumes. In the PING and GOODBYE of a
- * member to the master it says how many handles the node has used up (see master.h).
+ * The data frames (MSG, LARGE, CHUNK) of one direction belong to a session of their sender, in
+ * which they are counted from 0; seq is that number mod 2^32. A session outlives its connections:
+ * HELLO and WELCOME say which one the speaker sends in (`session`), which one of the other node he
+ * took last (`known`) and how many frames of it have arrived (`count`), and so where the other one
+ * goes on (harbor/link/session.h). After that nothing comes twice and nothing is left out: a gap is
+ * a broken peer. `count` in PING, PONG and ACK acknowledges so many frames. In the PING and GOODBYE
+ * of a member to the master it says how many handles the node has used up (see master.h).
  * flags are zero.
  *
  * Threads: none, pure.
@@ -40,6 +44,7 @@
 #define WIRE_MSG_HEADER 24u
 #define WIRE_LARGE_HEADER 36u
 #define WIRE_CHUNK_HEADER 16u
+#define WIRE_ACK_SIZE 13u
 /* What a small message may have to wait for: a chunk, and at 1 Gbit/s half a millisecond. */
 #define WIRE_CHUNK_MAX 65536u
 /* Large messages under way in one direction; each may hold its whole size at the receiver. */
@@ -67,6 +72,7 @@ enum wire_kind {
 	WIRE_REGISTER,
 	WIRE_RELEASE,
 	WIRE_ANSWER, /* to a request: code, text */
+	WIRE_ACK,    /* links: so many data frames have arrived */
 	_WIRE_KIND_MAX,
 };
 
@@ -92,6 +98,9 @@ enum wire_up { WIRE_DOWN, WIRE_UP, WIRE_BROKEN };
 #define WIRE_ID_NAMED 1u
 #define WIRE_ID_HELD 2u
 
+/* `count` of a HELLO or WELCOME: how much of the session has arrived is not known any more. */
+#define WIRE_FORGOTTEN UINT64_MAX
+
 /* The fields of all control frames. */
 struct wire_control {
 	enum wire_kind kind;
@@ -102,6 +111,8 @@ struct wire_control {
 	uint64_t peer_epoch; /* HELLO: of the incarnation that is wanted */
 	uint64_t stamp;	     /* PING: the sender's clock; PONG: it comes back */
 	uint64_t count;	     /* data frames received */
+	uint64_t session;    /* of the speaker's data frames, never 0 */
+	uint64_t known;	     /* the other side's session that was taken last, 0 = none */
 	uint64_t change;     /* names: number of the change, 0 inside a snapshot */
 	uint64_t births;     /* JOIN: handles used up, 0 = none yet; JOINED: as the master counts */
 	uint64_t fence;	     /* of a name's registration: a later one has a higher number */
@@ -116,6 +127,7 @@ void wire_encode_large(uint8_t out[WIRE_LARGE_HEADER], const struct msg *m, uint
 		       uint32_t stream);
 void wire_encode_chunk(uint8_t out[WIRE_CHUNK_HEADER], uint32_t size, uint32_t seq,
 		       uint32_t stream);
+void wire_encode_ack(uint8_t out[WIRE_ACK_SIZE], uint64_t count);
 
 enum wire_result { WIRE_OK, WIRE_MORE, WIRE_BAD };
 /* Can a connection begin with these bytes? WIRE_MORE: nothing is wrong so far. */
@@ -131,6 +143,8 @@ void wire_decode_large(const uint8_t *p, struct msg *ret_m, uint32_t *ret_seq,
 		       uint32_t *ret_stream);
 void wire_decode_chunk(const uint8_t *p, uint32_t *ret_size, uint32_t *ret_seq,
 		       uint32_t *ret_stream);
+/* Of a whole WIRE_ACK: the count. */
+uint64_t wire_decode_ack(const uint8_t *p);
 /* May a node be reached at this address? Host and port, no unix socket; a host's name is not looked
  * up. */
 bool wire_address_valid(const char *address);

@@ -22,6 +22,7 @@ struct conn {
 	unsigned id;	       /* as JOINED said */
 	struct stream in, out; /* what the master hears, and what it says */
 	size_t unread;	       /* bytes said since the last step */
+	bool greeted;	       /* its first frame was here */
 };
 
 static struct run {
@@ -202,7 +203,7 @@ static void heard(void *ud, const struct wire_control *f)
 	struct conn *c = ud;
 	int id = (int)(c - R.conn);
 
-	if (c->member || c->in.frames) {
+	if (c->member || c->greeted) {
 		master_input(R.m, id, f, R.now);
 		return;
 	}
@@ -213,7 +214,7 @@ static void heard(void *ud, const struct wire_control *f)
 		c->in.dead = true;
 		return;
 	}
-	c->in.frames = 1; /* no data comes on such a connection: the first frame was here */
+	c->greeted = true;
 	if (!master_join(R.m, id, f, R.now)) {
 		c->open = false;
 		c->in.dead = true;

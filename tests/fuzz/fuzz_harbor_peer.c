@@ -2,9 +2,10 @@
 /* One other node seen by a peer: what the master says, connections that open, break and speak in
  * any frames, time. Whatever comes: up and down take turns, a link is only with the incarnation
  * that the master named, nothing is written to a connection that is closed, and there are never
- * more than the link and one attempt. */
+ * more than the link and one attempt. A real queue and session stand behind it: whatever counts and
+ * sessions are named, they go on from a place that they know. */
 #include "harbor/protocol/peer.h"
-#include "harbor/link/stream.h"
+#include "harbor/link/session.h"
 #include "tests/fuzz/harbor_input.h"
 
 #define CONNS 64
@@ -22,7 +23,8 @@ static struct run {
 	enum life life[CONNS + 1];
 	bool up;
 	uint64_t named; /* the incarnation that the master named last, 0 = none */
-	uint64_t data;
+	struct session session;
+	struct txq queue;
 } R;
 
 static unsigned count(enum life a, enum life b)
@@ -85,21 +87,68 @@ static void on_tired(struct peer *p)
 	INPUT_CHECK(!R.up);
 }
 
+static void free_list(struct msg *m)
+{
+	while (m) {
+		struct msg *next = m->next;
+
+		msg_destroy(m);
+		m = next;
+	}
+}
+
 static void on_give_up(struct peer *p, enum peer_loss loss)
 {
 	(void)p;
 	(void)loss;
 	INPUT_CHECK(!R.up);
+	free_list(session_renew(&R.session, &R.queue));
+	inbound_forget(&R.session.in);
+}
+
+static void on_offer(struct peer *p, struct wire_control *c)
+{
+	INPUT_CHECK(!R.up);
+	session_offer(&R.session, p->epoch, c);
+}
+
+static const char *on_resume(struct peer *p, const struct wire_control *c)
+{
+	uint64_t number = R.session.number;
+	struct session_news news;
+	const char *why;
+
+	INPUT_CHECK(!R.up && p->epoch == R.named && c->epoch == R.named);
+	why = session_resume(&R.session, &R.queue, c, &news);
+	INPUT_CHECK(news.renewed == (R.session.number != number));
+	INPUT_CHECK(news.renewed || !news.lost);
+	INPUT_CHECK(why || R.session.in.session == c->session);
+	INPUT_CHECK(R.queue.kept.cursor == R.queue.kept.first);
+	free_list(news.done);
+	free_list(news.lost);
+	return why;
 }
 
 static uint64_t on_received(struct peer *p)
 {
 	(void)p;
-	return R.data;
+	return R.session.in.count;
 }
 
-static const struct peer_ops ops = { on_connect, on_write, on_close,   on_up,
-				     on_down,	 on_tired, on_give_up, on_received };
+static bool on_acknowledged(struct peer *p, uint64_t count)
+{
+	bool valid;
+
+	(void)p;
+	INPUT_CHECK(R.up);
+	free_list(txq_acknowledge(&R.queue, count, &valid));
+	INPUT_CHECK(!valid || R.queue.kept.first == count);
+	return valid;
+}
+
+static const struct peer_ops ops = { on_connect, on_write,    on_close,	      on_up,
+				     on_down,	 on_tired,    on_give_up,     on_offer,
+				     on_resume,	 on_received, on_acknowledged };
 
 /* The fields go through the bytes of a frame, as they do in life. */
 static bool frame(struct input *in, enum wire_kind kind, struct wire_control *ret)
@@ -187,9 +236,25 @@ static void step_time(struct input *in)
 	INPUT_CHECK(peer_tick(&R.p, R.now) > R.now);
 }
 
+/* Frames go out, as many as a batch holds, and data frames come in. */
 static void step_data(struct input *in)
 {
-	R.data += input_byte(in);
+	static struct txq_batch b;
+	uint8_t n = input_byte(in);
+
+	for (unsigned i = 0; i < (n & 7u); i++) {
+		struct msg *m = msg_create(i == 3 ? 2 * WIRE_CHUNK_MAX : i);
+
+		m->source = i;
+		txq_push(&R.queue, m);
+	}
+	if (!R.up)
+		return;
+	if (n & 8)
+		(void)txq_fill(&R.queue, &b);
+	if (R.session.in.forgotten && n & 16)
+		inbound_adopt(&R.session.in, R.session.in.session + 1);
+	R.session.in.count += n >> 5;
 }
 
 static void check(void)
@@ -221,10 +286,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 				     .link_wait_ns = 1000 * MS,
 				     .random = 77 };
 	peer_init(&R.p, &ops, &R.self, 5);
+	txq_init(&R.queue);
+	session_init(&R.session);
 	while (in.n && R.conns < CONNS - 8) {
 		step[input_byte(&in) % 8](&in);
 		check();
 	}
 	peer_stop(&R.p);
+	free_list(txq_clear(&R.queue));
+	free_list(txq_renew(&R.queue));
+	txq_fini(&R.queue);
+	session_fini(&R.session);
 	return 0;
 }

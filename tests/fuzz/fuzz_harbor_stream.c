@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Frames of data, right and wrong ones, cut in any pieces, through a stream. What a right frame
- * carries arrives whole and unchanged, and no more is under way than the limits allow. Nothing
- * comes after a stream has given up. */
+/* Frames of data, right and wrong ones, cut in any pieces, through a stream, and over a connection
+ * that breaks and goes on in the same session, in a new one or in one that was forgotten. What a
+ * right frame carries arrives whole and unchanged, and no more is under way than the limits allow.
+ * Nothing comes after a stream has given up. */
 #include "harbor/link/stream.h"
 #include "tests/fuzz/harbor_input.h"
 
@@ -11,6 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 static struct run {
 	struct stream s;
+	struct inbound in;
 	uint32_t seq;
 	bool given_up, raw; /* raw: bytes came that are not made here */
 	uint8_t pattern;    /* payloads are made of it, a large one of its stream's number */
@@ -30,6 +32,13 @@ static void on_control(void *ud, const struct wire_control *c)
 	INPUT_CHECK(!R.given_up && c->kind > WIRE_CHUNK && c->kind < _WIRE_KIND_MAX);
 }
 
+static void on_ack(void *ud, uint64_t number)
+{
+	(void)ud;
+	(void)number;
+	INPUT_CHECK(!R.given_up);
+}
+
 static void on_message(void *ud, struct msg *m)
 {
 	(void)ud;
@@ -45,14 +54,14 @@ static void check_bounds(void)
 	unsigned under_way = 0;
 
 	for (unsigned i = 0; i < WIRE_LARGE_MAX; i++) {
-		const struct stream_large *l = &R.s.large[i];
+		const struct inbound_large *l = &R.in.large[i];
 
 		if (!l->msg)
 			continue;
 		under_way++;
 		INPUT_CHECK(l->filled <= l->msg->size && l->msg->size <= MESSAGE_MAX);
 		for (unsigned k = 0; k < i; k++)
-			INPUT_CHECK(!R.s.large[k].msg || R.s.large[k].stream != l->stream);
+			INPUT_CHECK(!R.in.large[k].msg || R.in.large[k].stream != l->stream);
 	}
 	INPUT_CHECK(under_way <= WIRE_LARGE_MAX && R.s.have <= WIRE_CONTROL_MAX);
 }
@@ -114,7 +123,7 @@ static void feed_large(struct input *in)
 static void feed_chunk(struct input *in)
 {
 	uint32_t stream = input_byte(in) & 31u,
-		 size = (uint32_t)(input_number(in) % (WIRE_CHUNK_MAX + 1));
+		 size = 1 + (uint32_t)(input_number(in) % WIRE_CHUNK_MAX);
 	uint8_t head[WIRE_CHUNK_HEADER];
 
 	wire_encode_chunk(head, size, sequence(in), stream);
@@ -128,6 +137,40 @@ static void feed_control(struct input *in)
 
 	input_control(in, input_kind(input_byte(in)), &c);
 	feed(in, frame, wire_encode(frame, &c));
+}
+
+static void feed_ack(struct input *in)
+{
+	uint8_t frame[WIRE_ACK_SIZE];
+
+	wire_encode_ack(frame, input_number(in));
+	feed(in, frame, sizeof(frame));
+}
+
+static void begin_stream(void)
+{
+	R.s = (struct stream){ .in = &R.in,
+			       .max = MESSAGE_MAX,
+			       .greeted = true,
+			       .on_control = on_control,
+			       .on_message = on_message,
+			       .on_ack = on_ack };
+}
+
+/* The connection breaks. The next one goes on where the last one ended. */
+static void break_off(struct input *in)
+{
+	uint64_t session = R.in.session;
+	uint8_t b = input_byte(in);
+
+	stream_fini(&R.s);
+	begin_stream();
+	if (b == 0)
+		inbound_forget(&R.in);
+	else if (b == 1)
+		inbound_adopt(&R.in, session + 1);
+	INPUT_CHECK(b > 1 || (R.in.count == 0 && R.in.large_bytes == 0));
+	R.seq = (uint32_t)R.in.count;
 }
 
 static void feed_garbage(struct input *in)
@@ -146,19 +189,19 @@ static void feed_garbage(struct input *in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	static void (*const step[])(struct input *) = { feed_message, feed_large, feed_chunk,
-							feed_control, feed_garbage };
+	static void (*const step[])(struct input *) = { feed_message, feed_large,   feed_chunk,
+							feed_control, feed_garbage, feed_ack,
+							break_off };
 	struct input in = { p, n };
 
 	memset(&R, 0, sizeof(R));
-	R.s = (struct stream){ .max = MESSAGE_MAX,
-			       .greeted = true,
-			       .on_control = on_control,
-			       .on_message = on_message };
+	inbound_adopt(&R.in, 1);
+	begin_stream();
 	while (in.n && !R.given_up) {
-		step[input_byte(&in) % 5](&in);
+		step[input_byte(&in) % 7](&in);
 		check_bounds();
 	}
 	stream_fini(&R.s);
+	inbound_reset(&R.in);
 	return 0;
 }

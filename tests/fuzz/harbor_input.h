@@ -118,5 +118,7 @@ static inline void input_control(struct input *in, enum wire_kind kind, struct w
 	ret->change = input_number(in);
 	ret->births = input_number(in);
 	ret->fence = input_number(in);
+	ret->session = input_number(in);
+	ret->known = input_number(in);
 	ret->stamp = 1;
 }

@@ -310,7 +310,6 @@ static void sim_peer_up(struct peer *p, int id)
 	struct sim_end *e = &sim->conn[id].end[sim_side(id, sim_place(n))];
 
 	e->peer = p->id;
-	e->in.max = 1000;
 	n->ups[p->id]++;
 	member_link(&n->member, p, WIRE_UP);
 }
@@ -336,14 +335,35 @@ static void sim_peer_tired(struct peer *p)
 
 static uint64_t sim_peer_received(struct peer *p)
 {
-	struct sim_node *n = sim_node_of_self(p->self);
-
-	return sim->conn[p->conn].end[sim_side(p->conn, sim_place(n))].in.frames;
+	(void)p;
+	return 0;
 }
 
-static const struct peer_ops sim_peer_ops = { sim_peer_connect, sim_peer_write,	  sim_peer_close,
-					      sim_peer_up,	sim_peer_down,	  sim_peer_tired,
-					      sim_peer_give_up, sim_peer_received };
+static void sim_peer_offer(struct peer *p, struct wire_control *c)
+{
+	(void)p;
+	(void)c;
+}
+
+static const char *sim_peer_resume(struct peer *p, const struct wire_control *c)
+{
+	(void)p;
+	(void)c;
+	return NULL;
+}
+
+static bool sim_peer_acknowledged(struct peer *p, uint64_t count)
+{
+	(void)p;
+	(void)count;
+	return true;
+}
+
+static const struct peer_ops sim_peer_ops = {
+	sim_peer_connect, sim_peer_write,    sim_peer_close,	   sim_peer_up,
+	sim_peer_down,	  sim_peer_tired,    sim_peer_give_up,	   sim_peer_offer,
+	sim_peer_resume,  sim_peer_received, sim_peer_acknowledged
+};
 
 static int sim_member_connect(void *ud, const char *address)
 {

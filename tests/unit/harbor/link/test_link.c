@@ -19,6 +19,7 @@
 #include "core/base/mem.h"
 #include "core/actor/remote.h"
 #include "core/actor/life.h"
+#include "harbor/link/flush.h"
 #include "harbor/link/link.h"
 #include "harbor/link/stream.h"
 #include "net/connect.h"
@@ -34,6 +35,8 @@
 #define THERE 0x02000009u
 #define MESSAGE_MAX (4u << 20)
 #define QUEUE_MAX (8u << 20)
+/* What a node that has it may not have acknowledged yet, and a header. */
+#define LAG ((256u << 10) + WIRE_MSG_HEADER)
 #define CLIENTS 3
 #define EACH 20000
 
@@ -41,7 +44,10 @@ static int listener = -1, far = -1;
 static atomic_int near_id;
 static struct link *l;
 static struct stream near_in, far_in;
-static uint32_t me;
+static struct inbound far_arrived;
+static uint64_t far_session;
+static uint32_t me, far_seq;
+static uint64_t acknowledged;
 
 /* ---- our end, as conn.c has it ---- */
 
@@ -57,12 +63,30 @@ static void near_message(void *ud, struct msg *m)
 	link_received(l, m);
 }
 
+static void near_ack(void *ud, uint64_t frames)
+{
+	(void)ud;
+	if (!flush_acknowledged(l, frames))
+		abort();
+}
+
 static void on_data(void *ud, int id, const void *data, size_t n)
 {
 	(void)ud;
 	(void)id;
 	if (!stream_input(&near_in, data, n))
 		abort();
+	flush_arrived(l);
+}
+
+/* What the other node says at each handshake. */
+static struct wire_control far_hello(void)
+{
+	return (struct wire_control){ .epoch = 1,
+				      .session = far_session,
+				      .known = far_arrived.session,
+				      .count = far_arrived.forgotten ? WIRE_FORGOTTEN
+								     : far_arrived.count };
 }
 
 static void on_open(void *ud, int id, const char *text, int port)
@@ -70,6 +94,16 @@ static void on_open(void *ud, int id, const char *text, int port)
 	(void)ud;
 	(void)text;
 	(void)port;
+	struct wire_control theirs = far_hello(), ours;
+
+	if (link_resume(l, &theirs))
+		abort();
+	l->peer.epoch = 1;
+	link_offer(l, &ours);
+	if (ours.session != far_arrived.session)
+		inbound_adopt(&far_arrived, ours.session);
+	far_seq = (uint32_t)ours.count;
+	near_in.in = &l->session.in;
 	link_up(l, id);
 	atomic_store_explicit(&near_id, id, memory_order_release);
 }
@@ -78,7 +112,7 @@ static void on_drain(void *ud, int id)
 {
 	(void)ud;
 	(void)id;
-	link_drained(l);
+	flush_drained(l);
 }
 
 static const struct net_handler near = { .on_data = on_data,
@@ -104,9 +138,18 @@ static void far_message(void *ud, struct msg *m)
 	got[count++] = m;
 }
 
-/* Reads until so many messages are here. */
+static void far_ack(void *ud, uint64_t frames)
+{
+	(void)ud;
+	assert_true(frames <= far_seq);
+	acknowledged = frames;
+}
+
+/* Reads until so many messages are here, and acknowledges them. */
 static void far_read(unsigned want)
 {
+	uint8_t ack[WIRE_ACK_SIZE];
+
 	static char room[256 << 10];
 	struct pollfd p = { .fd = far, .events = POLLIN };
 
@@ -116,10 +159,10 @@ static void far_read(unsigned want)
 
 		assert_true(n > 0);
 		assert_true(stream_input(&far_in, room, (size_t)n));
+		wire_encode_ack(ack, far_arrived.count);
+		assert_int_equal(send(far, ack, sizeof(ack), MSG_NOSIGNAL), sizeof(ack));
 	}
 }
-
-static uint32_t far_seq;
 
 static void far_write(int type, uint32_t source, uint32_t dest, int32_t session, const char *text)
 {
@@ -146,12 +189,14 @@ static void connect_both(void)
 	near_in = (struct stream){ .max = MESSAGE_MAX,
 				   .on_control = near_frame,
 				   .on_message = near_message,
+				   .on_ack = near_ack,
 				   .greeted = true };
-	far_in = (struct stream){ .max = MESSAGE_MAX,
+	far_in = (struct stream){ .in = &far_arrived,
+				  .max = MESSAGE_MAX,
 				  .on_control = far_frame,
 				  .on_message = far_message,
+				  .on_ack = far_ack,
 				  .greeted = true };
-	far_seq = 0;
 	assert_true(net_connect_handler(&near, NULL, "127.0.0.1", ntohs(where.sin_port)) > 0);
 	far = accept(listener, NULL, NULL);
 	assert_true(far >= 0);
@@ -163,9 +208,10 @@ static void connect_both(void)
 
 static atomic_bool link_ended;
 
-static void end_link(void *why)
+static void end_link(void *arg)
 {
-	link_down(l, why);
+	(void)arg;
+	link_down(l);
 	net_close(atomic_load_explicit(&near_id, memory_order_relaxed));
 	stream_fini(&near_in);
 	atomic_store_explicit(&link_ended, true, memory_order_release);
@@ -174,11 +220,13 @@ static void end_link(void *why)
 /* Returns when it is lost. */
 static void lose_link(void)
 {
-	char end;
+	char end[4096];
 
 	atomic_store_explicit(&link_ended, false, memory_order_relaxed);
-	net_post(end_link, (void *)(uintptr_t)REMOTE_LINK_LOST);
-	assert_int_equal(recv(far, &end, 1, 0), 0);
+	net_post(end_link, NULL);
+	while (recv(far, end, sizeof(end), 0) > 0)
+		; /* what is under way is lost */
+	stream_fini(&far_in);
 	for (int i = 0; !atomic_load_explicit(&link_ended, memory_order_acquire); i++) {
 		assert_true(i < 10000);
 		poll(NULL, 0, 1);
@@ -226,6 +274,8 @@ static int setup(void **state)
 	assert_int_equal(getsockname(listener, (struct sockaddr *)&where, &size), 0);
 	assert_int_equal(listen(listener, 4), 0);
 	post.count = post.ended = count = 0;
+	inbound_reset(&far_arrived);
+	far_session = 77;
 	assert_int_equal(node_init(&c), 0);
 	module_add(&actor);
 	assert_int_equal(net_init(1), 0);
@@ -250,6 +300,7 @@ static int teardown(void **state)
 	net_fini();
 	stream_fini(&near_in);
 	stream_fini(&far_in);
+	inbound_reset(&far_arrived);
 	for (unsigned i = 0; i < count; i++)
 		got[i] = msg_destroy(got[i]);
 	close(far);
@@ -306,8 +357,10 @@ static void what_comes_in_goes_to_its_mailbox_and_strangers_get_an_error(void **
 	assert_int_equal(letters_to(me), 1);
 }
 
-static void calls_that_wait_fail_when_the_link_is_lost_and_answered_ones_do_not(void **state)
+static void calls_wait_over_a_break_and_fail_when_it_is_long(void **state)
 {
+	int32_t sum = 0;
+
 	(void)state;
 	for (int32_t i = 1; i <= 3; i++)
 		assert_int_equal(send_from(me, i, PTYPE_LUA, "x", 1), 0);
@@ -315,10 +368,16 @@ static void calls_that_wait_fail_when_the_link_is_lost_and_answered_ones_do_not(
 	far_read(4);
 	far_write(PTYPE_RESPONSE, THERE, me, 2, "done");
 	assert_string_equal(letter_to(me, 0).text, "done");
-	net_post(end_link, (void *)(uintptr_t)REMOTE_LINK_LOST);
-	int32_t sum = 0;
-
-	for (unsigned i = 1; i <= 2; i++) {
+	lose_link();
+	close(far);
+	assert_int_equal(letters_to(me), 1);
+	connect_both();
+	far_write(PTYPE_RESPONSE, THERE, me, 3, "done over another connection");
+	assert_string_equal(letter_to(me, 1).text, "done over another connection");
+	assert_int_equal(send_from(me, 4, PTYPE_LUA, "x", 1), 0);
+	lose_link();
+	net_post(tire_link, NULL);
+	for (unsigned i = 2; i <= 3; i++) {
 		struct letter e = letter_to(me, i);
 
 		assert_int_equal(e.type, PTYPE_ERROR);
@@ -326,9 +385,9 @@ static void calls_that_wait_fail_when_the_link_is_lost_and_answered_ones_do_not(
 		assert_string_equal(e.text, REMOTE_LINK_LOST);
 		sum += e.session;
 	}
-	assert_int_equal(sum, 1 + 3);
+	assert_int_equal(sum, 1 + 4);
 	assert_true(run_as(me, nothing, NULL));
-	assert_int_equal(letters_to(me), 3);
+	assert_int_equal(letters_to(me), 4);
 	assert_int_equal(pending_count(&l->pending), 0);
 }
 
@@ -344,6 +403,72 @@ static void what_waits_while_the_link_is_down_leaves_with_the_next_one(void **st
 	assert_int_equal(got[0]->session, 1);
 	assert_int_equal(got[1]->session, 2);
 	assert_int_equal(letters_to(me), 0);
+}
+
+static void what_was_written_and_did_not_arrive_is_written_again(void **state)
+{
+	static char big[3 * WIRE_CHUNK_MAX];
+
+	(void)state;
+	assert_int_equal(send_from(me, 1, PTYPE_RESPONSE, "here", 4), 0);
+	far_read(1);
+	for (unsigned round = 0; round < 3; round++) {
+		assert_int_equal(send_from(me, 2, PTYPE_RESPONSE, big, sizeof(big)), 0);
+		assert_int_equal(send_from(me, 3, PTYPE_RESPONSE, "behind it", 9), 0);
+		lose_link();
+		close(far);
+		connect_both();
+	}
+	far_read(1 + 6);
+	for (unsigned i = 1; i < 7; i++)
+		assert_int_equal(got[i]->session, i % 2 ? 2 : 3);
+	assert_true(atomic_load_explicit(&l->resent, memory_order_relaxed) >= 3 * 5);
+	assert_true(atomic_load_explicit(&l->sent, memory_order_relaxed) == 7);
+	eventually(ledger_sum(&l->ledger) == 0 && ledger_kept(&l->ledger) == 0);
+}
+
+/* It had given this node up: what it has not acknowledged may have arrived or not. */
+static void what_a_node_has_forgotten_is_lost_and_counted_and_its_calls_fail(void **state)
+{
+	(void)state;
+	assert_int_equal(send_from(me, 1, PTYPE_LUA, "call", 4), 0);
+	assert_int_equal(send_from(me, 0, PTYPE_LUA, "send", 4), 0);
+	lose_link();
+	close(far);
+	inbound_forget(&far_arrived);
+	assert_int_equal(send_from(me, 0, PTYPE_LUA, "queued", 6), 0);
+	connect_both();
+	assert_string_equal(letter_to(me, 0).text, REMOTE_LINK_LOST);
+	far_read(1);
+	assert_int_equal(got[0]->size, 6);
+	assert_true(atomic_load_explicit(&l->lost, memory_order_relaxed) == 2);
+	assert_int_equal(letters_to(me), 1);
+	eventually(ledger_sum(&l->ledger) == 0);
+}
+
+static void calls_fail_when_the_other_node_begins_a_new_session(void **state)
+{
+	(void)state;
+	assert_int_equal(send_from(me, 1, PTYPE_LUA, "call", 4), 0);
+	far_read(1);
+	lose_link();
+	close(far);
+	far_session++; /* the answer may have been in the last one */
+	connect_both();
+	assert_string_equal(letter_to(me, 0).text, REMOTE_LINK_LOST);
+	far_write(PTYPE_TEXT, THERE, me, 0, "from its first frame on");
+	assert_string_equal(letter_to(me, 1).text, "from its first frame on");
+}
+
+static void what_arrives_in_numbers_is_acknowledged(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++)
+		far_write(PTYPE_TEXT, THERE, me, 0, "one of many");
+	eventually(letters_to(me) == 1000);
+	assert_int_equal(send_from(me, 0, PTYPE_LUA, "the end", 7), 0);
+	far_read(1);
+	assert_true(acknowledged >= 1000 - 256);
 }
 
 static void sends_to_the_dead_and_the_unknown_fail_with_their_reason(void **state)
@@ -424,13 +549,6 @@ static void an_answer_above_the_limit_becomes_a_small_error(void **state)
 	mem_free(big);
 }
 
-/* What waits, with the socket's own word for its part. */
-static uint64_t queued(void)
-{
-	return ledger_waiting(&l->ledger) +
-	       net_queued(atomic_load_explicit(&near_id, memory_order_relaxed));
-}
-
 /* Each send is a flush of its own, which once went past every bound into the socket's queue. */
 static void small_messages_one_by_one_keep_the_bound_too(void **state)
 {
@@ -440,18 +558,14 @@ static void small_messages_one_by_one_keep_the_bound_too(void **state)
 	(void)state;
 	while (send_from(me, 0, PTYPE_LUA, text, sizeof(text)) == 0)
 		assert_true(++accepted < 4 * QUEUE_MAX / sizeof(text));
-	assert_true(queued() <= QUEUE_MAX + WIRE_MSG_HEADER);
-	/* nobody reads and nothing fits: the sum stands still, and it is that of the two queues */
-	assert_true(link_queued(l) > QUEUE_MAX - 2 * sizeof(text));
-	assert_true(link_queued(l) == queued() && ledger_sum(&l->ledger) == queued());
+	/* nobody reads and nothing fits */
+	assert_true(ledger_sum(&l->ledger) <= QUEUE_MAX + LAG);
+	assert_true(ledger_sum(&l->ledger) > QUEUE_MAX);
 	assert_true(net_queued(atomic_load_explicit(&near_id, memory_order_relaxed)) < 1 << 20);
 	for (unsigned i = 0; i < 1000; i++)
 		assert_true(send_from(me, 0, PTYPE_LUA, text, sizeof(text)) < 0);
 	far_read(accepted);
-	for (int i = 0; link_queued(l); i++) {
-		assert_true(i < 10000);
-		poll(NULL, 0, 1); /* the loop has still to see that the last bytes went */
-	}
+	eventually(ledger_sum(&l->ledger) == 0);
 	assert_int_equal(send_from(me, 0, PTYPE_LUA, text, sizeof(text)), 0);
 	far_read(accepted + 1);
 }
@@ -472,7 +586,7 @@ static void answers_to_a_peer_that_does_not_read_become_errors_and_then_the_end_
 		assert_true(send_from(me, (int32_t)++told, PTYPE_RESPONSE, big, 1 << 20) < 0);
 	}
 	assert_true(told > 1000);
-	assert_true(queued() <= QUEUE_MAX + (1 << 20));
+	assert_true(ledger_sum(&l->ledger) <= QUEUE_MAX + (1 << 20));
 	mem_free(big);
 }
 
@@ -532,7 +646,7 @@ static void a_peer_that_does_not_read_fills_the_queue_to_its_limit_and_no_more(v
 	while (send_from(me, accepted + 1, PTYPE_LUA, big, 1 << 20) == 0)
 		assert_true(++accepted < 64);
 	assert_string_equal(letter_to(me, 0).text, REMOTE_QUEUE_FULL);
-	assert_true(ledger_waiting(&l->ledger) <= QUEUE_MAX);
+	assert_true(ledger_sum(&l->ledger) <= QUEUE_MAX + LAG);
 	assert_true(net_queued(atomic_load_explicit(&near_id, memory_order_relaxed)) < 1 << 20);
 	/* it reads again: everything that was accepted arrives, in order */
 	far_read((unsigned)accepted);
@@ -594,7 +708,7 @@ static void many_senders_keep_their_order_under_load(void **state)
 				assert_int_equal(got[i]->session, ++seen[k]);
 	assert_int_equal(seen[0] + seen[1] + seen[2], CLIENTS * EACH);
 	/* the far end may have read it all before the near one has counted it out */
-	eventually(ledger_waiting(&l->ledger) == 0);
+	eventually(ledger_sum(&l->ledger) == 0);
 }
 
 int main(void)
@@ -603,8 +717,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_message_arrives_whole),
 		T(what_comes_in_goes_to_its_mailbox_and_strangers_get_an_error),
-		T(calls_that_wait_fail_when_the_link_is_lost_and_answered_ones_do_not),
+		T(calls_wait_over_a_break_and_fail_when_it_is_long),
 		T(what_waits_while_the_link_is_down_leaves_with_the_next_one),
+		T(what_was_written_and_did_not_arrive_is_written_again),
+		T(what_a_node_has_forgotten_is_lost_and_counted_and_its_calls_fail),
+		T(calls_fail_when_the_other_node_begins_a_new_session),
+		T(what_arrives_in_numbers_is_acknowledged),
 		T(sends_to_the_dead_and_the_unknown_fail_with_their_reason),
 		T(a_link_that_is_away_for_long_fails_its_calls_and_keeps_the_rest),
 		T(a_message_above_the_limit_is_refused_and_the_link_stays),

@@ -15,6 +15,7 @@
 #define MAX (4 * WIRE_CHUNK_MAX)
 
 static struct stream s;
+static struct inbound in;
 static unsigned arrived;
 static uint32_t seq;
 
@@ -30,7 +31,8 @@ static void on_message(void *ud, struct msg *m)
 static int setup(void **state)
 {
 	(void)state;
-	s = (struct stream){ .max = MAX, .on_message = on_message, .greeted = true };
+	inbound_adopt(&in, 1);
+	s = (struct stream){ .in = &in, .max = MAX, .on_message = on_message, .greeted = true };
 	arrived = 0;
 	seq = 0;
 	return 0;
@@ -40,7 +42,8 @@ static int teardown(void **state)
 {
 	(void)state;
 	stream_fini(&s);
-	assert_true(s.large_bytes == 0);
+	inbound_reset(&in);
+	assert_true(in.large_bytes == 0);
 	return 0;
 }
 

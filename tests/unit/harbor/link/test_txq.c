@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "core/base/base.h"
 #include "core/base/mem.h"
 #include "harbor/link/stream.h"
 #include "harbor/link/txq.h"
@@ -18,6 +19,7 @@
 #define LARGE (4 * WIRE_CHUNK_MAX)
 
 static struct stream in;
+static struct inbound arrived;
 static struct {
 	uint32_t source, dest;
 	int32_t session;
@@ -53,9 +55,12 @@ static int setup(void **state)
 
 	txq_init(&q);
 	count = 0;
-	in = (struct stream){
-		.max = 1u << 30, .on_control = on_control, .on_message = on_message, .greeted = true
-	};
+	inbound_adopt(&arrived, 1);
+	in = (struct stream){ .in = &arrived,
+			      .max = 1u << 30,
+			      .on_control = on_control,
+			      .on_message = on_message,
+			      .greeted = true };
 	*state = &q;
 	return 0;
 }
@@ -73,7 +78,10 @@ static void free_list(struct msg *m)
 static int teardown(void **state)
 {
 	free_list(txq_clear(*state));
+	free_list(txq_renew(*state));
+	txq_fini(*state);
 	stream_fini(&in);
+	inbound_reset(&arrived);
 	return 0;
 }
 
@@ -97,7 +105,6 @@ static bool pass(struct txq *q, struct txq_batch *b)
 		return false;
 	for (unsigned i = 0; i < b->parts; i++)
 		assert_true(stream_input(&in, b->iov[i].iov_base, b->iov[i].iov_len));
-	free_list(b->done);
 	return true;
 }
 
@@ -191,29 +198,123 @@ static void more_large_messages_than_may_be_begun_still_arrive(void **state)
 	assert_int_equal(count, 3 * WIRE_LARGE_MAX);
 }
 
-static void a_cut_gives_up_what_was_begun_and_keeps_the_rest(void **state)
+static void acknowledge(struct txq *q, uint64_t frames)
+{
+	bool valid;
+
+	free_list(txq_acknowledge(q, frames, &valid));
+	assert_true(valid);
+}
+
+/* Back to what has arrived, on a new connection. */
+static void go_on(struct txq *q)
+{
+	bool valid;
+
+	stream_fini(&in);
+	free_list(txq_rewind(q, arrived.count, &valid));
+	assert_true(valid);
+}
+
+static void what_is_acknowledged_is_not_kept(void **state)
+{
+	struct txq *q = *state;
+
+	for (int i = 0; i < 10; i++)
+		push(q, A, X, i, 100);
+	push(q, A, X, 10, LARGE);
+	pass_all(q);
+	assert_true(q->kept.bytes == 10 * (100 + WIRE_MSG_HEADER) + LARGE + WIRE_MSG_HEADER);
+	acknowledge(q, 4);
+	assert_true(q->kept.bytes == 6 * (100 + WIRE_MSG_HEADER) + LARGE + WIRE_MSG_HEADER);
+	acknowledge(q, 12); /* the head of the large one, and a chunk */
+	assert_true(q->kept.bytes == LARGE + WIRE_MSG_HEADER);
+	acknowledge(q, arrived.count);
+	assert_true(q->kept.bytes == 0 && q->kept.first == q->kept.end);
+}
+
+static void counts_that_cannot_be_are_refused(void **state)
+{
+	static const uint64_t wrong[] = { 2, 11, UINT32_MAX, UINT64_MAX };
+	bool valid;
+
+	for (int i = 0; i < 10; i++)
+		push(*state, A, X, i, 100);
+	pass_all(*state);
+	acknowledge(*state, 3);
+	for (unsigned i = 0; i < array_len(wrong); i++) {
+		assert_null(txq_acknowledge(*state, wrong[i], &valid));
+		assert_false(valid);
+		assert_null(txq_rewind(*state, wrong[i], &valid));
+		assert_false(valid);
+	}
+	/* what was not written again is not there yet */
+	free_list(txq_rewind(*state, 3, &valid));
+	assert_true(valid);
+	assert_null(txq_acknowledge(*state, 4, &valid));
+	assert_false(valid);
+}
+
+static void what_did_not_arrive_goes_out_again_and_the_rest_behind_it(void **state)
 {
 	static struct txq_batch b;
-	struct msg *cut;
+	struct txq *q = *state;
+
+	push(q, A, X, 1, LARGE);
+	push(q, B, X, 2, 10);
+	assert_true(pass(q, &b)); /* 2, and a chunk of 1 */
+	push(q, B, X, 3, 10);
+	assert_true(txq_fill(q, &b)); /* and this is lost */
+	push(q, A, X, 4, 10);
+	push(q, B, X, 5, 10);
+	go_on(q);
+	pass_all(q);
+	assert_int_equal(count, 5);
+	assert_int_equal(got[0].session, 2);
+	assert_int_equal(got[1].session, 3);
+	assert_int_equal(got[2].session, 5);
+	assert_int_equal(got[3].session, 1);
+	assert_int_equal(got[4].session, 4);
+	acknowledge(q, arrived.count);
+}
+
+static void a_new_session_gives_up_what_was_written_and_keeps_the_rest(void **state)
+{
+	static struct txq_batch b;
+	int32_t sum = 0;
+	struct msg *lost;
 
 	push(*state, A, X, 1, LARGE);
 	push(*state, A, X, 2, 10);
 	push(*state, B, X, 3, 10);
 	assert_true(pass(*state, &b)); /* 3, and a chunk of 1 */
-	cut = txq_cut(*state);
-	assert_non_null(cut);
-	assert_int_equal(cut->session, 1);
-	assert_null(cut->next);
-	free_list(cut);
+	lost = txq_renew(*state);
+	for (struct msg *m = lost; m; m = m->next)
+		sum += m->session;
+	assert_int_equal(sum, 1 + 3);
+	free_list(lost);
 	stream_fini(&in);
-	in.seq = 0; /* a new link */
+	inbound_adopt(&arrived, 2);
 	count = 0;
 	pass_all(*state);
 	assert_int_equal(count, 1);
 	assert_int_equal(got[0].session, 2);
 }
 
-static void random_pushes_arrive_once_and_in_order_of_each_pair(void **state)
+/* Of the batch a part arrives, which ends anywhere. */
+static void break_within(struct txq_batch *b)
+{
+	uint64_t rest = b->bytes ? (uint64_t)rand() % b->bytes : 0;
+
+	for (unsigned i = 0; i < b->parts && rest; i++) {
+		size_t n = b->iov[i].iov_len < rest ? b->iov[i].iov_len : rest;
+
+		assert_true(stream_input(&in, b->iov[i].iov_base, n));
+		rest -= n;
+	}
+}
+
+static void random_pushes_arrive_once_and_in_order_of_each_pair_over_any_breaks(void **state)
 {
 	static struct txq_batch b;
 	int32_t next[4][4] = { { 0 } }, seen[4][4] = { { 0 } };
@@ -229,6 +330,13 @@ static void random_pushes_arrive_once_and_in_order_of_each_pair(void **state)
 		pushed++;
 		if (rand() % 8 == 0)
 			(void)pass(*state, &b);
+		if (rand() % 8 == 0)
+			acknowledge(*state, arrived.count);
+		if (rand() % 32 == 0) {
+			(void)txq_fill(*state, &b);
+			break_within(&b);
+			go_on(*state);
+		}
 	}
 	pass_all(*state);
 	assert_int_equal(count, pushed);
@@ -246,8 +354,11 @@ int main(void)
 		T(what_a_pair_sent_before_a_large_message_stays_before_it),
 		T(large_messages_share_the_wire),
 		T(more_large_messages_than_may_be_begun_still_arrive),
-		T(a_cut_gives_up_what_was_begun_and_keeps_the_rest),
-		T(random_pushes_arrive_once_and_in_order_of_each_pair),
+		T(what_is_acknowledged_is_not_kept),
+		T(counts_that_cannot_be_are_refused),
+		T(what_did_not_arrive_goes_out_again_and_the_rest_behind_it),
+		T(a_new_session_gives_up_what_was_written_and_keeps_the_rest),
+		T(random_pushes_arrive_once_and_in_order_of_each_pair_over_any_breaks),
 	};
 
 	return cmocka_run_group_tests_name("harbor/txq", tests, NULL, NULL);

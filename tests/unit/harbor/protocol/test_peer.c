@@ -21,7 +21,8 @@ static struct {
 	bool bad_address;
 	enum peer_loss loss, down_loss;
 	struct wire_control last; /* written */
-	unsigned pings, tired;
+	unsigned pings, tired, resumes;
+	bool broken_count; /* no count of the other node is right */
 } hands;
 
 static int hand_connect(struct peer *p)
@@ -75,14 +76,38 @@ static void hand_tired(struct peer *p)
 	hands.tired++;
 }
 
+static void hand_offer(struct peer *p, struct wire_control *c)
+{
+	(void)p;
+	c->session = 8;
+	c->known = 9;
+	c->count = 42;
+}
+
+static const char *hand_resume(struct peer *p, const struct wire_control *c)
+{
+	(void)c;
+	assert_int_not_equal(p->state, PEER_UP);
+	hands.resumes++;
+	return hands.broken_count ? "it cannot count" : NULL;
+}
+
 static uint64_t hand_received(struct peer *p)
 {
 	(void)p;
 	return 42;
 }
 
-static const struct peer_ops ops = { hand_connect, hand_write, hand_close,   hand_up,
-				     hand_down,	   hand_tired, hand_give_up, hand_received };
+static bool hand_acknowledged(struct peer *p, uint64_t count)
+{
+	(void)p;
+	(void)count;
+	return !hands.broken_count;
+}
+
+static const struct peer_ops ops = { hand_connect, hand_write,	  hand_close,	    hand_up,
+				     hand_down,	   hand_tired,	  hand_give_up,	    hand_offer,
+				     hand_resume,  hand_received, hand_acknowledged };
 
 static struct peer_self self;
 static struct peer peer;

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * Kept: the frames of one direction of a link that were written and are not acknowledged. A frame
+ * is only described here, in 16 bytes; its header is made anew when it is written again.
+ *
+ *        first              cursor             end        numbers of frames in their session
+ *   ......[ written on the    | to be written    |
+ *         | connection of now | again            |
+ *
+ * A message is freed when its last frame is acknowledged. Until then it lives through its frames
+ * and, while some are still to come, in the queue (txq.h).
+ *
+ * Threads:   none of its own; the link's lock.
+ * Ownership: kept_push of a message's last frame takes the message; kept_acknowledge and kept_clear
+ *            return those that nobody needs any more.
+ * Limits:    none of its own: the link counts bytes, and acknowledgements make room.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/actor/msg.h"
+
+struct kept_frame {
+	struct msg *m;
+	uint32_t stream; /* of a large message */
+	uint32_t index;	 /* a large message: 0 = its head, k = its chunk k - 1 */
+};
+
+struct kept {
+	struct kept_frame *ring;
+	uint64_t first, cursor, end;
+	uint64_t room;	/* a power of two, or 0 */
+	uint64_t bytes; /* of messages whose last frame is in here, with their headers */
+};
+
+void kept_fini(struct kept *k);
+/* Frame number `end`. Whoever pushes while cursor == end has to write it: cursor moves as well. */
+void kept_push(struct kept *k, struct msg *m, uint32_t stream, uint32_t index);
+static inline const struct kept_frame *kept_at(const struct kept *k, uint64_t number)
+{
+	return &k->ring[number & (k->room - 1)];
+}
+/* Is it the last frame of its message? */
+bool kept_is_last(const struct kept_frame *f);
+/* The first `count` frames of the session have arrived. Returns the messages that are complete with
+ * them, linked by next. count is between first and cursor. */
+struct msg *kept_acknowledge(struct kept *k, uint64_t count);
+/* All from frame `count` on is to be written again; what is before has arrived, and is returned as
+ * by kept_acknowledge. */
+struct msg *kept_rewind(struct kept *k, uint64_t count);
+/* The session is over, the next one begins at 0. Returns the messages that were written to their
+ * end and not acknowledged, linked by next. */
+struct msg *kept_clear(struct kept *k);
