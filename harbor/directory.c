@@ -15,7 +15,7 @@ struct directory_waiting {
 	uint32_t from;
 	int32_t session;
 	uint64_t deadline_ns; /* 0 = none */
-	char name[16];
+	char name[REMOTE_NAME_SIZE];
 };
 
 /* Kept where the map has room for a text. */
@@ -59,6 +59,19 @@ uint32_t directory_find(struct directory *d, const char *name)
 	handle = find_locked(d, name);
 	rwlock_release(&d->lock);
 	return handle;
+}
+
+uint64_t directory_fence(struct directory *d, const char *name, uint32_t *ret_handle)
+{
+	const struct map_item *i;
+	uint64_t fence;
+
+	rwlock_read(&d->lock);
+	i = map_find(&d->names, name);
+	*ret_handle = i ? i->number : 0;
+	fence = i ? i->stamp : 0;
+	rwlock_release(&d->lock);
+	return fence;
 }
 
 /* ---- answers ---- */

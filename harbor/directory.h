@@ -35,6 +35,8 @@ void directory_fini(struct directory *d);
 
 /* Returns the owner's handle, 0 = it has none that is known here. */
 uint32_t directory_find(struct directory *d, const char *name);
+/* Returns the number of the registration that is known here, and its owner; 0 = none. */
+uint64_t directory_fence(struct directory *d, const char *name, uint32_t *ret_handle);
 /* handle 0: released. Answers who asked, sends what waited. */
 void directory_set(struct directory *d, const char *name, uint32_t handle, uint64_t fence,
 		   uint64_t wall_ns);

@@ -9,6 +9,7 @@
 #include "core/actor/handle.h"
 #include "core/actor/remote.h"
 #include "core/actor/send.h"
+#include "core/actor/service.h"
 #include "core/base/clock.h"
 #include "core/log/log.h"
 #include "harbor/announce.h"
@@ -235,13 +236,31 @@ static void member_name(void *ud, const char *name, uint32_t handle, uint64_t fe
 	directory_set(&H.directory, name, handle, fence, clock_wall_ns());
 }
 
+bool effects_is_alive(uint32_t handle)
+{
+	struct service *s = service_grab(handle);
+
+	if (s)
+		service_unref(s);
+	return s != NULL;
+}
+
+static bool member_alive(void *ud, uint32_t handle)
+{
+	(void)ud;
+	return effects_is_alive(handle);
+}
+
 static void member_lost_name(void *ud, const char *name, uint32_t handle, uint32_t winner)
 {
 	(void)ud;
-	log_printf(
-		LOG_LEVEL_WARNING, handle,
-		"global name %s is lost: while this node could not be reached, :%08x registered it",
-		name, winner);
+	if (winner)
+		log_printf(LOG_LEVEL_WARNING, handle,
+			   "global name %s is lost: :%08x has it by a later registration", name,
+			   winner);
+	else
+		log_printf(LOG_LEVEL_WARNING, handle, "global name %s is lost: it was released",
+			   name);
 	watch_lost_name(name, handle, winner);
 }
 
@@ -310,6 +329,7 @@ const struct member_ops effects_member_ops = {
 	.snapshot = member_snapshot,
 	.node = member_node,
 	.name = member_name,
+	.alive = member_alive,
 	.lost = member_lost_name,
 	.answer = member_answer,
 	.state = member_is,

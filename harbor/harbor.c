@@ -39,15 +39,24 @@
 
 /* ---- jobs ---- */
 
-enum job_kind { JOB_REGISTER, JOB_RELEASE, JOB_WATCH, JOB_LOST, JOB_ENDED, JOB_BIRTHS };
+enum job_kind {
+	JOB_REGISTER,
+	JOB_RELEASE,
+	JOB_TRANSFER,
+	JOB_QUERY,
+	JOB_WATCH,
+	JOB_LOST,
+	JOB_ENDED,
+	JOB_BIRTHS
+};
 
 struct job {
 	enum job_kind kind;
-	uint32_t from, handle;
+	uint32_t from, handle, target;
 	int32_t session;
 	unsigned id; /* JOB_WATCH */
 	bool connected;
-	char name[16];
+	char name[REMOTE_NAME_SIZE];
 };
 
 static bool is_connected(unsigned id)
@@ -68,24 +77,20 @@ static void run_watch(const struct job *j)
 
 /* A name of ours must have a service behind it: one that ended before this job would keep the name
  * for ever. */
-static bool is_alive(uint32_t handle)
-{
-	struct service *s;
-
-	if (handle >> 24 != H.self.id)
-		return true;
-	s = service_grab(handle);
-	if (s)
-		service_unref(s);
-	return s != NULL;
-}
-
 static void run_register(const struct job *j)
 {
-	if (is_alive(j->handle))
+	if (j->handle >> 24 != H.self.id || effects_is_alive(j->handle))
 		member_register(&H.member, j->from, j->session, j->name, j->handle);
 	else if (j->session)
 		service_send_error_text(0, j->from, j->session, SEND_NO_SERVICE_TEXT);
+}
+
+static void run_transfer(const struct job *j)
+{
+	if (j->target >> 24 == H.self.id && !effects_is_alive(j->target))
+		service_send_error_text(0, j->from, j->session, SEND_NO_SERVICE_TEXT);
+	else
+		member_transfer(&H.member, j->from, j->session, j->name, j->handle, j->target);
 }
 
 static void run_job(void *arg)
@@ -99,6 +104,12 @@ static void run_job(void *arg)
 		break;
 	case JOB_RELEASE:
 		member_release(&H.member, j->from, j->session, j->name, j->handle);
+		break;
+	case JOB_TRANSFER:
+		run_transfer(j);
+		break;
+	case JOB_QUERY:
+		member_query(&H.member, j->from, j->session, j->name);
 		break;
 	case JOB_WATCH:
 		run_watch(j);
@@ -116,7 +127,7 @@ static void run_job(void *arg)
 		break;
 	}
 	lock_release(&H.lock);
-	if (j->kind == JOB_REGISTER || j->kind == JOB_RELEASE)
+	if (j->kind <= JOB_QUERY)
 		events_touch(); /* it has a deadline */
 }
 
@@ -176,6 +187,24 @@ static void remote_release(uint32_t from, int32_t session, const char *name, uin
 		 name);
 }
 
+static void remote_transfer(uint32_t from, int32_t session, const char *name, uint32_t handle,
+			    uint32_t target)
+{
+	post_job(&(struct job){ JOB_TRANSFER, .from = from, .session = session, .handle = handle,
+				.target = target },
+		 name);
+}
+
+static uint64_t remote_fence(const char *name, uint32_t *ret_handle)
+{
+	return directory_fence(&H.directory, name, ret_handle);
+}
+
+static void remote_sync_name(uint32_t from, int32_t session, const char *name)
+{
+	post_job(&(struct job){ JOB_QUERY, .from = from, .session = session }, name);
+}
+
 static void remote_query(uint32_t from, int32_t session, const char *name, uint32_t timeout_ms)
 {
 	directory_ask(&H.directory, name, from, session,
@@ -227,6 +256,9 @@ static const struct remote_ops ops = {
 	.find_name = remote_find,
 	.register_name = remote_register,
 	.release_name = remote_release,
+	.transfer_name = remote_transfer,
+	.name_fence = remote_fence,
+	.sync_name = remote_sync_name,
 	.query_name = remote_query,
 	.wait_connected = remote_connected,
 	.wait_disconnected = remote_disconnected,

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "core/actor/remote.h"
 #include "harbor/config.h"
 
 /* Binds the listeners (and the master's), opens the registry. Errors are text in ret_error
@@ -49,7 +50,7 @@ struct harbor_node_info {
 };
 void harbor_foreach_node(void (*f)(const struct harbor_node_info *n, void *ud), void *ud);
 struct harbor_name_info {
-	char name[16];
+	char name[REMOTE_NAME_SIZE];
 	uint32_t handle;
 	uint64_t fence; /* number of the registration: a later one has a higher number */
 	uint64_t since_wall_ns;

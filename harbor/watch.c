@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "core/actor/remote.h"
 #include "core/actor/send.h"
 #include "core/base/mem.h"
 #include "harbor/state.h"
@@ -70,7 +71,7 @@ struct loss {
 	uint32_t from;
 	int32_t session;
 	uint32_t winner;
-	char name[16];
+	char name[REMOTE_NAME_SIZE];
 };
 
 static struct loss *losses;
@@ -78,8 +79,8 @@ static unsigned loss_count;
 
 static void tell_loss(uint32_t from, int32_t session, const char *name, uint32_t winner)
 {
-	char data[sizeof(winner) + 16];
-	size_t n = strnlen(name, 15);
+	char data[sizeof(winner) + REMOTE_NAME_SIZE];
+	size_t n = strnlen(name, REMOTE_NAME_SIZE - 1);
 
 	memcpy(data, &winner, sizeof(winner));
 	memcpy(data + sizeof(winner), name, n);

@@ -54,14 +54,14 @@ static bool text_valid(const char *text, size_t max)
 
 bool remote_label_valid(const char *label)
 {
-	return text_valid(label, 63);
+	return text_valid(label, REMOTE_NAME_SIZE - 1);
 }
 
 bool remote_name_valid(const char *name)
 {
 	char *end;
 
-	if (!text_valid(name, 15) || name[0] == ':' || name[0] == '.')
+	if (!text_valid(name, REMOTE_NAME_SIZE - 1) || name[0] == ':' || name[0] == '.')
 		return false;
 	(void)strtod(name, &end);
 	return *end != 0;

@@ -22,6 +22,11 @@
 #define REMOTE_TOO_MANY "too many calls to this node wait"
 #define REMOTE_NO_NAME "no such name"
 #define REMOTE_NAME_TAKEN "name is taken"
+#define REMOTE_NOT_OWNER "the name belongs to another service"
+#define REMOTE_NO_HEIR "the node of the new owner is not in the cluster"
+
+/* Room for a global name and its zero. */
+#define REMOTE_NAME_SIZE 64u
 
 struct remote_ops {
 	/* Sends m to the node in m->dest; takes m always. SEND_OK, or SEND_REFUSED: then who
@@ -35,12 +40,23 @@ struct remote_ops {
 	/* 0 = unknown here just now. */
 	uint32_t (*find_name)(const char *name);
 	/* Registers name -> handle in the cluster. The answer goes to `from`: PTYPE_RESPONSE with
-	 * this session and the number of the registration (8 bytes, host order; nothing in a single
-	 * node), or PTYPE_ERROR with a reason (REMOTE_NAME_TAKEN ...). Session 0: no answer, a
-	 * conflict is logged. */
+	 * this session and the number of the registration (8 bytes, host order), or PTYPE_ERROR
+	 * with a reason (REMOTE_NAME_TAKEN ...). Session 0: no answer, a conflict is logged. */
 	void (*register_name)(uint32_t from, int32_t session, const char *name, uint32_t handle);
-	/* Gives the name up if `handle` owns it; the same answers. */
+	/* Gives the name up if `handle` owns it (0: whoever does, by hand); the same answers. */
 	void (*release_name)(uint32_t from, int32_t session, const char *name, uint32_t handle);
+	/* The name goes from `handle` to the service `target`, of any node, in one change: nobody
+	 * sees it without an owner. handle 0: whoever owns it, by hand. The same answers, with the
+	 * number of the new registration; a target whose node is not there is an error. */
+	void (*transfer_name)(uint32_t from, int32_t session, const char *name, uint32_t handle,
+			      uint32_t target);
+	/* Returns the number of the registration that this node knows, and its owner; 0: the name
+	 * is unknown here just now. */
+	uint64_t (*name_fence)(const char *name, uint32_t *ret_handle);
+	/* Answers `from` with the number of the registration that holds (8 bytes, host order;
+	 * nothing: there is none): asked of the master, and name_fence knows it by then.
+	 * PTYPE_ERROR if he does not answer. */
+	void (*sync_name)(uint32_t from, int32_t session, const char *name);
 	/* Answers `from` with the handle (4 bytes, host order) once the name is known; after
 	 * timeout_ms (0: never) with PTYPE_ERROR, REMOTE_NO_NAME. */
 	void (*query_name)(uint32_t from, int32_t session, const char *name, uint32_t timeout_ms);
@@ -50,9 +66,10 @@ struct remote_ops {
 	void (*wait_disconnected)(uint32_t from, int32_t session, unsigned id);
 	/* The same for the connection to the master. */
 	void (*wait_master_lost)(uint32_t from, int32_t session);
-	/* PTYPE_RESPONSE to `from` when a global name of this service has gone to another, who
-	 * registered it while this node could not be reached: the winner's handle (4 bytes, host
-	 * order), then the name. What is lost between two questions is kept (bounded). */
+	/* PTYPE_RESPONSE to `from` when a global name of this service, or one that it registered
+	 * for another, has gone without their doing: somebody registered it while this node could
+	 * not be reached, or it was handed over by hand. The winner's handle (4 bytes, host order;
+	 * 0: nobody's), then the name. What is lost between two questions is kept (bounded). */
 	void (*wait_name_lost)(uint32_t from, int32_t session);
 	/* A local service ended: its global names go, waiting questions are forgotten. Told when
 	 * it is retired, and once more after its last callback. */
@@ -67,7 +84,7 @@ void remote_init(const struct remote_ops *single);
 void remote_set(const struct remote_ops *ops);
 /* Never NULL after node_init. */
 const struct remote_ops *remote_get(void);
-/* Global names: 1 .. 15 bytes of printable UTF-8 without blanks, no leading ':' or '.', not a
+/* Global names: 1 .. 63 bytes of printable UTF-8 without blanks, no leading ':' or '.', not a
  * number. Every door asks here: Lua, C, configuration, frames. */
 bool remote_name_valid(const char *name);
 /* A node's name, which is only a label: 1 .. 63 bytes of printable UTF-8 without blanks. */

@@ -4,10 +4,12 @@
 
 #include <string.h>
 
+#include "core/actor/handle.h"
 #include "core/actor/send.h"
 #include "core/base/clock.h"
 #include "core/base/lock.h"
 #include "core/base/mem.h"
+#include "core/base/units.h"
 #include "core/ds/map.h"
 #include "core/log/log.h"
 #include "core/sched/timer.h"
@@ -25,15 +27,27 @@ struct question {
 	uint32_t from;
 	int32_t session;
 	bool timed;
-	char name[16];
+	char name[REMOTE_NAME_SIZE];
 };
 
 static struct {
 	struct lock lock;
-	struct map names;
+	struct map names; /* stamp: the number of the registration */
+	uint64_t number;  /* the last one given */
 	struct question *questions;
 	unsigned count;
 } R = { .lock = LOCK_INIT(single) };
+
+/* Numbers grow over all lives of a node, as a master's do: they count the microseconds of the wall
+ * clock, and go on by one where that has not grown. So a number also says since when. */
+static uint64_t next_number_locked(void)
+{
+	uint64_t now = clock_wall_ns() / NS_PER_US;
+
+	lock_held(&R.lock);
+	R.number = now > R.number ? now : R.number + 1;
+	return R.number;
+}
 
 static int single_send(struct msg *m)
 {
@@ -112,6 +126,7 @@ static void single_register_name(uint32_t from, int32_t session, const char *nam
 	struct question *q = NULL;
 	const char *why = NULL;
 	struct map_item *i;
+	uint64_t fence = 0;
 
 	lock_take(&R.lock);
 	i = map_find(&R.names, name);
@@ -124,9 +139,11 @@ static void single_register_name(uint32_t from, int32_t session, const char *nam
 	} else if (!i) {
 		i = map_add(&R.names, name);
 		i->number = handle;
-		i->stamp = clock_wall_ns();
+		i->stamp = next_number_locked();
 		q = take_questions_locked(name, 0);
 	}
+	if (i)
+		fence = i->stamp;
 	lock_release(&R.lock);
 	while (q) {
 		struct question *next = q->next;
@@ -136,7 +153,7 @@ static void single_register_name(uint32_t from, int32_t session, const char *nam
 		q = next;
 	}
 	if (!why)
-		service_answer(0, from, session, NULL, 0);
+		service_answer(0, from, session, &fence, sizeof(fence));
 	else if (session)
 		service_send_error_text(0, from, session, why);
 	else
@@ -150,7 +167,7 @@ static void single_release_name(uint32_t from, int32_t session, const char *name
 
 	lock_take(&R.lock);
 	i = map_find(&R.names, name);
-	mine = i && i->number == handle;
+	mine = i && (!handle || i->number == handle);
 	if (mine)
 		map_remove(&R.names, i);
 	lock_release(&R.lock);
@@ -158,6 +175,56 @@ static void single_release_name(uint32_t from, int32_t session, const char *name
 		service_answer(0, from, session, NULL, 0);
 	else if (session)
 		service_send_error_text(0, from, session, REMOTE_NO_NAME);
+}
+
+static void single_transfer_name(uint32_t from, int32_t session, const char *name, uint32_t handle,
+				 uint32_t target)
+{
+	struct service *heir = service_grab(target);
+	const char *why = heir ? NULL : SEND_NO_SERVICE_TEXT;
+	struct map_item *i;
+	uint64_t fence = 0;
+
+	lock_take(&R.lock);
+	i = map_find(&R.names, name);
+	if (!i)
+		why = REMOTE_NO_NAME;
+	else if (handle && i->number != handle && i->number != target)
+		why = REMOTE_NOT_OWNER;
+	if (!why && i->number != target) {
+		i->number = target;
+		i->stamp = next_number_locked();
+	}
+	if (i)
+		fence = i->stamp;
+	lock_release(&R.lock);
+	if (heir)
+		service_unref(heir);
+	if (!why)
+		service_answer(0, from, session, &fence, sizeof(fence));
+	else
+		service_send_error_text(0, from, session, why);
+}
+
+static uint64_t single_name_fence(const char *name, uint32_t *ret_handle)
+{
+	struct map_item *i;
+	uint64_t fence;
+
+	lock_take(&R.lock);
+	i = map_find(&R.names, name);
+	*ret_handle = i ? i->number : 0;
+	fence = i ? i->stamp : 0;
+	lock_release(&R.lock);
+	return fence;
+}
+
+static void single_sync_name(uint32_t from, int32_t session, const char *name)
+{
+	uint32_t handle;
+	uint64_t fence = single_name_fence(name, &handle);
+
+	service_answer(0, from, session, &fence, fence ? sizeof(fence) : 0);
 }
 
 static void single_query_name(uint32_t from, int32_t session, const char *name, uint32_t timeout_ms)
@@ -248,6 +315,9 @@ const struct remote_ops single_ops = {
 	.find_name = single_find_name,
 	.register_name = single_register_name,
 	.release_name = single_release_name,
+	.transfer_name = single_transfer_name,
+	.name_fence = single_name_fence,
+	.sync_name = single_sync_name,
 	.query_name = single_query_name,
 	.wait_connected = single_wait_connected,
 	.wait_disconnected = single_wait_disconnected,
@@ -257,12 +327,14 @@ const struct remote_ops single_ops = {
 	.births = single_births,
 };
 
-void single_foreach_name(void (*f)(const char *name, uint32_t handle, uint64_t since, void *ud),
+void single_foreach_name(void (*f)(const char *name, uint32_t handle, uint64_t fence,
+				   uint64_t since, void *ud),
 			 void *ud)
 {
 	lock_take(&R.lock);
 	for (size_t i = 0; i < R.names.count; i++)
-		f(R.names.items[i].key, R.names.items[i].number, R.names.items[i].stamp, ud);
+		f(R.names.items[i].key, R.names.items[i].number, R.names.items[i].stamp,
+		  R.names.items[i].stamp * NS_PER_US, ud);
 	lock_release(&R.lock);
 }
 

@@ -9,8 +9,10 @@
 
 extern const struct remote_ops single_ops;
 
-/* A single node's global names, each with its owner and since when (ns of the wall clock), and who
- * waits for one; f runs under the lock. Nothing in a cluster. Any thread. */
-void single_foreach_name(void (*f)(const char *name, uint32_t handle, uint64_t since, void *ud),
+/* A single node's global names, each with its owner, the number of its registration and since when
+ * (ns of the wall clock), and who waits for one; f runs under the lock. Nothing in a cluster. Any
+ * thread. */
+void single_foreach_name(void (*f)(const char *name, uint32_t handle, uint64_t fence,
+				   uint64_t since, void *ud),
 			 void *ud);
 void single_foreach_waiting(void (*f)(const char *name, uint32_t from, void *ud), void *ud);

@@ -203,9 +203,10 @@ static void add_local_name(const char *name, uint32_t handle, uint64_t since, vo
 	add_name(ud, ".", name, handle, 0, since);
 }
 
-static void add_single_name(const char *name, uint32_t handle, uint64_t since, void *ud)
+static void add_single_name(const char *name, uint32_t handle, uint64_t fence, uint64_t since,
+			    void *ud)
 {
-	add_name(ud, "", name, handle, 0, since);
+	add_name(ud, "", name, handle, fence, since);
 }
 
 static void add_global_name(const struct harbor_name_info *n, void *ud)
@@ -226,7 +227,7 @@ static enum result run_names(struct request *r)
 	bool waiting = r->n == 1 && strcmp(r->args[0], "--waiting") == 0;
 
 	if (r->n == 1 && !waiting)
-		return fail(r, "names takes no argument but --waiting");
+		return fail(r, "names takes --waiting, --transfer NAME HANDLE or --release NAME");
 	json_object(&r->j, NULL);
 	json_array(&r->j, waiting ? "waiting" : "names");
 	if (!waiting)
@@ -470,7 +471,7 @@ static enum result run_line(struct request *r, char *line)
 		return fail(r, "unknown command");
 	if (n < c->min || n > c->max)
 		return fail(r, c->usage);
-	if (!c->run) {
+	if (!c->run || (c->run == run_names && n > 1)) { /* by hand: it waits for the master */
 		call_lua(r->who, line);
 		return LATER;
 	}

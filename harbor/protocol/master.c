@@ -309,7 +309,9 @@ static void answer(struct master *m, struct master_node *n, const struct wire_co
 		[WIRE_NAME_TAKEN] = REMOTE_NAME_TAKEN,
 		[WIRE_NO_NAME] = REMOTE_NO_NAME,
 		[WIRE_INVALID] = "invalid name, or a handle of another node",
-		[WIRE_FULL] = "too many names"
+		[WIRE_FULL] = "too many names",
+		[WIRE_NOT_OWNER] = REMOTE_NOT_OWNER,
+		[WIRE_NO_HEIR] = REMOTE_NO_HEIR
 	};
 	const struct map_item *i = map_find(&m->names, question->text);
 	struct wire_control c = { .kind = WIRE_ANSWER, .request = question->request, .code = code };
@@ -362,12 +364,42 @@ static enum wire_code give_up_name(struct master *m, const struct master_node *n
 {
 	struct map_item *i = map_find(&m->names, c->text);
 
-	if (c->handle >> 24 != n->r.id)
+	if (c->handle && c->handle >> 24 != n->r.id)
 		return WIRE_INVALID;
-	if (!i || i->number != c->handle)
+	if (!i || (c->handle && i->number != c->handle))
 		return WIRE_NO_NAME;
 	release_name(m, i);
 	return WIRE_OK_CODE;
+}
+
+/* One change: nobody sees the name without an owner, and the old one's number is old at once. Asked
+ * again after it is done, it is done. */
+static enum wire_code transfer_name(struct master *m, const struct master_node *n,
+				    const struct wire_control *c)
+{
+	struct map_item *i = map_find(&m->names, c->text);
+	uint32_t heir = c->target >> 24;
+
+	if ((c->handle && c->handle >> 24 != n->r.id) || !(c->target & 0xffffff))
+		return WIRE_INVALID;
+	if (!i)
+		return WIRE_NO_NAME;
+	if (i->number == c->target)
+		return WIRE_OK_CODE;
+	if (c->handle && i->number != c->handle)
+		return WIRE_NOT_OWNER;
+	/* one that is cut off could not look whether the service is there */
+	if (!heir || !m->nodes[heir].r.up || !m->nodes[heir].conn)
+		return WIRE_NO_HEIR;
+	i->number = c->target;
+	i->stamp = ++m->number;
+	announce_name(m, i);
+	return WIRE_OK_CODE;
+}
+
+static enum wire_code find_owner(const struct master *m, const struct wire_control *c)
+{
+	return map_find(&m->names, c->text) ? WIRE_OK_CODE : WIRE_NO_NAME;
 }
 
 /* A member says of whom we may know nothing more that he lives. */
@@ -443,6 +475,12 @@ void master_input(struct master *m, int conn, const struct wire_control *c, uint
 		break;
 	case WIRE_RELEASE:
 		answer(m, n, c, give_up_name(m, n, c));
+		break;
+	case WIRE_TRANSFER:
+		answer(m, n, c, transfer_name(m, n, c));
+		break;
+	case WIRE_QUERY:
+		answer(m, n, c, find_owner(m, c));
 		break;
 	case WIRE_MEMBER:
 		link_reported(m, n, c, now);

@@ -14,21 +14,23 @@
 
 struct member_request {
 	struct member_request *next;
+	enum wire_kind kind;
 	uint32_t id, from, handle;
+	uint32_t target; /* WIRE_TRANSFER: the new owner */
 	int32_t session;
-	bool release;
 	uint32_t sent;	      /* times; more than once: an answer may have been lost */
 	bool reclaim;	      /* we held the name before the connection broke */
 	uint64_t fence;	      /* reclaim: its registration */
 	uint64_t deadline_ns; /* of the answer to its session; 0: the next tick sets it */
-	char name[16];
+	char name[REMOTE_NAME_SIZE];
 };
 
 struct member_name {
 	struct member_name *next;
 	uint32_t handle;
+	uint32_t from; /* who registered it, if that is known: hears of its loss, too */
 	uint64_t fence;
-	char name[16];
+	char name[REMOTE_NAME_SIZE];
 };
 
 #ifdef CHECKS
@@ -109,7 +111,8 @@ static struct member_name *name_find(struct member *m, const char *name)
 	return n;
 }
 
-static void name_add(struct member *m, const char *name, uint32_t handle, uint64_t fence)
+static void name_add(struct member *m, const char *name, uint32_t handle, uint32_t from,
+		     uint64_t fence)
 {
 	struct member_name *n = name_find(m, name);
 
@@ -120,6 +123,7 @@ static void name_add(struct member *m, const char *name, uint32_t handle, uint64
 		m->names = n;
 	}
 	n->handle = handle;
+	n->from = from;
 	n->fence = fence;
 }
 
@@ -138,17 +142,23 @@ static void name_drop(struct member *m, const char *name, uint32_t handle)
 
 static void name_lost(struct member *m, const char *name, uint32_t handle, uint32_t winner)
 {
+	const struct member_name *n = name_find(m, name);
+	uint32_t from = n && n->from != handle ? n->from : 0;
+
 	name_drop(m, name, handle);
 	m->ops->lost(m->ud, name, handle, winner);
+	if (from)
+		m->ops->lost(m->ud, name, from, winner);
 }
 
 /* ---- requests ---- */
 
 static void send_request(struct member *m, struct member_request *r)
 {
-	struct wire_control c = { .kind = r->release ? WIRE_RELEASE : WIRE_REGISTER,
+	struct wire_control c = { .kind = r->kind,
 				  .request = r->id,
 				  .handle = r->handle,
+				  .target = r->target,
 				  .fence = r->fence };
 
 	if (m->state != MEMBER_JOINED)
@@ -189,28 +199,55 @@ static struct member_request *take_request(struct member *m, uint32_t id)
 	return NULL;
 }
 
-static void request(struct member *m, uint32_t from, int32_t session, const char *name,
-		    uint32_t handle, bool release)
+/* Its name comes beside it. */
+static void request(struct member *m, const char *name, struct member_request r)
 {
-	struct member_request r = {
-		.from = from, .session = session, .handle = handle, .release = release
-	};
-
 	memcpy(r.name, name, strnlen(name, sizeof(r.name) - 1));
 	add_request(m, &r);
+}
+
+/* Nobody waits for this one. */
+static void give_up(struct member *m, const char *name, uint32_t handle)
+{
+	request(m, name, (struct member_request){ .kind = WIRE_RELEASE, .handle = handle });
 }
 
 void member_register(struct member *m, uint32_t from, int32_t session, const char *name,
 		     uint32_t handle)
 {
-	request(m, from, session, name, handle, false);
+	request(m, name,
+		(struct member_request){ .kind = WIRE_REGISTER,
+					 .from = from,
+					 .session = session,
+					 .handle = handle });
 	check(m);
 }
 
 void member_release(struct member *m, uint32_t from, int32_t session, const char *name,
 		    uint32_t handle)
 {
-	request(m, from, session, name, handle, true);
+	request(m, name,
+		(struct member_request){
+			.kind = WIRE_RELEASE, .from = from, .session = session, .handle = handle });
+	check(m);
+}
+
+void member_transfer(struct member *m, uint32_t from, int32_t session, const char *name,
+		     uint32_t handle, uint32_t target)
+{
+	request(m, name,
+		(struct member_request){ .kind = WIRE_TRANSFER,
+					 .from = from,
+					 .session = session,
+					 .handle = handle,
+					 .target = target });
+	check(m);
+}
+
+void member_query(struct member *m, uint32_t from, int32_t session, const char *name)
+{
+	request(m, name,
+		(struct member_request){ .kind = WIRE_QUERY, .from = from, .session = session });
 	check(m);
 }
 
@@ -221,15 +258,46 @@ void member_forget(struct member *m, uint32_t handle)
 	for (struct member_request *r = m->requests.first; r; r = r->next) {
 		if (r->from == handle)
 			r->session = 0;
-		if (r->handle == handle && !r->release)
-			request(m, 0, 0, r->name, handle, true);
+		if (r->handle == handle && r->kind == WIRE_REGISTER)
+			give_up(m, r->name, handle);
 	}
 	for (struct member_name *n = m->names, *next; n; n = next) {
 		next = n->next;
 		if (n->handle == handle)
-			request(m, 0, 0, n->name, handle, true);
+			give_up(m, n->name, handle);
 	}
 	check(m);
+}
+
+/* Tells the master again what we hold. */
+static void claim(struct member *m, const struct member_name *n)
+{
+	request(m, n->name,
+		(struct member_request){ .kind = WIRE_REGISTER,
+					 .from = n->from,
+					 .handle = n->handle,
+					 .reclaim = true,
+					 .fence = n->fence });
+}
+
+/* Did this service of ours say something else of the name, which the master is still to hear? */
+static bool has_said(const struct member *m, const char *name, uint32_t handle)
+{
+	const struct member_request *r = m->requests.first;
+
+	while (r && (r->handle != handle || strcmp(r->name, name) != 0))
+		r = r->next;
+	return r != NULL;
+}
+
+/* The name could not be handed over, because the master knows another owner or none: he lost us
+ * from sight meanwhile, and it was not claimed, since it was to go. */
+static void claim_again(struct member *m, const char *name, uint32_t handle)
+{
+	const struct member_name *n = name_find(m, name);
+
+	if (n && n->handle == handle && !has_said(m, name, handle))
+		claim(m, n);
 }
 
 static void answered(struct member *m, const struct wire_control *c)
@@ -241,12 +309,19 @@ static void answered(struct member *m, const struct wire_control *c)
 	if (!r)
 		return;
 	lost = r->reclaim && code == WIRE_NAME_TAKEN && c->handle != r->handle;
-	if (r->release) {
+	if (r->kind == WIRE_QUERY) {
+		code = code == WIRE_NO_NAME ? WIRE_OK_CODE : code; /* that is an answer, too */
+	} else if (r->kind == WIRE_TRANSFER) {
+		if (code == WIRE_OK_CODE && r->handle != r->target)
+			name_drop(m, r->name, r->handle);
+		else if (code != WIRE_OK_CODE && c->handle != r->handle)
+			claim_again(m, r->name, r->handle);
+	} else if (r->kind == WIRE_RELEASE) {
 		if (code == WIRE_NO_NAME && (r->sent > 1 || r->from == 0))
 			code = WIRE_OK_CODE; /* done by an earlier sending, or gone anyway */
 		name_drop(m, r->name, r->handle);
 	} else if (code == WIRE_OK_CODE) {
-		name_add(m, r->name, r->handle, c->fence);
+		name_add(m, r->name, r->handle, r->from, c->fence);
 	} else if (lost) {
 		name_lost(m, r->name, r->handle, c->handle);
 	} else if (r->reclaim) {
@@ -381,18 +456,9 @@ static void synced(struct member *m, const struct wire_control *c, uint64_t now)
 	/* What was under way, in order; then what we hold, unless it is about to be given up. */
 	for (struct member_request *r = first; r; r = r->next)
 		send_request(m, r);
-	for (struct member_name *n = m->names; n; n = n->next) {
-		struct member_request again = { .handle = n->handle,
-						.reclaim = true,
-						.fence = n->fence };
-		bool leaving = false;
-
-		for (struct member_request *r = first; r; r = r->next)
-			leaving |= r->handle == n->handle && strcmp(r->name, n->name) == 0;
-		memcpy(again.name, n->name, sizeof(again.name));
-		if (!leaving)
-			add_request(m, &again);
-	}
+	for (struct member_name *n = m->names; n; n = n->next)
+		if (!has_said(m, n->name, n->handle))
+			claim(m, n);
 }
 
 static void refused(struct member *m, const struct wire_control *c, uint64_t now)
@@ -407,13 +473,38 @@ static void refused(struct member *m, const struct wire_control *c, uint64_t now
 	close_connection(m, for_good ? MEMBER_REFUSED : MEMBER_AWAY, c->text, now);
 }
 
-static bool is_claimed(const struct member *m, const struct member_name *n)
+/* Is there a request on the way after which the name is ours again, or goes as its owner has said?
+ * Then the answer to it decides. */
+static bool is_under_way(const struct member *m, const struct member_name *n, uint32_t now_owner)
 {
 	const struct member_request *r = m->requests.first;
 
-	while (r && (!r->reclaim || strcmp(r->name, n->name) != 0))
-		r = r->next;
-	return r != NULL;
+	for (; r; r = r->next) {
+		if (r->handle != n->handle || strcmp(r->name, n->name) != 0)
+			continue;
+		if (r->reclaim || r->kind == WIRE_RELEASE ||
+		    (r->kind == WIRE_TRANSFER && r->target == now_owner))
+			return true;
+	}
+	return false;
+}
+
+/* The master says that the name is this service's of ours: it asked for it, or another service has
+ * handed the name to it, and then it must be there. */
+static void name_came(struct member *m, const char *name, uint32_t handle, uint64_t fence)
+{
+	struct member_name *n = name_find(m, name);
+
+	if (n && n->handle == handle) {
+		n->fence = fence;
+		return;
+	}
+	if (n && !is_under_way(m, n, handle))
+		name_lost(m, name, n->handle, handle);
+	if (m->ops->alive(m->ud, handle))
+		name_add(m, name, handle, 0, fence);
+	else if (!has_said(m, name, handle))
+		give_up(m, name, handle);
 }
 
 static void name_changed(struct member *m, const struct wire_control *c, uint64_t now)
@@ -431,10 +522,14 @@ static void name_changed(struct member *m, const struct wire_control *c, uint64_
 		return;
 	}
 	m->ops->name(m->ud, c->text, c->handle, c->fence);
+	if (c->handle >> 24 == m->self->id) {
+		name_came(m, c->text, c->handle, c->fence);
+		return;
+	}
 	/* within a snapshot our own claim is still to come, or it is under way, and may win */
-	if (m->state == MEMBER_JOINED && c->handle && c->handle >> 24 != m->self->id)
+	if (m->state == MEMBER_JOINED)
 		n = name_find(m, c->text);
-	if (n && !is_claimed(m, n))
+	if (n && !is_under_way(m, n, c->handle))
 		name_lost(m, c->text, n->handle, c->handle);
 }
 
@@ -519,11 +614,11 @@ static void expire_request(struct member *m, struct member_request *r)
 		 done ? m->masters[m->at] : "", done ? ": it is silent" : "");
 	r->session = 0;
 	m->ops->answer(m->ud, r->from, session, r->name, WIRE_NOT_HERE, text, 0);
-	if (!r->sent)
+	if (!r->sent || r->kind == WIRE_TRANSFER || r->kind == WIRE_QUERY)
 		mem_free(take_request(m, r->id));
-	else if (!r->release && (!ours || ours->handle != r->handle))
+	else if (r->kind == WIRE_REGISTER && (!ours || ours->handle != r->handle))
 		/* it may be granted yet, and nobody would know */
-		request(m, 0, 0, r->name, r->handle, true);
+		give_up(m, r->name, r->handle);
 }
 
 /* Fails what waits for too long; returns when the next one is over. */

@@ -18,7 +18,8 @@
  *
  * Names: what the master says is a snapshot and then changes with consecutive numbers; a gap ends
  * the connection, and the next snapshot is right again. A name of ours that the master gives to
- * another is lost: its service is told.
+ * another is lost: its service is told. A name that the master gives to a service of ours, because
+ * its owner handed it on, is ours from then on, or given up at once if that service is gone.
  *
  * Threads: the net loop.
  * Limits:  MEMBER_REQUESTS_MAX requests without an answer.
@@ -52,10 +53,13 @@ struct member_ops {
 	void (*snapshot)(void *ud, bool complete);
 	void (*node)(void *ud, const struct wire_control *c);
 	void (*name)(void *ud, const char *name, uint32_t handle, uint64_t fence);
-	/* This service of ours owns the name no more, that one does. */
+	/* Does this service of ours live? */
+	bool (*alive)(void *ud, uint32_t handle);
+	/* A name is lost, without a word from its owner: the winner has it now, or nobody (0).
+	 * handle: the service of ours that owned it; called again with who registered it. */
 	void (*lost)(void *ud, const char *name, uint32_t handle, uint32_t winner);
 	/* The verdict on a request; code 0: it was done. fence: of the registration that holds now,
-	 * 0 = none. */
+	 * 0 = none. What it says of a name has been told by `name` before. */
 	void (*answer)(void *ud, uint32_t from, int32_t session, const char *name, uint32_t code,
 		       const char *text, uint64_t fence);
 	/* MEMBER_JOINED: now tell the links that are up (member_link). Else why not, and which
@@ -107,6 +111,13 @@ void member_register(struct member *m, uint32_t from, int32_t session, const cha
 		     uint32_t handle);
 void member_release(struct member *m, uint32_t from, int32_t session, const char *name,
 		    uint32_t handle);
+/* Hands the name to another service, of any node. handle: the owner, of this node; 0: whoever it
+ * is. Once its time is over (see above) it is not asked for again, but it may have been done. */
+void member_transfer(struct member *m, uint32_t from, int32_t session, const char *name,
+		     uint32_t handle, uint32_t target);
+/* Asks the master for the number of the registration that holds now: when the answer comes, all
+ * changes before it have been told. */
+void member_query(struct member *m, uint32_t from, int32_t session, const char *name);
 /* The link to this node is up, broken, or silent for too long (WIRE_DOWN); peer as the master named
  * it. */
 void member_link(struct member *m, const struct peer *p, enum wire_up up);

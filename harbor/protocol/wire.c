@@ -24,6 +24,8 @@ static const char *const formats[_WIRE_KIND_MAX] = {
 	[WIRE_RELEASE] = "rth",
 	[WIRE_ANSWER] = "rothx",
 	[WIRE_ACK] = "k",
+	[WIRE_TRANSFER] = "rthd",
+	[WIRE_QUERY] = "rt",
 };
 
 static uint8_t *put32(uint8_t *p, uint32_t v)
@@ -74,6 +76,8 @@ static uint32_t *number_of(struct wire_control *c, char f)
 		return &c->code;
 	case 'l':
 		return &c->flags;
+	case 'd':
+		return &c->target;
 	default:
 		return NULL;
 	}

@@ -71,8 +71,10 @@ enum wire_kind {
 	WIRE_SYNCED, /* the snapshot is complete */
 	WIRE_REGISTER,
 	WIRE_RELEASE,
-	WIRE_ANSWER, /* to a request: code, text */
-	WIRE_ACK,    /* links: so many data frames have arrived */
+	WIRE_ANSWER,   /* to a request: code, text */
+	WIRE_ACK,      /* links: so many data frames have arrived */
+	WIRE_TRANSFER, /* a name goes from its owner to another service, in one change */
+	WIRE_QUERY,    /* who owns the name? The answer follows all changes before it */
 	_WIRE_KIND_MAX,
 };
 
@@ -88,6 +90,8 @@ enum wire_code {
 	WIRE_NO_NAME,
 	WIRE_INVALID,
 	WIRE_NOT_HERE, /* not (yet) in the cluster, or not the node you want: try again */
+	WIRE_NOT_OWNER,
+	WIRE_NO_HEIR, /* TRANSFER: the new owner's node is not here */
 };
 
 /* MEMBER: the node is down for good, or up; of a link also: it broke, and may come back. */
@@ -106,6 +110,7 @@ struct wire_control {
 	enum wire_kind kind;
 	uint32_t magic, version, version_min, features;
 	uint32_t id, up, request, handle, code;
+	uint32_t target;     /* TRANSFER: the new owner */
 	uint32_t flags;	     /* JOIN: WIRE_ID_* */
 	uint64_t epoch;	     /* of the incarnation that speaks (MEMBER: that is spoken of) */
 	uint64_t peer_epoch; /* HELLO: of the incarnation that is wanted */

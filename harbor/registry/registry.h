@@ -26,7 +26,7 @@ struct registry_node {
 struct registry_change {
 	bool is_name;
 	struct registry_node node; /* !is_name */
-	char name[16];		   /* is_name */
+	char name[64];		   /* is_name */
 	uint32_t handle;	   /* is_name; 0: released */
 	uint64_t fence;		   /* is_name: number of the registration */
 };

@@ -83,7 +83,7 @@ static void name_handle(lua_State *L, const char *name, uint32_t handle)
 	}
 	if (!remote_name_valid(name))
 		luaL_error(L,
-			   "assertion failed! Invalid global name %s: 1 to 15 bytes, no number, "
+			   "assertion failed! Invalid global name %s: 1 to 63 bytes, no number, "
 			   "no ':' in front",
 			   name);
 	remote_get()->register_name(service_handle(s), 0, name, handle);

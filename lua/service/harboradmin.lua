@@ -85,6 +85,19 @@ function command.list(option)
 	return object("services", array(rows))
 end
 
+-- A global name goes from its owner, whoever that is, to another service, or to nobody.
+function command.names(option, name, heir)
+	if option == "--transfer" and heir then
+		local to = address(heir)
+		local _, fence = harbor.transfer(name, to, 0)
+		return object("name", name, "handle", skynet.address(to), "fence", fence)
+	elseif option == "--release" and name and not heir then
+		harbor.release(name, 0)
+		return object("name", name)
+	end
+	fail "names takes --waiting, --transfer NAME HANDLE or --release NAME"
+end
+
 -- The load of one service, or of all: asked for seconds (a number) at most.
 function command.stat(which)
 	local known, one = true, nil

@@ -36,7 +36,7 @@ static struct run {
 static struct disk {
 	struct registry_node node[256];
 	struct {
-		char name[16];
+		char name[REMOTE_NAME_SIZE];
 		uint32_t handle;
 		uint64_t fence;
 	} name[DISK_NAMES];
@@ -261,13 +261,13 @@ static void feed(struct conn *c, const uint8_t *p, size_t n)
 
 static void step_frame(struct input *in)
 {
-	static const enum wire_kind kinds[] = {
-		WIRE_JOIN,   WIRE_JOIN, WIRE_REGISTER, WIRE_RELEASE,
-		WIRE_MEMBER, WIRE_PING, WIRE_GOODBYE,  WIRE_REGISTER
-	};
+	static const enum wire_kind kinds[] = { WIRE_JOIN,    WIRE_JOIN,     WIRE_REGISTER,
+						WIRE_RELEASE, WIRE_MEMBER,   WIRE_PING,
+						WIRE_GOODBYE, WIRE_REGISTER, WIRE_TRANSFER,
+						WIRE_QUERY };
 	struct conn *c = conn_of(in);
 	uint8_t b = input_byte(in), frame[WIRE_CONTROL_MAX];
-	enum wire_kind kind = b < 240 ? kinds[b % 8] : input_kind(b);
+	enum wire_kind kind = b < 240 ? kinds[b % 10] : input_kind(b);
 	struct wire_control f;
 	size_t n, cut;
 

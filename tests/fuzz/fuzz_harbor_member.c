@@ -25,6 +25,7 @@ static struct run {
 	int32_t session;
 	bool asked[SESSIONS + 1];
 	unsigned births;
+	unsigned given;	   /* how often the master said that a name is ours */
 	unsigned ended[8]; /* services of each place that have ended: their handles are not used
 	                      again */
 } R;
@@ -92,12 +93,21 @@ static void on_name(void *ud, const char *name, uint32_t handle, uint64_t fence)
 	(void)fence;
 	INPUT_CHECK(R.known && remote_name_valid(name));
 	INPUT_CHECK(!handle || handle >> 24);
+	R.given += handle >> 24 == R.self.id;
+}
+
+static bool on_alive(void *ud, uint32_t handle)
+{
+	(void)ud;
+	INPUT_CHECK(R.known && handle >> 24 == R.self.id);
+	return handle & 1;
 }
 
 static void on_lost(void *ud, const char *name, uint32_t handle, uint32_t winner)
 {
 	(void)ud;
-	INPUT_CHECK(remote_name_valid(name) && handle >> 24 == R.self.id && winner != handle);
+	INPUT_CHECK(remote_name_valid(name) && handle >> 24 == R.self.id);
+	(void)winner;
 }
 
 static void on_answer(void *ud, uint32_t from, int32_t session, const char *name, uint32_t code,
@@ -121,9 +131,9 @@ static void on_state(void *ud, enum member_state st, const char *why)
 	R.state = st;
 }
 
-static const struct member_ops ops = { on_connect, on_write,	on_close, on_id,
-				       on_births,  on_snapshot, on_node,  on_name,
-				       on_lost,	   on_answer,	on_state };
+static const struct member_ops ops = { on_connect, on_write,	on_close,  on_id,
+				       on_births,  on_snapshot, on_node,   on_name,
+				       on_alive,   on_lost,	on_answer, on_state };
 
 static void heard(void *ud, const struct wire_control *c)
 {
@@ -217,7 +227,7 @@ static uint32_t handle_of(unsigned place)
 static void request(struct input *in,
 		    void (*f)(struct member *, uint32_t, int32_t, const char *, uint32_t))
 {
-	char name[16];
+	char name[REMOTE_NAME_SIZE];
 	uint32_t handle = handle_of(input_byte(in) & 7u);
 
 	input_text(in, name, sizeof(name));
@@ -237,6 +247,24 @@ static void step_release(struct input *in)
 	request(in, member_release);
 }
 
+static void transfer(struct member *m, uint32_t from, int32_t session, const char *name,
+		     uint32_t handle)
+{
+	member_transfer(m, from, session, name, handle, (handle ^ R.births << 24) | 1);
+}
+
+static void query(struct member *m, uint32_t from, int32_t session, const char *name,
+		  uint32_t handle)
+{
+	(void)handle;
+	member_query(m, from, session, name);
+}
+
+static void step_hand_over(struct input *in)
+{
+	request(in, input_byte(in) & 1 ? transfer : query);
+}
+
 static void step_forget(struct input *in)
 {
 	unsigned place = input_byte(in) & 7u;
@@ -250,7 +278,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	static void (*const step[])(struct input *) = { step_connected, step_frame,    step_frame,
 							step_frame,	step_bytes,    step_lost,
 							step_time,	step_register, step_release,
-							step_forget };
+							step_forget,	step_hand_over };
 	static const char *const masters[] = { "10.0.0.1:7", "10.0.0.2:7", NULL };
 	struct input in = { p, n > 4096 ? 4096 : n };
 
@@ -266,10 +294,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	member_init(&R.m, &ops, NULL, &R.self, input_byte(&in) & 7u, masters);
 	member_start(&R.m, R.now);
 	while (in.n) {
-		step[input_byte(&in) % 10](&in);
-		/* its own claims and releases come on top of the services' requests, once each and
-		 * not once a connection */
-		INPUT_CHECK(R.m.request_count <= 3 * (unsigned)R.session);
+		step[input_byte(&in) % 11](&in);
+		/* its own claims and releases come on top of the services' requests and of the
+		 * names that it is given, once each and not once a connection */
+		INPUT_CHECK(R.m.request_count <= 3 * ((unsigned)R.session + R.given));
 		INPUT_CHECK(R.self.id <= 255);
 	}
 	member_stop(&R.m);

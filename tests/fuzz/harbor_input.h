@@ -57,9 +57,21 @@ static inline uint64_t input_number(struct input *in)
 static inline void input_text(struct input *in, char *out, size_t size)
 {
 	static const char *const known[] = {
-		"",	      "A",	    "B",	"game-1",	   "game-2",
-		"10.0.0.1:7", "10.0.0.2:7", "[::1]:80", ".local",	   ":0000ff",
-		"12",	      "a\nb",	    "\x1b[2J",	"exactly-15-byte", "exactly-16-bytes"
+		"",
+		"A",
+		"B",
+		"game-1",
+		"game-2",
+		"10.0.0.1:7",
+		"10.0.0.2:7",
+		"[::1]:80",
+		".local",
+		":0000ff",
+		"12",
+		"a\nb",
+		"\x1b[2J",
+		"exactly-15-byte",
+		"sixty-three bytes-sixty-three-bytes-sixty-three-bytes-sixty-three"
 	};
 	uint8_t b = input_byte(in);
 	size_t n = 0;
@@ -120,5 +132,7 @@ static inline void input_control(struct input *in, enum wire_kind kind, struct w
 	ret->fence = input_number(in);
 	ret->session = input_number(in);
 	ret->known = input_number(in);
+	if (kind == WIRE_TRANSFER)
+		ret->target = input_handle(in);
 	ret->stamp = 1;
 }

@@ -52,8 +52,43 @@ tap.run {
 		tap.until_true("the name", function() return pcall(harbor.register, "F2") end)
 		equal(harbor.queryname "F2", skynet.self())
 	end },
+	{ "a name is handed over, and its number tells who was the last", function()
+		local s = skynet.newservice "callee"
+		local ok, mine = harbor.register "T1"
+		equal(ok, true)
+		assert(harbor.check("T1", mine))
+		raises("no such service", harbor.transfer, "T1", s + 100000)
+		raises("not the handle", harbor.transfer, "T1", 0)
+		local ok, theirs = harbor.transfer("T1", s)
+		equal(ok, true)
+		assert(theirs > mine)
+		local fence, owner = harbor.fence "T1"
+		equal(fence, theirs)
+		equal(owner, s)
+		equal(harbor.fence("T1", true), theirs)
+		equal(harbor.check("T1", mine), false)
+		equal(harbor.check("T1", theirs), true)
+		equal(harbor.check("T1", theirs, true), true)
+		equal(harbor.check("T1", theirs + 1), false)
+		equal(harbor.check("T1", 0), false)
+		equal(harbor.check("T1", -1), false)
+		raises("belongs to another", harbor.transfer, "T1", skynet.self())
+		harbor.transfer("T1", skynet.self(), 0)
+		equal(harbor.queryname "T1", skynet.self())
+		harbor.release("T1", 0)
+		equal(harbor.fence "T1", nil)
+		equal(harbor.fence("T1", true), nil)
+		equal(harbor.check("T1", theirs), false)
+		raises("no such name", harbor.transfer, "T1", s)
+	end },
+	{ "names have up to 63 bytes", function()
+		local name = ("n"):rep(63)
+		harbor.register(name)
+		equal(harbor.queryname(name), skynet.self())
+		harbor.release(name)
+	end },
 	{ "names that cannot be", function()
-		for _, name in ipairs { "", ":1", "0123456789abcdef", "12", "0x10", "1e3" } do
+		for _, name in ipairs { "", ":1", ("x"):rep(64), "12", "0x10", "1e3" } do
 			raises("", skynet.register, name)
 			raises("", harbor.globalname, name)
 			raises("", harbor.register, name)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* skynet.harbor: global names and links, over core/actor/remote.h. Beyond the contract:
- * register and release, which wait for the verdict, find, which does not wait, watch, which tells
- * of lost names, and a time limit for queryname. */
+ * register, release and transfer, which wait for the verdict, find, which does not wait, fence and
+ * check, by which an owner proves that it is the last one, watch, which tells of lost names, and a
+ * time limit for queryname. */
 #include "lua/modules/cluster/harbor.h"
 
 #include <string.h>
@@ -19,7 +20,7 @@ static const char *check_global(lua_State *L, int arg)
 
 	if (!remote_name_valid(name))
 		luaL_error(L,
-			   "assertion failed! Invalid global name %s: 1 to 15 bytes, no number, "
+			   "assertion failed! Invalid global name %s: 1 to 63 bytes, no number, "
 			   "no ':' in front",
 			   name);
 	return name;
@@ -42,7 +43,7 @@ static int push_true(lua_State *L, const void *data, size_t size)
 	return 1;
 }
 
-/* In a cluster with the number of the registration: a later owner of the name has a higher one. */
+/* With the number of the registration: a later owner of the name has a higher one. */
 static int push_fence(lua_State *L, const void *data, size_t size)
 {
 	lua_Integer fence;
@@ -96,6 +97,108 @@ static int harbor_release(lua_State *L)
 
 	remote_get()->release_name(self, session, name, (uint32_t)luaL_optinteger(L, 2, self));
 	return api_wait_answer(L, session, push_true);
+}
+
+static uint32_t check_handle(lua_State *L, int arg)
+{
+	lua_Integer handle = luaL_checkinteger(L, arg);
+
+	luaL_argcheck(L, handle > 0 && handle <= UINT32_MAX, arg, "not the handle of a service");
+	return (uint32_t)handle;
+}
+
+/* transfer(name, to[, from]): from is this service; 0: whoever owns the name. */
+static int harbor_transfer(lua_State *L)
+{
+	uint32_t self = service_handle(host_service(L));
+	const char *name = check_global(L, 1);
+	uint32_t target = check_handle(L, 2);
+	uint32_t handle = (uint32_t)luaL_optinteger(L, 3, self);
+
+	task_blocking(L, "harbor.transfer");
+	int32_t session = host_new_session(host_of(L));
+
+	remote_get()->transfer_name(self, session, name, handle, target);
+	return api_wait_answer(L, session, push_fence);
+}
+
+/* ---- who is the last owner ---- */
+
+/* As this node knows it: the number and the owner, or nothing. The name stands at 1. */
+static int push_known(lua_State *L)
+{
+	uint32_t handle;
+	uint64_t fence = remote_get()->name_fence(lua_tostring(L, 1), &handle);
+
+	if (!fence)
+		return 0;
+	lua_pushinteger(L, (lua_Integer)fence);
+	lua_pushinteger(L, handle);
+	return 2;
+}
+
+static int fence_known(lua_State *L, int status, lua_KContext ctx)
+{
+	(void)status;
+	(void)ctx;
+	return push_known(L);
+}
+
+static int wait_sync(lua_State *L)
+{
+	int32_t session = host_new_session(host_of(L));
+
+	remote_get()->sync_name(service_handle(host_service(L)), session, lua_tostring(L, 1));
+	return api_wait_answer(L, session, push_nothing);
+}
+
+/* Asks the master about the name at 1; when k runs this node knows all that he knew. */
+static int sync_then(lua_State *L, lua_KFunction k)
+{
+	lua_pushcfunction(L, wait_sync);
+	lua_pushvalue(L, 1);
+	lua_callk(L, 1, 0, 0, k);
+	return k(L, LUA_OK, 0);
+}
+
+/* fence(name[, ask]) */
+static int harbor_fence(lua_State *L)
+{
+	check_global(L, 1);
+	if (!lua_toboolean(L, 2))
+		return push_known(L);
+	task_blocking(L, "harbor.fence");
+	return sync_then(L, fence_known);
+}
+
+static int check_known(lua_State *L, int status, lua_KContext ctx)
+{
+	lua_Integer fence = lua_tointeger(L, 2);
+
+	(void)status;
+	(void)ctx;
+	lua_pushboolean(L, push_known(L) && lua_tointeger(L, -2) == fence);
+	return 1;
+}
+
+/* check(name, fence[, ask]): is this the number of the registration that holds now? A lower number
+ * than one that is known is refused and the known one is taken at once; only of a number that is
+ * new here the master must say. */
+static int harbor_check(lua_State *L)
+{
+	lua_Integer fence;
+	uint32_t handle;
+	uint64_t known;
+
+	known = remote_get()->name_fence(check_global(L, 1), &handle);
+	fence = luaL_checkinteger(L, 2);
+	if (fence <= 0 || (uint64_t)fence < known ||
+	    (!lua_toboolean(L, 3) && (uint64_t)fence == known)) {
+		lua_pushboolean(L, fence > 0 && (uint64_t)fence == known);
+		return 1;
+	}
+	task_blocking(L, "harbor.check");
+	return sync_then(L, check_known);
 }
 
 /* queryname(name[, timeout_cs]) */
@@ -242,6 +345,9 @@ int luaopen_skynet_harbor(lua_State *L)
 		{ "queryname", harbor_queryname },
 		{ "register", harbor_register },
 		{ "release", harbor_release },
+		{ "transfer", harbor_transfer },
+		{ "fence", harbor_fence },
+		{ "check", harbor_check },
 		{ "link", harbor_link },
 		{ "connect", harbor_connect },
 		{ "linkmaster", harbor_linkmaster },

@@ -21,6 +21,7 @@
 #include "core/base/base.h"
 #include "core/base/clock.h"
 #include "core/actor/handle.h"
+#include "core/actor/remote.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "harbor/directory.h"
@@ -85,6 +86,7 @@ struct sim_node {
 	unsigned answers, conflicts;
 	/* by session: asked and not answered yet */
 	bool asked[SIM_ASKED];
+	bool gives[SIM_ASKED]; /* to hand a name over */
 	int32_t sessions;
 	unsigned ups[256], downs[256];
 };
@@ -104,6 +106,7 @@ static struct sim {
 	bool cut[SIM_NODES + 1][SIM_NODES + 1];
 	unsigned seed;
 	uint32_t born[512]; /* every handle that was ever given */
+	bool wants[512];    /* it has asked for a name, or one is handed to it */
 	unsigned born_count;
 	struct sim_conn conn[SIM_CONNS];
 } * sim;
@@ -113,7 +116,7 @@ static struct sim {
 static struct {
 	struct registry_node node[256];
 	struct {
-		char name[16];
+		char name[REMOTE_NAME_SIZE];
 		uint32_t handle;
 		uint64_t fence;
 	} name[64];
@@ -431,11 +434,30 @@ static void sim_member_node(void *ud, const struct wire_control *c)
 	}
 }
 
+/* The handle's mark; NULL: it was never given. */
+static bool *sim_wants(uint32_t handle)
+{
+	for (unsigned i = 0; i < sim->born_count; i++)
+		if (sim->born[i] == handle)
+			return &sim->wants[i];
+	return NULL;
+}
+
 static void sim_member_name(void *ud, const char *name, uint32_t handle, uint64_t fence)
 {
 	struct sim_node *n = ud;
 
 	directory_set(&n->directory, name, handle, fence, 0);
+	if (handle >> 24 == n->self.id && sim_wants(handle) && *sim_wants(handle))
+		n->mine[name[1] - '0'] = handle;
+}
+
+/* Services of a simulated node live as long as it does. */
+static bool sim_member_alive(void *ud, uint32_t handle)
+{
+	struct sim_node *n = ud;
+
+	return sim_wants(handle) && n->self.id == handle >> 24;
 }
 
 static void sim_member_lost(void *ud, const char *name, uint32_t handle, uint32_t winner)
@@ -444,27 +466,34 @@ static void sim_member_lost(void *ud, const char *name, uint32_t handle, uint32_
 
 	if (n->mine[name[1] - '0'] == handle)
 		n->mine[name[1] - '0'] = 0;
+	*sim_wants(handle) = false;
 	n->lost++;
 	n->winner = winner;
 }
 
-/* `from` carries the number of the name. */
+/* `from` is the service that asked, which is the one that the name is for. */
 static void sim_member_answer(void *ud, uint32_t from, int32_t session, const char *name,
 			      uint32_t code, const char *text, uint64_t fence)
 {
 	struct sim_node *n = ud;
 
-	(void)from;
 	(void)text;
 	(void)fence;
 	n->answers++;
+	if (session && n->gives[session] && !code) {
+		*sim_wants(from) = false;
+		if (n->mine[name[1] - '0'] == from)
+			n->mine[name[1] - '0'] = 0;
+	}
 	if (session && !n->asked[session])
 		fail_msg("seed %u: node%u: session %d is answered twice", sim->seed, sim_place(n),
 			 session);
 	n->asked[session] = false;
 	if (code == WIRE_NAME_TAKEN) {
 		n->conflicts++;
-		n->mine[name[1] - '0'] = 0;
+		*sim_wants(from) = false;
+		if (n->mine[name[1] - '0'] == from)
+			n->mine[name[1] - '0'] = 0;
 	}
 }
 
@@ -480,9 +509,9 @@ static void sim_member_state(void *ud, enum member_state st, const char *why)
 }
 
 static const struct member_ops sim_member_ops = {
-	sim_member_connect, sim_member_write,	 sim_member_close, sim_member_id,
-	sim_member_births,  sim_member_snapshot, sim_member_node,  sim_member_name,
-	sim_member_lost,    sim_member_answer,	 sim_member_state
+	sim_member_connect, sim_member_write,	 sim_member_close,  sim_member_id,
+	sim_member_births,  sim_member_snapshot, sim_member_node,   sim_member_name,
+	sim_member_alive,   sim_member_lost,	 sim_member_answer, sim_member_state
 };
 
 static void sim_master_write(void *ud, int id, const uint8_t *bytes, size_t n)
@@ -833,6 +862,7 @@ static inline uint32_t sim_birth(unsigned i)
 			fail_msg("seed %u: node%u: handle :%08x has been given before", sim->seed,
 				 i, handle);
 	assert_true(sim->born_count < array_len(sim->born));
+	sim->wants[sim->born_count] = true;
 	sim->born[sim->born_count++] = handle;
 	return handle;
 }
@@ -866,7 +896,27 @@ static inline void sim_release(unsigned i, unsigned name)
 		return;
 	snprintf(text, sizeof(text), "N%u", name);
 	member_release(&n->member, n->mine[name], sim_ask(n), text, n->mine[name]);
+	*sim_wants(n->mine[name]) = false;
 	n->mine[name] = 0;
+}
+
+/* The service of node i that holds the name hands it to a new one of node k. Returns that one. */
+static inline uint32_t sim_transfer(unsigned i, unsigned name, unsigned k)
+{
+	struct sim_node *n = &sim->node[i];
+	char text[4];
+	uint32_t heir;
+	int32_t session;
+
+	if (!n->alive || n->frozen || !n->mine[name] || !sim->node[k].alive ||
+	    !sim->node[k].self.id)
+		return 0;
+	snprintf(text, sizeof(text), "N%u", name);
+	heir = sim_birth(k);
+	session = sim_ask(n);
+	n->gives[session] = true;
+	member_transfer(&n->member, n->mine[name], session, text, n->mine[name], heir);
+	return heir;
 }
 
 static inline uint32_t sim_find(unsigned i, unsigned name)

@@ -349,6 +349,59 @@ static void a_cut_between_two_nodes_makes_them_unreachable_and_then_heals(void *
 	assert_true(sim_all_linked());
 }
 
+static void a_name_that_is_handed_over_always_has_an_owner(void **state)
+{
+	uint32_t heir;
+
+	(void)state;
+	sim_register(0, 0);
+	sim_run_for(SECONDS(1));
+	heir = sim_transfer(0, 0, 3);
+	for (unsigned step = 0; step < 250; step++) {
+		sim_run_for(4 * NS_PER_MS);
+		for (unsigned i = 0; i < SIM_NODES; i++)
+			assert_int_not_equal(sim_find(i, 0), 0);
+	}
+	for (unsigned i = 0; i < SIM_NODES; i++) {
+		assert_int_equal(sim_find(i, 0), heir);
+		assert_int_equal(sim->node[i].lost, 0); /* it knows */
+	}
+	assert_int_equal(sim_handle(0, 0), 0);
+	assert_int_equal(sim_handle(3, 0), heir);
+	sim_kill_node(3);
+	sim_run_for(SECONDS(4));
+	assert_int_equal(sim_find(0, 0), 0); /* it goes with its new owner */
+}
+
+static void a_name_that_was_handed_over_stays_where_it_is_when_the_registry_is_lost(void **state)
+{
+	uint32_t heir;
+
+	(void)state;
+	sim_register(0, 0);
+	sim_run_for(SECONDS(1));
+	heir = sim_transfer(0, 0, 3);
+	sim_run_for(SECONDS(1));
+	sim_wipe_registry();
+	sim_start_master();
+	sim_run_for(SECONDS(12));
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		assert_int_equal(sim_find(i, 0), heir);
+}
+
+static void a_name_that_is_handed_to_nobody_is_free(void **state)
+{
+	(void)state;
+	sim_register(0, 0);
+	sim_run_for(SECONDS(1));
+	member_transfer(&sim->node[0].member, sim_handle(0, 0), sim_ask(&sim->node[0]), "N0",
+			sim_handle(0, 0), sim->node[3].self.id << 24 | 0x7fffff);
+	sim->node[0].mine[0] = 0;
+	sim_run_for(SECONDS(2));
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		assert_int_equal(sim_find(i, 0), 0);
+}
+
 /* ---- a thousand histories ---- */
 
 static void disturb(void)
@@ -356,7 +409,7 @@ static void disturb(void)
 	unsigned i = (unsigned)sim_random(SIM_NODES), k = (unsigned)sim_random(SIM_NODES + 1);
 	unsigned name = (unsigned)sim_random(SIM_NAMES);
 
-	switch (sim_random(18)) {
+	switch (sim_random(20)) {
 	case 0:
 		sim_cut(i, k, true);
 		break;
@@ -403,6 +456,10 @@ static void disturb(void)
 		break;
 	case 12:
 		sim_release(i, name);
+		break;
+	case 18:
+	case 19:
+		(void)sim_transfer(i, name, k % SIM_NODES);
 		break;
 	default:
 		sim_register(i, name);
@@ -528,6 +585,9 @@ int main(void)
 		T(a_process_that_comes_back_to_find_its_id_in_use_is_refused_for_good),
 		T(nothing_is_told_before_it_is_durable),
 		T(a_cut_between_two_nodes_makes_them_unreachable_and_then_heals),
+		T(a_name_that_is_handed_over_always_has_an_owner),
+		T(a_name_that_was_handed_over_stays_where_it_is_when_the_registry_is_lost),
+		T(a_name_that_is_handed_to_nobody_is_free),
 		cmocka_unit_test(names_are_unique_and_equal_after_a_thousand_histories),
 	};
 

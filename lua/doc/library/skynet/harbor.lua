@@ -1,7 +1,7 @@
 ---@meta skynet.harbor
 -- Made by lua/doc/generate.py out of lua/doc/ref/harbor.ref: edit it there.
 
----Global names, and the links between nodes. A global name is 1 to 15 bytes of printable UTF-8 without
+---Global names, and the links between nodes. A global name is 1 to 63 bytes of printable UTF-8 without
 ---blanks, belongs to one service of the node that registered it, and goes with that service and with
 ---that node. On a single node all of this works as in a cluster of one.
 ---@class skynet.harbor
@@ -16,7 +16,7 @@ local harbor = {}
 ---@param name string
 ---@param handle? integer of this node; this service if it is nil
 ---@return boolean ok
----@return integer|nil number of the registration, in a cluster: later ones have higher numbers
+---@return integer fence the number of the registration: later ones have higher numbers
 function harbor.register(name, handle) end
 
 ---Gives a global name up.
@@ -25,9 +25,27 @@ function harbor.register(name, handle) end
 ---* Since 0.1.0, not in skynet.
 ---@async
 ---@param name string
----@param handle? integer
+---@param handle? integer the owner; this service if it is nil, whoever owns the name if it is 0
 ---@return boolean ok
 function harbor.release(name, handle) end
+
+---Hands a global name over. It is one change: nobody sees the name without an owner, and who sends to
+---it reaches the old owner or the new one. The new owner need not ask for it; a name that is handed to
+---a handle that no service has is free at once. `from` 0 is for people: the owner that did not ask for
+---it is told by its `harbor.watch`.
+---
+---* Raises `call failed: no such name`
+---* Raises `call failed: the name belongs to another service`
+---* Raises `call failed: the node of the new owner is not in the cluster` when it is dead, or cut off from the master
+---* Raises `call failed: WHY` when the master gives no answer within `cluster.name_wait` (10 s); it may be done all the same
+---* Since 0.1.0, not in skynet.
+---@async
+---@param name string
+---@param to integer handle of the new owner, a service of any node of the cluster
+---@param from? integer the owner, of this node; this service if it is nil, whoever owns the name if it is 0
+---@return boolean ok
+---@return integer fence the number of the new owner's registration
+function harbor.transfer(name, to, from) end
 
 ---Registers a global name in the background. That it is taken is told by the log only.
 ---
@@ -62,6 +80,34 @@ function harbor.find(name) end
 ---* Since 0.1.0, not in skynet.
 ---@param f function `f(name, winner)`, in a task of its own
 function harbor.watch(f) end
+
+---Tells the number of a name's registration, and whose it is. An owner knows its own from
+---`harbor.register`; the one to whom a name was handed asks here.
+---
+---* May wait: with `ask`
+---* Raises `call failed: WHY` when the master does not answer
+---* Since 0.1.0, not in skynet.
+---@async
+---@param name string
+---@param ask? boolean asks the master instead of what this node knows just now
+---@return integer|nil fence the number of the registration that holds; nothing when nobody has it
+---@return integer|nil handle its owner
+function harbor.fence(name, ask) end
+
+---Checks the number that somebody shows. A lower one than this node knows is refused and the one that
+---it knows is taken without asking anybody; of a higher one the master is asked. So who checks never
+---takes an older number after a newer one, and a node that is cut off together with the old owner goes
+---on serving that one, until it hears of another. Who would rather refuse then asks each time.
+---
+---* May wait: for a number that is new to this node, and with `ask`
+---* Raises `call failed: WHY` when the master must be asked and does not answer
+---* Since 0.1.0, not in skynet.
+---@async
+---@param name string
+---@param fence integer
+---@param ask? boolean asks the master each time
+---@return boolean ok true: this is the registration that holds; false: there is a later one, or none
+function harbor.check(name, fence, ask) end
 
 ---Waits until the node of that id is not connected.
 ---

@@ -31,7 +31,7 @@ function skynet.abort() end
 ---
 ---* Raises `assertion failed! Invalid global name N`
 ---* Since 0.1.0.
----@param name string `".local"`, or a global name of 1 to 15 bytes
+---@param name string `".local"`, or a global name of 1 to 63 bytes
 function skynet.register(name) end
 
 ---The same for another service of this node.

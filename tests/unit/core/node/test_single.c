@@ -66,6 +66,20 @@ static void expect_handle(uint32_t to, unsigned nth, int session, uint32_t handl
 	assert_int_equal(got, handle);
 }
 
+/* Returns the number of the registration that the answer holds. */
+static uint64_t expect_number(uint32_t to, unsigned nth, int session)
+{
+	struct letter l = letter_to(to, nth);
+	uint64_t number = 0;
+
+	assert_int_equal(l.to, to);
+	assert_int_equal(l.type, PTYPE_RESPONSE);
+	assert_int_equal(l.session, session);
+	assert_int_equal(l.size, sizeof(number));
+	memcpy(&number, l.text, sizeof(number));
+	return number;
+}
+
 static struct msg *message(uint32_t from, uint32_t to, int type, int session, const char *text)
 {
 	struct msg *m = msg_create_copy(text, strlen(text));
@@ -77,13 +91,16 @@ static struct msg *message(uint32_t from, uint32_t to, int type, int session, co
 	return m;
 }
 
-static void global_names_have_1_to_15_bytes_and_are_no_numbers(void **state)
+#define TEN "0123456789"
+#define LONGEST TEN TEN TEN TEN TEN TEN "x12"
+
+static void global_names_have_1_to_63_bytes_and_are_no_numbers(void **state)
 {
 	(void)state;
 	assert_true(remote_name_valid("D"));
 	assert_true(remote_name_valid("DATACENTER"));
-	assert_true(remote_name_valid("123456789012x45"));
-	assert_false(remote_name_valid("1234567890123456x"));
+	assert_true(remote_name_valid(LONGEST));
+	assert_false(remote_name_valid(LONGEST "x"));
 	assert_false(remote_name_valid(""));
 	assert_false(remote_name_valid(":1f"));
 	assert_false(remote_name_valid(".local"));
@@ -179,7 +196,7 @@ static void a_name_leads_to_its_service(void **state)
 	(void)state;
 	assert_int_equal(remote_get()->find_name("DB"), 0);
 	remote_get()->register_name(a, 5, "DB", b);
-	expect(a, 0, PTYPE_RESPONSE, 5, "");
+	(void)expect_number(a, 0, 5);
 	assert_int_equal(remote_get()->find_name("DB"), b);
 	assert_int_equal(remote_get()->send_name("DB", message(a, 0, PTYPE_LUA, 6, "hello")), 0);
 	expect(b, 0, PTYPE_LUA, 6, "hello");
@@ -203,7 +220,7 @@ static void a_request_to_the_name_of_one_who_has_just_ended_fails(void **state)
 
 	(void)state;
 	remote_get()->register_name(a, 5, "SHORT", c);
-	expect(a, 0, PTYPE_RESPONSE, 5, "");
+	(void)expect_number(a, 0, 5);
 	assert_true(run_as(c, end_and_call_by_name, NULL));
 	expect(a, 1, PTYPE_ERROR, 6, REMOTE_NO_NAME);
 }
@@ -224,13 +241,13 @@ static void the_second_to_register_hears_that_the_name_is_taken(void **state)
 {
 	(void)state;
 	remote_get()->register_name(a, 1, "DB", a);
-	expect(a, 0, PTYPE_RESPONSE, 1, "");
+	(void)expect_number(a, 0, 1);
 	remote_get()->register_name(b, 2, "DB", b);
 	expect(b, 0, PTYPE_ERROR, 2, REMOTE_NAME_TAKEN);
 	assert_int_equal(remote_get()->find_name("DB"), a);
 	/* the owner again: fine */
 	remote_get()->register_name(a, 3, "DB", a);
-	expect(a, 1, PTYPE_RESPONSE, 3, "");
+	(void)expect_number(a, 1, 3);
 	/* without a session the conflict is a line */
 	assert_int_equal(lines_count(), 0);
 	remote_get()->register_name(b, 0, "DB", b);
@@ -239,14 +256,19 @@ static void the_second_to_register_hears_that_the_name_is_taken(void **state)
 
 static void an_invalid_name_is_refused(void **state)
 {
+	char longest[REMOTE_NAME_SIZE + 1];
+
 	(void)state;
-	remote_get()->register_name(a, 1, "1234567890123456", a);
+	memset(longest, 'x', sizeof(longest));
+	longest[REMOTE_NAME_SIZE] = 0;
+	remote_get()->register_name(a, 1, longest, a);
 	expect(a, 0, PTYPE_ERROR, 1, "invalid name");
-	/* it does not wait either, and not for its first 15 bytes */
-	remote_get()->query_name(b, 2, "abcdefghijklmnop", 0);
+	/* it does not wait either, and not for its first 63 bytes */
+	remote_get()->query_name(b, 2, longest, 0);
 	expect(b, 0, PTYPE_ERROR, 2, "invalid name");
-	remote_get()->register_name(a, 3, "abcdefghijklmno", a);
-	expect(a, 1, PTYPE_RESPONSE, 3, "");
+	longest[REMOTE_NAME_SIZE - 1] = 0;
+	remote_get()->register_name(a, 3, longest, a);
+	(void)expect_number(a, 1, 3);
 	assert_true(run_as(b, nothing, NULL));
 	assert_int_equal(letters_to(b), 1);
 }
@@ -262,7 +284,56 @@ static void only_the_owner_gives_a_name_up(void **state)
 	expect(a, 0, PTYPE_RESPONSE, 2, "");
 	assert_int_equal(remote_get()->find_name("DB"), 0);
 	remote_get()->register_name(b, 3, "DB", b);
-	expect(b, 1, PTYPE_RESPONSE, 3, "");
+	(void)expect_number(b, 1, 3);
+}
+
+static void each_registration_has_a_higher_number(void **state)
+{
+	uint64_t first, second;
+	uint32_t owner;
+
+	(void)state;
+	remote_get()->register_name(a, 1, "DB", a);
+	first = expect_number(a, 0, 1);
+	assert_int_equal(remote_get()->name_fence("DB", &owner), first);
+	assert_int_equal(owner, a);
+	remote_get()->release_name(a, 0, "DB", a);
+	assert_int_equal(remote_get()->name_fence("DB", &owner), 0);
+	assert_int_equal(owner, 0);
+	remote_get()->register_name(b, 2, "DB", b);
+	second = expect_number(b, 0, 2);
+	assert_true(second > first);
+	remote_get()->register_name(b, 3, "DB", b); /* again, by the same: the same number */
+	assert_int_equal(expect_number(b, 1, 3), second);
+	remote_get()->sync_name(a, 4, "DB");
+	assert_int_equal(expect_number(a, 1, 4), second);
+	remote_get()->sync_name(a, 5, "NOBODY");
+	expect(a, 2, PTYPE_RESPONSE, 5, "");
+}
+
+static void its_owner_hands_a_name_to_another(void **state)
+{
+	uint64_t first, second;
+	uint32_t owner;
+
+	(void)state;
+	remote_get()->transfer_name(a, 1, "DB", a, b);
+	expect(a, 0, PTYPE_ERROR, 1, REMOTE_NO_NAME);
+	remote_get()->register_name(a, 2, "DB", a);
+	first = expect_number(a, 1, 2);
+	remote_get()->transfer_name(b, 3, "DB", b, b | 0x800000);
+	expect(b, 0, PTYPE_ERROR, 3, REMOTE_NOT_OWNER);
+	remote_get()->transfer_name(a, 4, "DB", a, b | 0x800000);
+	expect(a, 2, PTYPE_ERROR, 4, SEND_NO_SERVICE_TEXT);
+	assert_int_equal(remote_get()->find_name("DB"), a);
+	remote_get()->transfer_name(a, 5, "DB", a, b);
+	second = expect_number(a, 3, 5);
+	assert_true(second > first);
+	assert_int_equal(remote_get()->name_fence("DB", &owner), second);
+	assert_int_equal(owner, b);
+	remote_get()->transfer_name(b, 6, "DB", 0, a); /* by hand */
+	assert_true(expect_number(b, 1, 6) > second);
+	assert_int_equal(remote_get()->find_name("DB"), a);
 }
 
 static void a_question_waits_for_its_name(void **state)
@@ -404,7 +475,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(the_node_itself_has_an_address),
-		T(global_names_have_1_to_15_bytes_and_are_no_numbers),
+		T(global_names_have_1_to_63_bytes_and_are_no_numbers),
 		T(labels_are_of_characters_that_print),
 		T(a_request_to_another_node_fails_at_once),
 		T(a_request_to_a_name_of_no_bytes_fails),
@@ -415,6 +486,8 @@ int main(void)
 		T(the_second_to_register_hears_that_the_name_is_taken),
 		T(an_invalid_name_is_refused),
 		T(only_the_owner_gives_a_name_up),
+		T(each_registration_has_a_higher_number),
+		T(its_owner_hands_a_name_to_another),
 		T(a_question_waits_for_its_name),
 		T(a_question_is_answered_when_its_time_is_over),
 		T(a_name_and_the_end_of_a_question_may_meet),

@@ -648,10 +648,14 @@ static void the_first_registration_wins_and_the_loser_hears(void **state)
 	assert_null(last(1, WIRE_NAME));
 }
 
+#define SIXTEEN "0123456789abcdef"
+
 static void names_and_handles_that_cannot_be_are_refused(void **state)
 {
-	static const char *const bad[] = { "",	  ".local", ":1",      "12", "sixteen-bytes-xx",
-					   "a b", "a\nb",   "a\x1b[2J" };
+	static const char *const bad[] = {
+		"",    ".local", ":1",	     "12",
+		"a b", "a\nb",	 "a\x1b[2J", "sixty-four-bytes-" SIXTEEN SIXTEEN "123456789012345"
+	};
 
 	(void)state;
 	join(1, "a", 1, 11, T0);
@@ -708,6 +712,120 @@ static void only_its_owners_handle_releases_a_name(void **state)
 	flush();
 	assert_int_equal(code_of(2, WIRE_ANSWER), WIRE_OK_CODE);
 	assert_int_equal(last(1, WIRE_NAME)->handle, 0x02000005);
+}
+
+static void hand_over(int conn, const char *name, uint32_t from, uint32_t to, uint64_t now)
+{
+	ask_with(conn,
+		 (struct wire_control){
+			 .kind = WIRE_TRANSFER, .request = 79, .handle = from, .target = to },
+		 name, now);
+	flush();
+}
+
+static void its_owner_hands_a_name_over_in_one_change(void **state)
+{
+	uint64_t fence, change;
+	unsigned told;
+
+	(void)state;
+	join(1, "a", 1, 11, T0);
+	join(2, "b", 2, 12, T0);
+	ask(1, WIRE_REGISTER, "DB", 0x01000005, T0);
+	flush();
+	fence = last(2, WIRE_NAME)->fence;
+	change = last(2, WIRE_NAME)->change;
+	told = at[2].count;
+	hand_over(1, "DB", 0x01000005, 0x02000007, T0);
+	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_OK_CODE);
+	assert_true(last(1, WIRE_ANSWER)->fence > fence);
+	assert_int_equal(at[2].count, told + 1);
+	assert_int_equal(last(2, WIRE_NAME)->handle, 0x02000007);
+	assert_int_equal(last(2, WIRE_NAME)->change, change + 1);
+	assert_int_equal(last(2, WIRE_NAME)->fence, last(1, WIRE_ANSWER)->fence);
+	/* asked again, because the answer was lost: nothing changes */
+	hand_over(1, "DB", 0x01000005, 0x02000007, T0);
+	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_OK_CODE);
+	assert_int_equal(at[2].count, told + 1);
+	/* it is durable */
+	stop();
+	start(T0);
+	rejoin(1, "a", 1, 11, 1, T0);
+	assert_int_equal(last(1, WIRE_NAME)->handle, 0x02000007);
+}
+
+static void a_name_is_not_handed_over_by_others_or_to_the_dead(void **state)
+{
+	(void)state;
+	join(1, "a", 1, 11, T0);
+	join(2, "b", 2, 12, T0);
+	hand_over(1, "DB", 0x01000005, 0x02000007, T0);
+	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_NO_NAME);
+	ask(1, WIRE_REGISTER, "DB", 0x01000005, T0);
+	hand_over(2, "DB", 0x02000005, 0x02000007, T0);
+	assert_int_equal(code_of(2, WIRE_ANSWER), WIRE_NOT_OWNER);
+	hand_over(2, "DB", 0x01000005, 0x02000007, T0); /* in another's name */
+	assert_int_equal(code_of(2, WIRE_ANSWER), WIRE_INVALID);
+	hand_over(1, "DB", 0x01000005, 0x01000000, T0);
+	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_INVALID);
+	hand_over(1, "DB", 0x01000005, 0x03000007, T0);
+	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_NO_HEIR);
+	hand_over(1, "DB", 0x01000005, 0x00000007, T0);
+	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_NO_HEIR);
+	master_lost(m, 2, T0);
+	hand_over(1, "DB", 0x01000005, 0x02000007, T0);
+	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_NO_HEIR);
+	assert_string_equal(last(1, WIRE_ANSWER)->text,
+			    "the node of the new owner is not in the cluster");
+	assert_int_equal(last(1, WIRE_NAME)->handle, 0x01000005);
+}
+
+/* The handle 0 stands for the owner, whoever it is. */
+static void a_name_is_handed_over_and_released_by_hand(void **state)
+{
+	(void)state;
+	join(1, "a", 1, 11, T0);
+	join(2, "b", 2, 12, T0);
+	ask(1, WIRE_REGISTER, "DB", 0x01000005, T0);
+	hand_over(2, "DB", 0, 0x02000007, T0);
+	assert_int_equal(code_of(2, WIRE_ANSWER), WIRE_OK_CODE);
+	assert_int_equal(last(1, WIRE_NAME)->handle, 0x02000007);
+	ask(1, WIRE_RELEASE, "DB", 0, T0);
+	flush();
+	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_OK_CODE);
+	assert_int_equal(last(2, WIRE_NAME)->handle, 0);
+}
+
+static void who_asks_hears_the_number_that_holds(void **state)
+{
+	(void)state;
+	join(1, "a", 1, 11, T0);
+	ask(1, WIRE_QUERY, "DB", 0, T0);
+	flush();
+	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_NO_NAME);
+	assert_int_equal(last(1, WIRE_ANSWER)->fence, 0);
+	ask(1, WIRE_REGISTER, "DB", 0x01000005, T0);
+	ask(1, WIRE_QUERY, "DB", 0, T0);
+	flush();
+	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_OK_CODE);
+	assert_int_equal(last(1, WIRE_ANSWER)->fence, last(1, WIRE_NAME)->fence);
+}
+
+/* 63 bytes come as they went, also over a restart. */
+static void a_name_may_have_63_bytes(void **state)
+{
+	static const char name[] = "exactly-sixty-three-" SIXTEEN SIXTEEN "abcdefghijk";
+
+	(void)state;
+	assert_int_equal(strlen(name), 63);
+	join(1, "a", 1, 11, T0);
+	ask(1, WIRE_REGISTER, name, 0x01000005, T0);
+	flush();
+	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_OK_CODE);
+	stop();
+	start(T0);
+	rejoin(1, "a", 1, 11, 1, T0);
+	assert_string_equal(last(1, WIRE_NAME)->text, name);
 }
 
 static void changes_of_names_are_numbered_without_gaps(void **state)
@@ -1002,6 +1120,11 @@ int main(void)
 		T(names_and_handles_that_cannot_be_are_refused),
 		T(as_many_names_are_kept_as_there_is_room_for),
 		T(only_its_owners_handle_releases_a_name),
+		T(its_owner_hands_a_name_over_in_one_change),
+		T(a_name_is_not_handed_over_by_others_or_to_the_dead),
+		T(a_name_is_handed_over_and_released_by_hand),
+		T(who_asks_hears_the_number_that_holds),
+		T(a_name_may_have_63_bytes),
 		T(changes_of_names_are_numbered_without_gaps),
 		T(the_dead_lose_their_names_and_everybody_hears),
 		T(silence_is_noticed_of_the_first_id_and_the_last),
