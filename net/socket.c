@@ -119,6 +119,7 @@ struct socket *socket_create(uint32_t owner, const struct net_handler *h, void *
 	s->allow = NULL;
 	s->header = NULL;
 	s->client = NULL;
+	s->seal = NULL;
 	s->read_bytes = s->write_bytes = s->read_ns = s->write_ns = 0;
 	atomic_fetch_add_explicit(&table.count, 1, memory_order_relaxed); /* a statistic */
 	/* relaxed: who reads it without the lock only wants to know whether it is worth locking */

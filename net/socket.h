@@ -35,6 +35,7 @@
 #include "net/unixpath.h"
 
 struct addr_list;
+struct net_seal;
 struct proxy_allow;
 struct proxy_wait;
 struct udp;
@@ -103,12 +104,14 @@ struct socket {
 	/* relaxed both, also without the lock: bytes that may wait passed on; those passed on since
 	 * the last mark (pressure.c) */
 	atomic_uint window, passed;
-	struct addr_list *to;	   /* where a connect may go */
-	struct udp *udp;	   /* a socket of datagrams has one (udp.c) */
-	struct unixpath path;	   /* of a listener */
-	struct proxy_allow *allow; /* of a listener: whose headers name the client; NULL: none */
-	struct proxy_wait *header; /* in STATE_HEADER: what is there of it */
-	struct addr *client;	   /* whom the proxy brought; NULL: the peer itself */
+	struct addr_list *to;	     /* where a connect may go */
+	struct udp *udp;	     /* a socket of datagrams has one (udp.c) */
+	struct unixpath path;	     /* of a listener */
+	struct proxy_allow *allow;   /* of a listener: whose headers name the client; NULL: none */
+	struct proxy_wait *header;   /* in STATE_HEADER: what is there of it */
+	struct addr *client;	     /* whom the proxy brought; NULL: the peer itself */
+	const struct net_seal *seal; /* what net_sendv writes goes through it; NULL: as it is */
+	void *seal_ud;
 
 	uint64_t read_bytes, write_bytes; /* a listener counts accepts in read_bytes */
 	uint64_t read_ns, write_ns;	  /* monotonic, 0 = never */

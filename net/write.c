@@ -32,6 +32,9 @@
 /* A write of so much takes as long as waking another thread a few times over. */
 #define LONG_WRITE (128u << 10)
 #define GATHER 64
+/* What is sealed at a time, and what a seal adds to little: its own words, too. */
+#define SEAL_PIECE (256u << 10)
+#define SEAL_EXTRA 256u
 
 /* Bytes taken by the kernel, 0 if it is full, or -errno. */
 static ssize_t write_some(struct socket *s, const struct iovec *iov, int n)
@@ -192,16 +195,11 @@ static bool write_now(struct socket *s, void *payload, size_t size, size_t *ret_
 	return true;
 }
 
-/* Returns as net_send does. */
-static int send_stream(struct socket *s, void *payload_take, size_t size, int priority)
+/* Bytes that were admitted. */
+static void send_payload_locked(struct socket *s, void *payload_take, size_t size, int priority)
 {
 	size_t sent = 0;
-	int r = admit(s, size);
 
-	if (r <= 0 || size == 0) {
-		payload_free(payload_take);
-		return r < 0 ? -1 : 0;
-	}
 	if (may_write_now(s)) {
 		if (!write_now(s, payload_take, size, &sent)) {
 			sendq_push_rest(&s->out, payload_take, size, sent);
@@ -213,7 +211,18 @@ static int send_stream(struct socket *s, void *payload_take, size_t size, int pr
 		sendq_push(&s->out, behind ? priority : SENDQ_HIGH, payload_take, size);
 		backlog_grew(s, behind);
 	}
-	return 0;
+}
+
+/* Returns as net_send does. */
+static int send_stream(struct socket *s, void *payload_take, size_t size, int priority)
+{
+	int r = admit(s, size);
+
+	if (r > 0 && size > 0)
+		send_payload_locked(s, payload_take, size, priority);
+	else
+		payload_free(payload_take);
+	return r < 0 ? -1 : 0;
 }
 
 static int send_payload(int id, void *payload_take, size_t size, int priority)
@@ -260,6 +269,63 @@ static void *flatten(const struct iovec *iov, int n, size_t skip, size_t size)
 	return payload;
 }
 
+static void send_parts(struct socket *s, const struct iovec *iov, int n, size_t total)
+{
+	bool behind = !sendq_empty(&s->out);
+	ssize_t sent = 0;
+
+	if (may_write_now(s))
+		sent = write_some(s, iov, n > IOV_MAX ? IOV_MAX : n);
+	if (sent < 0) {
+		failed(s, (int)-sent);
+	} else if ((size_t)sent < total) {
+		size_t rest = total - (size_t)sent;
+
+		sendq_push(&s->out, SENDQ_HIGH, flatten(iov, n, (size_t)sent, rest), rest);
+		backlog_grew(s, behind);
+	}
+}
+
+/* Room for the rest of it with what a seal adds, for so much at a time as is written well. */
+static size_t sealed_room(const struct net_plain *p)
+{
+	size_t size = 0;
+
+	for (int i = 0; i < p->n && size < SEAL_PIECE; i++)
+		size += p->iov[i].iov_len;
+	size = size > SEAL_PIECE ? SEAL_PIECE : size;
+	return size + size / 64 + SEAL_EXTRA;
+}
+
+/* The bytes lie in a buffer that the queue can take as it is. */
+static void send_sealed(struct socket *s, const struct iovec *iov, int n)
+{
+	struct net_plain plain = { iov, n, 0 };
+	bool more = true;
+
+	while (more && !s->write_failed) {
+		size_t room = sealed_room(&plain), size;
+		void *payload = payload_alloc(room);
+
+		more = s->seal->seal(s->seal_ud, &plain, payload, room, &size);
+		if (size)
+			send_payload_locked(s, payload, size, SENDQ_HIGH);
+		else
+			payload_free(payload);
+	}
+}
+
+void net_set_seal(int id, const struct net_seal *seal, void *ud)
+{
+	struct socket *s = socket_lock(id);
+
+	if (!s)
+		return;
+	s->seal = seal;
+	s->seal_ud = ud;
+	socket_unlock(s);
+}
+
 int net_sendv(int id, const struct iovec *iov, int n)
 {
 	uint64_t queued_bytes;
@@ -271,7 +337,6 @@ int net_sendv_queued(int id, const struct iovec *iov, int n, uint64_t *ret_queue
 {
 	struct socket *s = socket_lock(id);
 	size_t total = 0;
-	ssize_t sent = 0;
 	int r;
 
 	*ret_queued = 0;
@@ -280,20 +345,10 @@ int net_sendv_queued(int id, const struct iovec *iov, int n, uint64_t *ret_queue
 	for (int i = 0; i < n; i++)
 		total += iov[i].iov_len;
 	r = s->udp ? udp_send(s, iov, n, false) : admit(s, total);
-	if (!s->udp && r > 0 && total > 0) {
-		bool behind = !sendq_empty(&s->out);
-
-		if (may_write_now(s))
-			sent = write_some(s, iov, n > IOV_MAX ? IOV_MAX : n);
-		if (sent < 0) {
-			failed(s, (int)-sent);
-		} else if ((size_t)sent < total) {
-			size_t rest = total - (size_t)sent;
-
-			sendq_push(&s->out, SENDQ_HIGH, flatten(iov, n, (size_t)sent, rest), rest);
-			backlog_grew(s, behind);
-		}
-	}
+	if (!s->udp && r > 0 && s->seal)
+		send_sealed(s, iov, n);
+	else if (!s->udp && r > 0 && total > 0)
+		send_parts(s, iov, n, total);
 	*ret_queued = s->out.bytes;
 	socket_unlock(s);
 	return r < 0 ? -1 : 0;
