@@ -3,9 +3,12 @@
  * a key that is not there it stands at the section. */
 #include "conf/check.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "conf/keyfile.h"
 #include "conf/nodename.h"
 #include "core/base/mem.h"
 
@@ -65,7 +68,8 @@ static void warn_exposed(struct draft *d)
 		return;
 	text = mem_printf("links between nodes are neither encrypted nor authenticated, and other "
 			  "hosts may reach %s: who does can join the cluster and call every "
-			  "service. Cure: loopback addresses, or a firewall before these ports; "
+			  "service. Cure: a key (harborctl key new, harbord_cluster_key_file), "
+			  "loopback addresses, or a firewall before these ports; "
 			  "harbord_cluster_insecure = true says that the network is trusted",
 			  exposed);
 	config_list_add(&d->c->warnings, text);
@@ -75,7 +79,7 @@ static void check_addresses(struct draft *d)
 {
 	char where[32];
 
-	if (d->c->cluster.insecure)
+	if (d->c->cluster.insecure || d->c->cluster.key_file || d->c->cluster.cert_file)
 		return;
 	if (d->c->skynet) {
 		warn_exposed(d);
@@ -89,10 +93,55 @@ static void check_addresses(struct draft *d)
 		draft_error(
 			d, a->at,
 			"%s.%s: %s is not a loopback address and links are not encrypted; "
-			"say cluster.insecure: true (it is false, %s) if the network is trusted",
+			"give the cluster a key (cluster.key_file), or say cluster.insecure: true "
+			"(it is false, %s) if the network is trusted",
 			a->key->section, a->key->name, a->text,
 			whereabouts(d, "cluster", "insecure", where));
 	}
+}
+
+/* ---- keys and certificates ---- */
+
+/* A file of section cluster that must be there, and maybe secret. */
+static void check_file(struct draft *d, const char *name, const char *file, bool secret)
+{
+	char why[KEYFILE_WHY], path[PATH_MAX];
+
+	if (!file)
+		missing(d, "cluster", name);
+	else if (secret ? !keyfile_is_secret(file, why) : !keyfile_path(file, path, why))
+		draft_error(d, draft_place(d, "cluster", name), "cluster.%s: %s", name, why);
+	else if (!secret && access(path, R_OK) < 0)
+		draft_error(d, draft_place(d, "cluster", name), "cluster.%s: %s: %s", name, path,
+			    strerror(errno));
+}
+
+static void check_certificates(struct draft *d)
+{
+	const struct config *c = d->c;
+
+	if (!c->cluster.ca_file && !c->cluster.cert_file && !c->cluster.cert_key_file &&
+	    !c->cluster.crl_file)
+		return;
+	check_file(d, "ca_file", c->cluster.ca_file, false);
+	check_file(d, "cert_file", c->cluster.cert_file, false);
+	check_file(d, "cert_key_file", c->cluster.cert_key_file, true);
+	if (c->cluster.crl_file)
+		check_file(d, "crl_file", c->cluster.crl_file, false);
+	if (c->cluster.key_file)
+		draft_error(d, draft_place(d, "cluster", "key_file"),
+			    "cluster.key_file: the cluster has a key or certificates, not both");
+}
+
+static void check_key(struct draft *d)
+{
+	const char *file = d->c->cluster.key_file;
+	char why[KEYFILE_WHY];
+	struct keyfile f;
+
+	if (file && !keyfile_read(file, &f, why))
+		draft_error(d, draft_place(d, "cluster", "key_file"), "cluster.key_file: %s", why);
+	explicit_bzero(&f, sizeof(f));
 }
 
 /* ---- sections ---- */
@@ -126,6 +175,8 @@ static void check_cluster(struct draft *d)
 			    "a node with a section master needs a section cluster, too");
 	if (c->master.present && !c->master.listen)
 		missing(d, "master", "listen");
+	check_key(d);
+	check_certificates(d);
 	check_addresses(d);
 	check_heartbeat(d);
 }

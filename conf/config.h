@@ -38,7 +38,8 @@ struct config {
 		char *listen;
 		char *advertise;
 		struct config_list master;
-		char *key_file;
+		char *key_file; /* the cluster's keys, or: */
+		char *ca_file, *cert_file, *cert_key_file, *crl_file;
 		bool insecure;
 		bool wait_for_join;	  /* READY only when joined; default true */
 		uint32_t join_timeout_ms; /* 0 = for ever */

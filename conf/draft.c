@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "conf/keyfile.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
 
@@ -311,6 +312,10 @@ static bool set_key(struct draft *d, const struct schema_key *k, const char *tex
 		return true;
 	case SCHEMA_PATH:
 		set_string(at, resolve_path(d, text));
+		return true;
+	case SCHEMA_SECRET:
+		set_string(at,
+			   keyfile_is_credential(text) ? mem_strdup(text) : resolve_path(d, text));
 		return true;
 	case SCHEMA_BOOL:
 		return set_bool(d, k, at, text);

@@ -35,6 +35,8 @@ static const struct words words[] = {
 	[SCHEMA_PATH] = { .type = "path", .values = "relative to the file's folder" },
 	[SCHEMA_CLUSTERS] = { .type = "list of gateways",
 			      .values = "NAME=HOST:PORT, or a list of them" },
+	[SCHEMA_SECRET] = { .type = "path",
+			    .values = "relative to the file's folder, or credential:NAME" },
 	[SCHEMA_TEMPLATES] = { .type = "list of paths",
 			       .values = "paths with ?, relative to the file's folder" },
 };

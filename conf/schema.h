@@ -25,6 +25,7 @@ enum schema_type {
 	SCHEMA_HARBOR, /* a harbor id, or auto */
 	SCHEMA_THREADS,
 	SCHEMA_PATH,
+	SCHEMA_SECRET,	  /* a path, or credential:NAME */
 	SCHEMA_TEMPLATES, /* paths with a ? */
 };
 

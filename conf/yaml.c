@@ -124,9 +124,6 @@ static void load_key(struct draft *d, yaml_document_t *doc, const char *section,
 		draft_error(d, place_of(key), "a key of %s must be a word", section);
 	else if (seen.line)
 		second_time(d, key, section, name, seen);
-	else if (strcmp(section, "cluster") == 0 && strcmp(name, "key_file") == 0)
-		draft_error(d, place_of(key),
-			    "cluster.key_file: encrypted links are not there yet");
 	else
 		set_value(d, doc, section, name, key, value);
 }

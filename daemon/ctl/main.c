@@ -18,6 +18,7 @@
 #include "core/base/mem.h"
 #include "core/base/usage.h"
 #include "daemon/admin/words.h"
+#include "daemon/ctl/key.h"
 #include "daemon/ctl/local.h"
 #include "daemon/ctl/print.h"
 #include "daemon/ctl/jsonread.h"
@@ -30,6 +31,7 @@
 
 /* Answered here, by no node. */
 #define LOCAL "local"
+#define KEY "key"
 
 struct options {
 	const char *socket, *node;
@@ -71,6 +73,8 @@ static void help(FILE *out)
 		fprintf(out, "  %-34s %s\n", head, commands[i].help);
 	}
 	fprintf(out, "  %-34s %s\n", LOCAL, "The nodes of this host.");
+	fprintf(out, "  %-34s %s\n", KEY " new [FILE] | show FILE",
+		"Makes a key for a cluster (cluster.key_file), or names those of a file.");
 	fputs("\nExit status: 0 done, 1 the command failed, 64 wrong command line, 69 no node "
 	      "answers.\n",
 	      out);
@@ -332,6 +336,8 @@ int main(int argc, char **argv)
 
 	if (r)
 		return r < 0 ? 0 : r;
+	if (strcmp(o.words[0], KEY) == 0)
+		return key_command(o.words);
 	if (strcmp(o.words[0], "inject") == 0)
 		r = add_script(&o, words, &script);
 	r = r ? r : check_words(o.words);

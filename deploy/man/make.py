@@ -14,6 +14,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 STRING = r'"(?:[^"\\]|\\.)*"'
 TEXTS = rf"(?:{STRING}\s*)+"
+# What harborctl does without a node (daemon/ctl/main.c).
+LOCAL = [("local", "", "The nodes of this host."),
+         ("key", "new [FILE] | show FILE",
+          "Makes a key for a cluster (cluster.key_file), or names those of a file.")]
 PAGES = ("harbord.8", "harborctl.1", "harbor.yaml.5")
 
 
@@ -87,7 +91,7 @@ def options_roff(program):
 
 def commands_roff():
     lines = []
-    for name, usage, what in commands() + [("local", "", "The nodes of this host.")]:
+    for name, usage, what in commands() + LOCAL:
         lines += [".TP", bold(name) + (f" \\fI{roff(usage, True)}\\fR" if usage else ""),
                   sentence(what)]
     return "\n".join(lines)
