@@ -98,6 +98,13 @@ $(eval $(call LIBRARY,client/socket,lua/modules/client,))
 $(eval $(call LIBRARY,ltls/c,lua/modules/ltls,libssl libcrypto))
 $(eval $(call LIBRARY,ltls/init/c,lua/modules/ltls,libssl libcrypto))
 $(eval $(call LIBRARY,http/deflate,lua/modules/deflate,zlib))
+# The encryption of links is no module of Lua: its name ends in the number of its interface
+# (SECURE_INTERFACE, harbor/secure/secure.h).
+LIBRARY_FOLDERS += harbor/secure/openssl
+libraries: $(B)/modules/harbor-secure.so.1
+$(B)/modules/harbor-secure.so.1: $(patsubst %.c,$(B)/pic/%.o,$(wildcard harbor/secure/openssl/*.c))
+	@mkdir -p $(@D)
+	$(CC) -shared $(LINK) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs libssl libcrypto)
 $(B)/pic/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL) $(CFLAGS) $(PCFLAGS) -fPIC -c -o $@ $<
@@ -197,13 +204,18 @@ $(B)/tests/fuzz/replay_deflate: LIBS += -lz
 FUZZ_dns := lua/modules/dns/lookup.c
 $(B)/tests/fuzz/replay_dns: $(FUZZ_dns:%.c=$(B)/%.o)
 $(B)/tests/fuzz/replay_dns: LIBS += -lcares
+# The fuzzer holds records.c itself.
+FUZZ_secure := $(filter-out %/records.c,$(wildcard harbor/secure/openssl/*.c))
+$(B)/tests/fuzz/replay_secure: $(FUZZ_secure:%.c=$(B)/%.o)
+$(B)/tests/fuzz/replay_secure: LIBS += -lssl -lcrypto
 $(UNIT) $(FUZZ): $(VM_A)
 FUZZSRC   = lua/vm/stock.c $(call sources,core net conf harbor lua)
 fuzz:
 	@mkdir -p build/fuzz
 	clang $(ALL) -O1 -g $(PCFLAGS) -fsanitize=fuzzer,address,undefined -MF /dev/null \
 	    tests/fuzz/fuzz_$(TARGET).c $(FUZZ_$(TARGET)) $(FUZZSRC) -o build/fuzz/$(TARGET) \
-	    $(shell pkg-config --libs lua5.4 yaml-0.1 libsystemd sqlite3 libcrypto libcares zlib) \
+	    $(shell pkg-config --libs lua5.4 yaml-0.1 libsystemd sqlite3 libssl libcrypto libcares \
+	        zlib) \
 	    -lm -ldl
 	@mkdir -p build/fuzz/$(TARGET).new
 	build/fuzz/$(TARGET) -max_total_time=$(or $(T),60) -artifact_prefix=build/fuzz/ \
@@ -356,7 +368,7 @@ install: all man
 	    -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/doc/{} \;
 	cd conf && find . -name '*.yaml' \
 	    -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/conf/{} \;
-	cd $(B)/modules && find . -name '*.so' \
+	cd $(B)/modules && find . -name '*.so' -o -name '*.so.1' \
 	    -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(libdir))/{} \;
 	$(INSTALL) -d $(DESTDIR)$(includedir)/harbord $(DESTDIR)$(pkgconfigdir)
 	$(INSTALL) -m 644 lua/contract/include/*.h $(DESTDIR)$(includedir)/harbord

@@ -33,6 +33,14 @@ bool announce_is_any(const char *address)
 	return host_is(address, "0.0.0.0") || host_is(address, "[::]") || host_is(address, "");
 }
 
+void announce_host(const char *address, char ret_host[ANNOUNCE_MAX])
+{
+	bool bracket = *address == '[';
+	int n = host_of(address);
+
+	snprintf(ret_host, ANNOUNCE_MAX, "%.*s", bracket ? n - 2 : n, address + bracket);
+}
+
 void announce_text(const char *text, char ret_address[ANNOUNCE_MAX])
 {
 	join(text, host_of(text), text, ret_address);

@@ -16,6 +16,8 @@
 
 #define ANNOUNCE_MAX 128
 
+/* The host of "ip:port", without brackets. */
+void announce_host(const char *address, char ret_host[ANNOUNCE_MAX]);
 bool announce_is_any(const char *address);
 /* "ip:port" as net/ writes it becomes one that can be connected to: brackets around IPv6. */
 void announce_text(const char *text, char ret_address[ANNOUNCE_MAX]);

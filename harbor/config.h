@@ -5,6 +5,8 @@
  */
 #include <stdint.h>
 
+struct secure_config;
+
 struct harbor_config {
 	const char *node_name;	    /* with `auto` who the node is, else a label */
 	unsigned harbor;	    /* 1..255: the node is this id; 0: `auto` */
@@ -18,6 +20,7 @@ struct harbor_config {
 	uint64_t message_max;	    /* bytes, 256 MiB */
 	uint64_t queue_max;	    /* bytes a link may have unsent, 64 MiB + message_max */
 	uint32_t name_wait_ms;	    /* how long a send to an unknown name waits */
+	const struct secure_config *secure; /* used by harbor_init only; NULL: no encryption */
 	/* this node is the master as well */
 	const char *master_listen; /* NULL = it is not */
 	const char *state_dir;	   /* registry.sqlite lives here; NULL: it is kept in memory */

@@ -51,6 +51,7 @@ static bool admit(struct conn *c, const struct wire_control *f, enum wire_kind k
 
 static void greet_peer(struct conn *c, const struct wire_control *f)
 {
+	const char *why;
 	struct link *l;
 
 	if (!admit(c, f, WIRE_HELLO))
@@ -64,14 +65,24 @@ static void greet_peer(struct conn *c, const struct wire_control *f)
 		turn_away(c, WIRE_NOT_HERE, PEER_NOT_NAMED);
 		return;
 	}
+	if (!conn_names_node(c, l->peer.name, &why)) {
+		turn_away(c, WIRE_INVALID, why);
+		return;
+	}
 	if (!peer_hello(&l->peer, c->id, f, clock_mono_ns()))
 		conn_close(c->id); /* no stranger: it knows why */
 }
 
 static void greet_member(struct conn *c, const struct wire_control *f)
 {
+	const char *why;
+
 	if (!admit(c, f, WIRE_JOIN))
 		return;
+	if (!conn_names_node(c, f->name, &why)) {
+		turn_away(c, WIRE_INVALID, why);
+		return;
+	}
 	c->role = ROLE_MEMBER;
 	c->deadline_ns = 0;
 	if (!master_join(H.master, c->id, f, clock_mono_ns()))
@@ -93,9 +104,43 @@ static void learn_addresses(int conn, const char *master_host)
 	announce_own(H.any_address, local, H.self.address);
 }
 
+static void on_lost(struct conn *c, bool refused, const char *why)
+{
+	uint64_t now = clock_mono_ns();
+
+	lock_held(&H.lock);
+	if (c->role == ROLE_LINK && refused)
+		peer_refused(&link_get(c->node)->peer, c->id, why, now);
+	else if (c->role == ROLE_LINK)
+		peer_lost(&link_get(c->node)->peer, c->id, why, now);
+	else if (c->role == ROLE_MASTER)
+		member_lost(&H.member, c->id, why, now);
+	else if (c->role == ROLE_MEMBER)
+		master_lost(H.master, c->id, now);
+	events_touch();
+}
+
+/* Is it the node, or the master, to which we wanted to connect? */
+static bool is_wanted(struct conn *c, const char **ret_why)
+{
+	char host[ANNOUNCE_MAX];
+
+	if (c->role == ROLE_LINK)
+		return conn_names_node(c, link_get(c->node)->peer.name, ret_why);
+	announce_host(H.member.masters[H.member.at], host);
+	return conn_names_host(c, host, ret_why);
+}
+
 static void on_open(struct conn *c, const char *peer)
 {
+	const char *why;
+
 	lock_held(&H.lock);
+	if (!is_wanted(c, &why)) {
+		on_lost(c, false, why);
+		conn_close(c->id);
+		return;
+	}
 	if (c->role == ROLE_LINK) {
 		peer_connected(&link_get(c->node)->peer, c->id, clock_mono_ns());
 	} else if (c->role == ROLE_MASTER) {
@@ -146,22 +191,6 @@ static void on_heard(struct conn *c)
 static void on_drained(struct conn *c)
 {
 	flush_drained(link_get(c->node));
-}
-
-static void on_lost(struct conn *c, bool refused, const char *why)
-{
-	uint64_t now = clock_mono_ns();
-
-	lock_held(&H.lock);
-	if (c->role == ROLE_LINK && refused)
-		peer_refused(&link_get(c->node)->peer, c->id, why, now);
-	else if (c->role == ROLE_LINK)
-		peer_lost(&link_get(c->node)->peer, c->id, why, now);
-	else if (c->role == ROLE_MASTER)
-		member_lost(&H.member, c->id, why, now);
-	else if (c->role == ROLE_MEMBER)
-		master_lost(H.master, c->id, now);
-	events_touch();
 }
 
 const struct conn_ops events_conn_ops = {

@@ -25,6 +25,7 @@
 #include "harbor/link/conn.h"
 #include "harbor/link/link.h"
 #include "harbor/registry/keeper.h"
+#include "harbor/secure/secure.h"
 #include "harbor/state.h"
 #include "harbor/watch.h"
 #include "net/info.h"
@@ -344,7 +345,14 @@ int harbor_init(const struct harbor_config *c, char **ret_error)
 
 	must(c->node_name && c->cluster && c->listen && c->harbor <= 255);
 	must(c->heartbeat_ms && c->dead_ms > c->heartbeat_ms);
+	if (c->secure) {
+		r = secure_init(c->secure, ret_error);
+		if (r < 0)
+			return r;
+		log_info("harbor: links are encrypted, %s", secure_kind());
+	}
 	H.c = *c;
+	H.c.secure = NULL;
 	snprintf(H.self.name, sizeof(H.self.name), "%s", c->node_name);
 	snprintf(H.self.cluster, sizeof(H.self.cluster), "%s", c->cluster);
 	H.self.epoch = random_number();
@@ -379,6 +387,40 @@ int harbor_init(const struct harbor_config *c, char **ret_error)
 	H.timer = net_timer_create(events_tick, NULL);
 	remote_set(&ops);
 	return 0;
+}
+
+static void check_links(void *arg)
+{
+	(void)arg;
+	lock_take(&H.lock);
+	conn_check_again();
+	lock_release(&H.lock);
+	events_touch();
+}
+
+int harbor_secure(const struct secure_config *c, char **ret_error)
+{
+	int r;
+
+	lock_take(&H.lock);
+	r = secure_init(c, ret_error);
+	if (r == 0)
+		log_info("harbor: keys were read again: %s", secure_kind());
+	lock_release(&H.lock);
+	if (r == 0)
+		net_post(check_links, NULL);
+	return r;
+}
+
+void harbor_security(struct harbor_security *ret)
+{
+	struct conn_count n;
+
+	lock_take(&H.lock);
+	n = conn_count();
+	*ret = (struct harbor_security){ .refused = n.refused, .handshakes_failed = n.handshakes };
+	snprintf(ret->kind, sizeof(ret->kind), "%s", secure_kind() ? secure_kind() : "");
+	lock_release(&H.lock);
 }
 
 static void begin(void *arg)
@@ -447,6 +489,7 @@ void harbor_fini(void)
 	net_timer_destroy(H.timer);
 	H.timer = NULL;
 	conn_fini();
+	secure_fini();
 	link_fini();
 	member_fini(&H.member);
 	watch_fini();
@@ -461,6 +504,18 @@ void harbor_fini(void)
 }
 
 /* ---- snapshots for people; any thread ---- */
+
+static void describe_proof(const struct peer *p, struct harbor_node_info *n)
+{
+	struct conn *c = p->state == PEER_UP ? conn_find(p->conn) : NULL;
+	struct secure_info i;
+
+	if (!c || !c->secure)
+		return;
+	secure_info(c->secure, &i);
+	snprintf(n->cipher, sizeof(n->cipher), "%s", i.cipher);
+	snprintf(n->proof, sizeof(n->proof), "%s", i.who);
+}
 
 static void describe_link(struct link *l, struct harbor_node_info *n)
 {
@@ -481,6 +536,7 @@ static void describe_link(struct link *l, struct harbor_node_info *n)
 	n->unacknowledged_bytes = ledger_kept(&l->ledger);
 	memcpy(n->name, p->name, sizeof(n->name));
 	announce_reach(p->address, H.master_host, n->address);
+	describe_proof(p, n);
 }
 
 void harbor_foreach_node(void (*f)(const struct harbor_node_info *n, void *ud), void *ud)

@@ -15,6 +15,17 @@
 /* Binds the listeners (and the master's), opens the registry. Errors are text in ret_error
  * (mem_free): result -EADDRINUSE, -EACCES, -EINVAL ... */
 int harbor_init(const struct harbor_config *c, char **ret_error);
+/* Replaces keys or certificates: for connections to come at once; a connection whose other end
+ * would not be let in any more ends soon. Returns 0, or -EINVAL and a text (mem_free): nothing has
+ * changed. Main thread. */
+int harbor_secure(const struct secure_config *c, char **ret_error);
+/* How members are told from strangers: "key NAME", "certificates", or "" for not at all; and how
+ * many strangers were refused. */
+struct harbor_security {
+	char kind[80];
+	uint64_t refused, handshakes_failed;
+};
+void harbor_security(struct harbor_security *ret);
 /* Starts joining; state changes are told by on_state on the net loop. After node_start. */
 int harbor_start(void (*on_state)(enum harbor_state st, const char *what, void *ud), void *ud);
 /* Any thread. */
@@ -45,8 +56,10 @@ struct harbor_node_info {
 	uint64_t unacknowledged_bytes; /* were written, and it is not known whether they arrived */
 	uint64_t resent;	       /* frames written once more after a break */
 	uint64_t dropped;	       /* sends refused */
-	uint64_t lost; /* messages that were accepted, and whose fate is not known: the node was
+	uint64_t lost;	 /* messages that were accepted, and whose fate is not known: the node was
 			* given up before it had acknowledged them */
+	char cipher[40]; /* of the link; "" if it is down or not encrypted */
+	char proof[80];	 /* by what the other node has proven itself: "key NAME" ... */
 };
 void harbor_foreach_node(void (*f)(const struct harbor_node_info *n, void *ud), void *ud);
 struct harbor_name_info {

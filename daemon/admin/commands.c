@@ -107,6 +107,18 @@ static void write_queues(struct json *j)
 	json_uint(j, "accepts_refused", s.accepts_refused);
 }
 
+static void write_security(struct json *j)
+{
+	struct harbor_security s;
+
+	harbor_security(&s);
+	json_bool(j, "encrypted", *s.kind != 0);
+	if (*s.kind)
+		json_string(j, "proof", s.kind);
+	json_uint(j, "connections_refused", s.refused);
+	json_uint(j, "handshakes_failed", s.handshakes_failed);
+}
+
 static enum result run_status(struct request *r)
 {
 	const struct info *info = info_get();
@@ -128,6 +140,8 @@ static enum result run_status(struct request *r)
 	harbor_master_address(address, sizeof(address));
 	if (*address)
 		json_string(j, "master", address);
+	if (info->cluster)
+		write_security(j);
 	json_uint(j, "pid", (uint64_t)getpid());
 	json_string(j, "version", HARBORD_VERSION);
 	if (*info->invocation_id)
@@ -170,6 +184,8 @@ static void add_node(const struct harbor_node_info *n, void *ud)
 	json_uint(j, "resent", n->resent);
 	json_uint(j, "lost", n->lost);
 	json_uint(j, "dropped", n->dropped);
+	json_string(j, "cipher", n->cipher);
+	json_string(j, "proof", n->proof);
 	json_printf(j, "incarnation", "%016llx", (unsigned long long)n->incarnation);
 	json_object_end(j);
 }

@@ -28,6 +28,7 @@
 #include "daemon/node/boot.h"
 #include "daemon/admin/service.h"
 #include "daemon/state/info.h"
+#include "daemon/node/keys.h"
 #include "daemon/node/logger.h"
 #include "daemon/node/paths.h"
 #include "lua/load/luahost.h"
@@ -272,11 +273,20 @@ static int init_harbor(const struct config *c)
 		.master_listen = c->master.present ? c->master.listen : NULL,
 		.state_dir = c->master.present ? state_dir(c) : NULL,
 	};
+	struct keys keys = { 0 };
 	int r;
 
 	if (!c->cluster.present)
 		return 0;
+	if (keys_wanted(c)) {
+		if (!keys_read(c, &keys)) {
+			log_error("cluster: %s", keys.why);
+			return EX_CONFIG;
+		}
+		hc.secure = &keys.secure;
+	}
 	r = harbor_init(&hc, &error);
+	keys_fini(&keys);
 	if (r < 0) {
 		log_error("cluster: %s", error ? error : strerror(-r));
 		return status_of(r);

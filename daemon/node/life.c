@@ -24,6 +24,7 @@
 #include "daemon/admin/commands.h"
 #include "daemon/admin/service.h"
 #include "daemon/state/info.h"
+#include "daemon/node/keys.h"
 #include "daemon/node/life.h"
 #include "daemon/node/logger.h"
 #include "daemon/state/notify.h"
@@ -51,6 +52,7 @@
 
 /* [main] */
 static struct {
+	const struct config *config;
 	uint64_t extended_ns, progress;
 	bool services; /* node_wait() works: there is a service that can end */
 	bool ready;
@@ -186,8 +188,10 @@ static void wait_for_news(uint64_t until)
 {
 	uint64_t now = clock_mono_ns();
 
-	if (signals_take_reopen())
+	if (signals_take_reopen()) {
 		logger_reopen();
+		keys_reload(life.config);
+	}
 	until = sooner(until, status_tick(now));
 	until = sooner(until, watchdog_tick(now));
 	until = sooner(until, extend_tick(now));
@@ -381,6 +385,7 @@ int life_run(const struct config *c)
 {
 	int status;
 
+	life.config = c;
 	sem_init(&early, 0, 0);
 	admin_service_init(life_wake);
 	commands_init(life_stop);

@@ -13,6 +13,7 @@
 #include "harbor/link/flush.h"
 #include "harbor/link/link.h"
 #include "harbor/protocol/peer.h"
+#include "harbor/secure/secure.h"
 #include "net/connect.h"
 #include "net/listen.h"
 #include "net/net.h"
@@ -32,8 +33,11 @@ static struct {
 	struct conn *all;
 	bool deaf; /* no connection is accepted any more */
 	int listeners[2];
-	uint64_t strangers, quiet_until_ns;
+	struct conn_count count;
+	uint64_t quiet_until_ns;
 } C;
+
+static const struct net_seal seal = { .seal = secure_seal };
 
 static void on_frame(void *ud, const struct wire_control *f)
 {
@@ -72,6 +76,8 @@ static struct conn *create(enum conn_role role)
 		.on_control = on_frame, .on_message = on_message, .on_ack = on_ack, .ud = c
 	};
 	c->deadline_ns = clock_mono_ns() + PEER_HANDSHAKE_NS;
+	if (secure_on())
+		c->secure = secure_create(role == ROLE_LINK || role == ROLE_MASTER);
 	c->next = C.all;
 	C.all = c;
 	return c;
@@ -82,7 +88,20 @@ static void free_conn(void *arg)
 	struct conn *c = arg;
 
 	stream_fini(&c->in);
+	secure_destroy(c->secure);
+	mem_free(c->peer);
 	mem_free(c);
+}
+
+static bool is_stranger(const struct conn *c)
+{
+	return c->role == ROLE_STRANGER || c->role == ROLE_CALLER;
+}
+
+/* What TLS has to say by itself. */
+static void write_own(struct conn *c)
+{
+	(void)net_sendv(c->id, NULL, 0);
 }
 
 /* close: net_close, or net_shutdown, which drops what waits. */
@@ -91,6 +110,7 @@ static void end_by(struct conn *c, void (*close)(int id))
 	if (c->closed)
 		return;
 	c->closed = c->in.dead = true;
+	C.count.handshakes += c->secure && !c->proven && (c->peer || is_stranger(c));
 	for (struct conn **p = &C.all; *p; p = &(*p)->next)
 		if (*p == c) {
 			*p = c->next;
@@ -102,12 +122,11 @@ static void end_by(struct conn *c, void (*close)(int id))
 
 static void end(struct conn *c)
 {
+	if (c->secure && !c->closed) {
+		secure_end(c->secure);
+		write_own(c);
+	}
 	end_by(c, net_close);
-}
-
-static bool is_stranger(const struct conn *c)
-{
-	return c->role == ROLE_STRANGER || c->role == ROLE_CALLER;
 }
 
 struct conn *conn_find(int id)
@@ -139,16 +158,90 @@ void conn_refuse(struct conn *c, const char *why)
 {
 	uint64_t now = clock_mono_ns();
 
-	C.strangers++;
+	C.count.refused++;
 	if (now >= C.quiet_until_ns)
 		log_warning("harbor: connection refused: %s (%llu so far)", why,
-			    (unsigned long long)C.strangers);
+			    (unsigned long long)C.count.refused);
 	if (now >= C.quiet_until_ns)
 		C.quiet_until_ns = now + STRANGER_LINE_NS;
 	end(c);
 }
 
 /* ---- the socket's handler ---- */
+
+/* It breaks from here, with the reason that its kind has. */
+static void break_off(struct conn *c, const char *of_stranger, const char *of_ours)
+{
+	lock_take(C.lock);
+	if (c->closed) {
+		; /* it is done */
+	} else if (is_stranger(c)) {
+		conn_refuse(c, of_stranger);
+	} else {
+		C.ops->lost(c, false, of_ours);
+		end(c);
+	}
+	lock_release(C.lock);
+}
+
+/* The other end speaks TLS, if these are the first bytes of its first record. */
+static bool is_tls(const struct conn *c, const uint8_t *p, size_t n)
+{
+	return !c->in.greeted && n >= 3 && (p[0] == 0x15 || p[0] == 0x16) && p[1] == 3;
+}
+
+/* Bytes of frames. */
+static void take(struct conn *c, const uint8_t *p, size_t n)
+{
+	static const char encrypted[] = "its links are encrypted, and this node has no "
+					"cluster.key_file";
+
+	if (stream_input(&c->in, p, n))
+		return;
+	if (!c->secure && is_tls(c, p, n))
+		break_off(c, encrypted, encrypted);
+	else
+		break_off(c, "these bytes are not of a harbor", "it sent bytes that are no frame");
+}
+
+static void opened(struct conn *c)
+{
+	lock_take(C.lock);
+	if (!c->closed && !is_stranger(c))
+		C.ops->open(c, c->peer);
+	lock_release(C.lock);
+	mem_free(steal(c->peer));
+}
+
+/* Bytes of TLS, maybe none. */
+static void take_sealed(struct conn *c, const uint8_t *p, size_t n)
+{
+	struct secure_input io = { .bytes = p, .size = n };
+	enum secure_event e = SECURE_PLAIN;
+
+	while (e != SECURE_MORE && !c->closed) {
+		e = secure_input(c->secure, &io);
+		if (io.wants_write)
+			write_own(c);
+		switch (e) {
+		case SECURE_MORE:
+			break;
+		case SECURE_READY:
+			c->proven = true;
+			opened(c);
+			break;
+		case SECURE_PLAIN:
+			take(c, io.plain, io.plain_size);
+			break;
+		case SECURE_ENDED:
+			break_off(c, "it has ended", "the connection was closed");
+			break;
+		case SECURE_BAD:
+			break_off(c, secure_why(c->secure), secure_why(c->secure));
+			break;
+		}
+	}
+}
 
 static void on_data(void *ud, int id, const void *data, size_t n)
 {
@@ -157,21 +250,12 @@ static void on_data(void *ud, int id, const void *data, size_t n)
 	(void)id;
 	if (c->closed)
 		return;
-	if (stream_input(&c->in, data, n)) {
-		if (!c->closed)
-			C.ops->heard(c);
-		return;
-	}
-	if (c->closed)
-		return;
-	lock_take(C.lock);
-	if (is_stranger(c)) {
-		conn_refuse(c, "these bytes are not of a harbor");
-	} else {
-		C.ops->lost(c, false, "it sent bytes that are no frame");
-		end(c);
-	}
-	lock_release(C.lock);
+	if (c->secure)
+		take_sealed(c, data, n);
+	else
+		take(c, data, n);
+	if (!c->closed)
+		C.ops->heard(c);
 }
 
 static void on_open(void *ud, int id, const char *text, int port)
@@ -180,10 +264,21 @@ static void on_open(void *ud, int id, const char *text, int port)
 
 	(void)id;
 	(void)port;
-	lock_take(C.lock);
-	if (!c->closed)
-		C.ops->open(c, text);
-	lock_release(C.lock);
+	if (c->closed || is_stranger(c))
+		return;
+	c->peer = mem_strdup(text);
+	if (c->secure)
+		take_sealed(c, NULL, 0);
+	else
+		opened(c);
+}
+
+static const char *loss_text(const struct conn *c)
+{
+	if (!c->secure || c->proven)
+		return "the connection was closed";
+	return "the other end broke off the handshake: are its links encrypted, with the same "
+	       "cluster.key_file?";
 }
 
 static void on_close(void *ud, int id, int error, const char *why)
@@ -193,7 +288,7 @@ static void on_close(void *ud, int id, int error, const char *why)
 	(void)id;
 	lock_take(C.lock);
 	if (!c->closed) {
-		C.ops->lost(c, error == ECONNREFUSED, why ? why : "the connection was closed");
+		C.ops->lost(c, error == ECONNREFUSED, why ? why : loss_text(c));
 		end(c);
 	}
 	lock_release(C.lock);
@@ -227,6 +322,14 @@ static void bound_strangers(void)
 		conn_refuse(oldest, "too many have not said who they are");
 }
 
+/* From now on what we write to it is encrypted. Returns false when that cannot be. */
+static bool protect(struct conn *c)
+{
+	if (c->secure)
+		net_set_seal(c->id, &seal, c->secure);
+	return c->secure || !secure_on();
+}
+
 static void on_accept(void *ud, int id, int new_id, const char *peer)
 {
 	struct conn *c;
@@ -237,7 +340,7 @@ static void on_accept(void *ud, int id, int new_id, const char *peer)
 	c = create(ud ? ROLE_CALLER : ROLE_STRANGER);
 	c->id = new_id;
 	net_set_limit(new_id, CONTROL_QUEUE_MAX);
-	if (C.deaf || net_start_handler(new_id, &handler, c) < 0)
+	if (C.deaf || !protect(c) || net_start_handler(new_id, &handler, c) < 0)
 		end(c);
 	bound_strangers();
 	lock_release(C.lock);
@@ -279,8 +382,8 @@ int conn_connect(const char *address, enum conn_role role, unsigned node)
 	c->node = node;
 	c->deadline_ns = 0; /* the state machines watch these */
 	c->id = net_connect_handler(&handler, c, address, -1);
-	if (c->id < 0) {
-		end(c);
+	if (c->id < 0 || !protect(c)) {
+		end_by(c, net_shutdown);
 		return -1;
 	}
 	return c->id;
@@ -299,6 +402,40 @@ void conn_write(int id, const struct wire_control *c)
 	uint8_t frame[WIRE_CONTROL_MAX];
 
 	conn_write_bytes(id, frame, wire_encode(frame, c));
+}
+
+bool conn_names_node(const struct conn *c, const char *name, const char **ret_why)
+{
+	*ret_why = "its certificate is not of the node that it says it is";
+	return !c->secure || secure_names_node(c->secure, name);
+}
+
+bool conn_names_host(const struct conn *c, const char *host, const char **ret_why)
+{
+	*ret_why = "its certificate is not of the master's host";
+	return !c->secure || secure_names_host(c->secure, host);
+}
+
+void conn_check_again(void)
+{
+	char why[SECURE_WHY_MAX];
+
+	lock_held(C.lock);
+	for (struct conn *c = C.all, *after; c; c = after) {
+		after = c->next;
+		if (c->closed)
+			continue;
+		if (c->secure ? secure_holds(c->secure, why) : !secure_on())
+			continue;
+		C.ops->lost(c, false, c->secure ? why : "links are encrypted from now on");
+		end(c);
+	}
+}
+
+struct conn_count conn_count(void)
+{
+	lock_held(C.lock);
+	return C.count;
 }
 
 uint64_t conn_tick(uint64_t now)

@@ -3,7 +3,8 @@
 /*
  * Connections: sockets of the cluster, in their roles. Bytes become frames, which go to the one who
  * decides (struct conn_ops), and messages, which go to their link. Who does not say in time who he
- * is loses his connection.
+ * is loses his connection. Where connections are encrypted (harbor/secure), nobody hears of one
+ * before its other end has proven that it is of this cluster, and nothing of it is read as frames.
  *
  *   accepted by the listener of links  -> HELLO -> ROLE_LINK
  *   accepted by the listener of the master -> JOIN -> ROLE_MEMBER
@@ -22,20 +23,25 @@
 
 enum conn_role { ROLE_STRANGER, ROLE_CALLER, ROLE_LINK, ROLE_MASTER, ROLE_MEMBER };
 
+struct secure_session;
+
 struct conn {
 	struct conn *next;
 	int id;
 	enum conn_role role; /* STRANGER: on the links' port; CALLER: on the master's */
 	unsigned node;	     /* ROLE_LINK: harbor id */
 	struct stream in;
-	uint64_t deadline_ns; /* of the handshake; 0 = it is over */
+	struct secure_session *secure; /* NULL: it is not encrypted */
+	char *peer;		       /* ours, while it is not open: the other end's host */
+	uint64_t deadline_ns;	       /* of the handshake; 0 = it is over */
+	bool proven;		       /* the handshake of TLS is done */
 	bool closed;
 };
 
 /* What happens to a connection. Under the lock of conn_init, if nothing else is said; none is
  * called for a connection that was closed from here. */
 struct conn_ops {
-	/* Ours is open; peer: the other end's host. */
+	/* Ours is open, and the other end has proven itself; peer: its host. */
 	void (*open)(struct conn *c, const char *peer);
 	/* A control frame came in. */
 	void (*frame)(struct conn *c, const struct wire_control *f);
@@ -70,6 +76,18 @@ void conn_close(int id);
 void conn_abort(int id);
 /* Refuses the connection and counts it; the line is logged at a bounded rate. */
 void conn_refuse(struct conn *c, const char *why);
+/* Returns whether the other end may speak for this node, or for the master at this host: always, if
+ * there are no certificates. The text is a reason for people, until the next call. */
+bool conn_names_node(const struct conn *c, const char *name, const char **ret_why);
+bool conn_names_host(const struct conn *c, const char *host, const char **ret_why);
+/* Ends the connections whose other ends would not be let in any more. */
+void conn_check_again(void);
+struct conn_count {
+	uint64_t refused;    /* connections of strangers */
+	uint64_t handshakes; /* of these, and of ours: what failed before TLS was through */
+};
+/* Any thread, under the lock of conn_init. */
+struct conn_count conn_count(void);
 /* Closes handshakes that took too long. Returns the next deadline, UINT64_MAX: there is none. */
 uint64_t conn_tick(uint64_t now);
 /* Has all that was written left this process? */

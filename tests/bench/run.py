@@ -11,8 +11,8 @@ day (table below), and with --yardstick to what Erlang and a program that does n
 (yardstick/) reach in the same sitting (medians as well). "Before" is the last sitting in
 RESULTS.md. --record appends the sitting to RESULTS.md.
 """
-import argparse, collections, datetime, os, re, shutil, signal, statistics, subprocess, sys
-import tempfile, time
+import argparse, collections, datetime, os, re, secrets, shutil, signal, socket, statistics
+import subprocess, sys, tempfile, time
 
 import servers
 
@@ -70,6 +70,23 @@ ANCHORS = {
 net_threads = 1 # of the nodes
 
 
+# The same with encrypted links: its figures are called harbor_tls.
+TLS = "b_harbor_tls"
+
+
+def free_address():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{s.getsockname()[1]}"
+
+
+def key_file(tmp):
+    path = os.path.join(tmp, "key")
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
+        f.write(f"harbor-key-1 bench {secrets.token_hex(32)}\n")
+    return path
+
+
 def config(tmp, name, start, threads, harbor=None):
     # not at all if it is 1: the binary may be older than the key
     lines = [f"net: {{ threads: {net_threads} }}" if net_threads > 1 else "",
@@ -78,8 +95,8 @@ def config(tmp, name, start, threads, harbor=None):
              f'admin: {{ listen: "unix:{tmp}/{name}.sock" }}',
              "log: { level: warning }"]
     if harbor:
-        _, listen, master, is_master = harbor
-        lines.append(f"cluster: {{ name: bench, listen: {listen}, master: [{master}] }}")
+        _, listen, master, is_master, extra = harbor
+        lines.append(f"cluster: {{ name: bench, listen: {listen}, master: [{master}]{extra} }}")
         if is_master:
             lines.append(f"master: {{ listen: {master}, state_dir: {tmp} }}")
     path = os.path.join(tmp, name + ".yaml")
@@ -94,11 +111,13 @@ SERVERS = {"b_redis": (servers.redis, "redis-tools"), "b_pgsql": (servers.pgsql,
 
 def run_case(node, case, threads, timeout):
     with tempfile.TemporaryDirectory() as tmp:
-        other, master = None, "127.0.0.1:24113"
-        if case == "b_harbor":
+        other, master = None, free_address()
+        if case in ("b_harbor", TLS):
+            extra = f", key_file: {key_file(tmp)}" if case == TLS else ""
             first = config(tmp, "one", "b_harbor_server", threads,
-                           (1, "127.0.0.1:24626", master, True))
-            conf = config(tmp, "two", case, threads, (2, "127.0.0.1:24627", master, False))
+                           (1, free_address(), master, True, extra))
+            conf = config(tmp, "two", "b_harbor", threads,
+                          (2, free_address(), master, False, extra))
             other = subprocess.Popen([node, first], stdout=subprocess.DEVNULL,
                                      stderr=subprocess.DEVNULL)
             time.sleep(0.5)
@@ -123,6 +142,8 @@ def run_case(node, case, threads, timeout):
                     other.kill()
                     other.wait()
         found = {m[0]: (float(m[1]), m[2]) for m in LINE.findall(done.stdout)}
+        if case == TLS:
+            found = {k.replace("harbor.", "harbor_tls."): v for k, v in found.items()}
         if "BENCH_ERROR" in done.stdout or not found:
             sys.stderr.write(f"{case}: no result\n{done.stdout[-1000:]}{done.stderr[-1000:]}\n")
         return found | beside
@@ -223,7 +244,7 @@ def main():
     net_threads = a.net_threads
     anchors, seen, unit = {}, collections.OrderedDict(), {}
     cases = a.cases or sorted(f[:-4] for f in os.listdir(CASES) if f.startswith("b_")
-                              and f != "b_harbor_server.lua")
+                              and f != "b_harbor_server.lua") + [TLS]
     for i in range(a.n):
         for line in (yardstick() if a.yardstick else "").splitlines():
             words = line.replace(",", "").split()

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* Keys are read here, and certificates by OpenSSL, which is given the files. */
+#include "daemon/node/keys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/mem.h"
+#include "core/log/log.h"
+#include "daemon/node/paths.h"
+#include "harbor/harbor.h"
+
+#define LIBRARY "/harbor-secure.so.1"
+
+static bool find_library(struct keys *k)
+{
+	size_t n;
+
+	if (paths_modules(k->library) < 0) {
+		snprintf(k->why, sizeof(k->why), "the modules of harbord are not installed");
+		return false;
+	}
+	n = strlen(k->library);
+	if (n + sizeof(LIBRARY) > sizeof(k->library)) {
+		snprintf(k->why, sizeof(k->why), "the path of harbord's modules is too long");
+		return false;
+	}
+	memcpy(k->library + n, LIBRARY, sizeof(LIBRARY));
+	k->secure.library = k->library;
+	return true;
+}
+
+static bool read_key(const char *file, struct keys *k)
+{
+	struct keyfile f;
+	bool good = keyfile_read(file, &f, k->why);
+
+	for (unsigned i = 0; good && i < f.count; i++) {
+		struct secure_key *to = &k->secure.keys[k->secure.key_count++];
+
+		memcpy(to->id, f.keys[i].name, sizeof(to->id));
+		memcpy(to->bytes, f.keys[i].bytes, sizeof(to->bytes));
+	}
+	explicit_bzero(&f, sizeof(f));
+	return good;
+}
+
+bool keys_wanted(const struct config *c)
+{
+	return c->cluster.present && (c->cluster.key_file || c->cluster.cert_file);
+}
+
+bool keys_read(const struct config *c, struct keys *ret)
+{
+	*ret = (struct keys){ 0 };
+	if (!find_library(ret))
+		return false;
+	if (c->cluster.key_file)
+		return read_key(c->cluster.key_file, ret);
+	ret->secure.ca_file = c->cluster.ca_file;
+	ret->secure.cert_file = c->cluster.cert_file;
+	ret->secure.cert_key_file = ret->cert_key;
+	ret->secure.crl_file = c->cluster.crl_file;
+	return keyfile_is_secret(c->cluster.cert_key_file, ret->why) &&
+	       keyfile_path(c->cluster.cert_key_file, ret->cert_key, ret->why);
+}
+
+void keys_fini(struct keys *k)
+{
+	explicit_bzero(k, sizeof(*k));
+}
+
+void keys_reload(const struct config *c)
+{
+	cleanup(mem_freep) char *error = NULL;
+	struct keys k;
+
+	if (!keys_wanted(c))
+		return;
+	if (!keys_read(c, &k))
+		log_error("cluster: the keys stay as they were: %s", k.why);
+	else if (harbor_secure(&k.secure, &error) < 0)
+		log_error("cluster: the keys stay as they were: %s", error);
+	keys_fini(&k);
+}

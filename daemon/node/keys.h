@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * Keys: the files that prove that this node is of its cluster, from the configuration to the
+ * harbor.
+ *
+ * Threads: main.
+ */
+#include <stdbool.h>
+
+#include "conf/config.h"
+#include "conf/keyfile.h"
+#include "harbor/secure/secure.h"
+
+/* What is read, and holds what harbor_config and harbor_secure point to. */
+struct keys {
+	struct secure_config secure;
+	char library[PATH_MAX], cert_key[PATH_MAX];
+	char why[KEYFILE_WHY]; /* why not */
+};
+
+/* Are there keys or certificates? */
+bool keys_wanted(const struct config *c);
+/* Reads them. Returns false when they are not good. */
+bool keys_read(const struct config *c, struct keys *ret);
+/* Forgets what is secret. */
+void keys_fini(struct keys *k);
+/* Reads them again, on SIGHUP, and tells the harbor; bad files change nothing. */
+void keys_reload(const struct config *c);

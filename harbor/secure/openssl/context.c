@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/* Contexts: keys or certificates, and what is negotiated. TLS 1.3 only, its key exchange always
+ * with Diffie-Hellman, so that who gets the cluster's key later cannot read what he recorded; no
+ * tickets, no resumption, no early data. */
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harbor/secure/openssl/tls.h"
+
+/* Where the processor has instructions for AES, which is nearly everywhere, it is the faster. */
+#define SUITES "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256"
+#define GROUPS "X25519:P-256"
+#define CERTIFICATES_MAX (32u << 10)
+/* RFC 8446, 5.5: AES-GCM is safe for 2^24.5 full records of one key. */
+#define RECORDS_PER_KEY (UINT64_C(1) << 23)
+
+static const uint8_t suite_aes128[2] = { 0x13, 0x01 };
+/* OpenSSL wants sessions to be of a context; all of ours are. */
+static const unsigned char session_name[] = "harbord";
+static int session_index = -1;
+
+const char *tls_reason(void)
+{
+	unsigned long first = ERR_peek_error();
+	const char *text = NULL;
+
+	ERR_clear_error();
+	if (ERR_SYSTEM_ERROR(first))
+		text = strerrordesc_np(ERR_GET_REASON(first));
+	else if (first)
+		text = ERR_reason_error_string(first);
+	return text ? text : "unknown error";
+}
+
+struct secure_session *tls_session_of(const SSL *ssl)
+{
+	return SSL_get_ex_data(ssl, session_index);
+}
+
+bool tls_session_set(SSL *ssl, struct secure_session *s)
+{
+	return SSL_set_ex_data(ssl, session_index, s) == 1;
+}
+
+/* ---- keys ---- */
+
+const struct secure_key *tls_find_key(const struct secure_context *x, const char *id, size_t n)
+{
+	for (unsigned i = 0; i < x->key_count; i++)
+		if (strlen(x->keys[i].id) == n && memcmp(x->keys[i].id, id, n) == 0)
+			return &x->keys[i];
+	return NULL;
+}
+
+/* As OpenSSL wants a key: a session that was never had. */
+static SSL_SESSION *session_of_key(SSL *ssl, const struct secure_key *k)
+{
+	const SSL_CIPHER *suite = SSL_CIPHER_find(ssl, suite_aes128);
+	SSL_SESSION *session = SSL_SESSION_new();
+
+	if (session && suite && SSL_SESSION_set1_master_key(session, k->bytes, sizeof(k->bytes)) &&
+	    SSL_SESSION_set1_id_context(session, session_name, sizeof(session_name) - 1) &&
+	    SSL_SESSION_set_cipher(session, suite) &&
+	    SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION))
+		return session;
+	SSL_SESSION_free(session);
+	return NULL;
+}
+
+/* We connect: with our first key. */
+static int offer_key(SSL *ssl, const EVP_MD *md, const unsigned char **id, size_t *id_size,
+		     SSL_SESSION **ret)
+{
+	struct secure_session *s = tls_session_of(ssl);
+	const struct secure_key *k = &s->x->keys[0];
+
+	*ret = NULL;
+	if (md && EVP_MD_get_type(md) != NID_sha256)
+		return 1; /* the other end's first answer wants another hash: not with our key */
+	*ret = session_of_key(ssl, k);
+	*id = (const unsigned char *)k->id;
+	*id_size = strlen(k->id);
+	s->psk = *k;
+	return *ret != NULL;
+}
+
+/* What a stranger calls his key goes into a line for people. */
+static void keep_strange(struct secure_session *s, const unsigned char *id, size_t n)
+{
+	size_t keep = n < sizeof(s->strange_id) - 1 ? n : sizeof(s->strange_id) - 1;
+
+	for (size_t i = 0; i < keep; i++)
+		s->strange_id[i] = id[i] > ' ' && id[i] < 127 && id[i] != '"' ? (char)id[i] : '?';
+	s->strange_id[keep] = 0;
+}
+
+/* We are connected to: with any of our keys. */
+static int find_key(SSL *ssl, const unsigned char *id, size_t n, SSL_SESSION **ret)
+{
+	struct secure_session *s = tls_session_of(ssl);
+	const struct secure_key *k = tls_find_key(s->x, (const char *)id, n);
+
+	*ret = NULL;
+	if (!k) {
+		keep_strange(s, id, n);
+		return 1; /* no key: the handshake fails, as we have no certificate */
+	}
+	s->psk = *k;
+	*ret = session_of_key(ssl, k);
+	return *ret != NULL;
+}
+
+static void use_keys(struct secure_context *x)
+{
+	SSL_CTX_set_psk_use_session_callback(x->ssl, offer_key);
+	SSL_CTX_set_psk_find_session_callback(x->ssl, find_key);
+}
+
+/* ---- certificates ---- */
+
+/* A key with a password is refused; OpenSSL's own function would ask the terminal. */
+static int no_password(char *buf, int size, int writes, void *ud)
+{
+	(void)buf, (void)size, (void)writes, (void)ud;
+	return -1;
+}
+
+static bool file_failed(char why[SECURE_WHY_MAX], const char *key, const char *file)
+{
+	snprintf(why, SECURE_WHY_MAX, "%s: %s: %s", key, file, tls_reason());
+	return false;
+}
+
+static bool load_crl(struct secure_context *x, const char *file)
+{
+	X509_LOOKUP *lookup = X509_STORE_add_lookup(x->store, X509_LOOKUP_file());
+
+	return lookup && X509_load_crl_file(lookup, file, X509_FILETYPE_PEM) > 0 &&
+	       X509_STORE_set_flags(x->store, X509_V_FLAG_CRL_CHECK);
+}
+
+static bool use_certificates(struct secure_context *x, const struct secure_config *c,
+			     char why[SECURE_WHY_MAX])
+{
+	SSL_CTX_set_default_passwd_cb(x->ssl, no_password);
+	x->store = SSL_CTX_get_cert_store(x->ssl);
+	if (SSL_CTX_load_verify_file(x->ssl, c->ca_file) != 1)
+		return file_failed(why, "cluster.ca_file", c->ca_file);
+	if (SSL_CTX_use_certificate_chain_file(x->ssl, c->cert_file) != 1)
+		return file_failed(why, "cluster.cert_file", c->cert_file);
+	if (SSL_CTX_use_PrivateKey_file(x->ssl, c->cert_key_file, SSL_FILETYPE_PEM) != 1)
+		return file_failed(why, "cluster.cert_key_file", c->cert_key_file);
+	if (SSL_CTX_check_private_key(x->ssl) != 1)
+		return file_failed(why, "cluster.cert_key_file", c->cert_key_file);
+	if (c->crl_file && !load_crl(x, c->crl_file))
+		return file_failed(why, "cluster.crl_file", c->crl_file);
+	return true;
+}
+
+/* ---- both ---- */
+
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static void keep_secret(struct secure_session *s, const char *hex, uint8_t out[TLS_SECRET])
+{
+	if (strlen(hex) != 2 * TLS_SECRET)
+		return;
+	for (unsigned i = 0; i < TLS_SECRET; i++)
+		out[i] = (uint8_t)(hex_digit(hex[2 * i]) << 4 | hex_digit(hex[2 * i + 1]));
+	s->secrets++;
+}
+
+/* OpenSSL tells the secrets of a handshake to who writes logs of them: "LABEL RANDOM SECRET". */
+static void take_secret(const SSL *ssl, const char *line)
+{
+	struct secure_session *s = tls_session_of(ssl);
+	const char *secret = strrchr(line, ' ');
+	bool client = strncmp(line, "CLIENT_TRAFFIC_SECRET_0 ", 24) == 0;
+
+	if (s && secret && (client || strncmp(line, "SERVER_TRAFFIC_SECRET_0 ", 24) == 0))
+		keep_secret(s, secret + 1, client == s->connects ? s->ours : s->theirs);
+}
+
+static bool set_up(SSL_CTX *ssl)
+{
+	SSL_CTX_set_options(ssl,
+			    SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+	SSL_CTX_clear_options(ssl, SSL_OP_ENABLE_MIDDLEBOX_COMPAT);
+	SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_max_cert_list(ssl, CERTIFICATES_MAX);
+	SSL_CTX_set_keylog_callback(ssl, take_secret);
+	/* Both ends verify; with a key there is nobody whose certificate would be believed. */
+	SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	return SSL_CTX_set_session_id_context(ssl, session_name, sizeof(session_name) - 1) &&
+	       SSL_CTX_set_min_proto_version(ssl, TLS1_3_VERSION) &&
+	       SSL_CTX_set_max_proto_version(ssl, TLS1_3_VERSION) &&
+	       SSL_CTX_set_ciphersuites(ssl, SUITES) && SSL_CTX_set1_groups_list(ssl, GROUPS) &&
+	       SSL_CTX_set_num_tickets(ssl, 0);
+}
+
+struct secure_context *tls_context_create(const struct secure_config *c, char why[SECURE_WHY_MAX])
+{
+	struct secure_context *x = calloc(1, sizeof(*x));
+	bool good;
+
+	ERR_clear_error();
+	if (session_index < 0)
+		session_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+	snprintf(why, SECURE_WHY_MAX, "no memory");
+	if (!x)
+		return NULL;
+	atomic_init(&x->users, 1);
+	x->records_per_key = c->records_per_key ? c->records_per_key : RECORDS_PER_KEY;
+	x->certificates = c->key_count == 0;
+	x->key_count = c->key_count;
+	memcpy(x->keys, c->keys, sizeof(x->keys));
+	x->ssl = SSL_CTX_new(TLS_method());
+	good = x->ssl && set_up(x->ssl);
+	if (!good)
+		snprintf(why, SECURE_WHY_MAX, "TLS 1.3: %s", tls_reason());
+	else if (x->certificates)
+		good = use_certificates(x, c, why);
+	else
+		use_keys(x);
+	if (good)
+		return x;
+	tls_context_unref(x);
+	return NULL;
+}
+
+void tls_context_unref(struct secure_context *x)
+{
+	/* acq_rel: who is last sees what the others have done */
+	if (atomic_fetch_sub_explicit(&x->users, 1, memory_order_acq_rel) > 1)
+		return;
+	SSL_CTX_free(x->ssl);
+	OPENSSL_cleanse(x, sizeof(*x));
+	free(x);
+}

@@ -1,0 +1,58 @@
+"""A certificate authority of openssl's own programs, in a folder."""
+import os, subprocess
+
+CONFIG = """
+[ca]
+default_ca = own
+[own]
+database = {dir}/index
+crlnumber = {dir}/crlnumber
+default_md = sha256
+default_crl_days = 30
+certificate = {dir}/ca.pem
+private_key = {dir}/ca.key
+"""
+
+
+def openssl(*args):
+    subprocess.run(("openssl",) + args, check=True, capture_output=True, timeout=60)
+
+
+class Authority:
+    def __init__(self, folder):
+        self.dir = folder
+        os.mkdir(folder)
+        with open(f"{folder}/ca.cnf", "w") as f:
+            f.write(CONFIG.format(dir=folder))
+        for name, text in (("index", ""), ("crlnumber", "01\n")):
+            with open(f"{folder}/{name}", "w") as f:
+                f.write(text)
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                "-keyout", f"{folder}/ca.key", "-out", f"{folder}/ca.pem", "-days", "3",
+                "-subj", "/CN=authority")
+        self.crl()
+
+    @property
+    def ca(self):
+        return f"{self.dir}/ca.pem"
+
+    def issue(self, name, *names, days=2, file=None):
+        """A certificate for these DNS and IP names; gives the paths of it and of its key."""
+        base = f"{self.dir}/{file or name}"
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                base + ".key", "-out", base + ".csr", "-subj", f"/CN={name}")
+        os.chmod(base + ".key", 0o600)
+        with open(base + ".ext", "w") as f:
+            f.write("subjectAltName=" + ",".join(names))
+        dates = ("-days", str(days))
+        openssl("x509", "-req", "-in", base + ".csr", "-CA", self.ca, "-CAkey",
+                f"{self.dir}/ca.key", "-CAcreateserial", "-out", base + ".pem", "-extfile",
+                base + ".ext", *dates)
+        return base + ".pem", base + ".key"
+
+    def revoke(self, cert):
+        openssl("ca", "-config", f"{self.dir}/ca.cnf", "-revoke", cert)
+        self.crl()
+
+    def crl(self):
+        openssl("ca", "-config", f"{self.dir}/ca.cnf", "-gencrl", "-out", f"{self.dir}/crl.pem")

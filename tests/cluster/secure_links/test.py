@@ -1,0 +1,388 @@
+#!/usr/bin/python3
+"""Encrypted links: keys, their rotation, certificates, and everybody else, who gets nowhere."""
+import os, secrets, signal, socket, subprocess, time
+from harness import Cluster, eventually, free_port, main
+from pki import Authority
+from proxy import Proxy
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def new_key(c, name):
+    path = f"{c.tmp}/{name}"
+    subprocess.run([c.build + "/harborctl", "key", "new", path], check=True, capture_output=True)
+    return path
+
+
+def line_of(path):
+    with open(path) as f:
+        return f.read()
+
+
+def name_of(path):
+    return line_of(path).split()[1]
+
+
+def write(path, text):
+    """In one step, as who rotates keys should do it."""
+    with open(os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
+        f.write(text)
+    os.rename(path + ".new", path)
+
+
+def keyed(path, more=""):
+    return f", key_file: {path}{more}"
+
+
+def of_certificate(a, cert, key, more=""):
+    return f", ca_file: {a.ca}, cert_file: {cert}, cert_key_file: {key}{more}"
+
+
+def link(n, other):
+    return next(x for x in n.ctl("nodes")["nodes"] if x["name"] == other)
+
+
+def works(n, other):
+    """A call to the other node comes back."""
+    me, it = "MAIN_" + n.name, "MAIN_" + other
+    return eventually(f"{n.name} reaches {other}",
+                      lambda: n.call(me, "ask", it, "hello") == ["hello"])
+
+
+def logged(n, text):
+    eventually(f"{n.name} logs: {text}", lambda: n.logged(text))
+
+
+def refused(n):
+    return n.ctl("status")["connections_refused"]
+
+
+# ---- keys ----
+
+def with_a_key(build):
+    """nodes with one key: calls and large messages pass, and harborctl says how"""
+    with Cluster(build, HERE) as c:
+        key = new_key(c, "key")
+        a = c.node("a", 1, master=True, extra=keyed(key)).ready()
+        b = c.node("b", 2, extra=keyed(key)).ready()
+        works(a, "b")
+        works(b, "a")
+        assert a.call("MAIN_a", "large", "MAIN_b", str(24 << 20), limit=60) == [True]
+        there = link(a, "b")
+        assert there["cipher"] == "TLS_AES_128_GCM_SHA256", there
+        assert there["proof"] == "key " + name_of(key), there
+        s = a.ctl("status")
+        assert s["encrypted"] and s["proof"] == "key " + name_of(key), s
+        assert s["connections_refused"] == 0 and s["handshakes_failed"] == 0, s
+
+
+def nothing_to_read(build):
+    """between two nodes a third who copies every byte sees no name and no text"""
+    with Cluster(build, HERE) as c:
+        key, port = new_key(c, "key"), free_port()
+        middle = Proxy(port)
+        a = c.node("a", 1, master=True, extra=keyed(key)).ready()
+        b = c.node("b", 2, port=port,
+                   extra=keyed(key, f", advertise: 127.0.0.1:{middle.port}")).ready()
+        works(a, "b")
+        eventually("the link goes through the middle", lambda: middle.pairs)
+        assert a.call("MAIN_a", "ask", "MAIN_b", "open sesame") == ["open sesame"]
+        assert len(middle.seen) > 500
+        for word in (b"HBRD", b"open sesame", b"echo", b"test"):
+            assert word not in middle.seen, word
+        middle.close()
+
+
+def other_keys(build):
+    """who has another key, or none, does not get in, and both ends say why"""
+    with Cluster(build, HERE) as c:
+        key, other, same = new_key(c, "key"), new_key(c, "other"), f"{c.tmp}/same"
+        write(same, f"harbor-key-1 {name_of(key)} {secrets.token_hex(32)}\n")
+        a = c.node("a", 1, master=True, extra=keyed(key)).ready()
+        b = c.node("b", 2, extra=keyed(other))
+        logged(b, f'the other end refuses our key "{name_of(other)}": it does not have it')
+        logged(a, f'its key "{name_of(other)}" is none of this node\'s')
+        n = c.node("n", 3, extra=keyed(same))
+        logged(n, "what it has under this name is another one")
+        plain = c.node("plain", 4)
+        logged(plain, "its links are encrypted, and this node has no cluster.key_file")
+        s = eventually("they are counted", lambda: (lambda s: s if s["handshakes_failed"] > 8
+                                                    else None)(a.ctl("status")))
+        assert s["connections_refused"] > 8, s
+        assert [x["name"] for x in a.ctl("nodes")["nodes"]] == ["a"]
+        with open(a.log) as f:
+            lines = sum("connection refused" in line for line in f)
+        assert lines <= s["uptime"] + 3, (lines, s["uptime"]) # one a second
+        a.call("MAIN_a", "echo", "lives")
+
+
+def key_against_none(build):
+    """a node with a key does not join a cluster without one"""
+    with Cluster(build, HERE) as c:
+        a = c.node("a", 1, master=True).ready()
+        b = c.node("b", 2, extra=keyed(new_key(c, "key")))
+        logged(a, "its links are encrypted, and this node has no cluster.key_file")
+        logged(b, "not in the cluster yet")
+        assert [x["name"] for x in a.ctl("nodes")["nodes"]] == ["a"]
+
+
+def rotation(build):
+    """a key takes another's place on running nodes, and no call fails while nothing is removed"""
+    with Cluster(build, HERE) as c:
+        keys = [new_key(c, k) for k in ("k1", "k2")]
+        lines, names = [line_of(k) for k in keys], [name_of(k) for k in keys]
+        nodes, files = [], []
+        for i, name in enumerate("abd"):
+            files.append(f"{c.tmp}/{name}.key")
+            write(files[i], lines[0])
+            nodes.append(c.node(name, i + 1, master=i == 0, extra=keyed(files[i])).ready())
+        a, b, d = nodes
+        works(b, "d")
+
+        def spread(text):
+            for n, file in zip(nodes, files):
+                write(file, text)
+                known = line_of(n.log).count("keys were read again")
+                n.signal(signal.SIGHUP)
+                eventually("it read them", lambda: line_of(n.log).count("keys were read again")
+                           > known)
+                assert b.call("MAIN_b", "ask_often", "MAIN_d", "200") == [0]
+        spread(lines[0] + lines[1])
+        spread(lines[1] + lines[0])
+        assert link(b, "d")["proof"] == "key " + names[0] # made with the old one
+        spread(lines[1])
+        eventually("links have the new key", lambda: all(
+            x["proof"] == "key " + names[1] for x in b.ctl("nodes")["nodes"] if x["name"] != "b"))
+        works(b, "d")
+        works(a, "b")
+        late = c.node("late", 9, extra=keyed(keys[0])) # who missed it stays out
+        logged(late, "it does not have it")
+
+
+def rotation_by_restarts(build):
+    """the same by restarting one node after the other: nobody is refused"""
+    with Cluster(build, HERE) as c:
+        keys = [new_key(c, k) for k in ("k1", "k2")]
+        lines = [line_of(k) for k in keys]
+        file = {n: f"{c.tmp}/{n}.key" for n in "ab"}
+        for path in file.values():
+            write(path, lines[0])
+        a = c.node("a", 1, master=True, extra=keyed(file["a"])).ready()
+        b = c.node("b", 2, extra=keyed(file["b"])).ready()
+        for text in (lines[0] + lines[1], lines[1] + lines[0], lines[1]):
+            for n in (a, b):
+                write(file[n.name], text)
+                n.stop()
+                n.start().ready()
+                works(b, "a")
+                for other in (a, b):
+                    assert other.ctl("status")["handshakes_failed"] == 0, other.name
+
+
+def bad_files(build):
+    """a key file that others can read, or that is none, is an error with its place"""
+    with Cluster(build, HERE) as c:
+        key = new_key(c, "key")
+
+        def check(extra, *words):
+            n = c.node("x", 1, start_now=False, master=True, extra=extra)
+            c.nodes.remove(n)
+            p = subprocess.run([build + "/harbord", "--check", n.config], capture_output=True,
+                               text=True)
+            assert p.returncode == 78 and all(w in p.stderr for w in words), p
+        os.chmod(key, 0o640)
+        check(keyed(key), "x.yaml:3:", "others may read or write it (mode 0640)", key)
+        os.chmod(key, 0o600)
+        write(key, line_of(key) + "harbor-key-1 x 12\n")
+        check(keyed(key), "line 2: a key has 64 digits")
+        check(keyed("credential:nothing"), "CREDENTIALS_DIRECTORY is not set")
+        check(keyed("/nowhere/key"), "No such file")
+        check(f", ca_file: {key}", "cluster.cert_file is missing")
+
+
+def credentials(build):
+    """the key is a credential of the unit"""
+    with Cluster(build, HERE) as c:
+        os.mkdir(f"{c.tmp}/credentials")
+        key = new_key(c, "credentials/cluster-key")
+        os.chmod(key, 0o440) # as newer systemd has them, with access by an ACL
+        env = {"CREDENTIALS_DIRECTORY": f"{c.tmp}/credentials"}
+        a = c.node("a", 1, master=True, extra=keyed("credential:cluster-key"), env=env).ready()
+        b = c.node("b", 2, extra=keyed("credential:cluster-key"), env=env).ready()
+        works(b, "a")
+
+
+# ---- certificates ----
+
+def pki(c):
+    a = Authority(c.tmp + "/pki")
+    return a, {n: a.issue(n, "DNS:" + n, *(["IP:127.0.0.1"] if n == "a" else [])) for n in "abd"}
+
+
+def with_certificates(build):
+    """nodes with certificates; each must name its node, and the master's its host"""
+    with Cluster(build, HERE) as c:
+        auth, cert = pki(c)
+        a = c.node("a", 1, master=True, extra=of_certificate(auth, *cert["a"])).ready()
+        b = c.node("b", 2, extra=of_certificate(auth, *cert["b"])).ready()
+        works(a, "b")
+        works(b, "a")
+        assert a.call("MAIN_a", "large", "MAIN_b", str(4 << 20), limit=60) == [True]
+        assert link(a, "b")["proof"] == "certificate b", link(a, "b")
+        # d's certificate in the hands of a node that calls itself e
+        e = c.node("e", 5, extra=of_certificate(auth, *cert["d"]))
+        logged(e, "its certificate is not of the node that it says it is")
+        stranger = Authority(c.tmp + "/other")
+        f = c.node("f", 6, extra=of_certificate(auth, *stranger.issue("f", "DNS:f")))
+        logged(a, "its certificate: ")
+        logged(f, "not in the cluster yet")
+        old = c.node("g", 7, extra=of_certificate(auth, *auth.issue("g", "DNS:g", days=-1)))
+        logged(a, "certificate has expired")
+        keys = c.node("k", 8, extra=keyed(new_key(c, "key")))
+        logged(keys, "not in the cluster yet")
+        assert sorted(x["name"] for x in a.ctl("nodes")["nodes"]) == ["a", "b"]
+
+
+def false_master(build):
+    """a certificate of a node is not enough to be the master"""
+    with Cluster(build, HERE) as c:
+        auth, cert = pki(c)
+        c.node("b", 2, master=True, extra=of_certificate(auth, *cert["b"])).ready()
+        d = c.node("d", 3, extra=of_certificate(auth, *cert["d"]))
+        logged(d, "its certificate is not of the master's host")
+
+
+def revocation(build):
+    """a node whose certificate is revoked loses its links on SIGHUP and gets none again"""
+    with Cluster(build, HERE) as c:
+        auth, cert = pki(c)
+        more = f", crl_file: {auth.dir}/crl.pem"
+        a, b, d = (c.node(n, i + 1, master=n == "a",
+                          extra=of_certificate(auth, *cert[n], more)).ready()
+                   for i, n in enumerate("abd"))
+        works(a, "b")
+        works(b, "d")
+        auth.revoke(cert["d"][0])
+        for n in (a, b):
+            n.signal(signal.SIGHUP)
+            logged(n, "link to node d (harbor 3) is lost: its certificate: certificate revoked")
+        eventually("d is out", lambda: link(b, "d")["state"] != "up")
+        works(a, "b")
+        before = refused(a)
+        eventually("d is refused", lambda: refused(a) > before + 1)
+        assert link(b, "d")["state"] != "up" and link(a, "d")["state"] != "up"
+
+
+# ---- those in the middle, and strangers ----
+
+def a_changed_byte(build):
+    """one byte changed on the way breaks the link; it comes back, and nothing was read of it"""
+    with Cluster(build, HERE) as c:
+        key, port, wanted = new_key(c, "key"), free_port(), []
+
+        def each(data, upward):
+            if wanted and upward == wanted[0] and len(data) > 60:
+                wanted.clear()
+                data = bytearray(data)
+                data[-1] ^= 1 # of the seal of a record
+            return [bytes(data)]
+        middle = Proxy(port, each)
+        a = c.node("a", 1, master=True, extra=keyed(key)).ready()
+        b = c.node("b", 2, port=port,
+                   extra=keyed(key, f", advertise: 127.0.0.1:{middle.port}")).ready()
+        works(a, "b")
+        for upward, victim, other in ((True, b, "a"), (False, a, "b")):
+            wanted.append(upward)
+            a.call("MAIN_a", "ask_often", "MAIN_b", "3")
+            logged(victim, f"link to node {other} (harbor {1 + (other == 'b')}) is lost: a record "
+                           "was changed on its way")
+            works(a, "b")
+            works(b, "a")
+        for n in (a, b):
+            assert not n.logged("no frame") and not n.logged("not of a harbor")
+        middle.close()
+
+
+def in_single_bytes(build):
+    """a handshake that comes byte by byte is as good as any"""
+    with Cluster(build, HERE) as c:
+        key, port = new_key(c, "key"), free_port()
+        middle = Proxy(port, lambda data, upward: [data[i:i + 1] for i in range(len(data))])
+        a = c.node("a", 1, master=True, extra=keyed(key)).ready()
+        c.node("b", 2, port=port,
+               extra=keyed(key, f", advertise: 127.0.0.1:{middle.port}")).ready()
+        works(a, "b")
+        eventually("the link goes through the middle", lambda: middle.pairs)
+        middle.close()
+
+
+def is_closed(s):
+    try:
+        return s.recv(4096) == b""
+    except ConnectionResetError:
+        return True
+
+
+def until_closed(s):
+    s.settimeout(8)
+    while not is_closed(s):
+        pass
+
+
+def strangers(build):
+    """strangers' bytes are refused at once, half a handshake after its time; all are counted"""
+    with Cluster(build, HERE) as c:
+        key, port = new_key(c, "key"), free_port()
+        a = c.node("a", 1, master=True, port=port, extra=keyed(key)).ready()
+        hello = b"\0\0\0\x20\x04HBRD" + b"\0" * 27
+        record = b"\x17\x03\x03\0\x20" + b"x" * 32
+        for at in (port, c.master_port):
+            for data in (hello, record, b"GET / HTTP/1.1\r\n\r\n", secrets.token_bytes(3000)):
+                with socket.create_connection(("127.0.0.1", at), 10) as s:
+                    s.sendall(data)
+                    until_closed(s)
+        s = a.ctl("status")
+        assert s["connections_refused"] == 8 and s["handshakes_failed"] == 8, s
+        began = time.monotonic()
+        silent = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(4)]
+        silent[1].sendall(b"\x16\x03\x01\x02\0\x01")
+        silent[2].sendall(b"\x16\x03\x01\x40\0" + b"\x01\0\x3f\xfc\x03\x03" + b"r" * 9000)
+        with open(f"{c.tmp}/err", "w") as err: # a handshake that ends well, and then silence
+            tool = subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-psk",
+                                     line_of(key).split()[2], "-psk_identity", name_of(key),
+                                     "-tls1_3", "-ciphersuites", "TLS_AES_128_GCM_SHA256"],
+                                    stdin=subprocess.PIPE, stdout=err, stderr=err)
+            for s in silent:
+                until_closed(s)
+                s.close()
+            assert time.monotonic() - began < 8
+            tool.wait(8)
+        eventually("all are counted", lambda: refused(a) == 13)
+        logged(a, "the handshake took too long")
+        a.call("MAIN_a", "echo", "lives")
+
+
+def a_flood(build):
+    """thousands of strangers cost little, and members get through"""
+    with Cluster(build, HERE) as c:
+        key, port = new_key(c, "key"), free_port()
+        a = c.node("a", 1, master=True, port=port, extra=keyed(key)).ready()
+        b = c.node("b", 2, extra=keyed(key)).ready()
+        works(b, "a")
+        held = []
+        for i in range(1500):
+            s = socket.create_connection(("127.0.0.1", port), 10)
+            s.sendall(b"\x16\x03\x01\x40\0" + b"\x01\0\x3f\xfc\x03\x03" + b"r" * 2000)
+            held.append(s)
+        late = c.node("late", 3, extra=keyed(key)).ready()
+        works(late, "a")
+        works(b, "a")
+        assert refused(a) >= 1500 - 512
+        assert a.ctl("status")["sockets"] < 600
+        for s in held:
+            s.close()
+
+
+main([with_a_key, nothing_to_read, other_keys, key_against_none, rotation, rotation_by_restarts,
+      bad_files, credentials, with_certificates, false_master, revocation, a_changed_byte,
+      in_single_bytes, strangers, a_flood])
