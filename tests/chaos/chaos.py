@@ -4,6 +4,7 @@
 a checker that reads it.
 
 usage: chaos.py --build DIR [--out DIR] [--seed N] [--seeds N] [--seconds N] [--nodes N]
+                [--kinds KIND,KIND...] [--plain]
 
 Prints one line a seed and its violations; exit status 1 if there are any, 77 (and a line that says
 why) if there can be no network of namespaces here. What a seed leaves in --out: schedule.json,
@@ -30,7 +31,7 @@ PEAK = 768 * 1024
 # Defaults wherever a user would leave them: heartbeats, dead_after, threads, queues.
 YAML = """# Node {i} of a cluster of {nodes}.
 node:    {{ name: game-{i}, harbor: {i} }}
-cluster: {{ listen: "{address}:{link}", master: [ "{master}:{port}" ], insecure: true,
+cluster: {{ listen: "{address}:{link}", master: [ "{master}:{port}" ], {secure},
 	message_max: {max} }}
 {own}lua:
   start: chaos
@@ -56,6 +57,7 @@ chaos_life = "$CHAOS_LIFE"
 chaos_nodes = {nodes}
 chaos_seed = {seed}
 harbord_cluster_message_max = "{max}"
+{key}
 harbord_admin_listen = "unix:{dir}/n{i}.sock"
 """
 
@@ -79,7 +81,9 @@ class Node:
                 i=i, nodes=run.a.nodes, address=run.net.address(i), link=network.LINK_PORT, own=own,
                 master=run.net.address(1),
                 port=network.MASTER_PORT, max=MESSAGE_MAX, seed=run.seed, here=HERE, dir=run.dir,
-                disk=self.disk.folder))
+                disk=self.disk.folder, secure=f'key_file: "{run.key}"' if run.key
+                else "insecure: true", key=f'harbord_cluster_key_file = "{run.key}"' if run.key
+                else ""))
 
     def start(self):
         self.life += 1
@@ -150,11 +154,51 @@ class Run:
         self.faults, self.peak = 0, 0
         self.journal = open(f"{self.dir}/faults.tsv", "w", buffering=1)
         self.memory = open(f"{self.dir}/memory.tsv", "w", buffering=1)
+        self.key, self.rotated = None, 0
+        if not a.plain:
+            self.key = f"{self.dir}/cluster.key"
+            self.write_keys(self.new_key())
         # A clock that is loaded before them confuses the sanitizers.
         self.clock = "" if "/san-" in a.build else f"{a.build}/tests/chaos/clock.so"
         self.net = network.Network(a.nodes, f"{a.build}/tests/chaos/relay", seed)
         self.nodes = {i: Node(self, i) for i in self.net.nodes}
         self.sampling = True
+
+    # ---- the key of the cluster ----
+    def new_key(self):
+        p = subprocess.run([self.a.build + "/harborctl", "key", "new"], capture_output=True,
+                           text=True)
+        if p.returncode:
+            raise OSError(f"harborctl key new: {p.stderr.strip()}")
+        return p.stdout.strip()
+
+    def write_keys(self, *keys):
+        """The old file is there, or the new one, never a part of one."""
+        self.keys = keys
+        fd = os.open(self.key + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(fd, "w") as f:
+            f.write("\n".join(keys) + "\n")
+        os.rename(self.key + ".new", self.key)
+
+    def hup(self):
+        for n in self.nodes.values():
+            n.signal(signal.SIGHUP)
+
+    def rotate(self):
+        """The key is changed as an administrator does it: all nodes know both keys, then all use
+        the new one, and at the end of the fault the old one is forgotten."""
+        if not self.key or len(self.keys) > 1:
+            return lambda: None
+        old, new = self.keys[0], self.new_key()
+        for keys in ((old, new), (new, old)):
+            self.write_keys(*keys)
+            self.hup()
+            time.sleep(0.5)
+
+        def forget():
+            self.write_keys(new)
+            self.hup()
+        return forget
 
     def note(self, what, *words):
         with self.lock:
@@ -176,6 +220,8 @@ class Run:
             return self.freeze(node)
         if "line" in f:
             return self.line(f)
+        if kind == "key":
+            return self.rotate()
         if kind == "clock":
             return node.clock.jump(f["jump"])
         if kind == "disk_full":
@@ -374,7 +420,7 @@ class Run:
                   flush=True) if self.a.verbose else None
 
     def go(self):
-        plan = schedule.schedule(self.seed, self.a.nodes, self.a.seconds)
+        plan = schedule.schedule(self.seed, self.a.nodes, self.a.seconds, self.a.kinds)
         with open(f"{self.dir}/schedule.json", "w") as f:
             json.dump(plan, f, indent=1)
         threading.Thread(target=self.sample, daemon=True).start()
@@ -450,6 +496,9 @@ def main():
     ap.add_argument("--seeds", type=int, default=1, help="this many, one after the other")
     ap.add_argument("--seconds", type=int, default=300)
     ap.add_argument("--nodes", type=int, default=5)
+    ap.add_argument("--kinds", type=lambda text: text.split(","),
+                    help="only these faults, KIND,KIND..., see schedule.py")
+    ap.add_argument("--plain", action="store_true", help="no key: links are not encrypted")
     ap.add_argument("--slack", type=float, default=1.5,
                     help="how much longer than promised a recovery may take; longer still when "
                          "others use the machine")

@@ -15,12 +15,19 @@ A history is nNODE.LIFE.tsv, one record a line: microseconds, kind, who, and the
 A `who` begins with its node and life. faults.tsv holds what was done to the nodes: start, kill,
 freeze, thaw, fault, healed, end.
 """
-import collections, glob, os, re, sys
+import bisect, collections, glob, os, re, sys
 
 DEAD_AFTER, LINK_WAIT, NAME_WAIT, MARGIN = 5.0, 1.0, 10.0, 2.0
 BY_HANDLE = DEAD_AFTER + LINK_WAIT
 BOUND = collections.defaultdict(lambda: NAME_WAIT + BY_HANDLE,
                                 {"handle": BY_HANDLE, "later": BY_HANDLE + 1})
+# What is not heard, or cannot connect, for so long may be taken for dead, and what was sent to it is
+# lost.
+NEARLY_DEAD = 3.5
+STARVING = 8.0  # tasks a processor
+PAIRWISE = ("cut", "one_way", "lossy")
+SILENCES = PAIRWISE + ("freeze", "isolate", "master_freeze", "master_cut", "descriptors",
+                       "disk_full")
 BAD_LINES = ("slow", "lossy", "narrow", "bad_air")
 AFTERMATH = 4.0  # seconds after a bad line was made good until TCP has sent again what was lost
 NEWS = 1.0   # seconds until every node of a whole cluster has heard of a name
@@ -40,12 +47,38 @@ def life_of(who):
     return tuple(int(x) for x in who.split(".", 2)[:2])
 
 
+class Round:
+    """What may have ended incarnations, and who may have believed so of whom, between two moments
+    at which all was well."""
+
+    def __init__(self, begin):
+        self.begin, self.killed, self.silent, self.gentle = begin, set(), [], True
+        self.starved = False
+
+    def disturbed(self, kind, node, other, length):
+        if "kill" in kind or kind == "master_wiped":
+            self.gentle = False
+        elif kind in SILENCES and length >= NEARLY_DEAD:
+            self.gentle = False
+            self.silent.append({node, other} if kind in PAIRWISE else {node})
+
+    def loaded(self, load):
+        """Nodes that have no processor are silent, too."""
+        if load > STARVING:
+            self.starved, self.gentle = True, False
+
+    def given_up(self, one, other):
+        """Whether one of the two may have taken the other for dead."""
+        return self.starved or any(s <= {one, other} for s in self.silent)
+
+
 class Faults:
     """What was done to the nodes, and when."""
 
     def __init__(self, lines):
         self.died, self.freezes, self.windows, self.end = {}, collections.defaultdict(list), [], 0
         self.lines, bad = [], {}  # bad lines: (begin, end, node, other or None: all)
+        self.rounds = [Round(0)]  # from one moment at which all was well to the next
         self.born, frozen = {}, {}
         self.busy = 1.0  # how many times as long things take on this machine, because others use it
         for line in lines:
@@ -62,8 +95,15 @@ class Faults:
                 self.freezes[int(words[0])].append((frozen.pop(int(words[0])), at))
             elif what == "load":
                 self.busy = max(self.busy, float(words[0]))
+                self.rounds[-1].loaded(float(words[0]))
             elif what == "converged":
                 self.windows.append((at, None))
+            if what == "fault":
+                self.rounds[-1].disturbed(words[0], int(words[1]), int(words[2]), float(words[3]))
+            elif what == "kill":
+                self.rounds[-1].killed.add((int(words[0]), int(words[1])))
+            elif what == "converged":
+                self.rounds.append(Round(at))
             if what == "fault" and words[0] in BAD_LINES:
                 bad[tuple(words[:3])] = at
             elif what == "healed" and tuple(words[:3]) in bad:
@@ -76,6 +116,9 @@ class Faults:
     def frozen(self, node, begin, end):
         """Seconds between begin and end in which the node was frozen."""
         return sum(max(0, min(end, b) - max(begin, a)) for a, b in self.freezes[node]) / 1e6
+
+    def round_of(self, at):
+        return self.rounds[bisect.bisect_right(self.rounds, at, key=lambda r: r.begin) - 1]
 
     def slowed(self, node, other, begin, end):
         """Seconds between begin and end in which packets between the two (other None: between
@@ -151,8 +194,6 @@ class Checker:
                 self.kinds[f[1]] += 1
             elif kind in "RE":
                 self.outcome(at, kind, f, (life, k))
-            elif kind == "S":
-                self.sent += 1
 
     def outcome(self, at, kind, f, where):
         call = self.calls.get(f[0])
@@ -245,6 +286,31 @@ class Checker:
         elif number < before:
             self.violation(f"order: {pair} number {number} came after {before}", where)
         last[pair] = max(number, before)
+
+    def sends(self):
+        """What one incarnation sends to another arrives while both live and neither takes the other
+        for dead."""
+        came = {(f[0], f[1], f[2]) for _, _, _, (kind, _, *f) in self.h.records if kind == "N"}
+        missing = collections.defaultdict(list)
+        for at, life, k, (kind, who, *f) in self.h.records:
+            if kind != "S":
+                continue
+            self.sent += 1
+            _, expected, route, number = f
+            if (who, route, number) not in came and not self.explained(at, life, expected):
+                missing[who, route].append((number, (life, k)))
+        for (who, route), lost in missing.items():
+            self.violation(f"sends are lost: {len(lost)} of {who} on {route}, number {lost[0][0]} "
+                           f"for the first", lost[0][1])
+
+    def explained(self, at, life, expected):
+        """Whether a send at that time may have been lost."""
+        r = self.h.faults.round_of(at)
+        if expected.startswith("n"):  # a name is away with its node
+            return not r.gentle
+        target = life_of(expected)
+        return life in r.killed or r.given_up(life[0], target[0]) \
+            or self.h.faults.died.get(target, at + 1) <= at or target in r.killed
 
     # ---- names ----
     def owners(self):
@@ -369,6 +435,7 @@ def check(folder):
     c.read()
     c.open_calls()
     c.messages()
+    c.sends()
     c.race_answers(c.owners())
     c.stored()
     c.multicasts()

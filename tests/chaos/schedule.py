@@ -8,7 +8,7 @@ DEAD_AFTER = 5.0
 KINDS = {  # kind: how often
     "kill": 6, "freeze": 6, "cut": 5, "one_way": 5, "reset": 3, "isolate": 3, "master_cut": 4,
     "master_kill": 3, "master_freeze": 2, "master_wiped": 2,
-    "slow": 3, "lossy": 4, "narrow": 3, "bad_air": 2, "clock": 3, "disk_full": 3, "descriptors": 3,
+    "slow": 3, "lossy": 4, "narrow": 3, "bad_air": 2, "clock": 3, "disk_full": 3, "descriptors": 3, "key": 2,
 }
 # A line from `node` to `other` and back (bad_air: all lines of `node`), as network.Line has it.
 LINES = {
@@ -47,9 +47,9 @@ def fault(rng, nodes, kind):
     return f
 
 
-def a_round(rng, nodes):
+def a_round(rng, nodes, kinds):
     count = rng.choice([1, 1, 2, 2, 3, 4])
-    kinds = rng.choices(list(KINDS), weights=list(KINDS.values()), k=count)
+    kinds = rng.choices(kinds, weights=[KINDS[k] for k in kinds], k=count)
     faults, at = [], 0.0
     for kind in kinds:
         f = fault(rng, nodes, kind)
@@ -59,12 +59,12 @@ def a_round(rng, nodes):
     return faults
 
 
-def schedule(seed, nodes, seconds):
+def schedule(seed, nodes, seconds, kinds=None):
     """Rounds for about that many seconds, with what they take on the average between the last fault
-    and the next round."""
+    and the next round. kinds: only those."""
     rng, rounds, spent = random.Random(seed), [], 0.0
     while spent < seconds:
-        faults = a_round(rng, nodes)
+        faults = a_round(rng, nodes, kinds or list(KINDS))
         rounds.append({"pause": round(rng.uniform(2.0, 6.0), 2), "faults": faults})
         spent += 6.0 + max(f["at"] + f["length"] for f in faults)
     return rounds

@@ -43,6 +43,9 @@ GOOD = [
     call(23 * S, 7, kind="name", whom="SVC2", expected="n2"), right(23 * S + 9, 7, B),
 ]
 
+LOST = (12 * S + 10, "N", B, A, "send:33554440", 1)  # what is taken out of the good ones
+SENT = (65 * S, "S", A, "33554440", B, "send:33554440", 2)
+
 # name: (records in addition, records left out, faults in addition, what is said)
 BAD = {
     "a call without an outcome": ([call(50 * S, 9)], [], [],
@@ -72,6 +75,15 @@ BAD = {
     "messages out of order": ([(12 * S + 5, "N", B, A, "send:33554440", 2)], [], [], "order: "),
     "questions out of order": ([(11 * S + 60, "X", B, A + ":0", "handle:33554440", 1)], [], [],
                                "order: "),
+    "a send that was lost": ([], [LOST], [], "sends are lost: 1 of"),
+    "a send lost because a line broke": ([SENT], [], [(63 * S, "fault", "reset", 1, 2, 2.0)],
+                                         "sends are lost: 1 of"),
+    "a send lost because others were silent": ([SENT], [],
+                                               [(63 * S, "fault", "cut", 1, 3, 9.0)],
+                                               "sends are lost: 1 of"),
+    "a send by name that was lost": ([SENT[:3] + ("SVC2", "n2") + SENT[5:]], [],
+                                     [(63 * S, "fault", "one_way", 1, 2, 1.0)],
+                                     "sends are lost: 1 of"),
     "two owners": ([(15 * S + 9, "G", C, "RACE1", 15 * S - 9, 73)], [], [], "two owners"),
     "an owner who was not told that he lost": ([(60 * S + 9, "G", C, "RACE1", 60 * S, 73),
                                                 (61 * S, "O", C, "RACE1", 1),
@@ -105,7 +117,13 @@ FINE = {
     "a call open when its node was killed": ([call(50 * S, 9)], [], [(52 * S, "kill", 1, 1)]),
     "a caller that was frozen": ([call(30 * S, 9), right(50 * S, 9)], [],
                                  [(31 * S, "freeze", 1, 1), (45 * S, "thaw", 1, 1)]),
-    "a send that was lost": ([], [(12 * S + 10, "N", B, A, "send:33554440", 1)], []),
+    "a send lost with its receiver": ([], [LOST], [(11 * S, "kill", 2, 1)]),
+    "a send lost with its sender": ([], [LOST], [(12 * S + 5, "kill", 1, 1)]),
+    "a send lost because one took the other for dead": ([SENT, call(76 * S, 9), right(76 * S + 9, 9)],
+                                                        [], [(63 * S, "fault", "cut", 2, 1, 9.0),
+                                                             (74 * S, "converged", 0)]),
+    "a send by a name whose owner was restarted": ([SENT[:3] + ("SVC2", "n2") + SENT[5:]], [],
+                                                   [(63 * S, "fault", "kill", 2, 2, 1.0)]),
     "a value lost with the master's node": ([call(30 * S, 9, kind="get", whom=A, expected="-"),
                                              (30 * S + 9, "R", A, A + ":9", "nil", "-", "")],
                                             [], [(25 * S, "kill", 1, 1), (26 * S, "start", 1, 2)]),

@@ -546,8 +546,9 @@ static void check(void)
 
 static void names_are_unique_and_equal_after_a_thousand_histories(void **state)
 {
-	const char *only = getenv("SIM_SEED");
-	unsigned from = only ? (unsigned)atoi(only) : 1, to = only ? from : 1000;
+	const char *only = getenv("SIM_SEED"), *count = getenv("SIM_SEEDS");
+	unsigned from = only ? (unsigned)atoi(only) : 1;
+	unsigned to = only ? from : count ? (unsigned)atoi(count) : 1000;
 
 	(void)state;
 	log_set_level(only ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
