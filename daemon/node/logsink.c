@@ -32,6 +32,11 @@ static struct {
 	char *node_field; /* journal: HARBOR_NODE=..., SYSLOG_IDENTIFIER=... */
 	char *identifier_field;
 	const struct log_sink *ops;
+	/* lines that could not be written since the last that was, why, and whether the file ends
+	 * within a line; under the rule of one thread at a time */
+	unsigned long lost;
+	int lost_errno;
+	bool torn;
 } sink = { .fd = STDERR_FILENO };
 
 size_t logsink_prefix(char *ret, const struct log_record *r, enum logsink_format format)
@@ -74,7 +79,8 @@ bool logsink_is_journal(int fd, const char *journal_stream)
 
 /* ---- descriptors ---- */
 
-static void write_all(int fd, struct iovec *iov, int n)
+/* Returns whether all of it was written; sink.torn says whether the last line has no end. */
+static bool write_all(int fd, struct iovec *iov, int n)
 {
 	while (n > 0) {
 		ssize_t done = fault(log_write) ? fault_errno(ENOSPC) : writev(fd, iov, n);
@@ -87,8 +93,11 @@ static void write_all(int fd, struct iovec *iov, int n)
 			if (poll(&p, 1, WRITE_WAIT_MS) != 0)
 				continue;
 		}
-		if (done < 0)
-			return;
+		if (done < 0) {
+			sink.lost_errno = errno;
+			return false;
+		}
+		sink.torn = sink.torn || done > 0;
 		for (; n > 0 && (size_t)done >= iov->iov_len; iov++, n--)
 			done -= (ssize_t)iov->iov_len;
 		if (n > 0) {
@@ -96,6 +105,25 @@ static void write_all(int fd, struct iovec *iov, int n)
 			iov->iov_len -= (size_t)done;
 		}
 	}
+	sink.torn = false;
+	return true;
+}
+
+/* Ends a line that was cut short, and says that others are missing. */
+static bool write_lost(const struct log_record *r)
+{
+	char prefix[LOGSINK_PREFIX_MAX], text[128];
+	struct log_record own = { LOG_LEVEL_WARNING, 0, r->wall_ns, text, 0, "" };
+	struct iovec iov[] = {
+		{ (char[]){ '\n' }, sink.torn ? 1 : 0 },
+		{ prefix, logsink_prefix(prefix, &own, sink.format) },
+		{ text,
+		  (size_t)snprintf(text, sizeof(text),
+				   "log: %lu lines before this one could not be written: %s\n",
+				   sink.lost, strerror(sink.lost_errno)) },
+	};
+
+	return write_all(sink.fd, iov, array_len(iov));
 }
 
 static void stream_write(void *ud, const struct log_record *r)
@@ -107,7 +135,13 @@ static void stream_write(void *ud, const struct log_record *r)
 		{ (char[]){ '\n' }, 1 },
 	};
 
-	write_all(sink.fd, iov, array_len(iov));
+	if (sink.lost && !write_lost(r)) {
+		sink.lost++;
+		return;
+	}
+	sink.lost = 0;
+	if (!write_all(sink.fd, iov, array_len(iov)))
+		sink.lost++;
 }
 
 static int open_file(const char *path)

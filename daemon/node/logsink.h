@@ -7,8 +7,9 @@
  * Owner:    this file owns the descriptor of a log file. One sink a process.
  * Threads:  init and fini from the main thread, outside log_start .. log_stop; the sink itself is
  *           called by one thread at a time (core/log/log.h).
- * Failure:  init: -errno of opening the file. Later a line that cannot be written is lost; a file
- *           that cannot be opened again is said on stderr and the old one stays in use.
+ * Failure:  init: -errno of opening the file. Later a line that cannot be written is lost,
+ *           and the next that can be says how many were; a file that cannot be opened again is
+ *           said on stderr and the old one stays in use.
  */
 #include "core/log/log.h"
 

@@ -5,9 +5,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -110,6 +112,35 @@ static void a_file_is_appended_to(void **state)
 	expect_file(f->path, "[:00000000] first\n[:00000000] second\n");
 }
 
+/* A limit on the size of files stands for a disk that has room for no more than that. */
+static void room_for(off_t bytes)
+{
+	struct rlimit l;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &l), 0);
+	l.rlim_cur = bytes < 0 ? l.rlim_max : (rlim_t)bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &l), 0);
+}
+
+static void after_a_full_disk_the_file_says_how_many_lines_are_missing(void **state)
+{
+	struct fixture *f = *state;
+	struct logsink_config c = { .sink = "file", .file = f->path, .format = "plain" };
+
+	assert_int_equal(logsink_init(&c), 0);
+	log_info("first");
+	room_for(24);
+	log_info("second");
+	log_info("third");
+	room_for(-1);
+	log_info("fourth");
+	log_info("fifth");
+	expect_file(f->path, "[:00000000] first\n[:0000\n[:00000000] log: 2 lines before this one "
+			     "could not be written: File too large\n[:00000000] fourth\n"
+			     "[:00000000] fifth\n");
+}
+
 static void reopen_follows_a_rotation(void **state)
 {
 	struct fixture *f = *state;
@@ -181,6 +212,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(plain_lines_in_a_file_are_those_of_skynet, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_file_is_appended_to, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			after_a_full_disk_the_file_says_how_many_lines_are_missing, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(reopen_follows_a_rotation, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_reopen_that_fails_keeps_the_old_file, setup,
 						teardown),
