@@ -305,7 +305,8 @@ hostile: all
 # Histories of a cluster in simulated time, SEEDS= of them; SEED=N: that one, with its log.
 .PHONY: sim
 sim: unit-bin
-	SIM_SEEDS=$(or $(SEEDS),10000) $(if $(SEED),SIM_SEED=$(SEED)) $(B)/tests/unit/harbor/test_sim
+	SIM_SEEDS=$(or $(SEEDS),10000) $(if $(SEED),SIM_SEED=$(SEED)) \
+	    $(B)/tests/unit/harbor/test_sim
 
 # Five nodes in network namespaces, faults from a seed, a checked history (tests/chaos).
 # SEED=, SEEDS=, T= seconds a seed, NODES=. Needs root; what it leaves is in build/chaos.

@@ -4,7 +4,7 @@
 a checker that reads it.
 
 usage: chaos.py --build DIR [--out DIR] [--seed N] [--seeds N] [--seconds N] [--nodes N]
-                [--kinds KIND,KIND...] [--plain]
+                [--kinds KIND,KIND...] [--tls]
 
 Prints one line a seed and its violations; exit status 1 if there are any, 77 (and a line that says
 why) if there can be no network of namespaces here. What a seed leaves in --out: schedule.json,
@@ -155,7 +155,7 @@ class Run:
         self.journal = open(f"{self.dir}/faults.tsv", "w", buffering=1)
         self.memory = open(f"{self.dir}/memory.tsv", "w", buffering=1)
         self.key, self.rotated = None, 0
-        if not a.plain:
+        if a.tls:
             self.key = f"{self.dir}/cluster.key"
             self.write_keys(self.new_key())
         # A clock that is loaded before them confuses the sanitizers.
@@ -498,7 +498,7 @@ def main():
     ap.add_argument("--nodes", type=int, default=5)
     ap.add_argument("--kinds", type=lambda text: text.split(","),
                     help="only these faults, KIND,KIND..., see schedule.py")
-    ap.add_argument("--plain", action="store_true", help="no key: links are not encrypted")
+    ap.add_argument("--tls", action="store_true", help="the cluster has a key")
     ap.add_argument("--slack", type=float, default=1.5,
                     help="how much longer than promised a recovery may take; longer still when "
                          "others use the machine")

@@ -21,8 +21,8 @@ DEAD_AFTER, LINK_WAIT, NAME_WAIT, MARGIN = 5.0, 1.0, 10.0, 2.0
 BY_HANDLE = DEAD_AFTER + LINK_WAIT
 BOUND = collections.defaultdict(lambda: NAME_WAIT + BY_HANDLE,
                                 {"handle": BY_HANDLE, "later": BY_HANDLE + 1})
-# What is not heard, or cannot connect, for so long may be taken for dead, and what was sent to it is
-# lost.
+# Who is not heard, or cannot connect, for so long may be taken for dead; what was sent to him is
+# lost then.
 NEARLY_DEAD = 3.5
 STARVING = 8.0  # tasks a processor
 PAIRWISE = ("cut", "one_way", "lossy")

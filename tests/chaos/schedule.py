@@ -8,7 +8,8 @@ DEAD_AFTER = 5.0
 KINDS = {  # kind: how often
     "kill": 6, "freeze": 6, "cut": 5, "one_way": 5, "reset": 3, "isolate": 3, "master_cut": 4,
     "master_kill": 3, "master_freeze": 2, "master_wiped": 2,
-    "slow": 3, "lossy": 4, "narrow": 3, "bad_air": 2, "clock": 3, "disk_full": 3, "descriptors": 3, "key": 2,
+    "slow": 3, "lossy": 4, "narrow": 3, "bad_air": 2, "clock": 3, "disk_full": 3,
+    "descriptors": 3, "key": 2,
 }
 # A line from `node` to `other` and back (bad_air: all lines of `node`), as network.Line has it.
 LINES = {
