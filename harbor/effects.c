@@ -18,6 +18,7 @@
 #include "harbor/link/flush.h"
 #include "harbor/link/link.h"
 #include "harbor/registry/keeper.h"
+#include "harbor/link/moves.h"
 #include "harbor/state.h"
 #include "harbor/watch.h"
 #include "net/post.h"
@@ -68,6 +69,7 @@ static void peer_is_up(struct peer *p, int conn)
 	log_info("harbor: link to node %s (harbor %u) is up", p->name, p->id);
 	link_open(l);
 	link_up(l, conn);
+	moves_link_up(p->id);
 	member_link(&H.member, p, WIRE_UP);
 	watch_tell(p->id, true);
 }
@@ -108,6 +110,7 @@ static void peer_given_up(struct peer *p, enum peer_loss loss)
 	else
 		directory_drop_node(&H.directory, p->id);
 	link_shut(link_of(p), loss == PEER_LINK_LOST ? LINK_OUT_OF_REACH : LINK_NODE_DOWN);
+	moves_node_gone(p->id, loss != PEER_LINK_LOST);
 }
 
 static void peer_offer(struct peer *p, struct wire_control *c)

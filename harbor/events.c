@@ -10,6 +10,7 @@
 #include "harbor/announce.h"
 #include "harbor/link/flush.h"
 #include "harbor/link/link.h"
+#include "harbor/link/moves.h"
 #include "harbor/state.h"
 #include "net/info.h"
 #include "net/post.h"
@@ -300,6 +301,7 @@ void events_tick(void *ud)
 	if (H.master)
 		next = sooner(next, master_tick(H.master, now));
 	next = sooner(next, expire_names(now));
+	next = sooner(next, moves_tick(now));
 	if (next == UINT64_MAX)
 		net_timer_clear(H.timer);
 	else

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "core/actor/handle.h"
+#include "core/actor/move.h"
 #include "core/actor/remote.h"
 #include "core/actor/send.h"
 #include "core/actor/service.h"
@@ -20,12 +21,14 @@
 #include "core/base/mem.h"
 #include "core/base/must.h"
 #include "core/log/log.h"
+#include "harbor/drain.h"
 #include "harbor/effects.h"
 #include "harbor/events.h"
 #include "harbor/link/conn.h"
 #include "harbor/link/link.h"
 #include "harbor/registry/keeper.h"
 #include "harbor/secure/secure.h"
+#include "harbor/link/moves.h"
 #include "harbor/state.h"
 #include "harbor/watch.h"
 #include "net/info.h"
@@ -176,8 +179,28 @@ static int remote_send_name(const char *name, struct msg *m)
 	return SEND_OK;
 }
 
+static void touch_soon(void)
+{
+	net_post(touch, NULL);
+}
+
+/* What a node that drains has already it keeps until it is moved. */
+static bool may_register(const char *name, uint32_t handle)
+{
+	return !move_is_draining() || !handle_is_local(handle) ||
+	       directory_find(&H.directory, name) == handle;
+}
+
 static void remote_register(uint32_t from, int32_t session, const char *name, uint32_t handle)
 {
+	if (!may_register(name, handle)) {
+		if (session)
+			service_send_error_text(0, from, session, REMOTE_DRAINING);
+		else
+			log_printf(LOG_LEVEL_WARNING, from, "global name %s: %s", name,
+				   REMOTE_DRAINING);
+		return;
+	}
 	post_job(&(struct job){ JOB_REGISTER, .from = from, .session = session, .handle = handle },
 		 name);
 }
@@ -363,7 +386,7 @@ int harbor_init(const struct harbor_config *c, char **ret_error)
 	for (unsigned i = 0; c->masters && c->masters[i] && i < array_len(H.masters) - 1; i++)
 		H.masters[i] = mem_strdup(c->masters[i]);
 	directory_init(&H.directory, deliver, NULL);
-	link_init(c->message_max, c->queue_max, events_overrun);
+	link_init(c->message_max, c->queue_max, events_overrun, touch_soon);
 	conn_init(&events_conn_ops, &H.lock);
 	if (c->master_listen) {
 		r = init_master(c, ret_error);
@@ -386,6 +409,7 @@ int harbor_init(const struct harbor_config *c, char **ret_error)
 				   NS_PER_MS;
 	H.timer = net_timer_create(events_tick, NULL);
 	remote_set(&ops);
+	drain_init();
 	return 0;
 }
 
@@ -485,6 +509,7 @@ void harbor_stop(uint64_t timeout_ns)
 
 void harbor_fini(void)
 {
+	move_set(NULL);
 	remote_set(NULL);
 	net_timer_destroy(H.timer);
 	H.timer = NULL;
@@ -546,6 +571,7 @@ void harbor_foreach_node(void (*f)(const struct harbor_node_info *n, void *ud), 
 		struct link *l = link_find(i);
 		struct harbor_node_info n = { .id = i };
 
+		n.draining = i == H.self.id ? move_is_draining() : moves_is_draining(i);
 		if (i == H.self.id) {
 			n.incarnation = H.self.epoch;
 			n.state = "self";

@@ -49,6 +49,7 @@ struct harbor_node_info {
 	uint64_t incarnation;
 	const char *state; /* "up", "connecting", "down", "left" (in order), "self" */
 	bool master;
+	bool draining;		/* it gives its work away, see core/actor/move.h */
 	uint64_t since_wall_ns; /* the state is what it is */
 	uint64_t rtt_ns;
 	uint64_t sent, received;       /* messages */

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -345,6 +346,13 @@ static int next_connection(struct socket *s, struct addr *ret_peer, bool *ret_ke
 	return fd;
 }
 
+static atomic_bool refuses; /* connections to services */
+
+void net_refuse_clients(bool on)
+{
+	atomic_store_explicit(&refuses, on, memory_order_relaxed);
+}
+
 static bool accept_one(int id)
 {
 	struct addr peer = { .size = sizeof(peer.storage) };
@@ -377,7 +385,9 @@ static bool accept_one(int id)
 		.passes = s->passes,
 		.proxied = s->allow != NULL,
 	};
-	admitted = proxy_admits(s, &peer);
+	/* relaxed: a lone value */
+	admitted = proxy_admits(s, &peer) &&
+		   !(s->owner && atomic_load_explicit(&refuses, memory_order_relaxed));
 	socket_unlock(s); /* one socket's lock at a time */
 
 	if (!admitted) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* Listening and accepting. */
+#include <stdbool.h>
 #include <stdint.h>
 #include "net/net.h"
 
@@ -21,6 +22,9 @@ int net_listen_handler(const struct net_handler *h, void *ud, const char *host, 
 /* Holds descriptors back for this listener: its connections are accepted when there are none left.
  * Those that are too many wait in place of being closed. Any thread. */
 void net_keep_descriptors(int listener);
+/* From now on connections to services are closed at once, or not any more. What is open stays. Any
+ * thread. */
+void net_refuse_clients(bool on);
 
 /* ---- for the files of net/ ---- */
 

@@ -66,14 +66,10 @@ static void count_down(void)
 		service_hooks.empty();
 }
 
-/* The owner's last act: nobody can find the service any more, some may still push. */
-void service_teardown(struct service *s, const char *why)
+void service_release_instance(struct service *s)
 {
-	uint32_t handle = service_handle(s);
-	struct msg *m;
 	void *instance;
 
-	must(why);
 	take_instance(s);
 	instance = s->instance;
 	s->instance = NULL;
@@ -85,6 +81,16 @@ void service_teardown(struct service *s, const char *why)
 		s->module->release(instance);
 		service_running = outer;
 	}
+}
+
+/* The owner's last act: nobody can find the service any more, some may still push. */
+void service_teardown(struct service *s, const char *why)
+{
+	uint32_t handle = service_handle(s);
+	struct msg *m;
+
+	must(why);
+	service_release_instance(s);
 	/* After the release, for a timeout that has fired is the instance's until then. */
 	m = mailbox_close(&s->mailbox);
 	while (m) {
@@ -129,6 +135,7 @@ uint32_t service_launch(const char *module, const char *args)
 	atomic_store_explicit(&s->turn_began_ns, 0, memory_order_relaxed);
 	atomic_store_explicit(&s->endless, false, memory_order_relaxed);
 	atomic_store_explicit(&s->starting, false, memory_order_relaxed);
+	atomic_store_explicit(&s->wants, 0, memory_order_relaxed);
 	atomic_store_explicit(&s->refusal_said_ns, 0, memory_order_relaxed);
 	s->overload_said = 0;
 	s->overload_said_ns = 0;

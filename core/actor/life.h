@@ -36,3 +36,7 @@ void service_set_exit_monitor(uint32_t handle);
 /* The last act of the worker that owns a retired service: releases its instance, and tells
  * everybody who waits in its mailbox `why`. The service is gone afterwards. */
 void service_teardown(struct service *s, const char *why);
+
+/* Releases the instance, if there is one: the service's own code is gone, its mailbox and handle
+ * are not. The owner. */
+void service_release_instance(struct service *s);

@@ -57,10 +57,13 @@ enum {
 	MSG_COUNTED = 16, /* the bound of the mailbox that holds it counts it (mailbox.h) */
 	MSG_MARK = 32,	  /* whoever sent it wants to know when it is taken (msg_set_on_taken) */
 	MSG_FOREIGN = 64, /* it came from another node: a pointer in it is refused */
+	MSG_RELAYED =
+		128, /* sent on to where its receiver has moved: its source may be any node's */
 };
 _Static_assert((MSG_POISON ^ MSG_TIMEOUT ^ MSG_COUNTED ^ MSG_MARK ^ MSG_ORDER ^ MSG_FOREIGN ^
-		MSG_SHARED) == MSG_POISON + MSG_TIMEOUT + MSG_COUNTED + MSG_MARK + MSG_ORDER +
-				       MSG_FOREIGN + MSG_SHARED,
+		MSG_SHARED ^ MSG_RELAYED) == MSG_POISON + MSG_TIMEOUT + MSG_COUNTED + MSG_MARK +
+						     MSG_ORDER + MSG_FOREIGN + MSG_SHARED +
+						     MSG_RELAYED,
 	       "each flag is a bit of its own");
 
 /* Whether a message of this type answers a request: its session is the request's, 0 if it is news

@@ -27,6 +27,7 @@
 
 /* Room for a global name and its zero. */
 #define REMOTE_NAME_SIZE 64u
+#define REMOTE_DRAINING "this node drains: it takes no new names (harborctl drain)"
 
 struct remote_ops {
 	/* Sends m to the node in m->dest; takes m always. SEND_OK, or SEND_REFUSED: then who

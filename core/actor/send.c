@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/actor/handle.h"
+#include "core/actor/move.h"
 #include "core/actor/names.h"
 #include "core/actor/overload.h"
 #include "core/actor/remote.h"
@@ -77,6 +78,8 @@ static noinline int send_to_nobody(struct msg *m)
 
 	if (s)
 		return push(s, m);
+	if (move_get()->find(m))
+		return SEND_OK;
 	msg_destroy(m);
 	return SEND_NO_SERVICE;
 }

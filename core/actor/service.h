@@ -50,6 +50,7 @@ struct service {
 	atomic_bool endless;
 	/* a Lua service's start function has not come to its end; relaxed */
 	atomic_bool starting;
+	atomic_uint wants;	      /* MOVE_WANTS_*, see move.h; relaxed */
 	atomic_int_least32_t session; /* last session given out */
 	atomic_size_t memory;	      /* bytes the implementation accounts for (Lua heap) */
 

@@ -23,6 +23,7 @@
 #include "core/actor/send.h"
 #include "core/actor/service.h"
 #include "harbor/link/flush.h"
+#include "harbor/link/moves.h"
 #include "net/post.h"
 #include "net/request.h"
 
@@ -34,12 +35,18 @@
 static _Atomic(struct link *) links[256];
 static uint64_t message_max, queue_max;
 static void (*on_overrun)(struct link *l);
+static void (*on_touch)(void);
 
 /* ---- life ---- */
 
-void link_init(uint64_t a_message_max, uint64_t a_queue_max, void (*overrun)(struct link *l))
+static const struct moves_ops moves_hands;
+
+void link_init(uint64_t a_message_max, uint64_t a_queue_max, void (*overrun)(struct link *l),
+	       void (*touch)(void))
 {
-	must(a_message_max && a_queue_max && overrun);
+	must(a_message_max && a_queue_max && overrun && touch);
+	on_touch = touch;
+	moves_init(&moves_hands);
 	message_max = a_message_max;
 	queue_max = a_queue_max;
 	on_overrun = overrun;
@@ -84,6 +91,7 @@ static void free_list(struct msg *m)
 
 void link_fini(void)
 {
+	moves_fini();
 	for (unsigned i = 0; i < 256; i++) {
 		struct link *l = link_find(i);
 
@@ -259,11 +267,16 @@ static int refuse_answer(struct link *l, struct msg *m, const char *why)
 }
 
 /* A service here speaks in the name of one of another node: the node behind the link takes
- * messages only from their senders. Whoever waits hears of it. */
+ * messages only from their senders. Whoever waits hears of it. An error goes on in our own name:
+ * the request came by us. */
 static int refuse_foreign(struct link *l, struct msg *m)
 {
 	uint32_t self = (uint32_t)service_harbor() << 24;
 
+	if (m->type == PTYPE_ERROR && m->session && m->size <= RESERVE_ERROR_MAX) {
+		m->source = self;
+		return link_send_on(m);
+	}
 	if (msg_is_answer(m) && m->session) {
 		m->source = self;
 		return refuse_answer(l, m, REMOTE_HANDED_ON);
@@ -277,6 +290,11 @@ static int refuse_foreign(struct link *l, struct msg *m)
 
 int link_send(struct msg *m)
 {
+	return unlikely(moves_concern(m->dest)) ? moves_send(m) : link_send_on(m);
+}
+
+int link_send_on(struct msg *m)
+{
 	struct link *l = link_find(m->dest >> 24);
 	int gate = l ? atomic_load_explicit(&l->gate, memory_order_acquire) : LINK_NO_NODE;
 	const char *why;
@@ -285,7 +303,8 @@ int link_send(struct msg *m)
 		return refuse(l, m, gate_text(gate));
 	if (m->source == 0)
 		m->source = (uint32_t)service_harbor() << 24; /* the node itself */
-	if (unlikely(m->source >> 24 != service_harbor()))
+	if (unlikely(m->source >> 24 != service_harbor()) &&
+	    (msg_is_answer(m) || !(m->flags & MSG_RELAYED)))
 		return refuse_foreign(l, m);
 	if (likely(m->size <= message_max && enter(l, m))) {
 		push(l, m);
@@ -313,19 +332,41 @@ static void stray(struct link *l, const struct msg *m)
 			   (unsigned long long)n);
 }
 
+/* The service that was asked has moved to l's node, which may have answered before we heard that
+ * its old node sent the request on. */
+static bool answered_after_move(struct link *l, const struct msg *m)
+{
+	for (unsigned i = 1; i < 256; i++) {
+		struct link *other = link_find(i);
+		uint32_t asked = other && other != l ? pending_asked(&other->pending, m) : 0;
+
+		if (asked && moves_knows(asked, l->id))
+			return pending_answered(&other->pending, m);
+	}
+	return false;
+}
+
+static bool is_awaited(struct link *l, const struct msg *m)
+{
+	return pending_answered(&l->pending, m) || (moves_count() && answered_after_move(l, m));
+}
+
 void link_received(struct link *l, struct msg *m)
 {
 	uint32_t source = m->source, dest = m->dest;
-	bool is_answer = msg_is_answer(m), theirs = source >> 24 == l->id;
+	bool is_answer = msg_is_answer(m);
+	bool theirs = source >> 24 == l->id || (!is_answer && moves_accepts(l->id, dest));
 	int32_t session = is_answer || msg_wants_answer(m) ? m->session : 0;
 	int r = SEND_NO_SERVICE;
 
 	atomic_fetch_add_explicit(&l->received, 1, memory_order_relaxed); /* a statistic */
-	if (!theirs || (is_answer && session && !pending_answered(&l->pending, m))) {
+	if (!theirs || (is_answer && session && !is_awaited(l, m))) {
 		stray(l, m);
 		msg_destroy(m);
 		return;
 	}
+	if (unlikely(m->type == PTYPE_HARBOR) && moves_note(l->id, m))
+		return;
 	m->flags |= MSG_FOREIGN;
 	/* A message of the socket server holds pointers; no other node has business sending one. */
 	if (dest >> 24 != service_harbor() || m->type == PTYPE_SOCKET)
@@ -335,6 +376,66 @@ void link_received(struct link *l, struct msg *m)
 	if (r != SEND_OK && r != SEND_REFUSED && !is_answer)
 		service_send_error_text(dest, source, session, SEND_NO_SERVICE_TEXT);
 }
+
+/* ---- for moves.h ---- */
+
+static unsigned own_id(void)
+{
+	return service_harbor();
+}
+
+static bool is_up(unsigned node)
+{
+	struct link *l = link_find(node);
+
+	return l && atomic_load_explicit(&l->gate, memory_order_acquire) >= LINK_BROKEN;
+}
+
+static bool is_busy(uint32_t dest)
+{
+	struct link *l = link_find(dest >> 24);
+	bool busy;
+
+	if (!l)
+		return false;
+	lock_take(&l->tx_lock);
+	flush_queue_outbox(l);
+	flush_set_backlog(l);
+	busy = txq_has_lane(&l->queue, dest);
+	lock_release(&l->tx_lock);
+	return busy;
+}
+
+static void transfer_pending(uint32_t from, uint32_t to)
+{
+	struct link *old = link_find(from >> 24), *new = link_find(to >> 24);
+
+	if (old)
+		pending_move(&old->pending, from, new ? &new->pending : NULL, to);
+}
+
+static void purge_pending(unsigned source, uint32_t dest)
+{
+	struct link *l = link_find(dest >> 24);
+
+	if (l)
+		pending_forget(&l->pending, source, dest);
+}
+
+static void touch_moves(void)
+{
+	on_touch();
+}
+
+static const struct moves_ops moves_hands = {
+	.self = own_id,
+	.send = link_send_on,
+	.busy = is_busy,
+	.up = is_up,
+	.transfer = transfer_pending,
+	.purge = purge_pending,
+	.touch = touch_moves,
+};
 
 /* ---- states ---- */
 

@@ -26,8 +26,10 @@
  * kept for the link's return. */
 enum link_gate { LINK_NO_NODE, LINK_NODE_DOWN, LINK_OUT_OF_REACH, LINK_BROKEN, LINK_OPEN };
 
-/* overrun: on the loop; the link cannot even carry the errors of its calls and is to be broken. */
-void link_init(uint64_t message_max, uint64_t queue_max, void (*overrun)(struct link *l));
+/* overrun: on the loop; the link cannot even carry the errors of its calls and is to be broken.
+ * touch, any thread: moves_tick (moves.h) wants to be called on the loop. */
+void link_init(uint64_t message_max, uint64_t queue_max, void (*overrun)(struct link *l),
+	       void (*touch)(void));
 /* After the workers have ended. */
 void link_fini(void);
 /* NULL: never heard of. Any thread. */
@@ -36,6 +38,8 @@ struct link *link_find(unsigned id);
 struct link *link_get(unsigned id);
 /* remote_ops.send. */
 must_use int link_send(struct msg *m_take);
+/* The same for what moves.h has seen: m->dest is where it goes. */
+must_use int link_send_on(struct msg *m_take);
 /* A message came in from this node: to its mailbox, or an error back. */
 void link_received(struct link *l, struct msg *m_take);
 

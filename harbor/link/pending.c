@@ -76,6 +76,79 @@ bool pending_answered(struct pending *p, const struct msg *m)
 	return e != NULL;
 }
 
+uint32_t pending_asked(struct pending *p, const struct msg *m)
+{
+	const struct entry *e;
+	uint32_t dest;
+
+	lock_take(&p->lock);
+	e = sessions_find(&p->table, &KIND, m->dest, m->session);
+	dest = e ? e->dest : 0;
+	lock_release(&p->lock);
+	return dest;
+}
+
+/* Takes out one of those to dest, of a node's services or (0) of all. A removal moves others into
+ * its place, and may make the table smaller: then the search begins anew. */
+static bool take(struct pending *p, unsigned node, uint32_t dest, unsigned *at, struct entry *ret)
+{
+	unsigned size;
+	bool found = false;
+
+	lock_take(&p->lock);
+	size = p->table.size;
+	for (; *at < p->table.size && !found; found ? 0 : ++*at) {
+		struct entry *e = sessions_at(&p->table, &KIND, *at);
+
+		found = e->session && e->dest == dest && (!node || e->source >> 24 == node);
+		if (!found)
+			continue;
+		*ret = *e;
+		sessions_remove(&p->table, &KIND, e);
+	}
+	if (p->table.size != size)
+		*at = 0;
+	lock_release(&p->lock);
+	return found;
+}
+
+static void put(struct pending *p, const struct entry *e)
+{
+	struct entry *there;
+	uint32_t count = e->count;
+
+	lock_take(&p->lock);
+	there = sessions_find(&p->table, &KIND, e->source, e->session);
+	if (there)
+		count += there->count;
+	else
+		there = sessions_add(&p->table, &KIND, e->source, e->session);
+	*there = *e;
+	there->count = count;
+	lock_release(&p->lock);
+}
+
+void pending_move(struct pending *p, uint32_t dest, struct pending *to, uint32_t new_dest)
+{
+	unsigned at = 0;
+	struct entry e;
+
+	while (take(p, 0, dest, &at, &e)) {
+		e.dest = new_dest;
+		if (to)
+			put(to, &e);
+	}
+}
+
+void pending_forget(struct pending *p, unsigned node, uint32_t dest)
+{
+	unsigned at = 0;
+	struct entry e;
+
+	while (take(p, node, dest, &at, &e))
+		;
+}
+
 void pending_fail(struct pending *p, const char *why)
 {
 	struct sessions failed;

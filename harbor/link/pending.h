@@ -34,6 +34,12 @@ void pending_fini(struct pending *p);
 void pending_add(struct pending *p, struct msg *const *m, unsigned n);
 /* m, an answer with a session, arrived from the node. false: nothing waits for it. */
 must_use bool pending_answered(struct pending *p, const struct msg *m);
+/* Returns the handle that was asked what m answers, 0: nothing waits for it. */
+uint32_t pending_asked(struct pending *p, const struct msg *m);
+/* Requests to this handle wait in `to` from now on, as requests to new_dest; to NULL: nowhere. */
+void pending_move(struct pending *p, uint32_t dest, struct pending *to, uint32_t new_dest);
+/* Forgets requests of services of this node to this handle. */
+void pending_forget(struct pending *p, unsigned node, uint32_t dest);
 /* Each request that waits gets PTYPE_ERROR with this reason; then none waits. */
 void pending_fail(struct pending *p, const char *why);
 unsigned pending_count(struct pending *p);

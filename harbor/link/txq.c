@@ -21,6 +21,15 @@ bool txq_is_empty(const struct txq *q)
 	       q->kept.cursor == q->kept.end;
 }
 
+bool txq_has_lane(const struct txq *q, uint32_t dest)
+{
+	const struct txq_lane *lane = q->lanes.first;
+
+	while (lane && lane->dest != dest)
+		lane = lane->next;
+	return lane;
+}
+
 /* ---- lanes ---- */
 
 static struct txq_lane **bucket_of(struct txq *q, uint32_t source, uint32_t dest)

@@ -65,6 +65,8 @@ struct txq_batch {
 void txq_init(struct txq *q);
 void txq_push(struct txq *q, struct msg *m_take);
 bool txq_is_empty(const struct txq *q);
+/* Is a large message to this service, or what waits behind one, not sent yet? */
+bool txq_has_lane(const struct txq *q, uint32_t dest);
 /* Fills the batch with the next frames. Returns false if there are none. */
 bool txq_fill(struct txq *q, struct txq_batch *ret);
 /* So many frames of the session have arrived at the other node. Returns the messages that are

@@ -32,10 +32,12 @@ static const luaL_Reg functions[] = {
 static const struct {
 	const char *name, *module;
 } extras[] = {
-	{ "request", "skynet.extra" },	  { "uniqtask", "skynet.extra" },
-	{ "trace", "skynet.trace" },	  { "trace_timeout", "skynet.trace" },
-	{ "tracecall", "skynet.trace" },  { "tracelog", "skynet.trace" },
-	{ "traceproto", "skynet.trace" }, { "tracetag", "skynet.trace" },
+	{ "handover", "skynet.handover" }, { "handover_state", "skynet.handover" },
+	{ "on_drain", "skynet.handover" }, { "on_handover", "skynet.handover" },
+	{ "request", "skynet.extra" },	   { "uniqtask", "skynet.extra" },
+	{ "trace", "skynet.trace" },	   { "trace_timeout", "skynet.trace" },
+	{ "tracecall", "skynet.trace" },   { "tracelog", "skynet.trace" },
+	{ "traceproto", "skynet.trace" },  { "tracetag", "skynet.trace" },
 };
 
 static const struct {

@@ -16,6 +16,7 @@
 #include "lua/host/proto.h"
 #include "lua/host/response.h"
 #include "lua/host/memory.h"
+#include "lua/host/move.h"
 #include "lua/host/run.h"
 #include "lua/host/seri.h"
 #include "lua/host/shown.h"
@@ -484,6 +485,8 @@ static void dispatch(struct host *h, struct msg *m)
 
 static noinline void unusual_message(struct host *h, struct msg *m)
 {
+	if (h->hold && move_holds(h, m))
+		return;
 	if (h->raw_callback_ref != LUA_NOREF) {
 		raw_callback(h, m);
 		return;

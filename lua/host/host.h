@@ -24,6 +24,7 @@
 #include "core/actor/msg.h"
 #include "core/actor/overload.h"
 #include "core/actor/service.h"
+#include "core/ds/list.h"
 #include "core/ds/ring.h"
 #include "core/ds/sessions.h"
 
@@ -186,6 +187,7 @@ struct host {
 	bool package_open;	  /* the library `package` has been touched */
 	bool booted, started, exiting, closing;
 	uint8_t code_mode; /* enum code_mode */
+	uint8_t hold;	   /* enum move_hold, see move.h */
 	bool limited;	   /* skynet.memlimit was used */
 	bool describing;   /* an error, with memory beyond the limit */
 	/* loaded, and the start has not come to its first end; or the heap became large */
@@ -200,12 +202,15 @@ struct host {
 	size_t quiet_memory;   /* when it became quiet */
 	/* the last field that the skynet table did not have, see lua/load/hint.h */
 	char missing_name[32];
-	int missing_line;	 /* where it was asked for; 0: nowhere */
-	struct roots roots;	 /* see roots.c */
-	void *block;		 /* see block.h */
-	struct inboxes *inboxes; /* of sockets, NULL: none; see lua/modules/socket/inbox.h */
-	void *loose;		 /* payload that an error may have lost, see api_packstring */
-	const char *why;	 /* reason told to callers at the end */
+	int missing_line;	  /* where it was asked for; 0: nowhere */
+	struct roots roots;	  /* see roots.c */
+	void *block;		  /* see block.h */
+	struct inboxes *inboxes;  /* of sockets, NULL: none; see lua/modules/socket/inbox.h */
+	void *loose;		  /* payload that an error may have lost, see api_packstring */
+	const char *why;	  /* reason told to callers at the end */
+	LIST_OF(struct msg) held; /* while the service stands still */
+	unsigned held_count;
+	struct msg *state; /* of its life on another node, or NULL */
 
 	/* [any] written by the owner, read by its own signal handler; see run.c */
 	lua_State *volatile running; /* where code of the program runs, NULL while none does */

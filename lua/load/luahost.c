@@ -17,6 +17,7 @@
 #include "lua/host/dispatch.h"
 #include "lua/host/life.h"
 #include "lua/host/memory.h"
+#include "lua/host/move.h"
 #include "lua/host/proto.h"
 #include "lua/host/response.h"
 #include "lua/host/roots.h"
@@ -54,6 +55,7 @@ static void *snlua_create(void)
 	h->tokens_ref = h->timeouts_ref = h->inits_ref = LUA_NOREF;
 	h->why = "the callee was killed";
 	h->memory_limit = default_memory_limit;
+	h->state = move_take_state();
 	return h;
 }
 
@@ -147,6 +149,8 @@ static void snlua_release(void *instance)
 	proto_release_all(h);
 	mem_free(h->type_map);
 	payload_free(h->loose);
+	msg_destroy(h->state);
+	move_release(h);
 	mem_free(h->args);
 	mem_free(h);
 }

@@ -6,6 +6,7 @@
 
 #include "core/base/base.h"
 #include "lua/api/api_core.h"
+#include "lua/api/api_handover.h"
 #include "lua/api/api_skynet.h"
 #include "lua/api/manager.h"
 #include "lua/host/coroutine.h"
@@ -86,6 +87,7 @@ static const struct {
 } modules[] = {
 	{ "skynet", luaopen_skynet },
 	{ "skynet.core", luaopen_skynet_core },
+	{ "skynet.handover.core", luaopen_skynet_handover_core },
 	{ "skynet.manager", luaopen_skynet_manager },
 	{ "skynet.harbor", luaopen_skynet_harbor },
 	{ "skynet.socketdriver", luaopen_skynet_socketdriver },

@@ -291,6 +291,32 @@ function command.trace(who, protocol, word)
 	return object("service", skynet.address(handle), "protocol", protocol, "trace", word)
 end
 
+-- ---- draining and moving ----
+
+local mover = require "skynet.handover.core"
+
+-- What this node's mover says of its drain. NODE may be another one: its own harboradmin tells.
+function command.drain(node, option)
+	local id = mover.node(node) or fail("%s: no such node (harborctl nodes)", node)
+	if id ~= skynet.harbor(skynet.self()) then
+		local line = ("drain %d %s"):format(id, option or "")
+		return skynet.calltimeout(PATIENCE, id << 24, "text", (line:gsub(" $", "")))
+	elseif option and option ~= "--undo" and option ~= "--status" then
+		fail("%s: --undo, --status or --wait", option)
+	end
+	local d = skynet.calltimeout(PATIENCE, mover.mover(), "lua", "DRAIN", option)
+	return object("node", node, "state", d.state, "left", d.left, "moved", d.moved,
+		"trailing", d.trailing, "failed", array(d.failed), "mover", d.mover)
+end
+
+function command.move(who, node)
+	if not is_known(who) then
+		fail "no such service"
+	end
+	local to = skynet.calltimeout(CALL_PATIENCE, mover.mover(), "lua", "MOVE", who, node)
+	return object("service", who, "now", skynet.address(to))
+end
+
 -- ---- requests ----
 
 local byte_of = setmetatable({}, { __index = function(bytes, hex)
@@ -309,13 +335,15 @@ end
 local function answer(line)
 	local words = words_of(line)
 	local f = command[words[1]:gsub("-", "_")] or fail "unknown command"
-	return "+" .. json.text(f(table.unpack(words, 2)))
+	local result = f(table.unpack(words, 2))
+	return type(result) == "string" and result or "+" .. json.text(result)
 end
 
 -- In the main chunk: the first request waits in the mailbox already.
 skynet.register_protocol {
 	name = "text",
 	id = skynet.PTYPE_TEXT,
+	pack = function(text) return text end,
 	unpack = skynet.tostring,
 	dispatch = function(_, _, line)
 		local ok, text = pcall(answer, line)

@@ -44,6 +44,16 @@ function command.LAUNCH(_, ...)
 	launch(...)
 end
 
+-- The service goes on here with the state that it had on another node.
+function command.ADOPT(_, line, state, lives)
+	local handle = require "skynet.handover.core".launch(line, state, lives)
+	if not handle then
+		error("launch snlua " .. line .. " failed")
+	end
+	services[handle] = "snlua " .. line
+	pending[handle] = { session = skynet.context(), answer = skynet.response() }
+end
+
 -- With the log of its messages open from the first one.
 function command.LOGLAUNCH(_, ...)
 	core.command("LOGON", skynet.address(launch(...)))

@@ -114,6 +114,38 @@ function skynet.queryservice(name) end
 ---@param bytes integer
 function skynet.memlimit(bytes) end
 
+---Has `f` called when this node begins to drain; at once if it drains already. A gate tells its
+---players, a matchmaker begins no new game. The last `f` counts.
+---
+---* Raises `skynet.on_drain needs a function`
+---* Since 0.1.0.
+---@param f fun() runs in a task of its own
+function skynet.on_drain(f) end
+
+---Says that this service can move. `f` runs in a task and may wait; if it raises, the service stays.
+---The state may be as large as a message. The last `f` counts.
+---
+---* Raises `skynet.on_handover needs a function`
+---* Since 0.1.0.
+---@param f fun(reason: string): ... returns the state: values that `skynet.pack` takes. reason: `"drain"` or `"move"`
+function skynet.on_handover(f) end
+
+---Can be called in the main chunk, in the start function, and later.
+---
+---* Since 0.1.0.
+---@return ... what the `f` of `skynet.on_handover` returned in the last life; nothing in a first one
+function skynet.handover_state() end
+
+---Moves a service. A service cannot wait for its own move: use `skynet.fork` or `skynet.send` for it.
+---
+---* Raises `call failed: WHY`: it cannot move, its requests do not end, no such node, or the node could not start it
+---* Since 0.1.0.
+---@async
+---@param address integer|string a service of any node: handle, `":HEX"`, local or global name
+---@param node? string|integer name or harbor id; nil: any node that is up and does not drain
+---@return integer handle that the service has now; the old one stays good
+function skynet.handover(address, node) end
+
 ---Sends a message for which no answer is wanted. Messages from one service to another arrive in the
 ---order in which they were sent. That a message to another node or to a global name was sent says
 ---nothing about its arrival.

@@ -101,6 +101,17 @@ function command.PING()
 	skynet.ret()
 end
 
+-- The node drains.
+function command.DRAIN()
+	skynet.ignoreret()
+	require "skynet.handover".drain()
+end
+
+-- The service stands still, and its state is the answer.
+function command.HANDOVER(...)
+	skynet.retpack(require "skynet.handover".pack(...))
+end
+
 -- The answer is withheld: the caller's call fails when this service ends.
 local links = {}
 function command.LINK()

@@ -247,6 +247,10 @@ static void overrun(struct link *which)
 	atomic_fetch_add_explicit(&overruns, 1, memory_order_relaxed);
 }
 
+static void touch(void)
+{
+}
+
 static void tire_link(void *arg)
 {
 	(void)arg;
@@ -279,7 +283,7 @@ static int setup(void **state)
 	assert_int_equal(node_init(&c), 0);
 	module_add(&actor);
 	assert_int_equal(net_init(1), 0);
-	link_init(MESSAGE_MAX, QUEUE_MAX, overrun);
+	link_init(MESSAGE_MAX, QUEUE_MAX, overrun, touch);
 	l = link_get(FAR);
 	remote_set(&ops);
 	assert_int_equal(node_start(), 0);

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* What applies to a node that nothing moves from: see move.h. */
+#include "core/actor/move.h"
+
+#include <stdatomic.h>
+
+static int relay_nowhere(struct msg *m)
+{
+	msg_drop(m);
+	return 0;
+}
+
+static bool find_nothing(struct msg *m)
+{
+	(void)m;
+	return false;
+}
+
+static void adopt_nothing(uint32_t service, const uint32_t *old, unsigned n)
+{
+	(void)service;
+	(void)old;
+	(void)n;
+}
+
+static void leave_nowhere(uint32_t old, uint32_t to)
+{
+	(void)old;
+	(void)to;
+}
+
+static uint32_t same(uint32_t old)
+{
+	return old;
+}
+
+static bool is_settled(uint32_t old)
+{
+	(void)old;
+	return true;
+}
+
+static void tell_nobody(bool on)
+{
+	(void)on;
+}
+
+static unsigned no_targets(uint8_t ids[256])
+{
+	(void)ids;
+	return 0;
+}
+
+static unsigned no_node(const char *name)
+{
+	(void)name;
+	return 0;
+}
+
+static void no_names(uint32_t handle, void (*f)(const char *name, void *ud), void *ud)
+{
+	(void)handle;
+	(void)f;
+	(void)ud;
+}
+
+static const struct move_ops nothing = {
+	.relay = relay_nowhere,
+	.find = find_nothing,
+	.adopted = adopt_nothing,
+	.left = leave_nowhere,
+	.now = same,
+	.settled = is_settled,
+	.draining = tell_nobody,
+	.targets = no_targets,
+	.node = no_node,
+	.names = no_names,
+};
+
+static const struct move_ops *current = &nothing; /* constant while services run */
+static atomic_bool draining;			  /* relaxed: a lone value */
+
+void move_set(const struct move_ops *ops)
+{
+	current = ops ? ops : &nothing;
+}
+
+const struct move_ops *move_get(void)
+{
+	return current;
+}
+
+bool move_is_draining(void)
+{
+	return atomic_load_explicit(&draining, memory_order_relaxed);
+}
+
+bool move_set_draining(bool on)
+{
+	if (atomic_exchange_explicit(&draining, on, memory_order_relaxed) == on)
+		return false;
+	current->draining(on);
+	return true;
+}

@@ -1,0 +1,118 @@
+-- SPDX-License-Identifier: MIT
+-- A service that can live on another node: the fields of skynet that concern draining and moving.
+-- Loaded when the first of them is asked for. What moves it is the service .mover.
+local skynet = require "skynet"
+local core = require "skynet.handover.core"
+
+local WANTS_DRAIN <const>, CAN_MOVE <const> = 1, 2 -- core/actor/move.h
+local LIVES_MAX <const> = 16
+local REASONS <const> = "the tasks that did not end in time:\n"
+
+local handover = {}
+local on_drain, on_handover
+local lives, state = {}, nil -- earlier handles, the last one first; what the last life packed
+
+do
+	local packed = core.state()
+	if packed then
+		state = table.pack(skynet.unpack(packed))
+		lives = table.remove(state, 1)
+		state.n = state.n - 1
+	end
+end
+
+-- on_drain(f): f() runs in a task of its own when this node begins to drain, or at once if it does
+-- so already.
+function skynet.on_drain(f)
+	assert(type(f) == "function", "skynet.on_drain needs a function")
+	on_drain = f
+	core.wants(WANTS_DRAIN)
+	if core.draining() then
+		skynet.fork(f)
+	end
+end
+
+function handover.drain()
+	if on_drain then
+		on_drain()
+	end
+end
+
+-- on_handover(f): this service can move. f(reason) returns its state, all that skynet.pack can
+-- pack; skynet.handover_state() returns that in the next life.
+function skynet.on_handover(f)
+	assert(type(f) == "function", "skynet.on_handover needs a function")
+	on_handover = f
+	core.wants(CAN_MOVE)
+end
+
+-- What f of skynet.on_handover returned in the last life; nothing in a first one.
+function skynet.handover_state()
+	if state then
+		return table.unpack(state, 1, state.n)
+	end
+end
+
+-- Moves a service, by handle or name, to a node (name or harbor id), or to any that is up and does
+-- not drain. Returns its new handle.
+function skynet.handover(address, node)
+	return skynet.call(core.mover(), "lua", "MOVE", address, node)
+end
+
+local function waiting_tasks()
+	local list, texts = {}, {}
+	skynet.task(list)
+	for key, trace in pairs(list) do
+		texts[#texts + 1] = key .. "\n" .. trace
+	end
+	table.sort(texts)
+	return REASONS .. table.concat(texts, "\n", 1, math.min(#texts, 8))
+end
+
+-- Requests that are being worked on end first. Those that nobody waits for are given up after that
+-- time, the others keep the service here.
+local function finish_requests(patience)
+	local deadline = skynet.now() + patience
+	local busy, owed = core.busy()
+	while busy > 0 do
+		if skynet.now() >= deadline then
+			if owed > 0 then
+				error(waiting_tasks(), 0)
+			end
+			return
+		end
+		skynet.sleep(1)
+		busy, owed = core.busy()
+	end
+end
+
+local function stand_still(reason, patience)
+	finish_requests(patience)
+	local new_lives = table.move(lives, 1, LIVES_MAX - 1, 2, { skynet.self() })
+	local packed = skynet.packstring(new_lives, on_handover(reason))
+	finish_requests(0)
+	core.hold "all"
+	return packed, new_lives
+end
+
+local moving = false
+
+-- The state as a string, and the handles of all lives. The service stands still from then on.
+function handover.pack(reason, patience)
+	if not on_handover then
+		error("it cannot move: it has no skynet.on_handover", 0)
+	elseif moving then
+		error("it is being moved already", 0)
+	end
+	moving = true
+	core.hold "requests"
+	local ok, packed, new_lives = pcall(stand_still, reason, patience)
+	moving = false
+	if not ok then
+		core.thaw(skynet.self())
+		error(packed, 0)
+	end
+	return packed, new_lives
+end
+
+return handover

@@ -1,0 +1,323 @@
+-- SPDX-License-Identifier: MIT
+-- .mover: moves services of this node to others, takes those of others, and drains the node. It is
+-- launched when it is first needed (skynet.handover.core).
+--
+-- A move: the service stands still and packs its state (skynet.handover); the mover of the other
+-- node launches it there; then it is a forwarder here. If anything fails before, it goes on here,
+-- and what was launched there, if it was, is ended by the one who launched it: he asks until he
+-- knows. Global names follow when no node sends to the old handle any more.
+local skynet = require "skynet"
+local harbor = require "skynet.harbor"
+local core = require "skynet.handover.core"
+local address = require "skynet.consoleaddress"
+require "skynet.manager"
+
+local WANTS_DRAIN <const>, CAN_MOVE <const> = 1, 2 -- core/actor/move.h
+local TASKS_PATIENCE <const> = 300 -- cs for the requests that a service works on
+local ANSWER_PATIENCE <const> = 3000 -- cs for a start on another node
+local NAMES_PATIENCE <const> = 500 -- cs
+local AT_ONCE <const> = 8 -- moves of a drain
+local RETRY <const> = 100 -- cs until a service is tried again
+local FAILED_SHOWN <const> = 16
+local MOVED_KEPT <const> = 65536
+
+local moving = {}   -- handle -> true
+local moved = {}    -- handle -> where it is now, for the movers that ask
+local moved_order, moved_first = {}, 1
+local trailing = 0  -- moved services whose names have not followed yet
+
+local function fail(fmt, ...)
+	error(fmt:format(...), 0)
+end
+
+local function self_id()
+	return skynet.harbor(skynet.self())
+end
+
+-- ---- other nodes ----
+
+local movers = {} -- harbor id -> handle
+
+local function mover_of(id)
+	local known = movers[id]
+	if known and pcall(skynet.calltimeout, ANSWER_PATIENCE, known, "debug", "PING") then
+		return known
+	end
+	local text = skynet.calltimeout(ANSWER_PATIENCE, id << 24, "text",
+		("drain %d --status"):format(id))
+	local hex = text:match '"mover":":(%x+)"' or fail("node %d answers %s", id, text)
+	movers[id] = tonumber(hex, 16)
+	return movers[id]
+end
+
+local last_target = 0
+
+-- The nodes that can take a service, in turn.
+local function next_target(tried)
+	local ids = core.targets()
+	for _ = 1, #ids do
+		last_target = last_target + 1
+		local id = ids[last_target % #ids + 1]
+		if not tried[id] then
+			return id
+		end
+	end
+end
+
+-- ---- a service comes ----
+
+-- Whether it is ours depends on the mover that sent it: he may not have heard that it is here.
+local function confirm(handle, old, mover)
+	while true do
+		skynet.sleep(RETRY)
+		local ok, answer = pcall(skynet.call, mover, "lua", "WHERE", old)
+		if not ok or answer == handle then
+			return -- he is gone, and so is the old life; or he knows
+		elseif answer ~= "moving" then
+			skynet.error((":%08x was moved here as :%08x, and goes on there")
+				:format(old, handle))
+			return skynet.send(".launcher", "lua", "KILL", handle)
+		end
+	end
+end
+
+local command = {}
+local earlier = {} -- handle that came from another node -> handles of its earlier lives
+
+function command.TAKE(mover, line, state, lives, names)
+	local handle = skynet.call(".launcher", "lua", "ADOPT", line, state, lives)
+	if not handle then
+		fail("%s ended while it started", line)
+	end
+	for _, name in ipairs(names) do
+		if not skynet.localname("." .. name) then
+			skynet.name("." .. name, handle)
+		end
+	end
+	skynet.fork(confirm, handle, lives[1], mover)
+	earlier[handle] = lives
+	return handle
+end
+
+function command.NAME(_, name, handle)
+	harbor.register(name, handle)
+end
+
+function command.WHERE(_, old)
+	return moving[old] and "moving" or moved[old] or false
+end
+
+-- ---- a service goes ----
+
+-- The registration is its new node's business. What was done before an error is not done again.
+local function pass_name(name, old, new)
+	if harbor.transfer then
+		harbor.transfer(name, new, old)
+		return
+	end
+	if harbor.find(name) == old then
+		harbor.release(name, old)
+	end
+	skynet.calltimeout(ANSWER_PATIENCE, mover_of(new >> 24), "lua", "NAME", name, new)
+end
+
+-- Names come last: as long as somebody may send to the old handle, they lead there as well.
+local function pass_names(old, new)
+	trailing = trailing + 1
+	local names = core.names(old)
+	while not core.settled(old) do
+		skynet.sleep(1)
+	end
+	while #names > 0 do
+		local name = names[#names]
+		local ok, why = pcall(pass_name, name, old, new)
+		if ok then
+			names[#names] = nil
+		else
+			skynet.error(("global name %s of :%08x, which is :%08x now: %s; trying on")
+				:format(name, old, new, why))
+			skynet.sleep(RETRY)
+		end
+	end
+	trailing = trailing - 1
+end
+
+local function remember(old, new)
+	moved[old] = new
+	moved_order[#moved_order + 1] = old
+	if #moved_order - moved_first >= MOVED_KEPT then
+		moved[moved_order[moved_first]] = nil
+		moved_order[moved_first] = nil
+		moved_first = moved_first + 1
+	end
+end
+
+-- The names of the last life are still on their way to this one.
+local function await_names(handle)
+	local deadline = skynet.now() + NAMES_PATIENCE
+	for _, old in ipairs(earlier[handle] or {}) do
+		while #core.names(old) > 0 do
+			if skynet.now() >= deadline then
+				fail "its global names have not followed its last move yet"
+			end
+			skynet.sleep(2)
+		end
+	end
+end
+
+local function hand_over(handle, id, reason)
+	await_names(handle)
+	local line = core.line(handle) or fail "it is no Lua service of this node"
+	local there = mover_of(id)
+	local state, lives = skynet.call(handle, "debug", "HANDOVER", reason, TASKS_PATIENCE)
+	local ok, new = pcall(skynet.calltimeout, ANSWER_PATIENCE, there, "lua", "TAKE", line,
+		state, lives, core.localnames(handle))
+	if not ok then
+		core.thaw(handle)
+		error(new, 0)
+	end
+	core.leave(handle, new)
+	remember(handle, new)
+	earlier[handle] = nil
+	skynet.send(".launcher", "lua", "REMOVE", handle, false)
+	skynet.fork(pass_names, handle, new)
+	return new
+end
+
+local function move(handle, id, reason)
+	if moving[handle] then
+		fail "it is being moved already"
+	elseif moved[handle] then
+		return moved[handle]
+	end
+	moving[handle] = true
+	local ok, result = pcall(hand_over, handle, id, reason)
+	moving[handle] = nil
+	return ok or error(result, 0), result
+end
+
+-- To the node, or to any that can.
+function command.MOVE(_, who, node)
+	local handle = core.now(type(who) == "number" and who or address(who))
+	local id
+	if handle >> 24 ~= self_id() then
+		return skynet.call(mover_of(handle >> 24), "lua", "MOVE", handle, node)
+	elseif node then
+		id = core.node(tostring(node)) or fail("%s: no such node (harborctl nodes)", node)
+	else
+		id = next_target {} or fail "no node is up that could take it"
+	end
+	if id == self_id() then
+		fail "it is on this node"
+	end
+	local _, new = move(handle, id, "move")
+	return new
+end
+
+-- ---- draining ----
+
+local drain = { moved = 0, failed = {} }
+
+local function move_away(handle)
+	local tried, why = {}, "no node is up that could take it"
+	local id = next_target(tried)
+	while id do
+		local ok, reason = pcall(move, handle, id, "drain")
+		if ok then
+			drain.failed[handle] = nil
+			drain.moved = drain.moved + 1
+			return
+		end
+		tried[id], why = true, reason
+		id = core.draining() and next_target(tried)
+	end
+	drain.failed[handle] = { why = tostring(why), at = skynet.now() }
+	skynet.error((":%08x was not moved: %s"):format(handle, why))
+end
+
+-- Services of this node that could go and have not.
+local function left()
+	local list = {}
+	for _, handle in ipairs(core.wanting(CAN_MOVE)) do
+		if not moved[handle] then
+			list[#list + 1] = handle
+		end
+	end
+	return list
+end
+
+local running = 0
+
+local function drain_on()
+	while core.draining() do
+		for _, handle in ipairs(left()) do
+			local failed = drain.failed[handle]
+			if running >= AT_ONCE then
+				break
+			elseif not moving[handle]
+				and not (failed and skynet.now() < failed.at + RETRY) then
+				running = running + 1
+				skynet.fork(function()
+					move_away(handle)
+					running = running - 1
+				end)
+				skynet.yield()
+			end
+		end
+		skynet.sleep(2)
+	end
+	drain.loop = nil
+end
+
+local function begin()
+	if not core.draining(true) then
+		drain.moved, drain.failed = 0, {}
+		skynet.error "this node drains: it takes nothing new and gives away what can move"
+		for _, handle in ipairs(core.wanting(WANTS_DRAIN)) do
+			skynet.send(handle, "debug", "DRAIN")
+		end
+	end
+	if not drain.loop then
+		drain.loop = skynet.fork(drain_on)
+	end
+end
+
+-- option: nil begins, "--undo" ends, "--status" only tells.
+function command.DRAIN(_, option)
+	if not option then
+		begin()
+	elseif option == "--undo" and core.draining(false) then
+		skynet.error "this node drains no more"
+	end
+	local on, list, failed = core.draining(), left(), {}
+	for _, handle in ipairs(list) do
+		local f = drain.failed[handle]
+		if f and #failed < FAILED_SHOWN then
+			failed[#failed + 1] = (":%08x: %s"):format(handle, f.why)
+		end
+	end
+	local done = on and #list == 0 and trailing == 0 and core.settled()
+	return {
+		state = done and "drained" or on and "draining" or "serving",
+		left = #list, moved = drain.moved, trailing = trailing, failed = failed,
+		mover = skynet.address(skynet.self()),
+	}
+end
+
+skynet.register_protocol {
+	name = "text",
+	id = skynet.PTYPE_TEXT,
+	pack = function(text) return text end,
+	unpack = skynet.tostring,
+}
+
+-- In the main chunk: the first request waits in the mailbox already.
+skynet.dispatch("lua", function(session, source, name, ...)
+	local f = command[name] or fail("no command %s", tostring(name))
+	local result = f(source, ...)
+	if session ~= 0 then
+		skynet.retpack(result)
+	end
+end)
+
+skynet.start(function() end)
