@@ -2,11 +2,12 @@
 #pragma once
 /*
  * Moves: a service goes on under another handle, on another node. The old one becomes a
- * forwarder (forwarder.h). What the cluster does for it (where a handle of this node went that nobody has any more, who may
- * be moved where) goes through a table that harbor/ fills. Without one nothing ever moved.
+ * forwarder (forwarder.h). What the cluster does for it (where a handle of this node went that
+ * nobody has any more, who may be moved where) goes through a table that harbor/ fills. Without
+ * one nothing ever moved.
  *
- * Draining: this node gives its work away. It is a word of the operator's, which services are told
- * and new unique ones respect; nothing here refuses anything.
+ * Draining: this node gives its work away. It is a word of the operator's, which services and other
+ * nodes are told; the cluster refuses new names and clients of such a node.
  *
  * Threads: any, unless said.
  */

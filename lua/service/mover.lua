@@ -99,27 +99,11 @@ function command.TAKE(mover, line, state, lives, names)
 	return handle
 end
 
-function command.NAME(_, name, handle)
-	harbor.register(name, handle)
-end
-
 function command.WHERE(_, old)
 	return moving[old] and "moving" or moved[old] or false
 end
 
 -- ---- a service goes ----
-
--- The registration is its new node's business. What was done before an error is not done again.
-local function pass_name(name, old, new)
-	if harbor.transfer then
-		harbor.transfer(name, new, old)
-		return
-	end
-	if harbor.find(name) == old then
-		harbor.release(name, old)
-	end
-	skynet.calltimeout(ANSWER_PATIENCE, mover_of(new >> 24), "lua", "NAME", name, new)
-end
 
 -- Names come last: as long as somebody may send to the old handle, they lead there as well.
 local function pass_names(old, new)
@@ -130,7 +114,7 @@ local function pass_names(old, new)
 	end
 	while #names > 0 do
 		local name = names[#names]
-		local ok, why = pcall(pass_name, name, old, new)
+		local ok, why = pcall(harbor.transfer, name, new, old)
 		if ok then
 			names[#names] = nil
 		else
