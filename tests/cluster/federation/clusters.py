@@ -18,11 +18,12 @@ class Town(Cluster):
 
 
 class Federation:
-    """towns: name -> number of gateways; each has a master, and one plain node more. The gateway i
-    of a town listens at ports[town][i]."""
+    """towns: name -> number of gateways; each has a master, and `plain` nodes more; with -1 one node
+    is master and gateway. The gateway i of a town listens at ports[town][i]. others: NAME=HOST:PORT
+    of clusters that are none."""
 
-    def __init__(self, build, towns, plain=1, key=None, extra=""):
-        self.towns, self.extra, self.key = {}, extra, key
+    def __init__(self, build, towns, plain=1, key=None, extra="", others=()):
+        self.towns, self.extra, self.key, self.others = {}, extra, key, list(others)
         self.ports = {t: [free_port() for _ in range(n)] for t, n in towns.items()}
         for name, gateways in towns.items():
             town = self.towns[name] = Town(build, name)
@@ -30,6 +31,9 @@ class Federation:
                 town.key = f"{town.tmp}/federation.key"
                 with open(town.key, "w") as f:
                     f.write(key + "\n")
+            if plain < 0: # one node is all of it
+                town.node(f"{name}-g1", 1, master=True, federation=self.section(name, 0))
+                continue
             town.node(f"{name}-m", 1, master=True)
             for i in range(gateways):
                 town.node(f"{name}-g{i + 1}", 2 + i, federation=self.section(name, i))
@@ -37,7 +41,8 @@ class Federation:
                 town.node(f"{name}-n{i + 1}", 20 + i)
 
     def section(self, town, i):
-        lists = ", ".join(f'"{t}=127.0.0.1:{p}"' for t, ports in self.ports.items() for p in ports)
+        lists = [f'"{t}=127.0.0.1:{p}"' for t, ports in self.ports.items() for p in ports]
+        lists = ", ".join(lists + [f'"{other}"' for other in self.others])
         key = f", key_file: {self.towns[town].key}" if self.key else ""
         return (f"federation: {{ listen: 127.0.0.1:{self.ports[town][i]}, clusters: [ {lists} ]"
                 f"{key}{self.extra} }}\n")

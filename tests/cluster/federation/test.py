@@ -281,5 +281,128 @@ def keys(build):
         assert gate.process.wait(20) != 0 and gate.logged("a secret of 16 to 4096 bytes is wanted")
 
 
-main([everybody_calls_everybody, reasons, a_gateway_is_killed, a_dead_cluster, an_owner_moves,
+def hello(session, own="far", to="west", node="far-g1", version=1):
+    return (b"\x80\x11.federation hello" + wire.u32(session) + wire.text("hello")
+            + wire.number(version) + wire.text(own) + wire.text(node) + wire.text(to))
+
+
+def strangers_at_the_door(build):
+    """who connects to a gateway and is no gateway of another cluster gets nothing else; a gateway
+    that floods is refused, costs what is bounded, and is counted; nonsense ends its connection"""
+    with Federation(build, {"west": 1}, extra=", queue_max: 4MiB") as f:
+        f.ready()
+        n, gate, port = f["west-n1"], f["west-g1"], f.ports["west"][0]
+        ev(n, 'cluster.register "probe"')
+        for first, why in ((b"\x80\x06@probe" + wire.u32(1) + wire.text("node"), b"a hello is"),
+                           (b"\x00" + wire.u32(1, 1), b"a hello is needed"),
+                           (hello(1, to="east"), b"of cluster west, not of east"),
+                           (hello(1, own="west"), b"both clusters are called west"),
+                           (hello(1, own="x" * 64), b"a hello is needed"),
+                           (hello(1, version=2), b"speaks version 1")):
+            w = wire.connect(port)
+            w.send(first)
+            got = w.frame()
+            assert got[:5] == wire.u32(1) + b"\x00" and why in got, got
+            w.closed()
+        w = wire.connect(port)
+        w.send(hello(1))
+        w.expect(wire.u32(1) + b"\x01" + wire.text("west") + wire.text("west-g1"))
+        def asked():
+            w.send(b"\x80\x06@probe" + wire.u32(2) + wire.text("node"))
+            return w.frame()
+        eventually("it is served", lambda: asked() == wire.u32(2) + b"\x01" + wire.text("west-n1"))
+        before = memory(gate)
+        # more calls than may be under way, none of which is answered
+        hang = b"".join(wire_frame(b"\x80\x06@probe" + wire.u32(10 + i) + wire.text("hang"))
+                        for i in range(33000))
+        w.socket.sendall(hang)
+        got = w.frame()
+        assert b"calls over this connection are under way" in got, got
+        # messages of which only the beginning comes, as large as they may be, and larger
+        for i in range(300):
+            w.send(b"\x81\x06@probe" + wire.u32(50000 + i, 4 << 20),
+                   b"\x02" + wire.u32(50000 + i) + b"x" * 32768)
+        w.send(b"\x81\x06@probe" + wire.u32(60000, 5 << 20), b"\x03" + wire.u32(60000) + b"x")
+        while True:
+            got = w.frame()
+            if got[:5] == wire.u32(60000) + b"\x00":
+                break
+        assert b"Invalid large req" in got, got
+        assert memory(gate) - before < 200 << 10, memory(gate) - before
+        rows = n.ctl("clusters")["clusters"]
+        row = next(r for r in rows if r["cluster"] == "far")
+        assert row["there"] == "far-g1" and row["refused"] >= 200, row
+        w.send(b"\x05nonsense")
+        try:
+            while w.socket.recv(65536):
+                pass
+        except ConnectionResetError:
+            pass
+        eventually("the connection is forgotten", lambda: not n.ctl("clusters")["clusters"])
+        assert one(n, 'return cluster.call("west", "@probe", "node")') == "west-n1"
+
+
+def wire_frame(body):
+    return len(body).to_bytes(2, "big") + body
+
+
+def a_gateway_that_lies(build):
+    """a far gateway that answers what nobody asked, lies about sizes, sends pointers or nonsense:
+    the call fails and says so, the connection ends where it must"""
+    far = wire.Listener()
+    with Federation(build, {"west": 1}, others=[f"far=127.0.0.1:{far.port}"]) as f:
+        f.ready()
+        lies(far, f["west-n1"])
+        ev(f["west-n1"], 'cluster.register "probe"')
+        eventually("it serves", lambda: one(f["west-n1"], 'return cluster.call("west", "@probe", '
+                                                         '"node")') == "west-n1")
+
+
+def lies(far, n):
+    def accept(as_cluster="far"):
+        w = far.accept()
+        got = w.frame()
+        assert b".federation hello" in got, got
+        w.send(got[19:23] + b"\x01" + wire.text(as_cluster) + wire.text("far-g1"))
+        return w
+
+    accept("another").closed()
+    w = accept()
+    eventually("the link is up", lambda: any(r["cluster"] == "far" and r["state"] == "up"
+                                             for r in n.ctl("clusters")["clusters"]))
+    def ask():
+        ev(n, 'kept.r = nil skynet.fork(function() kept.r = table.pack(command.storm(1, "far", '
+              '"@x", "y")) end)')
+        while True:
+            got = w.frame() # or a heartbeat
+            if got[:4] == b"\x80\x02@x":
+                return got[4:8]
+            w.send(got[5:9] + b"\x00no")
+    for reply, why in (([b"\x02" + wire.u32(0xffffffff)], "too large"),
+                       ([b"\x03no begin"], "invalid answer"),
+                       ([b"\x02" + wire.u32(2), b"\x03abc"], "invalid answer"),
+                       ([b"\x02" + wire.u32(9), b"\x03abc", b"\x04abc"], "invalid answer"),
+                       ([b"\x01\x03" + b"A" * 8], "pointer"),
+                       ([b"\x00" + b"e" * 30000], "eee")):
+        session = ask()
+        w.send(*[session + r for r in reply])
+        good, bad, text = eventually(f"the end of {why}", lambda: outcome(n, "r"))
+        assert bad == 1 and why in text, (why, text[:200])
+    for i in range(3):
+        session = ask()
+        if i == 0: # what nobody asked
+            w.socket.sendall(wire_frame(wire.u32(12345) + b"\x01") * 1200)
+        elif i == 1: # nonsense
+            w.send(session + b"\x09")
+        else:
+            w.send(b"")
+        good, bad, text = eventually("the end", lambda: outcome(n, "r"))
+        assert bad == 1 and "was lost" in text, text
+        assert ("nobody asked for" in text) == (i == 0) and ("invalid frame" in text) == (i > 0)
+        w = accept()
+    row = next(r for r in n.ctl("clusters")["clusters"] if r["cluster"] == "far")
+    assert row["strays"] >= 1000 and row["losses"] >= 3 and row["errors"] >= 9, row
+
+
+main([strangers_at_the_door, a_gateway_that_lies, everybody_calls_everybody, reasons, a_gateway_is_killed, a_dead_cluster, an_owner_moves,
       large_messages, a_slow_cluster, keys])
