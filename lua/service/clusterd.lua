@@ -155,14 +155,17 @@ end
 -- Of a name that the program has no address for: the relay that stands for another cluster of the
 -- federation, or nil and why there is none. Without a reason: this cluster has no gateway just now.
 local function federated(name)
-	local gateway = federation.gateways()[1]
-	if relays[name] or not gateway then
+	if relays[name] then
 		return relays[name]
 	end
-	local ok, known, why = pcall(skynet.calltimeout, 500, gateway, "lua", "knows", name)
-	if not ok then
-		return nil, tostring(known)
-	elseif not known then
+	local known, why = false, nil
+	for _, gateway in ipairs(federation.gateways()) do
+		local ok, yes, reason = pcall(skynet.calltimeout, 500, gateway, "lua", "knows",
+			name)
+		known = known or ok and yes
+		why = ok and reason or yes
+	end
+	if not known then
 		return nil, why
 	end
 	making_relay(function()
@@ -295,14 +298,13 @@ local function publish_all()
 			unpublished[name] = nil
 		elseif not known or not owner then
 			local ok, why = pcall(harbor.register, federation.published(name), handle)
-			if ok or not known then
-				unpublished[name] = nil
-			end
 			if not ok and told ~= why then
 				skynet.error(("other clusters do not find [%s]: %s")
 					:format(name, why))
 			end
-		elseif told == "" then
+			local never = not known or not ok and why:find "no such service"
+			unpublished[name] = not ok and not never and why or nil
+		elseif told == "" and owner ~= handle then
 			unpublished[name] = "taken"
 			skynet.error(("other clusters find another service as [%s] :%08x")
 				:format(name, owner))

@@ -16,6 +16,8 @@ local key = require "skynet.cluster.key"
 
 local CALLS_MAX <const> = 65536       -- that wait for answers
 local NODE_MAX <const> = CALLS_MAX // 2 -- of them from one node of this cluster
+local LATE_MAX <const> = 65536        -- answers that may come when nobody waits any more
+local MAILBOX_MAX <const> = 65536     -- messages of this cluster that we have not come to
 local STRAYS_MAX <const> = 1000       -- answers that nobody asked for, on one connection
 local CONNECT_TIME <const> = 300      -- centiseconds for each address
 local HELLO_TIME <const> = 500
@@ -43,6 +45,7 @@ local book              -- of answers in parts
 local parts             -- id -> pieces of an answer under way
 local strays
 
+local late = 0               -- how many are LATE
 local asked, waiting = {}, 0 -- id -> source << 31 | session, which is positive; or OWN, LATE
 local of_node = {}           -- harbor id -> how many of them
 local session = 1            -- the next id
@@ -110,7 +113,7 @@ local function down(why)
 	skynet.fork(socket.close, fd)
 	fd, since, why_down = nil, skynet.now(), ("%s: %s"):format(place, why)
 	count.losses = count.losses + 1
-	asked, waiting, of_node = {}, 0, {}
+	asked, waiting, late, of_node = {}, 0, 0, {}
 	out, out_bytes, behind = {}, 0, {}
 	local text = ("cluster %s: the connection to %s (%s) was lost: %s")
 		:format(name, gateway, place, why)
@@ -193,7 +196,10 @@ local function expire(id, who, ti)
 	skynet.timeout(ti, function()
 		if asked[id] == who then
 			take(id)
-			asked[id] = LATE
+			if late < LATE_MAX then
+				late = late + 1
+				asked[id] = LATE
+			end
 		end
 	end)
 end
@@ -246,6 +252,7 @@ local function on_answer(id, kind, data)
 	elseif who < 0 then
 		if kind ~= "begin" and kind ~= "more" then
 			asked[id] = nil
+			late = who == LATE and late - 1 or late
 		end
 		return true
 	end
@@ -472,6 +479,7 @@ function command.status()
 end
 
 skynet.start(function()
+	skynet.mailbox(MAILBOX_MAX, "refuse")
 	skynet.dispatch("lua", function(session_of_caller, source, what, ...)
 		if what == "req" then
 			skynet.ignoreret()

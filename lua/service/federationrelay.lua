@@ -20,7 +20,7 @@ local target           -- handle of a link or a clustersender, "self", or nil: u
 local choosing = false
 local waiting = {}     -- { source, session, block, size } ... until it is known
 local static = false   -- the program's own configuration has an address for the name
-local generation = 0   -- of the target
+local watched = {}     -- links whose end we wait for
 local dropped, telling = 0, false
 
 -- ---- delivery ----
@@ -79,9 +79,14 @@ end
 -- ---- which gateway ----
 
 -- Forgets the target when it ends, with its node or alone.
-local function watch(handle, mine)
+local function watch(handle)
+	if watched[handle] then
+		return
+	end
+	watched[handle] = true
 	pcall(skynet.call, handle, "debug", "LINK")
-	if generation == mine then
+	watched[handle] = nil
+	if target == handle then
 		target = nil
 	end
 end
@@ -101,7 +106,7 @@ local function choose()
 		if ok and link then
 			return link
 		end
-		why = tostring(ok and reason or link)
+		why = ok and reason or tostring(link):gsub("^call failed: ", "")
 	end
 	return nil, ("cluster %s: %s"):format(name, why)
 end
@@ -111,7 +116,6 @@ local function look_for_target()
 	if not ok then
 		found, why = nil, tostring(found)
 	end
-	generation = generation + 1
 	target, choosing = found, false
 	local line = waiting
 	waiting = {}
@@ -124,7 +128,7 @@ local function look_for_target()
 		end
 	end
 	if math.type(found) == "integer" then
-		skynet.fork(watch, found, generation)
+		skynet.fork(watch, found)
 	end
 end
 
@@ -151,7 +155,6 @@ local function on_system(_, source, what)
 		static = what == "static"
 	end
 	target = nil
-	generation = generation + 1
 end
 
 skynet.register_protocol {

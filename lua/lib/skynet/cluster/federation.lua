@@ -35,13 +35,13 @@ end
 -- Makes this service known as a gateway, for as long as it lives. Yields until it is.
 function federation.announce()
 	while true do
-		local why
-		for i = 1, GATEWAYS_MAX do
-			local ok, text = pcall(harbor.register, slot(i))
+		local i, why, ok = 0, "is taken", nil
+		while i < GATEWAYS_MAX and why:find "taken" do
+			i = i + 1
+			ok, why = pcall(harbor.register, slot(i))
 			if ok then
 				return slot(i)
 			end
-			why = text
 		end
 		skynet.error("federation: this gateway is not in the registry: " .. tostring(why))
 		skynet.sleep(100)
