@@ -288,6 +288,12 @@ soak: all
 	    $(if $(SEED),--seed $(SEED))
 	@/usr/bin/python3 tests/soak/agents/soak.py --build $(B) $(if $(ROUNDS),--rounds $(ROUNDS))
 
+# A federation of CLUSTERS= harbor clusters with NODES= nodes each, all on this machine.
+.PHONY: federation
+federation: all
+	@/usr/bin/python3 tests/bench/federation.py --build $(B) \
+	    --clusters $(or $(CLUSTERS),4) --nodes $(or $(NODES),16)
+
 # Random programs (SEEDS= of them), and services that come and go while they are looked at
 # (T= seconds): longer than in make check. Also under SANITIZE=.
 churn: tests-bin

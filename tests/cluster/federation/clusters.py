@@ -18,9 +18,9 @@ class Town(Cluster):
 
 
 class Federation:
-    """towns: name -> number of gateways; each has a master, and `plain` nodes more; with -1 one node
-    is master and gateway. The gateway i of a town listens at ports[town][i]. others: NAME=HOST:PORT
-    of clusters that are none."""
+    """towns: name -> number of gateways; each has a master, and `plain` nodes more; with -1 one
+    node is master and gateway. The gateway i of a town listens at ports[town][i]. others:
+    NAME=HOST:PORT of clusters that are none."""
 
     def __init__(self, build, towns, plain=1, key=None, extra="", others=()):
         self.towns, self.extra, self.key, self.others = {}, extra, key, list(others)
@@ -88,5 +88,6 @@ def fails(node, text, *args, **kw):
     """Runs a call that is to raise; gives the error's text."""
     ok, why = ev(node, f"local ok, why = pcall(function(...) {text} end, ...) return ok, "
                        "tostring(why)", *args, **kw)
-    assert not ok, (text, why)
+    if ok:
+        raise Failed(f"no error: {text}: {why}")
     return re.sub(r"^\S+:\d+: ", "", why)

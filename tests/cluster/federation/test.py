@@ -404,5 +404,6 @@ def lies(far, n):
     assert row["strays"] >= 1000 and row["losses"] >= 3 and row["errors"] >= 9, row
 
 
-main([strangers_at_the_door, a_gateway_that_lies, everybody_calls_everybody, reasons, a_gateway_is_killed, a_dead_cluster, an_owner_moves,
+main([strangers_at_the_door, a_gateway_that_lies, everybody_calls_everybody, reasons,
+      a_gateway_is_killed, a_dead_cluster, an_owner_moves,
       large_messages, a_slow_cluster, keys])
