@@ -462,8 +462,8 @@ def one_seed(a, seed):
     finally:
         r.note("end")
         r.close()
-    r.own_errors()
-    r.unmount()
+        r.own_errors()
+        r.unmount()
     found = check.check(r.dir)
     if found.idle_traffic():
         r.violation(f"there was none of this traffic: {', '.join(found.idle_traffic())}")

@@ -33,24 +33,31 @@ class Inside(Node):
 class Apart(Cluster):
     """`count` nodes n1, n2...; n1 is the master. `more` namespaces stay empty, for nodes that a
     test adds. `cluster`: more keys of that section; `args(i)`: of the start service; `bad`: whether
-    lines can be made bad."""
+    lines can be made bad; `key`: whether the cluster has a key; the
+    file `another` has another one."""
 
-    def __init__(self, build, lua, count, more=0, cluster="insecure: true", args="n{}".format,
-                 bad=False):
+    def __init__(self, build, lua, count, more=0, cluster="", args="n{}".format, bad=False,
+                 key=False):
         super().__init__(build, lua)
-        self.options, self.args = cluster, args
+        self.options, self.args, self.key = "insecure: true", args, key
+        if key:
+            self.options = f"key_file: {self.tmp}/key"
+            for name in ("key", "another"):
+                subprocess.run([f"{self.build}/harborctl", "key", "new", f"{self.tmp}/{name}"],
+                               check=True, capture_output=True)
+        self.options += f", {cluster}" if cluster else ""
         self.net = network.Network(count + more, f"{self.build}/tests/chaos/relay" if bad else None)
         self.nodes = [self.add(i) for i in range(1, count + 1)]
 
     def add(self, i, **kw):
         return Inside(self, i, self.text_of(i, **kw))
 
-    def text_of(self, i, start="main", more="", port=None):
+    def text_of(self, i, start="main", more="", port=None, options=None):
         master = f"{self.net.address(1)}:{network.MASTER_PORT}"
         own = f"master: {{ listen: {master}, state_dir: {self.tmp}/state }}\n" if i == 1 else ""
         return (f"node: {{ name: n{i}, harbor: {i} }}\n"
                 f"cluster: {{ listen: {self.net.address(i)}:{port or network.LINK_PORT}, master: "
-                f"[{master}], {self.options}{more} }}\n{own}"
+                f"[{master}], {options or self.options}{more} }}\n{own}"
                 f'lua: {{ start: {start}, args: "{self.args(i)}", '
                 f'service_path: ["{self.lua}/?.lua"] }}\n')
 

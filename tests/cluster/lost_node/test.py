@@ -26,7 +26,7 @@ class Three(Apart):
     """A master, a caller and a callee, each in a namespace."""
 
     def __init__(self, build, options):
-        super().__init__(build, HERE, 3, cluster=f"insecure: true, {options}",
+        super().__init__(build, HERE, 3, cluster=options,
                          args=lambda i: "CALLEE" if i == CALLEE else f"n{i}")
         self.m, self.a, self.b = self.nodes
 
