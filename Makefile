@@ -308,11 +308,12 @@ hostile: all
 	@HOSTILE=big PYTHONPATH=tests/cluster \
 	    /usr/bin/python3 tests/cluster/hostile_town/test.py --build $(B)
 
-# Histories of a cluster in simulated time, SEEDS= of them; SEED=N: that one, with its log.
+# Histories of a cluster in simulated time, SEEDS= of them from SEED= on; SEED=N alone: that one,
+# with its log.
 .PHONY: sim
 sim: unit-bin
-	SIM_SEEDS=$(or $(SEEDS),10000) $(if $(SEED),SIM_SEED=$(SEED)) \
-	    $(B)/tests/unit/harbor/test_sim
+	SIM_SEED=$(or $(SEED),1) \
+	    SIM_SEEDS=$(or $(SEEDS),$(if $(SEED),1,10000)) $(B)/tests/unit/harbor/test_sim
 
 # Five nodes in network namespaces, faults from a seed, a checked history (tests/chaos).
 # SEED=, SEEDS=, T= seconds a seed, NODES=. Needs root; what it leaves is in build/chaos.

@@ -43,16 +43,6 @@
 #define ACK_ALONG_BYTES (16u << 10)
 #define ACK_ALONG_FRAMES 16u
 
-static void free_list(struct msg *m)
-{
-	while (m) {
-		struct msg *next = m->next;
-
-		msg_destroy(m);
-		m = next;
-	}
-}
-
 /* Links this thread has pushed to since its last flush; `marked` says which are among them. */
 static _Thread_local struct {
 	struct turn_hook hook;
@@ -85,33 +75,25 @@ void flush_set_backlog(struct link *l)
 	atomic_store_explicit(&l->backlog, !txq_is_empty(&l->queue), memory_order_seq_cst);
 }
 
-/* These are owed no more. Returns how many they are. */
-uint64_t flush_leave(struct link *l, const struct msg *m)
+void flush_leave(struct link *l, uint64_t bytes)
 {
-	uint64_t bytes = 0, n = 0;
-
-	for (; m; m = m->next, n++)
-		bytes += m->size + WIRE_MSG_HEADER;
-	if (n)
+	if (bytes)
 		ledger_leave(&l->ledger, bytes);
 	ledger_keep(&l->ledger, l->queue.kept.bytes);
-	return n;
 }
 
-/* Frees what has arrived at the other node. */
 void flush_reap(struct link *l)
 {
 	uint64_t acked = atomic_load_explicit(&l->acked, memory_order_acquire); /* A2 */
-	struct msg *done;
+	struct kept_sum done;
 	bool valid;
 
 	lock_held(&l->tx_lock);
 	if (acked <= l->queue.kept.first)
 		return;
 	done = txq_acknowledge(&l->queue, acked, &valid);
-	must(valid); /* link_acknowledged has looked at it */
-	flush_leave(l, done);
-	free_list(done);
+	must(valid); /* flush_acknowledged has looked at it */
+	flush_leave(l, done.bytes);
 }
 
 /* Is so much unacknowledged that the other node should be told? */

@@ -31,7 +31,7 @@ void flush_queue_outbox(struct link *l);
 void flush_set_backlog(struct link *l);
 /* Frees what has arrived at the other node. */
 void flush_reap(struct link *l);
-/* These, linked by next, are owed no more. Returns how many they are. */
-uint64_t flush_leave(struct link *l, const struct msg *m);
+/* So many bytes are owed no more. */
+void flush_leave(struct link *l, uint64_t bytes);
 /* Where the other node's session stands here. */
 void flush_copy_count(struct link_arrived *to, const struct inbound *in);

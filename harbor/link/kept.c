@@ -20,18 +20,6 @@ void kept_fini(struct kept *k)
 	*k = (struct kept){ 0 };
 }
 
-static uint64_t cost(const struct msg *m)
-{
-	return m->size + WIRE_MSG_HEADER;
-}
-
-bool kept_is_last(const struct kept_frame *f)
-{
-	uint64_t size = f->m->size;
-
-	return size <= WIRE_CHUNK_MAX || (uint64_t)f->index * WIRE_CHUNK_MAX >= size;
-}
-
 static void grow(struct kept *k)
 {
 	uint64_t room = k->room ? 2 * k->room : ROOM_FIRST;
@@ -44,56 +32,73 @@ static void grow(struct kept *k)
 	k->room = room;
 }
 
-void kept_push(struct kept *k, struct msg *m, uint32_t stream, uint32_t index)
+static void push(struct kept *k, const struct kept_frame *f)
 {
-	struct kept_frame *f;
-
 	must_slow(k->cursor == k->end);
 	if (unlikely(k->end - k->first == k->room))
 		grow(k);
-	f = &k->ring[k->end & (k->room - 1)];
-	*f = (struct kept_frame){ m, stream, index };
+	k->ring[k->end & (k->room - 1)] = *f;
 	k->cursor = ++k->end;
-	if (kept_is_last(f))
-		k->bytes += cost(m);
 }
 
-struct msg *kept_acknowledge(struct kept *k, uint64_t count)
+void kept_push_small(struct kept *k, struct msg *m)
 {
-	struct msg *done = NULL;
+	push(k, &(struct kept_frame){ m, KEPT_SMALL, (uint32_t)m->size });
+	k->bytes += m->size + WIRE_MSG_HEADER;
+}
+
+/* Is it the last frame of its message? */
+static bool is_last(const struct kept_frame *f)
+{
+	return (uint64_t)f->index * WIRE_CHUNK_MAX >= f->m->size;
+}
+
+void kept_push_large(struct kept *k, struct msg *m, uint32_t stream, uint32_t index)
+{
+	const struct kept_frame f = { m, index, stream };
+
+	push(k, &f);
+	if (is_last(&f))
+		k->bytes += m->size + WIRE_MSG_HEADER;
+}
+
+struct kept_sum kept_acknowledge(struct kept *k, uint64_t count)
+{
+	struct kept_sum sum = { 0 };
 
 	must(count >= k->first && count <= k->cursor);
 	for (; k->first < count; k->first++) {
 		const struct kept_frame *f = kept_at(k, k->first);
 
-		if (!kept_is_last(f))
+		if (f->index != KEPT_SMALL && !is_last(f))
 			continue;
-		k->bytes -= cost(f->m);
-		f->m->next = done;
-		done = f->m;
+		sum.messages++;
+		sum.bytes += WIRE_MSG_HEADER + (f->index == KEPT_SMALL ? f->value : f->m->size);
+		msg_destroy(f->m);
 	}
+	k->bytes -= sum.bytes;
 	if (k->first == k->end && k->room > ROOM_IDLE) {
 		mem_free(k->ring);
 		k->ring = NULL;
 		k->room = 0;
 	}
-	return done;
+	return sum;
 }
 
-struct msg *kept_rewind(struct kept *k, uint64_t count)
+struct kept_sum kept_rewind(struct kept *k, uint64_t count)
 {
-	struct msg *done = kept_acknowledge(k, count);
+	struct kept_sum sum = kept_acknowledge(k, count);
 
 	k->cursor = count;
-	return done;
+	return sum;
 }
 
-struct msg *kept_clear(struct kept *k)
+struct kept_sum kept_clear(struct kept *k)
 {
-	struct msg *all;
+	struct kept_sum sum;
 
 	k->cursor = k->end;
-	all = kept_acknowledge(k, k->end);
+	sum = kept_acknowledge(k, k->end);
 	k->first = k->cursor = k->end = 0;
-	return all;
+	return sum;
 }

@@ -12,18 +12,25 @@
  * and, while some are still to come, in the queue (txq.h).
  *
  * Threads:   none of its own; the link's lock.
- * Ownership: kept_push of a message's last frame takes the message; kept_acknowledge and kept_clear
- *            return those that nobody needs any more.
+ * Ownership: kept_push of a message's last frame takes the message; it is freed here.
  * Limits:    none of its own: the link counts bytes, and acknowledgements make room.
  */
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/actor/msg.h"
 
+/* A small message's frame says how long that is, so that its memory, which is cold by then, need
+ * not be read when it is acknowledged. */
 struct kept_frame {
 	struct msg *m;
-	uint32_t stream; /* of a large message */
-	uint32_t index;	 /* a large message: 0 = its head, k = its chunk k - 1 */
+	uint32_t index; /* KEPT_SMALL; of a large message: 0 = its head, k = its chunk k - 1 */
+	uint32_t value; /* KEPT_SMALL: the size; else the stream */
+};
+#define KEPT_SMALL UINT32_MAX
+
+/* Messages, and their bytes with headers. */
+struct kept_sum {
+	uint64_t messages, bytes;
 };
 
 struct kept {
@@ -35,19 +42,17 @@ struct kept {
 
 void kept_fini(struct kept *k);
 /* Frame number `end`. Whoever pushes while cursor == end has to write it: cursor moves as well. */
-void kept_push(struct kept *k, struct msg *m, uint32_t stream, uint32_t index);
+void kept_push_small(struct kept *k, struct msg *m);
+void kept_push_large(struct kept *k, struct msg *m, uint32_t stream, uint32_t index);
 static inline const struct kept_frame *kept_at(const struct kept *k, uint64_t number)
 {
 	return &k->ring[number & (k->room - 1)];
 }
-/* Is it the last frame of its message? */
-bool kept_is_last(const struct kept_frame *f);
-/* The first `count` frames of the session have arrived. Returns the messages that are complete with
- * them, linked by next. count is between first and cursor. */
-struct msg *kept_acknowledge(struct kept *k, uint64_t count);
-/* All from frame `count` on is to be written again; what is before has arrived, and is returned as
- * by kept_acknowledge. */
-struct msg *kept_rewind(struct kept *k, uint64_t count);
-/* The session is over, the next one begins at 0. Returns the messages that were written to their
- * end and not acknowledged, linked by next. */
-struct msg *kept_clear(struct kept *k);
+/* The first `count` frames of the session have arrived; count is between first and cursor. Frees
+ * the messages that are complete with them, and returns what they were. */
+struct kept_sum kept_acknowledge(struct kept *k, uint64_t count);
+/* The same, and all from frame `count` on is to be written again. */
+struct kept_sum kept_rewind(struct kept *k, uint64_t count);
+/* The session is over, the next one begins at 0. Frees the messages that were written to their end
+ * and not acknowledged, and returns what they were. */
+struct kept_sum kept_clear(struct kept *k);

@@ -99,7 +99,7 @@ void link_fini(void)
 			continue;
 		free_list(stack_take_all(&l->outbox, next));
 		free_list(txq_clear(&l->queue));
-		free_list(txq_renew(&l->queue));
+		(void)txq_renew(&l->queue);
 		txq_fini(&l->queue);
 		session_fini(&l->session);
 		pending_fini(&l->pending);
@@ -172,6 +172,16 @@ static void bounce(struct link *l, struct msg *m, const char *why)
 
 /* ---- sending ---- */
 
+/* These are owed no more. */
+static void leave(struct link *l, const struct msg *m)
+{
+	uint64_t bytes = 0;
+
+	for (; m; m = m->next)
+		bytes += m->size + WIRE_MSG_HEADER;
+	flush_leave(l, bytes);
+}
+
 /* Who finds the gate shut after a push makes sure that nothing stays behind it. */
 static void bounce_waiting(struct link *l, const char *why)
 {
@@ -180,7 +190,7 @@ static void bounce_waiting(struct link *l, const char *why)
 	lock_take(&l->tx_lock);
 	flush_queue_outbox(l);
 	m = txq_clear(&l->queue);
-	flush_leave(l, m);
+	leave(l, m);
 	flush_set_backlog(l);
 	lock_release(&l->tx_lock);
 	bounce(l, m, why);
@@ -205,7 +215,7 @@ static void bounce_requests(struct link *l)
 		m->next = requests;
 		requests = m;
 	}
-	flush_leave(l, requests);
+	leave(l, requests);
 	flush_set_backlog(l);
 	lock_release(&l->tx_lock);
 	bounce(l, requests, gate_text(LINK_BROKEN));
@@ -440,11 +450,11 @@ static const struct moves_ops moves_hands = {
 /* ---- states ---- */
 
 /* They were accepted, and their fate is not known. */
-static void lose(struct link *l, struct msg *lost, const char *why)
+static void lose(struct link *l, const struct kept_sum *lost, const char *why)
 {
-	uint64_t n = flush_leave(l, lost);
+	uint64_t n = lost->messages;
 
-	free_list(lost);
+	flush_leave(l, lost->bytes);
 	if (!n)
 		return;
 	atomic_fetch_add_explicit(&l->lost, n, memory_order_relaxed); /* a statistic */
@@ -482,11 +492,10 @@ const char *link_resume(struct link *l, const struct wire_control *c)
 	lock_take(&l->tx_lock);
 	flush_reap(l);
 	why = session_resume(&l->session, &l->queue, c, &news);
-	flush_leave(l, news.done);
-	lose(l, news.lost, why ? why : "the other node had given this one up");
+	flush_leave(l, news.done.bytes);
+	lose(l, &news.lost, why ? why : "the other node had given this one up");
 	set_counts(l);
 	lock_release(&l->tx_lock);
-	free_list(news.done);
 	if (news.renewed || news.theirs_renewed)
 		pending_fail(&l->pending, REMOTE_LINK_LOST);
 	return why;
@@ -532,9 +541,12 @@ void link_tired(struct link *l)
 
 void link_renew(struct link *l, const char *why)
 {
+	struct kept_sum lost;
+
 	lock_take(&l->tx_lock);
 	flush_reap(l);
-	lose(l, session_renew(&l->session, &l->queue), why);
+	lost = session_renew(&l->session, &l->queue);
+	lose(l, &lost, why);
 	set_counts(l);
 	lock_release(&l->tx_lock);
 	pending_fail(&l->pending, why);

@@ -30,7 +30,7 @@ void session_offer(struct session *s, uint64_t peer_epoch, struct wire_control *
 	c->count = s->in.forgotten ? WIRE_FORGOTTEN : s->in.count;
 }
 
-struct msg *session_renew(struct session *s, struct txq *q)
+struct kept_sum session_renew(struct session *s, struct txq *q)
 {
 	s->number++;
 	return txq_renew(q);

@@ -35,12 +35,12 @@ struct session {
 	struct inbound in;
 };
 
-/* What a handshake did. The lists are the caller's, linked by next. */
+/* What a handshake did. */
 struct session_news {
-	struct msg *done;    /* acknowledged */
-	struct msg *lost;    /* may have arrived */
-	bool renewed;	     /* we begin a new session */
-	bool theirs_renewed; /* the other side does, and answers of its last one may be lost */
+	struct kept_sum done; /* acknowledged, and freed */
+	struct kept_sum lost; /* may have arrived or not, and freed */
+	bool renewed;	      /* we begin a new session */
+	bool theirs_renewed;  /* the other side does, and answers of its last one may be lost */
 };
 
 void session_init(struct session *s);
@@ -52,4 +52,4 @@ const char *session_resume(struct session *s, struct txq *q, const struct wire_c
 			   struct session_news *ret);
 /* The other node is given up, or what is kept for it: what comes next is a new session. Returns
  * what may be lost. */
-struct msg *session_renew(struct session *s, struct txq *q);
+struct kept_sum session_renew(struct session *s, struct txq *q);

@@ -103,7 +103,7 @@ static void add_frame(struct txq_batch *b, const struct kept_frame *f, uint32_t 
 	uint64_t at;
 	uint32_t n;
 
-	if (likely(m->size <= WIRE_CHUNK_MAX)) {
+	if (likely(f->index == KEPT_SMALL)) {
 		wire_encode_msg(head, m, seq);
 		add_part(b, head, WIRE_MSG_HEADER);
 		if (m->size)
@@ -111,30 +111,30 @@ static void add_frame(struct txq_batch *b, const struct kept_frame *f, uint32_t 
 		return;
 	}
 	if (f->index == 0) {
-		wire_encode_large(head, m, seq, f->stream);
+		wire_encode_large(head, m, seq, f->value);
 		add_part(b, head, WIRE_LARGE_HEADER);
 		return;
 	}
 	at = (uint64_t)(f->index - 1) * WIRE_CHUNK_MAX;
 	n = m->size - at < WIRE_CHUNK_MAX ? (uint32_t)(m->size - at) : WIRE_CHUNK_MAX;
-	wire_encode_chunk(head, n, seq, f->stream);
+	wire_encode_chunk(head, n, seq, f->value);
 	add_part(b, head, WIRE_CHUNK_HEADER);
 	add_part(b, (char *)msg_payload(m) + at, n);
 	b->chunks++;
 }
 
-static void add_new(struct txq *q, struct txq_batch *b, struct msg *m, uint32_t stream,
-		    uint32_t index)
+/* The frame that was pushed last. */
+static void add_last(struct txq *q, struct txq_batch *b)
 {
-	uint64_t number = q->kept.end;
+	uint64_t number = q->kept.end - 1;
 
-	kept_push(&q->kept, m, stream, index);
 	add_frame(b, kept_at(&q->kept, number), (uint32_t)number);
 }
 
 static void add_small(struct txq *q, struct txq_batch *b, struct msg *m)
 {
-	add_new(q, b, m, 0, 0);
+	kept_push_small(&q->kept, m);
+	add_last(q, b);
 	b->begun[b->begun_count++] = m;
 	b->done++;
 }
@@ -143,12 +143,13 @@ static void begin_large(struct txq *q, struct txq_batch *b, struct txq_lane *l)
 {
 	struct msg *m = l->waiting.first;
 
-	must(m->size / WIRE_CHUNK_MAX < UINT32_MAX);
+	must(m->size / WIRE_CHUNK_MAX < KEPT_SMALL - 1);
 	l->begun = true;
 	l->sent = 0;
 	l->stream = q->next_stream++;
 	q->begun++;
-	add_new(q, b, m, l->stream, 0);
+	kept_push_large(&q->kept, m, l->stream, 0);
+	add_last(q, b);
 	b->begun[b->begun_count++] = m;
 }
 
@@ -156,7 +157,8 @@ static void add_chunk(struct txq *q, struct txq_batch *b, struct txq_lane *l)
 {
 	struct msg *m = l->waiting.first;
 
-	add_new(q, b, m, l->stream, ++l->sent);
+	kept_push_large(&q->kept, m, l->stream, ++l->sent);
+	add_last(q, b);
 	if ((uint64_t)l->sent * WIRE_CHUNK_MAX >= m->size) {
 		l->begun = false;
 		q->begun--;
@@ -219,39 +221,51 @@ bool txq_fill(struct txq *q, struct txq_batch *b)
 
 /* ---- ends ---- */
 
-struct msg *txq_acknowledge(struct txq *q, uint64_t count, bool *ret_valid)
+static bool may_be(const struct txq *q, uint64_t count)
 {
-	*ret_valid = count >= q->kept.first && count <= q->kept.cursor;
-	return *ret_valid ? kept_acknowledge(&q->kept, count) : NULL;
+	return count >= q->kept.first && count <= q->kept.cursor;
 }
 
-struct msg *txq_rewind(struct txq *q, uint64_t count, bool *ret_valid)
+struct kept_sum txq_acknowledge(struct txq *q, uint64_t count, bool *ret_valid)
 {
-	*ret_valid = count >= q->kept.first && count <= q->kept.cursor;
-	return *ret_valid ? kept_rewind(&q->kept, count) : NULL;
+	*ret_valid = may_be(q, count);
+	return *ret_valid ? kept_acknowledge(&q->kept, count) : (struct kept_sum){ 0 };
 }
 
-struct msg *txq_renew(struct txq *q)
+struct kept_sum txq_rewind(struct txq *q, uint64_t count, bool *ret_valid)
 {
-	struct msg *lost = kept_clear(&q->kept);
+	*ret_valid = may_be(q, count);
+	return *ret_valid ? kept_rewind(&q->kept, count) : (struct kept_sum){ 0 };
+}
+
+/* Drops the message that is begun. */
+static void cut_lane(struct txq *q, struct txq_lane *l, struct kept_sum *sum)
+{
+	struct msg *m = list_take(&l->waiting, next);
+
+	sum->messages++;
+	sum->bytes += m->size + WIRE_MSG_HEADER;
+	msg_destroy(m);
+	l->begun = false;
+	q->begun--;
+}
+
+struct kept_sum txq_renew(struct txq *q)
+{
+	struct kept_sum sum = kept_clear(&q->kept);
 
 	for (unsigned turns = q->lane_count; turns > 0; turns--) {
 		struct txq_lane *l = list_take(&q->lanes, next);
 
-		if (l->begun) {
-			struct msg *m = list_take(&l->waiting, next);
-
-			m->next = lost;
-			lost = m;
-			l->begun = false;
-		}
+		if (l->begun)
+			cut_lane(q, l, &sum);
 		if (l->waiting.first)
 			list_append(&q->lanes, l, next);
 		else
 			lane_destroy(q, l);
 	}
-	q->begun = 0;
-	return lost;
+	must(q->begun == 0);
+	return sum;
 }
 
 /* Appends what waits in the lane to the list; one that is begun stays, and with it the lane. */

@@ -10,8 +10,7 @@
  * where it stands, the queue goes back there, and nothing new goes out before what is kept has.
  *
  * Threads:   none of its own; the link's lock.
- * Ownership: txq_push takes. txq_acknowledge, txq_rewind, txq_renew and txq_clear return what the
- *            caller has to free or to bounce.
+ * Ownership: txq_push takes; what has arrived, or is lost, is freed here.
  * Limits:    none of its own: the link counts bytes. WIRE_LARGE_MAX large messages are begun at a
  *            time.
  */
@@ -69,15 +68,15 @@ bool txq_is_empty(const struct txq *q);
 bool txq_has_lane(const struct txq *q, uint32_t dest);
 /* Fills the batch with the next frames. Returns false if there are none. */
 bool txq_fill(struct txq *q, struct txq_batch *ret);
-/* So many frames of the session have arrived at the other node. Returns the messages that are
- * complete with them, linked by next; *ret_valid is false if so many were not written, or more have
- * been acknowledged: then nothing happens. */
-struct msg *txq_acknowledge(struct txq *q, uint64_t count, bool *ret_valid);
+/* So many frames of the session have arrived at the other node. Frees the messages that are
+ * complete with them and returns what they were; *ret_valid is false if so many were not written,
+ * or more have been acknowledged: then nothing happens. */
+struct kept_sum txq_acknowledge(struct txq *q, uint64_t count, bool *ret_valid);
 /* The same on a new connection: what follows is written again. */
-struct msg *txq_rewind(struct txq *q, uint64_t count, bool *ret_valid);
-/* A new session begins. Returns the messages that were begun and whose end is not acknowledged,
- * linked by next: they may have arrived. The others stay. */
-struct msg *txq_renew(struct txq *q);
+struct kept_sum txq_rewind(struct txq *q, uint64_t count, bool *ret_valid);
+/* A new session begins. Frees the messages that were begun and whose end is not acknowledged, and
+ * returns what they were: they may have arrived. The others stay. */
+struct kept_sum txq_renew(struct txq *q);
 /* Returns what was not begun, linked by next, in no particular order between lanes. */
 struct msg *txq_clear(struct txq *q);
 /* After txq_clear and txq_renew. */

@@ -357,8 +357,12 @@ static uint64_t tick(struct peer *p, uint64_t now)
 		close_link(p, PEER_LINK_LOST, "the handshake took too long", now);
 	if (p->state == PEER_WAITING && now >= p->retry_ns)
 		connect_now(p, now);
-	if (p->reachable && now >= p->unreachable_ns)
+	if (p->reachable && now >= p->unreachable_ns) {
+		/* its HELLO speaks of a session that ends now */
+		if (p->state == PEER_CONNECTING)
+			close_link(p, PEER_LINK_LOST, "the handshake took too long", now);
 		give_up(p, PEER_LINK_LOST);
+	}
 	if (p->patient && now >= p->tired_ns) {
 		p->patient = false;
 		p->ops->tired(p);

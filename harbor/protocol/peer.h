@@ -61,7 +61,8 @@ struct peer_ops {
 	void (*down)(struct peer *p, enum peer_loss loss, const char *why);
 	/* The link has not come (back) within link_wait_ns: calls do not wait for it any more. */
 	void (*tired)(struct peer *p);
-	/* Nothing waits for this node any more: it is dead or has left (PEER_NODE_DOWN for both),
+	/* No attempt is under way, and nothing waits for this node any more: it is dead or has
+	 * left (PEER_NODE_DOWN for both),
 	 * or was out of reach for dead_ns. */
 	void (*give_up)(struct peer *p, enum peer_loss loss);
 	/* Fills in what our HELLO or WELCOME says of the session (wire.h). No link is up. */

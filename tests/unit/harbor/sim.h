@@ -28,7 +28,9 @@
 #include "harbor/protocol/master.h"
 #include "harbor/protocol/member.h"
 #include "harbor/protocol/peer.h"
+#include "harbor/link/session.h"
 #include "harbor/link/stream.h"
+#include "harbor/link/txq.h"
 
 #define SIM_NODES 5
 #define SIM_NAMES 6
@@ -73,6 +75,7 @@ struct sim_node {
 	struct peer_self self;
 	struct member member;
 	struct peer peers[256];
+	struct sim_link *link[256]; /* NULL: nothing was sent yet */
 	bool seen[256];
 	unsigned char known[256]; /* ids of peers in use */
 	unsigned known_count;
@@ -209,6 +212,15 @@ static void sim_write_bytes(int id, unsigned side, const void *bytes, size_t n)
 		sim_post(&c->end[!side], c->delay, bytes, n, false);
 }
 
+/* The same, a little later than it would arrive. */
+static void sim_post_later(int id, unsigned side, uint64_t later, const void *bytes, size_t n)
+{
+	struct sim_conn *c = &sim->conn[id];
+
+	if (c->end[side].open)
+		sim_post(&c->end[!side], c->delay + later, bytes, n, false);
+}
+
 static void sim_clear_queue(struct sim_end *e)
 {
 	while (e->first) {
@@ -280,6 +292,8 @@ static unsigned sim_place_of(const char *address)
 	return (unsigned)(address[1] - '0');
 }
 
+#include "tests/unit/harbor/sim_link.h"
+
 static int sim_peer_connect(struct peer *p)
 {
 	struct sim_node *n = sim_node_of_self(p->self);
@@ -314,6 +328,7 @@ static void sim_peer_up(struct peer *p, int id)
 
 	e->peer = p->id;
 	n->ups[p->id]++;
+	sim_link_up(p, e);
 	member_link(&n->member, p, WIRE_UP);
 }
 
@@ -322,6 +337,7 @@ static void sim_peer_down(struct peer *p, enum peer_loss loss, const char *why)
 	(void)loss;
 	(void)why;
 	sim_node_of_self(p->self)->downs[p->id]++;
+	sim_link_down(p);
 	member_link(&sim_node_of_self(p->self)->member, p, peer_loss_kind(p, sim->now));
 }
 
@@ -329,37 +345,7 @@ static void sim_peer_give_up(struct peer *p, enum peer_loss loss)
 {
 	if (loss == PEER_NODE_DOWN)
 		directory_drop_node(&sim_node_of_self(p->self)->directory, p->id);
-}
-
-static void sim_peer_tired(struct peer *p)
-{
-	(void)p;
-}
-
-static uint64_t sim_peer_received(struct peer *p)
-{
-	(void)p;
-	return 0;
-}
-
-static void sim_peer_offer(struct peer *p, struct wire_control *c)
-{
-	(void)p;
-	(void)c;
-}
-
-static const char *sim_peer_resume(struct peer *p, const struct wire_control *c)
-{
-	(void)p;
-	(void)c;
-	return NULL;
-}
-
-static bool sim_peer_acknowledged(struct peer *p, uint64_t count)
-{
-	(void)p;
-	(void)count;
-	return true;
+	sim_link_give_up(p);
 }
 
 static const struct peer_ops sim_peer_ops = {
@@ -581,7 +567,10 @@ static int sim_conn_of(const struct sim_end *e)
 
 static void sim_message(void *ud, struct msg *m)
 {
-	(void)ud;
+	struct sim_end *e = ud;
+	struct sim_node *n = &sim->node[e->place];
+
+	sim_arrived(n, &n->peers[e->peer], m);
 	msg_destroy(m);
 }
 
@@ -622,6 +611,13 @@ static void sim_lost(struct sim_end *e, const char *why)
 		peer_lost(sim_peer(n, e->peer), id, why, sim->now);
 }
 
+static void sim_input(struct sim_end *e, const void *bytes, size_t n)
+{
+	assert_true(stream_input(&e->in, bytes, n));
+	if (e->open && e->in.in)
+		sim_acknowledge(&sim->node[e->place], &sim->node[e->place].peers[e->peer]);
+}
+
 /* Gives the next time something arrives on this connection. */
 static uint64_t sim_deliver(struct sim_conn *c)
 {
@@ -646,7 +642,7 @@ static uint64_t sim_deliver(struct sim_conn *c)
 			if (e->open && k->end)
 				sim_lost(e, "closed");
 			else if (e->open)
-				assert_true(stream_input(&e->in, k->bytes, k->n));
+				sim_input(e, k->bytes, k->n);
 			mem_free(k);
 		}
 		if (e->first && !cut && !frozen && e->first->at < next)
@@ -772,6 +768,8 @@ static inline void sim_kill_node(unsigned i)
 				sim_close_end(k, side);
 	member_fini(&n->member);
 	directory_fini(&n->directory);
+	for (unsigned k = 0; k < n->known_count; k++)
+		sim_link_free(n->link[n->known[k]]);
 	n->alive = false;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The cluster as a whole, simulated: named behaviours first, then a thousand random histories of
  * cuts, resets, restarts, freezes, a master that dies and a disk that is full. Each history ends
- * healed, and then names are unique and the same on all nodes, every pair has one link, and each
- * request has its one answer. */
+ * healed, and then names are unique and the same on all nodes, every pair has one link, each
+ * request has its one answer, and what the nodes have sent each other has come once and in order,
+ * or is known to be lost. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -404,6 +405,24 @@ static void a_name_that_is_handed_to_nobody_is_free(void **state)
 
 /* ---- a thousand histories ---- */
 
+/* SIM_SEED: the first one, 1 if it is not set. SIM_SEEDS: how many, else one that is named, or a
+ * thousand. One alone is run with all that is logged. */
+static unsigned seeds(unsigned *ret_from)
+{
+	const char *first = getenv("SIM_SEED"), *many = getenv("SIM_SEEDS");
+	unsigned count = many ? (unsigned)atoi(many) : first ? 1 : 1000;
+
+	log_set_level(count == 1 ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
+	*ret_from = first ? (unsigned)atoi(first) : 1;
+	return *ret_from + count - 1;
+}
+
+static void some_traffic(void)
+{
+	for (uint64_t n = sim_random(4); n > 0; n--)
+		sim_send((unsigned)sim_random(SIM_NODES), (unsigned)sim_random(SIM_NODES));
+}
+
 static void disturb(void)
 {
 	unsigned i = (unsigned)sim_random(SIM_NODES), k = (unsigned)sim_random(SIM_NODES + 1);
@@ -505,6 +524,7 @@ static void check(void)
 		sim_print();
 		fail_msg("seed %u: not every pair has one link", sim->seed);
 	}
+	sim_check_flows();
 	if (!sim_all_answered())
 		fail_msg("seed %u: somebody waits for an answer for ever", sim->seed);
 	if (!sim_none_linked_to_the_dead())
@@ -546,17 +566,15 @@ static void check(void)
 
 static void names_are_unique_and_equal_after_a_thousand_histories(void **state)
 {
-	const char *only = getenv("SIM_SEED"), *count = getenv("SIM_SEEDS");
-	unsigned from = only ? (unsigned)atoi(only) : 1;
-	unsigned to = only ? from : count ? (unsigned)atoi(count) : 1000;
+	unsigned from, to = seeds(&from);
 
 	(void)state;
-	log_set_level(only ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
 	for (unsigned seed = from; seed <= to; seed++) {
 		sim_begin(seed);
 		sim_run_for(sim_random(2000) * NS_PER_MS);
 		for (unsigned n = 0; n < 60; n++) {
 			disturb();
+			some_traffic();
 			if (sim_random(3))
 				sim_run_for(sim_random(400) * NS_PER_MS);
 		}
@@ -564,6 +582,52 @@ static void names_are_unique_and_equal_after_a_thousand_histories(void **state)
 		check();
 		sim_end_all();
 	}
+}
+
+/* Connections break, for so short that hardly anybody gives another node up: only who has to wait
+ * for a handshake that was cut. */
+static void nothing_is_lost_while_both_nodes_live(void **state)
+{
+	unsigned from, to = seeds(&from);
+
+	(void)state;
+	for (unsigned seed = from; seed <= to; seed += 4) {
+		sim_begin(seed);
+		sim_run_for(SECONDS(2));
+		for (unsigned n = 0; n < 40; n++) {
+			unsigned i = (unsigned)sim_random(SIM_NODES),
+				 k = (unsigned)sim_random(SIM_NODES);
+
+			some_traffic();
+			if (sim_random(3) == 0)
+				sim_cut_one_way(i, k, true);
+			sim_run_for(sim_random(100) * NS_PER_MS);
+			if (sim_random(2))
+				sim_reset(i, k);
+			sim_cut(i, k, false);
+		}
+		sim_run_for(SECONDS(3));
+		check();
+		sim_end_all();
+	}
+}
+
+static void the_histories_were_rich(void **state)
+{
+	(void)state;
+	print_message("messages: %llu sent, %llu arrived, %llu lost, %llu bounced, %llu frames "
+		      "sent again, %llu sessions resumed; calls: %llu, %llu answered, %llu failed, "
+		      "%llu strays\n",
+		      (unsigned long long)sim_total.sent, (unsigned long long)sim_total.arrived,
+		      (unsigned long long)sim_total.lost, (unsigned long long)sim_total.bounced,
+		      (unsigned long long)sim_total.resent, (unsigned long long)sim_total.resumes,
+		      (unsigned long long)sim_total.calls, (unsigned long long)sim_total.answered,
+		      (unsigned long long)sim_total.failed, (unsigned long long)sim_total.strays);
+	if (getenv("SIM_SEED"))
+		return;
+	assert_true(sim_total.lost && sim_total.bounced && sim_total.failed && sim_total.strays);
+	assert_true(sim_total.resent > 1000 && sim_total.resumes > 1000);
+	assert_true(sim_total.arrived > sim_total.sent / 2);
 }
 
 int main(void)
@@ -590,6 +654,8 @@ int main(void)
 		T(a_name_that_was_handed_over_stays_where_it_is_when_the_registry_is_lost),
 		T(a_name_that_is_handed_to_nobody_is_free),
 		cmocka_unit_test(names_are_unique_and_equal_after_a_thousand_histories),
+		cmocka_unit_test(nothing_is_lost_while_both_nodes_live),
+		cmocka_unit_test(the_histories_were_rich),
 	};
 
 	return cmocka_run_group_tests_name("harbor/sim", tests, NULL, NULL);
