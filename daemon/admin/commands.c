@@ -175,6 +175,7 @@ static void add_node(const struct harbor_node_info *n, void *ud)
 	json_string(j, "address", n->address);
 	json_string(j, "state", n->state);
 	json_bool(j, "master", n->master);
+	json_bool(j, "draining", n->draining);
 	json_uint(j, "since", n->since_wall_ns / NS_PER_SEC);
 	json_double(j, "rtt_ms", (double)(n->rtt_ns / NS_PER_US) / 1000);
 	json_uint(j, "sent", n->sent);

@@ -4,6 +4,7 @@
  * one line (daemon/admin/words.h) and shows the answer (print.h).
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -323,16 +324,113 @@ static int choose(struct options *o, char path[SOCKPATH_MAX])
 	return r;
 }
 
+/* Asks the node, once. 0, or an exit status, which is said. */
+static int ask(const struct options *o, char **ret_body, size_t *ret_size, bool *ret_ok)
+{
+	cleanup(mem_freep) char *request = words_encode(o->node, o->words), *body = NULL;
+	FILE *f;
+	int fd;
+
+	if (strlen(request) > WORDS_LINE_MAX)
+		return usage("the arguments are too long", NULL);
+	fd = connect_to(o->socket);
+	if (fd < 0)
+		return EX_UNAVAILABLE;
+	f = fdopen(fd, "r");
+	if (f && write_all(fd, request, strlen(request)) && write_all(fd, "\n", 1))
+		body = read_answer(f, ret_ok, ret_size);
+	if (f)
+		fclose(f);
+	if (!body) {
+		fprintf(stderr, "harborctl: the node gave no answer\n");
+		return EX_UNAVAILABLE;
+	}
+	*ret_body = steal(body);
+	return 0;
+}
+
+static int ask_once(const struct options *o)
+{
+	cleanup(mem_freep) char *body = NULL;
+	size_t size = 0;
+	bool ok = false;
+	int r = ask(o, &body, &size, &ok);
+
+	return r ? r : show(o, body, size, ok) && ok ? 0 : FAILED;
+}
+
+/* ---- drain --wait ---- */
+
+static bool is_drained(const char *body, size_t size)
+{
+	struct jsonv *answer = NULL;
+	const struct jsonv *state;
+	bool drained;
+
+	if (jsonread(body, size, &answer) < 0)
+		return false;
+	state = jsonv_get(answer, "state");
+	drained = state && state->text && strcmp(state->text, "drained") == 0;
+	jsonv_destroy(answer);
+	return drained;
+}
+
+/* One question. -1: not yet; else the exit status, and the answer is shown. */
+static int look_at_drain(const struct options *o, bool over)
+{
+	cleanup(mem_freep) char *body = NULL;
+	bool ok = false, drained;
+	size_t size = 0;
+	int r = ask(o, &body, &size, &ok);
+
+	if (r)
+		return r;
+	drained = ok && is_drained(body, size);
+	if (ok && !drained && !over)
+		return -1;
+	return show(o, body, size, ok) && drained ? 0 : FAILED;
+}
+
+/* Begins to drain, and asks again and again. The words are: drain NODE --wait [SECONDS]. */
+static int drain_and_wait(struct options *o, const char *seconds)
+{
+	static const struct timespec pause = { .tv_nsec = 100000000 };
+	struct timespec now;
+	char *end = "";
+	long limit = seconds ? strtol(seconds, &end, 10) : LONG_MAX, until;
+	int r;
+
+	if (*end || limit < 0)
+		return usage("drain --wait takes seconds", seconds);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	until = limit < LONG_MAX - now.tv_sec ? now.tv_sec + limit : LONG_MAX;
+	o->words[2] = NULL;
+	for (;;) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		r = look_at_drain(o, now.tv_sec >= until);
+		if (r >= 0)
+			break;
+		nanosleep(&pause, NULL);
+		o->words[2] = "--status";
+		o->words[3] = NULL;
+	}
+	if (r == FAILED && now.tv_sec >= until)
+		fprintf(stderr, "harborctl: not drained within %ld s\n", limit);
+	return r;
+}
+
+static bool is_drain_wait(char *const *words)
+{
+	return strcmp(words[0], "drain") == 0 && words[2] && strcmp(words[2], "--wait") == 0;
+}
+
 int main(int argc, char **argv)
 {
 	char path[SOCKPATH_MAX];
-	cleanup(mem_freep) char *request = NULL, *body = NULL, *script = NULL;
+	cleanup(mem_freep) char *script = NULL;
 	char *words[WORDS_MAX + 1];
 	struct options o = { 0 };
-	bool ok = false;
-	size_t size = 0;
-	FILE *f;
-	int fd, r = parse(argc, argv, &o);
+	int r = parse(argc, argv, &o);
 
 	if (r)
 		return r < 0 ? 0 : r;
@@ -346,20 +444,9 @@ int main(int argc, char **argv)
 	r = r ? r : choose(&o, path);
 	if (r)
 		return r;
-	request = words_encode(o.node, o.words);
-	if (strlen(request) > WORDS_LINE_MAX)
-		return usage("the arguments are too long", NULL);
-	fd = connect_to(o.socket);
-	if (fd < 0)
-		return EX_UNAVAILABLE;
-	f = fdopen(fd, "r");
-	if (f && write_all(fd, request, strlen(request)) && write_all(fd, "\n", 1))
-		body = read_answer(f, &ok, &size);
-	if (f)
-		fclose(f);
-	if (!body) {
-		fprintf(stderr, "harborctl: the node gave no answer\n");
-		return EX_UNAVAILABLE;
-	}
-	return show(&o, body, size, ok) && ok ? 0 : FAILED;
+	if (!is_drain_wait(o.words))
+		return ask_once(&o);
+	memcpy(words, o.words, 4 * sizeof(*words)); /* the last may be the NULL */
+	o.words = words;
+	return drain_and_wait(&o, words[3]);
 }

@@ -302,7 +302,7 @@ function command.drain(node, option)
 		local line = ("drain %d %s"):format(id, option or "")
 		return skynet.calltimeout(PATIENCE, id << 24, "text", (line:gsub(" $", "")))
 	elseif option and option ~= "--undo" and option ~= "--status" then
-		fail("%s: --undo, --status or --wait", option)
+		fail("%s: drain takes --undo, --status or --wait [SECONDS]", option)
 	end
 	local d = skynet.calltimeout(PATIENCE, mover.mover(), "lua", "DRAIN", option)
 	return object("node", node, "state", d.state, "left", d.left, "moved", d.moved,
