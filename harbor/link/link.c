@@ -23,6 +23,7 @@
 #include "core/actor/send.h"
 #include "core/actor/service.h"
 #include "harbor/link/flush.h"
+#include "harbor/link/move_ways.h"
 #include "harbor/link/moves.h"
 #include "net/post.h"
 #include "net/request.h"

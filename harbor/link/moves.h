@@ -25,60 +25,32 @@
  * its claims along. HELD lasts MOVES_HELD_NS at most. Each request has the outcome that links see
  * to: it waits for A until GO, then for B; A has what it relayed in its own table for B.
  *
- * Threads:   any; one read-write lock. What comes from other nodes and the clock: the net loop.
- * Limits:    MOVES_MAX moves are known, the oldest are forgotten; a move holds MOVES_HOLD_MAX
+ * Threads:   any; one lock. What comes from other nodes and the clock: the net loop.
+ * Limits:    MOVE_TABLE_MAX moves are known, the oldest are forgotten; a move holds MOVE_HOLD_MAX
  *            messages at most, others are refused.
  */
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/actor/msg.h"
+#include "harbor/link/move_table.h"
 
-#define MOVES_MAX 65536u
-#define MOVES_HOLD_MAX 65536u
 #define MOVES_HELD_NS UINT64_C(10000000000)
-#define MOVES_NOTE_SIZE 16u
-/* A service that moved more often than this is not followed. */
-#define MOVES_HOPS 16u
 
-/* What moves need of others. */
-struct moves_ops {
-	unsigned (*self)(void); /* our harbor id */
-	/* Sends by the link of m->dest, which is not ours; refusals are told. */
-	int (*send)(struct msg *m_take);
-	/* A message above the size of a chunk is under way to this handle. */
-	bool (*busy)(uint32_t dest);
-	/* The node is in the cluster, as far as we know, and its link up or about to be. */
-	bool (*up)(unsigned node);
-	/* Requests that wait for an answer of the handle's node wait for the other's. */
-	void (*transfer)(uint32_t from, uint32_t to);
-	/* Requests of the node, relayed to this handle, are the other node's business. */
-	void (*purge)(unsigned source, uint32_t dest);
-	/* moves_tick wants to be called. */
-	void (*touch)(void);
-};
+struct moves_ops; /* move_ways.h */
 
+/* ops stays the caller's. */
 void moves_init(const struct moves_ops *ops);
 void moves_fini(void);
-
-/* A bit, by a hash, for each handle that a move speaks of. */
-#define MOVES_FILTER_BITS 16
-extern atomic_uint_least64_t moves_filter[(1u << MOVES_FILTER_BITS) / 64];
-
-static inline uint32_t moves_hash(uint32_t handle)
-{
-	return handle * 2654435769u >> (32 - MOVES_FILTER_BITS);
-}
 
 /* May a message to this handle have to go elsewhere? Mostly not, and then nothing is locked. */
 static inline bool moves_concern(uint32_t handle)
 {
-	uint32_t bit = moves_hash(handle);
+	uint32_t bit = move_filter_bit(handle);
 
 	/* relaxed: a claim is known to who acts on a message of the one who claims, by the
 	 * mailbox that orders both */
-	return atomic_load_explicit(&moves_filter[bit / 64], memory_order_relaxed) >> (bit % 64) &
-	       1;
+	return atomic_load_explicit(&move_filter[bit / 64], memory_order_relaxed) >> (bit % 64) & 1;
 }
 
 /* Sends m to where its receiver is, or holds it. As service_send; refusals are told. */

@@ -13,8 +13,6 @@
 #include "lua/host/move.h"
 #include "lua/host/shown.h"
 
-/* More lives than moves are followed (MOVES_HOPS in harbor/link/moves.h). */
-#define LIVES_MAX 16
 /* The service that moves others (lua/service/mover.lua), and its local name. */
 #define MOVER "mover"
 
@@ -122,24 +120,21 @@ static int core_leave(lua_State *L)
 static int core_launch(lua_State *L)
 {
 	const char *line = luaL_checkstring(L, 1);
-	size_t size, n;
-	const char *state = luaL_checklstring(L, 2, &size);
-	uint32_t old[LIVES_MAX], handle;
-	void *copy;
+	struct move_past past = { .count = 0 };
+	uint32_t handle;
 
+	past.state = luaL_checklstring(L, 2, &past.size);
 	luaL_checktype(L, 3, LUA_TTABLE);
-	for (n = 0; n < LIVES_MAX && lua_rawgeti(L, 3, (lua_Integer)n + 1) == LUA_TNUMBER; n++) {
-		old[n] = (uint32_t)lua_tointeger(L, -1);
+	while (past.count < MOVE_LIVES_MAX &&
+	       lua_rawgeti(L, 3, (lua_Integer)past.count + 1) == LUA_TNUMBER) {
+		past.lives[past.count++] = (uint32_t)lua_tointeger(L, -1);
 		lua_pop(L, 1);
 	}
-	copy = payload_alloc(size);
-	memcpy(copy, state, size);
-	move_set_state(copy, size);
+	move_set_past(&past);
 	handle = service_launch("snlua", line);
-	move_set_state(NULL, 0);
+	move_set_past(NULL);
 	if (!handle)
 		return 0;
-	move_get()->adopted(handle, old, (unsigned)n);
 	lua_pushinteger(L, handle);
 	return 1;
 }

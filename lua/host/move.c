@@ -12,22 +12,22 @@
 #include "core/base/must.h"
 #include "lua/host/response.h"
 
-static _Thread_local struct msg *state; /* for the next birth on this thread */
+static _Thread_local const struct move_past *next_past; /* of the next birth on this thread */
 
-void move_set_state(void *payload, size_t size)
+void move_set_past(const struct move_past *past)
 {
-	msg_destroy(state);
-	state = payload ? msg_of(payload) : NULL;
-	if (state)
-		*state = (struct msg){ .size = size };
+	next_past = past;
 }
 
-struct msg *move_take_state(void)
+void move_begin(struct host *h)
 {
-	struct msg *m = state;
+	const struct move_past *past = next_past;
 
-	state = NULL;
-	return m;
+	next_past = NULL;
+	if (!past)
+		return;
+	h->state = msg_create_copy(past->state, past->size);
+	move_get()->adopted(service_handle(h->s), past->lives, past->count);
 }
 
 void move_hold(struct host *h, enum move_hold hold)

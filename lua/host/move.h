@@ -26,7 +26,16 @@ bool move_away(uint32_t handle, uint32_t to);
 /* The state closes: who waits is told. */
 void move_release(struct host *h);
 
-/* The next service that this thread launches gets this state, a payload; it takes it with
- * move_take_state. What was set before is freed. */
-void move_set_state(void *payload_take, size_t size);
-struct msg *move_take_state(void);
+/* What a service was on another node. */
+#define MOVE_LIVES_MAX 16u /* as many as are followed (harbor/link/move_table.h) */
+struct move_past {
+	const char *state; /* packed */
+	size_t size;
+	uint32_t lives[MOVE_LIVES_MAX]; /* its handles, the last one first */
+	unsigned count;
+};
+/* The next service that this thread launches has this past; NULL: none. Kept by reference. */
+void move_set_past(const struct move_past *past);
+/* The service is born on this thread: keeps its state, and tells the cluster who it is, before it
+ * can say anything itself. */
+void move_begin(struct host *h);

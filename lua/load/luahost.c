@@ -55,7 +55,6 @@ static void *snlua_create(void)
 	h->tokens_ref = h->timeouts_ref = h->inits_ref = LUA_NOREF;
 	h->why = "the callee was killed";
 	h->memory_limit = default_memory_limit;
-	h->state = move_take_state();
 	return h;
 }
 
@@ -113,6 +112,7 @@ static int snlua_init(void *instance, struct service *s, const char *args)
 		overload_set_bound(s, default_mailbox_max, default_mailbox_policy);
 	service_set_message_callback(s, h, boot);
 	m->dest = service_handle(s);
+	move_begin(h);
 	return service_send(m) == SEND_OK ? 0 : -1;
 }
 

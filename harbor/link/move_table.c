@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of moves: see move_table.h. */
+#include "harbor/link/move_table.h"
+
+#include "core/base/mem.h"
+#include "core/base/must.h"
+
+struct entry {
+	uint32_t handle;
+	int32_t one; /* 1: the entry is in use */
+	struct move *first;
+};
+
+static const struct sessions_kind KIND = {
+	.entry = sizeof(struct entry),
+	.session = offsetof(struct entry, one),
+	.service = offsetof(struct entry, handle),
+	.first = 64,
+};
+
+atomic_uint_least64_t move_filter[(1u << MOVE_FILTER_BITS) / 64];
+
+struct move *move_table_from(const struct move_table *t, uint32_t from)
+{
+	const struct entry *e = sessions_find(&t->from, &KIND, from, 1);
+
+	return e ? e->first : NULL;
+}
+
+struct move *move_table_to(const struct move_table *t, uint32_t to)
+{
+	const struct entry *e = sessions_find(&t->to, &KIND, to, 1);
+
+	return e ? e->first : NULL;
+}
+
+static void mark(uint32_t handle)
+{
+	uint32_t bit = move_filter_bit(handle);
+
+	/* relaxed: see moves_concern */
+	atomic_fetch_or_explicit(&move_filter[bit / 64], UINT64_C(1) << (bit % 64),
+				 memory_order_relaxed);
+}
+
+static void link_to(struct move_table *t, struct move *r)
+{
+	struct entry *e = sessions_find(&t->to, &KIND, r->to, 1);
+
+	if (!e) {
+		e = sessions_add(&t->to, &KIND, r->to, 1);
+		*e = (struct entry){ r->to, 1, NULL };
+	}
+	r->same_to = e->first;
+	e->first = r;
+	mark(r->to);
+}
+
+static void unlink_to(struct move_table *t, struct move *r)
+{
+	struct entry *e = sessions_find(&t->to, &KIND, r->to, 1);
+	struct move **at = &e->first;
+
+	while (*at != r)
+		at = &(*at)->same_to;
+	*at = r->same_to;
+	if (!e->first)
+		sessions_remove(&t->to, &KIND, e);
+}
+
+void move_table_remove(struct move_table *t, struct move *r)
+{
+	struct move **at = &t->all.first;
+
+	must(list_is_empty(&r->held));
+	while (*at != r)
+		at = &(*at)->next;
+	list_unlink(&t->all, at, next);
+	sessions_remove(&t->from, &KIND, sessions_find(&t->from, &KIND, r->from, 1));
+	unlink_to(t, r);
+	t->count--;
+	mem_free(r);
+}
+
+/* false: all are needed. */
+static bool make_room(struct move_table *t)
+{
+	for (struct move *r = t->all.first; r && t->count >= MOVE_TABLE_MAX; r = r->next) {
+		if (r->way == WAY_NEW) {
+			move_table_remove(t, r);
+			break;
+		}
+	}
+	return t->count < MOVE_TABLE_MAX;
+}
+
+struct move *move_table_add(struct move_table *t, uint32_t from, uint32_t to, enum way way)
+{
+	struct move *r;
+	struct entry *e;
+
+	must(from != to && !move_table_from(t, from));
+	if (!make_room(t))
+		return NULL;
+	r = mem_zalloc(sizeof(*r));
+	r->from = from;
+	r->to = to;
+	r->way = way;
+	list_append(&t->all, r, next);
+	t->count++;
+	e = sessions_add(&t->from, &KIND, from, 1);
+	*e = (struct entry){ from, 1, r };
+	mark(from);
+	link_to(t, r);
+	return r;
+}
+
+void move_table_lead(struct move_table *t, struct move *r, uint32_t to)
+{
+	must(r->from != to);
+	unlink_to(t, r);
+	r->to = to;
+	link_to(t, r);
+}
+
+uint32_t move_table_last(const struct move_table *t, uint32_t handle)
+{
+	for (unsigned i = 0; i < MOVE_TABLE_HOPS; i++) {
+		const struct move *r = move_table_from(t, handle);
+
+		if (!r)
+			break;
+		handle = r->to;
+	}
+	return handle;
+}
+
+void move_table_fini(struct move_table *t)
+{
+	while (t->all.first)
+		move_table_remove(t, t->all.first);
+	sessions_fini(&t->from);
+	sessions_fini(&t->to);
+	for (size_t i = 0; i < array_len(move_filter); i++)
+		atomic_store_explicit(&move_filter[i], 0, memory_order_relaxed);
+}

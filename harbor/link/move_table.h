@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The table of moves: which handle has become which, by both ends. What a move's way means is said
+ * in moves.h.
+ *
+ * Threads:   none of its own; the user locks. The filter is read by anybody.
+ * Ownership: a struct move is the table's; what it holds is the user's, who takes it out before
+ *            the move is removed.
+ * Limits:    MOVE_TABLE_MAX moves. A new one takes the place of the oldest that is done.
+ */
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/ds/list.h"
+#include "core/ds/sessions.h"
+#include "core/actor/msg.h"
+
+#define MOVE_TABLE_MAX 65536u
+/* A service that moved more often than this is not followed. */
+#define MOVE_TABLE_HOPS 16u
+
+enum way {
+	WAY_OLD,  /* to `from` and its forwarder */
+	WAY_HELD, /* nowhere just now */
+	WAY_NEW,  /* to `to` */
+	WAY_OWN,  /* the forwarder is here */
+};
+
+struct move {
+	struct move *next, *same_to;
+	uint32_t from, to;
+	enum way way;
+	unsigned held_count;
+	LIST_OF(struct msg) held;
+	uint64_t held_ns;	    /* since */
+	uint64_t asked_ns;	    /* WAY_OWN: the last time that somebody was asked */
+	uint64_t asked[4], done[4]; /* nodes, as bits */
+};
+
+/* Zeros are an empty table. */
+struct move_table {
+	LIST_OF(struct move) all; /* oldest first */
+	struct sessions from, to;
+	unsigned count;
+};
+
+/* A bit, by a hash, for each handle that a move speaks of. Never cleared but by fini. */
+#define MOVE_FILTER_BITS 16
+extern atomic_uint_least64_t move_filter[(1u << MOVE_FILTER_BITS) / 64];
+
+static inline uint32_t move_filter_bit(uint32_t handle)
+{
+	return handle * 2654435769u >> (32 - MOVE_FILTER_BITS);
+}
+
+/* NULL: it has not moved. */
+struct move *move_table_from(const struct move_table *t, uint32_t from);
+/* One of the moves that led to this handle, the others by same_to. NULL: none did. */
+struct move *move_table_to(const struct move_table *t, uint32_t to);
+/* A new move; there is none from that handle. NULL: the table is full of moves under way. */
+struct move *move_table_add(struct move_table *t, uint32_t from, uint32_t to, enum way way);
+/* It leads elsewhere. */
+void move_table_lead(struct move_table *t, struct move *r, uint32_t to);
+/* r holds nothing. */
+void move_table_remove(struct move_table *t, struct move *r);
+/* Returns where the service is now, as far as the table knows. */
+uint32_t move_table_last(const struct move_table *t, uint32_t handle);
+/* Removes all; none holds anything. */
+void move_table_fini(struct move_table *t);

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/* Ways: see move_ways.h. */
+#include "harbor/link/move_ways.h"
+
+#include "core/actor/handle.h"
+#include "core/actor/send.h"
+#include "core/base/clock.h"
+#include "core/base/must.h"
+
+#define HELD_FULL "too many messages wait for a service that moves"
+
+struct moves moves;
+
+/* This thread holds the lock: what it causes runs in here, too. */
+static _Thread_local bool inside;
+
+bool move_enter(void)
+{
+	if (inside)
+		return false;
+	lock_take(&moves.lock);
+	inside = true;
+	return true;
+}
+
+void move_leave(bool entered)
+{
+	if (!entered)
+		return;
+	inside = false;
+	lock_release(&moves.lock);
+}
+
+void move_look_at(uint64_t ns)
+{
+	if (!moves.next_ns || ns < moves.next_ns)
+		moves.next_ns = ns;
+	moves.ops->touch();
+}
+
+void move_tell(unsigned node, const struct move_note *n)
+{
+	if (moves.ops->up(node))
+		(void)moves.ops->send(move_note_create((uint32_t)node << 24, moves.ops->self(), n));
+}
+
+static bool is_pass(const struct msg *m, struct move_note *ret)
+{
+	return unlikely(m->type == PTYPE_HARBOR) && move_note_read(m, ret) &&
+	       ret->kind == NOTE_PASS;
+}
+
+/* m->dest is final, or a forwarder. */
+static int deliver(struct msg *m)
+{
+	const struct move *r = move_table_from(&moves.table, m->dest);
+	struct move_note n;
+
+	if (!move_is_ours(m->dest))
+		return moves.ops->send(m);
+	if ((!r || r->way != WAY_OWN) && is_pass(m, &n)) {
+		msg_destroy(m);
+		move_passed(&n);
+		return SEND_OK;
+	}
+	return service_forward(m) == SEND_OK ? SEND_OK : SEND_REFUSED;
+}
+
+/* A move to this handle that still has its old way, which senders to the new handle must therefore
+ * take, too. */
+static struct move *unfinished(uint32_t to)
+{
+	struct move *r = move_table_to(&moves.table, to);
+
+	while (r && r->way == WAY_NEW)
+		r = r->same_to;
+	return r;
+}
+
+/* Writes m's next receiver into m->dest. Returns the move that holds it, or NULL: send it. */
+static struct move *route(struct msg *m)
+{
+	for (unsigned i = 0; i < MOVE_TABLE_HOPS; i++) {
+		struct move *r = move_table_from(&moves.table, m->dest);
+
+		if (!r && !(m->flags & MSG_RELAYED))
+			r = unfinished(m->dest);
+		if (!r)
+			return NULL;
+		m->dest = r->from;
+		if (r->way == WAY_HELD)
+			return r;
+		if (r->way != WAY_NEW)
+			return NULL;
+		m->dest = r->to;
+	}
+	return NULL;
+}
+
+static int hold(struct move *r, struct msg *m)
+{
+	if (r->held_count >= MOVE_HOLD_MAX) {
+		service_reject(m, HELD_FULL);
+		return SEND_REFUSED;
+	}
+	list_append(&r->held, m, next);
+	r->held_count++;
+	return SEND_OK;
+}
+
+int move_send_on(struct msg *m)
+{
+	struct move *r = route(m);
+	struct move_note n;
+
+	if (r)
+		return hold(r, m);
+	if (is_pass(m, &n) && !move_is_ours(m->dest) && moves.ops->busy(m->dest)) {
+		list_append(&moves.late, m, next);
+		move_look_at(clock_mono_ns() + MOVE_BUSY_NS);
+		return SEND_OK;
+	}
+	return deliver(m);
+}
+
+void move_take_new_way(struct move *r)
+{
+	struct msg *m = list_take_all(&r->held), *next;
+
+	r->way = WAY_NEW;
+	r->held_count = 0;
+	for (; m; m = next) {
+		next = m->next;
+		(void)move_send_on(m);
+	}
+}
+
+void move_go(uint32_t from)
+{
+	struct move *r = move_table_from(&moves.table, from);
+	uint32_t to;
+
+	if (!r || r->way != WAY_HELD)
+		return;
+	to = r->to;
+	for (unsigned i = 0; i < MOVE_TABLE_HOPS; i++) {
+		const struct move *on = move_table_from(&moves.table, to);
+
+		if (!on || on->way != WAY_NEW)
+			break;
+		to = on->to;
+	}
+	moves.ops->transfer(from, to);
+	move_take_new_way(r);
+}
+
+void move_passed(const struct move_note *n)
+{
+	struct move_note go = { NOTE_GO, 0, n->from, 0 }, done = { NOTE_DONE, n->node, n->from, 0 };
+
+	if (n->node == moves.ops->self())
+		move_go(n->from);
+	else
+		move_tell(n->node, &go);
+	move_tell(move_node(n->from), &done);
+}

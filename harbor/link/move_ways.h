@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The ways of messages to services that moved: what moves.c knows and decides, and what is sent by
+ * it. Sent is under the lock, so that a change of ways comes between two messages. An error that
+ * the sending causes may come back on the same thread: it finds the lock held by itself, and goes
+ * on.
+ *
+ * Threads: any; all but move_enter under the lock.
+ */
+#include "core/base/lock.h"
+#include "core/ds/list.h"
+#include "harbor/link/move_note.h"
+#include "harbor/link/move_table.h"
+
+#define MOVE_HOLD_MAX 65536u /* messages that wait for one service */
+#define MOVE_BUSY_NS (5 * NS_PER_MS)
+
+/* What moves need of others. */
+struct moves_ops {
+	unsigned (*self)(void); /* our harbor id */
+	/* Sends by the link of m->dest, which is not ours; refusals are told. */
+	int (*send)(struct msg *m_take);
+	/* A message above the size of a chunk is under way to this handle. */
+	bool (*busy)(uint32_t dest);
+	/* The node is in the cluster, as far as we know, and its link up or about to be. */
+	bool (*up)(unsigned node);
+	/* Requests that wait for an answer of the handle's node wait for the other's. */
+	void (*transfer)(uint32_t from, uint32_t to);
+	/* Requests of the node, relayed to this handle, are the other node's business. */
+	void (*purge)(unsigned source, uint32_t dest);
+	/* moves_tick wants to be called. */
+	void (*touch)(void);
+};
+
+struct moves {
+	const struct moves_ops *ops;
+	struct lock lock;
+	struct move_table table;
+	LIST_OF(struct msg) late; /* notes that wait until no large message is before them */
+	uint64_t draining[4];	  /* nodes, as bits */
+	uint64_t next_ns;	  /* of the next look, 0: none */
+};
+extern struct moves moves;
+
+/* Returns what move_leave wants to know: false if this thread has the lock already. */
+must_use bool move_enter(void);
+void move_leave(bool entered);
+
+static inline unsigned move_node(uint32_t handle)
+{
+	return handle >> 24;
+}
+
+static inline bool move_is_ours(uint32_t handle)
+{
+	return move_node(handle) == moves.ops->self();
+}
+
+static inline bool move_has_bit(const uint64_t bits[4], unsigned i)
+{
+	return bits[i / 64 & 3] >> (i % 64) & 1;
+}
+
+static inline void move_set_bit(uint64_t bits[4], unsigned i, bool on)
+{
+	uint64_t bit = UINT64_C(1) << (i % 64);
+
+	bits[i / 64 & 3] = on ? bits[i / 64 & 3] | bit : bits[i / 64 & 3] & ~bit;
+}
+
+/* moves_tick is to be called then. */
+void move_look_at(uint64_t ns);
+/* A note to a node, if that is up. */
+void move_tell(unsigned node, const struct move_note *n);
+/* Sends m to where its receiver is now, or holds it; takes m. */
+int move_send_on(struct msg *m_take);
+/* From now on messages go the new way, first those that waited for it. */
+void move_take_new_way(struct move *r);
+/* Everything that was sent by the old way has arrived. */
+void move_go(uint32_t from);
+/* A pass has come to where the service is, with all that was sent before it. */
+void move_passed(const struct move_note *n);
