@@ -76,7 +76,7 @@ static void peer_is_up(struct peer *p, int conn)
 
 static void peer_is_down(struct peer *p, enum peer_loss loss, const char *why)
 {
-	enum wire_up how = peer_loss_kind(p, clock_mono_ns());
+	enum wire_up how = peer_loss_kind(p);
 	struct link *l = link_of(p);
 
 	l->since_wall_ns = clock_wall_ns();
@@ -138,6 +138,18 @@ static bool peer_acknowledged(struct peer *p, uint64_t count)
 	return flush_acknowledged(link_of(p), count);
 }
 
+static bool peer_waits(struct peer *p)
+{
+	struct link *l = link_of(p);
+
+	return ledger_sum(&l->ledger) || pending_count(&l->pending);
+}
+
+static void peer_is_alive(struct peer *p)
+{
+	member_link(&H.member, p, WIRE_UP);
+}
+
 static const struct peer_ops peer_hands = {
 	.connect = peer_connect,
 	.write = peer_write,
@@ -150,6 +162,8 @@ static const struct peer_ops peer_hands = {
 	.resume = peer_resume,
 	.received = peer_received,
 	.acknowledged = peer_acknowledged,
+	.waits = peer_waits,
+	.alive = peer_is_alive,
 };
 
 static struct link *link_known(unsigned id)
@@ -225,6 +239,7 @@ static void member_node(void *ud, const struct wire_control *c)
 		peer_member_up(&l->peer, c, now);
 		if (l->peer.patient)
 			link_open(l);
+		events_greet_again(c->id);
 	} else if (l->peer.epoch == c->epoch) {
 		peer_member_down(&l->peer, now);
 	}
@@ -298,6 +313,15 @@ static void member_answer(void *ud, uint32_t from, int32_t session, const char *
 	service_answer(0, from, session, &fence, fence ? sizeof(fence) : 0);
 }
 
+static void member_probe(void *ud, unsigned id, uint64_t epoch)
+{
+	struct link *l = id <= 255 ? link_find(id) : NULL;
+
+	(void)ud;
+	if (l && l->peer.ops && l->peer.epoch == epoch)
+		peer_probe(&l->peer, clock_mono_ns());
+}
+
 static void member_is(void *ud, enum member_state st, const char *why)
 {
 	char what[384];
@@ -336,6 +360,7 @@ const struct member_ops effects_member_ops = {
 	.lost = member_lost_name,
 	.answer = member_answer,
 	.state = member_is,
+	.probe = member_probe,
 };
 
 /* ---- the master ---- */

@@ -17,6 +17,12 @@
 #include "net/timer.h"
 
 #define STOP_LOOK_NS (2 * NS_PER_MS)
+/* A tick that is later than this comes from a process that got no processor, or was stopped. What
+ * has arrived meanwhile is read first: a turn of the loop reads POLLER_EVENTS_MAX sockets, and
+ * there are 255 links and as many members at most, so it is put off a few times. */
+#define LATE_NS (100 * NS_PER_MS)
+#define LATE_LOOKS 5u
+#define LATE_LOOK_NS (2 * NS_PER_MS)
 
 /* ---- first frames ---- */
 
@@ -57,12 +63,19 @@ static void greet_peer(struct conn *c, const struct wire_control *f)
 
 	if (!admit(c, f, WIRE_HELLO))
 		return;
-	if (H.stopping || !H.self.id) {
+	if (H.stopping) {
 		turn_away(c, WIRE_NOT_HERE, "this node is not in the cluster just now");
 		return;
 	}
-	l = f->id <= 255 ? link_find(f->id) : NULL;
-	if (!l || !l->peer.epoch || l->peer.epoch != f->epoch) {
+	l = f->id >= 1 && f->id <= 255 ? link_find(f->id) : NULL;
+	if (f->peer_epoch == H.self.epoch &&
+	    (!H.self.id || !l || !l->peer.epoch || l->peer.epoch != f->epoch)) {
+		/* It was told of us. What we are told of it may still be under way, and if it
+		 * tried again there would be a connection more. */
+		conn_keep(c, f);
+		return;
+	}
+	if (!l || !l->peer.ops) {
 		turn_away(c, WIRE_NOT_HERE, PEER_NOT_NAMED);
 		return;
 	}
@@ -72,6 +85,11 @@ static void greet_peer(struct conn *c, const struct wire_control *f)
 	}
 	if (!peer_hello(&l->peer, c->id, f, clock_mono_ns()))
 		conn_close(c->id); /* no stranger: it knows why */
+}
+
+void events_greet_again(unsigned node)
+{
+	conn_again(node, greet_peer);
 }
 
 static void greet_member(struct conn *c, const struct wire_control *f)
@@ -281,13 +299,27 @@ static uint64_t expire_names(uint64_t now)
 	return directory_expire(&H.directory, now, why);
 }
 
-void events_tick(void *ud)
+/* Must what has arrived be read before anybody judges who is silent? */
+static bool is_late(uint64_t now)
 {
-	uint64_t now = clock_mono_ns(), next;
+	bool late = H.due_ns && H.due_ns < now - LATE_NS && H.late_looks < LATE_LOOKS;
 
-	(void)ud;
-	lock_take(&H.lock);
-	next = conn_tick(now);
+	H.late_looks = late ? H.late_looks + 1 : 0;
+	return late;
+}
+
+static void set_timer(uint64_t next, uint64_t now)
+{
+	if (next == UINT64_MAX)
+		net_timer_clear(H.timer);
+	else
+		net_timer_set(H.timer, next > now ? next : now);
+}
+
+static uint64_t tick(uint64_t now)
+{
+	uint64_t next = conn_tick(now);
+
 	for (unsigned i = 1; i < 256 && !H.stopping; i++) {
 		struct link *l = link_find(i);
 
@@ -301,11 +333,21 @@ void events_tick(void *ud)
 	if (H.master)
 		next = sooner(next, master_tick(H.master, now));
 	next = sooner(next, expire_names(now));
-	next = sooner(next, moves_tick(now));
-	if (next == UINT64_MAX)
-		net_timer_clear(H.timer);
-	else
-		net_timer_set(H.timer, next > now ? next : now);
+	return sooner(next, moves_tick(now));
+}
+
+void events_tick(void *ud)
+{
+	uint64_t now = clock_mono_ns();
+
+	(void)ud;
+	lock_take(&H.lock);
+	if (is_late(now)) {
+		set_timer(now + LATE_LOOK_NS, now);
+	} else {
+		H.due_ns = tick(now);
+		set_timer(H.due_ns, now);
+	}
 	lock_release(&H.lock);
 }
 

@@ -19,6 +19,9 @@ extern const struct conn_ops events_conn_ops;
 void events_overrun(struct link *l);
 /* Something changed: looks at all deadlines soon. Under the lock or not. */
 void events_touch(void);
+/* The master has named this node: whoever connected in its name before is greeted now. Under the
+ * lock. */
+void events_greet_again(unsigned node);
 /* The timer's function: looks at all deadlines, and sets the timer to the next. */
 void events_tick(void *ud);
 /* A closure for the loop: begins the end. timeout_ns points to a uint64_t. */

@@ -33,7 +33,9 @@ struct harbor {
 	void (*on_state)(enum harbor_state st, const char *what, void *ud);
 	void *on_state_ud;
 	struct net_timer *timer;
-	bool touched; /* [loop] a tick is posted */
+	bool touched;	     /* [loop] a tick is posted */
+	uint64_t due_ns;     /* when the next tick was to be */
+	unsigned late_looks; /* how often a late one has waited for the sockets to be read */
 	bool started, stopping;
 	bool goodbye_said;
 	uint64_t goodbye_at_ns; /* at the latest */

@@ -4,6 +4,7 @@
 #include "harbor/link/conn.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "core/base/clock.h"
@@ -21,7 +22,12 @@
 #include "net/request.h"
 #include "net/write.h"
 
-#define BACKLOG 128
+/* 255 nodes that start together connect within one turn of a loop; the kernel's limit is
+ * net.core.somaxconn. */
+#define BACKLOG 1024
+#define BUCKETS 512u
+/* Less than PEER_HANDSHAKE_NS: who waits to be named is told that he was not. */
+#define KEEP_NS (3 * NS_PER_SEC)
 /* A master's member that does not read: its snapshot has a few MB, more than this is a dead
  * peer. */
 #define CONTROL_QUEUE_MAX (UINT64_C(32) << 20)
@@ -31,7 +37,9 @@ static struct {
 	const struct conn_ops *ops;
 	struct lock *lock;
 	struct conn *all;
-	bool deaf; /* no connection is accepted any more */
+	struct conn *by_id[BUCKETS];
+	atomic_uint_least64_t accepted; /* on the port for links */
+	bool deaf;			/* no connection is accepted any more */
 	int listeners[2];
 	struct conn_count count;
 	uint64_t quiet_until_ns;
@@ -83,10 +91,31 @@ static struct conn *create(enum conn_role role)
 	return c;
 }
 
+static void set_id(struct conn *c, int id)
+{
+	struct conn **bucket = &C.by_id[(unsigned)id % BUCKETS];
+
+	c->id = id;
+	c->same = *bucket;
+	*bucket = c;
+}
+
+/* One that has no id yet is not in there. */
+static void drop_id(struct conn *c)
+{
+	struct conn **p = &C.by_id[(unsigned)c->id % BUCKETS];
+
+	while (*p && *p != c)
+		p = &(*p)->same;
+	if (*p)
+		*p = c->same;
+}
+
 static void free_conn(void *arg)
 {
 	struct conn *c = arg;
 
+	mem_free(c->hello);
 	stream_fini(&c->in);
 	secure_destroy(c->secure);
 	mem_free(c->peer);
@@ -116,6 +145,7 @@ static void end_by(struct conn *c, void (*close)(int id))
 			*p = c->next;
 			break;
 		}
+	drop_id(c);
 	close(c->id);
 	net_post(free_conn, c);
 }
@@ -132,10 +162,38 @@ static void end(struct conn *c)
 struct conn *conn_find(int id)
 {
 	lock_held(C.lock);
-	for (struct conn *c = C.all; c; c = c->next)
+	for (struct conn *c = C.by_id[(unsigned)id % BUCKETS]; c; c = c->same)
 		if (c->id == id)
 			return c;
 	return NULL;
+}
+
+void conn_keep(struct conn *c, const struct wire_control *hello)
+{
+	lock_held(C.lock);
+	if (!c->hello) {
+		c->hello = mem_alloc(sizeof(*c->hello));
+		c->deadline_ns = clock_mono_ns() + KEEP_NS;
+	}
+	if (c->hello != hello)
+		*c->hello = *hello;
+}
+
+void conn_again(unsigned node, void (*f)(struct conn *c, const struct wire_control *hello))
+{
+	lock_held(C.lock);
+	/* what f closes is freed by a closure, so the way on from it stays */
+	for (struct conn *c = C.all; c; c = c->next)
+		if (!c->closed && c->role == ROLE_STRANGER && c->hello && c->hello->id == node) {
+			f(c, c->hello);
+			if (c->role != ROLE_STRANGER)
+				mem_free(steal(c->hello));
+		}
+}
+
+uint64_t conn_accepted(void)
+{
+	return atomic_load_explicit(&C.accepted, memory_order_relaxed); /* a statistic */
 }
 
 void conn_close(int id)
@@ -338,7 +396,8 @@ static void on_accept(void *ud, int id, int new_id, const char *peer)
 	(void)peer;
 	lock_take(C.lock);
 	c = create(ud ? ROLE_CALLER : ROLE_STRANGER);
-	c->id = new_id;
+	set_id(c, new_id);
+	atomic_fetch_add_explicit(&C.accepted, !ud, memory_order_relaxed); /* a statistic */
 	net_set_limit(new_id, CONTROL_QUEUE_MAX);
 	if (C.deaf || !protect(c) || net_start_handler(new_id, &handler, c) < 0)
 		end(c);
@@ -386,6 +445,7 @@ int conn_connect(const char *address, enum conn_role role, unsigned node)
 		end_by(c, net_shutdown);
 		return -1;
 	}
+	set_id(c, c->id);
 	return c->id;
 }
 
@@ -438,6 +498,16 @@ struct conn_count conn_count(void)
 	return C.count;
 }
 
+static void give_up(struct conn *c)
+{
+	struct wire_control out = { .kind = WIRE_REFUSE, .code = WIRE_NOT_HERE };
+
+	memcpy(out.text, PEER_NOT_NAMED, sizeof(PEER_NOT_NAMED));
+	if (c->hello)
+		conn_write(c->id, &out);
+	conn_refuse(c, c->hello ? PEER_NOT_NAMED : "the handshake took too long");
+}
+
 uint64_t conn_tick(uint64_t now)
 {
 	uint64_t next = UINT64_MAX;
@@ -448,7 +518,7 @@ uint64_t conn_tick(uint64_t now)
 		if (!c->deadline_ns)
 			continue;
 		if (now >= c->deadline_ns)
-			conn_refuse(c, "the handshake took too long");
+			give_up(c);
 		else if (c->deadline_ns < next)
 			next = c->deadline_ns;
 	}

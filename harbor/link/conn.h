@@ -27,12 +27,14 @@ struct secure_session;
 
 struct conn {
 	struct conn *next;
+	struct conn *same; /* place in the table of ids */
 	int id;
 	enum conn_role role; /* STRANGER: on the links' port; CALLER: on the master's */
 	unsigned node;	     /* ROLE_LINK: harbor id */
 	struct stream in;
 	struct secure_session *secure; /* NULL: it is not encrypted */
 	char *peer;		       /* ours, while it is not open: the other end's host */
+	struct wire_control *hello;    /* of a stranger that the master may name yet (owned) */
 	uint64_t deadline_ns;	       /* of the handshake; 0 = it is over */
 	bool proven;		       /* the handshake of TLS is done */
 	bool closed;
@@ -67,6 +69,12 @@ int conn_listen(const char *address, bool for_master, char **ret_error);
 int conn_connect(const char *address, enum conn_role role, unsigned node);
 /* Returns the connection of this number, or NULL: it is gone already. */
 struct conn *conn_find(int id);
+/* Keeps the first frame of a connection that cannot be judged yet. */
+void conn_keep(struct conn *c, const struct wire_control *hello);
+/* Hands each frame that was kept of this node to f again, which may close connections. */
+void conn_again(unsigned node, void (*f)(struct conn *c, const struct wire_control *hello));
+/* Returns how many connections were accepted on the port for links. Any thread. */
+uint64_t conn_accepted(void);
 /* Has a frame, or bytes, written; a connection that is gone takes none. */
 void conn_write(int id, const struct wire_control *c);
 void conn_write_bytes(int id, const uint8_t *bytes, size_t n);

@@ -13,6 +13,7 @@
 #include "core/base/must.h"
 #include "core/actor/remote.h"
 #include "harbor/protocol/master_id.h"
+#include "harbor/protocol/master_life.h"
 #include "harbor/protocol/master_store.h"
 
 /* A batch that cannot be saved is tried again this often. */
@@ -149,6 +150,7 @@ static void load_node(struct master *m, const struct registry_node *r, uint64_t 
 	n->r = *r;
 	n->unseen = r->up;
 	n->away = "it did not come back";
+	n->alive_at = now;
 	n->dead_at = now + m->c.dead_ns + MASTER_RETRY_NS;
 }
 
@@ -277,7 +279,7 @@ static bool join(struct master *m, int conn, const struct wire_control *c, uint6
 		node_dead(m, n, "it came back as a new incarnation", now);
 	births = master_births(m, n, c, same);
 	news = take_record(n, c);
-	n->heard = now;
+	master_heard(n, now);
 	if (news)
 		announce_node(m, n); /* not to itself: it has no connection yet */
 	else
@@ -420,12 +422,13 @@ static void believe(struct master *m, struct master_node *n, const struct wire_c
 	n->unseen = true;
 	n->away = "it did not come back";
 	n->dead_at = now + m->c.dead_ns;
+	n->alive_at = now;
 	announce_node(m, n);
 	log_info("master: node %s (harbor %u) is alive, says another node", n->r.name, n->r.id);
 }
 
-static void link_reported(struct master *m, const struct master_node *by,
-			  const struct wire_control *c, uint64_t now)
+static void link_reported(struct master *m, struct master_node *by, const struct wire_control *c,
+			  uint64_t now)
 {
 	struct master_node *n = &m->nodes[c->id & 255];
 	uint64_t bit = UINT64_C(1) << (by->r.id % 64);
@@ -436,10 +439,14 @@ static void link_reported(struct master *m, const struct master_node *by,
 		believe(m, n, c, now);
 	if (n->r.epoch != c->epoch || !n->r.up)
 		return;
-	if (c->up == WIRE_UP)
+	if (c->up == WIRE_UP) {
 		*master_report_word(n, by->r.id) |= bit;
-	else
+		master_vouched(n, now);
+	} else {
 		*master_report_word(n, by->r.id) &= ~bit;
+	}
+	if (c->up == WIRE_DOWN)
+		master_doubted(m, by, n);
 	if (c->up == WIRE_BROKEN && !n->conn)
 		n->dead_at = now + m->c.dead_ns; /* the two may find each other again */
 }
@@ -464,7 +471,7 @@ void master_input(struct master *m, int conn, const struct wire_control *c, uint
 
 	if (!n)
 		return;
-	n->heard = now;
+	master_heard(n, now);
 	switch (c->kind) {
 	case WIRE_PING:
 		master_note_births(m, n, c->count);
@@ -508,16 +515,10 @@ void master_lost(struct master *m, int conn, uint64_t now)
 /* Returns the time of the next look at this node. */
 static uint64_t look_at(struct master *m, struct master_node *n, uint64_t now)
 {
-	if (n->conn && now < n->heard + m->c.dead_ns)
-		return n->heard + m->c.dead_ns;
-	if (n->conn) {
-		master_drop_connection(m, n, "no heartbeat", now);
-		n->dead_at = now;
-	}
-	if (master_is_seen(n))
-		return UINT64_MAX; /* the reports end with a frame or with a connection */
-	if (now < n->dead_at)
-		return n->dead_at;
+	uint64_t next;
+
+	if (!master_is_gone(m, n, now, &next))
+		return next;
 	n->unseen = true;
 	node_dead(m, n, n->away, now);
 	return UINT64_MAX;

@@ -43,6 +43,7 @@ static void drop_reports(struct master *m, struct master_node *by, uint64_t now)
 void master_lose_connection(struct master *m, struct master_node *n, const char *why, uint64_t now)
 {
 	n->conn = 0;
+	n->told = false;
 	n->away = why;
 	n->dead_at = now + m->c.dead_ns;
 	master_drop_output(n);
@@ -115,8 +116,10 @@ void master_save_name(struct master *m, const char *name, uint32_t handle, uint6
 /* Writes the first bytes of what waits for a member. */
 static void write_out(struct master *m, struct master_node *n, size_t size)
 {
-	if (n->conn && size)
+	if (n->conn && size) {
 		m->ops->write(m->ud, n->conn, n->out, size);
+		n->told = true;
+	}
 	if (size == n->out_size) {
 		master_drop_output(n);
 		return;

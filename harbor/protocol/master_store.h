@@ -19,16 +19,23 @@
 
 #define MASTER_OUT_MAX (32u << 20)
 
+/* How far the master has asked others about a node that it does not hear (master_life.h). */
+enum master_doubt { NOT_IN_DOUBT, SUSPECTED, ALARMING };
+
 struct master_node {
 	struct registry_node r;	 /* its id is always right; name empty = nobody's */
 	int conn;		 /* 0 = none just now */
 	uint64_t heard, dead_at; /* dead_at: for a node that is up without a connection */
 	const char *away;	 /* why it has no connection */
-	uint32_t features;	 /* that both we and its last connection have */
-	uint64_t seen_by[4];	 /* members that report a link to this incarnation, a bit each */
-	uint64_t life;		 /* births when this life began */
-	bool unseen;		 /* it lived, or may have, where nobody counted */
-	uint8_t *out;		 /* frames that wait for the flush */
+	uint64_t alive_at;	 /* somebody has heard it, at the latest */
+	enum master_doubt doubt;
+	unsigned asked_last; /* the id of whom we asked about it */
+	uint32_t features;   /* that both we and its last connection have */
+	uint64_t seen_by[4]; /* members that report a link to this incarnation, a bit each */
+	uint64_t life;	     /* births when this life began */
+	bool told;	     /* its JOINED has gone out on this connection */
+	bool unseen;	     /* it lived, or may have, where nobody counted */
+	uint8_t *out;	     /* frames that wait for the flush */
 	size_t out_size, out_capacity;
 	size_t out_saving; /* the first of these bytes wait for the save under way */
 };

@@ -561,6 +561,8 @@ void member_input(struct member *m, int conn, const struct wire_control *c, uint
 		name_changed(m, c, now);
 	else if (c->kind == WIRE_ANSWER && member)
 		answered(m, c);
+	else if (c->kind == WIRE_PROBE && member)
+		m->ops->probe(m->ud, c->id, c->epoch);
 	else if (c->kind == WIRE_PONG && member)
 		m->rtt_ns = now - c->stamp;
 	else
@@ -682,7 +684,7 @@ static uint64_t tick(struct member *m, uint64_t now)
 		return m->retry_ns;
 	}
 	if (now >= m->ping_ns) {
-		m->ping_ns = now + m->self->heartbeat_ns;
+		m->ping_ns = peer_next_beat(m->self, now); /* with those of the links */
 		ping(m, now);
 	}
 	return dead < m->ping_ns ? dead : m->ping_ns;

@@ -65,6 +65,8 @@ struct member_ops {
 	/* MEMBER_JOINED: now tell the links that are up (member_link). Else why not, and which
 	 * master. */
 	void (*state)(void *ud, enum member_state st, const char *why);
+	/* The master does not hear this incarnation: is our link to it alive? (peer_probe) */
+	void (*probe)(void *ud, unsigned id, uint64_t epoch);
 };
 
 struct member {
@@ -118,8 +120,8 @@ void member_transfer(struct member *m, uint32_t from, int32_t session, const cha
 /* Asks the master for the number of the registration that holds now: when the answer comes, all
  * changes before it have been told. */
 void member_query(struct member *m, uint32_t from, int32_t session, const char *name);
-/* The link to this node is up, broken, or silent for too long (WIRE_DOWN); peer as the master named
- * it. */
+/* The link to this node is up (also: it has just answered a probe), broken, or silent for too long
+ * (WIRE_DOWN); peer as the master named it. */
 void member_link(struct member *m, const struct peer *p, enum wire_up up);
 /* Where the births of this life begin, which cannot wait for the master. */
 void member_begin_births(struct member *m, uint64_t base);

@@ -21,6 +21,7 @@ static void check(const struct peer *p)
 	must(p->reachable || !p->patient);
 	must(p->state != PEER_UP || p->patient);
 	must(p->state != PEER_UNKNOWN || !p->reachable);
+	must(p->state == PEER_UP || (!p->asked_ns && !p->probed));
 }
 #else
 #define check(p) ((void)(p)) /* the state is looked at in builds with CHECKS=1 */
@@ -30,6 +31,22 @@ void peer_init(struct peer *p, const struct peer_ops *ops, struct peer_self *sel
 {
 	must(ops && self && id >= 1 && id <= 255);
 	*p = (struct peer){ .ops = ops, .self = self, .id = id };
+}
+
+/* Three fit into dead_ns: one until the question, two for the answer. */
+static uint64_t beat_of(const struct peer_self *self)
+{
+	uint64_t most = self->dead_ns / 3;
+
+	return self->heartbeat_ns < most ? self->heartbeat_ns : most ? most : 1;
+}
+
+uint64_t peer_next_beat(const struct peer_self *self, uint64_t now)
+{
+	uint64_t beat = beat_of(self);
+
+	/* the epoch differs from node to node: not all at once */
+	return now + beat - (now + self->epoch % beat) % beat;
 }
 
 static void back_off(struct peer *p, uint64_t now)
@@ -69,6 +86,8 @@ static void drop_link(struct peer *p, enum peer_loss loss, const char *why, uint
 
 	snprintf(p->why, sizeof(p->why), "%s", why);
 	p->conn = 0;
+	p->asked_ns = 0;
+	p->probed = false;
 	p->state = p->epoch ? PEER_WAITING : PEER_UNKNOWN;
 	if (was_up) {
 		wait_for_link(p, now);
@@ -78,6 +97,7 @@ static void drop_link(struct peer *p, enum peer_loss loss, const char *why, uint
 	/* At once, for the answer tells whether the process lives; but not in a circle. */
 	if (was_up && (!p->at_once_ns || now - p->at_once_ns >= PEER_BACKOFF_MIN_NS))
 		p->retry_ns = p->at_once_ns = now;
+	p->silent = false;
 	if (p->disowned)
 		end_incarnation(p);
 }
@@ -113,7 +133,7 @@ static void meet(struct peer *p, const struct wire_control *c, uint64_t now)
 	p->reachable = true;
 	wait_for_link(p, now);
 	/* the smaller id goes first: both at once would only cross */
-	p->retry_ns = p->self->id < p->id ? now : now + PEER_BACKOFF_MIN_NS;
+	p->retry_ns = p->self->id < p->id ? now : now + PEER_TURN_NS;
 	p->backoff_ns = 0;
 }
 
@@ -144,8 +164,8 @@ void peer_member_up(struct peer *p, const struct wire_control *c, uint64_t now)
 void peer_member_down(struct peer *p, uint64_t now)
 {
 	/* A node that was only frozen or cut off may come back as the same incarnation. */
-	if (p->state == PEER_UP)
-		p->disowned = true;
+	if (p->state == PEER_UP && (!p->asked_ns || now - p->asked_ns < beat_of(p->self)))
+		p->disowned = true; /* if it is silent, the next beats will show it */
 	else if (p->epoch)
 		forget_incarnation(p, PEER_NODE_DOWN, "the node is dead", now);
 	check(p);
@@ -162,9 +182,9 @@ void peer_connected(struct peer *p, int conn, uint64_t now)
 				  .peer_epoch = p->epoch,
 				  .request = p->attempt };
 
-	(void)now;
 	if (conn != p->conn || p->state != PEER_CONNECTING)
 		return;
+	p->deadline_ns = now + PEER_HANDSHAKE_NS; /* of the WELCOME */
 	memcpy(c.cluster, p->self->cluster, sizeof(c.cluster));
 	p->ops->offer(p, &c);
 	p->ops->write(p, conn, &c);
@@ -179,6 +199,15 @@ static void refuse(struct peer *p, int conn, enum wire_code code, const char *wh
 	p->ops->write(p, conn, &c);
 }
 
+static uint64_t idle_of(struct peer *p)
+{
+	uint64_t beats = PEER_IDLE_BEATS + (p->self->id < p->id ? (random_next(&p->self->random) >>
+								   8) % PEER_IDLE_SPREAD
+								: 2 * PEER_IDLE_SPREAD);
+
+	return beats * beat_of(p->self);
+}
+
 /* first: the HELLO or WELCOME of the other node. */
 static void set_up(struct peer *p, int conn, const struct wire_control *first, uint64_t now)
 {
@@ -187,7 +216,9 @@ static void set_up(struct peer *p, int conn, const struct wire_control *first, u
 	p->conn = conn;
 	p->reachable = p->patient = true;
 	p->backoff_ns = 0;
-	p->heard_ns = p->ping_ns = now;
+	p->heard_ns = p->calm_ns = now;
+	p->beat_ns = peer_next_beat(p->self, now);
+	p->idle_ns = idle_of(p);
 	p->why[0] = 0;
 	p->ops->up(p, conn);
 }
@@ -265,13 +296,26 @@ static bool take_count(struct peer *p, const struct wire_control *c, uint64_t no
 	return false;
 }
 
+static void answer_probe(struct peer *p)
+{
+	p->probed = false;
+	p->ops->alive(p);
+}
+
+/* The other side has said something. */
+static void heard(struct peer *p, uint64_t now)
+{
+	p->heard_ns = now;
+	p->asked_ns = 0;
+}
+
 void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t now)
 {
 	struct wire_control pong = { .kind = WIRE_PONG, .stamp = c->stamp };
 
 	if (conn != p->conn)
 		return;
-	p->heard_ns = now;
+	heard(p, now);
 	switch (c->kind) {
 	case WIRE_WELCOME:
 		welcomed(p, conn, c, now);
@@ -287,6 +331,8 @@ void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t
 			break;
 		if (p->state == PEER_UP && c->stamp <= now)
 			p->rtt_ns = now - c->stamp;
+		if (p->probed)
+			answer_probe(p);
 		break;
 	case WIRE_ACK: /* that of the data plane was not taken, or came before there was one */
 		(void)take_count(p, c, now);
@@ -307,7 +353,36 @@ void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t
 void peer_heard(struct peer *p, int conn, uint64_t now)
 {
 	if (conn == p->conn)
-		p->heard_ns = now;
+		heard(p, now);
+	check(p);
+}
+
+static void ask(struct peer *p, uint64_t now)
+{
+	struct wire_control ping = { .kind = WIRE_PING,
+				     .stamp = now,
+				     .count = p->ops->received(p) };
+
+	p->asked_ns = now;
+	p->idle_ns = idle_of(p);
+	p->ops->write(p, p->conn, &ping);
+}
+
+/* Since the last beat it has spoken, or not. */
+static bool is_fresh(const struct peer *p, uint64_t now)
+{
+	return now - p->heard_ns < beat_of(p->self);
+}
+
+void peer_probe(struct peer *p, uint64_t now)
+{
+	if (p->state != PEER_UP)
+		return;
+	p->probed = true;
+	if (is_fresh(p, now))
+		answer_probe(p);
+	else if (!p->asked_ns)
+		ask(p, now);
 	check(p);
 }
 
@@ -328,21 +403,48 @@ void peer_refused(struct peer *p, int conn, const char *why, uint64_t now)
 	check(p);
 }
 
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Returns when the link is silent, if nothing answers our question. Who waits does not do so since
+ * before the last look that found nobody. A beat is left for the answer: if the question comes so
+ * late, it was this process that stood still. */
+static uint64_t silent_at(const struct peer *p)
+{
+	return later(later(p->heard_ns, p->calm_ns) + p->self->dead_ns,
+		     p->asked_ns + beat_of(p->self));
+}
+
+/* Once a beat. */
+static void look(struct peer *p, uint64_t now)
+{
+	bool waits = p->ops->waits(p);
+
+	p->beat_ns = peer_next_beat(p->self, now);
+	if (!waits && !p->asked_ns)
+		p->calm_ns = now;
+	if (!p->asked_ns &&
+	    (now - p->heard_ns >= p->idle_ns || (!is_fresh(p, now) && (waits || p->disowned))))
+		ask(p, now);
+}
+
 static uint64_t tick_up(struct peer *p, uint64_t now)
 {
-	struct wire_control ping = { .kind = WIRE_PING, .stamp = now };
+	uint64_t silent;
 
-	if (now - p->heard_ns >= p->self->dead_ns) {
+	if (p->probed && !p->asked_ns)
+		answer_probe(p);
+	if (now >= p->beat_ns)
+		look(p, now);
+	silent = p->asked_ns ? silent_at(p) : UINT64_MAX;
+	if (now >= silent) {
+		p->silent = true;
 		close_link(p, PEER_LINK_LOST, "no heartbeat", now);
 		return p->retry_ns;
 	}
-	if (now >= p->ping_ns) {
-		p->ping_ns = now + p->self->heartbeat_ns;
-		ping.count = p->ops->received(p);
-		p->ops->write(p, p->conn, &ping);
-	}
-	return p->heard_ns + p->self->dead_ns < p->ping_ns ? p->heard_ns + p->self->dead_ns
-							   : p->ping_ns;
+	return silent < p->beat_ns ? silent : p->beat_ns;
 }
 
 static uint64_t tick(struct peer *p, uint64_t now)
@@ -383,9 +485,9 @@ uint64_t peer_tick(struct peer *p, uint64_t now)
 	return next;
 }
 
-enum wire_up peer_loss_kind(const struct peer *p, uint64_t now)
+enum wire_up peer_loss_kind(const struct peer *p)
 {
-	return now - p->heard_ns >= p->self->dead_ns ? WIRE_DOWN : WIRE_BROKEN;
+	return p->silent ? WIRE_DOWN : WIRE_BROKEN;
 }
 
 void peer_stop(struct peer *p)

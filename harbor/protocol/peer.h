@@ -19,6 +19,16 @@
  * have lost it from sight alone. Such a link lives on (disowned) until it breaks or is silent for
  * dead_ns, or until the master names another incarnation.
  *
+ * Liveness. All links of a node are looked at in one wake-up, the beat, and whatever arrives on a
+ * link says that the other side lives. Only who waits asks (WIRE_PING, which is answered at once):
+ * a link that was silent for a beat while something waits for the other node, and any link that was
+ * silent for PEER_IDLE_BEATS. A question that nothing answers ends the link, so that what waited
+ * does so for dead_ns at most. A process that got no processor, or was stopped, must not take its
+ * own silence for that of others: all that has arrived is told before peer_tick.
+ *
+ * The master, too, may have a link asked (peer_probe), when he does not hear the node himself; what
+ * answers is told by ops->alive.
+ *
  * Both nodes may connect at the same time; one link stays: the connection of the node with the
  * smaller id. A HELLO carries the number of its attempt, a WELCOME the last attempt of the one who
  * welcomes: a HELLO that was given up by then is refused when it arrives late.
@@ -33,12 +43,18 @@
 /* A node that is reached again is not to wait long for it; an attempt costs a packet. */
 #define PEER_BACKOFF_MAX_NS UINT64_C(1000000000)
 #define PEER_HANDSHAKE_NS UINT64_C(5000000000)
+/* An idle link is asked after so many beats by the node with the smaller id, and after a few more
+ * by the other, should the first not have done so. */
+#define PEER_IDLE_BEATS 15u
+#define PEER_IDLE_SPREAD 10u /* and at random up to so many more, not all links at once */
+/* Of two that learn of each other the one with the greater id gives the other so long. */
+#define PEER_TURN_NS UINT64_C(2000000000)
 
 enum peer_state { PEER_UNKNOWN, PEER_WAITING, PEER_CONNECTING, PEER_UP };
 
 /* Why a link went down. */
 enum peer_loss {
-	PEER_LINK_LOST, /* the connection broke: it is tried again */
+	PEER_LINK_LOST, /* the connection broke, or is silent: it is tried again */
 	PEER_REFUSED,	/* its port refuses connections: the process is gone */
 	PEER_NODE_DOWN, /* the incarnation is dead */
 	PEER_NODE_LEFT, /* it said goodbye */
@@ -74,6 +90,10 @@ struct peer_ops {
 	uint64_t (*received)(struct peer *p);
 	/* The other node says that so many of ours have arrived. false: that cannot be. */
 	bool (*acknowledged)(struct peer *p, uint64_t count);
+	/* Does anything wait for this node: an answer, an acknowledgement, room in its socket? */
+	bool (*waits)(struct peer *p);
+	/* The link that peer_probe asked for has spoken since, or had done so within a beat. */
+	void (*alive)(struct peer *p);
 };
 
 /* Who we are; the same for all peers. */
@@ -100,12 +120,20 @@ struct peer {
 	int conn;		/* CONNECTING: our attempt; UP: the link; else 0 */
 	uint32_t attempt;	/* number of our last attempt */
 	uint32_t their_attempt; /* their attempts up to here are given up */
-	uint64_t retry_ns, backoff_ns, deadline_ns, heard_ns, ping_ns, unreachable_ns;
+	bool silent;		/* the last link ended because it was */
+	bool probed;		/* the master wants to know */
+	uint64_t asked_ns;	/* our question, 0 = none */
+	uint64_t calm_ns;	/* the last look at which nothing waited for the other node */
+	uint64_t beat_ns;	/* the next look */
+	uint64_t idle_ns;	/* a link that is silent for so long is asked */
+	uint64_t retry_ns, backoff_ns, deadline_ns, heard_ns, unreachable_ns;
 	uint64_t tired_ns, at_once_ns;
 	uint64_t rtt_ns;
 	char why[128]; /* the last loss or refusal, for people */
 };
 
+/* Returns the first beat after now; those of all links of a node are the same. */
+uint64_t peer_next_beat(const struct peer_self *self, uint64_t now);
 void peer_init(struct peer *p, const struct peer_ops *ops, struct peer_self *self, unsigned id);
 /* What the master says of the node. */
 void peer_member_up(struct peer *p, const struct wire_control *member, uint64_t now);
@@ -118,13 +146,16 @@ bool peer_hello(struct peer *p, int conn, const struct wire_control *c, uint64_t
 /* A later frame. Bytes of any kind: peer_heard. */
 void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t now);
 void peer_heard(struct peer *p, int conn, uint64_t now);
+/* The master asks whether this link is alive. */
+void peer_probe(struct peer *p, uint64_t now);
 /* The connection broke. */
 void peer_lost(struct peer *p, int conn, const char *why, uint64_t now);
 /* Our attempt was refused by the other machine: nobody listens there. */
 void peer_refused(struct peer *p, int conn, const char *why, uint64_t now);
-/* Does what is due. Returns the time when it wants to be called again, UINT64_MAX: not. */
+/* Does what is due. What had arrived before `now` has been told. Returns the time when it wants to
+ * be called again, UINT64_MAX: not. */
 uint64_t peer_tick(struct peer *p, uint64_t now);
 /* Returns how it is that a link is down; called from ops->down. */
-enum wire_up peer_loss_kind(const struct peer *p, uint64_t now);
+enum wire_up peer_loss_kind(const struct peer *p);
 /* We end: says goodbye and connects no more. */
 void peer_stop(struct peer *p);

@@ -26,6 +26,7 @@ static const char *const formats[_WIRE_KIND_MAX] = {
 	[WIRE_ACK] = "k",
 	[WIRE_TRANSFER] = "rthd",
 	[WIRE_QUERY] = "rt",
+	[WIRE_PROBE] = "ie",
 };
 
 static uint8_t *put32(uint8_t *p, uint32_t v)

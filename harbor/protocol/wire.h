@@ -75,6 +75,7 @@ enum wire_kind {
 	WIRE_ACK,      /* links: so many data frames have arrived */
 	WIRE_TRANSFER, /* a name goes from its owner to another service, in one change */
 	WIRE_QUERY,    /* who owns the name? The answer follows all changes before it */
+	WIRE_PROBE,    /* the master: does the link to this node answer? Then say so (MEMBER) */
 	_WIRE_KIND_MAX,
 };
 

@@ -150,6 +150,7 @@ static void said(void *ud, const struct wire_control *f)
 	case WIRE_SYNCED:
 	case WIRE_ANSWER:
 	case WIRE_PONG:
+	case WIRE_PROBE:
 	case WIRE_REFUSE:
 		break;
 	default:

@@ -131,9 +131,17 @@ static void on_state(void *ud, enum member_state st, const char *why)
 	R.state = st;
 }
 
-static const struct member_ops ops = { on_connect, on_write,	on_close,  on_id,
-				       on_births,  on_snapshot, on_node,   on_name,
-				       on_alive,   on_lost,	on_answer, on_state };
+static void on_probe(void *ud, unsigned id, uint64_t epoch)
+{
+	(void)ud;
+	(void)id;
+	(void)epoch;
+	INPUT_CHECK(R.state == MEMBER_JOINED);
+}
+
+static const struct member_ops ops = { on_connect,  on_write, on_close, on_id,	  on_births,
+				       on_snapshot, on_node,  on_name,	on_alive, on_lost,
+				       on_answer,   on_state, on_probe };
 
 static void heard(void *ud, const struct wire_control *c)
 {

@@ -25,6 +25,8 @@ static struct run {
 	uint64_t named; /* the incarnation that the master named last, 0 = none */
 	struct session session;
 	struct txq queue;
+	bool waits, probed;
+	uint64_t quiet; /* since then the link is up, somebody waits, and nothing was heard */
 } R;
 
 static unsigned count(enum life a, enum life b)
@@ -71,6 +73,7 @@ static void on_up(struct peer *p, int conn)
 	INPUT_CHECK(!R.up && is_open(conn) && p->conn == conn);
 	INPUT_CHECK(R.named && p->epoch == R.named);
 	R.up = true;
+	R.quiet = R.now;
 }
 
 static void on_down(struct peer *p, enum peer_loss loss, const char *why)
@@ -78,7 +81,7 @@ static void on_down(struct peer *p, enum peer_loss loss, const char *why)
 	(void)p;
 	(void)loss;
 	INPUT_CHECK(R.up && why);
-	R.up = false;
+	R.up = R.probed = false;
 }
 
 static void on_tired(struct peer *p)
@@ -143,9 +146,21 @@ static bool on_acknowledged(struct peer *p, uint64_t count)
 	return valid;
 }
 
-static const struct peer_ops ops = { on_connect, on_write,    on_close,	      on_up,
-				     on_down,	 on_tired,    on_give_up,     on_offer,
-				     on_resume,	 on_received, on_acknowledged };
+static bool on_waits(struct peer *p)
+{
+	INPUT_CHECK(R.up && p->state == PEER_UP);
+	return R.waits;
+}
+
+static void on_alive(struct peer *p)
+{
+	INPUT_CHECK(R.up && R.probed && p->state == PEER_UP);
+	R.probed = false;
+}
+
+static const struct peer_ops ops = { on_connect,      on_write,	  on_close, on_up,     on_down,
+				     on_tired,	      on_give_up, on_offer, on_resume, on_received,
+				     on_acknowledged, on_waits,	  on_alive };
 
 /* The fields go through the bytes of a frame, as they do in life. */
 static bool frame(struct input *in, enum wire_kind kind, struct wire_control *ret)
@@ -211,6 +226,7 @@ static void step_frame(struct input *in)
 
 	if (conn && (R.life[conn] == OURS || R.life[conn] == ACCEPTED) &&
 	    frame(in, input_kind(b), &c)) {
+		R.quiet = R.now;
 		peer_heard(&R.p, conn, R.now);
 		peer_input(&R.p, conn, &c, R.now);
 	}
@@ -228,9 +244,19 @@ static void step_lost(struct input *in)
 
 static void step_time(struct input *in)
 {
-	R.now += input_byte(in) * 50 * MS;
-	(void)peer_tick(&R.p, R.now);
-	INPUT_CHECK(peer_tick(&R.p, R.now) > R.now);
+	uint64_t end = R.now + input_byte(in) * 50 * MS;
+
+	do { /* as the timer does, at most a heartbeat late */
+		uint64_t next;
+
+		(void)peer_tick(&R.p, R.now);
+		next = peer_tick(&R.p, R.now);
+		INPUT_CHECK(next > R.now);
+		if (!R.up || !R.waits)
+			R.quiet = R.now;
+		INPUT_CHECK(R.now - R.quiet <= R.self.dead_ns + R.self.heartbeat_ns);
+		R.now = next < end ? next : end;
+	} while (R.now < end);
 }
 
 /* Frames go out, as many as a batch holds, and data frames come in. */
@@ -254,6 +280,19 @@ static void step_data(struct input *in)
 	R.session.in.count += n >> 5;
 }
 
+static void step_wait(struct input *in)
+{
+	R.waits = input_byte(in) & 1;
+	R.quiet = R.now;
+}
+
+static void step_probe(struct input *in)
+{
+	(void)in;
+	R.probed = R.up;
+	peer_probe(&R.p, R.now);
+}
+
 static void check(void)
 {
 	INPUT_CHECK(R.up == (R.p.state == PEER_UP));
@@ -267,7 +306,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static void (*const step[])(struct input *) = { step_member, step_connected, step_hello,
 							step_frame,  step_frame,     step_lost,
-							step_time,   step_data };
+							step_time,   step_data,	     step_probe,
+							step_wait };
 	struct input in = { p, n > 4096 ? 4096 : n };
 	bool larger = input_byte(&in) & 1;
 
@@ -286,7 +326,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	txq_init(&R.queue);
 	session_init(&R.session);
 	while (in.n && R.conns < CONNS - 8) {
-		step[input_byte(&in) % 8](&in);
+		step[input_byte(&in) % 10](&in);
 		check();
 	}
 	peer_stop(&R.p);

@@ -57,6 +57,7 @@ struct sim_end {
 	bool master_port; /* accepted by the master */
 	unsigned peer;	  /* harbor id of a link's other node, 0 = not known yet */
 	bool to_master;
+	struct wire_control hello; /* that waits until the master names its node; kind 0: none */
 	struct stream in;
 	struct sim_chunk *first, **last; /* what arrives here */
 	uint64_t latest;
@@ -92,6 +93,7 @@ struct sim_node {
 	bool gives[SIM_ASKED]; /* to hand a name over */
 	int32_t sessions;
 	unsigned ups[256], downs[256];
+	bool calls[256]; /* a call to this node waits */
 };
 
 static struct sim {
@@ -107,6 +109,7 @@ static struct sim {
 	int conns; /* numbers given out */
 	int active[SIM_CONNS], active_count;
 	bool cut[SIM_NODES + 1][SIM_NODES + 1];
+	unsigned pings; /* on links */
 	unsigned seed;
 	uint32_t born[512]; /* every handle that was ever given */
 	bool wants[512];    /* it has asked for a name, or one is handed to it */
@@ -312,6 +315,7 @@ static void sim_write(int id, unsigned place, const struct wire_control *c)
 
 static void sim_peer_write(struct peer *p, int id, const struct wire_control *c)
 {
+	sim->pings += c->kind == WIRE_PING;
 	sim_write(id, sim_place(sim_node_of_self(p->self)), c);
 }
 
@@ -338,7 +342,7 @@ static void sim_peer_down(struct peer *p, enum peer_loss loss, const char *why)
 	(void)why;
 	sim_node_of_self(p->self)->downs[p->id]++;
 	sim_link_down(p);
-	member_link(&sim_node_of_self(p->self)->member, p, peer_loss_kind(p, sim->now));
+	member_link(&sim_node_of_self(p->self)->member, p, peer_loss_kind(p));
 }
 
 static void sim_peer_give_up(struct peer *p, enum peer_loss loss)
@@ -348,10 +352,20 @@ static void sim_peer_give_up(struct peer *p, enum peer_loss loss)
 	sim_link_give_up(p);
 }
 
+static bool sim_peer_waits(struct peer *p)
+{
+	return sim_node_of_self(p->self)->calls[p->id] || sim_link_waits(p);
+}
+
+static void sim_peer_alive(struct peer *p)
+{
+	member_link(&sim_node_of_self(p->self)->member, p, WIRE_UP);
+}
+
 static const struct peer_ops sim_peer_ops = {
-	sim_peer_connect, sim_peer_write,    sim_peer_close,	   sim_peer_up,
-	sim_peer_down,	  sim_peer_tired,    sim_peer_give_up,	   sim_peer_offer,
-	sim_peer_resume,  sim_peer_received, sim_peer_acknowledged
+	sim_peer_connect,      sim_peer_write,	 sim_peer_close, sim_peer_up,	  sim_peer_down,
+	sim_peer_tired,	       sim_peer_give_up, sim_peer_offer, sim_peer_resume, sim_peer_received,
+	sim_peer_acknowledged, sim_peer_waits,	 sim_peer_alive
 };
 
 static int sim_member_connect(void *ud, const char *address)
@@ -406,6 +420,16 @@ static void sim_member_snapshot(void *ud, bool complete)
 	}
 }
 
+static void sim_greet_again(struct sim_node *n, unsigned id);
+
+static void sim_member_probe(void *ud, unsigned id, uint64_t epoch)
+{
+	struct sim_node *n = ud;
+
+	if (id < 256 && n->peers[id].ops && n->peers[id].epoch == epoch)
+		peer_probe(&n->peers[id], sim->now);
+}
+
 static void sim_member_node(void *ud, const struct wire_control *c)
 {
 	struct sim_node *n = ud;
@@ -415,6 +439,7 @@ static void sim_member_node(void *ud, const struct wire_control *c)
 	if (c->up) {
 		n->seen[c->id] = true;
 		peer_member_up(sim_peer(n, c->id), c, sim->now);
+		sim_greet_again(n, c->id);
 	} else if (sim_peer(n, c->id)->epoch == c->epoch) {
 		peer_member_down(sim_peer(n, c->id), sim->now);
 	}
@@ -497,7 +522,8 @@ static void sim_member_state(void *ud, enum member_state st, const char *why)
 static const struct member_ops sim_member_ops = {
 	sim_member_connect, sim_member_write,	 sim_member_close,  sim_member_id,
 	sim_member_births,  sim_member_snapshot, sim_member_node,   sim_member_name,
-	sim_member_alive,   sim_member_lost,	 sim_member_answer, sim_member_state
+	sim_member_alive,   sim_member_lost,	 sim_member_answer, sim_member_state,
+	sim_member_probe
 };
 
 static void sim_master_write(void *ud, int id, const uint8_t *bytes, size_t n)
@@ -574,6 +600,31 @@ static void sim_message(void *ud, struct msg *m)
 	msg_destroy(m);
 }
 
+/* As harbor/events.c does. */
+static void sim_greet(struct sim_node *n, int id, const struct wire_control *c)
+{
+	struct peer *p = &n->peers[c->id & 255];
+
+	if (c->peer_epoch == n->self.epoch && (!n->self.id || !p->ops || p->epoch != c->epoch))
+		sim->conn[id].end[1].hello = *c;
+	else if (!p->ops || !peer_hello(p, id, c, sim->now))
+		sim_close_end(id, 1);
+}
+
+static void sim_greet_again(struct sim_node *n, unsigned id)
+{
+	for (int k = 0; k < sim->active_count; k++) {
+		struct sim_end *e = &sim->conn[sim->active[k]].end[1];
+		struct wire_control c = e->hello;
+
+		if (!e->open || e->place != sim_place(n) || e->life != n->life || !c.kind ||
+		    c.id != id)
+			continue;
+		e->hello.kind = 0;
+		sim_greet(n, sim->active[k], &c);
+	}
+}
+
 static void sim_control(void *ud, const struct wire_control *c)
 {
 	struct sim_end *e = ud;
@@ -589,11 +640,10 @@ static void sim_control(void *ud, const struct wire_control *c)
 		member_input(&n->member, id, c, sim->now);
 	} else if (e->peer) {
 		peer_input(sim_peer(n, e->peer), id, c, sim->now);
-	} else if (c->kind != WIRE_HELLO || !n->self.id || !n->peers[c->id & 255].ops) {
+	} else if (c->kind != WIRE_HELLO) {
 		sim_close_end(id, 1);
 	} else {
-		if (!peer_hello(sim_peer(n, c->id), id, c, sim->now))
-			sim_close_end(id, 1);
+		sim_greet(n, id, c);
 	}
 }
 

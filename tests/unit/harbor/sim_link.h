@@ -283,8 +283,19 @@ static void sim_link_up(struct peer *p, struct sim_end *e)
 
 static void sim_link_down(struct peer *p)
 {
-	if (peer_loss_kind(p, sim->now) == WIRE_DOWN)
+	if (peer_loss_kind(p) == WIRE_DOWN)
 		sim_fail_calls(sim_link(sim_node_of_self(p->self), p->id));
+}
+
+/* Does anything wait for the other node: an answer, an acknowledgement? */
+static bool sim_link_waits(struct peer *p)
+{
+	const struct sim_link *l = sim_link(sim_node_of_self(p->self), p->id);
+
+	for (int32_t k = 1; k <= l->calls; k++)
+		if (l->waits[k])
+			return true;
+	return l->queue.kept.first != l->queue.kept.end || !txq_is_empty(&l->queue);
 }
 
 static void sim_link_give_up(struct peer *p)

@@ -183,19 +183,6 @@ static void a_node_that_only_the_master_has_lost_keeps_id_links_and_names(void *
 	assert_int_equal(sim->node[2].lost, 0);
 }
 
-static void a_cut_of_one_way_ends_a_link_and_heals(void **state)
-{
-	struct peer *p = &sim->node[0].peers[sim->node[1].self.id];
-
-	(void)state;
-	sim_cut_one_way(0, 1, true);
-	sim_run_for(SECONDS(4));
-	assert_int_not_equal(p->state, PEER_UP);
-	sim_cut_one_way(0, 1, false);
-	sim_run_for(SECONDS(16));
-	assert_true(sim_all_linked());
-}
-
 static void who_loses_a_name_is_told_the_winner(void **state)
 {
 	struct sim_node *loser = &sim->node[2];
@@ -333,13 +320,39 @@ static void nothing_is_told_before_it_is_durable(void **state)
 	assert_int_equal(sim->node[0].answers, 1);
 }
 
+static struct peer *link_between(unsigned a, unsigned b)
+{
+	return &sim->node[a].peers[sim->node[b].self.id];
+}
+
+/* Something in a waits for an answer of b, or not any more. */
+static void call(unsigned a, unsigned b, bool waits)
+{
+	sim->node[a].calls[sim->node[b].self.id] = waits;
+}
+
+static bool linked(unsigned a, unsigned b)
+{
+	return link_between(a, b)->state == PEER_UP;
+}
+
+static unsigned all_downs(void)
+{
+	unsigned downs = 0;
+
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		for (unsigned k = 0; k < 256; k++)
+			downs += sim->node[i].downs[k];
+	return downs;
+}
+
 static void a_cut_between_two_nodes_makes_them_unreachable_and_then_heals(void **state)
 {
-	struct sim_node *a = &sim->node[0], *b = &sim->node[1];
-	struct peer *p = &a->peers[b->self.id];
+	struct peer *p = link_between(0, 1);
 
 	(void)state;
 	sim_cut(0, 1, true);
+	call(0, 1, true);
 	sim_run_for(SECONDS(4));
 	assert_int_not_equal(p->state, PEER_UP);
 	assert_false(p->reachable);
@@ -401,6 +414,174 @@ static void a_name_that_is_handed_to_nobody_is_free(void **state)
 	sim_run_for(SECONDS(2));
 	for (unsigned i = 0; i < SIM_NODES; i++)
 		assert_int_equal(sim_find(i, 0), 0);
+}
+
+/* ---- liveness ---- */
+
+#define STEPS (2 * SIM_STEP)
+/* Until an idle link is asked, at the latest; then it is silent for dead_ns. */
+#define IDLE ((PEER_IDLE_BEATS + 2 * PEER_IDLE_SPREAD + 1) * SIM_HEARTBEAT)
+
+static void forming_takes_one_connection_a_link(void **state)
+{
+	(void)state;
+	assert_int_equal(sim->conns - 1, SIM_NODES + SIM_NODES * (SIM_NODES - 1) / 2);
+}
+
+static void nothing_is_asked_on_links_where_nothing_waits_but_now_and_then(void **state)
+{
+	unsigned links = SIM_NODES * (SIM_NODES - 1) / 2, pings = sim->pings;
+	unsigned beats = 4 * PEER_IDLE_BEATS;
+
+	(void)state;
+	sim_run_for(beats * SIM_HEARTBEAT);
+	assert_true(sim->pings - pings <= links * 4);
+	assert_true(sim->pings - pings >= links);
+	assert_int_equal(all_downs(), 0);
+}
+
+static void a_call_to_a_frozen_node_fails_within_dead_after(void **state)
+{
+	(void)state;
+	sim_kill_master(); /* nobody else has anything to say */
+	for (unsigned when = 0; when < 5; when++) {
+		sim_run_for(when * SIM_HEARTBEAT / 5);
+		sim->node[3].frozen = true;
+		assert_true(linked(0, 3));
+		call(0, 3, true);
+		sim_run_for(SIM_DEAD - 2 * SIM_HEARTBEAT);
+		assert_true(when > 0 || linked(0, 3)); /* later it may have been asked before */
+		sim_run_for(2 * SIM_HEARTBEAT + STEPS);
+		assert_false(linked(0, 3));
+		call(0, 3, false);
+		sim->node[3].frozen = false;
+		sim_run_for(SECONDS(8));
+		assert_true(linked(0, 3));
+	}
+}
+
+static void all_know_within_dead_after_that_an_idle_node_is_frozen(void **state)
+{
+	(void)state;
+	sim_run_for(SECONDS(1));
+	sim->node[3].frozen = true;
+	sim_run_for(SIM_DEAD - 2 * SIM_HEARTBEAT);
+	assert_int_equal(all_downs(), 0);
+	sim_run_for(3 * SIM_HEARTBEAT);
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		if (i != 3)
+			assert_int_equal(link_between(i, 3)->state, PEER_UNKNOWN);
+}
+
+static void a_stop_shorter_than_dead_after_costs_no_link(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		for (unsigned k = 0; k < SIM_NODES; k++)
+			call(i, k, i != k);
+	for (unsigned n = 0; n < 10; n++) {
+		sim->node[n % SIM_NODES].frozen = true;
+		sim_run_for(SIM_DEAD - 2 * SIM_HEARTBEAT);
+		sim->node[n % SIM_NODES].frozen = false;
+		sim_run_for(SIM_HEARTBEAT);
+	}
+	assert_int_equal(all_downs(), 0);
+	assert_true(sim_all_joined());
+}
+
+/* All of them stop for long: on one machine that has no processor time for them. */
+static void a_stop_of_all_costs_no_link(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		for (unsigned k = 0; k < SIM_NODES; k++)
+			call(i, k, i != k);
+	sim_run_for(SIM_HEARTBEAT);
+	sim->now += 10 * SIM_DEAD;
+	sim_run_for(SIM_DEAD);
+	assert_int_equal(all_downs(), 0);
+	assert_true(sim_all_joined());
+}
+
+static void an_idle_link_that_is_cut_is_found_out(void **state)
+{
+	(void)state;
+	sim_cut(0, 1, true);
+	sim_run_for(IDLE + 2 * SIM_DEAD);
+	assert_false(linked(0, 1));
+	assert_false(linked(1, 0));
+	assert_int_equal(all_downs(), 2);
+}
+
+/* Two nodes, of which one does not reach the other: whoever finds out, soon the link is down for
+ * both; both are alive for everybody, and keep their names. */
+static void a_cut_of_one_way_is_one_view_for_all(void **state)
+{
+	for (unsigned n = 0; n < 4; n++) {
+		unsigned from = n & 1, to = !from, caller = n >> 1;
+
+		teardown(state);
+		setup(state);
+		sim_register(0, 0);
+		sim_register(1, 1);
+		sim_run_for(SECONDS(1));
+		sim_cut_one_way(from, to, true);
+		call(caller, !caller, true);
+		sim_run_for(2 * SIM_DEAD + 2 * SIM_HEARTBEAT);
+		assert_false(linked(0, 1));
+		assert_false(linked(1, 0));
+		sim_run_for(SECONDS(20));
+		assert_int_equal(all_downs(), 2);
+		assert_false(linked(0, 1));
+		assert_false(linked(1, 0));
+		assert_true(sim_all_joined());
+		for (unsigned i = 0; i < SIM_NODES; i++) {
+			assert_int_equal(sim_find(i, 0), sim_handle(0, 0));
+			assert_int_equal(sim_find(i, 1), sim_handle(1, 1));
+		}
+		sim_cut_one_way(from, to, false);
+		sim_run_for(SECONDS(8));
+		assert_true(sim_all_linked());
+	}
+}
+
+/* The master does not hear a node, or is not heard by it: others have heard it, and nobody loses
+ * it. */
+static void a_cut_of_one_way_to_the_master_costs_nothing(void **state)
+{
+	for (unsigned n = 0; n < 2; n++) {
+		teardown(state);
+		setup(state);
+		sim_register(2, 0);
+		sim_run_for(SECONDS(1));
+		sim_cut_one_way(n ? SIM_MASTER : 2, n ? 2 : SIM_MASTER, true);
+		sim_run_for(SECONDS(30));
+		assert_int_not_equal(sim->node[2].member.state, MEMBER_JOINED);
+		for (unsigned i = 0; i < SIM_NODES; i++)
+			assert_int_equal(sim_find(i, 0), sim_handle(2, 0));
+		assert_int_equal(all_downs(), 0);
+		sim_cut_one_way(n ? SIM_MASTER : 2, n ? 2 : SIM_MASTER, false);
+		sim_run_for(SECONDS(8));
+		assert_true(sim_all_joined());
+		assert_int_equal(all_downs(), 0);
+	}
+}
+
+/* Cut off from the master and from some, but not from all. */
+static void one_witness_is_enough(void **state)
+{
+	(void)state;
+	sim_register(2, 0);
+	sim_run_for(SECONDS(1));
+	sim_cut(2, SIM_MASTER, true);
+	for (unsigned i = 0; i < 4; i++)
+		sim_cut(2, i, true);
+	sim_run_for(SECONDS(20));
+	assert_int_equal(sim_find(0, 0), sim_handle(2, 0));
+	assert_true(linked(4, 2));
+	sim_cut(2, 4, true);
+	sim_run_for(2 * SIM_DEAD + 2 * SIM_HEARTBEAT);
+	assert_int_equal(sim_find(0, 0), 0);
 }
 
 /* ---- a thousand histories ---- */
@@ -479,6 +660,11 @@ static void disturb(void)
 	case 18:
 	case 19:
 		(void)sim_transfer(i, name, k % SIM_NODES);
+		break;
+	case 15:
+	case 16:
+		if (k < SIM_NODES)
+			call(i, k, sim_random(2));
 		break;
 	default:
 		sim_register(i, name);
@@ -642,7 +828,6 @@ int main(void)
 		T(a_frozen_node_loses_its_links_and_returns_as_itself),
 		T(a_live_node_is_not_pushed_out_by_a_second_one_of_its_name),
 		T(a_node_that_only_the_master_has_lost_keeps_id_links_and_names),
-		T(a_cut_of_one_way_ends_a_link_and_heals),
 		T(who_loses_a_name_is_told_the_winner),
 		T(the_later_registration_wins_after_a_lost_registry),
 		T(a_living_node_keeps_its_id_when_the_registry_is_lost),
@@ -653,6 +838,16 @@ int main(void)
 		T(a_name_that_is_handed_over_always_has_an_owner),
 		T(a_name_that_was_handed_over_stays_where_it_is_when_the_registry_is_lost),
 		T(a_name_that_is_handed_to_nobody_is_free),
+		T(forming_takes_one_connection_a_link),
+		T(nothing_is_asked_on_links_where_nothing_waits_but_now_and_then),
+		T(a_call_to_a_frozen_node_fails_within_dead_after),
+		T(all_know_within_dead_after_that_an_idle_node_is_frozen),
+		T(a_stop_shorter_than_dead_after_costs_no_link),
+		T(a_stop_of_all_costs_no_link),
+		T(an_idle_link_that_is_cut_is_found_out),
+		T(a_cut_of_one_way_is_one_view_for_all),
+		T(a_cut_of_one_way_to_the_master_costs_nothing),
+		T(one_witness_is_enough),
 		cmocka_unit_test(names_are_unique_and_equal_after_a_thousand_histories),
 		cmocka_unit_test(nothing_is_lost_while_both_nodes_live),
 		cmocka_unit_test(the_histories_were_rich),

@@ -229,6 +229,15 @@ static void ask(int conn, enum wire_kind kind, const char *name, uint32_t handle
 }
 
 /* The last frame of this kind that conn got, or NULL. */
+static unsigned count(int conn, enum wire_kind kind)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < at[conn].count; i++)
+		n += at[conn].last[i].kind == kind;
+	return n;
+}
+
 static const struct wire_control *last(int conn, enum wire_kind kind)
 {
 	for (unsigned i = at[conn].count; i-- > 0;)
@@ -540,10 +549,18 @@ static void who_is_seen_by_a_member_is_not_dead(void **state)
 	ask(1, WIRE_REGISTER, "DB", 0x01000005, T0);
 	report(2, 1, 11, WIRE_UP, T0);
 	report(1, 2, 99, WIRE_UP, T0); /* of another incarnation: says nothing */
+	flush();
 	for (unsigned i = 1; i < 20; i++) {
+		unsigned probes = count(2, WIRE_PROBE);
+
 		ping(2, 0, T0 + i * BEAT);
 		(void)tick(T0 + i * BEAT);
+		if (count(2, WIRE_PROBE) > probes)
+			report(2, 1, 11, WIRE_UP, T0 + i * BEAT);
 	}
+	assert_int_equal(count(2, WIRE_PROBE), 9);
+	assert_int_equal(last(2, WIRE_PROBE)->id, 1);
+	assert_true(last(2, WIRE_PROBE)->epoch == 11);
 	flush();
 	assert_true(at[1].closed);
 	assert_int_equal(last(2, WIRE_NAME)->handle, 0x01000005);
@@ -561,6 +578,65 @@ static void who_is_seen_by_a_member_is_not_dead(void **state)
 	flush();
 	assert_int_equal(last(2, WIRE_NAME)->handle, 0);
 	assert_true(join(3, "c", 1, 13, T0 + 30 * BEAT));
+}
+
+/* Six members with a link to the first, which falls silent. */
+static void two_are_asked_and_then_all_before_a_node_is_dead(void **state)
+{
+	unsigned asked = 0;
+
+	(void)state;
+	join(1, "a", 1, 11, T0);
+	for (int i = 2; i <= 7; i++) {
+		char name[2] = { (char)('a' + i - 1), 0 };
+
+		join(i, name, (unsigned)i, 10 + (uint64_t)i, T0);
+		report(i, 1, 11, WIRE_UP, T0);
+	}
+	flush();
+	for (unsigned n = 1; n <= 5; n++) {
+		for (int i = 2; i <= 7; i++)
+			ping(i, 0, T0 + n * BEAT);
+		(void)tick(T0 + n * BEAT);
+		asked = 0;
+		for (int i = 2; i <= 7; i++)
+			asked += count(i, WIRE_PROBE);
+		assert_int_equal(asked, n < 2 ? 0 : n < 3 ? 2 : 8);
+		flush();
+		assert_int_equal(count(2, WIRE_MEMBER) && !last(2, WIRE_MEMBER)->up, n == 5);
+	}
+	for (int i = 2; i <= 7; i++)
+		assert_true(count(i, WIRE_PROBE) >= 1);
+}
+
+/* A link that one end calls silent is asked at the other. */
+static void the_other_end_of_a_silent_link_is_asked(void **state)
+{
+	(void)state;
+	join(1, "a", 1, 11, T0);
+	join(2, "b", 2, 12, T0);
+	flush();
+	report(1, 2, 12, WIRE_UP, T0);
+	report(2, 1, 11, WIRE_UP, T0);
+	report(1, 2, 12, WIRE_BROKEN, T0);
+	assert_int_equal(count(2, WIRE_PROBE), 0); /* it knows */
+	report(1, 2, 12, WIRE_UP, T0);
+	report(1, 2, 12, WIRE_DOWN, T0);
+	assert_int_equal(count(2, WIRE_PROBE), 1);
+	assert_int_equal(last(2, WIRE_PROBE)->id, 1);
+}
+
+static void nobody_is_asked_before_its_welcome(void **state)
+{
+	(void)state;
+	join(1, "a", 1, 11, T0);
+	flush();
+	report(1, 2, 12, WIRE_UP, T0);
+	disk_full = true;
+	join(2, "b", 2, 12, T0);
+	report(2, 1, 11, WIRE_UP, T0);
+	(void)tick(T0 + 4 * BEAT);
+	assert_int_equal(at[2].count, 0);
 }
 
 static void a_lost_registry_is_made_good_by_what_members_see(void **state)
@@ -1111,6 +1187,9 @@ int main(void)
 		T(who_began_before_he_could_ask_is_counted_on_from_there),
 		T(absurd_reports_of_births_change_nothing),
 		T(who_is_seen_by_a_member_is_not_dead),
+		T(two_are_asked_and_then_all_before_a_node_is_dead),
+		T(the_other_end_of_a_silent_link_is_asked),
+		T(nobody_is_asked_before_its_welcome),
 		T(a_lost_registry_is_made_good_by_what_members_see),
 		T(a_claim_to_a_later_registration_counts_only_after_a_loss),
 		T(all_255_ids_can_be_taken_and_no_more),

@@ -20,9 +20,11 @@ static struct {
 	int connects, closes, ups, downs, give_ups, next_conn, closed, written_to;
 	bool bad_address;
 	enum peer_loss loss, down_loss;
+	enum wire_up down_kind;
 	struct wire_control last; /* written */
-	unsigned pings, tired, resumes;
+	unsigned pings, tired, resumes, alive;
 	bool broken_count; /* no count of the other node is right */
+	bool waits;
 } hands;
 
 static int hand_connect(struct peer *p)
@@ -57,9 +59,9 @@ static void hand_up(struct peer *p, int conn)
 
 static void hand_down(struct peer *p, enum peer_loss loss, const char *why)
 {
-	(void)p;
 	(void)why;
 	hands.downs++;
+	hands.down_kind = peer_loss_kind(p);
 	hands.loss = hands.down_loss = loss;
 }
 
@@ -105,9 +107,22 @@ static bool hand_acknowledged(struct peer *p, uint64_t count)
 	return !hands.broken_count;
 }
 
-static const struct peer_ops ops = { hand_connect, hand_write,	  hand_close,	    hand_up,
-				     hand_down,	   hand_tired,	  hand_give_up,	    hand_offer,
-				     hand_resume,  hand_received, hand_acknowledged };
+static bool hand_waits(struct peer *p)
+{
+	(void)p;
+	return hands.waits;
+}
+
+static void hand_alive(struct peer *p)
+{
+	(void)p;
+	hands.alive++;
+}
+
+static const struct peer_ops ops = { hand_connect, hand_write,	  hand_close,	     hand_up,
+				     hand_down,	   hand_tired,	  hand_give_up,	     hand_offer,
+				     hand_resume,  hand_received, hand_acknowledged, hand_waits,
+				     hand_alive };
 
 static struct peer_self self;
 static struct peer peer;
@@ -222,9 +237,11 @@ static void of_two_crossed_connections_the_smaller_ids_stays(void **state)
 	m = member(7);
 	h = hello(7, 1);
 	peer_member_up(&peer, &m, T0);
-	(void)peer_tick(&peer, T0 + NS_PER_SEC);
+	(void)peer_tick(&peer, T0 + PEER_TURN_NS - 1);
+	assert_int_equal(peer.state, PEER_WAITING); /* the smaller id goes first */
+	(void)peer_tick(&peer, T0 + PEER_TURN_NS);
 	assert_int_equal(peer.state, PEER_CONNECTING);
-	assert_true(peer_hello(&peer, 50, &h, T0 + NS_PER_SEC)); /* we are 3, it is 2 */
+	assert_true(peer_hello(&peer, 50, &h, T0 + PEER_TURN_NS)); /* we are 3, it is 2 */
 	assert_int_equal(hands.closed, 1);
 	assert_int_equal(peer.conn, 50);
 }
@@ -300,7 +317,8 @@ static void a_link_that_breaks_after_that_word_is_the_end(void **state)
 	bring_up(T0);
 	peer_member_down(&peer, T0);
 	assert_false(peer_hello(&peer, 50, &h, T0));
-	(void)peer_tick(&peer, T0 + DEAD);
+	for (unsigned i = 0; i <= 7; i++)
+		(void)peer_tick(&peer, T0 + i * HEARTBEAT);
 	assert_int_equal(peer.state, PEER_UNKNOWN);
 	assert_int_equal(hands.downs, 1);
 	assert_int_equal(hands.loss, PEER_NODE_DOWN);
@@ -331,36 +349,141 @@ static void another_node_at_the_address_is_not_the_link(void **state)
 	assert_int_equal(peer.state, PEER_WAITING);
 }
 
-static void heartbeats_go_out_each_second_and_silence_ends_the_link(void **state)
+/* Ticks beat by beat until the link is down. Returns when that was. */
+static uint64_t wait_for_the_end(uint64_t now, unsigned most)
 {
-	uint64_t now = T0, next;
-	unsigned ticks = 0;
+	for (unsigned ticks = 0; ticks <= most; ticks++) {
+		uint64_t next = peer_tick(&peer, now);
+
+		if (peer.state != PEER_UP)
+			return now;
+		assert_true(next > now && next <= now + HEARTBEAT);
+		now = next;
+	}
+	return UINT64_MAX;
+}
+
+static void whoever_waits_asks_and_silence_ends_the_link_within_dead_after(void **state)
+{
+	uint64_t end;
 
 	(void)state;
 	bring_up(T0);
-	while (peer.state == PEER_UP) {
-		next = peer_tick(&peer, now);
-		assert_true(next > now ||
-			    peer.state != PEER_UP); /* a lost link is tried again at once */
-		now = next;
-		assert_true(++ticks < 20);
-	}
-	assert_int_equal(hands.pings, 5);
+	hands.waits = true;
+	end = wait_for_the_end(T0, 10);
+	assert_int_equal(hands.pings, 1);
 	assert_true(hands.last.count == 42);
 	assert_int_equal(hands.downs, 1);
-	assert_true(now >= T0 + DEAD && now < T0 + DEAD + NS_PER_SEC);
+	assert_int_equal(hands.down_kind, WIRE_DOWN);
+	assert_true(end > T0 + DEAD - HEARTBEAT && end <= T0 + DEAD);
+}
+
+static void where_nothing_waits_a_link_is_asked_now_and_then(void **state)
+{
+	struct wire_control m = member(7), h = hello(7, 1);
+	uint64_t end;
+
+	(void)state;
+	bring_up(T0);
+	end = wait_for_the_end(T0, 100);
+	assert_int_equal(hands.pings, 1);
+	assert_true(end > T0 + PEER_IDLE_BEATS * HEARTBEAT);
+	assert_true(end <= T0 + (PEER_IDLE_BEATS + PEER_IDLE_SPREAD + 1) * HEARTBEAT + DEAD);
+	/* the greater id asks only if the other one does not */
+	begin(3, 2);
+	peer_member_up(&peer, &m, T0);
+	assert_true(peer_hello(&peer, 50, &h, T0));
+	end = wait_for_the_end(T0, 100);
+	assert_true(end > T0 + (PEER_IDLE_BEATS + 2 * PEER_IDLE_SPREAD) * HEARTBEAT);
 }
 
 static void any_bytes_count_as_a_sign_of_life(void **state)
 {
 	(void)state;
 	bring_up(T0);
-	peer_heard(&peer, 1, T0 + DEAD - 1);
-	(void)peer_tick(&peer, T0 + DEAD + 1);
+	hands.waits = true;
+	for (unsigned i = 1; i <= 100; i++) {
+		peer_heard(&peer, 1, T0 + i * HEARTBEAT - 1);
+		(void)peer_tick(&peer, T0 + i * HEARTBEAT);
+	}
+	assert_int_equal(hands.pings, 0);
 	assert_int_equal(peer.state, PEER_UP);
-	peer_heard(&peer, 77, T0 + 2 * DEAD); /* not our connection */
-	(void)peer_tick(&peer, T0 + 2 * DEAD);
-	assert_int_not_equal(peer.state, PEER_UP);
+	peer_heard(&peer, 77, T0 + 100 * HEARTBEAT); /* not our connection */
+	assert_true(wait_for_the_end(T0 + 100 * HEARTBEAT, 10) <= T0 + 101 * HEARTBEAT + DEAD);
+}
+
+static void a_question_that_is_answered_costs_nothing(void **state)
+{
+	struct wire_control pong = { .kind = WIRE_PONG, .stamp = T0 };
+
+	(void)state;
+	bring_up(T0);
+	hands.waits = true;
+	for (unsigned i = 1; i <= 100; i++) {
+		unsigned pings = hands.pings;
+
+		(void)peer_tick(&peer, T0 + i * HEARTBEAT);
+		if (hands.pings > pings)
+			peer_input(&peer, 1, &pong, T0 + i * HEARTBEAT + NS_PER_SEC / 2);
+	}
+	assert_int_equal(peer.state, PEER_UP);
+	assert_true(hands.pings >= 30 && hands.pings <= 51);
+}
+
+static void a_probe_is_answered_when_the_link_speaks(void **state)
+{
+	struct wire_control pong = { .kind = WIRE_PONG, .stamp = T0 };
+
+	(void)state;
+	bring_up(T0);
+	peer_probe(&peer, T0 + 1); /* it has just spoken */
+	assert_int_equal(hands.alive, 1);
+	assert_int_equal(hands.pings, 0);
+	peer_probe(&peer, T0 + 3 * HEARTBEAT);
+	peer_probe(&peer, T0 + 3 * HEARTBEAT + 1);
+	assert_int_equal(hands.pings, 1);
+	assert_int_equal(hands.alive, 1);
+	peer_input(&peer, 1, &pong, T0 + 3 * HEARTBEAT + 2);
+	assert_int_equal(hands.alive, 2);
+	peer_probe(&peer, T0 + 6 * HEARTBEAT);
+	peer_heard(&peer, 1, T0 + 6 * HEARTBEAT + 1); /* data */
+	(void)peer_tick(&peer, T0 + 7 * HEARTBEAT);
+	assert_int_equal(hands.alive, 3);
+	peer_probe(&peer, T0 + 10 * HEARTBEAT);
+	assert_true(wait_for_the_end(T0 + 10 * HEARTBEAT, 10) <= T0 + 10 * HEARTBEAT + DEAD);
+	assert_int_equal(hands.alive, 3);
+	peer_probe(&peer, T0 + 20 * HEARTBEAT); /* there is no link */
+	assert_int_equal(hands.alive, 3);
+}
+
+/* It was asked for long enough to believe the master at once. */
+static void a_link_that_was_found_silent_does_not_outlive_the_masters_word(void **state)
+{
+	(void)state;
+	bring_up(T0);
+	peer_probe(&peer, T0 + 3 * HEARTBEAT);
+	(void)peer_tick(&peer, T0 + 4 * HEARTBEAT);
+	peer_member_down(&peer, T0 + 5 * HEARTBEAT);
+	assert_int_equal(peer.state, PEER_UNKNOWN);
+	assert_int_equal(hands.down_loss, PEER_NODE_DOWN);
+}
+
+static void all_links_of_a_node_have_one_beat(void **state)
+{
+	struct peer_self a = self, b = self;
+
+	(void)state;
+	b.epoch = a.epoch + HEARTBEAT / 3;
+	for (uint64_t now = T0; now < T0 + 3 * HEARTBEAT; now += HEARTBEAT / 7) {
+		uint64_t next = peer_next_beat(&a, now);
+
+		assert_true(next > now && next <= now + HEARTBEAT);
+		assert_true(peer_next_beat(&a, next) == next + HEARTBEAT);
+		assert_true(peer_next_beat(&a, next - 1) == next);
+		assert_true(peer_next_beat(&b, now) != next); /* another node has another */
+	}
+	a.heartbeat_ns = 4 * NS_PER_SEC; /* a question and two looks fit into dead_ns */
+	assert_true(peer_next_beat(&a, T0) <= T0 + DEAD / 3);
 }
 
 static void the_round_trip_is_measured(void **state)
@@ -553,8 +676,13 @@ int main(void)
 		T(a_link_that_breaks_after_that_word_is_the_end),
 		T(who_wants_our_predecessor_is_turned_away),
 		T(another_node_at_the_address_is_not_the_link),
-		T(heartbeats_go_out_each_second_and_silence_ends_the_link),
+		T(whoever_waits_asks_and_silence_ends_the_link_within_dead_after),
 		T(any_bytes_count_as_a_sign_of_life),
+		T(where_nothing_waits_a_link_is_asked_now_and_then),
+		T(a_question_that_is_answered_costs_nothing),
+		T(a_probe_is_answered_when_the_link_speaks),
+		T(a_link_that_was_found_silent_does_not_outlive_the_masters_word),
+		T(all_links_of_a_node_have_one_beat),
 		T(the_round_trip_is_measured),
 		T(tries_come_with_growing_pauses_up_to_a_bound),
 		T(a_node_out_of_reach_fails_what_waits_and_is_tried_on),
