@@ -67,9 +67,12 @@ static void greet_peer(struct conn *c, const struct wire_control *f)
 		turn_away(c, WIRE_NOT_HERE, "this node is not in the cluster just now");
 		return;
 	}
-	l = f->id >= 1 && f->id <= 255 ? link_find(f->id) : NULL;
-	if (f->peer_epoch == H.self.epoch &&
-	    (!H.self.id || !l || !l->peer.epoch || l->peer.epoch != f->epoch)) {
+	if (f->id < 1 || f->id > 255 || f->id == H.self.id || !f->epoch) {
+		turn_away(c, WIRE_NOT_HERE, PEER_NOT_NAMED);
+		return;
+	}
+	l = link_find(f->id);
+	if (f->peer_epoch == H.self.epoch && (!H.self.id || !l || l->peer.epoch != f->epoch)) {
 		/* It was told of us. What we are told of it may still be under way, and if it
 		 * tried again there would be a connection more. */
 		conn_keep(c, f);

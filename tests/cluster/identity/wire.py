@@ -1,7 +1,7 @@
 """Frames of the cluster's protocol as a stranger would write them (harbor/protocol/wire.h)."""
 import socket, struct
 
-MAGIC, VERSION = 0x48425244, 2
+MAGIC, VERSION = 0x48425244, 3
 HELLO, WELCOME, REFUSE, JOIN, JOINED = 4, 5, 6, 10, 11
 OTHER_CLUSTER, NOT_HERE = 1, 9
 NAMED, HELD = 1, 2
@@ -23,7 +23,7 @@ def frame(kind, body):
 def hello(id, epoch, peer_epoch, cluster="test"):
     return frame(HELLO, u32(MAGIC) + u32(VERSION) + u32(VERSION) + text(cluster) + u32(id)
                  + u64(epoch) + u64(peer_epoch) + u32(0)
-                 + u32(1) + u64(0))
+                 + u32(1) + u64(0) + u64(0) + u64(0))
 
 
 def join(name, address, id=0, epoch=77, flags=0, births=0, cluster="test"):
