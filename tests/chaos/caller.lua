@@ -62,6 +62,27 @@ local function send(n)
 	skynet.send("SVC" .. n, "lua", "send", who, route, number)
 end
 
+local pilgrims = {} -- node -> { handle, who }: the handle of some life, and who it is in all
+
+-- An old handle is as good as a new one: now and then the name is asked for one.
+local function pilgrim(n)
+	local e = pilgrims[n]
+	if not e or math.random(8) == 1 then
+		local answer = call("pilgrim", "PILGRIM" .. n, "any", nil, "echo")
+		if answer and not (e and e.who == answer.who and math.random(2) == 1) then
+			pilgrims[n] = { handle = answer.handle, who = answer.who }
+		end
+		return
+	end
+	for _ = 1, math.random(3) do
+		local route = "send:" .. e.handle
+		local number = calls.number(route)
+		history.record("S", e.handle, "p" .. e.who, route, number)
+		skynet.send(e.handle, "lua", "send", who, route, number)
+	end
+	if not call("pilgrim", e.handle, e.who, nil, "echo") then pilgrims[n] = nil end
+end
+
 local function big(n)
 	local e = any_known(n)
 	if not e then return end
@@ -124,15 +145,24 @@ end
 function command.open() skynet.retpack(calls.open) end
 
 function command.check()
-	local failed = {}
+	local failed, open, asker = {}, nodes + 2, coroutine.running()
+	local function look(name, f, ...)
+		skynet.fork(function(...)
+			if not f(...) then failed[#failed + 1] = name end
+			open = open - 1
+			if open == 0 then skynet.wakeup(asker) end
+		end, ...)
+	end
 	for n = 1, nodes do
-		local answer = call("name", "SVC" .. n, "n" .. n, 200, "echo")
-		if not answer then failed[#failed + 1] = "SVC" .. n end
+		look("SVC" .. n, call, "name", "SVC" .. n, "n" .. n, 200, "echo")
 	end
 	for _, name in ipairs { "DATACENTER", "SERVICE" } do
-		local ok, handle = pcall(harbor.queryname, name, 200)
-		if not ok or handle == 0 then failed[#failed + 1] = name end
+		look(name, function()
+			local ok, handle = pcall(harbor.queryname, name, 200)
+			return ok and handle ~= 0
+		end)
 	end
+	skynet.wait()
 	skynet.retpack(table.concat(failed, " "))
 end
 
@@ -142,6 +172,7 @@ local function start_tasks()
 		repeatedly(30, by_name, n, 100)
 		for _ = 1, 4 do repeatedly(20, by_handle, n) end
 		repeatedly(20, send, n)
+		repeatedly(30, pilgrim, n)
 		repeatedly(200, big, n)
 		repeatedly(400, too_large, n)
 		repeatedly(50, later, n)

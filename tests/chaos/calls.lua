@@ -66,17 +66,23 @@ function calls.traffic(wanted)
 	end
 end
 
--- Runs f(...) again and again, `pause` cs apart on the average, while there is traffic.
+local LONGEST <const> = 800 -- cs, as SLEEPS in chaos.py
+
+-- Runs f(...) again and again, `pause` cs apart on the average, while there is traffic; less often
+-- where it takes long, so that a slow machine is not flooded.
 function calls.repeatedly(pause, f, ...)
 	local more = table.pack(...)
 	skynet.fork(function()
+		local took = 0
 		while true do
 			if not on then
 				waiting[#waiting + 1] = coroutine.running()
 				skynet.wait()
 			end
-			skynet.sleep(math.random(pause * 2))
+			skynet.sleep(math.min(LONGEST, math.random(pause * 2) + 3 * took))
+			local began = skynet.now()
 			if on then f(table.unpack(more, 1, more.n)) end
+			took = skynet.now() - began
 		end
 	end)
 end

@@ -3,6 +3,7 @@
 -- the services that answer, those that race for names, and those that call.
 local skynet = require "skynet"
 require "skynet.manager"
+local harbor = require "skynet.harbor"
 local memory = require "skynet.memory"
 local history = require "history"
 
@@ -47,6 +48,16 @@ function command.check()
 	return skynet.call(callers[1], "lua", "check")
 end
 
+-- This node's pilgrim may live on any node; when that one was killed it begins a new life here.
+local function keep_pilgrim()
+	while true do
+		if not harbor.find("PILGRIM" .. node) then
+			pcall(skynet.newservice, "pilgrim", "PILGRIM" .. node)
+		end
+		skynet.sleep(500)
+	end
+end
+
 skynet.start(function()
 	history.open(node, life)
 	history.record("B", skynet.self())
@@ -58,5 +69,6 @@ skynet.start(function()
 	for i = 1, RACERS do drivers[#drivers + 1] = skynet.newservice("racer", node, life,
 		seed + i) end
 	skynet.register ".chaos"
+	skynet.fork(keep_pilgrim)
 	command.traffic "on"
 end)

@@ -4,7 +4,7 @@
 a checker that reads it.
 
 usage: chaos.py --build DIR [--out DIR] [--seed N] [--seeds N] [--seconds N] [--nodes N]
-                [--kinds KIND,KIND...] [--tls]
+                [--kinds KIND,KIND...] [--tls] [--etcd]
 
 Prints one line a seed and its violations; exit status 1 if there are any, 77 (and a line that says
 why) if there can be no network of namespaces here. What a seed leaves in --out: schedule.json,
@@ -15,132 +15,23 @@ import argparse, json, os, random, re, shutil, signal, subprocess, sys, threadin
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-import check, faults, network, schedule  # noqa: E402
+import check, etcd, faults, network, schedule  # noqa: E402
+from node import Node  # noqa: E402
 
 RECOVERY = 2.0    # the promise: this long after the last fault has healed, everything is as before
+ELECTION = 5.0    # the same where a leader has to be found first
+CANDIDATES = 3    # for the lead, with etcd
 DRAIN = 25.0      # no call is open longer, see check.BOUND
 SLEEPS = 8.0      # no task of the traffic sleeps longer
 CALM = 12.0       # a node gives back its memory after ten seconds of calm
-MESSAGE_MAX = "8MiB"
 OWN_ERROR = re.compile(r"error : \S*tests/chaos/\w+\.lua:\d+: (?!call )")
 STARVED = re.compile(r"Too many open files|No space left on device")
 # KiB that a node may need at its worst: large messages for nodes that are cut off wait for
 # dead_after
 PEAK = 768 * 1024
 
-# Defaults wherever a user would leave them: heartbeats, dead_after, threads, queues.
-YAML = """# Node {i} of a cluster of {nodes}.
-node:    {{ name: game-{i}, harbor: {i} }}
-cluster: {{ listen: "{address}:{link}", master: [ "{master}:{port}" ], {secure},
-	message_max: {max} }}
-{own}lua:
-  start: chaos
-  service_path: [ "{here}/?.lua" ]
-  path: [ "{here}/?.lua" ]
-admin:   {{ listen: "unix:{dir}/n{i}.sock" }}
-log:     {{ file: "{disk}/node.log" }}
-env:     {{ chaos_dir: "{dir}", chaos_life: "${{CHAOS_LIFE}}", chaos_nodes: "{nodes}",
-	chaos_seed: "{seed}" }}
-"""
-
-# The last two nodes come from games that were written for skynet.
-SKYNET = """-- Node {i} of a cluster of {nodes}.
-thread = 4
-harbor = {i}
-address = "{address}:{link}"
-master = "{master}:{port}"
-start = "chaos"
-luaservice = "{here}/?.lua"
-lua_path = "{here}/?.lua"
-chaos_dir = "{dir}"
-chaos_life = "$CHAOS_LIFE"
-chaos_nodes = {nodes}
-chaos_seed = {seed}
-harbord_cluster_message_max = "{max}"
-{key}
-harbord_admin_listen = "unix:{dir}/n{i}.sock"
-"""
-
-
 def now_us():
     return time.monotonic_ns() // 1000
-
-
-class Node:
-    def __init__(self, run, i):
-        self.run, self.i, self.life, self.process = run, i, 0, None
-        self.frozen = 0
-        self.disk = faults.Disk(f"{run.dir}/disk{i}")
-        self.clock = faults.Clock(f"{run.dir}/clock{i}")
-        own = f'master:  {{ listen: "{run.net.address(1)}:{network.MASTER_PORT}", ' \
-              f'state_dir: "{self.disk.folder}/state" }}\n' if i == 1 else ""
-        skynet = i > 1 and i > run.a.nodes - 2
-        self.config = f"{run.dir}/n{i}.{'lua' if skynet else 'yaml'}"
-        with open(self.config, "w") as f:
-            f.write((SKYNET if skynet else YAML).format(
-                i=i, nodes=run.a.nodes, address=run.net.address(i), link=network.LINK_PORT, own=own,
-                master=run.net.address(1),
-                port=network.MASTER_PORT, max=MESSAGE_MAX, seed=run.seed, here=HERE, dir=run.dir,
-                disk=self.disk.folder, secure=f'key_file: "{run.key}"' if run.key
-                else "insecure: true", key=f'harbord_cluster_key_file = "{run.key}"' if run.key
-                else ""))
-
-    def start(self):
-        self.life += 1
-        argv = self.run.net.inside(self.i, [self.run.a.build + "/harbord", self.config])
-        with open(f"{self.run.dir}/n{self.i}.log", "ab") as log:
-            self.process = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                                            env=dict(os.environ, CHAOS_LIFE=str(self.life),
-                                                     CHAOS_CLOCK=self.clock.path,
-                                                     LD_PRELOAD=self.run.clock))
-        self.run.note("start", self.i, self.life)
-
-    def kill(self):
-        self.run.note("kill", self.i, self.life)
-        self.process.kill()
-        self.process.wait()
-
-    def signal(self, sig):
-        if self.process.poll() is None:
-            os.kill(self.process.pid, sig)
-
-    def ctl(self, *words, limit=4):
-        p = subprocess.run([self.run.a.build + "/harborctl", "--socket",
-                            f"{self.run.dir}/n{self.i}.sock", "--json", *words],
-                           capture_output=True, text=True, timeout=limit)
-        if p.returncode:
-            raise OSError(f"harborctl {' '.join(words)}: {p.returncode} {p.stderr.strip()} "
-                          f"{p.stdout.strip()}")
-        return json.loads(p.stdout)
-
-    def call(self, *words, limit=15):
-        return self.ctl("call", ".chaos", *words, limit=limit)["values"][0]
-
-    def logs(self):
-        """The files with its log: of both, if it has a file and writes to stderr before."""
-        return [path for path in (f"{self.run.dir}/n{self.i}.log", f"{self.disk.folder}/node.log")
-                if os.path.exists(path)]
-
-    def descriptors(self):
-        """What the node has open, and how often."""
-        folder, kinds = f"/proc/{self.process.pid}/fd", {}
-        for fd in os.listdir(folder):
-            try:
-                kind = os.readlink(f"{folder}/{fd}").split(":")[0].replace(self.run.dir, "")
-            except FileNotFoundError:
-                continue  # closed meanwhile
-            kinds[kind] = kinds.get(kind, 0) + 1
-        return dict(sorted(kinds.items()))
-
-    def usage(self):
-        """Resident KiB and open descriptors but for histories, or nothing."""
-        try:
-            with open(f"/proc/{self.process.pid}/statm") as f:
-                rss = int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
-            return rss, sum(count for kind,
-                            count in self.descriptors().items() if not kind.endswith(".tsv"))
-        except (OSError, IndexError, AttributeError):
-            return None
 
 
 class Run:
@@ -160,8 +51,11 @@ class Run:
             self.write_keys(self.new_key())
         # A clock that is loaded before them confuses the sanitizers.
         self.clock = "" if "/san-" in a.build else f"{a.build}/tests/chaos/clock.so"
-        self.net = network.Network(a.nodes, f"{a.build}/tests/chaos/relay", seed)
-        self.nodes = {i: Node(self, i) for i in self.net.nodes}
+        self.net = network.Network(a.nodes + a.etcd, f"{a.build}/tests/chaos/relay", seed)
+        self.etcd = etcd.Etcd(self.net, a.nodes + 1, self.dir) if a.etcd else None
+        self.masters = range(1, CANDIDATES + 1) if a.etcd else [1]
+        self.nodes = {i: Node(self, i) for i in range(1, a.nodes + 1)}
+        self.note("masters", *self.masters)
         self.sampling = True
 
     # ---- the key of the cluster ----
@@ -212,16 +106,29 @@ class Run:
     def inject(self, f):
         """Begins a fault; returns what ends it."""
         kind, node, other = f["kind"], self.nodes[f["node"]], f["other"]
+        if kind.startswith("lead_"):
+            node = self.nodes[self.leader()]
         self.faults += 1
         self.note("fault", kind, node.i, other, f["length"], f.get("line", ""))
-        if kind in ("kill", "master_kill", "master_wiped"):
+        if kind in ("etcd_kill", "etcd_freeze"):
+            return self.etcd.kill() if kind == "etcd_kill" else self.etcd.freeze()
+        if kind == "drain":
+            return self.drain(node)
+        if kind == "move":
+            return self.move_pilgrim(node, other)
+        if kind == "lead_move":
+            return self.move(node)
+        if kind in ("kill", "lead_kill", "master_kill", "master_wiped"):
             return self.kill(node, wipe=kind == "master_wiped")
-        if kind in ("freeze", "master_freeze"):
+        if kind in ("freeze", "lead_freeze", "master_freeze"):
             return self.freeze(node)
         if "line" in f:
             return self.line(f)
         if kind == "key":
             return self.rotate()
+        if kind == "etcd_cut":
+            pair = [(self.etcd.i, node.i), (node.i, self.etcd.i)]
+            return self.cut("dropped", pair)
         if kind == "clock":
             return node.clock.jump(f["jump"])
         if kind == "disk_full":
@@ -252,6 +159,52 @@ class Run:
                 node.signal(signal.SIGCONT)
             self.note("thaw", node.i, node.life)
         return thaw
+
+    def leader(self):
+        """The node that leads, as most who can be asked know it; the first, if none does."""
+        said = []
+        for i in self.masters:
+            try:
+                said.append(self.nodes[i].ctl("master", limit=1).get("leader"))
+            except (OSError, subprocess.TimeoutExpired, ValueError):
+                pass  # it is dead or frozen
+        best = max(said, key=said.count, default=None)
+        return int(best.rpartition("-")[2]) if best else 1
+
+    def move(self, node):
+        """The lead goes to anybody else, as an administrator wants it."""
+        try:
+            node.ctl("master", "move")
+        except (OSError, subprocess.TimeoutExpired) as e:
+            self.note("move", str(e))  # another fault may be in the way
+        return lambda: None
+
+    def move_pilgrim(self, node, to):
+        try:
+            node.ctl("move", f"PILGRIM{node.i}", str(to), limit=10)
+        except (OSError, subprocess.TimeoutExpired) as e:
+            self.note("move", str(e))  # it lives on `to`, or another fault is in the way
+        return lambda: None
+
+    def drain(self, node):
+        """As an administrator restarts a node: it gives away what can move, stops, and begins
+        anew."""
+        if node.process.poll() is not None:
+            return lambda: None
+        try:
+            node.ctl("drain", str(node.i), "--wait", "10", limit=15)
+        except (OSError, subprocess.TimeoutExpired) as e:
+            self.note("drain", str(e))
+        self.note("kill", node.i, node.life)  # for those who cannot move it is one
+        node.signal(signal.SIGTERM)
+        try:
+            status = node.process.wait(20)
+            if status:
+                self.violation(f"node {node.i} was stopped and ended with status {status}")
+        except subprocess.TimeoutExpired:
+            self.violation(f"node {node.i} does not stop within 20 s")
+            node.kill()
+        return node.start
 
     def starve(self, node, spare):
         if node.process.poll() is not None:
@@ -351,7 +304,8 @@ class Run:
             return False
         self.recoveries.append(took)
         self.note("converged", f"{took:.2f}", last)
-        if took > RECOVERY * self.a.slack * max(1.0, os.getloadavg()[0] / os.cpu_count()):
+        promised = ELECTION if self.etcd else RECOVERY
+        if took > promised * self.a.slack * max(1.0, os.getloadavg()[0] / os.cpu_count()):
             self.violation(f"convergence took {took:.1f} s after {what}; last in the way: {last}")
         return True
 
@@ -420,10 +374,13 @@ class Run:
                   flush=True) if self.a.verbose else None
 
     def go(self):
-        plan = schedule.schedule(self.seed, self.a.nodes, self.a.seconds, self.a.kinds)
+        plan = schedule.schedule(self.seed, self.a.nodes, self.a.seconds,
+                                 self.a.kinds or schedule.kinds(self.a.etcd))
         with open(f"{self.dir}/schedule.json", "w") as f:
             json.dump(plan, f, indent=1)
         threading.Thread(target=self.sample, daemon=True).start()
+        if self.etcd:
+            self.etcd.start()
         for n in self.nodes.values():
             n.start()
         started = time.monotonic() + 3
@@ -445,6 +402,8 @@ class Run:
                 n.process.wait()
             if os.path.exists(n.disk.folder + "/node.log"):
                 shutil.copy(n.disk.folder + "/node.log", f"{self.dir}/n{n.i}.file.log")
+        if self.etcd:
+            self.etcd.close()
         self.net.close()
 
     def unmount(self):
@@ -499,6 +458,8 @@ def main():
     ap.add_argument("--kinds", type=lambda text: text.split(","),
                     help="only these faults, KIND,KIND..., see schedule.py")
     ap.add_argument("--tls", action="store_true", help="the cluster has a key")
+    ap.add_argument("--etcd", action="store_true",
+                    help=f"{CANDIDATES} candidates for the lead, and a registry in etcd")
     ap.add_argument("--slack", type=float, default=1.5,
                     help="how much longer than promised a recovery may take; longer still when "
                          "others use the machine")
@@ -506,7 +467,7 @@ def main():
     ap.add_argument("--verbose", action="store_true")
     a = ap.parse_args()
     a.build = os.path.abspath(a.build)
-    why = network.why_not()
+    why = network.why_not() or a.etcd and etcd.why_not()
     if why:
         print(f"chaos: skipped: {why}")
         sys.exit(77)

@@ -26,13 +26,14 @@ BOUND = collections.defaultdict(lambda: NAME_WAIT + BY_HANDLE,
 NEARLY_DEAD = 3.5
 STARVING = 8.0  # tasks a processor
 PAIRWISE = ("cut", "one_way", "lossy")
-SILENCES = PAIRWISE + ("freeze", "isolate", "master_freeze", "master_cut", "descriptors",
+SILENCES = PAIRWISE + ("freeze", "isolate", "master_freeze", "lead_freeze", "master_cut",
+                       "descriptors",
                        "disk_full")
 BAD_LINES = ("slow", "lossy", "narrow", "bad_air")
 AFTERMATH = 4.0  # seconds after a bad line was made good until TCP has sent again what was lost
 NEWS = 1.0   # seconds until every node of a whole cluster has heard of a name
 HEARD = 4.0  # seconds until a listener hears again in a whole cluster
-TRAFFIC = ("fails", "get", "handle", "herald", "later", "name", "publish", "race", "set",
+TRAFFIC = ("fails", "get", "handle", "herald", "later", "name", "pilgrim", "publish", "race", "set",
            "subscribe", "unique", "unique-call")
 AROUND = 3  # records shown around a violation
 
@@ -53,19 +54,21 @@ class Round:
 
     def __init__(self, begin):
         self.begin, self.killed, self.silent, self.gentle = begin, set(), [], True
-        self.starved = False
+        self.starved = self.rough = False  # rough: a service that moves may have died, too
 
     def disturbed(self, kind, node, other, length):
         if "kill" in kind or kind == "master_wiped":
+            self.gentle, self.rough = False, True
+        elif kind == "drain":
             self.gentle = False
         elif kind in SILENCES and length >= NEARLY_DEAD:
-            self.gentle = False
+            self.gentle, self.rough = False, True
             self.silent.append({node, other} if kind in PAIRWISE else {node})
 
     def loaded(self, load):
         """Nodes that have no processor are silent, too."""
         if load > STARVING:
-            self.starved, self.gentle = True, False
+            self.starved, self.gentle, self.rough = True, False, True
 
     def given_up(self, one, other):
         """Whether one of the two may have taken the other for dead."""
@@ -79,13 +82,15 @@ class Faults:
         self.died, self.freezes, self.windows, self.end = {}, collections.defaultdict(list), [], 0
         self.lines, bad = [], {}  # bad lines: (begin, end, node, other or None: all)
         self.rounds = [Round(0)]  # from one moment at which all was well to the next
-        self.born, frozen = {}, {}
+        self.born, self.masters, frozen = {}, {1}, {}
         self.busy = 1.0  # how many times as long things take on this machine, because others use it
         for line in lines:
             at, what, *words = line.rstrip("\n").split("\t")
             at = int(at)
             self.end = max(self.end, at)
-            if what == "start":
+            if what == "masters":
+                self.masters = {int(w) for w in words}
+            elif what == "start":
                 self.born[int(words[0]), int(words[1])] = at
             elif what == "kill":
                 self.died[int(words[0]), int(words[1])] = at
@@ -163,6 +168,8 @@ class History:
                 if len(parts) >= 3:
                     self.records.append((int(parts[0]), (node, life), k, parts[1:]))
         self.records.sort(key=lambda r: r[0])
+        # when each service worked last, under the names that those have who move
+        self.last_seen = {who: at for at, _, _, (kind, who, *_) in self.records if kind in "XN"}
 
     def around(self, key, k):
         """The records around line k of a life's history that concern the same service."""
@@ -210,6 +217,8 @@ class Checker:
             else:
                 self.failed += 1
                 self.errors[reason(f[1])] += 1
+                if call.kind == "pilgrim":
+                    self.pilgrim_failed(call, at, f[1], where)
 
     # ---- one outcome each, in time, from the right one ----
     @staticmethod
@@ -254,6 +263,13 @@ class Checker:
         if not right:
             self.violation(f"a stranger answered: {call.kind} {call.whom} is {call.expected}, "
                            f"{answerer} answered", where)
+
+    def pilgrim_failed(self, call, at, why, where):
+        """A service that moves answers, as long as nothing else befalls it."""
+        f = self.h.faults
+        rough = any(f.round_of(t).rough for t in (call.at, at))
+        if self.h.last_seen.get(call.expected, 0) > at and not rough:
+            self.violation(f"a call of a service that moves failed: {why}", where)
 
     def open_calls(self):
         for id, call in self.calls.items():
@@ -306,6 +322,8 @@ class Checker:
     def explained(self, at, life, expected):
         """Whether a send at that time may have been lost."""
         r = self.h.faults.round_of(at)
+        if expected.startswith("p"):  # who may be on any node by now
+            return r.rough or self.h.last_seen.get(expected[1:], 0) < at
         if expected.startswith("n"):  # a name is away with its node
             return not r.gentle
         target = life_of(expected)
@@ -377,7 +395,8 @@ class Checker:
     def read_back(self, who, got, acknowledged, attempted, where):
         value, since = acknowledged
         if got == "nil":
-            lost = any(n == 1 and born > since for (n, _), born in self.h.faults.born.items())
+            f = self.h.faults
+            lost = any(n in f.masters and born > since for (n, _), born in f.born.items())
             if value and not lost:
                 self.violation(f"datacenter has lost the {value} of {who}", where)
         elif not got.isdigit() or not value <= int(got) <= attempted:

@@ -9,8 +9,12 @@ KINDS = {  # kind: how often
     "kill": 6, "freeze": 6, "cut": 5, "one_way": 5, "reset": 3, "isolate": 3, "master_cut": 4,
     "master_kill": 3, "master_freeze": 2, "master_wiped": 2,
     "slow": 3, "lossy": 4, "narrow": 3, "bad_air": 2, "clock": 3, "disk_full": 3,
-    "descriptors": 3, "key": 2,
+    "descriptors": 3, "key": 2, "move": 6, "drain": 5,
 }
+# More of them where the registry is in etcd; the leader is whoever leads when the fault begins.
+ETCD_KINDS = {"etcd_kill": 3, "etcd_freeze": 2, "etcd_cut": 3, "lead_kill": 5, "lead_freeze": 4,
+              "lead_move": 3}
+WEIGHTS = {**KINDS, **ETCD_KINDS}
 # A line from `node` to `other` and back (bad_air: all lines of `node`), as network.Line has it.
 LINES = {
     "slow": lambda rng: (rng.choice([20, 80, 200]), rng.choice([0, 10, 50]), 0, 0, 0, 0),
@@ -21,7 +25,8 @@ LINES = {
 }
 JUMPS = [-86400 * 400, -3600, -3, 3, 3600, 86400 * 400]  # seconds
 # nobody is told, silence is waited out
-SILENT = ("freeze", "cut", "one_way", "isolate", "master_cut", "master_freeze")
+SILENT = ("freeze", "cut", "one_way", "isolate", "master_cut", "master_freeze", "lead_freeze",
+          "etcd_freeze", "etcd_cut")
 LENGTHS = [0.2, 0.8, 2.0, 4.0, 4.8, 5.5, 7.0, 9.0]  # shorter and longer than dead_after
 
 
@@ -31,7 +36,7 @@ def fault(rng, nodes, kind):
     length = rng.choice(LENGTHS)
     if kind.startswith("master_"):
         one, other = (rng.randint(2, nodes), 1) if kind == "master_cut" else (1, 1)
-    elif kind == "kill":
+    elif kind in ("kill", "lead_kill"):
         length = rng.choice([0.0, 0.1, 1.0, 3.0, 6.0])
     elif kind == "reset":
         length = rng.choice([0.1, 0.5, 2.0])
@@ -48,9 +53,13 @@ def fault(rng, nodes, kind):
     return f
 
 
+def kinds(etcd):
+    return list(WEIGHTS if etcd else KINDS)
+
+
 def a_round(rng, nodes, kinds):
     count = rng.choice([1, 1, 2, 2, 3, 4])
-    kinds = rng.choices(kinds, weights=[KINDS[k] for k in kinds], k=count)
+    kinds = rng.choices(kinds, weights=[WEIGHTS[k] for k in kinds], k=count)
     faults, at = [], 0.0
     for kind in kinds:
         f = fault(rng, nodes, kind)

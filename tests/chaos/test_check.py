@@ -46,6 +46,13 @@ GOOD = [
 LOST = (12 * S + 10, "N", B, A, "send:33554440", 1)  # what is taken out of the good ones
 SENT = (65 * S, "S", A, "33554440", B, "send:33554440", 2)
 
+# A call and a send to who moves, which fail, and then it answers another.
+FAILED = [call(65 * S, 9, kind="pilgrim", expected=B),
+          (65 * S + 9, "E", A, A + ":9", "call failed: no such service")]
+UNHEARD = [SENT[:4] + ("p" + B,) + SENT[5:]]
+ALIVE = [(70 * S, "X", B, C + ":1", "pilgrim:33554440", 1)]
+DRAIN = [(63 * S, "fault", "drain", 2, 3, 2.0)]
+
 # name: (records in addition, records left out, faults in addition, what is said)
 BAD = {
     "a call without an outcome": ([call(50 * S, 9)], [], [],
@@ -84,6 +91,8 @@ BAD = {
     "a send by name that was lost": ([SENT[:3] + ("SVC2", "n2") + SENT[5:]], [],
                                      [(63 * S, "fault", "one_way", 1, 2, 1.0)],
                                      "sends are lost: 1 of"),
+    "a failed call of a service that moved": (FAILED + ALIVE, [], DRAIN, "that moves failed"),
+    "a lost send to a service that moved": (UNHEARD + ALIVE, [], DRAIN, "sends are lost: 1 of"),
     "two owners": ([(15 * S + 9, "G", C, "RACE1", 15 * S - 9, 73)], [], [], "two owners"),
     "an owner who was not told that he lost": ([(60 * S + 9, "G", C, "RACE1", 60 * S, 73),
                                                 (61 * S, "O", C, "RACE1", 1),
@@ -123,6 +132,10 @@ FINE = {
                                                          right(76 * S + 9, 9)],
                                                         [], [(63 * S, "fault", "cut", 2, 1, 9.0),
                                                              (74 * S, "converged", 0)]),
+    "a failed call of a service that ended": (FAILED, [], DRAIN),
+    "a lost send to a service that ended": (UNHEARD, [], DRAIN),
+    "a service that moved while a node was killed": (FAILED + UNHEARD + ALIVE, [],
+                                                     DRAIN + [(64 * S, "fault", "kill", 3, 3, 0)]),
     "a send by a name whose owner was restarted": ([SENT[:3] + ("SVC2", "n2") + SENT[5:]], [],
                                                    [(63 * S, "fault", "kill", 2, 2, 1.0)]),
     "a value lost with the master's node": ([call(30 * S, 9, kind="get", whom=A, expected="-"),
