@@ -40,6 +40,7 @@ void directory_fini(struct directory *d)
 		mem_free(w);
 	}
 	map_fini(&d->names);
+	groups_fini(&d->groups);
 	rwlock_fini(&d->lock);
 }
 
@@ -108,6 +109,37 @@ static void fail(struct directory *d, struct directory_waiting *w, const char *w
 
 /* ---- names ---- */
 
+static void answer(struct directory *d, uint32_t from, int32_t session, int type, const char *text)
+{
+	struct msg *m = msg_create_copy(text, strlen(text));
+
+	m->dest = from;
+	m->session = session;
+	m->type = (uint8_t)type;
+	d->send(d->ud, m);
+}
+
+/* The name has come or is about to go: whoever watches its group hears of it. */
+static void change_group(struct directory *d, const char *name, bool here)
+{
+	struct group_watch *w = groups_set(&d->groups, name, here);
+
+	while (w) {
+		struct group_watch *next = w->next;
+
+		answer(d, w->from, w->session, PTYPE_RESPONSE, "");
+		mem_free(w);
+		w = next;
+	}
+}
+
+static void drop_locked(struct directory *d, struct map_item *i)
+{
+	rwlock_held(&d->lock);
+	change_group(d, i->key, false);
+	map_remove(&d->names, i);
+}
+
 static void mark(struct directory *d, struct map_item *i, uint64_t wall_ns)
 {
 	struct directory_mark *m = (struct directory_mark *)(void *)i->text;
@@ -145,13 +177,14 @@ void directory_set(struct directory *d, const char *name, uint32_t handle, uint6
 	rwlock_write(&d->lock);
 	i = map_find(&d->names, name);
 	if (i && i->number != handle) {
-		map_remove(&d->names, i);
+		drop_locked(d, i);
 		i = NULL;
 	}
 	if (handle) {
 		if (!i) {
 			i = map_add(&d->names, name);
 			i->number = handle;
+			change_group(d, name, true);
 		}
 		i->stamp = fence;
 		mark(d, i, wall_ns);
@@ -165,7 +198,7 @@ void directory_drop_node(struct directory *d, unsigned id)
 	rwlock_write(&d->lock);
 	for (size_t i = d->names.count; i-- > 0;)
 		if (d->names.items[i].number >> 24 == id)
-			map_remove(&d->names, &d->names.items[i]);
+			drop_locked(d, &d->names.items[i]);
 	rwlock_release(&d->lock);
 }
 
@@ -179,7 +212,7 @@ void directory_snapshot(struct directory *d, bool complete)
 			(struct directory_mark *)(void *)d->names.items[i].text;
 
 		if (m->generation != d->generation)
-			map_remove(&d->names, &d->names.items[i]);
+			drop_locked(d, &d->names.items[i]);
 	}
 	rwlock_release(&d->lock);
 }
@@ -267,10 +300,35 @@ uint64_t directory_expire(struct directory *d, uint64_t now_ns, const char *why)
 	return next;
 }
 
+size_t directory_members(struct directory *d, const char *group, uint32_t *ret, size_t max,
+			 uint64_t *ret_version)
+{
+	size_t n;
+
+	rwlock_read(&d->lock);
+	n = groups_members(&d->groups, group, ret, max, ret_version);
+	rwlock_release(&d->lock);
+	return n;
+}
+
+void directory_watch_group(struct directory *d, const char *group, uint64_t version, uint32_t from,
+			   int32_t session)
+{
+	const char *why;
+
+	rwlock_write(&d->lock);
+	if (!groups_watch(&d->groups, group, version, from, session, &why))
+		answer(d, from, session, why ? PTYPE_ERROR : PTYPE_RESPONSE, why ? why : "");
+	rwlock_release(&d->lock);
+}
+
 void directory_forget(struct directory *d, uint32_t handle)
 {
 	uint64_t next;
 
+	rwlock_write(&d->lock);
+	groups_forget(&d->groups, handle);
+	rwlock_release(&d->lock);
 	sweep(d, 0, NULL, handle, &next);
 }
 

@@ -13,6 +13,7 @@
 #include "core/base/lock.h"
 #include "core/ds/list.h"
 #include "core/ds/map.h"
+#include "core/actor/group.h"
 #include "core/actor/msg.h"
 
 #define DIRECTORY_WAITING_MAX 65536u
@@ -24,8 +25,9 @@ struct directory {
 	void (*send)(void *ud, struct msg *m_take);
 	void *ud;
 	struct rwlock lock;
-	struct map names;    /* text: a struct directory_mark; stamp: the fence */
-	uint32_t generation; /* of the snapshot */
+	struct map names;     /* text: a struct directory_mark; stamp: the fence */
+	uint32_t generation;  /* of the snapshot */
+	struct groups groups; /* of the names that are memberships */
 	LIST_OF(struct directory_waiting) waiting;
 	unsigned count; /* of those that wait */
 };
@@ -46,6 +48,13 @@ void directory_drop_node(struct directory *d, unsigned id);
 /* A snapshot comes by directory_set; what is not in it is gone once it is complete, and not
  * before. */
 void directory_snapshot(struct directory *d, bool complete);
+
+/* As remote_ops.group_members. */
+size_t directory_members(struct directory *d, const char *group, uint32_t *ret, size_t max,
+			 uint64_t *ret_version);
+/* `from` gets a response without a payload when the group's version is not this one. */
+void directory_watch_group(struct directory *d, const char *group, uint64_t version, uint32_t from,
+			   int32_t session);
 
 /* A question: `from` gets the handle (PTYPE_RESPONSE, 4 bytes, host order), at once if it is known.
  * deadline_ns 0: waits for ever. */

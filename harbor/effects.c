@@ -70,6 +70,7 @@ static void peer_is_up(struct peer *p, int conn)
 	link_open(l);
 	link_up(l, conn);
 	moves_link_up(p->id);
+	link_measured(l);
 	member_link(&H.member, p, WIRE_UP);
 	watch_tell(p->id, true);
 }
@@ -84,6 +85,7 @@ static void peer_is_down(struct peer *p, enum peer_loss loss, const char *why)
 		log_info("harbor: node %s (harbor %u) has left", p->name, p->id);
 	else if (!H.goodbye_said) /* else this is the other node's answer to ours */
 		log_warning("harbor: link to node %s (harbor %u) is lost: %s", p->name, p->id, why);
+	link_measured(l);
 	link_down(l);
 	/* it was silent: whoever waits for an answer has waited long enough */
 	if (how == WIRE_DOWN)

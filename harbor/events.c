@@ -186,6 +186,7 @@ static void on_frame(struct conn *c, const struct wire_control *f)
 		break;
 	case ROLE_LINK:
 		peer_input(&link_get(c->node)->peer, c->id, f, now);
+		link_measured(link_get(c->node));
 		break;
 	case ROLE_MASTER:
 		member_input(&H.member, c->id, f, now);

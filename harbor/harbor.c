@@ -229,6 +229,29 @@ static void remote_sync_name(uint32_t from, int32_t session, const char *name)
 	post_job(&(struct job){ JOB_QUERY, .from = from, .session = session }, name);
 }
 
+static size_t remote_members(const char *group, uint32_t *ret, size_t max, uint64_t *ret_version)
+{
+	return directory_members(&H.directory, group, ret, max, ret_version);
+}
+
+static void remote_wait_group(uint32_t from, int32_t session, const char *group, uint64_t version)
+{
+	directory_watch_group(&H.directory, group, version, from, session);
+}
+
+static uint64_t remote_round_trip(unsigned id)
+{
+	struct link *l = id < 256 ? link_find(id) : NULL;
+
+	uint64_t ns;
+
+	if (id == harbor_id())
+		return 0;
+	/* relaxed: a measure */
+	ns = l ? atomic_load_explicit(&l->round_trip_ns, memory_order_relaxed) : 0;
+	return ns ? ns : UINT64_MAX;
+}
+
 static void remote_query(uint32_t from, int32_t session, const char *name, uint32_t timeout_ms)
 {
 	directory_ask(&H.directory, name, from, session,
@@ -283,6 +306,9 @@ static const struct remote_ops ops = {
 	.transfer_name = remote_transfer,
 	.name_fence = remote_fence,
 	.sync_name = remote_sync_name,
+	.group_members = remote_members,
+	.wait_group = remote_wait_group,
+	.round_trip = remote_round_trip,
 	.query_name = remote_query,
 	.wait_connected = remote_connected,
 	.wait_disconnected = remote_disconnected,

@@ -24,10 +24,11 @@
 #define REMOTE_NAME_TAKEN "name is taken"
 #define REMOTE_NOT_OWNER "the name belongs to another service"
 #define REMOTE_NO_HEIR "the node of the new owner is not in the cluster"
-
-/* Room for a global name and its zero. */
-#define REMOTE_NAME_SIZE 64u
 #define REMOTE_DRAINING "this node drains: it takes no new names (harborctl drain)"
+
+/* Room for a global name and its zero, and for the name of a group (core/actor/group.h). */
+#define REMOTE_NAME_SIZE 64u
+#define REMOTE_GROUP_SIZE 54u
 
 struct remote_ops {
 	/* Sends m to the node in m->dest; takes m always. SEND_OK, or SEND_REFUSED: then who
@@ -72,6 +73,16 @@ struct remote_ops {
 	 * not be reached, or it was handed over by hand. The winner's handle (4 bytes, host order;
 	 * 0: nobody's), then the name. What is lost between two questions is kept (bounded). */
 	void (*wait_name_lost)(uint32_t from, int32_t session);
+	/* The members of a group that are known here, in the order of their handles: copies the
+	 * first max of them, and the group's version. Returns how many there are. Who joins
+	 * registers the name of its membership (core/actor/group.h), who leaves releases it. */
+	size_t (*group_members)(const char *group, uint32_t *ret, size_t max,
+				uint64_t *ret_version);
+	/* PTYPE_RESPONSE (no payload) to `from` when the group's version is not this one. */
+	void (*wait_group)(uint32_t from, int32_t session, const char *group, uint64_t version);
+	/* Returns how long a message to node `id` and its answer take, in ns, as measured last; 0
+	 * for this node, UINT64_MAX without a link. */
+	uint64_t (*round_trip)(unsigned id);
 	/* A local service ended: its global names go, waiting questions are forgotten. Told when
 	 * it is retired, and once more after its last callback. */
 	void (*service_ended)(uint32_t handle);

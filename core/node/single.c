@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "core/actor/group.h"
 #include "core/actor/handle.h"
 #include "core/actor/send.h"
 #include "core/base/clock.h"
@@ -32,8 +33,9 @@ struct question {
 
 static struct {
 	struct lock lock;
-	struct map names; /* stamp: the number of the registration */
-	uint64_t number;  /* the last one given */
+	struct map names;     /* stamp: the number of the registration */
+	uint64_t number;      /* the last one given */
+	struct groups groups; /* of the names that are memberships */
 	struct question *questions;
 	unsigned count;
 } R = { .lock = LOCK_INIT(single) };
@@ -121,10 +123,33 @@ static void question_expired(struct timer *t)
 	mem_free(q);
 }
 
+/* The name is there, or is taken away. Returns who is to hear of it. */
+static struct group_watch *change_group_locked(struct map_item *i, bool here)
+{
+	struct group_watch *w = groups_set(&R.groups, i->key, here);
+
+	lock_held(&R.lock);
+	if (!here)
+		map_remove(&R.names, i);
+	return w;
+}
+
+static void answer_watches(struct group_watch *w)
+{
+	while (w) {
+		struct group_watch *next = w->next;
+
+		service_answer(0, w->from, w->session, NULL, 0);
+		mem_free(w);
+		w = next;
+	}
+}
+
 static void single_register_name(uint32_t from, int32_t session, const char *name, uint32_t handle)
 {
 	struct question *q = NULL;
 	const char *why = NULL;
+	struct group_watch *w = NULL;
 	struct map_item *i;
 	uint64_t fence = 0;
 
@@ -132,7 +157,7 @@ static void single_register_name(uint32_t from, int32_t session, const char *nam
 	i = map_find(&R.names, name);
 	if (i && i->number != handle) {
 		why = REMOTE_NAME_TAKEN;
-	} else if (!i && !remote_name_valid(name)) {
+	} else if (!i && !group_allows(name, handle)) {
 		why = REMOTE_BAD_NAME;
 	} else if (!i && R.names.count >= NAMES_MAX) {
 		why = REMOTE_NAMES_FULL;
@@ -141,10 +166,12 @@ static void single_register_name(uint32_t from, int32_t session, const char *nam
 		i->number = handle;
 		i->stamp = next_number_locked();
 		q = take_questions_locked(name, 0);
+		w = change_group_locked(i, true);
 	}
 	if (i)
 		fence = i->stamp;
 	lock_release(&R.lock);
+	answer_watches(w);
 	while (q) {
 		struct question *next = q->next;
 
@@ -162,6 +189,7 @@ static void single_register_name(uint32_t from, int32_t session, const char *nam
 
 static void single_release_name(uint32_t from, int32_t session, const char *name, uint32_t handle)
 {
+	struct group_watch *w = NULL;
 	struct map_item *i;
 	bool mine;
 
@@ -169,8 +197,9 @@ static void single_release_name(uint32_t from, int32_t session, const char *name
 	i = map_find(&R.names, name);
 	mine = i && (!handle || i->number == handle);
 	if (mine)
-		map_remove(&R.names, i);
+		w = change_group_locked(i, false);
 	lock_release(&R.lock);
+	answer_watches(w);
 	if (mine)
 		service_answer(0, from, session, NULL, 0);
 	else if (session)
@@ -217,6 +246,36 @@ static uint64_t single_name_fence(const char *name, uint32_t *ret_handle)
 	fence = i ? i->stamp : 0;
 	lock_release(&R.lock);
 	return fence;
+}
+
+static size_t single_group_members(const char *group, uint32_t *ret, size_t max,
+				   uint64_t *ret_version)
+{
+	size_t n;
+
+	lock_take(&R.lock);
+	n = groups_members(&R.groups, group, ret, max, ret_version);
+	lock_release(&R.lock);
+	return n;
+}
+
+static void single_wait_group(uint32_t from, int32_t session, const char *group, uint64_t version)
+{
+	const char *why;
+	bool waits;
+
+	lock_take(&R.lock);
+	waits = groups_watch(&R.groups, group, version, from, session, &why);
+	lock_release(&R.lock);
+	if (why)
+		service_send_error_text(0, from, session, why);
+	else if (!waits)
+		service_answer(0, from, session, NULL, 0);
+}
+
+static uint64_t single_round_trip(unsigned id)
+{
+	return id == service_harbor() ? 0 : UINT64_MAX;
 }
 
 static void single_sync_name(uint32_t from, int32_t session, const char *name)
@@ -282,14 +341,26 @@ static void single_wait_master_lost(uint32_t from, int32_t session)
 
 static void single_service_ended(uint32_t handle)
 {
+	struct group_watch *w = NULL, *more;
 	struct question *q;
 
 	lock_take(&R.lock);
-	for (size_t i = R.names.count; i-- > 0;)
-		if (R.names.items[i].number == handle)
-			map_remove(&R.names, &R.names.items[i]);
+	groups_forget(&R.groups, handle);
+	for (size_t i = R.names.count; i-- > 0;) {
+		if (R.names.items[i].number != handle)
+			continue;
+		more = change_group_locked(&R.names.items[i], false);
+		while (more) {
+			struct group_watch *next = more->next;
+
+			more->next = w;
+			w = more;
+			more = next;
+		}
+	}
 	q = take_questions_locked(NULL, handle);
 	lock_release(&R.lock);
+	answer_watches(w);
 	while (q) {
 		struct question *next = q->next;
 
@@ -318,6 +389,9 @@ const struct remote_ops single_ops = {
 	.transfer_name = single_transfer_name,
 	.name_fence = single_name_fence,
 	.sync_name = single_sync_name,
+	.group_members = single_group_members,
+	.wait_group = single_wait_group,
+	.round_trip = single_round_trip,
 	.query_name = single_query_name,
 	.wait_connected = single_wait_connected,
 	.wait_disconnected = single_wait_disconnected,

@@ -14,6 +14,7 @@
 #include "core/base/mem.h"
 #include "core/base/must.h"
 #include "core/sched/monitor.h"
+#include "core/actor/group.h"
 #include "core/actor/names.h"
 #include "core/node/single.h"
 #include "core/sched/sched.h"
@@ -223,12 +224,14 @@ static void add_local_name(const char *name, uint32_t handle, uint64_t since, vo
 static void add_single_name(const char *name, uint32_t handle, uint64_t fence, uint64_t since,
 			    void *ud)
 {
-	add_name(ud, "", name, handle, fence, since);
+	if (name[0] != ':') /* a membership: see groups */
+		add_name(ud, "", name, handle, fence, since);
 }
 
 static void add_global_name(const struct harbor_name_info *n, void *ud)
 {
-	add_name(ud, "", n->name, n->handle, n->fence, n->since_wall_ns);
+	if (n->name[0] != ':')
+		add_name(ud, "", n->name, n->handle, n->fence, n->since_wall_ns);
 }
 
 static void add_waiting(const char *name, uint32_t handle, void *ud)
@@ -257,6 +260,46 @@ static enum result run_names(struct request *r)
 		harbor_foreach_waiting(add_waiting, &r->j);
 	else
 		single_foreach_waiting(add_waiting, &r->j);
+	json_array_end(&r->j);
+	json_object_end(&r->j);
+	return DONE;
+}
+
+static void add_member(struct json *j, const char *name, uint64_t since)
+{
+	char group[REMOTE_NAME_SIZE];
+	uint32_t handle;
+
+	if (!group_of_key(name, group, &handle))
+		return;
+	json_object(j, NULL);
+	json_string(j, "group", group);
+	json_handle(j, "handle", handle);
+	json_uint(j, "since", since / NS_PER_SEC);
+	json_object_end(j);
+}
+
+static void add_single_member(const char *name, uint32_t handle, uint64_t fence, uint64_t since,
+			      void *ud)
+{
+	(void)handle;
+	(void)fence;
+	add_member(ud, name, since);
+}
+
+static void add_global_member(const struct harbor_name_info *n, void *ud)
+{
+	add_member(ud, n->name, n->since_wall_ns);
+}
+
+static enum result run_groups(struct request *r)
+{
+	json_object(&r->j, NULL);
+	json_array(&r->j, "members");
+	if (info_get()->cluster)
+		harbor_foreach_name(add_global_member, &r->j);
+	else
+		single_foreach_name(add_single_member, &r->j);
 	json_array_end(&r->j);
 	json_object_end(&r->j);
 	return DONE;

@@ -516,6 +516,17 @@ void link_up(struct link *l, int conn)
 	flush_now(l);
 }
 
+void link_measured(struct link *l)
+{
+	const struct peer *p = &l->peer;
+	/* until the first heartbeat it is far away */
+	uint64_t ns = p->state != PEER_UP ? 0 : p->rtt_ns ? p->rtt_ns : NS_PER_SEC;
+
+	/* relaxed, both: a measure */
+	if (atomic_load_explicit(&l->round_trip_ns, memory_order_relaxed) != ns)
+		atomic_store_explicit(&l->round_trip_ns, ns, memory_order_relaxed);
+}
+
 void link_down(struct link *l)
 {
 	lock_take(&l->tx_lock);

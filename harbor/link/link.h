@@ -50,6 +50,9 @@ void link_offer(struct link *l, struct wire_control *c);
 const char *link_resume(struct link *l, const struct wire_control *c);
 /* conn is the link from now on: for the first time, or after a break. */
 void link_up(struct link *l, int conn);
+/* Lets all threads see how far the other node is (remote_ops.round_trip): its peer has measured it,
+ * or is up, or down. */
+void link_measured(struct link *l);
 /* What was under way waits for the next connection, and so do requests for their answers. */
 void link_down(struct link *l);
 /* Requests do not wait any longer, whether they were written or not: they fail. */

@@ -46,4 +46,6 @@ struct link {
 	struct peer peer;
 	bool seen;		/* in the current snapshot of members */
 	uint64_t since_wall_ns; /* it came up, or went down (harbor/effects.c) */
+	/* [any] reads it; the loop writes it. 0: the link is not up */
+	atomic_uint_least64_t round_trip_ns;
 };

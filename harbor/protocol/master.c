@@ -11,6 +11,7 @@
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
+#include "core/actor/group.h"
 #include "core/actor/remote.h"
 #include "harbor/protocol/master_id.h"
 #include "harbor/protocol/master_life.h"
@@ -340,7 +341,8 @@ static enum wire_code register_name(struct master *m, const struct master_node *
 {
 	struct map_item *i = map_find(&m->names, c->text);
 
-	if (!remote_name_valid(c->text) || c->handle >> 24 != n->r.id || !(c->handle & 0xffffff))
+	if (!group_allows(c->text, c->handle) || c->handle >> 24 != n->r.id ||
+	    !(c->handle & 0xffffff))
 		return WIRE_INVALID;
 	if (i && i->number == c->handle)
 		return WIRE_OK_CODE;
@@ -382,7 +384,8 @@ static enum wire_code transfer_name(struct master *m, const struct master_node *
 	struct map_item *i = map_find(&m->names, c->text);
 	uint32_t heir = c->target >> 24;
 
-	if ((c->handle && c->handle >> 24 != n->r.id) || !(c->target & 0xffffff))
+	if ((c->handle && c->handle >> 24 != n->r.id) || !(c->target & 0xffffff) ||
+	    !remote_name_valid(c->text))
 		return WIRE_INVALID;
 	if (!i)
 		return WIRE_NO_NAME;

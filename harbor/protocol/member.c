@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/actor/group.h"
 #include "core/actor/handle.h"
 #include "core/base/backoff.h"
 #include "core/base/mem.h"
@@ -515,7 +516,7 @@ static void name_changed(struct member *m, const struct wire_control *c, uint64_
 		close_connection(m, MEMBER_AWAY, "a change of the names is missing", now);
 		return;
 	}
-	if (!remote_name_valid(c->text) || (c->handle && !(c->handle >> 24))) {
+	if (!group_allows(c->text, c->handle) || (c->handle && !(c->handle >> 24))) {
 		close_connection(m, MEMBER_AWAY,
 				 "it sent a name that is not valid, or an owner without a node",
 				 now);

@@ -17,6 +17,7 @@
 #include "lua/load/search.h"
 #include "lua/modules/bson/bson.h"
 #include "lua/modules/cluster/cluster.h"
+#include "lua/modules/cluster/group.h"
 #include "lua/modules/cluster/harbor.h"
 #include "lua/modules/cluster/multicast.h"
 #include "lua/modules/debug/consolejson.h"
@@ -90,6 +91,7 @@ static const struct {
 	{ "skynet.handover.core", luaopen_skynet_handover_core },
 	{ "skynet.manager", luaopen_skynet_manager },
 	{ "skynet.harbor", luaopen_skynet_harbor },
+	{ "skynet.group.core", luaopen_skynet_group_core },
 	{ "skynet.socketdriver", luaopen_skynet_socketdriver },
 	{ "skynet.codecache", luaopen_codecache },
 	{ "skynet.trace.core", luaopen_skynet_trace_core },

@@ -5,6 +5,7 @@
  * growing fences, bounded output, and a registry from which it starts again. */
 #include "core/base/base.h"
 #include "core/log/log.h"
+#include "core/actor/group.h"
 #include "core/actor/remote.h"
 #include "harbor/protocol/master.h"
 #include "harbor/protocol/master_store.h"
@@ -67,7 +68,7 @@ static void save_name(const struct registry_change *c)
 {
 	unsigned i = 0;
 
-	INPUT_CHECK(remote_name_valid(c->name));
+	INPUT_CHECK(group_allows(c->name, c->handle));
 	while (i < D.names && strcmp(D.name[i].name, c->name) != 0)
 		i++;
 	if (i == D.names) {
@@ -144,7 +145,7 @@ static void said(void *ud, const struct wire_control *f)
 			    (remote_label_valid(f->name) && wire_address_valid(f->address)));
 		break;
 	case WIRE_NAME:
-		INPUT_CHECK(remote_name_valid(f->text));
+		INPUT_CHECK(group_allows(f->text, f->handle));
 		INPUT_CHECK(!f->handle || D.node[f->handle >> 24].id || R.disk_full);
 		break;
 	case WIRE_SYNCED:

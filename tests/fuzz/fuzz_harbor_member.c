@@ -3,6 +3,7 @@
  * services register and release names. Whatever comes: each request has at most one verdict and
  * none is without one for a reason other than the master's silence, what is passed on is sound,
  * nothing is written to a closed connection. */
+#include "core/actor/group.h"
 #include "core/actor/remote.h"
 #include "core/actor/handle.h"
 #include "harbor/protocol/member.h"
@@ -47,7 +48,7 @@ static void on_write(void *ud, int conn, const struct wire_control *c)
 
 	(void)ud;
 	INPUT_CHECK(R.open && R.connected && conn == R.conn);
-	INPUT_CHECK(c->kind != WIRE_REGISTER || remote_name_valid(c->text));
+	INPUT_CHECK(c->kind != WIRE_REGISTER || group_allows(c->text, c->handle));
 	INPUT_CHECK(wire_decode(frame, wire_encode(frame, c), &again) == WIRE_OK);
 }
 
@@ -91,7 +92,7 @@ static void on_name(void *ud, const char *name, uint32_t handle, uint64_t fence)
 {
 	(void)ud;
 	(void)fence;
-	INPUT_CHECK(R.known && remote_name_valid(name));
+	INPUT_CHECK(R.known && group_allows(name, handle));
 	INPUT_CHECK(!handle || handle >> 24);
 	R.given += handle >> 24 == R.self.id;
 }
@@ -106,7 +107,7 @@ static bool on_alive(void *ud, uint32_t handle)
 static void on_lost(void *ud, const char *name, uint32_t handle, uint32_t winner)
 {
 	(void)ud;
-	INPUT_CHECK(remote_name_valid(name) && handle >> 24 == R.self.id);
+	INPUT_CHECK(group_allows(name, 0) && handle >> 24 == R.self.id);
 	(void)winner;
 }
 
@@ -117,7 +118,7 @@ static void on_answer(void *ud, uint32_t from, int32_t session, const char *name
 	(void)from;
 	(void)code;
 	(void)fence;
-	INPUT_CHECK(remote_name_valid(name) && text);
+	INPUT_CHECK(group_allows(name, 0) && text);
 	if (!session)
 		return;
 	INPUT_CHECK(session > 0 && session <= R.session && R.asked[session]);
@@ -239,7 +240,12 @@ static void request(struct input *in,
 	uint32_t handle = handle_of(input_byte(in) & 7u);
 
 	input_text(in, name, sizeof(name));
-	if (!R.self.id || !remote_name_valid(name) || R.session == SESSIONS)
+	if (remote_name_valid(name) && strlen(name) == 1 && in->n % 3 == 0) { /* a group's */
+		char group[2] = { name[0] };
+
+		group_key(group, handle, name);
+	}
+	if (!R.self.id || !group_allows(name, handle) || R.session == SESSIONS)
 		return;
 	R.asked[++R.session] = true;
 	f(&R.m, handle, R.session, name, handle);

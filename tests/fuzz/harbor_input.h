@@ -66,7 +66,7 @@ static inline void input_text(struct input *in, char *out, size_t size)
 		"10.0.0.2:7",
 		"[::1]:80",
 		".local",
-		":0000ff",
+		":A:01000003",
 		"12",
 		"a\nb",
 		"\x1b[2J",

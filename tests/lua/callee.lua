@@ -16,6 +16,9 @@ function command.slow(ti) skynet.sleep(ti) skynet.retpack(ti) end
 function command.raw_yield() coroutine.yield() end
 function command.eval(source, ...) skynet.retpack(assert(load(source))(...)) end
 
+function command.count() kept.count = (kept.count or 0) + 1 end
+function command.counted() skynet.retpack(kept.count) end
+
 -- Keeps a response for command.settle.
 function command.keep() kept.response = skynet.response() end
 -- Makes one that nobody keeps, and rests.

@@ -20,6 +20,7 @@
 
 #include "core/base/base.h"
 #include "core/base/clock.h"
+#include "core/actor/group.h"
 #include "core/actor/handle.h"
 #include "core/actor/remote.h"
 #include "core/log/log.h"
@@ -34,6 +35,7 @@
 
 #define SIM_NODES 5
 #define SIM_NAMES 6
+#define SIM_JOINED 4 /* members of the group that a node has */
 #define SIM_CONNS 8192
 #define SIM_ASKED 256
 #define SIM_ID_MIN 1
@@ -86,10 +88,12 @@ struct sim_node {
 	struct directory directory;
 	bool refused;
 	/* what the test asked it for */
-	uint32_t mine[SIM_NAMES]; /* handle: registered, and not told otherwise */
+	uint32_t mine[SIM_NAMES];    /* handle: registered, and not told otherwise */
+	uint32_t joined[SIM_JOINED]; /* services that have joined the group "G" */
 	unsigned answers, conflicts;
 	/* by session: asked and not answered yet */
 	bool asked[SIM_ASKED];
+	uint32_t asker[SIM_ASKED];
 	bool gives[SIM_ASKED]; /* to hand a name over */
 	int32_t sessions;
 	unsigned ups[256], downs[256];
@@ -459,7 +463,7 @@ static void sim_member_name(void *ud, const char *name, uint32_t handle, uint64_
 	struct sim_node *n = ud;
 
 	directory_set(&n->directory, name, handle, fence, 0);
-	if (handle >> 24 == n->self.id && sim_wants(handle) && *sim_wants(handle))
+	if (name[0] != ':' && handle >> 24 == n->self.id && sim_wants(handle) && *sim_wants(handle))
 		n->mine[name[1] - '0'] = handle;
 }
 
@@ -475,6 +479,9 @@ static void sim_member_lost(void *ud, const char *name, uint32_t handle, uint32_
 {
 	struct sim_node *n = ud;
 
+	if (name[0] == ':')
+		fail_msg("seed %u: node%u: the membership %s is lost to :%08x", sim->seed,
+			 sim_place(n), name, winner);
 	if (n->mine[name[1] - '0'] == handle)
 		n->mine[name[1] - '0'] = 0;
 	*sim_wants(handle) = false;
@@ -500,6 +507,8 @@ static void sim_member_answer(void *ud, uint32_t from, int32_t session, const ch
 		fail_msg("seed %u: node%u: session %d is answered twice", sim->seed, sim_place(n),
 			 session);
 	n->asked[session] = false;
+	if (name[0] == ':' && code && code != WIRE_NO_NAME) /* who was lost has left */
+		fail_msg("seed %u: node%u: %s: %s", sim->seed, sim_place(n), name, text);
 	if (code == WIRE_NAME_TAKEN) {
 		n->conflicts++;
 		*sim_wants(from) = false;
@@ -916,10 +925,11 @@ static inline uint32_t sim_birth(unsigned i)
 }
 
 /* A session of somebody who waits for the answer. */
-static inline int32_t sim_ask(struct sim_node *n)
+static inline int32_t sim_ask(struct sim_node *n, uint32_t from)
 {
 	assert_true(++n->sessions < SIM_ASKED);
 	n->asked[n->sessions] = true;
+	n->asker[n->sessions] = from;
 	return n->sessions;
 }
 
@@ -932,7 +942,7 @@ static inline void sim_register(unsigned i, unsigned name)
 		return;
 	snprintf(text, sizeof(text), "N%u", name);
 	n->mine[name] = sim_birth(i);
-	member_register(&n->member, n->mine[name], sim_ask(n), text, n->mine[name]);
+	member_register(&n->member, n->mine[name], sim_ask(n, n->mine[name]), text, n->mine[name]);
 }
 
 static inline void sim_release(unsigned i, unsigned name)
@@ -943,9 +953,18 @@ static inline void sim_release(unsigned i, unsigned name)
 	if (!n->alive || n->frozen || !n->mine[name])
 		return;
 	snprintf(text, sizeof(text), "N%u", name);
-	member_release(&n->member, n->mine[name], sim_ask(n), text, n->mine[name]);
+	member_release(&n->member, n->mine[name], sim_ask(n, n->mine[name]), text, n->mine[name]);
 	*sim_wants(n->mine[name]) = false;
 	n->mine[name] = 0;
+}
+
+/* A service ended: nobody waits for its answers any more. */
+static inline void sim_forget(struct sim_node *n, uint32_t handle)
+{
+	for (int32_t k = 1; k <= n->sessions; k++)
+		if (n->asker[k] == handle)
+			n->asked[k] = false;
+	member_forget(&n->member, handle);
 }
 
 /* The service of node i that holds the name hands it to a new one of node k. Returns that one. */
@@ -961,10 +980,60 @@ static inline uint32_t sim_transfer(unsigned i, unsigned name, unsigned k)
 		return 0;
 	snprintf(text, sizeof(text), "N%u", name);
 	heir = sim_birth(k);
-	session = sim_ask(n);
+	session = sim_ask(n, n->mine[name]);
 	n->gives[session] = true;
 	member_transfer(&n->member, n->mine[name], session, text, n->mine[name], heir);
 	return heir;
+}
+
+static inline void sim_join(unsigned i, unsigned place)
+{
+	struct sim_node *n = &sim->node[i];
+	char key[REMOTE_NAME_SIZE];
+
+	if (!n->alive || n->frozen || !n->self.id || n->joined[place])
+		return;
+	n->joined[place] = sim_birth(i);
+	group_key("G", n->joined[place], key);
+	member_register(&n->member, n->joined[place], sim_ask(n, n->joined[place]), key,
+			n->joined[place]);
+}
+
+/* It says so, or it ends. */
+static inline void sim_leave(unsigned i, unsigned place, bool ends)
+{
+	struct sim_node *n = &sim->node[i];
+	char key[REMOTE_NAME_SIZE];
+
+	if (!n->alive || n->frozen || !n->joined[place])
+		return;
+	group_key("G", n->joined[place], key);
+	if (ends) {
+		*sim_wants(n->joined[place]) = false;
+		sim_forget(n, n->joined[place]);
+	} else {
+		member_release(&n->member, n->joined[place], sim_ask(n, n->joined[place]), key,
+			       n->joined[place]);
+	}
+	n->joined[place] = 0;
+}
+
+/* Does node i know all members of the group, and nobody else? */
+static inline bool sim_knows_members(unsigned i)
+{
+	uint32_t known[SIM_NODES * SIM_JOINED + 1];
+	uint64_t version;
+	size_t n = directory_members(&sim->node[i].directory, "G", known, array_len(known),
+				     &version),
+	       found = 0, all = 0;
+
+	for (unsigned k = 0; k < SIM_NODES; k++)
+		for (unsigned p = 0; p < SIM_JOINED && sim->node[k].alive; p++) {
+			all += sim->node[k].joined[p] != 0;
+			for (size_t j = 0; j < n && n < array_len(known); j++)
+				found += known[j] == sim->node[k].joined[p];
+		}
+	return n == all && found == all;
 }
 
 static inline uint32_t sim_find(unsigned i, unsigned name)

@@ -408,8 +408,9 @@ static void a_name_that_is_handed_to_nobody_is_free(void **state)
 	(void)state;
 	sim_register(0, 0);
 	sim_run_for(SECONDS(1));
-	member_transfer(&sim->node[0].member, sim_handle(0, 0), sim_ask(&sim->node[0]), "N0",
-			sim_handle(0, 0), sim->node[3].self.id << 24 | 0x7fffff);
+	member_transfer(&sim->node[0].member, sim_handle(0, 0),
+			sim_ask(&sim->node[0], sim_handle(0, 0)), "N0", sim_handle(0, 0),
+			sim->node[3].self.id << 24 | 0x7fffff);
 	sim->node[0].mine[0] = 0;
 	sim_run_for(SECONDS(2));
 	for (unsigned i = 0; i < SIM_NODES; i++)
@@ -584,6 +585,46 @@ static void one_witness_is_enough(void **state)
 	assert_int_equal(sim_find(0, 0), 0);
 }
 
+static void the_members_of_a_group_go_with_their_nodes_and_come_back_with_them(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		for (unsigned place = 0; place < 3; place++)
+			sim_join(i, place);
+	sim_run_for(SECONDS(1));
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		assert_true(sim_knows_members(i));
+	sim_kill_node(3);
+	sim_leave(1, 0, false);
+	sim_leave(1, 1, true);
+	sim_run_for(SECONDS(3));
+	assert_true(sim_knows_members(0));
+	assert_true(sim_knows_members(1));
+	sim_kill_master();
+	sim_run_for(SECONDS(5));
+	assert_true(sim_knows_members(0));
+	sim_start_master();
+	sim_run_for(SECONDS(8));
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		assert_true(!sim->node[i].alive || sim_knows_members(i));
+	/* one that nobody reaches is no member; healed, it is */
+	for (unsigned i = 0; i <= SIM_MASTER; i++)
+		sim_cut(2, i, true);
+	sim_run_for(SECONDS(4));
+	assert_false(sim_knows_members(0));
+	for (unsigned i = 0; i <= SIM_MASTER; i++)
+		sim_cut(2, i, false);
+	sim_run_for(SECONDS(12));
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		assert_true(!sim->node[i].alive || sim_knows_members(i));
+	/* the master has forgotten everything; the members tell him */
+	sim_wipe_registry();
+	sim_start_master();
+	sim_run_for(SECONDS(12));
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		assert_true(!sim->node[i].alive || sim_knows_members(i));
+}
+
 /* ---- a thousand histories ---- */
 
 /* SIM_SEED: the first one, 1 if it is not set. SIM_SEEDS: how many, else one that is named, or a
@@ -609,7 +650,7 @@ static void disturb(void)
 	unsigned i = (unsigned)sim_random(SIM_NODES), k = (unsigned)sim_random(SIM_NODES + 1);
 	unsigned name = (unsigned)sim_random(SIM_NAMES);
 
-	switch (sim_random(20)) {
+	switch (sim_random(24)) {
 	case 0:
 		sim_cut(i, k, true);
 		break;
@@ -656,6 +697,14 @@ static void disturb(void)
 		break;
 	case 12:
 		sim_release(i, name);
+		break;
+	case 20:
+	case 21:
+		sim_join(i, name % SIM_JOINED);
+		break;
+	case 22:
+	case 23:
+		sim_leave(i, name % SIM_JOINED, k & 1);
 		break;
 	case 18:
 	case 19:
@@ -715,6 +764,9 @@ static void check(void)
 		fail_msg("seed %u: somebody waits for an answer for ever", sim->seed);
 	if (!sim_none_linked_to_the_dead())
 		fail_msg("seed %u: a link to a dead node is up", sim->seed);
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		if (sim->node[i].alive && !sim_knows_members(i))
+			fail_msg("seed %u: node%u knows other members of the group", sim->seed, i);
 	for (unsigned k = 0; k < SIM_NAMES; k++) {
 		uint32_t owner = 0;
 		bool first = true, held = false;
@@ -848,6 +900,7 @@ int main(void)
 		T(a_cut_of_one_way_is_one_view_for_all),
 		T(a_cut_of_one_way_to_the_master_costs_nothing),
 		T(one_witness_is_enough),
+		T(the_members_of_a_group_go_with_their_nodes_and_come_back_with_them),
 		cmocka_unit_test(names_are_unique_and_equal_after_a_thousand_histories),
 		cmocka_unit_test(nothing_is_lost_while_both_nodes_live),
 		cmocka_unit_test(the_histories_were_rich),
