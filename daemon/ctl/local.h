@@ -11,7 +11,7 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
-#include "daemon/ctl/jsonread.h"
+#include "core/base/jsonread.h"
 #include "daemon/admin/sockpath.h"
 
 #define LOCAL_NODES_MAX 1024u

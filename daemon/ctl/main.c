@@ -22,7 +22,7 @@
 #include "daemon/ctl/key.h"
 #include "daemon/ctl/local.h"
 #include "daemon/ctl/print.h"
-#include "daemon/ctl/jsonread.h"
+#include "core/base/jsonread.h"
 #include "daemon/admin/sockpath.h"
 
 #define FAILED 1

@@ -5,7 +5,7 @@
  * of name and value. Pure but for the stream.
  */
 #include <stdio.h>
-#include "daemon/ctl/jsonread.h"
+#include "core/base/jsonread.h"
 
 /* `now`: seconds since 1970, for times that are shown as ages. */
 void ctl_print(FILE *out, const struct jsonv *answer, long long now);

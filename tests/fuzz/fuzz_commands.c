@@ -8,7 +8,7 @@
 
 #include "daemon/admin/asker.c"
 #include "daemon/admin/commands.c"
-#include "daemon/ctl/jsonread.c"
+#include "core/base/jsonread.c"
 #include "daemon/admin/words.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);

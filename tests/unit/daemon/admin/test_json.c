@@ -12,7 +12,7 @@
 #include "core/base/mem.h"
 #include "daemon/ctl/print.h"
 #include "core/base/json.h"
-#include "daemon/ctl/jsonread.h"
+#include "core/base/jsonread.h"
 
 /* ---- writer ---- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * JSON reader for answers of the control socket: text into a tree. Pure; no thread of its own.
+ * JSON reader: text into a tree. Pure; no thread of its own.
  * Limits: JSONREAD_DEPTH_MAX nested values; the tree takes a few times the text's size.
  */
 #include <stdbool.h>
@@ -31,5 +31,10 @@ struct jsonv {
 /* 0, or -EINVAL when the text is not one JSON value. The tree is the caller's. */
 int jsonread(const char *text, size_t n, struct jsonv **ret_value);
 struct jsonv *jsonv_destroy(struct jsonv *v);
+/* For cleanup(). */
+static inline void jsonv_freep(struct jsonv **v)
+{
+	jsonv_destroy(*v);
+}
 /* NULL: no such member. */
 const struct jsonv *jsonv_get(const struct jsonv *object, const char *key);

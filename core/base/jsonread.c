@@ -5,7 +5,7 @@
 
 #include "core/base/base.h"
 #include "core/base/mem.h"
-#include "daemon/ctl/jsonread.h"
+#include "core/base/jsonread.h"
 
 struct reader {
 	const char *p, *end;
