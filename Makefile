@@ -105,6 +105,13 @@ libraries: $(B)/modules/harbor-secure.so.1
 $(B)/modules/harbor-secure.so.1: $(patsubst %.c,$(B)/pic/%.o,$(wildcard harbor/secure/openssl/*.c))
 	@mkdir -p $(@D)
 	$(CC) -shared $(LINK) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs libssl libcrypto)
+# The registry in etcd is no module of Lua: its name ends in the number of its interface
+# (REGISTRY_SYMBOL, harbor/registry/library.h).
+LIBRARY_FOLDERS += harbor/registry/etcd
+libraries: $(B)/modules/harbor-etcd.so.1
+$(B)/modules/harbor-etcd.so.1: $(patsubst %.c,$(B)/pic/%.o,$(wildcard harbor/registry/etcd/*.c))
+	@mkdir -p $(@D)
+	$(CC) -shared $(LINK) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs libcurl)
 $(B)/pic/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL) $(CFLAGS) $(PCFLAGS) -fPIC -c -o $@ $<
@@ -123,6 +130,8 @@ LINKED    = $(foreach l,$(LIBS),$(if $(filter $(VM_A),$l),-Wl$(comma)--whole-arc
 # The C contract (lua/contract/include) is called by modules that programs load, by nothing of ours:
 # one function of each of its files, so that the linker takes them out of the archive.
 CONTRACT  = -Wl,-u,skynet_send,-u,skynet_malloc,-u,skynet_socket_listen
+# And what shared objects of ours call of core/, while nothing in the program does.
+CONTRACT += -Wl,-u,jsonread
 $(B)/harbord: $(B)/daemon/node/main.o $(B)/daemon.a $(ARCHIVES) $(VM_A)
 	$(CC) $(LINK) $(CONTRACT) $(LDFLAGS) -o $@ $(filter-out $(VM_A),$^) $(LINKED)
 $(B)/harborctl: $(B)/daemon/ctl/main.o $(B)/daemon.a $(B)/conf.a $(B)/core.a | $(VM_A)
@@ -245,7 +254,7 @@ DEPS       := gcc curl openssl make pkg-config python3 liblua5.4-dev lua5.4 \
               libjemalloc-dev libyaml-dev libsystemd-dev libsqlite3-dev libssl-dev \
               iproute2 libcmocka-dev zlib1g-dev libc-ares-dev dpkg-dev patch redis-tools \
               mariadb-server-core mariadb-client-core postgresql-15 xz-utils groff-base \
-              clang-format libbson-dev
+              clang-format libbson-dev libcurl4-openssl-dev etcd-server
 BENCH_DEPS := erlang-base erlang-dev linux-perf valgrind
 # 80 MB to load and 300 MB on the disk, for the page of the demo alone: not for make check, which
 # skips that group where there is no Chromium.
@@ -381,7 +390,7 @@ install: all man
 	    -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/doc/{} \;
 	cd conf && find . -name '*.yaml' \
 	    -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/conf/{} \;
-	cd $(B)/modules && find . -name '*.so' -o -name '*.so.1' \
+	cd $(B)/modules && find . -name '*.so*' \
 	    -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(libdir))/{} \;
 	$(INSTALL) -d $(DESTDIR)$(includedir)/harbord $(DESTDIR)$(pkgconfigdir)
 	$(INSTALL) -m 644 lua/contract/include/*.h $(DESTDIR)$(includedir)/harbord

@@ -75,6 +75,16 @@ static void warn_exposed(struct draft *d)
 	config_list_add(&d->c->warnings, text);
 }
 
+static void check_etcd_address(struct draft *d, const struct draft_address *a)
+{
+	if (!d->c->master.etcd_ca_file)
+		draft_error(d, a->at,
+			    "master.etcd: %s is not a loopback address and the connection is not "
+			    "encrypted; set master.etcd_ca_file, or say cluster.insecure: true if "
+			    "the network is trusted",
+			    a->text);
+}
+
 static void check_addresses(struct draft *d)
 {
 	char where[32];
@@ -90,6 +100,10 @@ static void check_addresses(struct draft *d)
 
 		if (is_loopback(a->text))
 			continue;
+		if (strcmp(a->key->name, "etcd") == 0) {
+			check_etcd_address(d, a);
+			continue;
+		}
 		draft_error(
 			d, a->at,
 			"%s.%s: %s is not a loopback address and links are not encrypted; "
@@ -162,6 +176,42 @@ static void check_heartbeat(struct draft *d)
 		    whereabouts(d, "cluster", "heartbeat", where));
 }
 
+/* One that is there without the other. */
+static void check_pair(struct draft *d, const char *value, const char *name, const char *other,
+		       const char *other_name)
+{
+	if (value && !other)
+		draft_error(d, draft_place(d, "master", name),
+			    "master.%s is set, but master.%s is "
+			    "missing",
+			    name, other_name);
+}
+
+static void check_registry(struct draft *d)
+{
+	const struct config *c = d->c;
+	bool etcd = strcmp(c->master.registry, "etcd") == 0;
+
+	if (!c->master.present)
+		return;
+	if (etcd && !c->master.etcd.count)
+		missing(d, "master", "etcd");
+	if (!etcd && c->master.etcd.count)
+		draft_error(d, draft_place(d, "master", "etcd"),
+			    "master.etcd is set, but master.registry is %s: say registry: etcd",
+			    c->master.registry);
+	check_pair(d, c->master.etcd_user, "etcd_user", c->master.etcd_password_file,
+		   "etcd_password_file");
+	check_pair(d, c->master.etcd_password_file, "etcd_password_file", c->master.etcd_user,
+		   "etcd_user");
+	check_pair(d, c->master.etcd_cert_file, "etcd_cert_file", c->master.etcd_key_file,
+		   "etcd_key_file");
+	check_pair(d, c->master.etcd_key_file, "etcd_key_file", c->master.etcd_cert_file,
+		   "etcd_cert_file");
+	check_pair(d, c->master.etcd_cert_file, "etcd_cert_file", c->master.etcd_ca_file,
+		   "etcd_ca_file");
+}
+
 static void check_cluster(struct draft *d)
 {
 	const struct config *c = d->c;
@@ -177,6 +227,7 @@ static void check_cluster(struct draft *d)
 		missing(d, "master", "listen");
 	check_key(d);
 	check_certificates(d);
+	check_registry(d);
 	check_addresses(d);
 	check_heartbeat(d);
 }

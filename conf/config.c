@@ -102,6 +102,13 @@ struct config *config_destroy(struct config *c)
 		c->federation.key_file,
 		c->master.registry,
 		c->master.state_dir,
+		c->master.advertise,
+		c->master.etcd_prefix,
+		c->master.etcd_user,
+		c->master.etcd_password_file,
+		c->master.etcd_ca_file,
+		c->master.etcd_cert_file,
+		c->master.etcd_key_file,
 		c->lua.start,
 		c->lua.bootstrap,
 		c->lua.preload,
@@ -121,6 +128,7 @@ struct config *config_destroy(struct config *c)
 	list_fini(&c->warnings);
 	list_fini(&c->cluster.master);
 	list_fini(&c->federation.clusters);
+	list_fini(&c->master.etcd);
 	list_fini(&c->lua.service_path);
 	list_fini(&c->lua.path);
 	list_fini(&c->lua.cpath);

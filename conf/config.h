@@ -50,8 +50,13 @@ struct config {
 	struct {
 		bool present;
 		char *listen;
-		char *registry;	 /* "embedded" */
+		char *advertise;
+		char *registry;	 /* embedded | etcd */
 		char *state_dir; /* NULL: the registry is kept in memory */
+		struct config_list etcd;
+		char *etcd_prefix, *etcd_user, *etcd_password_file;
+		char *etcd_ca_file, *etcd_cert_file, *etcd_key_file;
+		uint32_t lease_ms;
 	} master;
 	struct {
 		char *listen;		     /* NULL: this node is no gateway */

@@ -4,6 +4,7 @@
  * What the harbor is told when it starts, and what it says of itself.
  */
 #include <stdint.h>
+#include "harbor/registry/registry.h"
 
 struct secure_config;
 
@@ -22,8 +23,11 @@ struct harbor_config {
 	uint32_t name_wait_ms;	    /* how long a send to an unknown name waits */
 	const struct secure_config *secure; /* used by harbor_init only; NULL: no encryption */
 	/* this node is the master as well */
-	const char *master_listen; /* NULL = it is not */
-	const char *state_dir;	   /* registry.sqlite lives here; NULL: it is kept in memory */
+	const char *master_listen;    /* NULL = it is not */
+	const char *master_advertise; /* what other candidates are told; NULL = where it listens */
+	const char *state_dir;	      /* registry.sqlite lives here; NULL: it is kept in memory */
+	struct registry_config registry; /* endpoints NULL: embedded. Of its other members the
+					    harbor fills in the upper four */
 };
 
 enum harbor_state { HARBOR_OFF, HARBOR_JOINING, HARBOR_JOINED, HARBOR_MASTER_LOST, HARBOR_REFUSED };

@@ -401,16 +401,6 @@ static void master_save(void *ud, const struct registry_change *changes, size_t 
 	keeper_save(changes, n, number);
 }
 
-void effects_saved(int result)
-{
-	lock_take(&H.lock);
-	/* a failure was logged by the registry */
-	if (H.master)
-		master_saved(H.master, result, clock_mono_ns());
-	lock_release(&H.lock);
-	events_touch();
-}
-
 const struct master_ops effects_master_ops = {
 	.write = master_write,
 	.close = master_close,

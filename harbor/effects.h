@@ -11,8 +11,5 @@
 
 extern const struct member_ops effects_member_ops;
 extern const struct master_ops effects_master_ops;
-/* For keeper_start: a save of the master has ended. Takes the lock itself. */
-void effects_saved(int result);
-
 /* Does this service of ours live? */
 bool effects_is_alive(uint32_t handle);

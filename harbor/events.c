@@ -8,6 +8,7 @@
 #include "core/actor/remote.h"
 #include "core/base/clock.h"
 #include "harbor/announce.h"
+#include "harbor/lead.h"
 #include "harbor/link/flush.h"
 #include "harbor/link/link.h"
 #include "harbor/link/moves.h"
@@ -105,9 +106,17 @@ static void greet_member(struct conn *c, const struct wire_control *f)
 		turn_away(c, WIRE_INVALID, why);
 		return;
 	}
+	if (lead_speaks())
+		events_greet(c, f);
+	else
+		lead_send_on(c, f);
+}
+
+void events_greet(struct conn *c, const struct wire_control *join)
+{
 	c->role = ROLE_MEMBER;
 	c->deadline_ns = 0;
-	if (!master_join(H.master, c->id, f, clock_mono_ns()))
+	if (!master_join(H.master, c->id, join, clock_mono_ns()))
 		conn_close(c->id);
 }
 
@@ -126,6 +135,13 @@ static void learn_addresses(int conn, const char *master_host)
 	announce_own(H.any_address, local, H.self.address);
 }
 
+static void member_is_gone(int conn, uint64_t now)
+{
+	lead_lost(conn);
+	if (H.master)
+		master_lost(H.master, conn, now);
+}
+
 static void on_lost(struct conn *c, bool refused, const char *why)
 {
 	uint64_t now = clock_mono_ns();
@@ -138,7 +154,7 @@ static void on_lost(struct conn *c, bool refused, const char *why)
 	else if (c->role == ROLE_MASTER)
 		member_lost(&H.member, c->id, why, now);
 	else if (c->role == ROLE_MEMBER)
-		master_lost(H.master, c->id, now);
+		member_is_gone(c->id, now);
 	events_touch();
 }
 
@@ -149,7 +165,7 @@ static bool is_wanted(struct conn *c, const char **ret_why)
 
 	if (c->role == ROLE_LINK)
 		return conn_names_node(c, link_get(c->node)->peer.name, ret_why);
-	announce_host(H.member.masters[H.member.at], host);
+	announce_host(member_master(&H.member), host);
 	return conn_names_host(c, host, ret_why);
 }
 
@@ -192,7 +208,8 @@ static void on_frame(struct conn *c, const struct wire_control *f)
 		member_input(&H.member, c->id, f, now);
 		break;
 	case ROLE_MEMBER:
-		master_input(H.master, c->id, f, now);
+		if (lead_speaks())
+			master_input(H.master, c->id, f, now);
 		break;
 	}
 	if (f->kind != WIRE_PING && f->kind != WIRE_PONG && f->kind != WIRE_NAME)
@@ -284,8 +301,7 @@ static uint64_t tick_stopping(uint64_t now)
 		member_stop(&H.member);
 		H.goodbye_said = true;
 	}
-	if (H.goodbye_said && conn_all_sent() && !H.stopped &&
-	    (!H.master || !master_is_saving(H.master))) {
+	if (H.goodbye_said && conn_all_sent() && !H.stopped && lead_stop()) {
 		H.stopped = true;
 		pthread_cond_broadcast(&H.stopped_now);
 	}
@@ -334,8 +350,7 @@ static uint64_t tick(uint64_t now)
 		next = sooner(next, member_tick(&H.member, now));
 	else
 		next = sooner(next, tick_stopping(now));
-	if (H.master)
-		next = sooner(next, master_tick(H.master, now));
+	next = sooner(next, lead_tick(now));
 	next = sooner(next, expire_names(now));
 	return sooner(next, moves_tick(now));
 }

@@ -17,6 +17,8 @@ struct link;
 extern const struct conn_ops events_conn_ops;
 /* For link_init: breaks a link whose queue cannot even take the errors of its calls. */
 void events_overrun(struct link *l);
+/* A member joins here, and this node is the master. Under the lock. */
+void events_greet(struct conn *c, const struct wire_control *join);
 /* Something changed: looks at all deadlines soon. Under the lock or not. */
 void events_touch(void);
 /* The master has named this node: whoever connected in its name before is greeted now. Under the

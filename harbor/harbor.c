@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "core/actor/handle.h"
@@ -20,13 +19,14 @@
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
+#include "core/base/seed.h"
 #include "core/log/log.h"
 #include "harbor/drain.h"
 #include "harbor/effects.h"
 #include "harbor/events.h"
+#include "harbor/lead.h"
 #include "harbor/link/conn.h"
 #include "harbor/link/link.h"
-#include "harbor/registry/keeper.h"
 #include "harbor/secure/secure.h"
 #include "harbor/link/moves.h"
 #include "harbor/state.h"
@@ -37,9 +37,6 @@
 
 /* A registration waits as long as a message to an unknown name; if that does not wait, so long. */
 #define REQUEST_WAIT_MS UINT64_C(10000)
-
-/* At the end the disk may have so long. */
-#define SAVE_WAIT_NS (2 * NS_PER_SEC)
 
 /* ---- jobs ---- */
 
@@ -326,59 +323,25 @@ static void deliver(void *ud, struct msg *m)
 	service_forward(m);
 }
 
-static uint64_t random_number(void)
-{
-	uint64_t n = 0;
-
-	/* before the kernel has entropy: the start time tells incarnations apart */
-	if (getrandom(&n, sizeof(n), 0) != sizeof(n) || !n)
-		n = clock_wall_ns() | 1;
-	return n;
-}
-
-/* The registry is read here, before anything runs that could wait for it; from now on it has a
- * thread. */
-static int open_registry(const struct harbor_config *c, struct registry_content *ret,
-			 char **ret_error)
-{
-	int r = registry_sqlite.open(c->state_dir, ret_error);
-
-	if (r < 0)
-		return r;
-	r = registry_sqlite.load(ret);
-	if (r < 0)
-		*ret_error = mem_printf("the registry in %s cannot be read",
-					c->state_dir ? c->state_dir : "memory");
-	else
-		r = keeper_start(&registry_sqlite, effects_saved);
-	if (r < 0)
-		registry_sqlite.close();
-	return r;
-}
-
 static int init_master(const struct harbor_config *c, char **ret_error)
 {
-	struct master_config mc = { .epoch = random_number(),
-				    .wall_ns = clock_wall_ns(),
-				    .random = random_number(),
-				    .heartbeat_ns = c->heartbeat_ms * NS_PER_MS,
-				    .dead_ns = c->dead_ms * NS_PER_MS };
-	struct registry_content content = { 0 };
+	static const struct lead_hooks hooks = { .master = &effects_master_ops,
+						 .touch = events_touch,
+						 .greet = events_greet };
 	char text[ANNOUNCE_MAX] = "", address[ANNOUNCE_MAX];
-	int r = open_registry(c, &content, ret_error);
+	int r = conn_listen(c->master_listen, true, ret_error);
 
-	if (r == 0)
-		H.master = master_create(&effects_master_ops, NULL, &content, &mc, clock_mono_ns());
-	registry_content_fini(&content);
-	if (r < 0)
-		return r;
-	r = conn_listen(c->master_listen, true, ret_error);
 	if (r < 0)
 		return r;
 	(void)net_local_address(r, text, sizeof(text));
 	announce_text(text, address);
+	r = lead_open(c, address, &hooks, ret_error);
+	if (r < 0)
+		return r;
 	log_info("harbor: master, listening on %s, registry in %s", address,
-		 c->state_dir ? c->state_dir : "memory only (no master.state_dir)");
+		 c->registry.endpoints ? "etcd"
+		 : c->state_dir	       ? c->state_dir
+				       : "memory only (no master.state_dir)");
 	/* we are a member of our own master, at the port it really has */
 	if (!H.masters[0] || strcmp(H.masters[0], c->master_listen) == 0) {
 		mem_free(H.masters[0]);
@@ -404,8 +367,8 @@ int harbor_init(const struct harbor_config *c, char **ret_error)
 	H.c.secure = NULL;
 	snprintf(H.self.name, sizeof(H.self.name), "%s", c->node_name);
 	snprintf(H.self.cluster, sizeof(H.self.cluster), "%s", c->cluster);
-	H.self.epoch = random_number();
-	H.self.random = random_number();
+	H.self.epoch = seed_number();
+	H.self.random = seed_number();
 	H.self.heartbeat_ns = c->heartbeat_ms * NS_PER_MS;
 	H.self.dead_ns = c->dead_ms * NS_PER_MS;
 	H.self.link_wait_ns = c->link_wait_ms * NS_PER_MS;
@@ -477,6 +440,7 @@ static void begin(void *arg)
 {
 	(void)arg;
 	lock_take(&H.lock);
+	lead_start();
 	member_start(&H.member, clock_mono_ns());
 	lock_release(&H.lock);
 	events_touch();
@@ -506,7 +470,7 @@ uint32_t harbor_first_index(void)
 
 	lock_take(&H.lock);
 	/* without the master's word anywhere is best: nobody knows where the last life ended */
-	member_begin_births(&H.member, 1 + random_number() % HANDLE_RING);
+	member_begin_births(&H.member, 1 + seed_number() % HANDLE_RING);
 	births = H.member.births_base;
 	lock_release(&H.lock);
 	return HANDLE_FIRST + (uint32_t)(births % HANDLE_RING);
@@ -545,9 +509,7 @@ void harbor_fini(void)
 	member_fini(&H.member);
 	watch_fini();
 	directory_fini(&H.directory);
-	if (!keeper_stop(SAVE_WAIT_NS))
-		log_error("registry: the disk does not answer, what was not saved is lost");
-	H.master = master_destroy(H.master);
+	lead_close();
 	for (unsigned i = 0; i < array_len(H.masters); i++) {
 		mem_free(H.masters[i]);
 		H.masters[i] = NULL;
@@ -618,7 +580,7 @@ void harbor_foreach_node(void (*f)(const struct harbor_node_info *n, void *ud), 
 void harbor_master_address(char *ret_text, size_t size)
 {
 	lock_take(&H.lock);
-	snprintf(ret_text, size, "%s", H.member.master_count ? H.member.masters[H.member.at] : "");
+	snprintf(ret_text, size, "%s", H.member.master_count ? member_master(&H.member) : "");
 	lock_release(&H.lock);
 }
 
@@ -631,6 +593,45 @@ const char *harbor_forget(const char *node, char *ret_why, size_t size)
 		why = master_forget(H.master, node, ret_why, size);
 	else
 		snprintf(ret_why, size, "this node is not the master");
+	lock_release(&H.lock);
+	return why;
+}
+
+bool harbor_is_master(void)
+{
+	bool is;
+
+	lock_take(&H.lock);
+	is = H.master != NULL;
+	lock_release(&H.lock);
+	return is;
+}
+
+void harbor_master(struct harbor_master_info *ret)
+{
+	lock_take(&H.lock);
+	lead_info(ret);
+	lock_release(&H.lock);
+}
+
+bool harbor_move(const char *to, void (*done)(const char *why_not, void *ud), void *ud,
+		 char *ret_why, size_t size)
+{
+	bool begun;
+
+	lock_take(&H.lock);
+	begun = lead_move(to, done, ud, ret_why, size);
+	lock_release(&H.lock);
+	net_post(touch, NULL);
+	return begun;
+}
+
+const char *harbor_backup(const char *file, void (*done)(const char *error, void *ud), void *ud)
+{
+	const char *why;
+
+	lock_take(&H.lock);
+	why = lead_backup(file, done, ud);
 	lock_release(&H.lock);
 	return why;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include "core/actor/remote.h"
 #include "harbor/config.h"
+#include "harbor/masterinfo.h"
 
 /* Binds the listeners (and the master's), opens the registry. Errors are text in ret_error
  * (mem_free): result -EADDRINUSE, -EACCES, -EINVAL ... */
@@ -70,6 +71,17 @@ struct harbor_name_info {
 	uint64_t since_wall_ns;
 };
 void harbor_foreach_name(void (*f)(const struct harbor_name_info *n, void *ud), void *ud);
+/* Any thread. */
+bool harbor_is_master(void);
+/* Whether this node is the master, and the registry behind that. */
+void harbor_master(struct harbor_master_info *ret);
+/* Gives the lead to this candidate, or to any other (""). Returns true, and done is called on the
+ * loop when that has ended, with NULL or why not; or false, and why not is in ret_why. */
+bool harbor_move(const char *to, void (*done)(const char *why_not, void *ud), void *ud,
+		 char *ret_why, size_t size);
+/* Writes a copy of the embedded registry into a file that is not there yet. Returns NULL, and done
+ * is called on the loop when that has ended; or why not, constant. */
+const char *harbor_backup(const char *file, void (*done)(const char *error, void *ud), void *ud);
 /* The master we talk to, or try next; "" without a cluster. */
 void harbor_master_address(char *ret_text, size_t size);
 /* Has the master forget a node that is not alive, by name or id. Returns NULL, or why not, in

@@ -46,6 +46,11 @@ uint64_t clock_mono_ns(void)
 	return read_ns(CLOCK_MONOTONIC);
 }
 
+uint64_t clock_boot_ns(void)
+{
+	return read_ns(CLOCK_BOOTTIME);
+}
+
 uint64_t clock_cycles_in(uint64_t ns)
 {
 	return ns / NS_PER_US * cycles_per_us;

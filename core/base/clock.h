@@ -26,6 +26,9 @@ static inline uint64_t clock_cycles(void)
 	return clock_mono_ns();
 #endif
 }
+/* CLOCK_BOOTTIME, nanoseconds: monotonic, and goes on while the machine sleeps. For leases that
+ * somebody else counts as well. */
+uint64_t clock_boot_ns(void);
 /* How many cycles are so many nanoseconds, about. */
 uint64_t clock_cycles_in(uint64_t ns);
 /* CLOCK_REALTIME, nanoseconds since 1970. For people, never for decisions. */

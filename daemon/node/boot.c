@@ -20,6 +20,7 @@
 #include "core/actor/handle.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
+#include "core/base/units.h"
 #include "core/actor/module.h"
 #include "core/node/node.h"
 #include "core/sched/sched.h"
@@ -252,6 +253,26 @@ static const char *state_dir(const struct config *c)
 	return first;
 }
 
+static struct registry_config registry_of(const struct config *c)
+{
+	static char library[PATH_MAX + sizeof("/harbor-etcd.so.1")];
+	char modules[PATH_MAX];
+
+	if (!c->master.present || strcmp(c->master.registry, "etcd") != 0)
+		return (struct registry_config){ 0 };
+	if (paths_modules(modules) == 0)
+		snprintf(library, sizeof(library), "%s/harbor-etcd.so.1", modules);
+	return (struct registry_config){ .library = *library ? library : NULL,
+					 .endpoints = (const char *const *)c->master.etcd.items,
+					 .prefix = c->master.etcd_prefix,
+					 .user = c->master.etcd_user,
+					 .password_file = c->master.etcd_password_file,
+					 .ca_file = c->master.etcd_ca_file,
+					 .cert_file = c->master.etcd_cert_file,
+					 .key_file = c->master.etcd_key_file,
+					 .lease_ns = c->master.lease_ms * NS_PER_MS };
+}
+
 static int init_harbor(const struct config *c)
 {
 	cleanup(mem_freep) char *error = NULL;
@@ -271,7 +292,9 @@ static int init_harbor(const struct config *c)
 		.queue_max = c->cluster.queue_max,
 		.name_wait_ms = c->cluster.name_wait_ms,
 		.master_listen = c->master.present ? c->master.listen : NULL,
+		.master_advertise = c->master.advertise,
 		.state_dir = c->master.present ? state_dir(c) : NULL,
+		.registry = registry_of(c),
 	};
 	struct keys keys = { 0 };
 	int r;

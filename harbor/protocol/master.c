@@ -515,6 +515,26 @@ void master_lost(struct master *m, int conn, uint64_t now)
 	check(m);
 }
 
+void master_dismiss(struct master *m, const struct wire_control *refuse)
+{
+	for (unsigned i = 1; i < 256; i++) {
+		int conn = m->nodes[i].conn;
+
+		if (!conn)
+			continue;
+		master_drop_output(&m->nodes[i]);
+		master_write_now(m, conn, refuse);
+		m->nodes[i].conn = 0;
+		m->ops->close(m->ud, conn, "another is the master");
+	}
+}
+
+bool master_has(const struct master *m, unsigned id)
+{
+	must(id < 256);
+	return m->nodes[id].conn != 0;
+}
+
 /* Returns the time of the next look at this node. */
 static uint64_t look_at(struct master *m, struct master_node *n, uint64_t now)
 {

@@ -57,6 +57,11 @@ bool master_join(struct master *m, int conn, const struct wire_control *c, uint6
 /* A later frame of a member. */
 void master_input(struct master *m, int conn, const struct wire_control *c, uint64_t now);
 void master_lost(struct master *m, int conn, uint64_t now);
+/* This process is not the master any more: tells every member with this frame, and closes. The
+ * master is only to be destroyed now. */
+void master_dismiss(struct master *m, const struct wire_control *refuse);
+/* Returns whether the node with this id has a connection. */
+bool master_has(const struct master *m, unsigned id);
 /* Who is silent or away too long is dead. Returns the time of the next look. */
 uint64_t master_tick(struct master *m, uint64_t now);
 /* Has what changed saved, and then told (master_saved); what needs no saving is told at once. Does

@@ -345,18 +345,43 @@ static void back_off(struct member *m, uint64_t now)
 {
 	/* the epoch differs from node to node, and the master takes 255 at once */
 	m->retry_ns = now + backoff_next(&m->backoff_ns, MEMBER_BACKOFF_MIN_NS,
-					 MEMBER_BACKOFF_MAX_NS, m->self->epoch >> 8);
-	m->at = (m->at + 1) % (m->master_count ? m->master_count : 1);
+					 m->searching ? MEMBER_SEARCH_NS : MEMBER_BACKOFF_MAX_NS,
+					 m->self->epoch >> 8);
+	m->hops = 0;
+}
+
+const char *member_master(const struct member *m)
+{
+	return m->sent_to[0] ? m->sent_to : m->masters[m->at];
+}
+
+/* A connection that broke is tried once more where it was; whoever does not answer then may be
+ * gone. */
+static void choose_next(struct member *m, bool broke)
+{
+	if (broke)
+		return;
+	m->leader_lost |= strcmp(m->leader, member_master(m)) == 0;
+	if (!m->sent_to[0])
+		m->at = (m->at + 1) % m->master_count;
+	m->sent_to[0] = 0;
+}
+
+static void drop_and(struct member *m, enum member_state st, const char *why, bool broke,
+		     uint64_t now)
+{
+	char text[sizeof(m->why)];
+
+	snprintf(text, sizeof(text), "master %s: %s", member_master(m), why);
+	m->conn = 0;
+	back_off(m, now);
+	choose_next(m, broke);
+	set_state(m, st, text);
 }
 
 static void drop(struct member *m, enum member_state st, const char *why, uint64_t now)
 {
-	char text[sizeof(m->why)];
-
-	snprintf(text, sizeof(text), "master %s: %s", m->masters[m->at], why);
-	m->conn = 0;
-	back_off(m, now);
-	set_state(m, st, text);
+	drop_and(m, st, why, false, now);
 }
 
 static void close_connection(struct member *m, enum member_state st, const char *why, uint64_t now)
@@ -373,7 +398,7 @@ static void connect_now(struct member *m, uint64_t now)
 	m->state = MEMBER_CONNECTING;
 	m->deadline_ns = now + PEER_HANDSHAKE_NS;
 	m->heard_ns = now;
-	m->conn = m->ops->connect(m->ud, m->masters[m->at]);
+	m->conn = m->ops->connect(m->ud, member_master(m));
 	if (m->conn <= 0)
 		drop(m, MEMBER_AWAY, "the master's address is not valid", now);
 }
@@ -391,7 +416,8 @@ void member_connected(struct member *m, int conn, uint64_t now)
 				  .features = WIRE_FEATURES,
 				  .id = m->self->id ? m->self->id : m->wanted,
 				  .flags = (m->self->id ? WIRE_ID_HELD : 0) |
-					   (m->wanted ? WIRE_ID_NAMED : 0),
+					   (m->wanted ? WIRE_ID_NAMED : 0) |
+					   (m->leader_lost ? WIRE_LEADER_LOST : 0),
 				  .epoch = m->self->epoch,
 				  .births = births_now(m) };
 
@@ -410,7 +436,7 @@ void member_connected(struct member *m, int conn, uint64_t now)
 void member_lost(struct member *m, int conn, const char *why, uint64_t now)
 {
 	if (conn && conn == m->conn)
-		drop(m, MEMBER_AWAY, why, now);
+		drop_and(m, MEMBER_AWAY, why, m->state == MEMBER_JOINED, now);
 	check(m);
 }
 
@@ -450,6 +476,8 @@ static void synced(struct member *m, const struct wire_control *c, uint64_t now)
 
 	m->change = c->change;
 	m->backoff_ns = 0;
+	m->leader_lost = m->searching = false;
+	snprintf(m->leader, sizeof(m->leader), "%s", member_master(m));
 	m->ping_ns = now;
 	m->was_joined = true;
 	m->ops->snapshot(m->ud, true);
@@ -460,6 +488,29 @@ static void synced(struct member *m, const struct wire_control *c, uint64_t now)
 	for (struct member_name *n = m->names; n; n = n->next)
 		if (!has_said(m, n->name, n->handle))
 			claim(m, n);
+}
+
+/* A candidate that does not lead. Where he sends us we go at once, and so we do to the next of the
+ * list, but not for ever without a pause. */
+static void sent_on(struct member *m, const struct wire_control *c, uint64_t now)
+{
+	char why[200];
+	bool listed = !m->sent_to[0], known = wire_address_valid(c->text);
+	unsigned hops = m->hops + 1;
+
+	snprintf(why, sizeof(why), "it does not lead, and says %.127s does",
+		 known ? c->text : "that nobody");
+	m->searching = true;
+	m->leader[0] = 0; /* nobody was found dead just now */
+	m->leader_lost = false;
+	close_connection(m, MEMBER_AWAY, why, now);
+	if (hops <= 2 * m->master_count)
+		m->retry_ns = now;
+	m->hops = hops <= 2 * m->master_count ? hops : 0;
+	if (!listed || !known)
+		return;
+	snprintf(m->sent_to, sizeof(m->sent_to), "%.127s", c->text);
+	memcpy(m->leader, m->sent_to, sizeof(m->leader));
 }
 
 static void refused(struct member *m, const struct wire_control *c, uint64_t now)
@@ -550,7 +601,9 @@ void member_input(struct member *m, int conn, const struct wire_control *c, uint
 	if (conn != m->conn)
 		return;
 	m->heard_ns = now;
-	if (c->kind == WIRE_REFUSE)
+	if (c->kind == WIRE_REFUSE && c->code == WIRE_NOT_LEADER)
+		sent_on(m, c, now);
+	else if (c->kind == WIRE_REFUSE)
 		refused(m, c, now);
 	else if (c->kind == WIRE_JOINED && joining)
 		joined(m, c, now);
@@ -608,13 +661,13 @@ void member_link(struct member *m, const struct peer *p, enum wire_up up)
 static void expire_request(struct member *m, struct member_request *r)
 {
 	const struct member_name *ours = name_find(m, r->name);
-	char text[sizeof(m->why) + 64];
+	char text[sizeof(m->why) + 200];
 	int32_t session = r->session;
 	bool done = m->state == MEMBER_JOINED;
 
-	snprintf(text, sizeof(text), "no answer in %u ms: %s%s%s",
+	snprintf(text, sizeof(text), "no answer in %u ms: %.399s%.127s%s",
 		 (unsigned)(m->request_wait_ns / 1000000), done ? "master " : m->why,
-		 done ? m->masters[m->at] : "", done ? ": it is silent" : "");
+		 done ? member_master(m) : "", done ? ": it is silent" : "");
 	r->session = 0;
 	m->ops->answer(m->ud, r->from, session, r->name, WIRE_NOT_HERE, text, 0);
 	if (!r->sent || r->kind == WIRE_TRANSFER || r->kind == WIRE_QUERY)

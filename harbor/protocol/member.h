@@ -9,7 +9,11 @@
  *    '------ lost, or the next master of the list ------'---------------------------------------'
  *
  * The connection may break at any time; it is tried again for ever, the masters of the list in
- * turn, and each failure is told with the master's address and the reason. REFUSED is final, and
+ * turn, and each failure is told with the master's address and the reason. A master of the list may
+ * be a candidate that sends this node on to the one who leads (WIRE_NOT_LEADER): there it goes at
+ * once, once; who was sent on is not sent on again, so no more than one address is believed that
+ * nobody here has written. Who finds the leader dead says so to the next candidate
+ * (WIRE_LEADER_LOST), who then lets him wait for another leader. REFUSED is final, and
  * only for a node that can never join: one whose id belongs to another process now (WIRE_STALE), or
  * that was never in the cluster and does not fit. After each JOINED this node tells again what it
  * holds: its id, its births, its links, its names (with the number of their registration, see
@@ -34,6 +38,8 @@
 #define MEMBER_BACKOFF_MIN_NS UINT64_C(100000000)
 /* A master that restarts waits 4 s for its members (MASTER_RETRY_NS). */
 #define MEMBER_BACKOFF_MAX_NS UINT64_C(2000000000)
+/* While candidates look for a leader. */
+#define MEMBER_SEARCH_NS UINT64_C(200000000)
 
 enum member_state { MEMBER_AWAY, MEMBER_CONNECTING, MEMBER_JOINING, MEMBER_JOINED, MEMBER_REFUSED };
 
@@ -76,6 +82,11 @@ struct member {
 	unsigned wanted; /* id to ask for, 0 = any */
 	const char *const *masters;
 	unsigned master_count, at;
+	char sent_to[128]; /* the leader to whom a candidate has sent us; "": we walk the list */
+	char leader[128];  /* the last leader that we know of */
+	bool leader_lost;  /* and he did not answer */
+	bool searching;	   /* candidates are looking for a leader, or were lately */
+	unsigned hops;	   /* we were sent on so often without a pause */
 	enum member_state state;
 	bool was_joined;
 	int conn;
@@ -92,6 +103,8 @@ struct member {
 	char why[400];
 };
 
+/* The master that we talk to, or try next. There is one. */
+const char *member_master(const struct member *m);
 /* self->id is set when the master gives it. masters stays the caller's. */
 void member_init(struct member *m, const struct member_ops *ops, void *ud, struct peer_self *self,
 		 unsigned wanted, const char *const *masters);

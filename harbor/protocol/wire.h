@@ -92,7 +92,8 @@ enum wire_code {
 	WIRE_INVALID,
 	WIRE_NOT_HERE, /* not (yet) in the cluster, or not the node you want: try again */
 	WIRE_NOT_OWNER,
-	WIRE_NO_HEIR, /* TRANSFER: the new owner's node is not here */
+	WIRE_NO_HEIR,	 /* TRANSFER: the new owner's node is not here */
+	WIRE_NOT_LEADER, /* a candidate that is not the master; text: his address, if known */
 };
 
 /* MEMBER: the node is down for good, or up; of a link also: it broke, and may come back. */
@@ -102,6 +103,8 @@ enum wire_up { WIRE_DOWN, WIRE_UP, WIRE_BROKEN };
  * JOINED. */
 #define WIRE_ID_NAMED 1u
 #define WIRE_ID_HELD 2u
+/* JOIN: the master whom I know does not answer. */
+#define WIRE_LEADER_LOST 4u
 
 /* `count` of a HELLO or WELCOME: how much of the session has arrived is not known any more. */
 #define WIRE_FORGOTTEN UINT64_MAX

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "harbor/registry/keeper.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 
 #include "core/base/fault.h"
+#include "core/base/join.h"
 #include "core/base/lock.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
@@ -12,89 +15,160 @@
 
 static struct {
 	struct lock lock;
-	pthread_cond_t asked, done;
+	pthread_cond_t asked;
 	const struct registry_ops *registry;
-	void (*saved)(int result);
+	const struct keeper_hooks *hooks;
 	pthread_t thread;
+	bool saving, backing_up;	      /* [loop] until their end is told */
+	uint64_t save_began_ns, save_took_ns; /* [loop] */
 	/* everything below is guarded by lock */
-	struct registry_content batch; /* to save; the thread has it while `busy` */
-	bool running, busy, stop;
-	int result;
-} keeper = { .lock = LOCK_INIT(keeper),
-	     .asked = PTHREAD_COND_INITIALIZER,
-	     .done = PTHREAD_COND_INITIALIZER };
+	bool stop;
+	/* what is to be done next, each emptied when it begins */
+	struct registry_content batch;
+	unsigned term; /* grows with keeper_forget */
+	struct registry_answer *question;
+	char to[64];
+	char *file;
+} keeper = { .lock = LOCK_INIT(keeper), .asked = PTHREAD_COND_INITIALIZER };
 
-/* On the loop. */
-static void tell(void *arg)
+/* ---- ends, on the loop ---- */
+
+struct saved {
+	int result;
+	unsigned term;
+};
+
+static void tell_saved(void *arg)
 {
-	int result;
+	struct saved s = *(struct saved *)arg;
+	bool current;
 
-	(void)arg;
+	mem_free(arg);
 	lock_take(&keeper.lock);
-	keeper.busy = false;
-	result = keeper.result;
+	current = s.term == keeper.term;
 	lock_release(&keeper.lock);
-	keeper.saved(result);
+	if (!current)
+		return;
+	keeper.saving = false;
+	keeper.save_took_ns = clock_mono_ns() - keeper.save_began_ns;
+	keeper.hooks->saved(s.result);
 }
+
+static void free_answer(void *arg)
+{
+	struct registry_answer *a = arg;
+
+	registry_content_fini(&a->content);
+	mem_free(a);
+}
+
+static void tell_answer(void *arg)
+{
+	keeper.hooks->answered(arg);
+	free_answer(arg);
+}
+
+static void tell_backup(void *arg)
+{
+	keeper.backing_up = false;
+	keeper.hooks->backed_up(arg);
+	mem_free(arg);
+}
+
+/* ---- the thread ---- */
 
 static void save_locked(void)
 {
-	const struct registry_content *b = &keeper.batch;
-	int r;
+	struct registry_content b = keeper.batch;
+	struct saved *s = mem_zalloc(sizeof(*s));
+
+	lock_held(&keeper.lock);
+	keeper.batch = (struct registry_content){ 0 };
+	s->term = keeper.term;
+	lock_release(&keeper.lock);
+	s->result = keeper.registry->save(b.items, b.count, b.number);
+	registry_content_fini(&b);
+	post_or_discard(tell_saved, s, mem_free);
+	lock_take(&keeper.lock);
+}
+
+static void ask_locked(void)
+{
+	struct registry_answer *a = keeper.question;
+	char to[sizeof(keeper.to)];
+
+	lock_held(&keeper.lock);
+	keeper.question = NULL;
+	snprintf(to, sizeof(to), "%s", keeper.to);
+	lock_release(&keeper.lock);
+	keeper.registry->ask(to, a);
+	post_or_discard(tell_answer, a, free_answer);
+	lock_take(&keeper.lock);
+}
+
+static void backup_locked(void)
+{
+	char *file = steal(keeper.file), *error = NULL;
 
 	lock_held(&keeper.lock);
 	lock_release(&keeper.lock);
-	r = keeper.registry->save(b->items, b->count, b->number);
+	(void)keeper.registry->backup(file, &error);
+	mem_free(file);
+	post_or_discard(tell_backup, error, mem_free);
 	lock_take(&keeper.lock);
-	registry_content_fini(&keeper.batch);
-	keeper.result = r;
-	net_post(tell, NULL);
 }
 
 static void *keeper_main(void *arg)
 {
 	(void)arg;
 	lock_take(&keeper.lock);
-	while (!keeper.stop || keeper.batch.count) {
-		if (keeper.batch.count)
+	for (;;) {
+		if (keeper.question)
+			ask_locked();
+		else if (keeper.batch.count)
 			save_locked();
+		else if (keeper.file)
+			backup_locked();
+		else if (keeper.stop)
+			break;
 		else
 			lock_wait(&keeper.lock, &keeper.asked);
 	}
-	keeper.running = false;
-	pthread_cond_broadcast(&keeper.done);
 	lock_release(&keeper.lock);
 	return NULL;
 }
 
-int keeper_start(const struct registry_ops *registry, void (*saved)(int result))
+/* ---- verbs ---- */
+
+int keeper_start(const struct registry_ops *registry, const struct keeper_hooks *hooks)
 {
 	sigset_t all, old;
 	int r;
 
-	must(registry && saved && !keeper.running);
+	must(registry && hooks && !keeper.registry);
 	if (fault(thread))
 		return -EAGAIN;
 	keeper.registry = registry;
-	keeper.saved = saved;
-	keeper.running = true;
-	keeper.busy = keeper.stop = false;
+	keeper.hooks = hooks;
+	keeper.saving = keeper.backing_up = keeper.stop = false;
 	/* signals are for the threads that wait for them */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	r = pthread_create(&keeper.thread, NULL, keeper_main, NULL);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	keeper.running = r == 0;
 	if (r == 0)
 		pthread_setname_np(keeper.thread, "registry");
+	else
+		keeper.registry = NULL;
 	return -r;
 }
 
 void keeper_save(const struct registry_change *changes, size_t n, uint64_t number)
 {
+	must(n && keeper.registry && !keeper.saving);
+	keeper.saving = true;
+	keeper.save_began_ns = clock_mono_ns();
 	lock_take(&keeper.lock);
-	must(n && keeper.running && !keeper.busy);
-	keeper.busy = true;
 	for (size_t i = 0; i < n; i++)
 		*registry_add(&keeper.batch) = changes[i];
 	keeper.batch.number = number;
@@ -102,25 +176,59 @@ void keeper_save(const struct registry_change *changes, size_t n, uint64_t numbe
 	lock_release(&keeper.lock);
 }
 
+uint64_t keeper_save_ns(bool *ret_under_way)
+{
+	*ret_under_way = keeper.saving;
+	return keeper.saving ? clock_mono_ns() - keeper.save_began_ns : keeper.save_took_ns;
+}
+
+void keeper_forget(void)
+{
+	keeper.saving = false;
+	lock_take(&keeper.lock);
+	registry_content_fini(&keeper.batch);
+	keeper.term++;
+	lock_release(&keeper.lock);
+}
+
+void keeper_ask(enum registry_ask what, const char *to)
+{
+	struct registry_answer *a = mem_zalloc(sizeof(*a));
+
+	must(keeper.registry && keeper.registry->ask);
+	a->what = what;
+	lock_take(&keeper.lock);
+	must(!keeper.question);
+	keeper.question = a;
+	snprintf(keeper.to, sizeof(keeper.to), "%s", to);
+	pthread_cond_signal(&keeper.asked);
+	lock_release(&keeper.lock);
+}
+
+bool keeper_backup(const char *file)
+{
+	if (keeper.backing_up || !keeper.registry || !keeper.registry->backup)
+		return false;
+	keeper.backing_up = true;
+	lock_take(&keeper.lock);
+	keeper.file = mem_strdup(file);
+	pthread_cond_signal(&keeper.asked);
+	lock_release(&keeper.lock);
+	return true;
+}
+
 bool keeper_stop(uint64_t wait_ns)
 {
-	uint64_t until = clock_mono_ns() + wait_ns;
-	bool ended;
-
 	if (!keeper.registry)
 		return true;
 	lock_take(&keeper.lock);
 	keeper.stop = true;
 	pthread_cond_signal(&keeper.asked);
-	while (keeper.running && lock_wait_until(&keeper.lock, &keeper.done, until))
-		;
-	ended = !keeper.running;
 	lock_release(&keeper.lock);
-	if (!ended) {
+	if (!join_until(keeper.thread, clock_mono_ns() + wait_ns)) {
 		pthread_detach(keeper.thread);
 		return false;
 	}
-	pthread_join(keeper.thread, NULL);
 	keeper.registry->close();
 	keeper.registry = NULL;
 	return true;

@@ -86,8 +86,9 @@ static bool prepare(const char *file)
 	return true;
 }
 
-static int sqlite_open(const char *state_dir, char **ret_error)
+static int sqlite_open(const struct registry_config *c, char **ret_error)
 {
+	const char *state_dir = c->state_dir;
 	cleanup(mem_freep) char *file = state_dir ? mem_printf("%s/registry.sqlite", state_dir)
 						  : mem_strdup(":memory:");
 	bool ok;

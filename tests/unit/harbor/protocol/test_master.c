@@ -114,7 +114,8 @@ static void start(uint64_t now)
 	char *error = NULL;
 
 	strange = (struct registry_content){ 0 };
-	assert_int_equal(registry_sqlite.open(dir, &error), 0);
+	assert_int_equal(
+		registry_sqlite.open(&(struct registry_config){ .state_dir = dir }, &error), 0);
 	assert_int_equal(registry_sqlite.load(&content), 0);
 	for (size_t i = 0; i < kept.count; i++)
 		*registry_add(&content) = kept.items[i];
