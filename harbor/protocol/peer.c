@@ -338,6 +338,8 @@ void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t
 		(void)take_count(p, c, now);
 		break;
 	case WIRE_GOODBYE:
+		if (!take_count(p, c, now))
+			break;
 		forget_incarnation(p, PEER_NODE_LEFT, "the node said goodbye", now);
 		break;
 	case WIRE_REFUSE:
@@ -494,10 +496,12 @@ void peer_stop(struct peer *p)
 {
 	struct wire_control bye = { .kind = WIRE_GOODBYE };
 
-	if (p->state == PEER_UP)
+	if (p->state == PEER_UP) {
+		bye.count = p->ops->received(p);
 		p->ops->write(p, p->conn, &bye);
-	else if (p->state == PEER_CONNECTING)
+	} else if (p->state == PEER_CONNECTING) {
 		p->ops->close(p, p->conn, "this node ends");
+	}
 	if (p->state != PEER_UP) {
 		p->state = PEER_UNKNOWN;
 		p->conn = 0;

@@ -24,8 +24,9 @@
  * HELLO and WELCOME say which one the speaker sends in (`session`), which one of the other node he
  * took last (`known`) and how many frames of it have arrived (`count`), and so where the other one
  * goes on (harbor/link/session.h). After that nothing comes twice and nothing is left out: a gap is
- * a broken peer. `count` in PING, PONG and ACK acknowledges so many frames. In the PING and GOODBYE
- * of a member to the master it says how many handles the node has used up (see master.h).
+ * a broken peer. `count` in PING, PONG, ACK and GOODBYE acknowledges so many frames. In the PING
+ * and GOODBYE of a member to the master it says how many handles the node has used up (see
+ * master.h).
  * flags are zero.
  *
  * Threads: none, pure.

@@ -83,7 +83,7 @@ def link_wait(build):
         eventually("link_wait is over", lambda: c.a.logged("has been without a link for too long"),
                    5)
         _, why, at, _ = c.a.call(".probe", "ended", "inflight")
-        assert "link lost" in why and SECOND * 9 // 10 < at - began < 2 * SECOND, (why, at - began)
+        assert "link lost" in why and SECOND * 9 // 10 < at - began < 3 * SECOND, (why, at - began)
         fast = [c.a.call(".probe", "call", "echo", "later") for _ in range(5)]
         assert all(not ok and "link lost" in why for ok, why, _ in fast), fast
         assert min(ns for _, _, ns in fast) < SECOND // 20, fast
