@@ -325,15 +325,21 @@ sim: unit-bin
 	    SIM_SEEDS=$(or $(SEEDS),$(if $(SEED),1,10000)) $(B)/tests/unit/harbor/test_sim
 
 # Five nodes in network namespaces, faults from a seed, a checked history (tests/chaos).
-# SEED=, SEEDS=, T= seconds a seed, NODES=. Needs root; what it leaves is in build/chaos.
-CHAOS_DEPS := iproute2 nftables
+# SEED=, SEEDS=, T= seconds a seed, NODES=, KINDS= of faults, TLS=1, ETCD=1. Needs root; what it
+# leaves is in build/chaos. chaos-long: half an hour with and without a key and etcd.
+CHAOS_DEPS := iproute2 nftables etcd-server
 chaos-deps: deps
 	@deploy/install-deps.sh $(CHAOS_DEPS)
+RUN_CHAOS   = /usr/bin/python3 tests/chaos/chaos.py --build $(B) --verbose \
+	    $(if $(SEED),--seed $(SEED)) $(if $(NODES),--nodes $(NODES)) \
+	    $(if $(KINDS),--kinds $(KINDS)) $(if $(TLS),--tls) $(if $(ETCD),--etcd)
 chaos: chaos-deps
 	@$(MAKE) --no-print-directory $(JOBS) all chaos-bin
-	@/usr/bin/python3 tests/chaos/chaos.py --build $(B) --verbose \
-	    $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) \
-	    $(if $(T),--seconds $(T)) $(if $(NODES),--nodes $(NODES)) || [ $$? -eq 77 ]
+	@$(RUN_CHAOS) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(T),--seconds $(T)) || [ $$? -eq 77 ]
+.PHONY: chaos-long
+chaos-long: chaos-deps
+	@$(MAKE) --no-print-directory $(JOBS) all chaos-bin
+	@$(RUN_CHAOS) --mixed --seeds 4 --seconds 450 || [ $$? -eq 77 ]
 
 # The page of the demo in a browser.
 .PHONY: browser-test

@@ -4,14 +4,14 @@
 a checker that reads it.
 
 usage: chaos.py --build DIR [--out DIR] [--seed N] [--seeds N] [--seconds N] [--nodes N]
-                [--kinds KIND,KIND...] [--tls] [--etcd]
+                [--kinds KIND,KIND...] [--tls] [--etcd] [--mixed]
 
 Prints one line a seed and its violations; exit status 1 if there are any, 77 (and a line that says
 why) if there can be no network of namespaces here. What a seed leaves in --out: schedule.json,
 faults.tsv, the histories, logs and configurations of the nodes, memory.tsv, violations.txt. The
 same seed, nodes and seconds have the same faults; how they meet the traffic is up to the machine.
 """
-import argparse, json, os, random, re, shutil, signal, subprocess, sys, threading, time
+import argparse, collections, json, os, random, re, shutil, signal, subprocess, sys, threading, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -411,7 +411,25 @@ class Run:
             n.disk.close()
 
 
-def one_seed(a, seed):
+class Total:
+    """What all seeds together had."""
+
+    def __init__(self):
+        self.counts, self.worst, self.began = collections.Counter(), 0.0, time.monotonic()
+
+    def add(self, run, found, bad):
+        self.counts.update(faults=run.faults, calls=len(found.calls), answered=found.answered,
+                           failed=found.failed, sends=found.sent,
+                           lost=found.sent - found.received, violations=len(bad))
+        self.worst = max([self.worst, *run.recoveries])
+
+    def text(self):
+        return f"all: {time.monotonic() - self.began:.0f} s, " + ", ".join(
+            f"{n} {what}" for what, n in self.counts.items()) \
+            + f", worst recovery {self.worst:.1f} s"
+
+
+def one_seed(a, seed, total):
     began = time.monotonic()
     r = Run(a, seed)
     try:
@@ -428,7 +446,9 @@ def one_seed(a, seed):
         r.violation(f"there was none of this traffic: {', '.join(found.idle_traffic())}")
     bad = r.violations + found.violations
     worst = max(r.recoveries, default=0.0)
-    print(f"seed {seed}: {time.monotonic() - began:.0f} s, {r.faults} faults, {found.summary()}, "
+    total.add(r, found, bad)
+    how = ("a key" if a.tls else "no key") + (", etcd" if a.etcd else "")
+    print(f"seed {seed}, {how}: {time.monotonic() - began:.0f} s, {r.faults} faults, {found.summary()}, "
           f"worst recovery {worst:.1f} s, "
           f"peak {r.peak // 1024} MiB, "
           f"{len(bad)} violations", flush=True)
@@ -460,6 +480,8 @@ def main():
     ap.add_argument("--tls", action="store_true", help="the cluster has a key")
     ap.add_argument("--etcd", action="store_true",
                     help=f"{CANDIDATES} candidates for the lead, and a registry in etcd")
+    ap.add_argument("--mixed", action="store_true",
+                    help="the seeds in turn with a key and etcd, with etcd, with a key, and plain")
     ap.add_argument("--slack", type=float, default=1.5,
                     help="how much longer than promised a recovery may take; longer still when "
                          "others use the machine")
@@ -467,13 +489,18 @@ def main():
     ap.add_argument("--verbose", action="store_true")
     a = ap.parse_args()
     a.build = os.path.abspath(a.build)
-    why = network.why_not() or a.etcd and etcd.why_not()
+    why = network.why_not() or (a.etcd or a.mixed) and etcd.why_not()
     if why:
         print(f"chaos: skipped: {why}")
         sys.exit(77)
     first = a.seed or random.SystemRandom().randint(1, 99999)
-    good = [one_seed(a, s) for s in range(first, first + a.seeds)]
-    sys.exit(0 if all(good) else 1)
+    total, good = Total(), True
+    for k in range(a.seeds):
+        if a.mixed:
+            a.tls, a.etcd = k % 2 == 0, k % 4 < 2
+        good = one_seed(a, first + k, total) and good
+    print(total.text())
+    sys.exit(0 if good else 1)
 
 
 if __name__ == "__main__":
