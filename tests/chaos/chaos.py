@@ -448,9 +448,8 @@ def one_seed(a, seed, total):
     worst = max(r.recoveries, default=0.0)
     total.add(r, found, bad)
     how = ("a key" if a.tls else "no key") + (", etcd" if a.etcd else "")
-    print(f"seed {seed}, {how}: {time.monotonic() - began:.0f} s, {r.faults} faults, {found.summary()}, "
-          f"worst recovery {worst:.1f} s, "
-          f"peak {r.peak // 1024} MiB, "
+    print(f"seed {seed}, {how}: {time.monotonic() - began:.0f} s, {r.faults} faults, "
+          f"{found.summary()}, worst recovery {worst:.1f} s, peak {r.peak // 1024} MiB, "
           f"{len(bad)} violations", flush=True)
     with open(f"{r.dir}/violations.txt", "w") as f:
         f.write("\n\n".join(bad) + "\n")

@@ -335,24 +335,29 @@ class Checker:
         """A name has one owner at a time once the cluster is whole again; later registrations have
         higher numbers."""
         # spans: (name, who) -> [asked, over]
-        holds, numbers, spans = {}, {}, collections.defaultdict(list)
+        holds, numbers, released, spans = {}, {}, {}, collections.defaultdict(list)
         for at, life, k, (kind, who, *f) in self.h.records:
             if kind == "G":
                 self.gained += 1
                 for other in holds.get(f[0], {}):
                     if self.h.faults.quiet(at, at) and not self.h.faults.died_by(other, at):
                         self.violation(f"{f[0]} has two owners, {other} and {who}", (life, k))
-                for earlier, number in numbers.get(f[0], ()):
-                    if earlier < int(f[1]) and int(f[2]) <= number:
+                for earlier, number, owner in numbers.get(f[0], ()):
+                    # who could not release it still has it, by the same number
+                    same = owner == who and int(f[2]) == number \
+                        and released.get((f[0], who), 0) < earlier
+                    if earlier < int(f[1]) and int(f[2]) <= number and not same:
                         self.violation(f"{f[0]} has a registration number that was given before, "
                                        f"{f[2]} after {number}", (life, k))
-                numbers.setdefault(f[0], []).append((at, int(f[2])))
+                numbers.setdefault(f[0], []).append((at, int(f[2]), who))
                 holds.setdefault(f[0], {})[who] = at
                 spans[f[0], who].append([int(f[1]), None])
             elif kind == "D":
                 spans[f[0], who].append([int(f[1]), at])
             elif kind in "LO":
                 holds.get(f[0], {}).pop(who, None)
+            if kind == "Z" and f[1] == "ok":
+                released[f[0], who] = at
             if kind in "ZO" and spans[f[0], who]:
                 spans[f[0], who][-1][1] = at
         return spans
