@@ -246,7 +246,7 @@ $(B)/tests/chaos/clock.so: tests/chaos/clock.c
 	@mkdir -p $(@D)
 	$(CC) $(PLAIN) $(CFLAGS) -fPIC -shared -o $@ $< -ldl
 tests-bin: all $(UNIT) $(FUZZ) $(CMODS) $(CHAOS) $(B)/vm/interpreters
-unit-bin: $(UNIT)
+unit-bin: $(UNIT) libraries
 chaos-bin: $(CHAOS)
 
 # ---- set-up ----

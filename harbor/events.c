@@ -165,7 +165,7 @@ static bool is_wanted(struct conn *c, const char **ret_why)
 
 	if (c->role == ROLE_LINK)
 		return conn_names_node(c, link_get(c->node)->peer.name, ret_why);
-	announce_host(member_master(&H.member), host);
+	announce_host(c->address, host);
 	return conn_names_host(c, host, ret_why);
 }
 

@@ -118,6 +118,7 @@ static void free_conn(void *arg)
 	mem_free(c->hello);
 	stream_fini(&c->in);
 	secure_destroy(c->secure);
+	mem_free(c->address);
 	mem_free(c->peer);
 	mem_free(c);
 }
@@ -439,6 +440,7 @@ int conn_connect(const char *address, enum conn_role role, unsigned node)
 	must(role == ROLE_MASTER || (role == ROLE_LINK && node >= 1 && node <= 255));
 	lock_held(C.lock);
 	c->node = node;
+	c->address = mem_strdup(address);
 	c->deadline_ns = 0; /* the state machines watch these */
 	c->id = net_connect_handler(&handler, c, address, -1);
 	if (c->id < 0 || !protect(c)) {

@@ -33,6 +33,7 @@ struct conn {
 	unsigned node;	     /* ROLE_LINK: harbor id */
 	struct stream in;
 	struct secure_session *secure; /* NULL: it is not encrypted */
+	char *address;		       /* ours: where it was to go */
 	char *peer;		       /* ours, while it is not open: the other end's host */
 	struct wire_control *hello;    /* of a stranger that the master may name yet (owned) */
 	uint64_t deadline_ns;	       /* of the handshake; 0 = it is over */

@@ -133,13 +133,23 @@ class Cluster:
         self.build, self.lua, self.nodes = os.path.abspath(build), os.path.abspath(lua), []
         self.tmp = tempfile.mkdtemp(prefix="harbor-test-")
         self.master_port = free_port()
+        self.secure = f", key_file: {self.key()}" if os.environ.get("SECURE") else ""
+
+    def key(self):
+        """SECURE=1 in the environment: all links are encrypted, whatever the test is about. (Those
+        that speak the wire's frames themselves fail then.)"""
+        path = f"{self.tmp}/cluster.key"
+        subprocess.run([self.build + "/harborctl", "key", "new", path], check=True,
+                       capture_output=True)
+        return path
 
     def text(self, name, harbor, master=False, start="main", args="", port=None, extra=""):
+        secure = "" if "_file:" in extra else self.secure
         lines = [f"node: {{ name: {name}, harbor: {harbor}, threads: 2 }}",
                  f'lua: {{ start: {start}, args: "{args}", service_path: ["{self.lua}/?.lua"] }}',
                  f"cluster: {{ name: test, listen: 127.0.0.1:{port or free_port()}, heartbeat: "
                  f"100ms, dead_after: 1s, name_wait: 300ms, "
-                 f"master: [127.0.0.1:{self.master_port}]{extra} }}"]
+                 f"master: [127.0.0.1:{self.master_port}]{secure}{extra} }}"]
         if master:
             lines.append(f"master: {{ listen: 127.0.0.1:{self.master_port}, state_dir: "
                          f"{self.tmp}/state }}")

@@ -384,11 +384,14 @@ static size_t copy_out(struct secure_session *s, uint8_t *out, size_t room)
 	return n;
 }
 
+/* Is the next key due? Who asks for one again before the last was used has it: nobody can make us
+ * say more than he says himself. */
 static bool is_due(struct secure_session *s)
 {
 	return s->tx.records >= s->x->records_per_key ||
 	       (atomic_load_explicit(&s->want_update, memory_order_relaxed) &&
-		atomic_exchange_explicit(&s->want_update, false, memory_order_relaxed));
+		atomic_exchange_explicit(&s->want_update, false, memory_order_relaxed) &&
+		s->tx.records > 0);
 }
 
 /* What is written after a failure, or after our end, goes nowhere: the connection is being

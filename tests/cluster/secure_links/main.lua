@@ -15,9 +15,9 @@ end
 function COMMAND.ask(name, ...) return skynet.call(name, "lua", "echo", ...) end
 
 function COMMAND.ask_often(name, n)
-	local failed = 0
+	local failed, text = 0, string.rep("x", 100)
 	for i = 1, n do
-		local ok, answer = pcall(skynet.call, name, "lua", "echo", i)
+		local ok, answer = pcall(skynet.call, name, "lua", "echo", i, text)
 		if not ok or answer ~= i then failed = failed + 1 end
 	end
 	return failed

@@ -29,8 +29,6 @@ static const char *library(void)
 	path[n] = 0;
 	for (unsigned i = 0; i < 5; i++)
 		*strrchr(path, '/') = 0;
-	if (strstr(path, "/checks") || strstr(path, "/faults"))
-		*strrchr(path, '/') = 0;
 	strcat(path, "/modules/harbor-secure.so.1");
 	return path;
 }
