@@ -16,8 +16,9 @@ static bool find_nothing(struct msg *m)
 	return false;
 }
 
-static void adopt_nothing(uint32_t service, const uint32_t *old, unsigned n)
+static void adopt_nothing(uint32_t service, const uint32_t *old, unsigned n, unsigned attempt)
 {
+	(void)attempt;
 	(void)service;
 	(void)old;
 	(void)n;

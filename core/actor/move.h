@@ -26,15 +26,16 @@ struct move_ops {
 	/* Nobody here has the handle m->dest. true: it has moved, and m is on its way (taken). */
 	bool (*find)(struct msg *m_take);
 	/* A service that was born here goes on as what had these handles: other nodes hear of it
-	 * before anything that the new one sends from now on. */
-	void (*adopted)(uint32_t service, const uint32_t *old, unsigned n);
+	 * before anything that the new one sends from now on. The last is old[0]; attempt: how
+	 * often it has tried to move, for not all succeed. */
+	void (*adopted)(uint32_t service, const uint32_t *old, unsigned n, unsigned attempt);
 	/* The service `old` of this node is a forwarder to the handle `to` from now on: other nodes
 	 * are asked to send there themselves. */
 	void (*left)(uint32_t old, uint32_t to);
 	/* Returns where the service is now, as far as is known here: `old` if it has not moved. */
 	uint32_t (*now)(uint32_t old);
-	/* Whether nothing more can reach the forwarder `old` (0: any of this node) from another
-	 * node. */
+	/* Whether nothing more can reach the forwarder `old` from another node. 0: any of this
+	 * node, and nothing of its own waits for a service that moves. */
 	bool (*settled)(uint32_t old);
 	/* Other nodes are told. */
 	void (*draining)(bool on);

@@ -402,6 +402,16 @@ static bool is_up(unsigned node)
 	return l && atomic_load_explicit(&l->gate, memory_order_acquire) >= LINK_BROKEN;
 }
 
+static int push_local(struct msg *m)
+{
+	return service_forward(m) == SEND_OK ? SEND_OK : SEND_REFUSED;
+}
+
+static bool is_alive(uint32_t handle)
+{
+	return handle_lookup(handle) != NULL;
+}
+
 static bool is_busy(uint32_t dest)
 {
 	struct link *l = link_find(dest >> 24);
@@ -441,6 +451,8 @@ static void touch_moves(void)
 static const struct moves_ops moves_hands = {
 	.self = own_id,
 	.send = link_send_on,
+	.local = push_local,
+	.alive = is_alive,
 	.busy = is_busy,
 	.up = is_up,
 	.transfer = transfer_pending,

@@ -27,7 +27,8 @@ struct msg *move_note_create(uint32_t dest, unsigned source, const struct move_n
 	put32(p, NOTE_MAGIC);
 	p[4] = (uint8_t)n->kind;
 	p[5] = (uint8_t)n->node;
-	p[6] = p[7] = 0;
+	p[6] = (uint8_t)(n->number >> 8);
+	p[7] = (uint8_t)n->number;
 	put32(p + 8, n->from);
 	put32(p + 12, n->to);
 	m->type = PTYPE_HARBOR;
@@ -43,6 +44,7 @@ bool move_note_read(const struct msg *m, struct move_note *ret)
 	if (m->type != PTYPE_HARBOR || m->session || m->size != MOVE_NOTE_SIZE ||
 	    (m->source & HANDLE_INDEX_MAX) || get32(p) != NOTE_MAGIC)
 		return false;
-	*ret = (struct move_note){ (enum move_note_kind)p[4], p[5], get32(p + 8), get32(p + 12) };
+	*ret = (struct move_note){ (enum move_note_kind)p[4], p[5], (unsigned)p[6] << 8 | p[7],
+				   get32(p + 8), get32(p + 12) };
 	return p[4] >= NOTE_CLAIM && p[4] < _NOTE_KIND_MAX;
 }

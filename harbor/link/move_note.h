@@ -3,8 +3,8 @@
 /*
  * The bytes of the notes that nodes write each other about moves (moves.h). Big endian:
  *
- *   0       4      5      6       8       12
- *   | magic | kind | node | zeros | from  | to    |
+ *   0       4      5      6         8      12
+ *   | magic | kind | node | number  | from | to    |
  *
  * Reading is total: any message is legal input. Threads: none, pure.
  */
@@ -28,6 +28,9 @@ enum move_note_kind {
 struct move_note {
 	enum move_note_kind kind;
 	unsigned node; /* PASS, DONE: whose senders; DRAIN: whether it does */
+	/* CLAIM: see move_table.h. HELD, PASS, GO, DONE: a number that the one who holds has
+	 * chosen: what was meant for an earlier life of his node is not his. */
+	unsigned number;
 	uint32_t from, to;
 };
 

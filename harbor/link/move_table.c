@@ -79,6 +79,7 @@ void move_table_remove(struct move_table *t, struct move *r)
 	sessions_remove(&t->from, &KIND, sessions_find(&t->from, &KIND, r->from, 1));
 	unlink_to(t, r);
 	t->count--;
+	mem_free(r->numbers);
 	mem_free(r);
 }
 

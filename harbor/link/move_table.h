@@ -30,13 +30,20 @@ enum way {
 struct move {
 	struct move *next, *same_to;
 	uint32_t from, to;
+	unsigned attempt;
 	enum way way;
 	unsigned held_count;
 	LIST_OF(struct msg) held;
+	unsigned number;	    /* of the holding, see move_note.h */
+	uint16_t *numbers;	    /* WAY_OWN: those of other nodes, by id; NULL: none holds */
 	uint64_t held_ns;	    /* since */
 	uint64_t asked_ns;	    /* WAY_OWN: the last time that somebody was asked */
 	uint64_t asked[4], done[4]; /* nodes, as bits */
 };
+
+/* A move may fail, and the service begin another: the later attempt is what counts. What the old
+ * node has made final, or what has been moved on, is the last. */
+#define MOVE_FINAL 0xffffu
 
 /* Zeros are an empty table. */
 struct move_table {

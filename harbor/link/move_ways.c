@@ -63,36 +63,38 @@ static int deliver(struct msg *m)
 		move_passed(&n);
 		return SEND_OK;
 	}
-	return service_forward(m) == SEND_OK ? SEND_OK : SEND_REFUSED;
+	return moves.ops->local(m);
 }
 
-/* A move to this handle that still has its old way, which senders to the new handle must therefore
- * take, too. */
-static struct move *unfinished(uint32_t to)
+/* The first of the moves that led to this handle which still has its old way: whoever sends to a
+ * handle of the chain behind it goes that way, so that all his messages have the same. */
+static struct move *first_unfinished(uint32_t to)
 {
-	struct move *r = move_table_to(&moves.table, to);
+	struct move *first = NULL, *r = move_table_to(&moves.table, to);
 
-	while (r && r->way == WAY_NEW)
-		r = r->same_to;
-	return r;
+	for (unsigned i = 0; r && i < MOVE_TABLE_HOPS; i++) {
+		if (r->way != WAY_NEW)
+			first = r;
+		r = move_table_to(&moves.table, r->from);
+	}
+	return first;
 }
 
 /* Writes m's next receiver into m->dest. Returns the move that holds it, or NULL: send it. */
 static struct move *route(struct msg *m)
 {
-	for (unsigned i = 0; i < MOVE_TABLE_HOPS; i++) {
-		struct move *r = move_table_from(&moves.table, m->dest);
+	struct move *r = m->flags & MSG_RELAYED ? NULL : first_unfinished(m->dest);
 
-		if (!r && !(m->flags & MSG_RELAYED))
-			r = unfinished(m->dest);
-		if (!r)
-			return NULL;
+	if (!r)
+		r = move_table_from(&moves.table, m->dest);
+	for (unsigned i = 0; r && i < MOVE_TABLE_HOPS; i++) {
 		m->dest = r->from;
 		if (r->way == WAY_HELD)
 			return r;
 		if (r->way != WAY_NEW)
 			return NULL;
 		m->dest = r->to;
+		r = move_table_from(&moves.table, m->dest);
 	}
 	return NULL;
 }
@@ -135,12 +137,12 @@ void move_take_new_way(struct move *r)
 	}
 }
 
-void move_go(uint32_t from)
+void move_go(uint32_t from, unsigned number)
 {
 	struct move *r = move_table_from(&moves.table, from);
 	uint32_t to;
 
-	if (!r || r->way != WAY_HELD)
+	if (!r || r->way != WAY_HELD || r->number != number)
 		return;
 	to = r->to;
 	for (unsigned i = 0; i < MOVE_TABLE_HOPS; i++) {
@@ -154,13 +156,31 @@ void move_go(uint32_t from)
 	move_take_new_way(r);
 }
 
+void move_done(unsigned node, uint32_t from, unsigned number)
+{
+	struct move *r = move_table_from(&moves.table, from);
+	uint32_t to = from;
+
+	if (!r || r->way != WAY_OWN || !r->numbers || r->numbers[node & 255] != number)
+		return;
+	move_set_bit(r->done, node, true);
+	for (unsigned i = 0; i < MOVE_TABLE_HOPS && (r = move_table_from(&moves.table, to)); i++) {
+		to = r->to;
+		moves.ops->purge(node, to);
+	}
+}
+
 void move_passed(const struct move_note *n)
 {
-	struct move_note go = { NOTE_GO, 0, n->from, 0 }, done = { NOTE_DONE, n->node, n->from, 0 };
+	struct move_note go = { NOTE_GO, 0, n->number, n->from, 0 },
+			 done = { NOTE_DONE, n->node, n->number, n->from, 0 };
 
 	if (n->node == moves.ops->self())
-		move_go(n->from);
+		move_go(n->from, n->number);
 	else
 		move_tell(n->node, &go);
-	move_tell(move_node(n->from), &done);
+	if (move_is_ours(n->from))
+		move_done(n->node, n->from, n->number);
+	else
+		move_tell(move_node(n->from), &done);
 }

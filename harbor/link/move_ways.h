@@ -21,6 +21,10 @@ struct moves_ops {
 	unsigned (*self)(void); /* our harbor id */
 	/* Sends by the link of m->dest, which is not ours; refusals are told. */
 	int (*send)(struct msg *m_take);
+	/* Puts m into the mailbox of a service of ours; refusals are told. */
+	int (*local)(struct msg *m_take);
+	/* There is a service of ours, or its forwarder. */
+	bool (*alive)(uint32_t handle);
 	/* A message above the size of a chunk is under way to this handle. */
 	bool (*busy)(uint32_t dest);
 	/* The node is in the cluster, as far as we know, and its link up or about to be. */
@@ -78,6 +82,8 @@ int move_send_on(struct msg *m_take);
 /* From now on messages go the new way, first those that waited for it. */
 void move_take_new_way(struct move *r);
 /* Everything that was sent by the old way has arrived. */
-void move_go(uint32_t from);
+void move_go(uint32_t from, unsigned number);
+/* Nothing of that node reaches our forwarder any more. */
+void move_done(unsigned node, uint32_t from, unsigned number);
 /* A pass has come to where the service is, with all that was sent before it. */
 void move_passed(const struct move_note *n);

@@ -9,6 +9,7 @@
 #include "core/actor/send.h"
 #include "core/base/clock.h"
 #include "core/base/lock.h"
+#include "core/base/mem.h"
 #include "core/base/must.h"
 #include "core/ds/list.h"
 #include "harbor/link/move_ways.h"
@@ -29,7 +30,7 @@ int moves_send(struct msg *m)
 static void ask(struct move *r, unsigned node)
 {
 	move_set_bit(r->asked, node, true);
-	move_tell(node, &(struct move_note){ NOTE_SWITCH, 0, r->from, r->to });
+	move_tell(node, &(struct move_note){ NOTE_SWITCH, 0, 0, r->from, r->to });
 }
 
 static bool is_settled(const struct move *r)
@@ -127,44 +128,56 @@ bool moves_knows(uint32_t old, unsigned node)
 static enum way first_way(uint32_t from)
 {
 	if (move_is_ours(from))
-		return handle_lookup(from) ? WAY_OLD : WAY_NEW;
+		return moves.ops->alive(from) ? WAY_OLD : WAY_NEW;
 	return moves.ops->up(move_node(from)) ? WAY_OLD : WAY_NEW;
 }
 
-/* `from` is `to` now, says the node of `to`. A known move stays if it leads on: its way may hold
- * messages. If it ends nowhere, that life was given up before it began. */
-static struct move *claim(uint32_t from, uint32_t to)
+/* `from` went on as `to`, says the node where it is now, or was. */
+static struct move *claim(uint32_t from, uint32_t to, unsigned attempt)
 {
 	struct move *r = move_table_from(&moves.table, from);
 
-	if (from == to)
+	if (from == to || move_table_last(&moves.table, to) == from)
 		return NULL;
-	if (!r)
-		return move_table_add(&moves.table, from, to, first_way(from));
-	if (r->to != to && !move_table_from(&moves.table, r->to)) {
-		move_table_lead(&moves.table, r, to);
+	if (!r) {
+		r = move_table_add(&moves.table, from, to, first_way(from));
+		if (r)
+			r->attempt = attempt;
+	} else if (attempt > r->attempt) {
+		r->attempt = attempt;
+		if (r->to != to)
+			move_table_lead(&moves.table, r, to);
 	}
 	return r;
 }
 
-void moves_adopted(uint32_t service, const uint32_t *old, unsigned n)
+/* The last move goes first: who hears of an earlier one then knows that it leads to us. */
+static void tell_claims(unsigned node, uint32_t to)
+{
+	const struct move *r = move_table_to(&moves.table, to);
+
+	for (unsigned i = 0; r && i < MOVE_TABLE_HOPS; i++) {
+		move_tell(node, &(struct move_note){ NOTE_CLAIM, 0, r->attempt, r->from, r->to });
+		r = move_table_to(&moves.table, r->from);
+	}
+}
+
+void moves_adopted(uint32_t service, const uint32_t *old, unsigned n, unsigned attempt)
 {
 	bool entered = move_enter();
 
-	for (unsigned i = 0; i < n; i++) {
-		(void)claim(old[i], service);
-		for (unsigned node = 1; node < 256; node++)
-			if (node != moves.ops->self())
-				move_tell(node,
-					  &(struct move_note){ NOTE_CLAIM, 0, old[i], service });
-	}
+	for (unsigned i = 0; i < n; i++)
+		(void)claim(old[i], i ? old[i - 1] : service, i ? MOVE_FINAL : attempt);
+	for (unsigned node = 1; node < 256; node++)
+		if (node != moves.ops->self())
+			tell_claims(node, service);
 	move_leave(entered);
 }
 
 void moves_left(uint32_t old, uint32_t to)
 {
 	bool entered = move_enter();
-	struct move *r = claim(old, to);
+	struct move *r = claim(old, to, MOVE_FINAL);
 
 	if (r) {
 		r->way = WAY_OWN;
@@ -193,6 +206,8 @@ bool moves_settled(uint32_t old)
 	for (const struct move *r = moves.table.all.first; r && well; r = r->next)
 		if (r->way == WAY_OWN && (!old || r->from == old))
 			well = is_settled(r);
+		else if (!old && r->way == WAY_HELD)
+			well = list_is_empty(&r->held);
 	move_leave(entered);
 	return well;
 }
@@ -203,7 +218,7 @@ void moves_draining(bool on)
 
 	for (unsigned node = 1; node < 256; node++)
 		if (node != moves.ops->self())
-			move_tell(node, &(struct move_note){ NOTE_DRAIN, on, 0, 0 });
+			move_tell(node, &(struct move_note){ NOTE_DRAIN, on, 0, 0, 0 });
 	move_leave(entered);
 }
 
@@ -218,21 +233,33 @@ unsigned moves_count(void)
 
 /* ---- notes that come in; the loop, under the lock ---- */
 
+/* Not 0, and most likely none that an earlier life of this node has used lately. */
+static unsigned next_number(void)
+{
+	static unsigned last;
+
+	if (!last)
+		last = (unsigned)(clock_mono_ns() >> 10);
+	last = (last + 1) & 0xffff ? (last + 1) & 0xffff : 1;
+	return last;
+}
+
 /* `from` is a service that this node gave away: it asks us to send to `to`. */
 static void on_switch(unsigned node, uint32_t from, uint32_t to)
 {
-	struct move *r = claim(from, to);
+	struct move *r = claim(from, to, MOVE_FINAL);
 	struct msg *held;
 
 	if (!r)
 		return;
 	if (r->way == WAY_OLD) {
 		r->way = WAY_HELD;
+		r->number = next_number();
 		r->held_ns = clock_mono_ns();
 		move_look_at(r->held_ns + MOVES_HELD_NS);
 	}
 	held = move_note_create((uint32_t)node << 24, moves.ops->self(),
-				&(struct move_note){ NOTE_HELD, 0, from, 0 });
+				&(struct move_note){ NOTE_HELD, 0, r->number, from, 0 });
 	if (!moves.ops->busy(from)) {
 		(void)moves.ops->send(held);
 		return;
@@ -242,16 +269,19 @@ static void on_switch(unsigned node, uint32_t from, uint32_t to)
 }
 
 /* The node sends nothing to our old service any more: this goes behind what it has sent. */
-static void on_held(unsigned node, uint32_t from)
+static void on_held(unsigned node, uint32_t from, unsigned number)
 {
 	struct move *r = move_table_from(&moves.table, from);
 	struct msg *m;
 
 	if (!r || !move_is_ours(from))
 		return;
-	m = move_note_create(from, node, &(struct move_note){ NOTE_PASS, node, from, 0 });
+	m = move_note_create(from, node, &(struct move_note){ NOTE_PASS, node, number, from, 0 });
 	if (r->way == WAY_OWN) {
-		service_forward(m);
+		if (!r->numbers)
+			r->numbers = mem_zalloc(256 * sizeof(*r->numbers));
+		r->numbers[node & 255] = (uint16_t)number;
+		(void)moves.ops->local(m);
 		return;
 	}
 	m->dest = r->to;
@@ -259,40 +289,26 @@ static void on_held(unsigned node, uint32_t from)
 	(void)move_send_on(m);
 }
 
-static void on_done(unsigned node, uint32_t from)
-{
-	struct move *r = move_table_from(&moves.table, from);
-	uint32_t to = from;
-
-	if (!r || !move_is_ours(from))
-		return;
-	move_set_bit(r->done, node, true);
-	for (unsigned i = 0; i < MOVE_TABLE_HOPS && (r = move_table_from(&moves.table, to)); i++) {
-		to = r->to;
-		moves.ops->purge(node, to);
-	}
-}
-
 static void on_note(unsigned node, const struct move_note *n)
 {
 	switch (n->kind) {
 	case NOTE_CLAIM:
-		if (move_node(n->to) == node)
-			(void)claim(n->from, n->to);
+		if (move_node(move_table_last(&moves.table, n->to)) == node)
+			(void)claim(n->from, n->to, n->number);
 		break;
 	case NOTE_SWITCH:
 		if (move_node(n->from) == node && move_node(n->to) != 0)
 			on_switch(node, n->from, n->to);
 		break;
 	case NOTE_HELD:
-		on_held(node, n->from);
+		on_held(node, n->from, n->number);
 		break;
 	case NOTE_GO:
 		if (moves_knows(n->from, node))
-			move_go(n->from);
+			move_go(n->from, n->number);
 		break;
 	case NOTE_DONE:
-		on_done(n->node, n->from);
+		move_done(n->node, n->from, n->number);
 		break;
 	case NOTE_DRAIN:
 		move_set_bit(moves.draining, node, n->node);
@@ -336,28 +352,18 @@ bool moves_is_draining(unsigned node)
 
 /* ---- nodes and time; the loop ---- */
 
-/* The claim of the last life goes first: who hears of an earlier one then knows that it leads on.
- */
-static void tell_claims(unsigned node, bool last)
-{
-	for (const struct move *r = moves.table.all.first; r; r = r->next) {
-		uint32_t to = move_table_last(&moves.table, r->from);
-
-		if (move_is_ours(to) && (r->to == to) == last && handle_lookup(to))
-			move_tell(node, &(struct move_note){ NOTE_CLAIM, 0, r->from, to });
-	}
-}
-
 void moves_link_up(unsigned node)
 {
 	bool entered = move_enter();
 
-	move_tell(node, &(struct move_note){ NOTE_DRAIN, move_is_draining(), 0, 0 });
-	tell_claims(node, true);
-	tell_claims(node, false);
-	for (struct move *r = moves.table.all.first; r; r = r->next)
+	move_tell(node, &(struct move_note){ NOTE_DRAIN, move_is_draining(), 0, 0, 0 });
+	for (struct move *r = moves.table.all.first; r; r = r->next) {
+		if (move_is_ours(r->to) && moves.ops->alive(r->to) &&
+		    !move_table_from(&moves.table, r->to))
+			tell_claims(node, r->to);
 		if (r->way == WAY_OWN && !move_has_bit(r->done, node))
 			ask(r, node);
+	}
 	move_leave(entered);
 }
 

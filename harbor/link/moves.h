@@ -65,7 +65,7 @@ bool moves_accepts(unsigned node, uint32_t dest);
 bool moves_knows(uint32_t old, unsigned node);
 
 /* core/actor/move.h */
-void moves_adopted(uint32_t service, const uint32_t *old, unsigned n);
+void moves_adopted(uint32_t service, const uint32_t *old, unsigned n, unsigned attempt);
 void moves_left(uint32_t old, uint32_t to);
 uint32_t moves_now(uint32_t old);
 bool moves_settled(uint32_t old);

@@ -115,8 +115,9 @@ static int core_leave(lua_State *L)
 	return 1;
 }
 
-/* launch(line, state, lives): launches a Lua service that gets the state, a string, and goes on as
- * what had these handles, the last one first. Returns its handle, or nil. */
+/* launch(line, state, lives, attempt): launches a Lua service that gets the state, a string, and
+ * goes on as what had these handles, the last one first; attempt: 1 .. 65534, how often that has
+ * tried to move. Returns its handle, or nil. */
 static int core_launch(lua_State *L)
 {
 	const char *line = luaL_checkstring(L, 1);
@@ -125,6 +126,7 @@ static int core_launch(lua_State *L)
 
 	past.state = luaL_checklstring(L, 2, &past.size);
 	luaL_checktype(L, 3, LUA_TTABLE);
+	past.attempt = (unsigned)luaL_checkinteger(L, 4) & 0xffff;
 	while (past.count < MOVE_LIVES_MAX &&
 	       lua_rawgeti(L, 3, (lua_Integer)past.count + 1) == LUA_TNUMBER) {
 		past.lives[past.count++] = (uint32_t)lua_tointeger(L, -1);

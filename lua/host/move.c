@@ -27,7 +27,7 @@ void move_begin(struct host *h)
 	if (!past)
 		return;
 	h->state = msg_create_copy(past->state, past->size);
-	move_get()->adopted(service_handle(h->s), past->lives, past->count);
+	move_get()->adopted(service_handle(h->s), past->lives, past->count, past->attempt);
 }
 
 void move_hold(struct host *h, enum move_hold hold)

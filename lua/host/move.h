@@ -33,6 +33,7 @@ struct move_past {
 	size_t size;
 	uint32_t lives[MOVE_LIVES_MAX]; /* its handles, the last one first */
 	unsigned count;
+	unsigned attempt; /* to move, of the last life */
 };
 /* The next service that this thread launches has this past; NULL: none. Kept by reference. */
 void move_set_past(const struct move_past *past);

@@ -45,8 +45,8 @@ function command.LAUNCH(_, ...)
 end
 
 -- The service goes on here with the state that it had on another node.
-function command.ADOPT(_, line, state, lives)
-	local handle = require "skynet.handover.core".launch(line, state, lives)
+function command.ADOPT(_, line, ...)
+	local handle = require "skynet.handover.core".launch(line, ...)
 	if not handle then
 		error("launch snlua " .. line .. " failed")
 	end

@@ -19,11 +19,13 @@ local NAMES_PATIENCE <const> = 500 -- cs
 local AT_ONCE <const> = 8 -- moves of a drain
 local RETRY <const> = 100 -- cs until a service is tried again
 local FAILED_SHOWN <const> = 16
+local ATTEMPTS_MAX <const> = 65534
 local MOVED_KEPT <const> = 65536
 
 local moving = {}   -- handle -> true
 local moved = {}    -- handle -> where it is now, for the movers that ask
 local moved_order, moved_first = {}, 1
+local attempts = {} -- handle -> how often it has tried
 local trailing = 0  -- moved services whose names have not followed yet
 
 local function fail(fmt, ...)
@@ -84,8 +86,8 @@ end
 local command = {}
 local earlier = {} -- handle that came from another node -> handles of its earlier lives
 
-function command.TAKE(mover, line, state, lives, names)
-	local handle = skynet.call(".launcher", "lua", "ADOPT", line, state, lives)
+function command.TAKE(mover, line, state, lives, attempt, names)
+	local handle = skynet.call(".launcher", "lua", "ADOPT", line, state, lives, attempt)
 	if not handle then
 		fail("%s ended while it started", line)
 	end
@@ -154,15 +156,16 @@ local function hand_over(handle, id, reason)
 	local line = core.line(handle) or fail "it is no Lua service of this node"
 	local there = mover_of(id)
 	local state, lives = skynet.call(handle, "debug", "HANDOVER", reason, TASKS_PATIENCE)
+	attempts[handle] = math.min((attempts[handle] or 0) + 1, ATTEMPTS_MAX)
 	local ok, new = pcall(skynet.calltimeout, ANSWER_PATIENCE, there, "lua", "TAKE", line,
-		state, lives, core.localnames(handle))
+		state, lives, attempts[handle], core.localnames(handle))
 	if not ok then
 		core.thaw(handle)
 		error(new, 0)
 	end
 	core.leave(handle, new)
 	remember(handle, new)
-	earlier[handle] = nil
+	earlier[handle], attempts[handle] = nil, nil
 	skynet.send(".launcher", "lua", "REMOVE", handle, false)
 	skynet.fork(pass_names, handle, new)
 	return new
