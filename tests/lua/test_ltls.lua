@@ -359,6 +359,29 @@ tap.run {
 		raises("names of 1 to 255 bytes", client.set_alpn, client, { ("x"):rep(256) })
 		raises("too many names", client.set_alpn, client, { ("x"):rep(200), ("y"):rep(60) })
 	end },
+	{ "keys in place of certificates, and one that takes another's place", function()
+		local function with(...)
+			local ctx = ltls.newctx()
+			ctx:set_keys { ... }
+			return ctx
+		end
+		local old, new = { "old", ("o"):rep(32) }, { "new", ("n"):rep(32) }
+		local liar = { "new", ("x"):rep(32) }
+		for _, both in ipairs { { with(old), with(old) }, { with(old), with(new, old) },
+			{ with(new, old), with(new) }, { with(new, old), with(old, new) } } do
+			local c, s = pair(nil, both[1], both[2])
+			equal(s:read(c:write "secret"), "secret")
+			equal(c:version(), "TLSv1.3")
+		end
+		for _, both in ipairs { { with(old), with(new) }, { with(liar), with(new) },
+			{ ltls.newctx(), with(new) }, { with(new), server_context() } } do
+			assert(not pcall(pair, nil, both[1], both[2]))
+		end
+		for _, bad in ipairs { {}, { old, old, old }, { { "x", "short" } }, { { old } },
+			{ { ("n"):rep(64), old[2] } }, { { "", old[2] } }, { 1 } } do
+			assert(not pcall(with(old).set_keys, with(old), bad))
+		end
+	end },
 	{ "the certificate by the name that a client asks for", function()
 		local server = server_context()
 		server:add_host("one.example.com", server_context "stranger")

@@ -21,14 +21,23 @@
 
 #define LTLS_ALPN_MAX 255u
 
+#define LTLS_KEYS_MAX 2u
+
 struct ltls_host;
+
+struct ltls_key {
+	char id[64];
+	unsigned char bytes[32];
+};
 
 struct ltls_context {
 	SSL_CTX *ctx;
 	bool verifies;
 	uint8_t alpn[LTLS_ALPN_MAX]; /* as they stand on the wire, the best first */
 	unsigned alpn_size;
-	struct ltls_host *hosts; /* see names.c */
+	struct ltls_host *hosts;	     /* see names.c */
+	struct ltls_key keys[LTLS_KEYS_MAX]; /* see keys.c */
+	unsigned key_count;
 };
 
 int luaopen_ltls_c(lua_State *L);
@@ -41,6 +50,9 @@ struct ltls_context *ltls_check_context(lua_State *L, int n);
 int ltls_set_alpn(lua_State *L);
 int ltls_add_host(lua_State *L);
 void ltls_free_hosts(struct ltls_context *c);
+
+/* ctx:set_keys({ { name, bytes } ... }): both ends prove to have the first key of who connects. */
+int ltls_set_keys(lua_State *L);
 
 /* newtls(method, ctx[, hostname]) and the methods of what it returns. */
 int ltls_connection_new(lua_State *L);

@@ -57,6 +57,15 @@ function ctx:set_ciphers(list) end
 ---@param cafile? string PEM: the issuers to trust; those that the system trusts unless it is given
 function ctx:set_verify(cafile) end
 
+---Both ends prove that they have a key, in place of certificates; only TLS 1.3 is spoken then. A
+---client uses the first, a server accepts all, so that one key can take the place of another. The
+---ciphers are those with SHA-256.
+---
+---* Raises `a key is { name, 32 bytes }`
+---* Since 0.1.0, not in skynet.
+---@param keys table array of one or two `{ name, bytes }`, names of 1 to 63 bytes, keys of 32
+function ctx:set_keys(keys) end
+
 ---What connections speak above TLS. A server takes the first of its own that the client names, and
 ---refuses a client that names others only; clients that name none are served.
 ---
