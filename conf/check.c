@@ -48,6 +48,31 @@ static const char *skynet_key(const struct schema_key *k)
 	return strcmp(k->name, "listen") == 0 ? "address" : k->name;
 }
 
+/* Connections to other clusters have a key of their own. */
+static bool is_federation(const struct draft_address *a)
+{
+	return strcmp(a->key->section, "federation") == 0;
+}
+
+static bool is_etcd(const struct draft_address *a)
+{
+	return strcmp(a->key->name, "etcd") == 0;
+}
+
+/* May a stranger come here, or listen to what is said? Each kind has its own remedy. */
+static bool is_exposed(const struct draft *d, const struct draft_address *a)
+{
+	const struct config *c = d->c;
+
+	if (is_loopback(a->text))
+		return false;
+	if (is_federation(a))
+		return !c->federation.key_file;
+	if (is_etcd(a))
+		return !c->master.etcd_ca_file;
+	return !c->cluster.key_file && !c->cluster.cert_file;
+}
+
 /* A game comes with the addresses that it has, and they are its owner's choice: he is warned. */
 static void warn_exposed(struct draft *d)
 {
@@ -57,7 +82,7 @@ static void warn_exposed(struct draft *d)
 		const struct draft_address *a = &d->addresses[i];
 		char *more;
 
-		if (is_loopback(a->text))
+		if (!is_exposed(d, a))
 			continue;
 		more = mem_printf("%s%s%s %s", exposed, *exposed ? ", " : "", skynet_key(a->key),
 				  a->text);
@@ -77,19 +102,18 @@ static void warn_exposed(struct draft *d)
 
 static void check_etcd_address(struct draft *d, const struct draft_address *a)
 {
-	if (!d->c->master.etcd_ca_file)
-		draft_error(d, a->at,
-			    "master.etcd: %s is not a loopback address and the connection is not "
-			    "encrypted; set master.etcd_ca_file, or say cluster.insecure: true if "
-			    "the network is trusted",
-			    a->text);
+	draft_error(d, a->at,
+		    "master.etcd: %s is not a loopback address and the connection is not "
+		    "encrypted; set master.etcd_ca_file, or say cluster.insecure: true if "
+		    "the network is trusted",
+		    a->text);
 }
 
 static void check_addresses(struct draft *d)
 {
 	char where[32];
 
-	if (d->c->cluster.insecure || d->c->cluster.key_file || d->c->cluster.cert_file)
+	if (d->c->cluster.insecure)
 		return;
 	if (d->c->skynet) {
 		warn_exposed(d);
@@ -98,19 +122,20 @@ static void check_addresses(struct draft *d)
 	for (size_t i = 0; i < d->address_count; i++) {
 		const struct draft_address *a = &d->addresses[i];
 
-		if (is_loopback(a->text))
+		if (!is_exposed(d, a))
 			continue;
-		if (strcmp(a->key->name, "etcd") == 0) {
+		if (is_etcd(a)) {
 			check_etcd_address(d, a);
 			continue;
 		}
-		draft_error(
-			d, a->at,
-			"%s.%s: %s is not a loopback address and links are not encrypted; "
-			"give the cluster a key (cluster.key_file), or say cluster.insecure: true "
-			"(it is false, %s) if the network is trusted",
-			a->key->section, a->key->name, a->text,
-			whereabouts(d, "cluster", "insecure", where));
+		draft_error(d, a->at,
+			    "%s.%s: %s is not a loopback address and links are not encrypted; "
+			    "give the %s a key (%s.key_file), or say cluster.insecure: true "
+			    "(it is false, %s) if the network is trusted",
+			    a->key->section, a->key->name, a->text,
+			    is_federation(a) ? "federation" : "cluster",
+			    is_federation(a) ? "federation" : "cluster",
+			    whereabouts(d, "cluster", "insecure", where));
 	}
 }
 
@@ -147,14 +172,14 @@ static void check_certificates(struct draft *d)
 			    "cluster.key_file: the cluster has a key or certificates, not both");
 }
 
-static void check_key(struct draft *d)
+static void check_key(struct draft *d, const char *section, const char *file)
 {
-	const char *file = d->c->cluster.key_file;
 	char why[KEYFILE_WHY];
 	struct keyfile f;
 
 	if (file && !keyfile_read(file, &f, why))
-		draft_error(d, draft_place(d, "cluster", "key_file"), "cluster.key_file: %s", why);
+		draft_error(d, draft_place(d, section, "key_file"), "%s.key_file: %s", section,
+			    why);
 	explicit_bzero(&f, sizeof(f));
 }
 
@@ -225,7 +250,7 @@ static void check_cluster(struct draft *d)
 			    "a node with a section master needs a section cluster, too");
 	if (c->master.present && !c->master.listen)
 		missing(d, "master", "listen");
-	check_key(d);
+	check_key(d, "cluster", c->cluster.key_file);
 	check_certificates(d);
 	check_registry(d);
 	check_addresses(d);
@@ -239,6 +264,7 @@ static void check_federation(struct draft *d)
 	bool wanted = at.line || c->federation.listen || c->federation.clusters.count ||
 		      c->federation.key_file;
 
+	check_key(d, "federation", c->federation.key_file);
 	if (wanted && !c->federation.listen)
 		missing(d, "federation", "listen");
 	if (wanted && !c->cluster.present)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/node/env.h"
+#include "conf/keyfile.h"
 #include "core/base/cpus.h"
 #include "core/base/text.h"
 #include "core/actor/handle.h"
@@ -98,12 +99,16 @@ static void set_number(const char *key, uint64_t n)
 /* What lua/service/federationd.lua asks for. */
 static void set_federation(const struct config *c)
 {
+	char key_file[PATH_MAX], why[KEYFILE_WHY];
+
 	if (!c->cluster.present || !c->federation.listen)
 		return;
 	set("federation_listen", c->federation.listen);
 	set("federation_cluster", c->cluster.name);
 	set_list("federation_clusters", &c->federation.clusters, "");
-	set("federation_key_file", c->federation.key_file);
+	/* it was found when the configuration was checked */
+	if (c->federation.key_file && keyfile_path(c->federation.key_file, key_file, why))
+		set("federation_key_file", key_file);
 	set_number("federation_queue_max", c->federation.queue_max);
 	set_number("federation_heartbeat", c->cluster.heartbeat_ms);
 	set_number("federation_dead_after", c->cluster.dead_ms);

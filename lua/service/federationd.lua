@@ -3,39 +3,24 @@
 -- other clusters, has a federationlink to each, and is in the registry, where the relays of all
 -- nodes find it. The node starts it when its configuration has a section federation.
 local skynet = require "skynet"
-local agents = require "skynet.cluster.agents"
 local commands = require "skynet.commands"
+local driver = require "skynet.socketdriver"
+local socket = require "skynet.socket"
 local federation = require "skynet.cluster.federation"
 require "skynet.manager"
 
 local FIRST_WAIT <const> = 200    -- centiseconds for the first try to connect
 local CALLS_MAX <const> = 32768   -- requests under way that came over one connection
 local CONNECTIONS_MAX <const> = 4096
-local KEY_MIN <const>, KEY_MAX <const> = 16, 4096
 
 local own, node = skynet.getenv "federation_cluster", skynet.getenv "nodename"
 local queue_max = math.tointeger(skynet.getenv "federation_queue_max")
-local secret
+local key_file = skynet.getenv "federation_key_file"
 local slot      -- our global name
+local agents, connections = {}, 0 -- handle -> true, of those that others made
 local links = {} -- cluster -> { handle =, up =, tried =, relays = { handle -> true }, tokens = }
 
 -- ---- configuration ----
-
-local function read_key()
-	local file = skynet.getenv "federation_key_file"
-	if not file then
-		return nil
-	end
-	local f <close> = assert(io.open(file, "rb"))
-	local text = f:read(KEY_MAX + 2) or ""
-	text = text:gsub("[\r\n]+$", "")
-	if #text < KEY_MIN or #text > KEY_MAX then
-		error(("%s: a secret of %d to %d bytes is wanted")
-			:format(file, KEY_MIN, KEY_MAX), 0)
-	end
-	require "skynet.crypt" -- raises here when OpenSSL is not there
-	return text
-end
 
 -- cluster -> its addresses, in the order of the configuration.
 local function read_clusters()
@@ -66,7 +51,7 @@ end
 local function begin_links(clusters)
 	local dead = centiseconds "federation_dead_after"
 	local terms = {
-		cluster = own, node = node, secret = secret, queue = queue_max,
+		cluster = own, node = node, key_file = key_file, queue = queue_max,
 		beat = centiseconds "federation_heartbeat", dead = dead,
 	}
 	for name, addresses in pairs(clusters) do
@@ -148,7 +133,11 @@ function command.status()
 	for _, link in pairs(links) do
 		out[#out + 1] = skynet.call(link.handle, "lua", "status")
 	end
-	for _, agent in ipairs(agents.handles()) do
+	local handles = {}
+	for agent in pairs(agents) do
+		handles[#handles + 1] = agent
+	end
+	for _, agent in ipairs(handles) do
 		local ok, state = pcall(skynet.call, agent, "lua", "status")
 		into[#into + 1] = ok and state or nil
 	end
@@ -157,22 +146,36 @@ end
 
 -- ---- what agents ask ----
 
--- The secret that who connects must show, and the terms of a gateway.
-function command.agentkey()
-	return secret, { cluster = own, node = node, calls = CALLS_MAX, bytes = queue_max }
+function command.terms()
+	return {
+		cluster = own, node = node, key_file = key_file,
+		calls = CALLS_MAX, bytes = queue_max,
+	}
 end
 
 -- ---- start ----
 
-local function listen()
-	local address = skynet.getenv "federation_listen"
-	local host, port = address:match "^%[(.-)%]:(%d+)$"
-	if not host then
-		host, port = address:match "^(.+):(%d+)$"
+local function on_connection(fd, from)
+	if connections >= CONNECTIONS_MAX then
+		return socket.close_fd(fd)
 	end
-	local ip, real = agents.listen(host, math.tointeger(port), CONNECTIONS_MAX)
-	skynet.error(("federation: this is a gateway of cluster %s, at %s:%d")
-		:format(own, ip, real))
+	connections = connections + 1
+	local ok, handle = pcall(skynet.newservice, "federationagent", skynet.self(), fd, from)
+	if ok then
+		agents[handle] = true
+		pcall(skynet.call, handle, "debug", "LINK") -- until it ends
+		agents[handle] = nil
+	else
+		driver.shutdown(fd)
+	end
+	connections = connections - 1
+end
+
+local function listen()
+	local listener, ip, port = socket.listen(skynet.getenv "federation_listen")
+	socket.start(listener, on_connection)
+	skynet.error(("federation: this is a gateway of cluster %s, at %s:%d, %s")
+		:format(own, ip, port, key_file and "with a key" or "without a key"))
 end
 
 skynet.register_protocol {
@@ -180,8 +183,7 @@ skynet.register_protocol {
 }
 
 skynet.start(function()
-	commands.serve { returns = command, answers = { socket = agents.on_event }, source = true }
-	secret = read_key()
+	commands.serve { returns = command, source = true }
 	listen()
 	begin_links(read_clusters())
 	skynet.register ".federation"

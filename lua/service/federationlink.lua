@@ -4,15 +4,14 @@
 -- one of its cluster. While there is none each request fails at once.
 --
 -- What waits is bounded, in bytes that the connection has not taken and in calls; what is above
--- that is refused. A sender's messages leave in their order: one in parts goes behind what others
--- write, and so does what its sender says until it is out.
+-- that is refused. A sender's messages leave in their order.
 local skynet = require "skynet"
 local core = require "skynet.cluster.core"
 local driver = require "skynet.socketdriver"
 local socket = require "skynet.socket"
 local answers = require "skynet.cluster.answers"
 local federation = require "skynet.cluster.federation"
-local key = require "skynet.cluster.key"
+local streams = require "skynet.cluster.stream"
 
 local CALLS_MAX <const> = 65536       -- that wait for answers
 local NODE_MAX <const> = CALLS_MAX // 2 -- of them from one node of this cluster
@@ -31,11 +30,11 @@ local LATE <const> = -2 -- who asked does not wait any more
 local name, daemon = ...
 daemon = math.tointeger(daemon)
 
--- Of federationd: cluster, node, addresses = { "host:port" ... }, secret, queue = bytes, beat =
+-- Of federationd: cluster, node, addresses = { "host:port" ... }, key_file, queue = bytes, beat =
 -- and dead = centiseconds
 local terms
 
-local fd                -- while the connection is up
+local stream            -- while the connection is up
 local place, gateway    -- the address that was tried last, and who is there
 local since = 0         -- skynet.now() of the last change
 local why_down = "not connected yet"
@@ -49,10 +48,6 @@ local late = 0               -- how many are LATE
 local asked, waiting = {}, 0 -- id -> source << 31 | session, which is positive; or OWN, LATE
 local of_node = {}           -- harbor id -> how many of them
 local session = 1            -- the next id
-
-local out, out_bytes = {}, 0 -- frames that go out together
-local flushing = false
-local behind = {}            -- sources whose messages go behind the others' now
 
 local count = { calls = 0, sends = 0, errors = 0, refused = 0, strays = 0, losses = 0 }
 local dropped, telling = 0, false
@@ -106,15 +101,15 @@ local function take(id)
 end
 
 local function down(why)
-	if not fd then
+	if not stream then
 		return
 	end
 	local lost = asked
-	skynet.fork(socket.close, fd)
-	fd, since, why_down = nil, skynet.now(), ("%s: %s"):format(place, why)
+	stream:over()
+	skynet.fork(socket.close, stream.fd)
+	stream, since, why_down = nil, skynet.now(), ("%s: %s"):format(place, why)
 	count.losses = count.losses + 1
 	asked, waiting, late, of_node = {}, 0, 0, {}
-	out, out_bytes, behind = {}, 0, {}
 	local text = ("cluster %s: the connection to %s (%s) was lost: %s")
 		:format(name, gateway, place, why)
 	skynet.log("warning", "federation: " .. text)
@@ -127,47 +122,7 @@ local function down(why)
 	skynet.send(daemon, "lua", "down", name)
 end
 
--- ---- writing ----
-
-local function flush()
-	flushing = false
-	if fd and out_bytes > 0 then
-		local frames = out
-		out, out_bytes = {}, 0
-		if not driver.send(fd, frames) then
-			return down "the socket takes nothing"
-		end
-	end
-	if fd and next(behind) and driver.queued(fd) == 0 then
-		behind = {}
-	end
-end
-
-local function write(source, head, more)
-	if more then
-		flush() -- what it said before
-		behind[source] = true
-	end
-	if not fd then
-		return
-	elseif not behind[source] then
-		out[#out + 1] = head
-		out_bytes = out_bytes + #head
-		if not flushing then
-			flushing = true
-			skynet.timeout(0, flush) -- when what is in the mailbox now is done
-		end
-		return
-	end
-	driver.lsend(fd, head)
-	for i = 1, more and #more or 0 do
-		driver.lsend(fd, more[i])
-	end
-	if not flushing then
-		flushing = true
-		skynet.timeout(1, flush)
-	end
-end
+-- ---- requests ----
 
 local function next_id()
 	while asked[session] do
@@ -180,9 +135,9 @@ end
 local function obstacle(source, caller, msg)
 	if type(msg) ~= "string" then
 		return "a request is its packed text"
-	elseif not fd then
+	elseif not stream then
 		return why_down
-	elseif driver.queued(fd) + out_bytes + #msg > terms.queue then
+	elseif stream:queued() + #msg > terms.queue then
 		return ("too many bytes wait for it (federation.queue_max is %d)")
 			:format(terms.queue)
 	elseif caller > 0 and (waiting >= CALLS_MAX
@@ -224,7 +179,7 @@ local function request(source, caller, address, msg, _, ti)
 	if math.type(ti) == "integer" and ti >= 0 then
 		expire(id, asked[id], ti)
 	end
-	write(source, head, more)
+	stream:write(head, source, more)
 end
 
 local function push(source, address, msg)
@@ -238,30 +193,31 @@ local function push(source, address, msg)
 	end
 	session = following
 	count.sends = count.sends + 1
-	write(source, head, more)
+	stream:write(head, source, more)
 end
 
 -- ---- reading ----
 
+-- Returns why the connection is to end, or nil.
 local function on_answer(id, kind, data)
 	local who = asked[id]
 	if not who then
 		count.strays = count.strays + 1
 		strays = strays + 1
-		return strays <= STRAYS_MAX
+		return strays > STRAYS_MAX and "too many answers that nobody asked for" or nil
 	elseif who < 0 then
 		if kind ~= "begin" and kind ~= "more" then
 			asked[id] = nil
 			late = who == LATE and late - 1 or late
 		end
-		return true
+		return
 	end
 	local ok, value, more = book:take(id, kind, data)
 	if ok and more then
 		local pieces = parts[id] or {}
 		parts[id] = pieces
 		pieces[#pieces + 1] = value
-		return true
+		return
 	end
 	if ok and parts[id] then
 		parts[id][#parts[id] + 1] = value
@@ -276,48 +232,21 @@ local function on_answer(id, kind, data)
 		value = value:gsub("^call failed: ", "")
 	end
 	settle(source, caller, ok and "response" or "error", value)
-	return true
-end
-
--- The frames of the text from the position on: the position behind the last whole one; or nil and
--- what is wrong.
-local function read_frames(text, at)
-	local size = #text
-	while size - at >= 1 do
-		local body = at + 2
-		local stop = body + ((text:byte(at) << 8) | text:byte(at + 1))
-		if stop - 1 > size then
-			break
-		end
-		local id, kind, data = core.unpackresponse(text:sub(body, stop - 1))
-		if not id then
-			return nil, "an invalid frame (" .. kind .. ")"
-		elseif not on_answer(id, kind, data) then
-			return nil, "too many answers that nobody asked for"
-		end
-		at = stop
-	end
-	return at
 end
 
 local function read(mine)
-	local rest = ""
-	while fd == mine do
-		local data = socket.read(mine)
-		if fd ~= mine then
-			return
-		elseif not data then
-			return down "it was closed there"
-		end
+	local why = mine:each(function(body)
 		heard = skynet.now()
-		rest = #rest > 0 and rest .. data or data
-		local at, why = read_frames(rest, 1)
-		if fd ~= mine then
-			return
-		elseif not at then
-			return down(why)
+		local id, kind, data = core.unpackresponse(body)
+		if mine ~= stream then
+			return "it is closed here"
+		elseif not id then
+			return ("an invalid frame (%s)"):format(kind)
 		end
-		rest = rest:sub(at)
+		return on_answer(id, kind, data)
+	end)
+	if mine == stream then
+		down(why)
 	end
 end
 
@@ -325,7 +254,7 @@ local function heartbeat(mine)
 	while true do
 		skynet.sleep(terms.beat)
 		local silent = skynet.now() - heard
-		if fd ~= mine then
+		if stream ~= mine then
 			return
 		elseif silent >= terms.dead then
 			return down(("it is silent for %.1f s"):format(silent / 100))
@@ -333,7 +262,7 @@ local function heartbeat(mine)
 			local id, frame = next_id(), nil
 			frame, session = core.packrequest(0, id, skynet.packstring "heartbeat")
 			asked[id] = OWN
-			write(0, frame)
+			mine:write(frame, 0)
 		end
 	end
 end
@@ -364,59 +293,54 @@ local function open(address)
 end
 
 -- Asks on a connection on which nothing else is under way.
-local function asker(id)
+local function asker(fresh)
 	return function(address, ...)
-		local request_id, frame = session, nil
-		frame, session = core.packrequest(address, request_id, skynet.packstring(...))
-		socket.write(id, frame)
-		local head = socket.read(id, 2) or error("it closed the connection", 0)
-		local size = socket.header(head)
-		if size == 0 or size > HELLO_MAX then
-			error("it does not answer as a gateway does", 0)
+		local id, frame = session, nil
+		frame, session = core.packrequest(address, id, skynet.packstring(...))
+		fresh:write(frame, 0)
+		local body = fresh:frame() or error("it closed the connection", 0)
+		local to, kind, data
+		if #body <= HELLO_MAX then
+			to, kind, data = core.unpackresponse(body)
 		end
-		local body = socket.read(id, size) or error("it closed the connection", 0)
-		local to, kind, data = core.unpackresponse(body)
-		if kind == "error" and to == request_id then
+		if kind == "error" and to == id then
 			error(data, 0)
-		elseif to ~= request_id or kind ~= "ok" or core.haspointer(data) then
+		elseif to ~= id or kind ~= "ok" or core.haspointer(data) then
 			error("it does not answer as a gateway does", 0)
 		end
 		return skynet.unpack(data)
 	end
 end
 
-local function introduce(id)
-	local ask, late = asker(id), false
+-- A stream and who is there, or nil and why not.
+local function introduce(fd)
+	local late = false
 	local timer = skynet.timer(HELLO_TIME, function()
 		late = true
-		socket.shutdown(id)
+		socket.shutdown(fd)
 	end)
-	local ok, who = pcall(function()
-		if terms.secret then
-			key.connect(terms.secret, function(...)
-				return ask(key.ADDRESS, ...)
-			end)
-		end
-		return federation.greet(terms.cluster, terms.node, name, ask)
+	local ok, fresh, who = pcall(function()
+		local fresh = streams.new(fd, "client", terms.key_file)
+		return fresh, federation.greet(terms.cluster, terms.node, name, asker(fresh))
 	end)
 	timer:cancel()
 	if ok then
-		return who
+		return fresh, who
 	end
-	socket.close(id)
-	return nil, late and "no answer to our hello" or tostring(who)
+	socket.close(fd)
+	return nil, late and "no answer to our hello" or tostring(fresh)
 end
 
 -- true when the connection is up.
 local function try(address)
-	local id, why = open(address)
+	local fd, fresh, why
+	fd, why = open(address)
 	place = address
-	if id then
-		driver.nodelay(id)
-		driver.writelimit(id, terms.queue * 2)
-		gateway, why = introduce(id)
+	if fd then
+		driver.writelimit(fd, terms.queue * 2)
+		fresh, why = introduce(fd)
 	end
-	if not gateway or not id then
+	if not fresh then
 		if told[address] ~= why then
 			skynet.log("warning", ("federation: cluster %s at %s: %s")
 				:format(name, address, why))
@@ -425,11 +349,11 @@ local function try(address)
 		why_down = ("%s: %s"):format(address, why)
 		return false
 	end
-	fd, since, heard = id, skynet.now(), skynet.now()
+	stream, gateway, since, heard = fresh, why, skynet.now(), skynet.now()
 	told[address] = nil
 	book, parts, strays = answers.new(terms.queue), {}, 0
 	skynet.error(("federation: cluster %s at %s: %s is there"):format(name, address, gateway))
-	skynet.fork(heartbeat, id)
+	skynet.fork(heartbeat, stream)
 	skynet.send(daemon, "lua", "up", name)
 	return true
 end
@@ -442,11 +366,10 @@ local function keep()
 		repeat
 			i = i % #terms.addresses + 1
 			tried = tried + 1
-			gateway = nil
 		until try(terms.addresses[i]) or tried == #terms.addresses
-		if fd then
+		if stream then
 			delay = DELAY_MIN
-			read(fd)
+			read(stream)
 		else
 			skynet.send(daemon, "lua", "down", name)
 			skynet.sleep(delay)
@@ -468,9 +391,10 @@ end
 
 function command.status()
 	local now = {
-		cluster = name, up = fd ~= nil, place = place, gateway = gateway, why = why_down,
+		cluster = name, up = stream ~= nil, place = place, gateway = gateway,
+		why = why_down,
 		seconds = (skynet.now() - since) // 100, waiting = waiting,
-		queued = fd and driver.queued(fd) + out_bytes or 0,
+		queued = stream and stream:queued() or 0,
 	}
 	for what, n in pairs(count) do
 		now[what] = n

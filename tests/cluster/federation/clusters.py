@@ -1,5 +1,5 @@
 """Several harbor clusters with gateways, for tests."""
-import os, re
+import os, re, shutil, subprocess
 from harness import Cluster, Failed, eventually, free_port
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -17,20 +17,28 @@ class Town(Cluster):
         return text.replace("{ name: test,", f"{{ name: {self.name},") + federation
 
 
+def new_key(build, file):
+    """Writes a key of its own into the file, for its owner's eyes."""
+    key = subprocess.run([build + "/harborctl", "key", "new"], capture_output=True, check=True)
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as f:
+        f.write(key.stdout)
+
+
 class Federation:
     """towns: name -> number of gateways; each has a master, and `plain` nodes more; with -1 one
     node is master and gateway. The gateway i of a town listens at ports[town][i]. others:
-    NAME=HOST:PORT of clusters that are none."""
+    NAME=HOST:PORT of clusters that are none. key: gateways have one."""
 
-    def __init__(self, build, towns, plain=1, key=None, extra="", others=()):
+    def __init__(self, build, towns, plain=1, key=False, extra="", others=()):
         self.towns, self.extra, self.key, self.others = {}, extra, key, list(others)
         self.ports = {t: [free_port() for _ in range(n)] for t, n in towns.items()}
         for name, gateways in towns.items():
             town = self.towns[name] = Town(build, name)
-            if key:
-                town.key = f"{town.tmp}/federation.key"
-                with open(town.key, "w") as f:
-                    f.write(key + "\n")
+            town.key = f"{town.tmp}/federation.key"
+            if key and len(self.towns) == 1:
+                new_key(build, town.key)
+            elif key:
+                shutil.copy(next(iter(self.towns.values())).key, town.key)
             if plain < 0: # one node is all of it
                 town.node(f"{name}-g1", 1, master=True, federation=self.section(name, 0))
                 continue

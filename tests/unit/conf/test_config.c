@@ -313,6 +313,39 @@ static void addresses_beyond_loopback_need_a_word(void **state)
 		parse("cluster: { listen: 10.0.0.1:1, master: 10.0.0.1:2, insecure: true }\n"), 0);
 }
 
+static void a_gateway_has_a_key_of_its_own(void **state)
+{
+	static const char text[] = "cluster: { listen: 127.0.0.1:1, master: 127.0.0.1:2%s }\n"
+				   "federation: { listen: 127.0.0.1:3, clusters: [ w=10.0.0.1:4, "
+				   "w=127.0.0.1:5 ]%s }\n";
+	char file[] = "/tmp/test_config.XXXXXX", yaml[512], key[64];
+	int fd = mkstemp(file);
+
+	(void)state;
+	assert_true(dprintf(fd, "harbor-key-1 name %064d\n", 1) > 0);
+	close(fd);
+	snprintf(key, sizeof(key), ", key_file: %s", file);
+	snprintf(yaml, sizeof(yaml), text, key, "");
+	assert_int_equal(parse(yaml), -22);
+	expect(0, 2, 48, "give the federation a key (federation.key_file)");
+	config_errors_fini(&errors);
+	snprintf(yaml, sizeof(yaml), text, "", key);
+	assert_int_equal(parse(yaml), 0);
+	assert_int_equal(c->federation.clusters.count, 2);
+	assert_string_equal(c->federation.clusters.items[1], "w=127.0.0.1:5");
+	c = config_destroy(c);
+	unlink(file);
+	snprintf(yaml, sizeof(yaml), text, "", key);
+	assert_int_equal(parse(yaml), -22);
+	expect(0, 2, 89, "federation.key_file: ");
+	config_errors_fini(&errors);
+	assert_int_equal(parse("federation: { clusters: [ w:10.0.0.1:4 ] }\n"), -22);
+	expect(0, 1, 27, "NAME=ip:port, not \"w:10.0.0.1:4\"");
+	expect(1, 1, 1, "federation.listen is missing");
+	expect(2, 1, 1, "needs a section cluster, too");
+	config_errors_fini(&errors);
+}
+
 static void paths_begin_at_the_folder_of_the_file(void **state)
 {
 	(void)state;
@@ -531,6 +564,7 @@ int main(void)
 		T(a_missing_variable_is_an_error_at_its_place),
 		T(times_and_sizes_have_units),
 		T(addresses_beyond_loopback_need_a_word),
+		T(a_gateway_has_a_key_of_its_own),
 		T(paths_begin_at_the_folder_of_the_file),
 		T(a_template_needs_its_mark),
 		T(a_skynet_style_file_is_understood),

@@ -2,8 +2,8 @@
 -- skynet.cluster.federation: what the services of a federation share. A gateway is a node of a
 -- harbor cluster with a connection to a gateway of each other cluster:
 --
---   service > federationrelay  >harbor>  federationlink  >TCP>  clusteragent  >harbor>  service
---   any node of cluster A                gateway of A           gateway of B       any node of B
+--   service > federationrelay  >harbor>  federationlink  >TCP>  federationagent  >harbor>  service
+--   any node of cluster A                gateway of A           gateway of B          any node of B
 --
 -- The relay stands for the other cluster on its node; it chooses a gateway of its own cluster and
 -- hands requests on in their senders' names, so answers, and the error when the gateway dies, go
@@ -73,8 +73,8 @@ end
 
 -- ---- how two gateways meet ----
 --
--- A connection begins with one request to an address that no service can have, behind those about
--- the key (key.lua) if there is one:
+-- A connection, in TLS if there is a key (stream.lua), begins with one request to an address that
+-- no service can have:
 --
 --   "hello", VERSION, from cluster, from node, to cluster   -> cluster, node
 
@@ -96,17 +96,10 @@ function federation.greet(cluster, node, wanted, ask)
 	return gateway
 end
 
--- As the gateway `node` of `cluster`. inner: the function that key.accept returned, or nil. The
--- result is used as that function is; greeted(cluster, node) is called when the other is known.
-function federation.accept(cluster, node, inner, greeted)
+-- As the gateway `node` of `cluster`. The result is used as that of key.accept is; greeted(cluster,
+-- node) is called when the other is known.
+function federation.accept(cluster, node, greeted)
 	return function(address, payload)
-		if inner then
-			local done, ok, reply = inner(address, payload)
-			if done then
-				inner = nil
-			end
-			return false, ok, reply
-		end
 		local fine, what, version, from, from_node, to
 		if address == federation.ADDRESS and payload then
 			fine, what, version, from, from_node, to = pcall(skynet.unpack, payload)
