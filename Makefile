@@ -321,8 +321,8 @@ hostile: all
 # with its log.
 .PHONY: sim
 sim: unit-bin
-	SIM_SEED=$(or $(SEED),1) \
-	    SIM_SEEDS=$(or $(SEEDS),$(if $(SEED),1,10000)) $(B)/tests/unit/harbor/test_sim
+	export SIM_SEED=$(or $(SEED),1) SIM_SEEDS=$(or $(SEEDS),$(if $(SEED),1,10000)); \
+	    $(B)/tests/unit/harbor/protocol/test_leader && $(B)/tests/unit/harbor/test_sim
 
 # Five nodes in network namespaces, faults from a seed, a checked history (tests/chaos).
 # SEED=, SEEDS=, T= seconds a seed, NODES=, KINDS= of faults, TLS=1, ETCD=1. Needs root; what it
