@@ -8,7 +8,8 @@
  *     unit: ms, s, min, h; s without one
  *     values: 10ms to 60000ms
  *     default: 1s
- *       The interval of heartbeats on each link.
+ *       How often a node speaks to the master, and asks nodes that are silent while something
+ *       waits for them.
  *
  * One paragraph a key, with an empty line behind it. The first line, at the margin, is
  * SECTION.KEY. Lines indented by two are "WORD: REST" with the words type, unit, values and

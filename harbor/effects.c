@@ -105,8 +105,11 @@ static void peer_is_tired(struct peer *p)
 static void peer_given_up(struct peer *p, enum peer_loss loss)
 {
 	if (loss == PEER_LINK_LOST)
-		log_warning("harbor: node %s (harbor %u) is out of reach: %s", p->name, p->id,
-			    p->why);
+		log_warning("harbor: node %s (harbor %u) is out of reach: %s; %s", p->name, p->id,
+			    p->why,
+			    H.member.state == MEMBER_JOINED
+				    ? "the master has not called it dead"
+				    : "the master is away, so nobody knows whether it is dead");
 	else if (loss == PEER_REFUSED)
 		log_warning("harbor: node %s (harbor %u) is gone: %s", p->name, p->id, p->why);
 	else

@@ -431,7 +431,9 @@ void harbor_security(struct harbor_security *ret)
 
 	lock_take(&H.lock);
 	n = conn_count();
-	*ret = (struct harbor_security){ .refused = n.refused, .handshakes_failed = n.handshakes };
+	*ret = (struct harbor_security){ .accepted = n.accepted,
+					 .refused = n.refused,
+					 .handshakes_failed = n.handshakes };
 	snprintf(ret->kind, sizeof(ret->kind), "%s", secure_kind() ? secure_kind() : "");
 	lock_release(&H.lock);
 }
@@ -536,7 +538,9 @@ static void describe_link(struct link *l, struct harbor_node_info *n)
 	const struct peer *p = &l->peer;
 
 	n->incarnation = p->epoch;
-	n->state = p->left ? "left" : states[p->state];
+	n->state = p->left ? "left" : peer_is_unreachable(p) ? "unreachable" : states[p->state];
+	if (p->state != PEER_UP)
+		memcpy(n->why, p->why, sizeof(n->why));
 	n->since_wall_ns = l->since_wall_ns;
 	n->rtt_ns = p->rtt_ns;
 	/* relaxed, all of these: statistics */

@@ -24,6 +24,7 @@ int harbor_secure(const struct secure_config *c, char **ret_error);
  * many strangers were refused. */
 struct harbor_security {
 	char kind[80];
+	uint64_t accepted; /* connections on the port for links */
 	uint64_t refused, handshakes_failed;
 };
 void harbor_security(struct harbor_security *ret);
@@ -48,7 +49,10 @@ struct harbor_node_info {
 	char name[64];
 	char address[128];
 	uint64_t incarnation;
-	const char *state; /* "up", "connecting", "down", "left" (in order), "self" */
+	/* "up", "connecting", "unreachable" (alive, says the master, but not from here), "down",
+	 * "left" (in order), "self" */
+	const char *state;
+	char why[128]; /* the last link ended, or could not be made; "": it is up */
 	bool master;
 	bool draining;		/* it gives its work away, see core/actor/move.h */
 	uint64_t since_wall_ns; /* the state is what it is */

@@ -116,6 +116,7 @@ static void write_security(struct json *j)
 	json_bool(j, "encrypted", *s.kind != 0);
 	if (*s.kind)
 		json_string(j, "proof", s.kind);
+	json_uint(j, "connections_accepted", s.accepted);
 	json_uint(j, "connections_refused", s.refused);
 	json_uint(j, "handshakes_failed", s.handshakes_failed);
 }
@@ -184,6 +185,8 @@ static void add_node(const struct harbor_node_info *n, void *ud)
 	json_string(j, "name", n->name);
 	json_string(j, "address", n->address);
 	json_string(j, "state", n->state);
+	if (n->why[0])
+		json_string(j, "why", n->why);
 	json_bool(j, "master", n->master);
 	json_bool(j, "draining", n->draining);
 	json_uint(j, "since", n->since_wall_ns / NS_PER_SEC);

@@ -4,7 +4,6 @@
 #include "harbor/link/conn.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #include "core/base/clock.h"
@@ -38,8 +37,7 @@ static struct {
 	struct lock *lock;
 	struct conn *all;
 	struct conn *by_id[BUCKETS];
-	atomic_uint_least64_t accepted; /* on the port for links */
-	bool deaf;			/* no connection is accepted any more */
+	bool deaf; /* no connection is accepted any more */
 	int listeners[2];
 	struct conn_count count;
 	uint64_t quiet_until_ns;
@@ -190,11 +188,6 @@ void conn_again(unsigned node, void (*f)(struct conn *c, const struct wire_contr
 			if (c->role != ROLE_STRANGER)
 				mem_free(steal(c->hello));
 		}
-}
-
-uint64_t conn_accepted(void)
-{
-	return atomic_load_explicit(&C.accepted, memory_order_relaxed); /* a statistic */
 }
 
 void conn_close(int id)
@@ -398,7 +391,7 @@ static void on_accept(void *ud, int id, int new_id, const char *peer)
 	lock_take(C.lock);
 	c = create(ud ? ROLE_CALLER : ROLE_STRANGER);
 	set_id(c, new_id);
-	atomic_fetch_add_explicit(&C.accepted, !ud, memory_order_relaxed); /* a statistic */
+	C.count.accepted += !ud;
 	net_set_limit(new_id, CONTROL_QUEUE_MAX);
 	if (C.deaf || !protect(c) || net_start_handler(new_id, &handler, c) < 0)
 		end(c);

@@ -74,8 +74,6 @@ struct conn *conn_find(int id);
 void conn_keep(struct conn *c, const struct wire_control *hello);
 /* Hands each frame that was kept of this node to f again, which may close connections. */
 void conn_again(unsigned node, void (*f)(struct conn *c, const struct wire_control *hello));
-/* Returns how many connections were accepted on the port for links. Any thread. */
-uint64_t conn_accepted(void);
 /* Has a frame, or bytes, written; a connection that is gone takes none. */
 void conn_write(int id, const struct wire_control *c);
 void conn_write_bytes(int id, const uint8_t *bytes, size_t n);
@@ -92,6 +90,7 @@ bool conn_names_host(const struct conn *c, const char *host, const char **ret_wh
 /* Ends the connections whose other ends would not be let in any more. */
 void conn_check_again(void);
 struct conn_count {
+	uint64_t accepted;   /* connections on the port for links */
 	uint64_t refused;    /* connections of strangers */
 	uint64_t handshakes; /* of these, and of ours: what failed before TLS was through */
 };

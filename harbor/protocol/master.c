@@ -136,8 +136,9 @@ static void node_dead(struct master *m, struct master_node *n, const char *why, 
 {
 	unsigned names = end_incarnation(m, n, why, now);
 
-	log_warning("master: node %s (harbor %u) is dead: %s; %u names released", n->r.name,
-		    n->r.id, why, names);
+	log_warning("master: node %s (harbor %u) is dead: %s; %u others were asked; %u names "
+		    "released",
+		    n->r.name, n->r.id, why, n->asked, names);
 }
 
 /* ---- life ---- */

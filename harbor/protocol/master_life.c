@@ -3,6 +3,8 @@
  * heard with any word. */
 #include "harbor/protocol/master_life.h"
 
+#include "core/log/log.h"
+
 /* Of dead_ns, in fifths. */
 #define SUSPECT 2u
 #define ALARM 3u
@@ -14,16 +16,17 @@ static uint64_t later(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-void master_heard(struct master_node *n, uint64_t now)
-{
-	n->heard = n->alive_at = now;
-	n->doubt = NOT_IN_DOUBT;
-}
-
 void master_vouched(struct master_node *n, uint64_t now)
 {
 	n->alive_at = now;
 	n->doubt = NOT_IN_DOUBT;
+	n->asked = 0;
+}
+
+void master_heard(struct master_node *n, uint64_t now)
+{
+	n->heard = now;
+	master_vouched(n, now);
 }
 
 static void probe(struct master *m, struct master_node *whom, const struct master_node *n)
@@ -51,6 +54,7 @@ static void ask(struct master *m, struct master_node *n, unsigned most)
 		if (!may_know(n, other))
 			continue;
 		n->asked_last = other->r.id;
+		n->asked++;
 		probe(m, other, n);
 		most--;
 	}
@@ -58,8 +62,13 @@ static void ask(struct master *m, struct master_node *n, unsigned most)
 
 void master_doubted(struct master *m, struct master_node *by, struct master_node *n)
 {
-	if (n->told)
-		probe(m, n, by);
+	if (!n->told)
+		return;
+	log_warning("master: node %s (harbor %u) does not hear node %s (harbor %u), which %s",
+		    by->r.name, by->r.id, n->r.name, n->r.id,
+		    n->doubt == NOT_IN_DOUBT ? "is alive: it is asked, too"
+					     : "is not heard here either");
+	probe(m, n, by);
 }
 
 static uint64_t fifths(const struct master *m, uint64_t n)
@@ -90,6 +99,10 @@ bool master_is_gone(struct master *m, struct master_node *n, uint64_t now, uint6
 	if (n->conn && now - n->heard >= m->c.dead_ns) {
 		master_drop_connection(m, n, "no heartbeat", now);
 		n->dead_at = now;
+		if (now - n->alive_at < m->c.dead_ns)
+			log_warning("master: node %s (harbor %u) is not heard here, but by other "
+				    "nodes: it keeps its id and its names",
+				    n->r.name, n->r.id);
 	}
 	if (n->conn) {
 		verdict = n->heard + m->c.dead_ns;

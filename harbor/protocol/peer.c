@@ -86,6 +86,7 @@ static void drop_link(struct peer *p, enum peer_loss loss, const char *why, uint
 
 	snprintf(p->why, sizeof(p->why), "%s", why);
 	p->conn = 0;
+	p->gone = false;
 	p->asked_ns = 0;
 	p->probed = false;
 	p->state = p->epoch ? PEER_WAITING : PEER_UNKNOWN;
@@ -400,6 +401,7 @@ void peer_refused(struct peer *p, int conn, const char *why, uint64_t now)
 	if (!conn || conn != p->conn)
 		return;
 	drop_link(p, PEER_LINK_LOST, why, now);
+	p->gone = true;
 	if (p->reachable)
 		give_up(p, PEER_REFUSED);
 	check(p);
@@ -490,6 +492,11 @@ uint64_t peer_tick(struct peer *p, uint64_t now)
 enum wire_up peer_loss_kind(const struct peer *p)
 {
 	return p->silent ? WIRE_DOWN : WIRE_BROKEN;
+}
+
+bool peer_is_unreachable(const struct peer *p)
+{
+	return p->epoch && p->state != PEER_UP && !p->patient && !p->gone;
 }
 
 void peer_stop(struct peer *p)

@@ -121,6 +121,7 @@ struct peer {
 	uint32_t attempt;	/* number of our last attempt */
 	uint32_t their_attempt; /* their attempts up to here are given up */
 	bool silent;		/* the last link ended because it was */
+	bool gone;		/* our last attempt was refused: nobody listens there */
 	bool probed;		/* the master wants to know */
 	uint64_t asked_ns;	/* our question, 0 = none */
 	uint64_t calm_ns;	/* the last look at which nothing waited for the other node */
@@ -157,5 +158,7 @@ void peer_refused(struct peer *p, int conn, const char *why, uint64_t now);
 uint64_t peer_tick(struct peer *p, uint64_t now);
 /* Returns how it is that a link is down; called from ops->down. */
 enum wire_up peer_loss_kind(const struct peer *p);
+/* Returns whether the master says that the node is alive, and it cannot be reached from here. */
+bool peer_is_unreachable(const struct peer *p);
 /* We end: says goodbye and connects no more. */
 void peer_stop(struct peer *p);
