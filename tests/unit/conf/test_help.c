@@ -84,7 +84,7 @@ static void the_words_are_those_of_the_type(void **state)
 
 	(void)state;
 	assert_non_null(strstr(p, "heartbeat\n  type: time\n  unit: ms, s, min, h; s without one\n"
-				  "  values: 10ms to 60000ms\n  default: 1s\n    The interval"));
+				  "  values: 10ms to 60000ms\n  default: 1s\n    How often"));
 	p = paragraph("log", "sink");
 	assert_non_null(strstr(p, "sink\n  type: choice\n"
 				  "  values: auto, stderr, stdout, file, journal\n"
