@@ -33,6 +33,7 @@
 #include "daemon/node/keys.h"
 #include "daemon/node/logger.h"
 #include "daemon/node/paths.h"
+#include "harbor/registry/restore.h"
 #include "lua/load/luahost.h"
 #include "net/limits.h"
 #include "net/loop.h"
@@ -276,6 +277,28 @@ static struct registry_config registry_of(const struct config *c)
 					 .cert_file = c->master.etcd_cert_file,
 					 .key_file = c->master.etcd_key_file,
 					 .lease_ns = c->master.lease_ms * NS_PER_MS };
+}
+
+int boot_restore(const struct config *c, const char *backup)
+{
+	cleanup(mem_freep) char *error = NULL;
+	const char *dir = c->master.present ? state_dir(c) : NULL;
+
+	if (c->master.present && strcmp(c->master.registry, "etcd") == 0)
+		fprintf(stderr,
+			"harbord: --restore is for the embedded registry; what is in etcd is "
+			"restored there, and marked by a key %s/%s/restored\n",
+			c->master.etcd_prefix, c->cluster.name);
+	else if (!dir)
+		fprintf(stderr,
+			"harbord: %s: no master with a state_dir: there is nothing to "
+			"restore\n",
+			c->file);
+	else if (registry_restore(dir, backup, &error) < 0)
+		fprintf(stderr, "harbord: %s\n", error);
+	else
+		printf("%s/" REGISTRY_FILE ": restored from %s\n", dir, backup);
+	return dir && !error ? 0 : EX_DATAERR;
 }
 
 static int init_harbor(const struct config *c)

@@ -10,6 +10,9 @@
 #include "conf/config.h"
 #include "harbor/harbor.h"
 
+/* For --restore: puts the backup of an embedded registry in its place. Says on stdout that it did,
+ * or on stderr why not. Returns an exit status. No thread runs. */
+int boot_restore(const struct config *c, const char *backup);
 /* Core, network, environment, modules, listeners, control socket. No thread of the node runs yet.
  * on_state: the cluster's news, on the net loop. */
 int boot_layers(const struct config *c);

@@ -16,6 +16,7 @@
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "daemon/node/background.h"
+#include "daemon/node/boot.h"
 #include "daemon/state/info.h"
 #include "daemon/node/life.h"
 #include "daemon/node/logsink.h"
@@ -145,6 +146,8 @@ int main(int argc, char **argv)
 	}
 	if (o.action == OPTIONS_CHECK)
 		printf("%s: no errors\n", c->file);
+	else if (o.action == OPTIONS_RESTORE)
+		status = boot_restore(c, o.backup);
 	else
 		status = run_node(c);
 	config_destroy(c);

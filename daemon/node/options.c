@@ -7,7 +7,7 @@
 #include "core/base/usage.h"
 #include "daemon/node/options.h"
 
-enum { OPTION_CHECK = USAGE_NO_LETTER, OPTION_HELP_CONFIG };
+enum { OPTION_CHECK = USAGE_NO_LETTER, OPTION_HELP_CONFIG, OPTION_RESTORE };
 
 static const struct usage_option options[] = {
 #define OPTION(letter, name, argument, help) { letter, name, argument, help },
@@ -62,6 +62,10 @@ int options_parse(int argc, char **argv, FILE *err, struct options *ret_options)
 			if (o.action == OPTIONS_RUN)
 				o.action = OPTIONS_CHECK;
 			break;
+		case OPTION_RESTORE:
+			o.action = OPTIONS_RESTORE;
+			o.backup = optarg;
+			break;
 		case 'V':
 			o.action = OPTIONS_VERSION;
 			break;
@@ -83,7 +87,8 @@ int options_parse(int argc, char **argv, FILE *err, struct options *ret_options)
 		return usage(err, "unexpected operand", argv[optind]);
 	if (o.node && !*o.node)
 		return usage(err, "--node: the name is empty", NULL);
-	if (!o.config && (o.action == OPTIONS_RUN || o.action == OPTIONS_CHECK))
+	if (!o.config &&
+	    (o.action == OPTIONS_RUN || o.action == OPTIONS_CHECK || o.action == OPTIONS_RESTORE))
 		return usage(err, "no configuration given", NULL);
 	*ret_options = o;
 	return 0;

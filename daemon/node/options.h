@@ -8,6 +8,7 @@
 enum options_action {
 	OPTIONS_RUN,
 	OPTIONS_CHECK,
+	OPTIONS_RESTORE,
 	OPTIONS_VERSION,
 	OPTIONS_HELP,
 	OPTIONS_HELP_CONFIG,
@@ -17,6 +18,7 @@ struct options {
 	enum options_action action;
 	const char *config; /* of argv */
 	const char *node;   /* of argv; NULL: what the configuration says */
+	const char *backup; /* of argv: OPTIONS_RESTORE */
 };
 
 /* 0, or EX_USAGE after one or two lines on err. */

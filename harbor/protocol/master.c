@@ -11,7 +11,9 @@
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
+#include "core/base/random.h"
 #include "core/actor/group.h"
+#include "core/actor/handle.h"
 #include "core/actor/remote.h"
 #include "harbor/protocol/master_id.h"
 #include "harbor/protocol/master_life.h"
@@ -19,6 +21,9 @@
 
 /* A batch that cannot be saved is tried again this often. */
 #define SAVE_AGAIN_NS NS_PER_SEC
+/* Should the clock be wrong as well: so many registrations at most since a backup that is
+ * restored. */
+#define RESTORED_NUMBERS (UINT64_C(1) << 20)
 /* One line about refusals in this time. */
 #define QUIET_NS NS_PER_SEC
 
@@ -166,6 +171,31 @@ static void load_name(struct master *m, const struct registry_change *c)
 	i->stamp = c->fence;
 }
 
+/* What is known is from before a backup. Who lives now, and which names he has, his JOIN and his
+ * claims say, as if the registry were lost; but who has which id is known, and the numbers and
+ * births that were given out since are jumped over: half of the ring is more than one has used. */
+static void go_behind_restored(struct master *m)
+{
+	m->number += RESTORED_NUMBERS;
+	for (unsigned i = 1; i < 256; i++) {
+		struct master_node *n = &m->nodes[i];
+
+		if (!n->r.name[0] && !n->r.births)
+			continue;
+		n->r.gone = n->r.up ? ++m->number : n->r.gone;
+		n->r.up = false;
+		n->r.epoch = 0;
+		if (n->r.births) /* not the same place again, if it is restored again */
+			n->r.births += HANDLE_RING / 2 +
+				       random_next(&m->c.random) % (HANDLE_RING / 4);
+		n->unseen = true;
+		master_save_node(m, n);
+	}
+	log_warning("master: the registry comes from a backup; nodes have %llu s to say what they "
+		    "hold",
+		    (unsigned long long)((m->c.dead_ns + MASTER_RETRY_NS) / NS_PER_SEC));
+}
+
 struct master *master_create(const struct master_ops *ops, void *ud,
 			     const struct registry_content *content, const struct master_config *c,
 			     uint64_t now)
@@ -181,9 +211,12 @@ struct master *master_create(const struct master_ops *ops, void *ud,
 			load_name(m, &content->items[i]);
 		else
 			load_node(m, &content->items[i].node, now);
-	if (!m->number) {
+	if (content->restored)
+		go_behind_restored(m);
+	if (!m->number || content->restored) {
 		/* nobody registers one a microsecond for long */
-		m->number = c->wall_ns / NS_PER_US;
+		if (m->number < c->wall_ns / NS_PER_US)
+			m->number = c->wall_ns / NS_PER_US;
 		m->recovering_until = now + c->dead_ns + MASTER_RETRY_NS;
 	}
 	/* a name whose node is not up belongs to nobody: a batch is whole, but an older file may
@@ -412,11 +445,13 @@ static enum wire_code find_owner(const struct master *m, const struct wire_contr
 static void believe(struct master *m, struct master_node *n, const struct wire_control *c,
 		    uint64_t now)
 {
-	if (n->r.name[0] ? n->r.epoch != c->epoch
-			 : now >= m->recovering_until || !remote_label_valid(c->name) ||
-				   !wire_address_valid(c->address))
+	bool known = n->r.name[0] && n->r.epoch;
+
+	if (known ? n->r.epoch != c->epoch
+		  : now >= m->recovering_until || !remote_label_valid(c->name) ||
+			    !wire_address_valid(c->address))
 		return;
-	if (!n->r.name[0]) {
+	if (!known) {
 		n->r.epoch = c->epoch;
 		memcpy(n->r.name, c->name, sizeof(n->r.name));
 		memcpy(n->r.address, c->address, sizeof(n->r.address));

@@ -22,6 +22,9 @@
  * (JOINED), a member tells how far it has come (PING), and what is saved runs ahead of that by a
  * margin. Nothing known: a random beginning.
  *
+ * A registry that comes from a backup is a lost one as far as lives and names go: it knows who has
+ * which id, and births and numbers go on behind all that can have been given out since.
+ *
  * Numbers. Registrations (fences) and deaths have numbers, which grow over all restarts. Where two
  * nodes believe to own one name, the later registration wins: an earlier owner that was cut off has
  * lost it. A member's claim to such a number counts only while the master makes good a lost

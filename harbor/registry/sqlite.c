@@ -2,10 +2,12 @@
 /* The embedded registry: three tables in state_dir/registry.sqlite, write-ahead log, full sync. A
  * batch is one transaction and so one sync of the disk, however many names it holds. */
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/base/base.h"
 #include "core/base/fault.h"
@@ -13,13 +15,13 @@
 #include "core/base/mem.h"
 #include "core/base/must.h"
 #include "harbor/registry/registry.h"
-
-#define SCHEMA_VERSION 2
+#include "harbor/registry/restore.h"
 
 static struct {
 	sqlite3 *db;
 	sqlite3_stmt *begin, *commit, *rollback;
-	sqlite3_stmt *put_node, *put_name, *drop_name, *put_number;
+	sqlite3_stmt *put_node, *put_name, *drop_name, *put_number, *drop_mark;
+	bool restored; /* its mark goes with the first save */
 } S;
 
 static const struct {
@@ -33,6 +35,7 @@ static const struct {
 	{ &S.put_name, "INSERT OR REPLACE INTO name VALUES(?1, ?2, ?3)" },
 	{ &S.drop_name, "DELETE FROM name WHERE name = ?1" },
 	{ &S.put_number, "INSERT OR REPLACE INTO number VALUES(0, ?1)" },
+	{ &S.drop_mark, "DELETE FROM number WHERE one = 1" },
 };
 
 static void sqlite_close(void)
@@ -89,7 +92,7 @@ static bool prepare(const char *file)
 static int sqlite_open(const struct registry_config *c, char **ret_error)
 {
 	const char *state_dir = c->state_dir;
-	cleanup(mem_freep) char *file = state_dir ? mem_printf("%s/registry.sqlite", state_dir)
+	cleanup(mem_freep) char *file = state_dir ? mem_printf("%s/" REGISTRY_FILE, state_dir)
 						  : mem_strdup(":memory:");
 	bool ok;
 
@@ -97,7 +100,7 @@ static int sqlite_open(const struct registry_config *c, char **ret_error)
 	if (state_dir)
 		(void)mkdir(state_dir, 0750); /* opening says what is wrong with it */
 	ok = prepare(file);
-	if (ok && version() == SCHEMA_VERSION)
+	if (ok && version() == REGISTRY_SCHEMA)
 		return 0;
 	*ret_error = ok ? mem_printf("registry %s: written by another version of harbord", file)
 			: mem_printf("registry %s: %s", file, sqlite3_errmsg(S.db));
@@ -152,9 +155,14 @@ static void load_name(sqlite3_stmt *st, void *content)
 	c->fence = column_number(st, 2);
 }
 
-static void load_number(sqlite3_stmt *st, void *content)
+static void load_number(sqlite3_stmt *st, void *arg)
 {
-	((struct registry_content *)content)->number = column_number(st, 0);
+	struct registry_content *content = arg;
+
+	if (sqlite3_column_int(st, 0) == REGISTRY_RESTORED)
+		content->restored = true;
+	else
+		content->number = column_number(st, 1);
 }
 
 static int sqlite_load(struct registry_content *ret)
@@ -166,7 +174,10 @@ static int sqlite_load(struct registry_content *ret)
 		       load_node, ret);
 	if (r == 0)
 		r = select_all("SELECT name, handle, fence FROM name", load_name, ret);
-	return r ? r : select_all("SELECT last FROM number", load_number, ret);
+	if (r == 0)
+		r = select_all("SELECT one, last FROM number", load_number, ret);
+	S.restored = ret->restored;
+	return r;
 }
 
 static bool run(sqlite3_stmt *st)
@@ -219,11 +230,48 @@ static int sqlite_save(const struct registry_change *changes, size_t n, uint64_t
 	ok = run(S.begin);
 	for (size_t i = 0; i < n && ok; i++)
 		ok = changes[i].is_name ? save_name(&changes[i]) : save_node(&changes[i].node);
-	if (ok && save_number(number) && run(S.commit))
+	if (ok && S.restored)
+		ok = run(S.drop_mark);
+	if (ok && save_number(number) && run(S.commit)) {
+		S.restored = false;
 		return 0;
+	}
 	log_error("registry: %s", sqlite3_errmsg(S.db));
 	(void)run(S.rollback);
 	return -EIO;
+}
+
+/* SQLite writes into a file that is empty; that nobody else has it, and that nobody else may read
+ * it, we see to ourselves. */
+static int write_copy(const char *file, int fd)
+{
+	char *sql = sqlite3_mprintf("VACUUM INTO %Q", file);
+	int r = sqlite3_exec(S.db, sql, NULL, NULL, NULL);
+
+	sqlite3_free(sql);
+	if (r == SQLITE_OK)
+		return fsync(fd) < 0 ? -errno : 0;
+	return -EIO;
+}
+
+static int sqlite_backup(const char *file, char **ret_error)
+{
+	int fd = open(file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600), r;
+
+	must(S.db);
+	if (fd < 0) {
+		r = -errno;
+		*ret_error = mem_printf("%s: %s", file, strerror(-r));
+		return r;
+	}
+	r = write_copy(file, fd);
+	close(fd);
+	if (r < 0) {
+		*ret_error = mem_printf("%s: %s", file,
+					r == -EIO ? sqlite3_errmsg(S.db) : strerror(-r));
+		(void)unlink(file);
+	}
+	return r;
 }
 
 const struct registry_ops registry_sqlite = {
@@ -231,4 +279,5 @@ const struct registry_ops registry_sqlite = {
 	.close = sqlite_close,
 	.load = sqlite_load,
 	.save = sqlite_save,
+	.backup = sqlite_backup,
 };

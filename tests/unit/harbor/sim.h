@@ -123,7 +123,7 @@ static struct sim {
 
 /* ---- the disk: survives the master ---- */
 
-static struct {
+static struct sim_disk {
 	struct registry_node node[256];
 	struct {
 		char name[REMOTE_NAME_SIZE];
@@ -132,11 +132,13 @@ static struct {
 	} name[64];
 	uint64_t number;
 	bool full;
-} disk;
+	bool restored;
+} disk, sim_backup;
 
 static void disk_load(struct registry_content *ret)
 {
 	ret->number = disk.number;
+	ret->restored = disk.restored;
 	for (unsigned i = 0; i < 256; i++)
 		if (disk.node[i].id)
 			registry_add(ret)->node = disk.node[i];
@@ -178,6 +180,7 @@ static void disk_save(const struct registry_content *batch)
 			disk.node[c->node.id] = c->node;
 	}
 	disk.number = batch->number;
+	disk.restored = false;
 }
 
 /* ---- the network ---- */
@@ -892,6 +895,14 @@ static inline void sim_cut(unsigned a, unsigned b, bool on)
 	sim_cut_one_way(b, a, on);
 }
 
+/* The master's disk is lost, and an old copy is put in its place. */
+static inline void sim_restore_registry(void)
+{
+	sim_kill_master();
+	disk = sim_backup;
+	disk.restored = true;
+}
+
 /* The master's disk is lost, and its clock is wrong when it comes back. */
 static inline void sim_wipe_registry(void)
 {
@@ -1051,6 +1062,7 @@ static inline void sim_begin(unsigned seed)
 	sim = &the_one;
 	memset(sim, 0, offsetof(struct sim, conn)); /* sim_connect clears a connection */
 	memset(&disk, 0, sizeof(disk));
+	memset(&sim_backup, 0, sizeof(sim_backup));
 	sim->seed = seed;
 	sim->random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
 	sim->now = NS_PER_SEC;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The cluster as a whole, simulated: named behaviours first, then a thousand random histories of
- * cuts, resets, restarts, freezes, a master that dies and a disk that is full. Each history ends
+ * cuts, resets, restarts, freezes, a master that dies, a disk that is full or slow, a registry that
+ * is lost or comes from a backup. Each history ends
  * healed, and then names are unique and the same on all nodes, every pair has one link, each
  * request has its one answer, and what the nodes have sent each other has come once and in order,
  * or is known to be lost. */
@@ -645,6 +646,24 @@ static void some_traffic(void)
 		sim_send((unsigned)sim_random(SIM_NODES), (unsigned)sim_random(SIM_NODES));
 }
 
+static void lose_registry(void)
+{
+	switch (sim_random(6)) {
+	case 0:
+		sim_wipe_registry();
+		break;
+	case 1:
+		sim_restore_registry();
+		break;
+	case 2:
+	case 3:
+		sim_backup = disk;
+		break;
+	default:
+		break;
+	}
+}
+
 static void disturb(void)
 {
 	unsigned i = (unsigned)sim_random(SIM_NODES), k = (unsigned)sim_random(SIM_NODES + 1);
@@ -689,8 +708,7 @@ static void disturb(void)
 		sim_cut_one_way(i, k, true);
 		break;
 	case 14:
-		if (sim_random(4) == 0)
-			sim_wipe_registry();
+		lose_registry();
 		break;
 	case 11:
 		disk.full = sim_random(4) == 0;

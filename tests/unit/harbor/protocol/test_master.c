@@ -28,6 +28,7 @@ static struct master *m;
 static char dir[64];
 static bool disk_full, disk_slow, disk_lies;
 static struct registry_content batch;	/* being saved */
+static bool restored;			/* what start() finds comes from a backup */
 static struct registry_content strange; /* what start() finds besides that which was saved */
 static unsigned saves, flushes_wanted;
 
@@ -120,6 +121,7 @@ static void start(uint64_t now)
 	for (size_t i = 0; i < kept.count; i++)
 		*registry_add(&content) = kept.items[i];
 	registry_content_fini(&kept);
+	content.restored = restored;
 	m = master_create(&ops, NULL, &content, &c, now);
 	registry_content_fini(&content);
 }
@@ -638,6 +640,45 @@ static void nobody_is_asked_before_its_welcome(void **state)
 	report(2, 1, 11, WIRE_UP, T0);
 	(void)tick(T0 + 4 * BEAT);
 	assert_int_equal(at[2].count, 0);
+}
+
+static void a_restored_registry_goes_on_behind_what_was_given_out_since(void **state)
+{
+	uint64_t fence, births;
+
+	(void)state;
+	join(1, "a", 1, 11, T0);
+	births = last(1, WIRE_JOINED)->births;
+	join(2, "b", 0, 12, T0);
+	claim(1, "DB", 0x01000005, 0, T0);
+	flush();
+	fence = last(1, WIRE_NAME)->fence;
+	stop();
+	restored = true;
+	start(T0);
+	restored = false;
+	flush();
+	/* who lives says so himself, or another does; names come with their owners */
+	assert_true(rejoin(3, "a", 1, 11, births + 70, T0));
+	assert_null(last(3, WIRE_NAME));
+	assert_true(last(3, WIRE_JOINED)->births % HANDLE_RING == (births + 70) % HANDLE_RING);
+	claim(3, "DB", 0x01000005, fence + 5, T0);
+	flush();
+	assert_true(last(3, WIRE_NAME)->fence == fence + 5);
+	report(3, 3, 13, WIRE_UP, T0);
+	flush();
+	assert_int_equal(last(3, WIRE_MEMBER)->id, 3);
+	/* a new life begins where none can have been */
+	join(4, "b", 0, 14, T0);
+	assert_true(last(4, WIRE_JOINED)->births >= HANDLE_RING / 2);
+	claim(4, "NEW", last(4, WIRE_JOINED)->id << 24 | 5, 0, T0);
+	flush();
+	assert_true(last(4, WIRE_NAME)->fence > fence + 5);
+	stop();
+	start(T0); /* it is like any other by now */
+	rejoin(5, "a", 1, 11, births + 70, T0);
+	flush();
+	assert_int_equal(last(5, WIRE_NAME)->handle >> 24, last(4, WIRE_JOINED)->id);
 }
 
 static void a_lost_registry_is_made_good_by_what_members_see(void **state)
@@ -1191,6 +1232,7 @@ int main(void)
 		T(two_are_asked_and_then_all_before_a_node_is_dead),
 		T(the_other_end_of_a_silent_link_is_asked),
 		T(nobody_is_asked_before_its_welcome),
+		T(a_restored_registry_goes_on_behind_what_was_given_out_since),
 		T(a_lost_registry_is_made_good_by_what_members_see),
 		T(a_claim_to_a_later_registration_counts_only_after_a_loss),
 		T(all_255_ids_can_be_taken_and_no_more),
