@@ -1,60 +1,90 @@
 -- SPDX-License-Identifier: MIT
 -- .service: one instance of a service per node, or in the whole cluster.
 --
--- Every reply is a value, or nil and a text. Global ones (key "@name") live with the manager that
--- owns the global name SERVICE, on the master's node; the others ask it and keep the answer.
+-- Every reply is a value, or nil and a text. Of global ones (key "@name") the manager decides that
+-- owns the global name SERVICE; the others ask it, and keep the answer for as long as the service
+-- lives. That is the manager of the master's node, which takes the name at once. When it is lost,
+-- another takes the name after GRACE, and starts what is gone again, with the arguments of its
+-- first start: each manager keeps these for all (recipes).
+--
+-- That there is one is decided by the master: a global service owns the global name "@name", which
+-- its manager registers for it. A manager that finds the name taken ends its own and gives out the
+-- other; one that was cut off and hears that a name is lost ends the service that lost it.
 local skynet = require "skynet"
 local harbor = require "skynet.harbor"
+local uniquewaits = require "skynet.uniquewaits"
 require "skynet.manager"
 
--- key -> handle, or error text, or while nobody knows yet { [i] = response of who asked, asked = {
+-- key -> handle, or error text, or while nobody knows yet { [i] = task of who asked, asked = {
 -- { source =, session =, launches = does this one launch it?, since = } }, launching = our task
--- that does }
+-- that does, value =, why = }
 local running = {}
 -- who waits for the manager of the master's node: { name =, source =, since = } -> true
 local abroad = {}
-local look_for_rings   -- below
 local RING_AFTER = 100 -- centiseconds after a wait began
 local looking = false  -- soon
 local standalone = skynet.getenv "standalone"
 
-local function settle(key, value, why)
-	local waiting = running[key]
-	running[key] = value or why
-	for _, answer in ipairs(waiting) do
-		answer(true, value, why)
+local LOOK <const> = 20        -- centiseconds between two looks at who decides
+local GRACE <const> = 150      -- without one, until another node's manager does
+local FIRST <const> = 1000     -- the same for who has never seen one: the master's node starts yet
+local PATIENCE <const> = 2000  -- of who asks while there is none
+local RECIPES_MAX <const>, RECIPE_SIZE <const> = 4096, 65536
+local MOVED <const> = "another service manager decides now"
+local distance = require "skynet.group.core".distance
+
+-- What all who wait are told; `lasts`: who asks later, too.
+local function settle(key, value, why, lasts)
+	local entry = running[key]
+	entry.value, entry.why = value, why
+	running[key] = lasts and (value or why) or nil
+	for _, task in ipairs(entry) do
+		skynet.wakeup(task)
 	end
 end
 
--- Answers with the service under `key`; `make(...)` creates it if nobody has. No `make`: waits for
--- somebody.
-local function serve(key, make, ...)
+-- Calls make(...), which gives a handle, or nil, a text and whether that is only so just now.
+local function launch(key, make, ...)
+	local ok, value, why, passing = pcall(make, ...)
+	if not ok then
+		value, why, passing = nil, tostring(value), nil
+	end
+	settle(key, value or nil, why or "the service exited while it started", not passing)
+end
+
+-- Returns the service under `key`, or nil and why not; `make(...)` creates it if nobody has. No
+-- `make`: waits for somebody.
+local function obtain(key, make, ...)
 	local entry = running[key]
 	if type(entry) == "number" then
-		return skynet.retpack(entry)
+		return entry
 	elseif type(entry) == "string" then
-		return skynet.retpack(nil, entry)
+		return nil, entry
 	end
 	local session, source = skynet.context()
 	local first = make and not (entry and entry.launching)
 	entry = entry or { asked = {} }
 	running[key] = entry
-	entry.asked[#entry.asked + 1] =
-		{ source = source, session = session, launches = first, since = skynet.now() }
-	entry[#entry + 1] = skynet.response()
+	if source ~= 0 then -- not our own doing
+		entry.asked[#entry.asked + 1] = {
+			source = source, session = session, launches = first, since = skynet.now(),
+		}
+	end
 	if not looking then
 		looking = true
-		skynet.timeout(RING_AFTER, look_for_rings)
+		skynet.timeout(RING_AFTER, function()
+			looking = false
+			uniquewaits.look_for_rings(running)
+		end)
 	end
 	if first then
 		entry.launching = coroutine.running()
-		local ok, value = pcall(make, ...)
-		if ok and value then
-			settle(key, value)
-		else
-			settle(key, nil, tostring(value or "the service exited while it started"))
-		end
+		launch(key, make, ...)
+	else
+		entry[#entry + 1] = coroutine.running()
+		skynet.wait()
 	end
+	return entry.value, entry.why
 end
 
 -- Of snaxd there is one for each snax service.
@@ -65,13 +95,6 @@ local function key_of(name, sub)
 	return name
 end
 
--- Who asked, and where its task waits now.
-local function describe(source, session)
-	local text = skynet.address(source)
-	local ok, trace = pcall(skynet.calltimeout, 20, source, "debug", "TASK", session)
-	return ok and text .. " " .. tostring(trace) or text
-end
-
 local command = {}
 
 function command.LAUNCH(name, ...)
@@ -79,169 +102,294 @@ function command.LAUNCH(name, ...)
 	local key = key_of(name, ...)
 	-- No function of this file starts it, so that an error names no line of this file.
 	if real == "snaxd" then
-		serve(key, require "skynet.snax".rawnewservice, ...)
+		skynet.retpack(obtain(key, require "skynet.snax".rawnewservice, ...))
 	else
-		serve(key, skynet.newservice, real, ...)
+		skynet.retpack(obtain(key, skynet.newservice, real, ...))
 	end
 end
 
 function command.QUERY(name, sub)
-	serve(key_of(name, sub))
+	skynet.retpack(obtain(key_of(name, sub)))
 end
+
+-- ---- what all managers know of global services ----
+
+-- The arguments of the first start: key -> { name =, packed =, ended = the last one ended while its
+-- node lived, and is started again when somebody asks }
+local recipes, recipe_count = {}, 0
+local managers = {}   -- of the other nodes, as they report to the one who decides: handle -> true
+local births = {}     -- key -> handle of what this manager started, while it lives
+local watched = {}    -- key -> handle of what runs, as long as it lives
+local revive          -- below
+
+local function is_ours()
+	return harbor.find "SERVICE" == skynet.self()
+end
+
+local function keep_recipe(key, recipe)
+	if not recipes[key] then
+		if recipe_count >= RECIPES_MAX or #recipe.packed > RECIPE_SIZE then
+			return
+		end
+		recipe_count = recipe_count + 1
+	end
+	recipes[key] = recipe
+end
+
+local function tell_recipe(key)
+	for manager in pairs(managers) do
+		skynet.send(manager, "lua", "RECIPE", key, recipes[key])
+	end
+end
+
+-- It ended. Whoever wants it again asks again; only what went with its node is missed at once.
+local function ended(key, handle)
+	if births[key] == handle then
+		births[key] = nil
+		if recipes[key] and is_ours() then
+			recipes[key].ended = true
+			tell_recipe(key)
+		end
+	elseif is_ours() and recipes[key] and not distance(handle >> 24) then
+		while harbor.find(key) == handle do
+			skynet.sleep(LOOK)
+		end
+		revive(key)
+	end
+end
+
+-- Keeps the handle under its key until it ends.
+local function remember(key, handle)
+	running[key] = handle
+	if watched[key] == handle then
+		return
+	end
+	watched[key] = handle
+	skynet.fork(function()
+		pcall(skynet.call, handle, "debug", "LINK")
+		if running[key] == handle then
+			running[key] = nil
+		end
+		if watched[key] == handle then
+			watched[key] = nil
+			ended(key, handle)
+		end
+	end)
+end
+
+-- ---- global services, in the manager that decides ----
+
+local function newservice(name, ...)
+	if name == "snaxd" then
+		return pcall(require "skynet.snax".rawnewservice, ...)
+	end
+	return pcall(skynet.newservice, name, ...)
+end
+
+-- Who has the key as a global name, or nil; false and why: the master does not say, and nobody is
+-- known.
+local function owner_of(key)
+	local ok, fence, handle = pcall(harbor.fence, key, true)
+	if not ok then
+		return harbor.find(key) or false, tostring(fence)
+	end
+	return fence and handle
+end
+
+-- The new service gets its name. Returns it, or who was faster, or nil and why not.
+local function give_name(key, handle)
+	local ok, why = pcall(harbor.register, key, handle)
+	if ok then
+		return handle
+	end
+	skynet.kill(handle)
+	local winner = harbor.find(key)
+	if winner and winner ~= handle then
+		return winner
+	end
+	return nil, tostring(why)
+end
+
+-- Finds it or starts it. Returns a handle, or nil, why not, and whether to ask again may help.
+local function make_global(key, name, ...)
+	local named = pcall(harbor.find, key) -- some keys can be no name; then only we know of it
+	if named then
+		local owner, why = owner_of(key)
+		if owner ~= nil then
+			return owner or nil, why, true
+		end
+	end
+	local ok, handle = newservice(name, ...)
+	if not ok or not handle then
+		return nil, handle and tostring(handle)
+	end
+	local winner, why = handle, nil
+	if named then
+		winner, why = give_name(key, handle)
+	end
+	if winner == handle then
+		births[key] = handle
+		keep_recipe(key, { name = name, packed = skynet.packstring(...) })
+		tell_recipe(key)
+	end
+	return winner, why, true
+end
+
+-- The first start is what counts, as far as we know of one.
+local function first_arguments(key, name, ...)
+	local recipe = recipes[key]
+	if recipe then
+		return recipe.name, skynet.unpack(recipe.packed)
+	end
+	return name, ...
+end
+
+local function decide(key, ...)
+	local value, why = obtain(key, make_global, key, first_arguments(key, ...))
+	if value then
+		remember(key, value)
+	end
+	return value, why
+end
+
+local function decide_query(key)
+	if recipes[key] then
+		return decide(key)
+	end
+	local value, why
+	if not running[key] and pcall(harbor.find, key) then
+		value = owner_of(key)
+	end
+	if not value then
+		value, why = obtain(key)
+	end
+	if value then
+		remember(key, value)
+	end
+	return value, why
+end
+
+-- It went with its node: it is started here.
+function revive(key)
+	local recipe = recipes[key]
+	if running[key] or recipe.ended then
+		return
+	end
+	skynet.fork(function()
+		local value, why = decide(key)
+		if births[key] == value then
+			skynet.log("info", ("unique service %s went with its node: it is %s now")
+				:format(key, skynet.address(value)))
+		elseif not value then
+			skynet.log("warning",
+				("unique service %s went with its node and does not start: %s")
+				:format(key, why))
+			running[key] = nil
+		end
+	end)
+end
+
+-- Another manager decides now: who waits here asks that one.
+local function give_way()
+	for key, entry in pairs(uniquewaits.pending(running)) do
+		if key:sub(1, 1) == "@" and not entry.launching then
+			settle(key, nil, MOVED)
+		end
+	end
+end
+
+-- Of this node's own: what lost its name is one too many.
+local function lose(name, winner)
+	local handle = births[name]
+	if name == "SERVICE" then
+		give_way()
+	elseif handle then
+		births[name] = nil
+		skynet.log("warning", ("unique service %s (%s) ends: %s has its name now")
+			:format(name, skynet.address(handle), skynet.address(winner)))
+		skynet.kill(handle)
+	end
+end
+
+-- ---- asking ----
 
 local leaving = { __close = function(who) abroad[who] = nil end }
 
--- Every request is passed on: one that waits for a name must not hold up the one that launches it.
--- Only what lives is kept, for as long as it does: a restarted master has other services.
-local function ask_global(what, name, ...)
-	local key = "@" .. key_of(name, ...)
-	if running[key] then
-		return skynet.retpack(running[key])
+local function ask_here(what, key, name, ...)
+	if what == "GLAUNCH" then
+		return decide(key, name, ...)
 	end
+	return decide_query(key)
+end
+
+-- Every request is passed on: one that waits for a name must not hold up the one that launches it.
+-- Returns like the manager that decides; false: there is none just now.
+local function ask_there(what, key, name, ...)
+	local ok, handle, why, recipe = pcall(skynet.call, "SERVICE", "lua", what, name, ...)
+	if not ok then
+		return false, handle
+	end
+	if handle then
+		remember(key, handle)
+	end
+	if recipe then
+		keep_recipe(key, recipe)
+	end
+	return handle, why
+end
+
+local function ask(what, name, ...)
+	local key, since, value, why = "@" .. key_of(name, ...), nil, nil, nil
 	local _, source = skynet.context()
 	local who <close> = setmetatable({ name = key, source = source, since = skynet.now() },
 		leaving)
-	abroad[who] = true
-	local ok, handle, why = pcall(skynet.call, "SERVICE", "lua", what, name, ...)
-	if not ok then
-		return skynet.retpack(nil,
-			("the service manager of the master's node (SERVICE) did not answer: %s")
-				:format(handle))
+	repeat
+		if type(running[key]) == "number" then
+			return running[key]
+		end
+		local began = skynet.now()
+		if is_ours() then
+			abroad[who] = nil
+			value, why = ask_here(what, key, name, ...)
+		else
+			abroad[who] = true
+			value, why = ask_there(what, key, first_arguments(key, name, ...))
+		end
+		if value or (value == nil and why ~= MOVED) then
+			return value, why
+		end
+		local now = skynet.now()
+		if not since or now - began > PATIENCE then
+			since = now
+		end
+		skynet.sleep(LOOK)
+	until skynet.now() - since > PATIENCE
+	return nil, ("no service manager decides about services of the whole cluster (SERVICE): %s")
+		:format(why)
+end
+
+-- Another manager learns what to do should we be lost.
+local function answer(name, sub, value, why)
+	local _, source = skynet.context()
+	if skynet.harbor(source) == skynet.harbor(skynet.self()) then
+		skynet.retpack(value, why)
+	else
+		skynet.retpack(value, why, recipes["@" .. key_of(name, sub)])
 	end
-	if handle and not running[key] then
-		running[key] = handle
-		skynet.fork(function()
-			pcall(skynet.call, handle, "debug", "LINK")
-			running[key] = nil
-		end)
-	end
-	skynet.retpack(handle, why)
 end
 
 function command.GLAUNCH(name, ...)
-	if standalone then
-		return command.LAUNCH("@" .. name, ...)
-	end
-	ask_global("GLAUNCH", name, ...)
+	answer(name, (...), ask("GLAUNCH", name, ...))
 end
 
 function command.GQUERY(name, ...)
-	if standalone then
-		return command.QUERY("@" .. name, ...)
-	end
-	ask_global("GQUERY", name, ...)
+	answer(name, (...), ask("GQUERY", name, ...))
 end
-
-local managers = {}   -- of the other nodes: handle -> true
 
 local function add_remote(list, manager)
 	local ok, theirs = pcall(skynet.calltimeout, 100, manager, "lua", "LIST")
 	for key, value in pairs(ok and theirs or {}) do
 		list[key .. "@" .. skynet.harbor(manager)] = value
-	end
-end
-
--- The service that is being started for the entry; nil: nobody starts it, or it is not there yet.
-local function started_for(entry)
-	local ok, handle
-	if entry.launching then
-		ok, handle = pcall(skynet.call, ".launcher", "lua", "QUERY",
-			skynet.task(entry.launching))
-	end
-	return ok and handle or nil
-end
-
--- Several lines: where the new service stands in its start function, who launches it, who waits for
--- it.
-local function describe_pending(entry)
-	local lines = {}
-	local handle = started_for(entry)
-	if handle then
-		local _, trace = pcall(skynet.calltimeout, 20, handle, "debug", "TASK", "init")
-		lines[1] = ("Init as %s: %s"):format(skynet.address(handle), trace)
-	end
-	local asked = table.move(entry.asked, 1, #entry.asked, 1, {})
-	for _, who in ipairs(asked) do
-		lines[#lines + 1] = (who.launches and "Launching from " or "Querying: ")
-			.. describe(who.source, who.session)
-	end
-	return table.concat(lines, "\n")
-end
-
--- ---- services that wait for each other ----
-
--- Those that are not up yet: key -> entry; describing them takes a while, in which others come.
-local function pending()
-	local list = {}
-	for key, entry in pairs(running) do
-		if type(entry) == "table" then
-			list[key] = entry
-		end
-	end
-	return list
-end
-
--- Whether the start function of the service waits in that session, not another task of it.
-local function holds_start(handle, session)
-	local function trace(what)
-		local ok, text = pcall(skynet.calltimeout, 20, handle, "debug", "TASK", what)
-		return ok and text or nil
-	end
-	local text = trace "init"
-	return text ~= nil and text == trace(session)
-end
-
--- key -> handle of the service that starts under it, and key -> key that its start function waits
--- for.
-local function waits()
-	local list, handles, keys, next_key = pending(), {}, {}, {}
-	for key, entry in pairs(list) do
-		handles[key] = started_for(entry)
-		if handles[key] then
-			keys[handles[key]] = key
-		end
-	end
-	for key, entry in pairs(list) do
-		for _, who in ipairs(table.move(entry.asked, 1, #entry.asked, 1, {})) do
-			local from = keys[who.source]
-			if from and holds_start(who.source, who.session) then
-				next_key[from] = key
-			end
-		end
-	end
-	return handles, next_key
-end
-
--- The ring that begins and ends with the key, as a text; nil: there is none.
-local function ring_of(key, handles, next_key)
-	local words, seen, at = {}, {}, key
-	repeat
-		seen[at] = true
-		words[#words + 1] = ("%s (%s)"):format(at, skynet.address(handles[at]))
-		at = next_key[at]
-	until not at or seen[at]
-	return at == key and table.concat(words, " waits for ") .. " waits for " .. key or nil, seen
-end
-
--- One line for every ring, once.
-function look_for_rings()
-	looking = false
-	local told = {}
-	local handles, next_key = waits()
-	for key in pairs(handles) do
-		local ring, members = ring_of(key, handles, next_key)
-		if ring and not told[key] and type(running[key]) == "table"
-			and not running[key].told then
-			skynet.log("warning",
-				"unique services wait for each other while they start, for ever: "
-				.. ring)
-			for member in pairs(members) do
-				told[member] = true
-				if type(running[member]) == "table" then
-					running[member].told = true
-				end
-			end
-		end
 	end
 end
 
@@ -255,8 +403,8 @@ function command.WAITING()
 			seconds = (now - who.since) // 100,
 		}
 	end
-	for key, entry in pairs(pending()) do
-		local handle = started_for(entry)
+	for key, entry in pairs(uniquewaits.pending(running)) do
+		local handle = uniquewaits.started_for(entry)
 		for _, who in ipairs(entry.asked) do
 			row(key, who, handle)
 		end
@@ -284,7 +432,7 @@ function command.LIST()
 		elseif type(entry) == "string" then
 			list[key] = "Error: " .. entry
 		else
-			list[key] = describe_pending(entry)
+			list[key] = uniquewaits.describe(entry)
 		end
 	end
 	for manager in pairs(managers) do
@@ -293,8 +441,9 @@ function command.LIST()
 	skynet.retpack(list)
 end
 
--- A manager of another node tells of itself, and stays known for as long as it lives.
-function command.REPORT(manager)
+-- A manager of another node tells of itself and of what it knows, and stays known for as long as it
+-- lives.
+function command.REPORT(manager, theirs)
 	if not managers[manager] then
 		managers[manager] = true
 		skynet.fork(function()
@@ -302,18 +451,56 @@ function command.REPORT(manager)
 			managers[manager] = nil
 		end)
 	end
-	skynet.retpack(true)
+	skynet.retpack(true, recipes)
+	for key, recipe in pairs(theirs or {}) do
+		if not recipes[key] then
+			keep_recipe(key, recipe)
+			tell_recipe(key)
+		end
+		if recipes[key] and is_ours() then
+			revive(key)
+		end
+	end
 end
 
--- Keeps the master's manager informed, over its restarts.
-local function report()
+function command.RECIPE(key, recipe)
+	keep_recipe(key, recipe)
+end
+
+-- The manager that decides is told of us, and tells what it knows.
+local function report(master)
+	local ok, _, known = pcall(skynet.call, master, "lua", "REPORT", skynet.self(), recipes)
+	for key, recipe in pairs(ok and known or {}) do
+		keep_recipe(key, recipe)
+	end
+	return ok
+end
+
+-- Sees to it that somebody decides: the master's node at once, another one when nobody has done so
+-- for GRACE.
+local function lead()
+	local known, missed, grace = nil, nil, FIRST
 	while true do
-		pcall(function()
-			local master = harbor.queryname "SERVICE"
-			skynet.call(master, "lua", "REPORT", skynet.self())
-			skynet.call(master, "debug", "LINK")
-		end)
-		skynet.sleep(200)
+		local owner = harbor.find "SERVICE"
+		if owner then
+			grace = GRACE
+		end
+		if owner ~= known then
+			known, missed = owner, nil
+			if owner == skynet.self() then
+				for key in pairs(recipes) do
+					revive(key)
+				end
+			elseif owner and not report(owner) then
+				known = nil
+			end
+		elseif not owner then
+			missed = missed or skynet.now()
+			if standalone or skynet.now() - missed >= grace then
+				pcall(harbor.register, "SERVICE")
+			end
+		end
+		skynet.sleep(LOOK)
 	end
 end
 
@@ -332,9 +519,10 @@ skynet.start(function()
 		skynet.exit()
 	end
 	skynet.register ".service"
+	harbor.watch(lose)
 	if standalone then
-		skynet.register "SERVICE"
-	else
-		skynet.fork(report)
+		-- taken: another node's manager did so while ours was away
+		pcall(harbor.register, "SERVICE")
 	end
+	skynet.fork(lead)
 end)

@@ -81,9 +81,19 @@ function skynet.exit() end
 function skynet.newservice(name, ...) end
 
 ---Returns the one service of that name on this node, which the first call starts; callers that come
----meanwhile wait for it. With `true` as the first argument there is one in the whole cluster, on the
----node of the master. Services that wait for each other in their start functions wait for ever; the
+---meanwhile wait for it. Services that wait for each other in their start functions wait for ever; the
 ---log names them after a second.
+---
+---With `true` as the first argument there is one in the whole cluster, on the node of the master. It
+---survives that node: when it is dead (`cluster.dead_after`), another node starts the service again
+---within two seconds, with the arguments of its first start, and that node decides about all of them
+---from then on, also when the first one is back. A service that ended while its node lives is started
+---again by the next who asks, `skynet.queryservice` included; what it knew is lost either way. Old
+---handles are errors: ask again. It owns the global name `"@NAME"`, so the master sees to it that
+---there is one; the old one of a node that was only cut off is ended as soon as that node is back. In
+---between both may run: what must not be done twice needs the number of that name (`harbor.check`).
+---More than 4,096 of these services, or arguments of more than 64 KiB, are not started again
+---elsewhere; a name that is no global name behind its `@` lives and dies with the node that decides.
 ---
 ---* Raises `call failed: WHY` or the reason why the service failed to start; later calls raise the same
 ---* Since 0.1.0.
@@ -95,7 +105,7 @@ function skynet.newservice(name, ...) end
 function skynet.uniqueservice(name, ...) end
 
 ---Returns the service that `skynet.uniqueservice` started under that name. Waits until somebody has
----done so.
+---done so. A service of the cluster that was started once is started again if it is gone.
 ---
 ---* Raises `call failed: WHY` or the reason why the service failed to start
 ---* Since 0.1.0.

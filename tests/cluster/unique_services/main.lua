@@ -25,6 +25,13 @@ function command.query_later(name)
 	return true
 end
 
+function command.manager() return skynet.localname ".service" end
+
+function command.kill(handle)
+	skynet.kill(math.tointeger(handle))
+	return true
+end
+
 function command.got(name) return later[name] or 0 end
 
 function command.list() return skynet.call(".service", "lua", "LIST") end

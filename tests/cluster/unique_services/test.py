@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """uniqueservice and queryservice over three real nodes."""
-import os
+import os, signal
 from concurrent.futures import ThreadPoolExecutor
 from harness import Cluster, eventually, main
 
@@ -83,9 +83,9 @@ def the_list_of_all(build):
         assert line(c.m, "single@2") == f":{own['a']:08x}"
 
 
-def a_new_master_has_new_ones(build):
-    """what the dead master's node ran is not given out any more; the others report to the new
-    one"""
+def what_went_with_its_node_is_born_again(build):
+    """what the dead master's node ran is born again, with its first arguments; the others report to
+    the new manager"""
     with three(build) as c:
         old = c.a.call(".probe", "unique", "true", "other", "x")[0]
         own = c.a.call(".probe", "unique", "single", "a")[0]
@@ -94,13 +94,105 @@ def a_new_master_has_new_ones(build):
 
         def anew():
             h = c.a.call(".probe", "unique", "true", "other", "y", limit=20)[0]
-            return isinstance(h, int) and c.b.call(".probe", "ask", str(h), "z")[:2] == [True,
-                    "y"] and h
-        handle = eventually("a asks the new master", anew, 20)
+            return h != old and c.b.call(".probe", "ask", str(h), "z")[:2] == [True, "x"] and h
+        handle = eventually("a has a new one", anew, 20)
         assert c.b.call(".probe", "unique", "true", "other")[0] == c.a.call(".probe", "query",
-                "true", "other")[0]
+                "true", "other")[0] == handle
         eventually("a reports again",
                    lambda: c.m.call(".probe", "listed", "single@2")[0] == f":{own:08x}", 20)
+
+
+def moved(c, n):
+    """The manager of n decides from now on, by hand."""
+    mine = n.call(".probe", "manager")[0]
+    c.m.ctl("names", "--transfer", "SERVICE", f":{mine:08x}")
+    for node in c.nodes:
+        eventually("all know who decides", lambda: [r for r in node.ctl("names")["names"]
+                   if r["name"] == "SERVICE" and r["handle"] == f":{mine:08x}"])
+
+
+def deaths_of_nodes_are_survived(build):
+    """the node of the manager and of its unique services is killed: another decides, they are born
+    again there at once, exactly once, and old handles are errors"""
+    with three(build) as c:
+        moved(c, c.a)
+        olds = {key: c.b.call(".probe", "unique", "true", name, key)[0]
+                for key, name in (("x", "other"), ("y", "single"))}
+        assert {h >> 24 for h in olds.values()} == {2}, olds
+        c.a.kill()
+        for key, name in ("x", "other"), ("y", "single"):
+            new = eventually(f"{name} is there again",
+                             lambda: [r for r in c.m.ctl("names")["names"]
+                                      if r["name"] == "@" + name
+                                      and r["handle"] != f":{olds[key]:08x}"], 20)
+            handle = int(new[0]["handle"][1:], 16)
+            for n in c.m, c.b:
+                assert n.call(".probe", "query", "true", name)[0] == handle
+                assert n.call(".probe", "unique", "true", name, "late")[0] == handle
+                assert n.call(".probe", "ask", str(handle), "w")[:2] == [True, key]
+                assert n.call(".probe", "ask", str(olds[key]), "w")[0] is False
+        c.a.start().ready()
+        assert c.a.call(".probe", "unique", "true", "single", "late")[0] == handle
+
+
+def a_service_that_ended_is_born_again_for_who_asks(build):
+    """a unique service of the cluster that ends is started again when somebody asks for it"""
+    with three(build) as c:
+        old = c.a.call(".probe", "unique", "true", "other", "x")[0]
+        c.m.call(".probe", "kill", str(old))
+        eventually("nobody has its name", lambda: not [r for r in c.b.ctl("names")["names"]
+                                                       if r["name"] == "@other"])
+        for n in c.nodes:
+            eventually("it is forgotten",
+                       lambda: n.call(".probe", "listed", "@other")[0] == "")
+        new = c.b.call(".probe", "query", "true", "other")[0]
+        assert new != old and new >> 24 == 1, new
+        for n in c.nodes:
+            assert n.call(".probe", "unique", "true", "other", "y")[0] == new
+            assert n.call(".probe", "ask", str(new), "z")[:2] == [True, "x"]
+
+
+def who_was_only_cut_off_ends_its_own(build):
+    """a manager that was cut off hears that another decides, and ends its unique services that were
+    born again meanwhile: one is left"""
+    with three(build) as c:
+        moved(c, c.a)
+        old = c.b.call(".probe", "unique", "true", "other", "x")[0]
+        assert old >> 24 == 2
+        c.a.signal(signal.SIGSTOP)
+        new = eventually("it is there again",
+                         lambda: [r for r in c.m.ctl("names")["names"] if r["name"] == "@other"
+                                  and r["handle"] != f":{old:08x}"], 20)
+        c.a.signal(signal.SIGCONT)
+        handle = int(new[0]["handle"][1:], 16)
+        eventually("the old one has ended",
+                   lambda: c.a.call(".probe", "ask", str(old), "z")[0] is False)
+        assert c.a.logged("unique service @other") and c.a.logged("has its name now")
+        for n in c.nodes:
+            eventually("all have the new one",
+                       lambda: n.call(".probe", "unique", "true", "other", "y")[0] == handle)
+        assert c.a.call(".probe", "ask", str(handle), "z")[:2] == [True, "x"]
+
+
+def who_waits_is_served_by_the_next_manager(build):
+    """a query that waits for nobody yet outlives the manager that it waits with"""
+    with three(build) as c:
+        moved(c, c.a)
+        c.b.call(".probe", "query_later", "other")
+        eventually("a knows of the query",
+                   lambda: "Querying" in c.a.call(".probe", "listed", "@other")[0])
+        moved(c, c.m)
+        eventually("m knows of the query",
+                   lambda: "Querying" in c.m.call(".probe", "listed", "@other")[0])
+        moved(c, c.a)
+        eventually("a knows of the query",
+                   lambda: "Querying" in c.a.call(".probe", "listed", "@other")[0])
+        c.a.kill()
+        eventually("another decides", lambda: [r for r in c.m.ctl("names")["names"]
+                   if r["name"] == "SERVICE" and not r["handle"].startswith(":02")], 20)
+        handle = c.m.call(".probe", "unique", "true", "other", "x")[0]
+        eventually("the query is answered",
+                   lambda: c.b.call(".probe", "got", "other")[0] == handle, 20)
 
 
 def a_trace_crosses_nodes(build):
@@ -121,4 +213,6 @@ def a_trace_crosses_nodes(build):
 
 main([one_in_the_cluster, one_on_each_node, a_query_waits, a_failure_is_told_everywhere,
       the_list_of_all,
-      a_new_master_has_new_ones, a_trace_crosses_nodes])
+      what_went_with_its_node_is_born_again, deaths_of_nodes_are_survived,
+      a_service_that_ended_is_born_again_for_who_asks, who_was_only_cut_off_ends_its_own,
+      who_waits_is_served_by_the_next_manager, a_trace_crosses_nodes])
