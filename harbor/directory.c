@@ -193,27 +193,40 @@ void directory_set(struct directory *d, const char *name, uint32_t handle, uint6
 	rwlock_release(&d->lock);
 }
 
+struct leaving {
+	struct directory *d;
+	unsigned node; /* whose names go; 0: those that the snapshot did not bring */
+};
+
+static bool leaves(struct map_item *i, void *ud)
+{
+	const struct leaving *l = ud;
+	const struct directory_mark *m = (const struct directory_mark *)(void *)i->text;
+
+	if (l->node ? i->number >> 24 != l->node : m->generation == l->d->generation)
+		return false;
+	change_group(l->d, i->key, false);
+	return true;
+}
+
 void directory_drop_node(struct directory *d, unsigned id)
 {
+	struct leaving l = { .d = d, .node = id };
+
 	rwlock_write(&d->lock);
-	for (size_t i = d->names.count; i-- > 0;)
-		if (d->names.items[i].number >> 24 == id)
-			drop_locked(d, &d->names.items[i]);
+	map_sweep(&d->names, leaves, &l);
 	rwlock_release(&d->lock);
 }
 
 void directory_snapshot(struct directory *d, bool complete)
 {
+	struct leaving l = { .d = d };
+
 	rwlock_write(&d->lock);
 	if (!complete)
 		d->generation++;
-	for (size_t i = d->names.count; complete && i-- > 0;) {
-		const struct directory_mark *m =
-			(struct directory_mark *)(void *)d->names.items[i].text;
-
-		if (m->generation != d->generation)
-			drop_locked(d, &d->names.items[i]);
-	}
+	else
+		map_sweep(&d->names, leaves, &l);
 	rwlock_release(&d->lock);
 }
 

@@ -54,6 +54,21 @@ void map_remove(struct map *m, struct map_item *item)
 	memmove(&m->items[at], &m->items[at + 1], (m->count - at) * sizeof(*m->items));
 }
 
+void map_sweep(struct map *m, bool (*goes)(struct map_item *item, void *ud), void *ud)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < m->count; i++) {
+		if (goes(&m->items[i], ud)) {
+			mem_free(m->items[i].key);
+			mem_free(m->items[i].text);
+		} else {
+			m->items[kept++] = m->items[i];
+		}
+	}
+	m->count = kept;
+}
+
 void map_fini(struct map *m)
 {
 	while (m->count)

@@ -25,4 +25,6 @@ struct map_item *map_find(const struct map *m, const char *key);
 /* A new item with a copy of key, or NULL if the key is there already. */
 struct map_item *map_add(struct map *m, const char *key);
 void map_remove(struct map *m, struct map_item *item);
+/* Removes all items that are to go: goes says so of each, in their order. */
+void map_sweep(struct map *m, bool (*goes)(struct map_item *item, void *ud), void *ud);
 void map_fini(struct map *m);

@@ -118,23 +118,43 @@ static void announce_node(struct master *m, const struct master_node *n)
 	master_broadcast(m, &c);
 }
 
+struct homeless {
+	struct master *m;
+	unsigned names;
+};
+
+/* Tells of a name whose node is not up: it belongs to nobody. */
+static bool is_homeless(struct map_item *i, void *ud)
+{
+	struct homeless *h = ud;
+
+	if (h->m->nodes[i->number >> 24].r.up)
+		return false;
+	i->number = 0;
+	announce_name(h->m, i);
+	h->names++;
+	return true;
+}
+
+static unsigned release_homeless_names(struct master *m)
+{
+	struct homeless h = { .m = m };
+
+	map_sweep(&m->names, is_homeless, &h);
+	return h.names;
+}
+
 /* The incarnation has ended: everybody is told, and its names are free. Returns how many it had. */
 static unsigned end_incarnation(struct master *m, struct master_node *n, const char *why,
 				uint64_t now)
 {
-	unsigned names = 0;
 
 	master_drop_connection(m, n, why, now);
 	n->r.up = false;
 	n->r.gone = ++m->number;
 	memset(n->seen_by, 0, sizeof(n->seen_by));
 	announce_node(m, n);
-	for (size_t i = m->names.count; i-- > 0;)
-		if (m->names.items[i].number >> 24 == n->r.id) {
-			release_name(m, &m->names.items[i]);
-			names++;
-		}
-	return names;
+	return release_homeless_names(m);
 }
 
 static void node_dead(struct master *m, struct master_node *n, const char *why, uint64_t now)
@@ -219,11 +239,8 @@ struct master *master_create(const struct master_ops *ops, void *ud,
 			m->number = c->wall_ns / NS_PER_US;
 		m->recovering_until = now + c->dead_ns + MASTER_RETRY_NS;
 	}
-	/* a name whose node is not up belongs to nobody: a batch is whole, but an older file may
-	 * not be */
-	for (size_t i = m->names.count; i-- > 0;)
-		if (!m->nodes[m->names.items[i].number >> 24].r.up)
-			release_name(m, &m->names.items[i]);
+	/* a batch is whole, but an older file may not be */
+	(void)release_homeless_names(m);
 	check(m);
 	return m;
 }
@@ -592,10 +609,13 @@ uint64_t master_tick(struct master *m, uint64_t now)
 
 		next = at < next ? at : next;
 	}
-	if (m->dirty && now >= m->save_again)
+	if (m->dirty && !m->batch_saving && now >= m->save_again)
 		master_store_flush(m);
 	check(m);
-	return m->dirty && m->save_again && m->save_again < next ? m->save_again : next;
+	/* while a save is under way it is master_saved that goes on */
+	if (m->dirty && !m->batch_saving && m->save_again && m->save_again < next)
+		next = m->save_again;
+	return next;
 }
 
 void master_flush(struct master *m)

@@ -142,11 +142,17 @@ local function tell_recipe(key)
 	end
 end
 
+-- Whether its name is another service's by now: the state of this one is there (skynet.handover).
+local function has_moved(key, handle)
+	local ok, owner = pcall(harbor.find, key)
+	return ok and owner ~= nil and owner ~= handle
+end
+
 -- It ended. Whoever wants it again asks again; only what went with its node is missed at once.
 local function ended(key, handle)
 	if births[key] == handle then
 		births[key] = nil
-		if recipes[key] and is_ours() then
+		if recipes[key] and is_ours() and not has_moved(key, handle) then
 			recipes[key].ended = true
 			tell_recipe(key)
 		end

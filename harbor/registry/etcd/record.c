@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/actor/group.h"
 #include "core/actor/remote.h"
 #include "core/base/base.h"
 #include "core/base/json.h"
@@ -142,8 +143,8 @@ bool record_to_name(const char *value, size_t n, const char *name, struct regist
 	uint64_t handle;
 
 	*ret = (struct registry_change){ .is_name = true };
-	if (!remote_name_valid(name) || strlen(name) >= sizeof(ret->name) ||
-	    !get_number(j, "handle", &handle) || handle <= 0xffffff || handle > UINT32_MAX)
+	if (!get_number(j, "handle", &handle) || handle <= 0xffffff || handle > UINT32_MAX ||
+	    !group_allows(name, (uint32_t)handle) || strlen(name) >= sizeof(ret->name))
 		return false;
 	memcpy(ret->name, name, strlen(name));
 	ret->handle = (uint32_t)handle;

@@ -2,6 +2,7 @@
 -- `.probe`: asks for unique services; the tests drive it by harborctl.
 local skynet = require "skynet"
 require "skynet.manager"
+local group = require "skynet.group"
 
 local command, later = {}, {}
 
@@ -24,6 +25,13 @@ function command.query_later(name)
 	skynet.fork(function() later[name] = skynet.queryservice(true, name) end)
 	return true
 end
+
+function command.join(name)
+	group.join(name)
+	return skynet.self()
+end
+
+function command.members(name) return group.members(name) end
 
 function command.manager() return skynet.localname ".service" end
 
