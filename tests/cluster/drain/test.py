@@ -1,0 +1,133 @@
+#!/usr/bin/python3
+"""A node that drains, services that cannot move, nodes that die while something moves."""
+import os, signal, socket, subprocess, threading, time
+from harness import Cluster, Failed, eventually, main
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def start(c, count):
+    nodes = [c.node("abcdefgh"[i], i + 1, master=i == 0) for i in range(count)]
+    for n in nodes:
+        n.ready()
+    for n in nodes:
+        eventually(f"{n.name} is linked to all",
+                   lambda: sum(x["state"] == "up" for x in n.ctl("nodes")["nodes"]) == count - 1)
+    return nodes
+
+
+def new(n, *args):
+    return f":{n.call('.main', 'new', *args)[0]:08x}"
+
+
+def refused(n, text, *words):
+    """The command fails, and says why."""
+    try:
+        answer = n.ctl(*words)
+    except Failed as e:
+        if text not in str(e):
+            raise Failed(f"{words}: {e}, not {text}")
+        return
+    raise Failed(f"{words}: {answer}, not an error")
+
+
+def equal(what, got, want):
+    if got != want:
+        raise Failed(f"{what}: {got!r}, not {want!r}")
+
+
+def draining(n, of):
+    return [x["draining"] for x in n.ctl("nodes")["nodes"] if x["name"] == of][0]
+
+
+def drain_and_undo(build):
+    """a node that drains takes no names and clients, tells its services and nodes, until undone"""
+    with Cluster(build, HERE) as c:
+        a, b = start(c, 2)
+        early, late = new(a, "traveller", "watcher"), new(a, "traveller", "settled")
+        port = a.call(late, "listen")[0]
+        hello = lambda: socket.create_connection(("127.0.0.1", port)).recv(9)
+        equal("before", hello(), b"hello")
+        equal("state", a.ctl("drain", "a", "--status")["state"], "serving")
+        equal("from another node", b.ctl("drain", "a")["node"], "1")
+        eventually("a is drained", lambda: a.ctl("drain", "a", "--status")["state"] == "drained")
+        # what said before that it wants to know was told, and has moved since
+        eventually("it was moved", lambda: b.ctl("call", early, "add", "1")["values"][1] == 2)
+        equal("told at once", a.call(late, "watch")[0], 0)
+        eventually("told", lambda: a.call(late, "drained")[0] == 1)
+        eventually("b knows", lambda: draining(b, "a") and draining(a, "a"))
+        equal("a name", a.call(late, "register", "later")[0], False)
+        equal("a client", hello(), b"")
+        equal("undone", a.ctl("drain", "a", "--undo")["state"], "serving")
+        eventually("b knows", lambda: not draining(b, "a"))
+        equal("a name", a.call(late, "register", "later")[0], True)
+        equal("a client", hello(), b"hello")
+
+
+def who_cannot_move(build):
+    """who cannot move stays and says why: a start that fails, a state, requests that do not end"""
+    with Cluster(build, HERE) as c:
+        a, b = start(c, 2)
+        refused(a, "it has no skynet.on_handover", "move", new(a, "traveller", "settled"), "b")
+        secret, home = new(a, "traveller", "secret"), new(a, "traveller", "homesick", "home")
+        refused(a, "my state is nobody's business", "move", secret, "b")
+        refused(a, "there is no place like home", "move", home, "b")
+        refused(a, "no such node", "move", secret, "nowhere")
+        refused(a, "it is on this node", "move", secret, "a")
+        for who in (secret, home, "home"):
+            equal("it goes on", b.call(who, "add", "0")[1], 1)
+        equal("its name", b.ctl("names")["names"][-1]["handle"], home)
+        busy = new(a, "traveller", "plain")
+        answer = []
+        t = threading.Thread(target=lambda: answer.extend(b.call(busy, "slow", "400")))
+        t.start()
+        eventually("it is busy", lambda: a.ctl("task", busy)["tasks"])
+        refused(a, "the tasks that did not end in time", "move", busy, "b")
+        t.join()
+        equal("the answer", answer, ["done"])
+        equal("it goes on", b.call(busy, "add", "1")[:2], [1, 1])
+        p = subprocess.run([build + "/harborctl", "--socket", a.socket, "drain", "a", "--wait", "2"],
+                           capture_output=True, text=True)
+        equal("exit status of --wait", p.returncode, 1)
+        if "my state is nobody's business" not in p.stdout:
+            raise Failed(f"it does not say who stays: {p.stdout}")
+        equal("who could went", b.call(busy, "add", "1")[:2], [2, 2])
+
+
+def large_state(build):
+    """a state of 32 MiB"""
+    with Cluster(build, HERE) as c:
+        a, b = start(c, 2)
+        who = new(a, "traveller", "plain")
+        a.call(who, "large", str(32 << 20))
+        a.ctl("move", who, "b")
+        equal("there", a.call(who, "length"), [32 << 20, 2])
+
+
+def nodes_that_die(build):
+    """a target that dies in the middle costs nothing; an old node that dies afterwards, too"""
+    with Cluster(build, HERE) as c:
+        a, b, d = start(c, 3)
+        who = new(b, "traveller", "plain", "someone")
+        d.signal(signal.SIGSTOP)
+        t = threading.Thread(target=lambda: refused(b, "", "move", who, "c"))
+        t.start()
+        equal("meanwhile", a.call(who, "add", "1")[:2], [1, 1])
+        d.signal(signal.SIGKILL)
+        d.signal(signal.SIGCONT)
+        d.process.wait()
+        t.join()
+        equal("afterwards", a.call(who, "add", "1")[:2], [2, 1])
+        now = b.ctl("move", who, "a")["now"]
+        eventually("its name has followed",
+                   lambda: [x["handle"] for x in a.ctl("names")["names"]
+                            if x["name"] == "someone"] == [now])
+        b.kill()
+        equal("by its old handle", a.call(who, "add", "1")[:2], [3, 2])
+        equal("by its name", a.call("someone", "add", "1")[:2], [4, 2])
+        b.start().ready()
+        eventually("the next life knows", lambda: b.call(who, "add", "0")[:2] == [4, 2])
+
+
+if __name__ == "__main__":
+    main([drain_and_undo, who_cannot_move, large_state, nodes_that_die])

@@ -1,0 +1,83 @@
+-- SPDX-License-Identifier: MIT
+-- A service that can move, or cannot: kind says what goes wrong.
+local skynet = require "skynet"
+local harbor = require "skynet.harbor"
+local socket = require "skynet.socket"
+require "skynet.manager"
+
+local kind, name = ...
+local count, lives = skynet.handover_state()
+count, lives = count or 0, (lives or 0) + 1
+local drained = 0
+
+local command = {}
+
+function command.add(n)
+	count = count + n
+	return count, lives, skynet.address(skynet.self())
+end
+
+function command.slow(ti)
+	skynet.sleep(ti)
+	return "done"
+end
+
+function command.register(global)
+	return pcall(harbor.register, global)
+end
+
+function command.listen()
+	local id, _, port = socket.listen("127.0.0.1", 0)
+	socket.start(id, function(fd)
+		socket.start(fd)
+		socket.write(fd, "hello")
+		socket.close(fd)
+	end)
+	return port
+end
+
+function command.drained()
+	return drained
+end
+
+function command.watch()
+	skynet.on_drain(function()
+		drained = drained + 1
+	end)
+	return drained
+end
+
+function command.large(size)
+	count = ("x"):rep(size)
+end
+
+function command.length()
+	return #count, lives
+end
+
+skynet.start(function()
+	if kind == "homesick" and lives > 1 then
+		error "there is no place like home"
+	end
+	skynet.dispatch("lua", function(session, _, cmd, ...)
+		local r = table.pack(command[cmd](...))
+		if session ~= 0 then
+			skynet.retpack(table.unpack(r, 1, r.n))
+		end
+	end)
+	if kind ~= "settled" then
+		skynet.on_handover(function(reason)
+			assert(reason == "drain" or reason == "move")
+			if kind == "secret" then
+				error "my state is nobody's business"
+			end
+			return count, lives
+		end)
+	end
+	if kind == "watcher" then
+		command.watch()
+	end
+	if name then
+		skynet.register(name)
+	end
+end)
