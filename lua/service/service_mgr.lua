@@ -14,6 +14,7 @@ local skynet = require "skynet"
 local harbor = require "skynet.harbor"
 local uniquewaits = require "skynet.uniquewaits"
 require "skynet.manager"
+local draining = require "skynet.handover.core".draining
 
 -- key -> handle, or error text, or while nobody knows yet { [i] = task of who asked, asked = {
 -- { source =, session =, launches = does this one launch it?, since = } }, launching = our task
@@ -100,6 +101,10 @@ local command = {}
 function command.LAUNCH(name, ...)
 	local real = name:match "^@(.*)" or name
 	local key = key_of(name, ...)
+	if not running[key] and draining() then
+		return skynet.retpack(nil, "this node drains: it starts no new unique services "
+			.. "(harborctl drain)")
+	end
 	-- No function of this file starts it, so that an error names no line of this file.
 	if real == "snaxd" then
 		skynet.retpack(obtain(key, require "skynet.snax".rawnewservice, ...))

@@ -107,11 +107,6 @@ function command.DRAIN()
 	require "skynet.handover".drain()
 end
 
--- The service stands still, and its state is the answer.
-function command.HANDOVER(...)
-	skynet.retpack(require "skynet.handover".pack(...))
-end
-
 -- The answer is withheld: the caller's call fails when this service ends.
 local links = {}
 function command.LINK()
@@ -121,6 +116,15 @@ function command.LINK()
 		end
 	end
 	links[#links + 1] = skynet.response()
+end
+
+-- The service stands still, and its state is the answer. Who watches this life of it hears that it
+-- ends.
+function command.HANDOVER(...)
+	for i = #links, 1, -1 do
+		table.remove(links)(false)
+	end
+	skynet.retpack(require "skynet.handover".pack(...))
 end
 
 skynet.dispatch("debug", function(_, _, name, ...)

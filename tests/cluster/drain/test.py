@@ -57,10 +57,12 @@ def drain_and_undo(build):
         eventually("told", lambda: a.call(late, "drained")[0] == 1)
         eventually("b knows", lambda: draining(b, "a") and draining(a, "a"))
         equal("a name", a.call(late, "register", "later")[0], False)
+        equal("a unique service", a.call(late, "unique")[0], False)
         equal("a client", hello(), b"")
         equal("undone", a.ctl("drain", "a", "--undo")["state"], "serving")
         eventually("b knows", lambda: not draining(b, "a"))
         equal("a name", a.call(late, "register", "later")[0], True)
+        equal("a unique service", a.call(late, "unique")[0], True)
         equal("a client", hello(), b"hello")
 
 
@@ -86,8 +88,8 @@ def who_cannot_move(build):
         t.join()
         equal("the answer", answer, ["done"])
         equal("it goes on", b.call(busy, "add", "1")[:2], [1, 1])
-        p = subprocess.run([build + "/harborctl", "--socket", a.socket, "drain", "a", "--wait", "2"],
-                           capture_output=True, text=True)
+        p = subprocess.run([build + "/harborctl", "--socket", a.socket, "drain", "a", "--wait",
+                            "2"], capture_output=True, text=True)
         equal("exit status of --wait", p.returncode, 1)
         if "my state is nobody's business" not in p.stdout:
             raise Failed(f"it does not say who stays: {p.stdout}")

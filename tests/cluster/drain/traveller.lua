@@ -36,6 +36,10 @@ function command.listen()
 	return port
 end
 
+function command.unique()
+	return pcall(skynet.uniqueservice, "traveller", "settled")
+end
+
 function command.drained()
 	return drained
 end
