@@ -92,7 +92,7 @@ struct config {
 	} log;
 	struct {
 		char *listen; /* "unix:/path" */
-		uint32_t stop_timeout_ms;
+		uint32_t stop_timeout_ms, drain_on_stop_ms;
 	} admin;
 	struct config_pair *env; /* what getenv sees, besides the keys of the contract */
 	size_t env_count;

@@ -79,6 +79,7 @@ static const struct move_ops nothing = {
 };
 
 static const struct move_ops *current = &nothing; /* constant while services run */
+static atomic_bool drained;			  /* the same */
 static atomic_bool draining;			  /* relaxed: a lone value */
 
 void move_set(const struct move_ops *ops)
@@ -102,4 +103,14 @@ bool move_set_draining(bool on)
 		return false;
 	current->draining(on);
 	return true;
+}
+
+bool move_is_drained(void)
+{
+	return move_is_draining() && atomic_load_explicit(&drained, memory_order_relaxed);
+}
+
+void move_set_drained(bool on)
+{
+	atomic_store_explicit(&drained, on, memory_order_relaxed);
 }

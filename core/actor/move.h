@@ -55,3 +55,6 @@ const struct move_ops *move_get(void);
 bool move_is_draining(void);
 /* Returns whether it was otherwise before. */
 bool move_set_draining(bool on);
+/* It drains, and nothing that can move is left; told by who moves it (lua/service/mover.lua). */
+bool move_is_drained(void);
+void move_set_drained(bool on);

@@ -15,9 +15,11 @@
 #include "core/node/node.h"
 #include "core/actor/handle.h"
 #include "core/actor/life.h"
+#include "core/actor/move.h"
 #include "core/actor/service.h"
 #include "core/sched/timeout.h"
 #include "core/sched/timer.h"
+#include "daemon/admin/call.h"
 #include "daemon/admin/socket.h"
 #include "daemon/node/background.h"
 #include "daemon/node/boot.h"
@@ -356,6 +358,32 @@ static void end_services(const struct config *c)
 			  c->admin.stop_timeout_ms);
 }
 
+static void ignore_answer(const struct asker *a, bool well, const char *body, size_t size)
+{
+	(void)a;
+	if (!well)
+		log_warning("draining: %.*s", (int)(size < 512 ? size : 512), body);
+}
+
+/* The services that can move do so before the others end. */
+static void drain(const struct config *c)
+{
+	uint64_t limit = c->admin.drain_on_stop_ms * NS_PER_MS;
+	uint64_t deadline = clock_mono_ns() + limit, now;
+	char line[32];
+
+	log_info("asked to stop: draining first (admin.drain_on_stop)");
+	notify_printf("EXTEND_TIMEOUT_USEC=%llu",
+		      (unsigned long long)(limit / NS_PER_US + 1000000));
+	snprintf(line, sizeof(line), "drain %u", harbor_id());
+	call_lua(&(struct asker){ .answer = ignore_answer }, line);
+	while (!move_is_drained() && (now = clock_mono_ns()) < deadline && signals_stops() < 2 &&
+	       !node_aborted())
+		wait_for_news(sooner(deadline, now + LOOK_NS));
+	if (!move_is_drained())
+		log_warning("not drained: what could not be moved ends here");
+}
+
 static void stop(const struct config *c, int status)
 {
 	if (stopping())
@@ -407,6 +435,9 @@ int life_run(const struct config *c)
 		status = start(c);
 	if (!status && !stopping() && !node_is_empty())
 		status = run();
+	if (!status && life.ready && stopping() && !node_aborted() && c->cluster.present &&
+	    c->admin.drain_on_stop_ms)
+		drain(c);
 	stop(c, status);
 	signals_stop();
 	return status;

@@ -164,6 +164,13 @@ static int core_draining(lua_State *L)
 	return 1;
 }
 
+/* drained(yes): whether nothing that can move is left on this node. */
+static int core_drained(lua_State *L)
+{
+	move_set_drained(lua_toboolean(L, 1));
+	return 0;
+}
+
 /* targets(): harbor ids of the nodes that can take a service. */
 static int core_targets(lua_State *L)
 {
@@ -318,6 +325,7 @@ int luaopen_skynet_handover_core(lua_State *L)
 		{ "localnames", core_localnames },
 		{ "mover", core_mover },
 		{ "now", core_now },
+		{ "drained", core_drained },
 		{ NULL, NULL },
 	};
 

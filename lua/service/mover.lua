@@ -233,10 +233,15 @@ local function left()
 	return list
 end
 
+local function is_done(list)
+	return #list == 0 and trailing == 0 and core.settled()
+end
+
 local running = 0
 
 local function drain_on()
 	while core.draining() do
+		core.drained(is_done(left()))
 		for _, handle in ipairs(left()) do
 			local failed = drain.failed[handle]
 			if running >= AT_ONCE then
@@ -259,6 +264,7 @@ end
 local function begin()
 	if not core.draining(true) then
 		drain.moved, drain.failed = 0, {}
+		core.drained(false)
 		skynet.error "this node drains: it takes nothing new and gives away what can move"
 		for _, handle in ipairs(core.wanting(WANTS_DRAIN)) do
 			skynet.send(handle, "debug", "DRAIN")
@@ -283,7 +289,7 @@ function command.DRAIN(_, option)
 			failed[#failed + 1] = (":%08x: %s"):format(handle, f.why)
 		end
 	end
-	local done = on and #list == 0 and trailing == 0 and core.settled()
+	local done = on and is_done(list)
 	return {
 		state = done and "drained" or on and "draining" or "serving",
 		left = #list, moved = drain.moved, trailing = trailing, failed = failed,

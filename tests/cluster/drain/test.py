@@ -40,6 +40,10 @@ def draining(n, of):
     return [x["draining"] for x in n.ctl("nodes")["nodes"] if x["name"] == of][0]
 
 
+def owner(n, name):
+    return [x["handle"] for x in n.ctl("names")["names"] if x["name"] == name][0]
+
+
 def drain_and_undo(build):
     """a node that drains takes no names and clients, tells its services and nodes, until undone"""
     with Cluster(build, HERE) as c:
@@ -72,13 +76,14 @@ def who_cannot_move(build):
         a, b = start(c, 2)
         refused(a, "it has no skynet.on_handover", "move", new(a, "traveller", "settled"), "b")
         secret, home = new(a, "traveller", "secret"), new(a, "traveller", "homesick", "home")
+        eventually("b knows the name", lambda: owner(b, "home") == home)
         refused(a, "my state is nobody's business", "move", secret, "b")
         refused(a, "there is no place like home", "move", home, "b")
         refused(a, "no such node", "move", secret, "nowhere")
         refused(a, "it is on this node", "move", secret, "a")
         for who in (secret, home, "home"):
             equal("it goes on", b.call(who, "add", "0")[1], 1)
-        equal("its name", b.ctl("names")["names"][-1]["handle"], home)
+        equal("its name", owner(b, "home"), home)
         busy = new(a, "traveller", "plain")
         answer = []
         t = threading.Thread(target=lambda: answer.extend(b.call(busy, "slow", "400")))
@@ -122,8 +127,7 @@ def nodes_that_die(build):
         equal("afterwards", a.call(who, "add", "1")[:2], [2, 1])
         now = b.ctl("move", who, "a")["now"]
         eventually("its name has followed",
-                   lambda: [x["handle"] for x in a.ctl("names")["names"]
-                            if x["name"] == "someone"] == [now])
+                   lambda: owner(a, "someone") == now)
         b.kill()
         equal("by its old handle", a.call(who, "add", "1")[:2], [3, 2])
         equal("by its name", a.call("someone", "add", "1")[:2], [4, 2])

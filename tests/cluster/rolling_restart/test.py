@@ -87,6 +87,28 @@ def restart(c, n, nodes):
     return done
 
 
+def drain_on_stop(build):
+    """a SIGTERM drains first if it is told to: a service that can move outlives its node"""
+    with Cluster(build, HERE) as c:
+        a = c.node("a", 1, master=True)
+        b = c.node("b", 2, start_now=False)
+        with open(b.config, "a") as f:
+            f.write("admin: { drain_on_stop: 10s }\n")
+        b.start()
+        for n in (a, b):
+            n.ready()
+        all_linked([a, b])
+        handle = new(b, "counter", "famous")
+        new(a, "driver", "a", "0")
+        a.call(".driver", "add", str(handle))
+        a.call(".driver", "add", "famous")
+        if b.stop() != 0:
+            raise Failed("b ended with an error")
+        end_of_load(a)
+        if report(a, handle) != 2:
+            raise Failed("it did not move")
+
+
 def rolling_restart(build):
     """four nodes are restarted one after the other under load, the master's too: nothing fails"""
     with Default(build, HERE) as c:
@@ -122,4 +144,4 @@ def rolling_restart(build):
 
 
 if __name__ == "__main__":
-    main([moves, rolling_restart])
+    main([moves, drain_on_stop, rolling_restart])
