@@ -301,7 +301,11 @@ static int refuse_foreign(struct link *l, struct msg *m)
 
 int link_send(struct msg *m)
 {
-	return unlikely(moves_concern(m->dest)) ? moves_send(m) : link_send_on(m);
+	/* An answer is for a call of the life that it is sent to. So no error that is sent under a
+	 * lock of the link asks for that of the moves. */
+	if (unlikely(moves_concern(m->dest)) && !msg_is_answer(m))
+		return moves_send(m);
+	return link_send_on(m);
 }
 
 int link_send_on(struct msg *m)

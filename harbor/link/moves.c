@@ -71,7 +71,7 @@ bool moves_find(struct msg *m)
 	bool entered, found;
 	struct move *r;
 
-	if (!moves_concern(m->dest))
+	if (!moves_concern(m->dest) || msg_is_answer(m)) /* as in link_send */
 		return false;
 	entered = move_enter();
 	r = move_table_from(&moves.table, m->dest);

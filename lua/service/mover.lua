@@ -8,6 +8,7 @@
 -- knows. Global names follow when no node sends to the old handle any more.
 local skynet = require "skynet"
 local harbor = require "skynet.harbor"
+local group = require "skynet.group"
 local core = require "skynet.handover.core"
 local address = require "skynet.consoleaddress"
 require "skynet.manager"
@@ -101,29 +102,46 @@ function command.TAKE(mover, line, state, lives, attempt, names)
 	return handle
 end
 
+function command.JOIN(_, name, handle)
+	group.join(name, handle)
+end
+
 function command.WHERE(_, old)
 	return moving[old] and "moving" or moved[old] or false
 end
 
 -- ---- a service goes ----
 
+-- A membership of a group is a name as well, of its own (core/actor/group.h).
+local function pass_name(name, old, new)
+	local membership = name:match "^:(.+):%x+$"
+	if membership then
+		skynet.calltimeout(ANSWER_PATIENCE, mover_of(new >> 24), "lua", "JOIN", membership,
+			new)
+		group.leave(membership, old)
+	else
+		harbor.transfer(name, new, old)
+	end
+end
+
 -- Names come last: as long as somebody may send to the old handle, they lead there as well.
 local function pass_names(old, new)
 	trailing = trailing + 1
-	local names = core.names(old)
 	while not core.settled(old) do
 		skynet.sleep(1)
 	end
+	local names = core.names(old)
 	while #names > 0 do
-		local name = names[#names]
-		local ok, why = pcall(harbor.transfer, name, new, old)
-		if ok then
-			names[#names] = nil
-		else
-			skynet.error(("global name %s of :%08x, which is :%08x now: %s; trying on")
-				:format(name, old, new, why))
-			skynet.sleep(RETRY)
+		for _, name in ipairs(names) do
+			local ok, why = pcall(pass_name, name, old, new)
+			if not ok then
+				skynet.error(("the name %s of :%08x, now :%08x: %s; trying on")
+					:format(name, old, new, why))
+				skynet.sleep(RETRY)
+			end
 		end
+		skynet.sleep(2) -- the master's word comes here as well
+		names = core.names(old)
 	end
 	trailing = trailing - 1
 end

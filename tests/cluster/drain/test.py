@@ -125,7 +125,9 @@ def nodes_that_die(build):
         d.process.wait()
         t.join()
         equal("afterwards", a.call(who, "add", "1")[:2], [2, 1])
+        b.call(who, "join", "tour")
         now = b.ctl("move", who, "a")["now"]
+        eventually("the group has it there", lambda: a.call(now, "members", "tour")[0] == now)
         eventually("its name has followed",
                    lambda: owner(a, "someone") == now)
         b.kill()

@@ -2,6 +2,7 @@
 -- A service that can move, or cannot: kind says what goes wrong.
 local skynet = require "skynet"
 local harbor = require "skynet.harbor"
+local group = require "skynet.group"
 local socket = require "skynet.socket"
 require "skynet.manager"
 
@@ -38,6 +39,18 @@ end
 
 function command.unique()
 	return pcall(skynet.uniqueservice, "traveller", "settled")
+end
+
+function command.join(name)
+	return group.join(name)
+end
+
+function command.members(name)
+	local list = group.members(name)
+	for i, handle in ipairs(list) do
+		list[i] = skynet.address(handle)
+	end
+	return table.concat(list, " ")
 end
 
 function command.drained()
