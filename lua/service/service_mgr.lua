@@ -66,7 +66,7 @@ local function obtain(key, make, ...)
 	local first = make and not (entry and entry.launching)
 	entry = entry or { asked = {} }
 	running[key] = entry
-	if source ~= 0 then -- not our own doing
+	if source and source ~= 0 then -- not our own doing
 		entry.asked[#entry.asked + 1] = {
 			source = source, session = session, launches = first, since = skynet.now(),
 		}
@@ -142,7 +142,7 @@ local function keep_recipe(key, recipe)
 end
 
 local function tell_recipe(key)
-	for manager in pairs(managers) do
+	for manager in pairs(recipes[key] and managers or {}) do
 		skynet.send(manager, "lua", "RECIPE", key, recipes[key])
 	end
 end
@@ -240,8 +240,10 @@ local function make_global(key, name, ...)
 	end
 	if winner == handle then
 		births[key] = handle
-		keep_recipe(key, { name = name, packed = skynet.packstring(...) })
-		tell_recipe(key)
+		if named then
+			keep_recipe(key, { name = name, packed = skynet.packstring(...) })
+			tell_recipe(key)
+		end
 	end
 	return winner, why, true
 end
@@ -288,7 +290,7 @@ function revive(key)
 	end
 	skynet.fork(function()
 		local value, why = decide(key)
-		if births[key] == value then
+		if value and births[key] == value then
 			skynet.log("info", ("unique service %s went with its node: it is %s now")
 				:format(key, skynet.address(value)))
 		elseif not value then

@@ -13,6 +13,10 @@ function command.unique(...)
 	return ok and handle or tostring(handle)
 end
 
+function command.unique_long(name, n)
+	return skynet.uniqueservice(true, name, ("x"):rep(math.tointeger(n)))
+end
+
 function command.query(...)
 	local args = table.pack(...)
 	if args[1] == "true" then args[1] = true end

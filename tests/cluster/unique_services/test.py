@@ -174,6 +174,24 @@ def who_was_only_cut_off_ends_its_own(build):
         assert c.a.call(".probe", "ask", str(handle), "z")[:2] == [True, "x"]
 
 
+def what_cannot_be_born_again_is_told(build):
+    """a unique service whose start fails on the next node is told in the log, and who asks hears
+    why; arguments that are too long are not kept, and do no harm"""
+    with three(build) as c:
+        moved(c, c.a)
+        old = c.b.call(".probe", "unique", "true", "fragile", "2")[0]
+        long = c.b.call(".probe", "unique_long", "other", "70000")[0]
+        assert old >> 24 == 2 and long >> 24 == 2, (old, long)
+        c.a.kill()
+        eventually("it is told", lambda: [n for n in (c.m, c.b) if n.logged(
+            "unique service @fragile went with its node and does not start")], 20)
+        for n in c.m, c.b:
+            assert "only on node 2" in n.call(".probe", "unique", "true", "fragile", "3")[0]
+            assert n.call(".probe", "ask", str(n.call(".probe", "unique", "true", "other",
+                                                      "short")[0]), "z")[1] == "short"
+            assert not n.logged("RECIPE") and not n.logged("attempt to")
+
+
 def who_waits_is_served_by_the_next_manager(build):
     """a query that waits for nobody yet outlives the manager that it waits with"""
     with three(build) as c:
@@ -215,4 +233,5 @@ main([one_in_the_cluster, one_on_each_node, a_query_waits, a_failure_is_told_eve
       the_list_of_all,
       what_went_with_its_node_is_born_again, deaths_of_nodes_are_survived,
       a_service_that_ended_is_born_again_for_who_asks, who_was_only_cut_off_ends_its_own,
+      what_cannot_be_born_again_is_told,
       who_waits_is_served_by_the_next_manager, a_trace_crosses_nodes])
