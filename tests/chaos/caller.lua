@@ -154,11 +154,11 @@ function command.check()
 		end, ...)
 	end
 	for n = 1, nodes do
-		look("SVC" .. n, call, "name", "SVC" .. n, "n" .. n, 200, "echo")
+		look("SVC" .. n, call, "name", "SVC" .. n, "n" .. n, 500, "echo")
 	end
 	for _, name in ipairs { "DATACENTER", "SERVICE" } do
 		look(name, function()
-			local ok, handle = pcall(harbor.queryname, name, 200)
+			local ok, handle = pcall(harbor.queryname, name, 500)
 			return ok and handle ~= 0
 		end)
 	end
