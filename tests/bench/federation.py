@@ -6,6 +6,7 @@ every cluster, a gateway of each cluster is killed under load and the calls go o
 are taken.
 
 usage: federation.py --build BUILD [--clusters 4] [--nodes 16] [--gateways 2] [--seconds 3]
+       [--key]: gateways speak TLS
 
 With --nodes 1 each cluster is one node, its master and gateway: what many clusters cost.
 """
@@ -87,7 +88,8 @@ def run(args):
     names = [f"c{i}" for i in range(args.clusters)]
     plain = args.nodes - args.gateways - 1 if args.nodes > 1 else -1
     gateways = args.gateways if args.nodes > 1 else 1
-    with Federation(args.build, {n: gateways for n in names}, plain=plain) as f:
+    with Federation(args.build, {n: gateways for n in names}, plain=plain,
+                    key=args.key) as f:
         for node in f.nodes():
             eventually(f"{node.name} is ready", lambda: node.ready(60), 60)
         step(began, f"{len(f.nodes())} nodes are in their {len(names)} clusters")
@@ -154,6 +156,7 @@ def main():
     p.add_argument("--build", required=True)
     for name, number in (("clusters", 4), ("nodes", 16), ("gateways", 2), ("seconds", 3)):
         p.add_argument("--" + name, type=int, default=number)
+    p.add_argument("--key", action="store_true")
     run(p.parse_args())
 
 
