@@ -6,6 +6,7 @@ local skynet = require "skynet"
 local commands = require "skynet.commands"
 local driver = require "skynet.socketdriver"
 local socket = require "skynet.socket"
+local harbor = require "skynet.harbor"
 local federation = require "skynet.cluster.federation"
 require "skynet.manager"
 
@@ -17,6 +18,7 @@ local own, node = skynet.getenv "federation_cluster", skynet.getenv "nodename"
 local queue_max = math.tointeger(skynet.getenv "federation_queue_max")
 local key_file = skynet.getenv "federation_key_file"
 local slot      -- our global name
+local draining = false
 local agents, connections = {}, 0 -- handle -> true, of those that others made
 local links = {} -- cluster -> { handle =, up =, tried =, relays = { handle -> true }, tokens = }
 
@@ -68,6 +70,14 @@ end
 
 local command = {}
 
+-- Its relays choose again.
+local function send_away(link)
+	for relay in pairs(link.relays) do
+		skynet.send(relay, "system", "again")
+	end
+	link.relays = {}
+end
+
 local function changed(name, up)
 	local link = links[name]
 	if not link then
@@ -80,10 +90,7 @@ local function changed(name, up)
 	end
 	link.tokens = {}
 	if was and not up then
-		for relay in pairs(link.relays) do
-			skynet.send(relay, "system", "again")
-		end
-		link.relays = {}
+		send_away(link)
 	end
 end
 
@@ -110,6 +117,8 @@ end
 function command.link(relay, name)
 	if name == own then
 		return "self"
+	elseif draining then
+		return nil, ("gateway %s is being drained"):format(node)
 	end
 	local link = links[name]
 	if not link then
@@ -153,7 +162,18 @@ function command.terms()
 	}
 end
 
--- ---- start ----
+-- ---- start and end ----
+
+-- What is under way is still answered; new requests of this cluster go by other gateways.
+local function on_drain()
+	draining = true
+	if slot then
+		pcall(harbor.release, slot)
+	end
+	for _, link in pairs(links) do
+		send_away(link)
+	end
+end
 
 local function on_connection(fd, from)
 	if connections >= CONNECTIONS_MAX then
@@ -189,8 +209,9 @@ skynet.start(function()
 	skynet.register ".federation"
 	skynet.fork(function()
 		slot = federation.announce()
-		require "skynet.harbor".watch(function()
-			slot = federation.announce()
+		harbor.watch(function()
+			slot = not draining and federation.announce() or nil
 		end)
 	end)
+	skynet.on_drain(on_drain)
 end)

@@ -129,6 +129,27 @@ def a_gateway_is_killed(build):
         eventually("it is back", lambda: one(n, CALL) == "east-n1")
 
 
+def a_gateway_is_drained(build):
+    """harborctl drain on a gateway: its node's name is gone from the registry, calls under way are
+    answered, those that follow go by the other gateway, and none fails"""
+    with Federation(build, {"west": 2, "east": 1}) as f:
+        f.ready().formed()
+        n = f["west-n1"]
+        ev(f["east-n1"], 'cluster.register "probe"')
+        eventually("the first call", lambda: one(n, CALL))
+        ev(n, 'skynet.fork(function() kept.storm = table.pack(command.storm(20, "east", "@probe", '
+              '"slow", 150)) end)')
+        row = eventually("calls are under way", lambda: next(
+            r for r in n.ctl("clusters")["clusters"] if r["way"] == "to" and r["waiting"] >= 20))
+        f["west-m"].ctl("drain", row["gateway"])
+        eventually("it is not found any more", lambda: all(
+            r["gateway"] != row["gateway"] for r in n.ctl("clusters")["clusters"]))
+        assert one(n, 'return (command.storm(200, "east", "@probe", "echo", 1))') == 200
+        good, bad, *why = eventually("all are answered", lambda: outcome(n, "storm"))
+        assert (good, bad) == (20, 0), why
+        assert one(n, CALL) == "east-n1"
+
+
 def a_dead_cluster(build):
     """a cluster that is gone: its calls fail at once and say where nobody answered, the others do
     not notice; it comes back. One whose gateway is frozen is given up after dead_after"""
@@ -446,5 +467,5 @@ def lies(far, n):
 
 
 main([strangers_at_the_door, a_gateway_that_lies, everybody_calls_everybody, reasons,
-      a_gateway_is_killed, a_dead_cluster, an_owner_moves,
+      a_gateway_is_killed, a_gateway_is_drained, a_dead_cluster, an_owner_moves,
       large_messages, a_slow_cluster, keys])
