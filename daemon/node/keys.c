@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "core/base/mem.h"
 #include "core/log/log.h"
@@ -68,6 +69,27 @@ bool keys_read(const struct config *c, struct keys *ret)
 void keys_fini(struct keys *k)
 {
 	explicit_bzero(k, sizeof(*k));
+}
+
+int keys_check(const struct config *c)
+{
+	cleanup(mem_freep) char *error = NULL;
+	struct keys k;
+	bool good = true;
+
+	if (!keys_wanted(c))
+		return 0;
+	if (!keys_read(c, &k)) {
+		good = false;
+		error = mem_strdup(k.why);
+	} else {
+		good = secure_init(&k.secure, &error) == 0;
+	}
+	keys_fini(&k);
+	secure_fini();
+	if (!good)
+		fprintf(stderr, "%s: %s\n", c->file, error);
+	return good ? 0 : EX_CONFIG;
 }
 
 void keys_reload(const struct config *c)

@@ -25,5 +25,8 @@ bool keys_wanted(const struct config *c);
 bool keys_read(const struct config *c, struct keys *ret);
 /* Forgets what is secret. */
 void keys_fini(struct keys *k);
+/* Are they good, as far as can be told without another node? Returns 0, or an exit status after a
+ * line on stderr. For harbord --check. */
+int keys_check(const struct config *c);
 /* Reads them again, on SIGHUP, and tells the harbor; bad files change nothing. */
 void keys_reload(const struct config *c);

@@ -18,6 +18,7 @@
 #include "daemon/node/background.h"
 #include "daemon/node/boot.h"
 #include "daemon/state/info.h"
+#include "daemon/node/keys.h"
 #include "daemon/node/life.h"
 #include "daemon/node/logsink.h"
 #include "daemon/state/notify.h"
@@ -100,6 +101,15 @@ static int run_node(const struct config *c)
 	return status;
 }
 
+static int check(const struct config *c)
+{
+	int status = keys_check(c);
+
+	if (status == 0)
+		printf("%s: no errors\n", c->file);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o;
@@ -145,7 +155,7 @@ int main(int argc, char **argv)
 		c->node.name = mem_strdup(o.node);
 	}
 	if (o.action == OPTIONS_CHECK)
-		printf("%s: no errors\n", c->file);
+		status = check(c);
 	else if (o.action == OPTIONS_RESTORE)
 		status = boot_restore(c, o.backup);
 	else

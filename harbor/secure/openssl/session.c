@@ -219,7 +219,8 @@ static enum secure_event handshake(struct secure_session *s, struct secure_input
 	s->in_used = 0;
 	r = SSL_do_handshake(s->ssl);
 	s->in = NULL;
-	io->bytes += s->in_used;
+	if (s->in_used) /* who connects begins with no bytes at all */
+		io->bytes += s->in_used;
 	io->size -= s->in_used;
 	s->handshake_bytes += s->in_used;
 	if (r == 1)

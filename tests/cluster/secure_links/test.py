@@ -156,7 +156,8 @@ def rotation(build):
             for n, file in zip(nodes, files):
                 write(file, text)
                 known = line_of(n.log).count("keys were read again")
-                failed = in_background(lambda: b.call("MAIN_b", "ask_often", "MAIN_d", "5000"))
+                failed = in_background(lambda: b.call("MAIN_b", "ask_often", "MAIN_d", "2000",
+                                                      limit=60))
                 n.signal(signal.SIGHUP)
                 eventually("it read them", lambda: line_of(n.log).count("keys were read again")
                            > known)
@@ -212,6 +213,11 @@ def bad_files(build):
         check(keyed("credential:nothing"), "CREDENTIALS_DIRECTORY is not set")
         check(keyed("/nowhere/key"), "No such file")
         check(f", ca_file: {key}", "cluster.cert_file is missing")
+        auth = Authority(c.tmp + "/pki")
+        cert, of_cert = auth.issue("x", "DNS:x")
+        check(of_certificate(auth, cert, key), "cluster.cert_key_file", "x.yaml: ")
+        check(of_certificate(auth, key, of_cert), "cluster.cert_file", key)
+        check(of_certificate(auth, cert, of_cert, f", crl_file: {key}"), "cluster.crl_file")
 
 
 def credentials(build):
@@ -292,29 +298,36 @@ def revocation(build):
 def a_changed_byte(build):
     """one byte changed on the way breaks the link; it comes back, and nothing was read of it"""
     with Cluster(build, HERE) as c:
-        key, port, wanted = new_key(c, "key"), free_port(), []
+        key, wanted = new_key(c, "key"), []
+        ports, middles = {n: free_port() for n in "ab"}, {}
 
-        def each(data, upward):
-            if wanted and upward == wanted[0] and len(data) > 60:
-                wanted.clear()
-                data = bytearray(data)
-                data[-1] ^= 1 # of the seal of a record
-            return [bytes(data)]
-        middle = Proxy(port, each)
-        a = c.node("a", 1, master=True, extra=keyed(key)).ready()
-        b = c.node("b", 2, port=port,
-                   extra=keyed(key, f", advertise: 127.0.0.1:{middle.port}")).ready()
+        def before(name, other):
+            def each(data, upward):
+                if wanted == [name if upward else other] and len(data) > 60:
+                    wanted.clear()
+                    data = bytearray(data)
+                    data[-1] ^= 1 # of the seal of a record
+                return [bytes(data)]
+            return each
+        for n, other in ("ab", "ba"): # whoever connects: there is somebody in the middle
+            middles[n] = Proxy(ports[n], before(n, other))
+
+        def node(n, **more):
+            return c.node(n, 1 + (n == "b"), port=ports[n], extra=keyed(
+                key, f", advertise: 127.0.0.1:{middles[n].port}"), **more).ready()
+        a, b = node("a", master=True), node("b")
         works(a, "b")
-        for upward, victim, other in ((True, b, "a"), (False, a, "b")):
-            wanted.append(upward)
-            a.call("MAIN_a", "ask_often", "MAIN_b", "3")
+        for victim, other in ((b, "a"), (a, "b")):
+            wanted.append(victim.name)
+            a.call("MAIN_a", "ask_often", "MAIN_b", "3", limit=60)
             logged(victim, f"link to node {other} (harbor {1 + (other == 'b')}) is lost: a record "
                            "was changed on its way")
             works(a, "b")
             works(b, "a")
         for n in (a, b):
             assert not n.logged("no frame") and not n.logged("not of a harbor")
-        middle.close()
+        for m in middles.values():
+            m.close()
 
 
 def in_single_bytes(build):
