@@ -50,6 +50,9 @@ class Node:
             else f'state_dir: "{self.disk.folder}/state"'
         own = f'master:  {{ listen: "{run.net.address(i)}:{network.MASTER_PORT}", {registry} }}\n' \
             if i in run.masters else ""
+        secure = [f'key_file: "{run.key}"'] if run.key else []
+        if run.etcd or not run.key:  # the way to etcd is not encrypted
+            secure.append("insecure: true")
         # Their configuration names one master.
         skynet = i > 1 and i > run.a.nodes - 2 and not run.etcd
         self.config = f"{run.dir}/n{i}.{'lua' if skynet else 'yaml'}"
@@ -59,9 +62,8 @@ class Node:
                 master=run.net.address(1), masters=", ".join(
                     f'"{run.net.address(m)}:{network.MASTER_PORT}"' for m in run.masters),
                 port=network.MASTER_PORT, max=MESSAGE_MAX, seed=run.seed, here=HERE, dir=run.dir,
-                disk=self.disk.folder, secure=f'key_file: "{run.key}"' if run.key
-                else "insecure: true", key=f'harbord_cluster_key_file = "{run.key}"' if run.key
-                else ""))
+                disk=self.disk.folder, secure=", ".join(secure),
+                key=f'harbord_cluster_key_file = "{run.key}"' if run.key else ""))
 
     def start(self):
         self.life += 1
