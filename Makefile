@@ -324,6 +324,7 @@ hostile: all
 .PHONY: sim
 sim: unit-bin
 	export SIM_SEED=$(or $(SEED),1) SIM_SEEDS=$(or $(SEEDS),$(if $(SEED),1,10000)); \
+	    $(B)/tests/unit/harbor/link/test_moves && \
 	    $(B)/tests/unit/harbor/protocol/test_leader && $(B)/tests/unit/harbor/test_sim
 
 # Five nodes in network namespaces, faults from a seed, a checked history (tests/chaos).

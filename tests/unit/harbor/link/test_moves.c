@@ -502,12 +502,13 @@ static void one_history(uint32_t seed)
 	end();
 }
 
-/* SEED=N in the environment: that history alone; SEEDS=N: so many. */
+/* In the environment, as test_sim has it: SIM_SEED=N, that history alone, or the first of SIM_SEEDS
+ * many. */
 static void every_sender_is_heard_in_order(void **state)
 {
-	const char *one = getenv("SEED"), *many = getenv("SEEDS");
+	const char *one = getenv("SIM_SEED"), *many = getenv("SIM_SEEDS");
 	uint32_t first = one ? (uint32_t)atoi(one) : 1;
-	uint32_t count = one ? 1 : many ? (uint32_t)atoi(many) : 400;
+	uint32_t count = many ? (uint32_t)atoi(many) : one ? 1 : 400;
 
 	(void)state;
 	for (uint32_t seed = first; seed < first + count; seed++) {
@@ -522,7 +523,7 @@ static int tell_seed(void **state)
 {
 	(void)state;
 	if (now)
-		print_message("# the history that failed: SEED=%u\n", now);
+		print_message("# the history that failed: SIM_SEED=%u\n", now);
 	return 0;
 }
 
