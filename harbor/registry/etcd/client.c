@@ -17,6 +17,8 @@
 #define ANSWER_MAX (UINT64_C(1) << 20)
 #define TOKEN_MAX 512
 #define PASSWORD_MAX 256
+/* A login may take so many times as long as another question. */
+#define LOGIN_PATIENCE 8
 
 /* gRPC's codes that another server, or a new token, can cure. */
 #define GRPC_DEADLINE 4
@@ -28,6 +30,7 @@ struct client {
 	const char *const *endpoints;
 	const char *scheme, *user;
 	unsigned at, count; /* the server that answered last */
+	long try_ms;
 	char password[PASSWORD_MAX];
 	char token[TOKEN_MAX];
 	char *body;
@@ -59,6 +62,7 @@ static void set_options(struct client *c, const struct registry_config *r, uint6
 {
 	long ms = (long)(try_ns / NS_PER_MS);
 
+	c->try_ms = ms;
 	curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, r->ca_file ? "https" : "http");
 	curl_easy_setopt(c->curl, CURLOPT_NOPROXY, "*"); /* a lease waits for no proxy */
@@ -214,7 +218,11 @@ static bool log_in(struct client *c)
 	json_string(&j, "password", c->password);
 	json_object_end(&j);
 	c->token[0] = 0;
+	/* etcd checks a password at some expense: whoever gives up early and asks again only adds
+	 * to that, and a token lasts */
+	curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, LOGIN_PATIENCE * c->try_ms);
 	status = post(c, path, text_string(&j.text));
+	curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, c->try_ms);
 	json_fini(&j);
 	if (status == 200)
 		ok = answer_token(c->body ? c->body : "", c->size, c->token, sizeof(c->token));
