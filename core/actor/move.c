@@ -30,15 +30,14 @@ static void leave_nowhere(uint32_t old, uint32_t to)
 	(void)to;
 }
 
+static void finish_nothing(uint32_t old)
+{
+	(void)old;
+}
+
 static uint32_t same(uint32_t old)
 {
 	return old;
-}
-
-static bool is_settled(uint32_t old)
-{
-	(void)old;
-	return true;
 }
 
 static void tell_nobody(bool on)
@@ -65,11 +64,19 @@ static void no_names(uint32_t handle, void (*f)(const char *name, void *ud), voi
 	(void)ud;
 }
 
+static bool is_settled(uint32_t old)
+{
+	(void)old;
+	return true;
+}
+
 static const struct move_ops nothing = {
 	.relay = relay_nowhere,
 	.find = find_nothing,
 	.adopted = adopt_nothing,
 	.left = leave_nowhere,
+	.finish = finish_nothing,
+	.finished = is_settled,
 	.now = same,
 	.settled = is_settled,
 	.draining = tell_nobody,

@@ -32,6 +32,10 @@ struct move_ops {
 	/* The service `old` of this node is a forwarder to the handle `to` from now on: other nodes
 	 * are asked to send there themselves. */
 	void (*left)(uint32_t old, uint32_t to);
+	/* Nobody here finds the forwarder by a name any more: when what is on its way through it
+	 * has arrived, senders of this node go straight to the new place. finished: they do. */
+	void (*finish)(uint32_t old);
+	bool (*finished)(uint32_t old);
 	/* Returns where the service is now, as far as is known here: `old` if it has not moved. */
 	uint32_t (*now)(uint32_t old);
 	/* Whether nothing more can reach the forwarder `old` from another node. 0: any of this

@@ -36,6 +36,7 @@ struct move {
 	LIST_OF(struct msg) held;
 	unsigned number;	    /* of the holding, see move_note.h */
 	uint16_t *numbers;	    /* WAY_OWN: those of other nodes, by id; NULL: none holds */
+	bool finishing, finished;   /* WAY_OWN: senders of this node go the new way, soon or now */
 	uint64_t held_ns;	    /* since */
 	uint64_t asked_ns;	    /* WAY_OWN: the last time that somebody was asked */
 	uint64_t asked[4], done[4]; /* nodes, as bits */

@@ -73,7 +73,7 @@ static struct move *first_unfinished(uint32_t to)
 	struct move *first = NULL, *r = move_table_to(&moves.table, to);
 
 	for (unsigned i = 0; r && i < MOVE_TABLE_HOPS; i++) {
-		if (r->way != WAY_NEW)
+		if (!move_is_finished(r))
 			first = r;
 		r = move_table_to(&moves.table, r->from);
 	}
@@ -89,9 +89,9 @@ static struct move *route(struct msg *m)
 		r = move_table_from(&moves.table, m->dest);
 	for (unsigned i = 0; r && i < MOVE_TABLE_HOPS; i++) {
 		m->dest = r->from;
-		if (r->way == WAY_HELD)
+		if (r->way == WAY_HELD || (r->finishing && !r->finished))
 			return r;
-		if (r->way != WAY_NEW)
+		if (!move_is_finished(r))
 			return NULL;
 		m->dest = r->to;
 		r = move_table_from(&moves.table, m->dest);
@@ -129,7 +129,10 @@ void move_take_new_way(struct move *r)
 {
 	struct msg *m = list_take_all(&r->held), *next;
 
-	r->way = WAY_NEW;
+	if (r->way == WAY_OWN)
+		r->finished = true;
+	else
+		r->way = WAY_NEW;
 	r->held_count = 0;
 	for (; m; m = next) {
 		next = m->next;
@@ -142,6 +145,8 @@ void move_go(uint32_t from, unsigned number)
 	struct move *r = move_table_from(&moves.table, from);
 	uint32_t to;
 
+	if (r && r->way == WAY_OWN && r->finishing && !r->finished && r->number == number)
+		move_take_new_way(r);
 	if (!r || r->way != WAY_HELD || r->number != number)
 		return;
 	to = r->to;

@@ -73,6 +73,12 @@ static inline void move_set_bit(uint64_t bits[4], unsigned i, bool on)
 	bits[i / 64 & 3] = on ? bits[i / 64 & 3] | bit : bits[i / 64 & 3] & ~bit;
 }
 
+/* Our senders go the new way. */
+static inline bool move_is_finished(const struct move *r)
+{
+	return r->way == WAY_NEW || (r->way == WAY_OWN && r->finished);
+}
+
 /* moves_tick is to be called then. */
 void move_look_at(uint64_t ns);
 /* A note to a node, if that is up. */

@@ -190,6 +190,44 @@ void moves_left(uint32_t old, uint32_t to)
 	move_leave(entered);
 }
 
+/* Not 0, and most likely none that an earlier life of this node has used lately. */
+static unsigned next_number(void)
+{
+	static unsigned last;
+
+	if (!last)
+		last = (unsigned)(clock_mono_ns() >> 10);
+	last = (last + 1) & 0xffff ? (last + 1) & 0xffff : 1;
+	return last;
+}
+
+void moves_finish(uint32_t old)
+{
+	bool entered = move_enter();
+	struct move *r = move_table_from(&moves.table, old);
+	unsigned self = moves.ops->self();
+
+	if (r && r->way == WAY_OWN && !r->finishing) {
+		r->finishing = true;
+		r->number = next_number();
+		r->held_ns = clock_mono_ns();
+		move_look_at(r->held_ns + MOVES_HELD_NS);
+		(void)moves.ops->local(move_note_create(
+			old, self, &(struct move_note){ NOTE_PASS, self, r->number, old, 0 }));
+	}
+	move_leave(entered);
+}
+
+bool moves_finished(uint32_t old)
+{
+	bool entered = move_enter(), well;
+	const struct move *r = move_table_from(&moves.table, old);
+
+	well = !r || move_is_finished(r);
+	move_leave(entered);
+	return well;
+}
+
 uint32_t moves_now(uint32_t old)
 {
 	bool entered = move_enter();
@@ -203,11 +241,12 @@ bool moves_settled(uint32_t old)
 {
 	bool entered = move_enter(), well = true;
 
-	for (const struct move *r = moves.table.all.first; r && well; r = r->next)
+	for (const struct move *r = moves.table.all.first; r && well; r = r->next) {
 		if (r->way == WAY_OWN && (!old || r->from == old))
-			well = is_settled(r);
+			well = is_settled(r) && (old || !r->finishing || r->finished);
 		else if (!old && r->way == WAY_HELD)
 			well = list_is_empty(&r->held);
+	}
 	move_leave(entered);
 	return well;
 }
@@ -232,17 +271,6 @@ unsigned moves_count(void)
 }
 
 /* ---- notes that come in; the loop, under the lock ---- */
-
-/* Not 0, and most likely none that an earlier life of this node has used lately. */
-static unsigned next_number(void)
-{
-	static unsigned last;
-
-	if (!last)
-		last = (unsigned)(clock_mono_ns() >> 10);
-	last = (last + 1) & 0xffff ? (last + 1) & 0xffff : 1;
-	return last;
-}
 
 /* `from` is a service that this node gave away: it asks us to send to `to`. */
 static void on_switch(unsigned node, uint32_t from, uint32_t to)
@@ -408,7 +436,7 @@ static void try_late(void)
 
 static void look_after(struct move *r, uint64_t now)
 {
-	if (r->way == WAY_HELD) {
+	if (r->way == WAY_HELD || (r->finishing && !r->finished)) {
 		if (now >= r->held_ns + MOVES_HELD_NS)
 			move_take_new_way(r);
 		else

@@ -18,6 +18,9 @@
  * node says of Y is taken from no other node; a node speaks for others only to services that moved
  * away from it.
  *
+ * A's own senders go through the forwarder until the service's names have followed; then they
+ * change over in the same way (moves_finish).
+ *
  * These words are notes: messages of type PTYPE_HARBOR between the nodes themselves (handle index
  * 0), in the stream of data, so they are as reliable and ordered as what they speak of.
  *
@@ -67,6 +70,8 @@ bool moves_knows(uint32_t old, unsigned node);
 /* core/actor/move.h */
 void moves_adopted(uint32_t service, const uint32_t *old, unsigned n, unsigned attempt);
 void moves_left(uint32_t old, uint32_t to);
+void moves_finish(uint32_t old);
+bool moves_finished(uint32_t old);
 uint32_t moves_now(uint32_t old);
 bool moves_settled(uint32_t old);
 void moves_draining(bool on);

@@ -203,6 +203,20 @@ static int core_now(lua_State *L)
 	return 1;
 }
 
+/* finish(handle): senders of this node leave the forwarder, too, which has no name any more. */
+static int core_finish(lua_State *L)
+{
+	move_get()->finish(check_handle(L, 1));
+	return 0;
+}
+
+/* finished(handle): they have. */
+static int core_finished(lua_State *L)
+{
+	lua_pushboolean(L, move_get()->finished(check_handle(L, 1)));
+	return 1;
+}
+
 /* settled([handle]): nothing comes to this forwarder any more, or to any. */
 static int core_settled(lua_State *L)
 {
@@ -326,6 +340,8 @@ int luaopen_skynet_handover_core(lua_State *L)
 		{ "mover", core_mover },
 		{ "now", core_now },
 		{ "drained", core_drained },
+		{ "finish", core_finish },
+		{ "finished", core_finished },
 		{ NULL, NULL },
 	};
 

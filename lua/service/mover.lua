@@ -87,7 +87,21 @@ end
 local command = {}
 local earlier = {} -- handle that came from another node -> handles of its earlier lives
 
+-- A service that comes back waits until nothing is on its way through what it left here.
+local function await_forwarders(lives)
+	local deadline = skynet.now() + NAMES_PATIENCE
+	for _, old in ipairs(lives) do
+		while old >> 24 == self_id() and not core.finished(old) do
+			if skynet.now() >= deadline then
+				fail "its last life on this node is still being followed"
+			end
+			skynet.sleep(1)
+		end
+	end
+end
+
 function command.TAKE(mover, line, state, lives, attempt, names)
+	await_forwarders(table.move(lives, 2, #lives, 1, {}))
 	local handle = skynet.call(".launcher", "lua", "ADOPT", line, state, lives, attempt)
 	if not handle then
 		fail("%s ended while it started", line)
@@ -143,6 +157,7 @@ local function pass_names(old, new)
 		skynet.sleep(2) -- the master's word comes here as well
 		names = core.names(old)
 	end
+	core.finish(old)
 	trailing = trailing - 1
 end
 

@@ -102,13 +102,13 @@ def who_cannot_move(build):
 
 
 def large_state(build):
-    """a state of 32 MiB"""
+    """a state of 8 MiB"""
     with Cluster(build, HERE) as c:
         a, b = start(c, 2)
         who = new(a, "traveller", "plain")
-        a.call(who, "large", str(32 << 20))
+        a.call(who, "large", str(8 << 20))
         a.ctl("move", who, "b")
-        equal("there", a.call(who, "length"), [32 << 20, 2])
+        equal("there", a.call(who, "length"), [8 << 20, 2])
 
 
 def nodes_that_die(build):

@@ -8,6 +8,7 @@ local id, pause = ...
 pause = tonumber(pause)
 local running, alive, calls, sends = true, 0, 0, 0
 local failed = {}
+local LARGE <const> = ("x"):rep(200000) -- travels in chunks, between others
 
 local function drive(address, key)
 	local n = 0
@@ -21,7 +22,7 @@ local function drive(address, key)
 		end
 		for _ = 1, 3 do
 			n = n + 1
-			skynet.send(address, "lua", "send", key, n)
+			skynet.send(address, "lua", "send", key, n, n % 40 == 0 and LARGE or nil)
 			sends = sends + 1
 		end
 		skynet.sleep(pause)

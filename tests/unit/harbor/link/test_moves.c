@@ -39,7 +39,9 @@ struct soul {
 	uint32_t lives[MOVE_TABLE_HOPS]; /* the last one first */
 	unsigned count;
 	unsigned attempt;
-	uint32_t next; /* born already, and not yet in office */
+	uint32_t name[NODES + 1]; /* who has its name, as the nodes know */
+	bool passed;		  /* the name follows the last move: not all may know yet */
+	uint32_t next;		  /* born already, and not yet in office */
 	uint32_t heard[NODES + 1][ALL_SENDERS];
 };
 
@@ -207,6 +209,8 @@ static void begin(uint32_t seed)
 	for (unsigned s = 0; s < SERVICES; s++) {
 		W.souls[s].lives[0] = birth(1 + s % NODES, s);
 		W.souls[s].count = 1;
+		for (unsigned i = 1; i <= NODES; i++)
+			W.souls[s].name[i] = W.souls[s].lives[0];
 	}
 }
 
@@ -252,14 +256,17 @@ static bool is_known_here(uint32_t handle)
 	return true;
 }
 
-/* A send within a node asks nobody: there the order between an old handle and a new one is the
- * sender's business as long as an old way is in use. */
-static bool is_unfinished_here(uint32_t handle)
+/* A send within a node asks nobody. So there a sender who uses several handles of one service has
+ * to see to the order himself: while an old way is in use, and with a forwarder that has lost its
+ * name. */
+static bool is_senders_business(uint32_t handle)
 {
-	const struct move *r = move_table_to(&moves.table, handle);
+	const struct move *r = move_table_from(&moves.table, handle);
 
-	for (; r; r = move_table_to(&moves.table, r->from))
-		if (r->way != WAY_NEW)
+	if (r && r->finishing)
+		return true;
+	for (r = move_table_to(&moves.table, handle); r; r = move_table_to(&moves.table, r->from))
+		if (!move_is_finished(r))
 			return true;
 	return false;
 }
@@ -275,10 +282,10 @@ static void send_one(void)
 	if (!W.up[node])
 		return;
 	as(node);
-	dest = soul->lives[chance(soul->count)];
+	dest = chance(2) ? soul->name[node] : soul->lives[chance(soul->count)];
 	if (!is_known_here(dest))
 		return;
-	if (dest >> 24 == node && is_unfinished_here(dest))
+	if (dest != soul->name[node] && dest >> 24 == node && is_senders_business(dest))
 		return;
 	m = msg_create(sizeof(uint32_t));
 	memcpy(msg_payload(m), &(uint32_t){ ++W.sent[node][k][s] }, sizeof(uint32_t));
@@ -339,10 +346,42 @@ static bool work(struct body *b)
 	return true;
 }
 
+/* The name has followed the last move, as far as the service's node knows; and what the service
+ * left on the other node earlier is out of use. */
+static bool may_come(const struct soul *soul, unsigned node)
+{
+	if (soul->name[soul->lives[0] >> 24] != soul->lives[0])
+		return false;
+	as(node);
+	for (unsigned i = 1; i < soul->count; i++)
+		if (soul->lives[i] >> 24 == node && !moves_finished(soul->lives[i]))
+			return false;
+	return true;
+}
+
+/* The master gives the name to the new life when nothing comes to the old one any more; who hears
+ * of it when is chance. Then the old node's own senders follow. */
+static void pass_name(struct soul *soul, unsigned node)
+{
+	uint32_t old = soul->lives[1];
+
+	if (soul->count < 2 || !W.up[node])
+		return;
+	as(old >> 24);
+	if (!soul->passed && (!is_alive(old) || moves_settled(old)))
+		soul->passed = true;
+	if (!soul->passed)
+		return;
+	soul->name[node] = soul->lives[0];
+	as(node);
+	if (old >> 24 == node && is_alive(old))
+		moves_finish(old);
+}
+
 static void begin_move(struct soul *soul, unsigned s, unsigned node)
 {
 	if (soul->next || soul->count == MOVE_TABLE_HOPS || !W.up[node] ||
-	    soul->lives[0] >> 24 == node)
+	    soul->lives[0] >> 24 == node || !may_come(soul, node))
 		return;
 	body_of(soul->lives[0])->still = true;
 	soul->next = birth(node, s);
@@ -370,6 +409,7 @@ static void end_move(struct soul *soul, bool well)
 	memmove(soul->lives + 1, soul->lives, soul->count * sizeof(soul->lives[0]));
 	soul->lives[0] = new->handle;
 	soul->attempt = 0;
+	soul->passed = false;
 	soul->count++;
 }
 
@@ -385,7 +425,8 @@ static void tick(unsigned node)
 static bool may_leave(unsigned node)
 {
 	for (unsigned s = 0; s < SERVICES; s++)
-		if (W.souls[s].lives[0] >> 24 == node || W.souls[s].next >> 24 == node)
+		if (W.souls[s].lives[0] >> 24 == node || W.souls[s].next >> 24 == node ||
+		    W.souls[s].name[node] != W.souls[s].lives[0])
 			return false;
 	as(node);
 	return W.life[node] + 1 < LIVES && moves_settled(0);
@@ -431,7 +472,7 @@ static void step(void)
 	struct soul *soul = &W.souls[chance(SERVICES)];
 	unsigned node = 1 + chance(NODES);
 
-	switch (chance(40)) {
+	switch (chance(44)) {
 	case 0:
 		begin_move(soul, (unsigned)(soul - W.souls), node);
 		break;
@@ -444,6 +485,9 @@ static void step(void)
 	case 3:
 		if (chance(8) == 0 && may_leave(node))
 			leave(node);
+		break;
+	case 40 ... 43:
+		pass_name(soul, node);
 		break;
 	case 4 ... 12:
 		send_one();
