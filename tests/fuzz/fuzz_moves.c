@@ -146,6 +146,8 @@ static void one(const uint8_t *p)
 		break;
 	case 3:
 		moves_left(SELF << 24 | (p[1] & 7), handle(p[2]));
+		if (p[3] & 1)
+			moves_finish(SELF << 24 | (p[4] & 7));
 		break;
 	case 4:
 		now_ns += (uint64_t)p[1] * 100 * NS_PER_MS;
@@ -165,6 +167,7 @@ static void one(const uint8_t *p)
 	(void)moves_settled(0);
 	(void)moves_accepts(2 + p[1] % 3, handle(p[2]));
 	(void)moves_knows(handle(p[1]), p[2] & 7);
+	(void)moves_finished(handle(p[1]));
 	(void)moves_now(handle(p[1]));
 }
 
