@@ -47,6 +47,7 @@ enum job_kind {
 	JOB_QUERY,
 	JOB_WATCH,
 	JOB_LOST,
+	JOB_LOSSES,
 	JOB_ENDED,
 	JOB_BIRTHS
 };
@@ -57,6 +58,7 @@ struct job {
 	int32_t session;
 	unsigned id; /* JOB_WATCH */
 	bool connected;
+	uint64_t after; /* JOB_LOSSES */
 	char name[REMOTE_NAME_SIZE];
 };
 
@@ -117,6 +119,9 @@ static void run_job(void *arg)
 		break;
 	case JOB_LOST:
 		watch_add_lost(j->from, j->session);
+		break;
+	case JOB_LOSSES:
+		watch_add_messages(j->from, j->session, j->after);
 		break;
 	case JOB_BIRTHS:
 		member_tell_births(&H.member, clock_mono_ns());
@@ -284,6 +289,12 @@ static void remote_name_lost(uint32_t from, int32_t session)
 	post_job(&(struct job){ JOB_LOST, .from = from, .session = session }, NULL);
 }
 
+static void remote_messages_lost(uint32_t from, int32_t session, uint64_t after)
+{
+	post_job(&(struct job){ JOB_LOSSES, .from = from, .session = session, .after = after },
+		 NULL);
+}
+
 static void remote_births(void)
 {
 	post_job(&(struct job){ JOB_BIRTHS }, NULL);
@@ -311,6 +322,7 @@ static const struct remote_ops ops = {
 	.wait_disconnected = remote_disconnected,
 	.wait_master_lost = remote_master_lost,
 	.wait_name_lost = remote_name_lost,
+	.wait_messages_lost = remote_messages_lost,
 	.service_ended = remote_ended,
 	.births = remote_births,
 };
@@ -350,6 +362,13 @@ static int init_master(const struct harbor_config *c, char **ret_error)
 	return 0;
 }
 
+static void messages_lost(struct link *l, uint64_t sent, uint64_t unsent, const char *why)
+{
+	watch_lost_messages(l->id, sent, unsent, why);
+}
+
+static const struct link_hooks link_hands = { events_overrun, touch_soon, messages_lost };
+
 int harbor_init(const struct harbor_config *c, char **ret_error)
 {
 	char address[ANNOUNCE_MAX] = "";
@@ -375,7 +394,7 @@ int harbor_init(const struct harbor_config *c, char **ret_error)
 	for (unsigned i = 0; c->masters && c->masters[i] && i < array_len(H.masters) - 1; i++)
 		H.masters[i] = mem_strdup(c->masters[i]);
 	directory_init(&H.directory, deliver, NULL);
-	link_init(c->message_max, c->queue_max, events_overrun, touch_soon);
+	link_init(c->message_max, c->queue_max, &link_hands);
 	conn_init(&events_conn_ops, &H.lock);
 	if (c->master_listen) {
 		r = init_master(c, ret_error);

@@ -11,6 +11,7 @@
 
 /* A service may ask again and again; this many are more than any needs. */
 #define WATCHES_MAX 65536u
+#define KEPT_LOSSES 64u
 
 struct watch {
 	struct watch *next;
@@ -148,6 +149,81 @@ void watch_lost_name(const char *name, uint32_t handle, uint32_t winner)
 	add_loss(&loss);
 }
 
+/* ---- messages that are lost ---- */
+
+struct message_loss {
+	struct remote_loss loss;
+	char why[64];
+};
+
+/* Loss n is in place n % KEPT_LOSSES. */
+static struct message_loss message_losses[KEPT_LOSSES];
+static uint64_t message_loss_last; /* 0: there was none */
+
+struct loss_question {
+	struct loss_question *next;
+	uint32_t from;
+	int32_t session;
+};
+
+static struct loss_question *loss_questions;
+static unsigned loss_question_count;
+
+static void tell_messages(uint32_t from, int32_t session, const struct message_loss *m)
+{
+	char data[sizeof(m->loss) + sizeof(m->why)];
+	size_t n = strnlen(m->why, sizeof(m->why));
+
+	memcpy(data, &m->loss, sizeof(m->loss));
+	memcpy(data + sizeof(m->loss), m->why, n);
+	service_answer(0, from, session, data, sizeof(m->loss) + n);
+}
+
+static void drop_question(struct loss_question **p)
+{
+	struct loss_question *q = *p;
+
+	*p = q->next;
+	loss_question_count--;
+	mem_free(q);
+}
+
+void watch_add_messages(uint32_t from, int32_t session, uint64_t after)
+{
+	struct loss_question *q;
+	uint64_t oldest = message_loss_last > KEPT_LOSSES ? message_loss_last - KEPT_LOSSES : 0;
+
+	lock_held(&H.lock);
+	if (after < message_loss_last) {
+		after = after > oldest ? after : oldest;
+		tell_messages(from, session, &message_losses[(after + 1) % KEPT_LOSSES]);
+		return;
+	}
+	if (loss_question_count >= WATCHES_MAX) {
+		service_send_error_text(0, from, session, "too many services wait for losses");
+		return;
+	}
+	q = mem_alloc(sizeof(*q));
+	*q = (struct loss_question){ loss_questions, from, session };
+	loss_questions = q;
+	loss_question_count++;
+}
+
+void watch_lost_messages(unsigned id, uint64_t sent, uint64_t unsent, const char *why)
+{
+	struct message_loss *m = &message_losses[++message_loss_last % KEPT_LOSSES];
+
+	lock_held(&H.lock);
+	*m = (struct message_loss){
+		.loss = { .number = message_loss_last, .sent = sent, .unsent = unsent, .id = id }
+	};
+	memcpy(m->why, why, strnlen(why, sizeof(m->why) - 1));
+	while (loss_questions) {
+		tell_messages(loss_questions->from, loss_questions->session, m);
+		drop_question(&loss_questions);
+	}
+}
+
 void watch_forget(uint32_t from)
 {
 	lock_held(&H.lock);
@@ -161,6 +237,11 @@ void watch_forget(uint32_t from)
 			drop_loss(p);
 		else
 			p = &(*p)->next;
+	for (struct loss_question **p = &loss_questions; *p;)
+		if ((*p)->from == from)
+			drop_question(p);
+		else
+			p = &(*p)->next;
 }
 
 void watch_fini(void)
@@ -169,4 +250,6 @@ void watch_fini(void)
 		drop(&watches);
 	while (losses)
 		drop_loss(&losses);
+	while (loss_questions)
+		drop_question(&loss_questions);
 }

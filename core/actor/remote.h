@@ -30,6 +30,14 @@
 #define REMOTE_NAME_SIZE 64u
 #define REMOTE_GROUP_SIZE 54u
 
+/* What was accepted for another node, and given up with it. */
+struct remote_loss {
+	uint64_t number; /* of this loss, in this process */
+	uint64_t sent; /* messages that were written and not acknowledged: they may have arrived */
+	uint64_t unsent; /* messages that were not */
+	uint32_t id;	 /* harbor id */
+};
+
 struct remote_ops {
 	/* Sends m to the node in m->dest; takes m always. SEND_OK, or SEND_REFUSED: then who
 	 * waits for an answer to m has got PTYPE_ERROR with the reason (from m->dest to
@@ -83,6 +91,10 @@ struct remote_ops {
 	/* Returns how long a message to node `id` and its answer take, in ns, as measured last; 0
 	 * for this node, UINT64_MAX without a link. */
 	uint64_t (*round_trip)(unsigned id);
+	/* PTYPE_RESPONSE to `from` when the session with another node has ended and messages with
+	 * it (struct remote_loss, host order, then the reason): the next loss after number
+	 * `after`, which may have happened already; UINT64_MAX: the next one from now on. */
+	void (*wait_messages_lost)(uint32_t from, int32_t session, uint64_t after);
 	/* A local service ended: its global names go, waiting questions are forgotten. Told when
 	 * it is retired, and once more after its last callback. */
 	void (*service_ended)(uint32_t handle);

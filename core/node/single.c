@@ -376,6 +376,14 @@ static void single_wait_name_lost(uint32_t from, int32_t session)
 	(void)session;
 }
 
+/* There is no other node. */
+static void single_wait_messages_lost(uint32_t from, int32_t session, uint64_t after)
+{
+	(void)from;
+	(void)session;
+	(void)after;
+}
+
 static void single_births(void)
 {
 }
@@ -397,6 +405,7 @@ const struct remote_ops single_ops = {
 	.wait_disconnected = single_wait_disconnected,
 	.wait_master_lost = single_wait_master_lost,
 	.wait_name_lost = single_wait_name_lost,
+	.wait_messages_lost = single_wait_messages_lost,
 	.service_ended = single_service_ended,
 	.births = single_births,
 };

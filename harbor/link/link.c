@@ -35,22 +35,19 @@
 
 static _Atomic(struct link *) links[256];
 static uint64_t message_max, queue_max;
-static void (*on_overrun)(struct link *l);
-static void (*on_touch)(void);
+static const struct link_hooks *hooks;
 
 /* ---- life ---- */
 
 static const struct moves_ops moves_hands;
 
-void link_init(uint64_t a_message_max, uint64_t a_queue_max, void (*overrun)(struct link *l),
-	       void (*touch)(void))
+void link_init(uint64_t a_message_max, uint64_t a_queue_max, const struct link_hooks *a_hooks)
 {
-	must(a_message_max && a_queue_max && overrun && touch);
-	on_touch = touch;
+	must(a_message_max && a_queue_max && a_hooks);
+	hooks = a_hooks;
 	moves_init(&moves_hands);
 	message_max = a_message_max;
 	queue_max = a_queue_max;
-	on_overrun = overrun;
 }
 
 struct link *link_find(unsigned id)
@@ -161,14 +158,19 @@ static int refuse(struct link *l, struct msg *m, const char *why)
 	return SEND_REFUSED;
 }
 
-static void bounce(struct link *l, struct msg *m, const char *why)
+/* Returns how many they were. */
+static uint64_t bounce(struct link *l, struct msg *m, const char *why)
 {
+	uint64_t n = 0;
+
 	while (m) {
 		struct msg *next = m->next;
 
 		refuse(l, m, why);
 		m = next;
+		n++;
 	}
+	return n;
 }
 
 /* ---- sending ---- */
@@ -184,7 +186,7 @@ static void leave(struct link *l, const struct msg *m)
 }
 
 /* Who finds the gate shut after a push makes sure that nothing stays behind it. */
-static void bounce_waiting(struct link *l, const char *why)
+static uint64_t bounce_waiting(struct link *l, const char *why)
 {
 	struct msg *m;
 
@@ -194,7 +196,7 @@ static void bounce_waiting(struct link *l, const char *why)
 	leave(l, m);
 	flush_set_backlog(l);
 	lock_release(&l->tx_lock);
-	bounce(l, m, why);
+	return bounce(l, m, why);
 }
 
 /* The others stay in their order. */
@@ -236,7 +238,7 @@ static bool enter(struct link *l, const struct msg *m)
 
 static void overrun(void *arg)
 {
-	on_overrun(arg);
+	hooks->overrun(arg);
 }
 
 static void push(struct link *l, struct msg *m)
@@ -449,7 +451,7 @@ static void purge_pending(unsigned source, uint32_t dest)
 
 static void touch_moves(void)
 {
-	on_touch();
+	hooks->touch();
 }
 
 static const struct moves_ops moves_hands = {
@@ -466,21 +468,17 @@ static const struct moves_ops moves_hands = {
 
 /* ---- states ---- */
 
-/* They were accepted, and their fate is not known. */
-static void lose(struct link *l, const struct kept_sum *lost, const char *why)
+/* They were accepted, and are given up: of `sent` it is not known whether they have arrived. */
+static void lose(struct link *l, uint64_t sent, uint64_t unsent, const char *why)
 {
-	uint64_t n = lost->messages;
-
-	flush_leave(l, lost->bytes);
-	if (!n)
-		return;
-	atomic_fetch_add_explicit(&l->lost, n, memory_order_relaxed); /* a statistic */
-	if (may_log(&l->lost_quiet_until_ns))
-		log_warning("harbor: %llu messages to harbor %u may not have arrived: %s; %llu so "
-			    "far",
-			    (unsigned long long)n, l->id, why,
-			    (unsigned long long)atomic_load_explicit(&l->lost,
-								     memory_order_relaxed));
+	if (sent) {
+		atomic_fetch_add_explicit(&l->lost, sent, memory_order_relaxed); /* a statistic */
+		if (may_log(&l->lost_quiet_until_ns))
+			log_warning("harbor: %llu messages to harbor %u may not have arrived: %s",
+				    (unsigned long long)sent, l->id, why);
+	}
+	if (sent + unsent)
+		hooks->lost(l, sent, unsent, why);
 }
 
 /* Where the session stands after a change of it. */
@@ -509,10 +507,10 @@ const char *link_resume(struct link *l, const struct wire_control *c)
 	lock_take(&l->tx_lock);
 	flush_reap(l);
 	why = session_resume(&l->session, &l->queue, c, &news);
-	flush_leave(l, news.done.bytes);
-	lose(l, &news.lost, why ? why : "the other node had given this one up");
+	flush_leave(l, news.done.bytes + news.lost.bytes);
 	set_counts(l);
 	lock_release(&l->tx_lock);
+	lose(l, news.lost.messages, 0, why ? why : "the other node had given this one up");
 	if (news.renewed || news.theirs_renewed)
 		pending_fail(&l->pending, REMOTE_LINK_LOST);
 	return why;
@@ -567,24 +565,32 @@ void link_tired(struct link *l)
 	link_fail_requests(l);
 }
 
-void link_renew(struct link *l, const char *why)
+static void renew(struct link *l, uint64_t unsent, const char *why)
 {
 	struct kept_sum lost;
 
 	lock_take(&l->tx_lock);
 	flush_reap(l);
 	lost = session_renew(&l->session, &l->queue);
-	lose(l, &lost, why);
+	flush_leave(l, lost.bytes);
 	set_counts(l);
 	lock_release(&l->tx_lock);
+	lose(l, lost.messages, unsent, why);
 	pending_fail(&l->pending, why);
+}
+
+void link_renew(struct link *l, const char *why)
+{
+	renew(l, 0, why);
 }
 
 void link_shut(struct link *l, enum link_gate gate)
 {
+	uint64_t unsent;
+
 	must(gate < LINK_BROKEN);
 	atomic_store_explicit(&l->gate, gate, memory_order_seq_cst); /* G1 */
-	bounce_waiting(l, gate_text(gate));
-	link_renew(l, gate_text(gate));
+	unsent = bounce_waiting(l, gate_text(gate));
+	renew(l, unsent, gate_text(gate));
 	inbound_forget(&l->session.in);
 }

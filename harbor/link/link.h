@@ -26,10 +26,18 @@
  * kept for the link's return. */
 enum link_gate { LINK_NO_NODE, LINK_NODE_DOWN, LINK_OUT_OF_REACH, LINK_BROKEN, LINK_OPEN };
 
-/* overrun: on the loop; the link cannot even carry the errors of its calls and is to be broken.
- * touch, any thread: moves_tick (moves.h) wants to be called on the loop. */
-void link_init(uint64_t message_max, uint64_t queue_max, void (*overrun)(struct link *l),
-	       void (*touch)(void));
+/* Whom links tell. */
+struct link_hooks {
+	/* On the loop: the link cannot even carry the errors of its calls and is to be broken. */
+	void (*overrun)(struct link *l);
+	/* Any thread: moves_tick (moves.h) wants to be called on the loop. */
+	void (*touch)(void);
+	/* On the loop, under the harbor's lock: messages were given up with the session. `sent` of
+	 * them may have arrived, `unsent` have not. */
+	void (*lost)(struct link *l, uint64_t sent, uint64_t unsent, const char *why);
+};
+/* The hooks are not copied. */
+void link_init(uint64_t message_max, uint64_t queue_max, const struct link_hooks *hooks);
 /* After the workers have ended. */
 void link_fini(void);
 /* NULL: never heard of. Any thread. */

@@ -338,6 +338,78 @@ static int harbor_watch(lua_State *L)
 	return 0;
 }
 
+/* ---- messages that are lost ---- */
+
+/* number, harbor id, sent, unsent, why */
+static int push_messages(lua_State *L, const void *data, size_t size)
+{
+	struct remote_loss loss;
+
+	if (size < sizeof(loss))
+		return 0;
+	memcpy(&loss, data, sizeof(loss));
+	lua_pushinteger(L, (lua_Integer)loss.number);
+	lua_pushinteger(L, (lua_Integer)loss.id);
+	lua_pushinteger(L, (lua_Integer)loss.sent);
+	lua_pushinteger(L, (lua_Integer)loss.unsent);
+	lua_pushlstring(L, (const char *)data + sizeof(loss), size - sizeof(loss));
+	return 5;
+}
+
+static int wait_messages(lua_State *L)
+{
+	uint64_t after = (uint64_t)lua_tointeger(L, 1);
+
+	task_blocking(L, "harbor.watchlost");
+	int32_t session = host_new_session(host_of(L));
+
+	remote_get()->wait_messages_lost(service_handle(host_service(L)), session, after);
+	return api_wait_answer(L, session, push_messages);
+}
+
+/* Its function at 1. As watch_losses; what happens between two questions is asked for by the number
+ * of the last one. */
+static int watch_messages(lua_State *L, int status, lua_KContext lost)
+{
+	lua_Integer after = -1;
+
+	(void)status;
+	do {
+		if (lost) {
+			after = lua_tointeger(L, 2);
+			lua_remove(L, 2);
+			push_fork(L);
+			lua_insert(L, 2);
+			lua_pushvalue(L, 1);
+			lua_insert(L, 3);
+			lua_call(L, 5, 0);
+		}
+		lua_settop(L, 1);
+		lua_pushcfunction(L, wait_messages);
+		lua_pushinteger(L, after);
+		lua_callk(L, 1, LUA_MULTRET, 1, watch_messages);
+		lost = 1;
+	} while (lua_gettop(L) == 6);
+	return 0;
+}
+
+static int watch_messages_task(lua_State *L)
+{
+	return watch_messages(L, LUA_OK, 0);
+}
+
+/* watchlost(f): calls f(id, sent, unsent, why) in a task of its own whenever messages are given up
+ * with the node that they were for. */
+static int harbor_watchlost(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TFUNCTION);
+	push_fork(L);
+	lua_pushcfunction(L, watch_messages_task);
+	lua_pushvalue(L, 1);
+	lua_call(L, 2, 0);
+	return 0;
+}
+
 int luaopen_skynet_harbor(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
@@ -352,6 +424,7 @@ int luaopen_skynet_harbor(lua_State *L)
 		{ "connect", harbor_connect },
 		{ "linkmaster", harbor_linkmaster },
 		{ "watch", harbor_watch },
+		{ "watchlost", harbor_watchlost },
 		{ "find", harbor_find },
 		{ NULL, NULL },
 	};

@@ -107,11 +107,9 @@ local function probe()
 	local senders, losses = {}, {}
 
 	for i = 1, 2 do senders[i] = skynet.newservice("main", "sender", arg2) end
-	if harbor.watchlost then
-		harbor.watchlost(function(id, lost, unsent, text)
-			losses[#losses + 1] = ("%d %d %d %s"):format(id, lost, unsent, text)
-		end)
-	end
+	harbor.watchlost(function(id, sent, unsent, text)
+		losses[#losses + 1] = ("%d %d %d %s"):format(id, sent, unsent, text)
+	end)
 
 	local function sum(what)
 		local n, called, failed, why = 0, 0, 0, ""

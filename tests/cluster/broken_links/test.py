@@ -187,6 +187,10 @@ def killed(build):
                    c.link(c.a)["lost"] + c.link(c.a)["dropped"] >= 30)
         assert c.link(c.a)["queued_bytes"] == 0 and c.link(c.a)["unacknowledged_bytes"] == 0
         assert c.a.logged("messages to harbor 2 may not have arrived: ")
+        told = eventually("a service is told", lambda: c.a.call(".probe", "losses")[0])
+        node, sent, unsent, why = told.split(" ", 3)
+        assert node == "2" and int(sent) == c.link(c.a)["lost"], told
+        assert int(sent) + int(unsent) >= 30 and "\n" not in why, told
 
 
 main([many_cuts, door_closed, killed])

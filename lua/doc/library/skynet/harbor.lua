@@ -126,6 +126,16 @@ function harbor.link(id) end
 ---@param id integer
 function harbor.connect(id) end
 
+---Has a function called whenever messages are given up together with the node that they were for: it
+---is dead, was out of reach for `cluster.dead_after`, or has given this node up. `id` is its harbor
+---id. `sent` messages had been sent and were not acknowledged, so they may have arrived or not;
+---`unsent` never left this node. A link that only breaks loses nothing, and calls are told by their
+---errors as well. On a single node nothing is ever lost.
+---
+---* Since 0.1.0, not in skynet.
+---@param f function `f(id, sent, unsent, why)`, in a task of its own
+function harbor.watchlost(f) end
+
 ---Waits until the connection to the master is lost.
 ---
 ---* Raises `call failed: WHY` on a single node

@@ -251,6 +251,16 @@ static void touch(void)
 {
 }
 
+static uint64_t lost_sent, lost_unsent;
+
+static void on_lost(struct link *which, uint64_t sent, uint64_t unsent, const char *why)
+{
+	assert_ptr_equal(which, l);
+	assert_non_null(why);
+	lost_sent += sent;
+	lost_unsent += unsent;
+}
+
 static void tire_link(void *arg)
 {
 	(void)arg;
@@ -262,6 +272,7 @@ static void ended(uint32_t handle)
 	(void)handle;
 }
 
+static const struct link_hooks hooks = { overrun, touch, on_lost };
 static const struct remote_ops ops = { .send = link_send, .service_ended = ended };
 
 static int setup(void **state)
@@ -280,10 +291,11 @@ static int setup(void **state)
 	post.count = post.ended = count = 0;
 	inbound_reset(&far_arrived);
 	far_session = 77;
+	lost_sent = lost_unsent = 0;
 	assert_int_equal(node_init(&c), 0);
 	module_add(&actor);
 	assert_int_equal(net_init(1), 0);
-	link_init(MESSAGE_MAX, QUEUE_MAX, overrun, touch);
+	link_init(MESSAGE_MAX, QUEUE_MAX, &hooks);
 	l = link_get(FAR);
 	remote_set(&ops);
 	assert_int_equal(node_start(), 0);
@@ -446,6 +458,7 @@ static void what_a_node_has_forgotten_is_lost_and_counted_and_its_calls_fail(voi
 	far_read(1);
 	assert_int_equal(got[0]->size, 6);
 	assert_true(atomic_load_explicit(&l->lost, memory_order_relaxed) == 2);
+	assert_true(lost_sent == 2 && lost_unsent == 0);
 	assert_int_equal(letters_to(me), 1);
 	eventually(ledger_sum(&l->ledger) == 0);
 }
