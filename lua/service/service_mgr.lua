@@ -122,7 +122,7 @@ end
 -- The arguments of the first start: key -> { name =, packed =, ended = the last one ended while its
 -- node lived, and is started again when somebody asks }
 local recipes, recipe_count = {}, 0
-local managers = {}   -- of the other nodes, as they report to the one who decides: handle -> true
+local managers = {}   -- of other nodes, as they report to the one who decides: handle -> a token
 local births = {}     -- key -> handle of what this manager started, while it lives
 local watched = {}    -- key -> handle of what runs, as long as it lives
 local revive          -- below
@@ -302,8 +302,21 @@ function revive(key)
 	end)
 end
 
+local leader          -- the task of `lead`, below
+local changed = false -- since it has looked
+
+-- Somebody else may decide now.
+local function look_who_decides()
+	changed = true
+	skynet.wakeup(leader)
+end
+
 -- Another manager decides now: who waits here asks that one.
 local function give_way()
+	look_who_decides()
+	for manager in pairs(managers) do
+		skynet.send(manager, "lua", "CHANGED")
+	end
 	for key, entry in pairs(uniquewaits.pending(running)) do
 		if key:sub(1, 1) == "@" and not entry.launching then
 			settle(key, nil, MOVED)
@@ -454,16 +467,17 @@ function command.LIST()
 	skynet.retpack(list)
 end
 
--- A manager of another node tells of itself and of what it knows, and stays known for as long as it
--- lives.
+-- A manager of another node tells of itself and of what it knows, and stays known until the link
+-- to its node breaks: then it reports again.
 function command.REPORT(manager, theirs)
-	if not managers[manager] then
-		managers[manager] = true
-		skynet.fork(function()
-			pcall(skynet.call, manager, "debug", "LINK")
+	local token = {}
+	managers[manager] = token
+	skynet.fork(function()
+		harbor.link(skynet.harbor(manager))
+		if managers[manager] == token then
 			managers[manager] = nil
-		end)
-	end
+		end
+	end)
 	skynet.retpack(true, recipes)
 	for key, recipe in pairs(theirs or {}) do
 		if not recipes[key] then
@@ -480,6 +494,8 @@ function command.RECIPE(key, recipe)
 	keep_recipe(key, recipe)
 end
 
+command.CHANGED = look_who_decides
+
 -- The manager that decides is told of us, and tells what it knows.
 local function report(master)
 	local ok, _, known = pcall(skynet.call, master, "lua", "REPORT", skynet.self(), recipes)
@@ -489,25 +505,41 @@ local function report(master)
 	return ok
 end
 
+-- Sleeps until the link to the manager that decides breaks, or that one says that another does
+-- (CHANGED); for our own, until we hear that its name is lost.
+local function wait_for_change(owner)
+	if owner ~= skynet.self() then
+		skynet.fork(function()
+			harbor.link(skynet.harbor(owner))
+			look_who_decides()
+		end)
+	end
+	if not changed then
+		skynet.wait()
+	end
+end
+
 -- Sees to it that somebody decides: the master's node at once, another one when nobody has done so
 -- for GRACE.
 local function lead()
 	local known, missed, grace = nil, nil, FIRST
+	leader = coroutine.running()
 	while true do
+		changed = false
 		local owner = harbor.find "SERVICE"
 		if owner then
-			grace = GRACE
-		end
-		if owner ~= known then
-			known, missed = owner, nil
+			grace, missed = GRACE, nil
 			if owner == skynet.self() then
-				for key in pairs(recipes) do
+				for key in pairs(known ~= owner and recipes or {}) do
 					revive(key)
 				end
-			elseif owner and not report(owner) then
-				known = nil
 			end
-		elseif not owner then
+			if owner == skynet.self() or report(owner) then
+				known = owner
+				wait_for_change(owner)
+			end
+		else
+			known = nil
 			missed = missed or skynet.now()
 			if standalone or skynet.now() - missed >= grace then
 				pcall(harbor.register, "SERVICE")
