@@ -194,8 +194,8 @@ class Run:
 
     def drain(self, node):
         """As an administrator restarts a node: it gives away what can move, stops, and begins
-        anew."""
-        if node.process.poll() is not None:
+        anew. Who is frozen cannot be asked."""
+        if node.process.poll() is not None or node.frozen:
             return lambda: None
         try:
             node.ctl("drain", str(node.i), "--wait", "10", limit=15)
