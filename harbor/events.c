@@ -280,6 +280,17 @@ void events_touch(void)
 	net_post(look, NULL);
 }
 
+static void touch(void *arg)
+{
+	(void)arg;
+	events_touch();
+}
+
+void events_touch_soon(void)
+{
+	net_post(touch, NULL);
+}
+
 static bool links_are_empty(void)
 {
 	for (unsigned i = 1; i < 256; i++) {

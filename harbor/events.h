@@ -21,6 +21,8 @@ void events_overrun(struct link *l);
 void events_greet(struct conn *c, const struct wire_control *join);
 /* Something changed: looks at all deadlines soon. Under the lock or not. */
 void events_touch(void);
+/* The same from any thread. */
+void events_touch_soon(void);
 /* The master has named this node: whoever connected in its name before is greeted now. Under the
  * lock. */
 void events_greet_again(unsigned node);

@@ -24,28 +24,12 @@
 #include "core/sched/timer.h"
 #include "daemon/admin/call.h"
 #include "daemon/admin/commands.h"
+#include "daemon/admin/commands_master.h"
 #include "daemon/admin/words.h"
 #include "daemon/state/info.h"
 #include "daemon/state/status.h"
 #include "harbor/harbor.h"
 #include "net/info.h"
-
-struct request {
-	const struct asker *who;
-	struct json j;
-	const char *error; /* why it failed, constant */
-	/* of commands that are carried out here */
-	char *const *args;
-	unsigned n;
-};
-
-enum result {
-	DONE,	/* j holds one object */
-	FAILED, /* error says why */
-	LATER,	/* the asker will be answered */
-};
-
-typedef enum result (*command_fn)(struct request *r);
 
 /* More than any name of a command has, with the escapes that it may be written with. */
 #define COMMAND_NAME_MAX 64
@@ -56,12 +40,6 @@ void commands_init(void (*stop)(void))
 {
 	must(stop);
 	stop_node = stop;
-}
-
-static enum result fail(struct request *r, const char *why)
-{
-	r->error = why;
-	return FAILED;
 }
 
 /* ---- status ---- */
@@ -259,7 +237,8 @@ static enum result run_names(struct request *r)
 	bool waiting = r->n == 1 && strcmp(r->args[0], "--waiting") == 0;
 
 	if (r->n == 1 && !waiting)
-		return fail(r, "names takes --waiting, --transfer NAME HANDLE or --release NAME");
+		return request_fail(
+			r, "names takes --waiting, --transfer NAME HANDLE or --release NAME");
 	json_object(&r->j, NULL);
 	json_array(&r->j, waiting ? "waiting" : "names");
 	if (!waiting)
@@ -416,154 +395,13 @@ static enum result run_log_level(struct request *r)
 	int level = r->n ? log_level_parse(r->args[0]) : 0;
 
 	if (level < 0)
-		return fail(r, "the levels are debug, info, warning and error");
+		return request_fail(r, "the levels are debug, info, warning and error");
 	if (r->n)
 		log_set_level((enum log_level)level);
 	json_object(&r->j, NULL);
 	json_string(&r->j, "log_level", log_level_name(log_get_level()));
 	json_object_end(&r->j);
 	return DONE;
-}
-
-static enum result run_forget(struct request *r)
-{
-	static _Thread_local char why[200];
-
-	if (!info_get()->cluster)
-		return fail(r, "a single node has no master");
-	r->error = harbor_forget(r->args[0], why, sizeof(why));
-	if (r->error)
-		return FAILED;
-	json_object(&r->j, NULL);
-	json_string(&r->j, "forgotten", r->args[0]);
-	json_object_end(&r->j);
-	return DONE;
-}
-
-/* ---- the master ---- */
-
-static void add_candidate(struct json *j, const struct registry_leader *c)
-{
-	json_object(j, NULL);
-	json_string(j, "name", c->name);
-	json_string(j, "address", c->address);
-	json_uint(j, "since", c->since_wall_ns / NS_PER_SEC);
-	json_object_end(j);
-}
-
-static void shared_registry(struct json *j, const struct harbor_master_info *m)
-{
-	json_bool(j, "registry_answers", m->reached);
-	if (m->why[0])
-		json_string(j, "registry_error", m->why);
-	json_uint(j, "waiting", m->waiting);
-	json_array(j, "candidates");
-	for (unsigned i = 0; i < m->view.count; i++)
-		add_candidate(j, &m->view.candidates[i]);
-	json_array_end(j);
-}
-
-static enum result show_master(struct request *r)
-{
-	struct harbor_master_info *m = mem_zalloc(sizeof(*m));
-	struct json *j = &r->j;
-	char address[128];
-
-	harbor_master(m);
-	harbor_master_address(address, sizeof(address));
-	json_object(j, NULL);
-	json_string(j, "role", !m->registry ? "member" : m->leads ? "master" : "candidate");
-	if (m->leads)
-		json_string(j, "leader", info_get()->node);
-	else if (m->view.leader.name[0])
-		json_string(j, "leader", m->view.leader.name);
-	json_string(j, "address", address);
-	if (m->leads)
-		json_uint(j, "since", m->since_wall_ns / NS_PER_SEC);
-	else if (m->view.leader.name[0])
-		json_uint(j, "since", m->view.leader.since_wall_ns / NS_PER_SEC);
-	if (m->registry) {
-		json_string(j, "registry", m->registry);
-		json_double(j, "save_ms", m->save_ms);
-		json_bool(j, "saving", m->saving);
-	}
-	if (m->registry && strcmp(m->registry, "etcd") == 0)
-		shared_registry(j, m);
-	json_object_end(j);
-	mem_free(m);
-	return DONE;
-}
-
-/* Who waits for the end of something, and what he is told then. */
-struct waiting_asker {
-	struct asker who;
-	const char *key;
-	char text[1];
-};
-
-static struct waiting_asker *wait_for_end(const struct request *r, const char *key,
-					  const char *text)
-{
-	struct waiting_asker *w = mem_zalloc(sizeof(*w) + strlen(text));
-
-	w->who = *r->who;
-	w->key = key;
-	memcpy(w->text, text, strlen(text) + 1);
-	return w;
-}
-
-/* On the loop. */
-static void tell_end(const char *why_not, void *ud)
-{
-	struct waiting_asker *w = ud;
-	struct json j;
-
-	json_init(&j);
-	json_object(&j, NULL);
-	json_string(&j, w->key, w->text);
-	json_object_end(&j);
-	if (why_not)
-		asker_refuse(&w->who, why_not);
-	else
-		asker_answer(&w->who, &j);
-	json_fini(&j);
-	mem_free(w);
-}
-
-static enum result begun(struct request *r, struct waiting_asker *w, const char *why_not)
-{
-	if (!why_not)
-		return LATER;
-	mem_free(w);
-	return fail(r, why_not);
-}
-
-static enum result run_master(struct request *r)
-{
-	static _Thread_local char why[200];
-	const char *to = r->n == 2 ? r->args[1] : "";
-	struct waiting_asker *w;
-
-	if (!info_get()->cluster)
-		return fail(r, "a single node has no master");
-	if (!r->n)
-		return show_master(r);
-	if (strcmp(r->args[0], "move") != 0)
-		return fail(r, "usage: harborctl master [move [NODE]]");
-	w = wait_for_end(r, "moved", *to ? to : "to another candidate");
-	return begun(r, w, harbor_move(to, tell_end, w, why, sizeof(why)) ? NULL : why);
-}
-
-static enum result run_registry(struct request *r)
-{
-	struct waiting_asker *w;
-
-	if (!info_get()->cluster)
-		return fail(r, "a single node has no registry");
-	if (strcmp(r->args[0], "backup") != 0)
-		return fail(r, "usage: harborctl registry backup FILE");
-	w = wait_for_end(r, "written", r->args[1]);
-	return begun(r, w, harbor_backup(r->args[1], tell_end, w));
 }
 
 static enum result run_stop(struct request *r)
@@ -631,12 +469,12 @@ static enum result forward(struct request *r, const char *node, const char *line
 	if (info_get()->cluster)
 		harbor_foreach_node(match_node, &w);
 	if (!w.id && w.count > 1)
-		return fail(r, "several nodes have this name: say which by its harbor id "
-			       "(harborctl nodes)");
+		return request_fail(r, "several nodes have this name: say which by its harbor id "
+				       "(harborctl nodes)");
 	if (!w.id)
 		w.id = w.by_name;
 	if (!w.id)
-		return fail(r, "no such node in the cluster (harborctl nodes)");
+		return request_fail(r, "no such node in the cluster (harborctl nodes)");
 	call_node(r->who, w.id, line);
 	return LATER;
 }
@@ -666,9 +504,9 @@ static enum result run_line(struct request *r, char *line)
 	char *words[WORDS_MAX];
 
 	if (!c)
-		return fail(r, "unknown command");
+		return request_fail(r, "unknown command");
 	if (n < c->min || n > c->max)
-		return fail(r, c->usage);
+		return request_fail(r, c->usage);
 	if (!c->run || (c->run == run_names && n > 1)) { /* by hand: it waits for the master */
 		call_lua(r->who, line);
 		return LATER;
@@ -685,7 +523,7 @@ static enum result run_for_node(struct request *r, char *line)
 	const char *node = line + 1;
 
 	if (!rest)
-		return fail(r, "no command");
+		return request_fail(r, "no command");
 	*rest++ = 0;
 	(void)words_split(line, words);
 	if (strcmp(node, info_get()->node) == 0 || is_own_id(node))
@@ -698,7 +536,7 @@ static enum result run(struct request *r, char *line)
 	int n = words_count(line);
 
 	if (n < 0 || n > (int)WORDS_MAX || (*line == '@' && r->who->is_node))
-		return fail(r, "malformed request");
+		return request_fail(r, "malformed request");
 	return *line == '@' ? run_for_node(r, line) : run_line(r, line);
 }
 

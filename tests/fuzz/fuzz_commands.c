@@ -8,6 +8,7 @@
 
 #include "daemon/admin/asker.c"
 #include "daemon/admin/commands.c"
+#include "daemon/admin/commands_master.c"
 #include "core/base/jsonread.c"
 #include "daemon/admin/words.c"
 

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* Commands about the master. A move and a backup take their time: who asked is told at the end. */
+#include "daemon/admin/commands_master.h"
+
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "core/base/mem.h"
+#include "daemon/state/info.h"
+#include "harbor/harbor.h"
+
+enum result run_forget(struct request *r)
+{
+	static _Thread_local char why[200];
+
+	if (!info_get()->cluster)
+		return request_fail(r, "a single node has no master");
+	r->error = harbor_forget(r->args[0], why, sizeof(why));
+	if (r->error)
+		return FAILED;
+	json_object(&r->j, NULL);
+	json_string(&r->j, "forgotten", r->args[0]);
+	json_object_end(&r->j);
+	return DONE;
+}
+
+static void add_candidate(struct json *j, const struct registry_leader *c)
+{
+	json_object(j, NULL);
+	json_string(j, "name", c->name);
+	json_string(j, "address", c->address);
+	json_uint(j, "since", c->since_wall_ns / NS_PER_SEC);
+	json_object_end(j);
+}
+
+static void shared_registry(struct json *j, const struct harbor_master_info *m)
+{
+	json_bool(j, "registry_answers", m->reached);
+	if (m->why[0])
+		json_string(j, "registry_error", m->why);
+	json_uint(j, "waiting", m->waiting);
+	json_array(j, "candidates");
+	for (unsigned i = 0; i < m->view.count; i++)
+		add_candidate(j, &m->view.candidates[i]);
+	json_array_end(j);
+}
+
+static enum result show_master(struct request *r)
+{
+	struct harbor_master_info *m = mem_zalloc(sizeof(*m));
+	struct json *j = &r->j;
+	char address[128];
+
+	harbor_master(m);
+	harbor_master_address(address, sizeof(address));
+	json_object(j, NULL);
+	json_string(j, "role", !m->registry ? "member" : m->leads ? "master" : "candidate");
+	if (m->leads)
+		json_string(j, "leader", info_get()->node);
+	else if (m->view.leader.name[0])
+		json_string(j, "leader", m->view.leader.name);
+	json_string(j, "address", address);
+	if (m->leads)
+		json_uint(j, "since", m->since_wall_ns / NS_PER_SEC);
+	else if (m->view.leader.name[0])
+		json_uint(j, "since", m->view.leader.since_wall_ns / NS_PER_SEC);
+	if (m->registry) {
+		json_string(j, "registry", m->registry);
+		json_double(j, "save_ms", m->save_ms);
+		json_bool(j, "saving", m->saving);
+	}
+	if (m->registry && strcmp(m->registry, "etcd") == 0)
+		shared_registry(j, m);
+	json_object_end(j);
+	mem_free(m);
+	return DONE;
+}
+
+/* Who waits for the end of something, and what he is told then. */
+struct waiting_asker {
+	struct asker who;
+	const char *key;
+	char text[1];
+};
+
+static struct waiting_asker *wait_for_end(const struct request *r, const char *key,
+					  const char *text)
+{
+	struct waiting_asker *w = mem_zalloc(sizeof(*w) + strlen(text));
+
+	w->who = *r->who;
+	w->key = key;
+	memcpy(w->text, text, strlen(text) + 1);
+	return w;
+}
+
+/* On the loop. */
+static void tell_end(const char *why_not, void *ud)
+{
+	struct waiting_asker *w = ud;
+	struct json j;
+
+	json_init(&j);
+	json_object(&j, NULL);
+	json_string(&j, w->key, w->text);
+	json_object_end(&j);
+	if (why_not)
+		asker_refuse(&w->who, why_not);
+	else
+		asker_answer(&w->who, &j);
+	json_fini(&j);
+	mem_free(w);
+}
+
+static enum result begun(struct request *r, struct waiting_asker *w, const char *why_not)
+{
+	if (!why_not)
+		return LATER;
+	mem_free(w);
+	return request_fail(r, why_not);
+}
+
+enum result run_master(struct request *r)
+{
+	static _Thread_local char why[200];
+	const char *to = r->n == 2 ? r->args[1] : "";
+	struct waiting_asker *w;
+
+	if (!info_get()->cluster)
+		return request_fail(r, "a single node has no master");
+	if (!r->n)
+		return show_master(r);
+	if (strcmp(r->args[0], "move") != 0)
+		return request_fail(r, "usage: harborctl master [move [NODE]]");
+	w = wait_for_end(r, "moved", *to ? to : "to another candidate");
+	return begun(r, w, harbor_move(to, tell_end, w, why, sizeof(why)) ? NULL : why);
+}
+
+enum result run_registry(struct request *r)
+{
+	struct waiting_asker *w;
+
+	if (!info_get()->cluster)
+		return request_fail(r, "a single node has no registry");
+	if (strcmp(r->args[0], "backup") != 0)
+		return request_fail(r, "usage: harborctl registry backup FILE");
+	w = wait_for_end(r, "written", r->args[1]);
+	return begun(r, w, harbor_backup(r->args[1], tell_end, w));
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* What the cluster shows to people, and what they ask of the master: the second half of harbor.h.
+ * Any thread; the answers are snapshots. */
+#include "harbor/harbor.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/actor/move.h"
+#include "harbor/events.h"
+#include "harbor/lead.h"
+#include "harbor/link/conn.h"
+#include "harbor/link/link.h"
+#include "harbor/link/moves.h"
+#include "harbor/secure/secure.h"
+#include "harbor/state.h"
+
+static void describe_proof(const struct peer *p, struct harbor_node_info *n)
+{
+	struct conn *c = p->state == PEER_UP ? conn_find(p->conn) : NULL;
+	struct secure_info i;
+
+	if (!c || !c->secure)
+		return;
+	secure_info(c->secure, &i);
+	snprintf(n->cipher, sizeof(n->cipher), "%s", i.cipher);
+	snprintf(n->proof, sizeof(n->proof), "%s", i.who);
+}
+
+static void describe_link(struct link *l, struct harbor_node_info *n)
+{
+	static const char *const states[] = { "down", "connecting", "connecting", "up" };
+	const struct peer *p = &l->peer;
+
+	n->incarnation = p->epoch;
+	n->state = p->left ? "left" : peer_is_unreachable(p) ? "unreachable" : states[p->state];
+	if (p->state != PEER_UP)
+		memcpy(n->why, p->why, sizeof(n->why));
+	n->since_wall_ns = l->since_wall_ns;
+	n->rtt_ns = p->rtt_ns;
+	/* relaxed, all of these: statistics */
+	n->sent = atomic_load_explicit(&l->sent, memory_order_relaxed);
+	n->received = atomic_load_explicit(&l->received, memory_order_relaxed);
+	n->dropped = atomic_load_explicit(&l->dropped, memory_order_relaxed);
+	n->resent = atomic_load_explicit(&l->resent, memory_order_relaxed);
+	n->lost = atomic_load_explicit(&l->lost, memory_order_relaxed);
+	n->queued_bytes = ledger_waiting(&l->ledger);
+	n->unacknowledged_bytes = ledger_kept(&l->ledger);
+	memcpy(n->name, p->name, sizeof(n->name));
+	announce_reach(p->address, H.master_host, n->address);
+	describe_proof(p, n);
+}
+
+void harbor_foreach_node(void (*f)(const struct harbor_node_info *n, void *ud), void *ud)
+{
+	lock_take(&H.lock);
+	for (unsigned i = 1; i < 256; i++) {
+		struct link *l = link_find(i);
+		struct harbor_node_info n = { .id = i };
+
+		n.draining = i == H.self.id ? move_is_draining() : moves_is_draining(i);
+		if (i == H.self.id) {
+			n.incarnation = H.self.epoch;
+			n.state = "self";
+			n.master = H.master != NULL;
+			n.since_wall_ns = H.since_wall_ns;
+			memcpy(n.name, H.self.name, sizeof(n.name));
+			memcpy(n.address, H.self.address, sizeof(n.address));
+		} else if (l && l->peer.name[0]) {
+			describe_link(l, &n);
+		} else {
+			continue;
+		}
+		f(&n, ud);
+	}
+	lock_release(&H.lock);
+}
+
+void harbor_master_address(char *ret_text, size_t size)
+{
+	lock_take(&H.lock);
+	snprintf(ret_text, size, "%s", H.member.master_count ? member_master(&H.member) : "");
+	lock_release(&H.lock);
+}
+
+const char *harbor_forget(const char *node, char *ret_why, size_t size)
+{
+	const char *why = ret_why;
+
+	lock_take(&H.lock);
+	if (H.master)
+		why = master_forget(H.master, node, ret_why, size);
+	else
+		snprintf(ret_why, size, "this node is not the master");
+	lock_release(&H.lock);
+	return why;
+}
+
+bool harbor_is_master(void)
+{
+	bool is;
+
+	lock_take(&H.lock);
+	is = H.master != NULL;
+	lock_release(&H.lock);
+	return is;
+}
+
+void harbor_master(struct harbor_master_info *ret)
+{
+	lock_take(&H.lock);
+	lead_info(ret);
+	lock_release(&H.lock);
+}
+
+bool harbor_move(const char *to, void (*done)(const char *why_not, void *ud), void *ud,
+		 char *ret_why, size_t size)
+{
+	bool begun;
+
+	lock_take(&H.lock);
+	begun = lead_move(to, done, ud, ret_why, size);
+	lock_release(&H.lock);
+	events_touch_soon();
+	return begun;
+}
+
+const char *harbor_backup(const char *file, void (*done)(const char *error, void *ud), void *ud)
+{
+	const char *why;
+
+	lock_take(&H.lock);
+	why = lead_backup(file, done, ud);
+	lock_release(&H.lock);
+	return why;
+}
+
+struct name_view {
+	void (*f)(const struct harbor_name_info *n, void *ud);
+	void *ud;
+};
+
+static void view_name(const char *name, uint32_t handle, uint64_t fence, uint64_t since_wall_ns,
+		      void *ud)
+{
+	struct name_view *v = ud;
+	struct harbor_name_info n = { .handle = handle,
+				      .fence = fence,
+				      .since_wall_ns = since_wall_ns };
+
+	memcpy(n.name, name, strnlen(name, sizeof(n.name) - 1));
+	v->f(&n, v->ud);
+}
+
+void harbor_foreach_name(void (*f)(const struct harbor_name_info *n, void *ud), void *ud)
+{
+	struct name_view v = { f, ud };
+
+	directory_foreach(&H.directory, view_name, &v);
+}
+
+void harbor_foreach_waiting(void (*f)(const char *name, uint32_t handle, void *ud), void *ud)
+{
+	directory_foreach_waiting(&H.directory, f, ud);
+}
