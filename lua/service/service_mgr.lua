@@ -414,6 +414,9 @@ end
 
 local function add_remote(list, manager)
 	local ok, theirs = pcall(skynet.calltimeout, 100, manager, "lua", "LIST")
+	if not ok then
+		managers[manager] = nil
+	end
 	for key, value in pairs(ok and theirs or {}) do
 		list[key .. "@" .. skynet.harbor(manager)] = value
 	end
@@ -461,23 +464,31 @@ function command.LIST()
 			list[key] = uniquewaits.describe(entry)
 		end
 	end
+	local others = {}
 	for manager in pairs(managers) do
+		others[#others + 1] = manager -- more may report while one is asked
+	end
+	for _, manager in ipairs(others) do
 		add_remote(list, manager)
 	end
 	skynet.retpack(list)
 end
 
--- A manager of another node tells of itself and of what it knows, and stays known until the link
--- to its node breaks: then it reports again.
+-- Forgets the manager when the link to its node breaks: then it reports again.
+local function watch_link(manager, token)
+	harbor.link(skynet.harbor(manager))
+	if managers[manager] == token then
+		managers[manager] = nil
+	end
+end
+
+-- A manager of another node tells of itself and of what it knows.
 function command.REPORT(manager, theirs)
 	local token = {}
 	managers[manager] = token
-	skynet.fork(function()
-		harbor.link(skynet.harbor(manager))
-		if managers[manager] == token then
-			managers[manager] = nil
-		end
-	end)
+	if skynet.harbor(manager) ~= skynet.harbor(skynet.self()) then
+		skynet.fork(watch_link, manager, token)
+	end
 	skynet.retpack(true, recipes)
 	for key, recipe in pairs(theirs or {}) do
 		if not recipes[key] then
