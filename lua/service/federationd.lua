@@ -166,9 +166,10 @@ end
 
 -- What is under way is still answered; new requests of this cluster go by other gateways.
 local function on_drain()
-	draining = true
-	if slot then
-		pcall(harbor.release, slot)
+	local name = slot
+	draining, slot = true, nil
+	if name then
+		pcall(harbor.release, name)
 	end
 	for _, link in pairs(links) do
 		send_away(link)
@@ -213,5 +214,8 @@ skynet.start(function()
 			slot = not draining and federation.announce() or nil
 		end)
 	end)
-	skynet.on_drain(on_drain)
+	skynet.on_drain(on_drain, function()
+		draining = false
+		slot = slot or federation.announce()
+	end)
 end)

@@ -236,7 +236,7 @@ end
 
 -- ---- draining ----
 
-local drain = { moved = 0, failed = {} }
+local drain = { moved = 0, failed = {}, starts = false }
 
 local function move_away(handle)
 	local tried, why = {}, "no node is up that could take it"
@@ -267,12 +267,15 @@ local function left()
 end
 
 local function is_done(list)
-	return #list == 0 and trailing == 0 and core.settled()
+	return not drain.starts and #list == 0 and trailing == 0 and core.settled()
 end
 
 local running = 0
 
 local function drain_on()
+	-- who decides about unique services starts them: that is another node's work from now on
+	pcall(skynet.calltimeout, NAMES_PATIENCE, ".service", "lua", "HAND_ON")
+	drain.starts = false
 	while core.draining() do
 		core.drained(is_done(left()))
 		for _, handle in ipairs(left()) do
@@ -294,16 +297,21 @@ local function drain_on()
 	drain.loop = nil
 end
 
+local function tell_all(undo)
+	for _, handle in ipairs(core.wanting(WANTS_DRAIN)) do
+		skynet.send(handle, "debug", "DRAIN", undo)
+	end
+end
+
 local function begin()
 	if not core.draining(true) then
 		drain.moved, drain.failed = 0, {}
 		core.drained(false)
 		skynet.error "this node drains: it takes nothing new and gives away what can move"
-		for _, handle in ipairs(core.wanting(WANTS_DRAIN)) do
-			skynet.send(handle, "debug", "DRAIN")
-		end
+		tell_all(false)
 	end
 	if not drain.loop then
+		drain.starts = true
 		drain.loop = skynet.fork(drain_on)
 	end
 end
@@ -314,6 +322,7 @@ function command.DRAIN(_, option)
 		begin()
 	elseif option == "--undo" and core.draining(false) then
 		skynet.error "this node drains no more"
+		tell_all(true)
 	end
 	local on, list, failed = core.draining(), left(), {}
 	for _, handle in ipairs(list) do

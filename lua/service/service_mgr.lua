@@ -14,7 +14,8 @@ local skynet = require "skynet"
 local harbor = require "skynet.harbor"
 local uniquewaits = require "skynet.uniquewaits"
 require "skynet.manager"
-local draining = require "skynet.handover.core".draining
+local handover = require "skynet.handover.core"
+local draining = handover.draining
 
 -- key -> handle, or error text, or while nobody knows yet { [i] = task of who asked, asked = {
 -- { source =, session =, launches = does this one launch it?, since = } }, launching = our task
@@ -484,6 +485,9 @@ end
 
 -- A manager of another node tells of itself and of what it knows.
 function command.REPORT(manager, theirs)
+	if not is_ours() then
+		return skynet.retpack(false) -- it looks again
+	end
 	local token = {}
 	managers[manager] = token
 	if skynet.harbor(manager) ~= skynet.harbor(skynet.self()) then
@@ -495,7 +499,7 @@ function command.REPORT(manager, theirs)
 			keep_recipe(key, recipe)
 			tell_recipe(key)
 		end
-		if recipes[key] and is_ours() then
+		if recipes[key] then
 			revive(key)
 		end
 	end
@@ -507,13 +511,47 @@ end
 
 command.CHANGED = look_who_decides
 
--- The manager that decides is told of us, and tells what it knows.
+-- The name goes to a manager of a node that does not drain. Returns whether it has.
+local function hand_on()
+	for _, id in ipairs(handover.targets()) do
+		for manager in pairs(managers) do
+			if manager >> 24 == id and pcall(harbor.transfer, "SERVICE", manager) then
+				skynet.log("info", ("node %d decides about unique services now")
+					:format(id))
+				while is_ours() do -- the master's word comes here as well
+					skynet.sleep(1)
+				end
+				give_way()
+				return true
+			end
+		end
+	end
+	return false
+end
+
+-- This node drains (.mover): another one decides about unique services, and is where they start.
+-- The other managers may not have reported yet.
+function command.HAND_ON()
+	local deadline = skynet.now() + PATIENCE
+	while is_ours() and draining() and #handover.targets() > 0 and not hand_on()
+		and skynet.now() < deadline do
+		skynet.sleep(LOOK)
+	end
+	skynet.retpack(not is_ours())
+end
+
+-- The manager that decides is told of us, and tells what it knows. false: it does not answer, or
+-- does not decide any more.
 local function report(master)
-	local ok, _, known = pcall(skynet.call, master, "lua", "REPORT", skynet.self(), recipes)
+	if not distance(master >> 24) then
+		return false -- its node is not there
+	end
+	local ok, decides, known = pcall(skynet.call, master, "lua", "REPORT", skynet.self(),
+		recipes)
 	for key, recipe in pairs(ok and known or {}) do
 		keep_recipe(key, recipe)
 	end
-	return ok
+	return ok and decides
 end
 
 -- Sleeps until the link to the manager that decides breaks, or that one says that another does
@@ -552,7 +590,11 @@ local function lead()
 		else
 			known = nil
 			missed = missed or skynet.now()
-			if standalone or skynet.now() - missed >= grace then
+			local patience = standalone and 0 or grace
+			if draining() then
+				patience = 2 * grace
+			end
+			if skynet.now() - missed >= patience then
 				pcall(harbor.register, "SERVICE")
 			end
 		end

@@ -130,7 +130,8 @@ function skynet.memlimit(bytes) end
 ---* Raises `skynet.on_drain needs a function`
 ---* Since 0.1.0.
 ---@param f fun() runs in a task of its own
-function skynet.on_drain(f) end
+---@param undo? fun() called when the node drains no more (`harborctl drain NODE --undo`)
+function skynet.on_drain(f, undo) end
 
 ---Says that this service can move. `f` runs in a task and may wait; if it raises, the service stays.
 ---The state may be as large as a message. The last `f` counts.

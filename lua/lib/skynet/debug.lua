@@ -101,10 +101,10 @@ function command.PING()
 	skynet.ret()
 end
 
--- The node drains.
-function command.DRAIN()
+-- The node drains; undo: no more.
+function command.DRAIN(undo)
 	skynet.ignoreret()
-	require "skynet.handover".drain()
+	require "skynet.handover".drain(undo)
 end
 
 -- The answer is withheld: the caller's call fails when this service ends.

@@ -9,7 +9,7 @@ local LIVES_MAX <const> = 16
 local REASONS <const> = "the tasks that did not end in time:\n"
 
 local handover = {}
-local on_drain, on_handover
+local on_drain, on_undo, on_handover
 local lives, state = {}, nil -- earlier handles, the last one first; what the last life packed
 
 do
@@ -22,19 +22,20 @@ do
 end
 
 -- on_drain(f): f() runs in a task of its own when this node begins to drain, or at once if it does
--- so already.
-function skynet.on_drain(f)
+-- so already; undo(), if it is there, when it drains no more.
+function skynet.on_drain(f, undo)
 	assert(type(f) == "function", "skynet.on_drain needs a function")
-	on_drain = f
+	on_drain, on_undo = f, undo
 	core.wants(WANTS_DRAIN)
 	if core.draining() then
 		skynet.fork(f)
 	end
 end
 
-function handover.drain()
-	if on_drain then
-		on_drain()
+function handover.drain(undo)
+	local f = undo and on_undo or not undo and on_drain
+	if f then
+		f()
 	end
 end
 

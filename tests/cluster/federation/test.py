@@ -131,7 +131,7 @@ def a_gateway_is_killed(build):
 
 def a_gateway_is_drained(build):
     """harborctl drain on a gateway: its node's name is gone from the registry, calls under way are
-    answered, those that follow go by the other gateway, and none fails"""
+    answered, those that follow go by the other gateway, and none fails; --undo: it is one again"""
     with Federation(build, {"west": 2, "east": 1}) as f:
         f.ready().formed()
         n = f["west-n1"]
@@ -148,6 +148,12 @@ def a_gateway_is_drained(build):
         good, bad, *why = eventually("all are answered", lambda: outcome(n, "storm"))
         assert (good, bad) == (20, 0), why
         assert one(n, CALL) == "east-n1"
+        f["west-m"].ctl("drain", row["gateway"], "--undo")
+        eventually("it is a gateway again", lambda: any(
+            r["gateway"] == row["gateway"] for r in n.ctl("clusters")["clusters"]))
+        other = next(g for g in ("west-g1", "west-g2") if g != row["gateway"])
+        f[other].kill()
+        eventually("calls go by it", lambda: one(n, CALL) == "east-n1")
 
 
 def a_dead_cluster(build):
