@@ -91,6 +91,7 @@ static const struct move_ops ops = {
 	.settled = moves_settled,
 	.draining = draining,
 	.targets = targets,
+	.drainers = moves_drainers,
 	.node = node_by_name,
 	.names = names_of,
 };

@@ -3,6 +3,7 @@
 #include "core/actor/move.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 static int relay_nowhere(struct msg *m)
 {
@@ -51,6 +52,11 @@ static unsigned no_targets(uint8_t ids[256])
 	return 0;
 }
 
+static void no_drainers(uint64_t bits[4])
+{
+	memset(bits, 0, 4 * sizeof(*bits));
+}
+
 static unsigned no_node(const char *name)
 {
 	(void)name;
@@ -81,6 +87,7 @@ static const struct move_ops nothing = {
 	.settled = is_settled,
 	.draining = tell_nobody,
 	.targets = no_targets,
+	.drainers = no_drainers,
 	.node = no_node,
 	.names = no_names,
 };

@@ -45,6 +45,8 @@ struct move_ops {
 	void (*draining)(bool on);
 	/* Nodes that are up and do not drain, without this one: their ids. Returns how many. */
 	unsigned (*targets)(uint8_t ret_ids[256]);
+	/* Writes a bit for each node that drains, this one too. */
+	void (*drainers)(uint64_t ret_bits[4]);
 	/* The harbor id of a node by name or number; 0: none, or several of that name. */
 	unsigned (*node)(const char *name);
 	/* The global names of a service. */

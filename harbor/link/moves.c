@@ -378,6 +378,15 @@ bool moves_is_draining(unsigned node)
 	return on;
 }
 
+void moves_drainers(uint64_t ret_bits[4])
+{
+	bool entered = move_enter();
+
+	memcpy(ret_bits, moves.draining, sizeof(moves.draining));
+	move_set_bit(ret_bits, moves.ops->self(), move_is_draining());
+	move_leave(entered);
+}
+
 /* ---- nodes and time; the loop ---- */
 
 void moves_link_up(unsigned node)

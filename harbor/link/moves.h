@@ -85,6 +85,8 @@ bool moves_note(unsigned node, struct msg *m_take);
 void moves_link_up(unsigned node);
 void moves_node_gone(unsigned node, bool dead);
 bool moves_is_draining(unsigned node);
+/* Writes a bit for each node that drains, this one too. Any thread. */
+void moves_drainers(uint64_t ret_bits[4]);
 /* Returns the time of the next call, UINT64_MAX: none. */
 uint64_t moves_tick(uint64_t now);
 /* How many moves are known. Any thread. */

@@ -15,9 +15,9 @@ local function any(list)
 	return list[math.random(1, math.max(1, #list))]
 end
 
--- One of the members; nil: there is none.
+-- One of the members, if possible on a node that does not drain; nil: there is none.
 function group.random(name)
-	return any(core.members(name))
+	return any((core.members(name, true)))
 end
 
 -- The members, those of each node together: { { id =, distance = ns or nil, ... handles } ... }
@@ -35,10 +35,10 @@ local function by_node(list)
 end
 
 -- One of the members of this node; if there is none, of the node to which a message takes the
--- shortest time. A node without a link comes last.
+-- shortest time. A node without a link comes last; one that drains counts when all do.
 function group.nearest(name)
 	local best
-	for _, node in ipairs(by_node((core.members(name)))) do
+	for _, node in ipairs(by_node((core.members(name, true)))) do
 		local nearer = not best or not best.distance
 			or node.distance and node.distance < best.distance
 		if nearer then
@@ -66,7 +66,7 @@ end
 
 -- The member for a key: the same one on every node, for as long as it is a member; when another
 -- comes or goes only the keys move that are its own. (Each member draws a number for the key, and
--- the highest wins.)
+-- the highest wins.) It may be on a node that drains: what it has of the key goes when it goes.
 function group.pick(name, key)
 	local seed = math.type(key) == "integer" and mix(key) or hash(tostring(key))
 	local best, highest

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/actor/group.h"
+#include "core/actor/move.h"
 #include "core/actor/service.h"
 #include "lua/api/api_message.h"
 #include "lua/host/task.h"
@@ -80,7 +81,26 @@ static int push_members(lua_State *L, const uint32_t *members, size_t n, uint64_
 	return 2;
 }
 
-/* members(group): a list of handles in their order, and its version. */
+/* Keeps those on nodes that do not drain, if there are any. Returns how many it leaves. */
+static size_t drop_drainers(uint32_t *members, size_t n)
+{
+	uint64_t bits[4];
+	size_t kept = 0;
+
+	move_get()->drainers(bits);
+	if (!(bits[0] | bits[1] | bits[2] | bits[3]))
+		return n;
+	for (size_t i = 0; i < n; i++) {
+		unsigned node = members[i] >> 24;
+
+		if (!(bits[node / 64] >> node % 64 & 1))
+			members[kept++] = members[i];
+	}
+	return kept ? kept : n;
+}
+
+/* members(group[, serving]): a list of handles in their order, and its version. serving: without
+ * those on nodes that drain, unless there are no others. */
 static int group_members(lua_State *L)
 {
 	const char *group = check_group(L, 1);
@@ -92,6 +112,8 @@ static int group_members(lua_State *L)
 		max = n + MEMBERS_AT_ONCE; /* more may come in between */
 		many = lua_newuserdatauv(L, max * sizeof(*many), 0);
 	}
+	if (lua_toboolean(L, 2))
+		n = drop_drainers(many, n);
 	return push_members(L, many, n, version);
 }
 

@@ -68,6 +68,39 @@ def drain_and_undo(build):
         equal("a name", a.call(late, "register", "later")[0], True)
         equal("a unique service", a.call(late, "unique")[0], True)
         equal("a client", hello(), b"hello")
+        eventually("told again", lambda: a.call(late, "drained")[0] == -99)
+
+
+def work_goes_elsewhere(build):
+    """groups avoid a node that drains, unless all do; who decides about unique services hands that
+    on, so that they start on another node"""
+    with Cluster(build, HERE) as c:
+        nodes = a, b, d = start(c, 3)
+        who = {n: new(n, "traveller", "settled") for n in nodes}
+        for n in nodes:
+            n.call(who[n], "join", "tour")
+        draws = lambda n: n.call(who[n], "draws", "tour")
+        for n in nodes:
+            eventually("all are drawn", lambda: draws(n)[0] == "1 2 3")
+        eventually("all know who decides", lambda: all(owner(n, "SERVICE").startswith(":01")
+                                                       for n in nodes))
+        a.ctl("drain", "a")
+        eventually("a is drained", lambda: a.ctl("drain", "a", "--status")["state"] == "drained")
+        decides = owner(a, "SERVICE")
+        equal("decided elsewhere", decides[:3] in (":02", ":03"), True)
+        there = d.call(who[d], "unique_of_all")[0]
+        equal("started there", there[:3], decides[:3])
+        equal("for all", [n.call(who[n], "unique_of_all")[0] for n in nodes], [there] * 3)
+        for n in nodes:
+            eventually("others are drawn", lambda: draws(n)[0] == "2 3")
+            equal("the nearest", draws(n)[1] in (2, 3), True)
+        for n in (b, d):
+            a.ctl("drain", n.name)
+        for n in nodes:
+            eventually("all drain", lambda: draws(n)[0] == "1 2 3")
+        a.ctl("drain", "a", "--undo")
+        for n in nodes:
+            eventually("one does not", lambda: draws(n) == ["1", 1])
 
 
 def who_cannot_move(build):
@@ -138,4 +171,4 @@ def nodes_that_die(build):
 
 
 if __name__ == "__main__":
-    main([drain_and_undo, who_cannot_move, large_state, nodes_that_die])
+    main([drain_and_undo, work_goes_elsewhere, who_cannot_move, large_state, nodes_that_die])

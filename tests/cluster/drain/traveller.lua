@@ -60,8 +60,27 @@ end
 function command.watch()
 	skynet.on_drain(function()
 		drained = drained + 1
+	end, function()
+		drained = drained - 100
 	end)
 	return drained
+end
+
+-- Where the members are that group.random has drawn, and group.nearest.
+function command.draws(name)
+	local nodes, list = {}, {}
+	for _ = 1, 200 do
+		nodes[group.random(name) >> 24] = true
+	end
+	for id in pairs(nodes) do
+		list[#list + 1] = id
+	end
+	table.sort(list)
+	return table.concat(list, " "), group.nearest(name) >> 24
+end
+
+function command.unique_of_all()
+	return skynet.address(skynet.uniqueservice(true, "traveller", "settled"))
 end
 
 function command.large(size)

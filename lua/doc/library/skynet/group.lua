@@ -50,7 +50,7 @@ function group.members(name) end
 ---@return function stop ends it
 function group.watch(name, f) end
 
----One at random.
+---One at random. Nodes that drain (`harborctl drain`) are left out, unless all members are there.
 ---
 ---* Since 0.1.0, not in skynet.
 ---@param name string
@@ -58,7 +58,8 @@ function group.watch(name, f) end
 function group.random(name) end
 
 ---One of this node, at random if it has several; if it has none, one of the node to which a message
----takes the shortest time, as its heartbeats measure it. A node without a link comes last.
+---takes the shortest time, as its heartbeats measure it. A node without a link comes last. Nodes that
+---drain are left out, unless all members are there.
 ---
 ---* Since 0.1.0, not in skynet.
 ---@param name string
@@ -66,7 +67,8 @@ function group.random(name) end
 function group.nearest(name) end
 
 ---The one for a key: the same on every node that knows the same members. When a member comes or goes
----only the keys that it has, or had, change hands. What must have one owner at a time even while the
+---only the keys that it has, or had, change hands; a node that begins to drain changes nothing, until
+---its members move or leave. What must have one owner at a time even while the
 ---nodes learn of a change needs a name and its number (`harbor.check`).
 ---
 ---* Since 0.1.0, not in skynet.
