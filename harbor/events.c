@@ -64,7 +64,7 @@ static void greet_peer(struct conn *c, const struct wire_control *f)
 
 	if (!admit(c, f, WIRE_HELLO))
 		return;
-	if (H.stopping) {
+	if (H.goodbye_said) {
 		turn_away(c, WIRE_NOT_HERE, "this node is not in the cluster just now");
 		return;
 	}
@@ -291,27 +291,43 @@ void events_touch_soon(void)
 	net_post(touch, NULL);
 }
 
-static bool links_are_empty(void)
+/* The other node has all that it was sent, or cannot be reached. If it has not said so yet, it is
+ * asked. */
+static bool has_all(struct link *l, uint64_t now)
 {
-	for (unsigned i = 1; i < 256; i++) {
-		struct link *l = link_find(i);
-
-		if (l && l->peer.state == PEER_UP && ledger_waiting(&l->ledger))
-			return false;
-	}
-	return true;
+	if (!ledger_sum(&l->ledger) || (l->peer.state != PEER_UP && !l->peer.patient))
+		return true;
+	if (!ledger_waiting(&l->ledger))
+		peer_ask(&l->peer, now);
+	return false;
 }
 
-/* What waits goes out, then goodbye, then the sockets drain. */
+static bool all_have_all(uint64_t now)
+{
+	bool all = true;
+
+	for (unsigned i = 1; i < 256; i++)
+		if (link_find(i))
+			all &= has_all(link_find(i), now);
+	return all;
+}
+
+static void say_goodbye(void)
+{
+	conn_stop_listening();
+	for (unsigned i = 1; i < 256; i++)
+		if (link_find(i))
+			peer_stop(&link_find(i)->peer);
+	member_stop(&H.member);
+	H.goodbye_said = true;
+}
+
+/* What waits goes out and is acknowledged, also over a link that breaks meanwhile; then goodbye,
+ * then the sockets drain. */
 static uint64_t tick_stopping(uint64_t now)
 {
-	if (!H.goodbye_said && (links_are_empty() || now >= H.goodbye_at_ns)) {
-		for (unsigned i = 1; i < 256; i++)
-			if (link_find(i))
-				peer_stop(&link_find(i)->peer);
-		member_stop(&H.member);
-		H.goodbye_said = true;
-	}
+	if (!H.goodbye_said && (all_have_all(now) || now >= H.goodbye_at_ns))
+		say_goodbye();
 	if (H.goodbye_said && conn_all_sent() && !H.stopped && lead_stop()) {
 		H.stopped = true;
 		pthread_cond_broadcast(&H.stopped_now);
@@ -351,7 +367,7 @@ static uint64_t tick(uint64_t now)
 {
 	uint64_t next = conn_tick(now);
 
-	for (unsigned i = 1; i < 256 && !H.stopping; i++) {
+	for (unsigned i = 1; i < 256 && !H.goodbye_said; i++) {
 		struct link *l = link_find(i);
 
 		if (l)
@@ -388,7 +404,6 @@ void events_stop(void *arg)
 	lock_take(&H.lock);
 	H.stopping = true;
 	H.goodbye_at_ns = clock_mono_ns() + timeout_ns / 2;
-	conn_stop_listening();
 	lock_release(&H.lock);
 	events_tick(NULL);
 }

@@ -389,6 +389,13 @@ void peer_probe(struct peer *p, uint64_t now)
 	check(p);
 }
 
+void peer_ask(struct peer *p, uint64_t now)
+{
+	if (p->state == PEER_UP && !p->asked_ns)
+		ask(p, now);
+	check(p);
+}
+
 void peer_lost(struct peer *p, int conn, const char *why, uint64_t now)
 {
 	if (conn && conn == p->conn)

@@ -149,6 +149,8 @@ void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t
 void peer_heard(struct peer *p, int conn, uint64_t now);
 /* The master asks whether this link is alive. */
 void peer_probe(struct peer *p, uint64_t now);
+/* Asks a link that is up, and not asked yet, how much has arrived. */
+void peer_ask(struct peer *p, uint64_t now);
 /* The connection broke. */
 void peer_lost(struct peer *p, int conn, const char *why, uint64_t now);
 /* Our attempt was refused by the other machine: nobody listens there. */

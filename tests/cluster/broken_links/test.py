@@ -102,9 +102,13 @@ class Two(Cluster):
     def link(self, node):
         return next(n for n in node.ctl("nodes")["nodes"] if n["id"] != self.nodes.index(node) + 1)
 
-    def cut(self, between):
+    def between(self, between):
         for p in self.proxies:
             p.between = between
+
+    def cut(self, between):
+        self.between(between)
+        for p in self.proxies:
             for pair in list(p.pairs):
                 pair[2] = random.randrange(between)
 
@@ -193,4 +197,23 @@ def killed(build):
         assert int(sent) + int(unsent) >= 30 and "\n" not in why, told
 
 
-main([many_cuts, door_closed, killed])
+def stopped(build):
+    """what a node has sent before it stops in order arrives, also if the link breaks just then"""
+    with Two(build) as c:
+        c.a.call(".probe", "run")
+        c.a.call(".probe", "stop")
+        c.b.signal(signal.SIGSTOP)  # so some of it is on the way, and some still waits
+        c.a.call(".probe", "flood", "16", str(1 << 20))
+        sent = c.a.call(".probe", "sent")[0]
+        c.a.signal(signal.SIGTERM)
+        eventually("it stops", lambda: c.a.logged("stopping: "))
+        c.cut(1)
+        c.between(None)
+        c.b.signal(signal.SIGCONT)
+        assert c.a.process.wait(20) == 0
+        assert c.b.call(".probe", "arrived") == [sent, 0, 0, 0], (
+            sent, c.b.call(".probe", "arrived"))
+        assert c.cuts() > 0 and not c.a.logged("may not have arrived")
+
+
+main([many_cuts, door_closed, killed, stopped])
