@@ -19,8 +19,9 @@
  *              and the closure, which first clear their reason and then ask for the right.
  *           A1 the flusher stores what it has written, release, before it writes <-> the loop
  *              loads it, acquire, when an acknowledgement of it came.
- *           A2 the loop stores what is acknowledged, release <-> whoever has tx_lock loads it,
- *              acquire, and frees that: the loop itself if the lock is free, else the flusher.
+ *           A2 the loop stores what is acknowledged, then asks for the flush right <-> F2 the
+ *              holder loads it after he gave the right back, all seq_cst: one of the two frees
+ *              that, also while nothing may be written.
  */
 #include "harbor/link/flush.h"
 
@@ -93,6 +94,7 @@ void flush_reap(struct link *l)
 		return;
 	done = txq_acknowledge(&l->queue, acked, &valid);
 	must(valid); /* flush_acknowledged has looked at it */
+	atomic_store_explicit(&l->reaped, acked, memory_order_relaxed); /* may_reap: a hint */
 	flush_leave(l, done.bytes);
 }
 
@@ -185,12 +187,24 @@ static bool may_flush(struct link *l)
 	       !atomic_load_explicit(&l->resting, memory_order_seq_cst);
 }
 
+/* reaped is relaxed: this thread has written it, or got the flush right from who did. */
+static bool may_reap(struct link *l)
+{
+	return atomic_load_explicit(&l->acked, memory_order_seq_cst) >
+	       atomic_load_explicit(&l->reaped, memory_order_relaxed); /* A2 */
+}
+
 void flush_now(struct link *l)
 {
-	while (may_flush(l) &&
+	bool write;
+
+	while (((write = may_flush(l)) || may_reap(l)) &&
 	       !atomic_exchange_explicit(&l->flushing, true, memory_order_seq_cst)) { /* F1 */
 		lock_take(&l->tx_lock);
-		flush_locked(l);
+		if (write)
+			flush_locked(l);
+		else
+			flush_reap(l);
 		lock_release(&l->tx_lock);
 		atomic_store_explicit(&l->flushing, false, memory_order_seq_cst); /* F2 */
 	}
@@ -272,10 +286,7 @@ bool flush_acknowledged(struct link *l, uint64_t count)
 	/* relaxed: only the loop writes it. An older number was overtaken on its way out. */
 	if (count <= atomic_load_explicit(&l->acked, memory_order_relaxed))
 		return true;
-	atomic_store_explicit(&l->acked, count, memory_order_release); /* A2 */
-	if (lock_try(&l->tx_lock)) {
-		flush_reap(l);
-		lock_release(&l->tx_lock);
-	}
+	atomic_store_explicit(&l->acked, count, memory_order_seq_cst); /* A2 */
+	flush_now(l);
 	return true;
 }

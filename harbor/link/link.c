@@ -488,6 +488,7 @@ static void set_counts(struct link *l)
 
 	lock_held(&l->tx_lock);
 	atomic_store_explicit(&l->acked, k->first, memory_order_release);
+	atomic_store_explicit(&l->reaped, k->first, memory_order_relaxed); /* under tx_lock */
 	atomic_store_explicit(&l->written, k->cursor, memory_order_release);
 	flush_set_backlog(l);
 }

@@ -33,6 +33,7 @@ struct link {
 	/* Acknowledgements, as numbers of frames of the sessions (A1, A2 in flush.c): */
 	atomic_uint_least64_t written; /* by us; the flusher writes it, the loop compares */
 	atomic_uint_least64_t acked;   /* by the other node; the loop writes it */
+	atomic_uint_least64_t reaped;  /* of these, freed; under tx_lock */
 	struct link_arrived {
 		atomic_uint_least64_t count, bytes;
 	} arrived, told; /* here, and what the other node was told of it */

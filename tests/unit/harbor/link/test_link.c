@@ -654,6 +654,22 @@ static void nobody_speaks_for_a_service_of_another_node(void **state)
 	assert_int_equal(got[0]->source, 0x01000000);
 }
 
+/* The loop hears of it while a worker writes, and cannot free it: then the worker does. */
+static void what_is_acknowledged_while_somebody_writes_is_freed(void **state)
+{
+	(void)state;
+	assert_int_equal(send_from(me, 0, PTYPE_LUA, "x", 1), 0);
+	eventually(ledger_kept(&l->ledger) != 0);
+	eventually(!atomic_exchange_explicit(&l->flushing, true, memory_order_seq_cst));
+	lock_take(&l->tx_lock);
+	far_read(1);
+	eventually(atomic_load_explicit(&l->acked, memory_order_acquire) == 1);
+	lock_release(&l->tx_lock);
+	atomic_store_explicit(&l->flushing, false, memory_order_seq_cst);
+	flush_now(l);
+	assert_true(ledger_sum(&l->ledger) == 0);
+}
+
 static void a_peer_that_does_not_read_fills_the_queue_to_its_limit_and_no_more(void **state)
 {
 	char *big = mem_zalloc(1 << 20);
@@ -751,6 +767,7 @@ int main(void)
 		T(nobody_speaks_for_a_service_of_another_node),
 		T(a_peer_that_does_not_read_fills_the_queue_to_its_limit_and_no_more),
 		T(many_senders_keep_their_order_under_load),
+		T(what_is_acknowledged_while_somebody_writes_is_freed),
 	};
 
 	return cmocka_run_group_tests_name("harbor/link", tests, NULL, NULL);
