@@ -350,14 +350,15 @@ static void stray(struct link *l, const struct msg *m)
 }
 
 /* The service that was asked has moved to l's node, which may have answered before we heard that
- * its old node sent the request on. */
+ * its old node sent the request on; or it has moved from there, and its last answer was large: what
+ * it does not end is overtaken by what we were told since. */
 static bool answered_after_move(struct link *l, const struct msg *m)
 {
 	for (unsigned i = 1; i < 256; i++) {
 		struct link *other = link_find(i);
 		uint32_t asked = other && other != l ? pending_asked(&other->pending, m) : 0;
 
-		if (asked && moves_knows(asked, l->id))
+		if (asked && (moves_knows(asked, l->id) || moves_accepts(l->id, asked)))
 			return pending_answered(&other->pending, m);
 	}
 	return false;
@@ -433,12 +434,25 @@ static bool is_busy(uint32_t dest)
 	return busy;
 }
 
+/* To a node that nobody waits for they fail; a service of ours answers by no link. */
 static void transfer_pending(uint32_t from, uint32_t to)
 {
 	struct link *old = link_find(from >> 24), *new = link_find(to >> 24);
+	int gate = new ? atomic_load_explicit(&new->gate, memory_order_acquire) : LINK_NO_NODE;
+	struct pending failed;
 
-	if (old)
-		pending_move(&old->pending, from, new ? &new->pending : NULL, to);
+	if (!old)
+		return;
+	if (to >> 24 == service_harbor()) {
+		pending_move(&old->pending, from, NULL, to);
+	} else if (gate >= LINK_BROKEN) {
+		pending_move(&old->pending, from, &new->pending, to);
+	} else {
+		pending_init(&failed);
+		pending_move(&old->pending, from, &failed, to);
+		pending_fail(&failed, gate_text(gate));
+		pending_fini(&failed);
+	}
 }
 
 static void purge_pending(unsigned source, uint32_t dest)

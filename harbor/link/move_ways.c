@@ -125,10 +125,26 @@ int move_send_on(struct msg *m)
 	return deliver(m);
 }
 
+/* Where what goes r's new way arrives. */
+static uint32_t new_end(const struct move *r)
+{
+	uint32_t to = r->to;
+
+	for (unsigned i = 0; i < MOVE_TABLE_HOPS; i++) {
+		r = move_table_from(&moves.table, to);
+		if (!r || r->way != WAY_NEW)
+			break;
+		to = r->to;
+	}
+	return to;
+}
+
 void move_take_new_way(struct move *r)
 {
 	struct msg *m = list_take_all(&r->held), *next;
 
+	if (r->way == WAY_HELD) /* else the old node has not begun to forget them */
+		moves.ops->transfer(r->from, new_end(r));
 	if (r->way == WAY_OWN)
 		r->finished = true;
 	else
@@ -143,22 +159,11 @@ void move_take_new_way(struct move *r)
 void move_go(uint32_t from, unsigned number)
 {
 	struct move *r = move_table_from(&moves.table, from);
-	uint32_t to;
 
-	if (r && r->way == WAY_OWN && r->finishing && !r->finished && r->number == number)
-		move_take_new_way(r);
-	if (!r || r->way != WAY_HELD || r->number != number)
+	if (!r || r->number != number)
 		return;
-	to = r->to;
-	for (unsigned i = 0; i < MOVE_TABLE_HOPS; i++) {
-		const struct move *on = move_table_from(&moves.table, to);
-
-		if (!on || on->way != WAY_NEW)
-			break;
-		to = on->to;
-	}
-	moves.ops->transfer(from, to);
-	move_take_new_way(r);
+	if (r->way == WAY_HELD || (r->way == WAY_OWN && r->finishing && !r->finished))
+		move_take_new_way(r);
 }
 
 void move_done(unsigned node, uint32_t from, unsigned number)

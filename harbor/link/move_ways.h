@@ -29,7 +29,8 @@ struct moves_ops {
 	bool (*busy)(uint32_t dest);
 	/* The node is in the cluster, as far as we know, and its link up or about to be. */
 	bool (*up)(unsigned node);
-	/* Requests that wait for an answer of the handle's node wait for the other's. */
+	/* Requests that wait for an answer of the handle's node wait for the other's, or fail if
+	 * that is given up. */
 	void (*transfer)(uint32_t from, uint32_t to);
 	/* Requests of the node, relayed to this handle, are the other node's business. */
 	void (*purge)(unsigned source, uint32_t dest);
@@ -85,7 +86,8 @@ void move_look_at(uint64_t ns);
 void move_tell(unsigned node, const struct move_note *n);
 /* Sends m to where its receiver is now, or holds it; takes m. */
 int move_send_on(struct msg *m_take);
-/* From now on messages go the new way, first those that waited for it. */
+/* From now on messages go the new way, first those that waited for it; and what waits for answers
+ * of the old node, which need not see to them any longer, waits for those of the new one. */
 void move_take_new_way(struct move *r);
 /* Everything that was sent by the old way has arrived. */
 void move_go(uint32_t from, unsigned number);

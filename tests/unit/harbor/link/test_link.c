@@ -21,6 +21,8 @@
 #include "core/actor/life.h"
 #include "harbor/link/flush.h"
 #include "harbor/link/link.h"
+#include "harbor/link/move_note.h"
+#include "harbor/link/moves.h"
 #include "harbor/link/stream.h"
 #include "net/connect.h"
 #include "net/loop.h"
@@ -670,6 +672,68 @@ static void what_is_acknowledged_while_somebody_writes_is_freed(void **state)
 	assert_true(ledger_sum(&l->ledger) == 0);
 }
 
+/* ---- services that move: from FAR to a third node ---- */
+
+#define THIRD 3u
+#define THERE_NOW 0x03000005u
+
+static void note_of(unsigned node, enum move_note_kind kind, unsigned number)
+{
+	const struct move_note n = { kind, 0, number, THERE, THERE_NOW };
+
+	assert_true(moves_note(node, move_note_create(0x01000000, node, &n)));
+}
+
+/* A call is on its way, its receiver goes on on the third node, and this one holds what follows.
+ * Returns the number of the holding. */
+static unsigned call_and_move(int32_t session)
+{
+	struct move_note n;
+
+	link_open(link_get(THIRD));
+	assert_int_equal(send_from(me, session, PTYPE_LUA, "x", 1), 0);
+	far_read(1);
+	note_of(THIRD, NOTE_CLAIM, 1);
+	note_of(FAR, NOTE_SWITCH, 0);
+	far_read(2);
+	assert_true(move_note_read(got[1], &n) && n.kind == NOTE_HELD);
+	return n.number;
+}
+
+static void the_last_answer_of_a_service_that_moved_is_taken(void **state)
+{
+	(void)state;
+	note_of(THIRD, NOTE_GO, call_and_move(5));
+	assert_int_equal(pending_count(&l->pending), 0);
+	far_write(PTYPE_RESPONSE, THERE, me, 5, "overtaken by what is told of it");
+	assert_string_equal(letter_to(me, 0).text, "overtaken by what is told of it");
+	far_write(PTYPE_RESPONSE, THERE, me, 5, "twice");
+	far_write(PTYPE_TEXT, THERE, me, 0, "the end");
+	assert_string_equal(letter_to(me, 1).text, "the end");
+}
+
+static void calls_of_a_service_that_moved_fail_with_its_new_node(void **state)
+{
+	(void)state;
+	(void)call_and_move(5);
+	link_shut(link_get(THIRD), LINK_NODE_DOWN);
+	moves_node_gone(THIRD, true);
+	assert_string_equal(letter_to(me, 0).text, REMOTE_NODE_DOWN);
+	assert_int_equal(pending_count(&l->pending), 0);
+}
+
+/* The new node is well, and cannot be reached from here: its answer would not come. */
+static void calls_of_a_service_that_moved_out_of_reach_fail(void **state)
+{
+	(void)state;
+	(void)call_and_move(5);
+	link_shut(link_get(THIRD), LINK_OUT_OF_REACH);
+	moves_node_gone(THIRD, false);
+	(void)moves_tick(clock_mono_ns() + MOVES_HELD_NS);
+	assert_string_equal(letter_to(me, 0).text, REMOTE_LINK_LOST);
+	assert_int_equal(pending_count(&l->pending), 0);
+}
+
 static void a_peer_that_does_not_read_fills_the_queue_to_its_limit_and_no_more(void **state)
 {
 	char *big = mem_zalloc(1 << 20);
@@ -768,6 +832,9 @@ int main(void)
 		T(a_peer_that_does_not_read_fills_the_queue_to_its_limit_and_no_more),
 		T(many_senders_keep_their_order_under_load),
 		T(what_is_acknowledged_while_somebody_writes_is_freed),
+		T(the_last_answer_of_a_service_that_moved_is_taken),
+		T(calls_of_a_service_that_moved_fail_with_its_new_node),
+		T(calls_of_a_service_that_moved_out_of_reach_fail),
 	};
 
 	return cmocka_run_group_tests_name("harbor/link", tests, NULL, NULL);
