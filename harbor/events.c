@@ -169,6 +169,12 @@ static bool is_wanted(struct conn *c, const char **ret_why)
 	return conn_names_host(c, host, ret_why);
 }
 
+static void on_reached(struct conn *c)
+{
+	if (c->role == ROLE_LINK)
+		peer_reached(&link_get(c->node)->peer, c->id, clock_mono_ns());
+}
+
 static void on_open(struct conn *c, const char *peer)
 {
 	const char *why;
@@ -234,6 +240,7 @@ static void on_drained(struct conn *c)
 }
 
 const struct conn_ops events_conn_ops = {
+	.reached = on_reached,
 	.open = on_open,
 	.frame = on_frame,
 	.heard = on_heard,
@@ -363,16 +370,35 @@ static void set_timer(uint64_t next, uint64_t now)
 		net_timer_set(H.timer, next > now ? next : now);
 }
 
+static uint64_t tick_link(unsigned id, uint64_t now)
+{
+	struct link *l = link_find(id);
+	bool tried = l && l->peer.state == PEER_CONNECTING;
+	uint64_t next = l ? peer_tick(&l->peer, now) : UINT64_MAX;
+
+	if (l && l->peer.state == PEER_CONNECTING && !tried)
+		H.tried = id;
+	return next;
+}
+
+/* Begins behind the node that was tried last, so that each has its turn; at first behind our own:
+ * of many nodes that start together not all begin with the same few. */
+static uint64_t tick_links(uint64_t now)
+{
+	uint64_t next = UINT64_MAX;
+	unsigned first = H.tried ? H.tried : H.self.id;
+
+	for (unsigned i = 0; i < 255; i++)
+		next = sooner(next, tick_link((first + i) % 255 + 1, now));
+	return next;
+}
+
 static uint64_t tick(uint64_t now)
 {
 	uint64_t next = conn_tick(now);
 
-	for (unsigned i = 1; i < 256 && !H.goodbye_said; i++) {
-		struct link *l = link_find(i);
-
-		if (l)
-			next = sooner(next, peer_tick(&l->peer, now));
-	}
+	if (!H.goodbye_said)
+		next = sooner(next, tick_links(now));
 	if (!H.stopping)
 		next = sooner(next, member_tick(&H.member, now));
 	else

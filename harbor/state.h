@@ -35,6 +35,7 @@ struct harbor {
 	struct net_timer *timer;
 	bool touched;	     /* [loop] a tick is posted */
 	uint64_t due_ns;     /* when the next tick was to be */
+	unsigned tried;	     /* the node to which we tried to connect last; 0: none */
 	unsigned late_looks; /* how often a late one has waited for the sockets to be read */
 	bool started, stopping;
 	bool goodbye_said;

@@ -319,10 +319,14 @@ static void on_open(void *ud, int id, const char *text, int port)
 	if (c->closed || is_stranger(c))
 		return;
 	c->peer = mem_strdup(text);
-	if (c->secure)
-		take_sealed(c, NULL, 0);
-	else
+	if (!c->secure) {
 		opened(c);
+		return;
+	}
+	lock_take(C.lock);
+	C.ops->reached(c);
+	lock_release(C.lock);
+	take_sealed(c, NULL, 0);
 }
 
 static const char *loss_text(const struct conn *c)

@@ -44,6 +44,8 @@ struct conn {
 /* What happens to a connection. Under the lock of conn_init, if nothing else is said; none is
  * called for a connection that was closed from here. */
 struct conn_ops {
+	/* The other machine answers ours, and TLS begins. */
+	void (*reached)(struct conn *c);
 	/* Ours is open, and the other end has proven itself; peer: its host. */
 	void (*open)(struct conn *c, const char *peer);
 	/* A control frame came in. */

@@ -22,6 +22,8 @@ static void check(const struct peer *p)
 	must(p->state != PEER_UP || p->patient);
 	must(p->state != PEER_UNKNOWN || !p->reachable);
 	must(p->state == PEER_UP || (!p->asked_ns && !p->probed));
+	must(!p->young || (p->state == PEER_CONNECTING && p->self->young > 0));
+	must(p->self->young <= PEER_ATTEMPTS);
 }
 #else
 #define check(p) ((void)(p)) /* the state is looked at in builds with CHECKS=1 */
@@ -49,6 +51,18 @@ uint64_t peer_next_beat(const struct peer_self *self, uint64_t now)
 	return now + beat - (now + self->epoch % beat) % beat;
 }
 
+static void set_young(struct peer *p, bool young)
+{
+	p->self->young += (unsigned)young - (unsigned)p->young;
+	p->young = young;
+}
+
+static void set_state(struct peer *p, enum peer_state st)
+{
+	set_young(p, st == PEER_CONNECTING);
+	p->state = st;
+}
+
 static void back_off(struct peer *p, uint64_t now)
 {
 	p->retry_ns = now + backoff_next(&p->backoff_ns, PEER_BACKOFF_MIN_NS, PEER_BACKOFF_MAX_NS,
@@ -74,7 +88,7 @@ static void end_incarnation(struct peer *p)
 {
 	p->epoch = 0;
 	p->disowned = false;
-	p->state = PEER_UNKNOWN;
+	set_state(p, PEER_UNKNOWN);
 	p->their_attempt = 0;
 	give_up(p, PEER_NODE_DOWN);
 }
@@ -89,7 +103,7 @@ static void drop_link(struct peer *p, enum peer_loss loss, const char *why, uint
 	p->gone = false;
 	p->asked_ns = 0;
 	p->probed = false;
-	p->state = p->epoch ? PEER_WAITING : PEER_UNKNOWN;
+	set_state(p, p->epoch ? PEER_WAITING : PEER_UNKNOWN);
 	if (was_up) {
 		wait_for_link(p, now);
 		p->ops->down(p, loss, why);
@@ -130,7 +144,7 @@ static void meet(struct peer *p, const struct wire_control *c, uint64_t now)
 		return;
 	p->epoch = c->epoch;
 	p->left = false;
-	p->state = PEER_WAITING;
+	set_state(p, PEER_WAITING);
 	p->reachable = true;
 	wait_for_link(p, now);
 	/* the smaller id goes first: both at once would only cross */
@@ -142,7 +156,9 @@ static void connect_now(struct peer *p, uint64_t now)
 {
 	int conn;
 
-	p->state = PEER_CONNECTING;
+	set_state(p, PEER_CONNECTING);
+	p->offered = false;
+	p->old_ns = now + PEER_YOUNG_NS;
 	p->deadline_ns = now + PEER_HANDSHAKE_NS;
 	p->attempt++;
 	conn = p->ops->connect(p);
@@ -172,6 +188,19 @@ void peer_member_down(struct peer *p, uint64_t now)
 	check(p);
 }
 
+/* From now on it is the other process that lets us wait, and not the way to its machine. */
+static void grant_handshake(struct peer *p, uint64_t now)
+{
+	p->deadline_ns = p->old_ns = now + PEER_HANDSHAKE_NS;
+}
+
+void peer_reached(struct peer *p, int conn, uint64_t now)
+{
+	if (conn == p->conn && p->state == PEER_CONNECTING)
+		grant_handshake(p, now);
+	check(p);
+}
+
 void peer_connected(struct peer *p, int conn, uint64_t now)
 {
 	struct wire_control c = { .kind = WIRE_HELLO,
@@ -185,8 +214,9 @@ void peer_connected(struct peer *p, int conn, uint64_t now)
 
 	if (conn != p->conn || p->state != PEER_CONNECTING)
 		return;
-	p->deadline_ns = now + PEER_HANDSHAKE_NS; /* of the WELCOME */
+	grant_handshake(p, now); /* until the WELCOME */
 	memcpy(c.cluster, p->self->cluster, sizeof(c.cluster));
+	p->offered = true;
 	p->ops->offer(p, &c);
 	p->ops->write(p, conn, &c);
 	check(p);
@@ -213,7 +243,7 @@ static uint64_t idle_of(struct peer *p)
 static void set_up(struct peer *p, int conn, const struct wire_control *first, uint64_t now)
 {
 	p->features = first->features & WIRE_FEATURES;
-	p->state = PEER_UP;
+	set_state(p, PEER_UP);
 	p->conn = conn;
 	p->reachable = p->patient = true;
 	p->backoff_ns = 0;
@@ -458,6 +488,11 @@ static uint64_t tick_up(struct peer *p, uint64_t now)
 	return silent < p->beat_ns ? silent : p->beat_ns;
 }
 
+static bool may_try(const struct peer *p)
+{
+	return p->self->young < PEER_ATTEMPTS;
+}
+
 static uint64_t tick(struct peer *p, uint64_t now)
 {
 	uint64_t next = UINT64_MAX;
@@ -468,11 +503,15 @@ static uint64_t tick(struct peer *p, uint64_t now)
 		return next;
 	if (p->state == PEER_CONNECTING && now >= p->deadline_ns)
 		close_link(p, PEER_LINK_LOST, "the handshake took too long", now);
-	if (p->state == PEER_WAITING && now >= p->retry_ns)
+	if (p->young && now >= p->old_ns) {
+		set_young(p, false);
+		return now; /* those before us may try, too */
+	}
+	if (p->state == PEER_WAITING && now >= p->retry_ns && may_try(p))
 		connect_now(p, now);
 	if (p->reachable && now >= p->unreachable_ns) {
-		/* its HELLO speaks of a session that ends now */
-		if (p->state == PEER_CONNECTING)
+		/* its HELLO speaks of a session that ends now; who has not said it goes on */
+		if (p->state == PEER_CONNECTING && p->offered)
 			close_link(p, PEER_LINK_LOST, "the handshake took too long", now);
 		give_up(p, PEER_LINK_LOST);
 	}
@@ -480,7 +519,10 @@ static uint64_t tick(struct peer *p, uint64_t now)
 		p->patient = false;
 		p->ops->tired(p);
 	}
-	next = p->state == PEER_CONNECTING ? p->deadline_ns : p->retry_ns;
+	if (p->state == PEER_CONNECTING)
+		next = p->young && p->old_ns < p->deadline_ns ? p->old_ns : p->deadline_ns;
+	else if (now < p->retry_ns || may_try(p)) /* else it waits for the end of another attempt */
+		next = p->retry_ns;
 	if (p->reachable && p->unreachable_ns < next)
 		next = p->unreachable_ns;
 	if (p->patient && p->tired_ns < next)
@@ -517,7 +559,7 @@ void peer_stop(struct peer *p)
 		p->ops->close(p, p->conn, "this node ends");
 	}
 	if (p->state != PEER_UP) {
-		p->state = PEER_UNKNOWN;
+		set_state(p, PEER_UNKNOWN);
 		p->conn = 0;
 		p->epoch = 0;
 		p->reachable = p->patient = false;

@@ -33,6 +33,12 @@
  * smaller id. A HELLO carries the number of its attempt, a WELCOME the last attempt of the one who
  * welcomes: a HELLO that was given up by then is refused when it arrives late.
  *
+ * Of many nodes that start together each has more to do for all the others than it gets done in
+ * PEER_HANDSHAKE_NS, and an attempt that is given up was work for nothing. So PEER_ATTEMPTS of a
+ * node are under way at a time, over all peers, and the next begins when one has ended. A machine
+ * that does not answer at all holds up the others for PEER_YOUNG_NS only. Hence all peers of a node
+ * are to be ticked after whatever happened to one.
+ *
  * Threads: none of its own; the net loop.
  */
 #include <stdbool.h>
@@ -43,6 +49,8 @@
 /* A node that is reached again is not to wait long for it; an attempt costs a packet. */
 #define PEER_BACKOFF_MAX_NS UINT64_C(1000000000)
 #define PEER_HANDSHAKE_NS UINT64_C(5000000000)
+#define PEER_ATTEMPTS 8u
+#define PEER_YOUNG_NS UINT64_C(1000000000)
 /* An idle link is asked after so many beats by the node with the smaller id, and after a few more
  * by the other, should the first not have done so. */
 #define PEER_IDLE_BEATS 15u
@@ -77,9 +85,8 @@ struct peer_ops {
 	void (*down)(struct peer *p, enum peer_loss loss, const char *why);
 	/* The link has not come (back) within link_wait_ns: calls do not wait for it any more. */
 	void (*tired)(struct peer *p);
-	/* No attempt is under way, and nothing waits for this node any more: it is dead or has
-	 * left (PEER_NODE_DOWN for both),
-	 * or was out of reach for dead_ns. */
+	/* No HELLO of ours is under way, and nothing waits for this node any more: it is dead or
+	 * has left (PEER_NODE_DOWN for both), or was out of reach for dead_ns. */
 	void (*give_up)(struct peer *p, enum peer_loss loss);
 	/* Fills in what our HELLO or WELCOME says of the session (wire.h). No link is up. */
 	void (*offer)(struct peer *p, struct wire_control *c);
@@ -103,6 +110,7 @@ struct peer_self {
 	uint64_t epoch;
 	uint64_t heartbeat_ns, dead_ns, link_wait_ns;
 	uint64_t random; /* state of the jitter */
+	unsigned young;	 /* peers that are */
 };
 
 struct peer {
@@ -120,6 +128,8 @@ struct peer {
 	int conn;		/* CONNECTING: our attempt; UP: the link; else 0 */
 	uint32_t attempt;	/* number of our last attempt */
 	uint32_t their_attempt; /* their attempts up to here are given up */
+	bool young;		/* CONNECTING, and the next one waits for its end */
+	bool offered;		/* CONNECTING, and our HELLO is said */
 	bool silent;		/* the last link ended because it was */
 	bool gone;		/* our last attempt was refused: nobody listens there */
 	bool probed;		/* the master wants to know */
@@ -128,7 +138,7 @@ struct peer {
 	uint64_t beat_ns;	/* the next look */
 	uint64_t idle_ns;	/* a link that is silent for so long is asked */
 	uint64_t retry_ns, backoff_ns, deadline_ns, heard_ns, unreachable_ns;
-	uint64_t tired_ns, at_once_ns;
+	uint64_t tired_ns, at_once_ns, old_ns;
 	uint64_t rtt_ns;
 	char why[128]; /* the last loss or refusal, for people */
 };
@@ -139,6 +149,9 @@ void peer_init(struct peer *p, const struct peer_ops *ops, struct peer_self *sel
 /* What the master says of the node. */
 void peer_member_up(struct peer *p, const struct wire_control *member, uint64_t now);
 void peer_member_down(struct peer *p, uint64_t now);
+/* The other machine answers our attempt, and what encrypts the connection is agreed upon. Need not
+ * be said. */
+void peer_reached(struct peer *p, int conn, uint64_t now);
 /* Our connection is open. */
 void peer_connected(struct peer *p, int conn, uint64_t now);
 /* The first frame of a connection that was accepted. true: conn is the link now; false: it was

@@ -3,13 +3,13 @@
 """How a cluster grows: starts N nodes at once on this machine, with the defaults of a
 configuration, and measures them. Prints a table; with --save also puts it into SCALE.md.
 
-usage: scale.py BUILD_FOLDER [-n RUNS] [--idle SECONDS] [--erlang] [--save] [N ...]
+usage: scale.py BUILD_FOLDER [-n RUNS] [--idle SECONDS] [--erlang] [--key] [--save] [N ...]
 
 The nodes run in a network namespace of their own where that is possible (root): then the kernel
 counts the connections. Processor time is the scheduler's own sum over all threads, so that other
 processes of the machine spoil the wall times alone. --erlang: the same number of Erlang nodes as
 well, with the defaults of its distribution (which has no master; it calls a node dead after 45 to
-75 s of silence).
+75 s of silence). --key: the links of ours are encrypted.
 """
 import argparse, collections, ctypes, datetime, os, re, resource, signal, statistics, subprocess, \
     sys, tempfile, time
@@ -79,7 +79,7 @@ def memory(pid):
 
 class Cluster:
     """Nodes of ours. They say what they see on one pipe, see curves/scale.lua."""
-    has_master, detection = True, 60
+    has_master, detection, key = True, 60, False
 
     def __init__(self, build, nodes, tmp):
         self.build, self.nodes, self.tmp = build, nodes, tmp
@@ -89,6 +89,9 @@ class Cluster:
         self.prepare()
 
     def prepare(self):
+        if self.key:
+            subprocess.run([f"{self.build}/harborctl", "key", "new", f"{self.tmp}/key"], check=True,
+                           stdout=subprocess.DEVNULL)
         for i in range(1, self.nodes + 1):
             with open(f"{self.tmp}/n{i}.yaml", "w") as f:
                 f.write(self.text(i))
@@ -97,7 +100,8 @@ class Cluster:
         lines = [f"node: {{ name: n{i}, harbor: {i} }}",
                  f'lua: {{ start: scale, args: "{i} {self.nodes}", '
                  f'service_path: ["{HERE}/curves/?.lua"] }}',
-                 "cluster: { name: scale, listen: 127.0.0.1:0, master: [127.0.0.1:2013] }",
+                 "cluster: { name: scale, listen: 127.0.0.1:0, master: [127.0.0.1:2013]" +
+                 (f", key_file: {self.tmp}/key" if self.key else "") + " }",
                  f'admin: {{ listen: "unix:{self.tmp}/n{i}.sock" }}']
         if i == 1:
             lines.append(f"master: {{ listen: 127.0.0.1:2013, state_dir: {self.tmp}/state }}")
@@ -284,8 +288,10 @@ def main():
     ap.add_argument("--idle", type=float, default=20)
     ap.add_argument("--limit", type=float, default=180)
     ap.add_argument("--erlang", action="store_true")
+    ap.add_argument("--key", action="store_true")
     ap.add_argument("--save", action="store_true")
     a = ap.parse_intermixed_args()
+    Cluster.key = a.key
     if not own_network():
         sys.stderr.write("no network of its own: connections are those of all of this host\n")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -204,6 +204,14 @@ static void step_connected(struct input *in)
 	}
 }
 
+static void step_reached(struct input *in)
+{
+	int conn = conn_of(in);
+
+	if (conn && R.life[conn] == OPENING)
+		peer_reached(&R.p, conn, R.now);
+}
+
 static void step_hello(struct input *in)
 {
 	struct wire_control c;
@@ -307,7 +315,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	static void (*const step[])(struct input *) = { step_member, step_connected, step_hello,
 							step_frame,  step_frame,     step_lost,
 							step_time,   step_data,	     step_probe,
-							step_wait };
+							step_wait,   step_reached };
 	struct input in = { p, n > 4096 ? 4096 : n };
 	bool larger = input_byte(&in) & 1;
 
@@ -326,9 +334,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	txq_init(&R.queue);
 	session_init(&R.session);
 	while (in.n && R.conns < CONNS - 8) {
-		step[input_byte(&in) % 10](&in);
+		step[input_byte(&in) % 11](&in);
 		check();
 	}
+	INPUT_CHECK(R.self.young <= 1);
 	peer_stop(&R.p);
 	free_list(txq_clear(&R.queue));
 	(void)txq_renew(&R.queue);

@@ -662,6 +662,79 @@ static void a_dead_node_may_come_back_as_the_same_incarnation(void **state)
 	assert_int_equal(peer.state, PEER_UP);
 }
 
+#define MANY 20u
+static struct peer many[MANY];
+
+static void tick_many(uint64_t now)
+{
+	for (unsigned i = 0; i < MANY; i++)
+		(void)peer_tick(&many[i], now);
+}
+
+/* They all are named at once. */
+static void meet_many(void)
+{
+	for (unsigned i = 0; i < MANY; i++) {
+		struct wire_control m = member(7);
+
+		peer_init(&many[i], &ops, &self, 2 + i);
+		m.id = 2 + i;
+		peer_member_up(&many[i], &m, T0);
+	}
+	tick_many(T0);
+	tick_many(T0 + 1);
+}
+
+static void few_attempts_are_under_way_at_a_time(void **state)
+{
+	struct wire_control w = { .kind = WIRE_WELCOME, .id = 2, .epoch = 7 };
+
+	(void)state;
+	meet_many();
+	assert_int_equal(hands.connects, PEER_ATTEMPTS);
+	peer_connected(&many[0], 1, T0 + 2);
+	tick_many(T0 + 2);
+	assert_int_equal(hands.connects, PEER_ATTEMPTS);
+	peer_input(&many[0], 1, &w, T0 + 3);
+	assert_int_equal(many[0].state, PEER_UP);
+	peer_lost(&many[1], 2, "reset", T0 + 3);
+	tick_many(T0 + 3);
+	assert_int_equal(hands.connects, PEER_ATTEMPTS + 2);
+	for (unsigned i = 0; i < MANY; i++)
+		peer_stop(&many[i]);
+	assert_int_equal(self.young, 0);
+}
+
+static void machines_that_do_not_answer_hold_up_nobody(void **state)
+{
+	uint64_t old = T0 + PEER_YOUNG_NS;
+
+	(void)state;
+	meet_many();
+	peer_reached(&many[0], 1, T0 + 2);		 /* this one does answer, if slowly */
+	assert_int_equal(peer_tick(&many[1], old), old); /* the others are to be looked at */
+	tick_many(old);
+	tick_many(old);
+	assert_int_equal(hands.connects, 2 * PEER_ATTEMPTS - 1);
+	assert_int_equal(many[1].state, PEER_CONNECTING);
+}
+
+/* Its HELLO speaks of the session that is then, so it need not begin anew. */
+static void an_attempt_without_a_hello_outlives_the_waiting(void **state)
+{
+	struct wire_control m = member(7);
+
+	(void)state;
+	peer_member_up(&peer, &m, T0);
+	(void)peer_tick(&peer, T0);
+	peer_reached(&peer, 1, T0 + 2 * NS_PER_SEC);
+	(void)peer_tick(&peer, T0 + DEAD);
+	assert_int_equal(hands.give_ups, 1);
+	assert_int_equal(hands.closes, 0);
+	peer_connected(&peer, 1, T0 + DEAD + 1);
+	assert_int_equal(hands.last.kind, WIRE_HELLO);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, setup)
@@ -693,6 +766,9 @@ int main(void)
 		T(goodbye_ends_the_incarnation_without_a_retry),
 		T(goodbye_counts_also_behind_the_master_s_word),
 		T(a_dead_node_may_come_back_as_the_same_incarnation),
+		T(few_attempts_are_under_way_at_a_time),
+		T(machines_that_do_not_answer_hold_up_nobody),
+		T(an_attempt_without_a_hello_outlives_the_waiting),
 	};
 
 	return cmocka_run_group_tests_name("harbor/peer", tests, NULL, NULL);
