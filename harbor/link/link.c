@@ -463,6 +463,11 @@ static void purge_pending(unsigned source, uint32_t dest)
 		pending_forget(&l->pending, source, dest);
 }
 
+static uint64_t room_of_links(void)
+{
+	return queue_max;
+}
+
 static void touch_moves(void)
 {
 	hooks->touch();
@@ -477,6 +482,7 @@ static const struct moves_ops moves_hands = {
 	.up = is_up,
 	.transfer = transfer_pending,
 	.purge = purge_pending,
+	.room = room_of_links,
 	.touch = touch_moves,
 };
 

@@ -33,6 +33,7 @@ struct move {
 	unsigned attempt;
 	enum way way;
 	unsigned held_count;
+	uint64_t held_bytes;
 	LIST_OF(struct msg) held;
 	unsigned number;	    /* of the holding, see move_note.h */
 	uint16_t *numbers;	    /* WAY_OWN: those of other nodes, by id; NULL: none holds */

@@ -101,13 +101,26 @@ static struct move *route(struct msg *m)
 
 static int hold(struct move *r, struct msg *m)
 {
-	if (r->held_count >= MOVE_HOLD_MAX) {
+	if (r->held_count >= MOVE_HOLD_MAX ||
+	    (r->held_count && r->held_bytes + m->size > moves.ops->room())) {
 		service_reject(m, HELD_FULL);
 		return SEND_REFUSED;
 	}
 	list_append(&r->held, m, next);
 	r->held_count++;
+	r->held_bytes += m->size;
 	return SEND_OK;
+}
+
+void move_wait_late(struct msg *m)
+{
+	if (moves.late_count >= MOVE_LATE_MAX) {
+		msg_destroy(m);
+		return;
+	}
+	list_append(&moves.late, m, next);
+	moves.late_count++;
+	move_look_at(clock_mono_ns() + MOVE_BUSY_NS);
 }
 
 int move_send_on(struct msg *m)
@@ -118,8 +131,7 @@ int move_send_on(struct msg *m)
 	if (r)
 		return hold(r, m);
 	if (is_pass(m, &n) && !move_is_ours(m->dest) && moves.ops->busy(m->dest)) {
-		list_append(&moves.late, m, next);
-		move_look_at(clock_mono_ns() + MOVE_BUSY_NS);
+		move_wait_late(m);
 		return SEND_OK;
 	}
 	return deliver(m);
@@ -150,6 +162,7 @@ void move_take_new_way(struct move *r)
 	else
 		r->way = WAY_NEW;
 	r->held_count = 0;
+	r->held_bytes = 0;
 	for (; m; m = next) {
 		next = m->next;
 		(void)move_send_on(m);

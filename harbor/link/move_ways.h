@@ -14,6 +14,7 @@
 #include "harbor/link/move_table.h"
 
 #define MOVE_HOLD_MAX 65536u /* messages that wait for one service */
+#define MOVE_LATE_MAX 65536u /* notes that wait; others are asked for again, or given up in time */
 #define MOVE_BUSY_NS (5 * NS_PER_MS)
 
 /* What moves need of others. */
@@ -34,6 +35,8 @@ struct moves_ops {
 	void (*transfer)(uint32_t from, uint32_t to);
 	/* Requests of the node, relayed to this handle, are the other node's business. */
 	void (*purge)(unsigned source, uint32_t dest);
+	/* Returns how many bytes a link takes: more need not wait for it. */
+	uint64_t (*room)(void);
 	/* moves_tick wants to be called. */
 	void (*touch)(void);
 };
@@ -43,8 +46,9 @@ struct moves {
 	struct lock lock;
 	struct move_table table;
 	LIST_OF(struct msg) late; /* notes that wait until no large message is before them */
-	uint64_t draining[4];	  /* nodes, as bits */
-	uint64_t next_ns;	  /* of the next look, 0: none */
+	unsigned late_count;
+	uint64_t draining[4]; /* nodes, as bits */
+	uint64_t next_ns;     /* of the next look, 0: none */
 };
 extern struct moves moves;
 
@@ -84,6 +88,8 @@ static inline bool move_is_finished(const struct move *r)
 void move_look_at(uint64_t ns);
 /* A note to a node, if that is up. */
 void move_tell(unsigned node, const struct move_note *n);
+/* Has a note wait until nothing large is before it. */
+void move_wait_late(struct msg *m_take);
 /* Sends m to where its receiver is now, or holds it; takes m. */
 int move_send_on(struct msg *m_take);
 /* From now on messages go the new way, first those that waited for it; and what waits for answers

@@ -292,8 +292,7 @@ static void on_switch(unsigned node, uint32_t from, uint32_t to)
 		(void)moves.ops->send(held);
 		return;
 	}
-	list_append(&moves.late, held, next);
-	move_look_at(clock_mono_ns() + MOVE_BUSY_NS);
+	move_wait_late(held);
 }
 
 /* The node sends nothing to our old service any more: this goes behind what it has sent. */
@@ -430,13 +429,13 @@ static void try_late(void)
 	struct msg *m = list_take_all(&moves.late), *next;
 	struct move_note n;
 
+	moves.late_count = 0;
 	for (; m; m = next) {
 		next = m->next;
 		if (!move_note_read(m, &n) || n.kind == NOTE_PASS) {
 			(void)move_send_on(m);
 		} else if (moves.ops->busy(n.from)) {
-			list_append(&moves.late, m, next);
-			move_look_at(clock_mono_ns() + MOVE_BUSY_NS);
+			move_wait_late(m);
 		} else {
 			(void)moves.ops->send(m);
 		}

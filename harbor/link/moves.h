@@ -30,7 +30,7 @@
  *
  * Threads:   any; one lock. What comes from other nodes and the clock: the net loop.
  * Limits:    MOVE_TABLE_MAX moves are known, the oldest are forgotten; a move holds MOVE_HOLD_MAX
- *            messages at most, others are refused.
+ *            messages at most, of as many bytes as a link takes; others are refused.
  */
 #include <stdatomic.h>
 #include <stdbool.h>

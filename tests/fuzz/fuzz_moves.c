@@ -69,6 +69,11 @@ static void purge(unsigned source, uint32_t dest)
 	(void)dest;
 }
 
+static uint64_t room(void)
+{
+	return 1 << 20;
+}
+
 static void touch(void)
 {
 }
@@ -82,6 +87,7 @@ static const struct moves_ops hands = {
 	.up = is_up,
 	.transfer = transfer,
 	.purge = purge,
+	.room = room,
 	.touch = touch,
 };
 

@@ -722,6 +722,21 @@ static void calls_of_a_service_that_moved_fail_with_its_new_node(void **state)
 	assert_int_equal(pending_count(&l->pending), 0);
 }
 
+static void what_waits_for_a_service_that_moves_is_as_much_as_a_link_takes(void **state)
+{
+	char *big = mem_zalloc(1 << 20);
+	unsigned held = 0;
+
+	(void)state;
+	(void)call_and_move(5);
+	while (send_from(me, 6, PTYPE_LUA, big, 1 << 20) == 0)
+		assert_true(++held <= QUEUE_MAX >> 20);
+	assert_int_equal(held, QUEUE_MAX >> 20);
+	assert_string_equal(letter_to(me, 0).text,
+			    "too many messages wait for a service that moves");
+	mem_free(big);
+}
+
 /* The new node is well, and cannot be reached from here: its answer would not come. */
 static void calls_of_a_service_that_moved_out_of_reach_fail(void **state)
 {
@@ -835,6 +850,7 @@ int main(void)
 		T(the_last_answer_of_a_service_that_moved_is_taken),
 		T(calls_of_a_service_that_moved_fail_with_its_new_node),
 		T(calls_of_a_service_that_moved_out_of_reach_fail),
+		T(what_waits_for_a_service_that_moves_is_as_much_as_a_link_takes),
 	};
 
 	return cmocka_run_group_tests_name("harbor/link", tests, NULL, NULL);

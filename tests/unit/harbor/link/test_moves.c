@@ -149,6 +149,11 @@ static void purge(unsigned source, uint32_t dest)
 	(void)dest;
 }
 
+static uint64_t room(void)
+{
+	return 1 << 20;
+}
+
 static void touch(void)
 {
 }
@@ -162,6 +167,7 @@ static const struct moves_ops hands = {
 	.up = is_up,
 	.transfer = transfer,
 	.purge = purge,
+	.room = room,
 	.touch = touch,
 };
 
