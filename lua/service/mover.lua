@@ -69,12 +69,22 @@ end
 
 -- ---- a service comes ----
 
+local UNKNOWN <const> = ":%08x was moved here as :%08x; asking until it is known whether it goes on"
+	.. " there: link lost"
+
 -- Whether it is ours depends on the mover that sent it: he may not have heard that it is here.
 local function confirm(handle, old, mover)
+	local told = false
 	while true do
 		skynet.sleep(RETRY)
 		local ok, answer = pcall(skynet.call, mover, "lua", "WHERE", old)
-		if not ok or answer == handle then
+		if not ok and tostring(answer):find("link lost", 1, true) then
+			-- he may be well, and the old life with him
+			if not told then
+				skynet.error(UNKNOWN:format(old, handle))
+			end
+			told = true
+		elseif not ok or answer == handle then
 			return -- he is gone, and so is the old life; or he knows
 		elseif answer ~= "moving" then
 			skynet.error((":%08x was moved here as :%08x, and goes on there")

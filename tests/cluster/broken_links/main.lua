@@ -102,6 +102,13 @@ local function sender()
 	end)
 end
 
+-- Moves, and is not ready there before the link has been lost for long.
+local function traveller()
+	skynet.on_handover(function() return true end)
+	skynet.dispatch("lua", function() skynet.retpack(skynet.self()) end)
+	if skynet.handover_state() then skynet.sleep(200) end
+end
+
 local function probe()
 	local t = skynet.newservice("main", "target", arg)
 	local senders, losses = {}, {}
@@ -121,8 +128,29 @@ local function probe()
 		return n, called, failed, why
 	end
 
+	local travel, travelled
+
+	-- The outcome of the move, how many live here, and whether the first one answers.
+	local function travels()
+		local twins = 0
+		for _, line in pairs(skynet.call(".launcher", "lua", "LIST")) do
+			twins = twins + (line:find "main traveller" and 1 or 0)
+		end
+		local _, answer = pcall(skynet.call, travel or 0, "lua")
+		return tostring(travelled), twins, answer
+	end
+
 	skynet.dispatch("lua", function(_, _, what, ...)
-		if what == "run" or what == "stop" or what == "sent" then
+		if what == "travel" then
+			travel = skynet.newservice("main", "traveller")
+			skynet.fork(function()
+				local _, why = pcall(skynet.handover, travel, 3 - arg)
+				travelled = why
+			end)
+			skynet.retpack(true)
+		elseif what == "travels" then
+			skynet.retpack(travels())
+		elseif what == "run" or what == "stop" or what == "sent" then
 			skynet.retpack(sum(what == "sent" and "state" or what))
 		elseif what == "arrived" then
 			skynet.retpack(skynet.call(t, "lua", "state"))
@@ -142,6 +170,8 @@ skynet.start(function()
 		target()
 	elseif role == "sender" then
 		sender()
+	elseif role == "traveller" then
+		traveller()
 	else
 		arg, arg2 = role, arg
 		probe()

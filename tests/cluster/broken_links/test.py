@@ -216,4 +216,19 @@ def stopped(build):
         assert c.cuts() > 0 and not c.a.logged("may not have arrived")
 
 
-main([many_cuts, door_closed, killed, stopped])
+def twins(build):
+    """a service whose move is cut off lives once when the two nodes have found each other again"""
+    with Two(build) as c:
+        c.a.call(".probe", "travel")
+        eventually("it is being born there", lambda: c.b.call(".probe", "travels")[1] == 1)
+        c.close(True)
+        eventually("the move has failed",
+                   lambda: "link lost" in c.a.call(".probe", "travels")[0], 10)
+        eventually("nobody can be asked", lambda: c.b.logged("until it is known whether"), 10)
+        c.close(False)
+        eventually("one is left", lambda: c.b.call(".probe", "travels")[1] == 0)
+        _, count, answer = c.a.call(".probe", "travels")
+        assert count == 1 and isinstance(answer, int), (count, answer)
+
+
+main([many_cuts, door_closed, killed, stopped, twins])
