@@ -83,11 +83,17 @@ void move_table_remove(struct move_table *t, struct move *r)
 	mem_free(r);
 }
 
+/* Its forwarder, if that is here, serves stragglers without it. */
+static bool is_done(const struct move *r)
+{
+	return r->way == WAY_NEW || (r->way == WAY_OWN && r->finished);
+}
+
 /* false: all are needed. */
 static bool make_room(struct move_table *t)
 {
 	for (struct move *r = t->all.first; r && t->count >= MOVE_TABLE_MAX; r = r->next) {
-		if (r->way == WAY_NEW) {
+		if (is_done(r)) {
 			move_table_remove(t, r);
 			break;
 		}

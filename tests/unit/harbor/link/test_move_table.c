@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of moves when it is full: a node may live long, and give away more than it notes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "harbor/link/move_table.h"
+
+#define FROM 0x01000000u
+#define TO 0x02000000u
+
+static void fill(struct move_table *t, enum way way, bool finished)
+{
+	for (uint32_t i = 0; i < MOVE_TABLE_MAX; i++) {
+		struct move *r = move_table_add(t, FROM + i, TO + i, way);
+
+		assert_non_null(r);
+		r->finished = finished;
+	}
+}
+
+static void the_oldest_that_is_done_makes_room(void **state)
+{
+	static const struct {
+		enum way way;
+		bool finished, room;
+	} kinds[] = {
+		{ WAY_NEW, false, true },   { WAY_OWN, true, true },   { WAY_OWN, false, false },
+		{ WAY_HELD, false, false }, { WAY_OLD, false, false },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct move_table t = { .count = 0 };
+		struct move *r;
+
+		fill(&t, kinds[i].way, kinds[i].finished);
+		r = move_table_add(&t, FROM + MOVE_TABLE_MAX, TO + MOVE_TABLE_MAX, WAY_OLD);
+		assert_true((r != NULL) == kinds[i].room);
+		assert_true((move_table_from(&t, FROM) == NULL) == kinds[i].room);
+		assert_non_null(move_table_from(&t, FROM + 1));
+		assert_int_equal(t.count, MOVE_TABLE_MAX);
+		move_table_fini(&t);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_oldest_that_is_done_makes_room),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
