@@ -45,7 +45,7 @@ int secure_init(const struct secure_config *c, char **ret_error)
 		return -EINVAL;
 	}
 	if (S.context)
-		S.l->context_destroy(S.context);
+		S.l->context_replace(S.context, x);
 	S.context = x;
 	if (c->key_count)
 		snprintf(S.kind, sizeof(S.kind), "key %s", c->keys[0].id);

@@ -71,13 +71,15 @@ struct secure_info {
 	char who[SECURE_ID_MAX + 16]; /* "key NAME", "certificate NAME" */
 };
 
-#define SECURE_INTERFACE 1u
+#define SECURE_INTERFACE 2u
 #define SECURE_SYMBOL "harbor_secure_library"
 
 struct secure_library {
 	unsigned interface;
 	struct secure_context *(*context_create)(const struct secure_config *c,
 						 char ret_why[SECURE_WHY_MAX]);
+	/* Destroys x; handshakes of it that end now must be good for `by` as well. */
+	void (*context_replace)(struct secure_context *x, struct secure_context *by);
 	void (*context_destroy)(struct secure_context *x);
 	struct secure_session *(*session_create)(struct secure_context *x, bool connects);
 	void (*session_destroy)(struct secure_session *s);

@@ -218,6 +218,7 @@ struct secure_context *tls_context_create(const struct secure_config *c, char wh
 	if (!x)
 		return NULL;
 	atomic_init(&x->users, 1);
+	atomic_init(&x->newer, NULL);
 	x->records_per_key = c->records_per_key ? c->records_per_key : RECORDS_PER_KEY;
 	x->certificates = c->key_count == 0;
 	x->key_count = c->key_count;
@@ -236,12 +237,24 @@ struct secure_context *tls_context_create(const struct secure_config *c, char wh
 	return NULL;
 }
 
+void tls_context_replace(struct secure_context *x, struct secure_context *by)
+{
+	/* relaxed: the caller has it */
+	atomic_fetch_add_explicit(&by->users, 1, memory_order_relaxed);
+	atomic_store_explicit(&x->newer, by, memory_order_release); /* for finish */
+	tls_context_unref(x);
+}
+
 void tls_context_unref(struct secure_context *x)
 {
+	struct secure_context *newer;
+
 	/* acq_rel: who is last sees what the others have done */
-	if (atomic_fetch_sub_explicit(&x->users, 1, memory_order_acq_rel) > 1)
-		return;
-	SSL_CTX_free(x->ssl);
-	OPENSSL_cleanse(x, sizeof(*x));
-	free(x);
+	while (x && atomic_fetch_sub_explicit(&x->users, 1, memory_order_acq_rel) == 1) {
+		newer = atomic_load_explicit(&x->newer, memory_order_relaxed);
+		SSL_CTX_free(x->ssl);
+		OPENSSL_cleanse(x, sizeof(*x));
+		free(x);
+		x = newer;
+	}
 }

@@ -184,6 +184,63 @@ static bool take_peer(struct secure_session *s)
 	return s->peer && SSL_get_verify_result(s->ssl) == X509_V_OK;
 }
 
+/* ---- may the other end come in, and stay? ---- */
+
+static bool holds_certificate(const struct secure_session *s, struct secure_context *x,
+			      char ret_why[SECURE_WHY_MAX])
+{
+	X509_STORE_CTX *c = X509_STORE_CTX_new();
+	bool good = c && X509_STORE_CTX_init(c, x->store, s->peer, s->chain) == 1 &&
+		    X509_verify_cert(c) == 1;
+
+	if (!good)
+		snprintf(ret_why, SECURE_WHY_MAX, "its certificate: %s",
+			 c ? X509_verify_cert_error_string(X509_STORE_CTX_get_error(c))
+			   : "no memory");
+	X509_STORE_CTX_free(c);
+	ERR_clear_error();
+	return good;
+}
+
+static bool holds(const struct secure_session *s, struct secure_context *x,
+		  char ret_why[SECURE_WHY_MAX])
+{
+	const struct secure_key *k;
+
+	if (s->ssl)
+		return true; /* the handshake will tell */
+	if (s->x->certificates != x->certificates) {
+		snprintf(ret_why, SECURE_WHY_MAX,
+			 "the cluster has changed how nodes prove themselves");
+		return false;
+	}
+	if (x->certificates)
+		return holds_certificate(s, x, ret_why);
+	k = tls_find_key(x, s->psk.id, strlen(s->psk.id));
+	if (k && CRYPTO_memcmp(k->bytes, s->psk.bytes, sizeof(k->bytes)) == 0)
+		return true;
+	snprintf(ret_why, SECURE_WHY_MAX, "its key \"%s\" was removed", s->psk.id);
+	return false;
+}
+
+/* Keys may have been read again during the handshake: whose key was removed meanwhile is not to
+ * come in with it. */
+static bool holds_still(struct secure_session *s)
+{
+	struct secure_context *x = s->x, *newer;
+	char why[SECURE_WHY_MAX];
+
+	/* acquire: the release of tls_context_replace */
+	while ((newer = atomic_load_explicit(&x->newer, memory_order_acquire)))
+		x = newer;
+	if (x == s->x || holds(s, x, why))
+		return true;
+	(void)tls_bad(s, "%s", why);
+	return false;
+}
+
+/* ---- the end of the handshake ---- */
+
 static const EVP_CIPHER *cipher_of(const struct secure_session *s)
 {
 	/* 0x1301 and 0x1303; no other suite was offered */
@@ -206,7 +263,7 @@ static enum secure_event finish(struct secure_session *s)
 	s->ssl = NULL;
 	OPENSSL_cleanse(s->ours, sizeof(s->ours));
 	OPENSSL_cleanse(s->theirs, sizeof(s->theirs));
-	return SECURE_READY;
+	return holds_still(s) ? SECURE_READY : SECURE_BAD;
 }
 
 static enum secure_event handshake(struct secure_session *s, struct secure_input *io)
@@ -253,43 +310,6 @@ static const char *why(const struct secure_session *s)
 	return s->why;
 }
 
-static bool holds_certificate(const struct secure_session *s, struct secure_context *x,
-			      char ret_why[SECURE_WHY_MAX])
-{
-	X509_STORE_CTX *c = X509_STORE_CTX_new();
-	bool good = c && X509_STORE_CTX_init(c, x->store, s->peer, s->chain) == 1 &&
-		    X509_verify_cert(c) == 1;
-
-	if (!good)
-		snprintf(ret_why, SECURE_WHY_MAX, "its certificate: %s",
-			 c ? X509_verify_cert_error_string(X509_STORE_CTX_get_error(c))
-			   : "no memory");
-	X509_STORE_CTX_free(c);
-	ERR_clear_error();
-	return good;
-}
-
-static bool holds(const struct secure_session *s, struct secure_context *x,
-		  char ret_why[SECURE_WHY_MAX])
-{
-	const struct secure_key *k;
-
-	if (s->ssl)
-		return true; /* the handshake will tell */
-	if (s->x->certificates != x->certificates) {
-		snprintf(ret_why, SECURE_WHY_MAX,
-			 "the cluster has changed how nodes prove themselves");
-		return false;
-	}
-	if (x->certificates)
-		return holds_certificate(s, x, ret_why);
-	k = tls_find_key(x, s->psk.id, strlen(s->psk.id));
-	if (k && CRYPTO_memcmp(k->bytes, s->psk.bytes, sizeof(k->bytes)) == 0)
-		return true;
-	snprintf(ret_why, SECURE_WHY_MAX, "its key \"%s\" was removed", s->psk.id);
-	return false;
-}
-
 static void info(const struct secure_session *s, struct secure_info *ret)
 {
 	char name[SECURE_ID_MAX] = "";
@@ -309,6 +329,7 @@ extern const struct secure_library harbor_secure_library;
 const struct secure_library harbor_secure_library = {
 	.interface = SECURE_INTERFACE,
 	.context_create = tls_context_create,
+	.context_replace = tls_context_replace,
 	.context_destroy = tls_context_unref,
 	.session_create = session_create,
 	.session_destroy = session_destroy,

@@ -28,6 +28,9 @@ struct secure_context {
 	unsigned key_count;
 	uint64_t records_per_key;
 	X509_STORE *store; /* certificates: whom we believe; the SSL_CTX's */
+	/* What is used instead for new sessions; NULL: nothing yet. Held. Written once, with
+	 * release, for the acquire of a handshake that ends. */
+	struct secure_context *_Atomic newer;
 };
 
 /* One direction of a connection. */
@@ -86,6 +89,8 @@ enum secure_event tls_bad(struct secure_session *s, const char *fmt, ...)
 
 struct secure_context *tls_context_create(const struct secure_config *c,
 					  char ret_why[SECURE_WHY_MAX]);
+/* As tls_context_unref, and tells the sessions of x what is used from now on. */
+void tls_context_replace(struct secure_context *x, struct secure_context *by);
 void tls_context_unref(struct secure_context *x);
 /* Returns the key of that name, or NULL. */
 const struct secure_key *tls_find_key(const struct secure_context *x, const char *id, size_t n);

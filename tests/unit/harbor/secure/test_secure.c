@@ -350,6 +350,25 @@ static void test_knows_who_is_still_let_in(void **state)
 	part(&a, &b);
 }
 
+/* Who has a key that was removed is not to keep a handshake ready for that. */
+static void test_lets_nobody_finish_with_keys_of_before(void **state)
+{
+	struct end a = { .s = NULL }, b = { .s = NULL };
+
+	(void)state;
+	use(key("old", 1), NULL, 0);
+	a.s = secure_create(true);
+	b.s = secure_create(false);
+	take(&a, NULL, 0);
+	move(&a, &b, 4096);
+	assert_false(a.ready || a.bad || b.ready || b.bad);
+	use(key("new", 2), NULL, 0);
+	move(&b, &a, 4096);
+	assert_true(a.bad && !a.ready);
+	assert_string_equal(secure_why(a.s), "its key \"old\" was removed");
+	part(&a, &b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,6 +380,7 @@ int main(void)
 		cmocka_unit_test(test_refuses_other_keys),
 		cmocka_unit_test(test_bounds_what_strangers_send),
 		cmocka_unit_test(test_knows_who_is_still_let_in),
+		cmocka_unit_test(test_lets_nobody_finish_with_keys_of_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
