@@ -8,6 +8,7 @@ Every TAP line counts as one test; a command that ends with a status other than 
 failure of its own counts as one failed test. Output is shown only for failures.
 """
 import argparse, glob, os, re, subprocess, sys, tempfile, time
+from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
@@ -17,6 +18,8 @@ GROUPS = ["layers", "unit", "fuzz", "lua", "cluster", "conformance", "chaos", "c
 TIMEOUT = {"unit": 120, "checks": 120, "fuzz": 120, "lua": 180, "cluster": 300, "conformance": 120,
            "chaos": 60, "faults": 120, "loops": 180, "demo": 300, "browser": 300,
            "layers": 60}
+# Commands of a group that run at the same time: those that mostly wait.
+JOBS = {"cluster": 3, "conformance": 2}
 
 
 def commands(group, build):
@@ -106,10 +109,11 @@ def run(group, name, argv):
     if status == 0 and not passed + failed + skipped:
         passed = 1
     took = time.monotonic() - start
-    print(f"{'FAIL' if failed else 'ok  '} {name} ({passed} passed, {failed} failed, {took:.1f} s)",
-          flush=True)
+    report = (f"{'FAIL' if failed else 'ok  '} {name} "
+              f"({passed} passed, {failed} failed, {took:.1f} s)")
     if failed:
-        print(f"---- {name}: status {status}\n{text[-12000:]}\n----", flush=True)
+        report += f"\n---- {name}: status {status}\n{text[-12000:]}\n----"
+    print(report, flush=True)
     return passed, failed, skipped
 
 
@@ -121,9 +125,11 @@ def main():
     a = ap.parse_args()
     total = [0, 0, 0]
     for group in a.groups or GROUPS:
-        for name, argv in commands(group, os.path.abspath(a.build)):
-            if a.filter in name:
-                total = [x + y for x, y in zip(total, run(group, name, argv))]
+        chosen = [(group, name, argv) for name, argv in commands(group, os.path.abspath(a.build))
+                  if a.filter in name]
+        with ThreadPoolExecutor(JOBS.get(group, 1)) as pool:
+            for result in pool.map(lambda c: run(*c), chosen):
+                total = [x + y for x, y in zip(total, result)]
     skipped = f", {total[2]} skipped" if total[2] else ""
     print(f"{total[0]} passed, {total[1]} failed{skipped}")
     sys.exit(1 if total[1] or not total[0] else 0)
