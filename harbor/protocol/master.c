@@ -231,14 +231,15 @@ struct master *master_create(const struct master_ops *ops, void *ud,
 			load_name(m, &content->items[i]);
 		else
 			load_node(m, &content->items[i].node, now);
-	if (content->restored)
-		go_behind_restored(m);
 	if (!m->number || content->restored) {
 		/* nobody registers one a microsecond for long */
 		if (m->number < c->wall_ns / NS_PER_US)
 			m->number = c->wall_ns / NS_PER_US;
 		m->recovering_until = now + c->dead_ns + MASTER_RETRY_NS;
 	}
+	/* after the clock was asked: one backup may be restored twice within a second */
+	if (content->restored)
+		go_behind_restored(m);
 	/* a batch is whole, but an older file may not be */
 	(void)release_homeless_names(m);
 	check(m);

@@ -385,6 +385,12 @@ local function ask(what, name, ...)
 		if value or (value == nil and why ~= MOVED) then
 			return value, why
 		end
+		-- without a master nobody can begin to decide: it has name_wait to come back
+		local ok, silent = pcall(harbor.fence, "SERVICE", true)
+		if not ok then
+			why = silent
+			break
+		end
 		local now = skynet.now()
 		if not since or now - began > PATIENCE then
 			since = now

@@ -10,7 +10,7 @@ LUA = os.path.join(HERE, "..", "unique_services")
 
 
 class Town(Cluster):
-    """Candidates a, b, c (harbor 1, 2, 3)."""
+    """Candidates a, b, c (harbor 1, 2, 3). Requests wait for the next master as by default."""
 
     def __init__(self, build):
         super().__init__(build, LUA)
@@ -19,6 +19,7 @@ class Town(Cluster):
 
     def text(self, name, harbor, **kw):
         text = super().text(name, harbor, **kw)
+        text = re.sub(r"name_wait: \w+", "name_wait: 10s", text)
         masters = ", ".join(f"127.0.0.1:{p}" for p in self.ports)
         text = text.replace(f"127.0.0.1:{self.master_port}", masters)
         text = re.sub(r"(cluster: \{ name: test, listen: 127.0.0.1):\d+", r"\1:0", text)
