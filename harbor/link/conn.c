@@ -4,6 +4,7 @@
 #include "harbor/link/conn.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/clock.h"
@@ -30,7 +31,9 @@
 /* A master's member that does not read: its snapshot has a few MB, more than this is a dead
  * peer. */
 #define CONTROL_QUEUE_MAX (UINT64_C(32) << 20)
+/* Strangers are told of once a second, but one who comes again and again less and less often. */
 #define STRANGER_LINE_NS NS_PER_SEC
+#define SAME_LINE_NS (60 * NS_PER_SEC)
 
 static struct {
 	const struct conn_ops *ops;
@@ -41,6 +44,8 @@ static struct {
 	int listeners[2];
 	struct conn_count count;
 	uint64_t quiet_until_ns;
+	uint64_t same_until_ns, same_ns; /* the line that was told last */
+	char told[128];
 } C;
 
 static const struct net_seal seal = { .seal = secure_seal };
@@ -118,6 +123,7 @@ static void free_conn(void *arg)
 	secure_destroy(c->secure);
 	mem_free(c->address);
 	mem_free(c->peer);
+	mem_free(c->from);
 	mem_free(c);
 }
 
@@ -206,16 +212,30 @@ void conn_abort(int id)
 		end_by(c, net_shutdown);
 }
 
+/* Whether it is time for a line with this reason; if so, says when it is for the next one. */
+static bool may_tell(const char *why, uint64_t now)
+{
+	bool same = strncmp(C.told, why, sizeof(C.told) - 1) == 0;
+
+	if (now < C.quiet_until_ns || (same && now < C.same_until_ns))
+		return false;
+	/* who has not come for long begins anew */
+	if (!same || now > C.same_until_ns + SAME_LINE_NS)
+		C.same_ns = STRANGER_LINE_NS;
+	else if (C.same_ns < SAME_LINE_NS)
+		C.same_ns *= 2;
+	C.quiet_until_ns = now + STRANGER_LINE_NS;
+	C.same_until_ns = now + C.same_ns;
+	snprintf(C.told, sizeof(C.told), "%s", why);
+	return true;
+}
+
 void conn_refuse(struct conn *c, const char *why)
 {
-	uint64_t now = clock_mono_ns();
-
 	C.count.refused++;
-	if (now >= C.quiet_until_ns)
-		log_warning("harbor: connection refused: %s (%llu so far)", why,
-			    (unsigned long long)C.count.refused);
-	if (now >= C.quiet_until_ns)
-		C.quiet_until_ns = now + STRANGER_LINE_NS;
+	if (may_tell(why, clock_mono_ns()))
+		log_warning("harbor: connection from %s refused: %s (%llu so far)",
+			    c->from ? c->from : "here", why, (unsigned long long)C.count.refused);
 	end(c);
 }
 
@@ -391,9 +411,9 @@ static void on_accept(void *ud, int id, int new_id, const char *peer)
 	struct conn *c;
 
 	(void)id;
-	(void)peer;
 	lock_take(C.lock);
 	c = create(ud ? ROLE_CALLER : ROLE_STRANGER);
+	c->from = mem_strdup(peer);
 	set_id(c, new_id);
 	C.count.accepted += !ud;
 	net_set_limit(new_id, CONTROL_QUEUE_MAX);

@@ -34,6 +34,7 @@ struct conn {
 	struct stream in;
 	struct secure_session *secure; /* NULL: it is not encrypted */
 	char *address;		       /* ours: where it was to go */
+	char *from;		       /* theirs: the address that it came from */
 	char *peer;		       /* ours, while it is not open: the other end's host */
 	struct wire_control *hello;    /* of a stranger that the master may name yet (owned) */
 	uint64_t deadline_ns;	       /* of the handshake; 0 = it is over */
