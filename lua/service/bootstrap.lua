@@ -23,7 +23,7 @@ local function boot()
 	local slave = skynet.getenv "harbor" == "0" and "cdummy" or "cslave"
 	skynet.name(".cslave", skynet.newservice(slave))
 	if skynet.getenv "standalone" then
-		skynet.name("DATACENTER", skynet.newservice "datacenterd")
+		skynet.newservice "datacenterd"
 	end
 	skynet.newservice "service_mgr"
 	if skynet.getenv "federation_listen" then

@@ -1,7 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- DATACENTER: the tree behind skynet.datacenter.
+-- DATACENTER: the tree behind skynet.datacenter. Each candidate for the master has one; one of them
+-- has the name, and when that is lost with its node another takes it, with an empty tree.
 local skynet = require "skynet"
+local harbor = require "skynet.harbor"
 local commands = require "skynet.commands"
+
+local LOOK <const> = 50 -- centiseconds between two tries to take the name
 
 local data = {}
 -- The same tree of what is waited for: an inner node is { nodes = { key -> node } }, a leaf {
@@ -124,6 +128,21 @@ local function wait(...)
 	node[#node + 1] = skynet.response()
 end
 
+local function take_name()
+	while not pcall(harbor.register, "DATACENTER") do
+		local owner = harbor.find "DATACENTER"
+		if owner then
+			harbor.link(skynet.harbor(owner)) -- until its node is away
+		end
+		skynet.sleep(LOOK)
+	end
+end
+
 skynet.start(function()
 	commands.serve { returns = command, answers = { WAIT = wait } }
+	harbor.watch(function()
+		data = {} -- another has a tree of its own now
+		take_name()
+	end)
+	skynet.fork(take_name)
 end)

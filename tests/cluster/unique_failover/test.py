@@ -51,6 +51,14 @@ def the_leaders_node_is_lost_for_good(build):
         others = [n for n in c.nodes if n != leader]
         mine = leader.call(".probe", "manager")[0]
         leader.ctl("names", "--transfer", "SERVICE", f":{mine:08x}")
+        # so does the datacenter's tree, which was another candidate's, maybe
+        mine_too = next(s["handle"] for s in leader.ctl("list")["services"]
+                        if "datacenterd" in s["service"])
+        leader.ctl("names", "--transfer", "DATACENTER", mine_too)
+        for n in c.nodes:
+            eventually("the tree is here", lambda: rows(n, "DATACENTER")[0]["handle"] == mine_too)
+        others[0].call(".probe", "tree", "set", "k", "v")
+        assert others[1].call(".probe", "tree", "get", "k")[0] == "v"
         for n in c.nodes:
             eventually("it decides",
                        lambda: rows(n, "SERVICE")[0]["handle"] == f":{mine:08x}")
@@ -70,6 +78,11 @@ def the_leaders_node_is_lost_for_good(build):
             eventually("its members are gone",
                        lambda: n.call(".probe", "members", "G")[0]
                        == sorted(members[k] for k in others))
+            eventually("another has a tree", lambda: rows(n, "DATACENTER") and
+                       rows(n, "DATACENTER")[0]["handle"] != mine_too)
+        assert others[0].call(".probe", "tree", "get", "k")[:1] in ([], [None])
+        others[0].call(".probe", "tree", "set", "k", "w")
+        assert others[1].call(".probe", "tree", "get", "k")[0] == "w"
         single = others[0].call(".probe", "unique", "true", "single", "y")[0]
         eventually("who waited is answered",
                    lambda: others[1].call(".probe", "got", "single")[0] == single)

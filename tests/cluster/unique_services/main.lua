@@ -37,6 +37,8 @@ end
 
 function command.members(name) return group.members(name) end
 
+function command.tree(f, ...) return require "skynet.datacenter"[f](...) end
+
 function command.manager() return skynet.localname ".service" end
 
 function command.kill(handle)

@@ -1,7 +1,8 @@
 ---@meta skynet.datacenter
 -- Made by lua/doc/generate.py out of lua/doc/ref/datacenter.ref: edit it there.
 
----A tree of values that all nodes of the cluster share. The node of the master keeps it in memory.
+---A tree of values that all nodes of the cluster share. The node of the master keeps it in memory; of
+---several candidates one does, and when its node is lost another begins with an empty tree.
 ---@class skynet.datacenter
 local datacenter = {}
 
