@@ -91,7 +91,8 @@ const char *harbor_forget(const char *node, char *ret_why, size_t size)
 	if (H.master)
 		why = master_forget(H.master, node, ret_why, size);
 	else
-		snprintf(ret_why, size, "this node is not the master");
+		snprintf(ret_why, size, "this node is not the master, which is at %s: ask that one",
+			 H.member.master_count ? member_master(&H.member) : "no known place");
 	lock_release(&H.lock);
 	return why;
 }

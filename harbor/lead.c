@@ -415,7 +415,7 @@ bool lead_move(const char *to, void (*done)(const char *why_not, void *ud), void
 const char *lead_backup(const char *file, void (*done)(const char *error, void *ud), void *ud)
 {
 	if (!L.registry)
-		return "this node is not the master";
+		return "this node is not the master (harborctl status says where that is)";
 	if (!L.registry->backup)
 		return "the registry is in etcd: back it up there (etcdctl snapshot save)";
 	if (*file != '/')

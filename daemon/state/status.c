@@ -9,6 +9,7 @@
 #include "core/sched/sched.h"
 #include "core/actor/handle.h"
 #include "core/actor/life.h"
+#include "core/actor/move.h"
 #include "daemon/state/info.h"
 #include "daemon/state/notify.h"
 #include "daemon/state/status.h"
@@ -35,6 +36,11 @@ static void count_peer(const struct harbor_node_info *n, void *ud)
 	p->up += strcmp(n->state, "up") == 0;
 }
 
+static const char *role(void)
+{
+	return !info_get()->master ? "member" : harbor_is_master() ? "master" : "candidate";
+}
+
 static void add_cluster(struct text *l)
 {
 	struct peers p = { 0 };
@@ -42,8 +48,9 @@ static void add_cluster(struct text *l)
 	harbor_foreach_node(count_peer, &p);
 	if (phase_get() >= PHASE_STARTING)
 		text_printf(l, ", harbor %u", service_harbor());
-	text_printf(l, ", %s, %u/%u peers up", info_get()->master ? "master" : "member", p.up,
-		    p.known);
+	text_printf(l, ", %s, %u/%u peers up", role(), p.up, p.known);
+	if (move_is_draining())
+		text_printf(l, move_is_drained() ? ", drained" : ", drains");
 	if (harbor_state() == HARBOR_MASTER_LOST)
 		text_printf(l, ", master lost");
 }

@@ -21,6 +21,24 @@ local function fail(fmt, ...)
 	error(fmt:format(...), 0)
 end
 
+-- The reason itself, without our own places in it and those who passed it on.
+local function plain(why)
+	local text = tostring(why)
+	for _, part in ipairs { "%S*/harboradmin%.lua:%d+: ", "%S*/mover%.lua:%d+: ",
+		"call failed: error in callee: ", "^call failed: " } do
+		text = text:gsub(part, "")
+	end
+	return text
+end
+
+local function plainly(f, ...)
+	local result = table.pack(pcall(f, ...))
+	if not result[1] then
+		error(plain(result[2]), 0)
+	end
+	return table.unpack(result, 2, result.n)
+end
+
 local function patience(seconds)
 	local n = tonumber(seconds or PATIENCE / 100)
 	if not n or n <= 0 or n > PATIENCE / 100 then
@@ -89,10 +107,10 @@ end
 function command.names(option, name, heir)
 	if option == "--transfer" and heir then
 		local to = address(heir)
-		local _, fence = harbor.transfer(name, to, 0)
+		local _, fence = plainly(harbor.transfer, name, to, 0)
 		return object("name", name, "handle", skynet.address(to), "fence", fence)
 	elseif option == "--release" and name and not heir then
-		harbor.release(name, 0)
+		plainly(harbor.release, name, 0)
 		return object("name", name)
 	end
 	fail "names takes --waiting, --transfer NAME HANDLE or --release NAME"
@@ -305,6 +323,9 @@ function command.drain(node, option)
 		fail("%s: drain takes --undo, --status or --wait [SECONDS]", option)
 	end
 	local d = skynet.calltimeout(PATIENCE, mover.mover(), "lua", "DRAIN", option)
+	for i, why in ipairs(d.failed) do
+		d.failed[i] = plain(why)
+	end
 	return object("node", node, "state", d.state, "left", d.left, "moved", d.moved,
 		"trailing", d.trailing, "failed", array(d.failed), "mover", d.mover)
 end
@@ -313,7 +334,8 @@ function command.move(who, node)
 	if not is_known(who) then
 		fail "no such service"
 	end
-	local to = skynet.calltimeout(CALL_PATIENCE, mover.mover(), "lua", "MOVE", who, node)
+	local to = plainly(skynet.calltimeout, CALL_PATIENCE, mover.mover(), "lua", "MOVE", who,
+		node)
 	return object("service", who, "now", skynet.address(to))
 end
 
