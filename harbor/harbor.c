@@ -22,6 +22,7 @@
 #include "harbor/lead.h"
 #include "harbor/link/conn.h"
 #include "harbor/link/link.h"
+#include "harbor/link/move_links.h"
 #include "harbor/secure/secure.h"
 #include "harbor/state.h"
 #include "harbor/watch.h"
@@ -70,7 +71,7 @@ static void messages_lost(struct link *l, uint64_t sent, uint64_t unsent, const 
 	watch_lost_messages(l->id, sent, unsent, why);
 }
 
-static const struct link_hooks link_hands = { events_overrun, events_touch_soon, messages_lost };
+static const struct link_hooks link_hands = { events_overrun, messages_lost };
 
 int harbor_init(const struct harbor_config *c, char **ret_error)
 {
@@ -98,6 +99,7 @@ int harbor_init(const struct harbor_config *c, char **ret_error)
 		H.masters[i] = mem_strdup(c->masters[i]);
 	directory_init(&H.directory, deliver, NULL);
 	link_init(c->message_max, c->queue_max, &link_hands);
+	move_links_init(c->queue_max, events_touch_soon);
 	conn_init(&events_conn_ops, &H.lock);
 	if (c->master_listen) {
 		r = init_master(c, ret_error);

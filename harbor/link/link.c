@@ -18,12 +18,11 @@
 #include "core/base/mem.h"
 #include "core/base/must.h"
 #include "core/ds/stack.h"
-#include "core/actor/remote.h"
 #include "core/actor/handle.h"
+#include "core/actor/remote.h"
 #include "core/actor/send.h"
 #include "core/actor/service.h"
 #include "harbor/link/flush.h"
-#include "harbor/link/move_ways.h"
 #include "harbor/link/moves.h"
 #include "net/post.h"
 #include "net/request.h"
@@ -39,13 +38,10 @@ static const struct link_hooks *hooks;
 
 /* ---- life ---- */
 
-static const struct moves_ops moves_hands;
-
 void link_init(uint64_t a_message_max, uint64_t a_queue_max, const struct link_hooks *a_hooks)
 {
 	must(a_message_max && a_queue_max && a_hooks);
 	hooks = a_hooks;
-	moves_init(&moves_hands);
 	message_max = a_message_max;
 	queue_max = a_queue_max;
 }
@@ -110,7 +106,7 @@ void link_fini(void)
 
 /* ---- refusing ---- */
 
-static const char *gate_text(int gate)
+const char *link_gate_text(int gate)
 {
 	switch (gate) {
 	case LINK_NO_NODE:
@@ -221,7 +217,7 @@ static void bounce_requests(struct link *l)
 	leave(l, requests);
 	flush_set_backlog(l);
 	lock_release(&l->tx_lock);
-	bounce(l, requests, gate_text(LINK_BROKEN));
+	bounce(l, requests, link_gate_text(LINK_BROKEN));
 }
 
 /* Enters m into the ledger, unless there is no room for it. */
@@ -257,7 +253,7 @@ static void push(struct link *l, struct msg *m)
 	else if (gate == LINK_BROKEN)
 		bounce_requests(l);
 	else
-		bounce_waiting(l, gate_text(gate));
+		bounce_waiting(l, link_gate_text(gate));
 }
 
 /* A limit refuses an answer: its caller on the other node gets a small error. If there is no
@@ -303,11 +299,19 @@ static int refuse_foreign(struct link *l, struct msg *m)
 
 int link_send(struct msg *m)
 {
+	uint32_t dest = m->dest;
+	int r;
+
 	/* An answer is for a call of the life that it is sent to. So no error that is sent under a
 	 * lock of the link asks for that of the moves. */
-	if (unlikely(moves_concern(m->dest)) && !msg_is_answer(m))
+	if (msg_is_answer(m))
+		return link_send_on(m);
+	if (unlikely(moves_concern(dest)))
 		return moves_send(m);
-	return link_send_on(m);
+	r = link_send_on(m);
+	if (unlikely(moves_concern(dest)))
+		moves_overtaken(dest);
+	return r;
 }
 
 int link_send_on(struct msg *m)
@@ -317,7 +321,7 @@ int link_send_on(struct msg *m)
 	const char *why;
 
 	if (gate != LINK_OPEN && (gate != LINK_BROKEN || msg_wants_answer(m)))
-		return refuse(l, m, gate_text(gate));
+		return refuse(l, m, link_gate_text(gate));
 	if (m->source == 0)
 		m->source = (uint32_t)service_harbor() << 24; /* the node itself */
 	if (unlikely(m->source >> 24 != service_harbor()) &&
@@ -394,97 +398,6 @@ void link_received(struct link *l, struct msg *m)
 	if (r != SEND_OK && r != SEND_REFUSED && !is_answer)
 		service_send_error_text(dest, source, session, SEND_NO_SERVICE_TEXT);
 }
-
-/* ---- for moves.h ---- */
-
-static unsigned own_id(void)
-{
-	return service_harbor();
-}
-
-static bool is_up(unsigned node)
-{
-	struct link *l = link_find(node);
-
-	return l && atomic_load_explicit(&l->gate, memory_order_acquire) >= LINK_BROKEN;
-}
-
-static int push_local(struct msg *m)
-{
-	return service_forward(m) == SEND_OK ? SEND_OK : SEND_REFUSED;
-}
-
-static bool is_alive(uint32_t handle)
-{
-	return handle_lookup(handle) != NULL;
-}
-
-static bool is_busy(uint32_t dest)
-{
-	struct link *l = link_find(dest >> 24);
-	bool busy;
-
-	if (!l)
-		return false;
-	lock_take(&l->tx_lock);
-	flush_queue_outbox(l);
-	flush_set_backlog(l);
-	busy = txq_has_lane(&l->queue, dest);
-	lock_release(&l->tx_lock);
-	return busy;
-}
-
-/* To a node that nobody waits for they fail; a service of ours answers by no link. */
-static void transfer_pending(uint32_t from, uint32_t to)
-{
-	struct link *old = link_find(from >> 24), *new = link_find(to >> 24);
-	int gate = new ? atomic_load_explicit(&new->gate, memory_order_acquire) : LINK_NO_NODE;
-	struct pending failed;
-
-	if (!old)
-		return;
-	if (to >> 24 == service_harbor()) {
-		pending_move(&old->pending, from, NULL, to);
-	} else if (gate >= LINK_BROKEN) {
-		pending_move(&old->pending, from, &new->pending, to);
-	} else {
-		pending_init(&failed);
-		pending_move(&old->pending, from, &failed, to);
-		pending_fail(&failed, gate_text(gate));
-		pending_fini(&failed);
-	}
-}
-
-static void purge_pending(unsigned source, uint32_t dest)
-{
-	struct link *l = link_find(dest >> 24);
-
-	if (l)
-		pending_forget(&l->pending, source, dest);
-}
-
-static uint64_t room_of_links(void)
-{
-	return queue_max;
-}
-
-static void touch_moves(void)
-{
-	hooks->touch();
-}
-
-static const struct moves_ops moves_hands = {
-	.self = own_id,
-	.send = link_send_on,
-	.local = push_local,
-	.alive = is_alive,
-	.busy = is_busy,
-	.up = is_up,
-	.transfer = transfer_pending,
-	.purge = purge_pending,
-	.room = room_of_links,
-	.touch = touch_moves,
-};
 
 /* ---- states ---- */
 
@@ -572,7 +485,7 @@ void link_down(struct link *l)
 void link_fail_requests(struct link *l)
 {
 	bounce_requests(l);
-	pending_fail(&l->pending, gate_text(LINK_BROKEN));
+	pending_fail(&l->pending, link_gate_text(LINK_BROKEN));
 }
 
 void link_open(struct link *l)
@@ -611,7 +524,7 @@ void link_shut(struct link *l, enum link_gate gate)
 
 	must(gate < LINK_BROKEN);
 	atomic_store_explicit(&l->gate, gate, memory_order_seq_cst); /* G1 */
-	unsent = bounce_waiting(l, gate_text(gate));
-	renew(l, unsent, gate_text(gate));
+	unsent = bounce_waiting(l, link_gate_text(gate));
+	renew(l, unsent, link_gate_text(gate));
 	inbound_forget(&l->session.in);
 }

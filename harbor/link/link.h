@@ -26,19 +26,20 @@
  * kept for the link's return. */
 enum link_gate { LINK_NO_NODE, LINK_NODE_DOWN, LINK_OUT_OF_REACH, LINK_BROKEN, LINK_OPEN };
 
+/* Returns why such a gate refuses, for who is refused. */
+const char *link_gate_text(int gate);
+
 /* Whom links tell. */
 struct link_hooks {
 	/* On the loop: the link cannot even carry the errors of its calls and is to be broken. */
 	void (*overrun)(struct link *l);
-	/* Any thread: moves_tick (moves.h) wants to be called on the loop. */
-	void (*touch)(void);
 	/* On the loop, under the harbor's lock: messages were given up with the session. `sent` of
 	 * them may have arrived, `unsent` have not. */
 	void (*lost)(struct link *l, uint64_t sent, uint64_t unsent, const char *why);
 };
-/* The hooks are not copied. */
+/* The hooks are not copied. move_links_init follows. */
 void link_init(uint64_t message_max, uint64_t queue_max, const struct link_hooks *hooks);
-/* After the workers have ended. */
+/* After the workers have ended; ends what moves as well. */
 void link_fini(void);
 /* NULL: never heard of. Any thread. */
 struct link *link_find(unsigned id);

@@ -38,9 +38,9 @@ static void mark(uint32_t handle)
 {
 	uint32_t bit = move_filter_bit(handle);
 
-	/* relaxed: see moves_concern */
+	/* see moves_concern */
 	atomic_fetch_or_explicit(&move_filter[bit / 64], UINT64_C(1) << (bit % 64),
-				 memory_order_relaxed);
+				 memory_order_seq_cst);
 }
 
 static void link_to(struct move_table *t, struct move *r)

@@ -272,11 +272,23 @@ unsigned moves_count(void)
 
 /* ---- notes that come in; the loop, under the lock ---- */
 
+/* r is held: says so behind what was sent. */
+static void tell_held(const struct move *r)
+{
+	struct msg *held = move_note_create(r->from & ~HANDLE_INDEX_MAX, moves.ops->self(),
+					    &(struct move_note){ NOTE_HELD, 0, r->number, r->from,
+								 0 });
+
+	if (moves.ops->busy(r->from))
+		move_wait_late(held);
+	else
+		(void)moves.ops->send(held);
+}
+
 /* `from` is a service that this node gave away: it asks us to send to `to`. */
-static void on_switch(unsigned node, uint32_t from, uint32_t to)
+static void on_switch(uint32_t from, uint32_t to)
 {
 	struct move *r = claim(from, to, MOVE_FINAL);
-	struct msg *held;
 
 	if (!r)
 		return;
@@ -286,13 +298,19 @@ static void on_switch(unsigned node, uint32_t from, uint32_t to)
 		r->held_ns = clock_mono_ns();
 		move_look_at(r->held_ns + MOVES_HELD_NS);
 	}
-	held = move_note_create((uint32_t)node << 24, moves.ops->self(),
-				&(struct move_note){ NOTE_HELD, 0, r->number, from, 0 });
-	if (!moves.ops->busy(from)) {
-		(void)moves.ops->send(held);
-		return;
+	tell_held(r);
+}
+
+void moves_overtaken(uint32_t handle)
+{
+	bool entered = move_enter();
+	struct move *r = move_table_from(&moves.table, handle);
+
+	if (r && r->way == WAY_HELD) {
+		r->number = next_number();
+		tell_held(r);
 	}
-	move_wait_late(held);
+	move_leave(entered);
 }
 
 /* The node sends nothing to our old service any more: this goes behind what it has sent. */
@@ -325,7 +343,7 @@ static void on_note(unsigned node, const struct move_note *n)
 		break;
 	case NOTE_SWITCH:
 		if (move_node(n->from) == node && move_node(n->to) != 0)
-			on_switch(node, n->from, n->to);
+			on_switch(n->from, n->to);
 		break;
 	case NOTE_HELD:
 		on_held(node, n->from, n->number);

@@ -46,20 +46,24 @@ struct moves_ops; /* move_ways.h */
 void moves_init(const struct moves_ops *ops);
 void moves_fini(void);
 
-/* May a message to this handle have to go elsewhere? Mostly not, and then nothing is locked. */
+/* May a message to this handle have to go elsewhere? Mostly not, and then nothing is locked. A
+ * claim is known to who acts on a message of the one who claims, by the mailbox that orders both.
+ * Who hears nothing of it looks again when he has pushed: he has pushed before a HELD, or sees it
+ * (both pushes, the mark in move_table.c and this are seq_cst). */
 static inline bool moves_concern(uint32_t handle)
 {
 	uint32_t bit = move_filter_bit(handle);
 
-	/* relaxed: a claim is known to who acts on a message of the one who claims, by the
-	 * mailbox that orders both */
-	return atomic_load_explicit(&move_filter[bit / 64], memory_order_relaxed) >> (bit % 64) & 1;
+	return atomic_load_explicit(&move_filter[bit / 64], memory_order_seq_cst) >> (bit % 64) & 1;
 }
 
 /* Sends m to where its receiver is, or holds it. As service_send; refusals are told. */
 int moves_send(struct msg *m_take);
 /* The same for what a forwarder has: in the name of m's source, which may be of any node. */
 int moves_relay(struct msg *m_take);
+/* A message to this handle went the old way while the move became known: if there was a HELD
+ * meanwhile, another one follows, and counts. */
+void moves_overtaken(uint32_t handle);
 /* m is for a handle of ours that nobody has. true: it moved, m is taken. */
 bool moves_find(struct msg *m_take);
 /* May this node say something to our service in the name of a third? */

@@ -21,6 +21,7 @@
 #include "core/actor/life.h"
 #include "harbor/link/flush.h"
 #include "harbor/link/link.h"
+#include "harbor/link/move_links.h"
 #include "harbor/link/move_note.h"
 #include "harbor/link/moves.h"
 #include "harbor/link/stream.h"
@@ -274,7 +275,7 @@ static void ended(uint32_t handle)
 	(void)handle;
 }
 
-static const struct link_hooks hooks = { overrun, touch, on_lost };
+static const struct link_hooks hooks = { overrun, on_lost };
 static const struct remote_ops ops = { .send = link_send, .service_ended = ended };
 
 static int setup(void **state)
@@ -298,6 +299,7 @@ static int setup(void **state)
 	module_add(&actor);
 	assert_int_equal(net_init(1), 0);
 	link_init(MESSAGE_MAX, QUEUE_MAX, &hooks);
+	move_links_init(QUEUE_MAX, touch);
 	l = link_get(FAR);
 	remote_set(&ops);
 	assert_int_equal(node_start(), 0);
@@ -712,6 +714,32 @@ static void the_last_answer_of_a_service_that_moved_is_taken(void **state)
 	assert_string_equal(letter_to(me, 1).text, "the end");
 }
 
+/* It was pushed behind the word that nothing comes any more, by who had not heard of the move. */
+static void what_went_the_old_way_late_goes_before_what_is_held(void **state)
+{
+	unsigned first = call_and_move(5);
+	struct msg *m = msg_create(0);
+	struct move_note n;
+
+	(void)state;
+	m->source = me;
+	m->dest = THERE;
+	m->type = PTYPE_LUA;
+	assert_int_equal(link_send_on(m), 0);
+	moves_overtaken(THERE);
+	far_read(4);
+	assert_int_equal(got[2]->type, PTYPE_LUA);
+	assert_true(move_note_read(got[3], &n) && n.kind == NOTE_HELD && n.number != first);
+	note_of(THIRD, NOTE_GO, first);
+	assert_int_equal(pending_count(&l->pending), 1);
+	note_of(THIRD, NOTE_GO, n.number);
+	assert_int_equal(pending_count(&l->pending), 0);
+	moves_overtaken(THERE);
+	moves_overtaken(me);
+	assert_int_equal(send_from(me, 0, PTYPE_LUA, "the new way", 11), 0);
+	assert_true(ledger_sum(&link_get(THIRD)->ledger) == WIRE_MSG_HEADER + 11);
+}
+
 static void calls_of_a_service_that_moved_fail_with_its_new_node(void **state)
 {
 	(void)state;
@@ -848,6 +876,7 @@ int main(void)
 		T(many_senders_keep_their_order_under_load),
 		T(what_is_acknowledged_while_somebody_writes_is_freed),
 		T(the_last_answer_of_a_service_that_moved_is_taken),
+		T(what_went_the_old_way_late_goes_before_what_is_held),
 		T(calls_of_a_service_that_moved_fail_with_its_new_node),
 		T(calls_of_a_service_that_moved_out_of_reach_fail),
 		T(what_waits_for_a_service_that_moves_is_as_much_as_a_link_takes),
