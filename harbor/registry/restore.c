@@ -121,7 +121,9 @@ static int replace(const char *state_dir, const char *path, const char *copy, ch
 
 	if (chmod(copy, 0640) < 0 || !sync_path(copy, O_RDWR))
 		return complain(ret_error, copy, strerror(errno));
-	if (rename(path, before) < 0 && errno != ENOENT)
+	/* at each moment one of the two has the name, whenever the power fails */
+	(void)unlink(before);
+	if (link(path, before) < 0 && errno != ENOENT)
 		return complain(ret_error, before, strerror(errno));
 	for (unsigned i = 0; i < array_len(rests); i++) {
 		cleanup(mem_freep) char *rest = mem_printf("%s%s", path, rests[i]);
