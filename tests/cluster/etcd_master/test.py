@@ -161,6 +161,8 @@ def the_lead_is_moved(build):
         leader, others = t.leader()
         check = loop_calls(t, others[0], t.d)
         fences = [register(t.d, "N0")]
+        eventually("the leader knows all candidates", lambda: sorted(
+            c["name"] for c in leader.ctl("master")["candidates"]) == list(NAMES))
         for node, text in ((leader.name, "leads already"), ("nobody", "nobody is no candidate"),
                            ("d", "d is no candidate")):
             try:
@@ -175,6 +177,8 @@ def the_lead_is_moved(build):
             assert "does not lead" in str(e), e
         for i, named in enumerate((True, False, True), 1):
             leader, others = t.leader()
+            eventually("the leader knows all candidates", lambda: sorted(
+                c["name"] for c in leader.ctl("master")["candidates"]) == list(NAMES))
             to = others[-1].name if named else ""
             began = time.monotonic()
             leader.ctl("master", "move", *([to] if to else []))
