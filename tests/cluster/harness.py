@@ -184,6 +184,20 @@ def leave(folder, failed):
         subprocess.run(["rm", "-rf", folder])
 
 
+class Defaults(Cluster):
+    """As a user writes it: no time is set."""
+
+    def text(self, name, harbor, master=False, **kw):
+        text = [f"node: {{ name: {name}, harbor: {harbor} }}",
+                f'lua: {{ start: main, service_path: ["{self.lua}/?.lua"] }}',
+                f"cluster: {{ name: test, listen: 127.0.0.1:{free_port()}, "
+                f"master: [127.0.0.1:{self.master_port}] }}"]
+        if master:
+            text.append(f"master: {{ listen: 127.0.0.1:{self.master_port}, "
+                        f"state_dir: {self.tmp}/state }}")
+        return "\n".join(text) + "\n"
+
+
 def main(tests, build=None):
     """Runs test functions, prints TAP; the docstring's first line is the name. --only TEXT: those
     that have it in their names."""

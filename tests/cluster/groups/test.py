@@ -1,24 +1,10 @@
 #!/usr/bin/python3
 """Groups over real nodes: members that come, die, are cut off, and a master that restarts."""
 import os, signal
-from harness import Cluster, eventually, main, Failed, free_port
+from harness import Cluster, Defaults, eventually, main
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GROUP = "world-of-many-nodes-" + "x" * 33
-
-
-class Defaults(Cluster):
-    """As a user writes it: no time is set."""
-
-    def text(self, name, harbor, master=False, **kw):
-        text = [f"node: {{ name: {name}, harbor: {harbor} }}",
-                f'lua: {{ start: main, service_path: ["{self.lua}/?.lua"] }}',
-                f"cluster: {{ name: test, listen: 127.0.0.1:{free_port()}, "
-                f"master: [127.0.0.1:{self.master_port}] }}"]
-        if master:
-            text.append(f"master: {{ listen: 127.0.0.1:{self.master_port}, "
-                        f"state_dir: {self.tmp}/state }}")
-        return "\n".join(text) + "\n"
 
 
 def three(build, kind=Cluster):

@@ -1,24 +1,10 @@
 #!/usr/bin/python3
 """Global names over real nodes: handed over, numbered, long."""
 import os, signal
-from harness import Cluster, eventually, main, Failed, free_port
+from harness import Cluster, Defaults, eventually, main, Failed
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LONG = "exactly-sixty-three-bytes-" + "x" * 37
-
-
-class Defaults(Cluster):
-    """As a user writes it: no time is set."""
-
-    def text(self, name, harbor, master=False, **kw):
-        text = [f"node: {{ name: {name}, harbor: {harbor} }}",
-                f'lua: {{ start: main, service_path: ["{self.lua}/?.lua"] }}',
-                f"cluster: {{ name: test, listen: 127.0.0.1:{free_port()}, "
-                f"master: [127.0.0.1:{self.master_port}] }}"]
-        if master:
-            text.append(f"master: {{ listen: 127.0.0.1:{self.master_port}, "
-                        f"state_dir: {self.tmp}/state }}")
-        return "\n".join(text) + "\n"
 
 
 def three(build, kind=Cluster):
