@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "harbor/secure/openssl/tls.h"
+#include "net/tlskey.h"
 
 /* Where the processor has instructions for AES, which is nearly everywhere, it is the faster. */
 #define SUITES "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256"
@@ -18,9 +19,6 @@
 /* RFC 8446, 5.5: AES-GCM is safe for 2^24.5 full records of one key. */
 #define RECORDS_PER_KEY (UINT64_C(1) << 23)
 
-static const uint8_t suite_aes128[2] = { 0x13, 0x01 };
-/* OpenSSL wants sessions to be of a context; all of ours are. */
-static const unsigned char session_name[] = "harbord";
 static int session_index = -1;
 
 const char *tls_reason(void)
@@ -56,21 +54,6 @@ const struct secure_key *tls_find_key(const struct secure_context *x, const char
 	return NULL;
 }
 
-/* As OpenSSL wants a key: a session that was never had. */
-static SSL_SESSION *session_of_key(SSL *ssl, const struct secure_key *k)
-{
-	const SSL_CIPHER *suite = SSL_CIPHER_find(ssl, suite_aes128);
-	SSL_SESSION *session = SSL_SESSION_new();
-
-	if (session && suite && SSL_SESSION_set1_master_key(session, k->bytes, sizeof(k->bytes)) &&
-	    SSL_SESSION_set1_id_context(session, session_name, sizeof(session_name) - 1) &&
-	    SSL_SESSION_set_cipher(session, suite) &&
-	    SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION))
-		return session;
-	SSL_SESSION_free(session);
-	return NULL;
-}
-
 /* We connect: with our first key. */
 static int offer_key(SSL *ssl, const EVP_MD *md, const unsigned char **id, size_t *id_size,
 		     SSL_SESSION **ret)
@@ -81,7 +64,7 @@ static int offer_key(SSL *ssl, const EVP_MD *md, const unsigned char **id, size_
 	*ret = NULL;
 	if (md && EVP_MD_get_type(md) != NID_sha256)
 		return 1; /* the other end's first answer wants another hash: not with our key */
-	*ret = session_of_key(ssl, k);
+	*ret = tlskey_session(ssl, k->bytes);
 	*id = (const unsigned char *)k->id;
 	*id_size = strlen(k->id);
 	s->psk = *k;
@@ -110,7 +93,7 @@ static int find_key(SSL *ssl, const unsigned char *id, size_t n, SSL_SESSION **r
 		return 1; /* no key: the handshake fails, as we have no certificate */
 	}
 	s->psk = *k;
-	*ret = session_of_key(ssl, k);
+	*ret = tlskey_session(ssl, k->bytes);
 	return *ret != NULL;
 }
 
@@ -199,7 +182,7 @@ static bool set_up(SSL_CTX *ssl)
 	SSL_CTX_set_keylog_callback(ssl, take_secret);
 	/* Both ends verify; with a key there is nobody whose certificate would be believed. */
 	SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-	return SSL_CTX_set_session_id_context(ssl, session_name, sizeof(session_name) - 1) &&
+	return SSL_CTX_set_session_id_context(ssl, tlskey_context, sizeof(tlskey_context) - 1) &&
 	       SSL_CTX_set_min_proto_version(ssl, TLS1_3_VERSION) &&
 	       SSL_CTX_set_max_proto_version(ssl, TLS1_3_VERSION) &&
 	       SSL_CTX_set_ciphersuites(ssl, SUITES) && SSL_CTX_set1_groups_list(ssl, GROUPS) &&

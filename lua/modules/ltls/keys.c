@@ -7,29 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SUITES "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256"
+#include "net/tlskey.h"
 
-static const unsigned char suite_aes128[2] = { 0x13, 0x01 };
-static const unsigned char session_name[] = "harbord"; /* as in set_defaults of ltls.c */
+#define SUITES "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256"
 
 static struct ltls_context *context_of(SSL *ssl)
 {
 	return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-}
-
-/* As OpenSSL wants a key: a session that was never had. Returns NULL without memory. */
-static SSL_SESSION *session_of_key(SSL *ssl, const struct ltls_key *k)
-{
-	const SSL_CIPHER *suite = SSL_CIPHER_find(ssl, suite_aes128);
-	SSL_SESSION *session = SSL_SESSION_new();
-
-	if (session && suite && SSL_SESSION_set1_master_key(session, k->bytes, sizeof(k->bytes)) &&
-	    SSL_SESSION_set1_id_context(session, session_name, sizeof(session_name) - 1) &&
-	    SSL_SESSION_set_cipher(session, suite) &&
-	    SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION))
-		return session;
-	SSL_SESSION_free(session);
-	return NULL;
 }
 
 static int offer_key(SSL *ssl, const EVP_MD *md, const unsigned char **id, size_t *id_size,
@@ -40,7 +24,7 @@ static int offer_key(SSL *ssl, const EVP_MD *md, const unsigned char **id, size_
 	*ret = NULL;
 	if (md && EVP_MD_get_type(md) != NID_sha256)
 		return 1; /* the other end wants another hash: not with our key */
-	*ret = session_of_key(ssl, k);
+	*ret = tlskey_session(ssl, k->bytes);
 	*id = (const unsigned char *)k->id;
 	*id_size = strlen(k->id);
 	return *ret != NULL;
@@ -55,7 +39,7 @@ static int find_key(SSL *ssl, const unsigned char *id, size_t n, SSL_SESSION **r
 		const struct ltls_key *k = &c->keys[i];
 
 		if (strlen(k->id) == n && memcmp(k->id, id, n) == 0) {
-			*ret = session_of_key(ssl, k);
+			*ret = tlskey_session(ssl, k->bytes);
 			return *ret != NULL;
 		}
 	}

@@ -5,6 +5,8 @@
 #include <openssl/err.h>
 #include <string.h>
 
+#include "net/tlskey.h"
+
 const char *ltls_reason(void)
 {
 	unsigned long first = ERR_peek_error();
@@ -42,13 +44,12 @@ static int no_password(char *buf, int size, int writes, void *ud)
  * a connection is idle. */
 static bool set_defaults(SSL_CTX *ctx)
 {
-	static const unsigned char name[] = "harbord";
-
 	SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_default_passwd_cb(ctx, no_password);
-	return SSL_CTX_set_session_id_context(ctx, name, sizeof(name) - 1) == 1 &&
+	return SSL_CTX_set_session_id_context(ctx, tlskey_context, sizeof(tlskey_context) - 1) ==
+		       1 &&
 	       SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1;
 }
 
