@@ -5,6 +5,7 @@
 #   make check      deps, build, all tests; ends with "N passed, N failed"
 #   make demo       deps, build, a game cluster of four nodes with real clients (KEEP=1 leaves it
 #                   running, to be played in a browser)
+#   make check-systemd   nodes as services of hosts that each boot a systemd, see tests/systemd
 #   make lua-tests LUA_TESTS=DIR   Lua's own tests on the VM that is linked in, see lua/vm
 #   make doc        the reference for those who write games, lua/doc, out of lua/doc/ref
 #   make browser-test   the page of the demo in Chromium, which it installs
@@ -343,6 +344,13 @@ chaos: chaos-deps
 chaos-long: chaos-deps
 	@$(MAKE) --no-print-directory $(JOBS) all chaos-bin
 	@$(RUN_CHAOS) --mixed --seeds 4 --seconds 450 || [ $$? -eq 77 ]
+
+# Real hosts: a systemd of its own each, in namespaces (tests/systemd). Needs root; where there can
+# be none all of it is skipped, and that is a failure.
+.PHONY: check-systemd
+check-systemd: deps
+	@$(MAKE) --no-print-directory $(JOBS) all man
+	@/usr/bin/python3 tests/run.py --build $(B) systemd
 
 # The page of the demo in a browser.
 .PHONY: browser-test
