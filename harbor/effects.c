@@ -19,6 +19,7 @@
 #include "harbor/link/link.h"
 #include "harbor/registry/keeper.h"
 #include "harbor/link/moves.h"
+#include "harbor/report.h"
 #include "harbor/state.h"
 #include "harbor/watch.h"
 #include "net/post.h"
@@ -84,7 +85,8 @@ static void peer_is_down(struct peer *p, enum peer_loss loss, const char *why)
 	if (loss == PEER_NODE_LEFT)
 		log_info("harbor: node %s (harbor %u) has left", p->name, p->id);
 	else if (!H.goodbye_said) /* else this is the other node's answer to ours */
-		log_warning("harbor: link to node %s (harbor %u) is lost: %s", p->name, p->id, why);
+		report(REPORT_LINK_LOST, p->name, clock_mono_ns(),
+		       "harbor: link to node %s (harbor %u) is lost: %s", p->name, p->id, why);
 	link_measured(l);
 	link_down(l);
 	/* it was silent: whoever waits for an answer has waited long enough */
@@ -96,22 +98,25 @@ static void peer_is_down(struct peer *p, enum peer_loss loss, const char *why)
 
 static void peer_is_tired(struct peer *p)
 {
-	log_warning("harbor: node %s (harbor %u) has been without a link for too long, calls to it "
-		    "fail: %s",
-		    p->name, p->id, p->why[0] ? p->why : "it does not answer");
+	report(REPORT_TIRED, p->name, clock_mono_ns(),
+	       "harbor: node %s (harbor %u) has been without a link for too long, calls to it "
+	       "fail: %s",
+	       p->name, p->id, p->why);
 	link_tired(link_of(p));
 }
 
 static void peer_given_up(struct peer *p, enum peer_loss loss)
 {
 	if (loss == PEER_LINK_LOST)
-		log_warning("harbor: node %s (harbor %u) is out of reach: %s; %s", p->name, p->id,
-			    p->why,
-			    H.member.state == MEMBER_JOINED
-				    ? "the master has not called it dead"
-				    : "the master is away, so nobody knows whether it is dead");
+		report(REPORT_OUT_OF_REACH, p->name, clock_mono_ns(),
+		       "harbor: node %s (harbor %u) is out of reach: %s; %s", p->name, p->id,
+		       p->why,
+		       H.member.state == MEMBER_JOINED
+			       ? "the master has not called it dead"
+			       : "the master is away, so nobody knows whether it is dead");
 	else if (loss == PEER_REFUSED)
-		log_warning("harbor: node %s (harbor %u) is gone: %s", p->name, p->id, p->why);
+		report(REPORT_GONE, p->name, clock_mono_ns(),
+		       "harbor: node %s (harbor %u) is gone: %s", p->name, p->id, p->why);
 	else
 		directory_drop_node(&H.directory, p->id);
 	link_shut(link_of(p), loss == PEER_LINK_LOST ? LINK_OUT_OF_REACH : LINK_NODE_DOWN);

@@ -12,6 +12,7 @@
 #include "harbor/link/flush.h"
 #include "harbor/link/link.h"
 #include "harbor/link/moves.h"
+#include "harbor/report.h"
 #include "harbor/state.h"
 #include "net/info.h"
 #include "net/post.h"
@@ -404,6 +405,7 @@ static uint64_t tick(uint64_t now)
 	else
 		next = sooner(next, tick_stopping(now));
 	next = sooner(next, lead_tick(now));
+	next = sooner(next, report_tick(now));
 	next = sooner(next, expire_names(now));
 	return sooner(next, moves_tick(now));
 }

@@ -24,6 +24,7 @@
 #include "harbor/link/link.h"
 #include "harbor/link/move_links.h"
 #include "harbor/secure/secure.h"
+#include "harbor/report.h"
 #include "harbor/state.h"
 #include "harbor/watch.h"
 #include "net/info.h"
@@ -227,6 +228,7 @@ void harbor_stop(uint64_t timeout_ns)
 
 void harbor_fini(void)
 {
+	report_flush();
 	move_set(NULL);
 	remote_set(NULL);
 	net_timer_destroy(H.timer);

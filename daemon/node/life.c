@@ -51,6 +51,8 @@
 #define LOOK_NS (50 * NS_PER_MS)
 #define LAST_WORD_NS NS_PER_SEC
 #define TELL_AGAIN_NS (60 * NS_PER_SEC)
+#define QUIET_NS NS_PER_SEC
+#define UNTOLD_MAX 48
 
 /* [main] */
 static struct {
@@ -86,44 +88,74 @@ static bool stopping(void)
 
 /* ---- the cluster's news, on the net loop ---- */
 
-/* A reason that stays the same is told once a minute. */
+/* [loop] What was told last of the cluster. */
+static struct {
+	enum harbor_state state;
+	char text[REASON_MAX];
+	uint64_t warned_ns; /* the last warning */
+	unsigned untold;    /* those that were due since */
+} news;
+
+/* A reason that stays the same is told once a minute, and one that changes once a second: while the
+ * lead moves, candidates may send a member from one to the other. */
 static bool is_news(enum harbor_state st, const char *text)
 {
-	static enum harbor_state last = HARBOR_OFF;
-	static char last_text[REASON_MAX];
-	static uint64_t told_ns;
 	uint64_t now = clock_mono_ns();
+	bool same = st == news.state && strncmp(text, news.text, sizeof(news.text) - 1) == 0 &&
+		    !news.untold;
 
-	if (st == last && strncmp(text, last_text, sizeof(last_text) - 1) == 0 &&
-	    now < told_ns + TELL_AGAIN_NS)
+	if (same && now < news.warned_ns + TELL_AGAIN_NS)
 		return false;
-	last = st;
-	told_ns = now;
-	snprintf(last_text, sizeof(last_text), "%s", text);
+	if (now < news.warned_ns + QUIET_NS) {
+		news.untold++;
+		return false;
+	}
+	news.state = st;
+	news.warned_ns = now;
+	snprintf(news.text, sizeof(news.text), "%s", text);
 	return true;
+}
+
+/* Returns what is to be added to a line about the cluster: how many were not written before it. */
+static const char *take_untold(char ret_text[UNTOLD_MAX])
+{
+	ret_text[0] = 0;
+	if (news.untold)
+		snprintf(ret_text, UNTOLD_MAX, " (after %u more such changes)", news.untold);
+	news.untold = 0;
+	return ret_text;
+}
+
+static void on_joined(void)
+{
+	char untold[UNTOLD_MAX];
+
+	log_info("joined the cluster as harbor %u%s", harbor_id(), take_untold(untold));
+	news.state = HARBOR_JOINED; /* the next loss is news, whatever its reason */
+	reason_clear();
 }
 
 static void on_state(enum harbor_state st, const char *what, void *ud)
 {
 	const char *text = what && *what ? what : "no answer yet";
-	bool news = is_news(st, text);
+	char untold[UNTOLD_MAX];
 
 	switch (st) {
 	case HARBOR_JOINED:
-		log_info("joined the cluster as harbor %u", harbor_id());
-		reason_clear();
+		on_joined();
 		break;
 	case HARBOR_JOINING:
 		reason_set("not in the cluster yet: %s", text);
-		if (news)
-			log_warning("not in the cluster yet: %s; trying on", text);
+		if (is_news(st, text))
+			log_warning("not in the cluster yet: %s; trying on%s", text,
+				    take_untold(untold));
 		break;
 	case HARBOR_MASTER_LOST:
 		reason_set("master lost: %s", text);
-		if (news)
-			log_warning(
-				"master lost: %s; trying on, nodes and known names stay reachable",
-				text);
+		if (is_news(st, text))
+			log_warning("master lost: %s; trying on, nodes and known names stay "
+				    "reachable%s",
+				    text, take_untold(untold));
 		break;
 	case HARBOR_REFUSED:
 		reason_set("the master refuses this node: %s", text);

@@ -22,6 +22,7 @@ static void check(const struct peer *p)
 	must(p->state != PEER_UP || p->patient);
 	must(p->state != PEER_UNKNOWN || !p->reachable);
 	must(p->state == PEER_UP || (!p->asked_ns && !p->probed));
+	must(!p->meeting || p->state == PEER_WAITING || p->state == PEER_CONNECTING);
 	must(!p->young || (p->state == PEER_CONNECTING && p->self->young > 0));
 	must(p->self->young <= PEER_ATTEMPTS);
 }
@@ -69,12 +70,20 @@ static void back_off(struct peer *p, uint64_t now)
 					 random_next(&p->self->random));
 }
 
-/* From now on the node has so long to come (back). */
-static void wait_for_link(struct peer *p, uint64_t now)
+/* From this time on the node has so long to come (back). */
+static void wait_for_link(struct peer *p, uint64_t from)
 {
 	p->patient = true;
-	p->tired_ns = now + p->self->link_wait_ns;
-	p->unreachable_ns = now + p->self->dead_ns;
+	p->tired_ns = from + p->self->link_wait_ns;
+	p->unreachable_ns = from + p->self->dead_ns;
+}
+
+/* Until there is an attempt that counts. */
+static void wait_to_meet(struct peer *p, uint64_t now)
+{
+	p->meeting = now < p->meeting_ns;
+	if (p->meeting)
+		wait_for_link(p, p->meeting_ns);
 }
 
 static void give_up(struct peer *p, enum peer_loss loss)
@@ -87,7 +96,7 @@ static void give_up(struct peer *p, enum peer_loss loss)
 static void end_incarnation(struct peer *p)
 {
 	p->epoch = 0;
-	p->disowned = false;
+	p->disowned = p->meeting = false;
 	set_state(p, PEER_UNKNOWN);
 	p->their_attempt = 0;
 	give_up(p, PEER_NODE_DOWN);
@@ -102,7 +111,7 @@ static void drop_link(struct peer *p, enum peer_loss loss, const char *why, uint
 	p->conn = 0;
 	p->gone = false;
 	p->asked_ns = 0;
-	p->probed = false;
+	p->probed = p->meeting = false;
 	set_state(p, p->epoch ? PEER_WAITING : PEER_UNKNOWN);
 	if (was_up) {
 		wait_for_link(p, now);
@@ -146,7 +155,9 @@ static void meet(struct peer *p, const struct wire_control *c, uint64_t now)
 	p->left = false;
 	set_state(p, PEER_WAITING);
 	p->reachable = true;
-	wait_for_link(p, now);
+	p->meeting_ns = now + PEER_MEETING_NS;
+	wait_to_meet(p, now);
+	snprintf(p->why, sizeof(p->why), PEER_NOT_TRIED);
 	/* the smaller id goes first: both at once would only cross */
 	p->retry_ns = p->self->id < p->id ? now : now + PEER_TURN_NS;
 	p->backoff_ns = 0;
@@ -157,6 +168,8 @@ static void connect_now(struct peer *p, uint64_t now)
 	int conn;
 
 	set_state(p, PEER_CONNECTING);
+	if (p->meeting && p->patient)
+		wait_for_link(p, now);
 	p->offered = false;
 	p->old_ns = now + PEER_YOUNG_NS;
 	p->deadline_ns = now + PEER_HANDSHAKE_NS;
@@ -246,6 +259,7 @@ static void set_up(struct peer *p, int conn, const struct wire_control *first, u
 	set_state(p, PEER_UP);
 	p->conn = conn;
 	p->reachable = p->patient = true;
+	p->meeting = false;
 	p->backoff_ns = 0;
 	p->heard_ns = p->calm_ns = now;
 	p->beat_ns = peer_next_beat(p->self, now);
@@ -340,6 +354,15 @@ static void heard(struct peer *p, uint64_t now)
 	p->asked_ns = 0;
 }
 
+static void refused(struct peer *p, const struct wire_control *c, uint64_t now)
+{
+	bool meeting = p->meeting && c->code == WIRE_NOT_HERE;
+
+	close_link(p, PEER_LINK_LOST, c->text[0] ? c->text : "it refuses this node", now);
+	if (meeting)
+		wait_to_meet(p, now);
+}
+
 void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t now)
 {
 	struct wire_control pong = { .kind = WIRE_PONG, .stamp = c->stamp };
@@ -374,7 +397,7 @@ void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t
 		forget_incarnation(p, PEER_NODE_LEFT, "the node said goodbye", now);
 		break;
 	case WIRE_REFUSE:
-		close_link(p, PEER_LINK_LOST, c->text, now);
+		refused(p, c, now);
 		break;
 	default:
 		close_link(p, PEER_LINK_LOST, "it sent a frame that does not belong here", now);
@@ -562,7 +585,7 @@ void peer_stop(struct peer *p)
 		set_state(p, PEER_UNKNOWN);
 		p->conn = 0;
 		p->epoch = 0;
-		p->reachable = p->patient = false;
+		p->reachable = p->patient = p->meeting = false;
 	}
 	check(p);
 }

@@ -39,6 +39,11 @@
  * that does not answer at all holds up the others for PEER_YOUNG_NS only. Hence all peers of a node
  * are to be ticked after whatever happened to one.
  *
+ * What a node is given to come, link_wait for calls and dead_after for all that waits, it is given
+ * from the first attempt to reach it. It does not count that it had to wait for its turn, nor that
+ * it lives and has not been told of us yet (it refuses us, and later does not): a master that was
+ * restarted knows its members before they know that. After PEER_MEETING_NS both count.
+ *
  * Threads: none of its own; the net loop.
  */
 #include <stdbool.h>
@@ -57,6 +62,8 @@
 #define PEER_IDLE_SPREAD 10u /* and at random up to so many more, not all links at once */
 /* Of two that learn of each other the one with the greater id gives the other so long. */
 #define PEER_TURN_NS UINT64_C(2000000000)
+/* So long at most two that learn of each other may take before link_wait and dead_after begin. */
+#define PEER_MEETING_NS UINT64_C(10000000000)
 
 enum peer_state { PEER_UNKNOWN, PEER_WAITING, PEER_CONNECTING, PEER_UP };
 
@@ -68,6 +75,8 @@ enum peer_loss {
 	PEER_NODE_LEFT, /* it said goodbye */
 };
 
+/* The reason until there is a better one. */
+#define PEER_NOT_TRIED "no connection to it has been tried yet"
 /* All that somebody hears who is not, or not yet, named by the master. */
 #define PEER_NOT_NAMED "no link between these two nodes just now"
 
@@ -83,7 +92,8 @@ struct peer_ops {
 	void (*up)(struct peer *p, int conn);
 	/* The link was up and is not any more. */
 	void (*down)(struct peer *p, enum peer_loss loss, const char *why);
-	/* The link has not come (back) within link_wait_ns: calls do not wait for it any more. */
+	/* The link has not come (back) within link_wait_ns: calls do not wait for it any more.
+	 * p->why is the reason, here as in give_up. */
 	void (*tired)(struct peer *p);
 	/* No HELLO of ours is under way, and nothing waits for this node any more: it is dead or
 	 * has left (PEER_NODE_DOWN for both), or was out of reach for dead_ns. */
@@ -125,6 +135,7 @@ struct peer {
 	bool left;		/* UNKNOWN, and the last incarnation said goodbye */
 	bool reachable;		/* sends may wait for the link */
 	bool patient;		/* and calls, too */
+	bool meeting;		/* neither of us has been tried in earnest yet */
 	int conn;		/* CONNECTING: our attempt; UP: the link; else 0 */
 	uint32_t attempt;	/* number of our last attempt */
 	uint32_t their_attempt; /* their attempts up to here are given up */
@@ -138,7 +149,7 @@ struct peer {
 	uint64_t beat_ns;	/* the next look */
 	uint64_t idle_ns;	/* a link that is silent for so long is asked */
 	uint64_t retry_ns, backoff_ns, deadline_ns, heard_ns, unreachable_ns;
-	uint64_t tired_ns, at_once_ns, old_ns;
+	uint64_t tired_ns, at_once_ns, old_ns, meeting_ns;
 	uint64_t rtt_ns;
 	char why[128]; /* the last loss or refusal, for people */
 };

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Several candidates for the master, with a real etcd: the leader is killed, frozen, moved; etcd is
 killed, slow, lies, and demands TLS and a password."""
-import contextlib, json, os, re, signal, ssl, subprocess, sys, time
+import contextlib, datetime, json, os, re, signal, ssl, subprocess, sys, time
 from etcd import PROGRAM, Etcd, Proxy
 from harness import Cluster, Failed, eventually, free_port, main
 
@@ -101,6 +101,15 @@ def loop_calls(t, a, b):
     return check
 
 
+def changes_are_told_once_a_second(n):
+    """Candidates that name each other while the lead moves send a member to and fro."""
+    with open(n.log, errors="replace") as f:
+        times = [datetime.datetime.fromisoformat(line[:23]) for line in f if "master lost" in line]
+    apart = [(b - a).total_seconds() for a, b in zip(times, times[1:])]
+    assert not apart or min(apart) > 0.99, (n.name, times)
+    return len(times)
+
+
 def the_leader_is_killed(build):
     """kill -9 of the leader: another leads within seconds; links, ids and names stay, no call
     between the others fails"""
@@ -193,6 +202,8 @@ def the_lead_is_moved(build):
         assert shown["registry"] == "etcd" and shown["registry_answers"], shown
         assert new.ctl("status")["role"] == "master" and leader.ctl("status")["role"] == "candidate"
         check()
+        told = [changes_are_told_once_a_second(n) for n in t.all]
+        assert max(told) >= 1, told
         # a leader that is stopped gives the lead away
         began = time.monotonic()
         assert new.stop() == 0

@@ -719,6 +719,86 @@ static void machines_that_do_not_answer_hold_up_nobody(void **state)
 	assert_int_equal(many[1].state, PEER_CONNECTING);
 }
 
+/* It waits for its turn: nothing is known against it. */
+static void a_node_has_its_time_from_the_first_attempt(void **state)
+{
+	uint64_t late = T0 + 3 * DEAD / 2;
+	struct peer *last = &many[MANY - 1];
+
+	(void)state;
+	meet_many();
+	assert_int_equal(last->state, PEER_WAITING);
+	(void)peer_tick(last, late);
+	assert_int_equal(hands.tired, 0);
+	assert_int_equal(hands.give_ups, 0);
+	for (unsigned i = 0; i < PEER_ATTEMPTS; i++)
+		peer_stop(&many[i]);
+	(void)peer_tick(last, late);
+	assert_int_equal(last->state, PEER_CONNECTING);
+	(void)peer_tick(last, late + LINK_WAIT - 1);
+	assert_int_equal(hands.tired, 0);
+	(void)peer_tick(last, late + LINK_WAIT); /* its attempt holds up the others no more */
+	(void)peer_tick(last, late + LINK_WAIT);
+	assert_int_equal(hands.tired, 1);
+}
+
+static void who_never_has_a_turn_is_given_up_with_a_reason(void **state)
+{
+	struct peer *last = &many[MANY - 1];
+
+	(void)state;
+	meet_many();
+	(void)peer_tick(last, T0 + PEER_MEETING_NS + LINK_WAIT - 1);
+	assert_int_equal(hands.tired, 0);
+	(void)peer_tick(last, T0 + PEER_MEETING_NS + LINK_WAIT);
+	assert_int_equal(hands.tired, 1);
+	assert_string_equal(last->why, PEER_NOT_TRIED);
+	(void)peer_tick(last, T0 + PEER_MEETING_NS + DEAD);
+	assert_int_equal(hands.give_ups, 1);
+}
+
+/* Returns the time of the tick after which it tries again. */
+static uint64_t refuse_once(enum wire_code code, uint64_t now)
+{
+	struct wire_control r = { .kind = WIRE_REFUSE, .code = code, .text = "not now" };
+
+	while (peer.state != PEER_CONNECTING)
+		now = peer_tick(&peer, now);
+	peer_connected(&peer, hands.next_conn, now);
+	peer_input(&peer, hands.next_conn, &r, now);
+	assert_int_equal(peer.state, PEER_WAITING);
+	return now;
+}
+
+static void who_has_not_heard_of_us_is_not_blamed(void **state)
+{
+	struct wire_control m = member(7);
+	uint64_t now = T0;
+
+	(void)state;
+	peer_member_up(&peer, &m, T0);
+	while (now < T0 + PEER_MEETING_NS)
+		now = refuse_once(WIRE_NOT_HERE, now);
+	assert_int_equal(hands.tired, 0);
+	/* but not for ever */
+	while (hands.tired == 0)
+		now = refuse_once(WIRE_NOT_HERE, now);
+	assert_in_range(now, T0 + PEER_MEETING_NS, T0 + PEER_MEETING_NS + 3 * LINK_WAIT);
+	assert_string_equal(peer.why, "not now");
+}
+
+static void another_refusal_counts_from_its_attempt(void **state)
+{
+	struct wire_control m = member(7);
+	uint64_t now = T0;
+
+	(void)state;
+	peer_member_up(&peer, &m, T0);
+	while (hands.tired == 0)
+		now = refuse_once(WIRE_OTHER_VERSION, now);
+	assert_in_range(now, T0 + LINK_WAIT, T0 + 3 * LINK_WAIT);
+}
+
 /* Its HELLO speaks of the session that is then, so it need not begin anew. */
 static void an_attempt_without_a_hello_outlives_the_waiting(void **state)
 {
@@ -768,6 +848,10 @@ int main(void)
 		T(a_dead_node_may_come_back_as_the_same_incarnation),
 		T(few_attempts_are_under_way_at_a_time),
 		T(machines_that_do_not_answer_hold_up_nobody),
+		T(a_node_has_its_time_from_the_first_attempt),
+		T(who_never_has_a_turn_is_given_up_with_a_reason),
+		T(who_has_not_heard_of_us_is_not_blamed),
+		T(another_refusal_counts_from_its_attempt),
 		T(an_attempt_without_a_hello_outlives_the_waiting),
 	};
 
