@@ -3,6 +3,7 @@
 #include "net/backlog.h"
 
 #include "net/event.h"
+#include "net/farewell.h"
 #include "net/limits.h"
 #include "net/sendq.h"
 #include "net/socket.h"
@@ -11,7 +12,8 @@
 void backlog_gone(struct socket *s)
 {
 	if (s->closing) {
-		socket_free(s);
+		if (!farewell_begin(s))
+			socket_free(s);
 		return;
 	}
 	if (sendq_calm(&s->out))

@@ -8,5 +8,5 @@ struct socket;
 
 /* Something was queued; `behind`: others waited already. */
 void backlog_grew(struct socket *s, bool behind);
-/* All has gone out. A closing socket is freed. */
+/* All has gone out. A closing socket is freed, or takes its leave (farewell.h). */
 void backlog_gone(struct socket *s);

@@ -3,6 +3,7 @@
  * Janitor: looks after what no event will ever finish.
  *
  *   a closing socket whose peer takes nothing any more   given up after JANITOR_CLOSING_NS
+ *   one that has said all, and whose peer still speaks   given up after JANITOR_FAREWELL_NS
  *   any closing socket while the queues of the node are  given up after JANITOR_HASTE_NS
  *   full together
  *   a connection whose proxy does not say whose it is    given up after PROXY_PATIENCE_NS
@@ -39,12 +40,17 @@ struct walk {
 	bool haste;	  /* others need the memory of what waits on closing sockets */
 };
 
+static uint64_t patience(const struct socket *s)
+{
+	return s->farewell ? JANITOR_FAREWELL_NS : janitor.closing_ns;
+}
+
 static bool is_hopeless(const struct socket *s, const struct walk *w)
 {
 	/* both times may lie a little behind `now`, which was read before the lock was taken */
 	if (w->haste && w->now > s->closed_ns && w->now - s->closed_ns >= JANITOR_HASTE_NS)
 		return true;
-	return w->now > s->closing_ns && w->now - s->closing_ns >= janitor.closing_ns;
+	return w->now > s->closing_ns && w->now - s->closing_ns >= patience(s);
 }
 
 static void look(struct socket *s, struct walk *w)
@@ -52,7 +58,7 @@ static void look(struct socket *s, struct walk *w)
 	if (s->closing && is_hopeless(s, w)) {
 		socket_free(s);
 	} else if (s->closing) {
-		uint64_t again = w->haste ? JANITOR_HASTE_NS : janitor.closing_ns / LOOKS;
+		uint64_t again = w->haste ? JANITOR_HASTE_NS : patience(s) / LOOKS;
 
 		if (w->next_ns > again)
 			w->next_ns = again;

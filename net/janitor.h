@@ -5,6 +5,8 @@
 
 /* A closing socket that makes no progress is given up after that long. */
 #define JANITOR_CLOSING_NS UINT64_C(60000000000)
+/* One that has said all, and whose peer is still speaking, after that long. */
+#define JANITOR_FAREWELL_NS UINT64_C(2000000000)
 /* And so is any closing socket while the queues of the node are full together. */
 #define JANITOR_HASTE_NS UINT64_C(2000000000)
 /* A listener that rests because descriptors ran out is tried again after that long. */

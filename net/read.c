@@ -22,6 +22,7 @@
 #include "core/base/mem.h"
 #include "core/base/must.h"
 #include "net/event.h"
+#include "net/farewell.h"
 #include "net/poller.h"
 #include "net/socket.h"
 #include "net/watch.h"
@@ -187,6 +188,11 @@ void read_ready(struct socket *s)
 
 	lock_held(&s->lock);
 	must_slow(poller_here(s->loop));
+	if (s->farewell) {
+		farewell_read(s);
+		socket_unlock(s);
+		return;
+	}
 	if (s->owner) {
 		read_service(s);
 		socket_unlock(s);

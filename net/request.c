@@ -18,6 +18,7 @@
 #include "net/addr.h"
 #include "net/connect.h"
 #include "net/event.h"
+#include "net/farewell.h"
 #include "net/janitor.h"
 #include "net/limits.h"
 #include "net/sendq.h"
@@ -118,7 +119,8 @@ void net_pause(uint32_t owner, int id)
 	socket_unlock(s);
 }
 
-/* Writes what is left in the background: no events any more, no reading, and not for ever. */
+/* Writes what is left in the background, and hears the peer out: no events any more, and not for
+ * ever. */
 static void close_slowly(struct socket *s)
 {
 	if (s->owner)
@@ -126,27 +128,40 @@ static void close_slowly(struct socket *s)
 	s->closing = true;
 	s->handler = NULL;
 	s->closing_ns = s->closed_ns = clock_mono_ns();
-	if (s->state == STATE_OPEN) {
-		if (s->is_socket && !s->borrowed)
-			shutdown(s->fd, SHUT_RD);
-		watch_or_fail(s);
+	if (!sendq_empty(&s->out)) {
+		if (s->state == STATE_OPEN)
+			watch_or_fail(s);
+		janitor_wake_in(0);
+	} else if (!farewell_begin(s)) {
+		socket_free(s);
 	}
-	janitor_wake_in(0);
 }
 
-void net_close(int id)
+static void close_socket(int id, bool speaking)
 {
 	struct socket *s = socket_lock(id);
 
 	if (!s)
 		return;
+	s->speaking |= speaking;
 	if (s->closing)
 		; /* it is on its way out */
-	else if (sendq_empty(&s->out) || s->write_failed || s->state == STATE_FAILED)
+	else if (s->write_failed || s->state == STATE_FAILED ||
+		 (sendq_empty(&s->out) && !farewell_needed(s)))
 		event_shutdown(s);
 	else
 		close_slowly(s);
 	socket_unlock(s);
+}
+
+void net_close(int id)
+{
+	close_socket(id, false);
+}
+
+void net_close_speaking(int id)
+{
+	close_socket(id, true);
 }
 
 void net_shutdown(int id)

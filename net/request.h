@@ -23,8 +23,11 @@ int net_bind(uint32_t owner, int fd);
 /* ---- for all owners ---- */
 
 /* Closes when what waits has been written: SOCKET_CLOSE comes at once, a C owner hears nothing
- * more. */
+ * more. If bytes of the peer lie unread just then, the socket is there until the peer ends, too, or
+ * for JANITOR_FAREWELL_NS: otherwise a reset would take away what it has not read yet. */
 void net_close(int id);
+/* The same for a peer that may still be sending, whether something lies there or not. */
+void net_close_speaking(int id);
 /* The same, and what waits is dropped. */
 void net_shutdown(int id);
 /* Small writes leave at once; of a listener: those of the connections that it accepts later. */

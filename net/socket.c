@@ -101,7 +101,8 @@ struct socket *socket_create(uint32_t owner, const struct net_handler *h, void *
 	s->keeps = s->kept = false;
 	s->complained_ns = 0;
 	s->reading = s->backoff = s->eof = s->read_failed = s->write_failed = false;
-	s->closing = s->told_close = s->orphan = s->borrowed = s->was_high = false;
+	s->closing = s->speaking = s->farewell = false;
+	s->told_close = s->orphan = s->borrowed = s->was_high = false;
 	s->is_socket = true;
 	s->nodelay = h != NULL; /* links and consoles wait for answers */
 	s->family = AF_UNSPEC;

@@ -13,6 +13,7 @@
  *   OPEN, by its flags:   eof           the peer ended: not read any more, still written
  *                         write_failed  not written any more, still read
  *                         closing       closed by its owner, the rest is being written; no events
+ *                         farewell      closing, all is written: until the peer ends, too
  *
  * Threads:   any. Every field but `id` is guarded by the socket's lock; `id` is written under it
  *            and read without it to skip free slots. A thread holds at most one socket's lock. A
@@ -81,6 +82,8 @@ struct socket {
 	bool read_failed; /* the last read gave an error */
 	bool write_failed;
 	bool closing;
+	bool speaking; /* its owner knows that the peer may be sending yet (farewell.h) */
+	bool farewell;
 	bool told_close; /* CLOSE was sent, or on_close is on its way */
 	bool orphan;	 /* the owner is dead: freed at socket_unlock */
 	bool borrowed;	 /* net_bind: the descriptor is not ours to close */

@@ -22,6 +22,8 @@ static uint32_t wanted_events(const struct socket *s)
 	case STATE_LISTEN:
 		return s->reading && !s->backoff ? EPOLLIN : 0;
 	case STATE_OPEN:
+		if (s->farewell)
+			return EPOLLIN;
 		if (s->reading && !s->held && s->marks < MARKS_MAX && s->ahead < MARKS_MAX &&
 		    !s->eof && !s->closing)
 			events |= EPOLLIN;

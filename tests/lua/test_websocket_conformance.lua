@@ -45,6 +45,19 @@ local wait = { wait = true }
 
 local cases, topic = {}, nil
 
+-- pairs, by the names: the order of the cases is the same each time.
+local function sorted(set)
+	local names, at = {}, 0
+	for name in pairs(set) do
+		names[#names + 1] = name
+	end
+	table.sort(names)
+	return function()
+		at = at + 1
+		return names[at], set[names[at]]
+	end
+end
+
 -- how.cut: bytes that go out at once. how.deflate: compression. how.only: "server" or "client".
 local function case(name, sent, wanted, how)
 	how = how or {}
@@ -74,7 +87,7 @@ echoes("65536 in pieces of 997", { text(("*"):rep(65536)) }, ("*"):rep(65536), {
 echoes("each byte by itself", { text "hello world" }, "hello world", { cut = 1 })
 
 topic = "lengths"
-for name, head in pairs {
+for name, head in sorted {
 	["125 in two bytes"] = "\x82%c\0\125", ["0 in two bytes"] = "\x82%c\0\0",
 	["65535 in eight bytes"] = "\x82%C\0\0\0\0\0\0\xff\xff",
 	["the highest bit"] = "\x82%C\x80\0\0\0\0\0\0\0",
@@ -91,7 +104,7 @@ fails("a server with", { raw "\x81\x85\1\2\3\4iglhn" }, 1002, nil, { only = "cli
 fails("a ping of a server with", { raw "\x89\x80\1\2\3\4" }, 1002, nil, { only = "client" })
 
 topic = "pings and pongs"
-for name, data in pairs { ["nothing"] = "", ["text"] = "Hello, world!", ["125 bytes"] =
+for name, data in sorted { ["nothing"] = "", ["text"] = "Hello, world!", ["125 bytes"] =
 	("\xfe"):rep(125), ["no text"] = "\0\xff\xfe\xfd\xfc\xfb\0\xff" } do
 	for _, cut in ipairs { 1000, 1 } do
 		case(("with %s, at most %d bytes at once"):format(name, cut), { ping(data), bye },
@@ -179,7 +192,7 @@ end
 
 topic = "UTF-8"
 local KOSME <const> = "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5"
-for name, data in pairs {
+for name, data in sorted {
 	["greek"] = KOSME, ["mixed"] = "Hello-µ@ßöäüàá-UTF-8!!",
 	["first of two bytes"] = "\u{80}", ["first of three"] = "\u{800}",
 	["first of four"] = "\u{10000}", ["last of one"] = "\u{7f}", ["last of two"] = "\u{7ff}",
@@ -196,7 +209,7 @@ for name, data in pairs {
 	end
 	echoes(name .. ", a fragment each byte", parts, data)
 end
-for name, data in pairs {
+for name, data in sorted {
 	["a continuation alone"] = "\x80", ["two of them"] = "\x80\xbf", ["begin of two"] = "\xc2",
 	["begin of two, blank"] = "\xc2 ", ["begin of three"] = "\xe1\xbd",
 	["begin of four"] = "\xf1\x80\x80", ["0xfe"] = "\xfe", ["0xff"] = "\xff",
@@ -264,7 +277,7 @@ local function packed(data, bits, level)
 	return deflate.deflater(bits or 15, false, level or 6, 8):deflate(data)
 end
 local WORDS <const> = ("a message of words, "):rep(500)
-for name, set in pairs { ["as it is set"] = true, ["without takeover"] = { takeover = false },
+for name, set in sorted { ["as it is set"] = true, ["without takeover"] = { takeover = false },
 	["wide"] = { window = 15 }, ["narrow"] = { window = 8 }, ["fast"] = { level = 1 } } do
 	local how = { deflate = set }
 	local bits = type(set) == "table" and set.window or 12
@@ -500,15 +513,7 @@ local function all(role, run, port)
 	for _, c in ipairs(cases) do
 		if not c.only or c.only == role then
 			count = count + 1
-			-- Bytes behind the wrong one may meet a socket that is closed already: its
-			-- reset takes the close frame from who has not read it yet.
-			local ok, why
-			for _ = 1, c.cut and 5 or 1 do
-				ok, why = pcall(run, c, port)
-				if ok or not why:find "heard ;" then
-					break
-				end
-			end
+			local ok, why = pcall(run, c, port)
 			if not ok then
 				failures[#failures + 1] = why
 			end

@@ -55,7 +55,7 @@ end
 
 -- Ends a connection whose peer breaks a rule, and says so to it.
 local function refuse(ws, why, status)
-	ws.wrong = true
+	ws.wrong, ws.speaking = true, true
 	pcall(send, ws, CLOSE, close_payload(status, why))
 	error(("websocket %d: %s"):format(ws.id, why), 0)
 end
@@ -87,7 +87,7 @@ local function drop(ws)
 		if ws.close then
 			ws.close()
 		end
-		socket.close(ws.id)
+		socket.close(ws.id, ws.speaking)
 		if ws.streams then
 			ws.streams:close()
 		end
@@ -221,6 +221,7 @@ local function handshake(ws, upgrade)
 	if status then
 		httpd.write_response(ws.write, status, reason,
 			{ ["sec-websocket-version"] = "13", connection = "close" })
+		ws.speaking = true
 		return nil
 	end
 	local extensions, set, agreed = header["sec-websocket-extensions"], ws.deflate, nil

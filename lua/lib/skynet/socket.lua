@@ -312,14 +312,15 @@ end
 
 -- ---- closing ----
 
-function socket.close(id)
+-- speaking: the peer may be sending yet, and is to read our last words all the same.
+function socket.close(id, speaking)
 	local s = sockets[id]
 	if not s then
 		return
 	end
 	if s.connected or s.connecting then
 		checkwait()
-		driver.close(id)
+		driver.close(id, speaking)
 		-- CLOSE is on its way; it wakes the reader first
 		local closers = s.closers or {}
 		s.closers = closers

@@ -152,7 +152,12 @@ static int l_pause(lua_State *L)
 
 static int l_close(lua_State *L)
 {
-	net_close(id_at(L, 1));
+	int id = id_at(L, 1);
+
+	if (lua_toboolean(L, 2))
+		net_close_speaking(id);
+	else
+		net_close(id);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 /* What happens to bytes that a slow peer does not take: order, limits, and the end of the
  * socket. */
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 
 #include "net/connect.h"
 #include "net/info.h"
@@ -55,6 +56,73 @@ static uint32_t watched(int id)
 	return events;
 }
 
+static size_t queued_by_the_kernel(int fd)
+{
+	int n = 0;
+
+	assert_int_equal(ioctl(fd, FIONREAD, &n), 0);
+	return (size_t)n;
+}
+
+static int fd_of(int id)
+{
+	struct socket *s = socket_lock(id);
+	int fd = s->fd;
+
+	socket_unlock(s);
+	return fd;
+}
+
+/* What a peer wrote and nobody read must not cost it our last words. */
+static void last_words_are_read_whatever_the_peer_still_says(void **state)
+{
+	struct probe l = { 0 }, server = { 0 };
+	int fd = raw_pair(&l, &server);
+	char got[4];
+
+	assert_int_equal(send_text(server.id, "no"), 0);
+	net_close_speaking(server.id);
+	while (queued_by_the_kernel(fd) < 2)
+		turn(0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(send(fd, "more", 4, MSG_NOSIGNAL), 4);
+		turn(0);
+	}
+	assert_int_equal(raw_read(fd, got, sizeof(got)), 2);
+	assert_memory_equal(got, "no", 2);
+	assert_int_equal(server.size + server.closes, 0);
+	assert_int_equal(net_count(), 2);
+	close(fd);
+	until(net_count() == 1);
+}
+
+static void unread_bytes_keep_a_closed_socket_until_the_peer_ends(void **state)
+{
+	struct probe l = { 0 }, server = { 0 };
+	int fd = raw_pair(&l, &server);
+	char got[8];
+
+	assert_int_equal(send(fd, "unread", 6, MSG_NOSIGNAL), 6);
+	while (queued_by_the_kernel(fd_of(server.id)) < 6)
+		;
+	assert_int_equal(send_text(server.id, "no"), 0);
+	net_close(server.id);
+	assert_int_equal(net_count(), 2);
+	assert_int_equal(raw_read(fd, got, sizeof(got)), 2);
+	close(fd);
+	until(net_count() == 1);
+}
+
+static void a_peer_that_never_ends_is_not_heard_out(void **state)
+{
+	struct probe l = { 0 }, server = { 0 };
+	int fd = raw_pair(&l, &server);
+
+	net_close_speaking(server.id);
+	until(net_count() == 1);
+	close(fd);
+}
+
 /* Otherwise what the peer says would wake the loop at every turn, and nobody would take it. */
 static void a_closing_socket_reads_no_more(void **state)
 {
@@ -69,10 +137,10 @@ static void a_closing_socket_reads_no_more(void **state)
 	turn(0);
 	assert_int_equal(server.size, 0);
 	assert_int_equal(raw_read(fd, got, total), total);
+	close(fd);
 	until(net_count() == 1);
 	assert_int_equal(server.closes, 0);
 	mem_free(got);
-	close(fd);
 }
 
 static void a_socket_closed_while_connecting_still_sends(void **state)
@@ -225,6 +293,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(close_sends_what_is_waiting_first),
+		T(last_words_are_read_whatever_the_peer_still_says),
+		T(unread_bytes_keep_a_closed_socket_until_the_peer_ends),
+		T(a_peer_that_never_ends_is_not_heard_out),
 		T(a_closing_socket_reads_no_more),
 		T(a_socket_closed_while_connecting_still_sends),
 		T(shutdown_drops_what_is_waiting),

@@ -62,12 +62,16 @@ function socket.bind(fd) end
 function socket.stdin() end
 
 ---Closes a socket. What was written before still goes out. A reader wakes up and gets what is left.
+---If bytes of the peer lie unread in the kernel, or `speaking` is true, the connection is shut in our
+---direction and what comes is thrown away until the peer ends, too, for 2 seconds at most: otherwise a
+---reset would take away what the peer has not read yet. This happens in the background.
 ---
 ---* May wait: until the close is done, if it is open
 ---* Since 0.1.0.
 ---@async
 ---@param id integer
-function socket.close(id) end
+---@param speaking? boolean true: the peer may be sending yet. Not in skynet
+function socket.close(id, speaking) end
 
 ---Closes a socket at once; what waits to be written is lost. `socket.close` is needed afterwards.
 ---

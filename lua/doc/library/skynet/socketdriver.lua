@@ -48,7 +48,8 @@ function driver.pause(id) end
 ---
 ---* Since 0.1.0.
 ---@param id integer
-function driver.close(id) end
+---@param speaking? boolean as `socket.close` has it. Not in skynet
+function driver.close(id, speaking) end
 
 ---Closes at once.
 ---
