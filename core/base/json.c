@@ -181,6 +181,11 @@ void json_double(struct json *j, const char *key, double value)
 	literal(j, key, text);
 }
 
+void json_seconds(struct json *j, const char *key, uint64_t ns)
+{
+	json_double(j, key, (double)(ns / 1000) / 1e6);
+}
+
 void json_bool(struct json *j, const char *key, bool value)
 {
 	literal(j, key, value ? "true" : "false");

@@ -36,6 +36,8 @@ void json_int(struct json *j, const char *key, int64_t value);
 void json_uint(struct json *j, const char *key, uint64_t value);
 /* Infinities and NaN, which JSON does not have, become null. */
 void json_double(struct json *j, const char *key, double value);
+/* A duration, which is a number of seconds in every answer: written to the microsecond. */
+void json_seconds(struct json *j, const char *key, uint64_t ns);
 void json_bool(struct json *j, const char *key, bool value);
 void json_null(struct json *j, const char *key);
 /* ":0300002a" */

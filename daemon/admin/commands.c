@@ -57,8 +57,8 @@ static void stuck_workers(struct json *j)
 			continue;
 		json_object(j, NULL);
 		json_uint(j, "worker", i);
-		json_handle(j, "service", v.handle);
-		json_double(j, "seconds", (double)((now - v.turn_began_ns) / NS_PER_MS) / 1000);
+		json_handle(j, "handle", v.handle);
+		json_seconds(j, "turn_seconds", now - v.turn_began_ns);
 		json_object_end(j);
 	}
 	json_array_end(j);
@@ -79,8 +79,8 @@ static void write_queues(struct json *j)
 	struct net_stats s;
 
 	net_get_stats(&s);
-	json_uint(j, "write_queued", s.queued);
-	json_uint(j, "write_queued_max", s.queued_max);
+	json_uint(j, "write_queue_bytes", s.queued);
+	json_uint(j, "write_queue_max_bytes", s.queued_max);
 	json_uint(j, "sockets_closed_full", s.closed_full);
 	json_uint(j, "writes_refused", s.refused);
 	json_uint(j, "accepts_refused", s.accepts_refused);
@@ -137,14 +137,14 @@ static enum result run_status(struct request *r)
 		json_string(j, "invocation_id", info->invocation_id);
 	json_string(j, "config", info->config_file);
 	json_printf(j, "config_hash", "%016llx", (unsigned long long)info->config_hash);
-	json_uint(j, "started", clock_start_seconds());
-	json_double(j, "uptime", (double)(clock_now_cs() / 100));
+	json_uint(j, "start_time_seconds", clock_start_seconds());
+	json_double(j, "uptime_seconds", (double)(clock_now_cs() / 100));
 	json_uint(j, "workers", sched_workers());
 	json_uint(j, "services", service_count());
 	json_uint(j, "sockets", net_count());
 	json_uint(j, "timers", timer_count());
 	write_queues(j);
-	json_uint(j, "log_dropped", log_dropped());
+	json_uint(j, "log_lines_dropped", log_dropped());
 	json_string(j, "log_level", log_level_name(log_get_level()));
 	stuck_workers(j);
 	warnings(j);
@@ -159,7 +159,7 @@ static void add_node(const struct harbor_node_info *n, void *ud)
 	struct json *j = ud;
 
 	json_object(j, NULL);
-	json_uint(j, "id", n->id);
+	json_uint(j, "harbor", n->id);
 	json_string(j, "name", n->name);
 	json_string(j, "address", n->address);
 	json_string(j, "state", n->state);
@@ -168,14 +168,14 @@ static void add_node(const struct harbor_node_info *n, void *ud)
 	json_bool(j, "master", n->master);
 	json_bool(j, "draining", n->draining);
 	json_uint(j, "since", n->since_wall_ns / NS_PER_SEC);
-	json_double(j, "rtt_ms", (double)(n->rtt_ns / NS_PER_US) / 1000);
-	json_uint(j, "sent", n->sent);
-	json_uint(j, "received", n->received);
+	json_seconds(j, "rtt_seconds", n->rtt_ns);
+	json_uint(j, "messages_sent", n->sent);
+	json_uint(j, "messages_received", n->received);
 	json_uint(j, "queued_bytes", n->queued_bytes);
 	json_uint(j, "unacknowledged_bytes", n->unacknowledged_bytes);
-	json_uint(j, "resent", n->resent);
-	json_uint(j, "lost", n->lost);
-	json_uint(j, "dropped", n->dropped);
+	json_uint(j, "frames_resent", n->resent);
+	json_uint(j, "messages_lost", n->lost);
+	json_uint(j, "messages_dropped", n->dropped);
 	json_string(j, "cipher", n->cipher);
 	json_string(j, "proof", n->proof);
 	json_printf(j, "incarnation", "%016llx", (unsigned long long)n->incarnation);
@@ -357,15 +357,13 @@ static void add_service(struct service *s, void *ud)
 	else
 		json_string(j, "name", "");
 	/* constant while we hold the reference; relaxed loads: statistics */
-	json_string(j, "args", s->args);
-	json_uint(j, "mailbox", mailbox_length(&s->mailbox));
-	json_uint(j, "mailbox_max", mailbox_bound(&s->mailbox));
-	json_uint(j, "refused", mailbox_refused(&s->mailbox));
+	json_string(j, "service", s->args);
+	json_uint(j, "mailbox_messages", mailbox_length(&s->mailbox));
+	json_uint(j, "mailbox_max_messages", mailbox_bound(&s->mailbox));
+	json_uint(j, "messages_refused", mailbox_refused(&s->mailbox));
 	json_uint(j, "messages", atomic_load_explicit(&s->messages, memory_order_relaxed));
-	json_double(j, "cpu_ms",
-		    (double)(atomic_load_explicit(&s->cpu_ns, memory_order_relaxed) / NS_PER_US) /
-			    1000);
-	json_uint(j, "memory", atomic_load_explicit(&s->memory, memory_order_relaxed));
+	json_seconds(j, "cpu_seconds", atomic_load_explicit(&s->cpu_ns, memory_order_relaxed));
+	json_uint(j, "memory_bytes", atomic_load_explicit(&s->memory, memory_order_relaxed));
 	json_bool(j, "endless", runs_endlessly(s, l->now));
 	json_object_end(j);
 }

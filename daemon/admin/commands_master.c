@@ -38,7 +38,7 @@ static void shared_registry(struct json *j, const struct harbor_master_info *m)
 	json_bool(j, "registry_answers", m->reached);
 	if (m->why[0])
 		json_string(j, "registry_error", m->why);
-	json_uint(j, "waiting", m->waiting);
+	json_uint(j, "members_waiting", m->waiting);
 	json_array(j, "candidates");
 	for (unsigned i = 0; i < m->view.count; i++)
 		add_candidate(j, &m->view.candidates[i]);
@@ -66,7 +66,7 @@ static enum result show_master(struct request *r)
 		json_uint(j, "since", m->view.leader.since_wall_ns / NS_PER_SEC);
 	if (m->registry) {
 		json_string(j, "registry", m->registry);
-		json_double(j, "save_ms", m->save_ms);
+		json_double(j, "save_seconds", m->save_ms / 1000);
 		json_bool(j, "saving", m->saving);
 	}
 	if (m->registry && strcmp(m->registry, "etcd") == 0)

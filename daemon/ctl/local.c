@@ -296,7 +296,7 @@ static void look_up(const struct local_node *n, const char *name, char ret_incar
 
 	*ret_incarnation = 0;
 	for (const struct jsonv *row = rows ? rows->child : NULL; row; row = row->next) {
-		if (!text_is(row, "name", name) && !text_is(row, "id", name))
+		if (!text_is(row, "name", name) && !text_is(row, "harbor", name))
 			continue;
 		v = jsonv_get(row, "incarnation");
 		if (v && v->text)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tables for people, of any answer: no command has a form of its own. The columns are the members
- * of the list's first object, as wide as their widest cell; numbers stand to the right, and those
- * called "since" and "uptime" are shown as ages ("12m07s"). Values nested inside a cell are written
+ * of the list's first object, as wide as their widest cell; numbers stand to the right. What they
+ * are of is in their names (daemon/admin/commands.def): durations and sizes are shown with a unit
+ * ("12m07s", "3.50ms", "1.20M"), points in time as ages. Values nested inside a cell are written
  * as JSON. A list with texts of several lines (stacks) is written as blocks, and a lone "output" as
  * it is.
  */
@@ -73,7 +74,7 @@ static void add_value(struct text *t, const struct jsonv *v, bool nested)
 	}
 }
 
-/* "3d04h", "12m07s": how long ago */
+/* "3d04h", "12m07s" */
 static void add_age(struct text *t, long long seconds)
 {
 	if (seconds < 0)
@@ -84,6 +85,60 @@ static void add_age(struct text *t, long long seconds)
 		text_printf(t, "%lldh%02lldm", seconds / 3600, seconds / 60 % 60);
 	else
 		text_printf(t, "%lldm%02llds", seconds / 60, seconds % 60);
+}
+
+/* Three figures of a number below 1024. */
+static void add_short(struct text *t, double v, const char *unit)
+{
+	text_printf(t, "%.*f%s", v < 9.995 ? 2 : v < 99.95 ? 1 : 0, v, unit);
+}
+
+static void add_duration(struct text *t, double seconds)
+{
+	if (seconds >= 60)
+		add_age(t, (long long)seconds);
+	else if (seconds >= 1)
+		add_short(t, seconds, "s");
+	else if (seconds >= 0.001)
+		add_short(t, seconds * 1e3, "ms");
+	else
+		text_printf(t, seconds > 0 ? "%.0fus" : "0", seconds * 1e6);
+}
+
+static void add_size(struct text *t, double bytes)
+{
+	static const char *const units[] = { "K", "M", "G", "T", "P", "E" };
+	unsigned i = 0;
+
+	if (bytes < 1024) {
+		text_printf(t, "%.0f", bytes);
+		return;
+	}
+	for (bytes /= 1024; bytes >= 1023.5 && i + 1 < array_len(units); i++)
+		bytes /= 1024;
+	add_short(t, bytes, units[i]);
+}
+
+static bool ends_in(const char *key, const char *end)
+{
+	size_t n = strlen(key), m = strlen(end);
+
+	return n >= m && strcmp(key + n - m, end) == 0;
+}
+
+/* What a number is of, its name says. */
+static void add_number(struct text *t, const struct jsonv *v, long long now)
+{
+	const char *key = v->key ? v->key : "";
+
+	if (strcmp(key, "since") == 0 || ends_in(key, "_time_seconds"))
+		add_age(t, now - atoll(v->text));
+	else if (ends_in(key, "_seconds"))
+		add_duration(t, strtod(v->text, NULL));
+	else if (ends_in(key, "_bytes"))
+		add_size(t, strtod(v->text, NULL));
+	else
+		add_value(t, v, false);
 }
 
 /* A member's name, which may be a stranger's text as well. */
@@ -99,10 +154,8 @@ static char *cell(const struct jsonv *v, long long now)
 {
 	struct text t = { 0 };
 
-	if (v->key && v->type == JSONV_NUMBER && strcmp(v->key, "since") == 0)
-		add_age(&t, now - atoll(v->text));
-	else if (v->key && v->type == JSONV_NUMBER && strcmp(v->key, "uptime") == 0)
-		add_age(&t, atoll(v->text));
+	if (v->type == JSONV_NUMBER)
+		add_number(&t, v, now);
 	else
 		add_value(&t, v, false);
 	return text_take(&t);

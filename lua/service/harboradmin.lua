@@ -61,10 +61,11 @@ local function link_row(gateway, outward, l)
 	local up = not outward or l.up
 	return object("gateway", gateway, "way", outward and "to" or "from",
 		"cluster", l.cluster or "?", "state", up and "up" or "down",
-		"there", l.gateway, "place", l.place, "seconds", l.seconds,
+		"there", l.gateway, "place", l.place, "state_seconds", l.seconds,
 		"calls", l.calls or l.requests, "sends", l.sends, "errors", l.errors,
 		"refused", l.refused, "strays", l.strays, "losses", l.losses,
-		"waiting", l.waiting, "queued", l.queued, "why", not up and l.why or nil)
+		"calls_waiting", l.waiting, "queued_bytes", l.queued,
+		"why", not up and l.why or nil)
 end
 
 local function sorted(t)
@@ -85,7 +86,7 @@ local function list_waiting(list)
 		local from = skynet.address(row.source)
 		rows[i] = object("handle", from, "service", list[from] or "", "waits_for", row.name,
 			"starts_as", row.starts and skynet.address(row.starts) or nil,
-			"seconds", row.seconds)
+			"waiting_seconds", row.seconds)
 	end
 	return object("waiting", array(rows))
 end
@@ -132,8 +133,8 @@ function command.stat(which)
 		local s = stat[handle]
 		local state = type(s) == "table" and "ok" or s:lower()
 		s = type(s) == "table" and s or {}
-		rows[i] = object("handle", handle, "task", s.task, "mqlen", s.mqlen,
-			"message", s.message, "cpu", s.cpu,
+		rows[i] = object("handle", handle, "tasks", s.task,
+			"mailbox_messages", s.mqlen, "messages", s.message, "cpu_seconds", s.cpu,
 			"state", state, "service", list[handle] or "")
 	end
 	return object("services", array(rows))
@@ -150,9 +151,10 @@ function command.mem(seconds)
 			state = state:lower()
 		end
 		local held = type(shared[handle]) == "table" and shared[handle] or {}
-		rows[#rows + 1] = object("handle", handle, "kib", tonumber(kib), "state", state,
-			"shared_kib", held.bytes and held.bytes // 1024, "old_versions", held.old,
-			"old_kib", held.old_bytes and held.old_bytes // 1024, "service", service)
+		rows[#rows + 1] = object("handle", handle,
+			"memory_bytes", kib and kib * 1024 // 1 | 0, "state", state,
+			"shared_bytes", held.bytes, "old_versions", held.old,
+			"old_bytes", held.old_bytes, "service", service)
 	end
 	table.sort(rows, function(a, b)
 		local x, y = a[4] or -1, b[4] or -1
@@ -241,7 +243,7 @@ function command.task(who, session)
 		local stack = running(handle)
 		if stack then
 			return object("tasks",
-				{ object("session", 0, "thread", "running", "trace", stack) })
+				{ object("session", 0, "thread", "running", "stack", stack) })
 		elseif not why:find "timeout" then
 			error(why, 0)
 		end
@@ -253,12 +255,12 @@ function command.task(who, session)
 		if trace == "No session" then
 			fail("no task waits with session %d", number)
 		end
-		return object("tasks", { object("session", number, "trace", trace) })
+		return object("tasks", { object("session", number, "stack", trace) })
 	end
 	for key, trace in pairs(ask(handle, "TASK")) do
 		local thread, number = key:match "^thread: (%S+) session: (%d+)$"
 		rows[#rows + 1] = object("session", math.tointeger(number) or 0,
-			"thread", thread or key, "trace", trace)
+			"thread", thread or key, "stack", trace)
 	end
 	table.sort(rows, function(a, b)
 		if a[2] ~= b[2] then
@@ -292,7 +294,7 @@ function command.log(who, word)
 		fail("no such service on this node: %s", skynet.address(handle))
 	end
 	core.command(on and "LOGON" or "LOGOFF", skynet.address(handle))
-	return object("service", skynet.address(handle), "log", on,
+	return object("handle", skynet.address(handle), "log", on,
 		"file", ("%s/%08x.log"):format(folder, handle))
 end
 
@@ -306,7 +308,7 @@ function command.trace(who, protocol, word)
 		on = on_off(word)
 	end
 	ask(handle, "TRACELOG", protocol, on)
-	return object("service", skynet.address(handle), "protocol", protocol, "trace", word)
+	return object("handle", skynet.address(handle), "protocol", protocol, "trace", word)
 end
 
 -- ---- draining and moving ----
@@ -326,8 +328,9 @@ function command.drain(node, option)
 	for i, why in ipairs(d.failed) do
 		d.failed[i] = plain(why)
 	end
-	return object("node", node, "state", d.state, "left", d.left, "moved", d.moved,
-		"trailing", d.trailing, "failed", array(d.failed), "mover", d.mover)
+	return object("node", node, "state", d.state,
+		"services_left", d.left, "services_moved", d.moved,
+		"services_trailing", d.trailing, "failed", array(d.failed), "mover", d.mover)
 end
 
 function command.move(who, node)
@@ -336,7 +339,7 @@ function command.move(who, node)
 	end
 	local to = plainly(skynet.calltimeout, CALL_PATIENCE, mover.mover(), "lua", "MOVE", who,
 		node)
-	return object("service", who, "now", skynet.address(to))
+	return object("moved", who, "handle", skynet.address(to))
 end
 
 -- ---- requests ----

@@ -269,7 +269,7 @@ class Run:
         for i, n in self.nodes.items():
             if n.process.poll() is not None:
                 return f"node {i} ended with status {n.process.returncode}"
-            peers = {p["id"]: p["state"] for p in n.ctl("nodes")["nodes"]
+            peers = {p["harbor"]: p["state"] for p in n.ctl("nodes")["nodes"]
                      if p["state"] not in ("self", "dead", "gone")}
             if sorted(peers) != [o for o in self.nodes if o != i] or set(peers.values()) - {"up"}:
                 return f"node {i} sees {peers}"

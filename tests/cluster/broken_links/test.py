@@ -100,7 +100,8 @@ class Two(Cluster):
         eventually("the link is up", lambda: all(self.link(n)["state"] == "up" for n in self.nodes))
 
     def link(self, node):
-        return next(n for n in node.ctl("nodes")["nodes"] if n["id"] != self.nodes.index(node) + 1)
+        own = self.nodes.index(node) + 1
+        return next(n for n in node.ctl("nodes")["nodes"] if n["harbor"] != own)
 
     def between(self, between):
         for p in self.proxies:
@@ -134,7 +135,7 @@ class Two(Cluster):
                        lambda: there.call(".probe", "arrived")[0] >= sent, 60)
             assert there.call(".probe", "arrived") == [sent, 0, 0, 0], (
                 sent, there.call(".probe", "arrived"))
-            assert self.link(here)["lost"] == 0
+            assert self.link(here)["messages_lost"] == 0
 
 
 def many_cuts(build):
@@ -152,7 +153,7 @@ def many_cuts(build):
         for n in c.nodes:
             sent, called, failed, why = n.call(".probe", "sent")
             assert sent > 1000 and called > 50 and failed == 0, (sent, called, failed, why)
-        assert sum(c.link(n)["resent"] for n in c.nodes) > 60
+        assert sum(c.link(n)["frames_resent"] for n in c.nodes) > 60
         eventually("all is acknowledged",
                    lambda: all(c.link(n)["unacknowledged_bytes"] == 0 for n in c.nodes))
 
@@ -187,13 +188,13 @@ def killed(build):
         ok, why, _ = c.a.call(".probe", "call", "x", limit=20)
         assert not ok and ("link lost" in why or "node is down" in why), why
         eventually("what is lost is counted",
-                   lambda: c.link(c.a)["lost"] > 0 and
-                   c.link(c.a)["lost"] + c.link(c.a)["dropped"] >= 30)
+                   lambda: c.link(c.a)["messages_lost"] > 0 and
+                   c.link(c.a)["messages_lost"] + c.link(c.a)["messages_dropped"] >= 30)
         assert c.link(c.a)["queued_bytes"] == 0 and c.link(c.a)["unacknowledged_bytes"] == 0
         assert c.a.logged("messages to harbor 2 may not have arrived: ")
         told = eventually("a service is told", lambda: c.a.call(".probe", "losses")[0])
         node, sent, unsent, why = told.split(" ", 3)
-        assert node == "2" and int(sent) == c.link(c.a)["lost"], told
+        assert node == "2" and int(sent) == c.link(c.a)["messages_lost"], told
         assert int(sent) + int(unsent) >= 30 and "\n" not in why, told
 
 

@@ -159,7 +159,7 @@ def nodes_that_die(build):
         t.join()
         equal("afterwards", a.call(who, "add", "1")[:2], [2, 1])
         b.call(who, "join", "tour")
-        now = b.ctl("move", who, "a")["now"]
+        now = b.ctl("move", who, "a")["handle"]
         eventually("the group has it there", lambda: a.call(now, "members", "tour")[0] == now)
         eventually("its name has followed",
                    lambda: owner(a, "someone") == now)

@@ -99,7 +99,7 @@ def a_gateway_is_killed(build):
         # which gateway this node uses: the one whose link has calls
         def used():
             rows = [r for r in n.ctl("clusters")["clusters"] if r.get("way") == "to"]
-            return next((r for r in rows if r["waiting"] >= 20), None)
+            return next((r for r in rows if r["calls_waiting"] >= 20), None)
         ev(n, 'skynet.fork(function() kept.storm = table.pack(command.storm(20, "east", "@probe", '
               '"hang")) end)')
         row = eventually("20 calls are under way", used)
@@ -140,7 +140,8 @@ def a_gateway_is_drained(build):
         ev(n, 'skynet.fork(function() kept.storm = table.pack(command.storm(20, "east", "@probe", '
               '"slow", 150)) end)')
         row = eventually("calls are under way", lambda: next(
-            r for r in n.ctl("clusters")["clusters"] if r["way"] == "to" and r["waiting"] >= 20))
+            r for r in n.ctl("clusters")["clusters"]
+            if r["way"] == "to" and r["calls_waiting"] >= 20))
         f["west-m"].ctl("drain", row["gateway"])
         eventually("it is not found any more", lambda: all(
             r["gateway"] != row["gateway"] for r in n.ctl("clusters")["clusters"]))

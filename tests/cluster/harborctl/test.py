@@ -67,20 +67,21 @@ def every_node_from_every_node(build):
                 stat = at(entry, node, "stat")["services"]
                 assert {s["handle"] for s in stat} == set(services)
                 for s in stat:
-                    assert list(s) == ["handle", "task", "mqlen", "message", "cpu", "state",
-                                       "service"], s
-                    assert s["state"] == "ok" and s["message"] > 0 and s["cpu"] >= 0 \
+                    assert list(s) == ["handle", "tasks", "mailbox_messages", "messages",
+                                       "cpu_seconds", "state", "service"], s
+                    assert s["state"] == "ok" and s["messages"] > 0 and s["cpu_seconds"] >= 0 \
                         and s["service"] == services[s["handle"]], s
                 mem = at(entry, node, "mem")["services"]
                 assert {s["handle"] for s in mem} == set(services)
-                assert [s["kib"] for s in mem] == sorted((s["kib"] for s in mem), reverse=True), mem
-                assert all(s["kib"] > 1 and s["state"] == "ok" for s in mem), mem
+                sizes = [s["memory_bytes"] for s in mem]
+                assert sizes == sorted(sizes, reverse=True), mem
+                assert all(s["memory_bytes"] > 1024 and s["state"] == "ok" for s in mem), mem
         status, out, err = raw(c.m, "--node", "b", "mem")
         assert status == 0 and not err, err
         lines = out.splitlines()
-        assert re.fullmatch(r"handle +kib +state +shared_kib +old_versions +old_kib +service",
-                            lines[0]), out
-        assert any(re.fullmatch(rf"{HANDLE} +[\d.]+ +ok +\d+ +0 +0 +snlua main BETA", x)
+        assert re.fullmatch(r"handle +memory_bytes +state +shared_bytes +old_versions +old_bytes "
+                            r"+service", lines[0]), out
+        assert any(re.fullmatch(rf"{HANDLE} +[\d.]+[KM] +ok +[\d.]+[KM]? +0 +0 +snlua main BETA", x)
                    for x in lines), out
         # the name of the node that is asked is no detour
         assert at(c.a, c.a, "status")["node"] == "a"
@@ -93,7 +94,7 @@ def commands_of_the_node_itself(build):
         assert [n["name"] for n in at(c.m, c.b, "nodes")["nodes"] if n["state"] == "self"] == ["b"]
         names = {n["name"]: n["handle"] for n in at(c.m, c.b, "names")["names"]}
         assert ".shop" in names and int(names[".shop"][1:3], 16) == at(c.m, c.b, "status")["harbor"]
-        assert any(s["args"] == "snlua main BETA" for s in at(c.m, c.b, "services")["services"])
+        assert any(s["service"] == "snlua main BETA" for s in at(c.m, c.b, "services")["services"])
         assert at(c.m, c.b, "call", ".shop", "where", "here")["values"] == ["here", "BETA"]
         assert at(c.m, c.b, "call", ".shop", "echo", "", "two words", "100%", "ü",
                   "7")["values"] == ["", "two words", "100%", "ü", 7]
@@ -148,8 +149,8 @@ def tasks(build):
                            lambda: len(at(c.m, c.a, "task", shop)["tasks"]) == 2
                            and at(c.m, c.a, "task", shop)["tasks"])
         for t in list_:
-            assert list(t) == ["session", "thread", "trace"] and t["thread"].startswith("0x"), t
-            assert "main.lua" in t["trace"] and t["trace"].startswith("stack traceback:\n"), t
+            assert list(t) == ["session", "thread", "stack"] and t["thread"].startswith("0x"), t
+            assert "main.lua" in t["stack"] and t["stack"].startswith("stack traceback:\n"), t
         status, out, err = raw(c.m, "--node", "a", "task", shop)
         assert status == 0 and len(re.findall(r"^session \d+  thread 0x[0-9a-f]+$", out,
                                               re.M)) == 2, out
@@ -174,7 +175,7 @@ def global_names_are_addresses(build):
         assert c.m.ctl("call", "ALPHASHOP", "where", "x")["values"] == ["x", "ALPHA"]
         assert c.m.ctl("task", "ALPHASHOP") == {"tasks": []}
         row, = c.m.ctl("stat", "ALPHASHOP")["services"]
-        assert row["handle"].startswith(":02") and row["state"] == "ok" and row["message"] > 0, row
+        assert row["handle"].startswith(":02") and row["state"] == "ok" and row["messages"] > 0, row
         row, = c.m.ctl("stat", ".shop")["services"]
         assert row["handle"].startswith(":01") and row["service"].endswith("MAIN"), row
         assert c.m.ctl("trace", "MAINSHOP", "on")["trace"] == "on"
@@ -267,7 +268,7 @@ def message_logs_and_traces(build):
         up(c)
         shop = at(c.m, c.b, "call", ".shop", "child", "x")["values"][0]
         path = f"{c.tmp}/{shop[1:]}.log"
-        assert at(c.m, c.b, "log", shop, "on") == {"service": shop, "log": True, "file": path}
+        assert at(c.m, c.b, "log", shop, "on") == {"handle": shop, "log": True, "file": path}
         c.b.call(shop, "echo", "logged")
         assert at(c.m, c.b, "log", shop, "off")["log"] is False
         text = eventually("the log",
@@ -275,7 +276,7 @@ def message_logs_and_traces(build):
         assert b"logged".hex() in text, text
         assert refused(c.m, "--node", "b", "log", shop, "maybe") == "maybe: on or off"
         assert refused(c.m, "log", shop, "on") == f"no such service on this node: {shop}"
-        assert at(c.m, c.b, "trace", shop, "on") == {"service": shop, "protocol": "lua",
+        assert at(c.m, c.b, "trace", shop, "on") == {"handle": shop, "protocol": "lua",
                                                      "trace": "on"}
         c.b.call(shop, "echo", "traced")
         eventually("a line", lambda: re.search(r"<TRACE [^>]*> \d+ request", open(c.b.log).read()))
@@ -300,24 +301,24 @@ def services_that_do_not_answer(build):
             assert sum(s["state"] == "ok" for s in rows.values()) >= 3, rows
             return rows[shop]
         stat = eventually("the loop", lambda: row("stat")["state"] == "timeout" and row("stat"))
-        assert stat["task"] is None and stat["service"] == "snlua main ALPHA x", stat
+        assert stat["tasks"] is None and stat["service"] == "snlua main ALPHA x", stat
         if "thread" not in build:  # ThreadSanitizer holds signals back
             # what it runs, also from another node; a break that comes later still breaks
             task, = at(c.m, c.a, "task", shop)["tasks"]
-            assert task["thread"] == "running" and f"main.lua:{LOOP}: in" in task["trace"], task
+            assert task["thread"] == "running" and f"main.lua:{LOOP}: in" in task["stack"], task
             for _ in range(3):
-                again = at(c.m, c.a, "task", shop)["tasks"][0]["trace"]
-                assert again.splitlines()[1] == task["trace"].splitlines()[1]
+                again = at(c.m, c.a, "task", shop)["tasks"][0]["stack"]
+                assert again.splitlines()[1] == task["stack"].splitlines()[1]
         assert c.a.ctl("task", ".shop") == {"tasks": []}
         mem = row("mem")
-        assert mem["state"] == "timeout" and mem["kib"] is None \
+        assert mem["state"] == "timeout" and mem["memory_bytes"] is None \
             and mem["service"] == "snlua main ALPHA x", mem
         status, out, _ = raw(c.m, "--node", "a", "mem", "0.1")
         assert status == 0 and re.search(rf"^{shop} +- +timeout +- +- +- +snlua main ALPHA x$", out,
                                          re.M), out
         others = [s for s in at(c.m, c.a, "mem", "0.1")["services"] if s["state"] == "ok"]
-        assert others and all(s["shared_kib"] >= 0 and s["old_versions"] == 0 and s["old_kib"] == 0
-                              for s in others), others
+        assert others and all(s["shared_bytes"] >= 0 and s["old_versions"] == 0
+                              and s["old_bytes"] == 0 for s in others), others
         for wrong in ("0", "-1", "x", "99"):
             assert "seconds to wait" in refused(c.m, "stat", wrong), wrong
         p.wait(20)

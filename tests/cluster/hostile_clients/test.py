@@ -41,7 +41,8 @@ def four_that_never_read(build):
         v.grew_at_most(before, 4 * 16 * MIB + SLACK)
         status = v.ctl("status")
         assert status["sockets_closed_full"] == 4 and status["writes_refused"] == 4, status
-        assert status["write_queued"] == 0 and status["write_queued_max"] > 64 * MIB, status
+        assert status["write_queue_bytes"] == 0, status
+        assert status["write_queue_max_bytes"] > 64 * MIB, status
         log = v.logged()
         assert "the write queue is full (net.write_queue)" in log, log
         assert all(gone(s) for s in bad)
@@ -64,7 +65,7 @@ def refused_in_place_of_closed(build):
         eventually("a write failed", lambda: v.call("writes")["failed"] == 1)
         status = v.ctl("status")
         assert status["sockets_closed_full"] == 0 and status["writes_refused"] >= 1, status
-        assert 0 < status["write_queued"] <= MIB, status
+        assert 0 < status["write_queue_bytes"] <= MIB, status
         taken, got = v.call("writes")["taken"], 0
         while True:
             n = len(s.recv(1 << 20))
@@ -198,7 +199,7 @@ def calls_that_flood_a_mailbox(build):
     with Victim(build, lua=", mailbox_max: 3") as v:
         work = threading.Thread(target=lambda: v.call("work", "3"))
         work.start()
-        eventually("it works", lambda: any(s["mailbox_max"] == 3 and s["messages"]
+        eventually("it works", lambda: any(s["mailbox_max_messages"] == 3 and s["messages"]
                                            for s in v.ctl("services")["services"]))
         asked = [subprocess.Popen([v.build + "/harborctl", "--socket", v.socket, "call", ".victim",
                                    "writes"],
@@ -208,9 +209,9 @@ def calls_that_flood_a_mailbox(build):
         work.join()
         told = [err for (_, err), status in ended if status]
         assert len(told) >= 6 and all("the mailbox is full" in err for err in told), ended
-        services = {s["args"]: s for s in v.ctl("services")["services"]}
-        assert services["snlua victim"]["refused"] == len(told), services
-        assert services["snlua launcher"]["mailbox_max"] == 0, services
+        services = {s["service"]: s for s in v.ctl("services")["services"]}
+        assert services["snlua victim"]["messages_refused"] == len(told), services
+        assert services["snlua launcher"]["mailbox_max_messages"] == 0, services
         assert v.call("writes")
 
 

@@ -148,7 +148,7 @@ def an_id_passes_on(build):
         b.ready()
         assert id_of(b) == 7
         eventually("two nodes are called m",
-                   lambda: sorted(n["id"] for n in m.ctl("nodes")["nodes"]
+                   lambda: sorted(n["harbor"] for n in m.ctl("nodes")["nodes"]
                                   if n["name"] == "m") == [1, 7])
         assert m.ctl("--node", "7", "status")["harbor"] == 7
 
@@ -229,7 +229,7 @@ def strangers_learn_nothing(build):
         m = c.node("m", 1, master=True, args="-").ready()
         port = free_port()
         a = c.node("a", 2, port=port, args="-").ready()
-        epoch = next(int(n["incarnation"], 16) for n in m.ctl("nodes")["nodes"] if n["id"] == 2)
+        epoch = next(int(n["incarnation"], 16) for n in m.ctl("nodes")["nodes"] if n["harbor"] == 2)
         for id, e in ((9, 77), (1, 77), (2, epoch), (0, 1), (4711, 1), (1, 2**64 - 1)):
             assert wire.refusal(wire.ask(port, wire.hello(id, e, epoch))) == (wire.NOT_HERE,
                     "no link between these two nodes just now")

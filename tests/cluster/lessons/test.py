@@ -51,7 +51,7 @@ def failed_at_once(answer, *why):
 
 
 def incarnation(n, of):
-    return next(x["incarnation"] for x in n.ctl("nodes")["nodes"] if x["id"] == of.i)
+    return next(x["incarnation"] for x in n.ctl("nodes")["nodes"] if x["harbor"] == of.i)
 
 
 def a_killed_node_is_back(c):
@@ -142,7 +142,7 @@ def the_master_dies(c):
     names and links are as before."""
     ids = [n.ctl("status")["harbor"] for n in c.nodes]
     owner = c.b.call(".probe", "self")[0]
-    before = next(x["since"] for x in c.a.ctl("nodes")["nodes"] if x["id"] == 3)
+    before = next(x["since"] for x in c.a.ctl("nodes")["nodes"] if x["harbor"] == 3)
     c.m.kill()
     wrong, _ = c.a.call(".probe", "traffic", "n3", "1000", limit=60)
     assert wrong == 0, wrong
@@ -155,7 +155,7 @@ def the_master_dies(c):
     for n in c.nodes:
         eventually("the name is as before", lambda: n.call(".probe", "find", "n3")[0] == owner)
         eventually("news come", lambda: n.call(".probe", "find", "AFTER")[0])
-    assert next(x["since"] for x in c.a.ctl("nodes")["nodes"] if x["id"] == 3) == before
+    assert next(x["since"] for x in c.a.ctl("nodes")["nodes"] if x["harbor"] == 3) == before
 
 
 def a_frozen_peer(c):
@@ -306,7 +306,8 @@ def sends_to_the_dead(c):
     c.a.call(".probe", "send", str(handle), "1000")
 
     def dropped():
-        return next(x["dropped"] for x in c.a.ctl("nodes")["nodes"] if x["id"] == c.b.i)
+        return next(x["messages_dropped"] for x in c.a.ctl("nodes")["nodes"]
+                    if x["harbor"] == c.b.i)
     eventually("they are counted", lambda: dropped() >= 1000)
     with open(c.a.log, errors="replace") as f:
         assert len([line for line in f if "dropped" in line or "lost" in line]) < 60

@@ -73,7 +73,7 @@ def listing(build):
             if p.returncode:
                 raise Failed(f"services: {p.returncode} {p.stderr!r}")
             for s in json.loads(p.stdout.decode("utf-8"))["services"]:
-                args = s["args"]
+                args = s["service"]
                 if not re.fullmatch(r"snlua [ -~]+|logger.*|[a-z]+ ?[ -~]*", args or ""):
                     raise Failed(f"odd arguments: {s!r}")
                 if "argument" in args:
@@ -131,7 +131,7 @@ def storm(build):
                     raise Failed(f"the node has ended with status {n.process.returncode}")
                 if p.returncode == 0:
                     json.loads(p.stdout)
-            some = [s["handle"] for s in n.ctl("services")["services"] if "victim" in s["args"]]
+            some = [s["handle"] for s in n.ctl("services")["services"] if "victim" in s["service"]]
             for handle in some[:2]:
                 n.run("task", handle) # it may be gone, or busy
             looks += 1

@@ -17,7 +17,7 @@ def slack():
 
 
 def state(at, of):
-    return next(x["state"] for x in at.ctl("nodes")["nodes"] if x["id"] == of.i)
+    return next(x["state"] for x in at.ctl("nodes")["nodes"] if x["harbor"] == of.i)
 
 
 class Town(Apart):

@@ -335,7 +335,7 @@ def a_frozen_node_blames_nobody(build):
         time.sleep(5.5)  # what is tested is that much time
         n.process.send_signal(signal.SIGCONT)
         eventually("it computes no more",
-                   lambda: all(not s["endless"] and s["mailbox"] == 0
+                   lambda: all(not s["endless"] and s["mailbox_messages"] == 0
                                for s in n.ctl("services")["services"]))
         assert "endless loop" not in n.read("n.log"), n.read("n.log")
 

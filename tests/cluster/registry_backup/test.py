@@ -77,7 +77,7 @@ def a_backup_of_a_living_registry(build):
         refused(lambda: a.ctl("master", "move"), "not the master, nor a candidate")
         shown = m.ctl("master")
         assert shown["role"] == "master" and shown["registry"] == "embedded", shown
-        assert shown["leader"] == "m" and shown["save_ms"] > 0, shown
+        assert shown["leader"] == "m" and shown["save_seconds"] > 0, shown
         shown = a.ctl("master")
         assert shown["role"] == "member" and shown["address"].endswith(str(c.master_port)), shown
 

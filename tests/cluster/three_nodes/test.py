@@ -51,7 +51,7 @@ def a_killed_node_rejoins_with_its_id(build):
         c.b.start()
         eventually("the node is back in the cluster",
                    lambda: [n for n in c.a.ctl("nodes")["nodes"] if n["name"] == "b"
-                   and n["state"] == "up" and n["id"] == old >> 24
+                   and n["state"] == "up" and n["harbor"] == old >> 24
                    and [n["incarnation"]] != before], 5)
         assert time.monotonic() - began < 2, time.monotonic() - began
         c.b.ready()

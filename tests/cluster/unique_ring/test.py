@@ -31,7 +31,7 @@ def a_ring_is_named(build):
         assert rows["main", "hen"]["starts_as"] == rows["hen", "egg"]["handle"]
         # a second look at the same ring, which the new wait brings, says nothing
         eventually("that look", lambda: rows["main", "egg"]
-                   and waiting(n)["main", "egg"]["seconds"] >= 2)
+                   and waiting(n)["main", "egg"]["waiting_seconds"] >= 2)
         assert len(rings(n)) == 1, rings(n)
         ring = re.search(r"for ever: (\w+) \(:\w+\) waits for (\w+) \(:\w+\) waits for (\w+) "
                          r"\(:\w+\) waits for (\w+)\n", rings(n)[0])

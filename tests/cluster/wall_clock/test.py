@@ -36,7 +36,7 @@ def links(n):
 
 
 def incarnations(c):
-    return [sorted((x["id"], x["since"]) for x in n.ctl("nodes")["nodes"]) for n in (c.b,)]
+    return [sorted((x["harbor"], x["since"]) for x in n.ctl("nodes")["nodes"]) for n in (c.b,)]
 
 
 def jumps(build):
