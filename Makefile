@@ -13,7 +13,8 @@
 #   make man        the manual pages, in build/man
 #   make mutants    changes one operator at a time and asks whether a test notices, see
 #                   tests/mutants (N=, SEED=, ONLY=)
-#   make install    DESTDIR and prefix as in the GNU coding standards
+#   make install, uninstall, installcheck, dist, deb   with DESTDIR, prefix and the other variables
+#                   of the GNU coding standards, see deploy/install.mk
 #
 #   SANITIZE=address,undefined | thread   build into build/SAN/ (also: make check-asan, check-tsan)
 #   STOCK_LUA=1                           with Debian's Lua as it is, into build/stock/
@@ -24,19 +25,6 @@
 #                                         SANITIZE= and FAULTS=
 
 SHELL   := /bin/bash
-prefix  ?= /usr/local
-bindir  ?= $(prefix)/bin
-sbindir ?= $(prefix)/sbin
-datadir ?= $(prefix)/share/harbord
-libdir  ?= $(prefix)/lib/harbord
-includedir   ?= $(prefix)/include
-pkgconfigdir ?= $(prefix)/lib/pkgconfig
-unitdir     ?= $(prefix)/lib/systemd/system
-sysusersdir ?= $(prefix)/lib/sysusers.d
-tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
-mandir      ?= $(prefix)/share/man
-INSTALL ?= install
-
 comma   := ,
 CHECKS  ?= $(if $(SANITIZE)$(FAULTS),1)
 CHECKED := $(if $(FAULTS),/faults,$(if $(CHECKS),$(if $(SANITIZE),,/checks)))
@@ -46,8 +34,8 @@ VERSION := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md 2>/dev/nu
 
 PKGS    := lua5.4 yaml-0.1 libsystemd sqlite3 $(if $(SANITIZE),,jemalloc)
 # pkg-config runs only when something is compiled, so `make deps` works on a bare system.
-PCFLAGS  = $(eval PCFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PCFLAGS)
-PLIBS    = $(eval PLIBS := $$(shell pkg-config --libs $(PKGS)))$(PLIBS)
+PCFLAGS  = $(eval PCFLAGS := $$(shell $(PKG_CONFIG) --cflags $(PKGS)))$(PCFLAGS)
+PLIBS    = $(eval PLIBS := $$(shell $(PKG_CONFIG) --libs $(PKGS)))$(PLIBS)
 
 # TSan follows setjmp, _setjmp and longjmp, but not the _longjmp by which Lua's errors leave C: each
 # would leave its frames on TSan's own stack, which holds 65,536.
@@ -55,12 +43,15 @@ CHECKER := $(SANITIZE:%=-fsanitize=% -fno-sanitize-recover=all) \
            $(if $(findstring thread,$(SANITIZE)),-Wno-tsan -D_longjmp=longjmp)
 CC      ?= gcc
 CFLAGS  ?= -O2 -g
-ALL     := -std=c11 -D_GNU_SOURCE -I. -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes \
+PKG_CONFIG ?= pkg-config
+# WERROR= for compilers that nobody has tried yet.
+WERROR  ?= -Werror
+ALL     := -std=c11 -D_GNU_SOURCE -I. -Wall -Wextra $(WERROR) -Wshadow -Wmissing-prototypes \
            -Wstrict-prototypes -Wno-unused-parameter -Wno-missing-field-initializers \
            -fno-strict-aliasing -fno-omit-frame-pointer -pthread -MMD -MP \
            -DHARBORD_VERSION='"$(or $(VERSION),0)"' \
            $(if $(FAULTS),-DFAULTS=1) $(if $(CHECKS),-DCHECKS=1) \
-           $(CHECKER)
+           $(CHECKER) $(CPPFLAGS)
 LINK    := -pthread -rdynamic $(SANITIZE:%=-fsanitize=%)
 VM_A    := $(B)/vm.a
 LIBS     = $(VM_A) $(if $(VM_OWN),$(filter-out -llua5.4,$(PLIBS)),$(PLIBS)) -lm -ldl
@@ -75,7 +66,7 @@ LAYERS  := core net conf harbor lua
 ARCHIVES := $(B)/lua.a $(B)/harbor.a $(B)/net.a $(B)/conf.a $(B)/core.a
 
 .PHONY: all deps check check-asan check-tsan check-quick check-faults soak churn chaos chaos-deps \
-        mutants format demo doc bench bench-deps install uninstall clean \
+        mutants format demo doc bench bench-deps clean \
         distclean layers unit fuzz-replay fuzz compile_commands tests-bin unit-bin chaos-bin \
         libraries
 all: $(B)/harbord $(B)/harborctl libraries
@@ -84,12 +75,14 @@ all: $(B)/harbord $(B)/harborctl libraries
 # They are shared objects, opened when they are first required.
 # $(call LIBRARY,path of the module,folder of its sources,names for pkg-config)
 LIBRARY_FOLDERS :=
+MODULES :=
 define LIBRARY
 LIBRARY_FOLDERS += $(2)
+MODULES += $(B)/modules/$(1).so
 libraries: $(B)/modules/$(1).so
 $(B)/modules/$(1).so: $(patsubst %.c,$(B)/pic/%.o,$(sort $(wildcard $(2)/*.c)))
 	@mkdir -p $$(@D)
-	$$(CC) -shared $$(LINK) $$(LDFLAGS) -o $$@ $$^ $(if $(3),$$$$(pkg-config --libs $(3)))
+	$$(CC) -shared $$(LINK) $$(LDFLAGS) -o $$@ $$^ $(if $(3),$$$$($(PKG_CONFIG) --libs $(3)))
 endef
 $(eval $(call LIBRARY,md5/core,lua/modules/md5,libcrypto))
 $(eval $(call LIBRARY,skynet/crypt,lua/modules/crypt,libcrypto))
@@ -102,17 +95,19 @@ $(eval $(call LIBRARY,http/deflate,lua/modules/deflate,zlib))
 # The encryption of links is no module of Lua: its name ends in the number of its interface
 # (SECURE_INTERFACE, harbor/secure/secure.h).
 LIBRARY_FOLDERS += harbor/secure/openssl
+MODULES += $(B)/modules/harbor-secure.so.1
 libraries: $(B)/modules/harbor-secure.so.1
 $(B)/modules/harbor-secure.so.1: $(patsubst %.c,$(B)/pic/%.o,$(wildcard harbor/secure/openssl/*.c))
 	@mkdir -p $(@D)
-	$(CC) -shared $(LINK) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs libssl libcrypto)
+	$(CC) -shared $(LINK) $(LDFLAGS) -o $@ $^ $$($(PKG_CONFIG) --libs libssl libcrypto)
 # The registry in etcd is no module of Lua: its name ends in the number of its interface
 # (REGISTRY_SYMBOL, harbor/registry/library.h).
 LIBRARY_FOLDERS += harbor/registry/etcd
+MODULES += $(B)/modules/harbor-etcd.so.1
 libraries: $(B)/modules/harbor-etcd.so.1
 $(B)/modules/harbor-etcd.so.1: $(patsubst %.c,$(B)/pic/%.o,$(wildcard harbor/registry/etcd/*.c))
 	@mkdir -p $(@D)
-	$(CC) -shared $(LINK) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs libcurl)
+	$(CC) -shared $(LINK) $(LDFLAGS) -o $@ $^ $$($(PKG_CONFIG) --libs libcurl)
 $(B)/pic/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL) $(CFLAGS) $(PCFLAGS) -fPIC -c -o $@ $<
@@ -167,7 +162,8 @@ $(SOURCE)/stock/state:
 	@echo "stock by choice" >$@
 VM_MAKE   = $(MAKE) --no-print-directory -f lua/vm/build.mk OUT=$(B)/vm \
             SOURCE=$(dir $(VM_STATE)) CC='$(CC)' \
-            STOCK='$(LUA_A)' FLAGS='$(CFLAGS) $(CHECKER)'
+            STOCK='$(LUA_A)' FLAGS='$(CFLAGS) $(CPPFLAGS) $(CHECKER)' \
+            WERROR='$(WERROR)' PKG_CONFIG='$(PKG_CONFIG)'
 $(VM_A): $(VM_STATE) $(wildcard lua/vm/*.[ch]) lua/vm/build.mk
 	+@$(VM_MAKE)
 	@touch $@
@@ -383,52 +379,8 @@ doc:
 bench: all
 	@/usr/bin/python3 tests/bench/run.py $(B)/harbord --yardstick --record
 
-# ---- manual pages: deploy/man/*.in, filled with what the programs know of themselves ----
-MAN      := $(patsubst deploy/man/%.in,$(B)/man/%,$(sort $(wildcard deploy/man/*.in)))
-.PHONY: man
-man: $(MAN)
-$(MAN): $(B)/man/%: deploy/man/%.in deploy/man/make.py $(B)/harbord \
-        daemon/node/options.def daemon/ctl/options.def daemon/admin/commands.def
-	@/usr/bin/python3 deploy/man/make.py --build $(B) --version $(or $(VERSION),0) \
-	    --out $(@D) --page $*
+include deploy/install.mk
 tests-bin: $(MAN)
-
-# ---- installation ----
-man_place = $(DESTDIR)$(mandir)/man$(lastword $(subst ., ,$(1)))/$(notdir $(1))
-install: all man
-	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(datadir)
-	$(INSTALL) -m 755 $(B)/harbord $(DESTDIR)$(sbindir)/harbord
-	$(INSTALL) -m 755 $(B)/harborctl $(DESTDIR)$(bindir)/harborctl
-	cd lua && find lib service -name '*.lua' \
-	    -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/lua/{} \;
-	cd lua/doc && find . -name '*.md' \
-	    -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/doc/{} \;
-	cd lua/doc && find library -name '*.lua' \
-	    -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/doc/{} \;
-	cd conf && find . -name '*.yaml' \
-	    -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(datadir))/conf/{} \;
-	cd $(B)/modules && find . -name '*.so*' \
-	    -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(libdir))/{} \;
-	$(INSTALL) -d $(DESTDIR)$(includedir)/harbord $(DESTDIR)$(pkgconfigdir)
-	$(INSTALL) -m 644 lua/contract/include/*.h $(DESTDIR)$(includedir)/harbord
-	sed -e 's|@prefix@|$(prefix)|g; s|@includedir@|$(includedir)|g' \
-	    -e 's|@version@|$(or $(VERSION),0)|g' \
-	    lua/contract/harbord.pc.in >$(DESTDIR)$(pkgconfigdir)/harbord.pc
-	$(foreach m,$(MAN),$(INSTALL) -D -m 644 $(m) $(call man_place,$(m));)
-	$(INSTALL) -d $(DESTDIR)$(unitdir) $(DESTDIR)$(sysusersdir) $(DESTDIR)$(tmpfilesdir)
-	sed 's|@sbindir@|$(sbindir)|g; s|@bindir@|$(bindir)|g' systemd/harbord@.service.in \
-	    >$(DESTDIR)$(unitdir)/harbord@.service
-	$(INSTALL) -m 644 systemd/harbor-cluster.target systemd/harbor.slice $(DESTDIR)$(unitdir)
-	$(INSTALL) -m 644 systemd/harbor.sysusers $(DESTDIR)$(sysusersdir)/harbor.conf
-	$(INSTALL) -m 644 systemd/harbor.tmpfiles $(DESTDIR)$(tmpfilesdir)/harbor.conf
-uninstall:
-	rm -f $(foreach m,$(MAN),$(call man_place,$(m)))
-	rm -f $(DESTDIR)$(unitdir)/harbord@.service $(DESTDIR)$(unitdir)/harbor-cluster.target \
-	    $(DESTDIR)$(unitdir)/harbor.slice
-	rm -f $(DESTDIR)$(sysusersdir)/harbor.conf $(DESTDIR)$(tmpfilesdir)/harbor.conf
-	rm -f $(DESTDIR)$(sbindir)/harbord $(DESTDIR)$(bindir)/harborctl
-	rm -f $(DESTDIR)$(pkgconfigdir)/harbord.pc
-	rm -rf $(DESTDIR)$(datadir) $(DESTDIR)$(libdir) $(DESTDIR)$(includedir)/harbord
 
 clean:
 	@mkdir -p build
@@ -437,4 +389,5 @@ distclean:
 	rm -rf build
 
 .SECONDARY:
--include $(shell find build -path build/mutants -prune -o -name '*.d' -print 2>/dev/null)
+-include $(shell find build \( -path build/mutants -o -path build/deb \) -prune -o \
+    -type f -name '*.d' -print 2>/dev/null)

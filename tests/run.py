@@ -14,12 +14,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 TAP = re.compile(r"^(\s*)(ok|not ok)\b(?:\s+\d+)?(?:\s*-?\s*(.*))?$")
 GROUPS = ["layers", "unit", "fuzz", "lua", "cluster", "conformance", "chaos", "checks", "faults",
-          "loops", "demo", "browser"]
+          "loops", "install", "demo", "browser"]
 TIMEOUT = {"unit": 120, "checks": 120, "fuzz": 120, "lua": 180, "cluster": 300, "conformance": 120,
            "chaos": 60, "faults": 120, "loops": 180, "demo": 300, "browser": 300,
-           "layers": 60, "systemd": 300}
-# Not among those that run unless groups are named: it boots hosts (`make check-systemd`).
-EXTRA = ["systemd"]
+           "install": 120, "layers": 60, "systemd": 300, "deb": 1800}
+# Not among those that run unless groups are named: they boot hosts (`make check-systemd`,
+# `make check-deb`).
+EXTRA = ["systemd", "deb"]
 # Commands of a group that run at the same time: those that mostly wait.
 JOBS = {"cluster": 3, "conformance": 2, "systemd": 2}
 
@@ -31,6 +32,8 @@ def commands(group, build):
                 ("index", ["/usr/bin/python3", os.path.join(HERE, "check-index.py")]),
                 ("doc", ["/usr/bin/python3", f"{HERE}/doc/check.py", "--build", build]),
                 ("man", ["/usr/bin/python3", f"{HERE}/man/check.py", "--build", build]),
+                ("manifest", ["/usr/bin/python3", f"{HERE}/install/test.py", "--build", build,
+                              "--list"]),
                 ("style", ["/usr/bin/python3", os.path.join(HERE, "style.py")])]
     if group == "checks": # the unit tests in the FAULTS=1 build, which checks the order of locks
         return [("checks/" + name, argv) for name, argv in commands("unit", build + "/faults")]
@@ -67,6 +70,8 @@ def commands(group, build):
         return [("loops/" + name, ["env", "HARBORD_TEST_NET_THREADS=3", *argv])
                 for name, argv in commands("unit", build) + commands("lua", build)
                 if re.search("unit/net/|test_(socket|gate|udp)", name)]
+    if group == "install":
+        return [("install", ["/usr/bin/python3", f"{HERE}/install/test.py", "--build", build])]
     if group == "demo":
         return [("demo", ["/usr/bin/python3", f"{ROOT}/deploy/demo/demo.py", "--build", build])]
     if group == "browser": # skipped where there is no Chromium: `make browser-test`

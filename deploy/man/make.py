@@ -3,10 +3,10 @@
 """Makes a manual page: fills its template beside this file with what the programs know of
 themselves.
 
-usage: make.py --build DIR --version VERSION --out DIR --page NAME
+usage: make.py --keys PROGRAM --version VERSION --out DIR --page NAME
 
 Options come from the tables options.def of both programs, commands from daemon/admin/commands.def,
-keys of the configuration from `harbord --help-config`.
+keys of the configuration from PROGRAM, keys.c beside this file.
 """
 import argparse, os, re, subprocess, time
 
@@ -48,10 +48,9 @@ def commands():
     return [(name.replace("_", "-"), text(usage), text(what)) for name, usage, what in rows]
 
 
-def keys(build):
+def keys(program):
     """(name, [(fact, value)], [line of text]) of each, as the program tells."""
-    out = subprocess.run([os.path.join(build, "harbord"), "--help-config"], capture_output=True,
-                         text=True, check=True).stdout
+    out = subprocess.run([program], capture_output=True, text=True, check=True).stdout
     result = []
     for line in out.splitlines():
         if line.startswith("    "):
@@ -97,9 +96,9 @@ def commands_roff():
     return "\n".join(lines)
 
 
-def keys_roff(build):
+def keys_roff(program):
     lines, section = [], None
-    for name, facts, what in keys(build):
+    for name, facts, what in keys(program):
         if name.split(".")[0] != section:
             section = name.split(".")[0]
             lines.append(f".SS {roff(section, True)}")
@@ -118,14 +117,14 @@ def date(template):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument("--build", required=True)
+    p.add_argument("--keys", required=True)
     p.add_argument("--version", required=True)
     p.add_argument("--out", required=True)
     p.add_argument("--page", required=True, choices=PAGES)
     a = p.parse_args()
     marks = {"harbord.8": lambda: {"options": options_roff("node")},
              "harborctl.1": lambda: {"options": options_roff("ctl"), "commands": commands_roff()},
-             "harbor.yaml.5": lambda: {"keys": keys_roff(a.build)}}[a.page]()
+             "harbor.yaml.5": lambda: {"keys": keys_roff(a.keys)}}[a.page]()
     source = read(f"deploy/man/{a.page}.in")
     for mark, value in {**marks, "version": a.version, "date": date(f"{HERE}/{a.page}.in")}.items():
         source = source.replace(f"@{mark}@", value)

@@ -1,6 +1,7 @@
 # The Lua that is linked in: OUT.a, of SOURCE (get-source.sh) and of our own files, or of the stock
 # archive.
-# From the main Makefile: make -f lua/vm/build.mk OUT= SOURCE= CC= FLAGS= STOCK=
+# From the main Makefile: make -f lua/vm/build.mk OUT= SOURCE= CC= FLAGS= STOCK= WERROR=
+# PKG_CONFIG=
 KIND := $(firstword $(shell cat $(SOURCE:%/=%)/state))
 CORE := lapi lcode lctype ldebug ldo ldump lfunc lgc llex lmem lobject lopcodes lparser lstate \
         lstring ltable ltm lundump lvm lzio lauxlib lbaselib lcorolib ldblib liolib lmathlib \
@@ -11,7 +12,7 @@ OURS := map pool copy table walk
 VM    = -std=gnu11 -D_GNU_SOURCE -DLUA_COMPAT_5_3 -DLUA_USE_LINUX -I$(SOURCE:%/=%)/lua -I. \
         -fno-strict-aliasing -falign-functions=64 \
         -MMD -MP -DLUA_VM_SOURCE='"$(word 2,$(shell cat $(SOURCE:%/=%)/state))"'
-STRICT := -Wall -Wextra -Werror -Wshadow
+STRICT := -Wall -Wextra $(WERROR) -Wshadow
 
 ifeq ($(KIND),shares)
 OBJS := $(CORE:%=$(OUT)/%.o) $(OURS:%=$(OUT)/share_%.o)
@@ -29,7 +30,7 @@ $(OUT)/share_%.o: lua/vm/%.c
 	$(CC) $(VM) $(FLAGS) $(STRICT) -c -o $@ $<
 $(OUT)/stock.o: lua/vm/stock.c
 	@mkdir -p $(@D)
-	$(CC) -std=c11 $(FLAGS) $(STRICT) -I. $(shell pkg-config --cflags lua5.4) -c -o $@ $<
+	$(CC) -std=c11 $(FLAGS) $(STRICT) -I. $(shell $(PKG_CONFIG) --cflags lua5.4) -c -o $@ $<
 $(OUT)/%.o: $(SOURCE:%/=%)/lua/%.c
 	@mkdir -p $(@D)
 	$(CC) $(VM) $(FLAGS) -c -o $@ $<
