@@ -18,16 +18,22 @@ static bool is_loopback(const char *address)
 	       strncmp(address, "localhost:", 10) == 0;
 }
 
-/* Writes where a key stands for who writes about it: "at 4:3", or that nobody wrote it. */
+#define WHEREABOUTS 300
+
+/* Writes where a key stands for who writes about it: "at 4:3", with the file if there are several,
+ * or that nobody wrote it. */
 static const char *whereabouts(const struct draft *d, const char *section, const char *name,
-			       char ret[32])
+			       char ret[WHEREABOUTS])
 {
 	struct place at = draft_place(d, section, name);
 
-	if (at.line)
-		snprintf(ret, 32, "at %u:%u", at.line, at.column);
+	if (at.line && d->c->files.count > 1)
+		snprintf(ret, WHEREABOUTS, "at %.250s:%u:%u", at.file, at.line, at.column);
+	else if (at.line)
+		snprintf(ret, WHEREABOUTS, "at %u:%u", at.line, at.column);
 	else
-		snprintf(ret, 32, "%s", draft_is_good(d, section, name) ? "set" : "the default");
+		snprintf(ret, WHEREABOUTS, "%s",
+			 draft_is_good(d, section, name) ? "set" : "the default");
 	return ret;
 }
 
@@ -111,7 +117,7 @@ static void check_etcd_address(struct draft *d, const struct draft_address *a)
 
 static void check_addresses(struct draft *d)
 {
-	char where[32];
+	char where[WHEREABOUTS];
 
 	if (d->c->cluster.insecure)
 		return;
@@ -189,7 +195,7 @@ static void check_heartbeat(struct draft *d)
 {
 	struct place at = draft_place(d, "cluster", "dead_after");
 	const struct config *c = d->c;
-	char where[32];
+	char where[WHEREABOUTS];
 
 	if (c->cluster.dead_ms > c->cluster.heartbeat_ms)
 		return;
@@ -289,7 +295,9 @@ static void check_name(struct draft *d)
 {
 	struct config *c = d->c;
 
-	if (!c->node.name)
+	if (!c->node.name && d->name)
+		c->node.name = mem_strdup(d->name);
+	else if (!c->node.name)
 		c->node.name = config_default_name(c);
 	else if (!config_name_ok(c->node.name))
 		draft_error(d, draft_place(d, "node", "name"),

@@ -24,7 +24,7 @@ void config_list_add(struct config_list *list, const char *item)
 	list->items[list->count] = NULL;
 }
 
-static void list_fini(struct config_list *list)
+void config_list_clear(struct config_list *list)
 {
 	for (size_t i = 0; i < list->count; i++)
 		mem_free(list->items[i]);
@@ -125,14 +125,16 @@ struct config *config_destroy(struct config *c)
 
 	for (size_t i = 0; i < array_len(strings); i++)
 		mem_free(strings[i]);
-	list_fini(&c->warnings);
-	list_fini(&c->cluster.master);
-	list_fini(&c->federation.clusters);
-	list_fini(&c->master.etcd);
-	list_fini(&c->lua.service_path);
-	list_fini(&c->lua.path);
-	list_fini(&c->lua.cpath);
-	list_fini(&c->lua.service_cpath);
+	mem_free(c->places);
+	config_list_clear(&c->files);
+	config_list_clear(&c->warnings);
+	config_list_clear(&c->cluster.master);
+	config_list_clear(&c->federation.clusters);
+	config_list_clear(&c->master.etcd);
+	config_list_clear(&c->lua.service_path);
+	config_list_clear(&c->lua.path);
+	config_list_clear(&c->lua.cpath);
+	config_list_clear(&c->lua.service_cpath);
 	for (size_t i = 0; i < c->env_count; i++)
 		pair_fini(&c->env[i]);
 	mem_free(c->env);

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "conf/errors.h"
+
 struct config_list {
 	char **items; /* NULL-terminated */
 	size_t count;
@@ -23,7 +25,11 @@ struct config_pair {
 
 struct config {
 	char *file;
-	bool skynet;		     /* it was a skynet-style file */
+	struct config_list files; /* all that were read, in this order */
+	struct place
+		*places; /* where the value of each key of the schema stands; line 0: nobody set
+				 it, or its place is not known */
+	bool skynet;	 /* it was a skynet-style file */
 	struct config_list warnings; /* what is legal and dangerous; one sentence each */
 	char *pid_file;		     /* its `daemon`: go to the background; NULL: do not */
 	struct {
@@ -104,6 +110,8 @@ struct config *config_create(const char *file);
 struct config *config_destroy(struct config *c);
 /* Appends a copy of the text. */
 void config_list_add(struct config_list *list, const char *item);
+/* Takes everything out of it. */
+void config_list_clear(struct config_list *list);
 /* Appends to the environment. A later value of the same key wins: until config_env_settle both
  * stand there. */
 void config_env_add(struct config *c, const char *key, const char *value);

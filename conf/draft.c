@@ -36,11 +36,16 @@ struct place *draft_section(struct draft *d, const char *section)
 	return i < 0 ? NULL : &d->sections[i];
 }
 
+bool draft_is_here(const struct draft *d, struct place at)
+{
+	return at.line && at.file == d->file;
+}
+
 struct place draft_place(const struct draft *d, const char *section, const char *name)
 {
 	const struct schema_key *k = schema_find(section, name);
 
-	return k ? d->keys[k - schema_keys] : (struct place){ 0 };
+	return k ? d->c->places[k - schema_keys] : (struct place){ 0 };
 }
 
 bool draft_is_good(const struct draft *d, const char *section, const char *name)
@@ -161,7 +166,7 @@ printf_like(3, 4) static bool bad(struct draft *d, const struct schema_key *k, c
 	if (vasprintf(&text, fmt, ap) < 0)
 		mem_exhausted(0);
 	va_end(ap);
-	draft_error(d, d->keys[k - schema_keys], "%s.%s: %s", k->section, k->name, text);
+	draft_error(d, d->c->places[k - schema_keys], "%s.%s: %s", k->section, k->name, text);
 	return false;
 }
 
@@ -192,7 +197,7 @@ static void note_address(struct draft *d, const struct schema_key *k, const char
 {
 	d->addresses = mem_realloc(d->addresses, (d->address_count + 1) * sizeof(*d->addresses));
 	d->addresses[d->address_count++] = (struct draft_address){ k, mem_strdup(text),
-								   d->keys[k - schema_keys] };
+								   d->c->places[k - schema_keys] };
 }
 
 static bool set_address(struct draft *d, const struct schema_key *k, void *at, const char *text)
@@ -337,15 +342,36 @@ static bool set_key(struct draft *d, const struct schema_key *k, const char *tex
 
 /* ---- setting ---- */
 
+/* Drops what an earlier file said, where a value would be added to it. */
+static void forget(struct draft *d, const struct schema_key *k)
+{
+	size_t n = 0;
+
+	if (schema_is_list(k))
+		config_list_clear((struct config_list *)((char *)d->c + k->offset));
+	for (size_t i = 0; i < d->address_count; i++) {
+		if (d->addresses[i].key == k)
+			mem_free(d->addresses[i].text);
+		else
+			d->addresses[n++] = d->addresses[i];
+	}
+	d->address_count = n;
+}
+
 void draft_set(struct draft *d, const char *section, const char *name, const char *text,
 	       struct place at)
 {
 	const struct schema_key *k = schema_find(section, name);
+	const char *before;
 
 	must(text);
 	if (!draft_check_key(d, section, name, at))
 		return;
-	d->keys[k - schema_keys] = at;
+	at.file = d->file;
+	before = d->c->places[k - schema_keys].file;
+	if (before && before != d->file)
+		forget(d, k);
+	d->c->places[k - schema_keys] = at;
 	d->good[k - schema_keys] = set_key(d, k, text);
 }
 

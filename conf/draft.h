@@ -4,6 +4,7 @@
  * Draft: a configuration while it is being read. A loader (yaml.c, skynet.c) notes in it what
  * stands where and sets keys from text; each value is checked as it is set, and what belongs
  * together when all are there (check.h). Nothing ends the reading: errors gather in the draft.
+ * Several files may be read into one draft: what a later one sets replaces what stood before.
  *
  * Threads: one. Ownership: the configuration and the errors are the caller's, the rest the draft's.
  */
@@ -21,11 +22,11 @@ struct draft_address {
 };
 
 struct draft {
-	const char *file;
+	const char *file; /* that is being read; one of the configuration's */
 	struct config *c;
 	struct config_errors *errors;
+	const char *name; /* of the node, unless a file says another; NULL: none */
 	struct place sections[SCHEMA_SECTIONS]; /* where each begins; line 0: not seen */
-	struct place keys[SCHEMA_KEYS];		/* where the value stands, good or bad */
 	bool good[SCHEMA_KEYS];			/* the key has a value that passed its checks */
 	struct draft_address *addresses;
 	size_t address_count;
@@ -41,11 +42,13 @@ void draft_set(struct draft *d, const char *section, const char *name, const cha
 	       struct place at);
 /* Gives every key that has no good value its default. */
 void draft_set_defaults(struct draft *d);
-/* Returns where the key's value stands; line 0: nobody set it, its place is not known, or there
- * is no such key. */
+/* Returns where the key's value stands, good or bad; line 0: nobody set it, its place is not known,
+ * or there is no such key. */
 struct place draft_place(const struct draft *d, const char *section, const char *name);
 /* Has the key a value that was set and is good? There is such a key. */
 bool draft_is_good(const struct draft *d, const char *section, const char *name);
+/* Was the place noted while the file was read that is being read? */
+bool draft_is_here(const struct draft *d, struct place at);
 /* Returns where the section begins, for the loader to write and others to read; NULL: there is
  * no section of that name. */
 struct place *draft_section(struct draft *d, const char *section);

@@ -18,7 +18,12 @@ void config_verror(struct config_errors *e, const char *file, struct place at, c
 	else if (vasprintf(&text, fmt, ap) < 0)
 		mem_exhausted(0);
 	e->items = mem_realloc(e->items, (e->count + 1) * sizeof(*e->items));
-	e->items[e->count++] = (struct config_error){ mem_strdup(file), at.line, at.column, text };
+	e->items[e->count++] = (struct config_error){
+		.file = mem_strdup(at.file ? at.file : file),
+		.line = at.line,
+		.column = at.column,
+		.text = text,
+	};
 }
 
 void config_error(struct config_errors *e, const char *file, struct place at, const char *fmt, ...)
@@ -42,12 +47,12 @@ void config_errors_fini(struct config_errors *e)
 
 struct place place_at(const char *text, size_t offset)
 {
-	struct place at = { 1, 1 };
+	struct place at = { .line = 1, .column = 1 };
 
 	for (size_t i = 0; i < offset; i++) {
 		at.column++;
 		if (text[i] == '\n')
-			at = (struct place){ at.line + 1, 1 };
+			at = (struct place){ .line = at.line + 1, .column = 1 };
 	}
 	return at;
 }

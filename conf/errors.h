@@ -15,6 +15,7 @@
 /* Where something stands in a file, from 1; line 0: nowhere, or the whole file. */
 struct place {
 	unsigned line, column;
+	const char *file; /* one of the configuration's; NULL: that which is being spoken of */
 };
 
 struct config_error {
@@ -28,12 +29,13 @@ struct config_errors {
 	size_t count;
 };
 
-/* Adds an error about this place of this file; what is above the limit is dropped. */
+/* Adds an error about this place, of this file if the place names none; what is above the limit is
+ * dropped. */
 void config_error(struct config_errors *e, const char *file, struct place at, const char *fmt, ...)
 	printf_like(4, 5);
 void config_verror(struct config_errors *e, const char *file, struct place at, const char *fmt,
 		   va_list ap);
 /* Frees all errors; none are left. */
 void config_errors_fini(struct config_errors *e);
-/* Returns the place of text[offset]. */
+/* Returns the place of text[offset], in no file. */
 struct place place_at(const char *text, size_t offset);

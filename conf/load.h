@@ -9,11 +9,25 @@
 #include "conf/config.h"
 #include "conf/errors.h"
 
-/* Reads the file, replaces its variables and checks it. Returns 0, and *ret is the caller's
- * (config_destroy); or -EINVAL, and *ret_errors holds at least one error. *ret_errors is the
- * caller's either way (config_errors_fini). */
+/* What a configuration is made of. What a later file says of a key replaces what an earlier one
+ * said of it, whole lists too. */
+struct config_source {
+	const char *shared; /* read first; NULL, or there is no such file: nothing is */
+	const char *file;   /* the configuration itself. What ends in .yaml in the folder FILE.d is
+			       read after it, in the order of names; at most CONFIG_DROPINS_MAX */
+	const char *name;   /* of the node, if no file says another; NULL: see conf/nodename.h */
+};
+#define CONFIG_DROPINS_MAX 100
+
+/* Reads the files, replaces their variables and checks what they say together. A file in the style
+ * of skynet stands alone: nothing is shared with it, and none is read after it. Returns 0, and *ret
+ * is the caller's (config_destroy); or -EINVAL, and *ret_errors holds at least one error.
+ * *ret_errors is the caller's either way (config_errors_fini). */
+int config_load_all(const struct config_source *from, struct config **ret,
+		    struct config_errors *ret_errors);
+/* Does so with one file, and what is in its FILE.d. */
 int config_load(const char *file, struct config **ret, struct config_errors *ret_errors);
-/* Does the same from memory, for tests and fuzzing; `file` names the text in errors, and a NUL
- * stands behind its size bytes. */
+/* Does so with one file from memory, for tests and fuzzing; `file` names the text in errors, and a
+ * NUL stands behind its size bytes. */
 int config_parse(const char *file, const char *text, size_t size, struct config **ret,
 		 struct config_errors *ret_errors);

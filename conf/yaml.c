@@ -15,7 +15,7 @@
 
 static struct place place_of_mark(yaml_mark_t m)
 {
-	return (struct place){ (unsigned)m.line + 1, (unsigned)m.column + 1 };
+	return (struct place){ .line = (unsigned)m.line + 1, .column = (unsigned)m.column + 1 };
 }
 
 static struct place place_of(const yaml_node_t *n)
@@ -122,7 +122,7 @@ static void load_key(struct draft *d, yaml_document_t *doc, const char *section,
 
 	if (!name)
 		draft_error(d, place_of(key), "a key of %s must be a word", section);
-	else if (seen.line)
+	else if (draft_is_here(d, seen))
 		second_time(d, key, section, name, seen);
 	else
 		set_value(d, doc, section, name, key, value);
@@ -161,11 +161,12 @@ static void load_value(struct draft *d, yaml_document_t *doc, const yaml_node_t 
 		unknown_section(d, key, name);
 		return;
 	}
-	if (section->line) {
+	if (draft_is_here(d, *section)) {
 		second_time(d, key, name, "", *section);
 		return;
 	}
 	*section = place_of(key);
+	section->file = d->file;
 	if (strcmp(name, "cluster") == 0)
 		d->c->cluster.present = true;
 	if (strcmp(name, "master") == 0)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "conf/help.h"
+#include "conf/instance.h"
 #include "conf/load.h"
 #include "conf/nodename.h"
 #include "conf/skynet.h"
@@ -29,11 +30,20 @@
 static struct config *load(const struct options *o)
 {
 	static const struct config_lua_ops lua = { .eval = configfile_eval };
+	static struct instance instance;
+	struct config_source from = { .file = o->config };
 	struct config_errors errors = { 0 };
 	struct config *c = NULL;
+	char why[INSTANCE_WHY];
 
 	config_set_lua(&lua);
-	if (config_load(o->config, &c, &errors) == 0) {
+	if (o->instance && !instance_find(o->instance, &instance, why)) {
+		fprintf(stderr, "harbord: %s\n", why);
+		return NULL;
+	}
+	if (o->instance)
+		from = (struct config_source){ instance.shared, instance.file, instance.name };
+	if (config_load_all(&from, &c, &errors) == 0) {
 		config_errors_fini(&errors);
 		return c;
 	}

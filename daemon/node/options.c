@@ -17,6 +17,7 @@ static const struct usage_option options[] = {
 void options_help(FILE *out)
 {
 	fputs("usage: harbord [OPTION]... CONFIG\n"
+	      "       harbord [OPTION]... --instance NAME\n"
 	      "Runs one node of a harbor cluster in the foreground.\n"
 	      "\n",
 	      out);
@@ -55,6 +56,9 @@ int options_parse(int argc, char **argv, FILE *err, struct options *ret_options)
 				return usage(err, "more than one configuration", optarg);
 			o.config = optarg;
 			break;
+		case 'i':
+			o.instance = optarg;
+			break;
 		case 'n':
 			o.node = optarg;
 			break;
@@ -81,13 +85,15 @@ int options_parse(int argc, char **argv, FILE *err, struct options *ret_options)
 			return usage(err, "unknown option", argv[optind - 1]);
 		}
 	}
-	if (optind < argc && !o.config)
+	if (optind < argc && !o.config && !o.instance)
 		o.config = argv[optind++];
 	if (optind < argc)
 		return usage(err, "unexpected operand", argv[optind]);
 	if (o.node && !*o.node)
 		return usage(err, "--node: the name is empty", NULL);
-	if (!o.config &&
+	if (o.config && o.instance)
+		return usage(err, "--instance names the configuration already", o.config);
+	if (!o.config && !o.instance &&
 	    (o.action == OPTIONS_RUN || o.action == OPTIONS_CHECK || o.action == OPTIONS_RESTORE))
 		return usage(err, "no configuration given", NULL);
 	*ret_options = o;

@@ -16,9 +16,10 @@ enum options_action {
 
 struct options {
 	enum options_action action;
-	const char *config; /* of argv */
-	const char *node;   /* of argv; NULL: what the configuration says */
-	const char *backup; /* of argv: OPTIONS_RESTORE */
+	const char *config;   /* of argv; NULL: of the instance */
+	const char *instance; /* of argv */
+	const char *node;     /* of argv; NULL: what the configuration says */
+	const char *backup;   /* of argv: OPTIONS_RESTORE */
 };
 
 /* 0, or EX_USAGE after one or two lines on err. */

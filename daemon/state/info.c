@@ -23,18 +23,27 @@ static struct lock warnings_lock = LOCK_INIT(warnings);
 static char warnings[WARNINGS_MAX][WARNING_MAX];
 static unsigned warning_count;
 
-static uint64_t file_hash(const char *file)
+/* Returns the hash, gone on with over what the file holds. */
+static uint64_t file_hash(const char *file, uint64_t hash)
 {
-	uint64_t hash = HASH64_START;
 	FILE *f = fopen(file, "re");
 	char bytes[4096];
 	size_t n;
 
 	if (!f)
-		return 0;
+		return hash;
 	while ((n = fread(bytes, 1, sizeof(bytes), f)) > 0)
 		hash = hash64(hash, bytes, n);
 	fclose(f);
+	return hash;
+}
+
+static uint64_t files_hash(const struct config *c)
+{
+	uint64_t hash = HASH64_START;
+
+	for (size_t i = 0; i < c->files.count; i++)
+		hash = file_hash(c->files.items[i], hash);
 	return hash;
 }
 
@@ -49,7 +58,7 @@ void info_init(const struct config *c)
 			      .cluster = c->cluster.present ? c->cluster.name : NULL,
 			      .harbor = c->node.harbor,
 			      .master = c->master.present,
-			      .config_hash = file_hash(c->file) };
+			      .config_hash = files_hash(c) };
 	snprintf(info.invocation_id, sizeof(info.invocation_id), "%s", id ? id : "");
 }
 

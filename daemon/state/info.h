@@ -23,7 +23,7 @@ enum phase {
 struct info {
 	const char *node;
 	const char *config_file;
-	uint64_t config_hash;	/* FNV-1a of the file, to tell whether two nodes run the same one */
+	uint64_t config_hash; /* FNV-1a of the files, to tell whether two nodes run the same one */
 	char invocation_id[40]; /* of systemd, "" without it */
 	const char *cluster;	/* its name; NULL: a single node */
 	unsigned harbor;	/* the id that the configuration names; 0: none */

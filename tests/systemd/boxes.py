@@ -149,7 +149,8 @@ class Host:
                 "systemd-tmpfiles --create harbor.conf && systemctl daemon-reload")
 
     def configure(self, node, text):
-        """The configuration of a node, with the mode that the package gives it."""
+        """The configuration of a node, with the mode that the package gives it. The node "harbor"
+        is what all of them share."""
         self.write(f"/etc/harbor/{node}.yaml", text, "640", "root:_harbor")
 
     def drop_in(self, unit, text, name="10-test"):

@@ -9,7 +9,7 @@ ALONE = f'lua: {{ start: main, service_path: ["{GAME}/?.lua"] }}\n'
 def starts_and_comes_back(build):
     """a node starts with the shipped unit, is ready, is killed and comes back"""
     with Host(build, lua=HERE) as h:
-        h.write("/etc/harbor/harbor.yaml", ALONE, "640", "root:_harbor")
+        h.configure("gate", ALONE)
         h.run("systemctl", "start", "harbord@gate")
         # start returned, so READY was said
         h.want("harbord@gate", 1, ActiveState="active", SubState="running", NRestarts="0")
@@ -23,4 +23,34 @@ def starts_and_comes_back(build):
         h.want("harbord@gate", 1, ActiveState="inactive", Result="success")
 
 
-main([starts_and_comes_back])
+def instances(build):
+    """each instance has a file of its own, and is the node of that name; an unknown one fails with
+    78"""
+    with Host(build, lua=HERE) as h:
+        h.configure("harbor", ALONE)
+        for name in ["gate", "map-1", "map_2", "login.3"]:
+            h.configure(name, "log: { level: warning }")
+        h.write("/etc/harbor/gate.yaml.d/10-level.yaml", "log: { level: debug }", "640",
+                "root:_harbor")
+        escaped = h.run("systemd-escape", "--template=harbord@.service", "map-1").stdout.strip()
+        assert escaped == r"harbord@map\x2d1.service", escaped
+        units = ["harbord@gate", escaped, "harbord@map_2", "harbord@login.3"]
+        h.run("systemctl", "start", *units)
+        for name, unit in zip(["gate", "map-1", "map_2", "login.3"], units):
+            status = h.ctl(name, "status")
+            assert status["node"] == name, status
+            assert status["log_level"] == ("debug" if name == "gate" else "warning"), status
+            assert str(status["pid"]) == h.prop(unit, "MainPID"), status
+        h.run("systemctl", "stop", escaped)
+        h.run("systemctl", "start", "harbord@map-1") # as people type it
+        assert h.ctl("map-1", "status")["node"] == "map-1"
+
+        h.run("systemctl", "start", "harbord@nobody", ok=[1])
+        h.want("harbord@nobody", 1, ActiveState="failed", Result="exit-code", ExecMainStatus="78",
+               NRestarts="0")
+        said = [r["MESSAGE"] for r in h.journal("-u", "harbord@nobody")]
+        assert any("this host has no node nobody: /etc/harbor/nobody.yaml" in m and
+                   "it has gate, login.3, map-1, map_2" in m for m in said), said
+
+
+main([starts_and_comes_back, instances])
