@@ -54,17 +54,26 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-static void drop(struct code *c)
+static void forget(struct code *c)
 {
-	if (c->root)
-		share_set_old(c->root);
 	share_unref(c->root);
 	mem_free(c->bytes);
 }
 
+/* Another version has taken its place. */
+static void drop(struct code *c)
+{
+	if (c->root)
+		share_set_old(c->root);
+	forget(c);
+}
+
+/* Two who are born at once may both have read the file: the first one's is kept, and the other's is
+ * its own. */
 static void keep(const char *file, struct code *c_take)
 {
 	struct map_item *i;
+	bool there;
 
 	rwlock_write(&lock);
 	i = map_find(&index_of, file);
@@ -74,14 +83,15 @@ static void keep(const char *file, struct code *c_take)
 		codes = mem_realloc(codes, count * sizeof(*codes));
 		codes[i->number] = (struct code){ .size = 0 };
 	}
-	if (i) { /* the one before is dropped instead, without the lock */
+	there = i && same_file(&codes[i->number].st, &c_take->st);
+	if (i && !there) { /* the one before is dropped instead, without the lock */
 		struct code before = codes[i->number];
 
 		codes[i->number] = *c_take;
 		*c_take = before;
 	}
 	rwlock_release(&lock);
-	drop(c_take);
+	(there ? forget : drop)(c_take);
 }
 
 static unsigned now(void)
@@ -158,6 +168,10 @@ int codecache_load(lua_State *L, const char *file)
 	r = luaL_loadfile(L, file);
 	if (r != LUA_OK || mode != CODE_ON)
 		return r;
+	if (load_cached(L, file, &r)) { /* meanwhile, by another birth: we need no second one */
+		lua_remove(L, -2);
+		return r;
+	}
 	c.st = st;
 	atomic_init(&c.checked, now());
 	if (!keep_shared(L, file, &c) && lua_dump(L, collect, &c, 0) == 0)

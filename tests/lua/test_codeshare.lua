@@ -63,6 +63,25 @@ tap.run {
 		equal(skynet.call(b, "lua", "closure", 1), 8)
 		skynet.kill(b)
 	end },
+	{ "of services that load a file at once none holds an old version", function()
+		local users = {}
+		for i = 1, 8 do users[i] = user() end
+		for round = 1, 20 do
+			local name, waiting = "at_once_" .. round, #users
+			write(name, module(round) .. ("-- a long file\n"):rep(5000))
+			for _, who in ipairs(users) do
+				skynet.fork(function()
+					skynet.call(who, "lua", "load", name)
+					waiting = waiting - 1
+				end)
+			end
+			tap.until_true("all have it", function() return waiting == 0 end)
+		end
+		for _, who in ipairs(users) do
+			equal(held(who).old, 0)
+			skynet.kill(who)
+		end
+	end },
 	{ "errors, hooks, dumps and the debug library are those of the file", function()
 		local M = require "shared_a"
 		raises("shared_a.lua:5: attempt to index a nil value (field 'x')", M.fails, {})
