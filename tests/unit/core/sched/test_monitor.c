@@ -105,6 +105,23 @@ static void an_endless_callback_is_named_with_both_ends(void **state)
 	eventually(monitor_stuck() == 0);
 }
 
+static void nap(struct service *s, void *arg)
+{
+	(void)s;
+	(void)arg;
+	poll(NULL, 0, (int)(CHECK_NS / NS_PER_MS / 2));
+}
+
+/* Runs it. Returns whether the machine was quick enough: what ran for longer than the overseer
+ * waits is named with reason. */
+static bool run_in_time(uint32_t service, void (*run)(struct service *, void *))
+{
+	uint64_t began = clock_mono_ns();
+
+	assert_true(run_as(service, run, NULL));
+	return clock_mono_ns() - began < CHECK_NS;
+}
+
 static void it_is_named_again_as_long_as_it_lasts(void **state)
 {
 	static struct errand e;
@@ -119,10 +136,11 @@ static void it_is_named_again_as_long_as_it_lasts(void **state)
 	eventually(monitor_stuck() == 0);
 	seen = lines_with(REPORT);
 	for (int i = 0; i < 20; i++) {
-		assert_true(run_as(s, nothing, NULL));
+		if (run_in_time(s, nothing))
+			assert_int_equal(lines_with(REPORT), seen);
+		seen = lines_with(REPORT);
 		poll(NULL, 0, 10);
 	}
-	assert_int_equal(lines_with(REPORT), seen);
 }
 
 static void read_endless(struct service *s, void *arg)
@@ -156,16 +174,12 @@ static void many_short_messages_are_no_loop(void **state)
 	uint64_t until = clock_mono_ns() + 5 * CHECK_NS;
 
 	(void)state;
-	while (clock_mono_ns() < until)
-		assert_true(run_as(s, nothing, NULL));
-	assert_int_equal(lines_with(REPORT), 0);
-}
+	while (clock_mono_ns() < until) {
+		unsigned seen = lines_with(REPORT);
 
-static void nap(struct service *s, void *arg)
-{
-	(void)s;
-	(void)arg;
-	poll(NULL, 0, (int)(CHECK_NS / NS_PER_MS / 2));
+		if (run_in_time(s, nothing))
+			assert_int_equal(lines_with(REPORT), seen);
+	}
 }
 
 /* Regression: while the node was idle nobody looked, and what ran first afterwards seemed to run
@@ -173,15 +187,18 @@ static void nap(struct service *s, void *arg)
 static void idle_time_is_nobodys_loop(void **state)
 {
 	uint32_t s = service_launch("actor", NULL), other = service_launch("actor", NULL);
+	unsigned seen;
 
 	(void)state;
 	assert_true(run_as(s, nothing, NULL));
 	poll(NULL, 0, (int)(MONITOR_REST_NS / NS_PER_MS) + 200);
-	assert_true(run_as(s, nap, NULL));
+	if (run_in_time(s, nap))
+		assert_int_equal(lines_with(REPORT), 0);
+	seen = lines_with(REPORT);
 	poll(NULL, 0, (int)(MONITOR_REST_NS / NS_PER_MS) + 200);
 	assert_true(service_retire(s)); /* its end is a turn without a message */
-	assert_true(run_as(other, nap, NULL));
-	assert_int_equal(lines_with(REPORT), 0);
+	if (run_in_time(other, nap))
+		assert_int_equal(lines_with(REPORT), seen);
 }
 
 /* One that looked about instead would be at rest between two looks only. */
