@@ -320,6 +320,18 @@ static bool all_have_all(uint64_t now)
 	return all;
 }
 
+/* A node that has much to give is not cut off while others take it. */
+static void wait_on(uint64_t now)
+{
+	uint64_t left = 0, at = now + H.stop_ns;
+
+	for (unsigned i = 1; i < 256; i++)
+		left += link_find(i) ? ledger_sum(&link_find(i)->ledger) : 0;
+	if (left < H.stop_left && at > H.goodbye_at_ns && at < H.stop_last_ns)
+		H.goodbye_at_ns = at;
+	H.stop_left = left;
+}
+
 static void say_goodbye(void)
 {
 	conn_stop_listening();
@@ -334,6 +346,8 @@ static void say_goodbye(void)
  * then the sockets drain. */
 static uint64_t tick_stopping(uint64_t now)
 {
+	if (!H.goodbye_said)
+		wait_on(now);
 	if (!H.goodbye_said && (all_have_all(now) || now >= H.goodbye_at_ns))
 		say_goodbye();
 	if (H.goodbye_said && conn_all_sent() && !H.stopped && lead_stop()) {
@@ -427,11 +441,9 @@ void events_tick(void *ud)
 
 void events_stop(void *arg)
 {
-	uint64_t timeout_ns = *(uint64_t *)arg;
-
+	(void)arg;
 	lock_take(&H.lock);
 	H.stopping = true;
-	H.goodbye_at_ns = clock_mono_ns() + timeout_ns / 2;
 	lock_release(&H.lock);
 	events_tick(NULL);
 }

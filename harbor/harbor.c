@@ -210,18 +210,28 @@ unsigned harbor_id(void)
 	return atomic_load_explicit(&H.id, memory_order_relaxed); /* a lone value */
 }
 
-void harbor_stop(uint64_t timeout_ns)
+/* The last words have as long again as what was before them. */
+static uint64_t stop_ends_ns(void)
 {
-	uint64_t until = clock_mono_ns() + timeout_ns;
-	static uint64_t timeout;
+	return H.goodbye_at_ns + H.stop_ns;
+}
+
+void harbor_stop(uint64_t timeout_ns, uint64_t most_ns)
+{
+	uint64_t now = clock_mono_ns();
 
 	if (!H.started)
 		return;
-	timeout = timeout_ns;
-	net_post(events_stop, &timeout);
 	lock_take(&H.lock);
-	while (!H.stopped && lock_wait_until(&H.lock, &H.stopped_now, until))
-		;
+	H.stop_ns = timeout_ns / 2;
+	H.goodbye_at_ns = now + H.stop_ns;
+	H.stop_last_ns = now + most_ns;
+	H.stop_left = UINT64_MAX;
+	lock_release(&H.lock);
+	net_post(events_stop, NULL);
+	lock_take(&H.lock);
+	while (!H.stopped && clock_mono_ns() < stop_ends_ns())
+		(void)lock_wait_until(&H.lock, &H.stopped_now, stop_ends_ns());
 	H.on_state = NULL;
 	lock_release(&H.lock);
 }

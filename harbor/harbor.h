@@ -37,9 +37,10 @@ unsigned harbor_id(void);
 /* Returns where the handles of this life begin: the boot asks once, before the first ordinary
  * service. */
 uint32_t harbor_first_index(void);
-/* Releases names, tells master and peers goodbye, flushes, closes; at most timeout_ns. Main
+/* Releases names, tells master and peers goodbye, flushes, closes. It waits for what other nodes
+ * were sent as long as some of it arrives within timeout_ns, and for most_ns at most. Main
  * thread. */
-void harbor_stop(uint64_t timeout_ns);
+void harbor_stop(uint64_t timeout_ns, uint64_t most_ns);
 /* After the workers and the loop have ended. */
 void harbor_fini(void);
 

@@ -39,7 +39,10 @@ struct harbor {
 	unsigned late_looks; /* how often a late one has waited for the sockets to be read */
 	bool started, stopping;
 	bool goodbye_said;
-	uint64_t goodbye_at_ns; /* at the latest */
+	uint64_t goodbye_at_ns; /* at the latest, unless something arrives until then */
+	uint64_t stop_ns;	/* how long a stop waits for the next thing to arrive */
+	uint64_t stop_last_ns;	/* and when it waits no longer */
+	uint64_t stop_left;	/* bytes that had not arrived at the last look */
 	bool stopped;		/* under lock; told by the condition */
 	pthread_cond_t stopped_now;
 };

@@ -376,7 +376,7 @@ static void end_services(const struct config *c)
 	uint64_t deadline = clock_mono_ns() + limit, now;
 
 	notify_printf("STOPPING=1\nEXTEND_TIMEOUT_USEC=%llu",
-		      (unsigned long long)((limit + GOODBYE_NS + 4 * TEARDOWN_NS) / NS_PER_US));
+		      (unsigned long long)((2 * limit + GOODBYE_NS + 4 * TEARDOWN_NS) / NS_PER_US));
 	status_tick(clock_mono_ns());
 	net_foreach(close_listener, NULL);
 	logger_detach();
@@ -426,7 +426,7 @@ static void stop(const struct config *c, int status)
 	watchdog_stopping();
 	end_services(c);
 	if (c->cluster.present)
-		harbor_stop(GOODBYE_NS);
+		harbor_stop(GOODBYE_NS, c->admin.stop_timeout_ms * NS_PER_MS);
 	admin_socket_close();
 	if (!node_stop(TEARDOWN_NS)) {
 		/* a thread still runs a service's code: nothing can be freed under it */
