@@ -4,6 +4,8 @@
 
 #include "core/actor/remote.h"
 #include "core/actor/send.h"
+#include "core/base/mem.h"
+#include "net/post.h"
 
 struct entry {
 	uint32_t source, dest;
@@ -47,6 +49,28 @@ static bool add_locked(struct pending *p, const struct msg *m)
 	return true;
 }
 
+struct refused {
+	uint32_t source, dest;
+	int32_t session;
+};
+
+static void refuse(void *arg)
+{
+	struct refused *r = arg;
+
+	service_send_error_text(r->dest, r->source, r->session, REMOTE_TOO_MANY);
+	mem_free(r);
+}
+
+/* The link's lock is held, too, and whoever asked may be behind a link of his own. */
+static void refuse_soon(const struct msg *m)
+{
+	struct refused *r = mem_alloc(sizeof(*r));
+
+	*r = (struct refused){ m->source, m->dest, m->session };
+	post_or_discard(refuse, r, mem_free);
+}
+
 void pending_add(struct pending *p, struct msg *const *m, unsigned n)
 {
 	bool locked = false;
@@ -58,7 +82,7 @@ void pending_add(struct pending *p, struct msg *const *m, unsigned n)
 			lock_take(&p->lock);
 		locked = true;
 		if (!add_locked(p, m[i]))
-			service_fail_request(m[i], REMOTE_TOO_MANY);
+			refuse_soon(m[i]);
 	}
 	if (locked)
 		lock_release(&p->lock);

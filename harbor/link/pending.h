@@ -12,8 +12,8 @@
  * request on to another one of its node.
  *
  * Threads: any, one lock. pending_add takes a batch, so a flush locks once.
- * Limits:  PENDING_MAX entries; a request above it fails at once (it is sent nevertheless, and its
- *          answer dropped).
+ * Limits:  PENDING_MAX entries; a request above it fails soon, on the net loop (it is sent
+ *          nevertheless, and its answer dropped).
  */
 #include <stdbool.h>
 #include "core/base/lock.h"
