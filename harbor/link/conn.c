@@ -38,7 +38,9 @@
 static struct {
 	const struct conn_ops *ops;
 	struct lock *lock;
-	struct conn *all;
+	struct conn *all; /* the newest first */
+	unsigned total;
+	uint64_t due_ns; /* no handshake is over before */
 	struct conn *by_id[BUCKETS];
 	bool deaf; /* no connection is accepted any more */
 	int listeners[2];
@@ -78,6 +80,32 @@ static void on_ack(void *ud, uint64_t count)
 		on_frame(c, &f);
 }
 
+static void add(struct conn *c)
+{
+	c->next = C.all;
+	c->prev = &C.all;
+	if (c->next)
+		c->next->prev = &c->next;
+	C.all = c;
+	C.total++;
+}
+
+/* Its next stays, for who walks over all. */
+static void drop(struct conn *c)
+{
+	*c->prev = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	C.total--;
+}
+
+static void set_deadline(struct conn *c, uint64_t wait_ns)
+{
+	c->deadline_ns = clock_mono_ns() + wait_ns;
+	if (c->deadline_ns < C.due_ns)
+		C.due_ns = c->deadline_ns;
+}
+
 static struct conn *create(enum conn_role role)
 {
 	struct conn *c = mem_zalloc(sizeof(*c));
@@ -86,11 +114,9 @@ static struct conn *create(enum conn_role role)
 	c->in = (struct stream){
 		.on_control = on_frame, .on_message = on_message, .on_ack = on_ack, .ud = c
 	};
-	c->deadline_ns = clock_mono_ns() + PEER_HANDSHAKE_NS;
 	if (secure_on())
 		c->secure = secure_create(role == ROLE_LINK || role == ROLE_MASTER);
-	c->next = C.all;
-	C.all = c;
+	add(c);
 	return c;
 }
 
@@ -145,11 +171,7 @@ static void end_by(struct conn *c, void (*close)(int id))
 		return;
 	c->closed = c->in.dead = true;
 	C.count.handshakes += c->secure && !c->proven && (c->peer || is_stranger(c));
-	for (struct conn **p = &C.all; *p; p = &(*p)->next)
-		if (*p == c) {
-			*p = c->next;
-			break;
-		}
+	drop(c);
 	drop_id(c);
 	close(c->id);
 	net_post(free_conn, c);
@@ -178,7 +200,7 @@ void conn_keep(struct conn *c, const struct wire_control *hello)
 	lock_held(C.lock);
 	if (!c->hello) {
 		c->hello = mem_alloc(sizeof(*c->hello));
-		c->deadline_ns = clock_mono_ns() + KEEP_NS;
+		set_deadline(c, KEEP_NS);
 	}
 	if (c->hello != hello)
 		*c->hello = *hello;
@@ -389,6 +411,8 @@ static void bound_strangers(void)
 	struct conn *oldest = NULL;
 	unsigned count = 0;
 
+	if (C.total <= CONN_STRANGERS_MAX)
+		return;
 	for (struct conn *c = C.all; c; c = c->next)
 		if (is_stranger(c)) {
 			oldest = c;
@@ -413,6 +437,7 @@ static void on_accept(void *ud, int id, int new_id, const char *peer)
 	(void)id;
 	lock_take(C.lock);
 	c = create(ud ? ROLE_CALLER : ROLE_STRANGER);
+	set_deadline(c, PEER_HANDSHAKE_NS);
 	c->from = mem_strdup(peer);
 	set_id(c, new_id);
 	C.count.accepted += !ud;
@@ -434,6 +459,7 @@ void conn_init(const struct conn_ops *ops, struct lock *lock)
 	C.ops = ops;
 	C.lock = lock;
 	C.deaf = false;
+	C.due_ns = UINT64_MAX;
 }
 
 int conn_listen(const char *address, bool for_master, char **ret_error)
@@ -457,8 +483,7 @@ int conn_connect(const char *address, enum conn_role role, unsigned node)
 	must(role == ROLE_MASTER || (role == ROLE_LINK && node >= 1 && node <= 255));
 	lock_held(C.lock);
 	c->node = node;
-	c->address = mem_strdup(address);
-	c->deadline_ns = 0; /* the state machines watch these */
+	c->address = mem_strdup(address); /* no deadline: the state machines watch these */
 	c->id = net_connect_handler(&handler, c, address, -1);
 	if (c->id < 0 || !protect(c)) {
 		end_by(c, net_shutdown);
@@ -529,19 +554,20 @@ static void give_up(struct conn *c)
 
 uint64_t conn_tick(uint64_t now)
 {
-	uint64_t next = UINT64_MAX;
-
 	lock_held(C.lock);
+	if (now < C.due_ns)
+		return C.due_ns;
+	C.due_ns = UINT64_MAX;
 	for (struct conn *c = C.all, *after; c; c = after) {
 		after = c->next;
 		if (!c->deadline_ns)
 			continue;
 		if (now >= c->deadline_ns)
 			give_up(c);
-		else if (c->deadline_ns < next)
-			next = c->deadline_ns;
+		else if (c->deadline_ns < C.due_ns)
+			C.due_ns = c->deadline_ns;
 	}
-	return next;
+	return C.due_ns;
 }
 
 bool conn_all_sent(void)
@@ -566,7 +592,7 @@ void conn_fini(void)
 	while (C.all) {
 		struct conn *c = C.all;
 
-		C.all = c->next;
+		drop(c);
 		free_conn(c);
 	}
 }

@@ -26,7 +26,7 @@ enum conn_role { ROLE_STRANGER, ROLE_CALLER, ROLE_LINK, ROLE_MASTER, ROLE_MEMBER
 struct secure_session;
 
 struct conn {
-	struct conn *next;
+	struct conn *next, **prev;
 	struct conn *same; /* place in the table of ids */
 	int id;
 	enum conn_role role; /* STRANGER: on the links' port; CALLER: on the master's */

@@ -22,9 +22,10 @@ static void check(const struct peer *p)
 	must(p->state != PEER_UP || p->patient);
 	must(p->state != PEER_UNKNOWN || !p->reachable);
 	must(p->state == PEER_UP || (!p->asked_ns && !p->probed));
-	must(!p->meeting || p->state == PEER_WAITING || p->state == PEER_CONNECTING);
+	must(!p->meeting || (p->patient && p->state != PEER_UP));
 	must(!p->young || (p->state == PEER_CONNECTING && p->self->young > 0));
-	must(p->self->young <= PEER_ATTEMPTS);
+	must(p->self->young <= p->self->attempts_max);
+	must(p->self->attempts <= p->self->attempts_max);
 }
 #else
 #define check(p) ((void)(p)) /* the state is looked at in builds with CHECKS=1 */
@@ -32,8 +33,10 @@ static void check(const struct peer *p)
 
 void peer_init(struct peer *p, const struct peer_ops *ops, struct peer_self *self, unsigned id)
 {
-	must(ops && self && id >= 1 && id <= 255);
+	must(ops && self && self->attempts_max && id >= 1 && id <= 255);
 	*p = (struct peer){ .ops = ops, .self = self, .id = id };
+	if (!self->attempts)
+		self->attempts = self->attempts_max;
 }
 
 /* Three fit into dead_ns: one until the question, two for the answer. */
@@ -50,6 +53,22 @@ uint64_t peer_next_beat(const struct peer_self *self, uint64_t now)
 
 	/* the epoch differs from node to node: not all at once */
 	return now + beat - (now + self->epoch % beat) % beat;
+}
+
+/* An attempt ends, one way or the other. How many may be under way at a time follows how long they
+ * take. Those that were begun before the last halving say nothing new. */
+static void learn_pace(struct peer *p, uint64_t now)
+{
+	struct peer_self *s = p->self;
+
+	if (p->state != PEER_CONNECTING || !p->answered)
+		return;
+	if (now - p->tried_ns < PEER_SLOW_NS) {
+		s->attempts += s->attempts < s->attempts_max;
+	} else if (p->tried_ns >= s->slowed_ns) {
+		s->slowed_ns = now;
+		s->attempts = s->attempts > 1 ? s->attempts / 2 : 1;
+	}
 }
 
 static void set_young(struct peer *p, bool young)
@@ -78,7 +97,7 @@ static void wait_for_link(struct peer *p, uint64_t from)
 	p->unreachable_ns = from + p->self->dead_ns;
 }
 
-/* Until there is an attempt that counts. */
+/* As long as nothing speaks against it. */
 static void wait_to_meet(struct peer *p, uint64_t now)
 {
 	p->meeting = now < p->meeting_ns;
@@ -86,9 +105,17 @@ static void wait_to_meet(struct peer *p, uint64_t now)
 		wait_for_link(p, p->meeting_ns);
 }
 
+/* An attempt has failed: its time counts. */
+static void end_meeting(struct peer *p)
+{
+	if (p->meeting)
+		wait_for_link(p, p->tried_ns);
+	p->meeting = false;
+}
+
 static void give_up(struct peer *p, enum peer_loss loss)
 {
-	p->reachable = p->patient = false;
+	p->reachable = p->patient = p->meeting = false;
 	p->ops->give_up(p, loss);
 }
 
@@ -96,7 +123,7 @@ static void give_up(struct peer *p, enum peer_loss loss)
 static void end_incarnation(struct peer *p)
 {
 	p->epoch = 0;
-	p->disowned = p->meeting = false;
+	p->disowned = false;
 	set_state(p, PEER_UNKNOWN);
 	p->their_attempt = 0;
 	give_up(p, PEER_NODE_DOWN);
@@ -107,11 +134,13 @@ static void drop_link(struct peer *p, enum peer_loss loss, const char *why, uint
 {
 	bool was_up = p->state == PEER_UP;
 
+	learn_pace(p, now);
 	snprintf(p->why, sizeof(p->why), "%s", why);
 	p->conn = 0;
 	p->gone = false;
 	p->asked_ns = 0;
-	p->probed = p->meeting = false;
+	p->probed = false;
+	end_meeting(p);
 	set_state(p, p->epoch ? PEER_WAITING : PEER_UNKNOWN);
 	if (was_up) {
 		wait_for_link(p, now);
@@ -168,9 +197,12 @@ static void connect_now(struct peer *p, uint64_t now)
 	int conn;
 
 	set_state(p, PEER_CONNECTING);
-	if (p->meeting && p->patient)
+	if (p->meeting) {
 		wait_for_link(p, now);
-	p->offered = false;
+		snprintf(p->why, sizeof(p->why), "it does not answer");
+	}
+	p->answered = p->offered = false;
+	p->tried_ns = now;
 	p->old_ns = now + PEER_YOUNG_NS;
 	p->deadline_ns = now + PEER_HANDSHAKE_NS;
 	p->attempt++;
@@ -204,6 +236,11 @@ void peer_member_down(struct peer *p, uint64_t now)
 /* From now on it is the other process that lets us wait, and not the way to its machine. */
 static void grant_handshake(struct peer *p, uint64_t now)
 {
+	p->answered = true;
+	if (p->meeting) {
+		wait_to_meet(p, now);
+		snprintf(p->why, sizeof(p->why), "the handshake is slow");
+	}
 	p->deadline_ns = p->old_ns = now + PEER_HANDSHAKE_NS;
 }
 
@@ -255,6 +292,7 @@ static uint64_t idle_of(struct peer *p)
 /* first: the HELLO or WELCOME of the other node. */
 static void set_up(struct peer *p, int conn, const struct wire_control *first, uint64_t now)
 {
+	learn_pace(p, now);
 	p->features = first->features & WIRE_FEATURES;
 	set_state(p, PEER_UP);
 	p->conn = conn;
@@ -513,7 +551,7 @@ static uint64_t tick_up(struct peer *p, uint64_t now)
 
 static bool may_try(const struct peer *p)
 {
-	return p->self->young < PEER_ATTEMPTS;
+	return p->self->young < p->self->attempts;
 }
 
 static uint64_t tick(struct peer *p, uint64_t now)
@@ -539,7 +577,7 @@ static uint64_t tick(struct peer *p, uint64_t now)
 		give_up(p, PEER_LINK_LOST);
 	}
 	if (p->patient && now >= p->tired_ns) {
-		p->patient = false;
+		p->patient = p->meeting = false;
 		p->ops->tired(p);
 	}
 	if (p->state == PEER_CONNECTING)

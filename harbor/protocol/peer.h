@@ -34,15 +34,18 @@
  * welcomes: a HELLO that was given up by then is refused when it arrives late.
  *
  * Of many nodes that start together each has more to do for all the others than it gets done in
- * PEER_HANDSHAKE_NS, and an attempt that is given up was work for nothing. So PEER_ATTEMPTS of a
- * node are under way at a time, over all peers, and the next begins when one has ended. A machine
- * that does not answer at all holds up the others for PEER_YOUNG_NS only. Hence all peers of a node
- * are to be ticked after whatever happened to one.
+ * PEER_HANDSHAKE_NS, and an attempt that is given up was work for nothing. So a few attempts of a
+ * node are under way at a time, over all peers, and the next begins when one has ended. How many,
+ * they say themselves: each that was answered in time allows one more, up to attempts_max, and
+ * those that take longer than PEER_SLOW_NS halve it. A machine that does not answer at all holds
+ * up the others for PEER_YOUNG_NS only. Hence all peers of a node are to be ticked after whatever
+ * happened to one.
  *
  * What a node is given to come, link_wait for calls and dead_after for all that waits, it is given
- * from the first attempt to reach it. It does not count that it had to wait for its turn, nor that
- * it lives and has not been told of us yet (it refuses us, and later does not): a master that was
- * restarted knows its members before they know that. After PEER_MEETING_NS both count.
+ * from the first attempt that fails, or is not answered. It does not count that it had to wait for
+ * its turn, nor that it lives and is slow, or has not been told of us yet (it refuses us, and later
+ * does not): a master that was restarted knows its members before they know that. After
+ * PEER_MEETING_NS all of it counts.
  *
  * Threads: none of its own; the net loop.
  */
@@ -54,8 +57,11 @@
 /* A node that is reached again is not to wait long for it; an attempt costs a packet. */
 #define PEER_BACKOFF_MAX_NS UINT64_C(1000000000)
 #define PEER_HANDSHAKE_NS UINT64_C(5000000000)
-#define PEER_ATTEMPTS 8u
+/* Where a handshake costs a packet or two, and where it costs a millisecond of processor. */
+#define PEER_ATTEMPTS 64u
+#define PEER_ATTEMPTS_SECURE 8u
 #define PEER_YOUNG_NS UINT64_C(1000000000)
+#define PEER_SLOW_NS UINT64_C(1000000000)
 /* An idle link is asked after so many beats by the node with the smaller id, and after a few more
  * by the other, should the first not have done so. */
 #define PEER_IDLE_BEATS 15u
@@ -119,8 +125,11 @@ struct peer_self {
 	unsigned id; /* 0 before the first JOINED */
 	uint64_t epoch;
 	uint64_t heartbeat_ns, dead_ns, link_wait_ns;
-	uint64_t random; /* state of the jitter */
-	unsigned young;	 /* peers that are */
+	uint64_t random;       /* state of the jitter */
+	unsigned attempts_max; /* under way at a time; the owner sets it */
+	unsigned attempts;     /* allowed just now */
+	uint64_t slowed_ns;    /* attempts was halved */
+	unsigned young;	       /* peers that are */
 };
 
 struct peer {
@@ -135,11 +144,12 @@ struct peer {
 	bool left;		/* UNKNOWN, and the last incarnation said goodbye */
 	bool reachable;		/* sends may wait for the link */
 	bool patient;		/* and calls, too */
-	bool meeting;		/* neither of us has been tried in earnest yet */
+	bool meeting;		/* no attempt has failed yet */
 	int conn;		/* CONNECTING: our attempt; UP: the link; else 0 */
 	uint32_t attempt;	/* number of our last attempt */
 	uint32_t their_attempt; /* their attempts up to here are given up */
 	bool young;		/* CONNECTING, and the next one waits for its end */
+	bool answered;		/* CONNECTING, and the other machine is there */
 	bool offered;		/* CONNECTING, and our HELLO is said */
 	bool silent;		/* the last link ended because it was */
 	bool gone;		/* our last attempt was refused: nobody listens there */
@@ -149,7 +159,7 @@ struct peer {
 	uint64_t beat_ns;	/* the next look */
 	uint64_t idle_ns;	/* a link that is silent for so long is asked */
 	uint64_t retry_ns, backoff_ns, deadline_ns, heard_ns, unreachable_ns;
-	uint64_t tired_ns, at_once_ns, old_ns, meeting_ns;
+	uint64_t tired_ns, at_once_ns, tried_ns, old_ns, meeting_ns;
 	uint64_t rtt_ns;
 	char why[128]; /* the last loss or refusal, for people */
 };

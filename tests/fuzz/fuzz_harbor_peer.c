@@ -329,6 +329,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 				     .heartbeat_ns = 1000 * MS,
 				     .dead_ns = 5000 * MS,
 				     .link_wait_ns = 1000 * MS,
+				     .attempts_max = PEER_ATTEMPTS,
 				     .random = 77 };
 	peer_init(&R.p, &ops, &R.self, 5);
 	txq_init(&R.queue);

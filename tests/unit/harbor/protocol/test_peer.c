@@ -15,6 +15,7 @@
 #define HEARTBEAT NS_PER_SEC
 #define DEAD (5 * NS_PER_SEC)
 #define LINK_WAIT NS_PER_SEC
+#define ATTEMPTS 8u
 
 static struct {
 	int connects, closes, ups, downs, give_ups, next_conn, closed, written_to;
@@ -137,6 +138,7 @@ static void begin(unsigned own_id, unsigned peer_id)
 				   .heartbeat_ns = HEARTBEAT,
 				   .dead_ns = DEAD,
 				   .link_wait_ns = LINK_WAIT,
+				   .attempts_max = ATTEMPTS,
 				   .random = 12345 };
 	peer_init(&peer, &ops, &self, peer_id);
 }
@@ -691,18 +693,48 @@ static void few_attempts_are_under_way_at_a_time(void **state)
 
 	(void)state;
 	meet_many();
-	assert_int_equal(hands.connects, PEER_ATTEMPTS);
+	assert_int_equal(hands.connects, ATTEMPTS);
 	peer_connected(&many[0], 1, T0 + 2);
 	tick_many(T0 + 2);
-	assert_int_equal(hands.connects, PEER_ATTEMPTS);
+	assert_int_equal(hands.connects, ATTEMPTS);
 	peer_input(&many[0], 1, &w, T0 + 3);
 	assert_int_equal(many[0].state, PEER_UP);
 	peer_lost(&many[1], 2, "reset", T0 + 3);
 	tick_many(T0 + 3);
-	assert_int_equal(hands.connects, PEER_ATTEMPTS + 2);
+	assert_int_equal(hands.connects, ATTEMPTS + 2);
 	for (unsigned i = 0; i < MANY; i++)
 		peer_stop(&many[i]);
 	assert_int_equal(self.young, 0);
+}
+
+static void slow_handshakes_make_it_slower(void **state)
+{
+	uint64_t slow = T0 + PEER_SLOW_NS;
+	struct wire_control w = { .kind = WIRE_WELCOME, .epoch = 7 };
+
+	(void)state;
+	meet_many();
+	assert_int_equal(self.attempts, ATTEMPTS);
+	for (unsigned i = 0; i < ATTEMPTS; i++)
+		peer_connected(&many[i], 1 + (int)i, T0 + 2);
+	for (unsigned i = 0; i < ATTEMPTS; i++) {
+		w.id = many[i].id;
+		peer_input(&many[i], 1 + (int)i, &w, slow + i);
+		assert_int_equal(many[i].state, PEER_UP);
+	}
+	assert_int_equal(self.attempts, ATTEMPTS / 2); /* once for all of them */
+	tick_many(slow + 10);
+	assert_int_equal(self.young, ATTEMPTS / 2);
+	/* one that is quick, one that is refused quickly, and one that never answered */
+	w.id = many[ATTEMPTS].id;
+	peer_connected(&many[ATTEMPTS], hands.next_conn - 3, slow + 20);
+	peer_input(&many[ATTEMPTS], hands.next_conn - 3, &w, slow + 30);
+	assert_int_equal(self.attempts, ATTEMPTS / 2 + 1);
+	peer_connected(&many[ATTEMPTS + 1], hands.next_conn - 2, slow + 20);
+	peer_lost(&many[ATTEMPTS + 1], hands.next_conn - 2, "reset", slow + 40);
+	assert_int_equal(self.attempts, ATTEMPTS / 2 + 2);
+	peer_lost(&many[ATTEMPTS + 2], hands.next_conn - 1, "timeout", slow + PEER_HANDSHAKE_NS);
+	assert_int_equal(self.attempts, ATTEMPTS / 2 + 2);
 }
 
 static void machines_that_do_not_answer_hold_up_nobody(void **state)
@@ -715,7 +747,7 @@ static void machines_that_do_not_answer_hold_up_nobody(void **state)
 	assert_int_equal(peer_tick(&many[1], old), old); /* the others are to be looked at */
 	tick_many(old);
 	tick_many(old);
-	assert_int_equal(hands.connects, 2 * PEER_ATTEMPTS - 1);
+	assert_int_equal(hands.connects, 2 * ATTEMPTS - 1);
 	assert_int_equal(many[1].state, PEER_CONNECTING);
 }
 
@@ -731,7 +763,7 @@ static void a_node_has_its_time_from_the_first_attempt(void **state)
 	(void)peer_tick(last, late);
 	assert_int_equal(hands.tired, 0);
 	assert_int_equal(hands.give_ups, 0);
-	for (unsigned i = 0; i < PEER_ATTEMPTS; i++)
+	for (unsigned i = 0; i < ATTEMPTS; i++)
 		peer_stop(&many[i]);
 	(void)peer_tick(last, late);
 	assert_int_equal(last->state, PEER_CONNECTING);
@@ -787,6 +819,23 @@ static void who_has_not_heard_of_us_is_not_blamed(void **state)
 	assert_string_equal(peer.why, "not now");
 }
 
+static void a_slow_handshake_is_not_blamed_before_it_fails(void **state)
+{
+	struct wire_control m = member(7);
+	uint64_t later = T0 + 2 * LINK_WAIT;
+
+	(void)state;
+	peer_member_up(&peer, &m, T0);
+	(void)peer_tick(&peer, T0);
+	peer_reached(&peer, hands.next_conn, T0 + 1);
+	(void)peer_tick(&peer, later);
+	assert_int_equal(hands.tired, 0);
+	peer_lost(&peer, hands.next_conn, "reset", later);
+	(void)peer_tick(&peer, later);
+	assert_int_equal(hands.tired, 1);
+	assert_string_equal(peer.why, "reset");
+}
+
 static void another_refusal_counts_from_its_attempt(void **state)
 {
 	struct wire_control m = member(7);
@@ -807,11 +856,13 @@ static void an_attempt_without_a_hello_outlives_the_waiting(void **state)
 	(void)state;
 	peer_member_up(&peer, &m, T0);
 	(void)peer_tick(&peer, T0);
-	peer_reached(&peer, 1, T0 + 2 * NS_PER_SEC);
+	peer_lost(&peer, 1, "reset", T0); /* its time begins */
+	(void)peer_tick(&peer, T0 + 2 * NS_PER_SEC);
+	peer_reached(&peer, 2, T0 + 2 * NS_PER_SEC);
 	(void)peer_tick(&peer, T0 + DEAD);
 	assert_int_equal(hands.give_ups, 1);
 	assert_int_equal(hands.closes, 0);
-	peer_connected(&peer, 1, T0 + DEAD + 1);
+	peer_connected(&peer, 2, T0 + DEAD + 1);
 	assert_int_equal(hands.last.kind, WIRE_HELLO);
 }
 
@@ -847,10 +898,12 @@ int main(void)
 		T(goodbye_counts_also_behind_the_master_s_word),
 		T(a_dead_node_may_come_back_as_the_same_incarnation),
 		T(few_attempts_are_under_way_at_a_time),
+		T(slow_handshakes_make_it_slower),
 		T(machines_that_do_not_answer_hold_up_nobody),
 		T(a_node_has_its_time_from_the_first_attempt),
 		T(who_never_has_a_turn_is_given_up_with_a_reason),
 		T(who_has_not_heard_of_us_is_not_blamed),
+		T(a_slow_handshake_is_not_blamed_before_it_fails),
 		T(another_refusal_counts_from_its_attempt),
 		T(an_attempt_without_a_hello_outlives_the_waiting),
 	};
