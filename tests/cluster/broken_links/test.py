@@ -146,6 +146,8 @@ def many_cuts(build):
         for n in c.nodes:
             n.call(".probe", "run")
         eventually("the link was cut often", lambda: c.cuts() > 150, 60)
+        eventually("calls were made", lambda: all(n.call(".probe", "sent")[1] > 50
+                                                  for n in c.nodes), 60)
         for n in c.nodes:
             n.call(".probe", "stop")
         c.cut(64 << 20)
