@@ -4,6 +4,7 @@
  * monotonic clock. */
 #include "core/base/clock.h"
 
+#include <stdatomic.h>
 #include <time.h>
 
 static uint64_t start_mono_ns;
@@ -44,6 +45,18 @@ void clock_init(void)
 uint64_t clock_mono_ns(void)
 {
 	return read_ns(CLOCK_MONOTONIC);
+}
+
+static atomic_uint_least64_t recent_ns; /* a lone value, relaxed everywhere */
+
+uint64_t clock_recent_ns(void)
+{
+	return atomic_load_explicit(&recent_ns, memory_order_relaxed);
+}
+
+void clock_set_recent(uint64_t mono_ns)
+{
+	atomic_store_explicit(&recent_ns, mono_ns, memory_order_relaxed);
 }
 
 uint64_t clock_boot_ns(void)

@@ -15,6 +15,11 @@ void clock_init(void);
 
 /* CLOCK_MONOTONIC, nanoseconds. */
 uint64_t clock_mono_ns(void);
+/* A reading of CLOCK_MONOTONIC that somebody else made not long ago: of the overseer, who looks at
+ * the clock every few ms while anything runs. It costs a load. */
+uint64_t clock_recent_ns(void);
+/* Makes a reading the recent one. */
+void clock_set_recent(uint64_t mono_ns);
 /* A counter of the CPU where it has one that is cheap to read (a third of the above), for short
  * times on one
  * thread: cores may differ a little. */

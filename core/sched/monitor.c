@@ -162,6 +162,7 @@ static void *overseer_main(void *arg)
 		uint64_t now = clock_mono_ns();
 		enum sched_sight sight = sched_oversee(now);
 
+		clock_set_recent(now);
 		if (due && now > due + ABSENCE_NS)
 			forgive(now - due);
 		if (sight == SIGHT_IDLE) {

@@ -32,6 +32,13 @@ void sched_interrupt_worker(unsigned worker, uint32_t handle)
 	(void)pthread_kill(sched.workers[worker].thread, SIGURG);
 }
 
+void sched_call_worker(unsigned worker, unsigned calls)
+{
+	must(worker < sched.n);
+	atomic_fetch_or_explicit(&sched.workers[worker].calls, calls, memory_order_relaxed);
+	(void)pthread_kill(sched.workers[worker].thread, SIGURG);
+}
+
 int sched_start(unsigned n)
 {
 	struct sigaction sa = { .sa_handler = worker_on_interrupt, .sa_flags = SA_RESTART };

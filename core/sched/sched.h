@@ -46,6 +46,17 @@ void sched_view(unsigned worker, struct worker_view *ret_view);
  * do only what is async-signal-safe (lua_sethook is). Any thread. */
 void sched_interrupt_worker(unsigned worker, uint32_t handle);
 
+/* What somebody outside wants a worker to do at once, wherever it is: flags. */
+enum worker_call {
+	WORKER_LOOK = 1,   /* show what the service in turn does */
+	WORKER_SAMPLE = 2, /* show where it is */
+	WORKER_DUMP = 4,   /* the process crashes */
+};
+/* Has the function of sched_set_called run on the worker's own thread by a signal, with these
+ * flags and the service in turn, NULL if there is none. It may do only what is async-signal-safe.
+ * Any thread, while the workers are there. */
+void sched_call_worker(unsigned worker, unsigned calls);
+
 enum sched_sight {
 	SIGHT_IDLE, /* every worker waits */
 	SIGHT_RUNNING,

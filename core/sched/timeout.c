@@ -65,6 +65,12 @@ struct msg *service_timeout(struct service *s, int32_t session, uint32_t tag, ui
 	return m;
 }
 
+uint64_t service_timeout_due(const struct msg *timeout)
+{
+	/* who armed it wrote the tick, and nobody changes it until it is armed again */
+	return ((const struct timeout *)msg_payload(timeout))->timer.entry.tick * TIMER_TICK_NS;
+}
+
 bool service_timeout_cancel(struct msg *timeout)
 {
 	must(timeout->flags & MSG_TIMEOUT);

@@ -16,6 +16,9 @@ bool service_waits_for_timeout(struct service *s);
 /* The tag of a timeout, which its service may use to find what it is for; 0 for any other
  * message. */
 uint32_t service_timeout_tag(const struct msg *m);
+/* When it is due, monotonic ns to the tick; 0: it was to be sent at once. The service's own thread
+ * of control, as long as it was not received. */
+uint64_t service_timeout_due(const struct msg *timeout);
 /* true: it will not come any more (and is freed). false: it is already in the mailbox, or about to
  * be. The service's own thread of control. */
 bool service_timeout_cancel(struct msg *timeout);

@@ -155,14 +155,25 @@ void worker_on_interrupt(int sig)
 {
 	struct worker *w = worker_self;
 	struct service *s = service_current();
+	unsigned handle = s ? service_handle(s) : 0, calls;
 	int saved = errno;
 
 	(void)sig;
-	/* relaxed: same thread as the turn; the handle says whether the request is still meant */
+	calls = w ? atomic_exchange_explicit(&w->calls, 0, memory_order_relaxed) : 0;
+	if (calls && sched.called)
+		sched.called(calls, s);
+	/* relaxed: same thread as the turn; the handle says whether the request is still meant, and
+	 * goes, for the signal has other reasons too */
 	if (w && s && sched.interrupt &&
-	    service_handle(s) == atomic_load_explicit(&w->interrupt_handle, memory_order_relaxed))
+	    atomic_compare_exchange_strong_explicit(&w->interrupt_handle, &handle, 0,
+						    memory_order_relaxed, memory_order_relaxed))
 		sched.interrupt(s);
 	errno = saved;
+}
+
+void sched_set_called(void (*f)(unsigned calls, struct service *s))
+{
+	sched.called = f;
 }
 
 void sched_set_interrupt(void (*f)(struct service *s))

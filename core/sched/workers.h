@@ -54,6 +54,8 @@ struct worker {
 	/* [self] writes, the overseer reads; relaxed */
 	struct turn turn;
 	atomic_uint interrupt_handle;
+	/* [any] enum worker_call, of those that have not begun; relaxed: the signal orders them */
+	atomic_uint calls;
 };
 
 /* A loop of the poller, and who waits there. */
@@ -74,6 +76,7 @@ extern struct sched {
 	const struct poller_ops *poller;
 	void *poller_ud;
 	void (*interrupt)(struct service *s);
+	void (*called)(unsigned calls, struct service *s);
 
 	struct lock inject_lock;
 	LIST_OF(struct service) injected;

@@ -25,6 +25,7 @@
 #include "daemon/admin/call.h"
 #include "daemon/admin/commands.h"
 #include "daemon/admin/commands_master.h"
+#include "daemon/admin/why.h"
 #include "daemon/admin/words.h"
 #include "daemon/state/info.h"
 #include "daemon/state/status.h"

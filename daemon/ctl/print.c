@@ -294,6 +294,12 @@ static bool is_table(const struct jsonv *v)
 	return true;
 }
 
+static bool is_blocks(const struct jsonv *v)
+{
+	return is_table(v) && has_texts(v);
+}
+
+/* The members of an object, one a line; blocks stand behind them. */
 static void print_lines(FILE *out, const struct jsonv *object, long long now)
 {
 	int widest = 0;
@@ -301,15 +307,23 @@ static void print_lines(FILE *out, const struct jsonv *object, long long now)
 	for (const struct jsonv *v = object->child; v; v = v->next) {
 		cleanup(mem_freep) char *name = name_of(v);
 
-		if (width(name) > widest)
+		if (width(name) > widest && !is_blocks(v))
 			widest = width(name);
 	}
 	for (const struct jsonv *v = object->child; v; v = v->next) {
+		if (is_blocks(v))
+			continue;
 		cleanup(mem_freep) char *text = cell(v, now), *name = name_of(v);
 
 		fputs(name, out);
 		pad(out, widest - width(name) + GAP);
 		fprintf(out, "%s\n", text);
+	}
+	for (const struct jsonv *v = object->child; v; v = v->next) {
+		if (!is_blocks(v))
+			continue;
+		fputc('\n', out);
+		print_blocks(out, v, now);
 	}
 }
 

@@ -24,6 +24,7 @@
 #include "daemon/node/background.h"
 #include "daemon/node/boot.h"
 #include "daemon/admin/commands.h"
+#include "daemon/admin/errand.h"
 #include "daemon/admin/service.h"
 #include "daemon/state/info.h"
 #include "daemon/node/keys.h"
@@ -428,6 +429,7 @@ static void stop(const struct config *c, int status)
 	if (c->cluster.present)
 		harbor_stop(GOODBYE_NS, c->admin.stop_timeout_ms * NS_PER_MS);
 	admin_socket_close();
+	errand_end_all();
 	if (!node_stop(TEARDOWN_NS)) {
 		/* a thread still runs a service's code: nothing can be freed under it */
 		log_info("stopped, exit status %d", status);

@@ -14,6 +14,7 @@
 #include "conf/skynet.h"
 #include "core/base/clock.h"
 #include "core/base/fault.h"
+#include "core/base/guard.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "daemon/node/background.h"
@@ -155,6 +156,7 @@ int main(int argc, char **argv)
 		return EX_USAGE;
 	}
 #endif
+	guard_init(NULL);
 	clock_init();
 	notify_init();
 	c = load(&o);

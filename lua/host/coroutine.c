@@ -311,6 +311,13 @@ static int plain_wrap(lua_State *L)
 	return 1;
 }
 
+int coroutine_resumed_by(lua_CFunction f)
+{
+	if (f == co_resume || f == plain_resume)
+		return 1;
+	return f == wrapped || f == plain_wrapped ? -1 : 0;
+}
+
 int coroutine_open_library(lua_State *L)
 {
 	static const luaL_Reg own[] = { { "resume", plain_resume },

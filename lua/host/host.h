@@ -24,6 +24,7 @@
 #include "core/actor/msg.h"
 #include "core/actor/overload.h"
 #include "core/actor/service.h"
+#include "core/base/clock.h"
 #include "core/ds/list.h"
 #include "core/ds/ring.h"
 #include "core/ds/sessions.h"
@@ -103,6 +104,9 @@ struct task {
 	struct msg *held; /* answer that the task reads until it yields again */
 	struct proto *call_proto;
 	answer_reader answer;
+
+	/* when its function began and when its last wait did (host_now_ns), for people */
+	uint64_t began_ns, wait_ns;
 
 	char *tag; /* of its trace, owned, or NULL */
 
@@ -216,7 +220,7 @@ struct host {
 	lua_State *volatile running; /* where code of the program runs, NULL while none does */
 	atomic_bool interrupted;     /* a hook was set since no code ran */
 	/* told: the stack goes to who asked, stacks.h */
-	atomic_bool want_stack, want_break, want_told;
+	atomic_bool want_stack, want_break, want_told, want_look;
 };
 
 static inline struct task *task_of(lua_State *L)
@@ -238,6 +242,17 @@ static inline struct host *host_of(lua_State *L)
 static inline struct service *host_service(lua_State *L)
 {
 	return host_of(L)->s;
+}
+
+/* The monotonic time to within some 10 ms, without a look at a clock: a turn is short, or the
+ * overseer looks meanwhile. */
+static inline uint64_t host_now_ns(const struct host *h)
+{
+	/* relaxed: the owner wrote it */
+	uint64_t turn = atomic_load_explicit(&h->s->turn_began_ns, memory_order_relaxed);
+	uint64_t recent = clock_recent_ns();
+
+	return turn > recent ? turn : recent;
 }
 
 /* Whether this thread runs the service of the host now: who calls the functions of this folder is

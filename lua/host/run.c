@@ -12,7 +12,9 @@
 #include "core/sched/worker.h"
 #include "lua/host/stacks.h"
 
-static const struct module *host_module; /* set by run_init, then constant */
+/* set by run_init, then constant */
+static const struct module *host_module;
+static void (*at_step)(struct host *h);
 
 /* Any code of the service may be what the hook meets first, also a coroutine that is not the task's
  * own. */
@@ -42,22 +44,51 @@ static void on_hook(lua_State *L, lua_Debug *ar)
 		stacks_tell(service_handle(h->s), lua_tostring(L, -1));
 		lua_pop(L, 1);
 	}
+	if (atomic_exchange_explicit(&h->want_look, false, memory_order_relaxed))
+		at_step(h);
 	if (atomic_exchange_explicit(&h->want_break, false, memory_order_relaxed))
 		luaL_error(L, "signal 0");
+}
+
+bool run_is_host(const struct service *s)
+{
+	return s->module == host_module;
+}
+
+struct host *run_host_of(const struct service *s)
+{
+	return run_is_host(s) ? s->ud : NULL;
+}
+
+static void set_hook(struct host *h)
+{
+	atomic_store_explicit(&h->interrupted, true, memory_order_relaxed);
+	lua_sethook(h->running, on_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+}
+
+bool run_look_at_step(struct host *h)
+{
+	lua_Hook hook = lua_gethook(h->running);
+
+	if (hook && hook != on_hook)
+		return false;
+	/* relaxed: this thread */
+	atomic_store_explicit(&h->want_look, true, memory_order_relaxed);
+	set_hook(h);
+	return true;
 }
 
 /* In a signal handler on the worker that runs s, so nothing of the host changes meanwhile. */
 static void on_interrupt(struct service *s)
 {
-	struct host *h = s->ud;
+	struct host *h = run_host_of(s);
 
-	if (s->module != host_module || !h || !h->running)
+	if (!h || !h->running)
 		return;
-	atomic_store_explicit(&h->interrupted, true, memory_order_relaxed);
 	if (!atomic_load_explicit(&h->want_break, memory_order_relaxed) &&
 	    !atomic_load_explicit(&h->want_told, memory_order_relaxed))
 		atomic_store_explicit(&h->want_stack, true, memory_order_relaxed);
-	lua_sethook(h->running, on_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+	set_hook(h);
 }
 
 /* What was meant for this run breaks no later one. */
@@ -75,6 +106,7 @@ void run_move_hook(struct host *h, lua_State *L, lua_State *outer)
 	atomic_store_explicit(&h->want_stack, false, memory_order_relaxed);
 	atomic_store_explicit(&h->want_break, false, memory_order_relaxed);
 	atomic_store_explicit(&h->want_told, false, memory_order_relaxed);
+	atomic_store_explicit(&h->want_look, false, memory_order_relaxed);
 }
 
 int run_call(struct host *h, lua_State *L, int nargs, int nresults, int handler)
@@ -100,9 +132,10 @@ void run_interrupt(struct host *h, atomic_bool *want)
 	}
 }
 
-void run_init(const struct module *m)
+void run_init(const struct module *m, void (*look)(struct host *h))
 {
-	must(m && !host_module);
+	must(m && look && !host_module);
 	host_module = m;
+	at_step = look;
 	sched_set_interrupt(on_interrupt);
 }

@@ -35,5 +35,13 @@ int run_call(struct host *h, lua_State *L, int nargs, int nresults, int handler)
 /* Any thread: sets one of the host's flags want_* and interrupts what its service runs now. In an
  * idle one nothing happens. */
 void run_interrupt(struct host *h, atomic_bool *want);
-/* Before the first service is launched: instances of this module are hosts. */
-void run_init(const struct module *m);
+/* Whether a service has a host. Any thread that holds it. */
+bool run_is_host(const struct service *s);
+/* The host of a service, or NULL. The worker that runs the service, its signal handlers too. */
+struct host *run_host_of(const struct service *s);
+/* A signal handler on that worker: the function that run_init was given is called at the next step
+ * of the code that runs. false: the program has a hook of its own there. */
+bool run_look_at_step(struct host *h);
+/* Before the first service is launched: instances of this module are hosts, and look is called
+ * where somebody wants to look. */
+void run_init(const struct module *m, void (*look)(struct host *h));

@@ -82,6 +82,7 @@ static void link_live(struct task *t)
 {
 	struct host *h = t->host;
 
+	t->began_ns = host_now_ns(h);
 	t->prev = NULL;
 	t->next = h->live;
 	if (h->live)
@@ -443,6 +444,7 @@ void task_resume(struct task *t, int nargs)
 	if (status == LUA_YIELD) {
 		/* What was unpacked is freed already; this is for those who got the pointer. */
 		drop_messages(t);
+		t->wait_ns = host_now_ns(h);
 		if (unlikely(t->wait == WAIT_NONE))
 			on_stray_yield(t, results);
 		return;

@@ -16,6 +16,7 @@
 #include "lua/host/collector.h"
 #include "lua/host/dispatch.h"
 #include "lua/host/life.h"
+#include "lua/host/look.h"
 #include "lua/host/memory.h"
 #include "lua/host/move.h"
 #include "lua/host/proto.h"
@@ -202,7 +203,8 @@ int luahost_init(const struct luahost_config *c)
 	library_init(c->library_dir);
 	module_add(&snlua);
 	multicast_init();
-	run_init(&snlua);
+	run_init(&snlua, look_answer);
+	look_init();
 	return 0;
 }
 

@@ -6,7 +6,7 @@ KIND := $(firstword $(shell cat $(SOURCE:%/=%)/state))
 CORE := lapi lcode lctype ldebug ldo ldump lfunc lgc llex lmem lobject lopcodes lparser lstate \
         lstring ltable ltm lundump lvm lzio lauxlib lbaselib lcorolib ldblib liolib lmathlib \
         loadlib loslib lstrlib ltablib lutf8lib linit
-OURS := map pool copy table walk
+OURS := map pool copy table walk frames
 # As upstream builds for Linux; a function begins a line of the cache, without which a change in one
 # place moves what is hot in another, worth 5 % up or down.
 VM    = -std=gnu11 -D_GNU_SOURCE -DLUA_COMPAT_5_3 -DLUA_USE_LINUX -I$(SOURCE:%/=%)/lua -I. \

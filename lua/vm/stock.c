@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* share.h over the stock VM: nothing is shared. */
+/* share.h and frames.h over the stock VM: nothing is shared, and stacks are read as the API has
+ * them. */
 #include "lua/vm/share.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include "lua/vm/frames.h"
 
 bool share_is_here(void)
 {
@@ -123,4 +127,90 @@ bool share_replace(lua_State *L, struct share_root *from, struct share_root *to)
 void share_stats(struct share_stats *ret)
 {
 	*ret = (struct share_stats){ 0 };
+}
+
+/* ---- frames.h ---- */
+
+static void read_frame(lua_State *L, lua_Debug *ar, struct frame *ret)
+{
+	(void)lua_getinfo(L, "nSl", ar);
+	*ret = (struct frame){ .line = ar->currentline,
+			       .defined = ar->linedefined,
+			       .is_c = *ar->what == 'C',
+			       .place = L };
+	strncpy(ret->source, ar->short_src, FRAME_SOURCE - 1);
+	strncpy(ret->name, ar->name ? ar->name : "", FRAME_NAME - 1);
+}
+
+/* As luaL_traceback finds it. */
+static unsigned depth_of(lua_State *L)
+{
+	int low = 0, high = 1;
+	lua_Debug ar;
+
+	while (lua_getstack(L, high, &ar)) {
+		low = high;
+		high *= 2;
+	}
+	while (low < high) {
+		int middle = (low + high) / 2;
+
+		if (lua_getstack(L, middle, &ar))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return (unsigned)low;
+}
+
+unsigned frames_read(lua_State *L, struct frame *ret, unsigned max, unsigned *ret_depth)
+{
+	unsigned depth = *ret_depth = depth_of(L), n = 0;
+	unsigned inner = max > FRAMES_OUTER ? max - FRAMES_OUTER : max;
+	lua_Debug ar;
+
+	for (unsigned i = 0; i < depth && n < max; i++) {
+		if (i == inner && depth > max && max > FRAMES_OUTER)
+			i = depth - FRAMES_OUTER;
+		if (lua_getstack(L, (int)i, &ar))
+			read_frame(L, &ar, &ret[n++]);
+	}
+	return n;
+}
+
+bool frames_in_c(lua_State *L)
+{
+	lua_Debug ar;
+
+	return lua_getstack(L, 0, &ar) && lua_getinfo(L, "S", &ar) && *ar.what == 'C';
+}
+
+uint64_t frames_hash(lua_State *L)
+{
+	uint64_t h = 0;
+	lua_Debug ar;
+
+	for (int i = 0; i < 64 && lua_getstack(L, i, &ar); i++) {
+		(void)lua_getinfo(L, "Sl", &ar);
+		h = (h ^ (uintptr_t)ar.source ^ (uint64_t)(unsigned)ar.currentline << 32 ^
+		     (unsigned)ar.linedefined) *
+		    0x100000001b3u;
+	}
+	return h;
+}
+
+struct frame_value frames_argument(lua_State *L, const struct frame *f, int i)
+{
+	(void)L;
+	(void)f;
+	(void)i;
+	return (struct frame_value){ FRAME_VALUE_NONE, 0, "" };
+}
+
+lua_State *frames_thread(lua_State *L, const struct frame *f, int i)
+{
+	(void)L;
+	(void)f;
+	(void)i;
+	return NULL;
 }
