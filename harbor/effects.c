@@ -11,6 +11,7 @@
 #include "core/actor/send.h"
 #include "core/actor/service.h"
 #include "core/base/clock.h"
+#include "core/base/random.h"
 #include "core/log/log.h"
 #include "harbor/announce.h"
 #include "harbor/events.h"
@@ -19,6 +20,7 @@
 #include "harbor/link/link.h"
 #include "harbor/registry/keeper.h"
 #include "harbor/link/moves.h"
+#include "harbor/protocol/witness.h"
 #include "harbor/report.h"
 #include "harbor/state.h"
 #include "harbor/watch.h"
@@ -160,6 +162,24 @@ static void peer_is_alive(struct peer *p)
 	member_link(&H.member, p, WIRE_UP);
 }
 
+static struct peer *peer_of(void *ud, unsigned id)
+{
+	struct link *l = id <= 255 ? link_find(id) : NULL;
+
+	(void)ud;
+	return l ? &l->peer : NULL;
+}
+
+static unsigned peer_doubted(struct peer *p)
+{
+	return witness_ask(p, peer_of, NULL, (unsigned)(random_next(&H.self.random) % 255));
+}
+
+static void peer_bears_witness(struct peer *p, const struct wire_control *c)
+{
+	witness_input(p, peer_of(NULL, c->id), c);
+}
+
 static const struct peer_ops peer_hands = {
 	.connect = peer_connect,
 	.write = peer_write,
@@ -174,6 +194,8 @@ static const struct peer_ops peer_hands = {
 	.acknowledged = peer_acknowledged,
 	.waits = peer_waits,
 	.alive = peer_is_alive,
+	.doubt = peer_doubted,
+	.witness = peer_bears_witness,
 };
 
 static struct link *link_known(unsigned id)

@@ -298,6 +298,7 @@ static void set_up(struct peer *p, int conn, const struct wire_control *first, u
 	p->conn = conn;
 	p->reachable = p->patient = true;
 	p->meeting = false;
+	p->witnesses = 0;
 	p->backoff_ns = 0;
 	p->heard_ns = p->calm_ns = now;
 	p->beat_ns = peer_next_beat(p->self, now);
@@ -437,6 +438,11 @@ void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t
 	case WIRE_REFUSE:
 		refused(p, c, now);
 		break;
+	case WIRE_ASK:
+	case WIRE_SAY:
+		if (p->state == PEER_UP)
+			p->ops->witness(p, c);
+		break;
 	default:
 		close_link(p, PEER_LINK_LOST, "it sent a frame that does not belong here", now);
 		break;
@@ -500,8 +506,23 @@ void peer_refused(struct peer *p, int conn, const char *why, uint64_t now)
 		return;
 	drop_link(p, PEER_LINK_LOST, why, now);
 	p->gone = true;
-	if (p->reachable)
+	p->question = p->attempt;
+	p->witnesses = p->reachable ? p->ops->doubt(p) : 0;
+	if (p->reachable && !p->witnesses)
 		give_up(p, PEER_REFUSED);
+	check(p);
+}
+
+void peer_testified(struct peer *p, const struct wire_control *c)
+{
+	if (!p->witnesses || c->request != p->question || c->epoch != p->epoch)
+		return;
+	if (c->up == WIRE_UP) {
+		p->witnesses = 0;
+		p->gone = false;
+	} else if (!--p->witnesses && p->reachable && !(p->conn && p->offered)) {
+		give_up(p, PEER_REFUSED);
+	}
 	check(p);
 }
 

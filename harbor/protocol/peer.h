@@ -76,7 +76,7 @@ enum peer_state { PEER_UNKNOWN, PEER_WAITING, PEER_CONNECTING, PEER_UP };
 /* Why a link went down. */
 enum peer_loss {
 	PEER_LINK_LOST, /* the connection broke, or is silent: it is tried again */
-	PEER_REFUSED,	/* its port refuses connections: the process is gone */
+	PEER_REFUSED,	/* its port refuses connections, and nobody has a link to it */
 	PEER_NODE_DOWN, /* the incarnation is dead */
 	PEER_NODE_LEFT, /* it said goodbye */
 };
@@ -117,6 +117,10 @@ struct peer_ops {
 	bool (*waits)(struct peer *p);
 	/* The link that peer_probe asked for has spoken since, or had done so within a beat. */
 	void (*alive)(struct peer *p);
+	/* The node refuses our connection: asks others about it. Returns how many (witness_ask). */
+	unsigned (*doubt)(struct peer *p);
+	/* A WIRE_ASK or WIRE_SAY came over this link (witness_input). */
+	void (*witness)(struct peer *p, const struct wire_control *c);
 };
 
 /* Who we are; the same for all peers. */
@@ -152,7 +156,9 @@ struct peer {
 	bool answered;		/* CONNECTING, and the other machine is there */
 	bool offered;		/* CONNECTING, and our HELLO is said */
 	bool silent;		/* the last link ended because it was */
-	bool gone;		/* our last attempt was refused: nobody listens there */
+	bool gone;		/* our last attempt was refused, and nobody says that it lives */
+	unsigned witnesses;	/* who were asked about it and have not answered */
+	uint32_t question;	/* that they were asked, the number of our attempt */
 	bool probed;		/* the master wants to know */
 	uint64_t asked_ns;	/* our question, 0 = none */
 	uint64_t calm_ns;	/* the last look at which nothing waited for the other node */
@@ -187,8 +193,11 @@ void peer_probe(struct peer *p, uint64_t now);
 void peer_ask(struct peer *p, uint64_t now);
 /* The connection broke. */
 void peer_lost(struct peer *p, int conn, const char *why, uint64_t now);
-/* Our attempt was refused by the other machine: nobody listens there. */
+/* Our attempt was refused by the other machine: nobody listens there, or something between the two
+ * says so (witness.h). */
 void peer_refused(struct peer *p, int conn, const char *why, uint64_t now);
+/* One of the witnesses answers (WIRE_SAY). */
+void peer_testified(struct peer *p, const struct wire_control *c);
 /* Does what is due. What had arrived before `now` has been told. Returns the time when it wants to
  * be called again, UINT64_MAX: not. */
 uint64_t peer_tick(struct peer *p, uint64_t now);

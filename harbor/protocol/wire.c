@@ -27,6 +27,8 @@ static const char *const formats[_WIRE_KIND_MAX] = {
 	[WIRE_TRANSFER] = "rthd",
 	[WIRE_QUERY] = "rt",
 	[WIRE_PROBE] = "ie",
+	[WIRE_ASK] = "ier",
+	[WIRE_SAY] = "ieru",
 };
 
 static uint8_t *put32(uint8_t *p, uint32_t v)

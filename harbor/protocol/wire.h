@@ -77,6 +77,8 @@ enum wire_kind {
 	WIRE_TRANSFER, /* a name goes from its owner to another service, in one change */
 	WIRE_QUERY,    /* who owns the name? The answer follows all changes before it */
 	WIRE_PROBE,    /* the master: does the link to this node answer? Then say so (MEMBER) */
+	WIRE_ASK,      /* links: have you a link to this incarnation, which refuses me? */
+	WIRE_SAY,      /* and the answer */
 	_WIRE_KIND_MAX,
 };
 

@@ -25,7 +25,7 @@ CANDIDATES = 3    # for the lead, with etcd
 DRAIN = 25.0      # no call is open longer, see check.BOUND
 SLEEPS = 8.0      # no task of the traffic sleeps longer
 CALM = 12.0       # a node gives back its memory after ten seconds of calm
-OWN_ERROR = re.compile(r"error : \S*tests/chaos/\w+\.lua:\d+: (?!call )")
+OWN_ERROR = re.compile(r"error : \S*tests/chaos/\w+\.lua:\d+: (?!call |killed)")
 STARVED = re.compile(r"Too many open files|No space left on device")
 # KiB that a node may need at its worst: large messages for nodes that are cut off wait for
 # dead_after

@@ -4,7 +4,7 @@
  * that the master named, nothing is written to a connection that is closed, and there are never
  * more than the link and one attempt. A real queue and session stand behind it: whatever counts and
  * sessions are named, they go on from a place that they know. */
-#include "harbor/protocol/peer.h"
+#include "harbor/protocol/witness.h"
 #include "harbor/link/session.h"
 #include "tests/fuzz/harbor_input.h"
 
@@ -158,9 +158,21 @@ static void on_alive(struct peer *p)
 	R.probed = false;
 }
 
+static unsigned on_doubt(struct peer *p)
+{
+	INPUT_CHECK(p->state == PEER_WAITING && p->reachable);
+	return R.waits ? 0 : p->attempt % 4;
+}
+
+static void on_witness(struct peer *p, const struct wire_control *c)
+{
+	INPUT_CHECK(R.up && p->state == PEER_UP);
+	witness_input(p, c->id == p->id ? p : NULL, c);
+}
+
 static const struct peer_ops ops = { on_connect,      on_write,	  on_close, on_up,     on_down,
 				     on_tired,	      on_give_up, on_offer, on_resume, on_received,
-				     on_acknowledged, on_waits,	  on_alive };
+				     on_acknowledged, on_waits,	  on_alive, on_doubt,  on_witness };
 
 /* The fields go through the bytes of a frame, as they do in life. */
 static bool frame(struct input *in, enum wire_kind kind, struct wire_control *ret)
@@ -250,6 +262,30 @@ static void step_lost(struct input *in)
 	}
 }
 
+static void step_refused(struct input *in)
+{
+	int conn = conn_of(in);
+
+	if (conn && R.life[conn] == OPENING) {
+		R.life[conn] = CLOSED;
+		peer_refused(&R.p, conn, "Connection refused", R.now);
+	}
+}
+
+/* As from another node's link. */
+static void step_testimony(struct input *in)
+{
+	struct wire_control c;
+
+	if (frame(in, WIRE_SAY, &c)) {
+		if (input_byte(in) & 1) {
+			c.epoch = R.p.epoch;
+			c.request = R.p.question;
+		}
+		peer_testified(&R.p, &c);
+	}
+}
+
 static void step_time(struct input *in)
 {
 	uint64_t end = R.now + input_byte(in) * 50 * MS;
@@ -312,10 +348,11 @@ static void check(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	static void (*const step[])(struct input *) = { step_member, step_connected, step_hello,
-							step_frame,  step_frame,     step_lost,
-							step_time,   step_data,	     step_probe,
-							step_wait,   step_reached };
+	static void (*const step[])(struct input *) = { step_member,   step_connected, step_hello,
+							step_frame,    step_frame,     step_lost,
+							step_time,     step_data,      step_probe,
+							step_wait,     step_reached,   step_refused,
+							step_testimony };
 	struct input in = { p, n > 4096 ? 4096 : n };
 	bool larger = input_byte(&in) & 1;
 
@@ -335,7 +372,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	txq_init(&R.queue);
 	session_init(&R.session);
 	while (in.n && R.conns < CONNS - 8) {
-		step[input_byte(&in) % 11](&in);
+		step[input_byte(&in) % (sizeof(step) / sizeof(step[0]))](&in);
 		check();
 	}
 	INPUT_CHECK(R.self.young <= 1);

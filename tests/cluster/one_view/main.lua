@@ -4,7 +4,7 @@ local skynet = require "skynet"
 require "skynet.manager"
 local harbor = require "skynet.harbor"
 local name = ...
-local command, ended = {}, {}
+local command, ended, told = {}, {}, 0
 
 function command.echo(...) return ... end
 
@@ -30,6 +30,14 @@ function command.call_on(to)
 end
 
 function command.failure(to) return table.unpack(ended[to] or {}) end
+-- Sends, which waits for nothing.
+function command.tell(to, ...)
+	skynet.send(to, "lua", "hear", ...)
+	return true
+end
+
+function command.hear() told = told + 1 end
+function command.told() return told end
 function command.owner(of) return harbor.queryname(of) end
 
 skynet.start(function()

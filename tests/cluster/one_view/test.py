@@ -87,6 +87,32 @@ def a_pair_of_which_one_does_not_hear_the_other(build):
         one_direction(c, c.b, c.a)  # who does not hear calls
 
 
+def a_firewall_that_rejects(build):
+    """a living node refuses the connections of another one alone, as a firewall does that was
+    changed: nobody is taken for dead, and what was sent meanwhile arrives"""
+    with Town(build) as c:
+        for x, y in ((c.a, c.b), (c.b, c.a)):
+            c.cut(x, y, "refused")
+            eventually(f"{x.name} does not reach {y.name}", lambda: state(x, y) != "up", 5)
+            assert all(x.call(".probe", "tell", y.name, str(i)) for i in range(10))
+            time.sleep(1.5)  # attempts are refused all the while
+            c.all_alive_for_all()
+            for n in c.nodes:
+                assert not n.logged("is gone"), f"{n.name} takes somebody for dead"
+            c.net.heal()
+            eventually(f"all was heard by {y.name}", lambda: y.call(".probe", "told")[0] == 10,
+                       5 * slack())
+
+
+def a_dead_node_refuses(build):
+    """a killed node is known as gone by who calls it, long before dead_after"""
+    with Town(build, cluster="dead_after: 60s, link_wait: 60s") as c:
+        c.b.kill()
+        ok, why, took = c.a.call(".probe", "ask", "n3", "echo")
+        assert not ok and took < 30, (why, took)
+        assert not c.a.logged("out of reach")
+
+
 def an_idle_pair(build):
     """nobody calls over a pair that is cut in one direction: both ends find out all the same"""
     with Town(build, cluster="heartbeat: 200ms, dead_after: 1s") as c:
@@ -135,5 +161,6 @@ def a_frozen_node(build):
 
 
 if __name__ == "__main__":
-    main([when_possible(t) for t in (a_pair_of_which_one_does_not_hear_the_other, an_idle_pair,
+    main([when_possible(t) for t in (a_pair_of_which_one_does_not_hear_the_other,
+                                     a_firewall_that_rejects, a_dead_node_refuses, an_idle_pair,
                                      the_master_does_not_hear_a_node, a_frozen_node)])

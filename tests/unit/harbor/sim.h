@@ -28,7 +28,7 @@
 #include "harbor/directory.h"
 #include "harbor/protocol/master.h"
 #include "harbor/protocol/member.h"
-#include "harbor/protocol/peer.h"
+#include "harbor/protocol/witness.h"
 #include "harbor/link/session.h"
 #include "harbor/link/stream.h"
 #include "harbor/link/txq.h"
@@ -369,10 +369,27 @@ static void sim_peer_alive(struct peer *p)
 	member_link(&sim_node_of_self(p->self)->member, p, WIRE_UP);
 }
 
+static struct peer *sim_peer_of(void *ud, unsigned id)
+{
+	struct sim_node *n = ud;
+
+	return id <= 255 && n->peers[id].ops ? &n->peers[id] : NULL;
+}
+
+static unsigned sim_peer_doubt(struct peer *p)
+{
+	return witness_ask(p, sim_peer_of, sim_node_of_self(p->self), (unsigned)sim_random(255));
+}
+
+static void sim_peer_witness(struct peer *p, const struct wire_control *c)
+{
+	witness_input(p, sim_peer_of(sim_node_of_self(p->self), c->id), c);
+}
+
 static const struct peer_ops sim_peer_ops = {
 	sim_peer_connect,      sim_peer_write,	 sim_peer_close, sim_peer_up,	  sim_peer_down,
 	sim_peer_tired,	       sim_peer_give_up, sim_peer_offer, sim_peer_resume, sim_peer_received,
-	sim_peer_acknowledged, sim_peer_waits,	 sim_peer_alive
+	sim_peer_acknowledged, sim_peer_waits,	 sim_peer_alive, sim_peer_doubt,  sim_peer_witness
 };
 
 static int sim_member_connect(void *ud, const char *address)

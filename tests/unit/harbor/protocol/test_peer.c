@@ -23,8 +23,9 @@ static struct {
 	enum peer_loss loss, down_loss;
 	enum wire_up down_kind;
 	struct wire_control last; /* written */
-	unsigned pings, tired, resumes, alive;
-	bool broken_count; /* no count of the other node is right */
+	unsigned pings, tired, resumes, alive, doubts, heard_of;
+	unsigned witnesses; /* who can be asked */
+	bool broken_count;  /* no count of the other node is right */
 	bool waits;
 } hands;
 
@@ -120,10 +121,24 @@ static void hand_alive(struct peer *p)
 	hands.alive++;
 }
 
+static unsigned hand_doubt(struct peer *p)
+{
+	(void)p;
+	hands.doubts++;
+	return hands.witnesses;
+}
+
+static void hand_witness(struct peer *p, const struct wire_control *c)
+{
+	assert_int_equal(p->state, PEER_UP);
+	(void)c;
+	hands.heard_of++;
+}
+
 static const struct peer_ops ops = { hand_connect, hand_write,	  hand_close,	     hand_up,
 				     hand_down,	   hand_tired,	  hand_give_up,	     hand_offer,
 				     hand_resume,  hand_received, hand_acknowledged, hand_waits,
-				     hand_alive };
+				     hand_alive,   hand_doubt,	  hand_witness };
 
 static struct peer_self self;
 static struct peer peer;
@@ -602,6 +617,86 @@ static void a_port_that_refuses_tells_that_the_process_is_gone(void **state)
 	assert_true(peer.reachable && peer.patient);
 }
 
+static struct wire_control testimony(enum wire_up up)
+{
+	return (struct wire_control){ .kind = WIRE_SAY,
+				      .id = peer.id,
+				      .epoch = peer.epoch,
+				      .request = peer.question,
+				      .up = up };
+}
+
+/* The link breaks, and the attempt after it is refused. */
+static void refuse(unsigned witnesses)
+{
+	bring_up(T0);
+	hands.witnesses = witnesses;
+	peer_lost(&peer, 1, "reset", T0 + NS_PER_SEC);
+	(void)peer_tick(&peer, T0 + NS_PER_SEC);
+	peer_refused(&peer, hands.next_conn, "refused", T0 + NS_PER_SEC);
+	assert_int_equal(hands.doubts, 1);
+}
+
+static void a_port_that_refuses_is_gone_when_no_witness_has_a_link(void **state)
+{
+	struct wire_control no;
+
+	(void)state;
+	refuse(2);
+	no = testimony(WIRE_DOWN);
+	peer_testified(&peer, &no);
+	assert_int_equal(hands.give_ups, 0);
+	peer_testified(&peer, &no);
+	assert_int_equal(hands.give_ups, 1);
+	assert_int_equal(hands.loss, PEER_REFUSED);
+	peer_testified(&peer, &no);
+	assert_int_equal(hands.give_ups, 1);
+}
+
+static void a_port_that_refuses_only_us_is_waited_for(void **state)
+{
+	struct wire_control yes, no;
+
+	(void)state;
+	refuse(3);
+	yes = testimony(WIRE_UP);
+	no = testimony(WIRE_DOWN);
+	peer_testified(&peer, &no);
+	peer_testified(&peer, &yes);
+	peer_testified(&peer, &no);
+	peer_testified(&peer, &no);
+	assert_int_equal(hands.give_ups, 0);
+	assert_true(peer.reachable);
+	(void)peer_tick(&peer, T0 + NS_PER_SEC + DEAD - 1);
+	assert_int_equal(hands.give_ups, 0);
+	(void)peer_tick(&peer, T0 + NS_PER_SEC + DEAD);
+	assert_int_equal(hands.give_ups, 1);
+	assert_int_equal(hands.loss, PEER_LINK_LOST);
+}
+
+static void a_witness_of_another_question_is_not_heard(void **state)
+{
+	struct wire_control no, late;
+
+	(void)state;
+	refuse(1);
+	late = no = testimony(WIRE_DOWN);
+	(void)peer_tick(&peer, peer.retry_ns);
+	peer_refused(&peer, hands.next_conn, "refused", peer.retry_ns);
+	assert_int_equal(hands.doubts, 2);
+	peer_testified(&peer, &late);
+	no = testimony(WIRE_DOWN);
+	no.epoch++;
+	peer_testified(&peer, &no);
+	assert_int_equal(hands.give_ups, 0);
+	/* the port takes the next attempt: it is not gone, whatever others say */
+	no.epoch--;
+	(void)peer_tick(&peer, peer.retry_ns);
+	peer_connected(&peer, hands.next_conn, peer.retry_ns);
+	peer_testified(&peer, &no);
+	assert_int_equal(hands.give_ups, 0);
+}
+
 static void a_handshake_that_hangs_is_ended(void **state)
 {
 	struct wire_control m = member(7);
@@ -893,6 +988,9 @@ int main(void)
 		T(calls_wait_for_a_broken_link_for_so_long_and_no_longer),
 		T(a_lost_link_is_tried_again_at_once_but_not_in_a_circle),
 		T(a_port_that_refuses_tells_that_the_process_is_gone),
+		T(a_port_that_refuses_is_gone_when_no_witness_has_a_link),
+		T(a_port_that_refuses_only_us_is_waited_for),
+		T(a_witness_of_another_question_is_not_heard),
 		T(a_handshake_that_hangs_is_ended),
 		T(goodbye_ends_the_incarnation_without_a_retry),
 		T(goodbye_counts_also_behind_the_master_s_word),
