@@ -33,10 +33,17 @@ local function subscribe(id)
 	multicast.new { channel = id, dispatch = hear, event = event }:subscribe()
 end
 
--- To every channel of OWNER.
+local joined = {}
+
+-- To every channel of OWNER, once.
 function command.join()
 	local list = skynet.call("OWNER", "lua", "numbers")
-	for _, id in ipairs(list) do subscribe(id) end
+	for _, id in ipairs(list) do
+		if not joined[id] then
+			subscribe(id)
+			joined[id] = true
+		end
+	end
 	collectgarbage()
 	return #list
 end

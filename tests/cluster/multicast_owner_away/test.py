@@ -18,7 +18,9 @@ def start(build, channels, of_master=False):
         c.m, c.b = c.b, c.m
     c.b.call(".probe", "own", str(channels), limit=60)
     for n in (c.m, c.a):
-        assert n.call(".probe", "join", limit=60) == [channels]
+        # a node that is ready is in the cluster, but its links may not be up yet, or not any more
+        eventually(f"{n.name} listens",
+                   lambda: n.call(".probe", "join", limit=60) == [channels], 60)
     hear_once(c, channels, c.m, c.a)
     return c
 
