@@ -373,6 +373,22 @@ static bool is_awaited(struct link *l, const struct msg *m)
 	return pending_answered(&l->pending, m) || (moves_count() && answered_after_move(l, m));
 }
 
+/* l's node has sent a request on to a service that moved here, of which we know nothing any more:
+ * it tells the one who asked, for it alone knows who that is. */
+static void refuse_relayed(struct link *l, const struct msg *m)
+{
+	struct msg *e;
+
+	if (!msg_wants_answer(m))
+		return;
+	e = msg_create_copy(SEND_NO_SERVICE_TEXT, strlen(SEND_NO_SERVICE_TEXT));
+	msg_address_answer(e, (uint32_t)service_harbor() << 24, m->source, m->session, PTYPE_ERROR);
+	if (enter(l, e))
+		push(l, e);
+	else
+		msg_destroy(e);
+}
+
 void link_received(struct link *l, struct msg *m)
 {
 	uint32_t source = m->source, dest = m->dest;
@@ -384,14 +400,19 @@ void link_received(struct link *l, struct msg *m)
 	atomic_fetch_add_explicit(&l->received, 1, memory_order_relaxed); /* a statistic */
 	if (!theirs || (is_answer && session && !is_awaited(l, m))) {
 		stray(l, m);
+		if (!is_answer)
+			refuse_relayed(l, m);
 		msg_destroy(m);
 		return;
 	}
 	if (unlikely(m->type == PTYPE_HARBOR) && moves_note(l->id, m))
 		return;
 	m->flags |= MSG_FOREIGN;
-	/* A message of the socket server holds pointers; no other node has business sending one. */
-	if (dest >> 24 != service_harbor() || m->type == PTYPE_SOCKET)
+	/* A message of the socket server holds pointers; no other node has business sending one.
+	 * What we sent on for another node and was refused is that one's to hear. */
+	if (m->type == PTYPE_ERROR && session)
+		r = service_send(m);
+	else if (dest >> 24 != service_harbor() || m->type == PTYPE_SOCKET)
 		msg_destroy(m);
 	else
 		r = service_send(m);

@@ -34,10 +34,67 @@ struct move *move_table_to(const struct move_table *t, uint32_t to)
 	return e ? e->first : NULL;
 }
 
-static void mark(uint32_t handle)
+/* A filter of a megabit is gone through once for so many moves. */
+#define STALE_MAX 4096u
+
+/* Its forwarder, if that is here, serves stragglers without it. */
+static bool is_done(const struct move *r)
+{
+	return r->way == WAY_NEW || (r->way == WAY_OWN && r->finished);
+}
+
+static void set_bit(uint32_t handle, uint64_t *bits)
 {
 	uint32_t bit = move_filter_bit(handle);
 
+	bits[bit / 64] |= UINT64_C(1) << (bit % 64);
+}
+
+/* The handles behind r: whoever sends to one of them goes r's way, too. */
+static void each_end(const struct move_table *t, const struct move *r,
+		     void (*f)(uint32_t handle, uint64_t *bits), uint64_t *bits)
+{
+	for (unsigned i = 0; r && i < MOVE_TABLE_HOPS; i++) {
+		f(r->to, bits);
+		r = move_table_from(t, r->to);
+	}
+}
+
+/* Who reads meanwhile sees a word as it was or as it is, and both have what is needed. */
+static void rebuild(struct move_table *t)
+{
+	uint64_t *bits = mem_zalloc(sizeof(move_filter));
+
+	for (const struct move *r = t->all.first; r; r = r->next) {
+		set_bit(r->from, bits);
+		if (!is_done(r))
+			each_end(t, r, set_bit, bits);
+	}
+	for (size_t i = 0; i < array_len(move_filter); i++)
+		/* relaxed: a bit that goes is one that nobody needs */
+		if (atomic_load_explicit(&move_filter[i], memory_order_relaxed) != bits[i])
+			atomic_store_explicit(&move_filter[i], bits[i], memory_order_relaxed);
+	mem_free(bits);
+	t->stale = 0;
+}
+
+static void grow_stale(struct move_table *t)
+{
+	if (++t->stale >= STALE_MAX)
+		rebuild(t);
+}
+
+void move_table_settle(struct move_table *t, const struct move *r)
+{
+	must_slow(is_done(r));
+	grow_stale(t);
+}
+
+static void mark(uint32_t handle, uint64_t *unused)
+{
+	uint32_t bit = move_filter_bit(handle);
+
+	(void)unused;
 	/* see moves_concern */
 	atomic_fetch_or_explicit(&move_filter[bit / 64], UINT64_C(1) << (bit % 64),
 				 memory_order_seq_cst);
@@ -53,7 +110,7 @@ static void link_to(struct move_table *t, struct move *r)
 	}
 	r->same_to = e->first;
 	e->first = r;
-	mark(r->to);
+	each_end(t, r, mark, NULL);
 }
 
 static void unlink_to(struct move_table *t, struct move *r)
@@ -81,24 +138,30 @@ void move_table_remove(struct move_table *t, struct move *r)
 	t->count--;
 	mem_free(r->numbers);
 	mem_free(r);
+	grow_stale(t);
 }
 
-/* Its forwarder, if that is here, serves stragglers without it. */
-static bool is_done(const struct move *r)
+/* A claim that nothing came of. */
+static bool is_idle(const struct move *r)
 {
-	return r->way == WAY_NEW || (r->way == WAY_OWN && r->finished);
+	return r->way == WAY_OLD;
+}
+
+static bool remove_first(struct move_table *t, bool (*may_go)(const struct move *r))
+{
+	for (struct move *r = t->all.first; r; r = r->next) {
+		if (may_go(r)) {
+			move_table_remove(t, r);
+			return true;
+		}
+	}
+	return false;
 }
 
 /* false: all are needed. */
 static bool make_room(struct move_table *t)
 {
-	for (struct move *r = t->all.first; r && t->count >= MOVE_TABLE_MAX; r = r->next) {
-		if (is_done(r)) {
-			move_table_remove(t, r);
-			break;
-		}
-	}
-	return t->count < MOVE_TABLE_MAX;
+	return t->count < MOVE_TABLE_MAX || remove_first(t, is_done) || remove_first(t, is_idle);
 }
 
 struct move *move_table_add(struct move_table *t, uint32_t from, uint32_t to, enum way way)
@@ -117,7 +180,7 @@ struct move *move_table_add(struct move_table *t, uint32_t from, uint32_t to, en
 	t->count++;
 	e = sessions_add(&t->from, &KIND, from, 1);
 	*e = (struct entry){ from, 1, r };
-	mark(from);
+	mark(from, NULL);
 	link_to(t, r);
 	return r;
 }
@@ -150,4 +213,5 @@ void move_table_fini(struct move_table *t)
 	sessions_fini(&t->to);
 	for (size_t i = 0; i < array_len(move_filter); i++)
 		atomic_store_explicit(&move_filter[i], 0, memory_order_relaxed);
+	t->stale = 0;
 }

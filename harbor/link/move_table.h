@@ -7,7 +7,8 @@
  * Threads:   none of its own; the user locks. The filter is read by anybody.
  * Ownership: a struct move is the table's; what it holds is the user's, who takes it out before
  *            the move is removed.
- * Limits:    MOVE_TABLE_MAX moves. A new one takes the place of the oldest that is done.
+ * Limits:    MOVE_TABLE_MAX moves. A new one takes the place of the oldest that is done, or, if
+ *            there is none, of the oldest claim of which nothing came.
  */
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -52,10 +53,12 @@ struct move_table {
 	LIST_OF(struct move) all; /* oldest first */
 	struct sessions from, to;
 	unsigned count;
+	unsigned stale; /* moves whose bits in the filter may be more than is needed */
 };
 
-/* A bit, by a hash, for each handle that a move speaks of. Never cleared but by fini. */
-#define MOVE_FILTER_BITS 16
+/* A bit, by a hash, for each handle from which a move leads, and to which one leads that is under
+ * way. Bits of moves that are over or forgotten go when these are many (move_table_settle). */
+#define MOVE_FILTER_BITS 20
 extern atomic_uint_least64_t move_filter[(1u << MOVE_FILTER_BITS) / 64];
 
 static inline uint32_t move_filter_bit(uint32_t handle)
@@ -69,6 +72,8 @@ struct move *move_table_from(const struct move_table *t, uint32_t from);
 struct move *move_table_to(const struct move_table *t, uint32_t to);
 /* A new move; there is none from that handle. NULL: the table is full of moves under way. */
 struct move *move_table_add(struct move_table *t, uint32_t from, uint32_t to, enum way way);
+/* r's way is done (move_is_finished): what is sent to where it leads needs no look. */
+void move_table_settle(struct move_table *t, const struct move *r);
 /* It leads elsewhere. */
 void move_table_lead(struct move_table *t, struct move *r, uint32_t to);
 /* r holds nothing. */

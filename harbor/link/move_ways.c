@@ -5,6 +5,7 @@
 #include "core/actor/handle.h"
 #include "core/actor/send.h"
 #include "core/base/clock.h"
+#include "core/base/mem.h"
 #include "core/base/must.h"
 
 #define HELD_FULL "too many messages wait for a service that moves"
@@ -137,6 +138,21 @@ int move_send_on(struct msg *m)
 	return deliver(m);
 }
 
+bool move_is_settled(const struct move *r)
+{
+	for (unsigned i = 1; i < 256; i++)
+		if (i != moves.ops->self() && moves.ops->up(i) && !move_has_bit(r->done, i))
+			return false;
+	return true;
+}
+
+/* They are made again for who holds later. */
+static void forget_numbers(struct move *r)
+{
+	if (r->numbers && r->finished && move_is_settled(r))
+		mem_free(steal(r->numbers));
+}
+
 /* Where what goes r's new way arrives. */
 static uint32_t new_end(const struct move *r)
 {
@@ -161,6 +177,8 @@ void move_take_new_way(struct move *r)
 		r->finished = true;
 	else
 		r->way = WAY_NEW;
+	move_table_settle(&moves.table, r);
+	forget_numbers(r);
 	r->held_count = 0;
 	r->held_bytes = 0;
 	for (; m; m = next) {
@@ -187,6 +205,7 @@ void move_done(unsigned node, uint32_t from, unsigned number)
 	if (!r || r->way != WAY_OWN || !r->numbers || r->numbers[node & 255] != number)
 		return;
 	move_set_bit(r->done, node, true);
+	forget_numbers(r);
 	for (unsigned i = 0; i < MOVE_TABLE_HOPS && (r = move_table_from(&moves.table, to)); i++) {
 		to = r->to;
 		moves.ops->purge(node, to);

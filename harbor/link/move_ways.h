@@ -84,6 +84,8 @@ static inline bool move_is_finished(const struct move *r)
 	return r->way == WAY_NEW || (r->way == WAY_OWN && r->finished);
 }
 
+/* No other node sends to r's forwarder any more. */
+bool move_is_settled(const struct move *r);
 /* moves_tick is to be called then. */
 void move_look_at(uint64_t ns);
 /* A note to a node, if that is up. */

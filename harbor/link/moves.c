@@ -33,14 +33,6 @@ static void ask(struct move *r, unsigned node)
 	move_tell(node, &(struct move_note){ NOTE_SWITCH, 0, 0, r->from, r->to });
 }
 
-static bool is_settled(const struct move *r)
-{
-	for (unsigned i = 1; i < 256; i++)
-		if (i != moves.ops->self() && moves.ops->up(i) && !move_has_bit(r->done, i))
-			return false;
-	return true;
-}
-
 /* What a node still sends to the old handle goes on, and it is asked to stop that. */
 static int relay(struct move *r, struct msg *m)
 {
@@ -94,11 +86,8 @@ static bool accepts(unsigned node, uint32_t dest, unsigned hops)
 
 bool moves_accepts(unsigned node, uint32_t dest)
 {
-	bool entered, well;
+	bool entered = move_enter(), well;
 
-	if (!moves_concern(dest))
-		return false;
-	entered = move_enter();
 	well = accepts(node, dest, MOVE_TABLE_HOPS);
 	move_leave(entered);
 	return well;
@@ -243,7 +232,7 @@ bool moves_settled(uint32_t old)
 
 	for (const struct move *r = moves.table.all.first; r && well; r = r->next) {
 		if (r->way == WAY_OWN && (!old || r->from == old))
-			well = is_settled(r) && (old || !r->finishing || r->finished);
+			well = move_is_settled(r) && (old || !r->finishing || r->finished);
 		else if (!old && r->way == WAY_HELD)
 			well = list_is_empty(&r->held);
 	}
@@ -468,7 +457,7 @@ static void look_after(struct move *r, uint64_t now)
 		else
 			move_look_at(r->held_ns + MOVES_HELD_NS);
 	}
-	if (r->way != WAY_OWN || is_settled(r))
+	if (r->way != WAY_OWN || move_is_settled(r))
 		return;
 	if (now >= r->asked_ns + NOTE_AGAIN_NS) {
 		r->asked_ns = now;

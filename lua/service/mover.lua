@@ -22,6 +22,7 @@ local RETRY <const> = 100 -- cs until a service is tried again
 local FAILED_SHOWN <const> = 16
 local ATTEMPTS_MAX <const> = 65534
 local MOVED_KEPT <const> = 65536
+local SWEEP <const> = 256
 
 local moving = {}   -- handle -> true
 local moved = {}    -- handle -> where it is now, for the movers that ask
@@ -96,6 +97,23 @@ end
 
 local command = {}
 local earlier = {} -- handle that came from another node -> handles of its earlier lives
+local noted = 0    -- entries in `earlier` and `attempts` since the last sweep
+
+-- What was noted of a service goes when the service has ended.
+local function sweep()
+	noted = noted + 1
+	if noted < SWEEP then
+		return
+	end
+	noted = 0
+	for _, notes in ipairs { earlier, attempts } do
+		for handle in pairs(notes) do
+			if not core.line(handle) then
+				notes[handle] = nil
+			end
+		end
+	end
+end
 
 -- A service that comes back waits until nothing is on its way through what it left here.
 local function await_forwarders(lives)
@@ -123,6 +141,7 @@ function command.TAKE(mover, line, state, lives, attempt, names)
 	end
 	skynet.fork(confirm, handle, lives[1], mover)
 	earlier[handle] = lives
+	sweep()
 	return handle
 end
 
@@ -199,6 +218,7 @@ local function hand_over(handle, id, reason)
 	local line = core.line(handle) or fail "it is no Lua service of this node"
 	local there = mover_of(id)
 	local state, lives = skynet.call(handle, "debug", "HANDOVER", reason, TASKS_PATIENCE)
+	sweep()
 	attempts[handle] = math.min((attempts[handle] or 0) + 1, ATTEMPTS_MAX)
 	local ok, new = pcall(skynet.calltimeout, ANSWER_PATIENCE, there, "lua", "TAKE", line,
 		state, lives, attempts[handle], core.localnames(handle))
@@ -267,12 +287,14 @@ end
 
 -- Services of this node that could go and have not.
 local function left()
-	local list = {}
+	local list, failed = {}, {}
 	for _, handle in ipairs(core.wanting(CAN_MOVE)) do
 		if not moved[handle] then
 			list[#list + 1] = handle
+			failed[handle] = drain.failed[handle]
 		end
 	end
+	drain.failed = failed -- of those that have ended nothing is kept
 	return list
 end
 

@@ -740,6 +740,36 @@ static void what_went_the_old_way_late_goes_before_what_is_held(void **state)
 	assert_true(ledger_sum(&link_get(THIRD)->ledger) == WIRE_MSG_HEADER + 11);
 }
 
+static void a_request_for_a_move_that_is_forgotten_is_refused_by_the_way_that_it_came(void **state)
+{
+	struct msg *m = msg_create_copy("x", 1);
+
+	(void)state;
+	/* the other node sends on what a third one asked a service that we do not know any more */
+	far_write(PTYPE_LUA, 0x03000001, me, 7, "who is that?");
+	far_read(1);
+	assert_int_equal(got[0]->type, PTYPE_ERROR);
+	assert_int_equal(got[0]->dest, 0x03000001);
+	assert_int_equal(got[0]->session, 7);
+	/* and here we are the one who sent it on: whoever asked is told */
+	link_open(link_get(THIRD));
+	m->type = PTYPE_LUA;
+	m->source = 0x03000001;
+	m->dest = THERE;
+	m->session = 8;
+	m->flags |= MSG_RELAYED;
+	assert_int_equal(link_send_on(m), SEND_OK);
+	far_read(2);
+	far_write(PTYPE_ERROR, 0x02000000, 0x03000001, 8, "no such service");
+	eventually(ledger_sum(&link_get(THIRD)->ledger) == WIRE_MSG_HEADER + 15);
+	assert_int_equal(pending_count(&l->pending), 0);
+	/* only for what was asked */
+	far_write(PTYPE_ERROR, 0x02000000, 0x03000001, 8, "no such service");
+	far_write(PTYPE_TEXT, THERE, me, 0, "the end");
+	assert_string_equal(letter_to(me, 0).text, "the end");
+	assert_true(ledger_sum(&link_get(THIRD)->ledger) == WIRE_MSG_HEADER + 15);
+}
+
 static void calls_of_a_service_that_moved_fail_with_its_new_node(void **state)
 {
 	(void)state;
@@ -880,6 +910,7 @@ int main(void)
 		T(calls_of_a_service_that_moved_fail_with_its_new_node),
 		T(calls_of_a_service_that_moved_out_of_reach_fail),
 		T(what_waits_for_a_service_that_moves_is_as_much_as_a_link_takes),
+		T(a_request_for_a_move_that_is_forgotten_is_refused_by_the_way_that_it_came),
 	};
 
 	return cmocka_run_group_tests_name("harbor/link", tests, NULL, NULL);
