@@ -27,11 +27,11 @@ static unsigned targets(uint8_t ids[256])
 }
 
 /* An id is one node; a name is a label, which several may have. */
-static unsigned node_by_name(const char *name)
+unsigned drain_node(const char *name)
 {
 	unsigned by_name = 0, by_id = 0, count = 0;
 
-	lock_take(&H.lock);
+	lock_held(&H.lock);
 	for (unsigned i = 1; i < 256; i++) {
 		struct link *l = link_find(i);
 		const char *label = i == H.self.id ? H.self.name : l ? l->peer.name : "";
@@ -47,8 +47,17 @@ static unsigned node_by_name(const char *name)
 			count++;
 		}
 	}
-	lock_release(&H.lock);
 	return by_id ? by_id : count == 1 ? by_name : 0;
+}
+
+static unsigned node_by_name(const char *name)
+{
+	unsigned id;
+
+	lock_take(&H.lock);
+	id = drain_node(name);
+	lock_release(&H.lock);
+	return id;
 }
 
 struct wanted {

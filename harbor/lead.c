@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/actor/move.h"
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
@@ -12,6 +13,8 @@
 #include "core/ds/list.h"
 #include "core/log/log.h"
 #include "harbor/announce.h"
+#include "harbor/drain.h"
+#include "harbor/link/moves.h"
 #include "harbor/protocol/leader.h"
 #include "harbor/registry/keeper.h"
 #include "harbor/registry/library.h"
@@ -21,6 +24,8 @@
 #define CALLER_WAITS_NS (4 * NS_PER_SEC)
 /* At the end the disk may have so long. */
 #define SAVE_WAIT_NS (2 * NS_PER_SEC)
+/* A node that drains and leads tries so often to give the lead away. */
+#define GIVE_AWAY_NS NS_PER_SEC
 /* What is wrong with the registry is said again after this time. */
 #define QUIET_NS (30 * NS_PER_SEC)
 
@@ -42,6 +47,7 @@ static struct {
 	LIST_OF(struct caller) callers;
 	unsigned caller_count;
 	uint64_t quiet_until_ns;
+	uint64_t give_away_ns; /* the next try of a node that drains to give the lead away */
 	void (*moved)(const char *why_not, void *ud);
 	void *moved_ud;
 	void (*backed_up)(const char *error, void *ud);
@@ -332,10 +338,50 @@ void lead_start(void)
 		leader_start(&L.leader, clock_boot_ns());
 }
 
+static void gave_away(const char *why_not, void *ud)
+{
+	(void)ud;
+	if (why_not)
+		log_warning("this node drains and leads: the lead was not given away: %s", why_not);
+}
+
+/* A candidate that takes work: the first one. NULL: all drain, or are not in the cluster. */
+static const char *find_heir(void)
+{
+	const struct registry_view *v = &L.leader.view;
+
+	for (unsigned i = 0; i < v->count; i++) {
+		unsigned id = is_us(&v->candidates[i]) ? 0 : drain_node(v->candidates[i].name);
+
+		if (id && id != H.self.id && !moves_is_draining(id))
+			return v->candidates[i].name;
+	}
+	return NULL;
+}
+
+/* A node that drains does not go on leading, if there is another candidate. */
+static uint64_t give_away(uint64_t now)
+{
+	const char *heir;
+	char why[200] = "";
+
+	if (!L.shared || !H.master || L.moved || !move_is_draining())
+		return UINT64_MAX;
+	if (now < L.give_away_ns)
+		return L.give_away_ns;
+	L.give_away_ns = now + GIVE_AWAY_NS;
+	heir = find_heir();
+	if (heir && !lead_move(heir, gave_away, NULL, why, sizeof(why)))
+		gave_away(why, NULL);
+	return L.give_away_ns;
+}
+
 uint64_t lead_tick(uint64_t now)
 {
 	uint64_t next = tick_callers(now), boot = clock_boot_ns(), at;
 
+	at = give_away(now);
+	next = at < next ? at : next;
 	if (L.shared) {
 		at = leader_tick(&L.leader, boot);
 		at = at == UINT64_MAX ? at : now + (at > boot ? at - boot : 0);

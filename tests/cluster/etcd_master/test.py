@@ -204,6 +204,16 @@ def the_lead_is_moved(build):
         check()
         told = [changes_are_told_once_a_second(n) for n in t.all]
         assert max(told) >= 1, told
+        # a leader that drains gives the lead away, and not to one that drains, too
+        first = next(n for n in t.all if n.name in NAMES and n != new)
+        first.ctl("drain", first.name)
+        new.ctl("drain", new.name)
+        last = next(n for n in t.all if n.name in NAMES and n not in (new, first))
+        eventually("the one that takes work leads", lambda: t.leader()[0] == last)
+        for n in (first, new):
+            n.ctl("drain", n.name, "--undo")
+        new = last
+        check()
         # a leader that is stopped gives the lead away
         began = time.monotonic()
         assert new.stop() == 0
