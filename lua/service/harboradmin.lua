@@ -337,8 +337,11 @@ function command.move(who, node)
 	if not is_known(who) then
 		fail "no such service"
 	end
-	local to = plainly(skynet.calltimeout, CALL_PATIENCE, mover.mover(), "lua", "MOVE", who,
-		node)
+	local to, why = plainly(skynet.calltimeout, CALL_PATIENCE, mover.mover(), "lua", "MOVE",
+		who, node)
+	if not to then
+		error(plain(why), 0)
+	end
 	return object("moved", who, "handle", skynet.address(to))
 end
 

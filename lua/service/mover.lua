@@ -34,6 +34,11 @@ local function fail(fmt, ...)
 	error(fmt:format(...), 0)
 end
 
+-- In a line: whoever asked is told the rest, too.
+local function log_refusal(who, why)
+	skynet.error(("%s was not moved: %s"):format(who, tostring(why):match "^[^\n]*"))
+end
+
 local function self_id()
 	return skynet.harbor(skynet.self())
 end
@@ -218,13 +223,16 @@ local function hand_over(handle, id, reason)
 	local line = core.line(handle) or fail "it is no Lua service of this node"
 	local there = mover_of(id)
 	local state, lives = skynet.call(handle, "debug", "HANDOVER", reason, TASKS_PATIENCE)
+	if not state then
+		error(lives, 0)
+	end
 	sweep()
 	attempts[handle] = math.min((attempts[handle] or 0) + 1, ATTEMPTS_MAX)
-	local ok, new = pcall(skynet.calltimeout, ANSWER_PATIENCE, there, "lua", "TAKE", line,
+	local ok, new, why = pcall(skynet.calltimeout, ANSWER_PATIENCE, there, "lua", "TAKE", line,
 		state, lives, attempts[handle], core.localnames(handle))
-	if not ok then
+	if not ok or not new then
 		core.thaw(handle)
-		error(new, 0)
+		error(ok and why or new, 0)
 	end
 	core.leave(handle, new)
 	remember(handle, new)
@@ -251,7 +259,8 @@ function command.MOVE(_, who, node)
 	local handle = core.now(type(who) == "number" and who or address(who))
 	local id
 	if handle >> 24 ~= self_id() then
-		return skynet.call(mover_of(handle >> 24), "lua", "MOVE", handle, node)
+		local new, why = skynet.call(mover_of(handle >> 24), "lua", "MOVE", handle, node)
+		return new or error(why, 0)
 	elseif node then
 		id = core.node(tostring(node)) or fail("%s: no such node (harborctl nodes)", node)
 	else
@@ -281,8 +290,11 @@ local function move_away(handle)
 		tried[id], why = true, reason
 		id = core.draining() and next_target(tried)
 	end
+	local before = drain.failed[handle]
 	drain.failed[handle] = { why = tostring(why), at = skynet.now() }
-	skynet.error((":%08x was not moved: %s"):format(handle, why))
+	if not before or before.why ~= tostring(why) then -- it is tried again each second
+		log_refusal((":%08x"):format(handle), why)
+	end
 end
 
 -- Services of this node that could go and have not.
@@ -378,11 +390,26 @@ skynet.register_protocol {
 	unpack = skynet.tostring,
 }
 
+-- That a service cannot move, or not to there, is no error of the mover: whoever asked gets nil
+-- and why not.
+local may_refuse <const> = { MOVE = true, TAKE = true }
+
 -- In the main chunk: the first request waits in the mailbox already.
 skynet.dispatch("lua", function(session, source, name, ...)
 	local f = command[name] or fail("no command %s", tostring(name))
-	local result = f(source, ...)
-	if session ~= 0 then
+	local ok, result
+	if may_refuse[name] then
+		ok, result = pcall(f, source, ...)
+	else
+		ok, result = true, f(source, ...)
+	end
+	if not ok then
+		if name == "MOVE" then
+			local who = ...
+			log_refusal(type(who) == "number" and skynet.address(who) or who, result)
+		end
+		skynet.retpack(nil, tostring(result))
+	elseif session ~= 0 then
 		skynet.retpack(result)
 	end
 end)

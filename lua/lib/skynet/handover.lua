@@ -57,7 +57,8 @@ end
 -- Moves a service, by handle or name, to a node (name or harbor id), or to any that is up and does
 -- not drain. Returns its new handle.
 function skynet.handover(address, node)
-	return skynet.call(core.mover(), "lua", "MOVE", address, node)
+	local new, why = skynet.call(core.mover(), "lua", "MOVE", address, node)
+	return new or error("call failed: " .. why, 2)
 end
 
 local function waiting_tasks()
@@ -98,12 +99,13 @@ end
 
 local moving = false
 
--- The state as a string, and the handles of all lives. The service stands still from then on.
+-- The state as a string, and the handles of all lives: the service stands still from then on. Or
+-- nil and why it stays, which is its own business and no error.
 function handover.pack(reason, patience)
 	if not on_handover then
-		error("it cannot move: it has no skynet.on_handover", 0)
+		return nil, "it cannot move: it has no skynet.on_handover"
 	elseif moving then
-		error("it is being moved already", 0)
+		return nil, "it is being moved already"
 	end
 	moving = true
 	core.hold "requests"
@@ -111,7 +113,7 @@ function handover.pack(reason, patience)
 	moving = false
 	if not ok then
 		core.thaw(skynet.self())
-		error(packed, 0)
+		return nil, tostring(packed)
 	end
 	return packed, new_lives
 end

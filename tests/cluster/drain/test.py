@@ -126,6 +126,8 @@ def who_cannot_move(build):
         t.join()
         equal("the answer", answer, ["done"])
         equal("it goes on", b.call(busy, "add", "1")[:2], [1, 1])
+        if a.logged("stack traceback"):
+            raise Failed("who cannot move is no error")
         p = subprocess.run([build + "/harborctl", "--socket", a.socket, "drain", "a", "--wait",
                             "2"], capture_output=True, text=True)
         equal("exit status of --wait", p.returncode, 1)
