@@ -169,7 +169,10 @@ static void add_node(const struct harbor_node_info *n, void *ud)
 	json_bool(j, "master", n->master);
 	json_bool(j, "draining", n->draining);
 	json_uint(j, "since", n->since_wall_ns / NS_PER_SEC);
-	json_seconds(j, "rtt_seconds", n->rtt_ns);
+	if (n->rtt_ns)
+		json_seconds(j, "rtt_seconds", n->rtt_ns);
+	else /* nothing was measured yet, or it is this node */
+		json_null(j, "rtt_seconds");
 	json_uint(j, "messages_sent", n->sent);
 	json_uint(j, "messages_received", n->received);
 	json_uint(j, "queued_bytes", n->queued_bytes);

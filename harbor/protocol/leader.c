@@ -179,8 +179,11 @@ bool leader_move(struct leader *l, const char *to, char *ret_why, size_t size)
 	const struct registry_leader *heir = find_heir(l, to);
 
 	ret_why[0] = 0;
-	if (l->state != LEADER_LEADS)
-		snprintf(ret_why, size, "this node does not lead (harborctl master says who does)");
+	if (l->state != LEADER_LEADS && l->view.leader.name[0])
+		snprintf(ret_why, size, "this node does not lead, %s does: ask that one (--node)",
+			 l->view.leader.name);
+	else if (l->state != LEADER_LEADS)
+		snprintf(ret_why, size, "this node does not lead, and nobody does just now");
 	else if (strcmp(to, l->name) == 0)
 		snprintf(ret_why, size, "this node leads already");
 	else if (!heir && *to)

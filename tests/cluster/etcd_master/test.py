@@ -183,7 +183,7 @@ def the_lead_is_moved(build):
             others[0].ctl("master", "move")
             raise AssertionError("who does not lead moved")
         except Failed as e:
-            assert "does not lead" in str(e), e
+            assert f"does not lead, {leader.name} does" in str(e), e
         for i, named in enumerate((True, False, True), 1):
             leader, others = t.leader()
             eventually("the leader knows all candidates", lambda: sorted(
