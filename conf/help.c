@@ -98,6 +98,7 @@ static void put_key(FILE *out, const struct schema_key *k)
 		fprintf(out, "  default: %.*s\n", (int)schema_fallback_length(k), k->fallback);
 	else
 		fputs("  default: none\n", out);
+	fprintf(out, "  changes: %s\n", k->live ? "on reload" : "at the next start");
 	put_text(out, k->help);
 }
 
@@ -105,6 +106,6 @@ void config_help(FILE *out)
 {
 	for (size_t i = 0; i < SCHEMA_KEYS; i++)
 		put_key(out, &schema_keys[i]);
-	fputs("env.NAME\n  type: text\n  default: none\n", out);
+	fputs("env.NAME\n  type: text\n  default: none\n  changes: at the next start\n", out);
 	put_text(out, "What getenv returns for NAME in every service.");
 }

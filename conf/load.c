@@ -119,7 +119,13 @@ int config_load_all(const struct config_source *from, struct config **ret,
 			    "the configuration of a node of this host is written in YAML");
 	else if (!d.c->skynet)
 		well = read_dropins(&d, from->file) && well;
-	return finish(&d, well, ret);
+	if (finish(&d, well, ret) < 0)
+		return -EINVAL;
+	if (from->node) {
+		mem_free((*ret)->node.name);
+		(*ret)->node.name = mem_strdup(from->node);
+	}
+	return 0;
 }
 
 int config_load(const char *file, struct config **ret, struct config_errors *ret_errors)

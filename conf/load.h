@@ -16,6 +16,7 @@ struct config_source {
 	const char *file;   /* the configuration itself. What ends in .yaml in the folder FILE.d is
 			       read after it, in the order of names; at most CONFIG_DROPINS_MAX */
 	const char *name;   /* of the node, if no file says another; NULL: see conf/nodename.h */
+	const char *node;   /* its name whatever files say; NULL: what they say */
 };
 #define CONFIG_DROPINS_MAX 100
 

@@ -10,13 +10,13 @@
 #include "core/base/nearest.h"
 
 const struct schema_key schema_keys[SCHEMA_KEYS] = {
-#define KEY(section, name, type, member, low, high, fallback, help)              \
-	{                                                                        \
-		#section, #name, SCHEMA_##type, offsetof(struct config, member), \
-		low,	  high,	 fallback,	help                             \
-	},
+#define ROW(live, section, name, type, member, low, high, fallback, help)             \
+	{ #section, #name, SCHEMA_##type, offsetof(struct config, member), low, high, \
+	  fallback, help,  live },
+#define KEY(...) ROW(false, __VA_ARGS__)
+#define LIVE_KEY(...) ROW(true, __VA_ARGS__)
 #include "conf/schema.def"
-#undef KEY
+#undef ROW
 };
 
 const char *const schema_sections[SCHEMA_SECTIONS] = {

@@ -36,6 +36,7 @@ struct schema_key {
 	uint64_t low, high;
 	const char *fallback; /* the default; of a CHOICE all values */
 	const char *help;
+	bool live; /* a change is put into force by a reload */
 };
 
 enum {
@@ -43,7 +44,6 @@ enum {
 	SCHEMA_KEYS = 0
 #define KEY(...) +1
 #include "conf/schema.def"
-#undef KEY
 };
 
 extern const struct schema_key schema_keys[SCHEMA_KEYS];

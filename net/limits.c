@@ -17,7 +17,11 @@
 /* A line a second says that sockets are closed; how many it was is counted. */
 #define SAY_NS NS_PER_SEC
 
-static struct net_limits limits = { .queue = NET_QUEUE_DEFAULT }; /* constant once threads run */
+/* [any] relaxed: lone numbers; who meets a change half made has one old and one new bound */
+static struct {
+	atomic_uint_least64_t queue, total;
+	atomic_uint policy, window;
+} limits = { .queue = NET_QUEUE_DEFAULT };
 
 /* [any] relaxed, all of them: lone numbers, nothing is published with them */
 static struct {
@@ -39,24 +43,30 @@ static uint64_t get(atomic_uint_least64_t *number)
 void net_set_limits(const struct net_limits *l)
 {
 	must(l->policy < NET_POLICY_KEEP);
-	limits = *l;
-	if (!limits.queue)
-		limits.queue = NET_QUEUE_DEFAULT;
+	atomic_store_explicit(&limits.queue, l->queue ? l->queue : NET_QUEUE_DEFAULT,
+			      memory_order_relaxed);
+	atomic_store_explicit(&limits.total, l->total, memory_order_relaxed);
+	atomic_store_explicit(&limits.policy, l->policy, memory_order_relaxed);
+	atomic_store_explicit(&limits.window, l->window, memory_order_relaxed);
 }
 
 void limits_init(struct bound *ret)
 {
-	*ret = (struct bound){ .limit = limits.queue, .policy = limits.policy };
+	*ret = (struct bound){
+		.limit = get(&limits.queue),
+		.policy = (enum net_policy)atomic_load_explicit(&limits.policy,
+								memory_order_relaxed),
+	};
 }
 
 uint32_t limits_window(void)
 {
-	return limits.window;
+	return atomic_load_explicit(&limits.window, memory_order_relaxed);
 }
 
 void limits_set(struct bound *b, uint64_t bytes, enum net_policy policy)
 {
-	b->limit = bytes ? bytes : limits.queue;
+	b->limit = bytes ? bytes : get(&limits.queue);
 	if (policy != NET_POLICY_KEEP)
 		b->policy = policy;
 }
@@ -73,18 +83,20 @@ void limits_account(struct bound *b, uint64_t memory)
 bool limits_exhausted(void)
 {
 	/* so near to the bound that a write of some size would not fit */
-	return limits.total && get(&sum.queued) + limits.total / 16 >= limits.total;
+	uint64_t total = get(&limits.total);
+
+	return total && get(&sum.queued) + total / 16 >= total;
 }
 
 enum limits_verdict limits_check(const struct bound *b, const struct sendq *out, bool of_service,
 				 size_t size)
 {
-	uint64_t cost = sendq_cost(size), after = out->memory + cost;
+	uint64_t cost = sendq_cost(size), after = out->memory + cost, total = get(&limits.total);
 
 	if (unlikely(after > b->limit) && (!of_service || !sendq_empty(out)))
 		return LIMITS_SOCKET_FULL;
-	if (of_service && after > NET_LOW_MARK && limits.total &&
-	    unlikely(get(&sum.queued) + cost > limits.total))
+	if (of_service && after > NET_LOW_MARK && total &&
+	    unlikely(get(&sum.queued) + cost > total))
 		return LIMITS_NODE_FULL;
 	return LIMITS_OK;
 }
@@ -97,12 +109,12 @@ char *limits_explain(enum limits_verdict v, const struct bound *b, const struct 
 
 	if (all)
 		what = "queues of all sockets are full (net.write_total)";
-	else if (b->limit == limits.queue)
+	else if (b->limit == get(&limits.queue))
 		what = "queue is full (net.write_queue)";
 	snprintf(ret_text, text_size,
 		 "the write %s: %llu bytes wait, %zu more pass the limit of %llu", what,
 		 (unsigned long long)(all ? get(&sum.queued) : out->memory), size,
-		 (unsigned long long)(all ? limits.total : b->limit));
+		 (unsigned long long)(all ? get(&limits.total) : b->limit));
 	return ret_text;
 }
 
@@ -132,7 +144,7 @@ uint64_t limits_count_closed(void)
 void limits_get_stats(struct net_stats *ret)
 {
 	*ret = (struct net_stats){ .queued = get(&sum.queued),
-				   .queued_max = limits.total,
+				   .queued_max = get(&limits.total),
 				   .closed_full = get(&sum.closed_full),
 				   .refused = get(&sum.refused),
 				   .accepts_refused = get(&sum.accepts_refused) };

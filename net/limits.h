@@ -34,7 +34,8 @@ struct net_limits {
  * this calls on_drain when it is empty again. */
 #define NET_LOW_MARK (64u << 10)
 
-/* For sockets that are made from then on. After net_init, before any thread starts. */
+/* For sockets that are made from then on, and at once for what bounds all of them together. After
+ * net_init; any thread, one at a time. */
 void net_set_limits(const struct net_limits *limits);
 
 /* ---- for the files of net/ ---- */

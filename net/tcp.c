@@ -15,17 +15,35 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 
 #include "core/base/must.h"
 
-static struct net_tcp times; /* constant once threads run */
+/* [any] relaxed: lone numbers */
+static struct {
+	atomic_uint idle_ms, again_ms, probes, unheard_ms, connect_ms;
+} times;
+
+static uint32_t get(const atomic_uint *number)
+{
+	return atomic_load_explicit(number, memory_order_relaxed);
+}
+
+static void put(atomic_uint *number, uint32_t value)
+{
+	atomic_store_explicit(number, value, memory_order_relaxed);
+}
 
 void net_set_tcp(const struct net_tcp *t)
 {
 	must(t->idle_ms <= NET_TCP_IDLE_MAX_MS && t->again_ms <= NET_TCP_IDLE_MAX_MS);
 	must(t->probes <= NET_TCP_PROBES_MAX);
-	times = *t;
+	put(&times.idle_ms, t->idle_ms);
+	put(&times.again_ms, t->again_ms);
+	put(&times.probes, t->probes);
+	put(&times.unheard_ms, t->unheard_ms);
+	put(&times.connect_ms, t->connect_ms);
 }
 
 static void set(int fd, int option, uint32_t value)
@@ -43,18 +61,22 @@ static void set_seconds(int fd, int option, uint32_t ms)
 
 void tcp_prepare(int fd)
 {
-	if (times.connect_ms)
-		set(fd, TCP_USER_TIMEOUT, times.connect_ms);
+	uint32_t connect_ms = get(&times.connect_ms);
+
+	if (connect_ms)
+		set(fd, TCP_USER_TIMEOUT, connect_ms);
 }
 
 void tcp_connected(int fd)
 {
+	uint32_t probes = get(&times.probes), unheard_ms = get(&times.unheard_ms);
+
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){ 1 }, sizeof(int));
-	set_seconds(fd, TCP_KEEPIDLE, times.idle_ms);
-	set_seconds(fd, TCP_KEEPINTVL, times.again_ms);
-	if (times.probes)
-		set(fd, TCP_KEEPCNT, times.probes);
+	set_seconds(fd, TCP_KEEPIDLE, get(&times.idle_ms));
+	set_seconds(fd, TCP_KEEPINTVL, get(&times.again_ms));
+	if (probes)
+		set(fd, TCP_KEEPCNT, probes);
 	/* also 0, which takes back what bounded the connect */
-	if (times.unheard_ms || times.connect_ms)
-		set(fd, TCP_USER_TIMEOUT, times.unheard_ms);
+	if (unheard_ms || get(&times.connect_ms))
+		set(fd, TCP_USER_TIMEOUT, unheard_ms);
 }

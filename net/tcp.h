@@ -18,7 +18,7 @@ struct net_tcp {
 #define NET_TCP_IDLE_MAX_MS 32767000u /* the kernel's bound, also of again_ms */
 #define NET_TCP_PROBES_MAX 127u	      /* the kernel's */
 
-/* For sockets that connect or listen from then on. Before any thread starts. */
+/* For sockets that connect or listen from then on. Any thread, one at a time. */
 void net_set_tcp(const struct net_tcp *t);
 
 /* ---- for the files of net/ ---- */

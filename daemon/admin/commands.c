@@ -27,6 +27,7 @@
 #include "daemon/admin/commands_master.h"
 #include "daemon/admin/why.h"
 #include "daemon/admin/words.h"
+#include "daemon/state/inforce.h"
 #include "daemon/state/info.h"
 #include "daemon/state/status.h"
 #include "harbor/harbor.h"
@@ -36,11 +37,13 @@
 #define COMMAND_NAME_MAX 64
 
 static void (*stop_node)(void);
+static bool (*reload_node)(const struct asker *who);
 
-void commands_init(void (*stop)(void))
+void commands_init(void (*stop)(void), bool (*reload)(const struct asker *who))
 {
-	must(stop);
+	must(stop && reload);
 	stop_node = stop;
+	reload_node = reload;
 }
 
 /* ---- status ---- */
@@ -137,7 +140,8 @@ static enum result run_status(struct request *r)
 	if (*info->invocation_id)
 		json_string(j, "invocation_id", info->invocation_id);
 	json_string(j, "config", info->config_file);
-	json_printf(j, "config_hash", "%016llx", (unsigned long long)info->config_hash);
+	json_printf(j, "config_hash", "%016llx", (unsigned long long)info_config_hash());
+	inforce_json(j);
 	json_uint(j, "start_time_seconds", clock_start_seconds());
 	json_double(j, "uptime_seconds", (double)(clock_now_cs() / 100));
 	json_uint(j, "workers", sched_workers());
@@ -414,6 +418,11 @@ static enum result run_stop(struct request *r)
 	json_string(&r->j, "state", "stopping");
 	json_object_end(&r->j);
 	return DONE;
+}
+
+static enum result run_reload(struct request *r)
+{
+	return reload_node(r->who) ? LATER : request_fail(r, "too many reloads wait already");
 }
 
 static const struct command {

@@ -182,20 +182,8 @@ static unsigned net_loops(const struct config *c)
 	return workers;
 }
 
-static int init_core(const struct config *c)
+void boot_limits(const struct config *c)
 {
-	int r = node_init(&(struct node_config){ .threads = c->node.threads });
-
-	if (r < 0) {
-		log_error("node: %s", strerror(-r));
-		return EX_OSERR;
-	}
-	raise_descriptors(); /* before the network holds some back */
-	r = net_init(net_loops(c));
-	if (r < 0) {
-		log_error("network: %s", strerror(-r));
-		return EX_OSERR;
-	}
 	net_set_limits(&(struct net_limits){
 		.queue = c->net.write_queue,
 		.policy = strcmp(c->net.write_policy, "error") == 0 ? NET_POLICY_ERROR
@@ -210,6 +198,28 @@ static int init_core(const struct config *c)
 		.unheard_ms = c->net.user_timeout_ms,
 		.connect_ms = c->net.connect_timeout_ms,
 	});
+	luahost_set_limits(&(struct luahost_limits){
+		.memory = c->lua.memory_limit,
+		.mailbox_max = c->lua.mailbox_max,
+		.mailbox_only_warns = strcmp(c->lua.mailbox_policy, "warn") == 0,
+	});
+}
+
+static int init_core(const struct config *c)
+{
+	int r = node_init(&(struct node_config){ .threads = c->node.threads });
+
+	if (r < 0) {
+		log_error("node: %s", strerror(-r));
+		return EX_OSERR;
+	}
+	raise_descriptors(); /* before the network holds some back */
+	r = net_init(net_loops(c));
+	if (r < 0) {
+		log_error("network: %s", strerror(-r));
+		return EX_OSERR;
+	}
+	boot_limits(c);
 	return 0;
 }
 
@@ -234,11 +244,7 @@ static int init_modules(const struct config *c)
 	service = mem_printf("%s/service", lua_dir);
 	lc = (struct luahost_config){ .lib_dir = lib,
 				      .service_dir = service,
-				      .library_dir = paths_modules(modules) < 0 ? NULL : modules,
-				      .memory_limit = c->lua.memory_limit,
-				      .mailbox_max = c->lua.mailbox_max,
-				      .mailbox_only_warns = strcmp(c->lua.mailbox_policy, "warn") ==
-							    0 };
+				      .library_dir = paths_modules(modules) < 0 ? NULL : modules };
 	r = luahost_init(&lc);
 	if (r < 0) {
 		log_error("Lua host: %s", strerror(-r));

@@ -13,6 +13,9 @@
 /* For --restore: puts the backup of an embedded registry in its place. Says on stdout that it did,
  * or on stderr why not. Returns an exit status. No thread runs. */
 int boot_restore(const struct config *c, const char *backup);
+/* Puts the limits and times into force that the configuration sets for sockets and services. Any
+ * thread, one at a time. */
+void boot_limits(const struct config *c);
 /* Core, network, environment, modules, listeners, control socket. No thread of the node runs yet.
  * on_state: the cluster's news, on the net loop. */
 int boot_layers(const struct config *c);

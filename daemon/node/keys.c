@@ -92,16 +92,19 @@ int keys_check(const struct config *c)
 	return good ? 0 : EX_CONFIG;
 }
 
-void keys_reload(const struct config *c)
+bool keys_reload(const struct config *now, const struct config *next, char **ret_why)
 {
-	cleanup(mem_freep) char *error = NULL;
 	struct keys k;
+	bool good;
 
-	if (!keys_wanted(c))
-		return;
-	if (!keys_read(c, &k))
-		log_error("cluster: the keys stay as they were: %s", k.why);
-	else if (harbor_secure(&k.secure, &error) < 0)
-		log_error("cluster: the keys stay as they were: %s", error);
+	if (!keys_wanted(now) || !keys_wanted(next) ||
+	    !now->cluster.key_file != !next->cluster.key_file)
+		return true;
+	good = keys_read(next, &k);
+	if (!good)
+		*ret_why = mem_printf("cluster: the keys stay as they were: %s", k.why);
+	else
+		good = harbor_secure(&k.secure, ret_why) == 0;
 	keys_fini(&k);
+	return good;
 }

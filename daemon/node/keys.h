@@ -28,5 +28,7 @@ void keys_fini(struct keys *k);
 /* Are they good, as far as can be told without another node? Returns 0, or an exit status after a
  * line on stderr. For harbord --check. */
 int keys_check(const struct config *c);
-/* Reads them again, on SIGHUP, and tells the harbor; bad files change nothing. */
-void keys_reload(const struct config *c);
+/* Reads those of the next configuration, or those of now again, and tells the harbor. Returns
+ * false, and why (mem_free): they are not good, and nothing was changed. Whether there are any, and
+ * of which kind, stays as it was when the node started. */
+bool keys_reload(const struct config *now, const struct config *next, char **ret_why);

@@ -27,9 +27,9 @@
 #include "daemon/admin/errand.h"
 #include "daemon/admin/service.h"
 #include "daemon/state/info.h"
-#include "daemon/node/keys.h"
 #include "daemon/node/life.h"
 #include "daemon/node/logger.h"
+#include "daemon/node/reload.h"
 #include "daemon/state/notify.h"
 #include "daemon/node/signals.h"
 #include "daemon/state/status.h"
@@ -57,7 +57,6 @@
 
 /* [main] */
 static struct {
-	const struct config *config;
 	uint64_t extended_ns, progress;
 	bool services; /* node_wait() works: there is a service that can end */
 	bool ready;
@@ -223,10 +222,7 @@ static void wait_for_news(uint64_t until)
 {
 	uint64_t now = clock_mono_ns();
 
-	if (signals_take_reopen()) {
-		logger_reopen();
-		keys_reload(life.config);
-	}
+	reload_tick(life.ready);
 	until = sooner(until, status_tick(now));
 	until = sooner(until, watchdog_tick(now));
 	until = sooner(until, extend_tick(now));
@@ -443,14 +439,14 @@ static void stop(const struct config *c, int status)
 	log_info("stopped, exit status %d", status);
 }
 
-int life_run(const struct config *c)
+int life_run(struct config *c, const struct config_source *from)
 {
 	int status;
 
-	life.config = c;
 	sem_init(&early, 0, 0);
 	admin_service_init(life_wake);
-	commands_init(life_stop);
+	reload_init(from, c, life_wake);
+	commands_init(life_stop, reload_ask);
 	if (signals_start(life_wake) < 0) {
 		log_error("the signal thread could not be started");
 		return EX_OSERR;

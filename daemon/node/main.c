@@ -19,6 +19,7 @@
 #include "core/base/mem.h"
 #include "daemon/node/background.h"
 #include "daemon/node/boot.h"
+#include "daemon/state/inforce.h"
 #include "daemon/state/info.h"
 #include "daemon/node/keys.h"
 #include "daemon/node/life.h"
@@ -28,23 +29,34 @@
 #include "lua/load/configfile.h"
 #include "lua/load/luahost.h"
 
-static struct config *load(const struct options *o)
+/* Finds what the configuration is made of, in static storage: it is asked for again later. */
+static const struct config_source *find_source(const struct options *o)
 {
-	static const struct config_lua_ops lua = { .eval = configfile_eval };
 	static struct instance instance;
-	struct config_source from = { .file = o->config };
-	struct config_errors errors = { 0 };
-	struct config *c = NULL;
+	static struct config_source from;
 	char why[INSTANCE_WHY];
 
-	config_set_lua(&lua);
-	if (o->instance && !instance_find(o->instance, &instance, why)) {
+	from = (struct config_source){ .file = o->config, .node = o->node };
+	if (!o->instance)
+		return &from;
+	if (!instance_find(o->instance, &instance, why)) {
 		fprintf(stderr, "harbord: %s\n", why);
 		return NULL;
 	}
-	if (o->instance)
-		from = (struct config_source){ instance.shared, instance.file, instance.name };
-	if (config_load_all(&from, &c, &errors) == 0) {
+	from.shared = instance.shared;
+	from.file = instance.file;
+	from.name = instance.name;
+	return &from;
+}
+
+static struct config *load(const struct config_source *from)
+{
+	static const struct config_lua_ops lua = { .eval = configfile_eval };
+	struct config_errors errors = { 0 };
+	struct config *c = NULL;
+
+	config_set_lua(&lua);
+	if (config_load_all(from, &c, &errors) == 0) {
 		config_errors_fini(&errors);
 		return c;
 	}
@@ -83,7 +95,7 @@ static int open_log(const struct config *c)
 	return 0;
 }
 
-static int run_node(const struct config *c)
+static int run_node(struct config *c, const struct config_source *from)
 {
 	const struct info *info;
 	int status;
@@ -92,6 +104,7 @@ static int run_node(const struct config *c)
 	if (status)
 		return status;
 	info_init(c);
+	inforce_init(c);
 	status = open_log(c);
 	if (status) {
 		background_end();
@@ -100,12 +113,12 @@ static int run_node(const struct config *c)
 	info = info_get();
 	log_info("harbord %s, node %s, pid %ld, configuration %s (%016llx)%s%s", HARBORD_VERSION,
 		 info->node, (long)getpid(), info->config_file,
-		 (unsigned long long)info->config_hash, *info->invocation_id ? ", invocation " : "",
-		 info->invocation_id);
+		 (unsigned long long)info_config_hash(),
+		 *info->invocation_id ? ", invocation " : "", info->invocation_id);
 	log_info("%s", luahost_vm());
 	for (size_t i = 0; i < c->warnings.count; i++)
 		info_warn("%s", c->warnings.items[i]);
-	status = life_run(c);
+	status = life_run(c, from);
 	log_stop();
 	logsink_fini();
 	background_end();
@@ -124,6 +137,7 @@ static int check(const struct config *c)
 int main(int argc, char **argv)
 {
 	struct options o;
+	const struct config_source *from;
 	struct config *c;
 	int status = options_parse(argc, argv, stderr, &o);
 
@@ -159,19 +173,16 @@ int main(int argc, char **argv)
 	guard_init(NULL);
 	clock_init();
 	notify_init();
-	c = load(&o);
+	from = find_source(&o);
+	c = from ? load(from) : NULL;
 	if (!c)
 		return EX_CONFIG;
-	if (o.node) {
-		mem_free(c->node.name);
-		c->node.name = mem_strdup(o.node);
-	}
 	if (o.action == OPTIONS_CHECK)
 		status = check(c);
 	else if (o.action == OPTIONS_RESTORE)
 		status = boot_restore(c, o.backup);
 	else
-		status = run_node(c);
+		status = run_node(c, from);
 	config_destroy(c);
 	notify_fini();
 	return status;

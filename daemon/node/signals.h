@@ -8,7 +8,7 @@
  * a timeout.
  *
  *   SIGTERM, SIGINT   stop; the second one ends the process within a second, status 0
- *   SIGHUP            log files are opened again
+ *   SIGHUP            the configuration is read again, log files are opened again
  *   SIGQUIT           left alone: core dump
  *   SIGPIPE           ignored
  *

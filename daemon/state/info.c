@@ -16,6 +16,8 @@
 
 static struct info info;
 /* relaxed: a lone value that is shown to people */
+static atomic_uint_least64_t config_hash;
+/* relaxed: a lone value that is shown to people */
 static atomic_int phase;
 static struct lock reason_lock = LOCK_INIT(reason);
 static char reason[REASON_MAX];
@@ -57,9 +59,19 @@ void info_init(const struct config *c)
 			      .config_file = realpath(c->file, file) ? file : c->file,
 			      .cluster = c->cluster.present ? c->cluster.name : NULL,
 			      .harbor = c->node.harbor,
-			      .master = c->master.present,
-			      .config_hash = files_hash(c) };
+			      .master = c->master.present };
+	info_set_config_hash(c);
 	snprintf(info.invocation_id, sizeof(info.invocation_id), "%s", id ? id : "");
+}
+
+void info_set_config_hash(const struct config *c)
+{
+	atomic_store_explicit(&config_hash, files_hash(c), memory_order_relaxed);
+}
+
+uint64_t info_config_hash(void)
+{
+	return atomic_load_explicit(&config_hash, memory_order_relaxed);
 }
 
 const struct info *info_get(void)

@@ -23,7 +23,7 @@ enum phase {
 struct info {
 	const char *node;
 	const char *config_file;
-	uint64_t config_hash; /* FNV-1a of the files, to tell whether two nodes run the same one */
+
 	char invocation_id[40]; /* of systemd, "" without it */
 	const char *cluster;	/* its name; NULL: a single node */
 	unsigned harbor;	/* the id that the configuration names; 0: none */
@@ -33,6 +33,9 @@ struct info {
 /* Keeps pointers into the configuration. */
 void info_init(const struct config *c);
 const struct info *info_get(void);
+/* FNV-1a of the files that were read last, to tell whether two nodes run the same ones. */
+void info_set_config_hash(const struct config *c);
+uint64_t info_config_hash(void);
 
 /* Logs what its owner should know about this node, and keeps it for `harborctl status`. Any thread.
  * Limits: WARNINGS_MAX are kept, a longer text is cut. */

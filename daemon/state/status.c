@@ -10,6 +10,7 @@
 #include "core/actor/handle.h"
 #include "core/actor/life.h"
 #include "core/actor/move.h"
+#include "daemon/state/inforce.h"
 #include "daemon/state/info.h"
 #include "daemon/state/notify.h"
 #include "daemon/state/status.h"
@@ -76,8 +77,8 @@ size_t status_line(char *ret_text, size_t size)
 {
 	cleanup(text_fini) struct text l = { 0 };
 	enum phase phase = phase_get();
-	char reason[REASON_MAX];
-	unsigned stuck;
+	char reason[REASON_MAX], error[INFORCE_ERROR_MAX];
+	unsigned stuck, waiting;
 	size_t n;
 
 	must(size > 0);
@@ -89,6 +90,12 @@ size_t status_line(char *ret_text, size_t size)
 	stuck = monitor_stuck();
 	if (stuck)
 		add_stuck(&l, stuck);
+	waiting = inforce_waiting();
+	if (waiting)
+		text_printf(&l, "; %u changes wait for a restart", waiting);
+	inforce_error(error);
+	if (*error)
+		text_printf(&l, "; reload refused: %s", error);
 	reason_get(reason);
 	if (*reason)
 		text_printf(&l, "; %s", reason);
@@ -99,6 +106,12 @@ size_t status_line(char *ret_text, size_t size)
 	memcpy(ret_text, l.bytes, n);
 	ret_text[n] = 0;
 	return n;
+}
+
+void status_again(void)
+{
+	last[0] = 0;
+	looked_ns = 0;
 }
 
 uint64_t status_tick(uint64_t now)

@@ -43,9 +43,9 @@
 #include "lua/modules/socket/socketdriver.h"
 #include "lua/vm/share.h"
 
-static size_t default_memory_limit;
-static unsigned default_mailbox_max;
-static enum overload_policy default_mailbox_policy;
+/* [any] relaxed: lone numbers, for services that are launched from then on */
+static atomic_size_t default_memory_limit;
+static atomic_uint default_mailbox_max, default_mailbox_policy;
 
 static void *snlua_create(void)
 {
@@ -55,7 +55,7 @@ static void *snlua_create(void)
 	h->raw_callback_ref = h->filter_ref = LUA_NOREF;
 	h->tokens_ref = h->timeouts_ref = h->inits_ref = LUA_NOREF;
 	h->why = "the callee was killed";
-	h->memory_limit = default_memory_limit;
+	h->memory_limit = atomic_load_explicit(&default_memory_limit, memory_order_relaxed);
 	return h;
 }
 
@@ -102,6 +102,7 @@ static void boot(struct service *s, void *ud, struct msg *m)
 
 static int snlua_init(void *instance, struct service *s, const char *args)
 {
+	unsigned mailbox_max = atomic_load_explicit(&default_mailbox_max, memory_order_relaxed);
 	struct host *h = instance;
 	struct msg *m = msg_create(0);
 
@@ -109,8 +110,10 @@ static int snlua_init(void *instance, struct service *s, const char *args)
 	h->args = mem_strdup(args ? args : "");
 	atomic_store_explicit(&s->starting, true, memory_order_relaxed);
 	/* a service of ours that refuses a request would leave others without what they wait for */
-	if (default_mailbox_max && !loader_is_part_of_node(h->args))
-		overload_set_bound(s, default_mailbox_max, default_mailbox_policy);
+	if (mailbox_max && !loader_is_part_of_node(h->args))
+		overload_set_bound(s, mailbox_max,
+				   (enum overload_policy)atomic_load_explicit(
+					   &default_mailbox_policy, memory_order_relaxed));
 	service_set_message_callback(s, h, boot);
 	m->dest = service_handle(s);
 	move_begin(h);
@@ -189,11 +192,17 @@ const char *luahost_vm(void)
 	return share_vm();
 }
 
+void luahost_set_limits(const struct luahost_limits *l)
+{
+	atomic_store_explicit(&default_memory_limit, l->memory, memory_order_relaxed);
+	atomic_store_explicit(&default_mailbox_policy,
+			      l->mailbox_only_warns ? OVERLOAD_WARN : OVERLOAD_REFUSE,
+			      memory_order_relaxed);
+	atomic_store_explicit(&default_mailbox_max, l->mailbox_max, memory_order_relaxed);
+}
+
 int luahost_init(const struct luahost_config *c)
 {
-	default_memory_limit = c->memory_limit;
-	default_mailbox_max = c->mailbox_max;
-	default_mailbox_policy = c->mailbox_only_warns ? OVERLOAD_WARN : OVERLOAD_REFUSE;
 	contract_init();
 	gate_init();
 	socketdriver_init();

@@ -10,7 +10,10 @@ struct luahost_config {
 	const char *lib_dir;	 /* our own Lua files (lua/lib): before every path */
 	const char *library_dir; /* our own C modules that are shared objects; NULL: none */
 	const char *service_dir; /* our own Lua services, lua/service */
-	size_t memory_limit;	 /* most bytes of one service's Lua state, 0 = none */
+};
+
+struct luahost_limits {
+	size_t memory; /* most bytes of one service's Lua state, 0 = none */
 	/* bound of the mailboxes of the program's services (core/actor/overload.h), 0 = none */
 	unsigned mailbox_max;
 	bool mailbox_only_warns;
@@ -21,6 +24,8 @@ struct luahost_config {
  * -errno. */
 int luahost_init(const struct luahost_config *c);
 void luahost_fini(void);
+/* For services that are launched from then on. Any thread, one at a time. */
+void luahost_set_limits(const struct luahost_limits *l);
 
 /* For people: which Lua is linked in, and whether it shares code and tables. */
 const char *luahost_vm(void);

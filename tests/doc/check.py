@@ -302,7 +302,7 @@ def wrong_api(parts):
 def unknown_keys(files, functions):
     """Keys of the configuration that the pages name are those of conf/schema.def, and all of
     section lua are named."""
-    keys = {f"{a}.{b}" for a, b in re.findall(r"^KEY\((\w+), (\w+),",
+    keys = {f"{a}.{b}" for a, b in re.findall(r"^(?:LIVE_)?KEY\((\w+), (\w+),",
                                               read(f"{ROOT}/conf/schema.def"), re.M)}
     sections, named, bad = {k.split(".")[0] for k in keys}, set(), []
     for path in files:

@@ -53,4 +53,25 @@ def instances(build):
                    "it has gate, login.3, map-1, map_2" in m for m in said), said
 
 
-main([starts_and_comes_back, instances])
+def reloads(build):
+    """systemctl reload returns when the new configuration is in force, and fails if it is not
+    good"""
+    with Host(build, lua=HERE) as h:
+        h.configure("gate", ALONE)
+        h.run("systemctl", "start", "harbord@gate")
+        pid = h.prop("harbord@gate", "MainPID")
+        for level in ("debug", "error") * 5:
+            h.configure("gate", ALONE + f"log: {{ level: {level} }}\n")
+            h.run("systemctl", "reload", "harbord@gate")
+            assert h.ctl("gate", "log_level")["log_level"] == level
+        h.configure("gate", ALONE + "log: { level: loud }\n")
+        h.run("systemctl", "reload", "harbord@gate", ok=[1])
+        h.want("harbord@gate", 5, ActiveState="active", MainPID=pid, NRestarts="0")
+        assert h.ctl("gate", "log_level")["log_level"] == "error"
+        assert "reload refused: /etc/harbor/gate.yaml:2:15" in h.prop("harbord@gate", "StatusText")
+        said = [r["MESSAGE"] for r in h.journal("-u", "harbord@gate")]
+        assert any("nothing was changed: /etc/harbor/gate.yaml:2:15: log.level" in m
+                   for m in said), said[-5:]
+
+
+main([starts_and_comes_back, instances, reloads])

@@ -64,8 +64,8 @@ static void every_key_has_a_paragraph(void **state)
 
 static void a_line_is_a_key_or_a_word_or_a_description(void **state)
 {
-	static const char *const known[] = { "  type: ", "  unit: ", "  values: ", "  default: ",
-					     "    " };
+	static const char *const known[] = { "  type: ",    "  unit: ",	   "  values: ",
+					     "  default: ", "  changes: ", "    " };
 
 	(void)state;
 	for (const char *p = text; *p; p += strcspn(p, "\n") + 1) {
@@ -84,7 +84,8 @@ static void the_words_are_those_of_the_type(void **state)
 
 	(void)state;
 	assert_non_null(strstr(p, "heartbeat\n  type: time\n  unit: ms, s, min, h; s without one\n"
-				  "  values: 10ms to 60000ms\n  default: 1s\n    How often"));
+				  "  values: 10ms to 60000ms\n  default: 1s\n"
+				  "  changes: at the next start\n    How often"));
 	p = paragraph("log", "sink");
 	assert_non_null(strstr(p, "sink\n  type: choice\n"
 				  "  values: auto, stderr, stdout, file, journal\n"

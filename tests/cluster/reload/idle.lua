@@ -1,0 +1,1 @@
+require("skynet").start(function() end)
