@@ -89,7 +89,7 @@ def applied(build):
                            "net.user_timeout": ("2min", "30s")}, changes
         spawned, = n.ctl("call", ".main", "spawn")["values"]
         services = {s["handle"]: s for s in n.ctl("services")["services"]}
-        assert services[spawned]["mailbox_max"] == 7, services[spawned]
+        assert services[spawned]["mailbox_max_messages"] == 7, services[spawned]
         assert n.ctl("reload")["applied"] == []
 
 
