@@ -18,8 +18,8 @@
 
 /* UTF-8, no newline. The length. */
 size_t status_line(char *ret_text, size_t size);
-/* The next status_tick sends the line whatever was sent last: somebody else did, or an operator waits
- * for it. */
+/* The next status_tick sends the line whatever was sent last: somebody else did, or an operator
+ * waits for it. */
 void status_again(void);
 /* Sends STATUS= if it is time. Result: when to be called again, UINT64_MAX = nobody listens. */
 uint64_t status_tick(uint64_t now_ns);
