@@ -43,6 +43,9 @@ static bool fill(const struct socket *s, struct net_info *i)
 		return false;
 	i->id = socket_id(s);
 	i->owner = s->owner;
+	i->purpose = s->handler ? s->handler->purpose : NULL;
+	i->is_unix = s->family == AF_UNIX;
+	i->opened_ns = s->opened_ns;
 	i->type = info_type(s);
 	i->read = s->read_bytes;
 	i->write = s->write_bytes;

@@ -17,7 +17,10 @@ enum {
 
 struct net_info {
 	int id;
-	uint32_t owner;	      /* 0: a C handler */
+	uint32_t owner;	      /* 0: a C handler, and what for (net_handler): */
+	const char *purpose;  /* constant; NULL: a service's */
+	bool is_unix;	      /* a unix socket */
+	uint64_t opened_ns;   /* monotonic: when it was made */
 	int type;	      /* NET_INFO_* */
 	uint64_t read, write; /* bytes; for a listener read counts accepts */
 	uint64_t rtime_cs, wtime_cs;

@@ -66,4 +66,5 @@ struct net_handler {
 	void (*on_close)(void *ud, int id, int error, const char *why);
 	/* The write queue, which was over the low mark, is empty again. */
 	void (*on_drain)(void *ud, int id);
+	const char *purpose; /* of its sockets, for people; constant */
 };

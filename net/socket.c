@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
 #include "net/addr.h"
@@ -106,6 +107,7 @@ struct socket *socket_create(uint32_t owner, const struct net_handler *h, void *
 	s->is_socket = true;
 	s->nodelay = h != NULL; /* links and consoles wait for answers */
 	s->family = AF_UNSPEC;
+	s->opened_ns = clock_mono_ns();
 	s->out = (struct sendq){ 0 };
 	limits_init(&s->bound);
 	s->read_size = READ_MIN;

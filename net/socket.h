@@ -116,6 +116,7 @@ struct socket {
 	const struct net_seal *seal; /* what net_sendv writes goes through it; NULL: as it is */
 	void *seal_ud;
 
+	uint64_t opened_ns;		  /* monotonic */
 	uint64_t read_bytes, write_bytes; /* a listener counts accepts in read_bytes */
 	uint64_t read_ns, write_ns;	  /* monotonic, 0 = never */
 };

@@ -177,13 +177,22 @@ struct wheel_entry *wheel_advance(struct wheel *w, uint64_t now)
 	return expired.first;
 }
 
+bool wheel_any_of(const struct wheel *w, unsigned slot,
+		  bool (*f)(const struct wheel_entry *e, void *ud), void *ud)
+{
+	const struct wheel_entry *head = &w->slots[0][0] + slot;
+
+	must(slot < WHEEL_LEVELS * WHEEL_SLOTS);
+	for (const struct wheel_entry *e = head->next; e != head; e = e->next)
+		if (f(e, ud))
+			return true;
+	return false;
+}
+
 bool wheel_any(const struct wheel *w, bool (*f)(const struct wheel_entry *e, void *ud), void *ud)
 {
-	for (unsigned l = 0; l < WHEEL_LEVELS; l++)
-		for (unsigned i = 0; i < WHEEL_SLOTS; i++)
-			for (const struct wheel_entry *e = w->slots[l][i].next;
-			     e != &w->slots[l][i]; e = e->next)
-				if (f(e, ud))
-					return true;
+	for (unsigned slot = 0; slot < WHEEL_LEVELS * WHEEL_SLOTS; slot++)
+		if (wheel_any_of(w, slot, f, ud))
+			return true;
 	return false;
 }

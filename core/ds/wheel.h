@@ -43,6 +43,9 @@ static inline bool wheel_entry_armed(const struct wheel_entry *e)
 /* Moves to `now` and returns all entries with tick <= now as a list by ->next, in order of
  * expiry, none of them armed any more. NULL: none. */
 struct wheel_entry *wheel_advance(struct wheel *w, uint64_t now);
+/* Whether f says so of any entry of this slot, of level * WHEEL_SLOTS + slot. */
+bool wheel_any_of(const struct wheel *w, unsigned slot,
+		  bool (*f)(const struct wheel_entry *e, void *ud), void *ud);
 /* Whether f says so of any entry. Looks at all of them. */
 bool wheel_any(const struct wheel *w, bool (*f)(const struct wheel_entry *e, void *ud), void *ud);
 /* The tick of the earliest entry (one in the past counts as now). UINT64_MAX: empty. When more than

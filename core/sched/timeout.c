@@ -5,7 +5,6 @@
 #include "core/actor/send.h"
 #include "core/base/clock.h"
 #include "core/base/must.h"
-#include "core/sched/timer.h"
 
 struct timeout {
 	struct timer timer; /* first: what fires is it */
@@ -39,6 +38,11 @@ static bool is_timeout_of(const struct timer *timer, void *s)
 bool service_waits_for_timeout(struct service *s)
 {
 	return timer_any(is_timeout_of, s);
+}
+
+uint32_t service_timeout_owner(const struct timer *t)
+{
+	return t->fire == timeout_fire ? msg_of((void *)(uintptr_t)t)->dest : 0;
 }
 
 uint32_t service_timeout_tag(const struct msg *m)

@@ -4,6 +4,7 @@
  * Timeouts of services: a timer whose expiry is a message.
  */
 #include "core/actor/service.h"
+#include "core/sched/timer.h"
 
 /* After `delay_ns` the service gets PTYPE_RESPONSE, source 0, this session, no payload. Never
  * early; 0: at once, behind what is queued. Result: for service_timeout_cancel, valid until that
@@ -13,6 +14,8 @@ struct msg *service_timeout(struct service *s, int32_t session, uint32_t tag, ui
 /* Whether a timeout of the service is on its way. Looks at all timers. Any thread that holds a
  * reference. */
 bool service_waits_for_timeout(struct service *s);
+/* Returns whom the timer sends a message, 0: it is no timeout of a service. For timer_look. */
+uint32_t service_timeout_owner(const struct timer *t);
 /* The tag of a timeout, which its service may use to find what it is for; 0 for any other
  * message. */
 uint32_t service_timeout_tag(const struct msg *m);

@@ -152,6 +152,19 @@ bool timer_any(bool (*f)(const struct timer *t, void *ud), void *ud)
 	return yes;
 }
 
+void timer_look(bool (*f)(const struct timer *t, void *ud), void *ud)
+{
+	struct any any = { f, ud };
+	bool enough = false;
+
+	must(f);
+	for (unsigned slot = 0; slot < WHEEL_LEVELS * WHEEL_SLOTS && !enough; slot++) {
+		lock_take(&T.lock);
+		enough = wheel_any_of(&T.wheel, slot, any_entry, &any);
+		lock_release(&T.lock);
+	}
+}
+
 unsigned timer_run(uint64_t now_ns)
 {
 	struct wheel_entry *e;

@@ -40,5 +40,9 @@ unsigned timer_run(uint64_t now_ns);
 /* Whether f says so of any armed timer. Looks at all of them under the lock, so not for what is
  * often asked. Any thread. */
 bool timer_any(bool (*f)(const struct timer *t, void *ud), void *ud);
+/* Shows f the timers, for people: the lock is not held for all of them, so one that moves meanwhile
+ * is seen twice or not at all. f runs under it and returns whether it has seen enough. Any
+ * thread. */
+void timer_look(bool (*f)(const struct timer *t, void *ud), void *ud);
 /* Timers armed. */
 uint64_t timer_count(void);

@@ -25,6 +25,10 @@
 #include "daemon/admin/call.h"
 #include "daemon/admin/commands.h"
 #include "daemon/admin/commands_master.h"
+#include "daemon/admin/naming.h"
+#include "daemon/admin/sockets.h"
+#include "daemon/admin/timers.h"
+#include "daemon/admin/top.h"
 #include "daemon/admin/why.h"
 #include "daemon/admin/words.h"
 #include "daemon/state/inforce.h"
@@ -306,37 +310,9 @@ static enum result run_groups(struct request *r)
 
 /* ---- services ---- */
 
-struct named {
-	uint32_t handle;
-	char *name;
-};
-
-struct named_list {
-	struct named *items;
-	size_t n, capacity;
-};
-
-static void note_name(const char *name, uint32_t handle, uint64_t since, void *ud)
-{
-	struct named_list *l = ud;
-
-	if (l->n == l->capacity) {
-		l->capacity = l->capacity ? l->capacity * 2 : 64;
-		l->items = mem_realloc(l->items, l->capacity * sizeof(*l->items));
-	}
-	l->items[l->n++] = (struct named){ handle, mem_strdup(name) };
-}
-
-static int by_handle(const void *a, const void *b)
-{
-	const struct named *x = a, *y = b;
-
-	return (x->handle > y->handle) - (x->handle < y->handle);
-}
-
 struct service_listing {
 	struct json *j;
-	struct named_list names;
+	struct naming names;
 	uint64_t now;
 };
 
@@ -352,20 +328,12 @@ static bool runs_endlessly(const struct service *s, uint64_t now)
 static void add_service(struct service *s, void *ud)
 {
 	struct service_listing *l = ud;
-	struct named key = { .handle = service_handle(s) };
-	const struct named *name = NULL;
 	struct json *j = l->j;
 
-	if (l->names.n)
-		name = bsearch(&key, l->names.items, l->names.n, sizeof(key), by_handle);
 	json_object(j, NULL);
-	json_handle(j, "handle", key.handle);
-	if (name)
-		json_printf(j, "name", ".%s", name->name);
-	else
-		json_string(j, "name", "");
-	/* constant while we hold the reference; relaxed loads: statistics */
-	json_string(j, "service", s->args);
+	/* constant while we hold the reference */
+	naming_json(&l->names, j, service_handle(s), s->args);
+	/* relaxed loads: statistics */
 	json_uint(j, "mailbox_messages", mailbox_length(&s->mailbox));
 	json_uint(j, "mailbox_max_messages", mailbox_bound(&s->mailbox));
 	json_uint(j, "messages_refused", mailbox_refused(&s->mailbox));
@@ -380,17 +348,13 @@ static enum result run_services(struct request *r)
 {
 	struct service_listing l = { .j = &r->j, .now = clock_mono_ns() };
 
-	names_foreach(note_name, &l.names);
-	if (l.names.n)
-		qsort(l.names.items, l.names.n, sizeof(*l.names.items), by_handle);
+	naming_init(&l.names);
 	json_object(&r->j, NULL);
 	json_array(&r->j, "services");
 	service_foreach(add_service, &l);
 	json_array_end(&r->j);
 	json_object_end(&r->j);
-	for (size_t i = 0; i < l.names.n; i++)
-		mem_free(l.names.items[i].name);
-	mem_free(l.names.items);
+	naming_fini(&l.names);
 	return DONE;
 }
 

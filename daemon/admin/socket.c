@@ -143,7 +143,9 @@ static void on_close(void *ud, int id, int error, const char *why)
 	net_close(id);
 }
 
-static const struct net_handler connection_handler = { .on_data = on_data, .on_close = on_close };
+static const struct net_handler connection_handler = { .purpose = "control",
+						       .on_data = on_data,
+						       .on_close = on_close };
 
 static void on_accept(void *ud, int id, int new_id, const char *peer)
 {
@@ -168,7 +170,8 @@ static void on_listener_close(void *ud, int id, int error, const char *why)
 	net_close(id);
 }
 
-static const struct net_handler listen_handler = { .on_accept = on_accept,
+static const struct net_handler listen_handler = { .purpose = "control",
+						   .on_accept = on_accept,
 						   .on_close = on_listener_close };
 
 /* ---- life ---- */

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define ADMIN_SOCKET_CONNECTIONS_MAX 16u
+#define ADMIN_SOCKET_CONNECTIONS_MAX 64u
 
 /* path: NULL = the first of the default places (sockpath.h) that can be had, with a number if a
  * living process has that of this node; else "unix:/path" or "/path", that or nothing. 0, or

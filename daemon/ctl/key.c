@@ -7,10 +7,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include "conf/keyfile.h"
+#include "daemon/ctl/exits.h"
 
 static int fail(const char *file, const char *why)
 {
@@ -65,5 +65,5 @@ int key_command(char *const *words)
 	if (strcmp(what, "show") == 0 && words[2] && !words[3])
 		return show(words[2]);
 	fputs("harborctl: usage: harborctl key new [FILE], or key show FILE\n", stderr);
-	return EX_USAGE;
+	return CTL_USAGE;
 }

@@ -9,13 +9,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/base/base.h"
 #include "core/base/clock.h"
 #include "core/base/mem.h"
+#include "daemon/ctl/exits.h"
 #include "daemon/ctl/local.h"
 #include "daemon/ctl/print.h"
 #include "core/base/json.h"
@@ -268,7 +268,7 @@ static int several(const struct local_nodes *l, const char *name, const char *te
 	if (jsonread(json, size, &list) == 0)
 		ctl_print(stderr, list, (long long)time(NULL));
 	jsonv_destroy(list);
-	return EX_USAGE;
+	return CTL_USAGE;
 }
 
 static int none(const struct local_nodes *l)
@@ -278,7 +278,7 @@ static int none(const struct local_nodes *l)
 	if (l->of_others)
 		fprintf(stderr, " as this user (%zu of other users)", l->of_others);
 	fputs("; name a socket with --socket\n", stderr);
-	return EX_UNAVAILABLE;
+	return CTL_UNAVAILABLE;
 }
 
 static bool text_is(const struct jsonv *row, const char *key, const char *text)
@@ -327,7 +327,7 @@ static int choose_way(const struct local_nodes *l, const char *name, char ret_pa
 		"harborctl: no node %s on this host, nor in a cluster of its nodes; "
 		"those of this host are listed by: harborctl local\n",
 		name);
-	return EX_UNAVAILABLE;
+	return CTL_UNAVAILABLE;
 }
 
 int local_choose(const char *name, char ret_path[SOCKPATH_MAX], bool *ret_forward)

@@ -8,10 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
-#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,16 +15,14 @@
 #include "core/base/mem.h"
 #include "core/base/usage.h"
 #include "daemon/admin/words.h"
+#include "daemon/ctl/ask.h"
+#include "daemon/ctl/exits.h"
 #include "daemon/ctl/key.h"
 #include "daemon/ctl/local.h"
 #include "daemon/ctl/print.h"
+#include "daemon/ctl/top.h"
 #include "core/base/jsonread.h"
 #include "daemon/admin/sockpath.h"
-
-#define FAILED 1
-#define ANSWER_MAX ((size_t)256 << 20)
-/* Longer than any command takes: a call has its own, shorter deadline. */
-#define PATIENCE_SECONDS 15
 
 /* Answered here, by no node. */
 #define LOCAL "local"
@@ -76,8 +70,9 @@ static void help(FILE *out)
 	fprintf(out, "  %-34s %s\n", LOCAL, "The nodes of this host.");
 	fprintf(out, "  %-34s %s\n", KEY " new [FILE] | show FILE",
 		"Makes a key for a cluster (cluster.key_file), or names those of a file.");
-	fputs("\nExit status: 0 done, 1 the command failed, 64 wrong command line, 69 no node "
-	      "answers.\n",
+	fputs("\nExit status: 0 done, 1 the command failed, 2 wrong command line, 3 only some of "
+	      "the "
+	      "nodes answered,\n4 the node is not healthy (status), 69 no node answers.\n",
 	      out);
 }
 
@@ -85,7 +80,7 @@ static int usage(const char *text, const char *what)
 {
 	fprintf(stderr, "harborctl: %s%s%s\nTry 'harborctl --help'.\n", text, what ? ": " : "",
 		what ? what : "");
-	return EX_USAGE;
+	return CTL_USAGE;
 }
 
 /* 0, an exit status, or -1: done already. */
@@ -163,51 +158,7 @@ static int check_words(char *const *words)
 		return 0;
 	fprintf(stderr, "harborctl: %s takes %s arguments than these\nusage: harborctl %s %s\n",
 		words[0], n < c->min ? "more" : "fewer", words[0], c->usage);
-	return EX_USAGE;
-}
-
-/* ---- the socket ---- */
-
-static int connect_to(const char *path)
-{
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	struct timeval patience = { .tv_sec = PATIENCE_SECONDS };
-	int fd;
-
-	if (strncmp(path, "unix:", 5) == 0)
-		path += 5;
-	if (strlen(path) >= sizeof(un.sun_path)) {
-		fprintf(stderr, "harborctl: %s: %s\n", path, strerror(ENAMETOOLONG));
-		return -1;
-	}
-	strcpy(un.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0) { /* a node that is stuck has a full queue of connections */
-		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	}
-	if (fd < 0 || connect(fd, (struct sockaddr *)&un, sizeof(un)) < 0) {
-		fprintf(stderr, "harborctl: %s: %s\n", path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-static bool write_all(int fd, const char *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t done = send(fd, p, n, MSG_NOSIGNAL);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return false;
-		p += done;
-		n -= (size_t)done;
-	}
-	return true;
+	return CTL_USAGE;
 }
 
 /* The whole of a file, "-" is stdin; NULL: it cannot be read, or be sent (said). */
@@ -246,32 +197,12 @@ static int add_script(struct options *o, char **ret_words, char **ret_script)
 		return usage("too many arguments", NULL);
 	*ret_script = read_script(o->words[2]);
 	if (!*ret_script)
-		return FAILED;
+		return CTL_FAILED;
 	memcpy(ret_words, o->words, 3 * sizeof(*ret_words));
 	ret_words[3] = *ret_script;
 	memcpy(ret_words + 4, o->words + 3, (n - 2) * sizeof(*ret_words)); /* with the NULL */
 	o->words = ret_words;
 	return 0;
-}
-
-/* One answer: its status word and its body. NULL: the node went away or does not speak our
- * language. */
-static char *read_answer(FILE *f, bool *ret_ok, size_t *ret_size)
-{
-	cleanup(mem_freep) char *body = NULL;
-	char head[64], word[16];
-	size_t size;
-
-	if (!fgets(head, sizeof(head), f) || sscanf(head, "%15s %zu", word, &size) != 2 ||
-	    size > ANSWER_MAX)
-		return NULL;
-	body = mem_alloc(size + 1);
-	if (fread(body, 1, size, f) != size)
-		return NULL;
-	body[size] = 0;
-	*ret_ok = strcmp(word, "ok") == 0;
-	*ret_size = size;
-	return steal(body);
 }
 
 /* false: it is no answer, but something that must not reach a terminal. */
@@ -305,7 +236,7 @@ static int show_local(const struct options *o)
 	local_find(&l);
 	json = local_json(&l, o->node, &size);
 	local_fini(&l);
-	return show(o, json, size, true) ? 0 : FAILED;
+	return show(o, json, size, true) ? 0 : CTL_FAILED;
 }
 
 /* Makes sure that o->socket is there, and o->node only if that node is to be asked through it.
@@ -324,29 +255,10 @@ static int choose(struct options *o, char path[SOCKPATH_MAX])
 	return r;
 }
 
-/* Asks the node, once. 0, or an exit status, which is said. */
-static int ask(const struct options *o, char **ret_body, size_t *ret_size, bool *ret_ok)
+static int ask(const struct options *o, char **ret_body, size_t *ret_size, bool *ret_well)
 {
-	cleanup(mem_freep) char *request = words_encode(o->node, o->words), *body = NULL;
-	FILE *f;
-	int fd;
-
-	if (strlen(request) > WORDS_LINE_MAX)
-		return usage("the arguments are too long", NULL);
-	fd = connect_to(o->socket);
-	if (fd < 0)
-		return EX_UNAVAILABLE;
-	f = fdopen(fd, "r");
-	if (f && write_all(fd, request, strlen(request)) && write_all(fd, "\n", 1))
-		body = read_answer(f, ret_ok, ret_size);
-	if (f)
-		fclose(f);
-	if (!body) {
-		fprintf(stderr, "harborctl: the node gave no answer\n");
-		return EX_UNAVAILABLE;
-	}
-	*ret_body = steal(body);
-	return 0;
+	return ask_node(&(struct ask){ .socket = o->socket, .node = o->node, .words = o->words },
+			ret_body, ret_size, ret_well);
 }
 
 static int ask_once(const struct options *o)
@@ -356,7 +268,7 @@ static int ask_once(const struct options *o)
 	bool ok = false;
 	int r = ask(o, &body, &size, &ok);
 
-	return r ? r : show(o, body, size, ok) && ok ? 0 : FAILED;
+	return r ? r : show(o, body, size, ok) && ok ? 0 : CTL_FAILED;
 }
 
 /* ---- drain --wait ---- */
@@ -388,7 +300,7 @@ static int look_at_drain(const struct options *o, bool over)
 	drained = ok && is_drained(body, size);
 	if (ok && !drained && !over)
 		return -1;
-	return show(o, body, size, ok) && drained ? 0 : FAILED;
+	return show(o, body, size, ok) && drained ? 0 : CTL_FAILED;
 }
 
 /* Begins to drain, and asks again and again. The words are: drain NODE --wait [SECONDS]. */
@@ -414,7 +326,7 @@ static int drain_and_wait(struct options *o, const char *seconds)
 		o->words[2] = "--status";
 		o->words[3] = NULL;
 	}
-	if (r == FAILED && now.tv_sec >= until)
+	if (r == CTL_FAILED && now.tv_sec >= until)
 		fprintf(stderr, "harborctl: not drained within %ld s\n", limit);
 	return r;
 }
@@ -444,6 +356,9 @@ int main(int argc, char **argv)
 	r = r ? r : choose(&o, path);
 	if (r)
 		return r;
+	if (strcmp(o.words[0], "top") == 0)
+		return top_command(&(struct ask){ .socket = o.socket, .node = o.node }, o.words,
+				   o.json);
 	if (!is_drain_wait(o.words))
 		return ask_once(&o);
 	memcpy(words, o.words, 4 * sizeof(*words)); /* the last may be the NULL */

@@ -294,36 +294,50 @@ static bool is_table(const struct jsonv *v)
 	return true;
 }
 
-static bool is_blocks(const struct jsonv *v)
+static bool is_left_off(const struct jsonv *v)
 {
-	return is_table(v) && has_texts(v);
+	return v->type == JSONV_NUMBER && strcmp(v->key, "left_off") == 0;
 }
 
-/* The members of an object, one a line; blocks stand behind them. */
-static void print_lines(FILE *out, const struct jsonv *object, long long now)
+/* The members that are single values, one a line. */
+static bool print_lines(FILE *out, const struct jsonv *object, long long now)
 {
+	bool any = false;
 	int widest = 0;
 
 	for (const struct jsonv *v = object->child; v; v = v->next) {
 		cleanup(mem_freep) char *name = name_of(v);
 
-		if (width(name) > widest && !is_blocks(v))
+		if (!is_table(v) && width(name) > widest)
 			widest = width(name);
 	}
 	for (const struct jsonv *v = object->child; v; v = v->next) {
-		if (is_blocks(v))
+		if (is_table(v) || is_left_off(v))
 			continue;
 		cleanup(mem_freep) char *text = cell(v, now), *name = name_of(v);
 
 		fputs(name, out);
 		pad(out, widest - width(name) + GAP);
 		fprintf(out, "%s\n", text);
+		any = true;
 	}
+	return any;
+}
+
+/* Single values first, then the tables, and how many rows are not in them. */
+static void print_object(FILE *out, const struct jsonv *object, long long now)
+{
+	bool before = print_lines(out, object, now);
+
 	for (const struct jsonv *v = object->child; v; v = v->next) {
-		if (!is_blocks(v))
-			continue;
-		fputc('\n', out);
-		print_blocks(out, v, now);
+		if (is_table(v)) {
+			if (before)
+				fputc('\n', out);
+			(has_texts(v) ? print_blocks : print_table)(out, v, now);
+			before = true;
+		}
+		if (is_left_off(v) && strcmp(v->text, "0") != 0)
+			fprintf(out, "... and %s more (--limit)\n", v->text);
 	}
 }
 
@@ -331,23 +345,22 @@ void ctl_print(FILE *out, const struct jsonv *answer, long long now)
 {
 	must(answer);
 	const struct jsonv *only = answer->type == JSONV_OBJECT ? answer->child : NULL;
+	bool alone = only && (!only->next || (is_left_off(only->next) && !only->next->next));
 
-	if (only && !only->next && only->type == JSONV_ARRAY && !only->child) {
+	if (alone && only->type == JSONV_ARRAY && !only->child) {
 		cleanup(mem_freep) char *name = name_of(only);
 
 		fprintf(out, "no %s\n", name);
-	} else if (only && !only->next && is_table(only) && strcmp(only->key, "values") != 0) {
-		(has_texts(only) ? print_blocks : print_table)(out, only, now);
-	} else if (only && !only->next && only->type == JSONV_STRING &&
-		   strcmp(only->key, "output") == 0) {
+	} else if (alone && only->type == JSONV_STRING && strcmp(only->key, "output") == 0) {
 		print_text(out, only, 0);
-	} else if (only && !only->next && only->type == JSONV_ARRAY) {
+	} else if (alone && only->type == JSONV_ARRAY &&
+		   (!is_table(only) || strcmp(only->key, "values") == 0)) {
 		for (const struct jsonv *v = only->child; v; v = v->next) {
 			cleanup(mem_freep) char *text = cell(v, now);
 
 			fprintf(out, "%s\n", text);
 		}
 	} else if (only) {
-		print_lines(out, answer, now);
+		print_object(out, answer, now);
 	}
 }

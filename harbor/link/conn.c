@@ -402,7 +402,11 @@ static void on_drain(void *ud, int id)
 }
 
 static const struct net_handler handler = {
-	.on_data = on_data, .on_open = on_open, .on_close = on_close, .on_drain = on_drain
+	.purpose = "link",
+	.on_data = on_data,
+	.on_open = on_open,
+	.on_close = on_close,
+	.on_drain = on_drain,
 };
 
 /* The newest stand first. */
@@ -449,7 +453,7 @@ static void on_accept(void *ud, int id, int new_id, const char *peer)
 	C.ops->accepted(); /* its handshake has a deadline */
 }
 
-static const struct net_handler listener = { .on_accept = on_accept };
+static const struct net_handler listener = { .purpose = "link", .on_accept = on_accept };
 
 /* ---- verbs ---- */
 

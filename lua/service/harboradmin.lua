@@ -4,6 +4,7 @@
 -- wrote: words between single blanks, with %XX for what a word cannot hold. The answer is a text
 -- too: "+" and a JSON object, or "-" and { "error": why }.
 local skynet = require "skynet"
+require "skynet.manager"
 local core = require "skynet.core"
 local harbor = require "skynet.harbor"
 local federation = require "skynet.cluster.federation"
@@ -185,9 +186,29 @@ function command.clusters()
 end
 
 -- What is an integer as a whole is sent as one; any other word is a string.
-local function typed(word)
+local function number_or_text(word)
 	local number = word:find "^-?%d+$" and tonumber(word)
 	return math.type(number) == "integer" and number or word
+end
+
+-- With --json-args each word is a JSON value: 1.5, true, null, "text", [1, 2], {"a": 1}.
+local function json_value(word)
+	local good, value = pcall(json.value, word)
+	if not good then
+		fail("--json-args: %s is no JSON value (a text needs its quotes: '\"%s\"')",
+			word, word)
+	end
+	return value
+end
+
+-- Arguments from words; option: what stood before the address, if anything did.
+local function typed(option, ...)
+	local read = option and json_value or number_or_text
+	local words = table.pack(...)
+	for i = 1, words.n do
+		words[i] = read(words[i])
+	end
+	return table.unpack(words, 1, words.n)
 end
 
 -- A program may wait for a global name to come; a person has most likely mistyped it.
@@ -199,16 +220,13 @@ local function is_known(who)
 	return valid and handle
 end
 
-function command.call(who, ...)
-	local words = { ... }
-	for i, word in ipairs(words) do
-		words[i] = typed(word)
-	end
+local function call(option, who, what, ...)
 	if not is_known(who) then
 		fail "no such service"
 	end
-	local values = table.pack(
-		pcall(skynet.calltimeout, CALL_PATIENCE, who, "lua", table.unpack(words)))
+	what = option and what or number_or_text(what)
+	local values = table.pack(pcall(skynet.calltimeout, CALL_PATIENCE, who, "lua", what,
+		typed(option, ...)))
 	if values[1] then
 		return object("values", array(table.pack(table.unpack(values, 2, values.n))))
 	elseif values[2]:find "^call to invalid address" then
@@ -217,6 +235,81 @@ function command.call(who, ...)
 		fail "the answer is not in the lua protocol"
 	end
 	error(values[2], 0)
+end
+
+function command.call(who, ...)
+	if who ~= "--json-args" then
+		return call(nil, who, ...)
+	elseif select("#", ...) < 2 then
+		fail "call --json-args takes an address and a command"
+	end
+	return call(who, ...)
+end
+
+-- Is the service of this node, if it is one of it, alive?
+local function is_alive(handle)
+	return handle >> 24 ~= skynet.harbor(skynet.self())
+		or require "skynet.memory".info()[handle] ~= nil
+end
+
+local function send(option, who, kind, ...)
+	local found, handle = pcall(address, who)
+	if not found or not is_alive(handle) then
+		fail "no such service"
+	elseif kind == "text" then
+		skynet.send(who, "text", table.concat({ ... }, " "))
+	elseif kind == "lua" then
+		skynet.send(who, "lua", typed(option, ...))
+	else
+		fail("%s: messages are sent as lua or as text", kind)
+	end
+	return object("sent", who)
+end
+
+function command.send(who, ...)
+	if who ~= "--json-args" then
+		return send(nil, who, ...)
+	elseif select("#", ...) < 2 then
+		fail "send --json-args takes an address and a type"
+	end
+	return send(who, ...)
+end
+
+-- Without these a node is no node any more, or forgets what it owes its programs.
+local SYSTEM <const> = {}
+for name in ([[launcher cdummy cslave cmaster datacenterd service_mgr mover harboradmin harborweb
+	federationd multicastd clusterd sharedatad ltls_holder]]):gmatch "%S+" do
+	SYSTEM[name] = true
+end
+
+-- What it was started with, and whether it is one of the node's own. Index 1 to 3 are the logger,
+-- the bootstrap service and .daemon.
+local function describe(handle)
+	local started = launcher "LIST"[skynet.address(handle)] or ""
+	local name = started:match "^snlua (%S+)" or ""
+	return started, handle & 0xffffff <= 3 or SYSTEM[name]
+		or handle == skynet.localname ".launcher"
+end
+
+-- As skynet.kill: at once, its callers get errors, a loop in it is broken.
+function command.kill(who, option)
+	local handle = address(who)
+	local harbor_id = handle >> 24
+	if option and option ~= "--force" then
+		fail("%s: kill takes --force", option)
+	elseif harbor_id ~= skynet.harbor(skynet.self()) then
+		local line = ("kill :%08x %s"):format(handle, option or "")
+		return skynet.calltimeout(PATIENCE, harbor_id << 24, "text", (line:gsub(" $", "")))
+	elseif not is_alive(handle) then
+		fail("no such service: %s", who)
+	end
+	local started, system = describe(handle)
+	if system and not option then
+		fail("%s is a service of the node itself (%s): --force kills it all the same", who,
+			started ~= "" and started or skynet.address(handle))
+	end
+	skynet.kill(handle)
+	return object("killed", who, "handle", skynet.address(handle), "service", started)
 end
 
 -- The stack of what a service of this node runs just now; it cannot answer meanwhile. nil: it runs

@@ -6,14 +6,15 @@
  *   object(k1, v1, ...)  -> an object whose members keep this order; a nil value becomes null
  *   array(t)             -> t, marked as a list: empty or not, with its nils if it has a count t.n
  *   text(value)          -> the JSON text
+ *   value(text)          -> the Lua value of a JSON text; null is nil
  *
  * A table that nobody has marked, as a service may send it, becomes an array if it has items 1 to n
  * and nothing else, else an object: first its items, then its other keys, written as text. What
  * JSON cannot say (functions, infinity) becomes null, and light userdata its address.
  *
  * Threads: the service's own. Errors: text raises for tables more than DEPTH_MAX deep (or in a
- * circle). Ownership: while it grows the text belongs to a userdata, so an error for want of memory
- * frees it.
+ * circle); value for what is not one JSON value. Ownership: while it grows the text belongs to a
+ * userdata, so an error for want of memory frees it, and so does what is read.
  */
 #include "lua/modules/debug/consolejson.h"
 
@@ -22,8 +23,10 @@
 #include <string.h>
 
 #include "core/base/json.h"
+#include "core/base/jsonread.h"
 
 #define WRITER_META "harbord.consolejson"
+#define READER_META "harbord.consolejson.tree"
 #define DEPTH_MAX 40 /* a message holds 32 levels of tables; answers put a few around them */
 
 _Static_assert(DEPTH_MAX < JSON_DEPTH_MAX, "the writer must not be asked for more than it can do");
@@ -260,19 +263,92 @@ static int consolejson_array(lua_State *L)
 	return 1;
 }
 
+/* ---- reading ---- */
+
+static int read_end(lua_State *L)
+{
+	struct jsonv **tree = lua_touserdata(L, 1);
+
+	*tree = jsonv_destroy(*tree);
+	return 0;
+}
+
+static void push(lua_State *L, const struct jsonv *v);
+
+static void push_members(lua_State *L, const struct jsonv *v)
+{
+	lua_Integer i = 0;
+
+	luaL_checkstack(L, 4, NULL);
+	lua_newtable(L);
+	for (const struct jsonv *m = v->child; m; m = m->next) {
+		push(L, m);
+		if (m->key)
+			lua_setfield(L, -2, m->key);
+		else
+			lua_rawseti(L, -2, ++i);
+	}
+}
+
+static void push(lua_State *L, const struct jsonv *v)
+{
+	switch (v->type) {
+	case JSONV_NULL:
+		lua_pushnil(L);
+		break;
+	case JSONV_FALSE:
+	case JSONV_TRUE:
+		lua_pushboolean(L, v->type == JSONV_TRUE);
+		break;
+	case JSONV_NUMBER:
+		lua_stringtonumber(L, v->text);
+		break;
+	case JSONV_STRING:
+		lua_pushlstring(L, v->text, v->size);
+		break;
+	case JSONV_ARRAY:
+	case JSONV_OBJECT:
+		push_members(L, v);
+		break;
+	}
+}
+
+static int consolejson_value(lua_State *L)
+{
+	size_t n;
+	const char *text = luaL_checklstring(L, 1, &n);
+	struct jsonv **tree = lua_newuserdatauv(L, sizeof(*tree), 0);
+
+	*tree = NULL;
+	luaL_setmetatable(L, READER_META);
+	if (jsonread(text, n, tree) < 0)
+		return luaL_error(L, "not JSON: %s", text);
+	push(L, *tree);
+	*tree = jsonv_destroy(*tree);
+	return 1;
+}
+
+static void make_meta(lua_State *L, const char *name, lua_CFunction end)
+{
+	if (luaL_newmetatable(L, name)) {
+		lua_pushcfunction(L, end);
+		lua_setfield(L, -2, "__gc");
+	}
+	lua_pop(L, 1);
+}
+
 int luaopen_skynet_consolejson(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{ "object", consolejson_object },
 		{ "array", consolejson_array },
 		{ "text", consolejson_text },
+		{ "value", consolejson_value },
 		{ NULL, NULL },
 	};
 
-	if (luaL_newmetatable(L, WRITER_META)) {
-		lua_pushcfunction(L, write_end);
-		lua_setfield(L, -2, "__gc");
-	}
+	make_meta(L, WRITER_META, write_end);
+	make_meta(L, READER_META, read_end);
 	luaL_newlib(L, functions);
 	return 1;
 }

@@ -1,0 +1,221 @@
+#!/usr/bin/python3
+"""What an operator asks and does by harborctl: top, sockets, timers, call with types, send, kill;
+of one node and of all."""
+import json, os, re, socket, subprocess, time
+from harness import Cluster, eventually, main
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def two(build):
+    c = Cluster(build, HERE)
+    c.m = c.node("m", 1, master=True, args="M")
+    c.a = c.node("a", 2, args="A")
+    for n in c.nodes:
+        n.ready()
+        eventually(f"{n.name} sees both", lambda: sum(
+            x["state"] in ("up", "self") for x in n.ctl("nodes")["nodes"]) == 2)
+    return c
+
+
+def raw(n, *args, stdin=None):
+    """harborctl for people: (status, stdout, stderr)."""
+    p = subprocess.run([n.cluster.build + "/harborctl", "--socket", n.socket, *args],
+                       capture_output=True, text=True, timeout=30, input=stdin)
+    return p.returncode, p.stdout, p.stderr
+
+
+def refused(n, *args):
+    status, out, err = raw(n, *args)
+    assert status == 1 and not out and err.startswith("harborctl: ") and err.count("\n") == 1, \
+        (args, status, out, err)
+    return err[len("harborctl: "):].strip()
+
+
+def the_busiest_services(build):
+    """top: who floods, who hoards and who loops stands first, by the column that is asked for"""
+    with two(build) as c:
+        flood, hoard = [c.a.call(".shop", "child", what)[0] for what in ("flood", "hoard")]
+        c.a.ctl("send", flood, "lua", "flood", "200")
+        c.a.ctl("call", hoard, "hoard", "8")
+        top = eventually("the flood is seen", lambda: (
+            lambda t: t["services"][0]["handle"] == flood
+            and t["services"][0]["messages_per_second"] > 1000 and t)(
+                c.a.ctl("top", "--sort", "messages_per_second")))
+        row = top["services"][0]
+        assert row["node"] == "a" and row["service"] == "snlua main A flood", row
+        assert row["cpu_percent"] > 0 and row["memory_bytes"] > 1000, row
+        total, = top["nodes"]
+        assert total["node"] == "a" and total["messages_per_second"] >= row["messages_per_second"]
+        assert total["services"] == len(top["services"]) and top["left_off"] == 0, top
+        assert total["resident_bytes"] > total["memory_bytes"] > 8 << 20, total
+        row = c.a.ctl("top", "--sort", "memory_bytes", "--limit", "1", "--interval", "0.1")
+        assert row["services"][0]["handle"] == hoard and len(row["services"]) == 1, row
+        assert row["left_off"] == row["nodes"][0]["services"] - 1, row
+        # of another node, and of all in one order
+        assert c.m.ctl("--node", "a", "top", "--sort", "memory_bytes")["nodes"][0]["node"] == "a"
+        both = c.m.ctl("top", "--all", "--sort", "messages_per_second", "--limit", "12")
+        assert {n["node"] for n in both["nodes"]} == {"m", "a"}, both["nodes"]
+        assert both["services"][0]["handle"] == flood and len(both["services"]) == 12, both
+        rates = [r["messages_per_second"] for r in both["services"]]
+        assert rates == sorted(rates, reverse=True) and {r["node"] for r in both["services"]} \
+            == {"m", "a"}, rates
+        status, out, _ = raw(c.m, "top", "--all", "--once", "--sort", "memory_bytes")
+        head, *rows = out.split("\n\n")[1].splitlines()
+        assert status == 0 and re.match(r"node +cpu_percent +messages_per_second", head), out
+        assert re.search(r"8\.\d+M", rows[0]) and rows[0].startswith("a "), rows
+        for words, why in ((("--sort", "beauty"), "the name of a column"),
+                           (("--limit", "0"), "1 to 10000"), (("--limit", "x"), "1 to 10000"),
+                           (("--interval", "99"), "0.1 to 5"), (("--what", "1"), "unknown option")):
+            assert why in refused(c.a, "top", *words), words
+
+
+def top_goes_on_a_terminal(build):
+    """top on a terminal paints again and again what fits it; elsewhere it ends after once"""
+    with two(build) as c:
+        p = subprocess.Popen(["script", "-qec", f"stty rows 12 cols 60; exec {c.build}/harborctl "
+                              f"--socket {c.a.socket} top --interval 0.2", "/dev/null"],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        text, until = b"", time.monotonic() + 20
+        while text.count(b"\x1b[H") < 4 and time.monotonic() < until:
+            text += os.read(p.stdout.fileno(), 65536)
+        p.kill()
+        p.wait()
+        p.stdout.close()
+        screens = text.decode().split("\x1b[H\x1b[J")[1:4]
+        assert len(screens) == 3, text
+        for s in screens:
+            lines = re.sub(r"\x1b\[\d*m", "", s).replace("\r", "").split("\n")
+            assert len(lines) <= 12 and all(len(x) <= 60 for x in lines), lines
+            assert any("messages_per_second" in x for x in lines), lines
+
+
+def the_sockets(build):
+    """sockets: id, kind, both addresses, owner, bytes, age; by owner, sorted, cut"""
+    with two(build) as c:
+        shop = c.a.ctl("names")["names"]
+        shop = next(n["handle"] for n in shop if n["name"] == ".shop")
+        _, port = c.a.call(".shop", "listen")
+        clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
+        for i, s in enumerate(clients):
+            s.sendall(b"x" * (i + 1))
+        mine = eventually("all are read", lambda: (
+            lambda t: sum(r["received_bytes"] for r in t["sockets"]) == 210 and t)(
+                c.a.ctl("sockets", "--owner", ".shop", "--sort", "received_bytes")))
+        assert mine["left_off"] == 0 and len(mine["sockets"]) == 21
+        first = mine["sockets"][0]
+        own = "%s:%d" % clients[19].getsockname()
+        assert first["kind"] == "tcp" and first["state"] == "open" and first["peer"] == own, first
+        assert first["address"] == f"127.0.0.1:{port}" and first["received_bytes"] == 20, first
+        assert first["handle"] == shop and first["name"] == ".shop" \
+            and first["service"] == "snlua main A", first
+        assert first["sent_bytes"] == first["queued_bytes"] == 0
+        assert 0 <= time.time() - first["since"] < 60, first
+        listener, = [r for r in mine["sockets"] if r["kind"] == "listen"]
+        assert listener["connections"] == 20 and listener["address"] == first["address"]
+        cut = c.m.ctl("--node", "a", "sockets", "--sort", "received_bytes", "--limit", "5")
+        assert len(cut["sockets"]) == 5 and cut["left_off"] >= 18, cut
+        rest = {r["service"] for r in c.a.ctl("sockets")["sockets"]}
+        assert {"link", "control", "snlua main A"} <= rest, rest
+        _, out, _ = raw(c.a, "sockets", "--owner", shop, "--limit", "3")
+        assert out.splitlines()[-1] == "... and 18 more (--limit)", out
+        assert "address of a service" in refused(c.a, "sockets", "--owner", "nobody")
+        for s in clients:
+            s.close()
+        eventually("they are gone", lambda: len(
+            c.a.ctl("sockets", "--owner", ".shop")["sockets"]) == 1)
+
+
+def the_timers(build):
+    """timers: how many a service waits for, the next and the longest"""
+    with two(build) as c:
+        kid = c.a.call(".shop", "child", "waits")[0]
+        c.a.ctl("send", kid, "lua", "wait", "1000", "6000")
+        row = eventually("they are there", lambda: (
+            lambda t: t and t[0]["timers"] == 1000 and t[0])(
+                c.a.ctl("timers", "--owner", kid)["timers"]))
+        assert 55 < row["next_seconds"] < 60.1 < row["longest_seconds"] < 70.1, row
+        assert row["service"] == "snlua main A waits", row
+        first = c.m.ctl("--node", "a", "timers", "--limit", "1")
+        assert first["timers"][0]["handle"] == kid and first["left_off"] >= 1, first
+        soon = c.a.ctl("timers", "--sort", "next_seconds")["timers"]
+        assert soon[0]["next_seconds"] < 55 and any(r["service"] == "harbord" for r in soon), soon
+        c.a.ctl("kill", kid)
+        eventually("they are gone with it",
+                   lambda: not c.a.ctl("timers", "--owner", "." + "shop")["timers"])
+
+
+def calls_with_types(build):
+    """call and send --json-args: each argument is a JSON value, of any type"""
+    with two(build) as c:
+        for n in (c.a, c.m):
+            values = n.ctl("--node", "a", "call", "--json-args", ".shop", "echo", "1.5", "7",
+                           "true", "null", '"7"', "[1, null, 3]",
+                           '{"a": {"b": [2]}, "c": false}')["values"]
+            assert values[:5] == [1.5, 7, True, None, "7"], values
+            assert values[6] == {"a": {"b": [2]}, "c": False}, values
+            kinds = n.ctl("--node", "a", "call", "--json-args", ".shop", "types", "1e3", "1",
+                          "false", "null", '"x"', "[]", "{}")["values"]
+            assert kinds == ["float", "integer", "boolean", "nil", "string", "table",
+                             "table"], kinds
+        assert 'its quotes: \'"x"\'' in refused(c.a, "call", "--json-args", ".shop", "echo", "x")
+        assert "address and a command" in refused(c.a, "call", "--json-args", ".shop")
+        assert c.a.call(".shop", "types", "true", "1.5", "7", "n:1") == [
+            "string", "string", "integer", "string"]
+        assert c.m.ctl("send", "ASHOP", "lua", "keep", "7", "x")["sent"] == "ASHOP"
+        c.a.ctl("send", "--json-args", ".shop", "lua", '"keep"', "true", '{"k": 1}')
+        kept = eventually("both came", lambda: (
+            lambda v: len(v) == 2 and v)(c.a.call(".shop", "kept")[0]))
+        assert [[x["1"], x["2"]] for x in kept] == [[7, "x"], [True, {"k": 1}]], kept
+        assert "as lua or as text" in refused(c.a, "send", ".shop", "carrier-pigeon", "x")
+        assert refused(c.a, "send", ".nobody", "lua", "x") == "no such service"
+
+
+def killing(build):
+    """kill: ends a service of any node, by any address; the node's own only with --force"""
+    with two(build) as c:
+        kid = c.a.call(".shop", "child", "victim")[0]
+        assert c.m.ctl("kill", kid) == {"killed": kid, "handle": kid,
+                                        "service": "snlua main A victim"}
+        assert refused(c.a, "call", kid, "echo") == "no such service"
+        assert "no such service" in refused(c.a, "kill", kid)
+        assert c.m.ctl("kill", "ASHOP")["service"] == "snlua main A"
+        own = ["." + x for x in ("launcher", "daemon", "cslave", "service")] + [":02000001"]
+        for who in own:
+            why = refused(c.a, "kill", who)
+            assert why.startswith(who + " is a service of the node itself"), why
+            assert "--force" in why, why
+        assert "Not a valid name" in refused(c.a, "kill", ".nobody")
+        assert "kill takes --force" in refused(c.a, "kill", ".service", "--now")
+        assert c.a.ctl("kill", ".service", "--force")["service"] == "snlua service_mgr"
+
+
+def one_vocabulary(build):
+    """every key of every answer is a snake_case noun, and says its unit as commands.def has it"""
+    wrong = re.compile(r"(_ms|_us|_ns|_kib|_mb|_kb|_sec|_secs|_size|_len|_pct|_rate|_count)$"
+                       r"|^(time|bytes|seconds|size|length|count|mqlen|kib)$")
+
+    def walk(value, where):
+        if isinstance(value, list):
+            for x in value:
+                walk(x, where)
+        if not isinstance(value, dict):
+            return
+        for key, v in value.items():
+            assert re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", key), (where, key)
+            assert not wrong.search(key), (where, key)
+            if key.endswith("_bytes") and v is not None:
+                assert isinstance(v, int), (where, key, v)
+            walk(v, where)
+
+    with two(build) as c:
+        for words in (["status"], ["nodes"], ["names"], ["names", "--waiting"], ["groups"],
+                      ["services"], ["master"], ["list"], ["list", "--waiting"], ["stat"], ["mem"],
+                      ["task", ".shop"], ["clusters"], ["drain", "m", "--status"], ["log-level"],
+                      ["top"], ["sockets"], ["timers"]):
+            walk(c.m.ctl(*words), words)
+
+
+if __name__ == "__main__":
+    main([the_busiest_services, top_goes_on_a_terminal, the_sockets, the_timers, calls_with_types,
+          killing, one_vocabulary])
