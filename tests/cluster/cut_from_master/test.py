@@ -5,7 +5,7 @@ import contextlib, os, shutil, signal, time
 from harness import Cluster, eventually, free_port, main
 from proxy import Cable
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+LUA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "etcd_master")
 DEAD = 1.0  # dead_after of the harness's nodes
 
 
@@ -13,7 +13,7 @@ DEAD = 1.0  # dead_after of the harness's nodes
 def three(build):
     """m is the master's node; b reaches the master by a cable that can be cut, and nodes reach b
     directly."""
-    with Cluster(build, HERE) as c, contextlib.closing(Cable(c.master_port)) as cable:
+    with Cluster(build, LUA) as c, contextlib.closing(Cable(c.master_port)) as cable:
         c.cable = cable
         c.m, c.a = c.node("m", 1, master=True), c.node("a", 2)
         c.b = c.node("b", 3, start_now=False)
