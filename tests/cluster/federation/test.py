@@ -43,6 +43,18 @@ def everybody_calls_everybody(build):
         assert one(n, 'return skynet.call(cluster.proxy("east@probe"), "lua", "echo", "p")') == "p"
         assert one(n, 'return skynet.call(cluster.proxy("east", "@probe"), "lua", "node")') \
             == "east-n1"
+        # the snax service that is one in its cluster, whichever node has it
+        there = f["east-n1"]
+        for who in (n, *f.towns["east"].nodes):
+            ev(who, 'skynet.setenv("snax", ...) snax = require "skynet.snax"',
+               HERE + "/../skynet_cluster/?_snax.lua")
+        ev(there, 'kept.s = snax.globalservice("thing", 4)')
+        ev(n, 'kept.s = cluster.snax("east", "thing")')
+        assert one(n, "return kept.s.req.get()") == one(there, "return kept.s.req.get()") == 4
+        ev(n, "kept.s.post.add(3)")
+        eventually("the post", lambda: one(there, "return kept.s.req.get()") == 7)
+        other = one(there, 'return snax.newservice("thing", 100).handle')
+        assert one(n, f'return cluster.snax("east", "thing", {other}).req.get()') == 100
 
 
 def reasons(build):
