@@ -7,27 +7,49 @@ PROGRAM = shutil.which("etcd")
 
 
 class Etcd:
-    """One server. Its data stay when it is killed and started again."""
+    """One server. Its data stay when it is killed and started again. Several are a cluster of their
+    own: see several()."""
 
-    def __init__(self, folder, *more, scheme="http", context=None):
+    def __init__(self, folder, *more, scheme="http", context=None, name="default"):
         self.folder, self.more, self.scheme, self.context = folder, more, scheme, context
-        self.port, self.peer_port = free_port(), free_port()
-        self.process, self.token = None, None
+        self.port, self.peer_port, self.name = free_port(), free_port(), name
+        self.process, self.token, self.cluster = None, None, [self]
+
+    @property
+    def peer(self):
+        return f"http://127.0.0.1:{self.peer_port}"
+
+    @classmethod
+    def several(cls, folder, count):
+        servers = []
+        for i in range(count):
+            os.mkdir(f"{folder}/etcd{i}")
+            servers.append(cls(f"{folder}/etcd{i}", name=f"e{i}"))
+        for s in servers:
+            s.cluster = servers
+            s.start(wait=False)
+        for s in servers:
+            s.wait()
+        return servers
 
     def start(self, wait=True):
         url = f"{self.scheme}://127.0.0.1:{self.port}"
-        peer = f"http://127.0.0.1:{self.peer_port}"
+        peer, all_of_them = self.peer, ",".join(f"{s.name}={s.peer}" for s in self.cluster)
         with open(self.folder + "/etcd.log", "ab") as log:
             self.process = subprocess.Popen(
-                [PROGRAM, "--data-dir", self.folder + "/etcd", "--listen-client-urls", url,
+                [PROGRAM, "--name", self.name, "--data-dir", self.folder + "/etcd",
+                 "--listen-client-urls", url,
                  "--advertise-client-urls", url, "--listen-peer-urls", peer,
-                 "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}",
+                 "--initial-advertise-peer-urls", peer, "--initial-cluster", all_of_them,
                  "--logger", "zap", *self.more],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                 env={**os.environ, "ETCD_UNSUPPORTED_ARCH": os.uname().machine})
         if wait:
-            eventually("etcd answers", lambda: self.ask("kv/range", {"key": "AA=="}), 30)
+            self.wait()
         return self
+
+    def wait(self):
+        eventually("etcd answers", lambda: self.ask("kv/range", {"key": "AA=="}), 30)
 
     def ask(self, path, question):
         headers = {"Authorization": self.token} if self.token else {}

@@ -42,10 +42,11 @@
 static struct {
 	struct registry_config config;
 	struct client *client;
-	char prefix[KEY_MAX / 2];		 /* with a slash at its end */
-	uint64_t lease, lease_at, lease_ns;	 /* 0: none */
-	bool reached;				 /* the last question was answered */
-	uint64_t leader_created, number_changed; /* of the lead that is ours */
+	char prefix[KEY_MAX / 2];	    /* with a slash at its end */
+	uint64_t lease, lease_at, lease_ns; /* 0: none */
+	bool reached;			    /* the last question was answered */
+	uint64_t leader_created;	    /* of the lead that is ours; 0: we do not lead */
+	uint64_t number_changed;
 	bool restored;
 } E;
 
@@ -278,9 +279,10 @@ static int look(struct registry_answer *ret)
 		return r;
 	if (l.leader_created) {
 		ret->elected = l.leader_lease == E.lease;
-		E.leader_created = l.leader_created;
+		E.leader_created = ret->elected ? l.leader_created : 0;
 		return 0;
 	}
+	E.leader_created = 0;
 	if (l.next[0] && strcmp(l.next, E.config.name) != 0 && find_candidate(&ret->view, l.next))
 		return 0; /* it is his turn */
 	return campaign(ret);
@@ -418,6 +420,8 @@ static int resign(const char *to, struct registry_answer *ret)
 
 	if (r < 0)
 		return r;
+	if (!E.leader_created)
+		return -ESTALE;
 	if (!any && !find_candidate(&ret->view, to)) {
 		snprintf(ret->why, sizeof(ret->why), "candidate %.63s is not there any more", to);
 		return -ENOENT;
@@ -553,6 +557,8 @@ static int etcd_save(const struct registry_change *changes, size_t n, uint64_t n
 	int r = 0;
 
 	must(E.client);
+	if (!E.leader_created)
+		return -ESTALE;
 	for (size_t at = 0; at < n && r == 0; at += BATCH_MAX) {
 		size_t part = n - at < BATCH_MAX ? n - at : BATCH_MAX;
 

@@ -290,6 +290,41 @@ def saves_whose_answers_are_lost(build):
         assert not any(n.logged("does not lead cluster") for n in t.all)
 
 
+def several_servers(build):
+    """of three servers of etcd the first of the list is dead from the start, or dies: names go on
+    being given, by the same leader if the lease is long enough"""
+    with Cluster(build, HERE) as c:
+        servers = Etcd.several(c.tmp, 3)
+        try:
+            endpoints = ", ".join(f"127.0.0.1:{s.port}" for s in servers)
+            servers[0].kill()
+            t = Town(c, endpoints, lease="10s", name_wait="9s").ready()
+            leader, _ = t.leader()
+            fences = [register(t.d, "FIRST_IS_DEAD")]
+            servers[0].start()
+            servers[1].kill() # the one that is asked
+            fences.append(register(t.d, "SECOND_IS_DEAD"))
+            servers[1].start()
+            servers[2].kill()
+            fences.append(register(t.d, "THIRD_IS_DEAD"))
+            assert fences == sorted(set(fences)), fences
+            assert t.leader()[0] == leader
+            assert {"FIRST_IS_DEAD", "SECOND_IS_DEAD", "THIRD_IS_DEAD"} <= set(owners(t.d))
+            # without a majority nobody is told anything
+            servers[1].kill()
+            try:
+                register(t.d, "NO_MAJORITY")
+                raise AssertionError("a name without a registry")
+            except Failed as e:
+                assert "no answer" in str(e), e
+            assert "NO_MAJORITY" not in owners(t.d)
+            servers[1].start()
+            assert eventually("a registration", lambda: register(t.d, "AGAIN"), 30) > fences[-1]
+        finally:
+            for s in servers:
+                s.kill()
+
+
 def encrypted_and_with_a_password(build):
     """etcd that demands TLS with certificates on both sides, or a user with a password"""
     with Cluster(build, HERE) as c:
@@ -373,5 +408,5 @@ if not PROGRAM:
     print("1..0 # SKIP etcd is not installed (etcd-server)")
     sys.exit(0)
 main([the_leader_is_killed, a_frozen_leader_wakes, the_lead_is_moved, etcd_is_killed,
-      etcd_is_wrong, saves_whose_answers_are_lost, encrypted_and_with_a_password,
-      a_candidate_that_cannot_start])
+      etcd_is_wrong, saves_whose_answers_are_lost, several_servers,
+      encrypted_and_with_a_password, a_candidate_that_cannot_start])
