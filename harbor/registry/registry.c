@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "harbor/registry/registry.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "core/base/mem.h"
 
 struct registry_change *registry_add(struct registry_content *c)
@@ -17,4 +20,14 @@ void registry_content_fini(struct registry_content *c)
 {
 	mem_free(c->items);
 	*c = (struct registry_content){ 0 };
+}
+
+bool registry_sync(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC);
+	bool ok = fd >= 0 && fsync(fd) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
 }

@@ -119,3 +119,6 @@ extern const struct registry_ops registry_sqlite;
 /* Appends an empty change. The result is valid until the next call. */
 struct registry_change *registry_add(struct registry_content *c);
 void registry_content_fini(struct registry_content *c);
+/* Has what was written to this file, or which files are in this folder (O_DIRECTORY), survive a
+ * loss of power. false: errno says why not. */
+bool registry_sync(const char *path, int flags);

@@ -15,6 +15,7 @@
 #include "core/base/base.h"
 #include "core/base/clock.h"
 #include "core/base/mem.h"
+#include "harbor/registry/registry.h"
 
 static void db_closep(sqlite3 **db)
 {
@@ -85,16 +86,6 @@ static int check_idle(const char *path, char **ret_error)
 	return -EBUSY;
 }
 
-static bool sync_path(const char *path, int flags)
-{
-	int fd = open(path, flags | O_CLOEXEC);
-	bool ok = fd >= 0 && fsync(fd) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
 static int make_copy(sqlite3 *backup, const char *to, char **ret_error)
 {
 	cleanup(db_closep) sqlite3 *db = NULL;
@@ -119,7 +110,7 @@ static int replace(const char *state_dir, const char *path, const char *copy, ch
 	static const char *const rests[] = { "-wal", "-shm" };
 	cleanup(mem_freep) char *before = mem_printf("%s.before-restore", path);
 
-	if (chmod(copy, 0640) < 0 || !sync_path(copy, O_RDWR))
+	if (chmod(copy, 0640) < 0 || !registry_sync(copy, O_RDWR))
 		return complain(ret_error, copy, strerror(errno));
 	/* at each moment one of the two has the name, whenever the power fails */
 	(void)unlink(before);
@@ -130,7 +121,7 @@ static int replace(const char *state_dir, const char *path, const char *copy, ch
 
 		(void)unlink(rest); /* of a file that was no data base any more */
 	}
-	if (rename(copy, path) < 0 || !sync_path(state_dir, O_RDONLY | O_DIRECTORY))
+	if (rename(copy, path) < 0 || !registry_sync(state_dir, O_RDONLY | O_DIRECTORY))
 		return complain(ret_error, path, strerror(errno));
 	return 0;
 }

@@ -254,6 +254,17 @@ static int write_copy(const char *file, int fd)
 	return -EIO;
 }
 
+/* A file whose name is lost with the power is no backup. */
+static int sync_folder_of(const char *file)
+{
+	cleanup(mem_freep) char *folder = mem_strdup(file);
+	char *slash = strrchr(folder, '/');
+
+	must(slash); /* the path begins with one */
+	slash[slash == folder] = 0;
+	return registry_sync(folder, O_RDONLY | O_DIRECTORY) ? 0 : -errno;
+}
+
 static int sqlite_backup(const char *file, char **ret_error)
 {
 	int fd = open(file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600), r;
@@ -266,6 +277,8 @@ static int sqlite_backup(const char *file, char **ret_error)
 	}
 	r = write_copy(file, fd);
 	close(fd);
+	if (r == 0)
+		r = sync_folder_of(file);
 	if (r < 0) {
 		*ret_error = mem_printf("%s: %s", file,
 					r == -EIO ? sqlite3_errmsg(S.db) : strerror(-r));
