@@ -26,7 +26,7 @@ struct net_seal {
 };
 
 /* Sends size bytes of a payload_alloc'ed buffer, which is taken in every case. Returns 0, or -1: no
- * such socket, it is closing, or its queue is at its bound. Any thread. */
+ * such socket, it is closing, its queue is at its bound, or it has a seal. Any thread. */
 int net_send(int id, void *payload_take, size_t size);
 /* The same behind all that net_send has queued. */
 int net_send_low(int id, void *payload_take, size_t size);
