@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/base/hash.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
@@ -35,6 +36,13 @@
 #define STRANGER_LINE_NS NS_PER_SEC
 #define SAME_LINE_NS (60 * NS_PER_SEC)
 
+/* A reason for a refusal that was told: not before this time again. */
+struct told {
+	uint64_t until_ns, wait_ns;
+	char why[128];
+};
+#define TOLD_MAX 8u
+
 static struct {
 	const struct conn_ops *ops;
 	struct lock *lock;
@@ -46,8 +54,7 @@ static struct {
 	int listeners[2];
 	struct conn_count count;
 	uint64_t quiet_until_ns;
-	uint64_t same_until_ns, same_ns; /* the line that was told last */
-	char told[128];
+	struct told told[TOLD_MAX];
 } C;
 
 static const struct net_seal seal = { .seal = secure_seal };
@@ -234,21 +241,39 @@ void conn_abort(int id)
 		end_by(c, net_shutdown);
 }
 
+/* Returns the place of this reason; of those that were told the oldest makes room. */
+static struct told *told_of(const char *why, uint64_t now)
+{
+	struct told *oldest = C.told;
+
+	for (struct told *t = C.told; t < C.told + TOLD_MAX; t++) {
+		if (strncmp(t->why, why, sizeof(t->why) - 1) == 0)
+			return t;
+		if (t->until_ns < oldest->until_ns)
+			oldest = t;
+	}
+	*oldest = (struct told){ .until_ns = now };
+	snprintf(oldest->why, sizeof(oldest->why), "%s", why);
+	return oldest;
+}
+
 /* Whether it is time for a line with this reason; if so, says when it is for the next one. */
 static bool may_tell(const char *why, uint64_t now)
 {
-	bool same = strncmp(C.told, why, sizeof(C.told) - 1) == 0;
+	struct told *t;
 
-	if (now < C.quiet_until_ns || (same && now < C.same_until_ns))
+	if (now < C.quiet_until_ns)
+		return false;
+	t = told_of(why, now);
+	if (now < t->until_ns)
 		return false;
 	/* who has not come for long begins anew */
-	if (!same || now > C.same_until_ns + SAME_LINE_NS)
-		C.same_ns = STRANGER_LINE_NS;
-	else if (C.same_ns < SAME_LINE_NS)
-		C.same_ns *= 2;
+	if (!t->wait_ns || now > t->until_ns + SAME_LINE_NS)
+		t->wait_ns = STRANGER_LINE_NS;
+	else if (t->wait_ns < SAME_LINE_NS)
+		t->wait_ns *= 2;
 	C.quiet_until_ns = now + STRANGER_LINE_NS;
-	C.same_until_ns = now + C.same_ns;
-	snprintf(C.told, sizeof(C.told), "%s", why);
+	t->until_ns = now + t->wait_ns;
 	return true;
 }
 
@@ -409,21 +434,35 @@ static const struct net_handler handler = {
 	.on_drain = on_drain,
 };
 
-/* The newest stand first. */
+/* Hosts, a few of which may share a place. */
+static unsigned place_of(const struct conn *c)
+{
+	const char *port = c->from ? strrchr(c->from, ':') : NULL;
+
+	return port ? hash32(HASH32_START, c->from, (size_t)(port - c->from)) % BUCKETS : 0;
+}
+
+/* A crowd from one host takes the place of its own, not of others'. */
 static void bound_strangers(void)
 {
+	unsigned from[BUCKETS] = { 0 }, count = 0, most = 0, place;
 	struct conn *oldest = NULL;
-	unsigned count = 0;
 
 	if (C.total <= CONN_STRANGERS_MAX)
 		return;
-	for (struct conn *c = C.all; c; c = c->next)
-		if (is_stranger(c)) {
+	for (struct conn *c = C.all; c; c = c->next) {
+		if (!is_stranger(c))
+			continue;
+		place = place_of(c);
+		count++;
+		most = ++from[place] > from[most] ? place : most;
+	}
+	if (count <= CONN_STRANGERS_MAX)
+		return;
+	for (struct conn *c = C.all; c; c = c->next) /* the newest stand first */
+		if (is_stranger(c) && place_of(c) == most)
 			oldest = c;
-			count++;
-		}
-	if (count > CONN_STRANGERS_MAX)
-		conn_refuse(oldest, "too many have not said who they are");
+	conn_refuse(oldest, "too many have not said who they are");
 }
 
 /* From now on what we write to it is encrypted. Returns false when that cannot be. */

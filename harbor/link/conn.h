@@ -10,7 +10,8 @@
  *   accepted by the listener of the master -> JOIN -> ROLE_MEMBER
  *   opened by us: ROLE_LINK (a peer), ROLE_MASTER (our conversation with the master)
  *
- * Limits:  CONN_STRANGERS_MAX that have not said who they are; one more ends the oldest of them.
+ * Limits:  CONN_STRANGERS_MAX that have not said who they are; one more ends the oldest of those
+ *          that come from where most of them come from.
  * Threads: the net loop, under the lock of conn_init; messages of links come without it.
  */
 #include <stdbool.h>
