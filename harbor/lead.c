@@ -18,6 +18,7 @@
 #include "harbor/protocol/leader.h"
 #include "harbor/registry/keeper.h"
 #include "harbor/registry/library.h"
+#include "harbor/secure/secure.h"
 #include "harbor/state.h"
 
 /* Who waits here is sent on after this time: before it gives us up (PEER_HANDSHAKE_NS). */
@@ -62,7 +63,8 @@ static void create_master(const struct registry_content *content)
 				   .wall_ns = clock_wall_ns(),
 				   .random = seed_number(),
 				   .heartbeat_ns = L.heartbeat_ns,
-				   .dead_ns = L.dead_ns };
+				   .dead_ns = L.dead_ns,
+				   .names_are_proven = secure_proves_names() };
 
 	must(!H.master);
 	H.master = master_create(L.hooks.master, NULL, content, &c, clock_mono_ns());

@@ -10,6 +10,8 @@
  * replaces one that is away or silent at once; any other newcomer waits until the owner is dead.
  * Who is alive is never pushed out: the newcomer is told to try again, and an incarnation that
  * comes back to find its id in use is refused for good.
+ * Where certificates prove names, an id that somebody asks for is the name's that had it last, also
+ * when it is dead, until it is forgotten by hand.
  *
  * Life. A node whose connection broke has dead_ns to come back, and nobody notices. It is dead if
  * it does not, unless a member that is here reports a link to it (WIRE_MEMBER): who is only cut off

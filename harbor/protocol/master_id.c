@@ -95,6 +95,12 @@ static struct master_node *may_have(struct master *m, struct master_node *n,
 {
 	bool held = c->flags & WIRE_ID_HELD;
 
+	/* who proves his name, and nothing else, does not get what was another's */
+	if (m->c.names_are_proven && n->r.name[0] && strcmp(n->r.name, c->name) != 0 &&
+	    c->flags & (WIRE_ID_NAMED | WIRE_ID_HELD))
+		return refused(why, WIRE_NOT_HERE,
+			       "harbor id %u is node %s's by its certificate (harborctl forget %s)",
+			       n->r.id, n->r.name, n->r.name);
 	if (!n->r.up || n->r.epoch == c->epoch)
 		return n;
 	if (is_well(m, n, now) && held)

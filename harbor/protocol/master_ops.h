@@ -23,4 +23,5 @@ struct master_config {
 	uint64_t wall_ns; /* numbers begin here, should the registry be lost */
 	uint64_t random;  /* not 0 */
 	uint64_t heartbeat_ns, dead_ns;
+	bool names_are_proven; /* an id that was a name's stays that name's */
 };

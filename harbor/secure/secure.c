@@ -14,6 +14,7 @@ static struct {
 	const struct secure_library *l;
 	struct secure_context *context; /* NULL: connections are not encrypted */
 	char kind[SECURE_ID_MAX + 16];
+	bool certificates;
 } S;
 
 /* Returns 0, or -EINVAL and why the shared object cannot be had. */
@@ -47,6 +48,7 @@ int secure_init(const struct secure_config *c, char **ret_error)
 	if (S.context)
 		S.l->context_replace(S.context, x);
 	S.context = x;
+	S.certificates = c->key_count == 0;
 	if (c->key_count)
 		snprintf(S.kind, sizeof(S.kind), "key %s", c->keys[0].id);
 	else
@@ -64,6 +66,11 @@ void secure_fini(void)
 bool secure_on(void)
 {
 	return S.context != NULL;
+}
+
+bool secure_proves_names(void)
+{
+	return S.context && S.certificates;
 }
 
 const char *secure_kind(void)

@@ -102,6 +102,8 @@ int secure_init(const struct secure_config *c, char **ret_error);
 void secure_fini(void);
 /* Are connections encrypted? Any thread, after secure_init. */
 bool secure_on(void);
+/* Does each node prove its name, by a certificate? Any thread, after secure_init. */
+bool secure_proves_names(void);
 /* Returns how the cluster's members are told from strangers: "key NAME", "certificates", or NULL:
  * not at all. */
 const char *secure_kind(void);

@@ -148,13 +148,13 @@ static enum secure_event handshake_failed(struct secure_session *s)
 	if (s->strange_id[0])
 		return tls_bad(s, "its key \"%s\" is none of this node's", s->strange_id);
 	if (meaning)
-		return tls_bad(s, "the other end refuses our key \"%s\": %s", s->psk.id, meaning);
+		return tls_bad(s, "the other end refuses our key \"%s\": %s", s->key_id, meaning);
 	if (s->x->certificates && lacks != X509_V_OK)
 		return tls_bad(s, "its certificate: %s", X509_verify_cert_error_string(lacks));
 	switch (reason) {
 	case SSL_R_BINDER_DOES_NOT_VERIFY:
 		return tls_bad(s, "its key \"%s\" is not the one that we have under this name",
-			       s->psk.id);
+			       s->key_id);
 	case SSL_R_WRONG_VERSION_NUMBER:
 	case SSL_R_HTTP_REQUEST:
 	case SSL_R_HTTPS_PROXY_REQUEST:
@@ -206,6 +206,7 @@ static bool holds(const struct secure_session *s, struct secure_context *x,
 		  char ret_why[SECURE_WHY_MAX])
 {
 	const struct secure_key *k;
+	uint8_t print[TLS_PRINT];
 
 	if (s->ssl)
 		return true; /* the handshake will tell */
@@ -216,10 +217,12 @@ static bool holds(const struct secure_session *s, struct secure_context *x,
 	}
 	if (x->certificates)
 		return holds_certificate(s, x, ret_why);
-	k = tls_find_key(x, s->psk.id, strlen(s->psk.id));
-	if (k && CRYPTO_memcmp(k->bytes, s->psk.bytes, sizeof(k->bytes)) == 0)
+	k = tls_find_key(x, s->key_id, strlen(s->key_id));
+	if (k)
+		tls_print(k, print);
+	if (k && CRYPTO_memcmp(print, s->key_print, sizeof(print)) == 0)
 		return true;
-	snprintf(ret_why, SECURE_WHY_MAX, "its key \"%s\" was removed", s->psk.id);
+	snprintf(ret_why, SECURE_WHY_MAX, "its key \"%s\" was removed", s->key_id);
 	return false;
 }
 
@@ -322,7 +325,7 @@ static void info(const struct secure_session *s, struct secure_info *ret)
 	else if (s->peer)
 		snprintf(ret->who, sizeof(ret->who), "certificate %s", name);
 	else
-		snprintf(ret->who, sizeof(ret->who), "key %s", s->psk.id);
+		snprintf(ret->who, sizeof(ret->who), "key %s", s->key_id);
 }
 
 extern const struct secure_library harbor_secure_library;

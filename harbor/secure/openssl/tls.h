@@ -17,9 +17,12 @@
 #define TLS_IV 12u
 #define TLS_HEADER 5u
 #define TLS_TAG 16u
+/* A key by which it can be known again: SHA-256. */
+#define TLS_PRINT 32u
 #define TLS_PLAIN_MAX 16384u
 #define TLS_RECORD_MAX (TLS_PLAIN_MAX + 256u) /* without its header */
 
+/* In memory of its own, which is not written into core files: it holds the keys. */
 struct secure_context {
 	atomic_uint users; /* sessions, and who made it */
 	SSL_CTX *ssl;
@@ -46,7 +49,8 @@ struct secure_session {
 	SSL *ssl;		       /* NULL: the handshake is over */
 	const struct secure_input *in; /* what the SSL object reads, during input */
 	size_t in_used, handshake_bytes;
-	struct secure_key psk;		/* whose it was */
+	char key_id[SECURE_ID_MAX];	/* of the cluster key; "": none */
+	uint8_t key_print[TLS_PRINT];	/* and its fingerprint: the key itself is in the context */
 	char strange_id[SECURE_ID_MAX]; /* the key that the other end named and we do not have */
 	uint8_t ours[TLS_SECRET], theirs[TLS_SECRET]; /* the first secrets of the connection */
 	unsigned secrets;			      /* how many of the two are there */
@@ -93,6 +97,8 @@ struct secure_context *tls_context_create(const struct secure_config *c,
 void tls_context_replace(struct secure_context *x, struct secure_context *by);
 void tls_context_unref(struct secure_context *x);
 /* Returns the key of that name, or NULL. */
+/* Writes the key's fingerprint. */
+void tls_print(const struct secure_key *k, uint8_t ret[TLS_PRINT]);
 const struct secure_key *tls_find_key(const struct secure_context *x, const char *id, size_t n);
 /* Returns OpenSSL's first reason, and forgets them all; never NULL. */
 const char *tls_reason(void);

@@ -36,8 +36,21 @@ class Authority:
     def ca(self):
         return f"{self.dir}/ca.pem"
 
-    def issue(self, name, *names, days=2, file=None):
-        """A certificate for these DNS and IP names; gives the paths of it and of its key."""
+    def certify(self, root):
+        """From now on this is an issuer below another one."""
+        base = f"{self.dir}/ca"
+        openssl("req", "-new", "-key", base + ".key", "-out", base + ".csr", "-subj",
+                "/CN=" + os.path.basename(self.dir))
+        with open(base + ".ext", "w") as f:
+            f.write("basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign,cRLSign")
+        openssl("x509", "-req", "-in", base + ".csr", "-CA", root.ca, "-CAkey",
+                f"{root.dir}/ca.key", "-CAcreateserial", "-out", base + ".pem", "-extfile",
+                base + ".ext", "-days", "3")
+        self.crl()
+
+    def issue(self, name, *names, days=2, file=None, chain=False):
+        """A certificate for these DNS and IP names; gives the paths of it and of its key. chain:
+        with that of its issuer behind it."""
         base = f"{self.dir}/{file or name}"
         openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
                 base + ".key", "-out", base + ".csr", "-subj", f"/CN={name}")
@@ -48,6 +61,9 @@ class Authority:
         openssl("x509", "-req", "-in", base + ".csr", "-CA", self.ca, "-CAkey",
                 f"{self.dir}/ca.key", "-CAcreateserial", "-out", base + ".pem", "-extfile",
                 base + ".ext", *dates)
+        if chain:
+            with open(base + ".pem", "a") as out, open(self.ca) as own:
+                out.write(own.read())
         return base + ".pem", base + ".key"
 
     def revoke(self, cert):
