@@ -6,6 +6,7 @@
 #   make demo       deps, build, a game cluster of four nodes with real clients (KEEP=1 leaves it
 #                   running, to be played in a browser)
 #   make check-systemd   nodes as services of hosts that each boot a systemd, see tests/systemd
+#   make check-deb  the Debian packages on clean systems, see tests/deb
 #   make lua-tests LUA_TESTS=DIR   Lua's own tests on the VM that is linked in, see lua/vm
 #   make doc        the reference for those who write games, lua/doc, out of lua/doc/ref
 #   make browser-test   the page of the demo in Chromium, which it installs
@@ -349,6 +350,16 @@ chaos-long: chaos-deps
 check-systemd: deps
 	@$(MAKE) --no-print-directory $(JOBS) all man
 	@/usr/bin/python3 tests/run.py --build $(B) systemd
+
+# The Debian packages: built in clean roots, for arm64 too, and through their life on a clean Debian
+# that boots (tests/deb). Needs root and a mirror; the roots, 2 GB, are kept in
+# /var/cache/harbord-tests.
+PACKAGE_DEPS := debootstrap lintian
+.PHONY: check-deb
+check-deb: deps
+	@deploy/install-deps.sh $(PACKAGE_DEPS)
+	@$(MAKE) --no-print-directory $(VM_STATE)
+	@/usr/bin/python3 tests/run.py --build $(B) deb
 
 # The page of the demo in a browser.
 .PHONY: browser-test

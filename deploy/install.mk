@@ -142,17 +142,18 @@ dist:
 	@mkdir -p build
 	@set -o pipefail; $(PACK) | xz >build/harbord-$(VERSION).tar.xz
 	@echo build/harbord-$(VERSION).tar.xz
-# DEB_VERSION= another version than the changelog's. DEB_HOST= another architecture. What of Lua's
-# source was fetched goes along, so that the build needs no network.
+# DEB_HOST= another architecture. What of Lua's source was fetched goes along, so that the build
+# needs no network. deb-stage: only the folder in which dpkg-buildpackage is run.
 DEB_STAGE ?= build/deb/harbord-$(VERSION)
-deb: $(VM_STATE)
+.PHONY: deb-stage
+deb-stage: $(VM_STATE)
 	@rm -rf $(DEB_STAGE)
 	@mkdir -p $(DEB_STAGE)
 	@set -o pipefail; $(PACK) | tar -x --strip-components=1 -C $(DEB_STAGE)
 	@cp -a $(DEB_STAGE)/deploy/debian $(DEB_STAGE)/debian
 	@$(if $(wildcard $(SOURCE)/*.dsc),mkdir $(DEB_STAGE)/debian/lua-source && \
 	    cp -p $(SOURCE)/lua5.4_* $(DEB_STAGE)/debian/lua-source)
-	@$(if $(DEB_VERSION),sed -i '1s/(.*)/($(DEB_VERSION))/' $(DEB_STAGE)/debian/changelog)
+deb: deb-stage
 	cd $(DEB_STAGE) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL dpkg-buildpackage -us -uc -b \
 	    $(if $(DEB_HOST),-a$(DEB_HOST) -Pcross$(comma)nocheck) $(DEB_FLAGS)
 	@ls $(DEB_STAGE)/../*.deb

@@ -79,6 +79,9 @@ def commands(group, build):
     if group == "systemd":
         return [(os.path.relpath(f, ROOT), ["/usr/bin/python3", f, "--build", build])
                 for f in sorted(glob.glob(HERE + "/systemd/*/test.py"))]
+    if group == "deb":
+        return [(os.path.relpath(f, ROOT), ["/usr/bin/python3", f, "--build", build])
+                for f in sorted(glob.glob(HERE + "/deb/*/test.py"))]
     raise SystemExit(f"run.py: unknown group {group}; there are {' '.join(GROUPS + EXTRA)}")
 
 
@@ -89,7 +92,7 @@ def run(group, name, argv):
                    "detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=0")
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
     env.setdefault("TSAN_OPTIONS", f"halt_on_error=0:exitcode=66:suppressions={HERE}/tsan.supp")
-    env["PYTHONPATH"] = os.pathsep.join([HERE + "/cluster", HERE + "/systemd",
+    env["PYTHONPATH"] = os.pathsep.join([HERE + "/cluster", HERE + "/systemd", HERE + "/deb",
                                          env.get("PYTHONPATH", "")])
     start = time.monotonic()
     with tempfile.TemporaryFile("w+", errors="replace") as out:

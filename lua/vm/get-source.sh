@@ -24,8 +24,9 @@ stock() {
 for tool in dpkg-query dpkg-source apt-get patch xz; do
 	command -v $tool >/dev/null 2>&1 || stock "$tool is missing (make deps)"
 done
-version=$(dpkg-query -W -f '${source:Version}' liblua5.4-dev 2>/dev/null) ||
-	stock "liblua5.4-dev is not installed"
+# Of whatever architecture: it may be the one that harbord is built for.
+version=$(dpkg-query -W -f '${source:Version}\n' 'liblua5.4-dev:*' 2>/dev/null | head -1)
+[ -n "$version" ] || stock "liblua5.4-dev is not installed"
 case $version in
 5.4.4-*) ;;
 *) stock "Debian's Lua is $version, the patch is for 5.4.4" ;;

@@ -1,0 +1,136 @@
+"""Debian packages for tests: built where only what deploy/debian/control declares is installed, and
+without a network; and the roots (roots.sh) in which they are built, installed and run.
+
+    folder = packages("native")     build/deb/native with the .deb files of this tree
+
+Kinds: native, again (the same in another folder, to be compared), arm64. A tree that has not
+changed since is not built again.
+"""
+import glob, hashlib, os, re, shutil, subprocess, sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+TOOLS = ["build-essential", "fakeroot"]
+CROSS = ["crossbuild-essential-arm64", "qemu-user-static"]
+
+
+def why_not():
+    """Why there can be no such roots here; None: there can."""
+    if os.geteuid() != 0:
+        return "needs root, to make Debian roots"
+    missing = [t for t in ("debootstrap", "unshare", "dpkg-deb", "lintian") if not shutil.which(t)]
+    return f"needs {', '.join(missing)} (make check-deb)" if missing else None
+
+
+def declared():
+    """What the packaging needs for a build, without versions."""
+    with open(ROOT + "/deploy/debian/control", encoding="utf-8") as f:
+        field = re.search(r"^Build-Depends:((?:.*\n)(?:[ \t].*\n)*)", f.read(), re.M)[1]
+    return [re.sub(r"\s*\(.*", "", word).strip() for word in field.split(",")]
+
+
+def root(name, *wanted):
+    """The folder of a root with these packages."""
+    p = subprocess.run([HERE + "/roots.sh", name, *wanted], stdout=subprocess.PIPE, text=True)
+    if p.returncode:
+        raise SystemExit(f"roots.sh {name}: status {p.returncode}")
+    return p.stdout.strip()
+
+
+def build_root():
+    return root("build", *TOOLS, *(n.split(":")[0] for n in declared()
+                                   if not n.startswith(("debhelper", "dh-"))), "debhelper")
+
+
+def cross_root():
+    """Libraries of arm64, tools of this machine; Lua's also of this machine, for its version."""
+    own = [n for n in declared() if n.startswith(("debhelper", "dh-")) or n.endswith(":any")]
+    return root("cross", *TOOLS, *CROSS, "debhelper", "python3",
+                *(n + ":arm64" for n in declared() if n not in own))
+
+
+def state():
+    """Changes when a file of the tree does."""
+    digest = hashlib.sha256()
+    names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True).stdout
+    for name in sorted(names.split(b"\0")):
+        path = os.path.join(ROOT.encode(), name)
+        if name and os.path.isfile(path):
+            with open(path, "rb") as f:
+                digest.update(name + b"\0" + hashlib.sha256(f.read()).digest())
+    return digest.hexdigest()
+
+
+def inside(folder, script, *args, network=False, binds=()):
+    """A shell script in a root, whose changes are forgotten; binds: folders that are the same
+    there and here. Without a network."""
+    words = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+    words += [] if network else ["--net"]
+    mounts = "".join(f'mkdir -p "$R{b}"; mount --bind "{b}" "$R{b}"; ' for b in binds)
+    outer = ('set -e; R=$(mktemp -d); mount -t tmpfs tmpfs "$R"; mkdir "$R/up" "$R/wk" "$R/root"; '
+             'mount -t overlay overlay -o "lowerdir=$0,upperdir=$R/up,workdir=$R/wk" "$R/root"; '
+             'D=$R; R=$R/root; mount -t proc proc "$R/proc"; mount --bind /dev "$R/dev"; '
+             f'mount -t tmpfs -o mode=1777 tmpfs "$R/tmp"; {mounts}'
+             'S=$1; shift; exec chroot "$R" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root '
+             'LC_ALL=C.UTF-8 sh -ec "$S" sh "$@"')
+    return subprocess.run([*words, "sh", "-c", outer, folder, script, *args], text=True,
+                          capture_output=True, stdin=subprocess.DEVNULL)
+
+
+def packages(kind):
+    """The folder of the packages of this kind, built if need be."""
+    folder = f"{ROOT}/build/deb/{kind}"
+    stamp, now = folder + "/.state", state()
+    if os.path.exists(stamp) and open(stamp, encoding="ascii").read() == now:
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    # folders of other names and lengths: nothing of them may be found in the packages
+    stage = {"native": "harbord", "again": "another/place/harbord", "arm64": "harbord"}[kind]
+    where = f"{folder}/{stage}"
+    subprocess.run(["make", "-s", "-C", ROOT, "deb-stage", f"DEB_STAGE=build/deb/{kind}/{stage}"],
+                   check=True, env={k: v for k, v in os.environ.items() if "MAKE" not in k},
+                   stdout=subprocess.DEVNULL)
+    words = "-aarm64 -Pcross,nocheck" if kind == "arm64" else ""
+    p = inside(cross_root() if kind == "arm64" else build_root(),
+               f'cd "$1" && dpkg-buildpackage -us -uc -b {words}', where, binds=[folder])
+    with open(folder + "/log", "w", encoding="utf-8") as f:
+        f.write(p.stdout + p.stderr)
+    if p.returncode:
+        raise SystemExit(f"not ok 1 - the {kind} packages are built\n" + (p.stdout +
+                                                                         p.stderr)[-6000:])
+    for name in glob.glob(os.path.dirname(where) + "/harbord*_*"):
+        if os.path.dirname(name) != folder:
+            os.rename(name, f"{folder}/{os.path.basename(name)}")
+    with open(stamp, "w", encoding="ascii") as f:
+        f.write(now)
+    return folder
+
+
+def one(folder, package, ending=".deb"):
+    found = glob.glob(f"{folder}/{package}_*{ending}")
+    assert len(found) == 1, (package, found)
+    return found[0]
+
+
+def fields(deb, *names):
+    out = subprocess.run(["dpkg-deb", "-f", deb, *names], capture_output=True, text=True,
+                         check=True).stdout
+    return out.strip()
+
+
+def run_root(deb):
+    """A root with what the package depends on."""
+    needs = [re.sub(r"\s*[(|].*", "", n).strip() for n in fields(deb, "Depends").split(",")]
+    return root("run", *needs)
+
+
+def main(tests):
+    """As harness.main; skipped, with the reason, where there can be no roots."""
+    import harness
+    reason = why_not()
+    if reason:
+        for i, test in enumerate(tests, 1):
+            print(f"ok {i} - {(test.__doc__ or test.__name__).splitlines()[0]} # SKIP {reason}")
+        print(f"1..{len(tests)}")
+        sys.exit(0)
+    harness.main(tests)

@@ -1,0 +1,61 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# usage: roots.sh NAME [PACKAGE...]
+#
+# Prints the folder of a Debian root of that name, made when it is missing: "clean" is what
+# debootstrap makes, with systemd; "run", "build" and "cross" are that and the PACKAGEs, "cross"
+# knows arm64. Roots are kept in HARBORD_ROOTS (/var/cache/harbord-tests) between runs; whoever uses
+# one does so through an overlay. A root whose list of packages has changed is made again. Needs
+# root and a mirror.
+set -eu
+name=$1
+shift
+suite=${HARBORD_SUITE:-bookworm}
+roots=${HARBORD_ROOTS:-/var/cache/harbord-tests}
+mkdir -p "$roots"
+exec 9>"$roots/.lock"
+flock 9
+
+# Commands inside, with the machine's network and mirrors, and no service started.
+inside() {
+	root=$1
+	shift
+	unshare --mount --pid --fork --kill-child sh -ec '
+		mount -t proc proc "$0/proc"
+		exec chroot "$0" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C \
+			DEBIAN_FRONTEND=noninteractive "$@"' "$root" "$@" >&2
+}
+
+clean() {
+	[ ! -e "$roots/$suite/.complete" ] || return 0
+	rm -rf "$roots/$suite"
+	debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,iproute2,ca-certificates \
+		"$suite" "$roots/$suite" >&2
+	inside "$roots/$suite" apt-get clean
+	touch "$roots/$suite/.complete"
+}
+
+# $1: its folder; the other words are packages.
+grown() {
+	root=$1
+	shift
+	[ "$(cat "$root/.complete" 2>/dev/null)" != "$*" ] || return 0
+	clean
+	rm -rf "$root"
+	cp -a "$roots/$suite" "$root"
+	rm "$root/.complete"
+	cp /etc/resolv.conf "$root/etc/resolv.conf"
+	printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
+	chmod 755 "$root/usr/sbin/policy-rc.d"
+	case $root in *-cross) inside "$root" dpkg --add-architecture arm64 ;; esac
+	inside "$root" apt-get update -qq
+	inside "$root" apt-get install -y -qq --no-install-recommends "$@"
+	inside "$root" apt-get clean
+	echo "$*" >"$root/.complete"
+}
+
+case $name in
+clean) clean && echo "$roots/$suite" ;;
+run | build | cross) grown "$roots/$suite-$name" "$@" && echo "$roots/$suite-$name" ;;
+*) echo "roots.sh: clean, run, build or cross, not $name" >&2 && exit 2 ;;
+esac
