@@ -75,6 +75,9 @@ INSTALLED = $(strip \
 	$(call below,DATA,$(docdir),lua/doc,-name '*.md' -not -path './ref/*') \
 	$(call below,DATA,$(docdir)/library,lua/doc/library,-name '*.lua') \
 	$(call below,DATA,$(docdir)/examples,conf,-name '*.yaml' -o -name main.lua) \
+	$(call flat,DATA,$(docdir)/examples,deploy/fleet.yaml deploy/sysctl/60-harbor.conf) \
+	$(call renamed,PROGRAM,$(libexecdir)/harbord,deploy/fleet/steps.sh,fleet-steps) \
+	$(call renamed,DATA,$(libexecdir)/harbord,deploy/fleet/host.sh,fleet-host) \
 	$(foreach m,$(MAN),$(call flat,DATA,$(mandir)/man$(subst .,,$(suffix $(m))),$(m))) \
 	$(call flat,DATA,$(systemdsystemunitdir),$(call unit)) \
 	$(foreach u,$(call unit,.in),\
@@ -117,7 +120,8 @@ install: all man
 	$(INSTALL) -d $(sort $(foreach i,$(INSTALLED),$(DESTDIR)$(call field,$(i),2)))
 	$(foreach i,$(INSTALLED),$(call put_$(call field,$(i),1),$(i)))
 # Folders that are ours alone go when they are empty.
-OWN       = $(foreach d,$(pkglibdir) $(pkgdatadir) $(docdir) $(includedir)/harbord,$(DESTDIR)$(d))
+OWN       = $(addprefix $(DESTDIR),$(libexecdir)/harbord $(pkglibdir) $(pkgdatadir) $(docdir) \
+            $(includedir)/harbord)
 uninstall:
 	$(foreach i,$(INSTALLED),$(call remove,$(i)))
 	find $(OWN) -depth -type d -exec rmdir --ignore-fail-on-non-empty {} + 2>/dev/null || true

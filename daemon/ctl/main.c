@@ -17,6 +17,7 @@
 #include "daemon/admin/words.h"
 #include "daemon/ctl/ask.h"
 #include "daemon/ctl/exits.h"
+#include "daemon/ctl/fleet.h"
 #include "daemon/ctl/key.h"
 #include "daemon/ctl/local.h"
 #include "daemon/ctl/print.h"
@@ -27,6 +28,7 @@
 /* Answered here, by no node. */
 #define LOCAL "local"
 #define KEY "key"
+#define FLEET "fleet"
 
 struct options {
 	const char *socket, *node;
@@ -70,6 +72,8 @@ static void help(FILE *out)
 	fprintf(out, "  %-34s %s\n", LOCAL, "The nodes of this host.");
 	fprintf(out, "  %-34s %s\n", KEY " new [FILE] | show FILE",
 		"Makes a key for a cluster (cluster.key_file), or names those of a file.");
+	fprintf(out, "  %-34s %s\n", FLEET " " FLEET_USAGE,
+		"The hosts of a cluster by one file: renders, checks, installs and upgrades.");
 	fputs("\nExit status: 0 done, 1 the command failed, 2 wrong command line, 3 only some of "
 	      "the "
 	      "nodes answered,\n4 the node is not healthy (status), 69 no node answers.\n",
@@ -348,6 +352,8 @@ int main(int argc, char **argv)
 		return r < 0 ? 0 : r;
 	if (strcmp(o.words[0], KEY) == 0)
 		return key_command(o.words);
+	if (strcmp(o.words[0], FLEET) == 0)
+		return fleet_command(o.words);
 	if (strcmp(o.words[0], "inject") == 0)
 		r = add_script(&o, words, &script);
 	r = r ? r : check_words(o.words);

@@ -17,7 +17,9 @@ TEXTS = rf"(?:{STRING}\s*)+"
 # What harborctl does without a node (daemon/ctl/main.c).
 LOCAL = [("local", "", "The nodes of this host."),
          ("key", "new [FILE] | show FILE",
-          "Makes a key for a cluster (cluster.key_file), or names those of a file.")]
+          "Makes a key for a cluster (cluster.key_file), or names those of a file."),
+         ("fleet", "render FILE DIR | check FILE | status FILE | roll FILE [OPTION]...",
+          "The hosts of a cluster by one file: renders, checks, installs and upgrades.")]
 PAGES = ("harbord.8", "harborctl.1", "harbor.yaml.5")
 
 

@@ -4,7 +4,7 @@ without a network; and the roots (roots.sh) in which they are built, installed a
     folder = packages("native")     build/deb/native with the .deb files of this tree
 
 Kinds: native, again (the same in another folder, to be compared), arm64. A tree that has not
-changed since is not built again.
+changed since is not built again, and none is with HARBORD_KEEP_PACKAGES=1 in the environment.
 """
 import glob, hashlib, os, re, shutil, subprocess, sys
 
@@ -81,7 +81,8 @@ def packages(kind):
     """The folder of the packages of this kind, built if need be."""
     folder = f"{ROOT}/build/deb/{kind}"
     stamp, now = folder + "/.state", state()
-    if os.path.exists(stamp) and open(stamp, encoding="ascii").read() == now:
+    if os.path.exists(stamp) and (os.environ.get("HARBORD_KEEP_PACKAGES")
+                                  or open(stamp, encoding="ascii").read() == now):
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     # folders of other names and lengths: nothing of them may be found in the packages
@@ -122,6 +123,32 @@ def run_root(deb):
     """A root with what the package depends on."""
     needs = [re.sub(r"\s*[(|].*", "", n).strip() for n in fields(deb, "Depends").split(",")]
     return root("run", *needs)
+
+
+def newer(deb, folder, version, program=None):
+    """Makes the package once more, as of another version: its Lua files and its unit are not the
+    same, and with a text for `program` the daemon is a script, which has the real one beside it."""
+    tree = f"{folder}/tree"
+    subprocess.run(["dpkg-deb", "-R", deb, tree], check=True)
+    with open(tree + "/DEBIAN/control", encoding="utf-8") as f:
+        control = re.sub("^Version: .*$", f"Version: {version}", f.read(), flags=re.M)
+    with open(tree + "/DEBIAN/control", "w", encoding="utf-8") as f:
+        f.write(control)
+    with open(tree + "/usr/share/harbord/lua/service/bootstrap.lua", "a", encoding="utf-8") as f:
+        f.write(f"\n-- {version}\n")
+    with open(tree + "/lib/systemd/system/harbord@.service", "a", encoding="utf-8") as f:
+        f.write(f"# {version}\n")
+    if program:
+        daemon = tree + "/usr/sbin/harbord"
+        os.rename(daemon, daemon + ".real")
+        with open(daemon, "w", encoding="utf-8") as f:
+            f.write(program)
+        os.chmod(daemon, 0o755)
+    out = f"{folder}/harbord_{version}.deb"
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, out], check=True,
+                   stdout=subprocess.DEVNULL)
+    shutil.rmtree(tree)
+    return out
 
 
 def main(tests):

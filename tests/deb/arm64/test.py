@@ -1,18 +1,22 @@
-"""The packages for arm64: cross-built, and run by an emulator: a node that starts, answers, stops."""
+"""The packages for arm64: cross-built; under an emulator a node starts, answers and stops."""
 import subprocess
 from packages import cross_root, fields, inside, main, one, packages
 
 NODE = """
 cd /tmp
-printf 'admin: { socket: "unix:/tmp/n.sock" }\\nlua: { start: main, service_path: ["/tmp/?.lua"] }\\n' \\
-    >n.yaml
+cat >n.yaml <<'EOF'
+admin: { socket: "unix:/tmp/n.sock" }
+lua: { start: main, service_path: ["/tmp/?.lua"] }
+EOF
 cat >main.lua <<'EOF'
 local skynet = require "skynet"
 require "skynet.manager"
 local crypt = require "skynet.crypt"
 skynet.start(function()
 	skynet.register ".main"
-	skynet.dispatch("lua", function(_, _, word) skynet.ret(skynet.pack(crypt.hexencode(word))) end)
+	skynet.dispatch("lua", function(_, _, word)
+		skynet.ret(skynet.pack(crypt.hexencode(word)))
+	end)
 end)
 EOF
 Q=qemu-aarch64-static

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* The folder that is written for a command is removed by the script, which is all that is left of
+ * this process then. */
+#include "daemon/ctl/fleet.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/base.h"
+#include "core/base/mem.h"
+#include "conf/fleetfile.h"
+#include "daemon/ctl/exits.h"
+#include "daemon/ctl/fleetout.h"
+
+static int usage(void)
+{
+	fputs("harborctl: usage: harborctl fleet " FLEET_USAGE "\n"
+	      "options: --rsh COMMAND, --deb FILE, --dry-run, --break-lock\n",
+	      stderr);
+	return CTL_USAGE;
+}
+
+/* NULL after every error of the file was told. */
+static struct fleet *read_file(const char *file)
+{
+	struct config_errors errors = { 0 };
+	struct fleet *f = fleetfile_read(file, &errors);
+
+	for (size_t i = 0; i < errors.count; i++) {
+		const struct config_error *e = &errors.items[i];
+
+		if (e->line)
+			fprintf(stderr, "%s:%u:%u: %s\n", e->file, e->line, e->column, e->text);
+		else
+			fprintf(stderr, "%s: %s\n", e->file, e->text);
+	}
+	config_errors_fini(&errors);
+	return f;
+}
+
+static int render(const char *file, const char *folder)
+{
+	struct fleet *f = read_file(file);
+	bool well = f && fleetout_write(f, folder);
+
+	fleetfile_free(f);
+	return well ? CTL_DONE : CTL_FAILED;
+}
+
+/* The script: beside the installed program, or in the source tree that it was built in. */
+static bool find_steps(char ret_path[PATH_MAX])
+{
+	static const char *const places[] = { "../libexec/harbord/fleet-steps",
+					      "../deploy/fleet/steps.sh",
+					      "../../deploy/fleet/steps.sh" };
+	char exe[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+
+	if (n <= 0)
+		return false;
+	exe[n] = 0;
+	*strrchr(exe, '/') = 0;
+	for (unsigned i = 0; i < array_len(places); i++) {
+		int size = snprintf(ret_path, PATH_MAX, "%s/%s", exe, places[i]);
+
+		if (size > 0 && size < PATH_MAX && access(ret_path, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Becomes the script: steps VERB DIR OPTION... Returns only if that fails. */
+static int become(const char *steps, const char *verb, const char *folder, char *const *options)
+{
+	char **argv;
+	size_t n = 0;
+
+	while (options[n])
+		n++;
+	argv = mem_zalloc((n + 4) * sizeof(*argv));
+	argv[0] = (char *)steps;
+	argv[1] = (char *)verb;
+	argv[2] = (char *)folder;
+	memcpy(argv + 3, options, n * sizeof(*argv));
+	execv(steps, argv);
+	fprintf(stderr, "harborctl: %s: %s\n", steps, strerror(errno));
+	mem_free(argv);
+	return CTL_FAILED;
+}
+
+static int run_steps(char *const *words)
+{
+	char steps[PATH_MAX], above[] = "/tmp/harbor-fleet-XXXXXX";
+	cleanup(mem_freep) char *folder = NULL;
+	struct fleet *f;
+	bool well;
+
+	if (!find_steps(steps)) {
+		fputs("harborctl: fleet-steps is not installed beside harborctl\n", stderr);
+		return CTL_FAILED;
+	}
+	f = read_file(words[2]);
+	if (!f)
+		return CTL_FAILED;
+	if (!mkdtemp(above)) {
+		fprintf(stderr, "harborctl: %s: %s\n", above, strerror(errno));
+		fleetfile_free(f);
+		return CTL_FAILED;
+	}
+	folder = mem_printf("%s/fleet", above);
+	well = fleetout_write(f, folder);
+	fleetfile_free(f);
+	return become(steps, well ? words[1] : "forget", folder, words + 3);
+}
+
+int fleet_command(char *const *words)
+{
+	const char *verb = words[1] ? words[1] : "";
+
+	if (!words[1] || !words[2])
+		return usage();
+	if (strcmp(verb, "render") == 0)
+		return words[3] && !words[4] ? render(words[2], words[3]) : usage();
+	if (strcmp(verb, "check") == 0 || strcmp(verb, "status") == 0 || strcmp(verb, "roll") == 0)
+		return run_steps(words);
+	return usage();
+}
