@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The authority on ids and names: what a frame, a lost connection or the clock changes. */
+/* The authority on ids and names: what a frame, a lost connection or the clock changes. Names are
+ * in master_names.c. */
 #include "harbor/protocol/master.h"
 
 #include <stdio.h>
@@ -12,11 +13,11 @@
 #include "core/base/mem.h"
 #include "core/base/must.h"
 #include "core/base/random.h"
-#include "core/actor/group.h"
 #include "core/actor/handle.h"
 #include "core/actor/remote.h"
 #include "harbor/protocol/master_id.h"
 #include "harbor/protocol/master_life.h"
+#include "harbor/protocol/master_names.h"
 #include "harbor/protocol/master_store.h"
 
 /* A batch that cannot be saved is tried again this often. */
@@ -64,7 +65,7 @@ static void check(const struct master *m)
 #define check(m) ((void)(m)) /* the state is looked at in builds with CHECKS=1 */
 #endif
 
-/* ---- nodes and names ---- */
+/* ---- nodes ---- */
 
 static struct master_node *by_conn(struct master *m, int conn)
 {
@@ -85,63 +86,12 @@ static struct wire_control member_frame(const struct master_node *n)
 	return c;
 }
 
-static struct wire_control name_frame(const struct map_item *i, uint64_t change)
-{
-	struct wire_control c = {
-		.kind = WIRE_NAME, .handle = i->number, .fence = i->stamp, .change = change
-	};
-
-	snprintf(c.text, sizeof(c.text), "%s", i->key);
-	return c;
-}
-
-static void announce_name(struct master *m, const struct map_item *i)
-{
-	struct wire_control c = name_frame(i, ++m->change);
-
-	master_save_name(m, i->key, i->number, i->stamp);
-	master_broadcast(m, &c);
-}
-
-static void release_name(struct master *m, struct map_item *i)
-{
-	i->number = 0;
-	announce_name(m, i);
-	map_remove(&m->names, i);
-}
-
 static void announce_node(struct master *m, const struct master_node *n)
 {
 	struct wire_control c = member_frame(n);
 
 	master_save_node(m, n);
 	master_broadcast(m, &c);
-}
-
-struct homeless {
-	struct master *m;
-	unsigned names;
-};
-
-/* Tells of a name whose node is not up: it belongs to nobody. */
-static bool is_homeless(struct map_item *i, void *ud)
-{
-	struct homeless *h = ud;
-
-	if (h->m->nodes[i->number >> 24].r.up)
-		return false;
-	i->number = 0;
-	announce_name(h->m, i);
-	h->names++;
-	return true;
-}
-
-static unsigned release_homeless_names(struct master *m)
-{
-	struct homeless h = { .m = m };
-
-	map_sweep(&m->names, is_homeless, &h);
-	return h.names;
 }
 
 /* The incarnation has ended: everybody is told, and its names are free. Returns how many it had. */
@@ -154,7 +104,7 @@ static unsigned end_incarnation(struct master *m, struct master_node *n, const c
 	n->r.gone = ++m->number;
 	memset(n->seen_by, 0, sizeof(n->seen_by));
 	announce_node(m, n);
-	return release_homeless_names(m);
+	return master_release_homeless(m);
 }
 
 static void node_dead(struct master *m, struct master_node *n, const char *why, uint64_t now)
@@ -179,16 +129,6 @@ static void load_node(struct master *m, const struct registry_node *r, uint64_t 
 	n->away = "it did not come back";
 	n->alive_at = now;
 	n->dead_at = now + m->c.dead_ns + MASTER_RETRY_NS;
-}
-
-static void load_name(struct master *m, const struct registry_change *c)
-{
-	struct map_item *i = map_add(&m->names, c->name);
-
-	if (!i)
-		return;
-	i->number = c->handle;
-	i->stamp = c->fence;
 }
 
 /* What is known is from before a backup. Who lives now, and which names he has, his JOIN and his
@@ -228,7 +168,7 @@ struct master *master_create(const struct master_ops *ops, void *ud,
 		m->nodes[i].r.id = i;
 	for (size_t i = 0; i < content->count; i++)
 		if (content->items[i].is_name)
-			load_name(m, &content->items[i]);
+			master_load_name(m, &content->items[i]);
 		else
 			load_node(m, &content->items[i].node, now);
 	if (!m->number || content->restored) {
@@ -241,7 +181,7 @@ struct master *master_create(const struct master_ops *ops, void *ud,
 	if (content->restored)
 		go_behind_restored(m);
 	/* a batch is whole, but an older file may not be */
-	(void)release_homeless_names(m);
+	(void)master_release_homeless(m);
 	check(m);
 	return m;
 }
@@ -276,7 +216,7 @@ static void send_snapshot(struct master *m, struct master_node *n, uint64_t birt
 			master_write(m, n, &c);
 		}
 	for (size_t i = 0; i < m->names.count; i++) {
-		c = name_frame(&m->names.items[i], 0);
+		c = master_name_frame(&m->names.items[i], 0);
 		master_write(m, n, &c);
 	}
 	c = (struct wire_control){ .kind = WIRE_SYNCED, .change = m->change };
@@ -355,109 +295,7 @@ bool master_join(struct master *m, int conn, const struct wire_control *c, uint6
 	return joined;
 }
 
-/* ---- requests ---- */
-
-static void answer(struct master *m, struct master_node *n, const struct wire_control *question,
-		   enum wire_code code)
-{
-	static const char *const texts[] = {
-		[WIRE_NAME_TAKEN] = REMOTE_NAME_TAKEN,
-		[WIRE_NO_NAME] = REMOTE_NO_NAME,
-		[WIRE_INVALID] = "invalid name, or a handle of another node",
-		[WIRE_FULL] = "too many names",
-		[WIRE_NOT_OWNER] = REMOTE_NOT_OWNER,
-		[WIRE_NO_HEIR] = REMOTE_NO_HEIR
-	};
-	const struct map_item *i = map_find(&m->names, question->text);
-	struct wire_control c = { .kind = WIRE_ANSWER, .request = question->request, .code = code };
-
-	if (i) {
-		c.handle = i->number;
-		c.fence = i->stamp;
-	}
-	snprintf(c.text, sizeof(c.text), "%s",
-		 code < array_len(texts) && texts[code] ? texts[code] : "");
-	master_write(m, n, &c);
-}
-
-/* Does this registration, which the member has from before the registry was lost, come after the
- * owner's? */
-static bool is_later(const struct master *m, const struct wire_control *c, const struct map_item *i,
-		     uint64_t now)
-{
-	return now < m->recovering_until && c->fence < MASTER_NUMBER_MAX && c->fence > i->stamp;
-}
-
-static enum wire_code register_name(struct master *m, const struct master_node *n,
-				    const struct wire_control *c, uint64_t now)
-{
-	struct map_item *i = map_find(&m->names, c->text);
-
-	if (!group_allows(c->text, c->handle) || c->handle >> 24 != n->r.id ||
-	    !(c->handle & 0xffffff))
-		return WIRE_INVALID;
-	if (i && i->number == c->handle)
-		return WIRE_OK_CODE;
-	if (i && !is_later(m, c, i, now))
-		return WIRE_NAME_TAKEN;
-	if (!i && m->names.count >= MASTER_NAMES_MAX)
-		return WIRE_FULL;
-	if (!i)
-		i = map_add(&m->names, c->text);
-	i->number = c->handle;
-	if (now < m->recovering_until && c->fence && c->fence < MASTER_NUMBER_MAX) {
-		i->stamp = c->fence;
-		m->number = m->number > c->fence ? m->number : c->fence;
-	} else {
-		i->stamp = ++m->number;
-	}
-	announce_name(m, i);
-	return WIRE_OK_CODE;
-}
-
-static enum wire_code give_up_name(struct master *m, const struct master_node *n,
-				   const struct wire_control *c)
-{
-	struct map_item *i = map_find(&m->names, c->text);
-
-	if (c->handle && c->handle >> 24 != n->r.id)
-		return WIRE_INVALID;
-	if (!i || (c->handle && i->number != c->handle))
-		return WIRE_NO_NAME;
-	release_name(m, i);
-	return WIRE_OK_CODE;
-}
-
-/* One change: nobody sees the name without an owner, and the old one's number is old at once. Asked
- * again after it is done, it is done. */
-static enum wire_code transfer_name(struct master *m, const struct master_node *n,
-				    const struct wire_control *c)
-{
-	struct map_item *i = map_find(&m->names, c->text);
-	uint32_t heir = c->target >> 24;
-
-	if ((c->handle && c->handle >> 24 != n->r.id) || !(c->target & 0xffffff) ||
-	    !remote_name_valid(c->text))
-		return WIRE_INVALID;
-	if (!i)
-		return WIRE_NO_NAME;
-	if (i->number == c->target)
-		return WIRE_OK_CODE;
-	if (c->handle && i->number != c->handle)
-		return WIRE_NOT_OWNER;
-	/* one that is cut off could not look whether the service is there */
-	if (!heir || !m->nodes[heir].r.up || !m->nodes[heir].conn)
-		return WIRE_NO_HEIR;
-	i->number = c->target;
-	i->stamp = ++m->number;
-	announce_name(m, i);
-	return WIRE_OK_CODE;
-}
-
-static enum wire_code find_owner(const struct master *m, const struct wire_control *c)
-{
-	return map_find(&m->names, c->text) ? WIRE_OK_CODE : WIRE_NO_NAME;
-}
+/* ---- what members say ---- */
 
 /* A member says of whom we may know nothing more that he lives. */
 static void believe(struct master *m, struct master_node *n, const struct wire_control *c,
@@ -535,16 +373,10 @@ void master_input(struct master *m, int conn, const struct wire_control *c, uint
 		master_write_now(m, conn, &pong); /* says nothing that must be durable */
 		break;
 	case WIRE_REGISTER:
-		answer(m, n, c, register_name(m, n, c, now));
-		break;
 	case WIRE_RELEASE:
-		answer(m, n, c, give_up_name(m, n, c));
-		break;
 	case WIRE_TRANSFER:
-		answer(m, n, c, transfer_name(m, n, c));
-		break;
 	case WIRE_QUERY:
-		answer(m, n, c, find_owner(m, c));
+		master_name_asked(m, n, c, now);
 		break;
 	case WIRE_MEMBER:
 		link_reported(m, n, c, now);

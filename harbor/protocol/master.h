@@ -45,7 +45,6 @@
 #include "harbor/protocol/master_ops.h"
 #include "harbor/protocol/wire.h"
 
-#define MASTER_NAMES_MAX 65536u
 /* Members try again at least this often; see member.h. */
 #define MASTER_RETRY_NS UINT64_C(4000000000)
 

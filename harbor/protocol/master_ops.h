@@ -18,6 +18,8 @@ struct master_ops {
 	void (*save)(void *ud, const struct registry_change *changes, size_t n, uint64_t number);
 };
 
+#define MASTER_NAMES_MAX 65536u
+
 struct master_config {
 	uint64_t epoch;	  /* of this master's process */
 	uint64_t wall_ns; /* numbers begin here, should the registry be lost */
