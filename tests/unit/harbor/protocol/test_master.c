@@ -104,13 +104,18 @@ static void hand_flush(void *ud)
 	flushes_wanted++;
 }
 
+static bool proven; /* by certificates */
+
 static const struct master_ops ops = { hand_write, hand_close, hand_flush, hand_save };
 
 static void start(uint64_t now)
 {
-	struct master_config c = {
-		.epoch = 1, .wall_ns = 5000, .random = 99, .heartbeat_ns = BEAT, .dead_ns = DEAD
-	};
+	struct master_config c = { .epoch = 1,
+				   .wall_ns = 5000,
+				   .random = 99,
+				   .heartbeat_ns = BEAT,
+				   .dead_ns = DEAD,
+				   .names_are_proven = proven };
 	struct registry_content content = { 0 }, kept = strange;
 	char *error = NULL;
 
@@ -280,6 +285,28 @@ static void the_same_names_get_the_same_ids_whoever_comes_first(void **state)
 	assert_int_equal(last(4, WIRE_JOINED)->id, b);
 	assert_true(join(5, "a", 0, 15, T0 + DEAD));
 	assert_int_equal(last(5, WIRE_JOINED)->id, a);
+}
+
+static void an_id_is_the_name_s_that_had_it_where_names_are_proven(void **state)
+{
+	char why[200];
+
+	(void)state;
+	stop();
+	proven = true;
+	start(T0);
+	proven = false;
+	assert_true(join(1, "a", 1, 11, T0));
+	goodbye(1, T0);
+	assert_false(join(2, "b", 1, 12, T0));
+	assert_int_equal(code_of(2, WIRE_REFUSE), WIRE_NOT_HERE);
+	assert_string_equal(last(2, WIRE_REFUSE)->text,
+			    "harbor id 1 is node a's by its certificate (harborctl forget a)");
+	assert_false(rejoin(3, "b", 1, 12, 0, T0));
+	assert_true(join(4, "a", 1, 13, T0));
+	goodbye(4, T0);
+	assert_null(master_forget(m, "a", why, sizeof(why)));
+	assert_true(join(5, "b", 1, 12, T0));
 }
 
 static void an_id_that_a_configuration_names_is_the_node(void **state)
@@ -1217,6 +1244,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(the_same_names_get_the_same_ids_whoever_comes_first),
+		T(an_id_is_the_name_s_that_had_it_where_names_are_proven),
 		T(an_id_that_a_configuration_names_is_the_node),
 		T(an_id_of_the_configuration_is_not_given_to_others),
 		T(claims_that_cannot_be_are_refused),
