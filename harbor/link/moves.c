@@ -342,7 +342,8 @@ static void on_note(unsigned node, const struct move_note *n)
 			move_go(n->from, n->number);
 		break;
 	case NOTE_DONE:
-		move_done(n->node, n->from, n->number);
+		if (moves_knows(n->from, node))
+			move_done(n->node, n->from, n->number);
 		break;
 	case NOTE_DRAIN:
 		move_set_bit(moves.draining, node, n->node);
