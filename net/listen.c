@@ -27,6 +27,7 @@
 #include "net/event.h"
 #include "net/janitor.h"
 #include "net/limits.h"
+#include "net/inherit.h"
 #include "net/poller.h"
 #include "net/proxy.h"
 #include "net/reserve.h"
@@ -42,7 +43,10 @@
 struct manner {
 	int backlog;
 	bool shared; /* others may listen there too: the kernel spreads connections among them */
+	char name[INHERIT_NAME_MAX]; /* its name in inherit.h, "" = none */
 };
+
+#define SYSTEMD "systemd:"
 
 static int bind_fd(int fd, const struct addr *a, const struct manner *how, bool may_take_over)
 {
@@ -65,7 +69,7 @@ static int bind_fd(int fd, const struct addr *a, const struct manner *how, bool 
 	return bind(fd, &a->any, a->size);
 }
 
-static int listen_fd(const struct addr *a, const struct manner *how)
+static int fresh_fd(const struct addr *a, const struct manner *how)
 {
 	bool in_folder = a->any.sa_family == AF_UNIX && a->un.sun_path[0];
 	int lock = in_folder ? unixpath_lock(a->un.sun_path) : -1;
@@ -78,6 +82,19 @@ static int listen_fd(const struct addr *a, const struct manner *how)
 	if (lock >= 0)
 		close(lock);
 	return r;
+}
+
+/* One that the last life left is as good as a fresh one, and has connections waiting. */
+static int listen_fd(const struct addr *a, const struct manner *how)
+{
+	int fd = *how->name ? inherit_take_listener(how->name, a) : -1;
+
+	if (fd < 0)
+		return fresh_fd(a, how);
+	if (listen(fd, how->backlog) == 0)
+		return fd;
+	close(fd);
+	return -errno;
 }
 
 /* Returns a descriptor, or -errno and in *ret_why what getaddrinfo says about it (NULL:
@@ -97,6 +114,25 @@ static int listen_text(const struct addr_text *t, const struct manner *how, cons
 	return fd;
 }
 
+/* Opens what shall listen, and notes its name if it has one. Returns as listen_text. */
+static int open_listener(uint32_t owner, const char *host, int port, struct manner *how,
+			 struct addr_text *t, const char **ret_why)
+{
+	bool of_manager = owner && strncmp(host, SYSTEMD, strlen(SYSTEMD)) == 0;
+
+	*t = (struct addr_text){ 0 };
+	if (of_manager) {
+		snprintf(how->name, sizeof(how->name), "%s", host);
+		return inherit_listener(host + strlen(SYSTEMD), ret_why);
+	}
+	*ret_why = addr_split(host, port, t);
+	if (*ret_why)
+		return -EINVAL;
+	if (!owner || how->shared || t->is_unix || !inherit_name(t->host, t->port, how->name))
+		how->name[0] = 0;
+	return listen_text(t, how, ret_why);
+}
+
 /* Returns error. */
 static int refuse(struct net_error *ret, const char *host, int port, int error, const char *why)
 {
@@ -110,11 +146,11 @@ static int refuse(struct net_error *ret, const char *host, int port, int error, 
 }
 
 static int start_listen(uint32_t owner, const struct net_handler *h, void *ud, const char *host,
-			int port, const struct manner *how, struct net_error *ret_error)
+			int port, struct manner *how, struct net_error *ret_error)
 {
 	struct addr_text t;
-	const char *why = addr_split(host, port, &t);
-	int fd = why ? -EINVAL : listen_text(&t, how, &why);
+	const char *why;
+	int fd = open_listener(owner, host, port, how, &t, &why);
 	char text[ADDR_TEXT_MAX];
 	struct addr a = { 0 };
 	struct socket *s;
@@ -137,6 +173,10 @@ static int start_listen(uint32_t owner, const struct net_handler *h, void *ud, c
 	connect_set_options(s);
 	if (t.is_unix)
 		unixpath_remember(&s->path, t.host);
+	if (*how->name)
+		s->stored = mem_strdup(how->name);
+	if (*how->name && strncmp(how->name, SYSTEMD, strlen(SYSTEMD)) != 0)
+		(void)inherit_put(how->name, fd);
 	event_open(s, addr_port(&a), addr_format_ip(&a, text, sizeof(text)));
 	s->reading = h != NULL;
 	watch_or_fail(s);
@@ -249,6 +289,18 @@ struct heritage {
 	bool proxied; /* its header comes first */
 };
 
+static struct heritage heritage_of(const struct socket *s)
+{
+	return (struct heritage){
+		.owner = s->owner,
+		.bound = s->bound,
+		/* relaxed: a number */
+		.window = atomic_load_explicit(&s->window, memory_order_relaxed),
+		.passes = s->passes,
+		.proxied = s->allow != NULL,
+	};
+}
+
 static struct socket *adopt_accepted(int fd, const struct addr *peer, const struct heritage *from)
 {
 	struct socket *s = socket_create(from->owner, NULL, NULL);
@@ -267,6 +319,30 @@ static struct socket *adopt_accepted(int fd, const struct addr *peer, const stru
 	atomic_store_explicit(&s->window, from->window, memory_order_relaxed);
 	s->passes = from->passes;
 	return s;
+}
+
+int listen_resume(int listener, int fd, char ret_from[ADDR_TEXT_MAX])
+{
+	struct addr peer = { .size = sizeof(peer.storage) };
+	struct socket *s = socket_lock(listener);
+	struct heritage heritage;
+	int id;
+
+	if (!s || getpeername(fd, &peer.any, &peer.size) < 0) {
+		if (s)
+			socket_unlock(s);
+		close(fd);
+		return -1;
+	}
+	heritage = heritage_of(s);
+	socket_unlock(s); /* one socket's lock at a time */
+	s = adopt_accepted(fd, &peer, &heritage);
+	if (!s)
+		return -1;
+	addr_format(&peer, ret_from, ADDR_TEXT_MAX);
+	id = socket_id(s);
+	socket_unlock(s);
+	return id;
 }
 
 static void drop(int id)
@@ -348,6 +424,24 @@ static int next_connection(struct socket *s, struct addr *ret_peer, bool *ret_ke
 
 static atomic_bool refuses; /* connections to services */
 
+void net_stop_accepting(void)
+{
+	unsigned slot = 0;
+	struct socket *s;
+
+	while ((s = socket_next(&slot))) {
+		bool listens = s->owner &&
+			       (s->state == STATE_LISTEN || s->state == STATE_PRELISTEN);
+
+		s->reading = s->reading && !(listens && s->stored);
+		if (listens && s->stored && s->state == STATE_LISTEN)
+			watch_or_fail(s);
+		else if (listens && !s->stored)
+			event_shutdown(s);
+		socket_unlock(s);
+	}
+}
+
 void net_refuse_clients(bool on)
 {
 	atomic_store_explicit(&refuses, on, memory_order_relaxed);
@@ -378,13 +472,7 @@ static bool accept_one(int id)
 	}
 	s->read_bytes++;
 	s->read_ns = clock_mono_ns();
-	heritage = (struct heritage){
-		.owner = s->owner,
-		.bound = s->bound,
-		.window = atomic_load_explicit(&s->window, memory_order_relaxed),
-		.passes = s->passes,
-		.proxied = s->allow != NULL,
-	};
+	heritage = heritage_of(s);
 	/* relaxed: a lone value */
 	admitted = proxy_admits(s, &peer) &&
 		   !(s->owner && atomic_load_explicit(&refuses, memory_order_relaxed));

@@ -3,6 +3,7 @@
 /* Listening and accepting. */
 #include <stdbool.h>
 #include <stdint.h>
+#include "net/addr.h"
 #include "net/net.h"
 
 struct socket;
@@ -26,7 +27,15 @@ void net_keep_descriptors(int listener);
  * thread. */
 void net_refuse_clients(bool on);
 
+/* Listeners of services accept nothing any more. One that the next life of this process gets stays
+ * open: connections wait there. Any thread. */
+void net_stop_accepting(void);
+
 /* ---- for the files of net/ ---- */
+
+/* Takes a connection that the listener accepted in the last life of this process, as if it accepted
+ * it now, and writes who is there. Returns its id, or -1. */
+int listen_resume(int listener, int fd_take, char ret_from[ADDR_TEXT_MAX]);
 
 /* [loop] A listener is ready: accepts some of what waits. No lock. */
 void accept_ready(int id);

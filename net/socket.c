@@ -20,6 +20,7 @@
 #include "core/base/must.h"
 #include "net/addr.h"
 #include "net/limits.h"
+#include "net/inherit.h"
 #include "net/poller.h"
 #include "net/reserve.h"
 #include "net/sendq.h"
@@ -185,6 +186,8 @@ void socket_free(struct socket *s)
 		if (s->events)
 			poller_control(s->loop, EPOLL_CTL_DEL, s->fd, 0, 0);
 		unixpath_forget(&s->path);
+		if (s->stored)
+			inherit_closed(s->stored, s->fd);
 		if (s->kept)
 			reserve_close(s->fd);
 		else if (!s->borrowed)
@@ -198,6 +201,8 @@ void socket_free(struct socket *s)
 	mem_free(steal(s->allow));
 	mem_free(steal(s->header));
 	mem_free(steal(s->client));
+	mem_free(steal(s->stored));
+	mem_free(steal(s->keepsake));
 	mem_free(steal(s->udp));
 	spread_leave(s->spread, s->loop);
 	s->state = STATE_FREE;

@@ -110,6 +110,8 @@ struct socket {
 	struct addr_list *to;	     /* where a connect may go */
 	struct udp *udp;	     /* a socket of datagrams has one (udp.c) */
 	struct unixpath path;	     /* of a listener */
+	char *stored;		     /* of a listener: its name in inherit.h; NULL: it has none */
+	struct keepsake *keepsake;   /* goes to the next life with this (handover.h); NULL: stays */
 	struct proxy_allow *allow;   /* of a listener: whose headers name the client; NULL: none */
 	struct proxy_wait *header;   /* in STATE_HEADER: what is there of it */
 	struct addr *client;	     /* whom the proxy brought; NULL: the peer itself */

@@ -18,6 +18,7 @@
 /* service.wants: what the node may ask a service for. */
 #define MOVE_WANTS_DRAIN 1u /* to be told that the node drains */
 #define MOVE_CAN_MOVE 2u    /* it can pack its state */
+#define MOVE_WANTS_STOP 4u  /* to be asked before the node ends its services */
 
 struct move_ops {
 	/* Sends m in the name of its source to where m->dest is now; takes m always. As

@@ -149,6 +149,11 @@ void call_lua(const struct asker *who, const char *line)
 	begin(who, 0, CALL_DEADLINE_NS, line);
 }
 
+void call_lua_within(const struct asker *who, const char *line, uint64_t patience_ns)
+{
+	begin(who, 0, patience_ns, line);
+}
+
 void call_node(const struct asker *who, unsigned harbor, const char *line)
 {
 	must(harbor > 0 && harbor < 256);

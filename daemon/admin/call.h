@@ -27,6 +27,8 @@ void call_close(void);
 
 /* The service harboradmin of this node, which is launched for the first call. */
 void call_lua(const struct asker *who, const char *line);
+/* The same for an answer that may come as late as that. */
+void call_lua_within(const struct asker *who, const char *line, uint64_t patience_ns);
 /* The node of that harbor id. */
 void call_node(const struct asker *who, unsigned harbor, const char *line);
 

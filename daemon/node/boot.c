@@ -35,6 +35,7 @@
 #include "daemon/node/paths.h"
 #include "harbor/registry/restore.h"
 #include "lua/load/luahost.h"
+#include "net/inherit.h"
 #include "net/limits.h"
 #include "net/loop.h"
 #include "net/tcp.h"
@@ -444,5 +445,8 @@ int boot_start_failed_status(const struct config *c)
 	cleanup(mem_freep) char *all = mem_printf("%s/service/?.lua;%s", lua_dir,
 						  templates ? templates : "./service/?.lua");
 
+	/* a socket that the unit does not pass, and one that does not listen */
+	if (net_inherit_missed())
+		return EX_CONFIG;
 	return paths_has_service(all, env_get("start")) ? EX_SOFTWARE : EX_CONFIG;
 }

@@ -35,7 +35,9 @@
 #include "daemon/state/status.h"
 #include "daemon/node/watchdog.h"
 #include "lua/load/luahost.h"
-#include "net/info.h"
+#include "net/handover.h"
+#include "net/inherit.h"
+#include "net/listen.h"
 #include "net/loop.h"
 #include "net/request.h"
 
@@ -48,6 +50,11 @@
 #define RETIRE_EVERY_NS (100 * NS_PER_MS)
 #define GOODBYE_NS (2 * NS_PER_SEC)
 #define TEARDOWN_NS NS_PER_SEC
+/* How long sessions that are handed over may still be written to, and the service manager take. */
+#define HANDOVER_NS (2 * NS_PER_SEC)
+#define BARRIER_NS (5 * NS_PER_SEC)
+/* Services that listen later than this after the node was ready find nothing of the last life. */
+#define SETTLE_NS (30 * NS_PER_SEC)
 /* How often the bootstrap service is looked at until the node is up. */
 #define LOOK_NS (50 * NS_PER_MS)
 #define LAST_WORD_NS NS_PER_SEC
@@ -348,35 +355,90 @@ static int start(const struct config *c)
 
 static int run(void)
 {
+	uint64_t settle_ns = clock_mono_ns() + SETTLE_NS;
+	char lines[64];
+
 	phase_set(PHASE_RUNNING);
 	life.ready = true;
 	log_info("ready: harbor %u, %u workers, %u services", service_harbor(), sched_workers(),
 		 service_count());
-	notify_printf("READY=1\nMAINPID=%ld", (long)getpid());
+	snprintf(lines, sizeof(lines), "READY=1\nMAINPID=%ld", (long)getpid());
+	notify_send(lines);
 	watchdog_start(notify_watchdog_ns());
-	while (!stopping() && !node_is_empty() && !is_refused())
-		wait_for_news(UINT64_MAX);
+	while (!stopping() && !node_is_empty() && !is_refused()) {
+		if (clock_mono_ns() >= settle_ns) {
+			net_inherit_settle();
+			settle_ns = UINT64_MAX;
+		}
+		wait_for_news(settle_ns);
+	}
 	return is_refused() && !stopping() ? EX_UNAVAILABLE : 0;
 }
 
 /* ---- stopping ---- */
 
-static void close_listener(const struct net_info *i, void *ud)
+/* ---- what services do before they end ---- */
+
+static void count_wanting(struct service *s, void *ud)
 {
-	if (i->owner && i->type == NET_INFO_LISTEN)
-		net_close(i->id);
+	/* relaxed: who wants it too late is not asked */
+	*(unsigned *)ud += (atomic_load_explicit(&s->wants, memory_order_relaxed) &
+			    MOVE_WANTS_STOP) != 0;
+}
+
+/* relaxed: the wake-up behind it orders it */
+static atomic_bool services_asked;
+
+static void services_answered(const struct asker *a, bool well, const char *body, size_t size)
+{
+	(void)a;
+	if (!well)
+		log_warning("before the stop: %.*s", (int)(size < 512 ? size : 512), body);
+	atomic_store_explicit(&services_asked, true, memory_order_relaxed);
+	life_wake();
+}
+
+/* Those that want to save or hand something over do so while all others are still there. */
+static void ask_services(uint64_t patience_ns)
+{
+	uint64_t deadline = clock_mono_ns() + patience_ns, now;
+	unsigned wanting = 0;
+
+	service_foreach(count_wanting, &wanting);
+	if (!wanting)
+		return;
+	log_info("stopping: %u services are asked first", wanting);
+	call_lua_within(&(struct asker){ .answer = services_answered }, "before_stop", patience_ns);
+	while (!atomic_load_explicit(&services_asked, memory_order_relaxed) &&
+	       (now = clock_mono_ns()) < deadline)
+		wait_for_news(sooner(deadline, now + EXTEND_EVERY_NS));
+}
+
+static void hand_over(void)
+{
+	unsigned n = net_handover(HANDOVER_NS);
+
+	if (n)
+		log_info("stopping: %u sessions go to the next life of this node", n);
+	(void)notify_barrier(BARRIER_NS);
 }
 
 static void end_services(const struct config *c)
 {
 	uint64_t limit = c->admin.stop_timeout_ms * NS_PER_MS;
-	uint64_t deadline = clock_mono_ns() + limit, now;
+	uint64_t deadline, now;
 
 	notify_printf("STOPPING=1\nEXTEND_TIMEOUT_USEC=%llu",
-		      (unsigned long long)((2 * limit + GOODBYE_NS + 4 * TEARDOWN_NS) / NS_PER_US));
+		      (unsigned long long)((3 * limit + GOODBYE_NS + 4 * TEARDOWN_NS + HANDOVER_NS +
+					    BARRIER_NS) /
+					   NS_PER_US));
 	status_tick(clock_mono_ns());
-	net_foreach(close_listener, NULL);
+	net_inherit_leave();
+	net_stop_accepting();
+	ask_services(limit);
+	hand_over();
 	logger_detach();
+	deadline = clock_mono_ns() + limit;
 	while (!node_is_empty() && (now = clock_mono_ns()) < deadline) {
 		/* again and again: a service may launch another while it ends */
 		service_retire_all();

@@ -99,7 +99,7 @@ uint64_t watchdog_tick(uint64_t now)
 		return dog.next_ns;
 	dog.next_ns = now + dog.period_ns / 4;
 	if (earned()) {
-		notify_send("WATCHDOG=1");
+		notify_printf("WATCHDOG=1");
 		dog.complained = false;
 		if (!dog.stopping)
 			probe();

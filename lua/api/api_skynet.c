@@ -32,12 +32,13 @@ static const luaL_Reg functions[] = {
 static const struct {
 	const char *name, *module;
 } extras[] = {
-	{ "handover", "skynet.handover" }, { "handover_state", "skynet.handover" },
-	{ "on_drain", "skynet.handover" }, { "on_handover", "skynet.handover" },
-	{ "request", "skynet.extra" },	   { "uniqtask", "skynet.extra" },
-	{ "trace", "skynet.trace" },	   { "trace_timeout", "skynet.trace" },
-	{ "tracecall", "skynet.trace" },   { "tracelog", "skynet.trace" },
-	{ "traceproto", "skynet.trace" },  { "tracetag", "skynet.trace" },
+	{ "handover", "skynet.handover" },   { "handover_state", "skynet.handover" },
+	{ "on_drain", "skynet.handover" },   { "on_handover", "skynet.handover" },
+	{ "on_stop", "skynet.handover" },    { "request", "skynet.extra" },
+	{ "uniqtask", "skynet.extra" },	     { "trace", "skynet.trace" },
+	{ "trace_timeout", "skynet.trace" }, { "tracecall", "skynet.trace" },
+	{ "tracelog", "skynet.trace" },	     { "traceproto", "skynet.trace" },
+	{ "tracetag", "skynet.trace" },
 };
 
 static const struct {

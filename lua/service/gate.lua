@@ -57,6 +57,39 @@ function handler.warning(fd, kib)
 	skynet.send(watchdog, "lua", "socket", "warning", fd, kib)
 end
 
+-- What the next life is told of a client: whose it is, and what the watchdog said with keep. A
+-- client of nobody is not handed over: nothing is known of it.
+function handler.handover(fd)
+	local c = connections[fd]
+	return c and (c.agent or c.kept ~= nil) and
+		{ agent = c.agent, client = c.client, kept = c.kept }
+end
+
+-- Waits until those who serve clients have come to the last frame that they were given.
+function handler.settle()
+	local asked, left, done = { [watchdog] = true }, 0, {}
+	for _, c in pairs(connections) do
+		asked[c.agent or watchdog] = true
+	end
+	for handle in pairs(asked) do
+		left = left + 1
+		skynet.fork(function()
+			pcall(skynet.calltimeout, 100, handle, "debug", "PING")
+			left = left - 1
+			if left == 0 then
+				skynet.wakeup(done)
+			end
+		end)
+	end
+	skynet.wait(done)
+end
+
+function handler.resume(fd, from, last)
+	connections[fd] = { fd = fd, from = from, kept = last.kept }
+	skynet.send(watchdog, "lua", "socket", "resume", fd, from, last.kept, last.agent,
+		last.client)
+end
+
 local command = {}
 
 local function known(fd)
@@ -76,15 +109,22 @@ function command.accept(_, fd)
 	gateserver.openclient(fd)
 end
 
+-- What the watchdog wants to hear of this client in the next life: anything that skynet.pack takes.
+function command.keep(_, fd, value)
+	known(fd).kept = value
+end
+
 function command.kick(_, fd)
 	gateserver.closeclient(fd)
 end
 
+local UNKNOWN <const> =
+	"unknown command %s: a gate has open, close, forward, accept, keep and kick"
+
 function handler.command(name, source, ...)
 	local f = command[name]
 	if not f then
-		local text = "unknown command %s: a gate has open, close, forward, accept and kick"
-		error(text:format(tostring(name)), 0)
+		error(UNKNOWN:format(tostring(name)), 0)
 	end
 	return f(source, ...)
 end

@@ -438,6 +438,38 @@ function command.move(who, node)
 	return object("moved", who, "handle", skynet.address(to))
 end
 
+local WANTS_STOP <const> = 4 -- core/actor/move.h
+
+-- Asks all of them at once, and waits for all.
+local function stop_stage(list, stage)
+	local left, done = #list, {}
+	for _, handle in ipairs(list) do
+		skynet.fork(function()
+			local ok, why = pcall(skynet.call, handle, "debug", "STOP", stage)
+			if not ok then
+				skynet.error(skynet.address(handle), "before the stop:", plain(why))
+			end
+			left = left - 1
+			if left == 0 then
+				skynet.wakeup(done)
+			end
+		end)
+	end
+	if left > 0 then
+		skynet.wait(done)
+	end
+end
+
+-- Not a command of harborctl: the node asks before it ends its services. Answers when all who want
+-- to know have done what they do then (skynet.on_stop).
+function command.before_stop()
+	local list = mover.wanting(WANTS_STOP)
+	for _, stage in ipairs { "before", "now", "after" } do
+		stop_stage(list, stage)
+	end
+	return object("services", #list)
+end
+
 -- ---- requests ----
 
 local byte_of = setmetatable({}, { __index = function(bytes, hex)

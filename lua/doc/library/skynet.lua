@@ -133,6 +133,18 @@ function skynet.memlimit(bytes) end
 ---@param undo? fun() called when the node drains no more (`harborctl drain NODE --undo`)
 function skynet.on_drain(f, undo) end
 
+---Has `f` called when the node is asked to stop, while all services are still there and global names
+---can be called: a service saves what it must not lose. The node waits until all have returned, but no
+---longer than `admin.stop_timeout`. A gate stops reading its clients `"before"`, and hands them over
+---`"after"`. All functions count; an error in one is logged. A node that dies calls none.
+---
+---* Raises `skynet.on_stop needs a function`
+---* Raises `the stages are before and after`
+---* Since 0.1.0.
+---@param f fun() runs in a task of its own, and may wait
+---@param stage? string `"before"` all others, or `"after"` them
+function skynet.on_stop(f, stage) end
+
 ---Says that this service can move. `f` runs in a task and may wait; if it raises, the service stays.
 ---The state may be as large as a message. The last `f` counts.
 ---

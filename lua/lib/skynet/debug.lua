@@ -107,6 +107,12 @@ function command.DRAIN(undo)
 	require "skynet.handover".drain(undo)
 end
 
+-- The node stops.
+function command.STOP(stage)
+	require "skynet.handover".stop(stage)
+	skynet.ret()
+end
+
 -- The answer is withheld: the caller's call fails when this service ends.
 local links = {}
 function command.LINK()

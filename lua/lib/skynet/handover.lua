@@ -4,12 +4,13 @@
 local skynet = require "skynet"
 local core = require "skynet.handover.core"
 
-local WANTS_DRAIN <const>, CAN_MOVE <const> = 1, 2 -- core/actor/move.h
+local WANTS_DRAIN <const>, CAN_MOVE <const>, WANTS_STOP <const> = 1, 2, 4 -- core/actor/move.h
 local LIVES_MAX <const> = 16
 local REASONS <const> = "the tasks that did not end in time:\n"
 
 local handover = {}
 local on_drain, on_undo, on_handover
+local on_stop = { before = {}, now = {}, after = {} }
 local lives, state = {}, nil -- earlier handles, the last one first; what the last life packed
 
 do
@@ -36,6 +37,25 @@ function handover.drain(undo)
 	local f = undo and on_undo or not undo and on_drain
 	if f then
 		f()
+	end
+end
+
+-- on_stop(f): f() runs in a task of its own when the node is asked to stop, before services are
+-- ended, and the node waits until it returns. "before": gates have stopped reading; "after": all
+-- others have returned. The functions of one stage are called in the order in which they came.
+function skynet.on_stop(f, stage)
+	assert(type(f) == "function", "skynet.on_stop needs a function")
+	local list = assert(on_stop[stage or "now"], "the stages are before and after")
+	list[#list + 1] = f
+	core.wants(WANTS_STOP)
+end
+
+function handover.stop(stage)
+	for _, f in ipairs(on_stop[stage]) do
+		local ok, why = xpcall(f, debug.traceback)
+		if not ok then
+			skynet.error("skynet.on_stop: " .. tostring(why))
+		end
 	end
 end
 

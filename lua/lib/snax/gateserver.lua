@@ -12,7 +12,7 @@ local listener           -- id, once open was called
 local opening            -- true until the listener has told its address
 local address, port      -- the actual ones
 local queue              -- of netpack
-local conf = {}          -- of open: maxclient, nodelay
+local conf = {}          -- of open: maxclient, nodelay, handover
 local admitted = {}      -- fd -> true from its connect to its CLOSE, which comes once for each
 local room = 0           -- how many more there may be
 local connected = {}     -- fd -> true; false: the peer is gone and the handler has not closed it
@@ -41,10 +41,55 @@ function gateserver.start(handler)
 
 	local command = {}
 
+	local function settle()
+		if handler.settle then
+			handler.settle()
+		end
+	end
+
+	-- The node stops: what clients have said until now is served, what they say from now on is
+	-- for the next life.
+	local function pause_all()
+		for fd, there in pairs(connected) do
+			if there then
+				driver.pause(fd)
+			end
+		end
+		skynet.sleep(0) -- what was read before is in front of this
+	end
+
+	local function leave_all()
+		settle() -- what was passed on changes what is known of a client
+		for fd, there in pairs(connected) do
+			local state = there and handler.handover(fd)
+			if state ~= nil and state ~= false then
+				local rest = netpack.rest(queue, fd)
+				driver.keep(fd, listener, skynet.packstring(state, rest))
+			end
+		end
+		settle() -- what is answered meanwhile goes to him before he goes
+	end
+
+	local function resume_all()
+		for _, s in ipairs(driver.resume(listener)) do
+			local fd, from = s[1], s[2]
+			local state, rest = skynet.unpack(s[3])
+			room = room - 1
+			admitted[fd], connected[fd] = true, true
+			if rest ~= "" then
+				queue = netpack.feed(queue, fd, rest)
+			end
+			handler.resume(fd, from, state)
+		end
+	end
+
 	function command.open(source, wanted)
 		assert(not listener, "the gate is open already")
 		if type(wanted) ~= "table" or not (wanted.port or wanted.address) then
 			error("open of a gate needs a table with address and port", 0)
+		end
+		if wanted.handover and not (handler.handover and handler.resume) then
+			error("a gate that hands over needs handler.handover and handler.resume", 0)
 		end
 		conf = wanted
 		address = conf.address or "0.0.0.0"
@@ -73,9 +118,16 @@ function gateserver.start(handler)
 			driver.proxy(listener, conf.proxy)
 		end
 		driver.start(listener)
+		local result = { n = 0 }
 		if handler.open then
-			return handler.open(source, conf)
+			result = table.pack(handler.open(source, conf))
 		end
+		if conf.handover then
+			skynet.on_stop(pause_all, "before")
+			skynet.on_stop(leave_all, "after")
+			resume_all()
+		end
+		return table.unpack(result, 1, result.n)
 	end
 
 	function command.close()

@@ -185,6 +185,24 @@ bool frames_feed(struct frames *f, int id, const void *data, size_t n)
 	return !is_too_large(f, part);
 }
 
+size_t frames_rest(const struct frames *f, int id, char *ret)
+{
+	const struct partial *p = f->buckets_count
+					  ? f->buckets[(unsigned)id & (f->buckets_count - 1)]
+					  : NULL;
+
+	while (p && p->id != id)
+		p = p->next;
+	if (!p)
+		return 0;
+	if (ret) {
+		memcpy(ret, p->head, p->head_got);
+		if (p->got)
+			memcpy(ret + p->head_got, p->data, p->got);
+	}
+	return p->head_got + p->got;
+}
+
 void frames_forget(struct frames *f, int id)
 {
 	struct partial **at = place(f, id);

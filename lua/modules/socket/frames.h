@@ -50,6 +50,9 @@ struct frames {
  * so the socket is of no use any more; what was whole before it can still be popped. */
 bool frames_feed(struct frames *f, int id, const void *data, size_t n);
 bool frames_pop(struct frames *f, struct frame *ret);
+/* Returns how many bytes of the socket are an unfinished frame, and copies them, as they came, to
+ * ret unless that is NULL. */
+size_t frames_rest(const struct frames *f, int id, char *ret);
 /* The socket ended: what is unfinished is lost. */
 void frames_forget(struct frames *f, int id);
 void frames_fini(struct frames *f);

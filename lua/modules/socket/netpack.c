@@ -119,6 +119,36 @@ static int l_filter(lua_State *L)
 	}
 }
 
+/* rest(queue, id) -> what is there of an unfinished frame of this socket, a string; "": none */
+static int l_rest(lua_State *L)
+{
+	const struct frames *f = lua_isnoneornil(L, 1) ? NULL : luaL_checkudata(L, 1, QUEUE);
+	int id = (int)luaL_checkinteger(L, 2);
+	size_t size = f ? frames_rest(f, id, NULL) : 0;
+	luaL_Buffer b;
+	char *to = luaL_buffinitsize(L, &b, size);
+
+	if (size)
+		(void)frames_rest(f, id, to);
+	luaL_pushresultsize(&b, size);
+	return 1;
+}
+
+/* feed(queue, id, string) -> queue: the socket's next frame begins with these bytes */
+static int l_feed(lua_State *L)
+{
+	size_t size;
+	const char *bytes = luaL_checklstring(L, 3, &size);
+	int id = (int)luaL_checkinteger(L, 2);
+	struct frames *f;
+
+	lua_settop(L, 3);
+	f = check_queue(L);
+	(void)frames_feed(f, id, bytes, size);
+	lua_settop(L, 1);
+	return 1;
+}
+
 /* pop(queue) -> id, data, size, or nothing */
 static int l_pop(lua_State *L)
 {
@@ -184,7 +214,8 @@ int luaopen_skynet_netpack(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{ "filter", l_filter },	    { "pop", l_pop },	  { "pack", l_pack },
-		{ "tostring", l_tostring }, { "clear", l_clear }, { NULL, NULL },
+		{ "tostring", l_tostring }, { "clear", l_clear }, { "rest", l_rest },
+		{ "feed", l_feed },	    { NULL, NULL },
 	};
 
 	luaL_newlib(L, functions);

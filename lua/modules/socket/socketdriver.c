@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/base/base.h"
+#include "core/base/mem.h"
 #include "core/actor/msg.h"
 #include "core/actor/service.h"
 #include "lua/host/block.h"
@@ -21,6 +22,7 @@
 #include "lua/modules/socket/udp_lua.h"
 #include "net/addr.h"
 #include "net/connect.h"
+#include "net/handover.h"
 #include "net/info.h"
 #include "net/limits.h"
 #include "net/listen.h"
@@ -120,7 +122,8 @@ static int l_listen(lua_State *L)
 {
 	static const char *const manners[] = { "alone", "reuseport", NULL };
 	const char *addr = luaL_checkstring(L, 1);
-	int port = check_address(L, addr, 2);
+	/* "systemd:NAME" is no address: net/inherit.h */
+	int port = strncmp(addr, "systemd:", 8) == 0 ? -1 : check_address(L, addr, 2);
 	int backlog = (int)luaL_optinteger(L, 3, BACKLOG);
 	bool shared = luaL_checkoption(L, 4, manners[0], manners) == 1;
 	struct net_error error;
@@ -279,6 +282,63 @@ static int l_hold(lua_State *L)
 	return 0;
 }
 
+/* ---- hand-over: net/handover.h ---- */
+
+/* keep(id, listener, data) -> whether the connection, with these bytes, goes to the next life of
+ * this process when it is asked to stop. */
+static int l_keep(lua_State *L)
+{
+	size_t size;
+	const char *data = luaL_checklstring(L, 3, &size);
+
+	lua_pushboolean(L, net_keep(id_at(L, 1), id_at(L, 2), data, size));
+	return 1;
+}
+
+struct resumed {
+	struct net_resumed *items;
+	size_t count;
+};
+
+/* Pushes { { id, from, data } ... } for the struct resumed at 1. */
+static int push_resumed(lua_State *L)
+{
+	const struct resumed *r = lua_touserdata(L, 1);
+
+	lua_createtable(L, (int)r->count, 0);
+	for (size_t i = 0; i < r->count; i++) {
+		lua_createtable(L, 3, 0);
+		lua_pushinteger(L, r->items[i].id);
+		lua_rawseti(L, -2, 1);
+		lua_pushstring(L, r->items[i].from);
+		lua_rawseti(L, -2, 2);
+		lua_pushlstring(L, r->items[i].data, r->items[i].size);
+		lua_rawseti(L, -2, 3);
+		lua_rawseti(L, -2, (lua_Integer)i + 1);
+	}
+	return 1;
+}
+
+/* resume(listener) -> { { id, from, data } ... }: the connections that it accepted in the last
+ * life. */
+static int l_resume(lua_State *L)
+{
+	struct resumed r = { 0 };
+	int status;
+
+	r.count = net_resume(id_at(L, 1), &r.items);
+	lua_pushcfunction(L, push_resumed);
+	lua_pushlightuserdata(L, &r);
+	status = lua_pcall(L, 1, 1, 0);
+	for (size_t i = 0; i < r.count; i++) {
+		if (status != LUA_OK)
+			net_shutdown(r.items[i].id);
+		mem_free(r.items[i].data);
+	}
+	mem_free(r.items);
+	return status == LUA_OK ? 1 : lua_error(L);
+}
+
 /* ---- looking ---- */
 
 static const char *const type_names[] = {
@@ -407,6 +467,8 @@ static const luaL_Reg driver_functions[] = {
 	{ "pass", l_pass },
 	{ "passed", l_passed },
 	{ "hold", l_hold },
+	{ "keep", l_keep },
+	{ "resume", l_resume },
 	{ NULL, NULL },
 };
 
@@ -419,7 +481,7 @@ void socketdriver_init(void)
 int luaopen_skynet_socketdriver(lua_State *L)
 {
 	host_service(L); /* raises outside a service */
-	lua_createtable(L, 0, 47);
+	lua_createtable(L, 0, 49);
 	luaL_setfuncs(L, driver_functions, 0);
 	luaL_setfuncs(L, sending_functions, 0);
 	luaL_setfuncs(L, udp_functions, 0);

@@ -44,6 +44,23 @@ function netpack.pack(msg, size) end
 ---@return string text
 function netpack.tostring(msg, size) end
 
+---For a gate that hands its clients over.
+---
+---* Since 0.1.0, not in skynet.
+---@param queue userdata|nil
+---@param fd integer
+---@return string bytes that are there of an unfinished frame of this socket, with its length
+function netpack.rest(queue, fd) end
+
+---The next frame of the socket begins with these bytes.
+---
+---* Since 0.1.0, not in skynet.
+---@param queue userdata|nil
+---@param fd integer
+---@param bytes string
+---@return userdata queue
+function netpack.feed(queue, fd, bytes) end
+
 ---Frees the frames that wait.
 ---
 ---* Since 0.1.0.

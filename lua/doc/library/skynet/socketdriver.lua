@@ -380,4 +380,23 @@ function driver.limit(buffer, n) end
 ---@return boolean paused before
 function driver.pausing(buffer, paused) end
 
+---Marks a connection: when the node has been asked to stop and its services have done what they do
+---then (`skynet.on_stop`), it goes to the next life with these bytes. false: it is not open any more,
+---or there is nobody who keeps it meanwhile.
+---
+---* Since 0.1.0, not in skynet.
+---@param id integer
+---@param listener integer that accepted the connection
+---@param data string at most 64 KiB
+---@return boolean kept
+function driver.keep(id, listener, data) end
+
+---Takes the connections that the last life kept of a listener of the same address. They are as if it
+---had accepted them just now.
+---
+---* Since 0.1.0, not in skynet.
+---@param listener integer
+---@return table connections `{ id, address, data }` for each
+function driver.resume(listener) end
+
 return driver

@@ -1,0 +1,72 @@
+#!/usr/bin/python3
+"""Clients inside of a host: players who talk all the time over one connection each, and somebody
+who connects again and again. Ends when the file OVER is there, and prints what went wrong.
+
+usage: players.py PORT PLAYERS OVER
+"""
+import json, os, socket, struct, sys, threading, time
+
+PORT, COUNT, OVER = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+lost, refused = [], []
+sums = {"said": 0, "connects": 0, "slowest_connect_seconds": 0.0}
+over = threading.Event()
+
+
+def exactly(s, n):
+    got = b""
+    while len(got) < n:
+        more = s.recv(n - len(got))
+        if not more:
+            raise OSError("the connection has ended")
+        got += more
+    return got
+
+
+def hear(s):
+    return exactly(s, struct.unpack(">H", exactly(s, 2))[0]).decode()
+
+
+def say(s, text):
+    s.sendall(struct.pack(">H", len(text)) + text.encode())
+
+
+def play(name):
+    count = 0
+    try:
+        s = socket.create_connection(("127.0.0.1", PORT), timeout=30)
+        say(s, name)
+        assert hear(s) == f"welcome {name}"
+        while not over.is_set():
+            count += 1
+            say(s, "x")
+            heard = hear(s)
+            assert heard == f"{name} {count} x", heard
+            time.sleep(0.02)
+    except (OSError, AssertionError) as e:
+        lost.append(f"{name} after {count}: {e!r}")
+    sums["said"] += count
+
+
+def connect():
+    while not over.is_set():
+        began = time.monotonic()
+        try:
+            socket.create_connection(("127.0.0.1", PORT), timeout=30).close()
+            sums["connects"] += 1
+        except OSError as e:
+            refused.append(repr(e))
+        sums["slowest_connect_seconds"] = max(sums["slowest_connect_seconds"],
+                                              time.monotonic() - began)
+        time.sleep(0.005)
+
+
+threads = [threading.Thread(target=play, args=(f"p{i}",)) for i in range(COUNT)]
+threads.append(threading.Thread(target=connect))
+for t in threads:
+    t.start()
+while not os.path.exists(OVER):
+    time.sleep(0.05)
+over.set()
+for t in threads:
+    t.join()
+print(json.dumps({"lost": lost, "refused": refused, **sums}))
