@@ -11,6 +11,7 @@
 #include "core/actor/names.h"
 #include "core/actor/remote.h"
 #include "core/actor/send.h"
+#include "core/actor/tally.h"
 #include "core/actor/title.h"
 #include "core/base/clock.h"
 #include "core/base/lock.h"
@@ -106,6 +107,7 @@ void service_teardown(struct service *s, const char *why)
 	remote_get()->service_ended(handle);
 	if (s->message_log)
 		s->message_log->end(s);
+	tally_end(s);
 	/* From the next line on it may be another service: nobody who interrupts this thread
 	 * shall take it for ours. */
 	if (service_running == s)
@@ -132,6 +134,7 @@ uint32_t service_launch(const char *module, const char *args)
 	atomic_store_explicit(&s->retired, false, memory_order_relaxed);
 	atomic_store_explicit(&s->cpu_ns, 0, memory_order_relaxed);
 	atomic_store_explicit(&s->messages, 0, memory_order_relaxed);
+	atomic_store_explicit(&s->errors, 0, memory_order_relaxed);
 	atomic_store_explicit(&s->turn_began_ns, 0, memory_order_relaxed);
 	atomic_store_explicit(&s->endless, false, memory_order_relaxed);
 	atomic_store_explicit(&s->starting, false, memory_order_relaxed);
@@ -150,6 +153,7 @@ uint32_t service_launch(const char *module, const char *args)
 	s->born_ns = clock_mono_ns();
 	s->args = mem_printf("%s%s%s", module, args && *args ? " " : "", args ? args : "");
 	s->command_result = NULL;
+	s->tally = (uint16_t)tally_launch(s->args);
 	s->poison = (struct msg){ .flags = MSG_POISON };
 	/* release: whoever grabs it sees the fields above */
 	atomic_store_explicit(&s->refs, 1, memory_order_release);
@@ -160,6 +164,7 @@ uint32_t service_launch(const char *module, const char *args)
 		log_error("handle table is full: %s not launched", s->args);
 		if (mod->release)
 			mod->release(instance);
+		tally_end(s);
 		service_unref(s);
 		count_down();
 		return 0;

@@ -35,6 +35,7 @@ struct service {
 	alignas(CACHE_LINE) atomic_uint_least32_t handle; /* 0 = free slot */
 	atomic_uint refs;
 	atomic_bool retired;
+	uint16_t tally; /* number of its tally (tally.h); set at launch, then constant */
 
 	/* [owner] the worker that runs it; readers of statistics use relaxed loads */
 	service_msg_cb on_message;
@@ -45,6 +46,7 @@ struct service {
 	struct message_log *message_log;     /* NULL: not open */
 	atomic_uint_least64_t cpu_ns;	     /* time spent in callbacks */
 	atomic_uint_least64_t messages;	     /* callbacks run */
+	atomic_uint_least64_t errors;	     /* that its code raised and nobody caught */
 	atomic_uint_least64_t turn_began_ns; /* monotonic start of the current turn, 0 = none */
 	/* set by the monitor, read and cleared by STAT endless */
 	atomic_bool endless;

@@ -69,6 +69,12 @@ uint64_t clock_cycles_in(uint64_t ns)
 	return ns / NS_PER_US * cycles_per_us;
 }
 
+uint64_t clock_ns_of(uint64_t cycles)
+{
+	return cycles / cycles_per_us * NS_PER_US +
+	       cycles % cycles_per_us * NS_PER_US / cycles_per_us;
+}
+
 uint64_t clock_wall_ns(void)
 {
 	return read_ns(CLOCK_REALTIME);

@@ -36,6 +36,8 @@ static inline uint64_t clock_cycles(void)
 uint64_t clock_boot_ns(void);
 /* How many cycles are so many nanoseconds, about. */
 uint64_t clock_cycles_in(uint64_t ns);
+/* How many nanoseconds are so many cycles, about. */
+uint64_t clock_ns_of(uint64_t cycles);
 /* CLOCK_REALTIME, nanoseconds since 1970. For people, never for decisions. */
 uint64_t clock_wall_ns(void);
 /* Process start, whole seconds since 1970 (skynet.starttime). */

@@ -280,6 +280,9 @@ int api_request(lua_State *L, int arg, struct proto *p, struct msg *m, int64_t t
 	struct task *t = task_of(L);
 	struct host *h = t->host;
 	int32_t session = host_new_session(h);
+	/* relaxed: this thread wrote when its turn began */
+	uint64_t begun = calls_begin(&h->calls, atomic_load_explicit(&h->s->turn_began_ns,
+								     memory_order_relaxed));
 	uint32_t dest;
 	struct wait *w;
 	int r;
@@ -303,6 +306,7 @@ int api_request(lua_State *L, int arg, struct proto *p, struct msg *m, int64_t t
 		w->name_hash = hash_name(lua_tostring(L, arg));
 	t->wait = WAIT_CALL;
 	t->wait_session = session;
+	t->call_begun = begun;
 	t->call_proto = p;
 	if (unlikely(timeout_cs >= 0))
 		set_deadline(t, timeout_cs);
@@ -393,6 +397,7 @@ int api_wait_answer(lua_State *L, int32_t session, answer_reader on_answer)
 	w->task = t;
 	t->wait = WAIT_CALL;
 	t->wait_session = session;
+	t->call_begun = 0;
 	t->answer = on_answer;
 	return lua_yieldk(L, 0, 0, remote_done);
 }

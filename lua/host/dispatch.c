@@ -9,6 +9,7 @@
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "core/actor/send.h"
+#include "core/actor/tally.h"
 #include "core/sched/timeout.h"
 #include "lua/host/again.h"
 #include "lua/host/block.h"
@@ -243,6 +244,37 @@ static inline void end_wait(struct host *h, struct wait *w, struct task *t, bool
 		wait_abandon(t, false);
 }
 
+/* The call that w is for has ended by a message from `source`. */
+static noinline void note_call(struct host *h, const struct wait *w, uint32_t source, bool failed)
+{
+	uint32_t callee = w->dest ? w->dest : source;
+
+	calls_end(h->s->tally, tally_of_handle(callee), w->task->call_begun, failed);
+	w->task->call_begun = 0;
+}
+
+/* The call that a task waits for fails. */
+static void fail_call(struct host *h, struct task *t, uint32_t source, const char *why, size_t size)
+{
+	const struct wait *w = wait_find(h, t->wait_session);
+
+	/* not what harbor/ was asked, which has neither a receiver nor a name */
+	if (w && w->kind == WAIT_CALL && (w->dest || w->name_hash))
+		note_call(h, w, source, true);
+	task_fail_wait(t, why, size);
+}
+
+/* The answer may still come, and is to be ignored. */
+static void time_out(struct host *h, struct task *t)
+{
+	const struct wait *w = wait_find(h, t->wait_session);
+
+	if (w)
+		note_call(h, w, 0, true);
+	wait_abandon(t, true);
+	task_fail_wait(t, "timeout", 7);
+}
+
 static void on_response(struct host *h, struct msg *m)
 {
 	struct wait *w;
@@ -262,6 +294,8 @@ static void on_response(struct host *h, struct msg *m)
 	t = w->task;
 	switch ((enum wait_kind)w->kind) {
 	case WAIT_CALL:
+		if (unlikely(t->call_begun))
+			note_call(h, w, m->source, false);
 		end_wait(h, w, t, t->deadline_session != 0);
 		t->held = m;
 		task_resume(t, 0);
@@ -273,8 +307,7 @@ static void on_response(struct host *h, struct msg *m)
 	case WAIT_DEADLINE:
 		t->deadline_session = 0;
 		wait_remove(h, w);
-		wait_abandon(t, true);
-		task_fail_wait(t, "timeout", 7);
+		time_out(h, t);
 		break;
 	case WAIT_AGAIN:
 		wait_remove(h, w);
@@ -331,9 +364,9 @@ static void on_source_down(struct host *h, struct msg *m)
 		if (w->kind == WAIT_DROPPED)
 			wait_remove(h, w);
 		else if (m->size)
-			task_fail_wait(w->task, msg_payload(m), m->size);
+			fail_call(h, w->task, m->source, msg_payload(m), m->size);
 		else
-			task_fail_wait(w->task, "the callee is gone", 18);
+			fail_call(h, w->task, m->source, "the callee is gone", 18);
 	}
 	mem_free(sessions);
 }
@@ -347,7 +380,7 @@ static noinline void on_error_message(struct host *h, struct msg *m)
 		struct wait *w = wait_find(h, m->session);
 
 		if (w && w->kind == WAIT_CALL)
-			task_fail_wait(w->task, msg_payload(m), m->size);
+			fail_call(h, w->task, m->source, msg_payload(m), m->size);
 		else if (w && w->kind == WAIT_DROPPED)
 			wait_remove(h, w);
 	}

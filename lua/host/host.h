@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/actor/calls.h"
 #include "core/actor/msg.h"
 #include "core/actor/overload.h"
 #include "core/actor/service.h"
@@ -98,6 +99,7 @@ struct task {
 	uint16_t queued;     /* entries in host->wakeups */
 	int32_t wait_session;
 	int32_t deadline_session; /* of calltimeout, else 0 */
+	uint64_t call_begun;	  /* calls_begin's, of a call; else 0 */
 	const void *token;
 	int token_ref;	  /* the token, if it is in the table */
 	char *error_text; /* owned */
@@ -161,6 +163,7 @@ struct host {
 	unsigned peak, ended; /* most tasks at once, and ends, since the last review */
 	unsigned review_at;   /* when `ended` is that */
 
+	struct calls_sampler calls;
 	struct sessions waits;	      /* see wait.h */
 	unsigned dropped;	      /* of those, WAIT_DROPPED */
 	union timeout_slot *timeouts; /* by tag - 1, see timeout.c */

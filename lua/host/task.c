@@ -318,6 +318,10 @@ void task_log_error(struct host *h, lua_State *from, int status, uint32_t source
 	char memory[MEMORY_TEXT_MAX] = "";
 	bool described;
 
+	/* relaxed: the owner is the only writer of this statistic */
+	atomic_store_explicit(&h->s->errors,
+			      atomic_load_explicit(&h->s->errors, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
 	if (status == LUA_ERRMEM)
 		memory_describe(h, memory);
 	lua_pushcfunction(L, describe);
