@@ -17,6 +17,13 @@
 #define KINDS 8u
 #define WHO_MAX 128
 
+static atomic_uint_least64_t reports; /* relaxed: a statistic */
+
+uint64_t overload_reports(void)
+{
+	return atomic_load_explicit(&reports, memory_order_relaxed);
+}
+
 void overload_set_bound(struct service *s, unsigned max, enum overload_policy policy)
 {
 	must(policy == OVERLOAD_REFUSE || policy == OVERLOAD_WARN);
@@ -139,6 +146,7 @@ void overload_report(struct service *s, unsigned length)
 	 * time */
 	if (length < 2 * s->overload_said && now - s->overload_said_ns < SAY_NS)
 		return;
+	atomic_fetch_add_explicit(&reports, 1, memory_order_relaxed);
 	s->overload_said = length;
 	s->overload_said_ns = now;
 	for (const struct msg *m = s->mailbox.local; m && looked < LOOK_MAX; m = m->next, looked++)

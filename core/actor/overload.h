@@ -26,3 +26,5 @@ bool overload_admit(struct service *s, struct msg *m);
 /* Warns that the mailbox is `length` messages long, with the sender and the kind of most of them.
  * At a bounded rate. The owner. */
 void overload_report(struct service *s, unsigned length);
+/* How often that was so, of all services. Any thread. */
+uint64_t overload_reports(void);

@@ -119,6 +119,31 @@ uint64_t mem_limit(void)
 	return least;
 }
 
+static uint64_t figure(const char *name)
+{
+	size_t n = 0, size = sizeof(n);
+
+	return mallctl(name, &n, &size, NULL, 0) == 0 ? n : 0;
+}
+
+bool mem_get_figures(struct mem_figures *ret)
+{
+	uint64_t epoch = 1;
+	size_t size = sizeof(epoch);
+
+	*ret = (struct mem_figures){ 0 };
+	if (!mallctl)
+		return false;
+	/* statistics are as of the last epoch */
+	(void)mallctl("epoch", &epoch, &size, &epoch, size);
+	*ret = (struct mem_figures){ .allocated = figure("stats.allocated"),
+				     .active = figure("stats.active"),
+				     .resident = figure("stats.resident"),
+				     .mapped = figure("stats.mapped"),
+				     .retained = figure("stats.retained") };
+	return true;
+}
+
 void mem_trim_thread(void)
 {
 	if (mallctl)

@@ -5,6 +5,7 @@
  * process with one line on stderr when it has nothing left (the C contract says so; Lua states
  * have their own allocator, which fails politely). Any thread.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,15 @@ void mem_freep(void *pp);
 /* Gives memory that is free back to the system; takes up to some 100 ms a GiB. Nothing without
  * jemalloc. */
 void mem_trim(void);
+/* What the allocator has from the system, and what of it is used. */
+struct mem_figures {
+	uint64_t allocated; /* bytes that the program has */
+	uint64_t active;    /* of pages that hold some of them */
+	uint64_t resident;  /* of pages that are in memory, with the allocator's own */
+	uint64_t mapped, retained;
+};
+/* Returns false, and zeros, without jemalloc. Some 100 us. */
+bool mem_get_figures(struct mem_figures *ret);
 /* Bytes of memory that this process may use: the machine's, or less if its control group says so.
  * Reads files. */
 uint64_t mem_limit(void);

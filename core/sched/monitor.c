@@ -45,6 +45,7 @@ static struct {
 	bool started;
 	atomic_bool stop;
 	atomic_uint stuck;
+	atomic_uint_least64_t reports; /* the overseer writes it; relaxed */
 	uint64_t check_ns;
 	struct watch watch[SCHED_WORKERS_MAX];
 } M = { .check_ns = MONITOR_CHECK_NS };
@@ -59,6 +60,11 @@ unsigned monitor_stuck(void)
 	return atomic_load_explicit(&M.stuck, memory_order_relaxed); /* a statistic */
 }
 
+uint64_t monitor_reports(void)
+{
+	return atomic_load_explicit(&M.reports, memory_order_relaxed);
+}
+
 static bool is_stopping(void)
 {
 	return atomic_load_explicit(&M.stop, memory_order_seq_cst);
@@ -68,6 +74,7 @@ static void report(unsigned worker, const struct worker_view *v, uint64_t stuck_
 {
 	struct service *s = service_grab(v->handle);
 
+	atomic_fetch_add_explicit(&M.reports, 1, memory_order_relaxed);
 	log_warning("A message from [ :%08x ] to [ :%08x ] maybe in an endless loop "
 		    "(worker %u, %.1f s, type %d, session %d, %s)",
 		    v->source, v->handle, worker, (double)stuck_ns / NS_PER_SEC, v->type,

@@ -19,5 +19,7 @@ int monitor_start(void);
 void monitor_stop(void);
 /* Workers that have been in one message for more than MONITOR_CHECK_NS. Any thread. */
 unsigned monitor_stuck(void);
+/* How often a worker was reported to be in one message for long. Any thread. */
+uint64_t monitor_reports(void);
 /* Shortens the check for tests; before monitor_start. */
 void monitor_set_check_ns(uint64_t ns);

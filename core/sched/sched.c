@@ -125,7 +125,24 @@ void sched_view(unsigned worker, struct worker_view *ret_view)
 		.session = atomic_load_explicit(&w->turn.session, memory_order_relaxed),
 		.type = atomic_load_explicit(&w->turn.type, memory_order_relaxed),
 		.sleeping = atomic_load_explicit(&w->asleep, memory_order_relaxed),
+		.steals = atomic_load_explicit(&w->steals, memory_order_relaxed),
 	};
+}
+
+unsigned sched_queued(void)
+{
+	/* relaxed, all of these: a statistic */
+	unsigned n = atomic_load_explicit(&sched.inject_length, memory_order_relaxed);
+
+	for (unsigned i = 0; i < sched.n; i++) {
+		struct worker *w = &sched.workers[i];
+		unsigned head = atomic_load_explicit(&w->head, memory_order_relaxed);
+		unsigned length = atomic_load_explicit(&w->tail, memory_order_relaxed) - head;
+
+		n += length <= QUEUE_RING ? length : 0; /* head was read before */
+		n += atomic_load_explicit(&w->slot, memory_order_relaxed) != NULL;
+	}
+	return n;
 }
 
 /* A loop that nobody waits in, and nobody looked at for long. */

@@ -39,8 +39,11 @@ struct worker_view {
 	int32_t session;
 	int type;
 	bool sleeping;
+	uint64_t steals; /* times that it took work from another */
 };
 void sched_view(unsigned worker, struct worker_view *ret_view);
+/* Services that wait for a worker, about. Any thread. */
+unsigned sched_queued(void);
 
 /* Runs f on the worker's own thread by a signal, while it is inside a callback of `handle`: f may
  * do only what is async-signal-safe (lua_sethook is). Any thread. */

@@ -97,8 +97,13 @@ static struct service *find_work(struct worker *w, uint64_t now)
 	w->slot_turns = 0;
 	if ((s = queue_take(w)) || (s = queue_take_slot(w)) || (s = queue_take_injected()))
 		return s;
-	if (sched.n > 1 && ((s = queue_steal_half(w)) || (s = queue_steal_slot(w, now))))
+	if (sched.n > 1 && ((s = queue_steal_half(w)) || (s = queue_steal_slot(w, now)))) {
+		/* relaxed: we are the only writer of this statistic */
+		atomic_store_explicit(&w->steals,
+				      atomic_load_explicit(&w->steals, memory_order_relaxed) + 1,
+				      memory_order_relaxed);
 		return s;
+	}
 	return NULL;
 }
 

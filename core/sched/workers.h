@@ -53,6 +53,7 @@ struct worker {
 	atomic_bool asleep;
 	/* [self] writes, the overseer reads; relaxed */
 	struct turn turn;
+	atomic_uint_least64_t steals; /* times that it took work from another */
 	atomic_uint interrupt_handle;
 	/* [any] enum worker_call, of those that have not begun; relaxed: the signal orders them */
 	atomic_uint calls;

@@ -189,19 +189,25 @@ static int memory_current(lua_State *L)
 
 /* ---- jemalloc ---- */
 
+static void set_figure(lua_State *L, const char *name, uint64_t n)
+{
+	lua_pushinteger(L, (lua_Integer)n);
+	lua_setfield(L, -2, name);
+}
+
 /* jestat(): what the allocator has from the system and what of it is used, in bytes. */
 static int memory_jestat(lua_State *L)
 {
-	static const char *const names[] = { "stats.allocated", "stats.resident", "stats.retained",
-					     "stats.mapped", "stats.active" };
+	struct mem_figures f;
 
-	if (has_jemalloc(L))
-		refresh();
-	lua_createtable(L, 0, (int)array_len(names));
-	for (size_t i = 0; i < array_len(names); i++) {
-		lua_pushinteger(L, mallctl ? number(names[i]) : 0);
-		lua_setfield(L, -2, names[i]);
-	}
+	(void)has_jemalloc(L);
+	(void)mem_get_figures(&f);
+	lua_createtable(L, 0, 5);
+	set_figure(L, "stats.allocated", f.allocated);
+	set_figure(L, "stats.resident", f.resident);
+	set_figure(L, "stats.retained", f.retained);
+	set_figure(L, "stats.mapped", f.mapped);
+	set_figure(L, "stats.active", f.active);
 	return 1;
 }
 
