@@ -41,6 +41,10 @@ static void describe_link(struct link *l, struct harbor_node_info *n)
 	/* relaxed, all of these: statistics */
 	n->sent = atomic_load_explicit(&l->sent, memory_order_relaxed);
 	n->received = atomic_load_explicit(&l->received, memory_order_relaxed);
+	n->sent_frames = atomic_load_explicit(&l->sent_frames, memory_order_relaxed);
+	n->sent_bytes = atomic_load_explicit(&l->sent_bytes, memory_order_relaxed);
+	n->received_frames = atomic_load_explicit(&l->received_frames, memory_order_relaxed);
+	n->received_bytes = atomic_load_explicit(&l->received_bytes, memory_order_relaxed);
 	n->dropped = atomic_load_explicit(&l->dropped, memory_order_relaxed);
 	n->resent = atomic_load_explicit(&l->resent, memory_order_relaxed);
 	n->lost = atomic_load_explicit(&l->lost, memory_order_relaxed);

@@ -58,7 +58,9 @@ struct harbor_node_info {
 	bool draining;		/* it gives its work away, see core/actor/move.h */
 	uint64_t since_wall_ns; /* the state is what it is */
 	uint64_t rtt_ns;
-	uint64_t sent, received;       /* messages */
+	uint64_t sent, received; /* messages */
+	/* on the wire of the link, over all its connections */
+	uint64_t sent_frames, sent_bytes, received_frames, received_bytes;
 	uint64_t queued_bytes;	       /* wait to be written */
 	uint64_t unacknowledged_bytes; /* were written, and it is not known whether they arrived */
 	uint64_t resent;	       /* frames written once more after a break */

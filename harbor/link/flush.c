@@ -141,8 +141,10 @@ static uint64_t write_batch(struct link *l, int conn, struct txq_batch *b)
 	ledger_keep(&l->ledger, l->queue.kept.bytes);
 	/* A socket that failed is told by on_close, and the next one gets it all again. */
 	(void)net_sendv_queued(conn, b->iov, (int)b->parts, &in_socket);
-	/* relaxed, both: statistics */
+	/* relaxed, all of these: statistics */
 	atomic_fetch_add_explicit(&l->sent, b->done, memory_order_relaxed);
+	atomic_fetch_add_explicit(&l->sent_frames, b->frames, memory_order_relaxed);
+	atomic_fetch_add_explicit(&l->sent_bytes, b->bytes, memory_order_relaxed);
 	if (b->resent)
 		atomic_fetch_add_explicit(&l->resent, b->resent, memory_order_relaxed);
 	return in_socket;
@@ -265,6 +267,18 @@ void flush_copy_count(struct link_arrived *to, const struct inbound *in)
 	atomic_store_explicit(&to->bytes, in->bytes, memory_order_relaxed);
 }
 
+/* relaxed, all of these: statistics, which the loop alone writes */
+static void count_received(struct link *l, const struct inbound *in)
+{
+	uint64_t count = atomic_load_explicit(&l->arrived.count, memory_order_relaxed),
+		 bytes = atomic_load_explicit(&l->arrived.bytes, memory_order_relaxed);
+
+	if (in->count < count)
+		return; /* a new session began, and its first frames are counted the next time */
+	atomic_fetch_add_explicit(&l->received_frames, in->count - count, memory_order_relaxed);
+	atomic_fetch_add_explicit(&l->received_bytes, in->bytes - bytes, memory_order_relaxed);
+}
+
 void flush_arrived(struct link *l)
 {
 	const struct inbound *in = &l->session.in;
@@ -272,6 +286,7 @@ void flush_arrived(struct link *l)
 	uint8_t ack[WIRE_ACK_SIZE];
 	struct iovec iov = { ack, sizeof(ack) };
 
+	count_received(l, in);
 	flush_copy_count(&l->arrived, in);
 	if (conn <= 0 || !ack_is_due(l, ACK_FRAMES, FLUSH_ACK_BYTES))
 		return;

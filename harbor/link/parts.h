@@ -20,6 +20,8 @@ struct link {
 	struct ledger ledger;			  /* bytes, with headers */
 	atomic_uint_least64_t sent, received, dropped;
 	atomic_uint_least64_t resent; /* frames that were written once more */
+	/* of all connections; what is sent again counts again */
+	atomic_uint_least64_t sent_frames, sent_bytes, received_frames, received_bytes;
 	atomic_uint_least64_t lost;   /* messages that were accepted, and may have arrived or not */
 	atomic_uint_least64_t strays; /* answers that nobody waits for */
 	atomic_uint_least64_t quiet_until_ns; /* the next line about dropped messages */
