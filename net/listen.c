@@ -280,6 +280,16 @@ void net_keep_descriptors(int listener)
 	socket_unlock(s);
 }
 
+void net_accept_always(int listener)
+{
+	struct socket *s = socket_lock(listener);
+
+	if (!s)
+		return;
+	s->steady = true;
+	socket_unlock(s);
+}
+
 /* What a connection has from its listener. */
 struct heritage {
 	uint32_t owner;
@@ -475,7 +485,8 @@ static bool accept_one(int id)
 	heritage = heritage_of(s);
 	/* relaxed: a lone value */
 	admitted = proxy_admits(s, &peer) &&
-		   !(s->owner && atomic_load_explicit(&refuses, memory_order_relaxed));
+		   !(s->owner && !s->steady &&
+		     atomic_load_explicit(&refuses, memory_order_relaxed));
 	socket_unlock(s); /* one socket's lock at a time */
 
 	if (!admitted) {

@@ -26,6 +26,8 @@ void net_keep_descriptors(int listener);
 /* From now on connections to services are closed at once, or not any more. What is open stays. Any
  * thread. */
 void net_refuse_clients(bool on);
+/* But not those to this listener, at which people look after the node. Any thread. */
+void net_accept_always(int listener);
 
 /* Listeners of services accept nothing any more. One that the next life of this process gets stays
  * open: connections wait there. Any thread. */

@@ -77,6 +77,7 @@ struct socket {
 	bool reading; /* the owner wants to read (or accept) */
 	bool backoff; /* a listener that rests because descriptors ran out */
 	bool keeps;   /* a listener that descriptors are held back for */
+	bool steady;  /* a listener that net_refuse_clients does not mean */
 	bool kept;    /* a connection that was accepted with one of these */
 	bool eof;
 	bool read_failed; /* the last read gave an error */
