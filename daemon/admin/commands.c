@@ -23,6 +23,7 @@
 #include "core/actor/service.h"
 #include "core/sched/timer.h"
 #include "daemon/admin/call.h"
+#include "daemon/admin/calls.h"
 #include "daemon/admin/commands.h"
 #include "daemon/admin/commands_master.h"
 #include "daemon/admin/naming.h"

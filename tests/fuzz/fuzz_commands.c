@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/admin/asker.c"
+#include "daemon/admin/calls.c"
 #include "daemon/admin/commands.c"
 #include "daemon/admin/commands_master.c"
 #include "daemon/admin/errand.h"
