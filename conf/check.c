@@ -70,7 +70,8 @@ static bool is_exposed(const struct draft *d, const struct draft_address *a)
 {
 	const struct config *c = d->c;
 
-	if (is_loopback(a->text))
+	/* what is read at the web address changes nothing */
+	if (is_loopback(a->text) || strcmp(a->key->section, "web") == 0)
 		return false;
 	if (is_federation(a))
 		return !c->federation.key_file;

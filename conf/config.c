@@ -121,6 +121,7 @@ struct config *config_destroy(struct config *c)
 		c->log.file,
 		c->log.format,
 		c->admin.listen,
+		c->web.listen,
 	};
 
 	for (size_t i = 0; i < array_len(strings); i++)

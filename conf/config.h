@@ -71,6 +71,9 @@ struct config {
 		uint64_t queue_max; /* bytes, for each cluster */
 	} federation;
 	struct {
+		char *listen; /* NULL: nobody is answered by HTTP */
+	} web;
+	struct {
 		char *start;	 /* default "main" */
 		char *bootstrap; /* default: the built-in one */
 		struct config_list service_path, path, cpath, service_cpath;

@@ -20,7 +20,7 @@ const struct schema_key schema_keys[SCHEMA_KEYS] = {
 };
 
 const char *const schema_sections[SCHEMA_SECTIONS] = {
-	"node", "cluster", "master", "federation", "lua", "net", "log", "admin", "env",
+	"node", "cluster", "master", "federation", "lua", "net", "log", "admin", "web", "env",
 };
 
 const struct schema_key *schema_find(const char *section, const char *name)

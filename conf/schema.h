@@ -40,7 +40,7 @@ struct schema_key {
 };
 
 enum {
-	SCHEMA_SECTIONS = 9, /* those of the keys, and env, whose keys are anybody's */
+	SCHEMA_SECTIONS = 10, /* those of the keys, and env, whose keys are anybody's */
 	SCHEMA_KEYS = 0
 #define KEY(...) +1
 #include "conf/schema.def"

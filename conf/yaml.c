@@ -290,7 +290,7 @@ bool yaml_read(struct draft *d, const char *text, size_t size)
 	if (root && root->type != YAML_MAPPING_NODE)
 		draft_error(d, place_of(root),
 			    "a configuration is a map of sections: node, cluster, master, "
-			    "federation, lua, net, log, admin, env");
+			    "federation, lua, net, log, admin, web, env");
 	else if (root)
 		load_root(d, &doc, root);
 	yaml_document_delete(&doc);

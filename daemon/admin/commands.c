@@ -184,6 +184,8 @@ static void add_node(const struct harbor_node_info *n, void *ud)
 		json_null(j, "rtt_seconds");
 	json_uint(j, "messages_sent", n->sent);
 	json_uint(j, "messages_received", n->received);
+	json_uint(j, "sent_bytes", n->sent_bytes);
+	json_uint(j, "received_bytes", n->received_bytes);
 	json_uint(j, "queued_bytes", n->queued_bytes);
 	json_uint(j, "unacknowledged_bytes", n->unacknowledged_bytes);
 	json_uint(j, "frames_resent", n->resent);

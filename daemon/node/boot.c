@@ -33,8 +33,11 @@
 #include "daemon/node/keys.h"
 #include "daemon/node/logger.h"
 #include "daemon/node/paths.h"
+#include "daemon/state/health.h"
+#include "daemon/state/metrics.h"
 #include "harbor/registry/restore.h"
 #include "lua/load/luahost.h"
+#include "lua/modules/debug/nodeview.h"
 #include "net/inherit.h"
 #include "net/limits.h"
 #include "net/loop.h"
@@ -139,6 +142,7 @@ static void set_environment(const struct config *c)
 		    c->cluster.master.count ? c->cluster.master.items[0] : c->master.listen);
 	}
 	set_federation(c);
+	set("web_listen", c->web.listen);
 	/* in a single node the bootstrap service sets it: one of the program's own would find
 	 * it set */
 	if (c->cluster.present && c->master.present)
@@ -224,6 +228,11 @@ static int init_core(const struct config *c)
 	return 0;
 }
 
+/* What lua/service/harborweb.lua tells. */
+static const struct nodeview nodeview = { .metrics = metrics_write,
+					  .is_alive = health_is_alive,
+					  .is_ready = health_is_ready };
+
 static int init_modules(const struct config *c)
 {
 	cleanup(mem_freep) char *lib = NULL, *service = NULL;
@@ -241,6 +250,7 @@ static int init_modules(const struct config *c)
 		return EX_CONFIG;
 	}
 	logger_init();
+	nodeview_set(&nodeview);
 	lib = mem_printf("%s/lib", lua_dir);
 	service = mem_printf("%s/service", lua_dir);
 	lc = (struct luahost_config){ .lib_dir = lib,

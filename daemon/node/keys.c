@@ -4,11 +4,13 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 
 #include "core/base/mem.h"
 #include "core/log/log.h"
 #include "daemon/node/paths.h"
+#include "daemon/state/info.h"
 #include "harbor/harbor.h"
 
 #define LIBRARY "/harbor-secure.so.1"
@@ -51,11 +53,23 @@ bool keys_wanted(const struct config *c)
 	return c->cluster.present && (c->cluster.key_file || c->cluster.cert_file);
 }
 
+/* For who looks after the age of what the node proves itself with. */
+static void note_age(const struct config *c)
+{
+	const char *file = c->cluster.key_file ? c->cluster.key_file : c->cluster.cert_file;
+	char path[PATH_MAX], why[KEYFILE_WHY];
+	struct stat st;
+
+	if (keyfile_path(file, path, why) && stat(path, &st) == 0)
+		info_set_secret_changed((uint64_t)st.st_mtime);
+}
+
 bool keys_read(const struct config *c, struct keys *ret)
 {
 	*ret = (struct keys){ 0 };
 	if (!find_library(ret))
 		return false;
+	note_age(c);
 	if (c->cluster.key_file)
 		return read_key(c->cluster.key_file, ret);
 	ret->secure.ca_file = c->cluster.ca_file;

@@ -15,10 +15,10 @@
 #include "daemon/state/info.h"
 
 static struct info info;
-/* relaxed: a lone value that is shown to people */
+/* relaxed, all three: lone values that are shown to people */
 static atomic_uint_least64_t config_hash;
-/* relaxed: a lone value that is shown to people */
 static atomic_int phase;
+static atomic_uint_least64_t secret_changed;
 static struct lock reason_lock = LOCK_INIT(reason);
 static char reason[REASON_MAX];
 static struct lock warnings_lock = LOCK_INIT(warnings);
@@ -77,6 +77,16 @@ uint64_t info_config_hash(void)
 const struct info *info_get(void)
 {
 	return &info;
+}
+
+void info_set_secret_changed(uint64_t seconds)
+{
+	atomic_store_explicit(&secret_changed, seconds, memory_order_relaxed);
+}
+
+uint64_t info_secret_changed(void)
+{
+	return atomic_load_explicit(&secret_changed, memory_order_relaxed);
 }
 
 void phase_set(enum phase p)

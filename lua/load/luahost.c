@@ -187,6 +187,17 @@ static const struct module snlua = {
 	.signal = snlua_signal,
 };
 
+void luahost_get_shared(struct luahost_shared *ret)
+{
+	struct share_stats s;
+
+	share_stats(&s);
+	*ret = (struct luahost_shared){ .roots = s.roots,
+					.root_bytes = s.root_bytes,
+					.strings = s.pool_strings,
+					.string_bytes = s.pool_bytes };
+}
+
 const char *luahost_vm(void)
 {
 	return share_vm();

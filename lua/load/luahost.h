@@ -27,5 +27,11 @@ void luahost_fini(void);
 /* For services that are launched from then on. Any thread, one at a time. */
 void luahost_set_limits(const struct luahost_limits *l);
 
+/* What services share: files of code and tables, and short strings. Any thread. */
+struct luahost_shared {
+	size_t roots, root_bytes, strings, string_bytes;
+};
+void luahost_get_shared(struct luahost_shared *ret);
+
 /* For people: which Lua is linked in, and whether it shares code and tables. */
 const char *luahost_vm(void);

@@ -23,6 +23,7 @@
 #include "lua/modules/debug/consolejson.h"
 #include "lua/modules/debug/debugchannel.h"
 #include "lua/modules/debug/memory.h"
+#include "lua/modules/debug/nodeview.h"
 #include "lua/modules/debug/remotedebug.h"
 #include "lua/modules/http/http_core.h"
 #include "lua/modules/mongo/mongo_driver.h"
@@ -99,6 +100,7 @@ static const struct {
 	{ "skynet.remotedebug.core", luaopen_skynet_remotedebug_core },
 	{ "skynet.memory", luaopen_skynet_memory },
 	{ "skynet.consolejson", luaopen_skynet_consolejson },
+	{ "skynet.nodeview", luaopen_skynet_nodeview },
 	{ "skynet.multicast.core", luaopen_skynet_multicast_core },
 	{ "skynet.sharetable.core", luaopen_skynet_sharetable_core },
 	{ "skynet.sharedata.core", luaopen_skynet_sharedata_core },

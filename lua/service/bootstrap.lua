@@ -14,6 +14,13 @@ skynet.register_protocol {
 	unpack = skynet.tostring,
 }
 
+-- Before the start service: who asks meanwhile hears that the node is not ready yet.
+local function listen()
+	if skynet.getenv "web_listen" then
+		skynet.newservice "harborweb"
+	end
+end
+
 local function boot()
 	local launcher = assert(skynet.launch("snlua", "launcher"), "the launcher did not start")
 	skynet.name(".launcher", launcher)
@@ -26,6 +33,7 @@ local function boot()
 		skynet.newservice "datacenterd"
 	end
 	skynet.newservice "service_mgr"
+	listen()
 	if skynet.getenv "federation_listen" then
 		skynet.newservice "federationd"
 	end

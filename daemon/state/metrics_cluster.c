@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* The figures of the cluster as this node sees it, and of its links: see metrics.h. */
+#include "daemon/state/metrics_cluster.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "core/base/mem.h"
+#include "daemon/state/exposition.h"
+#include "daemon/state/info.h"
+#include "harbor/harbor.h"
+
+struct nodes {
+	struct harbor_node_info items[256];
+	unsigned n;
+};
+
+static void note_node(const struct harbor_node_info *n, void *ud)
+{
+	struct nodes *nodes = ud;
+
+	nodes->items[nodes->n++] = *n;
+}
+
+static bool is_link(const struct harbor_node_info *n)
+{
+	/* one that has left in order is no link any more, and its figures are history */
+	return strcmp(n->state, "self") != 0 && strcmp(n->state, "left") != 0;
+}
+
+static const struct {
+	const char *name, *help;
+	enum exposition_type type;
+	size_t offset;
+} families[] = {
+#define FAMILY(name, type, member, help)                          \
+	{                                                         \
+		"harbord_link_" name, help, EXPOSITION_##type,    \
+			offsetof(struct harbor_node_info, member) \
+	}
+	FAMILY("messages_sent_total", COUNTER, sent, "Messages that were sent to the node."),
+	FAMILY("messages_received_total", COUNTER, received, "Messages that came from it."),
+	FAMILY("frames_sent_total", COUNTER, sent_frames, "Frames that were written to its link."),
+	FAMILY("frames_received_total", COUNTER, received_frames, "Frames that came over it."),
+	FAMILY("sent_bytes_total", COUNTER, sent_bytes, "Bytes of the frames that were written."),
+	FAMILY("received_bytes_total", COUNTER, received_bytes, "Bytes of the frames that came."),
+	FAMILY("frames_resent_total", COUNTER, resent,
+	       "Frames that were written once more after a break of the link."),
+	FAMILY("messages_dropped_total", COUNTER, dropped, "Messages that were refused."),
+	FAMILY("messages_lost_total", COUNTER, lost,
+	       "Messages that were accepted, and of which it is not known whether they arrived."),
+	FAMILY("queued_bytes", GAUGE, queued_bytes, "Bytes that wait to be written."),
+	FAMILY("unacknowledged_bytes", GAUGE, unacknowledged_bytes,
+	       "Bytes that were written and that the node has not acknowledged."),
+	FAMILY("rtt_seconds", GAUGE, rtt_ns, "How long a frame and its answer took lately."),
+#undef FAMILY
+};
+
+static void label_link(const struct harbor_node_info *n, char labels[EXPOSITION_LABELS])
+{
+	char id[12];
+
+	snprintf(id, sizeof(id), "%u", n->id);
+	labels[0] = 0;
+	exposition_label(labels, "peer", n->name);
+	exposition_label(labels, "peer_id", id);
+}
+
+static void write_family(struct text *t, unsigned family, const struct nodes *nodes)
+{
+	const char *name = families[family].name;
+	char labels[EXPOSITION_LABELS];
+
+	exposition_family(t, name, families[family].type, families[family].help);
+	for (unsigned i = 0; i < nodes->n; i++) {
+		const struct harbor_node_info *n = &nodes->items[i];
+		uint64_t value = *(const uint64_t *)(const void *)((const char *)n +
+								   families[family].offset);
+
+		if (!is_link(n))
+			continue;
+		label_link(n, labels);
+		if (families[family].offset != offsetof(struct harbor_node_info, rtt_ns))
+			exposition_count(t, name, labels, value);
+		else if (value) /* it was measured */
+			exposition_seconds(t, name, labels, value);
+	}
+}
+
+static void write_links(struct text *t, const struct nodes *nodes)
+{
+	char labels[EXPOSITION_LABELS];
+
+	exposition_family(t, "harbord_link_up", EXPOSITION_GAUGE,
+			  "1: the link to the node is up. A node that left in order has no line.");
+	for (unsigned i = 0; i < nodes->n; i++) {
+		if (!is_link(&nodes->items[i]))
+			continue;
+		label_link(&nodes->items[i], labels);
+		exposition_count(t, "harbord_link_up", labels,
+				 strcmp(nodes->items[i].state, "up") == 0);
+	}
+	for (unsigned i = 0; i < array_len(families); i++)
+		write_family(t, i, nodes);
+}
+
+static void count_name(const struct harbor_name_info *n, void *ud)
+{
+	unsigned *count = ud;
+
+	*count += n->name[0] != ':'; /* else it is a membership of a group */
+}
+
+static void count_waiting(const char *name, uint32_t handle, void *ud)
+{
+	unsigned *count = ud;
+
+	(void)name;
+	(void)handle;
+	++*count;
+}
+
+static void write_master(struct text *t)
+{
+	struct harbor_master_info m;
+
+	harbor_master(&m);
+	exposition_gauge(t, "harbord_master", m.leads, "1: this node leads the cluster.");
+	if (!m.registry)
+		return;
+	exposition_gauge(t, "harbord_master_reached", !strcmp(m.registry, "embedded") || m.reached,
+			 "1: the registry behind the master answered the last question.");
+	exposition_family(t, "harbord_master_save_seconds", EXPOSITION_GAUGE,
+			  "How long the last save into the registry took, or takes.");
+	exposition_seconds(t, "harbord_master_save_seconds", "", (uint64_t)(m.save_ms * 1e6));
+}
+
+static void write_security(struct text *t)
+{
+	struct harbor_security s;
+	uint64_t changed = info_secret_changed();
+
+	harbor_security(&s);
+	exposition_counter(t, "harbord_connections_accepted_total", s.accepted,
+			   "Connections on the port for links.");
+	exposition_counter(t, "harbord_connections_refused_total", s.refused,
+			   "Connections on the port for links that were refused.");
+	exposition_counter(t, "harbord_handshakes_failed_total", s.handshakes_failed,
+			   "Connections of nodes whose proof failed.");
+	if (changed)
+		exposition_gauge(t, "harbord_secret_changed_timestamp_seconds", changed,
+				 "When the file with the key of the cluster, or the certificate "
+				 "of the node, was written, in seconds since 1970.");
+}
+
+void metrics_write_cluster(struct text *t)
+{
+	struct nodes *nodes = mem_zalloc(sizeof(*nodes));
+	unsigned names = 0, waiting = 0;
+
+	harbor_foreach_node(note_node, nodes);
+	harbor_foreach_name(count_name, &names);
+	harbor_foreach_waiting(count_waiting, &waiting);
+	exposition_gauge(t, "harbord_joined", harbor_state() == HARBOR_JOINED,
+			 "1: the node is in the cluster, and its master answers.");
+	exposition_gauge(t, "harbord_names", names, "Global names that this node knows.");
+	exposition_gauge(t, "harbord_names_waited_for", waiting,
+			 "Global names that services of this node wait for.");
+	write_master(t);
+	write_security(t);
+	write_links(t, nodes);
+	mem_free(nodes);
+}
