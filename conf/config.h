@@ -37,6 +37,7 @@ struct config {
 		bool harbor_auto;
 		unsigned harbor;  /* 0 = single node */
 		unsigned threads; /* 0 = auto */
+		char *crash_dir;  /* NULL: in the state folder */
 	} node;
 	struct {
 		bool present;

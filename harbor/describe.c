@@ -80,6 +80,27 @@ void harbor_foreach_node(void (*f)(const struct harbor_node_info *n, void *ud), 
 	lock_release(&H.lock);
 }
 
+void harbor_glance(void (*f)(const struct harbor_glance *g, void *ud), void *ud)
+{
+	static const char *const states[] = { "down", "connecting", "connecting", "up" };
+
+	for (unsigned i = 1; i < 256; i++) {
+		struct link *l = link_find(i);
+
+		if (!l || !l->peer.name[0] || i == H.self.id)
+			continue;
+		f(
+			&(struct harbor_glance){
+				.id = i,
+				.name = l->peer.name,
+				.state = states[(unsigned)l->peer.state % array_len(states)],
+				.waiting_bytes = ledger_waiting(&l->ledger),
+				.kept_bytes = ledger_kept(&l->ledger),
+			},
+			ud);
+	}
+}
+
 void harbor_master_address(char *ret_text, size_t size)
 {
 	lock_take(&H.lock);

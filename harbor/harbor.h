@@ -70,6 +70,14 @@ struct harbor_node_info {
 	char cipher[40]; /* of the link; "" if it is down or not encrypted */
 	char proof[80];	 /* by what the other node has proven itself: "key NAME" ... */
 };
+/* The links without any lock, for a signal handler of a process that crashes: as they stand, and
+ * names may be torn. */
+struct harbor_glance {
+	unsigned id;
+	const char *name, *state;
+	uint64_t waiting_bytes, kept_bytes;
+};
+void harbor_glance(void (*f)(const struct harbor_glance *g, void *ud), void *ud);
 void harbor_foreach_node(void (*f)(const struct harbor_node_info *n, void *ud), void *ud);
 struct harbor_name_info {
 	char name[REMOTE_NAME_SIZE];

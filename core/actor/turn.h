@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include "core/actor/service.h"
 
+#define TURN_FIRST 16u
+
 /* What a worker's turn is at, for whoever looks after the workers. That worker writes it, all of it
  * relaxed: readers want numbers that are nearly right. */
 struct turn {
@@ -16,6 +18,9 @@ struct turn {
 	atomic_uint handle;		/* the service whose turn it is, 0 = none */
 	atomic_uint source;		/* of the message in work, like the next two */
 	atomic_int session, type;
+	/* of that message, for the worker's own signal handlers */
+	uint64_t size;
+	char first[TURN_FIRST]; /* the payload's first bytes, if there are so many */
 };
 
 /* Runs one bounded batch of messages. *now is the monotonic time, in and out: one clock reading a

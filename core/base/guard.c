@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ static void (*crashed)(int sig, siginfo_t *info, void *context);
 
 /* of this thread and its handlers; volatile: a handler reads it between any two steps */
 static _Thread_local sigjmp_buf *volatile place;
+static _Thread_local void *own_stack; /* for handlers, NULL: none of ours */
 
 void guard_leave(void)
 {
@@ -59,6 +61,34 @@ void guard_init(void (*f)(int sig, siginfo_t *info, void *context))
 	crashed = f;
 	for (unsigned i = 0; i < array_len(caught); i++)
 		(void)sigaction(caught[i], &sa, &before[i]);
+}
+
+#define STACK_BYTES (64u << 10)
+
+void guard_thread_begin(void)
+{
+	stack_t old, own = { .ss_size = STACK_BYTES };
+
+	/* a sanitizer has one already */
+	if (sigaltstack(NULL, &old) != 0 || !(old.ss_flags & SS_DISABLE))
+		return;
+	own.ss_sp = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	if (own.ss_sp == MAP_FAILED)
+		return; /* then there is no word about an overflow */
+	(void)sigaltstack(&own, NULL);
+	own_stack = own.ss_sp;
+}
+
+void guard_thread_end(void)
+{
+	stack_t none = { .ss_flags = SS_DISABLE };
+
+	if (!own_stack)
+		return;
+	(void)sigaltstack(&none, NULL);
+	(void)munmap(own_stack, STACK_BYTES);
+	own_stack = NULL;
 }
 
 bool guard_run(void (*f)(void *ud), void *ud)

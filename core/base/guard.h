@@ -13,6 +13,10 @@
  * when that returns, what was set before (the default: a core dump) happens. NULL: nobody is told.
  */
 void guard_init(void (*crashed)(int sig, siginfo_t *info, void *context));
+/* This thread has a stack for handlers from now on, so that an overflow of its own can be told; and
+ * no more. */
+void guard_thread_begin(void);
+void guard_thread_end(void);
 /* Runs f(ud). Returns false if it touched memory that is not there: it was left in the middle then.
  * f may do only what can be left so. Without guard_init it is a plain call. */
 bool guard_run(void (*f)(void *ud), void *ud);

@@ -23,6 +23,7 @@
 #include "core/base/lock.h"
 #include "core/base/mem.h"
 #include "core/ds/list.h"
+#include "core/log/tail.h"
 #include "core/base/must.h"
 
 struct line {
@@ -192,9 +193,16 @@ static struct line *line_create(enum log_level level, uint32_t source, const cha
 	return l;
 }
 
+static void remember_locked(const struct log_record *r)
+{
+	lock_held(&L.lock);
+	tail_add(r->wall_ns, log_level_name(r->level), r->source, r->name, r->text, r->size);
+}
+
 static void append_locked(struct line *l)
 {
 	lock_held(&L.lock);
+	remember_locked(&l->r);
 	list_append(&L.lines, l, next);
 	L.bytes += sizeof(*l) + l->r.size;
 	L.queued++;
@@ -259,6 +267,7 @@ void log_write(enum log_level level, uint32_t source, const char *text, size_t s
 	if (!L.running) {
 		struct log_record r = { level, source, clock_wall_ns(), text, size, name };
 
+		remember_locked(&r);
 		lock_release(&L.lock);
 		to_sink(&r);
 		return;

@@ -32,16 +32,24 @@ void sched_interrupt_worker(unsigned worker, uint32_t handle)
 	(void)pthread_kill(sched.workers[worker].thread, SIGURG);
 }
 
-void sched_call_worker(unsigned worker, unsigned calls)
+void sched_set_called(enum worker_call call, void (*f)(struct service *s, const void *context))
 {
-	must(worker < sched.n);
-	atomic_fetch_or_explicit(&sched.workers[worker].calls, calls, memory_order_relaxed);
+	must(call < WORKER_CALLS);
+	sched.called[call] = f;
+}
+
+void sched_call_worker(unsigned worker, enum worker_call call)
+{
+	if (worker >= sched.n)
+		return;
+	atomic_fetch_or_explicit(&sched.workers[worker].calls, 1u << call, memory_order_relaxed);
 	(void)pthread_kill(sched.workers[worker].thread, SIGURG);
 }
 
 int sched_start(unsigned n)
 {
-	struct sigaction sa = { .sa_handler = worker_on_interrupt, .sa_flags = SA_RESTART };
+	struct sigaction sa = { .sa_sigaction = worker_on_interrupt,
+				.sa_flags = SA_RESTART | SA_SIGINFO };
 
 	must(!sched.n);
 	sched.cpus = cpus_usable();
@@ -105,6 +113,17 @@ bool sched_stop(uint64_t timeout_ns)
 	atomic_store_explicit(&sched.inject_length, 0, memory_order_relaxed);
 	atomic_store_explicit(&sched.poll_wake, 0, memory_order_relaxed);
 	return true;
+}
+
+int sched_self(void)
+{
+	return worker_self ? (int)worker_self->id : -1;
+}
+
+const char *sched_message(uint64_t *ret_size)
+{
+	*ret_size = worker_self->turn.size;
+	return worker_self->turn.first;
 }
 
 unsigned sched_workers(void)

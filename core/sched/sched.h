@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/base/base.h"
+#include "core/sched/calls.h"
 
 /* n workers, 1 .. SCHED_WORKERS_MAX; 0: as many as the process may use. 0 or -errno. */
 #define SCHED_WORKERS_MAX 256
@@ -29,6 +30,8 @@ int sched_start(unsigned n);
  * Not from a worker. */
 bool sched_stop(uint64_t timeout_ns);
 unsigned sched_workers(void);
+/* The number of the worker that this thread is, or -1. */
+int sched_self(void);
 
 /* ---- what the overseer and the watchdog read; relaxed snapshots ---- */
 struct worker_view {
@@ -45,20 +48,21 @@ void sched_view(unsigned worker, struct worker_view *ret_view);
 /* Services that wait for a worker, about. Any thread. */
 unsigned sched_queued(void);
 
+/* The message that this worker is at: its size, and where its first bytes are, at most TURN_FIRST
+ * (core/actor/turn.h). On a worker, in its signal handlers. */
+const char *sched_message(uint64_t *ret_size);
+
 /* Runs f on the worker's own thread by a signal, while it is inside a callback of `handle`: f may
  * do only what is async-signal-safe (lua_sethook is). Any thread. */
 void sched_interrupt_worker(unsigned worker, uint32_t handle);
 
-/* What somebody outside wants a worker to do at once, wherever it is: flags. */
-enum worker_call {
-	WORKER_LOOK = 1,   /* show what the service in turn does */
-	WORKER_SAMPLE = 2, /* show where it is */
-	WORKER_DUMP = 4,   /* the process crashes */
-};
-/* Has the function of sched_set_called run on the worker's own thread by a signal, with these
- * flags and the service in turn, NULL if there is none. It may do only what is async-signal-safe.
- * Any thread, while the workers are there. */
-void sched_call_worker(unsigned worker, unsigned calls);
+/* Has the function of sched_set_called run on the worker's own thread by a signal. Any thread,
+ * while the workers are there; also in a signal handler. */
+void sched_call_worker(unsigned worker, enum worker_call call);
+/* f is told the service in turn, NULL if there is none, and the context of the signal (the third
+ * argument of its handler), and may do only what is async-signal-safe.
+ * Before the workers are there. */
+void sched_set_called(enum worker_call call, void (*f)(struct service *s, const void *context));
 
 enum sched_sight {
 	SIGHT_IDLE, /* every worker waits */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 
+#include "core/base/guard.h"
 #include "core/base/mem.h"
 #include "core/sched/park.h"
 #include "core/sched/poll.h"
@@ -114,6 +115,7 @@ void *worker_main(void *arg)
 	char name[16];
 
 	worker_self = w;
+	guard_thread_begin();
 	snprintf(name, sizeof(name), "worker%u", w->id);
 	(void)pthread_setname_np(pthread_self(), name);
 	/* The kernel may delay a sleep by its slack: 50 us by default, half of our timer's tick. */
@@ -152,11 +154,12 @@ void *worker_main(void *arg)
 		if (sched.n > sched.cpus && park_is_surplus_for_long(w, now))
 			park_step_down(w);
 	}
+	guard_thread_end();
 	worker_self = NULL;
 	return NULL;
 }
 
-void worker_on_interrupt(int sig)
+void worker_on_interrupt(int sig, siginfo_t *info, void *context)
 {
 	struct worker *w = worker_self;
 	struct service *s = service_current();
@@ -164,9 +167,11 @@ void worker_on_interrupt(int sig)
 	int saved = errno;
 
 	(void)sig;
+	(void)info;
 	calls = w ? atomic_exchange_explicit(&w->calls, 0, memory_order_relaxed) : 0;
-	if (calls && sched.called)
-		sched.called(calls, s);
+	for (unsigned i = 0; calls; i++, calls >>= 1)
+		if ((calls & 1) && sched.called[i])
+			sched.called[i](s, context);
 	/* relaxed: same thread as the turn; the handle says whether the request is still meant, and
 	 * goes, for the signal has other reasons too */
 	if (w && s && sched.interrupt &&
@@ -174,11 +179,6 @@ void worker_on_interrupt(int sig)
 						    memory_order_relaxed, memory_order_relaxed))
 		sched.interrupt(s);
 	errno = saved;
-}
-
-void sched_set_called(void (*f)(unsigned calls, struct service *s))
-{
-	sched.called = f;
 }
 
 void sched_set_interrupt(void (*f)(struct service *s))

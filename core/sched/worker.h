@@ -4,6 +4,7 @@
  * A worker: a thread that runs one service after the other, and what a service's code may ask of
  * the worker that it runs on.
  */
+#include <signal.h>
 #include <stdbool.h>
 
 struct service;
@@ -25,9 +26,6 @@ bool sched_on_worker(void);
 /* What sched_interrupt_worker runs, per service implementation (lua/ installs it). */
 void sched_set_interrupt(void (*f)(struct service *s));
 
-/* What sched_call_worker runs; before the workers are there. */
-void sched_set_called(void (*f)(unsigned calls, struct service *s));
-
 /* The thread, with its struct worker; and the handler of the signal that interrupts it. */
 void *worker_main(void *worker);
-void worker_on_interrupt(int sig);
+void worker_on_interrupt(int sig, siginfo_t *info, void *context);

@@ -16,6 +16,7 @@
 #include "core/base/clock.h"
 #include "core/base/lock.h"
 #include "core/ds/list.h"
+#include "core/sched/calls.h"
 
 struct poller_ops;
 struct turn_hook;
@@ -55,7 +56,8 @@ struct worker {
 	struct turn turn;
 	atomic_uint_least64_t steals; /* times that it took work from another */
 	atomic_uint interrupt_handle;
-	/* [any] enum worker_call, of those that have not begun; relaxed: the signal orders them */
+	/* [any] bits of enum worker_call, those that have not begun; relaxed: the signal orders
+	 * them */
 	atomic_uint calls;
 };
 
@@ -77,7 +79,7 @@ extern struct sched {
 	const struct poller_ops *poller;
 	void *poller_ud;
 	void (*interrupt)(struct service *s);
-	void (*called)(unsigned calls, struct service *s);
+	void (*called[WORKER_CALLS])(struct service *s, const void *context);
 
 	struct lock inject_lock;
 	LIST_OF(struct service) injected;

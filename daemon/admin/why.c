@@ -72,9 +72,9 @@ static bool write_turn(struct json *j, uint32_t handle)
 
 static void write_head(struct json *j, const struct service *s)
 {
-	json_handle(j, "service", service_handle(s));
-	json_string(j, "args", s->args);
-	json_uint(j, "mailbox", mailbox_length(&s->mailbox));
+	json_handle(j, "handle", service_handle(s));
+	json_string(j, "service", s->args);
+	json_uint(j, "mailbox_messages", mailbox_length(&s->mailbox));
 }
 
 /* ---- stacks ---- */
@@ -207,7 +207,7 @@ static void write_entry(struct json *j, const struct look *l, const struct look_
 	if (s->runs && l->how != LOOK_RESTED)
 		json_string(j, "code", l->how == LOOK_C ? "C" : "Lua");
 	if (!s->runs) {
-		json_double(j, "seconds",
+		json_double(j, "wait_seconds",
 			    seconds_since(s->wait_ns ? s->wait_ns : s->began_ns, now));
 		write_wait(j, s, now);
 	}

@@ -29,9 +29,11 @@
 #include "daemon/admin/socket.h"
 #include "daemon/node/boot.h"
 #include "daemon/admin/service.h"
+#include "daemon/state/blackbox.h"
 #include "daemon/state/info.h"
 #include "daemon/node/keys.h"
 #include "daemon/node/logger.h"
+#include "daemon/node/logsink.h"
 #include "daemon/node/paths.h"
 #include "daemon/state/health.h"
 #include "daemon/state/metrics.h"
@@ -264,16 +266,39 @@ static int init_modules(const struct config *c)
 	return 0;
 }
 
-static const char *state_dir(const struct config *c)
+/* The first folder of systemd's, which gives several separated by colons; NULL: there is none. */
+static const char *state_dir_of_unit(void)
 {
 	static char first[PATH_MAX];
 	const char *env = getenv("STATE_DIRECTORY");
 
-	if (c->master.state_dir || !env || !*env)
-		return c->master.state_dir;
-	/* systemd gives several separated by colons */
-	snprintf(first, sizeof(first), "%.*s", (int)strcspn(env, ":"), env);
-	return first;
+	snprintf(first, sizeof(first), "%.*s", env ? (int)strcspn(env, ":") : 0, env ? env : "");
+	return *first ? first : NULL;
+}
+
+static const char *state_dir(const struct config *c)
+{
+	return c->master.state_dir ? c->master.state_dir : state_dir_of_unit();
+}
+
+/* Where there is none, the folder of the control socket lasts as long as the machine runs. */
+static const char *crash_dir(const struct config *c)
+{
+	static char folder[PATH_MAX];
+	const char *dir = c->node.crash_dir ? c->node.crash_dir : state_dir(c);
+
+	if (dir)
+		return dir;
+	snprintf(folder, sizeof(folder), "%s", admin_socket_path());
+	if (!strrchr(folder, '/'))
+		return NULL;
+	*strrchr(folder, '/') = 0;
+	return folder;
+}
+
+void boot_blackbox(const struct config *c)
+{
+	blackbox_open(crash_dir(c), logsink_fd);
 }
 
 static struct registry_config registry_of(const struct config *c)

@@ -31,3 +31,6 @@ int boot_services(const struct config *c, uint32_t *ret_bootstrap);
 bool boot_is_custom(const struct config *c);
 /* Exit status for a start service that failed: EX_CONFIG if it has no file at all. */
 int boot_start_failed_status(const struct config *c);
+
+/* From now on a crash leaves a file (daemon/state/blackbox.h). After boot_layers. */
+void boot_blackbox(const struct config *c);

@@ -516,6 +516,8 @@ int life_run(struct config *c, const struct config_source *from)
 	status = boot_layers(c);
 	if (status)
 		return status;
+	boot_blackbox(c);
+	boot_blackbox(c);
 	status = boot_start(c, on_state);
 	if (status)
 		return status;

@@ -233,6 +233,11 @@ void logsink_reopen(void)
 		sink.ops->reopen(NULL);
 }
 
+int logsink_fd(void)
+{
+	return sink.fd;
+}
+
 static enum logsink_format format_of(const char *name)
 {
 	if (name && strcmp(name, "plain") == 0)

@@ -26,6 +26,8 @@ void logsink_fini(void);
 /* What the sink does, for a sink in front of it; same thread rules. */
 void logsink_write(const struct log_record *r);
 void logsink_reopen(void);
+/* The descriptor that lines go to, for a signal handler; with the journal it is stderr. */
+int logsink_fd(void);
 
 enum logsink_format {
 	LOGSINK_FULL,  /* "2026-11-23 09:31:41.123 info    [:00000002 bootstrap] " */

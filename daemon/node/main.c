@@ -14,11 +14,11 @@
 #include "conf/skynet.h"
 #include "core/base/clock.h"
 #include "core/base/fault.h"
-#include "core/base/guard.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
 #include "daemon/node/background.h"
 #include "daemon/node/boot.h"
+#include "daemon/state/blackbox.h"
 #include "daemon/state/inforce.h"
 #include "daemon/state/info.h"
 #include "daemon/node/keys.h"
@@ -170,7 +170,7 @@ int main(int argc, char **argv)
 		return EX_USAGE;
 	}
 #endif
-	guard_init(NULL);
+	blackbox_init();
 	clock_init();
 	notify_init();
 	from = find_source(&o);

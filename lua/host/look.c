@@ -21,13 +21,11 @@
 #include "core/sched/sched.h"
 #include "core/sched/timeout.h"
 #include "core/sched/worker.h"
-#include "lua/host/coroutine.h"
+#include "lua/host/chain.h"
 #include "lua/host/host.h"
 #include "lua/host/run.h"
 #include "lua/host/wait.h"
 
-/* Coroutines inside of each other, in one task. */
-#define CHAIN_MAX 8u
 /* A turn that lasts so long is asked by a signal, and again, then without waiting for a step of Lua
  * code. */
 #define PATIENCE_NS (5 * NS_PER_MS)
@@ -80,35 +78,6 @@ static void note_value(char ret[FRAME_NAME], const struct frame_value *v)
 		copy_text(ret, FRAME_NAME, v->text);
 	else if (v->kind == FRAME_VALUE_INTEGER)
 		write_number(ret, v->number);
-}
-
-/* The coroutines of a task, the outermost first: which resumes which. */
-static unsigned chain(lua_State *co, lua_State *ret[CHAIN_MAX])
-{
-	unsigned n = 0, depth;
-	struct frame f;
-	int at;
-
-	for (; co && n < CHAIN_MAX; n++) {
-		ret[n] = co;
-		if (!frames_read(co, &f, 1, &depth) || !f.code)
-			co = NULL;
-		else
-			co = (at = coroutine_resumed_by(f.code)) ? frames_thread(co, &f, at) : NULL;
-	}
-	return n;
-}
-
-static void read_frames(struct look_stack *s, lua_State *const *cos, unsigned n)
-{
-	unsigned depth;
-
-	s->frames = s->depth = 0;
-	while (n-- && s->frames < LOOK_FRAMES_MAX) {
-		s->frames += frames_read(cos[n], s->frame + s->frames, LOOK_FRAMES_MAX - s->frames,
-					 &depth);
-		s->depth += depth;
-	}
 }
 
 /* The request's first value is the third argument of the protocol's dispatch function, which is the
@@ -179,7 +148,7 @@ static void read_task(struct look_stack *s, struct task *t)
 	unsigned count = s->count;
 	uint64_t hash = s->hash;
 	lua_State *cos[CHAIN_MAX];
-	unsigned n = chain(t->co, cos);
+	unsigned n = chain_find(t->co, cos);
 
 	memset(s, 0, offsetof(struct look_stack, frames));
 	s->hash = hash;
@@ -187,7 +156,8 @@ static void read_task(struct look_stack *s, struct task *t)
 	s->began_ns = t->began_ns;
 	s->wait_ns = t->wait_ns;
 	s->runs = t == t->host->current;
-	read_frames(s, cos, n);
+	s->frames = chain_frames(t->co, s->runs ? t->host->running : NULL, s->frame,
+				 LOOK_FRAMES_MAX, &s->depth);
 	read_request(s, t);
 	if (!s->runs)
 		read_wait(s, t, cos[n - 1]);
@@ -238,10 +208,9 @@ static void see_main(void *ud)
 {
 	struct walk *w = ud;
 	struct look_stack *s = entry(w->look, 1);
-	lua_State *running = w->h->running;
 
 	*s = (struct look_stack){ .hash = 1, .count = 1, .runs = true };
-	read_frames(s, &running, 1);
+	s->frames = frames_read(w->h->running, s->frame, LOOK_FRAMES_MAX, &s->depth);
 }
 
 static void fill(struct look *l, struct host *h)
@@ -311,12 +280,12 @@ static bool wanted(const struct host *h, bool *ret_at_once)
 }
 
 /* In a signal handler: somebody may want to look at the service that runs here. */
-static void on_called(unsigned calls, struct service *s)
+static void on_called(struct service *s, const void *context)
 {
 	struct host *h = s ? run_host_of(s) : NULL;
 	bool at_once = false;
 
-	if (!(calls & WORKER_LOOK) || !h || !h->L || !wanted(h, &at_once))
+	if (!h || !h->L || !wanted(h, &at_once))
 		return;
 	if (at_once || !h->running || frames_in_c(h->running) || !run_look_at_step(h))
 		answer_all(h, LOOK_C);
@@ -324,7 +293,7 @@ static void on_called(unsigned calls, struct service *s)
 
 void look_init(void)
 {
-	sched_set_called(on_called);
+	sched_set_called(WORKER_LOOK, on_called);
 }
 
 struct order {

@@ -54,7 +54,7 @@ def what_tasks_wait_for(build):
         assert c.a.ctl("why", child)["stacks"] == []
         begin(c.a, ".shop", "ask", child, "hang")
         w = waiting(c.a, ".shop")
-        assert w["state"] == "answers" and w["tasks"] == 1 and w["args"] == "snlua main A", w
+        assert w["state"] == "answers" and w["tasks"] == 1 and w["service"] == "snlua main A", w
         s, = w["stacks"]
         assert (s["state"], s["waits_for"], s["to"], s["to_service"]) == \
             ("waits", "call", child, "main"), s
@@ -63,11 +63,12 @@ def what_tasks_wait_for(build):
         assert s["asked_protocol"] == "lua" and s["asked_session"] > 0, s
         assert "in function 'call'" in s["stack"] and "main.lua:13: in" in s["stack"], s
         t, = waiting(c.a, child)["stacks"]
-        assert t["asked_by"] == w["service"] and t["asked_session"] == s["session"], (s, t)
+        assert t["asked_by"] == w["handle"] and t["asked_session"] == s["session"], (s, t)
         assert t["asked_command"] == "hang" and t["waits_for"] == "wakeup", t
-        eventually("the wait grows old", lambda: c.a.ctl("why", child)["stacks"][0]["seconds"] > 1)
+        eventually("the wait grows old",
+                   lambda: c.a.ctl("why", child)["stacks"][0]["wait_seconds"] > 1)
         old = c.a.ctl("why", child)["stacks"][0]
-        assert old["seconds"] < 20 and abs(old["seconds"] - old["task_seconds"]) < 1, old
+        assert old["wait_seconds"] < 20 and abs(old["wait_seconds"] - old["task_seconds"]) < 1, old
 
         kinds = {"limited": ("call", [child, "hang"]), "nap": ("sleep", ["6000"]),
                  "queued": ("queue", []), "read": ("socket", [])}
@@ -199,10 +200,10 @@ def other_nodes(build):
         eventually("the link is up", lambda: m.call("BSHOP", "echo", "x") == ["x"])
         begin(b, ".shop", "hang")
         waiting(b, ".shop")
-        handle = b.ctl("why", ".shop")["service"]
+        handle = b.ctl("why", ".shop")["handle"]
         for args in (("--node", "b", "why", ".shop"), ("why", "BSHOP"), ("why", handle)):
             w = m.ctl(*args)
-            assert w["service"] == handle and w["args"] == "snlua main B", (args, w)
+            assert w["handle"] == handle and w["service"] == "snlua main B", (args, w)
             assert w["stacks"][0]["waits_for"] == "wakeup", (args, w)
         for who in (".nobody", "NOBODY", ":01ffffff", ":02ffffff"):
             try:
@@ -223,9 +224,9 @@ def for_people(build):
                            capture_output=True, text=True)
         assert p.returncode == 0 and not p.stderr, p
         lines = p.stdout.splitlines()
-        assert lines[0].split() == ["service", c.a.ctl("why", ".shop")["service"]], p.stdout
+        assert lines[0].split() == ["handle", c.a.ctl("why", ".shop")["handle"]], p.stdout
         at = lines.index("")
-        assert lines[at + 1].startswith("state waits  seconds "), p.stdout
+        assert lines[at + 1].startswith("state waits  wait_seconds "), p.stdout
         assert lines[at + 2].startswith("  [C]: in function 'wait'"), p.stdout
 
 

@@ -53,9 +53,9 @@ static int bus(lua_State *L)
 
 static int fpe(lua_State *L)
 {
-	volatile int zero = 0;
+	volatile int zero = 0, seven = 7;
 
-	lua_pushinteger(L, 1 / zero);
+	lua_pushinteger(L, seven / zero);
 	return 1;
 }
 
