@@ -120,9 +120,9 @@ def fields(deb, *names):
 
 
 def run_root(deb):
-    """A root with what the package depends on."""
+    """A root with what the package depends on, a firewall and sshd."""
     needs = [re.sub(r"\s*[(|].*", "", n).strip() for n in fields(deb, "Depends").split(",")]
-    return root("run", *needs)
+    return root("run", *needs, "nftables", "openssh-server")
 
 
 def newer(deb, folder, version, program=None):

@@ -23,14 +23,20 @@ inside() {
 	unshare --mount --pid --fork --kill-child sh -ec '
 		mount -t proc proc "$0/proc"
 		exec chroot "$0" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C \
-			DEBIAN_FRONTEND=noninteractive "$@"' "$root" "$@" >&2
+			DEBIAN_FRONTEND=noninteractive "$@"' "$root" "$@" >"$roots/log" 2>&1 || {
+		tail -20 "$roots/log" >&2
+		return 1
+	}
 }
 
 clean() {
 	[ ! -e "$roots/$suite/.complete" ] || return 0
 	rm -rf "$roots/$suite"
 	debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,iproute2,ca-certificates \
-		"$suite" "$roots/$suite" >&2
+		"$suite" "$roots/$suite" >"$roots/log" 2>&1 || {
+		tail -20 "$roots/log" >&2
+		exit 1
+	}
 	inside "$roots/$suite" apt-get clean
 	touch "$roots/$suite/.complete"
 }

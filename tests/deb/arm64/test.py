@@ -5,7 +5,7 @@ from packages import cross_root, fields, inside, main, one, packages
 NODE = """
 cd /tmp
 cat >n.yaml <<'EOF'
-admin: { socket: "unix:/tmp/n.sock" }
+admin: { listen: "unix:/tmp/n.sock" }
 lua: { start: main, service_path: ["/tmp/?.lua"] }
 EOF
 cat >main.lua <<'EOF'
@@ -25,7 +25,7 @@ $Q /usr/sbin/harbord --check n.yaml
 $Q /usr/sbin/harbord --node n n.yaml >log 2>&1 &
 node=$!
 i=0
-until [ -S n.sock ]; do
+until grep -q ready: log; do
 	i=$((i + 1))
 	[ $i -lt 600 ] && kill -0 $node || { cat log; exit 1; }
 	sleep .1

@@ -51,16 +51,16 @@ class Fleet:
         self.network.__exit__()
         shutil.rmtree(self.folder)
 
-    def write(self, extra="", shared=""):
+    def write(self, extra="", rsh=True):
         text = f"""fleet: arena
 key_file: arena.key
 shared:
   lua: {{ start: main, service_path: ["/opt/game/?.lua"] }}
-{shared}hosts:
+hosts:
 """
         for i, name in enumerate("abc", 1):
-            text += f"  {name}: {{ address: {self.network.address(i)}, " \
-                    f"rsh: {self.hosts[name].name} }}\n"
+            target = f", rsh: {self.hosts[name].name}" if rsh else ""
+            text += f"  {name}: {{ address: {self.network.address(i)}{target} }}\n"
         text += f"""nodes:
   master: {{ host: a, listen: 2526, master: 2013 }}
   gate1: {{ host: a, listen: 2527 }}
@@ -241,4 +241,22 @@ def interrupted(build):
         assert f.fleet("roll", "--deb", f.deb).count("unchanged") == 5
 
 
-main([from_nothing, one_node, upgrade, broken, refused, interrupted])
+def ssh(build):
+    """the same by ssh itself, as the fleet's file has it"""
+    with Fleet(build) as f:
+        key = f.folder + "/ssh"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+        with open(key + ".pub", encoding="ascii") as public:
+            text = public.read()
+        for h in f.hosts.values():
+            h.write("/root/.ssh/authorized_keys", text, "600")
+            h.run("systemctl", "start", "ssh")
+        f.write(rsh=False)
+        rsh = f"ip netns exec {f.network.name(1)} ssh -o BatchMode=yes -o LogLevel=ERROR -l root " \
+              f"-i {key} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+        f.ctl("fleet", "roll", f.file, "--deb", f.deb, "--rsh", rsh)
+        f.complete()
+        assert f.ctl("fleet", "roll", f.file, "--rsh", rsh).count("unchanged") == 5
+
+
+main([from_nothing, one_node, upgrade, broken, refused, interrupted, ssh])
