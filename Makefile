@@ -208,7 +208,8 @@ $(B)/tests/fuzz/replay_crypt: $(FUZZ_crypt:%.c=$(B)/%.o)
 FUZZ_deflate := lua/modules/deflate/deflate.c
 $(B)/tests/fuzz/replay_deflate: $(FUZZ_deflate:%.c=$(B)/%.o)
 $(B)/tests/fuzz/replay_deflate: LIBS += -lz
-FUZZ_commands := $(addprefix daemon/admin/,listing.c naming.c sockets.c timers.c)
+FUZZ_commands := $(addprefix daemon/admin/,config.c listing.c naming.c sockets.c timers.c) \
+                 daemon/state/inforce.c
 $(B)/tests/fuzz/replay_commands: $(FUZZ_commands:%.c=$(B)/%.o)
 FUZZ_etcd := $(addprefix harbor/registry/etcd/,answer.c base64.c record.c)
 $(B)/tests/fuzz/replay_etcd: $(FUZZ_etcd:%.c=$(B)/%.o)
@@ -252,7 +253,7 @@ unit-bin: $(UNIT) libraries
 chaos-bin: $(CHAOS)
 
 # ---- set-up ----
-DEPS       := gcc curl openssl make pkg-config python3 liblua5.4-dev lua5.4 \
+DEPS       := gcc curl openssl make pkg-config python3 zsh liblua5.4-dev lua5.4 \
               libjemalloc-dev libyaml-dev libsystemd-dev libsqlite3-dev libssl-dev \
               iproute2 libcmocka-dev zlib1g-dev libc-ares-dev dpkg-dev patch redis-tools \
               mariadb-server-core mariadb-client-core postgresql-15 xz-utils groff-base \
@@ -393,7 +394,7 @@ bench: all
 	@/usr/bin/python3 tests/bench/run.py $(B)/harbord --yardstick --record
 
 include deploy/install.mk
-tests-bin: $(MAN)
+tests-bin: $(MAN) $(COMPLETION)
 
 clean:
 	@mkdir -p build

@@ -40,7 +40,9 @@ void config_env_add(struct config *c, const char *key, const char *value)
 	/* the capacity is the next power of two */
 	if ((n & (n - 1)) == 0)
 		c->env = mem_realloc(c->env, (n ? n * 2 : 1) * sizeof(*c->env));
-	c->env[n] = (struct config_pair){ mem_strdup(key), mem_strdup(value), n };
+	c->env[n] = (struct config_pair){ .key = mem_strdup(key),
+					  .value = mem_strdup(value),
+					  .order = n };
 	c->env_count++;
 }
 
@@ -127,6 +129,9 @@ struct config *config_destroy(struct config *c)
 	for (size_t i = 0; i < array_len(strings); i++)
 		mem_free(strings[i]);
 	mem_free(c->places);
+	for (size_t i = 0; i < c->written_count; i++)
+		mem_free(c->written[i]);
+	mem_free(c->written);
 	config_list_clear(&c->files);
 	config_list_clear(&c->warnings);
 	config_list_clear(&c->cluster.master);

@@ -20,7 +20,8 @@ struct config_list {
 
 struct config_pair {
 	char *key, *value;
-	size_t order; /* in the file */
+	size_t order;	 /* in the file */
+	struct place at; /* line 0: not known */
 };
 
 struct config {
@@ -29,7 +30,9 @@ struct config {
 	struct place
 		*places; /* where the value of each key of the schema stands; line 0: nobody set
 				 it, or its place is not known */
-	bool skynet;	 /* it was a skynet-style file */
+	char **written;	 /* of each key: its text, if variables of the environment stand in it */
+	size_t written_count;
+	bool skynet;		     /* it was a skynet-style file */
 	struct config_list warnings; /* what is legal and dangerous; one sentence each */
 	char *pid_file;		     /* its `daemon`: go to the background; NULL: do not */
 	struct {

@@ -367,12 +367,30 @@ void draft_set(struct draft *d, const char *section, const char *name, const cha
 	must(text);
 	if (!draft_check_key(d, section, name, at))
 		return;
-	at.file = d->file;
+	at = draft_here(d, at);
 	before = d->c->places[k - schema_keys].file;
 	if (before && before != d->file)
 		forget(d, k);
 	d->c->places[k - schema_keys] = at;
 	d->good[k - schema_keys] = set_key(d, k, text);
+}
+
+void draft_set_written(struct draft *d, const char *section, const char *name, const char *text)
+{
+	const struct schema_key *k = schema_find(section, name);
+	char **written;
+
+	if (!k)
+		return;
+	written = &d->c->written[k - schema_keys];
+	mem_free(*written);
+	*written = text ? mem_strdup(text) : NULL;
+}
+
+struct place draft_here(const struct draft *d, struct place at)
+{
+	at.file = d->file;
+	return at;
 }
 
 void draft_set_defaults(struct draft *d)

@@ -40,6 +40,10 @@ bool draft_check_key(struct draft *d, const char *section, const char *name, str
  * about this place; so is every later one about the value. */
 void draft_set(struct draft *d, const char *section, const char *name, const char *text,
 	       struct place at);
+/* Notes the text that the key's value was made of, with its variables; NULL: the value itself. */
+void draft_set_written(struct draft *d, const char *section, const char *name, const char *text);
+/* Returns the place with the file that is being read. */
+struct place draft_here(const struct draft *d, struct place at);
 /* Gives every key that has no good value its default. */
 void draft_set_defaults(struct draft *d);
 /* Returns where the key's value stands, good or bad; line 0: nobody set it, its place is not known,

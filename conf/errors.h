@@ -15,7 +15,8 @@
 /* Where something stands in a file, from 1; line 0: nowhere, or the whole file. */
 struct place {
 	unsigned line, column;
-	const char *file; /* one of the configuration's; NULL: that which is being spoken of */
+	const char *file; /* one of the configuration's, or an option of the command line (without
+			   * a line); NULL: that which is being spoken of */
 };
 
 struct config_error {

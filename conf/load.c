@@ -21,6 +21,8 @@ static struct draft begin(const char *file, struct config_errors *ret_errors)
 	struct draft d = { .c = config_create(file), .errors = ret_errors };
 
 	d.c->places = mem_zalloc(SCHEMA_KEYS * sizeof(*d.c->places));
+	d.c->written = mem_zalloc(SCHEMA_KEYS * sizeof(*d.c->written));
+	d.c->written_count = SCHEMA_KEYS;
 	*ret_errors = (struct config_errors){ 0 };
 	return d;
 }
@@ -104,6 +106,20 @@ int config_parse(const char *file, const char *text, size_t size, struct config 
 	return finish(&d, read_text(&d, text, size), ret);
 }
 
+/* The name may come from the command line, and is then what that says. */
+static void note_name(struct config *c, const struct config_source *from)
+{
+	struct place *at = &c->places[schema_find("node", "name") - schema_keys];
+
+	if (from->node) {
+		mem_free(c->node.name);
+		c->node.name = mem_strdup(from->node);
+		*at = (struct place){ .file = "--node" };
+	} else if (from->name && !at->line) {
+		*at = (struct place){ .file = "--instance" };
+	}
+}
+
 int config_load_all(const struct config_source *from, struct config **ret,
 		    struct config_errors *ret_errors)
 {
@@ -121,10 +137,7 @@ int config_load_all(const struct config_source *from, struct config **ret,
 		well = read_dropins(&d, from->file) && well;
 	if (finish(&d, well, ret) < 0)
 		return -EINVAL;
-	if (from->node) {
-		mem_free((*ret)->node.name);
-		(*ret)->node.name = mem_strdup(from->node);
-	}
+	note_name(*ret, from);
 	return 0;
 }
 

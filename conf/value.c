@@ -108,11 +108,15 @@ void config_exchange(struct config *to, struct config *from, const struct schema
 	char *a = (char *)to + k->offset, *b = (char *)from + k->offset;
 	char held[sizeof(struct config_list)];
 	struct place place = to->places[i];
+	char *written;
 
 	must(k->type != SCHEMA_HARBOR && n <= sizeof(held)); /* that one has two members */
 	memcpy(held, a, n);
 	memcpy(a, b, n);
 	memcpy(b, held, n);
+	written = to->written[i];
+	to->written[i] = from->written[i];
+	from->written[i] = written;
 	to->places[i] = from->places[i];
 	to->places[i].file = own_file(to, to->places[i].file);
 	from->places[i] = place;

@@ -45,10 +45,13 @@ static void set_scalar(struct draft *d, const char *section, const char *name,
 	expanded = expand_text(d, text, place_of(value));
 	if (!expanded)
 		return;
-	if (strcmp(section, "env") == 0)
+	if (strcmp(section, "env") == 0) {
 		config_env_add(d->c, name, expanded);
-	else
+		d->c->env[d->c->env_count - 1].at = draft_here(d, place_of(value));
+	} else {
 		draft_set(d, section, name, expanded, place_of(value));
+		draft_set_written(d, section, name, strcmp(text, expanded) ? text : NULL);
+	}
 	mem_free(expanded);
 }
 

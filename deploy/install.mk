@@ -46,7 +46,7 @@ MAN      := $(patsubst deploy/man/%.in,$(B)/man/%,$(sort $(wildcard deploy/man/*
 BUILD_CC ?= $(CC)
 KEYS     := deploy/man/keys.c conf/help.c conf/schema.c core/base/nearest.c core/base/must.c
 .PHONY: man
-man: $(MAN)
+man: $(MAN) $(COMPLETION)
 $(B)/man/keys: $(KEYS) $(wildcard conf/*.h conf/*.def)
 	@mkdir -p $(@D)
 	$(BUILD_CC) -std=c11 -D_GNU_SOURCE -I. -o $@ $(KEYS)
@@ -54,6 +54,13 @@ $(MAN): $(B)/man/%: deploy/man/%.in deploy/man/make.py $(B)/man/keys \
         daemon/node/options.def daemon/ctl/options.def daemon/admin/commands.def
 	@/usr/bin/python3 deploy/man/make.py --keys $(B)/man/keys --version $(or $(VERSION),0) \
 	    --out $(@D) --page $*
+
+# ---- completions of harborctl for shells, from the same lists ----
+COMPLETION := $(B)/completion/harborctl.bash $(B)/completion/_harborctl
+$(COMPLETION): $(B)/completion/%: deploy/completion/%.in deploy/completion/make.py \
+        deploy/man/make.py daemon/ctl/options.def daemon/admin/commands.def \
+        $(wildcard daemon/admin/*.c)
+	@/usr/bin/python3 deploy/completion/make.py --out $(@D) --shell $*
 
 # ---- what is installed: KIND|folder|file|name there ----
 # PROGRAM, DATA, or FILLED: @names@ in it are replaced by the variables above.
@@ -86,8 +93,8 @@ INSTALLED = $(strip \
 	$(call renamed,DATA,$(tmpfilesdir),systemd/harbor.tmpfiles,harbor.conf) \
 	$(call renamed,DATA,$(presetdir),systemd/harbor.preset,50-harbor.preset) \
 	$(call flat,DATA,$(catalogdir),$(wildcard systemd/*.catalog)) \
-	$(call renamed,DATA,$(bashcompletiondir),deploy/completion/harborctl.bash,harborctl) \
-	$(call renamed,DATA,$(zshcompletiondir),deploy/completion/_harborctl,_harborctl))
+	DATA|$(bashcompletiondir)|$(B)/completion/harborctl.bash|harborctl \
+	DATA|$(zshcompletiondir)|$(B)/completion/_harborctl|_harborctl)
 field     = $(word $(2),$(subst |, ,$(1)))
 target    = $(DESTDIR)$(call field,$(1),2)/$(call field,$(1),4)
 FILL      = sed $(foreach v,prefix bindir sbindir libexecdir includedir sysconfdir localstatedir \

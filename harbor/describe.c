@@ -161,6 +161,16 @@ const char *harbor_backup(const char *file, void (*done)(const char *error, void
 	return why;
 }
 
+const char *harbor_read_registry(harbor_registry_cb done, void *ud)
+{
+	const char *why;
+
+	lock_take(&H.lock);
+	why = lead_read(done, ud);
+	lock_release(&H.lock);
+	return why;
+}
+
 struct name_view {
 	void (*f)(const struct harbor_name_info *n, void *ud);
 	void *ud;

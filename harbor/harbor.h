@@ -97,6 +97,9 @@ bool harbor_move(const char *to, void (*done)(const char *why_not, void *ud), vo
 /* Writes a copy of the embedded registry into a file that is not there yet. Returns NULL, and done
  * is called on the loop when that has ended; or why not, constant. */
 const char *harbor_backup(const char *file, void (*done)(const char *error, void *ud), void *ud);
+/* Reads what the registry of this node keeps, from its disk or its server. Returns NULL, and done
+ * is called on the loop when that has ended; or why not, constant. */
+const char *harbor_read_registry(harbor_registry_cb done, void *ud);
 /* The master we talk to, or try next; "" without a cluster. */
 void harbor_master_address(char *ret_text, size_t size);
 /* Has the master forget a node that is not alive, by name or id. Returns NULL, or why not, in

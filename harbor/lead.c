@@ -53,6 +53,8 @@ static struct {
 	void *moved_ud;
 	void (*backed_up)(const char *error, void *ud);
 	void *backed_up_ud;
+	harbor_registry_cb was_read;
+	void *was_read_ud;
 } L;
 
 /* ---- the master comes and goes ---- */
@@ -268,9 +270,14 @@ static void on_backup(const char *error)
 	L.backed_up(error, L.backed_up_ud);
 }
 
-static const struct keeper_hooks keeper_hands = { .saved = on_saved,
-						  .answered = on_answer,
-						  .backed_up = on_backup };
+static void on_read(const struct registry_content *content, const char *error)
+{
+	L.was_read(content, error, L.was_read_ud);
+}
+
+static const struct keeper_hooks keeper_hands = {
+	.saved = on_saved, .answered = on_answer, .backed_up = on_backup, .was_read = on_read
+};
 
 /* ---- life ---- */
 
@@ -472,5 +479,16 @@ const char *lead_backup(const char *file, void (*done)(const char *error, void *
 		return "a backup is being written already";
 	L.backed_up = done;
 	L.backed_up_ud = ud;
+	return NULL;
+}
+
+const char *lead_read(harbor_registry_cb done, void *ud)
+{
+	if (!L.registry)
+		return "this node is not the master (harborctl status says where that is)";
+	if (!keeper_read())
+		return "the registry is being read already: try again";
+	L.was_read = done;
+	L.was_read_ud = ud;
 	return NULL;
 }

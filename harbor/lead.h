@@ -56,3 +56,5 @@ bool lead_move(const char *to, void (*done)(const char *why_not, void *ud), void
 	       size_t size);
 /* See harbor_backup. Returns NULL, or why not, constant. */
 const char *lead_backup(const char *file, void (*done)(const char *error, void *ud), void *ud);
+/* See harbor_read_registry. Returns NULL, or why not, constant. */
+const char *lead_read(harbor_registry_cb done, void *ud);

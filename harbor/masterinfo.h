@@ -5,6 +5,11 @@
 #include <stdint.h>
 #include "harbor/registry/registry.h"
 
+/* What a registry keeps, or NULL and why it could not be read. On the loop; both are its
+ * caller's. */
+typedef void (*harbor_registry_cb)(const struct registry_content *content, const char *error,
+				   void *ud);
+
 struct harbor_master_info {
 	const char *registry; /* "embedded", "etcd"; NULL: no section master */
 	bool leads;

@@ -4,8 +4,10 @@
 
 #include <string.h>
 
+#include "core/actor/group.h"
 #include "core/base/clock.h"
 #include "core/base/mem.h"
+#include "daemon/admin/listing.h"
 #include "daemon/state/info.h"
 #include "harbor/harbor.h"
 
@@ -80,6 +82,7 @@ static enum result show_master(struct request *r)
 struct waiting_asker {
 	struct asker who;
 	const char *key;
+	size_t limit;
 	char text[1];
 };
 
@@ -136,14 +139,104 @@ enum result run_master(struct request *r)
 	return begun(r, w, harbor_move(to, tell_end, w, why, sizeof(why)) ? NULL : why);
 }
 
+/* ---- registry ---- */
+
+static void add_kept_node(struct json *j, const struct registry_node *n)
+{
+	json_object(j, NULL);
+	json_uint(j, "harbor", n->id);
+	json_string(j, "name", n->name);
+	json_string(j, "address", n->address);
+	json_string(j, "state", n->up ? "up" : "gone");
+	json_bool(j, "named", n->named);
+	json_printf(j, "incarnation", "%016llx", (unsigned long long)n->epoch);
+	json_uint(j, "handles_used", n->births);
+	json_object_end(j);
+}
+
+static void add_kept_name(struct json *j, const struct registry_change *c)
+{
+	char group[REMOTE_NAME_SIZE];
+	uint32_t member;
+	bool is_member = group_of_key(c->name, group, &member);
+
+	json_object(j, NULL);
+	json_string(j, "scope", is_member ? "group" : "global");
+	json_string(j, "name", is_member ? group : c->name);
+	json_handle(j, "handle", is_member ? member : c->handle);
+	json_uint(j, "fence", c->fence);
+	json_object_end(j);
+}
+
+/* Writes the nodes that are kept, or the names. Returns how many rows were left off. */
+static size_t add_kept(struct json *j, const struct registry_content *c, bool names, size_t limit)
+{
+	size_t n = 0;
+
+	json_array(j, names ? "names" : "nodes");
+	for (size_t i = 0; i < c->count; i++) {
+		if (c->items[i].is_name != names || n++ >= limit)
+			continue;
+		if (names)
+			add_kept_name(j, &c->items[i]);
+		else
+			add_kept_node(j, &c->items[i].node);
+	}
+	json_array_end(j);
+	return n > limit ? n - limit : 0;
+}
+
+/* On the loop. */
+static void tell_registry(const struct registry_content *content, const char *error, void *ud)
+{
+	struct waiting_asker *w = ud;
+	size_t left;
+	struct json j;
+
+	json_init(&j);
+	json_object(&j, NULL);
+	json_string(&j, "registry", w->text);
+	if (content) {
+		json_uint(&j, "revision", content->number);
+		left = add_kept(&j, content, false, w->limit);
+		left += add_kept(&j, content, true, w->limit);
+		json_uint(&j, "left_off", left);
+	}
+	json_object_end(&j);
+	if (content)
+		asker_answer(&w->who, &j);
+	else
+		asker_refuse(&w->who, error);
+	json_fini(&j);
+	mem_free(w);
+}
+
+static enum result show_registry(struct request *r)
+{
+	static const char *const no_keys[] = { NULL };
+	struct harbor_master_info *m;
+	struct listing wanted;
+	const char *why = listing_parse(r, no_keys, &wanted);
+	struct waiting_asker *w;
+
+	if (why)
+		return request_fail(r, why);
+	m = mem_zalloc(sizeof(*m));
+	harbor_master(m);
+	w = wait_for_end(r, NULL, m->registry ? m->registry : "");
+	w->limit = wanted.limit;
+	mem_free(m);
+	return begun(r, w, harbor_read_registry(tell_registry, w));
+}
+
 enum result run_registry(struct request *r)
 {
 	struct waiting_asker *w;
 
 	if (!info_get()->cluster)
 		return request_fail(r, "a single node has no registry");
-	if (strcmp(r->args[0], "backup") != 0)
-		return request_fail(r, "usage: harborctl registry backup FILE");
+	if (r->n != 2 || strcmp(r->args[0], "backup") != 0)
+		return show_registry(r);
 	w = wait_for_end(r, "written", r->args[1]);
 	return begun(r, w, harbor_backup(r->args[1], tell_end, w));
 }

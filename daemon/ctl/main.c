@@ -188,9 +188,17 @@ static char *read_script(const char *path)
 	return steal(text);
 }
 
+/* Is the third word a file whose text the node is to get as well? */
+static bool has_file(char *const *words)
+{
+	return strcmp(words[0], "inject") == 0 ||
+	       (strcmp(words[0], "config") == 0 && words[1] && strcmp(words[1], "--diff") == 0);
+}
+
 /* "inject ADDRESS FILE ARG..." becomes "inject ADDRESS FILE TEXT ARG...". 0 or an exit status. */
 static int add_script(struct options *o, char **ret_words, char **ret_script)
 {
+	static char whole[PATH_MAX];
 	unsigned n = 0;
 
 	while (o->words[n])
@@ -203,6 +211,8 @@ static int add_script(struct options *o, char **ret_words, char **ret_script)
 	if (!*ret_script)
 		return CTL_FAILED;
 	memcpy(ret_words, o->words, 3 * sizeof(*ret_words));
+	if (strcmp(o->words[0], "config") == 0 && realpath(o->words[2], whole))
+		ret_words[2] = whole;
 	ret_words[3] = *ret_script;
 	memcpy(ret_words + 4, o->words + 3, (n - 2) * sizeof(*ret_words)); /* with the NULL */
 	o->words = ret_words;
@@ -354,7 +364,7 @@ int main(int argc, char **argv)
 		return key_command(o.words);
 	if (strcmp(o.words[0], FLEET) == 0)
 		return fleet_command(o.words);
-	if (strcmp(o.words[0], "inject") == 0)
+	if (has_file(o.words))
 		r = add_script(&o, words, &script);
 	r = r ? r : check_words(o.words);
 	if (r == 0 && strcmp(o.words[0], LOCAL) == 0)

@@ -5,11 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conf/value.h"
 #include "core/base/lock.h"
+#include "core/base/mem.h"
 #include "core/base/must.h"
 
 static struct lock lock = LOCK_INIT(config);
 static struct config *config;
+static char *start[SCHEMA_KEYS]; /* constant after inforce_init */
 static bool waiting[SCHEMA_KEYS];
 static unsigned waiting_env;
 static char last_error[INFORCE_ERROR_MAX];
@@ -18,6 +21,23 @@ void inforce_init(struct config *c)
 {
 	must(c);
 	config = c;
+	for (unsigned i = 0; i < SCHEMA_KEYS; i++) {
+		mem_free(start[i]);
+		start[i] = config_value(c, &schema_keys[i]);
+	}
+}
+
+const char *inforce_start(unsigned key)
+{
+	must(key < SCHEMA_KEYS);
+	return start[key];
+}
+
+bool inforce_is_waiting(unsigned key)
+{
+	lock_held(&lock);
+	must(key < SCHEMA_KEYS);
+	return waiting[key];
 }
 
 struct config *inforce_lock(void)

@@ -15,6 +15,11 @@
 #define INFORCE_ERROR_MAX 160
 
 void inforce_init(struct config *c);
+/* Returns the value that a key of the schema had when the node started, NULL: none. */
+const char *inforce_start(unsigned key);
+/* Whether the files say something else of it that waits for the next start. Between inforce_lock
+ * and inforce_unlock. */
+bool inforce_is_waiting(unsigned key);
 /* Returns the configuration, which stays as it is until inforce_unlock. */
 struct config *inforce_lock(void);
 void inforce_unlock(void);

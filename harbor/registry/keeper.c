@@ -19,7 +19,7 @@ static struct {
 	const struct registry_ops *registry;
 	const struct keeper_hooks *hooks;
 	pthread_t thread;
-	bool saving, backing_up;	      /* [loop] until their end is told */
+	bool saving, backing_up, reading;     /* [loop] until their end is told */
 	uint64_t save_began_ns, save_took_ns; /* [loop] */
 	/* everything below is guarded by lock */
 	bool stop;
@@ -29,6 +29,7 @@ static struct {
 	struct registry_answer *question;
 	char to[64];
 	char *file;
+	bool read;
 } keeper = { .lock = LOCK_INIT(keeper), .asked = PTHREAD_COND_INITIALIZER };
 
 /* ---- ends, on the loop ---- */
@@ -75,6 +76,15 @@ static void tell_backup(void *arg)
 	mem_free(arg);
 }
 
+static void tell_read(void *arg)
+{
+	struct registry_answer *a = arg;
+
+	keeper.reading = false;
+	keeper.hooks->was_read(a->result == 0 ? &a->content : NULL, a->why);
+	free_answer(a);
+}
+
 /* ---- the thread ---- */
 
 static void save_locked(void)
@@ -118,6 +128,24 @@ static void backup_locked(void)
 	lock_take(&keeper.lock);
 }
 
+static void read_locked(void)
+{
+	struct registry_answer *a = mem_zalloc(sizeof(*a));
+
+	lock_held(&keeper.lock);
+	keeper.read = false;
+	lock_release(&keeper.lock);
+	a->what = REGISTRY_LOAD;
+	if (keeper.registry->load)
+		a->result = keeper.registry->load(&a->content);
+	else
+		keeper.registry->ask("", a);
+	if (a->result < 0 && !a->why[0])
+		snprintf(a->why, sizeof(a->why), "the registry cannot be read");
+	post_or_discard(tell_read, a, free_answer);
+	lock_take(&keeper.lock);
+}
+
 static void *keeper_main(void *arg)
 {
 	(void)arg;
@@ -129,6 +157,8 @@ static void *keeper_main(void *arg)
 			save_locked();
 		else if (keeper.file)
 			backup_locked();
+		else if (keeper.read)
+			read_locked();
 		else if (keeper.stop)
 			break;
 		else
@@ -150,7 +180,7 @@ int keeper_start(const struct registry_ops *registry, const struct keeper_hooks 
 		return -EAGAIN;
 	keeper.registry = registry;
 	keeper.hooks = hooks;
-	keeper.saving = keeper.backing_up = keeper.stop = false;
+	keeper.saving = keeper.backing_up = keeper.reading = keeper.stop = false;
 	/* signals are for the threads that wait for them */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -212,6 +242,18 @@ bool keeper_backup(const char *file)
 	keeper.backing_up = true;
 	lock_take(&keeper.lock);
 	keeper.file = mem_strdup(file);
+	pthread_cond_signal(&keeper.asked);
+	lock_release(&keeper.lock);
+	return true;
+}
+
+bool keeper_read(void)
+{
+	if (keeper.reading || !keeper.registry)
+		return false;
+	keeper.reading = true;
+	lock_take(&keeper.lock);
+	keeper.read = true;
 	pthread_cond_signal(&keeper.asked);
 	lock_release(&keeper.lock);
 	return true;

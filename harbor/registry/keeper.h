@@ -2,8 +2,9 @@
 #pragma once
 /*
  * Keeper: the thread on which a registry works, so that the loop never waits for a disk or a
- * server. One save, one question and one backup may be under way at a time; a question goes before
- * a save that has not begun, for a lease does not wait. Ends come back to the loop as closures.
+ * server. One save, one question, one backup and one reading may be under way at a time; a question
+ * goes before a save that has not begun, for a lease does not wait. Ends come back to the loop as
+ * closures.
  *
  * Threads: keeper_start and keeper_stop from the main thread, while no loop runs or none asks any
  * more; all else from the loop. Locks: keeper.
@@ -19,6 +20,8 @@ struct keeper_hooks {
 	void (*answered)(const struct registry_answer *a);
 	/* A backup has ended: NULL, or what went wrong. */
 	void (*backed_up)(const char *error);
+	/* A reading has ended: what is kept, or NULL and what went wrong. */
+	void (*was_read)(const struct registry_content *content, const char *error);
 };
 
 /* Starts the thread for a registry that is open. Returns 0, or -errno. */
@@ -34,6 +37,8 @@ void keeper_forget(void);
 void keeper_ask(enum registry_ask what, const char *to);
 /* Begins a backup into this file. false: one is under way, or the registry has none. */
 bool keeper_backup(const char *file);
+/* Begins to read all that is kept, as it is now. false: that is under way. */
+bool keeper_read(void);
 /* Ends the thread when what is under way has ended, and closes the registry. true: it has; false:
  * the disk did not answer within wait_ns, and the thread is left behind with it. Does nothing when
  * there is no thread. */

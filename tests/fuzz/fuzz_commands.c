@@ -16,6 +16,7 @@
 #include "daemon/admin/why.c"
 #include "daemon/admin/words.c"
 #include "core/base/jsonread.c"
+#include "conf/load.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
@@ -109,12 +110,6 @@ uint64_t info_config_hash(void)
 	return 1;
 }
 
-void inforce_json(struct json *j)
-{
-	json_array(j, "restart_needed");
-	json_array_end(j);
-}
-
 static bool reload(const struct asker *who)
 {
 	asker_refuse(who, "no");
@@ -128,8 +123,14 @@ static void stop(void)
 
 static void start(void)
 {
+	static const char text[] = "node: { name: fuzz }\nenv: { password: x }\n";
+	struct config_errors errors;
+	struct config *c;
+
 	clock_init();
 	log_set_level(LOG_LEVEL_ERROR);
+	check(config_parse("fuzz.yaml", text, strlen(text), &c, &errors) == 0);
+	inforce_init(c);
 	commands_init(stop, reload);
 }
 

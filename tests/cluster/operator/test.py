@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""What an operator asks and does by harborctl: top, sockets, timers, call with types, send, kill;
-of one node and of all."""
+"""What an operator asks and does by harborctl: top, sockets, timers, call with types, send, kill,
+registry and config; of one node and of all."""
 import json, os, re, socket, subprocess, time
 from harness import Cluster, eventually, main
 
@@ -122,8 +122,9 @@ def the_sockets(build):
         assert "address of a service" in refused(c.a, "sockets", "--owner", "nobody")
         for s in clients:
             s.close()
-        eventually("they are gone", lambda: len(
-            c.a.ctl("sockets", "--owner", ".shop")["sockets"]) == 1)
+        eventually("they are seen to end", lambda: all(
+            r["state"] == "closing" for r in c.a.ctl("sockets", "--owner", ".shop")["sockets"]
+            if r["kind"] != "listen"))
 
 
 def the_timers(build):
@@ -190,6 +191,104 @@ def killing(build):
         assert c.a.ctl("kill", ".service", "--force")["service"] == "snlua service_mgr"
 
 
+def what_the_master_keeps(build):
+    """registry: nodes, ids, names, groups' members, fences and revision, as the disk has them"""
+    with two(build) as c:
+        kept = eventually("both names are kept", lambda: (
+            lambda k: {"MSHOP", "ASHOP"} <= {n["name"] for n in k["names"]} and k)(
+                c.m.ctl("registry")))
+        assert kept["registry"] == "embedded" and kept["left_off"] == 0, kept
+        assert [(n["harbor"], n["name"], n["state"]) for n in kept["nodes"]] \
+            == [(1, "m", "up"), (2, "a", "up")], kept
+        seen = {n["name"]: n for n in c.a.ctl("names")["names"] if n["scope"] == "global"}
+        for n in kept["names"]:
+            if n["scope"] == "global":
+                assert seen[n["name"]]["handle"] == n["handle"], n
+                assert 0 < n["fence"] <= kept["revision"], n
+        a = next(n for n in c.m.ctl("nodes")["nodes"] if n["name"] == "a")
+        assert kept["nodes"][1]["incarnation"] == a["incarnation"], kept
+        cut = c.a.ctl("--node", "m", "registry", "--limit", "1")
+        assert len(cut["names"]) == len(cut["nodes"]) == 1 and cut["left_off"] >= 2, cut
+        assert "not the master" in refused(c.a, "registry")
+        _, out, _ = raw(c.m, "registry")
+        assert re.search(r"^harbor +name +address", out, re.M) and re.search(
+            r"^scope +name +handle +fence$", out, re.M), out
+
+
+def the_configuration_in_force(build):
+    """config: each value with the place that said it, what the environment and the command line
+    gave, what was reloaded and what waits; --diff: in what a file differs; no secrets"""
+    with Cluster(build, HERE) as c:
+        path, own = c.tmp + "/n.yaml", c.tmp + "/n.sock"
+
+        def write(text, file=path):
+            with open(file, "w") as f:
+                f.write(text)
+        first = (f"node: {{ name: n, threads: 2 }}\nlua: {{ start: main, args: N, "
+                 f'service_path: ["{HERE}/?.lua"],\n  mailbox_max: "${{BOXES:-7}}" }}\n'
+                 f'admin: {{ listen: "unix:{own}" }}\nlog: {{ level: info }}\n'
+                 "env: { db_password: hush, url: redis://me:pw@h/1, color: red }\n")
+        write(first)
+        with open(c.tmp + "/log", "w") as log:
+            p = subprocess.Popen([build + "/harbord", "--node", "other", path], stdout=log,
+                                 stderr=log, env=dict(os.environ, BOXES="9"))
+
+        def ctl(*words, status=0):
+            r = subprocess.run([build + "/harborctl", "--socket", own, "--json", *words],
+                               capture_output=True, text=True, timeout=20)
+            assert r.returncode == status, (words, r)
+            return json.loads(r.stdout)
+
+        def rows():
+            return {x["key"]: x for x in ctl("config")["config"]}
+        try:
+            eventually("it runs", lambda: os.path.exists(own)
+                       and ctl("status")["state"] == "running")
+            said = rows()
+            assert (said["node.name"]["value"], said["node.name"]["place"]) == ("other", "--node")
+            assert said["node.threads"]["place"] == f"{path}:1:27", said["node.threads"]
+            box = said["lua.mailbox_max"]
+            assert (box["value"], box["written"], box["place"]) == ("9", "${BOXES:-7}",
+                                                                  f"{path}:3:16"), box
+            assert said["net.threads"]["place"] == "default" and said["net.threads"]["value"] == "1"
+            assert said["env.db_password"]["value"] == "(hidden)"
+            assert said["env.url"]["value"] == "redis://me:(hidden)@h/1"
+            assert said["env.color"]["value"] == "red" \
+                and said["env.color"]["place"].startswith(f"{path}:6:"), said["env.color"]
+            assert not any(x["changed"] for x in said.values()), said
+            assert not ctl("config", "--diff", path)["differences"] or {
+                x["key"] for x in ctl("config", "--diff", path)["differences"]} == {
+                    "lua.mailbox_max"}
+            # another file
+            other = c.tmp + "/other.yaml"
+            write(first.replace("threads: 2", "threads: 3").replace("color: red", "shape: round")
+                  .replace("info", "debug").replace("hush", "quiet"), other)
+            diff = {x["key"]: x for x in ctl("config", "--diff", other)["differences"]}
+            assert set(diff) - {"lua.mailbox_max"} == {
+                "node.threads", "log.level", "env.color", "env.shape", "env.db_password"}, diff
+            assert (diff["node.threads"]["value"], diff["node.threads"]["file_value"],
+                    diff["node.threads"]["takes"]) == ("2", "3", "restart"), diff
+            assert diff["node.threads"]["file_place"] == f"{other}:1:27"
+            assert diff["log.level"]["takes"] == "reload"
+            assert diff["env.color"]["file_value"] is None
+            assert "hush" not in str(diff) and "quiet" not in str(diff)
+            write("node: { nam: x }\n", other)
+            r = subprocess.run([build + "/harborctl", "--socket", own, "config", "--diff", other],
+                               capture_output=True, text=True, timeout=20)
+            assert r.returncode == 1 and f"{other}:1:9: unknown key" in r.stderr, r
+            # a reload
+            write(first.replace("threads: 2", "threads: 3").replace("info", "warning"))
+            ctl("reload")
+            said = rows()
+            assert (said["log.level"]["value"], said["log.level"]["before"],
+                    said["log.level"]["changed"]) == ("warning", "info", "reloaded"), said
+            assert (said["node.threads"]["value"], said["node.threads"]["changed"]) == (
+                "2", "restart_needed"), said["node.threads"]
+        finally:
+            p.terminate()
+            p.wait(20)
+
+
 def one_vocabulary(build):
     """every key of every answer is a snake_case noun, and says its unit as commands.def has it"""
     wrong = re.compile(r"(_ms|_us|_ns|_kib|_mb|_kb|_sec|_secs|_size|_len|_pct|_rate|_count)$"
@@ -212,10 +311,10 @@ def one_vocabulary(build):
         for words in (["status"], ["nodes"], ["names"], ["names", "--waiting"], ["groups"],
                       ["services"], ["master"], ["list"], ["list", "--waiting"], ["stat"], ["mem"],
                       ["task", ".shop"], ["clusters"], ["drain", "m", "--status"], ["log-level"],
-                      ["top"], ["sockets"], ["timers"]):
+                      ["top"], ["sockets"], ["timers"], ["registry"], ["config"]):
             walk(c.m.ctl(*words), words)
 
 
 if __name__ == "__main__":
     main([the_busiest_services, top_goes_on_a_terminal, the_sockets, the_timers, calls_with_types,
-          killing, one_vocabulary])
+          killing, what_the_master_keeps, the_configuration_in_force, one_vocabulary])
