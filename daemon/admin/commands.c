@@ -15,6 +15,7 @@
 #include "core/base/must.h"
 #include "core/sched/monitor.h"
 #include "core/actor/group.h"
+#include "core/actor/move.h"
 #include "core/actor/names.h"
 #include "core/node/single.h"
 #include "core/sched/sched.h"
@@ -34,6 +35,7 @@
 #include "daemon/admin/top.h"
 #include "daemon/admin/why.h"
 #include "daemon/admin/words.h"
+#include "daemon/state/health.h"
 #include "daemon/state/inforce.h"
 #include "daemon/state/info.h"
 #include "daemon/state/status.h"
@@ -119,6 +121,28 @@ static const char *role(const struct info *info)
 	return harbor_is_master() ? "master" : "candidate";
 }
 
+/* Says why not. A node that drains does as it was told. */
+static bool is_healthy(char ret_why[HEALTH_WHY])
+{
+	char reason[REASON_MAX];
+
+	if (!health_is_alive(ret_why) || (!move_is_draining() && !health_is_ready(ret_why)))
+		return false;
+	reason_get(reason);
+	snprintf(ret_why, HEALTH_WHY, "%s", reason);
+	return !*reason;
+}
+
+static void write_health(struct json *j)
+{
+	char why[HEALTH_WHY];
+	bool healthy = is_healthy(why);
+
+	json_bool(j, "healthy", healthy);
+	if (!healthy)
+		json_string(j, "unhealthy", why);
+}
+
 static enum result run_status(struct request *r)
 {
 	const struct info *info = info_get();
@@ -131,6 +155,7 @@ static enum result run_status(struct request *r)
 	json_string(j, "node", info->node);
 	json_string(j, "state", phase_name(phase_get()));
 	json_string(j, "line", line);
+	write_health(j);
 	if (*reason)
 		json_string(j, "reason", reason);
 	json_uint(j, "harbor", phase_get() >= PHASE_STARTING ? service_harbor() : info->harbor);
@@ -345,6 +370,7 @@ static void add_service(struct service *s, void *ud)
 	json_uint(j, "messages", atomic_load_explicit(&s->messages, memory_order_relaxed));
 	json_seconds(j, "cpu_seconds", atomic_load_explicit(&s->cpu_ns, memory_order_relaxed));
 	json_uint(j, "memory_bytes", atomic_load_explicit(&s->memory, memory_order_relaxed));
+	json_uint(j, "errors", atomic_load_explicit(&s->errors, memory_order_relaxed));
 	json_bool(j, "endless", runs_endlessly(s, l->now));
 	json_object_end(j);
 }

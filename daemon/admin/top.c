@@ -34,14 +34,14 @@ static const char *const keys[] = { "cpu_percent",	"messages_per_second",
 
 struct sample {
 	uint32_t handle; /* first: the key of the table */
-	uint64_t messages, cpu_ns;
+	uint64_t messages, cpu_ns, errors;
 	size_t memory;
 };
 
 struct row {
 	struct best_entry entry;
 	uint32_t handle;
-	double cpu_percent, messages_rate, memory_rate;
+	double cpu_percent, messages_rate, memory_rate, errors_rate;
 	uint64_t mailbox, turn_ns, refused;
 	size_t memory;
 };
@@ -82,6 +82,11 @@ static uint64_t messages_of(const struct service *s)
 	return atomic_load_explicit(&s->messages, memory_order_relaxed);
 }
 
+static uint64_t errors_of(const struct service *s)
+{
+	return atomic_load_explicit(&s->errors, memory_order_relaxed);
+}
+
 static size_t memory_of(const struct service *s)
 {
 	return atomic_load_explicit(&s->memory, memory_order_relaxed);
@@ -97,6 +102,7 @@ static void first_look(struct service *s, void *ud)
 	to = table_add(&t->before, service_handle(s));
 	to->messages = messages_of(s);
 	to->cpu_ns = cpu_ns(s, t->began_ns);
+	to->errors = errors_of(s);
 	to->memory = memory_of(s);
 }
 
@@ -107,9 +113,9 @@ static double per_second(double now, double before, double seconds)
 
 static double figure(const struct row *r, unsigned sort)
 {
-	const double figures[] = { r->cpu_percent,    r->messages_rate,	  (double)r->mailbox,
-				   (double)r->memory, (double)r->turn_ns, r->memory_rate,
-				   (double)r->refused };
+	const double figures[] = { r->cpu_percent,     r->messages_rate,   (double)r->mailbox,
+				   (double)r->memory,  (double)r->turn_ns, r->memory_rate,
+				   (double)r->refused, r->errors_rate };
 
 	return figures[sort];
 }
@@ -132,6 +138,7 @@ static void second_look(struct service *s, void *ud)
 		/* that of a new service is no growth */
 		.memory_rate = found ? per_second((double)memory_of(s), (double)b->memory, seconds)
 				     : 0,
+		.errors_rate = per_second((double)errors_of(s), (double)b->errors, seconds),
 		.mailbox = mailbox_length(&s->mailbox),
 		.turn_ns = turn_ns(s, t->now_ns),
 		.refused = mailbox_refused(&s->mailbox),
@@ -182,6 +189,7 @@ static void add_row(struct json *j, const struct naming *names, const struct row
 	add_rate(j, "messages_per_second", r->messages_rate);
 	json_uint(j, "mailbox_messages", r->mailbox);
 	json_uint(j, "messages_refused", r->refused);
+	add_rate(j, "errors_per_second", r->errors_rate);
 	json_uint(j, "memory_bytes", r->memory);
 	json_int(j, "memory_bytes_per_second", (int64_t)r->memory_rate);
 	json_seconds(j, "turn_seconds", r->turn_ns > MONITOR_CHECK_NS / 100 ? r->turn_ns : 0);

@@ -275,6 +275,23 @@ static int ask(const struct options *o, char **ret_body, size_t *ret_size, bool 
 			ret_body, ret_size, ret_well);
 }
 
+/* The exit status of `status`, for scripts: CTL_UNHEALTHY after a line that says why. */
+static int health_of(const char *body, size_t size)
+{
+	cleanup(jsonv_freep) struct jsonv *answer = NULL;
+	const struct jsonv *healthy, *why;
+
+	if (jsonread(body, size, &answer) < 0)
+		return CTL_FAILED;
+	healthy = jsonv_get(answer, "healthy");
+	why = jsonv_get(answer, "unhealthy");
+	if (!healthy || healthy->type != JSONV_FALSE)
+		return CTL_DONE;
+	fprintf(stderr, "harborctl: the node is not healthy: %s\n",
+		why && why->text ? why->text : "");
+	return CTL_UNHEALTHY;
+}
+
 static int ask_once(const struct options *o)
 {
 	cleanup(mem_freep) char *body = NULL;
@@ -282,7 +299,11 @@ static int ask_once(const struct options *o)
 	bool ok = false;
 	int r = ask(o, &body, &size, &ok);
 
-	return r ? r : show(o, body, size, ok) && ok ? 0 : CTL_FAILED;
+	if (r)
+		return r;
+	if (!show(o, body, size, ok) || !ok)
+		return CTL_FAILED;
+	return strcmp(o->words[0], "status") == 0 ? health_of(body, size) : CTL_DONE;
 }
 
 /* ---- drain --wait ---- */

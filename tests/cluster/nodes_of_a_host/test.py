@@ -289,7 +289,7 @@ def harborctl_finds_them(build):
             eventually("its socket", lambda: waits.socket)
             p = ask("--json", "--node", "9", "status")
             status = json.loads(p.stdout)
-            assert p.returncode == 0 and (status["harbor"], status["pid"]) == (9,
+            assert p.returncode == 4 and (status["harbor"], status["pid"]) == (9,
                                                                                waits.process.pid), p
 
 

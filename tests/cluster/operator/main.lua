@@ -63,6 +63,27 @@ function command.wait(n, cs)
 	end
 end
 
+function command.name(what)
+	skynet.register(what)
+end
+
+function command.sleep(cs)
+	skynet.sleep(cs)
+end
+
+function command.ask(who)
+	skynet.call(who, "lua", "echo")
+end
+
+function command.join(what)
+	require "skynet.group".join(what)
+end
+
+function command.loop()
+	while true do
+	end
+end
+
 function command.fails()
 	error "on purpose"
 end

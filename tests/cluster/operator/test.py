@@ -289,6 +289,43 @@ def the_configuration_in_force(build):
             p.wait(20)
 
 
+def the_exit_status_says_how_it_is(build):
+    """status: 0 for a node that is well; 4 and one line why, of one that waits, lost its master or
+    has a worker that does not come back"""
+    with two(build) as c:
+        assert raw(c.a, "status")[0] == 0 and c.a.ctl("status")["healthy"] is True
+
+        def sick(n, why):
+            def look():
+                status, out, err = raw(n, "status")
+                return status == 4 and why in err and err.startswith(
+                    "harborctl: the node is not healthy: ") and err.count("\n") == 1 \
+                    and "healthy" in out
+            return look
+        c.m.kill()
+        eventually("the master is missed", sick(c.a, "master"))
+        lost = c.a.ctl("status")
+        assert lost["healthy"] is False and lost["unhealthy"], lost
+        c.m.start().ready()
+        eventually("it is well again", lambda: raw(c.a, "status")[0] == 0)
+        c.a.ctl("drain", "a")
+        assert raw(c.a, "status")[0] == 0
+        c.a.ctl("drain", "a", "--undo")
+        kid = c.a.call(".shop", "child", "loops")[0]
+        c.a.ctl("send", kid, "lua", "loop")
+        eventually("the loop is seen", sick(c.a, "in one message of service " + kid), 30)
+        c.a.ctl("kill", kid)
+        eventually("it is well again", lambda: raw(c.a, "status")[0] == 0)
+        lone = c.node("lone", "auto", start_now=False, port=None)
+        with open(lone.config) as f:
+            text = f.read().replace(str(c.master_port), "1")
+        with open(lone.config, "w") as f:
+            f.write(text)
+        lone.start()
+        eventually("it is there", lambda: lone.ctl("status")["state"] == "joining")
+        eventually("it waits", sick(lone, "joining"))
+
+
 def one_vocabulary(build):
     """every key of every answer is a snake_case noun, and says its unit as commands.def has it"""
     wrong = re.compile(r"(_ms|_us|_ns|_kib|_mb|_kb|_sec|_secs|_size|_len|_pct|_rate|_count)$"
@@ -317,4 +354,5 @@ def one_vocabulary(build):
 
 if __name__ == "__main__":
     main([the_busiest_services, top_goes_on_a_terminal, the_sockets, the_timers, calls_with_types,
-          killing, what_the_master_keeps, the_configuration_in_force, one_vocabulary])
+          killing, what_the_master_keeps, the_configuration_in_force,
+          the_exit_status_says_how_it_is, one_vocabulary])
