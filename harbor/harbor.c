@@ -96,7 +96,7 @@ int harbor_init(const struct harbor_config *c, char **ret_error)
 	H.self.heartbeat_ns = c->heartbeat_ms * NS_PER_MS;
 	H.self.dead_ns = c->dead_ms * NS_PER_MS;
 	H.self.link_wait_ns = c->link_wait_ms * NS_PER_MS;
-	H.self.attempts_max = secure_on() ? PEER_ATTEMPTS_SECURE : PEER_ATTEMPTS;
+	H.self.pace.max = secure_on() ? PEER_ATTEMPTS_SECURE : PEER_ATTEMPTS;
 	for (unsigned i = 0; c->masters && c->masters[i] && i < array_len(H.masters) - 1; i++)
 		H.masters[i] = mem_strdup(c->masters[i]);
 	directory_init(&H.directory, deliver, NULL);

@@ -21,11 +21,11 @@ static void check(const struct peer *p)
 	must(p->reachable || !p->patient);
 	must(p->state != PEER_UP || p->patient);
 	must(p->state != PEER_UNKNOWN || !p->reachable);
-	must(p->state == PEER_UP || (!p->asked_ns && !p->probed));
+	must(p->state == PEER_UP || (!p->live.asked_ns && !p->live.probed));
 	must(!p->meeting || (p->patient && p->state != PEER_UP));
-	must(!p->young || (p->state == PEER_CONNECTING && p->self->young > 0));
-	must(p->self->young <= p->self->attempts_max);
-	must(p->self->attempts <= p->self->attempts_max);
+	must(!p->young || (p->state == PEER_CONNECTING && p->self->pace.young > 0));
+	must(p->self->pace.young <= p->self->pace.max);
+	must(p->self->pace.allowed <= p->self->pace.max);
 }
 #else
 #define check(p) ((void)(p)) /* the state is looked at in builds with CHECKS=1 */
@@ -33,47 +33,24 @@ static void check(const struct peer *p)
 
 void peer_init(struct peer *p, const struct peer_ops *ops, struct peer_self *self, unsigned id)
 {
-	must(ops && self && self->attempts_max && id >= 1 && id <= 255);
+	must(ops && self && self->pace.max && id >= 1 && id <= 255);
 	*p = (struct peer){ .ops = ops, .self = self, .id = id };
-	if (!self->attempts)
-		self->attempts = self->attempts_max;
+	pace_begin(&self->pace);
 }
 
-/* Three fit into dead_ns: one until the question, two for the answer. */
 static uint64_t beat_of(const struct peer_self *self)
 {
-	uint64_t most = self->dead_ns / 3;
-
-	return self->heartbeat_ns < most ? self->heartbeat_ns : most ? most : 1;
+	return liveness_beat(self->heartbeat_ns, self->dead_ns);
 }
 
 uint64_t peer_next_beat(const struct peer_self *self, uint64_t now)
 {
-	uint64_t beat = beat_of(self);
-
-	/* the epoch differs from node to node: not all at once */
-	return now + beat - (now + self->epoch % beat) % beat;
-}
-
-/* An attempt ends, one way or the other. How many may be under way at a time follows how long they
- * take. Those that were begun before the last halving say nothing new. */
-static void learn_pace(struct peer *p, uint64_t now)
-{
-	struct peer_self *s = p->self;
-
-	if (p->state != PEER_CONNECTING || !p->answered)
-		return;
-	if (now - p->tried_ns < PEER_SLOW_NS) {
-		s->attempts += s->attempts < s->attempts_max;
-	} else if (p->tried_ns >= s->slowed_ns) {
-		s->slowed_ns = now;
-		s->attempts = s->attempts > 1 ? s->attempts / 2 : 1;
-	}
+	return liveness_next_beat(beat_of(self), self->epoch, now);
 }
 
 static void set_young(struct peer *p, bool young)
 {
-	p->self->young += (unsigned)young - (unsigned)p->young;
+	p->self->pace.young += (unsigned)young - (unsigned)p->young;
 	p->young = young;
 }
 
@@ -81,6 +58,13 @@ static void set_state(struct peer *p, enum peer_state st)
 {
 	set_young(p, st == PEER_CONNECTING);
 	p->state = st;
+}
+
+/* How many may be under way at a time follows how long they take. */
+static void end_attempt(struct peer *p, uint64_t now)
+{
+	if (p->state == PEER_CONNECTING && p->answered)
+		pace_learn(&p->self->pace, p->tried_ns, now);
 }
 
 static void back_off(struct peer *p, uint64_t now)
@@ -134,12 +118,11 @@ static void drop_link(struct peer *p, enum peer_loss loss, const char *why, uint
 {
 	bool was_up = p->state == PEER_UP;
 
-	learn_pace(p, now);
+	end_attempt(p, now);
 	snprintf(p->why, sizeof(p->why), "%s", why);
 	p->conn = 0;
 	p->gone = false;
-	p->asked_ns = 0;
-	p->probed = false;
+	liveness_end(&p->live);
 	end_meeting(p);
 	set_state(p, p->epoch ? PEER_WAITING : PEER_UNKNOWN);
 	if (was_up) {
@@ -226,7 +209,7 @@ void peer_member_up(struct peer *p, const struct wire_control *c, uint64_t now)
 void peer_member_down(struct peer *p, uint64_t now)
 {
 	/* A node that was only frozen or cut off may come back as the same incarnation. */
-	if (p->state == PEER_UP && (!p->asked_ns || now - p->asked_ns < beat_of(p->self)))
+	if (p->state == PEER_UP && (!p->live.asked_ns || now - p->live.asked_ns < beat_of(p->self)))
 		p->disowned = true; /* if it is silent, the next beats will show it */
 	else if (p->epoch)
 		forget_incarnation(p, PEER_NODE_DOWN, "the node is dead", now);
@@ -282,17 +265,13 @@ static void refuse(struct peer *p, int conn, enum wire_code code, const char *wh
 
 static uint64_t idle_of(struct peer *p)
 {
-	uint64_t beats = PEER_IDLE_BEATS + (p->self->id < p->id ? (random_next(&p->self->random) >>
-								   8) % PEER_IDLE_SPREAD
-								: 2 * PEER_IDLE_SPREAD);
-
-	return beats * beat_of(p->self);
+	return liveness_idle(beat_of(p->self), p->self->id < p->id, &p->self->random);
 }
 
 /* first: the HELLO or WELCOME of the other node. */
 static void set_up(struct peer *p, int conn, const struct wire_control *first, uint64_t now)
 {
-	learn_pace(p, now);
+	end_attempt(p, now);
 	p->features = first->features & WIRE_FEATURES;
 	set_state(p, PEER_UP);
 	p->conn = conn;
@@ -300,9 +279,7 @@ static void set_up(struct peer *p, int conn, const struct wire_control *first, u
 	p->meeting = false;
 	p->witnesses = 0;
 	p->backoff_ns = 0;
-	p->heard_ns = p->calm_ns = now;
-	p->beat_ns = peer_next_beat(p->self, now);
-	p->idle_ns = idle_of(p);
+	liveness_begin(&p->live, peer_next_beat(p->self, now), idle_of(p), now);
 	p->why[0] = 0;
 	p->ops->up(p, conn);
 }
@@ -382,15 +359,8 @@ static bool take_count(struct peer *p, const struct wire_control *c, uint64_t no
 
 static void answer_probe(struct peer *p)
 {
-	p->probed = false;
+	p->live.probed = false;
 	p->ops->alive(p);
-}
-
-/* The other side has said something. */
-static void heard(struct peer *p, uint64_t now)
-{
-	p->heard_ns = now;
-	p->asked_ns = 0;
 }
 
 static void refused(struct peer *p, const struct wire_control *c, uint64_t now)
@@ -408,7 +378,7 @@ void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t
 
 	if (conn != p->conn)
 		return;
-	heard(p, now);
+	liveness_heard(&p->live, now);
 	switch (c->kind) {
 	case WIRE_WELCOME:
 		welcomed(p, conn, c, now);
@@ -424,7 +394,7 @@ void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t
 			break;
 		if (p->state == PEER_UP && c->stamp <= now)
 			p->rtt_ns = now - c->stamp;
-		if (p->probed)
+		if (p->live.probed)
 			answer_probe(p);
 		break;
 	case WIRE_ACK: /* that of the data plane was not taken, or came before there was one */
@@ -453,7 +423,7 @@ void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t
 void peer_heard(struct peer *p, int conn, uint64_t now)
 {
 	if (conn == p->conn)
-		heard(p, now);
+		liveness_heard(&p->live, now);
 	check(p);
 }
 
@@ -463,32 +433,25 @@ static void ask(struct peer *p, uint64_t now)
 				     .stamp = now,
 				     .count = p->ops->received(p) };
 
-	p->asked_ns = now;
-	p->idle_ns = idle_of(p);
+	liveness_ask(&p->live, idle_of(p), now);
 	p->ops->write(p, p->conn, &ping);
-}
-
-/* Since the last beat it has spoken, or not. */
-static bool is_fresh(const struct peer *p, uint64_t now)
-{
-	return now - p->heard_ns < beat_of(p->self);
 }
 
 void peer_probe(struct peer *p, uint64_t now)
 {
 	if (p->state != PEER_UP)
 		return;
-	p->probed = true;
-	if (is_fresh(p, now))
+	p->live.probed = true;
+	if (liveness_is_fresh(&p->live, beat_of(p->self), now))
 		answer_probe(p);
-	else if (!p->asked_ns)
+	else if (!p->live.asked_ns)
 		ask(p, now);
 	check(p);
 }
 
 void peer_ask(struct peer *p, uint64_t now)
 {
-	if (p->state == PEER_UP && !p->asked_ns)
+	if (p->state == PEER_UP && !p->live.asked_ns)
 		ask(p, now);
 	check(p);
 }
@@ -526,53 +489,28 @@ void peer_testified(struct peer *p, const struct wire_control *c)
 	check(p);
 }
 
-static uint64_t later(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
-/* Returns when the link is silent, if nothing answers our question. Who waits does not do so since
- * before the last look that found nobody. A beat is left for the answer: if the question comes so
- * late, it was this process that stood still. */
-static uint64_t silent_at(const struct peer *p)
-{
-	return later(later(p->heard_ns, p->calm_ns) + p->self->dead_ns,
-		     p->asked_ns + beat_of(p->self));
-}
-
-/* Once a beat. */
-static void look(struct peer *p, uint64_t now)
-{
-	bool waits = p->ops->waits(p);
-
-	p->beat_ns = peer_next_beat(p->self, now);
-	if (!waits && !p->asked_ns)
-		p->calm_ns = now;
-	if (!p->asked_ns &&
-	    (now - p->heard_ns >= p->idle_ns || (!is_fresh(p, now) && (waits || p->disowned))))
-		ask(p, now);
-}
-
 static uint64_t tick_up(struct peer *p, uint64_t now)
 {
 	uint64_t silent;
 
-	if (p->probed && !p->asked_ns)
+	if (p->live.probed && !p->live.asked_ns)
 		answer_probe(p);
-	if (now >= p->beat_ns)
-		look(p, now);
-	silent = p->asked_ns ? silent_at(p) : UINT64_MAX;
+	if (now >= p->live.beat_ns &&
+	    liveness_look(&p->live, beat_of(p->self), peer_next_beat(p->self, now),
+			  p->ops->waits(p), p->disowned, now))
+		ask(p, now);
+	silent = liveness_silent_at(&p->live, beat_of(p->self), p->self->dead_ns);
 	if (now >= silent) {
 		p->silent = true;
 		close_link(p, PEER_LINK_LOST, "no heartbeat", now);
 		return p->retry_ns;
 	}
-	return silent < p->beat_ns ? silent : p->beat_ns;
+	return silent < p->live.beat_ns ? silent : p->live.beat_ns;
 }
 
 static bool may_try(const struct peer *p)
 {
-	return p->self->young < p->self->attempts;
+	return pace_may_try(&p->self->pace);
 }
 
 static uint64_t tick(struct peer *p, uint64_t now)

@@ -19,12 +19,8 @@
  * have lost it from sight alone. Such a link lives on (disowned) until it breaks or is silent for
  * dead_ns, or until the master names another incarnation.
  *
- * Liveness. All links of a node are looked at in one wake-up, the beat, and whatever arrives on a
- * link says that the other side lives. Only who waits asks (WIRE_PING, which is answered at once):
- * a link that was silent for a beat while something waits for the other node, and any link that was
- * silent for PEER_IDLE_BEATS. A question that nothing answers ends the link, so that what waited
- * does so for dead_ns at most. A process that got no processor, or was stopped, must not take its
- * own silence for that of others: all that has arrived is told before peer_tick.
+ * A link that is up is asked, or found silent, as liveness.h says: all that has arrived is told
+ * before peer_tick.
  *
  * The master, too, may have a link asked (peer_probe), when he does not hear the node himself; what
  * answers is told by ops->alive.
@@ -33,13 +29,10 @@
  * smaller id. A HELLO carries the number of its attempt, a WELCOME the last attempt of the one who
  * welcomes: a HELLO that was given up by then is refused when it arrives late.
  *
- * Of many nodes that start together each has more to do for all the others than it gets done in
- * PEER_HANDSHAKE_NS, and an attempt that is given up was work for nothing. So a few attempts of a
- * node are under way at a time, over all peers, and the next begins when one has ended. How many,
- * they say themselves: each that was answered in time allows one more, up to attempts_max, and
- * those that take longer than PEER_SLOW_NS halve it. A machine that does not answer at all holds
- * up the others for PEER_YOUNG_NS only. Hence all peers of a node are to be ticked after whatever
- * happened to one.
+ * A few attempts of a node are under way at a time, over all peers (pace.h), and the next begins
+ * when one has ended, which it does within PEER_HANDSHAKE_NS. A machine that does not answer at
+ * all holds up the others for PEER_YOUNG_NS only. Hence all peers of a node are to be ticked after
+ * whatever happened to one.
  *
  * What a node is given to come, link_wait for calls and dead_after for all that waits, it is given
  * from the first attempt that fails, or is not answered. It does not count that it had to wait for
@@ -51,6 +44,8 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
+#include "harbor/protocol/liveness.h"
+#include "harbor/protocol/pace.h"
 #include "harbor/protocol/wire.h"
 
 #define PEER_BACKOFF_MIN_NS UINT64_C(100000000)
@@ -61,11 +56,6 @@
 #define PEER_ATTEMPTS 64u
 #define PEER_ATTEMPTS_SECURE 8u
 #define PEER_YOUNG_NS UINT64_C(1000000000)
-#define PEER_SLOW_NS UINT64_C(1000000000)
-/* An idle link is asked after so many beats by the node with the smaller id, and after a few more
- * by the other, should the first not have done so. */
-#define PEER_IDLE_BEATS 15u
-#define PEER_IDLE_SPREAD 10u /* and at random up to so many more, not all links at once */
 /* Of two that learn of each other the one with the greater id gives the other so long. */
 #define PEER_TURN_NS UINT64_C(2000000000)
 /* So long at most two that learn of each other may take before link_wait and dead_after begin. */
@@ -129,11 +119,8 @@ struct peer_self {
 	unsigned id; /* 0 before the first JOINED */
 	uint64_t epoch;
 	uint64_t heartbeat_ns, dead_ns, link_wait_ns;
-	uint64_t random;       /* state of the jitter */
-	unsigned attempts_max; /* under way at a time; the owner sets it */
-	unsigned attempts;     /* allowed just now */
-	uint64_t slowed_ns;    /* attempts was halved */
-	unsigned young;	       /* peers that are */
+	uint64_t random;  /* state of the jitter */
+	struct pace pace; /* the owner sets pace.max */
 };
 
 struct peer {
@@ -159,12 +146,8 @@ struct peer {
 	bool gone;		/* our last attempt was refused, and nobody says that it lives */
 	unsigned witnesses;	/* who were asked about it and have not answered */
 	uint32_t question;	/* that they were asked, the number of our attempt */
-	bool probed;		/* the master wants to know */
-	uint64_t asked_ns;	/* our question, 0 = none */
-	uint64_t calm_ns;	/* the last look at which nothing waited for the other node */
-	uint64_t beat_ns;	/* the next look */
-	uint64_t idle_ns;	/* a link that is silent for so long is asked */
-	uint64_t retry_ns, backoff_ns, deadline_ns, heard_ns, unreachable_ns;
+	struct liveness live;
+	uint64_t retry_ns, backoff_ns, deadline_ns, unreachable_ns;
 	uint64_t tired_ns, at_once_ns, tried_ns, old_ns, meeting_ns;
 	uint64_t rtt_ns;
 	char why[128]; /* the last loss or refusal, for people */

@@ -366,7 +366,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 				     .heartbeat_ns = 1000 * MS,
 				     .dead_ns = 5000 * MS,
 				     .link_wait_ns = 1000 * MS,
-				     .attempts_max = PEER_ATTEMPTS,
+				     .pace.max = PEER_ATTEMPTS,
 				     .random = 77 };
 	peer_init(&R.p, &ops, &R.self, 5);
 	txq_init(&R.queue);
@@ -375,7 +375,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		step[input_byte(&in) % (sizeof(step) / sizeof(step[0]))](&in);
 		check();
 	}
-	INPUT_CHECK(R.self.young <= 1);
+	INPUT_CHECK(R.self.pace.young <= 1);
 	peer_stop(&R.p);
 	free_list(txq_clear(&R.queue));
 	(void)txq_renew(&R.queue);

@@ -829,7 +829,7 @@ static inline void sim_start_node(unsigned i, unsigned wanted)
 	n->self.heartbeat_ns = SIM_HEARTBEAT;
 	n->self.dead_ns = SIM_DEAD;
 	n->self.link_wait_ns = SIM_DEAD / 5;
-	n->self.attempts_max = PEER_ATTEMPTS_SECURE;
+	n->self.pace.max = PEER_ATTEMPTS_SECURE;
 	directory_init(&n->directory, sim_directory_send, n);
 	member_init(&n->member, &sim_member_ops, n, &n->self, wanted, masters);
 	member_start(&n->member, sim->now);

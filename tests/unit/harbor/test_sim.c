@@ -422,7 +422,7 @@ static void a_name_that_is_handed_to_nobody_is_free(void **state)
 
 #define STEPS (2 * SIM_STEP)
 /* Until an idle link is asked, at the latest; then it is silent for dead_ns. */
-#define IDLE ((PEER_IDLE_BEATS + 2 * PEER_IDLE_SPREAD + 1) * SIM_HEARTBEAT)
+#define IDLE ((LIVENESS_IDLE_BEATS + 2 * LIVENESS_IDLE_SPREAD + 1) * SIM_HEARTBEAT)
 
 static void forming_takes_one_connection_a_link(void **state)
 {
@@ -433,7 +433,7 @@ static void forming_takes_one_connection_a_link(void **state)
 static void nothing_is_asked_on_links_where_nothing_waits_but_now_and_then(void **state)
 {
 	unsigned links = SIM_NODES * (SIM_NODES - 1) / 2, pings = sim->pings;
-	unsigned beats = 4 * PEER_IDLE_BEATS;
+	unsigned beats = 4 * LIVENESS_IDLE_BEATS;
 
 	(void)state;
 	sim_run_for(beats * SIM_HEARTBEAT);

@@ -153,7 +153,7 @@ static void begin(unsigned own_id, unsigned peer_id)
 				   .heartbeat_ns = HEARTBEAT,
 				   .dead_ns = DEAD,
 				   .link_wait_ns = LINK_WAIT,
-				   .attempts_max = ATTEMPTS,
+				   .pace.max = ATTEMPTS,
 				   .random = 12345 };
 	peer_init(&peer, &ops, &self, peer_id);
 }
@@ -404,14 +404,15 @@ static void where_nothing_waits_a_link_is_asked_now_and_then(void **state)
 	bring_up(T0);
 	end = wait_for_the_end(T0, 100);
 	assert_int_equal(hands.pings, 1);
-	assert_true(end > T0 + PEER_IDLE_BEATS * HEARTBEAT);
-	assert_true(end <= T0 + (PEER_IDLE_BEATS + PEER_IDLE_SPREAD + 1) * HEARTBEAT + DEAD);
+	assert_true(end > T0 + LIVENESS_IDLE_BEATS * HEARTBEAT);
+	assert_true(end <=
+		    T0 + (LIVENESS_IDLE_BEATS + LIVENESS_IDLE_SPREAD + 1) * HEARTBEAT + DEAD);
 	/* the greater id asks only if the other one does not */
 	begin(3, 2);
 	peer_member_up(&peer, &m, T0);
 	assert_true(peer_hello(&peer, 50, &h, T0));
 	end = wait_for_the_end(T0, 100);
-	assert_true(end > T0 + (PEER_IDLE_BEATS + 2 * PEER_IDLE_SPREAD) * HEARTBEAT);
+	assert_true(end > T0 + (LIVENESS_IDLE_BEATS + 2 * LIVENESS_IDLE_SPREAD) * HEARTBEAT);
 }
 
 static void any_bytes_count_as_a_sign_of_life(void **state)
@@ -799,17 +800,17 @@ static void few_attempts_are_under_way_at_a_time(void **state)
 	assert_int_equal(hands.connects, ATTEMPTS + 2);
 	for (unsigned i = 0; i < MANY; i++)
 		peer_stop(&many[i]);
-	assert_int_equal(self.young, 0);
+	assert_int_equal(self.pace.young, 0);
 }
 
 static void slow_handshakes_make_it_slower(void **state)
 {
-	uint64_t slow = T0 + PEER_SLOW_NS;
+	uint64_t slow = T0 + PACE_SLOW_NS;
 	struct wire_control w = { .kind = WIRE_WELCOME, .epoch = 7 };
 
 	(void)state;
 	meet_many();
-	assert_int_equal(self.attempts, ATTEMPTS);
+	assert_int_equal(self.pace.allowed, ATTEMPTS);
 	for (unsigned i = 0; i < ATTEMPTS; i++)
 		peer_connected(&many[i], 1 + (int)i, T0 + 2);
 	for (unsigned i = 0; i < ATTEMPTS; i++) {
@@ -817,19 +818,19 @@ static void slow_handshakes_make_it_slower(void **state)
 		peer_input(&many[i], 1 + (int)i, &w, slow + i);
 		assert_int_equal(many[i].state, PEER_UP);
 	}
-	assert_int_equal(self.attempts, ATTEMPTS / 2); /* once for all of them */
+	assert_int_equal(self.pace.allowed, ATTEMPTS / 2); /* once for all of them */
 	tick_many(slow + 10);
-	assert_int_equal(self.young, ATTEMPTS / 2);
+	assert_int_equal(self.pace.young, ATTEMPTS / 2);
 	/* one that is quick, one that is refused quickly, and one that never answered */
 	w.id = many[ATTEMPTS].id;
 	peer_connected(&many[ATTEMPTS], hands.next_conn - 3, slow + 20);
 	peer_input(&many[ATTEMPTS], hands.next_conn - 3, &w, slow + 30);
-	assert_int_equal(self.attempts, ATTEMPTS / 2 + 1);
+	assert_int_equal(self.pace.allowed, ATTEMPTS / 2 + 1);
 	peer_connected(&many[ATTEMPTS + 1], hands.next_conn - 2, slow + 20);
 	peer_lost(&many[ATTEMPTS + 1], hands.next_conn - 2, "reset", slow + 40);
-	assert_int_equal(self.attempts, ATTEMPTS / 2 + 2);
+	assert_int_equal(self.pace.allowed, ATTEMPTS / 2 + 2);
 	peer_lost(&many[ATTEMPTS + 2], hands.next_conn - 1, "timeout", slow + PEER_HANDSHAKE_NS);
-	assert_int_equal(self.attempts, ATTEMPTS / 2 + 2);
+	assert_int_equal(self.pace.allowed, ATTEMPTS / 2 + 2);
 }
 
 static void machines_that_do_not_answer_hold_up_nobody(void **state)
