@@ -19,6 +19,7 @@ class Failed(Exception):
 
 
 given = set()
+held = [] # what has processes, and whose __exit__ has not been called: see end_held()
 
 
 def free_port():
@@ -130,6 +131,7 @@ class Node:
 
 class Cluster:
     def __init__(self, build, lua):
+        held.append(self)
         self.build, self.lua, self.nodes = os.path.abspath(build), os.path.abspath(lua), []
         self.tmp = tempfile.mkdtemp(prefix="harbor-test-")
         self.master_port = free_port()
@@ -164,6 +166,7 @@ class Cluster:
         return self
 
     def __exit__(self, kind, *rest):
+        release(self)
         for n in self.nodes:
             if n.process and n.process.poll() is None:
                 n.process.kill()
@@ -174,6 +177,22 @@ class Cluster:
                     with open(n.log, errors="replace") as f:
                         print(f"---- log of {n.name}\n{f.read()[-4000:]}")
         leave(self.tmp, kind)
+
+
+def release(holder):
+    """Its __exit__ is called."""
+    if holder in held:
+        held.remove(holder)
+
+
+def end_held(kind):
+    """Ends what a test that raised has left: it may have done so before its `with` began."""
+    while held:
+        holder = held.pop()
+        try:
+            holder.__exit__(kind, None, None)
+        except Exception as e:
+            print(f"# {type(holder).__name__} is not ended: {type(e).__name__}: {e}", flush=True)
 
 
 def leave(folder, failed):
@@ -206,6 +225,16 @@ def main(tests, build=None):
     if "--only" in sys.argv:
         only = sys.argv[sys.argv.index("--only") + 1]
         tests = [t for t in tests if only in t.__name__ or only in (t.__doc__ or "")]
+    try:
+        failed = run(tests, build)
+    finally:
+        end_held(None)
+    print(f"1..{len(tests)}")
+    sys.exit(1 if failed else 0)
+
+
+def run(tests, build):
+    """Returns how many have failed."""
     failed = 0
     for i, test in enumerate(tests, 1):
         name = (test.__doc__ or test.__name__).strip().splitlines()[0]
@@ -214,6 +243,6 @@ def main(tests, build=None):
             print(f"ok {i} - {name}", flush=True)
         except Exception as e:
             failed += 1
+            end_held(type(e))
             print(f"not ok {i} - {name}\n# {type(e).__name__}: {e}", flush=True)
-    print(f"1..{len(tests)}")
-    sys.exit(1 if failed else 0)
+    return failed

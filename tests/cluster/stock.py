@@ -1,6 +1,6 @@
 """Nodes with skynet-style configurations, in a folder of their own."""
 import json, os, subprocess, tempfile
-from harness import Failed, control_socket, eventually, leave
+from harness import Failed, control_socket, eventually, held, leave, release
 
 
 class Stock:
@@ -10,6 +10,7 @@ class Stock:
 
     def __init__(self, build, files, config="config.lua", node="n", env=None, tmp=None, log="",
                  prefix=()):
+        held.append(self)
         self.build, self.node, self.config = os.path.abspath(build), node, config
         self.tmp = tmp or tempfile.mkdtemp(prefix="harbor-test-")
         self.env = {k: v for k, v in dict(os.environ, TZ="UTC", **(env or {})).items()
@@ -85,6 +86,7 @@ class Stock:
         return self
 
     def __exit__(self, kind, *rest):
+        release(self)
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()

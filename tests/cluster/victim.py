@@ -1,6 +1,6 @@
 """A node for hostile clients: what it costs them, and it, and those who behave."""
 import json, os, re, resource, signal, socket, subprocess, tempfile, threading, time
-from harness import eventually, Failed
+from harness import eventually, Failed, held, release
 
 MIB = 1 << 20
 
@@ -25,6 +25,7 @@ class Victim:
                                         stdout=open(self.tmp + "/out", "wb"),
                                         stderr=subprocess.STDOUT, preexec_fn=limit)
         self.sockets = []
+        held.append(self)
 
     def greet(self):
         """Asks the script for its ports; raises until it is there."""
@@ -36,6 +37,7 @@ class Victim:
         return self
 
     def __exit__(self, kind, *rest):
+        release(self)
         for s in self.sockets:
             s.close()
         if self.process.poll() is None:
