@@ -7,8 +7,9 @@
  *
  * A connection is two queues. Bytes arrive after a delay of their own for each connection, so
  * connections overtake each other, never the bytes of one. A cut stops one direction or both
- * without a word, as a pulled cable does; a reset tells both ends. The registry may be wiped and
- * the clock set back.
+ * without a word, as a pulled cable does; a reset tells both ends. A connection is refused by the
+ * machine of a process that is dead, and by a firewall between two nodes. The registry may be wiped
+ * and the clock set back.
  *
  * A node that is killed leaves its connections closed, or (frozen) open and silent. A new
  * incarnation is a new struct with a new epoch under the same name. Include after cmocka.h; one
@@ -97,6 +98,7 @@ struct sim_node {
 	bool gives[SIM_ASKED]; /* to hand a name over */
 	int32_t sessions;
 	unsigned ups[256], downs[256];
+	uint64_t up_ns[256];
 	bool calls[256]; /* a call to this node waits */
 };
 
@@ -113,7 +115,8 @@ static struct sim {
 	int conns; /* numbers given out */
 	int active[SIM_CONNS], active_count;
 	bool cut[SIM_NODES + 1][SIM_NODES + 1];
-	unsigned pings; /* on links */
+	bool barred[SIM_NODES][SIM_NODES]; /* nodes that refuse each other's connections */
+	unsigned pings;			   /* on links */
 	unsigned seed;
 	uint32_t born[512]; /* every handle that was ever given */
 	bool wants[512];    /* it has asked for a name, or one is handed to it */
@@ -339,6 +342,7 @@ static void sim_peer_up(struct peer *p, int id)
 
 	e->peer = p->id;
 	n->ups[p->id]++;
+	n->up_ns[p->id] = sim->now;
 	sim_link_up(p, e);
 	member_link(&n->member, p, WIRE_UP);
 }
@@ -352,8 +356,37 @@ static void sim_peer_down(struct peer *p, enum peer_loss loss, const char *why)
 	member_link(&sim_node_of_self(p->self)->member, p, peer_loss_kind(p));
 }
 
+/* Has the link between the two been up for a while, in the eyes of both? */
+static bool sim_linked_long(struct sim_node *a, struct sim_node *b)
+{
+	struct peer *p = &a->peers[b->self.id], *q = &b->peers[a->self.id];
+
+	return a->alive && b->alive && p->ops && q->ops && p->state == PEER_UP &&
+	       q->state == PEER_UP && p->epoch == b->self.epoch && q->epoch == a->self.epoch &&
+	       sim->now - a->up_ns[p->id] > 3 * SIM_DEAD &&
+	       sim->now - b->up_ns[q->id] > 3 * SIM_DEAD;
+}
+
+/* A node that lives is not taken for dead while one that we ask has a link to it. */
+static void sim_check_refusal(struct sim_node *n, const struct peer *p)
+{
+	struct sim_node *there = &sim->node[sim_place_of(p->address)];
+
+	if (!there->alive || there->self.epoch != p->epoch) {
+		sim_total.gone++;
+		return;
+	}
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		if (sim_linked_long(n, &sim->node[i]) && sim_linked_long(&sim->node[i], there))
+			fail_msg("seed %u: node%u takes node%u for dead, and node%u has a link to "
+				 "it",
+				 sim->seed, sim_place(n), sim_place(there), i);
+}
+
 static void sim_peer_give_up(struct peer *p, enum peer_loss loss)
 {
+	if (loss == PEER_REFUSED)
+		sim_check_refusal(sim_node_of_self(p->self), p);
 	if (loss == PEER_NODE_DOWN)
 		directory_drop_node(&sim_node_of_self(p->self)->directory, p->id);
 	sim_link_give_up(p);
@@ -383,6 +416,7 @@ static unsigned sim_peer_doubt(struct peer *p)
 
 static void sim_peer_witness(struct peer *p, const struct wire_control *c)
 {
+	sim_total.testimonies += c->kind == WIRE_SAY && c->up == WIRE_UP;
 	witness_input(p, sim_peer_of(sim_node_of_self(p->self), c->id), c);
 }
 
@@ -690,6 +724,16 @@ static void sim_lost(struct sim_end *e, const char *why)
 		peer_lost(sim_peer(n, e->peer), id, why, sim->now);
 }
 
+static void sim_refused(struct sim_end *e)
+{
+	e->open = false;
+	if (e->to_master)
+		member_lost(&sim->node[e->place].member, sim_conn_of(e), "refused", sim->now);
+	else
+		peer_refused(sim_peer(&sim->node[e->place], e->peer), sim_conn_of(e), "refused",
+			     sim->now);
+}
+
 static void sim_input(struct sim_end *e, const void *bytes, size_t n)
 {
 	assert_true(stream_input(&e->in, bytes, n));
@@ -730,6 +774,14 @@ static uint64_t sim_deliver(struct sim_conn *c)
 	return next;
 }
 
+static bool sim_refuses(const struct sim_conn *c)
+{
+	const struct sim_end *from = &c->end[0], *to = &c->end[1];
+
+	return !sim_alive(to->place, to->life) ||
+	       (to->place < SIM_NODES && sim->barred[from->place][to->place]);
+}
+
 static uint64_t sim_open(struct sim_conn *c)
 {
 	struct sim_end *e = &c->end[0];
@@ -743,9 +795,9 @@ static uint64_t sim_open(struct sim_conn *c)
 	if (sim->cut[e->place][c->end[1].place] || sim->cut[c->end[1].place][e->place])
 		return UINT64_MAX; /* the SYN is lost; the handshake's deadline ends it */
 	c->told_open = true;
-	if (!sim_alive(c->end[1].place, c->end[1].life)) {
+	if (sim_refuses(c)) {
 		c->end[1].open = false;
-		sim_lost(e, "refused");
+		sim_refused(e);
 	} else if (e->to_master) {
 		member_connected(&n->member, id, sim->now);
 	} else {
@@ -911,6 +963,14 @@ static inline void sim_cut(unsigned a, unsigned b, bool on)
 {
 	sim_cut_one_way(a, b, on);
 	sim_cut_one_way(b, a, on);
+}
+
+/* A firewall between two nodes: what is connected is reset, and nothing connects. */
+static inline void sim_bar(unsigned a, unsigned b, bool on)
+{
+	sim->barred[a][b] = sim->barred[b][a] = on;
+	if (on)
+		sim_reset(a, b);
 }
 
 /* The master's disk is lost, and an old copy is put in its place. */

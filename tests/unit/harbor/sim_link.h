@@ -42,6 +42,7 @@ struct sim_payload {
 /* Over all histories, for who wants to know whether they reach what they are about. */
 static struct {
 	uint64_t sent, arrived, resent, lost, bounced, calls, answered, failed, strays, resumes;
+	uint64_t gone, testimonies; /* dead nodes that were refused, living ones that were not */
 } sim_total;
 
 static struct sim_link *sim_link(struct sim_node *n, unsigned id)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The cluster as a whole, simulated: named behaviours first, then a thousand random histories of
- * cuts, resets, restarts, freezes, a master that dies, a disk that is full or slow, a registry that
- * is lost or comes from a backup. Each history ends
- * healed, and then names are unique and the same on all nodes, every pair has one link, each
- * request has its one answer, and what the nodes have sent each other has come once and in order,
- * or is known to be lost. */
+ * cuts, resets, firewalls, restarts, freezes, a master that dies, a disk that is full or slow, a
+ * registry that is lost or comes from a backup. Each history ends healed, and then names are unique
+ * and the same on all nodes, every pair has one link, each request has its one answer, and what the
+ * nodes have sent each other has come once and in order, or is known to be lost. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -586,6 +585,50 @@ static void one_witness_is_enough(void **state)
 	assert_int_equal(sim_find(0, 0), 0);
 }
 
+/* Nobody tells, the master is dead, too: the kernel of its machine refuses, and no witness has a
+ * link. */
+static void a_process_that_ended_is_given_up_at_once(void **state)
+{
+	(void)state;
+	sim_run_for(SECONDS(1));
+	sim_kill_master();
+	sim_kill_node(3);
+	sim_run_for(SIM_DEAD / 2);
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		assert_true(i == 3 || !link_between(i, 3)->reachable);
+}
+
+/* The others have links to both, so each of the two waits for the other as long as over any broken
+ * link. */
+static void who_is_behind_a_firewall_is_not_dead(void **state)
+{
+	(void)state;
+	sim_run_for(SECONDS(1));
+	sim_bar(0, 1, true);
+	sim_run_for(SIM_DEAD - 2 * SIM_HEARTBEAT);
+	assert_true(link_between(0, 1)->reachable && link_between(1, 0)->reachable);
+	sim_run_for(3 * SIM_HEARTBEAT);
+	assert_false(link_between(0, 1)->reachable || link_between(1, 0)->reachable);
+	assert_int_equal(all_downs(), 2);
+	sim_bar(0, 1, false);
+	sim_run_for(SECONDS(8));
+	assert_true(sim_all_linked());
+}
+
+/* One that has no other link has nobody to ask. */
+static void who_is_refused_and_knows_nobody_waits_for_nothing(void **state)
+{
+	(void)state;
+	sim_run_for(SECONDS(1));
+	for (unsigned i = 2; i < SIM_NODES; i++)
+		sim_bar(0, i, true);
+	sim_run_for(SIM_DEAD / 4);
+	sim_bar(0, 1, true);
+	sim_run_for(SIM_DEAD / 2);
+	assert_false(link_between(0, 1)->reachable);
+	assert_true(link_between(1, 0)->state != PEER_UP);
+}
+
 static void the_members_of_a_group_go_with_their_nodes_and_come_back_with_them(void **state)
 {
 	(void)state;
@@ -669,7 +712,7 @@ static void disturb(void)
 	unsigned i = (unsigned)sim_random(SIM_NODES), k = (unsigned)sim_random(SIM_NODES + 1);
 	unsigned name = (unsigned)sim_random(SIM_NAMES);
 
-	switch (sim_random(24)) {
+	switch (sim_random(26)) {
 	case 0:
 		sim_cut(i, k, true);
 		break;
@@ -724,6 +767,11 @@ static void disturb(void)
 	case 23:
 		sim_leave(i, name % SIM_JOINED, k & 1);
 		break;
+	case 24:
+	case 25:
+		if (k < SIM_NODES && i != k)
+			sim_bar(i, k, sim_random(3) != 0);
+		break;
 	case 18:
 	case 19:
 		(void)sim_transfer(i, name, k % SIM_NODES);
@@ -742,6 +790,7 @@ static void disturb(void)
 static void heal(void)
 {
 	memset(sim->cut, 0, sizeof(sim->cut));
+	memset(sim->barred, 0, sizeof(sim->barred));
 	disk.full = false;
 	if (!sim->master)
 		sim_start_master();
@@ -873,15 +922,18 @@ static void the_histories_were_rich(void **state)
 	(void)state;
 	print_message("messages: %llu sent, %llu arrived, %llu lost, %llu bounced, %llu frames "
 		      "sent again, %llu sessions resumed; calls: %llu, %llu answered, %llu failed, "
-		      "%llu strays\n",
+		      "%llu strays; %llu nodes found dead, %llu alive\n",
 		      (unsigned long long)sim_total.sent, (unsigned long long)sim_total.arrived,
 		      (unsigned long long)sim_total.lost, (unsigned long long)sim_total.bounced,
 		      (unsigned long long)sim_total.resent, (unsigned long long)sim_total.resumes,
 		      (unsigned long long)sim_total.calls, (unsigned long long)sim_total.answered,
-		      (unsigned long long)sim_total.failed, (unsigned long long)sim_total.strays);
+		      (unsigned long long)sim_total.failed, (unsigned long long)sim_total.strays,
+		      (unsigned long long)sim_total.gone,
+		      (unsigned long long)sim_total.testimonies);
 	if (getenv("SIM_SEED"))
 		return;
 	assert_true(sim_total.lost && sim_total.bounced && sim_total.failed && sim_total.strays);
+	assert_true(sim_total.gone > 100 && sim_total.testimonies > 100);
 	assert_true(sim_total.resent > 1000 && sim_total.resumes > 1000);
 	assert_true(sim_total.arrived > sim_total.sent / 2);
 }
@@ -918,6 +970,9 @@ int main(void)
 		T(a_cut_of_one_way_is_one_view_for_all),
 		T(a_cut_of_one_way_to_the_master_costs_nothing),
 		T(one_witness_is_enough),
+		T(a_process_that_ended_is_given_up_at_once),
+		T(who_is_behind_a_firewall_is_not_dead),
+		T(who_is_refused_and_knows_nobody_waits_for_nothing),
 		T(the_members_of_a_group_go_with_their_nodes_and_come_back_with_them),
 		cmocka_unit_test(names_are_unique_and_equal_after_a_thousand_histories),
 		cmocka_unit_test(nothing_is_lost_while_both_nodes_live),
