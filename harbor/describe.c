@@ -27,12 +27,19 @@ static void describe_proof(const struct peer *p, struct harbor_node_info *n)
 	snprintf(n->proof, sizeof(n->proof), "%s", i.who);
 }
 
+/* The master's incarnation is that of his node. */
+static bool leads(const struct peer *p)
+{
+	return H.member.state == MEMBER_JOINED && p->epoch && p->epoch == H.member.master_epoch;
+}
+
 static void describe_link(struct link *l, struct harbor_node_info *n)
 {
 	static const char *const states[] = { "down", "connecting", "connecting", "up" };
 	const struct peer *p = &l->peer;
 
 	n->incarnation = p->epoch;
+	n->master = leads(p);
 	n->state = p->left ? "left" : peer_is_unreachable(p) ? "unreachable" : states[p->state];
 	if (p->state != PEER_UP)
 		memcpy(n->why, p->why, sizeof(n->why));

@@ -53,8 +53,8 @@ struct harbor_node_info {
 	/* "up", "connecting", "unreachable" (alive, says the master, but not from here), "down",
 	 * "left" (in order), "self" */
 	const char *state;
-	char why[128]; /* the last link ended, or could not be made; "": it is up */
-	bool master;
+	char why[128];		/* the last link ended, or could not be made; "": it is up */
+	bool master;		/* it leads, as far as this node knows */
 	bool draining;		/* it gives its work away, see core/actor/move.h */
 	uint64_t since_wall_ns; /* the state is what it is */
 	uint64_t rtt_ns;

@@ -61,7 +61,7 @@ static struct {
 
 static void create_master(const struct registry_content *content)
 {
-	struct master_config c = { .epoch = seed_number(),
+	struct master_config c = { .epoch = H.self.epoch,
 				   .wall_ns = clock_wall_ns(),
 				   .random = seed_number(),
 				   .heartbeat_ns = L.heartbeat_ns,

@@ -129,6 +129,9 @@ def the_leader_is_killed(build):
         new, _ = t.leader(others)
         for n in (*others, t.d):
             eventually("names are the same", lambda: before.items() <= owners(n).items())
+        for n in (*others, t.d):
+            eventually(f"{n.name} knows who leads", lambda: [new.name] == [
+                x["name"] for x in n.ctl("nodes")["nodes"] if x["master"]])
         check()
         assert [n.ctl("status")["harbor"] for n in (*others, t.d)] == [
             int(n.ctl("status")["harbor"]) for n in (*others, t.d)]

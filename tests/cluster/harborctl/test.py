@@ -57,6 +57,8 @@ def every_node_from_every_node(build):
     with three(build) as c:
         up(c)
         for entry in c.nodes:
+            eventually(f"{entry.name} knows who leads", lambda: ["m"] == [
+                n["name"] for n in entry.ctl("nodes")["nodes"] if n["master"]])
             for node, args in ((c.m, "MAIN"), (c.a, "ALPHA"), (c.b, "BETA")):
                 status = at(entry, node, "status")
                 assert status["node"] == node.name
