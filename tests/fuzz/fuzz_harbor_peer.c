@@ -103,7 +103,7 @@ static void free_list(struct msg *m)
 static void on_give_up(struct peer *p, enum peer_loss loss)
 {
 	(void)loss;
-	INPUT_CHECK(!R.up && !p->conn);
+	INPUT_CHECK(!R.up && !(p->conn && p->offered));
 	(void)session_renew(&R.session, &R.queue);
 	inbound_forget(&R.session.in);
 }
