@@ -23,6 +23,21 @@ static bool read_line(const char *file, char *ret, int size)
 	return read;
 }
 
+/* Makes the line of version 2 of the two files of version 1, where "-1" is no quota. */
+static bool read_quota_v1(const char *folder, char line[64])
+{
+	char file[PATH_MAX + 32], quota[24], period[24];
+
+	snprintf(file, sizeof(file), "%s/cpu.cfs_quota_us", folder);
+	if (!read_line(file, quota, sizeof(quota)) || quota[0] == '-')
+		return false;
+	snprintf(file, sizeof(file), "%s/cpu.cfs_period_us", folder);
+	if (!read_line(file, period, sizeof(period)))
+		return false;
+	snprintf(line, 64, "%s %s", quota, period);
+	return true;
+}
+
 /* "max 100000" or "150000 100000": the time that the group may use in each period. */
 static unsigned quota_of(const char *folder)
 {
@@ -30,8 +45,9 @@ static unsigned quota_of(const char *folder)
 	char file[PATH_MAX + 16], line[64];
 
 	snprintf(file, sizeof(file), "%s/cpu.max", folder);
-	if (!read_line(file, line, sizeof(line)) ||
-	    sscanf(line, "%llu %llu", &quota, &period) != 2 || !period)
+	if (!read_line(file, line, sizeof(line)) && !read_quota_v1(folder, line))
+		return 0;
+	if (sscanf(line, "%llu %llu", &quota, &period) != 2 || !period)
 		return 0;
 	quota = (quota + period - 1) / period;
 	return quota > UINT_MAX ? 0 : quota ? (unsigned)quota : 1;
@@ -62,18 +78,29 @@ unsigned cpus_quota(const char *root, const char *path)
 static unsigned own_quota(void)
 {
 	char group[PATH_MAX];
+	unsigned quota = 0;
 
-	if (!cgroup_path(group, sizeof(group)))
-		return 0;
-	return cpus_quota(CGROUP_ROOT, strcmp(group, "/") == 0 ? "" : group);
+	if (cgroup_path(group, sizeof(group)))
+		quota = cpus_quota(CGROUP_ROOT, strcmp(group, "/") == 0 ? "" : group);
+	if (!quota && cgroup_path_of("cpu", group, sizeof(group)))
+		quota = cpus_quota(CGROUP_ROOT "/cpu", strcmp(group, "/") == 0 ? "" : group);
+	return quota;
+}
+
+void cpus_count(unsigned *ret_mask, unsigned *ret_quota)
+{
+	cpu_set_t set;
+
+	*ret_mask = 1;
+	if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set))
+		*ret_mask = (unsigned)CPU_COUNT(&set);
+	*ret_quota = own_quota();
 }
 
 unsigned cpus_usable(void)
 {
-	unsigned quota = own_quota(), n = 1;
-	cpu_set_t set;
+	unsigned n, quota;
 
-	if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set))
-		n = (unsigned)CPU_COUNT(&set);
+	cpus_count(&n, &quota);
 	return quota && quota < n ? quota : n;
 }

@@ -99,23 +99,31 @@ static uint64_t number_in(const char *file)
 	return ok ? n : UINT64_MAX;
 }
 
-uint64_t mem_limit(void)
+/* The least of the limits in such files of the group and of those above it, and of this. */
+static uint64_t least_of(uint64_t least, const char *root, char *group, const char *name)
 {
-	uint64_t least = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-	char group[1024];
 	char *slash;
 
-	if (!cgroup_path(group, sizeof(group)))
-		return least;
-	/* each group above bounds it as well */
 	while ((slash = strrchr(group, '/'))) {
-		cleanup(mem_freep) char *file = mem_printf(CGROUP_ROOT "%s/memory.max", group);
+		cleanup(mem_freep) char *file = mem_printf("%s%s/%s", root, group, name);
 		uint64_t n = number_in(file);
 
 		if (n < least)
 			least = n;
 		*slash = 0;
 	}
+	return least;
+}
+
+uint64_t mem_limit(void)
+{
+	uint64_t least = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+	char group[1024];
+
+	if (cgroup_path(group, sizeof(group)))
+		least = least_of(least, CGROUP_ROOT, group, "memory.max");
+	if (cgroup_path_of("memory", group, sizeof(group)))
+		least = least_of(least, CGROUP_ROOT "/memory", group, "memory.limit_in_bytes");
 	return least;
 }
 

@@ -171,6 +171,9 @@ static enum result run_status(struct request *r)
 	json_string(j, "version", HARBORD_VERSION);
 	if (*info->invocation_id)
 		json_string(j, "invocation_id", info->invocation_id);
+	if (*info->unit)
+		json_string(j, "unit", info->unit);
+	json_string(j, "build_id", info->build_id);
 	json_string(j, "config", info->config_file);
 	json_printf(j, "config_hash", "%016llx", (unsigned long long)info_config_hash());
 	inforce_json(j);

@@ -21,6 +21,7 @@
 #include "core/actor/handle.h"
 #include "core/log/log.h"
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "core/base/units.h"
 #include "core/actor/module.h"
 #include "core/node/node.h"
@@ -31,6 +32,7 @@
 #include "daemon/admin/service.h"
 #include "daemon/state/blackbox.h"
 #include "daemon/state/info.h"
+#include "daemon/state/notify.h"
 #include "daemon/node/keys.h"
 #include "daemon/node/logger.h"
 #include "daemon/node/logsink.h"
@@ -212,6 +214,27 @@ void boot_limits(const struct config *c)
 	});
 }
 
+/* Something is broken: the line goes to the log, and the manager is told what it is. */
+static void last_words(const char *text, size_t size)
+{
+	log_last_words(text, size);
+	notify_broken();
+}
+
+/* What the node sizes itself by, for who wonders why it has no more. */
+static void log_means(void)
+{
+	unsigned processors = 0, quota = 0;
+	struct rlimit l = { 0 };
+
+	cpus_count(&processors, &quota);
+	(void)getrlimit(RLIMIT_NOFILE, &l);
+	log_info("may use %u processors (quota: %u, 0 is none), %llu MiB of memory, %llu "
+		 "descriptors",
+		 processors, quota, (unsigned long long)(mem_limit() >> 20),
+		 (unsigned long long)l.rlim_cur);
+}
+
 static int init_core(const struct config *c)
 {
 	int r = node_init(&(struct node_config){ .threads = c->node.threads });
@@ -220,7 +243,9 @@ static int init_core(const struct config *c)
 		log_error("node: %s", strerror(-r));
 		return EX_OSERR;
 	}
+	must_set_last_words(last_words);
 	raise_descriptors(); /* before the network holds some back */
+	log_means();
 	r = net_init(net_loops(c));
 	if (r < 0) {
 		log_error("network: %s", strerror(-r));

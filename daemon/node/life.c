@@ -11,6 +11,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "core/base/fault.h"
+#include "core/base/must.h"
 #include "core/log/log.h"
 #include "core/node/node.h"
 #include "core/actor/handle.h"
@@ -229,6 +231,8 @@ static void wait_for_news(uint64_t until)
 {
 	uint64_t now = clock_mono_ns();
 
+	if (fault(invariant))
+		must_end("a broken invariant was asked for");
 	reload_tick(life.ready);
 	until = sooner(until, status_tick(now));
 	until = sooner(until, watchdog_tick(now));

@@ -111,8 +111,8 @@ static int run_node(struct config *c, const struct config_source *from)
 		return status;
 	}
 	info = info_get();
-	log_info("harbord %s, node %s, pid %ld, configuration %s (%016llx)%s%s", HARBORD_VERSION,
-		 info->node, (long)getpid(), info->config_file,
+	log_info("harbord %s (%s), node %s, pid %ld, configuration %s (%016llx)%s%s",
+		 HARBORD_VERSION, info->build_id, info->node, (long)getpid(), info->config_file,
 		 (unsigned long long)info_config_hash(),
 		 *info->invocation_id ? ", invocation " : "", info->invocation_id);
 	log_info("%s", luahost_vm());

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/cgroup.h"
 #include "core/base/hash.h"
 #include "core/base/lock.h"
 #include "core/base/must.h"
@@ -49,6 +50,17 @@ static uint64_t files_hash(const struct config *c)
 	return hash;
 }
 
+/* The service whose control group this is. */
+static void find_unit(char *ret, size_t size)
+{
+	char group[PATH_MAX];
+	const char *name = cgroup_path(group, sizeof(group)) ? strrchr(group, '/') : NULL;
+	size_t n = name ? strlen(name) : 0;
+
+	if (n > strlen("/.service") && strcmp(name + n - strlen(".service"), ".service") == 0)
+		snprintf(ret, size, "%s", name + 1);
+}
+
 void info_init(const struct config *c)
 {
 	static char file[PATH_MAX]; /* as it is to be found from any folder */
@@ -62,6 +74,9 @@ void info_init(const struct config *c)
 			      .master = c->master.present };
 	info_set_config_hash(c);
 	snprintf(info.invocation_id, sizeof(info.invocation_id), "%s", id ? id : "");
+	if (id) /* else it is what started us that is a service */
+		find_unit(info.unit, sizeof(info.unit));
+	(void)buildid_get(info.build_id);
 }
 
 void info_set_config_hash(const struct config *c)

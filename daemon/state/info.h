@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include "conf/config.h"
 #include "core/base/base.h"
+#include "daemon/state/buildid.h"
 
 enum phase {
 	PHASE_BOOT,	/* listeners, modules, threads */
@@ -25,9 +26,11 @@ struct info {
 	const char *config_file;
 
 	char invocation_id[40]; /* of systemd, "" without it */
-	const char *cluster;	/* its name; NULL: a single node */
-	unsigned harbor;	/* the id that the configuration names; 0: none */
-	bool master;		/* this node is the master as well */
+	char unit[128];		/* of systemd: the name of its unit, "" without it */
+	char build_id[BUILDID_MAX];
+	const char *cluster; /* its name; NULL: a single node */
+	unsigned harbor;     /* the id that the configuration names; 0: none */
+	bool master;	     /* this node is the master as well */
 };
 
 /* Keeps pointers into the configuration. */

@@ -28,6 +28,9 @@ uint64_t notify_watchdog_ns(void);
 bool notify_store(const char *name, int fd);
 /* It drops what it has under the name. */
 void notify_unstore(const char *name);
+/* Before the process ends because something is broken: the manager calls it a failure of the
+ * watchdog, and restarts what is to be restarted then. Any thread, whatever it holds. */
+void notify_broken(void);
 /* Waits until it has read all that it was sent, at most that long. Returns whether it has. */
 bool notify_barrier(uint64_t patience_ns);
 

@@ -10,6 +10,8 @@
 #include "core/actor/handle.h"
 #include "core/actor/life.h"
 #include "core/actor/move.h"
+#include "core/actor/service.h"
+#include "core/actor/title.h"
 #include "daemon/state/inforce.h"
 #include "daemon/state/info.h"
 #include "daemon/state/notify.h"
@@ -66,8 +68,15 @@ static void add_stuck(struct text *l, unsigned stuck)
 
 		sched_view(i, &v);
 		if (v.handle && v.turn_began_ns && now > v.turn_began_ns + MONITOR_CHECK_NS) {
-			text_printf(l, "; %u of %u workers stuck, service :%08x", stuck,
-				    sched_workers(), v.handle);
+			char name[LOG_NAME_MAX] = "";
+			struct service *s = service_grab(v.handle);
+
+			if (s)
+				title_of_line(s->args, name);
+			if (s)
+				service_unref(s);
+			text_printf(l, "; %u of %u workers stuck, service :%08x %s", stuck,
+				    sched_workers(), v.handle, name);
 			return;
 		}
 	}

@@ -5,7 +5,7 @@ status that says so.
 
 usage: test.py --build DIR      a build with FAULTS=1
 """
-import argparse, os, subprocess, sys, tempfile
+import argparse, os, socket, subprocess, sys, tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LIMIT = 30
@@ -21,7 +21,7 @@ def result(good, name, text=""):
         print("\n".join("# " + line for line in text[-6000:].splitlines()), flush=True)
 
 
-def node(build, faults, threads=2, start="main"):
+def node(build, faults, threads=2, start="main", notify=None):
     """Runs the program in a node; gives its status (a number, "timeout") and everything it said."""
     with tempfile.TemporaryDirectory() as tmp:
         conf = f"{tmp}/node.yaml"
@@ -32,7 +32,9 @@ def node(build, faults, threads=2, start="main"):
                     f'log: {{ level: info, format: plain }}\n')
         try:
             p = subprocess.run([build + "/harbord", conf],
-                               env=dict(os.environ, HARBORD_FAULTS=faults), text=True,
+                               env=dict(os.environ, HARBORD_FAULTS=faults,
+                                        **({"NOTIFY_SOCKET": notify} if notify else {})),
+                               text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                stdin=subprocess.DEVNULL,
                                timeout=LIMIT, errors="replace")
@@ -110,6 +112,23 @@ def main():
                f"allocation {n} of the Lua states fails: an error, no crash",
                f"status {status}\n{text}")
     result(raised > 0, "a program without memory sees an error")
+
+    # the service manager is told that this is the watchdog's, before the process ends
+    with tempfile.TemporaryDirectory() as tmp, \
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(tmp + "/notify")
+        manager.settimeout(10)
+        status, text = node(build, "invariant:1", notify=tmp + "/notify")
+        manager.settimeout(0)
+        heard = []
+        try:
+            while True:
+                heard.append(manager.recv(4096).decode())
+        except BlockingIOError:
+            pass
+        result(status == -6 and "WATCHDOG=trigger" in heard and "a broken invariant was asked for" in text,
+               "a broken invariant is logged, triggers the watchdog and ends the node",
+               f"status {status}\n{heard}\n{text}")
     print(f"1..{number}")
     sys.exit(1 if failures else 0)
 

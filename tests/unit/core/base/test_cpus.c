@@ -60,6 +60,30 @@ static void the_least_quota_on_the_way_up_counts(void **state)
 	assert_int_equal(cpus_quota(root, ""), 2);
 }
 
+static void write_file(const char *group, const char *name, const char *text)
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s%s", root, group);
+	(void)mkdir(path, 0700);
+	snprintf(path, sizeof(path), "%s%s/%s", root, group, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void a_quota_of_version_1_counts(void **state)
+{
+	(void)state;
+	write_file("/v1", "cpu.cfs_quota_us", "-1\n");
+	write_file("/v1", "cpu.cfs_period_us", "100000\n");
+	assert_int_equal(cpus_quota(root, "/v1"), 2); /* of the root above */
+	write_file("/v1", "cpu.cfs_quota_us", "50000\n");
+	assert_int_equal(cpus_quota(root, "/v1"), 1);
+}
+
 static void affinity_counts(void **state)
 {
 	cpu_set_t all, one;
@@ -80,7 +104,8 @@ static void affinity_counts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(the_least_quota_on_the_way_up_counts, clean),
+		cmocka_unit_test(the_least_quota_on_the_way_up_counts),
+		cmocka_unit_test_teardown(a_quota_of_version_1_counts, clean),
 		cmocka_unit_test(affinity_counts),
 	};
 
