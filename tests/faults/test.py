@@ -126,7 +126,8 @@ def main():
                 heard.append(manager.recv(4096).decode())
         except BlockingIOError:
             pass
-        result(status == -6 and "WATCHDOG=trigger" in heard and "a broken invariant was asked for" in text,
+        result(status == -6 and "WATCHDOG=trigger" in heard
+               and "a broken invariant was asked for" in text,
                "a broken invariant is logged, triggers the watchdog and ends the node",
                f"status {status}\n{heard}\n{text}")
     print(f"1..{number}")
