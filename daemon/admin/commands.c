@@ -29,6 +29,7 @@
 #include "daemon/admin/commands_master.h"
 #include "daemon/admin/dump.h"
 #include "daemon/admin/config.h"
+#include "daemon/admin/flame.h"
 #include "daemon/admin/naming.h"
 #include "daemon/admin/sockets.h"
 #include "daemon/admin/timers.h"

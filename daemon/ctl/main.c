@@ -18,6 +18,7 @@
 #include "daemon/ctl/ask.h"
 #include "daemon/ctl/exits.h"
 #include "daemon/ctl/fleet.h"
+#include "daemon/ctl/flame.h"
 #include "daemon/ctl/key.h"
 #include "daemon/ctl/local.h"
 #include "daemon/ctl/print.h"
@@ -396,6 +397,9 @@ int main(int argc, char **argv)
 	if (strcmp(o.words[0], "top") == 0)
 		return top_command(&(struct ask){ .socket = o.socket, .node = o.node }, o.words,
 				   o.json);
+	if (strcmp(o.words[0], "flame") == 0)
+		return flame_command(&(struct ask){ .socket = o.socket, .node = o.node },
+				     o.words + 1, o.json);
 	if (!is_drain_wait(o.words))
 		return ask_once(&o);
 	memcpy(words, o.words, 4 * sizeof(*words)); /* the last may be the NULL */

@@ -36,6 +36,7 @@
 #include "daemon/node/signals.h"
 #include "daemon/state/status.h"
 #include "daemon/node/watchdog.h"
+#include "lua/host/sampler.h"
 #include "lua/load/luahost.h"
 #include "net/handover.h"
 #include "net/inherit.h"
@@ -492,6 +493,7 @@ static void stop(const struct config *c, int status)
 		harbor_stop(GOODBYE_NS, c->admin.stop_timeout_ms * NS_PER_MS);
 	admin_socket_close();
 	errand_end_all();
+	sampler_end();
 	if (!node_stop(TEARDOWN_NS)) {
 		/* a thread still runs a service's code: nothing can be freed under it */
 		log_info("stopped, exit status %d", status);

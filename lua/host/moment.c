@@ -52,16 +52,23 @@ static void read_lua(void *ud)
 				    &r->m->depth);
 }
 
-void moment_read(struct moment *ret, struct service *s, const void *context, unsigned max)
+void moment_read_lua(struct moment *ret, struct service *s, unsigned max)
 {
-	struct reading r = { ret, s, context, max < MOMENT_FRAMES ? max : MOMENT_FRAMES };
+	struct reading r = { ret, s, NULL, max < MOMENT_FRAMES ? max : MOMENT_FRAMES };
 
 	memset(ret, 0, offsetof(struct moment, frame));
 	ret->calls = 0;
-	(void)guard_run(read_calls, &r);
 	if (!s)
 		return;
 	ret->handle = service_handle(s);
 	ret->is_lua = run_is_host(s);
 	ret->broken = !guard_run(read_lua, &r);
+}
+
+void moment_read(struct moment *ret, struct service *s, const void *context, unsigned max)
+{
+	struct reading r = { ret, s, context, 0 };
+
+	moment_read_lua(ret, s, max);
+	(void)guard_run(read_calls, &r);
 }

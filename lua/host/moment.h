@@ -37,3 +37,5 @@ struct moment {
 /* Reads it; s: the service in turn, or NULL; context: of the signal if it is a fault, or NULL;
  * max: most frames of Lua. */
 void moment_read(struct moment *ret, struct service *s, const void *context, unsigned max);
+/* The same without the calls of C, which take longer than the rest. */
+void moment_read_lua(struct moment *ret, struct service *s, unsigned max);

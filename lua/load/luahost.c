@@ -23,6 +23,7 @@
 #include "lua/host/response.h"
 #include "lua/host/roots.h"
 #include "lua/host/run.h"
+#include "lua/host/sampler.h"
 #include "lua/host/shown.h"
 #include "lua/host/stacks.h"
 #include "lua/host/task.h"
@@ -225,6 +226,7 @@ int luahost_init(const struct luahost_config *c)
 	multicast_init();
 	run_init(&snlua, look_answer);
 	look_init();
+	sampler_init();
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "daemon/admin/commands_master.c"
 #include "daemon/admin/dump.c"
 #include "daemon/admin/errand.h"
+#include "daemon/admin/flame.c"
 #include "daemon/admin/target.c"
 #include "daemon/admin/why.c"
 #include "daemon/admin/words.c"
