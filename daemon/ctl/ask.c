@@ -38,7 +38,11 @@ static int connect_to(const char *path)
 		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	}
 	if (fd < 0 || connect(fd, (struct sockaddr *)&un, sizeof(un)) < 0) {
-		fprintf(stderr, "harborctl: %s: %s\n", path, strerror(errno));
+		fprintf(stderr, "harborctl: %s: %s; %s\n", path, strerror(errno),
+			errno == EACCES || errno == EPERM
+				? "ask as root, or as the user of the node"
+				: "no node listens there: harborctl local lists those of this "
+				  "host");
 		if (fd >= 0)
 			close(fd);
 		return -1;
@@ -109,7 +113,8 @@ int ask_end(struct ask *a, char **ret_body, size_t *ret_size, bool *ret_well)
 	a->answer = NULL;
 	if (*ret_body)
 		return 0;
-	fputs("harborctl: the node gave no answer\n", stderr);
+	fputs("harborctl: the node gave no answer: it has ended, or is stuck (its log says more)\n",
+	      stderr);
 	return CTL_UNAVAILABLE;
 }
 

@@ -51,6 +51,29 @@ static const struct usage_option option_table[] = {
 #include "daemon/ctl/options.def"
 };
 
+/* Where the text of a row begins, and the longest line. */
+#define HELP_TEXT 36
+#define HELP_WIDTH 96
+
+/* One command: how it is used, and what it does, wrapped between blanks. */
+static void help_row(FILE *out, const char *head, const char *text)
+{
+	int column = fprintf(out, "  %-*s", HELP_TEXT - 3, head);
+
+	if (column >= HELP_TEXT)
+		column = HELP_WIDTH; /* the text begins in a line of its own */
+	while (*text) {
+		int n = (int)strcspn(text, " ");
+
+		if (column + 1 + n > HELP_WIDTH)
+			column = fprintf(out, "\n%*s", HELP_TEXT - 1, "") - 1;
+		column += fprintf(out, " %.*s", n, text);
+		text += n;
+		text += strspn(text, " ");
+	}
+	fputc('\n', out);
+}
+
 static void help(FILE *out)
 {
 	fputs("usage: harborctl [--socket PATH] [--node NAME|ID] [--json] COMMAND [ARG]...\n"
@@ -62,19 +85,20 @@ static void help(FILE *out)
 	usage_print(out, option_table, array_len(option_table));
 	fputs("\nCommands:\n", out);
 	for (unsigned i = 0; i < array_len(commands); i++) {
-		char head[80], *p;
+		cleanup(mem_freep) char *head = mem_printf("%s%s%s", commands[i].name,
+							   *commands[i].usage ? " " : "",
+							   commands[i].usage);
 
-		snprintf(head, sizeof(head), "%s %s", commands[i].name, commands[i].usage);
-		for (p = head; *p && *p != ' '; p++)
+		for (char *p = head; *p && *p != ' '; p++)
 			if (*p == '_')
 				*p = '-';
-		fprintf(out, "  %-34s %s\n", head, commands[i].help);
+		help_row(out, head, commands[i].help);
 	}
-	fprintf(out, "  %-34s %s\n", LOCAL, "The nodes of this host.");
-	fprintf(out, "  %-34s %s\n", KEY " new [FILE] | show FILE",
-		"Makes a key for a cluster (cluster.key_file), or names those of a file.");
-	fprintf(out, "  %-34s %s\n", FLEET " " FLEET_USAGE,
-		"The hosts of a cluster by one file: renders, checks, installs and upgrades.");
+	help_row(out, LOCAL, "The nodes of this host.");
+	help_row(out, KEY " new [FILE] | show FILE",
+		 "Makes a key for a cluster (cluster.key_file), or names those of a file.");
+	help_row(out, FLEET " " FLEET_USAGE,
+		 "The hosts of a cluster by one file: renders, checks, installs and upgrades.");
 	fputs("\nExit status: 0 done, 1 the command failed, 2 wrong command line, 3 only some of "
 	      "the "
 	      "nodes answered,\n4 the node is not healthy (status), 69 no node answers.\n",

@@ -45,6 +45,10 @@ static int read_options(struct top *t, char *const *words)
 	t->sort = "cpu_percent";
 	t->limit = ROWS;
 	for (unsigned i = 1; words[i]; i++) {
+		if (strcmp(words[i], "--json") == 0) {
+			t->json = true;
+			continue;
+		}
 		if (strcmp(words[i], "--once") == 0 || strcmp(words[i], "--all") == 0) {
 			*(words[i][2] == 'o' ? &t->once : &t->all) = true;
 			continue;
@@ -333,5 +337,5 @@ int top_command(const struct ask *to, char *const *words, bool json)
 
 	if (r)
 		return r;
-	return json || t.once || !isatty(STDOUT_FILENO) ? show_once(&t) : show_again(&t);
+	return t.json || t.once || !isatty(STDOUT_FILENO) ? show_once(&t) : show_again(&t);
 }

@@ -44,7 +44,8 @@ def harborctl():
 def commands():
     """harborctl(1) has every command with its usage and its sentence"""
     said, shown = run(f"{BUILD}/harborctl", "--help").stdout, page("harborctl.1")
-    rows = re.findall(r"^  (\S.*?) +([A-Z][a-z]+ .*\.)$", said.split("Commands:")[1], re.M)
+    said = re.sub(r"\n {36}", " ", said.split("Commands:")[1]) # what is wrapped
+    rows = re.findall(r"^  (\S.*?) +([A-Z][a-z]+ .*\.)$", said, re.M)
     assert len(rows) >= 16, rows
     for usage, sentence in rows:
         assert f"{usage} " in shown and re.sub(r"\s+", " ", sentence) in shown, usage
