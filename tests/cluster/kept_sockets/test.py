@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Sockets that live longer than a node: those that its service manager opens for it, listeners that
 it has kept, and sessions that go to its next life."""
-import os, socket, struct, sys, threading, time
+import os, shutil, socket, struct, subprocess, sys, threading, time
 from harness import Failed, eventually, free_port, main
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -199,6 +199,23 @@ def wrong(build):
             assert why in m.log(), m.log()
 
 
+def without_manager(build):
+    """under systemd-socket-activate, which starts a node at the first connection"""
+    program = shutil.which("systemd-socket-activate")
+    if not program:
+        return
+    port = free_port()
+    with Manager(build, config("systemd:client")) as m:
+        m.process = subprocess.Popen(
+            [program, "-l", f"127.0.0.1:{port}", "--fdname=client", "-E",
+             f"RUNTIME_DIRECTORY={m.tmp}", f"{m.build}/harbord", f"{m.tmp}/n.yaml"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(m.tmp + "/err", "wb"))
+        eventually("it listens", lambda: socket.create_connection(("127.0.0.1", port)))
+        Player(port, "a").play()
+        assert m.stop() == 0
+
+
 if __name__ == "__main__":
     main([sessions_stay, under_load, listener_survives_a_crash, closed_is_forgotten, activated,
-          wrong, other_address])
+          wrong, other_address,
+          without_manager])
