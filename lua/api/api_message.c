@@ -292,7 +292,7 @@ int api_request(lua_State *L, int arg, struct proto *p, struct msg *m, int64_t t
 	m->session = session;
 	m->type = p->id;
 	if (unlikely(t->tag))
-		trace_call(L, t, arg);
+		trace_call(L, t, arg, session);
 	/* The answer may be here before we wait for it, but nobody looks at it before this task
 	 * yields. */
 	r = deliver(L, arg, m, &dest);

@@ -191,7 +191,7 @@ static void on_request(struct host *h, struct msg *m, bool borrowed)
 	}
 	co = t->co;
 	t->source = m->source;
-	t->session = msg_wants_answer(m) ? m->session : 0;
+	t->session = t->request_session = msg_wants_answer(m) ? m->session : 0;
 	t->request_size = (uint32_t)m->size;
 	t->request = m;
 	t->request_borrowed = borrowed;

@@ -84,7 +84,8 @@ struct task {
 
 	/* the request it serves */
 	uint32_t source;
-	int32_t session; /* 0 = a send, or settled */
+	int32_t session;	 /* 0 = a send, or settled */
+	int32_t request_session; /* the same, and stays when it is settled */
 	uint32_t request_size;
 	struct msg *request; /* until unpacked, or the task first yields or ends */
 	struct proto *request_proto;

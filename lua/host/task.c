@@ -243,7 +243,7 @@ static void task_clear(struct task *t)
 	t->failed = t->woken = t->profiled = t->request_borrowed = false;
 	t->queued = 0;
 	t->source = 0;
-	t->session = 0;
+	t->session = t->request_session = 0;
 	t->request_state = REQUEST_NONE;
 	t->wait = WAIT_NONE;
 }

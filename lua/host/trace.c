@@ -16,10 +16,12 @@
 #include "core/base/mem.h"
 #include "core/actor/send.h"
 #include "lua/host/proto.h"
+#include "lua/host/tracering.h"
 
 #define TAG_MAX 255u
 #define PENDING_MAX 64u /* tags whose request has not come; the oldest is forgotten */
 #define FRAMES 3
+#define WATCHED_MAX 100
 
 struct trace {
 	struct pending {
@@ -28,6 +30,7 @@ struct trace {
 	} pending[PENDING_MAX];
 	unsigned next;
 	uint32_t counter;
+	unsigned watched; /* so many of the next requests get a tag of their own, see core_watch */
 };
 
 static struct trace *trace_of(struct host *h)
@@ -70,9 +73,34 @@ static void write_line(struct host *h, const char *tag, const char *text, lua_St
 		   (unsigned long long)clock_mono_ns(), text, where);
 }
 
+/* A tag that begins so is only kept in memory, and not logged. */
+#define QUIET '~'
+
+static void keep(const struct task *t, char event, uint32_t to, int32_t session,
+		 const char *command)
+{
+	struct trace_record r = { .event = event,
+				  .handle = service_handle(t->host->s),
+				  .source = t->source,
+				  .session = t->request_session,
+				  .to = to,
+				  .to_session = session };
+
+	snprintf(r.tag, sizeof(r.tag), "%s", t->tag);
+	snprintf(r.command, sizeof(r.command), "%s", command ? command : "");
+	tracering_add(&r);
+}
+
 void trace_event(struct task *t, const char *event, lua_State *co)
 {
-	write_line(t->host, t->tag, event, co, 0);
+	static const char *const names[] = { "request",	 "sleep", "resume",
+					     "response", "end",	  "error" };
+
+	for (unsigned i = 0; i < array_len(names); i++)
+		if (strcmp(event, names[i]) == 0)
+			keep(t, "qsraex"[i], 0, 0, NULL);
+	if (*t->tag != QUIET)
+		write_line(t->host, t->tag, event, co, 0);
 }
 
 /* ---- tags ---- */
@@ -83,9 +111,21 @@ void trace_set_tag(struct task *t, const char *tag, size_t size)
 	t->tag = tag ? mem_strndup(tag, size) : NULL;
 }
 
-static void new_tag(struct host *h, char *ret, size_t size)
+static void new_tag(struct host *h, const char *prefix, char *ret, size_t size)
 {
-	snprintf(ret, size, ":%08x-%u", service_handle(h->s), ++trace_of(h)->counter);
+	snprintf(ret, size, "%s:%08x-%u", prefix, service_handle(h->s), ++trace_of(h)->counter);
+}
+
+/* Whether the request is one that somebody waits for, by core_watch. */
+static bool is_watched(const struct task *t)
+{
+	struct trace *tr = t->host->trace;
+	uint8_t type = t->request_proto->id;
+
+	if (!tr->watched || type == PTYPE_DEBUG || type == PTYPE_SOCKET || type == PTYPE_SYSTEM)
+		return false;
+	tr->watched--;
+	return true;
 }
 
 void trace_pending(struct host *h, const struct msg *m)
@@ -129,7 +169,11 @@ void trace_request(struct task *t)
 		return;
 	}
 	if (!tag && t->request_proto->trace == TRACE_ALWAYS) {
-		new_tag(h, text, sizeof(text));
+		new_tag(h, "", text, sizeof(text));
+		tag = mem_strdup(text);
+	}
+	if (!tag && is_watched(t)) {
+		new_tag(h, "~", text, sizeof(text));
 		tag = mem_strdup(text);
 	}
 	if (!tag)
@@ -139,22 +183,27 @@ void trace_request(struct task *t)
 	trace_event(t, "request", NULL);
 }
 
-void trace_call(lua_State *L, struct task *t, int arg)
+void trace_call(lua_State *L, struct task *t, int arg, int32_t session)
 {
+	const char *command = lua_type(L, arg + 2) == LUA_TSTRING ? lua_tostring(L, arg + 2) : NULL;
 	struct msg *m = msg_create_copy(t->tag, strlen(t->tag));
+	uint32_t to = 0; /* of a name of the cluster: unknown */
 
 	m->source = service_handle(t->host->s);
 	m->type = PTYPE_TRACE;
 	if (lua_type(L, arg) == LUA_TNUMBER && lua_tointeger(L, arg) != 0) {
-		m->dest = (uint32_t)lua_tointeger(L, arg);
+		m->dest = to = (uint32_t)lua_tointeger(L, arg);
 		service_forward(m);
 	} else if (lua_type(L, arg) == LUA_TSTRING) {
+		to = service_find(lua_tostring(L, arg));
 		service_forward_name(lua_tostring(L, arg), m);
 	} else {
 		msg_destroy(m); /* the call is about to raise */
 		return;
 	}
-	trace_event(t, "call", L);
+	keep(t, 'c', to, session, command);
+	if (*t->tag != QUIET)
+		write_line(t->host, t->tag, "call", L, 0);
 }
 
 /* ---- skynet.trace.core ---- */
@@ -181,8 +230,9 @@ static int core_new(lua_State *L)
 
 	if (!h->current)
 		return luaL_error(L, "skynet.trace must run in a task of the service");
-	new_tag(h, tag, sizeof(tag));
+	new_tag(h, "", tag, sizeof(tag));
 	trace_set_tag(h->current, tag, strlen(tag));
+	keep(h->current, 'q', 0, 0, NULL);
 	lua_pushstring(L, tag);
 	return 1;
 }
@@ -205,6 +255,45 @@ void trace_set_proto(lua_State *L, struct proto *p, int flag)
 	(void)trace_of(host_of(L));
 }
 
+/* watch(n): the next n requests get tags whose events are kept and not logged. */
+static int core_watch(lua_State *L)
+{
+	lua_Integer n = luaL_checkinteger(L, 1);
+
+	luaL_argcheck(L, n >= 0 && n <= WATCHED_MAX, 1, "0 to 100 requests");
+	trace_of(host_of(L))->watched = (unsigned)n;
+	return 0;
+}
+
+struct listing {
+	lua_State *L;
+	lua_Integer n;
+};
+
+static void list_record(const struct trace_record *r, void *ud)
+{
+	struct listing *l = ud;
+
+	lua_pushfstring(l->L, "%s %c %I %I %I %d %I %d %s", r->tag, r->event,
+			(LUAI_UACINT)r->mono_ns, (LUAI_UACINT)r->handle, (LUAI_UACINT)r->source,
+			(int)r->session, (LUAI_UACINT)r->to, (int)r->to_session, r->command);
+	lua_rawseti(l->L, 1, ++l->n);
+}
+
+/* records([tag]): a list of "tag event nanoseconds handle source session to session command". */
+static int core_records(lua_State *L)
+{
+	struct listing l = { L, 0 };
+	const char *tag = luaL_optstring(L, 1, NULL);
+
+	lua_settop(L, 1);
+	lua_newtable(L);
+	lua_insert(L, 1);
+	tracering_find(tag, list_record, &l);
+	lua_settop(L, 1);
+	return 1;
+}
+
 /* proto(typename, flag) */
 static int core_proto(lua_State *L)
 {
@@ -214,10 +303,9 @@ static int core_proto(lua_State *L)
 
 int luaopen_skynet_trace_core(lua_State *L)
 {
-	static const luaL_Reg functions[] = { { "tag", core_tag },
-					      { "new", core_new },
-					      { "log", trace_log },
-					      { "proto", core_proto },
+	static const luaL_Reg functions[] = { { "tag", core_tag },     { "new", core_new },
+					      { "log", trace_log },    { "proto", core_proto },
+					      { "watch", core_watch }, { "records", core_records },
 					      { NULL, NULL } };
 
 	luaL_newlib(L, functions);

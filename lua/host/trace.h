@@ -16,8 +16,8 @@ void trace_event(struct task *t, const char *event, lua_State *co);
 void trace_pending(struct host *h, const struct msg *m);
 /* A request begins; the host has a struct trace. */
 void trace_request(struct task *t);
-/* The tag goes ahead of a call to the address at arg. */
-void trace_call(lua_State *L, struct task *t, int arg);
+/* The tag goes ahead of a call, with that session, to the address at arg. */
+void trace_call(lua_State *L, struct task *t, int arg, int32_t session);
 /* By the flag at the index: true, false or nil. */
 void trace_set_proto(lua_State *L, struct proto *p, int flag);
 void trace_release(struct host *h);

@@ -391,7 +391,138 @@ function command.log(who, word)
 		"file", ("%s/%08x.log"):format(folder, handle))
 end
 
+-- ---- requests as trees ----
+
+local TRACES_MAX <const> = 20
+local LOOK <const> = 5 -- cs
+local NEXT_LOOKS <const> = 50
+
+local function here()
+	return skynet.harbor(skynet.self())
+end
+
+-- What this node knows of a trace, for another one: lines without blanks that need an escape.
+function command.trace_records(tag)
+	return object("records", table.concat(require "skynet.trace.core".records(tag), ";"))
+end
+
+-- The records of a tag on one node, as tables; a node that does not answer has none.
+local function records_of(id, tag)
+	local tree, rows = require "skynet.tracetree", {}
+	if id == here() then
+		rows = require "skynet.trace.core".records(tag)
+	else
+		local ok, text = pcall(skynet.calltimeout, LOOK * 20, id << 24, "text",
+			"trace_records " .. tag)
+		for line in (ok and text:match '^%+{"records":"(.-)"}' or ""):gmatch "[^;]+" do
+			rows[#rows + 1] = line
+		end
+	end
+	for i, line in ipairs(rows) do
+		rows[i] = tree.parse(line)
+	end
+	return rows
+end
+
+-- The tree of a trace, over all nodes that it came to.
+local function tree_of(tag)
+	local tree = require "skynet.tracetree"
+	local records, asked = records_of(here(), tag), { [here()] = true }
+	local span, n = tree.build(records)
+	while span do
+		local more = false
+		for id in pairs(tree.missing(span)) do
+			if not asked[id] then
+				asked[id], more = true, true
+				table.move(records_of(id, tag), 1, 1 << 16, #records + 1, records)
+			end
+		end
+		if not more then
+			break
+		end
+		span, n = tree.build(records)
+	end
+	return span, n
+end
+
+-- The newest traces that began in the service, the oldest of them first.
+local function traces_of(handle, max)
+	local tags, known = {}, {}
+	local mark = (":%08x-"):format(handle)
+	for _, line in ipairs(require "skynet.trace.core".records()) do
+		local tag = line:match "^%S+"
+		if tag:gsub("^~", ""):sub(1, #mark) == mark and not known[tag] then
+			known[tag] = true
+			tags[#tags + 1] = tag
+		end
+	end
+	return table.move(tags, math.max(1, #tags - max + 1), #tags, 1, {})
+end
+
+local function trace_rows(handle, max)
+	local rows, names = {}, launcher "LIST"
+	local function name(h)
+		local text = skynet.address(h)
+		return names[text] and text .. " " .. names[text]:gsub("^snlua ", "") or text
+	end
+	for _, tag in ipairs(traces_of(handle, max)) do
+		local span, n = tree_of(tag)
+		if span then
+			rows[#rows + 1] = object("trace", tag, "spans", n,
+				"duration_seconds", span.seconds, "own_seconds", span.own,
+				"called_seconds", span.called, "slept_seconds", span.slept,
+				"done", span.seconds ~= nil,
+				"tree", require "skynet.tracetree".text(span, name))
+		end
+	end
+	return object("traces", array(rows))
+end
+
+local function all_done(handle, max, n)
+	local done = 0
+	for _, tag in ipairs(traces_of(handle, max)) do
+		for _, e in ipairs(records_of(here(), tag)) do
+			if e.handle == handle and (e.event == "e" or e.event == "x") then
+				done = done + 1
+			end
+		end
+	end
+	return done >= n
+end
+
+-- --next: the next N requests are traced, and shown when they are done, or what there is of them
+-- after a while; --last shows what is known.
+local function trace_tree(who, option, count)
+	local handle, n = address(who), math.tointeger(tonumber(count or 1))
+	if not n or n < 1 or n > TRACES_MAX then
+		fail("%s: 1 to %d requests", count, TRACES_MAX)
+	end
+	if handle >> 24 ~= here() and handle >> 24 ~= 0 then
+		local text = skynet.calltimeout(CALL_PATIENCE, handle & 0xff000000, "text",
+			("trace :%08x %s %d"):format(handle, option, n))
+		return text
+	end
+	if option == "--last" then
+		return trace_rows(handle, n)
+	end
+	local before = #traces_of(handle, 1 << 16)
+	ask(handle, "TRACENEXT", n)
+	for _ = 1, NEXT_LOOKS do
+		local began = #traces_of(handle, 1 << 16) - before
+		if began >= n and all_done(handle, n, n) then
+			break
+		end
+		skynet.sleep(LOOK)
+	end
+	local began = #traces_of(handle, 1 << 16) - before
+	return began > 0 and trace_rows(handle, math.min(n, began))
+		or fail("no request has come yet; when some have: trace %s --last %d", who, n)
+end
+
 function command.trace(who, protocol, word)
+	if protocol == "--next" or protocol == "--last" then
+		return trace_tree(who, protocol, word)
+	end
 	local handle = address(who)
 	if not word then
 		protocol, word = "lua", protocol

@@ -97,6 +97,12 @@ function command.TRACELOG(protocol, flag)
 	skynet.ret()
 end
 
+-- The next n requests are traced, into memory and not into the log.
+function command.TRACENEXT(n)
+	require "skynet.trace.core".watch(n)
+	skynet.ret()
+end
+
 function command.PING()
 	skynet.ret()
 end

@@ -17,6 +17,7 @@
 ---| `INFO` ... | the result of what `skynet.info_func` set |
 ---| `SUPPORT` protocol | whether it serves that protocol |
 ---| `TRACELOG` protocol, flag | nothing: `skynet.traceproto` |
+---| `TRACENEXT` n | nothing: the next n requests are traced, for `harborctl trace --next` |
 ---| `RUN` source, name, ... | whether it ran, and what it printed: Lua inside of the service |
 ---| `TERM` address | none: `skynet.term` |
 ---| `LINK` | never: the call fails when the service ends |
