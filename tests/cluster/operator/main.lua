@@ -79,6 +79,19 @@ function command.join(what)
 	require "skynet.group".join(what)
 end
 
+-- Works for a third of the time.
+function command.burn()
+	skynet.fork(function()
+		while true do
+			local n = 0
+			for i = 1, 500000 do
+				n = n + i % 7
+			end
+			skynet.sleep(1)
+		end
+	end)
+end
+
 function command.loop()
 	while true do
 	end

@@ -24,6 +24,7 @@ ANSWERS = {
     13: [r"mailbox_messages", r"snlua main A"],
     14: [r"^caller +callee +calls", r"p99_seconds"],
     15: [r"^state +answers$", r"main\.lua", r"sleep"],
+    16: [r"main\.lua.* \d+$"],
     17: [r"^trace +on$"],
     18: [r"queued_bytes", r"tcp +open +127\.0\.0\.1:\d+ +127\.0\.0\.1:\d+"],
     19: [r"listen +open +127\.0\.0\.1:\d+ .* \.shop +snlua main M$", r"tcp +open"],
@@ -41,7 +42,7 @@ ANSWERS = {
 
 
 # Commands that other parts bring: asked as soon as harborctl has them.
-OTHERS = {16: [r"main\.lua|;"], 24: [r"\S"], 25: [r"\S"], 29: [r"/"]}
+OTHERS = {24: [r"\S"], 25: [r"\S"], 29: [r"/"]}
 
 
 def rows():
@@ -77,7 +78,10 @@ def live(c):
     """Something for each question."""
     flood = c.a.call(".shop", "child", "flood")[0]
     c.a.ctl("send", flood, "lua", "flood", "100")
-    hoard, waits, mad = [c.m.call(".shop", "child", what)[0] for what in ("hoard", "waits", "mad")]
+    hoard, waits, mad, busy = [c.m.call(".shop", "child", what)[0]
+                               for what in ("hoard", "waits", "mad", "busy")]
+    c.m.ctl("send", busy, "lua", "name", ".busy")
+    c.m.ctl("send", busy, "lua", "burn")
     c.m.ctl("call", hoard, "hoard", "16")
     c.m.ctl("send", waits, "lua", "wait", "1000", "60000")
     c.m.ctl("send", mad, "lua", "name", ".mad")
