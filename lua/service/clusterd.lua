@@ -331,6 +331,15 @@ local function publish(name)
 	end)
 end
 
+-- While this node was cut off another one may have got the name: it is ours again when that one
+-- gives it up.
+local function on_lost(published)
+	local name = federation.registered(published)
+	if name and handles[name] then
+		publish(name)
+	end
+end
+
 local function unpublish(name, handle)
 	if skynet.harbor(skynet.self()) ~= 0 and not unpublished[name] then
 		skynet.fork(pcall, harbor.release, federation.published(name), handle)
@@ -393,5 +402,8 @@ skynet.register_protocol {
 
 skynet.start(function()
 	apply(load_file())
+	if skynet.harbor(skynet.self()) ~= 0 then
+		harbor.watch(on_lost)
+	end
 	commands.serve { returns = command, answers = { socket = agents.on_event }, source = true }
 end)

@@ -230,6 +230,24 @@ def an_owner_moves(build):
         eventually("@probe is gone", lambda: "has no service @probe" in fails(n, call, "@probe"))
 
 
+def a_name_that_was_lost(build):
+    """a node that was cut off has lost the name that it registered to another one: it has it again
+    when that one gives it up"""
+    with Federation(build, {"west": 1, "east": 1}, plain=2) as f:
+        f.ready().formed()
+        n, a, b = f["west-n1"], f["east-n1"], f["east-n2"]
+        ev(a, 'cluster.register "probe"')
+        eventually("a has it", lambda: one(n, CALL) == "east-n1")
+        a.signal(signal.SIGSTOP)
+        ev(b, 'cluster.register "probe"')
+        eventually("b has it", lambda: one(n, CALL) == "east-n2")
+        a.signal(signal.SIGCONT)
+        eventually("a is told", lambda: a.logged("other clusters find another service as [probe]"))
+        assert one(n, CALL) == "east-n2"
+        ev(b, 'cluster.unregister "probe"')
+        eventually("a has it again", lambda: one(n, CALL) == "east-n1")
+
+
 def large_messages(build):
     """requests and answers of many sizes, many at once among small ones, in the order of each
     sender; what is larger than the queue is refused"""
@@ -486,5 +504,6 @@ def lies(far, n):
 
 
 main([strangers_at_the_door, a_gateway_that_lies, everybody_calls_everybody, reasons,
-      a_gateway_is_killed, a_gateway_is_drained, a_dead_cluster, an_owner_moves,
+      a_gateway_is_killed, a_gateway_is_drained, a_dead_cluster,
+      an_owner_moves, a_name_that_was_lost,
       large_messages, a_slow_cluster, keys])

@@ -56,6 +56,11 @@ function federation.published(name)
 	return "@" .. name
 end
 
+-- The name that was registered and is published so, or nil.
+function federation.registered(published)
+	return published:match "^@(.+)"
+end
+
 -- The handle of a service of this cluster by the name that another one calls it by: "@name",
 -- ".name" and "name" are the same, first what cluster.register has published, then the global
 -- name. ".service" is the service manager of this gateway, which cluster.snax asks. Or nil.
