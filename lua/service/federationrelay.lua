@@ -4,9 +4,11 @@
 -- "push" on to that one's federationlink in their sender's name: answers come from there, and if
 -- the gateway dies the senders hear of it as of any node.
 --
--- It stays with a gateway until that is gone or has lost the other cluster, so a pair of services
--- keeps its order. Which one it begins with depends on the node, so the nodes of a cluster are
--- spread over its gateways.
+-- Which gateway is the first choice depends on the node, so the nodes of a cluster are spread over
+-- its gateways. From another one it returns when the first choice is there again, and service by
+-- service, so that a pair of services keeps its order: who has sent nothing for a while, when
+-- nothing of it waits in the old gateway any more, goes by the new one, and so do those who have
+-- not sent anything yet. Who never pauses stays.
 local skynet = require "skynet"
 local federation = require "skynet.cluster.federation"
 
@@ -15,12 +17,17 @@ clusterd = math.tointeger(clusterd)
 
 local PATIENCE <const> = 500     -- centiseconds for a gateway's word about its link
 local WAITING_MAX <const> = 4096 -- messages while a gateway is looked for
+local LOOK <const> = 200         -- centiseconds to the next look whether there is a better gateway
+local PAUSE <const> = 3          -- looks during which a sender has been silent before it moves
 
 local target           -- handle of a link or a clustersender, "self", or nil: unknown
 local choosing = false
 local waiting = {}     -- { source, session, block, size } ... until it is known
 local static = false   -- the program's own configuration has an address for the name
 local watched = {}     -- links whose end we wait for
+local home             -- a link by the gateway of our first choice, while we leave the target
+local recent, older = {}, {} -- sender -> true: it has used the target lately, or somewhat before
+local looks = 0        -- since recent was begun
 local dropped, telling = 0, false
 
 -- ---- delivery ----
@@ -63,9 +70,18 @@ local function deliver_here(source, session, text)
 	skynet.redirect(handle, source, "lua", session, payload)
 end
 
+-- Where the messages of this sender go.
+local function way_of(source)
+	if home and not recent[source] and not older[source] then
+		return home
+	end
+	recent[source] = true
+	return target
+end
+
 local function hand_on(source, session, msg, size)
 	if target ~= "self" then
-		skynet.redirect(target, source, "lua", session, msg, size)
+		skynet.redirect(way_of(source), source, "lua", session, msg, size)
 		return
 	end
 	local text = skynet.tostring(msg, size)
@@ -78,6 +94,15 @@ end
 
 -- ---- which gateway ----
 
+-- The link is not to be used any more. What comes next goes by the other one, if there are two.
+local function forget(link)
+	if link == home then
+		home = nil
+	elseif link == target then
+		target, home = home, nil
+	end
+end
+
 -- Forgets the target when it ends, with its node or alone.
 local function watch(handle)
 	if watched[handle] then
@@ -86,9 +111,16 @@ local function watch(handle)
 	watched[handle] = true
 	pcall(skynet.call, handle, "debug", "LINK")
 	watched[handle] = nil
-	if target == handle then
-		target = nil
-	end
+	forget(handle)
+end
+
+-- The gateway of the i-th choice.
+local function gateway_of(gateways, i)
+	return gateways[(skynet.harbor(skynet.self()) + i) % #gateways + 1]
+end
+
+local function ask_for_link(gateway)
+	return pcall(skynet.calltimeout, PATIENCE, gateway, "lua", "link", name)
 end
 
 -- One link that is up, or nil and why there is none.
@@ -98,11 +130,8 @@ local function choose()
 	end
 	local gateways = federation.gateways()
 	local why = "no gateway of this cluster is there"
-	local first = skynet.harbor(skynet.self())
 	for i = 1, #gateways do
-		local gateway = gateways[(first + i) % #gateways + 1]
-		local ok, link, reason = pcall(skynet.calltimeout, PATIENCE, gateway, "lua", "link",
-			name)
+		local ok, link, reason = ask_for_link(gateway_of(gateways, i))
 		if ok and link then
 			return link
 		end
@@ -132,6 +161,58 @@ local function look_for_target()
 	end
 end
 
+-- ---- the way back ----
+
+-- Whether the link has written all that it was given.
+local function is_empty(link)
+	local ok, status = pcall(skynet.calltimeout, PATIENCE, link, "lua", "status")
+	return ok and status.queued == 0
+end
+
+-- Of a gateway that we would rather use than the target's: its handle, or nil.
+local function better()
+	local gateways = federation.gateways()
+	local first = gateways[1] and gateway_of(gateways, 1)
+	return first and first >> 24 ~= target >> 24 and first or nil
+end
+
+-- Whether those who have paused may move, now that the target can be left; it may have changed.
+local function may_leave()
+	local old, first = target, not static and better()
+	if not first then
+		return true -- nobody moves
+	elseif not is_empty(old) then
+		return false
+	elseif not home then
+		local ok, link = ask_for_link(first)
+		if ok and link and target == old and not static then
+			home = link
+			skynet.fork(watch, link)
+		end
+	end
+	return target == old
+end
+
+-- Those who have not used the target since the last turn are not known any more.
+local function turn()
+	looks, recent, older = 0, {}, recent
+	if home and not next(older) then
+		target, home = home, nil
+	end
+end
+
+local function look()
+	while true do
+		skynet.sleep(LOOK)
+		if math.type(target) == "integer" and may_leave() then
+			looks = looks + 1
+			if looks >= PAUSE then
+				turn()
+			end
+		end
+	end
+end
+
 -- ---- messages ----
 
 local function on_message(session, source, msg, size)
@@ -149,12 +230,20 @@ local function on_message(session, source, msg, size)
 	end
 end
 
+local function is_of(link, gateway)
+	return math.type(link) == "integer" and link >> 24 == gateway >> 24
+end
+
 -- From federationd: the link is down. From clusterd: the program has configured the name itself.
 local function on_system(_, source, what)
 	if source == clusterd then
 		static = what == "static"
+		target, home = nil, nil
+	elseif is_of(home, source) then
+		forget(home)
+	elseif is_of(target, source) then
+		forget(target)
 	end
-	target = nil
 end
 
 skynet.register_protocol {
@@ -173,4 +262,6 @@ skynet.register_protocol {
 	dispatch = on_message,
 }
 
-skynet.forward_type({ [skynet.PTYPE_LUA] = 250 }, function() end)
+skynet.forward_type({ [skynet.PTYPE_LUA] = 250 }, function()
+	skynet.fork(look)
+end)

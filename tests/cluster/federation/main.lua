@@ -24,6 +24,16 @@ function command.keep(...) kept[#kept + 1] = table.concat({ ... }, " ") end
 function command.kept() return table.concat(kept, ",") end
 function command.busy(seconds) local till = os.clock() + seconds while os.clock() < till do end end
 
+-- Numbers to another cluster, one every 2 centiseconds, until kept.enough.
+function command.count(to, address)
+	kept.numbers, kept.enough = 0, false
+	while not kept.enough do
+		kept.numbers = kept.numbers + 1
+		cluster.send(to, address, "keep", kept.numbers)
+		skynet.sleep(2)
+	end
+end
+
 -- n calls of every kind at once: how many were answered, how many failed, the last reason.
 function command.storm(n, ...)
 	local left, good, bad, why = n, 0, 0, nil

@@ -141,6 +141,45 @@ def a_gateway_is_killed(build):
         eventually("it is back", lambda: one(n, CALL) == "east-n1")
 
 
+def a_gateway_comes_back(build):
+    """the nodes that have lost their gateway use it again when it is back: who begins then does so
+    at once, who paused soon after, and who sends all the time does not before it pauses, so that
+    no pair loses its order"""
+    with Federation(build, {"west": 2, "east": 1}) as f:
+        f.ready().formed()
+        n, there = f["west-n1"], f["east-n1"]
+        ev(there, 'cluster.register "probe"')
+        eventually("the first call", lambda: one(n, CALL))
+        def calls():
+            return {r["gateway"]: r["calls"] for r in n.ctl("clusters")["clusters"]
+                    if r.get("way") == "to"}
+        def more(before):
+            """The gateway that has had a call since."""
+            return next((g for g, count in calls().items() if count > before.get(g, 0)), None)
+        def by(text):
+            before = calls()
+            assert one(n, text) == "east-n1"
+            return more(before)
+        first = by(CALL)
+        f[first].kill()
+        other = eventually("by the other gateway", lambda: by(CALL))
+        assert other != first
+        ev(n, 'skynet.fork(command.count, "east", "@probe")')
+        eventually("numbers come", lambda: one(there, "return #kept") > 20)
+        f[first].start().ready()
+        fresh = ('return skynet.call(skynet.newservice "caller", "lua", "east", "@probe", '
+                 '"node")')
+        eventually("who begins goes by the first one", lambda: by(fresh) == first, 15)
+        assert by(CALL) == other
+        ev(n, "kept.enough = true")
+        before = calls()
+        ev(n, f"skynet.timeout(1300, function() {CALL} end)") # after two turns of the relay
+        assert eventually("a call after the pause", lambda: more(before), 30) == first
+        sent = one(n, "return kept.numbers")
+        eventually("all are there", lambda: one(there, "return #kept") == sent)
+        assert there.call(".probe", "kept")[0].split(",") == [str(i + 1) for i in range(sent)]
+
+
 def a_gateway_is_drained(build):
     """harborctl drain on a gateway: its node's name is gone from the registry, calls under way are
     answered, those that follow go by the other gateway, and none fails; --undo: it is one again"""
@@ -504,6 +543,6 @@ def lies(far, n):
 
 
 main([strangers_at_the_door, a_gateway_that_lies, everybody_calls_everybody, reasons,
-      a_gateway_is_killed, a_gateway_is_drained, a_dead_cluster,
+      a_gateway_is_killed, a_gateway_comes_back, a_gateway_is_drained, a_dead_cluster,
       an_owner_moves, a_name_that_was_lost,
       large_messages, a_slow_cluster, keys])
