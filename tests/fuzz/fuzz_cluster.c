@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The wire of skynet.cluster, as a stream of frames in both directions: what parses is written
  * again byte for byte, and an inbox holds no more than it says and gives out only whole
- * messages. First byte: even = requests. */
+ * messages. First byte: even = requests.
+ *
+ * A gateway of a federation parses nothing else of what another cluster sends: frames are found in
+ * the stream by their two bytes of length, and the hello and the payloads of answers, in which no
+ * pointer may be, are what fuzz_seri is about. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
