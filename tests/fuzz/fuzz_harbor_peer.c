@@ -57,7 +57,7 @@ static void on_write(struct peer *p, int conn, const struct wire_control *c)
 
 	(void)p;
 	INPUT_CHECK(is_open(conn) && R.life[conn] != OPENING);
-	INPUT_CHECK(c->kind >= WIRE_HELLO && c->kind <= WIRE_GOODBYE);
+	INPUT_CHECK((c->kind >= WIRE_HELLO && c->kind <= WIRE_GOODBYE) || c->kind == WIRE_SAY);
 	INPUT_CHECK(wire_decode(frame, wire_encode(frame, c), &again) == WIRE_OK);
 }
 
