@@ -69,7 +69,7 @@ static void peer_is_up(struct peer *p, int conn)
 	 * message over. */
 	c->in.large_max = H.c.queue_max + H.c.message_max;
 	l->since_wall_ns = clock_wall_ns();
-	log_info("harbor: link to node %s (harbor %u) is up", p->name, p->id);
+	log_event(link_up, p->name, "harbor: link to node %s (harbor %u) is up", p->name, p->id);
 	link_open(l);
 	link_up(l, conn);
 	moves_link_up(p->id);
@@ -85,7 +85,8 @@ static void peer_is_down(struct peer *p, enum peer_loss loss, const char *why)
 
 	l->since_wall_ns = clock_wall_ns();
 	if (loss == PEER_NODE_LEFT)
-		log_info("harbor: node %s (harbor %u) has left", p->name, p->id);
+		log_event(node_left, p->name, "harbor: node %s (harbor %u) has left", p->name,
+			  p->id);
 	else if (!H.goodbye_said) /* else this is the other node's answer to ours */
 		report(REPORT_LINK_LOST, p->name, clock_mono_ns(),
 		       "harbor: link to node %s (harbor %u) is lost: %s", p->name, p->id, why);
@@ -283,6 +284,10 @@ static void member_node(void *ud, const struct wire_control *c)
 static void member_name(void *ud, const char *name, uint32_t handle, uint64_t fence)
 {
 	(void)ud;
+	if (handle)
+		log_event_of(handle, name_changed, name, "global name %s is :%08x", name, handle);
+	else
+		log_event(name_changed, name, "global name %s is nobody's", name);
 	directory_set(&H.directory, name, handle, fence, clock_wall_ns());
 }
 
@@ -305,12 +310,12 @@ static void member_lost_name(void *ud, const char *name, uint32_t handle, uint32
 {
 	(void)ud;
 	if (winner)
-		log_printf(LOG_LEVEL_WARNING, handle,
-			   "global name %s is lost: :%08x has it by a later registration", name,
-			   winner);
+		log_event_of(handle, name_lost, name,
+			     "global name %s is lost: :%08x has it by a later registration", name,
+			     winner);
 	else
-		log_printf(LOG_LEVEL_WARNING, handle, "global name %s is lost: it was released",
-			   name);
+		log_event_of(handle, name_lost, name, "global name %s is lost: it was released",
+			     name);
 	watch_lost_name(name, handle, winner);
 }
 

@@ -34,7 +34,9 @@ static void turn_away(struct conn *c, enum wire_code code, const char *text)
 
 	snprintf(out.text, sizeof(out.text), "%s", text);
 	conn_write(c->id, &out);
-	conn_refuse(c, text);
+	conn_refuse(c,
+		    code == WIRE_OTHER_VERSION ? LOG_EVENT_version_refused : LOG_EVENT_node_refused,
+		    text);
 }
 
 /* Is it one of ours, and does it speak our language? */

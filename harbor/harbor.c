@@ -144,9 +144,9 @@ int harbor_secure(const struct secure_config *c, char **ret_error)
 	lock_take(&H.lock);
 	r = secure_init(c, ret_error);
 	if (r == 0)
-		log_info("harbor: keys were read again: %s%s%s", secure_kind(),
-			 c->key_count > 1 ? ", accepted is also key " : "",
-			 c->key_count > 1 ? c->keys[1].id : "");
+		log_event(keys_applied, NULL, "harbor: keys were read again: %s%s%s", secure_kind(),
+			  c->key_count > 1 ? ", accepted is also key " : "",
+			  c->key_count > 1 ? c->keys[1].id : "");
 	lock_release(&H.lock);
 	if (r == 0)
 		net_post(check_links, NULL);

@@ -187,7 +187,7 @@ static void ask(void *ud, enum registry_ask what, const char *to)
 static void lead(void *ud, const struct registry_content *content)
 {
 	(void)ud;
-	log_info("master: this node leads cluster %s", H.self.cluster);
+	log_event(lead_taken, NULL, "master: this node leads cluster %s", H.self.cluster);
 	create_master(content);
 	greet_all();
 }
@@ -197,7 +197,8 @@ static void step_down(void *ud, const char *why)
 	struct wire_control c = refusal();
 
 	(void)ud;
-	log_warning("master: this node does not lead cluster %s any more: %s", H.self.cluster, why);
+	log_event(lead_lost, NULL, "master: this node does not lead cluster %s any more: %s",
+		  H.self.cluster, why);
 	master_dismiss(H.master, &c);
 	H.master = master_destroy(H.master);
 	keeper_forget();
@@ -210,7 +211,8 @@ static void changed(void *ud)
 	(void)ud;
 	if (!leader_is_known())
 		return;
-	log_info("master: cluster %s is led by node %s at %s", H.self.cluster, l->name, l->address);
+	log_event(lead_known, l->name, "master: cluster %s is led by node %s at %s", H.self.cluster,
+		  l->name, l->address);
 	send_all_on();
 }
 
@@ -255,7 +257,7 @@ static void on_answer(const struct registry_answer *a)
 	lock_take(&H.lock);
 	leader_answered(&L.leader, a, clock_boot_ns());
 	if (a->result == -EIO && now >= L.quiet_until_ns) {
-		log_warning("registry: %s", a->why);
+		log_event(registry_failed, NULL, "registry: %s", a->why);
 		L.quiet_until_ns = now + QUIET_NS;
 	} else if (a->result != -EIO && L.quiet_until_ns) {
 		log_info("registry: it answers again");
@@ -418,7 +420,8 @@ bool lead_stop(void)
 void lead_close(void)
 {
 	if (!keeper_stop(SAVE_WAIT_NS))
-		log_error("registry: it does not answer, what was not saved is lost");
+		log_event(registry_failed, NULL,
+			  "registry: it does not answer, what was not saved is lost");
 	H.master = master_destroy(H.master);
 	while (L.callers.first)
 		mem_free(take_caller(&L.callers.first));

@@ -7,6 +7,14 @@
 
 #include "core/log/log.h"
 
+/* Each of them is in the list of events at once, whatever becomes of its line. */
+static const enum log_event events[REPORT_KINDS] = {
+	[REPORT_LINK_LOST] = LOG_EVENT_link_lost,
+	[REPORT_TIRED] = LOG_EVENT_link_lost,
+	[REPORT_OUT_OF_REACH] = LOG_EVENT_node_lost,
+	[REPORT_GONE] = LOG_EVENT_node_lost,
+};
+
 struct held {
 	uint64_t quiet_until_ns;
 	unsigned count;	 /* lines that are held */
@@ -29,35 +37,51 @@ static void count_other(struct held *h)
 		snprintf(h->others + used, size - used, ", ...");
 }
 
-static void hold(struct held *h, const char *node, const char *format, va_list ap)
+static void hold(struct held *h, const char *node, const char *line)
 {
 	count_other(h);
-	vsnprintf(h->line, sizeof(h->line), format, ap);
+	snprintf(h->line, sizeof(h->line), "%s", line);
 	snprintf(h->node, sizeof(h->node), "%s", node);
 	h->count++;
+}
+
+/* others: how many more it is about, whose names are in all[kind]. */
+static void write_line(enum report_kind kind, const char *node, const char *line, unsigned others)
+{
+	const struct log_about about = { LOG_HERE, .event = events[kind], .listed = true,
+					 .peer = node };
+
+	if (others)
+		log_writef(&about, LOG_LEVEL_WARNING, 0, "%s (and so it is with %u more: %s)", line,
+			   others, all[kind].others);
+	else
+		log_write(&about, LOG_LEVEL_WARNING, 0, line, strlen(line));
 }
 
 void report(enum report_kind kind, const char *node, uint64_t now, const char *format, ...)
 {
 	struct held *h = &all[kind];
+	char line[sizeof(h->line)];
 	va_list ap;
 
 	va_start(ap, format);
+	vsnprintf(line, sizeof(line), format, ap);
+	va_end(ap);
+	event_add(events[kind], 0, node, line, strlen(line));
 	if (now >= h->quiet_until_ns && !h->count) {
 		h->quiet_until_ns = now + REPORT_QUIET_NS;
-		log_vprintf(LOG_LEVEL_WARNING, 0, format, ap);
+		write_line(kind, node, line, 0);
 	} else {
-		hold(h, node, format, ap);
+		hold(h, node, line);
 	}
-	va_end(ap);
 }
 
-static void write_held(struct held *h)
+static void write_held(enum report_kind kind)
 {
-	if (h->count > 1)
-		log_warning("%s (and so it is with %u more: %s)", h->line, h->count - 1, h->others);
-	else if (h->count)
-		log_warning("%s", h->line);
+	struct held *h = &all[kind];
+
+	if (h->count)
+		write_line(kind, h->node, h->line, h->count - 1);
 	h->count = 0;
 	h->others[0] = 0;
 }
@@ -70,7 +94,7 @@ uint64_t report_tick(uint64_t now)
 		struct held *h = &all[i];
 
 		if (h->count && now >= h->quiet_until_ns) {
-			write_held(h);
+			write_held((enum report_kind)i);
 			h->quiet_until_ns = now + REPORT_QUIET_NS;
 		} else if (h->count && h->quiet_until_ns < next) {
 			next = h->quiet_until_ns;
@@ -82,7 +106,7 @@ uint64_t report_tick(uint64_t now)
 void report_flush(void)
 {
 	for (unsigned i = 0; i < REPORT_KINDS; i++) {
-		write_held(&all[i]);
+		write_held((enum report_kind)i);
 		all[i].quiet_until_ns = 0;
 	}
 }

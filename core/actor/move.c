@@ -5,6 +5,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "core/log/log.h"
+
 static int relay_nowhere(struct msg *m)
 {
 	msg_drop(m);
@@ -115,6 +117,10 @@ bool move_set_draining(bool on)
 {
 	if (atomic_exchange_explicit(&draining, on, memory_order_relaxed) == on)
 		return false;
+	if (on)
+		log_event(drain_begun, NULL, "draining: the node takes nothing new");
+	else
+		log_event(drain_undone, NULL, "draining: no more, the node takes new work again");
 	current->draining(on);
 	return true;
 }
@@ -126,5 +132,6 @@ bool move_is_drained(void)
 
 void move_set_drained(bool on)
 {
-	atomic_store_explicit(&drained, on, memory_order_relaxed);
+	if (!atomic_exchange_explicit(&drained, on, memory_order_relaxed) && on)
+		log_event(drain_ended, NULL, "drained: nothing is left that can move");
 }

@@ -65,10 +65,10 @@ static void say_full(struct service *s, const struct msg *m, bool refused)
 	if (!may_say(s))
 		return;
 	describe(who, m->source, m->type);
-	service_log(s, LOG_LEVEL_WARNING,
-		    "The mailbox is full (%u messages): %s is %s (%llu so far)",
-		    mailbox_bound(&s->mailbox), who, refused ? "refused" : "counted",
-		    (unsigned long long)mailbox_refused(&s->mailbox));
+	log_event_of(service_handle(s), mailbox_long, NULL,
+		     "The mailbox is full (%u messages): %s is %s (%llu so far)",
+		     mailbox_bound(&s->mailbox), who, refused ? "refused" : "counted",
+		     (unsigned long long)mailbox_refused(&s->mailbox));
 }
 
 static bool counts(const struct msg *m)
@@ -156,7 +156,7 @@ void overload_report(struct service *s, unsigned length)
 	for (const struct msg *m = s->mailbox.local; m && looked < LOOK_MAX; m = m->next, looked++)
 		n += m->source == best->source && m->type == best->type;
 	describe(who, best->source, best->type);
-	service_log(s, LOG_LEVEL_WARNING,
-		    "May overload, message queue length = %u (of %u looked at, %u: %s)", length,
-		    looked, n, who);
+	log_event_of(service_handle(s), mailbox_long, NULL,
+		     "May overload, message queue length = %u (of %u looked at, %u: %s)", length,
+		     looked, n, who);
 }

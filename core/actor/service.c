@@ -73,6 +73,6 @@ void service_log(struct service *s, int level, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	log_vprintf((enum log_level)level, s ? service_handle(s) : 0, fmt, ap);
+	log_vwrite(NULL, (enum log_level)level, s ? service_handle(s) : 0, fmt, ap);
 	va_end(ap);
 }

@@ -196,6 +196,11 @@ void json_null(struct json *j, const char *key)
 	literal(j, key, "null");
 }
 
+void json_raw(struct json *j, const char *key, const char *value)
+{
+	literal(j, key, value);
+}
+
 void json_handle(struct json *j, const char *key, uint32_t handle)
 {
 	json_printf(j, key, ":%08x", handle);

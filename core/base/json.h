@@ -40,6 +40,8 @@ void json_double(struct json *j, const char *key, double value);
 void json_seconds(struct json *j, const char *key, uint64_t ns);
 void json_bool(struct json *j, const char *key, bool value);
 void json_null(struct json *j, const char *key);
+/* A value that is JSON already. */
+void json_raw(struct json *j, const char *key, const char *value);
 /* ":0300002a" */
 void json_handle(struct json *j, const char *key, uint32_t handle);
 

@@ -23,15 +23,10 @@
 #include "core/base/lock.h"
 #include "core/base/mem.h"
 #include "core/ds/list.h"
+#include "core/log/line.h"
+#include "core/log/recent.h"
 #include "core/log/tail.h"
 #include "core/base/must.h"
-
-struct line {
-	struct line *next;
-	struct log_record r;
-	char name[LOG_NAME_MAX];
-	char text[];
-};
 
 /* One remembered text a slot: enough to tame a storm, which repeats itself. */
 #define REPEAT_SLOTS 64u
@@ -59,31 +54,13 @@ static struct {
 	const struct log_sink *sink;
 	void *sink_ud;
 
-	log_namer namer;
-	atomic_int level;
 	atomic_uint_least64_t dropped;
 } L = {
 	.lock = LOCK_INIT(log),
 	.filled = PTHREAD_COND_INITIALIZER,
 	.written = PTHREAD_COND_INITIALIZER,
 	.sink_lock = LOCK_INIT(sink),
-	.level = LOG_LEVEL_INFO,
 };
-
-static const char *const level_names[] = { "debug", "info", "warning", "error" };
-
-const char *log_level_name(enum log_level level)
-{
-	return (size_t)level < array_len(level_names) ? level_names[level] : "?";
-}
-
-int log_level_parse(const char *name)
-{
-	for (size_t i = 0; i < array_len(level_names); i++)
-		if (strcmp(name, level_names[i]) == 0)
-			return (int)i;
-	return -1;
-}
 
 /* ---- the built-in sink ---- */
 
@@ -119,32 +96,14 @@ void log_set_sink(const struct log_sink *sink, void *ud)
 	lock_release(&L.sink_lock);
 }
 
-void log_set_namer(log_namer namer)
-{
-	L.namer = namer;
-}
-
-static void find_name(uint32_t source, char ret[LOG_NAME_MAX])
-{
-	*ret = 0;
-	if (source && L.namer)
-		L.namer(source, ret);
-}
-
-void log_set_level(enum log_level level)
-{
-	must((size_t)level < array_len(level_names));
-	atomic_store_explicit(&L.level, (int)level, memory_order_relaxed); /* a lone value */
-}
-
-enum log_level log_get_level(void)
-{
-	return (enum log_level)atomic_load_explicit(&L.level, memory_order_relaxed);
-}
-
 uint64_t log_dropped(void)
 {
 	return atomic_load_explicit(&L.dropped, memory_order_relaxed);
+}
+
+void log_count_lost(void)
+{
+	atomic_fetch_add_explicit(&L.dropped, 1, memory_order_relaxed); /* a statistic */
 }
 
 static void to_sink(const struct log_record *r)
@@ -168,7 +127,11 @@ static void flush_sink(bool reopen)
 
 void log_last_words(const char *text, size_t size)
 {
-	struct log_record r = { LOG_LEVEL_ERROR, 0, clock_wall_ns(), text, size, "" };
+	struct log_record r = { .level = LOG_LEVEL_ERROR,
+				.wall_ns = clock_wall_ns(),
+				.text = text,
+				.size = size,
+				.name = "" };
 
 	if (!lock_try(&L.sink_lock))
 		return; /* this thread or another is in it, and may be what fails */
@@ -181,18 +144,6 @@ void log_last_words(const char *text, size_t size)
 
 /* ---- the list ---- */
 
-static struct line *line_create(enum log_level level, uint32_t source, const char *name,
-				const char *text, size_t size)
-{
-	struct line *l = mem_alloc(sizeof(*l) + size);
-
-	memcpy(l->text, text, size);
-	strcpy(l->name, name);
-	l->next = NULL;
-	l->r = (struct log_record){ level, source, clock_wall_ns(), l->text, size, l->name };
-	return l;
-}
-
 static void remember_locked(const struct log_record *r)
 {
 	lock_held(&L.lock);
@@ -204,7 +155,7 @@ static void append_locked(struct line *l)
 	lock_held(&L.lock);
 	remember_locked(&l->r);
 	list_append(&L.lines, l, next);
-	L.bytes += sizeof(*l) + l->r.size;
+	L.bytes += l->bytes;
 	L.queued++;
 	pthread_cond_signal(&L.filled);
 }
@@ -212,8 +163,15 @@ static void append_locked(struct line *l)
 static void append_text_locked(enum log_level level, uint32_t source, const char *name,
 			       const char *text)
 {
+	const struct log_record r = { .level = level,
+				      .source = source,
+				      .wall_ns = clock_wall_ns(),
+				      .text = text,
+				      .size = strlen(text),
+				      .name = name };
+
 	lock_held(&L.lock);
-	append_locked(line_create(level, source, name, text, strlen(text)));
+	append_locked(line_create(&r));
 }
 
 static void release_repeat_locked(struct repeat *r)
@@ -255,39 +213,51 @@ static bool repeats_locked(enum log_level level, uint32_t source, const char *na
 	return true;
 }
 
-void log_write(enum log_level level, uint32_t source, const char *text, size_t size)
+static void write_record(const struct log_record *r)
 {
-	char name[LOG_NAME_MAX];
-
-	if ((int)level < atomic_load_explicit(&L.level, memory_order_relaxed))
-		return;
-	must((size_t)level < array_len(level_names));
-	find_name(source, name);
 	lock_take(&L.lock);
 	if (!L.running) {
-		struct log_record r = { level, source, clock_wall_ns(), text, size, name };
-
-		remember_locked(&r);
+		remember_locked(r);
 		lock_release(&L.lock);
-		to_sink(&r);
+		to_sink(r);
 		return;
 	}
 	if (L.bytes > LOG_BUFFER_BYTES) {
 		L.lost++;
-		atomic_fetch_add_explicit(&L.dropped, 1, memory_order_relaxed); /* a statistic */
-	} else if (!repeats_locked(level, source, name, text, size)) {
-		append_locked(line_create(level, source, name, text, size));
+		log_count_lost();
+	} else if (!repeats_locked(r->level, r->source, r->name, r->text, r->size)) {
+		append_locked(line_create(r));
 	}
 	lock_release(&L.lock);
 }
 
-void log_vprintf(enum log_level level, uint32_t source, const char *fmt, va_list ap)
+void log_write(const struct log_about *about, enum log_level level, uint32_t source,
+	       const char *text, size_t size)
+{
+	char name[LOG_NAME_MAX];
+	struct log_record r = { .level = level, .source = source, .text = text, .size = size };
+
+	if (about && about->event && !about->listed)
+		event_add(about->event, source, about->peer, text, size);
+	must((size_t)level <= LOG_LEVEL_ERROR);
+	if (!log_wants(level, source))
+		return;
+	log_name_of(source, name);
+	r.name = name;
+	r.wall_ns = clock_wall_ns();
+	if (about)
+		r.about = *about;
+	write_record(&r);
+}
+
+void log_vwrite(const struct log_about *about, enum log_level level, uint32_t source,
+		const char *fmt, va_list ap)
 {
 	char small[512], *text = small;
 	va_list again;
 	int n;
 
-	if ((int)level < atomic_load_explicit(&L.level, memory_order_relaxed))
+	if (!(about && about->event) && !log_wants(level, source))
 		return;
 	va_copy(again, ap);
 	n = vsnprintf(small, sizeof(small), fmt, ap);
@@ -297,17 +267,18 @@ void log_vprintf(enum log_level level, uint32_t source, const char *fmt, va_list
 	}
 	va_end(again);
 	if (n >= 0)
-		log_write(level, source, text, (size_t)n);
+		log_write(about, level, source, text, (size_t)n);
 	if (text != small)
 		mem_free(text);
 }
 
-void log_printf(enum log_level level, uint32_t source, const char *fmt, ...)
+void log_writef(const struct log_about *about, enum log_level level, uint32_t source,
+		const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	log_vprintf(level, source, fmt, ap);
+	log_vwrite(about, level, source, fmt, ap);
 	va_end(ap);
 }
 
@@ -342,6 +313,28 @@ static void wait_locked(uint64_t until_ns)
 		(void)lock_wait_until(&L.lock, &L.filled, until_ns);
 }
 
+/* Lets go of the lock for a moment: the list of events comes before it. */
+static void report_lost_locked(void)
+{
+	const struct log_about about = { LOG_HERE, .event = LOG_EVENT_log_lost };
+	char text[80];
+	struct log_record r = { .level = LOG_LEVEL_WARNING,
+				.wall_ns = clock_wall_ns(),
+				.text = text,
+				.name = "",
+				.about = about };
+
+	lock_held(&L.lock);
+	r.size = (size_t)snprintf(text, sizeof(text),
+				  "%llu log lines were dropped: the sink is too slow",
+				  (unsigned long long)L.lost);
+	L.lost = 0;
+	append_locked(line_create(&r));
+	lock_release(&L.lock);
+	event_add(about.event, 0, NULL, r.text, r.size);
+	lock_take(&L.lock);
+}
+
 static void *writer_main(void *arg)
 {
 	(void)arg;
@@ -354,15 +347,8 @@ static void *writer_main(void *arg)
 			wait_locked(until);
 			continue;
 		}
-		if (L.lost) {
-			char text[80];
-
-			snprintf(text, sizeof(text),
-				 "%llu log lines were dropped: the sink is too slow",
-				 (unsigned long long)L.lost);
-			L.lost = 0;
-			append_text_locked(LOG_LEVEL_WARNING, 0, "", text);
-		}
+		if (L.lost)
+			report_lost_locked();
 		struct line *l = list_take_all(&L.lines);
 		bool reopen = L.reopen, stop = L.stop;
 		uint64_t upto = L.queued;
@@ -374,7 +360,7 @@ static void *writer_main(void *arg)
 			struct line *next = l->next;
 
 			to_sink(&l->r);
-			mem_free(l);
+			recent_keep(l);
 			l = next;
 		}
 		flush_sink(reopen);

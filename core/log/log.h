@@ -18,18 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "core/base/base.h"
-
-/* Numbers grow with severity; the names in configurations are debug, info, warning, error. */
-enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
-
-struct log_record {
-	enum log_level level;
-	uint32_t source; /* handle, 0 = the node */
-	uint64_t wall_ns;
-	const char *text; /* may hold newlines and NULs; not NUL-terminated */
-	size_t size;
-	const char *name; /* of the source, for people; "" if it has none */
-};
+#include "core/log/event.h"
+#include "core/log/record.h"
+#include "core/log/source.h"
 
 /* A sink writes one record; called by one thread at a time. reopen: after SIGHUP (may be NULL). */
 struct log_sink {
@@ -42,19 +33,8 @@ struct log_sink {
 #define LOG_WINDOW_NS UINT64_C(1000000000)
 #define LOG_BUFFER_BYTES (4u << 20)
 
-/* With its NUL: a longer name is cut. */
-#define LOG_NAME_MAX 32
-/* The function that writes the name of a source (never 0) into ret, "" if it knows none. It is
- * called by the thread that logs, without any lock, when the record is made: the source may be gone
- * when the record is written. NULL, as at first: no record has a name. Set while one thread
- * runs. */
-typedef void (*log_namer)(uint32_t source, char ret[LOG_NAME_MAX]);
-void log_set_namer(log_namer namer);
-
 /* The built-in sink: stderr, "2026-11-23 09:31:41.123 info  [:00000002 bootstrap] text". */
 void log_set_sink(const struct log_sink *sink, void *ud);
-void log_set_level(enum log_level level);
-enum log_level log_get_level(void);
 
 int log_start(void);
 /* Writes everything out and ends the writer thread. Lines after it still reach the sink. */
@@ -64,9 +44,27 @@ void log_flush(void);
 /* Asks the sink to reopen its file (log rotation). Any thread, not from a signal handler. */
 void log_reopen(void);
 
-void log_write(enum log_level level, uint32_t source, const char *text, size_t size);
-void log_printf(enum log_level level, uint32_t source, const char *fmt, ...) printf_like(3, 4);
-void log_vprintf(enum log_level level, uint32_t source, const char *fmt, va_list ap);
+/* The sink cannot write a line: it is counted (log_dropped). The sink's own thread. */
+void log_count_lost(void);
+
+/* What stands where it is used, for the functions below. */
+#define LOG_HERE .file = __FILE__, .line = __LINE__, .func = __func__
+
+/* about: NULL = nothing is known. A line with an event becomes one of the list (event.h). */
+void log_write(const struct log_about *about, enum log_level level, uint32_t source,
+	       const char *text, size_t size);
+void log_vwrite(const struct log_about *about, enum log_level level, uint32_t source,
+		const char *fmt, va_list ap);
+void log_writef(const struct log_about *about, enum log_level level, uint32_t source,
+		const char *fmt, ...) printf_like(4, 5);
+
+/* A line with the place of this call. */
+#define log_printf(level, source, ...) \
+	log_writef(&(const struct log_about){ LOG_HERE }, level, source, __VA_ARGS__)
+/* The same at the level of an event; who: the node or address that it is about, or NULL. */
+#define log_event_of(source, name, who, ...)                                                      \
+	log_writef(&(const struct log_about){ LOG_HERE, .event = LOG_EVENT_##name, .peer = who }, \
+		   event_level(LOG_EVENT_##name), source, __VA_ARGS__)
 
 /* For must_set_last_words: one line to the sink before the process ends, past the buffer, if nobody
  * is in the sink; what waits in the buffer is lost. The built-in sink gets none: stderr has the
@@ -78,8 +76,7 @@ void log_last_words(const char *text, size_t size);
 #define log_info(...) log_printf(LOG_LEVEL_INFO, 0, __VA_ARGS__)
 #define log_warning(...) log_printf(LOG_LEVEL_WARNING, 0, __VA_ARGS__)
 #define log_error(...) log_printf(LOG_LEVEL_ERROR, 0, __VA_ARGS__)
+#define log_event(name, who, ...) log_event_of(0, name, who, __VA_ARGS__)
 
-/* "info" <-> level; log_level_parse: -1 if unknown. */
-const char *log_level_name(enum log_level level);
-int log_level_parse(const char *name);
+/* Lines that were made and did not get to where the sink writes. */
 uint64_t log_dropped(void);

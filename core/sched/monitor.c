@@ -75,10 +75,11 @@ static void report(unsigned worker, const struct worker_view *v, uint64_t stuck_
 	struct service *s = service_grab(v->handle);
 
 	atomic_fetch_add_explicit(&M.reports, 1, memory_order_relaxed);
-	log_warning("A message from [ :%08x ] to [ :%08x ] maybe in an endless loop "
-		    "(worker %u, %.1f s, type %d, session %d, %s)",
-		    v->source, v->handle, worker, (double)stuck_ns / NS_PER_SEC, v->type,
-		    v->session, s && s->args ? s->args : "ended service");
+	log_event(service_stuck, NULL,
+		  "A message from [ :%08x ] to [ :%08x ] maybe in an endless loop "
+		  "(worker %u, %.1f s, type %d, session %d, %s)",
+		  v->source, v->handle, worker, (double)stuck_ns / NS_PER_SEC, v->type, v->session,
+		  s && s->args ? s->args : "ended service");
 	if (s) {
 		atomic_store_explicit(&s->endless, true, memory_order_relaxed);
 		service_unref(s);

@@ -34,6 +34,9 @@
 #include "daemon/admin/sockets.h"
 #include "daemon/admin/timers.h"
 #include "daemon/admin/top.h"
+#include "daemon/admin/gather.h"
+#include "daemon/admin/history.h"
+#include "daemon/admin/log_level.h"
 #include "daemon/admin/why.h"
 #include "daemon/admin/words.h"
 #include "daemon/state/health.h"
@@ -395,20 +398,6 @@ static enum result run_services(struct request *r)
 
 /* ---- the rest ---- */
 
-static enum result run_log_level(struct request *r)
-{
-	int level = r->n ? log_level_parse(r->args[0]) : 0;
-
-	if (level < 0)
-		return request_fail(r, "the levels are debug, info, warning and error");
-	if (r->n)
-		log_set_level((enum log_level)level);
-	json_object(&r->j, NULL);
-	json_string(&r->j, "log_level", log_level_name(log_get_level()));
-	json_object_end(&r->j);
-	return DONE;
-}
-
 static enum result run_stop(struct request *r)
 {
 	log_info("asked to stop by harborctl");
@@ -536,6 +525,10 @@ static enum result run_for_node(struct request *r, char *line)
 		return request_fail(r, "no command");
 	*rest++ = 0;
 	(void)words_split(line, words);
+	if (strcmp(node, "*") == 0) {
+		gather_ask(r->who, rest, commands_serve);
+		return LATER;
+	}
 	if (strcmp(node, info_get()->node) == 0 || is_own_id(node))
 		return run_line(r, rest);
 	return forward(r, node, rest);

@@ -357,3 +357,31 @@ int local_choose(const char *name, char ret_path[SOCKPATH_MAX], bool *ret_forwar
 	local_fini(&l);
 	return status;
 }
+
+int local_choose_any(char ret_path[SOCKPATH_MAX])
+{
+	struct local_nodes l;
+	const char *first = NULL;
+	int status = 0;
+
+	local_find(&l);
+	for (size_t i = 0; i < l.count; i++) {
+		const char *cluster = text_of(&l.items[i], "cluster");
+
+		if (!*cluster && l.count > 1)
+			continue;
+		if (first && strcmp(first, cluster) != 0)
+			status = EX_UNAVAILABLE;
+		else if (!first)
+			memcpy(ret_path, l.items[i].path, SOCKPATH_MAX);
+		first = cluster;
+	}
+	if (status)
+		status = several(&l, NULL,
+				 "nodes of several clusters run on this host: name one of the "
+				 "right one with --socket");
+	else if (!first)
+		status = none(&l);
+	local_fini(&l);
+	return status;
+}

@@ -41,6 +41,10 @@ void local_fini(struct local_nodes *l);
 /* {"nodes": [...]}, those with that name or harbor id only unless it is NULL. mem_free. */
 char *local_json(const struct local_nodes *l, const char *name, size_t *ret_size);
 
+/* The socket of any node of this host, if all that run here are of one cluster. 0, or an exit
+ * status after words on stderr. */
+int local_choose_any(char ret_path[SOCKPATH_MAX]);
+
 /* The socket to connect to for the node of that name or harbor id, or, with NULL, for the only
  * one. *ret_forward: it is not on this host, the node of the socket knows it. 0, or an exit
  * status after words on stderr. */

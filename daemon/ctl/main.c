@@ -19,6 +19,7 @@
 #include "daemon/ctl/exits.h"
 #include "daemon/ctl/fleet.h"
 #include "daemon/ctl/flame.h"
+#include "daemon/ctl/history.h"
 #include "daemon/ctl/key.h"
 #include "daemon/ctl/local.h"
 #include "daemon/ctl/print.h"
@@ -29,6 +30,8 @@
 /* Answered here, by no node. */
 #define LOCAL "local"
 #define KEY "key"
+/* In place of a node: all of them. */
+#define ALL "*"
 #define FLEET "fleet"
 
 struct options {
@@ -278,6 +281,11 @@ static int show_local(const struct options *o)
 	return show(o, json, size, true) ? 0 : CTL_FAILED;
 }
 
+static bool is_all(const struct options *o)
+{
+	return o->node && strcmp(o->node, ALL) == 0;
+}
+
 /* Makes sure that o->socket is there, and o->node only if that node is to be asked through it.
  * 0 or an exit status. */
 static int choose(struct options *o, char path[SOCKPATH_MAX])
@@ -287,8 +295,10 @@ static int choose(struct options *o, char path[SOCKPATH_MAX])
 
 	if (o->socket)
 		return 0;
-	r = local_choose(o->node, path, &forward);
 	o->socket = path;
+	if (is_all(o))
+		return local_choose_any(path);
+	r = local_choose(o->node, path, &forward);
 	if (!forward)
 		o->node = NULL;
 	return r;
@@ -317,6 +327,32 @@ static int health_of(const char *body, size_t size)
 	return CTL_UNHEALTHY;
 }
 
+/* The answers of all nodes, each under its node's name. */
+static int show_all(const struct options *o, const char *body, size_t size)
+{
+	cleanup(jsonv_freep) struct jsonv *answer = NULL;
+	const struct jsonv *nodes;
+	unsigned well = 0, all = 0;
+
+	if (jsonread(body, size, &answer) < 0)
+		return show(o, body, size, true) ? 0 : CTL_FAILED; /* says why */
+	nodes = jsonv_get(answer, "nodes");
+	for (const struct jsonv *n = nodes ? nodes->child : NULL; n; n = n->next, all++) {
+		const struct jsonv *name = jsonv_get(n, "node"), *ok = jsonv_get(n, "ok");
+		cleanup(text_fini) struct text t = { 0 };
+
+		well += ok && ok->type == JSONV_TRUE;
+		if (o->json || !name || !name->text)
+			continue;
+		ctl_clean(&t, name->text, name->size);
+		printf("%s%s:\n", all ? "\n" : "", text_string(&t));
+		ctl_print(stdout, jsonv_get(n, "answer"), (long long)time(NULL));
+	}
+	if (o->json)
+		printf("%s\n", body);
+	return well == all ? 0 : well ? CTL_PARTLY : CTL_FAILED;
+}
+
 static int ask_once(const struct options *o)
 {
 	cleanup(mem_freep) char *body = NULL;
@@ -326,6 +362,8 @@ static int ask_once(const struct options *o)
 
 	if (r)
 		return r;
+	if (ok && is_all(o))
+		return show_all(o, body, size);
 	if (!show(o, body, size, ok) || !ok)
 		return CTL_FAILED;
 	return strcmp(o->words[0], "status") == 0 ? health_of(body, size) : CTL_DONE;
@@ -415,9 +453,14 @@ int main(int argc, char **argv)
 	r = r ? r : check_words(o.words);
 	if (r == 0 && strcmp(o.words[0], LOCAL) == 0)
 		return show_local(&o);
+	if (history_is(o.words) && !o.node)
+		o.node = ALL;
 	r = r ? r : choose(&o, path);
 	if (r)
 		return r;
+	if (history_is(o.words))
+		return history_command(&(struct ask){ .socket = o.socket, .node = o.node }, o.words,
+				       o.json);
 	if (strcmp(o.words[0], "top") == 0)
 		return top_command(&(struct ask){ .socket = o.socket, .node = o.node }, o.words,
 				   o.json);

@@ -19,8 +19,7 @@
 #define COLUMNS_MAX 32u
 #define GAP 2
 
-/* Control characters of a stranger's text must not reach the terminal. */
-static void add_clean(struct text *t, const char *p, size_t n)
+void ctl_clean(struct text *t, const char *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = (unsigned char)p[i];
@@ -52,7 +51,7 @@ static void add_value(struct text *t, const struct jsonv *v, bool nested)
 		break;
 	case JSONV_STRING:
 		text_puts(t, nested ? "\"" : "");
-		add_clean(t, v->text, v->size);
+		ctl_clean(t, v->text, v->size);
 		text_puts(t, nested ? "\"" : "");
 		break;
 	case JSONV_NUMBER:
@@ -63,7 +62,7 @@ static void add_value(struct text *t, const struct jsonv *v, bool nested)
 		text_puts(t, object ? "{" : "[");
 		for (const struct jsonv *m = v->child; m; m = m->next) {
 			if (object) {
-				add_clean(t, m->key, strlen(m->key));
+				ctl_clean(t, m->key, strlen(m->key));
 				text_puts(t, "=");
 			}
 			add_value(t, m, true);
@@ -146,7 +145,7 @@ static char *name_of(const struct jsonv *v)
 {
 	struct text t = { 0 };
 
-	add_clean(&t, v->key, strlen(v->key));
+	ctl_clean(&t, v->key, strlen(v->key));
 	return text_take(&t);
 }
 
@@ -241,7 +240,7 @@ static void print_text(FILE *out, const struct jsonv *v, int indent)
 			if (p[i] == '\t')
 				text_puts(&t, "\t");
 			else
-				add_clean(&t, p + i, 1);
+				ctl_clean(&t, p + i, 1);
 		pad(out, indent);
 		fprintf(out, "%s\n", text_string(&t));
 		p += n + (newline != NULL);

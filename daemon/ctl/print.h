@@ -6,6 +6,11 @@
  */
 #include <stdio.h>
 #include "core/base/jsonread.h"
+#include "core/base/text.h"
+
+/* Adds a stranger's text without what would reach the terminal: control characters are written as
+ * \n and \xNN. */
+void ctl_clean(struct text *t, const char *p, size_t n);
 
 /* `now`: seconds since 1970, for times that are shown as ages. */
 void ctl_print(FILE *out, const struct jsonv *answer, long long now);

@@ -398,7 +398,7 @@ static int init_harbor(const struct config *c)
 		return 0;
 	if (keys_wanted(c)) {
 		if (!keys_read(c, &keys)) {
-			log_error("cluster: %s", keys.why);
+			log_event(secret_refused, NULL, "cluster: %s", keys.why);
 			return EX_CONFIG;
 		}
 		hc.secure = &keys.secure;

@@ -119,6 +119,8 @@ bool keys_reload(const struct config *now, const struct config *next, char **ret
 		*ret_why = mem_printf("cluster: the keys stay as they were: %s", k.why);
 	else
 		good = harbor_secure(&k.secure, ret_why) == 0;
+	if (!good)
+		log_event(secret_refused, NULL, "%s", *ret_why ? *ret_why : "no reason given");
 	keys_fini(&k);
 	return good;
 }

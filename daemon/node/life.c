@@ -140,7 +140,8 @@ static void on_joined(void)
 {
 	char untold[UNTOLD_MAX];
 
-	log_info("joined the cluster as harbor %u%s", harbor_id(), take_untold(untold));
+	log_event(cluster_joined, NULL, "joined the cluster as harbor %u%s", harbor_id(),
+		  take_untold(untold));
 	news.state = HARBOR_JOINED; /* the next loss is news, whatever its reason */
 	reason_clear();
 }
@@ -163,13 +164,14 @@ static void on_state(enum harbor_state st, const char *what, void *ud)
 	case HARBOR_MASTER_LOST:
 		reason_set("master lost: %s", text);
 		if (is_news(st, text))
-			log_warning("master lost: %s; trying on, nodes and known names stay "
-				    "reachable%s",
-				    text, take_untold(untold));
+			log_event(master_lost, NULL,
+				  "master lost: %s; trying on, nodes and known names stay "
+				  "reachable%s",
+				  text, take_untold(untold));
 		break;
 	case HARBOR_REFUSED:
 		reason_set("the master refuses this node: %s", text);
-		log_error("the master refuses this node: %s", text);
+		log_event(cluster_refused, NULL, "the master refuses this node: %s", text);
 		break;
 	case HARBOR_OFF:
 		break;
@@ -300,7 +302,8 @@ static int boot_failed(const struct config *c)
 	char why[ADMIN_START_ERROR_MAX];
 
 	admin_service_start_error(why, sizeof(why));
-	log_error("a part of the node failed: %s", *why ? why : "no reason given");
+	log_event(start_failed, NULL, "a part of the node failed: %s",
+		  *why ? why : "no reason given");
 	reason_set("a part of the node failed");
 	return boot_start_failed_status(c);
 }
@@ -316,7 +319,7 @@ static int start_failed(const struct config *c)
 		info_warn("the start service failed, and the node goes on without it: %s", why);
 		return 0;
 	}
-	log_error("the start service failed: %s", why);
+	log_event(start_failed, NULL, "the start service failed: %s", why);
 	log_error("to let the node go on without its start service, say %s",
 		  c->skynet ? "harbord_lua_on_start_error = \"continue\""
 			    : "lua.on_start_error: continue");
@@ -365,8 +368,8 @@ static int run(void)
 
 	phase_set(PHASE_RUNNING);
 	life.ready = true;
-	log_info("ready: harbor %u, %u workers, %u services", service_harbor(), sched_workers(),
-		 service_count());
+	log_event(node_ready, NULL, "ready: harbor %u, %u workers, %u services", service_harbor(),
+		  sched_workers(), service_count());
 	snprintf(lines, sizeof(lines), "READY=1\nMAINPID=%ld", (long)getpid());
 	notify_send(lines);
 	watchdog_start(notify_watchdog_ns());
@@ -483,9 +486,9 @@ static void drain(const struct config *c)
 static void stop(const struct config *c, int status)
 {
 	if (stopping())
-		log_info("stopping: %u services", service_count());
+		log_event(node_stopping, NULL, "stopping: %u services", service_count());
 	else if (!status)
-		log_info("stopping: every service has ended");
+		log_event(node_stopping, NULL, "stopping: every service has ended");
 	phase_set(PHASE_STOPPING);
 	watchdog_stopping();
 	end_services(c);
@@ -496,7 +499,7 @@ static void stop(const struct config *c, int status)
 	sampler_end();
 	if (!node_stop(TEARDOWN_NS)) {
 		/* a thread still runs a service's code: nothing can be freed under it */
-		log_info("stopped, exit status %d", status);
+		log_event(node_stopped, NULL, "stopped, exit status %d", status);
 		log_stop();
 		_exit(status);
 	}
@@ -504,7 +507,7 @@ static void stop(const struct config *c, int status)
 	if (c->cluster.present)
 		harbor_fini();
 	net_fini();
-	log_info("stopped, exit status %d", status);
+	log_event(node_stopped, NULL, "stopped, exit status %d", status);
 }
 
 int life_run(struct config *c, const struct config_source *from)

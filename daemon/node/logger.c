@@ -24,7 +24,7 @@ static int on_message(struct service *s, void *ud, int type, int session, uint32
 		      const void *msg, size_t size)
 {
 	if (type == PTYPE_TEXT)
-		log_write(LOG_LEVEL_INFO, source, size ? msg : "", size);
+		log_write(NULL, LOG_LEVEL_INFO, source, size ? msg : "", size);
 	else if (type == PTYPE_SYSTEM)
 		log_reopen();
 	else if (ptype_wants_answer(type, session))

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Log sinks. The time of a line is local wall clock; the broken-down time of a second is kept,
- * since most lines share theirs with the line before.
- */
+/* Log sinks: see logsink.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -11,14 +8,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <systemd/sd-journal.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
 #include "core/base/fault.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
+#include "daemon/node/journal.h"
+#include "core/log/format.h"
 #include "daemon/node/logsink.h"
 
 /* How long a line waits for a reader of a non-blocking stderr before it is lost. */
@@ -27,43 +24,19 @@
 /* set by init; fd also by reopen, which runs on the sink's own thread */
 static struct {
 	int fd;
-	enum logsink_format format;
+	enum logformat format;
+	bool colour;
 	char *path;	  /* NULL: the descriptor is not ours */
-	char *node_field; /* journal: HARBOR_NODE=..., SYSLOG_IDENTIFIER=... */
-	char *identifier_field;
+	char *node;	  /* "" = it has no name */
+	char *identifier; /* of the journal's entries */
 	const struct log_sink *ops;
+	bool (*put)(const struct log_record *r); /* false: lost, and lost_errno says why */
 	/* lines that could not be written since the last that was, why, and whether the file ends
 	 * within a line; under the rule of one thread at a time */
 	unsigned long lost;
 	int lost_errno;
 	bool torn;
 } sink = { .fd = STDERR_FILENO };
-
-size_t logsink_prefix(char *ret, const struct log_record *r, enum logsink_format format)
-{
-	static _Thread_local time_t cached = -1;
-	static _Thread_local struct tm tm;
-	time_t seconds = (time_t)(r->wall_ns / NS_PER_SEC);
-	size_t n;
-
-	if (format == LOGSINK_PLAIN)
-		return (size_t)snprintf(ret, LOGSINK_PREFIX_MAX, "[:%08x] ", r->source);
-	if (seconds != cached) {
-		localtime_r(&seconds, &tm);
-		cached = seconds;
-	}
-	if (format == LOGSINK_DATED) {
-		n = strftime(ret, LOGSINK_PREFIX_MAX, "%d/%m/%y %H:%M:%S", &tm);
-		n += (size_t)snprintf(ret + n, LOGSINK_PREFIX_MAX - n, ".%02u [:%08x] ",
-				      (unsigned)(r->wall_ns % NS_PER_SEC / NS_PER_CS), r->source);
-		return n;
-	}
-	n = strftime(ret, LOGSINK_PREFIX_MAX, "%Y-%m-%d %H:%M:%S", &tm);
-	n += (size_t)snprintf(ret + n, LOGSINK_PREFIX_MAX - n, ".%03u %-7s [:%08x%s%s] ",
-			      (unsigned)(r->wall_ns % NS_PER_SEC / NS_PER_MS),
-			      log_level_name(r->level), r->source, *r->name ? " " : "", r->name);
-	return n;
-}
 
 bool logsink_is_journal(int fd, const char *journal_stream)
 {
@@ -75,6 +48,14 @@ bool logsink_is_journal(int fd, const char *journal_stream)
 	       sscanf(journal_stream, "%llu:%llu%n", &device, &inode, &end) == 2 &&
 	       !journal_stream[end] && fstat(fd, &st) == 0 && st.st_dev == device &&
 	       st.st_ino == inode;
+}
+
+/* Colour is for people at a terminal that can, and who do not say no (no-color.org). */
+static bool wants_colour(int fd)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(fd) && !(no && *no) && term && strcmp(term, "dumb") != 0;
 }
 
 /* ---- descriptors ---- */
@@ -109,39 +90,88 @@ static bool write_all(int fd, struct iovec *iov, int n)
 	return true;
 }
 
-/* Ends a line that was cut short, and says that others are missing. */
-static bool write_lost(const struct log_record *r)
+/* One record into the descriptor. */
+static bool put_stream(const struct log_record *r)
 {
-	char prefix[LOGSINK_PREFIX_MAX], text[128];
-	struct log_record own = { LOG_LEVEL_WARNING, 0, r->wall_ns, text, 0, "" };
+	char prefix[LOGFORMAT_PREFIX_MAX];
 	struct iovec iov[] = {
-		{ (char[]){ '\n' }, sink.torn ? 1 : 0 },
-		{ prefix, logsink_prefix(prefix, &own, sink.format) },
-		{ text,
-		  (size_t)snprintf(text, sizeof(text),
-				   "log: %lu lines before this one could not be written: %s\n",
-				   sink.lost, strerror(sink.lost_errno)) },
+		{ (char[]){ '\n' }, sink.torn ? 1 : 0 }, /* ends a line that was cut short */
+		{ prefix, logformat_prefix(prefix, r, sink.format, sink.colour) },
+		{ (void *)(uintptr_t)r->text, r->size },
+		{ (char[]){ '\n' }, 1 },
 	};
 
 	return write_all(sink.fd, iov, array_len(iov));
 }
 
-static void stream_write(void *ud, const struct log_record *r)
+static bool put_json(const struct log_record *r)
 {
-	char prefix[LOGSINK_PREFIX_MAX];
+	struct json j;
 	struct iovec iov[] = {
-		{ prefix, logsink_prefix(prefix, r, sink.format) },
-		{ (void *)(uintptr_t)r->text, r->size },
+		{ (char[]){ '\n' }, sink.torn ? 1 : 0 },
+		{ NULL, 0 },
 		{ (char[]){ '\n' }, 1 },
 	};
+	bool well;
 
-	if (sink.lost && !write_lost(r)) {
-		sink.lost++;
-		return;
-	}
+	json_init(&j);
+	json_object(&j, NULL);
+	logformat_json(&j, r, sink.node);
+	json_object_end(&j);
+	iov[1] = (struct iovec){ j.text.bytes, j.text.size };
+	well = write_all(sink.fd, iov, array_len(iov));
+	json_fini(&j);
+	return well;
+}
+
+/* journald reads a level at the beginning of each line: a record of several lines is several. */
+static bool put_kmsg(const struct log_record *r)
+{
+	const char *p = r->text, *end = r->text + r->size;
+
+	do {
+		const char *newline = memchr(p, '\n', (size_t)(end - p));
+		struct log_record part = *r;
+
+		part.text = p;
+		part.size = (size_t)((newline ? newline : end) - p);
+		if (!put_stream(&part))
+			return false;
+		p = newline ? newline + 1 : end;
+	} while (p < end);
+	return true;
+}
+
+/* Says that others are missing. */
+static bool put_lost(const struct log_record *next)
+{
+	static const struct log_about about = {
+		.file = __FILE__, .line = __LINE__, .func = "put_lost", .event = LOG_EVENT_log_lost
+	};
+	char text[128];
+	struct log_record r = { .level = event_level(LOG_EVENT_log_lost),
+				.wall_ns = next->wall_ns,
+				.text = text,
+				.name = "",
+				.about = about };
+
+	r.size = (size_t)snprintf(text, sizeof(text),
+				  "log: %lu lines before this one could not be written: %s",
+				  sink.lost, strerror(sink.lost_errno));
+	if (!sink.put(&r))
+		return false;
+	event_add(LOG_EVENT_log_lost, 0, NULL, r.text, r.size);
 	sink.lost = 0;
-	if (!write_all(sink.fd, iov, array_len(iov)))
-		sink.lost++;
+	return true;
+}
+
+static void put_or_count(void *ud, const struct log_record *r)
+{
+	(void)ud;
+	if ((sink.lost == 0 || put_lost(r)) && sink.put(r))
+		return;
+	sink.lost++;
+	log_count_lost();
 }
 
 static int open_file(const char *path)
@@ -165,53 +195,62 @@ static void file_reopen(void *ud)
 	sink.fd = fd;
 }
 
-static const struct log_sink stream_sink = { .write = stream_write };
-static const struct log_sink file_sink = { .write = stream_write, .reopen = file_reopen };
+static const struct log_sink stream_sink = { .write = put_or_count };
+static const struct log_sink file_sink = { .write = put_or_count, .reopen = file_reopen };
 
 /* ---- journal ---- */
 
-static int priority(enum log_level level)
+static void add_if(const char *name, const char *value)
 {
-	switch (level) { /* the numbers of syslog(3) */
-	case LOG_LEVEL_DEBUG:
-		return 7;
-	case LOG_LEVEL_INFO:
-		return 6;
-	case LOG_LEVEL_WARNING:
-		return 4;
-	case LOG_LEVEL_ERROR:
-		return 3;
+	if (value && *value)
+		journal_add_text(name, value);
+}
+
+static void add_number(const char *name, const char *format, unsigned value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), format, value);
+	if (value)
+		journal_add_text(name, text);
+}
+
+static void add_about(const struct log_about *a)
+{
+	add_if("MESSAGE_ID", event_id(a->event));
+	add_if("CODE_FILE", a->file);
+	add_number("CODE_LINE", "%u", a->line);
+	add_if("CODE_FUNC", a->func);
+	add_if("HARBOR_EVENT", event_name(a->event));
+	add_if("HARBOR_PEER", a->peer);
+	add_if("HARBOR_TRACE", a->trace);
+	add_number("HARBOR_CALLER", ":%08x", a->caller);
+	add_number("HARBOR_SESSION", "%u", (unsigned)a->session);
+}
+
+/* While the journal takes nothing each line is tried once and lost: the writer's buffer would fill
+ * up otherwise, and its end would wait for each of them. */
+static bool put_journal(const struct log_record *r)
+{
+	char priority[] = { (char)('0' + logformat_priority(r->level)), 0 };
+	int error;
+
+	journal_begin();
+	journal_add("MESSAGE", r->text, r->size);
+	journal_add_text("PRIORITY", priority);
+	journal_add_text("SYSLOG_IDENTIFIER", sink.identifier);
+	add_if("HARBOR_NODE", sink.node);
+	journal_add_text("HARBOR_VERSION", HARBORD_VERSION);
+	add_number("HARBOR_SERVICE", ":%08x", r->source);
+	add_if("HARBOR_SERVICE_NAME", r->name);
+	add_about(&r->about);
+	error = journal_send(sink.lost ? 0 : WRITE_WAIT_MS);
+	if (error == -EAGAIN) {
+		sink.lost_errno = EAGAIN;
+		return false;
 	}
-	return 3;
+	return error == 0 || put_kmsg(r); /* there is no journal: stderr, for what it is worth */
 }
-
-static void journal_write(void *ud, const struct log_record *r)
-{
-	static const char version[] = "HARBOR_VERSION=" HARBORD_VERSION;
-	cleanup(mem_freep) char *message = mem_alloc(strlen("MESSAGE=") + r->size);
-	char level[16], service[40], name[32 + LOG_NAME_MAX];
-	int n = snprintf(level, sizeof(level), "PRIORITY=%d", priority(r->level));
-	int m = snprintf(service, sizeof(service), "HARBOR_SERVICE=:%08x", r->source);
-	int k = snprintf(name, sizeof(name), "HARBOR_SERVICE_NAME=%s", r->name);
-	struct iovec iov[] = {
-		{ message, strlen("MESSAGE=") + r->size },
-		{ level, (size_t)n },
-		{ sink.node_field, strlen(sink.node_field) },
-		{ sink.identifier_field, strlen(sink.identifier_field) },
-		{ (void *)(uintptr_t)version, sizeof(version) - 1 },
-		{ service, (size_t)m },
-		{ name, (size_t)k },
-	};
-	size_t fields = array_len(iov) - (*r->name == 0);
-
-	memcpy(message, "MESSAGE=", strlen("MESSAGE="));
-	memcpy(message + strlen("MESSAGE="), r->text, r->size);
-	/* the node's own lines have no service */
-	if (sd_journal_sendv(iov, fields - (r->source == 0)) < 0)
-		stream_write(ud, r);
-}
-
-static const struct log_sink journal_sink = { .write = journal_write };
 
 /* ---- life ---- */
 
@@ -238,46 +277,82 @@ int logsink_fd(void)
 	return sink.fd;
 }
 
-static enum logsink_format format_of(const char *name)
+/* How lines look in the descriptor. A stream that leads to the journal without its native protocol
+ * has a level before each line, and neither time nor level in the text: the journal knows both. */
+static void choose_format(const struct logsink_config *c)
 {
-	if (name && strcmp(name, "plain") == 0)
-		return LOGSINK_PLAIN;
-	return name && strcmp(name, "dated") == 0 ? LOGSINK_DATED : LOGSINK_FULL;
+	sink.format = logformat_parse(c->format);
+	if (!c->format && !sink.path && logsink_is_journal(sink.fd, getenv("JOURNAL_STREAM")))
+		sink.format = LOGFORMAT_KMSG;
+	sink.put = sink.format == LOGFORMAT_JSON   ? put_json
+		   : sink.format == LOGFORMAT_KMSG ? put_kmsg
+						   : put_stream;
+	sink.colour = wants_colour(sink.fd);
+}
+
+static int open_journal(const struct logsink_config *c)
+{
+	int r;
+
+	logsink_fini();
+	r = journal_open(c->journal ? c->journal : JOURNAL_SOCKET);
+	if (r < 0)
+		return r;
+	sink.identifier = mem_printf("harbord-%s", c->node ? c->node : "");
+	use(&stream_sink);
+	choose_format(c);
+	sink.put = put_journal;
+	return 0;
+}
+
+static int open_stream(const struct logsink_config *c, int fd)
+{
+	logsink_fini();
+	sink.fd = fd;
+	use(&stream_sink);
+	choose_format(c);
+	return 0;
+}
+
+static int open_path(const struct logsink_config *c)
+{
+	int fd = c->file ? open_file(c->file) : -EINVAL;
+
+	if (fd < 0)
+		return fd;
+	logsink_fini();
+	sink.fd = fd;
+	sink.path = mem_strdup(c->file);
+	use(&file_sink);
+	choose_format(c);
+	return 0;
+}
+
+static int open_sink(const struct logsink_config *c)
+{
+	const char *kind = c->sink ? c->sink : "auto";
+	bool automatic = strcmp(kind, "auto") == 0;
+
+	if (strcmp(kind, "file") == 0)
+		return open_path(c);
+	if (strcmp(kind, "stdout") == 0)
+		return open_stream(c, STDOUT_FILENO);
+	if (strcmp(kind, "journal") == 0 ||
+	    (automatic && logsink_is_journal(STDERR_FILENO, getenv("JOURNAL_STREAM")))) {
+		int r = open_journal(c);
+
+		return r < 0 && automatic ? open_stream(c, STDERR_FILENO) : r;
+	}
+	return automatic || strcmp(kind, "stderr") == 0 ? open_stream(c, STDERR_FILENO) : -EINVAL;
 }
 
 int logsink_init(const struct logsink_config *c)
 {
-	const char *kind = c->sink ? c->sink : "auto";
-	int fd;
+	int r = open_sink(c);
 
-	if (strcmp(kind, "auto") == 0)
-		kind = logsink_is_journal(STDERR_FILENO, getenv("JOURNAL_STREAM")) ? "journal"
-										   : "stderr";
-	if (strcmp(kind, "file") == 0) {
-		if (!c->file)
-			return -EINVAL;
-		fd = open_file(c->file);
-		if (fd < 0)
-			return fd;
-		logsink_fini();
-		sink.fd = fd;
-		sink.path = mem_strdup(c->file);
-		use(&file_sink);
-	} else if (strcmp(kind, "journal") == 0) {
-		logsink_fini();
-		sink.node_field = mem_printf("HARBOR_NODE=%s", c->node ? c->node : "");
-		sink.identifier_field = mem_printf("SYSLOG_IDENTIFIER=harbord-%s",
-						   c->node ? c->node : "");
-		use(&journal_sink);
-	} else if (strcmp(kind, "stderr") == 0 || strcmp(kind, "stdout") == 0) {
-		logsink_fini();
-		sink.fd = strcmp(kind, "stdout") == 0 ? STDOUT_FILENO : STDERR_FILENO;
-		use(&stream_sink);
-	} else {
-		return -EINVAL;
-	}
-	sink.format = format_of(c->format);
-	return 0;
+	if (r == 0)
+		sink.node = mem_strdup(c->node ? c->node : "");
+	return r;
 }
 
 void logsink_fini(void)
@@ -285,8 +360,12 @@ void logsink_fini(void)
 	use(&stream_sink);
 	if (sink.path)
 		close(sink.fd);
+	journal_close();
 	mem_free(steal(sink.path));
-	mem_free(steal(sink.node_field));
-	mem_free(steal(sink.identifier_field));
+	mem_free(steal(sink.node));
+	mem_free(steal(sink.identifier));
 	sink.fd = STDERR_FILENO;
+	sink.put = put_stream;
+	sink.format = LOGFORMAT_FULL;
+	sink.colour = false;
 }

@@ -204,7 +204,7 @@ static void log_changes(const struct changes *changes)
 	if (changes->env)
 		log_info("reload: %u variables of section env differ, at the next start",
 			 changes->env);
-	log_info("reload: done");
+	log_event(config_applied, NULL, "reload: done");
 }
 
 static void add_changes(struct json *j, const char *name, const struct changes *changes,
@@ -276,7 +276,7 @@ static void refuse(const struct asker *who, const struct config_errors *errors)
 	struct json j;
 
 	put_errors(&t, errors);
-	log_error("reload: nothing was changed: %s", text_string(&t));
+	log_event(config_rejected, NULL, "reload: nothing was changed: %s", text_string(&t));
 	inforce_outcome(text_string(&t), NULL, 0);
 	if (!who)
 		return;

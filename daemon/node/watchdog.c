@@ -105,12 +105,13 @@ uint64_t watchdog_tick(uint64_t now)
 			probe();
 	} else if (!dog.complained) {
 		dog.complained = true;
-		log_warning("watchdog: no proof of life in a quarter of its period "
-			    "(net loop %s, dispatcher %s)",
-			    atomic_load_explicit(&loop_round, memory_order_relaxed) == dog.round
-				    ? "goes"
-				    : "stands",
-			    admin_service_pong() == dog.round ? "goes" : "stands");
+		log_event(watchdog_late, NULL,
+			  "watchdog: no proof of life in a quarter of its period "
+			  "(net loop %s, dispatcher %s)",
+			  atomic_load_explicit(&loop_round, memory_order_relaxed) == dog.round
+				  ? "goes"
+				  : "stands",
+			  admin_service_pong() == dog.round ? "goes" : "stands");
 	}
 	return dog.next_ns;
 }

@@ -277,12 +277,14 @@ static bool may_tell(const char *why, uint64_t now)
 	return true;
 }
 
-void conn_refuse(struct conn *c, const char *why)
+void conn_refuse(struct conn *c, enum log_event event, const char *why)
 {
 	C.count.refused++;
 	if (may_tell(why, clock_mono_ns()))
-		log_warning("harbor: connection from %s refused: %s (%llu so far)",
-			    c->from ? c->from : "here", why, (unsigned long long)C.count.refused);
+		log_writef(&(const struct log_about){ LOG_HERE, .event = event, .peer = c->from },
+			   event_level(event), 0,
+			   "harbor: connection from %s refused: %s (%llu so far)",
+			   c->from ? c->from : "here", why, (unsigned long long)C.count.refused);
 	end(c);
 }
 
@@ -295,7 +297,7 @@ static void break_off(struct conn *c, const char *of_stranger, const char *of_ou
 	if (c->closed) {
 		; /* it is done */
 	} else if (is_stranger(c)) {
-		conn_refuse(c, of_stranger);
+		conn_refuse(c, LOG_EVENT_node_refused, of_stranger);
 	} else {
 		C.ops->lost(c, false, of_ours);
 		end(c);
@@ -462,7 +464,7 @@ static void bound_strangers(void)
 	for (struct conn *c = C.all; c; c = c->next) /* the newest stand first */
 		if (is_stranger(c) && place_of(c) == most)
 			oldest = c;
-	conn_refuse(oldest, "too many have not said who they are");
+	conn_refuse(oldest, LOG_EVENT_node_refused, "too many have not said who they are");
 }
 
 /* From now on what we write to it is encrypted. Returns false when that cannot be. */
@@ -592,7 +594,8 @@ static void give_up(struct conn *c)
 	memcpy(out.text, PEER_NOT_NAMED, sizeof(PEER_NOT_NAMED));
 	if (c->hello)
 		conn_write(c->id, &out);
-	conn_refuse(c, c->hello ? PEER_NOT_NAMED : "the handshake took too long");
+	conn_refuse(c, LOG_EVENT_node_refused,
+		    c->hello ? PEER_NOT_NAMED : "the handshake took too long");
 }
 
 uint64_t conn_tick(uint64_t now)

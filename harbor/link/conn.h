@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/base/lock.h"
+#include "core/log/event.h"
 #include "harbor/link/stream.h"
 
 /* A master that comes back is called by 255 nodes at once. */
@@ -85,8 +86,9 @@ void conn_write_bytes(int id, const uint8_t *bytes, size_t n);
 void conn_close(int id);
 /* The same, and bytes that wait are dropped. */
 void conn_abort(int id);
-/* Refuses the connection and counts it; the line is logged at a bounded rate. */
-void conn_refuse(struct conn *c, const char *why);
+/* Refuses the connection and counts it; the line, which tells that event, is logged at a bounded
+ * rate. */
+void conn_refuse(struct conn *c, enum log_event event, const char *why);
 /* Returns whether the other end may speak for this node, or for the master at this host: always, if
  * there are no certificates. The text is a reason for people, until the next call. */
 bool conn_names_node(const struct conn *c, const char *name, const char **ret_why);

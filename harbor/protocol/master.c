@@ -111,9 +111,10 @@ static void node_dead(struct master *m, struct master_node *n, const char *why, 
 {
 	unsigned names = end_incarnation(m, n, why, now);
 
-	log_warning("master: node %s (harbor %u) is dead: %s; %u others were asked; %u names "
-		    "released",
-		    n->r.name, n->r.id, why, n->asked, names);
+	log_event(node_lost, n->r.name,
+		  "master: node %s (harbor %u) is dead: %s; %u others were asked; %u names "
+		  "released",
+		  n->r.name, n->r.id, why, n->asked, names);
 }
 
 /* ---- life ---- */
@@ -234,10 +235,11 @@ static void refuse(struct master *m, int conn, const struct wire_control *c,
 	if (now < m->quiet_until)
 		return;
 	m->quiet_until = now + QUIET_NS;
-	log_warning("master: node %s at %s is refused: %s (%llu so far)",
-		    remote_label_valid(c->name) ? c->name : "?",
-		    wire_address_valid(c->address) ? c->address : "?", why->text,
-		    (unsigned long long)m->refusals);
+	log_event(node_refused, remote_label_valid(c->name) ? c->name : NULL,
+		  "master: node %s at %s is refused: %s (%llu so far)",
+		  remote_label_valid(c->name) ? c->name : "?",
+		  wire_address_valid(c->address) ? c->address : "?", why->text,
+		  (unsigned long long)m->refusals);
 }
 
 /* The record is this incarnation's now. true: others do not know it so. */
@@ -280,8 +282,8 @@ static bool join(struct master *m, int conn, const struct wire_control *c, uint6
 	n->conn = conn;
 	n->features = c->features & WIRE_FEATURES;
 	send_snapshot(m, n, births);
-	log_info("master: node %s %s as harbor %u at %s", n->r.name, same ? "is back" : "joins",
-		 n->r.id, n->r.address);
+	log_event(node_joined, n->r.name, "master: node %s %s as harbor %u at %s", n->r.name,
+		  same ? "is back" : "joins", n->r.id, n->r.address);
 	return true;
 }
 
@@ -353,8 +355,8 @@ static void said_goodbye(struct master *m, struct master_node *n, uint64_t birth
 	if (births >= n->life && births < n->r.births)
 		n->r.births = births; /* exactly */
 	names = end_incarnation(m, n, "it said goodbye", now);
-	log_info("master: node %s (harbor %u) has left; %u names released", n->r.name, n->r.id,
-		 names);
+	log_event(node_left, n->r.name, "master: node %s (harbor %u) has left; %u names released",
+		  n->r.name, n->r.id, names);
 	n->r.epoch = 0; /* its id is given again before those of nodes that died */
 	master_save_node(m, n);
 }

@@ -236,7 +236,7 @@ static int sqlite_save(const struct registry_change *changes, size_t n, uint64_t
 		S.restored = false;
 		return 0;
 	}
-	log_error("registry: %s", sqlite3_errmsg(S.db));
+	log_event(registry_failed, NULL, "registry: %s", sqlite3_errmsg(S.db));
 	(void)run(S.rollback);
 	return -EIO;
 }

@@ -12,6 +12,7 @@
 #include "core/log/log.h"
 #include "core/actor/names.h"
 #include "core/actor/handle.h"
+#include "lua/host/logline.h"
 #include "lua/host/dispatch.h"
 #include "lua/host/seri.h"
 #include "lua/host/wait.h"
@@ -178,7 +179,7 @@ static void log_arguments(lua_State *L, enum log_level level, int first)
 		luaL_pushresult(&b);
 	}
 	text = lua_tolstring(L, -1, &size);
-	log_write(level, SELF(host_of(L)), text, size);
+	logline_write(L, level, text, size);
 }
 
 int api_error(lua_State *L)
@@ -199,7 +200,7 @@ int api_log(lua_State *L)
 			L, 1,
 			lua_pushfstring(L, "\"%s\" is no level: debug, info, warning or error",
 					name));
-	if (level >= (int)log_get_level())
+	if (log_wants((enum log_level)level, SELF(host_of(L))))
 		log_arguments(L, (enum log_level)level, 2);
 	return 0;
 }

@@ -39,7 +39,7 @@ void skynet_error(struct skynet_context *ctx, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	log_vprintf(LOG_LEVEL_INFO, ctx ? service_handle(contract_service(ctx)) : 0, fmt, ap);
+	log_vwrite(NULL, LOG_LEVEL_INFO, ctx ? service_handle(contract_service(ctx)) : 0, fmt, ap);
 	va_end(ap);
 }
 

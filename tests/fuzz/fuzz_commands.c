@@ -13,6 +13,8 @@
 #include "daemon/admin/dump.c"
 #include "daemon/admin/errand.h"
 #include "daemon/admin/flame.c"
+#include "daemon/admin/history.c"
+#include "daemon/admin/log_level.c"
 #include "daemon/admin/target.c"
 #include "daemon/admin/why.c"
 #include "daemon/admin/words.c"
@@ -44,6 +46,16 @@ void call_node(const struct asker *who, unsigned harbor, const char *line)
 {
 	check(!who->is_node && harbor > 0 && harbor < 256);
 	pass_on(line);
+}
+
+void gather_ask(const struct asker *who, const char *line,
+		void (*serve)(const struct asker *who, char *line))
+{
+	check(!who->is_node && serve == commands_serve);
+	if (words_count(line) > 0)
+		pass_on(line);
+	else
+		asker_refuse(who, "malformed request");
 }
 
 /* The threads of their own, which other tests know. */

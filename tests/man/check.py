@@ -6,7 +6,7 @@ and groff has nothing to say.
 What ought to be there is asked of the programs themselves, not read from the tables that the pages
 are made of.
 """
-import os, re, shutil, subprocess, sys
+import os, re, shutil, subprocess, sys, tempfile
 
 BUILD = sys.argv[sys.argv.index("--build") + 1]
 PAGES = ("harbord.8", "harborctl.1", "harbor.yaml.5")
@@ -79,10 +79,29 @@ def mandoc():
                 p.stdout, p.stderr)
 
 
+def catalog():
+    """the catalog of journalctl -x has every event with its id, and journalctl can read it"""
+    with open("core/log/events.def") as f:
+        events = re.findall(r'^EVENT\((\w+), \w+, "(\w{32})"', f.read(), re.M)
+    with open("systemd/harbor.catalog") as f:
+        text = f.read()
+    assert len(events) >= 30, events
+    assert re.findall(r"^# (\w+)\n-- (\w{32})\nSubject: .+$", text, re.M) == events
+    assert text.count("\nWhat to do:\n") == len(events)
+    with tempfile.TemporaryDirectory() as root:
+        folder = f"{root}/usr/lib/systemd/catalog"
+        os.makedirs(folder)
+        shutil.copy("systemd/harbor.catalog", folder)
+        p = run("journalctl", f"--root={root}", "--update-catalog")
+        assert p.returncode == 0 and not p.stderr, p.stderr
+        listed = run("journalctl", f"--root={root}", "--list-catalog").stdout
+    assert sorted(re.findall(r"^(\w{32}) harbord: ", listed, re.M)) == sorted(i for _, i in events)
+
+
 failed = 0
 for i, (test, program) in enumerate(((harbord, "groff"), (harborctl, "groff"), (commands, "groff"),
                                      (keys, "groff"), (groff, "groff"),
-                                     (mandoc, "mandoc")), 1):
+                                     (mandoc, "mandoc"), (catalog, "journalctl")), 1):
     if not shutil.which(program):
         print(f"ok {i} - {test.__doc__} # SKIP there is no {program}")
         continue

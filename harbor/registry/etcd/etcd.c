@@ -567,7 +567,7 @@ static int etcd_save(const struct registry_change *changes, size_t n, uint64_t n
 	if (r == 0)
 		E.restored = false;
 	else if (r == -EIO)
-		log_error("registry: %s", client_why(E.client));
+		log_event(registry_failed, NULL, "registry: %s", client_why(E.client));
 	return r;
 }
 

@@ -216,8 +216,9 @@ def wrong_words_get_a_usage_line(build):
     """a wrong number of words: a usage line and status 64 before any node is asked"""
     for words, line in ((["task"], "usage: harborctl task ADDRESS [SESSION]"),
                         (["list", "x", "y"], "usage: harborctl list [--waiting]"),
-                        (["log-level", "a", "b"],
-                         "usage: harborctl log-level [debug|info|warning|error]")):
+                        (["log-level", "a", "b", "c"],
+                         "usage: harborctl log-level [debug|info|warning|error|default "
+                         "[SERVICE]]")):
         p = subprocess.run([build + "/harborctl", "--socket", "/nonexistent", *words],
                            capture_output=True, text=True, timeout=20)
         assert p.returncode == 2 and p.stderr.splitlines()[-1].strip() == line, (words, p)

@@ -157,7 +157,7 @@ static void callers_that_break_the_rules_are_found_at_the_door(void **state)
 	assert_true(ends_by_abort(remove_a_strange_item));
 	assert_non_null(strstr(ending_text, "must(at < m->count) failed at core/ds/map.c:"));
 	assert_true(ends_by_abort(set_no_level));
-	assert_non_null(strstr(ending_text, "core/log/log.c:"));
+	assert_non_null(strstr(ending_text, "core/log/source.c:"));
 }
 
 int main(void)

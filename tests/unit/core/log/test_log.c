@@ -47,7 +47,7 @@ static void lines_below_the_level_are_not_made(void **state)
 	log_set_level(LOG_LEVEL_WARNING);
 	assert_int_equal(log_get_level(), LOG_LEVEL_WARNING);
 	log_info("no");
-	log_write(LOG_LEVEL_DEBUG, 0, "no", 2);
+	log_write(NULL, LOG_LEVEL_DEBUG, 0, "no", 2);
 	log_warning("yes");
 	log_error("yes");
 	assert_int_equal(lines_count(), 2);
@@ -101,7 +101,7 @@ static void newlines_and_nuls_are_kept(void **state)
 
 	(void)state;
 	assert_int_equal(log_start(), 0);
-	log_write(LOG_LEVEL_INFO, 1, text, sizeof(text) - 1);
+	log_write(NULL, LOG_LEVEL_INFO, 1, text, sizeof(text) - 1);
 	log_flush();
 	assert_int_equal(lines.line[0].size, sizeof(text) - 1);
 	assert_memory_equal(lines.line[0].text, text, sizeof(text) - 1);
@@ -153,7 +153,7 @@ static void a_slow_sink_holds_up_nobody_and_what_is_dropped_is_told(void **state
 	for (unsigned i = 0; i < N; i++) {
 		memset(text, 'a' + (int)(i % 26), sizeof(text));
 		text[0] = (char)i;
-		log_write(LOG_LEVEL_INFO, i, text, sizeof(text));
+		log_write(NULL, LOG_LEVEL_INFO, i, text, sizeof(text));
 	}
 	dropped = log_dropped() - dropped;
 	assert_true(dropped >= N / 2 && dropped < N);

@@ -15,6 +15,7 @@
 
 #include "core/base/clock.h"
 #include "core/log/log.h"
+#include "core/log/format.h"
 #include "daemon/node/logsink.h"
 
 struct fixture {
@@ -62,28 +63,28 @@ static void expect_file(const char *path, const char *text)
 
 static void the_prefix_holds_time_level_and_service(void **state)
 {
-	char got[LOGSINK_PREFIX_MAX];
+	char got[LOGFORMAT_PREFIX_MAX];
 	struct log_record r = { .level = LOG_LEVEL_INFO,
 				.source = 0x0300002a,
 				.name = "",
 				.wall_ns = UINT64_C(1795426301) * NS_PER_SEC + 123 * NS_PER_MS };
 
-	size_t n = logsink_prefix(got, &r, LOGSINK_FULL);
+	size_t n = logformat_prefix(got, &r, LOGFORMAT_FULL, false);
 
 	assert_int_equal(n, strlen(got));
 	assert_string_equal(got, "2026-11-23 09:31:41.123 info    [:0300002a] ");
 	r.level = LOG_LEVEL_WARNING;
 	r.wall_ns += NS_PER_SEC;
-	logsink_prefix(got, &r, LOGSINK_FULL);
+	logformat_prefix(got, &r, LOGFORMAT_FULL, false);
 	assert_string_equal(got, "2026-11-23 09:31:42.123 warning [:0300002a] ");
 	r.name = "agent";
-	n = logsink_prefix(got, &r, LOGSINK_FULL);
+	n = logformat_prefix(got, &r, LOGFORMAT_FULL, false);
 	assert_int_equal(n, strlen(got));
 	assert_string_equal(got, "2026-11-23 09:31:42.123 warning [:0300002a agent] ");
 	/* the two formats of skynet stay what programs that read them expect */
-	logsink_prefix(got, &r, LOGSINK_PLAIN);
+	logformat_prefix(got, &r, LOGFORMAT_PLAIN, false);
 	assert_string_equal(got, "[:0300002a] ");
-	n = logsink_prefix(got, &r, LOGSINK_DATED);
+	n = logformat_prefix(got, &r, LOGFORMAT_DATED, false);
 	assert_int_equal(n, strlen(got));
 	assert_string_equal(got, "23/11/26 09:31:42.12 [:0300002a] ");
 }
@@ -95,8 +96,58 @@ static void plain_lines_in_a_file_are_those_of_skynet(void **state)
 
 	assert_int_equal(logsink_init(&c), 0);
 	log_printf(LOG_LEVEL_INFO, 2, "LAUNCH %s", "snlua bootstrap");
-	log_write(LOG_LEVEL_ERROR, 0x01000003, "two\nlines", 9);
+	log_write(NULL, LOG_LEVEL_ERROR, 0x01000003, "two\nlines", 9);
 	expect_file(f->path, "[:00000002] LAUNCH snlua bootstrap\n[:01000003] two\nlines\n");
+}
+
+static void a_line_in_json_has_all_that_is_known(void **state)
+{
+	struct fixture *f = *state;
+	struct logsink_config c = {
+		.sink = "file", .file = f->path, .format = "json", .node = "n1"
+	};
+	const struct log_about about = { .file = "a.lua",
+					 .line = 3,
+					 .func = "f",
+					 .event = LOG_EVENT_link_up,
+					 .peer = "n2",
+					 .trace = "t",
+					 .caller = 0x0100000b,
+					 .session = 9 };
+	struct log_record r = { .level = LOG_LEVEL_WARNING,
+				.source = 0x0300002a,
+				.name = "agent",
+				.text = "two\n\"lines\" \xff",
+				.size = 13,
+				.wall_ns = UINT64_C(1795426301) * NS_PER_SEC + 123456 * NS_PER_US,
+				.about = about };
+
+	assert_int_equal(logsink_init(&c), 0);
+	logsink_write(&r);
+	r = (struct log_record){ .level = LOG_LEVEL_INFO, .name = "", .text = "", .wall_ns = 0 };
+	logsink_write(&r);
+	expect_file(f->path, "{\"time\":\"2026-11-23T09:31:41.123456Z\",\"level\":\"warning\","
+			     "\"node\":\"n1\",\"service\":\":0300002a\",\"service_name\":\"agent\","
+			     "\"event\":\"link_up\",\"peer\":\"n2\",\"caller\":\":0100000b\","
+			     "\"session\":9,\"trace\":\"t\",\"file\":\"a.lua\",\"line\":3,"
+			     "\"function\":\"f\",\"message\":\"two\\n\\\"lines\\\" \\u00ff\"}\n"
+			     "{\"time\":\"1970-01-01T00:00:00.000000Z\",\"level\":\"info\","
+			     "\"node\":\"n1\",\"message\":\"\"}\n");
+}
+
+static void colour_is_for_the_level_only(void **state)
+{
+	char got[LOGFORMAT_PREFIX_MAX];
+	struct log_record r = { .level = LOG_LEVEL_ERROR, .name = "" };
+
+	(void)state;
+	logformat_prefix(got, &r, LOGFORMAT_FULL, true);
+	assert_non_null(strstr(got, " \033[1;31merror  \033[0m [:00000000] "));
+	r.level = LOG_LEVEL_INFO;
+	logformat_prefix(got, &r, LOGFORMAT_FULL, true);
+	assert_null(strchr(got, 27));
+	logformat_prefix(got, &r, LOGFORMAT_KMSG, true);
+	assert_string_equal(got, "<6>[:00000000] ");
 }
 
 static void a_file_is_appended_to(void **state)
@@ -211,6 +262,9 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(plain_lines_in_a_file_are_those_of_skynet, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(a_line_in_json_has_all_that_is_known, setup,
+						teardown),
+		cmocka_unit_test(colour_is_for_the_level_only),
 		cmocka_unit_test_setup_teardown(a_file_is_appended_to, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			after_a_full_disk_the_file_says_how_many_lines_are_missing, setup,

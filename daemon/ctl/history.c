@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Events and logs: see history.h. Each question is a connection of its own, and names what is known
+ * of each node already, so nodes that were started again need no care. Lines are in order by
+ * their times within one round; what a node has to say late comes late.
+ */
+#include "daemon/ctl/history.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/base/base.h"
+#include "core/base/jsonread.h"
+#include "core/base/mem.h"
+#include "core/base/text.h"
+#include "daemon/ctl/ask.h"
+#include "daemon/ctl/exits.h"
+#include "daemon/ctl/jsonwrite.h"
+#include "daemon/ctl/print.h"
+
+#define PAUSE_MS 300
+#define LAST_OF_FOLLOW "10"
+
+struct history {
+	const struct ask *whom;
+	const char *list; /* what the rows are called */
+	bool json, follow, colour;
+	const char *last; /* NULL: no bound */
+	char since[24];	  /* seconds, "" = no bound */
+	struct text cursors;
+	/* of one round */
+	const struct jsonv **rows;
+	size_t count, room;
+	bool more;
+	unsigned silent; /* nodes that did not answer */
+	char *told;	 /* the last complaint, which is not repeated */
+};
+
+bool history_is(char *const *words)
+{
+	return strcmp(words[0], "events") == 0 || strcmp(words[0], "logs") == 0;
+}
+
+/* ---- the command line ---- */
+
+/* "90", "90s", "10m", "10min", "2h", "1d" into seconds. */
+static bool read_since(const char *text, char ret[24])
+{
+	static const struct {
+		const char *unit;
+		unsigned seconds;
+	} units[] = { { "", 1 },     { "s", 1 },    { "m", 60 },
+		      { "min", 60 }, { "h", 3600 }, { "d", 86400 } };
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	for (size_t i = 0; i < array_len(units); i++)
+		if (*text >= '0' && *text <= '9' && n < 100000 && strcmp(end, units[i].unit) == 0) {
+			snprintf(ret, 24, "%lu", n * units[i].seconds);
+			return true;
+		}
+	return false;
+}
+
+static bool is_number(const char *text)
+{
+	return *text && strspn(text, "0123456789") == strlen(text) && strlen(text) < 9;
+}
+
+static int usage(const char *text, const char *what)
+{
+	fprintf(stderr, "harborctl: %s: %s\nTry 'harborctl --help'.\n", text, what);
+	return CTL_USAGE;
+}
+
+static int parse(struct history *h, char *const *words)
+{
+	for (char *const *w = words + 1; *w; w++) {
+		if (strcmp(*w, "-f") == 0 || strcmp(*w, "--follow") == 0)
+			h->follow = true;
+		else if (strcmp(*w, "--since") == 0 && w[1] && read_since(w[1], h->since))
+			w++;
+		else if (strcmp(*w, "--last") == 0 && w[1] && is_number(w[1]))
+			h->last = *++w;
+		else
+			return usage("not understood here", *w);
+	}
+	if (h->follow && !h->last && !*h->since)
+		h->last = LAST_OF_FOLLOW;
+	return 0;
+}
+
+/* ---- one round ---- */
+
+static int ask(struct history *h, const char *command, char **ret_body, size_t *ret_size,
+	       bool *ret_ok)
+{
+	const char *words[8] = { command };
+	struct ask question = *h->whom;
+	unsigned n = 1;
+
+	if (h->cursors.size) {
+		words[n++] = "--after";
+		words[n++] = text_string(&h->cursors);
+	}
+	if (*h->since) {
+		words[n++] = "--since";
+		words[n++] = h->since;
+	}
+	if (h->last) {
+		words[n++] = "--last";
+		words[n++] = h->last;
+	}
+	question.words = (char *const *)(void *)words;
+	return ask_node(&question, ret_body, ret_size, ret_ok);
+}
+
+static void complain(struct history *h, const char *node, const struct jsonv *answer)
+{
+	const struct jsonv *why = jsonv_get(answer, "error");
+	cleanup(text_fini) struct text t = { 0 };
+
+	text_puts(&t, node);
+	text_puts(&t, *node ? ": " : "");
+	if (why && why->text)
+		ctl_clean(&t, why->text, why->size);
+	h->silent++;
+	if (h->told && strcmp(h->told, text_string(&t)) == 0)
+		return;
+	fprintf(stderr, "harborctl: %s\n", text_string(&t));
+	mem_free(h->told);
+	h->told = text_take(&t);
+}
+
+/* The rows and the cursor of one node's answer. */
+static void take_node(struct history *h, const struct jsonv *answer)
+{
+	const struct jsonv *rows = jsonv_get(answer, h->list);
+	const struct jsonv *cursor = jsonv_get(answer, "cursor"), *more = jsonv_get(answer, "more");
+
+	if (cursor && cursor->text)
+		text_printf(&h->cursors, "%s%s", h->cursors.size ? "," : "", cursor->text);
+	h->more = h->more || (more && more->type == JSONV_TRUE);
+	for (const struct jsonv *r = rows ? rows->child : NULL; r; r = r->next) {
+		if (h->count == h->room) {
+			h->room = h->room ? 2 * h->room : 256;
+			h->rows = mem_realloc(h->rows, h->room * sizeof(*h->rows));
+		}
+		h->rows[h->count++] = r;
+	}
+}
+
+static const char *text_of(const struct jsonv *row, const char *key)
+{
+	const struct jsonv *v = jsonv_get(row, key);
+
+	return v && v->text ? v->text : "";
+}
+
+/* Where a node does not answer its old cursor is kept: cursors of others are put behind it. */
+static void take_all(struct history *h, const struct jsonv *answer)
+{
+	const struct jsonv *nodes = jsonv_get(answer, "nodes");
+	cleanup(text_fini) struct text old = h->cursors;
+
+	h->cursors = (struct text){ 0 };
+	h->silent = 0;
+	for (const struct jsonv *n = nodes ? nodes->child : NULL; n; n = n->next) {
+		const struct jsonv *ok = jsonv_get(n, "ok");
+
+		if (ok && ok->type == JSONV_TRUE)
+			take_node(h, jsonv_get(n, "answer"));
+		else
+			complain(h, text_of(n, "node"), jsonv_get(n, "answer"));
+	}
+	if (!nodes)
+		take_node(h, answer);
+	if (h->silent && old.size)
+		text_printf(&h->cursors, "%s%s", h->cursors.size ? "," : "", text_string(&old));
+	if (h->cursors.size > 65536) /* old ones of nodes that never came back */
+		text_cut(&h->cursors, strcspn(text_string(&h->cursors) + 32768, ",") + 32768);
+}
+
+/* ---- rows ---- */
+
+static int by_time(const void *a, const void *b)
+{
+	const struct jsonv *const *x = a, *const *y = b;
+	int c = strcmp(text_of(*x, "time"), text_of(*y, "time"));
+
+	return c ? c : x < y ? -1 : 1;
+}
+
+/* "2026-11-23T09:31:41.123456Z" as local time, to the millisecond. */
+static void add_time(struct text *t, const char *utc)
+{
+	struct tm tm = { .tm_isdst = 0 };
+	const char *rest = strptime(utc, "%Y-%m-%dT%H:%M:%S", &tm);
+	char text[32];
+	time_t seconds;
+
+	if (!rest || *rest != '.') {
+		ctl_clean(t, utc, strlen(utc));
+		return;
+	}
+	seconds = timegm(&tm);
+	localtime_r(&seconds, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+	text_printf(t, "%s%.4s", text, rest);
+}
+
+static void add_text(struct text *t, const char *text)
+{
+	ctl_clean(t, text, strlen(text));
+}
+
+/* The lines of a text of several are indented. */
+static void add_message(struct text *t, const struct jsonv *row)
+{
+	const struct jsonv *v = jsonv_get(row, "message");
+	const char *p = v && v->text ? v->text : "", *end = v ? p + v->size : p;
+
+	while (p < end) {
+		const char *newline = memchr(p, '\n', (size_t)(end - p));
+
+		ctl_clean(t, p, (size_t)((newline ? newline : end) - p));
+		if (newline)
+			text_puts(t, "\n    ");
+		p = newline ? newline + 1 : end;
+	}
+}
+
+static const char *colour_of(const char *level)
+{
+	return strcmp(level, "error") == 0     ? "\033[1;31m"
+	       : strcmp(level, "warning") == 0 ? "\033[33m"
+					       : "";
+}
+
+static void add_line(const struct history *h, struct text *t, const struct jsonv *row)
+{
+	const char *level = text_of(row, "level"), *name = text_of(row, "service_name");
+	const char *colour = h->colour ? colour_of(level) : "", *handle = text_of(row, "service");
+
+	text_printf(t, " %s", colour);
+	add_text(t, level);
+	text_puts(t, *colour ? "\033[0m" : "");
+	text_printf(t, "%*s[", (int)(strlen(level) < 8 ? 8 - strlen(level) : 1), "");
+	add_text(t, *handle ? handle : ":00000000");
+	text_puts(t, *name ? " " : "");
+	add_text(t, name);
+	text_puts(t, "] ");
+}
+
+static void print_row(const struct history *h, const struct jsonv *row)
+{
+	cleanup(text_fini) struct text t = { 0 };
+
+	add_time(&t, text_of(row, "time"));
+	text_puts(&t, " ");
+	add_text(&t, text_of(row, "node"));
+	if (strcmp(h->list, "events") == 0) {
+		text_puts(&t, " ");
+		add_text(&t, text_of(row, "event"));
+		text_puts(&t, ": ");
+	} else {
+		add_line(h, &t, row);
+	}
+	add_message(&t, row);
+	printf("%s\n", text_string(&t));
+}
+
+static void print_rows(struct history *h)
+{
+	if (h->count)
+		qsort(h->rows, h->count, sizeof(*h->rows), by_time);
+	for (size_t i = 0; i < h->count; i++) {
+		if (h->json)
+			jsonwrite(stdout, h->rows[i]);
+		else
+			print_row(h, h->rows[i]);
+	}
+	h->count = 0;
+	fflush(stdout);
+}
+
+/* ---- the rounds ---- */
+
+static int one_round(struct history *h, const char *command)
+{
+	cleanup(mem_freep) char *body = NULL;
+	cleanup(jsonv_freep) struct jsonv *answer = NULL;
+	size_t size = 0;
+	bool ok = false;
+	int r = ask(h, command, &body, &size, &ok);
+
+	h->more = false;
+	if (r)
+		return r;
+	if (jsonread(body, size, &answer) < 0) {
+		fprintf(stderr, "harborctl: the answer is malformed\n");
+		return CTL_FAILED;
+	}
+	if (!ok) {
+		complain(h, "", answer);
+		return CTL_FAILED;
+	}
+	take_all(h, answer);
+	print_rows(h);
+	h->last = NULL; /* of the first answer only */
+	return 0;
+}
+
+static int show(struct history *h, const char *command)
+{
+	static const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000L };
+	int r;
+
+	for (;;) {
+		r = one_round(h, command);
+		if (ferror(stdout))
+			return CTL_FAILED; /* whoever read it has gone */
+		if (!h->follow && (r || !h->more))
+			break;
+		if (r == CTL_FAILED && !h->silent)
+			break;
+		if (!h->more)
+			nanosleep(&pause, NULL);
+	}
+	return r ? r : h->silent ? CTL_PARTLY : 0;
+}
+
+int history_command(const struct ask *whom, char *const *words, bool json)
+{
+	struct history h = {
+		.whom = whom,
+		.list = strcmp(words[0], "logs") == 0 ? "lines" : "events",
+		.json = json,
+		.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
+	};
+	int r = parse(&h, words);
+
+	if (r == 0)
+		r = show(&h, words[0]);
+	text_fini(&h.cursors);
+	mem_free(h.rows);
+	mem_free(h.told);
+	return r;
+}
