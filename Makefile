@@ -10,6 +10,7 @@
 #   make lua-tests LUA_TESTS=DIR   Lua's own tests on the VM that is linked in, see lua/vm
 #   make doc        the reference for those who write games, lua/doc, out of lua/doc/ref
 #   make browser-test   the page of the demo in Chromium, which it installs
+#   make check-monitoring   what Prometheus says of deploy/monitoring and three nodes
 #   make bench      the benchmark cases, see tests/bench
 #   make man        the manual pages, in build/man
 #   make mutants    changes one operator at a time and asks whether a test notices, see
@@ -262,6 +263,7 @@ BENCH_DEPS := erlang-base erlang-dev linux-perf valgrind
 # 80 MB to load and 300 MB on the disk, for the page of the demo alone: not for make check, which
 # skips that group where there is no Chromium.
 BROWSER_DEPS := chromium fonts-dejavu-core
+MONITORING_DEPS := prometheus
 FUZZ_DEPS  := clang libclang-rt-14-dev
 deps:
 	@deploy/install-deps.sh $(DEPS)
@@ -368,6 +370,13 @@ browser-test: deps
 	@deploy/install-deps.sh $(BROWSER_DEPS)
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@/usr/bin/python3 tests/run.py --build $(B) browser
+
+# /metrics and deploy/monitoring under the eyes of Prometheus.
+.PHONY: check-monitoring
+check-monitoring: deps
+	@deploy/install-deps.sh $(MONITORING_DEPS)
+	@$(MAKE) --no-print-directory $(JOBS) all
+	@/usr/bin/python3 tests/run.py --build $(B) monitoring
 
 # N= changes to operators and limits, one at a time, each in a tree of its own with the suites
 # behind it: hours. SEED=, ONLY=harbor/link (below that path), AGAIN=build/mutants/survivors.txt

@@ -17,10 +17,10 @@ GROUPS = ["layers", "unit", "fuzz", "lua", "cluster", "conformance", "chaos", "c
           "loops", "install", "demo", "browser"]
 TIMEOUT = {"unit": 120, "checks": 120, "fuzz": 120, "lua": 180, "cluster": 300, "conformance": 120,
            "chaos": 60, "faults": 120, "loops": 180, "demo": 300, "browser": 300,
-           "install": 120, "layers": 60, "systemd": 300, "deb": 1800}
+           "install": 120, "layers": 60, "systemd": 300, "deb": 1800, "monitoring": 300}
 # Not among those that run unless groups are named: they boot hosts (`make check-systemd`,
-# `make check-deb`).
-EXTRA = ["systemd", "deb"]
+# `make check-deb`), or have a Prometheus look (`make check-monitoring`).
+EXTRA = ["systemd", "deb", "monitoring"]
 # Commands of a group that run at the same time: those that mostly wait.
 JOBS = {"cluster": 3, "conformance": 2, "systemd": 2}
 
@@ -82,6 +82,9 @@ def commands(group, build):
     if group == "deb":
         return [(os.path.relpath(f, ROOT), ["/usr/bin/python3", f, "--build", build])
                 for f in sorted(glob.glob(HERE + "/deb/*/test.py"))]
+    if group == "monitoring": # skipped where there is no Prometheus: `make check-monitoring`
+        return [("monitoring", ["/usr/bin/python3", f"{HERE}/monitoring/test.py", "--build",
+                                build])]
     raise SystemExit(f"run.py: unknown group {group}; there are {' '.join(GROUPS + EXTRA)}")
 
 

@@ -78,22 +78,22 @@ static const struct {
 	enum exposition_type type;
 	size_t offset;
 } families[] = {
-#define FAMILY(name, type, member, help)                                                       \
-	{                                                                                      \
-		"harbord_service_" name, help, EXPOSITION_##type, offsetof(struct sum, member) \
+#define FAMILY(name, type, member, help)                                                      \
+	{                                                                                     \
+		"harbord_service" name, help, EXPOSITION_##type, offsetof(struct sum, member) \
 	}
-	FAMILY("messages_total", COUNTER, messages,
+	FAMILY("_messages_total", COUNTER, messages,
 	       "Messages that services of this title have taken."),
-	FAMILY("cpu_seconds_total", COUNTER, cpu_ns, "Time that they have spent on them."),
-	FAMILY("errors_total", COUNTER, errors, "Errors in them that nobody caught."),
-	FAMILY("messages_refused_total", COUNTER, refused,
+	FAMILY("_cpu_seconds_total", COUNTER, cpu_ns, "Time that they have spent on them."),
+	FAMILY("_errors_total", COUNTER, errors, "Errors in them that nobody caught."),
+	FAMILY("_messages_refused_total", COUNTER, refused,
 	       "Messages that their full mailboxes refused."),
-	FAMILY("launches_total", COUNTER, launched, "How many have been launched."),
-	FAMILY("count", GAUGE, services, "How many there are."),
-	FAMILY("mailbox_messages", GAUGE, mailbox, "Messages that wait for them."),
-	FAMILY("mailbox_longest_messages", GAUGE, mailbox_longest,
+	FAMILY("_launches_total", COUNTER, launched, "How many have been launched."),
+	FAMILY("s", GAUGE, services, "How many there are."),
+	FAMILY("_mailbox_messages", GAUGE, mailbox, "Messages that wait for them."),
+	FAMILY("_mailbox_longest_messages", GAUGE, mailbox_longest,
 	       "Messages that wait for the one for which most do."),
-	FAMILY("memory_bytes", GAUGE, memory_bytes, "Memory of their Lua states."),
+	FAMILY("_memory_bytes", GAUGE, memory_bytes, "Memory of their Lua states."),
 #undef FAMILY
 };
 

@@ -164,7 +164,7 @@ def same_numbers(build):
                                      ("errors_total", "errors")):
                     assert value(found, "harbord_call_" + name, **labels) == row[figure], row
             clerks = [s for s in m.ctl("services")["services"] if "clerk" in s["service"]]
-            assert value(found, "harbord_service_count", service="clerk") == len(clerks) == 1
+            assert value(found, "harbord_services", service="clerk") == len(clerks) == 1
             assert value(found, "harbord_service_launches_total", service="clerk") == 6
             assert value(found, "harbord_service_errors_total", service="clerk") == 3
             assert value(found, "harbord_service_memory_bytes", service="clerk") > 1000
@@ -217,15 +217,15 @@ def nothing_goes_back(build):
                     assert v >= last.get(key, 0), (key, v, last[key])
             last, looks = now, looks + 1
         assert looks > 3, looks
-        clerks = lambda what: value(metrics(m), "harbord_service_" + what, service="clerk")
-        eventually("all are gone", lambda: clerks("count") == 0 and
-                   clerks("launches_total") == 1500)
+        clerks = lambda what: value(metrics(m), "harbord_service" + what, service="clerk")
+        eventually("all are gone", lambda: clerks("s") == 0 and
+                   clerks("_launches_total") == 1500)
         # the start, three requests, and the word to leave; each as often as in one that lives
         hired = m.call(".shop", "hire")[0]
         m.call(".shop", "ask", str(int(hired[1:], 16)), "3", "work")
         one = [s["messages"] for s in m.ctl("services")["services"] if s["handle"] == hired][0]
         eventually("all are counted",
-                   lambda: clerks("messages_total") == 1500 * (one + 1) + one)
+                   lambda: clerks("_messages_total") == 1500 * (one + 1) + one)
 
 
 def wrong_requests(build):
