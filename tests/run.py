@@ -75,7 +75,9 @@ def commands(group, build):
     if group == "demo":
         return [("demo", ["/usr/bin/python3", f"{ROOT}/deploy/demo/demo.py", "--build", build])]
     if group == "browser": # skipped where there is no Chromium: `make browser-test`
-        return [("browser", ["/usr/bin/python3", f"{HERE}/browser/test.py", "--build", build])]
+        return [("browser", ["/usr/bin/python3", f"{HERE}/browser/test.py", "--build", build]),
+                ("browser/dashboard", ["/usr/bin/python3", f"{HERE}/browser/dashboard.py",
+                                       "--build", build])]
     if group == "systemd":
         return [(os.path.relpath(f, ROOT), ["/usr/bin/python3", f, "--build", build])
                 for f in sorted(glob.glob(HERE + "/systemd/*/test.py"))]

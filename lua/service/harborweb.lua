@@ -6,6 +6,8 @@
 --   /readyz    200 while the node is ready for work; 503 and the reason while it starts, drains or
 --              stops
 --   /metrics   all figures, as Prometheus reads them
+--   /          a page for people (web/)
+--   /api/...   what that page asks: the JSON that harborctl shows, of this node or of another
 --
 -- Whoever reaches the port may ask. So requests have no body and change nothing, what they cost is
 -- bounded, and so are connections: with one too many the one that has been silent for longest ends.
@@ -20,6 +22,8 @@ local CONNECTIONS_MAX <const> = 64
 local UNREAD_MAX <const> = 16384 -- bytes that may have come and wait to be read
 local PATIENCE <const> = 3000 -- cs for a request, and between two
 local FRESH <const> = 20 -- cs: figures are made anew when the last ones are older
+local KEPT_MAX <const> = 64 -- answers of commands that are kept for as long
+local COMMAND_PATIENCE <const> = 400 -- cs
 
 local HEADER <const> = {
 	["cache-control"] = "no-store",
@@ -51,6 +55,104 @@ pages["/metrics"] = function()
 	return 200, figures, "text/plain; version=0.0.4; charset=utf-8"
 end
 
+-- ---- the page ----
+
+local FILES <const> = { ["/"] = "index.html", ["/harbor.js"] = "harbor.js",
+	["/harbor.css"] = "harbor.css" }
+local POLICY <const> = {
+	["content-security-policy"] = "default-src 'none'; script-src 'self'; style-src 'self'; "
+		.. "img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+		.. "frame-ancestors 'none'",
+}
+
+-- Files are read when they are asked for first. Only these paths exist.
+local function add_files()
+	local folder = debug.getinfo(1, "S").source:match "^@(.*/)" .. "web/"
+	for path, file in pairs(FILES) do
+		local kind = "text/" .. file:match "%w+$":gsub("js", "javascript")
+			.. "; charset=utf-8"
+		local body
+		pages[path] = function()
+			if not body then
+				local f <close> = assert(io.open(folder .. file))
+				body = f:read "a"
+			end
+			return 200, body, kind, POLICY
+		end
+	end
+end
+
+-- ---- commands: those that only look ----
+
+local JSON <const> = "application/json"
+local COMMANDS <const> = { status = 0, nodes = 0, names = 0, services = 0, calls = 0, groups = 0,
+	why = 1 } -- how many arguments
+
+skynet.register_protocol {
+	name = "text",
+	id = skynet.PTYPE_TEXT,
+	pack = function(text) return text end,
+	unpack = skynet.tostring,
+}
+
+local kept, kept_count = {}, 0
+
+-- The answer of a node's .daemon: "+" and a JSON object, or "-" and one with the error.
+local function ask(node, line)
+	local key = node .. " " .. line
+	local old = kept[key]
+	if old and skynet.now() - old.at <= FRESH then
+		return old.text
+	end
+	local to = node == skynet.harbor(skynet.self()) and ".daemon" or node << 24
+	local ok, text = pcall(skynet.calltimeout, COMMAND_PATIENCE, to, "text", line)
+	if not ok then
+		return nil
+	end
+	if not old then
+		if kept_count >= KEPT_MAX then
+			kept, kept_count = {}, 0
+		end
+		kept_count = kept_count + 1
+	end
+	kept[key] = { text = text, at = skynet.now() }
+	return text
+end
+
+local function fields(query)
+	local found = {}
+	for name, value in query:gmatch "(%a+)=([^&]*)" do
+		found[name] = value:gsub("%%(%x%x)", function(hex)
+			return string.char(tonumber(hex, 16))
+		end)
+	end
+	return found
+end
+
+local function failed(status, why)
+	return status, ('{"error":"%s"}'):format(why), JSON
+end
+
+-- An argument is an address and nothing else: what a word cannot hold is refused.
+local function command(name, query)
+	local given = fields(query)
+	local node = given.node and math.tointeger(tonumber(given.node))
+		or skynet.harbor(skynet.self())
+	local argument = given.argument or ""
+	if not COMMANDS[name] then
+		return failed(404, "there is no such command")
+	elseif node < 0 or node > 255 then
+		return failed(400, "node: a harbor id")
+	elseif (COMMANDS[name] == 1) ~= (argument:match "^[%w_.:@-]+$" ~= nil) then
+		return failed(400, "argument: the address of a service")
+	end
+	local text = ask(node, COMMANDS[name] == 1 and name .. " " .. argument or name)
+	if not text then
+		return failed(504, "the node does not answer")
+	end
+	return text:sub(1, 1) == "+" and 200 or 422, text:sub(2), JSON
+end
+
 -- ---- requests ----
 
 local function header_of(kind, more)
@@ -65,9 +167,12 @@ local function header_of(kind, more)
 end
 
 local function answer(method, url)
-	local page = pages[url:match "^[^?]*"]
+	local path, query = url:match "^([^?]*)%??(.*)$"
+	local page, name = pages[path], path:match "^/api/(%l+)$"
 	if method ~= "GET" and method ~= "HEAD" then
 		return 405, "only GET and HEAD are answered\n", TEXT, { allow = "GET, HEAD" }
+	elseif name then
+		return command(name, query)
 	elseif not page then
 		return 404, "there is no such page\n", TEXT
 	end
@@ -143,6 +248,8 @@ local function serve(id, address)
 	end
 	count = count - 1
 end
+
+add_files()
 
 skynet.start(function()
 	local address = skynet.getenv "web_listen"

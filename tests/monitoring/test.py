@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """deploy/monitoring and /metrics under the eyes of Prometheus: promtool checks what a node says,
-the configuration, the rules and their tests; a Prometheus scrapes three nodes, and says what harborctl
-says. Each figure that a rule or the dashboard asks for is there.
+the configuration, the rules and their tests; a Prometheus scrapes three nodes, and says what
+harborctl says. Each figure that a rule or the dashboard asks for is there.
 
-Needs Debian's prometheus, which `make check-monitoring` installs and `make check` does not.
+Needs the package prometheus of Debian, which `make check-monitoring` installs and `make check` does
+not.
 """
 import http.client, json, os, re, shutil, signal, subprocess, sys, time, urllib.parse
 from harness import Cluster, eventually, free_port, main, Failed
@@ -136,8 +137,7 @@ class Prometheus:
 
 
 def prometheus_says_what_harborctl_says(build):
-    """A Prometheus scrapes three nodes: it has harborctl's numbers, and sees one die and the cluster
-    incomplete"""
+    """A Prometheus scrapes three nodes: it has harborctl's numbers, and sees one die"""
     with three(build) as c, Prometheus(c) as p:
         eventually("three nodes are scraped", lambda: p.value('sum(up{job="harbord"})') == 3, 60)
         at = lambda n: f'instance="127.0.0.1:{n.web}"'

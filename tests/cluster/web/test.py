@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The node by HTTP (web.listen): /healthz, /readyz, /metrics, beside what harborctl says;
 `harborctl calls`; clients that are many, silent or wrong; figures that never go back."""
-import http.client, os, re, socket, subprocess, threading, time
+import http.client, json, os, re, socket, subprocess, threading, time
 from harness import Cluster, eventually, free_port, main, Failed
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -267,6 +267,36 @@ def wrong_requests(build):
         assert get(m, "/healthz")[0] == 200
 
 
+def what_the_page_asks(build):
+    """The page and its files; /api/COMMAND is what harborctl shows, of each node; what is no
+    command, no node or no address is refused, and nothing can be changed"""
+    with Cluster(build, HERE) as c:
+        m = node(c, "m", 1, master=True, args="MAIN").ready()
+        a = node(c, "a", 2, args="ALPHA").ready()
+        eventually("a is known", lambda: len(m.ctl("nodes")["nodes"]) == 2)
+        for path, kind in ("/", "html"), ("/harbor.js", "javascript"), ("/harbor.css", "css"):
+            status, header, body = get(m, path)
+            assert status == 200 and header["content-type"].startswith("text/" + kind), path
+            assert "default-src 'none'" in header["content-security-policy"] and len(body) > 500
+        api = lambda path: (lambda r: (r[0], json.loads(r[2])))(get(m, "/api/" + path))
+        for name in "names", "groups":
+            assert api(name) == (200, m.ctl(name)), name
+        assert api("status")[1]["node"] == "m" and api("status?node=1")[1]["node"] == "m"
+        assert api("status?node=2")[1]["node"] == "a"
+        assert {s["handle"][:3] for s in api("services?node=2")[1]["services"]} == {":02"}
+        shop = [s["handle"] for s in a.ctl("services")["services"] if s["name"] == ".shop"][0]
+        status, why = api(f"why?node=2&argument={shop}")
+        assert status == 200 and why["handle"] == shop, why
+        assert api("why?argument=%3Affffffff")[0] == 422
+        for path in ("stop", "call", "inject", "log", "drain", "dump", "Status", ""):
+            assert get(m, "/api/" + path)[0] == 404, path
+        for path in ("why", "why?argument=", "why?argument=a%20b", "why?argument=a%0ab",
+                     "status?argument=x", "status?node=256", "status?node=-1"):
+            assert get(m, "/api/" + path)[0] == 400, path
+        assert get(m, "/api/status?node=77")[0] in (422, 504)
+        assert api("status")[0] == 200 and m.process.poll() is None
+
+
 def crowds(build):
     """A hundred silent connections: whoever asks is answered, and the oldest of them end"""
     with Cluster(build, HERE) as c:
@@ -308,4 +338,4 @@ def addresses(build):
 
 
 main([ready_and_not, stuck, same_numbers, histograms_are_histograms, nothing_goes_back,
-      wrong_requests, crowds, addresses])
+      wrong_requests, what_the_page_asks, crowds, addresses])
