@@ -76,7 +76,7 @@ INSTALLED = $(strip \
 	$(foreach m,$(sort $(MODULES)),$(call \
 	    flat,DATA,$(call place,$(pkglibdir)/$(patsubst $(B)/modules/%,%,$(dir $(m)))),$(m))) \
 	$(call below,DATA,$(pkgdatadir)/lua/lib,lua/lib,-name '*.lua') \
-	$(call below,DATA,$(pkgdatadir)/lua/service,lua/service,-name '*.lua') \
+	$(call below,DATA,$(pkgdatadir)/lua/service,lua/service,-name '*.lua' -o -path './web/*') \
 	$(call flat,DATA,$(includedir)/harbord,$(wildcard lua/contract/include/*.h)) \
 	$(call renamed,FILLED,$(pkgconfigdir),lua/contract/harbord.pc.in,harbord.pc) \
 	$(call below,DATA,$(docdir),lua/doc,-name '*.md' -not -path './ref/*') \

@@ -74,7 +74,10 @@ local function add_files()
 		local body
 		pages[path] = function()
 			if not body then
-				local f <close> = assert(io.open(folder .. file))
+				local f <close>, why = io.open(folder .. file)
+				if not f then
+					return 404, why .. "\n", TEXT
+				end
 				body = f:read "a"
 			end
 			return 200, body, kind, POLICY
