@@ -10,7 +10,9 @@ LUA = os.path.join(HERE, "..", "unique_services")
 
 
 class Town(Cluster):
-    """Candidates a, b, c (harbor 1, 2, 3). Requests wait for the next master as by default."""
+    """Candidates a, b, c (harbor 1, 2, 3). On a busy host etcd may not answer for a second or two,
+    and with a lease of 3 s, the default, nobody leads then and requests fail: so it is longer here,
+    and requests wait for longer than that."""
 
     def __init__(self, build):
         super().__init__(build, LUA)
@@ -19,12 +21,12 @@ class Town(Cluster):
 
     def text(self, name, harbor, **kw):
         text = super().text(name, harbor, **kw)
-        text = re.sub(r"name_wait: \w+", "name_wait: 10s", text)
+        text = re.sub(r"name_wait: \w+", "name_wait: 20s", text)
         masters = ", ".join(f"127.0.0.1:{p}" for p in self.ports)
         text = text.replace(f"127.0.0.1:{self.master_port}", masters)
         text = re.sub(r"(cluster: \{ name: test, listen: 127.0.0.1):\d+", r"\1:0", text)
         return text + (f"master: {{ listen: 127.0.0.1:{self.ports[harbor - 1]}, registry: etcd, "
-                       f"etcd: [127.0.0.1:{self.etcd.port}], lease: 3s }}\n")
+                       f"etcd: [127.0.0.1:{self.etcd.port}], lease: 8s }}\n")
 
     def __exit__(self, *why):
         self.etcd.kill()
