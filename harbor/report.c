@@ -25,16 +25,29 @@ struct held {
 
 static struct held all[REPORT_KINDS];
 
+/* memcpy, for gcc with sanitizers takes a snprintf from one field into another for an overlap. */
+static void append(char *text, size_t size, const char *more)
+{
+	size_t used = strlen(text), n = strnlen(more, size - used - 1);
+
+	memcpy(text + used, more, n);
+	text[used + n] = 0;
+}
+
 /* The line that was the last one becomes one of the others. */
 static void count_other(struct held *h)
 {
 	size_t used = strlen(h->others), size = sizeof(h->others);
 	const char *comma = used ? ", " : "";
 
-	if (h->count && used + strlen(comma) + strlen(h->node) + sizeof(", ...") <= size)
-		snprintf(h->others + used, size - used, "%s%s", comma, h->node);
-	else if (h->count && used && strcmp(h->others + used - 3, "...") != 0)
-		snprintf(h->others + used, size - used, ", ...");
+	if (!h->count)
+		return;
+	if (used + strlen(comma) + strlen(h->node) + sizeof(", ...") <= size) {
+		append(h->others, size, comma);
+		append(h->others, size, h->node);
+	} else if (used && strcmp(h->others + used - 3, "...") != 0) {
+		append(h->others, size, ", ...");
+	}
 }
 
 static void hold(struct held *h, const char *node, const char *line)
