@@ -357,7 +357,7 @@ check-systemd: deps
 # The Debian packages: built in clean roots, for arm64 too, and through their life on a clean Debian
 # that boots (tests/deb). Needs root and a mirror; the roots, 2 GB, are kept in
 # /var/cache/harbord-tests.
-PACKAGE_DEPS := debootstrap lintian
+PACKAGE_DEPS := debootstrap lintian buildah
 .PHONY: check-deb
 check-deb: deps
 	@deploy/install-deps.sh $(PACKAGE_DEPS)

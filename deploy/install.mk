@@ -84,7 +84,7 @@ INSTALLED = $(strip \
 	$(call below,DATA,$(docdir)/examples,conf,-name '*.yaml' -o -name main.lua) \
 	$(call flat,DATA,$(docdir)/examples,deploy/fleet.yaml deploy/sysctl/60-harbor.conf) \
 	$(call renamed,PROGRAM,$(libexecdir)/harbord,deploy/fleet/steps.sh,fleet-steps) \
-	$(call renamed,DATA,$(libexecdir)/harbord,deploy/fleet/host.sh,fleet-host) \
+	$(call renamed,PROGRAM,$(libexecdir)/harbord,deploy/fleet/host.sh,fleet-host) \
 	$(foreach m,$(MAN),$(call flat,DATA,$(mandir)/man$(subst .,,$(suffix $(m))),$(m))) \
 	$(call flat,DATA,$(systemdsystemunitdir),$(call unit)) \
 	$(foreach u,$(call unit,.in),\

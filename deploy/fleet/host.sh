@@ -1,3 +1,4 @@
+#!/bin/sh
 # SPDX-License-Identifier: MIT
 # What `harborctl fleet` does on a host: steps.sh sends this text to a shell of root's there, with a
 # call behind it. It needs sh, coreutils, tar, dpkg and systemd.

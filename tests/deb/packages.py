@@ -14,11 +14,13 @@ TOOLS = ["build-essential", "fakeroot"]
 CROSS = ["crossbuild-essential-arm64", "qemu-user-static"]
 
 
-def why_not():
-    """Why there can be no such roots here; None: there can."""
+def why_not(*more):
+    """Why there can be no such roots here, or one of `more` programs is missing; None: all is
+    there."""
     if os.geteuid() != 0:
         return "needs root, to make Debian roots"
-    missing = [t for t in ("debootstrap", "unshare", "dpkg-deb", "lintian") if not shutil.which(t)]
+    missing = [t for t in ("debootstrap", "unshare", "dpkg-deb", "lintian", *more)
+               if not shutil.which(t)]
     return f"needs {', '.join(missing)} (make check-deb)" if missing else None
 
 
@@ -151,10 +153,10 @@ def newer(deb, folder, version, program=None):
     return out
 
 
-def main(tests):
-    """As harness.main; skipped, with the reason, where there can be no roots."""
+def main(tests, *programs):
+    """As harness.main; skipped, with the reason, where there can be no roots or programs."""
     import harness
-    reason = why_not()
+    reason = why_not(*programs)
     if reason:
         for i, test in enumerate(tests, 1):
             print(f"ok {i} - {(test.__doc__ or test.__name__).splitlines()[0]} # SKIP {reason}")

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: MIT
 # usage: roots.sh NAME [PACKAGE...]
 #
-# Prints the folder of a Debian root of that name, made when it is missing: "clean" is what
-# debootstrap makes, with systemd; "run", "build" and "cross" are that and the PACKAGEs, "cross"
-# knows arm64. Roots are kept in HARBORD_ROOTS (/var/cache/harbord-tests) between runs; whoever uses
-# one does so through an overlay. A root whose list of packages has changed is made again. Needs
-# root and a mirror.
+# Prints the folder of a Debian root of that name, made when it is missing. "bare" is what
+# debootstrap makes, "clean" the same with systemd; "run", "build" and "cross" are that and the
+# PACKAGEs, and "cross" knows arm64. Roots are kept in HARBORD_ROOTS (/var/cache/harbord-tests)
+# between runs; whoever uses one does so through an overlay. A root whose list of packages has
+# changed is made again. Needs root and a mirror.
 set -eu
 name=$1
 shift
@@ -29,16 +29,20 @@ inside() {
 	}
 }
 
-clean() {
-	[ ! -e "$roots/$suite/.complete" ] || return 0
-	rm -rf "$roots/$suite"
-	debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,iproute2,ca-certificates \
-		"$suite" "$roots/$suite" >"$roots/log" 2>&1 || {
+# $1: its folder; $2: what is in it besides the least, with commas, or nothing.
+made() {
+	[ ! -e "$1/.complete" ] || return 0
+	rm -rf "$1"
+	debootstrap --variant=minbase ${2:+"--include=$2"} "$suite" "$1" >"$roots/log" 2>&1 || {
 		tail -20 "$roots/log" >&2
 		exit 1
 	}
-	inside "$roots/$suite" apt-get clean
-	touch "$roots/$suite/.complete"
+	inside "$1" apt-get clean
+	touch "$1/.complete"
+}
+
+clean() {
+	made "$roots/$suite" systemd,systemd-sysv,dbus,iproute2,ca-certificates
 }
 
 # $1: its folder; the other words are packages.
@@ -61,7 +65,8 @@ grown() {
 }
 
 case $name in
+bare) made "$roots/$suite-bare" "" && echo "$roots/$suite-bare" ;;
 clean) clean && echo "$roots/$suite" ;;
 run | build | cross) grown "$roots/$suite-$name" "$@" && echo "$roots/$suite-$name" ;;
-*) echo "roots.sh: clean, run, build or cross, not $name" >&2 && exit 2 ;;
+*) echo "roots.sh: bare, clean, run, build or cross, not $name" >&2 && exit 2 ;;
 esac
