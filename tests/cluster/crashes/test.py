@@ -13,7 +13,8 @@ class One(Cluster):
     def __init__(self, build, crash_dir=None):
         super().__init__(build, HERE)
         self.dir = crash_dir or self.tmp + "/crash"
-        env = {"ASAN_OPTIONS": "detect_leaks=0:handle_abort=0:handle_segv=0:disable_coredump=0",
+        env = {"ASAN_OPTIONS": "detect_leaks=0:handle_abort=0:handle_segv=0:handle_sigbus=0:"
+                               "handle_sigfpe=0:handle_sigill=0:disable_coredump=0",
                "UBSAN_OPTIONS": "halt_on_error=1"}
         self.a = self.node("a", 0, start_now=False, env=env)
         with open(self.a.config, "w") as f:
@@ -56,7 +57,7 @@ def every_way_to_die(build):
     ends by that signal, and its log says where the file is"""
     ways = {"segv": "SIGSEGV", "bus": "SIGBUS", "ill": "SIGILL", "abort": "SIGABRT",
             "must": "SIGABRT", "wild": "SIGSEGV", "overflow": "SIGSEGV"}
-    if os.uname().machine == "x86_64":
+    if os.uname().machine == "x86_64" and not ASAN: # UBSan finds the division first
         ways["fpe"] = "SIGFPE"
     if ASAN or TSAN:
         del ways["overflow"] # the runtime's own frames need more than there is
