@@ -148,6 +148,14 @@ static void check_addresses(struct draft *d)
 
 /* ---- keys and certificates ---- */
 
+static void warn_testing(struct draft *d)
+{
+	if (d->c->node.testing)
+		config_list_add(&d->c->warnings,
+				"node.testing is true: harborctl clock may let the time of this "
+				"node jump ahead; not for production");
+}
+
 /* A file of section cluster that must be there, and maybe secret. */
 static void check_file(struct draft *d, const char *name, const char *file, bool secret)
 {
@@ -318,6 +326,7 @@ void check_draft(struct draft *d)
 			    "node.harbor asks for a cluster, but there is no section cluster");
 	if (c->cluster.present && !c->node.harbor)
 		c->node.harbor_auto = true;
+	warn_testing(d);
 	check_log(d);
 	check_cluster(d);
 	check_federation(d);

@@ -41,6 +41,7 @@ struct config {
 		unsigned harbor;  /* 0 = single node */
 		unsigned threads; /* 0 = auto */
 		char *crash_dir;  /* NULL: in the state folder */
+		bool testing;	  /* its time may jump */
 	} node;
 	struct {
 		bool present;

@@ -85,9 +85,28 @@ uint32_t clock_start_seconds(void)
 	return start_seconds;
 }
 
+/* A lone value, relaxed everywhere: who takes the lock of the timers after he has read it comes
+ * after the jump (core/sched/timer.c). */
+static atomic_uint_least64_t moved_ns;
+
+void clock_move(uint64_t by_ns)
+{
+	atomic_fetch_add_explicit(&moved_ns, by_ns, memory_order_relaxed);
+}
+
+uint64_t clock_moved_ns(void)
+{
+	return atomic_load_explicit(&moved_ns, memory_order_relaxed);
+}
+
+uint64_t clock_uptime_ns(void)
+{
+	return clock_mono_ns() - start_mono_ns;
+}
+
 uint64_t clock_cs_at(uint64_t mono_ns)
 {
-	return (mono_ns - start_mono_ns) / NS_PER_CS + start_cs;
+	return (mono_ns - start_mono_ns + clock_moved_ns()) / NS_PER_CS + start_cs;
 }
 
 uint64_t clock_now_cs(void)

@@ -43,7 +43,17 @@ uint64_t clock_wall_ns(void);
 /* Process start, whole seconds since 1970 (skynet.starttime). */
 uint32_t clock_start_seconds(void);
 /* Centiseconds since clock_start_seconds() (skynet.now): begins at the sub-second part of the
- * wall clock at start, then follows the monotonic clock only. */
+ * wall clock at start, then follows the monotonic clock, and jumps with clock_move. For programs:
+ * nothing of the node decides by it. */
 uint64_t clock_now_cs(void);
 /* The same for a monotonic reading that the caller has already. */
 uint64_t clock_cs_at(uint64_t mono_ns);
+/* How long the process has run, nanoseconds; no jump is in it. */
+uint64_t clock_uptime_ns(void);
+
+/* Time for tests: programs' time jumps ahead, the monotonic clock does not. core/sched/timeout.h is
+ * who calls it, for timers must jump as well. */
+#define CLOCK_MOVED_MAX_NS (UINT64_C(100) * 365 * 86400 * NS_PER_SEC)
+void clock_move(uint64_t by_ns);
+/* The sum of all jumps. */
+uint64_t clock_moved_ns(void);

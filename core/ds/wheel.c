@@ -196,3 +196,23 @@ bool wheel_any(const struct wheel *w, bool (*f)(const struct wheel_entry *e, voi
 			return true;
 	return false;
 }
+
+/* Highest level first: of two entries of one tick the one that was armed earlier is there. */
+struct wheel_entry *wheel_take(struct wheel *w, bool (*which)(const struct wheel_entry *e),
+			       struct wheel *room)
+{
+	wheel_init(room, w->now);
+	for (unsigned l = WHEEL_LEVELS; l-- > 0;)
+		for (unsigned slot = 0; slot < WHEEL_SLOTS; slot++) {
+			struct wheel_entry *head = &w->slots[l][slot], *next;
+
+			for (struct wheel_entry *e = head->next; e != head; e = next) {
+				next = e->next;
+				if (!which(e))
+					continue;
+				(void)wheel_disarm(w, e);
+				wheel_arm(room, e, e->tick);
+			}
+		}
+	return wheel_advance(room, UINT64_MAX - 1);
+}

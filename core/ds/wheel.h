@@ -43,6 +43,11 @@ static inline bool wheel_entry_armed(const struct wheel_entry *e)
 /* Moves to `now` and returns all entries with tick <= now as a list by ->next, in order of
  * expiry, none of them armed any more. NULL: none. */
 struct wheel_entry *wheel_advance(struct wheel *w, uint64_t now);
+/* Takes out the entries of which `which` says so, and returns them as a list by ->next, in the
+ * order in which they would have expired. NULL: none. room: an unused wheel, to be freed
+ * afterwards. */
+struct wheel_entry *wheel_take(struct wheel *w, bool (*which)(const struct wheel_entry *e),
+			       struct wheel *room);
 /* Whether f says so of any entry of this slot, of level * WHEEL_SLOTS + slot. */
 bool wheel_any_of(const struct wheel *w, unsigned slot,
 		  bool (*f)(const struct wheel_entry *e, void *ud), void *ud);

@@ -13,6 +13,7 @@ struct timeout {
 	 * mailbox until its instance is released. */
 	struct service *to;
 	uint32_t tag;
+	bool fixed; /* no jump of programs' time moves it */
 };
 
 /* A service that has ended meanwhile wants it no more. */
@@ -50,7 +51,8 @@ uint32_t service_timeout_tag(const struct msg *m)
 	return m->flags & MSG_TIMEOUT ? ((const struct timeout *)msg_payload(m))->tag : 0;
 }
 
-struct msg *service_timeout(struct service *s, int32_t session, uint32_t tag, uint64_t delay_ns)
+static struct msg *start(struct service *s, int32_t session, uint32_t tag, uint64_t delay_ns,
+			 bool fixed)
 {
 	struct msg *m = msg_create(sizeof(struct timeout));
 	struct timeout *t = msg_payload(m);
@@ -61,12 +63,39 @@ struct msg *service_timeout(struct service *s, int32_t session, uint32_t tag, ui
 	m->session = session;
 	m->type = PTYPE_RESPONSE;
 	m->flags = MSG_TIMEOUT;
-	*t = (struct timeout){ .timer.fire = timeout_fire, .to = s, .tag = tag };
+	*t = (struct timeout){ .timer.fire = timeout_fire, .to = s, .tag = tag, .fixed = fixed };
 	if (delay_ns)
 		timer_arm(&t->timer, clock_mono_ns() + delay_ns);
 	else
 		timeout_push(s, t);
 	return m;
+}
+
+struct msg *service_timeout(struct service *s, int32_t session, uint32_t tag, uint64_t delay_ns)
+{
+	return start(s, session, tag, delay_ns, false);
+}
+
+struct msg *service_timeout_fixed(struct service *s, int32_t session, uint64_t delay_ns)
+{
+	return start(s, session, 0, delay_ns, true);
+}
+
+static bool jumps(const struct timer *t)
+{
+	return t->fire == timeout_fire && !((const struct timeout *)t)->fixed;
+}
+
+bool service_time_jump(uint64_t by_ns, uint64_t *ret_moved, uint64_t *ret_due)
+{
+	struct timer_jump j = { .which = jumps, .move = clock_move, .by_ns = by_ns };
+
+	if (by_ns > CLOCK_MOVED_MAX_NS - clock_moved_ns())
+		return false;
+	timer_jump(&j);
+	*ret_moved = j.moved;
+	*ret_due = j.due;
+	return true;
 }
 
 uint64_t service_timeout_due(const struct msg *timeout)

@@ -11,6 +11,8 @@
  * message was received or the instance is released (a release may cancel still). Any thread that
  * holds s. */
 struct msg *service_timeout(struct service *s, int32_t session, uint32_t tag, uint64_t delay_ns);
+/* The same for one of the node's own: no jump of programs' time moves it. */
+struct msg *service_timeout_fixed(struct service *s, int32_t session, uint64_t delay_ns);
 /* Whether a timeout of the service is on its way. Looks at all timers. Any thread that holds a
  * reference. */
 bool service_waits_for_timeout(struct service *s);
@@ -19,6 +21,12 @@ uint32_t service_timeout_owner(const struct timer *t);
 /* The tag of a timeout, which its service may use to find what it is for; 0 for any other
  * message. */
 uint32_t service_timeout_tag(const struct msg *m);
+/* Programs' time (skynet.now, skynet.time) and the timeouts of services jump ahead by so much.
+ * Those that are due then fire in the order of their times; what they arm counts from the new time.
+ * The node itself, its links, sockets and watchdog are on the monotonic clock and see no jump.
+ * false: all jumps together would be more than CLOCK_MOVED_MAX_NS. ret_moved, ret_due: timeouts.
+ * Any thread. */
+must_use bool service_time_jump(uint64_t by_ns, uint64_t *ret_moved, uint64_t *ret_due);
 /* When it is due, monotonic ns to the tick; 0: it was to be sent at once. The service's own thread
  * of control, as long as it was not received. */
 uint64_t service_timeout_due(const struct msg *timeout);

@@ -18,6 +18,7 @@
 #include "core/base/base.h"
 #include "core/base/clock.h"
 #include "core/base/lock.h"
+#include "core/base/mem.h"
 #include "core/base/must.h"
 
 #define DENSE 4u
@@ -163,6 +164,52 @@ void timer_look(bool (*f)(const struct timer *t, void *ud), void *ud)
 		enough = wheel_any_of(&T.wheel, slot, any_entry, &any);
 		lock_release(&T.lock);
 	}
+}
+
+/* [timers' lock] what timer_jump asks; the wheel's function has no argument of its own */
+static bool (*jumps)(const struct timer *t);
+
+static bool entry_jumps(const struct wheel_entry *e)
+{
+	return jumps(container_of(e, const struct timer, entry));
+}
+
+/* e: in the order of their times, which it keeps. */
+static void arm_sooner_locked(struct timer_jump *j, struct wheel_entry *e)
+{
+	const uint64_t now = clock_mono_ns() / TIMER_TICK_NS, by = j->by_ns / TIMER_TICK_NS;
+	struct wheel_entry *next;
+
+	lock_held(&T.lock);
+	for (uint64_t first = now + 1; e; e = next, j->moved++) {
+		uint64_t tick = max_u64(e->tick > by ? e->tick - by : 0, first);
+
+		next = e->next;
+		e->next = NULL;
+		wheel_arm(&T.wheel, e, tick);
+		j->due += tick == first;
+		if (tick == first && j->due % TIMER_JUMP_BATCH == 0)
+			first++;
+	}
+}
+
+void timer_jump(struct timer_jump *j)
+{
+	struct wheel *room = mem_alloc(sizeof(*room));
+	uint64_t next;
+
+	must(j->which && j->move);
+	j->moved = j->due = 0;
+	lock_take(&T.lock);
+	j->move(j->by_ns);
+	jumps = j->which;
+	arm_sooner_locked(j, wheel_take(&T.wheel, entry_jumps, room));
+	publish_locked();
+	lock_release(&T.lock);
+	mem_free(room);
+	next = timer_next();
+	if (next != UINT64_MAX && T.on_earlier)
+		T.on_earlier(next);
 }
 
 unsigned timer_run(uint64_t now_ns)

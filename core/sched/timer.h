@@ -44,5 +44,18 @@ bool timer_any(bool (*f)(const struct timer *t, void *ud), void *ud);
  * is seen twice or not at all. f runs under it and returns whether it has seen enough. Any
  * thread. */
 void timer_look(bool (*f)(const struct timer *t, void *ud), void *ud);
+/* A jump of programs' time. Timers of which `which` says so become due sooner by so much; those
+ * that are due then fire next, in the order of their times, no more than TIMER_JUMP_BATCH in one
+ * tick.
+ * move(by_ns) runs under the lock before that: who has seen its effect and arms a timer comes after
+ * the jump. Any thread. */
+#define TIMER_JUMP_BATCH 4096u
+struct timer_jump {
+	bool (*which)(const struct timer *t);
+	void (*move)(uint64_t by_ns);
+	uint64_t by_ns;
+	uint64_t moved, due; /* returned: how many became due sooner, and how many of them are */
+};
+void timer_jump(struct timer_jump *j);
 /* Timers armed. */
 uint64_t timer_count(void);

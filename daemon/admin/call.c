@@ -94,7 +94,7 @@ static const char *enter_locked(const struct asker *who, uint64_t patience_ns, i
 	if (c) {
 		last_session = last_session == INT32_MAX ? 1 : last_session + 1;
 		*c = (struct call){ .session = last_session, .who = *who };
-		c->deadline = service_timeout(s, c->session, 0, patience_ns);
+		c->deadline = service_timeout_fixed(s, c->session, patience_ns);
 		*ret_session = c->session;
 	}
 	service_unref(s);

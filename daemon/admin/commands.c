@@ -25,6 +25,7 @@
 #include "core/sched/timer.h"
 #include "daemon/admin/call.h"
 #include "daemon/admin/calls.h"
+#include "daemon/admin/clock.h"
 #include "daemon/admin/commands.h"
 #include "daemon/admin/commands_master.h"
 #include "daemon/admin/dump.h"
@@ -182,7 +183,7 @@ static enum result run_status(struct request *r)
 	json_printf(j, "config_hash", "%016llx", (unsigned long long)info_config_hash());
 	inforce_json(j);
 	json_uint(j, "start_time_seconds", clock_start_seconds());
-	json_double(j, "uptime_seconds", (double)(clock_now_cs() / 100));
+	json_double(j, "uptime_seconds", (double)(clock_uptime_ns() / NS_PER_SEC));
 	json_uint(j, "workers", sched_workers());
 	json_uint(j, "services", service_count());
 	json_uint(j, "sockets", net_count());

@@ -17,9 +17,11 @@
 #include "daemon/admin/words.h"
 #include "daemon/ctl/ask.h"
 #include "daemon/ctl/exits.h"
+#include "daemon/ctl/fan.h"
 #include "daemon/ctl/fleet.h"
 #include "daemon/ctl/flame.h"
 #include "daemon/ctl/history.h"
+#include "daemon/ctl/jsonwrite.h"
 #include "daemon/ctl/key.h"
 #include "daemon/ctl/local.h"
 #include "daemon/ctl/print.h"
@@ -369,6 +371,42 @@ static int ask_once(const struct options *o)
 	return strcmp(o->words[0], "status") == 0 ? health_of(body, size) : CTL_DONE;
 }
 
+/* ---- clock --all ---- */
+
+/* Takes --all out of the words, into ret_words. false: it is not there. */
+static bool take_all(struct options *o, char *ret_words[WORDS_MAX + 1])
+{
+	unsigned n = 0;
+	bool all = false;
+
+	for (char **w = o->words; *w; w++) {
+		if (strcmp(*w, "--all") == 0)
+			all = true;
+		else
+			ret_words[n++] = *w;
+	}
+	ret_words[n] = NULL;
+	if (all)
+		o->words = ret_words;
+	return all;
+}
+
+static int ask_all(const struct options *o)
+{
+	struct fan f = { .to = { .socket = o->socket, .node = o->node, .words = o->words },
+			 .lists = { "clocks" } };
+	struct jsonv *answer = fan_ask_all(&f);
+
+	if (!answer)
+		return CTL_FAILED;
+	if (o->json)
+		jsonwrite(stdout, answer);
+	else
+		ctl_print(stdout, answer, (long long)time(NULL));
+	jsonv_destroy(answer);
+	return f.failed ? CTL_PARTLY : 0;
+}
+
 /* ---- drain --wait ---- */
 
 static bool is_drained(const char *body, size_t size)
@@ -467,6 +505,8 @@ int main(int argc, char **argv)
 	if (strcmp(o.words[0], "flame") == 0)
 		return flame_command(&(struct ask){ .socket = o.socket, .node = o.node },
 				     o.words + 1, o.json);
+	if (strcmp(o.words[0], "clock") == 0 && take_all(&o, words))
+		return ask_all(&o);
 	if (!is_drain_wait(o.words))
 		return ask_once(&o);
 	memcpy(words, o.words, 4 * sizeof(*words)); /* the last may be the NULL */

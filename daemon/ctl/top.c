@@ -15,23 +15,20 @@
 #include "core/base/mem.h"
 #include "daemon/admin/words.h"
 #include "daemon/ctl/exits.h"
+#include "daemon/ctl/fan.h"
 #include "daemon/ctl/jsonwrite.h"
 #include "daemon/ctl/print.h"
 
-/* So many nodes are asked at once: the control socket has room for a few times as many. */
-#define ASKED_MAX 16u
-#define NODES_MAX 256u
 #define ROWS 40u
 /* What the screen holds besides services: two heads, a blank line, the last line. */
 #define SCREEN_LINES 5
 
 struct top {
-	struct ask to;
+	struct fan fan;
 	bool json, once, all;
 	const char *sort;
 	char *words[10]; /* for the node */
 	unsigned limit;
-	unsigned failed; /* nodes that gave no answer this time */
 };
 
 /* ---- options ---- */
@@ -69,119 +66,6 @@ static int read_options(struct top *t, char *const *words)
 		t->words[n++] = words[i];
 	}
 	return 0;
-}
-
-/* ---- nodes ---- */
-
-static void say_error(const char *node, const struct jsonv *answer)
-{
-	const struct jsonv *why = jsonv_get(answer, "error");
-
-	fprintf(stderr, "harborctl: %s%s%s\n", node ? node : "", node ? ": " : "",
-		why && why->text ? why->text : "no reason given");
-}
-
-/* Waits for the answer of one. NULL: it is none, which is said. */
-static struct jsonv *answer_of(struct ask *a)
-{
-	cleanup(mem_freep) char *body = NULL;
-	struct jsonv *answer = NULL;
-	bool well = false;
-	size_t size;
-
-	if (ask_end(a, &body, &size, &well))
-		return NULL;
-	if (jsonread(body, size, &answer) < 0) {
-		fputs("harborctl: the answer is malformed\n", stderr);
-		return NULL;
-	}
-	if (well)
-		return answer;
-	say_error(a->node, answer);
-	return jsonv_destroy(answer);
-}
-
-/* Puts the rows of one answer behind those of another. */
-static void move_rows(struct jsonv *to, struct jsonv *from, const char *list)
-{
-	struct jsonv *a = (struct jsonv *)jsonv_get(to, list), **end;
-	struct jsonv *b = (struct jsonv *)jsonv_get(from, list);
-
-	if (!a || !b || a->type != JSONV_ARRAY || b->type != JSONV_ARRAY)
-		return;
-	for (end = &a->child; *end; end = &(*end)->next)
-		;
-	*end = steal(b->child);
-}
-
-static struct jsonv *merge(struct jsonv *all, struct jsonv *answer)
-{
-	if (!all)
-		return answer;
-	move_rows(all, answer, "nodes");
-	move_rows(all, answer, "services");
-	jsonv_destroy(answer);
-	return all;
-}
-
-/* Asks a few nodes at once. */
-static struct jsonv *ask_some(struct top *t, char *const *nodes, size_t n, struct jsonv *all)
-{
-	struct ask asks[ASKED_MAX];
-	bool begun[ASKED_MAX];
-
-	for (size_t i = 0; i < n; i++) {
-		asks[i] =
-			(struct ask){ .socket = t->to.socket, .node = nodes[i], .words = t->words };
-		begun[i] = ask_begin(&asks[i]) == 0;
-	}
-	for (size_t i = 0; i < n; i++) {
-		struct jsonv *answer = begun[i] ? answer_of(&asks[i]) : NULL;
-
-		t->failed += !answer;
-		if (answer)
-			all = merge(all, answer);
-	}
-	return all;
-}
-
-/* The ids of all nodes that the node asked can reach, and its own. Returns their number. */
-static size_t find_nodes(struct top *t, char *ret_nodes[NODES_MAX])
-{
-	char *words[] = { "nodes", NULL };
-	struct ask a = { .socket = t->to.socket, .node = t->to.node, .words = words };
-	struct jsonv *answer = ask_begin(&a) == 0 ? answer_of(&a) : NULL;
-	const struct jsonv *rows = jsonv_get(answer, "nodes");
-	size_t n = 0;
-
-	for (const struct jsonv *r = rows ? rows->child : NULL; r && n < NODES_MAX; r = r->next) {
-		const struct jsonv *state = jsonv_get(r, "state"), *id = jsonv_get(r, "harbor");
-
-		if (state && state->text && id && id->text &&
-		    (strcmp(state->text, "up") == 0 || strcmp(state->text, "self") == 0))
-			ret_nodes[n++] = mem_strdup(id->text);
-	}
-	t->failed += !answer;
-	jsonv_destroy(answer);
-	return n;
-}
-
-static struct jsonv *ask_all(struct top *t)
-{
-	char *nodes[NODES_MAX];
-	size_t n = find_nodes(t, nodes);
-	struct jsonv *all = NULL;
-
-	for (size_t i = 0; i < n; i += ASKED_MAX)
-		all = ask_some(t, nodes + i, n - i < ASKED_MAX ? n - i : ASKED_MAX, all);
-	if (!n && !t->failed) { /* a node without a cluster */
-		char *own = NULL;
-
-		all = ask_some(t, &own, 1, all);
-	}
-	for (size_t i = 0; i < n; i++)
-		mem_free(nodes[i]);
-	return all;
 }
 
 /* ---- one order for all ---- */
@@ -271,14 +155,7 @@ static struct jsonv *look(struct top *t)
 {
 	struct jsonv *answer, *list;
 
-	t->failed = 0;
-	if (t->all) {
-		answer = ask_all(t);
-	} else {
-		char *own = (char *)(uintptr_t)t->to.node;
-
-		answer = ask_some(t, &own, 1, NULL);
-	}
+	answer = t->all ? fan_ask_all(&t->fan) : fan_ask_one(&t->fan);
 	list = answer ? (struct jsonv *)jsonv_get(answer, "services") : NULL;
 	if (list && list->type == JSONV_ARRAY)
 		(void)rank(list, t->sort, t->limit);
@@ -296,7 +173,7 @@ static int show_once(struct top *t)
 	else
 		ctl_print(stdout, answer, (long long)time(NULL));
 	jsonv_destroy(answer);
-	return t->failed ? CTL_PARTLY : 0;
+	return t->fan.failed ? CTL_PARTLY : 0;
 }
 
 static unsigned count(const struct jsonv *answer, const char *list)
@@ -332,10 +209,11 @@ static int show_again(struct top *t)
 
 int top_command(const struct ask *to, char *const *words, bool json)
 {
-	struct top t = { .to = *to, .json = json };
+	struct top t = { .fan = { .to = *to, .lists = { "nodes", "services" } }, .json = json };
 	int r = read_options(&t, words);
 
 	if (r)
 		return r;
+	t.fan.to.words = t.words;
 	return t.json || t.once || !isatty(STDOUT_FILENO) ? show_once(&t) : show_again(&t);
 }

@@ -71,7 +71,8 @@ void info_init(const struct config *c)
 			      .config_file = realpath(c->file, file) ? file : c->file,
 			      .cluster = c->cluster.present ? c->cluster.name : NULL,
 			      .harbor = c->node.harbor,
-			      .master = c->master.present };
+			      .master = c->master.present,
+			      .testing = c->node.testing };
 	info_set_config_hash(c);
 	snprintf(info.invocation_id, sizeof(info.invocation_id), "%s", id ? id : "");
 	if (id) /* else it is what started us that is a service */

@@ -31,6 +31,7 @@ struct info {
 	const char *cluster; /* its name; NULL: a single node */
 	unsigned harbor;     /* the id that the configuration names; 0: none */
 	bool master;	     /* this node is the master as well */
+	bool testing;	     /* its time may jump */
 };
 
 /* Keeps pointers into the configuration. */

@@ -271,7 +271,9 @@ static void set_deadline(struct task *t, int64_t timeout_cs)
 	w = wait_add(h, t->deadline_session, WAIT_DEADLINE);
 	w->peer = t->wait_session;
 	w->task = t;
-	w->timer = service_timeout(h->s, t->deadline_session, 0, (uint64_t)timeout_cs * NS_PER_CS);
+	/* no jump of programs' time is the silence of a callee */
+	w->timer = service_timeout_fixed(h->s, t->deadline_session,
+					 (uint64_t)timeout_cs * NS_PER_CS);
 }
 
 int api_request(lua_State *L, int arg, struct proto *p, struct msg *m, int64_t timeout_cs,

@@ -325,6 +325,71 @@ static void an_earlier_timer_wakes_a_poller_that_sleeps_for_a_later_one(void **s
 	assert_true(node_stop(10 * NS_PER_SEC));
 }
 
+static bool is_counted(const struct timer *t)
+{
+	return t->fire == count_fire;
+}
+
+static void not_counted(struct timer *t)
+{
+	(void)t;
+}
+
+static uint64_t moved_by;
+
+static void note_move(uint64_t by_ns)
+{
+	moved_by = by_ns;
+}
+
+/* Deadlines at all levels of the wheel, armed in no order, among timers that do not jump. */
+static void a_jump_keeps_the_order_and_leaves_others_alone(void **state)
+{
+	enum { N = 3 * TIMER_JUMP_BATCH + 5, HOUR = 3600 };
+	struct timer_jump j = { .which = is_counted,
+				.move = note_move,
+				.by_ns = HOUR * NS_PER_SEC };
+	struct probe *p = calloc(N, sizeof(*p));
+	struct timer stays = { .fire = not_counted };
+	struct probe later = { .timer.fire = count_fire };
+	uint64_t later_ns = t0 + 2 * HOUR * NS_PER_SEC, next;
+	unsigned rounds = 0;
+
+	(void)state;
+	assert_non_null(p);
+	timer_arm(&stays, t0 + HOUR * NS_PER_SEC / 2);
+	timer_arm(&later.timer, later_ns);
+	for (unsigned i = 0; i < N; i++) {
+		unsigned at = (i * 7919u) % N; /* every index once */
+
+		p[at].timer.fire = count_fire;
+		timer_arm(&p[at].timer, t0 + at * (HOUR * NS_PER_SEC / N));
+	}
+	timer_jump(&j);
+	assert_int_equal(moved_by, j.by_ns);
+	assert_int_equal(j.moved, N + 1);
+	assert_int_equal(j.due, N);
+	while (fires < N) {
+		unsigned fired;
+
+		next = timer_next();
+		assert_true(next < t0 + NS_PER_SEC);
+		fired = timer_run(next);
+		assert_true(fired <= TIMER_JUMP_BATCH);
+		rounds += fired > 0;
+	}
+	assert_int_equal(rounds, 4);
+	for (unsigned i = 0; i < N; i++)
+		assert_int_equal(p[i].order, i + 1);
+	assert_int_equal(timer_count(), 2);
+	assert_true(timer_disarm(&stays));
+	assert_int_equal(timer_run(timer_next()), 0); /* it was the next */
+	next = timer_next();
+	assert_in_range(next, later_ns - j.by_ns, later_ns - j.by_ns + 2 * TICK - 1);
+	assert_int_equal(timer_run(next), 1);
+	free(p);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -336,6 +401,7 @@ int main(void)
 		T(after_the_last_disarm_nothing_is_due),
 		T(timers_fire_by_deadline_and_then_by_arming),
 		T(a_past_deadline_fires_at_the_next_run),
+		T(a_jump_keeps_the_order_and_leaves_others_alone),
 		T(a_deadline_of_never_does_not_come_round),
 		T(a_timer_may_arm_itself_while_it_fires),
 		T(a_timer_that_is_about_to_fire_cannot_be_disarmed),

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * One question to all nodes of the cluster. Their answers become one: the rows of the lists that
+ * are named stand behind each other, of everything else the first answer's is kept.
+ */
+#include "core/base/jsonread.h"
+#include "daemon/ctl/ask.h"
+
+#define FAN_LISTS 4u
+
+struct fan {
+	struct ask to; /* its node is who is asked for the others */
+	const char *lists[FAN_LISTS];
+	unsigned failed; /* nodes that gave no answer this time, which was said */
+};
+
+/* The answer, to be destroyed; NULL: nobody answered. */
+struct jsonv *fan_ask_all(struct fan *f);
+/* The same of f->to alone. */
+struct jsonv *fan_ask_one(struct fan *f);
