@@ -12,6 +12,7 @@
 #include "core/actor/names.h"
 #include "core/actor/overload.h"
 #include "core/actor/remote.h"
+#include "core/actor/tap.h"
 #include "core/base/must.h"
 
 static atomic_uint node_handle; /* gets what is sent to index 0 */
@@ -84,7 +85,22 @@ static noinline int send_to_nobody(struct msg *m)
 	return SEND_NO_SERVICE;
 }
 
-int service_send(struct msg *m)
+_Atomic(const struct service_tap *) service_tap;
+
+static noinline int tapped(struct msg *m, const char *name)
+{
+	const struct service_tap *tap = atomic_load_explicit(&service_tap, memory_order_relaxed);
+
+	/* it may have gone meanwhile */
+	return tap ? tap->send(m, name) : service_send_untapped(m, name);
+}
+
+static inline bool is_tapped(void)
+{
+	return unlikely(atomic_load_explicit(&service_tap, memory_order_relaxed) != NULL);
+}
+
+must_use static inline int send_on(struct msg *m)
 {
 	const uint32_t dest = m->dest;
 	struct service *s;
@@ -101,13 +117,35 @@ int service_send(struct msg *m)
 	return send_to_nobody(m);
 }
 
+int service_send(struct msg *m)
+{
+	return is_tapped() ? tapped(m, NULL) : send_on(m);
+}
+
+int service_send_untapped(struct msg *m, const char *name)
+{
+	return name ? remote_get()->send_name(name, m) : send_on(m);
+}
+
+uint32_t service_find_untapped(const char *name)
+{
+	return names_find(name);
+}
+
+static noinline uint32_t find_tapped(const char *name)
+{
+	const struct service_tap *tap = atomic_load_explicit(&service_tap, memory_order_relaxed);
+
+	return tap ? tap->find(name) : names_find(name);
+}
+
 uint32_t service_find(const char *address)
 {
 	must(address);
 	if (address[0] == ':')
 		return (uint32_t)strtoul(address + 1, NULL, 16);
 	if (address[0] == '.')
-		return names_find(address + 1);
+		return is_tapped() ? find_tapped(address + 1) : names_find(address + 1);
 	return 0;
 }
 
@@ -122,7 +160,7 @@ int service_send_name(const char *address, struct msg *m)
 		}
 		return service_send(m);
 	}
-	return remote_get()->send_name(address, m);
+	return is_tapped() ? tapped(m, address) : service_send_untapped(m, address);
 }
 
 /* What is needed to tell the sender, for the message itself is gone by then. */

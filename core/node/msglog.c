@@ -90,6 +90,14 @@ static void close_log(struct service *s)
 	mem_free(log);
 }
 
+static void log_message(struct service *s, void *ud, struct msg *m);
+
+/* Something else may stand before the callback: a recording. */
+static bool is_open(const struct service *s)
+{
+	return s->message_log && s->message_log->write == log_message;
+}
+
 static void log_message(struct service *s, void *ud, struct msg *m)
 {
 	struct log_file *log = log_of(s);
@@ -140,7 +148,7 @@ static void obey(struct service *s, struct msg *m)
 	/* not when it was for an earlier service of this slot */
 	if (m->dest == handle && m->session) {
 		open_log(s, m->source);
-	} else if (m->dest == handle && s->message_log) {
+	} else if (m->dest == handle && is_open(s)) {
 		close_log(s);
 		log_printf(LOG_LEVEL_INFO, m->source, "Close log file :%08x", handle);
 	}

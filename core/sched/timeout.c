@@ -51,6 +51,8 @@ uint32_t service_timeout_tag(const struct msg *m)
 	return m->flags & MSG_TIMEOUT ? ((const struct timeout *)msg_payload(m))->tag : 0;
 }
 
+static bool frozen; /* set before the first service, then constant */
+
 static struct msg *start(struct service *s, int32_t session, uint32_t tag, uint64_t delay_ns,
 			 bool fixed)
 {
@@ -64,7 +66,9 @@ static struct msg *start(struct service *s, int32_t session, uint32_t tag, uint6
 	m->type = PTYPE_RESPONSE;
 	m->flags = MSG_TIMEOUT;
 	*t = (struct timeout){ .timer.fire = timeout_fire, .to = s, .tag = tag, .fixed = fixed };
-	if (delay_ns)
+	if (unlikely(frozen))
+		timer_arm(&t->timer, UINT64_MAX);
+	else if (delay_ns)
 		timer_arm(&t->timer, clock_mono_ns() + delay_ns);
 	else
 		timeout_push(s, t);
@@ -96,6 +100,37 @@ bool service_time_jump(uint64_t by_ns, uint64_t *ret_moved, uint64_t *ret_due)
 	*ret_moved = j.moved;
 	*ret_due = j.due;
 	return true;
+}
+
+void service_timeouts_freeze(void)
+{
+	frozen = true;
+}
+
+struct wanted {
+	const struct service *s;
+	int32_t session;
+	struct timer *found;
+};
+
+static bool is_wanted(const struct timer *timer, void *ud)
+{
+	const struct timeout *t = (const struct timeout *)timer;
+	struct wanted *w = ud;
+
+	if (timer->fire != timeout_fire || t->to != w->s ||
+	    msg_of((void *)(uintptr_t)t)->session != w->session)
+		return false;
+	w->found = (struct timer *)(uintptr_t)timer;
+	return true;
+}
+
+struct msg *service_timeout_take(struct service *s, int32_t session)
+{
+	struct wanted w = { s, session, NULL };
+
+	timer_look(is_wanted, &w);
+	return w.found && timer_disarm(w.found) ? msg_of(w.found) : NULL;
 }
 
 uint64_t service_timeout_due(const struct msg *timeout)

@@ -27,6 +27,12 @@ uint32_t service_timeout_tag(const struct msg *m);
  * false: all jumps together would be more than CLOCK_MOVED_MAX_NS. ret_moved, ret_due: timeouts.
  * Any thread. */
 must_use bool service_time_jump(uint64_t by_ns, uint64_t *ret_moved, uint64_t *ret_due);
+/* No timeout fires by itself from now on: a replay takes them, by service_timeout_take, when the
+ * recorded one came. Before the first service. */
+void service_timeouts_freeze(void);
+/* The timeout of this session, which is not armed any more and the caller's; NULL: there is none.
+ * The service's own thread of control. */
+struct msg *service_timeout_take(struct service *s, int32_t session);
 /* When it is due, monotonic ns to the tick; 0: it was to be sent at once. The service's own thread
  * of control, as long as it was not received. */
 uint64_t service_timeout_due(const struct msg *timeout);

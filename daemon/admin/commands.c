@@ -32,6 +32,7 @@
 #include "daemon/admin/config.h"
 #include "daemon/admin/flame.h"
 #include "daemon/admin/naming.h"
+#include "daemon/admin/record.h"
 #include "daemon/admin/sockets.h"
 #include "daemon/admin/timers.h"
 #include "daemon/admin/top.h"

@@ -41,6 +41,7 @@
 #include "daemon/state/metrics.h"
 #include "harbor/registry/restore.h"
 #include "lua/load/luahost.h"
+#include "lua/load/tape_play.h"
 #include "lua/modules/debug/nodeview.h"
 #include "net/inherit.h"
 #include "net/limits.h"
@@ -492,6 +493,46 @@ int boot_services(const struct config *c, uint32_t *ret_bootstrap)
 	}
 	admin_service_open_calls();
 	return 0;
+}
+
+/* ---- replay ---- */
+
+int boot_replay(const struct config *c, const char *recording)
+{
+	struct tape_play p;
+	const char *why = tape_load(recording, &p);
+	int status;
+	bool same;
+
+	if (why) {
+		fprintf(stderr, "harbord: %s: %s\n", recording, why);
+		return EX_DATAERR;
+	}
+	if (strcmp(p.version, HARBORD_VERSION) != 0)
+		log_warning("%s was recorded by harbord %s", recording, p.version);
+	if (p.config_hash != info_config_hash())
+		log_warning("%s was recorded with another configuration", recording);
+	status = init_core(c);
+	if (status)
+		return status;
+	set_environment(c);
+	status = init_modules(c);
+	if (status || node_start() < 0)
+		return status ? status : EX_OSERR;
+	handle_set_harbor(p.handle >> 24);
+	set_late_environment(c);
+	handle_begin(HANDLE_FIRST);
+	handle_set_once(p.handle & HANDLE_INDEX_MAX);
+	if (!service_launch("snlua", p.args))
+		return EX_SOFTWARE;
+	same = tape_wait();
+	if (!node_stop(NS_PER_SEC)) {
+		log_stop();
+		_exit(same ? 0 : 1);
+	}
+	luahost_fini();
+	net_fini();
+	return same ? 0 : 1;
 }
 
 bool boot_is_custom(const struct config *c)

@@ -13,6 +13,9 @@
 /* For --restore: puts the backup of an embedded registry in its place. Says on stdout that it did,
  * or on stderr why not. Returns an exit status. No thread runs. */
 int boot_restore(const struct config *c, const char *backup);
+/* For --replay: runs the recorded service alone and tells how it went. Returns 0, 1 if it did
+ * something else than it did, or an exit status. */
+int boot_replay(const struct config *c, const char *recording);
 /* Puts the limits and times into force that the configuration sets for sockets and services. Any
  * thread, one at a time. */
 void boot_limits(const struct config *c);

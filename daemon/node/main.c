@@ -125,6 +125,19 @@ static int run_node(struct config *c, const struct config_source *from)
 	return status;
 }
 
+/* --replay: no cluster, no sockets, only the one service; lines go to stderr. */
+static int replay(struct config *c, const char *recording)
+{
+	int status;
+
+	c->cluster.present = c->master.present = false;
+	info_init(c);
+	inforce_init(c);
+	status = log_start() < 0 ? EX_OSERR : boot_replay(c, recording);
+	log_stop();
+	return status;
+}
+
 static int check(const struct config *c)
 {
 	int status = keys_check(c);
@@ -179,6 +192,8 @@ int main(int argc, char **argv)
 		return EX_CONFIG;
 	if (o.action == OPTIONS_CHECK)
 		status = check(c);
+	else if (o.action == OPTIONS_REPLAY)
+		status = replay(c, o.recording);
 	else if (o.action == OPTIONS_RESTORE)
 		status = boot_restore(c, o.backup);
 	else

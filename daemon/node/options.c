@@ -7,7 +7,7 @@
 #include "core/base/usage.h"
 #include "daemon/node/options.h"
 
-enum { OPTION_CHECK = USAGE_NO_LETTER, OPTION_HELP_CONFIG, OPTION_RESTORE };
+enum { OPTION_CHECK = USAGE_NO_LETTER, OPTION_HELP_CONFIG, OPTION_REPLAY, OPTION_RESTORE };
 
 static const struct usage_option options[] = {
 #define OPTION(letter, name, argument, help) { letter, name, argument, help },
@@ -70,6 +70,10 @@ int options_parse(int argc, char **argv, FILE *err, struct options *ret_options)
 			o.action = OPTIONS_RESTORE;
 			o.backup = optarg;
 			break;
+		case OPTION_REPLAY:
+			o.action = OPTIONS_REPLAY;
+			o.recording = optarg;
+			break;
 		case 'V':
 			o.action = OPTIONS_VERSION;
 			break;
@@ -94,7 +98,8 @@ int options_parse(int argc, char **argv, FILE *err, struct options *ret_options)
 	if (o.config && o.instance)
 		return usage(err, "--instance names the configuration already", o.config);
 	if (!o.config && !o.instance &&
-	    (o.action == OPTIONS_RUN || o.action == OPTIONS_CHECK || o.action == OPTIONS_RESTORE))
+	    (o.action == OPTIONS_RUN || o.action == OPTIONS_CHECK || o.action == OPTIONS_RESTORE ||
+	     o.action == OPTIONS_REPLAY))
 		return usage(err, "no configuration given", NULL);
 	*ret_options = o;
 	return 0;

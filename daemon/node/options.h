@@ -9,6 +9,7 @@ enum options_action {
 	OPTIONS_RUN,
 	OPTIONS_CHECK,
 	OPTIONS_RESTORE,
+	OPTIONS_REPLAY,
 	OPTIONS_VERSION,
 	OPTIONS_HELP,
 	OPTIONS_HELP_CONFIG,
@@ -16,10 +17,11 @@ enum options_action {
 
 struct options {
 	enum options_action action;
-	const char *config;   /* of argv; NULL: of the instance */
-	const char *instance; /* of argv */
-	const char *node;     /* of argv; NULL: what the configuration says */
-	const char *backup;   /* of argv: OPTIONS_RESTORE */
+	const char *config;    /* of argv; NULL: of the instance */
+	const char *instance;  /* of argv */
+	const char *node;      /* of argv; NULL: what the configuration says */
+	const char *recording; /* of argv: OPTIONS_REPLAY */
+	const char *backup;    /* of argv: OPTIONS_RESTORE */
 };
 
 /* 0, or EX_USAGE after one or two lines on err. */

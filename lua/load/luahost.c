@@ -38,6 +38,7 @@
 #include "lua/load/require.h"
 #include "lua/load/search.h"
 #include "lua/load/state.h"
+#include "lua/load/tape.h"
 #include "lua/modules/cluster/multicast.h"
 #include "lua/modules/socket/gate.h"
 #include "lua/modules/socket/inbox.h"
@@ -116,6 +117,7 @@ static int snlua_init(void *instance, struct service *s, const char *args)
 				   (enum overload_policy)atomic_load_explicit(
 					   &default_mailbox_policy, memory_order_relaxed));
 	service_set_message_callback(s, h, boot);
+	tape_attach(h);
 	m->dest = service_handle(s);
 	move_begin(h);
 	return service_send(m) == SEND_OK ? 0 : -1;

@@ -15,6 +15,7 @@
 #include "lua/host/memory.h"
 #include "lua/load/libs.h"
 #include "lua/load/require.h"
+#include "lua/load/tape.h"
 
 #define DESCRIBE_BYTES ((size_t)256 << 10) /* beyond the limit, for the text of an error */
 
@@ -115,6 +116,7 @@ static int open_libraries(lua_State *L)
 	/* Every service has the table, whether it requires it or not: messages come by its
 	 * protocols. */
 	luaL_requiref(L, "skynet", luaopen_skynet, 0);
+	tape_wrap(L);
 	return 0;
 }
 

@@ -46,6 +46,11 @@ unsigned int luaS_seed(unsigned int first)
 	return none;
 }
 
+unsigned share_seed(unsigned first)
+{
+	return luaS_seed(first);
+}
+
 int luaS_istwin(const TString *a, const TString *b)
 {
 	return (isshared(a) || isshared(b)) && a->shrlen == b->shrlen &&

@@ -24,6 +24,9 @@ struct share_root;
 
 /* What is linked in. */
 bool share_is_here(void);
+/* The number that the hashes of all strings of this process begin with, and so the order of pairs;
+ * `first` if there is none yet. 0: it is not to be had (a stock VM). */
+unsigned share_seed(unsigned first);
 /* For people: which Lua this is. */
 const char *share_vm(void);
 

@@ -13,6 +13,12 @@ bool share_is_here(void)
 	return false;
 }
 
+unsigned share_seed(unsigned first)
+{
+	(void)first;
+	return 0;
+}
+
 const char *share_vm(void)
 {
 	return LUA_RELEASE " as Debian builds it, nothing shared between services";

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * Recording a service, and replaying it alone.
+ *
+ * A recording begins at the launch of a Lua service, for only then is its state known: nothing. The
+ * file (tapefile.h) keeps each message that it gets, in order; what it asks of the node (clocks,
+ * names, environment: the table in tape.c); the seeds of its random numbers; and what it sends. A
+ * replay runs the same code on the same messages with the same answers, and compares what it sends.
+ *
+ * Not covered: sockets (a message of one ends the recording), multicast, io, os.execute and other
+ * ways to the outside; addresses in texts (tostring of a table) and the order of pairs over keys
+ * that are addresses; finalizers and weak tables that send, for when the collector runs is not
+ * kept; the memory limit; C modules that ask the clock or the world themselves.
+ *
+ * A service that is not recorded has none of this: what stands before its callback and around its
+ * functions is put there at launch (service_set_message_log, closures), and senders look at one
+ * pointer (core/actor/tap.h).
+ *
+ * Threads:   as said. The file is written by a thread of its own.
+ * Ownership: the recording is freed when the service has let go of it and the file is closed.
+ * Limits:    one recording at a time; its size; TAPE_BEHIND bytes that wait for the disk, beyond
+ *            which it ends, for a service does not wait for a disk.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/actor/service.h"
+#include "lua/host/host.h"
+
+struct tape;
+
+/* What a recording does, and what a replay does. */
+struct tape_ops {
+	bool plays;
+	/* The service is being launched. Its launcher's thread, nobody else has the service. */
+	void (*begin)(struct tape *t, struct host *h);
+	/* In the place of its callback, which is t->hook.next. */
+	service_msg_cb message;
+	void (*end)(struct service *s);
+	/* A recording: what is on the stack is what the function returned, or raised. A replay:
+	 * pushes that; *ret_raised: it is raised. false: it knows of nothing. May raise. */
+	bool (*values)(struct tape *t, lua_State *L, unsigned function, bool *ret_raised);
+};
+
+struct tape {
+	struct message_log hook; /* stands before the service's callback */
+	const struct tape_ops *ops;
+	char *service;	   /* whose launch is meant: name, maybe with arguments */
+	int64_t random[2]; /* seed of math.random */
+	atomic_uint refs;  /* who offered it has one, the service another */
+};
+
+/* The next launch that matches gets it, and a reference of its own. Any thread. */
+void tape_offer(struct tape *t);
+/* true: it waited, and no launch gets it any more. Any thread. */
+bool tape_withdraw(struct tape *t);
+/* The tape that stands before this service's callback, or NULL. The owner. */
+struct tape *tape_of_service(struct service *s);
+/* It stands there from now on. For begin. */
+void tape_stand_before(struct tape *t, struct service *s);
+/* The name of a function that is covered, by its place in the table; any number. */
+const char *tape_function(unsigned i);
+/* Why a recording ends that lacks nothing. */
+#define TAPE_WHOLE "the service has ended"
+
+/* A service is being launched, its callback is set. */
+void tape_attach(struct host *h);
+/* Its libraries are open; may raise. */
+void tape_wrap(lua_State *L);
