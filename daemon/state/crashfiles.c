@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Files of the black box: see crashfiles.h. The times in their names order them. A file NODE.start
- * is touched at each start: a crash that is newer is the run's before. */
+/* Files of the black box: see crashfiles.h. The times in their names order them. One that a start
+ * has told of is read-only from then on. */
 #include "daemon/state/crashfiles.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -88,30 +87,16 @@ void crashfiles_prune(const char *folder, const char *node)
 	forget(&f);
 }
 
-static bool is_newer(const char *path, const char *than)
+/* Whether nobody has been told of this one; now somebody is. */
+static bool is_news(const char *path)
 {
-	struct stat a, b;
+	struct stat st;
 
-	if (stat(path, &a) != 0)
-		return false;
-	return stat(than, &b) != 0 || a.st_mtim.tv_sec > b.st_mtim.tv_sec ||
-	       (a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec > b.st_mtim.tv_nsec);
-}
-
-/* Now is the time of the file, which need not be there. */
-static void touch(const char *path)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-	if (fd < 0)
-		return;
-	(void)futimens(fd, NULL);
-	close(fd);
+	return stat(path, &st) == 0 && st.st_mode & S_IWUSR && chmod(path, st.st_mode & 0444) == 0;
 }
 
 void crashfiles_look(const char *folder, const char *node)
 {
-	cleanup(mem_freep) char *start = mem_printf("%s/%s.start", folder, node);
 	struct files f;
 
 	list(folder, node, &f);
@@ -120,11 +105,10 @@ void crashfiles_look(const char *folder, const char *node)
 
 		if (!f.items[i].crash)
 			continue;
-		if (is_newer(path, start))
+		if (is_news(path))
 			log_warning("the run before has crashed: %s", path);
 		break;
 	}
 	prune(folder, &f);
 	forget(&f);
-	touch(start);
 }

@@ -13,7 +13,7 @@ CASES = [
     ("st", "status stop stat"),
     ("--", "--socket --node --json --version --help"),
     ("log-l", "log-level"),
-    ("log-level ", "debug info warning error"),
+    ("log-level ", "debug info warning error default"),
     ("log_level w", "warning"),
     ("-s SOCKET call ", "+.counter .launcher COUNTER"),
     ("-s SOCKET call .cou", ".counter"),
