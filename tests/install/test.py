@@ -80,6 +80,9 @@ def unprivileged():
     user = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
     if seen.returncode: # a tree that only root can read: root without any capability
         user = ["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
+        print("# the sources are not read-only: no mounts of our own in a chroot")
+        return ["setpriv", *user], 0 if seen.returncode else NOBODY
     script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec setpriv "$@"'
     return (["unshare", "--mount", "sh", "-c", script, ROOT, *user],
             0 if seen.returncode else NOBODY)

