@@ -123,7 +123,7 @@ endef
 
 .PHONY: install uninstall installcheck dist deb
 .SILENT: install uninstall installcheck
-install: all man
+install: all man $(COMPLETION)
 	$(INSTALL) -d $(sort $(foreach i,$(INSTALLED),$(DESTDIR)$(call field,$(i),2)))
 	$(foreach i,$(INSTALLED),$(call put_$(call field,$(i),1),$(i)))
 # Folders that are ours alone go when they are empty.
