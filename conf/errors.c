@@ -35,6 +35,18 @@ void config_error(struct config_errors *e, const char *file, struct place at, co
 	va_end(ap);
 }
 
+void config_errors_write(FILE *out, const struct config_errors *errors)
+{
+	for (size_t i = 0; i < errors->count; i++) {
+		const struct config_error *e = &errors->items[i];
+
+		if (e->line)
+			fprintf(out, "%s:%u:%u: %s\n", e->file, e->line, e->column, e->text);
+		else
+			fprintf(out, "%s: %s\n", e->file, e->text);
+	}
+}
+
 void config_errors_fini(struct config_errors *e)
 {
 	for (size_t i = 0; i < e->count; i++) {

@@ -8,6 +8,7 @@
  */
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include "core/base/base.h"
 
 #define CONFIG_ERRORS_MAX 100u
@@ -36,6 +37,8 @@ void config_error(struct config_errors *e, const char *file, struct place at, co
 	printf_like(4, 5);
 void config_verror(struct config_errors *e, const char *file, struct place at, const char *fmt,
 		   va_list ap);
+/* Writes them as compilers do, a line each: FILE:LINE:COLUMN: TEXT. */
+void config_errors_write(FILE *out, const struct config_errors *e);
 /* Frees all errors; none are left. */
 void config_errors_fini(struct config_errors *e);
 /* Returns the place of text[offset], in no file. */

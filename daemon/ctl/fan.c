@@ -4,9 +4,13 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/base/base.h"
 #include "core/base/mem.h"
+#include "daemon/ctl/exits.h"
+#include "daemon/ctl/jsonwrite.h"
+#include "daemon/ctl/print.h"
 
 /* So many nodes are asked at once: the control socket has room for a few times as many. */
 #define ASKED_MAX 16u
@@ -131,4 +135,16 @@ struct jsonv *fan_ask_one(struct fan *f)
 
 	f->failed = 0;
 	return ask_some(f, &own, 1, NULL);
+}
+
+int fan_show(const struct fan *f, struct jsonv *answer, bool json)
+{
+	if (!answer)
+		return CTL_FAILED;
+	if (json)
+		jsonwrite(stdout, answer);
+	else
+		ctl_print(stdout, answer, (long long)time(NULL));
+	jsonv_destroy(answer);
+	return f->failed ? CTL_PARTLY : CTL_DONE;
 }

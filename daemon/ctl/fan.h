@@ -4,6 +4,8 @@
  * One question to all nodes of the cluster. Their answers become one: the rows of the lists that
  * are named stand behind each other, of everything else the first answer's is kept.
  */
+#include <stdbool.h>
+
 #include "core/base/jsonread.h"
 #include "daemon/ctl/ask.h"
 
@@ -19,3 +21,5 @@ struct fan {
 struct jsonv *fan_ask_all(struct fan *f);
 /* The same of f->to alone. */
 struct jsonv *fan_ask_one(struct fan *f);
+/* Shows the answer, which may be NULL, on stdout, and destroys it. Returns the exit status. */
+int fan_show(const struct fan *f, struct jsonv *answer_take, bool json);

@@ -21,7 +21,6 @@
 #include "daemon/ctl/fleet.h"
 #include "daemon/ctl/flame.h"
 #include "daemon/ctl/history.h"
-#include "daemon/ctl/jsonwrite.h"
 #include "daemon/ctl/key.h"
 #include "daemon/ctl/local.h"
 #include "daemon/ctl/print.h"
@@ -395,16 +394,8 @@ static int ask_all(const struct options *o)
 {
 	struct fan f = { .to = { .socket = o->socket, .node = o->node, .words = o->words },
 			 .lists = { "clocks" } };
-	struct jsonv *answer = fan_ask_all(&f);
 
-	if (!answer)
-		return CTL_FAILED;
-	if (o->json)
-		jsonwrite(stdout, answer);
-	else
-		ctl_print(stdout, answer, (long long)time(NULL));
-	jsonv_destroy(answer);
-	return f.failed ? CTL_PARTLY : 0;
+	return fan_show(&f, fan_ask_all(&f), o->json);
 }
 
 /* ---- drain --wait ---- */

@@ -16,7 +16,6 @@
 #include "daemon/admin/words.h"
 #include "daemon/ctl/exits.h"
 #include "daemon/ctl/fan.h"
-#include "daemon/ctl/jsonwrite.h"
 #include "daemon/ctl/print.h"
 
 #define ROWS 40u
@@ -164,16 +163,7 @@ static struct jsonv *look(struct top *t)
 
 static int show_once(struct top *t)
 {
-	struct jsonv *answer = look(t);
-
-	if (!answer)
-		return CTL_FAILED;
-	if (t->json)
-		jsonwrite(stdout, answer);
-	else
-		ctl_print(stdout, answer, (long long)time(NULL));
-	jsonv_destroy(answer);
-	return t->fan.failed ? CTL_PARTLY : 0;
+	return fan_show(&t->fan, look(t), t->json);
 }
 
 static unsigned count(const struct jsonv *answer, const char *list)

@@ -60,14 +60,7 @@ static struct config *load(const struct config_source *from)
 		config_errors_fini(&errors);
 		return c;
 	}
-	for (size_t i = 0; i < errors.count; i++) {
-		const struct config_error *e = &errors.items[i];
-
-		if (e->line)
-			fprintf(stderr, "%s:%u:%u: %s\n", e->file, e->line, e->column, e->text);
-		else
-			fprintf(stderr, "%s: %s\n", e->file, e->text);
-	}
+	config_errors_write(stderr, &errors);
 	config_errors_fini(&errors);
 	return NULL;
 }
