@@ -217,6 +217,16 @@ class Defaults(Cluster):
         return "\n".join(text) + "\n"
 
 
+def up(c):
+    """Waits until each node of the cluster is ready and has a link to all others. Returns c."""
+    for n in c.nodes:
+        n.ready()
+    for n in c.nodes:
+        eventually(f"{n.name} sees all nodes up", lambda: len(c.nodes) == sum(
+            x["state"] in ("up", "self") for x in n.ctl("nodes")["nodes"]))
+    return c
+
+
 def main(tests, build=None):
     """Runs test functions, prints TAP; the docstring's first line is the name. --only TEXT: those
     that have it in their names."""

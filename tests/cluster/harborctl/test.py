@@ -3,7 +3,7 @@
 commands, asked at one node of any node; tables and JSON; nodes that are not there, that die, that
 are stuck."""
 import json, os, re, signal, socket, subprocess, time
-from harness import Cluster, eventually, main, Failed
+from harness import Cluster, eventually, main, up, Failed
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 HANDLE = r":[0-9a-f]{8}"
@@ -20,15 +20,6 @@ def three(build):
         with open(n.config, "a") as f:
             f.write(f'env: {{ logpath: "{c.tmp}" }}\n')
         n.start()
-    return c
-
-
-def up(c):
-    for n in c.nodes:
-        n.ready()
-    for n in c.nodes:
-        eventually(f"{n.name} sees three nodes up",
-                   lambda: sum(x["state"] in ("up", "self") for x in n.ctl("nodes")["nodes"]) == 3)
     return c
 
 

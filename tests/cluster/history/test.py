@@ -2,7 +2,7 @@
 """harborctl events and logs: what the nodes of a cluster remember, of one or of all by time, once
 or for ever; and any command for all nodes at once."""
 import json, os, re, signal, subprocess, threading, time
-from harness import Cluster, eventually, main
+from harness import Cluster, eventually, main, up
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -12,15 +12,6 @@ def three(build):
     c.m = c.node("m", 1, master=True)
     c.a = c.node("a", 2)
     c.b = c.node("b", 3)
-    return c
-
-
-def up(c):
-    for n in c.nodes:
-        n.ready()
-    for n in c.nodes:
-        eventually(f"{n.name} sees three nodes up",
-                   lambda: sum(x["state"] in ("up", "self") for x in n.ctl("nodes")["nodes"]) == 3)
     return c
 
 

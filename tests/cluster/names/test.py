@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Global names over real nodes: handed over, numbered, long."""
 import os, signal
-from harness import Cluster, Defaults, eventually, main, Failed
+from harness import Cluster, Defaults, eventually, main, up, Failed
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LONG = "exactly-sixty-three-bytes-" + "x" * 37
@@ -12,15 +12,6 @@ def three(build, kind=Cluster):
     c.m = c.node("m", 1, master=True)
     c.a = c.node("a", 2)
     c.b = c.node("b", 3)
-    return c
-
-
-def up(c):
-    for n in c.nodes:
-        n.ready()
-    for n in c.nodes:
-        eventually(f"{n.name} sees three nodes up",
-                   lambda: sum(x["state"] in ("up", "self") for x in n.ctl("nodes")["nodes"]) == 3)
     return c
 
 

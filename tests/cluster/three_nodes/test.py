@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Three real nodes: names, calls, kill -9, SIGSTOP, a master that dies."""
 import os, signal, time
-from harness import Cluster, eventually, main, Failed
+from harness import Cluster, eventually, main, up, Failed
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -11,15 +11,6 @@ def three(build):
     c.m = c.node("m", 1, master=True, args="ONE")
     c.a = c.node("a", 2, args="TWO")
     c.b = c.node("b", "auto", args="THREE")
-    return c
-
-
-def up(c):
-    for n in c.nodes:
-        n.ready()
-    for n in c.nodes:
-        eventually(f"{n.name} sees three nodes up",
-                   lambda: sum(x["state"] in ("up", "self") for x in n.ctl("nodes")["nodes"]) == 3)
     return c
 
 
