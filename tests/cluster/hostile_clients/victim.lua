@@ -111,6 +111,17 @@ function command.work(seconds)
 	return true
 end
 
+-- Keeps its worker until there is a file of this name; makes NAME.begun when it begins.
+function command.work_until(name)
+	assert(io.open(name .. ".begun", "w")):close()
+	local f
+	repeat
+		f = io.open(name)
+	until f
+	f:close()
+	return true
+end
+
 skynet.start(function()
 	skynet.dispatch("lua", function(session, _, name, ...)
 		if session ~= 0 then
