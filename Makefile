@@ -223,14 +223,22 @@ FUZZ_secure := $(filter-out %/records.c,$(wildcard harbor/secure/openssl/*.c))
 $(B)/tests/fuzz/replay_secure: $(FUZZ_secure:%.c=$(B)/%.o)
 $(B)/tests/fuzz/replay_secure: LIBS += -lssl -lcrypto
 $(UNIT) $(FUZZ): $(VM_A)
+# libFuzzer needs objects of its own; all fuzzers share them.
 FUZZSRC   = lua/vm/stock.c $(call sources,core net conf harbor lua)
-fuzz:
-	@mkdir -p build/fuzz
-	clang $(ALL) -O1 -g $(PCFLAGS) -fsanitize=fuzzer,address,undefined -MF /dev/null \
-	    tests/fuzz/fuzz_$(TARGET).c $(FUZZ_$(TARGET)) $(FUZZSRC) -o build/fuzz/$(TARGET) \
+FUZZCC    = clang
+FUZZOBJ   = $(patsubst %.c,build/fuzz/obj/%.o,tests/fuzz/fuzz_$(TARGET).c $(FUZZ_$(TARGET)) \
+                $(FUZZSRC))
+build/fuzz/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(FUZZCC) $(ALL) -O1 -g $(PCFLAGS) -fsanitize=fuzzer-no-link,address,undefined -c -o $@ $<
+ifneq ($(filter fuzz,$(MAKECMDGOALS)),)
+build/fuzz/$(TARGET): $(FUZZOBJ)
+	$(FUZZCC) -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ \
 	    $(shell pkg-config --libs lua5.4 yaml-0.1 libsystemd sqlite3 libssl libcrypto libcares \
 	        zlib) \
 	    -lm -ldl
+endif
+fuzz: build/fuzz/$(TARGET)
 	@mkdir -p build/fuzz/$(TARGET).new
 	build/fuzz/$(TARGET) -max_total_time=$(or $(T),60) -artifact_prefix=build/fuzz/ \
 	    -print_final_stats=1 build/fuzz/$(TARGET).new tests/fuzz/$(TARGET).in
