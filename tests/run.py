@@ -21,6 +21,8 @@ TIMEOUT = {"unit": 120, "checks": 120, "fuzz": 120, "lua": 180, "cluster": 300, 
 # Not among those that run unless groups are named: they boot hosts (`make check-systemd`,
 # `make check-deb`), or have a Prometheus look (`make check-monitoring`).
 EXTRA = ["systemd", "deb", "monitoring"]
+if os.environ.get("HARBORD_TEST_ROUNDS"): # see tests/systemd/boxes.py
+    TIMEOUT["systemd"] = 3600
 # Commands of a group that run at the same time: those that mostly wait.
 JOBS = {"cluster": 3, "conformance": 2, "systemd": 2}
 

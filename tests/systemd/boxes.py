@@ -25,6 +25,13 @@ TOOLS = ["unshare", "nsenter", "mount", "pgrep", "setsid", "systemctl"]
 GAME = "/opt/game"
 
 
+def rounds(few, full):
+    """How often a test repeats what it does: HARBORD_TEST_ROUNDS in the environment, a number or
+    "full"; without it a few times."""
+    text = os.environ.get("HARBORD_TEST_ROUNDS", "")
+    return full if text == "full" else int(text or few)
+
+
 def why_not():
     """Why there can be no such hosts here; None: there can."""
     if os.geteuid() != 0:

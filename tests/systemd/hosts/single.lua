@@ -1,0 +1,7 @@
+local skynet = require "skynet"
+
+skynet.start(function()
+	skynet.dispatch("lua", function()
+		skynet.retpack(true)
+	end)
+end)
