@@ -19,7 +19,8 @@
 static int usage(void)
 {
 	fputs("harborctl: usage: harborctl fleet " FLEET_USAGE "\n"
-	      "options: --rsh COMMAND, --deb FILE, --dry-run, --break-lock\n",
+	      "options: --rsh COMMAND, --deb FILE, --node NAME, --drain SECONDS, --dry-run, "
+	      "--break-lock\n",
 	      stderr);
 	return CTL_USAGE;
 }

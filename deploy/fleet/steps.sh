@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # usage: steps.sh check|status|roll|forget DIR [--rsh COMMAND] [--deb FILE] [--dry-run]
-#                 [--break-lock] [--drain SECONDS]
+#                 [--break-lock] [--drain SECONDS] [--node NAME]...
 #
 # What `harborctl fleet` does after it has written DIR (DIR/plan, and a folder of files for each
 # host): a host does what host.sh says, told by COMMAND TARGET sh -s, whose standard input has the
@@ -11,7 +11,8 @@
 # roll   after the same check on all hosts: nodes that are down are started, masters first; then
 #        each running node whose files or program have changed is drained, restarted, linked to all
 #        others and taken into use again, one at a time, masters last. It ends at the first failure
-#        and can be run again: what is as it shall be is left alone.
+#        and can be run again: what is as it shall be is left alone. --node: these nodes only; the
+#        package is installed on their hosts only.
 #
 # Exit status: 0 done, 1 failed and nothing was changed, 2 usage, 3 partly done, 4 the cluster is
 # not healthy, so nothing was begun.
@@ -23,7 +24,7 @@ shift 2
 host_script=$here/host.sh
 [ -e "$host_script" ] || host_script=$here/fleet-host
 rsh="ssh -o BatchMode=yes" deb='' dry='' break_lock='' patience=60
-locked='' changed=''
+locked='' changed='' only=''
 
 finish() {
 	for h in $locked; do
@@ -54,6 +55,11 @@ hosts() {
 # "NODE HOST ROLE" lines; of a host, if one is named.
 nodes() {
 	sed -n 's/^node //p' "$dir/plan" | if [ $# -gt 0 ]; then grep " $1 "; else cat; fi
+}
+
+# The same of those that a roll is about.
+chosen() {
+	nodes | if [ -n "$only" ]; then grep -E "^($only) "; else cat; fi
 }
 
 names() {
@@ -166,8 +172,8 @@ roll_node() {
 }
 
 start_those_down() {
-	nodes | grep ' master$' >"$dir/order"
-	nodes | grep ' member$' >>"$dir/order"
+	chosen | grep ' master$' >"$dir/order"
+	chosen | grep ' member$' >>"$dir/order"
 	while read -r node h role <&3; do
 		[ "$(ask "$h" state "$node")" = down ] || continue
 		if [ -n "$dry" ]; then
@@ -179,7 +185,7 @@ start_those_down() {
 }
 
 roll_those_changed() {
-	nodes >"$dir/order"
+	chosen >"$dir/order"
 	while read -r node h role <&3; do
 		[ -n "$dry" ] || install_host "$h"
 		why=$(ask "$h" state "$node")
@@ -197,6 +203,11 @@ roll_those_changed() {
 	done 3<"$dir/order"
 }
 
+choose() {
+	names | grep -qxF -e "$1" || fail 2 "there is no node $1 in the file"
+	only=$only${only:+|}$(echo "$1" | sed 's/[.]/[.]/g')
+}
+
 roll() {
 	lock_all
 	check_all
@@ -208,9 +219,14 @@ roll() {
 
 while [ $# -gt 0 ]; do
 	case $1 in
-	--rsh | --deb | --drain)
+	--rsh | --deb | --drain | --node)
 		[ $# -gt 1 ] || fail 2 "$1 needs a value"
-		case $1 in --rsh) rsh=$2 ;; --deb) deb=$2 ;; --drain) patience=$2 ;; esac
+		case $1 in
+		--rsh) rsh=$2 ;;
+		--deb) deb=$2 ;;
+		--drain) patience=$2 ;;
+		--node) choose "$2" ;;
+		esac
 		shift
 		;;
 	--dry-run) dry=1 ;;

@@ -1,13 +1,16 @@
-"""A fleet of three clean Debian hosts by one file: from nothing to a cluster, upgraded under load,
-stopped at the first node that fails, rolled back; interrupted and run again."""
-import os, re, shutil, subprocess, tempfile, time
+"""A fleet of three clean Debian hosts by one file: from nothing to a cluster;
+upgraded under load while players are connected, stopped at the first node that fails, rolled back;
+interrupted and run again."""
 from boxes import BOX, Host, Network, eventually, main
 from harness import Failed
 import packages as p
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+PLAYERS = p.ROOT + "/tests/systemd/sessions/players.py"
 GAME = p.ROOT + "/tests/cluster/rolling_restart"
 NODES = {"master": "a", "gate1": "a", "gate2": "b", "map1": "b", "map2": "c"}
+CLIENTS = 4 # the wire of a machine from which players come
+DOORS = ", config: { lua: { start: doors } }"
 # A daemon that can check configurations and starts no node.
 BROKEN = """#!/bin/sh
 case "$*" in *--check* | *--version*) exec "${0%/*}/harbord.real" "$@" ;; esac
@@ -29,8 +32,9 @@ class Fleet:
         self.lua = self.folder + "/lua"
         os.mkdir(self.lua)
         shutil.copy(GAME + "/counter.lua", self.lua)
-        shutil.copy(HERE + "/main.lua", self.lua)
-        self.network = Network(3).__enter__()
+        for name in ("main", "doors"):
+            shutil.copy(f"{HERE}/{name}.lua", self.lua)
+        self.network = Network(CLIENTS).__enter__()
         self.hosts = {}
         try:
             for i, name in enumerate("abc", 1):
@@ -63,8 +67,8 @@ hosts:
             text += f"  {name}: {{ address: {self.network.address(i)}{target} }}\n"
         text += f"""nodes:
   master: {{ host: a, listen: 2526, master: 2013 }}
-  gate1: {{ host: a, listen: 2527 }}
-  gate2: {{ host: b, listen: 2526 }}
+  gate1: {{ host: a, listen: 2527{DOORS} }}
+  gate2: {{ host: b, listen: 2526{DOORS} }}
   map1: {{ host: b, listen: 2527{extra} }}
   map2: {{ host: c, listen: 2526 }}
 """
@@ -117,6 +121,32 @@ hosts:
             self.call(node, ".main", "drive")
         for node in NODES:
             eventually(f"{node} calls", lambda n=node: self.call(n, ".main", "stat")[0] > 10, 20)
+
+
+class Players:
+    """players.py on a machine of its own, at the gate of a node."""
+
+    def __init__(self, fleet, node, count):
+        self.fleet, self.node, self.count = fleet, node, count
+        address = fleet.network.address("abc".index(NODES[node]) + 1)
+        self.over = f"{fleet.folder}/over-{node}"
+        self.process = subprocess.Popen(["ip", "netns", "exec", fleet.network.name(CLIENTS),
+                                         "/usr/bin/python3", PLAYERS, f"{address}:7000",
+                                         str(count), self.over], stdout=subprocess.PIPE, text=True)
+        eventually(f"all are at {node}", lambda: self.ask()[0] >= count)
+
+    def ask(self):
+        """How many are there, and how many of them were so in the gate's life before."""
+        return self.fleet.call(self.node, ".doors", "count")
+
+    def end(self):
+        """Nobody was disconnected or refused, or waited for long. Returns what they measured."""
+        open(self.over, "w", encoding="ascii").close()
+        result = json.loads(self.process.communicate(timeout=60)[0])
+        print(f"# {self.count} players of {self.node}: {result}")
+        assert not result["lost"] and not result["refused"], result
+        assert result["said"] > 20 * self.count and result["connects"] > 20, result
+        return result
 
 
 def took(began):
@@ -182,6 +212,32 @@ def upgrade(build):
         f.no_call_failed()
         where, lives, faults = f.call("map2", "famous", "report")
         assert lives > 1 and not faults, (where, lives, faults)
+
+
+def players(build):
+    """the node of a gate is upgraded, then all others: no player is disconnected, no call fails"""
+    with Fleet(build) as f:
+        f.fleet("roll", "--deb", f.deb)
+        f.load()
+        crowds = [Players(f, "gate1", 40), Players(f, "gate2", 40)]
+        before, new = f.pids(), p.newer(f.deb, f.folder, "9.0")
+        began = time.monotonic()
+        said = f.fleet("roll", "--deb", new, "--node", "gate1")
+        print(f"# the node of a gate upgraded: {took(began)}\n# " + said.replace("\n", "\n# "))
+        assert f.restarts(before) == {"gate1"}, said
+        assert crowds[0].ask()[1] >= 40, crowds[0].ask()
+        f.no_call_failed([n for n in NODES if n != "gate1"])
+        began = time.monotonic()
+        said = f.fleet("roll", "--deb", new)
+        print(f"# the others upgraded: {took(began)}\n# " + said.replace("\n", "\n# "))
+        assert "gate1 (a): unchanged" in said, said
+        assert f.restarts(before) == set(NODES)
+        assert crowds[1].ask()[1] >= 40, crowds[1].ask()
+        f.complete()
+        for c in crowds:
+            c.end()
+        f.no_call_failed()
+        assert not f.call("map2", "famous", "report")[2]
 
 
 def broken(build):
@@ -259,4 +315,4 @@ def ssh(build):
         assert f.ctl("fleet", "roll", f.file, "--rsh", rsh).count("unchanged") == 5
 
 
-main([from_nothing, one_node, upgrade, broken, refused, interrupted, ssh])
+main([from_nothing, one_node, upgrade, players, broken, refused, interrupted, ssh])
