@@ -176,6 +176,16 @@ bool inherit_name(const char *host, int port, char ret[INHERIT_NAME_MAX])
 	return true;
 }
 
+bool inherit_has(const char *name)
+{
+	bool there;
+
+	lock_take(&lock);
+	there = find_locked(name, 0) != NULL;
+	lock_release(&lock);
+	return there;
+}
+
 int inherit_take(const char *name)
 {
 	return inherit_take_cookie(name, 0);

@@ -50,6 +50,8 @@ int inherit_listener(const char *name, const char **ret_why);
 bool inherit_name(const char *host, int port, char ret[INHERIT_NAME_MAX]);
 /* Returns what names a socket as long as it lives, in whatever process; 0: it cannot be had. */
 uint64_t inherit_cookie(int fd);
+/* Is there a descriptor of that name which nobody has taken? */
+bool inherit_has(const char *name);
 /* Returns the descriptor of that name, which is the caller's now, or -1. */
 int inherit_take(const char *name);
 /* The same, of the one with this cookie (SO_COOKIE) among several of the name. */

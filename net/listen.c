@@ -207,6 +207,46 @@ int net_listen_handler(const struct net_handler *h, void *ud, const char *host, 
 			    ret_error);
 }
 
+/* A socket that is bound and does not listen keeps nobody from listening (SO_REUSEADDR). */
+static int try_address(const struct addr *a)
+{
+	int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), r = 0;
+
+	if (fd < 0 || bind_fd(fd, a, &(struct manner){ 0 }, false) < 0)
+		r = -errno;
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+static int try_text(const struct addr_text *t, const char **ret_why)
+{
+	cleanup(mem_freep) struct addr_list *list = NULL;
+	char name[INHERIT_NAME_MAX];
+	int r = -EADDRNOTAVAIL;
+	struct addr a;
+
+	if (inherit_name(t->host, t->port, name) && inherit_has(name))
+		return 0; /* it is ours, of the last life */
+	if (addr_numeric(t, &a))
+		return try_address(&a);
+	*ret_why = resolve_list(t, true, &list);
+	for (unsigned i = 0; r < 0 && list && i < list->count; i++)
+		r = try_address(&list->at[i]);
+	return r;
+}
+
+int net_listen_try(const char *host, int port, struct net_error *ret_error)
+{
+	struct addr_text t;
+	const char *why = addr_split(host, port, &t);
+	int r = why ? -EINVAL : t.is_unix ? -EAFNOSUPPORT : try_text(&t, &why);
+
+	if (r < 0)
+		snprintf(ret_error->text, sizeof(ret_error->text), "%s", why ? why : strerror(-r));
+	return r;
+}
+
 /* ---- accepting ---- */
 
 static void rest(struct socket *s)

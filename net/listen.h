@@ -20,6 +20,10 @@ int net_listen_shared(uint32_t owner, const char *host, int port, int backlog,
 /* The same as net_listen for C code; it needs no start, and h->on_open says the real port. */
 int net_listen_handler(const struct net_handler *h, void *ud, const char *host, int port,
 		       int backlog, struct net_error *ret_error);
+/* Returns 0 if a service could listen there now (net_listen), or -errno and fills *ret_error with
+ * the reason alone. Nobody is disturbed: who listens there meanwhile can, and no connection comes.
+ * It may wait for a name to be looked up. Any thread. */
+int net_listen_try(const char *host, int port, struct net_error *ret_error);
 /* Holds descriptors back for this listener: its connections are accepted when there are none left.
  * Those that are too many wait in place of being closed. Any thread. */
 void net_keep_descriptors(int listener);

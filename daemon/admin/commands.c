@@ -44,6 +44,7 @@
 #include "daemon/state/health.h"
 #include "daemon/state/inforce.h"
 #include "daemon/state/info.h"
+#include "daemon/state/page.h"
 #include "daemon/state/status.h"
 #include "harbor/harbor.h"
 #include "net/info.h"
@@ -183,6 +184,7 @@ static enum result run_status(struct request *r)
 	json_string(j, "config", info->config_file);
 	json_printf(j, "config_hash", "%016llx", (unsigned long long)info_config_hash());
 	inforce_json(j);
+	page_json(j);
 	json_uint(j, "start_time_seconds", clock_start_seconds());
 	json_double(j, "uptime_seconds", (double)(clock_uptime_ns() / NS_PER_SEC));
 	json_uint(j, "workers", sched_workers());

@@ -37,8 +37,10 @@
 #include "daemon/node/logger.h"
 #include "daemon/node/logsink.h"
 #include "daemon/node/paths.h"
+#include "daemon/node/ports.h"
 #include "daemon/state/health.h"
 #include "daemon/state/metrics.h"
+#include "daemon/state/page.h"
 #include "harbor/registry/restore.h"
 #include "lua/load/luahost.h"
 #include "lua/load/tape_play.h"
@@ -259,7 +261,8 @@ static int init_core(const struct config *c)
 /* What lua/service/harborweb.lua tells. */
 static const struct nodeview nodeview = { .metrics = metrics_write,
 					  .is_alive = health_is_alive,
-					  .is_ready = health_is_ready };
+					  .is_ready = health_is_ready,
+					  .page = page_set };
 
 static int init_modules(const struct config *c)
 {
@@ -425,12 +428,14 @@ int boot_layers(const struct config *c)
 		status = init_modules(c);
 	}
 	if (status == 0)
+		status = ports_check(c);
+	if (status == 0)
 		status = init_harbor(c);
 	if (status)
 		return status;
 	r = admin_socket_open(info_get()->node, c->admin.listen, &error);
 	if (r < 0 && c->admin.listen) {
-		log_error("%s", error);
+		ports_error(c, "admin", "listen", error);
 		return status_of(r);
 	}
 	if (r < 0) /* nobody asked for one by name, and a game does not need it */

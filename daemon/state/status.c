@@ -15,6 +15,7 @@
 #include "daemon/state/inforce.h"
 #include "daemon/state/info.h"
 #include "daemon/state/notify.h"
+#include "daemon/state/page.h"
 #include "daemon/state/status.h"
 #include "harbor/harbor.h"
 #include "net/info.h"
@@ -86,7 +87,7 @@ size_t status_line(char *ret_text, size_t size)
 {
 	cleanup(text_fini) struct text l = { 0 };
 	enum phase phase = phase_get();
-	char reason[REASON_MAX], error[INFORCE_ERROR_MAX];
+	char reason[REASON_MAX], error[INFORCE_ERROR_MAX], page[PAGE_WHY];
 	unsigned stuck, waiting;
 	size_t n;
 
@@ -105,6 +106,9 @@ size_t status_line(char *ret_text, size_t size)
 	inforce_error(error);
 	if (*error)
 		text_printf(&l, "; reload refused: %s", error);
+	page_error(page);
+	if (*page)
+		text_printf(&l, "; no page: %s", page);
 	reason_get(reason);
 	if (*reason)
 		text_printf(&l, "; %s", reason);

@@ -254,16 +254,38 @@ end
 
 add_files()
 
-skynet.start(function()
-	local address = skynet.getenv "web_listen"
-	local host, port = address:match "^%[?(.-)%]?:(%d+)$"
-	httpd.timeout = PATIENCE
-	local ok, id, at, at_port = pcall(socket.listen, host, tonumber(port))
-	if not ok then
-		error(("web.listen: %s: %s"):format(address, id), 0)
-	end
+-- ---- the address ----
+
+local RETRY_MAX <const> = 1600 -- cs between two attempts to listen; the first come sooner
+
+local function begin(id, at, port)
+	local address = ("%s:%d"):format(at:find ":" and "[" .. at .. "]" or at, port)
 	nodeview.always(id)
+	nodeview.page(address)
 	socket.start(id, serve)
-	skynet.error(("answers HTTP at %s:%d"):format(at:find ":" and "[" .. at .. "]" or at,
-		at_port))
+	skynet.error("answers HTTP at " .. address)
+end
+
+-- A port that somebody else has (another node of this host with the same file, often) is no reason
+-- for the node to end: it goes on without a page until the port is free.
+local function listen(address, wait, told)
+	local host, port = address:match "^%[?(.-)%]?:(%d+)$"
+	local ok, id, at, at_port = pcall(socket.listen, host, tonumber(port))
+	if ok then
+		return begin(id, at, at_port)
+	end
+	local why = tostring(id)
+	why = "web.listen: " .. (why:match "%(listen (.*)%)$" or why)
+	if why ~= told then
+		nodeview.page(nil, why)
+		skynet.log("warning", why .. "; the node goes on without its page, and tries again")
+	end
+	skynet.timeout(wait, function()
+		listen(address, math.min(2 * wait, RETRY_MAX), why)
+	end)
+end
+
+skynet.start(function()
+	httpd.timeout = PATIENCE
+	listen(skynet.getenv "web_listen", 50)
 end)

@@ -11,7 +11,7 @@ static const struct nodeview *view; /* constant once services run */
 
 void nodeview_set(const struct nodeview *v)
 {
-	must(v->metrics && v->is_alive && v->is_ready);
+	must(v->metrics && v->is_alive && v->is_ready && v->page);
 	view = v;
 }
 
@@ -67,13 +67,24 @@ static int nodeview_always(lua_State *L)
 	return 0;
 }
 
+/* page(address), page(nil, why): where the node answers by HTTP, or why it does not. */
+static int nodeview_page(lua_State *L)
+{
+	const char *address = luaL_optstring(L, 1, NULL);
+	const char *why = address ? NULL : luaL_checkstring(L, 2);
+
+	if (view)
+		view->page(address, why);
+	return 0;
+}
+
 int luaopen_skynet_nodeview(lua_State *L)
 {
-	static const luaL_Reg functions[] = { { "metrics", nodeview_metrics },
-					      { "alive", nodeview_alive },
-					      { "ready", nodeview_ready },
-					      { "always", nodeview_always },
-					      { NULL, NULL } };
+	static const luaL_Reg functions[] = {
+		{ "metrics", nodeview_metrics }, { "alive", nodeview_alive },
+		{ "ready", nodeview_ready },	 { "always", nodeview_always },
+		{ "page", nodeview_page },	 { NULL, NULL }
+	};
 
 	luaL_newlib(L, functions);
 	return 1;

@@ -17,6 +17,8 @@ struct nodeview {
 	/* Whether the node lives, and is ready for work; else the reason, one line. */
 	bool (*is_alive)(char ret_why[NODEVIEW_WHY]);
 	bool (*is_ready)(char ret_why[NODEVIEW_WHY]);
+	/* Takes note of where the node answers by HTTP; or why it does not, address NULL. */
+	void (*page)(const char *address, const char *why);
 };
 
 /* Not copied. Before the first service; a node without it has empty views. */

@@ -158,7 +158,7 @@ def what_is_taken_is_told(build):
                  extra=f'cluster: {{ listen: "127.0.0.1:{port}", '
                        f'master: ["127.0.0.1:{port}"] }}\n') as n:
             assert n.process.wait(20) == 69
-            assert f"listen 127.0.0.1:{port}: Address already in use" \
+            assert f"listen: 127.0.0.1:{port}: Address already in use" \
                 in n.read("n.log") + n.read("err")
     with One(build, log='sink: file, file: "/nowhere/at/all.log"') as n:
         assert n.process.wait(20) != 0
