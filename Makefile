@@ -358,8 +358,10 @@ chaos-long: chaos-deps
 
 # Real hosts: a systemd of its own each, in namespaces (tests/systemd). Needs root; where there can
 # be none all of it is skipped, and that is a failure.
+SYSTEMD_DEPS := logrotate
 .PHONY: check-systemd
 check-systemd: deps
+	@deploy/install-deps.sh $(SYSTEMD_DEPS)
 	@$(MAKE) --no-print-directory $(JOBS) all man
 	@/usr/bin/python3 tests/run.py --build $(B) systemd
 

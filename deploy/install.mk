@@ -63,7 +63,8 @@ $(COMPLETION): $(B)/completion/%: deploy/completion/%.in deploy/completion/make.
 	@/usr/bin/python3 deploy/completion/make.py --out $(@D) --shell $*
 
 # ---- what is installed: KIND|folder|file|name there ----
-# PROGRAM, DATA, or FILLED: @names@ in it are replaced by the variables above.
+# PROGRAM, DATA, or FILLED: @names@ in it are replaced by the variables above. CONFIG is that, too,
+# and whoever changed it keeps his.
 place     = $(patsubst %/.,%,$(patsubst %/,%,$(1)))
 below     = $(foreach f,$(shell cd $(3) && find . -type f $(4) | LC_ALL=C sort),\
             $(1)|$(call place,$(2)/$(dir $(f:./%=%)))|$(3)/$(f:./%=%)|$(notdir $(f)))
@@ -92,6 +93,7 @@ INSTALLED = $(strip \
 	$(call renamed,DATA,$(sysusersdir),systemd/harbor.sysusers,harbor.conf) \
 	$(call renamed,DATA,$(tmpfilesdir),systemd/harbor.tmpfiles,harbor.conf) \
 	$(call renamed,DATA,$(presetdir),systemd/harbor.preset,50-harbor.preset) \
+	$(call renamed,CONFIG,$(sysconfdir)/logrotate.d,deploy/logrotate/harbord.in,harbord) \
 	$(call flat,DATA,$(catalogdir),$(wildcard systemd/*.catalog)) \
 	DATA|$(bashcompletiondir)|$(B)/completion/harborctl.bash|harborctl \
 	DATA|$(zshcompletiondir)|$(B)/completion/_harborctl|_harborctl)
@@ -116,6 +118,19 @@ $(FILL) $(call field,$(1),3) | cmp -s - $(call target,$(1)) || { \
     chmod 644 $(call target,$(1)); }
 
 endef
+define put_CONFIG
+if [ ! -e $(call target,$(1)) ]; then \
+    $(FILL) $(call field,$(1),3) >$(call target,$(1)) && chmod 644 $(call target,$(1)); \
+elif ! $(FILL) $(call field,$(1),3) | cmp -s - $(call target,$(1)); then \
+    echo "$(call target,$(1)): somebody changed it, and it stays"; fi
+
+endef
+define remove_CONFIG
+if [ -e $(call target,$(1)) ] && ! $(FILL) $(call field,$(1),3) | cmp -s - $(call target,$(1)); \
+then echo "$(call target,$(1)): somebody changed it, and it stays"; else \
+    rm -f $(call target,$(1)); fi
+
+endef
 define remove
 rm -f $(call target,$(1))
 
@@ -130,11 +145,11 @@ install: all man $(COMPLETION)
 OWN       = $(addprefix $(DESTDIR),$(libexecdir)/harbord $(pkglibdir) $(pkgdatadir) $(docdir) \
             $(includedir)/harbord)
 uninstall:
-	$(foreach i,$(INSTALLED),$(call remove,$(i)))
+	$(foreach i,$(INSTALLED),$(call remove$(if $(filter CONFIG|%,$(i)),_CONFIG),$(i)))
 	find $(OWN) -depth -type d -exec rmdir --ignore-fail-on-non-empty {} + 2>/dev/null || true
 # What is installed is what was built, and it runs from there.
 installcheck: all man
-	set -e; $(foreach i,$(filter-out FILLED%,$(INSTALLED)),\
+	set -e; $(foreach i,$(filter-out FILLED% CONFIG%,$(INSTALLED)),\
 	    cmp $(call field,$(i),3) $(call target,$(i));)
 	$(DESTDIR)$(sbindir)/harbord --version
 	$(DESTDIR)$(bindir)/harborctl --version

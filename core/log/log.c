@@ -47,7 +47,9 @@ static struct {
 	uint64_t queued, done; /* lines, for log_flush */
 	struct repeat repeat[REPEAT_SLOTS];
 	uint64_t lost; /* since the last report */
-	bool running, stop, reopen;
+	uint64_t reopens_wanted, reopens_done;
+	int reopen_result; /* of the last */
+	bool running, stop;
 	pthread_t thread;
 
 	struct lock sink_lock;
@@ -113,16 +115,19 @@ static void to_sink(const struct log_record *r)
 	lock_release(&L.sink_lock);
 }
 
-static void flush_sink(bool reopen)
+static int flush_sink(bool reopen)
 {
+	int r = 0;
+
 	lock_take(&L.sink_lock);
 	const struct log_sink *s = L.sink ? L.sink : &stderr_sink;
 
 	if (s->flush)
 		s->flush(L.sink_ud);
 	if (reopen && s->reopen)
-		s->reopen(L.sink_ud);
+		r = s->reopen(L.sink_ud);
 	lock_release(&L.sink_lock);
+	return r;
 }
 
 void log_last_words(const char *text, size_t size)
@@ -335,6 +340,12 @@ static void report_lost_locked(void)
 	lock_take(&L.lock);
 }
 
+static bool wants_reopen_locked(void)
+{
+	lock_held(&L.lock);
+	return L.reopens_done < L.reopens_wanted;
+}
+
 static void *writer_main(void *arg)
 {
 	(void)arg;
@@ -343,18 +354,18 @@ static void *writer_main(void *arg)
 	for (;;) {
 		uint64_t until = release_repeats_locked(L.stop);
 
-		if (list_is_empty(&L.lines) && !L.stop && !L.reopen && !L.lost) {
+		if (list_is_empty(&L.lines) && !L.stop && !wants_reopen_locked() && !L.lost) {
 			wait_locked(until);
 			continue;
 		}
 		if (L.lost)
 			report_lost_locked();
 		struct line *l = list_take_all(&L.lines);
-		bool reopen = L.reopen, stop = L.stop;
-		uint64_t upto = L.queued;
+		bool reopen = wants_reopen_locked(), stop = L.stop;
+		uint64_t upto = L.queued, reopens = L.reopens_wanted;
+		int r;
 
 		L.bytes = 0;
-		L.reopen = false;
 		lock_release(&L.lock);
 		while (l) {
 			struct line *next = l->next;
@@ -363,15 +374,17 @@ static void *writer_main(void *arg)
 			recent_keep(l);
 			l = next;
 		}
-		flush_sink(reopen);
+		r = flush_sink(reopen);
 		lock_take(&L.lock);
 		L.done = upto;
+		L.reopen_result = reopen ? r : L.reopen_result;
+		L.reopens_done = reopens;
 		pthread_cond_broadcast(&L.written);
 		if (!stop)
 			continue;
-		/* What came while we wrote: lines, and lines that were held back. */
+		/* What came while we wrote: lines, lines that were held back, who waits. */
 		(void)release_repeats_locked(true);
-		if (list_is_empty(&L.lines) && !L.lost)
+		if (list_is_empty(&L.lines) && !L.lost && !wants_reopen_locked())
 			break;
 	}
 	L.running = false;
@@ -432,9 +445,28 @@ void log_reopen(void)
 	lock_take(&L.lock);
 	bool running = L.running;
 
-	L.reopen = running;
+	L.reopens_wanted += running;
 	pthread_cond_signal(&L.filled);
 	lock_release(&L.lock);
 	if (!running)
-		flush_sink(true);
+		(void)flush_sink(true);
+}
+
+int log_reopen_now(void)
+{
+	uint64_t mine;
+	bool running;
+	int r;
+
+	lock_take(&L.lock);
+	must(!on_writer_locked());
+	running = L.running;
+	L.reopens_wanted += running;
+	mine = L.reopens_wanted;
+	pthread_cond_signal(&L.filled);
+	while (running && L.reopens_done < mine)
+		lock_wait(&L.lock, &L.written);
+	r = L.reopen_result;
+	lock_release(&L.lock);
+	return running ? r : flush_sink(true);
 }

@@ -22,11 +22,12 @@
 #include "core/log/record.h"
 #include "core/log/source.h"
 
-/* A sink writes one record; called by one thread at a time. reopen: after SIGHUP (may be NULL). */
+/* A sink writes one record; called by one thread at a time. reopen: its file was renamed; returns 0
+ * or -errno, and may be NULL. */
 struct log_sink {
 	void (*write)(void *ud, const struct log_record *r);
 	void (*flush)(void *ud);
-	void (*reopen)(void *ud);
+	int (*reopen)(void *ud);
 };
 
 #define LOG_BURST 200u
@@ -43,6 +44,9 @@ void log_stop(void);
 void log_flush(void);
 /* Asks the sink to reopen its file (log rotation). Any thread, not from a signal handler. */
 void log_reopen(void);
+/* The same, and waits for it: what is logged from now on goes into the new file, and nothing more
+ * comes into the old one. Any thread but the sink's. 0 or the sink's -errno. */
+int log_reopen_now(void);
 
 /* The sink cannot write a line: it is counted (log_dropped). The sink's own thread. */
 void log_count_lost(void);

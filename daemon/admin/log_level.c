@@ -8,6 +8,7 @@
 #include "core/actor/handle.h"
 #include "core/actor/send.h"
 #include "core/log/log.h"
+#include "daemon/admin/errand.h"
 
 /* A service by its address, or all whose names in the log are that word. */
 static bool find_whom(const char *whom, struct log_exception *ret)
@@ -79,11 +80,21 @@ enum result run_log_level(struct request *r)
 	return DONE;
 }
 
+static void reopen(struct errand *e)
+{
+	if (log_reopen_now() < 0) {
+		e->why = "the file of the log cannot be opened again: the old one stays in use";
+		return;
+	}
+	json_object(&e->j, NULL);
+	json_bool(&e->j, "reopened", true);
+	json_object_end(&e->j);
+}
+
+/* Not in the loop: the old file may lie on a disk that is slow to take its last lines. */
 enum result run_log_reopen(struct request *r)
 {
-	log_reopen();
-	json_object(&r->j, NULL);
-	json_bool(&r->j, "reopened", true);
-	json_object_end(&r->j);
-	return DONE;
+	const char *why = errand_start(&(struct errand){ .who = *r->who, .run = reopen });
+
+	return why ? request_fail(r, why) : LATER;
 }

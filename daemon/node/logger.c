@@ -62,9 +62,18 @@ static void service_write(void *ud, const struct log_record *r)
 	logsink_write(r);
 }
 
-static void service_reopen(void *ud)
+/* Ours opens its file; a user's keeps files of its own, and is told. */
+static int service_reopen(void *ud)
 {
-	logsink_reopen();
+	struct msg *m = msg_create(0);
+
+	m->dest = atomic_load_explicit(&user_logger, memory_order_relaxed);
+	m->type = PTYPE_SYSTEM;
+	if (m->dest)
+		service_forward(m);
+	else
+		msg_destroy(m);
+	return logsink_reopen();
 }
 
 static const struct log_sink service_sink = { .write = service_write, .reopen = service_reopen };
@@ -88,20 +97,6 @@ uint32_t logger_launch(const char *service, const char *parm)
 		log_set_sink(&service_sink, NULL);
 	}
 	return handle;
-}
-
-void logger_reopen(void)
-{
-	struct msg *m = msg_create(0);
-
-	log_reopen();
-	/* ours reopened already; a user's keeps files of its own */
-	m->dest = atomic_load_explicit(&user_logger, memory_order_relaxed);
-	m->type = PTYPE_SYSTEM;
-	if (m->dest)
-		service_forward(m);
-	else
-		msg_destroy(m);
 }
 
 void logger_detach(void)

@@ -181,7 +181,7 @@ static int open_file(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-static void file_reopen(void *ud)
+static int file_reopen(void *ud)
 {
 	int fd = open_file(sink.path);
 
@@ -189,10 +189,11 @@ static void file_reopen(void *ud)
 		/* not through the log: we are its sink */
 		fprintf(stderr, "harbord: %s: %s; the old log file stays in use\n", sink.path,
 			strerror(-fd));
-		return;
+		return fd;
 	}
 	close(sink.fd);
 	sink.fd = fd;
+	return 0;
 }
 
 static const struct log_sink stream_sink = { .write = put_or_count };
@@ -266,10 +267,9 @@ void logsink_write(const struct log_record *r)
 	sink.ops->write(NULL, r);
 }
 
-void logsink_reopen(void)
+int logsink_reopen(void)
 {
-	if (sink.ops->reopen)
-		sink.ops->reopen(NULL);
+	return sink.ops->reopen ? sink.ops->reopen(NULL) : 0;
 }
 
 int logsink_fd(void)

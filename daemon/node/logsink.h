@@ -27,7 +27,7 @@ int logsink_init(const struct logsink_config *c);
 void logsink_fini(void);
 /* What the sink does, for a sink in front of it; same thread rules. */
 void logsink_write(const struct log_record *r);
-void logsink_reopen(void);
+int logsink_reopen(void);
 /* The descriptor that lines go to, for a signal handler; with the journal it is stderr. */
 int logsink_fd(void);
 

@@ -20,7 +20,6 @@
 #include "core/log/log.h"
 #include "daemon/node/boot.h"
 #include "daemon/node/keys.h"
-#include "daemon/node/logger.h"
 #include "daemon/node/signals.h"
 #include "daemon/state/inforce.h"
 #include "daemon/state/info.h"
@@ -301,7 +300,7 @@ static void reload(const struct asker *who)
 	cleanup(mem_freep) char *why = NULL;
 	struct config *next = NULL;
 
-	logger_reopen();
+	log_reopen();
 	if (config_load_all(&source, &next, &errors) == 0 && !keys_reload(config, next, &why))
 		config_error(&errors, next->file, (struct place){ 0 }, "%s", why);
 	if (errors.count) {

@@ -130,6 +130,15 @@ def full(stage, wrap, uid):
     check(not modes, "modes and owner", modes)
     make("install", dest, wrap=wrap)
     check(tree(stage) == first, "a second time changes no file")
+    with open(stage + "/etc/logrotate.d/harbord", "a", encoding="utf-8") as f:
+        f.write("# an operator was here\n")
+    changed = tree(stage)
+    make("install", dest, wrap=wrap)
+    make("uninstall", dest, wrap=wrap)
+    check(tree(stage).get("etc/logrotate.d/harbord") == changed["etc/logrotate.d/harbord"],
+          "a configuration that somebody changed is kept, also by uninstall", tree(stage))
+    os.remove(stage + "/etc/logrotate.d/harbord")
+    make("install", dest, wrap=wrap)
     said = make("installcheck", dest, wrap=wrap)
     check(said.count("no errors") == 3, "what is installed runs and finds its files", said)
     with open(f"{stage}/usr/lib/systemd/system/harbord@.service", encoding="utf-8") as f:

@@ -40,11 +40,12 @@ def without_a_logger_lines_go_to_stdout(build):
 
 
 def a_logger_is_a_file(build):
-    """logger = path: lines with `dd/mm/yy HH:MM:SS.cc`, appended; SIGHUP and a system message to
-    .logger reopen it"""
+    """logger = path: lines with `dd/mm/yy HH:MM:SS.cc`, appended; SIGHUP, harborctl log-reopen and
+    a system message to .logger reopen it"""
     with Logged(build, 'logger = "./node.log"', log="node.log") as n:
         n.ready()
         for i, reopen in enumerate((lambda: n.process.send_signal(signal.SIGHUP),
+                                    lambda: n.ctl("log-reopen"),
                                     lambda: n.call(".main", "reopen"))):
             old = f"{n.tmp}/old.{i}"
             eventually("the file", lambda: "hello" in n.read("node.log") or i)
@@ -56,7 +57,7 @@ def a_logger_is_a_file(build):
             eventually("the line in it", lambda: f"after {i}\n" in n.read("node.log"))
             assert f"before {i}\n" in n.read(f"old.{i}") and f"after {i}" not in n.read(f"old.{i}")
         n.end()
-        text = n.read("old.0") + n.read("old.1") + n.read("node.log")
+        text = "".join(map(n.read, ("old.0", "old.1", "old.2", "node.log")))
         line = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d\.\d\d \[:[0-9a-f]{8}\] .*")
         assert all(line.fullmatch(x) for x in text.splitlines()), text
         day = subprocess.run(["date", "+%d/%m/%y"], capture_output=True, text=True,
@@ -88,7 +89,7 @@ def a_path_that_cannot_be_written_fails_the_boot(build):
 
 def a_program_may_bring_its_own(build):
     """logservice = snlua: the program's service has handle 1 and .logger, gets every line, and
-    SIGHUP as a system message"""
+    SIGHUP and harborctl log-reopen as system messages"""
     with Logged(build, 'logservice = "snlua"\nlogger = "userlog"\nuser_log = "./user.log"',
                 log="user.log") as n:
         n.ready()
@@ -102,6 +103,9 @@ def a_program_may_bring_its_own(build):
                    lambda: re.search(r"^[0-9a-f]{8}\|first\nsecond$", n.read("user.log"), re.M))
         n.process.send_signal(signal.SIGHUP)
         eventually("the signal", lambda: "00000000|SYSTEM\n" in n.read("user.log"))
+        n.ctl("log-reopen")
+        eventually("a second message",
+                   lambda: n.read("user.log").count("00000000|SYSTEM\n") == 2)
         assert "hello" not in n.out + n.err
         assert n.end() == 0
 

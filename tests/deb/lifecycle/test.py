@@ -70,7 +70,8 @@ def install(build):
         assert h.sh("systemctl list-units --all --plain --no-legend 'harbord@*'").strip() == ""
         wanted = {"/etc/harbor": "750 root:_harbor", "/var/lib/harbor": "750 _harbor:_harbor",
                   "/etc/harbor/credentials": "700 root:root", "/usr/sbin/harbord": "755 root:root",
-                  "/etc/needrestart/conf.d/harbord.conf": "644 root:root"}
+                  "/etc/needrestart/conf.d/harbord.conf": "644 root:root",
+                  "/etc/logrotate.d/harbord": "644 root:root"}
         assert modes(h, *wanted) == wanted, modes(h, *wanted)
         assert h.sh("getent passwd _harbor").strip().endswith(":/var/lib/harbor:/usr/sbin/nologin")
         c.start()
@@ -122,6 +123,7 @@ def remove(build):
         assert "/var/lib/harbor is kept" in said and "/etc/harbor is kept" in said, said
         assert h.sh("cat /var/lib/harbor/one/save") == "precious\n"
         h.sh("test -e /etc/harbor/one.yaml && ! test -e /etc/needrestart/conf.d/harbord.conf "
+             "&& ! test -e /etc/logrotate.d/harbord && ! test -e /var/log/harbor "
              "&& ! test -e /usr/share/harbord && getent passwd _harbor")
 
 

@@ -33,6 +33,7 @@ FORBIDDEN = {
 ALLOWED = {
     "its state": "touch $STATE_DIRECTORY/x",
     "its runtime folder": "touch $RUNTIME_DIRECTORY/x",
+    "its folder for logs": "touch $LOGS_DIRECTORY/x",
     "its configuration": "cat $CONFIGURATION_DIRECTORY/gate.yaml",
     "a folder for temporary files": "touch /tmp/x",
     "a socket": "python3 -c 'import socket; socket.socket().bind((\"127.0.0.1\", 0))'",
@@ -57,10 +58,11 @@ def probes(build):
                      "netlink", "the personality"):
             assert h.run("sh", "-c", FORBIDDEN[what], ok=None).returncode == 0, what
         modes = h.sh("stat -c '%a %U:%G %n' /etc/harbor /etc/harbor/gate.yaml /var/lib/harbor/gate "
-                     "/run/harbor/gate")
+                     "/var/log/harbor/gate /run/harbor/gate")
         assert modes.splitlines() == [
             "750 root:_harbor /etc/harbor", "640 root:_harbor /etc/harbor/gate.yaml",
             "750 _harbor:_harbor /var/lib/harbor/gate",
+            "750 _harbor:_harbor /var/log/harbor/gate",
             "750 _harbor:_harbor /run/harbor/gate"], modes
 
 

@@ -28,6 +28,7 @@ static struct {
 	pthread_cond_t came;
 	struct kept_line line[LINES_MAX];
 	unsigned count, reopened, flushed;
+	int reopen_result;
 	bool shut; /* the sink blocks */
 	unsigned waiting;
 } lines = { .lock = PTHREAD_MUTEX_INITIALIZER, .came = PTHREAD_COND_INITIALIZER };
@@ -64,13 +65,14 @@ static void lines_flush(void *ud)
 	pthread_mutex_unlock(&lines.lock);
 }
 
-static void lines_reopen(void *ud)
+static int lines_reopen(void *ud)
 {
 	(void)ud;
 	pthread_mutex_lock(&lines.lock);
 	lines.reopened++;
 	pthread_cond_broadcast(&lines.came);
 	pthread_mutex_unlock(&lines.lock);
+	return lines.reopen_result;
 }
 
 static const struct log_sink lines_sink = { lines_write, lines_flush, lines_reopen };
@@ -82,6 +84,7 @@ static inline void lines_begin(enum log_level level)
 	log_set_level(level);
 	pthread_mutex_lock(&lines.lock);
 	lines.count = lines.reopened = lines.flushed = 0;
+	lines.reopen_result = 0;
 	lines.shut = false;
 	pthread_mutex_unlock(&lines.lock);
 }

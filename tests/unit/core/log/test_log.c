@@ -262,6 +262,21 @@ static void a_reopen_reaches_the_sink_started_or_not(void **state)
 	assert_true(lines_reach(&lines.reopened, 2));
 }
 
+static void a_reopen_that_is_waited_for_comes_after_the_lines_before_it(void **state)
+{
+	(void)state;
+	lines.reopen_result = -EACCES;
+	assert_int_equal(log_reopen_now(), -EACCES);
+	assert_int_equal(log_start(), 0);
+	for (unsigned i = 1; i <= 100; i++) {
+		lines.reopen_result = i % 2 ? -ENOSPC : 0;
+		log_info("line %u", i);
+		assert_int_equal(log_reopen_now(), lines.reopen_result);
+		assert_int_equal(lines.reopened, i + 1);
+		assert_int_equal(lines.count, i);
+	}
+}
+
 static void the_built_in_sink_writes_time_level_source_and_text(void **state)
 {
 	char text[256] = "";
@@ -349,6 +364,7 @@ int main(void)
 		T(a_line_that_comes_while_the_last_are_written_is_written),
 		T(lines_that_differ_in_anything_are_not_repetitions),
 		T(a_reopen_reaches_the_sink_started_or_not),
+		T(a_reopen_that_is_waited_for_comes_after_the_lines_before_it),
 		T(the_built_in_sink_writes_time_level_source_and_text),
 		T(threads_write_through_start_and_stop),
 	};
