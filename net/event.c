@@ -53,7 +53,8 @@ static void close_if_owned(int id, uint32_t owner)
 
 	if (!s)
 		return;
-	if (s->owner == owner) /* not when it was passed on */
+	/* not when it was passed on, or is closing in order already */
+	if (s->owner == owner && !s->closing)
 		event_shutdown(s);
 	socket_unlock(s);
 }

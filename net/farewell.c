@@ -18,12 +18,13 @@ static bool is_tcp(const struct socket *s)
 	       (s->family == AF_INET || s->family == AF_INET6);
 }
 
-bool farewell_needed(const struct socket *s)
+bool farewell_say(struct socket *s)
 {
 	int unread = 0;
 
 	lock_held(&s->lock);
-	if (s->state != STATE_OPEN || s->eof || s->write_failed || !is_tcp(s))
+	if (s->state != STATE_OPEN || s->eof || s->write_failed || !is_tcp(s) ||
+	    shutdown(s->fd, SHUT_WR) < 0)
 		return false;
 	return s->speaking || (ioctl(s->fd, FIONREAD, &unread) == 0 && unread > 0);
 }
@@ -32,7 +33,7 @@ bool farewell_begin(struct socket *s)
 {
 	if (s->farewell)
 		return true;
-	if (!farewell_needed(s) || shutdown(s->fd, SHUT_WR) < 0)
+	if (!farewell_say(s))
 		return false;
 	s->farewell = true;
 	s->closing_ns = clock_mono_ns();

@@ -12,8 +12,10 @@
 
 struct socket;
 
-/* Whether a reset would follow if the socket were closed now. */
-bool farewell_needed(const struct socket *s);
+/* Everything has gone out: shuts our direction, before it is looked whether there is something
+ * unread. So what arrives after the look is answered by a reset that comes behind the end, and the
+ * peer reads up to that. Returns whether a reset would follow if the socket were closed now. */
+bool farewell_say(struct socket *s);
 /* Everything has gone out. Returns false when there is nothing to wait for: it is to be freed. */
 bool farewell_begin(struct socket *s);
 /* [loop] Throws away what came; the socket is freed at its end. */

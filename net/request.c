@@ -11,6 +11,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -24,6 +25,9 @@
 #include "net/sendq.h"
 #include "net/socket.h"
 #include "net/watch.h"
+
+/* How often is looked whether all that close have closed. */
+#define LOOK_NS (5 * NS_PER_MS)
 
 /* Starts it. NULL and in *ret_text what CONNECT shall say (NULL: nothing yet); or why it cannot
  * be. */
@@ -137,6 +141,17 @@ static void close_slowly(struct socket *s)
 	}
 }
 
+static void close_locked(struct socket *s)
+{
+	if (s->closing)
+		; /* it is on its way out */
+	else if (s->write_failed || s->state == STATE_FAILED ||
+		 (sendq_empty(&s->out) && !farewell_say(s)))
+		event_shutdown(s);
+	else
+		close_slowly(s);
+}
+
 static void close_socket(int id, bool speaking)
 {
 	struct socket *s = socket_lock(id);
@@ -144,13 +159,7 @@ static void close_socket(int id, bool speaking)
 	if (!s)
 		return;
 	s->speaking |= speaking;
-	if (s->closing)
-		; /* it is on its way out */
-	else if (s->write_failed || s->state == STATE_FAILED ||
-		 (sendq_empty(&s->out) && !farewell_needed(s)))
-		event_shutdown(s);
-	else
-		close_slowly(s);
+	close_locked(s);
 	socket_unlock(s);
 }
 
@@ -172,6 +181,43 @@ void net_shutdown(int id)
 		return;
 	event_shutdown(s);
 	socket_unlock(s);
+}
+
+void net_close_all(void)
+{
+	unsigned slot = 0;
+	struct socket *s;
+
+	while ((s = socket_next(&slot))) {
+		if (s->owner && s->state == STATE_OPEN) {
+			s->told_close = true;
+			close_locked(s);
+		}
+		socket_unlock(s);
+	}
+}
+
+static unsigned count_closing(void)
+{
+	unsigned slot = 0, n = 0;
+	struct socket *s;
+
+	while ((s = socket_next(&slot))) {
+		n += s->closing;
+		socket_unlock(s);
+	}
+	return n;
+}
+
+unsigned net_await_closed(uint64_t patience_ns)
+{
+	static const struct timespec pause = { .tv_nsec = LOOK_NS };
+	uint64_t deadline = clock_mono_ns() + patience_ns;
+	unsigned n;
+
+	while ((n = count_closing()) && clock_mono_ns() < deadline)
+		nanosleep(&pause, NULL);
+	return n;
 }
 
 void net_nodelay(int id)

@@ -30,6 +30,11 @@ void net_close(int id);
 void net_close_speaking(int id);
 /* The same, and what waits is dropped. */
 void net_shutdown(int id);
+/* The node ends: net_close for all connections of services, which hear nothing of it. */
+void net_close_all(void);
+/* Waits until all that close have closed, at most that long. Returns how many have not. Needs the
+ * loops. */
+unsigned net_await_closed(uint64_t patience_ns);
 /* Small writes leave at once; of a listener: those of the connections that it accepts later. */
 void net_nodelay(int id);
 /* Bounds the write queue; what a listener accepts from then on inherits it. bytes 0 = the node's.

@@ -56,6 +56,8 @@
 /* How long sessions that are handed over may still be written to, and the service manager take. */
 #define HANDOVER_NS (2 * NS_PER_SEC)
 #define BARRIER_NS (5 * NS_PER_SEC)
+/* How long connections of services may take to end in order. */
+#define CLOSING_NS NS_PER_SEC
 /* Services that listen later than this after the node was ready find nothing of the last life. */
 #define SETTLE_NS (30 * NS_PER_SEC)
 /* How often the bootstrap service is looked at until the node is up. */
@@ -435,10 +437,11 @@ static void end_services(const struct config *c)
 {
 	uint64_t limit = c->admin.stop_timeout_ms * NS_PER_MS;
 	uint64_t deadline, now;
+	unsigned closing;
 
 	notify_printf("STOPPING=1\nEXTEND_TIMEOUT_USEC=%llu",
 		      (unsigned long long)((3 * limit + GOODBYE_NS + 4 * TEARDOWN_NS + HANDOVER_NS +
-					    BARRIER_NS) /
+					    BARRIER_NS + CLOSING_NS) /
 					   NS_PER_US));
 	status_tick(clock_mono_ns());
 	net_inherit_leave();
@@ -446,6 +449,8 @@ static void end_services(const struct config *c)
 	ask_services(limit);
 	hand_over();
 	logger_detach();
+	/* before the services end, which would leave their sockets to be reset by the next byte */
+	net_close_all();
 	deadline = clock_mono_ns() + limit;
 	while (!node_is_empty() && (now = clock_mono_ns()) < deadline) {
 		/* again and again: a service may launch another while it ends */
@@ -455,6 +460,10 @@ static void end_services(const struct config *c)
 	if (!node_is_empty())
 		log_error("%u services did not end within %u ms", service_count(),
 			  c->admin.stop_timeout_ms);
+	closing = net_await_closed(CLOSING_NS);
+	if (closing)
+		log_info("%u connections did not end in order: their peers do not read or end",
+			 closing);
 }
 
 static void ignore_answer(const struct asker *a, bool well, const char *body, size_t size)
@@ -525,7 +534,6 @@ int life_run(struct config *c, const struct config_source *from)
 	status = boot_layers(c);
 	if (status)
 		return status;
-	boot_blackbox(c);
 	boot_blackbox(c);
 	status = boot_start(c, on_state);
 	if (status)

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What a service hears about its sockets, with real workers: every message, in its order. */
+#include <sys/ioctl.h>
+
 #include "net/connect.h"
 #include "net/net.h"
 #include "net/request.h"
+#include "net/socket.h"
 #include "tests/unit/net/ear.h"
 #include "core/actor/life.h"
 
@@ -183,6 +186,29 @@ static void a_paused_socket_reads_nothing_until_it_is_started(void **state)
 	expect(ear, SOCKET_CLOSE, id, NULL);
 }
 
+/* A reset would take "last" away, or come in place of the end. */
+static void at_the_end_of_the_node_connections_end_in_order_and_silence(void **state)
+{
+	struct ear *ear = *state;
+	int id, fd = connected(ear, &id), left = 0;
+	struct socket *s = socket_lock(id);
+	int own = s->fd;
+
+	socket_unlock(s);
+	net_pause(ear->handle, id);
+	assert_int_equal(send(fd, "unread", 6, 0), 6);
+	while (ioctl(own, FIONREAD, &left) == 0 && left < 6)
+		;
+	assert_int_equal(send_text(id, "last"), 0);
+	net_close_all();
+	assert_int_equal(net_await_closed(0), 1);
+	recv_exactly(fd, "last");
+	assert_int_equal(recv(fd, &(char){ 0 }, 1, 0), 0);
+	close(fd);
+	assert_int_equal(net_await_closed(20 * NS_PER_SEC), 0);
+	expect_silence(ear);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -196,6 +222,7 @@ int main(void)
 		T(start_says_why_it_cannot),
 		T(a_socket_moves_to_the_service_that_starts_it),
 		T(a_paused_socket_reads_nothing_until_it_is_started),
+		T(at_the_end_of_the_node_connections_end_in_order_and_silence),
 	};
 	return cmocka_run_group_tests_name("net/service", tests, NULL, NULL);
 }
