@@ -34,7 +34,9 @@
 #include "net/udpaddr.h"
 #include "net/write.h"
 
-#define BACKLOG 32
+/* What a listener keeps for somebody who is away for a second, as a node that restarts is: whoever
+ * finds no room tries again a second later. The kernel's own limit is net.core.somaxconn. */
+#define BACKLOG 4096
 
 static uint32_t self(lua_State *L)
 {

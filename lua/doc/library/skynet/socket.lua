@@ -24,7 +24,7 @@ function socket.open(addr, port) end
 ---@async
 ---@param host string `"0.0.0.0"` for all addresses; without a port `"host:port"`
 ---@param port? integer 0: the system chooses
----@param backlog? integer 32 if it is nil
+---@param backlog? integer so many connections wait to be accepted; 4096 if it is nil, as far as the kernel lets it (`net.core.somaxconn`)
 ---@param manner? string `"reuseport"`: others that say so too may listen on the same port, in this node or another process, and the system spreads the connections among them; `"alone"` if it is nil
 ---@return integer id
 ---@return string address
