@@ -28,6 +28,12 @@ function did.saves()
 	end)
 end
 
+function did.stays()
+	skynet.on_handover(function()
+		error "there is no place like home"
+	end)
+end
+
 skynet.start(function()
 	skynet.dispatch("lua", function(_, _, word, n)
 		if word == "loops" then

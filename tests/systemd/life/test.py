@@ -155,6 +155,24 @@ def drains(build):
         h.want(UNIT, 1, ActiveState="inactive", Result="success")
 
 
+def drains_first(build):
+    """a drain may take longer than TimeoutStopSec, too; when its own time is over the node ends by
+    itself"""
+    with Host(build, lua=HERE) as h:
+        h.drop_in("harbord@.service", "[Service]\nTimeoutStopSec=2\n")
+        h.configure("a", member("a", True, 6001))
+        h.configure("b", member("b", listen=6002).replace("main,", "main, args: stays,")
+                    + "admin: { drain_on_stop: 5s }\n")
+        h.run("systemctl", "start", "harbord@a", "harbord@b")
+        began = time.monotonic()
+        h.run("systemctl", "stop", "--no-block", "harbord@b")
+        eventually("it says that it drains", lambda: ", drains" in
+                   h.prop("harbord@b", "StatusText"))
+        h.want("harbord@b", 20, ActiveState="inactive", Result="success", ExecMainStatus="0")
+        assert time.monotonic() - began >= 5, "it did not wait for its drain"
+        assert any("not drained" in r["MESSAGE"] for r in h.journal("-u", "harbord@b"))
+
+
 def watched(build):
     """a node that stands still is restarted by the watchdog; one endless loop is named and is no
     reason; loops on all workers are"""
@@ -177,4 +195,4 @@ def watched(build):
         h.want(UNIT, 20, ActiveState="active", NRestarts="2")
 
 
-main([foreground, ready, restarts, slow_start, statuses, drains, watched])
+main([foreground, ready, restarts, slow_start, statuses, drains, drains_first, watched])
