@@ -66,3 +66,30 @@ void exposition_gauge(struct text *t, const char *name, uint64_t value, const ch
 	exposition_family(t, name, EXPOSITION_GAUGE, help);
 	exposition_count(t, name, "", value);
 }
+
+static void write_sample(struct text *t, const struct exposition_figure *f, const char *labels,
+			 const void *row)
+{
+	uint64_t value = *(const uint64_t *)(const void *)((const char *)row + f->offset);
+
+	if (f->unit == EXPOSITION_PLAIN)
+		exposition_count(t, f->name, labels, value);
+	else if (f->unit == EXPOSITION_NS || value)
+		exposition_seconds(t, f->name, labels, value);
+}
+
+void exposition_table(struct text *t, const struct exposition_table *table)
+{
+	for (unsigned f = 0; f < table->figure_count; f++) {
+		const struct exposition_figure *figure = &table->figures[f];
+
+		exposition_family(t, figure->name, figure->type, figure->help);
+		for (unsigned i = 0; i < table->row_count; i++) {
+			const void *row = (const char *)table->rows + i * table->row_size;
+			char labels[EXPOSITION_LABELS] = "";
+
+			if (table->label(row, i, labels))
+				write_sample(t, figure, labels, row);
+		}
+	}
+}

@@ -30,6 +30,30 @@ void exposition_label(char labels[EXPOSITION_LABELS], const char *name, const ch
 void exposition_count(struct text *t, const char *name, const char *labels, uint64_t value);
 void exposition_seconds(struct text *t, const char *name, const char *labels, uint64_t ns);
 
+/* A family of which each row of a table has a sample: a uint64_t in the row. */
+struct exposition_figure {
+	const char *name, *help;
+	enum exposition_type type;
+	enum exposition_unit {
+		EXPOSITION_PLAIN,
+		EXPOSITION_NS,	     /* shown in seconds */
+		EXPOSITION_MEASURED, /* so is it, and 0 is none: the row has no sample */
+	} unit;
+	size_t offset;
+};
+
+struct exposition_table {
+	const struct exposition_figure *figures;
+	unsigned figure_count, row_count;
+	const void *rows;
+	size_t row_size;
+	/* Appends the labels of a row. Returns false: it has no samples. */
+	bool (*label)(const void *row, unsigned index, char labels[EXPOSITION_LABELS]);
+};
+
+/* All families, each with its samples. */
+void exposition_table(struct text *t, const struct exposition_table *table);
+
 /* A family with one sample. */
 void exposition_counter(struct text *t, const char *name, uint64_t value, const char *help);
 void exposition_gauge(struct text *t, const char *name, uint64_t value, const char *help);

@@ -29,80 +29,66 @@ static bool is_link(const struct harbor_node_info *n)
 	return strcmp(n->state, "self") != 0 && strcmp(n->state, "left") != 0;
 }
 
-static const struct {
-	const char *name, *help;
-	enum exposition_type type;
-	size_t offset;
-} families[] = {
-#define FAMILY(name, type, member, help)                          \
-	{                                                         \
-		"harbord_link_" name, help, EXPOSITION_##type,    \
-			offsetof(struct harbor_node_info, member) \
+static const struct exposition_figure figures[] = {
+#define FIGURE(name, type, unit, member, help)                                    \
+	{                                                                         \
+		"harbord_link_" name, help, EXPOSITION_##type, EXPOSITION_##unit, \
+			offsetof(struct harbor_node_info, member)                 \
 	}
-	FAMILY("messages_sent_total", COUNTER, sent, "Messages that were sent to the node."),
-	FAMILY("messages_received_total", COUNTER, received, "Messages that came from it."),
-	FAMILY("frames_sent_total", COUNTER, sent_frames, "Frames that were written to its link."),
-	FAMILY("frames_received_total", COUNTER, received_frames, "Frames that came over it."),
-	FAMILY("sent_bytes_total", COUNTER, sent_bytes, "Bytes of the frames that were written."),
-	FAMILY("received_bytes_total", COUNTER, received_bytes, "Bytes of the frames that came."),
-	FAMILY("frames_resent_total", COUNTER, resent,
+	FIGURE("messages_sent_total", COUNTER, PLAIN, sent, "Messages that were sent to the node."),
+	FIGURE("messages_received_total", COUNTER, PLAIN, received, "Messages that came from it."),
+	FIGURE("frames_sent_total", COUNTER, PLAIN, sent_frames,
+	       "Frames that were written to its link."),
+	FIGURE("frames_received_total", COUNTER, PLAIN, received_frames,
+	       "Frames that came over it."),
+	FIGURE("sent_bytes_total", COUNTER, PLAIN, sent_bytes,
+	       "Bytes of the frames that were written."),
+	FIGURE("received_bytes_total", COUNTER, PLAIN, received_bytes,
+	       "Bytes of the frames that came."),
+	FIGURE("frames_resent_total", COUNTER, PLAIN, resent,
 	       "Frames that were written once more after a break of the link."),
-	FAMILY("messages_dropped_total", COUNTER, dropped, "Messages that were refused."),
-	FAMILY("messages_lost_total", COUNTER, lost,
+	FIGURE("messages_dropped_total", COUNTER, PLAIN, dropped, "Messages that were refused."),
+	FIGURE("messages_lost_total", COUNTER, PLAIN, lost,
 	       "Messages that were accepted, and of which it is not known whether they arrived."),
-	FAMILY("queued_bytes", GAUGE, queued_bytes, "Bytes that wait to be written."),
-	FAMILY("unacknowledged_bytes", GAUGE, unacknowledged_bytes,
+	FIGURE("queued_bytes", GAUGE, PLAIN, queued_bytes, "Bytes that wait to be written."),
+	FIGURE("unacknowledged_bytes", GAUGE, PLAIN, unacknowledged_bytes,
 	       "Bytes that were written and that the node has not acknowledged."),
-	FAMILY("rtt_seconds", GAUGE, rtt_ns, "How long a frame and its answer took lately."),
-#undef FAMILY
+	FIGURE("rtt_seconds", GAUGE, MEASURED, rtt_ns,
+	       "How long a frame and its answer took lately."),
+#undef FIGURE
 };
 
-static void label_link(const struct harbor_node_info *n, char labels[EXPOSITION_LABELS])
+static bool label_link(const void *row, unsigned index, char labels[EXPOSITION_LABELS])
 {
+	const struct harbor_node_info *n = row;
 	char id[12];
 
+	(void)index;
+	if (!is_link(n))
+		return false;
 	snprintf(id, sizeof(id), "%u", n->id);
-	labels[0] = 0;
 	exposition_label(labels, "peer", n->name);
 	exposition_label(labels, "peer_id", id);
-}
-
-static void write_family(struct text *t, unsigned family, const struct nodes *nodes)
-{
-	const char *name = families[family].name;
-	char labels[EXPOSITION_LABELS];
-
-	exposition_family(t, name, families[family].type, families[family].help);
-	for (unsigned i = 0; i < nodes->n; i++) {
-		const struct harbor_node_info *n = &nodes->items[i];
-		uint64_t value = *(const uint64_t *)(const void *)((const char *)n +
-								   families[family].offset);
-
-		if (!is_link(n))
-			continue;
-		label_link(n, labels);
-		if (families[family].offset != offsetof(struct harbor_node_info, rtt_ns))
-			exposition_count(t, name, labels, value);
-		else if (value) /* it was measured */
-			exposition_seconds(t, name, labels, value);
-	}
+	return true;
 }
 
 static void write_links(struct text *t, const struct nodes *nodes)
 {
-	char labels[EXPOSITION_LABELS];
-
 	exposition_family(t, "harbord_link_up", EXPOSITION_GAUGE,
 			  "1: the link to the node is up. A node that left in order has no line.");
 	for (unsigned i = 0; i < nodes->n; i++) {
-		if (!is_link(&nodes->items[i]))
-			continue;
-		label_link(&nodes->items[i], labels);
-		exposition_count(t, "harbord_link_up", labels,
-				 strcmp(nodes->items[i].state, "up") == 0);
+		char labels[EXPOSITION_LABELS] = "";
+
+		if (label_link(&nodes->items[i], i, labels))
+			exposition_count(t, "harbord_link_up", labels,
+					 strcmp(nodes->items[i].state, "up") == 0);
 	}
-	for (unsigned i = 0; i < array_len(families); i++)
-		write_family(t, i, nodes);
+	exposition_table(t, &(struct exposition_table){ .figures = figures,
+							.figure_count = array_len(figures),
+							.rows = nodes->items,
+							.row_size = sizeof(*nodes->items),
+							.row_count = nodes->n,
+							.label = label_link });
 }
 
 static void count_name(const struct harbor_name_info *n, void *ud)

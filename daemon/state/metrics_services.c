@@ -73,48 +73,35 @@ static void remember(struct sum *sums, unsigned n)
 	lock_release(&lock);
 }
 
-static const struct {
-	const char *name, *help;
-	enum exposition_type type;
-	size_t offset;
-} families[] = {
-#define FAMILY(name, type, member, help)                                                      \
-	{                                                                                     \
-		"harbord_service" name, help, EXPOSITION_##type, offsetof(struct sum, member) \
+static const struct exposition_figure figures[] = {
+#define FIGURE(name, type, unit, member, help)                                      \
+	{                                                                           \
+		"harbord_service" name, help, EXPOSITION_##type, EXPOSITION_##unit, \
+			offsetof(struct sum, member)                                \
 	}
-	FAMILY("_messages_total", COUNTER, messages,
+	FIGURE("_messages_total", COUNTER, PLAIN, messages,
 	       "Messages that services of this title have taken."),
-	FAMILY("_cpu_seconds_total", COUNTER, cpu_ns, "Time that they have spent on them."),
-	FAMILY("_errors_total", COUNTER, errors, "Errors in them that nobody caught."),
-	FAMILY("_messages_refused_total", COUNTER, refused,
+	FIGURE("_cpu_seconds_total", COUNTER, NS, cpu_ns, "Time that they have spent on them."),
+	FIGURE("_errors_total", COUNTER, PLAIN, errors, "Errors in them that nobody caught."),
+	FIGURE("_messages_refused_total", COUNTER, PLAIN, refused,
 	       "Messages that their full mailboxes refused."),
-	FAMILY("_launches_total", COUNTER, launched, "How many have been launched."),
-	FAMILY("s", GAUGE, services, "How many there are."),
-	FAMILY("_mailbox_messages", GAUGE, mailbox, "Messages that wait for them."),
-	FAMILY("_mailbox_longest_messages", GAUGE, mailbox_longest,
+	FIGURE("_launches_total", COUNTER, PLAIN, launched, "How many have been launched."),
+	FIGURE("s", GAUGE, PLAIN, services, "How many there are."),
+	FIGURE("_mailbox_messages", GAUGE, PLAIN, mailbox, "Messages that wait for them."),
+	FIGURE("_mailbox_longest_messages", GAUGE, PLAIN, mailbox_longest,
 	       "Messages that wait for the one for which most do."),
-	FAMILY("_memory_bytes", GAUGE, memory_bytes, "Memory of their Lua states."),
-#undef FAMILY
+	FIGURE("_memory_bytes", GAUGE, PLAIN, memory_bytes, "Memory of their Lua states."),
+#undef FIGURE
 };
 
-static void write_family(struct text *t, unsigned family, const struct sum *sums, unsigned n)
+static bool label_title(const void *row, unsigned index, char labels[EXPOSITION_LABELS])
 {
-	const char *name = families[family].name;
-	size_t offset = families[family].offset;
+	const struct sum *sum = row;
 
-	exposition_family(t, name, families[family].type, families[family].help);
-	for (unsigned i = 0; i < n; i++) {
-		uint64_t value = *(const uint64_t *)(const void *)((const char *)&sums[i] + offset);
-		char labels[EXPOSITION_LABELS] = "";
-
-		if (!sums[i].launched) /* the title of no service, but of another node */
-			continue;
-		exposition_label(labels, "service", tally_at(i)->name);
-		if (offset == offsetof(struct sum, cpu_ns))
-			exposition_seconds(t, name, labels, value);
-		else
-			exposition_count(t, name, labels, value);
-	}
+	if (!sum->launched) /* the title of no service, but of another node */
+		return false;
+	exposition_label(labels, "service", tally_at(index)->name);
+	return true;
 }
 
 void metrics_write_services(struct text *t)
@@ -126,8 +113,12 @@ void metrics_write_services(struct text *t)
 		add_dead(&sums[i], tally_at(i));
 	service_foreach(add_living, sums);
 	remember(sums, n);
-	for (unsigned f = 0; f < array_len(families); f++)
-		write_family(t, f, sums, n);
+	exposition_table(t, &(struct exposition_table){ .figures = figures,
+							.figure_count = array_len(figures),
+							.rows = sums,
+							.row_size = sizeof(*sums),
+							.row_count = n,
+							.label = label_title });
 	mem_free(sums);
 }
 
