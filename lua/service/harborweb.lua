@@ -89,7 +89,10 @@ end
 
 local JSON <const> = "application/json"
 local COMMANDS <const> = { status = 0, nodes = 0, names = 0, services = 0, calls = 0, groups = 0,
-	why = 1 } -- how many arguments
+	top = 0, events = 0, why = 1 } -- how many arguments
+-- What the node is asked where that is more than the command: a short look, so that no request
+-- waits long, and what a page has room for.
+local LINES <const> = { top = "top --limit 1 --interval 0.2", events = "events --last 50" }
 
 skynet.register_protocol {
 	name = "text",
@@ -149,7 +152,8 @@ local function command(name, query)
 	elseif (COMMANDS[name] == 1) ~= (argument:match "^[%w_.:@-]+$" ~= nil) then
 		return failed(400, "argument: the address of a service")
 	end
-	local text = ask(node, COMMANDS[name] == 1 and name .. " " .. argument or name)
+	local line = LINES[name] or COMMANDS[name] == 1 and name .. " " .. argument or name
+	local text = ask(node, line)
 	if not text then
 		return failed(504, "the node does not answer")
 	end

@@ -3,6 +3,9 @@
 "use strict";
 
 const POINTS = 120; // of a chart: seconds
+const ROWS = 500;   // of a table that are shown
+const LOOKS = 3;    // nodes that are asked at once how busy they are
+const BUSY = { share: 0.9, messages: 1000 }; // of the workers; that wait in mailboxes
 const $ = (id) => document.getElementById(id);
 
 let chosen = 0;      // harbor id of the node that is shown, 0: the one that answers
@@ -10,6 +13,7 @@ let service = null;  // handle of the service that has its page open
 let stacksOf = null; // whose stacks are shown
 let last = null;     // what the last second brought, to make rates of counts
 const charts = {};   // name -> its points
+const loads = {};    // harbor id -> how busy the node was lately
 
 // ---- numbers for people ----
 
@@ -30,14 +34,19 @@ function time(s) {
   if (s >= 1) return s.toFixed(2) + " s";
   return s >= 1e-3 ? (s * 1e3).toFixed(2) + " ms" : (s * 1e6).toFixed(1) + " us";
 }
+function clock(seconds) {
+  const then = new Date(seconds * 1000), day = then.toDateString() !== new Date().toDateString();
+  return (day ? then.toLocaleDateString() + " " : "") + then.toLocaleTimeString();
+}
 const text = (x) => x == null ? "" : x === true ? "yes" : x === false ? "no" : String(x);
 
 function form(key, value) {
+  if (key === "time") return clock(Date.parse(value) / 1000);
   if (typeof value !== "number") return text(value);
   if (key.endsWith("_per_second")) return rate(value);
   if (key === "cpu") return percent(value);
   if (key.endsWith("_bytes")) return bytes(value);
-  if (key === "since") return new Date(value * 1000).toLocaleTimeString();
+  if (key === "since") return clock(value);
   if (key.endsWith("_seconds")) return time(value);
   return key === "harbor" ? String(value) : count(value);
 }
@@ -75,10 +84,17 @@ function table(id, rows, columns, { sort, choose } = {}) {
     };
     return th;
   });
-  const body = [...rows].sort(compare).slice(0, 500).map((row) => {
+  const body = [...rows].sort(compare).slice(0, ROWS).map((row) => {
     const tr = element("tr", columns.map((key) => {
-      const td = element("td", form(key, row[key]));
-      if (typeof row[key] === "number") td.className = "number";
+      const shown = form(key, row[key]), td = element("td", shown);
+      if (typeof row[key] === "number") {
+        td.className = "number";
+        td.title = row[key]; // the number itself, to be pointed at
+      } else if (key === "state") {
+        td.className = "state-" + shown;
+      } else if (shown.length > 60) {
+        td.className = "long";
+      }
       return td;
     }));
     if (choose) {
@@ -87,8 +103,10 @@ function table(id, rows, columns, { sort, choose } = {}) {
     }
     return tr;
   });
+  const more = rows.length > ROWS ? [element("p", `The first ${ROWS} of ${rows.length}: another `
+    + "order, or a part of a name, shows the others.", { class: "more" })] : [];
   $(id).replaceChildren(element("table", [element("thead", element("tr", head)),
-    element("tbody", body)]));
+    element("tbody", body)]), ...more);
 }
 
 function chart(parent, name, value, show) {
@@ -120,15 +138,28 @@ function choose(node) {
   last = null;
   closeService();
   forget("charts");
+  for (const id of ["services", "nodes", "calls", "names", "events"]) $(id).replaceChildren();
 }
 
-function drawMap(nodes, own) {
-  const at = (i) => {
+// How busy a node is, as far as is known: a line for people, and whether that is too much.
+function loadOf(n) {
+  const l = n.state === "up" || n.state === "self" ? loads[n.harbor] : null;
+  if (!l) return null;
+  if (l.error) return { line: l.error, busy: true };
+  const share = l.cpu_percent / 100 / l.workers;
+  return { busy: share >= BUSY.share || l.mailbox_messages >= BUSY.messages,
+    line: `cpu ${percent(share)}, ${count(l.mailbox_messages)} wait` };
+}
+
+// Every name stands outside of the circle of nodes; of many nodes only the names that matter do.
+function drawMap(nodes) {
+  const few = nodes.length <= 32, r = Math.max(4, Math.min(15, 240 / nodes.length));
+  const self = nodes.findIndex((n) => n.state === "self"), parts = [];
+  const at = (i, out = 0) => {
     const turn = 2 * Math.PI * i / nodes.length - Math.PI / 2;
-    return nodes.length < 2 ? [200, 120] : [200 + 140 * Math.cos(turn), 125 + 85 * Math.sin(turn)];
+    return nodes.length < 2 ? [320, 150 + out]
+      : [320 + (170 + out) * Math.cos(turn), 165 + (112 + out) * Math.sin(turn)];
   };
-  const self = nodes.findIndex((n) => n.state === "self");
-  const parts = [];
   nodes.forEach((n, i) => {
     if (i === self || self < 0) return;
     const [x1, y1] = at(self), [x2, y2] = at(i);
@@ -136,16 +167,54 @@ function drawMap(nodes, own) {
       { x1, y1, x2, y2, class: "link " + n.state }));
   });
   nodes.forEach((n, i) => {
-    const [x, y] = at(i), shown = chosen ? n.harbor === chosen : n.state === "self";
-    const c = element("circle", element("title", `${n.name} at ${text(n.address)}: ${n.state}`),
-      { cx: x, cy: y, r: 16, class: n.state + (shown ? " chosen" : "") });
+    const [x, y] = at(i), [out, ty] = at(i, r + 8), load = loadOf(n);
+    const shown = chosen ? n.harbor === chosen : n.state === "self";
+    const said = `${n.name} at ${text(n.address)}: ${n.state}${load ? ", " + load.line : ""}`;
+    const c = element("circle", element("title", said), { cx: x, cy: y, r,
+      class: n.state + (load?.busy ? " busy" : "") + (shown ? " chosen" : "") });
     c.dataset.node = n.name;
     c.onclick = () => choose(n.harbor);
+    parts.push(c);
+    if (!few && !shown && !n.master && !load?.busy && (n.state === "up" || n.state === "self"))
+      return;
     const more = (n.master ? " (leads)" : "") + (n.draining ? " (drains)" : "");
-    parts.push(c, element("text", n.name + more, { x, y: y < 120 ? y - 22 : y + 30 }));
+    const side = nodes.length < 2 || Math.abs(out - 320) < 20 ? "middle"
+      : out > 320 ? "start" : "end";
+    const tx = x + { start: r + 6, middle: 0, end: -r - 6 }[side];
+    const above = side === "middle" && ty < 165, beside = side !== "middle";
+    const line = load ? load.line : n.state === "up" || n.state === "self" ? "" : n.state;
+    parts.push(element("text", n.name + more, { x: tx, y: ty + (above ? -10 : beside ? 0 : 10),
+      "text-anchor": side }), element("text", line, { x: tx, class: "load", "text-anchor": side,
+      y: ty + (above ? 3 : beside ? 13 : 23) }));
   });
   $("map").replaceChildren(...parts);
-  $("cluster").textContent = own.cluster ? `cluster ${own.cluster}` : `node ${own.node}`;
+}
+
+// What one would look at first, the worst first; a click shows the node.
+function drawWrong(own, nodes) {
+  const found = [];
+  const add = (n, kind, word, line) => found.push({ n, kind, word, line });
+  for (const n of nodes) {
+    const load = loadOf(n), l = loads[n.harbor], busiest = l?.services?.[0];
+    if (n.state === "down" || n.state === "unreachable")
+      add(n, "bad", n.state, `since ${clock(n.since)}${n.why ? ": " + n.why : ""}`);
+    else if (load?.busy)
+      add(n, "busy", l.error ? "silent" : "overloaded", load.line + (busiest
+        ? `; busiest: ${busiest.handle} ${busiest.service}, ${percent(busiest.cpu_percent / 100)}`
+        : ""));
+    if (n.queued_bytes > 1 << 20)
+      add(n, "busy", "slow link", `${bytes(n.queued_bytes)} wait to be sent`);
+  }
+  if (!own.healthy)
+    add({ name: own.node, harbor: own.harbor }, "bad", "unhealthy", own.unhealthy);
+  found.sort((a, b) => (a.kind === "busy") - (b.kind === "busy"));
+  $("wrong-section").hidden = !found.length;
+  $("wrong").replaceChildren(...found.slice(0, 12).map((f) => {
+    const li = element("li", [element("b", f.word), ` ${f.n.name}: ${f.line}`],
+      { class: f.kind });
+    li.onclick = () => choose(f.n.harbor);
+    return li;
+  }), ...(found.length > 12 ? [element("li", `and ${found.length - 12} more`)] : []));
 }
 
 function titleOf(line) {
@@ -161,7 +230,8 @@ function withRates(now, services) {
   for (const s of services) {
     const b = before?.get(s.handle) ?? s;
     s.messages_per_second = (s.messages - b.messages) / seconds;
-    s.cpu = (s.cpu_seconds - b.cpu_seconds) / seconds;
+    // a service is on one worker at a time; what is above is the clock of the browser
+    s.cpu = Math.min(1, (s.cpu_seconds - b.cpu_seconds) / seconds);
   }
   return seconds;
 }
@@ -227,11 +297,13 @@ function drawService(services, calls) {
 
 const SERVICES = ["handle", "name", "service", "cpu", "messages_per_second", "mailbox_messages",
   "memory_bytes", "messages", "cpu_seconds", "messages_refused", "endless"];
-const NODES = ["harbor", "name", "state", "address", "rtt_seconds", "messages_sent",
+const NODES = ["harbor", "name", "state", "since", "rtt_seconds", "messages_sent",
   "messages_received", "sent_bytes", "received_bytes", "queued_bytes", "unacknowledged_bytes",
-  "frames_resent", "messages_dropped", "messages_lost", "why"];
+  "frames_resent", "messages_dropped", "messages_lost", "why", "address"];
 const CALLS = ["caller", "callee", "calls", "errors", "mean_seconds", "p50_seconds", "p99_seconds",
   "max_seconds"];
+const NAMES = ["name", "handle", "scope", "since"];
+const EVENTS = ["time", "event", "peer", "message"];
 
 // ---- asking ----
 
@@ -245,35 +317,87 @@ async function ask(command, argument, node = chosen) {
   return body;
 }
 
-async function look() {
+// What the node that answers sees: the cluster, and what is wrong in it.
+async function lookAround() {
+  const [own, seen] = await Promise.all([ask("status", "", 0), ask("nodes", "", 0)]);
+  const known = seen.nodes.length ? seen.nodes
+    : [{ harbor: 0, name: own.node, state: "self" }];
+  $("cluster").textContent = own.cluster ? `cluster ${own.cluster}` : `node ${own.node}`;
+  drawWrong(own, known);
+  return { own, known };
+}
+
+// The node that is chosen.
+async function lookAt(around) {
   const of = chosen;
-  const [own, status, nodes, services, calls, names] = await Promise.all([ask("status", "", 0),
-    ask("status"), ask("nodes"), ask("services"), ask("calls"), ask("names")]);
+  const [status, nodes, services, calls, names, events] = await Promise.all(["status", "nodes",
+    "services", "calls", "names", "events"].map((command) => ask(command)));
   if (of !== chosen) return; // another one was chosen meanwhile
   const now = performance.now(), seconds = withRates(now, services.services);
-  const known = nodes.nodes.length ? nodes.nodes
-    : [{ harbor: 0, name: status.node, state: "self" }];
-  drawMap(known, own);
+  const known = nodes.nodes.length ? nodes.nodes : around.known;
+  drawMap(known);
   $("line").textContent = `${status.node}: ${status.line}`;
+  $("shown").textContent = status.node;
   drawCharts(seconds, services.services, calls.calls);
   const part = $("filter").value;
   table("services", services.services.filter((s) => (s.name + s.service + s.handle).includes(part)),
     SERVICES, { sort: "messages_per_second", choose: openService });
   table("nodes", known, NODES, {});
   table("calls", calls.calls, CALLS, { sort: "calls" });
-  table("names", names.names, ["name", "handle", "scope", "since"], {});
+  table("names", names.names, NAMES, {});
+  table("events", events.events, EVENTS, { sort: "time" });
   drawService(services.services, calls.calls);
   last = { at: now, services: services.services, calls: calls.calls };
+}
+
+async function look() {
+  const around = await lookAround(), of = chosen;
+  const shown = around.known.find((n) => n.harbor === of) ?? { name: around.own.node };
+  try {
+    await lookAt(around);
+    return "";
+  } catch (e) {
+    if (of !== chosen) return "";
+    drawMap(around.known);
+    $("line").textContent = $("shown").textContent = shown.name;
+    return `${shown.name}: ${e.message}`;
+  }
+}
+
+// Asks a few nodes at a time how busy they are, so that a large cluster costs no more than a small
+// one.
+async function lookForLoad() {
+  for (;;) {
+    try {
+      const { nodes } = document.hidden ? { nodes: [] } : await ask("nodes", "", 0);
+      const alive = nodes.filter((n) => n.state === "up" || n.state === "self");
+      for (const n of nodes) if (!alive.includes(n)) delete loads[n.harbor];
+      for (let i = 0; i < alive.length; i += LOOKS) {
+        await Promise.all(alive.slice(i, i + LOOKS).map(async ({ harbor }) => {
+          loads[harbor] = await ask("top", "", harbor).then(
+            (top) => ({ ...top.nodes[0], services: top.services }), (e) => ({ error: e.message }));
+        }));
+        await new Promise((done) => setTimeout(done, 300));
+      }
+    } catch {
+      // run() says that nobody answers
+    }
+    await new Promise((done) => setTimeout(done, 1000));
+  }
+}
+
+function say(trouble) {
+  $("trouble").textContent = trouble;
+  $("trouble").hidden = !trouble;
+  document.querySelector("main").classList.toggle("stale", trouble !== "");
 }
 
 async function run() {
   for (;;) {
     try {
-      if (!document.hidden) await look();
-      $("trouble").hidden = true;
+      if (!document.hidden) say(await look());
     } catch (e) {
-      $("trouble").textContent = `no answer: ${e.message}`;
-      $("trouble").hidden = false;
+      say(`no answer: ${e.message}`);
     }
     await new Promise((done) => setTimeout(done, 1000));
   }
@@ -282,3 +406,4 @@ async function run() {
 $("close").onclick = closeService;
 $("stacks-again").onclick = showStacks;
 run();
+lookForLoad();

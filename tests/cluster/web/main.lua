@@ -16,6 +16,21 @@ end
 function command.fails() error "on purpose" end
 function command.rest(cs) skynet.sleep(cs) return true end
 function command.hire() return skynet.address(skynet.newservice "clerk") end
+function command.hire_many(n)
+	for _ = 1, n do
+		skynet.newservice "clerk"
+	end
+	return n
+end
+-- So many messages wait for a clerk who is busy for so many seconds.
+function command.pile(n, seconds)
+	local clerk = skynet.newservice "clerk"
+	skynet.send(clerk, "lua", "toil", seconds)
+	for _ = 1, n do
+		skynet.send(clerk, "lua", "work")
+	end
+	return n
+end
 function command.ask(who, n, ...)
 	for _ = 1, n do
 		skynet.call(who, "lua", ...)

@@ -185,6 +185,75 @@ def same_numbers(build):
         eventually("both say the same", same)
 
 
+LINK = {"messages_sent_total": "messages_sent", "messages_received_total": "messages_received",
+        "sent_bytes_total": "sent_bytes", "received_bytes_total": "received_bytes",
+        "frames_resent_total": "frames_resent", "messages_dropped_total": "messages_dropped",
+        "messages_lost_total": "messages_lost", "queued_bytes": "queued_bytes",
+        "unacknowledged_bytes": "unacknowledged_bytes"}
+SERVICE = {"_messages_total": "messages", "_cpu_seconds_total": "cpu_seconds",
+           "_messages_refused_total": "messages_refused", "_mailbox_messages": "mailbox_messages",
+           "_memory_bytes": "memory_bytes"}
+
+
+def told(m):
+    """What harborctl says, as /metrics calls it: of links, and of the titles that only living
+    services have had."""
+    found = {}
+    for n in m.ctl("nodes")["nodes"]:
+        labels = frozenset({"peer": n["name"], "peer_id": str(n["harbor"])}.items())
+        if n["state"] != "self":
+            found["harbord_link_up", labels] = float(n["state"] == "up")
+            found.update({("harbord_link_" + metric, labels): float(n[figure])
+                          for metric, figure in LINK.items()})
+    for title in "main", "clerk", "datacenterd", "service_mgr":
+        rows = [s for s in m.ctl("services")["services"] if s["service"].split()[1:2] == [title]]
+        labels = frozenset({"service": title}.items())
+        found["harbord_services", labels] = float(len(rows))
+        found.update({("harbord_service" + metric, labels): sum(float(s[figure]) for s in rows)
+                      for metric, figure in SERVICE.items()})
+    return found
+
+
+def every_figure(build):
+    """each figure of links and services that both have is the same in /metrics and harborctl: under
+    load what only grows is between two looks, at rest all are equal"""
+    with Cluster(build, HERE) as c:
+        m = node(c, "m", 1, master=True, args="MAIN").ready()
+        a = node(c, "a", 2, args="ALPHA").ready()
+        near, far = (str(int(n.call(".shop", "hire")[0][1:], 16)) for n in (m, a))
+        m.call(".shop", "ask", near, "10", "work")
+        stop = threading.Event()
+
+        def load():
+            while not stop.is_set():
+                for who in near, far:
+                    m.call(".shop", "ask", who, "2000", "work", limit=60)
+        loader = threading.Thread(target=load)
+        loader.start()
+        try:
+            for _ in range(5):
+                time.sleep(0.25) # /metrics is made anew when it is 0.2 s old
+                before, found, after = told(m), metrics(m), told(m)
+                grows = [k for k in before if k[0].endswith("_total")]
+                assert len(grows) == 4 * 3 + 7, grows
+                for key in grows:
+                    assert before[key] - 1e-6 <= found[key] <= after[key] + 1e-6, \
+                        (key, before[key], found[key], after[key])
+        finally:
+            stop.set()
+            loader.join()
+        work = found["harbord_service_messages_total", frozenset({"service": "clerk"}.items())]
+        assert work > 1000, "there was no load"
+
+        def same():
+            now, found = told(m), metrics(m)
+            wrong = {k: (v, found[k]) for k, v in now.items() if abs(v - found[k]) > 1e-5}
+            if wrong:
+                raise Failed(f"not the same: {wrong}")
+            return len(now) == 4 * 6 + 10
+        eventually("all are the same", same)
+
+
 def histograms_are_histograms(build):
     """The buckets of each pair of callers grow, and end with the count"""
     with Cluster(build, HERE) as c:
@@ -329,5 +398,5 @@ def addresses(build):
         assert h.getresponse().status == 200
 
 
-main([ready_and_not, stuck, same_numbers, histograms_are_histograms, nothing_goes_back,
-      wrong_requests, what_the_page_asks, crowds, addresses])
+main([ready_and_not, stuck, same_numbers, every_figure, histograms_are_histograms,
+      nothing_goes_back, wrong_requests, what_the_page_asks, crowds, addresses])
