@@ -33,24 +33,25 @@ ANSWERS = {
          r"^env\.db_password +\(hidden\)"],
     22: [r"^node\.threads +2 +\S+m\.yaml:1:\d+ +3 +\S+other\.yaml:1:\d+ +restart$"],
     23: [r"^state +reloaded$", r"config_hash"],
+    24: [r"^[\d-]+ [\d:.]+ m node_joined: master: node a joins as harbor 2 at 127\.0\.0\.1:\d+$",
+         r"^\S+ \S+ a cluster_joined: ", r"^\S+ \S+ a link_up: harbor: link to node m .* is up$",
+         r"^\S+ \S+ m name_changed: global name ASHOP is :02[0-9a-f]{6}$",
+         r"^\S+ \S+ m config_applied: reload: done$"],
+    25: [r"^\S+ \S+ m .*ready: harbor 1", r"^\S+ \S+ a .*ready: harbor 2"],
     26: [r"^m .* running +\d+ ", r"^a .* running +\d+ ", r"\.sock"],
     27: [r"^state +serving$", r"^services_left +\d+$"],
     28: [r"^encrypted +yes$", r"^proof +key \S+$", r"^connections_refused +0$",
          r"^handshakes_failed +0$"],
+    29: [r"^file +(/\S+/state/m-\S+\.dump)$"],
     30: [r"^killed +\.mad$", r"^service +snlua main M mad$"],
 }
 
 
-# Commands that other parts bring: asked as soon as harborctl has them.
-OTHERS = {24: [r"\S"], 25: [r"\S"], 29: [r"/"]}
-
-
 def rows():
     with open(ROOT + "/deploy/QUESTIONS.md", encoding="utf-8") as f:
-        found = re.findall(r"^\| (\d+) \| (.*?) \| `harborctl (.*?)` \| `(.*?)` \| (.*?) \|$",
-                           f.read(), re.M)
-    return [(int(n), question, command, metric, page)
-            for n, question, command, metric, page in found]
+        found = re.findall(r"^\| (\d+) \| (.*?) \| `harborctl (.*?)` \| `(.*?)` \| (.*?) "
+                           r"\| (.*?) \|$", f.read(), re.M)
+    return [(int(n), *row) for n, *row in found]
 
 
 def helped(build):
@@ -86,14 +87,12 @@ def live(c):
     c.m.ctl("send", waits, "lua", "wait", "1000", "60000")
     c.m.ctl("send", mad, "lua", "name", ".mad")
     c.m.ctl("send", ".shop", "lua", "sleep", "6000")
-    c.m.ctl("send", ".shop", "lua", "ask", "NOBODY")
     c.m.ctl("send", ".shop", "lua", "join", "guild")
     c.m.ctl("call", "ASHOP", "echo", "x")
     c.port = c.m.call(".shop", "listen")[1]
     with open(c.m.config) as f, open(c.tmp + "/other.yaml", "w") as other:
         other.write(f.read().replace("threads: 2", "threads: 3"))
     eventually("all of it is there", lambda: c.m.ctl("groups")["members"]
-               and c.m.ctl("names", "--waiting")["waiting"]
                and any(n["name"] == ".mad" for n in c.m.ctl("names")["names"]))
 
 
@@ -106,9 +105,24 @@ def asked(build, c, command):
     return p.stdout
 
 
+def waiting(build, c, command):
+    """What is told while somebody waits, who does not wait for long."""
+    c.m.ctl("send", ".shop", "lua", "ask", "NOBODY")
+    out = asked(build, c, command)
+    return "NOBODY" in out and out
+
+
+def dumped(c, path):
+    """The file of the black box tells what each worker was at, and the last lines of the log."""
+    with open(path, errors="replace") as f:
+        text = f.read()
+    for pattern in (r"\bworker 0\b", r"main\.lua", r"ready: harbor 1", r"\.shop|snlua main M"):
+        assert re.search(pattern, text), (pattern, text)
+
+
 def each_question_has_an_answer(build):
     """all commands of deploy/QUESTIONS.md answer what is asked"""
-    table, said = rows(), helped(build)
+    table = rows()
     assert [r[0] for r in table] == list(range(1, 31)), table
     with town(build) as c:
         live(c)
@@ -117,29 +131,34 @@ def each_question_has_an_answer(build):
             eventually("it is seen", lambda: any(
                 r["received_bytes"] for r in c.m.ctl("sockets", "--owner", ".shop")["sockets"]))
             for n, question, command, *_ in table:
-                if n in OTHERS and not re.search(rf"^  {command.split()[0]}\b", said, re.M):
-                    print(f"# {n} has no answer yet: {question}")
-                    continue
-                out = asked(build, c, command)
-                for pattern in ANSWERS.get(n) or OTHERS[n]:
+                out = eventually("somebody waits", lambda: waiting(build, c, command)) \
+                    if command == "names --waiting" else asked(build, c, command)
+                for pattern in ANSWERS[n]:
                     assert re.search(pattern, out, re.M), (n, question, command, pattern, out)
+                if command == "dump":
+                    dumped(c, re.search(ANSWERS[n][0], out, re.M)[1])
             with urllib.request.urlopen(f"http://127.0.0.1:{c.web}/metrics", timeout=20) as f:
                 metrics = f.read().decode()
-            for n, question, _, metric, _ in table:
+            for n, question, _, metric, *_ in table:
                 assert re.search(rf"^{metric}(_bucket|_count)?[ {{]", metrics, re.M), (n, metric)
 
 
 def each_page_is_there(build):
-    """the pages that are named are there, and the manual pages have the commands"""
+    """the parts of the page and what is to be read are there, a question without a part has a
+    reason, and the manual pages have the commands"""
     said = helped(build)
-    for n, _, command, _, page in rows():
-        link = re.search(r"\((\.\./[^)]*)\)", page)
+    with open(ROOT + "/lua/service/web/index.html", encoding="utf-8") as f:
+        parts = {x.strip() for x in re.findall(r"<h2>([^<]*)", f.read())}
+    assert len(parts) >= 8, parts
+    for n, _, command, _, page, reading in rows():
+        assert page in parts or re.fullmatch(r"-: \w.{20,}", page), (n, page, parts)
+        link = re.search(r"\((\.\./[^)]*)\)", reading)
         if link:
-            assert os.path.exists(os.path.join(ROOT, "deploy", link[1])), (n, page)
+            assert os.path.exists(os.path.join(ROOT, "deploy", link[1])), (n, reading)
         else:
-            name = re.fullmatch(r"([\w.]+)\((\d)\)", page)
-            assert os.path.exists(f"{build}/man/{name[1]}.{name[2]}"), (n, page)
-        assert n in OTHERS or re.search(rf"^  {command.split()[0]}\b", said, re.M), (n, command)
+            name = re.fullmatch(r"([\w.]+)\((\d)\)", reading)
+            assert os.path.exists(f"{build}/man/{name[1]}.{name[2]}"), (n, reading)
+        assert re.search(rf"^  {command.split()[0]}\b", said, re.M), (n, command)
 
 
 if __name__ == "__main__":
