@@ -11,14 +11,14 @@
 void *payload_alloc(size_t n)
 {
 	must(n <= MSG_SIZE_MAX);
-	return msg_payload(mem_alloc(sizeof(struct msg) + n));
+	return msg_payload(mem_alloc(msg_allocation(n)));
 }
 
 void *payload_realloc(void *payload, size_t n)
 {
 	if (!payload)
 		return payload_alloc(n);
-	return msg_payload(mem_realloc(msg_of(payload), sizeof(struct msg) + n));
+	return msg_payload(mem_realloc(msg_of(payload), msg_allocation(n)));
 }
 
 void payload_free(void *payload)
@@ -29,7 +29,7 @@ void payload_free(void *payload)
 
 struct msg *msg_create(size_t n)
 {
-	struct msg *m = mem_alloc(sizeof(struct msg) + n);
+	struct msg *m = mem_alloc(msg_allocation(n));
 
 	must(n <= MSG_SIZE_MAX);
 	*m = (struct msg){ .size = n };

@@ -101,6 +101,16 @@ static inline struct msg *msg_of(void *payload)
 	return (struct msg *)(void *)((char *)payload - sizeof(struct msg));
 }
 
+/* How large the allocation of a message with n bytes of payload is: at least MSG_ROOM_MIN lie
+ * behind each header, so that a turn copies the first ones without a look at the size. It costs
+ * memory only where there is no payload: malloc goes by 16 bytes. n <= SIZE_MAX -
+ * sizeof(struct msg). */
+#define MSG_ROOM_MIN 16u
+static inline size_t msg_allocation(size_t n)
+{
+	return sizeof(struct msg) + (n < MSG_ROOM_MIN ? MSG_ROOM_MIN : n);
+}
+
 /* Payload buffers with room for a header in front. Any thread; never NULL. */
 void *payload_alloc(size_t n);
 void *payload_realloc(void *payload, size_t n); /* NULL payload: alloc */

@@ -52,26 +52,10 @@ static noinline bool take_special(struct service *s, struct msg *m)
 	return true;
 }
 
-/* Copies what is there of the first bytes; constant lengths, so that it is a load or two. */
-static inline void note_first(struct turn *t, const struct msg *m)
-{
-	const char *p = msg_payload(m);
-
-	t->size = m->size;
-	if (m->size >= TURN_FIRST)
-		memcpy(t->first, p, TURN_FIRST);
-	else if (m->size >= 8)
-		memcpy(t->first, p, 8), memcpy(t->first + m->size - 8, p + m->size - 8, 8);
-	else if (m->size >= 4)
-		memcpy(t->first, p, 4), memcpy(t->first + m->size - 4, p + m->size - 4, 4);
-	else
-		for (unsigned i = 0; i < m->size; i++)
-			t->first[i] = p[i];
-}
-
 static inline void note(struct turn *t, const struct msg *m)
 {
-	note_first(t, m);
+	t->size = m->size;
+	memcpy(t->first, msg_payload(m), TURN_FIRST);
 	atomic_store_explicit(&t->source, m->source, memory_order_relaxed);
 	atomic_store_explicit(&t->session, m->session, memory_order_relaxed);
 	atomic_store_explicit(&t->type, m->type, memory_order_relaxed);

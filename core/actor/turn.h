@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include "core/actor/service.h"
 
-#define TURN_FIRST 16u
+#define TURN_FIRST MSG_ROOM_MIN
 
 /* What a worker's turn is at, for whoever looks after the workers. That worker writes it, all of it
  * relaxed: readers want numbers that are nearly right. */
@@ -20,7 +20,7 @@ struct turn {
 	atomic_int session, type;
 	/* of that message, for the worker's own signal handlers */
 	uint64_t size;
-	char first[TURN_FIRST]; /* the payload's first bytes, if there are so many */
+	char first[TURN_FIRST]; /* the payload's first bytes; those from `size` on mean nothing */
 };
 
 /* Runs one bounded batch of messages. *now is the monotonic time, in and out: one clock reading a

@@ -68,7 +68,7 @@ void *skynet_malloc(size_t size)
 
 	if (unlikely(size > SIZE_MAX - sizeof(struct msg)))
 		exhausted(size);
-	m = malloc(sizeof(struct msg) + size);
+	m = malloc(msg_allocation(size));
 	if (unlikely(!m))
 		exhausted(size);
 	return msg_payload(m);
@@ -81,7 +81,7 @@ void *skynet_calloc(size_t count, size_t size)
 
 	if (unlikely(__builtin_mul_overflow(count, size, &n) || n > SIZE_MAX - sizeof(struct msg)))
 		exhausted(SIZE_MAX);
-	m = calloc(1, sizeof(struct msg) + n);
+	m = calloc(1, msg_allocation(n));
 	if (unlikely(!m))
 		exhausted(n);
 	return msg_payload(m);
@@ -103,7 +103,7 @@ void *skynet_realloc(void *p, size_t size)
 	}
 	if (unlikely(size > SIZE_MAX - sizeof(struct msg)))
 		exhausted(size);
-	m = realloc(msg_of(p), sizeof(struct msg) + size);
+	m = realloc(msg_of(p), msg_allocation(size));
 	if (unlikely(!m))
 		exhausted(size);
 	return msg_payload(m);
