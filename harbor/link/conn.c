@@ -14,6 +14,7 @@
 #include "core/base/must.h"
 #include "harbor/link/flush.h"
 #include "harbor/link/link.h"
+#include "harbor/link/refusals.h"
 #include "harbor/protocol/peer.h"
 #include "harbor/secure/secure.h"
 #include "net/connect.h"
@@ -32,16 +33,6 @@
 /* A master's member that does not read: its snapshot has a few MB, more than this is a dead
  * peer. */
 #define CONTROL_QUEUE_MAX (UINT64_C(32) << 20)
-/* Strangers are told of once a second, but one who comes again and again less and less often. */
-#define STRANGER_LINE_NS NS_PER_SEC
-#define SAME_LINE_NS (60 * NS_PER_SEC)
-
-/* A reason for a refusal that was told: not before this time again. */
-struct told {
-	uint64_t until_ns, wait_ns;
-	char why[128];
-};
-#define TOLD_MAX 8u
 
 static struct {
 	const struct conn_ops *ops;
@@ -53,8 +44,6 @@ static struct {
 	bool deaf; /* no connection is accepted any more */
 	int listeners[2];
 	struct conn_count count;
-	uint64_t quiet_until_ns;
-	struct told told[TOLD_MAX];
 } C;
 
 static const struct net_seal seal = { .seal = secure_seal };
@@ -241,46 +230,10 @@ void conn_abort(int id)
 		end_by(c, net_shutdown);
 }
 
-/* Returns the place of this reason; of those that were told the oldest makes room. */
-static struct told *told_of(const char *why, uint64_t now)
-{
-	struct told *oldest = C.told;
-
-	for (struct told *t = C.told; t < C.told + TOLD_MAX; t++) {
-		if (strncmp(t->why, why, sizeof(t->why) - 1) == 0)
-			return t;
-		if (t->until_ns < oldest->until_ns)
-			oldest = t;
-	}
-	*oldest = (struct told){ .until_ns = now };
-	snprintf(oldest->why, sizeof(oldest->why), "%s", why);
-	return oldest;
-}
-
-/* Whether it is time for a line with this reason; if so, says when it is for the next one. */
-static bool may_tell(const char *why, uint64_t now)
-{
-	struct told *t;
-
-	if (now < C.quiet_until_ns)
-		return false;
-	t = told_of(why, now);
-	if (now < t->until_ns)
-		return false;
-	/* who has not come for long begins anew */
-	if (!t->wait_ns || now > t->until_ns + SAME_LINE_NS)
-		t->wait_ns = STRANGER_LINE_NS;
-	else if (t->wait_ns < SAME_LINE_NS)
-		t->wait_ns *= 2;
-	C.quiet_until_ns = now + STRANGER_LINE_NS;
-	t->until_ns = now + t->wait_ns;
-	return true;
-}
-
 void conn_refuse(struct conn *c, enum log_event event, const char *why)
 {
 	C.count.refused++;
-	if (may_tell(why, clock_mono_ns()))
+	if (refusals_may_tell(why, clock_mono_ns()))
 		log_writef(&(const struct log_about){ LOG_HERE, .event = event, .peer = c->from },
 			   event_level(event), 0,
 			   "harbor: connection from %s refused: %s (%llu so far)",

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * How often the log tells of connections that are refused: once a second, and of one reason less
+ * and less often, at last once a minute, so that whoever comes again and again fills no disk.
+ *
+ * Threads: any, one at a time.
+ * Limits:  eight reasons are known; the one that is due first makes room for a ninth.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Whether it is time for a line with this reason, whose first 127 bytes count. If so, says when it
+ * is for the next one. now: monotonic, in ns. */
+bool refusals_may_tell(const char *why, uint64_t now);
