@@ -221,6 +221,13 @@ static const struct fleet_host *host_of(const struct reader *r, const yaml_node_
 	return NULL;
 }
 
+static bool is_gate(const struct reader *r, const yaml_node_t *role)
+{
+	if (role && strcmp(scalar(role), "gate") != 0)
+		wrong(r, role, "role: gate is the only one, not \"%s\"", scalar(role));
+	return role != NULL;
+}
+
 static void check_ports(const struct reader *r, const yaml_node_t *map, const struct fleet_node *n)
 {
 	if (n->listen && n->listen == n->master)
@@ -245,7 +252,7 @@ static void load_node(struct reader *r, const yaml_node_t *key, const yaml_node_
 {
 	static const struct word words[] = {
 		{ "host", false, true },   { "listen", false, true }, { "master", false, false },
-		{ "config", true, false }, { "unit", false, false },
+		{ "config", true, false }, { "unit", false, false },   { "role", false, false },
 	};
 	struct fleet_node *n = &r->f->nodes[r->f->node_count];
 
@@ -255,6 +262,7 @@ static void load_node(struct reader *r, const yaml_node_t *key, const yaml_node_
 				  .host = host_of(r, value_of(r, map, "host", NULL)),
 				  .listen = port_of(r, map, "listen"),
 				  .master = port_of(r, map, "master"),
+				  .gate = is_gate(r, value_of(r, map, "role", NULL)),
 				  .unit = text_of(r, map, "unit") };
 	value_of(r, map, "config", &n->config);
 	if (!n->host)

@@ -11,7 +11,8 @@
  *     a: { address: 10.0.0.1, rsh: root@a.example }
  *   nodes:
  *     master: { host: a, listen: 2526, master: 2013 }
- *     gate:   { host: a, listen: 2527, config: { lua: { start: gate } }, unit: "[Service]..." }
+ *     gate:   { host: a, listen: 2527, role: gate, config: { lua: { start: gate } },
+ *               unit: "[Service]..." }
  *
  * Threads: one. Limits: FLEET_HOSTS_MAX, FLEET_NODES_MAX; a file of 256 KiB.
  */
@@ -32,6 +33,7 @@ struct fleet_node {
 	const char *name;
 	const struct fleet_host *host;
 	unsigned listen, master; /* ports; master 0: it is a member only */
+	bool gate;		 /* role: gate; it is rolled after those without a role */
 	int config;		 /* a map of the document, for fleetfile_write; 0: none */
 	const char *unit;	 /* a drop-in of its unit, or NULL */
 };

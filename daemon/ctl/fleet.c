@@ -19,8 +19,8 @@
 static int usage(void)
 {
 	fputs("harborctl: usage: harborctl fleet " FLEET_USAGE "\n"
-	      "options: --rsh COMMAND, --deb FILE, --node NAME, --drain SECONDS, --dry-run, "
-	      "--break-lock\n",
+	      "options: --rsh COMMAND, --deb FILE, --node NAME, --batch N, --drain SECONDS,\n"
+	      "--wait SECONDS, --to GENERATION, --dry-run, --break-lock\n",
 	      stderr);
 	return CTL_USAGE;
 }
@@ -67,19 +67,20 @@ static bool find_steps(char ret_path[PATH_MAX])
 	return false;
 }
 
-/* Becomes the script: steps VERB DIR OPTION... Returns only if that fails. */
-static int become(const char *steps, const char *verb, const char *folder, char *const *options)
+/* Becomes the script: steps VERB DIR FILE OPTION... `words` are FILE and the options. Returns only
+ * if that fails. */
+static int become(const char *steps, const char *verb, const char *folder, char *const *words)
 {
 	char **argv;
 	size_t n = 0;
 
-	while (options[n])
+	while (words[n])
 		n++;
 	argv = mem_zalloc((n + 4) * sizeof(*argv));
 	argv[0] = (char *)steps;
 	argv[1] = (char *)verb;
 	argv[2] = (char *)folder;
-	memcpy(argv + 3, options, n * sizeof(*argv));
+	memcpy(argv + 3, words, n * sizeof(*argv));
 	execv(steps, argv);
 	fprintf(stderr, "harborctl: %s: %s\n", steps, strerror(errno));
 	mem_free(argv);
@@ -108,18 +109,20 @@ static int run_steps(char *const *words)
 	folder = mem_printf("%s/fleet", above);
 	well = fleetout_write(f, folder);
 	fleetfile_free(f);
-	return become(steps, well ? words[1] : "forget", folder, words + 3);
+	return become(steps, well ? words[1] : "forget", folder, words + 2);
 }
 
 int fleet_command(char *const *words)
 {
+	static const char *const verbs[] = { "check", "status", "roll", "rollback", "history" };
 	const char *verb = words[1] ? words[1] : "";
 
 	if (!words[1] || !words[2])
 		return usage();
 	if (strcmp(verb, "render") == 0)
 		return words[3] && !words[4] ? render(words[2], words[3]) : usage();
-	if (strcmp(verb, "check") == 0 || strcmp(verb, "status") == 0 || strcmp(verb, "roll") == 0)
-		return run_steps(words);
+	for (unsigned i = 0; i < array_len(verbs); i++)
+		if (strcmp(verb, verbs[i]) == 0)
+			return run_steps(words);
 	return usage();
 }

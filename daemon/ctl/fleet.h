@@ -6,7 +6,9 @@
  * this process.
  */
 
-#define FLEET_USAGE "render FILE DIR | check FILE | status FILE | roll FILE [OPTION]..."
+#define FLEET_USAGE                                                 \
+	"render FILE DIR | check FILE | status FILE | history FILE | " \
+	"roll FILE [OPTION]... | rollback FILE [OPTION]..."
 
 /* words[0] is "fleet". Returns an exit status. */
 int fleet_command(char *const *words);

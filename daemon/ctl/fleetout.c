@@ -230,19 +230,21 @@ static bool write_host(struct fleet *f, const struct fleet_host *h, const char *
 	return true;
 }
 
-/* Lines of words: "host NAME RSH", "node NAME HOST master|member". Members come first: that is the
- * order in which running nodes are restarted. */
+static const char *role_of(const struct fleet_node *n)
+{
+	return n->master ? "master" : n->gate ? "gate" : "member";
+}
+
+/* Lines of words: "host NAME RSH", "node NAME HOST master|gate|member". */
 static bool write_plan(const struct fleet *f, const char *folder)
 {
 	struct text t = { 0 };
 
 	for (unsigned i = 0; i < f->host_count; i++)
 		text_printf(&t, "host %s %s\n", f->hosts[i].name, f->hosts[i].rsh);
-	for (unsigned master = 0; master < 2; master++)
-		for (unsigned i = 0; i < f->node_count; i++)
-			if ((f->nodes[i].master != 0) == master)
-				text_printf(&t, "node %s %s %s\n", f->nodes[i].name,
-					    f->nodes[i].host->name, master ? "master" : "member");
+	for (unsigned i = 0; i < f->node_count; i++)
+		text_printf(&t, "node %s %s %s\n", f->nodes[i].name, f->nodes[i].host->name,
+			    role_of(&f->nodes[i]));
 	return write_text(folder, "plan", &t);
 }
 

@@ -1,13 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # What `harborctl fleet` does on a host: steps.sh sends this text to a shell of root's there, with a
-# call behind it. It needs sh, coreutils, tar, dpkg and systemd.
+# call behind it. It needs sh, coreutils, util-linux, tar, dpkg and systemd.
 #
 # /var/lib/harbor-fleet, root's alone:
 #   next/       the files that the host shall have      next.deb, package/  the package, unpacked
 #   applied/    by node: the sum of the files that it was started with
-#   previous/   by node: the files before these         previous.deb, current.deb
-#   lock/owner  who works on the host
+#   history     a line for each generation, the newest last: its name, when, version
+#   generations/NAME/   its files (but no key) and its package: what there is now, three before it
+#   current.deb the package that is installed           lock/owner  who works on the host
 set -u
 export LC_ALL=C
 S=/var/lib/harbor-fleet
@@ -28,16 +29,23 @@ sum() {
 	done) | sha256sum
 }
 
+age() {
+	s=$(($(date +%s) - $(stat -c %Y "$1")))
+	if [ $s -lt 120 ]; then echo "$s s"; else echo "$((s / 60)) min"; fi
+}
+
 lock() {
 	mkdir -p "$S" && mkdir "$S/lock" 2>/dev/null || {
-		echo "locked by $(cat "$S/lock/owner" 2>/dev/null)" \
+		echo "locked by $(cat "$S/lock/owner" 2>/dev/null), $(age "$S/lock") ago" \
 			"(--break-lock, if nobody is at work)"
 		return 1
 	}
-	echo "$1, $(date -u +%FT%TZ)" >"$S/lock/owner"
+	echo "$1" >"$S/lock/owner"
 }
 
+# Ends the lock of $1, or anybody's.
 unlock() {
+	[ $# = 0 ] || [ "$(cat "$S/lock/owner" 2>/dev/null)" = "$1" ] || return 0
 	rm -rf "$S/lock"
 }
 
@@ -51,6 +59,67 @@ stage() {
 package() {
 	base64 -d >"$S/next.deb" && dpkg-deb -x "$S/next.deb" "$S/package"
 }
+
+# ---- generations ----
+
+# The package that the host will have, if it came by way of us.
+wanted_deb() {
+	if [ -e "$S/next.deb" ]; then echo "$S/next.deb"; else echo "$S/current.deb"; fi
+}
+
+# The sum of all that was staged, but for the key.
+content() {
+	(cd "$S/next" && find . -type f ! -path '*/credentials/*' -exec sha256sum {} + | sort -k 2
+	sha256sum <"$(wanted_deb)") 2>/dev/null | sha256sum
+}
+
+# What was staged is the newest generation from now on; the name is the same on all hosts.
+record() {
+	[ "$(sed -n '$s/ .*//p' "$S/history" 2>/dev/null)" != "$1" ] || return 0
+	g=$S/generations/$1
+	if [ ! -d "$g" ]; then
+		rm -rf "$g.new" && mkdir -p "$g.new" && cp -a "$S/next" "$g.new/files" &&
+			rm -rf "$g.new/files/etc/harbor/credentials" || return 1
+		[ ! -e "$(wanted_deb)" ] || cp "$(wanted_deb)" "$g.new/package.deb" || return 1
+		mv "$g.new" "$g" || return 1
+	fi
+	version=$(dpkg-deb -f "$g/package.deb" Version 2>/dev/null)
+	{
+		grep -v "^$1 " "$S/history" 2>/dev/null | tail -n 3
+		echo "$1 $(date -u +%FT%TZ) ${version:-unknown}"
+	} >"$S/history.new" && mv "$S/history.new" "$S/history" && forget_old
+}
+
+forget_old() {
+	for g in "$S"/generations/*; do
+		grep -q "^${g##*/} " "$S/history" || rm -rf "$g"
+	done
+}
+
+history() {
+	cat "$S/history" 2>/dev/null
+}
+
+plan_of() {
+	cat "$S/generations/$1/files/plan"
+}
+
+# What the host had then takes the place of what was staged, which has the key of today.
+restage() {
+	g=$S/generations/$1
+	[ -d "$g" ] || {
+		echo "it does not have the generation $1"
+		return 1
+	}
+	rm -rf "$S/then" && cp -a "$g/files" "$S/then" || return 1
+	[ ! -d "$S/next/etc/harbor/credentials" ] ||
+		mv "$S/next/etc/harbor/credentials" "$S/then/etc/harbor/" || return 1
+	rm -rf "$S/next" && mv "$S/then" "$S/next" || return 1
+	[ ! -e "$g/package.deb" ] ||
+		{ cp "$g/package.deb" "$S/next.deb" && dpkg-deb -x "$S/next.deb" "$S/package"; }
+}
+
+# ---- what is staged becomes what is ----
 
 # Each configuration, by the version that will read it.
 check() {
@@ -73,29 +142,38 @@ check() {
 	return $bad
 }
 
+# One word: same, or other: the package that was staged is not what is installed.
+package_state() {
+	if [ ! -e "$S/next.deb" ] || { cmp -s "$S/next.deb" "$S/current.deb" &&
+		[ "$(dpkg-query -W -f '${Version}' harbord 2>/dev/null)" = \
+			"$(dpkg-deb -f "$S/next.deb" Version)" ]; }; then
+		echo same
+	else
+		echo other
+	fi
+}
+
 # The package, if it is another one than what is installed. Nodes are not restarted by that.
 install_package() {
-	[ -e "$S/next.deb" ] || return 0
-	if cmp -s "$S/next.deb" "$S/current.deb" && [ "$(dpkg-query -W -f '${Version}' harbord)" = \
-		"$(dpkg-deb -f "$S/next.deb" Version)" ]; then
-		return 0
-	fi
+	[ "$(package_state)" = other ] || return 0
 	dpkg -i "$S/next.deb" >"$S/dpkg.log" 2>&1 || {
+		echo "the package was not installed:"
 		tail -5 "$S/dpkg.log"
 		return 1
 	}
-	[ ! -e "$S/current.deb" ] || mv "$S/current.deb" "$S/previous.deb"
-	cp "$S/next.deb" "$S/current.deb"
+	cp "$S/next.deb" "$S/current.deb.new" && mv "$S/current.deb.new" "$S/current.deb"
 	echo "installed $(dpkg-query -W -f '${Version}' harbord)"
 }
 
-# One word: down, same, files (they have changed) or program (the file that it runs is gone).
+# One word: down, same, files (they have changed) or program (what it runs is gone, or about to go).
 state() {
 	pid=$(systemctl show -p MainPID --value "harbord@$1")
 	if [ "$(systemctl is-active "harbord@$1")" != active ] || [ "$pid" = 0 ]; then
 		echo down
 	elif [ "$(cat "$S/applied/$1" 2>/dev/null)" != "$(sum "$1")" ]; then
 		echo files
+	elif [ "$(package_state)" = other ]; then
+		echo program
 	else
 		case $(readlink "/proc/$pid/exe") in
 		*'(deleted)') echo program ;;
@@ -104,23 +182,26 @@ state() {
 	fi
 }
 
+states() {
+	for node in "$@"; do
+		echo "$node $(state "$node")"
+	done
+}
+
 # Puts one file into its place, or takes it away, by renaming.
 put_file() {
 	f=$1
 	if [ -f "$S/next/$f" ] && cmp -s "$S/next/$f" "/$f"; then
 		return 0
 	fi
-	if [ -f "/$f" ]; then
-		mkdir -p "$S/previous/$2/${f%/*}" && cp -p "/$f" "$S/previous/$2/$f" || return 1
-	fi
 	[ -f "$S/next/$f" ] || {
 		rm -f "/$f"
 		return 0
 	}
 	case $f in
-	*/credentials/*) set -- 600 root "$2" ;;
-	etc/harbor/*) set -- 640 _harbor "$2" ;;
-	*) set -- 644 root "$2" ;;
+	*/credentials/*) set -- 600 root ;;
+	etc/harbor/*) set -- 640 _harbor ;;
+	*) set -- 644 root ;;
 	esac
 	(umask 022 && mkdir -p "/${f%/*}") && cp "$S/next/$f" "/$f.new" && chgrp "$2" "/$f.new" &&
 		chmod "$1" "/$f.new" && mv "/$f.new" "/$f"
@@ -129,15 +210,25 @@ put_file() {
 # What is not any node's: the firewall, which takes effect where somebody has loaded it once.
 put_host() {
 	before=$(sha256sum </etc/harbor/firewall.nft 2>/dev/null)
-	put_file etc/harbor/firewall.nft host || return 1
+	put_file etc/harbor/firewall.nft || return 1
 	[ "$before" = "$(sha256sum </etc/harbor/firewall.nft)" ] ||
-		! nft list table inet harbor >/dev/null 2>&1 || nft -f /etc/harbor/firewall.nft
+		! nft list table inet harbor >/dev/null 2>&1 || nft -f /etc/harbor/firewall.nft || {
+		echo "the firewall is not in force"
+		return 1
+	}
 }
 
+install_host() {
+	install_package && put_host
+}
+
+# Nodes of a host share files, and may be rolled at the same time.
 put() {
+	exec 9>"$S/put.lock"
+	flock 9
 	files "$1" >"$S/files"
 	while read -r name; do
-		put_file "$name" "$1" || return 1
+		put_file "$name" || return 1
 	done <"$S/files"
 	systemctl daemon-reload && systemctl enable -q "harbord@$1"
 }
@@ -150,22 +241,50 @@ undrain() {
 	harborctl --node "$1" drain "$1" --undo >/dev/null
 }
 
-# Returns when the node says that it is ready.
+# Returns when the node says that it is ready; $2 seconds later at most, for it waits as long as the
+# master is away.
 restart() {
 	systemctl reset-failed "harbord@$1" 2>/dev/null
-	systemctl restart "harbord@$1" || {
+	timeout "$2" systemctl restart "harbord@$1" || {
+		echo "$(systemctl show -p ActiveState --value "harbord@$1"):" \
+			"$(systemctl show -p StatusText --value "harbord@$1")"
 		journalctl -u "harbord@$1" -n 5 -o cat --no-pager
 		return 1
 	}
 	mkdir -p "$S/applied" && sum "$1" >"$S/applied/$1"
 }
 
-# Waits until the node has links to so many others, $3 seconds at most.
+# Is the node in the cluster, with links to so many others? If not, says what is the matter.
+joined() {
+	up=$(harborctl --node "$1" --json nodes 2>/dev/null | grep -o '"state": *"up"' | wc -l)
+	status=$(harborctl --node "$1" --json status 2>/dev/null)
+	reason=$(echo "$status" | sed -n 's/.*"reason": *"\([^"]*\)".*/\1/p')
+	if [ "$(systemctl is-active "harbord@$1")" != active ] || [ -z "$status" ]; then
+		echo "$1 does not run"
+	elif [ -n "$reason" ]; then
+		echo "$1: $reason"
+	elif [ "$up" -lt "$2" ]; then
+		echo "$1 has links to $up other nodes of $2"
+	fi
+}
+
+# whole COUNT NODE...: the same of some, once.
+whole() {
+	count=$1
+	shift
+	for node in "$@"; do
+		joined "$node" "$count"
+	done
+}
+
+# The same of one node, which is waited for, $3 seconds at most.
 linked() {
 	end=$(($(date +%s) + $3))
-	until [ "$(harborctl --node "$1" --json nodes | grep -o '"state": *"up"' |
-		wc -l)" -ge "$2" ]; do
-		[ "$(date +%s)" -lt "$end" ] || return 1
+	until said=$(joined "$1" "$2") && [ -z "$said" ]; do
+		[ "$(date +%s)" -lt "$end" ] || {
+			echo "$said"
+			return 1
+		}
 		sleep 0.1
 	done
 }

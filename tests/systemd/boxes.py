@@ -190,9 +190,9 @@ class Host:
     def journal_text(self):
         return self.run("journalctl", "-o", "short-precise", "--no-pager", ok=None).stdout
 
-    def ctl(self, node, *args, limit=20):
+    def ctl(self, node, *args, limit=20, ok=(0,)):
         """Asks a node by harborctl; returns what it answers in JSON."""
-        p = self.run("harborctl", "--node", node, "--json", *args, limit=limit)
+        p = self.run("harborctl", "--node", node, "--json", *args, limit=limit, ok=ok)
         return json.loads(p.stdout)
 
 

@@ -1,156 +1,9 @@
-"""A fleet of three clean Debian hosts by one file: from nothing to a cluster;
-upgraded under load while players are connected, stopped at the first node that fails, rolled back;
-interrupted and run again."""
-from boxes import BOX, Host, Network, eventually, main
-from harness import Failed
+"""A fleet of three clean Debian hosts by one file: from nothing to a cluster, upgraded under load
+while players are connected, rolled back; by ssh, too."""
+import re, subprocess, time
+from boxes import main
+from fleets import NODES, ORDER, Fleet, Players, told, took
 import packages as p
-
-HERE = os.path.dirname(os.path.abspath(__file__))
-PLAYERS = p.ROOT + "/tests/systemd/sessions/players.py"
-GAME = p.ROOT + "/tests/cluster/rolling_restart"
-NODES = {"master": "a", "gate1": "a", "gate2": "b", "map1": "b", "map2": "c"}
-CLIENTS = 4 # the wire of a machine from which players come
-DOORS = ", config: { lua: { start: doors } }"
-# A daemon that can check configurations and starts no node.
-BROKEN = """#!/bin/sh
-case "$*" in *--check* | *--version*) exec "${0%/*}/harbord.real" "$@" ;; esac
-exit 70
-"""
-
-
-class Fleet:
-    """Three booted hosts without harbord, and the file that describes them."""
-
-    def __init__(self, build):
-        self.build = os.path.abspath(build)
-
-    def __enter__(self):
-        deb = p.one(p.packages("native"), "harbord")
-        root = p.run_root(deb)
-        self.folder = tempfile.mkdtemp(prefix="harbor-fleet-test-")
-        self.deb = shutil.copy(deb, self.folder)
-        self.lua = self.folder + "/lua"
-        os.mkdir(self.lua)
-        shutil.copy(GAME + "/counter.lua", self.lua)
-        for name in ("main", "doors"):
-            shutil.copy(f"{HERE}/{name}.lua", self.lua)
-        self.network = Network(CLIENTS).__enter__()
-        self.hosts = {}
-        try:
-            for i, name in enumerate("abc", 1):
-                h = Host(self.build, name, lua=self.lua, netns=self.network.name(i), root=root,
-                         install=False)
-                self.hosts[name] = h.__enter__()
-            self.file = self.folder + "/fleet.yaml"
-            self.write()
-            self.ctl("key", "new", self.folder + "/arena.key")
-        except BaseException:
-            self.__exit__(None)
-            raise
-        return self
-
-    def __exit__(self, kind, *rest):
-        for h in self.hosts.values():
-            h.__exit__(kind, *rest)
-        self.network.__exit__()
-        shutil.rmtree(self.folder)
-
-    def write(self, extra="", rsh=True):
-        text = f"""fleet: arena
-key_file: arena.key
-shared:
-  lua: {{ start: main, service_path: ["/opt/game/?.lua"] }}
-hosts:
-"""
-        for i, name in enumerate("abc", 1):
-            target = f", rsh: {self.hosts[name].name}" if rsh else ""
-            text += f"  {name}: {{ address: {self.network.address(i)}{target} }}\n"
-        text += f"""nodes:
-  master: {{ host: a, listen: 2526, master: 2013 }}
-  gate1: {{ host: a, listen: 2527{DOORS} }}
-  gate2: {{ host: b, listen: 2526{DOORS} }}
-  map1: {{ host: b, listen: 2527{extra} }}
-  map2: {{ host: c, listen: 2526 }}
-"""
-        with open(self.file, "w", encoding="utf-8") as f:
-            f.write(text)
-
-    def ctl(self, *words, status=0, limit=180):
-        r = subprocess.run([self.build + "/harborctl", *words], capture_output=True, text=True,
-                           timeout=limit, stdin=subprocess.DEVNULL)
-        if r.returncode != status:
-            raise Failed(f"harborctl {' '.join(words)}: status {r.returncode}, not {status}:\n"
-                         f"{r.stdout}{r.stderr}")
-        return r.stdout + r.stderr
-
-    def fleet(self, verb, *words, **kw):
-        return self.ctl("fleet", verb, self.file, *words, "--rsh", f"{BOX} in", **kw)
-
-    def host(self, node):
-        return self.hosts[NODES[node]]
-
-    def call(self, node, *words):
-        return self.host(node).ctl(node, "call", *words)["values"]
-
-    def pids(self):
-        return {n: self.host(n).prop(f"harbord@{n}", "MainPID") for n in NODES}
-
-    def restarts(self, before):
-        return {n for n, pid in self.pids().items() if pid != before[n]}
-
-    def complete(self):
-        for node in NODES:
-            rows = self.host(node).ctl(node, "nodes")["nodes"]
-            up = sum(r["state"] == "up" for r in rows)
-            assert up == len(NODES) - 1, (node, rows)
-
-    def no_call_failed(self, all_through=()):
-        """Neither by the logs, nor by what the nodes say that were not restarted."""
-        failed = [line for h in self.hosts.values() for line in h.journal_text().splitlines()
-                  if "CALL FAILED" in line]
-        assert not failed, failed[:5]
-        for node in all_through:
-            calls, failures = self.call(node, ".main", "stat")
-            print(f"# {node}: {calls} calls")
-            assert calls > 100 and not failures, (node, calls, failures)
-
-    def load(self):
-        """A service that moves with its state, called by every node without a pause."""
-        self.call("gate2", ".main", "new", "counter", "famous")
-        for node in NODES:
-            self.call(node, ".main", "drive")
-        for node in NODES:
-            eventually(f"{node} calls", lambda n=node: self.call(n, ".main", "stat")[0] > 10, 20)
-
-
-class Players:
-    """players.py on a machine of its own, at the gate of a node."""
-
-    def __init__(self, fleet, node, count):
-        self.fleet, self.node, self.count = fleet, node, count
-        address = fleet.network.address("abc".index(NODES[node]) + 1)
-        self.over = f"{fleet.folder}/over-{node}"
-        self.process = subprocess.Popen(["ip", "netns", "exec", fleet.network.name(CLIENTS),
-                                         "/usr/bin/python3", PLAYERS, f"{address}:7000",
-                                         str(count), self.over], stdout=subprocess.PIPE, text=True)
-        eventually(f"all are at {node}", lambda: self.ask()[0] >= count)
-
-    def ask(self):
-        """How many are there, and how many of them were so in the gate's life before."""
-        return self.fleet.call(self.node, ".doors", "count")
-
-    def end(self):
-        """Nobody was disconnected or refused, or waited for long. Returns what they measured."""
-        open(self.over, "w", encoding="ascii").close()
-        result = json.loads(self.process.communicate(timeout=60)[0])
-        print(f"# {self.count} players of {self.node}: {result}")
-        assert not result["lost"] and not result["refused"], result
-        assert result["said"] > 20 * self.count and result["connects"] > 20, result
-        return result
-
-
-def took(began):
-    return f"{time.monotonic() - began:.1f} s"
 
 
 def from_nothing(build):
@@ -160,7 +13,7 @@ def from_nothing(build):
         assert said.count("harbord is not installed") == 3, said
         began = time.monotonic()
         said = f.fleet("roll", "--deb", f.deb)
-        print(f"# three hosts, five nodes: {took(began)}\n# " + said.replace("\n", "\n# "))
+        told("three bare hosts and six nodes", began, said)
         f.complete()
         for node in NODES:
             assert f"{node} ({NODES[node]}): started" in said, said
@@ -173,10 +26,10 @@ def from_nothing(build):
         began = time.monotonic()
         said = f.fleet("roll", "--deb", f.deb)
         print(f"# nothing to do: {took(began)}")
-        assert said.count("unchanged") == 5 and "installed" not in said, said
+        assert said.count("unchanged") == len(NODES) and "installed" not in said, said
         assert f.restarts(before) == set()
-        assert f.fleet("check").count("no errors") == 5
-        assert f.fleet("status").count(" active ") == 5
+        assert f.fleet("check").count("no errors") == len(NODES)
+        assert f.fleet("status").count(" active ") == len(NODES)
 
 
 def one_node(build):
@@ -187,10 +40,9 @@ def one_node(build):
         before = f.pids()
         f.write(extra=", config: { log: { level: debug } }")
         said = f.fleet("roll", "--dry-run")
-        assert "map1 (b): would be restarted (files)" in said and said.count("unchanged") == 4
+        assert "map1 (b): would be restarted (files)" in said and said.count("unchanged") == len(NODES) - 1
         assert f.restarts(before) == set()
         said = f.fleet("roll")
-        print("# " + said.replace("\n", "\n# "))
         assert f.restarts(before) == {"map1"}, said
         f.complete()
         f.no_call_failed([n for n in NODES if n != "map1"])
@@ -204,10 +56,10 @@ def upgrade(build):
         before = f.pids()
         began = time.monotonic()
         said = f.fleet("roll", "--deb", p.newer(f.deb, f.folder, "9.0"))
-        print(f"# five nodes upgraded: {took(began)}\n# " + said.replace("\n", "\n# "))
+        told("six nodes upgraded", began, said)
         assert f.restarts(before) == set(NODES)
         order = re.findall(r"^(\w+) \(\w\): drained", said, re.M)
-        assert order == ["gate1", "gate2", "map1", "map2", "master"], order
+        assert order == ORDER, order
         f.complete()
         f.no_call_failed()
         where, lives, faults = f.call("map2", "famous", "report")
@@ -223,13 +75,13 @@ def players(build):
         before, new = f.pids(), p.newer(f.deb, f.folder, "9.0")
         began = time.monotonic()
         said = f.fleet("roll", "--deb", new, "--node", "gate1")
-        print(f"# the node of a gate upgraded: {took(began)}\n# " + said.replace("\n", "\n# "))
+        told("the node of a gate upgraded", began, said)
         assert f.restarts(before) == {"gate1"}, said
         assert crowds[0].ask()[1] >= 40, crowds[0].ask()
         f.no_call_failed([n for n in NODES if n != "gate1"])
         began = time.monotonic()
         said = f.fleet("roll", "--deb", new)
-        print(f"# the others upgraded: {took(began)}\n# " + said.replace("\n", "\n# "))
+        told("the five others upgraded", began, said)
         assert "gate1 (a): unchanged" in said, said
         assert f.restarts(before) == set(NODES)
         assert crowds[1].ask()[1] >= 40, crowds[1].ask()
@@ -240,61 +92,59 @@ def players(build):
         assert not f.call("map2", "famous", "report")[2]
 
 
-def broken(build):
-    """a package whose nodes do not start stops the roll at the first; the file before it mends"""
+def batches(build):
+    """three at a time under load: those of one role only, gates after the others, masters last"""
     with Fleet(build) as f:
         f.fleet("roll", "--deb", f.deb)
+        f.load()
         before = f.pids()
-        bad = p.newer(f.deb, f.folder, "9.1", BROKEN)
-        said = f.fleet("roll", "--deb", bad, status=3)
-        assert "gate1 (a): it did not become ready" in said, said
-        assert f.restarts(before) == {"gate1"}
-        assert [h.run("dpkg-query", "-W", "-f", "${Version}", "harbord").stdout
-                for h in f.hosts.values()][1:] == [p.fields(f.deb, "Version")] * 2
-        f.fleet("roll", "--deb", f.deb)
+        f.write(level="debug")
+        began = time.monotonic()
+        said = f.fleet("roll", "--batch", "3")
+        told("six nodes restarted, three at a time", began, said)
+        assert f.restarts(before) == set(NODES)
+        order = re.findall(r"^(\w+) \(\w\): drained", said, re.M)
+        assert [sorted(order[:3]), sorted(order[3:5]), order[5:]] == \
+            [["login", "map1", "map2"], ["gate1", "gate2"], ["master"]], order
         f.complete()
-        assert {"gate1"} <= f.restarts(before) <= {"gate1", "master"}
+        f.no_call_failed()
 
 
-def refused(build):
-    """what a host refuses changes none; a lock keeps two apart; wrong words end with 2"""
+def generations(build):
+    """four generations are kept, and each of the three before the newest can be had again"""
     with Fleet(build) as f:
         f.fleet("roll", "--deb", f.deb)
+        assert "no generation before" in f.fleet("rollback", status=1)
+        old = p.fields(f.deb, "Version")
+        f.fleet("roll", "--deb", p.newer(f.deb, f.folder, "9.0"))
+        for word in ("debug", "warning", "error"):
+            f.write(level=word)
+            f.fleet("roll", "--batch", "3")
+        kept = f.fleet("history").split("\n")[:-1]
+        assert [line.split()[2] for line in kept] == ["9.0"] * 4, kept
+        for h in f.hosts.values():
+            assert h.sh("ls /var/lib/harbor-fleet/generations | wc -l") == "4\n"
+            h.sh("! find /var/lib/harbor-fleet/generations -name 'cluster-key*' | grep .")
+        level = lambda: f.hosts["c"].sh("grep -o 'level: [a-z]*' /etc/harbor/harbor.yaml").strip()
         before = f.pids()
-        f.write(extra=", config: { lua: { start: nowhere, thraeds: 3 } }")
-        said = f.fleet("roll", status=1)
-        assert "thraeds" in said and "nothing was changed" in said, said
-        assert f.restarts(before) == set()
-        f.hosts["a"].sh("! grep -r nowhere /etc/harbor")
-        f.write()
-        f.hosts["c"].sh("mkdir /var/lib/harbor-fleet/lock && "
-                        "echo somebody >/var/lib/harbor-fleet/lock/owner")
-        said = f.fleet("roll", status=1)
-        assert "c: locked by somebody" in said, said
-        assert "unchanged" in f.fleet("roll", "--break-lock")
-        f.ctl("fleet", "roll", f.file, "--fast", status=2)
-        f.ctl("fleet", "turn", f.file, status=2)
-        f.host("map2").run("systemctl", "stop", "harbord@map2")
-        f.network.cable(2, False)
-        eventually("b is gone", lambda: any(
-            r["state"] != "up" for r in f.host("gate1").ctl("gate1", "nodes")["nodes"]
-            if r["name"] == "map1"), 30)
-        f.fleet("roll", status=4)
-        f.network.cable(2, True)
-
-
-def interrupted(build):
-    """ended by SIGKILL at any point, it is run again and finishes"""
-    with Fleet(build) as f:
-        for pause in (0.5, 1.5, 3, 5):
-            with subprocess.Popen([f.build + "/harborctl", "fleet", "roll", f.file, "--deb", f.deb,
-                                   "--rsh", f"{BOX} in", "--break-lock"], start_new_session=True,
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
-                time.sleep(pause) # the point is not chosen, and any must do
-                os.killpg(child.pid, 9)
-        f.fleet("roll", "--deb", f.deb, "--break-lock")
+        assert "would be restarted" in f.fleet("rollback", "--dry-run")
+        assert f.restarts(before) == set() and level() == "level: error"
+        began = time.monotonic()
+        said = f.fleet("rollback", "--batch", "3")
+        told("six nodes rolled back", began, said)
+        assert level() == "level: warning", level()
+        assert f.restarts(before) == set(NODES)
+        f.fleet("rollback", "--to", kept[0].split()[0], "--batch", "3")
+        assert level() == "level: info", level()
+        assert set(f.versions().values()) == {"9.0"}, f.versions()
         f.complete()
-        assert f.fleet("roll", "--deb", f.deb).count("unchanged") == 5
+        assert "does not have" in f.fleet("rollback", "--to", "0123456789ab", status=1)
+        # the package of before is part of what was before
+        f.fleet("roll", "--deb", f.deb, "--batch", "3")
+        assert set(f.versions().values()) == {old}, f.versions()
+        f.fleet("rollback", "--batch", "3")
+        assert set(f.versions().values()) == {"9.0"}, f.versions()
+        f.complete()
 
 
 def ssh(build):
@@ -312,7 +162,8 @@ def ssh(build):
               f"-i {key} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
         f.ctl("fleet", "roll", f.file, "--deb", f.deb, "--rsh", rsh)
         f.complete()
-        assert f.ctl("fleet", "roll", f.file, "--rsh", rsh).count("unchanged") == 5
+        assert f.ctl("fleet", "roll", f.file, "--rsh", rsh).count("unchanged") == len(NODES)
 
 
-main([from_nothing, one_node, upgrade, players, broken, refused, interrupted, ssh])
+if __name__ == "__main__":
+    main([from_nothing, one_node, upgrade, players, batches, generations, ssh])

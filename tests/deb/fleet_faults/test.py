@@ -1,0 +1,163 @@
+"""What can go wrong while a fleet is rolled: a package that does not start, files that a host
+refuses, two operators, an end by SIGKILL after any step, a master that is lost."""
+import os, re, subprocess, time
+from boxes import BOX, eventually, main
+from fleets import NODES, Fleet, told, took
+import packages as p
+
+# A daemon that can check configurations and starts no node.
+BROKEN = """#!/bin/sh
+case "$*" in *--check* | *--version*) exec "${0%/*}/harbord.real" "$@" ;; esac
+exit 70
+"""
+
+
+def broken(build):
+    """a package whose nodes do not start stops the roll at the first; the one before it mends"""
+    with Fleet(build) as f:
+        f.fleet("roll", "--deb", f.deb)
+        before = f.pids()
+        bad = p.newer(f.deb, f.folder, "9.1", BROKEN)
+        said = f.fleet("roll", "--deb", bad, status=3)
+        assert "map1 (b): it did not become ready" in said, said
+        assert f.restarts(before) == {"map1"}
+        old = p.fields(f.deb, "Version")
+        assert f.versions() == {"a": old, "b": "9.1", "c": old}
+        assert f"harborctl fleet rollback {f.file}" in said, said
+        f.fleet("rollback")
+        f.complete()
+        assert set(f.versions().values()) == {old}
+        # its neighbour on the host was not touched by either: the package restarts nothing
+        assert {"map1"} <= f.restarts(before) <= {"map1", "gate2"}
+
+
+def refused(build):
+    """what a host refuses changes none; a lock keeps two apart; wrong words end with 2"""
+    with Fleet(build) as f:
+        f.fleet("roll", "--deb", f.deb)
+        before = f.pids()
+        f.write(extra=", config: { lua: { start: nowhere, thraeds: 3 } }")
+        said = f.fleet("roll", status=1)
+        assert "thraeds" in said and "nothing was changed" in said, said
+        assert f.restarts(before) == set()
+        f.hosts["a"].sh("! grep -r nowhere /etc/harbor")
+        f.write()
+        f.hosts["c"].sh("mkdir /var/lib/harbor-fleet/lock && "
+                        "echo somebody >/var/lib/harbor-fleet/lock/owner")
+        said = f.fleet("roll", status=1)
+        assert "c: locked by somebody" in said, said
+        assert re.search(r"somebody, \d+ s ago", said), said
+        assert "unchanged" in f.fleet("roll", "--break-lock")
+        f.ctl("fleet", "roll", f.file, "--fast", status=2)
+        f.ctl("fleet", "turn", f.file, status=2)
+        f.host("map2").run("systemctl", "stop", "harbord@map2")
+        f.network.cable(2, False)
+        eventually("b is gone", lambda: any(
+            r["state"] != "up" for r in f.host("gate1").ctl("gate1", "nodes")["nodes"]
+            if r["name"] == "map1"), 30)
+        f.fleet("roll", status=4)
+        f.network.cable(2, True)
+
+
+def call_of(line):
+    """What a host was told, without what differs from run to run."""
+    return re.sub(r" '.*", "", line.split(" <<")[0])
+
+
+def interrupted(build):
+    """ended by SIGKILL after any of its steps on hosts, it is run again and finishes"""
+    with Fleet(build) as f:
+        newer, level = [f.deb, p.newer(f.deb, f.folder, "9.0")], ["info", "debug"]
+        steps = f.folder + "/steps"
+        count = f.wrapper(f"echo \"$call\" >>{steps}")
+        f.fleet("roll", "--deb", newer[1], rsh=count)
+        f.write(level=level[1])
+        os.remove(steps)
+        f.fleet("roll", "--deb", newer[0], "--batch", "3", rsh=count)
+        with open(steps, encoding="utf-8") as file:
+            all_steps = file.read().splitlines()
+        wanted = int(os.environ.get("HARBORD_TEST_KILLS", "8"))
+        every = max(1, len(all_steps) // wanted)
+        print(f"# {len(all_steps)} steps on hosts, each of {every} is the last one once", flush=True)
+        for n, last in enumerate(range(1, len(all_steps), every)):
+            f.write(level=level[n % 2])
+            os.remove(steps)
+            killing = f.wrapper(f"""echo "$call" >>{steps}
+if [ $(wc -l <{steps}) -gt {last} ]; then kill -KILL 0; fi""")
+            words = ["fleet", "roll", f.file, "--deb", newer[(n + 1) % 2], "--batch", "3", "--rsh"]
+            r = subprocess.run([f.build + "/harborctl", *words, killing], start_new_session=True,
+                               stdin=subprocess.DEVNULL, capture_output=True)
+            assert r.returncode == -9, (last, r)
+            r = subprocess.run([f.build + "/harborctl", *words, f"{BOX} in"], text=True,
+                               stdin=subprocess.DEVNULL, capture_output=True)
+            if r.returncode == 1: # the first step of all is the lock
+                assert "locked by" in r.stderr and " s ago" in r.stderr, r
+                f.ctl(*words, f"{BOX} in", "--break-lock")
+            else:
+                assert r.returncode == 0, (last, r)
+            print(f"# killed after {call_of(all_steps[last - 1])}: run again", flush=True)
+            f.complete()
+            said = f.fleet("roll", "--deb", newer[(n + 1) % 2])
+            assert said.count("unchanged") == len(NODES), said
+
+
+def master_lost(build):
+    """the master's host loses power while another node is upgraded: the roll waits, and goes on"""
+    with Fleet(build) as f:
+        f.fleet("roll", "--deb", f.deb)
+        f.load()
+        before = f.pids()
+        f.write(level="debug")
+        crash = f.wrapper(f"""case $call in "restart map1"*)
+{BOX} crash {f.hosts['a'].name}; touch {f.folder}/crashed ;; esac""")
+        def roll(*words):
+            return subprocess.Popen([f.build + "/harborctl", "fleet", "roll", f.file, *words,
+                                     "--rsh", crash], stdin=subprocess.DEVNULL, text=True,
+                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        with roll() as child:
+            eventually("a has no power", lambda: os.path.exists(f.folder + "/crashed"), 60)
+            began = time.monotonic()
+            eventually("gate2 has lost the master", lambda: "master lost" in
+                       f.host("gate2").ctl("gate2", "status", ok=(0, 4)).get("reason", ""), 60)
+            print(f"# the loss of a host was seen after {took(began)}")
+            eventually("map1 waits", lambda: f.host("map1").prop("harbord@map1", "ActiveState")
+                       == "activating", 60)
+            time.sleep(3) # it does not go on
+            assert child.poll() is None
+            alive = {n: f.host(n).prop(f"harbord@{n}", "MainPID")
+                     for n in ("gate2", "map2", "login")}
+            assert all(before[n] == pid for n, pid in alive.items()), (before, alive)
+            assert f.call("gate2", "famous", "report") # nodes keep their work
+            os.rename(f.folder + "/rsh", f.folder + "/rsh.crash")
+            f.wrapper("")
+            f.hosts["a"].up()
+            began = time.monotonic()
+            eventually("map1 is there again", lambda: f.host("map1").prop("harbord@map1",
+                       "ActiveState") == "active", 60)
+            print(f"# its nodes and map1 were in the cluster again after {took(began)}")
+            said = child.communicate(timeout=180)[0]
+            assert child.returncode == 0, said
+        told("the roll", began, said)
+        f.complete()
+        f.fleet("roll")
+
+
+def master_stays_away(build):
+    """a master that does not come back ends the roll within its limit; it can be resumed"""
+    with Fleet(build) as f:
+        f.fleet("roll", "--deb", f.deb)
+        before = f.pids()
+        f.write(level="debug")
+        away = f.wrapper(f"""case $call in "undrain map1"*)
+{BOX} in {f.hosts['a'].name} systemctl stop harbord@master </dev/null; esac""")
+        said = f.fleet("roll", "--wait", "5", rsh=away, status=3)
+        assert "has not been whole for 5 s: " in said and "waiting, 5 s at most" in said, said
+        assert f.restarts(before) == {"map1", "master"}
+        said = f.fleet("roll") # starts it
+        assert "master (a): started" in said and "map1 (b): unchanged" in said, said
+        f.complete()
+        assert f.restarts(before) == set(NODES)
+
+
+if __name__ == "__main__":
+    main([broken, refused, interrupted, master_lost, master_stays_away])
