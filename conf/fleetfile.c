@@ -252,7 +252,7 @@ static void load_node(struct reader *r, const yaml_node_t *key, const yaml_node_
 {
 	static const struct word words[] = {
 		{ "host", false, true },   { "listen", false, true }, { "master", false, false },
-		{ "config", true, false }, { "unit", false, false },   { "role", false, false },
+		{ "config", true, false }, { "unit", false, false },  { "role", false, false },
 	};
 	struct fleet_node *n = &r->f->nodes[r->f->node_count];
 

@@ -6,7 +6,7 @@
  * this process.
  */
 
-#define FLEET_USAGE                                                 \
+#define FLEET_USAGE                                                    \
 	"render FILE DIR | check FILE | status FILE | history FILE | " \
 	"roll FILE [OPTION]... | rollback FILE [OPTION]..."
 

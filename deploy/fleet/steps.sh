@@ -166,8 +166,9 @@ is_whole() {
 await_whole() {
 	end=$(($(seconds) + $1)) told=''
 	until is_whole; do
-		[ "$(seconds)" -lt "$end" ] || fail "$2" "the cluster has not been whole for $1 s:" \
-			"$why; nothing more was begun"
+		[ "$(seconds)" -lt "$end" ] ||
+			fail "$2" "the cluster has not been whole for $1 s:" \
+				"$why; nothing more was begun"
 		[ "$why" = "$told" ] || say "waiting, $1 s at most: $why"
 		told=$why
 		sleep 1

@@ -52,11 +52,18 @@ def refused(build):
         f.ctl("fleet", "turn", f.file, status=2)
         f.host("map2").run("systemctl", "stop", "harbord@map2")
         f.network.cable(2, False)
+        began = time.monotonic()
         eventually("b is gone", lambda: any(
             r["state"] != "up" for r in f.host("gate1").ctl("gate1", "nodes")["nodes"]
             if r["name"] == "map1"), 30)
+        print(f"# a host without a wire was noticed after {took(began)}")
         f.fleet("roll", status=4)
         f.network.cable(2, True)
+        began = time.monotonic()
+        eventually("b is there again", lambda: all(
+            r["state"] in ("up", "self") for r in f.host("gate1").ctl("gate1", "nodes")["nodes"]
+            if r["name"] != "map2"), 60)
+        print(f"# and linked again {took(began)} after it had one")
 
 
 def call_of(line):
@@ -78,7 +85,7 @@ def interrupted(build):
             all_steps = file.read().splitlines()
         wanted = int(os.environ.get("HARBORD_TEST_KILLS", "8"))
         every = max(1, len(all_steps) // wanted)
-        print(f"# {len(all_steps)} steps on hosts, each of {every} is the last one once", flush=True)
+        print(f"# {len(all_steps)} steps on hosts, one of {every} is the last one once", flush=True)
         for n, last in enumerate(range(1, len(all_steps), every)):
             f.write(level=level[n % 2])
             os.remove(steps)
