@@ -363,6 +363,7 @@ SYSTEMD_DEPS := logrotate
 check-systemd: deps
 	@deploy/install-deps.sh $(SYSTEMD_DEPS)
 	@$(MAKE) --no-print-directory $(JOBS) all man
+	@$(MAKE) --no-print-directory $(JOBS) FAULTS=1 B=$(B)/faults all
 	@/usr/bin/python3 tests/run.py --build $(B) systemd
 
 # The Debian packages: built in clean roots, for arm64 too, and through their life on a clean Debian

@@ -513,6 +513,9 @@ static bool accept_one(int id)
 		socket_unlock(s);
 		return false;
 	}
+	if (fault(loop_stands))
+		for (;;)
+			pause();
 	fd = next_connection(s, &peer, &kept);
 	if (fd < 0) {
 		bool more = accept_failed(s, -fd);

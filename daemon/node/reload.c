@@ -9,10 +9,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "conf/errors.h"
 #include "conf/value.h"
 #include "core/base/clock.h"
+#include "core/base/fault.h"
 #include "core/base/lock.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
@@ -301,6 +303,8 @@ static void reload(const struct asker *who)
 	struct config *next = NULL;
 
 	log_reopen();
+	if (fault(slow_reload))
+		usleep(400000);
 	if (config_load_all(&source, &next, &errors) == 0 && !keys_reload(config, next, &why))
 		config_error(&errors, next->file, (struct place){ 0 }, "%s", why);
 	if (errors.count) {

@@ -79,14 +79,17 @@ def stage(build):
 class Host:
     """A booted host. cgroups: "hybrid" has the controllers, "cg2" the one tree of today's hosts.
     lua: a folder whose files become the game of the host (GAME). root: another root than that of
-    this machine. With install=False nothing of Harbor is installed."""
+    this machine. With install=False nothing of Harbor is installed. faults: the nodes are of the
+    build with FAULTS=1 (make check-systemd makes it), and these faults are armed."""
 
     def __init__(self, build, name="host", lua=None, cgroups="cg2", netns=None, root=None,
-                 install=True):
+                 install=True, faults=None):
         self.build, self.name = os.path.abspath(build), f"harbor-{os.getpid()}-{name}"
         self.cgroups, self.netns, self.root = cgroups, netns, root
         self.lua, self.binds = lua and os.path.abspath(lua), []
-        self.installs = install
+        self.installs, self.faults = install, faults
+        if faults:
+            self.binds.append(self.build + "/faults")
         if install:
             self.binds.append(stage(self.build))
         if lua:
@@ -154,6 +157,10 @@ class Host:
         self.sh(f"cp -a --no-preserve=ownership {stage(self.build)}/. / && "
                 "systemd-sysusers harbor.conf && "
                 "systemd-tmpfiles --create harbor.conf && systemctl daemon-reload")
+        if self.faults:
+            self.run("cp", self.build + "/faults/harbord", "/usr/sbin/harbord")
+            self.drop_in("harbord@.service",
+                         f"[Service]\nEnvironment=HARBORD_FAULTS={self.faults}\n", "20-faults")
 
     def configure(self, node, text):
         """The configuration of a node, with the mode that the package gives it. The node "harbor"

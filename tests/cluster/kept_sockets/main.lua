@@ -38,9 +38,12 @@ end
 
 function on.close(fd)
 	players[fd] = nil
+	skynet.send(gate, "lua", "kick", fd) -- he has ended his half of it
 end
 
-on["error"] = on.close
+on["error"] = function(fd)
+	players[fd] = nil
+end
 
 skynet.start(function()
 	skynet.dispatch("lua", function(session, _, word, event, fd, ...)

@@ -195,4 +195,22 @@ def watched(build):
         h.want(UNIT, 20, ActiveState="active", NRestarts="2")
 
 
-main([foreground, ready, restarts, slow_start, statuses, drains, drains_first, watched])
+def loop_stands(build):
+    """a node whose network loop stands still, with a lock in its hand, is restarted by the
+    watchdog"""
+    with Host(build, lua=HERE, faults="loop_stands:1") as h:
+        h.drop_in("harbord@.service", "[Service]\nWatchdogSec=2\nTimeoutAbortSec=5\n"
+                  "LimitCORE=0\n")
+        h.configure("gate", config(threads=4))
+        h.run("systemctl", "start", UNIT)
+        h.want(UNIT, 1, ActiveState="active", NRestarts="0")
+        # the first connection is accepted by a loop that goes no further
+        h.sh("harborctl --node gate status >/dev/null 2>&1 </dev/null &")
+        h.want(UNIT, 20, ActiveState="active", NRestarts="1")
+        said = "\n".join(r["MESSAGE"] for r in h.journal("-u", UNIT))
+        assert "fault: loop_stands 1" in said and "Watchdog timeout" in said, said
+        assert "net loop stands" in said, said
+
+
+main([foreground, ready, restarts, slow_start, statuses, drains, drains_first, watched,
+      loop_stands])

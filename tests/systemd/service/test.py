@@ -1,6 +1,6 @@
 """The life of a node as a service: it is ready when it says so, and comes back when it dies."""
-import os
-from boxes import GAME, Host, eventually, main
+import os, subprocess
+from boxes import BOX, GAME, Host, eventually, main, rounds
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ALONE = f'lua: {{ start: main, service_path: ["{GAME}/?.lua"] }}\n'
@@ -74,4 +74,37 @@ def reloads(build):
                    for m in said), said[-5:]
 
 
-main([starts_and_comes_back, instances, reloads])
+def slow_reloads(build):
+    """a reload that takes its time: systemctl reload returns when it is done, also of two at once,
+    which come one after the other"""
+    with Host(build, lua=HERE, faults="slow_reload:every=1") as h:
+        def write(level):
+            h.configure("gate", ALONE + f"log: {{ level: {level} }}\n")
+
+        def in_force():
+            return h.ctl("gate", "log_level")["log_level"]
+
+        write("info")
+        h.run("systemctl", "start", "harbord@gate")
+        count = rounds(4, full=200)
+        for i in range(count):
+            level = ("debug", "error")[i % 2]
+            write(level)
+            h.run("systemctl", "reload", "harbord@gate")
+            assert in_force() == level, f"round {i}: {in_force()}, and not {level}"
+        write("debug")
+        first = subprocess.Popen([BOX, "in", h.name, "systemctl", "reload", "harbord@gate"])
+        eventually("it reloads", lambda: h.prop("harbord@gate", "ActiveState") == "reloading")
+        write("warning")
+        h.run("systemctl", "reload", "harbord@gate")
+        assert first.wait(20) == 0 and in_force() == "warning", in_force()
+        # the node itself is asked by two at once
+        asked = [subprocess.Popen([BOX, "in", h.name, "harborctl", "--node", "gate", "reload"],
+                                  stdout=subprocess.DEVNULL) for _ in range(2)]
+        assert [p.wait(20) for p in asked] == [0, 0]
+        said = "\n".join(r["MESSAGE"] for r in h.journal("-u", "harbord@gate"))
+        assert said.count("fault: slow_reload") == count + 4, said
+        print(f"# {count} slow reloads, and twice two at once")
+
+
+main([starts_and_comes_back, instances, reloads, slow_reloads])
