@@ -358,7 +358,7 @@ chaos-long: chaos-deps
 
 # Real hosts: a systemd of its own each, in namespaces (tests/systemd). Needs root; where there can
 # be none all of it is skipped, and that is a failure.
-SYSTEMD_DEPS := logrotate
+SYSTEMD_DEPS := debootstrap logrotate
 .PHONY: check-systemd
 check-systemd: deps
 	@deploy/install-deps.sh $(SYSTEMD_DEPS)

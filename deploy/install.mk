@@ -83,7 +83,8 @@ INSTALLED = $(strip \
 	$(call below,DATA,$(docdir),lua/doc,-name '*.md' -not -path './ref/*') \
 	$(call below,DATA,$(docdir)/library,lua/doc/library,-name '*.lua') \
 	$(call below,DATA,$(docdir)/examples,conf,-name '*.yaml' -o -name main.lua) \
-	$(call flat,DATA,$(docdir)/examples,deploy/fleet.yaml deploy/sysctl/60-harbor.conf) \
+	$(call flat,DATA,$(docdir)/examples,deploy/fleet.yaml deploy/sysctl/60-harbor.conf \
+	    systemd/notify-reload.conf) \
 	$(call renamed,PROGRAM,$(libexecdir)/harbord,deploy/fleet/steps.sh,fleet-steps) \
 	$(call renamed,PROGRAM,$(libexecdir)/harbord,deploy/fleet/host.sh,fleet-host) \
 	$(foreach m,$(MAN),$(call flat,DATA,$(mandir)/man$(subst .,,$(suffix $(m))),$(m))) \

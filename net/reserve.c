@@ -49,7 +49,7 @@ static void close_one(int *fd)
 	*fd = -1;
 }
 
-static int read_ceiling(void)
+int reserve_ceiling(void)
 {
 	struct rlimit l;
 	int n;
@@ -66,7 +66,7 @@ bool reserve_is_held_back(int fd)
 {
 	/* the limit may have been raised since */
 	return unlikely(fd >= atomic_load_explicit(&ceiling, memory_order_relaxed)) &&
-	       fd >= read_ceiling();
+	       fd >= reserve_ceiling();
 }
 
 bool reserve_take(void)

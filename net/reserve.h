@@ -3,6 +3,8 @@
 /* Descriptors that are held back: see reserve.c for which and why. Any thread. */
 #include <stdbool.h>
 
+/* Where the numbers begin that are held back; it follows RLIMIT_NOFILE. */
+int reserve_ceiling(void);
 /* true: a descriptor of this number is not for sockets of services. */
 bool reserve_is_held_back(int fd);
 

@@ -48,6 +48,7 @@
 #include "net/inherit.h"
 #include "net/limits.h"
 #include "net/loop.h"
+#include "net/reserve.h"
 #include "net/tcp.h"
 
 #define BOOTSTRAP "snlua bootstrap"
@@ -233,9 +234,9 @@ static void log_means(void)
 	cpus_count(&processors, &quota);
 	(void)getrlimit(RLIMIT_NOFILE, &l);
 	log_info("may use %u processors (quota: %u, 0 is none), %llu MiB of memory, %llu "
-		 "descriptors",
+		 "descriptors, sockets of services below %d",
 		 processors, quota, (unsigned long long)(mem_limit() >> 20),
-		 (unsigned long long)l.rlim_cur);
+		 (unsigned long long)l.rlim_cur, reserve_ceiling());
 }
 
 static int init_core(const struct config *c)

@@ -3,8 +3,8 @@
 # usage: roots.sh NAME [PACKAGE...]
 #
 # Prints the folder of a Debian root of that name, made when it is missing. "bare" is what
-# debootstrap makes, "clean" the same with systemd; "run", "build" and "cross" are that and the
-# PACKAGEs, and "cross" knows arm64. Roots are kept in HARBORD_ROOTS (/var/cache/harbord-tests)
+# debootstrap makes, "clean" the same with systemd; "run", "node", "build" and "cross" are that and
+# the PACKAGEs, and "cross" knows arm64. Roots are kept in HARBORD_ROOTS (/var/cache/harbord-tests)
 # between runs; whoever uses one does so through an overlay. A root whose list of packages has
 # changed is made again. Needs root and a mirror.
 set -eu
@@ -67,6 +67,6 @@ grown() {
 case $name in
 bare) made "$roots/$suite-bare" "" && echo "$roots/$suite-bare" ;;
 clean) clean && echo "$roots/$suite" ;;
-run | build | cross) grown "$roots/$suite-$name" "$@" && echo "$roots/$suite-$name" ;;
-*) echo "roots.sh: bare, clean, run, build or cross, not $name" >&2 && exit 2 ;;
+run | node | build | cross) grown "$roots/$suite-$name" "$@" && echo "$roots/$suite-$name" ;;
+*) echo "roots.sh: bare, clean, run, node, build or cross, not $name" >&2 && exit 2 ;;
 esac

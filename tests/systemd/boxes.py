@@ -244,9 +244,10 @@ class Network:
             subprocess.run(["ip", "netns", "del", name], capture_output=True)
 
 
-def main(tests):
-    """As harness.main; all tests are skipped, with the reason, where there can be no hosts."""
-    reason = why_not()
+def main(tests, lacks=None):
+    """As harness.main; all tests are skipped, with the reason, where there can be no hosts or
+    something is missing (lacks)."""
+    reason = why_not() or lacks
     if reason:
         for i, test in enumerate(tests, 1):
             print(f"ok {i} - {(test.__doc__ or test.__name__).splitlines()[0]} # SKIP {reason}")

@@ -80,6 +80,30 @@ def orders(build):
             assert took < 12, took # the first connects of a network take their time
 
 
+def away(build):
+    """a master whose host was away is noticed within 5 s, by members that had it and by one that
+    starts"""
+    with Three(build) as c:
+        for silent in (False, True):
+            c.hosts[0].crash()
+            if silent:
+                c.net.cable(1, False)
+            c.hosts[2].run("systemctl", "restart", "--no-block", "harbord@node")
+            # Refused at once, they back off to the longest pause within six attempts, which is
+            # 2 s; without an answer an attempt takes 5 s, and the kernel's own pauses grow.
+            time.sleep(12 if silent else 8)
+            c.hosts[2].want("harbord@node", 1, ActiveState="activating")
+            c.hosts[0].up()
+            c.hosts[0].want("harbord@node", 30, ActiveState="active")
+            c.net.cable(1, True)
+            began = time.monotonic()
+            eventually("the cluster is complete", c.complete, 30)
+            c.hosts[2].want("harbord@node", 5, ActiveState="active")
+            took = time.monotonic() - began
+            print(f"# {'without an answer' if silent else 'refused'}: back after {took:.1f} s")
+            assert took < 7, took # the 5 s, and what a busy machine adds
+
+
 def kills(build):
     """nodes that call each other are killed in turn: each is back, no call hangs, names stay
     unique"""
@@ -109,4 +133,4 @@ def kills(build):
               f"{max(times):.1f} s; {calls}")
 
 
-main([orders, kills])
+main([orders, away, kills])

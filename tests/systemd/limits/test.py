@@ -4,6 +4,7 @@ import os, re, resource
 from boxes import GAME, Host, eventually, main
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+GATE = os.path.dirname(os.path.dirname(HERE)) + "/cluster/kept_sockets"
 CONFIG = f'lua: {{ start: eater, service_path: ["{GAME}/?.lua"] }}\n'
 
 
@@ -20,10 +21,29 @@ def sized(build):
         cpus = len(os.sched_getaffinity(0))
         hard = min(5000, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
         assert said == [f"may use {cpus} processors (quota: 1, 0 is none), 512 MiB of memory, "
-                        f"{hard} descriptors"], said
+                        f"{hard} descriptors, sockets of services below {hard - 8}"], said
         pid = h.prop("harbord@gate", "MainPID")
         limits = h.run("cat", f"/proc/{pid}/limits").stdout
         assert re.search(rf"Max open files +{hard} +{hard} ", limits), limits
+
+
+def descriptors(build):
+    """there are as many connections as LimitNOFILE allows; those beyond are told and closed, the
+    others and operators are served"""
+    with Host(build, lua=GATE) as h:
+        h.configure("gate", f'lua: {{ start: main, args: "127.0.0.1:7000", '
+                    f'service_path: ["{GAME}/?.lua"] }}\n')
+        h.drop_in("harbord@gate.service", "[Service]\nLimitNOFILE=200\n")
+        with open(os.path.dirname(HERE) + "/sessions/early.py") as f:
+            h.write("/opt/early.py", f.read())
+        out = h.run("/usr/bin/python3", "/opt/early.py", "7000", "300", "--stay").stdout.split()
+        assert out[0] == "served" and 150 < int(out[1]) < 192, out
+        assert out[2:] == ["asked", "0"], out
+        print(f"# of 300 clients {out[1]} have a connection with LimitNOFILE=200")
+        assert any("Too many open files" in r["MESSAGE"] for r in h.journal("-u", "harbord@gate"))
+        # all have left
+        out = h.run("/usr/bin/python3", "/opt/early.py", "7000", "100").stdout.split()
+        assert out == ["served", "100"], out
 
 
 def memory(build):
@@ -45,16 +65,19 @@ def memory(build):
 
 
 def tasks(build):
-    """a node that gets no threads says so and fails, and its neighbour starts"""
+    """a node that gets no threads says so and fails, and its neighbour notices nothing"""
     with Host(build, lua=HERE, cgroups="hybrid") as h:
         for name in ("few", "neighbour"):
             h.configure(name, CONFIG)
         h.drop_in("harbord@few.service", "[Service]\nTasksMax=2\nRestart=no\n")
+        h.run("systemctl", "start", "harbord@neighbour")
+        pid = h.prop("harbord@neighbour", "MainPID")
         h.run("systemctl", "start", "harbord@few", ok=[1])
         h.want("harbord@few", 5, ActiveState="failed", ExecMainStatus="71")
         said = "\n".join(r["MESSAGE"] for r in h.journal("-u", "harbord@few"))
         assert "Resource temporarily unavailable" in said or "thread" in said, said
-        h.run("systemctl", "start", "harbord@neighbour")
+        h.want("harbord@neighbour", 1, ActiveState="active", NRestarts="0", MainPID=pid)
+        assert h.ctl("neighbour", "call", ".main", "x")["values"] == ["x"]
 
 
-main([sized, memory, tasks])
+main([sized, descriptors, memory, tasks])
