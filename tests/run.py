@@ -17,7 +17,7 @@ GROUPS = ["layers", "unit", "fuzz", "lua", "cluster", "conformance", "chaos", "c
           "loops", "install", "demo", "browser"]
 TIMEOUT = {"unit": 120, "checks": 120, "fuzz": 120, "lua": 180, "cluster": 300, "conformance": 120,
            "chaos": 60, "faults": 120, "loops": 180, "demo": 300, "browser": 300,
-           "install": 120, "layers": 60, "systemd": 300, "deb": 1800, "monitoring": 300}
+           "install": 120, "layers": 240, "systemd": 600, "deb": 1800, "monitoring": 300}
 # Not among those that run unless groups are named: they boot hosts (`make check-systemd`,
 # `make check-deb`), or have a Prometheus look (`make check-monitoring`).
 EXTRA = ["systemd", "deb", "monitoring"]
