@@ -5,13 +5,13 @@ and options, and the keys by which lists are sorted.
 
 usage: make.py --out DIR --shell harborctl.bash|_harborctl
 """
-import argparse, os, re, sys
+import os, re, sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(ROOT, "deploy/man"))
-from make import LOCAL, commands, options, read
+from make import LOCAL, arguments, commands, fill, options, read
 
 # What a placeholder of a usage stands for, if that can be listed.
 KINDS = {"ADDRESS": "name", "SERVICE": "name", "NAME": "name", "HANDLE": "name", "NODE": "node",
@@ -99,18 +99,6 @@ def marks():
                                for s in [next((s for s in short if short[s] == f), "")])}
 
 
-def main():
-    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument("--out", required=True)
-    p.add_argument("--shell", required=True, choices=("harborctl.bash", "_harborctl"))
-    a = p.parse_args()
-    text = read(f"deploy/completion/{a.shell}.in")
-    for mark, value in marks().items():
-        text = text.replace(f"@{mark}@", value)
-    os.makedirs(a.out, exist_ok=True)
-    with open(os.path.join(a.out, a.shell), "w", encoding="utf-8") as f:
-        f.write(text)
-
-
 if __name__ == "__main__":
-    main()
+    a = arguments(__doc__, "--shell", ("harborctl.bash", "_harborctl"))
+    fill("deploy/completion", a.name, a.out, marks())

@@ -8,7 +8,7 @@ usage: make.py --keys PROGRAM --version VERSION --out DIR --page NAME
 Options come from the tables options.def of both programs, commands from daemon/admin/commands.def,
 keys of the configuration from PROGRAM, keys.c beside this file.
 """
-import argparse, os, re, subprocess, time
+import argparse, os, re, subprocess, sys, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -37,17 +37,27 @@ def text(literals):
 
 def options(program):
     """(letter or None, name, argument or None, what it does) of each."""
-    rows = re.findall(rf"^OPTION\(('.'|\w+),\s*({STRING}),\s*(NULL|{STRING}),\s*({TEXTS})\)",
-                      read(f"daemon/{program}/options.def"), re.M)
+    rows = entries(read(f"daemon/{program}/options.def"), "OPTION",
+                   rf"('.'|\w+),\s*({STRING}),\s*(NULL|{STRING}),\s*({TEXTS})")
     return [(letter[1] if letter[0] == "'" else None, text(name),
              None if argument == "NULL" else text(argument), text(what))
             for letter, name, argument, what in rows]
 
 
-def commands():
+def entries(source, word, fields):
+    """The entries WORD(...) of a table, a tuple of its fields each; one that does not look like its
+    fields is an error, for it would be missing in what is made."""
+    rows = re.findall(rf"^{word}\({fields}\)", source, re.M)
+    names = re.findall(rf"^{word}\(([^,]*)", source, re.M)
+    if len(rows) != len(names):
+        sys.exit("not understood: " + ", ".join(set(names) - {row[0] for row in rows}))
+    return rows
+
+
+def commands(source=None):
     """(name as people write it, usage, help) of each."""
-    rows = re.findall(rf"^(?:LUA_)?COMMAND\((\w+), \d+, \d+, ({STRING}),\s*({TEXTS})\)",
-                      read("daemon/admin/commands.def"), re.M)
+    rows = entries(source or read("daemon/admin/commands.def"), "(?:LUA_)?COMMAND",
+                   rf"(\w+),\s*\d+,\s*\d+,\s*({TEXTS}),\s*({TEXTS})")
     return [(name.replace("_", "-"), text(usage), text(what)) for name, usage, what in rows]
 
 
@@ -118,22 +128,33 @@ def date(template):
     return time.strftime("%Y-%m-%d", time.gmtime(seconds))
 
 
+def arguments(doc, which, choices, *more):
+    """The command line of a program that fills a template: --out, the option `which` that names the
+    template, and more options that it must have."""
+    p = argparse.ArgumentParser(description=doc.splitlines()[0])
+    for option in ("--out", *more):
+        p.add_argument(option, required=True)
+    p.add_argument(which, required=True, choices=choices, dest="name")
+    return p.parse_args()
+
+
+def fill(folder, name, out, marks):
+    """Writes the template folder/name.in into out, each @mark@ replaced."""
+    source = read(f"{folder}/{name}.in")
+    for mark, value in marks.items():
+        source = source.replace(f"@{mark}@", value)
+    os.makedirs(out, exist_ok=True)
+    with open(os.path.join(out, name), "w", encoding="utf-8") as f:
+        f.write(source)
+
+
 def main():
-    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument("--keys", required=True)
-    p.add_argument("--version", required=True)
-    p.add_argument("--out", required=True)
-    p.add_argument("--page", required=True, choices=PAGES)
-    a = p.parse_args()
+    a = arguments(__doc__, "--page", PAGES, "--keys", "--version")
     marks = {"harbord.8": lambda: {"options": options_roff("node")},
              "harborctl.1": lambda: {"options": options_roff("ctl"), "commands": commands_roff()},
-             "harbor.yaml.5": lambda: {"keys": keys_roff(a.keys)}}[a.page]()
-    source = read(f"deploy/man/{a.page}.in")
-    for mark, value in {**marks, "version": a.version, "date": date(f"{HERE}/{a.page}.in")}.items():
-        source = source.replace(f"@{mark}@", value)
-    os.makedirs(a.out, exist_ok=True)
-    with open(os.path.join(a.out, a.page), "w", encoding="utf-8") as f:
-        f.write(source)
+             "harbor.yaml.5": lambda: {"keys": keys_roff(a.keys)}}[a.name]()
+    fill("deploy/man", a.name, a.out,
+         {**marks, "version": a.version, "date": date(f"{HERE}/{a.name}.in")})
 
 
 if __name__ == "__main__":

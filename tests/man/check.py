@@ -8,6 +8,10 @@ are made of.
 """
 import os, re, shutil, subprocess, sys, tempfile
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, "deploy/man")
+import make
+
 BUILD = sys.argv[sys.argv.index("--build") + 1]
 PAGES = ("harbord.8", "harborctl.1", "harbor.yaml.5")
 
@@ -49,6 +53,19 @@ def commands():
     assert len(rows) >= 16, rows
     for usage, sentence in rows:
         assert f"{usage} " in shown and re.sub(r"\s+", " ", sentence) in shown, usage
+
+
+def tables():
+    """however a command is laid out in its table it is found, or is an error"""
+    table = 'COMMAND(one, 0, 1,\n\t"[ARG] "\n\t"more", "Does "\n\t"it.")\n'
+    table += 'LUA_COMMAND(two_words, 1, 2, "A", "Does that.")\n'
+    assert make.commands(table) == [("one", "[ARG] more", "Does it."),
+                                    ("two-words", "A", "Does that.")], make.commands(table)
+    try:
+        make.commands(table + "COMMAND(three, MIN, 2, \"\", HELP)\n")
+        raise AssertionError("one is left out")
+    except SystemExit as e:
+        assert str(e) == "not understood: three", e
 
 
 def keys():
@@ -100,6 +117,7 @@ def catalog():
 
 failed = 0
 for i, (test, program) in enumerate(((harbord, "groff"), (harborctl, "groff"), (commands, "groff"),
+                                     (tables, "python3"),
                                      (keys, "groff"), (groff, "groff"),
                                      (mandoc, "mandoc"), (catalog, "journalctl")), 1):
     if not shutil.which(program):
