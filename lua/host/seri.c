@@ -551,6 +551,17 @@ static int64_t item_bytes(uint8_t item, const uint8_t *at, size_t left)
 	}
 }
 
+const char *seri_first_text(const void *data, size_t size, size_t *ret_size)
+{
+	const uint8_t *p = data;
+
+	*ret_size = 0;
+	if (!size || (p[0] & 7) != T_SHORT || (size_t)(p[0] >> 3) + 1 > size)
+		return NULL;
+	*ret_size = p[0] >> 3;
+	return (const char *)p + 1;
+}
+
 bool seri_has_pointer(const void *data, size_t size)
 {
 	const uint8_t *at = data;

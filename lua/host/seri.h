@@ -33,6 +33,9 @@ void *seri_pack(lua_State *L, int from, size_t *ret_size);
 int seri_unpack(lua_State *L, const void *data, size_t size);
 /* The same; foreign: the bytes come from another node, and a pointer in them is an error. */
 int seri_read(lua_State *L, const void *data, size_t size, bool foreign);
+/* Returns the first value if that is a string of less than 32 bytes, and its size; else NULL. It
+ * lies in data. Any thread. */
+const char *seri_first_text(const void *data, size_t size, size_t *ret_size);
 /* Whether reading the stream would meet a pointer (in an invalid one: up to where it is). Any
  * thread. */
 bool seri_has_pointer(const void *data, size_t size);

@@ -16,6 +16,7 @@
 #include "core/base/mem.h"
 #include "core/actor/send.h"
 #include "lua/host/proto.h"
+#include "lua/host/seri.h"
 #include "lua/host/tracering.h"
 
 #define TAG_MAX 255u
@@ -76,6 +77,16 @@ static void write_line(struct host *h, const char *tag, const char *text, lua_St
 /* A tag that begins so is only kept in memory, and not logged. */
 #define QUIET '~'
 
+/* Records go through lines of text: what would break one there becomes a question mark. */
+static void note_command(char ret[TRACERING_COMMAND], const char *p, size_t n)
+{
+	size_t i = 0;
+
+	for (; i < n && i + 1 < TRACERING_COMMAND; i++)
+		ret[i] = (unsigned char)p[i] < ' ' || strchr(";\"\\", p[i]) ? '?' : p[i];
+	ret[i] = 0;
+}
+
 static void keep(const struct task *t, char event, uint32_t to, int32_t session,
 		 const char *command)
 {
@@ -87,18 +98,35 @@ static void keep(const struct task *t, char event, uint32_t to, int32_t session,
 				  .to_session = session };
 
 	snprintf(r.tag, sizeof(r.tag), "%s", t->tag);
-	snprintf(r.command, sizeof(r.command), "%s", command ? command : "");
+	note_command(r.command, command ? command : "", command ? strlen(command) : 0);
+	tracering_add(&r);
+}
+
+/* The request of a task: its command is the first value of the message, if that is a short text. */
+static void keep_request(const struct task *t)
+{
+	struct trace_record r = { .event = 'q',
+				  .handle = service_handle(t->host->s),
+				  .source = t->source,
+				  .session = t->request_session };
+	const struct msg *m = t->request;
+	const char *command = NULL;
+	size_t n = 0;
+
+	if (m && m->type == PTYPE_LUA)
+		command = seri_first_text(msg_payload(m), m->size, &n);
+	snprintf(r.tag, sizeof(r.tag), "%s", t->tag);
+	note_command(r.command, command ? command : "", n);
 	tracering_add(&r);
 }
 
 void trace_event(struct task *t, const char *event, lua_State *co)
 {
-	static const char *const names[] = { "request",	 "sleep", "resume",
-					     "response", "end",	  "error" };
+	static const char *const names[] = { "sleep", "resume", "response", "end", "error" };
 
 	for (unsigned i = 0; i < array_len(names); i++)
 		if (strcmp(event, names[i]) == 0)
-			keep(t, "qsraex"[i], 0, 0, NULL);
+			keep(t, "sraex"[i], 0, 0, NULL);
 	if (*t->tag != QUIET)
 		write_line(t->host, t->tag, event, co, 0);
 }
@@ -180,7 +208,9 @@ void trace_request(struct task *t)
 		return;
 	mem_free(t->tag);
 	t->tag = tag;
-	trace_event(t, "request", NULL);
+	keep_request(t);
+	if (*t->tag != QUIET)
+		write_line(h, t->tag, "request", NULL, 0);
 }
 
 void trace_call(lua_State *L, struct task *t, int arg, int32_t session)

@@ -11,15 +11,16 @@
 
 #define TRACERING_EVENTS 8192u
 #define TRACERING_TAG 32u
+#define TRACERING_COMMAND 24u
 
 struct trace_record {
 	uint64_t number;  /* of all events of this node; an older one has a smaller number */
 	uint64_t mono_ns; /* of this node: only differences of one node's mean something */
 	char tag[TRACERING_TAG];
-	char command[24]; /* of a call; "": unknown */
-	char event;	  /* 'q' request, 'c' call, 's' sleep, 'r' resume, 'a' answer, 'e' end,
+	char command[TRACERING_COMMAND]; /* of a call or request; "": unknown */
+	char event;	 /* 'q' request, 'c' call, 's' sleep, 'r' resume, 'a' answer, 'e' end,
 			   * 'x' error */
-	uint32_t handle;  /* the service */
+	uint32_t handle; /* the service */
 	/* the request that it serves, which is the span: who asked, with which session */
 	uint32_t source;
 	int32_t session;

@@ -468,7 +468,7 @@ local function trace_rows(handle, max)
 	for _, tag in ipairs(traces_of(handle, max)) do
 		local span, n = tree_of(tag)
 		if span then
-			rows[#rows + 1] = object("trace", tag, "spans", n,
+			rows[#rows + 1] = object("trace", tag, "command", span.command, "spans", n,
 				"duration_seconds", span.seconds, "own_seconds", span.own,
 				"called_seconds", span.called, "slept_seconds", span.slept,
 				"done", span.seconds ~= nil,

@@ -39,6 +39,16 @@ static void *capped(void *ud, void *p, size_t old, size_t size)
 	return realloc(p, size);
 }
 
+/* The first text is one of the bytes that are there. */
+static void first_text(const uint8_t *p, size_t n)
+{
+	size_t size;
+	const char *text = seri_first_text(p, n, &size);
+
+	if (text && (size >= 32 || text < (const char *)p || text + size > (const char *)p + n))
+		abort();
+}
+
 static int round_trip(lua_State *L)
 {
 	struct input *in = lua_touserdata(L, 1);
@@ -81,6 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct input in = { p, n };
 	lua_State *L;
 
+	first_text(p, n);
 	used = 0;
 	reading = 0;
 	limit = ((size_t)2 << 20) + 256 * n;

@@ -45,7 +45,7 @@ local function spans_of(records)
 		local span = spans[k]
 		if e.event == "q" then
 			span = { handle = e.handle, source = e.source, session = e.session,
-				began = e.ns, waits = {} }
+				began = e.ns, waits = {}, command = e.command }
 			spans[k] = span
 			if e.session ~= 0 then
 				asked[e.source .. " " .. e.session] = span
@@ -136,7 +136,7 @@ local function draw(span, name, indent, out)
 				w.to ~= 0 and name(w.to) or "a name", time(w.seconds),
 				w.way and ", of that on the way " .. time(w.way) or "")
 			if w.span then
-				w.span.command = w.command
+				w.span.command = w.command ~= "" and w.command or w.span.command
 				draw(w.span, name, indent .. "    ", out)
 			end
 		else

@@ -53,7 +53,8 @@ def over_nodes(build):
         assert t["duration_seconds"] > 0.125 and t["slept_seconds"] > 0.025, t
         assert t["called_seconds"] > 0.095, t
         lines = t["tree"].splitlines()
-        assert lines[0].startswith(c.shop[c.m] + " main M"), t["tree"]
+        assert lines[0].startswith(c.shop[c.m] + " main M twice served: "), t["tree"]
+        assert t["command"] == "twice", t
         calls = [re.match(r"( *)call (\w+) to (:\w+)", x) for x in lines]
         assert [(len(m[1]), m[2]) for m in calls if m] == \
             [(2, "work"), (2, "nap"), (2, "ask"), (6, "work")], t["tree"]
