@@ -25,17 +25,15 @@
 
 /* ---- the turn ---- */
 
-static void write_title(struct json *j, const char *key, uint32_t handle)
+/* What it was started with, if it is one of this node's that lives. */
+static void write_service(struct json *j, const char *key, uint32_t handle)
 {
 	struct service *s = service_grab(handle);
-	char title[LOG_NAME_MAX] = "";
 
 	if (s && s->args)
-		title_of_line(s->args, title);
+		json_string(j, key, s->args);
 	if (s)
 		service_unref(s);
-	if (*title)
-		json_string(j, key, title);
 }
 
 static void write_type(struct json *j, const char *key, int type)
@@ -167,7 +165,7 @@ static void write_call(struct json *j, const struct look_stack *s)
 	if (s->dest)
 		json_handle(j, "to", s->dest);
 	if (s->dest)
-		write_title(j, "to_service", s->dest);
+		write_service(j, "to_service", s->dest);
 	if (s->name[0])
 		json_string(j, "to_name", s->name);
 	write_message(j, "", &s->call);
@@ -213,7 +211,7 @@ static void write_entry(struct json *j, const struct look *l, const struct look_
 	}
 	if (s->serves) {
 		json_handle(j, "asked_by", s->source);
-		write_title(j, "asked_by_service", s->source);
+		write_service(j, "asked_by_service", s->source);
 		write_message(j, "asked_", &s->request);
 	}
 	json_double(j, "task_seconds", seconds_since(s->began_ns, now));

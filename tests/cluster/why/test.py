@@ -56,10 +56,11 @@ def what_tasks_wait_for(build):
         w = waiting(c.a, ".shop")
         assert w["state"] == "answers" and w["tasks"] == 1 and w["service"] == "snlua main A", w
         s, = w["stacks"]
+        kind = c.a.ctl("why", child)["service"]
         assert (s["state"], s["waits_for"], s["to"], s["to_service"]) == \
-            ("waits", "call", child, "main"), s
+            ("waits", "call", child, kind), s
         assert (s["protocol"], s["command"]) == ("lua", "hang") and s["session"] > 0, s
-        assert s["asked_by_service"] == "harboradmin" and s["asked_command"] == "ask", s
+        assert s["asked_by_service"] == "snlua harboradmin" and s["asked_command"] == "ask", s
         assert s["asked_protocol"] == "lua" and s["asked_session"] > 0, s
         assert "in function 'call'" in s["stack"] and "main.lua:13: in" in s["stack"], s
         t, = waiting(c.a, child)["stacks"]
