@@ -219,5 +219,5 @@ enum result run_config(struct request *r)
 		return show(r);
 	if (r->n == 3 && strcmp(r->args[0], "--diff") == 0)
 		return compare(r, r->args[1], r->args[2]);
-	return request_fail(r, "usage: harborctl config [--diff FILE]");
+	return request_fail(r, "usage: harborctl config [--diff [FILE]]");
 }

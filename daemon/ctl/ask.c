@@ -118,6 +118,12 @@ int ask_end(struct ask *a, char **ret_body, size_t *ret_size, bool *ret_well)
 	return CTL_UNAVAILABLE;
 }
 
+void ask_drop(struct ask *a)
+{
+	fclose(a->answer);
+	a->answer = NULL;
+}
+
 int ask_node(struct ask *a, char **ret_body, size_t *ret_size, bool *ret_well)
 {
 	int r = ask_begin(a);

@@ -22,5 +22,7 @@ int ask_begin(struct ask *a);
 /* Waits for the answer: its text is JSON (mem_free); not well: {"error": why}. Returns 0, or an
  * exit status. */
 int ask_end(struct ask *a, char **ret_body, size_t *ret_size, bool *ret_well);
+/* Nobody waits for the answer any more. */
+void ask_drop(struct ask *a);
 /* Both. */
 int ask_node(struct ask *a, char **ret_body, size_t *ret_size, bool *ret_well);

@@ -25,13 +25,17 @@ static void say_error(const char *node, const struct jsonv *answer)
 }
 
 /* Waits for the answer of one. NULL: it is none, which is said. */
-static struct jsonv *answer_of(struct ask *a)
+static struct jsonv *answer_of(const struct fan *f, struct ask *a)
 {
 	cleanup(mem_freep) char *body = NULL;
 	struct jsonv *answer = NULL;
 	bool well = false;
 	size_t size;
 
+	if (f->wait && !f->wait(f->ud, fileno(a->answer))) {
+		ask_drop(a);
+		return NULL;
+	}
 	if (ask_end(a, &body, &size, &well))
 		return NULL;
 	if (jsonread(body, size, &answer) < 0) {
@@ -79,7 +83,7 @@ static struct jsonv *ask_some(struct fan *f, char *const *nodes, size_t n, struc
 		begun[i] = ask_begin(&asks[i]) == 0;
 	}
 	for (size_t i = 0; i < n; i++) {
-		struct jsonv *answer = begun[i] ? answer_of(&asks[i]) : NULL;
+		struct jsonv *answer = begun[i] ? answer_of(f, &asks[i]) : NULL;
 
 		f->failed += !answer;
 		if (answer)
@@ -93,7 +97,7 @@ static size_t find_nodes(struct fan *f, char *ret_nodes[NODES_MAX])
 {
 	char *words[] = { "nodes", NULL };
 	struct ask a = { .socket = f->to.socket, .node = f->to.node, .words = words };
-	struct jsonv *answer = ask_begin(&a) == 0 ? answer_of(&a) : NULL;
+	struct jsonv *answer = ask_begin(&a) == 0 ? answer_of(f, &a) : NULL;
 	const struct jsonv *rows = jsonv_get(answer, "nodes");
 	size_t n = 0;
 

@@ -14,6 +14,10 @@
 struct fan {
 	struct ask to; /* its node is who is asked for the others */
 	const char *lists[FAN_LISTS];
+	/* May be NULL; else called before an answer is read from fd: waits until it is there.
+	 * Returns false: nobody waits for it any more, and it is no answer. */
+	bool (*wait)(void *ud, int fd);
+	void *ud;
 	unsigned failed; /* nodes that gave no answer this time, which was said */
 };
 

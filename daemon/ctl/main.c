@@ -16,6 +16,7 @@
 #include "core/base/usage.h"
 #include "daemon/admin/words.h"
 #include "daemon/ctl/ask.h"
+#include "daemon/ctl/confdiff.h"
 #include "daemon/ctl/exits.h"
 #include "daemon/ctl/fan.h"
 #include "daemon/ctl/fleet.h"
@@ -463,6 +464,13 @@ static bool is_drain_wait(char *const *words)
 	return strcmp(words[0], "drain") == 0 && words[2] && strcmp(words[2], "--wait") == 0;
 }
 
+/* Without a file the nodes are compared. */
+static bool is_confdiff(char *const *words)
+{
+	return strcmp(words[0], "config") == 0 && words[1] && strcmp(words[1], "--diff") == 0 &&
+	       !words[2];
+}
+
 int main(int argc, char **argv)
 {
 	char path[SOCKPATH_MAX];
@@ -490,6 +498,9 @@ int main(int argc, char **argv)
 	if (history_is(o.words))
 		return history_command(&(struct ask){ .socket = o.socket, .node = o.node }, o.words,
 				       o.json);
+	if (is_confdiff(o.words))
+		return confdiff_command(&(struct ask){ .socket = o.socket, .node = o.node },
+					o.json);
 	if (strcmp(o.words[0], "top") == 0)
 		return top_command(&(struct ask){ .socket = o.socket, .node = o.node }, o.words,
 				   o.json);

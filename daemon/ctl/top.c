@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * harborctl top. A node answers with its own busiest services; of several nodes the answers are put
- * into one, sorted once more and cut. A terminal is given no more than fits it.
+ * into one, sorted once more and cut. A terminal is given no more than fits it, and its keys say
+ * what is looked at next: an answer that is on its way then is not waited for.
  */
 #include "daemon/ctl/top.h"
 
@@ -17,17 +18,28 @@
 #include "daemon/ctl/exits.h"
 #include "daemon/ctl/fan.h"
 #include "daemon/ctl/print.h"
+#include "daemon/ctl/terminal.h"
 
 #define ROWS 40u
 /* What the screen holds besides services: two heads, a blank line, the last line. */
 #define SCREEN_LINES 5
 
+#define COLUMNS_MAX 16u
+#define COLUMN_MAX 40u
+#define NODE_MAX 64u
+
 struct top {
 	struct fan fan;
 	bool json, once, all;
-	const char *sort;
-	char *words[10]; /* for the node */
+	char sort[COLUMN_MAX];
+	char *words[12]; /* for the node; its --sort is `sort` */
 	unsigned limit;
+	/* on a terminal */
+	int key;			       /* that was pressed and nobody has looked at */
+	char columns[COLUMNS_MAX][COLUMN_MAX]; /* that were shown last, and by which one can sort */
+	unsigned column_count;
+	char node[NODE_MAX];  /* that was shown last */
+	char asked[NODE_MAX]; /* that is asked since a key said so */
 };
 
 /* ---- options ---- */
@@ -38,7 +50,9 @@ static int read_options(struct top *t, char *const *words)
 	unsigned n = 1;
 
 	t->words[0] = words[0];
-	t->sort = "cpu_percent";
+	t->words[n++] = "--sort";
+	t->words[n++] = t->sort;
+	(void)snprintf(t->sort, sizeof(t->sort), "cpu_percent");
 	t->limit = ROWS;
 	for (unsigned i = 1; words[i]; i++) {
 		if (strcmp(words[i], "--json") == 0) {
@@ -53,8 +67,10 @@ static int read_options(struct top *t, char *const *words)
 			fprintf(stderr, "harborctl: top: option needs a value: %s\n", words[i]);
 			return CTL_USAGE;
 		}
-		if (strcmp(words[i], "--sort") == 0)
-			t->sort = words[i + 1];
+		if (strcmp(words[i], "--sort") == 0) {
+			(void)snprintf(t->sort, sizeof(t->sort), "%s", words[++i]);
+			continue;
+		}
 		if (strcmp(words[i], "--limit") == 0)
 			t->limit = (unsigned)strtoul(words[i + 1], NULL, 10);
 		if (n + 3 >= array_len(t->words)) {
@@ -134,6 +150,7 @@ static void put_cut(FILE *out, const char *text, unsigned columns)
 /* The screen once more. */
 static void paint(const struct top *t, const struct jsonv *answer, const struct winsize *w)
 {
+	unsigned columns = w->ws_col ? w->ws_col : 80;
 	char *text = NULL;
 	size_t size = 0;
 	FILE *f = open_memstream(&text, &size);
@@ -143,10 +160,14 @@ static void paint(const struct top *t, const struct jsonv *answer, const struct 
 	ctl_print(f, answer, (long long)time(NULL));
 	fclose(f);
 	fputs("\033[H\033[J", stdout);
-	put_cut(stdout, text, w->ws_col ? w->ws_col : 80);
-	fprintf(stdout, "by %s; --sort takes another column; ^C ends", t->sort);
-	fflush(stdout);
+	put_cut(stdout, text, columns);
 	free(text);
+	text = mem_printf("by %s of %s; %s", t->sort, t->all ? "all nodes" : t->node,
+			  t->fan.wait ? "< > column, n node, a all, q quit"
+				      : "--sort takes another column; ^C ends");
+	put_cut(stdout, text, columns);
+	mem_free(text);
+	fflush(stdout);
 }
 
 /* Asks once, as it is to be shown. Returns NULL: nobody answered. */
@@ -176,25 +197,123 @@ static unsigned count(const struct jsonv *answer, const char *list)
 	return n;
 }
 
+/* ---- keys ---- */
+
+static bool wait_or_key(void *ud, int fd)
+{
+	struct top *t = ud;
+
+	if (!t->key)
+		t->key = terminal_wait(fd);
+	return !t->key;
+}
+
+/* Takes note of what is shown: of whom, and the columns with figures. */
+static void note(struct top *t, const struct jsonv *answer)
+{
+	const struct jsonv *nodes = jsonv_get(answer, "nodes"), *rows, *name;
+
+	name = nodes && nodes->child ? jsonv_get(nodes->child, "node") : NULL;
+	(void)snprintf(t->node, sizeof(t->node), "%s", name && name->text ? name->text : "?");
+	rows = jsonv_get(answer, "services");
+	if (!rows || !rows->child)
+		return;
+	t->column_count = 0;
+	for (const struct jsonv *v = rows->child->child; v; v = v->next)
+		if (v->type == JSONV_NUMBER && t->column_count < COLUMNS_MAX)
+			(void)snprintf(t->columns[t->column_count++], COLUMN_MAX, "%s", v->key);
+}
+
+static void other_column(struct top *t, int step)
+{
+	unsigned at = 0;
+
+	if (!t->column_count)
+		return;
+	while (at < t->column_count && strcmp(t->columns[at], t->sort) != 0)
+		at++;
+	at = (at + t->column_count + (unsigned)step) % t->column_count;
+	(void)snprintf(t->sort, sizeof(t->sort), "%s", t->columns[at]);
+}
+
+/* The next of those that can be reached, after the last the first. */
+static void other_node(struct top *t)
+{
+	struct fan f = { .to = { .socket = t->fan.to.socket,
+				 .words = (char *[]){ "nodes", NULL } } };
+	cleanup(jsonv_freep) struct jsonv *answer = fan_ask_one(&f);
+	const struct jsonv *rows = jsonv_get(answer, "nodes"), *first = NULL, *next = NULL;
+	bool found = false;
+
+	for (const struct jsonv *r = rows ? rows->child : NULL; r && !next; r = r->next) {
+		const struct jsonv *state = jsonv_get(r, "state"), *name = jsonv_get(r, "name");
+
+		if (!state || !state->text || !name || !name->text ||
+		    (strcmp(state->text, "up") != 0 && strcmp(state->text, "self") != 0))
+			continue;
+		first = first ? first : name;
+		next = found ? name : NULL;
+		found = found || strcmp(name->text, t->node) == 0;
+	}
+	next = next ? next : first;
+	if (!next)
+		return;
+	t->all = false;
+	(void)snprintf(t->asked, sizeof(t->asked), "%s", next->text);
+	t->fan.to.node = t->asked;
+}
+
+/* Does what the key says. Returns false: it is the last one. */
+static bool press(struct top *t)
+{
+	int key = t->key;
+
+	t->key = TERMINAL_NONE;
+	if (key == '>' || key == '.' || key == TERMINAL_RIGHT)
+		other_column(t, 1);
+	if (key == '<' || key == ',' || key == TERMINAL_LEFT)
+		other_column(t, -1);
+	if (key == 'n')
+		other_node(t);
+	if (key == 'a')
+		t->all = !t->all;
+	return key != 'q' && key != 'Q';
+}
+
+static void show_one(struct top *t, struct jsonv *answer)
+{
+	struct jsonv *list = (struct jsonv *)jsonv_get(answer, "services");
+	unsigned others = SCREEN_LINES + count(answer, "nodes");
+	struct winsize w = { 0 };
+
+	(void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &w);
+	if (list && w.ws_row > others + 1 && t->limit > w.ws_row - others)
+		(void)rank(list, t->sort, w.ws_row - others);
+	note(t, answer);
+	paint(t, answer, &w);
+}
+
 static int show_again(struct top *t)
 {
-	const unsigned asked = t->limit;
+	struct jsonv *answer;
+	int r = -1;
 
-	for (;;) {
-		struct winsize w = { 0 };
-		struct jsonv *answer = look(t), *list;
-		unsigned others;
-
-		if (!answer)
-			return CTL_FAILED;
-		(void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &w);
-		others = SCREEN_LINES + count(answer, "nodes");
-		list = (struct jsonv *)jsonv_get(answer, "services");
-		if (list && w.ws_row > others + 1 && asked > w.ws_row - others)
-			(void)rank(list, t->sort, w.ws_row - others);
-		paint(t, answer, &w);
+	t->fan.ud = t;
+	t->fan.wait = terminal_begin() ? wait_or_key : NULL;
+	while (r < 0) {
+		answer = look(t);
+		if (t->key)
+			r = press(t) ? -1 : CTL_DONE;
+		else if (answer)
+			show_one(t, answer);
+		else
+			r = CTL_FAILED;
 		jsonv_destroy(answer);
 	}
+	terminal_end();
+	if (r == CTL_DONE)
+		putchar('\n');
+	return r;
 }
 
 int top_command(const struct ask *to, char *const *words, bool json)

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """What an operator asks and does by harborctl: top, sockets, timers, call with types, send, kill,
 registry and config; of one node and of all."""
-import json, os, re, socket, subprocess, time
-from harness import Cluster, eventually, main
+import fcntl, json, os, pty, re, select, signal, socket, struct, subprocess, termios, time
+from harness import Cluster, eventually, main, up
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -88,6 +88,141 @@ def top_goes_on_a_terminal(build):
             lines = re.sub(r"\x1b\[\d*m", "", s).replace("\r", "").split("\n")
             assert len(lines) <= 12 and all(len(x) <= 60 for x in lines), lines
             assert any("messages_per_second" in x for x in lines), lines
+
+
+class Terminal:
+    """harborctl top on a terminal with so many lines and columns."""
+
+    def __init__(self, node, *args, size=(30, 240)):
+        self.master, self.slave = pty.openpty()
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+        self.before = termios.tcgetattr(self.slave)
+        self.text = ""
+        self.process = subprocess.Popen(
+            [node.cluster.build + "/harborctl", "--socket", node.socket, "top", *args],
+            stdin=self.slave, stdout=self.slave, stderr=self.slave, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+
+    def screen(self, pattern):
+        """Waits for a whole screen in which the pattern is found, and forgets it."""
+        def find():
+            while select.select([self.master], [], [], 0)[0]:
+                self.text += os.read(self.master, 65536).decode()
+            for s in self.text.split("\x1b[H\x1b[J")[1:]:
+                found = re.search(pattern, s.replace("\r", ""), re.M)
+                if found:
+                    self.text = ""
+                    return found
+        return eventually(f"the screen has {pattern}", find)
+
+    def press(self, keys):
+        os.write(self.master, keys)
+
+    def is_as_before(self):
+        return termios.tcgetattr(self.slave) == self.before
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.master)
+        os.close(self.slave)
+
+
+def keys_of_top(build):
+    """top on a terminal takes keys: the column, the next node, all nodes, the end, without waiting
+    for an answer; the terminal is left as it was, whatever ends it"""
+    last = r"^by %s of %s; < > column, n node, a all, q quit$"
+    with two(build) as c:
+        c.m.call(".shop", "hoard", "8")
+        with Terminal(c.a, "--interval", "0.2") as t:
+            t.screen(last % ("cpu_percent", "a"))
+            assert not t.is_as_before(), "keys would be shown"
+            t.press(b">")
+            t.screen(last % ("messages_per_second", "a"))
+            t.press(b"\x1b[C")
+            t.screen(last % ("mailbox_messages", "a"))
+            t.press(b"\x1b[D")
+            t.screen(last % ("messages_per_second", "a"))
+            t.press(b"<")
+            t.screen(last % ("cpu_percent", "a"))
+            t.press(b"<") # round the end
+            t.screen(last % ("turn_seconds", "a"))
+            for _ in range(2):
+                t.press(b"<")
+                t.screen(r"^by \w+ of a;")
+            t.press(b"n")
+            t.screen(last % ("memory_bytes", "m"))
+            first = t.screen(r"^node +cpu_percent +messages_per.*mail.*refused.*\n(.*)$")[1]
+            assert first.startswith("m ") and "snlua main M" in first, first
+            t.press(b"a")
+            t.screen(last % ("memory_bytes", "all nodes"))
+            t.press(b"n")
+            t.screen(last % ("memory_bytes", "a"))
+            t.press(b"xyz \x1b\x1b[Z\t") # these mean nothing
+            t.screen(last % ("memory_bytes", "a"))
+            t.press(b"q")
+            assert t.process.wait(20) == 0 and t.is_as_before()
+        with Terminal(c.a, "--interval", "5") as t: # before the first answer
+            eventually("it takes keys", lambda: not t.is_as_before())
+            begun = time.monotonic()
+            t.press(b"q")
+            assert t.process.wait(20) == 0 and time.monotonic() - begun < 4 and t.is_as_before()
+        for keys, signum in ((b"\x03", signal.SIGINT), (None, signal.SIGTERM)):
+            with Terminal(c.a, "--interval", "0.2") as t:
+                t.screen(last % ("cpu_percent", "a"))
+                if keys:
+                    t.press(keys)
+                else:
+                    t.process.send_signal(signum)
+                assert t.process.wait(20) == -signum and t.is_as_before()
+        with Terminal(c.a, "--interval", "0.2") as t:
+            t.screen(last % ("cpu_percent", "a"))
+            c.a.kill()
+            assert t.process.wait(20) == 1 and t.is_as_before()
+
+
+def nodes_that_differ(build):
+    """config --diff: each key in which nodes differ, with the place in the file of each; what each
+    has for itself comes last; no secrets; of a node that is dead it says so"""
+    with Cluster(build, HERE) as c:
+        c.n = [c.node(name, i + 1, master=i == 0, args=name.upper(), start_now=False)
+               for i, name in enumerate("mab")]
+        for n in c.n:
+            with open(n.config, "a") as f:
+                f.write("env: { color: red, db_password: hush }\n" if n.name != "a" else
+                        "env: { color: blue, shape: round, db_password: hush }\n"
+                        "net: { backpressure: 2MiB }\n")
+            n.start()
+        up(c)
+        rows = c.n[1].ctl("config", "--diff")["differences"]
+        keys = list(dict.fromkeys(r["key"] for r in rows))
+        own = ["cluster.listen", "lua.args", "node.harbor", "node.name"]
+        assert keys == ["env.color", "env.shape", "master.listen", "master.state_dir",
+                        "net.backpressure"] + own, keys
+        for key in keys:
+            assert [r["node"] for r in rows if r["key"] == key] == ["m", "a", "b"], rows
+        said = {(r["key"], r["node"]): (r["value"], r["place"]) for r in rows}
+        assert said["env.color", "a"][0] == "blue" and said["env.color", "b"][0] == "red"
+        assert said["env.color", "b"][1].startswith(c.n[2].config + ":"), said
+        assert said["env.shape", "m"] == (None, "not set") and said["env.shape", "a"][0] == "round"
+        assert said["net.backpressure", "a"] == ("2MiB", f"{c.n[1].config}:5:22"), said
+        assert said["net.backpressure", "b"][1] == "default", said
+        assert "hush" not in str(rows)
+        status, out, err = raw(c.n[0], "config", "--diff")
+        assert status == 0 and not err and re.search(
+            rf"^net\.backpressure +a +2MiB +{re.escape(c.n[1].config)}:5:22$", out, re.M), out
+        c.n[2].kill()
+        eventually("b is gone", lambda: c.n[0].ctl("nodes")["nodes"][2]["state"] == "down")
+        status, out, err = raw(c.n[1], "--json", "config", "--diff")
+        assert status == 3 and err.startswith("harborctl: b: ") and err.count("\n") == 1, err
+        assert {r["node"] for r in json.loads(out)["differences"]} == {"m", "a"}
+        with open(c.n[1].config) as f, open(c.n[0].config, "w") as to:
+            to.write(f.read()) # a file beside it is compared as ever
+        assert raw(c.n[1], "config", "--diff", c.n[1].config)[1] == "no differences\n"
 
 
 def the_sockets(build):
@@ -355,6 +490,6 @@ def one_vocabulary(build):
 
 
 if __name__ == "__main__":
-    main([the_busiest_services, top_goes_on_a_terminal, the_sockets, the_timers, calls_with_types,
-          killing, what_the_master_keeps, the_configuration_in_force,
-          the_exit_status_says_how_it_is, one_vocabulary])
+    main([the_busiest_services, top_goes_on_a_terminal, keys_of_top, nodes_that_differ,
+          the_sockets, the_timers, calls_with_types, killing, what_the_master_keeps,
+          the_configuration_in_force, the_exit_status_says_how_it_is, one_vocabulary])

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* Keys of all nodes, sorted by name, so that those of one key stand together: see confdiff.h. */
+#include "daemon/ctl/confdiff.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/base.h"
+#include "core/base/json.h"
+#include "core/base/jsonread.h"
+#include "core/base/mem.h"
+#include "daemon/ctl/exits.h"
+#include "daemon/ctl/print.h"
+
+/* In place of a node: all of them. */
+#define ALL "*"
+#define NODES_MAX 256u
+
+struct said {
+	const char *key, *value, *place; /* value NULL: not set */
+	unsigned node;
+};
+
+struct nodes {
+	const char *names[NODES_MAX];
+	unsigned count;
+};
+
+struct table {
+	struct said *items;
+	size_t count;
+};
+
+static const char *text_of(const struct jsonv *row, const char *key)
+{
+	const struct jsonv *v = jsonv_get(row, key);
+
+	return v ? v->text : NULL;
+}
+
+static void add_rows(struct table *t, const struct jsonv *answer, unsigned node)
+{
+	const struct jsonv *rows = jsonv_get(answer, "config");
+
+	for (const struct jsonv *r = rows ? rows->child : NULL; r; r = r->next) {
+		if (!text_of(r, "key"))
+			continue;
+		if ((t->count & (t->count - 1)) == 0)
+			t->items = mem_realloc(t->items,
+					       (t->count ? 2 * t->count : 1) * sizeof(*t->items));
+		t->items[t->count++] = (struct said){ .key = text_of(r, "key"),
+						      .value = text_of(r, "value"),
+						      .place = text_of(r, "place"),
+						      .node = node };
+	}
+}
+
+/* Takes what each node said. Returns how many did not. */
+static unsigned collect(const struct jsonv *answer, struct nodes *nodes, struct table *t)
+{
+	const struct jsonv *list = jsonv_get(answer, "nodes");
+	unsigned silent = 0;
+
+	for (const struct jsonv *n = list ? list->child : NULL; n; n = n->next) {
+		const struct jsonv *ok = jsonv_get(n, "ok"), *said = jsonv_get(n, "answer");
+		const char *name = text_of(n, "node"), *why = text_of(said, "error");
+
+		if (!name || nodes->count == NODES_MAX)
+			continue;
+		if (!ok || ok->type != JSONV_TRUE) {
+			fprintf(stderr, "harborctl: %s: %s\n", name, why ? why : "no answer");
+			silent++;
+			continue;
+		}
+		add_rows(t, said, nodes->count);
+		nodes->names[nodes->count++] = name;
+	}
+	return silent;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct said *x = a, *y = b;
+	int r = strcmp(x->key, y->key);
+
+	return r ? r : (x->node > y->node) - (x->node < y->node);
+}
+
+/* What all nodes say of one key. */
+struct group {
+	const struct said *first;
+	size_t count;
+	unsigned values; /* different ones; a node that does not have the key has one more */
+};
+
+static bool same(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static struct group group_at(const struct table *t, size_t i, unsigned nodes)
+{
+	struct group g = { .first = &t->items[i] };
+
+	while (i + g.count < t->count && strcmp(g.first[g.count].key, g.first->key) == 0) {
+		bool is_new = true;
+
+		for (size_t k = 0; is_new && k < g.count; k++)
+			is_new = !same(g.first[k].value, g.first[g.count].value);
+		g.values += is_new;
+		g.count++;
+	}
+	g.values += g.count < nodes;
+	return g;
+}
+
+static void write_row(struct json *j, const struct said *s, const char *node)
+{
+	json_object(j, NULL);
+	json_string(j, "key", s->key);
+	json_string(j, "node", node);
+	json_string(j, "value", s->value);
+	json_string(j, "place", s->place);
+	json_object_end(j);
+}
+
+/* A key that some nodes do not have, a variable of the environment, is a row of theirs, too. */
+static void write_group(struct json *j, const struct group *g, const struct nodes *nodes)
+{
+	size_t next = 0;
+
+	for (unsigned n = 0; n < nodes->count; n++) {
+		struct said none = { .key = g->first->key, .place = "not set", .node = n };
+		bool there = next < g->count && g->first[next].node == n;
+
+		write_row(j, there ? &g->first[next] : &none, nodes->names[n]);
+		next += there;
+	}
+}
+
+static void write_differences(struct json *j, const struct table *t, const struct nodes *nodes,
+			      bool own)
+{
+	struct group g;
+
+	for (size_t i = 0; i < t->count; i += g.count) {
+		g = group_at(t, i, nodes->count);
+		if (g.values > 1 && (g.values == nodes->count) == own)
+			write_group(j, &g, nodes);
+	}
+}
+
+static void write_all(struct json *j, struct table *t, const struct nodes *nodes)
+{
+	if (t->count)
+		qsort(t->items, t->count, sizeof(*t->items), by_key);
+	json_object(j, NULL);
+	json_array(j, "differences");
+	write_differences(j, t, nodes, false);
+	write_differences(j, t, nodes, true);
+	json_array_end(j);
+	json_object_end(j);
+}
+
+static int show(struct json *j, bool json)
+{
+	cleanup(jsonv_freep) struct jsonv *shown = NULL;
+	const char *text = text_string(&j->text);
+
+	if (json)
+		printf("%s\n", text);
+	else if (jsonread(text, j->text.size, &shown) == 0)
+		ctl_print(stdout, shown, 0);
+	return CTL_DONE;
+}
+
+int confdiff_command(const struct ask *to, bool json)
+{
+	char *words[] = { "config", NULL };
+	struct ask a = { .socket = to->socket, .node = ALL, .words = words };
+	cleanup(jsonv_freep) struct jsonv *answer = NULL;
+	cleanup(mem_freep) char *body = NULL;
+	struct nodes nodes = { .count = 0 };
+	struct table t = { 0 };
+	bool well = false;
+	unsigned silent;
+	struct json j;
+	size_t size;
+	int r = ask_node(&a, &body, &size, &well);
+
+	if (r)
+		return r;
+	if (!well || jsonread(body, size, &answer) < 0) {
+		fprintf(stderr, "harborctl: %s\n", body);
+		return CTL_FAILED;
+	}
+	silent = collect(answer, &nodes, &t);
+	json_init(&j);
+	write_all(&j, &t, &nodes);
+	r = show(&j, json);
+	json_fini(&j);
+	mem_free(t.items);
+	return !nodes.count ? CTL_FAILED : silent ? CTL_PARTLY : r;
+}
