@@ -68,17 +68,19 @@ def symbols(root, build, files):
     """{symbol: the file that defines it}, {file: the symbols that it uses} of the objects that are
     there."""
     defined, used = {}, collections.defaultdict(set)
-    for path in files:
-        obj = os.path.join(build, stem(path) + ".o")
-        if not path.endswith(".c") or not os.path.exists(obj):
-            continue
-        for line in subprocess.run(["nm", "-g", obj], capture_output=True, text=True,
-                                   check=True).stdout.splitlines():
-            kind, name = line.split()[-2:]
-            if kind == "U":
-                used[stem(path)].add(name)
-            else:
-                defined[name] = stem(path)
+    objects = {os.path.join(build, stem(path) + ".o"): stem(path) for path in files
+               if path.endswith(".c")}
+    there = [obj for obj in objects if os.path.exists(obj)]
+    # one process for all: where many others run, each costs
+    told = subprocess.run(["nm", "-g", "-A", *there], capture_output=True, text=True,
+                          check=True).stdout if there else ""
+    for line in told.splitlines():
+        path = objects[line.partition(":")[0]]
+        kind, name = line.split()[-2:]
+        if kind == "U":
+            used[path].add(name)
+        else:
+            defined[name] = path
     return defined, used
 
 
