@@ -14,6 +14,7 @@
 #include "harbor/link/moves.h"
 #include "harbor/secure/secure.h"
 #include "harbor/state.h"
+#include "net/info.h"
 
 static void describe_proof(const struct peer *p, struct harbor_node_info *n)
 {
@@ -44,7 +45,10 @@ static void describe_link(struct link *l, struct harbor_node_info *n)
 	if (p->state != PEER_UP)
 		memcpy(n->why, p->why, sizeof(n->why));
 	n->since_wall_ns = l->since_wall_ns;
-	n->rtt_ns = p->rtt_ns;
+	/* a link on which something happens is not asked, so the last answer may be old */
+	n->rtt_ns = p->state == PEER_UP ? net_peer_rtt_ns(p->conn) : 0;
+	if (!n->rtt_ns)
+		n->rtt_ns = p->rtt_ns;
 	/* relaxed, all of these: statistics */
 	n->sent = atomic_load_explicit(&l->sent, memory_order_relaxed);
 	n->received = atomic_load_explicit(&l->received, memory_order_relaxed);

@@ -2,6 +2,8 @@
 /* Statistics and addresses: each answer is copied under the lock of its socket. */
 #include "net/info.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "core/base/clock.h"
@@ -10,6 +12,8 @@
 #include "net/sendq.h"
 #include "net/socket.h"
 #include "net/udp.h"
+
+#define RECENT_MS 1000u
 
 static int info_type(const struct socket *s)
 {
@@ -104,6 +108,22 @@ void net_get_stats(struct net_stats *ret)
 {
 	limits_get_stats(ret);
 	ret->sockets = socket_count();
+}
+
+uint64_t net_peer_rtt_ns(int id)
+{
+	struct socket *s = socket_lock(id);
+	struct tcp_info t = { 0 };
+	socklen_t size = sizeof(t);
+	uint64_t ns = 0;
+
+	if (!s)
+		return 0;
+	if (s->fd >= 0 && getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &t, &size) == 0 &&
+	    t.tcpi_last_data_sent < RECENT_MS && t.tcpi_last_data_recv < RECENT_MS)
+		ns = t.tcpi_rtt * NS_PER_US;
+	socket_unlock(s);
+	return ns;
 }
 
 long net_peer_uid(int id)

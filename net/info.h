@@ -41,5 +41,9 @@ unsigned net_count(void);
 void net_get_stats(struct net_stats *ret);
 /* Writes the local address of a socket as "ip:port". Returns false for an unknown id. */
 bool net_local_address(int id, char *ret_text, size_t size);
+/* Returns how long a packet and its acknowledgement take on a TCP connection, smoothed, if bytes
+ * went both ways within the last second; else 0, for then it is old, or has the peer's delay in
+ * it. */
+uint64_t net_peer_rtt_ns(int id);
 /* Returns the user id of the peer of a unix socket, or -1. */
 long net_peer_uid(int id);
