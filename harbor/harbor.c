@@ -161,7 +161,8 @@ void harbor_security(struct harbor_security *ret)
 	n = conn_count();
 	*ret = (struct harbor_security){ .accepted = n.accepted,
 					 .refused = n.refused,
-					 .handshakes_failed = n.handshakes };
+					 .handshakes_failed = n.handshakes,
+					 .expires = secure_expires() };
 	snprintf(ret->kind, sizeof(ret->kind), "%s", secure_kind() ? secure_kind() : "");
 	lock_release(&H.lock);
 }

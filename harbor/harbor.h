@@ -26,6 +26,7 @@ struct harbor_security {
 	char kind[80];
 	uint64_t accepted; /* connections on the port for links */
 	uint64_t refused, handshakes_failed;
+	uint64_t expires; /* of our certificate, in seconds since 1970; 0: there is none */
 };
 void harbor_security(struct harbor_security *ret);
 /* Starts joining; state changes are told by on_state on the net loop. After node_start. */

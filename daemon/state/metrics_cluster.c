@@ -54,7 +54,7 @@ static const struct exposition_figure figures[] = {
 	FIGURE("unacknowledged_bytes", GAUGE, PLAIN, unacknowledged_bytes,
 	       "Bytes that were written and that the node has not acknowledged."),
 	FIGURE("rtt_seconds", GAUGE, MEASURED, rtt_ns,
-	       "How long a frame and its answer took lately."),
+	       "How long a round trip takes: by TCP while the link is busy, or the last question."),
 #undef FIGURE
 };
 
@@ -134,10 +134,14 @@ static void write_security(struct text *t)
 			   "Connections on the port for links that were refused.");
 	exposition_counter(t, "harbord_handshakes_failed_total", s.handshakes_failed,
 			   "Connections of nodes whose proof failed.");
+	if (s.expires)
+		exposition_gauge(t, "harbord_certificate_expires_timestamp_seconds", s.expires,
+				 "When the certificate of the node is not good any more, in "
+				 "seconds since 1970.");
 	if (changed)
 		exposition_gauge(t, "harbord_secret_changed_timestamp_seconds", changed,
-				 "When the file with the key of the cluster, or the certificate "
-				 "of the node, was written, in seconds since 1970.");
+				 "When the key of the cluster was made, by its name, or else its "
+				 "file or that of the certificate written, in seconds since 1970.");
 }
 
 void metrics_write_cluster(struct text *t)

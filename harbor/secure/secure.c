@@ -78,6 +78,11 @@ const char *secure_kind(void)
 	return S.context ? S.kind : NULL;
 }
 
+uint64_t secure_expires(void)
+{
+	return S.context ? S.l->expires(S.context) : 0;
+}
+
 struct secure_session *secure_create(bool connects)
 {
 	must(S.context);

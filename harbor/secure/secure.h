@@ -71,7 +71,7 @@ struct secure_info {
 	char who[SECURE_ID_MAX + 16]; /* "key NAME", "certificate NAME" */
 };
 
-#define SECURE_INTERFACE 2u
+#define SECURE_INTERFACE 3u
 #define SECURE_SYMBOL "harbor_secure_library"
 
 struct secure_library {
@@ -81,6 +81,7 @@ struct secure_library {
 	/* Destroys x; handshakes of it that end now must be good for `by` as well. */
 	void (*context_replace)(struct secure_context *x, struct secure_context *by);
 	void (*context_destroy)(struct secure_context *x);
+	uint64_t (*expires)(const struct secure_context *x);
 	struct secure_session *(*session_create)(struct secure_context *x, bool connects);
 	void (*session_destroy)(struct secure_session *s);
 	enum secure_event (*input)(struct secure_session *s, struct secure_input *io);
@@ -107,6 +108,8 @@ bool secure_proves_names(void);
 /* Returns how the cluster's members are told from strangers: "key NAME", "certificates", or NULL:
  * not at all. */
 const char *secure_kind(void);
+/* Returns when our certificate is not good any more, in seconds since 1970; 0: there is none. */
+uint64_t secure_expires(void);
 
 /* connects: this end opened the connection. */
 struct secure_session *secure_create(bool connects);

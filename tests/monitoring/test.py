@@ -74,6 +74,17 @@ def rules_are_right(build):
     promtool("test", "rules", "alerts_test.yml")
 
 
+def each_alert_is_tested(build):
+    """Each alert has a case in which it comes, and one in which it does not"""
+    with open(FILES + "/alerts.yml") as f:
+        alerts = set(re.findall(r"alert: (\w+)", f.read()))
+    with open(FILES + "/alerts_test.yml") as f:
+        text = f.read()
+    comes = set(re.findall(r"alertname: (\w+).*\n +exp_alerts:\n +- exp_labels", text))
+    quiet = set(re.findall(r"alertname: (\w+) }", text))
+    assert len(alerts) > 10 and comes == quiet == alerts, (alerts ^ comes, alerts ^ quiet)
+
+
 def what_is_asked_for_is_there(build):
     """Each figure of the rules and of the dashboard is one that a node has"""
     with open(FILES + "/alerts.yml") as f:
@@ -85,6 +96,7 @@ def what_is_asked_for_is_there(build):
     assert len(asked) > 40 and len(names) > 20, (asked, names)
     if not os.environ.get("SECURE"): # a cluster without a key has none that could be old
         names.discard("harbord_secret_changed_timestamp_seconds")
+    names.discard("harbord_certificate_expires_timestamp_seconds") # see cluster/secure_links
     with three(build) as c:
         there = lambda: set(re.findall(r"^([a-z0-9_]+)", get(c.m.web, "/metrics"), re.M))
         try: # a round trip is shown when it was measured
@@ -177,8 +189,8 @@ def prometheus_says_what_harborctl_says(build):
                    {"HarbordNodeDown", "HarbordClusterIncomplete"}, 60)
 
 
-tests = [figures_are_well_formed, rules_are_right, what_is_asked_for_is_there,
-         prometheus_says_what_harborctl_says]
+tests = [figures_are_well_formed, rules_are_right, each_alert_is_tested,
+         what_is_asked_for_is_there, prometheus_says_what_harborctl_says]
 if shutil.which("prometheus") and shutil.which("promtool"):
     main(tests)
 for i, test in enumerate(tests, 1):

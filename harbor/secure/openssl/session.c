@@ -334,6 +334,7 @@ const struct secure_library harbor_secure_library = {
 	.context_create = tls_context_create,
 	.context_replace = tls_context_replace,
 	.context_destroy = tls_context_unref,
+	.expires = tls_context_expires,
 	.session_create = session_create,
 	.session_destroy = session_destroy,
 	.input = input,

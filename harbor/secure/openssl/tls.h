@@ -94,6 +94,7 @@ enum secure_event tls_bad(struct secure_session *s, const char *fmt, ...)
 struct secure_context *tls_context_create(const struct secure_config *c,
 					  char ret_why[SECURE_WHY_MAX]);
 /* As tls_context_unref, and tells the sessions of x what is used from now on. */
+uint64_t tls_context_expires(const struct secure_context *x);
 void tls_context_replace(struct secure_context *x, struct secure_context *by);
 void tls_context_unref(struct secure_context *x);
 /* Returns the key of that name, or NULL. */
