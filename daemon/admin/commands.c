@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -53,9 +54,9 @@
 #define COMMAND_NAME_MAX 64
 
 static void (*stop_node)(void);
-static bool (*reload_node)(const struct asker *who);
+static bool (*reload_node)(const struct asker *who, const char *keys);
 
-void commands_init(void (*stop)(void), bool (*reload)(const struct asker *who))
+void commands_init(void (*stop)(void), bool (*reload)(const struct asker *who, const char *keys))
 {
 	must(stop && reload);
 	stop_node = stop;
@@ -117,6 +118,8 @@ static void write_security(struct json *j)
 	json_uint(j, "connections_accepted", s.accepted);
 	json_uint(j, "connections_refused", s.refused);
 	json_uint(j, "handshakes_failed", s.handshakes_failed);
+	if (s.expires)
+		json_double(j, "certificate_left_seconds", (double)s.expires - (double)time(NULL));
 }
 
 static const char *role(const struct info *info)
@@ -414,7 +417,11 @@ static enum result run_stop(struct request *r)
 
 static enum result run_reload(struct request *r)
 {
-	return reload_node(r->who) ? LATER : request_fail(r, "too many reloads wait already");
+	const char *keys = r->n == 2 && strcmp(r->args[0], "--keys") == 0 ? r->args[1] : NULL;
+
+	if (r->n && (!keys || *keys != '/'))
+		return request_fail(r, "reload, or reload --keys FILE, whose path begins with /");
+	return reload_node(r->who, keys) ? LATER : request_fail(r, "too many reloads wait already");
 }
 
 static const struct command {

@@ -9,9 +9,9 @@
  */
 #include "daemon/admin/asker.h"
 
-/* stop: asks the process to stop. reload: has the configuration read again, and the asker answered
- * then; false: too many wait. Before the first command. */
-void commands_init(void (*stop)(void), bool (*reload)(const struct asker *who));
+/* stop: asks the process to stop. reload: has the configuration read again, or the cluster's keys
+ * from a file, and the asker answered then; false: too many wait. Before the first command. */
+void commands_init(void (*stop)(void), bool (*reload)(const struct asker *who, const char *keys));
 
 /* Carries the command out that the line says (words.h), which it uses up; any bytes are legal
  * input. The asker is answered once, now or later. */

@@ -15,6 +15,9 @@
 
 #define LIBRARY "/harbor-secure.so.1"
 
+/* [main] keys_take was here: a credential is older than what is in force. */
+static bool taken;
+
 static bool find_library(struct keys *k)
 {
 	size_t n;
@@ -33,11 +36,27 @@ static bool find_library(struct keys *k)
 	return true;
 }
 
+/* For who looks after the age of what the node proves itself with. A key's name has the day on
+ * which it was made; the file that systemd hands over as a credential is as old as the start. */
+static void note_age(const char *file, const char *name)
+{
+	char path[PATH_MAX], why[KEYFILE_WHY];
+	uint64_t day = keyfile_day(name);
+	struct stat st;
+
+	if (day)
+		info_set_secret_changed(day);
+	else if (keyfile_path(file, path, why) && stat(path, &st) == 0)
+		info_set_secret_changed((uint64_t)st.st_mtime);
+}
+
 static bool read_key(const char *file, struct keys *k)
 {
 	struct keyfile f;
 	bool good = keyfile_read(file, &f, k->why);
 
+	if (good)
+		note_age(file, f.keys[0].name);
 	for (unsigned i = 0; good && i < f.count; i++) {
 		struct secure_key *to = &k->secure.keys[k->secure.key_count++];
 
@@ -53,25 +72,14 @@ bool keys_wanted(const struct config *c)
 	return c->cluster.present && (c->cluster.key_file || c->cluster.cert_file);
 }
 
-/* For who looks after the age of what the node proves itself with. */
-static void note_age(const struct config *c)
-{
-	const char *file = c->cluster.key_file ? c->cluster.key_file : c->cluster.cert_file;
-	char path[PATH_MAX], why[KEYFILE_WHY];
-	struct stat st;
-
-	if (keyfile_path(file, path, why) && stat(path, &st) == 0)
-		info_set_secret_changed((uint64_t)st.st_mtime);
-}
-
 bool keys_read(const struct config *c, struct keys *ret)
 {
 	*ret = (struct keys){ 0 };
 	if (!find_library(ret))
 		return false;
-	note_age(c);
 	if (c->cluster.key_file)
 		return read_key(c->cluster.key_file, ret);
+	note_age(c->cluster.cert_file, "");
 	ret->secure.ca_file = c->cluster.ca_file;
 	ret->secure.cert_file = c->cluster.cert_file;
 	ret->secure.cert_key_file = ret->cert_key;
@@ -106,6 +114,19 @@ int keys_check(const struct config *c)
 	return good ? 0 : EX_CONFIG;
 }
 
+/* good: what was read; k->why says why not. */
+static bool put_into_force(struct keys *k, bool good, char **ret_why)
+{
+	if (!good)
+		*ret_why = mem_printf("cluster: the keys stay as they were: %s", k->why);
+	else
+		good = harbor_secure(&k->secure, ret_why) == 0;
+	if (!good)
+		log_event(secret_refused, NULL, "%s", *ret_why ? *ret_why : "no reason given");
+	keys_fini(k);
+	return good;
+}
+
 bool keys_reload(const struct config *now, const struct config *next, char **ret_why)
 {
 	struct keys k;
@@ -114,13 +135,23 @@ bool keys_reload(const struct config *now, const struct config *next, char **ret
 	if (!keys_wanted(now) || !keys_wanted(next) ||
 	    !now->cluster.key_file != !next->cluster.key_file)
 		return true;
+	if (taken && keyfile_is_credential(next->cluster.key_file))
+		return true;
 	good = keys_read(next, &k);
-	if (!good)
-		*ret_why = mem_printf("cluster: the keys stay as they were: %s", k.why);
-	else
-		good = harbor_secure(&k.secure, ret_why) == 0;
-	if (!good)
-		log_event(secret_refused, NULL, "%s", *ret_why ? *ret_why : "no reason given");
-	keys_fini(&k);
+	return put_into_force(&k, good, ret_why);
+}
+
+bool keys_take(const struct config *now, const char *file, char **ret_why)
+{
+	struct keys k = { 0 };
+	bool good;
+
+	if (!now->cluster.present || !now->cluster.key_file) {
+		*ret_why = mem_strdup("the node has no cluster.key_file");
+		return false;
+	}
+	good = find_library(&k) && read_key(file, &k);
+	good = put_into_force(&k, good, ret_why);
+	taken = taken || good;
 	return good;
 }

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "conf/config.h"
-#include "core/base/keyfile.h"
+#include "conf/keyfile.h"
 #include "harbor/secure/secure.h"
 
 /* What is read, and holds what harbor_config and harbor_secure point to. */
@@ -32,3 +32,7 @@ int keys_check(const struct config *c);
  * false, and why (mem_free): they are not good, and nothing was changed. Whether there are any, and
  * of which kind, stays as it was when the node started. */
 bool keys_reload(const struct config *now, const struct config *next, char **ret_why);
+/* Takes the keys of a file in place of those of the node's key file, until the next start: what
+ * systemd hands a unit as a credential does not change while it runs, so a reload has nothing new
+ * to read there. Returns false, and why (mem_free), as keys_reload. */
+bool keys_take(const struct config *now, const char *file, char **ret_why);

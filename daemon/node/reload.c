@@ -27,6 +27,7 @@
 #include "daemon/state/info.h"
 #include "daemon/state/notify.h"
 #include "daemon/state/status.h"
+#include "harbor/harbor.h"
 
 /* Of errors so many are told in words; the answer for programs has all. */
 #define ERRORS_SHOWN 20u
@@ -36,8 +37,14 @@ static struct config_source source;
 static struct config *config;
 static void (*wake_main)(void);
 
+/* keys: the file to take them from, or NULL */
+struct order {
+	struct asker who;
+	char *keys;
+};
+
 static struct lock lock = LOCK_INIT(reloads);
-static struct asker waiting[RELOAD_WAITING_MAX];
+static struct order waiting[RELOAD_WAITING_MAX];
 static unsigned waiting_count;
 
 void reload_init(const struct config_source *from, struct config *c, void (*wake)(void))
@@ -47,21 +54,22 @@ void reload_init(const struct config_source *from, struct config *c, void (*wake
 	wake_main = wake;
 }
 
-bool reload_ask(const struct asker *who)
+bool reload_ask(const struct asker *who, const char *keys)
 {
 	bool room;
 
 	lock_take(&lock);
 	room = waiting_count < RELOAD_WAITING_MAX;
 	if (room)
-		waiting[waiting_count++] = *who;
+		waiting[waiting_count++] = (struct order){ .who = *who,
+							   .keys = keys ? mem_strdup(keys) : NULL };
 	lock_release(&lock);
 	if (room)
 		wake_main();
 	return room;
 }
 
-static bool take(struct asker *ret)
+static bool take(struct order *ret)
 {
 	bool any;
 
@@ -339,12 +347,37 @@ static void reload_and_tell(const struct asker *who, bool ready)
 	}
 }
 
+static void take_keys(const struct asker *who, const char *file)
+{
+	cleanup(mem_freep) char *why = NULL;
+	struct harbor_security s;
+	struct json j;
+
+	json_init(&j);
+	json_object(&j, NULL);
+	if (keys_take(config, file, &why)) {
+		harbor_security(&s);
+		json_string(&j, "state", "reloaded");
+		json_string(&j, "proof", s.kind);
+		json_object_end(&j);
+		asker_answer(who, &j);
+	} else {
+		asker_refuse(who, why ? why : "no reason given");
+	}
+	json_fini(&j);
+}
+
 void reload_tick(bool ready)
 {
-	struct asker who;
+	struct order o;
 
 	if (signals_take_reopen())
 		reload_and_tell(NULL, ready);
-	while (take(&who))
-		reload_and_tell(&who, ready);
+	while (take(&o)) {
+		if (o.keys)
+			take_keys(&o.who, o.keys);
+		else
+			reload_and_tell(&o.who, ready);
+		mem_free(o.keys);
+	}
 }

@@ -18,8 +18,9 @@
 
 /* wake: makes the main thread look around. Keeps what it is given, and changes `c`. */
 void reload_init(const struct config_source *from, struct config *c, void (*wake)(void));
-/* Asks for a reload; who is answered when it is done. Returns false: too many wait. */
-bool reload_ask(const struct asker *who);
+/* Asks for a reload, or with `keys`, a file, for the cluster's keys to be taken from there
+ * (keys_take); who is answered when it is done. Returns false: too many wait. */
+bool reload_ask(const struct asker *who, const char *keys);
 /* Carries out what was asked for, and what SIGHUP asked for. ready: the manager was told that the
  * node is, so it is told of reloads. */
 void reload_tick(bool ready);

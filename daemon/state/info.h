@@ -49,8 +49,8 @@ void info_warn(const char *fmt, ...) printf_like(1, 2);
 /* Copies the warning of that number, from 0; false: there are not so many. */
 bool info_warning(unsigned i, char ret_text[WARNING_MAX]);
 
-/* When the file with the node's key or certificate was written, in seconds since 1970; 0: it has
- * none. Any thread. */
+/* When the node's key was made, or its certificate written, in seconds since 1970; 0: it has none.
+ * Any thread. */
 void info_set_secret_changed(uint64_t seconds);
 uint64_t info_secret_changed(void);
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Encrypted links: keys, their rotation, certificates, and everybody else, who gets nowhere."""
 import os, re, secrets, signal, socket, subprocess, threading, time
-from harness import Cluster, eventually, free_port, main
+from harness import Cluster, Failed, eventually, free_port, main
 from pki import Authority
 from proxy import Proxy
 
@@ -270,6 +270,48 @@ def credentials(build):
         works(b, "a")
 
 
+def fails(n, why, *words):
+    try:
+        n.ctl(*words)
+    except Failed as e:
+        assert why in str(e), e
+    else:
+        raise Failed(f"harborctl {words} does not fail")
+
+
+def by_hand(build):
+    """a credential is as old as the start: `reload --keys` puts newer keys into its place, and no
+    reload brings the old one back"""
+    with Cluster(build, HERE) as c:
+        os.mkdir(f"{c.tmp}/credentials")
+        old, new = new_key(c, "credentials/cluster-key"), new_key(c, "next")
+        env = {"CREDENTIALS_DIRECTORY": f"{c.tmp}/credentials"}
+        a = c.node("a", 1, master=True, extra=keyed("credential:cluster-key"), env=env).ready()
+        b = c.node("b", 2, extra=keyed("credential:cluster-key"), env=env).ready()
+        works(b, "a")
+        proof = lambda n: n.ctl("status")["proof"]
+
+        def taken(text):
+            write(f"{c.tmp}/taken", text)
+            for n in (a, b):
+                n.ctl("reload", "--keys", f"{c.tmp}/taken")
+        taken(line_of(old) + line_of(new))
+        taken(line_of(new) + line_of(old))
+        taken(line_of(new))
+        for n in (a, b):
+            assert n.ctl("reload")["state"] == "reloaded"
+            assert proof(n) == "key " + name_of(new), proof(n)
+            assert n.ctl("status")["connections_refused"] == 0
+        eventually("the link has the new key",
+                   lambda: link(b, "a")["proof"] == "key " + name_of(new))
+        works(b, "a")
+        for words, why in ((("--keys", f"{c.tmp}/nowhere"), "No such file"),
+                           (("--keys", "taken"), "begins with /"),
+                           (("--key", f"{c.tmp}/taken"), "reload --keys FILE")):
+            fails(a, why, "reload", *words)
+        assert proof(a) == "key " + name_of(new)
+
+
 # ---- certificates ----
 
 def pki(c):
@@ -293,6 +335,8 @@ def with_certificates(build):
         works(b, "a")
         assert a.call("MAIN_a", "large", "MAIN_b", str(4 << 20), limit=60) == [True]
         assert link(a, "b")["proof"] == "certificate b", link(a, "b")
+        left = a.ctl("status")["certificate_left_seconds"]
+        assert 2 * 86400 - 300 < left <= 2 * 86400, left
         # d's certificate in the hands of a node that calls itself e
         e = c.node("e", 5, extra=of_certificate(auth, *cert["d"]))
         logged(e, "its certificate is not of the node that it says it is")
@@ -516,5 +560,5 @@ def a_flood(build):
 
 
 main([with_a_key, nothing_to_read, other_keys, key_against_none, rotation, rotation_by_restarts,
-      bad_files, not_in_core_files, credentials, with_certificates, false_master, revocation,
-      revocation_of_an_issuer, a_changed_byte, in_single_bytes, strangers, a_flood])
+      bad_files, not_in_core_files, credentials, by_hand, with_certificates, false_master,
+      revocation, revocation_of_an_issuer, a_changed_byte, in_single_bytes, strangers, a_flood])

@@ -1,3 +1,0 @@
--- SPDX-License-Identifier: MIT
-local skynet = require "skynet"
-skynet.start(function() end)
