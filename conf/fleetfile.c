@@ -3,13 +3,14 @@
  * keys, so that a word which nobody reads is an error and not silence. */
 #include "conf/fleetfile.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
-#include "core/base/file.h"
-#include "core/base/keyfile.h"
+#include "conf/file.h"
+#include "conf/keyfile.h"
 #include "conf/nodename.h"
 #include "core/base/base.h"
 #include "core/base/mem.h"
@@ -196,6 +197,47 @@ static void load_host(struct reader *r, const yaml_node_t *key, const yaml_node_
 	r->f->host_count++;
 }
 
+/* Is it an address, or a network as 10.0.0.0/8? */
+static bool is_network(const char *s, size_t n)
+{
+	const char *slash = memchr(s, '/', n);
+	size_t size = slash ? (size_t)(slash - s) : n;
+	char address[INET6_ADDRSTRLEN], *end;
+	struct in6_addr any;
+	unsigned long bits, most;
+
+	if (size >= sizeof(address))
+		return false;
+	memcpy(address, s, size);
+	address[size] = 0;
+	most = inet_pton(AF_INET, address, &any) == 1	 ? 32
+	       : inet_pton(AF_INET6, address, &any) == 1 ? 128
+							 : 0;
+	if (!slash || !most)
+		return most != 0;
+	bits = strtoul(slash + 1, &end, 10);
+	return slash[1] >= '0' && slash[1] <= '9' && end == s + n && bits <= most;
+}
+
+static void check_addresses(const struct reader *r, const yaml_node_t *value)
+{
+	const char *s = value ? scalar(value) : "";
+	size_t n;
+
+	if (strcmp(s, "none") == 0)
+		s = "";
+	for (s += strspn(s, " "); *s; s += n + strspn(s + n, " ")) {
+		n = strcspn(s, " ");
+		if (!is_network(s, n))
+			wrong(r, value, "addresses: \"%.*s\" is no address and no network", (int)n,
+			      s);
+	}
+	for (unsigned i = 0; value && i < r->f->host_count; i++)
+		if (!is_network(r->f->hosts[i].address, strlen(r->f->hosts[i].address)))
+			wrong(r, value, "addresses: host %s has a name in place of an address",
+			      r->f->hosts[i].name);
+}
+
 /* A port; 0: it is not there, or wrong, which is said then. */
 static unsigned port_of(const struct reader *r, const yaml_node_t *map, const char *name)
 {
@@ -251,8 +293,10 @@ static void check_ports(const struct reader *r, const yaml_node_t *map, const st
 static void load_node(struct reader *r, const yaml_node_t *key, const yaml_node_t *map)
 {
 	static const struct word words[] = {
-		{ "host", false, true },   { "listen", false, true }, { "master", false, false },
-		{ "config", true, false }, { "unit", false, false },  { "role", false, false },
+		{ "host", false, true },       { "listen", false, true },
+		{ "master", false, false },    { "config", true, false },
+		{ "unit", false, false },      { "role", false, false },
+		{ "addresses", false, false },
 	};
 	struct fleet_node *n = &r->f->nodes[r->f->node_count];
 
@@ -263,13 +307,15 @@ static void load_node(struct reader *r, const yaml_node_t *key, const yaml_node_
 				  .listen = port_of(r, map, "listen"),
 				  .master = port_of(r, map, "master"),
 				  .gate = is_gate(r, value_of(r, map, "role", NULL)),
-				  .unit = text_of(r, map, "unit") };
+				  .unit = text_of(r, map, "unit"),
+				  .addresses = text_of(r, map, "addresses") };
 	value_of(r, map, "config", &n->config);
 	if (!n->host)
 		return;
 	if (strcmp(n->name, "harbor") == 0)
 		wrong(r, key, "a node called harbor would share its file with all nodes of a host");
 	check_ports(r, map, n);
+	check_addresses(r, value_of(r, map, "addresses", NULL));
 	r->f->node_count++;
 }
 

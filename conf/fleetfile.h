@@ -13,6 +13,7 @@
  *     master: { host: a, listen: 2526, master: 2013 }
  *     gate:   { host: a, listen: 2527, role: gate, config: { lua: { start: gate } },
  *               unit: "[Service]..." }
+ *     map:    { host: a, listen: 2528, addresses: none }
  *
  * Threads: one. Limits: FLEET_HOSTS_MAX, FLEET_NODES_MAX; a file of 256 KiB.
  */
@@ -36,6 +37,9 @@ struct fleet_node {
 	bool gate;		 /* role: gate; it is rolled after those without a role */
 	int config;		 /* a map of the document, for fleetfile_write; 0: none */
 	const char *unit;	 /* a drop-in of its unit, or NULL */
+	/* With whom it may speak besides the fleet's hosts: "none", or addresses and networks with
+	 * blanks between them. NULL: with everybody. */
+	const char *addresses;
 };
 
 struct fleet {

@@ -10,7 +10,7 @@
 
 #include "conf/check.h"
 #include "conf/draft.h"
-#include "core/base/file.h"
+#include "conf/file.h"
 #include "conf/skynet.h"
 #include "conf/yaml.h"
 #include "core/base/mem.h"

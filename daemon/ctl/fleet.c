@@ -15,6 +15,7 @@
 #include "conf/fleetfile.h"
 #include "daemon/ctl/exits.h"
 #include "daemon/ctl/fleetout.h"
+#include "daemon/ctl/key.h"
 
 static int usage(void)
 {
@@ -87,6 +88,19 @@ static int become(const char *steps, const char *verb, const char *folder, char 
 	return CTL_FAILED;
 }
 
+/* The key that is to come lies beside that of now, until it has taken its place. */
+static bool make_next(const struct fleet *f)
+{
+	cleanup(mem_freep) char *next = NULL;
+
+	if (!f->key_file) {
+		fputs("harborctl: the file names no key_file\n", stderr);
+		return false;
+	}
+	next = mem_printf("%s.next", f->key_file);
+	return access(next, F_OK) == 0 || key_make(next) == CTL_DONE;
+}
+
 static int run_steps(char *const *words)
 {
 	char steps[PATH_MAX], above[] = "/tmp/harbor-fleet-XXXXXX";
@@ -101,6 +115,10 @@ static int run_steps(char *const *words)
 	f = read_file(words[2]);
 	if (!f)
 		return CTL_FAILED;
+	if (strcmp(words[1], "rotate") == 0 && !make_next(f)) {
+		fleetfile_free(f);
+		return CTL_FAILED;
+	}
 	if (!mkdtemp(above)) {
 		fprintf(stderr, "harborctl: %s: %s\n", above, strerror(errno));
 		fleetfile_free(f);
@@ -114,7 +132,8 @@ static int run_steps(char *const *words)
 
 int fleet_command(char *const *words)
 {
-	static const char *const verbs[] = { "check", "status", "roll", "rollback", "history" };
+	static const char *const verbs[] = { "check",	 "status",  "roll",
+					     "rollback", "history", "rotate" };
 	const char *verb = words[1] ? words[1] : "";
 
 	if (!words[1] || !words[2])

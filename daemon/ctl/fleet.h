@@ -8,7 +8,7 @@
 
 #define FLEET_USAGE                                                    \
 	"render FILE DIR | check FILE | status FILE | history FILE | " \
-	"roll FILE [OPTION]... | rollback FILE [OPTION]..."
+	"roll FILE [OPTION]... | rollback FILE [OPTION]... | rotate FILE"
 
 /* words[0] is "fleet". Returns an exit status. */
 int fleet_command(char *const *words);

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/base/file.h"
+#include "conf/file.h"
 #include "core/base/base.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
@@ -135,11 +135,30 @@ static bool write_unit(struct fleet *f, const struct fleet_node *n, const char *
 	return write_text(folder, name, &t);
 }
 
+/* Whom the kernel lets the unit speak with. */
+static bool write_addresses(const struct fleet *f, const struct fleet_node *n, const char *folder)
+{
+	cleanup(mem_freep) char *name =
+		mem_printf("etc/systemd/system/harbord@%s.service.d/20-addresses.conf", n->name);
+	struct text t = { 0 };
+
+	if (!n->addresses)
+		return true;
+	text_puts(&t, MADE "[Service]\nIPAddressDeny=any\nIPAddressAllow=localhost");
+	for (unsigned i = 0; i < f->host_count; i++)
+		text_printf(&t, " %s", f->hosts[i].address);
+	if (strcmp(n->addresses, "none") != 0)
+		text_printf(&t, " %s", n->addresses);
+	text_puts(&t, "\n");
+	return write_text(folder, name, &t);
+}
+
 static bool write_node(struct fleet *f, const struct fleet_node *n, const char *folder)
 {
 	cleanup(mem_freep) char *config = mem_printf("etc/harbor/%s.yaml.d/50-fleet.yaml", n->name);
 
 	return write_node_file(f, n, folder) && write_unit(f, n, folder) &&
+	       write_addresses(f, n, folder) &&
 	       (!n->config || write_map(f, n->config, folder, config));
 }
 
@@ -235,11 +254,13 @@ static const char *role_of(const struct fleet_node *n)
 	return n->master ? "master" : n->gate ? "gate" : "member";
 }
 
-/* Lines of words: "host NAME RSH", "node NAME HOST master|gate|member". */
+/* Lines of words: "key FILE", "host NAME RSH", "node NAME HOST master|gate|member". */
 static bool write_plan(const struct fleet *f, const char *folder)
 {
 	struct text t = { 0 };
 
+	if (f->key_file)
+		text_printf(&t, "key %s\n", f->key_file);
 	for (unsigned i = 0; i < f->host_count; i++)
 		text_printf(&t, "host %s %s\n", f->hosts[i].name, f->hosts[i].rsh);
 	for (unsigned i = 0; i < f->node_count; i++)

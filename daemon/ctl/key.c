@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/base/keyfile.h"
+#include "conf/keyfile.h"
 #include "daemon/ctl/exits.h"
 
 static int fail(const char *file, const char *why)
@@ -18,7 +18,7 @@ static int fail(const char *file, const char *why)
 	return 1;
 }
 
-static int make(const char *file)
+int key_make(const char *file)
 {
 	struct keyfile_key k;
 	char line[KEYFILE_LINE];
@@ -61,7 +61,7 @@ int key_command(char *const *words)
 	const char *what = words[1] ? words[1] : "";
 
 	if (strcmp(what, "new") == 0 && (!words[2] || !words[3]))
-		return make(words[2]);
+		return key_make(words[2]);
 	if (strcmp(what, "show") == 0 && words[2] && !words[3])
 		return show(words[2]);
 	fputs("harborctl: usage: harborctl key new [FILE], or key show FILE\n", stderr);

@@ -5,7 +5,7 @@
 #
 # /var/lib/harbor-fleet, root's alone:
 #   next/       the files that the host shall have      next.deb, package/  the package, unpacked
-#   applied/    by node: the sum of the files that it was started with
+#   applied/    by node: the sum of the files that it was started with; NODE.key: of its keys
 #   history     a line for each generation, the newest last: its name, when, version
 #   generations/NAME/   its files (but no key) and its package: what there is now, three before it
 #   current.deb the package that is installed           lock/owner  who works on the host
@@ -14,12 +14,14 @@ export LC_ALL=C
 S=/var/lib/harbor-fleet
 umask 077
 
-# The files of a node, those that are not there as well.
+key=etc/harbor/credentials/cluster-key
+
+# The files of a node but for the key, those that are not there as well.
 files() {
 	echo etc/harbor/harbor.yaml
-	echo etc/harbor/credentials/cluster-key
 	echo "etc/harbor/$1.yaml"
 	echo "etc/harbor/$1.yaml.d/50-fleet.yaml"
+	echo "etc/systemd/system/harbord@$1.service.d/20-addresses.conf"
 	echo "etc/systemd/system/harbord@$1.service.d/50-fleet.conf"
 }
 
@@ -27,6 +29,10 @@ sum() {
 	(cd "$S/next" && files "$1" | while read -r f; do
 		if [ -f "$f" ]; then sha256sum "$f"; else echo "none $f"; fi
 	done) | sha256sum
+}
+
+key_sum() {
+	(cd "$S/next" && if [ -f $key ]; then sha256sum $key; else echo none; fi)
 }
 
 age() {
@@ -134,6 +140,7 @@ check() {
 		return 1
 	}
 	bad=0
+	check_key || bad=1
 	for node in "$@"; do
 		CONFIGURATION_DIRECTORY=$S/next/etc/harbor \
 			CREDENTIALS_DIRECTORY=$S/next/etc/harbor/credentials \
@@ -165,7 +172,32 @@ install_package() {
 	echo "installed $(dpkg-query -W -f '${Version}' harbord)"
 }
 
-# One word: down, same, files (they have changed) or program (what it runs is gone, or about to go).
+# While some nodes have the keys of now and others those that are to come, each must know what the
+# other one shows: the first key of either file is in the other, too.
+check_key() {
+	new=$S/next/$key old=/$key
+	[ -f "$new" ] && [ -f "$old" ] && [ -n "$(systemctl list-units -q 'harbord@*')" ] ||
+		return 0
+	first_key "$new" | grep -qxFf - "$old" && first_key "$old" | grep -qxFf - "$new" || {
+		echo "its nodes would not know each other with these keys: harborctl fleet rotate"
+		return 1
+	}
+}
+
+first_key() {
+	sed -n '/^harbor-key-1 /{p;q}' "$1"
+}
+
+key_state() {
+	if [ "$(cat "$S/applied/$1.key" 2>/dev/null)" = "$(key_sum)" ]; then
+		echo same
+	else
+		echo key
+	fi
+}
+
+# One word: down, same, files (they have changed), program (what it runs is gone, or about to go) or
+# key (that has changed alone).
 state() {
 	pid=$(systemctl show -p MainPID --value "harbord@$1")
 	if [ "$(systemctl is-active "harbord@$1")" != active ] || [ "$pid" = 0 ]; then
@@ -177,7 +209,7 @@ state() {
 	else
 		case $(readlink "/proc/$pid/exe") in
 		*'(deleted)') echo program ;;
-		*) echo same ;;
+		*) key_state "$1" ;;
 		esac
 	fi
 }
@@ -223,9 +255,14 @@ install_host() {
 }
 
 # Nodes of a host share files, and may be rolled at the same time.
-put() {
+one_at_a_time() {
 	exec 9>"$S/put.lock"
 	flock 9
+}
+
+put() {
+	one_at_a_time
+	put_file $key || return 1
 	files "$1" >"$S/files"
 	while read -r name; do
 		put_file "$name" || return 1
@@ -251,7 +288,19 @@ restart() {
 		journalctl -u "harbord@$1" -n 5 -o cat --no-pager
 		return 1
 	}
-	mkdir -p "$S/applied" && sum "$1" >"$S/applied/$1"
+	mkdir -p "$S/applied" && sum "$1" >"$S/applied/$1" && key_sum >"$S/applied/$1.key"
+}
+
+# The running node takes the keys that the host has now, from a copy that is its own and that is
+# gone then: systemd renews a credential only when the unit starts.
+take_key() {
+	copy=/run/harbor/$1/keys.next
+	one_at_a_time
+	put_file $key && install -m 400 -o _harbor /$key "$copy" || return 1
+	{ harborctl --node "$1" reload --keys "$copy" >/dev/null; } 2>&1
+	well=$?
+	rm -f "$copy"
+	[ $well = 0 ] && key_sum >"$S/applied/$1.key"
 }
 
 # Is the node in the cluster, with links to so many others? If not, says what is the matter.

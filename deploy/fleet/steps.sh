@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# usage: steps.sh check|status|roll|rollback|history|forget DIR FILE [OPTION]...
+# usage: steps.sh check|status|roll|rollback|history|rotate|forget DIR FILE [OPTION]...
 # options: --rsh COMMAND, --deb FILE, --dry-run, --break-lock, --drain SECONDS, --wait SECONDS,
 #          --node NAME, --batch N, --to GENERATION
 #
@@ -17,6 +17,9 @@
 #        it is waited for, --wait seconds. It ends at the first failure and can be run again: what
 #        is as it shall be is left alone. --node: these nodes only; the package is installed on
 #        their hosts only.
+#        Where only the key has changed, the running nodes take it.
+# rotate KEY.next, which lies beside the key's file KEY and was made by harborctl, takes its place
+#        on the running nodes, in three steps; KEY says which of them was begun.
 # rollback  the same with the files and the package of an earlier generation, the one before the
 #        newest unless --to names it. history lists them.
 #
@@ -228,6 +231,14 @@ roll_node() {
 		"$(($(seconds) - began)) s ($3)"
 }
 
+take_key() {
+	said=$(ask "$2" take_key "$1") ||
+		broken "$1" "$2" "it did not take the key: $said" || return
+	said=$(ask "$2" linked "$1" "$others" "$limit") ||
+		broken "$1" "$2" "it is not one of the cluster: $said" || return
+	say "$1 ($2): took the key"
+}
+
 start_those_down() {
 	for role in master member gate; do
 		chosen | grep " $role\$"
@@ -252,7 +263,11 @@ roll_batch() {
 		install_host "$h"
 	done
 	while read -r node h why; do
-		roll_node "$node" "$h" "$why" &
+		if [ "$why" = key ]; then
+			take_key "$node" "$h" &
+		else
+			roll_node "$node" "$h" "$why" &
+		fi
 	done <"$work/batch"
 	wait
 	end_if_broken
@@ -270,7 +285,11 @@ roll_role() {
 		down) ;;
 		*)
 			if [ -n "$dry" ]; then
-				say "$node ($h): would be restarted ($why)"
+				if [ "$why" = key ]; then
+					say "$node ($h): would take the key"
+				else
+					say "$node ($h): would be restarted ($why)"
+				fi
 				continue
 			fi
 			echo "$node $h $why" >>"$work/batch"
@@ -333,6 +352,48 @@ roll() {
 	roll_those_changed
 }
 
+# A step of a rotation: the key's file becomes what $1 has, and every node takes it.
+step() {
+	(umask 077 && cat "$1" >"$key.new") && mv "$key.new" "$key" ||
+		fail 3 "$key cannot be written"
+	changed=1
+	say "$2:"
+	for h in $(hosts); do
+		cp "$key" "$dir/$h/etc/harbor/credentials/cluster-key"
+	done
+	(check_all >"$work/said") || {
+		cat "$work/said"
+		exit 3
+	}
+	find_states
+	roll_those_changed
+}
+
+first_key() {
+	sed -n '/^harbor-key-1 /{p;q}' "$1"
+}
+
+rotate() {
+	key=$(sed -n 's/^key //p' "$dir/plan")
+	lock_all
+	check_all >"$work/said" || cat "$work/said"
+	find_states
+	! grep -Ev '^[^ ]* (same|key) ' "$work/states" >"$work/others" ||
+		fail 4 "$(sed '1!d;s/ .*//' "$work/others") is down, or not as $file has it:" \
+			"roll first; nothing was begun"
+	await_whole 10 4
+	first_key "$key" >"$work/first"
+	grep -vxFf "$key.next" "$key" | grep '^harbor-key-1 ' | head -n 1 >"$work/old"
+	if [ -s "$work/old" ]; then
+		cat "$work/old" "$key.next" >"$work/both"
+		cmp -s "$work/first" "$key.next" || step "$work/both" "all nodes know the next key"
+		cat "$key.next" "$work/old" >"$work/both"
+		step "$work/both" "all nodes use it"
+	fi
+	step "$key.next" "all nodes forget the old one"
+	rm -f "$key.next"
+}
+
 # A word for each option that takes a value.
 option() {
 	case $1 in
@@ -370,8 +431,11 @@ number --wait "$limit" 0
 number --batch "$batch" 1
 case $to in *[!0-9a-f]*) fail 2 "--to: \"$to\" is no name of a generation" ;; esac
 [ -z "$deb" ] || [ -r "$deb" ] || fail 1 "$deb: cannot be read"
+[ "$verb" != rotate ] || [ -z "$dry$deb$only" ] ||
+	fail 2 "fleet rotate: --dry-run, --deb and --node are for roll"
 case $verb in
 check) check_all ;;
+rotate) rotate ;;
 roll | rollback) roll ;;
 history) ask "$(hosts | head -n 1)" history ;;
 status)

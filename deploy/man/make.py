@@ -19,7 +19,7 @@ LOCAL = [("local", "", "The nodes of this host."),
          ("key", "new [FILE] | show FILE",
           "Makes a key for a cluster (cluster.key_file), or names those of a file."),
          ("fleet", "render FILE DIR | check FILE | status FILE | history FILE | "
-          "roll FILE [OPTION]... | rollback FILE [OPTION]...",
+          "roll FILE [OPTION]... | rollback FILE [OPTION]... | rotate FILE",
           "The hosts of a cluster by one file: renders, checks, installs and upgrades.")]
 PAGES = ("harbord.8", "harborctl.1", "harbor.yaml.5")
 

@@ -6,6 +6,7 @@ import packages as p
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 STRANGER = 4
+FAULTS = "When a host or a wire fails" # typed while one does: tests/deb/wires
 # ssh to an address runs a command in the host that has it.
 SSH = """#!/bin/sh
 while [ "$1" = -o ]; do shift 2; done
@@ -99,10 +100,12 @@ def all_commands(build):
     """every command does what is said of it"""
     with Town(build) as t:
         for heading, script in chapters():
+            if heading == FAULTS:
+                continue
             if heading == "A host is lost" and "--deb" in script: # it is a new one, then
                 t.hosts["c"].box("down")
                 t.hosts["c"] = t.boot(3, "c")
-            if heading == "Firewall and kernel":
+            if heading == "Firewall and kernel" and "nft" in script:
                 assert t.reaches(STRANGER, "10.77.0.2", 2526), "nothing keeps a stranger out yet"
             said = t.run(heading, script)
             if heading == "Three hosts from nothing" and "render" in script:
@@ -122,4 +125,5 @@ def all_commands(build):
             assert key.split()[2] not in h.journal_text(), "the key is in a log"
 
 
-main([all_commands])
+if __name__ == "__main__":
+    main([all_commands])

@@ -1,0 +1,7 @@
+-- SPDX-License-Identifier: MIT
+-- One of the cluster.
+local skynet = require "skynet"
+
+skynet.start(function()
+	skynet.dispatch("lua", function() skynet.retpack(true) end)
+end)
