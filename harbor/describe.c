@@ -150,6 +150,14 @@ void harbor_master(struct harbor_master_info *ret)
 	lock_release(&H.lock);
 }
 
+bool harbor_is_unsaved(char ret_why[HARBOR_UNSAVED_MAX])
+{
+	lock_take(&H.lock);
+	lead_unsaved(ret_why);
+	lock_release(&H.lock);
+	return *ret_why;
+}
+
 bool harbor_move(const char *to, void (*done)(const char *why_not, void *ud), void *ud,
 		 char *ret_why, size_t size)
 {

@@ -91,6 +91,9 @@ void harbor_foreach_name(void (*f)(const struct harbor_name_info *n, void *ud), 
 bool harbor_is_master(void);
 /* Whether this node is the master, and the registry behind that. */
 void harbor_master(struct harbor_master_info *ret);
+/* Whether this node leads and could not save what it has to keep: until it can, no node joins and
+ * no name is given. Returns why, too. Any thread. */
+bool harbor_is_unsaved(char ret_why[HARBOR_UNSAVED_MAX]);
 /* Gives the lead to this candidate, or to any other (""). Returns true, and done is called on the
  * loop when that has ended, with NULL or why not; or false, and why not is in ret_why. */
 bool harbor_move(const char *to, void (*done)(const char *why_not, void *ud), void *ud,

@@ -48,6 +48,8 @@ static struct {
 	LIST_OF(struct caller) callers;
 	unsigned caller_count;
 	uint64_t quiet_until_ns;
+	char unsaved[HARBOR_UNSAVED_MAX]; /* why the last save failed; "": it did not */
+	uint64_t unsaved_quiet_until_ns;
 	uint64_t give_away_ns; /* the next try of a node that drains to give the lead away */
 	void (*moved)(const char *why_not, void *ud);
 	void *moved_ud;
@@ -71,6 +73,7 @@ static void create_master(const struct registry_content *content)
 	must(!H.master);
 	H.master = master_create(L.hooks.master, NULL, content, &c, clock_mono_ns());
 	L.since_wall_ns = clock_wall_ns();
+	L.unsaved[0] = 0;
 }
 
 static bool is_us(const struct registry_leader *l)
@@ -239,13 +242,36 @@ bool lead_speaks(void)
 
 /* ---- what the keeper says ---- */
 
-static void on_saved(int result)
+/* What is not saved is not given out, so a master that cannot save holds up all who join or name
+ * something, and has to say so. */
+static void note_saved(int result, const char *error)
+{
+	uint64_t now = clock_mono_ns();
+
+	if (result == 0) {
+		if (L.unsaved[0])
+			log_info("registry: it is saved again");
+		L.unsaved[0] = 0;
+		return;
+	}
+	if (!L.unsaved[0] || now >= L.unsaved_quiet_until_ns) {
+		log_event(registry_failed, NULL,
+			  "registry: %s; until it can be saved no node joins and no name is given",
+			  error);
+		L.unsaved_quiet_until_ns = now + QUIET_NS;
+	}
+	snprintf(L.unsaved, sizeof(L.unsaved), "%s", error);
+}
+
+static void on_saved(int result, const char *error)
 {
 	lock_take(&H.lock);
-	if (result == -ESTALE)
+	if (result == -ESTALE) {
 		leader_refused(&L.leader, clock_boot_ns());
-	else if (lead_speaks()) /* a failure was logged by the registry */
+	} else if (lead_speaks()) {
+		note_saved(result, error);
 		master_saved(H.master, result, clock_mono_ns());
+	}
 	lock_release(&H.lock);
 	L.hooks.touch();
 }
@@ -441,11 +467,19 @@ void lead_info(struct harbor_master_info *ret)
 	ret->save_ms = (double)keeper_save_ns(&ret->saving) / (double)NS_PER_MS;
 	ret->since_wall_ns = H.master ? L.since_wall_ns : 0;
 	ret->waiting = L.caller_count;
+	lead_unsaved(ret->unsaved);
 	if (!L.shared)
 		return;
 	ret->view = L.leader.view;
 	ret->reached = L.leader.reached;
 	snprintf(ret->why, sizeof(ret->why), "%s", L.leader.why);
+}
+
+void lead_unsaved(char ret_why[HARBOR_UNSAVED_MAX])
+{
+	memcpy(ret_why, L.unsaved, HARBOR_UNSAVED_MAX);
+	if (!H.master)
+		*ret_why = 0;
 }
 
 bool lead_move(const char *to, void (*done)(const char *why_not, void *ud), void *ud, char *ret_why,

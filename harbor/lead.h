@@ -51,6 +51,8 @@ bool lead_stop(void);
 void lead_close(void);
 /* How it is, for people. */
 void lead_info(struct harbor_master_info *ret);
+/* Why the master could not save; "": it could, or is another node. */
+void lead_unsaved(char ret_why[HARBOR_UNSAVED_MAX]);
 /* See harbor_move. */
 bool lead_move(const char *to, void (*done)(const char *why_not, void *ud), void *ud, char *ret_why,
 	       size_t size);

@@ -10,6 +10,8 @@
 typedef void (*harbor_registry_cb)(const struct registry_content *content, const char *error,
 				   void *ud);
 
+#define HARBOR_UNSAVED_MAX 200u
+
 struct harbor_master_info {
 	const char *registry; /* "embedded", "etcd"; NULL: no section master */
 	bool leads;
@@ -17,6 +19,8 @@ struct harbor_master_info {
 	bool saving;		/* a save is under way */
 	double save_ms;		/* how long the last one took, or the one under way has taken */
 	unsigned waiting;	/* members that wait here for a leader */
+	/* Why the last save failed; "": it did not. */
+	char unsaved[HARBOR_UNSAVED_MAX];
 	/* etcd */
 	bool reached; /* it answered the last question */
 	char why[200];

@@ -134,10 +134,14 @@ static const char *role(const struct info *info)
 /* Says why not. A node that drains does as it was told. */
 static bool is_healthy(char ret_why[HEALTH_WHY])
 {
-	char reason[REASON_MAX];
+	char reason[REASON_MAX], unsaved[HARBOR_UNSAVED_MAX];
 
 	if (!health_is_alive(ret_why) || (!move_is_draining() && !health_is_ready(ret_why)))
 		return false;
+	if (harbor_is_unsaved(unsaved)) {
+		snprintf(ret_why, HEALTH_WHY, "the registry cannot be saved: %s", unsaved);
+		return false;
+	}
 	reason_get(reason);
 	snprintf(ret_why, HEALTH_WHY, "%s", reason);
 	return !*reason;

@@ -70,6 +70,8 @@ static enum result show_master(struct request *r)
 		json_string(j, "registry", m->registry);
 		json_double(j, "save_seconds", m->save_ms / 1000);
 		json_bool(j, "saving", m->saving);
+		if (m->unsaved[0])
+			json_string(j, "save_error", m->unsaved);
 	}
 	if (m->registry && strcmp(m->registry, "etcd") == 0)
 		shared_registry(j, m);

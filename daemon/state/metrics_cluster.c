@@ -117,6 +117,9 @@ static void write_master(struct text *t)
 		return;
 	exposition_gauge(t, "harbord_master_reached", !strcmp(m.registry, "embedded") || m.reached,
 			 "1: the registry behind the master answered the last question.");
+	exposition_gauge(t, "harbord_master_unsaved", m.unsaved[0] != 0,
+			 "1: the last save into the registry failed: no node joins, no name is "
+			 "given.");
 	exposition_family(t, "harbord_master_save_seconds", EXPOSITION_GAUGE,
 			  "How long the last save into the registry took, or takes.");
 	exposition_seconds(t, "harbord_master_save_seconds", "", (uint64_t)(m.save_ms * 1e6));

@@ -88,6 +88,7 @@ size_t status_line(char *ret_text, size_t size)
 	cleanup(text_fini) struct text l = { 0 };
 	enum phase phase = phase_get();
 	char reason[REASON_MAX], error[INFORCE_ERROR_MAX], page[PAGE_WHY];
+	char unsaved[HARBOR_UNSAVED_MAX];
 	unsigned stuck, waiting;
 	size_t n;
 
@@ -109,6 +110,8 @@ size_t status_line(char *ret_text, size_t size)
 	page_error(page);
 	if (*page)
 		text_printf(&l, "; no page: %s", page);
+	if (phase > PHASE_BOOT && harbor_is_unsaved(unsaved))
+		text_printf(&l, "; the registry cannot be saved: %s", unsaved);
 	reason_get(reason);
 	if (*reason)
 		text_printf(&l, "; %s", reason);

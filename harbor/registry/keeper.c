@@ -36,23 +36,32 @@ static struct {
 
 struct saved {
 	int result;
+	char *error;
 	unsigned term;
 };
 
+static void free_saved(void *arg)
+{
+	struct saved *s = arg;
+
+	mem_free(s->error);
+	mem_free(s);
+}
+
 static void tell_saved(void *arg)
 {
-	struct saved s = *(struct saved *)arg;
+	struct saved *s = arg;
 	bool current;
 
-	mem_free(arg);
 	lock_take(&keeper.lock);
-	current = s.term == keeper.term;
+	current = s->term == keeper.term;
 	lock_release(&keeper.lock);
-	if (!current)
-		return;
-	keeper.saving = false;
-	keeper.save_took_ns = clock_mono_ns() - keeper.save_began_ns;
-	keeper.hooks->saved(s.result);
+	if (current) {
+		keeper.saving = false;
+		keeper.save_took_ns = clock_mono_ns() - keeper.save_began_ns;
+		keeper.hooks->saved(s->result, s->error);
+	}
+	free_saved(s);
 }
 
 static void free_answer(void *arg)
@@ -96,9 +105,9 @@ static void save_locked(void)
 	keeper.batch = (struct registry_content){ 0 };
 	s->term = keeper.term;
 	lock_release(&keeper.lock);
-	s->result = keeper.registry->save(b.items, b.count, b.number);
+	s->result = keeper.registry->save(b.items, b.count, b.number, &s->error);
 	registry_content_fini(&b);
-	post_or_discard(tell_saved, s, mem_free);
+	post_or_discard(tell_saved, s, free_saved);
 	lock_take(&keeper.lock);
 }
 

@@ -14,8 +14,8 @@
 
 /* Called on the loop. */
 struct keeper_hooks {
-	/* A save has ended, with what it returned. */
-	void (*saved)(int result);
+	/* A save has ended, with what it returned; error: of -EIO, why. */
+	void (*saved)(int result, const char *error);
 	/* The answer to a question; its content is freed afterwards. */
 	void (*answered)(const struct registry_answer *a);
 	/* A backup has ended: NULL, or what went wrong. */

@@ -103,9 +103,10 @@ struct registry_ops {
 	/* Adds all that is kept to an empty content. Returns 0 or -EIO. NULL of a shared one. */
 	int (*load)(struct registry_content *ret);
 	/* Saves the changes, in order; number: the highest one given so far. Returns 0 when all of
-	 * them are durable, or -EIO: then any first part of them may be; -ESTALE: another leads,
-	 * and what is kept is his. */
-	int (*save)(const struct registry_change *changes, size_t n, uint64_t number);
+	 * them are durable, or -EIO and why not in ret_error (mem_free): then any first part of
+	 * them may be; -ESTALE: another leads, and what is kept is his. */
+	int (*save)(const struct registry_change *changes, size_t n, uint64_t number,
+		    char **ret_error);
 	/* Writes a whole copy, as of now, into a file that is not there yet; NULL: it has no files.
 	 * Returns 0, or -errno and why not in ret_error (mem_free). */
 	int (*backup)(const char *file, char **ret_error);

@@ -222,7 +222,8 @@ static bool save_number(uint64_t number)
 	return run(S.put_number);
 }
 
-static int sqlite_save(const struct registry_change *changes, size_t n, uint64_t number)
+static int sqlite_save(const struct registry_change *changes, size_t n, uint64_t number,
+		       char **ret_error)
 {
 	bool ok;
 
@@ -236,7 +237,7 @@ static int sqlite_save(const struct registry_change *changes, size_t n, uint64_t
 		S.restored = false;
 		return 0;
 	}
-	log_event(registry_failed, NULL, "registry: %s", sqlite3_errmsg(S.db));
+	*ret_error = mem_printf("%s: %s", sqlite3_db_filename(S.db, "main"), sqlite3_errmsg(S.db));
 	(void)run(S.rollback);
 	return -EIO;
 }

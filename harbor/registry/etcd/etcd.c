@@ -552,7 +552,8 @@ static int save_part(const struct registry_change *changes, size_t n, uint64_t n
 	return r < 0 || done ? r : -EIO;
 }
 
-static int etcd_save(const struct registry_change *changes, size_t n, uint64_t number)
+static int etcd_save(const struct registry_change *changes, size_t n, uint64_t number,
+		     char **ret_error)
 {
 	int r = 0;
 
@@ -567,7 +568,7 @@ static int etcd_save(const struct registry_change *changes, size_t n, uint64_t n
 	if (r == 0)
 		E.restored = false;
 	else if (r == -EIO)
-		log_event(registry_failed, NULL, "registry: %s", client_why(E.client));
+		*ret_error = mem_strdup(client_why(E.client));
 	return r;
 }
 

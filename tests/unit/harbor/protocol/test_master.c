@@ -41,10 +41,11 @@ static struct {
 /* The save under way ends. */
 static void end_save(uint64_t now)
 {
+	cleanup(mem_freep) char *error = NULL;
 	int r = disk_full ? -5 : 0;
 
 	if (!disk_full && !disk_lies)
-		r = registry_sqlite.save(batch.items, batch.count, batch.number);
+		r = registry_sqlite.save(batch.items, batch.count, batch.number, &error);
 	registry_content_fini(&batch);
 	master_saved(m, r, now);
 }

@@ -51,13 +51,16 @@ static void fake_close(void)
 	note('c');
 }
 
-static int fake_save(const struct registry_change *c, size_t n, uint64_t number)
+static int fake_save(const struct registry_change *c, size_t n, uint64_t number, char **ret_error)
 {
 	assert_true(n == number);
 	for (size_t i = 0; i < n; i++)
 		assert_int_equal(c[i].handle, i);
 	note('s');
-	return n == 3 ? -EIO : 0;
+	if (n != 3)
+		return 0;
+	*ret_error = mem_strdup("three is too many");
+	return -EIO;
 }
 
 static int fake_backup(const char *file, char **ret_error)
@@ -78,8 +81,12 @@ static const struct registry_ops fake = {
 	.close = fake_close, .save = fake_save, .backup = fake_backup, .ask = fake_ask
 };
 
-static void on_saved(int result)
+static void on_saved(int result, const char *error)
 {
+	if (result == -EIO)
+		assert_string_equal(error, "three is too many");
+	else
+		assert_null(error);
 	told++;
 	last = result;
 }
