@@ -56,7 +56,7 @@ static struct {
 	const struct log_sink *sink;
 	void *sink_ud;
 
-	atomic_uint_least64_t dropped;
+	atomic_uint_least64_t dropped, dropped_ns;
 } L = {
 	.lock = LOCK_INIT(log),
 	.filled = PTHREAD_COND_INITIALIZER,
@@ -103,9 +103,16 @@ uint64_t log_dropped(void)
 	return atomic_load_explicit(&L.dropped, memory_order_relaxed);
 }
 
+uint64_t log_dropped_ns(void)
+{
+	return atomic_load_explicit(&L.dropped_ns, memory_order_relaxed);
+}
+
 void log_count_lost(void)
 {
-	atomic_fetch_add_explicit(&L.dropped, 1, memory_order_relaxed); /* a statistic */
+	/* relaxed, both: statistics */
+	atomic_fetch_add_explicit(&L.dropped, 1, memory_order_relaxed);
+	atomic_store_explicit(&L.dropped_ns, clock_mono_ns(), memory_order_relaxed);
 }
 
 static void to_sink(const struct log_record *r)

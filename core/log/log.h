@@ -84,3 +84,5 @@ void log_last_words(const char *text, size_t size);
 
 /* Lines that were made and did not get to where the sink writes. */
 uint64_t log_dropped(void);
+/* When that was so last, monotonic; 0: never. */
+uint64_t log_dropped_ns(void);

@@ -47,6 +47,7 @@
 #include "daemon/state/info.h"
 #include "daemon/state/page.h"
 #include "daemon/state/status.h"
+#include "daemon/state/trouble.h"
 #include "harbor/harbor.h"
 #include "net/info.h"
 
@@ -85,6 +86,11 @@ static void stuck_workers(struct json *j)
 	json_array_end(j);
 }
 
+static void add_trouble(const char *text, void *ud)
+{
+	json_string(ud, NULL, text);
+}
+
 static void warnings(struct json *j)
 {
 	char text[WARNING_MAX];
@@ -92,6 +98,7 @@ static void warnings(struct json *j)
 	json_array(j, "warnings");
 	for (unsigned i = 0; info_warning(i, text); i++)
 		json_string(j, NULL, text);
+	trouble_foreach(add_trouble, j);
 	json_array_end(j);
 }
 

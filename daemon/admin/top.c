@@ -6,9 +6,7 @@
  */
 #include "daemon/admin/top.h"
 
-#include <stdio.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "core/actor/handle.h"
 #include "core/base/clock.h"
@@ -20,6 +18,7 @@
 #include "daemon/admin/listing.h"
 #include "daemon/admin/naming.h"
 #include "daemon/state/info.h"
+#include "daemon/state/process.h"
 #include "net/post.h"
 #include "net/timer.h"
 
@@ -164,18 +163,6 @@ static uint64_t process_cpu_ns(void)
 	return (uint64_t)ts.tv_sec * NS_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
-static uint64_t resident_bytes(void)
-{
-	unsigned long long size = 0, resident = 0;
-	FILE *f = fopen("/proc/self/statm", "re");
-
-	if (f && fscanf(f, "%llu %llu", &size, &resident) != 2)
-		resident = 0;
-	if (f)
-		fclose(f);
-	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 /* One place behind the point is what a person reads. */
 static void add_rate(struct json *j, const char *key, double value)
 {
@@ -201,7 +188,9 @@ static void add_row(struct json *j, const struct naming *names, const struct row
 static void add_node(struct json *j, const struct top *t)
 {
 	double seconds = (double)(t->now_ns - t->began_ns) / 1e9;
+	uint64_t all, resident;
 
+	process_memory(&all, &resident);
 	json_object(j, NULL);
 	json_string(j, "node", info_get()->node);
 	json_double(j, "interval_seconds", (double)(uint64_t)(seconds * 1000) / 1000);
@@ -212,7 +201,7 @@ static void add_node(struct json *j, const struct top *t)
 	add_rate(j, "messages_per_second", (double)t->messages / seconds);
 	json_uint(j, "mailbox_messages", t->mailbox);
 	json_uint(j, "memory_bytes", t->memory);
-	json_uint(j, "resident_bytes", resident_bytes());
+	json_uint(j, "resident_bytes", resident);
 	json_object_end(j);
 }
 

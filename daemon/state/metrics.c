@@ -2,13 +2,10 @@
 /* The figures of the process, of its workers and of what it keeps: see metrics.h. */
 #include "daemon/state/metrics.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "core/actor/move.h"
 #include "core/actor/overload.h"
@@ -23,59 +20,32 @@
 #include "daemon/state/info.h"
 #include "daemon/state/metrics_cluster.h"
 #include "daemon/state/metrics_services.h"
+#include "daemon/state/process.h"
 #include "lua/load/luahost.h"
 #include "net/info.h"
 
 /* ---- the process, by the names that all of Prometheus' clients use ---- */
 
-static unsigned count_descriptors(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	if (!d)
-		return 0;
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n > 3 ? n - 3 : 0; /* ".", ".." and our own */
-}
-
-/* Pages: all, and those in memory. */
-static void read_pages(unsigned long ret[2])
-{
-	FILE *f = fopen("/proc/self/statm", "re");
-
-	ret[0] = ret[1] = 0;
-	if (!f)
-		return;
-	if (fscanf(f, "%lu %lu", &ret[0], &ret[1]) != 2)
-		ret[0] = ret[1] = 0;
-	fclose(f);
-}
-
 static void write_process(struct text *t)
 {
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	struct rlimit l = { 0 };
+	struct process_descriptors fds;
+	uint64_t all, resident;
 	struct timespec cpu;
-	unsigned long pages[2];
 
-	read_pages(pages);
+	process_memory(&all, &resident);
+	process_descriptors(&fds);
 	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-	(void)getrlimit(RLIMIT_NOFILE, &l);
 	exposition_family(t, "process_cpu_seconds_total", EXPOSITION_COUNTER,
 			  "Time that the process has used of all processors.");
 	exposition_seconds(t, "process_cpu_seconds_total", "",
 			   (uint64_t)cpu.tv_sec * NS_PER_SEC + (uint64_t)cpu.tv_nsec);
 	exposition_gauge(t, "process_start_time_seconds", clock_start_seconds(),
 			 "When the process began, in seconds since 1970.");
-	exposition_gauge(t, "process_resident_memory_bytes", pages[1] * page,
+	exposition_gauge(t, "process_resident_memory_bytes", resident,
 			 "Memory of the process that is not swapped out.");
-	exposition_gauge(t, "process_virtual_memory_bytes", pages[0] * page,
-			 "Address space of the process.");
-	exposition_gauge(t, "process_open_fds", count_descriptors(), "Open descriptors.");
-	exposition_gauge(t, "process_max_fds", l.rlim_cur, "Most descriptors that may be open.");
+	exposition_gauge(t, "process_virtual_memory_bytes", all, "Address space of the process.");
+	exposition_gauge(t, "process_open_fds", fds.open, "Open descriptors.");
+	exposition_gauge(t, "process_max_fds", fds.most, "Most descriptors that may be open.");
 }
 
 /* ---- the node ---- */

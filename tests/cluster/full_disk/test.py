@@ -76,4 +76,29 @@ def the_registry(build):
         assert "saved again" in lines[1], lines
 
 
-main([the_registry])
+def the_log(build):
+    """lines that could not be written are counted, and status warns of them while that is news"""
+    with Cluster(build, HERE) as c, Disk(c.tmp + "/log") as disk:
+        if not disk.there:
+            print("# not shown: no file system can be mounted here")
+            return
+        m = c.node("m", 1, master=True, start_now=False)
+        with open(m.config, "a") as f:
+            f.write(f"log: {{ file: {disk.folder}/m.log }}\n"
+                    f"admin: {{ listen: unix:{c.tmp}/m.sock }}\n")
+        m.start().found = c.tmp + "/m.sock"
+        m.ready()
+        assert m.ctl("status")["warnings"] == []
+        disk.fill()
+        m.call(".probe", "log", "300")
+        shown = eventually("lines are lost", lambda: (
+            lambda s: s["log_lines_dropped"] > 0 and s["warnings"] and s)(m.ctl("status")))
+        assert "lines of the log were lost, the last one" in shown["warnings"][0], shown
+        assert shown["healthy"] is True
+        disk.empty()
+        m.call(".probe", "log", "1")
+        eventually("it says so when it can", lambda: "could not be written: No space left" in
+                   open(disk.folder + "/m.log").read())
+
+
+main([the_registry, the_log])

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """What an operator asks and does by harborctl: top, sockets, timers, call with types, send, kill,
 registry and config; of one node and of all."""
-import fcntl, json, os, pty, re, select, signal, socket, struct, subprocess, termios, time
+import fcntl, json, os, pty, re, resource, select, signal, socket, struct, subprocess, termios, time
 from harness import Cluster, eventually, main, up
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -462,6 +462,33 @@ def the_exit_status_says_how_it_is(build):
         eventually("it waits", sick(lone, "joining"))
 
 
+def what_piles_up(build):
+    """status warns of what piles up or runs out, though the node goes on: mailboxes, descriptors"""
+    with two(build) as c:
+        def warned(text):
+            shown = c.a.ctl("status")
+            return shown["healthy"] and [w for w in shown["warnings"] if text in w]
+        before = len(os.listdir(f"/proc/{c.a.process.pid}/fd"))
+        assert not warned("wait for service") and not warned("descriptors")
+        kids = [c.a.call(".shop", "child", f"full{i}")[0] for i in range(5)]
+        for kid in kids:
+            c.a.ctl("send", kid, "lua", "flood", "100000")
+        eventually("five have long mailboxes", lambda: len(warned("wait for service ")) == 3 and
+                   warned("wait for each of 2 other services"), 60)
+        assert all(re.match(r"\d{5,} messages wait for service :\w{8} main: .*harborctl why :\w{8}",
+                            w) for w in warned("wait for service "))
+        for kid in kids:
+            c.a.ctl("kill", kid)
+        eventually("they are gone", lambda: warned("wait for") == [])
+        most = resource.prlimit(c.a.process.pid, resource.RLIMIT_NOFILE)
+        # all are in use, so it cannot even open the folder that says how many there are
+        resource.prlimit(c.a.process.pid, resource.RLIMIT_NOFILE, (before - 1, most[1]))
+        full = eventually("no descriptor is left", lambda: warned("descriptors are in use"))
+        assert re.match(r"(\d+) of \1 descriptors .*LimitNOFILE=", full[0]), full
+        resource.prlimit(c.a.process.pid, resource.RLIMIT_NOFILE, most)
+        eventually("there are enough", lambda: warned("descriptors") == [])
+
+
 def one_vocabulary(build):
     """every key of every answer is a snake_case noun, and says its unit as commands.def has it"""
     wrong = re.compile(r"(_ms|_us|_ns|_kib|_mb|_kb|_sec|_secs|_size|_len|_pct|_rate|_count)$"
@@ -492,4 +519,4 @@ def one_vocabulary(build):
 if __name__ == "__main__":
     main([the_busiest_services, top_goes_on_a_terminal, keys_of_top, nodes_that_differ,
           the_sockets, the_timers, calls_with_types, killing, what_the_master_keeps,
-          the_configuration_in_force, the_exit_status_says_how_it_is, one_vocabulary])
+          the_configuration_in_force, the_exit_status_says_how_it_is, what_piles_up, one_vocabulary])
