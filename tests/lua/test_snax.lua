@@ -22,8 +22,9 @@ local function ended(handle)
 end
 
 tap.run {
-	{ "without the key `snax` there are no scripts", function()
-		raises("please set snax in config file", snax.newservice, "room")
+	{ "without the key `snax` scripts are looked for where services are", function()
+		equal(skynet.getenv "snax", nil)
+		raises(SERVICE_PATH .. "noscript.lua", snax.newservice, "noscript")
 		skynet.setenv("snax", folder .. "nowhere/?.lua;" .. folder .. "?.lua")
 	end },
 	{ "methods have ids in the order of their definition", function()

@@ -88,11 +88,12 @@ end
 -- environment G. methods[id] = { id, group, name, function }: 1 to 4 are the group "system", whose
 -- functions may be missing; then "accept" and "response" in the order of their definition. pattern:
 -- where the script was found. loader(path, name, env) -> chunk, pattern finds it in a way of its
--- own; path: the key `snax` of the configuration. Raises why the script is not there or not right.
+-- own; path: the key `snax` of the configuration, without which scripts lie where services do.
+-- Raises why the script is not there or not right.
 return function(name, G, loader)
 	assert(type(name) == "string", "the name of a snax service is a string")
 	check_empty(G)
-	local path = skynet.getenv "snax"
+	local path = skynet.getenv "snax" or skynet.getenv "luaservice"
 	if not path then
 		error("please set snax in config file", 2)
 	end

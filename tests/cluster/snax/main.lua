@@ -3,7 +3,6 @@
 local skynet = require "skynet"
 require "skynet.manager"
 
-skynet.setenv("snax", SERVICE_PATH .. "?.lua")
 local env = setmetatable({ skynet = skynet, snax = require "skynet.snax", kept = {} },
 	{ __index = _G })
 

@@ -2,9 +2,9 @@
 -- Made by lua/doc/generate.py out of lua/doc/ref/snax.ref: edit it there.
 
 ---Services whose methods are functions of a script, and objects that call them. The key `snax` of the
----configuration says where the scripts are: patterns with `?` for the name, `;` between them. Who
----calls a service reads its script too, to learn its methods, so all nodes need the same version of
----it.
+---configuration (`env: { snax: ... }` in YAML) says where the scripts are: patterns with `?` for the
+---name, `;` between them; without it they lie where services do (`lua.service_path`). Who calls a
+---service reads its script too, to learn its methods, so all nodes need the same version of it.
 ---
 ---
 ---
