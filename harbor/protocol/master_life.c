@@ -85,6 +85,7 @@ static uint64_t ask_in_doubt(struct master *m, struct master_node *n, uint64_t n
 	}
 	if (n->doubt == SUSPECTED && now >= n->alive_at + fifths(m, ALARM)) {
 		n->doubt = ALARMING;
+		n->asked = 0; /* those who were asked first are asked again */
 		ask(m, n, 255);
 	}
 	return n->doubt == NOT_IN_DOUBT ? n->alive_at + fifths(m, SUSPECT)

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """How long a call waits for a node, whether it is on its way or new: not at all when the process is
 gone, link_wait when the link is broken, dead_after when the node is silent."""
-import os, time
+import os, re, signal, time
 from apart import Apart, network, when_possible
-from harness import Cluster, eventually, main
+from harness import Cluster, eventually, main, up
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -110,4 +110,17 @@ def silence(build):
         assert not ok and "link lost" in why and ns < SECOND * 2 // 3, (why, ns)
 
 
-main([gone_at_once, when_possible(link_wait), when_possible(silence)])
+def the_log_counts_who_was_asked(build):
+    """a frozen node: the line of its death tells how many others were asked, each once"""
+    with Cluster(build, HERE) as c:
+        m, a, b = (c.node(name, i, master=i == 1, args=name) for i, name in ((1, "m"), (2, "a"),
+                                                                             (3, "b")))
+        up(c)
+        b.signal(signal.SIGSTOP)
+        line = eventually("b is dead", lambda: m.logged("node b (harbor 3) is dead: no heartbeat;")
+                          and re.search(r"node b .* is dead: .*", open(m.log).read())[0])
+        # not more than there are, however often they were asked
+        assert re.search(r"; [012] others were asked;", line), line
+
+
+main([gone_at_once, the_log_counts_who_was_asked, when_possible(link_wait), when_possible(silence)])
