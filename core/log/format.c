@@ -5,11 +5,13 @@
  */
 #include "core/log/format.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "core/base/clock.h"
+#include "core/base/mem.h"
 
 #define COLOUR_OFF "\033[0m"
 
@@ -113,6 +115,43 @@ size_t logformat_prefix(char *ret, const struct log_record *r, enum logformat fo
 	return full(ret, r, colour);
 }
 
+/* ---- colours ---- */
+
+#define ESC '\x1b'
+
+/* Returns how long the colour at p is, 0: there is none. */
+static size_t colour_at(const char *p, const char *end)
+{
+	const char *q = p + 2;
+
+	if (end - p < 3 || p[0] != ESC || p[1] != '[')
+		return 0;
+	while (q < end && (isdigit((unsigned char)*q) || *q == ';'))
+		q++;
+	return q < end && *q == 'm' ? (size_t)(q + 1 - p) : 0;
+}
+
+const char *logformat_uncoloured(const char *text, size_t *size, char **ret_copy)
+{
+	const char *p = text, *end = text + *size;
+	char *to;
+
+	*ret_copy = NULL;
+	if (!memchr(text, ESC, *size))
+		return text;
+	to = *ret_copy = mem_alloc(*size);
+	while (p < end) {
+		size_t skip = colour_at(p, end);
+
+		if (skip)
+			p += skip;
+		else
+			*to++ = *p++;
+	}
+	*size = (size_t)(to - *ret_copy);
+	return *ret_copy;
+}
+
 /* ---- JSON ---- */
 
 void logformat_json_time(struct json *j, const char *key, uint64_t wall_ns)
@@ -135,6 +174,9 @@ static void add_if(struct json *j, const char *key, const char *value)
 void logformat_json(struct json *j, const struct log_record *r, const char *node)
 {
 	const struct log_about *a = &r->about;
+	cleanup(mem_freep) char *copy = NULL;
+	size_t size = r->size;
+	const char *text = logformat_uncoloured(r->text, &size, &copy);
 
 	logformat_json_time(j, "time", r->wall_ns);
 	json_string(j, "level", log_level_name(r->level));
@@ -153,5 +195,5 @@ void logformat_json(struct json *j, const struct log_record *r, const char *node
 	if (a->line)
 		json_uint(j, "line", a->line);
 	add_if(j, "function", a->func);
-	json_stringn(j, "message", r->text, r->size);
+	json_stringn(j, "message", text, size);
 }

@@ -26,6 +26,10 @@ enum logformat logformat_parse(const char *name);
 #define LOGFORMAT_PREFIX_MAX (80 + LOG_NAME_MAX)
 size_t logformat_prefix(char *ret, const struct log_record *r, enum logformat format, bool colour);
 
+/* Returns the text without the colours that programs have put into it (ESC [ ... m), which only a
+ * terminal shows as such: the text itself if there are none, else a copy in ret_copy (mem_free). */
+const char *logformat_uncoloured(const char *text, size_t *size, char **ret_copy);
+
 /* The numbers of syslog(3): 7, 6, 4, 3. */
 int logformat_priority(enum log_level level);
 

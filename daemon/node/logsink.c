@@ -165,10 +165,22 @@ static bool put_lost(const struct log_record *next)
 	return true;
 }
 
+/* What is written as skynet does it, or to a terminal, keeps the colours of the text. */
+static bool put(const struct log_record *r)
+{
+	cleanup(mem_freep) char *copy = NULL;
+	struct log_record plain = *r;
+
+	if (sink.colour || sink.format == LOGFORMAT_PLAIN || sink.format == LOGFORMAT_DATED)
+		return sink.put(r);
+	plain.text = logformat_uncoloured(r->text, &plain.size, &copy);
+	return sink.put(&plain);
+}
+
 static void put_or_count(void *ud, const struct log_record *r)
 {
 	(void)ud;
-	if ((sink.lost == 0 || put_lost(r)) && sink.put(r))
+	if ((sink.lost == 0 || put_lost(r)) && put(r))
 		return;
 	sink.lost++;
 	log_count_lost();

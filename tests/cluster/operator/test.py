@@ -489,6 +489,17 @@ def what_piles_up(build):
         eventually("there are enough", lambda: warned("descriptors") == [])
 
 
+def errors_without_colours(build):
+    """the red of an error's text, which is skynet's, is not in a log file, nor in harborctl logs"""
+    with two(build) as c:
+        c.a.ctl("send", ".shop", "lua", "fails")
+        eventually("the error is logged", lambda: c.a.logged("on purpose"))
+        assert not c.a.logged("\x1b")
+        p = subprocess.run([build + "/harborctl", "-s", c.a.socket, "-n", "a", "logs"],
+                           capture_output=True, text=True, timeout=10)
+        assert "on purpose" in p.stdout and "[31m" not in p.stdout, p.stdout
+
+
 def one_vocabulary(build):
     """every key of every answer is a snake_case noun, and says its unit as commands.def has it"""
     wrong = re.compile(r"(_ms|_us|_ns|_kib|_mb|_kb|_sec|_secs|_size|_len|_pct|_rate|_count)$"
@@ -519,4 +530,5 @@ def one_vocabulary(build):
 if __name__ == "__main__":
     main([the_busiest_services, top_goes_on_a_terminal, keys_of_top, nodes_that_differ,
           the_sockets, the_timers, calls_with_types, killing, what_the_master_keeps,
-          the_configuration_in_force, the_exit_status_says_how_it_is, what_piles_up, one_vocabulary])
+          the_configuration_in_force, the_exit_status_says_how_it_is, what_piles_up,
+          errors_without_colours, one_vocabulary])

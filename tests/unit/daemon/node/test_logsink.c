@@ -150,6 +150,27 @@ static void colour_is_for_the_level_only(void **state)
 	assert_string_equal(got, "<6>[:00000000] ");
 }
 
+static void colours_of_texts_are_for_terminals_and_skynets_formats(void **state)
+{
+	static const char text[] = "error : \033[31mbad\033[0m \033[1;4 \033[2J\033[";
+	struct fixture *f = *state;
+	struct logsink_config c = { .sink = "file", .file = f->path, .format = "json" };
+	struct log_record r = { .name = "", .text = text, .size = sizeof(text) - 1 };
+	char shown[200];
+
+	assert_int_equal(logsink_init(&c), 0);
+	logsink_write(&r);
+	expect_file(f->path, "{\"time\":\"1970-01-01T00:00:00.000000Z\",\"level\":\"debug\","
+			     "\"message\":\"error : bad \\u001b[1;4 \\u001b[2J\\u001b[\"}\n");
+	logsink_fini();
+	assert_int_equal(truncate(f->path, 0), 0);
+	c.format = "plain";
+	assert_int_equal(logsink_init(&c), 0);
+	logsink_write(&r);
+	snprintf(shown, sizeof(shown), "[:00000000] %s\n", text);
+	expect_file(f->path, shown);
+}
+
 static void a_file_is_appended_to(void **state)
 {
 	struct fixture *f = *state;
@@ -265,6 +286,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_line_in_json_has_all_that_is_known, setup,
 						teardown),
 		cmocka_unit_test(colour_is_for_the_level_only),
+		cmocka_unit_test_setup_teardown(
+			colours_of_texts_are_for_terminals_and_skynets_formats, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_file_is_appended_to, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			after_a_full_disk_the_file_says_how_many_lines_are_missing, setup,
