@@ -23,6 +23,22 @@
 /* More than any answer to what is asked here. */
 #define ANSWER_MAX ((size_t)1 << 20)
 
+static const char *text_of(const struct local_node *n, const char *key)
+{
+	const struct jsonv *v = jsonv_get(n->status, key);
+
+	return v && v->text ? v->text : "";
+}
+
+/* Of a node that does not answer: what its socket is called. */
+static void name_of(const struct local_node *n, char ret_name[SOCKPATH_MAX])
+{
+	if (n->status)
+		snprintf(ret_name, SOCKPATH_MAX, "%s", text_of(n, "node"));
+	else
+		sockpath_name(n->path, ret_name);
+}
+
 /* ---- asking ---- */
 
 /* A connection and the request on its way, or -errno. */
@@ -87,8 +103,28 @@ static void take_bytes(struct local_node *n)
 	hang_up(n);
 }
 
-/* Until all have answered or the time is over. */
-static void gather(struct local_node *nodes, size_t count)
+/* Has the node of that name answered, and is nobody waited for whose socket is called so, too? A
+ * name that names one node is not held up by others that stand still. */
+static bool is_settled(const struct local_node *nodes, size_t count, const char *wanted)
+{
+	char name[SOCKPATH_MAX], says[SOCKPATH_MAX + 16];
+	bool answered = false;
+
+	/* a name has nothing that JSON would write in another way */
+	snprintf(says, sizeof(says), "\"node\":\"%s\"", wanted);
+	for (size_t i = 0; i < count; i++) {
+		sockpath_name(nodes[i].path, name);
+		if (strcmp(name, wanted) != 0)
+			continue;
+		if (nodes[i].fd >= 0)
+			return false;
+		answered = answered || (nodes[i].answer && strstr(nodes[i].answer, says));
+	}
+	return answered;
+}
+
+/* Until all have answered, or those that matter (wanted; NULL: all do), or the time is over. */
+static void gather(struct local_node *nodes, size_t count, const char *wanted)
 {
 	uint64_t until = clock_mono_ns() + LOCAL_PATIENCE_MS * NS_PER_MS, now;
 	struct pollfd *polls = mem_alloc((count + 1) * sizeof(*polls));
@@ -101,7 +137,8 @@ static void gather(struct local_node *nodes, size_t count)
 			polls[i] = (struct pollfd){ nodes[i].fd, POLLIN, 0 };
 			open += nodes[i].fd >= 0;
 		}
-		if (!open || poll(polls, count, (int)((until - now) / NS_PER_MS) + 1) == 0)
+		if (!open || (wanted && is_settled(nodes, count, wanted)) ||
+		    poll(polls, count, (int)((until - now) / NS_PER_MS) + 1) == 0)
 			break;
 		for (size_t i = 0; i < count; i++)
 			if (nodes[i].fd >= 0 && polls[i].revents)
@@ -124,7 +161,7 @@ static struct jsonv *ask(const struct local_node *n, const char *request)
 
 	if (one.fd < 0)
 		return NULL;
-	gather(&one, 1);
+	gather(&one, 1, NULL);
 	parse_answer(&one);
 	mem_free(one.answer);
 	return one.status;
@@ -167,36 +204,25 @@ static void found(const char *path, void *ud)
 	l->items[l->count++] = n;
 }
 
-static const char *text_of(const struct local_node *n, const char *key)
-{
-	const struct jsonv *v = jsonv_get(n->status, key);
-
-	return v && v->text ? v->text : "";
-}
-
-/* Of a node that does not answer: what its socket is called. */
-static void name_of(const struct local_node *n, char ret_name[SOCKPATH_MAX])
-{
-	if (n->status)
-		snprintf(ret_name, SOCKPATH_MAX, "%s", text_of(n, "node"));
-	else
-		sockpath_name(n->path, ret_name);
-}
-
 static int by_path(const void *a, const void *b)
 {
 	return strcmp(((const struct local_node *)a)->path, ((const struct local_node *)b)->path);
 }
 
-void local_find(struct local_nodes *ret)
+static void find(struct local_nodes *ret, const char *wanted)
 {
 	*ret = (struct local_nodes){ 0 };
 	sockpath_foreach(found, ret);
-	gather(ret->items, ret->count);
+	gather(ret->items, ret->count, wanted);
 	for (size_t i = 0; i < ret->count; i++)
 		parse_answer(&ret->items[i]);
 	if (ret->count)
 		qsort(ret->items, ret->count, sizeof(*ret->items), by_path);
+}
+
+void local_find(struct local_nodes *ret)
+{
+	find(ret, NULL);
 }
 
 void local_fini(struct local_nodes *l)
@@ -219,6 +245,22 @@ static bool is_called(const struct local_node *n, const char *name)
 	       (*text_of(n, "cluster") && strcmp(text_of(n, "harbor"), name) == 0);
 }
 
+/* A process that SIGSTOP, a debugger or a shell has stopped: it will not answer. */
+static bool is_stopped(long pid)
+{
+	char path[40], line[512] = "", *state;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+	f = pid > 0 ? fopen(path, "re") : NULL;
+	if (!f)
+		return false;
+	(void)fgets(line, sizeof(line), f);
+	fclose(f);
+	state = strrchr(line, ')'); /* the name before it may hold anything */
+	return state && (strncmp(state, ") T", 3) == 0 || strncmp(state, ") t", 3) == 0);
+}
+
 static void add_node(struct json *j, const struct local_node *n)
 {
 	const struct passwd *user = n->uid >= 0 ? getpwuid((uid_t)n->uid) : NULL;
@@ -229,7 +271,10 @@ static void add_node(struct json *j, const struct local_node *n)
 	json_string(j, "name", name);
 	json_uint(j, "harbor", strtoul(text_of(n, "harbor"), NULL, 10));
 	json_string(j, "cluster", text_of(n, "cluster"));
-	json_string(j, "state", n->status ? text_of(n, "state") : "no answer");
+	json_string(j, "state",
+		    n->status		 ? text_of(n, "state")
+		    : is_stopped(n->pid) ? "stopped"
+					 : "no answer");
 	json_uint(j, "pid", (uint64_t)n->pid);
 	if (user)
 		json_string(j, "user", user->pw_name);
@@ -269,6 +314,19 @@ static int several(const struct local_nodes *l, const char *name, const char *te
 		ctl_print(stderr, list, (long long)time(NULL));
 	jsonv_destroy(list);
 	return CTL_USAGE;
+}
+
+static int stopped(const struct local_node *n)
+{
+	char name[SOCKPATH_MAX];
+
+	name_of(n, name);
+	fprintf(stderr,
+		"harborctl: node %s does not answer: its process, %ld, was stopped by a signal or "
+		"a "
+		"debugger; kill -CONT %ld lets it go on\n",
+		name, n->pid, n->pid);
+	return CTL_UNAVAILABLE;
 }
 
 static int none(const struct local_nodes *l)
@@ -337,7 +395,7 @@ int local_choose(const char *name, char ret_path[SOCKPATH_MAX], bool *ret_forwar
 	size_t matches = 0;
 	int status = 0;
 
-	local_find(&l);
+	find(&l, name);
 	for (size_t i = 0; i < l.count; i++)
 		if (!name || is_called(&l.items[i], name)) {
 			found_one = &l.items[i];
@@ -352,6 +410,8 @@ int local_choose(const char *name, char ret_path[SOCKPATH_MAX], bool *ret_forwar
 		status = several(&l, name,
 				 "several nodes run on this host: name one with "
 				 "--node or --socket");
+	else if (!found_one->status && is_stopped(found_one->pid))
+		status = stopped(found_one);
 	else
 		memcpy(ret_path, found_one->path, SOCKPATH_MAX);
 	local_fini(&l);
