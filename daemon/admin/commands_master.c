@@ -215,10 +215,9 @@ static void tell_registry(const struct registry_content *content, const char *er
 
 static enum result show_registry(struct request *r)
 {
-	static const char *const no_keys[] = { NULL };
 	struct harbor_master_info *m;
 	struct listing wanted;
-	const char *why = listing_parse(r, no_keys, &wanted);
+	const char *why = listing_parse(r, NULL, &wanted);
 	struct waiting_asker *w;
 
 	if (why)

@@ -9,14 +9,19 @@
 #include "core/actor/send.h"
 #include "core/base/clock.h"
 
-static const char *set_sort(struct listing *l, const char *const *keys, const char *word)
+/* The keys stand in the words that tell what they are. */
+static const char *set_sort(struct listing *l, const char *keys, const char *word)
 {
-	for (unsigned i = 0; keys[i]; i++)
-		if (strcmp(keys[i], word) == 0) {
-			l->sort = i;
+	const char *key = strstr(keys, ": ");
+	size_t n = strlen(word);
+
+	l->sort = 0;
+	for (key = key ? key + 1 : NULL; key; key = strchr(key + 1, ' ')) {
+		if (n && strncmp(key + 1, word, n) == 0 && (key[n + 1] == ' ' || !key[n + 1]))
 			return NULL;
-		}
-	return "--sort takes the name of a column with figures";
+		l->sort++;
+	}
+	return keys;
 }
 
 static const char *set_limit(struct listing *l, const char *word)
@@ -49,7 +54,7 @@ static const char *set_interval(struct listing *l, const char *word)
 	return NULL;
 }
 
-const char *listing_parse(const struct request *r, const char *const *keys, struct listing *ret)
+const char *listing_parse(const struct request *r, const char *keys, struct listing *ret)
 {
 	const char *why = NULL;
 
@@ -59,7 +64,7 @@ const char *listing_parse(const struct request *r, const char *const *keys, stru
 
 		if (!word)
 			why = "an option needs a value";
-		else if (strcmp(option, "--sort") == 0)
+		else if (keys && strcmp(option, "--sort") == 0)
 			why = set_sort(ret, keys, word);
 		else if (strcmp(option, "--limit") == 0)
 			why = set_limit(ret, word);

@@ -24,6 +24,7 @@ struct listing {
 	uint64_t interval_ns;
 };
 
-/* Reads the options. keys: of --sort, NULL-terminated; the first is the default. Returns NULL, or
- * what is wrong, constant. */
-const char *listing_parse(const struct request *r, const char *const *keys, struct listing *ret);
+/* Reads the options. keys: of --sort, as what is said when it is none of them, constant:
+ * "--sort takes one of: KEY KEY ..."; the first is the default; NULL: nothing is sorted. Returns
+ * NULL, or what is wrong, constant. */
+const char *listing_parse(const struct request *r, const char *keys, struct listing *ret);

@@ -8,9 +8,7 @@
 #include "daemon/admin/naming.h"
 #include "net/info.h"
 
-static const char *const keys[] = { "queued_bytes", "received_bytes",
-				    "sent_bytes",   "since",
-				    "id",	    NULL };
+static const char keys[] = "--sort takes one of: queued_bytes received_bytes sent_bytes since id";
 
 struct row {
 	struct best_entry entry;

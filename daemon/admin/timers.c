@@ -12,7 +12,7 @@
 /* So many are looked at: more would hold up those who arm timers. */
 #define LOOKED_MAX (UINT64_C(1) << 20)
 
-static const char *const keys[] = { "timers", "next_seconds", "longest_seconds", NULL };
+static const char keys[] = "--sort takes one of: timers next_seconds longest_seconds";
 
 struct waiter {
 	uint32_t handle; /* first: the key of the table */

@@ -26,11 +26,9 @@
 #define TOPS_MAX 8u
 #define SAMPLES_MAX (1u << 20)
 
-static const char *const keys[] = {
-	"cpu_percent",	    "messages_per_second", "mailbox_messages",
-	"memory_bytes",	    "turn_seconds",	   "memory_bytes_per_second",
-	"messages_refused", "errors_per_second",   NULL
-};
+static const char keys[] = "--sort takes one of: cpu_percent messages_per_second "
+			   "mailbox_messages memory_bytes turn_seconds "
+			   "memory_bytes_per_second messages_refused errors_per_second";
 
 struct sample {
 	uint32_t handle; /* first: the key of the table */

@@ -64,7 +64,11 @@ def the_busiest_services(build):
         head, *rows = out.split("\n\n")[1].splitlines()
         assert status == 0 and re.match(r"node +cpu_percent +messages_per_second", head), out
         assert re.search(r"8\.\d+M", rows[0]) and rows[0].startswith("a "), rows
-        for words, why in ((("--sort", "beauty"), "the name of a column"),
+        for key in set(both["services"][0]) - {"node", "handle", "name", "service"}:
+            assert "services" in c.a.ctl("top", "--sort", key, "--interval", "0.1"), key
+        for words, why in ((("--sort", "beauty"), "--sort takes one of: cpu_percent messages_per"),
+                           (("--sort", "cpu"), "memory_bytes_per_second messages_refused errors_"),
+                           (("--sort", ""), "--sort takes one of: "),
                            (("--limit", "0"), "1 to 10000"), (("--limit", "x"), "1 to 10000"),
                            (("--interval", "99"), "0.1 to 5"), (("--what", "1"), "unknown option")):
             assert why in refused(c.a, "top", *words), words
