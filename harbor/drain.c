@@ -62,7 +62,7 @@ static unsigned node_by_name(const char *name)
 
 struct wanted {
 	uint32_t handle;
-	void (*f)(const char *name, void *ud);
+	void (*f)(const char *name, uint32_t of, void *ud);
 	void *ud;
 };
 
@@ -72,11 +72,11 @@ static void pick(const char *name, uint32_t handle, uint64_t fence, uint64_t sin
 
 	(void)fence;
 	(void)since;
-	if (handle == w->handle)
-		w->f(name, w->ud);
+	if (w->handle ? handle == w->handle : handle >> 24 == H.self.id)
+		w->f(name, handle, w->ud);
 }
 
-static void names_of(uint32_t handle, void (*f)(const char *name, void *ud), void *ud)
+static void names_of(uint32_t handle, void (*f)(const char *name, uint32_t of, void *ud), void *ud)
 {
 	struct wanted w = { handle, f, ud };
 

@@ -65,7 +65,7 @@ static unsigned no_node(const char *name)
 	return 0;
 }
 
-static void no_names(uint32_t handle, void (*f)(const char *name, void *ud), void *ud)
+static void no_names(uint32_t handle, void (*f)(const char *name, uint32_t of, void *ud), void *ud)
 {
 	(void)handle;
 	(void)f;

@@ -50,8 +50,9 @@ struct move_ops {
 	void (*drainers)(uint64_t ret_bits[4]);
 	/* The harbor id of a node by name or number; 0: none, or several of that name. */
 	unsigned (*node)(const char *name);
-	/* The global names of a service. */
-	void (*names)(uint32_t handle, void (*f)(const char *name, void *ud), void *ud);
+	/* The global names of a service; 0: of all services of this node. */
+	void (*names)(uint32_t handle, void (*f)(const char *name, uint32_t of, void *ud),
+		      void *ud);
 };
 
 /* NULL: back to nothing. Before the first service. */

@@ -231,10 +231,11 @@ struct names {
 	int n;
 };
 
-static void note_name(const char *name, void *ud)
+static void note_name(const char *name, uint32_t of, void *ud)
 {
 	struct names *l = ud;
 
+	(void)of;
 	if (l->n < NAMES_MAX)
 		strncpy(l->text[l->n++], name, sizeof(l->text[0]) - 1);
 }
@@ -259,6 +260,49 @@ static int core_names(lua_State *L)
 	return push_names(L, &l);
 }
 
+struct staying {
+	struct names names;
+	uint32_t handles[NAMES_MAX];
+};
+
+static bool can_move(uint32_t handle)
+{
+	struct service *s = service_grab(handle);
+	unsigned wants = s ? atomic_load_explicit(&s->wants, memory_order_relaxed) : 0;
+
+	if (s)
+		service_unref(s);
+	return wants & MOVE_CAN_MOVE;
+}
+
+/* A membership of a group, ":NAME:...", is no name of the service. */
+static void note_staying(const char *name, uint32_t of, void *ud)
+{
+	struct staying *l = ud;
+
+	if (*name == ':' || l->names.n == NAMES_MAX || can_move(of))
+		return;
+	l->handles[l->names.n] = of;
+	note_name(name, of, &l->names);
+}
+
+/* staying(): the global names of services of this node that cannot move, and their handles; 64 at
+ * most. */
+static int core_staying(lua_State *L)
+{
+	struct staying l;
+
+	memset(&l, 0, sizeof(l));
+	move_get()->names(0, note_staying, &l);
+	push_names(L, &l.names);
+	lua_createtable(L, l.names.n, 0);
+	for (int i = 0; i < l.names.n; i++) {
+		lua_pushinteger(L, l.handles[i]);
+		lua_rawseti(L, -2, i + 1);
+	}
+	return 2;
+}
+
 struct local_names {
 	uint32_t handle;
 	struct names list;
@@ -270,7 +314,7 @@ static void note_local_name(const char *name, uint32_t handle, uint64_t since, v
 
 	(void)since;
 	if (handle == l->handle)
-		note_name(name, &l->list);
+		note_name(name, handle, &l->list);
 }
 
 /* localnames(handle): without the dot, 64 at most. */
@@ -322,27 +366,17 @@ static int core_line(lua_State *L)
 int luaopen_skynet_handover_core(lua_State *L)
 {
 	static const luaL_Reg f[] = {
-		{ "wants", core_wants },
-		{ "wanting", core_wanting },
-		{ "hold", core_hold },
-		{ "busy", core_busy },
-		{ "thaw", core_thaw },
-		{ "leave", core_leave },
-		{ "launch", core_launch },
-		{ "state", core_state },
-		{ "draining", core_draining },
-		{ "targets", core_targets },
-		{ "node", core_node },
-		{ "settled", core_settled },
-		{ "names", core_names },
-		{ "line", core_line },
-		{ "localnames", core_localnames },
-		{ "mover", core_mover },
-		{ "now", core_now },
-		{ "drained", core_drained },
-		{ "finish", core_finish },
-		{ "finished", core_finished },
-		{ NULL, NULL },
+		{ "wants", core_wants },       { "wanting", core_wanting },
+		{ "staying", core_staying },   { "hold", core_hold },
+		{ "busy", core_busy },	       { "thaw", core_thaw },
+		{ "leave", core_leave },       { "launch", core_launch },
+		{ "state", core_state },       { "draining", core_draining },
+		{ "targets", core_targets },   { "node", core_node },
+		{ "settled", core_settled },   { "names", core_names },
+		{ "line", core_line },	       { "localnames", core_localnames },
+		{ "mover", core_mover },       { "now", core_now },
+		{ "drained", core_drained },   { "finish", core_finish },
+		{ "finished", core_finished }, { NULL, NULL },
 	};
 
 	luaL_newlib(L, f);

@@ -552,9 +552,13 @@ function command.drain(node, option)
 	for i, why in ipairs(d.failed) do
 		d.failed[i] = plain(why)
 	end
-	return object("node", node, "state", d.state,
+	for i, who in ipairs(d.staying) do
+		d.staying[i] = plain(who)
+	end
+	return object("node", skynet.getenv "nodename" or node, "state", d.state,
 		"services_left", d.left, "services_moved", d.moved,
-		"services_trailing", d.trailing, "failed", array(d.failed), "mover", d.mover)
+		"services_trailing", d.trailing, "failed", array(d.failed),
+		"names_staying", array(d.staying), "mover", d.mover)
 end
 
 function command.move(who, node)

@@ -310,6 +310,25 @@ local function left()
 	return list
 end
 
+-- Of these a node has its own; others do the same work, or SERVICE has been handed on.
+local function is_infrastructure(name)
+	return name == "SERVICE" or name:find "^MULTICAST%-%d+$"
+end
+
+-- What other nodes lose when this one stops: global names whose services cannot move.
+local function staying()
+	local names, handles = core.staying()
+	local list = {}
+	for i, name in ipairs(names) do
+		if not is_infrastructure(name) then
+			list[#list + 1] = ("%s :%08x %s"):format(name, handles[i],
+				core.line(handles[i]) or "")
+		end
+	end
+	table.sort(list)
+	return list
+end
+
 local function is_done(list)
 	return not drain.starts and #list == 0 and trailing == 0 and core.settled()
 end
@@ -379,6 +398,7 @@ function command.DRAIN(_, option)
 	return {
 		state = done and "drained" or on and "draining" or "serving",
 		left = #list, moved = drain.moved, trailing = trailing, failed = failed,
+		staying = staying(),
 		mover = skynet.address(skynet.self()),
 	}
 end

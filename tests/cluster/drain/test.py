@@ -53,7 +53,7 @@ def drain_and_undo(build):
         hello = lambda: socket.create_connection(("127.0.0.1", port)).recv(9)
         equal("before", hello(), b"hello")
         equal("state", a.ctl("drain", "a", "--status")["state"], "serving")
-        equal("from another node", b.ctl("drain", "a")["node"], "1")
+        equal("from another node", b.ctl("drain", "a")["node"], "a")
         eventually("a is drained", lambda: a.ctl("drain", "a", "--status")["state"] == "drained")
         # what said before that it wants to know was told, and has moved since
         eventually("it was moved", lambda: b.ctl("call", early, "add", "1")["values"][1] == 2)
@@ -69,6 +69,25 @@ def drain_and_undo(build):
         equal("a unique service", a.call(late, "unique")[0], True)
         equal("a client", hello(), b"hello")
         eventually("told again", lambda: a.call(late, "drained")[0] == -99)
+
+
+def what_stays_is_said(build):
+    """drain lists the global names that other nodes lose with this one, for who has them cannot
+    move; drained it is all the same"""
+    with Cluster(build, HERE) as c:
+        a, b = start(c, 2)
+        mover, fixed = new(a, "traveller", "plain"), new(a, "fixed", "SHOP")
+        equal("moving", a.call(mover, "register", "TRAVELLER")[0], True)
+        eventually("b knows both", lambda: owner(b, "SHOP") == fixed and owner(b, "TRAVELLER"))
+        # it can be asked before, too
+        equal("before", [x.split()[0] for x in a.ctl("drain", "a", "--status")["names_staying"]
+                         if x.split()[0] in ("SHOP", "TRAVELLER")], ["SHOP"])
+        b.ctl("drain", "a")
+        eventually("a is drained", lambda: b.ctl("drain", "a", "--status")["state"] == "drained")
+        stays = b.ctl("drain", "a", "--status")["names_staying"]
+        equal("SHOP", [x for x in stays if x.startswith("SHOP ")],
+              [f"SHOP {fixed} fixed SHOP"])
+        equal("others", [x for x in stays if x.split()[0] in ("TRAVELLER", "SERVICE")], [])
 
 
 def work_goes_elsewhere(build):
@@ -173,4 +192,5 @@ def nodes_that_die(build):
 
 
 if __name__ == "__main__":
-    main([drain_and_undo, work_goes_elsewhere, who_cannot_move, large_state, nodes_that_die])
+    main([drain_and_undo, what_stays_is_said, work_goes_elsewhere, who_cannot_move, large_state,
+          nodes_that_die])
