@@ -5,9 +5,13 @@
 
 #include <string.h>
 
+#include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
 #include "core/actor/remote.h"
+#include "core/log/log.h"
+
+#define QUIET_NS NS_PER_SEC
 
 struct directory_waiting {
 	struct directory_waiting *next;
@@ -98,12 +102,29 @@ static void succeed(struct directory *d, struct directory_waiting *w, uint32_t h
 	}
 }
 
+/* Nobody waits for the outcome of a send, so the log is the only one to hear of it. A storm of them
+ * is one line a second. */
+static void complain(struct directory *d, const struct directory_waiting *w, const char *why)
+{
+	uint64_t now = clock_mono_ns();
+
+	d->dropped++;
+	if (now < d->quiet_until_ns)
+		return;
+	d->quiet_until_ns = now + QUIET_NS;
+	log_printf(LOG_LEVEL_WARNING, w->m->source,
+		   "Drop message from :%08x to the global name %s (type %d): %s; %llu so far",
+		   w->m->source, w->name, w->m->type, why, (unsigned long long)d->dropped);
+}
+
 static void fail(struct directory *d, struct directory_waiting *w, const char *why)
 {
 	bool waits = !w->m || msg_wants_answer(w->m);
 
 	if (waits)
 		reply(d, w, PTYPE_ERROR, why, strlen(why));
+	else
+		complain(d, w, why);
 	msg_destroy(w->m);
 }
 

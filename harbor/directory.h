@@ -30,6 +30,8 @@ struct directory {
 	struct groups groups; /* of the names that are memberships */
 	LIST_OF(struct directory_waiting) waiting;
 	unsigned count; /* of those that wait */
+	/* sends that came to nothing, and until when they are not told of */
+	uint64_t dropped, quiet_until_ns;
 };
 
 void directory_init(struct directory *d, void (*send)(void *ud, struct msg *m_take), void *ud);

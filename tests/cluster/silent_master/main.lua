@@ -17,6 +17,9 @@ function command.release(name) return timed(harbor.release, name) end
 function command.query(name, ti) return timed(harbor.queryname, name, ti) end
 function command.unique(name) return timed(skynet.uniqueservice, true, name) end
 function command.send(name) return timed(skynet.call, name, "lua", "x") end
+function command.say(name, n)
+	for _ = 1, n do skynet.send(name, "lua", "x") end
+end
 -- a call that waits for its name is ended by that name, and by no other
 function command.ended(name)
 	skynet.timeout(1, function()

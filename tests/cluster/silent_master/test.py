@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """What only the master can answer fails in time and says which master did not: registrations,
 names, unique services."""
-import os, signal, time
+import os, re, signal, time
 from harness import Cluster, Failed, eventually, main
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -66,4 +66,20 @@ def a_typing_error(build):
             assert time.monotonic() - began < 2, name
 
 
-main([a_dead_master, a_frozen_master, a_typing_error])
+def a_send_that_nobody_takes(build):
+    """a send to a global name that nobody has within name_wait is told of by the log: the name, the
+    sender, how many; a storm of them is no storm of lines"""
+    with two(build) as c:
+        c.b.call(".probe", "say", "NOSUCH", "1000")
+        line = r"Drop message from :\w{8} to the global name NOSUCH .*: no such name; 1 so far"
+        eventually("it is logged", lambda: re.search(line, open(c.b.log).read()))
+        eventually("all are over", lambda: c.b.ctl("names", "--waiting")["waiting"] == [])
+
+        def counted():
+            c.b.call(".probe", "say", "NOSUCH", "1")
+            return re.search(r"NOSUCH .*; 1\d\d\d so far", open(c.b.log).read())
+        eventually("all of them are counted", counted)
+        assert open(c.b.log).read().count("global name NOSUCH") < 9
+
+
+main([a_dead_master, a_frozen_master, a_typing_error, a_send_that_nobody_takes])

@@ -132,6 +132,7 @@ static void a_request_that_waits_too_long_fails_and_a_send_just_ends(void **stat
 	directory_expire(*state, 1000, REMOTE_NO_NAME);
 	assert_int_equal(count, 1);
 	assert_error(out[0], 7, REMOTE_NO_NAME);
+	assert_int_equal(((struct directory *)*state)->dropped, 2); /* the log was told of these */
 }
 
 static void too_many_that_wait_are_refused(void **state)
