@@ -3,6 +3,7 @@
 #include "lua/load/state.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -109,6 +110,25 @@ static int panic(lua_State *L)
 	return 0;
 }
 
+/* Lua tells so of errors in finalizers, which nobody else hears of, and so does warn() of a
+ * program. A text comes in parts, on one thread. */
+static void warn(void *ud, const char *part, int more)
+{
+	static _Thread_local char line[512];
+	static _Thread_local size_t used;
+	const struct host *h = ud;
+	size_t n = strnlen(part, sizeof(line) - used - 1);
+
+	memcpy(line + used, part, n);
+	used += n;
+	line[used] = 0;
+	if (more)
+		return;
+	if (line[0] != '@') /* a word for whoever handles warnings */
+		log_printf(LOG_LEVEL_WARNING, service_handle(h->s), "%s", line);
+	used = 0;
+}
+
 static int open_libraries(lua_State *L)
 {
 	libs_open(L);
@@ -132,6 +152,7 @@ int state_open(struct host *h)
 		return -1;
 	h->L = L;
 	lua_atpanic(L, panic);
+	lua_setwarnf(L, warn, h);
 	h->main = (struct task){ .co = L, .host = h };
 	task_adopt(L, &h->main);
 	lua_gc(L, LUA_GCSTOP);

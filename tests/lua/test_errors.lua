@@ -29,6 +29,18 @@ tap.run {
 		tap.logged("nobody waits", from)
 		equal(skynet.call(s, "lua", "echo", 1), 1)
 	end },
+	{ "an error in a finalizer is logged, and what Lua is warned of", function()
+		local s, from = skynet.newservice "callee", #tap.log()
+		skynet.call(s, "lua", "eval", [[
+			setmetatable({}, { __gc = function() error "in a finalizer" end })
+			collectgarbage()
+			warn("first ", "second ", ("x"):rep(2000))
+			warn "@on"]])
+		local at = tap.logged("in a finalizer", from)
+		tap.logged("first second xxx", at)
+		equal(tap.log():find("@on", from + 1, true), nil)
+		equal(skynet.call(s, "lua", "echo", 1), 1)
+	end },
 	{ "to-be-closed variables of a failed handler are closed", function()
 		local closed
 		skynet.dispatch("lua", function()
