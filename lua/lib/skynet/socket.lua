@@ -130,7 +130,7 @@ local function on_error(id, _, text)
 		end_connecting(s, text)
 		wake_closers(s)
 	elseif s.accept then
-		log("socket: accept error: %s", text)
+		skynet.log("warning", "socket: accept error: " .. text)
 	elseif s.udp and text == "protocol mismatch" then
 		log("socket: %s: socket %d is of the other family of addresses", text, id)
 	elseif text ~= "socket closed" then -- that one only says that a resume came after the end

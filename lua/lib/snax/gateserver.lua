@@ -195,7 +195,7 @@ function gateserver.start(handler)
 
 	on["error"] = function(fd, why)
 		if fd == listener then
-			log("gateserver accept error: %s", why)
+			skynet.log("warning", "gateserver accept error: " .. why)
 			if opening then
 				opening.failed = why
 				skynet.wakeup(opening)

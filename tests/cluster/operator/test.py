@@ -484,11 +484,17 @@ def what_piles_up(build):
         for kid in kids:
             c.a.ctl("kill", kid)
         eventually("they are gone", lambda: warned("wait for") == [])
+        port = int(c.a.call(".shop", "listen")[1])
         most = resource.prlimit(c.a.process.pid, resource.RLIMIT_NOFILE)
         # all are in use, so it cannot even open the folder that says how many there are
         resource.prlimit(c.a.process.pid, resource.RLIMIT_NOFILE, (before - 1, most[1]))
         full = eventually("no descriptor is left", lambda: warned("descriptors are in use"))
         assert re.match(r"(\d+) of \1 descriptors .*LimitNOFILE=", full[0]), full
+        with socket.create_connection(("127.0.0.1", port)) as s:
+            assert s.recv(1) == b""
+        eventually("it is a warning", lambda: re.search(
+            r" warning .* socket: accept error: Too many open files", open(c.a.log).read()))
+        assert c.a.ctl("status")["accepts_refused"] == 1
         resource.prlimit(c.a.process.pid, resource.RLIMIT_NOFILE, most)
         eventually("there are enough", lambda: warned("descriptors") == [])
 
