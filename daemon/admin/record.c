@@ -15,26 +15,33 @@
 #define SECONDS_MAX 31536000u
 #define LIMIT_MAX_MIB (1u << 20)
 
-static enum result show(struct request *r)
+static void show_one(struct json *j, const struct tape_view *v)
 {
-	struct tape_view *v = mem_zalloc(sizeof(*v));
-	struct json *j = &r->j;
-
-	tape_look(v);
 	json_object(j, NULL);
 	json_string(j, "state", v->waits ? "waits" : v->runs ? "records" : "off");
-	if (*v->service) {
-		json_string(j, "service", v->service);
-		if (v->handle)
-			json_handle(j, "handle", v->handle);
-		json_string(j, "file", v->file);
-		json_uint(j, "messages", v->messages);
-		json_uint(j, "messages_sent", v->sends);
-		json_uint(j, "size_bytes", v->bytes);
-	}
+	json_string(j, "service", v->service);
+	if (v->handle)
+		json_handle(j, "handle", v->handle);
+	json_string(j, "file", v->file);
+	json_uint(j, "messages", v->messages);
+	json_uint(j, "messages_sent", v->sends);
+	json_uint(j, "size_bytes", v->bytes);
 	if (*v->end)
 		json_string(j, "why", v->end);
 	json_object_end(j);
+}
+
+static enum result show(struct request *r)
+{
+	struct tape_view *v = mem_zalloc(TAPES_LOOK_MAX * sizeof(*v));
+	unsigned n = tape_look(v);
+
+	json_object(&r->j, NULL);
+	json_array(&r->j, "recordings");
+	for (unsigned i = 0; i < n; i++)
+		show_one(&r->j, &v[i]);
+	json_array_end(&r->j);
+	json_object_end(&r->j);
 	mem_free(v);
 	return DONE;
 }
@@ -86,10 +93,19 @@ static enum result order(struct request *r, struct tape_order *o, unsigned at)
 	if (why)
 		return request_fail(r, why);
 	if (launch && !service_launch("snlua", o->service)) {
-		(void)tape_stop();
+		(void)tape_stop(o->file);
 		return request_fail(r, "the service was not launched");
 	}
 	return show(r);
+}
+
+static enum result put_off(struct request *r)
+{
+	const char *file = r->n == 2 ? r->args[1] : NULL;
+
+	if (tape_stop(file))
+		return show(r);
+	return request_fail(r, file ? "no recording goes to that file" : "nothing is recorded");
 }
 
 enum result run_record(struct request *r)
@@ -99,8 +115,8 @@ enum result run_record(struct request *r)
 
 	if (r->n == 0)
 		return show(r);
-	if (r->n == 1 && strcmp(r->args[0], "--off") == 0)
-		return tape_stop() ? show(r) : request_fail(r, "nothing is recorded");
+	if (r->n <= 2 && strcmp(r->args[0], "--off") == 0)
+		return put_off(r);
 	if (at >= 0 && r->n >= (unsigned)at + 3 &&
 	    (strcmp(r->args[at], "--launch") == 0 || strcmp(r->args[at], "--next") == 0))
 		return order(r, &o, (unsigned)at);
@@ -110,5 +126,5 @@ enum result run_record(struct request *r)
 				       "FILE NAME [ARG]..., or --next for one that the program "
 				       "launches");
 	return request_fail(r, "record takes [--seconds N] [--limit MIB] --launch|--next FILE NAME "
-			       "[ARG]..., or --off");
+			       "[ARG]..., or --off [FILE]");
 }

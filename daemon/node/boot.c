@@ -508,7 +508,7 @@ int boot_replay(const struct config *c, const char *recording)
 	struct tape_play p;
 	const char *why = tape_load(recording, &p);
 	int status;
-	bool same;
+	bool same, stands;
 
 	if (why) {
 		fprintf(stderr, "harbord: %s: %s\n", recording, why);
@@ -531,8 +531,8 @@ int boot_replay(const struct config *c, const char *recording)
 	handle_set_once(p.handle & HANDLE_INDEX_MAX);
 	if (!service_launch("snlua", p.args))
 		return EX_SOFTWARE;
-	same = tape_wait();
-	if (!node_stop(NS_PER_SEC)) {
+	same = tape_wait(&stands);
+	if (stands || !node_stop(NS_PER_SEC)) {
 		log_stop();
 		_exit(same ? 0 : 1);
 	}

@@ -22,6 +22,7 @@
 #include "lua/load/modules.h"
 #include "lua/load/search.h"
 #include "lua/load/suggest.h"
+#include "lua/load/tape_functions.h"
 
 #define STOCK "harbord.require" /* Lua's own, in the registry */
 
@@ -52,7 +53,7 @@ static int search_own(lua_State *L)
 	lua_CFunction open = find_open(L, name);
 
 	if (open) {
-		lua_pushcfunction(L, open);
+		tape_push_open(L, name, open);
 		lua_pushliteral(L, ":harbord:");
 		return 2;
 	}
@@ -249,7 +250,7 @@ static int require(lua_State *L)
 	open = h->package_open ? NULL : find_open(L, name);
 	if (open) {
 		lua_pushliteral(L, ":harbord:");
-		lua_pushcfunction(L, open);
+		tape_push_open(L, name, open);
 		return run_loader(L);
 	}
 	if (h->current && h->current == task_of(L)) {

@@ -16,7 +16,7 @@
 #include "lua/host/memory.h"
 #include "lua/load/libs.h"
 #include "lua/load/require.h"
-#include "lua/load/tape.h"
+#include "lua/load/tape_functions.h"
 
 #define DESCRIBE_BYTES ((size_t)256 << 10) /* beyond the limit, for the text of an error */
 

@@ -1,52 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* What a recording and a replay have in common: the launch, and the functions whose results the
- * program cannot foresee. See tape.h. */
+/* What a recording and a replay have in common: the launch. See tape.h. */
 #include "lua/load/tape.h"
 
-#include <lauxlib.h>
 #include <string.h>
 
 #include "core/actor/handle.h"
+#include "core/base/hash.h"
 #include "core/base/lock.h"
-#include "lua/vm/share.h"
+#include "lua/host/seri.h"
+#include "lua/modules/cluster/multicast.h"
 
-enum how {
-	VALUE, /* a replay does not run it: it only returns what it returned */
-	BOTH,  /* a replay runs it as well */
-	SEED,  /* a replay runs it with what it returned */
-};
-
-/* What a recording keeps the results of. The place in the table is part of the format. */
-static const struct covered {
-	const char *module, *name; /* module "" : a global */
-	enum how how;
-} covered[] = {
-	{ "skynet", "now", VALUE },
-	{ "skynet", "hpc", VALUE },
-	{ "skynet", "time", VALUE },
-	{ "skynet", "starttime", VALUE },
-	{ "skynet", "localname", VALUE },
-	{ "skynet", "getenv", VALUE },
-	{ "skynet", "stat", VALUE },
-	{ "skynet", "mqlen", VALUE },
-	{ "skynet", "mailbox", VALUE },
-	{ "skynet", "endless", VALUE },
-	{ "skynet", "launch", VALUE },
-	{ "skynet", "abort", VALUE },
-	{ "skynet.core", "command", VALUE },
-	{ "skynet.core", "intcommand", VALUE },
-	{ "skynet.core", "addresscommand", VALUE },
-	{ "os", "time", VALUE },
-	{ "os", "clock", VALUE },
-	{ "os", "date", VALUE },
-	{ "os", "getenv", VALUE },
-	{ "os", "tmpname", VALUE },
-	{ "math", "randomseed", SEED },
-	{ "", "collectgarbage", BOTH },
-};
-
-/* [claim_lock] the next launch that matches takes it */
-static _Atomic(struct tape *) tape_waiting;
+/* [claim_lock] those that wait for a launch, the oldest first */
+static _Atomic(struct tape *) waiting;
+static struct lock claim_lock = LOCK_INIT(tape_claim);
 
 static void message(struct service *s, void *ud, struct msg *m)
 {
@@ -66,12 +32,14 @@ void tape_stand_before(struct tape *t, struct service *s)
 	service_set_message_log(s, &t->hook);
 }
 
-const char *tape_function(unsigned i)
+uint64_t tape_hash(const struct msg *m, uint64_t *ret_size)
 {
-	return i < array_len(covered) ? covered[i].name : "?";
-}
+	size_t size;
+	const void *payload = multicast_payload(m, &size);
 
-static struct lock claim_lock = LOCK_INIT(tape_claim);
+	*ret_size = size;
+	return seri_has_pointer(payload, size) ? 0 : hash64(HASH64_START, payload, size);
+}
 
 static bool matches(const struct tape *t, const char *args)
 {
@@ -81,11 +49,50 @@ static bool matches(const struct tape *t, const char *args)
 	       (strncmp(args, t->service, n) == 0 && (args[n] == 0 || args[n] == ' '));
 }
 
+/* The list is short, so it is made anew with each change. Relaxed: the lock orders, and who looks
+ * without it only looks whether there is any. */
+static void set_first_locked(struct tape *first)
+{
+	lock_held(&claim_lock);
+	atomic_store_explicit(&waiting, first, memory_order_relaxed);
+}
+
+static struct tape *first_locked(void)
+{
+	lock_held(&claim_lock);
+	return atomic_load_explicit(&waiting, memory_order_relaxed);
+}
+
 void tape_offer(struct tape *t)
 {
+	struct tape *last;
+
 	lock_take(&claim_lock);
-	atomic_store_explicit(&tape_waiting, t, memory_order_relaxed);
+	t->next = NULL;
+	last = first_locked();
+	while (last && last->next)
+		last = last->next;
+	if (last)
+		last->next = t;
+	else
+		set_first_locked(t);
 	lock_release(&claim_lock);
+}
+
+/* Takes it out. false: it is not there. */
+static bool remove_locked(struct tape *t)
+{
+	struct tape *before = NULL, *at = first_locked();
+
+	for (; at && at != t; at = at->next)
+		before = at;
+	if (!at)
+		return false;
+	if (before)
+		before->next = t->next;
+	else
+		set_first_locked(t->next);
+	return true;
 }
 
 bool tape_withdraw(struct tape *t)
@@ -93,9 +100,7 @@ bool tape_withdraw(struct tape *t)
 	bool waits;
 
 	lock_take(&claim_lock);
-	waits = atomic_load_explicit(&tape_waiting, memory_order_relaxed) == t;
-	if (waits)
-		atomic_store_explicit(&tape_waiting, NULL, memory_order_relaxed);
+	waits = remove_locked(t);
 	lock_release(&claim_lock);
 	return waits;
 }
@@ -105,12 +110,12 @@ static noinline void claim(struct host *h)
 	struct tape *t;
 
 	lock_take(&claim_lock);
-	t = atomic_load_explicit(&tape_waiting, memory_order_relaxed);
-	if (t && matches(t, h->args)) {
+	t = first_locked();
+	while (t && !matches(t, h->args))
+		t = t->next;
+	if (t) {
 		atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
-		atomic_store_explicit(&tape_waiting, NULL, memory_order_relaxed);
-	} else {
-		t = NULL;
+		(void)remove_locked(t);
 	}
 	lock_release(&claim_lock);
 	if (!t)
@@ -122,118 +127,6 @@ static noinline void claim(struct host *h)
 void tape_attach(struct host *h)
 {
 	/* relaxed: a first look, the lock tells */
-	if (unlikely(atomic_load_explicit(&tape_waiting, memory_order_relaxed) != NULL))
+	if (unlikely(atomic_load_explicit(&waiting, memory_order_relaxed) != NULL))
 		claim(h);
-}
-
-/* ---- functions ---- */
-
-/* The results are on the stack, of 1 the error if it raised. */
-static int run_original(lua_State *L, int *ret_status)
-{
-	int n = lua_gettop(L);
-
-	lua_pushvalue(L, lua_upvalueindex(1));
-	lua_insert(L, 1);
-	*ret_status = lua_pcall(L, n, LUA_MULTRET, 0);
-	return lua_gettop(L);
-}
-
-static int recorded(lua_State *L)
-{
-	struct tape *t = tape_of_service(host_service(L));
-	unsigned i = (unsigned)lua_tointeger(L, lua_upvalueindex(2));
-	int status, n = run_original(L, &status);
-
-	bool raised = status != LUA_OK;
-
-	if (t)
-		(void)t->ops->values(t, L, i, &raised);
-	return status == LUA_OK ? n : lua_error(L);
-}
-
-static int played(lua_State *L)
-{
-	struct tape *t = tape_of_service(host_service(L));
-	unsigned i = (unsigned)lua_tointeger(L, lua_upvalueindex(2));
-	int status = LUA_OK, n, top = lua_gettop(L);
-	bool raised;
-
-	if (!t || !t->ops->values(t, L, i, &raised)) { /* it has ended */
-		n = run_original(L, &status);
-		return status == LUA_OK ? n : lua_error(L);
-	}
-	if (covered[i].how == BOTH) {
-		lua_pushvalue(L, lua_upvalueindex(1));
-		for (int arg = 1; arg <= top; arg++)
-			lua_pushvalue(L, arg);
-		if (lua_pcall(L, top, 0, 0) != LUA_OK)
-			lua_pop(L, 1); /* as the recorded one did */
-	}
-	for (int arg = 0; arg < top; arg++)
-		lua_remove(L, 1);
-	n = lua_gettop(L);
-	if (raised)
-		return lua_error(L);
-	if (covered[i].how == SEED) {
-		lua_pushvalue(L, lua_upvalueindex(1));
-		for (int arg = 1; arg <= n; arg++)
-			lua_pushvalue(L, arg);
-		lua_call(L, n, 0);
-	}
-	return n;
-}
-
-/* Pushes the table of a module, which is loaded. */
-static void push_module(lua_State *L, const char *name)
-{
-	if (!*name) {
-		lua_pushglobaltable(L);
-		return;
-	}
-	lua_getglobal(L, "require");
-	lua_pushstring(L, name);
-	lua_call(L, 1, 1);
-}
-
-/* All globals are put in at once, and modules that add functions are loaded: so a recording and its
- * replay have the same. */
-static void load_all(lua_State *L)
-{
-	lua_getglobal(L, "pairs");
-	lua_pushglobaltable(L);
-	lua_call(L, 1, 0);
-	push_module(L, "skynet.manager");
-	lua_pop(L, 1);
-}
-
-static void set_seed(lua_State *L, const struct tape *t)
-{
-	push_module(L, "math");
-	lua_getfield(L, -1, "randomseed");
-	lua_pushinteger(L, t->random[0]);
-	lua_pushinteger(L, t->random[1]);
-	lua_call(L, 2, 0);
-	lua_pop(L, 1);
-}
-
-void tape_wrap(lua_State *L)
-{
-	struct tape *t = tape_of_service(host_service(L));
-
-	if (likely(!t))
-		return;
-	load_all(L);
-	set_seed(L, t);
-	for (unsigned i = 0; i < array_len(covered); i++) {
-		push_module(L, covered[i].module);
-		if (lua_getfield(L, -1, covered[i].name) == LUA_TFUNCTION) {
-			lua_pushinteger(L, i);
-			lua_pushcclosure(L, t->ops->plays ? played : recorded, 2);
-			lua_setfield(L, -2, covered[i].name);
-		} else {
-			lua_pop(L, 1);
-		}
-		lua_pop(L, 1);
-	}
 }

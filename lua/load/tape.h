@@ -4,23 +4,27 @@
  * Recording a service, and replaying it alone.
  *
  * A recording begins at the launch of a Lua service, for only then is its state known: nothing. The
- * file (tapefile.h) keeps each message that it gets, in order; what it asks of the node (clocks,
- * names, environment: the table in tape.c); the seeds of its random numbers; and what it sends. A
- * replay runs the same code on the same messages with the same answers, and compares what it sends.
+ * file (tapefile.h) keeps each message that it gets, in order, those of sockets with their bytes;
+ * what it asks of the node (clocks, names, environment, sockets: tape_functions.def); the seeds of
+ * its random numbers; and what it sends. A replay runs the same code on the same messages with the
+ * same answers, opens nothing, and compares what it sends to services and what it writes to
+ * sockets.
  *
- * Not covered: sockets (a message of one ends the recording), multicast, io, os.execute and other
- * ways to the outside; addresses in texts (tostring of a table) and the order of pairs over keys
- * that are addresses; finalizers and weak tables that send, for when the collector runs is not
- * kept; the memory limit; C modules that ask the clock or the world themselves.
+ * Not covered: the modules that tape_functions.def says end a recording; io, os.exit and other ways
+ * to the outside; what a light userdata of another service points to; addresses in texts (tostring
+ * of a table) and the order of pairs over keys that are addresses; finalizers and weak tables that
+ * send, for when the collector runs is not kept; the memory limit; C modules of the program that
+ * ask the clock or the world themselves.
  *
  * A service that is not recorded has none of this: what stands before its callback and around its
  * functions is put there at launch (service_set_message_log, closures), and senders look at one
  * pointer (core/actor/tap.h).
  *
- * Threads:   as said. The file is written by a thread of its own.
+ * Threads:   as said. Each file is written by a thread of its own.
  * Ownership: the recording is freed when the service has let go of it and the file is closed.
- * Limits:    one recording at a time; its size; TAPE_BEHIND bytes that wait for the disk, beyond
- *            which it ends, for a service does not wait for a disk.
+ * Limits:    TAPES_MAX recordings at a time; the size of each; TAPE_BEHIND bytes of all that wait
+ *            for the disk, beyond which the one that adds ends, for a service does not wait for a
+ *            disk.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,6 +32,13 @@
 #include "lua/host/host.h"
 
 struct tape;
+
+/* A call of a function that is covered. */
+struct tape_call {
+	unsigned function; /* its place in tape_functions.def */
+	bool raised;	   /* its only result is an error */
+	uint64_t hash;	   /* of what it was told, if that is compared */
+};
 
 /* What a recording does, and what a replay does. */
 struct tape_ops {
@@ -38,8 +49,10 @@ struct tape_ops {
 	service_msg_cb message;
 	void (*end)(struct service *s);
 	/* A recording: what is on the stack is what the function returned, or raised. A replay:
-	 * pushes that; *ret_raised: it is raised. false: it knows of nothing. May raise. */
-	bool (*values)(struct tape *t, lua_State *L, unsigned function, bool *ret_raised);
+	 * pushes that, and sets call->raised. May raise. */
+	void (*values)(struct tape *t, lua_State *L, struct tape_call *call);
+	/* The service has a module whose results are not kept. */
+	void (*uncovered)(struct tape *t, const char *module);
 };
 
 struct tape {
@@ -48,9 +61,12 @@ struct tape {
 	char *service;	   /* whose launch is meant: name, maybe with arguments */
 	int64_t random[2]; /* seed of math.random */
 	atomic_uint refs;  /* who offered it has one, the service another */
+	bool inside;	   /* [owner] a covered function runs: what it calls is not kept */
+	struct tape *next; /* of those that wait for a launch, or have been taken from there */
 };
 
-/* The next launch that matches gets it, and a reference of its own. Any thread. */
+/* The next launch that matches gets it, and a reference of its own; of several that match, the one
+ * that was offered first. Any thread. */
 void tape_offer(struct tape *t);
 /* true: it waited, and no launch gets it any more. Any thread. */
 bool tape_withdraw(struct tape *t);
@@ -58,12 +74,10 @@ bool tape_withdraw(struct tape *t);
 struct tape *tape_of_service(struct service *s);
 /* It stands there from now on. For begin. */
 void tape_stand_before(struct tape *t, struct service *s);
-/* The name of a function that is covered, by its place in the table; any number. */
-const char *tape_function(unsigned i);
+/* The hash of a payload, and its size; 0 if it has a pointer, which differs from run to run. */
+uint64_t tape_hash(const struct msg *m, uint64_t *ret_size);
 /* Why a recording ends that lacks nothing. */
 #define TAPE_WHOLE "the service has ended"
 
 /* A service is being launched, its callback is set. */
 void tape_attach(struct host *h);
-/* Its libraries are open; may raise. */
-void tape_wrap(lua_State *L);

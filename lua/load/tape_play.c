@@ -16,12 +16,13 @@
 #include "core/actor/handle.h"
 #include "core/actor/send.h"
 #include "core/actor/tap.h"
-#include "core/base/hash.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
 #include "core/sched/timeout.h"
 #include "lua/host/seri.h"
 #include "lua/load/tape.h"
+#include "lua/load/tape_functions.h"
+#include "lua/load/tape_message.h"
 #include "lua/load/tapefile.h"
 #include "lua/vm/share.h"
 
@@ -35,8 +36,8 @@ static struct {
 	struct msg *kick; /* the message that has the service play its next one */
 	uint64_t messages, sends, differences;
 	bool whole; /* the recording goes on to the end of the service */
-	bool lost;  /* it asks for something else than it did: nothing fits any more */
 	bool over;
+	bool stands; /* in the middle of a turn, for good */
 	sem_t done;
 } P; /* of the service's owner, once it is launched */
 
@@ -91,25 +92,42 @@ static void describe(char ret[128])
 	}
 }
 
-/* The recording was ended in the middle of a turn, whose rest nothing is known of. */
-static bool is_beyond(void)
+static void finish(void)
 {
-	return P.over || (!P.next.kind && !P.whole);
+	if (P.over)
+		return;
+	P.over = true;
+	sem_post(&P.done);
 }
 
-/* true: the recorded run did such a thing here, too. */
-static bool expect(char kind, const char *what)
+/* The service stays where it is, for people who look at it with a debugger, until the process
+ * ends. */
+static _Noreturn void stand_still(void)
+{
+	P.stands = true;
+	finish();
+	for (;;)
+		(void)pause();
+}
+
+/* It does something else than it did: nothing fits any more. */
+static _Noreturn void leave(const char *what)
 {
 	char recorded[128];
 
-	if (P.lost || is_beyond())
-		return false;
-	if (P.next.kind == kind)
-		return true;
 	describe(recorded);
 	differs("it %s, the recorded run %s", what, recorded);
-	P.lost = true;
-	return false;
+	stand_still();
+}
+
+/* Returns if the recorded run did such a thing here, too. */
+static void expect(char kind, const char *what)
+{
+	/* the recording ends in the middle of a turn, whose rest nothing is known of */
+	if (!P.next.kind && !P.whole)
+		stand_still();
+	if (P.next.kind != kind)
+		leave(what);
 }
 
 /* ---- what the service does ---- */
@@ -126,15 +144,15 @@ static bool same_way(const struct msg *m, const char *name)
 
 static void compare(const struct msg *m, const char *name, const char *what)
 {
-	uint64_t hash = hash64(HASH64_START, msg_payload(m), m->size);
+	uint64_t size, hash = tape_hash(m, &size);
 	char recorded[128];
 
 	if (!same_way(m, name)) {
 		describe(recorded);
 		differs("it %s, the recorded run %s", what, recorded);
-	} else if (P.next.size != m->size || P.next.hash != hash) {
+	} else if (P.next.size != size || P.next.hash != hash) {
 		differs("it %s, the recorded run sent %s", what,
-			P.next.size == m->size ? "other bytes" : "another number of bytes");
+			P.next.size == size ? "other bytes" : "another number of bytes");
 	}
 }
 
@@ -146,77 +164,69 @@ static int played_send(struct msg *m, const char *name)
 	/* its birth, and what is not the program's: as in tapped_send */
 	if (!tape_of_service(service_current()) || !m->source)
 		return service_send_untapped(m, name);
+	if (P.tape.inside) {
+		msg_drop(m);
+		return result;
+	}
 	snprintf(what, sizeof(what), "sends :%08x type %u, session %d, %llu bytes",
 		 name ? 0 : m->dest, m->type, m->session, (unsigned long long)m->size);
-	if (expect('S', what)) {
-		P.sends++;
-		compare(m, name, what);
-		result = P.next.result;
-		advance();
-	}
-	msg_destroy(m);
+	expect('S', what);
+	P.sends++;
+	compare(m, name, what);
+	result = P.next.result;
+	advance();
+	msg_drop(m);
 	return result;
 }
 
 static uint32_t played_find(const char *name)
 {
-	uint32_t handle = 0;
+	uint32_t handle;
 	char what[128];
 
-	snprintf(what, sizeof(what), "looks for .%s", name);
-	if (!tape_of_service(service_current()))
+	if (!tape_of_service(service_current()) || P.tape.inside)
 		return service_find_untapped(name);
-	if (expect('N', what)) {
-		if (P.next.data_size != strlen(name) ||
-		    memcmp(P.next.data, name, P.next.data_size) != 0)
-			differs("it %s, the recorded run for .%.*s", what,
-				(int)(P.next.data_size & 63), (const char *)P.next.data);
-		handle = P.next.dest;
-		advance();
-	}
+	snprintf(what, sizeof(what), "looks for .%s", name);
+	expect('N', what);
+	if (P.next.data_size != strlen(name) || memcmp(P.next.data, name, P.next.data_size) != 0)
+		differs("it %s, the recorded run for .%.*s", what, (int)(P.next.data_size & 63),
+			(const char *)P.next.data);
+	handle = P.next.dest;
+	advance();
 	return handle;
 }
 
 static const struct service_tap tap = { played_send, played_find };
 
-static bool play_values(struct tape *t, lua_State *L, unsigned function, bool *ret_raised)
+static void play_values(struct tape *t, lua_State *L, struct tape_call *call)
 {
+	const char *name = tape_function(call->function);
 	struct tape_record r;
 	char what[64];
 
 	(void)t;
-	*ret_raised = false;
-	if (is_beyond())
-		return false;
-	snprintf(what, sizeof(what), "calls %s", tape_function(function));
-	if (!expect('V', what))
-		return luaL_error(L, "the replay has left the recorded run");
+	snprintf(what, sizeof(what), "calls %s", name);
+	expect('V', what);
+	if (P.next.function != call->function)
+		leave(what);
 	r = P.next;
-	if (r.function != function) {
-		char recorded[128];
-
-		describe(recorded);
-		differs("it %s, the recorded run %s", what, recorded);
-		P.lost = true;
-		return luaL_error(L, "the replay has left the recorded run");
-	}
+	if (r.hash != call->hash)
+		differs("it calls %s with something else than the recorded run", name);
 	advance();
-	lua_checkstack(L, 64);
+	luaL_checkstack(L, 64, NULL);
 	if (r.data_size)
 		(void)seri_read(L, r.data, r.data_size, false);
-	*ret_raised = r.raised;
-	return true;
+	call->raised = r.raised;
+}
+
+/* The recording ended there. */
+static void play_uncovered(struct tape *t, const char *module)
+{
+	(void)t;
+	(void)module;
 }
 
 /* ---- messages ---- */
-
-static void finish(void)
-{
-	if (P.over)
-		return;
-	P.over = true;
-	sem_post(&P.done);
-}
 
 static void kick(struct service *s)
 {
@@ -237,13 +247,7 @@ static struct msg *make(struct service *s, const struct tape_record *r)
 
 	if (m)
 		return m;
-	m = msg_create_copy(r->data, r->data_size);
-	m->source = r->source;
-	m->dest = service_handle(s);
-	m->session = r->session;
-	m->type = r->type;
-	m->flags = r->flags & MSG_FOREIGN;
-	return m;
+	return tape_make_message(r, service_handle(s));
 }
 
 /* What the recorded run did in this turn and the replay did not. */
@@ -251,7 +255,7 @@ static void skip_rest(void)
 {
 	char recorded[128];
 
-	while (!P.lost && P.next.kind && P.next.kind != 'M') {
+	while (P.next.kind && P.next.kind != 'M') {
 		describe(recorded);
 		differs("it does not, the recorded run %s", recorded);
 		advance();
@@ -267,17 +271,19 @@ static void play_message(struct service *s, void *ud, struct msg *m)
 	if (!mine || P.over)
 		return;
 	P.kick = NULL;
-	if (r.kind != 'M' || P.lost) {
+	if (r.kind != 'M') {
 		finish();
 		return;
 	}
 	P.messages++;
 	advance();
 	m = make(s, &r);
-	if (P.tape.hook.next)
+	if (!m)
+		differs("the file is damaged: the message makes no sense");
+	else if (P.tape.hook.next)
 		P.tape.hook.next(s, ud, m);
 	else
-		msg_destroy(m);
+		msg_drop(m);
 	/* what it sends at its end comes later */
 	if (!atomic_load_explicit(&s->retired, memory_order_acquire))
 		skip_rest();
@@ -287,9 +293,8 @@ static void play_message(struct service *s, void *ud, struct msg *m)
 static void let_go(struct service *s)
 {
 	service_set_message_log(s, NULL);
-	while (!P.lost && P.next.kind && P.next.kind != 'M')
-		skip_rest();
-	if (P.next.kind == 'M' && !P.lost)
+	skip_rest();
+	if (P.next.kind == 'M')
 		differs("the service has ended, the recorded run had not");
 	finish();
 }
@@ -300,7 +305,12 @@ static void begin(struct tape *t, struct host *h)
 }
 
 static const struct tape_ops ops = {
-	.plays = true, .begin = begin, .message = play_message, .end = let_go, .values = play_values
+	.plays = true,
+	.begin = begin,
+	.message = play_message,
+	.end = let_go,
+	.values = play_values,
+	.uncovered = play_uncovered,
 };
 
 /* ---- the process ---- */
@@ -349,7 +359,7 @@ const char *tape_load(const char *path, struct tape_play *ret)
 	return NULL;
 }
 
-bool tape_wait(void)
+bool tape_wait(bool *ret_stands)
 {
 	while (sem_wait(&P.done) < 0)
 		;
@@ -359,5 +369,6 @@ bool tape_wait(void)
 	printf("replayed %llu messages, %llu sends, %s\n", (unsigned long long)P.messages,
 	       (unsigned long long)P.sends, P.differences ? "not the same" : "the same");
 	fflush(stdout);
+	*ret_stands = P.stands;
 	return !P.differences;
 }

@@ -15,15 +15,16 @@
 #include "core/actor/send.h"
 #include "core/actor/tap.h"
 #include "core/base/clock.h"
-#include "core/base/hash.h"
 #include "core/base/lock.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
 #include "core/base/seed.h"
 #include "core/base/text.h"
+#include "core/ds/list.h"
 #include "core/log/log.h"
 #include "lua/host/seri.h"
 #include "lua/load/tape.h"
+#include "lua/load/tape_message.h"
 #include "lua/load/tapefile.h"
 #include "lua/vm/share.h"
 
@@ -33,19 +34,33 @@ struct recording {
 	int fd;
 	uint64_t max_bytes, deadline_ns, config_hash;
 	_Atomic uint32_t handle; /* 0: it waits for the launch; relaxed, for people */
+	bool has_pointers;	 /* [its service] */
 	sem_t more;		 /* there is something to write, or it ends */
 	/* [lock] */
 	struct text buffer;
 	uint64_t bytes, messages, sends;
 	bool ended;
 	char why[128];
+	struct recording *later;
 };
 
 static struct lock lock = LOCK_INIT(tape);
-static struct recording *current; /* [lock] the one that waits or is written */
-static struct tape_view last;	  /* [lock] of the one before */
+static LIST_OF(struct recording) recordings; /* [lock] those that wait or are written */
+static unsigned count;			     /* [lock] of these */
+static size_t behind;			     /* [lock] bytes in all their buffers */
+static struct tape_view ended[TAPES_MAX];    /* [lock] the last ones, a ring */
+static unsigned ended_count;		     /* [lock] how many there were */
 
 /* ---- the buffer ---- */
+
+static void write_locked(struct recording *t, const struct tape_record *r)
+{
+	size_t before = t->buffer.size;
+
+	lock_held(&lock);
+	tape_write(&t->buffer, r);
+	behind += t->buffer.size - before;
+}
 
 static void end_locked(struct recording *t, const char *why)
 {
@@ -54,7 +69,7 @@ static void end_locked(struct recording *t, const char *why)
 	lock_held(&lock);
 	if (t->ended)
 		return;
-	tape_write(&t->buffer, &e);
+	write_locked(t, &e);
 	snprintf(t->why, sizeof(t->why), "%s", why);
 	t->ended = true;
 	sem_post(&t->more);
@@ -73,12 +88,12 @@ static void add(struct recording *t, const struct tape_record *r)
 	if (!t->ended) {
 		if (t->buffer.size == 0)
 			sem_post(&t->more);
-		tape_write(&t->buffer, r);
+		write_locked(t, r);
 		t->messages += r->kind == 'M';
 		t->sends += r->kind == 'S';
 		if (t->bytes + t->buffer.size > t->max_bytes)
 			end_locked(t, "its size has reached the limit");
-		else if (t->buffer.size > TAPE_BEHIND)
+		else if (behind > TAPE_BEHIND)
 			end_locked(t, "the disk is slower than the service");
 	}
 	lock_release(&lock);
@@ -102,17 +117,17 @@ static int tapped_send(struct msg *m, const char *name)
 	struct recording *t = recording_of(s);
 	struct tape_record r;
 
-	if (!t || inside || !m->source) /* 0: the birth of another service */
+	/* 0: the birth of another service */
+	if (!t || t->tape.inside || inside || !m->source)
 		return service_send_untapped(m, name);
 	r = (struct tape_record){ .kind = 'S',
 				  .type = m->type,
 				  .source = m->source,
 				  .dest = name ? 0 : m->dest,
 				  .session = m->session,
-				  .size = m->size,
-				  .hash = hash64(HASH64_START, msg_payload(m), m->size),
 				  .data = name,
 				  .data_size = name ? strlen(name) : 0 };
+	r.hash = tape_hash(m, &r.size);
 	inside = true;
 	r.result = service_send_untapped(m, name);
 	inside = false;
@@ -126,7 +141,7 @@ static uint32_t tapped_find(const char *name)
 	struct tape_record r = { .kind = 'N', .data = name, .data_size = strlen(name) };
 
 	r.dest = service_find_untapped(name);
-	if (t)
+	if (t && !t->tape.inside)
 		add(t, &r);
 	return r.dest;
 }
@@ -154,42 +169,54 @@ static void let_go(struct service *s)
 	unref(t);
 }
 
-/* NULL, or why such a message cannot be kept. */
-static const char *not_covered(const struct msg *m)
+static bool has_ended(struct recording *t)
 {
-	if (m->type == PTYPE_SOCKET)
-		return "the service uses sockets, which a recording does not cover";
-	if (m->type == PTYPE_MULTICAST || m->flags & MSG_SHARED)
-		return "the service got a multicast, which a recording does not cover";
-	if (m->size > TAPE_RECORD_MAX / 2)
-		return "a message is too large to be kept";
-	return NULL;
+	bool yes;
+
+	lock_take(&lock);
+	yes = t->ended;
+	lock_release(&lock);
+	return yes;
 }
 
-static void record_message(struct service *s, void *ud, struct msg *m)
+/* What a pointer leads to is in no file. Said once, for a program may only compare it. */
+static void look_for_pointers(struct recording *t, const struct msg *m)
 {
-	struct recording *t = recording_of(s);
-	service_msg_cb next = t->tape.hook.next;
-	const char *why = not_covered(m);
+	if (t->has_pointers || m->type != PTYPE_LUA || !seri_has_pointer(msg_payload(m), m->size))
+		return;
+	t->has_pointers = true;
+	log_printf(LOG_LEVEL_WARNING, m->dest,
+		   "it gets a pointer (a light userdata) from :%08x: its replay has the number, "
+		   "but not what is there",
+		   m->source);
+}
+
+static void keep_message(struct recording *t, const struct msg *m)
+{
+	cleanup(text_fini) struct text room = { 0 };
 	struct tape_record r = { .kind = 'M',
 				 .type = m->type,
 				 .flags = m->flags & (MSG_TIMEOUT | MSG_FOREIGN),
 				 .source = m->source,
 				 .session = m->session,
 				 .mono_ns = clock_mono_ns(),
-				 .now_cs = clock_now_cs(),
-				 .data = msg_payload(m),
-				 .data_size = m->size };
-	bool ended;
+				 .now_cs = clock_now_cs() };
 
-	if (why)
-		end(t, why);
+	tape_keep_payload(m, &r, &room);
+	if (r.data_size > TAPE_RECORD_MAX / 2)
+		end(t, "a message is too large to be kept");
 	else
 		add(t, &r);
-	lock_take(&lock);
-	ended = t->ended;
-	lock_release(&lock);
-	if (ended)
+}
+
+static void record_message(struct service *s, void *ud, struct msg *m)
+{
+	struct recording *t = recording_of(s);
+	service_msg_cb next = t->tape.hook.next;
+
+	look_for_pointers(t, m);
+	keep_message(t, m);
+	if (has_ended(t))
 		let_go(s);
 	if (next)
 		next(s, ud, m);
@@ -197,15 +224,25 @@ static void record_message(struct service *s, void *ud, struct msg *m)
 		service_reject(m, SERVICE_NO_CALLBACK);
 }
 
-static bool record_values(struct tape *t, lua_State *L, unsigned function, bool *raised)
+static void record_values(struct tape *t, lua_State *L, struct tape_call *call)
 {
-	struct tape_record r = { .kind = 'V', .function = (uint16_t)function, .raised = *raised };
+	struct tape_record r = { .kind = 'V',
+				 .function = (uint16_t)call->function,
+				 .raised = call->raised,
+				 .hash = call->hash };
 	void *payload = seri_pack(L, 1, &r.data_size);
 
 	r.data = payload;
 	add(container_of(t, struct recording, tape), &r);
 	payload_free(payload);
-	return true;
+}
+
+static void record_uncovered(struct tape *t, const char *module)
+{
+	char why[128];
+
+	snprintf(why, sizeof(why), "the service uses %s, which a recording does not cover", module);
+	end(container_of(t, struct recording, tape), why);
 }
 
 /* ---- its birth ---- */
@@ -230,7 +267,11 @@ static void begin(struct tape *tape, struct host *h)
 }
 
 static const struct tape_ops ops = {
-	.begin = begin, .message = record_message, .end = let_go, .values = record_values
+	.begin = begin,
+	.message = record_message,
+	.end = let_go,
+	.values = record_values,
+	.uncovered = record_uncovered,
 };
 
 /* ---- the writer ---- */
@@ -281,6 +322,35 @@ static void fill_view_locked(const struct recording *t, struct tape_view *v)
 	snprintf(v->end, sizeof(v->end), "%s", t->why);
 }
 
+/* Takes what the service has added since. Returns whether it was the last. */
+static bool take(struct recording *t, struct text *ret)
+{
+	bool over;
+
+	lock_take(&lock);
+	*ret = t->buffer;
+	t->buffer = (struct text){ 0 };
+	behind -= ret->size;
+	t->bytes += ret->size;
+	over = t->ended;
+	lock_release(&lock);
+	return over;
+}
+
+static void remove_locked(struct recording *t)
+{
+	struct recording **at = &recordings.first;
+
+	lock_held(&lock);
+	while (*at != t)
+		at = &(*at)->later;
+	list_unlink(&recordings, at, later);
+	behind -= t->buffer.size;
+	/* before another one may begin */
+	if (--count == 0)
+		atomic_store_explicit(&service_tap, NULL, memory_order_relaxed);
+}
+
 static void *writer(void *arg)
 {
 	struct recording *t = arg;
@@ -290,12 +360,7 @@ static void *writer(void *arg)
 		cleanup(text_fini) struct text x = { 0 };
 
 		wait_for_more(t);
-		lock_take(&lock);
-		x = t->buffer;
-		t->buffer = (struct text){ 0 };
-		t->bytes += x.size;
-		over = t->ended;
-		lock_release(&lock);
+		over = take(t, &x);
 		if (!write_all(t->fd, &x)) {
 			log_error("the recording %s cannot be written: %s", t->path,
 				  strerror(errno));
@@ -305,13 +370,11 @@ static void *writer(void *arg)
 	}
 	close(t->fd);
 	(void)tape_withdraw(&t->tape);
-	/* before another one may begin */
-	atomic_store_explicit(&service_tap, NULL, memory_order_relaxed);
 	log_info("the recording %s ends: %s; %llu messages, %llu bytes", t->path, t->why,
 		 (unsigned long long)t->messages, (unsigned long long)t->bytes);
 	lock_take(&lock);
-	fill_view_locked(t, &last);
-	current = NULL;
+	fill_view_locked(t, &ended[ended_count++ % TAPES_MAX]);
+	remove_locked(t);
 	lock_release(&lock);
 	unref(t);
 	return NULL;
@@ -319,22 +382,29 @@ static void *writer(void *arg)
 
 /* ---- orders ---- */
 
-static bool take_turn(struct recording *t)
+static const char *enter(struct recording *t)
 {
-	bool mine;
+	const char *why = NULL;
 
 	lock_take(&lock);
-	mine = !current;
-	if (mine)
-		current = t;
+	for (const struct recording *o = recordings.first; o && !why; o = o->later)
+		if (strcmp(o->path, t->path) == 0)
+			why = "another recording goes to that file";
+	if (!why && count == TAPES_MAX)
+		why = "as many recordings as may be wait or are under way: harborctl record --off "
+		      "FILE";
+	if (!why) {
+		list_append(&recordings, t, later);
+		count++;
+	}
 	lock_release(&lock);
-	return mine;
+	return why;
 }
 
-static void give_turn(void)
+static void leave(struct recording *t)
 {
 	lock_take(&lock);
-	current = NULL;
+	remove_locked(t);
 	lock_release(&lock);
 }
 
@@ -357,7 +427,10 @@ static const char *start(struct recording *t)
 	t->fd = open(t->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (t->fd < 0)
 		return errno == EEXIST ? "the file is there already" : strerror(errno);
+	lock_take(&lock);
 	tape_write_head(&t->buffer);
+	behind += t->buffer.size;
+	lock_release(&lock);
 	sem_post(&t->more);
 	tape_offer(&t->tape);
 	if (start_writer(t))
@@ -384,37 +457,43 @@ const char *tape_record(const struct tape_order *o)
 	t->config_hash = o->config_hash;
 	sem_init(&t->more, 0, 0);
 	atomic_store_explicit(&t->tape.refs, 1, memory_order_relaxed);
-	if (!take_turn(t)) {
+	why = enter(t);
+	if (why) {
 		unref(t);
-		return "another recording waits or is under way: harborctl record --off";
+		return why;
 	}
 	why = start(t);
 	if (why) {
-		give_turn();
+		leave(t);
 		unref(t);
 	}
 	return why;
 }
 
-bool tape_stop(void)
+unsigned tape_stop(const char *file)
 {
-	struct recording *t;
+	unsigned n = 0;
 
 	lock_take(&lock);
-	t = current;
-	if (t) {
-		end_locked(t, "asked to end");
-	}
+	for (struct recording *t = recordings.first; t; t = t->later)
+		if ((!file || strcmp(t->path, file) == 0) && !t->ended) {
+			end_locked(t, "asked to end");
+			n++;
+		}
 	lock_release(&lock);
-	return t;
+	return n;
 }
 
-void tape_look(struct tape_view *ret)
+unsigned tape_look(struct tape_view ret[TAPES_LOOK_MAX])
 {
+	unsigned n = 0, past;
+
 	lock_take(&lock);
-	if (current)
-		fill_view_locked(current, ret);
-	else
-		*ret = last;
+	past = ended_count < TAPES_MAX ? ended_count : TAPES_MAX;
+	for (unsigned i = ended_count - past; i < ended_count; i++)
+		ret[n++] = ended[i % TAPES_MAX];
+	for (const struct recording *t = recordings.first; t; t = t->later)
+		fill_view_locked(t, &ret[n++]);
 	lock_release(&lock);
+	return n;
 }

@@ -38,7 +38,7 @@ static uint8_t *put_numbers(uint8_t *p, const struct tape_record *r)
 	case 'V':
 		p = little_put16(p, r->function);
 		*p++ = r->raised;
-		return p;
+		return little_put64(p, r->hash);
 	case 'N':
 		return little_put32(p, r->dest);
 	case 'S':
@@ -71,12 +71,16 @@ void tape_write(struct text *to, const struct tape_record *r)
 bool tape_open(struct tape_reader *r, const void *bytes, size_t size, const char **ret_why)
 {
 	const uint8_t *p = bytes;
+	uint32_t version;
 
 	*ret_why = "it is no recording of harborctl record";
 	if (size < HEAD || memcmp(p, magic, sizeof(magic)) != 0)
 		return false;
-	*ret_why = "it was recorded by another version of harbord, in another format";
-	if (little_get32(p + sizeof(magic)) != TAPE_VERSION)
+	version = little_get32(p + sizeof(magic));
+	*ret_why = version < TAPE_VERSION
+			   ? "it is of an older harbord, whose format this one does not read"
+			   : "it is of a newer harbord, whose format this one does not know";
+	if (version != TAPE_VERSION)
 		return false;
 	*r = (struct tape_reader){ p + HEAD, p + size };
 	return true;
@@ -91,7 +95,7 @@ static size_t numbers(char kind)
 	case 'M':
 		return 26;
 	case 'V':
-		return 3;
+		return 11;
 	case 'N':
 		return 4;
 	case 'S':
@@ -124,6 +128,7 @@ static void get_numbers(const uint8_t *p, struct tape_record *r)
 	case 'V':
 		r->function = little_get16(p);
 		r->raised = p[2];
+		r->hash = little_get64(p + 3);
 		break;
 	case 'N':
 		r->dest = little_get32(p);

@@ -9,11 +9,13 @@
  *   kind  bytes
  *   H     u32 handle, u32 seed of Lua's strings, i64 i64 seed of math.random, u64 hash of the
  *         configuration, version of harbord, NUL, arguments ("shop 7"); the first record
- *   M     u8 type, u8 flags, u32 source, i32 session, u64 monotonic ns, u64 now; the payload
- *   V     u16 which function, u8 whether it raised; what it returned, packed (lua/host/seri.h)
+ *   M     u8 type, u8 flags, u32 source, i32 session, u64 monotonic ns, u64 now; the payload, that
+ *         of a socket's as tape_message.h says
+ *   V     u16 which function (tape_functions.def), u8 whether it raised, u64 hash of what it was
+ *         told, 0 if that is not compared; what it returned, packed (lua/host/seri.h)
  *   N     u32 handle; the local name that was looked up
  *   S     u8 type, u32 source, u32 destination, i32 session, i32 result, u64 size, u64 hash of the
- *         payload; the global name, if it went to one
+ *         payload, 0 if it has a pointer; the global name, if it went to one
  *   E     why the recording ends
  *
  * A file may end in the middle of a record, as when the process died: what is whole counts. Pure;
@@ -24,7 +26,7 @@
 #include <stdint.h>
 #include "core/base/text.h"
 
-#define TAPE_VERSION 1u
+#define TAPE_VERSION 2u
 #define TAPE_RECORD_MAX (UINT32_C(1) << 30)
 
 struct tape_record {

@@ -46,7 +46,7 @@ end
 -- ---- frames ----
 
 local function send(ws, code, data)
-	return ws.write(core.frame(code, data, ws.masks))
+	return ws.write(core.frame(code, data, ws.masks and core.mask()))
 end
 
 local function close_payload(code, reason)
@@ -563,7 +563,7 @@ function websocket.write(id, data, fmt, masking_key)
 	if packed then
 		code, data = code | COMPRESSED, packed
 	end
-	ws.write(core.frame(code, data, ws.masks and (masking_key or true)))
+	ws.write(core.frame(code, data, ws.masks and (masking_key or core.mask())))
 end
 
 function websocket.ping(id)

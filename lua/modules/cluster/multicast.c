@@ -53,6 +53,14 @@ static void on_drop(const struct msg *m)
 		shared_release(s, 1);
 }
 
+const void *multicast_payload(const struct msg *m, size_t *ret_size)
+{
+	const struct shared *s = shared_of(m);
+
+	*ret_size = s ? s->size : m->size;
+	return s ? s->payload : msg_payload(m);
+}
+
 void multicast_init(void)
 {
 	msg_add_on_drop(on_drop);

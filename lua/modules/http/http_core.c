@@ -10,6 +10,7 @@
 #include <sys/random.h>
 
 #include "core/base/base.h"
+#include "core/base/little.h"
 #include "core/base/utf8.h"
 #include "lua/modules/http/frame.h"
 #include "lua/modules/http/http_head.h"
@@ -137,6 +138,16 @@ static void random_key(lua_State *L, uint8_t key[4])
 	memcpy(key, pool + left, 4);
 }
 
+/* mask() -> an integer that nobody can guess, for frame */
+static int l_mask(lua_State *L)
+{
+	uint8_t key[4];
+
+	random_key(L, key);
+	lua_pushinteger(L, (lua_Integer)little_get32(key));
+	return 1;
+}
+
 /* frame(code, data [, mask]) -> bytes. code: plus 64 if data is compressed. mask: false or nil for
  * none, an integer, or true for one of our own */
 static int l_frame(lua_State *L)
@@ -241,9 +252,9 @@ static void class(lua_State *L, const char *name, const luaL_Reg *methods)
 int luaopen_http_core(lua_State *L)
 {
 	static const luaL_Reg f[] = {
-		{ "chunks", l_chunks },	  { "frames", l_frames }, { "frame", l_frame },
-		{ "key", l_key },	  { "is_key", l_is_key }, { "accept", l_accept },
-		{ "is_utf8", l_is_utf8 }, { NULL, NULL },
+		{ "chunks", l_chunks }, { "frames", l_frames },	  { "frame", l_frame },
+		{ "key", l_key },	{ "mask", l_mask },	  { "is_key", l_is_key },
+		{ "accept", l_accept }, { "is_utf8", l_is_utf8 }, { NULL, NULL },
 	};
 	static const luaL_Reg chunks[] = { { "feed", l_chunks_feed }, { NULL, NULL } };
 	static const luaL_Reg frames[] = { { "feed", l_frames_feed },

@@ -25,9 +25,14 @@ class Town(Cluster):
     def record(self, node, *words):
         return node.ctl("record", *words, self.recording, "shop", "MAIN1")
 
+    def view(self, node):
+        """What harborctl record says of the last recording that goes to our file, or None."""
+        return ([r for r in node.ctl("record")["recordings"]
+                 if r["file"] == self.recording] or [None])[-1]
+
     def state(self, node, state):
         return eventually(f"the recording {state}", lambda: (
-            lambda r: r["state"] == state and r)(node.ctl("record")))
+            lambda r: r and r["state"] == state and r)(self.view(node)))
 
     def replay(self, node, *before):
         p = subprocess.run([*before, self.build + "/harbord", "--replay", self.recording,
@@ -49,11 +54,11 @@ def a_bug_of_order_and_time(build):
     """a bug that shows only with two buyers of two nodes at once is replayed with its tracebacks"""
     with Town(build) as c:
         c.begin()
-        assert c.a.ctl("record")["state"] == "off"
+        assert c.a.ctl("record")["recordings"] == []
         c.record(c.b, "--next")
-        assert c.b.ctl("record")["state"] == "waits"
+        assert c.view(c.b)["state"] == "waits"
         handle, = c.b.call(".main", "launch", "shop", "MAIN1")
-        assert c.b.ctl("record")["handle"] == handle
+        assert c.view(c.b)["handle"] == handle
         eventually("a bug", lambda: c.a.call(".main", "buy", "20")[0] +
                    c.b.call(".main", "buy", "20")[0] and c.b.logged("came after"))
         c.b.call(".shop", "exit")
@@ -82,7 +87,7 @@ def other_code_is_noticed(build):
         c.begin()
         c.record(c.a, "--launch")
         eventually("the shop is there", lambda: c.b.call(".main", "buy", "3")[0] == 0)
-        assert c.a.ctl("record", "--off")["state"] == "off"
+        assert c.a.ctl("record", "--off", c.recording)["recordings"][-1]["state"] == "off"
         c.state(c.a, "off")
         c.a.call(".shop", "exit") # it goes on without
         assert c.replay(c.a)[0].returncode == 0
@@ -117,8 +122,16 @@ def refusals_and_limits(build):
             p = ctl(c.a, "record", *words)
             assert p.returncode == 1 and why in p.stderr and p.stderr.count("\n") == 1, p
         c.record(c.a, "--limit", "1", "--launch")
-        p = ctl(c.a, "record", "--next", c.tmp + "/second", "shop")
-        assert p.returncode == 1 and "another recording" in p.stderr, p
+        p = ctl(c.a, "record", "--next", c.recording, "shop")
+        assert p.returncode == 1 and "another recording goes to that file" in p.stderr, p
+        for i in range(7):
+            c.a.ctl("record", "--next", f"{c.tmp}/{i}", "nobody")
+        p = ctl(c.a, "record", "--next", c.tmp + "/7", "nobody")
+        assert p.returncode == 1 and "as many recordings as may be" in p.stderr, p
+        for i in range(7):
+            c.a.ctl("record", "--off", f"{c.tmp}/{i}")
+        p = ctl(c.a, "record", "--off", c.tmp + "/7")
+        assert p.returncode == 1 and "no recording goes to that file" in p.stderr, p
         eventually("the shop is there", lambda: c.b.call(".main", "buy", "1")[0] == 0)
         for i in range(20):
             c.a.call(".shop", "big", "x" * 100000)
@@ -131,8 +144,9 @@ def refusals_and_limits(build):
         c.a.ctl("record", "--seconds", "1", "--next", c.recording, "nobody")
         assert "time is over" in c.state(c.a, "off")["why"]
         for content, why in ((b"", "empty"), (b"no recording at all", "no recording"),
-                             (b"harbtape\x63\0\0\0", "another version"),
-                             (b"harbtape\1\0\0\0", "no service")):
+                             (b"harbtape\x63\0\0\0", "a newer harbord"),
+                             (b"harbtape\1\0\0\0", "an older harbord"),
+                             (b"harbtape\2\0\0\0", "no service")):
             with open(c.recording, "wb") as f:
                 f.write(content)
             p, said = c.replay(c.a)

@@ -98,6 +98,12 @@ function core.is_utf8(text) end
 ---@return string key
 function core.key() end
 
+---A random mask for core.frame.
+---
+---* Since 0.1.0, not in skynet.
+---@return integer mask
+function core.mask() end
+
 ---Whether a text is the base64 of 16 bytes.
 ---
 ---* Since 0.1.0, not in skynet.

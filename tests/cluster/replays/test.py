@@ -1,0 +1,214 @@
+#!/usr/bin/python3
+"""Services with sockets, several at once, are recorded under load; harborctl record keeps what
+they get, and harbord --replay runs each alone to the same end, and opens nothing."""
+import base64, os, re, socket, struct, subprocess, threading, time
+from harness import Cluster, Failed, eventually, free_port, main
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SECONDS = float(os.environ.get("REPLAY_SECONDS", 2))
+
+
+class World(Cluster):
+    """A node with the services of this folder, each recorded, and clients that talk to them."""
+
+    def __init__(self, build):
+        super().__init__(build, HERE)
+        self.stopping, self.threads, self.wrong, self.answers = False, [], [], 0
+
+    def begin(self, *services):
+        self.a = self.node("a", 1, master=True).ready()
+        for name in services:
+            self.a.ctl("record", "--next", self.tape(name), name)
+            if name == "frames":
+                self.a.call(".main", "gate")
+            else:
+                self.a.call(".main", "launch", name, str(free_port()))
+            eventually(f"{name} is there", lambda: self.a.call("." + name, "port")
+                       if name != "cacher" else self.a.call(".cacher", "remember", "x"))
+        return self
+
+    def tape(self, name):
+        return f"{self.tmp}/{name}.tape"
+
+    def port(self, name):
+        return int(self.a.call("." + name, "port")[0])
+
+    def view(self, name):
+        return [r for r in self.a.ctl("record")["recordings"] if r["file"] == self.tape(name)][-1]
+
+    def client(self, work, *args):
+        """Runs work(*args), which returns after each answer, until the end."""
+        def run():
+            try:
+                while not self.stopping:
+                    work(*args)
+                    self.answers += 1
+            except Exception as e:
+                if not self.stopping:
+                    self.wrong.append(f"{work.__name__}: {type(e).__name__}: {e}")
+        self.threads.append(threading.Thread(target=run))
+        self.threads[-1].start()
+
+    def load(self, seconds=SECONDS):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not self.wrong:
+            time.sleep(0.02)
+        assert not self.wrong, self.wrong
+
+    def quiet(self):
+        self.stopping = True
+        for t in self.threads:
+            t.join()
+        assert not self.wrong, self.wrong
+
+    def replay(self, name, *before, timeout=120):
+        env = dict(os.environ, **({"VALGRIND": "1"} if before else {}))
+        p = subprocess.run([*before, self.build + "/harbord", "--replay", self.tape(name),
+                            self.a.config], capture_output=True, text=True, errors="replace",
+                           timeout=timeout, env=env)
+        return p, p.stdout + p.stderr
+
+    def replays(self, name, end=None):
+        """It is the same, up to the end that the recording knows."""
+        p, said = self.replay(name)
+        assert p.returncode == 0 and "the same" in p.stdout, f"{name}: {said[-3000:]}"
+        if end:
+            assert f"replayed {end['messages']} messages, {end['messages_sent']} sends" in \
+                p.stdout, (end, p.stdout)
+        return p
+
+
+def line_client(c, port):
+    """A client of town, as a function that does one thing more."""
+    s = socket.create_connection(("127.0.0.1", port), 10)
+    f, state = s.makefile("rb"), {"n": 0}
+
+    def ask():
+        state["n"] += 1
+        n = state["n"]
+        what = ("buy", "sum", "later", "bytes", "all")[n % 5]
+        if what == "bytes":
+            s.sendall(b"bytes 70000\n" + b"x" * 69999 + b"y")
+        else:
+            s.sendall(f"{what} {n}\n".encode())
+        while True:
+            line = f.readline()
+            if not line:
+                raise Failed("the town has closed")
+            if not line.startswith((b"all", b"later")):
+                return line
+    return ask
+
+
+def hasty_client(port):
+    """Comes, says something, and goes in the middle of it."""
+    s = socket.create_connection(("127.0.0.1", port), 10)
+    s.sendall(b"buy 3\nsum 9\nbytes 1000\nabc")
+    s.recv(1)
+    s.close()
+
+
+def frame_client(port):
+    s = socket.create_connection(("127.0.0.1", port), 10)
+
+    def ask():
+        text = os.urandom(40)
+        s.sendall(struct.pack(">H", 40) + text[:7])
+        s.sendall(text[7:] + struct.pack(">H", 2) + b"hi")
+        for _ in range(2):
+            size = struct.unpack(">H", read(s, 2))[0]
+            read(s, size)
+    return ask
+
+
+def read(s, n):
+    data = b""
+    while len(data) < n:
+        more = s.recv(n - len(data))
+        if not more:
+            raise Failed("closed")
+        data += more
+    return data
+
+
+def websocket_client(port):
+    s = socket.create_connection(("127.0.0.1", port), 10)
+    s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+              b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " +
+              base64.b64encode(os.urandom(16)) + b"\r\n\r\n")
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += read(s, 1)
+    assert b" 101 " in head, head
+
+    def ask():
+        text, key = b"how much?", os.urandom(4)
+        s.sendall(bytes([0x81, 0x80 | len(text)]) + key +
+                  bytes(b ^ key[i % 4] for i, b in enumerate(text)))
+        head = read(s, 2)
+        assert head[0] == 0x81 and head[1] < 126, head
+        read(s, head[1])
+    return ask
+
+
+def under_load(c):
+    town, frames, talks = (c.port(n) for n in ("town", "frames", "talks"))
+    for _ in range(3):
+        c.client(line_client(c, town))
+        c.client(frame_client(frames))
+        c.client(websocket_client(talks))
+    c.client(hasty_client, town)
+    n = [0]
+
+    def cacher():
+        n[0] += 1
+        c.a.call(".cacher", "remember", f"k{n[0] % 3}")
+        assert c.a.call(".cacher", "echo", f"u{n[0]}")[0].startswith("127.0.0.1")
+        assert c.a.call(".talks", "ask", f"me {n[0]}")[0].startswith("me")
+    c.client(cacher)
+    c.load()
+
+
+SERVICES = "town", "frames", "talks", "cacher"
+
+
+def whole_lives(build):
+    """an agent with lines, a gate, WebSocket, a user of redis and UDP: recorded at once, replayed
+    to their ends"""
+    with World(build) as c:
+        c.begin(*SERVICES)
+        under_load(c)
+        c.quiet()
+        ends = {}
+        for name in SERVICES:
+            c.a.call("." + name, "exit")
+            ends[name] = eventually(f"{name} ends", lambda: c.view(name)["state"] == "off" and
+                                    c.view(name))
+            assert ends[name]["why"] == "the service has ended", ends[name]
+        c.a.stop()
+        with open(c.a.log) as f:
+            log = f.read()
+        for name in SERVICES:
+            p = c.replays(name, ends[name])
+            if name == "town":
+                bugs = re.findall(r"client \d+ of \d+ buys the unlucky \d+", log)
+                assert bugs and re.findall(r"client \d+ of \d+ buys the unlucky \d+",
+                                           p.stderr) == bugs, (bugs, p.stderr)
+        assert os.path.getsize(c.tape("town")) > 70000
+
+
+def the_node_is_killed(build):
+    """the node is killed under load: each recording is replayed up to that point"""
+    with World(build) as c:
+        c.begin(*SERVICES)
+        under_load(c)
+        before = {name: c.view(name) for name in SERVICES}
+        c.stopping = True
+        c.a.kill()
+        c.quiet()
+        for name in SERVICES:
+            p = c.replays(name)
+            assert int(p.stdout.split()[1]) >= before[name]["messages"], (before, p.stdout)
+
+
+main([whole_lives, the_node_is_killed])
