@@ -21,7 +21,8 @@ uint32_t service_timeout_owner(const struct timer *t);
 /* The tag of a timeout, which its service may use to find what it is for; 0 for any other
  * message. */
 uint32_t service_timeout_tag(const struct msg *m);
-/* Programs' time (skynet.now, skynet.time) and the timeouts of services jump ahead by so much.
+/* Programs' time (skynet.now, skynet.time, Lua's os.time and os.date) and the timeouts of services
+ * jump ahead by so much.
  * Those that are due then fire in the order of their times; what they arm counts from the new time.
  * The node itself, its links, sockets and watchdog are on the monotonic clock and see no jump.
  * false: all jumps together would be more than CLOCK_MOVED_MAX_NS. ret_moved, ret_due: timeouts.

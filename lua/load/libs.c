@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "core/base/base.h"
+#include "core/base/clock.h"
 #include "core/base/must.h"
 #include "lua/host/coroutine.h"
 #include "lua/host/host.h"
@@ -222,6 +223,42 @@ static int open_debug(lua_State *L)
 	return 1;
 }
 
+/* ---- os: the time of programs, which jumps (harborctl clock) ---- */
+
+static lua_CFunction stock_os_time, stock_os_date;
+
+static void push_moved_time(lua_State *L)
+{
+	lua_pushinteger(L, (lua_Integer)((clock_wall_ns() + clock_moved_ns()) / NS_PER_SEC));
+}
+
+/* time([table]): without a table, and after a jump, ours. */
+static int os_time(lua_State *L)
+{
+	if (!lua_isnoneornil(L, 1) || likely(!clock_moved_ns()))
+		return stock_os_time(L);
+	push_moved_time(L);
+	return 1;
+}
+
+/* date([format [, time]]): without a time, and after a jump, of ours. */
+static int os_date(lua_State *L)
+{
+	if (lua_isnoneornil(L, 2) && unlikely(clock_moved_ns())) {
+		lua_settop(L, 1);
+		push_moved_time(L);
+	}
+	return stock_os_date(L);
+}
+
+static int open_os(lua_State *L)
+{
+	(void)luaopen_os(L);
+	(void)replace(L, "time", os_time);
+	(void)replace(L, "date", os_date);
+	return 1;
+}
+
 void libs_open_all(lua_State *L)
 {
 	for (unsigned i = 0; i < global_count; i++)
@@ -333,7 +370,7 @@ void libs_init(lua_CFunction open_package)
 	const luaL_Reg libraries[] = {
 		{ LUA_LOADLIBNAME, open_package }, { LUA_COLIBNAME, coroutine_open_library },
 		{ LUA_TABLIBNAME, luaopen_table }, { LUA_IOLIBNAME, luaopen_io },
-		{ LUA_OSLIBNAME, luaopen_os },	   { LUA_STRLIBNAME, luaopen_string },
+		{ LUA_OSLIBNAME, open_os },	   { LUA_STRLIBNAME, luaopen_string },
 		{ LUA_MATHLIBNAME, luaopen_math }, { LUA_UTF8LIBNAME, luaopen_utf8 },
 		{ LUA_DBLIBNAME, open_debug },
 	};
@@ -359,6 +396,10 @@ void libs_init(lua_CFunction open_package)
 	luaL_requiref(L, LUA_DBLIBNAME, luaopen_debug, 0);
 	stock_debug_getmetatable = replace(L, "getmetatable", lazy_debug_getmetatable);
 	stock_debug_setmetatable = replace(L, "setmetatable", lazy_debug_setmetatable);
+	lua_pop(L, 1);
+	luaL_requiref(L, LUA_OSLIBNAME, luaopen_os, 0);
+	stock_os_time = replace(L, "time", os_time);
+	stock_os_date = replace(L, "date", os_date);
 	learn_string_meta(L);
 	pool_names(L);
 	lua_close(L);

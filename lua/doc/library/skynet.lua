@@ -612,7 +612,7 @@ function skynet.address(addr) end
 ---@return boolean remote true when that is another node
 function skynet.harbor(handle) end
 
----The clock for measuring: it does not jump.
+---The clock for measuring: it does not jump, except by `harborctl clock` on a node for tests.
 ---
 ---* Since 0.1.0.
 ---@return integer cs since the node started
@@ -630,7 +630,8 @@ function skynet.starttime() end
 ---@return number seconds since 1970
 function skynet.time() end
 
----For measuring short times.
+---For measuring: it never jumps, with `harborctl clock` neither. What that moves, on nodes for tests,
+---is `now()`, `time()`, the timers, and Lua's os.time and os.date; not os.clock.
 ---
 ---* Since 0.1.0.
 ---@return integer ns of a monotonic clock

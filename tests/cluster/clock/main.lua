@@ -30,7 +30,10 @@ function command.log()
 end
 
 function command.clock()
-	return { now = skynet.now(), time = skynet.time(), start = skynet.starttime() }
+	return { now = skynet.now(), time = skynet.time(), start = skynet.starttime(),
+		hpc = skynet.hpc(), os_time = os.time(), day = os.date "!%Y-%m-%d",
+		date = os.date "!*t".year, fixed = os.date("!%Y", 0), cpu = os.clock(),
+		table = os.time { year = 2001, month = 2, day = 3 } }
 end
 
 function command.many(n)

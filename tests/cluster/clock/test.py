@@ -42,6 +42,10 @@ def timers_fire_in_order(build):
         assert after["start"] == before["start"]
         for k in before, after:
             assert abs(k["start"] + k["now"] / 100 - k["time"]) < 1e-6, k
+        ahead = after["os_time"] - before["os_time"]
+        assert 7200 <= ahead <= 7201 + passed, (before, after)
+        assert after["hpc"] - before["hpc"] < (passed + 1) * 1e9 and after["cpu"] < 600, after
+        assert after["table"] == before["table"] and after["fixed"] == "1970", after
         log = eventually("all six fire", lambda: (
             lambda l: len(l) >= 6 and l)(a.call(".clock", "log")[0]))
         assert log == [30, 40, 50, 3600, 7000, 7200], log
@@ -62,6 +66,12 @@ def timers_fire_in_order(build):
         t.join(10)
         assert got and 540000 <= got[0] < 545000, got
         eventually("many fire", lambda: a.call(".clock", "left")[0] == 0)
+        # os.date follows, too
+        a.ctl("clock", "+366d")
+        then = clock(a)
+        assert then["date"] == int(time.strftime("%Y", time.gmtime(then["os_time"]))), then
+        assert then["day"] == time.strftime("%Y-%m-%d", time.gmtime(then["time"])), then
+        assert abs(then["os_time"] - time.time() - 366 * 86400 - 7200 - 100 - 5400) < 3, then
 
 
 def links_do_not_notice(build):
