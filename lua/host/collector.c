@@ -31,9 +31,18 @@
 void collector_start(struct host *h)
 {
 	must(!h->started && !h->settling);
+	h->settling = true;
+	if (h->collector_held)
+		return; /* it has not run yet */
 	lua_gc(h->L, LUA_GCRESTART);
 	lua_gc(h->L, LUA_GCSTEP, -START_KIB);
-	h->settling = true;
+}
+
+void collector_let_go(struct host *h)
+{
+	h->collector_held = false;
+	if (h->L)
+		lua_gc(h->L, LUA_GCRESTART);
 }
 
 void collector_settle(struct host *h)

@@ -26,6 +26,8 @@ void collector_start(struct host *h);
  * behind goes, the stacks that they have grown too, and the collector changes to the mode it stays
  * in. Again when the heap has become large. */
 void collector_settle(struct host *h);
+/* It is not held any more. The service's owner, or nobody else has the service. */
+void collector_let_go(struct host *h);
 /* A large service has handled a message. */
 void collector_worked(struct host *h);
 /* A look is due (WAIT_QUIET). Between turns. */

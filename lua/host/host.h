@@ -202,6 +202,7 @@ struct host {
 	bool settling;
 	bool settled;	       /* it has been so once */
 	bool collector_chosen; /* by the program, with collectgarbage */
+	bool collector_held;   /* it only runs when told: by the program, or lua/load/tape.h */
 	bool large;	       /* collected step by step, and while it is quiet; see collector.h */
 	uint8_t quiet_ends;    /* ends of cycles since it has been quiet */
 	int32_t quiet_session; /* of the next look, 0: none is due */

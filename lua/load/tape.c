@@ -10,6 +10,8 @@
 #include "lua/host/seri.h"
 #include "lua/modules/cluster/multicast.h"
 
+#define TAPE_COLLECT_MIN ((size_t)4 << 20)
+
 /* [claim_lock] those that wait for a launch, the oldest first */
 static _Atomic(struct tape *) waiting;
 static struct lock claim_lock = LOCK_INIT(tape_claim);
@@ -120,8 +122,20 @@ static noinline void claim(struct host *h)
 	lock_release(&claim_lock);
 	if (!t)
 		return;
-	h->collector_chosen = true; /* ours goes by the clock */
+	h->collector_chosen = h->collector_held = true;
+	t->collect_at = TAPE_COLLECT_MIN;
 	t->ops->begin(t, h);
+}
+
+bool tape_should_collect(const struct tape *t, const struct host *h)
+{
+	return h->memory > t->collect_at;
+}
+
+void tape_collect(struct tape *t, struct host *h, lua_State *L)
+{
+	lua_gc(L, LUA_GCCOLLECT);
+	t->collect_at = h->memory * 2 > TAPE_COLLECT_MIN ? h->memory * 2 : TAPE_COLLECT_MIN;
 }
 
 void tape_attach(struct host *h)

@@ -5,16 +5,15 @@
  *
  * A recording begins at the launch of a Lua service, for only then is its state known: nothing. The
  * file (tapefile.h) keeps each message that it gets, in order, those of sockets with their bytes;
- * what it asks of the node (clocks, names, environment, sockets: tape_functions.def); the seeds of
- * its random numbers; and what it sends. A replay runs the same code on the same messages with the
- * same answers, opens nothing, and compares what it sends to services and what it writes to
- * sockets.
+ * the shared data that it looks at; what it asks of the node (clocks, names, environment, sockets:
+ * tape_functions.def); the seeds of its random numbers; when its garbage is collected; and what it
+ * sends. A replay runs the same code on the same messages with the same answers, opens nothing, and
+ * compares what it sends to services and what it writes to sockets.
  *
  * Not covered: the modules that tape_functions.def says end a recording; io, os.exit and other ways
  * to the outside; what a light userdata of another service points to; addresses in texts (tostring
- * of a table) and the order of pairs over keys that are addresses; finalizers and weak tables that
- * send, for when the collector runs is not kept; the memory limit; C modules of the program that
- * ask the clock or the world themselves.
+ * of a table) and the order of pairs over keys that are addresses; the memory limit; C modules of
+ * the program that ask the clock or the world themselves.
  *
  * A service that is not recorded has none of this: what stands before its callback and around its
  * functions is put there at launch (service_set_message_log, closures), and senders look at one
@@ -51,6 +50,11 @@ struct tape_ops {
 	/* A recording: what is on the stack is what the function returned, or raised. A replay:
 	 * pushes that, and sets call->raised. May raise. */
 	void (*values)(struct tape *t, lua_State *L, struct tape_call *call);
+	/* The service is about to look at the shared data of this name: makes the recording and
+	 * the replay see the same. Returns their version. */
+	uint64_t (*share)(struct tape *t, const char *name);
+	/* After a call of such a function: garbage may be collected. */
+	void (*collect)(struct tape *t, lua_State *L);
 	/* The service has a module whose results are not kept. */
 	void (*uncovered)(struct tape *t, const char *module);
 };
@@ -61,6 +65,7 @@ struct tape {
 	char *service;	   /* whose launch is meant: name, maybe with arguments */
 	int64_t random[2]; /* seed of math.random */
 	atomic_uint refs;  /* who offered it has one, the service another */
+	size_t collect_at; /* [owner] bytes of its heap */
 	bool inside;	   /* [owner] a covered function runs: what it calls is not kept */
 	struct tape *next; /* of those that wait for a launch, or have been taken from there */
 };
@@ -78,6 +83,12 @@ void tape_stand_before(struct tape *t, struct service *s);
 uint64_t tape_hash(const struct msg *m, uint64_t *ret_size);
 /* Why a recording ends that lacks nothing. */
 #define TAPE_WHOLE "the service has ended"
+
+/* Garbage is collected at points that the recording keeps: what weak tables hold and when
+ * finalizers run is the same in the replay. Whether it is time; and does it, in any thread of the
+ * service. */
+bool tape_should_collect(const struct tape *t, const struct host *h);
+void tape_collect(struct tape *t, struct host *h, lua_State *L);
 
 /* A service is being launched, its callback is set. */
 void tape_attach(struct host *h);

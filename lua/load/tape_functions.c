@@ -10,14 +10,16 @@
 #include "core/base/hash.h"
 #include "lua/host/host.h"
 #include "lua/load/tape.h"
+#include "lua/modules/share/image_names.h"
 
 enum how {
-	VALUE, /* a replay does not run it: it only returns what it returned */
-	BOTH,  /* a replay runs it as well */
-	SEED,  /* a replay runs it with what it returned */
-	TOLD,  /* as VALUE; what it is told is compared, and outside of a replay it does nothing */
-	TAKES, /* as TOLD; a block of memory that it is told becomes its own */
-	ENDS,  /* what comes of it cannot be kept */
+	VALUE,	/* a replay does not run it: it only returns what it returned */
+	BOTH,	/* a replay runs it as well */
+	SEED,	/* a replay runs it with what it returned */
+	TOLD,	/* as VALUE; what it is told is compared; it never runs in a replay */
+	TAKES,	/* as TOLD; a block of memory that it is told becomes its own */
+	SHARED, /* a replay runs it, on the shared data that it looked at; their name comes first */
+	ENDS,	/* what comes of it cannot be kept */
 };
 
 /* What a recording keeps the results of. The place in the table is part of the format. */
@@ -130,6 +132,25 @@ static struct tape *tape_here(lua_State *L)
 	return tape_of_service(host_service(L));
 }
 
+/* Runs it with the arguments, which stay, until nobody has published what it looks at meanwhile. */
+static int run_on_shared(lua_State *L, struct tape *t)
+{
+	const char *name = luaL_checkstring(L, 1);
+	int top = lua_gettop(L), status;
+	uint64_t version;
+
+	luaL_checkstack(L, top + 1, NULL);
+	do {
+		lua_settop(L, top);
+		version = t->ops->share(t, name);
+		lua_pushvalue(L, lua_upvalueindex(1));
+		for (int i = 1; i <= top; i++)
+			lua_pushvalue(L, i);
+		status = lua_pcall(L, top, LUA_MULTRET, 0);
+	} while (image_current(name) != version);
+	return status == LUA_OK ? lua_gettop(L) - top : lua_error(L);
+}
+
 static int recorded(lua_State *L)
 {
 	struct tape *t = tape_here(L);
@@ -138,12 +159,15 @@ static int recorded(lua_State *L)
 
 	if (!t || t->inside)
 		return finish(L, run_original(L));
+	if (covered[call.function].how == SHARED)
+		return run_on_shared(L, t);
 	call.hash = hash_arguments(L, &covered[call.function]);
 	t->inside = true;
 	status = run_original(L);
 	t->inside = false;
 	call.raised = status != LUA_OK;
 	t->ops->values(t, L, &call);
+	t->ops->collect(t, L);
 	return finish(L, status);
 }
 
@@ -179,19 +203,20 @@ static int played(lua_State *L)
 
 	if (!t || t->inside)
 		return played_aside(L, c);
+	if (c->how == SHARED)
+		return run_on_shared(L, t);
 	call.hash = hash_arguments(L, c);
 	t->ops->values(t, L, &call);
-	if (call.raised)
-		return lua_error(L);
 	n = lua_gettop(L) - top;
 	luaL_checkstack(L, top + n + 1, NULL);
 	if (c->how == BOTH)
 		run_again(L, t, 1, top);
-	else if (c->how == SEED)
+	else if (c->how == SEED && !call.raised)
 		run_again(L, t, top + 1, top + n);
-	else if (c->how == TAKES)
+	else if (c->how == TAKES && !call.raised)
 		free_blocks(L, top);
-	return n;
+	t->ops->collect(t, L);
+	return call.raised ? lua_error(L) : n;
 }
 
 /* ---- putting them there ---- */

@@ -24,6 +24,8 @@
 #include "lua/load/tape_functions.h"
 #include "lua/load/tape_message.h"
 #include "lua/load/tapefile.h"
+#include "lua/modules/share/image_bytes.h"
+#include "lua/modules/share/image_names.h"
 #include "lua/vm/share.h"
 
 #define TOLD_MAX 20u
@@ -86,6 +88,13 @@ static void describe(char ret[128])
 		break;
 	case 'M':
 		snprintf(ret, 128, "got the next message");
+		break;
+	case 'G':
+	case 'g':
+		snprintf(ret, 128, "collected garbage");
+		break;
+	case 'I':
+		snprintf(ret, 128, "looked at the shared data %.32s", r->version);
 		break;
 	default:
 		snprintf(ret, 128, "was at its end");
@@ -219,6 +228,32 @@ static void play_values(struct tape *t, lua_State *L, struct tape_call *call)
 	call->raised = r.raised;
 }
 
+static uint64_t play_shared(struct tape *t, const char *name)
+{
+	(void)t;
+	for (; P.next.kind == 'I' && strcmp(P.next.version, name) == 0; advance()) {
+		struct image *im = image_of_bytes(P.next.data, P.next.data_size);
+
+		if (im)
+			image_restore(name, im, P.next.size);
+		else
+			(void)image_withdraw(name);
+		if (!im && P.next.data_size)
+			differs("the file is damaged: the shared data %s make no sense", name);
+	}
+	if (!P.next.kind && !P.whole)
+		stand_still();
+	return image_current(name);
+}
+
+static void play_collect(struct tape *t, lua_State *L)
+{
+	if (P.next.kind != 'g')
+		return;
+	advance();
+	tape_collect(t, host_of(L), L);
+}
+
 /* The recording ended there. */
 static void play_uncovered(struct tape *t, const char *module)
 {
@@ -255,7 +290,7 @@ static void skip_rest(void)
 {
 	char recorded[128];
 
-	while (P.next.kind && P.next.kind != 'M') {
+	while (P.next.kind && P.next.kind != 'M' && P.next.kind != 'G') {
 		describe(recorded);
 		differs("it does not, the recorded run %s", recorded);
 		advance();
@@ -264,13 +299,19 @@ static void skip_rest(void)
 
 static void play_message(struct service *s, void *ud, struct msg *m)
 {
-	struct tape_record r = P.next;
 	bool mine = m == P.kick || !P.messages;
+	struct host *h = ud;
+	struct tape_record r;
 
 	msg_destroy(m);
 	if (!mine || P.over)
 		return;
 	P.kick = NULL;
+	if (P.next.kind == 'G' && h->L) {
+		advance();
+		tape_collect(&P.tape, h, h->L);
+	}
+	r = P.next;
 	if (r.kind != 'M') {
 		finish();
 		return;
@@ -310,6 +351,8 @@ static const struct tape_ops ops = {
 	.message = play_message,
 	.end = let_go,
 	.values = play_values,
+	.share = play_shared,
+	.collect = play_collect,
 	.uncovered = play_uncovered,
 };
 

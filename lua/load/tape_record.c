@@ -22,11 +22,20 @@
 #include "core/base/text.h"
 #include "core/ds/list.h"
 #include "core/log/log.h"
+#include "lua/host/collector.h"
 #include "lua/host/seri.h"
 #include "lua/load/tape.h"
 #include "lua/load/tape_message.h"
 #include "lua/load/tapefile.h"
+#include "lua/modules/share/image_bytes.h"
+#include "lua/modules/share/image_names.h"
 #include "lua/vm/share.h"
+
+/* Which version of shared data the file has last. */
+struct seen {
+	char *name;
+	uint64_t version; /* 0: there are none any more */
+};
 
 struct recording {
 	struct tape tape;
@@ -35,7 +44,9 @@ struct recording {
 	uint64_t max_bytes, deadline_ns, config_hash;
 	_Atomic uint32_t handle; /* 0: it waits for the launch; relaxed, for people */
 	bool has_pointers;	 /* [its service] */
-	sem_t more;		 /* there is something to write, or it ends */
+	struct seen *seen;	 /* [its service] the shared data that it has looked at */
+	size_t seen_count;
+	sem_t more; /* there is something to write, or it ends */
 	/* [lock] */
 	struct text buffer;
 	uint64_t bytes, messages, sends;
@@ -154,6 +165,9 @@ static void unref(struct recording *t)
 	if (atomic_fetch_sub_explicit(&t->tape.refs, 1, memory_order_acq_rel) != 1)
 		return;
 	text_fini(&t->buffer);
+	for (size_t i = 0; i < t->seen_count; i++)
+		mem_free(t->seen[i].name);
+	mem_free(t->seen);
 	sem_destroy(&t->more);
 	mem_free(t->tape.service);
 	mem_free(t->path);
@@ -209,15 +223,33 @@ static void keep_message(struct recording *t, const struct msg *m)
 		add(t, &r);
 }
 
+static void collect(struct recording *t, struct host *h, lua_State *L, char kind)
+{
+	if (!tape_should_collect(&t->tape, h))
+		return;
+	add(t, &(struct tape_record){ .kind = kind });
+	tape_collect(&t->tape, h, L);
+}
+
+static void record_collect(struct tape *t, lua_State *L)
+{
+	collect(container_of(t, struct recording, tape), host_of(L), L, 'g');
+}
+
 static void record_message(struct service *s, void *ud, struct msg *m)
 {
 	struct recording *t = recording_of(s);
 	service_msg_cb next = t->tape.hook.next;
+	struct host *h = ud;
 
+	if (h->L)
+		collect(t, h, h->L, 'G');
 	look_for_pointers(t, m);
 	keep_message(t, m);
-	if (has_ended(t))
+	if (has_ended(t)) {
 		let_go(s);
+		collector_let_go(h);
+	}
 	if (next)
 		next(s, ud, m);
 	else
@@ -235,6 +267,51 @@ static void record_values(struct tape *t, lua_State *L, struct tape_call *call)
 	r.data = payload;
 	add(container_of(t, struct recording, tape), &r);
 	payload_free(payload);
+}
+
+static struct seen *seen_of(struct recording *t, const char *name)
+{
+	for (size_t i = 0; i < t->seen_count; i++)
+		if (strcmp(t->seen[i].name, name) == 0)
+			return &t->seen[i];
+	t->seen = mem_realloc(t->seen, (t->seen_count + 1) * sizeof(*t->seen));
+	t->seen[t->seen_count] = (struct seen){ .name = mem_strdup(name) };
+	return &t->seen[t->seen_count++];
+}
+
+/* im NULL: the name is of nothing. */
+static void keep_shared(struct recording *t, const char *name, struct image *im, uint64_t version)
+{
+	cleanup(text_fini) struct text bytes = { 0 };
+	const char *wrong = im ? image_to_bytes(im, &bytes) : NULL;
+	char why[128];
+
+	if (!wrong && bytes.size > TAPE_RECORD_MAX / 2)
+		wrong = "it is too large";
+	if (wrong) {
+		snprintf(why, sizeof(why), "shared data, %s, cannot be kept: %s", name, wrong);
+		end(t, why);
+		return;
+	}
+	add(t, &(struct tape_record){ .kind = 'I',
+				      .size = version,
+				      .version = name,
+				      .data = bytes.bytes,
+				      .data_size = bytes.size });
+}
+
+static uint64_t record_shared(struct tape *tape, const char *name)
+{
+	struct recording *t = container_of(tape, struct recording, tape);
+	struct image *im = image_find(name);
+	uint64_t version = im ? image_version(im) : 0;
+	struct seen *seen = seen_of(t, name);
+
+	if (seen->version != version)
+		keep_shared(t, name, im, version);
+	seen->version = version;
+	image_unref(im);
+	return version;
 }
 
 static void record_uncovered(struct tape *t, const char *module)
@@ -271,6 +348,8 @@ static const struct tape_ops ops = {
 	.message = record_message,
 	.end = let_go,
 	.values = record_values,
+	.share = record_shared,
+	.collect = record_collect,
 	.uncovered = record_uncovered,
 };
 

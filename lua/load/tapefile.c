@@ -41,6 +41,8 @@ static uint8_t *put_numbers(uint8_t *p, const struct tape_record *r)
 		return little_put64(p, r->hash);
 	case 'N':
 		return little_put32(p, r->dest);
+	case 'I':
+		return little_put64(p, r->size);
 	case 'S':
 		*p++ = r->type;
 		p = little_put32(little_put32(p, r->source), r->dest);
@@ -51,11 +53,17 @@ static uint8_t *put_numbers(uint8_t *p, const struct tape_record *r)
 	}
 }
 
+/* Whether a text that ends in NUL stands before its data. */
+static bool has_text(char kind)
+{
+	return kind == 'H' || kind == 'I';
+}
+
 void tape_write(struct text *to, const struct tape_record *r)
 {
 	uint8_t fixed[FIXED_MAX], head[RECORD_HEAD];
 	size_t n = (size_t)(put_numbers(fixed, r) - fixed);
-	size_t version = r->kind == 'H' ? strlen(r->version) + 1 : 0;
+	size_t version = has_text(r->kind) ? strlen(r->version) + 1 : 0;
 
 	must(n + version + r->data_size <= TAPE_RECORD_MAX);
 	head[0] = (uint8_t)r->kind;
@@ -98,8 +106,12 @@ static size_t numbers(char kind)
 		return 11;
 	case 'N':
 		return 4;
+	case 'I':
+		return 8;
 	case 'S':
 		return 33;
+	case 'G':
+	case 'g':
 	case 'E':
 		return 0;
 	default:
@@ -133,6 +145,9 @@ static void get_numbers(const uint8_t *p, struct tape_record *r)
 	case 'N':
 		r->dest = little_get32(p);
 		break;
+	case 'I':
+		r->size = little_get64(p);
+		break;
 	case 'S':
 		r->type = p[0];
 		r->source = little_get32(p + 1);
@@ -147,8 +162,7 @@ static void get_numbers(const uint8_t *p, struct tape_record *r)
 	}
 }
 
-/* The version of H stands before its data. */
-static bool take_version(struct tape_record *r)
+static bool take_text(struct tape_record *r)
 {
 	const char *nul = memchr(r->data, 0, r->data_size);
 
@@ -174,7 +188,7 @@ bool tape_next(struct tape_reader *r, struct tape_record *ret)
 	get_numbers(r->at + RECORD_HEAD, ret);
 	ret->data = r->at + RECORD_HEAD + fixed;
 	ret->data_size = size - fixed;
-	if (ret->kind == 'H' && !take_version(ret))
+	if (has_text(ret->kind) && !take_text(ret))
 		return false;
 	r->at += RECORD_HEAD + size;
 	return true;

@@ -16,6 +16,9 @@
  *   N     u32 handle; the local name that was looked up
  *   S     u8 type, u32 source, u32 destination, i32 session, i32 result, u64 size, u64 hash of the
  *         payload, 0 if it has a pointer; the global name, if it went to one
+ *   I     u64 version; name of shared data (lua/modules/share/image_names.h), NUL, what they are
+ *         from here on (image_bytes.h): before a function that looks; no bytes: there are none
+ *   G, g  all garbage is collected: between two messages, or behind a V in one
  *   E     why the recording ends
  *
  * A file may end in the middle of a record, as when the process died: what is whole counts. Pure;
@@ -37,7 +40,7 @@ struct tape_record {
 	int32_t session, result;
 	int64_t random[2];
 	uint64_t mono_ns, now_cs, size, hash;
-	const char *version; /* of H, NUL-terminated */
+	const char *version; /* of H; of I the name; NUL-terminated */
 	const void *data;    /* payload, values, name, arguments or reason; not NUL-terminated */
 	size_t data_size;
 };

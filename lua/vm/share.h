@@ -50,6 +50,18 @@ void share_push_table(lua_State *L, struct share_root *r);
 /* Whether the value is a table of a root. */
 bool share_is_table(lua_State *L, int index);
 
+/* Calls f with the key and the value of each pair of the table at index, a shared one, on top of
+ * the stack; what it pushes it pops. A table made for these sizes (lua_createtable: list, others)
+ * whose pairs are put into it in this order has the order of this one, and so has what share_table
+ * makes of it. Raises what f raises. */
+struct share_sizes {
+	unsigned list;	  /* places */
+	unsigned in_list; /* pairs there, which come first */
+	unsigned others;  /* pairs */
+};
+void share_get_sizes(lua_State *L, int index, struct share_sizes *ret);
+void share_walk(lua_State *L, int index, void (*f)(lua_State *L, void *ud), void *ud);
+
 /* When the last reference is given back, fn(data) is called, by whichever thread that is. Before it
  * is published. */
 void share_set_end(struct share_root *r, void (*fn)(void *data), void *data);

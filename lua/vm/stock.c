@@ -54,6 +54,23 @@ void share_push_table(lua_State *L, struct share_root *r)
 	share_push_code(L, r);
 }
 
+void share_get_sizes(lua_State *L, int index, struct share_sizes *ret)
+{
+	(void)L;
+	(void)index;
+	(void)ret;
+	abort(); /* there is no such table */
+}
+
+void share_walk(lua_State *L, int index, void (*f)(lua_State *L, void *ud), void *ud)
+{
+	(void)L;
+	(void)index;
+	(void)f;
+	(void)ud;
+	abort(); /* there is none */
+}
+
 bool share_is_table(lua_State *L, int index)
 {
 	(void)L;

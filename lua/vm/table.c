@@ -3,6 +3,7 @@
 #include "share_priv.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lapi.h"
@@ -148,10 +149,61 @@ static void insert(struct copier *c, Table *to, const TValue *key, TValue *value
 		luaH_newkey(c->L, to, key, value);
 }
 
+/* ---- the order of pairs ----
+ *
+ * A table that is filled with the pairs of another one of the same size has the same order, and not
+ * only the same pairs, if those come first that lie where their hash says, and then the others from
+ * the last place down: each of them finds its place taken by one of the first, and gets the last
+ * one that is free, which is its own. So a copy has the order of what it is a copy of. */
+
+/* marks[i]: the pair of node i lies elsewhere than its hash says, for a chain leads there. */
+static void mark_displaced(const Table *t, char *marks)
+{
+	memset(marks, 0, (size_t)sizenode(t));
+	for (int i = 0; i < sizenode(t); i++)
+		if (gnext(gnode(t, i)) != 0)
+			marks[i + gnext(gnode(t, i))] = 1;
+}
+
+/* The node that comes behind node `at` (-1: the first one) in that order; sizenode(t): none. */
+static int node_after(const Table *t, const char *marks, int at)
+{
+	int size = sizenode(t);
+
+	if (at < 0 || !marks[at]) {
+		while (++at < size && marks[at])
+			;
+		if (at < size)
+			return at;
+	}
+	while (--at >= 0 && !marks[at])
+		;
+	return at >= 0 ? at : size;
+}
+
+static void copy_node(struct copier *c, Node *n, Table *to)
+{
+	TValue k, v;
+
+	if (isempty(gval(n)))
+		return;
+	getnodekey(c->L, &k, n);
+	k = copy_value(c, &k, true);
+	v = copy_value(c, gval(n), false);
+	if (to)
+		insert(c, to, &k, &v);
+}
+
 static void copy_pairs(struct copier *c, Table *from, Table *to)
 {
+	char *marks = malloc((size_t)sizenode(from));
 	unsigned size = luaH_realasize(from);
 
+	if (!marks) {
+		c->failed = true;
+		return;
+	}
+	mark_displaced(from, marks);
 	for (unsigned i = 0; i < size; i++)
 		if (!isempty(array_at(from, i))) {
 			TValue v = copy_value(c, array_at(from, i), false), k;
@@ -160,18 +212,46 @@ static void copy_pairs(struct copier *c, Table *from, Table *to)
 			if (to)
 				insert(c, to, &k, &v);
 		}
-	for (int i = 0; i < sizenode(from); i++) {
-		Node *n = gnode(from, i);
-		TValue k, v;
+	for (int i = -1; (i = node_after(from, marks, i)) < sizenode(from);)
+		copy_node(c, gnode(from, i), to);
+	free(marks);
+}
+
+void share_get_sizes(lua_State *L, int index, struct share_sizes *ret)
+{
+	const Table *t = lua_topointer(L, index);
+
+	*ret = (struct share_sizes){ .list = luaH_realasize(t), .others = pairs_in_use(t) };
+	for (unsigned i = 0; i < ret->list; i++)
+		ret->in_list += !isempty(array_at(t, i));
+}
+
+void share_walk(lua_State *L, int index, void (*f)(lua_State *L, void *ud), void *ud)
+{
+	const Table *t = lua_topointer(L, index);
+	char *marks = lua_newuserdatauv(L, (size_t)sizenode(t), 0);
+
+	mark_displaced(t, marks);
+	for (unsigned i = 0; i < luaH_realasize(t); i++)
+		if (!isempty(array_at(t, i))) {
+			lua_pushinteger(L, (lua_Integer)i + 1);
+			setobj2s(L, L->top, array_at(t, i));
+			api_incr_top(L);
+			f(L, ud);
+			lua_pop(L, 2);
+		}
+	for (int i = -1; (i = node_after(t, marks, i)) < sizenode(t);) {
+		Node *n = gnode(t, i);
 
 		if (isempty(gval(n)))
 			continue;
-		getnodekey(c->L, &k, n);
-		k = copy_value(c, &k, true);
-		v = copy_value(c, gval(n), false);
-		if (to)
-			insert(c, to, &k, &v);
+		getnodekey(L, s2v(L->top), n);
+		setobj2s(L, L->top + 1, gval(n));
+		L->top += 2;
+		f(L, ud);
+		lua_pop(L, 2);
 	}
+	lua_pop(L, 1);
 }
 
 /* An empty table with this room; it never rehashes. */

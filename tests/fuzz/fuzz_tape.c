@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Recordings of strangers: whatever the bytes are, each record lies within them, what is read is
- * written the same, and a message that is made of one is kept the same. */
+ * written the same, a message that is made of one is kept the same, and shared data are made of
+ * what may be any bytes. */
 #include <stdint.h>
 #include <string.h>
 
 #include "core/base/must.h"
 #include "lua/load/tape_message.h"
 #include "lua/load/tapefile.h"
+#include "lua/modules/share/image_bytes.h"
+#include "lua/modules/share/image_names.h"
 #include "net/net.h"
 
 /* As when nobody reads it. */
@@ -53,6 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		     (const uint8_t *)rec.data + rec.data_size <= data + size);
 		if (rec.kind == 'M')
 			look_at_message(&rec);
+		if (rec.kind == 'I')
+			image_unref(image_of_bytes(rec.data, rec.data_size));
 		text_cut(&again, 0);
 		tape_write(&again, &rec);
 		must(again.size == (size_t)(r.at - began) &&

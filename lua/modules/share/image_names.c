@@ -110,7 +110,8 @@ static size_t position(const char *name, bool *ret_found)
 	return sorted_place(current, current_count, name_of, name, ret_found);
 }
 
-static uint64_t publish(const char *name, struct image *im, bool replace)
+/* version: 0 for a new one. */
+static uint64_t publish(const char *name, struct image *im, bool replace, uint64_t version)
 {
 	struct image *old = NULL;
 	bool found;
@@ -122,7 +123,8 @@ static uint64_t publish(const char *name, struct image *im, bool replace)
 		lock_release(&names_lock);
 		return 0;
 	}
-	uint64_t version = ++last_version;
+	if (!version)
+		version = ++last_version;
 	im->name = mem_strdup(name);
 	im->version = version;
 	if (found) {
@@ -143,12 +145,17 @@ uint64_t image_publish(const char *name, struct image *im_take, bool log, uint32
 {
 	im_take->log = log;
 	im_take->source = source;
-	return publish(name, im_take, true);
+	return publish(name, im_take, true, 0);
+}
+
+void image_restore(const char *name, struct image *im_take, uint64_t version)
+{
+	(void)publish(name, im_take, true, version);
 }
 
 uint64_t image_publish_new(const char *name, struct image *im_take)
 {
-	return publish(name, im_take, false);
+	return publish(name, im_take, false, 0);
 }
 
 struct image *image_find(const char *name)

@@ -31,6 +31,8 @@ void image_end(void *im);
 uint64_t image_publish(const char *name, struct image *im_take, bool log, uint32_t source);
 /* The same if there is none of that name yet; 0: there is, and im is still the caller's. */
 uint64_t image_publish_new(const char *name, struct image *im_take);
+/* As image_publish, with this number, for one that was published in another process. */
+void image_restore(const char *name, struct image *im_take, uint64_t version);
 /* A reference to the current one, or NULL. */
 struct image *image_find(const char *name);
 /* Ends the name; false: there is none. */

@@ -4,6 +4,14 @@ local skynet = require "skynet"
 local socket = require "skynet.socket"
 require "skynet.manager"
 
+local sharetable = require "skynet.sharetable"
+local sharedata = require "skynet.sharedata"
+local builder = require "skynet.datasheet.builder"
+local multicast = require "skynet.multicast"
+local snax = require "skynet.snax"
+
+skynet.setenv("snax", SERVICE_PATH .. "?.lua")
+
 local command, stored = {}, {}
 
 function command.price(n)
@@ -20,6 +28,52 @@ end
 
 function command.gate()
 	skynet.call(skynet.newservice "frames", "lua", "open", { address = "127.0.0.1", port = 0 })
+end
+
+-- Version n of everything that is shared, and a message to all who listen.
+local channel, published
+
+function command.channel()
+	channel = channel or multicast.new()
+	return channel.channel
+end
+
+function command.publish(n)
+	local rules = { version = n, [0.5] = "half", [true] = "yes", list = { 1, 2, 3, nil, 5 } }
+	for i = 1, 300 do
+		rules["rule " .. i * n] = { name = "r" .. i, i, i * n / 7 }
+	end
+	sharetable.loadtable("rules", rules)
+	local shop = { version = n, deep = { er = { n, "x" } } }
+	for i = 1, 100 do
+		shop["thing " .. i + n] = { price = i, [i] = "i", [-i] = "-i" }
+	end
+	sharedata.update("shop", shop)
+	local sheet = { version = n }
+	for i = 1, 50 do
+		sheet["row" .. i] = { i, n }
+	end
+	builder[published and "update" or "new"]("sheet", sheet)
+	published = true
+	sharetable.loadtable("of " .. n, { n })
+	command.channel()
+	channel:publish(n, ("y"):rep(n * 100))
+end
+
+function command.hear()
+end
+
+local pinger
+
+function command.snax(what, ...)
+	if what == "new" then
+		pinger = snax.newservice("pinger", ...)
+	elseif what == "kill" then
+		snax.kill(pinger)
+	else
+		local kind, name = what:match "(%w+)%.(%w+)"
+		return pinger[kind == "post" and "post" or "req"][name](...)
+	end
 end
 
 local function serve(fd)

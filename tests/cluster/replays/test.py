@@ -86,7 +86,7 @@ def line_client(c, port):
     def ask():
         state["n"] += 1
         n = state["n"]
-        what = ("buy", "sum", "later", "bytes", "all")[n % 5]
+        what = ("buy", "sum", "later", "bytes", "all", "waste")[n % 6]
         if what == "bytes":
             s.sendall(b"bytes 70000\n" + b"x" * 69999 + b"y")
         else:
@@ -211,4 +211,33 @@ def the_node_is_killed(build):
             assert int(p.stdout.split()[1]) >= before[name]["messages"], (before, p.stdout)
 
 
-main([whole_lives, the_node_is_killed])
+def shared_data(build):
+    """sharetable, sharedata and datasheet in the order of their pairs, multicast, and snax"""
+    with World(build) as c:
+        c.a = c.node("a", 1, master=True).ready()
+        c.a.ctl("record", "--next", c.tape("reader"), "reader")
+        c.a.ctl("record", "--next", c.tape("pinger"), "snaxd pinger")
+        c.a.call(".main", "launch", "reader")
+        c.a.call(".main", "snax", "new", "pinger")
+        assert not c.a.call(".reader", "look")[1]
+        for n in range(1, 6):
+            c.a.call(".main", "publish", str(n))
+            parts, _ = c.a.call(".reader", "look")
+            assert parts > 1000, parts
+            if n > 1:
+                assert c.a.call(".reader", "update")[1] == n
+                c.a.call(".reader", "look")
+            c.a.call(".reader", "publish", "20")
+            c.a.call(".main", "snax", "req.ping", "abc" * n)
+            c.a.call(".main", "snax", "post.note", str(n % 3))
+        eventually("the sheet of today", lambda: c.a.call(".reader", "look")[1] == 5)
+        c.a.call(".reader", "exit")
+        c.a.call(".main", "snax", "kill")
+        for name in "reader", "pinger":
+            end = eventually(f"{name} ends", lambda: c.view(name)["state"] == "off" and
+                             c.view(name))
+            assert end["why"] == "the service has ended", end
+            c.replays(name, end)
+
+
+main([whole_lives, the_node_is_killed, shared_data])

@@ -37,6 +37,24 @@ function verb.sum(_, n)
 	return ("%.6f"):format(sum)
 end
 
+-- What is garbage shows when the collector runs: in a weak table, and by a finalizer.
+local weak = setmetatable({}, { __mode = "kv" })
+local mourning = { __gc = function(self)
+	skynet.send(".main", "lua", "hear", self[1], skynet.now())
+end }
+
+function verb.waste(fd, n)
+	local left = 0
+	for _ in pairs(weak) do
+		left = left + 1
+	end
+	for i = 1, 300 do
+		weak[n .. "/" .. i] = { ("%d %d"):format(fd, i):rep(20) }
+	end
+	setmetatable({ n }, mourning)
+	return left
+end
+
 function verb.bytes(fd, n)
 	local text = socket.read(fd, tonumber(n))
 	return text and #text .. " " .. text:byte(-1)

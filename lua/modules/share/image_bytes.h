@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * Images as bytes, for another process: the same values, with the same order of pairs.
+ *
+ *   u8 type, then: nothing (nil, false, true), i64, f64, u32 size and bytes (a string), u64 (a
+ *   pointer), u32 number of an earlier table, or of a new table: u32 places of its list, u32 pairs
+ *   in there, u32 other pairs, and so many keys with their values, the list's first, each of them
+ *   as here. A table's number is how many began before it.
+ *
+ * Numbers are little-endian. Not everything that may be shared has bytes: functions have none.
+ *
+ * Threads: any. Ownership: as said. Limits: IMAGE_DEPTH_MAX.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include "core/base/text.h"
+#include "lua/modules/share/image_types.h"
+
+/* Appends the bytes of the image, which the caller holds. NULL, or why not (constant). */
+const char *image_to_bytes(struct image *im, struct text *to);
+/* A new image, with one reference; NULL: the bytes are none, whatever they are, or there is no
+ * memory. */
+struct image *image_of_bytes(const void *bytes, size_t size);
