@@ -135,6 +135,18 @@ $(B)/harbord: $(B)/daemon/node/main.o $(B)/daemon.a $(ARCHIVES) $(VM_A)
 $(B)/harborctl: $(B)/daemon/ctl/main.o $(B)/daemon.a $(B)/conf.a $(B)/core.a | $(VM_A)
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+# A node as it will be so many versions of the protocol later, which speaks that one and the one
+# before it (tests/cluster/protocol_versions): wire.o of its own comes before harbor.a's.
+LATER     = $(B)/harbord-protocol-1 $(B)/harbord-protocol-2
+PROTOCOL  = $(shell sed -n 's/^.define WIRE_VERSION \([0-9]*\)u/\1/p' harbor/protocol/wire.c)
+$(B)/wire-later-%.o: harbor/protocol/wire.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL) $(CFLAGS) $(PCFLAGS) -DWIRE_VERSION="($(PROTOCOL)u+$*u)" \
+	    -DWIRE_VERSION_MIN="($(PROTOCOL)u+$*u-1u)" -c -o $@ $<
+$(B)/harbord-protocol-%: $(B)/wire-later-%.o $(B)/daemon/node/main.o $(B)/daemon.a $(ARCHIVES) \
+    $(VM_A)
+	$(CC) $(LINK) $(CONTRACT) $(LDFLAGS) -o $@ $(filter-out $(VM_A),$^) $(LINKED)
+
 # ---- one archive a layer: a wrong arrow fails at link time too ----
 $(B)/core.a:   $(call objs,core)
 $(B)/net.a:    $(call objs,net)
@@ -259,7 +271,7 @@ $(B)/tests/chaos/relay: tests/chaos/relay.c
 $(B)/tests/chaos/clock.so: tests/chaos/clock.c
 	@mkdir -p $(@D)
 	$(CC) $(PLAIN) $(CFLAGS) -fPIC -shared -o $@ $< -ldl
-tests-bin: all $(UNIT) $(FUZZ) $(CMODS) $(CHAOS) $(B)/vm/interpreters
+tests-bin: all $(UNIT) $(FUZZ) $(CMODS) $(CHAOS) $(LATER) $(B)/vm/interpreters
 unit-bin: $(UNIT) libraries
 chaos-bin: $(CHAOS)
 

@@ -42,7 +42,9 @@ static void describe_link(struct link *l, struct harbor_node_info *n)
 	n->incarnation = p->epoch;
 	n->master = leads(p);
 	n->state = p->left ? "left" : peer_is_unreachable(p) ? "unreachable" : states[p->state];
-	if (p->state != PEER_UP)
+	if (p->state == PEER_UP)
+		n->protocol = p->version;
+	else
 		memcpy(n->why, p->why, sizeof(n->why));
 	n->since_wall_ns = l->since_wall_ns;
 	/* a link on which something happens is not asked, so the last answer may be old */

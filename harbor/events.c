@@ -42,6 +42,8 @@ static void turn_away(struct conn *c, enum wire_code code, const char *text)
 /* Is it one of ours, and does it speak our language? */
 static bool admit(struct conn *c, const struct wire_control *f, enum wire_kind kind)
 {
+	char why[128];
+
 	if (f->kind != kind) {
 		turn_away(c, WIRE_INVALID,
 			  kind == WIRE_JOIN ? "this is a master's port"
@@ -53,11 +55,15 @@ static bool admit(struct conn *c, const struct wire_control *f, enum wire_kind k
 		turn_away(c, WIRE_OTHER_CLUSTER, "it is of another cluster (cluster.name)");
 		return false;
 	}
-	if (!wire_common_version(f->version_min, f->version)) {
-		turn_away(c, WIRE_OTHER_VERSION, "it speaks another version of the protocol");
-		return false;
-	}
-	return true;
+	if (wire_common_version(f->version_min, f->version))
+		return true;
+	/* both ends log it, so it is told from neither side */
+	snprintf(why, sizeof(why),
+		 "no version of the protocol in common: who connects speaks %u to %u, who listens "
+		 "%u to %u",
+		 f->version_min, f->version, wire_version_min, wire_version);
+	turn_away(c, WIRE_OTHER_VERSION, why);
+	return false;
 }
 
 static void greet_peer(struct conn *c, const struct wire_control *f)

@@ -57,6 +57,7 @@ struct harbor_node_info {
 	char why[128];		/* the last link ended, or could not be made; "": it is up */
 	bool master;		/* it leads, as far as this node knows */
 	bool draining;		/* it gives its work away, see core/actor/move.h */
+	uint32_t protocol;	/* the version that the link speaks; 0: it is down, or no link */
 	uint64_t since_wall_ns; /* the state is what it is */
 	uint64_t rtt_ns;
 	uint64_t sent, received; /* messages */

@@ -243,6 +243,7 @@ static void add_node(const struct harbor_node_info *n, void *ud)
 	json_uint(j, "frames_resent", n->resent);
 	json_uint(j, "messages_lost", n->lost);
 	json_uint(j, "messages_dropped", n->dropped);
+	json_uint(j, "protocol", n->protocol);
 	json_string(j, "cipher", n->cipher);
 	json_string(j, "proof", n->proof);
 	json_printf(j, "incarnation", "%016llx", (unsigned long long)n->incarnation);

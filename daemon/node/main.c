@@ -26,6 +26,7 @@
 #include "daemon/node/logsink.h"
 #include "daemon/state/notify.h"
 #include "daemon/node/options.h"
+#include "harbor/protocol/wire.h"
 #include "lua/load/configfile.h"
 #include "lua/load/luahost.h"
 
@@ -158,7 +159,8 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (o.action == OPTIONS_VERSION) {
-		printf("harbord %s, %s\n", HARBORD_VERSION, luahost_vm());
+		printf("harbord %s, %s\nlinks speak protocol %u to %u\n", HARBORD_VERSION,
+		       luahost_vm(), wire_version_min, wire_version);
 		return 0;
 	}
 	if (o.node && !config_name_ok(o.node)) {

@@ -204,7 +204,7 @@ struct master *master_destroy(struct master *m)
 static void send_snapshot(struct master *m, struct master_node *n, uint64_t births)
 {
 	struct wire_control c = { .kind = WIRE_JOINED,
-				  .version = WIRE_VERSION,
+				  .version = n->version,
 				  .features = WIRE_FEATURES,
 				  .id = n->r.id,
 				  .epoch = m->c.epoch,
@@ -280,6 +280,7 @@ static bool join(struct master *m, int conn, const struct wire_control *c, uint6
 	else
 		master_save_node(m, n);
 	n->conn = conn;
+	n->version = wire_common_version(c->version_min, c->version);
 	n->features = c->features & WIRE_FEATURES;
 	send_snapshot(m, n, births);
 	log_event(node_joined, n->r.name, "master: node %s %s as harbor %u at %s", n->r.name,

@@ -31,6 +31,7 @@ struct master_node {
 	enum master_doubt doubt;
 	unsigned asked_last; /* the id of whom we asked about it */
 	unsigned asked;	     /* how many, since it was heard */
+	uint32_t version;    /* of the protocol, with its last connection */
 	uint32_t features;   /* that both we and its last connection have */
 	uint64_t seen_by[4]; /* members that report a link to this incarnation, a bit each */
 	uint64_t life;	     /* births when this life began */

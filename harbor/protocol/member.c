@@ -104,8 +104,8 @@ void member_start(struct member *m, uint64_t now)
 void member_connected(struct member *m, int conn, uint64_t now)
 {
 	struct wire_control c = { .kind = WIRE_JOIN,
-				  .version = WIRE_VERSION,
-				  .version_min = WIRE_VERSION_MIN,
+				  .version = wire_version,
+				  .version_min = wire_version_min,
 				  .features = WIRE_FEATURES,
 				  .id = m->self->id ? m->self->id : m->wanted,
 				  .flags = (m->self->id ? WIRE_ID_HELD : 0) |
@@ -146,6 +146,12 @@ static void joined(struct member *m, const struct wire_control *c, uint64_t now)
 		close_connection(m, MEMBER_AWAY, "it gave no harbor id", now);
 		return;
 	}
+	if (!wire_common_version(c->version, c->version)) {
+		close_connection(m, MEMBER_AWAY,
+				 "it chose a version of the protocol that is not spoken here", now);
+		return;
+	}
+	m->version = c->version;
 	m->self->id = c->id;
 	m->master_epoch = c->epoch;
 	m->features = c->features & WIRE_FEATURES;

@@ -67,6 +67,7 @@ struct member {
 	uint64_t request_wait_ns; /* the caller's; 0: requests wait for ever */
 	uint64_t master_epoch;	  /* the incarnation of the last master's node */
 	uint64_t change;
+	uint32_t version;     /* of the protocol, with the last master */
 	uint32_t features;    /* that both we and the last master have */
 	uint64_t births_base; /* where the births of this life begin; 0: not known yet */
 	uint64_t births_told;

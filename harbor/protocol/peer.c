@@ -237,8 +237,8 @@ void peer_reached(struct peer *p, int conn, uint64_t now)
 void peer_connected(struct peer *p, int conn, uint64_t now)
 {
 	struct wire_control c = { .kind = WIRE_HELLO,
-				  .version = WIRE_VERSION,
-				  .version_min = WIRE_VERSION_MIN,
+				  .version = wire_version,
+				  .version_min = wire_version_min,
 				  .features = WIRE_FEATURES,
 				  .id = p->self->id,
 				  .epoch = p->self->epoch,
@@ -269,9 +269,11 @@ static uint64_t idle_of(struct peer *p)
 }
 
 /* first: the HELLO or WELCOME of the other node. */
-static void set_up(struct peer *p, int conn, const struct wire_control *first, uint64_t now)
+static void set_up(struct peer *p, int conn, const struct wire_control *first, uint32_t version,
+		   uint64_t now)
 {
 	end_attempt(p, now);
+	p->version = version;
 	p->features = first->features & WIRE_FEATURES;
 	set_state(p, PEER_UP);
 	p->conn = conn;
@@ -314,7 +316,7 @@ static bool greet(struct peer *p, int conn, const struct wire_control *c, uint64
 	welcome.version = wire_common_version(c->version_min, c->version);
 	welcome.request = p->attempt;
 	p->ops->write(p, conn, &welcome);
-	set_up(p, conn, c, now);
+	set_up(p, conn, c, welcome.version, now);
 	return true;
 }
 
@@ -338,6 +340,11 @@ static void welcomed(struct peer *p, int conn, const struct wire_control *c, uin
 		close_link(p, PEER_LINK_LOST, "another node answers at its address", now);
 		return;
 	}
+	if (!wire_common_version(c->version, c->version)) {
+		close_link(p, PEER_LINK_LOST,
+			   "it chose a version of the protocol that is not spoken here", now);
+		return;
+	}
 	/* what they tried before they welcomed us is given up */
 	p->their_attempt = c->request;
 	why = p->ops->resume(p, c);
@@ -345,7 +352,7 @@ static void welcomed(struct peer *p, int conn, const struct wire_control *c, uin
 		close_link(p, PEER_LINK_LOST, why, now);
 		return;
 	}
-	set_up(p, conn, c, now);
+	set_up(p, conn, c, c->version, now);
 }
 
 /* A PING or PONG came. Returns false if the link is closed now. */

@@ -130,6 +130,7 @@ struct peer {
 	enum peer_state state;
 	char name[64], address[128];
 	uint64_t epoch;		/* of the living incarnation, 0 = none */
+	uint32_t version;	/* of the protocol; of the last link */
 	uint32_t features;	/* that both have; of the last link */
 	bool disowned;		/* UP, though the master says that it is dead */
 	bool left;		/* UNKNOWN, and the last incarnation said goodbye */

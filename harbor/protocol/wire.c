@@ -8,6 +8,13 @@
 #include "core/base/addrtext.h"
 #include "core/base/must.h"
 
+#ifndef WIRE_VERSION
+#define WIRE_VERSION 3u
+#define WIRE_VERSION_MIN 3u
+#endif
+
+const uint32_t wire_version = WIRE_VERSION, wire_version_min = WIRE_VERSION_MIN;
+
 static const char *const formats[_WIRE_KIND_MAX] = {
 	[WIRE_HELLO] = "mwvciepfrkSK",
 	[WIRE_WELCOME] = "mviefrkSK",

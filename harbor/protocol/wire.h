@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Wire format of links and of the conversation with the master; version 3. Big endian. Decoding is
+ * Wire format of links and of the conversation with the master. Big endian. Decoding is
  * total: any bytes are legal input.
  *
  *   0       4      5      6       8        12     16        20    24
@@ -37,8 +37,11 @@
 #include "core/actor/msg.h"
 
 #define WIRE_MAGIC 0x48425244u /* "HBRD" */
-#define WIRE_VERSION 3u
-#define WIRE_VERSION_MIN 3u
+/* What this program speaks: the newest version, and the oldest. A link uses the newest that both
+ * ends speak. A release that has a new version speaks the one before, too, so that a cluster can be
+ * upgraded node by node. The numbers stand in wire.c, so that a test can link a program that speaks
+ * others. */
+extern const uint32_t wire_version, wire_version_min;
 /* What a node can do beyond its version, a bit each, told in HELLO, WELCOME, JOIN and JOINED. What
  * both sides must understand is used only where both have its bit. */
 #define WIRE_FEATURES 0u
@@ -160,5 +163,5 @@ uint64_t wire_decode_ack(const uint8_t *p);
 /* May a node be reached at this address? Host and port, no unix socket; a host's name is not looked
  * up. */
 bool wire_address_valid(const char *address);
-/* The version two ranges have in common, the highest; 0: none. */
+/* The version that such a range and ours have in common, the highest; 0: none. */
 uint32_t wire_common_version(uint32_t min, uint32_t max);

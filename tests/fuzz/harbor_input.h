@@ -110,7 +110,7 @@ static inline void input_control(struct input *in, enum wire_kind kind, struct w
 
 	memset(ret, 0, sizeof(*ret));
 	ret->kind = kind;
-	ret->version = ret->version_min = b & 64 ? (uint32_t)input_number(in) : WIRE_VERSION;
+	ret->version = ret->version_min = b & 64 ? (uint32_t)input_number(in) : wire_version;
 	if (b & 128)
 		input_text(in, ret->cluster, sizeof(ret->cluster));
 	else

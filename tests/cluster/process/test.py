@@ -93,7 +93,9 @@ def written(text):
 def the_command_line(build):
     """the command line: version, help, and what is wrong with it"""
     p = run(build, "--version")
-    assert p.returncode == 0 and re.match(r"harbord \d+\.\d+\.\d+", p.stdout) and not p.stderr, p
+    assert p.returncode == 0 and not p.stderr, p
+    assert re.fullmatch(r"harbord \d+\.\d+\.\d+, Lua .*\nlinks speak protocol \d+ to \d+\n",
+                        p.stdout), p
     p = run(build, "--help")
     assert p.returncode == 0 and "usage: harbord" in p.stdout and not p.stderr, p
     p = run(build, "--help-config")

@@ -109,7 +109,8 @@ static void refuse(const char *text)
 
 static void join(void)
 {
-	hear((struct wire_control){ .kind = WIRE_JOINED, .id = 5, .epoch = 9, .births = 1 });
+	hear((struct wire_control){
+		.kind = WIRE_JOINED, .version = wire_version, .id = 5, .epoch = 9, .births = 1 });
 	hear((struct wire_control){ .kind = WIRE_SYNCED });
 	assert_int_equal(m.state, MEMBER_JOINED);
 }

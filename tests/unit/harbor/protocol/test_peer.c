@@ -182,14 +182,14 @@ static struct wire_control hello(uint64_t epoch, uint32_t attempt)
 				      .epoch = epoch,
 				      .peer_epoch = 100,
 				      .request = attempt,
-				      .version = WIRE_VERSION,
-				      .version_min = WIRE_VERSION };
+				      .version = wire_version,
+				      .version_min = wire_version };
 }
 
 static struct wire_control welcome(uint64_t epoch)
 {
 	return (struct wire_control){
-		.kind = WIRE_WELCOME, .id = peer.id, .epoch = epoch, .version = 1
+		.kind = WIRE_WELCOME, .id = peer.id, .epoch = epoch, .version = wire_version
 	};
 }
 
@@ -235,6 +235,35 @@ static void the_larger_id_leaves_the_first_try_to_the_other(void **state)
 	assert_true(peer_hello(&peer, 50, &h, T0));
 	assert_int_equal(hands.last.kind, WIRE_WELCOME);
 	assert_int_equal(peer.conn, 50);
+}
+
+static void a_link_speaks_what_both_speak(void **state)
+{
+	struct wire_control m = member(7), h = hello(7, 1);
+
+	(void)state;
+	begin(3, 2);
+	peer_member_up(&peer, &m, T0);
+	h.version = wire_version + 5;
+	assert_true(peer_hello(&peer, 50, &h, T0));
+	assert_int_equal(hands.last.kind, WIRE_WELCOME);
+	assert_int_equal(hands.last.version, wire_version);
+	assert_int_equal(peer.version, wire_version);
+}
+
+static void a_welcome_in_another_version_is_no_link(void **state)
+{
+	struct wire_control m = member(7), w = welcome(7);
+
+	(void)state;
+	peer_member_up(&peer, &m, T0);
+	(void)peer_tick(&peer, T0);
+	assert_int_equal(peer.state, PEER_CONNECTING);
+	peer_connected(&peer, peer.conn, T0);
+	w.version = wire_version + 1;
+	peer_input(&peer, peer.conn, &w, T0);
+	assert_int_not_equal(peer.state, PEER_UP);
+	assert_non_null(strstr(peer.why, "version of the protocol"));
 }
 
 static void of_two_crossed_connections_the_smaller_ids_stays(void **state)
@@ -785,7 +814,9 @@ static void meet_many(void)
 
 static void few_attempts_are_under_way_at_a_time(void **state)
 {
-	struct wire_control w = { .kind = WIRE_WELCOME, .id = 2, .epoch = 7 };
+	struct wire_control w = {
+		.kind = WIRE_WELCOME, .id = 2, .epoch = 7, .version = wire_version
+	};
 
 	(void)state;
 	meet_many();
@@ -806,7 +837,7 @@ static void few_attempts_are_under_way_at_a_time(void **state)
 static void slow_handshakes_make_it_slower(void **state)
 {
 	uint64_t slow = T0 + PACE_SLOW_NS;
-	struct wire_control w = { .kind = WIRE_WELCOME, .epoch = 7 };
+	struct wire_control w = { .kind = WIRE_WELCOME, .epoch = 7, .version = wire_version };
 
 	(void)state;
 	meet_many();
@@ -968,6 +999,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_link_comes_up_by_hello_and_welcome),
 		T(the_larger_id_leaves_the_first_try_to_the_other),
+		T(a_link_speaks_what_both_speak),
+		T(a_welcome_in_another_version_is_no_link),
 		T(of_two_crossed_connections_the_smaller_ids_stays),
 		T(a_hello_that_was_given_up_is_refused_when_it_comes_late),
 		T(a_new_incarnation_ends_the_old_one_when_the_master_names_it),
