@@ -21,7 +21,7 @@ static int usage(void)
 {
 	fputs("harborctl: usage: harborctl fleet " FLEET_USAGE "\n"
 	      "options: --rsh COMMAND, --deb FILE, --node NAME, --batch N, --drain SECONDS,\n"
-	      "--wait SECONDS, --to GENERATION, --dry-run, --break-lock\n",
+	      "--wait SECONDS, --to GENERATION, --dry-run, --break-lock, --json\n",
 	      stderr);
 	return CTL_USAGE;
 }
@@ -70,18 +70,22 @@ static bool find_steps(char ret_path[PATH_MAX])
 
 /* Becomes the script: steps VERB DIR FILE OPTION... `words` are FILE and the options. Returns only
  * if that fails. */
-static int become(const char *steps, const char *verb, const char *folder, char *const *words)
+static int become(const char *steps, const char *verb, const char *folder, char *const *words,
+		  bool json)
 {
 	char **argv;
-	size_t n = 0;
+	size_t n = 0, at = 0;
 
 	while (words[n])
 		n++;
-	argv = mem_zalloc((n + 4) * sizeof(*argv));
-	argv[0] = (char *)steps;
-	argv[1] = (char *)verb;
-	argv[2] = (char *)folder;
-	memcpy(argv + 3, words, n * sizeof(*argv));
+	argv = mem_zalloc((n + 5) * sizeof(*argv));
+	argv[at++] = (char *)steps;
+	argv[at++] = (char *)verb;
+	argv[at++] = (char *)folder;
+	argv[at++] = words[0];
+	if (json)
+		argv[at++] = "--json"; /* errors of the other options are told so, too */
+	memcpy(argv + at, words + 1, (n - 1) * sizeof(*argv));
 	execv(steps, argv);
 	fprintf(stderr, "harborctl: %s: %s\n", steps, strerror(errno));
 	mem_free(argv);
@@ -101,7 +105,7 @@ static bool make_next(const struct fleet *f)
 	return access(next, F_OK) == 0 || key_make(next) == CTL_DONE;
 }
 
-static int run_steps(char *const *words)
+static int run_steps(char *const *words, bool json)
 {
 	char steps[PATH_MAX], above[] = "/tmp/harbor-fleet-XXXXXX";
 	cleanup(mem_freep) char *folder = NULL;
@@ -127,10 +131,10 @@ static int run_steps(char *const *words)
 	folder = mem_printf("%s/fleet", above);
 	well = fleetout_write(f, folder);
 	fleetfile_free(f);
-	return become(steps, well ? words[1] : "forget", folder, words + 2);
+	return become(steps, well ? words[1] : "forget", folder, words + 2, json);
 }
 
-int fleet_command(char *const *words)
+int fleet_command(char *const *words, bool json)
 {
 	static const char *const verbs[] = { "check",	 "status",  "roll",
 					     "rollback", "history", "rotate" };
@@ -142,6 +146,6 @@ int fleet_command(char *const *words)
 		return words[3] && !words[4] ? render(words[2], words[3]) : usage();
 	for (unsigned i = 0; i < array_len(verbs); i++)
 		if (strcmp(verb, verbs[i]) == 0)
-			return run_steps(words);
+			return run_steps(words, json);
 	return usage();
 }

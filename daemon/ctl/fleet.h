@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
+#include <stdbool.h>
 /*
  * harborctl fleet: the hosts of a cluster by one file (fleetfile.h). It writes what they shall have
  * (fleetout.h); what is done on them is a script, deploy/fleet/steps.sh, which takes the place of
@@ -11,4 +12,4 @@
 	"roll FILE [OPTION]... | rollback FILE [OPTION]... | rotate FILE"
 
 /* words[0] is "fleet". Returns an exit status. */
-int fleet_command(char *const *words);
+int fleet_command(char *const *words, bool json);

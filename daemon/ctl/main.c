@@ -484,7 +484,7 @@ int main(int argc, char **argv)
 	if (strcmp(o.words[0], KEY) == 0)
 		return key_command(o.words);
 	if (strcmp(o.words[0], FLEET) == 0)
-		return fleet_command(o.words);
+		return fleet_command(o.words, o.json);
 	if (has_file(o.words))
 		r = add_script(&o, words, &script);
 	r = r ? r : check_words(o.words);

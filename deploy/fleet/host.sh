@@ -127,10 +127,49 @@ restage() {
 
 # ---- what is staged becomes what is ----
 
+# The program that will run.
+staged_daemon() {
+	if [ -e "$S/next.deb" ]; then
+		echo "$S/package/usr/sbin/harbord"
+	else
+		echo /usr/sbin/harbord
+	fi
+}
+
+# What versions of the protocol a program speaks: two numbers.
+range() {
+	"$1" --version 2>/dev/null |
+		sed -n 's/^links speak protocol \([0-9]*\) to \([0-9]*\)$/\1 \2/p'
+}
+
+# The same of the one that will run, which is called +, and of what the nodes run, each in a line.
+ranges() {
+	echo "+ $(range "$(staged_daemon)")"
+	for node in "$@"; do
+		pid=$(systemctl show -p MainPID --value "harbord@$node")
+		[ "$pid" = 0 ] || echo "$node $(range "/proc/$pid/exe")"
+	done
+}
+
+# What would be another file, or another package. Keys are not shown.
+differences() {
+	[ "$(package_state)" = same ] ||
+		echo "harbord $(dpkg-query -W -f '${Version}' harbord 2>/dev/null) would become" \
+			"$(dpkg-deb -f "$S/next.deb" Version)"
+	for node in "$@"; do
+		files "$node"
+	done | sort -u | while read -r f; do
+		case $f in
+		*/credentials/*) cmp -s "$S/next/$f" "/$f" || echo "/$f would be another key" ;;
+		*) diff -uN "/$f" "$S/next/$f" ;;
+		esac
+	done
+	return 0
+}
+
 # Each configuration, by the version that will read it.
 check() {
-	daemon=$S/package/usr/sbin/harbord
-	[ -e "$S/next.deb" ] || daemon=/usr/sbin/harbord
+	daemon=$(staged_daemon)
 	[ -x "$daemon" ] || {
 		echo "harbord is not installed: roll with --deb"
 		return 1
@@ -338,9 +377,11 @@ linked() {
 	done
 }
 
+# A line for each node, and one that begins with ! for each that is not well.
 status() {
 	for node in "$@"; do
 		printf '%s %s ' "$node" "$(systemctl is-active "harbord@$node")"
 		systemctl show -p StatusText --value "harbord@$node"
 	done
+	whole 0 "$@" | sed 's/^/! /'
 }

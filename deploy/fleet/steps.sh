@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # usage: steps.sh check|status|roll|rollback|history|rotate|forget DIR FILE [OPTION]...
 # options: --rsh COMMAND, --deb FILE, --dry-run, --break-lock, --drain SECONDS, --wait SECONDS,
-#          --node NAME, --batch N, --to GENERATION
+#          --node NAME, --batch N, --to GENERATION, --json
 #
 # What `harborctl fleet` does after it has written DIR (DIR/plan, and a folder of files for each
 # host): a host does what host.sh says, told by COMMAND TARGET sh -s, whose standard input has the
@@ -34,28 +34,61 @@ shift 3
 host_script=$here/host.sh
 [ -e "$host_script" ] || host_script=$here/fleet-host
 rsh="ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=5 -o ServerAliveCountMax=3"
-deb='' dry='' break_lock='' patience=60 limit=300 batch=1 only='' to=''
+deb='' dry='' break_lock='' patience=60 limit=300 batch=1 only='' to='' json='' error=''
 locked='' changed=0 started='' installed=''
 who="${SUDO_USER:-$(id -un)}@$(uname -n), process $$"
 
 finish() {
+	status=$?
+	[ -z "$json" ] || answer $status >&4
 	for h in $locked; do
 		ask "$h" unlock "'$who'" 2>/dev/null || true
 	done
 	locked=''
 	case $dir in */harbor-fleet-??????/fleet) rm -rf "${dir%/fleet}" ;; esac
 }
+exec 4>&1
 trap finish EXIT
 trap 'exit $((changed ? 3 : 1))' HUP INT TERM
 
+# Lines for people, which are on standard error when a program is to read what is on the other.
 say() {
-	echo "$*"
+	if [ -n "$json" ]; then echo "$*" >&2; else echo "$*"; fi
+}
+
+quote() {
+	printf '%s\n' "$*" | tr -s '\000-\037' ' ' | sed 's/ $//; s/["\\]/\\&/g; s/^/"/; s/$/"/'
+}
+
+# note KEY VALUE...: one object of the list that the answer has. Numbers and truths are such.
+note() {
+	object=''
+	while [ $# -gt 1 ]; do
+		case $2 in
+		true | false) value=$2 ;;
+		*[!0-9]* | '') value=$(quote "$2") ;;
+		*) value=$2 ;;
+		esac
+		object="$object${object:+, }\"$1\": $value"
+		shift 2
+	done
+	echo "{$object}" >>"$work/notes"
+}
+
+# The one object that is the answer with --json.
+answer() {
+	list=nodes
+	case $verb in check) list=hosts ;; history) list=generations ;; esac
+	printf '{"command": "%s", "exit_status": %s, ' "$verb" "$1"
+	[ -z "$error" ] || printf '"error": %s, ' "$(quote "$error")"
+	printf '"%s": [%s]}\n' $list "$([ ! -e "$work/notes" ] || paste -sd , "$work/notes")"
 }
 
 # fail STATUS TEXT...
 fail() {
 	status=$1
 	shift
+	error=$*
 	echo "harborctl: $*" >&2
 	exit "$status"
 }
@@ -88,7 +121,7 @@ on() {
 		printf "%s <<'END-OF-INPUT'\n" "$*"
 		base64
 		echo END-OF-INPUT
-	} | $rsh "$target" sh -s
+	} | $rsh "$target" sh -s 4>&-
 }
 
 # The same without input.
@@ -125,8 +158,9 @@ check_all() {
 	for h in $(hosts); do
 		stage "$h"
 		# shellcheck disable=SC2046
-		said=$(ask "$h" check $(names "$h") 2>&1) || bad=1
-		say "$said" | sed "s|^|$h: |"
+		said=$(ask "$h" check $(names "$h") 2>&1) && well=true || well=false bad=1
+		say "$(echo "$said" | sed "s|^|$h: |")"
+		[ "$verb" != check ] || note host "$h" well "$well" text "$said"
 	done
 	[ $bad = 0 ] || fail 1 "nothing was changed"
 }
@@ -195,6 +229,7 @@ install_host() {
 # broken NODE HOST TEXT: it is out of use from now on, and the roll ends when its batch has.
 broken() {
 	echo "harborctl: $1 ($2): $3" >&2
+	note node "$1" host "$2" result failed text "$3"
 	ask "$2" drain "$1" 0 >/dev/null 2>&1
 	echo "$1" >>"$work/broken"
 	return 1
@@ -208,11 +243,13 @@ end_if_broken() {
 start_node() {
 	began=$(seconds)
 	install_host "$2"
-	changed=1 started=1
+	changed=1 started="$started $1"
 	ask "$2" put "$1" || broken "$1" "$2" "its files cannot be written" || return
 	said=$(ask "$2" restart "$1" "$limit") ||
 		broken "$1" "$2" "it did not become ready: $said" || return
-	say "$1 ($2): started, ready after $(($(seconds) - began)) s"
+	took=$(($(seconds) - began))
+	say "$1 ($2): started, ready after $took s"
+	note node "$1" host "$2" result started took_seconds "$took"
 }
 
 # $3: why
@@ -227,8 +264,10 @@ roll_node() {
 	said=$(ask "$2" linked "$1" "$others" "$limit") ||
 		broken "$1" "$2" "it is not one of the cluster: $said" || return
 	ask "$2" undrain "$1" || broken "$1" "$2" "it stays drained" || return
-	say "$1 ($2): drained after $((drained - began)) s, in use again after" \
-		"$(($(seconds) - began)) s ($3)"
+	took=$(($(seconds) - began))
+	say "$1 ($2): drained after $((drained - began)) s, in use again after $took s ($3)"
+	note node "$1" host "$2" result restarted reason "$3" \
+		drain_seconds $((drained - began)) took_seconds "$took"
 }
 
 take_key() {
@@ -237,6 +276,7 @@ take_key() {
 	said=$(ask "$2" linked "$1" "$others" "$limit") ||
 		broken "$1" "$2" "it is not one of the cluster: $said" || return
 	say "$1 ($2): took the key"
+	note node "$1" host "$2" result took_key
 }
 
 start_those_down() {
@@ -246,7 +286,8 @@ start_those_down() {
 	while read -r node h role <&3; do
 		[ "$(state_of "$node")" = down ] || continue
 		if [ -n "$dry" ]; then
-			say "$node ($h): would be started"
+			say "$node ($h): would be started: put, restart"
+			note node "$node" host "$h" result would_start
 		else
 			start_node "$node" "$h"
 			end_if_broken
@@ -274,22 +315,36 @@ roll_batch() {
 	: >"$work/batch"
 }
 
+# would NODE HOST WHY: what a roll would do.
+would() {
+	case $3 in
+	key)
+		say "$1 ($2): would take the key"
+		note node "$1" host "$2" result would_take_key
+		;;
+	*)
+		say "$1 ($2): would be restarted ($3): drain, put, restart, linked, undrain"
+		note node "$1" host "$2" result would_restart reason "$3"
+		;;
+	esac
+}
+
 # roll_role ROLE AT_A_TIME
 roll_role() {
 	: >"$work/batch"
 	chosen | grep " $1\$" >"$work/order"
 	while read -r node h role <&3; do
 		why=$(state_of "$node")
+		case " $started " in *" $node "*) continue ;; esac
 		case $why in
-		same) say "$node ($h): unchanged" ;;
+		same)
+			say "$node ($h): unchanged"
+			note node "$node" host "$h" result unchanged
+			;;
 		down) ;;
 		*)
 			if [ -n "$dry" ]; then
-				if [ "$why" = key ]; then
-					say "$node ($h): would take the key"
-				else
-					say "$node ($h): would be restarted ($why)"
-				fi
+				would "$node" "$h" "$why"
 				continue
 			fi
 			echo "$node $h $why" >>"$work/batch"
@@ -341,12 +396,60 @@ choose() {
 	only=$only${only:+|}$(echo "$1" | sed 's/[.]/[.]/g')
 }
 
+# What is about to run must speak with all that runs.
+compatible() {
+	for h in $(hosts); do
+		# shellcheck disable=SC2046
+		ask "$h" ranges $(names "$h") || fail 1 "$h: cannot be reached"
+	done >"$work/ranges"
+	bad=$(awk 'NF == 3 && $1 == "+" { low[++n] = $2; high[n] = $3; next }
+		NF == 3 { for (i = 1; i <= n; i++) if ($2 > high[i] || $3 < low[i]) print $1 \
+			" speaks protocol " $2 " to " $3 ", and what would be installed " \
+			low[i] " to " high[i] }' "$work/ranges" "$work/ranges" | head -n 1)
+	[ -z "$bad" ] || fail 1 "$bad: go by way of a version between them; nothing was changed"
+}
+
+# What each of the hosts that a roll is about would have to change.
+show_differences() {
+	for h in $(chosen | cut -d ' ' -f 2 | sort -u); do
+		# shellcheck disable=SC2046
+		ask "$h" differences $(names "$h") >"$work/answer" 2>&1
+		say "$(sed "s|^|$h: |" "$work/answer")"
+	done
+}
+
+show_status() {
+	for h in $(hosts); do
+		# shellcheck disable=SC2046
+		ask "$h" status $(names "$h") >"$work/answer" 2>&1 ||
+			echo "! $h cannot be reached" >>"$work/answer"
+		while read -r node unit text <&3; do
+			[ "$node" != ! ] || {
+				echo "$unit $text" >>"$work/unwell"
+				continue
+			}
+			say "$h: $node $unit $text"
+			note node "$node" host "$h" unit "$unit" text "$text"
+		done 3<"$work/answer"
+	done
+	[ ! -s "$work/unwell" ] || fail 4 "$(head -n 1 "$work/unwell")"
+}
+
+show_history() {
+	ask "$(hosts | head -n 1)" history >"$work/answer"
+	while read -r name time version <&3; do
+		say "$name $time $version"
+		note generation "$name" time "$time" version "$version"
+	done 3<"$work/answer"
+}
+
 roll() {
 	lock_all
 	[ "$verb" = roll ] || choose_generation
 	check_all
+	compatible
 	healthy
-	[ -n "$dry" ] || record_all
+	if [ -n "$dry" ]; then show_differences; else record_all; fi
 	start_those_down
 	[ -z "$started" ] || find_states
 	roll_those_changed
@@ -421,6 +524,7 @@ while [ $# -gt 0 ]; do
 		shift
 		;;
 	--dry-run) dry=1 ;;
+	--json) json=1 ;;
 	--break-lock) break_lock=1 ;;
 	*) fail 2 "fleet $verb: unknown option $1" ;;
 	esac
@@ -437,12 +541,7 @@ case $verb in
 check) check_all ;;
 rotate) rotate ;;
 roll | rollback) roll ;;
-history) ask "$(hosts | head -n 1)" history ;;
-status)
-	for h in $(hosts); do
-		# shellcheck disable=SC2046
-		ask "$h" status $(names "$h") | sed "s|^|$h: |"
-	done
-	;;
+history) show_history ;;
+status) show_status ;;
 forget) exit 1 ;;
 esac

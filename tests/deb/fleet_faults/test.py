@@ -1,10 +1,15 @@
 """What can go wrong while a fleet is rolled: a package that does not start, files that a host
 refuses, two operators, an end by SIGKILL after any step, a master that is lost."""
-import os, re, subprocess, time
+import json, os, re, subprocess, time
 from boxes import BOX, eventually, main
 from fleets import NODES, Fleet, told, took
 import packages as p
 
+# A daemon whose links speak another protocol.
+OTHER = """#!/bin/sh
+[ "$1" != --version ] || exec echo "links speak protocol 90 to 91"
+exec "${0%/*}/harbord.real" "$@"
+"""
 # A daemon that can check configurations and starts no node.
 BROKEN = """#!/bin/sh
 case "$*" in *--check* | *--version*) exec "${0%/*}/harbord.real" "$@" ;; esac
@@ -18,7 +23,10 @@ def broken(build):
         f.fleet("roll", "--deb", f.deb)
         before = f.pids()
         bad = p.newer(f.deb, f.folder, "9.1", BROKEN)
-        said = f.fleet("roll", "--deb", bad, status=3)
+        said = f.fleet("roll", "--deb", bad, "--json", status=3)
+        answer = json.loads(said.splitlines()[0])
+        assert answer["exit_status"] == 3 and "fleet rollback" in answer["error"], answer
+        assert [(n["node"], n["result"]) for n in answer["nodes"]] == [("map1", "failed")], answer
         assert "map1 (b): it did not become ready" in said, said
         assert f.restarts(before) == {"map1"}
         old = p.fields(f.deb, "Version")
@@ -64,6 +72,58 @@ def refused(build):
             r["state"] in ("up", "self") for r in f.host("gate1").ctl("gate1", "nodes")["nodes"]
             if r["name"] != "map2"), 60)
         print(f"# and linked again {took(began)} after it had one")
+
+
+def changes(f):
+    """When each file of the hosts was changed that a roll could change."""
+    return [line for h in f.hosts.values() for line in
+            h.sh("find /etc/harbor /etc/systemd/system/harbord@* /var/lib/harbor-fleet/history "
+                 "/var/lib/harbor-fleet/generations /var/lib/harbor-fleet/applied "
+                 f"-printf '{h.name} %p %T@\\n' | sort").splitlines()]
+
+
+def same(seen, wanted):
+    assert seen == wanted, (seen, wanted)
+
+
+def answers(build):
+    """for machines: one JSON object, exit statuses 0 to 4; a second run changes nothing"""
+    with Fleet(build) as f:
+        def ask(*words, status=0):
+            r = subprocess.run([f.build + "/harborctl", "--json", "fleet", words[0], f.file,
+                                *words[1:], "--rsh", f"{BOX} in"], capture_output=True, text=True,
+                               stdin=subprocess.DEVNULL, timeout=300)
+            assert r.returncode == status, (words, r)
+            assert "\x1b" not in r.stdout + r.stderr, r
+            answer = json.loads(r.stdout)
+            assert answer["exit_status"] == status and answer["command"] == words[0], answer
+            assert ("error" in answer) == (status != 0), answer
+            return answer
+        results = lambda answer: {n["node"]: n["result"] for n in answer["nodes"]}
+        same(results(ask("roll", "--deb", f.deb)), dict.fromkeys(NODES, "started"))
+        before, pids = changes(f), f.pids()
+        def nothing_changed():
+            now = changes(f)
+            assert now == before, set(now) ^ set(before)
+            assert f.restarts(pids) == set()
+        same(results(ask("roll", "--deb", f.deb)), dict.fromkeys(NODES, "unchanged"))
+        nothing_changed()
+        same([h["well"] for h in ask("check")["hosts"]], [True] * 3)
+        same([n["unit"] for n in ask("status")["nodes"]], ["active"] * len(NODES))
+        same([g["version"] for g in ask("history")["generations"]], [p.fields(f.deb, "Version")])
+        f.write(extra=", config: { log: { level: debug } }")
+        same(results(ask("roll", "--dry-run"))["map1"], "would_restart")
+        said = f.fleet("roll", "--dry-run", "--deb", p.newer(f.deb, f.folder, "9.0"))
+        for text in ("b: +  level: debug", "b: +++ /var/lib/harbor-fleet/next/etc/harbor/map1",
+                     "would become 9.0", "(files): drain, put, restart, linked, undrain"):
+            assert text in said, (text, said)
+        nothing_changed()
+        other = p.newer(f.deb, f.folder, "9.2", OTHER)
+        assert "speaks protocol" in ask("roll", "--deb", other, status=1)["error"]
+        ask("roll", "--fast", status=2)
+        nothing_changed()
+        f.host("map2").run("systemctl", "stop", "harbord@map2")
+        assert "map2 does not run" in ask("status", status=4)["error"]
 
 
 def call_of(line):
@@ -167,4 +227,4 @@ def master_stays_away(build):
 
 
 if __name__ == "__main__":
-    main([broken, refused, interrupted, master_lost, master_stays_away])
+    main([broken, refused, answers, interrupted, master_lost, master_stays_away])
