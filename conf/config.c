@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of a configuration, its lists and its environment. */
+/* A configuration that says nothing, its lists and its environment. */
 #include "conf/config.h"
 
 #include <stdlib.h>
@@ -83,67 +83,11 @@ void config_env_settle(struct config *c)
 	c->env_count = n;
 }
 
-struct config *config_destroy(struct config *c)
+void config_env_clear(struct config *c)
 {
-	if (!c)
-		return NULL;
-	char *const strings[] = {
-		c->file,
-		c->pid_file,
-		c->node.name,
-		c->cluster.name,
-		c->cluster.listen,
-		c->cluster.advertise,
-		c->cluster.key_file,
-		c->cluster.ca_file,
-		c->cluster.cert_file,
-		c->cluster.cert_key_file,
-		c->cluster.crl_file,
-		c->master.listen,
-		c->federation.listen,
-		c->federation.key_file,
-		c->master.registry,
-		c->master.state_dir,
-		c->master.advertise,
-		c->master.etcd_prefix,
-		c->master.etcd_user,
-		c->master.etcd_password_file,
-		c->master.etcd_ca_file,
-		c->master.etcd_cert_file,
-		c->master.etcd_key_file,
-		c->lua.start,
-		c->lua.bootstrap,
-		c->lua.preload,
-		c->lua.args,
-		c->lua.on_start_error,
-		c->lua.mailbox_policy,
-		c->net.write_policy,
-		c->log.level,
-		c->log.sink,
-		c->log.file,
-		c->log.format,
-		c->admin.listen,
-		c->web.listen,
-	};
-
-	for (size_t i = 0; i < array_len(strings); i++)
-		mem_free(strings[i]);
-	mem_free(c->places);
-	for (size_t i = 0; i < c->written_count; i++)
-		mem_free(c->written[i]);
-	mem_free(c->written);
-	config_list_clear(&c->files);
-	config_list_clear(&c->warnings);
-	config_list_clear(&c->cluster.master);
-	config_list_clear(&c->federation.clusters);
-	config_list_clear(&c->master.etcd);
-	config_list_clear(&c->lua.service_path);
-	config_list_clear(&c->lua.path);
-	config_list_clear(&c->lua.cpath);
-	config_list_clear(&c->lua.service_cpath);
 	for (size_t i = 0; i < c->env_count; i++)
 		pair_fini(&c->env[i]);
 	mem_free(c->env);
-	mem_free(c);
-	return NULL;
+	c->env = NULL;
+	c->env_count = 0;
 }

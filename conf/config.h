@@ -114,8 +114,6 @@ struct config {
 
 /* Returns an empty configuration: nothing is set, not even the defaults. */
 struct config *config_create(const char *file);
-/* Frees it and all that it holds; NULL is taken. Returns NULL. */
-struct config *config_destroy(struct config *c);
 /* Appends a copy of the text. */
 void config_list_add(struct config_list *list, const char *item);
 /* Takes everything out of it. */
@@ -127,3 +125,5 @@ void config_env_add(struct config *c, const char *key, const char *value);
 const char *config_env_get(const struct config *c, const char *key);
 /* Sorts the environment by key and keeps of each key the last value. */
 void config_env_settle(struct config *c);
+/* Takes everything out of it. */
+void config_env_clear(struct config *c);

@@ -11,10 +11,41 @@
 #include "conf/check.h"
 #include "conf/draft.h"
 #include "conf/file.h"
+#include "conf/schema.h"
 #include "conf/skynet.h"
 #include "conf/yaml.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
+
+/* ---- the life of a configuration ---- */
+
+/* The schema says which values are on the heap, so that a new key is freed, too. */
+static void value_fini(const struct schema_key *k, void *value)
+{
+	if (schema_is_list(k))
+		config_list_clear(value);
+	else if (schema_is_text(k))
+		mem_free(*(char **)value);
+}
+
+struct config *config_destroy(struct config *c)
+{
+	if (!c)
+		return NULL;
+	for (size_t i = 0; i < SCHEMA_KEYS; i++)
+		value_fini(&schema_keys[i], (char *)c + schema_keys[i].offset);
+	mem_free(c->file);
+	mem_free(c->pid_file);
+	mem_free(c->places);
+	for (size_t i = 0; i < c->written_count; i++)
+		mem_free(c->written[i]);
+	mem_free(c->written);
+	config_list_clear(&c->files);
+	config_list_clear(&c->warnings);
+	config_env_clear(c);
+	mem_free(c);
+	return NULL;
+}
 
 static struct draft begin(const char *file, struct config_errors *ret_errors)
 {

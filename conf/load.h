@@ -32,3 +32,5 @@ int config_load(const char *file, struct config **ret, struct config_errors *ret
  * NUL stands behind its size bytes. */
 int config_parse(const char *file, const char *text, size_t size, struct config **ret,
 		 struct config_errors *ret_errors);
+/* Frees it and all that it holds; NULL is taken. Returns NULL. */
+struct config *config_destroy(struct config *c);

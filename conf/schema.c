@@ -48,6 +48,21 @@ bool schema_is_list(const struct schema_key *k)
 	       k->type == SCHEMA_TEMPLATES;
 }
 
+bool schema_is_text(const struct schema_key *k)
+{
+	switch (k->type) {
+	case SCHEMA_STRING:
+	case SCHEMA_ADDRESS:
+	case SCHEMA_SOCKET:
+	case SCHEMA_CHOICE:
+	case SCHEMA_PATH:
+	case SCHEMA_SECRET:
+		return true;
+	default:
+		return false;
+	}
+}
+
 size_t schema_fallback_length(const struct schema_key *k)
 {
 	must(k->fallback);

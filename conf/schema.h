@@ -58,5 +58,7 @@ bool schema_is_list(const struct schema_key *k);
 /* Returns the known word that is nearest to this one, for "did you mean": a key of the section, or
  * a section if that is NULL. NULL: none is near. */
 const char *schema_nearest(const char *section, const char *word);
+/* Is the value one text on the heap, or NULL? */
+bool schema_is_text(const struct schema_key *k);
 /* Returns the length of the default: of a CHOICE the first value. The key has one. */
 size_t schema_fallback_length(const struct schema_key *k);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "conf/errors.h"
+#include "conf/load.h"
 #include "conf/value.h"
 #include "core/base/clock.h"
 #include "core/base/fault.h"

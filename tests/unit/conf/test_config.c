@@ -12,7 +12,9 @@
 
 #include "conf/load.h"
 #include "conf/nodename.h"
+#include "conf/schema.h"
 #include "conf/skynet.h"
+#include "core/base/mem.h"
 
 static struct config *c;
 static struct config_errors errors;
@@ -361,6 +363,34 @@ static void paths_begin_at_the_folder_of_the_file(void **state)
 	assert_memory_equal(c->admin.listen, "unix:/", 6);
 }
 
+/* With a sanitizer its search for leaks asks the same, of each text. */
+static void a_long_path_of_each_key_is_freed(void **state)
+{
+	struct mem_figures before, after;
+	char text[4200], path[4001];
+
+	(void)state;
+	memset(path, 'p', sizeof(path));
+	path[0] = '/';
+	path[sizeof(path) - 1] = 0;
+	for (size_t i = 0; i < SCHEMA_KEYS; i++) {
+		const struct schema_key *k = &schema_keys[i];
+
+		if (k->type != SCHEMA_PATH && k->type != SCHEMA_SECRET)
+			continue;
+		snprintf(text, sizeof(text), "%s: { %s: %s }\n", k->section, k->name, path);
+		(void)mem_get_figures(&before);
+		for (unsigned n = 0; n < 500; n++) {
+			(void)parse(text);
+			c = config_destroy(c);
+			config_errors_fini(&errors);
+		}
+		if (mem_get_figures(&after) && after.allocated > before.allocated + (1 << 20))
+			fail_msg("%s.%s stays: %llu bytes more", k->section, k->name,
+				 (unsigned long long)(after.allocated - before.allocated));
+	}
+}
+
 static void a_template_needs_its_mark(void **state)
 {
 	(void)state;
@@ -566,6 +596,7 @@ int main(void)
 		T(addresses_beyond_loopback_need_a_word),
 		T(a_gateway_has_a_key_of_its_own),
 		T(paths_begin_at_the_folder_of_the_file),
+		T(a_long_path_of_each_key_is_freed),
 		T(a_template_needs_its_mark),
 		T(a_skynet_style_file_is_understood),
 		T(a_file_for_the_log_is_its_sink_unless_another_is_named),
