@@ -96,7 +96,9 @@ bool guard_run(void (*f)(void *ud), void *ud)
 	sigjmp_buf *volatile outer = place;
 	sigjmp_buf here;
 
-	if (sigsetjmp(here, 0)) {
+	/* With the mask: who is left in a handler has that handler's signals blocked, and would not
+	 * be brought back a second time. */
+	if (sigsetjmp(here, 1)) {
 		place = outer;
 		return false;
 	}

@@ -63,6 +63,30 @@ static void who_looks_may_be_sent_away(void **state)
 	assert_int_equal(stayed, 0);
 }
 
+static void on_alarm(int sig)
+{
+	guard_leave();
+}
+
+static void be_called(void *ud)
+{
+	(void)raise(SIGALRM);
+	*(int *)ud = 1;
+}
+
+static void a_handler_may_send_away_again(void **state)
+{
+	struct sigaction sa = { .sa_handler = on_alarm };
+	int stayed = 0;
+
+	guard_init(NULL);
+	assert_int_equal(sigaction(SIGALRM, &sa, NULL), 0);
+	for (unsigned i = 0; i < 3; i++)
+		assert_false(guard_run(be_called, &stayed));
+	assert_int_equal(stayed, 0);
+	(void)signal(SIGALRM, SIG_DFL);
+}
+
 static int told_fd;
 
 static void tell(int sig, siginfo_t *info, void *context)
@@ -124,6 +148,7 @@ int main(void)
 		cmocka_unit_test(ends_are_told_and_stay_ends),
 		cmocka_unit_test(who_looks_is_brought_back),
 		cmocka_unit_test(who_looks_may_be_sent_away),
+		cmocka_unit_test(a_handler_may_send_away_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
