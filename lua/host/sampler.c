@@ -208,7 +208,9 @@ static void sample_all(struct sample *all, unsigned workers)
 		tick(workers);
 		empty_places(all, workers);
 	}
+	lock_take(&lock);
 	P.sums.seconds = (double)(clock_mono_ns() - began) / NS_PER_SEC;
+	lock_release(&lock);
 }
 
 static void *profiler_main(void *arg)
