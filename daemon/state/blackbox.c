@@ -297,12 +297,15 @@ static void write_served(const struct moment *m)
 	put("\n");
 }
 
-static void write_title(const struct service *s)
+/* Who crashes keeps the service: to free it may need a lock that this thread has. */
+static void write_title(uint32_t handle)
 {
-	const char *args = s->args;
+	struct service *s = service_grab(handle);
 
-	if (args)
-		raw_clean(&W.out, args, strnlen(args, 60));
+	if (s && s->args)
+		raw_clean(&W.out, s->args, strnlen(s->args, 60));
+	if (s && !W.sig)
+		service_unref(s);
 }
 
 static void write_worker(void *ud)
@@ -310,7 +313,6 @@ static void write_worker(void *ud)
 	unsigned i = W.worker;
 	bool self = sched_self() == (int)i;
 	struct worker_view v;
-	struct service *s;
 
 	sched_view(i, &v);
 	put("\nworker ");
@@ -328,9 +330,7 @@ static void write_worker(void *ud)
 	put(": service ");
 	raw_handle(&W.out, v.handle);
 	put(" ");
-	s = handle_lookup(v.handle);
-	if (s)
-		write_title(s);
+	write_title(v.handle);
 	put("\n");
 	write_message(&v);
 	if (shown.moment.handle != v.handle)
@@ -353,13 +353,13 @@ static void write_mailboxes(void *ud)
 	struct handle_table *t = atomic_load_explicit(&handle_table, memory_order_acquire);
 	struct full {
 		unsigned n;
-		struct service *s;
+		uint32_t handle;
 	} top[MAILBOXES] = { 0 };
 
 	put("\nmailboxes with messages\n");
 	for (uint32_t i = 0; t && i < t->capacity; i++) {
 		struct service *s = atomic_load_explicit(&t->slots[i], memory_order_acquire);
-		struct full f = { s ? mailbox_length(&s->mailbox) : 0, s };
+		struct full f = { s ? mailbox_length(&s->mailbox) : 0, s ? service_handle(s) : 0 };
 
 		for (unsigned k = 0; f.n && k < MAILBOXES; k++)
 			if (f.n > top[k].n) {
@@ -371,11 +371,11 @@ static void write_mailboxes(void *ud)
 	}
 	for (unsigned k = 0; k < MAILBOXES && top[k].n; k++) {
 		put("  ");
-		raw_handle(&W.out, service_handle(top[k].s));
+		raw_handle(&W.out, top[k].handle);
 		put(" ");
 		raw_uint(&W.out, top[k].n);
 		put(" ");
-		write_title(top[k].s);
+		write_title(top[k].handle);
 		put("\n");
 	}
 }

@@ -15,7 +15,7 @@ class One:
         self.build, self.tmp = os.path.abspath(build), tempfile.mkdtemp(prefix="harbor-test-")
         self.socket, self.log = self.tmp + "/n.sock", self.tmp + "/n.log"
         with open(self.tmp + "/n.yaml", "w") as f:
-            f.write(f'node: {{ name: n, threads: {threads} }}\n'
+            f.write(f'node: {{ name: n, threads: {threads}, crash_dir: "{self.tmp}/crash" }}\n'
                     f'lua: {{ start: main, service_path: ["{HERE}/?.lua"] }}\n'
                     f'log: {{ level: warning, sink: file, file: "{self.log}" }}\n'
                     f'admin: {{ listen: "unix:{self.socket}" }}\n')
@@ -34,7 +34,7 @@ class One:
     def ctl(self, *args, limit=120):
         p = self.run(*args, limit=limit)
         if p.returncode:
-            raise Failed(f"harborctl {' '.join(args)}: {p.returncode} "
+            raise Failed(f"harborctl {' '.join(args)}: {p.returncode} {p.stdout[:300]!r} "
                          f"{p.stderr.decode(errors='replace')}")
         return json.loads(p.stdout)
 
@@ -64,7 +64,7 @@ class One:
 
 
 def listing(build):
-    """services, while services come and go: every text is whole"""
+    """services, while services come and go: every text is whole; dumps look at them meanwhile"""
     with One(build) as n:
         n.call("churn", "24")
         end, looks, seen = time.monotonic() + SECONDS, 0, 0
@@ -80,6 +80,7 @@ def listing(build):
                     seen += 1
                     if not re.fullmatch(r"snlua main short argument-\d+-x{200}", args):
                         raise Failed(f"odd arguments: {args!r}")
+            n.ctl("dump")
             looks += 1
             if looks > 5000:
                 raise Failed("no short service was ever seen")
@@ -135,7 +136,7 @@ def storm(build):
             for handle in some[:2]:
                 n.run("task", handle) # it may be gone, or busy
             looks += 1
-        n.call("abort")
+        n.run("call", ".lifetimes", "abort") # the node may be sooner than the answer
         status = n.process.wait(60)
         if status:
             raise Failed(f"the node ended with status {status}")
