@@ -74,6 +74,14 @@ static void messages_lost(struct link *l, uint64_t sent, uint64_t unsent, const 
 
 static const struct link_hooks link_hands = { events_overrun, messages_lost };
 
+/* Returns the listener of links, or -errno. */
+static int open_ports(const struct harbor_config *c, char **ret_error)
+{
+	int r = c->master_listen ? init_master(c, ret_error) : 0;
+
+	return r < 0 ? r : conn_listen(c->listen, false, ret_error);
+}
+
 int harbor_init(const struct harbor_config *c, char **ret_error)
 {
 	char address[ANNOUNCE_MAX] = "";
@@ -103,14 +111,11 @@ int harbor_init(const struct harbor_config *c, char **ret_error)
 	link_init(c->message_max, c->queue_max, &link_hands);
 	move_links_init(c->queue_max, events_touch_soon);
 	conn_init(&events_conn_ops, &H.lock);
-	if (c->master_listen) {
-		r = init_master(c, ret_error);
-		if (r < 0)
-			return r;
-	}
-	r = conn_listen(c->listen, false, ret_error);
-	if (r < 0)
+	r = open_ports(c, ret_error);
+	if (r < 0) {
+		secure_fini(); /* no worker is there: nobody speaks without it */
 		return r;
+	}
 	(void)net_local_address(r, address, sizeof(address));
 	announce_text(address, H.self.address);
 	log_info("harbor: listening on %s", H.self.address);
