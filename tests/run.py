@@ -99,6 +99,10 @@ def run(group, name, argv):
                    "detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=0")
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
     env.setdefault("TSAN_OPTIONS", f"halt_on_error=0:exitcode=66:suppressions={HERE}/tsan.supp")
+    reports = tempfile.TemporaryDirectory(prefix="harbor-reports-")
+    for tool in "ASAN", "UBSAN", "TSAN": # of nodes that a test kills, too
+        if "log_path=" not in env[tool + "_OPTIONS"]:
+            env[tool + "_OPTIONS"] += f":log_path={reports.name}/report"
     env["PYTHONPATH"] = os.pathsep.join([HERE + "/cluster", HERE + "/systemd", HERE + "/deb",
                                          env.get("PYTHONPATH", "")])
     start = time.monotonic()
@@ -115,6 +119,11 @@ def run(group, name, argv):
         out.seek(0)
         text = out.read()
     passed = failed = skipped = 0
+    with reports:
+        for path in sorted(glob.glob(reports.name + "/report*")):
+            failed += 1
+            with open(path, errors="replace") as f:
+                text += f"\n---- {os.path.basename(path)}\n{f.read(12000)}"
     for line in text.splitlines():
         m = TAP.match(line)
         if not m:

@@ -13,8 +13,9 @@ class One(Cluster):
     def __init__(self, build, crash_dir=None):
         super().__init__(build, HERE)
         self.dir = crash_dir or self.tmp + "/crash"
-        env = {"ASAN_OPTIONS": "detect_leaks=0:handle_abort=0:handle_segv=0:handle_sigbus=0:"
-                               "handle_sigfpe=0:handle_sigill=0:disable_coredump=0",
+        none = "handle_abort=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:"
+        env = {"ASAN_OPTIONS": none + "detect_leaks=0:disable_coredump=0",
+               "TSAN_OPTIONS": none + os.environ.get("TSAN_OPTIONS", ""),
                "UBSAN_OPTIONS": "halt_on_error=1"}
         self.a = self.node("a", 0, start_now=False, env=env)
         with open(self.a.config, "w") as f:
