@@ -39,7 +39,7 @@ static struct {
 	uint64_t messages, sends, differences;
 	bool whole; /* the recording goes on to the end of the service */
 	bool over;
-	bool stands; /* in the middle of a turn, for good */
+	bool gone; /* the service has ended */
 	sem_t done;
 } P; /* of the service's owner, once it is launched */
 
@@ -113,7 +113,6 @@ static void finish(void)
  * ends. */
 static _Noreturn void stand_still(void)
 {
-	P.stands = true;
 	finish();
 	for (;;)
 		(void)pause();
@@ -337,6 +336,7 @@ static void let_go(struct service *s)
 	skip_rest();
 	if (P.next.kind == 'M')
 		differs("the service has ended, the recorded run had not");
+	P.gone = true;
 	finish();
 }
 
@@ -412,6 +412,6 @@ bool tape_wait(bool *ret_stands)
 	printf("replayed %llu messages, %llu sends, %s\n", (unsigned long long)P.messages,
 	       (unsigned long long)P.sends, P.differences ? "not the same" : "the same");
 	fflush(stdout);
-	*ret_stands = P.stands;
+	*ret_stands = !P.gone;
 	return !P.differences;
 }

@@ -14,5 +14,5 @@ struct tape_play {
  * service. */
 const char *tape_load(const char *path, struct tape_play *ret);
 /* Waits for the end. Writes the result to stdout, differences to stderr. Returns whether all was
- * the same. *ret_stands: the service is in the middle of a turn and will not leave it. */
+ * the same. *ret_stands: the service is there and takes no message any more. */
 bool tape_wait(bool *ret_stands);
