@@ -10,11 +10,16 @@
 
 struct line {
 	struct line *next;
-	uint64_t number; /* among the last lines (tail.h) */
+	uint64_t number; /* among the last lines (recent.h) */
 	size_t bytes;	 /* of the whole allocation */
 	struct log_record r;
 	char tail[]; /* the text, then the strings */
 };
 
-/* Copies what the record points to. Free it with mem_free. */
+/* How large a line of this record is. */
+size_t line_bytes(const struct log_record *r);
+/* Makes a line of it at `to`, where there is room for it, aligned as for any object; with a copy of
+ * what the record points to. Returns the line. */
+struct line *line_put(void *to, const struct log_record *r);
+/* The same, to be freed with mem_free. */
 struct line *line_create(const struct log_record *r);

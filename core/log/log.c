@@ -25,7 +25,6 @@
 #include "core/ds/list.h"
 #include "core/log/line.h"
 #include "core/log/recent.h"
-#include "core/log/tail.h"
 #include "core/base/must.h"
 
 /* One remembered text a slot: enough to tame a storm, which repeats itself. */
@@ -156,16 +155,10 @@ void log_last_words(const char *text, size_t size)
 
 /* ---- the list ---- */
 
-static void remember_locked(const struct log_record *r)
-{
-	lock_held(&L.lock);
-	tail_add(r->wall_ns, log_level_name(r->level), r->source, r->name, r->text, r->size);
-}
-
 static void append_locked(struct line *l)
 {
 	lock_held(&L.lock);
-	remember_locked(&l->r);
+	recent_add(&l->r);
 	list_append(&L.lines, l, next);
 	L.bytes += l->bytes;
 	L.queued++;
@@ -229,7 +222,7 @@ static void write_record(const struct log_record *r)
 {
 	lock_take(&L.lock);
 	if (!L.running) {
-		remember_locked(r);
+		recent_add(r);
 		lock_release(&L.lock);
 		to_sink(r);
 		return;
@@ -378,7 +371,7 @@ static void *writer_main(void *arg)
 			struct line *next = l->next;
 
 			to_sink(&l->r);
-			recent_keep(l);
+			mem_free(l);
 			l = next;
 		}
 		r = flush_sink(reopen);

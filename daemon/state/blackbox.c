@@ -28,7 +28,7 @@
 #include "core/base/guard.h"
 #include "core/base/rawtext.h"
 #include "core/log/log.h"
-#include "core/log/tail.h"
+#include "core/log/recent.h"
 #include "core/sched/sched.h"
 #include "daemon/state/crashfiles.h"
 #include "daemon/state/info.h"
@@ -406,7 +406,7 @@ static void write_links(void *ud)
 static void write_log(void *ud)
 {
 	put("\nlast lines of the log\n");
-	tail_write(&W.out);
+	recent_write(&W.out);
 }
 
 /* ---- the file ---- */
