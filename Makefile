@@ -386,7 +386,7 @@ PACKAGE_DEPS := debootstrap lintian buildah
 .PHONY: check-deb
 check-deb: deps
 	@deploy/install-deps.sh $(PACKAGE_DEPS)
-	@$(MAKE) --no-print-directory $(VM_STATE)
+	@$(MAKE) --no-print-directory $(JOBS) $(VM_STATE) all chaos-bin
 	@/usr/bin/python3 tests/run.py --build $(B) deb
 
 # The page of the demo in a browser.
