@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conf/keyfile.h"
+#include "core/base/keyfile.h"
 #include "conf/nodename.h"
 #include "core/base/mem.h"
 

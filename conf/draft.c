@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conf/keyfile.h"
+#include "core/base/keyfile.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
 

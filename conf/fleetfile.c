@@ -9,8 +9,8 @@
 #include <string.h>
 #include <yaml.h>
 
-#include "conf/file.h"
-#include "conf/keyfile.h"
+#include "core/base/file.h"
+#include "core/base/keyfile.h"
 #include "conf/nodename.h"
 #include "core/base/base.h"
 #include "core/base/mem.h"

@@ -10,8 +10,8 @@
 
 #include "conf/check.h"
 #include "conf/draft.h"
-#include "conf/file.h"
 #include "conf/schema.h"
+#include "core/base/file.h"
 #include "conf/skynet.h"
 #include "conf/yaml.h"
 #include "core/base/mem.h"

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/file.h"
+#include "core/base/file.h"
 #include "core/base/mem.h"
 
 #define OWN_PREFIX "harbord_"

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "conf/file.h"
+#include "core/base/file.h"
 #include "core/base/base.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"

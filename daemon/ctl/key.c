@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conf/keyfile.h"
+#include "core/base/keyfile.h"
 #include "daemon/ctl/exits.h"
 
 static int fail(const char *file, const char *why)

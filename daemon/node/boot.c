@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "core/node/env.h"
-#include "conf/keyfile.h"
+#include "core/base/keyfile.h"
 #include "core/base/cpus.h"
 #include "core/base/text.h"
 #include "core/actor/handle.h"

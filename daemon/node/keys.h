@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "conf/config.h"
-#include "conf/keyfile.h"
+#include "core/base/keyfile.h"
 #include "harbor/secure/secure.h"
 
 /* What is read, and holds what harbor_config and harbor_secure point to. */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/keyfile.h"
+#include "core/base/keyfile.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Files of a configuration are read whole, before anything looks at them. */
-#include "conf/file.h"
+/* Files are read whole, before anything looks at them. */
+#include "core/base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

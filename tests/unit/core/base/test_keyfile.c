@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "conf/keyfile.h"
+#include "core/base/keyfile.h"
 
 #define HEX "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Key files: reading, which is strict, and making. */
-#include "conf/keyfile.h"
+#include "core/base/keyfile.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "conf/file.h"
+#include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
 
