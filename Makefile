@@ -54,7 +54,9 @@ ALL     := -std=c11 -D_GNU_SOURCE -I. -Wall -Wextra $(WERROR) -Wshadow -Wmissing
            -DHARBORD_VERSION='"$(or $(VERSION),0)"' \
            $(if $(FAULTS),-DFAULTS=1) $(if $(CHECKS),-DCHECKS=1) \
            $(CHECKER) $(CPPFLAGS)
-LINK    := -pthread -rdynamic $(SANITIZE:%=-fsanitize=%)
+# All symbols are bound at the start: who binds them later saves registers, with what secrets they
+# hold, on a stack.
+LINK    := -pthread -rdynamic -Wl,-z,relro,-z,now $(SANITIZE:%=-fsanitize=%)
 VM_A    := $(B)/vm.a
 LIBS     = $(VM_A) $(if $(VM_OWN),$(filter-out -llua5.4,$(PLIBS)),$(PLIBS)) -lm -ldl
 
@@ -109,7 +111,7 @@ MODULES += $(B)/modules/harbor-etcd.so.1
 libraries: $(B)/modules/harbor-etcd.so.1
 $(B)/modules/harbor-etcd.so.1: $(patsubst %.c,$(B)/pic/%.o,$(wildcard harbor/registry/etcd/*.c))
 	@mkdir -p $(@D)
-	$(CC) -shared $(LINK) $(LDFLAGS) -o $@ $^ $$($(PKG_CONFIG) --libs libcurl)
+	$(CC) -shared $(LINK) $(LDFLAGS) -o $@ $^ $$($(PKG_CONFIG) --libs libcurl libcrypto)
 $(B)/pic/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL) $(CFLAGS) $(PCFLAGS) -fPIC -c -o $@ $<
@@ -129,7 +131,8 @@ LINKED    = $(foreach l,$(LIBS),$(if $(filter $(VM_A),$l),-Wl$(comma)--whole-arc
 # one function of each of its files, so that the linker takes them out of the archive.
 CONTRACT  = -Wl,-u,skynet_send,-u,skynet_malloc,-u,skynet_socket_listen
 # And what shared objects of ours call of core/, while nothing in the program does.
-CONTRACT += -Wl,-u,jsonread
+OF_SHARED = -Wl,-u,jsonread,-u,secret_alloc,-u,file_read_secret
+CONTRACT += $(OF_SHARED)
 $(B)/harbord: $(B)/daemon/node/main.o $(B)/daemon.a $(ARCHIVES) $(VM_A)
 	$(CC) $(LINK) $(CONTRACT) $(LDFLAGS) -o $@ $(filter-out $(VM_A),$^) $(LINKED)
 $(B)/harborctl: $(B)/daemon/ctl/main.o $(B)/daemon.a $(B)/conf.a $(B)/core.a | $(VM_A)
@@ -201,7 +204,7 @@ vm-fuzz: $(B)/vm/interpreters
 # ---- unit tests: one binary a file, linked with its layer and what lies below ----
 UNIT     := $(patsubst %.c,$(B)/%,$(sort $(shell find tests/unit -name 'test_*.c')))
 unitrule  = $$(filter $(B)/tests/unit/$(1)/%,$$(UNIT)): %: %.o $(2); \
-            $$(CC) $$(LINK) $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(LIBS)
+            $$(CC) $$(LINK) $$(OF_SHARED) $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(LIBS)
 $(eval $(call unitrule,core,$(B)/core.a))
 $(eval $(call unitrule,net,$(B)/net.a $(B)/core.a))
 $(eval $(call unitrule,conf,$(B)/conf.a $(B)/core.a))

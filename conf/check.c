@@ -227,6 +227,14 @@ static void check_pair(struct draft *d, const char *value, const char *name, con
 			    name, other_name);
 }
 
+static void check_secret(struct draft *d, const char *name, const char *file)
+{
+	char why[KEYFILE_WHY];
+
+	if (file && !keyfile_is_secret(file, why))
+		draft_error(d, draft_place(d, "master", name), "master.%s: %s", name, why);
+}
+
 static void check_registry(struct draft *d)
 {
 	const struct config *c = d->c;
@@ -250,6 +258,8 @@ static void check_registry(struct draft *d)
 		   "etcd_cert_file");
 	check_pair(d, c->master.etcd_cert_file, "etcd_cert_file", c->master.etcd_ca_file,
 		   "etcd_ca_file");
+	check_secret(d, "etcd_password_file", c->master.etcd_password_file);
+	check_secret(d, "etcd_key_file", c->master.etcd_key_file);
 }
 
 static void check_cluster(struct draft *d)

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "core/base/file.h"
-#include "core/base/mem.h"
 #include "core/base/must.h"
+#include "core/base/secret.h"
 
 #define WORD "harbor-key-1"
 #define CREDENTIAL "credential:"
@@ -224,7 +224,7 @@ bool keyfile_read(const char *file, struct keyfile *ret, char why[KEYFILE_WHY])
 
 	if (!keyfile_is_secret(file, why) || !keyfile_path(file, path, why))
 		return false;
-	text = file_read(path, &size, &reason);
+	text = file_read_secret(path, &size, &reason);
 	if (!text) {
 		snprintf(why, KEYFILE_WHY, "%s: %s", path, reason);
 		return false;
@@ -232,7 +232,6 @@ bool keyfile_read(const char *file, struct keyfile *ret, char why[KEYFILE_WHY])
 	good = keyfile_parse(text, size, ret, wrong);
 	if (!good)
 		snprintf(why, KEYFILE_WHY, "%s: %s", path, wrong);
-	explicit_bzero(text, size);
-	mem_free(text);
+	secret_free(text);
 	return good;
 }

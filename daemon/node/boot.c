@@ -109,19 +109,25 @@ static void set_number(const char *key, uint64_t n)
 	set(key, number);
 }
 
+/* The path of a secret, which was found when the configuration was checked. NULL: there is none. */
+static const char *secret_path(const char *file, char ret[PATH_MAX])
+{
+	char why[KEYFILE_WHY];
+
+	return file && keyfile_path(file, ret, why) ? ret : NULL;
+}
+
 /* What lua/service/federationd.lua asks for. */
 static void set_federation(const struct config *c)
 {
-	char key_file[PATH_MAX], why[KEYFILE_WHY];
+	char key_file[PATH_MAX];
 
 	if (!c->cluster.present || !c->federation.listen)
 		return;
 	set("federation_listen", c->federation.listen);
 	set("federation_cluster", c->cluster.name);
 	set_list("federation_clusters", &c->federation.clusters, "");
-	/* it was found when the configuration was checked */
-	if (c->federation.key_file && keyfile_path(c->federation.key_file, key_file, why))
-		set("federation_key_file", key_file);
+	set("federation_key_file", secret_path(c->federation.key_file, key_file));
 	set_number("federation_queue_max", c->federation.queue_max);
 	set_number("federation_heartbeat", c->cluster.heartbeat_ms);
 	set_number("federation_dead_after", c->cluster.dead_ms);
@@ -334,6 +340,7 @@ void boot_blackbox(const struct config *c)
 static struct registry_config registry_of(const struct config *c)
 {
 	static char library[PATH_MAX + sizeof("/harbor-etcd.so.1")];
+	static char password_file[PATH_MAX], key_file[PATH_MAX];
 	char modules[PATH_MAX];
 
 	if (!c->master.present || strcmp(c->master.registry, "etcd") != 0)
@@ -344,10 +351,11 @@ static struct registry_config registry_of(const struct config *c)
 					 .endpoints = (const char *const *)c->master.etcd.items,
 					 .prefix = c->master.etcd_prefix,
 					 .user = c->master.etcd_user,
-					 .password_file = c->master.etcd_password_file,
+					 .password_file = secret_path(c->master.etcd_password_file,
+								      password_file),
 					 .ca_file = c->master.etcd_ca_file,
 					 .cert_file = c->master.etcd_cert_file,
-					 .key_file = c->master.etcd_key_file,
+					 .key_file = secret_path(c->master.etcd_key_file, key_file),
 					 .lease_ns = c->master.lease_ms * NS_PER_MS };
 }
 

@@ -10,8 +10,11 @@
 #include "core/base/base.h"
 #include "core/base/json.h"
 #include "core/base/mem.h"
+#include "core/base/file.h"
+#include "core/base/secret.h"
 #include "core/base/units.h"
 #include "harbor/registry/etcd/answer.h"
+#include "net/tlsmemory.h"
 
 /* A page of a registry has some 50 KB; a tree of values takes many times its text. */
 #define ANSWER_MAX (UINT64_C(1) << 20)
@@ -50,7 +53,9 @@ static size_t on_body(char *p, size_t one, size_t n, void *ud)
 		return 0; /* ends it */
 	if (c->size + n + 1 > c->capacity) {
 		c->capacity = (c->size + n + 1) * 2;
-		c->body = mem_realloc(c->body, c->capacity);
+		c->body = secret_realloc(c->body, c->capacity);
+		if (!c->body)
+			mem_exhausted(c->capacity);
 	}
 	memcpy(c->body + c->size, p, n);
 	c->size += n;
@@ -58,7 +63,8 @@ static size_t on_body(char *p, size_t one, size_t n, void *ud)
 	return n;
 }
 
-static void set_options(struct client *c, const struct registry_config *r, uint64_t try_ns)
+static void set_options(struct client *c, const struct registry_config *r, struct curl_blob *key,
+			uint64_t try_ns)
 {
 	long ms = (long)(try_ns / NS_PER_MS);
 
@@ -79,24 +85,27 @@ static void set_options(struct client *c, const struct registry_config *r, uint6
 	curl_easy_setopt(c->curl, CURLOPT_SSL_VERIFYHOST, 2L);
 	if (r->cert_file) {
 		curl_easy_setopt(c->curl, CURLOPT_SSLCERT, r->cert_file);
-		curl_easy_setopt(c->curl, CURLOPT_SSLKEY, r->key_file);
+		curl_easy_setopt(c->curl, CURLOPT_SSLKEY_BLOB, key);
 	}
 }
 
 /* The first line. */
 static bool read_password(struct client *c, const char *file, char **ret_error)
 {
-	FILE *f = fopen(file, "re");
-	bool ok = f && fgets(c->password, sizeof(c->password), f);
+	const char *why = "it holds no password";
+	size_t size;
+	char *text = file_read_secret(file, &size, &why);
+	size_t n = text ? strcspn(text, "\r\n") : 0;
 
-	if (!f)
-		*ret_error = mem_printf("%s: %s", file, strerror(errno));
-	else if (!ok)
-		*ret_error = mem_printf("%s holds no password", file);
-	if (f)
-		fclose(f);
-	c->password[strcspn(c->password, "\r\n")] = 0;
-	return ok;
+	if (n >= sizeof(c->password))
+		why = "the password is too long";
+	else
+		memcpy(c->password, text ? text : "", n);
+	secret_free(text);
+	if (n && n < sizeof(c->password))
+		return true;
+	*ret_error = mem_printf("%s: %s", file, why);
+	return false;
 }
 
 static bool can_read(const char *file, char **ret_error)
@@ -110,11 +119,27 @@ static bool can_read(const char *file, char **ret_error)
 	return !file || f;
 }
 
+/* curl would leave a copy of the file in the heap. */
+static bool read_key(const char *file, struct curl_blob *ret, char **ret_error)
+{
+	const char *why;
+
+	ret->data = file_read_secret(file, &ret->len, &why);
+	if (!ret->data)
+		*ret_error = mem_printf("%s: %s", file, why);
+	return ret->data;
+}
+
 struct client *client_create(const struct registry_config *r, uint64_t try_ns, char **ret_error)
 {
-	struct client *c = mem_zalloc(sizeof(*c));
+	struct client *c = secret_zalloc(1, sizeof(*c));
+	struct curl_blob key = { .flags = CURL_BLOB_COPY };
 
-	curl_global_init(CURL_GLOBAL_DEFAULT);
+	if (!c)
+		mem_exhausted(sizeof(*c));
+	/* what curl sends and receives holds the password and tokens */
+	curl_global_init_mem(CURL_GLOBAL_DEFAULT, secret_alloc, secret_free, secret_realloc,
+			     secret_strdup, secret_zalloc);
 	c->curl = curl_easy_init();
 	c->endpoints = r->endpoints;
 	while (r->endpoints[c->count])
@@ -123,9 +148,10 @@ struct client *client_create(const struct registry_config *r, uint64_t try_ns, c
 	c->user = r->user;
 	if ((r->password_file && !read_password(c, r->password_file, ret_error)) ||
 	    !can_read(r->ca_file, ret_error) || !can_read(r->cert_file, ret_error) ||
-	    !can_read(r->key_file, ret_error))
+	    (r->key_file && !read_key(r->key_file, &key, ret_error)))
 		return client_destroy(c);
-	set_options(c, r, try_ns);
+	set_options(c, r, &key, try_ns);
+	secret_free(key.data);
 	return c;
 }
 
@@ -134,8 +160,8 @@ struct client *client_destroy(struct client *c)
 	if (c) {
 		curl_easy_cleanup(c->curl);
 		explicit_bzero(c->password, sizeof(c->password));
-		mem_free(c->body);
-		mem_free(c);
+		secret_free(c->body);
+		secret_free(c);
 	}
 	return NULL;
 }
@@ -204,26 +230,41 @@ static int refused(struct client *c, const char *path, long status)
 	return code;
 }
 
-/* Gets a token for user and password. */
-static bool log_in(struct client *c)
+/* The question that holds the password: no copy of it stays in the heap. */
+static char *login_question(const struct client *c)
 {
-	const char *path = "/v3/auth/authenticate";
 	struct json j;
-	long status;
-	bool ok = false;
+	char *text;
 
 	json_init(&j);
+	/* six bytes for one is the most that JSON makes of a text: it need not grow */
+	(void)text_room(&j.text, 6 * (strlen(c->user) + strlen(c->password)) + 64);
+	text_cut(&j.text, 0);
 	json_object(&j, NULL);
 	json_string(&j, "name", c->user);
 	json_string(&j, "password", c->password);
 	json_object_end(&j);
+	text = secret_strdup(text_string(&j.text));
+	explicit_bzero(j.text.bytes, j.text.capacity);
+	json_fini(&j);
+	return text;
+}
+
+/* Gets a token for user and password. */
+static bool log_in(struct client *c)
+{
+	const char *path = "/v3/auth/authenticate";
+	char *question = login_question(c);
+	long status;
+	bool ok = false;
+
 	c->token[0] = 0;
 	/* etcd checks a password at some expense: whoever gives up early and asks again only adds
 	 * to that, and a token lasts */
 	curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, LOGIN_PATIENCE * c->try_ms);
-	status = post(c, path, text_string(&j.text));
+	status = question ? post(c, path, question) : 0;
 	curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, c->try_ms);
-	json_fini(&j);
+	secret_free(question);
 	if (status == 200)
 		ok = answer_token(c->body ? c->body : "", c->size, c->token, sizeof(c->token));
 	if (status == 200 && !ok)

@@ -9,11 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
+#include "core/base/file.h"
+#include "core/base/secret.h"
 #include "harbor/secure/openssl/tls.h"
 #include "net/tlskey.h"
+#include "net/tlsmemory.h"
 
 /* Where the processor has instructions for AES, which is nearly everywhere, it is the faster. */
 #define SUITES "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256"
@@ -152,6 +154,27 @@ static bool load_crl(struct secure_context *x, const char *file)
 	       X509_STORE_set_flags(x->store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
 }
 
+/* Read into memory that no core file has; OpenSSL's own function leaves a copy of the file in the
+ * heap. */
+static bool use_private_key(struct secure_context *x, const char *file, char why[SECURE_WHY_MAX])
+{
+	const char *reason;
+	size_t size = 0;
+	char *text = file_read_secret(file, &size, &reason);
+	BIO *b = text ? BIO_new_mem_buf(text, (int)size) : NULL;
+	EVP_PKEY *key = b ? PEM_read_bio_PrivateKey(b, NULL, no_password, NULL) : NULL;
+	bool good = key && SSL_CTX_use_PrivateKey(x->ssl, key) == 1;
+
+	EVP_PKEY_free(key);
+	BIO_free(b);
+	if (!text)
+		snprintf(why, SECURE_WHY_MAX, "cluster.cert_key_file: %s: %s", file, reason);
+	else if (!good)
+		(void)file_failed(why, "cluster.cert_key_file", file);
+	secret_free(text);
+	return good;
+}
+
 static bool use_certificates(struct secure_context *x, const struct secure_config *c,
 			     char why[SECURE_WHY_MAX])
 {
@@ -162,8 +185,8 @@ static bool use_certificates(struct secure_context *x, const struct secure_confi
 		return file_failed(why, "cluster.ca_file", c->ca_file);
 	if (SSL_CTX_use_certificate_chain_file(x->ssl, c->cert_file) != 1)
 		return file_failed(why, "cluster.cert_file", c->cert_file);
-	if (SSL_CTX_use_PrivateKey_file(x->ssl, c->cert_key_file, SSL_FILETYPE_PEM) != 1)
-		return file_failed(why, "cluster.cert_key_file", c->cert_key_file);
+	if (!use_private_key(x, c->cert_key_file, why))
+		return false;
 	if (SSL_CTX_check_private_key(x->ssl) != 1)
 		return file_failed(why, "cluster.cert_key_file", c->cert_key_file);
 	if (c->crl_file && !load_crl(x, c->crl_file))
@@ -216,27 +239,15 @@ static bool set_up(SSL_CTX *ssl)
 	       SSL_CTX_set_num_tickets(ssl, 0);
 }
 
-/* Pages that no core file has. */
-static struct secure_context *alloc_context(void)
-{
-	void *p = mmap(NULL, sizeof(struct secure_context), PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (p == MAP_FAILED)
-		return NULL;
-	(void)madvise(p, sizeof(struct secure_context), MADV_DONTDUMP);
-	return p;
-}
-
 static void free_context(struct secure_context *x)
 {
 	OPENSSL_cleanse(x, sizeof(*x));
-	(void)munmap(x, sizeof(*x));
+	secret_free(x);
 }
 
 struct secure_context *tls_context_create(const struct secure_config *c, char why[SECURE_WHY_MAX])
 {
-	struct secure_context *x = alloc_context();
+	struct secure_context *x = secret_zalloc(1, sizeof(*x));
 	bool good;
 
 	ERR_clear_error();

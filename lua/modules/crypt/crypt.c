@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 
 #include "lua/modules/crypt/des.h"
+#include "net/tlsmemory.h"
 
 const uint8_t *crypt_check8(lua_State *L, int n, const char *error)
 {

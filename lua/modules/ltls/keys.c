@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/keyfile.h"
+#include "core/base/secret.h"
 #include "net/tlskey.h"
 
 #define SUITES "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256"
@@ -70,21 +72,19 @@ static void check_key(lua_State *L, struct ltls_key *ret)
 	lua_pop(L, 2);
 }
 
-int ltls_set_keys(lua_State *L)
+/* Room for the keys of a context, which may have some already. */
+static struct ltls_key *keys_of(lua_State *L, struct ltls_context *c)
 {
-	struct ltls_context *c = ltls_check_context(L, 1);
-	lua_Integer n;
+	if (!c->keys)
+		c->keys = secret_zalloc(LTLS_KEYS_MAX, sizeof(*c->keys));
+	if (!c->keys)
+		luaL_error(L, "not enough memory");
+	return c->keys;
+}
 
-	luaL_checktype(L, 2, LUA_TTABLE);
-	n = luaL_len(L, 2);
-	luaL_argcheck(L, n >= 1 && n <= LTLS_KEYS_MAX, 2, "one or two keys expected");
-	for (lua_Integer i = 1; i <= n; i++) {
-		lua_rawgeti(L, 2, i);
-		luaL_checktype(L, -1, LUA_TTABLE);
-		check_key(L, &c->keys[i - 1]);
-		lua_pop(L, 1);
-	}
-	c->key_count = (unsigned)n;
+/* The keys of a context are there. */
+static int use_keys(lua_State *L, struct ltls_context *c)
+{
 	/* a key is for one hash, and a server that prefers a suite with another leaves it out */
 	if (SSL_CTX_set_min_proto_version(c->ctx, TLS1_3_VERSION) != 1 ||
 	    SSL_CTX_set_ciphersuites(c->ctx, SUITES) != 1)
@@ -96,4 +96,41 @@ int ltls_set_keys(lua_State *L)
 	SSL_CTX_set_psk_use_session_callback(c->ctx, offer_key);
 	SSL_CTX_set_psk_find_session_callback(c->ctx, find_key);
 	return 0;
+}
+
+int ltls_set_keys(lua_State *L)
+{
+	struct ltls_context *c = ltls_check_context(L, 1);
+	struct ltls_key *keys = keys_of(L, c);
+	lua_Integer n;
+
+	luaL_checktype(L, 2, LUA_TTABLE);
+	n = luaL_len(L, 2);
+	luaL_argcheck(L, n >= 1 && n <= LTLS_KEYS_MAX, 2, "one or two keys expected");
+	for (lua_Integer i = 1; i <= n; i++) {
+		lua_rawgeti(L, 2, i);
+		luaL_checktype(L, -1, LUA_TTABLE);
+		check_key(L, &keys[i - 1]);
+		lua_pop(L, 1);
+	}
+	c->key_count = (unsigned)n;
+	return use_keys(L, c);
+}
+
+int ltls_load_keys(lua_State *L)
+{
+	struct ltls_context *c = ltls_check_context(L, 1);
+	struct ltls_key *keys = keys_of(L, c);
+	const char *file = luaL_checkstring(L, 2);
+	char why[KEYFILE_WHY];
+	struct keyfile f;
+	bool good = keyfile_read(file, &f, why);
+
+	for (unsigned i = 0; good && i < f.count; i++) {
+		memcpy(keys[i].id, f.keys[i].name, sizeof(keys[i].id));
+		memcpy(keys[i].bytes, f.keys[i].bytes, sizeof(keys[i].bytes));
+	}
+	c->key_count = good ? f.count : c->key_count;
+	explicit_bzero(&f, sizeof(f));
+	return good ? use_keys(L, c) : luaL_error(L, "%s", why);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "net/tlskey.h"
+#include "net/tlsmemory.h"
 
 const char *ltls_reason(void)
 {
@@ -121,7 +122,8 @@ static int context_gc(lua_State *L)
 	struct ltls_context *c = lua_touserdata(L, 1);
 
 	ltls_free_hosts(c);
-	OPENSSL_cleanse(c->keys, sizeof(c->keys));
+	secret_free(c->keys);
+	c->keys = NULL;
 	SSL_CTX_free(c->ctx);
 	c->ctx = NULL;
 	return 0;
@@ -144,13 +146,12 @@ int luaopen_ltls_c(lua_State *L)
 	static const luaL_Reg functions[] = { { "newctx", newctx },
 					      { "newtls", ltls_connection_new },
 					      { NULL, NULL } };
-	static const luaL_Reg methods[] = { { "set_cert", set_cert },
-					    { "set_ciphers", set_ciphers },
-					    { "set_verify", set_verify },
-					    { "set_alpn", ltls_set_alpn },
-					    { "add_host", ltls_add_host },
-					    { "set_keys", ltls_set_keys },
-					    { NULL, NULL } };
+	static const luaL_Reg methods[] = {
+		{ "set_cert", set_cert },	 { "set_ciphers", set_ciphers },
+		{ "set_verify", set_verify },	 { "set_alpn", ltls_set_alpn },
+		{ "add_host", ltls_add_host },	 { "set_keys", ltls_set_keys },
+		{ "load_keys", ltls_load_keys }, { NULL, NULL }
+	};
 
 	new_class(L, LTLS_CONTEXT, methods, context_gc);
 	new_class(L, LTLS_CONNECTION, ltls_connection_methods, ltls_connection_gc);

@@ -35,8 +35,8 @@ struct ltls_context {
 	bool verifies;
 	uint8_t alpn[LTLS_ALPN_MAX]; /* as they stand on the wire, the best first */
 	unsigned alpn_size;
-	struct ltls_host *hosts;	     /* see names.c */
-	struct ltls_key keys[LTLS_KEYS_MAX]; /* see keys.c */
+	struct ltls_host *hosts; /* see names.c */
+	struct ltls_key *keys;	 /* see keys.c; LTLS_KEYS_MAX of them (secret_free), or NULL */
 	unsigned key_count;
 };
 
@@ -53,6 +53,9 @@ void ltls_free_hosts(struct ltls_context *c);
 
 /* ctx:set_keys({ { name, bytes } ... }): both ends prove to have the first key of who connects. */
 int ltls_set_keys(lua_State *L);
+/* ctx:load_keys(file): the same with those of a key file (core/base/keyfile.h), which then are in
+ * no core file. Raises what is wrong with it. */
+int ltls_load_keys(lua_State *L);
 
 /* newtls(method, ctx[, hostname]) and the methods of what it returns. */
 int ltls_connection_new(lua_State *L);

@@ -14,6 +14,7 @@
 
 #include "core/base/base.h"
 #include "lua/modules/md5/md5_core.h"
+#include "net/tlsmemory.h"
 
 #define DIGEST 16u
 #define KEY_MAX 256u

@@ -364,10 +364,9 @@ def encrypted_and_with_a_password(build):
             etcd.ask("auth/role/add", {"name": "root"})
             etcd.ask("auth/user/grant", {"user": "root", "role": "root"})
             etcd.ask("auth/enable", {})
-            with open(c.tmp + "/password", "w") as f:
-                f.write("pass word\n")
-            with open(c.tmp + "/wrong", "w") as f:
-                f.write("guess\n")
+            for name, word in (("password", "pass word"), ("wrong", "guess")):
+                with open(os.open(f"{c.tmp}/{name}", os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
+                    f.write(word + "\n")
             more = f", etcd_user: root, etcd_password_file: {c.tmp}/password"
             t = Town(c, f"127.0.0.1:{etcd.port}", more).ready()
             register(t.d, "SECRET")

@@ -66,6 +66,13 @@ function ctx:set_verify(cafile) end
 ---@param keys table array of one or two `{ name, bytes }`, names of 1 to 63 bytes, keys of 32
 function ctx:set_keys(keys) end
 
+---As `set_keys`, with keys that never are in a Lua state, nor in a core file of the process.
+---
+---* Raises what is wrong with the file
+---* Since 0.1.0, not in skynet.
+---@param file string as `harborctl key new` makes it, with one key or two; its owner's alone
+function ctx:load_keys(file) end
+
 ---What connections speak above TLS. A server takes the first of its own that the client names, and
 ---refuses a client that names others only; clients that name none are served.
 ---

@@ -15,26 +15,12 @@ local TICK <const> = 1            -- centiseconds to the next look at that
 
 -- ---- keys ----
 
--- The keys in a file as harborctl key new makes it: { { name, bytes } ... }. Raises.
-local function read_keys(file)
-	local keys = {}
-	for line in io.lines(file) do
-		local name, hex = line:match "^harbor%-key%-1%s+(%S+)%s+(%x+)%s*$"
-		if name then
-			keys[#keys + 1] = { name, (hex:gsub("%x%x", function(byte)
-				return string.char(tonumber(byte, 16))
-			end)) }
-		end
-	end
-	return keys
-end
-
 local contexts = {} -- file -> ltls.context
 
 local function context(file)
 	if not contexts[file] then
 		local ctx = require "http.tlshelper".newctx()
-		ctx:set_keys(read_keys(file))
+		ctx:load_keys(file) -- raises what is wrong with it
 		contexts[file] = ctx
 	end
 	return contexts[file]
