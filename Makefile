@@ -374,7 +374,7 @@ chaos-long: chaos-deps
 
 # Real hosts: a systemd of its own each, in namespaces (tests/systemd). Needs root; where there can
 # be none all of it is skipped, and that is a failure.
-SYSTEMD_DEPS := debootstrap logrotate
+SYSTEMD_DEPS := debootstrap etcd-server logrotate
 .PHONY: check-systemd
 check-systemd: deps
 	@deploy/install-deps.sh $(SYSTEMD_DEPS)

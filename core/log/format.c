@@ -76,16 +76,24 @@ static const char *colour_of(enum log_level level)
 	return "";
 }
 
-static size_t full(char *ret, const struct log_record *r, bool colour)
+static size_t full(char *ret, size_t size, const struct log_record *r, bool colour)
 {
 	const char *on = colour ? colour_of(r->level) : "";
-	size_t n = strftime(ret, LOGFORMAT_PREFIX_MAX, "%Y-%m-%d %H:%M:%S", local_time(r->wall_ns));
+	size_t n = strftime(ret, size, "%Y-%m-%d %H:%M:%S", local_time(r->wall_ns));
 
-	n += (size_t)snprintf(ret + n, LOGFORMAT_PREFIX_MAX - n, ".%03u %s%-7s%s [:%08x%s%s] ",
+	n += (size_t)snprintf(ret + n, size - n, ".%03u %s%-7s%s [:%08x%s%s] ",
 			      (unsigned)(r->wall_ns % NS_PER_SEC / NS_PER_MS), on,
 			      log_level_name(r->level), *on ? COLOUR_OFF : "", r->source,
 			      *r->name ? " " : "", r->name);
 	return n;
+}
+
+static size_t with_level(char *ret, const struct log_record *r)
+{
+	size_t n = (size_t)snprintf(ret, LOGFORMAT_PREFIX_MAX, "<%d>",
+				    logformat_priority(r->level));
+
+	return n + full(ret + n, LOGFORMAT_PREFIX_MAX - n, r, false);
 }
 
 static size_t dated(char *ret, const struct log_record *r)
@@ -108,11 +116,13 @@ size_t logformat_prefix(char *ret, const struct log_record *r, enum logformat fo
 		return (size_t)snprintf(ret, LOGFORMAT_PREFIX_MAX, "<%d>[:%08x%s%s] ",
 					logformat_priority(r->level), r->source,
 					*r->name ? " " : "", r->name);
+	case LOGFORMAT_LEVEL:
+		return with_level(ret, r);
 	case LOGFORMAT_FULL:
 	case LOGFORMAT_JSON:
 		break;
 	}
-	return full(ret, r, colour);
+	return full(ret, LOGFORMAT_PREFIX_MAX, r, colour);
 }
 
 /* ---- colours ---- */

@@ -16,6 +16,7 @@ enum logformat {
 	LOGFORMAT_DATED, /* "23/11/26 09:31:41.12 [:00000002] text", what it writes into a file */
 	LOGFORMAT_JSON,	 /* one object: logformat_json */
 	LOGFORMAT_KMSG,	 /* "<6>[:00000002 bootstrap] text", what journald reads on a stream */
+	LOGFORMAT_LEVEL, /* "<6>" before what LOGFORMAT_FULL is: for a file of a service manager */
 };
 
 /* "full", "plain", "dated", "json"; NULL, and what is unknown, is full. */

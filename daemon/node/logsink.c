@@ -124,7 +124,7 @@ static bool put_json(const struct log_record *r)
 	return well;
 }
 
-/* journald reads a level at the beginning of each line: a record of several lines is several. */
+/* A level is read at the beginning of each line: a record of several lines is several. */
 static bool put_kmsg(const struct log_record *r)
 {
 	const char *p = r->text, *end = r->text + r->size;
@@ -289,16 +289,36 @@ int logsink_fd(void)
 	return sink.fd;
 }
 
-/* How lines look in the descriptor. A stream that leads to the journal without its native protocol
- * has a level before each line, and neither time nor level in the text: the journal knows both. */
+/* Did a service manager start this process itself? INVOCATION_ID is inherited by the programs of a
+ * service, and by theirs: systemd says, since 248, which process it means. */
+static bool is_service(void)
+{
+	const char *pid = getenv("SYSTEMD_EXEC_PID");
+
+	return getenv("INVOCATION_ID") && (!pid || atol(pid) == getpid());
+}
+
+/* Of a stream for which nothing else was said. With a level before each line, which who collects
+ * lines of services reads, there is neither time nor level in the text: he knows both. But nobody
+ * else notes the time in a file. */
+static enum logformat usual_format(int fd)
+{
+	struct stat st;
+
+	if (logsink_is_journal(fd, getenv("JOURNAL_STREAM")))
+		return LOGFORMAT_KMSG;
+	if (!is_service() || isatty(fd))
+		return LOGFORMAT_FULL;
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? LOGFORMAT_LEVEL : LOGFORMAT_KMSG;
+}
+
+/* How lines look in the descriptor. */
 static void choose_format(const struct logsink_config *c)
 {
-	sink.format = logformat_parse(c->format);
-	if (!c->format && !sink.path && logsink_is_journal(sink.fd, getenv("JOURNAL_STREAM")))
-		sink.format = LOGFORMAT_KMSG;
-	sink.put = sink.format == LOGFORMAT_JSON   ? put_json
-		   : sink.format == LOGFORMAT_KMSG ? put_kmsg
-						   : put_stream;
+	sink.format = c->format || sink.path ? logformat_parse(c->format) : usual_format(sink.fd);
+	sink.put = sink.format == LOGFORMAT_JSON				     ? put_json
+		   : sink.format == LOGFORMAT_KMSG || sink.format == LOGFORMAT_LEVEL ? put_kmsg
+										     : put_stream;
 	sink.colour = wants_colour(sink.fd);
 }
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+#include <regex.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -171,6 +173,58 @@ static void colours_of_texts_are_for_terminals_and_skynets_formats(void **state)
 	expect_file(f->path, shown);
 }
 
+/* What a line looks like on a stderr that is the descriptor `to`, and is read from the other. */
+static void expect_on_stderr(int to, int from, const char *wanted)
+{
+	struct logsink_config c = { 0 };
+	int saved = dup(STDERR_FILENO);
+	char got[200] = "";
+	regex_t r;
+
+	(void)fflush(stderr);
+	dup2(to, STDERR_FILENO);
+	assert_int_equal(logsink_init(&c), 0);
+	log_warning("two\nlines");
+	logsink_fini();
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	assert_true(read(from, got, sizeof(got) - 1) > 0);
+	assert_int_equal(regcomp(&r, wanted, REG_EXTENDED | REG_NOSUB), 0);
+	if (regexec(&r, got, 0, NULL, 0) != 0)
+		fail_msg("%s", got);
+	regfree(&r);
+}
+
+#define STAMP "[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}\\.[0-9]{3} "
+
+/* Of a service whose stderr is not the journal. */
+static void a_service_of_systemd_writes_levels(void **state)
+{
+	struct fixture *f = *state;
+	char pid[16];
+	int p[2], file = open(f->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int again = open(f->path, O_RDONLY | O_CLOEXEC);
+
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	assert_int_equal(pipe(p), 0);
+	setenv("INVOCATION_ID", "0123456789abcdef0123456789abcdef", 1);
+	unsetenv("SYSTEMD_EXEC_PID");
+	expect_on_stderr(p[1], p[0], "^<4>\\[:00000000\\] two\n<4>\\[:00000000\\] lines\n$");
+	setenv("SYSTEMD_EXEC_PID", pid, 1);
+	expect_on_stderr(file, again,
+			 "^<4>" STAMP "warning \\[:00000000\\] two\n<4>" STAMP
+			 "warning \\[:00000000\\] lines\n$");
+	setenv("SYSTEMD_EXEC_PID", "1", 1); /* a program of a service */
+	expect_on_stderr(p[1], p[0], "^" STAMP "warning \\[:00000000\\] two\nlines\n$");
+	unsetenv("INVOCATION_ID");
+	unsetenv("SYSTEMD_EXEC_PID");
+	expect_on_stderr(p[1], p[0], "^" STAMP "warning \\[:00000000\\] two\nlines\n$");
+	close(file);
+	close(again);
+	close(p[0]);
+	close(p[1]);
+}
+
 static void a_file_is_appended_to(void **state)
 {
 	struct fixture *f = *state;
@@ -292,6 +346,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			after_a_full_disk_the_file_says_how_many_lines_are_missing, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(a_service_of_systemd_writes_levels, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(reopen_follows_a_rotation, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_reopen_that_fails_keeps_the_old_file, setup,
 						teardown),
