@@ -158,6 +158,22 @@ static bool is_sealed(int fd)
 	return seals >= 0 && (seals & F_SEAL_WRITE) && (seals & F_SEAL_SHRINK);
 }
 
+/* Without the table nobody can take a session: they end now, and not when all that was passed and
+ * not taken does, for their peers wait. */
+static void refuse_sessions(void)
+{
+	unsigned n = 0;
+	int fd;
+
+	while ((fd = inherit_take(SESSION)) >= 0) {
+		close(fd);
+		n++;
+	}
+	log_warning("socket: what the last life of this node says of its %u sessions is in a "
+		    "format that this harbord does not know, of a newer one: they end",
+		    n);
+}
+
 static void look_locked(void)
 {
 	int fd = looked ? -1 : inherit_take(TABLE);
@@ -176,6 +192,8 @@ static void look_locked(void)
 	inherit_drop(TABLE);
 	/* from here on they end when we end them: the manager must not hold them open */
 	inherit_drop(SESSION);
+	if (!sessions_is_known(left, left_size))
+		refuse_sessions();
 }
 
 /* Returns true if it is still there. */

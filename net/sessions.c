@@ -26,16 +26,20 @@ void sessions_add(struct text *table, const struct session *s)
 	text_add(table, s->data, s->data_size);
 }
 
+bool sessions_is_known(const char *table, size_t size)
+{
+	return size >= strlen(FIRST_LINE) && memcmp(table, FIRST_LINE, strlen(FIRST_LINE)) == 0;
+}
+
 bool sessions_next(const char *table, size_t size, size_t *at, struct session *ret)
 {
-	const size_t first = strlen(FIRST_LINE);
 	struct head head;
 	size_t left;
 
 	if (*at == 0) {
-		if (size < first || memcmp(table, FIRST_LINE, first) != 0)
+		if (!sessions_is_known(table, size))
 			return false;
-		*at = first;
+		*at = strlen(FIRST_LINE);
 	}
 	left = size - *at;
 	if (left < sizeof(head))

@@ -24,6 +24,8 @@ struct session {
 /* Begins the table with its first line. */
 void sessions_begin(struct text *table);
 void sessions_add(struct text *table, const struct session *s);
+/* Whether this is such a table, of a version that is known here. */
+bool sessions_is_known(const char *table, size_t size);
 /* Reads the next one, from *at on, which is 0 at first. Returns false at the end, or where it is
  * no table. */
 bool sessions_next(const char *table, size_t size, size_t *at, struct session *ret);

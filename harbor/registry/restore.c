@@ -44,6 +44,16 @@ static int complain(char **ret_error, const char *file, const char *why)
 	return -EINVAL;
 }
 
+const char *registry_of_version(int version)
+{
+	return version > REGISTRY_SCHEMA
+		       ? "a newer harbord wrote it, in a format that this one does not know: "
+			 "install "
+			 "that one again, or restore a backup of this one's (harbord --restore)"
+		       : "an older harbord wrote it, in a format that this one does not know any "
+			 "more";
+}
+
 /* Is it a backup of ours, and whole? */
 static int check_backup(sqlite3 *db, const char *file, char **ret_error)
 {
@@ -58,9 +68,10 @@ static int check_backup(sqlite3 *db, const char *file, char **ret_error)
 		return complain(ret_error, file, sqlite3_errmsg(db));
 	if (strcmp(whole, "ok") != 0)
 		return complain(ret_error, file, whole);
-	if (!version || atoi(version) != REGISTRY_SCHEMA)
-		return complain(ret_error, file,
-				"no registry, or written by another version of harbord");
+	if (!version || atoi(version) <= 0)
+		return complain(ret_error, file, "it is no registry");
+	if (atoi(version) != REGISTRY_SCHEMA)
+		return complain(ret_error, file, registry_of_version(atoi(version)));
 	number = ask(db, "SELECT last FROM number WHERE one = 0");
 	if (!number || sqlite3_exec(db, columns, NULL, NULL, NULL) != SQLITE_OK)
 		return complain(ret_error, file, "no registry: its tables are missing or empty");

@@ -9,6 +9,8 @@
  */
 
 #define REGISTRY_FILE "registry.sqlite"
+/* What to say of a registry with another user_version: a constant. */
+const char *registry_of_version(int version);
 /* PRAGMA user_version of the tables. */
 #define REGISTRY_SCHEMA 2
 /* Of table `number`: the highest number, and the mark of a backup that was restored. */

@@ -60,15 +60,12 @@ static int version(void)
 	return v;
 }
 
-static bool prepare(const char *file)
+static bool prepare(int found)
 {
-	if (sqlite3_open(file, &S.db) != SQLITE_OK ||
-	    sqlite3_exec(
-		    S.db,
-		    "PRAGMA busy_timeout=2000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-		    NULL, NULL, NULL) != SQLITE_OK)
+	if (sqlite3_exec(S.db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", NULL, NULL,
+			 NULL) != SQLITE_OK)
 		return false;
-	if (version() == 0 &&
+	if (found == 0 &&
 	    sqlite3_exec(S.db,
 			 "BEGIN; DROP TABLE IF EXISTS node; DROP TABLE IF EXISTS name;"
 			 "DROP TABLE IF EXISTS number;"
@@ -94,16 +91,23 @@ static int sqlite_open(const struct registry_config *c, char **ret_error)
 	const char *state_dir = c->state_dir;
 	cleanup(mem_freep) char *file = state_dir ? mem_printf("%s/" REGISTRY_FILE, state_dir)
 						  : mem_strdup(":memory:");
-	bool ok;
+	int found = -1;
 
 	must(!S.db);
 	if (state_dir)
 		(void)mkdir(state_dir, 0750); /* opening says what is wrong with it */
-	ok = prepare(file);
-	if (ok && version() == REGISTRY_SCHEMA)
+	if (sqlite3_open(file, &S.db) == SQLITE_OK &&
+	    sqlite3_exec(S.db, "PRAGMA busy_timeout=2000", NULL, NULL, NULL) == SQLITE_OK)
+		found = version();
+	/* looked at first: nothing is changed in the file of another version */
+	if ((found == 0 || found == REGISTRY_SCHEMA) && prepare(found))
 		return 0;
-	*ret_error = ok ? mem_printf("registry %s: written by another version of harbord", file)
-			: mem_printf("registry %s: %s", file, sqlite3_errmsg(S.db));
+	if (found > 0 && found != REGISTRY_SCHEMA) {
+		*ret_error = mem_printf("registry %s: %s", file, registry_of_version(found));
+		sqlite_close();
+		return -EINVAL;
+	}
+	*ret_error = mem_printf("registry %s: %s", file, sqlite3_errmsg(S.db));
 	sqlite_close();
 	return -EACCES;
 }
