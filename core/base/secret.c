@@ -38,6 +38,19 @@ static void *alloc_pages(extent_hooks_t *h, void *at, size_t size, size_t alignm
 	return p;
 }
 
+/* Where the system may refuse memory that it has promised (so jemalloc believes when it cannot read
+ * vm.overcommit_memory, as in a unit with ProcSubset=pid) pages are mapped anew before they are
+ * used. Returns true: it failed. */
+static bool commit_pages(extent_hooks_t *h, void *at, size_t size, size_t offset, size_t length,
+			 unsigned arena)
+{
+	(void)h;
+	if (usual->commit(usual, at, size, offset, length, arena))
+		return true;
+	(void)madvise((char *)at + offset, length, MADV_DONTDUMP);
+	return false;
+}
+
 static void end_cache(void *number)
 {
 	unsigned cache = (unsigned)(uintptr_t)number - 1;
@@ -56,6 +69,7 @@ static void make_arena(void)
 		return;
 	hooks = *usual;
 	hooks.alloc = alloc_pages;
+	hooks.commit = commit_pages;
 	size = sizeof(arena);
 	if (pthread_key_create(&caches, end_cache) == 0 &&
 	    mallctl("arenas.create", &arena, &size, &ours, sizeof(ours)) == 0)

@@ -1,19 +1,11 @@
 """A host with Debian 13, whose systemd is newer than that of this machine: notify-reload.conf."""
-import os, subprocess
-from boxes import GAME, ROOT, Host, eventually, main, rounds
+import os
+from boxes import GAME, Host, eventually, main, newer_root, rounds
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GAMES = os.path.dirname(HERE) + "/service"
 UNIT = "harbord@gate"
 DROP_IN = "/usr/share/doc/harbord/examples/notify-reload.conf"
-
-
-def root():
-    """The root, made when it is missing, and what was said."""
-    p = subprocess.run([ROOT + "/tests/deb/roots.sh", "node", "libyaml-0-2", "libsqlite3-0",
-                        "libjemalloc2"],
-                       capture_output=True, text=True, env=dict(os.environ, HARBORD_SUITE="trixie"))
-    return p.stdout.strip(), p.stderr.strip()[-300:].replace("\n", " ")
 
 
 def config(level):
@@ -67,5 +59,5 @@ def as_shipped(build):
         h.want(UNIT, 1, ActiveState="inactive", Result="success")
 
 
-where, why = root()
+where, why = newer_root()
 main([notify_reload, as_shipped], None if where else f"needs a root with Debian 13: {why}")

@@ -1,0 +1,3 @@
+-- SPDX-License-Identifier: MIT
+local skynet = require "skynet"
+skynet.start(function() end)
