@@ -59,8 +59,8 @@ def end_those_left():
 
 
 def newer_root():
-    """The root of a host with Debian 13, whose systemd is 257, made when it is missing, and what was
-    said; "" when there can be none."""
+    """The root of a host with Debian 13, whose systemd is 257, made when it is missing, and what
+    was said; "" when there can be none."""
     p = subprocess.run([ROOT + "/tests/deb/roots.sh", "node", "libyaml-0-2", "libsqlite3-0",
                         "libjemalloc2"],
                        capture_output=True, text=True, env=dict(os.environ, HARBORD_SUITE="trixie"))

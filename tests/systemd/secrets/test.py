@@ -1,6 +1,6 @@
-"""Secrets of a node are credentials of its unit, under the systemd of this machine and under that of
-Debian 13; or files that nobody else may read. They are in no journal, environment, argument or core
-file."""
+"""Secrets of a node are credentials of its unit, under the systemd of this machine and under that
+of Debian 13; or files that nobody else may read. They are in no journal, environment, argument or
+core file."""
 import os, re
 from boxes import GAME, Host, eventually, main, newer_root
 
@@ -47,7 +47,8 @@ def credentials(h):
         h.sh(f"harborctl key new {STORE}/{name}; cd {STORE}; "
              f"systemd-creds --with-key=host --name={name} encrypt {name} {name}.cred")
         secrets.append(h.sh(f"cat {STORE}/{name}").split()[-1])
-    assert h.sh(f"stat -c '%a %U' {STORE} {STORE}/cluster").split() == ["700", "root", "600", "root"]
+    modes = h.sh(f"stat -c '%a %U' {STORE} {STORE}/cluster").split()
+    assert modes == ["700", "root", "600", "root"], modes
     h.configure("gate", config("credential:cluster", "credential:federation"))
     left = []
     for kind, end in (("LoadCredential", ""), ("LoadCredentialEncrypted", ".cred")):
