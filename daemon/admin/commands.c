@@ -145,7 +145,7 @@ static bool is_healthy(char ret_why[HEALTH_WHY])
 
 	if (!health_is_alive(ret_why) || (!move_is_draining() && !health_is_ready(ret_why)))
 		return false;
-	if (harbor_is_unsaved(unsaved)) {
+	if (info_get()->cluster && harbor_is_unsaved(unsaved)) {
 		snprintf(ret_why, HEALTH_WHY, "the registry cannot be saved: %s", unsaved);
 		return false;
 	}

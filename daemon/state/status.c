@@ -110,7 +110,7 @@ size_t status_line(char *ret_text, size_t size)
 	page_error(page);
 	if (*page)
 		text_printf(&l, "; no page: %s", page);
-	if (phase > PHASE_BOOT && harbor_is_unsaved(unsaved))
+	if (phase > PHASE_BOOT && info_get()->cluster && harbor_is_unsaved(unsaved))
 		text_printf(&l, "; the registry cannot be saved: %s", unsaved);
 	reason_get(reason);
 	if (*reason)

@@ -13,6 +13,7 @@
 #include "core/ds/best.h"
 #include "core/log/log.h"
 #include "core/log/source.h"
+#include "daemon/state/info.h"
 #include "daemon/state/process.h"
 #include "harbor/harbor.h"
 
@@ -133,6 +134,7 @@ void trouble_foreach(void (*f)(const char *text, void *ud), void *ud)
 
 	tell_descriptors(&c);
 	tell_mailboxes(&c);
-	harbor_foreach_node(tell_link, &c);
+	if (info_get()->cluster) /* else there is no link, nor what they are kept in */
+		harbor_foreach_node(tell_link, &c);
 	tell_log(&c);
 }
