@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Services with sockets, several at once, are recorded under load; harborctl record keeps what
 they get, and harbord --replay runs each alone to the same end, and opens nothing."""
-import base64, os, re, socket, struct, subprocess, threading, time
+import base64, os, re, shutil, socket, struct, subprocess, threading, time
 from harness import Cluster, Failed, eventually, free_port, main
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -179,6 +179,9 @@ def whole_lives(build):
         c.begin(*SERVICES)
         under_load(c)
         c.quiet()
+        ask = line_client(c, c.port("town"))
+        for _ in range(900): # much garbage, however slow the machine is
+            ask()
         ends = {}
         for name in SERVICES:
             c.a.call("." + name, "exit")
@@ -195,6 +198,49 @@ def whole_lives(build):
                 assert bugs and re.findall(r"client \d+ of \d+ buys the unlucky \d+",
                                            p.stderr) == bugs, (bugs, p.stderr)
         assert os.path.getsize(c.tape("town")) > 70000
+        assert collections(c.tape("town")) > 1
+        says_what_it_writes_else(c)
+
+
+def collections(tape):
+    """How often the recorded service's garbage was collected."""
+    with open(tape, "rb") as f:
+        data, at, n = f.read(), 12, 0
+    while at < len(data):
+        n += data[at:at + 1] in b"Gg"
+        at += 5 + struct.unpack_from("<I", data, at + 1)[0]
+    return n
+
+
+def says_what_it_writes_else(c):
+    """The replay of code that writes something else to a socket says so."""
+    other = c.tmp + "/lua"
+    shutil.copytree(HERE, other)
+    with open(other + "/town.lua") as f:
+        text = f.read()
+    assert '"%.6f"' in text
+    with open(other + "/town.lua", "w") as f:
+        f.write(text.replace('"%.6f"', '"%.5f"'))
+    with open(c.a.config) as f:
+        text = f.read()
+    assert HERE in text
+    with open(c.a.config, "w") as f:
+        f.write(text.replace(HERE, other))
+    p, said = c.replay("town")
+    assert p.returncode == 1 and re.search(
+        r"^message \d+: it calls send with something else than the recorded run$", p.stderr,
+        re.M), said
+
+
+def uncovered(build):
+    """a module that a recording does not cover ends it, with its name"""
+    with World(build) as c:
+        c.a = c.node("a", 1, master=True).ready()
+        c.a.ctl("record", "--next", c.tape("cell"), "cell")
+        c.a.call(".main", "launch", "cell")
+        assert c.a.call(".cell", "value") == [7]
+        assert "skynet.stm" in eventually("it ends", lambda: c.view("cell")["why"])
+        c.replays("cell")
 
 
 def the_node_is_killed(build):
@@ -240,4 +286,4 @@ def shared_data(build):
             c.replays(name, end)
 
 
-main([whole_lives, the_node_is_killed, shared_data])
+main([whole_lives, the_node_is_killed, shared_data, uncovered])
