@@ -220,11 +220,14 @@ local function ends(header)
 	return type(field) == "string" and field:lower() == "close"
 end
 
+local function begin_to_wait(id)
+	clock = clock + 1
+	waiting[id] = clock
+end
+
 local function requests(id)
 	local read, write = sockethelper.readfunc(id), sockethelper.writefunc(id)
-	while true do
-		clock = clock + 1
-		waiting[id] = clock
+	while waiting[id] do
 		local code, url, method, header = httpd.read_request(read, 0)
 		if not waiting[id] then
 			return -- closed to make room
@@ -236,6 +239,7 @@ local function requests(id)
 		elseif not respond(write, method, url) or ends(header) then
 			return
 		end
+		begin_to_wait(id)
 	end
 end
 
@@ -244,15 +248,16 @@ local function serve(id, address)
 		return socket.close_fd(id)
 	end
 	count = count + 1
+	begin_to_wait(id) -- it may be closed to make room before it has begun
 	if socket.start(id) then
 		socket.limit(id, UNREAD_MAX)
 		local ok, why = pcall(requests, id)
 		if not ok then
 			skynet.error(address, why)
 		end
-		waiting[id] = nil
 		socket.close(id)
 	end
+	waiting[id] = nil
 	count = count - 1
 end
 
