@@ -280,7 +280,7 @@ put_file() {
 
 # What is not any node's: the firewall, which takes effect where somebody has loaded it once.
 put_host() {
-	before=$(sha256sum </etc/harbor/firewall.nft 2>/dev/null)
+	before=$(cat /etc/harbor/firewall.nft 2>/dev/null | sha256sum)
 	put_file etc/harbor/firewall.nft || return 1
 	[ "$before" = "$(sha256sum </etc/harbor/firewall.nft)" ] ||
 		! nft list table inet harbor >/dev/null 2>&1 || nft -f /etc/harbor/firewall.nft || {

@@ -33,6 +33,8 @@ work=${dir%/*}
 shift 3
 host_script=$here/host.sh
 [ -e "$host_script" ] || host_script=$here/fleet-host
+# all hosts are told by the same text, also when this one is upgraded meanwhile
+cp "$host_script" "$work/host.sh" || exit 1
 rsh="ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=5 -o ServerAliveCountMax=3"
 deb='' dry='' break_lock='' patience=60 limit=300 batch=1 only='' to='' json='' error=''
 locked='' changed=0 started='' installed=''
@@ -117,7 +119,7 @@ on() {
 	target=$(sed -n "s/^host $1 //p" "$dir/plan")
 	shift
 	{
-		cat "$host_script"
+		cat "$work/host.sh"
 		printf "%s <<'END-OF-INPUT'\n" "$*"
 		base64
 		echo END-OF-INPUT
@@ -212,9 +214,14 @@ await_whole() {
 	done
 }
 
+# Without a master the cluster cannot be whole: it is started first then, and nothing is restarted
+# before all is well (roll_batch).
 healthy() {
 	find_states
 	[ "$others" -ge 0 ] || return 0
+	for node in $(nodes | sed -n 's/^\([^ ]*\) .* master$/\1/p'); do
+		[ "$(state_of "$node")" != down ] || return 0
+	done
 	await_whole 10 4
 }
 
