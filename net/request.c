@@ -127,8 +127,6 @@ void net_pause(uint32_t owner, int id)
  * ever. */
 static void close_slowly(struct socket *s)
 {
-	if (s->owner)
-		event_close(s, 0, NULL);
 	s->closing = true;
 	s->handler = NULL;
 	s->closing_ns = s->closed_ns = clock_mono_ns();
@@ -144,9 +142,12 @@ static void close_slowly(struct socket *s)
 static void close_locked(struct socket *s)
 {
 	if (s->closing)
-		; /* it is on its way out */
-	else if (s->write_failed || s->state == STATE_FAILED ||
-		 (sendq_empty(&s->out) && !farewell_say(s)))
+		return; /* it is on its way out */
+	/* before the end is said: the owner hears of it no later than the peer */
+	if (s->owner)
+		event_close(s, 0, NULL);
+	if (s->write_failed || s->state == STATE_FAILED ||
+	    (sendq_empty(&s->out) && !farewell_say(s)))
 		event_shutdown(s);
 	else
 		close_slowly(s);
