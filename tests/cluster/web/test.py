@@ -349,7 +349,8 @@ def what_the_page_asks(build):
             assert "default-src 'none'" in header["content-security-policy"] and len(body) > 500
         api = lambda path: (lambda r: (r[0], json.loads(r[2])))(get(m, "/api/" + path))
         for name in "names", "groups":
-            assert api(name) == (200, m.ctl(name)), name
+            eventually(f"both say the same {name}, of which some still come",
+                       lambda: api(name) == (200, m.ctl(name)))
         assert api("status")[1]["node"] == "m" and api("status?node=1")[1]["node"] == "m"
         assert api("status?node=2")[1]["node"] == "a"
         assert {s["handle"][:3] for s in api("services?node=2")[1]["services"]} == {":02"}
