@@ -112,9 +112,10 @@ def version(s):
     s.member("p", 1, 7201, 7200, more="master: { listen: 127.0.0.1:7200 }\n")
     s.start("p")
     join = wire.join("new", "127.0.0.1:1", cluster="c")
-    other = join.replace(wire.u32(wire.VERSION) * 2, wire.u32(wire.VERSION + 1) * 2)
+    other = join.replace(wire.u32(wire.VERSION) * 2, wire.u32(1000) * 2)
     assert other != join
-    s.h.run("python3", "-c", "import socket, sys; s = socket.create_connection(('', 7200)); "
+    s.h.run("python3", "-c", "import socket, sys; "
+            "s = socket.create_connection(('127.0.0.1', 7200)); "
             "s.sendall(bytes.fromhex(sys.argv[1])); s.recv(99)", other.hex())
     s.heard("version_refused", "p")
 
