@@ -73,7 +73,7 @@ def under_the_state(build):
         while not failed(): # until the pages that SQLite has already are used up
             names.append(f"NAME{len(names)}")
             h.ctl("gate", "call", ".main", "name", names[-1])
-        assert failed()[0]["MESSAGE"] == "registry: database or disk is full", failed()[0]
+        assert "database or disk is full" in failed()[0]["MESSAGE"], failed()[0]
         saved = lambda: [n["name"] for n in h.ctl("gate", "registry")["names"]]
         assert names[-1] not in saved(), saved()
         assert h.ctl("gate", "call", "FIRST", "log", "1")["values"], "known names work"
