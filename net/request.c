@@ -190,7 +190,7 @@ void net_close_all(void)
 	struct socket *s;
 
 	while ((s = socket_next(&slot))) {
-		if (s->owner && s->state == STATE_OPEN) {
+		if (s->owner && s->state == STATE_OPEN && !s->udp) {
 			s->told_close = true;
 			close_locked(s);
 		}
