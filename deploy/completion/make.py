@@ -21,8 +21,10 @@ KINDS = {"ADDRESS": "name", "SERVICE": "name", "NAME": "name", "HANDLE": "name",
 def keys(name):
     """The columns that `harborctl NAME --sort` takes."""
     path = os.path.join(ROOT, f"daemon/admin/{name}.c")
-    found = os.path.exists(path) and re.search(r"keys\[\] = \{(.*?)\};", read(path), re.S)
-    return re.findall(r'"(\w+)"', found[1]) if found else []
+    if not os.path.exists(path):
+        return []
+    found = re.search(r'keys\[\] = "--sort takes one of: (.*?)";', read(path), re.S)
+    return re.findall(r"\w+", found[1]) if found else []
 
 
 def kind(word):
