@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -22,7 +23,6 @@
 #include "core/base/lock.h"
 #include "core/base/mem.h"
 #include "core/ds/list.h"
-#include "core/log/format.h"
 #include "core/log/line.h"
 #include "core/log/recent.h"
 #include "core/base/must.h"
@@ -67,16 +67,19 @@ static struct {
 
 static void stderr_write(void *ud, const struct log_record *r)
 {
-	cleanup(mem_freep) char *copy = NULL;
-	char head[LOGFORMAT_PREFIX_MAX];
-	size_t size = r->size;
-	const char *text = r->text;
+	time_t seconds = (time_t)(r->wall_ns / NS_PER_SEC);
+	struct tm tm;
+	char head[80 + LOG_NAME_MAX], stamp[32];
+	int n;
 
 	(void)ud;
-	if (!isatty(STDERR_FILENO))
-		text = logformat_uncoloured(text, &size, &copy);
-	struct iovec iov[3] = { { head, logformat_prefix(head, r, LOGFORMAT_FULL, false) },
-				{ (void *)(uintptr_t)text, size },
+	localtime_r(&seconds, &tm);
+	strftime(stamp, sizeof(stamp), "%Y-%m-%d %H:%M:%S", &tm);
+	n = snprintf(head, sizeof(head), "%s.%03u %-7s [:%08x%s%s] ", stamp,
+		     (unsigned)(r->wall_ns % NS_PER_SEC / NS_PER_MS), log_level_name(r->level),
+		     r->source, *r->name ? " " : "", r->name);
+	struct iovec iov[3] = { { head, (size_t)n },
+				{ (void *)(uintptr_t)r->text, r->size },
 				{ (void *)(uintptr_t) "\n", 1 } };
 
 	if (writev(STDERR_FILENO, iov, 3) < 0)

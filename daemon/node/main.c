@@ -122,13 +122,15 @@ static int run_node(struct config *c, const struct config_source *from)
 /* --replay: no cluster, no sockets, only the one service; lines go to stderr. */
 static int replay(struct config *c, const char *recording)
 {
+	struct logsink_config sink = { .sink = "stderr", .node = c->node.name };
 	int status;
 
 	c->cluster.present = c->master.present = false;
 	info_init(c);
 	inforce_init(c);
-	status = log_start() < 0 ? EX_OSERR : boot_replay(c, recording);
+	status = logsink_init(&sink) < 0 || log_start() < 0 ? EX_OSERR : boot_replay(c, recording);
 	log_stop();
+	logsink_fini();
 	return status;
 }
 
