@@ -11,6 +11,7 @@ void config_verror(struct config_errors *e, const char *file, struct place at, c
 {
 	char *text;
 
+	e->total++;
 	if (e->count >= CONFIG_ERRORS_MAX)
 		return;
 	if (e->count == CONFIG_ERRORS_MAX - 1)

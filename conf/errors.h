@@ -29,6 +29,7 @@ struct config_error {
 struct config_errors {
 	struct config_error *items;
 	size_t count;
+	size_t total; /* with those that were dropped: has something gone wrong since? */
 };
 
 /* Adds an error about this place, of this file if the place names none; what is above the limit is

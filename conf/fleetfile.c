@@ -87,7 +87,7 @@ static bool is_map(const struct reader *r, const yaml_node_t *n, const char *wha
 /* Every key is a plain word and stands once. */
 static bool keys_are_words(const struct reader *r, const yaml_node_t *map, const char *what)
 {
-	size_t before = r->errors->count;
+	size_t before = r->errors->total;
 
 	for (yaml_node_pair_t *p = map->data.mapping.pairs.start; p < map->data.mapping.pairs.top;
 	     p++) {
@@ -98,7 +98,7 @@ static bool keys_are_words(const struct reader *r, const yaml_node_t *map, const
 		else if (value_of(r, map, scalar(key), NULL) != get(r, p->value))
 			wrong(r, key, "%s: \"%s\" stands here a second time", what, scalar(key));
 	}
-	return r->errors->count == before;
+	return r->errors->total == before;
 }
 
 static const struct word *find_word(const struct word *words, size_t n, const char *name)
@@ -129,7 +129,7 @@ static void unknown(const struct reader *r, const yaml_node_t *key, const char *
 static bool check_map(const struct reader *r, const yaml_node_t *map, const char *what,
 		      const struct word *words, size_t n)
 {
-	size_t before = r->errors->count;
+	size_t before = r->errors->total;
 
 	if (!is_map(r, map, what) || !keys_are_words(r, map, what))
 		return false;
@@ -148,7 +148,7 @@ static bool check_map(const struct reader *r, const yaml_node_t *map, const char
 	for (size_t i = 0; i < n; i++)
 		if (words[i].needed && !value_of(r, map, words[i].name, NULL))
 			wrong(r, map, "%s: \"%s\" is missing", what, words[i].name);
-	return r->errors->count == before;
+	return r->errors->total == before;
 }
 
 /* ---- hosts and nodes ---- */
