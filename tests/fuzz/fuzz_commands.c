@@ -18,7 +18,7 @@
 #include "daemon/admin/target.c"
 #include "daemon/admin/why.c"
 #include "daemon/admin/words.c"
-#include "core/base/jsonread.c"
+#include "core/base/jsonread.h"
 #include "conf/load.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);

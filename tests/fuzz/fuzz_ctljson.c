@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "daemon/ctl/print.c"
-#include "core/base/jsonread.c"
+#include "core/base/jsonread.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
