@@ -115,7 +115,7 @@ def waiting(build, c, command):
 
 
 def dumped(c, path):
-    """The file of the black box tells what each worker was at, links, and the last lines of the log.
+    """The file of the black box tells what each worker was at, links, and the last log lines.
     Whether a service runs just then is not for us to say: cluster/crashes dumps a busy one."""
     with open(path, errors="replace") as f:
         text = f.read()
