@@ -100,7 +100,7 @@ static void rare_calls_are_all_measured(void **state)
 	p = pair(caller, callee);
 	assert_int_equal(calls_measured(&p), 50);
 	assert_int_equal(p.errors, 5);
-	/* less than 2 and 100 ms: the length of a cycle was measured at the start, in little time */
+	/* less than 2 and 100 ms: the length of a cycle was measured at the start, in no time */
 	assert_true(calls_ns(p.max) >= 1900 * NS_PER_US);
 	assert_true(calls_ns(p.sum) >= 95 * NS_PER_MS);
 	assert_int_equal(calls_below(&p, 20), 0); /* 1,024 us */
