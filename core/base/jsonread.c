@@ -282,3 +282,10 @@ const struct jsonv *jsonv_get(const struct jsonv *object, const char *key)
 		v = v->next;
 	return v;
 }
+
+const char *jsonv_text(const struct jsonv *object, const char *key, const char *otherwise)
+{
+	const struct jsonv *v = jsonv_get(object, key);
+
+	return v && v->text ? v->text : otherwise;
+}

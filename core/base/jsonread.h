@@ -38,3 +38,6 @@ static inline void jsonv_freep(struct jsonv **v)
 }
 /* NULL: no such member. */
 const struct jsonv *jsonv_get(const struct jsonv *object, const char *key);
+/* The text of this member, a string or a number; `otherwise` if there is no such member, or it is
+ * none of these. */
+const char *jsonv_text(const struct jsonv *object, const char *key, const char *otherwise);

@@ -31,26 +31,19 @@ struct table {
 	size_t count;
 };
 
-static const char *text_of(const struct jsonv *row, const char *key)
-{
-	const struct jsonv *v = jsonv_get(row, key);
-
-	return v ? v->text : NULL;
-}
-
 static void add_rows(struct table *t, const struct jsonv *answer, unsigned node)
 {
 	const struct jsonv *rows = jsonv_get(answer, "config");
 
 	for (const struct jsonv *r = rows ? rows->child : NULL; r; r = r->next) {
-		if (!text_of(r, "key"))
+		if (!jsonv_text(r, "key", NULL))
 			continue;
 		if ((t->count & (t->count - 1)) == 0)
 			t->items = mem_realloc(t->items,
 					       (t->count ? 2 * t->count : 1) * sizeof(*t->items));
-		t->items[t->count++] = (struct said){ .key = text_of(r, "key"),
-						      .value = text_of(r, "value"),
-						      .place = text_of(r, "place"),
+		t->items[t->count++] = (struct said){ .key = jsonv_text(r, "key", NULL),
+						      .value = jsonv_text(r, "value", NULL),
+						      .place = jsonv_text(r, "place", NULL),
 						      .node = node };
 	}
 }
@@ -63,7 +56,8 @@ static unsigned collect(const struct jsonv *answer, struct nodes *nodes, struct 
 
 	for (const struct jsonv *n = list ? list->child : NULL; n; n = n->next) {
 		const struct jsonv *ok = jsonv_get(n, "ok"), *said = jsonv_get(n, "answer");
-		const char *name = text_of(n, "node"), *why = text_of(said, "error");
+		const char *name = jsonv_text(n, "node", NULL),
+			   *why = jsonv_text(said, "error", NULL);
 
 		if (!name || nodes->count == NODES_MAX)
 			continue;

@@ -18,10 +18,8 @@
 
 static void say_error(const char *node, const struct jsonv *answer)
 {
-	const struct jsonv *why = jsonv_get(answer, "error");
-
 	fprintf(stderr, "harborctl: %s%s%s\n", node ? node : "", node ? ": " : "",
-		why && why->text ? why->text : "no reason given");
+		jsonv_text(answer, "error", "no reason given"));
 }
 
 /* Waits for the answer of one. NULL: it is none, which is said. */
@@ -92,6 +90,13 @@ static struct jsonv *ask_some(struct fan *f, char *const *nodes, size_t n, struc
 	return all;
 }
 
+bool fan_reaches(const struct jsonv *row)
+{
+	const char *state = jsonv_text(row, "state", "");
+
+	return strcmp(state, "up") == 0 || strcmp(state, "self") == 0;
+}
+
 /* The ids of all nodes that the node asked can reach, and its own. Returns their number. */
 static size_t find_nodes(struct fan *f, char *ret_nodes[NODES_MAX])
 {
@@ -102,11 +107,10 @@ static size_t find_nodes(struct fan *f, char *ret_nodes[NODES_MAX])
 	size_t n = 0;
 
 	for (const struct jsonv *r = rows ? rows->child : NULL; r && n < NODES_MAX; r = r->next) {
-		const struct jsonv *state = jsonv_get(r, "state"), *id = jsonv_get(r, "harbor");
+		const char *id = jsonv_text(r, "harbor", NULL);
 
-		if (state && state->text && id && id->text &&
-		    (strcmp(state->text, "up") == 0 || strcmp(state->text, "self") == 0))
-			ret_nodes[n++] = mem_strdup(id->text);
+		if (fan_reaches(r) && id)
+			ret_nodes[n++] = mem_strdup(id);
 	}
 	f->failed += !answer;
 	jsonv_destroy(answer);

@@ -21,6 +21,8 @@ struct fan {
 	unsigned failed; /* nodes that gave no answer this time, which was said */
 };
 
+/* Whether this row of `harborctl nodes` is of a node that can be asked. */
+bool fan_reaches(const struct jsonv *row);
 /* The answer, to be destroyed; NULL: nobody answered. */
 struct jsonv *fan_ask_all(struct fan *f);
 /* The same of f->to alone. */

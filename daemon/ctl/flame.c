@@ -60,7 +60,6 @@ static struct jsonv *read_answer(int status, const char *body, size_t size, bool
 				 int *ret_status)
 {
 	struct jsonv *v = NULL;
-	const struct jsonv *why;
 
 	*ret_status = status;
 	if (status)
@@ -74,8 +73,7 @@ static struct jsonv *read_answer(int status, const char *body, size_t size, bool
 		*ret_status = 0;
 		return v;
 	}
-	why = jsonv_get(v, "error");
-	fprintf(stderr, "harborctl: %s\n", why && why->text ? why->text : "no reason given");
+	fprintf(stderr, "harborctl: %s\n", jsonv_text(v, "error", "no reason given"));
 	jsonv_destroy(v);
 	return NULL;
 }
@@ -93,19 +91,13 @@ static struct jsonv *start(const struct ask *node, const struct wish *w, int *re
 	return read_answer(r, body, size, ok, ret_status);
 }
 
-static const char *text_of(const struct jsonv *v, const char *key)
-{
-	const struct jsonv *m = jsonv_get(v, key);
-
-	return m && m->text ? m->text : "";
-}
-
 /* NULL as well while the profile is under way: *ret_status is 0 then. */
 static struct jsonv *take(const struct ask *node, const struct jsonv *started, char **ret_body,
 			  int *ret_status)
 {
-	const char *harbor = text_of(started, "harbor");
-	char *words[] = { "flame", "--take", (char *)(uintptr_t)text_of(started, "profile"), NULL };
+	const char *harbor = jsonv_text(started, "harbor", "");
+	char *words[] = { "flame", "--take", (char *)(uintptr_t)jsonv_text(started, "profile", ""),
+			  NULL };
 	size_t size = 0;
 	bool ok = false;
 	struct ask a = { .socket = node->socket, .node = node->node, .words = words };
@@ -117,7 +109,7 @@ static struct jsonv *take(const struct ask *node, const struct jsonv *started, c
 		a.node = harbor;
 	r = ask_node(&a, ret_body, &size, &ok);
 	v = read_answer(r, *ret_body, size, ok, ret_status);
-	if (v && strcmp(text_of(v, "state"), "done") != 0) {
+	if (v && strcmp(jsonv_text(v, "state", ""), "done") != 0) {
 		jsonv_destroy(v);
 		v = NULL;
 		*ret_status = 0;
@@ -132,15 +124,15 @@ static void print_folded(const struct jsonv *profile)
 	const struct jsonv *stacks = jsonv_get(profile, "stacks");
 
 	for (const struct jsonv *s = stacks ? stacks->child : NULL; s; s = s->next)
-		printf("%s %s\n", text_of(s, "stack"), text_of(s, "samples"));
+		printf("%s %s\n", jsonv_text(s, "stack", ""), jsonv_text(s, "samples", ""));
 }
 
 static int write_svg(const struct wish *w, const struct jsonv *profile)
 {
-	cleanup(mem_freep) char *title = mem_printf("%s, %s samples, %s a second for %s s",
-						    strcmp(w->address, "-") == 0 ? "all services"
-										 : w->address,
-						    text_of(profile, "samples"), w->hz, w->seconds);
+	cleanup(mem_freep) char *title =
+		mem_printf("%s, %s samples, %s a second for %s s",
+			   strcmp(w->address, "-") == 0 ? "all services" : w->address,
+			   jsonv_text(profile, "samples", ""), w->hz, w->seconds);
 	FILE *f = fopen(w->svg, "we");
 	bool bad;
 

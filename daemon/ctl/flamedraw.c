@@ -166,10 +166,11 @@ void flame_draw(FILE *out, const struct jsonv *profile, const char *title)
 
 	root->name = mem_strdup("all");
 	for (const struct jsonv *s = stacks ? stacks->child : NULL; s; s = s->next) {
-		const struct jsonv *stack = jsonv_get(s, "stack"), *n = jsonv_get(s, "samples");
+		const char *stack = jsonv_text(s, "stack", NULL);
+		const char *samples = jsonv_text(s, "samples", NULL);
 
-		if (stack && stack->text && n && n->text)
-			add(root, stack->text, strtoull(n->text, NULL, 10));
+		if (stack && samples)
+			add(root, stack, strtoull(samples, NULL, 10));
 	}
 	draw_all(out, root, title);
 	forget(root);

@@ -139,10 +139,11 @@ static void complain(struct history *h, const char *node, const struct jsonv *an
 static void take_node(struct history *h, const struct jsonv *answer)
 {
 	const struct jsonv *rows = jsonv_get(answer, h->list);
-	const struct jsonv *cursor = jsonv_get(answer, "cursor"), *more = jsonv_get(answer, "more");
+	const struct jsonv *more = jsonv_get(answer, "more");
+	const char *cursor = jsonv_text(answer, "cursor", NULL);
 
-	if (cursor && cursor->text)
-		text_printf(&h->cursors, "%s%s", h->cursors.size ? "," : "", cursor->text);
+	if (cursor)
+		text_printf(&h->cursors, "%s%s", h->cursors.size ? "," : "", cursor);
 	h->more = h->more || (more && more->type == JSONV_TRUE);
 	for (const struct jsonv *r = rows ? rows->child : NULL; r; r = r->next) {
 		if (h->count == h->room) {
@@ -151,13 +152,6 @@ static void take_node(struct history *h, const struct jsonv *answer)
 		}
 		h->rows[h->count++] = r;
 	}
-}
-
-static const char *text_of(const struct jsonv *row, const char *key)
-{
-	const struct jsonv *v = jsonv_get(row, key);
-
-	return v && v->text ? v->text : "";
 }
 
 /* Where a node does not answer its old cursor is kept: cursors of others are put behind it. */
@@ -174,7 +168,7 @@ static void take_all(struct history *h, const struct jsonv *answer)
 		if (ok && ok->type == JSONV_TRUE)
 			take_node(h, jsonv_get(n, "answer"));
 		else
-			complain(h, text_of(n, "node"), jsonv_get(n, "answer"));
+			complain(h, jsonv_text(n, "node", ""), jsonv_get(n, "answer"));
 	}
 	if (!nodes)
 		take_node(h, answer);
@@ -189,7 +183,7 @@ static void take_all(struct history *h, const struct jsonv *answer)
 static int by_time(const void *a, const void *b)
 {
 	const struct jsonv *const *x = a, *const *y = b;
-	int c = strcmp(text_of(*x, "time"), text_of(*y, "time"));
+	int c = strcmp(jsonv_text(*x, "time", ""), jsonv_text(*y, "time", ""));
 
 	return c ? c : x < y ? -1 : 1;
 }
@@ -242,8 +236,10 @@ static const char *colour_of(const char *level)
 
 static void add_line(const struct history *h, struct text *t, const struct jsonv *row)
 {
-	const char *level = text_of(row, "level"), *name = text_of(row, "service_name");
-	const char *colour = h->colour ? colour_of(level) : "", *handle = text_of(row, "service");
+	const char *level = jsonv_text(row, "level", ""),
+		   *name = jsonv_text(row, "service_name", "");
+	const char *colour = h->colour ? colour_of(level) : "",
+		   *handle = jsonv_text(row, "service", "");
 
 	text_printf(t, " %s", colour);
 	add_text(t, level);
@@ -259,12 +255,12 @@ static void print_row(const struct history *h, const struct jsonv *row)
 {
 	cleanup(text_fini) struct text t = { 0 };
 
-	add_time(&t, text_of(row, "time"));
+	add_time(&t, jsonv_text(row, "time", ""));
 	text_puts(&t, " ");
-	add_text(&t, text_of(row, "node"));
+	add_text(&t, jsonv_text(row, "node", ""));
 	if (strcmp(h->list, "events") == 0) {
 		text_puts(&t, " ");
-		add_text(&t, text_of(row, "event"));
+		add_text(&t, jsonv_text(row, "event", ""));
 		text_puts(&t, ": ");
 	} else {
 		add_line(h, &t, row);

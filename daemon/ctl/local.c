@@ -25,9 +25,7 @@
 
 static const char *text_of(const struct local_node *n, const char *key)
 {
-	const struct jsonv *v = jsonv_get(n->status, key);
-
-	return v && v->text ? v->text : "";
+	return jsonv_text(n->status, key, "");
 }
 
 /* Of a node that does not answer: what its socket is called. */
@@ -341,24 +339,25 @@ static int none(const struct local_nodes *l)
 
 static bool text_is(const struct jsonv *row, const char *key, const char *text)
 {
-	const struct jsonv *v = jsonv_get(row, key);
+	const char *is = jsonv_text(row, key, NULL);
 
-	return v && v->text && strcmp(v->text, text) == 0;
+	return is && strcmp(is, text) == 0;
 }
 
 /* The incarnation of the node that the cluster of `n` knows as `name`, "" if there is none. */
 static void look_up(const struct local_node *n, const char *name, char ret_incarnation[32])
 {
 	struct jsonv *answer = *text_of(n, "cluster") ? ask(n, "nodes\n") : NULL;
-	const struct jsonv *rows = jsonv_get(answer, "nodes"), *v;
+	const struct jsonv *rows = jsonv_get(answer, "nodes");
+	const char *incarnation;
 
 	*ret_incarnation = 0;
 	for (const struct jsonv *row = rows ? rows->child : NULL; row; row = row->next) {
 		if (!text_is(row, "name", name) && !text_is(row, "harbor", name))
 			continue;
-		v = jsonv_get(row, "incarnation");
-		if (v && v->text)
-			snprintf(ret_incarnation, 32, "%s", v->text);
+		incarnation = jsonv_text(row, "incarnation", NULL);
+		if (incarnation)
+			snprintf(ret_incarnation, 32, "%s", incarnation);
 	}
 	jsonv_destroy(answer);
 }

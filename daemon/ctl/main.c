@@ -253,20 +253,17 @@ static int add_script(struct options *o, char **ret_words, char **ret_script)
 static bool show(const struct options *o, const char *body, size_t size, bool ok)
 {
 	struct jsonv *answer = NULL;
-	const struct jsonv *why;
 
 	if (jsonread(body, size, &answer) < 0) {
 		fprintf(stderr, "harborctl: the answer is malformed\n");
 		return false;
 	}
-	why = jsonv_get(answer, "error");
 	if (o->json)
 		printf("%s\n", body);
 	else if (ok)
 		ctl_print(stdout, answer, (long long)time(NULL));
 	else
-		fprintf(stderr, "harborctl: %s\n",
-			why && why->text ? why->text : "no reason given");
+		fprintf(stderr, "harborctl: %s\n", jsonv_text(answer, "error", "no reason given"));
 	jsonv_destroy(answer);
 	return true;
 }
@@ -316,16 +313,15 @@ static int ask(const struct options *o, char **ret_body, size_t *ret_size, bool 
 static int health_of(const char *body, size_t size)
 {
 	cleanup(jsonv_freep) struct jsonv *answer = NULL;
-	const struct jsonv *healthy, *why;
+	const struct jsonv *healthy;
 
 	if (jsonread(body, size, &answer) < 0)
 		return CTL_FAILED;
 	healthy = jsonv_get(answer, "healthy");
-	why = jsonv_get(answer, "unhealthy");
 	if (!healthy || healthy->type != JSONV_FALSE)
 		return CTL_DONE;
 	fprintf(stderr, "harborctl: the node is not healthy: %s\n",
-		why && why->text ? why->text : "");
+		jsonv_text(answer, "unhealthy", ""));
 	return CTL_UNHEALTHY;
 }
 
@@ -404,13 +400,11 @@ static int ask_all(const struct options *o)
 static bool is_drained(const char *body, size_t size)
 {
 	struct jsonv *answer = NULL;
-	const struct jsonv *state;
 	bool drained;
 
 	if (jsonread(body, size, &answer) < 0)
 		return false;
-	state = jsonv_get(answer, "state");
-	drained = state && state->text && strcmp(state->text, "drained") == 0;
+	drained = strcmp(jsonv_text(answer, "state", ""), "drained") == 0;
 	jsonv_destroy(answer);
 	return drained;
 }

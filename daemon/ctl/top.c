@@ -211,10 +211,10 @@ static bool wait_or_key(void *ud, int fd)
 /* Takes note of what is shown: of whom, and the columns with figures. */
 static void note(struct top *t, const struct jsonv *answer)
 {
-	const struct jsonv *nodes = jsonv_get(answer, "nodes"), *rows, *name;
+	const struct jsonv *nodes = jsonv_get(answer, "nodes"), *rows;
 
-	name = nodes && nodes->child ? jsonv_get(nodes->child, "node") : NULL;
-	(void)snprintf(t->node, sizeof(t->node), "%s", name && name->text ? name->text : "?");
+	(void)snprintf(t->node, sizeof(t->node), "%s",
+		       jsonv_text(nodes ? nodes->child : NULL, "node", "?"));
 	rows = jsonv_get(answer, "services");
 	if (!rows || !rows->child)
 		return;
@@ -242,24 +242,24 @@ static void other_node(struct top *t)
 	struct fan f = { .to = { .socket = t->fan.to.socket,
 				 .words = (char *[]){ "nodes", NULL } } };
 	cleanup(jsonv_freep) struct jsonv *answer = fan_ask_one(&f);
-	const struct jsonv *rows = jsonv_get(answer, "nodes"), *first = NULL, *next = NULL;
+	const struct jsonv *rows = jsonv_get(answer, "nodes");
+	const char *first = NULL, *next = NULL;
 	bool found = false;
 
 	for (const struct jsonv *r = rows ? rows->child : NULL; r && !next; r = r->next) {
-		const struct jsonv *state = jsonv_get(r, "state"), *name = jsonv_get(r, "name");
+		const char *name = jsonv_text(r, "name", NULL);
 
-		if (!state || !state->text || !name || !name->text ||
-		    (strcmp(state->text, "up") != 0 && strcmp(state->text, "self") != 0))
+		if (!fan_reaches(r) || !name)
 			continue;
 		first = first ? first : name;
 		next = found ? name : NULL;
-		found = found || strcmp(name->text, t->node) == 0;
+		found = found || strcmp(name, t->node) == 0;
 	}
 	next = next ? next : first;
 	if (!next)
 		return;
 	t->all = false;
-	(void)snprintf(t->asked, sizeof(t->asked), "%s", next->text);
+	(void)snprintf(t->asked, sizeof(t->asked), "%s", next);
 	t->fan.to.node = t->asked;
 }
 

@@ -124,6 +124,10 @@ static void what_the_writer_wrote_the_reader_reads(void **state)
 	assert_int_equal(list->child->next->next->type, JSONV_NULL);
 	assert_null(list->child->next->next->next);
 	assert_null(jsonv_get(v, "nothing"));
+	assert_memory_equal(jsonv_text(v, "text", "-"), "a\0b", 3);
+	assert_string_equal(jsonv_text(v, "list", "-"), "-");
+	assert_string_equal(jsonv_text(v, "nothing", "-"), "-");
+	assert_null(jsonv_text(NULL, "text", NULL));
 	jsonv_destroy(v);
 	json_fini(&j);
 }
