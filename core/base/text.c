@@ -82,3 +82,10 @@ char *text_take(struct text *t)
 	*t = (struct text){ 0 };
 	return bytes;
 }
+
+void text_to_one_line(char *s)
+{
+	for (; *s; s++)
+		if (*s == '\n' || *s == '\r')
+			*s = ' ';
+}

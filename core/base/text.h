@@ -38,3 +38,6 @@ const char *text_string(const struct text *t);
 /* Hands the bytes over, with their NUL and without spare room (mem_free); the text is empty
  * again. Never NULL. */
 char *text_take(struct text *t);
+
+/* Puts a space in place of each line break of a string. */
+void text_to_one_line(char *s);

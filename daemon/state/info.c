@@ -12,6 +12,7 @@
 #include "core/base/hash.h"
 #include "core/base/lock.h"
 #include "core/base/must.h"
+#include "core/base/text.h"
 #include "core/log/log.h"
 #include "daemon/state/info.h"
 
@@ -163,9 +164,7 @@ void reason_set(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(reason, sizeof(reason), fmt, ap);
 	va_end(ap);
-	for (char *p = reason; *p; p++)
-		if (*p == '\n' || *p == '\r')
-			*p = ' '; /* it becomes part of a status line */
+	text_to_one_line(reason); /* it becomes part of a status line */
 	lock_release(&reason_lock);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/lock.h"
+#include "core/base/text.h"
 
 static struct lock lock = LOCK_INIT(page);
 static char at[PAGE_WHY], error[PAGE_WHY];
@@ -15,9 +16,7 @@ void page_set(const char *address, const char *why)
 	lock_take(&lock);
 	snprintf(at, sizeof(at), "%s", address ? address : "");
 	snprintf(error, sizeof(error), "%s", address ? "" : why);
-	for (char *p = error; *p; p++)
-		if (*p == '\n' || *p == '\r')
-			*p = ' '; /* it becomes part of a status line */
+	text_to_one_line(error); /* it becomes part of a status line */
 	lock_release(&lock);
 }
 

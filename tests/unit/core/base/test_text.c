@@ -86,6 +86,17 @@ static void what_is_taken_belongs_to_the_taker(void **state)
 	text_fini(&t);
 }
 
+static void lines_become_one(void **state)
+{
+	char text[] = "a\nb\r\n\tc", empty[] = "";
+
+	(void)state;
+	text_to_one_line(text);
+	assert_string_equal(text, "a b  \tc");
+	text_to_one_line(empty);
+	assert_string_equal(empty, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -95,6 +106,7 @@ int main(void)
 		cmocka_unit_test(a_long_piece_of_printf_is_whole),
 		cmocka_unit_test(a_cut_text_goes_on_where_it_was_cut),
 		cmocka_unit_test(what_is_taken_belongs_to_the_taker),
+		cmocka_unit_test(lines_become_one),
 	};
 
 	return cmocka_run_group_tests_name("base/text", tests, NULL, NULL);
