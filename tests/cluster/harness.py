@@ -59,6 +59,17 @@ def eventually(what, condition, seconds=20.0):
     raise Failed(f"not within {seconds} s: {what} (last: {last!r})")
 
 
+def exactly(s, n, who="the connection"):
+    """The next n bytes of a socket."""
+    got = b""
+    while len(got) < n:
+        more = s.recv(n - len(got))
+        if not more:
+            raise Failed(f"{who} has ended after {len(got)} of {n} bytes: {got[:64]!r}")
+        got += more
+    return got
+
+
 class Node:
     def __init__(self, cluster, name, text, env=None):
         self.cluster, self.name, self.process, self.found = cluster, name, None, None

@@ -3,7 +3,7 @@
 is sampled from the first attack on and has to stay flat; clients who behave ask all the while, and
 what they waited is in the output. HOSTILE=big (make hostile) is the same with larger numbers."""
 import base64, os, resource, signal, socket, struct, threading, time
-from harness import eventually, main, Failed
+from harness import eventually, exactly, main, Failed
 from victim import Victim, gone, is_open, MIB
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -27,16 +27,6 @@ class Town(Victim):
 
 
 # ---- who speaks the protocols ----
-
-def exactly(s, n):
-    got = b""
-    while len(got) < n:
-        more = s.recv(n - len(got))
-        if not more:
-            raise Failed(f"the connection ended after {got[:64]!r}")
-        got += more
-    return got
-
 
 def until(s, end):
     got = b""

@@ -2,7 +2,7 @@
 """Sockets that live longer than a node: those that its service manager opens for it, listeners that
 it has kept, and sessions that go to its next life."""
 import os, shutil, socket, struct, subprocess, sys, threading, time
-from harness import Failed, eventually, free_port, main
+from harness import Failed, eventually, exactly, free_port, main
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from manager import Manager
@@ -26,13 +26,7 @@ class Player:
         self.socket.sendall(struct.pack(">H", len(text)) + text.encode())
 
     def exactly(self, n):
-        got = b""
-        while len(got) < n:
-            more = self.socket.recv(n - len(got))
-            if not more:
-                raise Failed(f"{self.name}: the connection has ended")
-            got += more
-        return got
+        return exactly(self.socket, n, f"{self.name}: the connection")
 
     def hear(self):
         return self.exactly(struct.unpack(">H", self.exactly(2))[0]).decode()

@@ -2,7 +2,7 @@
 """Services with sockets, several at once, are recorded under load; harborctl record keeps what
 they get, and harbord --replay runs each alone to the same end, and opens nothing."""
 import base64, os, re, shutil, socket, struct, subprocess, threading, time
-from harness import Cluster, Failed, eventually, free_port, main
+from harness import Cluster, Failed, eventually, exactly, free_port, main
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SECONDS = float(os.environ.get("REPLAY_SECONDS", 2))
@@ -116,19 +116,9 @@ def frame_client(port):
         s.sendall(struct.pack(">H", 40) + text[:7])
         s.sendall(text[7:] + struct.pack(">H", 2) + b"hi")
         for _ in range(2):
-            size = struct.unpack(">H", read(s, 2))[0]
-            read(s, size)
+            size = struct.unpack(">H", exactly(s, 2))[0]
+            exactly(s, size)
     return ask
-
-
-def read(s, n):
-    data = b""
-    while len(data) < n:
-        more = s.recv(n - len(data))
-        if not more:
-            raise Failed("closed")
-        data += more
-    return data
 
 
 def websocket_client(port):
@@ -138,16 +128,16 @@ def websocket_client(port):
               base64.b64encode(os.urandom(16)) + b"\r\n\r\n")
     head = b""
     while not head.endswith(b"\r\n\r\n"):
-        head += read(s, 1)
+        head += exactly(s, 1)
     assert b" 101 " in head, head
 
     def ask():
         text, key = b"how much?", os.urandom(4)
         s.sendall(bytes([0x81, 0x80 | len(text)]) + key +
                   bytes(b ^ key[i % 4] for i, b in enumerate(text)))
-        head = read(s, 2)
+        head = exactly(s, 2)
         assert head[0] == 0x81 and head[1] < 126, head
-        read(s, head[1])
+        exactly(s, head[1])
     return ask
 
 

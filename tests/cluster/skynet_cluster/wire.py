@@ -1,7 +1,7 @@
 """The wire of skynet.cluster, spoken by hand: this file plays an original node on
 either side of a real one and compares bytes."""
 import os, socket, struct, time
-from harness import Failed, eventually
+from harness import Failed, eventually, exactly
 
 PART = 0x8000
 
@@ -37,13 +37,7 @@ class Wire:
         self.socket.sendall(b"".join(struct.pack(">H", len(b)) + b for b in bodies))
 
     def exactly(self, n):
-        data = b""
-        while len(data) < n:
-            more = self.socket.recv(n - len(data))
-            if not more:
-                raise Failed(f"closed after {len(data)} of {n} bytes")
-            data += more
-        return data
+        return exactly(self.socket, n)
 
     def frame(self):
         return self.exactly(struct.unpack(">H", self.exactly(2))[0])
