@@ -130,6 +130,11 @@ call=${{call%% <<*}}
             print(f"# {node}: {calls} calls")
             assert calls > 100 and not failures, (node, calls, failures)
 
+    def begin(self):
+        """All nodes of the first package, under load."""
+        self.fleet("roll", "--deb", self.deb)
+        self.load()
+
     def load(self):
         """A service that moves with its state, called by every node without a pause."""
         self.call("gate2", ".main", "new", "counter", "famous")

@@ -104,8 +104,7 @@ def a_new_key(build):
         path = f.folder + "/arena.key"
         old = secret_of(path)
         lines.secrets = [old]
-        f.fleet("roll", "--deb", f.deb)
-        f.load()
+        f.begin()
         before, was = f.pids(), text_of(path)
         began = time.monotonic()
         said = f.fleet("rotate")

@@ -35,8 +35,7 @@ def from_nothing(build):
 def one_node(build):
     """one node is changed under load: it alone is restarted, and no call fails"""
     with Fleet(build) as f:
-        f.fleet("roll", "--deb", f.deb)
-        f.load()
+        f.begin()
         before = f.pids()
         f.write(extra=", config: { log: { level: debug } }")
         said = f.fleet("roll", "--dry-run")
@@ -52,8 +51,7 @@ def one_node(build):
 def upgrade(build):
     """all nodes are upgraded under load, one after the other, and no call fails"""
     with Fleet(build) as f:
-        f.fleet("roll", "--deb", f.deb)
-        f.load()
+        f.begin()
         before = f.pids()
         began = time.monotonic()
         said = f.fleet("roll", "--deb", p.newer(f.deb, f.folder, "9.0"))
@@ -70,8 +68,7 @@ def upgrade(build):
 def players(build):
     """the node of a gate is upgraded, then all others: no player is disconnected, no call fails"""
     with Fleet(build) as f:
-        f.fleet("roll", "--deb", f.deb)
-        f.load()
+        f.begin()
         crowds = [Players(f, "gate1", 40), Players(f, "gate2", 40)]
         before, new = f.pids(), p.newer(f.deb, f.folder, "9.0")
         began = time.monotonic()
@@ -96,8 +93,7 @@ def players(build):
 def batches(build):
     """three at a time under load: those of one role only, gates after the others, masters last"""
     with Fleet(build) as f:
-        f.fleet("roll", "--deb", f.deb)
-        f.load()
+        f.begin()
         before = f.pids()
         f.write(level="debug")
         began = time.monotonic()

@@ -171,8 +171,7 @@ if [ $(wc -l <{steps}) -gt {last} ]; then kill -KILL 0; fi""")
 def master_lost(build):
     """the master's host loses power while another node is upgraded: the roll waits, and goes on"""
     with Fleet(build) as f:
-        f.fleet("roll", "--deb", f.deb)
-        f.load()
+        f.begin()
         before = f.pids()
         f.write(level="debug")
         crash = f.wrapper(f"""case $call in "restart map1"*)

@@ -58,12 +58,12 @@ class Town:
         return h
 
     def tools(self, deb):
-        work, tools = self.folder + "/work", self.folder + "/bin"
-        os.mkdir(work)
+        self.work, tools = self.folder + "/work", self.folder + "/bin"
+        os.mkdir(self.work)
         os.mkdir(tools)
-        shutil.copy(deb, work + "/harbord.deb")
-        os.rename(p.newer(deb, self.folder, "9.0"), work + "/harbord-new.deb")
-        shutil.copy(p.ROOT + "/deploy/fleet.yaml", work)
+        shutil.copy(deb, self.work + "/harbord.deb")
+        os.rename(p.newer(deb, self.folder, "9.0"), self.work + "/harbord-new.deb")
+        shutil.copy(p.ROOT + "/deploy/fleet.yaml", self.work)
         os.symlink(self.build + "/harborctl", tools + "/harborctl")
         cases = "".join(f"{self.network.address(i)}) name={self.hosts[n].name} ;; "
                         for i, n in enumerate("abc", 1))
@@ -79,7 +79,7 @@ class Town:
 
     def run(self, heading, script):
         began = time.monotonic()
-        r = subprocess.run(["bash", "-ec", script], cwd=self.folder + "/work", text=True,
+        r = subprocess.run(["bash", "-ec", script], cwd=self.work, text=True,
                            stdin=subprocess.DEVNULL, capture_output=True, timeout=300,
                            env=dict(os.environ, PATH=f"{self.folder}/bin:{os.environ['PATH']}"))
         print(f"# {heading}: {time.monotonic() - began:.1f} s", flush=True)

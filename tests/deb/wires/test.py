@@ -85,9 +85,9 @@ class Wires(RUNBOOK["Town"]):
         return super().boot(i, name)
 
     def begin(self):
-        work = self.folder + "/work/"
-        for words in (["key", "new", work + "arena.key"],
-                      ["fleet", "roll", work + "fleet.yaml", "--deb", work + "harbord.deb"]):
+        for words in (["key", "new", self.work + "/arena.key"],
+                      ["fleet", "roll", self.work + "/fleet.yaml", "--deb",
+                       self.work + "/harbord.deb"]):
             self.run(" ".join(words[:2]), "harborctl " + " ".join(words))
         self.whole()
         for node in NODES:
