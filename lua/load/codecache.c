@@ -4,6 +4,7 @@
  *
  * An entry is valid while the file's inode, size and modification time stay the same. The file
  * system is asked at most once a second and file, so an edited file takes effect a second later.
+ * A file of ours whose place an upgrade has taken is the one of before (pinned.h).
  * Limits: CACHE_FILES files; beyond that files are compiled anew.
  */
 #include "lua/load/codecache.h"
@@ -17,6 +18,7 @@
 #include "core/ds/map.h"
 #include "core/base/mem.h"
 #include "lua/host/roots.h"
+#include "lua/load/pinned.h"
 #include "lua/vm/share.h"
 
 #define CACHE_FILES 4096u
@@ -105,7 +107,7 @@ static bool is_fresh(struct code *c, const char *file)
 
 	if (atomic_load_explicit(&c->checked, memory_order_relaxed) == now())
 		return true;
-	if (stat(file, &st) != 0 || !same_file(&c->st, &st))
+	if (pinned_stat(file, &st) != 0 || !same_file(&c->st, &st))
 		return false;
 	atomic_store_explicit(&c->checked, now(), memory_order_relaxed);
 	return true;
@@ -151,6 +153,27 @@ static bool keep_shared(lua_State *L, const char *file, struct code *c)
 	return true;
 }
 
+/* Is luaL_loadfile. What is held of a file of ours is looked at once more when it was read, for
+ * another one may have taken its place meanwhile. */
+static int compile(lua_State *L, const char *file)
+{
+	size_t size;
+	const char *text = pinned_replaced(file, &size);
+	int r;
+
+	if (!text) {
+		r = luaL_loadfile(L, file);
+		text = pinned_replaced(file, &size);
+		if (!text)
+			return r;
+		lua_pop(L, 1);
+	}
+	lua_pushfstring(L, "@%s", file);
+	r = luaL_loadbufferx(L, text, size, lua_tostring(L, -1), "t");
+	lua_remove(L, -2);
+	return r;
+}
+
 int codecache_load(lua_State *L, const char *file)
 {
 	struct code c = { .size = 0 };
@@ -160,12 +183,12 @@ int codecache_load(lua_State *L, const char *file)
 
 	if (mode != CODE_OFF && load_cached(L, file, &r))
 		return r;
-	if (stat(file, &st) != 0) {
+	if (pinned_stat(file, &st) != 0) {
 		/* mostly a template that does not hold the file */
 		lua_pushfstring(L, "cannot open %s", file);
 		return LUA_ERRFILE;
 	}
-	r = luaL_loadfile(L, file);
+	r = compile(L, file);
 	if (r != LUA_OK || mode != CODE_ON)
 		return r;
 	if (load_cached(L, file, &r)) { /* meanwhile, by another birth: we need no second one */

@@ -18,6 +18,7 @@
 #include "core/base/base.h"
 #include "core/base/mem.h"
 #include "lua/load/folder.h"
+#include "lua/load/pinned.h"
 
 struct library {
 	char *name, *file;
@@ -36,6 +37,7 @@ static void add(const char *name, const char *file, void *ud)
 	libraries[count].file = mem_strdup(file);
 	atomic_init(&libraries[count].open, NULL);
 	count++;
+	pinned_add(file);
 }
 
 void library_init(const char *dir)
@@ -58,7 +60,7 @@ void library_fini(void)
 static lua_CFunction open_library(lua_State *L, const struct library *l)
 {
 	const char *symbol = luaL_gsub(L, l->name, ".", "_");
-	void *object = dlopen(l->file, RTLD_NOW | RTLD_LOCAL);
+	void *object = pinned_dlopen(l->file, RTLD_NOW | RTLD_LOCAL);
 	lua_CFunction f = NULL;
 
 	symbol = lua_pushfstring(L, "luaopen_%s", symbol);

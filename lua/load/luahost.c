@@ -35,6 +35,7 @@
 #include "lua/load/library.h"
 #include "lua/load/libs.h"
 #include "lua/load/loader.h"
+#include "lua/load/pinned.h"
 #include "lua/load/require.h"
 #include "lua/load/search.h"
 #include "lua/load/state.h"
@@ -237,4 +238,5 @@ void luahost_fini(void)
 	codecache_clear();
 	library_fini();
 	search_fini();
+	pinned_fini();
 }

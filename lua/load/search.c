@@ -20,6 +20,7 @@
 #include "core/base/mem.h"
 #include "core/base/must.h"
 #include "lua/load/folder.h"
+#include "lua/load/pinned.h"
 
 #define SEARCH_TTL_NS NS_PER_SEC
 #define SEARCH_MAX 4096u
@@ -43,6 +44,7 @@ static void add_own(const char *name, const char *file, void *ud)
 
 	if (i)
 		i->text = mem_strdup(file);
+	pinned_add(file);
 }
 
 void search_init(const char *lib_dir, const char *service_dir)
