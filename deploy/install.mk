@@ -158,11 +158,13 @@ installcheck: all man
 	    $(DESTDIR)$(sbindir)/harbord --check $(DESTDIR)$(docdir)/examples/$$f.yaml; done
 
 # ---- archives and packages ----
-# What git knows, as it lies here; without git all but what was built.
-EPOCH     = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),\
+# What git knows, as it lies here; in a tree that is not a clone itself, all but what was built, for
+# it may lie in somebody else's.
+CLONE     = $(wildcard .git)
+EPOCH     = $(or $(SOURCE_DATE_EPOCH),$(if $(CLONE),$(shell git log -1 --format=%ct)),\
             $(shell stat -c %Y CHANGELOG.md))
-PACK      = { git ls-files -z 2>/dev/null || \
-            find . -name build -prune -o -type f -printf '%P\0'; } | LC_ALL=C sort -z | \
+PACK      = $(if $(CLONE),git ls-files -z,find . \( -path ./build -o -name __pycache__ \) -prune \
+            -o -type f -printf '%P\0') | LC_ALL=C sort -z | \
             tar -c --null --no-recursion -T - --transform 's,^,harbord-$(VERSION)/,' \
             --mtime=@$(EPOCH) --owner=0 --group=0 --numeric-owner --mode=go=rX,u+w
 dist:
