@@ -33,6 +33,17 @@ tap.run {
 		w "a\0b"
 		equal(select(2, r(skynet.tostring)), "a\0b")
 	end },
+	{ "what a reader hands over stays while the function runs, though nobody has the reader",
+		function()
+			local w = stm.new(("x"):rep(5000))
+			local _, text = stm.newcopy(stm.copy(w))(function(p, size)
+				w "y"
+				collectgarbage()
+				w(("z"):rep(5000))
+				return skynet.tostring(p, size)
+			end)
+			equal(text:find "[^x]", nil)
+		end },
 	{ "an error of the function is raised; that version counts as read", function()
 		local w = stm.new "x"
 		local r = stm.newcopy(stm.copy(w))

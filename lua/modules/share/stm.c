@@ -79,45 +79,64 @@ static struct version *cell_get(struct cell *c)
 	return v;
 }
 
+static struct version *version_new(void *data_take, size_t n)
+{
+	struct version *v = mem_alloc(sizeof(*v));
+
+	atomic_init(&v->refs, 1);
+	v->size = n;
+	v->data = data_take;
+	return v;
+}
+
+static struct version *version_copy(const void *bytes, size_t n)
+{
+	void *data = payload_alloc(n);
+
+	memcpy(data, bytes, n);
+	return version_new(data, n);
+}
+
+static struct cell *cell_new(struct version *v_take)
+{
+	struct cell *c = mem_alloc(sizeof(*c));
+
+	atomic_init(&c->refs, 1);
+	lock_init(&c->lock, LOCK_stm);
+	c->current = v_take;
+	return c;
+}
+
 /* Of the string at arg, or (pointer, size), which is taken. */
 static struct version *make_version(lua_State *L, int arg)
 {
-	struct version *v;
-	void *data;
 	size_t n;
 
 	if (lua_type(L, arg) == LUA_TSTRING) {
 		const char *s = lua_tolstring(L, arg, &n);
 
-		data = payload_alloc(n);
-		memcpy(data, s, n);
+		return version_copy(s, n);
 	} else {
 		lua_Integer size = luaL_checkinteger(L, arg + 1);
 
 		luaL_checktype(L, arg, LUA_TLIGHTUSERDATA);
-		data = lua_touserdata(L, arg);
 		luaL_argcheck(L, size >= 0, arg + 1, "a size is not negative");
-		n = (size_t)size;
+		return version_new(lua_touserdata(L, arg), (size_t)size);
 	}
-	v = mem_alloc(sizeof(*v));
-	atomic_init(&v->refs, 1);
-	v->size = n;
-	v->data = data;
-	return v;
 }
 
-static void *check(lua_State *L, const void *key, const char *what)
+static void *check(lua_State *L, int index, const void *key, const char *what)
 {
-	void *p = lua_touserdata(L, 1);
+	void *p = lua_touserdata(L, index);
 	bool ours = false;
 
-	if (p && lua_getmetatable(L, 1)) {
+	if (p && lua_getmetatable(L, index)) {
 		lua_rawgetp(L, LUA_REGISTRYINDEX, key);
 		ours = lua_rawequal(L, -1, -2);
 		lua_pop(L, 2);
 	}
 	if (!ours)
-		luaL_typeerror(L, 1, what);
+		luaL_typeerror(L, index, what);
 	return p;
 }
 
@@ -137,7 +156,7 @@ static int writer_gc(lua_State *L)
 /* w(string) or w(pointer, size), which is taken: the new version. */
 static int writer_call(lua_State *L)
 {
-	struct cell **w = check(L, &writer_meta, "stm writer");
+	struct cell **w = check(L, 1, &writer_meta, "stm writer");
 
 	luaL_argcheck(L, *w != NULL, 1, "closed");
 	cell_set(*w, make_version(L, 2));
@@ -155,19 +174,14 @@ static int new (lua_State *L)
 	w = lua_newuserdatauv(L, sizeof(struct cell *), 0);
 	*w = NULL;
 	tables_set_class(L, &writer_meta, functions);
-	struct version *v = make_version(L, 1);
-
-	*w = mem_alloc(sizeof(**w));
-	atomic_init(&(*w)->refs, 1);
-	lock_init(&(*w)->lock, LOCK_stm);
-	(*w)->current = v;
+	*w = cell_new(make_version(L, 1));
 	return 1;
 }
 
 /* copy(w): what another service gives to newcopy, once. */
 static int copy(lua_State *L)
 {
-	struct cell **w = check(L, &writer_meta, "stm writer");
+	struct cell **w = check(L, 1, &writer_meta, "stm writer");
 
 	luaL_argcheck(L, *w != NULL, 1, "closed");
 	/* relaxed: the writer holds one */
@@ -178,6 +192,11 @@ static int copy(lua_State *L)
 
 /* ---- readers ---- */
 
+static struct reader *check_reader(lua_State *L, int index)
+{
+	return check(L, index, &reader_meta, "stm reader");
+}
+
 static int reader_gc(lua_State *L)
 {
 	struct reader *r = lua_touserdata(L, 1);
@@ -187,11 +206,25 @@ static int reader_gc(lua_State *L)
 	return 0;
 }
 
+int stm_hand_over(lua_State *L)
+{
+	const struct version *v = check_reader(L, 1)->seen;
+
+	lua_pushboolean(L, 1);
+	lua_pushvalue(L, 2);
+	lua_pushlightuserdata(L, v->data);
+	lua_pushinteger(L, (lua_Integer)v->size);
+	lua_pushvalue(L, 3);
+	/* the reader stays below: it is what keeps the bytes */
+	lua_call(L, 3, LUA_MULTRET);
+	return lua_gettop(L) - 3;
+}
+
 /* r(f[, ud]): true and what f(pointer, size, ud) returns if there is a version that was not read;
  * else false. */
 static int reader_call(lua_State *L)
 {
-	struct reader *r = check(L, &reader_meta, "stm reader");
+	struct reader *r = check_reader(L, 1);
 	struct version *v;
 
 	luaL_checktype(L, 2, LUA_TFUNCTION);
@@ -205,29 +238,46 @@ static int reader_call(lua_State *L)
 	}
 	version_unref(r->seen);
 	r->seen = v;
-	lua_pushboolean(L, 1);
-	lua_replace(L, 1);
-	lua_pushlightuserdata(L, v->data);
-	lua_pushinteger(L, (lua_Integer)v->size);
-	lua_rotate(L, 3, 2); /* true, f, pointer, size, ud */
-	lua_call(L, 3, LUA_MULTRET);
-	return lua_gettop(L);
+	return stm_hand_over(L);
+}
+
+/* Pushes a reader of nothing. */
+static struct reader *push_reader(lua_State *L)
+{
+	static const luaL_Reg functions[] = { { "__gc", reader_gc },
+					      { "__call", reader_call },
+					      { NULL, NULL } };
+	struct reader *r = lua_newuserdatauv(L, sizeof(*r), 0);
+
+	*r = (struct reader){ NULL, NULL };
+	tables_set_class(L, &reader_meta, functions);
+	return r;
 }
 
 /* newcopy(pointer): the reader; the pointer is taken. */
 static int newcopy(lua_State *L)
 {
-	static const luaL_Reg functions[] = { { "__gc", reader_gc },
-					      { "__call", reader_call },
-					      { NULL, NULL } };
-	struct reader *r;
-
 	luaL_checktype(L, 1, LUA_TLIGHTUSERDATA);
-	r = lua_newuserdatauv(L, sizeof(*r), 0);
-	*r = (struct reader){ NULL, NULL };
-	tables_set_class(L, &reader_meta, functions);
-	r->cell = lua_touserdata(L, 1);
+	push_reader(L)->cell = lua_touserdata(L, 1);
 	return 1;
+}
+
+void stm_push_readers(lua_State *L)
+{
+	(void)push_reader(L);
+	(void)lua_getmetatable(L, -1);
+	lua_remove(L, -2);
+}
+
+void stm_publish_to(lua_State *L, int index, const void *bytes, size_t size)
+{
+	struct reader *r = check_reader(L, index);
+	struct version *v = version_copy(bytes, size);
+
+	if (r->cell)
+		cell_set(r->cell, v);
+	else
+		r->cell = cell_new(v);
 }
 
 int luaopen_skynet_stm(lua_State *L)
