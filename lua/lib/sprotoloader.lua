@@ -13,7 +13,7 @@ function loader.save(bundle, slot)
 	if not schema then
 		error("invalid sproto bundle", 2)
 	end
-	core.saveproto(schema, slot)
+	core.saveproto(schema, slot, bundle)
 end
 
 -- register(filename, slot): the schema text in a file. Raises if it cannot be read or parsed.

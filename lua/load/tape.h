@@ -10,10 +10,10 @@
  * sends. A replay runs the same code on the same messages with the same answers, opens nothing, and
  * compares what it sends to services and what it writes to sockets.
  *
- * Not covered: the modules that tape_functions.def says end a recording; io, os.exit and other ways
- * to the outside; what a light userdata of another service points to; addresses in texts (tostring
- * of a table) and the order of pairs over keys that are addresses; the memory limit; C modules of
- * the program that ask the clock or the world themselves.
+ * Not covered: io, os.exit and other ways to the outside; what a light userdata of another service
+ * points to, but for the cells of skynet.stm; addresses in texts (tostring of a table) and the
+ * order of pairs over keys that are addresses; the memory limit; C modules of the program that ask
+ * the clock or the world themselves.
  *
  * A service that is not recorded has none of this: what stands before its callback and around its
  * functions is put there at launch (service_set_message_log, closures), and senders look at one
@@ -55,8 +55,8 @@ struct tape_ops {
 	uint64_t (*share)(struct tape *t, const char *name);
 	/* After a call of such a function: garbage may be collected. */
 	void (*collect)(struct tape *t, lua_State *L);
-	/* The service has a module whose results are not kept. */
-	void (*uncovered)(struct tape *t, const char *module);
+	/* The service uses what is not kept: a text of at most 80 bytes for people. */
+	void (*uncovered)(struct tape *t, const char *what);
 };
 
 struct tape {

@@ -10,7 +10,9 @@
 #include "core/base/hash.h"
 #include "lua/host/host.h"
 #include "lua/load/tape.h"
+#include "lua/load/tape_objects.h"
 #include "lua/modules/share/image_names.h"
+#include "lua/modules/share/stm.h"
 
 enum how {
 	VALUE,	/* a replay does not run it: it only returns what it returned */
@@ -19,13 +21,15 @@ enum how {
 	TOLD,	/* as VALUE; what it is told is compared; it never runs in a replay */
 	TAKES,	/* as TOLD; a block of memory that it is told becomes its own */
 	SHARED, /* a replay runs it, on the shared data that it looked at; their name comes first */
-	ENDS,	/* what comes of it cannot be kept */
+	ALONE,	/* a replay runs it with NULL for a pointer that it is told, which is another's */
+	READS,	/* a reader of skynet.stm is called */
+	SCHEMA, /* what it returns is a schema of sproto */
 };
 
 /* What a recording keeps the results of. The place in the table is part of the format. */
 static const struct covered {
 	const char *module; /* "": the function is a global */
-	const char *name;   /* NULL, with ENDS: any of the module */
+	const char *name;
 	enum how how;
 	const char *class; /* the function is a method of these objects of the module */
 } covered[] = {
@@ -159,8 +163,18 @@ static int recorded(lua_State *L)
 
 	if (!t || t->inside)
 		return finish(L, run_original(L));
-	if (covered[call.function].how == SHARED)
+	switch (covered[call.function].how) {
+	case ALONE:
+		return finish(L, run_original(L));
+	case SHARED:
 		return run_on_shared(L, t);
+	case READS:
+		return tape_record_reading(L, t, &call);
+	case SCHEMA:
+		return tape_record_schema(L, t, &call);
+	default:
+		break;
+	}
 	call.hash = hash_arguments(L, &covered[call.function]);
 	t->inside = true;
 	status = run_original(L);
@@ -194,29 +208,56 @@ static int played_aside(lua_State *L, const struct covered *c)
 	return finish(L, run_original(L));
 }
 
+/* Takes what it returned from the file; runs it as well, if it is of that kind. */
+static int play(lua_State *L, struct tape *t, struct tape_call *call)
+{
+	const struct covered *c = &covered[call->function];
+	int top = lua_gettop(L), n;
+
+	call->hash = hash_arguments(L, c);
+	t->ops->values(t, L, call);
+	n = lua_gettop(L) - top;
+	luaL_checkstack(L, top + n + 1, NULL);
+	if (c->how == BOTH)
+		run_again(L, t, 1, top);
+	else if (c->how == SEED && !call->raised)
+		run_again(L, t, top + 1, top + n);
+	else if (c->how == TAKES && !call->raised)
+		free_blocks(L, top);
+	t->ops->collect(t, L);
+	return call->raised ? lua_error(L) : n;
+}
+
+static int run_alone(lua_State *L)
+{
+	for (int i = 1, n = lua_gettop(L); i <= n; i++)
+		if (lua_islightuserdata(L, i)) {
+			lua_pushlightuserdata(L, NULL);
+			lua_replace(L, i);
+		}
+	return finish(L, run_original(L));
+}
+
 static int played(lua_State *L)
 {
 	struct tape *t = tape_here(L);
 	struct tape_call call = { .function = (unsigned)lua_tointeger(L, lua_upvalueindex(2)) };
 	const struct covered *c = &covered[call.function];
-	int top = lua_gettop(L), n;
 
 	if (!t || t->inside)
 		return played_aside(L, c);
-	if (c->how == SHARED)
+	switch (c->how) {
+	case ALONE:
+		return run_alone(L);
+	case SHARED:
 		return run_on_shared(L, t);
-	call.hash = hash_arguments(L, c);
-	t->ops->values(t, L, &call);
-	n = lua_gettop(L) - top;
-	luaL_checkstack(L, top + n + 1, NULL);
-	if (c->how == BOTH)
-		run_again(L, t, 1, top);
-	else if (c->how == SEED && !call.raised)
-		run_again(L, t, top + 1, top + n);
-	else if (c->how == TAKES && !call.raised)
-		free_blocks(L, top);
-	t->ops->collect(t, L);
-	return call.raised ? lua_error(L) : n;
+	case READS:
+		return tape_play_reading(L, t, &call);
+	case SCHEMA:
+		return tape_play_schema(L, t, &call);
+	default:
+		return play(L, t, &call);
+	}
 }
 
 /* ---- putting them there ---- */
@@ -231,6 +272,14 @@ static void wrap(lua_State *L, const struct tape *t, unsigned i)
 	lua_pushinteger(L, i);
 	lua_pushcclosure(L, t->ops->plays ? played : recorded, 2);
 	lua_setfield(L, -2, covered[i].name);
+}
+
+/* The same in the metatable of readers. */
+static void wrap_reading(lua_State *L, const struct tape *t, unsigned i)
+{
+	stm_push_readers(L);
+	wrap(L, t, i);
+	lua_pop(L, 1);
 }
 
 /* The same in the methods of a class. */
@@ -250,8 +299,8 @@ static void wrap_module(lua_State *L, struct tape *t, const char *module)
 	for (unsigned i = 0; i < array_len(covered); i++) {
 		if (strcmp(covered[i].module, module) != 0)
 			continue;
-		if (covered[i].how == ENDS)
-			t->ops->uncovered(t, module);
+		if (covered[i].how == READS)
+			wrap_reading(L, t, i);
 		else if (covered[i].class)
 			wrap_method(L, t, i);
 		else

@@ -254,10 +254,10 @@ static void play_collect(struct tape *t, lua_State *L)
 }
 
 /* The recording ended there. */
-static void play_uncovered(struct tape *t, const char *module)
+static void play_uncovered(struct tape *t, const char *what)
 {
 	(void)t;
-	(void)module;
+	(void)what;
 }
 
 /* ---- messages ---- */

@@ -256,6 +256,20 @@ static void record_message(struct service *s, void *ud, struct msg *m)
 		service_reject(m, SERVICE_NO_CALLBACK);
 }
 
+/* A table has the order of pairs that its building gave it: the program gets one that is built as
+ * the replay will build it. */
+static void rebuild_tables(lua_State *L, const void *payload, size_t size)
+{
+	bool any = false;
+
+	for (int i = lua_gettop(L); i > 0 && !any; i--)
+		any = lua_istable(L, i);
+	if (!any)
+		return;
+	lua_settop(L, 0);
+	(void)seri_read(L, payload, size, false);
+}
+
 static void record_values(struct tape *t, lua_State *L, struct tape_call *call)
 {
 	struct tape_record r = { .kind = 'V',
@@ -265,7 +279,12 @@ static void record_values(struct tape *t, lua_State *L, struct tape_call *call)
 	void *payload = seri_pack(L, 1, &r.data_size);
 
 	r.data = payload;
-	add(container_of(t, struct recording, tape), &r);
+	if (r.data_size > TAPE_RECORD_MAX / 2)
+		end(container_of(t, struct recording, tape),
+		    "what a function returns is too large to be kept");
+	else
+		add(container_of(t, struct recording, tape), &r);
+	rebuild_tables(L, payload, r.data_size);
 	payload_free(payload);
 }
 
@@ -314,11 +333,11 @@ static uint64_t record_shared(struct tape *tape, const char *name)
 	return version;
 }
 
-static void record_uncovered(struct tape *t, const char *module)
+static void record_uncovered(struct tape *t, const char *what)
 {
 	char why[128];
 
-	snprintf(why, sizeof(why), "the service uses %s, which a recording does not cover", module);
+	snprintf(why, sizeof(why), "the service uses %s, which a recording does not cover", what);
 	end(container_of(t, struct recording, tape), why);
 }
 

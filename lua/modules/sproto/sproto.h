@@ -93,3 +93,8 @@ void sproto_save(struct sproto *s, unsigned slot);
 struct sproto *sproto_saved(unsigned slot);
 /* What sproto_save needs of a schema: it is not to be freed any more. */
 void sproto_keep(struct sproto *s);
+/* What the schema was loaded from, for a process that has it not: a copy is kept. Before it is
+ * saved, by the thread that has loaded it; later calls do nothing. */
+void sproto_set_bundle(struct sproto *s, const void *bundle, size_t n);
+/* NULL: nobody has said it. Any thread that has found the schema in a slot. */
+const void *sproto_bundle(const struct sproto *s, size_t *ret_size);

@@ -213,12 +213,18 @@ static unsigned check_slot(lua_State *L, int arg)
 	return (unsigned)slot;
 }
 
-/* saveproto(schema[, slot = 0]): all services can load it. It lives as long as the process. */
+/* saveproto(schema[, slot = 0[, bundle]]): all services can load it. It lives as long as the
+ * process. With the bundle that it was made of, a recording of who loads it is possible. */
 static int l_saveproto(lua_State *L)
 {
 	struct sproto *s = check_schema(L, 1);
+	unsigned slot = check_slot(L, 2);
+	size_t n;
+	const char *bundle = luaL_optlstring(L, 3, NULL, &n);
 
-	sproto_save(s, check_slot(L, 2));
+	if (bundle)
+		sproto_set_bundle(s, bundle, n);
+	sproto_save(s, slot);
 	return 0;
 }
 

@@ -26,7 +26,9 @@ struct sproto {
 	uint32_t magic;
 	atomic_bool kept;
 	struct sproto *next_kept;
-	uint8_t *bytes; /* the copy of the bundle: all names */
+	uint8_t *bytes;	 /* the copy of the bundle: all names */
+	uint8_t *bundle; /* as it was, NULL: not known. Constant once the schema is in a slot */
+	size_t bundle_size;
 	struct sproto_type *types;
 	struct sproto_field *fields;	   /* of all types */
 	struct sproto_protocol *protocols; /* by tag */
@@ -342,6 +344,7 @@ static void schema_free(struct sproto *s)
 	mem_free(s->fields);
 	mem_free(s->protocols);
 	mem_free(s->bytes);
+	mem_free(s->bundle);
 	mem_free(s);
 }
 
@@ -393,6 +396,22 @@ void sproto_free(struct sproto *s)
 	/* relaxed: see sproto_keep */
 	if (s && !atomic_load_explicit(&s->kept, memory_order_relaxed))
 		schema_free(s);
+}
+
+void sproto_set_bundle(struct sproto *s, const void *bundle, size_t n)
+{
+	/* relaxed: see sproto_keep. Others may read it already */
+	if (s->bundle || atomic_load_explicit(&s->kept, memory_order_relaxed))
+		return;
+	s->bundle = mem_alloc(n);
+	memcpy(s->bundle, bundle, n);
+	s->bundle_size = n;
+}
+
+const void *sproto_bundle(const struct sproto *s, size_t *ret_size)
+{
+	*ret_size = s->bundle_size;
+	return s->bundle;
 }
 
 bool sproto_is_schema(const void *p)

@@ -1,13 +1,44 @@
--- A user of skynet.stm, whose values are in memory of others.
+-- Reads cells of skynet.stm and structs of skynet.sharemap that others write, and one of its own.
 local skynet = require "skynet"
 local stm = require "skynet.stm"
+local sharemap = require "skynet.sharemap"
+local sprotoloader = require "sprotoloader"
 require "skynet.manager"
 
+local command = {}
+local mine = stm.new(skynet.pack(7))
+local me = stm.newcopy(stm.copy(mine))
+local theirs, thing
+
+function command.look(...)
+	local changed = thing:update()
+	local parts = { tostring(changed), thing.name, thing.n }
+	for _, reader in ipairs { theirs, me } do
+		for _, v in ipairs { reader(skynet.unpack) } do
+			parts[#parts + 1] = tostring(v)
+		end
+	end
+	skynet.send(".main", "lua", "hear", table.concat(parts, " "))
+	return parts[3], #parts
+end
+
+function command.write(n)
+	mine(skynet.pack(n))
+end
+
+function command.load(slot)
+	return sprotoloader.load(slot):encode("B", { n = 1 })
+end
+
+function command.exit()
+	skynet.fork(skynet.exit)
+end
+
 skynet.start(function()
-	local cell = stm.new(skynet.pack(7))
-	local _, value = stm.newcopy(stm.copy(cell))(skynet.unpack)
-	skynet.dispatch("lua", function()
-		skynet.retpack(value)
+	local cell, map = skynet.call(".main", "lua", "cells")
+	theirs, thing = stm.newcopy(cell), sharemap.reader("Thing", map)
+	skynet.dispatch("lua", function(_, _, cmd, ...)
+		skynet.retpack(command[cmd](...))
 	end)
 	skynet.register ".cell"
 end)

@@ -9,6 +9,12 @@ local sharedata = require "skynet.sharedata"
 local builder = require "skynet.datasheet.builder"
 local multicast = require "skynet.multicast"
 local snax = require "skynet.snax"
+local stm = require "skynet.stm"
+local sharemap = require "skynet.sharemap"
+local sprotoloader = require "sprotoloader"
+local sprotoparser = require "sprotoparser"
+local sprotocore = require "sproto.core"
+local kcp = require "skynet.kcp"
 
 skynet.setenv("snax", SERVICE_PATH .. "?.lua")
 
@@ -40,6 +46,8 @@ end
 
 function command.publish(n)
 	local rules = { version = n, [0.5] = "half", [true] = "yes", list = { 1, 2, 3, nil, 5 } }
+	rules.functions = { function(x) return x * 2 end, math.floor, string.rep }
+	rules.again = rules.functions[1]
 	for i = 1, 300 do
 		rules["rule " .. i * n] = { name = "r" .. i, i, i * n / 7 }
 	end
@@ -61,6 +69,47 @@ function command.publish(n)
 end
 
 function command.hear()
+end
+
+-- Cells and a struct that others read, and schemas: of slot 0, and of slot 3 without its bundle.
+local cell, thing
+
+function command.cells()
+	if not cell then
+		local parse = sprotoparser.parse
+		sprotoloader.save(parse ".Thing { name 0 : string n 1 : integer }", 0)
+		sprotocore.saveproto(sprotocore.newproto(parse ".B { n 0 : integer }"), 3)
+		cell = stm.new(skynet.pack("first"))
+		thing = sharemap.writer("Thing", { name = "thing", n = 0 })
+	end
+	return stm.copy(cell), thing:copy()
+end
+
+function command.write(n)
+	cell(skynet.pack(n, ("z"):rep(n * 100)))
+	thing.n = n
+	thing:commit()
+end
+
+function command.foreign()
+	sharetable.loadtable("foreign", { skynet.tostring, version = 1 })
+end
+
+-- A listener of KCP that gives back what comes.
+local kcp_port
+
+function command.kcp_port()
+	if not kcp_port then
+		_, _, kcp_port = kcp.listen("127.0.0.1", 0, function(id)
+			local text = kcp.recv(id)
+			while text do
+				kcp.send(id, text)
+				text = kcp.recv(id)
+			end
+			kcp.close(id)
+		end)
+	end
+	return kcp_port
 end
 
 local pinger

@@ -15,6 +15,8 @@ local function text_of(t, list)
 			list[#list + 1] = tostring(k) .. "{"
 			text_of(v, list)
 			list[#list + 1] = "}"
+		elseif type(v) == "function" then
+			list[#list + 1] = tostring(k) .. "()=" .. v(7.0, 2)
 		else
 			list[#list + 1] = tostring(k) .. "=" .. tostring(v)
 		end
@@ -44,6 +46,11 @@ function command.look()
 	end
 	skynet.send(".main", "lua", "hear", table.concat(parts, " "), #heard, table.concat(names))
 	return #parts, sheet and sheet.version
+end
+
+-- The sharetable has a function of C that only this program knows.
+function command.foreign()
+	return sharetable.query "foreign".version
 end
 
 function command.update()

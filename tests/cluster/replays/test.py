@@ -223,14 +223,57 @@ def says_what_it_writes_else(c):
 
 
 def uncovered(build):
-    """a module that a recording does not cover ends it, with its name"""
+    """what a recording does not cover ends it, with its name"""
+    with World(build) as c:
+        c.a = c.node("a", 1, master=True).ready()
+        for name in "cell", "reader":
+            c.a.ctl("record", "--next", c.tape(name), name)
+            c.a.call(".main", "launch", name)
+        c.a.call(".main", "foreign")
+        assert c.a.call(".cell", "look") and c.a.call(".cell", "load", "3")
+        assert "without its bundle" in eventually("it ends", lambda: c.view("cell")["why"])
+        assert c.a.call(".reader", "foreign") == [1]
+        assert "shared data, sharetable:foreign, cannot be kept: it holds a function of C" in \
+            eventually("it ends", lambda: c.view("reader")["why"])
+        c.replays("cell")
+        c.replays("reader")
+
+
+def ends_whole(c, name):
+    """It has ended, and its recording with it: it is replayed to that end."""
+    c.a.call("." + name, "exit")
+    end = eventually(f"{name} ends", lambda: c.view(name)["state"] == "off" and c.view(name))
+    assert end["why"] == "the service has ended", end
+    return c.replays(name, end)
+
+
+def cells(build):
+    """cells of skynet.stm, structs of skynet.sharemap and schemas of sproto, that others write"""
     with World(build) as c:
         c.a = c.node("a", 1, master=True).ready()
         c.a.ctl("record", "--next", c.tape("cell"), "cell")
         c.a.call(".main", "launch", "cell")
-        assert c.a.call(".cell", "value") == [7]
-        assert "skynet.stm" in eventually("it ends", lambda: c.view("cell")["why"])
-        c.replays("cell")
+        for n in range(1, 9):
+            c.a.call(".main", "write", str(n))
+            assert c.a.call(".cell", "look") == [n, 8 if n % 3 == 1 else 7]
+            c.a.call(".cell", "look") # nothing new
+            if n % 3 == 0:
+                c.a.call(".cell", "write", str(n))
+        ends_whole(c, "cell")
+
+
+def kcp(build):
+    """a service that listens and connects with skynet.kcp"""
+    with World(build) as c:
+        c.a = c.node("a", 1, master=True).ready()
+        c.a.ctl("record", "--next", c.tape("courier"), "courier")
+        c.a.call(".main", "launch", "courier")
+        for n in range(30):
+            text = "x" * (n * n * 10)
+            assert c.a.call(".courier", "talk", text) == [f"{text}1 to me: {text}2"]
+        ok, why = c.a.call(".courier", "wrong")
+        assert not ok and "idle must be" in why, why
+        ends_whole(c, "courier")
 
 
 def the_node_is_killed(build):
@@ -276,4 +319,4 @@ def shared_data(build):
             c.replays(name, end)
 
 
-main([whole_lives, the_node_is_killed, shared_data, uncovered])
+main([whole_lives, the_node_is_killed, shared_data, cells, kcp, uncovered])

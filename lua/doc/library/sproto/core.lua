@@ -93,7 +93,8 @@ function core.unpack(data, size) end
 ---* Since 0.1.0.
 ---@param schema lightuserdata
 ---@param slot? integer 0 if it is nil
-function core.saveproto(schema, slot) end
+---@param bundle? string what the schema was made of, for recordings of services that load it
+function core.saveproto(schema, slot, bundle) end
 
 ---Finds a saved schema.
 ---
