@@ -205,6 +205,21 @@ uint32_t move_table_last(const struct move_table *t, uint32_t handle)
 	return handle;
 }
 
+bool move_table_passes(const struct move_table *t, uint32_t handle, uint32_t by)
+{
+	for (unsigned i = 0; i <= MOVE_TABLE_HOPS; i++) {
+		const struct move *r;
+
+		if (handle == by)
+			return true;
+		r = move_table_from(t, handle);
+		if (!r)
+			break;
+		handle = r->to;
+	}
+	return false;
+}
+
 void move_table_fini(struct move_table *t)
 {
 	while (t->all.first)

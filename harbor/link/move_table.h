@@ -80,5 +80,7 @@ void move_table_lead(struct move_table *t, struct move *r, uint32_t to);
 void move_table_remove(struct move_table *t, struct move *r);
 /* Returns where the service is now, as far as the table knows. */
 uint32_t move_table_last(const struct move_table *t, uint32_t handle);
+/* Whoever follows the handle comes to the other one, or is there. */
+bool move_table_passes(const struct move_table *t, uint32_t handle, uint32_t by);
 /* Removes all; none holds anything. */
 void move_table_fini(struct move_table *t);

@@ -126,7 +126,7 @@ static struct move *claim(uint32_t from, uint32_t to, unsigned attempt)
 {
 	struct move *r = move_table_from(&moves.table, from);
 
-	if (from == to || move_table_last(&moves.table, to) == from)
+	if (move_table_passes(&moves.table, to, from)) /* nobody comes back to an old handle */
 		return NULL;
 	if (!r) {
 		r = move_table_add(&moves.table, from, to, first_way(from));

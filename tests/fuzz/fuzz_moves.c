@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 #define SELF 1u
 
 static uint64_t now_ns;
-static uint8_t up = 0xff, alive = 0x55;
+static uint8_t up, alive;
 static unsigned sent;
 
 static unsigned own_id(void)
@@ -181,6 +181,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	moves_init(&hands);
 	now_ns = 0;
+	up = 0xff;
+	alive = 0x55;
 	for (; n >= 7; p += 7, n -= 7) {
 		unsigned before = sent;
 

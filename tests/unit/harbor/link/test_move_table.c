@@ -46,6 +46,26 @@ static void the_oldest_that_is_done_makes_room(void **state)
 	}
 }
 
+/* A peer may claim what it likes: see claim in moves.c. */
+static void who_comes_by_a_handle_is_known(void **state)
+{
+	struct move_table t = { .count = 0 };
+
+	(void)state;
+	move_table_add(&t, FROM, TO, WAY_OLD);
+	move_table_add(&t, TO, TO + 1, WAY_OLD);
+	assert_true(move_table_passes(&t, FROM, FROM));
+	assert_true(move_table_passes(&t, FROM, TO)); /* and goes on */
+	assert_true(move_table_passes(&t, FROM, TO + 1));
+	assert_false(move_table_passes(&t, TO, FROM));
+	assert_false(move_table_passes(&t, FROM, TO + 2));
+	for (uint32_t i = 1; i < MOVE_TABLE_HOPS; i++)
+		move_table_add(&t, TO + i, TO + i + 1, WAY_OLD);
+	assert_true(move_table_passes(&t, TO, TO + MOVE_TABLE_HOPS));
+	assert_false(move_table_passes(&t, FROM, TO + MOVE_TABLE_HOPS)); /* it is not followed */
+	move_table_fini(&t);
+}
+
 /* Returns how many of a hundred thousand handles that never moved are taken for ones that did. */
 static unsigned suspects(void)
 {
@@ -90,6 +110,7 @@ static void what_is_over_costs_other_senders_little(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_comes_by_a_handle_is_known),
 		cmocka_unit_test(the_oldest_that_is_done_makes_room),
 		cmocka_unit_test(what_is_over_costs_other_senders_little),
 	};
