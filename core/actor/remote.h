@@ -53,10 +53,11 @@ struct remote_ops {
 	 * this session and the number of the registration (8 bytes, host order), or PTYPE_ERROR
 	 * with a reason (REMOTE_NAME_TAKEN ...). Session 0: no answer, a conflict is logged. */
 	void (*register_name)(uint32_t from, int32_t session, const char *name, uint32_t handle);
-	/* Gives the name up if `handle` owns it (0: whoever does, by hand); the same answers. */
+	/* Gives the name up if `handle` owns it (0: whoever does, which is for the owner's node and
+	 * the master's); the same answers. */
 	void (*release_name)(uint32_t from, int32_t session, const char *name, uint32_t handle);
 	/* The name goes from `handle` to the service `target`, of any node, in one change: nobody
-	 * sees it without an owner. handle 0: whoever owns it, by hand. The same answers, with the
+	 * sees it without an owner. handle 0: whoever owns it, as above. The same answers, with the
 	 * number of the new registration; a target whose node is not there is an error. */
 	void (*transfer_name)(uint32_t from, int32_t session, const char *name, uint32_t handle,
 			      uint32_t target);

@@ -529,7 +529,9 @@ static enum result run_line(struct request *r, char *line)
 		return request_fail(r, "unknown command");
 	if (n < c->min || n > c->max)
 		return request_fail(r, c->usage);
-	if (!c->run || (c->run == run_names && n > 1)) { /* by hand: it waits for the master */
+	if (c->run == run_names && n > 1) /* by hand */
+		return run_at_master(r, line);
+	if (!c->run) {
 		call_lua(r->who, line);
 		return LATER;
 	}

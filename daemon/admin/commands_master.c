@@ -7,6 +7,7 @@
 #include "core/actor/group.h"
 #include "core/base/clock.h"
 #include "core/base/mem.h"
+#include "daemon/admin/call.h"
 #include "daemon/admin/listing.h"
 #include "daemon/state/info.h"
 #include "harbor/harbor.h"
@@ -24,6 +25,25 @@ enum result run_forget(struct request *r)
 	json_string(&r->j, "forgotten", r->args[0]);
 	json_object_end(&r->j);
 	return DONE;
+}
+
+static void find_master(const struct harbor_node_info *n, void *ud)
+{
+	if (n->master)
+		*(unsigned *)ud = n->id;
+}
+
+enum result run_at_master(struct request *r, const char *line)
+{
+	unsigned id = 0;
+
+	if (info_get()->cluster && !r->who->is_node && !harbor_is_master())
+		harbor_foreach_node(find_master, &id);
+	if (id)
+		call_node(r->who, id, line);
+	else
+		call_lua(r->who, line);
+	return LATER;
 }
 
 static void add_candidate(struct json *j, const struct registry_leader *c)

@@ -33,7 +33,8 @@ static struct master_node *refused(struct master_refusal *r, enum wire_code code
 static bool is_well(const struct master *m, const struct master_node *n, uint64_t now)
 {
 	return n->r.up &&
-	       ((n->conn && now - n->heard < m->c.heartbeat_ns + m->c.heartbeat_ns / 2) ||
+	       (master_is_own(m, n) ||
+		(n->conn && now - n->heard < m->c.heartbeat_ns + m->c.heartbeat_ns / 2) ||
 		master_is_seen(n));
 }
 

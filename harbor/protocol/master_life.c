@@ -97,6 +97,12 @@ bool master_is_gone(struct master *m, struct master_node *n, uint64_t now, uint6
 {
 	uint64_t verdict, step;
 
+	/* Whoever comes here late has not let its own node speak either. */
+	if (master_is_own(m, n)) {
+		master_heard(n, now);
+		*ret_next = UINT64_MAX;
+		return false;
+	}
 	if (n->conn && now - n->heard >= m->c.dead_ns) {
 		master_drop_connection(m, n, "no heartbeat", now);
 		n->dead_at = now;

@@ -130,6 +130,14 @@ static enum wire_code register_name(struct master *m, const struct master_node *
 	return WIRE_OK_CODE;
 }
 
+/* Does the member speak for the owner that it leaves open? Its own services it knows; by hand
+ * anybody's name is taken, and that is a command to the master's node. */
+static bool may_leave_open(const struct master *m, const struct master_node *n,
+			   const struct map_item *i)
+{
+	return i->number >> 24 == n->r.id || master_is_own(m, n);
+}
+
 static enum wire_code give_up_name(struct master *m, const struct master_node *n,
 				   const struct wire_control *c)
 {
@@ -139,6 +147,8 @@ static enum wire_code give_up_name(struct master *m, const struct master_node *n
 		return WIRE_INVALID;
 	if (!i || (c->handle && i->number != c->handle))
 		return WIRE_NO_NAME;
+	if (!c->handle && !may_leave_open(m, n, i))
+		return WIRE_NOT_OWNER;
 	release_name(m, i);
 	return WIRE_OK_CODE;
 }
@@ -158,7 +168,7 @@ static enum wire_code transfer_name(struct master *m, const struct master_node *
 		return WIRE_NO_NAME;
 	if (i->number == c->target)
 		return WIRE_OK_CODE;
-	if (c->handle && i->number != c->handle)
+	if (c->handle ? i->number != c->handle : !may_leave_open(m, n, i))
 		return WIRE_NOT_OWNER;
 	/* one that is cut off could not look whether the service is there */
 	if (!heir || !m->nodes[heir].r.up || !m->nodes[heir].conn)

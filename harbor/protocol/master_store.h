@@ -60,6 +60,11 @@ struct master {
 	uint64_t refusals, quiet_until; /* the next line about a node that is refused */
 };
 
+/* Is it the node of this master's own process? */
+static inline bool master_is_own(const struct master *m, const struct master_node *n)
+{
+	return n->r.epoch == m->c.epoch;
+}
 /* Does another member report a link to this incarnation? */
 static inline bool master_is_seen(const struct master_node *n)
 {

@@ -176,6 +176,7 @@ static void synced(struct member *m, const struct wire_control *c, uint64_t now)
 	m->leader_lost = m->searching = false;
 	snprintf(m->leader, sizeof(m->leader), "%s", member_master(m));
 	m->ping_ns = now;
+	m->asked_ns = 0;
 	m->was_joined = true;
 	m->ops->snapshot(m->ud, true);
 	set_state(m, MEMBER_JOINED, "");
@@ -249,6 +250,7 @@ void member_input(struct member *m, int conn, const struct wire_control *c, uint
 	if (conn != m->conn)
 		return;
 	m->heard_ns = now;
+	m->asked_ns = 0;
 	if (c->kind == WIRE_REFUSE && c->code == WIRE_NOT_LEADER)
 		sent_on(m, c, now);
 	else if (c->kind == WIRE_REFUSE)
@@ -278,6 +280,7 @@ static void ping(struct member *m, uint64_t now)
 	struct wire_control c = { .kind = WIRE_PING, .stamp = now, .count = births_now(m) };
 
 	m->births_told = c.count;
+	m->asked_ns = m->asked_ns ? m->asked_ns : now;
 	m->ops->write(m->ud, m->conn, &c);
 }
 
@@ -304,6 +307,18 @@ void member_link(struct member *m, const struct peer *p, enum wire_up up)
 	memcpy(c.address, p->address, sizeof(c.address));
 	m->ops->write(m->ud, m->conn, &c);
 	member_check(m);
+}
+
+/* Returns when the master is silent, UINT64_MAX: he was not asked. A beat is left for the answer:
+ * if the question came late, it was this process that stood still. */
+static uint64_t silent_at(const struct member *m)
+{
+	uint64_t beat = liveness_beat(m->self->heartbeat_ns, m->self->dead_ns),
+		 dead = m->heard_ns + m->self->dead_ns;
+
+	if (!m->asked_ns)
+		return UINT64_MAX;
+	return dead > m->asked_ns + beat ? dead : m->asked_ns + beat;
 }
 
 static uint64_t tick(struct member *m, uint64_t now);
@@ -341,7 +356,7 @@ static uint64_t tick(struct member *m, uint64_t now)
 	case MEMBER_JOINED:
 		break;
 	}
-	dead = m->heard_ns + m->self->dead_ns;
+	dead = silent_at(m);
 	if (now >= dead) {
 		close_connection(m, MEMBER_AWAY, "no heartbeat", now);
 		return m->retry_ns;
@@ -349,6 +364,7 @@ static uint64_t tick(struct member *m, uint64_t now)
 	if (now >= m->ping_ns) {
 		m->ping_ns = peer_next_beat(m->self, now); /* with those of the links */
 		ping(m, now);
+		dead = silent_at(m);
 	}
 	return dead < m->ping_ns ? dead : m->ping_ns;
 }

@@ -72,6 +72,7 @@ struct member {
 	uint64_t births_base; /* where the births of this life begin; 0: not known yet */
 	uint64_t births_told;
 	uint64_t retry_ns, backoff_ns, deadline_ns, heard_ns, ping_ns, rtt_ns;
+	uint64_t asked_ns; /* our first PING since the master was heard, 0 = none */
 	LIST_OF(struct member_request) requests;
 	unsigned request_count;
 	uint32_t next_request;

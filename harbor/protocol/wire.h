@@ -74,7 +74,7 @@ enum wire_kind {
 	WIRE_NAME,   /* a name has an owner, or none (handle 0) */
 	WIRE_SYNCED, /* the snapshot is complete */
 	WIRE_REGISTER,
-	WIRE_RELEASE,
+	WIRE_RELEASE,  /* handle 0, here and in TRANSFER: the owner's, whichever that is */
 	WIRE_ANSWER,   /* to a request: code, text */
 	WIRE_ACK,      /* links: so many data frames have arrived */
 	WIRE_TRANSFER, /* a name goes from its owner to another service, in one change */

@@ -53,6 +53,22 @@ def a_frozen_master(build):
                    lambda: "NEW" not in [n["name"] for n in c.m.ctl("names")["names"]])
 
 
+def a_master_that_was_starved(build):
+    """a master that got no processor for several times dead_after does not call its own node dead:
+    its names stay, without a moment in which they are free"""
+    with two(build) as c:
+        eventually("m registers", lambda: c.m.call(".probe", "register", "MINE")[0])
+        fence = lambda: [n["fence"] for n in c.b.ctl("names")["names"] if n["name"] == "MINE"]
+        first = eventually("b knows it", fence)
+        for _ in range(3):
+            c.m.signal(signal.SIGSTOP)
+            time.sleep(1.5) # dead_after is 1 s; nobody tells when it is over
+            c.m.signal(signal.SIGCONT)
+            eventually("b is back", lambda: c.b.call(".probe", "register", "LATER")[0])
+        assert fence() == first
+        assert not c.m.logged("node m (harbor 1) is dead")
+
+
 def a_typing_error(build):
     """harborctl call of a name nobody has says so at once"""
     with two(build) as c:
@@ -82,4 +98,5 @@ def a_send_that_nobody_takes(build):
         assert open(c.b.log).read().count("global name NOSUCH") < 9
 
 
-main([a_dead_master, a_frozen_master, a_typing_error, a_send_that_nobody_takes])
+main([a_dead_master, a_frozen_master, a_master_that_was_starved, a_typing_error,
+      a_send_that_nobody_takes])

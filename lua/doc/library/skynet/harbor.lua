@@ -21,11 +21,11 @@ function harbor.register(name, handle) end
 
 ---Gives a global name up.
 ---
----* Raises `call failed: WHY` when it is not that service's
+---* Raises `call failed: WHY` when it is not that service's, or a 0 is not this node's to say
 ---* Since 0.1.0, not in skynet.
 ---@async
 ---@param name string
----@param handle? integer the owner; this service if it is nil, whoever owns the name if it is 0
+---@param handle? integer the owner; this service if it is nil. 0, whoever owns it, is for a service of this node, and on the master's node for any: `harborctl names --release` asks there
 ---@return boolean ok
 function harbor.release(name, handle) end
 
@@ -42,7 +42,7 @@ function harbor.release(name, handle) end
 ---@async
 ---@param name string
 ---@param to integer handle of the new owner, a service of any node of the cluster
----@param from? integer the owner, of this node; this service if it is nil, whoever owns the name if it is 0
+---@param from? integer the owner, of this node; this service if it is nil. 0, whoever owns it, is for a service of this node, and on the master's node for any: `harborctl names --transfer` asks there
 ---@return boolean ok
 ---@return integer fence the number of the new owner's registration
 function harbor.transfer(name, to, from) end

@@ -109,9 +109,11 @@ static bool proven; /* by certificates */
 
 static const struct master_ops ops = { hand_write, hand_close, hand_flush, hand_save };
 
+#define OWN_EPOCH UINT64_C(0xa5000001)
+
 static void start(uint64_t now)
 {
-	struct master_config c = { .epoch = 1,
+	struct master_config c = { .epoch = OWN_EPOCH,
 				   .wall_ns = 5000,
 				   .random = 99,
 				   .heartbeat_ns = BEAT,
@@ -926,20 +928,67 @@ static void a_name_is_not_handed_over_by_others_or_to_the_dead(void **state)
 	assert_int_equal(last(1, WIRE_NAME)->handle, 0x01000005);
 }
 
-/* The handle 0 stands for the owner, whoever it is. */
+/* The handle 0 stands for the owner, whoever it is. The node of this process is the master's. */
 static void a_name_is_handed_over_and_released_by_hand(void **state)
+{
+	(void)state;
+	join(1, "a", 1, 11, T0);
+	join(2, "b", 2, OWN_EPOCH, T0);
+	ask(1, WIRE_REGISTER, "DB", 0x01000005, T0);
+	hand_over(2, "DB", 0, 0x02000007, T0);
+	assert_int_equal(code_of(2, WIRE_ANSWER), WIRE_OK_CODE);
+	assert_int_equal(last(1, WIRE_NAME)->handle, 0x02000007);
+	hand_over(2, "DB", 0, 0x01000005, T0);
+	ask(2, WIRE_RELEASE, "DB", 0, T0);
+	flush();
+	assert_int_equal(code_of(2, WIRE_ANSWER), WIRE_OK_CODE);
+	assert_int_equal(last(1, WIRE_NAME)->handle, 0);
+}
+
+static void a_members_hand_reaches_names_of_its_node_alone(void **state)
 {
 	(void)state;
 	join(1, "a", 1, 11, T0);
 	join(2, "b", 2, 12, T0);
 	ask(1, WIRE_REGISTER, "DB", 0x01000005, T0);
 	hand_over(2, "DB", 0, 0x02000007, T0);
-	assert_int_equal(code_of(2, WIRE_ANSWER), WIRE_OK_CODE);
-	assert_int_equal(last(1, WIRE_NAME)->handle, 0x02000007);
-	ask(1, WIRE_RELEASE, "DB", 0, T0);
+	assert_int_equal(code_of(2, WIRE_ANSWER), WIRE_NOT_OWNER);
+	ask(2, WIRE_RELEASE, "DB", 0, T0);
 	flush();
+	assert_int_equal(code_of(2, WIRE_ANSWER), WIRE_NOT_OWNER);
+	assert_int_equal(last(2, WIRE_NAME)->handle, 0x01000005);
+	hand_over(1, "DB", 0, 0x02000007, T0);
 	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_OK_CODE);
-	assert_int_equal(last(2, WIRE_NAME)->handle, 0);
+	ask(1, WIRE_RELEASE, "DB", 0, T0); /* it was the node's */
+	flush();
+	assert_int_equal(code_of(1, WIRE_ANSWER), WIRE_NOT_OWNER);
+	ask(2, WIRE_RELEASE, "DB", 0, T0);
+	flush();
+	assert_int_equal(code_of(2, WIRE_ANSWER), WIRE_OK_CODE);
+	assert_int_equal(last(1, WIRE_NAME)->handle, 0);
+}
+
+/* Its loop may get no processor for long: then nothing was asked either. */
+static void a_master_never_calls_its_own_node_dead(void **state)
+{
+	(void)state;
+	join(1, "a", 1, OWN_EPOCH, T0);
+	join(2, "b", 2, 12, T0);
+	ask(1, WIRE_REGISTER, "DB", 0x01000005, T0);
+	ping(2, 0, T0 + 3 * DEAD);
+	(void)tick(T0 + 3 * DEAD);
+	flush();
+	assert_false(at[1].closed);
+	assert_int_equal(last(2, WIRE_NAME)->handle, 0x01000005);
+	master_lost(m, 1, T0 + 3 * DEAD);
+	ping(2, 0, T0 + 6 * DEAD);
+	(void)tick(T0 + 6 * DEAD);
+	flush();
+	assert_int_equal(last(2, WIRE_NAME)->handle, 0x01000005);
+	/* a second process with its name */
+	assert_false(join(3, "a", 1, 13, T0 + 6 * DEAD));
+	assert_int_equal(code_of(3, WIRE_REFUSE), WIRE_NOT_HERE);
+	assert_true(join(3, "a", 1, OWN_EPOCH, T0 + 6 * DEAD));
 }
 
 static void who_asks_hears_the_number_that_holds(void **state)
@@ -1274,6 +1323,8 @@ int main(void)
 		T(its_owner_hands_a_name_over_in_one_change),
 		T(a_name_is_not_handed_over_by_others_or_to_the_dead),
 		T(a_name_is_handed_over_and_released_by_hand),
+		T(a_members_hand_reaches_names_of_its_node_alone),
+		T(a_master_never_calls_its_own_node_dead),
 		T(who_asks_hears_the_number_that_holds),
 		T(a_name_may_have_63_bytes),
 		T(changes_of_names_are_numbered_without_gaps),
