@@ -2,6 +2,7 @@
 /* Where services may be moved to, and what they are called. */
 #include "harbor/drain.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,17 @@
 #include "harbor/link/moves.h"
 #include "harbor/state.h"
 #include "net/listen.h"
+
+void drain_called(unsigned id, char ret_text[MOVE_CALLED_MAX])
+{
+	static_assert(MOVE_CALLED_MAX == LINK_CALLED_MAX, "");
+	struct link *l;
+
+	lock_take(&H.lock);
+	l = link_find(id);
+	link_call(id == H.self.id ? H.self.name : l ? l->peer.name : "", id, ret_text);
+	lock_release(&H.lock);
+}
 
 static unsigned targets(uint8_t ids[256])
 {
@@ -102,6 +114,7 @@ static const struct move_ops ops = {
 	.targets = targets,
 	.drainers = moves_drainers,
 	.node = node_by_name,
+	.called = drain_called,
 	.names = names_of,
 };
 

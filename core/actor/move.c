@@ -3,6 +3,7 @@
 #include "core/actor/move.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/log/log.h"
@@ -78,6 +79,11 @@ static bool is_settled(uint32_t old)
 	return true;
 }
 
+static void call_alone(unsigned id, char ret_text[MOVE_CALLED_MAX])
+{
+	snprintf(ret_text, MOVE_CALLED_MAX, "harbor %u", id);
+}
+
 static const struct move_ops nothing = {
 	.relay = relay_nowhere,
 	.find = find_nothing,
@@ -91,6 +97,7 @@ static const struct move_ops nothing = {
 	.targets = no_targets,
 	.drainers = no_drainers,
 	.node = no_node,
+	.called = call_alone,
 	.names = no_names,
 };
 

@@ -16,6 +16,7 @@ struct asker {
 	/* body: one JSON object; not well: {"error": why}. */
 	void (*answer)(const struct asker *a, bool well, const char *body, size_t size);
 	bool is_node;	 /* another node asks: it wants this one and no third */
+	bool names_node; /* it says itself which node an error is of */
 	int32_t session; /* of the request that it waits for, or the id of the connection */
 	uint32_t source; /* the service that waits */
 };

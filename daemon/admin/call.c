@@ -16,12 +16,14 @@
 #include "core/base/must.h"
 #include "core/sched/timeout.h"
 #include "daemon/admin/call.h"
+#include "harbor/harbor.h"
 
 #define LUA_SERVICE "harboradmin"
 
 struct call {
 	int32_t session; /* 0 = free */
 	struct asker who;
+	unsigned harbor; /* the node that is asked; 0: a service of this one */
 	struct msg *deadline;
 };
 
@@ -84,7 +86,8 @@ static bool take(int32_t session, struct call *ret)
 /* ---- the request ---- */
 
 /* Enters a call and its deadline. NULL, or why there is none. */
-static const char *enter_locked(const struct asker *who, uint64_t patience_ns, int32_t *ret_session)
+static const char *enter_locked(const struct asker *who, unsigned harbor, uint64_t patience_ns,
+				int32_t *ret_session)
 {
 	struct service *s = self ? service_grab(self) : NULL;
 	struct call *c = find_locked(0);
@@ -93,7 +96,7 @@ static const char *enter_locked(const struct asker *who, uint64_t patience_ns, i
 		return "the node is not ready for calls";
 	if (c) {
 		last_session = last_session == INT32_MAX ? 1 : last_session + 1;
-		*c = (struct call){ .session = last_session, .who = *who };
+		*c = (struct call){ .session = last_session, .who = *who, .harbor = harbor };
 		c->deadline = service_timeout_fixed(s, c->session, patience_ns);
 		*ret_session = c->session;
 	}
@@ -126,7 +129,7 @@ static void begin(const struct asker *who, unsigned harbor, uint64_t patience_ns
 	int r;
 
 	lock_take(&lock);
-	why = enter_locked(who, patience_ns, &session);
+	why = enter_locked(who, harbor, patience_ns, &session);
 	source = self;
 	lock_release(&lock);
 	if (why) {
@@ -162,6 +165,21 @@ void call_node(const struct asker *who, unsigned harbor, const char *line)
 
 /* ---- the answer ---- */
 
+/* Why there is no answer: an error of a node names it, unless the asker does. */
+static void refuse(const struct call *c, const char *why)
+{
+	char node[HARBOR_CALLED_MAX];
+	cleanup(mem_freep) char *text = NULL;
+
+	if (!c->harbor || c->who.names_node) {
+		asker_refuse(&c->who, why);
+		return;
+	}
+	harbor_called(c->harbor, node);
+	text = mem_printf("%s: %s", node, why);
+	asker_refuse(&c->who, text);
+}
+
 void call_answer(int type, uint32_t source, int32_t session, const void *p, size_t n)
 {
 	struct call c;
@@ -170,7 +188,7 @@ void call_answer(int type, uint32_t source, int32_t session, const void *p, size
 	if (!take(session, &c))
 		return;
 	if (type == PTYPE_RESPONSE && source == 0) {
-		asker_refuse(&c.who, "no answer in time");
+		refuse(&c, "no answer in time");
 		return;
 	}
 	(void)service_timeout_cancel(c.deadline);
@@ -182,6 +200,6 @@ void call_answer(int type, uint32_t source, int32_t session, const void *p, size
 		why = n ? mem_printf("call failed: %.*s", (int)(n < 4096 ? n : 4096),
 				     (const char *)p)
 			: mem_strdup("call failed");
-		asker_refuse(&c.who, why);
+		refuse(&c, why);
 	}
 }

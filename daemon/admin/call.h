@@ -15,7 +15,7 @@
 #include "core/base/clock.h"
 #include "daemon/admin/asker.h"
 
-#define CALLS_MAX 64u
+#define CALLS_MAX 256u
 #define CALL_DEADLINE_NS (5 * NS_PER_SEC)
 #define CALL_NODE_DEADLINE_NS (8 * NS_PER_SEC)
 #define CALL_ANSWER_MAX (16u << 20)

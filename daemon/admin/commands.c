@@ -545,13 +545,15 @@ static enum result run_for_node(struct request *r, char *line)
 {
 	char *rest = strchr(line, ' '), *words[WORDS_MAX];
 	const char *node = line + 1;
+	const struct command *c;
 
 	if (!rest)
 		return request_fail(r, "no command");
 	*rest++ = 0;
 	(void)words_split(line, words);
 	if (strcmp(node, "*") == 0) {
-		gather_ask(r->who, rest, commands_serve);
+		c = find_command(rest);
+		gather_ask(r->who, rest, commands_serve, c && c->run == run_stop);
 		return LATER;
 	}
 	if (strcmp(node, info_get()->node) == 0 || is_own_id(node))

@@ -12,7 +12,7 @@
 
 static void write_dump(struct errand *e)
 {
-	char text[TEXT_MAX];
+	static _Thread_local char text[TEXT_MAX]; /* e->why is read after we return */
 
 	json_object(&e->j, NULL);
 	if (blackbox_dump(text, sizeof(text))) {
@@ -20,7 +20,7 @@ static void write_dump(struct errand *e)
 		json_string(&e->j, "file", text);
 	} else {
 		log_warning("no dump can be written: %s", text);
-		e->why = "it cannot be written; the log says why";
+		e->why = text;
 	}
 	json_object_end(&e->j);
 }

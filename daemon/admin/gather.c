@@ -23,6 +23,7 @@ struct part {
 	unsigned harbor;
 	char node[64];
 	bool self, there, well;
+	char *why;  /* it is not asked; NULL: it is */
 	char *body; /* NULL: none yet */
 };
 
@@ -30,6 +31,7 @@ struct gather {
 	struct asker who;
 	char *line;
 	void (*serve)(const struct asker *who, char *line);
+	bool ends_us; /* our own part is the last, when all others have answered */
 	struct part parts[NODES_MAX];
 	unsigned count, asked, answered;
 	size_t bytes;
@@ -48,22 +50,47 @@ static void add_node(const struct harbor_node_info *n, void *ud)
 	struct gather *g = ud;
 	struct part *p = &g->parts[g->count];
 
-	if (g->count == NODES_MAX)
+	/* who has left in order has nothing to say, and nobody misses it */
+	if (g->count == NODES_MAX || strcmp(n->state, "left") == 0)
 		return;
 	g->count++;
 	p->harbor = n->id;
 	snprintf(p->node, sizeof(p->node), "%s", n->name);
 	p->self = strcmp(n->state, "self") == 0;
 	p->there = p->self || strcmp(n->state, "up") == 0;
+	if (!p->there)
+		p->why = mem_printf("it cannot be reached, it is %s%s%s", n->state,
+				    n->why[0] ? ": " : "", n->why);
+}
+
+static void put_us_last(struct gather *g)
+{
+	for (unsigned i = 0; i + 1 < g->count; i++) {
+		if (g->parts[i].self) {
+			struct part p = g->parts[i];
+
+			g->parts[i] = g->parts[i + 1];
+			g->parts[i + 1] = p;
+		}
+	}
+}
+
+static bool are_we_in(const struct gather *g)
+{
+	for (unsigned i = 0; i < g->count; i++)
+		if (g->parts[i].self)
+			return true;
+	return false;
 }
 
 static void find_nodes(struct gather *g)
 {
 	if (info_get()->cluster)
 		harbor_foreach_node(add_node, g);
-	for (unsigned i = 0; i < g->count; i++)
-		if (g->parts[i].self)
-			return;
+	if (g->ends_us)
+		put_us_last(g);
+	if (are_we_in(g))
+		return;
 	must(g->count < NODES_MAX);
 	g->parts[g->count] = (struct part){ .self = true, .there = true };
 	snprintf(g->parts[g->count].node, sizeof(g->parts->node), "%s", info_get()->node);
@@ -93,6 +120,7 @@ static void finish(struct gather *g)
 	for (unsigned i = 0; i < g->count; i++) {
 		write_part(&j, &g->parts[i]);
 		mem_free(g->parts[i].body);
+		mem_free(g->parts[i].why);
 	}
 	json_array_end(&j);
 	json_object_end(&j);
@@ -116,12 +144,13 @@ static void ask_part(struct gather *g, unsigned slot, unsigned part)
 {
 	const struct part *p = &g->parts[part];
 	const struct asker a = { .answer = on_answer,
+				 .names_node = true,
 				 .session = (int32_t)(slot * NODES_MAX + part) };
 	cleanup(mem_freep) char *line = mem_strdup(g->line);
 	void (*serve)(const struct asker *who, char *line) = g->serve;
 
 	if (!p->there)
-		refuse_part(slot, part, "the node cannot be reached (harborctl nodes)");
+		refuse_part(slot, part, p->why);
 	else if (p->self)
 		serve(&a, line);
 	else
@@ -132,8 +161,10 @@ static void ask_part(struct gather *g, unsigned slot, unsigned part)
  * answered. */
 static int next_locked(struct gather *g)
 {
+	bool waits = g->ends_us && g->asked + 1 == g->count && g->answered < g->asked;
+
 	lock_held(&lock);
-	return g->asked < g->count ? (int)g->asked++ : -1;
+	return g->asked < g->count && !waits ? (int)g->asked++ : -1;
 }
 
 static void keep_locked(struct gather *g, struct part *p, bool well, const char *body, size_t size)
@@ -203,7 +234,7 @@ static bool ask_next(struct gather *g, unsigned slot)
 }
 
 void gather_ask(const struct asker *who, const char *line,
-		void (*serve)(const struct asker *who, char *line))
+		void (*serve)(const struct asker *who, char *line), bool ends_us)
 {
 	struct gather *g = mem_zalloc(sizeof(*g));
 	int slot;
@@ -211,9 +242,12 @@ void gather_ask(const struct asker *who, const char *line,
 	g->who = *who;
 	g->line = mem_strdup(line);
 	g->serve = serve;
+	g->ends_us = ends_us;
 	find_nodes(g);
 	slot = enter(g);
 	if (slot < 0) {
+		for (unsigned i = 0; i < g->count; i++)
+			mem_free(g->parts[i].why);
 		mem_free(g->line);
 		mem_free(g);
 		asker_refuse(who, "other commands for all nodes are under way: try again");

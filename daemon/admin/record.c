@@ -2,6 +2,8 @@
 /* harborctl record. What is kept, and what is not, stands in lua/load/tape.h. */
 #include "daemon/admin/record.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +83,7 @@ static enum result order(struct request *r, struct tape_order *o, unsigned at)
 {
 	bool launch = strcmp(r->args[at], "--launch") == 0;
 	cleanup(text_fini) struct text line = { 0 };
+	static _Thread_local char text[PATH_MAX + 256];
 	const char *why;
 
 	for (unsigned i = at + 2; i < r->n; i++)
@@ -90,8 +93,10 @@ static enum result order(struct request *r, struct tape_order *o, unsigned at)
 	if (o->file[0] != '/')
 		return request_fail(r, "the path of the file begins with /");
 	why = tape_record(o);
-	if (why)
-		return request_fail(r, why);
+	if (why) {
+		snprintf(text, sizeof(text), "%s: %s", o->file, why);
+		return request_fail(r, text);
+	}
 	if (launch && !service_launch("snlua", o->service)) {
 		(void)tape_stop(o->file);
 		return request_fail(r, "the service was not launched");

@@ -9,11 +9,10 @@
 #include "core/base/json.h"
 #include "core/base/jsonread.h"
 #include "core/base/mem.h"
-#include "daemon/ctl/exits.h"
-#include "daemon/ctl/print.h"
+#include "core/base/must.h"
+#include "daemon/ctl/fan.h"
+#include "daemon/ctl/unanswered.h"
 
-/* In place of a node: all of them. */
-#define ALL "*"
 #define NODES_MAX 256u
 
 struct said {
@@ -48,28 +47,19 @@ static void add_rows(struct table *t, const struct jsonv *answer, unsigned node)
 	}
 }
 
-/* Takes what each node said. Returns how many did not. */
-static unsigned collect(const struct jsonv *answer, struct nodes *nodes, struct table *t)
+/* Takes what each node said. */
+static void collect(const struct jsonv *answer, struct nodes *nodes, struct table *t)
 {
 	const struct jsonv *list = jsonv_get(answer, "nodes");
-	unsigned silent = 0;
 
 	for (const struct jsonv *n = list ? list->child : NULL; n; n = n->next) {
-		const struct jsonv *ok = jsonv_get(n, "ok"), *said = jsonv_get(n, "answer");
-		const char *name = jsonv_text(n, "node", NULL),
-			   *why = jsonv_text(said, "error", NULL);
+		const char *name = jsonv_text(n, "node", NULL);
 
-		if (!name || nodes->count == NODES_MAX)
+		if (!name || nodes->count == NODES_MAX || !unanswered_not(n))
 			continue;
-		if (!ok || ok->type != JSONV_TRUE) {
-			fprintf(stderr, "harborctl: %s: %s\n", name, why ? why : "no answer");
-			silent++;
-			continue;
-		}
-		add_rows(t, said, nodes->count);
+		add_rows(t, jsonv_get(n, "answer"), nodes->count);
 		nodes->names[nodes->count++] = name;
 	}
-	return silent;
 }
 
 static int by_key(const void *a, const void *b)
@@ -156,43 +146,24 @@ static void write_all(struct json *j, struct table *t, const struct nodes *nodes
 	json_object_end(j);
 }
 
-static int show(struct json *j, bool json)
-{
-	cleanup(jsonv_freep) struct jsonv *shown = NULL;
-	const char *text = text_string(&j->text);
-
-	if (json)
-		printf("%s\n", text);
-	else if (jsonread(text, j->text.size, &shown) == 0)
-		ctl_print(stdout, shown, 0);
-	return CTL_DONE;
-}
-
 int confdiff_command(const struct ask *to, bool json)
 {
 	char *words[] = { "config", NULL };
-	struct ask a = { .socket = to->socket, .node = ALL, .words = words };
-	cleanup(jsonv_freep) struct jsonv *answer = NULL;
-	cleanup(mem_freep) char *body = NULL;
+	struct fan f = { .to = { .socket = to->socket, .words = words } };
+	cleanup(jsonv_freep) struct jsonv *answer = fan_ask_all(&f);
+	struct jsonv *shown = NULL;
 	struct nodes nodes = { .count = 0 };
 	struct table t = { 0 };
-	bool well = false;
-	unsigned silent;
 	struct json j;
-	size_t size;
-	int r = ask_node(&a, &body, &size, &well);
 
-	if (r)
-		return r;
-	if (!well || jsonread(body, size, &answer) < 0) {
-		fprintf(stderr, "harborctl: %s\n", body);
-		return CTL_FAILED;
-	}
-	silent = collect(answer, &nodes, &t);
+	if (!answer)
+		return f.status;
+	collect(answer, &nodes, &t);
 	json_init(&j);
 	write_all(&j, &t, &nodes);
-	r = show(&j, json);
+	must(jsonread(text_string(&j.text), j.text.size, &shown) == 0);
 	json_fini(&j);
 	mem_free(t.items);
-	return !nodes.count ? CTL_FAILED : silent ? CTL_PARTLY : r;
+	unanswered_put(shown, unanswered_take(answer));
+	return fan_show(shown, json, f.status);
 }

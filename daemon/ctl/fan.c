@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One question to all nodes of the cluster: see fan.h. */
+/* Questions to one node or to all: see fan.h. */
 #include "daemon/ctl/fan.h"
 
 #include <stdio.h>
@@ -11,39 +11,64 @@
 #include "daemon/ctl/exits.h"
 #include "daemon/ctl/jsonwrite.h"
 #include "daemon/ctl/print.h"
+#include "daemon/ctl/unanswered.h"
 
-/* So many nodes are asked at once: the control socket has room for a few times as many. */
-#define ASKED_MAX 16u
-#define NODES_MAX 256u
-
-static void say_error(const char *node, const struct jsonv *answer)
-{
-	fprintf(stderr, "harborctl: %s%s%s\n", node ? node : "", node ? ": " : "",
-		jsonv_text(answer, "error", "no reason given"));
-}
-
-/* Waits for the answer of one. NULL: it is none, which is said. */
-static struct jsonv *answer_of(const struct fan *f, struct ask *a)
+/* Waits for the answer. NULL: it is none, which is said. */
+static struct jsonv *answer_of(struct fan *f, struct ask *a)
 {
 	cleanup(mem_freep) char *body = NULL;
 	struct jsonv *answer = NULL;
 	bool well = false;
 	size_t size;
 
+	f->status = CTL_FAILED;
 	if (f->wait && !f->wait(f->ud, fileno(a->answer))) {
 		ask_drop(a);
 		return NULL;
 	}
-	if (ask_end(a, &body, &size, &well))
+	f->status = ask_end(a, &body, &size, &well);
+	if (f->status)
 		return NULL;
 	if (jsonread(body, size, &answer) < 0) {
 		fputs("harborctl: the answer is malformed\n", stderr);
+		f->status = CTL_FAILED;
 		return NULL;
 	}
 	if (well)
 		return answer;
-	say_error(a->node, answer);
+	f->status = CTL_FAILED;
+	ctl_print_error(answer);
 	return jsonv_destroy(answer);
+}
+
+static struct jsonv *ask(struct fan *f, const char *node)
+{
+	struct ask a = f->to;
+
+	a.node = node;
+	f->status = ask_begin(&a);
+	return f->status ? NULL : answer_of(f, &a);
+}
+
+struct jsonv *fan_ask_one(struct fan *f)
+{
+	return ask(f, f->to.node);
+}
+
+struct jsonv *fan_ask_all(struct fan *f)
+{
+	struct jsonv *all = ask(f, FAN_ALL);
+	const struct jsonv *rows = jsonv_get(all, "nodes");
+	unsigned nodes = 0, missing;
+
+	if (!all)
+		return NULL;
+	for (const struct jsonv *row = rows ? rows->child : NULL; row; row = row->next)
+		nodes++;
+	missing = unanswered_add(all);
+	if (missing)
+		f->status = missing < nodes ? CTL_PARTLY : CTL_FAILED;
+	return all;
 }
 
 /* Puts the rows of one answer behind those of another. */
@@ -59,100 +84,55 @@ static void move_rows(struct jsonv *to, struct jsonv *from, const char *list)
 	*end = steal(b->child);
 }
 
-static struct jsonv *merge(const struct fan *f, struct jsonv *all, struct jsonv *answer)
+/* Takes the answer out of the row of a node, which keeps an empty one. */
+static struct jsonv *take_answer(struct jsonv *row)
 {
-	if (!all)
-		return answer;
-	for (unsigned i = 0; i < FAN_LISTS && f->lists[i]; i++)
-		move_rows(all, answer, f->lists[i]);
-	jsonv_destroy(answer);
-	return all;
+	struct jsonv *in = (struct jsonv *)jsonv_get(row, "answer");
+	struct jsonv *answer = mem_zalloc(sizeof(*answer));
+
+	answer->type = JSONV_OBJECT;
+	if (in && in->type == JSONV_OBJECT)
+		answer->child = steal(in->child);
+	return answer;
 }
 
-/* Asks a few nodes at once. */
-static struct jsonv *ask_some(struct fan *f, char *const *nodes, size_t n, struct jsonv *all)
+struct jsonv *fan_merge(struct jsonv *all, const char *const *lists)
 {
-	struct ask asks[ASKED_MAX];
-	bool begun[ASKED_MAX];
+	const struct jsonv *rows = jsonv_get(all, "nodes");
+	struct jsonv *merged = NULL;
 
-	for (size_t i = 0; i < n; i++) {
-		asks[i] = f->to;
-		asks[i].node = nodes[i];
-		begun[i] = ask_begin(&asks[i]) == 0;
+	for (struct jsonv *row = rows ? rows->child : NULL; row; row = row->next) {
+		cleanup(jsonv_freep) struct jsonv *answer = NULL;
+
+		if (!unanswered_not(row))
+			continue;
+		answer = take_answer(row);
+		if (!merged)
+			merged = steal(answer);
+		for (unsigned i = 0; answer && lists[i]; i++)
+			move_rows(merged, answer, lists[i]);
 	}
-	for (size_t i = 0; i < n; i++) {
-		struct jsonv *answer = begun[i] ? answer_of(f, &asks[i]) : NULL;
-
-		f->failed += !answer;
-		if (answer)
-			all = merge(f, all, answer);
+	if (!merged) {
+		merged = mem_zalloc(sizeof(*merged));
+		merged->type = JSONV_OBJECT;
 	}
-	return all;
+	unanswered_put(merged, unanswered_take(all));
+	jsonv_destroy(all);
+	return merged;
 }
 
-bool fan_reaches(const struct jsonv *row)
+int fan_show(struct jsonv *answer, bool json, int status)
 {
-	const char *state = jsonv_text(row, "state", "");
+	cleanup(jsonv_freep) struct jsonv *list = NULL;
 
-	return strcmp(state, "up") == 0 || strcmp(state, "self") == 0;
-}
-
-/* The ids of all nodes that the node asked can reach, and its own. Returns their number. */
-static size_t find_nodes(struct fan *f, char *ret_nodes[NODES_MAX])
-{
-	char *words[] = { "nodes", NULL };
-	struct ask a = { .socket = f->to.socket, .node = f->to.node, .words = words };
-	struct jsonv *answer = ask_begin(&a) == 0 ? answer_of(f, &a) : NULL;
-	const struct jsonv *rows = jsonv_get(answer, "nodes");
-	size_t n = 0;
-
-	for (const struct jsonv *r = rows ? rows->child : NULL; r && n < NODES_MAX; r = r->next) {
-		const char *id = jsonv_text(r, "harbor", NULL);
-
-		if (fan_reaches(r) && id)
-			ret_nodes[n++] = mem_strdup(id);
-	}
-	f->failed += !answer;
-	jsonv_destroy(answer);
-	return n;
-}
-
-struct jsonv *fan_ask_all(struct fan *f)
-{
-	char *nodes[NODES_MAX];
-	size_t n;
-	struct jsonv *all = NULL;
-
-	f->failed = 0;
-	n = find_nodes(f, nodes);
-	for (size_t i = 0; i < n; i += ASKED_MAX)
-		all = ask_some(f, nodes + i, n - i < ASKED_MAX ? n - i : ASKED_MAX, all);
-	if (!n && !f->failed) { /* a node without a cluster */
-		char *own = NULL;
-
-		all = ask_some(f, &own, 1, all);
-	}
-	for (size_t i = 0; i < n; i++)
-		mem_free(nodes[i]);
-	return all;
-}
-
-struct jsonv *fan_ask_one(struct fan *f)
-{
-	char *own = (char *)(uintptr_t)f->to.node;
-
-	f->failed = 0;
-	return ask_some(f, &own, 1, NULL);
-}
-
-int fan_show(const struct fan *f, struct jsonv *answer, bool json)
-{
 	if (!answer)
-		return CTL_FAILED;
+		return status;
 	if (json)
 		jsonwrite(stdout, answer);
-	else
+	list = unanswered_take(answer);
+	if (!json)
 		ctl_print(stdout, answer, (long long)time(NULL));
+	(void)fflush(stdout); /* what is missing is told after what is there */
 	jsonv_destroy(answer);
-	return f->failed ? CTL_PARTLY : CTL_DONE;
+	return unanswered_tell(list) && status == CTL_DONE ? CTL_PARTLY : status;
 }

@@ -16,10 +16,12 @@
 #include "core/base/jsonread.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
-#include "daemon/ctl/ask.h"
+#include "core/base/must.h"
 #include "daemon/ctl/exits.h"
+#include "daemon/ctl/fan.h"
 #include "daemon/ctl/jsonwrite.h"
 #include "daemon/ctl/print.h"
+#include "daemon/ctl/unanswered.h"
 
 #define PAUSE_MS 300
 #define LAST_OF_FOLLOW "10"
@@ -35,8 +37,8 @@ struct history {
 	const struct jsonv **rows;
 	size_t count, room;
 	bool more;
-	unsigned silent; /* nodes that did not answer */
-	char *told;	 /* the last complaint, which is not repeated */
+	int status; /* an exit status: whether all have answered */
+	char *told; /* the last complaint, which is not repeated */
 };
 
 bool history_is(char *const *words)
@@ -95,11 +97,11 @@ static int parse(struct history *h, char *const *words)
 
 /* ---- one round ---- */
 
-static int ask(struct history *h, const char *command, char **ret_body, size_t *ret_size,
-	       bool *ret_ok)
+static struct jsonv *ask(struct history *h, const char *command)
 {
+	struct jsonv *answer;
 	const char *words[8] = { command };
-	struct ask question = *h->whom;
+	struct fan f = { .to = *h->whom };
 	unsigned n = 1;
 
 	if (h->cursors.size) {
@@ -114,25 +116,34 @@ static int ask(struct history *h, const char *command, char **ret_body, size_t *
 		words[n++] = "--last";
 		words[n++] = h->last;
 	}
-	question.words = (char *const *)(void *)words;
-	return ask_node(&question, ret_body, ret_size, ret_ok);
+	f.to.words = (char *const *)(void *)words;
+	answer = f.to.node && strcmp(f.to.node, FAN_ALL) == 0 ? fan_ask_all(&f) : fan_ask_one(&f);
+	h->status = f.status;
+	return answer;
 }
 
-static void complain(struct history *h, const char *node, const struct jsonv *answer)
+/* Tells who gave no answer, unless these were told last; destroys the list. */
+static void complain(struct history *h, struct jsonv *list)
 {
-	const struct jsonv *why = jsonv_get(answer, "error");
+	struct jsonv *row = NULL;
 	cleanup(text_fini) struct text t = { 0 };
 
-	text_puts(&t, node);
-	text_puts(&t, *node ? ": " : "");
-	if (why && why->text)
-		ctl_clean(&t, why->text, why->size);
-	h->silent++;
-	if (h->told && strcmp(h->told, text_string(&t)) == 0)
-		return;
-	fprintf(stderr, "harborctl: %s\n", text_string(&t));
-	mem_free(h->told);
-	h->told = text_take(&t);
+	unanswered_text(&t, list); /* the reason may change from try to try */
+	if (h->told && strcmp(h->told, text_string(&t)) != 0) {
+		mem_free(h->told);
+		h->told = NULL;
+	}
+	if (t.size && !h->told) {
+		(void)unanswered_tell(list);
+		h->told = text_take(&t);
+		if (h->json) { /* a line of its own, as all rows are */
+			must(jsonread("{}", 2, &row) == 0);
+			unanswered_put(row, steal(list));
+			jsonwrite(stdout, row);
+		}
+	}
+	jsonv_destroy(row);
+	jsonv_destroy(list);
 }
 
 /* The rows and the cursor of one node's answer. */
@@ -161,18 +172,12 @@ static void take_all(struct history *h, const struct jsonv *answer)
 	cleanup(text_fini) struct text old = h->cursors;
 
 	h->cursors = (struct text){ 0 };
-	h->silent = 0;
-	for (const struct jsonv *n = nodes ? nodes->child : NULL; n; n = n->next) {
-		const struct jsonv *ok = jsonv_get(n, "ok");
-
-		if (ok && ok->type == JSONV_TRUE)
+	for (const struct jsonv *n = nodes ? nodes->child : NULL; n; n = n->next)
+		if (unanswered_not(n))
 			take_node(h, jsonv_get(n, "answer"));
-		else
-			complain(h, jsonv_text(n, "node", ""), jsonv_get(n, "answer"));
-	}
 	if (!nodes)
 		take_node(h, answer);
-	if (h->silent && old.size)
+	if (h->status && old.size)
 		text_printf(&h->cursors, "%s%s", h->cursors.size ? "," : "", text_string(&old));
 	if (h->cursors.size > 65536) /* old ones of nodes that never came back */
 		text_cut(&h->cursors, strcspn(text_string(&h->cursors) + 32768, ",") + 32768);
@@ -285,48 +290,40 @@ static void print_rows(struct history *h)
 
 /* ---- the rounds ---- */
 
-static int one_round(struct history *h, const char *command)
+/* Returns false: there is no answer, which was said. */
+static bool one_round(struct history *h, const char *command)
 {
-	cleanup(mem_freep) char *body = NULL;
-	cleanup(jsonv_freep) struct jsonv *answer = NULL;
-	size_t size = 0;
-	bool ok = false;
-	int r = ask(h, command, &body, &size, &ok);
+	cleanup(jsonv_freep) struct jsonv *answer = ask(h, command);
+	struct jsonv *missing;
 
 	h->more = false;
-	if (r)
-		return r;
-	if (jsonread(body, size, &answer) < 0) {
-		fprintf(stderr, "harborctl: the answer is malformed\n");
-		return CTL_FAILED;
-	}
-	if (!ok) {
-		complain(h, "", answer);
-		return CTL_FAILED;
-	}
+	if (!answer)
+		return false;
+	missing = unanswered_take(answer);
 	take_all(h, answer);
 	print_rows(h);
+	complain(h, missing);
 	h->last = NULL; /* of the first answer only */
-	return 0;
+	return true;
 }
 
 static int show(struct history *h, const char *command)
 {
 	static const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000L };
-	int r;
+	bool answered;
 
 	for (;;) {
-		r = one_round(h, command);
+		answered = one_round(h, command);
 		if (ferror(stdout))
 			return CTL_FAILED; /* whoever read it has gone */
-		if (!h->follow && (r || !h->more))
+		if (!h->follow && !(answered && h->more))
 			break;
-		if (r == CTL_FAILED && !h->silent)
-			break;
+		if (!answered && h->status == CTL_FAILED)
+			break; /* the command is not one for this node */
 		if (!h->more)
 			nanosleep(&pause, NULL);
 	}
-	return r ? r : h->silent ? CTL_PARTLY : 0;
+	return h->status;
 }
 
 int history_command(const struct ask *whom, char *const *words, bool json)

@@ -26,14 +26,13 @@
 #include "daemon/ctl/local.h"
 #include "daemon/ctl/print.h"
 #include "daemon/ctl/top.h"
+#include "daemon/ctl/unanswered.h"
 #include "core/base/jsonread.h"
 #include "daemon/admin/sockpath.h"
 
 /* Answered here, by no node. */
 #define LOCAL "local"
 #define KEY "key"
-/* In place of a node: all of them. */
-#define ALL "*"
 #define FLEET "fleet"
 
 struct options {
@@ -249,23 +248,23 @@ static int add_script(struct options *o, char **ret_words, char **ret_script)
 	return 0;
 }
 
-/* false: it is no answer, but something that must not reach a terminal. */
-static bool show(const struct options *o, const char *body, size_t size, bool ok)
+/* Returns the exit status. What is no JSON must not reach a terminal. */
+static int show(const struct options *o, const char *body, size_t size, bool ok)
 {
 	struct jsonv *answer = NULL;
 
 	if (jsonread(body, size, &answer) < 0) {
 		fprintf(stderr, "harborctl: the answer is malformed\n");
-		return false;
+		return CTL_FAILED;
 	}
+	if (ok)
+		return fan_show(answer, o->json, CTL_DONE);
 	if (o->json)
 		printf("%s\n", body);
-	else if (ok)
-		ctl_print(stdout, answer, (long long)time(NULL));
 	else
-		fprintf(stderr, "harborctl: %s\n", jsonv_text(answer, "error", "no reason given"));
+		ctl_print_error(answer);
 	jsonv_destroy(answer);
-	return true;
+	return CTL_FAILED;
 }
 
 static int show_local(const struct options *o)
@@ -277,12 +276,12 @@ static int show_local(const struct options *o)
 	local_find(&l);
 	json = local_json(&l, o->node, &size);
 	local_fini(&l);
-	return show(o, json, size, true) ? 0 : CTL_FAILED;
+	return show(o, json, size, true);
 }
 
 static bool is_all(const struct options *o)
 {
-	return o->node && strcmp(o->node, ALL) == 0;
+	return o->node && strcmp(o->node, FAN_ALL) == 0;
 }
 
 /* Makes sure that o->socket is there, and o->node only if that node is to be asked through it.
@@ -309,65 +308,96 @@ static int ask(const struct options *o, char **ret_body, size_t *ret_size, bool 
 			ret_body, ret_size, ret_well);
 }
 
-/* The exit status of `status`, for scripts: CTL_UNHEALTHY after a line that says why. */
-static int health_of(const char *body, size_t size)
+/* The exit status of `status`, for scripts: CTL_UNHEALTHY after a line that says why. who: "the
+ * node", or which of several. */
+static int health_of(const struct jsonv *answer, const char *who)
 {
-	cleanup(jsonv_freep) struct jsonv *answer = NULL;
-	const struct jsonv *healthy;
+	const struct jsonv *healthy = jsonv_get(answer, "healthy");
 
-	if (jsonread(body, size, &answer) < 0)
-		return CTL_FAILED;
-	healthy = jsonv_get(answer, "healthy");
 	if (!healthy || healthy->type != JSONV_FALSE)
 		return CTL_DONE;
-	fprintf(stderr, "harborctl: the node is not healthy: %s\n",
+	fprintf(stderr, "harborctl: %s is not healthy: %s\n", who,
 		jsonv_text(answer, "unhealthy", ""));
 	return CTL_UNHEALTHY;
 }
 
-/* The answers of all nodes, each under its node's name. */
-static int show_all(const struct options *o, const char *body, size_t size)
+static bool is_status(const struct options *o)
 {
-	cleanup(jsonv_freep) struct jsonv *answer = NULL;
-	const struct jsonv *nodes;
-	unsigned well = 0, all = 0;
-
-	if (jsonread(body, size, &answer) < 0)
-		return show(o, body, size, true) ? 0 : CTL_FAILED; /* says why */
-	nodes = jsonv_get(answer, "nodes");
-	for (const struct jsonv *n = nodes ? nodes->child : NULL; n; n = n->next, all++) {
-		const struct jsonv *name = jsonv_get(n, "node"), *ok = jsonv_get(n, "ok");
-		cleanup(text_fini) struct text t = { 0 };
-
-		well += ok && ok->type == JSONV_TRUE;
-		if (o->json || !name || !name->text)
-			continue;
-		ctl_clean(&t, name->text, name->size);
-		printf("%s%s:\n", all ? "\n" : "", text_string(&t));
-		ctl_print(stdout, jsonv_get(n, "answer"), (long long)time(NULL));
-	}
-	if (o->json)
-		printf("%s\n", body);
-	return well == all ? 0 : well ? CTL_PARTLY : CTL_FAILED;
+	return strcmp(o->words[0], "status") == 0;
 }
 
 static int ask_once(const struct options *o)
 {
+	cleanup(jsonv_freep) struct jsonv *answer = NULL;
 	cleanup(mem_freep) char *body = NULL;
 	size_t size = 0;
 	bool ok = false;
 	int r = ask(o, &body, &size, &ok);
 
-	if (r)
-		return r;
-	if (ok && is_all(o))
-		return show_all(o, body, size);
-	if (!show(o, body, size, ok) || !ok)
-		return CTL_FAILED;
-	return strcmp(o->words[0], "status") == 0 ? health_of(body, size) : CTL_DONE;
+	r = r ? r : show(o, body, size, ok);
+	if (r == CTL_DONE && is_status(o) && jsonread(body, size, &answer) == 0)
+		r = health_of(answer, "the node");
+	return r;
 }
 
-/* ---- clock --all ---- */
+/* ---- all nodes ---- */
+
+static struct fan fan_of(const struct options *o)
+{
+	return (struct fan){ .to = { .socket = o->socket, .words = o->words } };
+}
+
+/* Those that are not healthy. */
+static int health_of_all(const struct jsonv *nodes)
+{
+	int r = CTL_DONE;
+
+	for (const struct jsonv *n = nodes ? nodes->child : NULL; n; n = n->next) {
+		cleanup(text_fini) struct text who = { 0 };
+
+		unanswered_name(&who, n);
+		if (health_of(jsonv_get(n, "answer"), text_string(&who)))
+			r = CTL_UNHEALTHY;
+	}
+	return r;
+}
+
+/* The answers of all nodes, each under its node's name. */
+static void print_each(const struct jsonv *nodes)
+{
+	const char *gap = "";
+
+	for (const struct jsonv *n = nodes ? nodes->child : NULL; n; n = n->next) {
+		cleanup(text_fini) struct text t = { 0 };
+
+		if (!unanswered_not(n))
+			continue;
+		ctl_clean(&t, jsonv_text(n, "node", "?"), strlen(jsonv_text(n, "node", "?")));
+		printf("%s%s:\n", gap, text_string(&t));
+		ctl_print(stdout, jsonv_get(n, "answer"), (long long)time(NULL));
+		gap = "\n";
+	}
+}
+
+static int ask_each(const struct options *o)
+{
+	struct fan f = fan_of(o);
+	struct jsonv *all = fan_ask_all(&f);
+	int health;
+
+	if (!all)
+		return f.status;
+	health = is_status(o) ? health_of_all(jsonv_get(all, "nodes")) : CTL_DONE;
+	if (!o->json) {
+		cleanup(jsonv_freep) struct jsonv *rows = all;
+
+		print_each(jsonv_get(rows, "nodes"));
+		all = mem_zalloc(sizeof(*all));
+		all->type = JSONV_OBJECT;
+		unanswered_put(all, unanswered_take(rows));
+	}
+	return fan_show(all, o->json, f.status ? f.status : health);
+}
 
 /* Takes --all out of the words, into ret_words. false: it is not there. */
 static bool take_all(struct options *o, char *ret_words[WORDS_MAX + 1])
@@ -387,12 +417,13 @@ static bool take_all(struct options *o, char *ret_words[WORDS_MAX + 1])
 	return all;
 }
 
-static int ask_all(const struct options *o)
+static int ask_clocks(const struct options *o)
 {
-	struct fan f = { .to = { .socket = o->socket, .node = o->node, .words = o->words },
-			 .lists = { "clocks" } };
+	static const char *const lists[] = { "clocks", NULL };
+	struct fan f = fan_of(o);
+	struct jsonv *all = fan_ask_all(&f);
 
-	return fan_show(&f, fan_ask_all(&f), o->json);
+	return fan_show(all ? fan_merge(all, lists) : NULL, o->json, f.status);
 }
 
 /* ---- drain --wait ---- */
@@ -422,7 +453,8 @@ static int look_at_drain(const struct options *o, bool over)
 	drained = ok && is_drained(body, size);
 	if (ok && !drained && !over)
 		return -1;
-	return show(o, body, size, ok) && drained ? 0 : CTL_FAILED;
+	r = show(o, body, size, ok);
+	return drained ? r : CTL_FAILED;
 }
 
 /* Begins to drain, and asks again and again. The words are: drain NODE --wait [SECONDS]. */
@@ -465,6 +497,58 @@ static bool is_confdiff(char *const *words)
 	       !words[2];
 }
 
+static bool is_command(const struct options *o, const char *name)
+{
+	return strcmp(o->words[0], name) == 0;
+}
+
+static bool has_word(char *const *words, const char *word)
+{
+	while (*words && strcmp(*words, word) != 0)
+		words++;
+	return *words;
+}
+
+/* Commands that are about all nodes, unless one is named. */
+static bool is_about_all(const struct options *o)
+{
+	return history_is(o->words) || is_confdiff(o->words) ||
+	       ((is_command(o, "top") || is_command(o, "clock")) && has_word(o->words, "--all"));
+}
+
+/* What takes its time is looked at on one node. 0 or an exit status. */
+static int check_all(const struct options *o)
+{
+	return is_all(o) && (is_command(o, "flame") || is_drain_wait(o->words))
+		       ? usage("this is asked of one node: name it with --node", o->words[0])
+		       : 0;
+}
+
+/* The command, of the node that is chosen. */
+static int run(struct options *o)
+{
+	const struct ask to = { .socket = o->socket, .node = o->node };
+	char *words[WORDS_MAX + 1];
+
+	if (history_is(o->words))
+		return history_command(&to, o->words, o->json);
+	if (is_confdiff(o->words))
+		return confdiff_command(&to, o->json);
+	if (is_command(o, "top"))
+		return top_command(&to, o->words, o->json);
+	if (is_command(o, "flame"))
+		return flame_command(&to, o->words + 1, o->json);
+	if (is_command(o, "clock") && take_all(o, words))
+		return ask_clocks(o);
+	if (is_all(o))
+		return ask_each(o);
+	if (!is_drain_wait(o->words))
+		return ask_once(o);
+	memcpy(words, o->words, 4 * sizeof(*words)); /* the last may be the NULL */
+	o->words = words;
+	return drain_and_wait(o, words[3]);
+}
+
 int main(int argc, char **argv)
 {
 	char path[SOCKPATH_MAX];
@@ -475,37 +559,18 @@ int main(int argc, char **argv)
 
 	if (r)
 		return r < 0 ? 0 : r;
-	if (strcmp(o.words[0], KEY) == 0)
+	if (is_command(&o, KEY))
 		return key_command(o.words);
-	if (strcmp(o.words[0], FLEET) == 0)
+	if (is_command(&o, FLEET))
 		return fleet_command(o.words, o.json);
 	if (has_file(o.words))
 		r = add_script(&o, words, &script);
 	r = r ? r : check_words(o.words);
-	if (r == 0 && strcmp(o.words[0], LOCAL) == 0)
+	if (r == 0 && is_command(&o, LOCAL))
 		return show_local(&o);
-	if (history_is(o.words) && !o.node)
-		o.node = ALL;
+	if (!o.node && is_about_all(&o))
+		o.node = FAN_ALL;
+	r = r ? r : check_all(&o);
 	r = r ? r : choose(&o, path);
-	if (r)
-		return r;
-	if (history_is(o.words))
-		return history_command(&(struct ask){ .socket = o.socket, .node = o.node }, o.words,
-				       o.json);
-	if (is_confdiff(o.words))
-		return confdiff_command(&(struct ask){ .socket = o.socket, .node = o.node },
-					o.json);
-	if (strcmp(o.words[0], "top") == 0)
-		return top_command(&(struct ask){ .socket = o.socket, .node = o.node }, o.words,
-				   o.json);
-	if (strcmp(o.words[0], "flame") == 0)
-		return flame_command(&(struct ask){ .socket = o.socket, .node = o.node },
-				     o.words + 1, o.json);
-	if (strcmp(o.words[0], "clock") == 0 && take_all(&o, words))
-		return ask_all(&o);
-	if (!is_drain_wait(o.words))
-		return ask_once(&o);
-	memcpy(words, o.words, 4 * sizeof(*words)); /* the last may be the NULL */
-	o.words = words;
-	return drain_and_wait(&o, words[3]);
+	return r ? r : run(&o);
 }

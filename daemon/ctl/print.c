@@ -247,6 +247,17 @@ static void print_text(FILE *out, const struct jsonv *v, int indent)
 	}
 }
 
+/* Lines after the first one, a traceback's, stay lines. */
+void ctl_print_error(const struct jsonv *answer)
+{
+	struct jsonv none = { .type = JSONV_STRING, .text = "no reason was given" };
+	const struct jsonv *v = jsonv_get(answer, "error");
+
+	none.size = strlen(none.text);
+	fputs("harborctl: ", stderr);
+	print_text(stderr, v && v->type == JSONV_STRING && v->size ? v : &none, 0);
+}
+
 static bool has_lines(const struct jsonv *v)
 {
 	return v->type == JSONV_STRING && memchr(v->text, '\n', v->size);

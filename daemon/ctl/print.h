@@ -12,5 +12,8 @@
  * \n and \xNN. */
 void ctl_clean(struct text *t, const char *p, size_t n);
 
+/* "harborctl: " and the member "error", or that there is none, on stderr. */
+void ctl_print_error(const struct jsonv *answer);
+
 /* `now`: seconds since 1970, for times that are shown as ages. */
 void ctl_print(FILE *out, const struct jsonv *answer, long long now);

@@ -14,11 +14,13 @@
 
 #include "core/base/base.h"
 #include "core/base/mem.h"
+#include "core/base/text.h"
 #include "daemon/admin/words.h"
 #include "daemon/ctl/exits.h"
 #include "daemon/ctl/fan.h"
 #include "daemon/ctl/print.h"
 #include "daemon/ctl/terminal.h"
+#include "daemon/ctl/unanswered.h"
 
 #define ROWS 40u
 /* What the screen holds besides services: two heads, a blank line, the last line. */
@@ -147,9 +149,25 @@ static void put_cut(FILE *out, const char *text, unsigned columns)
 	}
 }
 
-/* The screen once more. */
-static void paint(const struct top *t, const struct jsonv *answer, const struct winsize *w)
+/* The last line: what is shown, who is missing, and what a key does. */
+static char *last_line(const struct top *t, const struct jsonv *missing)
 {
+	struct text line = { 0 };
+
+	text_printf(&line, "by %s of %s", t->sort, t->all ? "all nodes" : t->node);
+	if (missing && missing->child) {
+		text_puts(&line, ", no answer of ");
+		unanswered_text(&line, missing);
+	}
+	text_puts(&line, t->fan.wait ? "; < > column, n node, a all, q quit"
+				     : "; --sort takes another column; ^C ends");
+	return text_take(&line);
+}
+
+/* The screen once more. */
+static void paint(const struct top *t, struct jsonv *answer, const struct winsize *w)
+{
+	cleanup(jsonv_freep) struct jsonv *missing = unanswered_take(answer);
 	unsigned columns = w->ws_col ? w->ws_col : 80;
 	char *text = NULL;
 	size_t size = 0;
@@ -162,9 +180,7 @@ static void paint(const struct top *t, const struct jsonv *answer, const struct 
 	fputs("\033[H\033[J", stdout);
 	put_cut(stdout, text, columns);
 	free(text);
-	text = mem_printf("by %s of %s; %s", t->sort, t->all ? "all nodes" : t->node,
-			  t->fan.wait ? "< > column, n node, a all, q quit"
-				      : "--sort takes another column; ^C ends");
+	text = last_line(t, missing);
 	put_cut(stdout, text, columns);
 	mem_free(text);
 	fflush(stdout);
@@ -173,9 +189,12 @@ static void paint(const struct top *t, const struct jsonv *answer, const struct 
 /* Asks once, as it is to be shown. Returns NULL: nobody answered. */
 static struct jsonv *look(struct top *t)
 {
+	static const char *const lists[] = { "nodes", "services", NULL };
 	struct jsonv *answer, *list;
 
 	answer = t->all ? fan_ask_all(&t->fan) : fan_ask_one(&t->fan);
+	if (answer && t->all)
+		answer = fan_merge(answer, lists);
 	list = answer ? (struct jsonv *)jsonv_get(answer, "services") : NULL;
 	if (list && list->type == JSONV_ARRAY)
 		(void)rank(list, t->sort, t->limit);
@@ -184,7 +203,9 @@ static struct jsonv *look(struct top *t)
 
 static int show_once(struct top *t)
 {
-	return fan_show(&t->fan, look(t), t->json);
+	struct jsonv *answer = look(t);
+
+	return fan_show(answer, t->json, t->fan.status);
 }
 
 static unsigned count(const struct jsonv *answer, const char *list)
@@ -236,6 +257,13 @@ static void other_column(struct top *t, int step)
 	(void)snprintf(t->sort, sizeof(t->sort), "%s", t->columns[at]);
 }
 
+static bool is_reached(const struct jsonv *row)
+{
+	const char *state = jsonv_text(row, "state", "");
+
+	return strcmp(state, "up") == 0 || strcmp(state, "self") == 0;
+}
+
 /* The next of those that can be reached, after the last the first. */
 static void other_node(struct top *t)
 {
@@ -249,7 +277,7 @@ static void other_node(struct top *t)
 	for (const struct jsonv *r = rows ? rows->child : NULL; r && !next; r = r->next) {
 		const char *name = jsonv_text(r, "name", NULL);
 
-		if (!fan_reaches(r) || !name)
+		if (!is_reached(r) || !name)
 			continue;
 		first = first ? first : name;
 		next = found ? name : NULL;
@@ -307,7 +335,7 @@ static int show_again(struct top *t)
 		else if (answer)
 			show_one(t, answer);
 		else
-			r = CTL_FAILED;
+			r = t->fan.status;
 		jsonv_destroy(answer);
 	}
 	terminal_end();
@@ -318,9 +346,11 @@ static int show_again(struct top *t)
 
 int top_command(const struct ask *to, char *const *words, bool json)
 {
-	struct top t = { .fan = { .to = *to, .lists = { "nodes", "services" } }, .json = json };
+	struct top t = { .fan = { .to = *to }, .json = json };
 	int r = read_options(&t, words);
 
+	if (to->node && strcmp(to->node, FAN_ALL) == 0)
+		t.all = true;
 	if (r)
 		return r;
 	t.fan.to.words = t.words;

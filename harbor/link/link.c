@@ -9,6 +9,8 @@
  */
 #include "harbor/link/link.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,6 +120,38 @@ const char *link_gate_text(int gate)
 	}
 }
 
+/* Writes the name where any thread may read it. */
+static void note_name(struct link *l)
+{
+	uint64_t words[array_len(l->called)];
+
+	static_assert(sizeof(words) == sizeof(l->peer.name), "");
+	memcpy(words, l->peer.name, sizeof(words));
+	/* relaxed: whoever reads takes what there is */
+	for (unsigned i = 0; i < array_len(words); i++)
+		atomic_store_explicit(&l->called[i], words[i], memory_order_relaxed);
+}
+
+void link_call(const char *name, unsigned id, char ret_text[LINK_CALLED_MAX])
+{
+	if (*name)
+		snprintf(ret_text, LINK_CALLED_MAX, "node %s (harbor %u)", name, id);
+	else
+		snprintf(ret_text, LINK_CALLED_MAX, "harbor %u", id);
+}
+
+void link_called(struct link *l, unsigned id, char ret_text[LINK_CALLED_MAX])
+{
+	uint64_t words[array_len(l->called)] = { 0 };
+	char name[sizeof(words)];
+
+	for (unsigned i = 0; l && i < array_len(words); i++)
+		words[i] = atomic_load_explicit(&l->called[i], memory_order_relaxed);
+	memcpy(name, words, sizeof(name));
+	name[sizeof(name) - 1] = 0;
+	link_call(name, id, ret_text);
+}
+
 /* One line a second and node: a storm of sends to a dead node is not a storm of lines. */
 static bool may_log(atomic_uint_least64_t *quiet_until_ns)
 {
@@ -132,14 +166,17 @@ static bool may_log(atomic_uint_least64_t *quiet_until_ns)
 
 static void complain(struct link *l, const struct msg *m, const char *why)
 {
+	char node[LINK_CALLED_MAX];
+
 	/* relaxed: a statistic */
 	atomic_fetch_add_explicit(&l->dropped, 1, memory_order_relaxed);
 	if (!may_log(&l->quiet_until_ns))
 		return;
+	link_called(l, l->id, node);
 	log_printf(LOG_LEVEL_WARNING, m->source,
-		   "Drop message to harbor %u from :%08x to :%08x (session = %d, msgsz = %llu): "
+		   "Drop message to %s from :%08x to :%08x (session = %d, msgsz = %llu): "
 		   "%s; %llu so far",
-		   l->id, m->source, m->dest, m->session, (unsigned long long)m->size, why,
+		   node, m->source, m->dest, m->session, (unsigned long long)m->size, why,
 		   (unsigned long long)atomic_load_explicit(&l->dropped, memory_order_relaxed));
 }
 
@@ -342,15 +379,18 @@ static void stray(struct link *l, const struct msg *m)
 {
 	/* relaxed: a statistic */
 	uint64_t n = atomic_fetch_add_explicit(&l->strays, 1, memory_order_relaxed) + 1;
+	char node[LINK_CALLED_MAX];
 
-	if (may_log(&l->strays_quiet_until_ns))
-		log_printf(LOG_LEVEL_WARNING, m->dest,
-			   "Drop message of harbor %u from :%08x to :%08x (type %d, session = %d): "
-			   "%s; %llu so far",
-			   l->id, m->source, m->dest, m->type, m->session,
-			   m->source >> 24 == l->id ? "nobody waits for this answer"
-						    : "its sender is of another node",
-			   (unsigned long long)n);
+	if (!may_log(&l->strays_quiet_until_ns))
+		return;
+	link_called(l, l->id, node);
+	log_printf(LOG_LEVEL_WARNING, m->dest,
+		   "Drop message of %s from :%08x to :%08x (type %d, session = %d): %s; "
+		   "%llu so far",
+		   node, m->source, m->dest, m->type, m->session,
+		   m->source >> 24 == l->id ? "nobody waits for this answer"
+					    : "its sender is of another node",
+		   (unsigned long long)n);
 }
 
 /* The service that was asked has moved to l's node, which may have answered before we heard that
@@ -428,8 +468,9 @@ static void lose(struct link *l, uint64_t sent, uint64_t unsent, const char *why
 	if (sent) {
 		atomic_fetch_add_explicit(&l->lost, sent, memory_order_relaxed); /* a statistic */
 		if (may_log(&l->lost_quiet_until_ns))
-			log_warning("harbor: %llu messages to harbor %u may not have arrived: %s",
-				    (unsigned long long)sent, l->id, why);
+			log_warning("harbor: %llu messages to node %s (harbor %u) may not have "
+				    "arrived: %s",
+				    (unsigned long long)sent, l->peer.name, l->id, why);
 	}
 	if (sent + unsent)
 		hooks->lost(l, sent, unsent, why);
@@ -511,6 +552,7 @@ void link_fail_requests(struct link *l)
 
 void link_open(struct link *l)
 {
+	note_name(l);
 	atomic_store_explicit(&l->gate, LINK_OPEN, memory_order_seq_cst);
 }
 

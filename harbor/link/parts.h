@@ -15,6 +15,9 @@
 
 struct link {
 	unsigned id;
+	/* [any] The node's name, for lines: the loop writes it, and a reader that meets two names
+	 * reads some of both, which does no harm. */
+	atomic_uint_least64_t called[8];
 	/* [any] */
 	alignas(64) _Atomic(struct msg *) outbox; /* newest first */
 	struct ledger ledger;			  /* bytes, with headers */

@@ -196,6 +196,16 @@ static int core_node(lua_State *L)
 	return 1;
 }
 
+/* called(id): how people call the node of that harbor id. */
+static int core_called(lua_State *L)
+{
+	char text[MOVE_CALLED_MAX];
+
+	move_get()->called((unsigned)luaL_checkinteger(L, 1) & 0xff, text);
+	lua_pushstring(L, text);
+	return 1;
+}
+
 /* now(handle): what the service is called since it moved. */
 static int core_now(lua_State *L)
 {
@@ -366,17 +376,29 @@ static int core_line(lua_State *L)
 int luaopen_skynet_handover_core(lua_State *L)
 {
 	static const luaL_Reg f[] = {
-		{ "wants", core_wants },       { "wanting", core_wanting },
-		{ "staying", core_staying },   { "hold", core_hold },
-		{ "busy", core_busy },	       { "thaw", core_thaw },
-		{ "leave", core_leave },       { "launch", core_launch },
-		{ "state", core_state },       { "draining", core_draining },
-		{ "targets", core_targets },   { "node", core_node },
-		{ "settled", core_settled },   { "names", core_names },
-		{ "line", core_line },	       { "localnames", core_localnames },
-		{ "mover", core_mover },       { "now", core_now },
-		{ "drained", core_drained },   { "finish", core_finish },
-		{ "finished", core_finished }, { NULL, NULL },
+		{ "wants", core_wants },
+		{ "wanting", core_wanting },
+		{ "staying", core_staying },
+		{ "hold", core_hold },
+		{ "busy", core_busy },
+		{ "thaw", core_thaw },
+		{ "leave", core_leave },
+		{ "launch", core_launch },
+		{ "state", core_state },
+		{ "draining", core_draining },
+		{ "targets", core_targets },
+		{ "node", core_node },
+		{ "called", core_called },
+		{ "settled", core_settled },
+		{ "names", core_names },
+		{ "line", core_line },
+		{ "localnames", core_localnames },
+		{ "mover", core_mover },
+		{ "now", core_now },
+		{ "drained", core_drained },
+		{ "finish", core_finish },
+		{ "finished", core_finished },
+		{ NULL, NULL },
 	};
 
 	luaL_newlib(L, f);

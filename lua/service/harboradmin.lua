@@ -10,6 +10,7 @@ local harbor = require "skynet.harbor"
 local federation = require "skynet.cluster.federation"
 local address = require "skynet.consoleaddress"
 local json = require "skynet.consolejson"
+local mover = require "skynet.handover.core"
 local object, array = json.object, json.array
 
 local PATIENCE <const> = 300 -- cs; the asker waits for five seconds
@@ -22,14 +23,23 @@ local function fail(fmt, ...)
 	error(fmt:format(...), 0)
 end
 
--- The reason itself, without our own places in it and those who passed it on.
-local function plain(why)
-	local text = tostring(why)
-	for _, part in ipairs { "%S*/harboradmin%.lua:%d+: ", "%S*/mover%.lua:%d+: ",
-		"call failed: error in callee: ", "^call failed: " } do
+-- Where in our own files an error was raised tells a person nothing; where in a program's does.
+local OWN <const> = { "%S*/lib/skynet%.lua:%d+: ", "%S*/lib/skynet/[%w_/]+%.lua:%d+: " }
+for _, service in ipairs { "harboradmin", "mover", "launcher", "service_mgr", "clusterd" } do
+	OWN[#OWN + 1] = "%S*/service/" .. service .. "%.lua:%d+: "
+end
+
+local function without(text, parts)
+	for _, part in ipairs(parts) do
 		text = text:gsub(part, "")
 	end
 	return text
+end
+
+-- The reason itself, without our own places in it and those who passed it on.
+local PASSED_ON <const> = { "call failed: error in callee: ", "^call failed: " }
+local function plain(why)
+	return without(without(tostring(why), OWN), PASSED_ON)
 end
 
 local function plainly(f, ...)
@@ -38,6 +48,15 @@ local function plainly(f, ...)
 		error(plain(result[2]), 0)
 	end
 	return table.unpack(result, 2, result.n)
+end
+
+-- Another node carries a command out, and tells itself what came of it.
+local function at_node(id, line, within)
+	local ok, answer = pcall(skynet.calltimeout, within, id << 24, "text", line)
+	if not ok then
+		fail("%s: %s", mover.called(id), plain(answer))
+	end
+	return answer
 end
 
 local function patience(seconds)
@@ -76,6 +95,26 @@ local function sorted(t)
 	end
 	table.sort(keys)
 	return keys
+end
+
+-- An object of what nodes said, and the list of those who gave no answer, if there are any, as
+-- harborctl tells it; missing: harbor id -> why.
+local function some(missing, ...)
+	local rows = {}
+	for i, id in ipairs(sorted(missing)) do
+		local called, why = mover.called(id), missing[id]
+		if why:sub(1, #called + 2) == called .. ": " then
+			why = why:sub(#called + 3)
+		end
+		rows[i] = object("node", called:match "^node (.*) %(harbor %d+%)$" or "?",
+			"harbor", id, "error", why)
+	end
+	if #rows == 0 then
+		return object(...)
+	end
+	local fields = table.pack(...)
+	table.move({ "unanswered", array(rows) }, 1, 2, fields.n + 1, fields)
+	return object(table.unpack(fields, 1, fields.n + 2))
 end
 
 local command = {}
@@ -169,7 +208,7 @@ end
 
 -- What each gateway of this cluster says of itself; one that does not answer is a row, too.
 function command.clusters()
-	local rows = {}
+	local rows, missing = {}, {}
 	for _, gateway in ipairs(federation.gateways()) do
 		local ok, state = pcall(skynet.calltimeout, PATIENCE, gateway, "lua", "status")
 		for _, way in ipairs(ok and { "links", "connections" } or {}) do
@@ -179,10 +218,11 @@ function command.clusters()
 		end
 		if not ok then
 			rows[#rows + 1] = object("gateway", skynet.address(gateway),
-				"state", "silent", "why", tostring(state))
+				"state", "silent", "why", plain(state))
+			missing[gateway >> 24] = plain(state)
 		end
 	end
-	return object("clusters", array(rows))
+	return some(missing, "clusters", array(rows))
 end
 
 -- What is an integer as a whole is sent as one; any other word is a string.
@@ -299,7 +339,7 @@ function command.kill(who, option)
 		fail("%s: kill takes --force", option)
 	elseif harbor_id ~= skynet.harbor(skynet.self()) then
 		local line = ("kill :%08x %s"):format(handle, option or "")
-		return skynet.calltimeout(PATIENCE, harbor_id << 24, "text", (line:gsub(" $", "")))
+		return at_node(harbor_id, (line:gsub(" $", "")), PATIENCE)
 	elseif not is_alive(handle) then
 		fail("no such service: %s", who)
 	end
@@ -406,14 +446,15 @@ function command.trace_records(tag)
 	return object("records", table.concat(require "skynet.trace.core".records(tag), ";"))
 end
 
--- The records of a tag on one node, as tables; a node that does not answer has none.
-local function records_of(id, tag)
+-- The records of a tag on one node, as tables; one that does not answer is noted in `missing`, by
+-- its id, and has none.
+local function records_of(id, tag, missing)
 	local tree, rows = require "skynet.tracetree", {}
 	if id == here() then
 		rows = require "skynet.trace.core".records(tag)
-	else
-		local ok, text = pcall(skynet.calltimeout, LOOK * 20, id << 24, "text",
-			"trace_records " .. tag)
+	elseif not missing[id] then
+		local ok, text = pcall(at_node, id, "trace_records " .. tag, LOOK * 20)
+		missing[id] = not ok and text or nil
 		for line in (ok and text:match '^%+{"records":"(.-)"}' or ""):gmatch "[^;]+" do
 			rows[#rows + 1] = line
 		end
@@ -425,7 +466,7 @@ local function records_of(id, tag)
 end
 
 -- The tree of a trace, over all nodes that it came to.
-local function tree_of(tag)
+local function tree_of(tag, missing)
 	local tree = require "skynet.tracetree"
 	local records, asked = records_of(here(), tag), { [here()] = true }
 	local span, n = tree.build(records)
@@ -434,7 +475,8 @@ local function tree_of(tag)
 		for id in pairs(tree.missing(span)) do
 			if not asked[id] then
 				asked[id], more = true, true
-				table.move(records_of(id, tag), 1, 1 << 16, #records + 1, records)
+				local found = records_of(id, tag, missing)
+				table.move(found, 1, #found, #records + 1, records)
 			end
 		end
 		if not more then
@@ -460,13 +502,13 @@ local function traces_of(handle, max)
 end
 
 local function trace_rows(handle, max)
-	local rows, names = {}, launcher "LIST"
+	local rows, names, missing = {}, launcher "LIST", {}
 	local function name(h)
 		local text = skynet.address(h)
 		return names[text] and text .. " " .. names[text]:gsub("^snlua ", "") or text
 	end
 	for _, tag in ipairs(traces_of(handle, max)) do
-		local span, n = tree_of(tag)
+		local span, n = tree_of(tag, missing)
 		if span then
 			rows[#rows + 1] = object("trace", tag, "command", span.command, "spans", n,
 				"duration_seconds", span.seconds, "own_seconds", span.own,
@@ -475,7 +517,7 @@ local function trace_rows(handle, max)
 				"tree", require "skynet.tracetree".text(span, name))
 		end
 	end
-	return object("traces", array(rows))
+	return some(missing, "traces", array(rows))
 end
 
 local function all_done(handle, max, n)
@@ -498,9 +540,8 @@ local function trace_tree(who, option, count)
 		fail("%s: 1 to %d requests", count, TRACES_MAX)
 	end
 	if handle >> 24 ~= here() and handle >> 24 ~= 0 then
-		local text = skynet.calltimeout(CALL_PATIENCE, handle & 0xff000000, "text",
-			("trace :%08x %s %d"):format(handle, option, n))
-		return text
+		return at_node(handle >> 24, ("trace :%08x %s %d"):format(handle, option, n),
+			CALL_PATIENCE)
 	end
 	if option == "--last" then
 		return trace_rows(handle, n)
@@ -537,14 +578,12 @@ end
 
 -- ---- draining and moving ----
 
-local mover = require "skynet.handover.core"
-
 -- What this node's mover says of its drain. NODE may be another one: its own harboradmin tells.
 function command.drain(node, option)
 	local id = mover.node(node) or fail("%s: no such node (harborctl nodes)", node)
 	if id ~= skynet.harbor(skynet.self()) then
 		local line = ("drain %d %s"):format(id, option or "")
-		return skynet.calltimeout(PATIENCE, id << 24, "text", (line:gsub(" $", "")))
+		return at_node(id, (line:gsub(" $", "")), PATIENCE)
 	elseif option and option ~= "--undo" and option ~= "--status" then
 		fail("%s: drain takes --undo, --status or --wait [SECONDS]", option)
 	end
@@ -635,7 +674,8 @@ skynet.register_protocol {
 	unpack = skynet.tostring,
 	dispatch = function(_, _, line)
 		local ok, text = pcall(answer, line)
-		skynet.ret(ok and text or "-" .. json.text(object("error", tostring(text))))
+		skynet.ret(ok and text or "-"
+			.. json.text(object("error", without(tostring(text), OWN))))
 	end,
 }
 

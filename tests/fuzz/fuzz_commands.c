@@ -49,8 +49,9 @@ void call_node(const struct asker *who, unsigned harbor, const char *line)
 }
 
 void gather_ask(const struct asker *who, const char *line,
-		void (*serve)(const struct asker *who, char *line))
+		void (*serve)(const struct asker *who, char *line), bool ends_us)
 {
+	(void)ends_us;
 	check(!who->is_node && serve == commands_serve);
 	if (words_count(line) > 0)
 		pass_on(line);

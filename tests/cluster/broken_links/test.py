@@ -197,7 +197,7 @@ def killed(build):
                    lambda: c.link(c.a)["messages_lost"] > 0 and
                    c.link(c.a)["messages_lost"] + c.link(c.a)["messages_dropped"] >= 30)
         assert c.link(c.a)["queued_bytes"] == 0 and c.link(c.a)["unacknowledged_bytes"] == 0
-        assert c.a.logged("messages to harbor 2 may not have arrived: ")
+        assert c.a.logged("messages to node b (harbor 2) may not have arrived: ")
         told = eventually("a service is told", lambda: c.a.call(".probe", "losses")[0])
         node, sent, unsent, why = told.split(" ", 3)
         assert node == "2" and int(sent) == c.link(c.a)["messages_lost"], told
