@@ -1,8 +1,11 @@
--- Reads cells of skynet.stm and structs of skynet.sharemap that others write, and one of its own.
+-- Reads cells of skynet.stm and structs of skynet.sharemap that others write, and one of its own;
+-- and is a member of a group.
 local skynet = require "skynet"
 local stm = require "skynet.stm"
 local sharemap = require "skynet.sharemap"
 local sprotoloader = require "sprotoloader"
+local group = require "skynet.group"
+local memory = require "skynet.memory"
 require "skynet.manager"
 
 local command = {}
@@ -18,7 +21,9 @@ function command.look(...)
 			parts[#parts + 1] = tostring(v)
 		end
 	end
-	skynet.send(".main", "lua", "hear", table.concat(parts, " "))
+	skynet.send(".main", "lua", "hear", table.concat(parts, " "), memory.total(),
+		group.members "cells", group.nearest "cells", group.pick("cells", #parts))
+	group.send("cells", "hear", group.random "cells")
 	return parts[3], #parts
 end
 
@@ -30,7 +35,11 @@ function command.load(slot)
 	return sprotoloader.load(slot):encode("B", { n = 1 })
 end
 
+function command.hear()
+end
+
 function command.exit()
+	group.leave "cells"
 	skynet.fork(skynet.exit)
 end
 
@@ -40,5 +49,6 @@ skynet.start(function()
 	skynet.dispatch("lua", function(_, _, cmd, ...)
 		skynet.retpack(command[cmd](...))
 	end)
+	group.join "cells"
 	skynet.register ".cell"
 end)

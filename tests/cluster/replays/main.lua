@@ -15,6 +15,7 @@ local sprotoloader = require "sprotoloader"
 local sprotoparser = require "sprotoparser"
 local sprotocore = require "sproto.core"
 local kcp = require "skynet.kcp"
+local group = require "skynet.group"
 
 skynet.setenv("snax", SERVICE_PATH .. "?.lua")
 
@@ -81,6 +82,7 @@ function command.cells()
 		sprotocore.saveproto(sprotocore.newproto(parse ".B { n 0 : integer }"), 3)
 		cell = stm.new(skynet.pack("first"))
 		thing = sharemap.writer("Thing", { name = "thing", n = 0 })
+		group.join "cells"
 	end
 	return stm.copy(cell), thing:copy()
 end
