@@ -181,8 +181,9 @@ static const char *const keeps[] = {
 	"kept = coroutine.wrap(function(x) coroutine.yield() return x end); kept(t.sub)",
 	"debug.setmetatable(1, t.sub)",
 	"kept = t.f",
-	"debug.setuservalue(io.stdout, t.sub, 1); kept = setmetatable({}, { __mode = 'v', t.sub "
-	"}); kept[1] = t.sub",
+	/* clang warns of two texts without parentheses: a comma may be missing */
+	("debug.setuservalue(io.stdout, t.sub, 1); kept = setmetatable({}, { __mode = 'v', t.sub "
+	 "}); kept[1] = t.sub"),
 };
 
 static bool is_used(lua_State *L, struct share_root *r)
