@@ -466,7 +466,8 @@ def strangers_at_the_door(build):
             if got[:5] == wire.u32(60000) + b"\x00":
                 break
         assert b"Invalid large req" in got, got
-        assert memory(gate) - before < 200 << 10, memory(gate) - before
+        used = memory(gate) - before # a sanitizer keeps books of its own beside it
+        assert used < (800 << 10 if "san" in build else 200 << 10), used
         rows = n.ctl("clusters")["clusters"]
         row = next(r for r in rows if r["cluster"] == "far")
         assert row["there"] == "far-g1" and row["refused"] >= 200, row
