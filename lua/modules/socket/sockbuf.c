@@ -60,11 +60,15 @@ static void grow(struct sockbuf *b)
 	b->capacity *= 2;
 }
 
-/* Into the room behind the first chunk, as much as goes; returns how much. */
+/* Into the room behind the last chunk, as much as goes; returns how much. */
 static size_t fill(struct sockbuf *b, const char *data, size_t n)
 {
-	struct sockbuf_chunk *c = chunk_at(b, 0);
+	struct sockbuf_chunk *c = chunk_at(b, b->count - 1);
 
+	if (b->scan.chunk == b->count) { /* all was searched: it goes on in what comes now */
+		b->scan.chunk--;
+		b->scan.at = c->size;
+	}
 	n = n < b->room ? n : b->room;
 	memcpy(c->data + c->size, data, n);
 	c->size += n;
@@ -75,7 +79,7 @@ static size_t fill(struct sockbuf *b, const char *data, size_t n)
 
 void sockbuf_push(struct sockbuf *b, void *payload_take, size_t n)
 {
-	if (b->room && n) {
+	if (b->room && (n <= b->room || b->count == 1)) {
 		size_t filled = fill(b, payload_take, n);
 
 		n -= filled;
@@ -85,6 +89,11 @@ void sockbuf_push(struct sockbuf *b, void *payload_take, size_t n)
 		payload_free(payload_take);
 		return;
 	}
+	b->room = 0;
+	if (b->count >= SOCKBUF_INLINE && n <= SOCKBUF_SMALL) {
+		payload_take = payload_realloc(payload_take, SOCKBUF_PIECE);
+		b->room = SOCKBUF_PIECE - n;
+	}
 	if (b->count == b->capacity)
 		grow(b);
 	*chunk_at(b, b->count++) = (struct sockbuf_chunk){ payload_take, n };
@@ -93,7 +102,9 @@ void sockbuf_push(struct sockbuf *b, void *payload_take, size_t n)
 
 void sockbuf_expect(struct sockbuf *b, size_t n)
 {
-	if (!b->room && b->size >= SOCKBUF_GATHER_MIN && n <= SOCKBUF_GATHER_MAX)
+	bool ready = b->room && b->count == 1;
+
+	if (!ready && b->size >= SOCKBUF_GATHER_MIN && n <= SOCKBUF_GATHER_MAX)
 		sockbuf_gather(b, n);
 }
 
@@ -136,7 +147,6 @@ void sockbuf_skip(struct sockbuf *b, size_t n)
 {
 	forget_scan(b);
 	b->size -= n;
-	b->room = 0;
 	while (n > 0) {
 		struct sockbuf_chunk *c = chunk_at(b, 0);
 		size_t left = c->size - b->offset;
@@ -151,8 +161,11 @@ void sockbuf_skip(struct sockbuf *b, size_t n)
 		b->count--;
 		b->offset = 0;
 	}
+	if (b->count)
+		return;
+	b->room = 0;
 	/* a burst is over: its ring need not stay */
-	if (!b->count && b->capacity > SOCKBUF_INLINE)
+	if (b->capacity > SOCKBUF_INLINE)
 		drop_ring(b);
 }
 
@@ -198,7 +211,6 @@ static void begin_scan(struct sockbuf *b, const char *sep, size_t n)
 
 bool sockbuf_find(struct sockbuf *b, const char *sep, size_t n, size_t *ret_at)
 {
-	b->room = 0; /* nobody expects a number any more, and what was searched must not grow */
 	begin_scan(b, sep, n);
 	while (b->scan.chunk < b->count) {
 		const struct sockbuf_chunk *c = chunk_at(b, b->scan.chunk);

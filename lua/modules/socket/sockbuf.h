@@ -6,9 +6,11 @@
  *   ring:  | chunk | chunk | chunk |      a used up chunk is freed
  *               ^ offset: read up to here
  *
- * Bytes are not moved, but for a reader that waits for a large number of them: then what comes is
- * put together while the rest is on its way, so that when the last byte is there one copy makes the
- * reader's string.
+ * Bytes are not moved, but for two reasons. A reader waits for a large number of them: then what
+ * comes is put together while the rest is on its way, so that when the last byte is there one copy
+ * makes the reader's string. Or a peer sends byte by byte and nobody reads: a chunk of its own, with
+ * its place in the ring, would weigh a hundred times what it holds, so behind the first few chunks
+ * small ones share their memory.
  *
  * A search remembers how far it came, so a long line that arrives in many pieces is looked at once.
  *
@@ -25,8 +27,10 @@ struct sockbuf_chunk {
 	size_t size;
 };
 
-#define SOCKBUF_INLINE 4   /* chunks without an allocation for the ring; a power of two */
-#define SOCKBUF_SEP_MAX 16 /* longer separators are searched from the beginning each time */
+#define SOCKBUF_INLINE 4    /* chunks without an allocation for the ring; a power of two */
+#define SOCKBUF_SMALL 256u  /* bytes of a packet that shares memory with those behind it, */
+#define SOCKBUF_PIECE 4096u /* and of that memory */
+#define SOCKBUF_SEP_MAX 16  /* longer separators are searched from the beginning each time */
 #define SOCKBUF_GATHER_MIN ((size_t)64 << 10) /* sockbuf_expect: bytes that must be there, */
 #define SOCKBUF_GATHER_MAX ((size_t)16 << 20) /* and that may be expected */
 
@@ -35,7 +39,7 @@ struct sockbuf {
 	size_t offset; /* of the first chunk, read already */
 	struct sockbuf_chunk *ring;
 	uint32_t capacity, head, count; /* capacity is a power of two */
-	size_t room; /* free bytes behind the first chunk, which is then the only one; 0 = none */
+	size_t room;			/* free bytes behind the last chunk */
 
 	/* what was searched already: everything before byte `base`, which is byte `at` of chunk
 	 * `chunk` */
