@@ -20,19 +20,33 @@ local NOT_IN_TRAILER <const> = {
 
 local CR <const> = 13
 
+-- How many bytes of empty lines a text begins with; they are not counted beyond the limit.
+local function empty_lines(text)
+	local n = 0
+	while n < HEAD_MAX and text:find("^\r\n", n + 1) do
+		n = n + 2
+	end
+	return n
+end
+
 -- readhead(read, pre, skip) -> a text, how many bytes of it are the lines before an empty one, and
--- the bytes behind that; nil: they are too long. skip: empty lines before the first are none.
+-- the bytes behind that; nil: they are too long. skip: empty lines before the first are none, but
+-- they count.
 local function read_head(read, pre, skip)
-	local text, from = pre or "", 1
+	local text, from, skipped = pre or "", 1, 0
 	while true do
-		while skip and text:byte() == CR and text:sub(1, 2) == "\r\n" do
-			text = text:sub(3)
+		if skip and text:byte() == CR then
+			local n = empty_lines(text)
+			skipped, text = skipped + n, text:sub(n + 1)
+			if skipped >= HEAD_MAX then
+				return nil
+			end
 		end
 		if text:byte() == CR and text:sub(1, 2) == "\r\n" then
 			return text, 0, text:sub(3)
 		end
 		local at = text:find("\r\n\r\n", from, true)
-		if (at or #text) + 3 > HEAD_MAX then
+		if skipped + (at or #text) + 3 > HEAD_MAX then
 			return nil
 		elseif at then
 			return text, at - 1, at + 3 < #text and text:sub(at + 4) or ""
