@@ -188,6 +188,10 @@ tap.run {
 			[CHUNKED .. "-1\r\n"] = 413,
 			[CHUNKED .. "1000000000000000\r\n"] = 413,
 			[GET .. "A: " .. ("x"):rep(8192) .. "\r\n\r\n"] = 413,
+			-- empty lines are counted, and cost no more than other bytes
+			[("\r\n"):rep(4000) .. GET .. "\r\n"] = 200,
+			[("\r\n"):rep(4096) .. GET .. "\r\n"] = 413,
+			[("\r\n"):rep(1 << 20)] = 413,
 			[GET .. "" .. ("A:b\r\n"):rep(300) .. "\r\n"] = 400,
 			[GET .. "Transfer-Encoding: identity\r\n\r\n"] = 200,
 		} do
@@ -500,6 +504,36 @@ tap.run {
 		end
 		tap.until_true("the idle connection is closed", function() return open() == 0 end)
 		httpc.keepalive, httpc.idletime = 0, 1500
+	end },
+	{ "keepalive: a request without an answer in time is not sent a second time", function()
+		local paths = {}
+		local host, closer <close> = server(function(fd)
+			local read, write = helper.readfunc(fd), helper.writefunc(fd)
+			local code, path = httpd.read_request(read)
+			while code do
+				paths[#paths + 1] = path
+				if path == "/cut" then
+					write(OK .. "a: 1\r\ncontent-length: 5\r\n\r\ntwo")
+					break
+				elseif path ~= "/late" then
+					httpd.write_response(write, 200, "x")
+				end
+				code, path = httpd.read_request(read)
+			end
+		end)
+		httpc.keepalive = 1
+		equal(httpc.get(host, "/"), 200)
+		httpc.timeout = 20
+		local ok, why = pcall(httpc.get, host, "/late")
+		equal(ok, false)
+		assert(tostring(why):find "httpc.timeout", why)
+		httpc.timeout = nil
+		equal(httpc.get(host, "/"), 200)
+		local header = {}
+		equal(pcall(httpc.get, host, "/cut", header), false)
+		equal(header.a, "1")
+		equal(table.concat(paths, " "), "/ /late / /cut")
+		httpc.keepalive = 0
 	end },
 	{ "streams", function()
 		local function pieces(answer)

@@ -211,7 +211,7 @@ local function keep(key, interface)
 	if #list >= httpc.keepalive then
 		return disconnect(interface)
 	end
-	interface.since = skynet.now()
+	interface.since, interface.answered = skynet.now(), nil
 	list[#list + 1] = interface
 	if not sweeping then
 		sweeping = true
@@ -252,6 +252,7 @@ local function exchange(interface, method, host, url, recvheader, header, conten
 	end
 	local code, rest, answer, version = internal.request(interface, method, host, url,
 		recvheader, header, content)
+	interface.answered = true
 	if method == "HEAD" then
 		return code, "", lasts(answer, version, rest)
 	end
@@ -281,6 +282,10 @@ local function request(level, method, where, url, recvheader, header, content)
 			content)
 		if not ok then
 			disconnect(interface)
+			-- Only what the end of the connection has kept from its answer is sent again.
+			if body or interface.answered or code ~= sockethelper.socket_error then
+				fail(code, key, body, level)
+			end
 			interface = nil
 		end
 	end
