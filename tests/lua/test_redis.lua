@@ -59,6 +59,10 @@ tap.run {
 		equal(math.type(db:decrby("n", 2 ^ 53 | 0)), "integer")
 		equal(db:set { "b", 1.5, n = 2 }, "OK")
 		equal(db:get { "b" }, "1.5")
+		for _, n in ipairs { 0x7fffffff, 0x7ffffffd, 0x80000000, 1000001 } do
+			raises("too many", db.get, db, { "b", n = n })
+			raises("too many", db.pipeline, db, { { "get", "b", n = n } })
+		end
 		for _, n in ipairs { 0, -1, math.maxinteger, math.mininteger, 0.5, 2.0 ^ 60 } do
 			db:set("number", n)
 			equal(db:get "number", tostring(n))

@@ -102,7 +102,7 @@ static void push_list(lua_State *L, int idx)
 	lua_pop(L, 1);
 	if (!is_integer)
 		luaL_error(L, "redis: the field n of a list of arguments is no integer");
-	if (n > INT32_MAX)
+	if (n > LUAI_MAXSTACK)
 		luaL_error(L, "redis: %I arguments are too many", n);
 	luaL_checkstack(L, n > 0 ? (int)n + 4 : 4, "too many arguments of a Redis command");
 	for (lua_Integer i = 1; i <= n; i++)
