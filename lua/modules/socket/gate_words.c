@@ -120,6 +120,8 @@ static const char *take_options(struct words *w, struct gate_setup *ret)
 
 	while (more(w)) {
 		take(w, word);
+		if (!word[0])
+			return "an option is longer than 127 bytes";
 		if (strncmp(word, "nodelay=", 8) == 0) {
 			if (!on_or_off(word + 8, &on))
 				return "the option nodelay is on or off";

@@ -73,11 +73,17 @@ static void what_is_no_launch(void **state)
 		"S .wd 80 0 1 backpressure=1073741825",
 		"S .wd 80 0 1 nodelay=on delay=off",
 	};
+	static const char long_option[] = "S .wd 80 0 1 proxy=";
 	struct gate_setup s;
+	char text[sizeof(long_option) + GATE_WORD_MAX];
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		assert_non_null(gate_parse_setup(bad[i], &s));
+	memset(text, '1', sizeof(text));
+	memcpy(text, long_option, sizeof(long_option) - 1);
+	text[sizeof(text) - 1] = 0;
+	assert_string_equal(gate_parse_setup(text, &s), "an option is longer than 127 bytes");
 }
 
 static struct gate_command command(const char *text)
