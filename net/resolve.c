@@ -151,7 +151,7 @@ int resolve_start(const struct addr_text *t, resolve_done *done, int id)
 
 	must(done);
 	lock_take(&resolver.lock);
-	for (q = resolver.questions.first; q; q = q->next)
+	for (q = resolver.questions.first; q && waiting <= resolver.idle; q = q->next)
 		waiting++;
 	if (waiting > resolver.idle && resolver.threads < THREADS_MAX)
 		r = start_thread_locked();
