@@ -79,7 +79,7 @@ static bool read_wish(const struct request *r, struct wish *ret)
 		else if (strcmp(r->args[i], "--last") == 0 && read_number(value, &ret->last))
 			continue;
 		else if (strcmp(r->args[i], "--since") == 0 && read_number(value, &seconds))
-			ret->since_ns = now - seconds * NS_PER_SEC;
+			ret->since_ns = seconds < now / NS_PER_SEC ? now - seconds * NS_PER_SEC : 0;
 		else
 			return false;
 	}
