@@ -282,7 +282,7 @@ local function request(level, method, where, url, recvheader, header, content)
 			content)
 		if not ok then
 			disconnect(interface)
-			-- Only what the end of the connection has kept from its answer is sent again.
+			-- Again goes only what lost its answer by the end of the connection.
 			if body or interface.answered or code ~= sockethelper.socket_error then
 				fail(code, key, body, level)
 			end

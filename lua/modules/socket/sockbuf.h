@@ -8,9 +8,9 @@
  *
  * Bytes are not moved, but for two reasons. A reader waits for a large number of them: then what
  * comes is put together while the rest is on its way, so that when the last byte is there one copy
- * makes the reader's string. Or a peer sends byte by byte and nobody reads: a chunk of its own, with
- * its place in the ring, would weigh a hundred times what it holds, so behind the first few chunks
- * small ones share their memory.
+ * makes the reader's string. Or a peer sends byte by byte and nobody reads: a chunk of its own,
+ * with its place in the ring, would weigh a hundred times what it holds, so behind the first few
+ * chunks small ones share their memory.
  *
  * A search remembers how far it came, so a long line that arrives in many pieces is looked at once.
  *
