@@ -258,6 +258,20 @@ tap.run {
 		raises("Too many Cluster redirections?", one.get, one, "a")
 		equal(gets, 16)
 	end },
+	{ "a server's word of slots that there are not is refused", function()
+		local from = #tap.log()
+		raises("Can't reach", cluster.new, scripted("127.0.0.1", function(_, port)
+			return (slots("127.0.0.1", port):gsub("16383", "9223372036854775807"))
+		end))
+		tap.logged("tells of slots 0 to 9223372036854775807", from)
+		local one = cluster.new(scripted("127.0.0.1", function(words, port)
+			if words[1]:lower() == "cluster" then
+				return slots("127.0.0.1", port)
+			end
+			return ("-MOVED 16384 127.0.0.1:%d\r\n"):format(port)
+		end))
+		raises("MOVED 16384", one.get, one, "a")
+	end },
 	{ "nodes with addresses of IPv6", function()
 		local there, last = pcall(scripted, "::1", function() return "+six\r\n" end)
 		if not there then

@@ -11,6 +11,7 @@ local redis = require "skynet.db.redis"
 local socket_error = require "skynet.socketchannel".error
 local core = require "skynet.db.redis.core"
 
+local SLOTS <const> = 16384
 local TRIES <const> = 16
 local PAUSE <const> = 10 -- centiseconds before a try of the second half
 local REFRESH <const> = 100 -- centiseconds between two readings of the map
@@ -150,11 +151,21 @@ local function owner_of(range, asked, nodes)
 	return owner
 end
 
+-- Whether a server's word is a slot.
+local function is_slot(n)
+	return math.type(n) == "integer" and n >= 0 and n < SLOTS
+end
+
+-- Raises when the ranges are of slots that there are not.
 local function take_map(st, ranges, asked)
 	local slots, nodes = {}, {}
 	for _, range in ipairs(ranges) do
+		local from, to = range[1], range[2]
+		if not (is_slot(from) and is_slot(to)) then
+			error(("%s tells of slots %s to %s"):format(asked.name, from, to), 0)
+		end
 		local owner = owner_of(range, asked, nodes)
-		for slot = range[1], range[2] do
+		for slot = from, to do
 			slots[slot] = owner
 		end
 	end
@@ -165,14 +176,18 @@ end
 local function read_map(st)
 	local why
 	for _, node in ipairs(candidates(st)) do
-		local ok, ranges = pcall(function()
-			return connection(st, node):cluster "slots"
+		local ok, known = pcall(function()
+			local ranges = connection(st, node):cluster "slots"
+			local told = type(ranges) == "table" and #ranges > 0
+			if told then
+				take_map(st, ranges, node)
+			end
+			return told
 		end)
-		if ok and type(ranges) == "table" and #ranges > 0 then
-			take_map(st, ranges, node)
+		if ok and known then
 			return
-		elseif not ok and ranges ~= socket_error then
-			why = tostring(ranges)
+		elseif not ok and known ~= socket_error then
+			why = tostring(known)
 		end
 	end
 	if why then
@@ -316,9 +331,9 @@ end
 -- said is that of the node which answered.
 local function redirection(text, node)
 	local word, slot, host, port = text:match "^(%u+) (%d+) (.*):(%d+)$"
-	if word == "MOVED" or word == "ASK" then
+	if (word == "MOVED" or word == "ASK") and is_slot(math.tointeger(tonumber(slot))) then
 		host = host ~= "" and host or node.host
-		return word, tonumber(slot), node_of(host, tonumber(port))
+		return word, math.tointeger(tonumber(slot)), node_of(host, tonumber(port))
 	end
 	return text:match "^%u+"
 end
