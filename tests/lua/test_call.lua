@@ -129,6 +129,17 @@ tap.run {
 		assert(not r.timeout)
 		assert(not pcall(r.select, r))
 	end },
+	{ "request: a callee that itself finds nobody has failed", function()
+		local a, n = callee(), 0
+		local r = skynet.request { a, "lua", "raise", "call to invalid address :1" }
+		for _, resp in r { a, "lua", "eval", "require 'skynet'.call(0xfffffe, 'lua')" }
+			:select(1000) do
+			equal(resp, false)
+			n = n + 1
+		end
+		equal(n, 2)
+		assert(not r.timeout)
+	end },
 	{ "request with a time limit, and abandoned", function()
 		local a, n = callee(), 0
 		local r = skynet.request { a, "lua", "echo", 1 } { a, "lua", "hang" }

@@ -52,7 +52,7 @@ local function ask(self, req)
 	self.tasks[req] = nil
 	if r[1] then
 		give(self, req, table.move(r, 2, r.n, 1, { n = r.n - 1 }))
-	elseif tostring(r[2]):find("call to invalid address", 1, true) then
+	elseif tostring(r[2]):find "^call to invalid address" then
 		table.insert(self.invalid, req)
 	else
 		give(self, req, false)
