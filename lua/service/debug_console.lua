@@ -73,9 +73,11 @@ local function unescape(text)
 	return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
--- The command of a request whose first line was read; nil: there is none.
+-- The command of a request whose first line was read; nil: there is none. A browser says of which
+-- page a request is that it sends to somebody else than that page's own server: no page that an
+-- operator looks at shall run commands here.
 local function http_command(fd, method, target)
-	local size = 0
+	local size, stranger = 0, false
 	for _ = 1, HEADERS_MAX do
 		local line = socket.readline(fd)
 		if not line then
@@ -85,9 +87,14 @@ local function http_command(fd, method, target)
 		if line == "" then
 			break
 		end
-		size = tonumber(line:lower():match "^content%-length%s*:%s*(%d+)%s*$") or size
+		line = line:lower()
+		size = tonumber(line:match "^content%-length%s*:%s*(%d+)%s*$") or size
+		stranger = stranger or line:find "^origin%s*:" or line:find "^referer%s*:"
+			or line:find "^sec%-fetch%-site%s*:%s*cross"
 	end
-	if method == "GET" then
+	if stranger then
+		return nil
+	elseif method == "GET" then
 		return unescape(target:gsub("/", " "))
 	end
 	return size > 0 and size <= LINE_MAX and socket.read(fd, size) or nil

@@ -362,6 +362,13 @@ def by_http(build):
         for broken in (b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n",
                        b"POST / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n"):
             assert http(port, broken) == hello
+        # what a page that somebody looks at asks in his browser
+        for header in ("Origin: https://elsewhere.example", "referer: https://elsewhere.example/",
+                       "Sec-Fetch-Site: cross-site"):
+            for request in (f"GET /info/{shop} HTTP/1.1\r\n{header}\r\n\r\n",
+                            f"POST / HTTP/1.1\r\n{header}\r\n"
+                            f"Content-Length: {len(body)}\r\n\r\n{body}"):
+                assert http(port, request.encode()) == hello, header
         with n.console() as c:
             c.ask("list")
 
