@@ -214,9 +214,27 @@ local function resolve(name)
 	return config[name]
 end
 
--- The sender of a node, connected at least once; or nil and why there is none.
-function command.sender(_, name)
+-- Somebody met a sender, or a relay, that has ended; the one after it may have, too.
+local function replace(name, ended)
+	local peer = peers[name]
+	local handle = peer and peer.handle
+	local dead = handle and (handle == ended
+		or not pcall(skynet.call, handle, "debug", "PING"))
+	if dead and peer.handle == handle then
+		peer.handle, peer.ok = nil, false
+	end
+	if relays[name] == ended then
+		relays[name] = nil
+	end
+end
+
+-- The sender of a node, connected at least once; or nil and why there is none. ended: one that the
+-- caller has found to have ended, or nil.
+function command.sender(_, name, ended)
 	assert(type(name) == "string", "a node has a name")
+	if ended then
+		replace(name, ended)
+	end
 	local address, relay, absent = resolve(name)
 	if relay then
 		return relay

@@ -2,25 +2,41 @@
 -- clusterproxy: a local service that stands for one of another node: "lua" and "snax" messages are
 -- sent on to it, answers come back. clusterd says once which.
 local skynet = require "skynet"
-local cluster = require "skynet.cluster"
+local senders = require "skynet.cluster.senders"
 local netpack = require "skynet.netpack"
 
 local node, address
 
--- Raw bytes in both directions.
-local function forward(session, _, payload)
-	if session == 0 then
-		local ok, sender = pcall(cluster.get_sender, node)
+local function push(payload)
+	local ok, sender = pcall(senders.of, node)
+	if ok and skynet.send(sender, "lua", "push", address, payload) == nil then
+		senders.forget(node, sender)
+		ok, sender = pcall(senders.of, node)
 		if ok then
 			skynet.send(sender, "lua", "push", address, payload)
 		end
-		return
 	end
-	local ok, msg, size = pcall(cluster.get_sender, node)
-	if ok then
-		local request = skynet.packstring("req", address, payload)
-		ok, msg, size = pcall(skynet.rawcall, msg, "lua", request)
+end
+
+-- As pcall. last: a sender that has ended was replaced already.
+local function ask(request, last)
+	local known, sender = pcall(senders.of, node)
+	if not known then
+		return false, sender
 	end
+	local ok, msg, size = pcall(skynet.rawcall, sender, "lua", request)
+	if not ok and senders.has_ended(node, sender, msg) and not last then
+		return ask(request, true)
+	end
+	return ok, msg, size
+end
+
+-- Raw bytes in both directions.
+local function forward(session, _, payload)
+	if session == 0 then
+		return push(payload)
+	end
+	local ok, msg, size = ask(skynet.packstring("req", address, payload))
 	if ok then
 		skynet.ret(skynet.tostring(msg, size))
 	else

@@ -2,10 +2,9 @@
 -- skynet.cluster: calls to services of other nodes by the node's name, independent of the harbor
 -- cluster and byte for byte what the original speaks.
 --
--- A node's requests go through one service of ours, its clustersender. Until we know its handle,
--- calls and sends wait in one line, so a caller's messages leave in the order in which it made
--- them.
+-- A node's requests go through one service of ours, its clustersender (skynet.cluster.senders).
 local skynet = require "skynet"
+local senders = require "skynet.cluster.senders"
 
 local cluster = {}
 
@@ -14,68 +13,10 @@ skynet.init(function()
 	clusterd = skynet.uniqueservice "clusterd"
 end)
 
-local senders = {} -- node -> handle of its clustersender
-local lines = {}   -- node -> tokens of those who wait for it, first come first
-
-local function ask_for(node, line)
-	local ok, sender, why = pcall(skynet.call, clusterd, "lua", "sender", node)
-	if ok then
-		senders[node] = sender
-	else
-		sender, why = nil, tostring(sender)
-	end
-	lines[node] = nil
-	for _, token in ipairs(line) do
-		token.sender, token.why, token.ready = sender, why, true
-		skynet.wakeup(token)
-	end
-end
-
--- A place in the line of the node.
-local function queue_for(node)
-	local line = lines[node]
-	if not line then
-		line = {}
-		lines[node] = line
-		skynet.fork(ask_for, node, line)
-	end
-	local token = {}
-	line[#line + 1] = token
-	return token
-end
-
--- Yields until the token's turn has come; ti centiseconds at most. The sender, or nil and why there
--- is none.
-local function await(token, ti)
-	if not token.ready then
-		if not ti then
-			skynet.wait(token)
-		elseif skynet.sleep(ti, token) ~= "BREAK" then
-			error("call failed: timeout", 0)
-		end
-	end
-	return token.sender, token.why
-end
-
-local function sender_of(node, ti)
-	local sender = senders[node]
-	if sender and not lines[node] then
-		return sender
-	end
-	skynet.checkwait()
-	local why
-	sender, why = await(queue_for(node), ti)
-	if not sender then
-		-- the text of the original, and the reason
-		error(("dest address type (nil) must be a string or number. (%s)"):format(why), 0)
-	end
-	return sender
-end
-
 -- get_sender(node) -> handle. Yields until the node is known and answers; raises if it is absent,
 -- down or refuses.
 function cluster.get_sender(node)
-	return sender_of(node)
+	return senders.of(node)
 end
 
 local function note_trace(node)
@@ -85,13 +26,29 @@ local function note_trace(node)
 	end
 end
 
+local results
+
+-- last: a sender that has ended was replaced already.
+local function ask(last, node, address, request)
+	local sender = senders.of(node)
+	note_trace(node)
+	return results(last, node, address, request, sender,
+		pcall(skynet.call, sender, "lua", "req", address, request))
+end
+
+function results(last, node, address, request, sender, ok, ...)
+	if ok then
+		return ...
+	elseif senders.has_ended(node, sender, (...)) and not last then
+		return ask(true, node, address, request)
+	end
+	error((...), 0)
+end
+
 -- call(node, address, ...) -> the answer. address: handle; "@name", registered there; other string,
 -- a name of the node. Raises "call failed: WHY".
 function cluster.call(node, address, ...)
-	local request = skynet.packstring(...)
-	local sender = sender_of(node)
-	note_trace(node)
-	return skynet.call(sender, "lua", "req", address, request)
+	return ask(false, node, address, skynet.packstring(...))
 end
 
 -- Ours: the same, but raises "call failed: timeout" after ti centiseconds, connecting and waiting
@@ -99,23 +56,25 @@ end
 function cluster.calltimeout(ti, node, address, ...)
 	local request = skynet.packstring(...)
 	local till = skynet.now() + ti
-	local sender = sender_of(node, ti)
+	local sender = senders.of(node, ti)
 	note_trace(node)
 	local left = math.max(till - skynet.now(), 0)
-	return skynet.calltimeout(left, sender, "lua", "req", address, request, nil, left)
+	return results(true, node, address, request, sender,
+		pcall(skynet.calltimeout, left, sender, "lua", "req", address, request, nil, left))
 end
 
 -- send(node, address, ...): nobody hears of what becomes of it. Does not yield.
 function cluster.send(node, address, ...)
 	local request = skynet.packstring(...)
-	local sender = senders[node]
-	if sender and not lines[node] then
-		skynet.send(sender, "lua", "push", address, request)
+	local sender = senders.now(node)
+	if sender and skynet.send(sender, "lua", "push", address, request) ~= nil then
 		return
+	elseif sender then
+		senders.forget(node, sender)
 	end
-	local token = queue_for(node)
+	local token = senders.queue(node)
 	skynet.fork(function()
-		local found = await(token)
+		local found = senders.await(token)
 		if found then
 			skynet.send(found, "lua", "push", address, request)
 		end
@@ -124,7 +83,7 @@ end
 
 -- query(node, name) -> the handle that was registered there. Raises.
 function cluster.query(node, name)
-	return skynet.call(sender_of(node), "lua", "req", 0, skynet.packstring(name))
+	return ask(false, node, 0, skynet.packstring(name))
 end
 
 -- open(port[, maxclient]) or open(name of our own in the configuration[, maxclient]) -> ip, port.

@@ -237,6 +237,24 @@ def a_node_is_killed(build):
         assert b.call(".probe", "kept") == [""]
 
 
+def a_sender_is_killed(build):
+    """the service that carries requests to a node is killed: another takes its place, for calls,
+    sends and proxies"""
+    with Cluster(build, HERE) as c:
+        a, b = nodes(c, "a", "b")
+        a.eval('kept.p = cluster.proxy("b", ".probe")')
+        assert a.one('return skynet.call(kept.p, "lua", "echo", 1)') == 1
+        for call in ('cluster.call("b", ".probe", "echo", 2)',
+                     'skynet.call(kept.p, "lua", "echo", 2)',
+                     'cluster.calltimeout(500, "b", ".probe", "echo", 2)'):
+            a.eval('skynet.kill(cluster.get_sender "b")')
+            if "timeout" in call:  # its time is not for a second try
+                assert "call to invalid address" in a.fails(call)
+            assert a.one(f"return {call}") == 2
+        a.eval('skynet.kill(cluster.get_sender "b"); cluster.send("b", ".probe", "keep", "sent")')
+        eventually("the send arrives", lambda: b.call(".probe", "kept") == ["sent"])
+
+
 def down_and_moved(build):
     """reload: a node becomes false, comes back elsewhere, the file is read again; names that are
     absent there stay"""
@@ -519,7 +537,7 @@ def on_the_wire(name, what):
 
 
 main([calls_sends_names, reasons, large, in_order, proxies, snax_objects, a_node_is_killed,
-      down_and_moved, waiting, refused_then_there, opening,
+      a_sender_is_killed, down_and_moved, waiting, refused_then_there, opening,
       deadlines, a_frozen_node, reconnecting, a_shared_key, traces, three_nodes_under_load,
       on_the_wire("wire: requests in one frame, by handle and name; queries; error texts",
                   wire.serves_single_frames),
