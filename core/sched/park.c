@@ -21,7 +21,7 @@ void park_get_up(struct worker *w)
  * room. */
 int park_surplus(void)
 {
-	return (int)(sched.n - atomic_load_explicit(&sched.asleep, memory_order_seq_cst)) -
+	return (int)(workers_count() - atomic_load_explicit(&sched.asleep, memory_order_seq_cst)) -
 	       (int)atomic_load_explicit(&sched.awake_max, memory_order_relaxed);
 }
 
@@ -34,7 +34,7 @@ void park_wake_one(void)
 	atomic_thread_fence(memory_order_seq_cst); /* S5 */
 	if (atomic_load_explicit(&sched.asleep, memory_order_seq_cst) == 0 ||
 	    atomic_load_explicit(&sched.searching, memory_order_seq_cst) != 0 ||
-	    (sched.n > sched.cpus && park_surplus() >= 0))
+	    (workers_are_many() && park_surplus() >= 0))
 		return;
 	/* acq_rel: one waker at a time; the woken worker gives the count back */
 	if (!atomic_compare_exchange_strong_explicit(&sched.searching, &none, 1,
@@ -90,7 +90,7 @@ void sched_long_call(void)
 /* Whether there is a processor for somebody awake who only looks around. */
 bool park_may_spin(void)
 {
-	return sched.n <= sched.cpus || park_surplus() <= 0;
+	return !workers_are_many() || park_surplus() <= 0;
 }
 
 /* Gives the count back. Who does so looks at all queues again afterwards (S4). */

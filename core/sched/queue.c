@@ -32,7 +32,7 @@ bool queue_any(void)
 {
 	if (atomic_load_explicit(&sched.inject_length, memory_order_seq_cst))
 		return true;
-	for (unsigned i = 0; i < sched.n; i++)
+	for (unsigned i = 0, n = workers_count(); i < n; i++)
 		if (!queue_is_empty(&sched.workers[i]))
 			return true;
 	return false;
@@ -40,9 +40,11 @@ bool queue_any(void)
 
 struct service *queue_steal_half(struct worker *w)
 {
-	for (unsigned i = 0, at = (unsigned)(random_next(&w->random) % sched.n); i < sched.n;
+	unsigned n_workers = workers_count();
+
+	for (unsigned i = 0, at = (unsigned)(random_next(&w->random) % n_workers); i < n_workers;
 	     i++, at++) {
-		struct worker *victim = &sched.workers[at % sched.n];
+		struct worker *victim = &sched.workers[at % n_workers];
 
 		if (victim == w)
 			continue;
@@ -66,7 +68,7 @@ struct service *queue_steal_half(struct worker *w)
  * sched_oversee). */
 struct service *queue_steal_slot(struct worker *w, uint64_t now)
 {
-	for (unsigned i = 0; i < sched.n; i++) {
+	for (unsigned i = 0, n = workers_count(); i < n; i++) {
 		struct worker *v = &sched.workers[i];
 		uint64_t began = atomic_load_explicit(&v->turn.began_ns, memory_order_relaxed);
 

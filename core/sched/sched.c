@@ -23,13 +23,20 @@
  * machine more; who calls over a socket waits that much less. */
 #define SPIN_NS (50 * NS_PER_US)
 
+/* Who is not there yet finds what is asked of it when it is signalled the next time. */
+static void signal_worker(struct worker *w)
+{
+	if (atomic_load_explicit(&w->there, memory_order_acquire))
+		(void)pthread_kill(w->thread, SIGURG);
+}
+
 void sched_interrupt_worker(unsigned worker, uint32_t handle)
 {
-	if (worker >= sched.n)
+	if (worker >= workers_count())
 		return;
 	atomic_store_explicit(&sched.workers[worker].interrupt_handle, handle,
 			      memory_order_relaxed);
-	(void)pthread_kill(sched.workers[worker].thread, SIGURG);
+	signal_worker(&sched.workers[worker]);
 }
 
 void sched_set_called(enum worker_call call, void (*f)(struct service *s, const void *context))
@@ -40,75 +47,129 @@ void sched_set_called(enum worker_call call, void (*f)(struct service *s, const 
 
 void sched_call_worker(unsigned worker, enum worker_call call)
 {
-	if (worker >= sched.n)
+	if (worker >= workers_count())
 		return;
 	atomic_fetch_or_explicit(&sched.workers[worker].calls, 1u << call, memory_order_relaxed);
-	(void)pthread_kill(sched.workers[worker].thread, SIGURG);
+	signal_worker(&sched.workers[worker]);
+}
+
+static int start_worker(unsigned i)
+{
+	struct worker *w = &sched.workers[i];
+	int r;
+
+	/* Before there is a thread: who falls asleep looks for work where that one has it (S4). */
+	atomic_store_explicit(&sched.n, i + 1, memory_order_release);
+	r = fault(thread) ? EAGAIN : pthread_create(&w->thread, NULL, worker_main, w);
+	if (r) {
+		atomic_store_explicit(&sched.n, i, memory_order_release);
+		return -r;
+	}
+	atomic_store_explicit(&w->there, true, memory_order_release);
+	return 0;
+}
+
+static int start_workers(unsigned n)
+{
+	int r = 0;
+
+	for (unsigned i = workers_count(); i < n && !r; i++)
+		r = start_worker(i);
+	return r;
+}
+
+/* All that may be needed, so that none has to be moved when there are more. */
+static bool make_room(unsigned room)
+{
+	sched.workers = aligned_alloc(CACHE_LINE, room * sizeof(*sched.workers));
+	if (!sched.workers)
+		return false;
+	memset(sched.workers, 0, room * sizeof(*sched.workers));
+	sched.room = room;
+	for (unsigned i = 0; i < room; i++) {
+		sched.workers[i].id = i;
+		sched.workers[i].home = i % sched.n_loops;
+		sched.workers[i].random = 0x9e3779b97f4a7c15u * (i + 1);
+	}
+	return true;
+}
+
+static unsigned at_most_all(unsigned n)
+{
+	return n < SCHED_WORKERS_MAX ? n : SCHED_WORKERS_MAX;
 }
 
 int sched_start(unsigned n)
 {
 	struct sigaction sa = { .sa_sigaction = worker_on_interrupt,
 				.sa_flags = SA_RESTART | SA_SIGINFO };
+	unsigned room = n, cpus = cpus_usable(), quota;
+	int r;
 
-	must(!sched.n);
-	sched.cpus = cpus_usable();
-	n = n ? n : sched.cpus;
+	must(!sched.room);
+	if (!n) {
+		n = at_most_all(cpus);
+		cpus_count(&room, &quota);
+		room = at_most_all(room < n ? n : room);
+	}
 	if (n > SCHED_WORKERS_MAX || sched_loops() > n)
 		return -EINVAL;
 	sigaction(SIGURG, &sa, NULL);
-	sched.workers = aligned_alloc(CACHE_LINE, n * sizeof(*sched.workers));
-	if (!sched.workers)
-		return -ENOMEM;
-	memset(sched.workers, 0, n * sizeof(*sched.workers));
-	sched.n = n;
 	sched.n_loops = sched_loops();
-	sched.started = 0;
+	if (!make_room(room))
+		return -ENOMEM;
 	sched.spin_cycles = clock_cycles_in(SPIN_NS);
+	atomic_store_explicit(&sched.cpus, cpus, memory_order_relaxed);
 	atomic_store_explicit(&sched.stopping, false, memory_order_relaxed);
 	atomic_store_explicit(&sched.asleep, 0, memory_order_relaxed);
-	atomic_store_explicit(&sched.awake_max, sched.cpus, memory_order_relaxed);
+	atomic_store_explicit(&sched.awake_max, cpus, memory_order_relaxed);
 	atomic_store_explicit(&sched.searching, 0, memory_order_relaxed);
 	sched.parked = NULL;
-	for (unsigned i = 0; i < n; i++) {
-		sched.workers[i].id = i;
-		sched.workers[i].home = i % sched.n_loops;
-		sched.workers[i].random = 0x9e3779b97f4a7c15u * (i + 1);
-	}
-	for (unsigned i = 0; i < n; i++) {
-		int r = fault(thread) ? EAGAIN
-				      : pthread_create(&sched.workers[i].thread, NULL, worker_main,
-						       &sched.workers[i]);
+	r = start_workers(n);
+	if (r < 0)
+		(void)sched_stop(UINT64_MAX);
+	return r;
+}
 
-		if (r) {
-			(void)sched_stop(UINT64_MAX);
-			return -r;
-		}
-		sched.started++;
-	}
-	return 0;
+int sched_follow(unsigned cpus)
+{
+	int r;
+
+	must(cpus && sched.room && !worker_self);
+	atomic_store_explicit(&sched.cpus, cpus, memory_order_relaxed);
+	r = start_workers(cpus < sched.room ? cpus : sched.room);
+	park_wake_one(); /* what had no processor before */
+	return r;
+}
+
+unsigned sched_processors(void)
+{
+	return atomic_load_explicit(&sched.cpus, memory_order_relaxed);
 }
 
 bool sched_stop(uint64_t timeout_ns)
 {
 	bool all = true;
+	unsigned n;
 	uint64_t limit = timeout_ns > 3600 * NS_PER_SEC ? 3600 * NS_PER_SEC
 							: timeout_ns + NS_PER_SEC;
 	uint64_t until = clock_mono_ns() + limit;
 
 	must(!worker_self);
 	atomic_store_explicit(&sched.stopping, true, memory_order_seq_cst);
-	for (unsigned i = 0; i < sched.n; i++)
+	n = workers_count();
+	for (unsigned i = 0; i < n; i++)
 		park_get_up(&sched.workers[i]);
 	sched_interrupt_all();
-	for (unsigned i = 0; i < sched.started; i++)
+	for (unsigned i = 0; i < n; i++)
 		if (!join_until(sched.workers[i].thread, until))
 			all = false;
 	if (!all)
 		return false;
 	free(sched.workers);
 	sched.workers = NULL;
-	sched.n = sched.started = 0;
+	sched.room = 0;
+	atomic_store_explicit(&sched.n, 0, memory_order_relaxed); /* nobody is left to read it */
 	(void)list_take_all(&sched.injected);
 	atomic_store_explicit(&sched.inject_length, 0, memory_order_relaxed);
 	atomic_store_explicit(&sched.poll_wake, 0, memory_order_relaxed);
@@ -128,14 +189,14 @@ const char *sched_message(uint64_t *ret_size)
 
 unsigned sched_workers(void)
 {
-	return sched.n;
+	return workers_count();
 }
 
 void sched_view(unsigned worker, struct worker_view *ret_view)
 {
 	struct worker *w = &sched.workers[worker];
 
-	must(worker < sched.n);
+	must(worker < sched.room); /* one that could not be started was counted for a moment */
 	*ret_view = (struct worker_view){
 		.progress = atomic_load_explicit(&w->turn.progress, memory_order_relaxed),
 		.turn_began_ns = atomic_load_explicit(&w->turn.began_ns, memory_order_relaxed),
@@ -153,7 +214,7 @@ unsigned sched_queued(void)
 	/* relaxed, all of these: a statistic */
 	unsigned n = atomic_load_explicit(&sched.inject_length, memory_order_relaxed);
 
-	for (unsigned i = 0; i < sched.n; i++) {
+	for (unsigned i = 0, workers = workers_count(); i < workers; i++) {
 		struct worker *w = &sched.workers[i];
 		unsigned head = atomic_load_explicit(&w->head, memory_order_relaxed);
 		unsigned length = atomic_load_explicit(&w->tail, memory_order_relaxed) - head;
@@ -194,7 +255,7 @@ static void look_after_loops(uint64_t now)
 	if (is_loop_neglected(now)) {
 		/* A parked worker takes its poll right; if there is none, we look. */
 		if (atomic_load_explicit(&sched.asleep, memory_order_seq_cst) > pollers &&
-		    (sched.n <= sched.cpus || park_is_room()))
+		    (!workers_are_many() || park_is_room()))
 			park_wake_one();
 		else
 			poll_glance(now);
@@ -210,7 +271,7 @@ enum sched_sight sched_oversee(uint64_t now)
 	bool all_asleep = true, held_back = false;
 	unsigned in_long_turns = 0;
 
-	for (unsigned i = 0; i < sched.n; i++) {
+	for (unsigned i = 0, workers = workers_count(); i < workers; i++) {
 		struct worker *w = &sched.workers[i];
 		uint64_t began = atomic_load_explicit(&w->turn.began_ns, memory_order_relaxed);
 
@@ -222,7 +283,10 @@ enum sched_sight sched_oversee(uint64_t now)
 		if (atomic_load_explicit(&w->slot, memory_order_relaxed) || !queue_is_empty(w))
 			held_back = true;
 	}
-	atomic_store_explicit(&sched.awake_max, sched.cpus + in_long_turns, memory_order_relaxed);
+	atomic_store_explicit(&sched.awake_max,
+			      atomic_load_explicit(&sched.cpus, memory_order_relaxed) +
+				      in_long_turns,
+			      memory_order_relaxed);
 	if (all_asleep) {
 		/* Somebody must wait for I/O. A worker that found all poll rights taken parks, and
 		 * we may have been the taker, for one glance: then all sleep, and nobody does so
@@ -234,7 +298,7 @@ enum sched_sight sched_oversee(uint64_t now)
 	}
 	/* When there was no processor for a sleeper nobody was woken; a turn that became long
 	 * leaves one. */
-	if (held_back || (sched.n > sched.cpus && queue_any()))
+	if (held_back || (workers_are_many() && queue_any()))
 		park_wake_one();
 	look_after_loops(now);
 	return in_long_turns ? SIGHT_LONG : SIGHT_RUNNING;

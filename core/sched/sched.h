@@ -23,12 +23,21 @@
 #include "core/base/base.h"
 #include "core/sched/calls.h"
 
-/* n workers, 1 .. SCHED_WORKERS_MAX; 0: as many as the process may use. 0 or -errno. */
+/* n workers, 1 .. SCHED_WORKERS_MAX; 0: as many as processors that the process may use. 0 or
+ * -errno. */
 #define SCHED_WORKERS_MAX 256
 int sched_start(unsigned n);
+/* From now on the process may use so many processors, at least 1: as many workers at most are
+ * awake, but for those in long turns. If the number of workers was not given there will be as many,
+ * and not fewer again, up to the processors that the process could have had when it started. 0, or
+ * -errno if a worker could not be started: the rest is done. Who called sched_start. */
+int sched_follow(unsigned cpus);
+/* Returns what was told last. Any thread. */
+unsigned sched_processors(void);
 /* Lets every worker finish its current turn and joins them; false: one did not within timeout_ns.
  * Not from a worker. */
 bool sched_stop(uint64_t timeout_ns);
+/* How many there are; they may become more. Any thread. */
 unsigned sched_workers(void);
 /* The number of the worker that this thread is, or -1. */
 int sched_self(void);

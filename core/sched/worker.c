@@ -98,7 +98,7 @@ static struct service *find_work(struct worker *w, uint64_t now)
 	w->slot_turns = 0;
 	if ((s = queue_take(w)) || (s = queue_take_slot(w)) || (s = queue_take_injected()))
 		return s;
-	if (sched.n > 1 && ((s = queue_steal_half(w)) || (s = queue_steal_slot(w, now)))) {
+	if (workers_count() > 1 && ((s = queue_steal_half(w)) || (s = queue_steal_slot(w, now)))) {
 		/* relaxed: we are the only writer of this statistic */
 		atomic_store_explicit(&w->steals,
 				      atomic_load_explicit(&w->steals, memory_order_relaxed) + 1,
@@ -151,7 +151,7 @@ void *worker_main(void *arg)
 		run_hooks(w);
 		poll_glance(now);
 		run_hooks(w);
-		if (sched.n > sched.cpus && park_is_surplus_for_long(w, now))
+		if (workers_are_many() && park_is_surplus_for_long(w, now))
 			park_step_down(w);
 	}
 	guard_thread_end();

@@ -30,8 +30,10 @@ struct turn_hook;
 struct worker {
 	/* set before start, then constant */
 	unsigned id;
-	unsigned home; /* the loop that it waits in if it can choose */
-	pthread_t thread;
+	unsigned home;	  /* the loop that it waits in if it can choose */
+	pthread_t thread; /* may be read once it is there */
+
+	atomic_bool there; /* acquire and release: the thread has been made */
 
 	/* [self] */
 	struct turn_hook *hooks;
@@ -70,10 +72,10 @@ struct poll_loop {
 
 extern struct sched {
 	struct worker *workers;
-	unsigned n;
-	unsigned cpus;	      /* constant after start */
+	unsigned room;	      /* constant after start: so many there may be */
 	unsigned n_loops;     /* as well */
-	unsigned started;     /* threads to join: the starter only */
+	atomic_uint n;	      /* the starter writes it; they become more, not fewer */
+	atomic_uint cpus;     /* relaxed, the starter's: so many find a processor */
 	uint64_t spin_cycles; /* constant after start */
 	atomic_bool stopping;
 	const struct poller_ops *poller;
@@ -108,6 +110,18 @@ extern struct sched {
 
 /* The worker that this thread is, or NULL. */
 extern _Thread_local struct worker *worker_self;
+
+/* Acquire: who is counted can be looked at. It pairs with the release in start_worker. */
+static inline unsigned workers_count(void)
+{
+	return atomic_load_explicit(&sched.n, memory_order_acquire);
+}
+
+/* Whether some of them have to sleep, so that the others find a processor. */
+static inline bool workers_are_many(void)
+{
+	return workers_count() > atomic_load_explicit(&sched.cpus, memory_order_relaxed);
+}
 
 /* Whether a loop has nobody who waits there. */
 static inline bool workers_miss_loop(void)

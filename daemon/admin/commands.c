@@ -202,6 +202,7 @@ static enum result run_status(struct request *r)
 	json_uint(j, "start_time_seconds", clock_start_seconds());
 	json_double(j, "uptime_seconds", (double)(clock_uptime_ns() / NS_PER_SEC));
 	json_uint(j, "workers", sched_workers());
+	json_uint(j, "processors", sched_processors());
 	json_uint(j, "services", service_count());
 	json_uint(j, "sockets", net_count());
 	json_uint(j, "timers", timer_count());

@@ -2,6 +2,7 @@
 /* harborctl flame: see lua/host/sampler.h. */
 #include "daemon/admin/flame.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,8 @@ static enum result take_profile(struct request *r, const char *word)
 /* ADDRESS SECONDS HZ; "-" is every service of the node. */
 enum result run_flame(struct request *r)
 {
-	unsigned seconds, hz, number;
+	unsigned seconds, hz, number = 0;
+	int status;
 	uint32_t handle = 0;
 	char rest[32];
 
@@ -67,9 +69,11 @@ enum result run_flame(struct request *r)
 		if (!handle_lookup(handle))
 			return request_fail(r, "no such service");
 	}
-	number = sampler_start(handle, seconds, hz);
-	if (!number)
+	status = sampler_start(handle, seconds, hz, &number);
+	if (status == -EBUSY)
 		return request_fail(r, "another profile is under way");
+	if (status < 0)
+		return request_fail(r, "no thread can be started");
 	json_object(&r->j, NULL);
 	json_uint(&r->j, "profile", number);
 	json_uint(&r->j, "harbor", service_harbor());

@@ -36,6 +36,7 @@
 #include "daemon/node/keys.h"
 #include "daemon/node/logger.h"
 #include "daemon/node/logsink.h"
+#include "daemon/node/means.h"
 #include "daemon/node/paths.h"
 #include "daemon/node/ports.h"
 #include "daemon/state/health.h"
@@ -48,7 +49,6 @@
 #include "net/inherit.h"
 #include "net/limits.h"
 #include "net/loop.h"
-#include "net/reserve.h"
 #include "net/tcp.h"
 
 #define BOOTSTRAP "snlua bootstrap"
@@ -231,20 +231,6 @@ static void last_words(const char *text, size_t size)
 	notify_broken();
 }
 
-/* What the node sizes itself by, for who wonders why it has no more. */
-static void log_means(void)
-{
-	unsigned processors = 0, quota = 0;
-	struct rlimit l = { 0 };
-
-	cpus_count(&processors, &quota);
-	(void)getrlimit(RLIMIT_NOFILE, &l);
-	log_info("may use %u processors (quota: %u, 0 is none), %llu MiB of memory, %llu "
-		 "descriptors, sockets of services below %d",
-		 processors, quota, (unsigned long long)(mem_limit() >> 20),
-		 (unsigned long long)l.rlim_cur, reserve_ceiling());
-}
-
 static int init_core(const struct config *c)
 {
 	int r = node_init(&(struct node_config){ .threads = c->node.threads });
@@ -255,7 +241,7 @@ static int init_core(const struct config *c)
 	}
 	must_set_last_words(last_words);
 	raise_descriptors(); /* before the network holds some back */
-	log_means();
+	means_log();
 	r = net_init(net_loops(c));
 	if (r < 0) {
 		log_error("network: %s", strerror(-r));

@@ -31,6 +31,7 @@
 #include "daemon/state/info.h"
 #include "daemon/node/life.h"
 #include "daemon/node/logger.h"
+#include "daemon/node/means.h"
 #include "daemon/node/reload.h"
 #include "daemon/state/notify.h"
 #include "daemon/node/signals.h"
@@ -242,6 +243,8 @@ static void wait_for_news(uint64_t until)
 	until = sooner(until, status_tick(now));
 	until = sooner(until, watchdog_tick(now));
 	until = sooner(until, extend_tick(now));
+	if (life.services)
+		until = sooner(until, means_tick(now));
 	signals_alarm(until);
 	if (life.services)
 		node_wait();

@@ -23,6 +23,7 @@
 #include "core/log/log.h"
 #include "daemon/node/boot.h"
 #include "daemon/node/keys.h"
+#include "daemon/node/means.h"
 #include "daemon/node/signals.h"
 #include "daemon/state/inforce.h"
 #include "daemon/state/info.h"
@@ -181,6 +182,7 @@ static void exchange(struct config *next, struct changes *changes)
 static void apply(const struct changes *changes)
 {
 	boot_limits(config);
+	means_follow();
 	for (unsigned i = 0; i < changes->count; i++) {
 		const struct change *c = &changes->items[i];
 

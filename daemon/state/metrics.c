@@ -96,6 +96,8 @@ static void write_workers(struct text *t)
 		write_worker(t, "harbord_worker_steals_total", i, v.steals);
 	}
 	exposition_gauge(t, "harbord_workers", n, "Worker threads.");
+	exposition_gauge(t, "harbord_processors", sched_processors(),
+			 "Workers that may be awake at a time, but for those in long turns.");
 	exposition_gauge(t, "harbord_workers_sleeping", sleeping,
 			 "Workers that have nothing to do.");
 	exposition_gauge(t, "harbord_workers_stuck", monitor_stuck(),

@@ -8,6 +8,7 @@
 #include "lua/host/sampler.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -243,21 +244,23 @@ static void join_locked(void)
 	}
 }
 
-static bool start_locked(void)
+static int start_locked(void)
 {
+	int r;
+
 	lock_held(&lock);
 	map_fini(&P.stacks);
 	P.stacks = (struct map){ 0 };
 	P.sums = (struct sampler_sums){ 0 };
 	P.number++;
-	P.runs = !fault(thread) && pthread_create(&P.thread, NULL, profiler_main, NULL) == 0;
-	P.joinable = P.runs;
-	return P.runs;
+	r = fault(thread) ? EAGAIN : pthread_create(&P.thread, NULL, profiler_main, NULL);
+	P.joinable = P.runs = r == 0;
+	return -r;
 }
 
-unsigned sampler_start(uint32_t handle, unsigned seconds, unsigned hz)
+int sampler_start(uint32_t handle, unsigned seconds, unsigned hz, unsigned *ret_number)
 {
-	unsigned number = 0;
+	int r = -EBUSY;
 
 	must(seconds > 0 && seconds <= SAMPLER_SECONDS_MAX && hz > 0 && hz <= SAMPLER_HZ_MAX);
 	lock_take(&lock);
@@ -266,10 +269,11 @@ unsigned sampler_start(uint32_t handle, unsigned seconds, unsigned hz)
 		P.handle = handle;
 		P.seconds = seconds;
 		P.hz = hz;
-		number = start_locked() ? P.number : 0;
+		r = start_locked();
+		*ret_number = P.number;
 	}
 	lock_release(&lock);
-	return number;
+	return r;
 }
 
 enum sampler_state sampler_take(unsigned number, struct sampler_sums *ret,

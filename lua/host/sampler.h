@@ -16,9 +16,9 @@
 #define SAMPLER_HZ_MAX 1000u
 #define SAMPLER_STACKS_MAX 5000u
 
-/* Begins a profile of one service of this node, or of all (0). Returns its number, or 0: another
- * one is under way, or no thread can be started. */
-unsigned sampler_start(uint32_t handle, unsigned seconds, unsigned hz);
+/* Begins a profile of one service of this node, or of all (0), whose number is *ret_number. Returns
+ * 0, -EBUSY if another one is under way, or why no thread can be started. */
+int sampler_start(uint32_t handle, unsigned seconds, unsigned hz, unsigned *ret_number);
 
 struct sampler_sums {
 	uint64_t samples;  /* of stacks */

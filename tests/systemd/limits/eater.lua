@@ -1,5 +1,6 @@
--- Eats memory, with a limit of its own or without.
+-- Eats memory, with a limit of its own or without, starts programs, and wants names looked up.
 local skynet = require "skynet"
+local socket = require "skynet.socket"
 require "skynet.manager"
 
 local limited = ...
@@ -19,6 +20,12 @@ skynet.start(function()
 			local s = skynet.newservice("eater", "limited")
 			local ok, why = pcall(skynet.call, s, "lua", "eat")
 			skynet.ret(skynet.pack(ok, tostring(why)))
+		elseif word == "program" then
+			local f, why = io.popen "echo it runs"
+			skynet.ret(skynet.pack(f and f:read "l", why))
+		elseif word == "look up" then
+			local id, why = socket.open("no-such-host.invalid", 1)
+			skynet.ret(skynet.pack(id, why))
 		else
 			skynet.ret(skynet.pack(word))
 		end

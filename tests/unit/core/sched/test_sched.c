@@ -674,6 +674,33 @@ static void workers_beyond_the_processors_are_for_those_that_block(void **state)
 		assert_true(run_as(busy[i], nothing, NULL));
 }
 
+/* Three that never rest: as many workers run them as there are processors just now. */
+static void the_number_of_processors_may_change(void **state)
+{
+	uint32_t busy[3], other = service_launch("actor", NULL);
+
+	(void)state;
+	again = (struct errand){ .run = send_to_myself };
+	for (unsigned i = 0; i < 3; i++) {
+		busy[i] = service_launch("actor", NULL);
+		post_errand(busy[i], &again);
+	}
+	for (unsigned i = 0; i < 20; i++) {
+		assert_int_equal(sched_follow(1), 0);
+		assert_int_equal(sched_processors(), 1);
+		if (!is_host_crowded())
+			eventually(awake() <= 1);
+		assert_true(run_as(other, nothing, NULL));
+		assert_int_equal(sched_follow(8), 0);
+		eventually(awake() >= 3);
+		assert_true(run_as(other, nothing, NULL));
+	}
+	assert_int_equal(sched_workers(), 4); /* it was said how many there are */
+	atomic_store(&stop, true);
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(run_as(busy[i], nothing, NULL));
+}
+
 static void too_many_workers_are_refused(void **state)
 {
 	(void)state;
@@ -702,6 +729,7 @@ int main(void)
 		T(a_storm_from_many_threads_loses_nothing, four_workers),
 		T(a_storm_of_trims_loses_no_wake_up, four_workers),
 		T(workers_beyond_the_processors_are_for_those_that_block, four_workers_on_one_cpu),
+		T(the_number_of_processors_may_change, four_workers),
 		T(no_wake_up_is_lost, four_workers_on_one_cpu),
 		T(a_storm_from_many_threads_loses_nothing, four_workers_on_one_cpu),
 		T(io_and_timers_go_on_while_all_workers_are_stuck, four_workers_on_one_cpu),
