@@ -182,6 +182,8 @@ static void on_reached(struct conn *c)
 {
 	if (c->role == ROLE_LINK)
 		peer_reached(&link_get(c->node)->peer, c->id, clock_mono_ns());
+	else if (c->role == ROLE_MASTER)
+		member_reached(&H.member, c->id);
 }
 
 static void on_open(struct conn *c, const char *peer)

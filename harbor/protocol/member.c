@@ -39,13 +39,35 @@ static uint64_t births_now(const struct member *m)
 	return m->births_base ? m->births_base + m->ops->births(m->ud) : 0;
 }
 
+static bool searches(const struct member *m, uint64_t now)
+{
+	return m->search_ns && now - m->search_ns < MEMBER_SEARCH_FOR_NS;
+}
+
+/* How long one of the list has to have its turn. */
+static uint64_t share_of(const struct member *m, uint64_t ns, uint64_t least_ns)
+{
+	uint64_t share = ns / (m->master_count ? m->master_count : 1);
+
+	return share > least_ns ? share : least_ns;
+}
+
+/* Tries again after a pause; what the attempt has taken is part of it. */
 static void back_off(struct member *m, uint64_t now)
 {
+	/* after all were asked, or one of them */
+	uint64_t longest_ns = m->asked_all
+				      ? MEMBER_BACKOFF_MAX_NS
+				      : share_of(m, MEMBER_BACKOFF_MAX_NS, MEMBER_BACKOFF_MIN_NS);
 	/* the epoch differs from node to node, and the master takes 255 at once */
-	m->retry_ns = now + backoff_next(&m->backoff_ns, MEMBER_BACKOFF_MIN_NS,
-					 m->searching ? MEMBER_SEARCH_NS : MEMBER_BACKOFF_MAX_NS,
-					 m->self->epoch >> 8);
+	uint64_t random = m->self->epoch >> 8, none = 0;
+	uint64_t least = now + backoff_next(&none, MEMBER_BACKOFF_MIN_NS, longest_ns, random);
+	uint64_t pause = backoff_next(&m->backoff_ns, MEMBER_BACKOFF_MIN_NS,
+				      searches(m, now) ? MEMBER_SEARCH_NS : longest_ns, random);
+
+	m->retry_ns = m->tried_ns + pause > least ? m->tried_ns + pause : least;
 	m->hops = 0;
+	m->asked_all = false;
 }
 
 /* A connection that broke is tried once more where it was; whoever does not answer then may be
@@ -89,8 +111,8 @@ static void close_connection(struct member *m, enum member_state st, const char 
 static void connect_now(struct member *m, uint64_t now)
 {
 	m->state = MEMBER_CONNECTING;
-	m->deadline_ns = now + PEER_HANDSHAKE_NS;
-	m->heard_ns = now;
+	m->reached = false;
+	m->tried_ns = m->heard_ns = now;
 	m->conn = m->ops->connect(m->ud, member_master(m));
 	if (m->conn <= 0)
 		drop(m, MEMBER_AWAY, "the master's address is not valid", now);
@@ -99,6 +121,11 @@ static void connect_now(struct member *m, uint64_t now)
 void member_start(struct member *m, uint64_t now)
 {
 	m->retry_ns = now;
+}
+
+void member_reached(struct member *m, int conn)
+{
+	m->reached |= conn == m->conn;
 }
 
 void member_connected(struct member *m, int conn, uint64_t now)
@@ -121,6 +148,7 @@ void member_connected(struct member *m, int conn, uint64_t now)
 	memcpy(c.name, m->self->name, sizeof(c.name));
 	memcpy(c.address, m->self->address, sizeof(c.address));
 	m->state = MEMBER_JOINING;
+	m->reached = true;
 	m->births_told = c.births;
 	m->ops->write(m->ud, conn, &c);
 	member_check(m);
@@ -173,7 +201,8 @@ static void synced(struct member *m, const struct wire_control *c, uint64_t now)
 {
 	m->change = c->change;
 	m->backoff_ns = 0;
-	m->leader_lost = m->searching = false;
+	m->leader_lost = false;
+	m->search_ns = 0;
 	snprintf(m->leader, sizeof(m->leader), "%s", member_master(m));
 	m->ping_ns = now;
 	m->asked_ns = 0;
@@ -190,16 +219,21 @@ static void sent_on(struct member *m, const struct wire_control *c, uint64_t now
 	char why[200];
 	bool listed = !m->sent_to[0], known = wire_address_valid(c->text);
 	unsigned hops = m->hops + 1;
+	uint64_t pause = m->backoff_ns;
+	bool again = hops <= 2 * m->master_count;
 
 	snprintf(why, sizeof(why), "it does not lead, and says %.127s does",
 		 known ? c->text : "that nobody");
-	m->searching = true;
+	m->search_ns = m->search_ns ? m->search_ns : now;
 	m->leader[0] = 0; /* nobody was found dead just now */
 	m->leader_lost = false;
+	m->asked_all = !again;
 	close_connection(m, MEMBER_AWAY, why, now);
-	if (hops <= 2 * m->master_count)
+	if (again) {
 		m->retry_ns = now;
-	m->hops = hops <= 2 * m->master_count ? hops : 0;
+		m->backoff_ns = pause;
+		m->hops = hops;
+	}
 	if (!listed || !known)
 		return;
 	snprintf(m->sent_to, sizeof(m->sent_to), "%.127s", c->text);
@@ -331,6 +365,21 @@ uint64_t member_tick(struct member *m, uint64_t now)
 	return request < next ? request : next;
 }
 
+/* An address without a name, which needs no looking up. */
+static bool is_numeric(const char *address)
+{
+	return address[0] == '[' || !address[strspn(address, "0123456789.:")];
+}
+
+static uint64_t answer_due(const struct member *m)
+{
+	uint64_t limit = PEER_HANDSHAKE_NS;
+
+	if (!m->reached && is_numeric(member_master(m)))
+		limit = share_of(m, MEMBER_ANSWER_NS, MEMBER_ANSWER_MIN_NS);
+	return m->heard_ns + limit;
+}
+
 static uint64_t tick(struct member *m, uint64_t now)
 {
 	uint64_t dead;
@@ -344,13 +393,12 @@ static uint64_t tick(struct member *m, uint64_t now)
 		if (!m->master_count)
 			return UINT64_MAX;
 		connect_now(m, now);
-		return m->conn ? m->deadline_ns : m->retry_ns;
+		return m->conn ? answer_due(m) : m->retry_ns;
 	case MEMBER_CONNECTING:
 	case MEMBER_JOINING:
 		/* the snapshot may be long, silence may not */
-		if (now < m->deadline_ns || now - m->heard_ns < PEER_HANDSHAKE_NS)
-			return m->deadline_ns > now ? m->deadline_ns
-						    : m->heard_ns + PEER_HANDSHAKE_NS;
+		if (now < answer_due(m))
+			return answer_due(m);
 		close_connection(m, MEMBER_AWAY, "the master does not answer", now);
 		return m->retry_ns;
 	case MEMBER_JOINED:

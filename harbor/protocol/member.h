@@ -32,15 +32,25 @@
 #include "harbor/protocol/member_names.h"
 
 #define MEMBER_BACKOFF_MIN_NS UINT64_C(100000000)
-/* A master that restarts waits 4 s for its members (MASTER_RETRY_NS). */
+/* A master that restarts waits 4 s for its members (MASTER_RETRY_NS). Of several each is tried at
+ * least so often, and none more than once in half of it for long. */
 #define MEMBER_BACKOFF_MAX_NS UINT64_C(2000000000)
-/* While candidates look for a leader. */
+/* While candidates look for a leader, unless they do so for long: they have not found the time, and
+ * a whole cluster asks them. */
 #define MEMBER_SEARCH_NS UINT64_C(200000000)
+#define MEMBER_SEARCH_FOR_NS UINT64_C(10000000000)
+/* So long a master whose machine is silent holds up the others of the list, together; each has
+ * MEMBER_ANSWER_MIN_NS, and a name, which may take long to look up, PEER_HANDSHAKE_NS. */
+#define MEMBER_ANSWER_NS UINT64_C(4000000000)
+#define MEMBER_ANSWER_MIN_NS UINT64_C(1000000000)
 
 /* self->id is set when the master gives it. masters stays the caller's. */
 void member_init(struct member *m, const struct member_ops *ops, void *ud, struct peer_self *self,
 		 unsigned wanted, const char *const *masters);
 void member_start(struct member *m, uint64_t now);
+/* The master's machine answers, and what encrypts the connection is agreed upon. Need not be
+ * said. */
+void member_reached(struct member *m, int conn);
 void member_connected(struct member *m, int conn, uint64_t now);
 void member_input(struct member *m, int conn, const struct wire_control *c, uint64_t now);
 void member_lost(struct member *m, int conn, const char *why, uint64_t now);

@@ -56,11 +56,13 @@ struct member {
 	unsigned wanted; /* id to ask for, 0 = any */
 	const char *const *masters;
 	unsigned master_count, at;
-	char sent_to[128]; /* the leader to whom a candidate has sent us; "": we walk the list */
-	char leader[128];  /* the last leader that we know of */
-	bool leader_lost;  /* and he did not answer */
-	bool searching;	   /* candidates are looking for a leader, or were lately */
-	unsigned hops;	   /* we were sent on so often without a pause */
+	char sent_to[128];  /* the leader to whom a candidate has sent us; "": we walk the list */
+	char leader[128];   /* the last leader that we know of */
+	bool leader_lost;   /* and he did not answer */
+	uint64_t search_ns; /* since when candidates look for a leader; 0: they do not */
+	bool reached;	    /* CONNECTING, and the master's machine is there */
+	unsigned hops;	    /* we were sent on so often without a pause */
+	bool asked_all;	    /* and a pause comes: all of the list were asked */
 	enum member_state state;
 	bool was_joined;
 	int conn;
@@ -71,7 +73,7 @@ struct member {
 	uint32_t features;    /* that both we and the last master have */
 	uint64_t births_base; /* where the births of this life begin; 0: not known yet */
 	uint64_t births_told;
-	uint64_t retry_ns, backoff_ns, deadline_ns, heard_ns, ping_ns, rtt_ns;
+	uint64_t retry_ns, backoff_ns, tried_ns, heard_ns, ping_ns, rtt_ns;
 	uint64_t asked_ns; /* our first PING since the master was heard, 0 = none */
 	LIST_OF(struct member_request) requests;
 	unsigned request_count;

@@ -21,6 +21,7 @@ static uint64_t now;
 static unsigned connects;
 static char address[128]; /* the last that was connected to */
 static struct wire_control said;
+static const char *masters[] = { "10.0.0.1:1", "10.0.0.2:1", "10.0.0.3:1", NULL };
 
 static int hand_connect(void *ud, const char *to)
 {
@@ -76,8 +77,8 @@ static const struct member_ops ops = { .connect = hand_connect,
 				       .snapshot = hand_snapshot,
 				       .state = hand_state };
 
-/* Lets time pass until it connects; returns how long that was. */
-static uint64_t connect_next(void)
+/* Lets time pass until it tries to connect; returns how long that was. */
+static uint64_t try_next(void)
 {
 	unsigned before = connects;
 	uint64_t began = now;
@@ -89,9 +90,17 @@ static uint64_t connect_next(void)
 		if (connects == before)
 			now = next;
 	}
+	return now - began;
+}
+
+/* The same, and it is connected. */
+static uint64_t connect_next(void)
+{
+	uint64_t took = try_next();
+
 	member_connected(&m, (int)connects, now);
 	assert_int_equal(said.kind, WIRE_JOIN);
-	return now - began;
+	return took;
 }
 
 static void hear(struct wire_control c)
@@ -122,8 +131,6 @@ static void lose(void)
 
 static int setup(void **state)
 {
-	static const char *const masters[] = { "10.0.0.1:1", "10.0.0.2:1", "10.0.0.3:1", NULL };
-
 	(void)state;
 	self = (struct peer_self){ .name = "a",
 				   .address = "10.0.0.9:1",
@@ -223,6 +230,87 @@ static void a_dead_leader_is_found_out(void **state)
 	assert_int_not_equal(said.flags & WIRE_LEADER_LOST, 0);
 }
 
+/* ---- a master that is away for hours ---- */
+
+#define MASTERS 3
+
+/* Looks for a master for three hours, in which each attempt ends by end_it(), or by itself; returns
+ * the longest time that one of the list was not tried, and in *ret_rate how often each was in a
+ * second, in the last hour. */
+static uint64_t seek_for_hours(void (*end_it)(void), double *ret_rate)
+{
+	uint64_t last[MASTERS] = { 0 }, longest = 0, settled = now + 7200 * NS_PER_SEC;
+	unsigned tries = 0;
+
+	while (now < settled + 3600 * NS_PER_SEC) {
+		unsigned i = 0;
+
+		if (end_it)
+			end_it();
+		(void)try_next();
+		while (i < m.master_count && strcmp(address, masters[i]) != 0)
+			i++;
+		assert_in_range(i, 0, m.master_count - 1);
+		if (last[i] && now - last[i] > longest && now > settled)
+			longest = now - last[i];
+		last[i] = now;
+		tries += now > settled;
+	}
+	*ret_rate = (double)tries / 3600 / m.master_count;
+	return longest;
+}
+
+static void refuse_nobody_leads(void)
+{
+	member_connected(&m, (int)connects, now);
+	refuse("");
+}
+
+static void each_master_is_tried_all_the_time_and_not_too_often(void **state)
+{
+	double rate;
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++) { /* nodes, whose pauses differ */
+		self.epoch = i * 0x123456789abcdefu;
+		/* the second in which it is noticed is not lost by half a round */
+		assert_in_range(seek_for_hours(lose, &rate), NS_PER_SEC / 2,
+				MEMBER_BACKOFF_MAX_NS + NS_PER_SEC / 2);
+		assert_true(rate > 0.4 && rate < 1.1);
+		m.backoff_ns = 0;
+		assert_in_range(seek_for_hours(NULL, &rate), NS_PER_SEC, 5 * NS_PER_SEC - 1);
+		assert_true(rate < 0.3);
+		/* they live, and none of them leads: not for want of being asked */
+		assert_in_range(seek_for_hours(refuse_nobody_leads, &rate), NS_PER_SEC / 2,
+				MEMBER_BACKOFF_MAX_NS);
+		assert_true(rate > 1 && rate < 3);
+	}
+}
+
+static void one_master_alone_is_tried_as_often(void **state)
+{
+	double rate;
+
+	(void)state;
+	m.master_count = 1;
+	assert_in_range(seek_for_hours(lose, &rate), NS_PER_SEC, MEMBER_BACKOFF_MAX_NS);
+	assert_true(rate > 0.49 && rate < 1.01);
+	assert_in_range(seek_for_hours(NULL, &rate), NS_PER_SEC, 5 * NS_PER_SEC - 1);
+}
+
+/* Whoever answers at all, and a name that is being looked up, has the time of a handshake. */
+static void who_may_be_slow_is_waited_for(void **state)
+{
+	(void)state;
+	lose();
+	(void)try_next();
+	member_reached(&m, (int)connects);
+	assert_in_range(try_next(), PEER_HANDSHAKE_NS, PEER_HANDSHAKE_NS + NS_PER_SEC);
+	assert_in_range(try_next(), MEMBER_ANSWER_NS / MASTERS, PEER_HANDSHAKE_NS / 2);
+	masters[m.at] = "master.example:1";
+	assert_in_range(try_next(), PEER_HANDSHAKE_NS, PEER_HANDSHAKE_NS + NS_PER_SEC);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -232,6 +320,9 @@ int main(void)
 		T(a_leader_that_broke_is_tried_again_and_then_called_lost),
 		T(a_leader_that_is_silent_is_not_tried_again_first),
 		T(a_dead_leader_is_found_out),
+		T(each_master_is_tried_all_the_time_and_not_too_often),
+		T(one_master_alone_is_tried_as_often),
+		T(who_may_be_slow_is_waited_for),
 	};
 
 	return cmocka_run_group_tests_name("harbor/member", tests, NULL, NULL);
