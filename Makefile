@@ -263,7 +263,8 @@ fuzz: build/fuzz/$(TARGET)
 CMODS    := $(patsubst tests/lua/cmod/%.c,$(B)/tests/cmod/%.so,$(wildcard tests/lua/cmod/*.c))
 $(B)/tests/cmod/%.so: tests/lua/cmod/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL) $(CFLAGS) $(PCFLAGS) -fPIC -shared -o $@ $<
+	$(CC) $(ALL) $(CFLAGS) $(PCFLAGS) -fPIC -shared -o $@ $< $(LIBS.$*)
+LIBS.keyupdate := -lssl -lcrypto
 # A bad network between namespaces, and a wall clock that jumps (tests/chaos). Without sanitizers:
 # neither is what is tested, and the clock is loaded into programs of others.
 CHAOS    := $(B)/tests/chaos/relay $(B)/tests/chaos/clock.so

@@ -5,6 +5,7 @@ local skynet = require "skynet"
 local socket = require "skynet.socket"
 local ltls = require "ltls.c"
 local tap = require "tap"
+local keyupdate = require "keyupdate"
 local equal, raises = tap.equal, tap.raises
 
 local dir -- with cert and key for localhost and 127.0.0.1, and those of a stranger
@@ -465,6 +466,28 @@ tap.run {
 			end
 		end
 		assert(failed > 50 and done > 50, failed .. " " .. done)
+	end },
+	{ "a peer that asks for new keys is answered, without end it is a fault", function()
+		local client, server = pair()
+		local function ask(times)
+			local asked = {}
+			for i = 1, times do
+				assert(keyupdate.ask(client))
+				asked[i] = client:write()
+			end
+			return table.concat(asked)
+		end
+		for _ = 1, 100 do -- a server that says something now and then
+			equal(server:read(ask(100)), "")
+			equal(client:read(server:write "text"), "text")
+		end
+		raises("keeps asking for new keys", function() -- one that only reads
+			for _ = 1, 100 do
+				server:read(ask(100))
+			end
+		end)
+		raises("keeps asking for new keys", server.read, server)
+		assert(#server:write() < 128 << 10)
 	end },
 	{ "ltls.init.c is there, and has nothing to do", function()
 		local init = require "ltls.init.c"

@@ -16,6 +16,7 @@
 
 #define RECORD_MAX 16384u
 #define KEEP_MAX 65536u /* a buffer that has grown beyond this is not kept */
+#define OWED_MAX 65536	/* bytes in `out` that nobody but the peer has asked for */
 
 struct connection {
 	SSL *ssl; /* NULL when closed; owns both buffers */
@@ -163,6 +164,17 @@ static int finished(lua_State *L)
 	return 1;
 }
 
+/* TLS 1.3 answers each KeyUpdate that demands it, and `out` waits for the next write: to one who
+ * only reads, a peer could make it grow for ever. */
+static void bound_owed(struct connection *c)
+{
+	if (c->failed || BIO_pending(c->out) <= OWED_MAX)
+		return;
+	c->failed = "SSL_read";
+	c->reason = "the peer keeps asking for new keys";
+	c->code = SSL_ERROR_SSL;
+}
+
 /* tls:read([data]): feeds what has come; the text so far, "" if there is none. What stands before
  * broken bytes is returned, the next call raises. */
 static int read_text(lua_State *L)
@@ -183,6 +195,7 @@ static int read_text(lua_State *L)
 		else
 			look_at(c, "SSL_read", n);
 	}
+	bound_owed(c);
 	if (c->failed && luaL_bufflen(&b) == 0)
 		return raise_failure(L, c);
 	luaL_pushresult(&b);
