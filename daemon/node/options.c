@@ -23,12 +23,12 @@ void options_help(FILE *out)
 	      out);
 	usage_print(out, options, array_len(options));
 	fputs("\n"
-	      "SIGTERM and SIGINT stop the node, a second one at once; SIGHUP reopens the log "
-	      "file.\n"
-	      "Exit status: 0 asked to stop, 64 wrong command line, 69 a needed thing is not to "
-	      "be had\n"
-	      "(port in use, master refuses the node), 70 the start service failed, 77 no "
-	      "permission,\n"
+	      "SIGTERM and SIGINT stop the node, a second one at once. SIGHUP reads the "
+	      "configuration and\n"
+	      "the cluster's keys again, and reopens the files of the log.\n"
+	      "Exit status: 0 asked to stop, or every service has ended, 64 wrong command line,\n"
+	      "69 a needed thing is not to be had (port in use, master refuses the node),\n"
+	      "70 the start service failed, 71 the system refused something, 77 no permission,\n"
 	      "78 wrong configuration.\n",
 	      out);
 }

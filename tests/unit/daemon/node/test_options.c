@@ -123,6 +123,8 @@ static void the_help_names_every_option(void **state)
 	assert_non_null(strstr(text, "--check"));
 	assert_non_null(strstr(text, "--help-config"));
 	assert_non_null(strstr(text, "--version"));
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		assert_in_range(strlen(line), 1, 100);
 	free(text);
 }
 
