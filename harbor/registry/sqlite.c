@@ -86,6 +86,14 @@ static bool prepare(int found)
 	return true;
 }
 
+/* Whether it is a matter of permissions: a full disk, say, or a file that is none of SQLite's, is
+ * not. */
+static bool is_denied(int code)
+{
+	return code == SQLITE_CANTOPEN || code == SQLITE_READONLY || code == SQLITE_PERM ||
+	       code == SQLITE_AUTH;
+}
+
 static int sqlite_open(const struct registry_config *c, char **ret_error)
 {
 	const char *state_dir = c->state_dir;
@@ -108,8 +116,9 @@ static int sqlite_open(const struct registry_config *c, char **ret_error)
 		return -EINVAL;
 	}
 	*ret_error = mem_printf("registry %s: %s", file, sqlite3_errmsg(S.db));
+	found = sqlite3_errcode(S.db);
 	sqlite_close();
-	return -EACCES;
+	return is_denied(found) ? -EACCES : -EIO;
 }
 
 static void copy_text(char *to, size_t size, sqlite3_stmt *st, int column)

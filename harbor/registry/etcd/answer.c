@@ -171,6 +171,15 @@ bool answer_token(const char *body, size_t n, char *ret_token, size_t size)
 	return true;
 }
 
+static size_t first_line(const char *body, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && i < 200 && body[i] >= ' ' && body[i] < 127)
+		i++;
+	return i;
+}
+
 void answer_error(const char *body, size_t n, char *ret_text, size_t size, int *ret_code)
 {
 	cleanup(jsonv_freep) struct jsonv *j = parse(body, n);
@@ -180,7 +189,11 @@ void answer_error(const char *body, size_t n, char *ret_text, size_t size, int *
 	if (!text)
 		text = string(j, "error");
 	*ret_code = number(j, "code", &code) && code < 100 ? (int)code : 0;
-	snprintf(ret_text, size, "%s", text ? text : "");
+	/* what stands before etcd's own interface, or before etcd, speaks no JSON */
+	if (!j)
+		snprintf(ret_text, size, "%.*s", (int)first_line(body, n), body);
+	else
+		snprintf(ret_text, size, "%s", text ? text : "");
 	for (char *p = ret_text; *p; p++) /* it becomes a line of the log */
 		if ((unsigned char)*p < ' ' || *p == 127)
 			*p = ' ';

@@ -8,7 +8,7 @@ sys.path += [os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + "/" +
              for f in ("federation", "secure_links")]
 from clusters import Federation
 from etcd import Etcd
-from pki import Authority
+from pki import Authority, of_private_key
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = sys.argv[sys.argv.index("--build") + 1]
@@ -21,16 +21,6 @@ def of_key_file(path):
         digits = f.read().split()[2]
     halves = digits[:32], digits[32:]
     return [h.encode() for h in halves] + [bytes.fromhex(h) for h in halves]
-
-
-def of_private_key(path):
-    """The number that is the secret of a key for P-256, in both orders, and the file's text."""
-    der = subprocess.run(["openssl", "pkey", "-in", path, "-outform", "DER"], capture_output=True,
-                         check=True).stdout
-    secret = der.split(b"\x02\x01\x01\x04\x20", 1)[1][:32]
-    with open(path, encoding="ascii") as f:
-        lines = f.read().splitlines()
-    return [secret, secret[::-1]] + [line.encode() for line in lines[1:-1] if len(line) > 40]
 
 
 def dumped(pid):

@@ -18,6 +18,17 @@ def openssl(*args):
     subprocess.run(("openssl",) + args, check=True, capture_output=True, timeout=60)
 
 
+def of_private_key(path):
+    """What nobody may see of a key for P-256: the number that is the secret, in both orders, and
+    the lines of its file."""
+    der = subprocess.run(["openssl", "pkey", "-in", path, "-outform", "DER"], capture_output=True,
+                         check=True).stdout
+    secret = der.split(b"\x02\x01\x01\x04\x20", 1)[1][:32]
+    with open(path, encoding="ascii") as f:
+        lines = f.read().splitlines()
+    return [secret, secret[::-1]] + [line.encode() for line in lines[1:-1] if len(line) > 40]
+
+
 class Authority:
     def __init__(self, folder):
         self.dir = folder
@@ -48,12 +59,12 @@ class Authority:
                 base + ".ext", "-days", "3")
         self.crl()
 
-    def issue(self, name, *names, days=2, file=None, chain=False):
+    def issue(self, name, *names, days=2, file=None, chain=False, subject="/CN={}"):
         """A certificate for these DNS and IP names; gives the paths of it and of its key. chain:
         with that of its issuer behind it."""
         base = f"{self.dir}/{file or name}"
         openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-                base + ".key", "-out", base + ".csr", "-subj", f"/CN={name}")
+                base + ".key", "-out", base + ".csr", "-subj", subject.format(name))
         os.chmod(base + ".key", 0o600)
         with open(base + ".ext", "w") as f:
             f.write("subjectAltName=" + ",".join(names))

@@ -35,10 +35,10 @@ function did.stays()
 end
 
 skynet.start(function()
-	skynet.dispatch("lua", function(_, _, word, n)
+	skynet.dispatch("lua", function(_, _, word, n, looper)
 		if word == "loops" then
 			for _ = 1, tonumber(n) do
-				skynet.newservice "looper"
+				skynet.newservice(looper or "looper")
 			end
 			skynet.ret(skynet.pack "looping")
 		elseif word == "run" then
