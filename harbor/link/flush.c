@@ -40,7 +40,6 @@
 /* A turn that has this much waiting flushes before its end. */
 #define EARLY_BYTES (256u << 10)
 /* So much that is not acknowledged is worth a write of its own, so much a few bytes in one. */
-#define ACK_FRAMES 256u
 #define ACK_ALONG_BYTES (16u << 10)
 #define ACK_ALONG_FRAMES 16u
 
@@ -288,7 +287,7 @@ void flush_arrived(struct link *l)
 
 	count_received(l, in);
 	flush_copy_count(&l->arrived, in);
-	if (conn <= 0 || !ack_is_due(l, ACK_FRAMES, FLUSH_ACK_BYTES))
+	if (conn <= 0 || !ack_is_due(l, FLUSH_ACK_FRAMES, FLUSH_ACK_BYTES))
 		return;
 	encode_ack(l, ack);
 	(void)net_sendv(conn, &iov, 1);

@@ -10,8 +10,11 @@
  */
 #include "harbor/link/parts.h"
 
-/* So many bytes of frames may have arrived and not be acknowledged yet. */
+/* So many bytes of frames, and so many frames, may have arrived and not be acknowledged yet. */
 #define FLUSH_ACK_BYTES (256u << 10)
+#define FLUSH_ACK_FRAMES 256u
+/* The same as the sender's ledger counts them: at most. */
+#define FLUSH_LAG (FLUSH_ACK_BYTES + FLUSH_ACK_FRAMES * (LEDGER_FRAME + sizeof(struct msg)))
 
 /* Writes what waits, as far as the socket takes it. */
 void flush_now(struct link *l);

@@ -7,6 +7,7 @@
 #include "core/base/base.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
+#include "harbor/link/ledger.h"
 #include "harbor/protocol/wire.h"
 
 #define ROOM_FIRST 64u
@@ -44,7 +45,7 @@ static void push(struct kept *k, const struct kept_frame *f)
 void kept_push_small(struct kept *k, struct msg *m)
 {
 	push(k, &(struct kept_frame){ m, KEPT_SMALL, (uint32_t)m->size });
-	k->bytes += m->size + WIRE_MSG_HEADER;
+	k->bytes += ledger_cost(m->size);
 }
 
 /* Is it the last frame of its message? */
@@ -59,7 +60,7 @@ void kept_push_large(struct kept *k, struct msg *m, uint32_t stream, uint32_t in
 
 	push(k, &f);
 	if (is_last(&f))
-		k->bytes += m->size + WIRE_MSG_HEADER;
+		k->bytes += ledger_cost(m->size);
 }
 
 struct kept_sum kept_acknowledge(struct kept *k, uint64_t count)
@@ -73,7 +74,7 @@ struct kept_sum kept_acknowledge(struct kept *k, uint64_t count)
 		if (f->index != KEPT_SMALL && !is_last(f))
 			continue;
 		sum.messages++;
-		sum.bytes += WIRE_MSG_HEADER + (f->index == KEPT_SMALL ? f->value : f->m->size);
+		sum.bytes += ledger_cost(f->index == KEPT_SMALL ? f->value : f->m->size);
 		msg_destroy(f->m);
 	}
 	k->bytes -= sum.bytes;

@@ -28,7 +28,7 @@ struct kept_frame {
 };
 #define KEPT_SMALL UINT32_MAX
 
-/* Messages, and their bytes with headers. */
+/* Messages, and their bytes as the ledger counts them. */
 struct kept_sum {
 	uint64_t messages, bytes;
 };
@@ -37,7 +37,7 @@ struct kept {
 	struct kept_frame *ring;
 	uint64_t first, cursor, end;
 	uint64_t room;	/* a power of two, or 0 */
-	uint64_t bytes; /* of messages whose last frame is in here, with their headers */
+	uint64_t bytes; /* of messages whose last frame is in here, as above */
 };
 
 void kept_fini(struct kept *k);

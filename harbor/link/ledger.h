@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Ledger: what one link owes to the other node, in bytes, in one sum.
+ * Ledger: what one link owes to the other node, in bytes of memory, in one sum.
  *
  *   link_send --enter--> outbox, queue --written--> kept --acknowledged: leave
  *                           waiting
@@ -12,7 +12,8 @@
  * socket's own queue holds copies, of which there are few at a time (SOCKET_ENOUGH, flush.c), and
  * has no limit of its own.
  *
- * The sum alone is held to the limit of a link.
+ * The sum alone is held to the limit of a link, so it counts what a message costs and not what it
+ * says: of messages of a byte each, the sum of what they say would let in five times the limit.
  *
  * Threads: enter, and reading: any. Everything else: who holds the link's lock.
  * Ordering: all relaxed. These are numbers that are compared with a bound; what is accepted because
@@ -21,12 +22,24 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "core/actor/msg.h"
 #include "core/base/must.h"
+
+/* What describes a message's frame while it is kept: 16 bytes in a ring that doubles, so twice that
+ * for one that is half full, and the old ring beside it while it grows. A large message has more
+ * frames, but 64 KiB for each. */
+#define LEDGER_FRAME 48u
 
 struct ledger {
 	atomic_uint_least64_t sum;
 	atomic_uint_least64_t kept; /* the part of it that was written */
 };
+
+/* Returns what a message with so many bytes of payload is entered with, and leaves with. */
+static inline uint64_t ledger_cost(uint64_t size)
+{
+	return msg_allocation(size) + LEDGER_FRAME;
+}
 
 /* Returns all that was accepted and has not arrived, as far as is known here. */
 static inline uint64_t ledger_sum(const struct ledger *g)

@@ -214,7 +214,7 @@ static void leave(struct link *l, const struct msg *m)
 	uint64_t bytes = 0;
 
 	for (; m; m = m->next)
-		bytes += m->size + WIRE_MSG_HEADER;
+		bytes += ledger_cost(m->size);
 	flush_leave(l, bytes);
 }
 
@@ -260,11 +260,10 @@ static void bounce_requests(struct link *l)
 /* Enters m into the ledger, unless there is no room for it. */
 static bool enter(struct link *l, const struct msg *m)
 {
-	uint64_t size = m->size + WIRE_MSG_HEADER;
+	uint64_t size = ledger_cost(m->size);
 	bool error = m->type == PTYPE_ERROR && m->size <= RESERVE_ERROR_MAX;
 	/* A node that has everything may not have said so yet. */
-	uint64_t bound = queue_max + FLUSH_ACK_BYTES + WIRE_MSG_HEADER +
-			 (error ? RESERVE_BYTES : 0);
+	uint64_t bound = queue_max + FLUSH_LAG + ledger_cost(0) + (error ? RESERVE_BYTES : 0);
 
 	return ledger_enter(&l->ledger, size, bound);
 }

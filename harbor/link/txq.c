@@ -9,6 +9,7 @@
 #include "core/base/base.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
+#include "harbor/link/ledger.h"
 
 void txq_init(struct txq *q)
 {
@@ -244,7 +245,7 @@ static void cut_lane(struct txq *q, struct txq_lane *l, struct kept_sum *sum)
 	struct msg *m = list_take(&l->waiting, next);
 
 	sum->messages++;
-	sum->bytes += m->size + WIRE_MSG_HEADER;
+	sum->bytes += ledger_cost(m->size);
 	msg_destroy(m);
 	l->begun = false;
 	q->begun--;

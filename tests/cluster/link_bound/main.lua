@@ -2,10 +2,11 @@
 -- One node sends to SINK of the other, each message in a turn of its own; SINK counts and checks
 -- the order.
 local skynet = require "skynet"
+local harbor = require "skynet.harbor"
 require "skynet.manager"
 local index = ...
 
-local command, last, wrong, got = {}, 0, 0, 0
+local command, last, wrong, got, letters = {}, 0, 0, 0, 0
 
 function command.ping() return true end
 
@@ -23,7 +24,25 @@ function command.flood(count, size)
 	return accepted, refused
 end
 
+-- As many as asked for, of one byte, without an end of the turn.
+function command.tiny(count)
+	local sink, accepted = harbor.find "SINK", 0
+	for _ = 1, count do
+		accepted = accepted + (skynet.rawsend(sink, "text", "x") and 1 or 0)
+	end
+	return accepted, count - accepted
+end
+
+function command.letters() return letters end
+
 function command.count() return got, wrong end
+
+skynet.register_protocol {
+	name = "text",
+	id = skynet.PTYPE_TEXT,
+	unpack = skynet.tostring,
+	dispatch = function() letters = letters + 1 end,
+}
 
 skynet.start(function()
 	skynet.dispatch("lua", function(session, _, what, ...)

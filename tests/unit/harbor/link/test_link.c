@@ -39,7 +39,7 @@
 #define MESSAGE_MAX (4u << 20)
 #define QUEUE_MAX (8u << 20)
 /* What a node that has it may not have acknowledged yet, and a header. */
-#define LAG ((256u << 10) + WIRE_MSG_HEADER)
+#define LAG (FLUSH_LAG + ledger_cost(0))
 #define CLIENTS 3
 #define EACH 20000
 
@@ -737,7 +737,7 @@ static void what_went_the_old_way_late_goes_before_what_is_held(void **state)
 	moves_overtaken(THERE);
 	moves_overtaken(me);
 	assert_int_equal(send_from(me, 0, PTYPE_LUA, "the new way", 11), 0);
-	assert_true(ledger_sum(&link_get(THIRD)->ledger) == WIRE_MSG_HEADER + 11);
+	assert_true(ledger_sum(&link_get(THIRD)->ledger) == ledger_cost(11));
 }
 
 static void a_request_for_a_move_that_is_forgotten_is_refused_by_the_way_that_it_came(void **state)
@@ -761,13 +761,13 @@ static void a_request_for_a_move_that_is_forgotten_is_refused_by_the_way_that_it
 	assert_int_equal(link_send_on(m), SEND_OK);
 	far_read(2);
 	far_write(PTYPE_ERROR, 0x02000000, 0x03000001, 8, "no such service");
-	eventually(ledger_sum(&link_get(THIRD)->ledger) == WIRE_MSG_HEADER + 15);
+	eventually(ledger_sum(&link_get(THIRD)->ledger) == ledger_cost(15));
 	assert_int_equal(pending_count(&l->pending), 0);
 	/* only for what was asked */
 	far_write(PTYPE_ERROR, 0x02000000, 0x03000001, 8, "no such service");
 	far_write(PTYPE_TEXT, THERE, me, 0, "the end");
 	assert_string_equal(letter_to(me, 0).text, "the end");
-	assert_true(ledger_sum(&link_get(THIRD)->ledger) == WIRE_MSG_HEADER + 15);
+	assert_true(ledger_sum(&link_get(THIRD)->ledger) == ledger_cost(15));
 }
 
 static void calls_of_a_service_that_moved_fail_with_its_new_node(void **state)

@@ -11,6 +11,7 @@
 #include "core/base/base.h"
 #include "core/base/mem.h"
 #include "harbor/link/stream.h"
+#include "harbor/link/ledger.h"
 #include "harbor/link/txq.h"
 
 #define A 0x01000001u
@@ -224,11 +225,11 @@ static void what_is_acknowledged_is_not_kept(void **state)
 		push(q, A, X, i, 100);
 	push(q, A, X, 10, LARGE);
 	pass_all(q);
-	assert_true(q->kept.bytes == 10 * (100 + WIRE_MSG_HEADER) + LARGE + WIRE_MSG_HEADER);
+	assert_true(q->kept.bytes == 10 * ledger_cost(100) + ledger_cost(LARGE));
 	acknowledge(q, 4);
-	assert_true(q->kept.bytes == 6 * (100 + WIRE_MSG_HEADER) + LARGE + WIRE_MSG_HEADER);
+	assert_true(q->kept.bytes == 6 * ledger_cost(100) + ledger_cost(LARGE));
 	acknowledge(q, 12); /* the head of the large one, and a chunk */
-	assert_true(q->kept.bytes == LARGE + WIRE_MSG_HEADER);
+	assert_true(q->kept.bytes == ledger_cost(LARGE));
 	acknowledge(q, arrived.count);
 	assert_true(q->kept.bytes == 0 && q->kept.first == q->kept.end);
 }
@@ -289,7 +290,7 @@ static void a_new_session_gives_up_what_was_written_and_keeps_the_rest(void **st
 	assert_true(pass(*state, &b)); /* 3, and a chunk of 1 */
 	lost = txq_renew(*state);
 	assert_true(lost.messages == 2);
-	assert_true(lost.bytes == LARGE + 10 + 2 * WIRE_MSG_HEADER);
+	assert_true(lost.bytes == ledger_cost(LARGE) + ledger_cost(10));
 	stream_fini(&in);
 	inbound_adopt(&arrived, 2);
 	count = 0;
