@@ -203,6 +203,20 @@ static int response_nothing(lua_State *L)
 	return 0;
 }
 
+int api_handon(lua_State *L)
+{
+	struct response *r = NULL;
+
+	if (lua_iscfunction(L, 1) && lua_getupvalue(L, 1, 1))
+		r = luaL_testudata(L, -1, RESPONSE_META);
+	if (!r || !r->host || !r->session)
+		return 0;
+	lua_pushinteger(L, r->source);
+	lua_pushinteger(L, r->session);
+	response_settle(r);
+	return 2;
+}
+
 int api_response(lua_State *L)
 {
 	struct task *t = open_request(L);

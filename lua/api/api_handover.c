@@ -9,6 +9,7 @@
 #include "core/actor/move.h"
 #include "core/actor/names.h"
 #include "core/base/mem.h"
+#include "lua/api/api_answer.h"
 #include "lua/host/host.h"
 #include "lua/host/move.h"
 #include "lua/host/shown.h"
@@ -398,6 +399,7 @@ int luaopen_skynet_handover_core(lua_State *L)
 		{ "drained", core_drained },
 		{ "finish", core_finish },
 		{ "finished", core_finished },
+		{ "handon", api_handon },
 		{ NULL, NULL },
 	};
 

@@ -1,13 +1,16 @@
 -- SPDX-License-Identifier: MIT
 -- DATACENTER: the tree behind skynet.datacenter. Each candidate for the master has one; one of them
--- has the name, and when that is lost with its node another takes it, with an empty tree.
+-- has the name, and when that is lost with its node another takes it, with an empty tree. From a
+-- node that drains it moves with its tree; who waits for a value is asked for again there.
 local skynet = require "skynet"
 local harbor = require "skynet.harbor"
+local handover = require "skynet.handover"
+local core = require "skynet.handover.core"
 local commands = require "skynet.commands"
 
 local LOOK <const> = 50 -- centiseconds between two tries to take the name
 
-local data = {}
+local data = skynet.handover_state() or {}
 -- The same tree of what is waited for: an inner node is { nodes = { key -> node } }, a leaf {
 -- responses ... }.
 local waiting = { nodes = {} }
@@ -128,6 +131,30 @@ local function wait(...)
 	node[#node + 1] = skynet.response()
 end
 
+-- The requests of those who wait, put into the mailbox again: they follow the service.
+local function ask_again(node, path, n)
+	for key, deeper in pairs(node.nodes or {}) do
+		path[n + 1] = key
+		ask_again(deeper, path, n + 1)
+	end
+	for _, answer in ipairs(node) do
+		local source, session = core.handon(answer)
+		if source then
+			skynet.redirect(skynet.self(), source, "lua", session,
+				skynet.pack("WAIT", table.unpack(path, 1, n)))
+		end
+	end
+end
+
+-- Whoever has the name can move.
+local function may_move()
+	handover.leaving(function()
+		ask_again(waiting, {}, 0)
+		waiting = { nodes = {} }
+	end)
+	skynet.on_handover(function() return data end)
+end
+
 local function take_name()
 	while not pcall(harbor.register, "DATACENTER") do
 		local owner = harbor.find "DATACENTER"
@@ -136,6 +163,7 @@ local function take_name()
 		end
 		skynet.sleep(LOOK)
 	end
+	may_move()
 end
 
 skynet.start(function()
@@ -144,5 +172,8 @@ skynet.start(function()
 		data = {} -- another has a tree of its own now
 		take_name()
 	end)
+	if skynet.handover_state() then
+		may_move() -- its name is to follow
+	end
 	skynet.fork(take_name)
 end)

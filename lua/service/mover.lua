@@ -23,6 +23,8 @@ local FAILED_SHOWN <const> = 16
 local ATTEMPTS_MAX <const> = 65534
 local MOVED_KEPT <const> = 65536
 local SWEEP <const> = 256
+-- Each node that could be the master has one, which waits for the name.
+local DATACENTER <const> = "datacenterd"
 
 local moving = {}   -- handle -> true
 local moved = {}    -- handle -> where it is now, for the movers that ask
@@ -239,6 +241,9 @@ local function hand_over(handle, id, reason)
 	earlier[handle], attempts[handle] = nil, nil
 	skynet.send(".launcher", "lua", "REMOVE", handle, false)
 	skynet.fork(pass_names, handle, new)
+	if line == DATACENTER and skynet.getenv "standalone" then
+		skynet.fork(skynet.newservice, line)
+	end
 	return new
 end
 
@@ -300,8 +305,9 @@ end
 -- Services of this node that could go and have not.
 local function left()
 	local list, failed = {}, {}
+	local alone = #core.targets() == 0 -- then the tree is lost; it keeps nobody
 	for _, handle in ipairs(core.wanting(CAN_MOVE)) do
-		if not moved[handle] then
+		if not moved[handle] and not (alone and core.line(handle) == DATACENTER) then
 			list[#list + 1] = handle
 			failed[handle] = drain.failed[handle]
 		end

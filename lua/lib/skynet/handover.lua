@@ -9,7 +9,7 @@ local LIVES_MAX <const> = 16
 local REASONS <const> = "the tasks that did not end in time:\n"
 
 local handover = {}
-local on_drain, on_undo, on_handover
+local on_drain, on_undo, on_handover, on_leaving
 local on_stop = { before = {}, now = {}, after = {} }
 local lives, state = {}, nil -- earlier handles, the last one first; what the last life packed
 
@@ -108,7 +108,16 @@ local function finish_requests(patience)
 	end
 end
 
+-- leaving(f): f() runs when the service is to move and takes no more requests, before those that it
+-- works on have to end: it may hand on what it keeps (core.handon).
+function handover.leaving(f)
+	on_leaving = f
+end
+
 local function stand_still(reason, patience)
+	if on_leaving then
+		on_leaving()
+	end
 	finish_requests(patience)
 	local new_lives = table.move(lives, 1, LIVES_MAX - 1, 2, { skynet.self() })
 	local packed = skynet.packstring(new_lives, on_handover(reason))

@@ -71,6 +71,57 @@ def drain_and_undo(build):
         eventually("told again", lambda: a.call(late, "drained")[0] == -99)
 
 
+def the_datacenter_lives_on(build):
+    """what skynet.datacenter keeps, and who waits for what it does not have yet, goes to
+    another node with a drain, without a call that fails, and from there on; it outlives the
+    master's node"""
+    with Cluster(build, HERE) as c:
+        nodes = a, b, d = start(c, 3)
+        trees = [new(n, "tree") for n in nodes]
+        equal("set", b.call(trees[1], "set", "gold", "bank", "vault"), ["nothing"])
+        for n, tree in zip(nodes, trees):
+            n.call(tree, "wait", "late")
+            n.call(tree, "wait", "deep", "down")
+            n.call(tree, "wait", "never")
+            n.call(tree, "write", n.name)
+        eventually("all wait", lambda: a.ctl("why", "DATACENTER")["handle"])
+        places = set()
+        for leaving in a, next(n for n in (b, d)):
+            leaving.ctl("drain", leaving.name)
+            status = eventually("drained", lambda: [s for s in [leaving.ctl("drain", leaving.name,
+                    "--status")] if s["state"] == "drained"])[0]
+            equal("stays", [x for x in status["names_staying"] if x.startswith("DATACENTER ")], [])
+            handle = eventually("it is elsewhere", lambda: [h for h in [owner(d, "DATACENTER")]
+                    if int(h[1:3], 16) != nodes.index(leaving) + 1])[0]
+            places.add(handle[1:3])
+            for n, tree in zip(nodes, trees):
+                equal("the tree", n.call(tree, "get", "bank", "vault"), ["gold"])
+            if leaving is a:
+                equal("set", a.call(trees[0], "set", "here", "late"), ["nothing"])
+                for n, tree in zip(nodes, trees):
+                    eventually("it came", lambda: n.call(tree, "got", "late") == ["here"])
+            leaving.ctl("drain", leaving.name, "--undo")
+        equal("set", d.call(trees[2], "set", "there", "deep", "down"), ["nothing"])
+        for n, tree in zip(nodes, trees):
+            eventually("it came", lambda: n.call(tree, "got", "deep.down") == ["there"])
+            n.call(tree, "enough")
+            ok, count = eventually("it ends", lambda: n.call(tree, "got", n.name))[0]
+            assert ok and count > 20, (n.name, ok, count)
+        assert "01" not in places, places
+        # its first node, which is the master, ends and comes back: it has another one, which waits
+        a.stop(), a.start().ready()
+        equal("the tree", d.call(trees[2], "get", "bank", "vault"), ["gold"])
+        equal("and there", b.call(trees[1], "got", "never"), [None])
+        equal("set", b.call(trees[1], "set", "at last", "never"), ["nothing"])
+        eventually("it came", lambda: d.call(trees[2], "got", "never") == ["at last"])
+        # where it is now dies: the master's has the name, and an empty tree
+        keeper = nodes[int(owner(d, "DATACENTER")[1:3], 16) - 1]
+        keeper.kill()
+        other = (b, trees[1]) if keeper is d else (d, trees[2])
+        eventually("a has it", lambda: owner(other[0], "DATACENTER")[1:3] == "01")
+        equal("an empty one", other[0].call(other[1], "get", "bank", "vault"), [None])
+
+
 def what_stays_is_said(build):
     """drain lists the global names that other nodes lose with this one, for who has them cannot
     move; drained it is all the same"""
@@ -192,5 +243,5 @@ def nodes_that_die(build):
 
 
 if __name__ == "__main__":
-    main([drain_and_undo, what_stays_is_said, work_goes_elsewhere, who_cannot_move, large_state,
-          nodes_that_die])
+    main([drain_and_undo, the_datacenter_lives_on, what_stays_is_said, work_goes_elsewhere,
+          who_cannot_move, large_state, nodes_that_die])

@@ -2,7 +2,10 @@
 -- Made by lua/doc/generate.py out of lua/doc/ref/datacenter.ref: edit it there.
 
 ---A tree of values that all nodes of the cluster share. The node of the master keeps it in memory; of
----several candidates one does, and when its node is lost another begins with an empty tree.
+---several candidates one does. From a node that drains (`harborctl drain`) the tree goes to another
+---one, with all who wait for a value; no call fails. When its node dies, or stops without a drain, the
+---tree is lost, and a candidate begins with an empty one: what must outlive a crash belongs in a data
+---base, for a second copy here would have each `set` wait for two nodes.
 ---@class skynet.datacenter
 local datacenter = {}
 
