@@ -2,12 +2,13 @@
 -- clustersender: our requests to one other node, over one connection.
 --
 -- The connection is made by clusterd's changenode, and anew by the first request after it was lost:
--- one try, a request fails with its reason. What goes beyond the original is off unless the
--- configuration asks for it:
+-- one try, a request fails with its reason. A call does not wait for ever for a node that is
+-- frozen, or cut off, whose kernel may still take what we send: while one waits and nothing comes
+-- for PATIENCE, the node is asked for a name, a request that each node of skynet answers; no answer
+-- within that time: the connection is closed and what waits on it fails. What else goes beyond the
+-- original is off unless the configuration asks for it:
 --   __reconnect = true      a lost connection is tried again by itself, after 1, 2, 4 ... 30 s
--- __heartbeat = seconds   an idle node is asked for a name; any answer will do. None within that
--- time: the
---                           connection is closed and what waits on it fails
+--   __heartbeat = seconds   in place of PATIENCE, and also while no call waits; false: never
 -- __key = "secret"        the node must know it, and is shown that we do, before any request goes
 -- out (key.lua)
 local skynet = require "skynet"
@@ -15,11 +16,13 @@ local commands = require "skynet.commands"
 local core = require "skynet.cluster.core"
 local channels = require "skynet.socketchannel"
 local socket = require "skynet.socket"
+local driver = require "skynet.socketdriver"
 local answers = require "skynet.cluster.answers"
 local key = require "skynet.cluster.key"
 
 local LATE_MAX <const> = 65536 -- answers that may come after their deadline, per connection
 local RECONNECT_MAX <const> = 30
+local PATIENCE <const> = 1000
 local KEY_PATIENCE <const> = 500 -- centiseconds for each answer about the key
 
 local node, host, port = ...
@@ -35,6 +38,7 @@ local late_count = 0
 local book               -- of the answers in parts on this connection
 local reconnecting, reconnect_delay = false, 1
 local heard = 0          -- skynet.now() of the last frame
+local fd                 -- of the connection
 local beating, connected = false, false
 
 local function place()
@@ -80,6 +84,7 @@ end
 local reconnect
 
 local function sock_read(sock, n)
+	fd = sock[1]
 	if n == 0 then
 		return ""
 	end
@@ -109,35 +114,68 @@ local function own_request(address, ...)
 	return request, id
 end
 
+-- How long nothing may come until the node is asked, and then until it answers; nil: for ever.
+local function patience()
+	local seconds = options.heartbeat
+	if seconds == nil then
+		return PATIENCE
+	end
+	return seconds and math.max(1, math.floor(seconds * 100))
+end
+
+-- Bytes that have gone out, if more wait to.
+local function progress()
+	for _, row in ipairs(driver.info()) do
+		if row.id == fd then
+			return row.wbuffer > 0 and row.write
+		end
+	end
+end
+
+-- false: there is no connection any more.
+local function ask(interval)
+	local seen, written = heard, progress()
+	local ping, id = own_request(0, "heartbeat")
+	local function judge()
+		local now_written = progress()
+		if not asked[id] or heard ~= seen then
+			return
+		elseif now_written and now_written ~= written then
+			written = now_written -- the question stands behind what is still on its way
+			return skynet.timeout(interval, judge)
+		end
+		skynet.error(("%s: no heartbeat for %d s"):format(place(), (2 * interval) // 100))
+		for waiting in pairs(asked) do
+			channel:cancel(waiting, failure "heartbeat timeout")
+		end
+		channel:changehost(host, port) -- ends the connection
+	end
+	skynet.timeout(interval, judge)
+	local ok = pcall(channel.request, channel, ping, id)
+	settled(id)
+	return ok or heard ~= seen
+end
+
 local function heartbeat()
-	while options.heartbeat and not down do
-		local interval = math.max(1, math.floor(options.heartbeat * 100))
-		skynet.sleep(interval)
-		if not options.heartbeat or down then
-			break
-		elseif skynet.now() - heard >= interval then
-			local seen = heard
-			local ping, id = own_request(0, "heartbeat")
-			skynet.timeout(interval, function()
-				if asked[id] and heard == seen then
-					skynet.error(("%s: no heartbeat for %d s")
-						:format(place(), (2 * interval) // 100))
-					channel:cancel(id, failure "heartbeat timeout")
-					channel:changehost(host, port) -- ends the connection
-				end
-			end)
-			local ok = pcall(channel.request, channel, ping, id)
-			settled(id)
-			if not ok and heard == seen then
+	local since = skynet.now()
+	local interval = patience()
+	while interval and not down and (options.heartbeat or next(asked)) do
+		local left = math.max(heard, since) + interval - skynet.now()
+		if left > 0 then
+			skynet.sleep(left)
+		else
+			since = skynet.now()
+			if not ask(interval) then
 				break -- until there is a connection again
 			end
 		end
+		interval = patience()
 	end
 	beating = false
 end
 
 local function begin_heartbeat()
-	if options.heartbeat and not beating and connected then
+	if not beating and connected and patience() and (options.heartbeat or next(asked)) then
 		beating = true
 		skynet.fork(heartbeat)
 	end
@@ -246,6 +284,9 @@ local function exchange(address, msg, size, ti)
 		end
 	end
 	asked[id] = true
+	if not beating then
+		begin_heartbeat()
+	end
 	if ti then
 		skynet.timeout(ti, function()
 			if asked[id] and channel:cancel(id, failure "timeout") then

@@ -12,10 +12,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 class Peer(Node):
     """A node with a cluster file of its own."""
 
-    def __init__(self, cluster, name, table=""):
+    def __init__(self, cluster, name, table="", testing=False):
         self.file = f"{cluster.tmp}/{name}.cluster.lua"
         self.port = free_port()
-        text = [f"node: {{ name: {name}, harbor: 0, threads: 2 }}",
+        word = ", testing: true" if testing else ""
+        text = [f"node: {{ name: {name}, harbor: 0, threads: 2{word} }}",
                 f'lua: {{ start: main, service_path: ["{HERE}/?.lua"] }}',
                 f'env: {{ cluster: "{self.file}" }}']
         super().__init__(cluster, name, "\n".join(text) + "\n")
@@ -48,9 +49,9 @@ class Peer(Node):
         eventually(f"{self.name} logs {text!r}", lambda: self.log_text().count(text) >= times)
 
 
-def nodes(c, *names, options=""):
+def nodes(c, *names, options="", testing=False):
     """Nodes that know each other and listen by their own names."""
-    all = [Peer(c, n) for n in names]
+    all = [Peer(c, n, testing=testing) for n in names]
     for p in all:
         p.table(options + "".join(f'{q.name} = "127.0.0.1:{q.port}"\n' for q in all))
         p.start()
@@ -399,6 +400,45 @@ def a_frozen_node(build):
         assert a.one('return cluster.call("b", ".probe", "echo", 2)') == 2
 
 
+def a_frozen_node_by_default(build):
+    """without a word in the configuration a call to a frozen node ends after twenty seconds of
+    silence, and one to a live node does not; with __heartbeat = false it waits"""
+    with Cluster(build, HERE) as c:
+        a, b, d = nodes(c, "a", "b", "d", options="", testing=True)
+        d.eval("cluster.reload { __heartbeat = false }")
+        for n in a, d:
+            assert n.one('return cluster.call("b", ".probe", "echo", 1)') == 1
+        hang = ('skynet.fork(function() local ok, why = pcall(cluster.call, "b", ".probe", "hang") '
+                'kept.why = ok and "answered" or why end)')
+        a.eval(hang)
+        ask = 'return skynet.call(cluster.get_sender "b", "debug", "STAT").message'
+        for _ in range(4): # asked once in ten seconds, and it answers
+            before = a.one(ask)
+            a.ctl("clock", "+10s")
+            # the timer, the answer; and the last look itself is a message
+            eventually("it was asked and has answered", lambda: a.one(ask) > before + 3)
+        assert a.one("return kept.why == nil") and "no heartbeat" not in a.log_text()
+        b.signal(signal.SIGSTOP)
+        try:
+            d.eval(hang)
+            seconds = 0
+            while a.one("return kept.why == nil"):
+                seconds += 1
+                assert seconds < 120
+                for n in a, d:
+                    n.ctl("clock", "+1s")
+            why = a.one("return kept.why")
+            assert why.endswith("call failed: heartbeat timeout"), why
+            assert seconds >= 10, seconds
+            a.says("no heartbeat for 20 s")
+            d.ctl("clock", "+1h")
+            assert d.one("return kept.why == nil")
+        finally:
+            b.signal(signal.SIGCONT)
+        assert d.one('return cluster.call("b", ".probe", "echo", 3)') == 3
+        assert a.one('return cluster.call("b", ".probe", "echo", 2)') == 2
+
+
 def reconnecting(build):
     """with __reconnect a lost connection comes back by itself; without, nobody tries until somebody
     calls"""
@@ -537,8 +577,9 @@ def on_the_wire(name, what):
 
 
 main([calls_sends_names, reasons, large, in_order, proxies, snax_objects, a_node_is_killed,
-      a_sender_is_killed, down_and_moved, waiting, refused_then_there, opening,
-      deadlines, a_frozen_node, reconnecting, a_shared_key, traces, three_nodes_under_load,
+      a_sender_is_killed, down_and_moved, waiting, refused_then_there, opening, deadlines,
+      a_frozen_node, a_frozen_node_by_default, reconnecting, a_shared_key, traces,
+      three_nodes_under_load,
       on_the_wire("wire: requests in one frame, by handle and name; queries; error texts",
                   wire.serves_single_frames),
       on_the_wire("wire: pushes in one frame", wire.serves_pushes),

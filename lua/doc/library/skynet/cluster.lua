@@ -7,10 +7,16 @@
 ---
 ---
 ---
----The options `__reconnect` (true: a lost connection is tried again by itself), `__heartbeat`
----(seconds: a silent node's connection is closed) and `__key` (a secret that both nodes must know) are
----not in skynet, and off unless they are set. The key is neither encryption nor a signature of what
----follows.
+---A call to a node that is frozen, or cut off, ends: when nothing has come from the node for ten
+---seconds while a call waits, it is asked for a name, as any node of skynet is by `cluster.query`, and
+---if no answer comes within ten more its connection is closed and all calls over it fail. A node that
+---works on a call for an hour answers meanwhile. `__heartbeat` (seconds) takes the place of the ten,
+---and then idle nodes are asked, too; with `__heartbeat = false` a call waits for as long as the node
+---is frozen, as in skynet.
+---
+---The options `__reconnect` (true: a lost connection is tried again by itself) and `__key` (a secret
+---that both nodes must know) are not in skynet, and off unless they are set. The key is neither
+---encryption nor a signature of what follows.
 ---@class skynet.cluster
 local cluster = {}
 
