@@ -56,7 +56,7 @@ struct config {
 		uint32_t join_timeout_ms; /* 0 = for ever */
 		uint32_t heartbeat_ms, dead_ms, link_wait_ms;
 		uint64_t message_max, queue_max;
-		uint32_t name_wait_ms;
+		uint32_t name_wait_ms, forwarder_ms;
 	} cluster;
 	struct {
 		bool present;

@@ -21,6 +21,7 @@ struct harbor_config {
 	uint64_t message_max;	    /* bytes, 256 MiB */
 	uint64_t queue_max;	    /* bytes a link may have unsent, 64 MiB + message_max */
 	uint32_t name_wait_ms;	    /* how long a send to an unknown name waits */
+	uint32_t forwarder_ms;	    /* how long a forwarder is kept that nobody uses */
 	const struct secure_config *secure; /* used by harbor_init only; NULL: no encryption */
 	/* this node is the master as well */
 	const char *master_listen;    /* NULL = it is not */

@@ -143,6 +143,11 @@ const char *harbor_forget(const char *node, char *ret_why, size_t size)
 	return why;
 }
 
+unsigned harbor_forwarders(void)
+{
+	return moves_forwarders();
+}
+
 bool harbor_is_master(void)
 {
 	bool is;

@@ -109,7 +109,7 @@ int harbor_init(const struct harbor_config *c, char **ret_error)
 		H.masters[i] = mem_strdup(c->masters[i]);
 	directory_init(&H.directory, deliver, NULL);
 	link_init(c->message_max, c->queue_max, &link_hands);
-	move_links_init(c->queue_max, events_touch_soon);
+	move_links_init(c->queue_max, c->forwarder_ms * NS_PER_MS, events_touch_soon);
 	conn_init(&events_conn_ops, &H.lock);
 	r = open_ports(c, ret_error);
 	if (r < 0) {

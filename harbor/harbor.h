@@ -94,6 +94,8 @@ struct harbor_name_info {
 void harbor_foreach_name(void (*f)(const struct harbor_name_info *n, void *ud), void *ud);
 /* Any thread. */
 bool harbor_is_master(void);
+/* How many services that moved to other nodes still have their forwarder here. */
+unsigned harbor_forwarders(void);
 /* Whether this node is the master, and the registry behind that. */
 void harbor_master(struct harbor_master_info *ret);
 /* Whether this node leads and could not save what it has to keep: until it can, no node joins and

@@ -18,7 +18,6 @@ _Static_assert(sizeof(uintptr_t) == 8, "the inbox word needs 16 spare bits above
 
 /* Words that are no pointers: messages are 16-byte aligned. */
 #define CLOSED ((uintptr_t)0)
-#define IDLE ((uintptr_t)1)
 #define EMPTY MAILBOX_EMPTY
 #define IS_MESSAGES(word) ((word) > EMPTY)
 
@@ -50,7 +49,7 @@ static void open_as(struct mailbox *mb, uintptr_t word)
 
 void mailbox_open(struct mailbox *mb)
 {
-	open_as(mb, IDLE);
+	open_as(mb, MAILBOX_IDLE);
 }
 
 void mailbox_open_owned(struct mailbox *mb)
@@ -83,7 +82,7 @@ enum mailbox_push mailbox_push(struct mailbox *mb, struct msg *m)
 		/* M1 */
 	} while (!atomic_compare_exchange_weak_explicit(&mb->inbox, &old, new, memory_order_acq_rel,
 							memory_order_relaxed));
-	return old == IDLE ? MAILBOX_WOKEN : MAILBOX_PUSHED;
+	return old == MAILBOX_IDLE ? MAILBOX_WOKEN : MAILBOX_PUSHED;
 }
 
 /* relaxed, all of the bound: numbers, by which nothing is published */
@@ -142,7 +141,7 @@ struct msg *mailbox_pop(struct mailbox *mb)
 		/* relaxed: only saves the exchange; rest() looks again */
 		if (atomic_load_explicit(&mb->inbox, memory_order_relaxed) == EMPTY)
 			return NULL;
-		/* M2; messages: an owner's inbox is neither IDLE nor CLOSED */
+		/* M2; messages: an owner's inbox is neither MAILBOX_IDLE nor CLOSED */
 		word = atomic_exchange_explicit(&mb->inbox, EMPTY, memory_order_acquire);
 		m = stack_turn_round_counted(word_top(word), next, &n);
 	} else {
@@ -163,7 +162,7 @@ bool mailbox_rest(struct mailbox *mb)
 		return false;
 	mb->overload_at = MAILBOX_OVERLOAD;
 	/* M3; relaxed on failure: the owner goes on to pop, which acquires */
-	return atomic_compare_exchange_strong_explicit(&mb->inbox, &empty, IDLE,
+	return atomic_compare_exchange_strong_explicit(&mb->inbox, &empty, MAILBOX_IDLE,
 						       memory_order_acq_rel, memory_order_relaxed);
 }
 

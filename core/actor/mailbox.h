@@ -59,7 +59,9 @@ enum mailbox_room {
 };
 
 #define MAILBOX_OVERLOAD 1024u
-#define MAILBOX_EMPTY ((uintptr_t)2) /* a word of the inbox, for mailbox_waits */
+/* Words of the inbox. */
+#define MAILBOX_IDLE ((uintptr_t)1)
+#define MAILBOX_EMPTY ((uintptr_t)2)
 
 /* A fresh or recycled mailbox, idle and empty. Before anybody can see the service. */
 void mailbox_open(struct mailbox *mb);
@@ -93,6 +95,13 @@ static inline bool mailbox_waits(const struct mailbox *mb)
 {
 	/* relaxed: a hint */
 	return mb->local || atomic_load_explicit(&mb->inbox, memory_order_relaxed) != MAILBOX_EMPTY;
+}
+/* Returns whether nothing is in it and nobody runs its service, and all that was is done. Any
+ * thread; it is old news where another one may push. */
+static inline bool mailbox_is_idle(const struct mailbox *mb)
+{
+	/* acquire <-> M3 */
+	return atomic_load_explicit(&mb->inbox, memory_order_acquire) == MAILBOX_IDLE;
 }
 /* true: idle and given up; false: go on popping */
 bool mailbox_rest(struct mailbox *mb);

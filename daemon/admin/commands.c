@@ -204,6 +204,8 @@ static enum result run_status(struct request *r)
 	json_uint(j, "workers", sched_workers());
 	json_uint(j, "processors", sched_processors());
 	json_uint(j, "services", service_count());
+	if (info->cluster)
+		json_uint(j, "forwarders", harbor_forwarders());
 	json_uint(j, "sockets", net_count());
 	json_uint(j, "timers", timer_count());
 	write_queues(j);

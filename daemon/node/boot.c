@@ -385,6 +385,7 @@ static int init_harbor(const struct config *c)
 		.message_max = c->cluster.message_max,
 		.queue_max = c->cluster.queue_max,
 		.name_wait_ms = c->cluster.name_wait_ms,
+		.forwarder_ms = c->cluster.forwarder_ms,
 		.master_listen = c->master.present ? c->master.listen : NULL,
 		.master_advertise = c->master.advertise,
 		.state_dir = c->master.present ? state_dir(c) : NULL,

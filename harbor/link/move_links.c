@@ -3,6 +3,7 @@
 #include "harbor/link/move_links.h"
 
 #include "core/actor/handle.h"
+#include "core/actor/life.h"
 #include "core/actor/send.h"
 #include "core/actor/service.h"
 #include "harbor/link/flush.h"
@@ -10,7 +11,7 @@
 #include "harbor/link/move_ways.h"
 #include "harbor/link/moves.h"
 
-static uint64_t room;
+static uint64_t room, patience;
 static void (*touch)(void);
 
 static unsigned own_id(void)
@@ -33,6 +34,23 @@ static int push_local(struct msg *m)
 static bool is_alive(uint32_t handle)
 {
 	return handle_lookup(handle) != NULL;
+}
+
+static bool end_forwarder(uint32_t handle)
+{
+	struct service *s = service_grab(handle);
+	bool idle;
+
+	if (!s)
+		return true;
+	idle = mailbox_is_idle(&s->mailbox);
+	service_unref(s);
+	return idle && service_retire(handle);
+}
+
+static uint64_t patience_with_forwarders(void)
+{
+	return patience;
 }
 
 static bool is_busy(uint32_t dest)
@@ -94,6 +112,8 @@ static const struct moves_ops moves_hands = {
 	.send = link_send_on,
 	.local = push_local,
 	.alive = is_alive,
+	.end = end_forwarder,
+	.patience = patience_with_forwarders,
 	.busy = is_busy,
 	.up = is_up,
 	.transfer = transfer_pending,
@@ -102,9 +122,10 @@ static const struct moves_ops moves_hands = {
 	.touch = touch_moves,
 };
 
-void move_links_init(uint64_t a_room, void (*a_touch)(void))
+void move_links_init(uint64_t a_room, uint64_t patience_ns, void (*a_touch)(void))
 {
 	room = a_room;
+	patience = patience_ns;
 	touch = a_touch;
 	moves_init(&moves_hands);
 }

@@ -7,6 +7,7 @@
  */
 #include <stdint.h>
 
-/* Begins moves (moves_init), which link_fini ends. room: of a link, in bytes. touch, any thread:
- * moves_tick wants to be called on the loop. */
-void move_links_init(uint64_t room, void (*touch)(void));
+/* Begins moves (moves_init), which link_fini ends. room: of a link, in bytes.
+ * patience_ns: with a forwarder that nobody uses. touch, any thread: moves_tick wants to be called
+ * on the loop. */
+void move_links_init(uint64_t room, uint64_t patience_ns, void (*touch)(void));

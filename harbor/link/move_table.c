@@ -141,6 +141,12 @@ void move_table_remove(struct move_table *t, struct move *r)
 	grow_stale(t);
 }
 
+/* Done, and nothing here stands for it. */
+static bool is_over(const struct move *r)
+{
+	return r->way == WAY_NEW;
+}
+
 /* A claim that nothing came of. */
 static bool is_idle(const struct move *r)
 {
@@ -161,7 +167,7 @@ static bool remove_first(struct move_table *t, bool (*may_go)(const struct move 
 /* false: all are needed. */
 static bool make_room(struct move_table *t)
 {
-	return t->count < MOVE_TABLE_MAX || remove_first(t, is_done) || remove_first(t, is_idle);
+	return t->count < MOVE_TABLE_MAX || remove_first(t, is_over) || remove_first(t, is_idle);
 }
 
 struct move *move_table_add(struct move_table *t, uint32_t from, uint32_t to, enum way way)

@@ -7,8 +7,8 @@
  * Threads:   none of its own; the user locks. The filter is read by anybody.
  * Ownership: a struct move is the table's; what it holds is the user's, who takes it out before
  *            the move is removed.
- * Limits:    MOVE_TABLE_MAX moves. A new one takes the place of the oldest that is done, or, if
- *            there is none, of the oldest claim of which nothing came.
+ * Limits:    MOVE_TABLE_MAX moves. A new one takes the place of the oldest that is done and has no
+ *            forwarder here, or, if there is none, of the oldest claim of which nothing came.
  */
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -41,6 +41,7 @@ struct move {
 	bool finishing, finished;   /* WAY_OWN: senders of this node go the new way, soon or now */
 	uint64_t held_ns;	    /* since */
 	uint64_t asked_ns;	    /* WAY_OWN: the last time that somebody was asked */
+	uint64_t used_ns;	    /* WAY_OWN: the last time that our forwarder had something */
 	uint64_t asked[4], done[4]; /* nodes, as bits */
 };
 

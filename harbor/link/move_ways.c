@@ -173,10 +173,12 @@ void move_take_new_way(struct move *r)
 
 	if (r->way == WAY_HELD) /* else the old node has not begun to forget them */
 		moves.ops->transfer(r->from, new_end(r));
-	if (r->way == WAY_OWN)
+	if (r->way == WAY_OWN) {
 		r->finished = true;
-	else
+		move_look_at(r->used_ns + moves.ops->patience());
+	} else {
 		r->way = WAY_NEW;
+	}
 	move_table_settle(&moves.table, r);
 	forget_numbers(r);
 	r->held_count = 0;

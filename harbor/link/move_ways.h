@@ -26,6 +26,11 @@ struct moves_ops {
 	int (*local)(struct msg *m_take);
 	/* There is a service of ours, or its forwarder. */
 	bool (*alive)(uint32_t handle);
+	/* Ends our forwarder, if nothing is in its mailbox and nobody runs it. Returns whether it
+	 * is gone. On the loop, which alone has messages of other nodes come to it. */
+	bool (*end)(uint32_t forwarder);
+	/* Returns how long a forwarder is kept that nobody uses. */
+	uint64_t (*patience)(void);
 	/* A message above the size of a chunk is under way to this handle. */
 	bool (*busy)(uint32_t dest);
 	/* The node is in the cluster, as far as we know, and its link up or about to be. */
@@ -49,6 +54,7 @@ struct moves {
 	unsigned late_count;
 	uint64_t draining[4]; /* nodes, as bits */
 	uint64_t next_ns;     /* of the next look, 0: none */
+	unsigned forwarders;  /* moves with WAY_OWN */
 };
 extern struct moves moves;
 

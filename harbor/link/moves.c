@@ -38,6 +38,8 @@ static int relay(struct move *r, struct msg *m)
 {
 	unsigned node = move_node(m->source);
 
+	if (r)
+		r->used_ns = clock_mono_ns();
 	if (r && node != moves.ops->self() && node != 0 && !move_has_bit(r->asked, node))
 		ask(r, node);
 	m->flags |= MSG_RELAYED;
@@ -163,14 +165,56 @@ void moves_adopted(uint32_t service, const uint32_t *old, unsigned n, unsigned a
 	move_leave(entered);
 }
 
+/* ---- the end of forwarders; under the lock ---- */
+
+/* Nobody needs it for the order of his messages: he has found the new way, or that is none. */
+static bool is_spare(const struct move *r)
+{
+	return r->way == WAY_OWN && (r->finished || !moves.ops->up(move_node(r->to))) &&
+	       move_is_settled(r);
+}
+
+/* The table leads on from its handle, as it does from one that this node knows by hearsay. */
+static bool end_forwarder(struct move *r)
+{
+	if (!moves.ops->end(r->from))
+		return false;
+	r->way = WAY_NEW;
+	moves.forwarders--;
+	mem_free(steal(r->numbers));
+	move_table_settle(&moves.table, r);
+	return true;
+}
+
+static void end_oldest(void)
+{
+	for (struct move *r = moves.table.all.first; r; r = r->next)
+		if (is_spare(r) && end_forwarder(r))
+			return;
+}
+
+/* Looks of many forwarders go together. */
+static void end_unused(struct move *r, uint64_t now)
+{
+	uint64_t due = r->used_ns + moves.ops->patience();
+
+	if (now < due)
+		move_look_at(due + NOTE_AGAIN_NS - due % NOTE_AGAIN_NS);
+	else if (!is_spare(r) || !end_forwarder(r))
+		move_look_at(now + NOTE_AGAIN_NS);
+}
+
 void moves_left(uint32_t old, uint32_t to)
 {
 	bool entered = move_enter();
 	struct move *r = claim(old, to, MOVE_FINAL);
 
 	if (r) {
+		moves.forwarders += r->way != WAY_OWN;
 		r->way = WAY_OWN;
-		r->asked_ns = clock_mono_ns();
+		r->asked_ns = r->used_ns = clock_mono_ns();
+		if (moves.forwarders > MOVES_FORWARDERS_MAX)
+			end_oldest();
 		for (unsigned node = 1; node < 256; node++)
 			if (node != moves.ops->self() && moves.ops->up(node))
 				ask(r, node);
@@ -248,6 +292,15 @@ void moves_draining(bool on)
 		if (node != moves.ops->self())
 			move_tell(node, &(struct move_note){ NOTE_DRAIN, on, 0, 0, 0 });
 	move_leave(entered);
+}
+
+unsigned moves_forwarders(void)
+{
+	bool entered = move_enter();
+	unsigned n = moves.forwarders;
+
+	move_leave(entered);
+	return n;
 }
 
 unsigned moves_count(void)
@@ -458,8 +511,13 @@ static void look_after(struct move *r, uint64_t now)
 		else
 			move_look_at(r->held_ns + MOVES_HELD_NS);
 	}
-	if (r->way != WAY_OWN || move_is_settled(r))
+	if (r->way != WAY_OWN)
 		return;
+	if (move_is_settled(r)) {
+		if (r->finished || !moves.ops->up(move_node(r->to)))
+			end_unused(r, now);
+		return;
+	}
 	if (now >= r->asked_ns + NOTE_AGAIN_NS) {
 		r->asked_ns = now;
 		for (unsigned i = 1; i < 256; i++)

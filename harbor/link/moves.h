@@ -21,6 +21,10 @@
  * A's own senders go through the forwarder until the service's names have followed; then they
  * change over in the same way (moves_finish).
  *
+ * A forwarder that is needed for no order any more and was not used for a while ends (`patience` in
+ * move_ways.h). Then A knows the move as it does those of other nodes, and what still comes for X
+ * goes to Y by the table, until that forgets: then X is a handle that nobody has.
+ *
  * These words are notes: messages of type PTYPE_HARBOR between the nodes themselves (handle index
  * 0), in the stream of data, so they are as reliable and ordered as what they speak of.
  *
@@ -39,6 +43,8 @@
 #include "harbor/link/move_table.h"
 
 #define MOVES_HELD_NS UINT64_C(10000000000)
+/* Above this the oldest that nobody needs ends at once. */
+#define MOVES_FORWARDERS_MAX 4096u
 
 struct moves_ops; /* move_ways.h */
 
@@ -95,3 +101,5 @@ void moves_drainers(uint64_t ret_bits[4]);
 uint64_t moves_tick(uint64_t now);
 /* How many moves are known. Any thread. */
 unsigned moves_count(void);
+/* Returns how many forwarders this node has. */
+unsigned moves_forwarders(void);

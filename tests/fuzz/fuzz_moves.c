@@ -47,6 +47,18 @@ static bool is_alive(uint32_t handle)
 	return alive >> (handle & 7) & 1;
 }
 
+static bool end_forwarder(uint32_t handle)
+{
+	if (handle >> 24 != SELF)
+		abort();
+	return !is_alive(handle);
+}
+
+static uint64_t patience(void)
+{
+	return (uint64_t)alive << 26;
+}
+
 static bool is_busy(uint32_t dest)
 {
 	return dest & 1;
@@ -83,6 +95,8 @@ static const struct moves_ops hands = {
 	.send = send_away,
 	.local = keep_here,
 	.alive = is_alive,
+	.end = end_forwarder,
+	.patience = patience,
 	.busy = is_busy,
 	.up = is_up,
 	.transfer = transfer,

@@ -55,6 +55,7 @@ def drain_and_undo(build):
         equal("state", a.ctl("drain", "a", "--status")["state"], "serving")
         equal("from another node", b.ctl("drain", "a")["node"], "a")
         eventually("a is drained", lambda: a.ctl("drain", "a", "--status")["state"] == "drained")
+        assert a.ctl("status")["forwarders"] > 0, a.ctl("status")
         # what said before that it wants to know was told, and has moved since
         eventually("it was moved", lambda: b.ctl("call", early, "add", "1")["values"][1] == 2)
         equal("told at once", a.call(late, "watch")[0], 0)
@@ -120,6 +121,40 @@ def the_datacenter_lives_on(build):
         other = (b, trees[1]) if keeper is d else (d, trees[2])
         eventually("a has it", lambda: owner(other[0], "DATACENTER")[1:3] == "01")
         equal("an empty one", other[0].call(other[1], "get", "bank", "vault"), [None])
+
+
+class Impatient(Cluster):
+    """Forwarders that are not used end soon."""
+
+    def text(self, *args, **kw):
+        return super().text(*args, **kw).replace("heartbeat: 100ms",
+                                                 "forwarder_idle: 200ms, heartbeat: 100ms")
+
+
+def old_handles_outlive_forwarders(build):
+    """what a service left where it was is gone soon after its last use; its old handles are good
+    all the same, for nodes that come later, too, and after a way back"""
+    with Impatient(build, HERE) as c:
+        a, b, d = start(c, 3)
+        empty = a.ctl("status")["services"]
+        who = new(a, "traveller", "plain")
+        equal("by its handle", d.call(who, "add", "1")[:2], [1, 1])
+        now = a.ctl("move", who, "b")["handle"]
+        equal("by the old handle", d.call(who, "add", "1")[:2], [2, 2])
+        eventually("the forwarder is gone", lambda: a.ctl("status")["forwarders"] == 0
+                   and who not in [s["handle"] for s in a.ctl("services")["services"]])
+        for n in a, b, d:
+            equal("by the old handle", n.call(who, "add", "0")[:2], [2, 2])
+        late = c.node("z", 9).ready()
+        eventually("z hears of it", lambda: late.call(who, "add", "0")[:2] == [2, 2])
+        back = b.ctl("move", now, "a")["handle"]
+        eventually("gone there, too", lambda: b.ctl("status")["forwarders"] == 0)
+        for handle in who, now, back:
+            for n in a, b, d, late:
+                equal(f"by {handle}", n.call(handle, "add", "0")[:2], [2, 3])
+        a.ctl("kill", back)
+        for handle in who, now, back:
+            refused(d, "no such service", "call", handle, "add", "0")
 
 
 def what_stays_is_said(build):
@@ -243,5 +278,6 @@ def nodes_that_die(build):
 
 
 if __name__ == "__main__":
-    main([drain_and_undo, the_datacenter_lives_on, what_stays_is_said, work_goes_elsewhere,
+    main([drain_and_undo, the_datacenter_lives_on,
+          old_handles_outlive_forwarders, what_stays_is_said, work_goes_elsewhere,
           who_cannot_move, large_state, nodes_that_die])

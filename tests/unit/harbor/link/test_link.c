@@ -299,7 +299,7 @@ static int setup(void **state)
 	module_add(&actor);
 	assert_int_equal(net_init(1), 0);
 	link_init(MESSAGE_MAX, QUEUE_MAX, &hooks);
-	move_links_init(QUEUE_MAX, touch);
+	move_links_init(QUEUE_MAX, NS_PER_SEC * 600, touch);
 	l = link_get(FAR);
 	remote_set(&ops);
 	assert_int_equal(node_start(), 0);

@@ -27,7 +27,7 @@ static void the_oldest_that_is_done_makes_room(void **state)
 		enum way way;
 		bool finished, room;
 	} kinds[] = {
-		{ WAY_NEW, false, true },   { WAY_OWN, true, true },  { WAY_OWN, false, false },
+		{ WAY_NEW, false, true },   { WAY_OWN, true, false }, { WAY_OWN, false, false },
 		{ WAY_HELD, false, false }, { WAY_OLD, false, true },
 	};
 

@@ -57,8 +57,11 @@ static struct {
 	uint32_t births[NODES + 1];
 	unsigned self;
 	uint32_t seed;
-	bool busy;
+	bool busy, patient;
+	unsigned ended;
 } W;
+
+static unsigned all_ended; /* forwarders, in all histories */
 
 static unsigned chance(unsigned n)
 {
@@ -126,6 +129,25 @@ static bool is_alive(uint32_t handle)
 	return b && b->alive;
 }
 
+static bool end_forwarder(uint32_t handle)
+{
+	struct body *b = body_of(handle);
+
+	assert_true(b && b->forward_to && handle >> 24 == W.self);
+	if (!list_is_empty(&b->mailbox))
+		return false;
+	b->alive = false;
+	W.ended++;
+	all_ended++;
+	return true;
+}
+
+/* As soon as nobody needs it, or never. */
+static uint64_t patience(void)
+{
+	return W.patient ? NS_PER_SEC * 1000 : 0;
+}
+
 static bool is_busy(uint32_t dest)
 {
 	(void)dest;
@@ -163,6 +185,8 @@ static const struct moves_ops hands = {
 	.send = send_by_link,
 	.local = push_here,
 	.alive = is_alive,
+	.end = end_forwarder,
+	.patience = patience,
 	.busy = is_busy,
 	.up = is_up,
 	.transfer = transfer,
@@ -208,6 +232,7 @@ static void begin(uint32_t seed)
 	memset(&W, 0, sizeof(W));
 	W.seed = seed;
 	W.busy = seed % 3 == 0;
+	W.patient = seed % 2 == 0;
 	for (unsigned i = 1; i <= NODES; i++) {
 		as(i);
 		node_begins(i);
@@ -527,6 +552,26 @@ static void settle(void)
 
 static uint32_t now; /* the seed of the history that runs */
 
+/* What nobody needs any more is gone, if there was no patience with it. */
+static void look_for_idle_forwarders(uint32_t seed)
+{
+	for (unsigned i = 1; i <= NODES; i++) {
+		as(i);
+		/* the next look, if it was not at rest in the last one */
+		(void)moves_tick(clock_mono_ns() + 5 * NS_PER_SEC);
+	}
+	for (unsigned i = 0; i < W.body_count && !W.patient; i++) {
+		const struct body *b = &W.bodies[i];
+
+		if (!b->alive || !b->forward_to)
+			continue;
+		as(b->handle >> 24);
+		if (moves_finished(b->handle) && moves_settled(b->handle))
+			fail_msg("seed %u: the forwarder %08x is still there", seed, b->handle);
+	}
+	assert_true(!W.patient || !W.ended);
+}
+
 static void one_history(uint32_t seed)
 {
 	begin(seed);
@@ -549,6 +594,7 @@ static void one_history(uint32_t seed)
 				if (W.souls[s].heard[i][k] != W.sent[i][k][s])
 					fail_msg("seed %u: %u of %u arrived", seed,
 						 W.souls[s].heard[i][k], W.sent[i][k][s]);
+	look_for_idle_forwarders(seed);
 	end();
 }
 
@@ -566,6 +612,7 @@ static void every_sender_is_heard_in_order(void **state)
 		one_history(seed);
 		now = 0;
 	}
+	assert_true(count < 10 || all_ended > count / 4);
 }
 
 /* A failure jumps out of the history. */
