@@ -159,6 +159,26 @@ local function expire(id, who, ti)
 	end)
 end
 
+-- The tag of a traced request goes in a frame of its own, and is for the next request that is whole:
+-- so it stands in front of the last frame, where nothing comes between. Another cluster sees it as
+-- another node sees that of a clustersender, rewritten once.
+local function with_tag(id, head, more)
+	local tag = skynet.tracetag()
+	if not tag then
+		return head
+	elseif tag:sub(1, 1) ~= "(" then
+		local crossing = ("(%s-%s-%d)%s"):format(core.nodename(), name, id, tag)
+		skynet.tracelog(tag, "session " .. crossing)
+		tag = crossing
+	end
+	local frame = core.packtrace(tag)
+	if not more then
+		return frame .. head
+	end
+	more[#more] = frame .. more[#more]
+	return head
+end
+
 -- As the commands of a clustersender: req(address, message[, size[, centiseconds]]).
 local function request(source, caller, address, msg, _, ti)
 	local why = obstacle(source, caller, msg)
@@ -179,7 +199,7 @@ local function request(source, caller, address, msg, _, ti)
 	if math.type(ti) == "integer" and ti >= 0 then
 		expire(id, asked[id], ti)
 	end
-	stream:write(head, source, more)
+	stream:write(with_tag(id, head, more), source, more)
 end
 
 local function push(source, address, msg)

@@ -22,7 +22,7 @@ local PAUSE <const> = 3          -- looks during which a sender has been silent 
 
 local target           -- handle of a link or a clustersender, "self", or nil: unknown
 local choosing = false
-local waiting = {}     -- { source, session, block, size } ... until it is known
+local waiting = {}     -- { source, session, block, size, tag } ... until it is known
 local static = false   -- the program's own configuration has an address for the name
 local watched = {}     -- links whose end we wait for
 local home             -- a link by the gateway of our first choice, while we leave the target
@@ -52,8 +52,15 @@ local function fail(source, session, why)
 	end
 end
 
+-- The tag of a traced request goes in front of it, as its sender had sent it.
+local function pass_tag(to, source, tag)
+	if tag then
+		skynet.redirect(to, source, "trace", 0, tag)
+	end
+end
+
 -- The cluster is this one: who is meant is found here, and is not asked over the wire.
-local function deliver_here(source, session, text)
+local function deliver_here(source, session, text, tag)
 	local _, address, payload = skynet.unpack(text)
 	local handle = address
 	if address == 0 then
@@ -67,6 +74,7 @@ local function deliver_here(source, session, text)
 		return fail(source, session, ("cluster %s has no service %s")
 			:format(name, tostring(address)))
 	end
+	pass_tag(handle, source, tag)
 	skynet.redirect(handle, source, "lua", session, payload)
 end
 
@@ -79,14 +87,16 @@ local function way_of(source)
 	return target
 end
 
-local function hand_on(source, session, msg, size)
+local function hand_on(source, session, msg, size, tag)
 	if target ~= "self" then
-		skynet.redirect(way_of(source), source, "lua", session, msg, size)
+		local way = way_of(source)
+		pass_tag(way, source, tag)
+		skynet.redirect(way, source, "lua", session, msg, size)
 		return
 	end
 	local text = skynet.tostring(msg, size)
 	skynet.trash(msg, size)
-	local ok, why = pcall(deliver_here, source, session, text)
+	local ok, why = pcall(deliver_here, source, session, text, tag)
 	if not ok then
 		fail(source, session, tostring(why))
 	end
@@ -150,7 +160,7 @@ local function look_for_target()
 	waiting = {}
 	for _, m in ipairs(line) do
 		if found then
-			hand_on(table.unpack(m))
+			hand_on(m[1], m[2], m[3], m[4], m[5])
 		else
 			fail(m[1], m[2], why)
 			skynet.trash(m[3], m[4])
@@ -216,14 +226,15 @@ end
 -- ---- messages ----
 
 local function on_message(session, source, msg, size)
+	local tag = skynet.tracetag()
 	skynet.ignoreret()
 	if target then
-		return hand_on(source, session, msg, size)
+		return hand_on(source, session, msg, size, tag)
 	elseif #waiting >= WAITING_MAX then
 		skynet.trash(msg, size)
 		return fail(source, session, "too many messages wait for a gateway")
 	end
-	waiting[#waiting + 1] = { source, session, msg, size }
+	waiting[#waiting + 1] = { source, session, msg, size, tag }
 	if not choosing then
 		choosing = true
 		skynet.fork(look_for_target)
@@ -245,6 +256,10 @@ local function on_system(_, source, what)
 		forget(target)
 	end
 end
+
+skynet.register_protocol {
+	name = "trace", id = skynet.PTYPE_TRACE, pack = function(text) return text end,
+}
 
 skynet.register_protocol {
 	name = "system",

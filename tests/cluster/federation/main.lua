@@ -19,6 +19,7 @@ function command.slow(ti, ...) skynet.sleep(ti) return ... end
 function command.hang() kept.hanging = (kept.hanging or 0) + 1 skynet.wait {} end
 function command.size(text) return #text end
 function command.big(n) return ("b"):rep(n) end
+function command.trace(_) return skynet.tracetag() end
 function command.node() return skynet.getenv "nodename" end
 function command.keep(...) kept[#kept + 1] = table.concat({ ... }, " ") end
 function command.kept() return table.concat(kept, ",") end

@@ -100,6 +100,29 @@ def reasons(build):
         assert fails(n, 'cluster.calltimeout(30, "atlantis", "@probe")') == "call failed: timeout"
 
 
+def a_trace_goes_on(build):
+    """a trace tag crosses the gateways with its request, small or large, rewritten once; a request
+    beside it has none; to the cluster itself it goes as it is"""
+    with Federation(build, {"west": 1, "east": 1}) as f:
+        f.ready().formed()
+        n = f["west-n1"]
+        for town in "west", "east":
+            ev(f[f"{town}-n1"], 'cluster.register "probe"')
+            eventually(town, lambda: one(n, 'return cluster.call(..., "@probe", "node")', town))
+        for size in 1, 100000:
+            tag, far = ev(n, 'skynet.trace() return skynet.tracetag(), cluster.call("east", '
+                          '"@probe", "trace", ("x"):rep(tonumber(...)))', size)
+            assert far and far.startswith("(") and far.endswith(")" + tag) \
+                and far.count("-east-") == 1, (tag, far)
+            eventually("the far side logs it", lambda: f["east-n1"].logged(f"<TRACE {far}>"))
+            eventually("and the gateway where it becomes that",
+                       lambda: f["west-g1"].logged(f"session {far}"))
+            assert one(n, 'return cluster.call("east", "@probe", "trace", 1)') is None
+        tag, here = ev(n, 'skynet.trace() return skynet.tracetag(), cluster.call("west", "@probe", '
+                          '"trace")')
+        assert here == tag, (tag, here)
+
+
 def a_gateway_is_killed(build):
     """kill -9 of a gateway: calls under way fail at once, each with one outcome; the next ones go
     by the other gateway. On the far side, too. With the last one they fail, until one is back"""
@@ -178,6 +201,45 @@ def a_gateway_comes_back(build):
         sent = one(n, "return kept.numbers")
         eventually("all are there", lambda: one(there, "return #kept") == sent)
         assert there.call(".probe", "kept")[0].split(",") == [str(i + 1) for i in range(sent)]
+
+
+def an_owner_is_drained(build):
+    """the node of a service that another cluster calls is drained and stopped: the calls go on, in
+    order, none fails, by its name and by the handle that a query returned"""
+    with Federation(build, {"west": 1, "east": 1}, plain=2) as f:
+        f.ready().formed()
+        n, there = f["west-n1"], f["east-n1"]
+        ev(there, 'kept.shop = skynet.newservice "shop" cluster.register("shop", kept.shop)')
+        eventually("the first call", lambda: one(n, 'return cluster.call("east", "@shop")'))
+        ev(n, """local way = cluster.query("east", "shop")
+            function command.buy()
+                local last, node = cluster.call("east", way)
+                while not kept.enough do
+                    for _, to in ipairs { "@shop", way } do
+                        local ok, sold, at = pcall(cluster.call, "east", to)
+                        if not ok or sold ~= last + 1 then
+                            kept.outcome = ("%s: %s after %d"):format(to, sold, last)
+                            return
+                        end
+                        last, node = sold, at
+                        kept.node, kept.last = node, last
+                    end
+                end
+                kept.outcome = node
+            end
+            skynet.fork(command.buy)""")
+        eventually("it buys", lambda: (one(n, "return kept.last") or 0) > 20)
+        there.ctl("drain", "east-n1")
+        eventually("drained", lambda: there.ctl("drain", "east-n1", "--status")["state"]
+                   == "drained")
+        moved = eventually("it buys elsewhere", lambda: (lambda node: node != "east-n1" and node)(
+            one(n, "return kept.node")))
+        there.ctl("stop")
+        there.process.wait()
+        before = one(n, "return kept.last")
+        eventually("it goes on", lambda: one(n, "return kept.last") > before + 20)
+        ev(n, "kept.enough = true")
+        assert eventually("the end", lambda: one(n, "return kept.outcome")) == moved
 
 
 def a_gateway_is_drained(build):
@@ -544,6 +606,7 @@ def lies(far, n):
 
 
 main([strangers_at_the_door, a_gateway_that_lies, everybody_calls_everybody, reasons,
-      a_gateway_is_killed, a_gateway_comes_back, a_gateway_is_drained, a_dead_cluster,
+      a_trace_goes_on, a_gateway_is_killed, a_gateway_comes_back, a_gateway_is_drained,
+      an_owner_is_drained, a_dead_cluster,
       an_owner_moves, a_name_that_was_lost,
       large_messages, a_slow_cluster, keys])
