@@ -240,7 +240,8 @@ static void on_heard(struct conn *c)
 	if (c->role != ROLE_LINK)
 		return;
 	l = link_get(c->node);
-	peer_heard(&l->peer, c->id, clock_mono_ns());
+	if (steal(c->in.data))
+		peer_heard(&l->peer, c->id, clock_mono_ns());
 	if (c->in.in)
 		flush_arrived(l);
 }

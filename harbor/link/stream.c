@@ -177,6 +177,7 @@ static size_t begin_frame(struct stream *s, const uint8_t *p, size_t n, bool *re
 	case WIRE_OK:
 		break;
 	}
+	s->data |= kind <= WIRE_CHUNK || kind == WIRE_ACK;
 	if (kind <= WIRE_CHUNK)
 		return begin_data(s, kind, p, n, ret_bad);
 	if (n < size)
@@ -218,6 +219,7 @@ bool stream_input(struct stream *s, const void *data, size_t n)
 	while (n && !s->dead) {
 		size_t used;
 
+		s->data |= s->msg || s->into;
 		if (s->msg) {
 			used = fill_message(s, p, n);
 		} else if (s->into) {

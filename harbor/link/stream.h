@@ -22,6 +22,7 @@ struct stream {
 	void *ud;
 	bool dead;
 	bool greeted; /* the first frame was ours */
+	bool data;    /* bytes of data or an acknowledgement came; whoever reads it clears it */
 
 	uint8_t head[WIRE_CONTROL_MAX];
 	size_t have;

@@ -27,7 +27,7 @@ uint64_t liveness_idle(uint64_t beat, bool first, uint64_t *random)
 
 void liveness_begin(struct liveness *l, uint64_t next_beat, uint64_t idle, uint64_t now)
 {
-	l->heard_ns = l->calm_ns = now;
+	l->heard_ns = l->seen_ns = l->calm_ns = now;
 	l->beat_ns = next_beat;
 	l->idle_ns = idle;
 }
@@ -35,13 +35,19 @@ void liveness_begin(struct liveness *l, uint64_t next_beat, uint64_t idle, uint6
 void liveness_end(struct liveness *l)
 {
 	l->asked_ns = 0;
-	l->probed = false;
+	l->probed = l->again = false;
 }
 
 void liveness_heard(struct liveness *l, uint64_t now)
 {
-	l->heard_ns = now;
+	l->heard_ns = l->seen_ns = now;
 	l->asked_ns = 0;
+	l->again = false;
+}
+
+void liveness_seen(struct liveness *l, uint64_t now)
+{
+	l->seen_ns = now;
 }
 
 void liveness_ask(struct liveness *l, uint64_t idle, uint64_t now)
@@ -59,13 +65,17 @@ bool liveness_look(struct liveness *l, uint64_t beat, uint64_t next, bool waits,
 		   uint64_t now)
 {
 	bool stale = !liveness_is_fresh(l, beat, now) && (waits || doubted);
+	bool late = now >= l->beat_ns + beat;
 
 	l->beat_ns = next;
-	if (l->asked_ns)
-		return false;
+	if (l->asked_ns) {
+		late &= !l->again;
+		l->again |= late;
+		return late;
+	}
 	if (!waits)
 		l->calm_ns = now;
-	return stale || now - l->heard_ns >= l->idle_ns;
+	return stale || now - l->seen_ns >= l->idle_ns;
 }
 
 static uint64_t later(uint64_t a, uint64_t b)
@@ -74,10 +84,13 @@ static uint64_t later(uint64_t a, uint64_t b)
 }
 
 /* Who waits does not do so since before the last look that found nobody. A beat is left for the
- * answer: if the question comes so late, it was this process that stood still. */
+ * answer: if the question comes so late, it was this process that stood still. And one
+ * from a question of the other side, which may have stood still, too; it asks once until it is
+ * answered. */
 uint64_t liveness_silent_at(const struct liveness *l, uint64_t beat, uint64_t dead_ns)
 {
 	if (!l->asked_ns)
 		return UINT64_MAX;
-	return later(later(l->heard_ns, l->calm_ns) + dead_ns, l->asked_ns + beat);
+	return later(later(l->heard_ns, l->calm_ns) + dead_ns,
+		     later(l->asked_ns, l->seen_ns) + beat);
 }

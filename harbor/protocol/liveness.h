@@ -2,12 +2,14 @@
 #pragma once
 /*
  * Liveness of a link that is up. All links of a node are looked at in one wake-up, the beat, and
- * whatever arrives on a link says that the other side lives. Only who waits asks (WIRE_PING, which
- * is answered at once): a link that was silent for a beat while something waits for the other node,
- * and any link that was silent for LIVENESS_IDLE_BEATS. A question that nothing answers ends the
- * link, so that what waited does so for dead_ns at most. A process that got no processor, or was
- * stopped, must not take its own silence for that of others: all that has arrived is told before
- * the look.
+ * whatever arrives on a link says that the other side lives and hears us, but for its questions: it
+ * asks also when nothing of ours arrives there. (Data stops soon then, for nobody acknowledges it.)
+ * Only who waits asks (WIRE_PING, which is answered at once): a link that was silent for a beat
+ * while something waits for the other node, and any link of which nothing, and no question either,
+ * came for LIVENESS_IDLE_BEATS. A question that nothing answers ends the link, so that what waited
+ * does so for dead_ns at most. A process that got no processor, or was stopped, must not take its
+ * own silence for that of others: all that has arrived is told before the look, and who comes late
+ * himself asks once more, for whoever was asked may have stood still with him.
  *
  * Pure. Threads: none of its own; its owner's.
  */
@@ -20,12 +22,14 @@
 #define LIVENESS_IDLE_SPREAD 10u /* and at random up to so many more, not all links at once */
 
 struct liveness {
-	uint64_t heard_ns;
+	uint64_t heard_ns; /* the last word that was no question */
+	uint64_t seen_ns;  /* the last one of all */
 	uint64_t asked_ns; /* our question, 0 = none */
 	uint64_t calm_ns;  /* the last look at which nothing waited for the other node */
 	uint64_t beat_ns;  /* the next look */
 	uint64_t idle_ns;  /* a link that is silent for so long is asked */
 	bool probed;	   /* the master wants to know */
+	bool again;	   /* this question was asked once more, for we were late ourselves */
 };
 
 /* Returns the time between two looks. */
@@ -40,6 +44,8 @@ void liveness_begin(struct liveness *l, uint64_t next_beat, uint64_t idle, uint6
 void liveness_end(struct liveness *l);
 /* The other side has said something. */
 void liveness_heard(struct liveness *l, uint64_t now);
+/* It has asked. */
+void liveness_seen(struct liveness *l, uint64_t now);
 /* We ask. idle: how much silence there may be from now on, until we ask again. */
 void liveness_ask(struct liveness *l, uint64_t idle, uint64_t now);
 /* Returns whether it has spoken since the last beat. */

@@ -385,7 +385,10 @@ void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t
 
 	if (conn != p->conn)
 		return;
-	liveness_heard(&p->live, now);
+	if (c->kind == WIRE_PING)
+		liveness_seen(&p->live, now);
+	else
+		liveness_heard(&p->live, now);
 	switch (c->kind) {
 	case WIRE_WELCOME:
 		welcomed(p, conn, c, now);

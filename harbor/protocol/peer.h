@@ -168,7 +168,7 @@ void peer_connected(struct peer *p, int conn, uint64_t now);
 /* The first frame of a connection that was accepted. true: conn is the link now; false: it was
  * refused, and the caller closes it. */
 bool peer_hello(struct peer *p, int conn, const struct wire_control *c, uint64_t now);
-/* A later frame. Bytes of any kind: peer_heard. */
+/* A later frame. Data, and acknowledgements that go another way: peer_heard. */
 void peer_input(struct peer *p, int conn, const struct wire_control *c, uint64_t now);
 void peer_heard(struct peer *p, int conn, uint64_t now);
 /* The master asks whether this link is alive. */

@@ -159,9 +159,9 @@ local function expire(id, who, ti)
 	end)
 end
 
--- The tag of a traced request goes in a frame of its own, and is for the next request that is whole:
--- so it stands in front of the last frame, where nothing comes between. Another cluster sees it as
--- another node sees that of a clustersender, rewritten once.
+-- The tag of a traced request goes in a frame of its own, and is for the next request that is
+-- whole: so it stands in front of the last frame, where nothing comes between. Another cluster sees
+-- it as another node sees that of a clustersender, rewritten once.
 local function with_tag(id, head, more)
 	local tag = skynet.tracetag()
 	if not tag then

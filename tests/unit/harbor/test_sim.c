@@ -528,7 +528,9 @@ static void a_cut_of_one_way_is_one_view_for_all(void **state)
 		sim_run_for(SECONDS(1));
 		sim_cut_one_way(from, to, true);
 		call(caller, !caller, true);
-		sim_run_for(2 * SIM_DEAD + 2 * SIM_HEARTBEAT);
+		sim_run_for(SIM_DEAD + 3 * SIM_HEARTBEAT);
+		assert_false(linked(caller, !caller)); /* who asks is no sign of life */
+		sim_run_for(SIM_DEAD);
 		assert_false(linked(0, 1));
 		assert_false(linked(1, 0));
 		sim_run_for(SECONDS(20));

@@ -444,7 +444,39 @@ static void where_nothing_waits_a_link_is_asked_now_and_then(void **state)
 	assert_true(end > T0 + (LIVENESS_IDLE_BEATS + 2 * LIVENESS_IDLE_SPREAD) * HEARTBEAT);
 }
 
-static void any_bytes_count_as_a_sign_of_life(void **state)
+/* The other node asks, for it does not hear us: that is no answer, and earns us a beat at most. */
+static void a_question_is_no_answer(void **state)
+{
+	struct wire_control ping = { .kind = WIRE_PING, .stamp = 1 };
+	uint64_t now = T0;
+
+	(void)state;
+	bring_up(T0);
+	hands.waits = true;
+	while (peer.state == PEER_UP && now < T0 + 10 * DEAD) {
+		now += HEARTBEAT / 2;
+		if (now == T0 + 2 * HEARTBEAT || now == T0 + DEAD - HEARTBEAT / 2)
+			peer_input(&peer, 1, &ping, now - 1);
+		(void)peer_tick(&peer, now);
+	}
+	assert_true(now >= T0 + DEAD && now <= T0 + DEAD + HEARTBEAT);
+}
+
+static void who_is_asked_and_does_not_wait_need_not_ask(void **state)
+{
+	struct wire_control ping = { .kind = WIRE_PING, .stamp = 1 };
+
+	(void)state;
+	bring_up(T0);
+	for (unsigned i = 1; i < 1000; i++) {
+		peer_input(&peer, 1, &ping, T0 + i * HEARTBEAT - 1);
+		(void)peer_tick(&peer, T0 + i * HEARTBEAT);
+	}
+	assert_int_equal(peer.state, PEER_UP);
+	assert_int_equal(hands.pings, 0);
+}
+
+static void data_counts_as_a_sign_of_life(void **state)
 {
 	(void)state;
 	bring_up(T0);
@@ -1010,7 +1042,9 @@ int main(void)
 		T(who_wants_our_predecessor_is_turned_away),
 		T(another_node_at_the_address_is_not_the_link),
 		T(whoever_waits_asks_and_silence_ends_the_link_within_dead_after),
-		T(any_bytes_count_as_a_sign_of_life),
+		T(data_counts_as_a_sign_of_life),
+		T(a_question_is_no_answer),
+		T(who_is_asked_and_does_not_wait_need_not_ask),
 		T(where_nothing_waits_a_link_is_asked_now_and_then),
 		T(a_question_that_is_answered_costs_nothing),
 		T(a_probe_is_answered_when_the_link_speaks),
