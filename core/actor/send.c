@@ -149,6 +149,14 @@ uint32_t service_find(const char *address)
 	return 0;
 }
 
+uint64_t service_name_fence(const char *name, uint32_t *ret_handle)
+{
+	const struct service_tap *tap = atomic_load_explicit(&service_tap, memory_order_relaxed);
+
+	return unlikely(tap != NULL) ? tap->fence(name, ret_handle)
+				     : remote_get()->name_fence(name, ret_handle);
+}
+
 int service_send_name(const char *address, struct msg *m)
 {
 	must(address); /* one of no bytes comes from other nodes, too: a name that nobody has */

@@ -43,6 +43,9 @@ void service_send_error_text(uint32_t from, uint32_t to, int32_t session, const 
 void service_set_node(uint32_t handle);
 /* ":hex", ".name" -> handle, 0 if unknown. Global names are not looked up here. Any thread. */
 uint32_t service_find(const char *address);
+/* What this node knows of a global name just now: the number of its registration, and its owner;
+ * 0: nothing. Any thread. */
+uint64_t service_name_fence(const char *name, uint32_t *ret_handle);
 
 /* As service_send, into a service that the caller holds, without a look at m->dest. */
 must_use int service_push(struct service *s, struct msg *m_take);

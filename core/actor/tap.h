@@ -16,6 +16,8 @@ struct service_tap {
 	int (*send)(struct msg *m_take, const char *name);
 	/* In the place of a look at the local names; name: without its dot. */
 	uint32_t (*find)(const char *name);
+	/* In the place of service_name_fence. */
+	uint64_t (*fence)(const char *name, uint32_t *ret_handle);
 };
 
 /* Relaxed: a table that is constant; who sends meanwhile is heard or not. */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/actor/handle.h"
+#include "core/actor/remote.h"
 #include "core/actor/send.h"
 #include "core/actor/tap.h"
 #include "core/base/mem.h"
@@ -80,6 +81,10 @@ static void describe(char ret[128])
 		break;
 	case 'N':
 		snprintf(ret, 128, "looked for .%.*s", (int)(r->data_size & 63),
+			 (const char *)r->data);
+		break;
+	case 'F':
+		snprintf(ret, 128, "looked for the owner of %.*s", (int)(r->data_size & 63),
 			 (const char *)r->data);
 		break;
 	case 'S':
@@ -187,6 +192,13 @@ static int played_send(struct msg *m, const char *name)
 	return result;
 }
 
+static void compare_name(const char *name, const char *what)
+{
+	if (P.next.data_size != strlen(name) || memcmp(P.next.data, name, P.next.data_size) != 0)
+		differs("it %s, the recorded run for %.*s", what, (int)(P.next.data_size & 63),
+			(const char *)P.next.data);
+}
+
 static uint32_t played_find(const char *name)
 {
 	uint32_t handle;
@@ -196,15 +208,29 @@ static uint32_t played_find(const char *name)
 		return service_find_untapped(name);
 	snprintf(what, sizeof(what), "looks for .%s", name);
 	expect('N', what);
-	if (P.next.data_size != strlen(name) || memcmp(P.next.data, name, P.next.data_size) != 0)
-		differs("it %s, the recorded run for .%.*s", what, (int)(P.next.data_size & 63),
-			(const char *)P.next.data);
+	compare_name(name, what);
 	handle = P.next.dest;
 	advance();
 	return handle;
 }
 
-static const struct service_tap tap = { played_send, played_find };
+static uint64_t played_fence(const char *name, uint32_t *ret_handle)
+{
+	uint64_t fence;
+	char what[128];
+
+	if (!tape_of_service(service_current()) || P.tape.inside)
+		return remote_get()->name_fence(name, ret_handle);
+	snprintf(what, sizeof(what), "looks for the owner of %s", name);
+	expect('F', what);
+	compare_name(name, what);
+	fence = P.next.size;
+	*ret_handle = P.next.dest;
+	advance();
+	return fence;
+}
+
+static const struct service_tap tap = { played_send, played_find, played_fence };
 
 static void play_values(struct tape *t, lua_State *L, struct tape_call *call)
 {

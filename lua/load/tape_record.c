@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/actor/handle.h"
+#include "core/actor/remote.h"
 #include "core/actor/send.h"
 #include "core/actor/tap.h"
 #include "core/base/clock.h"
@@ -157,7 +158,19 @@ static uint32_t tapped_find(const char *name)
 	return r.dest;
 }
 
-static const struct service_tap tap = { tapped_send, tapped_find };
+static uint64_t tapped_fence(const char *name, uint32_t *ret_handle)
+{
+	struct recording *t = recording_of(service_current());
+	struct tape_record r = { .kind = 'F', .data = name, .data_size = strlen(name) };
+
+	r.size = remote_get()->name_fence(name, &r.dest);
+	if (t && !t->tape.inside)
+		add(t, &r);
+	*ret_handle = r.dest;
+	return r.size;
+}
+
+static const struct service_tap tap = { tapped_send, tapped_find, tapped_fence };
 
 /* The service and the writer have one reference each. */
 static void unref(struct recording *t)

@@ -41,6 +41,8 @@ static uint8_t *put_numbers(uint8_t *p, const struct tape_record *r)
 		return little_put64(p, r->hash);
 	case 'N':
 		return little_put32(p, r->dest);
+	case 'F':
+		return little_put32(little_put64(p, r->size), r->dest);
 	case 'I':
 		return little_put64(p, r->size);
 	case 'S':
@@ -106,6 +108,8 @@ static size_t numbers(char kind)
 		return 11;
 	case 'N':
 		return 4;
+	case 'F':
+		return 12;
 	case 'I':
 		return 8;
 	case 'S':
@@ -144,6 +148,10 @@ static void get_numbers(const uint8_t *p, struct tape_record *r)
 		break;
 	case 'N':
 		r->dest = little_get32(p);
+		break;
+	case 'F':
+		r->size = little_get64(p);
+		r->dest = little_get32(p + 8);
 		break;
 	case 'I':
 		r->size = little_get64(p);

@@ -14,6 +14,7 @@
  *   V     u16 which function (tape_functions.def), u8 whether it raised, u64 hash of what it was
  *         told, 0 if that is not compared; what it returned, packed (lua/host/seri.h)
  *   N     u32 handle; the local name that was looked up
+ *   F     u64 number of the registration, u32 handle; the global name that was looked up
  *   S     u8 type, u32 source, u32 destination, i32 session, i32 result, u64 size, u64 hash of the
  *         payload, 0 if it has a pointer; the global name, if it went to one
  *   I     u64 version; name of shared data (lua/modules/share/image_names.h), NUL, what they are

@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-#include "core/actor/names.h"
 #include "core/actor/remote.h"
+#include "core/actor/send.h"
 #include "core/actor/service.h"
 #include "lua/api/api_message.h"
 #include "lua/host/task.h"
@@ -128,7 +128,7 @@ static int harbor_transfer(lua_State *L)
 static int push_known(lua_State *L)
 {
 	uint32_t handle;
-	uint64_t fence = remote_get()->name_fence(lua_tostring(L, 1), &handle);
+	uint64_t fence = service_name_fence(lua_tostring(L, 1), &handle);
 
 	if (!fence)
 		return 0;
@@ -190,7 +190,7 @@ static int harbor_check(lua_State *L)
 	uint32_t handle;
 	uint64_t known;
 
-	known = remote_get()->name_fence(check_global(L, 1), &handle);
+	known = service_name_fence(check_global(L, 1), &handle);
 	fence = luaL_checkinteger(L, 2);
 	if (fence <= 0 || (uint64_t)fence < known ||
 	    (!lua_toboolean(L, 3) && (uint64_t)fence == known)) {
@@ -209,7 +209,7 @@ static int harbor_queryname(lua_State *L)
 	int32_t session;
 
 	if (name[0] == '.') {
-		uint32_t handle = names_find(name + 1);
+		uint32_t handle = service_find(name);
 
 		if (!handle)
 			return 0;

@@ -1,17 +1,18 @@
 -- Reads cells of skynet.stm and structs of skynet.sharemap that others write, and one of its own;
--- and is a member of a group.
+-- is a member of a group, and has a global name.
 local skynet = require "skynet"
 local stm = require "skynet.stm"
 local sharemap = require "skynet.sharemap"
 local sprotoloader = require "sprotoloader"
 local group = require "skynet.group"
+local harbor = require "skynet.harbor"
 local memory = require "skynet.memory"
 require "skynet.manager"
 
 local command = {}
 local mine = stm.new(skynet.pack(7))
 local me = stm.newcopy(stm.copy(mine))
-local theirs, thing
+local theirs, thing, registration
 
 function command.look(...)
 	local changed = thing:update()
@@ -23,7 +24,9 @@ function command.look(...)
 	end
 	skynet.send(".main", "lua", "hear", table.concat(parts, " "), memory.total(),
 		group.members "cells", group.nearest "cells", group.pick("cells", #parts))
-	group.send("cells", "hear", group.random "cells")
+	group.send("cells", "hear", group.random "cells", harbor.find "cell", (harbor.fence "cell"),
+		harbor.check("cell", registration), harbor.queryname ".main",
+		harbor.queryname "cell")
 	return parts[3], #parts
 end
 
@@ -44,11 +47,13 @@ function command.exit()
 end
 
 skynet.start(function()
+	local _
 	local cell, map = skynet.call(".main", "lua", "cells")
 	theirs, thing = stm.newcopy(cell), sharemap.reader("Thing", map)
 	skynet.dispatch("lua", function(_, _, cmd, ...)
 		skynet.retpack(command[cmd](...))
 	end)
 	group.join "cells"
+	_, registration = harbor.register "cell"
 	skynet.register ".cell"
 end)

@@ -248,8 +248,8 @@ def ends_whole(c, name):
 
 
 def cells(build):
-    """cells of skynet.stm, structs of skynet.sharemap and schemas of sproto, that others write; and
-    a group"""
+    """cells of skynet.stm, structs of skynet.sharemap and schemas of sproto, that others write; a
+    group, and a global name"""
     with World(build) as c:
         c.a = c.node("a", 1, master=True).ready()
         c.a.ctl("record", "--next", c.tape("cell"), "cell")
