@@ -2,6 +2,7 @@
 /* Keys: see terminal.h. */
 #include "daemon/ctl/terminal.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -15,11 +16,15 @@ static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 static struct termios before;
 static volatile sig_atomic_t begun;
 
-/* tcsetattr is async-signal-safe. */
+/* tcsetattr is async-signal-safe. The signal itself comes when this returns, to whoever was
+ * interrupted: errno is his. */
 static void on_end(int signal)
 {
+	int saved = errno;
+
 	terminal_end();
 	(void)raise(signal); /* by now it is the default again: SA_RESETHAND */
+	errno = saved;
 }
 
 bool terminal_begin(void)
