@@ -91,7 +91,8 @@ def listing(build):
 def long_mailbox(build):
     """a service with a long mailbox is killed while it runs"""
     with One(build, threads=2) as n:
-        n.call("longmailbox", "1000000")
+        # under a sanitizer a million takes longer than harborctl waits for the answer
+        n.call("longmailbox", "100000" if "/san-" in n.build else "1000000")
         n.stop()
 
 

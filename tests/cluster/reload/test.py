@@ -25,7 +25,12 @@ class One:
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=open(self.tmp + "/err", "wb"), env=env)
         self.env = env
-        eventually("the node is up", lambda: self.ctl("status")["state"] == "running")
+        eventually("the node is up", self.is_up)
+
+    def is_up(self):
+        """As long as it has no control socket another node of this host may answer."""
+        status = self.ctl("status")
+        return status["state"] == "running" and status["pid"] == self.process.pid
 
     def write(self, text, where=None):
         with open(where or self.file, "w") as f:
