@@ -452,11 +452,13 @@ def the_exit_status_says_how_it_is(build):
         c.a.ctl("drain", "a")
         assert raw(c.a, "status")[0] == 0
         c.a.ctl("drain", "a", "--undo")
-        kid = c.a.call(".shop", "child", "loops")[0]
-        c.a.ctl("send", kid, "lua", "loop")
-        eventually("the loop is seen", sick(c.a, "in one message of service " + kid), 30)
-        c.a.ctl("kill", kid)
-        eventually("it is well again", lambda: raw(c.a, "status")[0] == 0)
+        # ThreadSanitizer holds back the signal by which such a loop is left
+        if "san-thread" not in build:
+            kid = c.a.call(".shop", "child", "loops")[0]
+            c.a.ctl("send", kid, "lua", "loop")
+            eventually("the loop is seen", sick(c.a, "in one message of service " + kid), 30)
+            c.a.ctl("kill", kid)
+            eventually("the loop has ended", lambda: raw(c.a, "status")[0] == 0)
         lone = c.node("lone", "auto", start_now=False, port=None)
         with open(lone.config) as f:
             text = f.read().replace(str(c.master_port), "1")
