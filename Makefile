@@ -328,6 +328,11 @@ soak: all
 	    $(if $(SEED),--seed $(SEED))
 	@/usr/bin/python3 tests/soak/agents/soak.py --build $(B) $(if $(ROUNDS),--rounds $(ROUNDS))
 
+# The tests of tests/lua, recorded and replayed: three minutes.
+.PHONY: replays
+replays: all
+	@/usr/bin/python3 tests/lua/replays.py --build $(B)
+
 # A federation of CLUSTERS= harbor clusters with NODES= nodes each, all on this machine.
 .PHONY: federation
 federation: all

@@ -206,10 +206,9 @@ static int reader_gc(lua_State *L)
 	return 0;
 }
 
-int stm_hand_over(lua_State *L)
+/* See stm_hand_over. */
+static int hand_over(lua_State *L, const struct version *v)
 {
-	const struct version *v = check_reader(L, 1)->seen;
-
 	lua_pushboolean(L, 1);
 	lua_pushvalue(L, 2);
 	lua_pushlightuserdata(L, v->data);
@@ -218,6 +217,11 @@ int stm_hand_over(lua_State *L)
 	/* the reader stays below: it is what keeps the bytes */
 	lua_call(L, 3, LUA_MULTRET);
 	return lua_gettop(L) - 3;
+}
+
+int stm_hand_over(lua_State *L)
+{
+	return hand_over(L, check_reader(L, 1)->seen);
 }
 
 /* r(f[, ud]): true and what f(pointer, size, ud) returns if there is a version that was not read;
@@ -238,7 +242,7 @@ static int reader_call(lua_State *L)
 	}
 	version_unref(r->seen);
 	r->seen = v;
-	return stm_hand_over(L);
+	return hand_over(L, v);
 }
 
 /* Pushes a reader of nothing. */
