@@ -74,7 +74,7 @@ static void greet_peer(struct conn *c, const struct wire_control *f)
 	if (!admit(c, f, WIRE_HELLO))
 		return;
 	if (H.goodbye_said) {
-		turn_away(c, WIRE_NOT_HERE, "this node is not in the cluster just now");
+		turn_away(c, WIRE_NOT_HERE, PEER_NOT_HERE);
 		return;
 	}
 	if (f->id < 1 || f->id > 255 || f->id == H.self.id || !f->epoch) {

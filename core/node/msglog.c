@@ -8,8 +8,10 @@
 #include "core/node/msglog.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/base/clock.h"
 #include "core/node/env.h"
@@ -115,6 +117,17 @@ static void log_message(struct service *s, void *ud, struct msg *m)
 		service_reject(m, SERVICE_NO_CALLBACK);
 }
 
+/* Messages are nobody else's business. */
+static FILE *open_narrow(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "a");
+
+	if (fd >= 0 && !file)
+		close(fd);
+	return file;
+}
+
 static void open_log(struct service *s, uint32_t who)
 {
 	cleanup(mem_freep) char *path = path_of(service_handle(s));
@@ -125,7 +138,7 @@ static void open_log(struct service *s, uint32_t who)
 
 	if (!path || s->message_log)
 		return;
-	file = fopen(path, "ae");
+	file = open_narrow(path);
 	if (!file) {
 		log_printf(LOG_LEVEL_ERROR, who, "Open log file %s fail", path);
 		return;

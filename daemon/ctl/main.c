@@ -25,6 +25,7 @@
 #include "daemon/ctl/key.h"
 #include "daemon/ctl/local.h"
 #include "daemon/ctl/print.h"
+#include "daemon/ctl/terminal.h"
 #include "daemon/ctl/top.h"
 #include "daemon/ctl/unanswered.h"
 #include "core/base/jsonread.h"
@@ -37,7 +38,7 @@
 
 struct options {
 	const char *socket, *node;
-	bool json;
+	bool json, wide;
 	char **words; /* command and arguments, NULL-terminated */
 };
 
@@ -80,7 +81,8 @@ static void help_row(FILE *out, const char *head, const char *text)
 
 static void help(FILE *out)
 {
-	fputs("usage: harborctl [--socket PATH] [--node NAME|ID] [--json] COMMAND [ARG]...\n"
+	fputs("usage: harborctl [--socket PATH] [--node NAME|ID] [--json | --wide] COMMAND "
+	      "[ARG]...\n"
 	      "Asks a node of a harbor cluster. Without an option that is the node that runs on "
 	      "this host; if\n"
 	      "there are several, they are listed.\n"
@@ -137,6 +139,9 @@ static int parse(int argc, char **argv, struct options *ret)
 		case 'j':
 			o.json = true;
 			break;
+		case 'w':
+			o.wide = true;
+			break;
 		case 'V':
 			puts("harborctl " HARBORD_VERSION);
 			return -1;
@@ -149,9 +154,10 @@ static int parse(int argc, char **argv, struct options *ret)
 			return usage("unknown option", argv[optind - 1]);
 		}
 	}
-	/* --json may stand behind the command as well, where fingers put it */
-	if (optind < argc && strcmp(argv[argc - 1], "--json") == 0 && argc - 1 > optind) {
-		o.json = true;
+	/* both may stand behind the command as well, where fingers put them */
+	while (argc - 1 > optind &&
+	       (strcmp(argv[argc - 1], "--json") == 0 || strcmp(argv[argc - 1], "--wide") == 0)) {
+		*(argv[argc - 1][2] == 'j' ? &o.json : &o.wide) = true;
 		argv[--argc] = NULL;
 	}
 	if (optind == argc)
@@ -559,6 +565,8 @@ int main(int argc, char **argv)
 
 	if (r)
 		return r < 0 ? 0 : r;
+	if (!o.wide)
+		ctl_print_fit(terminal_width());
 	if (is_command(&o, KEY))
 		return key_command(o.words);
 	if (is_command(&o, FLEET))

@@ -175,57 +175,195 @@ static void pad(FILE *out, int n)
 	fprintf(out, "%*s", n > 0 ? n : 0, "");
 }
 
-static void print_row(FILE *out, char *const *cells, const int *widths, const bool *right,
-		      unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		int blank = widths[i] - width(cells[i]);
+/* ---- tables ---- */
 
-		pad(out, i ? GAP : 0);
-		if (right[i])
-			pad(out, blank);
-		fputs(cells[i], out);
-		if (!right[i] && i + 1 < n)
-			pad(out, blank);
+struct column {
+	const char *key;
+	char *head;
+	int width;
+	bool right;  /* numbers */
+	bool silent; /* it says nothing in any row */
+	bool hidden;
+};
+
+struct table {
+	struct column columns[COLUMNS_MAX];
+	unsigned count;
+};
+
+static struct {
+	int width;
+	const char *keep;
+} fit;
+
+/* What an operator needs least, that first. */
+static const char *const details[] = {
+	"incarnation",
+	"proof",
+	"cipher",
+	"protocol",
+	"now_seconds",
+	"clock_time_seconds",
+	"start_time_seconds",
+	"frames_resent",
+	"received_bytes",
+	"sent_bytes",
+	"messages_received",
+	"messages_sent",
+	"messages_refused",
+	"mailbox_max_messages",
+	"resident_bytes",
+	"config_hash",
+	"connections",
+	"interval_seconds",
+	"unacknowledged_bytes",
+	"fence",
+	"errors_per_second",
+	"workers",
+	"turn_seconds",
+};
+
+void ctl_print_fit(int width)
+{
+	fit.width = width;
+}
+
+void ctl_print_keep(const char *column)
+{
+	fit.keep = column;
+}
+
+static bool says_nothing(const struct jsonv *v)
+{
+	return !v || v->type == JSONV_NULL || v->type == JSONV_FALSE ||
+	       (v->type == JSONV_NUMBER && strtod(v->text, NULL) == 0) ||
+	       (v->type == JSONV_STRING && !v->size) || (v->type >= JSONV_ARRAY && !v->child);
+}
+
+static void add_column(struct table *t, const struct jsonv *v)
+{
+	struct column *c = &t->columns[t->count];
+
+	for (unsigned i = 0; i < t->count; i++)
+		if (strcmp(t->columns[i].key, v->key) == 0)
+			return;
+	if (t->count == COLUMNS_MAX)
+		return;
+	t->count++;
+	*c = (struct column){
+		.key = v->key, .head = name_of(v), .right = v->type == JSONV_NUMBER, .silent = true
+	};
+	c->width = width(c->head);
+}
+
+static void measure(struct table *t, const struct jsonv *list, long long now)
+{
+	for (const struct jsonv *row = list->child; row; row = row->next)
+		for (const struct jsonv *v = row->child; v; v = v->next)
+			add_column(t, v);
+	for (const struct jsonv *row = list->child; row; row = row->next) {
+		for (unsigned i = 0; i < t->count; i++) {
+			struct column *c = &t->columns[i];
+			const struct jsonv *v = jsonv_get(row, c->key);
+			cleanup(mem_freep) char *text = v ? cell(v, now) : mem_strdup("");
+
+			if (width(text) > c->width)
+				c->width = width(text);
+			c->right = c->right || (v && v->type == JSONV_NUMBER);
+			c->silent = c->silent && says_nothing(v);
+		}
+	}
+}
+
+static bool may_hide(const struct table *t, unsigned i)
+{
+	const struct column *c = &t->columns[i];
+
+	return i && !c->hidden && !(fit.keep && strcmp(c->key, fit.keep) == 0);
+}
+
+static struct column *least_needed(struct table *t)
+{
+	for (unsigned i = t->count; i-- > 0;)
+		if (t->columns[i].silent && may_hide(t, i))
+			return &t->columns[i];
+	for (unsigned d = 0; d < array_len(details); d++)
+		for (unsigned i = 0; i < t->count; i++)
+			if (strcmp(t->columns[i].key, details[d]) == 0 && may_hide(t, i))
+				return &t->columns[i];
+	for (unsigned i = t->count; i-- > 0;)
+		if (i + 1 < t->count && may_hide(t, i))
+			return &t->columns[i];
+	return NULL;
+}
+
+static void hide(struct table *t)
+{
+	for (;;) {
+		struct column *c;
+		int sum = -GAP;
+
+		for (unsigned i = 0; i < t->count; i++)
+			sum += t->columns[i].hidden ? 0 : GAP + t->columns[i].width;
+		c = fit.width && sum > fit.width ? least_needed(t) : NULL;
+		if (!c)
+			break;
+		c->hidden = true;
+	}
+}
+
+/* row NULL: the heads */
+static void print_row(FILE *out, const struct table *t, const struct jsonv *row, long long now)
+{
+	int owed = 0; /* blanks before the next cell, so that none end a line */
+
+	for (unsigned i = 0; i < t->count; i++) {
+		const struct column *c = &t->columns[i];
+		const struct jsonv *v = row ? jsonv_get(row, c->key) : NULL;
+		cleanup(mem_freep) char *text = !row ? mem_strdup(c->head)
+						: v  ? cell(v, now)
+						     : mem_strdup("");
+		int blank = c->width - width(text);
+
+		if (c->hidden)
+			continue;
+		if (!*text) {
+			owed += c->width + GAP;
+			continue;
+		}
+		pad(out, owed + (c->right ? blank : 0));
+		fputs(text, out);
+		owed = (c->right ? 0 : blank) + GAP;
 	}
 	fputc('\n', out);
 }
 
+static void print_hidden(FILE *out, const struct table *t)
+{
+	const char *before = "not shown: ";
+
+	for (unsigned i = 0; i < t->count; i++) {
+		if (!t->columns[i].hidden)
+			continue;
+		fprintf(out, "%s%s", before, t->columns[i].head);
+		before = ", ";
+	}
+	if (*before == ',')
+		fputs(" (--wide)\n", out);
+}
+
 static void print_table(FILE *out, const struct jsonv *list, long long now)
 {
-	char *heads[COLUMNS_MAX], *cells[COLUMNS_MAX];
-	const char *keys[COLUMNS_MAX];
-	int widths[COLUMNS_MAX];
-	bool right[COLUMNS_MAX];
-	unsigned columns = 0;
+	struct table t = { .count = 0 };
 
-	for (const struct jsonv *v = list->child->child; v && columns < COLUMNS_MAX;
-	     v = v->next, columns++) {
-		keys[columns] = v->key;
-		heads[columns] = name_of(v);
-		widths[columns] = width(heads[columns]);
-		right[columns] = v->type == JSONV_NUMBER;
-	}
-	/* twice over the rows: first for the widths, then to print */
-	for (int pass = 0; pass < 2; pass++) {
-		if (pass)
-			print_row(out, heads, widths, right, columns);
-		for (const struct jsonv *row = list->child; row; row = row->next) {
-			for (unsigned i = 0; i < columns; i++) {
-				const struct jsonv *v = jsonv_get(row, keys[i]);
-
-				cells[i] = v ? cell(v, now) : mem_strdup("");
-				if (width(cells[i]) > widths[i])
-					widths[i] = width(cells[i]);
-			}
-			if (pass)
-				print_row(out, cells, widths, right, columns);
-			for (unsigned i = 0; i < columns; i++)
-				mem_free(cells[i]);
-		}
-	}
-	for (unsigned i = 0; i < columns; i++)
-		mem_free(heads[i]);
+	measure(&t, list, now);
+	hide(&t);
+	print_row(out, &t, NULL, now);
+	for (const struct jsonv *row = list->child; row; row = row->next)
+		print_row(out, &t, row, now);
+	print_hidden(out, &t);
+	for (unsigned i = 0; i < t.count; i++)
+		mem_free(t.columns[i].head);
 }
 
 /* A text of several lines: as it is but for control characters, indented. */

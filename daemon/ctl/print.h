@@ -15,5 +15,12 @@ void ctl_clean(struct text *t, const char *p, size_t n);
 /* "harborctl: " and the member "error", or that there is none, on stderr. */
 void ctl_print_error(const struct jsonv *answer);
 
-/* `now`: seconds since 1970, for times that are shown as ages. */
+/* Tables are no wider than that from now on, if they can be: first the columns go that say nothing
+ * in any row (0, no, -), from the right, then those that an operator needs least, then what stands
+ * before the last; a line below names them. 0, as it is at first: all columns are shown. */
+void ctl_print_fit(int width);
+/* That column stays; NULL: any may go. */
+void ctl_print_keep(const char *column);
+/* `now`: seconds since 1970, for times that are shown as ages. The columns of a table are the
+ * members of all of its rows. */
 void ctl_print(FILE *out, const struct jsonv *answer, long long now);

@@ -6,10 +6,13 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "core/base/base.h"
+
+#define WIDTH 120
 
 static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
@@ -25,6 +28,16 @@ static void on_end(int signal)
 	terminal_end();
 	(void)raise(signal); /* by now it is the default again: SA_RESETHAND */
 	errno = saved;
+}
+
+int terminal_width(void)
+{
+	struct winsize w = { 0 };
+
+	if (!isatty(STDOUT_FILENO))
+		return 0;
+	(void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &w);
+	return w.ws_col ? w.ws_col : WIDTH;
 }
 
 bool terminal_begin(void)

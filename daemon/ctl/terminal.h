@@ -14,6 +14,8 @@ enum {
 	TERMINAL_RIGHT = -2,
 };
 
+/* How many columns the terminal of standard output has, 120 if it does not say; 0: it is none. */
+int terminal_width(void);
 /* Begins to take keys. Returns false: standard input is no terminal, and terminal_wait only
  * waits. */
 bool terminal_begin(void);

@@ -23,8 +23,9 @@
 #include "daemon/ctl/unanswered.h"
 
 #define ROWS 40u
-/* What the screen holds besides services: two heads, a blank line, the last line. */
-#define SCREEN_LINES 5
+/* What the screen holds besides services: two heads, what is not shown of each table, a blank line,
+ * the last line. */
+#define SCREEN_LINES 7
 
 #define COLUMNS_MAX 16u
 #define COLUMN_MAX 40u
@@ -175,6 +176,7 @@ static void paint(const struct top *t, struct jsonv *answer, const struct winsiz
 
 	if (!f)
 		mem_exhausted(0);
+	ctl_print_keep(t->sort);
 	ctl_print(f, answer, (long long)time(NULL));
 	fclose(f);
 	fputs("\033[H\033[J", stdout);

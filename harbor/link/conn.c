@@ -230,12 +230,22 @@ void conn_abort(int id)
 		end_by(c, net_shutdown);
 }
 
+/* While nodes come, restart and leave one may know of the other what that does not yet, or not any
+ * more, know itself: nothing is wrong unless it lasts. */
+static bool is_ordinary(const char *why)
+{
+	return strcmp(why, PEER_NOT_NAMED) == 0 || strcmp(why, PEER_NOT_HERE) == 0;
+}
+
 void conn_refuse(struct conn *c, enum log_event event, const char *why)
 {
+	uint64_t now = clock_mono_ns();
+	bool lasts = refusals_last(why, now);
+
 	C.count.refused++;
-	if (refusals_may_tell(why, clock_mono_ns()))
+	if (refusals_may_tell(why, now))
 		log_writef(&(const struct log_about){ LOG_HERE, .event = event, .peer = c->from },
-			   event_level(event), 0,
+			   lasts || !is_ordinary(why) ? event_level(event) : LOG_LEVEL_INFO, 0,
 			   "harbor: connection from %s refused: %s (%llu so far)",
 			   c->from ? c->from : "here", why, (unsigned long long)C.count.refused);
 	end(c);

@@ -10,10 +10,12 @@
 #define ANY_LINE_NS NS_PER_SEC
 #define SAME_LINE_NS (60 * NS_PER_SEC)
 #define TOLD_MAX 8u
+#define LASTS_NS (10 * NS_PER_SEC)
 
 /* A reason that was told: not before this time again. */
 struct told {
 	uint64_t until_ns, wait_ns;
+	uint64_t since_ns, seen_ns; /* of the series that it is in, and the last of it */
 	char why[128];
 };
 
@@ -36,6 +38,16 @@ static struct told *told_of(const char *why, uint64_t now)
 	*oldest = (struct told){ .until_ns = now };
 	snprintf(oldest->why, sizeof(oldest->why), "%s", why);
 	return oldest;
+}
+
+bool refusals_last(const char *why, uint64_t now)
+{
+	struct told *t = told_of(why, now);
+
+	if (!t->since_ns || now > t->seen_ns + LASTS_NS)
+		t->since_ns = now;
+	t->seen_ns = now;
+	return now >= t->since_ns + LASTS_NS;
 }
 
 bool refusals_may_tell(const char *why, uint64_t now)

@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Takes note of a refusal. Returns whether its reason has come again and again for ten seconds:
+ * what is ordinary while nodes come and go is so no longer. */
+bool refusals_last(const char *why, uint64_t now);
 /* Whether it is time for a line with this reason, whose first 127 bytes count. If so, says when it
  * is for the next one. now: monotonic, in ns. */
 bool refusals_may_tell(const char *why, uint64_t now);

@@ -75,6 +75,7 @@ enum peer_loss {
 #define PEER_NOT_TRIED "no connection to it has been tried yet"
 /* All that somebody hears who is not, or not yet, named by the master. */
 #define PEER_NOT_NAMED "no link between these two nodes just now"
+#define PEER_NOT_HERE "this node is not in the cluster just now"
 
 struct peer;
 

@@ -121,7 +121,7 @@ static int replace(const char *state_dir, const char *path, const char *copy, ch
 	static const char *const rests[] = { "-wal", "-shm" };
 	cleanup(mem_freep) char *before = mem_printf("%s.before-restore", path);
 
-	if (chmod(copy, 0640) < 0 || !registry_sync(copy, O_RDWR))
+	if (chmod(copy, 0600) < 0 || !registry_sync(copy, O_RDWR))
 		return complain(ret_error, copy, strerror(errno));
 	/* at each moment one of the two has the name, whenever the power fails */
 	(void)unlink(before);
@@ -144,7 +144,7 @@ int registry_restore(const char *state_dir, const char *file, char **ret_error)
 	cleanup(db_closep) sqlite3 *backup = NULL;
 	int r;
 
-	(void)mkdir(state_dir, 0750); /* writing says what is wrong with it */
+	(void)mkdir(state_dir, 0700); /* writing says what is wrong with it */
 	if (sqlite3_open_v2(file, &backup, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
 		return complain(ret_error, file, sqlite3_errmsg(backup));
 	r = check_backup(backup, file, ret_error);

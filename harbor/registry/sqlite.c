@@ -94,6 +94,24 @@ static bool is_denied(int code)
 	       code == SQLITE_AUTH;
 }
 
+/* Names, addresses and ids are nobody else's business: the folder and the files, also those that
+ * an older version has left, are for us alone. Opening says what is wrong with them. */
+static void narrow(const char *state_dir, const char *file)
+{
+	static const char *const rests[] = { "", "-wal", "-shm" };
+	int fd;
+
+	(void)mkdir(state_dir, 0700);
+	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		close(fd);
+	for (unsigned i = 0; i < array_len(rests); i++) {
+		cleanup(mem_freep) char *path = mem_printf("%s%s", file, rests[i]);
+
+		(void)chmod(path, 0600);
+	}
+}
+
 static int sqlite_open(const struct registry_config *c, char **ret_error)
 {
 	const char *state_dir = c->state_dir;
@@ -103,7 +121,7 @@ static int sqlite_open(const struct registry_config *c, char **ret_error)
 
 	must(!S.db);
 	if (state_dir)
-		(void)mkdir(state_dir, 0750); /* opening says what is wrong with it */
+		narrow(state_dir, file);
 	if (sqlite3_open(file, &S.db) == SQLITE_OK &&
 	    sqlite3_exec(S.db, "PRAGMA busy_timeout=2000", NULL, NULL, NULL) == SQLITE_OK)
 		found = version();

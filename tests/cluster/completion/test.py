@@ -11,7 +11,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 CASES = [
     ("", "+status nodes call top local key config"),
     ("st", "status stop stat"),
-    ("--", "--socket --node --json --version --help"),
+    ("--", "--socket --node --json --wide --version --help"),
     ("log-l", "log-level"),
     ("log-level ", "debug info warning error default"),
     ("log_level w", "warning"),

@@ -57,6 +57,18 @@ static void many_reasons_share_one_line_a_second(void **state)
 	assert_in_range(n, 58, 60);
 }
 
+static void what_comes_again_and_again_lasts(void **state)
+{
+	(void)state;
+	now += 3600 * NS_PER_SEC;
+	for (unsigned i = 0; i < 10; i++, now += NS_PER_SEC)
+		assert_false(refusals_last("not now", now));
+	assert_true(refusals_last("not now", now));
+	assert_false(refusals_last("another", now));
+	now += 11 * NS_PER_SEC; /* nobody has come meanwhile */
+	assert_false(refusals_last("not now", now));
+}
+
 static void only_the_first_bytes_count(void **state)
 {
 	char why[200];
@@ -78,6 +90,7 @@ int main(void)
 		cmocka_unit_test(one_reason_for_an_hour),
 		cmocka_unit_test(who_comes_back_after_a_while_begins_anew),
 		cmocka_unit_test(many_reasons_share_one_line_a_second),
+		cmocka_unit_test(what_comes_again_and_again_lasts),
 		cmocka_unit_test(only_the_first_bytes_count),
 	};
 
