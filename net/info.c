@@ -2,6 +2,8 @@
 /* Statistics and addresses: each answer is copied under the lock of its socket. */
 #include "net/info.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -124,6 +126,21 @@ uint64_t net_peer_rtt_ns(int id)
 		ns = t.tcpi_rtt * NS_PER_US;
 	socket_unlock(s);
 	return ns;
+}
+
+uint64_t net_unacknowledged(int id)
+{
+	struct socket *s = socket_lock(id);
+	uint64_t bytes = 0;
+	int kernel = 0;
+
+	if (!s)
+		return 0;
+	bytes = s->out.bytes;
+	if (s->fd >= 0 && ioctl(s->fd, SIOCOUTQ, &kernel) == 0 && kernel > 0)
+		bytes += (uint64_t)kernel;
+	socket_unlock(s);
+	return bytes;
 }
 
 long net_peer_uid(int id)

@@ -41,6 +41,8 @@ unsigned net_count(void);
 void net_get_stats(struct net_stats *ret);
 /* Writes the local address of a socket as "ip:port". Returns false for an unknown id. */
 bool net_local_address(int id, char *ret_text, size_t size);
+/* Returns how many bytes wait in our queue, or in the kernel's for the peer's acknowledgement. */
+uint64_t net_unacknowledged(int id);
 /* Returns how long a packet and its acknowledgement take on a TCP connection, smoothed, if bytes
  * went both ways within the last second; else 0, for then it is old, or has the peer's delay in
  * it. */

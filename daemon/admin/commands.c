@@ -42,6 +42,7 @@
 #include "daemon/admin/log_level.h"
 #include "daemon/admin/why.h"
 #include "daemon/admin/words.h"
+#include "daemon/state/cluster_sends.h"
 #include "daemon/state/health.h"
 #include "daemon/state/inforce.h"
 #include "daemon/state/info.h"
@@ -211,6 +212,7 @@ static enum result run_status(struct request *r)
 	write_queues(j);
 	json_uint(j, "log_lines_dropped", log_dropped());
 	json_string(j, "log_level", log_level_name(log_get_level()));
+	cluster_sends_json(j);
 	stuck_workers(j);
 	warnings(j);
 	json_object_end(j);

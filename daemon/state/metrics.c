@@ -15,6 +15,7 @@
 #include "core/sched/monitor.h"
 #include "core/sched/sched.h"
 #include "core/sched/timer.h"
+#include "daemon/state/cluster_sends.h"
 #include "daemon/state/exposition.h"
 #include "daemon/state/health.h"
 #include "daemon/state/info.h"
@@ -166,6 +167,7 @@ void metrics_write(struct text *t)
 	write_monitor(t);
 	write_sockets(t);
 	write_memory(t);
+	cluster_sends_metrics(t);
 	if (info_get()->cluster)
 		metrics_write_cluster(t);
 	metrics_write_services(t);

@@ -19,6 +19,7 @@ local socket = require "skynet.socket"
 local driver = require "skynet.socketdriver"
 local answers = require "skynet.cluster.answers"
 local key = require "skynet.cluster.key"
+local missed = require "skynet.cluster.missed"
 
 local LATE_MAX <const> = 65536 -- answers that may come after their deadline, per connection
 local RECONNECT_MAX <const> = 30
@@ -43,6 +44,34 @@ local beating, connected = false, false
 
 local function place()
 	return ("cluster node [%s] %s:%s"):format(node, host, port)
+end
+
+-- ---- sends that do not arrive ----
+
+local ends = {}                    -- where on the connection each send ends that may be under way
+local first, last, written = 1, 0, 0
+local fd                           -- of the connection, once it is read
+local misses = missed.new(node)
+
+-- A send went into the connection, and is remembered until the other end's system has it.
+local function wrote(bytes)
+	written = written + bytes
+	last = last + 1
+	ends[last] = written
+	local arrived = written - (fd and core.unsure(fd) or 0)
+	while first <= last and ends[first] <= arrived do
+		ends[first] = nil
+		first = first + 1
+	end
+end
+
+-- The connection is over.
+local function lose(why)
+	local n = last - first + 1
+	ends, first, last, written, fd = {}, 1, 0, 0, nil
+	if n > 0 then
+		misses:count(0, n, why)
+	end
 end
 
 -- ---- answers ----
@@ -88,8 +117,10 @@ local function sock_read(sock, n)
 	if n == 0 then
 		return ""
 	end
-	local data = socket.read(sock[1], n)
+	fd = sock[1]
+	local data = socket.read(fd, n)
 	if not data then
+		lose "the connection was lost"
 		if options.reconnect and not down then
 			skynet.fork(reconnect)
 		end
@@ -198,6 +229,7 @@ end
 
 -- After each connect, before requests go out.
 local function on_connect()
+	lose "the connection was lost"
 	asked, late, late_count, book = {}, {}, 0, answers.new()
 	heard = skynet.now()
 	if options.key then
@@ -267,6 +299,14 @@ local function reason(why)
 	return tostring(why)
 end
 
+local function sizes(head, parts)
+	local bytes = #head
+	for _, part in ipairs(parts or {}) do
+		bytes = bytes + #part
+	end
+	return bytes
+end
+
 -- Sends and waits; returns the answer's bytes or raises.
 local function exchange(address, msg, size, ti)
 	msg = type(msg) == "userdata" and skynet.tostring(msg, size) or msg
@@ -298,6 +338,7 @@ local function exchange(address, msg, size, ti)
 			end
 		end)
 	end
+	written = written + sizes(head, parts)
 	local ok, answer = pcall(channel.request, channel, head, id, parts)
 	if not ok then
 		error(answer, 0)
@@ -331,9 +372,10 @@ function command.push(address, msg, size)
 		local head, parts
 		head, session, parts = core.packpush(address, next_session(), msg)
 		channel:request(head, nil, parts)
+		wrote(sizes(head, parts))
 	end)
 	if not ok then
-		skynet.error(("cluster send to [%s] failed: %s"):format(node, reason(why)))
+		misses:count(1, 0, reason(why))
 	end
 end
 

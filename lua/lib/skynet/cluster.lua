@@ -4,6 +4,7 @@
 --
 -- A node's requests go through one service of ours, its clustersender (skynet.cluster.senders).
 local skynet = require "skynet"
+local missed = require "skynet.cluster.missed"
 local senders = require "skynet.cluster.senders"
 
 local cluster = {}
@@ -63,6 +64,8 @@ function cluster.calltimeout(ti, node, address, ...)
 		pcall(skynet.calltimeout, left, sender, "lua", "req", address, request, nil, left))
 end
 
+local misses = {} -- node -> what is not sent to it for want of a sender
+
 -- send(node, address, ...): nobody hears of what becomes of it. Does not yield.
 function cluster.send(node, address, ...)
 	local request = skynet.packstring(...)
@@ -74,9 +77,10 @@ function cluster.send(node, address, ...)
 	end
 	local token = senders.queue(node)
 	skynet.fork(function()
-		local found = senders.await(token)
-		if found then
-			skynet.send(found, "lua", "push", address, request)
+		local found, why = senders.await(token)
+		if not found or skynet.send(found, "lua", "push", address, request) == nil then
+			misses[node] = misses[node] or missed.new(node)
+			misses[node]:count(1, 0, why or "its sender has ended")
 		end
 	end)
 end

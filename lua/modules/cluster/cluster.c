@@ -13,6 +13,8 @@
 
 #include "core/actor/msg.h"
 #include "lua/host/seri.h"
+#include "lua/modules/cluster/sends.h"
+#include "net/info.h"
 #include "lua/modules/cluster/clusterwire.h"
 
 #define INBOX "harbord.clusterinbox"
@@ -346,6 +348,26 @@ static int l_nodename(lua_State *L)
 	return 1;
 }
 
+/* count(node, dropped, lost): sends to the node that were dropped, and those that may not have
+ * arrived. */
+static int l_count(lua_State *L)
+{
+	lua_Integer dropped = luaL_checkinteger(L, 2), lost = luaL_checkinteger(L, 3);
+
+	luaL_argcheck(L, dropped >= 0, 2, "must not be negative");
+	luaL_argcheck(L, lost >= 0, 3, "must not be negative");
+	sends_count(luaL_checkstring(L, 1), (uint64_t)dropped, (uint64_t)lost);
+	return 0;
+}
+
+/* unsure(id) -> bytes that were written to the socket and that the other end's system has not
+ * acknowledged; 0: no such socket */
+static int l_unsure(lua_State *L)
+{
+	lua_pushinteger(L, (lua_Integer)net_unacknowledged((int)luaL_checkinteger(L, 1)));
+	return 1;
+}
+
 int luaopen_skynet_cluster_core(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
@@ -357,6 +379,8 @@ int luaopen_skynet_cluster_core(lua_State *L)
 		{ "inbox", l_inbox },
 		{ "nodename", l_nodename },
 		{ "haspointer", l_haspointer },
+		{ "count", l_count },
+		{ "unsure", l_unsure },
 		{ NULL, NULL },
 	};
 
