@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""skynet.cluster: what is sent to a node that is frozen and dies, or that is not there, is counted by
-node, in status and metrics, and told in a line a second."""
+"""skynet.cluster: what is sent to a node that is frozen and dies, or that is not there, is counted
+by node, in status and metrics, and told in a line a second."""
 import os, re, signal, urllib.request
 from harness import Cluster, eventually, free_port, main
 
