@@ -226,6 +226,7 @@ $(B)/tests/fuzz/replay_deflate: $(FUZZ_deflate:%.c=$(B)/%.o)
 $(B)/tests/fuzz/replay_deflate: LIBS += -lz
 FUZZ_commands := $(addprefix daemon/admin/,config.c listing.c naming.c sockets.c timers.c) \
                  daemon/state/health.c daemon/state/inforce.c daemon/state/page.c \
+                 daemon/state/cluster_sends.c daemon/state/exposition.c \
                  daemon/state/process.c daemon/state/trouble.c
 FUZZ_commands += daemon/admin/clock.c daemon/admin/record.c
 $(B)/tests/fuzz/replay_commands: $(FUZZ_commands:%.c=$(B)/%.o)

@@ -4,12 +4,14 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/actor/handle.h"
 #include "core/actor/mailbox.h"
 #include "core/actor/service.h"
 #include "core/base/base.h"
 #include "core/base/clock.h"
+#include "core/base/text.h"
 #include "core/ds/best.h"
 #include "core/log/log.h"
 #include "core/log/source.h"
@@ -26,6 +28,8 @@
 struct call {
 	void (*f)(const char *text, void *ud);
 	void *ud;
+	struct text names; /* of nodes that are missing, and how many they are */
+	unsigned missing;
 };
 
 /* ---- mailboxes ---- */
@@ -82,12 +86,36 @@ static void tell_mailboxes(const struct call *c)
 
 /* ---- links ---- */
 
+/* Who has left in order is not missing. */
+static void note_missing(struct call *c, const struct harbor_node_info *n)
+{
+	if (strcmp(n->state, "down") != 0 && strcmp(n->state, "unreachable") != 0)
+		return;
+	if (c->missing++ < TROUBLE_NODES)
+		text_printf(&c->names, "%snode %s (harbor %u) is %s%s%s", c->names.size ? ", " : "",
+			    n->name, n->id, n->state, *n->why ? ": " : "", n->why);
+}
+
+static void tell_missing(struct call *c)
+{
+	char text[TEXT_MAX];
+
+	if (!c->missing)
+		return;
+	if (c->missing > TROUBLE_NODES)
+		text_printf(&c->names, ", and so are %u more", c->missing - TROUBLE_NODES);
+	snprintf(text, sizeof(text), "%s (harborctl nodes)", text_string(&c->names));
+	text_fini(&c->names);
+	c->f(text, c->ud);
+}
+
 static void tell_link(const struct harbor_node_info *n, void *ud)
 {
-	const struct call *c = ud;
+	struct call *c = ud;
 	uint64_t bytes = n->queued_bytes + n->unacknowledged_bytes;
 	char text[TEXT_MAX];
 
+	note_missing(c, n);
 	if (bytes < LINK_BYTES)
 		return;
 	snprintf(text, sizeof(text),
@@ -130,11 +158,13 @@ static void tell_log(const struct call *c)
 
 void trouble_foreach(void (*f)(const char *text, void *ud), void *ud)
 {
-	struct call c = { f, ud };
+	struct call c = { .f = f, .ud = ud };
 
 	tell_descriptors(&c);
 	tell_mailboxes(&c);
-	if (info_get()->cluster) /* else there is no link, nor what they are kept in */
+	if (info_get()->cluster) { /* else there is no link, nor what they are kept in */
 		harbor_foreach_node(tell_link, &c);
+		tell_missing(&c);
+	}
 	tell_log(&c);
 }

@@ -11,6 +11,8 @@
 #define TROUBLE_MAILBOX 10000u
 /* So many services are named, those with the longest mailboxes. */
 #define TROUBLE_SERVICES 3u
+/* So many nodes that are down, or cannot be reached. */
+#define TROUBLE_NODES 3u
 
 /* Calls f for each, with one line: what it is, how much of it, and where to look further. */
 void trouble_foreach(void (*f)(const char *text, void *ud), void *ud);

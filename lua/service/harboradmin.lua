@@ -8,7 +8,6 @@ require "skynet.manager"
 local core = require "skynet.core"
 local harbor = require "skynet.harbor"
 local federation = require "skynet.cluster.federation"
-local address = require "skynet.consoleaddress"
 local json = require "skynet.consolejson"
 local mover = require "skynet.handover.core"
 local object, array = json.object, json.array
@@ -21,6 +20,13 @@ local CALL_PATIENCE <const> = 600
 
 local function fail(fmt, ...)
 	error(fmt:format(...), 0)
+end
+
+local handle_of = require "skynet.consoleaddress"
+
+local function address(text)
+	local known, handle = pcall(handle_of, text)
+	return known and handle or fail("%s: %s", text, handle)
 end
 
 -- Where in our own files an error was raised tells a person nothing; where in a program's does.

@@ -114,6 +114,8 @@ def every_command_names_who_is_missing(build):
         c.b.kill()
         eventually("b is down", lambda: [n for n in c.m.ctl("nodes")["nodes"]
                                          if n["name"] == "b" and n["state"] == "down"])
+        assert any(w.startswith("node b (harbor 154) is down: ")
+                   for w in c.m.ctl("status")["warnings"]), c.m.ctl("status")
         *asked, last = questions(c)
         for batch in [*(asked[i:i + AT_ONCE] for i in range(0, len(asked), AT_ONCE)), [last]]:
             eventually("d is up", lambda: [n for n in c.m.ctl("nodes")["nodes"]
