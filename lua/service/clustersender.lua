@@ -48,20 +48,36 @@ end
 
 -- ---- sends that do not arrive ----
 
+local LOOK <const> = 20 -- cs
+
 local ends = {}                    -- where on the connection each send ends that may be under way
 local first, last, written = 1, 0, 0
 local fd                           -- of the connection, once it is read
+local looking = false              -- a timer will
 local misses = missed.new(node)
 
--- A send went into the connection, and is remembered until the other end's system has it.
-local function wrote(bytes)
-	written = written + bytes
-	last = last + 1
-	ends[last] = written
+-- Forgets the sends that the other end's system has, and looks again while there are others. At
+-- each send this would cost a call of the system.
+local function look()
 	local arrived = written - (fd and core.unsure(fd) or 0)
 	while first <= last and ends[first] <= arrived do
 		ends[first] = nil
 		first = first + 1
+	end
+	looking = first <= last
+	if looking then
+		skynet.timeout(LOOK, look)
+	end
+end
+
+-- A send went into the connection.
+local function wrote(bytes)
+	written = written + bytes
+	last = last + 1
+	ends[last] = written
+	if not looking then
+		looking = true
+		skynet.timeout(LOOK, look)
 	end
 end
 
