@@ -52,7 +52,6 @@ local LOOK <const> = 20 -- cs
 
 local ends = {}                    -- where on the connection each send ends that may be under way
 local first, last, written = 1, 0, 0
-local fd                           -- of the connection, once it is read
 local looking = false              -- a timer will
 local misses = missed.new(node)
 
@@ -133,7 +132,6 @@ local function sock_read(sock, n)
 	if n == 0 then
 		return ""
 	end
-	fd = sock[1]
 	local data = socket.read(fd, n)
 	if not data then
 		lose "the connection was lost"
