@@ -144,6 +144,26 @@ def backup(build):
         h.want("harbor-backup@gate.timer", 5, ActiveState="active", SubState="waiting")
 
 
+def backup_of_any_name(build):
+    """a node whose name has a dash is backed up as well, by whichever name of the unit, and
+    nobody else in its place"""
+    with Host(build, lua=HERE) as h:
+        h.configure("map-1", ALONE + "node: { harbor: 1 }\ncluster: { name: c, listen: "
+                    "127.0.0.1:7100, master: [127.0.0.1:7000] }\nmaster: { listen: 127.0.0.1:7000 }"
+                    "\n")
+        for instance in ("map-1", r"map\x2d1"):
+            h.run("systemctl", "start", f"harbord@{instance}")
+            h.run("systemctl", "start", f"harbor-backup@{instance}")
+            folder = f"/var/lib/harbor/{instance}/backups"
+            assert len(h.run("ls", folder).stdout.split()) == 1, instance
+            h.run("systemctl", "stop", f"harbord@{instance}")
+        # of one that does not run there is none, whoever else runs
+        h.configure("other", ALONE)
+        h.run("systemctl", "start", "harbord@other")
+        h.run("systemctl", "start", "harbor-backup@map-1", ok=[1])
+        assert len(h.run("ls", "/var/lib/harbor/map-1/backups").stdout.split()) == 1
+
+
 def units(build):
     """systemd finds nothing to say about the units"""
     with Host(build, lua=HERE) as h:
@@ -152,4 +172,4 @@ def units(build):
         assert not p.stderr.strip(), p.stderr
 
 
-main([fields, catalog, a_journald_that_hangs, failure, backup, units])
+main([fields, catalog, a_journald_that_hangs, failure, backup, backup_of_any_name, units])
