@@ -82,10 +82,11 @@ def orders(build):
             assert took < 10, took
 
 
-def joined_after(h, since):
-    """How long after `since` the node of this host joined, from its journal; None: not yet."""
-    joins = [int(r["__REALTIME_TIMESTAMP"]) / 1e6 for r in h.journal("HARBOR_EVENT=cluster_joined")]
-    return next((t - since for t in joins if t > since), None)
+def told_after(h, since, text):
+    """When the node of this host first said this after `since`, from its journal; None: it has
+    not."""
+    return next((t for r in h.journal("-u", "harbord@node") if text in r["MESSAGE"]
+                 if (t := int(r["__REALTIME_TIMESTAMP"]) / 1e6) > since), None)
 
 
 def noticed(c, silent):
@@ -105,13 +106,12 @@ def noticed(c, silent):
         back = time.time()
         c.net.cable(1, True)
     else:
-        [back] = [int(r["__REALTIME_TIMESTAMP"]) / 1e6
-                  for r in c.hosts[0].journal("HARBOR_EVENT=node_ready")
-                  if int(r["__REALTIME_TIMESTAMP"]) / 1e6 > back]
-    took = [eventually("it has joined", lambda: joined_after(h, back), 30) for h in c.hosts[1:]]
+        back = told_after(c.hosts[0], back, "harbor: master, listening")
+    joined = [eventually("it has joined", lambda: told_after(h, back, "joined the cluster"), 30)
+              for h in c.hosts[1:]]
     c.hosts[2].want("harbord@node", 5, ActiveState="active")
     eventually("the cluster is complete", c.complete, 30)
-    return took
+    return [t - back for t in joined]
 
 
 def away(build):
