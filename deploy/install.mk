@@ -41,6 +41,7 @@ INSTALL_PROGRAM ?= $(INSTALL) -C -m 755
 INSTALL_DATA    ?= $(INSTALL) -C -m 644
 
 # ---- manual pages: deploy/man/*.in, filled with what the programs know of themselves ----
+COMPLETION := $(B)/completion/harborctl.bash $(B)/completion/_harborctl
 MAN      := $(patsubst deploy/man/%.in,$(B)/man/%,$(sort $(wildcard deploy/man/*.in)))
 # Runs on the machine that builds, whatever harbord is built for.
 BUILD_CC ?= $(CC)
@@ -56,7 +57,6 @@ $(MAN): $(B)/man/%: deploy/man/%.in deploy/man/make.py $(B)/man/keys \
 	    --out $(@D) --page $*
 
 # ---- completions of harborctl for shells, from the same lists ----
-COMPLETION := $(B)/completion/harborctl.bash $(B)/completion/_harborctl
 $(COMPLETION): $(B)/completion/%: deploy/completion/%.in deploy/completion/make.py \
         deploy/man/make.py daemon/ctl/options.def daemon/admin/commands.def \
         $(wildcard daemon/admin/*.c)
@@ -71,6 +71,7 @@ below     = $(foreach f,$(shell cd $(3) && find . -type f $(4) | LC_ALL=C sort),
 flat      = $(foreach f,$(sort $(3)),$(1)|$(2)|$(f)|$(notdir $(f)))
 renamed   = $(foreach f,$(wildcard $(3)),$(1)|$(2)|$(f)|$(4))
 unit      = $(wildcard $(foreach k,service socket target slice timer,systemd/*.$(k)$(1)))
+FLEET_PROGRAMS = deploy/fleet/steps.sh deploy/fleet/host.sh
 INSTALLED = $(strip \
 	$(call flat,PROGRAM,$(sbindir),$(B)/harbord) \
 	$(call flat,PROGRAM,$(bindir),$(B)/harborctl) \
@@ -85,8 +86,9 @@ INSTALLED = $(strip \
 	$(call below,DATA,$(docdir)/examples,conf,-name '*.yaml' -o -name main.lua) \
 	$(call flat,DATA,$(docdir)/examples,deploy/fleet.yaml deploy/sysctl/60-harbor.conf \
 	    systemd/notify-reload.conf) \
-	$(call renamed,PROGRAM,$(libexecdir)/harbord,deploy/fleet/steps.sh,fleet-steps) \
-	$(call renamed,PROGRAM,$(libexecdir)/harbord,deploy/fleet/host.sh,fleet-host) \
+	$(call flat,PROGRAM,$(libexecdir)/harbord/fleet,$(FLEET_PROGRAMS)) \
+	$(call flat,DATA,$(libexecdir)/harbord/fleet,$(filter-out $(FLEET_PROGRAMS),\
+	    $(wildcard deploy/fleet/*.sh))) \
 	$(foreach m,$(MAN),$(call flat,DATA,$(mandir)/man$(subst .,,$(suffix $(m))),$(m))) \
 	$(call flat,DATA,$(systemdsystemunitdir),$(call unit)) \
 	$(foreach u,$(call unit,.in),\

@@ -9,10 +9,22 @@
 #   history     a line for each generation, the newest last: its name, when, version
 #   generations/NAME/   its files (but no key) and its package: what there is now, three before it
 #   current.deb the package that is installed           lock/owner  who works on the host
+#   format      a number: how all this is laid out      steps       locked by steps that are at work
 set -u
 export LC_ALL=C
 S=/var/lib/harbor-fleet
 umask 077
+format=1
+mkdir -p "$S" && exec 8>>"$S/steps" && flock -s 8 || exit 1
+
+# Is what is there laid out in a way that we know?
+is_known() {
+	found=$(cat "$S/format" 2>/dev/null || echo $format)
+	[ "$found" = $format ] || {
+		echo "$S is of format $found, which this harborctl does not know: use the newer one"
+		return 1
+	}
+}
 
 key=etc/harbor/credentials/cluster-key
 
@@ -40,13 +52,22 @@ age() {
 	if [ $s -lt 120 ]; then echo "$s s"; else echo "$((s / 60)) min"; fi
 }
 
+# A step of whoever had the lock may still be at work, though his end of the wire is gone: it is
+# waited for, for it would go on with what is staged now.
 lock() {
-	mkdir -p "$S" && mkdir "$S/lock" 2>/dev/null || {
+	is_known || return 1
+	mkdir "$S/lock" 2>/dev/null || {
 		echo "locked by $(cat "$S/lock/owner" 2>/dev/null), $(age "$S/lock") ago" \
 			"(--break-lock, if nobody is at work)"
 		return 1
 	}
 	echo "$1" >"$S/lock/owner"
+	flock -w 60 8 || {
+		echo "a step of somebody's has been at work for more than a minute"
+		unlock
+		return 1
+	}
+	echo $format >"$S/format"
 }
 
 # Ends the lock of $1, or anybody's.
@@ -57,7 +78,8 @@ unlock() {
 
 # Standard input: a tar of the host's files.
 stage() {
-	mkdir -p "$S" && rm -rf "$S/next" "$S/package" "$S/next.deb" && mkdir "$S/next" &&
+	is_known || return 1
+	rm -rf "$S/next" "$S/package" "$S/next.deb" && mkdir "$S/next" &&
 		base64 -d | tar -x --no-same-owner -C "$S/next"
 }
 
@@ -103,7 +125,8 @@ forget_old() {
 }
 
 history() {
-	cat "$S/history" 2>/dev/null
+	is_known || return 1
+	[ ! -e "$S/history" ] || cat "$S/history"
 }
 
 plan_of() {
@@ -259,7 +282,8 @@ states() {
 	done
 }
 
-# Puts one file into its place, or takes it away, by renaming.
+# Puts one file into its place, or takes it away, by renaming, so that it is whole at any time, also
+# when the host loses its power.
 put_file() {
 	f=$1
 	if [ -f "$S/next/$f" ] && cmp -s "$S/next/$f" "/$f"; then
@@ -275,7 +299,7 @@ put_file() {
 	*) set -- 644 root ;;
 	esac
 	(umask 022 && mkdir -p "/${f%/*}") && cp "$S/next/$f" "/$f.new" && chgrp "$2" "/$f.new" &&
-		chmod "$1" "/$f.new" && mv "/$f.new" "/$f"
+		chmod "$1" "/$f.new" && sync "/$f.new" && mv "/$f.new" "/$f"
 }
 
 # What is not any node's: the firewall, which takes effect where somebody has loaded it once.

@@ -12,7 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.relpath(sys.argv[sys.argv.index("--build") + 1], ROOT)
 NOBODY = 65534
-PROGRAMS = r"usr/(s?bin/|libexec/harbord/fleet-)"
+PROGRAMS = r"usr/(s?bin/|libexec/harbord/fleet/(steps|host))"
 count = 0
 
 

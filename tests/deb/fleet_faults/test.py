@@ -56,6 +56,14 @@ def refused(build):
         assert "c: locked by somebody" in said, said
         assert re.search(r"somebody, \d+ s ago", said), said
         assert "unchanged" in f.fleet("roll", "--break-lock")
+        for h in f.hosts.values():
+            h.sh("echo 2 >/var/lib/harbor-fleet/format")
+        for verb in ("roll", "check", "history"):
+            said = f.fleet(verb, status=1)
+            assert "a: /var/lib/harbor-fleet is of format 2, which this" in said, said
+        for h in f.hosts.values():
+            h.sh("echo 1 >/var/lib/harbor-fleet/format")
+        assert f.restarts(before) == set()
         f.ctl("fleet", "roll", f.file, "--fast", status=2)
         f.ctl("fleet", "turn", f.file, status=2)
         f.host("map2").run("systemctl", "stop", "harbord@map2")
@@ -124,6 +132,24 @@ def answers(build):
         nothing_changed()
         f.host("map2").run("systemctl", "stop", "harbord@map2")
         assert "map2 does not run" in ask("status", status=4)["error"]
+        rendered(f)
+
+
+def rendered(f):
+    """What programs are told of files that nobody has sent."""
+    def render(folder, status):
+        r = subprocess.run([f.build + "/harborctl", "--json", "fleet", "render", f.file,
+                            f.folder + folder], capture_output=True, text=True)
+        assert r.returncode == status, r
+        return json.loads(r.stdout)
+    same([(h["host"], h["nodes"]) for h in render("/out", 0)["hosts"]],
+         [(h, [n for n in NODES if NODES[n] == h]) for h in "abc"])
+    assert "cannot be written" in render("/out", 1)["error"]
+    with open(f.file, "a", encoding="utf-8") as file:
+        file.write("nods: {}\n")
+    wrong = render("/other", 1)
+    assert 'unknown key "nods"' in wrong["errors"][0]["text"] and wrong["errors"][0]["line"], wrong
+    f.write()
 
 
 def call_of(line):
@@ -158,7 +184,7 @@ if [ $(wc -l <{steps}) -gt {last} ]; then kill -KILL 0; fi""")
             r = subprocess.run([f.build + "/harborctl", *words, f"{BOX} in"], text=True,
                                stdin=subprocess.DEVNULL, capture_output=True)
             if r.returncode == 1: # the first step of all is the lock
-                assert "locked by" in r.stderr and " s ago" in r.stderr, r
+                assert re.search(r"locked by .*, \d+ (s|min) ago", r.stderr), r
                 f.ctl(*words, f"{BOX} in", "--break-lock")
             else:
                 assert r.returncode == 0, (last, r)
@@ -166,6 +192,51 @@ if [ $(wc -l <{steps}) -gt {last} ]; then kill -KILL 0; fi""")
             f.complete()
             said = f.fleet("roll", "--deb", newer[(n + 1) % 2])
             assert said.count("unchanged") == len(NODES), said
+
+
+def cut(build):
+    """a wire that breaks while a host is told something: it does nothing of it"""
+    with Fleet(build) as f:
+        f.fleet("roll", "--deb", f.deb)
+        before = f.pids()
+        f.write(level="debug")
+        for left in ("$((${#script} - 9))", "$((${#script} * 9 / 10))"): # in its input, before it
+            cutting = f.wrapper(f"""case $call in "restart map1"*)
+head -c {left} <<<"$script" | {BOX} in "$@" >{f.folder}/said 2>&1; exit 255 ;; esac""")
+            f.fleet("roll", rsh=cutting, status=3)
+            assert os.path.exists(f.folder + "/said") and f.restarts(before) == set()
+        f.fleet("roll")
+        f.complete()
+
+
+def a_step_that_goes_on(build):
+    """a step that is still at work when its operator was killed: whoever breaks his lock waits for
+    its end before anything is sent"""
+    with Fleet(build) as f:
+        f.fleet("roll", "--deb", f.deb)
+        f.write(level="debug")
+        b, early, locking = f.hosts["b"], f.folder + "/early", f.folder + "/locking"
+        slow = f.wrapper(f"""case $call in "restart map1"*)
+slow="touch /run/began; until test -e /run/go; do sleep .1; done; $call; touch /run/ended"
+script=${{script/"$call <<"/"{{ $slow; }} <<"}}
+exec setsid {BOX} in "$@" <<<"$script" ;; esac""")
+        with subprocess.Popen([f.build + "/harborctl", "fleet", "roll", f.file, "--rsh", slow],
+                              start_new_session=True, stdin=subprocess.DEVNULL) as child:
+            eventually("the step has begun", lambda: b.sh("ls /run/began"), 60)
+            os.killpg(child.pid, 9)
+        looking = f.wrapper(f"""case "$call $1" in lock*{b.name}) touch {locking} ;;
+"stage {b.name}") {BOX} in "$1" test -e /run/ended </dev/null || touch {early} ;; esac""")
+        f.write(level="warning")
+        with subprocess.Popen([f.build + "/harborctl", "fleet", "roll", f.file, "--rsh", looking,
+                               "--break-lock"], stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:
+            eventually("somebody else locks", lambda: os.path.exists(locking), 60)
+            b.sh("touch /run/go")
+            said = child.communicate(timeout=180)[0]
+        assert child.returncode == 0 and "map1 (b): drained" in said, said
+        assert not os.path.exists(early) and b.sh("ls /run/ended")
+        f.complete()
+        assert f.fleet("roll").count("unchanged") == len(NODES)
 
 
 def master_lost(build):
@@ -226,4 +297,5 @@ def master_stays_away(build):
 
 
 if __name__ == "__main__":
-    main([broken, refused, answers, interrupted, master_lost, master_stays_away])
+    main([broken, refused, answers, cut, a_step_that_goes_on, interrupted, master_lost,
+          master_stays_away])
