@@ -16,14 +16,14 @@ EXEMPT = re.compile(r"\.in/|\.svg$|\.png$|RESULTS\.md$|plots/|SHA256SUMS$|\.patc
 
 
 def files():
-    """The files of the tree that git knows, or all of them where it is not a clone."""
-    found = subprocess.run(["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard"],
-                           capture_output=True, text=True)
-    if found.returncode == 0:
+    """The files of the tree that git knows, or all of them where it is not a clone itself."""
+    if os.path.exists(ROOT + "/.git"):
+        found = subprocess.run(["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard"],
+                               capture_output=True, text=True, check=True)
         return sorted(f for f in found.stdout.splitlines() if os.path.exists(os.path.join(ROOT, f)))
-    return sorted(os.path.relpath(os.path.join(folder, name), ROOT)
-                  for folder, _, names in os.walk(ROOT) for name in names
-                  if "/build" not in folder and "/.git" not in folder)
+    all_of_them = (os.path.relpath(os.path.join(folder, name), ROOT)
+                   for folder, _, names in os.walk(ROOT) for name in names)
+    return sorted(f for f in all_of_them if not f.startswith("build/") and "__pycache__" not in f)
 
 
 def too_long(path):

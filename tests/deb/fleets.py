@@ -14,16 +14,17 @@ DOORS = ", role: gate, config: { lua: { start: doors } }"
 
 
 class Fleet:
-    """Three booted hosts without harbord, and the file that describes them."""
+    """Three booted hosts without harbord, and the file that describes them. deb: the package to
+    begin with, of this tree unless there is one."""
 
-    def __init__(self, build):
-        self.build = os.path.abspath(build)
+    def __init__(self, build, deb=None):
+        self.build, self.first = os.path.abspath(build), deb
 
     def __enter__(self):
         deb = p.one(p.packages("native"), "harbord")
         root = p.run_root(deb)
         self.folder = tempfile.mkdtemp(prefix="harbor-fleet-test-")
-        self.deb = shutil.copy(deb, self.folder)
+        self.deb = shutil.copy(self.first or deb, self.folder)
         self.lua = self.folder + "/lua"
         os.mkdir(self.lua)
         shutil.copy(GAME + "/counter.lua", self.lua)

@@ -3,8 +3,10 @@ without a network; and the roots (roots.sh) in which they are built, installed a
 
     folder = packages("native")     build/deb/native with the .deb files of this tree
 
-Kinds: native, again (the same in another folder, to be compared), arm64. A tree that has not
-changed since is not built again, and none is with HARBORD_KEEP_PACKAGES=1 in the environment.
+Kinds: native, again (the same in another folder, to be compared), arm64, tarball (of what `make
+dist` made, where there is no git), earlier (of an earlier commit of this tree, as version 0.0.9:
+HARBORD_TEST_EARLIER, or EARLIER). A tree that has not changed since is not built again, and none is
+with HARBORD_KEEP_PACKAGES=1 in the environment.
 """
 import glob, hashlib, os, re, shutil, subprocess, sys
 
@@ -12,6 +14,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 TOOLS = ["build-essential", "fakeroot"]
 CROSS = ["crossbuild-essential-arm64", "qemu-user-static"]
+# The first commit whose package builds and can do what a fleet and its players need. It has to be
+# patched: nodes of that time would use the files of whatever package is installed.
+EARLIER = "5b39b8f7"
+EARLIER_VERSION = "0.0.9"
 
 
 def why_not(*more):
@@ -31,9 +37,10 @@ def declared():
     return [re.sub(r"\s*\(.*", "", word).strip() for word in field.split(",")]
 
 
-def root(name, *wanted):
-    """The folder of a root with these packages."""
-    p = subprocess.run([HERE + "/roots.sh", name, *wanted], stdout=subprocess.PIPE, text=True)
+def root(name, *wanted, suite=None):
+    """The folder of a root with these packages, of Debian 12 or another suite."""
+    p = subprocess.run([HERE + "/roots.sh", name, *wanted], stdout=subprocess.PIPE, text=True,
+                       env=dict(os.environ, **({"HARBORD_SUITE": suite} if suite else {})))
     if p.returncode:
         raise SystemExit(f"roots.sh {name}: status {p.returncode}")
     return p.stdout.strip()
@@ -51,15 +58,24 @@ def cross_root():
                 *(n + ":arm64" for n in declared() if n not in own))
 
 
+def names():
+    """What `make dist` puts into its tarball."""
+    if os.path.exists(ROOT + "/.git"):
+        found = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True,
+                               text=True).stdout.split("\0")
+    else:
+        found = (os.path.relpath(os.path.join(folder, name), ROOT)
+                 for folder, _, files in os.walk(ROOT) for name in files)
+    return sorted(f for f in found if os.path.isfile(os.path.join(ROOT, f))
+                  and not f.startswith("build/") and "__pycache__" not in f)
+
+
 def state():
     """Changes when a file of the tree does."""
     digest = hashlib.sha256()
-    names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True).stdout
-    for name in sorted(names.split(b"\0")):
-        path = os.path.join(ROOT.encode(), name)
-        if name and os.path.isfile(path):
-            with open(path, "rb") as f:
-                digest.update(name + b"\0" + hashlib.sha256(f.read()).digest())
+    for name in names():
+        with open(os.path.join(ROOT, name), "rb") as f:
+            digest.update(name.encode() + b"\0" + hashlib.sha256(f.read()).digest())
     return digest.hexdigest()
 
 
@@ -79,20 +95,76 @@ def inside(folder, script, *args, network=False, binds=()):
                           capture_output=True, stdin=subprocess.DEVNULL)
 
 
+def make(where, *words):
+    """Make in a tree, knowing nothing of the one that runs the tests."""
+    env = {k: v for k, v in os.environ.items() if "MAKE" not in k}
+    p = subprocess.run(["make", "-s", "--no-print-directory", "-C", where, *words], text=True,
+                       stdin=subprocess.DEVNULL, capture_output=True, env=env)
+    if p.returncode:
+        raise SystemExit(f"not ok 1 - make {' '.join(words)}\n" + (p.stdout + p.stderr)[-6000:])
+    return p.stdout
+
+
+def earlier():
+    """The commit of the earlier version, in full, or None where there is no such one: in a tarball,
+    or in a clone of the last commits."""
+    name = os.environ.get("HARBORD_TEST_EARLIER", EARLIER)
+    p = subprocess.run(["git", "rev-parse", "--verify", "-q", name + "^{commit}"], cwd=ROOT,
+                       capture_output=True, text=True)
+    return p.stdout.strip() if p.returncode == 0 and os.path.exists(ROOT + "/.git") else None
+
+
+def stage_earlier(where):
+    """What that commit has, as the version that came before; Lua's source is of this tree."""
+    os.makedirs(where)
+    with subprocess.Popen(["git", "archive", earlier()], cwd=ROOT, stdout=subprocess.PIPE) as git:
+        subprocess.run(["tar", "-x", "-C", where], stdin=git.stdout, check=True)
+    if not os.path.exists(where + "/lua/load/pinned.c"):
+        with open(HERE + "/versions/earlier.patch", encoding="ascii") as f:
+            subprocess.run(["patch", "-s", "-p1", "-d", where], stdin=f, check=True)
+    shutil.copytree(where + "/deploy/debian", where + "/debian")
+    for name, old in (("CHANGELOG.md", r"^## [0-9.]+"), ("debian/changelog", r"(?<=\()[0-9.]+")):
+        with open(f"{where}/{name}", encoding="utf-8") as f:
+            text = f.read()
+        new = EARLIER_VERSION if "debian" in name else "## " + EARLIER_VERSION
+        with open(f"{where}/{name}", "w", encoding="utf-8") as f:
+            f.write(re.sub(old, new, text, count=1, flags=re.M))
+    for name in glob.glob(ROOT + "/build/lua-source/lua5.4_*"):
+        os.makedirs(where + "/debian/lua-source", exist_ok=True)
+        shutil.copy2(name, where + "/debian/lua-source")
+
+
+def unpack(where):
+    """What `make dist` makes, unpacked where nothing knows of git."""
+    made = make(ROOT, "dist").strip()
+    os.makedirs(where)
+    subprocess.run(["tar", "-x", "--strip-components=1", "-C", where, "-f", f"{ROOT}/{made}"],
+                   check=True)
+
+
+def stage_tarball(where):
+    """The tarball is unpacked, and stages itself. What of Lua's source was fetched is there."""
+    unpack(where + "-tree")
+    shutil.copytree(ROOT + "/build/lua-source", where + "-tree/build/lua-source")
+    make(where + "-tree", "deb-stage", "DEB_STAGE=" + where)
+
+
 def packages(kind):
     """The folder of the packages of this kind, built if need be."""
     folder = f"{ROOT}/build/deb/{kind}"
-    stamp, now = folder + "/.state", state()
+    stamp, now = folder + "/.state", earlier() if kind == "earlier" else state()
     if os.path.exists(stamp) and (os.environ.get("HARBORD_KEEP_PACKAGES")
                                   or open(stamp, encoding="ascii").read() == now):
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     # folders of other names and lengths: nothing of them may be found in the packages
-    stage = {"native": "harbord", "again": "another/place/harbord", "arm64": "harbord"}[kind]
-    where = f"{folder}/{stage}"
-    subprocess.run(["make", "-s", "-C", ROOT, "deb-stage", f"DEB_STAGE=build/deb/{kind}/{stage}"],
-                   check=True, env={k: v for k, v in os.environ.items() if "MAKE" not in k},
-                   stdout=subprocess.DEVNULL)
+    where = f"{folder}/another/place/harbord" if kind == "again" else folder + "/harbord"
+    if kind == "earlier":
+        stage_earlier(where)
+    elif kind == "tarball":
+        stage_tarball(where)
+    else:
+        make(ROOT, "deb-stage", "DEB_STAGE=" + where)
     words = "-aarm64 -Pcross,nocheck" if kind == "arm64" else ""
     p = inside(cross_root() if kind == "arm64" else build_root(),
                f'cd "$1" && dpkg-buildpackage -us -uc -b {words}', where, binds=[folder])
@@ -121,10 +193,10 @@ def fields(deb, *names):
     return out.strip()
 
 
-def run_root(deb):
+def run_root(deb, suite=None):
     """A root with what the package depends on, a firewall and sshd."""
     needs = [re.sub(r"\s*[(|].*", "", n).strip() for n in fields(deb, "Depends").split(",")]
-    return root("run", *needs, "nftables", "openssh-server")
+    return root("run", *needs, "nftables", "openssh-server", suite=suite)
 
 
 def newer(deb, folder, version, program=None):

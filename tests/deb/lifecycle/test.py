@@ -12,13 +12,16 @@ NODES = ["one", "two"]
 class Clean:
     """A booted clean Debian that sees a folder with the package and a newer one."""
 
+    def __init__(self, suite=None):
+        self.suite = suite
+
     def __enter__(self):
         deb = p.one(p.packages("native"), "harbord")
         self.folder = tempfile.mkdtemp(prefix="harbor-deb-", dir=p.ROOT + "/build/deb")
         os.chmod(self.folder, 0o755)
         self.old = shutil.copy(deb, self.folder)
         self.new = p.newer(deb, self.folder, "9.0")
-        self.host = Host("build", lua=HERE, root=p.run_root(deb), install=False)
+        self.host = Host("build", lua=HERE, root=p.run_root(deb, self.suite), install=False)
         self.host.binds.append(self.folder)
         self.host.__enter__()
         return self
@@ -58,9 +61,9 @@ def modes(h, *paths):
     return {path: h.sh(f"stat -c '%a %U:%G' '{path}'").strip() for path in paths}
 
 
-def install(build):
+def install(build, suite=None):
     """installed: no port, no process, the right owners and modes; a node starts by one command"""
-    with Clean() as c:
+    with Clean(suite) as c:
         h = c.host
         before = h.sh("ss -Hlnptu")
         c.dpkg("-i", c.old)
@@ -79,9 +82,9 @@ def install(build):
         assert h.ctl("one", "call", ".main", "hello")["values"] == ["hello"]
 
 
-def upgrade(build):
+def upgrade(build, suite=None):
     """an upgrade and a downgrade leave nodes running; each restarts into what is installed"""
-    with Clean() as c:
+    with Clean(suite) as c:
         h = c.host
         c.dpkg("-i", c.old)
         old = c.installed()
@@ -103,9 +106,9 @@ def upgrade(build):
         assert c.pids()[1] != before[1]
 
 
-def remove(build):
+def remove(build, suite=None):
     """removal ends the nodes in order and keeps state and configuration; purge says where"""
-    with Clean() as c:
+    with Clean(suite) as c:
         h = c.host
         c.dpkg("-i", c.old)
         c.start()
@@ -138,4 +141,10 @@ def purge(build):
         assert c.host.sh(look) == before, c.host.sh(look)
 
 
-main([install, upgrade, remove, purge])
+def on_debian_13(build):
+    """the same package on Debian 13: installed, upgraded, downgraded, removed and purged"""
+    for life in (install, upgrade, remove):
+        life(build, "trixie")
+
+
+main([install, upgrade, remove, purge, on_debian_13])

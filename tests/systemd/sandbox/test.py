@@ -3,6 +3,7 @@ import os, re
 from boxes import GAME, Host, main
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
 LIFE = os.path.dirname(HERE) + "/life"
 UNIT = "harbord@gate"
 UNITS = "/usr/lib/systemd/system"
@@ -83,4 +84,27 @@ def verified(build):
         print("# " + [line for line in p.stdout.splitlines() if "exposure" in line][-1].strip())
 
 
-main([probes, verified])
+def another_prefix(build):
+    """installed with another prefix: systemd has nothing to say against the units, nor against the
+    manual pages that they name, and a node runs from there"""
+    h = Host(build, lua=LIFE, install=False)
+    h.binds.append(ROOT)
+    with h:
+        h.run("make", "-s", "-C", ROOT, f"B={os.path.relpath(build, ROOT)}", "prefix=/opt/harbord",
+              "systemdsystemunitdir=/etc/systemd/system", "sysusersdir=/etc/sysusers.d",
+              "tmpfilesdir=/etc/tmpfiles.d", "install")
+        h.sh("systemd-sysusers harbor.conf && systemd-tmpfiles --create harbor.conf && "
+             "systemctl daemon-reload && ! test -e /usr/sbin/harbord")
+        names = h.sh("cd /etc/systemd/system && ls -d harbor*").split()
+        h.drop_in("harbord@gate.socket", "[Socket]\nListenStream=127.0.0.1:7000\n")
+        p = h.run("env", "MANPATH=/opt/harbord/share/man:", "systemd-analyze", "verify",
+                  *(re.sub("@\\.", "@gate.", u) for u in names if not u.endswith(".d")), ok=None)
+        assert p.returncode == 0 and not p.stderr.strip(), p.stderr
+        h.configure("gate", f'lua: {{ start: main, service_path: ["{GAME}/?.lua"] }}\n')
+        h.run("systemctl", "start", UNIT)
+        h.want(UNIT, 5, ActiveState="active")
+        pid = h.prop(UNIT, "MainPID")
+        assert h.sh(f"readlink /proc/{pid}/exe").strip() == "/opt/harbord/sbin/harbord"
+
+
+main([probes, verified, another_prefix])
