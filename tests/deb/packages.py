@@ -200,8 +200,8 @@ def run_root(deb, suite=None):
 
 
 def newer(deb, folder, version, program=None):
-    """Makes the package once more, as of another version: its Lua files and its unit are not the
-    same, and with a text for `program` the daemon is a script, which has the real one beside it."""
+    """Makes the package once more, as of another version: its Lua files, its unit and a file in /etc
+    are not the same, and with a text for `program` the daemon is a script, which has the real one beside it."""
     tree = f"{folder}/tree"
     subprocess.run(["dpkg-deb", "-R", deb, tree], check=True)
     with open(tree + "/DEBIAN/control", encoding="utf-8") as f:
@@ -210,8 +210,9 @@ def newer(deb, folder, version, program=None):
         f.write(control)
     with open(tree + "/usr/share/harbord/lua/service/bootstrap.lua", "a", encoding="utf-8") as f:
         f.write(f"\n-- {version}\n")
-    with open(tree + "/lib/systemd/system/harbord@.service", "a", encoding="utf-8") as f:
-        f.write(f"# {version}\n")
+    for name in ("lib/systemd/system/harbord@.service", "etc/logrotate.d/harbord"):
+        with open(f"{tree}/{name}", "a", encoding="utf-8") as f:
+            f.write(f"# {version}\n")
     if program:
         daemon = tree + "/usr/sbin/harbord"
         os.rename(daemon, daemon + ".real")

@@ -49,9 +49,11 @@ def one_node(build):
 
 
 def upgrade(build):
-    """all nodes are upgraded under load, one after the other, and no call fails"""
+    """all nodes are upgraded under load, one after the other, and no call fails; what an operator
+    changed in /etc stays"""
     with Fleet(build) as f:
         f.begin()
+        f.hosts["b"].sh("echo '# mine' >>/etc/logrotate.d/harbord")
         before = f.pids()
         began = time.monotonic()
         said = f.fleet("roll", "--deb", p.newer(f.deb, f.folder, "9.0"))
@@ -59,6 +61,9 @@ def upgrade(build):
         assert f.restarts(before) == set(NODES)
         order = re.findall(r"^(\w+) \(\w\): drained", said, re.M)
         assert order == ORDER, order
+        assert set(f.versions().values()) == {"9.0"}, f.versions()
+        kept = {n: h.sh("tail -n 1 /etc/logrotate.d/harbord") for n, h in f.hosts.items()}
+        assert kept == {"a": "# 9.0\n", "b": "# mine\n", "c": "# 9.0\n"}, kept
         f.complete()
         f.no_call_failed()
         where, lives, faults = f.call("map2", "famous", "report")

@@ -221,7 +221,8 @@ slow="touch /run/began; until test -e /run/go; do sleep .1; done; $call; touch /
 script=${{script/"$call <<"/"{{ $slow; }} <<"}}
 exec setsid {BOX} in "$@" <<<"$script" ;; esac""")
         with subprocess.Popen([f.build + "/harborctl", "fleet", "roll", f.file, "--rsh", slow],
-                              start_new_session=True, stdin=subprocess.DEVNULL) as child:
+                              start_new_session=True, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL) as child:
             eventually("the step has begun", lambda: b.sh("ls /run/began"), 60)
             os.killpg(child.pid, 9)
         looking = f.wrapper(f"""case "$call $1" in lock*{b.name}) touch {locking} ;;
