@@ -1,14 +1,15 @@
 """A package that is really another one: of an earlier commit of this tree (packages.py, "earlier").
 Three hosts go from it to this tree's and back, under load, with what nodes keep: a registry,
 sessions of players, services that move."""
-import json, os, time
+import os, time
 from boxes import eventually, main
-from fleets import NODES, ORDER, Fleet, Players, told
+from fleets import NODES, Fleet, Players, told
 import packages as p
 
 # What an operator asks, which both versions know.
-QUESTIONS = ["status", "nodes", "names", "groups", "services", "sockets", "timers", "calls",
-             "config", "master", "events", "logs", "log-level", "list", "stat", "top --once"]
+QUESTIONS = ["status", "nodes", "names", "services", "sockets", "timers", "calls", "config",
+             "master", "events", "logs", "list", "stat"]
+ALL_BY_THEMSELVES = ["events", "logs"]
 
 
 def ids(f):
@@ -20,14 +21,11 @@ def ids(f):
 def every_harborctl_asks_every_node(f):
     """That of each host, of whichever version: all nodes answer, of whichever they are."""
     for name, h in f.hosts.items():
-        node = next(n for n in ORDER if NODES[n] == name)
         for question in QUESTIONS:
-            for words in (["--node", other] for other in NODES):
-                r = h.run("harborctl", *words, "--json", *question.split(), ok=None)
-                assert r.returncode == 0, (name, words, question, r.stdout[-300:], r.stderr)
-                assert all(map(json.loads, r.stdout.splitlines())) or question != "status"
-        r = h.run("harborctl", "--node", "*", "--json", "status", ok=None)
-        assert r.returncode == 0, (node, r.stdout[-300:], r.stderr)
+            whom = [] if question in ALL_BY_THEMSELVES else ["--node", "*"]
+            r = h.run("harborctl", *whom, "--json", *question.split(), ok=None)
+            assert r.returncode == 0 and r.stdout, (name, question, r.stdout[-300:], r.stderr)
+            assert all(f'"{n}"' in r.stdout for n in NODES), (name, question, r.stdout)
 
 
 def protocols(f):
@@ -51,6 +49,19 @@ def one_after_the_other(f, deb, first):
     assert set(f.versions().values()) == {version}, f.versions()
 
 
+def too_new(f, deb, before):
+    """A configuration that the older version does not know: it is refused before anything is
+    changed; a node that is restarted into that version by hand ends with 78."""
+    said = f.fleet("roll", "--deb", deb, status=1)
+    assert 'unknown key "testing" in node' in said and "nothing was changed" in said, said
+    b = f.hosts["b"]
+    b.run("dpkg", "-i", "/var/lib/harbor-fleet/next.deb")
+    assert f.restarts(before) == set()
+    b.run("harborctl", "--node", "map1", "drain", "map1", "--wait")
+    b.run("systemctl", "restart", "harbord@map1", ok=None)
+    assert b.prop("harbord@map1", "ExecMainStatus") == "78", b.journal_text()[-2000:]
+
+
 def there_and_back(build):
     """from the earlier version to this one and back: no call fails, no player is disconnected,
     names and ids stay; while both are there, each harborctl asks each node"""
@@ -59,19 +70,14 @@ def there_and_back(build):
         f.begin()
         crowds = [Players(f, "gate1", 20), Players(f, "gate2", 20)]
         one_after_the_other(f, new, "map1")
-        # what only the newer one knows is refused by the older one, before anything is changed
         f.write(extra=", config: { node: { testing: true } }")
         f.fleet("roll")
         before = f.pids()
-        said = f.fleet("roll", "--deb", old, status=1)
-        assert 'unknown key "testing" in node' in said and "nothing was changed" in said, said
-        assert f.restarts(before) == set()
-        b = f.hosts["b"]
-        b.run("dpkg", "-i", "/var/lib/harbor-fleet/next.deb")
-        assert f.restarts(before) == set()
-        b.run("systemctl", "restart", "harbord@map1", ok=None)
-        assert b.prop("harbord@map1", "ExecMainStatus") == "78", b.journal_text()[-2000:]
+        if "HARBORD_TEST_EARLIER" not in os.environ:
+            too_new(f, old, before)
         f.write()
+        f.fleet("roll", "--deb", new)
+        f.complete()
         one_after_the_other(f, old, "gate1")
         for c in crowds:
             assert c.ask()[1] >= 20, c.ask()
