@@ -29,7 +29,7 @@ def every_harborctl_asks_every_node(f):
 
 
 def protocols(f):
-    """What the links of all nodes speak."""
+    """What the links of all nodes speak, as far as they say: the earlier version does not."""
     return {r["protocol"] for n in NODES for r in f.host(n).ctl(n, "nodes")["nodes"]
             if r["state"] == "up" and "protocol" in r}
 
@@ -43,7 +43,7 @@ def one_after_the_other(f, deb, first):
         told(f"{' '.join(sorted(which))}: {version}", began, said)
         assert f.restarts(before) == which, said
         f.complete()
-        assert len(protocols(f)) == 1, protocols(f)
+        assert len(protocols(f)) < 2, protocols(f)
         assert ids(f) == was, (ids(f), was)
         every_harborctl_asks_every_node(f)
     assert set(f.versions().values()) == {version}, f.versions()
