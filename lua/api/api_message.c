@@ -18,6 +18,7 @@
 #include "lua/host/task.h"
 #include "lua/host/trace.h"
 #include "lua/host/wait.h"
+#include "lua/vm/yield.h"
 #include "net/pressure.h"
 
 #define SELF(h) service_handle((h)->s)
@@ -312,7 +313,7 @@ int api_request(lua_State *L, int arg, struct proto *p, struct msg *m, int64_t t
 	t->call_proto = p;
 	if (unlikely(timeout_cs >= 0))
 		set_deadline(t, timeout_cs);
-	return lua_yieldk(L, 0, 0, done ? done : call_done);
+	return vm_yield(L, 0, 0, done ? done : call_done);
 }
 
 int api_call(lua_State *L)
@@ -401,5 +402,5 @@ int api_wait_answer(lua_State *L, int32_t session, answer_reader on_answer)
 	t->wait_session = session;
 	t->call_begun = 0;
 	t->answer = on_answer;
-	return lua_yieldk(L, 0, 0, remote_done);
+	return vm_yield(L, 0, 0, remote_done);
 }

@@ -18,6 +18,7 @@
 #include "lua/host/timeout.h"
 #include "lua/host/trace.h"
 #include "lua/host/wait.h"
+#include "lua/vm/yield.h"
 
 #define TIMER_META "harbord.timer"
 
@@ -148,7 +149,7 @@ static int sleep_on(lua_State *L, struct task *t, lua_Integer ti)
 		t->wait = WAIT_SLEEP;
 		t->wait_session = session;
 	}
-	return lua_yieldk(L, 0, ti >= 0, woken);
+	return vm_yield(L, 0, ti >= 0, woken);
 }
 
 /* Ours: raises unless the caller may wait now; for modules that send or note something before

@@ -14,6 +14,7 @@
 
 #include "lua/host/run.h"
 #include "lua/host/tables.h"
+#include "lua/vm/yield.h"
 
 #define KNOWN "harbord.coroutines" /* weak: coroutine -> is it blocked by the framework? */
 
@@ -249,7 +250,7 @@ static int co_yield (lua_State *L)
 		lua_pushliteral(L, "USER");
 		lua_insert(L, 1);
 	}
-	return lua_yield(L, lua_gettop(L));
+	return vm_yield(L, lua_gettop(L), 0, NULL);
 }
 
 static int co_status(lua_State *L)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* share.h and frames.h over the stock VM: nothing is shared, and stacks are read as the API has
- * them. */
+/* share.h, frames.h and yield.h over the stock VM: nothing is shared, stacks are read as the API
+ * has them, a yield jumps. */
 #include "lua/vm/share.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "lua/vm/frames.h"
+#include "lua/vm/yield.h"
 
 bool share_is_here(void)
 {
@@ -17,6 +18,11 @@ unsigned share_seed(unsigned first)
 {
 	(void)first;
 	return 0;
+}
+
+int vm_yield(lua_State *L, int nresults, lua_KContext ctx, lua_KFunction k)
+{
+	return lua_yieldk(L, nresults, ctx, k);
 }
 
 const char *share_vm(void)

@@ -10,6 +10,7 @@
 #include "lua/host/task.h"
 #include "lua/host/trace.h"
 #include "lua/modules/socket/sockbuf_lua.h"
+#include "lua/vm/yield.h"
 #include "net/net.h"
 
 #define PAUSE_AT ((size_t)128 << 10)
@@ -315,7 +316,7 @@ static int l_await(lua_State *L)
 	in->called = in->got = false;
 	t->token = in;
 	t->wait = WAIT_WAKEUP;
-	return lua_yieldk(L, 0, 0, awaited);
+	return vm_yield(L, 0, 0, awaited);
 }
 
 /* native(): the protocol of sockets, as it is registered now, lets packets go the short way. */
