@@ -44,7 +44,12 @@ local function load_file()
 	if not file then
 		return {}
 	end
-	local f <close> = assert(io.open(file, "rb"))
+	local f <close>, why = io.open(file, "rb")
+	if not f then
+		local relative = file:sub(1, 1) ~= "/"
+		error(("env.cluster: %s%s"):format(why, relative
+			and ": a relative path begins where the node was started" or ""), 0)
+	end
 	local found = {}
 	assert(load(f:read "a", "@" .. file, "t", found))()
 	return found

@@ -80,5 +80,20 @@ def nobody_there(build):
         assert peer(c.a)["cluster_sends_lost"] == 0, peer(c.a)
 
 
+def a_file_that_is_not_there(build):
+    """env.cluster: an error names the file, and where a relative path begins"""
+    for path, said in (("no/such.lua", "no/such.lua: No such file or directory: a relative path "
+                        "begins where the node was started"),
+                       ("/no/such.lua", "env.cluster: /no/such.lua: No such file or directory")):
+        with Cluster(build, HERE) as c:
+            n = c.node("n", 0, start_now=False, args="%d %d" % (free_port(), free_port()))
+            with open(n.config) as f:
+                text = "".join(line for line in f if not line.startswith("cluster:"))
+            with open(n.config, "w") as f:
+                f.write(text.replace(", harbor: 0", "") + f"env: {{ cluster: {path} }}\n")
+            n.start()
+            eventually("it says so", lambda: n.logged(said))
+
+
 if __name__ == "__main__":
-    main([a_frozen_node_that_dies, nobody_there])
+    main([a_frozen_node_that_dies, nobody_there, a_file_that_is_not_there])
