@@ -2,6 +2,7 @@
 -- skynet.cluster.core: how a request is cut. The whole of it, between nodes and byte by byte, is
 -- in tests/cluster/skynet_cluster.
 local core = require "skynet.cluster.core"
+local answers = require "skynet.cluster.answers"
 local tap = require "tap"
 local equal, raises = tap.equal, tap.raises
 
@@ -43,6 +44,28 @@ tap.run {
 		equal(#sizes, 0)
 		equal(body, "")
 		equal(head:sub(-#payload), payload)
+	end },
+	{ "small parts of an answer are not kept without end", function()
+		local book = answers.new(10 * 1024)
+		assert(book:take(1, "begin", 10000))
+		assert(book:take(2, "begin", 10000))
+		for i = 1, 10 do
+			assert(book:take(i % 2 + 1, "more", "x"))
+		end
+		local ok, why, more = book:take(1, "more", "x")
+		assert(not ok and not more)
+		equal(why, "answers under way are too large")
+		book:forget(1)
+		assert(book:take(2, "more", ("x"):rep(3000)))
+		book:forget(2)
+		equal(book.bytes, 0)
+	end },
+	{ "an answer begins once", function()
+		local book = answers.new()
+		assert(book:take(1, "begin", 5))
+		local ok, why = book:take(1, "begin", 5)
+		assert(not ok)
+		equal(why, "invalid answer")
 	end },
 	{ "a session is positive and comes round", function()
 		raises("Invalid request session", core.packrequest, 1, 0, "x")

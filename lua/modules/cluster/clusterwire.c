@@ -28,6 +28,9 @@ uint32_t clusterwire_next_session(uint32_t session)
 	return session >= CLUSTER_SESSION_MAX ? 1 : session + 1;
 }
 
+/* Others follow it without end, and no message comes nearer to its own. */
+static const char EMPTY_PART[] = "empty part, and not the last";
+
 /* ---- requests ---- */
 
 /* Goes behind the type byte. Returns what is left, or NULL. */
@@ -85,6 +88,8 @@ const char *clusterwire_parse_request(const void *body, size_t n, struct cluster
 		ret->kind = p[0] == TYPE_MORE ? CLUSTER_MORE : CLUSTER_LAST;
 		if (n < 5 || n > 5 + CLUSTER_PART)
 			return "part of a wrong size";
+		if (n == 5 && ret->kind == CLUSTER_MORE)
+			return EMPTY_PART;
 		ret->session = little_get32(p + 1);
 		p += 5;
 		break;
@@ -141,6 +146,8 @@ const char *clusterwire_parse_response(const void *body, size_t n, struct cluste
 	*ret = (struct cluster_response){
 		.session = little_get32(p), .type = p[4], .data = (const char *)p + 5, .size = n - 5
 	};
+	if (ret->type == ANSWER_MORE && n == 5)
+		return EMPTY_PART;
 	if (ret->type == ANSWER_BEGIN) {
 		if (n != 9)
 			return "response head of a wrong size";

@@ -198,6 +198,42 @@ def pointers_from_elsewhere(build):
         lives(n)
 
 
+def an_answer_without_end(build):
+    """a peer begins an answer and sends parts of nothing for ever, or begins it again and again:
+    the call has its end, with a line that says why"""
+    def endless(frame):
+        """Whether the node takes it for ever."""
+        listener = wire.Listener()
+        n.call(".probe", "call", str(listener.port))
+        w = listener.accept()
+        id = session_of(w.frame())
+        w.send(id + b"\x02" + wire.u32(1000))
+        try:
+            for _ in range(100):
+                w.send(*[id + frame] * 100)
+                w.socket.settimeout(0.01)
+                try:
+                    if not w.socket.recv(1):
+                        break
+                except TimeoutError:
+                    pass
+                w.socket.settimeout(20)
+        except OSError:
+            pass # it closed the connection
+        ok, why = result(n, listener, "the end of the call")
+        w.close()
+        assert not ok
+        return why
+
+    with Cluster(build, HERE) as c:
+        n = node(c)
+        assert "the connection was lost" in endless(b"\x03")
+        with open(n.log, errors="replace") as f:
+            assert "empty part, and not the last" in f.read()
+        assert "invalid answer" in endless(b"\x02" + wire.u32(1000))
+        lives(n)
+
+
 bytes_open = bytes_by_a_seed("")
 bytes_open.__doc__ = "frames by a seed, cut anywhere, on a port without a key: " \
                      "the node lives and serves, nothing stays"
@@ -205,4 +241,4 @@ bytes_key = bytes_by_a_seed("key")
 bytes_key.__doc__ = "the same with a key"
 
 main([bytes_open, bytes_key, nothing_before_the_key, a_peer_that_does_not_show_the_key,
-      pointers_from_elsewhere])
+      pointers_from_elsewhere, an_answer_without_end])

@@ -194,12 +194,13 @@ def refuses(c, a):
     w.close()
     for bad in (b"", b"\x05", b"\x00\x01", b"\x80\x00" + u32(1), b"\x80\x09abc",
                 b"\x01" + u32(1, 1), b"\x01" + u32(1, 1, 1) + b"x",
-                b"\x02" + u32(1) + b"x" * (PART + 1), b"\x00" + u32(1, 0x80000000), b"\xff"):
+                b"\x02" + u32(1), b"\x02" + u32(1) + b"x" * (PART + 1),
+                b"\x00" + u32(1, 0x80000000), b"\xff"):
         w = connect(a.port)
         w.send(bad)
         w.closed()
         w.close()
-    a.says("clusteragent: invalid frame", 10)
+    a.says("clusteragent: invalid frame", 11)
     assert a.one('return skynet.call(".probe", "lua", "self")') > 0
 
 

@@ -1,7 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- skynet.cluster.answers: what one connection to another node brings, frame by frame. An answer in
--- parts is checked against the size that it began with, and all that are under way against a bound.
+-- parts is checked against the size that it began with, and all that are under way against a bound,
+-- for which a part that is not the last counts PART_COST at least: its place in memory is not free.
 local core = require "skynet.cluster.core"
+
+local PART_COST <const> = 1024
 
 local answers = {}
 answers.__index = answers
@@ -16,7 +19,7 @@ function answers:forget(id)
 	local p = self.partial[id]
 	if p then
 		self.partial[id] = nil
-		self.bytes = self.bytes - p.got
+		self.bytes = self.bytes - p.cost
 	end
 end
 
@@ -28,19 +31,21 @@ function answers:take(id, kind, data)
 	elseif kind == "error" then
 		return false, data, false
 	elseif kind == "begin" then
-		self:forget(id)
-		if data > self.max then
+		if self.partial[id] then
+			return false, "invalid answer", false
+		elseif data > self.max then
 			return false, "the answer is too large", false
 		end
-		self.partial[id] = { total = data, got = 0 }
+		self.partial[id] = { total = data, got = 0, cost = 0 }
 		return true, "", true
 	end
 	local p = self.partial[id]
 	if not p then
 		return false, "invalid answer", false
 	end
-	p.got = p.got + #data
-	self.bytes = self.bytes + #data
+	local cost = kind == "more" and math.max(#data, PART_COST) or #data
+	p.got, p.cost = p.got + #data, p.cost + cost
+	self.bytes = self.bytes + cost
 	if p.got > p.total or (kind == "last" and p.got ~= p.total) then
 		return false, "invalid answer", false
 	elseif self.bytes > self.max then
