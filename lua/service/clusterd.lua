@@ -278,6 +278,12 @@ function command.senders()
 	return found
 end
 
+-- Until it ends, because somebody killed it: who asks then gets another.
+local function watch_proxy(key, handle)
+	pcall(skynet.call, handle, "debug", "LINK")
+	proxies[key] = nil
+end
+
 function command.proxy(_, node, address)
 	if address == nil then
 		local all = node
@@ -297,6 +303,7 @@ function command.proxy(_, node, address)
 			local handle = skynet.newservice "clusterproxy"
 			skynet.call(handle, "system", node, address)
 			proxy.handle = handle
+			skynet.fork(watch_proxy, key, handle)
 		end
 		return proxy.handle
 	end)

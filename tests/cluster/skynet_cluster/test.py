@@ -256,6 +256,20 @@ def a_sender_is_killed(build):
         eventually("the send arrives", lambda: b.call(".probe", "kept") == ["sent"])
 
 
+def a_proxy_is_killed(build):
+    """a proxy is killed: who asks for it again gets another, which reaches the service"""
+    with Cluster(build, HERE) as c:
+        a, b = nodes(c, "a", "b")
+        a.eval('kept.p = cluster.proxy("b", ".probe")')
+        for i in range(3):
+            a.eval("skynet.kill(kept.p)")
+            eventually("another", lambda: a.one('local p = cluster.proxy("b", ".probe") '
+                                                "return p ~= kept.p and p"))
+            a.eval('kept.p = cluster.proxy("b", ".probe")')
+            assert a.one(f'return skynet.call(kept.p, "lua", "echo", {i})') == i
+            assert a.one('return cluster.proxy("b", ".probe") == kept.p')
+
+
 def down_and_moved(build):
     """reload: a node becomes false, comes back elsewhere, the file is read again; names that are
     absent there stay"""
@@ -577,9 +591,9 @@ def on_the_wire(name, what):
 
 
 main([calls_sends_names, reasons, large, in_order, proxies, snax_objects, a_node_is_killed,
-      a_sender_is_killed, down_and_moved, waiting, refused_then_there, opening, deadlines,
-      a_frozen_node, a_frozen_node_by_default, reconnecting, a_shared_key, traces,
-      three_nodes_under_load,
+      a_sender_is_killed, a_proxy_is_killed, down_and_moved, waiting, refused_then_there,
+      opening, deadlines, a_frozen_node, a_frozen_node_by_default, reconnecting, a_shared_key,
+      traces, three_nodes_under_load,
       on_the_wire("wire: requests in one frame, by handle and name; queries; error texts",
                   wire.serves_single_frames),
       on_the_wire("wire: pushes in one frame", wire.serves_pushes),
