@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/actor/handle.h"
+#include "core/actor/move.h"
 #include "core/actor/service.h"
 #include "core/actor/title.h"
 #include "core/base/hash.h"
@@ -29,7 +30,8 @@ static struct {
 	atomic_uint count;
 	/* handle, and above it the number of the tally; relaxed: a lone value */
 	atomic_uint_least64_t ended[ENDED_KEPT];
-	/* by harbor id, 0 = not asked for yet; relaxed, everybody would find the same */
+	/* by harbor id, 0 = not asked for since the node was named; relaxed, everybody would find
+	 * the same */
 	atomic_uint nodes[256];
 } T = { .lock = LOCK_INIT(tallies), .tallies = { { .name = "other" } }, .count = 1 };
 
@@ -124,17 +126,41 @@ void tally_end(const struct service *s)
 	atomic_fetch_add_explicit(&t->ended, 1, memory_order_release); /* Y2 */
 }
 
+/* As people call it, "node b (harbor 154)", for a name alone may be that of several nodes; a long
+ * name is cut, and a node of which only the number is known is "node 154". */
+static void name_node(unsigned harbor, const char *called, char ret_name[LOG_NAME_MAX])
+{
+	const char *tail = strstr(called, " (harbor ");
+	size_t n = tail ? strlen(tail) : 0;
+
+	if (!tail || n >= LOG_NAME_MAX) {
+		snprintf(ret_name, LOG_NAME_MAX, "node %u", harbor);
+		return;
+	}
+	n = LOG_NAME_MAX - 1 - n; /* room for what comes before */
+	if (n > (size_t)(tail - called))
+		n = (size_t)(tail - called);
+	memcpy(ret_name, called, n);
+	memcpy(ret_name + n, tail, strlen(tail) + 1);
+}
+
 static unsigned tally_of_node(unsigned harbor)
 {
 	unsigned number = atomic_load_explicit(&T.nodes[harbor], memory_order_relaxed);
-	char name[LOG_NAME_MAX];
+	char name[LOG_NAME_MAX], called[MOVE_CALLED_MAX];
 
 	if (number)
 		return number;
-	snprintf(name, sizeof(name), "node %u", harbor);
+	move_get()->called(harbor, called);
+	name_node(harbor, called, name);
 	number = tally_find(name);
 	atomic_store_explicit(&T.nodes[harbor], number, memory_order_relaxed);
 	return number;
+}
+
+void tally_node_named(unsigned harbor)
+{
+	atomic_store_explicit(&T.nodes[harbor & 0xff], 0, memory_order_relaxed);
 }
 
 unsigned tally_of_handle(uint32_t handle)

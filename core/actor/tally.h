@@ -40,6 +40,8 @@ unsigned tally_launch(const char *line);
 /* The service ends: the tally keeps its figures. Once, by its owner. */
 void tally_end(const struct service *s);
 
-/* The tally of a service of this node that lives or has ended lately, of "node N" for one of
- * another node, or TALLY_OTHER. */
+/* The tally of a service of this node that lives or has ended lately, of "node b (harbor 154)" for
+ * one of another node ("node 154" as long as its name is not known), or TALLY_OTHER. */
 unsigned tally_of_handle(uint32_t handle);
+/* That node has got a name, or another one: its next calls count as those of a node of that. */
+void tally_node_named(unsigned harbor);

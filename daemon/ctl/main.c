@@ -79,6 +79,17 @@ static void help_row(FILE *out, const char *head, const char *text)
 	fputc('\n', out);
 }
 
+static void help_command(FILE *out, const struct command *c)
+{
+	cleanup(mem_freep) char *head = mem_printf("%s%s%s", c->name, *c->usage ? " " : "",
+						   c->usage);
+
+	for (char *p = head; *p && *p != ' '; p++)
+		if (*p == '_')
+			*p = '-';
+	help_row(out, head, c->help);
+}
+
 static void help(FILE *out)
 {
 	fputs("usage: harborctl [--socket PATH] [--node NAME|ID] [--json | --wide] COMMAND "
@@ -90,16 +101,8 @@ static void help(FILE *out)
 	      out);
 	usage_print(out, option_table, array_len(option_table));
 	fputs("\nCommands:\n", out);
-	for (unsigned i = 0; i < array_len(commands); i++) {
-		cleanup(mem_freep) char *head = mem_printf("%s%s%s", commands[i].name,
-							   *commands[i].usage ? " " : "",
-							   commands[i].usage);
-
-		for (char *p = head; *p && *p != ' '; p++)
-			if (*p == '_')
-				*p = '-';
-		help_row(out, head, commands[i].help);
-	}
+	for (unsigned i = 0; i < array_len(commands); i++)
+		help_command(out, &commands[i]);
 	help_row(out, LOCAL, "The nodes of this host.");
 	help_row(out, KEY " new [FILE] | show FILE",
 		 "Makes a key for a cluster (cluster.key_file), or names those of a file.");
@@ -179,6 +182,24 @@ static const struct command *find_command(const char *word)
 			return &commands[i];
 	}
 	return NULL;
+}
+
+/* "sockets --help" and "help sockets" tell of that command, all else that asks for help of all.
+ * Returns whether the words ask for it. */
+static bool is_help(char *const *words)
+{
+	const struct command *c;
+	bool first = strcmp(words[0], "help") == 0;
+
+	if (!first && (!words[1] || words[2] ||
+		       (strcmp(words[1], "--help") != 0 && strcmp(words[1], "-h") != 0)))
+		return false;
+	c = find_command(words[first] ? words[first] : "");
+	if (c)
+		help_command(stdout, c);
+	else
+		help(stdout);
+	return true;
 }
 
 /* 0, or a usage line and its exit status. */
@@ -281,6 +302,9 @@ static int show_local(const struct options *o)
 
 	local_find(&l);
 	json = local_json(&l, o->node, &size);
+	if (l.of_others)
+		fprintf(stderr, "harborctl: %zu more of other users, which they and root see\n",
+			l.of_others);
 	local_fini(&l);
 	return show(o, json, size, true);
 }
@@ -565,6 +589,8 @@ int main(int argc, char **argv)
 
 	if (r)
 		return r < 0 ? 0 : r;
+	if (is_help(o.words))
+		return CTL_DONE;
 	if (!o.wide)
 		ctl_print_fit(terminal_width());
 	if (is_command(&o, KEY))

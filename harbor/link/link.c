@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/actor/tally.h"
 #include "core/base/base.h"
 #include "core/base/clock.h"
 #include "core/log/log.h"
@@ -66,6 +67,7 @@ struct link *link_get(unsigned id)
 			mem_exhausted(sizeof(*l));
 		memset(l, 0, sizeof(*l));
 		l->id = id;
+		l->since_wall_ns = clock_wall_ns();
 		lock_init(&l->tx_lock, LOCK_link);
 		txq_init(&l->queue);
 		session_init(&l->session);
@@ -130,6 +132,7 @@ static void note_name(struct link *l)
 	/* relaxed: whoever reads takes what there is */
 	for (unsigned i = 0; i < array_len(words); i++)
 		atomic_store_explicit(&l->called[i], words[i], memory_order_relaxed);
+	tally_node_named(l->peer.id);
 }
 
 void link_call(const char *name, unsigned id, char ret_text[LINK_CALLED_MAX])

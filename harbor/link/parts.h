@@ -51,7 +51,7 @@ struct link {
 	struct session session; /* its number changes under tx_lock, too */
 	struct peer peer;
 	bool seen;		/* in the current snapshot of members */
-	uint64_t since_wall_ns; /* it came up, or went down (harbor/effects.c) */
+	uint64_t since_wall_ns; /* it came up, went down (effects.c), or was first heard of */
 	/* [any] reads it; the loop writes it. 0: the link is not up */
 	atomic_uint_least64_t round_trip_ns;
 };

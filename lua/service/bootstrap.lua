@@ -50,6 +50,12 @@ local function start()
 	skynet.newservice(skynet.getenv "start" or "main", table.unpack(words))
 end
 
+-- What a called service threw begins with where it threw; that this one called it is no news, and
+-- would send the reader to a file that is not his.
+local function cause(why)
+	return (tostring(why):gsub("^[^\n]-bootstrap%.lua:%d+: call failed: error in callee: ", ""))
+end
+
 skynet.start(function()
 	local key, reason = "start_done", ""
 	local booted, why = pcall(boot)
@@ -58,7 +64,7 @@ skynet.start(function()
 		started, why = pcall(start)
 	end
 	if not started then
-		key, reason = booted and "start_failed" or "boot_failed", tostring(why)
+		key, reason = booted and "start_failed" or "boot_failed", cause(why)
 	end
 	skynet.setenv(key, reason)
 	skynet.send(".daemon", "text", key .. " " .. reason)

@@ -49,14 +49,22 @@ end
 
 local movers = {} -- harbor id -> handle
 
+-- Why a call failed, without the place in this file, which is none of the reader's.
+local function reason_of(why)
+	return (tostring(why):gsub("^[^\n]-mover%.lua:%d+: ", ""):gsub("^call failed: ", ""))
+end
+
 local function mover_of(id)
 	local known = movers[id]
 	if known and pcall(skynet.calltimeout, ANSWER_PATIENCE, known, "debug", "PING") then
 		return known
 	end
-	local text = skynet.calltimeout(ANSWER_PATIENCE, id << 24, "text",
+	local ok, text = pcall(skynet.calltimeout, ANSWER_PATIENCE, id << 24, "text",
 		("drain %d --status"):format(id))
-	local hex = text:match '"mover":":(%x+)"' or fail("node %d answers %s", id, text)
+	if not ok then
+		fail("%s: %s", core.called(id), reason_of(text))
+	end
+	local hex = text:match '"mover":":(%x+)"' or fail("%s answers %s", core.called(id), text)
 	movers[id] = tonumber(hex, 16)
 	return movers[id]
 end
@@ -234,7 +242,7 @@ local function hand_over(handle, id, reason)
 		state, lives, attempts[handle], core.localnames(handle))
 	if not ok or not new then
 		core.thaw(handle)
-		error(ok and why or new, 0)
+		fail("%s: %s", core.called(id), ok and why or reason_of(new))
 	end
 	core.leave(handle, new)
 	remember(handle, new)

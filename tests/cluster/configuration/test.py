@@ -432,6 +432,8 @@ end)
     with Stock(build, {**files, "n.yaml": yaml.replace("WHAT", "stop")}, config="n.yaml") as n:
         p = n.run()
         assert p.returncode == 70 and "lua.on_start_error: continue" in p.stderr, p
+        # the place where it threw, and none of a file of harbord's
+        assert re.search(r"the start service failed: main\.lua:\d+: attempt to call", p.stderr), p
     with Stock(build, {**files, "n.yaml": yaml.replace("WHAT", "continue")}, config="n.yaml",
                log="n.err").start() as n:
         eventually("it runs", lambda: n.ctl("status")["state"] == "running")

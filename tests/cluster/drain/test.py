@@ -239,6 +239,12 @@ def who_cannot_move(build):
         if "my state is nobody's business" not in p.stdout:
             raise Failed(f"it does not say who stays: {p.stdout}")
         equal("who could went", b.call(busy, "add", "1")[:2], [2, 2])
+        b.kill()
+        eventually("b is down", lambda: [x for x in a.ctl("nodes")["nodes"]
+                                         if x["name"] == "b" and x["state"] != "up"])
+        a.ctl("drain", "a", "--undo")
+        for who in (secret, ":02000123"): # what is to go there, and what is there
+            refused(a, "node b (harbor 2): node is down", "move", who, "b")
 
 
 def large_state(build):

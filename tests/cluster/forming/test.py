@@ -97,6 +97,13 @@ def a_master_that_restarts(build):
         # it is lost, gone, up again; the master is lost and found
         after = sum(1 for n in nodes[1:] for _ in open(n.log, errors="replace"))
         assert after - before < 12 * NODES, (after - before)
+        # one that it has never seen in this life is away since it was heard of, not for 50 years
+        for n in nodes[-1], nodes[0]:
+            n.kill()
+        nodes[0].start()
+        away = eventually("it has heard of the dead one", lambda: [
+            x for x in nodes[0].ctl("nodes")["nodes"] if x["name"] == nodes[-1].name])[0]
+        assert away["state"] != "up" and abs(time.time() - away["since"]) < 600, away
 
 
 def many_end_at_once(build):

@@ -371,7 +371,12 @@ def the_dead_of_others(build):
                                capture_output=True, text=True, timeout=20,
                                env={**os.environ, **here})
             assert p.returncode == 69 and "no node" in p.stderr, p
+            listed = subprocess.run([*p.args[:-1], "local"], capture_output=True, text=True,
+                                    timeout=20, env={**os.environ, **here})
+            more = re.search(r"^harborctl: (\d+) more of other users, which", listed.stderr)
+            assert listed.returncode == 0 and listed.stdout == "no nodes\n", listed
             count = re.search(r" as this user \((\d+) of other users\)", p.stderr)
+            assert (count and count[1]) == (more and more[1]), (p, listed)
             return int(count[1]) if count else 0
         for i in range(3):
             dead_socket(f"{tmp}/run/{HOST}-{i}.sock")

@@ -70,6 +70,14 @@ def commands(build):
                                       flags=re.M)[1:]))
     for local in ("local", "key", "fleet"):
         del usages[local]
+    for name, usage in usages.items(): # each is told of alone, without a node
+        for words in (["help", name], [name, "--help"], [name, "-h"]):
+            p = subprocess.run([build + "/harborctl", *words], capture_output=True, text=True)
+            assert p.returncode == 0 and not p.stderr, p
+            assert p.stdout == "  " + usage.partition("\n  local ")[0].rstrip("\n") + "\n", p
+    for words in (["help"], ["local", "--help"], ["help", "nothing-of-that-name"]):
+        p = subprocess.run([build + "/harborctl", *words], capture_output=True, text=True)
+        assert p.returncode == 0 and p.stdout == text, p
     return usages
 
 

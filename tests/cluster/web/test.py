@@ -147,7 +147,7 @@ def same_numbers(build):
         assert near["p50_seconds"] <= near["p99_seconds"] <= near["max_seconds"], near
         assert 0.05 <= near["max_seconds"] < 5 and near["p50_seconds"] < 0.05, near
         assert near["mean_seconds"] < near["max_seconds"], near
-        over = rows["main", "node 2"]
+        over = rows["main", "node a (harbor 2)"]
         assert over["errors"] == 0 and 40 <= over["calls"] <= 110, over
         assert over["max_seconds"] >= 0.01, over
         assert rows["main", "launcher"]["calls"] >= 1, rows

@@ -14,6 +14,7 @@
 #include "core/actor/handle.h"
 #include "core/actor/life.h"
 #include "core/actor/module.h"
+#include "core/actor/move.h"
 #include "core/actor/send.h"
 #include "core/actor/tally.h"
 #include "core/base/clock.h"
@@ -82,6 +83,38 @@ static void the_dead_are_counted(void **state)
 	assert_string_equal(tally_at(tally_of_handle(0x7f000001))->name, "node 127");
 }
 
+static const char *called = "";
+
+static void call_by_name(unsigned id, char ret_text[MOVE_CALLED_MAX])
+{
+	snprintf(ret_text, MOVE_CALLED_MAX, called, id);
+}
+
+static void a_node_has_its_name(void **state)
+{
+	static const struct move_ops names = { .called = call_by_name };
+	unsigned unknown, known;
+
+	(void)state;
+	move_set(&names);
+	called = "harbor %u";
+	unknown = tally_of_handle(0x7e000001);
+	assert_string_equal(tally_at(unknown)->name, "node 126");
+	called = "node b (harbor %u)";
+	assert_int_equal(tally_of_handle(0x7e000002), unknown);
+	tally_node_named(126);
+	known = tally_of_handle(0x7e000001);
+	assert_string_equal(tally_at(known)->name, "node b (harbor 126)");
+	assert_int_equal(tally_of_handle(0x7e000002), known);
+	/* another node of that name is another node */
+	assert_string_equal(tally_at(tally_of_handle(0x7d000001))->name, "node b (harbor 125)");
+	called = "node a-name-that-is-longer-than-the-room-for-it (harbor %u)";
+	tally_node_named(126);
+	assert_string_equal(tally_at(tally_of_handle(0x7e000001))->name,
+			    "node a-name-that-i (harbor 126)");
+	move_set(NULL);
+}
+
 static void titles_beyond_the_limit_are_other(void **state)
 {
 	char title[16];
@@ -121,6 +154,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_dead_are_counted),
+		cmocka_unit_test(a_node_has_its_name),
 		cmocka_unit_test(titles_beyond_the_limit_are_other),
 	};
 
