@@ -21,6 +21,7 @@ static int send_message(lua_State *L, int addr, uint32_t source, int type_at)
 	int type = (int)luaL_checkinteger(L, type_at);
 	int32_t session = lua_isnil(L, type_at + 1) ? host_new_session(h)
 						    : (int32_t)luaL_checkinteger(L, type_at + 1);
+	uint32_t dest = lua_type(L, addr) == LUA_TNUMBER ? api_check_handle(L, addr) : 0;
 	struct msg *m = api_take_message(L, type_at + 2);
 	int r;
 
@@ -28,7 +29,7 @@ static int send_message(lua_State *L, int addr, uint32_t source, int type_at)
 	m->session = session;
 	m->type = (uint8_t)type;
 	if (lua_type(L, addr) == LUA_TNUMBER) {
-		m->dest = (uint32_t)lua_tointeger(L, addr);
+		m->dest = dest;
 		if (!m->dest) {
 			msg_destroy(m);
 			return luaL_error(L, "Invalid service address 0");
@@ -58,7 +59,7 @@ static int core_send(lua_State *L)
 static int core_redirect(lua_State *L)
 {
 	lua_settop(L, 6);
-	return send_message(L, 1, (uint32_t)luaL_checkinteger(L, 2), 3);
+	return send_message(L, 1, api_check_handle(L, 2), 3);
 }
 
 static const char *run_command(lua_State *L)

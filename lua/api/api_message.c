@@ -83,18 +83,49 @@ struct msg *api_pack_message(lua_State *L, struct proto *p, int from)
 
 /* ---- sending ---- */
 
-/* To a number or string at arg. Returns SEND_*, or raises for other types and for 0; m is taken
- * always. ret_dest: the number, 0 for a global name. */
+static noinline int out_of_range(lua_State *L, int arg)
+{
+	const char *why = lua_pushfstring(L, "service address %I, a handle has 32 bits",
+					  (LUAI_UACINT)lua_tointeger(L, arg));
+
+	return luaL_argerror(L, arg, why);
+}
+
+uint32_t api_check_handle(lua_State *L, int arg)
+{
+	lua_Integer n = luaL_checkinteger(L, arg);
+
+	if (n < INT32_MIN || n > UINT32_MAX)
+		out_of_range(L, arg);
+	return (uint32_t)n;
+}
+
+/* To a number that is no handle: raises. One that was kept as a signed number of 32 bits is a
+ * handle. m is taken always. */
+static noinline int deliver_odd(lua_State *L, int arg, struct msg *m, uint32_t *ret_dest)
+{
+	lua_Integer n = lua_tointeger(L, arg);
+
+	if (n < 0 && n >= INT32_MIN) {
+		m->dest = *ret_dest = (uint32_t)n;
+		return service_send(m);
+	}
+	msg_destroy(m);
+	return n == 0 ? luaL_error(L, "Invalid service address 0") : out_of_range(L, arg);
+}
+
+/* To a number or string at arg. Returns SEND_*, or raises for other types, for 0 and for what is
+ * no handle; m is taken always. ret_dest: the number, 0 for a global name. */
 static int deliver(lua_State *L, int arg, struct msg *m, uint32_t *ret_dest)
 {
 	const char *name;
 
 	if (likely(lua_type(L, arg) == LUA_TNUMBER)) {
-		m->dest = *ret_dest = (uint32_t)lua_tointeger(L, arg);
-		if (unlikely(m->dest == 0)) {
-			msg_destroy(m);
-			return luaL_error(L, "Invalid service address 0");
-		}
+		lua_Integer n = lua_tointeger(L, arg);
+
+		if (unlikely((lua_Unsigned)n - 1 >= UINT32_MAX))
+			return deliver_odd(L, arg, m, ret_dest);
+		m->dest = *ret_dest = (uint32_t)n;
 		return service_send(m);
 	}
 	if (lua_type(L, arg) != LUA_TSTRING) {
@@ -173,7 +204,7 @@ static bool mark_passed_on(lua_State *L, struct msg *m, uint32_t self)
 int api_redirect(lua_State *L)
 {
 	struct host *h = host_of(L);
-	uint32_t source = (uint32_t)luaL_checkinteger(L, 2);
+	uint32_t source = api_check_handle(L, 2);
 	struct proto *p = proto_check(L, 3);
 	int32_t session = (int32_t)luaL_checkinteger(L, 4);
 	struct msg *m = api_take_message(L, 5);
@@ -353,7 +384,7 @@ int api_term(lua_State *L)
 	struct msg *m;
 
 	if (lua_type(L, 1) == LUA_TNUMBER) {
-		dest = (uint32_t)lua_tointeger(L, 1);
+		dest = api_check_handle(L, 1);
 	} else {
 		const char *name = luaL_checkstring(L, 1);
 

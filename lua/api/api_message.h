@@ -17,6 +17,8 @@ static inline struct task *api_request_task(lua_State *L)
 /* Takes nothing, a string or (pointer, size) at arg as a message with a payload; raises on other
  * types. */
 struct msg *api_take_message(lua_State *L, int arg);
+/* Returns the handle at arg; raises for what is no integer, or has more than 32 bits. */
+uint32_t api_check_handle(lua_State *L, int arg);
 /* Packs the values from `from` to the top by a protocol; they may be replaced. */
 struct msg *api_pack_message(lua_State *L, struct proto *p, int from);
 /* Sends m as a request to the address at arg and waits; `done` (or NULL) turns the answer into

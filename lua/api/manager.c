@@ -12,6 +12,7 @@
 #include "core/actor/remote.h"
 #include "core/actor/send.h"
 #include "core/actor/service.h"
+#include "lua/api/api_message.h"
 #include "lua/host/host.h"
 #include "lua/host/seri.h"
 
@@ -43,7 +44,7 @@ static int manager_kill(lua_State *L)
 	struct service *s = host_service(L);
 	bool is_number = lua_type(L, 1) == LUA_TNUMBER;
 	const char *name = is_number ? NULL : luaL_checkstring(L, 1);
-	uint32_t handle = is_number ? (uint32_t)luaL_checkinteger(L, 1) : service_find(name);
+	uint32_t handle = is_number ? api_check_handle(L, 1) : service_find(name);
 	char address[16];
 	struct msg *m;
 	size_t size;
@@ -97,7 +98,7 @@ static int manager_register(lua_State *L)
 
 static int manager_name(lua_State *L)
 {
-	name_handle(L, luaL_checkstring(L, 1), (uint32_t)luaL_checkinteger(L, 2));
+	name_handle(L, luaL_checkstring(L, 1), api_check_handle(L, 2));
 	return 0;
 }
 

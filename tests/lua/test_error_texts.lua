@@ -83,6 +83,31 @@ tap.run {
 			"require'skynet'.retpack { hero = { update = print } }")
 	end },
 
+	{ "an address of more than 32 bits is no handle", function()
+		local me = skynet.self()
+		for _, far in ipairs { 1 << 32 | me, 1 << 32, -(1 << 31) - 1, math.mininteger,
+			math.maxinteger } do
+			local function names(arg, what, f)
+				raises_here(("bad argument #%d to '%s' (service address %d, "
+					.. "a handle has 32 bits)"):format(arg, what, far), f)
+			end
+			names(1, "send", function() skynet.send(far, "lua") end)
+			names(1, "call", function() skynet.call(far, "lua") end)
+			names(2, "calltimeout", function() skynet.calltimeout(1, far, "lua") end)
+			names(1, "rawsend", function() skynet.rawsend(far, "lua", "") end)
+			names(1, "redirect", function() skynet.redirect(far, 0, "lua", 0) end)
+			names(2, "redirect", function() skynet.redirect(me, far, "lua", 0) end)
+			names(1, "kill", function() skynet.kill(far) end)
+			names(1, "term", function() skynet.term(far) end)
+			names(2, "name", function() skynet.name(".far", far) end)
+			names(1, "send", function() core.send(far, 10, 0, "") end)
+			raises("a handle has 32 bits", require "skynet.cluster.core".packrequest,
+				far, 1, "")
+		end
+		raises_here("Invalid service address 0", function() skynet.send(0, "lua") end)
+		-- the bits of one, kept as a signed number
+		raises("call failed: no such node", skynet.call, -(1 << 31) + 5, "lua")
+	end },
 	{ "an error that is a table is shown by its fields", function()
 		local s, from = skynet.newservice "callee", #tap.log()
 		raises('call failed: error in callee: {code=3, msg="no gold"}', skynet.call, s,

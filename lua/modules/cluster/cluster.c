@@ -63,7 +63,11 @@ static void push_request(lua_State *L, struct cluster_request *r)
 static void check_address(lua_State *L, int arg, struct cluster_request *ret)
 {
 	if (lua_type(L, arg) == LUA_TNUMBER) {
-		ret->addr = (uint32_t)luaL_checkinteger(L, arg);
+		lua_Integer n = luaL_checkinteger(L, arg);
+
+		luaL_argcheck(L, n >= INT32_MIN && n <= UINT32_MAX, arg,
+			      "service address, a handle has 32 bits");
+		ret->addr = (uint32_t)n;
 		return;
 	}
 	if (lua_type(L, arg) != LUA_TSTRING)
