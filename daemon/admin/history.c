@@ -93,6 +93,7 @@ static void begin(struct json *j, const char *list)
 	json_object(j, NULL);
 	json_string(j, "node", info_get()->node);
 	json_uint(j, "harbor", own_id());
+	json_uint(j, "clock_time_seconds", clock_wall_ns() / NS_PER_SEC);
 	json_array(j, list);
 }
 

@@ -25,6 +25,7 @@
 
 #define PAUSE_MS 300
 #define LAST_OF_FOLLOW "10"
+#define CLOCKS_APART 2 /* seconds: less is rounding, and matters to nobody */
 
 struct history {
 	const struct ask *whom;
@@ -37,8 +38,11 @@ struct history {
 	const struct jsonv **rows;
 	size_t count, room;
 	bool more;
-	int status; /* an exit status: whether all have answered */
-	char *told; /* the last complaint, which is not repeated */
+	int status;	    /* an exit status: whether all have answered */
+	char *told;	    /* the last complaint, which is not repeated */
+	long long asked;    /* when, in seconds of the wall clock */
+	struct text clocks; /* lines about those that are wrong, of the first answers */
+	bool compared;
 };
 
 bool history_is(char *const *words)
@@ -117,6 +121,7 @@ static struct jsonv *ask(struct history *h, const char *command)
 		words[n++] = h->last;
 	}
 	f.to.words = (char *const *)(void *)words;
+	h->asked = time(NULL);
 	answer = f.to.node && strcmp(f.to.node, FAN_ALL) == 0 ? fan_ask_all(&f) : fan_ask_one(&f);
 	h->status = f.status;
 	return answer;
@@ -146,6 +151,35 @@ static void complain(struct history *h, struct jsonv *list)
 	jsonv_destroy(list);
 }
 
+/* Rows are sorted by the clocks of their nodes. One that is wrong puts them where they do not
+ * belong, before what has caused them, and nothing else tells. */
+static void compare_clock(struct history *h, const struct jsonv *answer)
+{
+	const struct jsonv *clock = jsonv_get(answer, "clock_time_seconds");
+	const char *name = jsonv_text(answer, "node", "?");
+	long long at = clock && clock->type == JSONV_NUMBER ? atoll(clock->text) : 0;
+	long long now = time(NULL), off = 0;
+
+	if (at < h->asked - CLOCKS_APART)
+		off = at - h->asked;
+	else if (at > now + CLOCKS_APART)
+		off = at - now;
+	if (!clock || h->compared || !off)
+		return;
+	text_puts(&h->clocks, "harborctl: the clock of node ");
+	ctl_clean(&h->clocks, name, strlen(name));
+	text_printf(&h->clocks, " is %lld s %s this host's: its lines stand where that says\n",
+		    off < 0 ? -off : off, off < 0 ? "behind" : "ahead of");
+}
+
+static void tell_clocks(struct history *h)
+{
+	if (h->clocks.size)
+		fputs(text_string(&h->clocks), stderr);
+	text_cut(&h->clocks, 0);
+	h->compared = true;
+}
+
 /* The rows and the cursor of one node's answer. */
 static void take_node(struct history *h, const struct jsonv *answer)
 {
@@ -153,6 +187,7 @@ static void take_node(struct history *h, const struct jsonv *answer)
 	const struct jsonv *more = jsonv_get(answer, "more");
 	const char *cursor = jsonv_text(answer, "cursor", NULL);
 
+	compare_clock(h, answer);
 	if (cursor)
 		text_printf(&h->cursors, "%s%s", h->cursors.size ? "," : "", cursor);
 	h->more = h->more || (more && more->type == JSONV_TRUE);
@@ -302,6 +337,7 @@ static bool one_round(struct history *h, const char *command)
 	missing = unanswered_take(answer);
 	take_all(h, answer);
 	print_rows(h);
+	tell_clocks(h);
 	complain(h, missing);
 	h->last = NULL; /* of the first answer only */
 	return true;
@@ -339,6 +375,7 @@ int history_command(const struct ask *whom, char *const *words, bool json)
 	if (r == 0)
 		r = show(&h, words[0]);
 	text_fini(&h.cursors);
+	text_fini(&h.clocks);
 	mem_free(h.rows);
 	mem_free(h.told);
 	return r;

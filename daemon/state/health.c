@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "core/actor/move.h"
+#include "core/actor/tally.h"
 #include "core/base/base.h"
 #include "core/base/clock.h"
 #include "core/base/lock.h"
@@ -33,6 +34,15 @@ static bool is_lost_locked(unsigned worker, const struct worker_view *v, uint64_
 	return now - s->at_ns > MONITOR_CHECK_NS;
 }
 
+static void tell_stuck(unsigned worker, const struct worker_view *v, uint64_t now,
+		       char ret_why[HEALTH_WHY])
+{
+	snprintf(ret_why, HEALTH_WHY,
+		 "worker %u has been in one message of service :%08x %s for %llu s", worker,
+		 v->handle, tally_at(tally_of_handle(v->handle))->name,
+		 (unsigned long long)((now - v->turn_began_ns) / NS_PER_SEC));
+}
+
 bool health_is_alive(char ret_why[HEALTH_WHY])
 {
 	uint64_t now = clock_mono_ns();
@@ -50,9 +60,7 @@ bool health_is_alive(char ret_why[HEALTH_WHY])
 		if (!v.turn_began_ns || now < v.turn_began_ns + MONITOR_CHECK_NS)
 			continue;
 		alive = false;
-		snprintf(ret_why, HEALTH_WHY,
-			 "worker %u has been in one message of service :%08x for %llu s", i,
-			 v.handle, (unsigned long long)((now - v.turn_began_ns) / NS_PER_SEC));
+		tell_stuck(i, &v, now, ret_why);
 	}
 	lock_release(&lock);
 	return alive;

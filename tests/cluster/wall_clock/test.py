@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The wall clock jumps by seconds, hours and years, forth and back: nothing but dates depends on
 it."""
-import os, re, sys, time
+import os, re, subprocess, sys, time
 from harness import Cluster, eventually, main
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -55,6 +55,17 @@ def jumps(build):
             for n in c.nodes:
                 assert links(n) == {"up": 2}, links(n)
         assert incarnations(c) == before
+        for seconds, off in ((0, -3600), (10800, 7200), (-7200, 0)):
+            c.clock.jump(seconds)
+            for what in ("events", "logs"): # a and m have that clock
+                p = subprocess.run([build + "/harborctl", "--socket", c.b.socket, what],
+                                   capture_output=True, text=True, timeout=20)
+                said = re.findall(r"the clock of node (\S+) is (\d+) s (\S+).* this host's", p.stderr)
+                assert p.returncode == 0, p
+                assert sorted(s[0] for s in said) == (["a", "m"] if off else []), (off, p)
+                for _, by, where in said:
+                    assert abs(int(by) - abs(off)) < 3, (off, said)
+                    assert where == ("behind" if off < 0 else "ahead"), (off, said)
         c.m.kill()
         c.clock.jump(-10 ** 8)
         c.m.start().ready()

@@ -107,8 +107,8 @@ def stuck(build):
         asker.start()
         status, _, why = eventually("a worker is stuck",
                                     lambda: (lambda r: r[0] == 503 and r)(get(m, "/healthz")))
-        assert re.fullmatch(rf"worker \d has been in one message of service {shop} for [5-9] s\n",
-                            why), why
+        assert re.fullmatch(rf"worker \d has been in one message of service {shop} main "
+                            r"for [5-9] s\n", why), why
         eventually("it is counted", lambda: value(metrics(m), "harbord_workers_stuck") == 1, 2)
         eventually("it is back", lambda: get(m, "/healthz")[0] == 200)
         eventually("none is stuck", lambda: value(metrics(m), "harbord_workers_stuck") == 0, 2)
