@@ -167,7 +167,7 @@ static void read_frame(lua_State *L, lua_Debug *ar, struct frame *ret)
 			       .defined = ar->linedefined,
 			       .is_c = *ar->what == 'C',
 			       .place = L };
-	strncpy(ret->source, ar->short_src, FRAME_SOURCE - 1);
+	memcpy(ret->source, ar->short_src, sizeof(ret->source) - 1); /* of LUA_IDSIZE bytes */
 	strncpy(ret->name, ar->name ? ar->name : "", FRAME_NAME - 1);
 }
 
