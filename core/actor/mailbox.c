@@ -67,8 +67,12 @@ enum mailbox_push mailbox_push(struct mailbox *mb, struct msg *m)
 	do {
 		uintptr_t count;
 
-		if (old == CLOSED)
+		if (old == CLOSED) {
+			/* acquire: the release is mailbox_close's, or that of the next life; for
+			 * the sender destroys what the service has looked at, a timeout */
+			(void)atomic_load_explicit(&mb->inbox, memory_order_acquire);
 			return MAILBOX_CLOSED;
+		}
 		if (!IS_MESSAGES(old)) {
 			m->next = NULL;
 			count = 1;
