@@ -60,7 +60,8 @@ def jumps(build):
             for what in ("events", "logs"): # a and m have that clock
                 p = subprocess.run([build + "/harborctl", "--socket", c.b.socket, what],
                                    capture_output=True, text=True, timeout=20)
-                said = re.findall(r"the clock of node (\S+) is (\d+) s (\S+).* this host's", p.stderr)
+                said = re.findall(r"the clock of node (\S+) is (\d+) s (\S+).* this host's",
+                                  p.stderr)
                 assert p.returncode == 0, p
                 assert sorted(s[0] for s in said) == (["a", "m"] if off else []), (off, p)
                 for _, by, where in said:
