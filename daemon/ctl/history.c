@@ -89,6 +89,8 @@ static int parse(struct history *h, char *const *words)
 			h->follow = true;
 		else if (strcmp(*w, "--since") == 0 && w[1] && read_since(w[1], h->since))
 			w++;
+		else if (strcmp(*w, "--since") == 0 && w[1])
+			return usage("--since takes a time, 90s, 10m, 2h or 1d, not", w[1]);
 		else if (strcmp(*w, "--last") == 0 && w[1] && is_number(w[1]))
 			h->last = *++w;
 		else

@@ -150,10 +150,20 @@ function command.list(option)
 	return object("services", array(rows))
 end
 
+-- A name that goes to a handle which no service has is nobody's at once: of a typing error only its
+-- callers would hear. A node that does not say is no obstacle.
+local function need_service(handle)
+	local ok, answer = pcall(at_node, handle >> 24, "why " .. skynet.address(handle), PATIENCE)
+	if ok and answer:find '^%-{"error":"no such service"' then
+		fail("%s: no such service; the name stays where it is", skynet.address(handle))
+	end
+end
+
 -- A global name goes from its owner, whoever that is, to another service, or to nobody.
 function command.names(option, name, heir)
 	if option == "--transfer" and heir then
 		local to = address(heir)
+		need_service(to)
 		local _, fence = plainly(harbor.transfer, name, to, 0)
 		return object("name", name, "handle", skynet.address(to), "fence", fence)
 	elseif option == "--release" and name and not heir then

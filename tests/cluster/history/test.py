@@ -151,7 +151,9 @@ def questions_that_are_wrong(build):
     """words that nobody understands are refused where they are read, by harborctl and by a node"""
     with Cluster(build, HERE) as c:
         n = c.node("n", 1, master=True).ready()
-        for words in (["--since", "soon"], ["--last"], ["--last", "-1"], ["now"]):
+        status, out, err = raw(n, "events", "--since", "soon")
+        assert status == 2 and "--since takes a time, 90s, 10m" in err and ": soon" in err, err
+        for words in (["--since"], ["--last"], ["--last", "-1"], ["now"]):
             status, out, err = raw(n, "events", *words)
             assert status == 2 and "not understood" in err and not out, (words, status, err)
         assert [r for r in rows(n, "events") if r["event"] == "node_ready"]

@@ -147,6 +147,17 @@ def people_move_names_by_hand(build):
                 raise AssertionError(wrong)
             except Failed as e:
                 assert "names takes --waiting" in str(e), e
+        c.a.call(".probe", "tell", str(old), "register", "DB")
+        for nobody in old + 0x10000, new + 0x10000: # of this node and of another: a typing error
+            for n in c.a, c.b, c.m:
+                try:
+                    n.ctl("names", "--transfer", "DB", f":{nobody:08x}")
+                    raise AssertionError("no such service")
+                except Failed as e:
+                    assert f":{nobody:08x}: no such service; the name stays" in str(e), e
+                eventually("it is known", lambda: owner_of(n, "DB") == old)
+        c.a.ctl("names", "--release", "DB")
+        eventually("free", lambda: not owner_of(c.m, "DB"))
         try:
             c.m.ctl("names", "--transfer", "DB", f":{old:08x}")
             raise AssertionError("no such name")
