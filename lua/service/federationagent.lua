@@ -123,6 +123,7 @@ end
 
 local function greeted(cluster, node)
 	peer = { cluster = cluster, node = node }
+	skynet.send(daemon, "lua", "greeted", fd)
 	skynet.error(("federation: gateway %s of cluster %s is here, from %s")
 		:format(node, cluster, from))
 end

@@ -7,12 +7,14 @@ local commands = require "skynet.commands"
 local driver = require "skynet.socketdriver"
 local socket = require "skynet.socket"
 local harbor = require "skynet.harbor"
+local queue = require "skynet.queue"
 local federation = require "skynet.cluster.federation"
 require "skynet.manager"
 
 local FIRST_WAIT <const> = 200    -- centiseconds for the first try to connect
 local CALLS_MAX <const> = 32768   -- requests under way that came over one connection
 local CONNECTIONS_MAX <const> = 4096
+local STRANGERS_MAX <const> = 512 -- of those, how many have not said who they are
 
 local own, node = skynet.getenv "federation_cluster", skynet.getenv "nodename"
 local queue_max = math.tointeger(skynet.getenv "federation_queue_max")
@@ -20,6 +22,9 @@ local key_file = skynet.getenv "federation_key_file"
 local slot      -- our global name
 local draining = false
 local agents, connections = {}, 0 -- handle -> true, of those that others made
+local strangers = {} -- { fd =, host =, gone = its place was taken }, the oldest first
+local launch = queue() -- of an agent at a time: who is gone before his turn needs none
+local told = -100 -- skynet.now() of the last line about a place that was taken
 local links = {} -- cluster -> { handle =, up =, tried =, relays = { handle -> true }, tokens = }
 
 -- ---- configuration ----
@@ -162,6 +167,61 @@ function command.terms()
 	}
 end
 
+-- The agent of that socket knows who is there. A number is used again: the newest is meant.
+function command.greeted(_, fd)
+	for i = #strangers, 1, -1 do
+		if strangers[i].fd == fd then
+			table.remove(strangers, i)
+			break
+		end
+	end
+end
+
+-- ---- strangers ----
+
+local function forget_stranger(stranger)
+	for i, other in ipairs(strangers) do
+		if other == stranger then
+			return table.remove(strangers, i)
+		end
+	end
+end
+
+-- The oldest of the host from which most have come.
+local function oldest_of_crowd()
+	local count, most = {}, nil
+	for _, stranger in ipairs(strangers) do
+		local host = stranger.host
+		count[host] = (count[host] or 0) + 1
+		if not most or count[host] > count[most] then
+			most = host
+		end
+	end
+	for _, stranger in ipairs(strangers) do
+		if stranger.host == most then
+			return stranger
+		end
+	end
+end
+
+-- A crowd from one host takes the place of its own, not of others'.
+local function new_stranger(fd, from)
+	local new = { fd = fd, host = from:match "^(.*):%d+$" or from, gone = false }
+	strangers[#strangers + 1] = new
+	if #strangers > STRANGERS_MAX then
+		local old = oldest_of_crowd()
+		old.gone = true
+		forget_stranger(old)
+		driver.shutdown(old.fd)
+		if skynet.now() - told >= 100 then
+			told = skynet.now()
+			skynet.log("warning", ("federation: connections from %s are ended: %d "
+				.. "have not said who they are"):format(old.host, STRANGERS_MAX))
+		end
+	end
+	return new
+end
+
 -- ---- start and end ----
 
 -- What is under way is still answered; new requests of this cluster go by other gateways.
@@ -181,7 +241,12 @@ local function on_connection(fd, from)
 		return socket.close_fd(fd)
 	end
 	connections = connections + 1
-	local ok, handle = pcall(skynet.newservice, "federationagent", skynet.self(), fd, from)
+	local stranger = new_stranger(fd, from)
+	local ok, handle = launch(function()
+		if not stranger.gone then
+			return pcall(skynet.newservice, "federationagent", skynet.self(), fd, from)
+		end
+	end)
 	if ok then
 		agents[handle] = true
 		pcall(skynet.call, handle, "debug", "LINK") -- until it ends
@@ -189,6 +254,7 @@ local function on_connection(fd, from)
 	else
 		driver.shutdown(fd)
 	end
+	forget_stranger(stranger)
 	connections = connections - 1
 end
 

@@ -551,6 +551,39 @@ def strangers_at_the_door(build):
         assert one(n, 'return cluster.call("west", "@probe", "node")') == "west-n1"
 
 
+def a_crowd_at_the_door(build):
+    """a crowd from one host that does not say who it is takes the place of its own: who came before
+    it from another host is not sent away, and is served"""
+    with Federation(build, {"west": 1}) as f:
+        f.ready()
+        port = f.ports["west"][0]
+        other = socket.create_connection(("127.0.0.1", port), 20, ("127.0.0.2", 0))
+        crowd = [socket.create_connection(("127.0.0.1", port), 20) for _ in range(600)]
+        other.setblocking(False)
+
+        def ended(s):
+            s.setblocking(False)
+            try:
+                return not s.recv(1)
+            except BlockingIOError:
+                return False
+            except ConnectionResetError:
+                return True
+        eventually("the oldest of the crowd are ended", lambda: all(map(ended, crowd[:80])))
+        assert not ended(other)
+        assert not ended(crowd[-1])
+        w = wire.Wire(other)
+        w.send(hello(1))
+        w.expect(wire.u32(1) + b"\x01" + wire.text("west") + wire.text("west-g1"))
+        for s in crowd:
+            s.close()
+        with open(f["west-g1"].log, errors="replace") as log:
+            assert "connections from 127.0.0.1 are ended: 512 have not said" in log.read()
+        w.close()
+        n = f["west-n1"]
+        eventually("all are forgotten", lambda: not clusters(n))
+
+
 def wire_frame(body):
     return len(body).to_bytes(2, "big") + body
 
@@ -613,8 +646,8 @@ def lies(far, n):
     assert row["strays"] >= 1000 and row["losses"] >= 3 and row["errors"] >= 9, row
 
 
-main([strangers_at_the_door, a_gateway_that_lies, everybody_calls_everybody, reasons,
-      a_trace_goes_on, a_gateway_is_killed, a_gateway_comes_back, a_gateway_is_drained,
+main([strangers_at_the_door, a_crowd_at_the_door, a_gateway_that_lies, everybody_calls_everybody,
+      reasons, a_trace_goes_on, a_gateway_is_killed, a_gateway_comes_back, a_gateway_is_drained,
       an_owner_is_drained, a_dead_cluster,
       an_owner_moves, a_name_that_was_lost,
       large_messages, a_slow_cluster, keys])
