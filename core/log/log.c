@@ -56,6 +56,7 @@ static struct {
 	void *sink_ud;
 
 	atomic_uint_least64_t dropped, dropped_ns;
+	atomic_int dropped_errno;
 } L = {
 	.lock = LOCK_INIT(log),
 	.filled = PTHREAD_COND_INITIALIZER,
@@ -107,9 +108,15 @@ uint64_t log_dropped_ns(void)
 	return atomic_load_explicit(&L.dropped_ns, memory_order_relaxed);
 }
 
-void log_count_lost(void)
+int log_dropped_errno(void)
 {
-	/* relaxed, both: statistics */
+	return atomic_load_explicit(&L.dropped_errno, memory_order_relaxed);
+}
+
+void log_count_lost(int error)
+{
+	/* relaxed, all: statistics */
+	atomic_store_explicit(&L.dropped_errno, error, memory_order_relaxed);
 	atomic_fetch_add_explicit(&L.dropped, 1, memory_order_relaxed);
 	atomic_store_explicit(&L.dropped_ns, clock_mono_ns(), memory_order_relaxed);
 }
@@ -229,7 +236,7 @@ static void write_record(const struct log_record *r)
 	}
 	if (L.bytes > LOG_BUFFER_BYTES) {
 		L.lost++;
-		log_count_lost();
+		log_count_lost(0);
 	} else if (!repeats_locked(r->level, r->source, r->name, r->text, r->size)) {
 		append_locked(line_create(r));
 	}

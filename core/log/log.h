@@ -48,8 +48,9 @@ void log_reopen(void);
  * comes into the old one. Any thread but the sink's. 0 or the sink's -errno. */
 int log_reopen_now(void);
 
-/* The sink cannot write a line: it is counted (log_dropped). The sink's own thread. */
-void log_count_lost(void);
+/* The sink cannot write a line: it is counted (log_dropped). error: an errno, 0 = lines come faster
+ * than they are written. The sink's own thread. */
+void log_count_lost(int error);
 
 /* What stands where it is used, for the functions below. */
 #define LOG_HERE .file = __FILE__, .line = __LINE__, .func = __func__
@@ -86,3 +87,5 @@ void log_last_words(const char *text, size_t size);
 uint64_t log_dropped(void);
 /* When that was so last, monotonic; 0: never. */
 uint64_t log_dropped_ns(void);
+/* Why that one: an errno, or 0, as log_count_lost was told. */
+int log_dropped_errno(void);

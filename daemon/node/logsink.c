@@ -183,7 +183,7 @@ static void put_or_count(void *ud, const struct log_record *r)
 	if ((sink.lost == 0 || put_lost(r)) && put(r))
 		return;
 	sink.lost++;
-	log_count_lost();
+	log_count_lost(sink.lost_errno);
 }
 
 static int open_file(const char *path)

@@ -146,13 +146,14 @@ static void tell_log(const struct call *c)
 {
 	uint64_t last = log_dropped_ns(), ago = clock_mono_ns() - last;
 	char text[TEXT_MAX];
+	int error = log_dropped_errno();
 
 	if (!last || ago > LOST_RECENTLY_NS)
 		return;
 	snprintf(text, sizeof(text),
-		 "%" PRIu64 " lines of the log were lost, the last one %" PRIu64
-		 " s ago: it cannot be written, or too slowly",
-		 log_dropped(), ago / NS_PER_SEC);
+		 "%" PRIu64 " lines of the log were lost, the last one %" PRIu64 " s ago: %s",
+		 log_dropped(), ago / NS_PER_SEC,
+		 error ? strerror(error) : "it is not written as fast as lines come");
 	c->f(text, c->ud);
 }
 

@@ -94,6 +94,7 @@ def the_log(build):
         shown = eventually("lines are lost", lambda: (
             lambda s: s["log_lines_dropped"] > 0 and s["warnings"] and s)(m.ctl("status")))
         assert "lines of the log were lost, the last one" in shown["warnings"][0], shown
+        assert shown["warnings"][0].endswith(" s ago: No space left on device"), shown
         assert shown["healthy"] is True
         disk.empty()
         m.call(".probe", "log", "1")
