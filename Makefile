@@ -125,16 +125,19 @@ archive   = $(wildcard $(shell $(CC) -print-file-name=$(1)))
 LUA_A     = $(call archive,liblua5.4.a)
 JEMALLOC_A = $(call archive,libjemalloc_pic.a)
 archived  = $(if $(and $(filter -ljemalloc,$(1)),$(JEMALLOC_A)),$(JEMALLOC_A),$(1))
-LINKED    = $(foreach l,$(LIBS),$(if $(filter $(VM_A),$l),-Wl$(comma)--whole-archive $l \
-            -Wl$(comma)--no-whole-archive,$(call archived,$l)))
+LINKED    = $(foreach l,$(filter-out $(VM_A),$(LIBS)),$(call archived,$l))
+# What each message runs through comes first, the VM before it. So it lies where it lay, and is as
+# fast as it was, when something else grows (tests/bench/RESULTS.md, "One layout is no figure").
+VM_FIRST  = -Wl,--whole-archive $(VM_A) -Wl,--no-whole-archive
+HOT       = $(foreach room,lua/host lua/api core/actor core/ds core/sched,$(call objs,$(room)))
 # The C contract (lua/contract/include) is called by modules that programs load, by nothing of ours:
 # one function of each of its files, so that the linker takes them out of the archive.
 CONTRACT  = -Wl,-u,skynet_send,-u,skynet_malloc,-u,skynet_socket_listen
 # And what shared objects of ours call of core/, while nothing in the program does.
 OF_SHARED = -Wl,-u,jsonread,-u,secret_alloc,-u,file_read_secret
 CONTRACT += $(OF_SHARED)
-$(B)/harbord: $(B)/daemon/node/main.o $(B)/daemon.a $(ARCHIVES) $(VM_A)
-	$(CC) $(LINK) $(CONTRACT) $(LDFLAGS) -o $@ $(filter-out $(VM_A),$^) $(LINKED)
+$(B)/harbord: $(HOT) $(B)/daemon/node/main.o $(B)/daemon.a $(ARCHIVES) $(VM_A)
+	$(CC) $(LINK) $(CONTRACT) $(LDFLAGS) -o $@ $(VM_FIRST) $(filter-out $(VM_A),$^) $(LINKED)
 $(B)/harborctl: $(B)/daemon/ctl/main.o $(B)/daemon.a $(B)/conf.a $(B)/core.a | $(VM_A)
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -148,7 +151,7 @@ $(B)/wire-later-%.o: harbor/protocol/wire.c
 	    -DWIRE_VERSION_MIN="($(PROTOCOL)u+$*u-1u)" -c -o $@ $<
 $(B)/harbord-protocol-%: $(B)/wire-later-%.o $(B)/daemon/node/main.o $(B)/daemon.a $(ARCHIVES) \
     $(VM_A)
-	$(CC) $(LINK) $(CONTRACT) $(LDFLAGS) -o $@ $(filter-out $(VM_A),$^) $(LINKED)
+	$(CC) $(LINK) $(CONTRACT) $(LDFLAGS) -o $@ $(VM_FIRST) $(filter-out $(VM_A),$^) $(LINKED)
 
 # ---- one archive a layer: a wrong arrow fails at link time too ----
 $(B)/core.a:   $(call objs,core)
