@@ -30,9 +30,6 @@
 #define BUCKETS 512u
 /* Less than PEER_HANDSHAKE_NS: who waits to be named is told that he was not. */
 #define KEEP_NS (3 * NS_PER_SEC)
-/* A master's member that does not read: its snapshot has a few MB, more than this is a dead
- * peer. */
-#define CONTROL_QUEUE_MAX (UINT64_C(32) << 20)
 
 static struct {
 	const struct conn_ops *ops;
@@ -449,7 +446,7 @@ static void on_accept(void *ud, int id, int new_id, const char *peer)
 	c->from = mem_strdup(peer);
 	set_id(c, new_id);
 	C.count.accepted += !ud;
-	net_set_limit(new_id, CONTROL_QUEUE_MAX);
+	net_set_limit(new_id, FLUSH_CONTROL_MAX);
 	if (C.deaf || !protect(c) || net_start_handler(new_id, &handler, c) < 0)
 		end(c);
 	bound_strangers();
@@ -513,7 +510,8 @@ void conn_write(int id, const struct wire_control *c)
 {
 	uint8_t frame[WIRE_CONTROL_MAX];
 
-	conn_write_bytes(id, frame, wire_encode(frame, c));
+	if (flush_takes_control(id))
+		conn_write_bytes(id, frame, wire_encode(frame, c));
 }
 
 bool conn_names_node(const struct conn *c, const char *name, const char **ret_why)

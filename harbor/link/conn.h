@@ -79,7 +79,8 @@ struct conn *conn_find(int id);
 void conn_keep(struct conn *c, const struct wire_control *hello);
 /* Hands each frame that was kept of this node to f again, which may close connections. */
 void conn_again(unsigned node, void (*f)(struct conn *c, const struct wire_control *hello));
-/* Has a frame, or bytes, written; a connection that is gone takes none. */
+/* Has a frame, or bytes, written; a connection that is gone takes none, and one whose other end
+ * does not read (FLUSH_CONTROL_MAX) no more. */
 void conn_write(int id, const struct wire_control *c);
 void conn_write_bytes(int id, const uint8_t *bytes, size_t n);
 /* Closes it, and nobody is told. Bytes that wait still go out. */

@@ -278,6 +278,11 @@ static void count_received(struct link *l, const struct inbound *in)
 	atomic_fetch_add_explicit(&l->received_bytes, in->bytes - bytes, memory_order_relaxed);
 }
 
+bool flush_takes_control(int conn)
+{
+	return net_queued(conn) < FLUSH_CONTROL_MAX;
+}
+
 void flush_arrived(struct link *l)
 {
 	const struct inbound *in = &l->session.in;
@@ -287,7 +292,8 @@ void flush_arrived(struct link *l)
 
 	count_received(l, in);
 	flush_copy_count(&l->arrived, in);
-	if (conn <= 0 || !ack_is_due(l, FLUSH_ACK_FRAMES, FLUSH_ACK_BYTES))
+	if (conn <= 0 || !ack_is_due(l, FLUSH_ACK_FRAMES, FLUSH_ACK_BYTES) ||
+	    !flush_takes_control(conn))
 		return;
 	encode_ack(l, ack);
 	(void)net_sendv(conn, &iov, 1);

@@ -16,6 +16,10 @@
 /* The same as the sender's ledger counts them: at most. */
 #define FLUSH_LAG (FLUSH_ACK_BYTES + FLUSH_ACK_FRAMES * (LEDGER_FRAME + sizeof(struct msg)))
 
+/* So much waits in the socket of somebody who does not read. The snapshot of a master has a few MB,
+ * and a flush leaves less than this. */
+#define FLUSH_CONTROL_MAX (UINT64_C(32) << 20)
+
 /* Writes what waits, as far as the socket takes it. */
 void flush_now(struct link *l);
 /* The same at the end of this turn, unless much waits already. */
@@ -23,6 +27,9 @@ void flush_soon(struct link *l);
 /* The socket has room again. */
 void flush_drained(struct link *l);
 
+/* Does the connection take one more frame of control? Who asks without end and reads no answer gets
+ * none any more. Any thread. */
+must_use bool flush_takes_control(int conn);
 /* Bytes have been read: acknowledges what has arrived, if it is much. */
 void flush_arrived(struct link *l);
 /* The other node says that so many frames have arrived there. false: that cannot be. */

@@ -492,6 +492,26 @@ static void what_arrives_in_numbers_is_acknowledged(void **state)
 	assert_true(acknowledged >= 1000 - 256);
 }
 
+static void who_reads_nothing_gets_no_more_acknowledgements(void **state)
+{
+	int id = atomic_load_explicit(&near_id, memory_order_relaxed);
+	struct iovec much = { mem_zalloc(FLUSH_CONTROL_MAX + (16 << 20)),
+			      FLUSH_CONTROL_MAX + (16 << 20) };
+	uint64_t before;
+
+	(void)state;
+	assert_true(flush_takes_control(id));
+	assert_true(net_sendv(id, &much, 1) >= 0);
+	before = net_queued(id);
+	assert_true(before >= FLUSH_CONTROL_MAX);
+	assert_false(flush_takes_control(id));
+	for (unsigned i = 0; i < 1000; i++)
+		far_write(PTYPE_TEXT, THERE, me, 0, "one of many");
+	eventually(letters_to(me) == 1000);
+	assert_int_equal(net_queued(id), before);
+	mem_free(much.iov_base);
+}
+
 static void sends_to_the_dead_and_the_unknown_fail_with_their_reason(void **state)
 {
 	struct msg *m = msg_create(0);
@@ -893,6 +913,7 @@ int main(void)
 		T(what_a_node_has_forgotten_is_lost_and_counted_and_its_calls_fail),
 		T(calls_fail_when_the_other_node_begins_a_new_session),
 		T(what_arrives_in_numbers_is_acknowledged),
+		T(who_reads_nothing_gets_no_more_acknowledgements),
 		T(sends_to_the_dead_and_the_unknown_fail_with_their_reason),
 		T(a_link_that_is_away_for_long_fails_its_calls_and_keeps_the_rest),
 		T(a_message_above_the_limit_is_refused_and_the_link_stays),
