@@ -14,7 +14,7 @@ ANSWERS = {
     3: [r"rtt_seconds", r"queued_bytes +unacknowledged_bytes", r"frames_resent", r"messages_lost"],
     4: [r"^role +master$", r"^leader +m$", r"^registry +embedded$"],
     5: [r"^revision +\d+$", r"^ +2 +a +127", r"^global +ASHOP +:02", r"fence$"],
-    6: [r"^ASHOP +:02[0-9a-f]{6} .*global +\d+m\d\ds$", r"^\.shop +:01"],
+    6: [r"^ASHOP +:02[0-9a-f]{6} .*global +\d+m\d\ds +\d+$", r"^\.shop +:01"],
     7: [r"^NOBODY +:01"],
     8: [r"^guild +:01[0-9a-f]{6}"],
     9: [r"^a +\d[\d.]* .*snlua main A flood$", r"^node +interval_seconds"],
