@@ -179,6 +179,8 @@ static bool end_forwarder(struct move *r)
 {
 	if (!moves.ops->end(r->from))
 		return false;
+	if (!r->finished)
+		move_take_new_way(r); /* what waits for it, too */
 	r->way = WAY_NEW;
 	moves.forwarders--;
 	mem_free(steal(r->numbers));
