@@ -150,7 +150,8 @@ def a_field_that_is_slow(build):
         try:
             ws.send(f"JOIN bob {KEY}")
             with contextlib.suppress(Closed, OSError):
-                for i in range(2000):
+                # more than twice what may wait: a page's reader may have taken that much already
+                for i in range(6000):
                     ws.send(f"PING {i}")
             assert end_of(ws) == 1006 # and not 1008: nobody has read them
             ann.until("the field is away", lambda word: word == "AWAY")
