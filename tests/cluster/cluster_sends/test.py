@@ -57,8 +57,9 @@ def a_frozen_node_that_dies(build):
         c.b.kill()
         lost = eventually("they are counted", lambda: peer(c.a), 60)
         assert lost["peer"] == "there" and lost["cluster_sends_dropped"] == 0, lost
-        # what the system of the other had taken is not known to be lost
-        assert SENDS * 0.5 < lost["cluster_sends_lost"] <= SENDS, lost
+        # what the system of the other had taken is not known to be lost; whether the ten came is
+        # looked at five times a second, and so may not be known
+        assert SENDS * 0.5 < lost["cluster_sends_lost"] <= SENDS + 10, lost
         assert metrics(c) == {"dropped": 0, "lost": lost["cluster_sends_lost"]}, metrics(c)
         assert len(lines(c.a)) == 1 and f"{lost['cluster_sends_lost']} that may not" in \
             lines(c.a)[0] and " warning " in lines(c.a)[0], lines(c.a)
