@@ -106,7 +106,7 @@ def the_datacenter_lives_on(build):
         for n, tree in zip(nodes, trees):
             eventually("it came", lambda: n.call(tree, "got", "deep.down") == ["there"])
             n.call(tree, "enough")
-            ok, count = eventually("it ends", lambda: n.call(tree, "got", n.name))[0]
+            ok, count = eventually("it ends", lambda: n.call(tree, "got", n.name)[0])
             assert ok and count > 20, (n.name, ok, count)
         assert "01" not in places, places
         # its first node, which is the master, ends and comes back: it has another one, which waits
