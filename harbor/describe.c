@@ -3,12 +3,10 @@
  * Any thread; the answers are snapshots. */
 #include "harbor/harbor.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/actor/move.h"
-#include "harbor/drain.h"
 #include "harbor/events.h"
 #include "harbor/lead.h"
 #include "harbor/link/conn.h"
@@ -93,12 +91,6 @@ void harbor_foreach_node(void (*f)(const struct harbor_node_info *n, void *ud), 
 		f(&n, ud);
 	}
 	lock_release(&H.lock);
-}
-
-void harbor_called(unsigned id, char ret_text[HARBOR_CALLED_MAX])
-{
-	static_assert(HARBOR_CALLED_MAX == MOVE_CALLED_MAX, "");
-	drain_called(id, ret_text);
 }
 
 void harbor_glance(void (*f)(const struct harbor_glance *g, void *ud), void *ud)

@@ -2,7 +2,6 @@
 /* Where services may be moved to, and what they are called. */
 #include "harbor/drain.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,9 +11,8 @@
 #include "harbor/state.h"
 #include "net/listen.h"
 
-void drain_called(unsigned id, char ret_text[MOVE_CALLED_MAX])
+static void called(unsigned id, char ret_text[MOVE_CALLED_MAX])
 {
-	static_assert(MOVE_CALLED_MAX == LINK_CALLED_MAX, "");
 	struct link *l;
 
 	lock_take(&H.lock);
@@ -114,7 +112,7 @@ static const struct move_ops ops = {
 	.targets = targets,
 	.drainers = moves_drainers,
 	.node = node_by_name,
-	.called = drain_called,
+	.called = called,
 	.names = names_of,
 };
 

@@ -4,10 +4,6 @@
  * Drain: fills core/actor/move.h with what the cluster knows (moves in link/moves.h).
  */
 
-#include "core/actor/move.h"
-
-/* How a node is called in lines and errors, as move_ops.called. H.lock is not held. */
-void drain_called(unsigned id, char ret_text[MOVE_CALLED_MAX]);
 /* Returns the harbor id of a node by name or number; 0: none, or several of that name. H.lock is
  * held. */
 unsigned drain_node(const char *name);

@@ -80,10 +80,6 @@ struct harbor_glance {
 	uint64_t waiting_bytes, kept_bytes;
 };
 void harbor_glance(void (*f)(const struct harbor_glance *g, void *ud), void *ud);
-/* "node b (harbor 154)", or "harbor 154" while its name is not known: how a node is called in lines
- * and errors. */
-#define HARBOR_CALLED_MAX 96
-void harbor_called(unsigned id, char ret_text[HARBOR_CALLED_MAX]);
 void harbor_foreach_node(void (*f)(const struct harbor_node_info *n, void *ud), void *ud);
 struct harbor_name_info {
 	char name[REMOTE_NAME_SIZE];

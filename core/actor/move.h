@@ -20,6 +20,7 @@
 #define MOVE_CAN_MOVE 2u    /* it can pack its state */
 #define MOVE_WANTS_STOP 4u  /* to be asked before the node ends its services */
 
+/* Room for how a node is called in lines and errors. */
 #define MOVE_CALLED_MAX 96
 
 struct move_ops {
@@ -52,7 +53,8 @@ struct move_ops {
 	void (*drainers)(uint64_t ret_bits[4]);
 	/* The harbor id of a node by name or number; 0: none, or several of that name. */
 	unsigned (*node)(const char *name);
-	/* How a node is called in lines and errors: "node b (harbor 154)". */
+	/* How a node is called in lines and errors: "node b (harbor 154)", or "harbor 154" while
+	 * its name is not known. */
 	void (*called)(unsigned id, char ret_text[MOVE_CALLED_MAX]);
 	/* The global names of a service; 0: of all services of this node. */
 	void (*names)(uint32_t handle, void (*f)(const char *name, uint32_t of, void *ud),

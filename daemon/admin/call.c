@@ -9,6 +9,7 @@
 
 #include "core/actor/handle.h"
 #include "core/actor/life.h"
+#include "core/actor/move.h"
 #include "core/actor/names.h"
 #include "core/actor/send.h"
 #include "core/base/lock.h"
@@ -16,7 +17,6 @@
 #include "core/base/must.h"
 #include "core/sched/timeout.h"
 #include "daemon/admin/call.h"
-#include "harbor/harbor.h"
 
 #define LUA_SERVICE "harboradmin"
 
@@ -168,14 +168,14 @@ void call_node(const struct asker *who, unsigned harbor, const char *line)
 /* Why there is no answer: an error of a node names it, unless the asker does. */
 static void refuse(const struct call *c, const char *why)
 {
-	char node[HARBOR_CALLED_MAX];
+	char node[MOVE_CALLED_MAX];
 	cleanup(mem_freep) char *text = NULL;
 
 	if (!c->harbor || c->who.names_node) {
 		asker_refuse(&c->who, why);
 		return;
 	}
-	harbor_called(c->harbor, node);
+	move_get()->called(c->harbor, node);
 	text = mem_printf("%s: %s", node, why);
 	asker_refuse(&c->who, text);
 }

@@ -135,15 +135,15 @@ static void note_name(struct link *l)
 	tally_node_named(l->peer.id);
 }
 
-void link_call(const char *name, unsigned id, char ret_text[LINK_CALLED_MAX])
+void link_call(const char *name, unsigned id, char ret_text[MOVE_CALLED_MAX])
 {
 	if (*name)
-		snprintf(ret_text, LINK_CALLED_MAX, "node %s (harbor %u)", name, id);
+		snprintf(ret_text, MOVE_CALLED_MAX, "node %s (harbor %u)", name, id);
 	else
-		snprintf(ret_text, LINK_CALLED_MAX, "harbor %u", id);
+		snprintf(ret_text, MOVE_CALLED_MAX, "harbor %u", id);
 }
 
-void link_called(struct link *l, unsigned id, char ret_text[LINK_CALLED_MAX])
+void link_called(struct link *l, unsigned id, char ret_text[MOVE_CALLED_MAX])
 {
 	uint64_t words[array_len(l->called)] = { 0 };
 	char name[sizeof(words)];
@@ -169,7 +169,7 @@ static bool may_log(atomic_uint_least64_t *quiet_until_ns)
 
 static void complain(struct link *l, const struct msg *m, const char *why)
 {
-	char node[LINK_CALLED_MAX];
+	char node[MOVE_CALLED_MAX];
 
 	/* relaxed: a statistic */
 	atomic_fetch_add_explicit(&l->dropped, 1, memory_order_relaxed);
@@ -381,7 +381,7 @@ static void stray(struct link *l, const struct msg *m)
 {
 	/* relaxed: a statistic */
 	uint64_t n = atomic_fetch_add_explicit(&l->strays, 1, memory_order_relaxed) + 1;
-	char node[LINK_CALLED_MAX];
+	char node[MOVE_CALLED_MAX];
 
 	if (!may_log(&l->strays_quiet_until_ns))
 		return;

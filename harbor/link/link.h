@@ -20,6 +20,7 @@
  * Answers:   taken from the node that was asked, for as long as the question waits (pending.h);
  *            what else comes is counted and dropped.
  */
+#include "core/actor/move.h"
 #include "harbor/link/parts.h"
 
 /* May a message be pushed, and if not, why? LINK_BROKEN: only what waits for no answer; it is
@@ -48,10 +49,9 @@ struct link *link_get(unsigned id);
 /* remote_ops.send. */
 must_use int link_send(struct msg *m_take);
 /* "node b (harbor 154)", or "harbor 154" of a node that had no link yet, or NULL. Any thread. */
-#define LINK_CALLED_MAX 96
-void link_called(struct link *l, unsigned id, char ret_text[LINK_CALLED_MAX]);
+void link_called(struct link *l, unsigned id, char ret_text[MOVE_CALLED_MAX]);
 /* The same of a name that is at hand. */
-void link_call(const char *name, unsigned id, char ret_text[LINK_CALLED_MAX]);
+void link_call(const char *name, unsigned id, char ret_text[MOVE_CALLED_MAX]);
 /* The same for what moves.h has seen: m->dest is where it goes. */
 must_use int link_send_on(struct msg *m_take);
 /* A message came in from this node: to its mailbox, or an error back. */
