@@ -195,14 +195,14 @@ static void end_oldest(void)
 			return;
 }
 
-/* Looks of many forwarders go together. */
+/* One that is spare. Looks of many forwarders go together. */
 static void end_unused(struct move *r, uint64_t now)
 {
 	uint64_t due = r->used_ns + moves.ops->patience();
 
 	if (now < due)
 		move_look_at(due + NOTE_AGAIN_NS - due % NOTE_AGAIN_NS);
-	else if (!is_spare(r) || !end_forwarder(r))
+	else if (!end_forwarder(r))
 		move_look_at(now + NOTE_AGAIN_NS);
 }
 
@@ -516,7 +516,7 @@ static void look_after(struct move *r, uint64_t now)
 	if (r->way != WAY_OWN)
 		return;
 	if (move_is_settled(r)) {
-		if (r->finished || !moves.ops->up(move_node(r->to)))
+		if (is_spare(r))
 			end_unused(r, now);
 		return;
 	}
