@@ -274,6 +274,14 @@ int jsonread(const char *text, size_t n, struct jsonv **ret_value)
 	return 0;
 }
 
+struct jsonv *jsonv_object_create(void)
+{
+	struct jsonv *v = mem_zalloc(sizeof(*v));
+
+	v->type = JSONV_OBJECT;
+	return v;
+}
+
 const struct jsonv *jsonv_get(const struct jsonv *object, const char *key)
 {
 	const struct jsonv *v = object && object->type == JSONV_OBJECT ? object->child : NULL;

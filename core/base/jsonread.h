@@ -36,6 +36,8 @@ static inline void jsonv_freep(struct jsonv **v)
 {
 	jsonv_destroy(*v);
 }
+/* Returns an object without members. */
+struct jsonv *jsonv_object_create(void);
 /* NULL: no such member. */
 const struct jsonv *jsonv_get(const struct jsonv *object, const char *key);
 /* The text of this member, a string or a number; `otherwise` if there is no such member, or it is

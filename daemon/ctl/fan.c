@@ -88,9 +88,8 @@ static void move_rows(struct jsonv *to, struct jsonv *from, const char *list)
 static struct jsonv *take_answer(struct jsonv *row)
 {
 	struct jsonv *in = (struct jsonv *)jsonv_get(row, "answer");
-	struct jsonv *answer = mem_zalloc(sizeof(*answer));
+	struct jsonv *answer = jsonv_object_create();
 
-	answer->type = JSONV_OBJECT;
 	if (in && in->type == JSONV_OBJECT)
 		answer->child = steal(in->child);
 	return answer;
@@ -112,10 +111,8 @@ struct jsonv *fan_merge(struct jsonv *all, const char *const *lists)
 		for (unsigned i = 0; answer && lists[i]; i++)
 			move_rows(merged, answer, lists[i]);
 	}
-	if (!merged) {
-		merged = mem_zalloc(sizeof(*merged));
-		merged->type = JSONV_OBJECT;
-	}
+	if (!merged)
+		merged = jsonv_object_create();
 	unanswered_put(merged, unanswered_take(all));
 	jsonv_destroy(all);
 	return merged;

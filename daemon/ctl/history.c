@@ -16,7 +16,6 @@
 #include "core/base/jsonread.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
-#include "core/base/must.h"
 #include "daemon/ctl/exits.h"
 #include "daemon/ctl/fan.h"
 #include "daemon/ctl/jsonwrite.h"
@@ -144,7 +143,7 @@ static void complain(struct history *h, struct jsonv *list)
 		(void)unanswered_tell(list);
 		h->told = text_take(&t);
 		if (h->json) { /* a line of its own, as all rows are */
-			must(jsonread("{}", 2, &row) == 0);
+			row = jsonv_object_create();
 			unanswered_put(row, steal(list));
 			jsonwrite(stdout, row);
 		}

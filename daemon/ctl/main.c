@@ -422,8 +422,7 @@ static int ask_each(const struct options *o)
 		cleanup(jsonv_freep) struct jsonv *rows = all;
 
 		print_each(jsonv_get(rows, "nodes"));
-		all = mem_zalloc(sizeof(*all));
-		all->type = JSONV_OBJECT;
+		all = jsonv_object_create();
 		unanswered_put(all, unanswered_take(rows));
 	}
 	return fan_show(all, o->json, f.status ? f.status : health);
