@@ -14,6 +14,7 @@
 #include "core/base/mem.h"
 #include "daemon/ctl/exits.h"
 #include "daemon/ctl/flamedraw.h"
+#include "daemon/ctl/print.h"
 
 #define SECONDS "10"
 #define HZ "99"
@@ -73,7 +74,7 @@ static struct jsonv *read_answer(int status, const char *body, size_t size, bool
 		*ret_status = 0;
 		return v;
 	}
-	fprintf(stderr, "harborctl: %s\n", jsonv_text(v, "error", "no reason given"));
+	ctl_print_error(v);
 	jsonv_destroy(v);
 	return NULL;
 }

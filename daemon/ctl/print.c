@@ -319,14 +319,14 @@ static void print_row(FILE *out, const struct table *t, const struct jsonv *row,
 
 	for (unsigned i = 0; i < t->count; i++) {
 		const struct column *c = &t->columns[i];
-		const struct jsonv *v = row ? jsonv_get(row, c->key) : NULL;
-		cleanup(mem_freep) char *text = !row ? mem_strdup(c->head)
-						: v  ? cell(v, now)
-						     : mem_strdup("");
-		int blank = c->width - width(text);
+		const struct jsonv *v = row && !c->hidden ? jsonv_get(row, c->key) : NULL;
+		cleanup(mem_freep) char *text = NULL;
+		int blank;
 
 		if (c->hidden)
 			continue;
+		text = !row ? mem_strdup(c->head) : v ? cell(v, now) : mem_strdup("");
+		blank = c->width - width(text);
 		if (!*text) {
 			owed += c->width + GAP;
 			continue;
