@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/actor/msg.h"
+#include "lua/api/api_message.h"
 #include "lua/host/seri.h"
 #include "lua/modules/cluster/sends.h"
 #include "net/info.h"
@@ -63,11 +64,7 @@ static void push_request(lua_State *L, struct cluster_request *r)
 static void check_address(lua_State *L, int arg, struct cluster_request *ret)
 {
 	if (lua_type(L, arg) == LUA_TNUMBER) {
-		lua_Integer n = luaL_checkinteger(L, arg);
-
-		luaL_argcheck(L, n >= INT32_MIN && n <= UINT32_MAX, arg,
-			      "service address, a handle has 32 bits");
-		ret->addr = (uint32_t)n;
+		ret->addr = api_check_handle(L, arg);
 		return;
 	}
 	if (lua_type(L, arg) != LUA_TSTRING)
