@@ -131,12 +131,19 @@ def errors_of_paths_name_them(build):
         assert c.tmp + "/crash/a-" in refused(c.a, "dump")
 
 
+def own_folder(node):
+    """Where harborctl looks for nodes first: `local` finds those of this test, and not others of
+    the host, of which there may be none."""
+    return dict(os.environ, RUNTIME_DIRECTORY=os.path.dirname(node.socket))
+
+
 def on_a_terminal(node, columns, *args):
     """What harborctl shows on a terminal that wide."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     p = subprocess.Popen([node.cluster.build + "/harborctl", "--socket", node.socket, *args],
-                         stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
+                         stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs,
+                         env=own_folder(node))
     os.close(theirs)
     text = b""
     try:
@@ -171,7 +178,8 @@ def tables_fit(build):
                 assert re.search(rf"\b{name}\b", text), (command, name, text)
             wide = on_a_terminal(c.m, 120, "--wide", *words)
             piped = subprocess.run([c.build + "/harborctl", "--socket", c.m.socket, *words],
-                                   capture_output=True, text=True, timeout=20).stdout
+                                   capture_output=True, text=True, timeout=20,
+                                   env=own_folder(c.m)).stdout
             heads = [x.split() for x in (wide.splitlines()[0], piped.splitlines()[0])]
             assert heads[0] == heads[1] and "not shown" not in wide + piped, (heads, wide)
         text = on_a_terminal(c.m, 120, "nodes")
