@@ -20,6 +20,7 @@ local driver = require "skynet.socketdriver"
 local answers = require "skynet.cluster.answers"
 local key = require "skynet.cluster.key"
 local missed = require "skynet.cluster.missed"
+local tracing = require "skynet.cluster.tracing"
 
 local LATE_MAX <const> = 65536 -- answers that may come after their deadline, per connection
 local RECONNECT_MAX <const> = 30
@@ -170,23 +171,20 @@ end
 
 -- Bytes that have gone out, if more wait to.
 local function progress()
-	for _, row in ipairs(driver.info()) do
-		if row.id == fd then
-			return row.wbuffer > 0 and row.write
-		end
-	end
+	local waits = fd and driver.queued(fd) or 0
+	return waits > 0 and written - waits
 end
 
 -- false: there is no connection any more.
 local function ask(interval)
-	local seen, written = heard, progress()
+	local seen, gone = heard, progress()
 	local ping, id = own_request(0, "heartbeat")
 	local function judge()
-		local now_written = progress()
+		local now_gone = progress()
 		if not asked[id] or heard ~= seen then
 			return
-		elseif now_written and now_written ~= written then
-			written = now_written -- the question stands behind what is still on its way
+		elseif now_gone and now_gone ~= gone then
+			gone = now_gone -- the question stands behind what is still on its way
 			return skynet.timeout(interval, judge)
 		end
 		skynet.error(("%s: no heartbeat for %d s"):format(place(), (2 * interval) // 100))
@@ -196,6 +194,7 @@ local function ask(interval)
 		channel:changehost(host, port) -- ends the connection
 	end
 	skynet.timeout(interval, judge)
+	written = written + #ping
 	local ok = pcall(channel.request, channel, ping, id)
 	settled(id)
 	return ok or heard ~= seen
@@ -278,18 +277,6 @@ end
 
 -- ---- requests ----
 
-local function trace_frame(id)
-	local tag = skynet.tracetag()
-	if not tag then
-		return nil
-	elseif tag:sub(1, 1) ~= "(" then
-		local crossing = ("(%s-%s-%d)%s"):format(core.nodename(), node, id, tag)
-		skynet.tracelog(tag, "session " .. crossing)
-		tag = crossing
-	end
-	return core.packtrace(tag)
-end
-
 -- Raises unless there is a connection; it may be made here. Whoever waits for it goes on in the
 -- order of coming.
 local function ensure_connection()
@@ -327,7 +314,7 @@ local function exchange(address, msg, size, ti)
 	ensure_connection()
 	local id = next_session()
 	local head, parts
-	local trace = trace_frame(id)
+	local trace = tracing.frame(node, id)
 	head, session, parts = core.packrequest(address, id, msg)
 	if trace then
 		if parts then

@@ -12,6 +12,7 @@ local socket = require "skynet.socket"
 local answers = require "skynet.cluster.answers"
 local federation = require "skynet.cluster.federation"
 local streams = require "skynet.cluster.stream"
+local tracing = require "skynet.cluster.tracing"
 
 local CALLS_MAX <const> = 65536       -- that wait for answers
 local NODE_MAX <const> = CALLS_MAX // 2 -- of them from one node of this cluster
@@ -159,20 +160,13 @@ local function expire(id, who, ti)
 	end)
 end
 
--- The tag of a traced request goes in a frame of its own, and is for the next request that is
--- whole: so it stands in front of the last frame, where nothing comes between. Another cluster sees
--- it as another node sees that of a clustersender, rewritten once.
+-- The tag of a traced request stands in front of its last frame, where nothing comes between.
+-- Another cluster sees it as another node sees that of a clustersender.
 local function with_tag(id, head, more)
-	local tag = skynet.tracetag()
-	if not tag then
+	local frame = tracing.frame(name, id)
+	if not frame then
 		return head
-	elseif tag:sub(1, 1) ~= "(" then
-		local crossing = ("(%s-%s-%d)%s"):format(core.nodename(), name, id, tag)
-		skynet.tracelog(tag, "session " .. crossing)
-		tag = crossing
-	end
-	local frame = core.packtrace(tag)
-	if not more then
+	elseif not more then
 		return frame .. head
 	end
 	more[#more] = frame .. more[#more]

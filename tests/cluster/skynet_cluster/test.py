@@ -453,6 +453,38 @@ def a_frozen_node_by_default(build):
         assert a.one('return cluster.call("b", ".probe", "echo", 2)') == 2
 
 
+def a_slow_reader(build):
+    """a node that reads slowly what it is asked is not given up while it reads on; one that does
+    not is"""
+    with Cluster(build, HERE) as c:
+        a, = nodes(c, "a", options="", testing=True)
+
+        def queued():
+            return max(x["queued_bytes"] for x in a.ctl("sockets")["sockets"])
+
+        for reads in True, False:
+            far = wire.Listener()
+            a.eval("cluster.reload { far = ... }", f"127.0.0.1:{far.port}")
+            wire.start(a, 'return cluster.call("far", 7, ("x"):rep(32 << 20))')
+            w = far.accept()
+            eventually("the kernel takes no more", lambda: queued() > 16 << 20)
+            for _ in range(5):
+                before = queued()
+                if reads:
+                    w.exactly(2 << 20)
+                    eventually("more has gone out", lambda: queued() < before)
+                a.ctl("clock", "+10s")
+            if reads:
+                assert a.one("return kept.done == nil")
+                while queued():
+                    w.socket.recv(1 << 20)
+                w.send(wire.u32(1) + b"\x01" + wire.number(5))
+                assert wire.finish(a) == 5
+            else:
+                assert wire.finish(a, "why").endswith("call failed: heartbeat timeout")
+            w.close()
+
+
 def reconnecting(build):
     """with __reconnect a lost connection comes back by itself; without, nobody tries until somebody
     calls"""
@@ -592,7 +624,8 @@ def on_the_wire(name, what):
 
 main([calls_sends_names, reasons, large, in_order, proxies, snax_objects, a_node_is_killed,
       a_sender_is_killed, a_proxy_is_killed, down_and_moved, waiting, refused_then_there,
-      opening, deadlines, a_frozen_node, a_frozen_node_by_default, reconnecting, a_shared_key,
+      opening, deadlines, a_frozen_node, a_frozen_node_by_default, a_slow_reader,
+      reconnecting, a_shared_key,
       traces, three_nodes_under_load,
       on_the_wire("wire: requests in one frame, by handle and name; queries; error texts",
                   wire.serves_single_frames),
