@@ -18,6 +18,7 @@
 #include "daemon/state/info.h"
 #include "daemon/state/process.h"
 #include "harbor/harbor.h"
+#include "lua/modules/cluster/sends.h"
 
 #define TEXT_MAX 300
 /* Lines that were lost longer ago are history. */
@@ -157,6 +158,31 @@ static void tell_log(const struct call *c)
 	c->f(text, c->ud);
 }
 
+/* ---- skynet.cluster ---- */
+
+/* A few of many nodes: the status has them all (cluster_sends_json). */
+static void tell_cluster_sends(const struct call *c)
+{
+	struct sends_peer peers[SENDS_PEERS_MAX + 1];
+	unsigned n = sends_look(peers), told = 0;
+	uint64_t now = clock_mono_ns();
+	char text[TEXT_MAX];
+
+	for (unsigned i = 0; i < n && told < TROUBLE_NODES; i++) {
+		const struct sends_peer *p = &peers[i];
+
+		if (now - p->last_ns > LOST_RECENTLY_NS)
+			continue;
+		told++;
+		snprintf(text, sizeof(text),
+			 "%" PRIu64
+			 " sends of skynet.cluster to node %.63s did not arrive, or may not "
+			 "have, the last one %" PRIu64 " s ago",
+			 p->dropped + p->lost, p->name, (now - p->last_ns) / NS_PER_SEC);
+		c->f(text, c->ud);
+	}
+}
+
 void trouble_foreach(void (*f)(const char *text, void *ud), void *ud)
 {
 	struct call c = { .f = f, .ud = ud };
@@ -167,5 +193,6 @@ void trouble_foreach(void (*f)(const char *text, void *ud), void *ud)
 		harbor_foreach_node(tell_link, &c);
 		tell_missing(&c);
 	}
+	tell_cluster_sends(&c);
 	tell_log(&c);
 }

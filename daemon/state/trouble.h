@@ -11,7 +11,7 @@
 #define TROUBLE_MAILBOX 10000u
 /* So many services are named, those with the longest mailboxes. */
 #define TROUBLE_SERVICES 3u
-/* So many nodes that are down, or cannot be reached. */
+/* So many nodes that are down or cannot be reached, or do not get what skynet.cluster sends. */
 #define TROUBLE_NODES 3u
 
 /* Calls f for each, with one line: what it is, how much of it, and where to look further. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/base.h"
+#include "core/base/clock.h"
 #include "core/base/lock.h"
 
 static struct lock lock = LOCK_INIT(cluster_sends);
@@ -33,6 +34,7 @@ void sends_count(const char *name, uint64_t dropped, uint64_t lost)
 	p = find_locked(name);
 	p->dropped += dropped;
 	p->lost += lost;
+	p->last_ns = clock_mono_ns();
 	lock_release(&lock);
 }
 

@@ -16,7 +16,8 @@
 struct sends_peer {
 	char name[SENDS_NAME_MAX]; /* in the configuration of the cluster */
 	uint64_t dropped;	   /* they were not sent: no connection, or it refused them */
-	uint64_t lost; /* they waited, or were not acknowledged, when the connection ended */
+	uint64_t lost;	  /* they waited, or were not acknowledged, when the connection ended */
+	uint64_t last_ns; /* when it was so last, monotonic */
 };
 
 void sends_count(const char *peer, uint64_t dropped, uint64_t lost);

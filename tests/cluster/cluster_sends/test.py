@@ -62,6 +62,9 @@ def a_frozen_node_that_dies(build):
         assert SENDS * 0.5 < lost["cluster_sends_lost"] <= SENDS + 10, lost
         eventually("the metrics have them", # a page is made at most so often
                    lambda: metrics(c) == {"dropped": 0, "lost": lost["cluster_sends_lost"]})
+        said, = [x for x in c.a.ctl("status")["warnings"] if "skynet.cluster" in x]
+        assert said.startswith(f"{lost['cluster_sends_lost']} sends of skynet.cluster to node "
+                               "there did not arrive"), said
         assert len(lines(c.a)) == 1 and f"{lost['cluster_sends_lost']} that may not" in \
             lines(c.a)[0] and " warning " in lines(c.a)[0], lines(c.a)
 
